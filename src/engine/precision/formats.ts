@@ -1,0 +1,79 @@
+/**
+ * Number formats: how a value is rounded and what four of them occupy in memory.
+ * The matching WGSL is `shaders/formats/<prelude>.wgsl`.
+ */
+export type FormatId = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16';
+
+/** How half-precision values are held: `vec4h` (needs shader-f16) or two halves in each word of a `vec2u`. */
+export type HalfStorage = 'native' | 'packed';
+
+export interface NumberFormat {
+  readonly id: FormatId;
+  readonly bytes: 2 | 4;
+  readonly exponentBits: number;
+  readonly mantissaBits: number;
+  /** f32 bit pattern of the smallest magnitude that rounds beyond the largest finite value. */
+  readonly overflowBits: number;
+  /** Values below the smallest normal number become zero instead of subnormal. */
+  readonly flushSubnormals: boolean;
+}
+
+export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
+  f32: {
+    id: 'f32',
+    bytes: 4,
+    exponentBits: 8,
+    mantissaBits: 23,
+    overflowBits: 0x7f800000,
+    flushSubnormals: false,
+  },
+  tf32: {
+    id: 'tf32',
+    bytes: 4,
+    exponentBits: 8,
+    mantissaBits: 10,
+    overflowBits: 0x7f7ff000,
+    flushSubnormals: false,
+  },
+  f16: {
+    id: 'f16',
+    bytes: 2,
+    exponentBits: 5,
+    mantissaBits: 10,
+    overflowBits: 0x477ff000,
+    flushSubnormals: false,
+  },
+  'f16-flush': {
+    id: 'f16-flush',
+    bytes: 2,
+    exponentBits: 5,
+    mantissaBits: 10,
+    overflowBits: 0x477ff000,
+    flushSubnormals: true,
+  },
+  bf16: {
+    id: 'bf16',
+    bytes: 2,
+    exponentBits: 8,
+    mantissaBits: 7,
+    overflowBits: 0x7f7f8000,
+    flushSubnormals: false,
+  },
+};
+
+/** A file of `shaders/formats/` without its ending. */
+export type Prelude =
+  | 'f32'
+  | 'tf32'
+  | 'f16_native'
+  | 'f16_native_flush'
+  | 'f16_packed'
+  | 'f16_packed_flush'
+  | 'bf16';
+
+/** The storage prelude of a format on an adapter that holds halves as `half` says. */
+export function preludeOf(format: FormatId, half: HalfStorage): Prelude {
+  if (format === 'f16') return `f16_${half}`;
+  if (format === 'f16-flush') return `f16_${half}_flush`;
+  return format;
+}

@@ -1,0 +1,204 @@
+import { EngineError, suggestion } from '../errors.ts';
+import type { FormatId } from './formats.ts';
+
+/** What a tensor is for. A recipe gives every role a format; kernels never see mode names. */
+export type Role =
+  /** x: input of a forward matmul, saved as rounded for dW (layer-norm and GELU outputs). */
+  | 'activation'
+  /** w: the matrix a forward matmul and its dX read. */
+  | 'weight'
+  /** dY operand: rounded copy of an output gradient, read only by dX and dW matmuls. */
+  | 'outputGradient'
+  | 'residual'
+  | 'residualGradient'
+  /** q, k, v, the attention output and their gradients. */
+  | 'attention'
+  /** What GELU's backward needs. */
+  | 'preActivation'
+  /** dW, bias and layer-norm gradients as they are accumulated. */
+  | 'gradient'
+  /** The copy AdamW updates; embeddings, biases and layer-norm parameters are read from it. */
+  | 'master'
+  | 'firstMoment'
+  | 'secondMoment';
+
+export type ScalingPolicy =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'static'; readonly scale: number }
+  | {
+      readonly kind: 'dynamic';
+      readonly initialScale: number;
+      readonly growthInterval: number;
+    };
+
+export interface Recipe {
+  readonly id: PrecisionMode;
+  readonly title: string;
+  /** One line that is true on every adapter. */
+  readonly summary: string;
+  readonly roles: Readonly<Record<Role, FormatId>>;
+  readonly scaling: ScalingPolicy;
+  /** Exists to be seen failing: the page says so before it starts. */
+  readonly unsound: boolean;
+}
+
+export const PRECISION_MODES = [
+  'fp32',
+  'tf32',
+  'fp16',
+  'fp16-tf32',
+  'fp16-static',
+  'fp16-noscale',
+  'fp16-pure',
+  'bf16',
+] as const;
+export type PrecisionMode = (typeof PRECISION_MODES)[number];
+
+/** GradScaler's factors; both are powers of two so that scaling never rounds. */
+export const SCALE_GROWTH = 2;
+export const SCALE_BACKOFF = 0.5;
+export const SCALE_FLOOR = 1;
+/** Limits growth only: a larger starting value is allowed and backs off. */
+export const SCALE_CEILING = 2 ** 24;
+/** A mode without a scaler stops after this many skipped steps in a row. */
+export const MAX_SKIPS_WITHOUT_SCALER = 10;
+
+const dynamic: ScalingPolicy = { kind: 'dynamic', initialScale: 2 ** 16, growthInterval: 2000 };
+const none: ScalingPolicy = { kind: 'none' };
+
+/** Every role in `wide`, except the matmul operands and what is saved for backward, in `narrow`. */
+function mixed(narrow: FormatId, preActivation: FormatId = narrow): Recipe['roles'] {
+  return {
+    activation: narrow,
+    weight: narrow,
+    outputGradient: narrow,
+    attention: narrow,
+    preActivation,
+    residual: 'f32',
+    residualGradient: 'f32',
+    gradient: 'f32',
+    master: 'f32',
+    firstMoment: 'f32',
+    secondMoment: 'f32',
+  };
+}
+
+const allHalf = Object.fromEntries(Object.keys(mixed('f16')).map((role) => [role, 'f16'])) as Recipe['roles'];
+
+/** The one table of precision modes. A mode is a row; nothing else in the project branches on its id. */
+export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
+  fp32: {
+    id: 'fp32',
+    title: 'FP32',
+    summary: 'Everything in 32-bit floats: the reference the other modes are compared with.',
+    roles: mixed('f32'),
+    scaling: none,
+    unsound: false,
+  },
+  tf32: {
+    id: 'tf32',
+    title: 'TF32',
+    summary:
+      'Matmul operands rounded to 10 mantissa bits with the full FP32 range (simulated: stored in 4 bytes).',
+    roles: mixed('tf32', 'f32'),
+    scaling: none,
+    unsound: false,
+  },
+  fp16: {
+    id: 'fp16',
+    title: 'Mixed f16',
+    summary:
+      'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
+    roles: mixed('f16'),
+    scaling: dynamic,
+    unsound: false,
+  },
+  'fp16-tf32': {
+    id: 'fp16-tf32',
+    title: 'Mixed f16 + TF32',
+    summary:
+      'As mixed f16 with the remaining FP32 matmuls in TF32. None remain here, so it equals mixed f16 bit for bit.',
+    roles: mixed('f16'),
+    scaling: dynamic,
+    unsound: false,
+  },
+  'fp16-static': {
+    id: 'fp16-static',
+    title: 'Mixed f16, static scale',
+    summary: 'As mixed f16 with one loss scale for the whole run.',
+    roles: mixed('f16'),
+    scaling: { kind: 'static', scale: 2 ** 12 },
+    unsound: false,
+  },
+  'fp16-noscale': {
+    id: 'fp16-noscale',
+    title: 'Mixed f16, no scaling',
+    summary:
+      'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
+    roles: mixed('f16-flush'),
+    scaling: none,
+    unsound: true,
+  },
+  'fp16-pure': {
+    id: 'fp16-pure',
+    title: 'Pure f16',
+    summary:
+      'Weights, gradients and Adam moments in f16 without master copies or scaling: small updates vanish. Made to fail.',
+    roles: allHalf,
+    scaling: none,
+    unsound: true,
+  },
+  bf16: {
+    id: 'bf16',
+    title: 'Mixed bf16',
+    summary:
+      'bf16 operands and saved activations with the range of FP32: no loss scaling needed, 8 bits of precision.',
+    roles: mixed('bf16'),
+    scaling: none,
+    unsound: false,
+  },
+};
+
+/**
+ * The recipe called `id`.
+ * @throws EngineError UNKNOWN_MODE with the nearest existing name
+ */
+export function recipeOf(id: string): Recipe {
+  const recipe = (RECIPES as Record<string, Recipe | undefined>)[id];
+  if (!recipe || !Object.hasOwn(RECIPES, id)) {
+    throw new EngineError(
+      'UNKNOWN_MODE',
+      `There is no precision mode "${id}".`,
+      suggestion(id, PRECISION_MODES),
+    );
+  }
+  return recipe;
+}
+
+/** True where the compute weights are a separate rounded copy of the master weights. */
+export function hasComputeCopy(recipe: Recipe): boolean {
+  return recipe.roles.weight !== recipe.roles.master;
+}
+
+/** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself. */
+export function roundsResidualGradient(recipe: Recipe): boolean {
+  return recipe.roles.outputGradient !== recipe.roles.residualGradient;
+}
+
+/**
+ * Checks a loss scale the user asked for.
+ * @throws EngineError BAD_VALUE when it is not a power of two within f32's normal range
+ */
+export function checkLossScale(scale: number): number {
+  const exponent = Math.log2(scale);
+  if (!(scale > 0) || !Number.isInteger(exponent) || exponent < 0 || exponent > 126) {
+    const near =
+      scale > 0 && Number.isFinite(scale) ? 2 ** Math.min(126, Math.max(0, Math.round(exponent))) : 65536;
+    throw new EngineError(
+      'BAD_VALUE',
+      `Loss scale ${scale} is not a power of two between 1 and 2^126.`,
+      `A power of two scales without rounding. Try ${near}.`,
+    );
+  }
+  return scale;
+}

@@ -1,0 +1,55 @@
+/** What a run reports. All plain data: it crosses the worker boundary and goes into JSON lines as it is. */
+import type { MemoryCategory } from '../memoryPlan.ts';
+import type { HalfStorage } from '../precision/formats.ts';
+import type { PrecisionMode } from '../precision/recipes.ts';
+
+export interface StepMetrics {
+  /** Attempted steps, from 1. */
+  readonly step: number;
+  /** Mean training loss of the step in nats, unscaled; null when it is not finite. */
+  readonly loss: number | null;
+  /** The scale this step's backward pass used; 1 in modes without scaling. */
+  readonly lossScale: number;
+  /** True when a non-finite value was found and weights, moments and schedule did not move. */
+  readonly skipped: boolean;
+  /** Name of the first tensor that overflowed in a skipped step. */
+  readonly overflow: string | null;
+  /** Global norm of the unscaled gradient before clipping; null when it is not finite. */
+  readonly gradNorm: number | null;
+  /** Learning rate the step used (or would have used). */
+  readonly lr: number;
+  readonly appliedSteps: number;
+  readonly skippedSteps: number;
+}
+
+export interface EvalMetrics {
+  readonly step: number;
+  /** Mean loss in nats over the evaluation batches; null when it is not finite. */
+  readonly valLoss: number | null;
+}
+
+export type MemoryBytes = Readonly<Record<MemoryCategory, number>> & { readonly total: number };
+
+export interface RunSummary {
+  /** Adapter in words: vendor, architecture, description. */
+  readonly adapter: string;
+  readonly precision: PrecisionMode;
+  /** How halves are stored; null where the mode has none. */
+  readonly storage: HalfStorage | null;
+  readonly params: number;
+  readonly steps: number;
+  readonly appliedSteps: number;
+  readonly skippedSteps: number;
+  readonly lossScale: number;
+  readonly firstLoss: number | null;
+  readonly finalLoss: number | null;
+  readonly valLoss: number | null;
+  /** From the first counted step (5 warm-up steps excluded) to a final sync; null when too few steps ran. */
+  readonly tokensPerSec: number | null;
+  readonly msPerStep: number | null;
+  /** Model FLOP/s over the adapter's measured f32 FMA peak; null when the peak was not measured. */
+  readonly mfu: number | null;
+  readonly memory: MemoryBytes;
+  /** Kernel choices made for this adapter, as `kernel: variant`. */
+  readonly kernels: Readonly<Record<string, string>>;
+}
