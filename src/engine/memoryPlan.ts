@@ -1,3 +1,9 @@
+/** What a run will allocate, before anything is allocated. The allocator follows the same list. */
+import { EngineError } from './errors.ts';
+import { DEFAULT_LIMITS, type PlanLimits, type RunTensors, runTensors } from './model/tensors.ts';
+import { byteLength } from './tensor.ts';
+import type { TrainConfig } from './train/config.ts';
+
 export const MEMORY_CATEGORIES = [
   'masterWeights',
   'computeWeights',
@@ -10,3 +16,63 @@ export const MEMORY_CATEGORIES = [
   'state',
 ] as const;
 export type MemoryCategory = (typeof MEMORY_CATEGORIES)[number];
+export type MemoryBytes = Readonly<Record<MemoryCategory, number>> & { readonly total: number };
+
+export interface MemoryPlan {
+  readonly tensors: RunTensors;
+  readonly bytes: MemoryBytes;
+}
+
+/**
+ * Bytes by category of a run, a pure function of the configuration and the adapter's limits.
+ * @throws EngineError LIMIT_EXCEEDED naming the tensor, both sizes and the largest batch that fits
+ */
+export function memoryPlan(
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits = DEFAULT_LIMITS,
+): MemoryPlan {
+  const tensors = runTensors(config, vocabulary, limits);
+  const tooLarge = tensors.planned.find(({ tensor }) => byteLength(tensor) > limits.maxBindingBytes);
+  if (tooLarge) {
+    const { name } = tooLarge.tensor;
+    const batch = largestBatch(config, vocabulary, limits);
+    throw new EngineError(
+      'LIMIT_EXCEEDED',
+      `${name} needs ${mebibytes(byteLength(tooLarge.tensor))} in one buffer; this adapter allows ${mebibytes(limits.maxBindingBytes)}.`,
+      batch > 0
+        ? `Reduce the batch from ${config.batch} to ${batch}; ${Math.ceil(config.batch / batch)} micro-batches of it (accumulation) keep the tokens of a step.`
+        : 'Even a batch of 1 does not fit: reduce the context or the width.',
+    );
+  }
+  return { tensors, bytes: sumBytes(tensors) };
+}
+
+function sumBytes(tensors: RunTensors): MemoryBytes {
+  const bytes = Object.fromEntries([...MEMORY_CATEGORIES, 'total'].map((key) => [key, 0])) as Record<
+    MemoryCategory | 'total',
+    number
+  >;
+  for (const { tensor, category } of tensors.planned) {
+    bytes[category] += byteLength(tensor);
+    bytes.total += byteLength(tensor);
+  }
+  return bytes;
+}
+
+/** Largest batch below the configured one whose every tensor fits a binding; 0 when none does. */
+function largestBatch(config: TrainConfig, vocabulary: number, limits: PlanLimits): number {
+  let fits = 0;
+  let fails = config.batch;
+  while (fails - fits > 1) {
+    const batch = (fits + fails) >> 1;
+    const { planned } = runTensors({ ...config, batch }, vocabulary, limits);
+    if (planned.every(({ tensor }) => byteLength(tensor) <= limits.maxBindingBytes)) fits = batch;
+    else fails = batch;
+  }
+  return fits;
+}
+
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

@@ -1,5 +1,5 @@
 /** What a run reports. All plain data: it crosses the worker boundary and goes into JSON lines as it is. */
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryBytes } from '../memoryPlan.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
 
@@ -28,7 +28,7 @@ export interface EvalMetrics {
   readonly valLoss: number | null;
 }
 
-export type MemoryBytes = Readonly<Record<MemoryCategory, number>> & { readonly total: number };
+export type { MemoryBytes };
 
 export interface RunSummary {
   /** Adapter in words: vendor, architecture, description. */

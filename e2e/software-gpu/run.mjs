@@ -1,0 +1,26 @@
+/** Output and child processes of the set-up. */
+import { spawnSync } from 'node:child_process';
+
+/** @param {string} line */
+export const say = (line) => console.log(`software-gpu: ${line}`);
+
+/** @param {string} message @returns {never} */
+export function fail(message) {
+  console.error(`software-gpu: ${message}`);
+  process.exit(1);
+}
+
+/**
+ * Runs a program quietly: what it printed is shown only when it fails.
+ * @param {string} command @param {string[]} args @param {{ mayFail?: boolean }} [options]
+ */
+export function run(command, args, { mayFail = false } = {}) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+  const done = spawnSync(command, args, { encoding: 'utf8', env, maxBuffer: 1 << 28 });
+  if (done.status === 0) return;
+  const output = `${done.error ?? ''}${done.stdout ?? ''}${done.stderr ?? ''}`;
+  const tail = output.trim().split('\n').slice(-15).join('\n');
+  const message = `${command} ${args.join(' ')} failed${mayFail ? ', going on' : ''}:\n${tail}`;
+  if (!mayFail) fail(message);
+  say(message);
+}

@@ -1,0 +1,34 @@
+import { defineConfig } from 'playwright/test';
+import { chromiumLavapipe, chromiumSwiftShader } from './e2e/software-gpu/environment.mjs';
+
+const PORT = 4173;
+
+/**
+ * End-to-end tests on the built page (`npx vite build` first), in Debian's Chromium on two software GPUs:
+ * `swiftshader` lacks shader-f16 and stands for machines that must pack halves, `lavapipe` has it.
+ */
+export default defineConfig({
+  testDir: 'e2e',
+  // A software GPU takes every core for one test already, and compiles and computes slowly.
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 60_000 },
+  retries: 0,
+  forbidOnly: !!process.env.CI,
+  reporter: 'list',
+  use: {
+    baseURL: `http://127.0.0.1:${PORT}`,
+    trace: 'off', // recording the page costs more than the tests on two cores
+    screenshot: 'only-on-failure',
+  },
+  projects: [
+    { name: 'swiftshader', use: { browserName: 'chromium', launchOptions: chromiumSwiftShader() } },
+    { name: 'lavapipe', use: { browserName: 'chromium', launchOptions: chromiumLavapipe() } },
+  ],
+  webServer: {
+    command: `npx vite preview --host 127.0.0.1 --port ${PORT} --strictPort`,
+    url: `http://127.0.0.1:${PORT}/`,
+    timeout: 60_000,
+    reuseExistingServer: false,
+  },
+});

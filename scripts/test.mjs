@@ -1,0 +1,124 @@
+/**
+ * What `npm test` runs: every check, in order, up to the first that fails.
+ *
+ *   node scripts/test.mjs                    all stages
+ *   node scripts/test.mjs --only unit,gpu    these stages, in the order below
+ *
+ * The last line is `N passed, M failed`: tests over all runners; a stage that fails without a failed test counts as one.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const repo = fileURLToPath(new URL('..', import.meta.url));
+const reports = join(repo, '.cache', 'test-reports');
+
+// Biome colours its output into files too, and heeds no NO_COLOR.
+const PLAIN = process.stdout.isTTY ? [] : ['--colors=off'];
+
+// Called by path: it works the same from npm, from a shell, and where npm has not linked a package's commands.
+const node = (script, ...args) => [process.execPath, join(repo, script), ...args];
+const modules = (script, ...args) => node(join('node_modules', script), ...args);
+
+const report = (stage) => join(reports, `${stage}.json`);
+const vitest = (project) => ({
+  name: project,
+  command: modules(
+    'vitest/vitest.mjs',
+    ...[
+      'run',
+      '--project',
+      project,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report(project)}`,
+    ],
+  ),
+  count: countVitest,
+});
+
+const STAGES = [
+  { name: 'setup', command: node('e2e/software-gpu/setup.mjs') },
+  { name: 'types', command: modules('typescript/bin/tsc', '--noEmit') },
+  { name: 'lint', command: modules('@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', ...PLAIN, '.') },
+  { name: 'build', command: modules('vite/bin/vite.js', 'build') },
+  vitest('unit'),
+  vitest('gpu'),
+  {
+    name: 'e2e',
+    command: modules('playwright/cli.js', 'test', '--reporter=list,json'),
+    env: { PLAYWRIGHT_JSON_OUTPUT_FILE: report('e2e') },
+    count: countPlaywright,
+  },
+  vitest('firefox'),
+];
+
+function countVitest(json) {
+  // A file that cannot be loaded fails without a test of its own having failed.
+  const broken = json.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
+  return {
+    passed: json.numPassedTests,
+    failed: json.numFailedTests + broken.length,
+    skipped: json.numPendingTests + json.numTodoTests,
+  };
+}
+
+function countPlaywright({ stats, errors }) {
+  return {
+    passed: stats.expected,
+    failed: stats.unexpected + stats.flaky + errors.length,
+    skipped: stats.skipped,
+  };
+}
+
+function selectedStages(args) {
+  if (args.length === 0) return STAGES;
+  const names = args[0] === '--only' && args.length === 2 ? args[1].split(',') : [];
+  const unknown = names.filter((name) => !STAGES.some((stage) => stage.name === name));
+  if (names.length === 0 || unknown.length > 0) {
+    console.error(
+      `usage: test.mjs [--only stage,...]; stages: ${STAGES.map((stage) => stage.name).join(', ')}`,
+    );
+    process.exit(2);
+  }
+  return STAGES.filter((stage) => names.includes(stage.name));
+}
+
+function childEnv() {
+  if (process.stdout.isTTY) return process.env;
+  const { FORCE_COLOR: _, ...env } = process.env; // logs are read as plain text
+  return { ...env, NO_COLOR: '1' };
+}
+
+/** Runs one stage; whether it passed, and its counts (none for a stage that is not a test runner). */
+function runStage({ name, command, env, count }) {
+  console.log(`\n== ${name}`);
+  const start = performance.now();
+  const [program, ...args] = command;
+  const done = spawnSync(program, args, { cwd: repo, stdio: 'inherit', env: { ...childEnv(), ...env } });
+  const passed = done.status === 0;
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`== ${name}: ${passed ? 'passed' : 'FAILED'} in ${seconds} s`);
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  if (count && existsSync(report(name)))
+    Object.assign(counts, count(JSON.parse(readFileSync(report(name), 'utf8'))));
+  if (!passed) counts.failed = Math.max(counts.failed, 1);
+  return { passed, counts };
+}
+
+rmSync(reports, { recursive: true, force: true });
+mkdirSync(reports, { recursive: true });
+const total = { passed: 0, failed: 0, skipped: 0 };
+let allPassed = true;
+for (const stage of selectedStages(process.argv.slice(2))) {
+  const { passed, counts } = runStage(stage);
+  for (const key of Object.keys(total)) total[key] += counts[key];
+  allPassed = passed;
+  if (!passed) break;
+}
+if (total.skipped > 0) console.log(`\n${total.skipped} skipped`);
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = allPassed && total.failed === 0 ? 0 : 1;

@@ -1,0 +1,84 @@
+// attention_backward_query: gradient of q, and D = sum(out * dout) of each row for the pass over keys.
+// shapes:  qkv, dqkv (B, T, 3, H, D), the q part of dqkv is written; out, dout (B, T, H, D); lse, dots (B * H, T) f32
+// numerics: probabilities recomputed from lse in f32; P and dS stay in registers
+// dispatch: x over T / LANES, y over B * H; one lane a query row
+// source:  FlashAttention backward (Dao et al. 2022), without atomics; reference/attention.ts (oracle)
+import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
+import package::lib::found::reportOverflow;
+import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv, encode as encodeOut, overflows as overflowsOut};
+import constants::{HEAD4, LANES};
+@if(subgroups) enable subgroups;
+
+@group(0) @binding(0) var<storage, read> qkv: array<ElemQkv>;
+@group(0) @binding(1) var<storage, read> out: array<ElemQkv>;
+@group(0) @binding(2) var<storage, read> dout: array<ElemQkv>;
+@group(0) @binding(3) var<storage, read> lse: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dots: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<ElemQkv>;
+
+@if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
+
+@compute @workgroup_size(LANES)
+fn attention_backward_query(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @if(subgroups) @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let head = group.y;
+  let row = group.x * LANES + local;
+  let t = min(row, shape.context - 1u);
+  let qAt = qkvRow(Q, head, t);
+  let outAt = outRow(head, t);
+  var q: array<vec4f, HEAD4>;
+  var doutRow: array<vec4f, HEAD4>;
+  var dq: array<vec4f, HEAD4>;
+  var doutDots = vec4f();
+  for (var c = 0u; c < HEAD4; c++) {
+    q[c] = decodeQkv(qkv[qAt + c]) * shape.scale;
+    doutRow[c] = decodeQkv(dout[outAt + c]);
+    doutDots = fma(decodeQkv(out[outAt + c]), doutRow[c], doutDots);
+  }
+  let doutDot = dot(doutDots, vec4f(1.0));
+  let rowLse = lse[head * shape.context + t];
+  let end = min(shape.context, (group.x + 1u) * LANES);
+  for (var j = 0u; j < MAX_TRIPS; j++) {
+    if (j >= end) {
+      break;
+    }
+    let kAt = qkvRow(K, head, j);
+    let vAt = qkvRow(V, head, j);
+    @if(subgroups) var kPart: array<vec4f, PARTS>;
+    @if(subgroups) var vPart: array<vec4f, PARTS>;
+    @if(subgroups) for (var i = 0u; i < PARTS; i++) {
+      let c = min(lane + i * LANES, HEAD4 - 1u);
+      kPart[i] = decodeQkv(qkv[kAt + c]);
+      vPart[i] = decodeQkv(qkv[vAt + c]);
+    }
+    var scores = vec4f();
+    var dprobabilities = vec4f();
+    var k: array<vec4f, HEAD4>;
+    for (var c = 0u; c < HEAD4; c++) {
+      @if(subgroups) k[c] = subgroupShuffle(kPart[c / LANES], c % LANES);
+      @if(!subgroups) k[c] = decodeQkv(qkv[kAt + c]);
+      @if(subgroups) let v = subgroupShuffle(vPart[c / LANES], c % LANES);
+      @if(!subgroups) let v = decodeQkv(qkv[vAt + c]);
+      scores = fma(q[c], k[c], scores);
+      dprobabilities = fma(doutRow[c], v, dprobabilities);
+    }
+    let probability = select(0.0, exp(dot(scores, vec4f(1.0)) - rowLse), j <= t);
+    let dscore = probability * (dot(dprobabilities, vec4f(1.0)) - doutDot);
+    for (var c = 0u; c < HEAD4; c++) {
+      dq[c] = fma(vec4f(dscore), k[c], dq[c]);
+    }
+  }
+  var overflowed = false;
+  if (row < shape.context) {
+    for (var c = 0u; c < HEAD4; c++) {
+      let value = dq[c] * shape.scale;
+      overflowed = overflowsOut(value) || overflowed;
+      dqkv[qAt + c] = encodeOut(value);
+    }
+    dots[head * shape.context + t] = doutDot;
+  }
+  reportOverflow(overflowed, shape.site);
+}

@@ -1,0 +1,73 @@
+// cross_entropy: softmax, loss of each row and, with `backward`, dlogits = (p - onehot) / tokens * loss scale.
+// shapes:  logits (rows, Vp) f32; targets (rows) u32; losses (rows) f32; dlogits (rows, Vp), zero in padded columns
+// numerics: f32, maximum subtracted; the scale is applied last, a power of two, so it never rounds before the store
+// dispatch: one workgroup a row, linear grid
+// source:  fused_classifier of llm.c (idea); reference/crossEntropy.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::grid::linearGroup;
+import package::lib::reduce::{workgroupMax, workgroupSum};
+@if(backward) import package::lib::step_state::StepState;
+@if(backward) import dlogits_format::{Elem4 as ElemDlogits, encode as encodeDlogits, overflows as overflowsDlogits};
+import constants::LANES;
+@if(subgroups) enable subgroups;
+
+struct Params {
+  rows: u32,
+  v4: u32,              // Vp / 4
+  vocabulary: u32,
+  site: u32,
+  inverseTokens: f32,   // 1 / (B * T * accumulation)
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<vec4f>;
+@group(0) @binding(1) var<storage, read> targets: array<u32>;
+@group(0) @binding(2) var<storage, read_write> losses: array<f32>;
+@if(backward) @group(0) @binding(3) var<storage, read_write> dlogits: array<ElemDlogits>;
+@if(backward) @group(0) @binding(4) var<storage, read> state: StepState;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const LOWEST = -3.0e38;
+
+fn columns(i: u32) -> vec4u {
+  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u);
+}
+
+fn maskedLogits(base: u32, i: u32) -> vec4f {
+  return select(vec4f(LOWEST), logits[base + i], columns(i) < vec4u(p.vocabulary));
+}
+
+@compute @workgroup_size(LANES)
+fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  // Surplus workgroups repeat the last row and store the same values again.
+  let row = min(linearGroup(group), p.rows - 1u);
+  let base = row * p.v4;
+  let goal = targets[row];
+  var largest = vec4f(LOWEST);
+  for (var i = local; i < p.v4; i += LANES) {
+    largest = max(largest, maskedLogits(base, i));
+  }
+  let highest = workgroupMax(max(max(largest.x, largest.y), max(largest.z, largest.w)), local);
+  var total = vec4f();
+  for (var i = local; i < p.v4; i += LANES) {
+    total += exp(maskedLogits(base, i) - highest);
+  }
+  let sum = workgroupSum(dot(total, vec4f(1.0)), local);
+  var overflowed = false;
+  if (local == 0u) {
+    let loss = vec4f(log(sum) + highest - logits[base + goal / 4u][goal % 4u]);
+    losses[row] = loss.x;
+    overflowed = any((bitcast<vec4u>(loss) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
+  }
+  @if(backward) {
+    let inverseSum = 1.0 / sum;
+    for (var i = local; i < p.v4; i += LANES) {
+      let probability = exp(maskedLogits(base, i) - highest) * inverseSum;
+      let onehot = select(vec4f(), vec4f(1.0), columns(i) == vec4u(goal));
+      let unscaled = select(vec4f(), (probability - onehot) * p.inverseTokens, columns(i) < vec4u(p.vocabulary));
+      let value = unscaled * state.lossScale;
+      dlogits[base + i] = encodeDlogits(value);
+      overflowed = overflowsDlogits(value) || overflowed;
+    }
+  }
+  reportOverflow(overflowed, p.site);
+}

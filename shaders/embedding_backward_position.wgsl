@@ -1,0 +1,33 @@
+// embedding_backward_position: dweight[t] += sum of dout over the batch.
+// shapes:  dout (B, T, C); dweight (T, C)
+// numerics: f32 sum in order of the batch
+// dispatch: one lane a vector of dweight, linear grid
+// source:  wpe_backward of llm.c (algorithm); reference/embedding.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::grid::linearGroup;
+import dout_format::{Elem4 as ElemDout, decode as decodeDout};
+import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient, encode as encodeGradient, overflows as overflowsGradient};
+
+struct Params {
+  vectors: u32,  // T * C / 4
+  batch: u32,
+  site: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dout: array<ElemDout>;
+@group(0) @binding(1) var<storage, read_write> dweight: array<ElemGradient>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn embedding_backward_position(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = linearGroup(group) * 64u + local;
+  if (i >= p.vectors) {
+    return;
+  }
+  var sum = decodeGradient(dweight[i]);
+  for (var b = 0u; b < p.batch; b++) {
+    sum += decodeDout(dout[b * p.vectors + i]);
+  }
+  dweight[i] = encodeGradient(sum);
+  reportOverflow(overflowsGradient(sum), p.site);
+}

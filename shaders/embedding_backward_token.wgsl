@@ -1,0 +1,38 @@
+// embedding_backward_token: dweight[token] += sum of dout over the token's positions.
+// shapes:  starts (Vp + 1), positions (B*T) u32: rows of dout sorted by token; dout (B*T, C); dweight (Vp, C)
+// numerics: f32 sum in order of position; no atomics, so the same bits every time
+// dispatch: one lane a vector of dweight, linear grid
+// source:  encoder_backward of llm.c (idea); reference/embedding.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::grid::linearGroup;
+import dout_format::{Elem4 as ElemDout, decode as decodeDout};
+import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient, encode as encodeGradient, overflows as overflowsGradient};
+
+struct Params {
+  vectors: u32,  // Vp * C / 4
+  c4: u32,
+  site: u32,
+}
+
+@group(0) @binding(0) var<storage, read> starts: array<u32>;
+@group(0) @binding(1) var<storage, read> positions: array<u32>;
+@group(0) @binding(2) var<storage, read> dout: array<ElemDout>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<ElemGradient>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn embedding_backward_token(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = linearGroup(group) * 64u + local;
+  if (i >= p.vectors) {
+    return;
+  }
+  let token = i / p.c4;
+  let column = i % p.c4;
+  var sum = decodeGradient(dweight[i]);
+  let end = starts[token + 1u];
+  for (var j = starts[token]; j < end; j++) {
+    sum += decodeDout(dout[positions[j] * p.c4 + column]);
+  }
+  dweight[i] = encodeGradient(sum);
+  reportOverflow(overflowsGradient(sum), p.site);
+}

@@ -1,0 +1,36 @@
+// embedding_forward: out = token embedding + position embedding.
+// shapes:  tokens (B*T) u32; tokenWeight (Vp, C), positionWeight (T, C); out (B*T, C)
+// numerics: sum in f32
+// dispatch: one lane a vector of out, linear grid
+// source:  GPT-2; reference/embedding.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::grid::linearGroup;
+import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
+import out_format::{Elem4 as ElemOut, encode as encodeOut, overflows as overflowsOut};
+
+struct Params {
+  vectors: u32,  // B * T * C / 4
+  c4: u32,
+  context: u32,
+  site: u32,
+}
+
+@group(0) @binding(0) var<storage, read> tokens: array<u32>;
+@group(0) @binding(1) var<storage, read> tokenWeight: array<ElemWeight>;
+@group(0) @binding(2) var<storage, read> positionWeight: array<ElemWeight>;
+@group(0) @binding(3) var<storage, read_write> out: array<ElemOut>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn embedding_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = linearGroup(group) * 64u + local;
+  if (i >= p.vectors) {
+    return;
+  }
+  let row = i / p.c4;
+  let column = i % p.c4;
+  let value = decodeWeight(tokenWeight[tokens[row] * p.c4 + column])
+    + decodeWeight(positionWeight[row % p.context * p.c4 + column]);
+  out[i] = encodeOut(value);
+  reportOverflow(overflowsOut(value), p.site);
+}

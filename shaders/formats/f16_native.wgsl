@@ -1,0 +1,25 @@
+// f16_native: storage prelude. Half precision as vec4h; needs shader-f16.
+// shapes:  Elem4 is four elements, 2 bytes each
+// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them
+// dispatch: none (format)
+// source:  IEEE 754 binary16; reference/rounding.ts (oracle)
+import package::lib::round::{anyHalfNonFinite, f16Codes, magnitudeBits, packHalves, F16_OVERFLOW};
+enable f16;
+
+alias Elem4 = vec4h;
+
+fn decode(e: Elem4) -> vec4f {
+  return vec4f(e);
+}
+
+fn encode(v: vec4f) -> Elem4 {
+  return bitcast<vec4h>(packHalves(f16Codes(v)));
+}
+
+fn overflows(v: vec4f) -> bool {
+  return any(magnitudeBits(v) >= F16_OVERFLOW);
+}
+
+fn nonFinite(e: Elem4) -> bool {
+  return anyHalfNonFinite(bitcast<vec2u>(e));
+}

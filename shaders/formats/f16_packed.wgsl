@@ -1,0 +1,24 @@
+// f16_packed: storage prelude. Half precision, two a word: the same eight bytes as vec4h, on any adapter.
+// shapes:  Elem4 is four elements, 2 bytes each
+// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them
+// dispatch: none (format)
+// source:  IEEE 754 binary16; reference/rounding.ts (oracle)
+import package::lib::round::{anyHalfNonFinite, f16Codes, magnitudeBits, packHalves, F16_OVERFLOW};
+
+alias Elem4 = vec2u;
+
+fn decode(e: Elem4) -> vec4f {
+  return vec4f(unpack2x16float(e.x), unpack2x16float(e.y));
+}
+
+fn encode(v: vec4f) -> Elem4 {
+  return packHalves(f16Codes(v));
+}
+
+fn overflows(v: vec4f) -> bool {
+  return any(magnitudeBits(v) >= F16_OVERFLOW);
+}
+
+fn nonFinite(e: Elem4) -> bool {
+  return anyHalfNonFinite(e);
+}

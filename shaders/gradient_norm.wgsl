@@ -1,0 +1,49 @@
+// gradient_norm: finite check and sum of squares of the unscaled gradient, in 256 partial sums.
+// shapes:  gradient (vectors) of four elements; partials (256) f32 per chunk
+// numerics: the check reads bits as stored; squares are taken after unscaling, so that a large scale does not overflow them
+// dispatch: PARTIALS workgroups; step_decide finishes
+// source:  global_norm of llm.c (algorithm), GradScaler's unscale_ (PyTorch); reference/gradNorm.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::step_state::StepState;
+import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient, nonFinite as nonFiniteGradient};
+
+struct Params {
+  vectors: u32,
+  first: u32,  // of partials
+  site: u32,
+}
+
+@group(0) @binding(0) var<storage, read> gradient: array<ElemGradient>;
+@group(0) @binding(1) var<storage, read> state: StepState;
+@group(0) @binding(2) var<storage, read_write> partials: array<f32>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const WIDTH = 64u;
+const PARTIALS = 256u;
+
+var<workgroup> part: array<f32, WIDTH>;
+
+@compute @workgroup_size(WIDTH)
+fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  var squares = vec4f();
+  var bad = false;
+  for (var i = group.x * WIDTH + local; i < p.vectors; i += PARTIALS * WIDTH) {
+    let stored = gradient[i];
+    let nonFinite = nonFiniteGradient(stored);
+    bad = bad || nonFinite;
+    let unscaled = select(decodeGradient(stored), vec4f(), nonFinite) * state.inverseScale;
+    squares = fma(unscaled, unscaled, squares);
+  }
+  part[local] = dot(squares, vec4f(1.0));
+  workgroupBarrier();
+  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
+    if (local < span) {
+      part[local] += part[local + span];
+    }
+    workgroupBarrier();
+  }
+  if (local == 0u) {
+    partials[p.first + group.x] = part[0];
+  }
+  reportOverflow(bad, p.site);
+}

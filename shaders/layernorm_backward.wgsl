@@ -1,0 +1,70 @@
+// layernorm_backward: adds the gradient with respect to the input to the residual gradient, and writes its rounded copy.
+// shapes:  inp, dout, dinp, rounded (rows, C); weight (C); stats (rows) as (mean, rstd) f32
+// numerics: f32 between load and store; the copy is rounded from the residual gradient as stored
+// dispatch: one workgroup a row, linear grid; with `accumulate` dinp +=, else dinp =
+// source:  layernorm_backward of llm.c (algorithm); reference/layernorm.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::grid::linearGroup;
+import package::lib::reduce::workgroupSum;
+import inp_format::{Elem4 as ElemInp, decode as decodeInp};
+import dout_format::{Elem4 as ElemDout, decode as decodeDout};
+import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
+import dinp_format::{Elem4 as ElemDinp, decode as decodeDinp, encode as encodeDinp, overflows as overflowsDinp};
+@if(roundedCopy) import rounded_format::{Elem4 as ElemRounded, encode as encodeRounded, overflows as overflowsRounded};
+import constants::LANES;
+@if(subgroups) enable subgroups;
+
+struct Params {
+  rows: u32,
+  c4: u32,
+  site: u32,
+}
+
+@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
+@group(0) @binding(1) var<storage, read> dout: array<ElemDout>;
+@group(0) @binding(2) var<storage, read> weight: array<ElemWeight>;
+@group(0) @binding(3) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(4) var<storage, read_write> dinp: array<ElemDinp>;
+@if(roundedCopy) @group(0) @binding(5) var<storage, read_write> rounded: array<ElemRounded>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(LANES)
+fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = linearGroup(group);
+  // Surplus workgroups run along (barriers need all lanes) but store nothing: the update is not idempotent.
+  let row = min(index, p.rows - 1u);
+  let base = row * p.c4;
+  let count = f32(p.c4 * 4u);
+  let mean = stats[row].x;
+  let rstd = stats[row].y;
+  var sumD = vec4f();
+  var sumDx = vec4f();
+  for (var i = local; i < p.c4; i += LANES) {
+    let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
+    sumD += d;
+    sumDx = fma(d, (decodeInp(inp[base + i]) - mean) * rstd, sumDx);
+  }
+  let meanD = workgroupSum(dot(sumD, vec4f(1.0)), local) / count;
+  let meanDx = workgroupSum(dot(sumDx, vec4f(1.0)), local) / count;
+  if (index >= p.rows) {
+    return;
+  }
+  var overflowed = false;
+  for (var i = local; i < p.c4; i += LANES) {
+    let normalised = (decodeInp(inp[base + i]) - mean) * rstd;
+    let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
+    var value = (d - meanD - normalised * meanDx) * rstd;
+    @if(accumulate) {
+      value += decodeDinp(dinp[base + i]);
+    }
+    let stored = encodeDinp(value);
+    dinp[base + i] = stored;
+    overflowed = overflowsDinp(value) || overflowed;
+    @if(roundedCopy) {
+      let gradient = decodeDinp(stored);
+      rounded[base + i] = encodeRounded(gradient);
+      overflowed = overflowsRounded(gradient) || overflowed;
+    }
+  }
+  reportOverflow(overflowed, p.site);
+}

@@ -1,0 +1,40 @@
+// layernorm_backward_parameters: partial sums over rows of dweight = dout * normalised and dbias = dout.
+// shapes:  inp, dout (rows, C); stats (rows) as (mean, rstd) f32; partials (2, blocks, C) f32: dweight, then dbias
+// numerics: f32 sums in order of rows
+// dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
+// source:  layernorm_backward of llm.c, in two dispatches since WGSL has no float atomics; reference/layernorm.ts (oracle)
+import inp_format::{Elem4 as ElemInp, decode as decodeInp};
+import dout_format::{Elem4 as ElemDout, decode as decodeDout};
+
+struct Params {
+  rows: u32,
+  c4: u32,
+  rowsPerBlock: u32,
+  blocks: u32,
+}
+
+@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
+@group(0) @binding(1) var<storage, read> dout: array<ElemDout>;
+@group(0) @binding(2) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn layernorm_backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let column = group.x * 64u + local;
+  if (column >= p.c4) {
+    return;
+  }
+  var dweight = vec4f();
+  var dbias = vec4f();
+  let first = group.y * p.rowsPerBlock;
+  let end = min(first + p.rowsPerBlock, p.rows);
+  for (var row = first; row < end; row++) {
+    let d = decodeDout(dout[row * p.c4 + column]);
+    let s = stats[row];
+    dweight = fma(d, (decodeInp(inp[row * p.c4 + column]) - s.x) * s.y, dweight);
+    dbias += d;
+  }
+  partials[group.y * p.c4 + column] = dweight;
+  partials[(p.blocks + group.y) * p.c4 + column] = dbias;
+}

@@ -1,0 +1,58 @@
+// layernorm_forward: out = (inp - mean) * rstd * weight + bias.
+// shapes:  inp, out (rows, C); weight, bias (C); stats (rows) as (mean, rstd) f32
+// numerics: f32 throughout, variance from differences to the mean; eps 1e-5
+// dispatch: one workgroup a row, linear grid
+// source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::grid::linearGroup;
+import package::lib::reduce::workgroupSum;
+import inp_format::{Elem4 as ElemInp, decode as decodeInp};
+import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
+import out_format::{Elem4 as ElemOut, encode as encodeOut, overflows as overflowsOut};
+import constants::LANES;
+@if(subgroups) enable subgroups;
+
+struct Params {
+  rows: u32,
+  c4: u32,
+  site: u32,
+}
+
+@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
+@group(0) @binding(1) var<storage, read> weight: array<ElemWeight>;
+@group(0) @binding(2) var<storage, read> bias: array<ElemWeight>;
+@group(0) @binding(3) var<storage, read_write> out: array<ElemOut>;
+@group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const EPSILON = 1e-5;
+
+@compute @workgroup_size(LANES)
+fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  // The grid may end in surplus workgroups: they repeat the last row, which stores the same values again.
+  let row = min(linearGroup(group), p.rows - 1u);
+  let base = row * p.c4;
+  let count = f32(p.c4 * 4u);
+  var total = vec4f();
+  for (var i = local; i < p.c4; i += LANES) {
+    total += decodeInp(inp[base + i]);
+  }
+  let mean = workgroupSum(dot(total, vec4f(1.0)), local) / count;
+  var squares = vec4f();
+  for (var i = local; i < p.c4; i += LANES) {
+    let d = decodeInp(inp[base + i]) - mean;
+    squares = fma(d, d, squares);
+  }
+  let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
+  var overflowed = false;
+  for (var i = local; i < p.c4; i += LANES) {
+    let normalised = (decodeInp(inp[base + i]) - mean) * rstd;
+    let value = normalised * decodeWeight(weight[i]) + decodeWeight(bias[i]);
+    overflowed = overflowsOut(value) || overflowed;
+    out[base + i] = encodeOut(value);
+  }
+  if (local == 0u) {
+    stats[row] = vec2f(mean, rstd);
+  }
+  reportOverflow(overflowed, p.site);
+}

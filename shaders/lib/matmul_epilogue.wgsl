@@ -1,0 +1,53 @@
+// matmul_epilogue: what every matmul kernel does with four finished columns of one row.
+// shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N)
+// numerics: f32 until the store; the GELU sees the pre-activation as stored, so that recomputing it gives the same bits
+// dispatch: none (library)
+// source:  fused epilogues of llm.c (idea)
+import package::lib::found::reportOverflow;
+import package::lib::gelu::{gelu, geluDerivative};
+import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
+@if(bias) import bias_format::{Elem4 as ElemBias, decode as decodeBias};
+@if(residual) import residual_format::{Elem4 as ElemResidual, decode as decodeResidual};
+@if(gelu || geluBackward) import preActivation_format::{Elem4 as ElemPre, decode as decodePre};
+@if(gelu) import preActivation_format::{encode as encodePre, overflows as overflowsPre};
+
+struct MatmulShape {
+  m: u32,    // rows of out
+  n4: u32,   // columns of out / 4
+  k: u32,    // length of the sum
+  site: u32,
+}
+
+@group(1) @binding(0) var<uniform> shape: MatmulShape;
+@group(0) @binding(2) var<storage, read_write> out: array<ElemOut>;
+@if(bias) @group(0) @binding(3) var<storage, read> bias: array<ElemBias>;
+@if(residual) @group(0) @binding(4) var<storage, read> residual: array<ElemResidual>;
+@if(gelu) @group(0) @binding(5) var<storage, read_write> preActivation: array<ElemPre>;
+@if(geluBackward) @group(0) @binding(5) var<storage, read> preActivation: array<ElemPre>;
+
+// Stores one vector of the result; returns whether it overflowed its format.
+fn finish(row: u32, column4: u32, acc: vec4f) -> bool {
+  var value = acc;
+  var overflowed = false;
+  let at = row * shape.n4 + column4;
+  @if(bias) {
+    value += decodeBias(bias[column4]);
+  }
+  @if(gelu) {
+    overflowed = overflowsPre(value);
+    let stored = encodePre(value);
+    preActivation[at] = stored;
+    value = gelu(decodePre(stored));
+  }
+  @if(geluBackward) {
+    value *= geluDerivative(decodePre(preActivation[at]));
+  }
+  @if(residual) {
+    value += decodeResidual(residual[at]);
+  }
+  @if(accumulate) {
+    value += decodeOut(out[at]);
+  }
+  out[at] = encodeOut(value);
+  return overflowed || overflowsOut(value);
+}

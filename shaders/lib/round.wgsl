@@ -1,0 +1,62 @@
+// round: reproducible rounding of f32 to narrower formats, in integers only.
+// shapes:  four values at a time
+// numerics: round to nearest, ties to even; WGSL's own conversions may round either way, so they are not used
+// dispatch: none (library)
+// source:  generic encoder of IEEE 754 narrowing; reference/rounding.ts (oracle)
+
+const MAGNITUDE = vec4u(0x7fffffffu);
+const INFINITY_BITS = vec4u(0x7f800000u);
+// The first f32 magnitude that rounds to f16 infinity: 65520.
+const F16_OVERFLOW = vec4u(0x477ff000u);
+
+fn magnitudeBits(v: vec4f) -> vec4u {
+  return bitcast<vec4u>(v) & MAGNITUDE;
+}
+
+// f16 codes, subnormals kept; beyond the range infinity, NaN stays NaN.
+fn f16Codes(v: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let magnitude = bits & MAGNITUDE;
+  let exponent = magnitude >> vec4u(23u);
+  let significand = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  // 13 bits are dropped from a normal number, more from one that becomes subnormal; 25 leave nothing.
+  let shift = clamp(vec4u(126u) - min(exponent, vec4u(126u)), vec4u(13u), vec4u(25u));
+  let half = (vec4u(1u) << (shift - vec4u(1u))) - vec4u(1u);
+  let rounded = (significand + half + ((significand >> shift) & vec4u(1u))) >> shift;
+  let normal = rounded + ((max(exponent, vec4u(113u)) - vec4u(113u)) << vec4u(10u));
+  let finite = select(normal, vec4u(0x7c00u), magnitude >= F16_OVERFLOW);
+  let code = select(finite, vec4u(0x7e00u), magnitude > INFINITY_BITS);
+  return code | ((bits >> vec4u(16u)) & vec4u(0x8000u));
+}
+
+// f16 codes with results below 2^-14 replaced by zero, as WGSL allows an implementation to do.
+fn f16CodesFlushed(v: vec4f) -> vec4u {
+  let codes = f16Codes(v);
+  return select(codes, codes & vec4u(0x8000u), (codes & vec4u(0x7fffu)) < vec4u(0x0400u));
+}
+
+// f32 bits rounded at bit `dropped`; infinities and NaN pass through.
+fn roundMantissa(v: vec4f, dropped: u32) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let half = (1u << (dropped - 1u)) - 1u;
+  let odd = (bits >> vec4u(dropped)) & vec4u(1u);
+  let rounded = (bits + vec4u(half) + odd) & vec4u(0xffffffffu << dropped);
+  return select(rounded, bits, (bits & INFINITY_BITS) == INFINITY_BITS);
+}
+
+// bf16 codes; a NaN keeps a payload bit that survives the cut.
+fn bf16Codes(v: vec4f) -> vec4u {
+  let rounded = roundMantissa(v, 16u) >> vec4u(16u);
+  return select(rounded, rounded | vec4u(0x40u), magnitudeBits(v) > INFINITY_BITS);
+}
+
+// Two codes a word: (x, y) and (z, w), the lower one in the low half.
+fn packHalves(codes: vec4u) -> vec2u {
+  return codes.xz | (codes.yw << vec2u(16u));
+}
+
+fn anyHalfNonFinite(words: vec2u) -> bool {
+  let low = (words & vec2u(0x7c00u)) == vec2u(0x7c00u);
+  let high = (words & vec2u(0x7c000000u)) == vec2u(0x7c000000u);
+  return any(low) || any(high);
+}

@@ -1,0 +1,115 @@
+// matmul_tiled: out = op(a) op(b) through tiles in shared memory, for GPUs where loads are dearer than barriers.
+// shapes:  as matmul_register; a tile of out is TILE_M x TILE_N, a lane owns TILE_M / ROW_LANES rows by four columns
+// numerics: operands widened to f32 in shared memory, f32 accumulation in order of k
+// dispatch: x over N / TILE_N, y over M / TILE_M; (TILE_N / 4) * ROW_LANES lanes
+// source:  classic two-level tiling (research kernels 3.3); reference/matmul.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::matmul_epilogue::{finish, shape};
+import a_format::{Elem4 as ElemA, decode as decodeA};
+import b_format::{Elem4 as ElemB, decode as decodeB};
+import constants::{ROW_LANES, TILE_K, TILE_M, TILE_N};
+
+@group(0) @binding(0) var<storage, read> a: array<ElemA>;
+@group(0) @binding(1) var<storage, read> b: array<ElemB>;
+
+const COLUMN_LANES = TILE_N / 4u;
+const LANES = COLUMN_LANES * ROW_LANES;
+const ROWS = TILE_M / ROW_LANES;
+// One vector of padding a row keeps lanes off the same shared-memory bank.
+const STRIDE_A = TILE_M + 4u;
+const MAX_TRIPS = 0x1000000u;
+
+var<workgroup> tileA: array<f32, TILE_K * STRIDE_A>;
+var<workgroup> tileB: array<vec4f, TILE_K * COLUMN_LANES>;
+
+// tileA[k, m] of the tile at (row0, k0); zero beyond the end of the sum.
+@if(!aTransposed)
+fn fillA(local: u32, row0: u32, k0: u32) {
+  for (var e = local; e < TILE_M * TILE_K / 4u; e += LANES) {
+    let m = e / (TILE_K / 4u);
+    let k4 = e % (TILE_K / 4u);
+    let k = k0 / 4u + k4;
+    let v = select(vec4f(), decodeA(a[min(row0 + m, shape.m - 1u) * (shape.k / 4u) + min(k, shape.k / 4u - 1u)]), k < shape.k / 4u);
+    let at = k4 * 4u * STRIDE_A + m;
+    tileA[at] = v.x;
+    tileA[at + STRIDE_A] = v.y;
+    tileA[at + 2u * STRIDE_A] = v.z;
+    tileA[at + 3u * STRIDE_A] = v.w;
+  }
+}
+
+@if(aTransposed)
+fn fillA(local: u32, row0: u32, k0: u32) {
+  for (var e = local; e < TILE_M * TILE_K / 4u; e += LANES) {
+    let k = e / (TILE_M / 4u);
+    let m4 = e % (TILE_M / 4u);
+    let row4 = min(row0 / 4u + m4, shape.m / 4u - 1u);
+    let v = select(vec4f(), decodeA(a[min(k0 + k, shape.k - 1u) * (shape.m / 4u) + row4]), k0 + k < shape.k);
+    let at = k * STRIDE_A + m4 * 4u;
+    tileA[at] = v.x;
+    tileA[at + 1u] = v.y;
+    tileA[at + 2u] = v.z;
+    tileA[at + 3u] = v.w;
+  }
+}
+
+// tileB[k, n4] of the tile at (column0, k0); zero beyond the end of the sum.
+@if(!bTransposed)
+fn fillB(local: u32, column0: u32, k0: u32) {
+  for (var e = local; e < TILE_K * COLUMN_LANES; e += LANES) {
+    let k = k0 + e / COLUMN_LANES;
+    let column4 = min(column0 / 4u + e % COLUMN_LANES, shape.n4 - 1u);
+    tileB[e] = select(vec4f(), decodeB(b[min(k, shape.k - 1u) * shape.n4 + column4]), k < shape.k);
+  }
+}
+
+@if(bTransposed)
+fn fillB(local: u32, column0: u32, k0: u32) {
+  let stride = shape.k / 4u;
+  for (var e = local; e < TILE_K / 4u * COLUMN_LANES; e += LANES) {
+    let k4 = e % (TILE_K / 4u);
+    let n4 = e / (TILE_K / 4u);
+    let k = k0 / 4u + k4;
+    let at = min(column0 / 4u + n4, shape.n4 - 1u) * 4u * stride + min(k, stride - 1u);
+    let rows = transpose(mat4x4f(decodeB(b[at]), decodeB(b[at + stride]), decodeB(b[at + 2u * stride]), decodeB(b[at + 3u * stride])));
+    for (var i = 0u; i < 4u; i++) {
+      tileB[(k4 * 4u + i) * COLUMN_LANES + n4] = select(vec4f(), rows[i], k < stride);
+    }
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let row0 = group.y * TILE_M;
+  let column0 = group.x * TILE_N;
+  let laneRow = local / COLUMN_LANES;
+  let laneColumn = local % COLUMN_LANES;
+  let trips = (shape.k + TILE_K - 1u) / TILE_K;
+  var acc: array<vec4f, ROWS>;
+  for (var trip = 0u; trip < MAX_TRIPS; trip++) {
+    if (trip >= trips) {
+      break;
+    }
+    fillA(local, row0, trip * TILE_K);
+    fillB(local, column0, trip * TILE_K);
+    workgroupBarrier();
+    for (var k = 0u; k < TILE_K; k++) {
+      let row = tileB[k * COLUMN_LANES + laneColumn];
+      for (var i = 0u; i < ROWS; i++) {
+        acc[i] = fma(vec4f(tileA[k * STRIDE_A + laneRow * ROWS + i]), row, acc[i]);
+      }
+    }
+    workgroupBarrier();
+  }
+  let column4 = column0 / 4u + laneColumn;
+  var overflowed = false;
+  if (column4 < shape.n4) {
+    for (var i = 0u; i < ROWS; i++) {
+      let m = row0 + laneRow * ROWS + i;
+      if (m < shape.m) {
+        overflowed = finish(m, column4, acc[i]) || overflowed;
+      }
+    }
+  }
+  reportOverflow(overflowed, shape.site);
+}

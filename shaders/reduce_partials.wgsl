@@ -1,0 +1,32 @@
+// reduce_partials: out += sum over blocks of partials.
+// shapes:  partials (blocks, C) f32; out (C)
+// numerics: f32 sum in order of blocks
+// dispatch: x over C / 4 / 64
+// source:  second stage of column_sum and layernorm_backward_parameters; reference/matmul.ts (oracle)
+import package::lib::found::reportOverflow;
+import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
+
+struct Params {
+  blocks: u32,
+  c4: u32,
+  first: u32,   // vector of partials where the blocks begin
+  site: u32,
+}
+
+@group(0) @binding(0) var<storage, read> partials: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn reduce_partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let column = group.x * 64u + local;
+  if (column >= p.c4) {
+    return;
+  }
+  var sum = decodeOut(out[column]);
+  for (var block = 0u; block < p.blocks; block++) {
+    sum += partials[p.first + block * p.c4 + column];
+  }
+  out[column] = encodeOut(sum);
+  reportOverflow(overflowsOut(sum), p.site);
+}

@@ -1,0 +1,32 @@
+/**
+ * 64-bit fingerprint of whole numbers below 2^32, as 16 hex digits. It tells data apart; it is not
+ * cryptographic (Web Crypto is asynchronous and missing on insecure pages). Changing one number always
+ * changes the result, because every step of a lane is a bijection.
+ * @param lists read one after the other, as if they were concatenated
+ */
+export function checksum(...lists: readonly ArrayLike<number>[]): string {
+  let low = 0x811c9dc5;
+  let high = 0x41c6ce57;
+  for (const list of lists) {
+    for (let i = 0; i < list.length; i++) {
+      const word = list[i]!;
+      low = rotate(Math.imul(low ^ word, 0x9e3779b1), 13);
+      high = rotate(Math.imul(high ^ word, 0x5f356495), 19);
+    }
+  }
+  return hex(avalanche(high)) + hex(avalanche(low));
+}
+
+/** Without it the high bits of a number would never reach the low bits of a lane. */
+function rotate(value: number, by: number): number {
+  return (value << by) | (value >>> (32 - by));
+}
+
+function avalanche(value: number): number {
+  const mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  return (mixed ^ (mixed >>> 13)) >>> 0;
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, '0');
+}

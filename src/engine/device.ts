@@ -1,0 +1,105 @@
+/** Adapter and device: what the visitor's GPU offers, and why something is missing. */
+import { EngineError } from './errors.ts';
+import type { HalfStorage } from './precision/formats.ts';
+
+export interface AdapterReport {
+  /** Vendor, architecture and description in one line. */
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** A software renderer: everything works, slowly. */
+  readonly isFallback: boolean;
+  readonly features: readonly string[];
+  readonly subgroupSize: { readonly min: number; readonly max: number } | null;
+  /** Best storage for halves: native where shader-f16 exists. */
+  readonly half: HalfStorage;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** Used where offered; nothing beyond core WebGPU is required. */
+const OPTIONAL_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+
+/** Limits worth raising above WebGPU's defaults, each because a tensor or a tile may need it. */
+const RAISED_LIMITS = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+/** Names by which software renderers are known. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|warp|basic render/i;
+
+/**
+ * Opens the best adapter with the features and limits Halfstep uses.
+ * @param without features to leave unused, for tests of the fallbacks
+ * @throws EngineError NO_ADAPTER or DEVICE_FAILED with the reason and what to do
+ */
+export async function openDevice(
+  gpu: GPU,
+  without: readonly string[] = [],
+): Promise<{ device: GPUDevice; report: AdapterReport }> {
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  } catch (cause) {
+    throw noAdapter(String(cause), cause);
+  }
+  if (!adapter) throw noAdapter('requestAdapter() returned null');
+  const features = OPTIONAL_FEATURES.filter(
+    (feature) => adapter.features.has(feature) && !without.includes(feature),
+  );
+  const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
+  try {
+    const device = await adapter.requestDevice({
+      label: 'halfstep',
+      requiredFeatures: features,
+      requiredLimits,
+    });
+    return { device, report: reportOf(adapter, device) };
+  } catch (cause) {
+    throw new EngineError(
+      'DEVICE_FAILED',
+      `The GPU was found but refused a device: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Close other pages that use the GPU, update the driver, or restart the browser.',
+      { cause },
+    );
+  }
+}
+
+function noAdapter(detail: string, cause?: unknown): EngineError {
+  return new EngineError(
+    'NO_ADAPTER',
+    `No GPU is available through WebGPU (${detail}).`,
+    'Turn on hardware acceleration and update the browser and the GPU driver.',
+    { cause },
+  );
+}
+
+/** What a device that is already open offers. */
+export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPUDevice): AdapterReport {
+  const { info } = adapter;
+  const name =
+    [info.vendor, info.architecture, info.description].filter((part) => part !== '').join(' ') ||
+    'unnamed adapter';
+  const limits: Record<string, number> = {};
+  for (const key in device.limits) {
+    const value = device.limits[key as keyof GPUSupportedLimits];
+    if (typeof value === 'number') limits[key] = value;
+  }
+  return {
+    name,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    description: info.description,
+    isFallback: info.isFallbackAdapter === true || SOFTWARE.test(name),
+    features: [...device.features].sort(),
+    subgroupSize: device.features.has('subgroups')
+      ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
+      : null,
+    half: device.features.has('shader-f16') ? 'native' : 'packed',
+    limits,
+  };
+}

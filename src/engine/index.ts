@@ -1,0 +1,14 @@
+/** The public face of the engine: what the session, the command line and tests build on. */
+export { batchAt } from './data/batches.ts';
+export { createDataset, type Dataset } from './data/dataset.ts';
+export { decodeUtf8 } from './data/utf8.ts';
+export { type AdapterReport, openDevice, reportOf } from './device.ts';
+export { EngineError, type ErrorCode } from './errors.ts';
+export { type MemoryBytes, type MemoryPlan, mebibytes, memoryPlan } from './memoryPlan.ts';
+export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './model/presets.ts';
+export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precision/recipes.ts';
+export { checkConfig, type TrainConfig, tokensPerStep } from './train/config.ts';
+export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
+export { RunControl, type RunEvents, runTraining } from './train/run.ts';
+export type { SampleOptions } from './train/sampler.ts';
+export { createTrainer, type Trainer, type TrainerOptions } from './train/trainer.ts';

@@ -1,0 +1,85 @@
+import type { Operand } from '../tensor.ts';
+import { type Dispatch, SITE, slotsOf, type Target, u32 } from './operation.ts';
+
+export interface MatmulArgs {
+  readonly label: string;
+  /** (m, k), or (k, m) with `aTransposed`. */
+  readonly a: Operand;
+  /** (k, n), or (n, k) with `bTransposed`. */
+  readonly b: Operand;
+  /** (m, n) */
+  readonly out: Operand;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly aTransposed?: boolean;
+  readonly bTransposed?: boolean;
+  /** (n), added to every row. */
+  readonly bias?: Operand;
+  /** (m, n), added after everything else. */
+  readonly residual?: Operand;
+  /** (m, n): store the pre-activation here and GELU of it in `out`. */
+  readonly gelu?: Operand;
+  /** (m, n): multiply by GELU' of this pre-activation. */
+  readonly geluBackward?: Operand;
+  /** out += instead of out =. */
+  readonly accumulate?: boolean;
+  readonly found: Operand;
+}
+
+/** Rows a lane of matmul_register holds: arrays above 16 vectors spill on software adapters. */
+const REGISTER_ROWS = 16;
+/** Without subgroups every lane loads all of `a` itself, and fewer rows keep registers free. */
+const REGISTER_ROWS_WITHOUT_SUBGROUPS = 8;
+const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 16 };
+
+/**
+ * out = op(a) op(b) with a fused epilogue, in the kernel the target chose.
+ * Operands may have any format; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
+ */
+export function matmul(target: Target, args: MatmulArgs): Dispatch {
+  const { m, n, k, aTransposed = false, bTransposed = false, accumulate = false } = args;
+  const preActivation = args.gelu ?? args.geluBackward;
+  const optional = {
+    ...(args.bias && { bias: args.bias }),
+    ...(args.residual && { residual: args.residual }),
+    ...(preActivation && { preActivation }),
+  };
+  const operands = { a: args.a, b: args.b, out: args.out, ...optional };
+  const conditions = {
+    aTransposed,
+    bTransposed,
+    accumulate,
+    bias: args.bias !== undefined,
+    residual: args.residual !== undefined,
+    gelu: args.gelu !== undefined,
+    geluBackward: args.geluBackward !== undefined,
+  };
+  const shared = {
+    kind: 'dispatch',
+    bindings: { ...operands, found: args.found },
+    params: [u32(m), u32(n / 4), u32(k), SITE],
+    label: args.label,
+    flops: 2 * m * n * k,
+  } as const;
+  const slots = slotsOf(target, operands);
+  if (target.matmul === 'tiled') {
+    return {
+      ...shared,
+      variant: { kernel: 'matmul_tiled', slots, conditions, constants: TILE },
+      grid: [Math.ceil(n / TILE.TILE_N), Math.ceil(m / TILE.TILE_M), 1],
+    };
+  }
+  const rows = target.subgroups ? REGISTER_ROWS : REGISTER_ROWS_WITHOUT_SUBGROUPS;
+  const lanes = target.subgroups ? target.lanes : 16;
+  return {
+    ...shared,
+    variant: {
+      kernel: 'matmul_register',
+      slots,
+      conditions: { ...conditions, subgroups: target.subgroups },
+      constants: { LANES: lanes, ROWS: rows, SUBGROUPS: 1 },
+    },
+    grid: [Math.ceil(n / (4 * lanes)), Math.ceil(m / rows), 1],
+  };
+}

@@ -1,0 +1,177 @@
+/** The backward pass after the LM head, last block first. Parameter gradients are added to, never overwritten. */
+import { attentionBackward } from '../kernels/attention.ts';
+import { matmul } from '../kernels/matmul.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
+import {
+  columnSum,
+  embeddingBackwardPosition,
+  embeddingBackwardToken,
+  layernormBackward,
+  layernormBackwardParameters,
+} from '../kernels/rows.ts';
+import type { Tensor } from '../tensor.ts';
+import { paddedVocabulary } from './config.ts';
+import { parameter } from './forward.ts';
+import { attentionShape, type RunTensors } from './tensors.ts';
+
+export function backward(target: Target, tensors: RunTensors, batch: number): Operation[] {
+  const {
+    gpt,
+    rows,
+    blocks,
+    found,
+    partials,
+    dresidual,
+    dresidualOperand,
+    dnorm,
+    dpreActivation,
+    dattention,
+    dqkv,
+  } = tensors;
+  const { context, width: C } = gpt;
+  const shape = attentionShape(tensors, batch);
+  const weight = (name: string) => parameter(tensors, name).weight;
+  const gradient = (name: string) => parameter(tensors, name).gradient;
+  /** The dY operand the next matmuls read; written beside `dresidual` where the recipe rounds it. */
+  const rounded = dresidualOperand === dresidual ? undefined : dresidualOperand;
+
+  /** `dnorm` through a layer norm into the residual gradient, with the norm's own gradients. */
+  const norm = (name: string, inp: Tensor, stats: Tensor, accumulate: boolean): Operation[] => [
+    ...layernormBackwardParameters(target, {
+      label: name,
+      inp,
+      dout: dnorm,
+      stats,
+      partials,
+      dweight: gradient(`${name}.weight`),
+      dbias: gradient(`${name}.bias`),
+      rows,
+      width: C,
+      found,
+    }),
+    layernormBackward(target, {
+      label: `residual gradient at ${name}`,
+      inp,
+      dout: dnorm,
+      weight: parameter(tensors, `${name}.weight`).master,
+      stats,
+      dinp: dresidual,
+      rounded,
+      accumulate,
+      rows,
+      width: C,
+      found,
+    }),
+  ];
+  const bias = (name: string, inp: Tensor, width: number): Operation[] =>
+    columnSum(target, {
+      label: `${name}.bias gradient`,
+      inp,
+      partials,
+      out: gradient(`${name}.bias`),
+      rows,
+      width,
+      found,
+    });
+  /** dW (k, n) += x^T dY */
+  const dWeight = (name: string, x: Tensor, dY: Tensor, k: number, n: number): Operation =>
+    matmul(target, {
+      label: `${name}.weight gradient`,
+      a: x,
+      aTransposed: true,
+      b: dY,
+      out: gradient(`${name}.weight`),
+      m: k,
+      n,
+      k: rows,
+      accumulate: true,
+      found,
+    });
+  /** dX (rows, k) = dY W^T */
+  const dInput = (
+    name: string,
+    label: string,
+    dY: Tensor,
+    out: Tensor,
+    k: number,
+    n: number,
+    geluBackward?: Tensor,
+  ): Operation =>
+    matmul(target, {
+      label,
+      a: dY,
+      b: weight(`${name}.weight`),
+      bTransposed: true,
+      out,
+      m: rows,
+      n: k,
+      k: n,
+      ...(geluBackward && { geluBackward }),
+      found,
+    });
+
+  const lastResidual = blocks.at(-1)!.residualOut;
+  const operations: Operation[] = norm('ln_f', lastResidual, tensors.statsF, false);
+  for (let layer = blocks.length - 1; layer >= 0; layer--) {
+    const block = blocks[layer]!;
+    const h = `h.${layer}`;
+    const residualIn = layer === 0 ? tensors.residual0 : blocks[layer - 1]!.residualOut;
+    operations.push(
+      ...bias(`${h}.mlp.c_proj`, dresidual, C),
+      dWeight(`${h}.mlp.c_proj`, block.activation, dresidualOperand, 4 * C, C),
+      dInput(
+        `${h}.mlp.c_proj`,
+        `${h}.mlp.c_fc gradient`,
+        dresidualOperand,
+        dpreActivation,
+        4 * C,
+        C,
+        block.preActivation,
+      ),
+      ...bias(`${h}.mlp.c_fc`, dpreActivation, 4 * C),
+      dWeight(`${h}.mlp.c_fc`, block.norm2, dpreActivation, C, 4 * C),
+      dInput(`${h}.mlp.c_fc`, `${h}.ln_2 gradient`, dpreActivation, dnorm, C, 4 * C),
+      ...norm(`${h}.ln_2`, block.residualMid, block.stats2, true),
+      ...bias(`${h}.attn.c_proj`, dresidual, C),
+      dWeight(`${h}.attn.c_proj`, block.attention, dresidualOperand, C, C),
+      dInput(`${h}.attn.c_proj`, `${h}.attn gradient`, dresidualOperand, dattention, C, C),
+      ...attentionBackward(target, {
+        label: `${h}.attn.c_attn gradient`,
+        qkv: block.qkv,
+        out: block.attention,
+        dout: dattention,
+        lse: block.lse,
+        dots: tensors.dots,
+        dqkv,
+        shape,
+        found,
+      }),
+      ...bias(`${h}.attn.c_attn`, dqkv, 3 * C),
+      dWeight(`${h}.attn.c_attn`, block.norm1, dqkv, C, 3 * C),
+      dInput(`${h}.attn.c_attn`, `${h}.ln_1 gradient`, dqkv, dnorm, C, 3 * C),
+      ...norm(`${h}.ln_1`, residualIn, block.stats1, true),
+    );
+  }
+  operations.push(
+    embeddingBackwardToken(target, {
+      label: 'wte.weight gradient',
+      starts: tensors.tokenStarts,
+      positions: tensors.tokenPositions,
+      dout: dresidual,
+      dweight: gradient('wte.weight'),
+      tokens: paddedVocabulary(gpt),
+      width: C,
+      found,
+    }),
+    embeddingBackwardPosition(target, {
+      label: 'wpe.weight gradient',
+      dout: dresidual,
+      dweight: gradient('wpe.weight'),
+      batch,
+      context,
+      width: C,
+      found,
+    }),
+  );
+  return operations;
+}

@@ -1,0 +1,108 @@
+/** The op lists of a run: built once, replayed every step. */
+
+import { matmul } from '../kernels/matmul.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
+import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../kernels/optimizer.ts';
+import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
+import { slice } from '../tensor.ts';
+import { scalingOf, type TrainConfig, tokensPerStep } from '../train/config.ts';
+import { LOSS_SUM_OFFSET } from '../train/stepState.ts';
+import { backward } from './backward.ts';
+import { paddedVocabulary } from './config.ts';
+import { forward, parameter } from './forward.ts';
+import { lmHead } from './lmHead.ts';
+import { headParameter } from './parameters.ts';
+import type { RunTensors } from './tensors.ts';
+
+export interface Schedule {
+  /** Zero gradients and loss: once before the micro-batches of a step. */
+  readonly begin: readonly Operation[];
+  readonly microBatch: readonly Operation[];
+  readonly optimizer: readonly Operation[];
+  /** Loss of one batch into `evalState`; weights and the training state are only read. */
+  readonly evaluation: readonly Operation[];
+  /** Final layer norm of one sequence; then, after the sampled row is copied to `sampleRow`, its logits. */
+  readonly sampleForward: readonly Operation[];
+  readonly sampleLogits: readonly Operation[];
+}
+
+export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
+  const { chunks, state, evalState, found, evalFound, gpt } = tensors;
+  const scaling = scalingOf(config, tensors.recipe);
+  return {
+    begin: [
+      ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
+      { kind: 'clear', target: slice(state, LOSS_SUM_OFFSET / 4, 1) },
+    ],
+    microBatch: [
+      ...forward(target, tensors, config.batch, found),
+      ...lmHead(target, tensors, { backward: true, lossTokens: tokensPerStep(config), state, found }),
+      ...backward(target, tensors, config.batch),
+    ],
+    optimizer: [
+      ...chunks.map(({ gradient, elements }, index) =>
+        gradientNorm(target, {
+          gradient,
+          state,
+          partials: tensors.normPartials,
+          found,
+          elements,
+          first: index * NORM_PARTIALS,
+        }),
+      ),
+      stepDecide({
+        partials: tensors.normPartials,
+        schedule: tensors.schedule,
+        state,
+        found,
+        partialCount: chunks.length * NORM_PARTIALS,
+        scheduleLength: Math.max(1, config.steps),
+        dynamicScale: scaling.kind === 'dynamic',
+        growthInterval: scaling.kind === 'dynamic' ? scaling.growthInterval : 1,
+        clip: config.clip,
+        floor: SCALE_FLOOR,
+        ceiling: SCALE_CEILING,
+      }),
+      ...chunks.map((chunk) =>
+        adamw(target, {
+          label: chunk.master.name,
+          gradient: chunk.gradient,
+          master: chunk.master,
+          m: chunk.firstMoment,
+          v: chunk.secondMoment,
+          compute: chunk.compute,
+          state,
+          elements: chunk.elements,
+          decayedElements: chunk.decayedElements,
+          beta1: config.beta1,
+          beta2: config.beta2,
+          epsilon: config.epsilon,
+          weightDecay: config.weightDecay,
+        }),
+      ),
+    ],
+    evaluation: [
+      ...forward(target, tensors, config.batch, evalFound),
+      ...lmHead(target, tensors, {
+        backward: false,
+        lossTokens: config.batch * config.context,
+        state: evalState,
+        found: evalFound,
+      }),
+    ],
+    sampleForward: forward(target, tensors, 1, evalFound),
+    sampleLogits: [
+      matmul(target, {
+        label: 'sampled logits',
+        a: tensors.sampleRow,
+        b: parameter(tensors, headParameter(gpt)).weight,
+        bTransposed: true,
+        out: tensors.logits,
+        m: 1,
+        n: paddedVocabulary(gpt),
+        k: gpt.width,
+        found: evalFound,
+      }),
+    ],
+  };
+}

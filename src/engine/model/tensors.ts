@@ -1,0 +1,191 @@
+/** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
+
+import { NORM_PARTIALS } from '../kernels/optimizer.ts';
+import { rowBlocks } from '../kernels/rows.ts';
+import type { MemoryCategory } from '../memoryPlan.ts';
+import { type Recipe, type Role, recipeOf, roundsResidualGradient } from '../precision/recipes.ts';
+import type { ElementType, Tensor } from '../tensor.ts';
+import { gptConfig, type TrainConfig } from '../train/config.ts';
+import { STEP_STATE_WORDS } from '../train/stepState.ts';
+import { layoutParameters, type ParameterLayout } from './chunks.ts';
+import { type GptConfig, headSize, paddedVocabulary } from './config.ts';
+import { parameterSpecs } from './parameters.ts';
+
+/** What one block keeps from forward to backward. R = B * T rows. */
+export interface BlockTensors {
+  readonly norm1: Tensor; // (R, C)
+  readonly stats1: Tensor; // (R, 2)
+  readonly qkv: Tensor; // (R, 3, H, D)
+  readonly lse: Tensor; // (B * H, T)
+  readonly attention: Tensor; // (R, C)
+  readonly residualMid: Tensor; // (R, C), after attention
+  readonly norm2: Tensor; // (R, C)
+  readonly stats2: Tensor; // (R, 2)
+  readonly preActivation: Tensor; // (R, 4C)
+  readonly activation: Tensor; // (R, 4C)
+  readonly residualOut: Tensor; // (R, C), after the MLP
+}
+
+export interface PlannedTensor {
+  readonly tensor: Tensor;
+  readonly category: MemoryCategory;
+}
+
+export interface RunTensors extends ParameterLayout {
+  readonly planned: readonly PlannedTensor[];
+  readonly gpt: GptConfig;
+  readonly recipe: Recipe;
+  readonly rows: number;
+  /** Rows of the batch that the LM head works on at a time. */
+  readonly headRows: number;
+  readonly tokens: Tensor;
+  readonly targets: Tensor;
+  readonly tokenStarts: Tensor;
+  readonly tokenPositions: Tensor;
+  readonly residual0: Tensor;
+  readonly blocks: readonly BlockTensors[];
+  readonly normF: Tensor;
+  readonly statsF: Tensor;
+  readonly logits: Tensor;
+  readonly dlogits: Tensor;
+  readonly losses: Tensor;
+  readonly dresidual: Tensor;
+  /** The dY operand made from `dresidual`; the same tensor where the recipe does not round it. */
+  readonly dresidualOperand: Tensor;
+  readonly dnorm: Tensor;
+  readonly dpreActivation: Tensor;
+  readonly dattention: Tensor;
+  readonly dqkv: Tensor;
+  readonly dots: Tensor;
+  readonly partials: Tensor;
+  readonly state: Tensor;
+  readonly evalState: Tensor;
+  readonly found: Tensor;
+  /** Evaluation and sampling report here, so that they never skip a training step. */
+  readonly evalFound: Tensor;
+  readonly schedule: Tensor;
+  readonly normPartials: Tensor;
+  readonly sampleRow: Tensor;
+}
+
+export interface PlanLimits {
+  /** Largest binding, hence largest tensor, in bytes. */
+  readonly maxBindingBytes: number;
+}
+
+/** WebGPU's default, what a plan without an adapter assumes. */
+export const DEFAULT_LIMITS: PlanLimits = { maxBindingBytes: 128 * 2 ** 20 };
+
+/**
+ * Names, formats and sizes of all tensors of a run.
+ * @throws EngineError LIMIT_EXCEEDED when a parameter does not fit one binding
+ */
+export function runTensors(config: TrainConfig, vocabulary: number, limits: PlanLimits): RunTensors {
+  const gpt = gptConfig(config, vocabulary);
+  const recipe = recipeOf(config.precision);
+  const { batch: B, context: T, width: C, heads: H } = config;
+  const rows = B * T;
+  const paddedV = paddedVocabulary(gpt);
+  const planned: PlannedTensor[] = [];
+  const add = (category: MemoryCategory, name: string, type: ElementType, elements: number): Tensor => {
+    const tensor = { name, type, elements };
+    planned.push({ tensor, category });
+    return tensor;
+  };
+  const saved = (name: string, role: Role, elements: number): Tensor =>
+    add('activations', name, recipe.roles[role], elements);
+  const savedF32 = (name: string, elements: number): Tensor => add('activations', name, 'f32', elements);
+  const gradient = (name: string, type: ElementType, elements: number): Tensor =>
+    add('activationGradients', name, type, elements);
+
+  const layout = layoutParameters(parameterSpecs(gpt), recipe, limits.maxBindingBytes);
+  for (const chunk of layout.chunks) {
+    planned.push({ tensor: chunk.master, category: 'masterWeights' });
+    if (chunk.compute) planned.push({ tensor: chunk.compute, category: 'computeWeights' });
+    planned.push({ tensor: chunk.gradient, category: 'gradients' });
+    planned.push(
+      { tensor: chunk.firstMoment, category: 'optimizer' },
+      { tensor: chunk.secondMoment, category: 'optimizer' },
+    );
+  }
+  const block = (layer: number): BlockTensors => {
+    const h = `h.${layer}`;
+    return {
+      norm1: saved(`${h}.ln_1`, 'activation', rows * C),
+      stats1: savedF32(`${h}.ln_1.stats`, rows * 2),
+      qkv: saved(`${h}.attn.c_attn`, 'attention', rows * 3 * C),
+      lse: savedF32(`${h}.attn.lse`, B * H * T),
+      attention: saved(`${h}.attn`, 'attention', rows * C),
+      residualMid: saved(`${h}.attn.c_proj`, 'residual', rows * C),
+      norm2: saved(`${h}.ln_2`, 'activation', rows * C),
+      stats2: savedF32(`${h}.ln_2.stats`, rows * 2),
+      preActivation: saved(`${h}.mlp.c_fc`, 'preActivation', rows * 4 * C),
+      activation: saved(`${h}.mlp.gelu`, 'activation', rows * 4 * C),
+      residualOut: saved(`${h}.mlp.c_proj`, 'residual', rows * C),
+    };
+  };
+  const headRows = lmHeadRows(rows, paddedV, limits);
+  const { outputGradient, residualGradient, attention } = recipe.roles;
+  const dresidual = gradient('residual gradient', residualGradient, rows * C);
+  return {
+    ...layout,
+    planned,
+    gpt,
+    recipe,
+    rows,
+    headRows,
+    tokens: add('batch', 'tokens', 'u32', rows),
+    targets: add('batch', 'targets', 'u32', rows),
+    tokenStarts: add('batch', 'token starts', 'u32', paddedV + 1),
+    tokenPositions: add('batch', 'token positions', 'u32', rows),
+    residual0: saved('embedding', 'residual', rows * C),
+    blocks: Array.from({ length: config.layers }, (_, layer) => block(layer)),
+    normF: saved('ln_f', 'activation', rows * C),
+    statsF: savedF32('ln_f.stats', rows * 2),
+    logits: add('logits', 'logits', 'f32', headRows * paddedV),
+    dlogits: add('logits', 'logits gradient', outputGradient, headRows * paddedV),
+    losses: add('logits', 'losses', 'f32', rows),
+    dresidual,
+    dresidualOperand: roundsResidualGradient(recipe)
+      ? gradient('residual gradient operand', outputGradient, rows * C)
+      : dresidual,
+    dnorm: gradient('layer norm gradient', 'f32', rows * C),
+    dpreActivation: gradient('mlp.c_fc gradient', outputGradient, rows * 4 * C),
+    dattention: gradient('attention output gradient', attention, rows * C),
+    dqkv: gradient('attn.c_attn gradient', attention, rows * 3 * C),
+    dots: gradient('attention row dots', 'f32', B * H * T),
+    partials: gradient('partial sums', 'f32', rowBlocks(rows) * 4 * C),
+    state: add('state', 'step state', 'u32', STEP_STATE_WORDS),
+    evalState: add('state', 'evaluation state', 'u32', STEP_STATE_WORDS),
+    found: add('state', 'found inf', 'u32', 4),
+    evalFound: add('state', 'evaluation found inf', 'u32', 4),
+    schedule: add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
+    normPartials: add('state', 'gradient norm partial sums', 'f32', NORM_PARTIALS * layout.chunks.length),
+    sampleRow: add('state', 'sampled row', recipe.roles.activation, C),
+  };
+}
+
+/** Rows of a slice are bound at 256-byte boundaries: 64 rows of anything are a multiple of that. */
+const HEAD_ROW_STEP = 64;
+const MAX_HEAD_ROWS = 1024;
+
+/** At most half of the batch, so that its logits never exist at once; fewer where a binding would be too large. */
+function lmHeadRows(rows: number, paddedV: number, limits: PlanLimits): number {
+  const half = Math.ceil(rows / 2 / HEAD_ROW_STEP) * HEAD_ROW_STEP;
+  const fits = Math.floor(limits.maxBindingBytes / (4 * paddedV) / HEAD_ROW_STEP) * HEAD_ROW_STEP;
+  return Math.max(HEAD_ROW_STEP, Math.min(half, fits, MAX_HEAD_ROWS));
+}
+
+/** D of the design's letters, for kernels. */
+export function attentionShape(
+  tensors: RunTensors,
+  batch: number,
+): {
+  batch: number;
+  context: number;
+  heads: number;
+  headSize: number;
+} {
+  const { gpt } = tensors;
+  return { batch, context: gpt.context, heads: gpt.heads, headSize: headSize(gpt) };
+}

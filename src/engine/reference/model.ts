@@ -1,0 +1,138 @@
+/**
+ * The GPT in f64 that takes a recipe and rounds where the GPU stores: every `store(role, ...)` is one store
+ * of a kernel; between a load and the next store the GPU works in f32 registers, for which f64 stands here.
+ */
+import { type GptConfig, headSize } from '../model/config.ts';
+import { headParameter } from '../model/parameters.ts';
+import type { Recipe } from '../precision/recipes.ts';
+import { type AttentionShape, attentionForward } from './attention.ts';
+import { crossEntropyForward } from './crossEntropy.ts';
+import { embeddingForward } from './embedding.ts';
+import { geluForward } from './gelu.ts';
+import { type LayernormOutput, layernormForward } from './layernorm.ts';
+import { add, matmul, matmulTransposedB } from './matmul.ts';
+import { type Store, type StoreOptions, storeOf } from './store.ts';
+
+/**
+ * Master values or gradients by GPT-2 name, in the layouts of `parameterSpecs`. Vocabulary matrices may have V or Vp
+ * rows: only the first V are read. Values are taken as stored in role `master`.
+ */
+export type Parameters = Map<string, Float64Array>;
+
+export interface ReferenceModel extends StoreOptions {
+  readonly config: GptConfig;
+  readonly recipe: Pick<Recipe, 'roles'>;
+}
+
+/** One micro-batch: tokens and targets (B, T), T at most the context. */
+export interface Batch {
+  readonly tokens: ArrayLike<number>;
+  readonly targets: ArrayLike<number>;
+  readonly B: number;
+  readonly T: number;
+}
+
+/** What a layer keeps for its backward pass, as stored. Matrices are (B * T, columns). */
+export interface LayerActivations {
+  /** The residual stream where the layer begins. */
+  readonly x0: Float64Array;
+  readonly ln1: LayernormOutput;
+  readonly qkv: Float64Array;
+  readonly o: Float64Array;
+  readonly lse: Float64Array;
+  /** The residual stream between attention and MLP. */
+  readonly x1: Float64Array;
+  readonly ln2: LayernormOutput;
+  readonly pre: Float64Array;
+  readonly act: Float64Array;
+}
+
+export interface Activations {
+  readonly layers: readonly LayerActivations[];
+  /** The residual stream after the last layer. */
+  readonly x: Float64Array;
+  readonly lnf: LayernormOutput;
+  /** (B * T, V), in f32 on the GPU: never rounded. */
+  readonly logits: Float64Array;
+  /** (B * T): log-sum-exp of the logits. */
+  readonly lse: Float64Array;
+  /** (B * T) */
+  readonly losses: Float64Array;
+  /** Mean cross entropy, nats. */
+  readonly loss: number;
+}
+
+/** The parameter called `name`. Throws Error naming it when it is missing. */
+export function parameter(parameters: Parameters, name: string): Float64Array {
+  const values = parameters.get(name);
+  if (!values) throw new Error(`reference model: no parameter "${name}"`);
+  return values;
+}
+
+/** The compute copy of a matmul weight: the master rounded to the recipe's weight format. */
+export function computeWeight(parameters: Parameters, name: string, store: Store): Float64Array {
+  return store('weight', parameter(parameters, name).slice());
+}
+
+/** The first V rows of the LM head's matrix, rounded as a matmul weight. */
+export function headWeight(parameters: Parameters, config: GptConfig, store: Store): Float64Array {
+  const values = parameter(parameters, headParameter(config));
+  return store('weight', values.slice(0, config.vocabulary * config.width));
+}
+
+export function attentionShape(config: GptConfig, { B, T }: Batch): AttentionShape {
+  return { B, T, H: config.heads, D: headSize(config) };
+}
+
+function storedLayernorm(
+  x: Float64Array,
+  parameters: Parameters,
+  name: string,
+  rows: number,
+  C: number,
+  store: Store,
+): LayernormOutput {
+  const gain = parameter(parameters, `${name}.weight`);
+  const normed = layernormForward(x, gain, parameter(parameters, `${name}.bias`), rows, C);
+  return { ...normed, out: store('activation', normed.out) };
+}
+
+/** Loss and everything the backward pass needs. */
+export function modelForward(model: ReferenceModel, parameters: Parameters, batch: Batch): Activations {
+  const { config } = model;
+  const store = storeOf(model.recipe, model);
+  const { B, T } = batch;
+  const { width: C, vocabulary: V } = config;
+  const rows = B * T;
+  const linear = (inp: Float64Array, name: string, inputs: number, outputs: number) =>
+    matmul(
+      inp,
+      computeWeight(parameters, `${name}.weight`, store),
+      rows,
+      outputs,
+      inputs,
+      parameter(parameters, `${name}.bias`),
+    );
+
+  const wte = parameter(parameters, 'wte.weight');
+  const wpe = parameter(parameters, 'wpe.weight');
+  let x = store('residual', embeddingForward(batch.tokens, wte, wpe, B, T, C));
+  const layers: LayerActivations[] = [];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const h = `h.${layer}`;
+    const x0 = x;
+    const ln1 = storedLayernorm(x0, parameters, `${h}.ln_1`, rows, C, store);
+    const qkv = store('attention', linear(ln1.out, `${h}.attn.c_attn`, C, 3 * C));
+    const attention = attentionForward(qkv, attentionShape(config, batch));
+    const o = store('attention', attention.out);
+    const x1 = store('residual', add(x0, linear(o, `${h}.attn.c_proj`, C, C)));
+    const ln2 = storedLayernorm(x1, parameters, `${h}.ln_2`, rows, C, store);
+    const pre = store('preActivation', linear(ln2.out, `${h}.mlp.c_fc`, C, 4 * C));
+    const act = store('activation', geluForward(pre));
+    x = store('residual', add(x1, linear(act, `${h}.mlp.c_proj`, 4 * C, C)));
+    layers.push({ x0, ln1, qkv, o, lse: attention.lse, x1, ln2, pre, act });
+  }
+  const lnf = storedLayernorm(x, parameters, 'ln_f', rows, C, store);
+  const logits = matmulTransposedB(lnf.out, headWeight(parameters, config, store), rows, V, C);
+  return { layers, x, lnf, logits, ...crossEntropyForward(logits, batch.targets, rows, V) };
+}

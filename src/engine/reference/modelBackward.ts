@@ -1,0 +1,110 @@
+import { headParameter } from '../model/parameters.ts';
+import { attentionBackward } from './attention.ts';
+import { crossEntropyBackward } from './crossEntropy.ts';
+import { embeddingBackward } from './embedding.ts';
+import { geluBackward } from './gelu.ts';
+import { type LayernormOutput, layernormBackward } from './layernorm.ts';
+import { add, columnSum, matmul, matmulTransposedA, matmulTransposedB } from './matmul.ts';
+import {
+  type Activations,
+  attentionShape,
+  type Batch,
+  computeWeight,
+  headWeight,
+  type Parameters,
+  parameter,
+  type ReferenceModel,
+} from './model.ts';
+import { storeOf } from './store.ts';
+
+export interface BackwardOptions {
+  /** Gradients come out multiplied by it. */
+  readonly lossScale?: number;
+  /** Micro-batches of the step: the loss is the mean over all of them. */
+  readonly accumulation?: number;
+  /** Stored gradients of earlier micro-batches, added to; not changed. */
+  readonly into?: Parameters;
+}
+
+/**
+ * Gradients of every parameter, still multiplied by the loss scale, of the same lengths as the parameters
+ * (padded vocabulary rows are 0). Everything a tensor gets in this micro-batch is summed in f64 and stored
+ * once in role `gradient`; the GPU may store in between (tied embedding, logits in chunks of rows).
+ */
+export function modelBackward(
+  model: ReferenceModel,
+  parameters: Parameters,
+  batch: Batch,
+  saved: Activations,
+  options: BackwardOptions = {},
+): Parameters {
+  const { config } = model;
+  const { lossScale = 1, accumulation = 1, into } = options;
+  const store = storeOf(model.recipe, model);
+  const { B, T } = batch;
+  const { width: C, vocabulary: V } = config;
+  const rows = B * T;
+
+  const gradients: Parameters = new Map();
+  for (const [name, values] of parameters) {
+    gradients.set(name, into?.get(name)?.slice() ?? new Float64Array(values.length));
+  }
+  const accumulate = (name: string, values: Float64Array) => {
+    const sum = parameter(gradients, name);
+    for (let i = 0; i < values.length; i++) sum[i]! += values[i]!;
+  };
+  const layernorm = (dout: Float64Array, inp: Float64Array, forward: LayernormOutput, name: string) => {
+    const gain = parameter(parameters, `${name}.weight`);
+    const back = layernormBackward(dout, inp, gain, forward.mean, forward.rstd, rows, C);
+    accumulate(`${name}.weight`, back.dweight);
+    accumulate(`${name}.bias`, back.dbias);
+    return back.dinp;
+  };
+  /** Accumulates dweight and dbias; returns dinp, unrounded. `dbias` is the tensor its bias sums: not the operand. */
+  const linear = (
+    name: string,
+    inp: Float64Array,
+    operand: Float64Array,
+    dbias: Float64Array,
+    inputs: number,
+    outputs: number,
+  ) => {
+    accumulate(`${name}.weight`, matmulTransposedA(inp, operand, inputs, outputs, rows));
+    accumulate(`${name}.bias`, columnSum(dbias, rows, outputs));
+    const weight = computeWeight(parameters, `${name}.weight`, store);
+    return matmulTransposedB(operand, weight, rows, inputs, outputs);
+  };
+  /** The dY operand: a rounded copy of the residual gradient for matmuls only. */
+  const operandOf = (dres: Float64Array) => store('outputGradient', dres.slice());
+
+  const tokens = rows * accumulation;
+  const dlogits = store(
+    'outputGradient',
+    crossEntropyBackward(saved.logits, batch.targets, saved.lse, rows, V, lossScale, tokens),
+  );
+  accumulate(headParameter(config), matmulTransposedA(dlogits, saved.lnf.out, V, C, rows));
+  const dlnf = matmul(dlogits, headWeight(parameters, config, store), rows, C, V);
+  let dres = store('residualGradient', layernorm(dlnf, saved.x, saved.lnf, 'ln_f'));
+
+  for (let layer = config.layers - 1; layer >= 0; layer--) {
+    const h = `h.${layer}`;
+    const s = saved.layers[layer]!;
+    const dact = linear(`${h}.mlp.c_proj`, s.act, operandOf(dres), dres, 4 * C, C);
+    const dpre = store('outputGradient', geluBackward(dact, s.pre));
+    const dln2 = linear(`${h}.mlp.c_fc`, s.ln2.out, dpre, dpre, C, 4 * C);
+    dres = store('residualGradient', add(dres, layernorm(dln2, s.x1, s.ln2, `${h}.ln_2`)));
+
+    const dattn = linear(`${h}.attn.c_proj`, s.o, operandOf(dres), dres, C, C);
+    const dout = store('attention', dattn);
+    const shape = attentionShape(config, batch);
+    const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
+    const dln1 = linear(`${h}.attn.c_attn`, s.ln1.out, dqkv, dqkv, C, 3 * C);
+    dres = store('residualGradient', add(dres, layernorm(dln1, s.x0, s.ln1, `${h}.ln_1`)));
+  }
+
+  const { dwte, dwpe } = embeddingBackward(dres, batch.tokens, B, T, C, V);
+  accumulate('wte.weight', dwte);
+  accumulate('wpe.weight', dwpe);
+  for (const values of gradients.values()) store('gradient', values);
+  return gradients;
+}

@@ -1,0 +1,95 @@
+/**
+ * Rounding to the project's number formats, in integers on the bits of an f32: what every kernel does
+ * to its f32 accumulator when it stores. Round to nearest, ties to even. The oracle for
+ * `shaders/formats/`; algorithms and golden vectors: research/numerics.md 1.2 to 1.4.
+ */
+import type { FormatId } from '../precision/formats.ts';
+
+const float = new Float32Array(1);
+const word = new Uint32Array(float.buffer);
+
+/** Bits of `x` after rounding it to f32, as an unsigned 32-bit number. */
+export function f32Bits(x: number): number {
+  float[0] = x;
+  return word[0]!;
+}
+
+/** The f32 with these bits. Which NaN it was is lost: JavaScript may change the payload. */
+export function fromF32Bits(bits: number): number {
+  word[0] = bits;
+  return float[0]!;
+}
+
+/**
+ * Code of the f32 whose bits are given: 16 bits for f16, f16-flush and bf16; for f32 and tf32 an f32 bit
+ * pattern (tf32's low 13 bits are zero). Beyond the largest finite value it is an infinity; NaN stays
+ * NaN. Takes bits rather than a number so that NaN payloads can be tested.
+ */
+export function encodeBits(format: FormatId, bits: number): number {
+  switch (format) {
+    case 'f32':
+      return bits >>> 0;
+    case 'tf32':
+      return encodeTf32(bits);
+    case 'bf16':
+      return encodeBf16(bits);
+    case 'f16':
+      return encodeF16(bits);
+    case 'f16-flush': {
+      // After rounding: a value that rounds up to 2^-14 is normal and stays.
+      const code = encodeF16(bits);
+      return (code & 0x7c00) === 0 ? code & 0x8000 : code;
+    }
+  }
+}
+
+/** Value of a code, exact in f64. A subnormal code keeps its value in f16-flush too: only storing flushes. */
+export function decodeBits(format: FormatId, code: number): number {
+  switch (format) {
+    case 'f32':
+    case 'tf32':
+      return fromF32Bits(code);
+    case 'bf16':
+      return fromF32Bits((code << 16) >>> 0);
+    case 'f16':
+    case 'f16-flush':
+      return decodeF16(code);
+  }
+}
+
+/** `x` as it reads back after a kernel stored it: rounded to f32 first (the accumulator), then to `format`. */
+export function roundTo(format: FormatId, x: number): number {
+  return format === 'f32' ? Math.fround(x) : decodeBits(format, encodeBits(format, f32Bits(x)));
+}
+
+function encodeTf32(bits: number): number {
+  if ((bits & 0x7f800000) === 0x7f800000) return bits >>> 0;
+  return ((bits + 0xfff + ((bits >>> 13) & 1)) & 0xffffe000) >>> 0;
+}
+
+function encodeBf16(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // quiet, so that NaN is not cut to infinity
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+function encodeF16(bits: number): number {
+  const sign = (bits >>> 31) << 15;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520: halfway from 65504 to 2^16, ties away
+  const exponent = (magnitude >>> 23) - 112; // biased for f16; below 1 the result is subnormal
+  // A subnormal result shifts the full significand (hidden bit included) further right.
+  const shift = exponent >= 1 ? 13 : 14 - exponent;
+  const value = exponent >= 1 ? magnitude - (112 << 23) : (magnitude & 0x7fffff) | 0x800000;
+  if (shift > 24) return sign; // below half of the smallest subnormal
+  return sign | ((value + (2 ** (shift - 1) - 1) + ((value >>> shift) & 1)) >>> shift);
+}
+
+function decodeF16(code: number): number {
+  const sign = code & 0x8000 ? -1 : 1;
+  const exponent = (code >>> 10) & 31;
+  const fraction = code & 0x3ff;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

@@ -1,0 +1,44 @@
+import { FORMATS, type FormatId } from './precision/formats.ts';
+
+/** Number formats, and u32 for indices and counters. */
+export type ElementType = FormatId | 'u32';
+
+/** A tensor of the plan: one GPU buffer of the same name once allocated. */
+export interface Tensor {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly elements: number;
+}
+
+/** Part of a tensor, as a kernel binds it. Offsets are in elements and land on 256-byte boundaries. */
+export interface TensorSlice {
+  readonly tensor: Tensor;
+  readonly offset: number;
+  readonly elements: number;
+}
+
+export type Operand = Tensor | TensorSlice;
+
+export function bytesPerElement(type: ElementType): number {
+  return type === 'u32' ? 4 : FORMATS[type].bytes;
+}
+
+/** Bytes of the buffer that holds `tensor`: at least 16, a multiple of 4 as WebGPU's copies need. */
+export function byteLength(tensor: Tensor): number {
+  return Math.max(16, Math.ceil((tensor.elements * bytesPerElement(tensor.type)) / 4) * 4);
+}
+
+export function slice(tensor: Tensor, offset: number, elements: number): TensorSlice {
+  return { tensor, offset, elements };
+}
+
+export function tensorOf(operand: Operand): Tensor {
+  return 'tensor' in operand ? operand.tensor : operand;
+}
+
+/** The number format of an operand. Kernels bind slots only to numbers, never to indices. */
+export function formatOf(operand: Operand): FormatId {
+  const { type, name } = tensorOf(operand);
+  if (type === 'u32') throw new TypeError(`${name} holds indices, not numbers`);
+  return type;
+}

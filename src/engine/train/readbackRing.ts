@@ -1,0 +1,69 @@
+import { GPUBufferUsageFlags } from '../arena.ts';
+
+/** Firefox resolves mapAsync from a 100 ms timer: with four in flight it still sees 40 steps a second. */
+const DEFAULT_DEPTH = 4;
+
+/**
+ * Small GPU results that arrive a few steps late. Queuing one never waits; only a full ring does, and that is
+ * what keeps the CPU from running away from the GPU.
+ */
+export class ReadbackRing {
+  readonly #free: GPUBuffer[];
+  readonly #all: readonly GPUBuffer[];
+  readonly #pending: Promise<void>[] = [];
+  readonly #deliver: (bytes: ArrayBuffer) => void;
+  readonly #size: number;
+
+  constructor(device: GPUDevice, size: number, deliver: (bytes: ArrayBuffer) => void, depth = DEFAULT_DEPTH) {
+    const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
+    this.#all = Array.from({ length: depth }, (_, i) =>
+      device.createBuffer({ label: `readback ${i}`, size, usage }),
+    );
+    this.#free = [...this.#all];
+    this.#deliver = deliver;
+    this.#size = size;
+  }
+
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  get isFull(): boolean {
+    return this.#free.length === 0;
+  }
+
+  /** Queues a copy of `source`; results are delivered in order. The ring must not be full. */
+  push(device: GPUDevice, source: GPUBuffer): void {
+    const buffer = this.#free.pop();
+    if (!buffer) throw new RangeError('The readback ring is full: wait for it first');
+    const encoder = device.createCommandEncoder({ label: 'readback' });
+    encoder.copyBufferToBuffer(source, 0, buffer, 0, this.#size);
+    device.queue.submit([encoder.finish()]);
+    const mapped = buffer.mapAsync(0x1);
+    const previous = this.#pending.at(-1) ?? Promise.resolve();
+    const delivery = Promise.all([previous, mapped]).then(() => {
+      const bytes = buffer.getMappedRange().slice(0);
+      buffer.unmap();
+      this.#free.push(buffer);
+      this.#pending.shift();
+      this.#deliver(bytes);
+    });
+    // A failure is reported by whoever waits; unobserved, it must not take the process down.
+    delivery.catch(() => undefined);
+    this.#pending.push(delivery);
+  }
+
+  /** Waits until there is room for one more. */
+  async waitForRoom(): Promise<void> {
+    while (this.isFull) await this.#pending[0];
+  }
+
+  /** Waits until everything queued has been delivered: a CPU-GPU sync. */
+  async drain(): Promise<void> {
+    while (this.#pending.length > 0) await this.#pending.at(-1);
+  }
+
+  destroy(): void {
+    for (const buffer of this.#all) buffer.destroy();
+  }
+}

@@ -1,0 +1,369 @@
+import { Arena, GPUBufferUsageFlags } from '../arena.ts';
+import { batchAt, positionsByToken } from '../data/batches.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { AdapterReport } from '../device.ts';
+import { EngineError } from '../errors.ts';
+import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
+import { type MemoryPlan, memoryPlan } from '../memoryPlan.ts';
+import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
+import { initialValues, parameterCount } from '../model/parameters.ts';
+import { buildSchedule } from '../model/schedule.ts';
+import { PipelineCache } from '../pipelines.ts';
+import type { HalfStorage } from '../precision/formats.ts';
+import { Program } from '../program.ts';
+import { measurePeakFlops } from '../roofline.ts';
+import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
+import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
+import { checkConfig, type TrainConfig } from './config.ts';
+import type { MemoryBytes, StepMetrics } from './metrics.ts';
+import { ReadbackRing } from './readbackRing.ts';
+import { type SampleOptions, sampleText } from './sampler.ts';
+import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
+import { uploadParameters, writeInitialState } from './weights.ts';
+
+/** Share of the measured peak a step is assumed to reach when submissions are cut into pieces. */
+const ASSUMED_MFU = 0.15;
+/** One submission should hold the GPU for less than this. */
+const SUBMIT_SECONDS = 0.3;
+
+export interface TrainerOptions {
+  /** Called while kernels compile, with how many of how many are ready. */
+  readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
+  /** Use this matmul kernel instead of timing both: what a saved run or a test asks for. */
+  readonly matmul?: MatmulKernel | undefined;
+}
+
+interface Programs {
+  readonly begin: Program;
+  readonly microBatch: Program;
+  readonly optimizer: Program;
+  readonly evaluation: Program;
+  readonly sampleForward: Program;
+  readonly sampleLogits: Program;
+}
+
+/**
+ * One model in training on one device: buffers, compiled programs and the step. Nothing is created after
+ * construction except command buffers.
+ */
+export class Trainer {
+  readonly config: TrainConfig;
+  readonly dataset: Dataset;
+  readonly report: AdapterReport;
+  readonly plan: MemoryPlan;
+  /** How halves are stored; null where the mode has none. */
+  readonly storage: HalfStorage | null;
+  readonly parameterCount: number;
+  /** Kernel choices made for this adapter, stored with the run. */
+  readonly kernels: Readonly<Record<string, string>>;
+  /** Measured f32 FMA peak of the adapter, FLOP/s. */
+  readonly peakFlops: number;
+  readonly device: GPUDevice;
+  readonly arena: Arena;
+  readonly #programs: Programs;
+  readonly #pipelines: PipelineCache;
+  readonly #target: Target;
+  readonly #ring: ReadbackRing;
+  readonly #metrics: StepMetrics[] = [];
+  #submitted = 0;
+  #consecutiveSkips = 0;
+
+  /** Use {@link createTrainer}. */
+  constructor(parts: {
+    config: TrainConfig;
+    dataset: Dataset;
+    report: AdapterReport;
+    plan: MemoryPlan;
+    half: HalfStorage;
+    kernels: Record<string, string>;
+    peakFlops: number;
+    device: GPUDevice;
+    arena: Arena;
+    programs: Programs;
+    pipelines: PipelineCache;
+    target: Target;
+  }) {
+    this.config = parts.config;
+    this.dataset = parts.dataset;
+    this.report = parts.report;
+    this.plan = parts.plan;
+    this.device = parts.device;
+    this.arena = parts.arena;
+    this.kernels = parts.kernels;
+    this.peakFlops = parts.peakFlops;
+    this.#programs = parts.programs;
+    this.#pipelines = parts.pipelines;
+    this.#target = parts.target;
+    const formats = Object.values(parts.plan.tensors.recipe.roles);
+    this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
+    this.parameterCount = parameterCount(parts.plan.tensors.gpt);
+    this.#ring = new ReadbackRing(parts.device, STEP_STATE_WORDS * 4, (bytes) =>
+      this.#record(readStepState(bytes)),
+    );
+  }
+
+  get memory(): MemoryBytes {
+    return this.plan.bytes;
+  }
+
+  /** Steps submitted, whether or not their metrics have arrived. */
+  get submittedSteps(): number {
+    return this.#submitted;
+  }
+
+  /** Skipped steps in a row, as of the newest metrics. */
+  get consecutiveSkips(): number {
+    return this.#consecutiveSkips;
+  }
+
+  /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
+  get pendingReadbacks(): number {
+    return this.#ring.pending;
+  }
+
+  get flopsPerToken(): number {
+    return flopsPerToken(this.plan.tensors.gpt);
+  }
+
+  /**
+   * Submits one optimizer step of `accumulation` micro-batches and queues one small readback. Never waits for the
+   * GPU; when the readback ring is full, call {@link waitForRoom} first.
+   */
+  step(): void {
+    const { accumulation } = this.config;
+    this.#submit(this.#programs.begin);
+    for (let micro = 0; micro < accumulation; micro++) {
+      this.#writeBatch(this.dataset.train, this.#submitted * accumulation + micro, this.config.seed, true);
+      this.#submit(this.#programs.microBatch);
+    }
+    this.#submit(this.#programs.optimizer);
+    this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
+    this.#submitted += 1;
+  }
+
+  /** Waits until a step can be queued: the only back-pressure between CPU and GPU. */
+  waitForRoom(): Promise<void> {
+    return this.#ring.waitForRoom();
+  }
+
+  /** Metrics that have arrived since the last call, oldest first. */
+  takeMetrics(): StepMetrics[] {
+    return this.#metrics.splice(0);
+  }
+
+  /** Waits for every submitted step (a CPU-GPU sync). */
+  async drain(): Promise<void> {
+    await this.#ring.drain();
+    await this.device.queue.onSubmittedWorkDone();
+  }
+
+  /**
+   * Mean validation loss in nats over the same `evalBatches` windows every time; null when not finite. One sync.
+   * Reads weights only: training state does not change.
+   */
+  async evaluate(): Promise<number | null> {
+    const { evalState } = this.plan.tensors;
+    this.device.queue.writeBuffer(this.arena.buffer(evalState), 0, initialStepState(1));
+    for (let index = 0; index < this.config.evalBatches; index++) {
+      this.#writeBatch(this.dataset.validation, index, EVALUATION_SEED, false);
+      this.#submit(this.#programs.evaluation);
+    }
+    const state = readStepState(await this.read(evalState));
+    return finite(state.lossSum / this.config.evalBatches);
+  }
+
+  /** The loss scale the next step will use (a CPU-GPU sync). */
+  async lossScale(): Promise<number> {
+    return readStepState(await this.read(this.plan.tensors.state)).lossScale;
+  }
+
+  /**
+   * Replaces every parameter; optimizer state and schedule stay. Waits for the GPU.
+   * @param valuesOf (rows * columns) f32 of the parameter called `name`, GPT-2 layout
+   */
+  setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
+    return uploadParameters(
+      this.device,
+      this.arena,
+      this.#pipelines,
+      this.#target,
+      this.plan.tensors,
+      valuesOf,
+    );
+  }
+
+  /** Continues a prompt; one sync a token. */
+  sample(options: SampleOptions): Promise<string> {
+    return sampleText(this, options);
+  }
+
+  /**
+   * Logits (V) of the token after `context` tokens, newest last; longer contexts are cropped. One sync.
+   */
+  async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
+    const { tokens, normF, sampleRow, logits, gpt } = this.plan.tensors;
+    const window = context.slice(-gpt.context);
+    const padded = new Uint32Array(gpt.context);
+    padded.set(window);
+    this.device.queue.writeBuffer(this.arena.buffer(tokens), 0, padded);
+    this.#submit(this.#programs.sampleForward);
+    const rowBytes = gpt.width * bytesPerElement(normF.type);
+    const encoder = this.device.createCommandEncoder({ label: 'sampled row' });
+    const from = this.arena.buffer(normF);
+    encoder.copyBufferToBuffer(
+      from,
+      (window.length - 1) * rowBytes,
+      this.arena.buffer(sampleRow),
+      0,
+      rowBytes,
+    );
+    this.device.queue.submit([encoder.finish()]);
+    this.#submit(this.#programs.sampleLogits);
+    return new Float32Array(await this.read(logits, paddedVocabulary(gpt) * 4)).slice(0, gpt.vocabulary);
+  }
+
+  /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */
+  async read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
+    const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
+    const staging = this.device.createBuffer({ label: `read ${tensor.name}`, size: bytes, usage });
+    const encoder = this.device.createCommandEncoder({ label: 'read' });
+    encoder.copyBufferToBuffer(this.arena.buffer(tensor), 0, staging, 0, bytes);
+    this.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(0x1);
+    const copy = staging.getMappedRange().slice(0);
+    staging.destroy();
+    return copy;
+  }
+
+  destroy(): void {
+    for (const program of Object.values(this.#programs)) program.destroy();
+    this.#ring.destroy();
+    this.arena.destroy();
+  }
+
+  #submit(program: Program): void {
+    program.submit(this.peakFlops * ASSUMED_MFU * SUBMIT_SECONDS);
+  }
+
+  #writeBatch(split: Uint32Array, index: number, seed: number, withPositions: boolean): void {
+    const { batch, context, order } = this.config;
+    const { tensors } = this.plan;
+    const { tokens, targets } = batchAt(split, index, { batch, context, order, seed });
+    const write = (tensor: Tensor, data: Uint32Array): void =>
+      this.device.queue.writeBuffer(this.arena.buffer(tensor), 0, data as Uint32Array<ArrayBuffer>);
+    write(tensors.tokens, tokens);
+    write(tensors.targets, targets);
+    if (!withPositions) return;
+    const { starts, positions } = positionsByToken(tokens, paddedVocabulary(tensors.gpt));
+    write(tensors.tokenStarts, starts);
+    write(tensors.tokenPositions, positions);
+  }
+
+  #record(state: StepState): void {
+    const skipped = state.overflowSite !== null;
+    this.#consecutiveSkips = state.consecutiveSkips;
+    this.#metrics.push({
+      step: state.attempted,
+      loss: finite(state.lossSum),
+      lossScale: state.scaleUsed,
+      skipped,
+      overflow: state.overflowSite === null ? null : this.#siteName(state.overflowSite),
+      gradNorm: skipped ? null : finite(state.gradNorm),
+      lr: state.learningRate,
+      appliedSteps: state.applied,
+      skippedSteps: state.skipped,
+    });
+  }
+
+  #siteName(site: number): string {
+    const { microBatch, optimizer } = this.#programs;
+    return microBatch.sites[site] ?? optimizer.sites[site - microBatch.sites.length] ?? `site ${site}`;
+  }
+}
+
+/** Validation windows come from a stream of their own, the same in every run. */
+const EVALUATION_SEED = 0x5eed;
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+/**
+ * Allocates the plan, compiles every kernel of the run and uploads the initial weights.
+ * @throws EngineError for configurations the adapter cannot run (LIMIT_EXCEEDED, OUT_OF_MEMORY, SHADER_COMPILE, ...)
+ */
+export async function createTrainer(
+  device: GPUDevice,
+  report: AdapterReport,
+  config: TrainConfig,
+  dataset: Dataset,
+  options: TrainerOptions = {},
+): Promise<Trainer> {
+  const { vocabulary } = dataset.tokenizer;
+  checkConfig(config, vocabulary);
+  const half = chooseHalf(config.half, report);
+  const limits = {
+    maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
+  };
+  const plan = memoryPlan(config, vocabulary, limits);
+  const pipelines = new PipelineCache(device);
+  const peakFlops = await measurePeakFlops(device, pipelines);
+  const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));
+  const target = makeTarget(report, half, matmul);
+  const schedule = buildSchedule(target, plan.tensors, config);
+  const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
+    operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),
+  );
+  await pipelines.getAll(variants, options.onProgress);
+  const arena = await Arena.allocate(
+    device,
+    plan.tensors.planned.map(({ tensor }) => tensor),
+  );
+  try {
+    const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>
+      Program.compile(device, pipelines, arena, name, schedule[name], firstSite);
+    const programs = {
+      begin: await compile('begin'),
+      microBatch: await compile('microBatch'),
+      optimizer: await compile('optimizer', schedule.microBatch.length),
+      evaluation: await compile('evaluation'),
+      sampleForward: await compile('sampleForward'),
+      sampleLogits: await compile('sampleLogits'),
+    };
+    const trainer = new Trainer({
+      config,
+      dataset,
+      report,
+      plan,
+      half,
+      kernels: { matmul },
+      peakFlops,
+      device,
+      arena,
+      programs,
+      pipelines,
+      target,
+    });
+    writeInitialState(device, arena, plan.tensors, config);
+    await trainer.setParameters((name) => {
+      const { spec } = plan.tensors.parameters.get(name)!;
+      return initialValues(spec, plan.tensors.gpt, config.seed);
+    });
+    return trainer;
+  } catch (error) {
+    arena.destroy();
+    throw error instanceof EngineError ? error : wrap(error);
+  }
+}
+
+function wrap(error: unknown): EngineError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new EngineError(
+    'GPU_VALIDATION',
+    `The run could not be set up: ${message}`,
+    'This is a bug in Halfstep; please report it.',
+    {
+      cause: error,
+    },
+  );
+}

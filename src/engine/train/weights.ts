@@ -1,0 +1,67 @@
+/** Moving parameters between CPU and GPU, and the state a run starts from. */
+import { Arena } from '../arena.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
+import { convertFormat } from '../kernels/optimizer.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import type { PipelineCache } from '../pipelines.ts';
+import { Program } from '../program.ts';
+import { scalingOf, type TrainConfig } from './config.ts';
+import { scheduleTable } from './lrSchedule.ts';
+import { initialStepState, NO_SITE } from './stepState.ts';
+
+/**
+ * Writes every parameter, rounding on the GPU to the formats of the master and compute weights.
+ * @param valuesOf (rows * columns) f32 of the parameter called `name`
+ */
+export async function uploadParameters(
+  device: GPUDevice,
+  arena: Arena,
+  pipelines: PipelineCache,
+  target: Target,
+  tensors: RunTensors,
+  valuesOf: (name: string) => Float32Array,
+): Promise<void> {
+  for (const chunk of tensors.chunks) {
+    const values = new Float32Array(chunk.elements);
+    for (const [name, { master }] of tensors.parameters) {
+      if (master.tensor === chunk.master) values.set(valuesOf(name), master.offset);
+    }
+    const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
+    const stagingArena = await Arena.allocate(device, [staging]);
+    device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
+    const { elements, master, compute } = chunk;
+    const operations: Operation[] = [convertFormat(target, { inp: staging, out: master, elements, label: 'upload' })];
+    if (compute)
+      operations.push(convertFormat(target, { inp: master, out: compute, elements, label: 'compute weights' }));
+    const both = {
+      range: (operand: Parameters<Arena['range']>[0]) =>
+        (operand === staging ? stagingArena : arena).range(operand),
+    };
+    const program = await Program.compile(device, pipelines, both, 'upload', operations);
+    program.submit(Number.POSITIVE_INFINITY);
+    await device.queue.onSubmittedWorkDone();
+    program.destroy();
+    stagingArena.destroy();
+  }
+}
+
+/** State before step 1: loss scale, no overflow, the learning-rate table; moments are zero from allocation. */
+export function writeInitialState(
+  device: GPUDevice,
+  arena: Arena,
+  tensors: RunTensors,
+  config: TrainConfig,
+): void {
+  const scaling = scalingOf(config, tensors.recipe);
+  const scale =
+    scaling.kind === 'dynamic' ? scaling.initialScale : scaling.kind === 'static' ? scaling.scale : 1;
+  device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
+  const noSite = new Uint32Array([NO_SITE]);
+  device.queue.writeBuffer(arena.buffer(tensors.found), 0, noSite);
+  device.queue.writeBuffer(arena.buffer(tensors.evalFound), 0, noSite);
+  device.queue.writeBuffer(
+    arena.buffer(tensors.schedule),
+    0,
+    scheduleTable(config) as Float32Array<ArrayBuffer>,
+  );
+}

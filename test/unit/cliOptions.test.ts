@@ -1,0 +1,189 @@
+import { expect, test } from 'vitest';
+import { helpText } from '../../src/cli/help.ts';
+import { type Command, parseCommand } from '../../src/cli/options.ts';
+import { OPTIONS } from '../../src/cli/optionTable.ts';
+import { PRESETS } from '../../src/engine/model/presets.ts';
+import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
+import { thrownBy } from './thrownBy.ts';
+
+const words = (line: string) => line.split(' ').filter((word) => word);
+
+function parse(line: string): Extract<Command, { kind: 'train' }> {
+  const command = parseCommand(words(line));
+  if (command.kind !== 'train') throw new Error(`${line} asks for help`);
+  return command;
+}
+
+test('without options: starter on Moby Dick', () => {
+  expect(parse('')).toEqual({
+    kind: 'train',
+    preset: 'starter',
+    config: PRESETS.starter.config,
+    text: { kind: 'builtin', id: 'moby-dick' },
+    json: false,
+  });
+});
+
+test('every preset stands as it is', () => {
+  for (const [name, { config }] of Object.entries(PRESETS)) {
+    expect(parse(`--preset ${name}`).config).toEqual(config);
+  }
+});
+
+test('every option reaches its field', () => {
+  const line =
+    `--preset smoke --precision fp16-static --layers 3 --heads 4 --width 64 --ctx 32 --batch 2 --accum 5
+    --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
+    --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
+    --sample 11 --f16 packed --untied --json`.replaceAll('\n', ' ');
+  expect(parse(line)).toEqual({
+    kind: 'train',
+    preset: 'smoke',
+    config: {
+      ...PRESETS.smoke.config,
+      precision: 'fp16-static',
+      layers: 3,
+      heads: 4,
+      width: 64,
+      context: 32,
+      batch: 2,
+      accumulation: 5,
+      steps: 50,
+      learningRate: 2e-3,
+      minLearningRate: 1e-5,
+      warmup: 7,
+      weightDecay: 0.2,
+      beta2: 0.95,
+      clip: 0.5,
+      seed: 9,
+      tokenizer: 'byte',
+      order: 'sequential',
+      lossScale: 1024,
+      evalEvery: 10,
+      evalBatches: 3,
+      sampleLength: 11,
+      half: 'packed',
+      tied: false,
+    },
+    text: { kind: 'file', path: 'some/file.txt' },
+    json: true,
+  });
+  expect(parse('--growth-interval 7').config.growthInterval).toBe(7);
+});
+
+test('--name=value works, and the last of repeated options counts', () => {
+  expect(parse('--steps=30 --steps=40 --text=copy')).toMatchObject({
+    config: { steps: 40 },
+    text: { kind: 'builtin', id: 'copy' },
+  });
+});
+
+test('min-lr follows lr, unless it is given', () => {
+  expect(parse('--lr 5e-5').config).toMatchObject({ learningRate: 5e-5, minLearningRate: 5e-6 });
+  expect(parse('--lr 5e-5 --min-lr 1e-5').config.minLearningRate).toBe(1e-5);
+  expect(parse('--min-lr 5e-4').config.minLearningRate).toBe(5e-4);
+});
+
+test('warm-up takes at most a tenth of the steps, unless it is given', () => {
+  expect(parse('--steps 200').config.warmup).toBe(20);
+  expect(parse('--steps 5').config.warmup).toBe(0);
+  expect(parse('--steps 9000').config.warmup).toBe(100);
+  expect(parse('--steps 200 --warmup 200').config.warmup).toBe(200);
+});
+
+test.each([
+  ['--preset smok', 'UNKNOWN_PRESET', '"smok"', 'Did you mean "smoke"?'],
+  ['--preset x', 'UNKNOWN_PRESET', '"x"', 'Choose one of: smoke, starter, small, nanogpt-char, gpt2.'],
+  ['--precision fp-16', 'UNKNOWN_MODE', '"fp-16"', 'Did you mean "fp16"?'],
+  ['--precison fp16', 'UNKNOWN_OPTION', '"--precison"', 'Did you mean "--precision"?'],
+  ['--learning-rate 1', 'UNKNOWN_OPTION', '"--learning-rate"', '--help'],
+  ['-b 4', 'UNKNOWN_OPTION', '"-b"', ''],
+  ['smoke', 'UNKNOWN_OPTION', '"smoke"', 'npm run train -- --preset'],
+  ['--tokenizer bytes', 'BAD_VALUE', '--tokenizer is "bytes"', 'Did you mean "byte"?'],
+  ['--order up', 'BAD_VALUE', '--order is "up"', 'random, sequential'],
+  ['--f16 nativ', 'BAD_VALUE', '--f16 is "nativ"', 'Did you mean "native"?'],
+  ['--text moby-dik', 'BAD_VALUE', '"moby-dik"', 'Did you mean "moby-dick"?'],
+])('%s: unknown names get a suggestion', (line, code, message, hint) => {
+  const error = thrownBy(() => parse(line));
+  expect(error.code).toBe(code);
+  expect(error.isUsage).toBe(true);
+  expect(error.message).toContain(message);
+  expect(error.hint).toContain(hint);
+});
+
+test.each([
+  ['--batch 0', 'batch is 0', 'from 1 to 65536'],
+  ['--batch -3', 'batch is -3', 'from 1 to 65536'],
+  ['--accum 0', 'accum is 0', 'from 1 to 65536'],
+  ['--layers 0', 'layers is 0', 'from 1 to 1024'],
+  ['--ctx 0', 'context is 0', 'from 1 to'],
+  ['--steps -1', 'steps is -1', 'to 10000000'],
+  ['--steps 1e99', 'steps is 1e+99', 'to 10000000'],
+  ['--steps 1.5', 'steps is 1.5', 'whole number'],
+  ['--lr -0.1', 'lr is -0.1', 'to 10'],
+  ['--beta2 1', 'beta2 is 1', '0.999999'],
+  ['--clip -1', 'clip is -1', 'from 0'],
+  ['--seed 4294967296', 'seed is 4294967296', '4294967295'],
+  ['--eval-batches 0', 'eval-batches is 0', 'from 1'],
+  ['--sample -1', 'sample is -1', 'from 0'],
+  ['--growth-interval 0', 'growth-interval is 0', 'from 1'],
+])('%s: a number out of range names the option, the value and the range', (line, message, hint) => {
+  const error = thrownBy(() => parse(line));
+  expect(error.isUsage).toBe(true);
+  expect(error.message).toContain(message);
+  expect(error.hint).toContain(hint);
+});
+
+test.each([
+  ['--batch many', '--batch is "many"', 'whole number from 1 to 65536'],
+  ['--lr 1e', '--lr is "1e"', 'from 0 to 10'],
+  ['--lr Infinity', '--lr is "Infinity"', 'from 0 to 10'],
+  ['--lr NaN', '--lr is "NaN"', 'from 0 to 10'],
+  ['--width 0x40', '--width is "0x40"', 'whole number from 1'],
+  ['--steps 2^10', '--steps is "2^10"', 'whole number'],
+  ['--loss-scale big', '--loss-scale is "big"', 'power of two'],
+  ['--batch', '--batch needs a value', '--batch VALUE'],
+  ['--batch --steps 4', '--batch needs a value', '--batch VALUE'],
+  ['--data=', '--data needs a value', '--data FILE'],
+  ['--json=yes', '--json takes no value, but got "yes"', 'alone'],
+])('%s: what is no value is refused', (line, message, hint) => {
+  const error = thrownBy(() => parse(line));
+  expect(error.code).toBe('BAD_VALUE');
+  expect(error.message).toContain(message);
+  expect(error.hint).toContain(hint);
+});
+
+test.each([
+  ['--width 100 --heads 3', 'BAD_SHAPE', 'Width 100 is not divisible by 3 heads'],
+  ['--width 24', 'BAD_SHAPE', 'Head size 6'],
+  ['--min-lr 1', 'BAD_VALUE', 'min-lr 1 is above lr 0.001'],
+  ['--warmup 50 --steps 20', 'BAD_VALUE', 'warmup is 50, but the run has only 20 steps'],
+  ['--loss-scale 3000', 'BAD_VALUE', 'Loss scale 3000 is not a power of two'],
+  ['--loss-scale 1024 --precision fp32', 'BAD_VALUE', 'Mode fp32 does not scale the loss'],
+  ['--growth-interval 5 --precision bf16', 'BAD_VALUE', 'Mode bf16 has no dynamic loss scale'],
+  ['--text code --data x', 'BAD_VALUE', 'Both --text code and --data x'],
+])('%s: values that contradict each other are refused', (line, code, message) => {
+  const error = thrownBy(() => parse(line));
+  expect(error.code).toBe(code);
+  expect(error.message).toContain(message);
+  expect(error.hint).not.toBe('');
+});
+
+test('a growth interval that comes from the preset contradicts no mode', () => {
+  for (const mode of PRECISION_MODES) expect(parse(`--precision ${mode}`).config.precision).toBe(mode);
+});
+
+test('the largest first loss scale of the acceptance test is allowed', () => {
+  expect(parse('--preset smoke --precision fp16 --loss-scale 1073741824').config.lossScale).toBe(2 ** 30);
+  expect(parse('--loss-scale 2^30').config.lossScale).toBe(2 ** 30);
+});
+
+test('--help lists every option, preset and mode, whatever else is given', () => {
+  expect(parseCommand(['--help', '--preset', 'nonsense'])).toEqual({ kind: 'help' });
+  expect(parseCommand(['-h'])).toEqual({ kind: 'help' });
+  const help = helpText();
+  for (const { name } of OPTIONS) expect(help).toMatch(new RegExp(`^ {2}--${name}\\b`, 'm'));
+  for (const name of [...Object.keys(PRESETS), ...PRECISION_MODES]) expect(help).toContain(`  ${name} `);
+  for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  expect(help).not.toContain('undefined');
+});

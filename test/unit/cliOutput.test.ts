@@ -1,0 +1,205 @@
+import { EventEmitter } from 'node:events';
+import { expect, test } from 'vitest';
+import { formatBytes, formatDuration, formatLoss, formatScale } from '../../src/cli/format.ts';
+import { onInterrupt } from '../../src/cli/interrupt.ts';
+import { evalLine, stepLine, summaryLine } from '../../src/cli/jsonLines.ts';
+import { explainNoAdapter } from '../../src/cli/noAdapter.ts';
+import { ProgressLine } from '../../src/cli/progress.ts';
+import { planText, progressText, summaryText } from '../../src/cli/runText.ts';
+import { StepRate } from '../../src/cli/stepRate.ts';
+import { createDataset } from '../../src/engine/data/dataset.ts';
+import { MEMORY_CATEGORIES } from '../../src/engine/memoryPlan.ts';
+import { PRESETS } from '../../src/engine/model/presets.ts';
+import type { MemoryBytes, RunSummary, StepMetrics } from '../../src/engine/train/metrics.ts';
+
+const { config } = PRESETS.smoke;
+
+const metrics: StepMetrics = {
+  step: 12,
+  loss: 2.5,
+  lossScale: 65536,
+  skipped: false,
+  overflow: null,
+  gradNorm: 0.75,
+  lr: 1e-3,
+  appliedSteps: 11,
+  skippedSteps: 1,
+};
+
+const memory = {
+  ...Object.fromEntries(MEMORY_CATEGORIES.map((category) => [category, 0])),
+  masterWeights: 2 ** 20,
+  activationGradients: 2 ** 21,
+  total: 3 * 2 ** 20,
+} as MemoryBytes;
+
+const summary: RunSummary = {
+  adapter: 'a GPU',
+  precision: 'fp16',
+  storage: 'native',
+  params: 1234,
+  steps: 300,
+  appliedSteps: 299,
+  skippedSteps: 1,
+  lossScale: 65536,
+  firstLoss: 4.4,
+  finalLoss: 2.2,
+  valLoss: 2.3,
+  tokensPerSec: 3000.4,
+  msPerStep: 170.25,
+  mfu: 0.25,
+  memory,
+  kernels: { matmul: 'subgroup' },
+};
+
+test('JSON lines have exactly the promised fields', () => {
+  expect(stepLine(metrics)).toBe(
+    '{"type":"step","step":12,"loss":2.5,"lossScale":65536,"skipped":false,"gradNorm":0.75,"lr":0.001}\n',
+  );
+  expect(evalLine({ step: 100, valLoss: 2.25 })).toBe('{"type":"eval","step":100,"valLoss":2.25}\n');
+  expect(JSON.parse(summaryLine(summary))).toEqual({ type: 'summary', ...summary });
+  expect(summaryLine(summary)).toMatch(/^{"type":"summary","adapter":.*}\n$/);
+});
+
+test('numbers that are not finite are null in JSON', () => {
+  const line = stepLine({ ...metrics, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY });
+  expect(JSON.parse(line)).toMatchObject({ loss: null, gradNorm: null });
+});
+
+test('numbers as people read them', () => {
+  expect(formatLoss(1.23456)).toBe('1.2346');
+  expect(formatLoss(null)).toBe('not finite');
+  expect(formatBytes(3 * 2 ** 19)).toBe('1.5 MiB');
+  expect([formatScale(1), formatScale(2 ** 30)]).toEqual(['2^0', '2^30']);
+  expect([0, 59.4, 60, 3599, 7500].map(formatDuration)).toEqual([
+    '0 s',
+    '59 s',
+    '1 min 0 s',
+    '59 min 59 s',
+    '2 h 5 min',
+  ]);
+});
+
+test('the plan names adapter, text, model, mode and every part of the memory', () => {
+  const dataset = createDataset('To be, or not to be. '.repeat(50), {
+    name: 'Hamlet',
+    tokenizer: 'char',
+    context: 64,
+  });
+  const plan = planText({ adapter: 'a GPU', config, dataset, parameters: 123456, storage: 'packed', memory });
+  expect(plan).toContain('a GPU');
+  expect(plan).toContain('Hamlet: 945 training and 105 validation tokens, vocabulary 10');
+  expect(plan).toContain('123,456 parameters: 2 layers, 2 heads, width 64, context 64');
+  expect(plan).toContain('300 of 512 tokens (batch 8)');
+  expect(plan).toContain('Mixed f16, f16 packed');
+  expect(plan).toContain('3.0 MiB: master weights 1.0, activation gradients 2.0');
+});
+
+test('the progress line has step, loss, tokens/s, scale, skips and ETA', () => {
+  expect(progressText(metrics, config, 2)).toBe(
+    'step 12/300  loss 2.5000  scale 2^16  skips 1  1,024 tokens/s  ETA 2 min 24 s',
+  );
+  expect(progressText(metrics, config, null)).toContain('measuring speed');
+  const skipped = { ...metrics, loss: null, skipped: true, overflow: 'h.0.mlp.c_fc.weight' };
+  expect(progressText(skipped, config, 2)).toMatch(
+    /loss not finite .*skipped: h\.0\.mlp\.c_fc\.weight overflowed$/,
+  );
+});
+
+test('the summary says what was reached, and that a run was stopped', () => {
+  expect(summaryText(summary, config)).toContain('300 (299 applied, 1 skipped)');
+  expect(summaryText(summary, config)).toContain(
+    '4.4000 at the first step, 2.2000 at the last, 2.3000 in validation',
+  );
+  expect(summaryText(summary, config)).toContain(
+    '3,000 tokens/s, 170.3 ms a step, 25.0 % of the measured f32 peak',
+  );
+  const short = { ...summary, steps: 4, tokensPerSec: null, msPerStep: null, mfu: null };
+  expect(summaryText(short, config)).toContain('4 of 300, stopped early');
+  expect(summaryText(short, config)).toContain('too few steps to measure');
+});
+
+test('the live rate leaves out the first five steps and looks back on the last fifty', () => {
+  const rate = new StepRate();
+  for (let step = 1; step <= 6; step++) rate.record(step, 1000 * step);
+  expect(rate.stepsPerSecond).toBeNull();
+  rate.record(7, 6500);
+  expect(rate.stepsPerSecond).toBe(2);
+  for (let step = 8; step <= 100; step++) rate.record(step, 10_000 + 100 * step);
+  expect(rate.stepsPerSecond).toBeCloseTo(10, 9);
+});
+
+/** A screen that remembers what was written, and a clock that stands still between moves. */
+function fakeScreen(isTTY: boolean) {
+  const written: string[] = [];
+  const clock = { now: 0 };
+  const screen = { isTTY, columns: 20, write: (text: string) => written.push(text) };
+  return { written, clock, line: new ProgressLine(screen, () => clock.now) };
+}
+
+test('on a terminal the progress line is rewritten in place, cut to fit, ten times a second', () => {
+  const { written, clock, line } = fakeScreen(true);
+  line.update(() => 'step 1');
+  clock.now = 99;
+  line.update(() => 'left out');
+  line.update(() => 'a last line that is longer than the screen', true);
+  line.print('an evaluation');
+  line.finish();
+  line.finish();
+  const cut = 'a last line that is';
+  expect(written).toEqual(['\r\x1b[Kstep 1', `\r\x1b[K${cut}`, `\r\x1b[Kan evaluation\n${cut}`, '\n']);
+});
+
+test('elsewhere it is a line of its own every ten seconds', () => {
+  const { written, clock, line } = fakeScreen(false);
+  line.update(() => 'step 1');
+  clock.now = 9_999;
+  line.update(() => 'left out');
+  line.print('an evaluation');
+  clock.now = 10_000;
+  line.update(() => 'step 2, however long it is');
+  line.finish();
+  expect(written).toEqual(['step 1\n', 'an evaluation\n', 'step 2, however long it is\n']);
+});
+
+test('the first interrupt stops, an echo of it does nothing, a later one kills', () => {
+  const signals = new EventEmitter();
+  const calls: string[] = [];
+  const clock = { now: 0 };
+  onInterrupt(signals, { stop: () => calls.push('stop'), kill: () => calls.push('kill') }, () => clock.now);
+  signals.emit('SIGINT');
+  clock.now = 5;
+  signals.emit('SIGINT'); // npm's copy of the terminal's
+  expect(calls).toEqual(['stop']);
+  clock.now = 2000;
+  signals.emit('SIGINT');
+  expect(calls).toEqual(['stop', 'kill']);
+});
+
+test('SIGTERM stops as Ctrl-C does', () => {
+  const signals = new EventEmitter();
+  const calls: string[] = [];
+  onInterrupt(signals, { stop: () => calls.push('stop'), kill: () => calls.push('kill') });
+  signals.emit('SIGTERM');
+  expect(calls).toEqual(['stop']);
+});
+
+test('no adapter: the reason and the exact fix', () => {
+  const lavapipe = '/usr/share/vulkan/icd.d/lvp_icd.json';
+  const none = explainNoAdapter('linux', undefined, []);
+  expect(none.code).toBe('NO_ADAPTER');
+  expect(none.isUsage).toBe(false);
+  expect(none.message).toContain('no Vulkan driver is installed');
+  expect(none.hint).toContain('apt-get install -t bookworm-backports mesa-vulkan-drivers');
+
+  const wrong = explainNoAdapter('linux', '/no/such_icd.json', [lavapipe]);
+  expect(wrong.message).toContain('VK_ICD_FILENAMES names /no/such_icd.json, which does not exist');
+  expect(wrong.hint).toContain(lavapipe);
+
+  const useless = explainNoAdapter('linux', undefined, ['/usr/share/vulkan/icd.d/intel_icd.json', lavapipe]);
+  expect(useless.message).toContain('none of the Vulkan drivers works here');
+  expect(useless.hint).toContain(`VK_ICD_FILENAMES=${lavapipe}`);
+  expect(useless.hint).toContain('/dev/dri');
+
+  expect(explainNoAdapter('darwin', undefined, []).hint).toContain('Update the graphics driver');
+});

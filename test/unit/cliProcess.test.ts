@@ -1,0 +1,44 @@
+/** The command line as a process of its own: what only shows from outside, without a GPU. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, test } from 'vitest';
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
+
+function cli(args: readonly string[], env: Record<string, string> = {}) {
+  const result = spawnSync(process.execPath, [SCRIPT, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+// The first call builds the program.
+beforeAll(() => {
+  expect(cli(['train', '--help']).stderr).toBe('');
+}, 60_000);
+
+test('--help goes to standard output and is a success', () => {
+  const { status, stdout, stderr } = cli(['train', '--help']);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toMatch(/^Usage: npm run train -- \[options\]\n/);
+});
+
+test('wrong use exits with 2, says what and how, and writes nothing to standard output', () => {
+  expect(cli(['train', '--preset', 'smok'])).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: 'error: There is no preset "smok".\nDid you mean "smoke"?\n',
+  });
+  expect(cli(['train', '--data', '/no/such/file', '--json'])).toMatchObject({ status: 2, stdout: '' });
+  expect(cli(['train', '--text', 'copy', '--ctx', '100000'])).toMatchObject({ status: 2, stdout: '' });
+  expect(cli(['trian'])).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('no adapter exits with 1, the reason and the fix', () => {
+  const { status, stdout, stderr } = cli(['train', '--preset', 'smoke', '--json'], {
+    VK_ICD_FILENAMES: '/no/such_icd.json',
+  });
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toContain('error: No GPU adapter: VK_ICD_FILENAMES names /no/such_icd.json');
+});

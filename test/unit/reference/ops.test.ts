@@ -1,0 +1,214 @@
+/** Backward of every operation against finite differences of its forward: f = sum(out * dout) for random dout. */
+import { describe, expect, it } from 'vitest';
+import * as ops from '../../../src/engine/reference/ops.ts';
+import { dot, expectGradient, normals } from './finiteDifference.ts';
+
+describe('matmul', () => {
+  const [M, N, K] = [3, 5, 4];
+  const inp = normals(M * K, 1);
+  const weight = normals(K * N, 2);
+  const bias = normals(N, 3);
+  const dout = normals(M * N, 4);
+
+  it('computes inp . weight + bias', () => {
+    expect([...ops.matmul(new Float64Array([1, 2, 3, 4]), new Float64Array([1, 0, 2, 1]), 2, 2, 2)]).toEqual([
+      5, 2, 11, 4,
+    ]);
+    const shifted = ops.matmul(new Float64Array(K), weight, 1, N, K, bias);
+    expect([...shifted]).toEqual([...bias]);
+  });
+
+  it('has the gradients of its inputs, weight and bias', () => {
+    const f = () => dot(ops.matmul(inp, weight, M, N, K, bias), dout);
+    expectGradient('dinp', f, inp, ops.matmulTransposedB(dout, weight, M, K, N));
+    expectGradient('dweight', f, weight, ops.matmulTransposedA(inp, dout, K, N, M));
+    expectGradient('dbias', f, bias, ops.columnSum(dout, M, N));
+  });
+
+  it('has the gradients of the transposed form, the LM head', () => {
+    const head = normals(N * K, 5);
+    const f = () => dot(ops.matmulTransposedB(inp, head, M, N, K), dout);
+    expectGradient('dinp', f, inp, ops.matmul(dout, head, M, K, N));
+    expectGradient('dweight', f, head, ops.matmulTransposedA(dout, inp, N, K, M));
+  });
+});
+
+describe('layer norm', () => {
+  const [rows, C] = [4, 12];
+  const inp = normals(rows * C, 1, 2, 0.5);
+  const weight = normals(C, 2, 0.3, 1);
+  const bias = normals(C, 3, 0.3);
+  const dout = normals(rows * C, 4);
+
+  it('has mean bias and deviation weight', () => {
+    const { out, mean, rstd } = ops.layernormForward(
+      inp,
+      new Float64Array(C).fill(1),
+      new Float64Array(C),
+      rows,
+      C,
+    );
+    for (let row = 0; row < rows; row++) {
+      const y = out.subarray(row * C, (row + 1) * C);
+      expect(dot(y, y) / C).toBeCloseTo(1, 4);
+      expect(y.reduce((a, b) => a + b)).toBeCloseTo(0, 10);
+      expect(y[0]).toBeCloseTo((inp[row * C]! - mean[row]!) * rstd[row]!, 12);
+    }
+  });
+
+  it('has its gradients, and those of nearly constant rows, where epsilon counts', () => {
+    for (const x of [inp, normals(rows * C, 5, 3e-3, 1)]) {
+      const f = () => dot(ops.layernormForward(x, weight, bias, rows, C).out, dout);
+      const { mean, rstd } = ops.layernormForward(x, weight, bias, rows, C);
+      const back = ops.layernormBackward(dout, x, weight, mean, rstd, rows, C);
+      expectGradient('dinp', f, x, back.dinp, { h: x === inp ? 1e-3 : 1e-5 });
+      expectGradient('dweight', f, weight, back.dweight);
+      expectGradient('dbias', f, bias, back.dbias);
+    }
+  });
+});
+
+describe('GELU', () => {
+  it('has the known values of the tanh form', () => {
+    // torch.nn.functional.gelu(x, approximate="tanh") in float64
+    expect(ops.gelu(0)).toBe(0);
+    expect(ops.gelu(1)).toBeCloseTo(0.8411919906082768, 14);
+    expect(ops.gelu(-1)).toBeCloseTo(-0.15880800939172324, 14);
+    expect(ops.gelu(-3)).toBeCloseTo(-0.00363739, 8);
+    expect(ops.gelu(40)).toBe(40);
+  });
+
+  it('has its gradient', () => {
+    const inp = normals(50, 1, 2);
+    const dout = normals(50, 2);
+    expectGradient('dinp', () => dot(ops.geluForward(inp), dout), inp, ops.geluBackward(dout, inp));
+  });
+});
+
+describe('attention', () => {
+  const shape = { B: 2, T: 5, H: 2, D: 4 };
+  const { B, T, H, D } = shape;
+  const qkv = normals(B * T * 3 * H * D, 1);
+  const dout = normals(B * T * H * D, 2);
+
+  it('averages v with softmax of the scaled scores, and saves their log-sum-exp', () => {
+    const { out, lse } = ops.attentionForward(qkv, shape);
+    const at = (b: number, t: number, which: number, h: number, d: number) =>
+      qkv[(((b * T + t) * 3 + which) * H + h) * D + d]!;
+    const [b, i, h] = [1, 3, 1];
+    const scores = [0, 1, 2, 3].map((j) => {
+      let s = 0;
+      for (let d = 0; d < D; d++) s += at(b, i, 0, h, d) * at(b, j, 1, h, d);
+      return s / 2;
+    });
+    const sum = scores.reduce((a, s) => a + Math.exp(s), 0);
+    expect(lse[(b * H + h) * T + i]).toBeCloseTo(Math.log(sum), 12);
+    const wanted = scores.reduce((a, s, j) => a + (Math.exp(s) / sum) * at(b, j, 2, h, 2), 0);
+    expect(out[((b * T + i) * H + h) * D + 2]).toBeCloseTo(wanted, 12);
+  });
+
+  it('sees no later token', () => {
+    const before = ops.attentionForward(qkv, shape).out;
+    const changed = qkv.slice();
+    changed.fill(9, 3 * H * D * (T - 1), 3 * H * D * T); // the last token of the first sequence
+    const after = ops.attentionForward(changed, shape).out;
+    const rows = H * D * (T - 1);
+    expect([...after.subarray(0, rows)]).toEqual([...before.subarray(0, rows)]);
+    expect([...after.subarray(H * D * T)]).toEqual([...before.subarray(H * D * T)]);
+  });
+
+  it('is stable where exp of a score overflows', () => {
+    const { out, lse } = ops.attentionForward(
+      Float64Array.from(qkv, (x) => 100 * x),
+      shape,
+    );
+    expect(ops.allFinite(out) && ops.allFinite(lse)).toBe(true);
+  });
+
+  it('has the gradients of q, k and v', () => {
+    const f = () => dot(ops.attentionForward(qkv, shape).out, dout);
+    const { out, lse } = ops.attentionForward(qkv, shape);
+    expectGradient('dqkv', f, qkv, ops.attentionBackward(dout, qkv, out, lse, shape));
+  });
+});
+
+describe('cross entropy', () => {
+  const [rows, V, columns] = [4, 7, 12];
+  const logits = normals(rows * columns, 1, 2);
+  const targets = [0, 6, 3, 3];
+
+  it('masks padded columns, whatever they hold', () => {
+    const { loss, lse } = ops.crossEntropyForward(logits, targets, rows, V, columns);
+    const garbage = logits.map((x, i) => (i % columns < V ? x : 1e30));
+    expect(ops.crossEntropyForward(garbage, targets, rows, V, columns).loss).toBe(loss);
+    const dlogits = ops.crossEntropyBackward(garbage, targets, lse, rows, V, 1, rows, columns);
+    expect(dlogits.every((d, i) => i % columns < V || d === 0)).toBe(true);
+  });
+
+  it('is ln V for equal logits, and does not overflow', () => {
+    expect(ops.crossEntropyForward(new Float64Array(rows * V), targets, rows, V).loss).toBeCloseTo(
+      Math.log(V),
+      12,
+    );
+    expect(ops.crossEntropyForward(new Float64Array(rows * V).fill(1e4), targets, rows, V).loss).toBeCloseTo(
+      Math.log(V),
+      9,
+    );
+  });
+
+  it('has the gradient of scale times the mean over the tokens of a step', () => {
+    const [scale, accumulation] = [1024, 2];
+    const f = () => (scale / accumulation) * ops.crossEntropyForward(logits, targets, rows, V, columns).loss;
+    const { lse } = ops.crossEntropyForward(logits, targets, rows, V, columns);
+    const dlogits = ops.crossEntropyBackward(
+      logits,
+      targets,
+      lse,
+      rows,
+      V,
+      scale,
+      rows * accumulation,
+      columns,
+    );
+    expectGradient('dlogits', f, logits, dlogits);
+  });
+});
+
+describe('embedding', () => {
+  it('has the gradients of both tables; tokens that repeat add up, tokens that are absent get 0', () => {
+    const [B, T, C, V] = [2, 3, 4, 5];
+    const tokens = [1, 1, 4, 0, 1, 4];
+    const wte = normals(V * C, 1);
+    const wpe = normals(T * C, 2);
+    const dout = normals(B * T * C, 3);
+    const f = () => dot(ops.embeddingForward(tokens, wte, wpe, B, T, C), dout);
+    const { dwte, dwpe } = ops.embeddingBackward(dout, tokens, B, T, C, V);
+    expectGradient('dwte', f, wte, dwte);
+    expectGradient('dwpe', f, wpe, dwpe);
+    expect([...dwte.subarray(2 * C, 4 * C)]).toEqual(Array(2 * C).fill(0));
+  });
+});
+
+describe('gradient norm and clip', () => {
+  it('is 5 for {3, 4} at any loss scale', () => {
+    for (const scale of [1, 2 ** 8, 2 ** 16]) {
+      const tensors = [new Float64Array([3 * scale]), new Float64Array([0, 4 * scale])];
+      expect(ops.gradNorm(tensors, 1 / scale)).toBe(5);
+    }
+  });
+
+  it('clips as torch does, and not at all below the limit or with clip 0', () => {
+    expect(ops.clipCoefficient(5, 1)).toBe(1 / 5.000001);
+    expect(ops.clipCoefficient(0.5, 1)).toBe(1);
+    expect(ops.clipCoefficient(1e9, 0)).toBe(1);
+    expect(ops.clipCoefficient(0, 1)).toBe(1);
+  });
+
+  it('finds infinities and NaN anywhere, and nothing else', () => {
+    const fine = new Float64Array([0, -0, 3.4e38, 2 ** -149, 65504]);
+    expect(ops.allFinite(fine)).toBe(true);
+    for (const bad of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+      for (let i = 0; i < fine.length; i++) expect(ops.allFinite(fine.with(i, bad))).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import {
+  decodeBits,
+  encodeBits,
+  f32Bits,
+  fromF32Bits,
+  roundTo,
+} from '../../../src/engine/reference/rounding.ts';
+import { randomBits } from '../../../src/engine/rng.ts';
+
+/** research/numerics.md 1.4: f32 bits, f16, bf16, tf32 (null: as the f32 bits; the page leaves exact ones out). */
+const GOLDEN: readonly (readonly [string, number, number, number, number | null])[] = [
+  ['1.0', 0x3f800000, 0x3c00, 0x3f80, 0x3f800000],
+  ['-2.0', 0xc0000000, 0xc000, 0xc000, 0xc0000000],
+  ['0.1', 0x3dcccccd, 0x2e66, 0x3dcd, 0x3dccc000],
+  ['1/3', 0x3eaaaaab, 0x3555, 0x3eab, 0x3eaaa000],
+  ['0.3', 0x3e99999a, 0x34cd, 0x3e9a, 0x3e99a000],
+  ['2^-24', 0x33800000, 0x0001, 0x3380, null],
+  ['2^-25 (tie)', 0x33000000, 0x0000, 0x3300, null],
+  ['1.5*2^-25', 0x33400000, 0x0001, 0x3340, null],
+  ['2^-14', 0x38800000, 0x0400, 0x3880, null],
+  ['6.1e-5', 0x387fda40, 0x03ff, 0x3880, 0x387fe000],
+  ['65504', 0x477fe000, 0x7bff, 0x4780, null],
+  ['65519.996', 0x477fefff, 0x7bff, 0x4780, 0x477fe000],
+  ['65520', 0x477ff000, 0x7c00, 0x4780, 0x47800000],
+  ['448', 0x43e00000, 0x5f00, 0x43e0, null],
+  ['464', 0x43e80000, 0x5f40, 0x43e8, null],
+  ['464.1', 0x43e80ccd, 0x5f40, 0x43e8, 0x43e80000],
+  ['480', 0x43f00000, 0x5f80, 0x43f0, null],
+  ['57344', 0x47600000, 0x7b00, 0x4760, null],
+  ['61439.99', 0x476ffffd, 0x7b80, 0x4770, 0x47700000],
+  ['61440', 0x47700000, 0x7b80, 0x4770, null],
+  ['2^-9', 0x3b000000, 0x1800, 0x3b00, null],
+  ['2^-10', 0x3a800000, 0x1400, 0x3a80, null],
+  ['1.5*2^-10', 0x3ac00000, 0x1600, 0x3ac0, null],
+  ['2^-6', 0x3c800000, 0x2400, 0x3c80, null],
+  ['2^-16', 0x37800000, 0x0100, 0x3780, null],
+  ['2^-17', 0x37000000, 0x0080, 0x3700, null],
+  ['240.5', 0x43708000, 0x5b84, 0x4370, null],
+  ['1+2^-8 (bf16 tie)', 0x3f808000, 0x3c04, 0x3f80, null],
+  ['1+3*2^-8 (bf16 tie)', 0x3f818000, 0x3c0c, 0x3f82, null],
+  ['1+2^-11 (f16 and tf32 tie)', 0x3f801000, 0x3c00, 0x3f80, 0x3f800000],
+  ['1+3*2^-11 (tie)', 0x3f803000, 0x3c02, 0x3f80, 0x3f804000],
+  ['FLT_MAX', 0x7f7fffff, 0x7c00, 0x7f80, 0x7f800000],
+  ['+inf', 0x7f800000, 0x7c00, 0x7f80, 0x7f800000],
+  ['sNaN', 0x7f800001, 0x7e00, 0x7fc0, 0x7f800001],
+  ['-NaN', 0xffc00001, 0xfe00, 0xffc0, 0xffc00001],
+  ['negative f32 subnormal', 0x807fffff, 0x8000, 0x8080, 0x80800000],
+];
+
+const hex = (code: number) => (code >>> 0).toString(16);
+
+describe('golden vectors', () => {
+  it.each(GOLDEN)('%s', (_name, bits, f16, bf16, tf32) => {
+    expect(hex(encodeBits('f16', bits))).toBe(hex(f16));
+    expect(hex(encodeBits('bf16', bits))).toBe(hex(bf16));
+    expect(hex(encodeBits('tf32', bits))).toBe(hex(tf32 ?? bits));
+    expect(hex(encodeBits('f32', bits))).toBe(hex(bits));
+    // Flushing keeps the sign and everything that is not subnormal.
+    expect(hex(encodeBits('f16-flush', bits))).toBe(hex((f16 & 0x7c00) === 0 ? f16 & 0x8000 : f16));
+  });
+});
+
+describe('16-bit codes, all 65,536', () => {
+  const isNaNCode = (format: FormatId, code: number) => Number.isNaN(decodeBits(format, code));
+
+  it.each(['f16', 'bf16'] as const)('%s: decode then encode is the identity, and NaN stays NaN', (format) => {
+    for (let code = 0; code < 65536; code++) {
+      const value = decodeBits(format, code);
+      const back = encodeBits(format, f32Bits(value));
+      if (Number.isNaN(value)) expect(isNaNCode(format, back)).toBe(true);
+      else if (back !== code) expect(hex(back)).toBe(hex(code));
+    }
+  });
+
+  it('f16 values are those of the format', () => {
+    expect(decodeBits('f16', 0x0001)).toBe(2 ** -24);
+    expect(decodeBits('f16', 0x03ff)).toBe(1023 * 2 ** -24);
+    expect(decodeBits('f16', 0x7bff)).toBe(65504);
+    expect(decodeBits('f16', 0xfc00)).toBe(Number.NEGATIVE_INFINITY);
+    expect(Object.is(decodeBits('f16', 0x8000), -0)).toBe(true);
+    let nans = 0;
+    for (let code = 0; code < 65536; code++) if (isNaNCode('f16', code)) nans++;
+    expect(nans).toBe(2 * 1023);
+  });
+
+  it('f16-flush: stores a subnormal as zero of its sign, and nothing else differs from f16', () => {
+    for (let code = 0; code < 65536; code++) {
+      if (isNaNCode('f16', code)) continue;
+      const stored = roundTo('f16-flush', decodeBits('f16', code));
+      const magnitude = Math.abs(decodeBits('f16', code));
+      const sign = code & 0x8000 ? -1 : 1;
+      const wanted = magnitude < 2 ** -14 ? sign * 0 : sign * magnitude;
+      if (!Object.is(stored, wanted)) expect(stored, hex(code)).toBe(wanted);
+    }
+    // Just under 2^-14 rounds up to it first, and only then is it looked at.
+    expect(roundTo('f16-flush', 2 ** -14 * (1 - 2 ** -13))).toBe(2 ** -14);
+  });
+
+  it.each([
+    ['f16', 0x7bff],
+    ['bf16', 0x7f7f],
+  ] as const)(
+    '%s: midpoints go to the even neighbour, one f32 step beside them to the nearer',
+    (format, largest) => {
+      let wrong = 0;
+      for (let code = 0; code < largest; code++) {
+        const low = decodeBits(format, code);
+        const high = decodeBits(format, code + 1);
+        const middle = f32Bits((low + high) / 2);
+        for (const [bits, wanted] of [
+          [middle - 1, code],
+          [middle, code + (code & 1)],
+          [middle + 1, code + 1],
+        ] as const) {
+          if (encodeBits(format, bits) !== wanted) wrong++;
+          if (encodeBits(format, (bits | 0x80000000) >>> 0) !== (wanted | 0x8000)) wrong++;
+        }
+      }
+      expect(wrong).toBe(0);
+    },
+  );
+});
+
+describe('every format', () => {
+  const all = Object.values(FORMATS);
+
+  it.each(all)(
+    '$id: rounding is to the nearest multiple of its step, once is enough, and sign does not matter',
+    (format) => {
+      for (let i = 0; i < 20_000; i++) {
+        const x = fromF32Bits(randomBits(i, 7));
+        const rounded = roundTo(format.id, x);
+        if (Number.isNaN(x)) {
+          expect(rounded).toBeNaN();
+          continue;
+        }
+        const again = roundTo(format.id, rounded);
+        if (!Object.is(again, rounded)) expect(again).toBe(rounded);
+        const negative = roundTo(format.id, -x);
+        if (!Object.is(negative, -rounded)) expect(negative).toBe(-rounded);
+        const smallestNormal = format.exponentBits === 5 ? 2 ** -14 : 2 ** -126;
+        if (Number.isFinite(rounded) && Math.abs(x) >= smallestNormal) {
+          const halfStep = 2 ** (Math.floor(Math.log2(Math.abs(x))) - format.mantissaBits - 1);
+          expect(Math.abs(rounded - x)).toBeLessThanOrEqual(halfStep);
+        }
+      }
+    },
+  );
+
+  it.each(all)('$id: overflowBits is where infinity begins', ({ id, overflowBits }) => {
+    expect(Number.isFinite(decodeBits(id, encodeBits(id, overflowBits - 1)))).toBe(true);
+    expect(decodeBits(id, encodeBits(id, overflowBits))).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('rounds an f64 to f32 first, as a kernel has no more than its f32 accumulator', () => {
+    const x = 1 + 2 ** -11 + 2 ** -40; // above the tie in f64, on it in f32
+    expect(roundTo('f16', x)).toBe(1);
+    expect(roundTo('f32', x)).toBe(1 + 2 ** -11);
+  });
+
+  it('zero keeps its sign', () => {
+    for (const { id } of all) {
+      expect(Object.is(roundTo(id, 0), 0)).toBe(true);
+      expect(Object.is(roundTo(id, -0), -0)).toBe(true);
+    }
+  });
+});

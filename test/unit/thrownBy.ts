@@ -1,0 +1,12 @@
+import { EngineError } from '../../src/engine/errors.ts';
+
+/** The EngineError that `body` throws; fails when it throws none or something else. */
+export function thrownBy(body: () => unknown): EngineError {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof EngineError) return error;
+    throw error;
+  }
+  throw new Error('expected an EngineError, but nothing was thrown');
+}

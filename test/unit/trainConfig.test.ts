@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
+import { recipeOf } from '../../src/engine/precision/recipes.ts';
+import { checkConfig, scalingOf, type TrainConfig, tokensPerStep } from '../../src/engine/train/config.ts';
+import { thrownBy } from './thrownBy.ts';
+
+const base = PRESETS.smoke.config;
+
+test('every preset is valid with every vocabulary that a text may have', () => {
+  for (const { config } of Object.values(PRESETS)) {
+    for (const vocabulary of [1, 80, 256, 100_000]) checkConfig(config, vocabulary);
+  }
+});
+
+test.each<[Partial<TrainConfig>, string, string]>([
+  [{ layers: 0 }, 'BAD_SHAPE', 'layers is 0'],
+  [{ heads: -1 }, 'BAD_SHAPE', 'heads is -1'],
+  [{ width: 64.5 }, 'BAD_SHAPE', 'width is 64.5'],
+  [{ context: Number.NaN }, 'BAD_SHAPE', 'context is NaN'],
+  [{ width: 65, heads: 2 }, 'BAD_SHAPE', 'Width 65 is not divisible by 2 heads'],
+  [{ width: 60, heads: 10 }, 'BAD_SHAPE', 'Head size 6 (width 60 / 10 heads) is not divisible by 4'],
+  [{ width: 520, heads: 2 }, 'BAD_SHAPE', 'Head size 260 is above 256'],
+  [{ batch: 0 }, 'BAD_VALUE', 'batch is 0'],
+  [{ accumulation: 1.5 }, 'BAD_VALUE', 'accum is 1.5'],
+  [{ steps: -1 }, 'BAD_VALUE', 'steps is -1'],
+  [{ learningRate: Number.POSITIVE_INFINITY }, 'BAD_VALUE', 'lr is Infinity'],
+  [{ minLearningRate: 1 }, 'BAD_VALUE', 'min-lr 1 is above lr 0.001'],
+  [{ beta1: 1 }, 'BAD_VALUE', 'beta1 is 1'],
+  [{ beta2: -0.1 }, 'BAD_VALUE', 'beta2 is -0.1'],
+  [{ weightDecay: -1 }, 'BAD_VALUE', 'weight-decay is -1'],
+  [{ clip: -1 }, 'BAD_VALUE', 'clip is -1'],
+  [{ seed: 2 ** 32 }, 'BAD_VALUE', 'seed is 4294967296'],
+  [{ evalEvery: -1 }, 'BAD_VALUE', 'eval-every is -1'],
+  [{ evalBatches: 0 }, 'BAD_VALUE', 'eval-batches is 0'],
+  [{ sampleLength: -1 }, 'BAD_VALUE', 'sample is -1'],
+  [{ lossScale: 3 }, 'BAD_VALUE', 'Loss scale 3 is not a power of two'],
+  [{ lossScale: 0 }, 'BAD_VALUE', 'Loss scale 0 is not a power of two'],
+  [{ lossScale: 0.5 }, 'BAD_VALUE', 'Loss scale 0.5 is not a power of two'],
+  [{ lossScale: 2 ** 127 }, 'BAD_VALUE', 'is not a power of two between 1 and 2^126'],
+  [{ lossScale: 4, precision: 'bf16' }, 'BAD_VALUE', 'Mode bf16 does not scale the loss'],
+  [{ growthInterval: 0 }, 'BAD_VALUE', 'growth-interval is 0'],
+])('%j is refused', (change, code, message) => {
+  const error = thrownBy(() => checkConfig({ ...base, ...change }));
+  expect(error.code).toBe(code);
+  expect(error.isUsage).toBe(true);
+  expect(error.message).toContain(message);
+  expect(error.hint).not.toBe('');
+});
+
+test('the width that a shape error proposes is valid', () => {
+  for (const change of [
+    { width: 65, heads: 2 },
+    { width: 1, heads: 3 },
+    { width: 60, heads: 10 },
+  ]) {
+    const { hint } = thrownBy(() => checkConfig({ ...base, ...change }));
+    const width = Number(/[Uu]se width (\d+)/.exec(hint)?.[1]);
+    expect(() => checkConfig({ ...base, ...change, width })).not.toThrow();
+  }
+});
+
+test('a run’s scale and interval replace the mode’s', () => {
+  expect(scalingOf(base)).toEqual({ kind: 'dynamic', initialScale: 65536, growthInterval: 200 });
+  expect(scalingOf({ ...base, growthInterval: null, lossScale: 8 })).toEqual({
+    kind: 'dynamic',
+    initialScale: 8,
+    growthInterval: 2000,
+  });
+  expect(scalingOf({ ...base, precision: 'fp16-static', lossScale: 16 })).toEqual({
+    kind: 'static',
+    scale: 16,
+  });
+  expect(scalingOf({ ...base, precision: 'fp32' })).toEqual({ kind: 'none' });
+});
+
+test('tokens of a step count every micro-batch', () => {
+  expect(tokensPerStep({ ...base, accumulation: 3 })).toBe(3 * 8 * 64);
+});
+
+test('names that objects have by nature are no presets or modes', () => {
+  expect(thrownBy(() => presetOf('toString')).code).toBe('UNKNOWN_PRESET');
+  expect(thrownBy(() => recipeOf('constructor')).code).toBe('UNKNOWN_MODE');
+});

@@ -1,0 +1,44 @@
+import { defineConfig } from 'vitest/config';
+import { lavapipeEnv } from './e2e/software-gpu/environment.mjs';
+
+/** Waits for set-up until the project that needs it is run, so that unit tests work on any machine. */
+function gpuEnv(): Record<string, string> {
+  try {
+    return lavapipeEnv();
+  } catch {
+    return {}; // test/gpu/device.ts says what to do when there is no adapter
+  }
+}
+
+// A software GPU takes every core for one test already: files run one after the other, in processes of their own
+// (the environment that picks the Vulkan driver must be there when the process loads it).
+const oneAtATime = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: 'gpu',
+          include: ['test/gpu/**/*.test.ts'],
+          env: gpuEnv(),
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+          ...oneAtATime,
+        },
+      },
+      {
+        test: {
+          name: 'firefox',
+          include: ['test/firefox/**/*.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+          ...oneAtATime,
+        },
+      },
+    ],
+  },
+});
