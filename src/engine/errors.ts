@@ -49,12 +49,16 @@ export class EngineError extends Error {
   }
 }
 
-/** The candidate nearest to `word` by edit distance, or undefined when nothing is close. */
+/** The candidate that starts with `word`, else the nearest by edit distance, or undefined when nothing is close. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const wanted = word.toLowerCase();
+  const completion =
+    wanted.length >= 2 && candidates.find((candidate) => candidate.toLowerCase().startsWith(wanted));
+  if (completion) return completion;
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 2)) + 1;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 2)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -69,15 +73,21 @@ export function suggestion(word: string, candidates: readonly string[]): string 
   return close ? `Did you mean "${close}"?` : `Choose one of: ${candidates.join(', ')}.`;
 }
 
+/** Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substitution, previous[j]! + 1, row[j - 1]! + 1));
+      const above = rows[i - 1]!;
+      const substitution = above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let least = Math.min(substitution, above[j]! + 1, row[j - 1]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        least = Math.min(least, rows[i - 2]![j - 2]! + 1);
+      }
+      row.push(least);
     }
-    previous = row;
+    rows.push(row);
   }
-  return previous[b.length]!;
+  return rows[a.length]![b.length]!;
 }

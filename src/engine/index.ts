@@ -8,7 +8,8 @@ export { type MemoryBytes, type MemoryPlan, mebibytes, memoryPlan } from './memo
 export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './model/presets.ts';
 export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precision/recipes.ts';
 export { checkConfig, type TrainConfig, tokensPerStep } from './train/config.ts';
+export { configure, type Overrides } from './train/configure.ts';
 export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
-export { RunControl, type RunEvents, runTraining } from './train/run.ts';
+export { RunControl, type RunEvents, runTraining, TooManySkipsError } from './train/run.ts';
 export type { SampleOptions } from './train/sampler.ts';
 export { createTrainer, type Trainer, type TrainerOptions } from './train/trainer.ts';

@@ -4,8 +4,6 @@ import { checksum } from './checksum.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 import { checkTextSize } from './utf8.ts';
 
-export { decodeUtf8 } from './utf8.ts';
-
 export interface Dataset {
   readonly name: string;
   readonly tokenizer: Tokenizer;

@@ -115,7 +115,12 @@ export function convertFormat(
   const { inp, out, elements, label } = args;
   return {
     kind: 'dispatch',
-    variant: { kernel: 'convert_format', slots: slotsOf(target, { inp, out }), conditions: {}, constants: {} },
+    variant: {
+      kernel: 'convert_format',
+      slots: slotsOf(target, { inp, out }),
+      conditions: {},
+      constants: {},
+    },
     bindings: { inp, out },
     params: [u32(elements / 4)],
     grid: linearGrid(elements / 4, 64),

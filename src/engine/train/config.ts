@@ -73,16 +73,17 @@ export function scalingOf(config: TrainConfig, recipe: Recipe = recipeOf(config.
 const RANGES: readonly (readonly [keyof TrainConfig, string, number, number, boolean])[] = [
   ['batch', 'batch', 1, 65_536, true],
   ['accumulation', 'accum', 1, 65_536, true],
-  ['steps', 'steps', 0, 10_000_000, true],
+  ['steps', 'steps', 0, 1_000_000, true],
   ['learningRate', 'lr', 0, 10, false],
   ['minLearningRate', 'min-lr', 0, 10, false],
-  ['warmup', 'warmup', 0, 10_000_000, true],
+  ['warmup', 'warmup', 0, 1_000_000, true],
   ['weightDecay', 'weight-decay', 0, 10, false],
   ['beta1', 'beta1', 0, 0.999999, false],
   ['beta2', 'beta2', 0, 0.999999, false],
+  ['epsilon', 'epsilon', 1e-30, 1, false],
   ['clip', 'clip', 0, 1e6, false],
   ['seed', 'seed', 0, 0xffffffff, true],
-  ['evalEvery', 'eval-every', 0, 10_000_000, true],
+  ['evalEvery', 'eval-every', 0, 1_000_000, true],
   ['evalBatches', 'eval-batches', 1, 100_000, true],
   ['sampleLength', 'sample', 0, 1_000_000, true],
 ];
@@ -103,6 +104,13 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
         `It must be ${kind} from ${low} to ${high}.`,
       );
     }
+  }
+  if (config.warmup > config.steps) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `warmup is ${config.warmup}, but the run has only ${config.steps} steps.`,
+      `The learning rate would never be reached: use a warmup of at most ${config.steps}, or more steps.`,
+    );
   }
   if (config.minLearningRate > config.learningRate) {
     throw new EngineError(

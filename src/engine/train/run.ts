@@ -80,10 +80,25 @@ class Stopwatch {
   }
 }
 
+/** A mode without a scaler met values it cannot hold in ten steps in a row. The summary is of the run so far. */
+export class TooManySkipsError extends EngineError {
+  readonly summary: RunSummary;
+
+  constructor(summary: RunSummary, overflow: string | null) {
+    super(
+      'TOO_MANY_SKIPS',
+      `${MAX_SKIPS_WITHOUT_SCALER} steps in a row were skipped: ${overflow ?? 'a tensor'} is not finite, and ${summary.precision} has no loss scaler to adapt.`,
+      'The weights are as they were before the first of them. Use fp16, fp32 or bf16, or a lower learning rate.',
+    );
+    this.name = 'TooManySkipsError';
+    this.summary = summary;
+  }
+}
+
 /**
  * Trains until the configured number of steps, a stop, or a failure; evaluates at intervals and at the end.
  * Metrics are delivered as they arrive; only evaluation and pauses wait for the GPU.
- * @throws EngineError TOO_MANY_SKIPS when a mode without a scaler skips ten steps in a row
+ * @throws TooManySkipsError in modes without a dynamic loss scale
  */
 export async function runTraining(
   trainer: Trainer,
@@ -92,18 +107,17 @@ export async function runTraining(
 ): Promise<RunSummary> {
   const { config } = trainer;
   const watch = new Stopwatch();
-  let firstLoss: number | null | undefined;
+  let firstLoss: number | null = null;
   let last: StepMetrics | undefined;
   let valLoss: number | null = null;
   let evaluatedAt = -1;
 
   const report = (): void => {
     for (const metrics of trainer.takeMetrics()) {
-      firstLoss ??= metrics.loss;
+      if (metrics.step === 1) firstLoss = metrics.loss;
       last = metrics;
       events.onStep(metrics);
     }
-    checkSkips(trainer, last);
   };
   /** Waits for all submitted steps, with the clock stopped after them. */
   const settle = async (): Promise<void> => {
@@ -117,7 +131,7 @@ export async function runTraining(
     events.onEval({ step, valLoss });
   };
 
-  for (let step = 1; step <= config.steps && !control.stopped; step++) {
+  for (let step = 1; step <= config.steps && !control.stopped && !hasLostItsWay(trainer); step++) {
     if (control.paused) {
       await settle();
       await control.whileRunning();
@@ -139,10 +153,11 @@ export async function runTraining(
   await settle();
   if (evaluatedAt !== trainer.submittedSteps) await evaluate(trainer.submittedSteps);
 
+  const failed = hasLostItsWay(trainer);
   const tokens = tokensPerStep(config);
   const { msPerStep } = watch;
   const tokensPerSec = msPerStep === null ? null : tokens / (msPerStep / 1000);
-  return {
+  const summary: RunSummary = {
     adapter: trainer.report.name,
     precision: config.precision,
     storage: trainer.storage,
@@ -151,7 +166,7 @@ export async function runTraining(
     appliedSteps: last?.appliedSteps ?? 0,
     skippedSteps: last?.skippedSteps ?? 0,
     lossScale: await trainer.lossScale(),
-    firstLoss: firstLoss ?? null,
+    firstLoss,
     finalLoss: last?.loss ?? null,
     valLoss,
     tokensPerSec,
@@ -160,15 +175,12 @@ export async function runTraining(
     memory: trainer.memory,
     kernels: trainer.kernels,
   };
+  if (failed) throw new TooManySkipsError(summary, last?.overflow ?? null);
+  return summary;
 }
 
-function checkSkips(trainer: Trainer, last: StepMetrics | undefined): void {
-  if (trainer.plan.tensors.recipe.scaling.kind === 'dynamic') return;
-  if (trainer.consecutiveSkips < MAX_SKIPS_WITHOUT_SCALER) return;
-  const tensor = last?.overflow ?? 'a tensor';
-  throw new EngineError(
-    'TOO_MANY_SKIPS',
-    `${trainer.consecutiveSkips} steps in a row were skipped: ${tensor} is not finite, and ${trainer.config.precision} has no loss scaler to adapt.`,
-    'Weights are as they were before the first of them. Use fp16, fp32 or bf16, or a lower learning rate.',
-  );
+/** Ten skips in a row, with no scaler that could end them. */
+function hasLostItsWay(trainer: Trainer): boolean {
+  if (trainer.plan.tensors.recipe.scaling.kind === 'dynamic') return false;
+  return trainer.consecutiveSkips >= MAX_SKIPS_WITHOUT_SCALER;
 }

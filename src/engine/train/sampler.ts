@@ -1,8 +1,9 @@
+import type { Tokenizer } from '../data/tokenizer.ts';
 import { uniformAt } from '../rng.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface SampleOptions {
-  /** Text to continue; empty starts from a line break. Characters the tokenizer does not know are left out. */
+  /** Text to continue; empty starts from a line break, or from the first character of a text that has none. */
   readonly prompt: string;
   /** Tokens to generate. */
   readonly length: number;
@@ -13,17 +14,24 @@ export interface SampleOptions {
   readonly seed: number;
 }
 
-/** Continues `prompt`, one forward pass and one sync a token. Returns only the generated text. */
+/**
+ * Continues `prompt`, one forward pass and one sync a token. Returns only the generated text.
+ * @throws EngineError BAD_TEXT for a character that the text does not have
+ */
 export async function sampleText(trainer: Trainer, options: SampleOptions): Promise<string> {
   const { tokenizer } = trainer.dataset;
-  const tokens = [...tokenizer.encode(options.prompt === '' ? '\n' : options.prompt)];
-  if (tokens.length === 0) tokens.push(0);
+  const tokens = options.prompt === '' ? [firstToken(tokenizer)] : [...tokenizer.encode(options.prompt)];
   const start = tokens.length;
   for (let i = 0; i < options.length; i++) {
     const logits = await trainer.nextTokenLogits(tokens);
     tokens.push(drawToken(logits, options.temperature, options.topK, uniformAt(i, options.seed)));
   }
   return tokenizer.decode(tokens.slice(start));
+}
+
+/** Character vocabularies are in code point order, so a line break is token 0 wherever there is one. */
+function firstToken(tokenizer: Tokenizer): number {
+  return tokenizer.kind === 'byte' ? 0x0a : 0;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Arena, GPUBufferUsageFlags } from '../arena.ts';
-import { batchAt, positionsByToken } from '../data/batches.ts';
+import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
@@ -31,6 +31,11 @@ export interface TrainerOptions {
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
   /** Use this matmul kernel instead of timing both: what a saved run or a test asks for. */
   readonly matmul?: MatmulKernel | undefined;
+  /**
+   * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
+   * with another program on the same batches.
+   */
+  readonly batches?: ((index: number) => Batch) | undefined;
 }
 
 interface Programs {
@@ -64,6 +69,7 @@ export class Trainer {
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
   readonly #ring: ReadbackRing;
+  readonly #trainingBatch: (index: number) => Batch;
   readonly #metrics: StepMetrics[] = [];
   #submitted = 0;
   #consecutiveSkips = 0;
@@ -82,6 +88,7 @@ export class Trainer {
     programs: Programs;
     pipelines: PipelineCache;
     target: Target;
+    batches: TrainerOptions['batches'];
   }) {
     this.config = parts.config;
     this.dataset = parts.dataset;
@@ -94,6 +101,8 @@ export class Trainer {
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
+    this.#trainingBatch =
+      parts.batches ?? ((index) => this.#windows(parts.dataset.train, index, parts.config.seed));
     const formats = Object.values(parts.plan.tensors.recipe.roles);
     this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
@@ -133,7 +142,9 @@ export class Trainer {
     const { accumulation } = this.config;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
-      this.#writeBatch(this.dataset.train, this.#submitted * accumulation + micro, this.config.seed, true);
+      const batch = this.#trainingBatch(this.#submitted * accumulation + micro);
+      this.#writeBatch(batch);
+      this.#writePositions(batch);
       this.#submit(this.#programs.microBatch);
     }
     this.#submit(this.#programs.optimizer);
@@ -165,7 +176,7 @@ export class Trainer {
     const { evalState } = this.plan.tensors;
     this.device.queue.writeBuffer(this.arena.buffer(evalState), 0, initialStepState(1));
     for (let index = 0; index < this.config.evalBatches; index++) {
-      this.#writeBatch(this.dataset.validation, index, EVALUATION_SEED, false);
+      this.#writeBatch(this.#windows(this.dataset.validation, index, EVALUATION_SEED));
       this.#submit(this.#programs.evaluation);
     }
     const state = readStepState(await this.read(evalState));
@@ -245,18 +256,26 @@ export class Trainer {
     program.submit(this.peakFlops * ASSUMED_MFU * SUBMIT_SECONDS);
   }
 
-  #writeBatch(split: Uint32Array, index: number, seed: number, withPositions: boolean): void {
+  #windows(split: Uint32Array, index: number, seed: number): Batch {
     const { batch, context, order } = this.config;
+    return batchAt(split, index, { batch, context, order, seed });
+  }
+
+  #writeBatch({ tokens, targets }: Batch): void {
+    this.#write(this.plan.tensors.tokens, tokens);
+    this.#write(this.plan.tensors.targets, targets);
+  }
+
+  /** What the embedding's backward pass sums over. */
+  #writePositions({ tokens }: Batch): void {
     const { tensors } = this.plan;
-    const { tokens, targets } = batchAt(split, index, { batch, context, order, seed });
-    const write = (tensor: Tensor, data: Uint32Array): void =>
-      this.device.queue.writeBuffer(this.arena.buffer(tensor), 0, data as Uint32Array<ArrayBuffer>);
-    write(tensors.tokens, tokens);
-    write(tensors.targets, targets);
-    if (!withPositions) return;
     const { starts, positions } = positionsByToken(tokens, paddedVocabulary(tensors.gpt));
-    write(tensors.tokenStarts, starts);
-    write(tensors.tokenPositions, positions);
+    this.#write(tensors.tokenStarts, starts);
+    this.#write(tensors.tokenPositions, positions);
+  }
+
+  #write(tensor: Tensor, data: Uint32Array): void {
+    this.device.queue.writeBuffer(this.arena.buffer(tensor), 0, data as Uint32Array<ArrayBuffer>);
   }
 
   #record(state: StepState): void {
@@ -343,6 +362,7 @@ export async function createTrainer(
       programs,
       pipelines,
       target,
+      batches: options.batches,
     });
     writeInitialState(device, arena, plan.tensors, config);
     await trainer.setParameters((name) => {

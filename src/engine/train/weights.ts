@@ -30,9 +30,13 @@ export async function uploadParameters(
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
     const { elements, master, compute } = chunk;
-    const operations: Operation[] = [convertFormat(target, { inp: staging, out: master, elements, label: 'upload' })];
+    const operations: Operation[] = [
+      convertFormat(target, { inp: staging, out: master, elements, label: 'upload' }),
+    ];
     if (compute)
-      operations.push(convertFormat(target, { inp: master, out: compute, elements, label: 'compute weights' }));
+      operations.push(
+        convertFormat(target, { inp: master, out: compute, elements, label: 'compute weights' }),
+      );
     const both = {
       range: (operand: Parameters<Arena['range']>[0]) =>
         (operand === staging ? stagingArena : arena).range(operand),

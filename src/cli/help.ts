@@ -1,0 +1,75 @@
+import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
+import { PRESETS, type Preset } from '../engine/model/presets.ts';
+import { RECIPES } from '../engine/precision/recipes.ts';
+import { DEFAULT_PRESET } from './options.ts';
+import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
+
+/** Where the explanation of an option starts. */
+const INDENT = 24;
+const WIDTH = 100;
+
+/** The text of `--help`, made from the option table and the presets, so that it cannot differ from them. */
+export function helpText(): string {
+  const groups = Object.entries(OPTION_GROUPS).map(
+    ([title, options]) => `${title}\n${options.map(optionHelp).join('\n')}`,
+  );
+  return `Usage: npm run train -- [options]
+
+Trains a GPT on this machine's GPU through WebGPU. Defaults in brackets are those of the preset
+"${DEFAULT_PRESET}"; other presets have their own.
+
+${groups.join('\n\n')}
+
+Presets
+${Object.values(PRESETS).map(presetHelp).join('\n')}
+
+Precision modes
+${Object.values(RECIPES)
+  .map(({ id, summary }) => entry(id, summary))
+  .join('\n')}
+
+Exit codes: 0 done or stopped with Ctrl-C, 1 failure, 2 wrong use.
+`;
+}
+
+function optionHelp(option: OptionSpec): string {
+  const value = { number: ' N', choice: '', name: '', file: ' FILE', flag: '' }[option.kind];
+  const choices = 'choices' in option ? `${option.choices.join(' | ')}: ` : '';
+  const standard = defaultOf(option);
+  return entry(`--${option.name}${value}`, `${choices}${option.help}${standard ? ` [${standard}]` : ''}`);
+}
+
+function defaultOf(option: OptionSpec): string {
+  if (option.name === 'preset') return DEFAULT_PRESET;
+  if (option.name === 'text') return DEFAULT_TEXT;
+  if (option.kind !== 'number' && option.kind !== 'choice') return '';
+  const value = PRESETS[DEFAULT_PRESET].config[option.field];
+  return value === null ? `the mode's: ${modeScales()}` : String(value);
+}
+
+/** Starting scales of the modes that have one. */
+function modeScales(): string {
+  return Object.values(RECIPES)
+    .flatMap(({ id, scaling }) => {
+      if (scaling.kind === 'none') return [];
+      return [`${id} ${scaling.kind === 'static' ? scaling.scale : scaling.initialScale}`];
+    })
+    .join(', ');
+}
+
+function presetHelp({ name, purpose, config }: Preset): string {
+  const { layers, heads, width, context, batch, steps } = config;
+  const shape = `${layers} layers, ${heads} heads, width ${width}, context ${context}, batch ${batch}, ${steps} steps`;
+  return entry(name, `${shape}. ${purpose}`);
+}
+
+/** A name and its explanation, wrapped beside it. */
+function entry(name: string, text: string): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!;
+    if (line && INDENT + line.length + word.length >= WIDTH) lines.push(word);
+    else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  }
+  return `  ${name}`.padEnd(INDENT) + lines.join(`\n${' '.repeat(INDENT)}`);
+}

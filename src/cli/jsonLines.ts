@@ -1,0 +1,19 @@
+/** The lines of `--json`: the fields and their order are a promise to scripts. */
+import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+
+export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepMetrics): string {
+  return line('step', { step, loss, lossScale, skipped, gradNorm, lr });
+}
+
+export function evalLine({ step, valLoss }: EvalMetrics): string {
+  return line('eval', { step, valLoss });
+}
+
+export function summaryLine(summary: RunSummary): string {
+  return line('summary', { ...summary });
+}
+
+/** JSON has no word for numbers that are not finite: JSON.stringify writes null. */
+function line(type: string, fields: Record<string, unknown>): string {
+  return `${JSON.stringify({ type, ...fields })}\n`;
+}

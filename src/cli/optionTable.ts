@@ -1,0 +1,107 @@
+/** Every option of `npm run train`: the parser, the help text and the suggestions all read this one table. */
+import { TEXT_IDS } from '../engine/data/builtins.ts';
+import { PRESET_NAMES } from '../engine/model/presets.ts';
+import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
+
+export type NumberField = {
+  [Field in keyof TrainConfig]: TrainConfig[Field] extends number | null ? Field : never;
+}[keyof TrainConfig];
+
+export type ChoiceField = 'precision' | 'half' | 'tokenizer' | 'order';
+
+interface OptionText {
+  readonly name: string;
+  /** What it does, with its unit. Defaults are added from the preset. */
+  readonly help: string;
+}
+
+export type OptionSpec = OptionText &
+  (
+    | { readonly kind: 'number'; readonly field: NumberField }
+    | { readonly kind: 'choice'; readonly field: ChoiceField; readonly choices: readonly string[] }
+    | { readonly kind: 'name'; readonly choices: readonly string[] }
+    | { readonly kind: 'file' }
+    | { readonly kind: 'flag'; readonly short?: string }
+  );
+
+const number = (name: string, field: NumberField, help: string): OptionSpec => ({
+  kind: 'number',
+  name,
+  field,
+  help,
+});
+
+export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
+  Run: [
+    { kind: 'name', name: 'preset', choices: PRESET_NAMES, help: 'where all other values start' },
+    number('steps', 'steps', 'optimizer steps to attempt; skipped ones count'),
+    number('seed', 'seed', 'for initial weights, batches and the sample'),
+  ],
+  Precision: [
+    {
+      kind: 'choice',
+      name: 'precision',
+      field: 'precision',
+      choices: PRECISION_MODES,
+      help: 'the precision mode',
+    },
+    number(
+      'loss-scale',
+      'lossScale',
+      'first (dynamic) or fixed (static) loss scale, a power of two, also as 2^16',
+    ),
+    number('growth-interval', 'growthInterval', 'clean steps before a dynamic loss scale doubles'),
+    {
+      kind: 'choice',
+      name: 'f16',
+      field: 'half',
+      choices: ['auto', 'native', 'packed'],
+      help: 'how f16 is stored: natively (needs shader-f16) or as two halves in a word',
+    },
+  ],
+  Model: [
+    number('layers', 'layers', 'transformer blocks'),
+    number('heads', 'heads', 'attention heads; width / heads must be a multiple of 4'),
+    number('width', 'width', 'channels'),
+    number('ctx', 'context', 'tokens in a window'),
+    { kind: 'flag', name: 'untied', help: 'the output matrix is not shared with the token embedding' },
+  ],
+  Text: [
+    { kind: 'name', name: 'text', choices: TEXT_IDS, help: 'a built-in text' },
+    { kind: 'file', name: 'data', help: 'a UTF-8 text file of your own' },
+    {
+      kind: 'choice',
+      name: 'tokenizer',
+      field: 'tokenizer',
+      choices: ['char', 'byte'],
+      help: 'one token a character or a UTF-8 byte',
+    },
+    {
+      kind: 'choice',
+      name: 'order',
+      field: 'order',
+      choices: ['random', 'sequential'],
+      help: 'where windows start: seeded random places, or one after the other',
+    },
+  ],
+  Training: [
+    number('batch', 'batch', 'windows in a micro-batch'),
+    number('accum', 'accumulation', 'micro-batches in a step'),
+    number('lr', 'learningRate', 'highest learning rate'),
+    number('min-lr', 'minLearningRate', 'learning rate at the last step; lr / 10 where only --lr is given'),
+    number('warmup', 'warmup', 'steps of linear warm-up; at most a tenth of the steps unless given'),
+    number('weight-decay', 'weightDecay', 'AdamW decay of matrices'),
+    number('beta2', 'beta2', "decay of AdamW's second moment"),
+    number('clip', 'clip', 'largest norm of the unscaled gradient; 0 turns clipping off'),
+  ],
+  Output: [
+    number('eval-every', 'evalEvery', 'steps between evaluations; 0 evaluates only at the end'),
+    number('eval-batches', 'evalBatches', 'batches of an evaluation'),
+    number('sample', 'sampleLength', 'tokens of text written at the end; 0 for none'),
+    { kind: 'flag', name: 'json', help: 'JSON lines on standard output, messages on standard error' },
+    { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
+  ],
+};
+
+export const OPTIONS: readonly OptionSpec[] = Object.values(OPTION_GROUPS).flat();

@@ -1,0 +1,52 @@
+/** A line about the run that is rewritten in place on a terminal and repeated now and then elsewhere. */
+
+export interface Screen {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+const TTY_INTERVAL_MS = 100;
+const FILE_INTERVAL_MS = 10_000;
+
+export class ProgressLine {
+  #screen: Screen;
+  #now: () => number;
+  #last = Number.NEGATIVE_INFINITY;
+  /** What stands on the terminal's current line. */
+  #shown = '';
+
+  constructor(screen: Screen, now: () => number = () => performance.now()) {
+    this.#screen = screen;
+    this.#now = now;
+  }
+
+  /**
+   * @param text made only when it is shown
+   * @param always for first and last lines, which are never left out
+   */
+  update(text: () => string, always = false): void {
+    const interval = this.#screen.isTTY ? TTY_INTERVAL_MS : FILE_INTERVAL_MS;
+    if (!always && this.#now() - this.#last < interval) return;
+    this.#last = this.#now();
+    if (!this.#screen.isTTY) {
+      this.#screen.write(`${text()}\n`);
+      return;
+    }
+    // A line that wraps could not be overwritten.
+    this.#shown = text().slice(0, Math.max(1, (this.#screen.columns || 80) - 1));
+    this.#screen.write(`\r\x1b[K${this.#shown}`);
+  }
+
+  /** Writes a line that stays; the progress line moves below it. */
+  print(line: string): void {
+    const clear = this.#shown ? '\r\x1b[K' : '';
+    this.#screen.write(`${clear}${line}\n${this.#shown}`);
+  }
+
+  /** Leaves the progress line as it stands. */
+  finish(): void {
+    if (this.#shown) this.#screen.write('\n');
+    this.#shown = '';
+  }
+}

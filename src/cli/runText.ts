@@ -1,0 +1,79 @@
+/** What the command line tells a person before, during and after a run. */
+import type { Dataset } from '../engine/data/dataset.ts';
+import type { HalfStorage } from '../engine/precision/formats.ts';
+import { recipeOf } from '../engine/precision/recipes.ts';
+import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
+import type { MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import { formatBytes, formatCount, formatDuration, formatLoss, formatScale } from './format.ts';
+
+export interface RunFacts {
+  readonly adapter: string;
+  readonly config: TrainConfig;
+  readonly dataset: Dataset;
+  readonly parameters: number;
+  readonly storage: HalfStorage | null;
+  readonly memory: MemoryBytes;
+}
+
+export function planText({ adapter, config, dataset, parameters, storage, memory }: RunFacts): string {
+  const { layers, heads, width, context, batch, accumulation, steps, precision } = config;
+  const recipe = recipeOf(precision);
+  const { total, ...parts } = memory;
+  const items = Object.entries(parts)
+    .filter(([, bytes]) => bytes > 0)
+    .map(([name, bytes]) => `${spaced(name)} ${(bytes / 2 ** 20).toFixed(1)}`);
+  return [
+    `Adapter    ${adapter}`,
+    `Text       ${dataset.name}: ${formatCount(dataset.train.length)} training and ${formatCount(dataset.validation.length)} validation tokens, vocabulary ${dataset.tokenizer.vocabulary}, fingerprint ${dataset.checksum}`,
+    `Model      ${formatCount(parameters)} parameters: ${layers} layers, ${heads} heads, width ${width}, context ${context}`,
+    `Steps      ${formatCount(steps)} of ${formatCount(tokensPerStep(config))} tokens (batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''})`,
+    `Precision  ${recipe.title}${storage ? `, f16 ${storage}` : ''}: ${recipe.summary}`,
+    `Memory     ${formatBytes(total)}: ${items.join(', ')}`,
+  ].join('\n');
+}
+
+/** @param stepsPerSecond null while it is not known */
+export function progressText(
+  metrics: StepMetrics,
+  config: TrainConfig,
+  stepsPerSecond: number | null,
+): string {
+  const { step, loss, lossScale, skippedSteps, skipped, overflow } = metrics;
+  const speed =
+    stepsPerSecond === null
+      ? ['measuring speed']
+      : [
+          `${formatCount(stepsPerSecond * tokensPerStep(config))} tokens/s`,
+          `ETA ${formatDuration((config.steps - step) / stepsPerSecond)}`,
+        ];
+  return [
+    `step ${step}/${config.steps}`,
+    `loss ${formatLoss(loss)}`,
+    `scale ${formatScale(lossScale)}`,
+    `skips ${skippedSteps}`,
+    ...speed,
+    ...(skipped ? [`skipped: ${overflow ?? 'a gradient'} overflowed`] : []),
+  ].join('  ');
+}
+
+export function summaryText(summary: RunSummary, config: TrainConfig): string {
+  const { steps, appliedSteps, skippedSteps, firstLoss, finalLoss, valLoss, tokensPerSec, msPerStep, mfu } =
+    summary;
+  const early = steps < config.steps ? ` of ${formatCount(config.steps)}, stopped early` : '';
+  const speed =
+    tokensPerSec === null || msPerStep === null
+      ? 'too few steps to measure'
+      : `${formatCount(tokensPerSec)} tokens/s, ${msPerStep.toFixed(1)} ms a step`;
+  return [
+    `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
+    `Loss       ${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, ${formatLoss(valLoss)} in validation (nats)`,
+    `Speed      ${speed}${mfu === null ? '' : `, ${(100 * mfu).toFixed(1)} % of the measured f32 peak`}`,
+    `Scale      ${formatScale(summary.lossScale)}`,
+    `Memory     ${formatBytes(summary.memory.total)}`,
+  ].join('\n');
+}
+
+/** `activationGradients` as `activation gradients`. */
+function spaced(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

@@ -1,0 +1,144 @@
+/** Entry point of `npm run train`: one training run in the terminal. */
+import { createDataset } from '../engine/data/dataset.ts';
+import { EngineError } from '../engine/errors.ts';
+import {
+  type AdapterReport,
+  createTrainer,
+  RunControl,
+  type RunEvents,
+  runTraining,
+  TooManySkipsError,
+  type Trainer,
+} from '../engine/index.ts';
+import type { RunSummary } from '../engine/train/metrics.ts';
+import { openAdapter } from './adapter.ts';
+import { formatLoss } from './format.ts';
+import { helpText } from './help.ts';
+import { onInterrupt } from './interrupt.ts';
+import { evalLine, stepLine, summaryLine } from './jsonLines.ts';
+import { type Command, parseCommand } from './options.ts';
+import { ProgressLine } from './progress.ts';
+import { planText, progressText, summaryText } from './runText.ts';
+import { StepRate } from './stepRate.ts';
+import { loadText } from './texts.ts';
+
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+/** What shells report for a program that SIGINT ended. */
+const EXIT_INTERRUPTED = 130;
+
+type TrainCommand = Extract<Command, { kind: 'train' }>;
+
+async function main(args: readonly string[]): Promise<void> {
+  const command = parseCommand(args);
+  if (command.kind === 'help') process.stdout.write(helpText());
+  else await train(command);
+}
+
+async function train(command: TrainCommand): Promise<void> {
+  const { config } = command;
+  const screen = command.json ? process.stderr : process.stdout;
+  const progress = new ProgressLine(screen);
+  const control = new RunControl();
+  // Until the first step nothing has been learned that could be summed up; after the last, all has been said.
+  let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
+  onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
+
+  // The text comes first: what is wrong with it should not wait for the GPU.
+  const { name, text } = await loadText(command.text);
+  const dataset = createDataset(text, { name, tokenizer: config.tokenizer, context: config.context });
+  const { device, report } = await openAdapter();
+  const trainer = await createTrainer(device, report, config, dataset, {
+    onProgress: (compiled, total) =>
+      progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
+  });
+  progress.finish();
+  try {
+    const { memory, storage, parameterCount: parameters } = trainer;
+    progress.print(
+      planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory }),
+    );
+    interrupted = () => {
+      progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
+      control.stop();
+    };
+    const summarise = (summary: RunSummary): void => {
+      progress.finish();
+      screen.write(`${summaryText(summary, config)}\n`);
+      if (command.json) process.stdout.write(summaryLine(summary));
+    };
+    try {
+      summarise(await runWithProgress(trainer, command, progress, control));
+    } catch (error) {
+      if (error instanceof TooManySkipsError) summarise(error.summary);
+      throw error;
+    }
+    interrupted = () => process.exit(0);
+    if (config.sampleLength > 0) screen.write(await sampleText(trainer, command));
+  } finally {
+    progress.finish();
+    trainer.destroy();
+    device.destroy();
+  }
+}
+
+function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
+  if (!report.isFallback) return report.name;
+  const advice = preset === 'smoke' ? '' : ', slow: --preset smoke is made for it';
+  return `${report.name} (a software renderer${advice})`;
+}
+
+function runWithProgress(
+  trainer: Trainer,
+  { config, json }: TrainCommand,
+  progress: ProgressLine,
+  control: RunControl,
+): Promise<RunSummary> {
+  const rate = new StepRate();
+  const events: RunEvents = {
+    onStep(metrics) {
+      rate.record(metrics.step, performance.now());
+      if (json) process.stdout.write(stepLine(metrics));
+      const first = metrics.step === 1;
+      const last = metrics.step === config.steps;
+      progress.update(() => progressText(metrics, config, rate.stepsPerSecond), first || last);
+    },
+    onEval(metrics) {
+      if (json) process.stdout.write(evalLine(metrics));
+      progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
+    },
+  };
+  return runTraining(trainer, events, control);
+}
+
+async function sampleText(trainer: Trainer, { config }: TrainCommand): Promise<string> {
+  const { sampleLength: length, seed } = config;
+  const sample = await trainer.sample({ prompt: '', length, temperature: 0.8, topK: 0, seed });
+  return `\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`;
+}
+
+function reportFailure(error: unknown): number {
+  if (error instanceof EngineError) {
+    process.stderr.write(`error: ${error.message}\n${error.hint}\n`);
+    return error.isUsage ? EXIT_USAGE : EXIT_FAILURE;
+  }
+  const details = error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`error: this should not have happened; please report it.\n${details}\n`);
+  return EXIT_FAILURE;
+}
+
+/** Ends although Dawn's threads are still there, after what was written to a pipe has left. */
+function exit(code: number): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader, such as `head`, has had enough.
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+main(process.argv.slice(2)).then(
+  () => exit(0),
+  (error: unknown) => exit(reportFailure(error)),
+);

@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { EngineError } from '../../../src/engine/errors.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { StepMetrics } from '../../../src/engine/train/metrics.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+import { Session } from '../../../src/session/session.ts';
+
+// The session's own behaviour, on an engine that only counts: the real one needs a GPU and is tested with it.
+const engine = vi.hoisted(() => ({
+  openDevice: vi.fn(),
+  createTrainer: vi.fn(),
+  runTraining: vi.fn(),
+}));
+vi.mock('../../../src/engine/index.ts', async () => {
+  const { RunControl } = await import('../../../src/engine/train/run.ts');
+  return { ...engine, RunControl };
+});
+
+const config = PRESETS.smoke.config;
+const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
+let loseDevice: (info: { reason: string; message: string }) => void;
+let trainers: { destroy: () => void; sample: () => Promise<string> }[];
+let events: SessionEvent[];
+let session: Session;
+
+beforeEach(() => {
+  vi.stubGlobal('navigator', { gpu: {} });
+  trainers = [];
+  events = [];
+  session = new Session((event) => events.push(event));
+  engine.openDevice.mockImplementation(async () => {
+    const lost = new Promise((resolve) => {
+      loseDevice = resolve;
+    });
+    return { device: { lost }, report: { name: 'fake' } };
+  });
+  engine.createTrainer.mockImplementation(async (_device, _report, _config, _dataset, { onProgress }) => {
+    onProgress(1, 2);
+    const trainer = { destroy: vi.fn(), sample: vi.fn(async () => 'abc') };
+    trainers.push(trainer);
+    return trainer;
+  });
+  engine.runTraining.mockImplementation(async (_trainer, { onStep }) => {
+    onStep({ step: 1, loss: 1 } as StepMetrics);
+    return { appliedSteps: 1 };
+  });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.resetAllMocks();
+});
+
+const types = () => events.map(({ type }) => type);
+const happened = (type: SessionEvent['type']) => vi.waitFor(() => expect(types()).toContain(type));
+
+test('trains two modes one after the other and keeps the last for sampling', async () => {
+  session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], text });
+  await happened('completed');
+  const one = ['preparing', 'started', 'metrics', 'finished', 'sampled'];
+  expect(types()).toEqual([...one, ...one, 'completed']);
+  expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 0]);
+
+  session.handle({
+    type: 'sample',
+    request: { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 },
+  });
+  await vi.waitFor(() => expect(trainers[1]!.sample).toHaveBeenCalledTimes(2));
+  expect(events.at(-1)).toEqual({ type: 'sampled', run: 1, sample: { prompt: 'x', text: 'abc', step: 1 } });
+});
+
+test('a stop while kernels compile ends before the first step, and the second mode is not begun', async () => {
+  engine.createTrainer.mockImplementationOnce(async () => {
+    session.handle({ type: 'stop' });
+    return { destroy: vi.fn(), sample: vi.fn() };
+  });
+  session.handle({ type: 'train', configs: [config, config], text });
+  await happened('completed');
+  expect(types()).toEqual(['completed']);
+  expect(engine.runTraining).not.toHaveBeenCalled();
+});
+
+test('an error of the engine travels with code, message and hint', async () => {
+  const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: 'use fp16' } as const;
+  engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
+  session.handle({ type: 'train', configs: [config], text });
+  await happened('failed');
+  expect(events.at(-1)).toEqual({ type: 'failed', error });
+});
+
+test('a lost device ends a training that would never end, once, and the next training opens a new one', async () => {
+  engine.runTraining.mockReturnValueOnce(new Promise(() => {}));
+  session.handle({ type: 'train', configs: [config], text });
+  await happened('started');
+  loseDevice({ reason: 'unknown', message: 'driver reset' });
+  await happened('lost');
+  session.handle({ type: 'train', configs: [config], text });
+  await happened('completed');
+  expect(types().filter((type) => type === 'lost' || type === 'failed')).toEqual(['lost']);
+  expect(engine.openDevice).toHaveBeenCalledTimes(2);
+});
+
+test.each([
+  ['NO_ADAPTER', 'noAdapter'],
+  ['DEVICE_FAILED', 'deviceRequestFailed'],
+  ['LIMIT_EXCEEDED', 'limitsTooLow'],
+] as const)('%s on opening means %s', async (code, reason) => {
+  engine.openDevice.mockRejectedValueOnce(new EngineError(code, 'no', 'do'));
+  session.handle({ type: 'open' });
+  await happened('unsupported');
+  expect(events).toEqual([{ type: 'unsupported', reason, error: { code, message: 'no', hint: 'do' } }]);
+});
+
+test.each([
+  ['', 'BAD_TEXT', /empty/],
+  ['too short', 'TEXT_TOO_SHORT', /Context 64/],
+  ['a\0b', 'BAD_TEXT', /binary/],
+])('the own text %j is refused with %s', async (content, code, message) => {
+  session.handle({ type: 'checkText', id: 4, file: new File([content], 'own.txt'), use: config });
+  await happened('textRefused');
+  expect(events).toEqual([
+    {
+      type: 'textRefused',
+      id: 4,
+      error: expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    },
+  ]);
+});
+
+test('an own text is counted as the training will see it', async () => {
+  session.handle({ type: 'checkText', id: 1, file: new File(['abc\n'.repeat(500)], 'own.txt'), use: config });
+  await happened('textChecked');
+  expect(events).toEqual([
+    { type: 'textChecked', id: 1, facts: { name: 'own.txt', bytes: 2000, tokens: 2000, vocabulary: 4 } },
+  ]);
+});
+
+test('a text that the site does not serve is reported with its address', async () => {
+  vi.stubGlobal(
+    'fetch',
+    async () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }),
+  );
+  session.handle({
+    type: 'train',
+    configs: [config],
+    text: { kind: 'builtIn', id: 'sotu', folder: '/texts/' },
+  });
+  await happened('failed');
+  expect(events).toEqual([
+    {
+      type: 'failed',
+      error: expect.objectContaining({
+        code: 'TEXT_UNAVAILABLE',
+        message: 'The text at /texts/sotu.txt could not be loaded: a web page came back.',
+      }),
+    },
+  ]);
+});

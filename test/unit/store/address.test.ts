@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { readAddress, readNumber } from '../../../src/store/address.ts';
+import { DEFAULT_SETTINGS } from '../../../src/store/settings.ts';
+
+const read = (query: string) => readAddress(query, DEFAULT_SETTINGS);
+const messages = (query: string) => read(query).problems.map(({ message }) => message);
+
+describe('the address', () => {
+  test('sets everything it names', () => {
+    const address = read(
+      '?preset=smoke&precision=fp16&steps=20&seed=1&autostart=1&ui=still&f16=packed&lossScale=1073741824&growthInterval=50&text=copy&compare=fp32',
+    );
+    expect(address).toEqual({
+      settings: {
+        preset: 'smoke',
+        precision: 'fp16',
+        steps: 20,
+        seed: 1,
+        f16: 'packed',
+        lossScale: 2 ** 30,
+        growthInterval: 50,
+        text: 'copy',
+        compare: 'fp32',
+      },
+      autostart: true,
+      still: true,
+      problems: [],
+    });
+  });
+
+  test('may be empty', () => {
+    expect(read('')).toEqual({ settings: {}, autostart: false, still: false, problems: [] });
+  });
+
+  test('with an unknown key is reported with the nearest one, and the rest holds', () => {
+    const { settings, problems } = read('?prest=smoke&steps=20');
+    expect(settings).toEqual({ steps: 20 });
+    expect(problems).toEqual([
+      { message: '"prest" in the address is not known.', hint: 'Did you mean "preset"?' },
+    ]);
+  });
+
+  test('with an unknown value is reported with the nearest one, and does not start', () => {
+    const address = read('?precision=fp17&autostart=1');
+    expect(address.autostart).toBe(false);
+    expect(address.settings).toEqual({});
+    expect(address.problems[0]).toEqual({
+      message: 'precision "fp17" in the address is not known.',
+      hint: 'Did you mean "fp16"?',
+    });
+    expect(address.problems.at(-1)?.message).toBe('Training was not started.');
+  });
+
+  test.each([
+    '?steps=many',
+    '?steps=',
+    '?steps=Infinity',
+    '?steps=0x10',
+    '?steps=1e999',
+    '?lossScale=2^9999',
+  ])('%s is not a number', (query) => expect(messages(query)[0]).toMatch(/is not a number\.$/));
+
+  test.each([
+    ['?steps=-5', /^steps is -5/],
+    ['?seed=1.5', /^seed is 1\.5/],
+    ['?lossScale=60000', /not a power of two/],
+    ['?precision=fp32&lossScale=65536', /does not scale the loss/],
+    ['?growthInterval=0', /^growth-interval is 0/],
+    ['?compare=fp16', /with itself shows nothing/],
+  ])('%s is refused in the words of the engine', (query, message) => {
+    expect(messages(query)).toEqual([expect.stringMatching(message)]);
+  });
+
+  test.each([
+    '?__proto__=1',
+    '?constructor=x',
+    '?text=own',
+    '?preset=toString',
+    '?a=<img src=x onerror=alert(1)>',
+  ])('%s is only ever refused', (query) => {
+    const { settings, problems } = read(query);
+    expect(settings).toEqual({});
+    expect(problems).toHaveLength(1);
+  });
+
+  test('quotes only the beginning of what it refuses', () => {
+    expect(messages(`?${'x'.repeat(5000)}=1`)[0]!.length).toBeLessThan(100);
+    expect(messages(`?steps=${'y'.repeat(5000)}`)[0]!.length).toBeLessThan(100);
+  });
+});
+
+test.each([
+  ['20', 20],
+  [' 20 ', 20],
+  ['1e3', 1000],
+  ['2^16', 65536],
+  ['', null],
+  ['12 34', null],
+  ['NaN', null],
+  ['16k', null],
+])('the number field reads %j as %j', (text, value) => expect(readNumber(text)).toBe(value));

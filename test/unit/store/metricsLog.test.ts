@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import type { TimedStep } from '../../../src/session/protocol.ts';
+import { MetricsLog } from '../../../src/store/metricsLog.ts';
+import { secondsLeft, tokensPerSecond } from '../../../src/store/speed.ts';
+
+function timedStep(step: number, change: Partial<TimedStep> = {}): TimedStep {
+  return {
+    step,
+    loss: 4 / step,
+    lossScale: 65536,
+    skipped: false,
+    overflow: null,
+    gradNorm: 0.5,
+    lr: 1e-3,
+    appliedSteps: step,
+    skippedSteps: 0,
+    time: step * 10,
+    ...change,
+  };
+}
+
+function filled(count: number): MetricsLog {
+  const log = new MetricsLog(count);
+  for (let step = 1; step <= count; step++) log.push(timedStep(step));
+  return log;
+}
+
+describe('MetricsLog', () => {
+  test('gives back every step as it was reported, however many there are', () => {
+    const log = filled(5000);
+    expect(log.length).toBe(5000);
+    expect(log.at(0)).toEqual(timedStep(1));
+    expect(log.at(2499)).toEqual(timedStep(2500));
+    expect(log.at(-1)).toEqual(timedStep(5000));
+    expect(log.at(5000)).toBeNull();
+    expect(log.last(3).map(({ step }) => step)).toEqual([4998, 4999, 5000]);
+  });
+
+  test('keeps what a skipped step and a loss that is not finite say', () => {
+    const log = new MetricsLog(10);
+    const skipped = timedStep(1, {
+      loss: null,
+      gradNorm: null,
+      skipped: true,
+      overflow: 'h.1.mlp.c_fc.weight',
+      lossScale: 2 ** 30,
+      appliedSteps: 0,
+      skippedSteps: 1,
+    });
+    log.push(skipped);
+    log.push(timedStep(2));
+    expect(log.at(0)).toEqual(skipped);
+    expect(log.skippedIndexes()).toEqual([0]);
+  });
+
+  test('finds the entry of a step', () => {
+    const log = new MetricsLog(10);
+    for (const step of [1, 2, 3, 7, 8]) log.push(timedStep(step));
+    expect([0, 1, 3, 5, 7, 100].map((step) => log.indexAt(step))).toEqual([-1, 0, 2, 2, 3, 4]);
+    expect(new MetricsLog(10).indexAt(1)).toBe(-1);
+  });
+
+  test('smooths without a bias towards zero and passes over losses that are not finite', () => {
+    const log = new MetricsLog(1000);
+    for (let step = 1; step <= 30; step++) log.push(timedStep(step, { loss: step === 5 ? null : 2.5 }));
+    for (let i = 0; i < log.length; i++) expect(log.columns.smoothed[i]).toBeCloseTo(2.5, 12);
+  });
+
+  test('smooths to a gap while nothing finite has been seen', () => {
+    const log = new MetricsLog(1000);
+    log.push(timedStep(1, { loss: null }));
+    expect(log.columns.smoothed[0]).toBeNaN();
+  });
+});
+
+describe('speed', () => {
+  test('is not told while warming up', () => {
+    expect(tokensPerSecond(filled(5), 512)).toBeNull();
+    expect(tokensPerSecond(filled(6), 512)).toBeCloseTo(51_200);
+  });
+
+  test('looks at the last 20 steps only', () => {
+    const log = filled(100); // 10 ms a step
+    for (let step = 101; step <= 120; step++) log.push(timedStep(step, { time: 1000 + (step - 100) * 40 }));
+    expect(tokensPerSecond(log, 512)).toBeCloseTo(512 / 0.04);
+  });
+
+  test('is not told where no time has passed', () => {
+    const log = new MetricsLog(100);
+    for (let step = 1; step <= 10; step++) log.push(timedStep(step, { time: 5 }));
+    expect(tokensPerSecond(log, 512)).toBeNull();
+  });
+
+  test('tells the time left as a range after 20 steps', () => {
+    expect(secondsLeft(filled(19), 100)).toBeNull();
+    const [low, high] = secondsLeft(filled(60), 100)!;
+    expect(low).toBeCloseTo(0.4);
+    expect(high).toBeCloseTo(0.4);
+
+    const slower = filled(60);
+    for (let step = 61; step <= 70; step++) slower.push(timedStep(step, { time: 600 + (step - 60) * 30 }));
+    const [best, worst] = secondsLeft(slower, 100)!;
+    expect(best).toBeCloseTo(0.3);
+    expect(worst).toBeCloseTo(0.9);
+  });
+});

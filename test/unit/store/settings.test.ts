@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { configsOf, DEFAULT_SETTINGS, numberProblem, settingsProblem } from '../../../src/store/settings.ts';
+
+describe('configsOf', () => {
+  test('makes runs that differ in precision and nothing else', () => {
+    const [first, second, ...rest] = configsOf({
+      ...DEFAULT_SETTINGS,
+      preset: 'smoke',
+      compare: 'bf16',
+      seed: 7,
+    });
+    expect(rest).toEqual([]);
+    expect(first).toMatchObject({ precision: 'fp16', seed: 7, steps: 300, growthInterval: 200 });
+    expect(second).toEqual({ ...first, precision: 'bf16' });
+  });
+
+  test('gives the loss scale to the modes that have one', () => {
+    const [first, second] = configsOf({ ...DEFAULT_SETTINGS, compare: 'fp32', lossScale: 2 ** 30 });
+    expect(first!.lossScale).toBe(2 ** 30);
+    expect(second!.lossScale).toBeNull();
+  });
+
+  test('leaves a loss scale that no mode has for the engine to refuse', () => {
+    const settings = { ...DEFAULT_SETTINGS, precision: 'fp32', lossScale: 1024 } as const;
+    expect(settingsProblem(settings)?.message).toMatch(/does not scale the loss/);
+  });
+});
+
+test('a number is blamed for its own problem only', () => {
+  const settings = { ...DEFAULT_SETTINGS, steps: -1, seed: 3 };
+  expect(numberProblem(settings, 'steps')?.message).toBe('steps is -1.');
+  expect(numberProblem(settings, 'seed')).toBeNull();
+  expect(settingsProblem(DEFAULT_SETTINGS)).toBeNull();
+});
