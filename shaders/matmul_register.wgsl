@@ -14,8 +14,9 @@ import constants::{LANES, ROWS, SUBGROUPS};
 @group(0) @binding(1) var<storage, read> b: array<ElemB>;
 
 const ROWS4 = ROWS / 4u;
-// Vectors of a that each lane loads for four steps of k.
+// Vectors of a that each lane loads for four steps of k: its share, or all of them where lanes cannot share.
 @if(subgroups) const PARTS = (ROWS + LANES - 1u) / LANES;
+@if(!subgroups) const PARTS = u32(ROWS);
 // A constant bound lets the compiler prove that the loop ends.
 const MAX_TRIPS = 0x1000000u;
 
@@ -33,12 +34,12 @@ fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
   return select(vec4f(), decodeA(a[min(k, shape.k - 1u) * (shape.m / 4u) + row4]), k < shape.k);
 }
 
-// Row kk of the four rows of op(b) that belong to k4, at this lane's columns.
+// The four rows of op(b) that belong to k4, at this lane's columns.
 @if(!bTransposed)
-fn loadB(k4: u32, column4: u32) -> mat4x4f {
+fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
   let last = shape.k - 1u;
   let k = k4 * 4u;
-  return mat4x4f(
+  return array<vec4f, 4>(
     decodeB(b[min(k, last) * shape.n4 + column4]),
     decodeB(b[min(k + 1u, last) * shape.n4 + column4]),
     decodeB(b[min(k + 2u, last) * shape.n4 + column4]),
@@ -47,15 +48,47 @@ fn loadB(k4: u32, column4: u32) -> mat4x4f {
 }
 
 @if(bTransposed)
-fn loadB(k4: u32, column4: u32) -> mat4x4f {
+fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
   let stride = shape.k / 4u;
   let at = column4 * 4u * stride + k4;
-  return transpose(mat4x4f(
-    decodeB(b[at]),
-    decodeB(b[at + stride]),
-    decodeB(b[at + 2u * stride]),
-    decodeB(b[at + 3u * stride]),
-  ));
+  let t0 = decodeB(b[at]);
+  let t1 = decodeB(b[at + stride]);
+  let t2 = decodeB(b[at + 2u * stride]);
+  let t3 = decodeB(b[at + 3u * stride]);
+  return array<vec4f, 4>(
+    vec4f(t0.x, t1.x, t2.x, t3.x),
+    vec4f(t0.y, t1.y, t2.y, t3.y),
+    vec4f(t0.z, t1.z, t2.z, t3.z),
+    vec4f(t0.w, t1.w, t2.w, t3.w),
+  );
+}
+
+// Vector `slot` of a, from the lane that loaded it.
+fn sharedA(part: ptr<function, array<vec4f, PARTS>>, slot: u32) -> vec4f {
+  @if(subgroups) return subgroupShuffle((*part)[slot / LANES], slot % LANES);
+  @if(!subgroups) return (*part)[slot];
+}
+
+// Four steps of k for every row.
+fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, rows: array<vec4f, 4>) {
+  for (var i = 0u; i < ROWS; i++) {
+    let v = sharedA(part, i);
+    (*acc)[i] = fma(vec4f(v.x), rows[0], (*acc)[i]);
+    (*acc)[i] = fma(vec4f(v.y), rows[1], (*acc)[i]);
+    (*acc)[i] = fma(vec4f(v.z), rows[2], (*acc)[i]);
+    (*acc)[i] = fma(vec4f(v.w), rows[3], (*acc)[i]);
+  }
+}
+
+// Step kk for every row. One loop over both is not unrolled, and then acc leaves the registers.
+fn addStep(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, kk: u32, row: vec4f) {
+  for (var q = 0u; q < ROWS4; q++) {
+    let v = sharedA(part, kk * ROWS4 + q);
+    (*acc)[4u * q] = fma(vec4f(v.x), row, (*acc)[4u * q]);
+    (*acc)[4u * q + 1u] = fma(vec4f(v.y), row, (*acc)[4u * q + 1u]);
+    (*acc)[4u * q + 2u] = fma(vec4f(v.z), row, (*acc)[4u * q + 2u]);
+    (*acc)[4u * q + 3u] = fma(vec4f(v.w), row, (*acc)[4u * q + 3u]);
+  }
 }
 
 @compute @workgroup_size(LANES * SUBGROUPS)
@@ -73,37 +106,30 @@ fn matmul_register(
     if (k4 >= trips) {
       break;
     }
-    @if(subgroups) var part: array<vec4f, PARTS>;
-    @if(subgroups) for (var i = 0u; i < PARTS; i++) {
-      part[i] = loadA((lane + i * LANES) % ROWS, row0, k4);
+    var part: array<vec4f, PARTS>;
+    for (var i = 0u; i < PARTS; i++) {
+      @if(subgroups) let slot = (lane + i * LANES) % ROWS;
+      @if(!subgroups) let slot = i;
+      part[i] = loadA(slot, row0, k4);
     }
     let rows = loadB(k4, loadColumn4);
-    for (var slot = 0u; slot < ROWS; slot++) {
-      @if(subgroups) let v = subgroupShuffle(part[slot / LANES], slot % LANES);
-      @if(!subgroups) let v = loadA(slot, row0, k4);
-      @if(!aTransposed) {
-        acc[slot] = fma(vec4f(v.x), rows[0], acc[slot]);
-        acc[slot] = fma(vec4f(v.y), rows[1], acc[slot]);
-        acc[slot] = fma(vec4f(v.z), rows[2], acc[slot]);
-        acc[slot] = fma(vec4f(v.w), rows[3], acc[slot]);
-      }
-      @if(aTransposed) {
-        let row = rows[slot / ROWS4];
-        let first = slot % ROWS4 * 4u;
-        acc[first] = fma(vec4f(v.x), row, acc[first]);
-        acc[first + 1u] = fma(vec4f(v.y), row, acc[first + 1u]);
-        acc[first + 2u] = fma(vec4f(v.z), row, acc[first + 2u]);
-        acc[first + 3u] = fma(vec4f(v.w), row, acc[first + 3u]);
-      }
+    @if(!aTransposed) addRows(&acc, &part, rows);
+    @if(aTransposed) {
+      addStep(&acc, &part, 0u, rows[0]);
+      addStep(&acc, &part, 1u, rows[1]);
+      addStep(&acc, &part, 2u, rows[2]);
+      addStep(&acc, &part, 3u, rows[3]);
     }
   }
+  // The last loop has a variable bound and is not unrolled: it reads a copy, so that acc itself stays in registers.
+  var result: array<vec4f, ROWS>;
+  for (var i = 0u; i < ROWS; i++) {
+    result[i] = acc[i];
+  }
   var overflowed = false;
-  if (column4 < shape.n4) {
-    for (var i = 0u; i < ROWS; i++) {
-      if (row0 + i < shape.m) {
-        overflowed = finish(row0 + i, column4, acc[i]) || overflowed;
-      }
-    }
+  let rowsHere = select(0u, min(ROWS, shape.m - row0), column4 < shape.n4);
+  for (var i = 0u; i < rowsHere; i++) {
+    overflowed = finish(row0 + i, column4, result[i]) || overflowed;
   }
   reportOverflow(overflowed, shape.site);
 }

@@ -9,7 +9,8 @@ export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './model/preset
 export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precision/recipes.ts';
 export { checkConfig, type TrainConfig, tokensPerStep } from './train/config.ts';
 export { configure, type Overrides } from './train/configure.ts';
+export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
 export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
 export { RunControl, type RunEvents, runTraining, TooManySkipsError } from './train/run.ts';
 export type { SampleOptions } from './train/sampler.ts';
-export { createTrainer, type Trainer, type TrainerOptions } from './train/trainer.ts';
+export type { Trainer } from './train/trainer.ts';

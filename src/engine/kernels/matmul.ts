@@ -31,7 +31,7 @@ export interface MatmulArgs {
 const REGISTER_ROWS = 16;
 /** Without subgroups every lane loads all of `a` itself, and fewer rows keep registers free. */
 const REGISTER_ROWS_WITHOUT_SUBGROUPS = 8;
-const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 16 };
+const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8 };
 
 /**
  * out = op(a) op(b) with a fused epilogue, in the kernel the target chose.

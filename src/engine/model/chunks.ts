@@ -5,7 +5,7 @@
 import { EngineError } from '../errors.ts';
 import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
 import { slice, type Tensor, type TensorSlice } from '../tensor.ts';
-import type { ParameterSpec } from './parameters.ts';
+import { isVocabularyMatrix, type ParameterSpec } from './parameters.ts';
 
 /** Slices are bound at multiples of 256 bytes in every format down to one byte an element. */
 const ALIGNMENT = 256;
@@ -108,6 +108,12 @@ function tooLarge(spec: ParameterSpec, maxBytes: number): EngineError {
   return new EngineError(
     'LIMIT_EXCEEDED',
     `${spec.name} needs ${mib(spec.rows * spec.columns * 4)} in one binding; this adapter allows ${mib(maxBytes)}.`,
-    'Use a smaller width, or a tokenizer with a smaller vocabulary.',
+    hintFor(spec.name),
   );
+}
+
+function hintFor(name: string): string {
+  if (name === 'wpe.weight') return 'Use a shorter context, or a smaller width.';
+  if (isVocabularyMatrix(name)) return 'Use a tokenizer with a smaller vocabulary, or a smaller width.';
+  return 'Use a smaller width.';
 }

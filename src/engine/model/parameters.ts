@@ -88,7 +88,8 @@ export function initialValues(spec: ParameterSpec, config: GptConfig, seed: numb
   return values;
 }
 
-function isVocabularyMatrix(name: string): boolean {
+/** Whether a parameter has a row for each token, padding rows included. */
+export function isVocabularyMatrix(name: string): boolean {
   return name === 'wte.weight' || name === 'lm_head.weight';
 }
 

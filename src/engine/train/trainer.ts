@@ -1,44 +1,29 @@
-import { Arena, GPUBufferUsageFlags } from '../arena.ts';
+import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
 import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
-import { EngineError } from '../errors.ts';
-import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
-import { type MemoryPlan, memoryPlan } from '../memoryPlan.ts';
+import type { Target } from '../kernels/operation.ts';
+import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
-import { initialValues, parameterCount } from '../model/parameters.ts';
-import { buildSchedule } from '../model/schedule.ts';
-import { PipelineCache } from '../pipelines.ts';
+import { parameterCount } from '../model/parameters.ts';
+import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import { Program } from '../program.ts';
-import { measurePeakFlops } from '../roofline.ts';
-import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
+import type { Program } from '../program.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
-import { checkConfig, type TrainConfig } from './config.ts';
+import type { TrainConfig } from './config.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, sampleText } from './sampler.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
-import { uploadParameters, writeInitialState } from './weights.ts';
+import { uploadParameters } from './weights.ts';
 
 /** Share of the measured peak a step is assumed to reach when submissions are cut into pieces. */
 const ASSUMED_MFU = 0.15;
 /** One submission should hold the GPU for less than this. */
 const SUBMIT_SECONDS = 0.3;
 
-export interface TrainerOptions {
-  /** Called while kernels compile, with how many of how many are ready. */
-  readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
-  /** Use this matmul kernel instead of timing both: what a saved run or a test asks for. */
-  readonly matmul?: MatmulKernel | undefined;
-  /**
-   * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
-   * with another program on the same batches.
-   */
-  readonly batches?: ((index: number) => Batch) | undefined;
-}
-
-interface Programs {
+/** The compiled op lists of a run: one a list of `Schedule`. */
+export interface Programs {
   readonly begin: Program;
   readonly microBatch: Program;
   readonly optimizer: Program;
@@ -74,7 +59,7 @@ export class Trainer {
   #submitted = 0;
   #consecutiveSkips = 0;
 
-  /** Use {@link createTrainer}. */
+  /** Use `createTrainer`. */
   constructor(parts: {
     config: TrainConfig;
     dataset: Dataset;
@@ -88,7 +73,7 @@ export class Trainer {
     programs: Programs;
     pipelines: PipelineCache;
     target: Target;
-    batches: TrainerOptions['batches'];
+    batches: ((index: number) => Batch) | undefined;
   }) {
     this.config = parts.config;
     this.dataset = parts.dataset;
@@ -136,9 +121,11 @@ export class Trainer {
 
   /**
    * Submits one optimizer step of `accumulation` micro-batches and queues one small readback. Never waits for the
-   * GPU; when the readback ring is full, call {@link waitForRoom} first.
+   * GPU.
+   * @throws RangeError before anything is submitted when the readback ring is full: {@link waitForRoom} comes first
    */
   step(): void {
+    if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
     const { accumulation } = this.config;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
@@ -305,85 +292,4 @@ const EVALUATION_SEED = 0x5eed;
 
 function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
-}
-
-/**
- * Allocates the plan, compiles every kernel of the run and uploads the initial weights.
- * @throws EngineError for configurations the adapter cannot run (LIMIT_EXCEEDED, OUT_OF_MEMORY, SHADER_COMPILE, ...)
- */
-export async function createTrainer(
-  device: GPUDevice,
-  report: AdapterReport,
-  config: TrainConfig,
-  dataset: Dataset,
-  options: TrainerOptions = {},
-): Promise<Trainer> {
-  const { vocabulary } = dataset.tokenizer;
-  checkConfig(config, vocabulary);
-  const half = chooseHalf(config.half, report);
-  const limits = {
-    maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
-  };
-  const plan = memoryPlan(config, vocabulary, limits);
-  const pipelines = new PipelineCache(device);
-  const peakFlops = await measurePeakFlops(device, pipelines);
-  const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));
-  const target = makeTarget(report, half, matmul);
-  const schedule = buildSchedule(target, plan.tensors, config);
-  const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
-    operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),
-  );
-  await pipelines.getAll(variants, options.onProgress);
-  const arena = await Arena.allocate(
-    device,
-    plan.tensors.planned.map(({ tensor }) => tensor),
-  );
-  try {
-    const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>
-      Program.compile(device, pipelines, arena, name, schedule[name], firstSite);
-    const programs = {
-      begin: await compile('begin'),
-      microBatch: await compile('microBatch'),
-      optimizer: await compile('optimizer', schedule.microBatch.length),
-      evaluation: await compile('evaluation'),
-      sampleForward: await compile('sampleForward'),
-      sampleLogits: await compile('sampleLogits'),
-    };
-    const trainer = new Trainer({
-      config,
-      dataset,
-      report,
-      plan,
-      half,
-      kernels: { matmul },
-      peakFlops,
-      device,
-      arena,
-      programs,
-      pipelines,
-      target,
-      batches: options.batches,
-    });
-    writeInitialState(device, arena, plan.tensors, config);
-    await trainer.setParameters((name) => {
-      const { spec } = plan.tensors.parameters.get(name)!;
-      return initialValues(spec, plan.tensors.gpt, config.seed);
-    });
-    return trainer;
-  } catch (error) {
-    arena.destroy();
-    throw error instanceof EngineError ? error : wrap(error);
-  }
-}
-
-function wrap(error: unknown): EngineError {
-  const message = error instanceof Error ? error.message : String(error);
-  return new EngineError(
-    'GPU_VALIDATION',
-    `The run could not be set up: ${message}`,
-    'This is a bug in Halfstep; please report it.',
-    {
-      cause: error,
-    },
-  );
 }

@@ -57,7 +57,7 @@ const happened = (type: SessionEvent['type']) => vi.waitFor(() => expect(types()
 test('trains two modes one after the other and keeps the last for sampling', async () => {
   session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], text });
   await happened('completed');
-  const one = ['preparing', 'started', 'metrics', 'finished', 'sampled'];
+  const one = ['preparing', 'preparing', 'started', 'metrics', 'finished', 'sampled'];
   expect(types()).toEqual([...one, ...one, 'completed']);
   expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 0]);
 
@@ -76,12 +76,21 @@ test('a stop while kernels compile ends before the first step, and the second mo
   });
   session.handle({ type: 'train', configs: [config, config], text });
   await happened('completed');
-  expect(types()).toEqual(['completed']);
+  expect(types()).toEqual(['preparing', 'completed']);
   expect(engine.runTraining).not.toHaveBeenCalled();
 });
 
-test('an error of the engine travels with code, message and hint', async () => {
+test('a mode that stops by itself does not keep the next from its run', async () => {
   const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: 'use fp16' } as const;
+  engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
+  session.handle({ type: 'train', configs: [config, config], text });
+  await happened('completed');
+  expect(events).toContainEqual({ type: 'runFailed', run: 0, error });
+  expect(events.filter(({ type }) => type === 'finished')).toMatchObject([{ run: 1 }]);
+});
+
+test('an error of the engine travels with code, message and hint', async () => {
+  const error = { code: 'OUT_OF_MEMORY', message: 'refused', hint: 'a smaller batch' } as const;
   engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
   session.handle({ type: 'train', configs: [config], text });
   await happened('failed');
@@ -98,6 +107,18 @@ test('a lost device ends a training that would never end, once, and the next tra
   await happened('completed');
   expect(types().filter((type) => type === 'lost' || type === 'failed')).toEqual(['lost']);
   expect(engine.openDevice).toHaveBeenCalledTimes(2);
+});
+
+test('what a lost device makes fail is not told beside the loss, even when it comes first', async () => {
+  engine.runTraining.mockImplementationOnce(async () => {
+    setTimeout(loseDevice, 20, { reason: 'unknown', message: 'driver reset' });
+    throw new Error('AbortError: a buffer was unmapped');
+  });
+  session.handle({ type: 'train', configs: [config], text });
+  await happened('lost');
+  session.handle({ type: 'train', configs: [config], text });
+  await happened('completed');
+  expect(types()).not.toContain('failed');
 });
 
 test.each([

@@ -8,7 +8,7 @@ const messages = (query: string) => read(query).problems.map(({ message }) => me
 describe('the address', () => {
   test('sets everything it names', () => {
     const address = read(
-      '?preset=smoke&precision=fp16&steps=20&seed=1&autostart=1&ui=still&f16=packed&lossScale=1073741824&growthInterval=50&text=copy&compare=fp32',
+      '?preset=smoke&precision=fp16&steps=20&seed=1&autostart=1&ui=still&f16=packed&lossScale=1073741824&growthInterval=50&text=copy&compare=fp32&sample=0',
     );
     expect(address).toEqual({
       settings: {
@@ -21,6 +21,7 @@ describe('the address', () => {
         growthInterval: 50,
         text: 'copy',
         compare: 'fp32',
+        sample: 0,
       },
       autostart: true,
       still: true,

@@ -20,6 +20,13 @@ describe('configsOf', () => {
     expect(second!.lossScale).toBeNull();
   });
 
+  test('leaves a growth interval to the modes that grow, and fits the warm-up to a short run', () => {
+    const settings = { ...DEFAULT_SETTINGS, compare: 'fp16-static', growthInterval: 7, steps: 20 } as const;
+    const [first, second] = configsOf(settings);
+    expect(first).toMatchObject({ growthInterval: 7, warmup: 2 });
+    expect(second!.growthInterval).not.toBe(7);
+  });
+
   test('leaves a loss scale that no mode has for the engine to refuse', () => {
     const settings = { ...DEFAULT_SETTINGS, precision: 'fp32', lossScale: 1024 } as const;
     expect(settingsProblem(settings)?.message).toMatch(/does not scale the loss/);

@@ -1,0 +1,110 @@
+import { expect, reach, snapshot, test } from './page.ts';
+
+test('an address with mistakes is reported and starts nothing', async ({ page }) => {
+  await page.goto('/?prest=smoke&precision=fp17&steps=many&seed=7&autostart=1');
+  const problems = page.getByTestId('address-problems');
+  await expect(problems).toContainText('Did you mean "preset"?');
+  await expect(problems).toContainText('Did you mean "fp16"?');
+  await expect(problems).toContainText('steps "many" in the address is not a number.');
+  await expect(page.getByTestId('adapter')).toBeVisible();
+  await expect(page.getByTestId('seed')).toHaveValue('7');
+  expect((await snapshot(page)).status).toBe('idle');
+  await problems.getByRole('button').click();
+  await expect(problems).toBeHidden();
+});
+
+test('an address with markup in it is only ever text', async ({ page }) => {
+  await page.goto('/?%3Cimg%20src=x%20onerror=document.title=1%3E=1&preset=%3Cb%3Esmoke');
+  await expect(page.getByTestId('address-problems')).toContainText('"<img src"');
+  await expect(page.getByTestId('address-problems').locator('img, b')).toHaveCount(0);
+});
+
+test('numbers that cannot be trained with are refused in the words of the engine', async ({ page }) => {
+  await page.goto('/?preset=smoke');
+  await page.getByTestId('steps').fill('-5');
+  await expect(page.getByTestId('train')).toBeDisabled();
+  await expect(page.getByTestId('obstacle')).toHaveText(
+    'steps is -5. It must be a whole number from 0 to 1000000.',
+  );
+  await page.getByTestId('steps').fill('a few');
+  await expect(page.getByText('This is not a number.')).toBeVisible();
+  await page.getByTestId('steps').fill('');
+  await page.getByTestId('advanced').click();
+  await page.getByTestId('lossScale').fill('60000');
+  await expect(page.getByTestId('obstacle')).toHaveText(/not a power of two.*Try 65536\./);
+  await page.getByTestId('lossScale').fill('2^16');
+  await expect(page.getByTestId('obstacle')).toBeHidden();
+  await expect(page.getByTestId('train')).toBeEnabled();
+});
+
+test('native f16 on an adapter without it is refused before anything runs', async ({ page }, info) => {
+  test.skip(info.project.name === 'lavapipe', 'lavapipe has shader-f16');
+  await page.goto('/?preset=smoke&f16=native&autostart=1');
+  await expect(page.getByTestId('run-error')).toContainText('shader-f16');
+  await expect(page.locator('html')).toHaveAttribute('data-run-state', 'failed');
+});
+
+test('a mode made to fail says so before it starts', async ({ page }) => {
+  await page.goto('/?preset=smoke');
+  await expect(page.getByTestId('unsound')).toBeHidden();
+  await page.getByTestId('precision').selectOption('fp16-noscale');
+  await expect(page.getByTestId('unsound')).toContainText('made to fail');
+  await page.getByTestId('precision').selectOption('fp16');
+  await page.getByTestId('compare').selectOption('fp16-pure');
+  await expect(page.getByTestId('unsound')).toContainText('Pure f16 is made to fail');
+});
+
+const BAD_FILES = [
+  ['an empty file', new Uint8Array(), /BAD_TEXT/, /empty/],
+  ['a binary file', new Uint8Array([1, 2, 0, 3]), /BAD_TEXT/, /binary.*byte 2 is NUL/],
+  ['invalid UTF-8', new Uint8Array([0x61, 0xff, 0x61]), /BAD_TEXT/, /not valid UTF-8: byte 1 \(0xff\)/],
+  ['a text that is too short', new TextEncoder().encode('To be'), /TEXT_TOO_SHORT/, /Context 64/],
+] as const;
+
+for (const [name, bytes, code, message] of BAD_FILES) {
+  test(`${name} is refused inline`, async ({ page }) => {
+    await page.goto('/?preset=smoke');
+    await page.getByTestId('text').selectOption('own');
+    await page
+      .getByTestId('own-file')
+      .setInputFiles({ name: 'own.txt', mimeType: 'text/plain', buffer: Buffer.from(bytes) });
+    await expect(page.getByTestId('own-error')).toHaveText(message);
+    await expect(page.getByTestId('own-error')).toHaveText(code);
+    await expect(page.getByTestId('train')).toBeDisabled();
+    expect((await snapshot(page)).status).toBe('idle');
+  });
+}
+
+test('a dropped text is trained on, and never leaves the device', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=6&precision=fp32&sample=0');
+  await expect(page.getByTestId('adapter')).toBeVisible();
+  const sent: string[] = [];
+  page.on('request', (request) => {
+    if (request.method() !== 'GET' || request.url().includes('/texts/')) sent.push(request.url());
+  });
+  const transfer = await page.evaluateHandle(() => {
+    const data = new DataTransfer();
+    const verse = 'Half a step, half a step, half a step onward.\n';
+    data.items.add(new File([verse.repeat(100)], 'verse.txt', { type: 'text/plain' }));
+    return data;
+  });
+  await page.dispatchEvent('body', 'drop', { dataTransfer: transfer });
+
+  await expect(page.getByTestId('text')).toHaveValue('own');
+  await expect(page.getByTestId('own-ready')).toHaveText('verse.txt: 4,600 characters, 18 different');
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
+  const { runs } = await snapshot(page);
+  expect(runs[0]!.facts?.text).toMatchObject({ name: 'verse.txt', tokens: 4600 });
+  expect(sent).toEqual([]);
+});
+
+test('a pasted text is taken', async ({ page }) => {
+  await page.goto('/?preset=smoke');
+  await page.getByTestId('text').selectOption('own');
+  await page.getByText('Paste a text instead').click();
+  await page.getByTestId('own-paste').fill('a rose is '.repeat(80));
+  await page.getByTestId('own-paste-use').click();
+  await expect(page.getByTestId('own-ready')).toHaveText('Pasted text: 800 characters, 7 different');
+  await expect(page.getByTestId('train')).toBeEnabled();
+});

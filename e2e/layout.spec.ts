@@ -1,0 +1,59 @@
+import { gzipSync } from 'node:zlib';
+import { expect, reach, test } from './page.ts';
+
+const SIZES = [
+  { width: 1440, height: 900 },
+  { width: 375, height: 740 },
+];
+
+test('nothing is cut off and the controls stay in reach, wide and narrow, before and after', async ({
+  page,
+}) => {
+  const cutOff = () =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await page.goto('/?preset=smoke&steps=6&compare=fp32&sample=30&ui=still');
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    expect(await cutOff()).toBe(0);
+    await expect(page.getByTestId('train')).toBeInViewport();
+  }
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    await page.getByTestId('results').scrollIntoViewIfNeeded();
+    expect(await cutOff()).toBe(0);
+    await expect(page.getByTestId('train')).toBeInViewport();
+  }
+});
+
+test('the theme follows the system until one is chosen, and the choice is kept', async ({ page }) => {
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.goto('/');
+  const dark = await background();
+  await page.emulateMedia({ colorScheme: 'light' });
+  expect(await background()).not.toBe(dark);
+  await page.getByLabel('Dark').check({ force: true });
+  expect(await background()).toBe(dark);
+  await page.reload();
+  await expect(page.getByLabel('Dark')).toBeChecked();
+  expect(await background()).toBe(dark);
+});
+
+test('the page needs at most 120 KB of JavaScript before the charts, and none of it is the engine', async ({
+  page,
+}) => {
+  const scripts = new Map<string, Buffer>();
+  page.on('response', async (response) => {
+    const { pathname } = new URL(response.url());
+    if (pathname.endsWith('.js')) scripts.set(pathname, await response.body());
+  });
+  await page.goto('/', { waitUntil: 'networkidle' });
+  const initial = [...scripts].filter(([path]) => !/\/(Charts|worker)-/.test(path));
+  const gzipped = initial.reduce((sum, [, body]) => sum + gzipSync(body).length, 0);
+  expect(gzipped).toBeGreaterThan(0);
+  expect(gzipped).toBeLessThanOrEqual(120_000);
+  expect([...scripts.keys()].some((path) => path.includes('/Charts-'))).toBe(true);
+  expect(initial.some(([, body]) => body.includes('@compute'))).toBe(false);
+});

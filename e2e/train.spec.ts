@@ -1,0 +1,156 @@
+import { beforeWorker, expect, reach, reachStep, snapshot, test } from './page.ts';
+
+test('a first visit: one button, and the loss falls by a fifth in 60 steps', async ({ page }, info) => {
+  const requests: string[] = [];
+  page.on('request', (request) => requests.push(new URL(request.url()).pathname));
+  await page.goto('/?steps=60&sample=120');
+
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(/^Train a small GPT in this tab/);
+  await expect(page.getByTestId('preset')).toHaveValue('smoke'); // both projects are software adapters
+  await expect(page.getByTestId('preset-adapted')).toBeVisible();
+  expect((await snapshot(page)).status).toBe('idle');
+  expect(requests.filter((path) => path.includes('/texts/'))).toEqual([]);
+
+  await page.getByTestId('train').click();
+  await reachStep(page, 1);
+  await expect(page.getByTestId('value-loss')).toHaveText(/^\d\.\d{3}$/);
+  await expect(page).toHaveTitle(/^\d+ % · \d\.\d{3} · Halfstep$/);
+  await reach(page, 'done');
+
+  const { adapter, runs, errors } = await snapshot(page);
+  const run = runs[0]!;
+  expect(errors).toEqual([]);
+  expect(run.steps.map(({ step }) => step)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+  const first = run.steps[0]!.loss!;
+  expect(first).toBeGreaterThan(4); // ln 80 = 4.38
+  expect(run.summary!.valLoss!).toBeLessThan(0.8 * first);
+
+  const native = info.project.name === 'lavapipe';
+  expect(adapter?.features.includes('shader-f16')).toBe(native);
+  expect(run.facts?.storage).toBe(native ? 'native' : 'packed');
+  await expect(page.getByTestId('storage')).toHaveText(
+    native ? /native: this adapter has shader-f16/ : /packed.*this adapter lacks shader-f16/,
+  );
+
+  await expect(page.getByTestId('value-batch')).toHaveText('8');
+  await expect(page.getByTestId('value-scale')).toHaveText('2¹⁶');
+  await expect(page.getByTestId('value-speed')).toHaveText(/^[\d,.]+$/);
+  await expect(page.getByTestId('value-memory')).toHaveText(/^\d+\.\d MiB$/);
+  expect((await page.getByTestId('sample-fp16').innerText()).length).toBeGreaterThan(90);
+  await expect(page.locator('.loss-line path.recharts-line-curve')).toHaveCount(1);
+  await expect(page).toHaveTitle(/^Done · /);
+});
+
+test('packed f16 can be asked for, and is said to be so', async ({ page }, info) => {
+  await page.goto('/?preset=smoke&steps=6&f16=packed&sample=0&autostart=1');
+  await reach(page, 'done');
+  expect((await snapshot(page)).runs[0]!.facts?.storage).toBe('packed');
+  await expect(page.getByTestId('storage')).toHaveText(
+    info.project.name === 'lavapipe' ? /because you asked/ : /lacks shader-f16/,
+  );
+});
+
+test('a scale that is far too high is halved, step by step, and the model still learns', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=30&lossScale=1073741824&sample=0&autostart=1');
+  await reach(page, 'done');
+
+  const { runs } = await snapshot(page);
+  const { steps, summary } = runs[0]!;
+  const skipped = steps.filter((step) => step.skipped);
+  expect(skipped.length).toBeGreaterThanOrEqual(1);
+  expect(steps[0]).toMatchObject({ lossScale: 2 ** 30, skipped: true, appliedSteps: 0 });
+  for (const [i, step] of steps.slice(0, -1).entries()) {
+    if (step.skipped) expect(steps[i + 1]!.lossScale).toBe(step.lossScale / 2);
+  }
+  expect(skipped.every((step) => typeof step.overflow === 'string')).toBe(true);
+  expect(summary!.finalLoss!).toBeLessThan(steps[0]!.loss!);
+
+  // Tile, chart marks and figures tell the same.
+  await expect(page.getByTestId('value-skipped')).toHaveText(String(skipped.length));
+  await expect(page.getByTestId('skip-mark')).toHaveCount(skipped.length);
+  await expect(page.getByTestId('tile-skipped')).toHaveAttribute('title', /overflowed.*Normal\./);
+  await expect(page.getByTestId('skip-mark').first()).toContainText('Scale 2³⁰ to 2²⁹');
+  await expect(page.getByTestId('tile-skipped')).toContainText(skipped.at(-1)!.overflow!);
+});
+
+test('pause, write, resume and stop, by button and by key', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=5000&precision=fp32&sample=20');
+  await expect(page.getByTestId('adapter')).toBeVisible();
+  await page.keyboard.press('Space');
+  await reachStep(page, 3);
+
+  await page.getByTestId('pause').click();
+  await reach(page, 'paused');
+  await page.getByTestId('sample-prompt').fill('Call me ');
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('sample-fp32')).toHaveText(/^Call me ./);
+  const pausedAt = (await snapshot(page)).runs[0]!.steps.at(-1)!.step;
+
+  // A character that the text does not have is explained and harms nothing.
+  await page.getByTestId('sample-prompt').fill('☃');
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('sample-error')).toContainText('BAD_TEXT');
+  expect((await snapshot(page)).runs[0]!.steps.at(-1)!.step).toBe(pausedAt);
+
+  // In a field, S is a letter.
+  await page.getByTestId('sample-prompt').press('s');
+  expect((await snapshot(page)).status).toBe('paused');
+
+  await page.getByTestId('resume').click();
+  await reachStep(page, pausedAt + 2);
+  await page.getByRole('heading', { level: 1 }).click(); // leaves the button: Space would press it
+  await page.keyboard.press('s');
+  await reach(page, 'done');
+  const { runs } = await snapshot(page);
+  expect(runs[0]!.summary!.steps).toBeLessThan(5000);
+  expect(runs[0]!.summary!.valLoss).not.toBeNull();
+  await expect(page.getByTestId('train')).toHaveText('Train again');
+});
+
+test('two modes from the same start in the same charts', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=10&compare=fp32&sample=20');
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
+
+  const { runs } = await snapshot(page);
+  expect(runs.map(({ config }) => config.precision)).toEqual(['fp16', 'fp32']);
+  const [half, full] = runs.map(({ steps }) => steps[0]!.loss!);
+  expect(Math.abs(half! - full!)).toBeLessThan(0.01); // the same weights and batch, rounded differently
+  const { activations } = runs[0]!.facts!.memory;
+  expect(activations).toBeLessThanOrEqual(0.62 * runs[1]!.facts!.memory.activations);
+
+  const lines = page.locator('.loss-line path.recharts-line-curve');
+  await expect(lines).toHaveCount(2);
+  const [solid, dashed] = await lines.evaluateAll((paths) =>
+    paths.map((path) => [path.getAttribute('stroke'), path.getAttribute('stroke-dasharray')]),
+  );
+  expect(solid![0]).not.toBe(dashed![0]);
+  expect(solid![1]).not.toBe(dashed![1]);
+  await expect(page.getByTestId('chart-loss').locator('figcaption')).toHaveText(/Mixed f16.*FP32/);
+  for (const mode of ['fp16', 'fp32']) {
+    await expect(page.getByTestId(`result-val-loss-${mode}`)).toHaveText(/^\d\.\d{3}$/);
+    await expect(page.getByTestId(`result-tokens-per-sec-${mode}`)).toHaveText(/^[\d,.]+$/);
+    await expect(page.getByTestId(`sample-${mode}`)).not.toBeEmpty();
+  }
+});
+
+test('a lost GPU is said to be lost, and training starts again', async ({ page }) => {
+  await beforeWorker(
+    page,
+    `const { requestDevice } = GPUAdapter.prototype;
+     GPUAdapter.prototype.requestDevice = async function (descriptor) {
+       const device = await requestDevice.call(this, descriptor);
+       new BroadcastChannel('lose').onmessage = () => device.destroy();
+       return device;
+     };`,
+  );
+  await page.goto('/?preset=smoke&steps=5000&sample=0&autostart=1');
+  await reachStep(page, 2);
+  await page.evaluate(() => new BroadcastChannel('lose').postMessage(null));
+  await reach(page, 'lost');
+  await expect(page.getByTestId('run-error')).toContainText('DEVICE_LOST');
+  await page.getByTestId('restart').click();
+  await reachStep(page, 2);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+});

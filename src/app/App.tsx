@@ -1,0 +1,35 @@
+import { useRun } from '../store/runStore.ts';
+import { Announcer } from './Announcer.tsx';
+import styles from './App.module.css';
+import { useDocument } from './hooks/useDocument.ts';
+import { useShortcuts } from './hooks/useShortcuts.ts';
+import { TrainScreen } from './screens/TrainScreen.tsx';
+import { UnsupportedScreen } from './screens/UnsupportedScreen.tsx';
+import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
+import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
+
+export function App() {
+  const unsupported = useRun((state) => state.unsupported);
+  useDocument();
+  useShortcuts();
+  return (
+    <div className={styles.app}>
+      <header className={styles.top}>
+        <span className={styles.brand}>
+          <svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true">
+            <rect width="32" height="32" rx="7" fill="var(--accent)" />
+            <path d="M6 24h7v-8h7V8h6" className={styles.steps} />
+          </svg>
+          Halfstep
+        </span>
+        <ThemeSwitch />
+      </header>
+      <main>{unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}</main>
+      <footer className={styles.bottom}>
+        <p>Runs on this device only. Nothing you type, drop or train leaves it.</p>
+        <ShortcutsSwitch />
+      </footer>
+      <Announcer />
+    </div>
+  );
+}

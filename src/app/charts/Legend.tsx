@@ -1,0 +1,44 @@
+import styles from './Legend.module.css';
+import { runColor, runDash } from './series.ts';
+
+/** The line as it is drawn, with the mode's name. */
+export function LegendLine({ run, label }: { run: number; label: string }) {
+  return (
+    <span className={styles.entry}>
+      <svg width="22" height="8" aria-hidden="true">
+        <line
+          x1="0"
+          y1="4"
+          x2="22"
+          y2="4"
+          stroke={runColor(run)}
+          strokeWidth="2"
+          strokeDasharray={runDash(run)}
+        />
+      </svg>
+      {label}
+    </span>
+  );
+}
+
+export function LegendDot({ label }: { label: string }) {
+  return (
+    <span className={styles.entry}>
+      <svg width="10" height="10" aria-hidden="true">
+        <circle cx="5" cy="5" r="3.25" fill="var(--surface)" stroke="currentColor" strokeWidth="2" />
+      </svg>
+      {label}
+    </span>
+  );
+}
+
+export function LegendSkip({ label }: { label: string }) {
+  return (
+    <span className={styles.entry} data-testid="skip-count">
+      <svg width="12" height="10" aria-hidden="true">
+        <path d="M6 0L12 10H0Z" fill="var(--bad)" />
+      </svg>
+      {label}
+    </span>
+  );
+}

@@ -1,0 +1,11 @@
+/** How runs are told apart: by colour, by dash and, in every legend and hover, by name. */
+const COLORS = ['var(--series-0)', 'var(--series-1)'] as const;
+const DASHES = [undefined, '7 4'] as const;
+
+export function runColor(index: number): string {
+  return COLORS[index % COLORS.length]!;
+}
+
+export function runDash(index: number): string | undefined {
+  return DASHES[index % DASHES.length];
+}

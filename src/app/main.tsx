@@ -1,0 +1,18 @@
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { boot } from '../store/actions.ts';
+import { snapshot } from '../store/snapshot.ts';
+import { App } from './App.tsx';
+import './styles/tokens.css';
+import './styles/base.css';
+
+boot();
+window.__trainer = Object.freeze({ snapshot });
+
+const root = document.getElementById('root');
+if (!root) throw new Error('index.html has no #root');
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,0 +1,134 @@
+/** Sentences that depend on the state of the run or the machine. What the engine reports is shown in its own words. */
+import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
+import type { AdapterReport, HalfStorage, UnsupportedReason } from '../session/protocol.ts';
+import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
+import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
+
+export function runLabel(run: Pick<RunView, 'config'>): string {
+  return RECIPES[run.config.precision].title;
+}
+
+const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
+  idle: 'Ready',
+  preparing: 'Preparing',
+  training: 'Training',
+  paused: 'Paused',
+  stopping: 'Stopping after this step',
+  done: 'Done',
+  failed: 'Failed',
+  lost: 'GPU lost',
+};
+
+/** The line under the buttons. */
+export function statusLine({ status, compiling, runs, active }: RunState): string {
+  const run = runs[active];
+  const which = runs.length > 1 && run ? `${runLabel(run)}, run ${active + 1} of ${runs.length}: ` : '';
+  if (status === 'idle') return 'Nothing starts until you press Train.';
+  if (status === 'preparing') return `${which}${preparingLine(compiling)}`;
+  if (!run?.latest) {
+    return `${which}${status === 'training' ? 'waiting for the first step' : STATUS_WORDS[status]}`;
+  }
+  const steps = `step ${formatCount(run.latest.step)} of ${formatCount(run.config.steps)}`;
+  if (status === 'done') return runs.length > 1 ? `Done, ${runs.length} runs` : `Done, ${steps}`;
+  if (status === 'training') {
+    const rest =
+      run.latest.step < run.config.steps ? formatTimeLeft(run.secondsLeft) : 'evaluating and writing';
+    return `${which}${steps}, ${rest}`;
+  }
+  return `${which}${STATUS_WORDS[status]}, ${steps}`;
+}
+
+function preparingLine(compiling: RunState['compiling']): string {
+  if (!compiling) return 'reading the text';
+  if (compiling.total === 0) return 'measuring the adapter';
+  return `compiling kernels, ${compiling.compiled} of ${compiling.total}`;
+}
+
+/** For screen readers: short, in words. */
+export function progressSentence({ status, runs, active }: RunState): string {
+  const run = runs[active];
+  const step = run?.latest;
+  if (!run || !step) return STATUS_WORDS[status];
+  const scaled = RECIPES[run.config.precision].scaling.kind !== 'none';
+  const scale = scaled ? `, loss scale 2 to the ${Math.log2(step.lossScale)}` : '';
+  return `${STATUS_WORDS[status]}, ${runLabel(run)}: step ${step.step}, loss ${formatLoss(step.loss)}${scale}, ${step.skippedSteps} skipped`;
+}
+
+/** What a skipped step was, for the mark's hover and the tile. */
+export function skipSentence(step: number, overflow: string | null, from: number, to: number | null): string {
+  const tensor = overflow ? `${overflow} overflowed` : 'a gradient was not finite';
+  if (to === null || to === from) return `Step ${formatCount(step)} skipped: ${tensor}.`;
+  return `Step ${formatCount(step)} skipped: ${tensor}. Scale ${formatPowerOfTwo(from)} to ${formatPowerOfTwo(to)}. Normal.`;
+}
+
+export function usesHalf(mode: PrecisionMode): boolean {
+  return Object.values(RECIPES[mode].roles).some((format) => format.startsWith('f16'));
+}
+
+/** How halves are held and why. `storage` is what the run says; before it, what the adapter and the setting imply. */
+export function storageSentence(
+  adapter: AdapterReport,
+  config: Pick<TrainConfig, 'precision' | 'half'>,
+  storage: HalfStorage | null | undefined,
+): string {
+  if (!usesHalf(config.precision)) return 'This mode stores nothing in f16.';
+  const offered = adapter.features.includes('shader-f16');
+  const held = storage ?? (config.half === 'auto' ? adapter.half : config.half);
+  if (held === 'native') {
+    return offered
+      ? 'f16 is native: this adapter has shader-f16.'
+      : 'Native f16 was asked for, but this adapter lacks shader-f16.';
+  }
+  if (!offered)
+    return 'f16 is packed, two to a word: this adapter lacks shader-f16. The rounding is the same.';
+  if (config.half === 'packed') return 'f16 is packed, two to a word, because you asked for it.';
+  return 'f16 is packed, two to a word: native f16 is not used on this adapter.';
+}
+
+export interface UnsupportedText {
+  readonly title: string;
+  readonly why: string;
+  readonly steps: readonly string[];
+}
+
+export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> = {
+  noNavigatorGpu: {
+    title: 'This browser does not offer WebGPU',
+    why: 'Halfstep trains on the GPU through WebGPU, and this browser has none of it (navigator.gpu is missing).',
+    steps: [
+      'Update the browser, or open this page in a current Chrome, Edge, Safari or Firefox.',
+      'If WebGPU is behind a setting in this browser, turn it on and reload.',
+    ],
+  },
+  insecureContext: {
+    title: 'This page needs a secure address',
+    why: 'Browsers offer WebGPU only to pages opened over https, or from localhost.',
+    steps: [
+      'Open the same page with https:// at the start of its address.',
+      'When you serve it yourself, use localhost or 127.0.0.1 instead of the name of the machine.',
+    ],
+  },
+  noAdapter: {
+    title: 'No GPU is available to this page',
+    why: 'The browser has WebGPU but offers no adapter: the GPU is blocked, its driver is too old, or hardware acceleration is off.',
+    steps: [
+      'Turn on "Use graphics acceleration when available" in the browser\'s system settings, and restart the browser.',
+      'Update the graphics driver.',
+      'In Chrome or Edge, chrome://gpu says why WebGPU is off. On a machine without a GPU, start Chrome with --enable-unsafe-webgpu to train on the processor.',
+    ],
+  },
+  deviceRequestFailed: {
+    title: 'The GPU refused to start',
+    why: 'An adapter is there, but the browser could not open a device on it. Often another program or tab holds the GPU, or its driver was just reset.',
+    steps: ['Close other tabs that use the GPU, and reload.', 'Restart the browser, then the machine.'],
+  },
+  limitsTooLow: {
+    title: 'This GPU is below the smallest that works',
+    why: 'The adapter allows less than the smallest preset needs. The message below has both numbers.',
+    steps: [
+      'Open this page on another device.',
+      'If the machine has a second GPU, choose it for this browser.',
+    ],
+  },
+};

@@ -1,0 +1,67 @@
+import { obstacle, pause, resume, stop, train } from '../../store/actions.ts';
+import { isBusy, type RunStatus, useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { statusLine } from '../messages.ts';
+import { Button } from '../ui/Button.tsx';
+import styles from './ControlsPanel.module.css';
+
+/** What the one primary button does. It stays the same element, so that keyboard focus stays on it. */
+function primaryAction(status: RunStatus): { label: string; testId: string; run: () => void } {
+  if (status === 'training') return { label: 'Pause', testId: 'pause', run: pause };
+  if (status === 'paused') return { label: 'Resume', testId: 'resume', run: resume };
+  if (status === 'preparing') return { label: 'Preparing…', testId: 'train', run: train };
+  if (status === 'stopping') return { label: 'Stopping…', testId: 'train', run: train };
+  return { label: status === 'idle' ? 'Train' : 'Train again', testId: 'train', run: train };
+}
+
+export function ControlsPanel() {
+  const status = useRun((state) => state.status);
+  const adapter = useRun((state) => state.adapter);
+  const blocked = useSettings((state) => obstacle(state, adapter));
+  const busy = isBusy(status);
+  const waiting = status === 'preparing' || status === 'stopping';
+  const primary = primaryAction(status);
+  return (
+    <div className={styles.bar}>
+      <div className={styles.buttons}>
+        <Button
+          kind="primary"
+          className={styles.primary}
+          onClick={primary.run}
+          disabled={waiting || (!busy && blocked !== null)}
+          data-testid={primary.testId}
+        >
+          {primary.label}
+        </Button>
+        <Button
+          onClick={stop}
+          disabled={!busy || status === 'stopping'}
+          title="Ends at the next step; what was trained can still be sampled"
+          data-testid="stop"
+        >
+          Stop
+        </Button>
+      </div>
+      <Progress />
+      {!busy && blocked && (
+        <p className={styles.blocked} data-testid="obstacle">
+          {blocked}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Progress() {
+  const line = useRun(statusLine);
+  const value = useRun(({ runs, active }) => {
+    const run = runs[active];
+    return run ? (active + (run.latest?.step ?? 0) / Math.max(1, run.config.steps)) / runs.length : 0;
+  });
+  return (
+    <div className={styles.progress}>
+      <progress value={value} max={1} aria-label="Progress of the training" data-testid="progress" />
+      <p data-testid="status">{line}</p>
+    </div>
+  );
+}

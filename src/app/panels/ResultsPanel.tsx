@@ -1,0 +1,95 @@
+import type { RunSummary } from '../../session/protocol.ts';
+import { type RunView, useRun } from '../../store/runStore.ts';
+import { scalesLoss } from '../../store/settings.ts';
+import { runColor } from '../charts/series.ts';
+import {
+  formatCount,
+  formatLoss,
+  formatMiB,
+  formatPercent,
+  formatPowerOfTwo,
+  formatTokensPerSecond,
+} from '../format.ts';
+import { runLabel } from '../messages.ts';
+import styles from './ResultsPanel.module.css';
+
+type Finished = RunView & { readonly summary: RunSummary };
+
+const NOT_MEASURED = 'not measured';
+
+const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finished) => string])[] = [
+  ['val-loss', 'Validation loss', ({ summary }) => formatLoss(summary.valLoss)],
+  ['final-loss', 'Last training loss', ({ summary }) => formatLoss(summary.finalLoss)],
+  [
+    'tokens-per-sec',
+    'Tokens/s',
+    ({ summary }) =>
+      summary.tokensPerSec === null ? NOT_MEASURED : formatTokensPerSecond(summary.tokensPerSec),
+  ],
+  [
+    'steps',
+    'Steps applied',
+    ({ summary }) => `${formatCount(summary.appliedSteps)} of ${formatCount(summary.steps)}`,
+  ],
+  [
+    'skipped',
+    'Steps skipped',
+    ({ summary }) =>
+      `${formatCount(summary.skippedSteps)} (${formatPercent(summary.skippedSteps / Math.max(1, summary.steps))})`,
+  ],
+  [
+    'loss-scale',
+    'Loss scale at the end',
+    ({ config, summary }) =>
+      scalesLoss(config.precision) ? formatPowerOfTwo(Math.log2(summary.lossScale)) : 'none',
+  ],
+  ['memory', 'GPU memory', ({ summary }) => formatMiB(summary.memory.total)],
+  ['activations', 'of it activations', ({ summary }) => formatMiB(summary.memory.activations)],
+  ['storage', 'f16 storage', ({ summary }) => summary.storage ?? 'no f16'],
+];
+
+/** What each mode came to, side by side, as soon as the first has ended. */
+export function ResultsPanel() {
+  const runs = useRun((state) => state.runs);
+  if (!runs.some((run) => run.summary)) return null;
+  return (
+    <section className={styles.panel}>
+      <h2>Results</h2>
+      <div className={styles.scroll}>
+        <table className={styles.table} data-testid="results">
+          <thead>
+            <tr>
+              <td />
+              {runs.map((run, index) => (
+                <th key={run.config.precision} scope="col">
+                  <span className={styles.swatch} style={{ background: runColor(index) }} />
+                  {runLabel(run)}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {ROWS.map(([name, label, cell]) => (
+              <tr key={name}>
+                <th scope="row">{label}</th>
+                {runs.map((run) => (
+                  <td key={run.config.precision} data-testid={`result-${name}-${run.config.precision}`}>
+                    {isFinished(run)
+                      ? cell(run)
+                      : run.error && name === 'val-loss'
+                        ? 'stopped by itself'
+                        : '–'}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function isFinished(run: RunView): run is Finished {
+  return run.summary !== null;
+}

@@ -1,0 +1,171 @@
+import { useMemo } from 'react';
+import { PRESETS } from '../../engine/model/presets.ts';
+import { RECIPES } from '../../engine/precision/recipes.ts';
+import { tokensPerStep } from '../../engine/train/config.ts';
+import type { MemoryBytes } from '../../session/protocol.ts';
+import { plannedMemory, planProblem } from '../../store/plan.ts';
+import { logOf, type RunView, useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { runColor } from '../charts/series.ts';
+import {
+  formatCount,
+  formatLoss,
+  formatMiB,
+  formatPercent,
+  formatPowerOfTwo,
+  formatTokensPerSecond,
+} from '../format.ts';
+import { runLabel, skipSentence } from '../messages.ts';
+import { StatTile } from '../ui/StatTile.tsx';
+import styles from './TilesPanel.module.css';
+
+const NOTHING_YET = '–';
+
+export function TilesPanel() {
+  const runs = useRun((state) => state.runs);
+  const active = useRun((state) => state.active);
+  const preset = useSettings((state) => state.settings.preset);
+  const precision = useSettings((state) => state.settings.precision);
+  const run = runs[active];
+  const config = run?.config ?? { ...PRESETS[preset].config, precision };
+  return (
+    <div className={styles.panel}>
+      {run && runs.length > 1 && (
+        <h2 className={styles.which}>
+          <span className={styles.swatch} style={{ background: runColor(active) }} />
+          {runLabel(run)}
+        </h2>
+      )}
+      <dl className={styles.tiles}>
+        <LossTile run={run} />
+        <SpeedTile run={run} />
+        <StatTile
+          label="Batch size"
+          value={formatCount(config.batch * config.accumulation)}
+          detail={`sequences of ${config.context}: ${formatCount(tokensPerStep(config))} tokens a step`}
+          title="Sequences whose gradients are averaged in one step"
+          testId="batch"
+        />
+        <ScaleTile run={run} scaling={RECIPES[config.precision].scaling.kind} />
+        <SkippedTile run={run} index={active} />
+        <MemoryTile run={run} />
+      </dl>
+    </div>
+  );
+}
+
+interface TileProps {
+  run: RunView | undefined;
+}
+
+function LossTile({ run }: TileProps) {
+  const val = run?.valLoss;
+  return (
+    <StatTile
+      label="Loss"
+      value={run?.latest ? formatLoss(run.latest.loss) : NOTHING_YET}
+      {...(run?.latest?.loss === null ? {} : { unit: 'nats' })}
+      detail={val ? `validation ${formatLoss(val.value)} at step ${formatCount(val.step)}` : 'training batch'}
+      title="Mean cross-entropy of the newest training batch, in nats a token, before scaling"
+      tone={run?.latest && run.latest.loss === null ? 'bad' : 'normal'}
+      testId="loss"
+    />
+  );
+}
+
+function SpeedTile({ run }: TileProps) {
+  const speed = run?.summary?.tokensPerSec ?? run?.tokensPerSec ?? null;
+  const perStep = run && speed ? (tokensPerStep(run.config) / speed) * 1000 : null;
+  return (
+    <StatTile
+      label="Tokens/s"
+      value={speed === null ? NOTHING_YET : formatTokensPerSecond(speed)}
+      detail={perStep === null ? (run?.latest ? 'warming up' : '') : `${perStep.toPrecision(3)} ms a step`}
+      title="Tokens of training batches over wall time, skipped steps counted; live: the last 20 steps, at the end: the whole run without its first 5"
+      testId="speed"
+    />
+  );
+}
+
+function ScaleTile({ run, scaling }: TileProps & { scaling: 'none' | 'static' | 'dynamic' }) {
+  const scale = run?.latest?.lossScale;
+  const value = scale === undefined ? NOTHING_YET : formatPowerOfTwo(Math.log2(scale));
+  return (
+    <StatTile
+      label="Loss scale"
+      value={scaling === 'none' ? 'none' : value}
+      detail={
+        scaling === 'none'
+          ? 'this mode does not scale'
+          : `${scale === undefined ? '' : `${formatCount(scale)}, `}${scaling}`
+      }
+      title="The loss is multiplied by this before the backward pass, and gradients are divided by it after: it keeps small gradients above the smallest f16"
+      testId="scale"
+    />
+  );
+}
+
+function SkippedTile({ run, index }: TileProps & { index: number }) {
+  const latest = run?.latest;
+  const log = logOf(index);
+  const last = log?.skippedIndexes().at(-1);
+  const skipped = last === undefined ? null : log?.at(last);
+  const sentence = skipped
+    ? skipSentence(
+        skipped.step,
+        skipped.overflow,
+        Math.log2(skipped.lossScale),
+        last === undefined ? null : Math.log2(log?.at(last + 1)?.lossScale ?? skipped.lossScale),
+      )
+    : 'Steps whose gradients overflowed: weights did not move, the loss scale was halved';
+  return (
+    <StatTile
+      label="Skipped steps"
+      value={latest ? formatCount(latest.skippedSteps) : NOTHING_YET}
+      detail={
+        latest && (
+          <>
+            {formatPercent(latest.skippedSteps / latest.step)} of {formatCount(latest.step)}
+            {skipped?.overflow && <>; last: {skipped.overflow}</>}
+          </>
+        )
+      }
+      title={sentence}
+      tone={skipTone(index)}
+      testId="skipped"
+    />
+  );
+}
+
+/** Skips while a scale is being found are normal; more than 1 % of the last 200 steps deserve a look. */
+function skipTone(index: number): 'normal' | 'caution' | 'bad' {
+  const recent = logOf(index)?.last(200) ?? [];
+  if (recent.length >= 10 && recent.slice(-10).every((step) => step.skipped)) return 'bad';
+  const skips = recent.filter((step) => step.skipped).length;
+  return recent.length === 200 && skips > 2 ? 'caution' : 'normal';
+}
+
+function MemoryTile({ run }: TileProps) {
+  const planned = usePlannedMemory();
+  const memory = run?.facts?.memory ?? planned;
+  return (
+    <StatTile
+      label="GPU memory"
+      value={memory ? formatMiB(memory.total) : NOTHING_YET}
+      detail={memory && `activations ${formatMiB(memory.activations)}${run?.facts ? '' : ', planned'}`}
+      title="Every buffer of the run: weights, gradients, optimizer, activations. Before the start it is the plan that the run will allocate"
+      testId="memory"
+    />
+  );
+}
+
+/** Of the first mode; null while no GPU is known or the settings are refused, which the controls explain. */
+function usePlannedMemory(): MemoryBytes | null {
+  const adapter = useRun((state) => state.adapter);
+  const settings = useSettings((state) => state.settings);
+  const ownText = useSettings((state) => state.ownText);
+  return useMemo(() => {
+    if (!adapter || planProblem(settings, ownText, adapter)) return null;
+    return plannedMemory(settings, ownText, adapter)[0] ?? null;
+  }, [adapter, settings, ownText]);
+}

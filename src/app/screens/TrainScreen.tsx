@@ -1,0 +1,102 @@
+import { lazy, Suspense } from 'react';
+import { RECIPES } from '../../engine/precision/recipes.ts';
+import { train } from '../../store/actions.ts';
+import { useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { useFileDrop } from '../hooks/useFileDrop.ts';
+import { runLabel } from '../messages.ts';
+import { ControlsPanel } from '../panels/ControlsPanel.tsx';
+import { ResultsPanel } from '../panels/ResultsPanel.tsx';
+import { SamplePanel } from '../panels/SamplePanel.tsx';
+import { SettingsPanel } from '../panels/SettingsPanel.tsx';
+import { TilesPanel } from '../panels/TilesPanel.tsx';
+import { Button } from '../ui/Button.tsx';
+import { ErrorNote, Note } from '../ui/Note.tsx';
+import styles from './TrainScreen.module.css';
+
+// recharts is larger than everything else together: the page is usable before it has arrived.
+const Charts = lazy(() => import('../charts/Charts.tsx'));
+
+export function TrainScreen() {
+  const fileOver = useFileDrop();
+  return (
+    <>
+      <div className={styles.intro}>
+        <h1>
+          Train a small GPT in this tab, in FP32 and in mixed f16 with loss scaling, and see the difference.
+        </h1>
+      </div>
+      <AddressProblems />
+      <div className={styles.columns}>
+        <section className={styles.side} aria-label="Settings">
+          <ControlsPanel />
+          <SettingsPanel />
+        </section>
+        <section className={styles.board} aria-label="Training">
+          <RunErrors />
+          <TilesPanel />
+          <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
+            <Charts />
+          </Suspense>
+          <ResultsPanel />
+          <SamplePanel />
+        </section>
+      </div>
+      {fileOver && (
+        <div className={styles.drop} aria-hidden="true">
+          <p>Drop a text file to train on it. It stays on this device.</p>
+        </div>
+      )}
+    </>
+  );
+}
+
+function AddressProblems() {
+  const problems = useSettings((state) => state.addressProblems);
+  if (problems.length === 0) return null;
+  return (
+    <div className={styles.problems}>
+      <Note kind="caution" testId="address-problems">
+        <ul className={styles.list}>
+          {problems.map(({ message, hint }) => (
+            <li key={message}>
+              {message} {hint}
+            </li>
+          ))}
+        </ul>
+        <Button onClick={() => useSettings.setState({ addressProblems: [] })}>Dismiss</Button>
+      </Note>
+    </div>
+  );
+}
+
+function RunErrors() {
+  const error = useRun((state) => state.error);
+  const lost = useRun((state) => state.status === 'lost');
+  const runs = useRun((state) => state.runs);
+  return (
+    <>
+      {error && (
+        <ErrorNote error={error} testId="run-error">
+          {lost && (
+            <Button onClick={train} data-testid="restart">
+              Start again
+            </Button>
+          )}
+        </ErrorNote>
+      )}
+      {runs.map(
+        (run) =>
+          run.error && (
+            <ErrorNote
+              key={run.config.precision}
+              error={run.error}
+              about={runLabel(run)}
+              kind={RECIPES[run.config.precision].unsound ? 'caution' : 'bad'}
+              testId={`run-error-${run.config.precision}`}
+            />
+          ),
+      )}
+    </>
+  );
+}

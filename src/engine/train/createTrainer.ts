@@ -1,0 +1,109 @@
+import { Arena } from '../arena.ts';
+import type { Batch } from '../data/batches.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { AdapterReport } from '../device.ts';
+import { EngineError } from '../errors.ts';
+import type { MatmulKernel, Operation } from '../kernels/operation.ts';
+import { memoryPlan } from '../memoryPlan.ts';
+import { initialValues } from '../model/parameters.ts';
+import { buildSchedule } from '../model/schedule.ts';
+import { PipelineCache } from '../pipelines.ts';
+import { Program } from '../program.ts';
+import { measurePeakFlops } from '../roofline.ts';
+import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
+import { checkConfig, type TrainConfig } from './config.ts';
+import { type Programs, Trainer } from './trainer.ts';
+import { writeInitialState } from './weights.ts';
+
+export interface TrainerOptions {
+  /** Called while kernels compile, with how many of how many are ready. */
+  readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
+  /** Use this matmul kernel instead of timing both: what a saved run or a test asks for. */
+  readonly matmul?: MatmulKernel | undefined;
+  /**
+   * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
+   * with another program on the same batches.
+   */
+  readonly batches?: ((index: number) => Batch) | undefined;
+}
+
+/**
+ * Allocates the plan, compiles every kernel of the run and uploads the initial weights.
+ * @throws EngineError for configurations the adapter cannot run (LIMIT_EXCEEDED, OUT_OF_MEMORY, SHADER_COMPILE, ...)
+ */
+export async function createTrainer(
+  device: GPUDevice,
+  report: AdapterReport,
+  config: TrainConfig,
+  dataset: Dataset,
+  options: TrainerOptions = {},
+): Promise<Trainer> {
+  const { vocabulary } = dataset.tokenizer;
+  checkConfig(config, vocabulary);
+  const half = chooseHalf(config.half, report);
+  const limits = {
+    maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
+  };
+  const plan = memoryPlan(config, vocabulary, limits);
+  const pipelines = new PipelineCache(device);
+  const peakFlops = await measurePeakFlops(device, pipelines);
+  const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));
+  const target = makeTarget(report, half, matmul);
+  const schedule = buildSchedule(target, plan.tensors, config);
+  const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
+    operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),
+  );
+  await pipelines.getAll(variants, options.onProgress);
+  const arena = await Arena.allocate(
+    device,
+    plan.tensors.planned.map(({ tensor }) => tensor),
+  );
+  try {
+    const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>
+      Program.compile(device, pipelines, arena, name, schedule[name], firstSite);
+    const programs = {
+      begin: await compile('begin'),
+      microBatch: await compile('microBatch'),
+      optimizer: await compile('optimizer', schedule.microBatch.length),
+      evaluation: await compile('evaluation'),
+      sampleForward: await compile('sampleForward'),
+      sampleLogits: await compile('sampleLogits'),
+    };
+    const trainer = new Trainer({
+      config,
+      dataset,
+      report,
+      plan,
+      half,
+      kernels: { matmul },
+      peakFlops,
+      device,
+      arena,
+      programs,
+      pipelines,
+      target,
+      batches: options.batches,
+    });
+    writeInitialState(device, arena, plan.tensors, config);
+    await trainer.setParameters((name) => {
+      const { spec } = plan.tensors.parameters.get(name)!;
+      return initialValues(spec, plan.tensors.gpt, config.seed);
+    });
+    return trainer;
+  } catch (error) {
+    arena.destroy();
+    throw error instanceof EngineError ? error : wrap(error);
+  }
+}
+
+function wrap(error: unknown): EngineError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new EngineError(
+    'GPU_VALIDATION',
+    `The run could not be set up: ${message}`,
+    'This is a bug in Halfstep; please report it.',
+    {
+      cause: error,
+    },
+  );
+}

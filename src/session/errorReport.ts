@@ -1,0 +1,32 @@
+import { EngineError, type ErrorCode } from '../engine/errors.ts';
+
+/** Codes of what can go wrong around the engine. */
+export type SessionErrorCode = 'TEXT_UNAVAILABLE' | 'WORKER_FAILED' | 'UNEXPECTED';
+
+/** An error as data: an Error object would lose its code and hint on the way between threads. */
+export interface ErrorReport {
+  readonly code: ErrorCode | SessionErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export class SessionError extends Error {
+  readonly report: ErrorReport;
+
+  constructor(code: SessionErrorCode, message: string, hint: string) {
+    super(message);
+    this.name = 'SessionError';
+    this.report = { code, message, hint };
+  }
+}
+
+export function errorReport(cause: unknown): ErrorReport {
+  if (cause instanceof EngineError) return { code: cause.code, message: cause.message, hint: cause.hint };
+  if (cause instanceof SessionError) return cause.report;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return {
+    code: 'UNEXPECTED',
+    message: message || 'Something failed without saying why.',
+    hint: 'This looks like a defect in Halfstep. Reload the page; if it happens again, report it with the diagnostics.',
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * The whole contract between the page and the worker that owns the GPU. Commands are verbs, events say what
+ * happened. Everything is plain data (or a File, which is a handle), so it survives structured cloning.
+ *
+ *   open       -> opened | unsupported
+ *   checkText  -> textChecked | textRefused
+ *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sampled? | runFailed)+ completed
+ *                 or, at any point, failed | lost
+ *   sample     -> sampled | sampleRefused      while paused or after the end
+ */
+import type { TextId } from '../engine/data/builtins.ts';
+import type { AdapterReport } from '../engine/index.ts';
+import type { HalfStorage } from '../engine/precision/formats.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
+import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { ErrorReport } from './errorReport.ts';
+
+export type { AdapterReport, ErrorReport, HalfStorage, MemoryBytes, RunSummary };
+
+/** Why no training is possible here. The page has one text per reason. */
+export type UnsupportedReason =
+  | 'noNavigatorGpu'
+  | 'insecureContext'
+  | 'noAdapter'
+  | 'deviceRequestFailed'
+  | 'limitsTooLow';
+
+export type TextSource =
+  /** `folder` is the address under which the page serves its texts. */
+  | { readonly kind: 'builtIn'; readonly id: TextId; readonly folder: string }
+  | { readonly kind: 'own'; readonly file: File };
+
+/** How a text is to be read: refusals depend on it (a text must be longer than the context). */
+export type TextUse = Pick<TrainConfig, 'tokenizer' | 'context'>;
+
+export interface TextFacts {
+  readonly name: string;
+  readonly bytes: number;
+  readonly tokens: number;
+  readonly vocabulary: number;
+}
+
+export interface SampleRequest {
+  /** Empty for a neutral one. */
+  readonly prompt: string;
+  readonly length: number;
+  readonly temperature: number;
+  readonly topK: number;
+  readonly seed: number;
+}
+
+export interface RunFacts {
+  readonly parameters: number;
+  /** How halves are stored; null where the mode has none. */
+  readonly storage: HalfStorage | null;
+  readonly memory: MemoryBytes;
+  readonly kernels: Readonly<Record<string, string>>;
+  readonly text: TextFacts;
+}
+
+/** A step with the milliseconds of training (pauses and evaluations left out) after which its figures arrived. */
+export interface TimedStep extends StepMetrics {
+  readonly time: number;
+}
+
+export interface SampleText {
+  readonly prompt: string;
+  readonly text: string;
+  /** Last step trained before the sample was drawn. */
+  readonly step: number;
+}
+
+export type SessionCommand =
+  | { readonly type: 'open' }
+  | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
+  /** Trains one configuration after the other, each from its own start, on the same text. */
+  | { readonly type: 'train'; readonly configs: readonly TrainConfig[]; readonly text: TextSource }
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  | { readonly type: 'stop' }
+  | { readonly type: 'sample'; readonly request: SampleRequest };
+
+/** `run` is the index of the configuration in the `train` command. */
+export type SessionEvent =
+  | { readonly type: 'opened'; readonly report: AdapterReport }
+  | { readonly type: 'unsupported'; readonly reason: UnsupportedReason; readonly error: ErrorReport }
+  | { readonly type: 'textChecked'; readonly id: number; readonly facts: TextFacts }
+  | { readonly type: 'textRefused'; readonly id: number; readonly error: ErrorReport }
+  /** Kernels compiled of how many; 0 of 0 while the adapter is measured. */
+  | { readonly type: 'preparing'; readonly run: number; readonly compiled: number; readonly total: number }
+  | { readonly type: 'started'; readonly run: number; readonly facts: RunFacts }
+  | {
+      readonly type: 'metrics';
+      readonly run: number;
+      readonly steps: readonly TimedStep[];
+      readonly evals: readonly EvalMetrics[];
+    }
+  | { readonly type: 'paused' }
+  | { readonly type: 'resumed' }
+  | { readonly type: 'sampled'; readonly run: number; readonly sample: SampleText }
+  | { readonly type: 'sampleRefused'; readonly error: ErrorReport }
+  | { readonly type: 'finished'; readonly run: number; readonly summary: RunSummary }
+  /** This mode cannot be trained on; the others still can. */
+  | { readonly type: 'runFailed'; readonly run: number; readonly error: ErrorReport }
+  | { readonly type: 'completed' }
+  | { readonly type: 'failed'; readonly error: ErrorReport }
+  | { readonly type: 'lost'; readonly error: ErrorReport };

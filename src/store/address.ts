@@ -1,0 +1,94 @@
+import * as v from 'valibot';
+import { TEXT_IDS } from '../engine/data/builtins.ts';
+import { suggestion } from '../engine/errors.ts';
+import { PRESET_NAMES } from '../engine/model/presets.ts';
+import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import { HALF_CHOICES, type Problem, type Settings, settingsProblem } from './settings.ts';
+
+/** Numbers are only read here; whether one can be trained with is the engine's to say. */
+const number = v.pipe(
+  v.string(),
+  v.trim(),
+  v.regex(/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^2\^\d{1,3}$/i),
+  v.transform((text) => (text.startsWith('2^') ? 2 ** Number(text.slice(2)) : Number(text))),
+  v.finite(),
+);
+
+const SCHEMAS = {
+  preset: v.picklist(PRESET_NAMES),
+  precision: v.picklist(PRECISION_MODES),
+  compare: v.picklist(PRECISION_MODES),
+  // A file cannot be named in an address.
+  text: v.picklist(TEXT_IDS),
+  steps: number,
+  seed: number,
+  f16: v.picklist(HALF_CHOICES),
+  lossScale: number,
+  growthInterval: number,
+  sample: number,
+  autostart: v.picklist(['0', '1']),
+  ui: v.picklist(['live', 'still']),
+};
+type Key = keyof typeof SCHEMAS;
+const KEYS = Object.keys(SCHEMAS) as Key[];
+
+export interface Address {
+  readonly settings: Partial<Settings>;
+  /** Train without being asked. Never true when something in the address was refused. */
+  readonly autostart: boolean;
+  /** No transitions, for screenshots and machines. */
+  readonly still: boolean;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the query of the page's address. What it does not understand it reports and leaves out. */
+export function readAddress(query: string, defaults: Settings): Address {
+  const read: Record<string, unknown> = {};
+  const problems: Problem[] = [];
+  for (const [key, text] of new URLSearchParams(query)) {
+    if (!isKey(key)) {
+      problems.push({
+        message: `"${shorten(key)}" in the address is not known.`,
+        hint: suggestion(key, KEYS),
+      });
+      continue;
+    }
+    const parsed = v.safeParse(SCHEMAS[key], text);
+    if (parsed.success) read[key] = parsed.output;
+    else problems.push(refusal(key, text));
+  }
+  const { autostart, ui, ...settings } = read;
+  const whole = settingsProblem({ ...defaults, ...settings });
+  if (whole) problems.push(whole);
+  const refused = problems.length > 0;
+  if (autostart === '1' && refused) {
+    problems.push({
+      message: 'Training was not started.',
+      hint: 'Correct the address or the settings below, then press Train.',
+    });
+  }
+  return { settings, autostart: autostart === '1' && !refused, still: ui === 'still', problems };
+}
+
+/** A number as a person or an address writes it; null when it is none. */
+export function readNumber(text: string): number | null {
+  const parsed = v.safeParse(number, text);
+  return parsed.success ? parsed.output : null;
+}
+
+function refusal(key: Key, text: string): Problem {
+  const schema = SCHEMAS[key];
+  const message = `${key} "${shorten(text)}" in the address is not `;
+  return 'options' in schema
+    ? { message: `${message}known.`, hint: suggestion(text, schema.options) }
+    : { message: `${message}a number.`, hint: `Write ${key} with digits, for example ${key}=100.` };
+}
+
+function isKey(key: string): key is Key {
+  return Object.hasOwn(SCHEMAS, key);
+}
+
+/** Addresses can be made by anyone: what is quoted back stays short. */
+function shorten(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}

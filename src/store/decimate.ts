@@ -1,0 +1,53 @@
+/** Most points a drawn line may have: recharts' redraw time grows with them. */
+export const MAX_POINTS = 400;
+
+/**
+ * Indexes of the points to draw for `count` values: the smallest and the largest of every bucket, so that no spike is
+ * lost, and the last. Bucket sizes are powers of two from a fixed origin: a point that was drawn keeps being drawn
+ * while values are added, until the buckets double.
+ *
+ * NaN (a loss that was not finite) is left out, but a bucket of nothing else keeps one point, which draws as a gap.
+ */
+export function decimate(values: ArrayLike<number>, count: number, maxPoints = MAX_POINTS): number[] {
+  if (count <= maxPoints) return Array.from({ length: count }, (_, i) => i);
+  const buckets = Math.floor((maxPoints - 1) / 2);
+  const size = 2 ** Math.ceil(Math.log2(count / buckets));
+  const kept: number[] = [];
+  for (let start = 0; start < count; start += size) {
+    const end = Math.min(start + size, count);
+    const [low, high] = extremes(values, start, end);
+    kept.push(Math.min(low, high));
+    if (low !== high) kept.push(Math.max(low, high));
+  }
+  if (kept.at(-1) !== count - 1) kept.push(count - 1);
+  return kept;
+}
+
+function extremes(values: ArrayLike<number>, start: number, end: number): [low: number, high: number] {
+  let low = start;
+  let high = start;
+  for (let i = start + 1; i < end; i++) {
+    const value = values[i]!;
+    if (Number.isNaN(value)) continue;
+    if (Number.isNaN(values[low]!) || value < values[low]!) low = i;
+    if (Number.isNaN(values[high]!) || value > values[high]!) high = i;
+  }
+  return [low, high];
+}
+
+/** Indexes at which a step line must have a point: where the value changes, and both ends. */
+export function changePoints(values: ArrayLike<number>, count: number, maxPoints = MAX_POINTS): number[] {
+  const kept: number[] = [];
+  for (let i = 0; i < count; i++) {
+    if (i === 0 || i === count - 1 || values[i] !== values[i - 1]) kept.push(i);
+    if (kept.length > maxPoints) return decimate(values, count, maxPoints);
+  }
+  return kept;
+}
+
+/** At most `maxPoints` of `items`, evenly over the list, first and last among them. */
+export function thin<T>(items: readonly T[], maxPoints = MAX_POINTS): readonly T[] {
+  if (items.length <= maxPoints) return items;
+  const stride = (items.length - 1) / (maxPoints - 1);
+  return Array.from({ length: maxPoints }, (_, i) => items[Math.round(i * stride)]!);
+}

@@ -1,0 +1,114 @@
+import { tokensPerStep } from '../engine/train/config.ts';
+import type { SessionEvent } from '../session/protocol.ts';
+import { Pulse } from './pulse.ts';
+import { logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
+import { useSettings } from './settingsStore.ts';
+import { secondsLeft, tokensPerSecond } from './speed.ts';
+
+const pulse = new Pulse(paint);
+
+/** Brings the stores up to date with what the worker says. */
+export function applyEvent(event: SessionEvent): void {
+  switch (event.type) {
+    case 'opened':
+      useRun.setState({ adapter: event.report });
+      break;
+    case 'unsupported':
+      useRun.setState({ unsupported: { reason: event.reason, error: event.error } });
+      break;
+    case 'textChecked':
+    case 'textRefused':
+      applyTextCheck(event);
+      break;
+    case 'preparing': {
+      const { compiled, total } = event;
+      useRun.setState({ active: event.run, compiling: { compiled, total } });
+      changeStatus('preparing');
+      break;
+    }
+    case 'started':
+      updateRun(event.run, { facts: event.facts });
+      useRun.setState({ active: event.run, compiling: null });
+      changeStatus('training');
+      break;
+    case 'metrics': {
+      const log = logOf(event.run);
+      for (const step of event.steps) log?.push(step);
+      log?.evals.push(...event.evals);
+      pulse.request();
+      break;
+    }
+    case 'paused':
+      changeStatus('paused');
+      break;
+    case 'resumed':
+      changeStatus('training');
+      break;
+    case 'sampled':
+      updateRun(event.run, { sample: event.sample });
+      useRun.setState({ sampling: false, sampleError: null });
+      break;
+    case 'sampleRefused':
+      useRun.setState({ sampling: false, sampleError: event.error });
+      break;
+    case 'finished':
+      updateRun(event.run, { summary: event.summary });
+      pulse.now();
+      break;
+    case 'runFailed':
+      updateRun(event.run, { error: event.error });
+      pulse.now();
+      break;
+    case 'completed':
+      useRun.setState({ status: endStatus(), compiling: null });
+      pulse.now();
+      break;
+    case 'failed':
+    case 'lost':
+      useRun.setState({ status: event.type, error: event.error, compiling: null, sampling: false });
+      pulse.now();
+      break;
+  }
+}
+
+/** Idle when a stop came before the first step. */
+function endStatus(): RunStatus {
+  const { runs } = useRun.getState();
+  if (runs.some((run) => run.summary)) return 'done';
+  return runs.some((run) => run.error) ? 'failed' : 'idle';
+}
+
+/** Once Stop was pressed, only the end changes the status: events under way must not show the run as going on. */
+function changeStatus(status: RunStatus): void {
+  if (useRun.getState().status !== 'stopping') useRun.setState({ status });
+}
+
+/** Copies the newest figures into the store, which redraws the page; of a hidden one not the charts. */
+function paint(): void {
+  useRun.setState((state) => ({
+    frame: document.hidden ? state.frame : state.frame + 1,
+    runs: state.runs.map((run, index) => {
+      const log = logOf(index);
+      if (!log) return run;
+      const lastEval = log.evals.at(-1);
+      return {
+        ...run,
+        latest: log.at(-1),
+        valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
+        tokensPerSec: tokensPerSecond(log, tokensPerStep(run.config)),
+        secondsLeft: secondsLeft(log, run.config.steps),
+      };
+    }),
+  }));
+}
+
+function applyTextCheck(event: Extract<SessionEvent, { type: 'textChecked' | 'textRefused' }>): void {
+  const { ownText } = useSettings.getState();
+  if (ownText.state !== 'checking' || ownText.id !== event.id) return; // another file was chosen since
+  useSettings.setState({
+    ownText:
+      event.type === 'textChecked'
+        ? { state: 'ready', facts: event.facts }
+        : { state: 'refused', name: ownText.name, error: event.error },
+  });
+}

@@ -1,0 +1,140 @@
+import type { EvalMetrics } from '../engine/train/metrics.ts';
+import type { TimedStep } from '../session/protocol.ts';
+
+/** The smoothed loss looks back over a fiftieth of the run: a longer look would lag behind a falling curve. */
+function smoothingWeight(steps: number): number {
+  return 1 - 1 / Math.min(50, Math.max(5, steps / 50));
+}
+
+const FIRST_CAPACITY = 1024;
+
+interface Columns {
+  step: Uint32Array;
+  /** NaN where the loss was not finite. */
+  loss: Float64Array;
+  smoothed: Float64Array;
+  scaleLog2: Float32Array;
+  skipped: Uint8Array;
+  gradNorm: Float64Array;
+  lr: Float64Array;
+  appliedSteps: Uint32Array;
+  skippedSteps: Uint32Array;
+  /** Milliseconds of training. */
+  time: Float64Array;
+}
+
+function columns(capacity: number): Columns {
+  return {
+    step: new Uint32Array(capacity),
+    loss: new Float64Array(capacity),
+    smoothed: new Float64Array(capacity),
+    scaleLog2: new Float32Array(capacity),
+    skipped: new Uint8Array(capacity),
+    gradNorm: new Float64Array(capacity),
+    lr: new Float64Array(capacity),
+    appliedSteps: new Uint32Array(capacity),
+    skippedSteps: new Uint32Array(capacity),
+    time: new Float64Array(capacity),
+  };
+}
+
+/**
+ * Every step of one run, in typed columns outside React and zustand: a step costs some 60 bytes and no render.
+ * Complete, whatever is drawn: exports and the snapshot read from here.
+ */
+export class MetricsLog {
+  length = 0;
+  readonly evals: EvalMetrics[] = [];
+  /** First tensor that overflowed, by index of the skipped step. */
+  readonly #overflow = new Map<number, string>();
+  readonly #keep: number;
+  #columns = columns(FIRST_CAPACITY);
+  #average = 0;
+  #averageWeight = 0;
+
+  /** @param steps how many the run is to have; it may have fewer or more */
+  constructor(steps: number) {
+    this.#keep = smoothingWeight(steps);
+  }
+
+  /** Only the first `length` entries of each column are filled. Replaced when the log grows: do not keep. */
+  get columns(): Readonly<Columns> {
+    return this.#columns;
+  }
+
+  push(step: TimedStep): void {
+    const i = this.length;
+    if (i === this.#columns.step.length) this.#grow();
+    const c = this.#columns;
+    c.step[i] = step.step;
+    c.loss[i] = step.loss ?? Number.NaN;
+    c.smoothed[i] = this.#smooth(step.loss);
+    c.scaleLog2[i] = Math.log2(step.lossScale);
+    c.skipped[i] = step.skipped ? 1 : 0;
+    c.gradNorm[i] = step.gradNorm ?? Number.NaN;
+    c.lr[i] = step.lr;
+    c.appliedSteps[i] = step.appliedSteps;
+    c.skippedSteps[i] = step.skippedSteps;
+    c.time[i] = step.time;
+    if (step.overflow !== null) this.#overflow.set(i, step.overflow);
+    this.length = i + 1;
+  }
+
+  /** The step at `index` as it was reported; `index` may be negative, as in Array.at. */
+  at(index: number): TimedStep | null {
+    const i = index < 0 ? this.length + index : index;
+    if (i < 0 || i >= this.length) return null;
+    const c = this.#columns;
+    const finite = (value: number) => (Number.isNaN(value) ? null : value);
+    return {
+      step: c.step[i]!,
+      loss: finite(c.loss[i]!),
+      lossScale: 2 ** c.scaleLog2[i]!,
+      skipped: c.skipped[i] === 1,
+      overflow: this.#overflow.get(i) ?? null,
+      gradNorm: finite(c.gradNorm[i]!),
+      lr: c.lr[i]!,
+      appliedSteps: c.appliedSteps[i]!,
+      skippedSteps: c.skippedSteps[i]!,
+      time: c.time[i]!,
+    };
+  }
+
+  last(count: number): TimedStep[] {
+    const start = Math.max(0, this.length - count);
+    return Array.from({ length: this.length - start }, (_, i) => this.at(start + i)!);
+  }
+
+  /** Index of the last entry whose step is at most `step`; -1 before the first. */
+  indexAt(step: number): number {
+    let low = -1;
+    let high = this.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#columns.step[middle]! <= step) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  skippedIndexes(): number[] {
+    const found: number[] = [];
+    for (let i = 0; i < this.length; i++) if (this.#columns.skipped[i] === 1) found.push(i);
+    return found;
+  }
+
+  /** Average that gives the first steps their full weight; a gap where the loss is not finite. */
+  #smooth(loss: number | null): number {
+    if (loss === null) return Number.NaN;
+    this.#average = this.#average * this.#keep + loss * (1 - this.#keep);
+    this.#averageWeight = this.#averageWeight * this.#keep + (1 - this.#keep);
+    return this.#average / this.#averageWeight;
+  }
+
+  #grow(): void {
+    const old = this.#columns;
+    const grown = columns(old.step.length * 2);
+    for (const name of Object.keys(old) as (keyof Columns)[]) grown[name].set(old[name]);
+    this.#columns = grown;
+  }
+}

@@ -1,0 +1,114 @@
+import { create } from 'zustand';
+import type { TrainConfig } from '../engine/train/config.ts';
+import type {
+  AdapterReport,
+  ErrorReport,
+  RunFacts,
+  RunSummary,
+  SampleText,
+  TimedStep,
+  UnsupportedReason,
+} from '../session/protocol.ts';
+import { MetricsLog } from './metricsLog.ts';
+
+export type RunStatus =
+  | 'idle'
+  | 'preparing'
+  | 'training'
+  | 'paused'
+  | 'stopping'
+  | 'done'
+  | 'failed'
+  | 'lost';
+
+/** One mode's run, as far as the page shows it. Its steps are in `logOf(index)`. */
+export interface RunView {
+  readonly config: TrainConfig;
+  readonly facts: RunFacts | null;
+  readonly latest: TimedStep | null;
+  readonly valLoss: { readonly step: number; readonly value: number | null } | null;
+  /** Live figure while training; the summary has the one to compare by. */
+  readonly tokensPerSec: number | null;
+  readonly secondsLeft: readonly [number, number] | null;
+  readonly summary: RunSummary | null;
+  /** Why this mode stopped by itself. */
+  readonly error: ErrorReport | null;
+  readonly sample: SampleText | null;
+}
+
+export interface RunState {
+  readonly status: RunStatus;
+  readonly adapter: AdapterReport | null;
+  readonly unsupported: { readonly reason: UnsupportedReason; readonly error: ErrorReport | null } | null;
+  /** What the runs were started with; unlike `runs` it stays the same object while they go on. */
+  readonly configs: readonly TrainConfig[];
+  readonly runs: readonly RunView[];
+  /** Index of the run being prepared, trained or, at the end, trained last. */
+  readonly active: number;
+  readonly compiling: { readonly compiled: number; readonly total: number } | null;
+  readonly error: ErrorReport | null;
+  readonly sampling: boolean;
+  readonly sampleError: ErrorReport | null;
+  /** Counts redraws: charts read the logs anew when it changes. */
+  readonly frame: number;
+}
+
+export const useRun = create<RunState>()(() => ({
+  status: 'idle',
+  adapter: null,
+  unsupported: null,
+  configs: [],
+  runs: [],
+  active: 0,
+  compiling: null,
+  error: null,
+  sampling: false,
+  sampleError: null,
+  frame: 0,
+}));
+
+let logs: readonly MetricsLog[] = [];
+
+export function logOf(run: number): MetricsLog | undefined {
+  return logs[run];
+}
+
+/** Replaces what is shown by new, empty runs. */
+export function beginRuns(configs: readonly TrainConfig[]): void {
+  logs = configs.map(({ steps }) => new MetricsLog(steps));
+  useRun.setState({
+    status: 'preparing',
+    configs,
+    runs: configs.map(emptyRun),
+    active: 0,
+    compiling: null,
+    error: null,
+    sampling: false,
+    sampleError: null,
+    frame: 0,
+  });
+}
+
+export function updateRun(run: number, change: Partial<RunView>): void {
+  useRun.setState((state) => ({
+    runs: state.runs.map((view, i) => (i === run ? { ...view, ...change } : view)),
+  }));
+}
+
+export function isBusy(status: RunStatus): boolean {
+  return status === 'preparing' || status === 'training' || status === 'paused' || status === 'stopping';
+}
+
+function emptyRun(config: TrainConfig): RunView {
+  return {
+    config,
+    facts: null,
+    latest: null,
+    valLoss: null,
+    tokensPerSec: null,
+    secondsLeft: null,
+    summary: null,
+    error: null,
+    sample: null,
+  };
+}

@@ -1,0 +1,55 @@
+import { logOf, useRun } from './runStore.ts';
+import { useSettings } from './settingsStore.ts';
+
+const STEPS_IN_SNAPSHOT = 200;
+
+/** Everything a machine may want to know about the page, as JSON. Read-only: nothing in it is live. */
+export function snapshot() {
+  const { status, adapter, unsupported, runs, active, error, sampleError } = useRun.getState();
+  const { settings, addressProblems, ownText } = useSettings.getState();
+  const views = runs.map((run, index) => {
+    const steps = logOf(index)?.last(STEPS_IN_SNAPSHOT) ?? [];
+    const latest = steps.at(-1);
+    return {
+      config: run.config,
+      facts: run.facts,
+      steps,
+      evals: [...(logOf(index)?.evals ?? [])],
+      scaler: latest
+        ? {
+            lossScale: latest.lossScale,
+            appliedSteps: latest.appliedSteps,
+            skippedSteps: latest.skippedSteps,
+          }
+        : null,
+      liveBytes: run.facts?.memory.total ?? null,
+      tokensPerSec: run.tokensPerSec,
+      summary: run.summary,
+      error: run.error,
+      sample: run.sample,
+    };
+  });
+  const errors = [error, ...runs.map((run) => run.error), sampleError, unsupported?.error ?? null].filter(
+    (report) => report !== null,
+  );
+  return structuredClone({
+    status,
+    adapter,
+    unsupported: unsupported?.reason ?? null,
+    settings,
+    ownText,
+    addressProblems,
+    active,
+    runs: views,
+    errors,
+  });
+}
+
+export type Snapshot = ReturnType<typeof snapshot>;
+
+declare global {
+  interface Window {
+    /** The automation contract; see `e2e/`. */
+    __trainer?: { snapshot(): Snapshot };
+  }
+}

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { mebibytes, memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
+import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
+import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
+import { byteLength } from '../../src/engine/tensor.ts';
+import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { thrownBy } from './thrownBy.ts';
+
+const smoke = presetOf('smoke').config;
+/** nanoGPT's CPU configuration. */
+const nanoGptCpu: TrainConfig = { ...smoke, layers: 4, heads: 4, width: 128, context: 64, batch: 12 };
+const MIB = 2 ** 20;
+
+describe('bytes', () => {
+  it.each(PRECISION_MODES)('%s: categories add up to the total, and to the tensors', (precision) => {
+    const { bytes, tensors } = memoryPlan({ ...smoke, precision }, 80);
+    const { total, ...categories } = bytes;
+    expect(Object.values(categories).reduce((a, b) => a + b)).toBe(total);
+    expect(tensors.planned.reduce((sum, { tensor }) => sum + byteLength(tensor), 0)).toBe(total);
+    const names = tensors.planned.map(({ tensor }) => tensor.name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it.each([
+    ...Object.values(PRESETS).map(({ name, config }) => [name, config] as const),
+    ["nanoGPT's CPU shape", nanoGptCpu] as const,
+  ])('%s: activations of fp16 take at most 0.62 of those of fp32', (_name, config) => {
+    for (const vocabulary of [65, 256]) {
+      const of = (precision: PrecisionMode) => {
+        const { bytes } = memoryPlan({ ...config, precision }, vocabulary);
+        return bytes.activations + bytes.activationGradients;
+      };
+      const share = of('fp16') / of('fp32');
+      expect(share).toBeGreaterThan(0.5); // the residual stream stays in f32
+      expect(share).toBeLessThanOrEqual(0.62);
+      expect(of('bf16')).toBe(of('fp16'));
+      expect(of('tf32')).toBeGreaterThanOrEqual(of('fp32'));
+    }
+  });
+
+  it('weights, gradients and moments are counted in the formats of the recipe', () => {
+    const of = (precision: PrecisionMode) => memoryPlan({ ...smoke, precision }, 80).bytes;
+    const { masterWeights: parameters } = of('fp32');
+    expect(of('fp32')).toMatchObject({ computeWeights: 0, gradients: parameters, optimizer: 2 * parameters });
+    expect(of('fp16')).toMatchObject({ masterWeights: parameters, computeWeights: parameters / 2 });
+    expect(of('fp16-pure')).toMatchObject({
+      masterWeights: parameters / 2,
+      computeWeights: 0,
+      gradients: parameters / 2,
+      optimizer: parameters,
+    });
+  });
+});
+
+describe('a plan that does not fit', () => {
+  const plan = (batch: number, maxBindingBytes: number, overrides: Partial<TrainConfig> = {}) =>
+    memoryPlan({ ...nanoGptCpu, ...overrides, batch }, 65, { maxBindingBytes });
+
+  it.each([
+    ['fp32', 4096, 16 * MIB],
+    ['fp16', 4096, 16 * MIB],
+    ['fp16-pure', 700, 2 * MIB],
+    ['bf16', 9999, DEFAULT_LIMITS.maxBindingBytes],
+  ] as const)(
+    '%s, batch %i: names the tensor, both sizes and the largest batch that fits',
+    (precision, batch, limit) => {
+      const error = thrownBy(() => plan(batch, limit, { precision }));
+      expect(error.code).toBe('LIMIT_EXCEEDED');
+      const [, name, needed] = /^(.+) needs ([\d.]+ MiB) in one buffer; this adapter allows/.exec(
+        error.message,
+      )!;
+      expect(error.message).toContain(`allows ${mebibytes(limit)}.`);
+      const largest = memoryPlan({ ...nanoGptCpu, precision, batch }, 65, { maxBindingBytes: 2 ** 40 });
+      const tensor = largest.tensors.planned.find((planned) => planned.tensor.name === name)!.tensor;
+      expect(mebibytes(byteLength(tensor))).toBe(needed);
+      expect(byteLength(tensor)).toBeGreaterThan(limit);
+
+      const [, from, to, parts] = /from (\d+) to (\d+); (\d+) micro-batches/.exec(error.hint)!.map(Number);
+      expect(from).toBe(batch);
+      expect(() => plan(to!, limit, { precision })).not.toThrow();
+      expect(() => plan(to! + 1, limit, { precision })).toThrow();
+      expect(parts! * to!).toBeGreaterThanOrEqual(batch);
+    },
+  );
+
+  it('says so when no batch fits', () => {
+    for (const batch of [64, 1]) {
+      const error = thrownBy(() => plan(batch, 2 * MIB, { context: 4096 }));
+      expect(error.hint).toContain('Even a batch of 1 does not fit');
+    }
+  });
+
+  it.each([
+    ['h.0.attn.c_attn.weight needs 12.0 MiB', 'Use a smaller width.', { width: 1024, heads: 16 }, 65],
+    ['wpe.weight needs 16.0 MiB', 'Use a shorter context, or a smaller width.', { context: 32_768 }, 65],
+    [
+      'wte.weight needs 24.4 MiB',
+      'Use a tokenizer with a smaller vocabulary, or a smaller width.',
+      {},
+      50_000,
+    ],
+  ] as const)('%s in one binding', (needs, hint, overrides, vocabulary) => {
+    const config = { ...nanoGptCpu, ...overrides };
+    const error = thrownBy(() => memoryPlan(config, vocabulary, { maxBindingBytes: 8 * MIB }));
+    expect(error.code).toBe('LIMIT_EXCEEDED');
+    expect(error.message).toBe(`${needs} in one binding; this adapter allows 8.0 MiB.`);
+    expect(error.hint).toBe(hint);
+  });
+
+  it('cuts the LM head and the parameters to what a binding holds', () => {
+    const limit = 2 * MIB;
+    const { tensors } = plan(12, limit, { layers: 8 });
+    expect(tensors.chunks.length).toBeGreaterThan(1);
+    for (const { tensor } of tensors.planned) expect(byteLength(tensor)).toBeLessThanOrEqual(limit);
+    const small = memoryPlan(nanoGptCpu, 50_000, { maxBindingBytes: 32 * MIB });
+    expect(small.tensors.headRows).toBeLessThan(small.tensors.rows / 2);
+    expect(byteLength(small.tensors.logits)).toBeLessThanOrEqual(32 * MIB);
+  });
+});

@@ -1,0 +1,18 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+import { textsPlugin } from './build/texts.ts';
+
+export default defineConfig({
+  // Relative addresses: the built page works from any folder of any static server.
+  base: './',
+  // One page. Without this a missing text would be answered with the page itself.
+  appType: 'mpa',
+  plugins: [react(), textsPlugin()],
+  worker: { format: 'es' },
+  build: {
+    target: 'es2023',
+    // The chart chunk (recharts) is loaded on its own, after the page is usable.
+    chunkSizeWarningLimit: 600,
+    modulePreload: { polyfill: false },
+  },
+});
