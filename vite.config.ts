@@ -9,6 +9,8 @@ export default defineConfig({
   appType: 'mpa',
   plugins: [react(), textsPlugin()],
   worker: { format: 'es' },
+  // Only the worker imports it, which the dev server's search does not see: found late, it would reload the page.
+  optimizeDeps: { include: ['wesl/core'] },
   build: {
     target: 'es2023',
     // The chart chunk (recharts) is loaded on its own, after the page is usable.

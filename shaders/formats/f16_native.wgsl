@@ -3,7 +3,7 @@
 // numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them
 // dispatch: none (format)
 // source:  IEEE 754 binary16; reference/rounding.ts (oracle)
-import package::lib::round::{anyHalfNonFinite, f16Codes, magnitudeBits, packHalves, F16_OVERFLOW};
+import package::lib::round::{f16Codes, magnitudeBits, packHalves, F16_OVERFLOW, INFINITY_BITS};
 enable f16;
 
 alias Elem4 = vec4h;
@@ -12,8 +12,10 @@ fn decode(e: Elem4) -> vec4f {
   return vec4f(e);
 }
 
+// The codes become vec4h by conversions that are exact: Naga has no bitcast between vec2u and vec4h.
 fn encode(v: vec4f) -> Elem4 {
-  return bitcast<vec4h>(packHalves(f16Codes(v)));
+  let words = packHalves(f16Codes(v));
+  return vec4h(vec4f(unpack2x16float(words.x), unpack2x16float(words.y)));
 }
 
 fn overflows(v: vec4f) -> bool {
@@ -21,5 +23,5 @@ fn overflows(v: vec4f) -> bool {
 }
 
 fn nonFinite(e: Elem4) -> bool {
-  return anyHalfNonFinite(bitcast<vec2u>(e));
+  return any(magnitudeBits(vec4f(e)) >= INFINITY_BITS);
 }

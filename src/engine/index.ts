@@ -4,6 +4,7 @@ export { createDataset, type Dataset } from './data/dataset.ts';
 export { decodeUtf8 } from './data/utf8.ts';
 export { type AdapterReport, openDevice, reportOf } from './device.ts';
 export { EngineError, type ErrorCode } from './errors.ts';
+export { deviceLost } from './faults.ts';
 export { type MemoryBytes, type MemoryPlan, mebibytes, memoryPlan } from './memoryPlan.ts';
 export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './model/presets.ts';
 export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precision/recipes.ts';

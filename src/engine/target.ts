@@ -34,7 +34,9 @@ export function makeTarget(report: AdapterReport, half: HalfStorage, kernel: Mat
 
 /** The second kernel must be this much faster to be taken, so that noise does not change the choice. */
 const CLEAR_WIN = 0.9;
-const SIZE = 256;
+/** Square matrices large enough to fill the adapter and small enough that a software one is done in a blink. */
+const SIZE = 512;
+const SIZE_ON_FALLBACK = 128;
 const REPEATS = 3;
 
 /**
@@ -46,7 +48,8 @@ export async function tuneMatmul(
   pipelines: PipelineCache,
   report: AdapterReport,
 ): Promise<MatmulKernel> {
-  const tensor = (name: string) => ({ name, type: 'f32', elements: SIZE * SIZE }) as const;
+  const size = report.isFallback ? SIZE_ON_FALLBACK : SIZE;
+  const tensor = (name: string) => ({ name, type: 'f32', elements: size * size }) as const;
   const [a, b, out] = [tensor('tune a'), tensor('tune b'), tensor('tune out')];
   const found = { name: 'tune found', type: 'u32', elements: 4 } as const;
   const arena = await Arena.allocate(device, [a, b, out, found]);
@@ -58,9 +61,9 @@ export async function tuneMatmul(
         a,
         b,
         out,
-        m: SIZE,
-        n: SIZE,
-        k: SIZE,
+        m: size,
+        n: size,
+        k: size,
         found,
       });
       const program = await Program.compile(device, pipelines, arena, 'tune', [operation]);

@@ -1,5 +1,12 @@
 import { EngineError } from '../engine/errors.ts';
-import { createTrainer, openDevice, RunControl, runTraining, type Trainer } from '../engine/index.ts';
+import {
+  createTrainer,
+  deviceLost,
+  openDevice,
+  RunControl,
+  runTraining,
+  type Trainer,
+} from '../engine/index.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { errorReport } from './errorReport.ts';
 import { MetricsBatch } from './metricsBatch.ts';
@@ -101,11 +108,7 @@ export class Session {
     const { device, report } = await openDevice(gpu);
     const lost = device.lost.then((info): never => {
       this.#gpu = null;
-      throw new EngineError(
-        'DEVICE_LOST',
-        `The GPU was taken away or reset${info.message ? `: ${info.message}` : '.'}`,
-        'Start the training again. If it happens again, choose a smaller preset.',
-      );
+      throw deviceLost(info);
     });
     lost.catch((cause: unknown) => {
       this.#active = null; // its buffers went with the device

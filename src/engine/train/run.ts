@@ -99,8 +99,22 @@ export class TooManySkipsError extends EngineError {
  * Trains until the configured number of steps, a stop, or a failure; evaluates at intervals and at the end.
  * Metrics are delivered as they arrive; only evaluation and pauses wait for the GPU.
  * @throws TooManySkipsError in modes without a dynamic loss scale
+ * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the device
  */
 export async function runTraining(
+  trainer: Trainer,
+  events: RunEvents,
+  control: RunControl,
+): Promise<RunSummary> {
+  try {
+    return await trainAndEvaluate(trainer, events, control);
+  } catch (error) {
+    // A readback that fails says little; the device knows why.
+    throw trainer.faults.explain(error);
+  }
+}
+
+async function trainAndEvaluate(
   trainer: Trainer,
   events: RunEvents,
   control: RunControl,
@@ -118,6 +132,7 @@ export async function runTraining(
       last = metrics;
       events.onStep(metrics);
     }
+    trainer.faults.check();
   };
   /** Waits for all submitted steps, with the clock stopped after them. */
   const settle = async (): Promise<void> => {

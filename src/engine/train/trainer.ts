@@ -2,6 +2,7 @@ import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
 import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
+import { FaultWatch } from '../faults.ts';
 import type { Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
@@ -50,6 +51,8 @@ export class Trainer {
   readonly peakFlops: number;
   readonly device: GPUDevice;
   readonly arena: Arena;
+  /** What went wrong on the device outside any call. */
+  readonly faults: FaultWatch;
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
@@ -81,6 +84,7 @@ export class Trainer {
     this.plan = parts.plan;
     this.device = parts.device;
     this.arena = parts.arena;
+    this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
     this.peakFlops = parts.peakFlops;
     this.#programs = parts.programs;
@@ -236,6 +240,7 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
+    this.faults.stop();
     this.arena.destroy();
   }
 
