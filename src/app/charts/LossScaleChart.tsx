@@ -56,12 +56,14 @@ export function LossScaleChart({ configs, frame }: ChartProps) {
             {scaled.map(({ index, title }) => (
               <LegendLine key={index} run={index} label={title} />
             ))}
-            {started.map(({ index, title, skipped, steps }) => (
-              <LegendSkip
-                key={index}
-                label={`${started.length > 1 ? `${title}: ` : ''}${skipText(skipped, steps)}`}
-              />
-            ))}
+            {started
+              .filter(({ scales, skipped }) => scales || skipped > 0)
+              .map(({ index, title, skipped, steps }) => (
+                <LegendSkip
+                  key={index}
+                  label={`${started.length > 1 ? `${title}: ` : ''}${skipText(skipped, steps)}`}
+                />
+              ))}
           </>
         )
       }

@@ -1,0 +1,196 @@
+/**
+ * Gradients of every mode on the GPU against the f64 model that rounds at the same points.
+ *
+ * Where the bound comes from. Both sides round the same tensor x to the same format, but their x differ: by E |x| from
+ * f32 sums, E = sqrt(K) 2^-23 for sums of K products (K = 4 C is the longest), and by what earlier stores left. Say
+ * they differ by d |x| in the 2-norm. Two neighbouring values of the format are ulp(x) apart, so of values that differ by t
+ * ulp a share t is rounded to different neighbours: after the store the squared difference is t ulp^2 instead of t^2
+ * ulp^2, which is more by t (1 - t) ulp^2, at most ulp^2 / 4. Summed over the tensor (Cauchy-Schwarz) a store makes of d
+ *
+ *   d^2 + E^2 + min(U d, U^2 / 4),  U = |ulp(x)| / |x|, 7e-4 in f16 and TF32, 6e-3 in bf16.
+ *
+ * So the first store turns E into sqrt(U E), and after a few stores the two sides round independently; then every further
+ * store adds U^2 / 4. `ulp` is taken from the values that the reference stored (in f16 it ends at 2^-24). A format that
+ * flushes has one more boundary, at 2^-14, where a flip is 2^-14; how densely values lie there is read off the binade above.
+ * Between stores are matrix products and norms, which leave a relative difference as it is unless it is
+ * correlated with their operands. The bound goes through all stores of the model in turn, as if they were one chain.
+ * Weights are rounded from equal masters and never flip. Gradients in f16 (fp16-pure) are stored once more for each chunk of
+ * the LM head and for the embedding, where the reference rounds once: half an ulp each.
+ *
+ * In f16 that is as far as leaving out the rounding of a whole role moves a gradient. That each role is rounded at
+ * all is therefore seen by comparison: with one role left in f32 the reference is further from the GPU.
+ */
+import { describe, expect, test } from 'vitest';
+import type { PrecisionMode, TrainConfig } from '../../../src/engine/index.ts';
+import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { type Recipe, type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';
+import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
+import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
+import { roundTo } from '../../../src/engine/reference/rounding.ts';
+import { storeOf } from '../../../src/engine/reference/store.ts';
+import { gptConfig } from '../../../src/engine/train/config.ts';
+import { normals } from '../../unit/reference/finiteDifference.ts';
+import {
+  parametersOf,
+  randomBatch,
+  referenceBatch,
+  relativeError,
+  stateOf,
+  TINY,
+  TINY_VOCABULARY,
+  takeSteps,
+  withTrainer,
+} from './helper.ts';
+
+const ROWS = TINY.batch * TINY.context;
+const GPT = gptConfig(TINY, TINY_VOCABULARY);
+const BATCH = randomBatch(0, ROWS);
+/** Relative error of the longest f32 sum. */
+const E = Math.sqrt(4 * TINY.width) * 2 ** -23;
+
+/** Random biases and gains too, as f32 numbers; padded vocabulary rows are zero. */
+const INITIAL: Parameters = new Map(
+  parameterSpecs(GPT).map((spec, i) => {
+    const mean = spec.init.kind === 'constant' ? spec.init.value : 0;
+    const values = Float64Array.from(normals(spec.rows * spec.columns, 100 + i, 0.15, mean), Math.fround);
+    return [spec.name, spec.name === 'wte.weight' ? values.fill(0, TINY_VOCABULARY * TINY.width) : values];
+  }),
+);
+
+/** What a store makes of two versions of `values`, now stored, that differed by `d` in the 2-norm, relative; squared. */
+function afterStore(d: number, values: Float64Array, format: FormatId): number {
+  const { mantissaBits, exponentBits, flushSubnormals } = FORMATS[format];
+  const before = d * d + E * E;
+  const norm = Math.hypot(...values);
+  if (format === 'f32' || norm === 0) return before;
+  const smallest = 2 ** (2 - 2 ** (exponentBits - 1));
+  let ulps = 0;
+  let lowest = 0;
+  for (const value of values) {
+    const magnitude = Math.max(smallest, Math.abs(value));
+    ulps += (2 ** -mantissaBits * 2 ** Math.floor(Math.log2(magnitude))) ** 2;
+    if (value !== 0 && magnitude < 2 * smallest) lowest++;
+  }
+  const U = Math.sqrt(ulps) / norm;
+  const flips = Math.min(U * Math.sqrt(before), U ** 2 / 4);
+  // `lowest` values in a binade as wide as its start: lowest / smallest of them in a unit, times the mean difference.
+  const flushes = flushSubnormals ? (lowest * smallest * Math.sqrt(before / values.length)) / norm : 0;
+  return before + flips + flushes;
+}
+
+interface Reference {
+  readonly gradients: Parameters;
+  readonly loss: number;
+  /** Relative, for every gradient but those that are stored more often than in the reference. */
+  readonly bound: number;
+}
+
+function referenceOf(roles: Recipe['roles'], lossScale: number): Reference {
+  let squares = 0;
+  let counting = true;
+  const onStore = (role: Role, values: Float64Array): void => {
+    if (!counting || role === 'weight' || role === 'gradient') return;
+    squares = afterStore(Math.sqrt(squares), values, roles[role]);
+  };
+  const model = { config: GPT, recipe: { roles }, onStore };
+  const store = storeOf({ roles });
+  const parameters: Parameters = new Map(
+    [...INITIAL].map(([name, values]) => [name, store('master', values.slice())]),
+  );
+  const batch = referenceBatch(BATCH, TINY);
+  const saved = modelForward(model, parameters, batch);
+  const gradients = modelBackward(model, parameters, batch, saved, { lossScale });
+  counting = false;
+  return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
+}
+
+function gpuGradients(precision: PrecisionMode, half: TrainConfig['half'], features?: GPUFeatureName[]) {
+  return withTrainer(
+    { precision, half },
+    async (trainer) => {
+      await trainer.setParameters((name) => Float32Array.from(INITIAL.get(name)!));
+      const [metrics] = await takeSteps(trainer, 1);
+      expect(metrics).toMatchObject({ skipped: false, overflow: null });
+      const { scaleUsed } = await stateOf(trainer);
+      return {
+        gradients: await parametersOf(trainer, 'gradient'),
+        loss: metrics!.loss!,
+        lossScale: scaleUsed,
+      };
+    },
+    { batches: () => BATCH, features },
+  );
+}
+
+/** Stores of `wte.weight`'s gradient: one a chunk of the LM head, one for the embedding. */
+const TIED_STORES = ROWS / 64 + 1;
+
+function boundFor(name: string, bound: number, { gradient }: Recipe['roles']): number {
+  const u = gradient === 'f32' ? 0 : 2 ** -FORMATS[gradient].mantissaBits;
+  return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
+}
+
+/** Each role that gradients depend on in f32 instead, and gradients in f16 that keeps what the recipe flushes. */
+function alternatives(roles: Recipe['roles']): [Role, FormatId][] {
+  const seen: Role[] = [
+    'activation',
+    'outputGradient',
+    'residual',
+    'residualGradient',
+    'attention',
+    'preActivation',
+    'gradient',
+  ];
+  if (roles.weight !== roles.master) seen.push('weight');
+  const wider = seen.filter((role) => roles[role] !== 'f32').map((role): [Role, FormatId] => [role, 'f32']);
+  return roles.outputGradient === 'f16-flush' ? [...wider, ['outputGradient', 'f16']] : wider;
+}
+
+describe.each<[PrecisionMode, TrainConfig['half'], GPUFeatureName[]?]>([
+  ['fp32', 'auto'],
+  ['tf32', 'auto'],
+  ['fp16', 'native'],
+  ['fp16', 'packed'],
+  ['fp16-static', 'auto'],
+  ['fp16-noscale', 'auto'],
+  ['fp16-pure', 'auto'],
+  ['bf16', 'auto'],
+  ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
+])('%s, halves %s, features %j', (precision, half, features) => {
+  test('every gradient is what the reference says', async () => {
+    const gpu = await gpuGradients(precision, half, features);
+    const { roles } = recipeOf(precision);
+    const { gradients, loss, bound } = referenceOf(roles, gpu.lossScale);
+    expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
+    const errors = new Map<string, number>();
+    for (const [name, wanted] of gradients) errors.set(name, relativeError(gpu.gradients.get(name)!, wanted));
+    const worst = [...errors].reduce((a, b) => (a[1] > b[1] ? a : b));
+    const list = [...errors].map(([name, error]) => `${name} ${error.toExponential(1)}`).join(', ');
+    console.log(
+      `${precision} ${half}, scale ${gpu.lossScale}: bound ${bound.toExponential(1)}, worst ${worst.join(' ')}`,
+    );
+    console.log(list);
+    for (const [name, error] of errors) expect(error, name).toBeLessThan(boundFor(name, bound, roles));
+    for (const [role, format] of alternatives(roles)) {
+      const other = referenceOf({ ...roles, [role]: format }, gpu.lossScale).gradients;
+      const ratios = [...errors].map(
+        ([name, error]) => relativeError(gpu.gradients.get(name)!, other.get(name)!) / error,
+      );
+      console.log(`with ${role} in ${format} up to ${Math.max(...ratios).toFixed(1)} times as far`);
+      expect(Math.max(...ratios), `${role} in ${format}`).toBeGreaterThan(1.5);
+    }
+  });
+});
+
+// With one row the sum over rows is the gradient itself, so the format of what was summed shows.
+test('biases of projections are summed from the f32 residual gradient, not from its rounded copy', () =>
+  withTrainer({ precision: 'fp16', lossScale: 2 ** 8, batch: 1, context: 1 }, async (trainer) => {
+    expect(await takeSteps(trainer, 1)).toMatchObject([{ skipped: false }]);
+    const gradients = await parametersOf(trainer, 'gradient');
+    const inF16 = (name: string) => gradients.get(name)!.every((x) => roundTo('f16', x) === x);
+    for (const name of ['h.1.mlp.c_proj.bias', 'h.1.attn.c_proj.bias', 'h.0.mlp.c_proj.bias', 'ln_f.bias']) {
+      expect(inF16(name), name).toBe(false);
+    }
+    for (const name of ['h.1.mlp.c_fc.bias', 'h.0.attn.c_attn.bias']) expect(inF16(name), name).toBe(true);
+  }));

@@ -1,0 +1,219 @@
+/** Small trainers for the training tests, and what they hold as numbers. */
+import {
+  createDataset,
+  createTrainer,
+  type Dataset,
+  presetOf,
+  reportOf,
+  type StepMetrics,
+  type TrainConfig,
+  type Trainer,
+  type TrainerOptions,
+} from '../../../src/engine/index.ts';
+import type { Batch, Parameters } from '../../../src/engine/reference/model.ts';
+import { decodeBits } from '../../../src/engine/reference/rounding.ts';
+import { integerAt } from '../../../src/engine/rng.ts';
+import {
+  bytesPerElement,
+  formatOf,
+  type Operand,
+  type Tensor,
+  tensorOf,
+} from '../../../src/engine/tensor.ts';
+import { readStepState, type StepState } from '../../../src/engine/train/stepState.ts';
+import { type DeviceContext, withDevice } from '../device.ts';
+
+/**
+ * Two layers of width 32: 128 rows, so that the LM head works in two chunks of 64. Head size 16, as the PyTorch fixture:
+ * all tests but those of the preset compile the same kernels.
+ */
+export const TINY: TrainConfig = {
+  ...presetOf('smoke').config,
+  precision: 'fp32',
+  layers: 2,
+  heads: 2,
+  width: 32,
+  context: 16,
+  batch: 8,
+  steps: 20,
+  warmup: 2,
+  growthInterval: null,
+  evalEvery: 0,
+  evalBatches: 2,
+  sampleLength: 0,
+};
+
+export const TINY_VOCABULARY = 40;
+
+/** `length` letters of an alphabet of `vocabulary`: a walk that mostly goes on, so that there is something to learn. */
+export function letters(vocabulary = TINY_VOCABULARY, length = 4000): string {
+  const codes: number[] = Array.from({ length: vocabulary }, (_, i) => i);
+  while (codes.length < length) {
+    const jump = integerAt(codes.length, 9, 8) === 0 ? integerAt(codes.length, 10, vocabulary) : 3;
+    codes.push((codes.at(-1)! + jump) % vocabulary);
+  }
+  return String.fromCharCode(...codes.map((code) => 48 + code));
+}
+
+export function datasetFor(config: TrainConfig, text = letters()): Dataset {
+  return createDataset(text, { name: 'letters', tokenizer: config.tokenizer, context: config.context });
+}
+
+export interface TinyOptions extends TrainerOptions {
+  readonly text?: string;
+  /** Sees the device before the trainer does. */
+  readonly prepare?: (device: GPUDevice) => void;
+  /** Features of the device; all that the adapter offers when left out. */
+  readonly features?: GPUFeatureName[] | undefined;
+}
+
+/** Runs `body` with a trainer of {@link TINY} changed by `overrides`, on a device of its own. */
+export function withTrainer<T>(
+  overrides: Partial<TrainConfig>,
+  body: (trainer: Trainer, context: DeviceContext) => T | Promise<T>,
+  { text, prepare, features, ...options }: TinyOptions = {},
+): Promise<T> {
+  const config = { ...TINY, ...overrides };
+  return withDevice(
+    async (device, context) => {
+      prepare?.(device);
+      const trainer = await createTrainer(
+        device,
+        reportOf(context.adapter, device),
+        config,
+        datasetFor(config, text),
+        {
+          matmul: 'register',
+          ...options,
+        },
+      );
+      try {
+        return await body(trainer, context);
+      } finally {
+        trainer.destroy();
+      }
+    },
+    features ? { features } : {},
+  );
+}
+
+/** Takes `count` steps and waits for their metrics. */
+export async function takeSteps(trainer: Trainer, count: number): Promise<StepMetrics[]> {
+  for (let i = 0; i < count; i++) {
+    await trainer.waitForRoom();
+    trainer.step();
+  }
+  await trainer.drain();
+  return trainer.takeMetrics();
+}
+
+export async function stateOf(trainer: Trainer): Promise<StepState> {
+  return readStepState(await trainer.read(trainer.plan.tensors.state));
+}
+
+/** Words of `StepState` that tests drive by hand; see shaders/lib/step_state.wgsl. */
+export function writeScale(trainer: Trainer, scale: number): void {
+  const state = trainer.arena.buffer(trainer.plan.tensors.state);
+  trainer.device.queue.writeBuffer(state, 0, new Float32Array([scale, 1 / scale]));
+}
+
+/** The values of an operand of a number format, exact in f64. */
+export async function numbersOf(trainer: Trainer, operand: Operand): Promise<Float64Array> {
+  const tensor = tensorOf(operand);
+  const all = decode(tensor, await trainer.read(tensor));
+  return 'tensor' in operand ? all.slice(operand.offset, operand.offset + operand.elements) : all;
+}
+
+function decode(tensor: Tensor, bytes: ArrayBuffer): Float64Array {
+  const format = formatOf(tensor);
+  const codes = bytesPerElement(format) === 2 ? new Uint16Array(bytes) : new Uint32Array(bytes);
+  return Float64Array.from(codes.subarray(0, tensor.elements), (code) => decodeBits(format, code));
+}
+
+/** Every parameter's master, gradient or moment by name. */
+export async function parametersOf(
+  trainer: Trainer,
+  which: 'master' | 'gradient' | 'firstMoment' | 'secondMoment',
+): Promise<Parameters> {
+  const values: Parameters = new Map();
+  for (const [name, parameter] of trainer.plan.tensors.parameters) {
+    values.set(name, await numbersOf(trainer, parameter[which]));
+  }
+  return values;
+}
+
+/** Replaces one number of one parameter. */
+export async function setOne(trainer: Trainer, name: string, index: number, value: number): Promise<void> {
+  const parameters = await parametersOf(trainer, 'master');
+  parameters.get(name)![index] = value;
+  await trainer.setParameters((wanted) => Float32Array.from(parameters.get(wanted)!));
+}
+
+/** Bytes of all that training changes: weights, their rounded copies, moments, and the step state. */
+export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
+  const { chunks, state } = trainer.plan.tensors;
+  const tensors = chunks.flatMap((chunk) => [
+    chunk.master,
+    ...(chunk.compute ? [chunk.compute] : []),
+    chunk.firstMoment,
+    chunk.secondMoment,
+  ]);
+  const copies = new Map<string, Buffer>();
+  for (const tensor of [...tensors, state]) copies.set(tensor.name, Buffer.from(await trainer.read(tensor)));
+  return copies;
+}
+
+/** Names of the tensors whose bits differ. The step state is left out where it may move. */
+export function differences(
+  a: ReadonlyMap<string, Buffer>,
+  b: ReadonlyMap<string, Buffer>,
+  ignoreState = false,
+): string[] {
+  const names = [...a.keys()].filter((name) => !(ignoreState && name === 'step state'));
+  return names.filter((name) => !a.get(name)!.equals(b.get(name)!));
+}
+
+/** Seeded tokens and targets; the same `index` gives the same batch. */
+export function randomBatch(index: number, rows: number, vocabulary = TINY_VOCABULARY) {
+  const draw = (seed: number) =>
+    Uint32Array.from({ length: rows }, (_, i) => integerAt(index * rows + i, seed, vocabulary));
+  return { tokens: draw(21), targets: draw(22) };
+}
+
+const ROWS = TINY.batch * TINY.context;
+
+/**
+ * A model that is certain of token 0 whatever it reads, so that only batches with other targets have a gradient to speak
+ * of: certain ones are clean at any scale, others overflow f16 from 2^23 (1 / 128 * 2^23 = 65536).
+ */
+export async function makeCertain(trainer: Trainer): Promise<void> {
+  await trainer.setParameters((name) => {
+    const { spec } = trainer.plan.tensors.parameters.get(name)!;
+    const values = new Float32Array(spec.rows * spec.columns);
+    if (name === 'wte.weight') values.fill(1, 0, TINY.width);
+    if (name === 'ln_f.bias') values.fill(1); // logits: C for token 0, 0 for others
+    return values;
+  });
+}
+
+export const certain = { tokens: new Uint32Array(ROWS), targets: new Uint32Array(ROWS) };
+export const surprising = { tokens: new Uint32Array(ROWS), targets: new Uint32Array(ROWS).fill(1) };
+
+/** A batch as the reference model takes it. */
+export function referenceBatch(
+  { tokens, targets }: { tokens: Uint32Array; targets: Uint32Array },
+  { batch, context }: TrainConfig,
+): Batch {
+  return { tokens, targets, B: batch, T: context };
+}
+
+/** |a - b| / |b| in the 2-norm. */
+export function relativeError(a: Float64Array, b: Float64Array): number {
+  let error = 0;
+  let norm = 0;
+  for (let i = 0; i < b.length; i++) {
+    error += (a[i]! - b[i]!) ** 2;
+    norm += b[i]! ** 2;
+  }
+  return norm === 0 && error === 0 ? 0 : Math.sqrt(error / norm);
+}
