@@ -43,6 +43,7 @@ const STAGES = [
   { name: 'types', command: modules('typescript/bin/tsc', '--noEmit') },
   { name: 'lint', command: modules('@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', ...PLAIN, '.') },
   { name: 'build', command: modules('vite/bin/vite.js', 'build') },
+  { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
   vitest('unit'),
   vitest('gpu'),
   {

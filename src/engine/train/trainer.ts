@@ -204,9 +204,9 @@ export class Trainer {
    */
   async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
     const { tokens, normF, sampleRow, logits, gpt } = this.plan.tensors;
-    const window = context.slice(-gpt.context);
+    const recent = context.slice(-gpt.context);
     const padded = new Uint32Array(gpt.context);
-    padded.set(window);
+    padded.set(recent);
     this.device.queue.writeBuffer(this.arena.buffer(tokens), 0, padded);
     this.#submit(this.#programs.sampleForward);
     const rowBytes = gpt.width * bytesPerElement(normF.type);
@@ -214,7 +214,7 @@ export class Trainer {
     const from = this.arena.buffer(normF);
     encoder.copyBufferToBuffer(
       from,
-      (window.length - 1) * rowBytes,
+      (recent.length - 1) * rowBytes,
       this.arena.buffer(sampleRow),
       0,
       rowBytes,

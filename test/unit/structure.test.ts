@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What each layer may import: itself, and the layers below it. */
+const LAYERS: Record<string, readonly string[]> = {
+  'src/engine': ['src/engine', 'shaders'],
+  'src/session': ['src/session', 'src/engine'],
+  'src/store': ['src/store', 'src/session', 'src/engine'],
+  'src/app': ['src/app', 'src/store', 'src/session', 'src/engine'],
+  'src/cli': ['src/cli', 'src/engine', 'build'],
+};
+
+function filesUnder(folder: string, ending: RegExp): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && ending.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
+}
+
+function importsOf(file: string): string[] {
+  const source = readFileSync(join(ROOT, file), 'utf8');
+  const statements = source.matchAll(/(?:from|import|glob<string>\(|import\()\s*'([^']+)'/g);
+  return [...statements].map(([, specifier]) => specifier!);
+}
+
+describe.each(Object.entries(LAYERS))('%s', (layer, allowed) => {
+  const files = filesUnder(layer, /\.tsx?$/);
+
+  test('imports only itself and the layers below it', () => {
+    expect(files.length).toBeGreaterThan(0);
+    const wrong = files.flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => specifier.startsWith('.'))
+        .map((specifier) => relative(ROOT, join(ROOT, file, '..', specifier)))
+        .filter((target) => !allowed.some((folder) => target.startsWith(`${folder}/`)))
+        .map((target) => `${file} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+test('the engine needs no DOM, no React and no Node', () => {
+  const forbidden = /^(react|react-dom|zustand|recharts|webgpu|node:.*|vite)$/;
+  const globals = /(?<![\w.'"`/])(document|window|localStorage|process|Buffer)\s*[.[]/;
+  for (const file of filesUnder('src/engine', /\.ts$/)) {
+    expect(importsOf(file).filter((specifier) => forbidden.test(specifier))).toEqual([]);
+    const code = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    expect(globals.exec(code)?.[0] ?? null, file).toBeNull();
+  }
+});
+
+test('no file is longer than 400 lines', () => {
+  const files = ['src', 'shaders', 'e2e', 'test', 'build', 'scripts'].flatMap((folder) =>
+    filesUnder(folder, /\.(ts|tsx|mjs|wgsl|css|c)$/),
+  );
+  const long = files.filter((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length > 401);
+  expect(long).toEqual([]);
+});
+
+describe('shader files', () => {
+  const files = filesUnder('shaders', /\.wgsl$/);
+
+  test.each(files)('%s opens with its five labelled lines', (file) => {
+    const lines = readFileSync(join(ROOT, file), 'utf8').split('\n');
+    const name = file.split('/').at(-1)!.slice(0, -'.wgsl'.length);
+    const labels = [name, 'shapes', 'numerics', 'dispatch', 'source'];
+    for (const [i, label] of labels.entries()) {
+      expect(lines[i], `line ${i + 1}`).toMatch(new RegExp(`^// ${label}: +\\S`));
+    }
+  });
+
+  test.each(files.filter((file) => file.split('/').length === 2))(
+    '%s has one entry point, named like the file',
+    (file) => {
+      const source = readFileSync(join(ROOT, file), 'utf8');
+      const entryPoints = [...source.matchAll(/@compute[^{]*?fn (\w+)/g)].map(([, name]) => name);
+      expect(entryPoints).toEqual([file.slice('shaders/'.length, -'.wgsl'.length)]);
+    },
+  );
+});
