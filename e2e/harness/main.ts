@@ -1,0 +1,83 @@
+/** Kernel tests in a page, for browsers that Node cannot stand for. Built by vite.harness.config.ts; not in the product. */
+import {
+  createDataset,
+  createTrainer,
+  openDevice,
+  type PrecisionMode,
+  presetOf,
+  RunControl,
+  runTraining,
+} from '../../src/engine/index.ts';
+import { type Bench, makeBench } from '../../test/gpu/kernels/runKernel.ts';
+import { runSuite, type SuiteResult } from '../../test/gpu/kernels/suite.ts';
+import { allVariants, runVariants, type VariantRun } from '../../test/gpu/kernels/variants.ts';
+
+export interface TrainResult {
+  readonly losses: readonly (number | null)[];
+  readonly storage: string | null;
+  readonly kernels: Readonly<Record<string, string>>;
+  readonly msPerStep: number | null;
+}
+
+/** What the tests call in the page. Each call takes minutes on a software GPU. */
+export interface Harness {
+  /** Features and subgroup size of the device. */
+  adapter(): Promise<{ features: readonly string[]; lanes: number | null; name: string }>;
+  variants(): Promise<VariantRun>;
+  kernels(): Promise<SuiteResult>;
+  train(precision: PrecisionMode): Promise<TrainResult>;
+  /** GPU errors that no scope caught, so far. */
+  problems(): readonly string[];
+}
+
+declare global {
+  interface Window {
+    harness: Harness;
+  }
+}
+
+const problems: string[] = [];
+let opened: Promise<Bench> | undefined;
+
+/** One device and one kernel cache for the page: what `variants` compiled, `kernels` uses. */
+function bench(): Promise<Bench> {
+  opened ??= openDevice(navigator.gpu).then(({ device, report }) => {
+    device.onuncapturederror = ({ error }) => problems.push(error.message);
+    device.lost.then(({ message }) => problems.push(`device lost: ${message}`));
+    return makeBench(device, report);
+  });
+  return opened;
+}
+
+async function train(precision: PrecisionMode): Promise<TrainResult> {
+  const { device, report } = await bench();
+  const config = {
+    ...presetOf('smoke').config,
+    ...{ layers: 1, context: 32, batch: 4, steps: 20, warmup: 2, evalEvery: 0, evalBatches: 1, precision },
+  };
+  const text = 'the quick brown fox jumps over the lazy dog. '.repeat(60);
+  const dataset = createDataset(text, { name: 'fox', tokenizer: 'char', context: config.context });
+  const trainer = await createTrainer(device, report, config, dataset);
+  const losses: (number | null)[] = [];
+  const events = {
+    onStep: ({ loss }: { loss: number | null }) => losses.push(loss),
+    onEval: () => undefined,
+  };
+  const { storage, kernels, msPerStep } = await runTraining(trainer, events, new RunControl());
+  trainer.destroy();
+  return { losses, storage, kernels, msPerStep };
+}
+
+window.harness = {
+  adapter: async () => {
+    const { report } = await bench();
+    return { features: report.features, lanes: report.subgroupSize?.min ?? null, name: report.name };
+  },
+  variants: async () => {
+    const here = await bench();
+    return runVariants(here, await allVariants(here.report.subgroupSize?.min ?? null));
+  },
+  kernels: async () => runSuite(await bench()),
+  train,
+  problems: () => problems,
+};

@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, type Page, test } from 'playwright/test';
+import type {} from './harness/main.ts';
+
+const HARNESS = fileURLToPath(new URL('../dist/harness/index.html', import.meta.url));
+
+// The kernels are compiled once a page and used by every test: one page for all, in order.
+test.describe.configure({ mode: 'serial' });
+test.setTimeout(900_000);
+
+let page: Page;
+
+test.beforeAll(async ({ browser }) => {
+  if (!existsSync(HARNESS)) {
+    throw new Error(`${HARNESS} is missing. Run: npx vite build --config vite.harness.config.ts`);
+  }
+  page = await browser.newPage();
+  page.on('pageerror', (error) => console.log(`page error: ${error.message}`));
+  await page.goto('/harness/index.html');
+  await page.waitForFunction(() => 'harness' in window);
+});
+
+test.afterAll(async () => {
+  await page?.close();
+});
+
+test('every shader variant that the adapter can run is compiled and dispatched', async () => {
+  const adapter = await page.evaluate(() => window.harness.adapter());
+  const { ran, cannotRun, failures, seconds } = await page.evaluate(() => window.harness.variants());
+  console.log(
+    `${test.info().project.name} (${adapter.name}, ${adapter.features.join(' ')}): ${ran} variants ran in ${seconds.toFixed(1)} s, ${cannotRun.length} need features it lacks`,
+  );
+  expect(failures).toEqual([]);
+  // What stays out needs shader-f16, which Node and the other project have.
+  for (const key of cannotRun) expect(key).toMatch(/f16_native/);
+  if (adapter.features.includes('shader-f16')) expect(cannotRun).toEqual([]);
+});
+
+test('the kernels agree with the f64 oracles', async () => {
+  const { lines, failures, seconds } = await page.evaluate(() => window.harness.kernels());
+  console.log(`${lines.join('\n')}\n${lines.length} cases in ${seconds.toFixed(1)} s`);
+  expect(failures).toEqual([]);
+});
+
+for (const precision of ['fp32', 'fp16', 'bf16'] as const) {
+  test(`a short run in ${precision} learns`, async () => {
+    const result = await page.evaluate((mode) => window.harness.train(mode), precision);
+    const { losses, storage, kernels } = result;
+    console.log(
+      `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}`,
+    );
+    expect(losses).toHaveLength(20);
+    expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.1);
+    expect(await page.evaluate(() => window.harness.problems())).toEqual([]);
+  });
+}

@@ -1,0 +1,40 @@
+import { describe, test } from 'vitest';
+import { attentionShapes, checkAttention } from './attentionCase.ts';
+import { storedModes } from './modes.ts';
+import { targetOf } from './runKernel.ts';
+import { expectWithin, withBench } from './withBench.ts';
+
+/** The head size of the schedules that variants.ts compiles. */
+const HEAD_SIZE = 32;
+/** Each costs three kernels of its own; the largest ones are compiled in one form only. */
+const OTHER_HEAD_SIZES = [
+  { headSize: 4, format: 'f32', subgroups: true },
+  { headSize: 4, format: 'f16', subgroups: false },
+  { headSize: 16, format: 'f16', subgroups: true },
+  { headSize: 16, format: 'f32', subgroups: false },
+  { headSize: 64, format: 'f16', subgroups: true },
+  { headSize: 96, format: 'f32', subgroups: true },
+] as const;
+
+describe.each([
+  { subgroups: true, lanes: 'subgroups' },
+  { subgroups: false, lanes: 'no subgroups' },
+])('with $lanes', ({ subgroups, lanes }) => {
+  test.each(storedModes(['native', 'packed']))('attention in $title', ({ title, recipe, half }) =>
+    withBench(async (bench) => {
+      const target = targetOf(bench, half, subgroups);
+      const { attention } = recipe.roles;
+      const comparisons = await checkAttention(bench, target, attention, attentionShapes(HEAD_SIZE));
+      expectWithin(`attention (${lanes}) ${title}`, comparisons);
+    }),
+  );
+});
+
+test.each(OTHER_HEAD_SIZES)('attention with head size $headSize in $format, subgroups $subgroups', (form) =>
+  withBench(async (bench) => {
+    const { headSize, format, subgroups } = form;
+    const target = targetOf(bench, 'native', subgroups);
+    const comparisons = await checkAttention(bench, target, format, attentionShapes(headSize));
+    expectWithin(`attention head size ${headSize} ${format}${subgroups ? ' subgroups' : ''}`, comparisons);
+  }),
+);

@@ -1,0 +1,121 @@
+/** Embeddings and column sums against the f64 oracle. */
+import type { Target } from '../../../src/engine/kernels/operation.ts';
+import {
+  columnSum,
+  embeddingBackwardPosition,
+  embeddingBackwardToken,
+  embeddingForward,
+  rowBlocks,
+} from '../../../src/engine/kernels/rows.ts';
+import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import type { Recipe } from '../../../src/engine/precision/recipes.ts';
+import {
+  columnSum as columnSumOracle,
+  embeddingBackward,
+  embeddingForward as forwardOracle,
+} from '../../../src/engine/reference/ops.ts';
+import { formatOf } from '../../../src/engine/tensor.ts';
+import { gamma, ULP } from './approx.ts';
+import { type Comparison, compareStored } from './bounds.ts';
+import { indices, normal } from './inputs.ts';
+import { type Bench, KernelRun } from './runKernel.ts';
+
+const B = 3;
+const T = 13;
+const C = 20;
+const V = 11;
+/** Rows of the table; those from V on belong to no token. */
+const PADDED_V = 16;
+
+export async function checkEmbedding(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const found = run.found();
+  const { roles } = recipe;
+  const rows = B * T;
+  const ids = indices(rows, 1, V);
+  const order = Array.from(ids.keys()).sort((i, j) => ids[i]! - ids[j]! || i - j);
+  const starts = Array.from({ length: PADDED_V + 1 }, (_, token) => ids.filter((id) => id < token).length);
+  const tokens = run.codes('tokens', 'u32', ids);
+  const tokenWeight = run.input('wte', roles.master, normal(PADDED_V * C, 2));
+  const positionWeight = run.input('wpe', roles.master, normal(T * C, 3));
+  const out = run.output('out', roles.residual, rows * C);
+  const dout = run.input('dout', roles.residualGradient, normal(rows * C, 4));
+  const dwte = run.input('dwte', roles.gradient, normal(PADDED_V * C, 5));
+  const dwpe = run.input('dwpe', roles.gradient, normal(T * C, 6));
+  const common = { found, width: C, label: 'embedding' };
+  await run.run([
+    embeddingForward(target, { ...common, tokens, tokenWeight, positionWeight, out, rows, context: T }),
+    embeddingBackwardToken(target, {
+      ...common,
+      starts: run.codes('starts', 'u32', starts),
+      positions: run.codes('positions', 'u32', order),
+      dout,
+      dweight: dwte,
+      tokens: PADDED_V,
+    }),
+    embeddingBackwardPosition(target, { ...common, dout, dweight: dwpe, batch: B, context: T }),
+  ]);
+  if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
+
+  const expected = forwardOracle(ids, run.values(tokenWeight), run.values(positionWeight), B, T, C);
+  const d = run.values(dout);
+  const oracle = embeddingBackward(d, ids, B, T, C, PADDED_V);
+  const magnitudes = embeddingBackward(d.map(Math.abs), ids, B, T, C, PADDED_V);
+  const counts = Array.from({ length: PADDED_V }, (_, token) => ids.filter((id) => id === token).length);
+  const [oldToken, oldPosition] = [run.values(dwte), run.values(dwpe)];
+  return [
+    compareStored('forward', formatOf(out), run.read(out), expected, (i) => ULP * Math.abs(expected[i]!)),
+    compareStored(
+      'token gradient',
+      formatOf(dwte),
+      run.read(dwte),
+      oracle.dwte.map((value, i) => value + oldToken[i]!),
+      (i) => gamma(counts[Math.floor(i / C)]!) * (magnitudes.dwte[i]! + Math.abs(oldToken[i]!)),
+    ),
+    compareStored(
+      'position gradient',
+      formatOf(dwpe),
+      run.read(dwpe),
+      oracle.dwpe.map((value, i) => value + oldPosition[i]!),
+      (i) => gamma(B) * (magnitudes.dwpe[i]! + Math.abs(oldPosition[i]!)),
+    ),
+  ];
+}
+
+/** One row, fewer rows than a block has, several blocks with a ragged last one; more columns than a workgroup covers. */
+const SUM_SHAPES = [
+  { rows: 1, width: 4 },
+  { rows: 37, width: 20 },
+  { rows: 133, width: 264 },
+] as const;
+
+export async function checkColumnSum(
+  bench: Bench,
+  target: Target,
+  inpFormat: FormatId,
+  outFormat: FormatId,
+): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const found = run.found();
+  const plans = SUM_SHAPES.map(({ rows, width }) => {
+    const inp = run.input('inp', inpFormat, normal(rows * width, 1));
+    const out = run.input('out', outFormat, normal(width, 2));
+    const partials = run.output('partials', 'f32', rowBlocks(rows) * width);
+    return { rows, width, inp, out, partials };
+  });
+  await run.run(
+    plans.flatMap((plan) =>
+      columnSum(target, { ...plan, found, label: `column sum ${plan.rows}x${plan.width}` }),
+    ),
+  );
+  if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
+  return plans.map(({ rows, width, inp, out }) => {
+    const x = run.values(inp);
+    const old = run.values(out);
+    const expected = columnSumOracle(x, rows, width).map((value, c) => value + old[c]!);
+    const magnitudes = columnSumOracle(x.map(Math.abs), rows, width);
+    return compareStored('sums', outFormat, run.read(out), expected, (c) => {
+      return gamma(rows + rowBlocks(rows)) * (magnitudes[c]! + Math.abs(old[c]!));
+    });
+  });
+}

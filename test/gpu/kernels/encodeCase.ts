@@ -1,0 +1,127 @@
+/** Every code of the narrow formats through the encoders and decoders of shaders/formats, bit by bit. */
+import type { Target } from '../../../src/engine/kernels/operation.ts';
+import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
+import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { randomBits } from '../../../src/engine/rng.ts';
+import { type Bench, KernelRun } from './runKernel.ts';
+
+export interface CodeCheck {
+  readonly codes: number;
+  /** In words, the first few. */
+  readonly wrong: readonly string[];
+  /** Subnormal results that the adapter flushed to zero, as WGSL allows. */
+  readonly flushed: number;
+}
+
+/** research/numerics.md 1.4: f32 bits, f16, bf16, tf32 (null: as the f32 bits). */
+const GOLDEN: readonly (readonly [number, number, number, number | null])[] = [
+  [0x3f800000, 0x3c00, 0x3f80, null],
+  [0xc0000000, 0xc000, 0xc000, null],
+  [0x3dcccccd, 0x2e66, 0x3dcd, 0x3dccc000],
+  [0x3eaaaaab, 0x3555, 0x3eab, 0x3eaaa000],
+  [0x3e99999a, 0x34cd, 0x3e9a, 0x3e99a000],
+  [0x33800000, 0x0001, 0x3380, null],
+  [0x33000000, 0x0000, 0x3300, null],
+  [0x33400000, 0x0001, 0x3340, null],
+  [0x38800000, 0x0400, 0x3880, null],
+  [0x387fda40, 0x03ff, 0x3880, 0x387fe000],
+  [0x477fe000, 0x7bff, 0x4780, null],
+  [0x477fefff, 0x7bff, 0x4780, 0x477fe000],
+  [0x477ff000, 0x7c00, 0x4780, 0x47800000],
+  [0x43e80ccd, 0x5f40, 0x43e8, 0x43e80000],
+  [0x476ffffd, 0x7b80, 0x4770, 0x47700000],
+  [0x43708000, 0x5b84, 0x4370, null],
+  [0x3f808000, 0x3c04, 0x3f80, null],
+  [0x3f818000, 0x3c0c, 0x3f82, null],
+  [0x3f801000, 0x3c00, 0x3f80, 0x3f800000],
+  [0x3f803000, 0x3c02, 0x3f80, 0x3f804000],
+  [0x7f7fffff, 0x7c00, 0x7f80, 0x7f800000],
+  [0x7f800000, 0x7c00, 0x7f80, null],
+  [0x7f800001, 0x7e00, 0x7fc0, null],
+  [0xffc00001, 0xfe00, 0xffc0, null],
+  [0x807fffff, 0x8000, 0x8080, 0x80800000],
+];
+
+const LARGEST = { f16: 0x7bff, 'f16-flush': 0x7bff, bf16: 0x7f7f } as const;
+type Narrow = keyof typeof LARGEST;
+const isNarrow = (format: FormatId): format is Narrow => Object.hasOwn(LARGEST, format);
+
+/** All values, all midpoints and the f32 beside them, of both signs; golden vectors; random f32. */
+function encoderInputs(format: FormatId): number[] {
+  const words = GOLDEN.map(([bits]) => bits);
+  for (let i = 0; i < 20_000; i++) words.push(randomBits(i, 11));
+  if (format === 'tf32') {
+    // Every midpoint of some binades, and those around the ends of the range.
+    for (const exponent of [0, 1, 100, 127, 254]) {
+      for (let m = 0; m < 1024; m++) {
+        const middle = ((exponent << 23) | (m << 13) | 0x1000) >>> 0;
+        words.push(middle - 1, middle, middle + 1, (middle | 0x80000000) >>> 0);
+      }
+    }
+  }
+  if (!isNarrow(format)) return words;
+  for (let code = 0; code < LARGEST[format]; code++) {
+    const low = decodeBits(format, code);
+    const middle = f32Bits((low + decodeBits(format, code + 1)) / 2);
+    for (const bits of [f32Bits(low), middle - 1, middle, middle + 1]) {
+      words.push(bits >>> 0, (bits | 0x80000000) >>> 0);
+    }
+  }
+  return words.map((word) => (word < 0 ? 0 : word));
+}
+
+const hex = (code: number): string => `0x${code.toString(16)}`;
+
+function checkCodes(
+  format: FormatId,
+  inputs: ArrayLike<number>,
+  actual: ArrayLike<number>,
+  wantedOf: (input: number) => number,
+): CodeCheck {
+  const wrong: string[] = [];
+  let flushed = 0;
+  const smallestNormal = format.startsWith('f16') ? 2 ** -14 : 2 ** -126;
+  for (let i = 0; i < inputs.length; i++) {
+    const wanted = wantedOf(inputs[i]!);
+    const got = actual[i]!;
+    if (got === wanted) continue;
+    const [wantedValue, value] = [decodeBits(format, wanted), decodeBits(format, got)];
+    // Which NaN an f32 is may change on a plain load or store; narrow codes are made of integers.
+    if (!isNarrow(format) && Number.isNaN(wantedValue) && Number.isNaN(value)) continue;
+    if (value === 0 && Math.abs(wantedValue) < smallestNormal) flushed++;
+    else if (wrong.length < 5) wrong.push(`${hex(inputs[i]!)}: ${hex(got)} instead of ${hex(wanted)}`);
+  }
+  return { codes: inputs.length, wrong, flushed };
+}
+
+/** f32 to `format`. */
+export async function checkEncoder(bench: Bench, target: Target, format: FormatId): Promise<CodeCheck> {
+  const words = encoderInputs(format);
+  while (words.length % 4 > 0) words.push(0);
+  const run = new KernelRun(bench);
+  const inp = run.codes('inp', 'f32', words);
+  const out = run.output('out', format, words.length);
+  await run.run([convertFormat(target, { inp, out, elements: words.length, label: 'encode' })]);
+  const golden = (bits: number): number | undefined => {
+    const row = GOLDEN.find(([known]) => known === bits);
+    if (!row) return undefined;
+    if (format === 'f16') return row[1];
+    if (format === 'bf16') return row[2];
+    return format === 'tf32' ? (row[3] ?? bits) : undefined;
+  };
+  return checkCodes(format, words, run.codesOf(out), (bits) => golden(bits) ?? encodeBits(format, bits));
+}
+
+/** Every code of `format` to f32. */
+export async function checkDecoder(bench: Bench, target: Target, format: FormatId): Promise<CodeCheck> {
+  const codes = isNarrow(format)
+    ? Uint32Array.from({ length: 65536 }, (_, code) => code)
+    : encoderInputs('f32');
+  const words = Array.from(codes).slice(0, codes.length - (codes.length % 4));
+  const run = new KernelRun(bench);
+  const inp = run.codes('inp', format, words);
+  const out = run.output('out', 'f32', words.length);
+  await run.run([convertFormat(target, { inp, out, elements: words.length, label: 'decode' })]);
+  return checkCodes('f32', words, run.codesOf(out), (code) => f32Bits(decodeBits(format, code)));
+}

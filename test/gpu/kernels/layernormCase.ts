@@ -1,0 +1,199 @@
+/** Layer norm forward, backward and its parameters' gradients against the f64 oracle. */
+import type { Operation, Target } from '../../../src/engine/kernels/operation.ts';
+import {
+  layernormBackward,
+  layernormBackwardParameters,
+  layernormForward,
+  rowBlocks,
+} from '../../../src/engine/kernels/rows.ts';
+import { type Recipe, roundsResidualGradient } from '../../../src/engine/precision/recipes.ts';
+import {
+  layernormBackward as backwardOracle,
+  layernormForward as forwardOracle,
+  LAYERNORM_EPSILON,
+} from '../../../src/engine/reference/ops.ts';
+import { roundTo } from '../../../src/engine/reference/rounding.ts';
+import { formatOf, type Tensor } from '../../../src/engine/tensor.ts';
+import { Approx, approx, gamma, sum } from './approx.ts';
+import { type Comparison, compareExact, compareReplayed, compareStored } from './bounds.ts';
+import { normal } from './inputs.ts';
+import { type Bench, KernelRun } from './runKernel.ts';
+
+export interface RowShape {
+  readonly rows: number;
+  readonly width: number;
+  /** Added to every input: a mean far above the spread costs digits. */
+  readonly offset?: number;
+}
+
+/** Widths of less than one vector a lane, of one and a bit, and beyond 64 lanes of vectors. */
+export const ROW_SHAPES: readonly RowShape[] = [
+  { rows: 1, width: 4 },
+  { rows: 37, width: 20 },
+  { rows: 5, width: 132, offset: 10 },
+  { rows: 3, width: 260 },
+];
+
+type Plan = { readonly operations: readonly Operation[]; compare(): Comparison[] };
+
+/** (mean, rstd) of a row as the kernel forms them. */
+function replayedStats(row: Float64Array): { mean: Approx; rstd: Approx } {
+  const mean = sum([...row].map((x) => approx(x))).div(row.length);
+  const squares = [...row].map((x) => {
+    const d = approx(x).sub(mean);
+    return d.mul(d);
+  });
+  const variance = sum(squares).div(row.length).add(Approx.rounded(LAYERNORM_EPSILON));
+  return { mean, rstd: variance.inverseSqrt() };
+}
+
+function planForward(run: KernelRun, target: Target, recipe: Recipe, shape: RowShape, found: Tensor): Plan {
+  const { rows, width, offset = 0 } = shape;
+  const { roles } = recipe;
+  const inp = run.input(
+    'inp',
+    roles.residual,
+    normal(rows * width, 1).map((x) => x + offset),
+  );
+  const weight = run.input('weight', roles.master, normal(width, 2));
+  const bias = run.input('bias', roles.master, normal(width, 3));
+  const out = run.output('out', roles.activation, rows * width);
+  const stats = run.output('stats', 'f32', rows * 2);
+  const label = `layer norm ${rows}x${width}`;
+  const compare = (): Comparison[] => {
+    const [x, w, b] = [run.values(inp), run.values(weight), run.values(bias)];
+    const oracle = forwardOracle(x, w, b, rows, width);
+    const replayed: Approx[] = [];
+    const replayedRows: Approx[] = [];
+    for (let row = 0; row < rows; row++) {
+      const values = x.subarray(row * width, (row + 1) * width);
+      const { mean, rstd } = replayedStats(values);
+      replayedRows.push(mean, rstd);
+      values.forEach((value, c) => {
+        replayed.push(approx(value).sub(mean).mul(rstd).mul(w[c]!).add(b[c]!));
+      });
+    }
+    const expectedStats = Float64Array.from({ length: rows * 2 }, (_, i) =>
+      i % 2 === 0 ? oracle.mean[i >> 1]! : oracle.rstd[i >> 1]!,
+    );
+    return [
+      compareReplayed('forward', formatOf(out), run.read(out), oracle.out, replayed),
+      compareReplayed('mean and rstd', 'f32', run.read(stats), expectedStats, replayedRows),
+    ];
+  };
+  const operations = [layernormForward(target, { label, inp, weight, bias, out, stats, found, rows, width })];
+  return { operations, compare };
+}
+
+function planBackward(
+  run: KernelRun,
+  target: Target,
+  recipe: Recipe,
+  { rows, width, offset = 0 }: RowShape,
+  accumulate: boolean,
+  found: Tensor,
+): Plan {
+  const { roles } = recipe;
+  const inp = run.input(
+    'inp',
+    roles.residual,
+    normal(rows * width, 1).map((x) => x + offset),
+  );
+  const dout = run.input('dout', 'f32', normal(rows * width, 2));
+  const weight = run.input('weight', roles.master, normal(width, 3));
+  const known = forwardOracle(run.values(inp), new Float64Array(width), new Float64Array(width), rows, width);
+  const interleaved = Float64Array.from({ length: rows * 2 }, (_, i) =>
+    i % 2 === 0 ? known.mean[i >> 1]! : known.rstd[i >> 1]!,
+  );
+  const stats = run.input('stats', 'f32', interleaved);
+  const dinp = run.input('dinp', roles.residualGradient, normal(rows * width, 4));
+  const rounded = roundsResidualGradient(recipe)
+    ? run.output('rounded', roles.outputGradient, rows * width)
+    : undefined;
+  const partials = run.output('partials', 'f32', 2 * rowBlocks(rows) * width);
+  const dweight = run.input('dweight', roles.gradient, normal(width, 5));
+  const dbias = run.input('dbias', roles.gradient, normal(width, 6));
+  const label = `layer norm ${rows}x${width}`;
+  const operations = [
+    layernormBackward(target, {
+      ...{ label, inp, dout, weight, stats, dinp, rounded, accumulate, rows, width, found },
+    }),
+    ...layernormBackwardParameters(target, {
+      ...{ label, inp, dout, stats, partials, dweight, dbias, rows, width, found },
+    }),
+  ];
+  const compare = (): Comparison[] => {
+    const [x, d, w, s] = [run.values(inp), run.values(dout), run.values(weight), run.values(stats)];
+    const mean = s.filter((_, i) => i % 2 === 0);
+    const rstd = s.filter((_, i) => i % 2 === 1);
+    const oracle = backwardOracle(d, x, w, mean, rstd, rows, width);
+    const before = run.values(dinp);
+    const replayed: Approx[] = [];
+    const weightTerms: Approx[][] = Array.from({ length: width }, () => []);
+    for (let row = 0; row < rows; row++) {
+      const normalised = Array.from({ length: width }, (_, c) =>
+        approx(x[row * width + c]!)
+          .sub(mean[row]!)
+          .mul(rstd[row]!),
+      );
+      const scaled = normalised.map((_, c) => approx(d[row * width + c]!).mul(w[c]!));
+      const meanD = sum(scaled).div(width);
+      const meanDx = sum(scaled.map((v, c) => v.mul(normalised[c]!))).div(width);
+      normalised.forEach((n, c) => {
+        const value = scaled[c]!.sub(meanD).sub(n.mul(meanDx)).mul(rstd[row]!);
+        replayed.push(accumulate ? value.add(before[row * width + c]!) : value);
+        weightTerms[c]!.push(n.mul(d[row * width + c]!));
+      });
+    }
+    const expected = oracle.dinp.map((value, i) => value + (accumulate ? before[i]! : 0));
+    const stored = run.read(dinp);
+    const [oldWeight, oldBias] = [run.values(dweight), run.values(dbias)];
+    // The sums begin at what was there and pass through one partial sum a block.
+    const extra = rowBlocks(rows) + 1;
+    const comparisons = [
+      compareReplayed('backward', formatOf(dinp), stored, expected, replayed),
+      compareReplayed(
+        'dweight',
+        formatOf(dweight),
+        run.read(dweight),
+        oracle.dweight.map((value, c) => value + oldWeight[c]!),
+        weightTerms.map((terms, c) => sum([...terms, approx(oldWeight[c]!)], extra)),
+      ),
+      compareStored(
+        'dbias',
+        formatOf(dbias),
+        run.read(dbias),
+        oracle.dbias.map((value, c) => value + oldBias[c]!),
+        (c) => {
+          let magnitudes = Math.abs(oldBias[c]!);
+          for (let row = 0; row < rows; row++) magnitudes += Math.abs(d[row * width + c]!);
+          return gamma(rows + extra) * magnitudes;
+        },
+      ),
+    ];
+    if (rounded) {
+      const format = formatOf(rounded);
+      comparisons.push(
+        compareExact(
+          'rounded copy',
+          run.read(rounded),
+          stored.map((value) => roundTo(format, value)),
+        ),
+      );
+    }
+    return comparisons;
+  };
+  return { operations, compare };
+}
+
+export async function checkLayernorm(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const found = run.found();
+  const plans = ROW_SHAPES.flatMap((shape) => [
+    planForward(run, target, recipe, shape, found),
+    ...[true, false].map((accumulate) => planBackward(run, target, recipe, shape, accumulate, found)),
+  ]);
+  await run.run(plans.flatMap(({ operations }) => operations));
+  if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
+  return plans.flatMap((plan) => plan.compare());
+}

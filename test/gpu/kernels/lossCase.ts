@@ -1,0 +1,116 @@
+/** Cross entropy and the sum of losses against the f64 oracle. */
+import type { Target } from '../../../src/engine/kernels/operation.ts';
+import { crossEntropy, lossSum } from '../../../src/engine/kernels/rows.ts';
+import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import { crossEntropyBackward, crossEntropyForward } from '../../../src/engine/reference/ops.ts';
+import { initialStepState, readStepState } from '../../../src/engine/train/stepState.ts';
+import { Approx, approx, gamma, sum } from './approx.ts';
+import { type Comparison, compareReplayed, compareStored } from './bounds.ts';
+import { indices, normal } from './inputs.ts';
+import { type Bench, KernelRun } from './runKernel.ts';
+
+interface LossShape {
+  readonly rows: number;
+  readonly vocabulary: number;
+  readonly paddedVocabulary: number;
+  readonly spread: number;
+}
+
+/** No padding, padding that ends within a vector, more than one vector a lane; flat and very peaked rows. */
+const LOSS_SHAPES: readonly LossShape[] = [
+  { rows: 1, vocabulary: 128, paddedVocabulary: 128, spread: 1 },
+  { rows: 37, vocabulary: 65, paddedVocabulary: 128, spread: 3 },
+  { rows: 5, vocabulary: 301, paddedVocabulary: 384, spread: 30 },
+  { rows: 3, vocabulary: 1, paddedVocabulary: 128, spread: 1 },
+];
+
+/** @param dlogitsFormat null for the forward kernel of an evaluation */
+export async function checkCrossEntropy(
+  bench: Bench,
+  target: Target,
+  dlogitsFormat: FormatId | null,
+  lossScale = 2 ** 10,
+): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const found = run.found();
+  const state = run.bytes('state', initialStepState(lossScale));
+  const plans = LOSS_SHAPES.map((shape) => {
+    const { rows, vocabulary, paddedVocabulary, spread } = shape;
+    // Padded logits are whatever the padded rows of the head make of them; here they would win every maximum.
+    const values = normal(rows * paddedVocabulary, 1, spread).map((x, i) =>
+      i % paddedVocabulary < vocabulary ? x : 1e30,
+    );
+    const ids = indices(rows, 2, vocabulary);
+    return {
+      ...shape,
+      ids,
+      logits: run.input('logits', 'f32', values),
+      targets: run.codes('targets', 'u32', ids),
+      losses: run.output('losses', 'f32', rows),
+      dlogits: dlogitsFormat && run.output('dlogits', dlogitsFormat, rows * paddedVocabulary),
+    };
+  });
+  const tokens = 96;
+  await run.run(
+    plans.map(({ dlogits, ...plan }) =>
+      crossEntropy(target, {
+        ...plan,
+        ...(dlogits && { backward: { dlogits, state } }),
+        found,
+        label: `loss ${plan.rows}x${plan.vocabulary}`,
+        lossTokens: tokens,
+      }),
+    ),
+  );
+  if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
+  return plans.flatMap((plan) => {
+    const { rows, vocabulary: V, paddedVocabulary: Vp, ids, logits, losses, dlogits } = plan;
+    const x = run.values(logits);
+    const oracle = crossEntropyForward(x, ids, rows, V, Vp);
+    const replayed: Approx[] = [];
+    const replayedGradient: Approx[] = [];
+    const inverseTokens = Approx.rounded(1 / tokens);
+    for (let row = 0; row < rows; row++) {
+      const real = x.subarray(row * Vp, row * Vp + V);
+      const highest = Math.max(...real);
+      const exps = [...real].map((value) => approx(value).sub(highest).exp());
+      const total = sum(exps);
+      replayed.push(total.log().add(highest).sub(real[ids[row]!]!));
+      const inverse = approx(1).div(total);
+      for (let v = 0; v < Vp; v++) {
+        const onehot = v === ids[row] ? 1 : 0;
+        replayedGradient.push(
+          v < V ? exps[v]!.mul(inverse).sub(onehot).mul(inverseTokens).mul(lossScale) : approx(0),
+        );
+      }
+    }
+    const comparisons = [compareReplayed('losses', 'f32', run.read(losses), oracle.losses, replayed)];
+    if (dlogits && dlogitsFormat) {
+      const expected = crossEntropyBackward(x, ids, oracle.lse, rows, V, lossScale, tokens, Vp);
+      comparisons.push(
+        compareReplayed('dlogits', dlogitsFormat, run.read(dlogits), expected, replayedGradient),
+      );
+    }
+    return comparisons;
+  });
+}
+
+/** The loss of a step is the sum over micro-batches of sums over rows / tokens; it knows no scale. */
+export async function checkLossSum(bench: Bench): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const comparisons: (() => Comparison)[] = [];
+  const operations = [1, 37, 256, 1003].flatMap((rows) => {
+    const state = run.bytes('state', initialStepState(2 ** 16));
+    const batches = [1, 2].map((seed) => run.input('losses', 'f32', normal(rows, seed).map(Math.abs)));
+    comparisons.push(() => {
+      let expected = 0;
+      for (const losses of batches) for (const loss of run.values(losses)) expected += loss / (2 * rows);
+      const { lossSum: actual } = readStepState(run.bytesOf(state));
+      // rows - 1 additions, the parameter 1 / tokens and its product, and the sum of the batches.
+      return compareStored('loss', 'f32', [actual], [expected], () => gamma(rows + 3) * expected);
+    });
+    return batches.map((losses) => lossSum({ losses, state, rows, lossTokens: 2 * rows }));
+  });
+  await run.run(operations);
+  return comparisons.map((compare) => compare());
+}

@@ -1,0 +1,196 @@
+/** The matmuls of the model, each with the epilogue and the roles it has there, against the f64 oracle. */
+import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
+import type { Dispatch, Target } from '../../../src/engine/kernels/operation.ts';
+import type { Recipe, Role } from '../../../src/engine/precision/recipes.ts';
+import {
+  geluDerivative,
+  gelu as geluForward,
+  matmul as matmulOracle,
+  matmulTransposedA,
+  matmulTransposedB,
+} from '../../../src/engine/reference/ops.ts';
+import { formatOf, type Tensor } from '../../../src/engine/tensor.ts';
+import { Approx, gamma } from './approx.ts';
+import { type Comparison, compareStored } from './bounds.ts';
+import { geluDerivativeReplayed, geluReplayed } from './gelu.ts';
+import { normal } from './inputs.ts';
+import { type Bench, KernelRun } from './runKernel.ts';
+
+type Slot = Role | 'f32';
+
+export interface MatmulKind {
+  readonly name: string;
+  readonly layout: 'NN' | 'NT' | 'TN';
+  readonly a: Slot;
+  readonly b: Slot;
+  readonly out: Slot;
+  readonly fused: readonly ('bias' | 'residual' | 'gelu' | 'geluBackward' | 'accumulate')[];
+}
+
+const kind = (
+  name: string,
+  layout: MatmulKind['layout'],
+  [a, b, out]: readonly [Slot, Slot, Slot],
+  ...fused: MatmulKind['fused']
+): MatmulKind => ({ name, layout, a, b, out, fused });
+
+/** As model/forward.ts, lmHead.ts and backward.ts build them. */
+export const MATMUL_KINDS: readonly MatmulKind[] = [
+  kind('c_attn', 'NN', ['activation', 'weight', 'attention'], 'bias'),
+  kind('attn.c_proj', 'NN', ['attention', 'weight', 'residual'], 'bias', 'residual'),
+  kind('mlp.c_proj', 'NN', ['activation', 'weight', 'residual'], 'bias', 'residual'),
+  kind('c_fc with GELU', 'NN', ['activation', 'weight', 'activation'], 'bias', 'gelu'),
+  kind('logits', 'NT', ['activation', 'weight', 'f32']),
+  kind('ln_f gradient', 'NN', ['outputGradient', 'weight', 'f32']),
+  kind('head gradient', 'TN', ['outputGradient', 'activation', 'gradient'], 'accumulate'),
+  kind('weight gradient', 'TN', ['activation', 'outputGradient', 'gradient'], 'accumulate'),
+  kind('c_fc gradient through GELU', 'NT', ['outputGradient', 'weight', 'outputGradient'], 'geluBackward'),
+  kind('ln gradient', 'NT', ['outputGradient', 'weight', 'f32']),
+  kind('attention gradient', 'NT', ['outputGradient', 'weight', 'attention']),
+];
+
+export interface MatmulShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Contents other than normal ones: op(a) row by row as (m, k) or (k, m), and b likewise. */
+export interface MatmulContents {
+  readonly a: ArrayLike<number>;
+  readonly b: ArrayLike<number>;
+}
+
+export interface PlannedMatmul {
+  readonly dispatch: Dispatch;
+  /** After the run. */
+  compare(): Comparison[];
+}
+
+export function planMatmul(
+  run: KernelRun,
+  target: Target,
+  recipe: Recipe,
+  kind: MatmulKind,
+  { m, n, k }: MatmulShape,
+  found: Tensor,
+  contents?: MatmulContents,
+): PlannedMatmul {
+  const format = (slot: Slot) => (slot === 'f32' ? 'f32' : recipe.roles[slot]);
+  const has = (part: MatmulKind['fused'][number]) => kind.fused.includes(part);
+  const a = run.input('a', format(kind.a), contents?.a ?? normal(m * k, 1));
+  const b = run.input('b', format(kind.b), contents?.b ?? normal(k * n, 2, 0.5));
+  const bias = has('bias') ? run.input('bias', format('master'), normal(n, 3)) : undefined;
+  const residual = has('residual') ? run.input('residual', format('residual'), normal(m * n, 4)) : undefined;
+  const gelu = has('gelu') ? run.output('pre-activation', format('preActivation'), m * n) : undefined;
+  const geluBackward = has('geluBackward')
+    ? run.input('pre-activation', format('preActivation'), normal(m * n, 5, 2))
+    : undefined;
+  const out = has('accumulate')
+    ? run.input('out', format(kind.out), normal(m * n, 6))
+    : run.output('out', format(kind.out), m * n);
+  const args: MatmulArgs = {
+    label: `${kind.name} ${m}x${n}x${k}`,
+    a,
+    b,
+    out,
+    m,
+    n,
+    k,
+    aTransposed: kind.layout === 'TN',
+    bTransposed: kind.layout === 'NT',
+    accumulate: has('accumulate'),
+    found,
+    ...(bias && { bias }),
+    ...(residual && { residual }),
+    ...(gelu && { gelu }),
+    ...(geluBackward && { geluBackward }),
+  };
+
+  const compare = (): Comparison[] => {
+    const valuesOf = (tensor: Tensor | undefined) => (tensor ? run.values(tensor) : undefined);
+    const [aValues, bValues] = [run.values(a), run.values(b)];
+    const oracle = { NN: matmulOracle, NT: matmulTransposedB, TN: matmulTransposedA }[kind.layout];
+    const product = oracle(aValues, bValues, m, n, k);
+    const magnitudes = oracle(aValues.map(Math.abs), bValues.map(Math.abs), m, n, k);
+    const [biases, residuals, old] = [
+      valuesOf(bias),
+      valuesOf(residual),
+      has('accumulate') ? valuesOf(out) : undefined,
+    ];
+    /** k products and k - 1 sums in any order, fused or not; flushed subnormals. */
+    const accumulated = (i: number): Approx =>
+      new Approx(product[i]!, gamma(k) * magnitudes[i]! + k * 2 ** -126);
+    const withBias = (i: number): Approx => (biases ? accumulated(i).add(biases[i % n]!) : accumulated(i));
+    const comparisons: Comparison[] = [];
+    let final = (i: number): Approx => withBias(i);
+    let expected = (i: number): number => product[i]! + (biases?.[i % n] ?? 0);
+    if (gelu) {
+      // The GELU sees the pre-activation as stored, so the oracle takes what this kernel stored.
+      const stored = run.read(gelu);
+      comparisons.push(
+        compareStored(
+          'pre-activation',
+          formatOf(gelu),
+          stored,
+          Float64Array.from(product, (_, i) => expected(i)),
+          (i) => withBias(i).error,
+        ),
+      );
+      final = (i) => geluReplayed(stored[i]!);
+      expected = (i) => geluForward(stored[i]!);
+    }
+    if (geluBackward) {
+      const pre = run.values(geluBackward);
+      final = (i) => withBias(i).mul(geluDerivativeReplayed(pre[i]!));
+      expected = (i) => product[i]! * geluDerivative(pre[i]!);
+    }
+    const added = residuals ?? old;
+    const outcome = (i: number): number => expected(i) + (added?.[i] ?? 0);
+    comparisons.push(
+      compareStored(
+        'out',
+        formatOf(out),
+        run.read(out),
+        Float64Array.from(product, (_, i) => outcome(i)),
+        (i) => (added ? final(i).add(added[i]!).error : final(i).error),
+      ),
+    );
+    return comparisons.map((comparison) => ({ ...comparison, of: args.label }));
+  };
+  return { dispatch: matmul(target, args), compare };
+}
+
+/** Runs one kind at several shapes through the same pipeline. */
+export async function checkMatmul(
+  bench: Bench,
+  target: Target,
+  recipe: Recipe,
+  kind: MatmulKind,
+  shapes: readonly MatmulShape[],
+): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const found = run.found();
+  const planned = shapes.map((shape) => planMatmul(run, target, recipe, kind, shape, found));
+  await run.run(planned.map(({ dispatch }) => dispatch));
+  const overflow = run.overflow();
+  if (overflow !== null) throw new Error(`${overflow} reported an overflow`);
+  return planned.flatMap((one) => one.compare());
+}
+
+/** Rows that fill no tile, columns that fill no workgroup, the shortest sum, a long one; sums over rows of any length. */
+export function awkwardShapes(layout: MatmulKind['layout']): MatmulShape[] {
+  return layout === 'TN'
+    ? [
+        { m: 36, n: 52, k: 21 },
+        { m: 4, n: 132, k: 1 },
+        { m: 20, n: 4, k: 1003 },
+        { m: 68, n: 68, k: 3 },
+      ]
+    : [
+        { m: 37, n: 52, k: 20 },
+        { m: 1, n: 132, k: 4 },
+        { m: 19, n: 4, k: 1000 },
+        { m: 67, n: 68, k: 12 },
+      ];
+}

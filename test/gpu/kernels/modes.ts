@@ -1,0 +1,31 @@
+/** The precision modes that differ in what they store, and the storages that differ on an adapter. */
+import type { HalfStorage } from '../../../src/engine/precision/formats.ts';
+import { PRECISION_MODES, RECIPES, type Recipe } from '../../../src/engine/precision/recipes.ts';
+
+export interface StoredMode {
+  readonly title: string;
+  readonly recipe: Recipe;
+  readonly half: HalfStorage;
+}
+
+const usesHalves = ({ roles }: Recipe): boolean =>
+  Object.values(roles).some((format) => format === 'f16' || format === 'f16-flush');
+
+/** One recipe for each distinct table of roles; those with halves once a storage. */
+export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
+  const modes: StoredMode[] = [];
+  const seen = new Set<string>();
+  for (const id of PRECISION_MODES) {
+    const recipe = RECIPES[id];
+    const roles = JSON.stringify(recipe.roles);
+    if (seen.has(roles)) continue;
+    seen.add(roles);
+    if (!usesHalves(recipe)) modes.push({ title: id, recipe, half: 'packed' });
+    else for (const half of storages) modes.push({ title: `${id} ${half}`, recipe, half });
+  }
+  return modes;
+}
+
+export function storedMode(id: keyof typeof RECIPES, half: HalfStorage): StoredMode {
+  return { title: usesHalves(RECIPES[id]) ? `${id} ${half}` : id, recipe: RECIPES[id], half };
+}

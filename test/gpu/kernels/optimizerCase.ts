@@ -1,0 +1,179 @@
+/** AdamW and the gradient norm against the f64 oracle. */
+import type { Target } from '../../../src/engine/kernels/operation.ts';
+import { adamw, convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/engine/kernels/optimizer.ts';
+import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import { hasComputeCopy, type Recipe } from '../../../src/engine/precision/recipes.ts';
+import { adamw as adamwOracle } from '../../../src/engine/reference/ops.ts';
+import { roundTo } from '../../../src/engine/reference/rounding.ts';
+import { formatOf } from '../../../src/engine/tensor.ts';
+import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/train/stepState.ts';
+import { Approx, approx, gamma } from './approx.ts';
+import { type Comparison, compareExact, compareReplayed, compareStored } from './bounds.ts';
+import { normal } from './inputs.ts';
+import { type Bench, KernelRun } from './runKernel.ts';
+
+/** The words of StepState that AdamW reads; shaders/lib/step_state.wgsl. */
+export interface AdamwState {
+  readonly apply: boolean;
+  readonly gradFactor: number;
+  readonly learningRate: number;
+  readonly biasCorrection1: number;
+  readonly biasCorrection2: number;
+}
+
+export function adamwState(state: AdamwState): ArrayBuffer {
+  const bytes = new ArrayBuffer(STEP_STATE_WORDS * 4);
+  new Uint32Array(bytes)[3] = state.apply ? 1 : 0;
+  const words = new Float32Array(bytes);
+  words[10] = state.gradFactor;
+  words[11] = state.learningRate;
+  words[12] = state.biasCorrection1;
+  words[13] = state.biasCorrection2;
+  return bytes;
+}
+
+const OPTIONS = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1 } as const;
+const ELEMENTS = 300; // no multiple of a workgroup's 64 vectors
+const DECAYED = 120;
+const STEP = 3;
+
+/** One step from given moments; the compute copy is the stored master rounded once more. */
+export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const { roles } = recipe;
+  const gradFactor = 2 ** -10 * 0.7;
+  const learningRate = 1e-3;
+  const tensors = {
+    gradient: run.input('gradient', roles.gradient, normal(ELEMENTS, 1, 2 ** 10)),
+    master: run.input('master', roles.master, normal(ELEMENTS, 2, 0.1)),
+    m: run.input('m', roles.firstMoment, normal(ELEMENTS, 3, 0.1)),
+    v: run.input(
+      'v',
+      roles.secondMoment,
+      normal(ELEMENTS, 4, 0.1).map((x) => x * x),
+    ),
+    compute: hasComputeCopy(recipe) ? run.output('compute', roles.weight, ELEMENTS) : undefined,
+  };
+  const corrections = [1 / (1 - OPTIONS.beta1 ** STEP), 1 / Math.sqrt(1 - OPTIONS.beta2 ** STEP)] as const;
+  const [biasCorrection1, biasCorrection2] = corrections;
+  const state = run.bytes(
+    'state',
+    adamwState({ apply: true, gradFactor, learningRate, biasCorrection1, biasCorrection2 }),
+  );
+  await run.run([
+    adamw(target, {
+      ...tensors,
+      ...OPTIONS,
+      state,
+      elements: ELEMENTS,
+      decayedElements: DECAYED,
+      label: 'adamw',
+    }),
+  ]);
+
+  const [g, w, m, v] = [tensors.gradient, tensors.master, tensors.m, tensors.v].map((t) => run.values(t));
+  const expected = { w: w!.slice(), m: m!.slice(), v: v!.slice() };
+  for (const [from, to, weightDecay] of [
+    [0, DECAYED, OPTIONS.weightDecay],
+    [DECAYED, ELEMENTS, 0],
+  ] as const) {
+    const part = (values: Float64Array) => values.subarray(from, to);
+    adamwOracle(part(expected.w), part(g!), part(expected.m), part(expected.v), {
+      ...OPTIONS,
+      ...{ learningRate, weightDecay, step: STEP, gradFactor },
+    });
+  }
+  const constant = Approx.rounded;
+  const replayed = { w: [] as Approx[], m: [] as Approx[], v: [] as Approx[] };
+  for (let i = 0; i < ELEMENTS; i++) {
+    const gradient = approx(g![i]!).mul(constant(gradFactor));
+    const newM = constant(OPTIONS.beta1)
+      .mul(m![i]!)
+      .add(constant(1 - OPTIONS.beta1).mul(gradient));
+    const newV = constant(OPTIONS.beta2)
+      .mul(v![i]!)
+      .add(
+        constant(1 - OPTIONS.beta2)
+          .mul(gradient)
+          .mul(gradient),
+      );
+    const denominator = newV.sqrt().mul(constant(biasCorrection2)).add(constant(OPTIONS.epsilon));
+    const direction = newM.mul(constant(biasCorrection1)).div(denominator);
+    const decay = constant(i < DECAYED ? OPTIONS.weightDecay : 0).mul(constant(learningRate));
+    const old = approx(w![i]!);
+    replayed.w.push(old.sub(decay.mul(old)).sub(constant(learningRate).mul(direction)));
+    replayed.m.push(newM);
+    replayed.v.push(newV);
+  }
+  const stored = run.read(tensors.master);
+  const comparisons = [
+    compareReplayed('weight', formatOf(tensors.master), stored, expected.w, replayed.w),
+    compareReplayed('m', formatOf(tensors.m), run.read(tensors.m), expected.m, replayed.m),
+    compareReplayed('v', formatOf(tensors.v), run.read(tensors.v), expected.v, replayed.v),
+  ];
+  if (tensors.compute) {
+    const format = formatOf(tensors.compute);
+    const rounded = stored.map((value) => roundTo(format, value));
+    comparisons.push(compareExact('compute weight', run.read(tensors.compute), rounded));
+  }
+  return comparisons;
+}
+
+/** Sum of squares of the unscaled gradient, over sizes below and beyond one round of the grid. */
+export async function checkGradientNorm(
+  bench: Bench,
+  target: Target,
+  format: FormatId,
+): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const found = run.found();
+  const scale = 2 ** 8;
+  const state = run.bytes('state', initialStepState(scale));
+  const plans = [4, 300, 4 * 64 * 256 + 12].map((elements) => ({
+    elements,
+    gradient: run.input('gradient', format, normal(elements, 1, scale / 4)),
+    partials: run.output('partials', 'f32', NORM_PARTIALS),
+  }));
+  await run.run(plans.map((plan) => gradientNorm(target, { ...plan, state, found, first: 0 })));
+  if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
+  return plans.map(({ elements, gradient, partials }) => {
+    const lanes = Math.ceil(elements / 4);
+    const expected = new Float64Array(NORM_PARTIALS);
+    const terms = new Float64Array(NORM_PARTIALS);
+    for (const [i, g] of run.values(gradient).entries()) {
+      const group = Math.floor(Math.floor(i / 4) / 64) % NORM_PARTIALS;
+      expected[group]! += (g / scale) ** 2;
+      terms[group]! += 1;
+    }
+    const comparison = compareStored(
+      'sum of squares',
+      'f32',
+      run.read(partials),
+      expected,
+      (i) =>
+        // Unscaling is exact; each square, and the additions.
+        gamma(terms[i]!) * expected[i]!,
+    );
+    return { ...comparison, of: `${lanes} vectors` };
+  });
+}
+
+/** The same values in another format: the oracle's rounding, exactly. */
+export async function checkConvert(
+  bench: Bench,
+  target: Target,
+  from: FormatId,
+  to: FormatId,
+): Promise<Comparison[]> {
+  const run = new KernelRun(bench);
+  const inp = run.input('inp', from, normal(300, 1));
+  const out = run.output('out', to, 300);
+  await run.run([convertFormat(target, { inp, out, elements: 300, label: 'convert' })]);
+  return [
+    compareExact(
+      'converted',
+      run.read(out),
+      run.values(inp).map((x) => roundTo(to, x)),
+    ),
+  ];
+}

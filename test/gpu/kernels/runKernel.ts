@@ -1,0 +1,179 @@
+/** Runs operations on tensors with given contents and reads everything back. Works in Node and in a page. */
+import { Arena } from '../../../src/engine/arena.ts';
+import type { AdapterReport } from '../../../src/engine/device.ts';
+import type { MatmulKernel, Operation, Target } from '../../../src/engine/kernels/operation.ts';
+import { PipelineCache } from '../../../src/engine/pipelines.ts';
+import type { FormatId, HalfStorage } from '../../../src/engine/precision/formats.ts';
+import { Program } from '../../../src/engine/program.ts';
+import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
+import {
+  byteLength,
+  bytesPerElement,
+  type ElementType,
+  formatOf,
+  type Tensor,
+} from '../../../src/engine/tensor.ts';
+import { NO_SITE } from '../../../src/engine/train/stepState.ts';
+
+/** A device and the kernels compiled on it so far: keep one for many runs. */
+export interface Bench {
+  readonly device: GPUDevice;
+  readonly report: AdapterReport;
+  readonly pipelines: PipelineCache;
+}
+
+export function makeBench(device: GPUDevice, report: AdapterReport): Bench {
+  return { device, report, pipelines: new PipelineCache(device) };
+}
+
+/** Lanes of row kernels without subgroups; the smallest subgroup of the software adapters is 4 or 8. */
+export const LANES_WITHOUT_SUBGROUPS = 64;
+
+/** A target that the bench's adapter can run, whatever it would choose for itself. */
+export function targetOf(
+  { report }: Pick<Bench, 'report'>,
+  half: HalfStorage,
+  subgroups: boolean,
+  matmul: MatmulKernel = 'register',
+): Target {
+  const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
+  return { half, subgroups, lanes, matmul };
+}
+
+/** Storages and subgroup use that the adapter offers. */
+export function storagesOf({ report }: Pick<Bench, 'report'>): HalfStorage[] {
+  return report.half === 'native' ? ['native', 'packed'] : ['packed'];
+}
+
+export function subgroupChoices({ report }: Pick<Bench, 'report'>): boolean[] {
+  return report.subgroupSize ? [true, false] : [false];
+}
+
+const MAP_READ = 0x1;
+const COPY_DST = 0x8;
+
+export class KernelRun {
+  readonly #bench: Bench;
+  readonly #contents = new Map<Tensor, Uint8Array<ArrayBuffer>>();
+  readonly #rounded = new Map<Tensor, Float64Array>();
+  readonly #found: Tensor[] = [];
+  #results: ReadonlyMap<Tensor, ArrayBuffer> | undefined;
+  #sites: readonly string[] = [];
+
+  constructor(bench: Bench) {
+    this.#bench = bench;
+  }
+
+  /** A tensor holding `values` rounded to its format. */
+  input(name: string, type: FormatId, values: ArrayLike<number>): Tensor {
+    const codes = Array.from(values, (x) => encodeBits(type, f32Bits(x)));
+    const tensor = this.codes(name, type, codes);
+    this.#rounded.set(
+      tensor,
+      Float64Array.from(codes, (code) => decodeBits(type, code)),
+    );
+    return tensor;
+  }
+
+  /** A tensor with these codes of its format, or these indices. */
+  codes(name: string, type: ElementType, codes: ArrayLike<number>): Tensor {
+    const tensor = { name, type, elements: codes.length };
+    const bytes = new Uint8Array(byteLength(tensor));
+    const view = bytesPerElement(type) === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer);
+    view.set(codes);
+    this.#contents.set(tensor, bytes);
+    return tensor;
+  }
+
+  /** A tensor that starts full of NaN (or 0xffffffff), so that what a kernel leaves out shows. */
+  output(name: string, type: ElementType, elements: number): Tensor {
+    const tensor = { name, type, elements };
+    this.#contents.set(tensor, new Uint8Array(byteLength(tensor)).fill(0xff));
+    return tensor;
+  }
+
+  zeros(name: string, type: ElementType, elements: number): Tensor {
+    return this.codes(name, type, new Uint32Array(elements));
+  }
+
+  /** A found-inf flag; a run may have several. */
+  found(): Tensor {
+    const tensor = this.codes(`found ${this.#found.length}`, 'u32', [NO_SITE, 0, 0, 0]);
+    this.#found.push(tensor);
+    return tensor;
+  }
+
+  bytes(name: string, contents: ArrayBuffer): Tensor {
+    return this.codes(name, 'u32', new Uint32Array(contents));
+  }
+
+  /** What an input holds after rounding: what the oracle gets. */
+  values(tensor: Tensor): Float64Array {
+    const values = this.#rounded.get(tensor);
+    if (!values) throw new RangeError(`${tensor.name} is not an input`);
+    return values;
+  }
+
+  async run(operations: readonly Operation[]): Promise<void> {
+    const { device, pipelines } = this.#bench;
+    const tensors = [...this.#contents.keys()];
+    const arena = await Arena.allocate(device, tensors);
+    const program = await Program.compile(device, pipelines, arena, 'kernel test', operations);
+    const offsets = new Map<Tensor, number>();
+    let size = 0;
+    for (const tensor of tensors) {
+      offsets.set(tensor, size);
+      size += byteLength(tensor);
+      device.queue.writeBuffer(arena.buffer(tensor), 0, this.#contents.get(tensor)!);
+    }
+    const staging = device.createBuffer({ label: 'read back', size, usage: MAP_READ | COPY_DST });
+    program.submit(Number.POSITIVE_INFINITY);
+    const encoder = device.createCommandEncoder();
+    for (const tensor of tensors) {
+      const buffer = arena.buffer(tensor);
+      encoder.copyBufferToBuffer(buffer, 0, staging, offsets.get(tensor)!, buffer.size);
+    }
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(MAP_READ);
+    const all = staging.getMappedRange();
+    this.#results = new Map(
+      tensors.map((tensor) => {
+        const start = offsets.get(tensor)!;
+        return [tensor, all.slice(start, start + byteLength(tensor))];
+      }),
+    );
+    this.#sites = program.sites;
+    staging.unmap();
+    staging.destroy();
+    program.destroy();
+    arena.destroy();
+  }
+
+  bytesOf(tensor: Tensor): ArrayBuffer {
+    const bytes = this.#results?.get(tensor);
+    if (!bytes) throw new RangeError(`${tensor.name} has not been read back`);
+    return bytes;
+  }
+
+  /** Codes as stored. */
+  codesOf(tensor: Tensor): Uint16Array | Uint32Array {
+    const bytes = this.bytesOf(tensor);
+    const { type, elements } = tensor;
+    return bytesPerElement(type) === 2
+      ? new Uint16Array(bytes, 0, elements)
+      : new Uint32Array(bytes, 0, elements);
+  }
+
+  /** Values as stored. */
+  read(tensor: Tensor): Float64Array {
+    const format = formatOf(tensor);
+    return Float64Array.from(this.codesOf(tensor), (code) => decodeBits(format, code));
+  }
+
+  /** The label of the first operation that overflowed; null when none did. */
+  overflow(found: Tensor | undefined = this.#found[0]): string | null {
+    if (!found) throw new RangeError('There is no found flag');
+    const site = this.codesOf(found)[0]!;
+    return site === NO_SITE ? null : (this.#sites[site] ?? `unknown site ${site}`);
+  }
+}

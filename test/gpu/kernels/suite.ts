@@ -1,0 +1,135 @@
+/** The kernels against the f64 oracles on whatever adapter there is: what the pages of the browser tests run. */
+import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { attentionShapes, checkAttention } from './attentionCase.ts';
+import { type Comparison, report } from './bounds.ts';
+import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
+import { type CodeCheck, checkDecoder, checkEncoder } from './encodeCase.ts';
+import { checkLayernorm } from './layernormCase.ts';
+import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
+import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
+import { type StoredMode, storedModes } from './modes.ts';
+import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
+import { type Bench, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
+import { checkScaler, SCALER_CASES } from './scalerCase.ts';
+
+export interface SuiteResult {
+  /** One line a case. */
+  readonly lines: readonly string[];
+  readonly failures: readonly string[];
+  readonly seconds: number;
+}
+
+/** The modes whose kernels differ most; every variant is at least dispatched by variants.ts. */
+const MODES = ['fp32', 'fp16', 'bf16'];
+/** Small enough for a browser's slow round trips, long enough to grow, back off and reach both ends. */
+const SCALER_STEPS = 300;
+
+export async function runSuite(bench: Bench): Promise<SuiteResult> {
+  const start = performance.now();
+  const lines: string[] = [];
+  const failures: string[] = [];
+  for (const [title, check] of cases(bench)) {
+    try {
+      lines.push(await check(title));
+    } catch (error) {
+      failures.push(`${title}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { lines, failures, seconds: (performance.now() - start) / 1000 };
+}
+
+type Case = readonly [title: string, check: (title: string) => Promise<string>];
+
+function cases(bench: Bench): Case[] {
+  const storages = storagesOf(bench);
+  const modes = storedModes(storages).filter(({ recipe }) => MODES.includes(recipe.id));
+  const halves = storages.at(0)!;
+  const compared = (title: string, check: () => Promise<Comparison[]>): Case => [
+    title,
+    async () => report(title, await check()),
+  ];
+  return [
+    ...storages.flatMap((half) =>
+      (Object.keys(FORMATS) as FormatId[]).map((format): Case => {
+        const target = targetOf(bench, half, false);
+        return [
+          `codes of ${format} ${half}`,
+          async (title) =>
+            `${title}: encode ${codes(await checkEncoder(bench, target, format))}, decode ${codes(await checkDecoder(bench, target, format))}`,
+        ];
+      }),
+    ),
+    ...subgroupChoices(bench).flatMap((subgroups) =>
+      modes.flatMap((mode) => rowCases(bench, mode, subgroups, compared)),
+    ),
+    ...modes.flatMap((mode) => matmulCases(bench, mode, compared)),
+    ...modes.map((mode) =>
+      compared(`adamw ${mode.title}`, () =>
+        checkAdamw(bench, targetOf(bench, mode.half, false), mode.recipe),
+      ),
+    ),
+    ...modes.map((mode) =>
+      compared(`embedding ${mode.title}`, () =>
+        checkEmbedding(bench, targetOf(bench, mode.half, false), mode.recipe),
+      ),
+    ),
+    compared('column sum f16', () => checkColumnSum(bench, targetOf(bench, halves, false), 'f16', 'f32')),
+    compared('gradient norm f16', () => checkGradientNorm(bench, targetOf(bench, halves, false), 'f16')),
+    compared('loss sum', () => checkLossSum(bench)),
+    ...SCALER_CASES.map(
+      (options): Case => [
+        `scaler from ${options.initialScale}`,
+        async (title) => {
+          const { differences, applied, skipped, low, high } = await checkScaler(
+            bench,
+            options,
+            SCALER_STEPS,
+            5,
+          );
+          if (differences.length > 0) throw new Error(differences.join('; '));
+          return `${title}: ${applied} applied, ${skipped} skipped, scale from ${low} to ${high}`;
+        },
+      ],
+    ),
+  ];
+}
+
+type Compared = (title: string, check: () => Promise<Comparison[]>) => Case;
+
+function rowCases(
+  bench: Bench,
+  { title, recipe, half }: StoredMode,
+  subgroups: boolean,
+  compared: Compared,
+): Case[] {
+  const target = targetOf(bench, half, subgroups);
+  const how = `${title}${subgroups ? ', subgroups' : ''}`;
+  const { attention, outputGradient } = recipe.roles;
+  return [
+    compared(`layer norm ${how}`, () => checkLayernorm(bench, target, recipe)),
+    compared(`cross entropy ${how}`, () => checkCrossEntropy(bench, target, outputGradient)),
+    compared(`attention ${how}`, () => checkAttention(bench, target, attention, attentionShapes(32))),
+  ];
+}
+
+function matmulCases(bench: Bench, { title, recipe, half }: StoredMode, compared: Compared): Case[] {
+  const kernels = [
+    ...subgroupChoices(bench).map((subgroups) => ({ kernel: 'register', subgroups }) as const),
+    { kernel: 'tiled', subgroups: false } as const,
+  ];
+  return kernels.map(({ kernel, subgroups }) =>
+    compared(`matmul ${kernel} ${title}${subgroups ? ', subgroups' : ''}`, async () => {
+      const target = targetOf(bench, half, subgroups, kernel);
+      const comparisons: Comparison[] = [];
+      for (const kind of MATMUL_KINDS) {
+        comparisons.push(...(await checkMatmul(bench, target, recipe, kind, awkwardShapes(kind.layout))));
+      }
+      return comparisons;
+    }),
+  );
+}
+
+function codes({ codes: count, wrong, flushed }: CodeCheck): string {
+  if (wrong.length > 0) throw new Error(wrong.join('; '));
+  return `${count} right${flushed > 0 ? ` (${flushed} subnormals flushed, as WGSL allows)` : ''}`;
+}

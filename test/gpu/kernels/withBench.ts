@@ -1,0 +1,15 @@
+/** A fresh device and an empty kernel cache for each test in Node. */
+import { reportOf } from '../../../src/engine/device.ts';
+import { type DeviceOptions, withDevice } from '../device.ts';
+import { type Comparison, report } from './bounds.ts';
+import { type Bench, makeBench } from './runKernel.ts';
+
+export function withBench<T>(body: (bench: Bench) => Promise<T>, options?: DeviceOptions): Promise<T> {
+  return withDevice((device, { adapter }) => body(makeBench(device, reportOf(adapter, device))), options);
+}
+
+/** Prints the worst errors beside their bounds and fails when one is outside. */
+export function expectWithin(title: string, comparisons: readonly Comparison[]): void {
+  if (comparisons.length === 0) throw new Error(`${title}: nothing was compared`);
+  console.log(report(title, comparisons));
+}
