@@ -1,13 +1,11 @@
-/** Dawn, the WebGPU of Node. */
+/** This machine's GPU, or why there is none. */
 import { EngineError } from '../engine/errors.ts';
 import { type AdapterReport, openDevice } from '../engine/index.ts';
+import { loadDawn } from './dawn.ts';
 import { explainNoAdapter, installedDrivers } from './noAdapter.ts';
 
 /** f16 on NVIDIA is behind a toggle in Dawn's Vulkan backend, and experimental features are behind another. */
 const DAWN_OPTIONS = ['enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'];
-
-// Dawn aborts the process when its instance is collected before the objects made from it, so it lives on globalThis.
-const holder = globalThis as typeof globalThis & { dawnInstance?: GPU };
 
 /**
  * Opens this machine's GPU.
@@ -25,17 +23,8 @@ export async function openAdapter(): Promise<{ device: GPUDevice; report: Adapte
 }
 
 async function dawn(): Promise<GPU> {
-  if (!holder.dawnInstance) {
-    const { create, globals } = await loadDawn();
-    Object.assign(globalThis, globals);
-    holder.dawnInstance = create(DAWN_OPTIONS);
-  }
-  return holder.dawnInstance;
-}
-
-async function loadDawn(): Promise<typeof import('webgpu')> {
   try {
-    return await import('webgpu');
+    return await loadDawn(DAWN_OPTIONS);
   } catch (cause) {
     throw new EngineError(
       'NO_WEBGPU',

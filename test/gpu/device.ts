@@ -4,7 +4,7 @@
  * The `gpu` project of vitest.config.ts sets the environment that makes Dawn use lavapipe; it must be set before the
  * process makes its first instance.
  */
-import { create, globals } from 'webgpu';
+import { loadDawn } from '../../src/cli/dawn.ts';
 
 export interface DeviceOptions {
   /** Features to request. Default: those of {@link WANTED_FEATURES} that the adapter offers. `[]` for core WebGPU only. */
@@ -28,20 +28,8 @@ const NO_ADAPTER = `no WebGPU adapter in Node.
 Run "node e2e/software-gpu/setup.mjs" to install lavapipe, and start the tests with "npx vitest run --project gpu",
 which sets VK_ICD_FILENAMES (now ${process.env.VK_ICD_FILENAMES ?? 'not set'}) and XDG_RUNTIME_DIR.`;
 
-// Dawn aborts the process when its instance is collected before the objects made from it, so it lives on globalThis.
-const holder = globalThis as typeof globalThis & { dawnInstance?: GPU };
-
-/** Dawn's entry point, one per process. Also puts GPUBufferUsage and the other WebGPU globals in place. */
-export function dawn(): GPU {
-  if (!holder.dawnInstance) {
-    Object.assign(globalThis, globals);
-    holder.dawnInstance = create([]);
-  }
-  return holder.dawnInstance;
-}
-
 export async function requestTestAdapter(): Promise<GPUAdapter> {
-  const adapter = await dawn().requestAdapter();
+  const adapter = await (await loadDawn([])).requestAdapter();
   if (!adapter) throw new Error(NO_ADAPTER);
   return adapter;
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { loadDawn } from '../../../src/cli/dawn.ts';
 import {
   createTrainer,
   openDevice,
@@ -7,12 +8,11 @@ import {
   type StepMetrics,
   type Trainer,
 } from '../../../src/engine/index.ts';
-import { dawn } from '../device.ts';
 import { datasetFor, TINY } from './helper.ts';
 
 /** A run on a device that may be broken: `withDevice` would rightly fail on the breakage itself. */
 async function runWith(onStep: (trainer: Trainer, metrics: StepMetrics) => void): Promise<unknown> {
-  const { device, report } = await openDevice(dawn());
+  const { device, report } = await openDevice(await loadDawn([]));
   const config = { ...TINY, steps: 50, warmup: 0, evalEvery: 0 };
   const trainer = await createTrainer(device, report, config, datasetFor(config), { matmul: 'register' });
   try {
