@@ -1,7 +1,7 @@
 import { defineConfig } from 'playwright/test';
 import { chromiumLavapipe, chromiumSwiftShader } from './e2e/software-gpu/environment.mjs';
 
-const PORT = 4173;
+const PORT = Number(process.env.PORT ?? 4173);
 
 /**
  * End-to-end tests on the built page (`npx vite build` first), in Debian's Chromium on two software GPUs:

@@ -1,7 +1,7 @@
-// matmul_register: out = op(a) op(b), a tile of ROWS rows by four columns in the registers of each lane.
+// matmul_register: out = op(a) op(b), a tile of ROWS rows (twice that if tall) by four columns in the registers of each lane.
 // shapes:  a (M, K), or (K, M) with aTransposed; b (K, N), or (N, K) with bTransposed; out (M, N); K, N (and M if aTransposed) multiples of 4
 // numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k
-// dispatch: x over N / (4 * LANES * SUBGROUPS), y over M / ROWS; no shared memory, no barriers
+// dispatch: x over N / (4 * LANES * SUBGROUPS), y over M / TILE_ROWS; no shared memory, no barriers
 // source:  register tiling; with subgroups the lanes share the loading of a (research kernels 3.2); reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{finish, shape};
@@ -13,10 +13,14 @@ import constants::{LANES, ROWS, SUBGROUPS};
 @group(0) @binding(0) var<storage, read> a: array<ElemA>;
 @group(0) @binding(1) var<storage, read> b: array<ElemB>;
 
+// Arrays above 16 vectors leave the registers on software adapters, so that a tall tile has two.
+@if(tall) const TILE_ROWS = 2u * ROWS;
+@if(!tall) const TILE_ROWS = u32(ROWS);
 const ROWS4 = ROWS / 4u;
+const TILE_ROWS4 = TILE_ROWS / 4u;
 // Vectors of a that each lane loads for four steps of k: its share, or all of them where lanes cannot share.
-@if(subgroups) const PARTS = (ROWS + LANES - 1u) / LANES;
-@if(!subgroups) const PARTS = u32(ROWS);
+@if(subgroups) const PARTS = (TILE_ROWS + LANES - 1u) / LANES;
+@if(!subgroups) const PARTS = TILE_ROWS;
 // A constant bound lets the compiler prove that the loop ends.
 const MAX_TRIPS = 0x1000000u;
 
@@ -26,11 +30,11 @@ fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
   return decodeA(a[min(row0 + slot, shape.m - 1u) * (shape.k / 4u) + k4]);
 }
 
-// Slot kk * ROWS4 + q holds rows 4 q .. 4 q + 3 of step kk; steps beyond the end count as zero.
+// Slot kk * TILE_ROWS4 + q holds rows 4 q .. 4 q + 3 of step kk; steps beyond the end count as zero.
 @if(aTransposed)
 fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
-  let k = k4 * 4u + slot / ROWS4;
-  let row4 = min(row0 / 4u + slot % ROWS4, shape.m / 4u - 1u);
+  let k = k4 * 4u + slot / TILE_ROWS4;
+  let row4 = min(row0 / 4u + slot % TILE_ROWS4, shape.m / 4u - 1u);
   return select(vec4f(), decodeA(a[min(k, shape.k - 1u) * (shape.m / 4u) + row4]), k < shape.k);
 }
 
@@ -69,10 +73,10 @@ fn sharedA(part: ptr<function, array<vec4f, PARTS>>, slot: u32) -> vec4f {
   @if(!subgroups) return (*part)[slot];
 }
 
-// Four steps of k for every row.
-fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, rows: array<vec4f, 4>) {
+// Four steps of k for the ROWS rows from `first`.
+fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
   for (var i = 0u; i < ROWS; i++) {
-    let v = sharedA(part, i);
+    let v = sharedA(part, first + i);
     (*acc)[i] = fma(vec4f(v.x), rows[0], (*acc)[i]);
     (*acc)[i] = fma(vec4f(v.y), rows[1], (*acc)[i]);
     (*acc)[i] = fma(vec4f(v.z), rows[2], (*acc)[i]);
@@ -80,10 +84,18 @@ fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec
   }
 }
 
-// Step kk for every row. One loop over both is not unrolled, and then acc leaves the registers.
-fn addStep(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, kk: u32, row: vec4f) {
+// The same with a transposed. A loop over the four steps too is not unrolled, and then acc leaves the registers.
+fn addTransposed(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
+  addStep(acc, part, first / 4u, rows[0]);
+  addStep(acc, part, first / 4u + TILE_ROWS4, rows[1]);
+  addStep(acc, part, first / 4u + 2u * TILE_ROWS4, rows[2]);
+  addStep(acc, part, first / 4u + 3u * TILE_ROWS4, rows[3]);
+}
+
+// One step of k, whose rows begin in slot `first`.
+fn addStep(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, row: vec4f) {
   for (var q = 0u; q < ROWS4; q++) {
-    let v = sharedA(part, kk * ROWS4 + q);
+    let v = sharedA(part, first + q);
     (*acc)[4u * q] = fma(vec4f(v.x), row, (*acc)[4u * q]);
     (*acc)[4u * q + 1u] = fma(vec4f(v.y), row, (*acc)[4u * q + 1u]);
     (*acc)[4u * q + 2u] = fma(vec4f(v.z), row, (*acc)[4u * q + 2u]);
@@ -97,37 +109,36 @@ fn matmul_register(
   @builtin(local_invocation_index) local: u32,
   @if(subgroups) @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let row0 = group.y * ROWS;
+  let row0 = group.y * TILE_ROWS;
   let column4 = group.x * (LANES * SUBGROUPS) + local;
   let loadColumn4 = min(column4, shape.n4 - 1u);
   let trips = (shape.k + 3u) / 4u;
   var acc: array<vec4f, ROWS>;
+  @if(tall) var lower: array<vec4f, ROWS>;
   for (var k4 = 0u; k4 < MAX_TRIPS; k4++) {
     if (k4 >= trips) {
       break;
     }
     var part: array<vec4f, PARTS>;
     for (var i = 0u; i < PARTS; i++) {
-      @if(subgroups) let slot = (lane + i * LANES) % ROWS;
+      @if(subgroups) let slot = (lane + i * LANES) % TILE_ROWS;
       @if(!subgroups) let slot = i;
       part[i] = loadA(slot, row0, k4);
     }
     let rows = loadB(k4, loadColumn4);
-    @if(!aTransposed) addRows(&acc, &part, rows);
-    @if(aTransposed) {
-      addStep(&acc, &part, 0u, rows[0]);
-      addStep(&acc, &part, 1u, rows[1]);
-      addStep(&acc, &part, 2u, rows[2]);
-      addStep(&acc, &part, 3u, rows[3]);
-    }
+    @if(!aTransposed) addRows(&acc, &part, 0u, rows);
+    @if(aTransposed) addTransposed(&acc, &part, 0u, rows);
+    @if(tall && !aTransposed) addRows(&lower, &part, ROWS, rows);
+    @if(tall && aTransposed) addTransposed(&lower, &part, ROWS, rows);
   }
   // The last loop has a variable bound and is not unrolled: it reads a copy, so that acc itself stays in registers.
-  var result: array<vec4f, ROWS>;
+  var result: array<vec4f, TILE_ROWS>;
   for (var i = 0u; i < ROWS; i++) {
     result[i] = acc[i];
+    @if(tall) result[ROWS + i] = lower[i];
   }
   var overflowed = false;
-  let rowsHere = select(0u, min(ROWS, shape.m - row0), column4 < shape.n4);
+  let rowsHere = select(0u, min(TILE_ROWS, shape.m - row0), column4 < shape.n4);
   for (var i = 0u; i < rowsHere; i++) {
     overflowed = finish(row0 + i, column4, result[i]) || overflowed;
   }

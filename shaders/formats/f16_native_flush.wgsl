@@ -3,7 +3,7 @@
 // numerics: rounded to nearest even in integers on encode, infinity from 65520; results below 2^-14 become zero
 // dispatch: none (format)
 // source:  IEEE 754 binary16; reference/rounding.ts (oracle)
-import package::lib::round::{f16CodesFlushed, magnitudeBits, packHalves, F16_OVERFLOW, INFINITY_BITS};
+import package::lib::round::{f16CodesFlushed, magnitudeBits, packHalves, F16_OVERFLOW};
 enable f16;
 
 alias Elem4 = vec4h;
@@ -20,8 +20,4 @@ fn encode(v: vec4f) -> Elem4 {
 
 fn overflows(v: vec4f) -> bool {
   return any(magnitudeBits(v) >= F16_OVERFLOW);
-}
-
-fn nonFinite(e: Elem4) -> bool {
-  return any(magnitudeBits(vec4f(e)) >= INFINITY_BITS);
 }

@@ -83,7 +83,7 @@ export function storageSentence(
   if (!offered)
     return 'f16 is packed, two to a word: this adapter lacks shader-f16. The rounding is the same.';
   if (config.half === 'packed') return 'f16 is packed, two to a word, because you asked for it.';
-  return 'f16 is packed, two to a word: native f16 is not used on this adapter.';
+  return 'f16 is packed, two to a word, which software adapters read faster. The rounding is the same.';
 }
 
 export interface UnsupportedText {

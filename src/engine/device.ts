@@ -12,7 +12,10 @@ export interface AdapterReport {
   readonly isFallback: boolean;
   readonly features: readonly string[];
   readonly subgroupSize: { readonly min: number; readonly max: number } | null;
-  /** Best storage for halves: native where shader-f16 exists. */
+  /**
+   * Best storage for halves: native where shader-f16 exists, packed where it does not and on software adapters, which
+   * load an element at a time and so need half the loads for two in a word.
+   */
   readonly half: HalfStorage;
   readonly limits: Readonly<Record<string, number>>;
 }
@@ -84,6 +87,7 @@ export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPU
   const name =
     [info.vendor, info.architecture, info.description].filter((part) => part !== '').join(' ') ||
     'unnamed adapter';
+  const isFallback = info.isFallbackAdapter === true || SOFTWARE.test(name);
   const limits: Record<string, number> = {};
   for (const key in device.limits) {
     const value = device.limits[key as keyof GPUSupportedLimits];
@@ -94,12 +98,12 @@ export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPU
     vendor: info.vendor,
     architecture: info.architecture,
     description: info.description,
-    isFallback: info.isFallbackAdapter === true || SOFTWARE.test(name),
+    isFallback,
     features: [...device.features].sort(),
     subgroupSize: device.features.has('subgroups')
       ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
       : null,
-    half: device.features.has('shader-f16') ? 'native' : 'packed',
+    half: device.features.has('shader-f16') && !isFallback ? 'native' : 'packed',
     limits,
   };
 }

@@ -13,7 +13,7 @@ const LANES_WITHOUT_SUBGROUPS = 64;
 
 /** The storage of halves that a run asks for. @throws EngineError BAD_VALUE when native halves are not there */
 export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport): HalfStorage {
-  if (wanted === 'native' && report.half !== 'native') {
+  if (wanted === 'native' && !report.features.includes('shader-f16')) {
     throw new EngineError(
       'BAD_VALUE',
       `Native f16 needs the WebGPU feature shader-f16; ${report.name} does not offer it.`,
@@ -32,40 +32,42 @@ export function makeTarget(report: AdapterReport, half: HalfStorage, kernel: Mat
   };
 }
 
-/** The second kernel must be this much faster to be taken, so that noise does not change the choice. */
+/**
+ * The matmul kernels worth trying on an adapter, the expected one first. On software adapters the answer is known:
+ * as many rows as their compilers keep at hand, and never shared memory, which costs them ten times the speed.
+ */
+export function matmulCandidates({ isFallback, subgroupSize }: AdapterReport): readonly MatmulKernel[] {
+  if (isFallback) return [subgroupSize && subgroupSize.min >= 8 ? 'register32' : 'register8'];
+  // Without subgroups every lane loads all of `a` itself, and fewer rows keep registers free.
+  return [subgroupSize ? 'register16' : 'register8', 'tiled'];
+}
+
+/** Another kernel must be this much faster to be taken, so that noise does not change the choice. */
 const CLEAR_WIN = 0.9;
-/** Square matrices large enough to fill the adapter and small enough that a software one is done in a blink. */
+/** Square matrices large enough to fill a GPU. */
 const SIZE = 512;
-const SIZE_ON_FALLBACK = 128;
 const REPEATS = 3;
 
 /**
- * Times both matmul kernels once on this adapter and returns the faster one. They sum in the same order, so the
- * choice changes speed and not results. Waits for the GPU; called before a run.
+ * The fastest of the adapter's matmul kernels, timed once where there is a choice. They sum in the same order, so it
+ * changes speed and not results. Waits for the GPU; called before a run.
  */
 export async function tuneMatmul(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,
 ): Promise<MatmulKernel> {
-  const size = report.isFallback ? SIZE_ON_FALLBACK : SIZE;
-  const tensor = (name: string) => ({ name, type: 'f32', elements: size * size }) as const;
+  const [expected, ...others] = matmulCandidates(report);
+  if (others.length === 0) return expected!;
+  const tensor = (name: string) => ({ name, type: 'f32', elements: SIZE * SIZE }) as const;
   const [a, b, out] = [tensor('tune a'), tensor('tune b'), tensor('tune out')];
   const found = { name: 'tune found', type: 'u32', elements: 4 } as const;
   const arena = await Arena.allocate(device, [a, b, out, found]);
   try {
     const milliseconds = async (kernel: MatmulKernel): Promise<number> => {
       const target = makeTarget(report, 'packed', kernel);
-      const operation = matmul(target, {
-        label: `tune ${kernel}`,
-        a,
-        b,
-        out,
-        m: size,
-        n: size,
-        k: size,
-        found,
-      });
+      const label = `tune ${kernel}`;
+      const operation = matmul(target, { label, a, b, out, m: SIZE, n: SIZE, k: SIZE, found });
       const program = await Program.compile(device, pipelines, arena, 'tune', [operation]);
       let best = Number.POSITIVE_INFINITY;
       for (let repeat = 0; repeat <= REPEATS; repeat++) {
@@ -78,9 +80,12 @@ export async function tuneMatmul(
       program.destroy();
       return best;
     };
-    const register = await milliseconds('register');
-    const tiled = await milliseconds('tiled');
-    return tiled < register * CLEAR_WIN ? 'tiled' : 'register';
+    let fastest = { kernel: expected!, best: await milliseconds(expected!) };
+    for (const kernel of others) {
+      const best = await milliseconds(kernel);
+      if (best < fastest.best * CLEAR_WIN) fastest = { kernel, best };
+    }
+    return fastest.kernel;
   } finally {
     arena.destroy();
   }

@@ -27,10 +27,12 @@ export interface MatmulArgs {
   readonly found: Operand;
 }
 
-/** Rows a lane of matmul_register holds: arrays above 16 vectors spill on software adapters. */
-const REGISTER_ROWS = 16;
-/** Without subgroups every lane loads all of `a` itself, and fewer rows keep registers free. */
-const REGISTER_ROWS_WITHOUT_SUBGROUPS = 8;
+/** Tiles of matmul_register. Arrays above 16 vectors leave the registers on software adapters: 32 rows are two arrays. */
+const REGISTER_TILES = {
+  register8: { rows: 8, ROWS: 8, tall: false },
+  register16: { rows: 16, ROWS: 16, tall: false },
+  register32: { rows: 32, ROWS: 16, tall: true },
+} as const;
 const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8 };
 
 /**
@@ -70,15 +72,15 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       grid: [Math.ceil(n / TILE.TILE_N), Math.ceil(m / TILE.TILE_M), 1],
     };
   }
-  const rows = target.subgroups ? REGISTER_ROWS : REGISTER_ROWS_WITHOUT_SUBGROUPS;
+  const { rows, ROWS, tall } = REGISTER_TILES[target.matmul];
   const lanes = target.subgroups ? target.lanes : 16;
   return {
     ...shared,
     variant: {
       kernel: 'matmul_register',
       slots,
-      conditions: { ...conditions, subgroups: target.subgroups },
-      constants: { LANES: lanes, ROWS: rows, SUBGROUPS: 1 },
+      conditions: { ...conditions, subgroups: target.subgroups, tall },
+      constants: { LANES: lanes, ROWS, SUBGROUPS: 1 },
     },
     grid: [Math.ceil(n / (4 * lanes)), Math.ceil(m / rows), 1],
   };

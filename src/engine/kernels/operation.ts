@@ -50,7 +50,8 @@ export interface Target {
   readonly matmul: MatmulKernel;
 }
 
-export type MatmulKernel = 'register' | 'tiled';
+/** A register tile of so many rows a lane, or a tile in shared memory. */
+export type MatmulKernel = 'register8' | 'register16' | 'register32' | 'tiled';
 
 /** Placeholder for the site number of a dispatch; `Program` replaces it by the dispatch's index. */
 export const SITE: Param = { u32: 0xfffffff0 };

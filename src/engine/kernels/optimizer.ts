@@ -4,7 +4,10 @@ import { type Dispatch, f32, linearGrid, SITE, slotsOf, type Target, u32 } from 
 /** Partial sums a chunk of gradients leaves for step_decide; fixed in gradient_norm.wgsl. */
 export const NORM_PARTIALS = 256;
 
-/** Finite check and sums of squares of one gradient chunk, into partials[first .. first + 256]. */
+/**
+ * Finite check and sums of squares of one gradient chunk, into partials[first .. first + 256].
+ * Halves are always read as words, so that the check sees the bits as stored.
+ */
 export function gradientNorm(
   target: Target,
   args: {
@@ -17,9 +20,10 @@ export function gradientNorm(
   },
 ): Dispatch {
   const { gradient, state, partials, found } = args;
+  const slots = slotsOf({ ...target, half: 'packed' }, { gradient });
   return {
     kind: 'dispatch',
-    variant: { kernel: 'gradient_norm', slots: slotsOf(target, { gradient }), conditions: {}, constants: {} },
+    variant: { kernel: 'gradient_norm', slots, conditions: {}, constants: {} },
     bindings: { gradient, state, partials, found },
     params: [u32(args.elements / 4), u32(args.first), SITE],
     grid: [NORM_PARTIALS, 1, 1],

@@ -6,8 +6,9 @@ import { targetOf } from './runKernel.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
 const KERNELS = [
-  { kernel: 'register', subgroups: true, title: 'register, subgroups' },
-  { kernel: 'register', subgroups: false, title: 'register' },
+  { kernel: 'register32', subgroups: true, title: 'register32, subgroups' },
+  { kernel: 'register16', subgroups: true, title: 'register16, subgroups' },
+  { kernel: 'register8', subgroups: false, title: 'register8' },
   { kernel: 'tiled', subgroups: false, title: 'tiled' },
 ] as const;
 

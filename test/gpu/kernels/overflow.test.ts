@@ -12,8 +12,8 @@ import { expectWithin, withBench } from './withBench.ts';
 
 const kindOf = (name: string) => MATMUL_KINDS.find((kind) => kind.name === name)!;
 const KERNELS = [
-  { kernel: 'register', subgroups: true },
-  { kernel: 'register', subgroups: false },
+  { kernel: 'register32', subgroups: true },
+  { kernel: 'register8', subgroups: false },
   { kernel: 'tiled', subgroups: false },
 ] as const;
 const FP16 = storedMode('fp16', 'native');

@@ -34,7 +34,7 @@ export function targetOf(
   { report }: Pick<Bench, 'report'>,
   half: HalfStorage,
   subgroups: boolean,
-  matmul: MatmulKernel = 'register',
+  matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
 ): Target {
   const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
   return { half, subgroups, lanes, matmul };
@@ -42,7 +42,13 @@ export function targetOf(
 
 /** Storages and subgroup use that the adapter offers. */
 export function storagesOf({ report }: Pick<Bench, 'report'>): HalfStorage[] {
-  return report.half === 'native' ? ['native', 'packed'] : ['packed'];
+  return report.features.includes('shader-f16') ? ['native', 'packed'] : ['packed'];
+}
+
+/** The matmul kernels that adapters choose between at that subgroup size; null is without subgroups. */
+export function matmulKernels(lanes: number | null): MatmulKernel[] {
+  if (lanes === null) return ['register8', 'tiled'];
+  return lanes < 8 ? ['register8'] : ['register16', 'register32'];
 }
 
 export function subgroupChoices({ report }: Pick<Bench, 'report'>): boolean[] {

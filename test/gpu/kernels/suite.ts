@@ -9,7 +9,7 @@ import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
 import { type StoredMode, storedModes } from './modes.ts';
 import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
-import { type Bench, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
+import { type Bench, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
 
 export interface SuiteResult {
@@ -113,10 +113,10 @@ function rowCases(
 }
 
 function matmulCases(bench: Bench, { title, recipe, half }: StoredMode, compared: Compared): Case[] {
-  const kernels = [
-    ...subgroupChoices(bench).map((subgroups) => ({ kernel: 'register', subgroups }) as const),
-    { kernel: 'tiled', subgroups: false } as const,
-  ];
+  const lanes = bench.report.subgroupSize?.min ?? null;
+  const kernels = (lanes === null ? [null] : [lanes, null]).flatMap((size) =>
+    matmulKernels(size).map((kernel) => ({ kernel, subgroups: size !== null })),
+  );
   return kernels.map(({ kernel, subgroups }) =>
     compared(`matmul ${kernel} ${title}${subgroups ? ', subgroups' : ''}`, async () => {
       const target = targetOf(bench, half, subgroups, kernel);

@@ -17,7 +17,7 @@ import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { Program } from '../../../src/engine/program.ts';
 import { assemble } from '../../../src/engine/shaders.ts';
-import { type Bench, LANES_WITHOUT_SUBGROUPS } from './runKernel.ts';
+import { type Bench, LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 
 export interface KnownVariant {
   readonly key: string;
@@ -67,7 +67,7 @@ function targets(subgroupLanes: number | null): Target[] {
   const lanes = subgroupLanes === null ? [null] : [subgroupLanes, null];
   return lanes.flatMap((subgroup) =>
     (['native', 'packed'] as const).flatMap((half) =>
-      (['register', 'tiled'] as const).map((matmul) => ({
+      matmulKernels(subgroup).map((matmul) => ({
         half,
         matmul,
         subgroups: subgroup !== null,

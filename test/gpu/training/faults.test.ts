@@ -14,7 +14,7 @@ import { datasetFor, TINY } from './helper.ts';
 async function runWith(onStep: (trainer: Trainer, metrics: StepMetrics) => void): Promise<unknown> {
   const { device, report } = await openDevice(await loadDawn([]));
   const config = { ...TINY, steps: 50, warmup: 0, evalEvery: 0 };
-  const trainer = await createTrainer(device, report, config, datasetFor(config), { matmul: 'register' });
+  const trainer = await createTrainer(device, report, config, datasetFor(config), { matmul: 'register32' });
   try {
     const events = { onStep: (metrics: StepMetrics) => onStep(trainer, metrics), onEval: () => undefined };
     return await runTraining(trainer, events, new RunControl());

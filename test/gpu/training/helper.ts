@@ -83,7 +83,7 @@ export function withTrainer<T>(
         config,
         datasetFor(config, text),
         {
-          matmul: 'register',
+          matmul: 'register32',
           ...options,
         },
       );

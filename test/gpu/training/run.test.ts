@@ -75,7 +75,7 @@ describe('events', () => {
       firstLoss: steps[0]!.loss,
       finalLoss: steps[9]!.loss,
       valLoss: evals[2]!.valLoss,
-      kernels: { matmul: 'register' },
+      kernels: { matmul: 'register32' },
     });
     expect(steps.map(({ appliedSteps }) => appliedSteps)).toEqual(upTo(10));
     expect(evals[2]!.valLoss).toBeLessThan(evals[0]!.valLoss!);
