@@ -1,43 +1,41 @@
 import { useMemo } from 'react';
 import { Line } from 'recharts';
-import { RECIPES } from '../../engine/precision/recipes.ts';
-import type { TrainConfig } from '../../engine/train/config.ts';
-import { logOf } from '../../store/runStore.ts';
+import type { MetricsLog } from '../../store/metricsLog.ts';
 import { formatCount, formatLoss } from '../format.ts';
 import { LegendDot, LegendLine } from './Legend.tsx';
+import type { ChartProps } from './plottedRun.ts';
 import { lossPoints, validationPoints } from './points.ts';
 import { StepChart } from './StepChart.tsx';
 import { runColor, runDash } from './series.ts';
 
-export interface ChartProps {
-  configs: readonly TrainConfig[];
-  frame: number;
+interface LossRun {
+  readonly index: number;
+  readonly title: string;
+  readonly log: MetricsLog;
 }
 
-export function LossChart({ configs, frame }: ChartProps) {
+export function LossChart({ runs, frame }: ChartProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the logs are outside React; `frame` says when they grew
-  const runs = useMemo(
+  const plotted = useMemo(
     () =>
-      configs.map(({ precision }, index) => {
-        const log = logOf(index);
-        return {
-          index,
-          title: RECIPES[precision].title,
-          lastStep: log?.at(-1)?.step ?? 0,
-          raw: log ? lossPoints(log, 'loss') : [],
-          smoothed: log ? lossPoints(log, 'smoothed') : [],
-          validation: log ? validationPoints(log) : [],
-        };
-      }),
-    [configs, frame],
+      runs.map(({ title, log }, index) => ({
+        index,
+        title,
+        log,
+        lastStep: log.at(-1)?.step ?? 0,
+        raw: lossPoints(log, 'loss'),
+        smoothed: lossPoints(log, 'smoothed'),
+        validation: validationPoints(log),
+      })),
+    [runs, frame],
   );
-  const drawn = runs.filter((run) => run.raw.length > 0);
-  const lastStep = Math.max(0, ...runs.map((run) => run.lastStep));
+  const drawn = plotted.filter((run) => run.raw.length > 0);
+  const lastStep = Math.max(0, ...plotted.map((run) => run.lastStep));
   const validated = drawn.some((run) => run.validation.length > 0);
   return (
     <StepChart
       title="Loss, nats a token"
-      summary={drawn.map(({ index, title }) => lossSummary(index, title)).join(' ')}
+      summary={drawn.map(lossSummary).join(' ')}
       legend={
         drawn.length > 0 && (
           <>
@@ -102,12 +100,11 @@ export function LossChart({ configs, frame }: ChartProps) {
   );
 }
 
-function LossHover({ runs, step }: { runs: readonly { index: number; title: string }[]; step: number }) {
-  return runs.map(({ index, title }) => {
-    const log = logOf(index);
-    const at = log?.indexAt(step) ?? -1;
-    const entry = log?.at(at);
-    if (!log || !entry || entry.step !== step) return null;
+function LossHover({ runs, step }: { runs: readonly LossRun[]; step: number }) {
+  return runs.map(({ index, title, log }) => {
+    const at = log.indexAt(step);
+    const entry = log.at(at);
+    if (at < 0 || !entry || entry.step !== step) return null;
     const validation = log.evals.find((result) => result.step === step);
     return (
       <div key={index}>
@@ -119,9 +116,8 @@ function LossHover({ runs, step }: { runs: readonly { index: number; title: stri
   });
 }
 
-function lossSummary(index: number, title: string): string {
-  const log = logOf(index);
-  const [first, last] = [log?.at(0), log?.at(-1)];
+function lossSummary({ title, log }: LossRun): string {
+  const [first, last] = [log.at(0), log.at(-1)];
   if (!first || !last) return '';
   return `${title}: loss ${formatLoss(first.loss)} at step ${first.step}, ${formatLoss(last.loss)} at step ${formatCount(last.step)}.`;
 }

@@ -1,12 +1,11 @@
 import { useMemo } from 'react';
 import { Line, Scatter, type ScatterShapeProps } from 'recharts';
-import { RECIPES } from '../../engine/precision/recipes.ts';
-import { logOf } from '../../store/runStore.ts';
+import type { MetricsLog } from '../../store/metricsLog.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../format.ts';
 import { skipSentence } from '../messages.ts';
 import { LegendLine, LegendSkip } from './Legend.tsx';
-import type { ChartProps } from './LossChart.tsx';
+import type { ChartProps } from './plottedRun.ts';
 import { type SkipMark, scalePoints, skipMarks } from './points.ts';
 import { StepChart } from './StepChart.tsx';
 import { runColor, runDash } from './series.ts';
@@ -14,6 +13,7 @@ import { runColor, runDash } from './series.ts';
 interface ScaleRun {
   readonly index: number;
   readonly title: string;
+  readonly log: MetricsLog;
   readonly scales: boolean;
   readonly steps: number;
   readonly skipped: number;
@@ -22,26 +22,26 @@ interface ScaleRun {
 }
 
 /** log2 of the loss scale as a step line on a linear axis: recharts draws nothing when a log axis meets a 0. */
-export function LossScaleChart({ configs, frame }: ChartProps) {
+export function LossScaleChart({ runs, frame }: ChartProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the logs are outside React; `frame` says when they grew
-  const runs = useMemo(
+  const plotted = useMemo(
     () =>
-      configs.map(({ precision }, index): ScaleRun => {
-        const log = logOf(index);
-        const last = log?.at(-1);
+      runs.map(({ title, precision, log }, index): ScaleRun => {
+        const last = log.at(-1);
         return {
           index,
-          title: RECIPES[precision].title,
+          title,
+          log,
           scales: scalesLoss(precision),
           steps: last?.step ?? 0,
           skipped: last?.skippedSteps ?? 0,
-          points: log ? scalePoints(log) : [],
-          marks: log ? skipMarks(log) : [],
+          points: scalePoints(log),
+          marks: skipMarks(log),
         };
       }),
-    [configs, frame],
+    [runs, frame],
   );
-  const started = runs.filter((run) => run.steps > 0);
+  const started = plotted.filter((run) => run.steps > 0);
   const scaled = started.filter((run) => run.scales);
   const marks = started.flatMap((run) => run.marks);
   const drawn = started.filter((run) => run.scales || run.marks.length > 0);
@@ -69,7 +69,7 @@ export function LossScaleChart({ configs, frame }: ChartProps) {
       }
       empty={drawn.length === 0 ? emptyText(started) : null}
       height={200}
-      lastStep={Math.max(0, ...runs.map((run) => run.steps))}
+      lastStep={Math.max(0, ...plotted.map((run) => run.steps))}
       yDomain={[low, high]}
       yTicks={ticks}
       formatY={formatPowerOfTwo}
@@ -111,8 +111,9 @@ function SkipShape({ cx = 0, cy = 0, payload }: ScatterShapeProps) {
 const HOVER_REACH = 0.01;
 
 function ScaleHover({ runs, step }: { runs: readonly ScaleRun[]; step: number }) {
-  return runs.map(({ index, title, scales, steps, marks }) => {
-    const entry = logOf(index)?.at(logOf(index)?.indexAt(step) ?? -1);
+  return runs.map(({ index, title, log, scales, steps, marks }) => {
+    const at = log.indexAt(step);
+    const entry = at < 0 ? null : log.at(at);
     const near = marks.filter((mark) => Math.abs(mark.step - step) <= steps * HOVER_REACH).slice(0, 3);
     return (
       <div key={index}>
@@ -151,8 +152,8 @@ function emptyText(started: readonly ScaleRun[]): string {
 
 function summaryOf(started: readonly ScaleRun[]): string {
   return started
-    .map(({ index, title, scales, skipped, steps }) => {
-      const scale = logOf(index)?.at(-1)?.lossScale ?? 1;
+    .map(({ title, log, scales, skipped, steps }) => {
+      const scale = log.at(-1)?.lossScale ?? 1;
       const what = scales ? `loss scale 2 to the ${Math.log2(scale)}` : 'does not scale the loss';
       return `${title}: ${what}, ${skipText(skipped, steps)}.`;
     })
