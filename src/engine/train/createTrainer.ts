@@ -1,5 +1,5 @@
 import { Arena } from '../arena.ts';
-import type { Batch } from '../data/batches.ts';
+import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
@@ -12,6 +12,7 @@ import { Program } from '../program.ts';
 import { measurePeakFlops } from '../roofline.ts';
 import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
 import { checkConfig, type TrainConfig } from './config.ts';
+import { WeightsChecksum } from './start.ts';
 import { type Programs, Trainer } from './trainer.ts';
 import { writeInitialState } from './weights.ts';
 
@@ -69,6 +70,8 @@ export async function createTrainer(
       sampleForward: await compile('sampleForward'),
       sampleLogits: await compile('sampleLogits'),
     };
+    const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
+    const weights = new WeightsChecksum();
     const trainer = new Trainer({
       config,
       dataset,
@@ -82,12 +85,13 @@ export async function createTrainer(
       programs,
       pipelines,
       target,
-      batches: options.batches,
+      batches,
+      start: () => ({ weights: weights.value, batches: batchesChecksum(batches) }),
     });
     writeInitialState(device, arena, plan.tensors, config);
     await trainer.setParameters((name) => {
       const { spec } = plan.tensors.parameters.get(name)!;
-      return initialValues(spec, plan.tensors.gpt, config.seed);
+      return weights.add(name, initialValues(spec, plan.tensors.gpt, config.seed));
     });
     return trainer;
   } catch (error) {
