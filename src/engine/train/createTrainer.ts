@@ -4,7 +4,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import type { MatmulKernel, Operation } from '../kernels/operation.ts';
-import { memoryPlan } from '../memoryPlan.ts';
+import { memoryPlan, planLimits } from '../memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
 import { PipelineCache } from '../pipelines.ts';
@@ -42,10 +42,7 @@ export async function createTrainer(
   const { vocabulary } = dataset.tokenizer;
   checkConfig(config, vocabulary);
   const half = chooseHalf(config.half, report);
-  const limits = {
-    maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
-  };
-  const plan = memoryPlan(config, vocabulary, limits);
+  const plan = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
   const peakFlops = await measurePeakFlops(device, pipelines);
   const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));

@@ -1,4 +1,5 @@
 /** Several runs on one device, a step each in turn, so that their curves grow together. */
+import type { EngineError } from '../errors.ts';
 import type { RunSummary } from './metrics.ts';
 import type { RunControl } from './run.ts';
 import { type RunEvents, SteppedRun, TooManySkipsError } from './steppedRun.ts';
@@ -8,7 +9,7 @@ export interface LockstepEvents extends RunEvents {
   /** This run is over; the others may still be going on. `tokensPerSec` is null: the steps of the others lie between. */
   onFinished(summary: RunSummary): void;
   /** This run cannot go on; the others do. */
-  onFailed(error: TooManySkipsError): void;
+  onFailed(error: EngineError): void;
 }
 
 export interface Lane {
