@@ -61,8 +61,18 @@ export function train(): void {
   if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
-  beginRuns(configs);
-  client.send({ type: 'train', configs, text: textSource(settings) });
+  const { schedule } = settings;
+  beginRuns(configs, schedule);
+  client.send({ type: 'train', configs, schedule, text: textSource(settings) });
+}
+
+/** The modes whose difference the project exists to show; everything else stays as it is chosen. */
+export const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
+
+export function compareShowcase(): void {
+  if (isBusy(useRun.getState().status)) return;
+  useSettings.getState().choose({ modes: SHOWCASE_MODES });
+  train();
 }
 
 export function pause(): void {

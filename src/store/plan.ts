@@ -1,4 +1,4 @@
-import { type MemoryBytes, memoryPlan } from '../engine/memoryPlan.ts';
+import { type MemoryBytes, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
 import type { AdapterReport } from '../session/protocol.ts';
 import { configsOf, type Problem, problemOf, type Settings, settingsProblem } from './settings.ts';
@@ -9,12 +9,11 @@ import type { OwnText } from './settingsStore.ts';
  * @throws EngineError where the settings cannot be right or a tensor passes the adapter's limit
  */
 export function plannedMemory(settings: Settings, ownText: OwnText, adapter: AdapterReport): MemoryBytes[] {
-  const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
-  const maxBindingBytes = Math.min(maxStorageBufferBindingSize ?? 0, maxBufferSize ?? 0);
+  const limits = planLimits(adapter.limits);
   // The plan pads the vocabulary, so that any below 128 characters, as all built-in texts have, needs the same.
   const own = settings.text === 'own' && ownText.state === 'ready';
   const vocabulary = own ? ownText.facts.vocabulary : VOCABULARY_PADDING;
-  return configsOf(settings).map((config) => memoryPlan(config, vocabulary, { maxBindingBytes }).bytes);
+  return configsOf(settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
 }
 
 /** Why the settings cannot be trained with here; null when they can be tried. */

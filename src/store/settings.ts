@@ -4,17 +4,25 @@ import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { configure } from '../engine/train/configure.ts';
+import type { Schedule } from '../session/protocol.ts';
 
 export const TEXT_CHOICES = [...TEXT_IDS, 'own'] as const;
 export type TextChoice = (typeof TEXT_CHOICES)[number];
 
 export const HALF_CHOICES = ['auto', 'native', 'packed'] as const;
 
+/** As many as colours, dashes and a table can tell apart. */
+export const MAX_MODES = 4;
+export const MAX_SEEDS = 5;
+
 /** What the visitor chose. Null leaves a number to the preset or the mode. The names are those of the address. */
 export interface Settings {
   readonly preset: PresetName;
-  readonly precision: PrecisionMode;
-  readonly compare: PrecisionMode | null;
+  /** Distinct; the first is what the others are compared with. */
+  readonly modes: readonly PrecisionMode[];
+  readonly schedule: Schedule;
+  /** Every mode is trained from so many consecutive seeds. */
+  readonly seeds: number;
   readonly text: TextChoice;
   readonly steps: number | null;
   readonly seed: number | null;
@@ -35,8 +43,9 @@ export interface Problem {
 
 export const DEFAULT_SETTINGS: Settings = {
   preset: 'starter',
-  precision: 'fp16',
-  compare: null,
+  modes: ['fp16'],
+  schedule: 'sequential',
+  seeds: 1,
   text: 'moby-dick',
   steps: null,
   seed: null,
@@ -51,11 +60,12 @@ export function scalesLoss(mode: PrecisionMode): boolean {
 }
 
 export function modesOf(settings: Settings): readonly PrecisionMode[] {
-  return settings.compare ? [settings.precision, settings.compare] : [settings.precision];
+  return settings.modes;
 }
 
 /**
- * One configuration a mode; they differ in nothing else, so that the runs start and are fed alike.
+ * One configuration a mode, seed by seed; those of a seed differ in nothing else, so that the runs start and are fed
+ * alike.
  * @throws EngineError where the settings cannot be right
  */
 export function configsOf(settings: Settings): TrainConfig[] {
@@ -63,36 +73,54 @@ export function configsOf(settings: Settings): TrainConfig[] {
   // In a comparison a scale belongs to the modes that have one; where none has, the engine refuses it by name.
   const scaled = modes.filter(scalesLoss);
   const dynamic = modes.filter((mode) => RECIPES[mode].scaling.kind === 'dynamic');
-  return modes.map((precision) => {
+  const preset = PRESETS[settings.preset].config;
+  const firstSeed = settings.seed ?? preset.seed;
+  const configOf = (precision: PrecisionMode, seed: number): TrainConfig => {
     const takesScale = scaled.length === 0 || scaled.includes(precision);
     const takesInterval = dynamic.length === 0 || dynamic.includes(precision);
-    return configure(PRESETS[settings.preset].config, {
+    return configure(preset, {
       precision,
+      seed,
       half: settings.f16,
       ...(settings.steps !== null && { steps: settings.steps }),
-      ...(settings.seed !== null && { seed: settings.seed }),
       ...(settings.sample !== null && { sampleLength: settings.sample }),
       ...(settings.lossScale !== null && takesScale && { lossScale: settings.lossScale }),
       ...(settings.growthInterval !== null && takesInterval && { growthInterval: settings.growthInterval }),
     });
-  });
+  };
+  const seeds = Array.from({ length: settings.seeds }, (_, i) => firstSeed + i);
+  return seeds.flatMap((seed) => modes.map((precision) => configOf(precision, seed)));
 }
 
 /** What is wrong with the settings as a whole, in the engine's words; null when they can be tried. */
 export function settingsProblem(settings: Settings): Problem | null {
-  if (settings.compare === settings.precision) {
+  return comparisonProblem(settings) ?? problemOf(() => configsOf(settings));
+}
+
+function comparisonProblem({ modes, seeds }: Settings): Problem | null {
+  const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
+  if (twice) {
     return {
-      message: `A comparison of ${RECIPES[settings.precision].title} with itself shows nothing.`,
+      message: `A comparison of ${RECIPES[twice].title} with itself shows nothing.`,
       hint: 'Choose another mode to compare with, or none.',
     };
   }
-  return problemOf(() => configsOf(settings));
+  if (modes.length < 1 || modes.length > MAX_MODES) {
+    return {
+      message: `${modes.length} modes were chosen.`,
+      hint: `Train from 1 to ${MAX_MODES} modes at a time.`,
+    };
+  }
+  if (!Number.isInteger(seeds) || seeds < 1 || seeds > MAX_SEEDS) {
+    return { message: `seeds is ${seeds}.`, hint: `It must be a whole number from 1 to ${MAX_SEEDS}.` };
+  }
+  return null;
 }
 
 /** The part of `settingsProblem` that one number causes: shown at its field. */
 export function numberProblem(settings: Settings, key: NumberSetting): Problem | null {
-  const { preset, precision, compare } = settings;
-  return settingsProblem({ ...DEFAULT_SETTINGS, preset, precision, compare, [key]: settings[key] });
+  const { preset, modes } = settings;
+  return problemOf(() => configsOf({ ...DEFAULT_SETTINGS, preset, modes, [key]: settings[key] }));
 }
 
 /** What the engine has against it; null when nothing. */

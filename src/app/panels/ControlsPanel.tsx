@@ -1,5 +1,5 @@
-import { obstacle, pause, resume, stop, train } from '../../store/actions.ts';
-import { isBusy, type RunStatus, useRun } from '../../store/runStore.ts';
+import { compareShowcase, obstacle, pause, resume, stop, train } from '../../store/actions.ts';
+import { isBusy, overallProgress, type RunStatus, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
@@ -41,6 +41,17 @@ export function ControlsPanel() {
         >
           Stop
         </Button>
+        {!busy && (
+          <Button
+            className={styles.showcase}
+            onClick={compareShowcase}
+            disabled={blocked !== null}
+            title="Trains the three from the same start, one after the other unless the settings say otherwise"
+            data-testid="compare-three"
+          >
+            Compare FP32, mixed f16, and f16 without scaling
+          </Button>
+        )}
       </div>
       <Progress />
       {!busy && blocked && (
@@ -54,10 +65,7 @@ export function ControlsPanel() {
 
 function Progress() {
   const line = useRun(statusLine);
-  const value = useRun(({ runs, active }) => {
-    const run = runs[active];
-    return run ? (active + (run.latest?.step ?? 0) / Math.max(1, run.config.steps)) / runs.length : 0;
-  });
+  const value = useRun(overallProgress);
   return (
     <div className={styles.progress}>
       <progress value={value} max={1} aria-label="Progress of the training" data-testid="progress" />

@@ -25,7 +25,7 @@ export function TilesPanel() {
   const runs = useRun((state) => state.runs);
   const active = useRun((state) => state.active);
   const preset = useSettings((state) => state.settings.preset);
-  const precision = useSettings((state) => state.settings.precision);
+  const precision = useSettings((state) => state.settings.modes[0]) ?? PRESETS[preset].config.precision;
   const run = runs[active];
   const config = run?.config ?? { ...PRESETS[preset].config, precision };
   return (
