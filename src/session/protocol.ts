@@ -77,7 +77,8 @@ export type SessionCommand =
   | { readonly type: 'train'; readonly configs: readonly TrainConfig[]; readonly text: TextSource }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
-  | { readonly type: 'stop' }
+  /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
+  | { readonly type: 'stop'; readonly abandon?: boolean }
   | { readonly type: 'sample'; readonly request: SampleRequest };
 
 /** `run` is the index of the configuration in the `train` command. */

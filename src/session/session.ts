@@ -71,7 +71,8 @@ export class Session {
         break;
       case 'stop':
         this.#stopped = true;
-        this.#control?.stop();
+        if (command.abandon) this.#control?.abandon();
+        else this.#control?.stop();
         break;
       case 'sample':
         this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
@@ -186,6 +187,7 @@ export class Session {
       control,
     );
     batch.flush();
+    if (control.abandoned) return;
     this.#post({ type: 'finished', run, summary });
     if (config.sampleLength > 0 && summary.appliedSteps > 0) {
       const { sampleLength: length, seed } = config;

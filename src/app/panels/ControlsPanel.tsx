@@ -1,9 +1,11 @@
-import { obstacle, pause, resume, stop, train } from '../../store/actions.ts';
+import { obstacle, pause, restart, resume, stop, train } from '../../store/actions.ts';
+import { pendingChanges } from '../../store/changes.ts';
 import { isBusy, type RunStatus, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import styles from './ControlsPanel.module.css';
+import { countChanges } from './settingWords.ts';
 
 /** What the one primary button does. It stays the same element, so that keyboard focus stays on it. */
 function primaryAction(status: RunStatus): { label: string; testId: string; run: () => void } {
@@ -43,12 +45,30 @@ export function ControlsPanel() {
         </Button>
       </div>
       <Progress />
+      {(status === 'training' || status === 'paused') && <PendingChanges />}
       {!busy && blocked && (
         <p className={styles.blocked} data-testid="obstacle">
           {blocked}
         </p>
       )}
     </div>
+  );
+}
+
+function PendingChanges() {
+  const configs = useRun((state) => state.configs);
+  const settings = useSettings((state) => state.settings);
+  const blocked = useSettings((state) => obstacle(state));
+  const count = pendingChanges(configs, settings);
+  if (count === 0 || blocked !== null) return null;
+  return (
+    <Button
+      onClick={restart}
+      title="Ends this run and trains with the settings below"
+      data-testid="restart-changes"
+    >
+      Restart to apply {countChanges(count)}
+    </Button>
   );
 }
 

@@ -13,11 +13,17 @@ export interface RunEvents {
 /** Pause, resume and stop, honoured at the next step boundary. */
 export class RunControl {
   #stopped = false;
+  #abandoned = false;
   #resume: (() => void) | undefined;
   #paused: Promise<void> | undefined;
 
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** Stopped by someone who does not want to know how good the model became. */
+  get abandoned(): boolean {
+    return this.#abandoned;
   }
 
   get paused(): boolean {
@@ -39,6 +45,11 @@ export class RunControl {
   stop(): void {
     this.#stopped = true;
     this.resume();
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+    this.stop();
   }
 
   /** Resolves when not paused; at once where nothing is. */
@@ -166,7 +177,7 @@ async function trainAndEvaluate(
     }
   }
   await settle();
-  if (evaluatedAt !== trainer.submittedSteps) await evaluate(trainer.submittedSteps);
+  if (evaluatedAt !== trainer.submittedSteps && !control.abandoned) await evaluate(trainer.submittedSteps);
 
   const failed = hasLostItsWay(trainer);
   const tokens = tokensPerStep(config);
