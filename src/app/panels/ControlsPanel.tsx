@@ -1,5 +1,6 @@
 import { obstacle, pause, restart, resume, stop, train } from '../../store/actions.ts';
 import { pendingChanges } from '../../store/changes.ts';
+import { fittingBatch } from '../../store/plan.ts';
 import { isBusy, type RunStatus, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { statusLine } from '../messages.ts';
@@ -51,7 +52,23 @@ export function ControlsPanel() {
           {blocked}
         </p>
       )}
+      {!busy && blocked && <FittingBatch />}
     </div>
+  );
+}
+
+/** What to press where only the batch is too large for the adapter. */
+function FittingBatch() {
+  const batch = useSettings(({ settings, ownText }) => {
+    const { adapter } = useRun.getState();
+    return adapter && fittingBatch(settings, ownText, adapter);
+  });
+  const choose = useSettings((state) => state.choose);
+  if (!batch) return null;
+  return (
+    <Button onClick={() => choose({ batch })} data-testid="use-fitting-batch">
+      Use batch {batch}
+    </Button>
   );
 }
 

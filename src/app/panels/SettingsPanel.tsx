@@ -7,6 +7,7 @@ import { useUi } from '../../store/uiStore.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { Note } from '../ui/Note.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
+import { MemoryPanel } from './MemoryPanel.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
 import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
@@ -44,6 +45,7 @@ export function SettingsPanel() {
           </div>
           <SettingGroups />
         </fieldset>
+        <MemoryPanel />
         <AdapterLine />
       </div>
     </div>
