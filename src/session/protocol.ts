@@ -93,7 +93,8 @@ export type SessionCommand =
     }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
-  | { readonly type: 'stop' }
+  /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
+  | { readonly type: 'stop'; readonly abandon?: boolean }
   | { readonly type: 'sample'; readonly request: SampleRequest };
 
 /** `run` is the index of the configuration in the `train` command. */

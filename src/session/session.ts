@@ -82,7 +82,8 @@ export class Session {
         break;
       case 'stop':
         this.#stopped = true;
-        this.#control?.stop();
+        if (command.abandon) this.#control?.abandon();
+        else this.#control?.stop();
         break;
       case 'sample':
         this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
@@ -179,7 +180,7 @@ export class Session {
     const finished: ActiveRun[] = [];
     const control = new RunControl();
     this.#batches = [];
-    const lanes = this.#active.map((active) => this.#start(active, finished));
+    const lanes = this.#active.map((active) => this.#start(active, control, finished));
     this.#control = control;
     const [only, ...others] = lanes;
     if (only && others.length === 0) await runAlone(only, control);
@@ -204,7 +205,7 @@ export class Session {
   }
 
   /** @param finished takes the run when it has ended with something learned */
-  #start(active: ActiveRun, finished: ActiveRun[]): Lane {
+  #start(active: ActiveRun, control: RunControl, finished: ActiveRun[]): Lane {
     const { run, trainer } = active;
     const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
     const facts = { parameters, storage, memory, kernels, text: active.facts, start };
@@ -219,6 +220,7 @@ export class Session {
       onEval: (metrics) => batch.addEval(metrics),
       onFinished: (summary) => {
         batch.flush();
+        if (control.abandoned) return;
         this.#post({ type: 'finished', run, summary });
         if (summary.appliedSteps > 0) finished.push(active);
       },

@@ -1,11 +1,10 @@
-import { PRESETS } from '../engine/model/presets.ts';
 import { SessionClient } from '../session/client.ts';
 import type { SampleRequest, TextSource } from '../session/protocol.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -90,6 +89,22 @@ export function stop(): void {
   client?.send({ type: 'stop' });
 }
 
+/** Ends what runs, without evaluating it, and trains with the settings as they are. */
+export function restart(): void {
+  if (obstacle() !== null) return;
+  if (!isBusy(useRun.getState().status)) {
+    train();
+    return;
+  }
+  const forget = useRun.subscribe(({ status }) => {
+    if (isBusy(status)) return;
+    forget();
+    if (status !== 'lost') train();
+  });
+  useRun.setState({ status: 'stopping' });
+  client?.send({ type: 'stop', abandon: true });
+}
+
 export function sample(request: SampleRequest): void {
   useRun.setState({ sampling: true, sampleError: null });
   client?.send({ type: 'sample', request });
@@ -102,7 +117,7 @@ export function takeOwnText(file: File): void {
   const { choose, settings } = useSettings.getState();
   choose({ text: 'own' });
   useSettings.setState({ ownText: { state: 'checking', id: checks, name: file.name } });
-  const { tokenizer, context } = PRESETS[settings.preset].config;
+  const { tokenizer, context } = firstConfig(settings);
   client?.send({ type: 'checkText', id: checks, file, use: { tokenizer, context } });
 }
 

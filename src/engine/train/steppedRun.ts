@@ -112,13 +112,14 @@ export class SteppedRun {
   }
 
   /**
-   * Waits for the last step and evaluates it.
+   * Waits for the last step and evaluates it, unless nobody wants to know how good the model became.
    * @throws TooManySkipsError when the run ended for that reason
    */
-  async finish(): Promise<RunSummary> {
+  async finish(evaluate = true): Promise<RunSummary> {
     const { trainer } = this;
     await this.settle();
-    if (this.#evaluatedAt !== trainer.submittedSteps) await this.#evaluate(trainer.submittedSteps);
+    if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
+      await this.#evaluate(trainer.submittedSteps);
     const failed = hasLostItsWay(trainer);
     const summary = await this.#summary();
     if (failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
