@@ -197,7 +197,8 @@ async function trainAndEvaluate(
     valLoss,
     tokensPerSec,
     msPerStep,
-    mfu: tokensPerSec === null ? null : (tokensPerSec * trainer.flopsPerToken) / trainer.peakFlops,
+    mfu:
+      tokensPerSec === null || control.abandoned ? null : await trainer.modelFlopsUtilization(tokensPerSec),
     memory: trainer.memory,
     kernels: trainer.kernels,
   };
