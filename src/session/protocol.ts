@@ -8,8 +8,13 @@
  *                 (in lockstep the runs of a seed start together, and their metrics interleave)
  *                 or, at any point, failed | lost
  *   sample     -> sampled | sampleRefused      while paused or after the end
+ *   benchmark  -> benchmarked | benchmarkRefused                       refused while training
+ *   confirmBatch -> batchTried+ batchConfirmed | batchRefused          refused while training
  */
+
+import type { BenchmarkResult } from '../engine/benchmark.ts';
 import type { TextId } from '../engine/data/builtins.ts';
+import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport } from '../engine/index.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
@@ -17,7 +22,15 @@ import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engin
 import type { StartChecksums } from '../engine/train/start.ts';
 import type { ErrorReport } from './errorReport.ts';
 
-export type { AdapterReport, ErrorReport, HalfStorage, MemoryBytes, RunSummary };
+export type {
+  AdapterReport,
+  BenchmarkResult,
+  ConfirmedBatch,
+  ErrorReport,
+  HalfStorage,
+  MemoryBytes,
+  RunSummary,
+};
 
 /**
  * Sequential: a run at a time, with the GPU to itself. Lockstep: the runs of a seed together, a step each in turn, which
@@ -95,7 +108,15 @@ export type SessionCommand =
   | { readonly type: 'resume' }
   /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
   | { readonly type: 'stop'; readonly abandon?: boolean }
-  | { readonly type: 'sample'; readonly request: SampleRequest };
+  | { readonly type: 'sample'; readonly request: SampleRequest }
+  | { readonly type: 'benchmark' }
+  /** Takes one real step of the configuration. Several are taken one after the other. */
+  | {
+      readonly type: 'confirmBatch';
+      readonly id: number;
+      readonly config: TrainConfig;
+      readonly vocabulary: number;
+    };
 
 /** `run` is the index of the configuration in the `train` command. */
 export type SessionEvent =
@@ -120,5 +141,10 @@ export type SessionEvent =
   /** This mode cannot be trained on; the others still can. */
   | { readonly type: 'runFailed'; readonly run: number; readonly error: ErrorReport }
   | { readonly type: 'completed' }
+  | { readonly type: 'benchmarked'; readonly result: BenchmarkResult }
+  | { readonly type: 'benchmarkRefused'; readonly error: ErrorReport }
+  | { readonly type: 'batchTried'; readonly id: number; readonly batch: number }
+  | { readonly type: 'batchConfirmed'; readonly id: number; readonly result: ConfirmedBatch }
+  | { readonly type: 'batchRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'failed'; readonly error: ErrorReport }
   | { readonly type: 'lost'; readonly error: ErrorReport };

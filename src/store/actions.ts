@@ -1,5 +1,5 @@
 import { SessionClient } from '../session/client.ts';
-import type { SampleRequest, TextSource } from '../session/protocol.ts';
+import type { SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { planProblem } from './plan.ts';
@@ -39,6 +39,10 @@ function adaptPreset(isFallback: boolean): void {
   if (presetChosen || !isFallback) return;
   useSettings.setState((state) => ({ settings: { ...state.settings, preset: 'smoke' } }));
   useUi.setState({ presetAdapted: true });
+}
+
+export function send(command: SessionCommand): void {
+  client?.send(command);
 }
 
 /** Why Train would not start now; null when it would. */
