@@ -3,10 +3,11 @@ import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { FaultWatch } from '../faults.ts';
-import type { Target } from '../kernels/operation.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { Program } from '../program.ts';
@@ -53,6 +54,8 @@ export class Trainer {
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
   readonly faults: FaultWatch;
+  /** Histograms of what the run's numbers are; off until it is switched on. */
+  readonly numerics: Numerics;
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
@@ -74,6 +77,7 @@ export class Trainer {
     device: GPUDevice;
     arena: Arena;
     programs: Programs;
+    microBatch: readonly Operation[];
     pipelines: PipelineCache;
     target: Target;
     batches: ((index: number) => Batch) | undefined;
@@ -87,6 +91,11 @@ export class Trainer {
     this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
     this.peakFlops = parts.peakFlops;
+    this.numerics = new Numerics({
+      ...parts,
+      tensors: parts.plan.tensors,
+      submit: (program) => this.#submit(program),
+    });
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
@@ -131,14 +140,16 @@ export class Trainer {
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
     const { accumulation } = this.config;
+    const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
       const batch = this.#trainingBatch(this.#submitted * accumulation + micro);
       this.#writeBatch(batch);
       this.#writePositions(batch);
-      this.#submit(this.#programs.microBatch);
+      this.#submit(microBatch);
     }
     this.#submit(this.#programs.optimizer);
+    this.numerics.endStep();
     this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
     this.#submitted += 1;
   }
@@ -156,6 +167,7 @@ export class Trainer {
   /** Waits for every submitted step (a CPU-GPU sync). */
   async drain(): Promise<void> {
     await this.#ring.drain();
+    await this.numerics.drain();
     await this.device.queue.onSubmittedWorkDone();
   }
 
@@ -240,6 +252,7 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
+    this.numerics.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
@@ -271,6 +284,7 @@ export class Trainer {
   }
 
   #record(state: StepState): void {
+    this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
     this.#metrics.push({
