@@ -5,6 +5,7 @@
  *   open       -> opened | unsupported
  *   checkText  -> textChecked | textRefused
  *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sampled? | runFailed)+ completed
+ *                 (in lockstep the runs of a seed start together, and their metrics interleave)
  *                 or, at any point, failed | lost
  *   sample     -> sampled | sampleRefused      while paused or after the end
  */
@@ -13,9 +14,17 @@ import type { AdapterReport } from '../engine/index.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { StartChecksums } from '../engine/train/start.ts';
 import type { ErrorReport } from './errorReport.ts';
 
 export type { AdapterReport, ErrorReport, HalfStorage, MemoryBytes, RunSummary };
+
+/**
+ * Sequential: a run at a time, with the GPU to itself. Lockstep: the runs of a seed together, a step each in turn, which
+ * needs the memory of all and measures no speed.
+ */
+export const SCHEDULES = ['sequential', 'lockstep'] as const;
+export type Schedule = (typeof SCHEDULES)[number];
 
 /** Why no training is possible here. The page has one text per reason. */
 export type UnsupportedReason =
@@ -56,6 +65,8 @@ export interface RunFacts {
   readonly memory: MemoryBytes;
   readonly kernels: Readonly<Record<string, string>>;
   readonly text: TextFacts;
+  /** Runs of one seed have the same, whatever their mode: what makes a comparison fair. */
+  readonly start: StartChecksums;
 }
 
 /** A step with the milliseconds of training (pauses and evaluations left out) after which its figures arrived. */
@@ -73,11 +84,17 @@ export interface SampleText {
 export type SessionCommand =
   | { readonly type: 'open' }
   | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
-  /** Trains one configuration after the other, each from its own start, on the same text. */
-  | { readonly type: 'train'; readonly configs: readonly TrainConfig[]; readonly text: TextSource }
+  /** Trains every configuration, each from its own start, on the same text. */
+  | {
+      readonly type: 'train';
+      readonly configs: readonly TrainConfig[];
+      readonly schedule: Schedule;
+      readonly text: TextSource;
+    }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
-  | { readonly type: 'stop' }
+  /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
+  | { readonly type: 'stop'; readonly abandon?: boolean }
   | { readonly type: 'sample'; readonly request: SampleRequest };
 
 /** `run` is the index of the configuration in the `train` command. */

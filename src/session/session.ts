@@ -1,20 +1,26 @@
+import type { Dataset } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import {
   createTrainer,
   deviceLost,
+  type Lane,
   openDevice,
   RunControl,
+  runLockstep,
   runTraining,
   type Trainer,
 } from '../engine/index.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { errorReport } from './errorReport.ts';
+import { explainTogether, groupRuns, type PlannedRun } from './groups.ts';
 import { MetricsBatch } from './metricsBatch.ts';
 import type {
   AdapterReport,
+  RunSummary,
   SampleRequest,
   SessionCommand,
   SessionEvent,
+  TextFacts,
   TextSource,
   TextUse,
   UnsupportedReason,
@@ -30,18 +36,21 @@ interface OpenGpu {
 
 interface ActiveRun {
   readonly run: number;
+  readonly config: TrainConfig;
   readonly trainer: Trainer;
   readonly text: LoadedText;
+  readonly facts: TextFacts;
   step: number;
 }
 
-/** Owns the GPU and the trainers. One training at a time; the last trainer stays so that it can be sampled from. */
+/** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
 export class Session {
   readonly #post: (event: SessionEvent) => void;
   #gpu: Promise<OpenGpu> | null = null;
-  #active: ActiveRun | null = null;
+  /** One run, or in lockstep those of a seed. */
+  #active: ActiveRun[] = [];
   #control: RunControl | null = null;
-  #batch: MetricsBatch | null = null;
+  #batches: MetricsBatch[] = [];
   #stopped = false;
   #training: Promise<void> = Promise.resolve();
   #sampling: Promise<void> = Promise.resolve();
@@ -59,11 +68,13 @@ export class Session {
         void this.#checkText(command.id, command.file, command.use);
         break;
       case 'train':
-        this.#training = this.#training.then(() => this.#train(command.configs, command.text));
+        this.#training = this.#training.then(() =>
+          this.#train(groupRuns(command.configs, command.schedule), command.text),
+        );
         break;
       case 'pause':
         this.#control?.pause();
-        this.#batch?.pause();
+        for (const batch of this.#batches) batch.pause();
         this.#post({ type: 'paused' });
         break;
       case 'resume':
@@ -71,7 +82,8 @@ export class Session {
         break;
       case 'stop':
         this.#stopped = true;
-        this.#control?.stop();
+        if (command.abandon) this.#control?.abandon();
+        else this.#control?.stop();
         break;
       case 'sample':
         this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
@@ -111,7 +123,7 @@ export class Session {
       throw deviceLost(info);
     });
     lost.catch((cause: unknown) => {
-      this.#active = null; // its buffers went with the device
+      this.#active = []; // their buffers went with the device
       this.#post({ type: 'lost', error: errorReport(cause) });
     });
     return { device, report, lost };
@@ -126,7 +138,7 @@ export class Session {
     }
   }
 
-  async #train(configs: readonly TrainConfig[], source: TextSource): Promise<void> {
+  async #train(groups: readonly (readonly PlannedRun[])[], source: TextSource): Promise<void> {
     this.#stopped = false;
     await this.#sampling;
     this.#release();
@@ -134,79 +146,106 @@ export class Session {
     try {
       gpu = await this.#openGpu();
       const text = await loadText(source);
-      for (const [run, config] of configs.entries()) {
+      for (const group of groups) {
         if (this.#stopped) break;
         this.#release();
-        try {
-          await Promise.race([this.#trainOne(gpu, run, config, text), gpu.lost]);
-        } catch (cause) {
-          if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
-          // A finding about the mode, not a fault: a comparison goes on to show the difference.
-          this.#batch?.flush();
-          this.#post({ type: 'runFailed', run, error: errorReport(cause) });
-        }
+        await Promise.race([this.#trainGroup(gpu, group, text), gpu.lost]);
       }
       this.#post({ type: 'completed' });
     } catch (cause) {
-      this.#batch?.flush();
+      for (const batch of this.#batches) batch.flush();
       // A loss is reported as such; what fails because of it is only a consequence.
       if (!gpu || !(await isLost(gpu))) this.#post({ type: 'failed', error: errorReport(cause) });
     } finally {
       this.#control = null;
-      this.#batch = null;
+      this.#batches = [];
     }
   }
 
-  async #trainOne(gpu: OpenGpu, run: number, config: TrainConfig, text: LoadedText): Promise<void> {
-    const dataset = toDataset(text, config);
+  /** One run with the GPU to itself, or several in lockstep. */
+  async #trainGroup(gpu: OpenGpu, group: readonly PlannedRun[], text: LoadedText): Promise<void> {
+    const [first] = group;
+    if (!first) return;
+    const dataset = toDataset(text, first.config); // modes do not differ in how they read it
+    for (const planned of group) {
+      try {
+        await this.#prepare(gpu, planned, dataset, text);
+      } catch (cause) {
+        const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
+        const { vocabulary } = dataset.tokenizer;
+        throw explainTogether(cause, group, vocabulary, gpu.report.limits, accepted);
+      }
+      if (this.#stopped) return;
+    }
+    const finished: ActiveRun[] = [];
+    const control = new RunControl();
+    this.#batches = [];
+    const lanes = this.#active.map((active) => this.#start(active, control, finished));
+    this.#control = control;
+    const [only, ...others] = lanes;
+    if (only && others.length === 0) await runAlone(only, control);
+    else await runLockstep(lanes, control);
+    for (const active of finished) {
+      const { sampleLength: length, seed } = active.config;
+      if (length > 0) await this.#sample(active, { prompt: '', length, temperature: 0.8, topK: 40, seed });
+    }
+  }
+
+  async #prepare(
+    gpu: OpenGpu,
+    { run, config }: PlannedRun,
+    dataset: Dataset,
+    text: LoadedText,
+  ): Promise<void> {
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
     });
-    const active: ActiveRun = { run, trainer, text, step: 0 };
-    this.#active = active;
-    if (this.#stopped) return;
-    const { parameterCount: parameters, storage, memory, kernels } = trainer;
-    const facts = { parameters, storage, memory, kernels, text: textFacts(dataset) };
-    this.#post({ type: 'started', run, facts });
+    this.#active.push({ run, config, trainer, text, facts: textFacts(dataset), step: 0 });
+  }
 
+  /** @param finished takes the run when it has ended with something learned */
+  #start(active: ActiveRun, control: RunControl, finished: ActiveRun[]): Lane {
+    const { run, trainer } = active;
+    const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
+    const facts = { parameters, storage, memory, kernels, text: active.facts, start };
+    this.#post({ type: 'started', run, facts });
     const batch = new MetricsBatch((steps, evals) => this.#post({ type: 'metrics', run, steps, evals }));
-    const control = new RunControl();
-    this.#batch = batch;
-    this.#control = control;
-    const summary = await runTraining(
-      trainer,
-      {
-        onStep: (metrics) => {
-          active.step = metrics.step;
-          batch.addStep(metrics);
-        },
-        onEval: (metrics) => batch.addEval(metrics),
+    this.#batches.push(batch);
+    const events: Lane['events'] = {
+      onStep: (metrics) => {
+        active.step = metrics.step;
+        batch.addStep(metrics);
       },
-      control,
-    );
-    batch.flush();
-    this.#post({ type: 'finished', run, summary });
-    if (config.sampleLength > 0 && summary.appliedSteps > 0) {
-      const { sampleLength: length, seed } = config;
-      await this.#sample(active, { prompt: '', length, temperature: 0.8, topK: 40, seed });
-    }
+      onEval: (metrics) => batch.addEval(metrics),
+      onFinished: (summary) => {
+        batch.flush();
+        if (control.abandoned) return;
+        this.#post({ type: 'finished', run, summary });
+        if (summary.appliedSteps > 0) finished.push(active);
+      },
+      // A finding about the mode, not a fault: a comparison goes on to show the difference.
+      onFailed: (error) => {
+        batch.flush();
+        this.#post({ type: 'runFailed', run, error: errorReport(error) });
+      },
+    };
+    return { trainer, events };
   }
 
   async #resume(): Promise<void> {
     await this.#sampling; // a step in the middle of a sample would overwrite its activations
-    this.#batch?.resume();
+    for (const batch of this.#batches) batch.resume();
     this.#control?.resume();
     this.#post({ type: 'resumed' });
   }
 
   async #sampleOnRequest(request: SampleRequest): Promise<void> {
     try {
-      const active = this.#active;
-      if (!active) {
+      if (this.#active.length === 0) {
         throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then ask for text.');
       }
-      await this.#sample(active, request);
+      for (const active of this.#active) await this.#sample(active, request);
     } catch (cause) {
       this.#post({ type: 'sampleRefused', error: errorReport(cause) });
     }
@@ -219,9 +258,22 @@ export class Session {
   }
 
   #release(): void {
-    this.#active?.trainer.destroy();
-    this.#active = null;
+    for (const { trainer } of this.#active) trainer.destroy();
+    this.#active = [];
   }
+}
+
+/** A run with the GPU to itself: its speed counts. */
+async function runAlone({ trainer, events }: Lane, control: RunControl): Promise<void> {
+  let summary: RunSummary;
+  try {
+    summary = await runTraining(trainer, events, control);
+  } catch (cause) {
+    if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
+    events.onFailed(cause);
+    return;
+  }
+  events.onFinished(summary);
 }
 
 /** The calls that a lost device fails may be told before the loss is. */

@@ -1,11 +1,10 @@
-import { PRESETS } from '../engine/model/presets.ts';
 import { SessionClient } from '../session/client.ts';
 import type { SampleRequest, TextSource } from '../session/protocol.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -61,8 +60,18 @@ export function train(): void {
   if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
-  beginRuns(configs);
-  client.send({ type: 'train', configs, text: textSource(settings) });
+  const { schedule } = settings;
+  beginRuns(configs, schedule);
+  client.send({ type: 'train', configs, schedule, text: textSource(settings) });
+}
+
+/** The modes whose difference the project exists to show; everything else stays as it is chosen. */
+export const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
+
+export function compareShowcase(): void {
+  if (isBusy(useRun.getState().status)) return;
+  useSettings.getState().choose({ modes: SHOWCASE_MODES });
+  train();
 }
 
 export function pause(): void {
@@ -80,6 +89,22 @@ export function stop(): void {
   client?.send({ type: 'stop' });
 }
 
+/** Ends what runs, without evaluating it, and trains with the settings as they are. */
+export function restart(): void {
+  if (obstacle() !== null) return;
+  if (!isBusy(useRun.getState().status)) {
+    train();
+    return;
+  }
+  const forget = useRun.subscribe(({ status }) => {
+    if (isBusy(status)) return;
+    forget();
+    if (status !== 'lost') train();
+  });
+  useRun.setState({ status: 'stopping' });
+  client?.send({ type: 'stop', abandon: true });
+}
+
 export function sample(request: SampleRequest): void {
   useRun.setState({ sampling: true, sampleError: null });
   client?.send({ type: 'sample', request });
@@ -92,7 +117,7 @@ export function takeOwnText(file: File): void {
   const { choose, settings } = useSettings.getState();
   choose({ text: 'own' });
   useSettings.setState({ ownText: { state: 'checking', id: checks, name: file.name } });
-  const { tokenizer, context } = PRESETS[settings.preset].config;
+  const { tokenizer, context } = firstConfig(settings);
   client?.send({ type: 'checkText', id: checks, file, use: { tokenizer, context } });
 }
 

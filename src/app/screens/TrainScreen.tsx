@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { RECIPES } from '../../engine/precision/recipes.ts';
-import { train } from '../../store/actions.ts';
-import { useRun } from '../../store/runStore.ts';
+import { takeOwnText, train } from '../../store/actions.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { runLabel } from '../messages.ts';
@@ -9,6 +9,7 @@ import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
+import { ShareLink } from '../panels/ShareLink.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
@@ -18,7 +19,7 @@ import styles from './TrainScreen.module.css';
 const Charts = lazy(() => import('../charts/Charts.tsx'));
 
 export function TrainScreen() {
-  const fileOver = useFileDrop();
+  const fileOver = useFileDrop(takeOwnText, textCanChange);
   return (
     <>
       <div className={styles.intro}>
@@ -31,6 +32,7 @@ export function TrainScreen() {
         <section className={styles.side} aria-label="Settings">
           <ControlsPanel />
           <SettingsPanel />
+          <ShareLink />
         </section>
         <section className={styles.board} aria-label="Training">
           <RunErrors />
@@ -49,6 +51,10 @@ export function TrainScreen() {
       )}
     </>
   );
+}
+
+function textCanChange(): boolean {
+  return !isBusy(useRun.getState().status);
 }
 
 function AddressProblems() {

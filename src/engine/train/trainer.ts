@@ -16,6 +16,7 @@ import type { TrainConfig } from './config.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, sampleText } from './sampler.ts';
+import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { uploadParameters } from './weights.ts';
 
@@ -61,6 +62,7 @@ export class Trainer {
   readonly #target: Target;
   readonly #ring: ReadbackRing;
   readonly #trainingBatch: (index: number) => Batch;
+  readonly #start: () => StartChecksums;
   readonly #metrics: StepMetrics[] = [];
   #submitted = 0;
   #consecutiveSkips = 0;
@@ -80,7 +82,8 @@ export class Trainer {
     microBatch: readonly Operation[];
     pipelines: PipelineCache;
     target: Target;
-    batches: ((index: number) => Batch) | undefined;
+    batches: (index: number) => Batch;
+    start: () => StartChecksums;
   }) {
     this.config = parts.config;
     this.dataset = parts.dataset;
@@ -99,8 +102,8 @@ export class Trainer {
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
-    this.#trainingBatch =
-      parts.batches ?? ((index) => this.#windows(parts.dataset.train, index, parts.config.seed));
+    this.#trainingBatch = parts.batches;
+    this.#start = parts.start;
     const formats = Object.values(parts.plan.tensors.recipe.roles);
     this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
@@ -126,6 +129,11 @@ export class Trainer {
   /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
   get pendingReadbacks(): number {
     return this.#ring.pending;
+  }
+
+  /** What the run began with, whatever was trained since. */
+  get start(): StartChecksums {
+    return this.#start();
   }
 
   get flopsPerToken(): number {
@@ -179,7 +187,8 @@ export class Trainer {
     const { evalState } = this.plan.tensors;
     this.device.queue.writeBuffer(this.arena.buffer(evalState), 0, initialStepState(1));
     for (let index = 0; index < this.config.evalBatches; index++) {
-      this.#writeBatch(this.#windows(this.dataset.validation, index, EVALUATION_SEED));
+      const options = { ...this.config, seed: EVALUATION_SEED };
+      this.#writeBatch(batchAt(this.dataset.validation, index, options));
       this.#submit(this.#programs.evaluation);
     }
     const state = readStepState(await this.read(evalState));
@@ -259,11 +268,6 @@ export class Trainer {
 
   #submit(program: Program): void {
     program.submit(this.peakFlops * ASSUMED_MFU * SUBMIT_SECONDS);
-  }
-
-  #windows(split: Uint32Array, index: number, seed: number): Batch {
-    const { batch, context, order } = this.config;
-    return batchAt(split, index, { batch, context, order, seed });
   }
 
   #writeBatch({ tokens, targets }: Batch): void {
