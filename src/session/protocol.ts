@@ -10,8 +10,13 @@
  *   sample     -> sampled | sampleRefused      while paused or after the end
  *   numerics   -> numerics* | numericsRefused  frames of the runs, whenever they are trained
  *   inspect    -> inspected* | numericsRefused one frame a run, at any time
+ *   benchmark  -> benchmarked | benchmarkRefused                       refused while training
+ *   confirmBatch -> batchTried+ batchConfirmed | batchRefused          refused while training
  */
+
+import type { BenchmarkResult } from '../engine/benchmark.ts';
 import type { TextId } from '../engine/data/builtins.ts';
+import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport } from '../engine/index.ts';
 import type { NumericsFrame } from '../engine/numerics/frame.ts';
 import type { InspectedKind } from '../engine/numerics/numerics.ts';
@@ -23,6 +28,8 @@ import type { ErrorReport } from './errorReport.ts';
 
 export type {
   AdapterReport,
+  BenchmarkResult,
+  ConfirmedBatch,
   ErrorReport,
   HalfStorage,
   InspectedKind,
@@ -110,7 +117,15 @@ export type SessionCommand =
   | { readonly type: 'sample'; readonly request: SampleRequest }
   /** Steps between histograms of the gradients; null for none. Holds for all runs to come. */
   | { readonly type: 'numerics'; readonly interval: number | null }
-  | { readonly type: 'inspect'; readonly what: InspectedKind };
+  | { readonly type: 'inspect'; readonly what: InspectedKind }
+  | { readonly type: 'benchmark' }
+  /** Takes one real step of the configuration. Several are taken one after the other. */
+  | {
+      readonly type: 'confirmBatch';
+      readonly id: number;
+      readonly config: TrainConfig;
+      readonly vocabulary: number;
+    };
 
 /** `run` is the index of the configuration in the `train` command. */
 export type SessionEvent =
@@ -143,5 +158,10 @@ export type SessionEvent =
     }
   | { readonly type: 'numericsRefused'; readonly error: ErrorReport }
   | { readonly type: 'completed' }
+  | { readonly type: 'benchmarked'; readonly result: BenchmarkResult }
+  | { readonly type: 'benchmarkRefused'; readonly error: ErrorReport }
+  | { readonly type: 'batchTried'; readonly id: number; readonly batch: number }
+  | { readonly type: 'batchConfirmed'; readonly id: number; readonly result: ConfirmedBatch }
+  | { readonly type: 'batchRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'failed'; readonly error: ErrorReport }
   | { readonly type: 'lost'; readonly error: ErrorReport };

@@ -1,6 +1,8 @@
 import type { Dataset } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import {
+  benchmark,
+  confirmBatch,
   createTrainer,
   deviceLost,
   type Lane,
@@ -17,6 +19,7 @@ import { MetricsBatch } from './metricsBatch.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
 import type {
   AdapterReport,
+  ErrorReport,
   RunSummary,
   SampleRequest,
   SessionCommand,
@@ -54,6 +57,8 @@ export class Session {
   #batches: MetricsBatch[] = [];
   readonly #numerics: NumericsSwitch;
   #stopped = false;
+  /** Trainings that were asked for and have not ended. */
+  #trainings = 0;
   #training: Promise<void> = Promise.resolve();
   #sampling: Promise<void> = Promise.resolve();
 
@@ -71,9 +76,11 @@ export class Session {
         void this.#checkText(command.id, command.file, command.use);
         break;
       case 'train':
-        this.#training = this.#training.then(() =>
-          this.#train(groupRuns(command.configs, command.schedule), command.text),
-        );
+        this.#trainings += 1;
+        this.#training = this.#training.then(async () => {
+          await this.#train(groupRuns(command.configs, command.schedule), command.text);
+          this.#trainings -= 1;
+        });
         break;
       case 'pause':
         this.#control?.pause();
@@ -97,6 +104,25 @@ export class Session {
       case 'inspect':
         this.#sampling = this.#sampling.then(() => this.#numerics.inspect(command.what, this.#active));
         break;
+      case 'benchmark':
+        this.#measure(
+          async ({ device, report }) => ({ type: 'benchmarked', result: await benchmark(device, report) }),
+          (error) => ({ type: 'benchmarkRefused', error }),
+        );
+        break;
+      case 'confirmBatch': {
+        const { id, config, vocabulary } = command;
+        const onTry = (batch: number) => this.#post({ type: 'batchTried', id, batch });
+        this.#measure(
+          async ({ device, report }) => ({
+            type: 'batchConfirmed',
+            id,
+            result: await confirmBatch(device, report, config, vocabulary, onTry),
+          }),
+          (error) => ({ type: 'batchRefused', id, error }),
+        );
+        break;
+      }
     }
   }
 
@@ -269,6 +295,26 @@ export class Session {
     this.#post({ type: 'sampled', run: active.run, sample: { prompt, text, step: active.step } });
   }
 
+  /** Something that needs the GPU for itself: refused while a training has it, and a training waits for its end. */
+  #measure(
+    body: (gpu: OpenGpu) => Promise<SessionEvent>,
+    refusal: (error: ErrorReport) => SessionEvent,
+  ): void {
+    if (this.#trainings > 0) {
+      this.#post(refusal(BUSY));
+      return;
+    }
+    this.#training = this.#training.then(async () => {
+      await this.#sampling;
+      try {
+        const gpu = await this.#openGpu();
+        this.#post(await Promise.race([body(gpu), gpu.lost]));
+      } catch (cause) {
+        this.#post(refusal(errorReport(cause)));
+      }
+    });
+  }
+
   #release(): void {
     for (const { trainer } of this.#active) trainer.destroy();
     this.#active = [];
@@ -287,6 +333,12 @@ async function runAlone({ trainer, events }: Lane, control: RunControl): Promise
   }
   events.onFinished(summary);
 }
+
+const BUSY: ErrorReport = {
+  code: 'GPU_BUSY',
+  message: 'The GPU is training.',
+  hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
+};
 
 /** The calls that a lost device fails may be told before the loss is. */
 const LOSS_IS_TOLD_WITHIN_MS = 200;

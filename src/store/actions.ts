@@ -1,5 +1,5 @@
 import { SessionClient } from '../session/client.ts';
-import type { InspectedKind, SampleRequest, TextSource } from '../session/protocol.ts';
+import type { InspectedKind, SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
@@ -41,6 +41,10 @@ function adaptPreset(isFallback: boolean): void {
   if (presetChosen || !isFallback) return;
   useSettings.setState((state) => ({ settings: { ...state.settings, preset: 'smoke' } }));
   useUi.setState({ presetAdapted: true });
+}
+
+export function send(command: SessionCommand): void {
+  client?.send(command);
 }
 
 /** Why Train would not start now; null when it would. */

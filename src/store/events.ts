@@ -1,5 +1,6 @@
 import { tokensPerStep } from '../engine/train/config.ts';
 import type { SessionEvent } from '../session/protocol.ts';
+import { applyMeasurement } from './measurementStore.ts';
 import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { Pulse } from './pulse.ts';
 import { leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
@@ -72,6 +73,13 @@ export function applyEvent(event: SessionEvent): void {
     case 'completed':
       useRun.setState({ status: endStatus(), compiling: null });
       pulse.now();
+      break;
+    case 'benchmarked':
+    case 'benchmarkRefused':
+    case 'batchTried':
+    case 'batchConfirmed':
+    case 'batchRefused':
+      applyMeasurement(event);
       break;
     case 'failed':
     case 'lost':

@@ -1,5 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
-import { largestBatch } from '../engine/largestBatch.ts';
+import { type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
 import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
 import type { PrecisionMode } from '../engine/precision/recipes.ts';
@@ -75,6 +75,25 @@ export function fittingBatch(settings: Settings, ownText: OwnText, adapter: Adap
     if (cause instanceof EngineError) return null; // a parameter alone is too large
     throw cause;
   }
+}
+
+/**
+ * The largest batch of each mode whose run takes at most `budgetBytes`, everything else as in the settings.
+ * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
+ */
+export function batchesWithin(
+  settings: Settings,
+  ownText: OwnText,
+  adapter: AdapterReport,
+  modes: readonly PrecisionMode[],
+  budgetBytes: number,
+): { precision: PrecisionMode; found: LargestBatch }[] {
+  const vocabulary = plannedVocabulary(settings, ownText);
+  const config = firstConfig(settings);
+  return modes.map((precision) => ({
+    precision,
+    found: largestBatch({ ...config, precision }, vocabulary, planLimits(adapter.limits), budgetBytes),
+  }));
 }
 
 /** Why the settings cannot be trained with here; null when they can be tried. */

@@ -1,20 +1,19 @@
 import { BUILTIN_TEXTS, DEFAULT_TEXT } from '../engine/data/builtins.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
-/** What an address always names: without a preset, the page would choose one for the adapter. */
-const ALWAYS: readonly (keyof Settings)[] = ['preset', 'precision'];
-
 /**
- * The query that opens the page with these settings: the preset, the mode, and what was set apart from them. It starts
+ * The query that opens the page with these settings: the preset, the modes, and what was set apart from them. It starts
  * nothing. `readAddress` reads it back.
  */
 export function shareQuery(settings: Settings): string {
-  const query = new URLSearchParams();
-  for (const [key, value] of Object.entries(shareable(settings)) as [keyof Settings, unknown][]) {
-    if (value === null || (value === DEFAULT_SETTINGS[key] && !ALWAYS.includes(key))) continue;
-    query.set(key, String(value));
+  const { preset, modes, ...rest } = shareable(settings);
+  // Always named: without a preset, the page would choose one for the adapter.
+  const query = new URLSearchParams({ preset, [modes.length === 1 ? 'precision' : 'modes']: modes.join() });
+  for (const [key, value] of Object.entries(rest) as [keyof typeof rest, unknown][]) {
+    if (value !== null && value !== DEFAULT_SETTINGS[key]) query.set(key, String(value));
   }
-  return `?${query}`;
+  // Commas are fit for a query, and links are read by people.
+  return `?${String(query).replaceAll('%2C', ',')}`;
 }
 
 /** What a link leaves out, in words; null where it says everything. */

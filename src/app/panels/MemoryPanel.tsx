@@ -16,19 +16,17 @@ export function MemoryPanel() {
   if (estimates.length === 0) return null;
   const limit = planLimits(adapter.limits).maxBindingBytes;
   return (
-    <div className={styles.panel}>
-      <details>
-        <summary data-testid="memory-plan">
-          GPU memory
-          <span className={styles.total}>
-            {estimates.map(({ bytes }) => exactMiB(bytes.total)).join(' and ')}
-          </span>
-        </summary>
-        {estimates.map((estimate) => (
-          <Estimate key={estimate.precision} estimate={estimate} limit={limit} />
-        ))}
-      </details>
-    </div>
+    <details>
+      <summary data-testid="memory-plan">
+        GPU memory
+        <span className={styles.total}>
+          {estimates.map(({ bytes }) => exactMiB(bytes.total)).join(' and ')}
+        </span>
+      </summary>
+      {estimates.map((estimate) => (
+        <Estimate key={estimate.precision} estimate={estimate} limit={limit} />
+      ))}
+    </details>
   );
 }
 

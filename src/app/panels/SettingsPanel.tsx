@@ -1,10 +1,11 @@
-import { useId, useState } from 'react';
+import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useUi } from '../../store/uiStore.ts';
 import { SelectField } from '../ui/Field.tsx';
+import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
 import { MemoryPanel } from './MemoryPanel.tsx';
 import { ModeSettings } from './ModeSettings.tsx';
@@ -12,6 +13,10 @@ import { NumberSettingField } from './NumberSettings.tsx';
 import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
 import { TextSettings, textTitle } from './TextSettings.tsx';
+
+// What few visitors open is not part of the page's first script.
+const DevicePanel = lazy(() => import('./DevicePanel.tsx'));
+const LargestBatchPanel = lazy(() => import('./LargestBatchPanel.tsx'));
 
 export function SettingsPanel() {
   const settings = useSettings((state) => state.settings);
@@ -43,7 +48,15 @@ export function SettingsPanel() {
           </div>
           <SettingGroups />
         </fieldset>
-        <MemoryPanel />
+        <div className={styles.folds}>
+          <MemoryPanel />
+          <LazyDetails summary="Largest batch" testId="largest-batch">
+            <LargestBatchPanel />
+          </LazyDetails>
+          <LazyDetails summary="Adapter and benchmark" testId="device">
+            <DevicePanel />
+          </LazyDetails>
+        </div>
         <AdapterLine />
       </div>
     </div>

@@ -121,7 +121,7 @@ export class SteppedRun {
     if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
       await this.#evaluate(trainer.submittedSteps);
     const failed = hasLostItsWay(trainer);
-    const summary = await this.#summary();
+    const summary = await this.#summary(evaluate);
     if (failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
   }
@@ -141,7 +141,7 @@ export class SteppedRun {
     this.#events.onEval({ step, valLoss: this.#valLoss });
   }
 
-  async #summary(): Promise<RunSummary> {
+  async #summary(wanted: boolean): Promise<RunSummary> {
     const { trainer } = this;
     const last = this.#last;
     const { msPerStep } = this.#watch;
@@ -160,7 +160,8 @@ export class SteppedRun {
       valLoss: this.#valLoss,
       tokensPerSec,
       msPerStep,
-      mfu: tokensPerSec === null ? null : (tokensPerSec * trainer.flopsPerToken) / trainer.peakFlops,
+      // Measuring the peak takes time: not for a run that nobody wants to know about.
+      mfu: wanted && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
       memory: trainer.memory,
       kernels: trainer.kernels,
     };

@@ -45,6 +45,7 @@ const facts = v.object({
   memory,
   kernels: words,
   text: v.object({ name: text(1000), bytes: count, tokens: count, vocabulary: count }),
+  start: v.object({ weights: text(16), batches: text(16) }),
 });
 
 const summary = v.object({

@@ -3,10 +3,13 @@ import { TEXT_IDS } from '../../../src/engine/data/builtins.ts';
 import { PRESET_NAMES } from '../../../src/engine/model/presets.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { integerAt } from '../../../src/engine/rng.ts';
+import { SCHEDULES } from '../../../src/session/protocol.ts';
 import { readAddress } from '../../../src/store/address.ts';
 import {
+  CHOICES,
   DEFAULT_SETTINGS,
   HALF_CHOICES,
+  MAX_SEEDS,
   type Settings,
   settingsProblem,
 } from '../../../src/store/settings.ts';
@@ -17,19 +20,26 @@ function randomSettings(seed: number): Settings {
   let position = 0;
   const draw = (bound: number) => integerAt(position++, seed, bound);
   const one = <T>(choices: readonly T[]): T => choices[draw(choices.length)]!;
-  const maybe = (value: number) => (draw(2) === 0 ? null : value);
+  const number = (value: number) => (draw(2) === 0 ? null : value);
+  const maybe = <T>(choices: readonly T[]) => (draw(2) === 0 ? null : one(choices));
   return {
     ...DEFAULT_SETTINGS,
     preset: one(PRESET_NAMES),
-    precision: one(PRECISION_MODES),
-    compare: draw(2) === 0 ? null : one(PRECISION_MODES),
+    modes: [...new Set([one(PRECISION_MODES), one(PRECISION_MODES), one(PRECISION_MODES)])],
+    schedule: one(SCHEDULES),
+    seeds: 1 + draw(MAX_SEEDS),
+    untied: maybe(CHOICES.untied),
+    tokenizer: maybe(CHOICES.tokenizer),
+    order: maybe(CHOICES.order),
+    batch: number(1 + draw(64)),
+    lr: number(1e-4 * (1 + draw(20))),
     text: one(TEXT_IDS),
-    steps: maybe(1 + draw(100_000)),
-    seed: maybe(draw(2 ** 32 - 1)),
+    steps: number(1 + draw(100_000)),
+    seed: number(draw(2 ** 32 - 10)),
     f16: one(HALF_CHOICES),
-    lossScale: maybe(2 ** draw(30)),
-    growthInterval: maybe(1 + draw(5000)),
-    sample: maybe(draw(500)),
+    lossScale: number(2 ** draw(30)),
+    growthInterval: number(1 + draw(5000)),
+    sample: number(draw(500)),
   };
 }
 
@@ -49,8 +59,9 @@ test('a link opens with the settings that it was made from, and starts nothing',
 
 test('a link names the preset, the mode, and only what differs from them', () => {
   expect(shareQuery(DEFAULT_SETTINGS)).toBe('?preset=starter&precision=fp16');
-  expect(shareQuery({ ...DEFAULT_SETTINGS, preset: 'smoke', seed: 7, compare: 'fp32', text: 'code' })).toBe(
-    '?preset=smoke&precision=fp16&compare=fp32&text=code&seed=7',
+  const modes = ['fp32', 'fp16'] as const;
+  expect(shareQuery({ ...DEFAULT_SETTINGS, preset: 'smoke', seed: 7, modes, text: 'code' })).toBe(
+    '?preset=smoke&modes=fp32,fp16&seed=7&text=code',
   );
 });
 

@@ -5,8 +5,8 @@ import { useRun } from '../../../store/runStore.ts';
 import { formatPercent } from '../../format.ts';
 import { Button } from '../../ui/Button.tsx';
 import { TextField } from '../../ui/Field.tsx';
-import { VIEW_WORDS } from './messages.ts';
 import styles from './NumericsPanel.module.css';
+import { VIEW_WORDS } from './views.ts';
 
 interface NumericsControlsProps {
   view: NumericsView;

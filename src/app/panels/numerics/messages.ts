@@ -23,12 +23,6 @@ export const FORMAT_WORDS: Readonly<Record<FormatId, string>> = {
   bf16: 'bf16',
 };
 
-export const VIEW_WORDS: Readonly<Record<NumericsView, string>> = {
-  gradients: 'Gradients',
-  weights: 'Weights',
-  activations: 'Activations',
-};
-
 /** "At 2¹⁰, 34 % of the gradients that matmuls read would vanish in f16": the what-if in words. */
 export function whatIfSentence(
   frame: NumericsFrame,

@@ -45,8 +45,9 @@ export function record(change: Partial<RunRecord> = {}): RunRecord {
       parameters: 1000,
       storage: 'packed',
       memory: { total: 1 << 20 },
-      kernels: { matmul_forward: 'register' },
+      kernels: { matmul: 'register16' },
       text: { name: 'Moby Dick', bytes: 10, tokens: 10, vocabulary: 80 },
+      start: { weights: '0123456789abcdef', batches: 'fedcba9876543210' },
     },
     summary: {
       adapter: 'a test',

@@ -40,7 +40,7 @@ keepRunsIn({ all: async () => [], put: async () => {}, remove: async () => {} })
 recordRuns();
 beforeEach(() => {
   useHistory.setState(useHistory.getInitialState(), true);
-  beginRuns([config]);
+  beginRuns([config], 'sequential');
 });
 
 test('a finished run is recorded once, with its last step, and its samples as they come', () => {
@@ -69,7 +69,7 @@ test('a lost GPU leaves a failed run with the reason', () => {
 });
 
 test('of two runs each has its own record, of one start', () => {
-  beginRuns([config, { ...config, precision: 'fp32' }]);
+  beginRuns([config, { ...config, precision: 'fp32' }], 'sequential');
   send(started, metrics(), finished(), { ...started, run: 1 }, metrics(1));
   send({ type: 'runFailed', run: 1, error: { ...error, code: 'TOO_MANY_SKIPS' } }, { type: 'completed' });
   const [a, b] = [...saved()].sort((x, y) => x.outcome.localeCompare(y.outcome));
