@@ -16,6 +16,7 @@ import type { TrainConfig } from '../engine/train/config.ts';
 import { errorReport } from './errorReport.ts';
 import { explainTogether, groupRuns, type PlannedRun } from './groups.ts';
 import { MetricsBatch } from './metricsBatch.ts';
+import { NumericsSwitch } from './numericsSwitch.ts';
 import type {
   AdapterReport,
   ErrorReport,
@@ -54,6 +55,7 @@ export class Session {
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
   #batches: MetricsBatch[] = [];
+  readonly #numerics: NumericsSwitch;
   #stopped = false;
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
@@ -62,6 +64,7 @@ export class Session {
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
+    this.#numerics = new NumericsSwitch(post);
   }
 
   handle(command: SessionCommand): void {
@@ -94,6 +97,12 @@ export class Session {
         break;
       case 'sample':
         this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
+        break;
+      case 'numerics':
+        this.#numerics.set(command.interval, this.#active);
+        break;
+      case 'inspect':
+        this.#sampling = this.#sampling.then(() => this.#numerics.inspect(command.what, this.#active));
         break;
       case 'benchmark':
         this.#measure(
@@ -236,15 +245,18 @@ export class Session {
     const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
     const facts = { parameters, storage, memory, kernels, text: active.facts, start };
     this.#post({ type: 'started', run, facts });
+    this.#numerics.attach(trainer);
     const batch = new MetricsBatch((steps, evals) => this.#post({ type: 'metrics', run, steps, evals }));
     this.#batches.push(batch);
     const events: Lane['events'] = {
       onStep: (metrics) => {
         active.step = metrics.step;
         batch.addStep(metrics);
+        this.#numerics.report(active);
       },
       onEval: (metrics) => batch.addEval(metrics),
       onFinished: (summary) => {
+        this.#numerics.report(active);
         batch.flush();
         if (control.abandoned) return;
         this.#post({ type: 'finished', run, summary });

@@ -1,7 +1,8 @@
 import { SessionClient } from '../session/client.ts';
-import type { SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
+import type { InspectedKind, SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
+import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
@@ -28,6 +29,7 @@ export function boot(): void {
     applyEvent(event);
     if (event.type !== 'opened') return;
     adaptPreset(event.report.isFallback);
+    switchNumerics(numericsDefault(event.report.isFallback));
     if (address.autostart) train();
   });
   client.send({ type: 'open' });
@@ -66,6 +68,7 @@ export function train(): void {
   const configs = configsOf(settings);
   const { schedule } = settings;
   beginRuns(configs, schedule);
+  clearNumerics(configs);
   client.send({ type: 'train', configs, schedule, text: textSource(settings) });
 }
 
@@ -107,6 +110,24 @@ export function restart(): void {
   });
   useRun.setState({ status: 'stopping' });
   client?.send({ type: 'stop', abandon: true });
+}
+
+/** Histograms of the gradients every so many steps, or none; from the next step on. */
+export function chooseNumerics(enabled: boolean, interval = useNumerics.getState().interval): void {
+  rememberNumerics(enabled);
+  useNumerics.setState({ interval });
+  switchNumerics(enabled);
+}
+
+function switchNumerics(enabled: boolean): void {
+  useNumerics.setState({ enabled });
+  client?.send({ type: 'numerics', interval: enabled ? useNumerics.getState().interval : null });
+}
+
+/** Takes one look at the weights, or at the activations of the newest batch. */
+export function inspect(what: InspectedKind): void {
+  useNumerics.setState({ inspecting: what, error: null });
+  client?.send({ type: 'inspect', what });
 }
 
 export function sample(request: SampleRequest): void {

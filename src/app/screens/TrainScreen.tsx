@@ -6,6 +6,7 @@ import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { runLabel } from '../messages.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
+import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
@@ -40,6 +41,7 @@ export function TrainScreen() {
           <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
             <Charts />
           </Suspense>
+          <NumericsPanel />
           <ResultsPanel />
           <SamplePanel />
         </section>

@@ -80,6 +80,7 @@ export async function createTrainer(
       device,
       arena,
       programs,
+      microBatch: schedule.microBatch,
       pipelines,
       target,
       batches,

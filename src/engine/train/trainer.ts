@@ -4,10 +4,11 @@ import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
-import type { Target } from '../kernels/operation.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { Program } from '../program.ts';
@@ -54,6 +55,8 @@ export class Trainer {
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
   readonly faults: FaultWatch;
+  /** Histograms of what the run's numbers are; off until it is switched on. */
+  readonly numerics: Numerics;
   readonly #flopsPerSubmit: number;
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
@@ -78,6 +81,7 @@ export class Trainer {
     device: GPUDevice;
     arena: Arena;
     programs: Programs;
+    microBatch: readonly Operation[];
     pipelines: PipelineCache;
     target: Target;
     batches: (index: number) => Batch;
@@ -91,6 +95,11 @@ export class Trainer {
     this.arena = parts.arena;
     this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
+    this.numerics = new Numerics({
+      ...parts,
+      tensors: parts.plan.tensors,
+      submit: (program) => this.#submit(program),
+    });
     this.#flopsPerSubmit = parts.expectedFlops * ASSUMED_SHARE * SUBMIT_SECONDS;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
@@ -141,14 +150,16 @@ export class Trainer {
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
     const { accumulation } = this.config;
+    const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
       const batch = this.#trainingBatch(this.#submitted * accumulation + micro);
       this.#writeBatch(batch);
       this.#writePositions(batch);
-      this.#submit(this.#programs.microBatch);
+      this.#submit(microBatch);
     }
     this.#submit(this.#programs.optimizer);
+    this.numerics.endStep();
     this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
     this.#submitted += 1;
   }
@@ -166,6 +177,7 @@ export class Trainer {
   /** Waits for every submitted step (a CPU-GPU sync). */
   async drain(): Promise<void> {
     await this.#ring.drain();
+    await this.numerics.drain();
     await this.device.queue.onSubmittedWorkDone();
   }
 
@@ -264,6 +276,7 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
+    this.numerics.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
@@ -290,6 +303,7 @@ export class Trainer {
   }
 
   #record(state: StepState): void {
+    this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
     this.#metrics.push({
