@@ -1,9 +1,11 @@
 import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
+import { undoPreset } from '../../store/actions.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useUi } from '../../store/uiStore.ts';
+import { adaptedSentence } from '../messages.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
@@ -80,7 +82,7 @@ function PresetField() {
         label="Preset"
         value={preset}
         onChange={(event) => {
-          useUi.setState({ presetAdapted: false });
+          useUi.setState({ presetAdapted: null });
           choose({ preset: event.target.value as PresetName });
         }}
         help={`${purpose} ${shape}`}
@@ -94,7 +96,10 @@ function PresetField() {
       </SelectField>
       {adapted && (
         <p className={styles.adapted} data-testid="preset-adapted">
-          This browser computes WebGPU in software, so the smallest preset is chosen.
+          {adaptedSentence(adapted)}{' '}
+          <button type="button" className={styles.undo} onClick={undoPreset} data-testid="preset-undo">
+            Undo
+          </button>
         </p>
       )}
     </>
