@@ -3,6 +3,7 @@ import { PRESETS } from '../../engine/model/presets.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
 import { tokensPerStep } from '../../engine/train/config.ts';
 import type { MemoryBytes } from '../../session/protocol.ts';
+import { modePlace } from '../../store/comparison.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { logOf, type RunView, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -24,6 +25,7 @@ const NOTHING_YET = '–';
 export function TilesPanel() {
   const runs = useRun((state) => state.runs);
   const active = useRun((state) => state.active);
+  const place = useRun((state) => modePlace(state.configs, state.active));
   const preset = useSettings((state) => state.settings.preset);
   const precision = useSettings((state) => state.settings.modes[0]) ?? PRESETS[preset].config.precision;
   const run = runs[active];
@@ -32,7 +34,7 @@ export function TilesPanel() {
     <div className={styles.panel}>
       {run && runs.length > 1 && (
         <h2 className={styles.which}>
-          <span className={styles.swatch} style={{ background: runColor(active) }} />
+          <span className={styles.swatch} style={{ background: runColor(place) }} />
           {runLabel(run)}
         </h2>
       )}
@@ -75,12 +77,14 @@ function LossTile({ run }: TileProps) {
 
 function SpeedTile({ run }: TileProps) {
   const speed = run?.summary?.tokensPerSec ?? run?.tokensPerSec ?? null;
+  const lockstep = useRun((state) => state.schedule === 'lockstep');
+  const unknownSpeed = run?.latest ? (lockstep ? 'not measured (interleaved)' : 'warming up') : '';
   const perStep = run && speed ? (tokensPerStep(run.config) / speed) * 1000 : null;
   return (
     <StatTile
       label="Tokens/s"
       value={speed === null ? NOTHING_YET : formatTokensPerSecond(speed)}
-      detail={perStep === null ? (run?.latest ? 'warming up' : '') : `${perStep.toPrecision(3)} ms a step`}
+      detail={perStep === null ? unknownSpeed : `${perStep.toPrecision(3)} ms a step`}
       title="Tokens of training batches over wall time, skipped steps counted; live: the last 20 steps, at the end: the whole run without its first 5"
       testId="speed"
     />

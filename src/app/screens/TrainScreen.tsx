@@ -3,6 +3,7 @@ import { RECIPES } from '../../engine/precision/recipes.ts';
 import { train } from '../../store/actions.ts';
 import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { ComparePanel } from '../compare/ComparePanel.tsx';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { runLabel } from '../messages.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
@@ -19,6 +20,7 @@ const Charts = lazy(() => import('../charts/Charts.tsx'));
 
 export function TrainScreen() {
   const fileOver = useFileDrop();
+  const several = useRun((state) => state.configs.length > 1);
   return (
     <>
       <div className={styles.intro}>
@@ -38,7 +40,7 @@ export function TrainScreen() {
           <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
             <Charts />
           </Suspense>
-          <ResultsPanel />
+          {several ? <ComparePanel /> : <ResultsPanel />}
           <SamplePanel />
         </section>
       </div>
@@ -89,7 +91,7 @@ function RunErrors() {
         (run) =>
           run.error && (
             <ErrorNote
-              key={run.config.precision}
+              key={`${run.config.precision} ${run.config.seed}`}
               error={run.error}
               about={runLabel(run)}
               kind={RECIPES[run.config.precision].unsound ? 'caution' : 'bad'}
