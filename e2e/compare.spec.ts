@@ -21,7 +21,7 @@ test('one click compares three modes from one start, with table, verdict and Mar
   context,
 }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.goto('/?preset=smoke&steps=12&sample=0&ui=still');
+  await page.goto('/?preset=smoke&steps=8&sample=0&ui=still');
   await page.getByTestId('compare-three').click();
   await reach(page, 'done');
 
@@ -49,7 +49,7 @@ test('one click compares three modes from one start, with table, verdict and Mar
   // The best is said in words: mixed f16 needs least of all for its activations, and shares it with the mode without scaling.
   const activations = page.getByRole('row', { name: 'of it activations' });
   await expect(activations.getByText('best')).toHaveCount(2);
-  await expect(page.getByTestId('verdict')).toHaveText(/^After 12 steps, Mixed f16 .* One seed was trained/);
+  await expect(page.getByTestId('verdict')).toHaveText(/^After 8 steps, Mixed f16 .* One seed was trained/);
 
   await page.getByTestId('copy-markdown').click();
   await expect(page.getByText('Copied.')).toBeVisible();
@@ -62,7 +62,7 @@ test('one click compares three modes from one start, with table, verdict and Mar
 
 test('in lockstep the modes grow together, pause and stop together, and claim no speed', async ({ page }) => {
   await page.goto(
-    '/?preset=smoke&steps=500&modes=fp32,fp16,fp16-noscale&schedule=lockstep&sample=20&autostart=1',
+    '/?preset=smoke&steps=500&modes=fp32,fp16,fp16-noscale&schedule=lockstep&sample=3&autostart=1',
   );
   await reachStep(page, 3, 2);
   const steps = async () => (await snapshot(page)).runs.map((run) => run.steps.at(-1)?.step ?? 0);
