@@ -95,7 +95,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
                 {cells.map(({ text, best }, place) => (
                   <td key={modes[place]} data-best={best || undefined}>
                     <span data-testid={`result-${name}-${modes[place]}`}>{text}</span>
-                    {best && <span className={styles.best}> best</span>}
+                    {best && <span className={styles.best}>best</span>}
                   </td>
                 ))}
               </tr>

@@ -73,14 +73,16 @@ function rowSources({ modes, step, seconds, seeds }: Comparison, schedule: Sched
     {
       name: 'val-loss',
       label: `Validation loss${step === null ? '' : ` after ${formatCount(step)} steps`}`,
-      text: ({ result }) => lossText(result, result.valLoss),
+      text: ({ result }) => lossText(result, result.valLoss, 'not finite'),
       judged: { better: 'less', by: ({ result }) => result.valLoss?.mean },
     },
     {
       name: 'val-loss-seconds',
       label: `Validation loss after ${seconds === null ? 'equal time' : `${seconds.toFixed(1)} s`}`,
       text: ({ result }) =>
-        result.valLossAtSeconds || seconds !== null ? lossText(result, result.valLossAtSeconds) : unmeasured,
+        result.valLossAtSeconds || seconds !== null
+          ? lossText(result, result.valLossAtSeconds, 'not evaluated by then')
+          : unmeasured,
       judged: { better: 'less', by: ({ result }) => result.valLossAtSeconds?.mean },
     },
     {
@@ -165,8 +167,8 @@ function toRow({ name, label, text, judged }: RowSource, columns: readonly Colum
   };
 }
 
-function lossText({ failed, runs }: ModeResult, loss: Spread | null): string {
-  return spreadText(loss, formatLoss, failed === runs ? 'stopped by itself' : 'none');
+function lossText({ failed, runs }: ModeResult, loss: Spread | null, without: string): string {
+  return spreadText(loss, formatLoss, failed === runs ? 'stopped by itself' : without);
 }
 
 /** "2.480", and over seeds "2.480 (2.471 to 2.492)". */
