@@ -1,10 +1,14 @@
 /** The public face of the engine: what the session, the command line and tests build on. */
+
+export { type BenchmarkResult, benchmark } from './benchmark.ts';
 export { batchAt } from './data/batches.ts';
 export { createDataset, type Dataset } from './data/dataset.ts';
 export { decodeUtf8 } from './data/utf8.ts';
 export { type AdapterReport, openDevice, reportOf } from './device.ts';
 export { EngineError, type ErrorCode } from './errors.ts';
+export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
 export { deviceLost } from './faults.ts';
+export { type LargestBatch, largestBatch } from './largestBatch.ts';
 export { type MemoryBytes, type MemoryPlan, mebibytes, memoryPlan } from './memoryPlan.ts';
 export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './model/presets.ts';
 export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precision/recipes.ts';

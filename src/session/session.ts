@@ -1,6 +1,8 @@
 import type { Dataset } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import {
+  benchmark,
+  confirmBatch,
   createTrainer,
   deviceLost,
   type Lane,
@@ -14,8 +16,10 @@ import type { TrainConfig } from '../engine/train/config.ts';
 import { errorReport } from './errorReport.ts';
 import { explainTogether, groupRuns, type PlannedRun } from './groups.ts';
 import { MetricsBatch } from './metricsBatch.ts';
+import { NumericsSwitch } from './numericsSwitch.ts';
 import type {
   AdapterReport,
+  ErrorReport,
   RunSummary,
   SampleRequest,
   SessionCommand,
@@ -51,12 +55,16 @@ export class Session {
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
   #batches: MetricsBatch[] = [];
+  readonly #numerics: NumericsSwitch;
   #stopped = false;
+  /** Trainings that were asked for and have not ended. */
+  #trainings = 0;
   #training: Promise<void> = Promise.resolve();
   #sampling: Promise<void> = Promise.resolve();
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
+    this.#numerics = new NumericsSwitch(post);
   }
 
   handle(command: SessionCommand): void {
@@ -68,9 +76,11 @@ export class Session {
         void this.#checkText(command.id, command.file, command.use);
         break;
       case 'train':
-        this.#training = this.#training.then(() =>
-          this.#train(groupRuns(command.configs, command.schedule), command.text),
-        );
+        this.#trainings += 1;
+        this.#training = this.#training.then(async () => {
+          await this.#train(groupRuns(command.configs, command.schedule), command.text);
+          this.#trainings -= 1;
+        });
         break;
       case 'pause':
         this.#control?.pause();
@@ -82,11 +92,37 @@ export class Session {
         break;
       case 'stop':
         this.#stopped = true;
-        this.#control?.stop();
+        if (command.abandon) this.#control?.abandon();
+        else this.#control?.stop();
         break;
       case 'sample':
         this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
         break;
+      case 'numerics':
+        this.#numerics.set(command.interval, this.#active);
+        break;
+      case 'inspect':
+        this.#sampling = this.#sampling.then(() => this.#numerics.inspect(command.what, this.#active));
+        break;
+      case 'benchmark':
+        this.#measure(
+          async ({ device, report }) => ({ type: 'benchmarked', result: await benchmark(device, report) }),
+          (error) => ({ type: 'benchmarkRefused', error }),
+        );
+        break;
+      case 'confirmBatch': {
+        const { id, config, vocabulary } = command;
+        const onTry = (batch: number) => this.#post({ type: 'batchTried', id, batch });
+        this.#measure(
+          async ({ device, report }) => ({
+            type: 'batchConfirmed',
+            id,
+            result: await confirmBatch(device, report, config, vocabulary, onTry),
+          }),
+          (error) => ({ type: 'batchRefused', id, error }),
+        );
+        break;
+      }
     }
   }
 
@@ -179,7 +215,7 @@ export class Session {
     const finished: ActiveRun[] = [];
     const control = new RunControl();
     this.#batches = [];
-    const lanes = this.#active.map((active) => this.#start(active, finished));
+    const lanes = this.#active.map((active) => this.#start(active, control, finished));
     this.#control = control;
     const [only, ...others] = lanes;
     if (only && others.length === 0) await runAlone(only, control);
@@ -204,21 +240,25 @@ export class Session {
   }
 
   /** @param finished takes the run when it has ended with something learned */
-  #start(active: ActiveRun, finished: ActiveRun[]): Lane {
+  #start(active: ActiveRun, control: RunControl, finished: ActiveRun[]): Lane {
     const { run, trainer } = active;
     const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
     const facts = { parameters, storage, memory, kernels, text: active.facts, start };
     this.#post({ type: 'started', run, facts });
+    this.#numerics.attach(trainer);
     const batch = new MetricsBatch((steps, evals) => this.#post({ type: 'metrics', run, steps, evals }));
     this.#batches.push(batch);
     const events: Lane['events'] = {
       onStep: (metrics) => {
         active.step = metrics.step;
         batch.addStep(metrics);
+        this.#numerics.report(active);
       },
       onEval: (metrics) => batch.addEval(metrics),
       onFinished: (summary) => {
+        this.#numerics.report(active);
         batch.flush();
+        if (control.abandoned) return;
         this.#post({ type: 'finished', run, summary });
         if (summary.appliedSteps > 0) finished.push(active);
       },
@@ -255,6 +295,26 @@ export class Session {
     this.#post({ type: 'sampled', run: active.run, sample: { prompt, text, step: active.step } });
   }
 
+  /** Something that needs the GPU for itself: refused while a training has it, and a training waits for its end. */
+  #measure(
+    body: (gpu: OpenGpu) => Promise<SessionEvent>,
+    refusal: (error: ErrorReport) => SessionEvent,
+  ): void {
+    if (this.#trainings > 0) {
+      this.#post(refusal(BUSY));
+      return;
+    }
+    this.#training = this.#training.then(async () => {
+      await this.#sampling;
+      try {
+        const gpu = await this.#openGpu();
+        this.#post(await Promise.race([body(gpu), gpu.lost]));
+      } catch (cause) {
+        this.#post(refusal(errorReport(cause)));
+      }
+    });
+  }
+
   #release(): void {
     for (const { trainer } of this.#active) trainer.destroy();
     this.#active = [];
@@ -273,6 +333,12 @@ async function runAlone({ trainer, events }: Lane, control: RunControl): Promise
   }
   events.onFinished(summary);
 }
+
+const BUSY: ErrorReport = {
+  code: 'GPU_BUSY',
+  message: 'The GPU is training.',
+  hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
+};
 
 /** The calls that a lost device fails may be told before the loss is. */
 const LOSS_IS_TOLD_WITHIN_MS = 200;

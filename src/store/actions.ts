@@ -1,11 +1,11 @@
-import { PRESETS } from '../engine/model/presets.ts';
 import { SessionClient } from '../session/client.ts';
-import type { SampleRequest, TextSource } from '../session/protocol.ts';
+import type { InspectedKind, SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
+import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -29,6 +29,7 @@ export function boot(): void {
     applyEvent(event);
     if (event.type !== 'opened') return;
     adaptPreset(event.report.isFallback);
+    switchNumerics(numericsDefault(event.report.isFallback));
     if (address.autostart) train();
   });
   client.send({ type: 'open' });
@@ -40,6 +41,10 @@ function adaptPreset(isFallback: boolean): void {
   if (presetChosen || !isFallback) return;
   useSettings.setState((state) => ({ settings: { ...state.settings, preset: 'smoke' } }));
   useUi.setState({ presetAdapted: true });
+}
+
+export function send(command: SessionCommand): void {
+  client?.send(command);
 }
 
 /** Why Train would not start now; null when it would. */
@@ -63,6 +68,7 @@ export function train(): void {
   const configs = configsOf(settings);
   const { schedule } = settings;
   beginRuns(configs, schedule);
+  clearNumerics(configs);
   client.send({ type: 'train', configs, schedule, text: textSource(settings) });
 }
 
@@ -90,6 +96,40 @@ export function stop(): void {
   client?.send({ type: 'stop' });
 }
 
+/** Ends what runs, without evaluating it, and trains with the settings as they are. */
+export function restart(): void {
+  if (obstacle() !== null) return;
+  if (!isBusy(useRun.getState().status)) {
+    train();
+    return;
+  }
+  const forget = useRun.subscribe(({ status }) => {
+    if (isBusy(status)) return;
+    forget();
+    if (status !== 'lost') train();
+  });
+  useRun.setState({ status: 'stopping' });
+  client?.send({ type: 'stop', abandon: true });
+}
+
+/** Histograms of the gradients every so many steps, or none; from the next step on. */
+export function chooseNumerics(enabled: boolean, interval = useNumerics.getState().interval): void {
+  rememberNumerics(enabled);
+  useNumerics.setState({ interval });
+  switchNumerics(enabled);
+}
+
+function switchNumerics(enabled: boolean): void {
+  useNumerics.setState({ enabled });
+  client?.send({ type: 'numerics', interval: enabled ? useNumerics.getState().interval : null });
+}
+
+/** Takes one look at the weights, or at the activations of the newest batch. */
+export function inspect(what: InspectedKind): void {
+  useNumerics.setState({ inspecting: what, error: null });
+  client?.send({ type: 'inspect', what });
+}
+
 export function sample(request: SampleRequest): void {
   useRun.setState({ sampling: true, sampleError: null });
   client?.send({ type: 'sample', request });
@@ -102,7 +142,7 @@ export function takeOwnText(file: File): void {
   const { choose, settings } = useSettings.getState();
   choose({ text: 'own' });
   useSettings.setState({ ownText: { state: 'checking', id: checks, name: file.name } });
-  const { tokenizer, context } = PRESETS[settings.preset].config;
+  const { tokenizer, context } = firstConfig(settings);
   client?.send({ type: 'checkText', id: checks, file, use: { tokenizer, context } });
 }
 

@@ -4,7 +4,15 @@ import { suggestion } from '../engine/errors.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import { SCHEDULES } from '../session/protocol.ts';
-import { HALF_CHOICES, type Problem, type Settings, settingsProblem } from './settings.ts';
+import {
+  CHOICES,
+  HALF_CHOICES,
+  NUMBER_SETTINGS,
+  type NumberSetting,
+  type Problem,
+  type Settings,
+  settingsProblem,
+} from './settings.ts';
 
 /** Numbers are only read here; whether one can be trained with is the engine's to say. */
 const number = v.pipe(
@@ -31,11 +39,14 @@ const SCHEMAS = {
   seeds: number,
   // A file cannot be named in an address.
   text: v.picklist(TEXT_IDS),
-  steps: number,
-  seed: number,
+  ...(Object.fromEntries(NUMBER_SETTINGS.map((key) => [key, number])) as Record<
+    NumberSetting,
+    typeof number
+  >),
+  untied: v.picklist(CHOICES.untied),
+  tokenizer: v.picklist(CHOICES.tokenizer),
+  order: v.picklist(CHOICES.order),
   f16: v.picklist(HALF_CHOICES),
-  lossScale: number,
-  growthInterval: number,
   sample: number,
   autostart: v.picklist(['0', '1']),
   ui: v.picklist(['live', 'still']),

@@ -1,5 +1,7 @@
 import { tokensPerStep } from '../engine/train/config.ts';
 import type { SessionEvent } from '../session/protocol.ts';
+import { applyMeasurement } from './measurementStore.ts';
+import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { Pulse } from './pulse.ts';
 import { leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
 import { useSettings } from './settingsStore.ts';
@@ -60,9 +62,25 @@ export function applyEvent(event: SessionEvent): void {
       useRun.setState((state) => ({ active: leadingRun(state, event.run) }));
       pulse.now();
       break;
+    case 'numerics':
+      takeFrame(event.run, event.frame);
+      break;
+    case 'inspected':
+      takeInspection(event.run, event.what, event.frame);
+      break;
+    case 'numericsRefused':
+      useNumerics.setState({ error: event.error, inspecting: null });
+      break;
     case 'completed':
       useRun.setState({ status: endStatus(), compiling: null });
       pulse.now();
+      break;
+    case 'benchmarked':
+    case 'benchmarkRefused':
+    case 'batchTried':
+    case 'batchConfirmed':
+    case 'batchRefused':
+      applyMeasurement(event);
       break;
     case 'failed':
     case 'lost':

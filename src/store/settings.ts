@@ -2,8 +2,8 @@ import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { EngineError } from '../engine/errors.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
-import { configure } from '../engine/train/configure.ts';
+import type { NumberField, TrainConfig } from '../engine/train/config.ts';
+import { configure, type Overrides } from '../engine/train/configure.ts';
 import type { Schedule } from '../session/protocol.ts';
 
 export const TEXT_CHOICES = [...TEXT_IDS, 'own'] as const;
@@ -15,8 +15,44 @@ export const HALF_CHOICES = ['auto', 'native', 'packed'] as const;
 export const MAX_MODES = 4;
 export const MAX_SEEDS = 5;
 
-/** What the visitor chose. Null leaves a number to the preset or the mode. The names are those of the address. */
-export interface Settings {
+/** Numbers that have a field, and what they set. The names are those of the address, as the command line has them. */
+export const NUMBER_FIELDS = {
+  layers: 'layers',
+  heads: 'heads',
+  width: 'width',
+  ctx: 'context',
+  batch: 'batch',
+  accum: 'accumulation',
+  steps: 'steps',
+  lr: 'learningRate',
+  'min-lr': 'minLearningRate',
+  warmup: 'warmup',
+  'weight-decay': 'weightDecay',
+  beta2: 'beta2',
+  clip: 'clip',
+  seed: 'seed',
+  'eval-every': 'evalEvery',
+  'eval-batches': 'evalBatches',
+  lossScale: 'lossScale',
+  growthInterval: 'growthInterval',
+} as const satisfies Record<string, NumberField>;
+export type NumberSetting = keyof typeof NUMBER_FIELDS;
+export const NUMBER_SETTINGS = Object.keys(NUMBER_FIELDS) as NumberSetting[];
+
+/** Settings with a few values. Null leaves the choice to the preset. */
+export const CHOICES = {
+  /** 1: the output matrix is not shared with the token embedding. */
+  untied: ['0', '1'],
+  tokenizer: ['char', 'byte'],
+  order: ['random', 'sequential'],
+} as const;
+export type ChoiceSetting = keyof typeof CHOICES;
+export const CHOICE_SETTINGS = Object.keys(CHOICES) as ChoiceSetting[];
+
+/** What the visitor chose. Null leaves a value to the preset or the mode. The names are those of the address. */
+export interface Settings
+  extends Readonly<Record<NumberSetting, number | null>>,
+    Readonly<{ [Key in ChoiceSetting]: (typeof CHOICES)[Key][number] | null }> {
   readonly preset: PresetName;
   /** Distinct; the first is what the others are compared with. */
   readonly modes: readonly PrecisionMode[];
@@ -24,34 +60,29 @@ export interface Settings {
   /** Every mode is trained from so many consecutive seeds. */
   readonly seeds: number;
   readonly text: TextChoice;
-  readonly steps: number | null;
-  readonly seed: number | null;
   readonly f16: TrainConfig['half'];
-  readonly lossScale: number | null;
-  readonly growthInterval: number | null;
   /** Tokens of the sample at the end. Has no field: machines that only want figures set it to 0. */
   readonly sample: number | null;
 }
-
-export const NUMBER_SETTINGS = ['steps', 'seed', 'lossScale', 'growthInterval'] as const;
-export type NumberSetting = (typeof NUMBER_SETTINGS)[number];
 
 export interface Problem {
   readonly message: string;
   readonly hint: string;
 }
 
+/** Every value that a preset gives, left to it. */
+const PRESETS_OWN = Object.fromEntries(
+  [...NUMBER_SETTINGS, ...CHOICE_SETTINGS].map((key) => [key, null]),
+) as Record<NumberSetting | ChoiceSetting, null>;
+
 export const DEFAULT_SETTINGS: Settings = {
+  ...PRESETS_OWN,
   preset: 'starter',
   modes: ['fp16'],
   schedule: 'sequential',
   seeds: 1,
   text: 'moby-dick',
-  steps: null,
-  seed: null,
   f16: 'auto',
-  lossScale: null,
-  growthInterval: null,
   sample: null,
 };
 
@@ -78,18 +109,43 @@ export function configsOf(settings: Settings): TrainConfig[] {
   const configOf = (precision: PrecisionMode, seed: number): TrainConfig => {
     const takesScale = scaled.length === 0 || scaled.includes(precision);
     const takesInterval = dynamic.length === 0 || dynamic.includes(precision);
+    const leftOut = {
+      ...(!takesScale && { lossScale: null }),
+      ...(!takesInterval && { growthInterval: null }),
+    };
     return configure(preset, {
+      ...given({ ...settings, ...leftOut }),
       precision,
       seed,
       half: settings.f16,
-      ...(settings.steps !== null && { steps: settings.steps }),
-      ...(settings.sample !== null && { sampleLength: settings.sample }),
-      ...(settings.lossScale !== null && takesScale && { lossScale: settings.lossScale }),
-      ...(settings.growthInterval !== null && takesInterval && { growthInterval: settings.growthInterval }),
     });
   };
   const seeds = Array.from({ length: settings.seeds }, (_, i) => firstSeed + i);
   return seeds.flatMap((seed) => modes.map((precision) => configOf(precision, seed)));
+}
+
+/** What Train would start first; the preset's where the settings cannot be right. */
+export function firstConfig(settings: Settings): TrainConfig {
+  const { config } = PRESETS[settings.preset];
+  if (settingsProblem(settings)) return { ...config, precision: settings.modes[0] ?? config.precision };
+  return configsOf(settings)[0]!;
+}
+
+/** The values of a configuration that the visitor gave. */
+function given(settings: Settings): Overrides {
+  const { untied, tokenizer, order, sample } = settings;
+  const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
+  for (const key of NUMBER_SETTINGS) {
+    const value = settings[key];
+    if (value !== null) overrides[NUMBER_FIELDS[key]] = value;
+  }
+  if (sample !== null) overrides.sampleLength = sample;
+  return {
+    ...overrides,
+    ...(untied !== null && { tied: untied === '0' }),
+    ...(tokenizer !== null && { tokenizer }),
+    ...(order !== null && { order }),
+  };
 }
 
 /** What is wrong with the settings as a whole, in the engine's words; null when they can be tried. */
@@ -115,12 +171,6 @@ function comparisonProblem({ modes, seeds }: Settings): Problem | null {
     return { message: `seeds is ${seeds}.`, hint: `It must be a whole number from 1 to ${MAX_SEEDS}.` };
   }
   return null;
-}
-
-/** The part of `settingsProblem` that one number causes: shown at its field. */
-export function numberProblem(settings: Settings, key: NumberSetting): Problem | null {
-  const { preset, modes } = settings;
-  return problemOf(() => configsOf({ ...DEFAULT_SETTINGS, preset, modes, [key]: settings[key] }));
 }
 
 /** What the engine has against it; null when nothing. */

@@ -1,20 +1,25 @@
-import { useId, useState } from 'react';
+import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useUi } from '../../store/uiStore.ts';
 import { SelectField } from '../ui/Field.tsx';
+import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
+import { MemoryPanel } from './MemoryPanel.tsx';
 import { ModeSettings } from './ModeSettings.tsx';
-import { AdvancedSettings, NumberSettingField } from './NumberSettings.tsx';
+import { NumberSettingField } from './NumberSettings.tsx';
+import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
+// What few visitors open is not part of the page's first script.
+const DevicePanel = lazy(() => import('./DevicePanel.tsx'));
+const LargestBatchPanel = lazy(() => import('./LargestBatchPanel.tsx'));
+
 export function SettingsPanel() {
   const settings = useSettings((state) => state.settings);
-  const busy = useRun((state) => isBusy(state.status));
   // Narrow screens fold the settings into one line; wide ones always show them.
   const [unfolded, setUnfolded] = useState(false);
   const id = useId();
@@ -32,18 +37,26 @@ export function SettingsPanel() {
         <span className={styles.change}>{unfolded ? 'Close' : 'Change'}</span>
       </button>
       <div id={id} className={styles.body} data-unfolded={unfolded}>
-        <fieldset className={styles.fields} disabled={busy}>
+        <fieldset className={styles.fields}>
           <legend className="visuallyHidden">What to train</legend>
           <PresetField />
           <ModeSettings />
           <TextSettings />
           <div className={styles.pair}>
-            <NumberSettingField name="steps" />
-            <NumberSettingField name="seed" />
+            <NumberSettingField name="steps" brief />
+            <NumberSettingField name="seed" brief />
           </div>
-          <AdvancedSettings />
+          <SettingGroups />
         </fieldset>
-        {busy && <p className={styles.locked}>Settings can be changed when the training has ended.</p>}
+        <div className={styles.folds}>
+          <MemoryPanel />
+          <LazyDetails summary="Largest batch" testId="largest-batch">
+            <LargestBatchPanel />
+          </LazyDetails>
+          <LazyDetails summary="Adapter and benchmark" testId="device">
+            <DevicePanel />
+          </LazyDetails>
+        </div>
         <AdapterLine />
       </div>
     </div>

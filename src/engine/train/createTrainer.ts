@@ -9,7 +9,7 @@ import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
 import { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
-import { measurePeakFlops } from '../roofline.ts';
+import { roughFlops } from '../roofline.ts';
 import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
 import { checkConfig, type TrainConfig } from './config.ts';
 import { WeightsChecksum } from './start.ts';
@@ -44,7 +44,7 @@ export async function createTrainer(
   const half = chooseHalf(config.half, report);
   const plan = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
-  const peakFlops = await measurePeakFlops(device, pipelines);
+  const expectedFlops = await roughFlops(device, pipelines, report);
   const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));
   const target = makeTarget(report, half, matmul);
   const schedule = buildSchedule(target, plan.tensors, config);
@@ -76,10 +76,11 @@ export async function createTrainer(
       plan,
       half,
       kernels: { matmul },
-      peakFlops,
+      expectedFlops,
       device,
       arena,
       programs,
+      microBatch: schedule.microBatch,
       pipelines,
       target,
       batches,

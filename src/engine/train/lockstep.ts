@@ -33,7 +33,7 @@ export async function runLockstep(lanes: readonly Lane[], control: RunControl): 
       const round = going;
       going = [];
       for (const lane of round) {
-        if (control.stopped || lane.run.isOver) await finish(lane);
+        if (control.stopped || lane.run.isOver) await finish(lane, control);
         else going.push(lane);
       }
       for (const { run } of going) await run.advance();
@@ -44,10 +44,13 @@ export async function runLockstep(lanes: readonly Lane[], control: RunControl): 
   }
 }
 
-async function finish({ run, events }: { run: SteppedRun; events: LockstepEvents }): Promise<void> {
+async function finish(
+  { run, events }: { run: SteppedRun; events: LockstepEvents },
+  control: RunControl,
+): Promise<void> {
   let summary: RunSummary;
   try {
-    summary = await run.finish();
+    summary = await run.finish(!control.abandoned);
   } catch (error) {
     if (!(error instanceof TooManySkipsError)) throw error;
     events.onFailed(error);

@@ -5,11 +5,17 @@ import type { Trainer } from './trainer.ts';
 /** Pause, resume and stop, honoured at the next step boundary. */
 export class RunControl {
   #stopped = false;
+  #abandoned = false;
   #resume: (() => void) | undefined;
   #paused: Promise<void> | undefined;
 
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** Stopped by someone who does not want to know how good the model became. */
+  get abandoned(): boolean {
+    return this.#abandoned;
   }
 
   get paused(): boolean {
@@ -31,6 +37,11 @@ export class RunControl {
   stop(): void {
     this.#stopped = true;
     this.resume();
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+    this.stop();
   }
 
   /** Resolves when not paused; at once where nothing is. */
@@ -60,7 +71,7 @@ export async function runTraining(
         await run.advance();
       }
     }
-    return await run.finish();
+    return await run.finish(!control.abandoned);
   } catch (error) {
     // A readback that fails says little; the device knows why.
     throw trainer.faults.explain(error);

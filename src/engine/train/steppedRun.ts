@@ -112,15 +112,16 @@ export class SteppedRun {
   }
 
   /**
-   * Waits for the last step and evaluates it.
+   * Waits for the last step and evaluates it, unless nobody wants to know how good the model became.
    * @throws TooManySkipsError when the run ended for that reason
    */
-  async finish(): Promise<RunSummary> {
+  async finish(evaluate = true): Promise<RunSummary> {
     const { trainer } = this;
     await this.settle();
-    if (this.#evaluatedAt !== trainer.submittedSteps) await this.#evaluate(trainer.submittedSteps);
+    if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
+      await this.#evaluate(trainer.submittedSteps);
     const failed = hasLostItsWay(trainer);
-    const summary = await this.#summary();
+    const summary = await this.#summary(evaluate);
     if (failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
   }
@@ -140,7 +141,7 @@ export class SteppedRun {
     this.#events.onEval({ step, valLoss: this.#valLoss });
   }
 
-  async #summary(): Promise<RunSummary> {
+  async #summary(wanted: boolean): Promise<RunSummary> {
     const { trainer } = this;
     const last = this.#last;
     const { msPerStep } = this.#watch;
@@ -159,7 +160,8 @@ export class SteppedRun {
       valLoss: this.#valLoss,
       tokensPerSec,
       msPerStep,
-      mfu: tokensPerSec === null ? null : (tokensPerSec * trainer.flopsPerToken) / trainer.peakFlops,
+      // Measuring the peak takes time: not for a run that nobody wants to know about.
+      mfu: wanted && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
       memory: trainer.memory,
       kernels: trainer.kernels,
     };

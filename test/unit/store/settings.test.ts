@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { configsOf, DEFAULT_SETTINGS, numberProblem, settingsProblem } from '../../../src/store/settings.ts';
+import { numberProblem } from '../../../src/store/changes.ts';
+import { configsOf, DEFAULT_SETTINGS, settingsProblem } from '../../../src/store/settings.ts';
 
 describe('configsOf', () => {
   test('makes runs that differ in precision and nothing else', () => {
