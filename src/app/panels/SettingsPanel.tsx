@@ -67,7 +67,7 @@ export function SettingsPanel() {
 
 function summary(settings: Settings): string {
   const modes = modesOf(settings).map((mode) => RECIPES[mode].title);
-  return [PRESETS[settings.preset].title, modes.join(' and '), textTitle(settings.text)].join(' · ');
+  return [PRESETS[settings.preset].title, modes.join(' vs '), textTitle(settings.text)].join(' · ');
 }
 
 function PresetField() {

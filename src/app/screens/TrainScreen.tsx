@@ -3,6 +3,7 @@ import { RECIPES } from '../../engine/precision/recipes.ts';
 import { takeOwnText, train } from '../../store/actions.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { ComparePanel } from '../compare/ComparePanel.tsx';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { runLabel } from '../messages.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
@@ -21,6 +22,7 @@ const Charts = lazy(() => import('../charts/Charts.tsx'));
 
 export function TrainScreen() {
   const fileOver = useFileDrop(takeOwnText, textCanChange);
+  const several = useRun((state) => state.configs.length > 1);
   return (
     <>
       <div className={styles.intro}>
@@ -42,7 +44,7 @@ export function TrainScreen() {
             <Charts />
           </Suspense>
           <NumericsPanel />
-          <ResultsPanel />
+          {several ? <ComparePanel /> : <ResultsPanel />}
           <SamplePanel />
         </section>
       </div>
@@ -97,7 +99,7 @@ function RunErrors() {
         (run) =>
           run.error && (
             <ErrorNote
-              key={run.config.precision}
+              key={`${run.config.precision} ${run.config.seed}`}
               error={run.error}
               about={runLabel(run)}
               kind={RECIPES[run.config.precision].unsound ? 'caution' : 'bad'}
