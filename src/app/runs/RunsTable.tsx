@@ -50,12 +50,12 @@ export function RunsTable() {
   );
 }
 
-function HeaderCell({ column: { id, label } }: { column: Column }) {
+function HeaderCell({ column: { id, label, words } }: { column: Column }) {
   const sort = useRunsView((state) => state.sort);
   const sortBy = useRunsView((state) => state.sortBy);
   const sorted = sort.column === id ? (sort.descending ? 'descending' : 'ascending') : undefined;
   return (
-    <th scope="col" aria-sort={sorted}>
+    <th scope="col" aria-sort={sorted} className={words ? undefined : styles.figure}>
       <button type="button" className={styles.sort} onClick={() => sortBy(id)} data-testid={`sort-${id}`}>
         {label}
         <span aria-hidden="true">{sorted ? (sort.descending ? ' ↓' : ' ↑') : ''}</span>
@@ -118,8 +118,8 @@ function RunRow({ run, runs, open }: RunRowProps) {
         </p>
         {run.note && <p className={styles.changes}>{run.note}</p>}
       </th>
-      {COLUMNS.slice(1).map(({ id, text }) => (
-        <td key={id} data-testid={`run-${id}`}>
+      {COLUMNS.slice(1).map(({ id, words, text }) => (
+        <td key={id} className={words ? undefined : styles.figure} data-testid={`run-${id}`}>
           {text(run)}
         </td>
       ))}
