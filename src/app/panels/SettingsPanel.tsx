@@ -10,6 +10,7 @@ import { Note } from '../ui/Note.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
 import { AdvancedSettings, NumberSettingField } from './NumberSettings.tsx';
 import styles from './SettingsPanel.module.css';
+import { ShareLink } from './ShareLink.tsx';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
 export function SettingsPanel() {
@@ -47,6 +48,7 @@ export function SettingsPanel() {
         </fieldset>
         {busy && <p className={styles.locked}>Settings can be changed when the training has ended.</p>}
         <AdapterLine />
+        <ShareLink />
       </div>
     </div>
   );

@@ -5,6 +5,7 @@ import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../fo
 import { modeTitle, presetTitle } from './messages.ts';
 
 export type ColumnId =
+  | 'starred'
   | 'name'
   | 'time'
   | 'preset'
@@ -31,6 +32,13 @@ const date = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 
 const loss = (value: number | null) => (value === null ? NONE : formatLoss(value));
 
 export const COLUMNS: readonly Column[] = [
+  {
+    id: 'starred',
+    label: 'Starred',
+    words: true,
+    value: ({ starred }) => (starred ? 'yes' : null),
+    text: ({ starred }) => (starred ? 'yes' : ''),
+  },
   { id: 'name', label: 'Run', words: true, value: ({ name }) => name, text: ({ name }) => name },
   {
     id: 'valLoss',

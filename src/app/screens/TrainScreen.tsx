@@ -9,7 +9,6 @@ import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
-import { ShareLink } from '../panels/ShareLink.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
@@ -32,7 +31,6 @@ export function TrainScreen() {
         <section className={styles.side} aria-label="Settings">
           <ControlsPanel />
           <SettingsPanel />
-          <ShareLink />
         </section>
         <section className={styles.board} aria-label="Training">
           <RunErrors />
