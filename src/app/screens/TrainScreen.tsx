@@ -11,7 +11,6 @@ import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
-import { ShareLink } from '../panels/ShareLink.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
@@ -35,7 +34,6 @@ export function TrainScreen() {
         <section className={styles.side} aria-label="Settings">
           <ControlsPanel />
           <SettingsPanel />
-          <ShareLink />
         </section>
         <section className={styles.board} aria-label="Training">
           <RunErrors />
