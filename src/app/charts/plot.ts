@@ -50,7 +50,9 @@ export function buildPlot(
   const log = { x: settings.logX, y: settings.logY && chart.logY };
   const references = chart.references?.(runs) ?? [];
   const drawn = series.flatMap((one) => linesOf(chart, one, xKind, log));
+  const marks = series.flatMap((one) => marksOf(one, xKind, log.x));
   const range = rangeOf([
+    ...marks.flatMap(({ y }) => y ?? []),
     ...drawn.flatMap(({ points }) => points.map(({ value }) => value)).filter((v) => !log.y || v > 0),
     ...references.map(({ value }) => value),
   ]);
@@ -68,7 +70,7 @@ export function buildPlot(
         return [point];
       }),
     })),
-    marks: series.flatMap((one) => marksOf(one, xKind, log.x)).filter((mark) => inside(mark, y)),
+    marks: marks.filter((mark) => inside(mark, y)),
     references: references.flatMap(({ value, label }) => {
       const at = place(value, log.y);
       return at === null ? [] : [{ at, label }];
