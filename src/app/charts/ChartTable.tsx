@@ -8,7 +8,7 @@ import { longestOf } from './crosshair.ts';
 
 /** Rows a person reads; the exported file has every step. */
 const ROWS = 16;
-const ROWS_OF_EVENTS = 8;
+const ROWS_OF_EVENTS = 20;
 
 interface ChartTableProps {
   chart: ChartDefinition;
@@ -90,10 +90,12 @@ function rowsOf(series: readonly Series[], kind: XAxisKind): number[] {
   if (!longest) return [];
   const all = Array.from({ length: longest.length }, (_, i) => i);
   const even = thin(all, ROWS).map((i) => xOf(longest.run, kind, i));
+  // A run's share of the rows, for its validations and for its skipped steps.
+  const share = Math.max(2, Math.floor(ROWS_OF_EVENTS / series.length / 2));
   const events = series.flatMap((one) => {
     const evaluated = (one.validation ?? []).map(({ step }) => entryOfStep(one, step));
     const skipped = (one.marks ?? []).map(({ at }) => at);
-    return [...thin(evaluated, ROWS_OF_EVENTS), ...thin(skipped, ROWS_OF_EVENTS)]
+    return [...thin(evaluated, share), ...thin(skipped, share)]
       .filter((at) => at >= 0)
       .map((at) => xOf(one.run, kind, at));
   });

@@ -140,6 +140,14 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
           Reset
         </button>
       </div>
+      <p className={styles.keys}>
+        In a chart with focus: arrows read values, <kbd>X</kbd> <kbd>Y</kbd> logarithmic
+        {chart.smooths && (
+          <>
+            , <kbd>[</kbd> <kbd>]</kbd> smoothing
+          </>
+        )}
+      </p>
     </div>
   );
 }

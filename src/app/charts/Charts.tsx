@@ -8,7 +8,7 @@ import { LossChart } from './LossChart.tsx';
 import { MetricChart } from './MetricChart.tsx';
 import type { PlottedRun } from './plottedRun.ts';
 
-const SMALL_CHARTS = [LOSS_SCALE, SPEED, GRADIENT_NORM, LEARNING_RATE, MEMORY];
+const SMALL_CHARTS = [SPEED, GRADIENT_NORM, LEARNING_RATE, MEMORY];
 
 /** `frame` counts on at most four times a second, and not while the page is hidden. */
 export default function Charts() {
@@ -19,6 +19,7 @@ export default function Charts() {
     <div className={styles.charts}>
       <LossChart runs={runs} frame={frame} />
       {compared && <MetricChart chart={DIFFERENCE} runs={runs} frame={frame} />}
+      <MetricChart chart={LOSS_SCALE} runs={runs} frame={frame} wide={!compared} />
       {SMALL_CHARTS.map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}

@@ -1,4 +1,6 @@
 import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
+import { type ChartSettings, useCharts } from '../../store/chartStore.ts';
+import { MAX_SMOOTHING } from '../../store/smoothing.ts';
 import styles from './Crosshair.module.css';
 import type { ChartDefinition, Series } from './chart.ts';
 import { xOf } from './chart.ts';
@@ -44,10 +46,13 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
     set(snap(series, kind, axis.log ? 10 ** value : value));
   };
   const press = (event: KeyboardEvent) => {
-    const by = KEYS[event.key]?.(longest?.length ?? 0);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const by = STEPS_BY_KEY[event.key]?.(longest?.length ?? 0);
+    const change = CHANGES_BY_KEY[event.key.toLowerCase()];
     if (event.key === 'Escape') set(null);
-    else if (by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    else set(moved(series, kind, x ?? end, by));
+    else if (by !== undefined) set(moved(series, kind, x ?? end, by));
+    else if (change) changeSettings(chart, change, longest?.run.log.smoothing ?? 0);
+    else return;
     event.preventDefault();
   };
 
@@ -66,6 +71,7 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
           ? `${placeLabel(kind, x)}: ${lines.map(({ title, values, notes }) => [`${title} ${values ?? ''}`, ...notes].join('. ')).join('; ')}`
           : 'Arrow keys read the values'
       }
+      aria-keyshortcuts="x y [ ]"
       data-testid={`plot-${chart.id}`}
       onPointerMove={point}
       onPointerDown={point}
@@ -109,7 +115,7 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
 }
 
 /** Entries to move by, of a run of `length`. */
-const KEYS: Readonly<Record<string, (length: number) => number>> = {
+const STEPS_BY_KEY: Readonly<Record<string, (length: number) => number>> = {
   ArrowLeft: () => -1,
   ArrowRight: () => 1,
   ArrowDown: () => -1,
@@ -119,6 +125,25 @@ const KEYS: Readonly<Record<string, (length: number) => number>> = {
   Home: (length) => -length,
   End: (length) => length,
 };
+
+type Change = (settings: ChartSettings, ownSmoothing: number) => Partial<ChartSettings>;
+
+/** Of the chart in focus only: a letter typed elsewhere changes nothing. */
+const CHANGES_BY_KEY: Readonly<Record<string, Change>> = {
+  y: ({ logY }) => ({ logY: !logY }), // of no effect where the chart has no such axis
+  x: ({ logX }) => ({ logX: !logX }),
+  '[': ({ smoothing }, own) => ({ smoothing: smoothedBy(smoothing ?? own, -0.05) }),
+  ']': ({ smoothing }, own) => ({ smoothing: smoothedBy(smoothing ?? own, 0.05) }),
+};
+
+function smoothedBy(smoothing: number, by: number): number {
+  return Math.min(MAX_SMOOTHING, Math.max(0, Number((smoothing + by).toFixed(2))));
+}
+
+function changeSettings(chart: ChartDefinition, change: Change, ownSmoothing: number): void {
+  const { charts, change: apply } = useCharts.getState();
+  apply(chart.id, change(charts[chart.id], ownSmoothing));
+}
 
 /** In units of the x axis. On a logarithmic one it grows with x. */
 function markReach(axis: Plot['x'], x: number): number {

@@ -19,6 +19,8 @@ import { useWidth } from './useWidth.ts';
 
 interface MetricChartProps extends ChartProps {
   chart: ChartDefinition;
+  /** Takes the whole width, as the large chart does. */
+  wide?: boolean;
 }
 
 /** The large chart may be redrawn four times a second, the small ones once. */
@@ -32,7 +34,7 @@ const X_NAMES: Readonly<Record<XAxisKind, string>> = {
 };
 
 /** The frame that all charts share: axes, crosshair, legend, toolbar, table, exports and the text for screen readers. */
-export function MetricChart({ chart, runs, frame }: MetricChartProps) {
+export function MetricChart({ chart, runs, frame, wide = false }: MetricChartProps) {
   const id = useId();
   const figure = useRef<HTMLElement>(null);
   const body = useRef<HTMLDivElement>(null);
@@ -76,7 +78,11 @@ export function MetricChart({ chart, runs, frame }: MetricChartProps) {
   return (
     <figure
       ref={figure}
-      className={[styles.chart, chart.large || settings.expanded ? styles.wide : ''].join(' ')}
+      className={[
+        styles.chart,
+        chart.large ? styles.large : '',
+        wide || chart.large || settings.expanded ? styles.wide : '',
+      ].join(' ')}
       aria-labelledby={`${id}-title`}
       data-testid={`chart-${chart.id}`}
       data-points={Math.max(0, ...plot.lines.map(({ points }) => points.length))}

@@ -121,9 +121,15 @@ function look({ kind, run, points }: PlotLine) {
 }
 
 function SkipShape({ cx = 0, cy = 0, payload }: ScatterShapeProps) {
-  const { sentence }: PlotMark = payload;
+  const { run, sentence }: PlotMark = payload;
   return (
-    <path d={`M${cx} ${cy - 6}l6 10h-12z`} fill="var(--bad)" data-testid="skip-mark">
+    <path
+      d={`M${cx} ${cy - 6}l6 10h-12z`}
+      fill="var(--bad)"
+      stroke={runColor(run)}
+      strokeLinejoin="round"
+      data-testid="skip-mark"
+    >
       <title>{sentence}</title>
     </path>
   );

@@ -46,7 +46,7 @@ export const LOSS: ChartDefinition = {
 
 export const DIFFERENCE: ChartDefinition = {
   id: 'difference',
-  title: 'Difference to the first run, nats',
+  title: 'Loss difference, nats',
   quantity: 'loss difference',
   column: 'smoothed_loss_difference',
   shape: 'line',
@@ -60,7 +60,7 @@ export const DIFFERENCE: ChartDefinition = {
   format: formatSigned,
   gap: 'no step to compare with',
   tick: formatSigned,
-  references: () => [{ value: 0, label: 'equal' }],
+  references: () => [{ value: 0, label: '' }],
   empty: (runs) =>
     `The difference to ${runs[0]?.title ?? 'the first run'} will be drawn here, once two runs have steps.`,
   summary: ({ run: { title }, values, length }) =>

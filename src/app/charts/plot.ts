@@ -89,7 +89,7 @@ function inside({ y }: { y: number | null }, axis: Axis): boolean {
 }
 
 /** About so many labels on the y axis, and one in so many pixels on the x axis. */
-const Y_TICKS = { large: 6, small: 4 };
+const Y_TICKS = { large: 6, small: 5 };
 const PIXELS_A_TICK = 90;
 
 interface ValueLine {
