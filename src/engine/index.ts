@@ -1,7 +1,7 @@
 /** The public face of the engine: what the session, the command line and tests build on. */
 export { batchAt } from './data/batches.ts';
-export { createDataset, type Dataset } from './data/dataset.ts';
-export { decodeUtf8 } from './data/utf8.ts';
+export { createDataset, type Dataset, splitText } from './data/dataset.ts';
+export { type TextStream, type TokenizedText, tokenize } from './data/tokenize.ts';
 export { type AdapterReport, openDevice, reportOf } from './device.ts';
 export { EngineError, type ErrorCode } from './errors.ts';
 export { deviceLost } from './faults.ts';

@@ -3,7 +3,8 @@
  * happened. Everything is plain data (or a File, which is a handle), so it survives structured cloning.
  *
  *   open       -> opened | unsupported
- *   checkText  -> textChecked | textRefused
+ *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
+ *   loadText   -> textProgress* (textChecked | textRefused)     likewise
  *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sampled? | runFailed)+ completed
  *                 or, at any point, failed | lost
  *   sample     -> sampled | sampleRefused      while paused or after the end
@@ -28,10 +29,18 @@ export type UnsupportedReason =
 export type TextSource =
   /** `folder` is the address under which the page serves its texts. */
   | { readonly kind: 'builtIn'; readonly id: TextId; readonly folder: string }
-  | { readonly kind: 'own'; readonly file: File };
+  /** `id` is that of its check: the same file is not read again. */
+  | { readonly kind: 'own'; readonly id: number; readonly file: File };
 
 /** How a text is to be read: refusals depend on it (a text must be longer than the context). */
 export type TextUse = Pick<TrainConfig, 'tokenizer' | 'context'>;
+
+/** What is being done to a text, and how many of its bytes it was done to; `size` is null where nobody knows it. */
+export interface TextProgress {
+  readonly stage: 'downloading' | 'reading' | 'tokenizing';
+  readonly bytes: number;
+  readonly size: number | null;
+}
 
 export interface TextFacts {
   readonly name: string;
@@ -73,6 +82,9 @@ export interface SampleText {
 export type SessionCommand =
   | { readonly type: 'open' }
   | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
+  /** Loads a text from an http or https address, then checks it like a file. */
+  | { readonly type: 'loadText'; readonly id: number; readonly address: string; readonly use: TextUse }
+  | { readonly type: 'cancelText'; readonly id: number }
   /** Trains one configuration after the other, each from its own start, on the same text. */
   | { readonly type: 'train'; readonly configs: readonly TrainConfig[]; readonly text: TextSource }
   | { readonly type: 'pause' }
@@ -84,7 +96,9 @@ export type SessionCommand =
 export type SessionEvent =
   | { readonly type: 'opened'; readonly report: AdapterReport }
   | { readonly type: 'unsupported'; readonly reason: UnsupportedReason; readonly error: ErrorReport }
-  | { readonly type: 'textChecked'; readonly id: number; readonly facts: TextFacts }
+  | { readonly type: 'textProgress'; readonly id: number; readonly progress: TextProgress }
+  /** With the file that is to be named when training on it. */
+  | { readonly type: 'textChecked'; readonly id: number; readonly facts: TextFacts; readonly file: File }
   | { readonly type: 'textRefused'; readonly id: number; readonly error: ErrorReport }
   /** Kernels compiled of how many; 0 of 0 while the adapter is measured. */
   | { readonly type: 'preparing'; readonly run: number; readonly compiled: number; readonly total: number }

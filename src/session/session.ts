@@ -16,10 +16,10 @@ import type {
   SessionCommand,
   SessionEvent,
   TextSource,
-  TextUse,
   UnsupportedReason,
 } from './protocol.ts';
-import { type LoadedText, loadText, neutralPrompt, textFacts, toDataset } from './texts.ts';
+import { TextCheck } from './textCheck.ts';
+import { TextShelf, textFacts } from './texts.ts';
 
 interface OpenGpu {
   readonly device: GPUDevice;
@@ -31,7 +31,6 @@ interface OpenGpu {
 interface ActiveRun {
   readonly run: number;
   readonly trainer: Trainer;
-  readonly text: LoadedText;
   step: number;
 }
 
@@ -42,12 +41,15 @@ export class Session {
   #active: ActiveRun | null = null;
   #control: RunControl | null = null;
   #batch: MetricsBatch | null = null;
+  readonly #texts = new TextShelf();
+  readonly #check: TextCheck;
   #stopped = false;
   #training: Promise<void> = Promise.resolve();
   #sampling: Promise<void> = Promise.resolve();
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
+    this.#check = new TextCheck(post, this.#texts);
   }
 
   handle(command: SessionCommand): void {
@@ -56,7 +58,9 @@ export class Session {
         void this.#open();
         break;
       case 'checkText':
-        void this.#checkText(command.id, command.file, command.use);
+      case 'loadText':
+      case 'cancelText':
+        this.#check.handle(command);
         break;
       case 'train':
         this.#training = this.#training.then(() => this.#train(command.configs, command.text));
@@ -117,15 +121,6 @@ export class Session {
     return { device, report, lost };
   }
 
-  async #checkText(id: number, file: File, use: TextUse): Promise<void> {
-    try {
-      const dataset = toDataset(await loadText({ kind: 'own', file }), use);
-      this.#post({ type: 'textChecked', id, facts: textFacts(dataset) });
-    } catch (cause) {
-      this.#post({ type: 'textRefused', id, error: errorReport(cause) });
-    }
-  }
-
   async #train(configs: readonly TrainConfig[], source: TextSource): Promise<void> {
     this.#stopped = false;
     await this.#sampling;
@@ -133,12 +128,13 @@ export class Session {
     let gpu: OpenGpu | undefined;
     try {
       gpu = await this.#openGpu();
-      const text = await loadText(source);
+      // What is wrong with the text is told before anything is prepared.
+      if (configs[0]) await this.#texts.dataset(source, configs[0]);
       for (const [run, config] of configs.entries()) {
         if (this.#stopped) break;
         this.#release();
         try {
-          await Promise.race([this.#trainOne(gpu, run, config, text), gpu.lost]);
+          await Promise.race([this.#trainOne(gpu, run, config, source), gpu.lost]);
         } catch (cause) {
           if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
           // A finding about the mode, not a fault: a comparison goes on to show the difference.
@@ -157,13 +153,13 @@ export class Session {
     }
   }
 
-  async #trainOne(gpu: OpenGpu, run: number, config: TrainConfig, text: LoadedText): Promise<void> {
-    const dataset = toDataset(text, config);
+  async #trainOne(gpu: OpenGpu, run: number, config: TrainConfig, text: TextSource): Promise<void> {
+    const dataset = await this.#texts.dataset(text, config);
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
     });
-    const active: ActiveRun = { run, trainer, text, step: 0 };
+    const active: ActiveRun = { run, trainer, step: 0 };
     this.#active = active;
     if (this.#stopped) return;
     const { parameterCount: parameters, storage, memory, kernels } = trainer;
@@ -213,8 +209,8 @@ export class Session {
   }
 
   async #sample(active: ActiveRun, request: SampleRequest): Promise<void> {
-    const prompt = request.prompt || neutralPrompt(active.text.text);
-    const text = await active.trainer.sample({ ...request, prompt });
+    const { prompt } = request;
+    const text = await active.trainer.sample(request);
     this.#post({ type: 'sampled', run: active.run, sample: { prompt, text, step: active.step } });
   }
 

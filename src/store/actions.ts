@@ -1,8 +1,8 @@
-import { PRESETS } from '../engine/model/presets.ts';
 import { SessionClient } from '../session/client.ts';
 import type { SampleRequest, TextSource } from '../session/protocol.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
+import { cancelReading, ownTextSource, readFile, readFrom } from './ownText.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
@@ -10,8 +10,6 @@ import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
 let client: SessionClient | null = null;
-let ownFile: File | null = null;
-let checks = 0;
 
 /** Called once: reads the address, looks for a GPU and, if the address asks for it, trains. */
 export function boot(): void {
@@ -87,19 +85,20 @@ export function sample(request: SampleRequest): void {
 
 /** Takes a text of the visitor's. It is read in the worker and never leaves the device. */
 export function takeOwnText(file: File): void {
-  ownFile = file;
-  checks += 1;
-  const { choose, settings } = useSettings.getState();
-  choose({ text: 'own' });
-  useSettings.setState({ ownText: { state: 'checking', id: checks, name: file.name } });
-  const { tokenizer, context } = PRESETS[settings.preset].config;
-  client?.send({ type: 'checkText', id: checks, file, use: { tokenizer, context } });
+  client?.send(readFile(file));
+}
+
+/** Takes the text at an http or https address. */
+export function takeTextFrom(address: string): void {
+  client?.send(readFrom(address));
+}
+
+export function cancelText(): void {
+  const command = cancelReading();
+  if (command) client?.send(command);
 }
 
 function textSource({ text }: Settings): TextSource {
-  if (text !== 'own') {
-    return { kind: 'builtIn', id: text, folder: new URL('texts/', document.baseURI).href };
-  }
-  if (!ownFile) throw new Error('No own text was taken.'); // `obstacle` keeps Train from getting here
-  return { kind: 'own', file: ownFile };
+  if (text === 'own') return ownTextSource();
+  return { kind: 'builtIn', id: text, folder: new URL('texts/', document.baseURI).href };
 }

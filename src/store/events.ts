@@ -1,8 +1,8 @@
 import { tokensPerStep } from '../engine/train/config.ts';
 import type { SessionEvent } from '../session/protocol.ts';
+import { applyTextEvent } from './ownText.ts';
 import { Pulse } from './pulse.ts';
 import { logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
-import { useSettings } from './settingsStore.ts';
 import { secondsLeft, tokensPerSecond } from './speed.ts';
 
 const pulse = new Pulse(paint);
@@ -16,9 +16,10 @@ export function applyEvent(event: SessionEvent): void {
     case 'unsupported':
       useRun.setState({ unsupported: { reason: event.reason, error: event.error } });
       break;
+    case 'textProgress':
     case 'textChecked':
     case 'textRefused':
-      applyTextCheck(event);
+      applyTextEvent(event);
       break;
     case 'preparing': {
       const { compiled, total } = event;
@@ -100,15 +101,4 @@ function paint(): void {
       };
     }),
   }));
-}
-
-function applyTextCheck(event: Extract<SessionEvent, { type: 'textChecked' | 'textRefused' }>): void {
-  const { ownText } = useSettings.getState();
-  if (ownText.state !== 'checking' || ownText.id !== event.id) return; // another file was chosen since
-  useSettings.setState({
-    ownText:
-      event.type === 'textChecked'
-        ? { state: 'ready', facts: event.facts }
-        : { state: 'refused', name: ownText.name, error: event.error },
-  });
 }

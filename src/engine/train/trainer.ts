@@ -1,5 +1,5 @@
 import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
-import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
+import { type Batch, batchAt, positionsByToken, type TokenArray } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { FaultWatch } from '../faults.ts';
@@ -248,7 +248,7 @@ export class Trainer {
     program.submit(this.peakFlops * ASSUMED_MFU * SUBMIT_SECONDS);
   }
 
-  #windows(split: Uint32Array, index: number, seed: number): Batch {
+  #windows(split: TokenArray, index: number, seed: number): Batch {
     const { batch, context, order } = this.config;
     return batchAt(split, index, { batch, context, order, seed });
   }

@@ -152,7 +152,12 @@ test('an own text is counted as the training will see it', async () => {
   session.handle({ type: 'checkText', id: 1, file: new File(['abc\n'.repeat(500)], 'own.txt'), use: config });
   await happened('textChecked');
   expect(events).toEqual([
-    { type: 'textChecked', id: 1, facts: { name: 'own.txt', bytes: 2000, tokens: 2000, vocabulary: 4 } },
+    {
+      type: 'textChecked',
+      id: 1,
+      facts: { name: 'own.txt', bytes: 2000, tokens: 2000, vocabulary: 4 },
+      file: expect.any(File),
+    },
   ]);
 });
 
