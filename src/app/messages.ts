@@ -21,7 +21,7 @@ const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
 };
 
 /** The line under the buttons. */
-export function statusLine({ status, compiling, runs, active }: RunState): string {
+export function statusLine({ status, compiling, runs, active, writing }: RunState): string {
   const run = runs[active];
   const which = runs.length > 1 && run ? `${runLabel(run)}, run ${active + 1} of ${runs.length}: ` : '';
   if (status === 'idle') return 'Nothing starts until you press Train.';
@@ -32,8 +32,11 @@ export function statusLine({ status, compiling, runs, active }: RunState): strin
   const steps = `step ${formatCount(run.latest.step)} of ${formatCount(run.config.steps)}`;
   if (status === 'done') return runs.length > 1 ? `Done, ${runs.length} runs` : `Done, ${steps}`;
   if (status === 'training') {
-    const rest =
-      run.latest.step < run.config.steps ? formatTimeLeft(run.secondsLeft) : 'evaluating and writing';
+    const rest = writing
+      ? 'writing a sample'
+      : run.latest.step < run.config.steps
+        ? formatTimeLeft(run.secondsLeft)
+        : 'evaluating';
     return `${which}${steps}, ${rest}`;
   }
   return `${which}${STATUS_WORDS[status]}, ${steps}`;

@@ -13,5 +13,5 @@ export { configure, type Overrides } from './train/configure.ts';
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
 export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
 export { RunControl, type RunEvents, runTraining, TooManySkipsError } from './train/run.ts';
-export type { SampleOptions } from './train/sampler.ts';
+export { type SampledToken, type SampleOptions, sampleSteps } from './train/sampler.ts';
 export type { Trainer } from './train/trainer.ts';

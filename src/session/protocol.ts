@@ -5,18 +5,19 @@
  *   open       -> opened | unsupported
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
- *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sampled? | runFailed)+ completed
- *                 or, at any point, failed | lost
- *   sample     -> sampled | sampleRefused      while paused or after the end
+ *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
+ *                 with a sample after some of the steps; or, at any point, failed | lost
+ *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
+ *   stopSample -> sampled, with the text so far; so do resume, stop and train
  */
 import type { TextId } from '../engine/data/builtins.ts';
-import type { AdapterReport } from '../engine/index.ts';
+import type { AdapterReport, SampledToken } from '../engine/index.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
 import type { ErrorReport } from './errorReport.ts';
 
-export type { AdapterReport, ErrorReport, HalfStorage, MemoryBytes, RunSummary };
+export type { AdapterReport, ErrorReport, HalfStorage, MemoryBytes, RunSummary, SampledToken };
 
 /** Why no training is possible here. The page has one text per reason. */
 export type UnsupportedReason =
@@ -72,11 +73,19 @@ export interface TimedStep extends StepMetrics {
   readonly time: number;
 }
 
-export interface SampleText {
-  readonly prompt: string;
-  readonly text: string;
-  /** Last step trained before the sample was drawn. */
+/** A sample as it begins. */
+export interface SampleHeading extends SampleRequest {
+  /** Written during a run, at its end, or because the visitor asked. */
+  readonly kind: 'live' | 'end' | 'asked';
+  /** Last step trained before the sample was drawn, and its loss in nats; null when it was not finite. */
   readonly step: number;
+  readonly loss: number | null;
+}
+
+export interface SampleText extends SampleHeading {
+  /** Without the prompt. Shorter than asked for when it was stopped. */
+  readonly text: string;
+  readonly tokens: readonly SampledToken[];
 }
 
 export type SessionCommand =
@@ -85,12 +94,21 @@ export type SessionCommand =
   /** Loads a text from an http or https address, then checks it like a file. */
   | { readonly type: 'loadText'; readonly id: number; readonly address: string; readonly use: TextUse }
   | { readonly type: 'cancelText'; readonly id: number }
-  /** Trains one configuration after the other, each from its own start, on the same text. */
-  | { readonly type: 'train'; readonly configs: readonly TrainConfig[]; readonly text: TextSource }
+  /**
+   * Trains one configuration after the other, each from its own start, on the same text. `samples` (4) are written in each,
+   * spread over its steps, the last at the end.
+   */
+  | {
+      readonly type: 'train';
+      readonly configs: readonly TrainConfig[];
+      readonly text: TextSource;
+      readonly samples?: number;
+    }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   | { readonly type: 'stop' }
-  | { readonly type: 'sample'; readonly request: SampleRequest };
+  | { readonly type: 'sample'; readonly request: SampleRequest }
+  | { readonly type: 'stopSample' };
 
 /** `run` is the index of the configuration in the `train` command. */
 export type SessionEvent =
@@ -111,6 +129,8 @@ export type SessionEvent =
     }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
+  | { readonly type: 'sampling'; readonly run: number; readonly heading: SampleHeading }
+  | { readonly type: 'sampleTokens'; readonly run: number; readonly tokens: readonly SampledToken[] }
   | { readonly type: 'sampled'; readonly run: number; readonly sample: SampleText }
   | { readonly type: 'sampleRefused'; readonly error: ErrorReport }
   | { readonly type: 'finished'; readonly run: number; readonly summary: RunSummary }

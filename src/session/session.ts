@@ -8,16 +8,11 @@ import {
   type Trainer,
 } from '../engine/index.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
+import { DEFAULT_SAMPLES, sampleSteps } from '../engine/train/sampler.ts';
 import { errorReport } from './errorReport.ts';
 import { MetricsBatch } from './metricsBatch.ts';
-import type {
-  AdapterReport,
-  SampleRequest,
-  SessionCommand,
-  SessionEvent,
-  TextSource,
-  UnsupportedReason,
-} from './protocol.ts';
+import type { AdapterReport, SessionCommand, SessionEvent, UnsupportedReason } from './protocol.ts';
+import { Sampling } from './sampling.ts';
 import { TextCheck } from './textCheck.ts';
 import { TextShelf, textFacts } from './texts.ts';
 
@@ -32,7 +27,13 @@ interface ActiveRun {
   readonly run: number;
   readonly trainer: Trainer;
   step: number;
+  loss: number | null;
 }
+
+type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
+
+/** Tokens of a sample during a run, at most: long enough to see words appear, short enough not to hold the run up. */
+const LIVE_SAMPLE_LENGTH = 100;
 
 /** Owns the GPU and the trainers. One training at a time; the last trainer stays so that it can be sampled from. */
 export class Session {
@@ -45,11 +46,12 @@ export class Session {
   readonly #check: TextCheck;
   #stopped = false;
   #training: Promise<void> = Promise.resolve();
-  #sampling: Promise<void> = Promise.resolve();
+  readonly #sampling: Sampling;
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
     this.#check = new TextCheck(post, this.#texts);
+    this.#sampling = new Sampling(post);
   }
 
   handle(command: SessionCommand): void {
@@ -63,7 +65,8 @@ export class Session {
         this.#check.handle(command);
         break;
       case 'train':
-        this.#training = this.#training.then(() => this.#train(command.configs, command.text));
+        this.#sampling.stop('asked');
+        this.#training = this.#training.then(() => this.#train(command));
         break;
       case 'pause':
         this.#control?.pause();
@@ -76,9 +79,13 @@ export class Session {
       case 'stop':
         this.#stopped = true;
         this.#control?.stop();
+        this.#sampling.stop('asked', 'live', 'end');
         break;
       case 'sample':
-        this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
+        this.#sampling.ask(() => this.#active, command.request);
+        break;
+      case 'stopSample':
+        this.#sampling.stop('asked');
         break;
     }
   }
@@ -121,20 +128,21 @@ export class Session {
     return { device, report, lost };
   }
 
-  async #train(configs: readonly TrainConfig[], source: TextSource): Promise<void> {
+  async #train(command: TrainCommand): Promise<void> {
+    const { configs, text } = command;
     this.#stopped = false;
-    await this.#sampling;
+    await this.#sampling.idle;
     this.#release();
     let gpu: OpenGpu | undefined;
     try {
       gpu = await this.#openGpu();
       // What is wrong with the text is told before anything is prepared.
-      if (configs[0]) await this.#texts.dataset(source, configs[0]);
+      if (configs[0]) await this.#texts.dataset(text, configs[0]);
       for (const [run, config] of configs.entries()) {
         if (this.#stopped) break;
         this.#release();
         try {
-          await Promise.race([this.#trainOne(gpu, run, config, source), gpu.lost]);
+          await Promise.race([this.#trainOne(gpu, run, config, command), gpu.lost]);
         } catch (cause) {
           if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
           // A finding about the mode, not a fault: a comparison goes on to show the difference.
@@ -153,13 +161,18 @@ export class Session {
     }
   }
 
-  async #trainOne(gpu: OpenGpu, run: number, config: TrainConfig, text: TextSource): Promise<void> {
+  async #trainOne(
+    gpu: OpenGpu,
+    run: number,
+    config: TrainConfig,
+    { text, samples = DEFAULT_SAMPLES }: TrainCommand,
+  ): Promise<void> {
     const dataset = await this.#texts.dataset(text, config);
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
     });
-    const active: ActiveRun = { run, trainer, step: 0 };
+    const active: ActiveRun = { run, trainer, step: 0, loss: null };
     this.#active = active;
     if (this.#stopped) return;
     const { parameterCount: parameters, storage, memory, kernels } = trainer;
@@ -170,48 +183,43 @@ export class Session {
     const control = new RunControl();
     this.#batch = batch;
     this.#control = control;
+    const { sampleLength: length, seed } = config;
+    // The same beginning and random numbers every time: what changes is the model.
+    const request = { prompt: '', length, temperature: 0.8, topK: 40, seed };
     const summary = await runTraining(
       trainer,
       {
         onStep: (metrics) => {
           active.step = metrics.step;
+          active.loss = metrics.loss;
           batch.addStep(metrics);
         },
         onEval: (metrics) => batch.addEval(metrics),
+        rests: {
+          after: length > 0 ? sampleSteps(config.steps, samples) : new Set(),
+          take: async () => {
+            await this.#sampling.draw(
+              active,
+              { ...request, length: Math.min(length, LIVE_SAMPLE_LENGTH) },
+              'live',
+            );
+            batch.rested();
+          },
+        },
       },
       control,
     );
     batch.flush();
     this.#post({ type: 'finished', run, summary });
-    if (config.sampleLength > 0 && summary.appliedSteps > 0) {
-      const { sampleLength: length, seed } = config;
-      await this.#sample(active, { prompt: '', length, temperature: 0.8, topK: 40, seed });
-    }
+    if (length > 0 && summary.appliedSteps > 0) await this.#sampling.draw(active, request, 'end');
   }
 
   async #resume(): Promise<void> {
-    await this.#sampling; // a step in the middle of a sample would overwrite its activations
+    this.#sampling.stop('asked');
+    await this.#sampling.idle; // training and writing would take turns, and each would look slow
     this.#batch?.resume();
     this.#control?.resume();
     this.#post({ type: 'resumed' });
-  }
-
-  async #sampleOnRequest(request: SampleRequest): Promise<void> {
-    try {
-      const active = this.#active;
-      if (!active) {
-        throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then ask for text.');
-      }
-      await this.#sample(active, request);
-    } catch (cause) {
-      this.#post({ type: 'sampleRefused', error: errorReport(cause) });
-    }
-  }
-
-  async #sample(active: ActiveRun, request: SampleRequest): Promise<void> {
-    const { prompt } = request;
-    const text = await active.trainer.sample(request);
-    this.#post({ type: 'sampled', run: active.run, sample: { prompt, text, step: active.step } });
   }
 
   #release(): void {

@@ -60,7 +60,9 @@ export function train(): void {
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
   beginRuns(configs);
-  client.send({ type: 'train', configs, text: textSource(settings) });
+  const { samples } = settings;
+  const text = textSource(settings);
+  client.send({ type: 'train', configs, text, ...(samples !== null && { samples }) });
 }
 
 export function pause(): void {
@@ -81,6 +83,11 @@ export function stop(): void {
 export function sample(request: SampleRequest): void {
   useRun.setState({ sampling: true, sampleError: null });
   client?.send({ type: 'sample', request });
+}
+
+/** What was written so far stays. */
+export function stopSample(): void {
+  client?.send({ type: 'stopSample' });
 }
 
 /** Takes a text of the visitor's. It is read in the worker and never leaves the device. */

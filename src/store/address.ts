@@ -26,6 +26,7 @@ const SCHEMAS = {
   lossScale: number,
   growthInterval: number,
   sample: number,
+  samples: number,
   autostart: v.picklist(['0', '1']),
   ui: v.picklist(['live', 'still']),
 };

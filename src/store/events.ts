@@ -3,6 +3,7 @@ import type { SessionEvent } from '../session/protocol.ts';
 import { applyTextEvent } from './ownText.ts';
 import { Pulse } from './pulse.ts';
 import { logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
+import { applySampleEvent, endWriting, writingNow } from './samples.ts';
 import { secondsLeft, tokensPerSecond } from './speed.ts';
 
 const pulse = new Pulse(paint);
@@ -45,12 +46,12 @@ export function applyEvent(event: SessionEvent): void {
     case 'resumed':
       changeStatus('training');
       break;
+    case 'sampling':
+    case 'sampleTokens':
     case 'sampled':
-      updateRun(event.run, { sample: event.sample });
-      useRun.setState({ sampling: false, sampleError: null });
-      break;
     case 'sampleRefused':
-      useRun.setState({ sampling: false, sampleError: event.error });
+      applySampleEvent(event);
+      pulse.request();
       break;
     case 'finished':
       updateRun(event.run, { summary: event.summary });
@@ -66,6 +67,7 @@ export function applyEvent(event: SessionEvent): void {
       break;
     case 'failed':
     case 'lost':
+      endWriting();
       useRun.setState({ status: event.type, error: event.error, compiling: null, sampling: false });
       pulse.now();
       break;
@@ -88,6 +90,7 @@ function changeStatus(status: RunStatus): void {
 function paint(): void {
   useRun.setState((state) => ({
     frame: document.hidden ? state.frame : state.frame + 1,
+    writing: writingNow(),
     runs: state.runs.map((run, index) => {
       const log = logOf(index);
       if (!log) return run;

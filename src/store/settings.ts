@@ -23,9 +23,11 @@ export interface Settings {
   readonly growthInterval: number | null;
   /** Tokens of the sample at the end. Has no field: machines that only want figures set it to 0. */
   readonly sample: number | null;
+  /** Samples written in a run, spread over its steps, the last at its end. */
+  readonly samples: number | null;
 }
 
-export const NUMBER_SETTINGS = ['steps', 'seed', 'lossScale', 'growthInterval'] as const;
+export const NUMBER_SETTINGS = ['steps', 'seed', 'lossScale', 'growthInterval', 'samples'] as const;
 export type NumberSetting = (typeof NUMBER_SETTINGS)[number];
 
 export interface Problem {
@@ -44,6 +46,7 @@ export const DEFAULT_SETTINGS: Settings = {
   lossScale: null,
   growthInterval: null,
   sample: null,
+  samples: null,
 };
 
 export function scalesLoss(mode: PrecisionMode): boolean {
@@ -86,7 +89,21 @@ export function settingsProblem(settings: Settings): Problem | null {
       hint: 'Choose another mode to compare with, or none.',
     };
   }
-  return problemOf(() => configsOf(settings));
+  return problemOf(() => {
+    checkSamples(settings.samples ?? 1);
+    configsOf(settings);
+  });
+}
+
+const MOST_SAMPLES = 100;
+
+function checkSamples(samples: number): void {
+  if (Number.isInteger(samples) && samples >= 1 && samples <= MOST_SAMPLES) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `samples is ${samples}.`,
+    `It must be a whole number from 1 to ${MOST_SAMPLES}.`,
+  );
 }
 
 /** The part of `settingsProblem` that one number causes: shown at its field. */

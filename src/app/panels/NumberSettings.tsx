@@ -1,5 +1,6 @@
 import { PRESETS } from '../../engine/model/presets.ts';
 import { scalingOf } from '../../engine/train/config.ts';
+import { DEFAULT_SAMPLES } from '../../engine/train/sampler.ts';
 import {
   HALF_CHOICES,
   modesOf,
@@ -39,6 +40,11 @@ const WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
       const policy = scaledPolicy(settings);
       return policy?.kind === 'dynamic' ? String(policy.growthInterval) : 'none';
     },
+  },
+  samples: {
+    label: 'Samples',
+    help: 'Texts the model writes in a run, spread over its steps, the last at the end. Their time is not counted in tokens/s.',
+    standard: () => String(DEFAULT_SAMPLES),
   },
 };
 

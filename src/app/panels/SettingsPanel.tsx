@@ -43,6 +43,7 @@ export function SettingsPanel() {
             <NumberSettingField name="steps" />
             <NumberSettingField name="seed" />
           </div>
+          <NumberSettingField name="samples" />
           <AdvancedSettings />
         </fieldset>
         {busy && <p className={styles.locked}>Settings can be changed when the training has ended.</p>}

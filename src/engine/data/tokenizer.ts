@@ -19,6 +19,8 @@ export interface Tokenizer {
    * before it give an empty text.
    */
   decoder(): (token: number) => string;
+  /** What stands for one token in a list: its character, or the byte in hexadecimal where it is only a part of one. */
+  name(token: number): string;
   readonly json: TokenizerJson;
 }
 
@@ -45,6 +47,7 @@ function charTokenizer(characters: readonly string[]): Tokenizer {
     },
     decode: (tokens) => Array.from(tokens, (id) => characters[id] ?? REPLACEMENT).join(''),
     decoder: () => (token) => characters[token] ?? REPLACEMENT,
+    name: (token) => characters[token] ?? REPLACEMENT,
     json: { kind: 'char', characters: characters.join('') },
   };
 }
@@ -59,6 +62,7 @@ function byteTokenizer(): Tokenizer {
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
       return (token) => decoder.decode(Uint8Array.of(token), { stream: true });
     },
+    name: (token) => (token < 0x80 ? String.fromCharCode(token) : `0x${token.toString(16)}`),
     json: { kind: 'byte' },
   };
 }

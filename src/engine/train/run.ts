@@ -8,6 +8,8 @@ export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
+  /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
+  readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
 }
 
 /** Pause, resume and stop, honoured at the next step boundary. */
@@ -163,6 +165,10 @@ async function trainAndEvaluate(
     if (config.evalEvery > 0 && step % config.evalEvery === 0) {
       await settle();
       await evaluate(step);
+    }
+    if (events.rests?.after.has(step) && !control.stopped) {
+      await settle();
+      await events.rests.take(step);
     }
   }
   await settle();
