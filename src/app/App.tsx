@@ -5,6 +5,7 @@ import { useDocument } from './hooks/useDocument.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
 import { TrainScreen } from './screens/TrainScreen.tsx';
 import { UnsupportedScreen } from './screens/UnsupportedScreen.tsx';
+import { ShortcutsDialog } from './ui/ShortcutsDialog.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
@@ -30,6 +31,7 @@ export function App() {
         <ShortcutsSwitch />
       </footer>
       <Announcer />
+      <ShortcutsDialog />
     </div>
   );
 }

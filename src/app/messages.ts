@@ -1,7 +1,7 @@
 /** Sentences that depend on the state of the run or the machine. What the engine reports is shown in its own words. */
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
-import type { AdapterReport, HalfStorage, UnsupportedReason } from '../session/protocol.ts';
+import type { AdapterReport, HalfStorage } from '../session/protocol.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
@@ -88,50 +88,3 @@ export function storageSentence(
   if (config.half === 'packed') return 'f16 is packed, two to a word, because you asked for it.';
   return 'f16 is packed, two to a word, which software adapters read faster. The rounding is the same.';
 }
-
-export interface UnsupportedText {
-  readonly title: string;
-  readonly why: string;
-  readonly steps: readonly string[];
-}
-
-export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> = {
-  noNavigatorGpu: {
-    title: 'This browser does not offer WebGPU',
-    why: 'Halfstep trains on the GPU through WebGPU, and this browser has none of it (navigator.gpu is missing).',
-    steps: [
-      'Update the browser, or open this page in a current Chrome, Edge, Safari or Firefox.',
-      'If WebGPU is behind a setting in this browser, turn it on and reload.',
-    ],
-  },
-  insecureContext: {
-    title: 'This page needs a secure address',
-    why: 'Browsers offer WebGPU only to pages opened over https, or from localhost.',
-    steps: [
-      'Open the same page with https:// at the start of its address.',
-      'When you serve it yourself, use localhost or 127.0.0.1 instead of the name of the machine.',
-    ],
-  },
-  noAdapter: {
-    title: 'No GPU is available to this page',
-    why: 'The browser has WebGPU but offers no adapter: the GPU is blocked, its driver is too old, or hardware acceleration is off.',
-    steps: [
-      'Turn on "Use graphics acceleration when available" in the browser\'s system settings, and restart the browser.',
-      'Update the graphics driver.',
-      'In Chrome or Edge, chrome://gpu says why WebGPU is off. On a machine without a GPU, start Chrome with --enable-unsafe-webgpu to train on the processor.',
-    ],
-  },
-  deviceRequestFailed: {
-    title: 'The GPU refused to start',
-    why: 'An adapter is there, but the browser could not open a device on it. Often another program or tab holds the GPU, or its driver was just reset.',
-    steps: ['Close other tabs that use the GPU, and reload.', 'Restart the browser, then the machine.'],
-  },
-  limitsTooLow: {
-    title: 'This GPU is below the smallest that works',
-    why: 'The adapter allows less than the smallest preset needs. The message below has both numbers.',
-    steps: [
-      'Open this page on another device.',
-      'If the machine has a second GPU, choose it for this browser.',
-    ],
-  },
-};

@@ -25,7 +25,8 @@ export type UnsupportedReason =
   | 'insecureContext'
   | 'noAdapter'
   | 'deviceRequestFailed'
-  | 'limitsTooLow';
+  | 'limitsTooLow'
+  | 'blockedByPolicy';
 
 export type TextSource =
   /** `folder` is the address under which the page serves its texts. */

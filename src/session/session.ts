@@ -239,9 +239,17 @@ function isLost(gpu: OpenGpu): Promise<boolean> {
 }
 
 function unsupportedReason(cause: unknown): UnsupportedReason {
+  if (isRefusal(cause)) return 'blockedByPolicy';
   const { code } = errorReport(cause);
   if (code === 'NO_WEBGPU') return 'noNavigatorGpu';
   if (code === 'NO_ADAPTER') return 'noAdapter';
   if (code === 'LIMIT_EXCEEDED') return 'limitsTooLow';
   return 'deviceRequestFailed';
+}
+
+/** The browser has WebGPU and will not let this page use it: a blocklist, an administrator's or an embedding page's rule. */
+function isRefusal(cause: unknown): boolean {
+  if (!(cause instanceof EngineError) || !(cause.cause instanceof Error)) return false;
+  const { name, message } = cause.cause;
+  return name === 'SecurityError' || name === 'NotAllowedError' || /blocklist|disabled by/i.test(message);
 }

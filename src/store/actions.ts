@@ -23,12 +23,18 @@ export function boot(): void {
     useRun.setState({ unsupported: { reason, error: null } });
     return;
   }
-  client = new SessionClient((event) => {
-    applyEvent(event);
-    if (event.type !== 'opened') return;
-    adaptPreset(event.report.isFallback);
-    if (address.autostart) train();
-  });
+  try {
+    client = new SessionClient((event) => {
+      applyEvent(event);
+      if (event.type !== 'opened') return;
+      adaptPreset(event.report.isFallback);
+      if (address.autostart) train();
+    });
+  } catch {
+    // A page in a sandboxed frame may not start workers.
+    useRun.setState({ unsupported: { reason: 'blockedByPolicy', error: null } });
+    return;
+  }
   client.send({ type: 'open' });
 }
 

@@ -7,6 +7,8 @@ interface UiState {
   readonly theme: Theme;
   /** Single-key shortcuts can be turned off (WCAG 2.1.4): they collide with speech input and some assistive tools. */
   readonly shortcuts: boolean;
+  /** The list of keys is open. */
+  readonly help: boolean;
   readonly still: boolean;
   /** The preset was lowered because the adapter is software. */
   readonly presetAdapted: boolean;
@@ -17,6 +19,7 @@ interface UiState {
 export const useUi = create<UiState>()((set) => ({
   theme: THEMES.find((theme) => theme === recall('theme')) ?? 'system',
   shortcuts: recall('shortcuts') !== 'off',
+  help: false,
   still: false,
   presetAdapted: false,
   setTheme: (theme) => {

@@ -1,8 +1,10 @@
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ErrorReport, UnsupportedReason } from '../../session/protocol.ts';
-import { diagnostics } from '../../store/diagnostics.ts';
-import { UNSUPPORTED } from '../messages.ts';
+import { type AdapterOffer, adapterOffer, diagnostics } from '../../store/diagnostics.ts';
+import { browserName } from '../browser.ts';
 import { Button } from '../ui/Button.tsx';
+import { SUPPORT, UNSUPPORTED } from '../unsupportedMessages.ts';
+import { RecordedRun } from './RecordedRun.tsx';
 import styles from './UnsupportedScreen.module.css';
 
 interface UnsupportedScreenProps {
@@ -16,6 +18,7 @@ export function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
   return (
     <article className={styles.page} data-testid="unsupported" data-reason={reason}>
       <h1>{title}</h1>
+      <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
       <p>{why}</p>
       <h2>What you can do</h2>
       <ul className={styles.steps}>
@@ -32,13 +35,37 @@ export function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
         </>
       )}
       <Diagnostics />
+      <SupportTable />
+      <RecordedRun />
     </article>
+  );
+}
+
+function SupportTable() {
+  return (
+    <div className={styles.support}>
+      <table data-testid="support">
+        <caption>Browsers with WebGPU, as of {SUPPORT.asOf}</caption>
+        <tbody>
+          {SUPPORT.rows.map(([browser, state]) => (
+            <tr key={browser}>
+              <th scope="row">{browser}</th>
+              <td>{state}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
 function Diagnostics() {
   const [copied, setCopied] = useState(false);
-  const [text] = useState(diagnostics);
+  const [offer, setOffer] = useState<AdapterOffer | null>(null);
+  useEffect(() => {
+    void adapterOffer().then(setOffer);
+  }, []);
+  const text = diagnostics(offer);
   const details = useRef<HTMLDetailsElement>(null);
   const copy = async () => {
     try {
