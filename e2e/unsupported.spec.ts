@@ -35,6 +35,41 @@ test('a refused device is told apart from a missing adapter', async ({ page }) =
   await expect(page.getByTestId('unsupported')).toContainText('too busy');
 });
 
+test('limits that are too low are named with both numbers', async ({ page }) => {
+  await beforeWorker(
+    page,
+    "Object.defineProperty(GPUSupportedLimits.prototype, 'maxComputeInvocationsPerWorkgroup', { get: () => 64 });",
+  );
+  await page.goto('/');
+  await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'limitsTooLow');
+  await expect(page.getByTestId('unsupported')).toContainText(
+    "The adapter's maxComputeInvocationsPerWorkgroup is 64; even the smallest model needs 256.",
+  );
+  // What the adapter does offer is in the diagnostics.
+  await expect(page.getByTestId('diagnostics')).toContainText('"maxComputeInvocationsPerWorkgroup": 256');
+});
+
+test('a block by policy is told apart, and a recorded run is there to explore', async ({ page }) => {
+  await beforeWorker(
+    page,
+    "GPU.prototype.requestAdapter = async () => { throw new DOMException('not allowed here', 'SecurityError'); };",
+  );
+  await page.goto('/');
+  await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'blockedByPolicy');
+  await expect(page.getByTestId('unsupported')).toContainText('administrator');
+  await expect(page.getByTestId('browser')).toHaveText(/^This is Chrome \d+ on Linux\.$/);
+  await expect(page.getByTestId('support')).toContainText('as of November 2026');
+
+  const recorded = page.getByTestId('recorded-run');
+  await expect(recorded).toContainText(/trained on \d{4}-\d\d-\d\d on .*llvmpipe/);
+  await expect(recorded.locator('.loss-line path.recharts-line-curve')).toHaveCount(3);
+  await expect(page.getByTestId('result-val-loss-fp16-noscale')).toHaveText(/^3\.\d{3}$/);
+  // It is a picture of a run, not a run.
+  await expect(page).toHaveTitle('Halfstep');
+  await expect(page.locator('html')).toHaveAttribute('data-run-state', 'idle');
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+});
+
 test('an insecure address is named as the cause', async ({ browser, baseURL }) => {
   // A page of its own: its requests leave the base address on purpose. The host is answered here, not looked up.
   const page = await browser.newPage();

@@ -9,6 +9,7 @@ import { StorageNotice } from './runs/StorageNotice.tsx';
 import { TrainScreen } from './screens/TrainScreen.tsx';
 import { UnsupportedScreen } from './screens/UnsupportedScreen.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
+import { ShortcutsDialog } from './ui/ShortcutsDialog.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
@@ -49,6 +50,7 @@ export function App() {
         <ShortcutsSwitch />
       </footer>
       <Announcer />
+      <ShortcutsDialog />
     </div>
   );
 }

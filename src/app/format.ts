@@ -21,6 +21,11 @@ export function formatMiB(bytes: number): string {
   return `${mib < 10 ? mib.toFixed(1) : whole.format(mib)} MiB`;
 }
 
+/** Sizes of texts are told as file managers tell them: in millions of bytes. */
+export function formatMegabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
 export function formatPercent(share: number): string {
   const percent = share * 100;
   if (percent === 0) return '0 %';

@@ -2,7 +2,7 @@
 import { PRESETS } from '../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
-import type { AdapterReport, HalfStorage, UnsupportedReason } from '../session/protocol.ts';
+import type { AdapterReport, HalfStorage } from '../session/protocol.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
@@ -28,7 +28,7 @@ const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
 
 /** The line under the buttons. */
 export function statusLine(state: RunState): string {
-  const { status, compiling, runs, active } = state;
+  const { status, compiling, runs, active, writing } = state;
   const run = runs[active];
   const which = runs.length > 1 && run ? `${whichRun(state, run)}: ` : '';
   if (status === 'idle') return 'Nothing starts until you press Train.';
@@ -39,8 +39,11 @@ export function statusLine(state: RunState): string {
   const steps = `step ${formatCount(run.latest.step)} of ${formatCount(run.config.steps)}`;
   if (status === 'done') return runs.length > 1 ? `Done, ${runs.length} runs` : `Done, ${steps}`;
   if (status === 'training') {
-    const rest =
-      run.latest.step < run.config.steps ? formatTimeLeft(run.secondsLeft) : 'evaluating and writing';
+    const rest = writing
+      ? 'writing a sample'
+      : run.latest.step < run.config.steps
+        ? formatTimeLeft(run.secondsLeft)
+        : 'evaluating';
     return `${which}${steps}, ${rest}`;
   }
   return `${which}${STATUS_WORDS[status]}, ${steps}`;
@@ -109,50 +112,3 @@ export function storageSentence(
   if (config.half === 'packed') return 'f16 is packed, two to a word, because you asked for it.';
   return 'f16 is packed, two to a word, which software adapters read faster. The rounding is the same.';
 }
-
-export interface UnsupportedText {
-  readonly title: string;
-  readonly why: string;
-  readonly steps: readonly string[];
-}
-
-export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> = {
-  noNavigatorGpu: {
-    title: 'This browser does not offer WebGPU',
-    why: 'Halfstep trains on the GPU through WebGPU, and this browser has none of it (navigator.gpu is missing).',
-    steps: [
-      'Update the browser, or open this page in a current Chrome, Edge, Safari or Firefox.',
-      'If WebGPU is behind a setting in this browser, turn it on and reload.',
-    ],
-  },
-  insecureContext: {
-    title: 'This page needs a secure address',
-    why: 'Browsers offer WebGPU only to pages opened over https, or from localhost.',
-    steps: [
-      'Open the same page with https:// at the start of its address.',
-      'When you serve it yourself, use localhost or 127.0.0.1 instead of the name of the machine.',
-    ],
-  },
-  noAdapter: {
-    title: 'No GPU is available to this page',
-    why: 'The browser has WebGPU but offers no adapter: the GPU is blocked, its driver is too old, or hardware acceleration is off.',
-    steps: [
-      'Turn on "Use graphics acceleration when available" in the browser\'s system settings, and restart the browser.',
-      'Update the graphics driver.',
-      'In Chrome or Edge, chrome://gpu says why WebGPU is off. On a machine without a GPU, start Chrome with --enable-unsafe-webgpu to train on the processor.',
-    ],
-  },
-  deviceRequestFailed: {
-    title: 'The GPU refused to start',
-    why: 'An adapter is there, but the browser could not open a device on it. Often another program or tab holds the GPU, or its driver was just reset.',
-    steps: ['Close other tabs that use the GPU, and reload.', 'Restart the browser, then the machine.'],
-  },
-  limitsTooLow: {
-    title: 'This GPU is below the smallest that works',
-    why: 'The adapter allows less than the smallest preset needs. The message below has both numbers.',
-    steps: [
-      'Open this page on another device.',
-      'If the machine has a second GPU, choose it for this browser.',
-    ],
-  },
-};

@@ -1,17 +1,20 @@
 /** Entry point of `npm run bench`: what the adapter can do, and what Halfstep makes of it. */
 import { writeFile } from 'node:fs/promises';
-import { createDataset } from '../engine/data/dataset.ts';
+import { splitText } from '../engine/data/dataset.ts';
+import { type TokenizedText, tokenize } from '../engine/data/tokenize.ts';
 import { EngineError } from '../engine/errors.ts';
-import { type AdapterReport, PRECISION_MODES } from '../engine/index.ts';
+import { type AdapterReport, PRECISION_MODES, type TrainConfig } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
 import { listOf, readArguments } from './arguments.ts';
 import { type BenchContext, BenchResults, STAGES, type StageName } from './benchStages.ts';
 import { optionList } from './help.ts';
 import type { OptionSpec } from './optionTable.ts';
 import { runCommand } from './runCommand.ts';
-import { loadText } from './texts.ts';
+import { openText } from './texts.ts';
 
 const STAGE_NAMES = Object.keys(STAGES) as StageName[];
+const TEXT = { kind: 'builtin', id: 'moby-dick' } as const;
+type Tokenization = TrainConfig['tokenizer'];
 const DEFAULT_SHAPES = 'a,b';
 const DEFAULT_MODES = 'fp32,tf32,fp16,bf16';
 
@@ -38,13 +41,17 @@ async function main(args: readonly string[]): Promise<number> {
   const stages = listOf('only', given.get('only'), STAGE_NAMES);
   const modes = listOf('precision', given.get('precision') ?? DEFAULT_MODES, PRECISION_MODES);
   const { device, report } = await openAdapter();
-  const { name, text } = await loadText({ kind: 'builtin', id: 'moby-dick' });
+  const texts = new Map<Tokenization, Promise<TokenizedText>>();
   const context: BenchContext = {
     device,
     report,
     shapes: (given.get('shapes') ?? DEFAULT_SHAPES).split(','),
     modes,
-    datasetOf: ({ tokenizer, context: tokens }) => createDataset(text, { name, tokenizer, context: tokens }),
+    datasetOf: async ({ tokenizer, context: tokens }) => {
+      const text = texts.get(tokenizer) ?? openText(TEXT).then((stream) => tokenize(stream, tokenizer));
+      texts.set(tokenizer, text);
+      return splitText(await text, tokens);
+    },
     print: (line) => process.stdout.write(`${line}\n`),
   };
   context.print(headline(report));

@@ -18,7 +18,7 @@ export interface BenchContext {
   /** Names as given: each is looked up where it is used, so that a wrong one costs only itself. */
   readonly shapes: readonly string[];
   readonly modes: readonly PrecisionMode[];
-  readonly datasetOf: (config: TrainConfig) => Dataset;
+  readonly datasetOf: (config: TrainConfig) => Promise<Dataset>;
   readonly print: (line: string) => void;
 }
 
@@ -91,7 +91,7 @@ async function roofline({ device, report, print }: BenchContext, results: BenchR
 async function kernels(context: BenchContext, results: BenchResults): Promise<void> {
   const peak = await peakFlops(context.device, new PipelineCache(context.device));
   await forEachRun(context, results, 'kernels', async (config) => {
-    const { vocabulary } = context.datasetOf(config).tokenizer;
+    const { vocabulary } = (await context.datasetOf(config)).tokenizer;
     const profile = await profileStep(context.device, context.report, config, vocabulary);
     context.print(kernelTable(profile, peak));
     return profile;
@@ -122,7 +122,7 @@ async function step(context: BenchContext, results: BenchResults): Promise<void>
       context.device,
       context.report,
       config,
-      context.datasetOf(config),
+      await context.datasetOf(config),
       STEP_SECONDS,
     );
     const { tokensPerSec, msPerStep, mfu, memory } = summary;
@@ -162,7 +162,7 @@ async function scaling(context: BenchContext, results: BenchResults): Promise<vo
           context.device,
           context.report,
           config,
-          context.datasetOf(config),
+          await context.datasetOf(config),
           SCALING_SECONDS,
         );
         figures[`${shape} ${precision} ${name}`] = summary;

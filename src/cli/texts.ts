@@ -1,38 +1,50 @@
 /** Gets the text of a run: a built-in one from its package, or the user's file. */
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { assembleText } from '../../build/assembleTexts.ts';
-import { BUILTIN_TEXTS, loadBuiltinText } from '../engine/data/builtins.ts';
-import { checkTextSize, decodeUtf8 } from '../engine/data/utf8.ts';
+import { builtinStream } from '../engine/data/builtins.ts';
+import { streamOf, type TextStream } from '../engine/data/tokenize.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { TextChoice } from './options.ts';
 
-/** @throws EngineError BAD_TEXT when the file cannot be read or is not UTF-8 text */
-export async function loadText(choice: TextChoice): Promise<{ name: string; text: string }> {
-  if (choice.kind === 'file') {
-    return { name: basename(choice.path), text: decodeUtf8(await readTextFile(choice.path)) };
-  }
-  const text = await loadBuiltinText(choice.id, async (id) => assembleText(id));
-  return { name: BUILTIN_TEXTS[choice.id].title, text };
+/** @throws EngineError BAD_TEXT when a file cannot be read; so does reading it */
+export function openText(choice: TextChoice): Promise<TextStream> {
+  if (choice.kind === 'file') return openFile(choice.path);
+  return builtinStream(choice.id, async (id) => new TextEncoder().encode(assembleText(id)));
 }
 
-async function readTextFile(path: string): Promise<Uint8Array> {
+async function openFile(path: string): Promise<TextStream> {
+  const name = basename(path);
   try {
     const facts = await stat(path);
-    if (facts.isFile()) checkTextSize(facts.size); // before gigabytes are read; pipes have no size to check
-    return await readFile(path);
+    // Pipes can be read only once: what they give is kept.
+    if (!facts.isFile()) return streamOf(name, await readFile(path));
+    return { name, size: facts.size, open: () => chunksOf(path) };
   } catch (cause) {
-    if (cause instanceof EngineError) throw cause;
-    const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? String(cause);
-    throw new EngineError(
-      'BAD_TEXT',
-      `Cannot read "${path}": ${reason}.`,
-      'Give the path of a UTF-8 text file.',
-      {
-        cause,
-      },
-    );
+    throw unreadable(path, cause);
   }
+}
+
+async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
+  const chunks = createReadStream(path)[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await chunks.next().catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
+    if (next.done) return;
+    yield next.value;
+  }
+}
+
+function unreadable(path: string, cause: unknown): EngineError {
+  const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? String(cause);
+  return new EngineError(
+    'BAD_TEXT',
+    `Cannot read "${path}": ${reason}.`,
+    'Give the path of a UTF-8 text file.',
+    { cause },
+  );
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,13 +1,14 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
-import { createDataset } from '../engine/data/dataset.ts';
 import {
   type AdapterReport,
   createTrainer,
   RunControl,
   type RunEvents,
   runTraining,
+  splitText,
   TooManySkipsError,
   type Trainer,
+  tokenize,
 } from '../engine/index.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { openAdapter } from './adapter.ts';
@@ -20,7 +21,7 @@ import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
 import { planText, progressText, summaryText } from './runText.ts';
 import { StepRate } from './stepRate.ts';
-import { loadText } from './texts.ts';
+import { openText } from './texts.ts';
 
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
@@ -44,8 +45,8 @@ async function train(command: TrainCommand): Promise<void> {
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
   // The text comes first: what is wrong with it should not wait for the GPU.
-  const { name, text } = await loadText(command.text);
-  const dataset = createDataset(text, { name, tokenizer: config.tokenizer, context: config.context });
+  const text = await tokenize(await openText(command.text), config.tokenizer);
+  const dataset = splitText(text, config.context);
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset, {
     onProgress: (compiled, total) =>

@@ -32,13 +32,25 @@ const RAISED_LIMITS = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
+/** What the smallest preset's kernels and tensors need: WebGPU promises no less, but some adapters offer less. */
+const NEEDED_LIMITS: Partial<Record<keyof GPUSupportedLimits, number>> = {
+  maxBufferSize: 2 ** 26,
+  maxStorageBufferBindingSize: 2 ** 26,
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupStorageSize: 16_384,
+  maxComputeWorkgroupsPerDimension: 65_535,
+};
+
 /** Names by which software renderers are known. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|warp|basic render/i;
 
 /**
  * Opens the best adapter with the features and limits Halfstep uses.
  * @param without features to leave unused, for tests of the fallbacks
- * @throws EngineError NO_ADAPTER or DEVICE_FAILED with the reason and what to do
+ * @throws EngineError NO_ADAPTER, LIMIT_EXCEEDED or DEVICE_FAILED with the reason and what to do; what the browser
+ * rejected with is the cause
  */
 export async function openDevice(
   gpu: GPU,
@@ -51,6 +63,7 @@ export async function openDevice(
     throw noAdapter(String(cause), cause);
   }
   if (!adapter) throw noAdapter('requestAdapter() returned null');
+  checkLimits(adapter);
   const features = OPTIONAL_FEATURES.filter(
     (feature) => adapter.features.has(feature) && !without.includes(feature),
   );
@@ -68,6 +81,18 @@ export async function openDevice(
       `The GPU was found but refused a device: ${cause instanceof Error ? cause.message : String(cause)}`,
       'Close other pages that use the GPU, update the driver, or restart the browser.',
       { cause },
+    );
+  }
+}
+
+function checkLimits({ limits }: GPUAdapter): void {
+  for (const [name, need] of Object.entries(NEEDED_LIMITS)) {
+    const have = limits[name as keyof GPUSupportedLimits];
+    if (typeof have !== 'number' || have >= need) continue;
+    throw new EngineError(
+      'LIMIT_EXCEEDED',
+      `The adapter's ${name} is ${have}; even the smallest model needs ${need}.`,
+      'Use another GPU or another device, or update the driver.',
     );
   }
 }

@@ -2,8 +2,8 @@
 
 export { type BenchmarkResult, benchmark } from './benchmark.ts';
 export { batchAt } from './data/batches.ts';
-export { createDataset, type Dataset } from './data/dataset.ts';
-export { decodeUtf8 } from './data/utf8.ts';
+export { createDataset, type Dataset, splitText } from './data/dataset.ts';
+export { type TextStream, type TokenizedText, tokenize } from './data/tokenize.ts';
 export { type AdapterReport, openDevice, reportOf } from './device.ts';
 export { EngineError, type ErrorCode } from './errors.ts';
 export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
@@ -18,7 +18,7 @@ export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
 export { RunControl, runTraining } from './train/run.ts';
-export type { SampleOptions } from './train/sampler.ts';
+export { type SampledToken, type SampleOptions, sampleSteps } from './train/sampler.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';

@@ -29,12 +29,16 @@ export class MetricsBatch {
   }
 
   addEval(result: EvalMetrics): void {
-    // What passed since the last step went into the evaluation, which is not training speed.
-    const now = performance.now();
-    this.#origin += now - this.#lastStep;
-    this.#lastStep = now;
+    this.rested();
     this.#evals.push(result);
     this.#schedule();
+  }
+
+  /** What passed since the last step went into something else than training, such as an evaluation or a sample. */
+  rested(): void {
+    const end = this.#pausedAt ?? performance.now(); // `resume` leaves the rest out
+    this.#origin += end - this.#lastStep;
+    this.#lastStep = end;
   }
 
   pause(): void {

@@ -3,11 +3,13 @@
  * happened. Everything is plain data (or a File, which is a handle), so it survives structured cloning.
  *
  *   open       -> opened | unsupported
- *   checkText  -> textChecked | textRefused
- *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sampled? | runFailed)+ completed
- *                 (in lockstep the runs of a seed start together, and their metrics interleave)
- *                 or, at any point, failed | lost
- *   sample     -> sampled | sampleRefused      while paused or after the end
+ *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
+ *   loadText   -> textProgress* (textChecked | textRefused)     likewise
+ *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
+ *                 with a sample after some of the steps; in lockstep the runs of a seed start together, and their
+ *                 metrics interleave; or, at any point, failed | lost
+ *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
+ *   stopSample -> sampled, with the text so far; so do resume, stop and train
  *   numerics   -> numerics* | numericsRefused  frames of the runs, whenever they are trained
  *   inspect    -> inspected* | numericsRefused one frame a run, at any time
  *   benchmark  -> benchmarked | benchmarkRefused                       refused while training
@@ -17,7 +19,7 @@
 import type { BenchmarkResult } from '../engine/benchmark.ts';
 import type { TextId } from '../engine/data/builtins.ts';
 import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
-import type { AdapterReport } from '../engine/index.ts';
+import type { AdapterReport, SampledToken } from '../engine/index.ts';
 import type { NumericsFrame } from '../engine/numerics/frame.ts';
 import type { InspectedKind } from '../engine/numerics/numerics.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
@@ -36,6 +38,7 @@ export type {
   MemoryBytes,
   NumericsFrame,
   RunSummary,
+  SampledToken,
 };
 
 /**
@@ -51,15 +54,24 @@ export type UnsupportedReason =
   | 'insecureContext'
   | 'noAdapter'
   | 'deviceRequestFailed'
-  | 'limitsTooLow';
+  | 'limitsTooLow'
+  | 'blockedByPolicy';
 
 export type TextSource =
   /** `folder` is the address under which the page serves its texts. */
   | { readonly kind: 'builtIn'; readonly id: TextId; readonly folder: string }
-  | { readonly kind: 'own'; readonly file: File };
+  /** `id` is that of its check: the same file is not read again. */
+  | { readonly kind: 'own'; readonly id: number; readonly file: File };
 
 /** How a text is to be read: refusals depend on it (a text must be longer than the context). */
 export type TextUse = Pick<TrainConfig, 'tokenizer' | 'context'>;
+
+/** What is being done to a text, and how many of its bytes it was done to; `size` is null where nobody knows it. */
+export interface TextProgress {
+  readonly stage: 'downloading' | 'reading' | 'tokenizing';
+  readonly bytes: number;
+  readonly size: number | null;
+}
 
 export interface TextFacts {
   readonly name: string;
@@ -93,28 +105,44 @@ export interface TimedStep extends StepMetrics {
   readonly time: number;
 }
 
-export interface SampleText {
-  readonly prompt: string;
-  readonly text: string;
-  /** Last step trained before the sample was drawn. */
+/** A sample as it begins. */
+export interface SampleHeading extends SampleRequest {
+  /** Written during a run, at its end, or because the visitor asked. */
+  readonly kind: 'live' | 'end' | 'asked';
+  /** Last step trained before the sample was drawn, and its loss in nats; null when it was not finite. */
   readonly step: number;
+  readonly loss: number | null;
+}
+
+export interface SampleText extends SampleHeading {
+  /** Without the prompt. Shorter than asked for when it was stopped. */
+  readonly text: string;
+  readonly tokens: readonly SampledToken[];
 }
 
 export type SessionCommand =
   | { readonly type: 'open' }
   | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
-  /** Trains every configuration, each from its own start, on the same text. */
+  /** Loads a text from an http or https address, then checks it like a file. */
+  | { readonly type: 'loadText'; readonly id: number; readonly address: string; readonly use: TextUse }
+  | { readonly type: 'cancelText'; readonly id: number }
+  /**
+   * Trains every configuration, each from its own start, on the same text. `samples` (4) are written in each, spread over
+   * its steps, the last at the end.
+   */
   | {
       readonly type: 'train';
       readonly configs: readonly TrainConfig[];
       readonly schedule: Schedule;
       readonly text: TextSource;
+      readonly samples?: number;
     }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
   | { readonly type: 'stop'; readonly abandon?: boolean }
   | { readonly type: 'sample'; readonly request: SampleRequest }
+  | { readonly type: 'stopSample' }
   /** Steps between histograms of the gradients; null for none. Holds for all runs to come. */
   | { readonly type: 'numerics'; readonly interval: number | null }
   | { readonly type: 'inspect'; readonly what: InspectedKind }
@@ -131,7 +159,9 @@ export type SessionCommand =
 export type SessionEvent =
   | { readonly type: 'opened'; readonly report: AdapterReport }
   | { readonly type: 'unsupported'; readonly reason: UnsupportedReason; readonly error: ErrorReport }
-  | { readonly type: 'textChecked'; readonly id: number; readonly facts: TextFacts }
+  | { readonly type: 'textProgress'; readonly id: number; readonly progress: TextProgress }
+  /** With the file that is to be named when training on it. */
+  | { readonly type: 'textChecked'; readonly id: number; readonly facts: TextFacts; readonly file: File }
   | { readonly type: 'textRefused'; readonly id: number; readonly error: ErrorReport }
   /** Kernels compiled of how many; 0 of 0 while the adapter is measured. */
   | { readonly type: 'preparing'; readonly run: number; readonly compiled: number; readonly total: number }
@@ -144,6 +174,8 @@ export type SessionEvent =
     }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
+  | { readonly type: 'sampling'; readonly run: number; readonly heading: SampleHeading }
+  | { readonly type: 'sampleTokens'; readonly run: number; readonly tokens: readonly SampledToken[] }
   | { readonly type: 'sampled'; readonly run: number; readonly sample: SampleText }
   | { readonly type: 'sampleRefused'; readonly error: ErrorReport }
   | { readonly type: 'finished'; readonly run: number; readonly summary: RunSummary }

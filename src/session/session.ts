@@ -1,70 +1,43 @@
-import type { Dataset } from '../engine/data/dataset.ts';
-import { EngineError } from '../engine/errors.ts';
-import {
-  benchmark,
-  confirmBatch,
-  createTrainer,
-  deviceLost,
-  type Lane,
-  openDevice,
-  RunControl,
-  runLockstep,
-  runTraining,
-  type Trainer,
-} from '../engine/index.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
+import { benchmark, confirmBatch, createTrainer, type Dataset, RunControl } from '../engine/index.ts';
+import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
 import { errorReport } from './errorReport.ts';
+import { GpuAccess, isLost, type OpenGpu, unsupportedReason } from './gpu.ts';
 import { explainTogether, groupRuns, type PlannedRun } from './groups.ts';
-import { MetricsBatch } from './metricsBatch.ts';
+import { type ActiveRun, runLanes, SessionLane } from './lanes.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
-import type {
-  AdapterReport,
-  ErrorReport,
-  RunSummary,
-  SampleRequest,
-  SessionCommand,
-  SessionEvent,
-  TextFacts,
-  TextSource,
-  TextUse,
-  UnsupportedReason,
-} from './protocol.ts';
-import { type LoadedText, loadText, neutralPrompt, textFacts, toDataset } from './texts.ts';
+import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
+import { Sampling } from './sampling.ts';
+import { TextCheck } from './textCheck.ts';
+import { TextShelf, textFacts } from './texts.ts';
 
-interface OpenGpu {
-  readonly device: GPUDevice;
-  readonly report: AdapterReport;
-  /** Rejects with DEVICE_LOST; never resolves. */
-  readonly lost: Promise<never>;
-}
-
-interface ActiveRun {
-  readonly run: number;
-  readonly config: TrainConfig;
-  readonly trainer: Trainer;
-  readonly text: LoadedText;
-  readonly facts: TextFacts;
-  step: number;
-}
+type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
 
 /** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
 export class Session {
   readonly #post: (event: SessionEvent) => void;
-  #gpu: Promise<OpenGpu> | null = null;
+  readonly #gpu: GpuAccess;
+  readonly #texts = new TextShelf();
+  readonly #check: TextCheck;
+  readonly #sampling: Sampling;
+  readonly #numerics: NumericsSwitch;
   /** One run, or in lockstep those of a seed. */
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
-  #batches: MetricsBatch[] = [];
-  readonly #numerics: NumericsSwitch;
+  #lanes: readonly SessionLane[] = [];
   #stopped = false;
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
   #training: Promise<void> = Promise.resolve();
-  #sampling: Promise<void> = Promise.resolve();
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
+    this.#check = new TextCheck(post, this.#texts);
+    this.#sampling = new Sampling(post);
     this.#numerics = new NumericsSwitch(post);
+    this.#gpu = new GpuAccess((cause) => {
+      this.#active = []; // their buffers went with the device
+      post({ type: 'lost', error: errorReport(cause) });
+    });
   }
 
   handle(command: SessionCommand): void {
@@ -73,18 +46,21 @@ export class Session {
         void this.#open();
         break;
       case 'checkText':
-        void this.#checkText(command.id, command.file, command.use);
+      case 'loadText':
+      case 'cancelText':
+        this.#check.handle(command);
         break;
       case 'train':
+        this.#sampling.stop('asked');
         this.#trainings += 1;
         this.#training = this.#training.then(async () => {
-          await this.#train(groupRuns(command.configs, command.schedule), command.text);
+          await this.#train(command);
           this.#trainings -= 1;
         });
         break;
       case 'pause':
         this.#control?.pause();
-        for (const batch of this.#batches) batch.pause();
+        for (const { batch } of this.#lanes) batch.pause();
         this.#post({ type: 'paused' });
         break;
       case 'resume':
@@ -94,15 +70,20 @@ export class Session {
         this.#stopped = true;
         if (command.abandon) this.#control?.abandon();
         else this.#control?.stop();
+        this.#sampling.stop('asked', 'live', 'end');
         break;
       case 'sample':
-        this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
+        this.#sampling.ask(() => this.#active, command.request);
+        break;
+      case 'stopSample':
+        this.#sampling.stop('asked');
         break;
       case 'numerics':
         this.#numerics.set(command.interval, this.#active);
         break;
       case 'inspect':
-        this.#sampling = this.#sampling.then(() => this.#numerics.inspect(command.what, this.#active));
+        // A forward pass, like a sample's.
+        void this.#sampling.enqueue(() => this.#numerics.inspect(command.what, this.#active));
         break;
       case 'benchmark':
         this.#measure(
@@ -110,101 +91,55 @@ export class Session {
           (error) => ({ type: 'benchmarkRefused', error }),
         );
         break;
-      case 'confirmBatch': {
-        const { id, config, vocabulary } = command;
-        const onTry = (batch: number) => this.#post({ type: 'batchTried', id, batch });
-        this.#measure(
-          async ({ device, report }) => ({
-            type: 'batchConfirmed',
-            id,
-            result: await confirmBatch(device, report, config, vocabulary, onTry),
-          }),
-          (error) => ({ type: 'batchRefused', id, error }),
-        );
+      case 'confirmBatch':
+        this.#confirmBatch(command);
         break;
-      }
     }
   }
 
   async #open(): Promise<void> {
     try {
-      const { report } = await this.#openGpu();
+      const { report } = await this.#gpu.open();
       this.#post({ type: 'opened', report });
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
   }
 
-  #openGpu(): Promise<OpenGpu> {
-    this.#gpu ??= this.#requestGpu().catch((cause: unknown) => {
-      this.#gpu = null;
-      throw cause;
-    });
-    return this.#gpu;
-  }
-
-  async #requestGpu(): Promise<OpenGpu> {
-    const gpu = navigator.gpu as GPU | undefined;
-    if (!gpu) {
-      throw new EngineError(
-        'NO_WEBGPU',
-        'This browser offers WebGPU to pages but not to workers.',
-        'Update the browser: training runs in a worker so that the page stays responsive.',
-      );
-    }
-    const { device, report } = await openDevice(gpu);
-    const lost = device.lost.then((info): never => {
-      this.#gpu = null;
-      throw deviceLost(info);
-    });
-    lost.catch((cause: unknown) => {
-      this.#active = []; // their buffers went with the device
-      this.#post({ type: 'lost', error: errorReport(cause) });
-    });
-    return { device, report, lost };
-  }
-
-  async #checkText(id: number, file: File, use: TextUse): Promise<void> {
-    try {
-      const dataset = toDataset(await loadText({ kind: 'own', file }), use);
-      this.#post({ type: 'textChecked', id, facts: textFacts(dataset) });
-    } catch (cause) {
-      this.#post({ type: 'textRefused', id, error: errorReport(cause) });
-    }
-  }
-
-  async #train(groups: readonly (readonly PlannedRun[])[], source: TextSource): Promise<void> {
+  async #train(command: TrainCommand): Promise<void> {
+    const { configs, schedule, text } = command;
     this.#stopped = false;
-    await this.#sampling;
+    await this.#sampling.idle;
     this.#release();
     let gpu: OpenGpu | undefined;
     try {
-      gpu = await this.#openGpu();
-      const text = await loadText(source);
-      for (const group of groups) {
+      gpu = await this.#gpu.open();
+      // What is wrong with the text is told before anything is prepared.
+      if (configs[0]) await this.#texts.dataset(text, configs[0]);
+      for (const group of groupRuns(configs, schedule)) {
         if (this.#stopped) break;
         this.#release();
-        await Promise.race([this.#trainGroup(gpu, group, text), gpu.lost]);
+        await Promise.race([this.#trainGroup(gpu, group, command), gpu.lost]);
       }
       this.#post({ type: 'completed' });
     } catch (cause) {
-      for (const batch of this.#batches) batch.flush();
+      for (const { batch } of this.#lanes) batch.flush();
       // A loss is reported as such; what fails because of it is only a consequence.
       if (!gpu || !(await isLost(gpu))) this.#post({ type: 'failed', error: errorReport(cause) });
     } finally {
       this.#control = null;
-      this.#batches = [];
+      this.#lanes = [];
     }
   }
 
   /** One run with the GPU to itself, or several in lockstep. */
-  async #trainGroup(gpu: OpenGpu, group: readonly PlannedRun[], text: LoadedText): Promise<void> {
+  async #trainGroup(gpu: OpenGpu, group: readonly PlannedRun[], command: TrainCommand): Promise<void> {
     const [first] = group;
     if (!first) return;
-    const dataset = toDataset(text, first.config); // modes do not differ in how they read it
+    const dataset = await this.#texts.dataset(command.text, first.config); // modes do not differ in how they read it
     for (const planned of group) {
       try {
-        await this.#prepare(gpu, planned, dataset, text);
+        await this.#prepare(gpu, planned, dataset);
       } catch (cause) {
         const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
         const { vocabulary } = dataset.tokenizer;
@@ -212,87 +147,47 @@ export class Session {
       }
       if (this.#stopped) return;
     }
-    const finished: ActiveRun[] = [];
     const control = new RunControl();
-    this.#batches = [];
-    const lanes = this.#active.map((active) => this.#start(active, control, finished));
+    const around = {
+      post: this.#post,
+      numerics: this.#numerics,
+      sampling: this.#sampling,
+      control,
+      samples: command.samples ?? DEFAULT_SAMPLES,
+    };
+    this.#lanes = this.#active.map((active) => new SessionLane(active, around));
     this.#control = control;
-    const [only, ...others] = lanes;
-    if (only && others.length === 0) await runAlone(only, control);
-    else await runLockstep(lanes, control);
-    for (const active of finished) {
-      const { sampleLength: length, seed } = active.config;
-      if (length > 0) await this.#sample(active, { prompt: '', length, temperature: 0.8, topK: 40, seed });
-    }
+    for (const lane of this.#lanes) lane.announce();
+    await runLanes(this.#lanes, control);
+    for (const lane of this.#lanes) await lane.writeLast();
   }
 
-  async #prepare(
-    gpu: OpenGpu,
-    { run, config }: PlannedRun,
-    dataset: Dataset,
-    text: LoadedText,
-  ): Promise<void> {
+  async #prepare(gpu: OpenGpu, { run, config }: PlannedRun, dataset: Dataset): Promise<void> {
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
     });
-    this.#active.push({ run, config, trainer, text, facts: textFacts(dataset), step: 0 });
-  }
-
-  /** @param finished takes the run when it has ended with something learned */
-  #start(active: ActiveRun, control: RunControl, finished: ActiveRun[]): Lane {
-    const { run, trainer } = active;
-    const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
-    const facts = { parameters, storage, memory, kernels, text: active.facts, start };
-    this.#post({ type: 'started', run, facts });
-    this.#numerics.attach(trainer);
-    const batch = new MetricsBatch((steps, evals) => this.#post({ type: 'metrics', run, steps, evals }));
-    this.#batches.push(batch);
-    const events: Lane['events'] = {
-      onStep: (metrics) => {
-        active.step = metrics.step;
-        batch.addStep(metrics);
-        this.#numerics.report(active);
-      },
-      onEval: (metrics) => batch.addEval(metrics),
-      onFinished: (summary) => {
-        this.#numerics.report(active);
-        batch.flush();
-        if (control.abandoned) return;
-        this.#post({ type: 'finished', run, summary });
-        if (summary.appliedSteps > 0) finished.push(active);
-      },
-      // A finding about the mode, not a fault: a comparison goes on to show the difference.
-      onFailed: (error) => {
-        batch.flush();
-        this.#post({ type: 'runFailed', run, error: errorReport(error) });
-      },
-    };
-    return { trainer, events };
+    this.#active.push({ run, config, trainer, facts: textFacts(dataset), step: 0, loss: null });
   }
 
   async #resume(): Promise<void> {
-    await this.#sampling; // a step in the middle of a sample would overwrite its activations
-    for (const batch of this.#batches) batch.resume();
+    this.#sampling.stop('asked');
+    await this.#sampling.idle; // training and writing would take turns, and each would look slow
+    for (const { batch } of this.#lanes) batch.resume();
     this.#control?.resume();
     this.#post({ type: 'resumed' });
   }
 
-  async #sampleOnRequest(request: SampleRequest): Promise<void> {
-    try {
-      if (this.#active.length === 0) {
-        throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then ask for text.');
-      }
-      for (const active of this.#active) await this.#sample(active, request);
-    } catch (cause) {
-      this.#post({ type: 'sampleRefused', error: errorReport(cause) });
-    }
-  }
-
-  async #sample(active: ActiveRun, request: SampleRequest): Promise<void> {
-    const prompt = request.prompt || neutralPrompt(active.text.text);
-    const text = await active.trainer.sample({ ...request, prompt });
-    this.#post({ type: 'sampled', run: active.run, sample: { prompt, text, step: active.step } });
+  #confirmBatch({ id, config, vocabulary }: Extract<SessionCommand, { type: 'confirmBatch' }>): void {
+    const onTry = (batch: number) => this.#post({ type: 'batchTried', id, batch });
+    this.#measure(
+      async ({ device, report }) => ({
+        type: 'batchConfirmed',
+        id,
+        result: await confirmBatch(device, report, config, vocabulary, onTry),
+      }),
+      (error) => ({ type: 'batchRefused', id, error }),
+    );
   }
 
   /** Something that needs the GPU for itself: refused while a training has it, and a training waits for its end. */
@@ -305,9 +200,9 @@ export class Session {
       return;
     }
     this.#training = this.#training.then(async () => {
-      await this.#sampling;
+      await this.#sampling.idle;
       try {
-        const gpu = await this.#openGpu();
+        const gpu = await this.#gpu.open();
         this.#post(await Promise.race([body(gpu), gpu.lost]));
       } catch (cause) {
         this.#post(refusal(errorReport(cause)));
@@ -321,39 +216,8 @@ export class Session {
   }
 }
 
-/** A run with the GPU to itself: its speed counts. */
-async function runAlone({ trainer, events }: Lane, control: RunControl): Promise<void> {
-  let summary: RunSummary;
-  try {
-    summary = await runTraining(trainer, events, control);
-  } catch (cause) {
-    if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
-    events.onFailed(cause);
-    return;
-  }
-  events.onFinished(summary);
-}
-
 const BUSY: ErrorReport = {
   code: 'GPU_BUSY',
   message: 'The GPU is training.',
   hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
 };
-
-/** The calls that a lost device fails may be told before the loss is. */
-const LOSS_IS_TOLD_WITHIN_MS = 200;
-
-function isLost(gpu: OpenGpu): Promise<boolean> {
-  return Promise.race([
-    gpu.lost.catch(() => true),
-    new Promise<boolean>((resolve) => setTimeout(resolve, LOSS_IS_TOLD_WITHIN_MS, false)),
-  ]);
-}
-
-function unsupportedReason(cause: unknown): UnsupportedReason {
-  const { code } = errorReport(cause);
-  if (code === 'NO_WEBGPU') return 'noNavigatorGpu';
-  if (code === 'NO_ADAPTER') return 'noAdapter';
-  if (code === 'LIMIT_EXCEEDED') return 'limitsTooLow';
-  return 'deviceRequestFailed';
-}

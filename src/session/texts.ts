@@ -1,41 +1,74 @@
-import { BUILTIN_TEXTS, type FileTextId, loadBuiltinText } from '../engine/data/builtins.ts';
-import { createDataset, type Dataset } from '../engine/data/dataset.ts';
-import { checkTextSize, decodeUtf8 } from '../engine/data/utf8.ts';
+/** The texts of the page: each is read and tokenized once, and its tokens stay for the next run. */
+import { builtinStream, type FileTextId } from '../engine/data/builtins.ts';
+import { type Dataset, splitText } from '../engine/data/dataset.ts';
+import {
+  type TextStream,
+  type TokenizedText,
+  type TokenizeOptions,
+  tokenize,
+} from '../engine/data/tokenize.ts';
 import { SessionError } from './errorReport.ts';
 import type { TextFacts, TextSource, TextUse } from './protocol.ts';
 
-export interface LoadedText {
-  readonly name: string;
-  readonly text: string;
+interface Shelved {
+  readonly key: string;
+  readonly text: TokenizedText;
 }
 
-/**
- * @throws SessionError TEXT_UNAVAILABLE
- * @throws EngineError BAD_TEXT when a file is not UTF-8 text, is empty or too large
- */
-export async function loadText(source: TextSource): Promise<LoadedText> {
-  if (source.kind === 'own') {
-    return { name: source.file.name, text: decodeUtf8(await readFile(source.file)) };
+/** Keeps the tokens of the newest text of each kind: a comparison, a longer run or a new seed reads nothing again. */
+export class TextShelf {
+  readonly #kept = new Map<TextSource['kind'], Shelved>();
+
+  /**
+   * @throws SessionError TEXT_UNAVAILABLE
+   * @throws EngineError BAD_TEXT, or TEXT_TOO_SHORT for the context
+   */
+  async dataset(source: TextSource, use: TextUse, options?: TokenizeOptions): Promise<Dataset> {
+    const key = `${source.id} ${use.tokenizer}`;
+    let kept = this.#kept.get(source.kind);
+    if (kept?.key !== key) {
+      this.#kept.delete(source.kind); // before the next one, which may be as large, takes its memory
+      kept = { key, text: await tokenize(await streamFrom(source), use.tokenizer, options) };
+      this.#kept.set(source.kind, kept);
+    }
+    return splitText(kept.text, use.context);
   }
-  const load = async (id: FileTextId) => decodeUtf8(await download(`${source.folder}${id}.txt`));
-  return { name: BUILTIN_TEXTS[source.id].title, text: await loadBuiltinText(source.id, load) };
-}
-
-/** @throws EngineError TEXT_TOO_SHORT for the context */
-export function toDataset({ name, text }: LoadedText, { tokenizer, context }: TextUse): Dataset {
-  return createDataset(text, { name, tokenizer, context });
 }
 
 export function textFacts({ name, bytes, train, validation, tokenizer }: Dataset): TextFacts {
   return { name, bytes, tokens: train.length + validation.length, vocabulary: tokenizer.vocabulary };
 }
 
-/** What a sample starts from when nobody gave a beginning: a fresh line, as nanoGPT does. */
-export function neutralPrompt(text: string): string {
-  return text.includes('\n') ? '\n' : String.fromCodePoint(text.codePointAt(0) ?? 0x20);
+async function streamFrom(source: TextSource): Promise<TextStream> {
+  if (source.kind === 'own') return fileStream(source.file);
+  return builtinStream(source.id, (id: FileTextId) => loadBuiltin(`${source.folder}${id}.txt`));
 }
 
-async function download(url: string): Promise<Uint8Array> {
+export function fileStream(file: File): TextStream {
+  return { name: file.name, size: file.size, open: () => chunksOf(file) };
+}
+
+async function* chunksOf(file: File): AsyncGenerator<Uint8Array> {
+  // Not `for await`: Safari's streams are not iterable.
+  const reader = file.stream().getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch(() => {
+        throw new SessionError(
+          'TEXT_UNAVAILABLE',
+          `"${file.name}" cannot be read.`,
+          'It was moved or changed since you chose it, or it is a folder: choose a file again.',
+        );
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+async function loadBuiltin(url: string): Promise<Uint8Array> {
   const unavailable = (why: string) =>
     new SessionError(
       'TEXT_UNAVAILABLE',
@@ -49,17 +82,4 @@ async function download(url: string): Promise<Uint8Array> {
   // Servers with a fallback page answer 200 for what they do not have.
   if (response.headers.get('content-type')?.includes('text/html')) throw unavailable('a web page came back');
   return new Uint8Array(await response.arrayBuffer());
-}
-
-async function readFile(file: File): Promise<Uint8Array> {
-  checkTextSize(file.size); // before reading: a file of many gigabytes would close the tab
-  try {
-    return new Uint8Array(await file.arrayBuffer());
-  } catch {
-    throw new SessionError(
-      'TEXT_UNAVAILABLE',
-      `"${file.name}" cannot be read.`,
-      'It was moved or changed since you chose it, or it is a folder: choose a file again.',
-    );
-  }
 }

@@ -4,15 +4,14 @@ import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
+import { cancelReading, ownTextSource, readFile, readFrom } from './ownText.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
-import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
+import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
 let client: SessionClient | null = null;
-let ownFile: File | null = null;
-let checks = 0;
 
 /** Called once: reads the address, looks for a GPU and, if the address asks for it, trains. */
 export function boot(): void {
@@ -26,14 +25,20 @@ export function boot(): void {
     useRun.setState({ unsupported: { reason, error: null } });
     return;
   }
-  client = new SessionClient((event) => {
-    applyEvent(event);
-    if (event.type === 'metrics') leaveSlowPreset(event.run);
-    if (event.type !== 'opened') return;
-    adaptToAdapter(event.report.isFallback);
-    switchNumerics(numericsDefault(event.report.isFallback));
-    if (address.autostart) train();
-  });
+  try {
+    client = new SessionClient((event) => {
+      applyEvent(event);
+      if (event.type === 'metrics') leaveSlowPreset(event.run);
+      if (event.type !== 'opened') return;
+      adaptToAdapter(event.report.isFallback);
+      switchNumerics(numericsDefault(event.report.isFallback));
+      if (address.autostart) train();
+    });
+  } catch {
+    // A page in a sandboxed frame may not start workers.
+    useRun.setState({ unsupported: { reason: 'blockedByPolicy', error: null } });
+    return;
+  }
   client.send({ type: 'open' });
 }
 
@@ -60,10 +65,11 @@ export function train(): void {
   if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
-  const { schedule } = settings;
+  const { schedule, samples } = settings;
   beginRuns(configs, schedule);
   clearNumerics(configs);
-  client.send({ type: 'train', configs, schedule, text: textSource(settings) });
+  const text = textSource(settings);
+  client.send({ type: 'train', configs, schedule, text, ...(samples !== null && { samples }) });
 }
 
 /** The modes whose difference the project exists to show; everything else stays as it is chosen. */
@@ -141,21 +147,27 @@ export function sample(request: SampleRequest): void {
   client?.send({ type: 'sample', request });
 }
 
+/** What was written so far stays. */
+export function stopSample(): void {
+  client?.send({ type: 'stopSample' });
+}
+
 /** Takes a text of the visitor's. It is read in the worker and never leaves the device. */
 export function takeOwnText(file: File): void {
-  ownFile = file;
-  checks += 1;
-  const { choose, settings } = useSettings.getState();
-  choose({ text: 'own' });
-  useSettings.setState({ ownText: { state: 'checking', id: checks, name: file.name } });
-  const { tokenizer, context } = firstConfig(settings);
-  client?.send({ type: 'checkText', id: checks, file, use: { tokenizer, context } });
+  client?.send(readFile(file));
+}
+
+/** Takes the text at an http or https address. */
+export function takeTextFrom(address: string): void {
+  client?.send(readFrom(address));
+}
+
+export function cancelText(): void {
+  const command = cancelReading();
+  if (command) client?.send(command);
 }
 
 function textSource({ text }: Settings): TextSource {
-  if (text !== 'own') {
-    return { kind: 'builtIn', id: text, folder: new URL('texts/', document.baseURI).href };
-  }
-  if (!ownFile) throw new Error('No own text was taken.'); // `obstacle` keeps Train from getting here
-  return { kind: 'own', file: ownFile };
+  if (text === 'own') return ownTextSource();
+  return { kind: 'builtIn', id: text, folder: new URL('texts/', document.baseURI).href };
 }

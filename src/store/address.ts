@@ -48,6 +48,7 @@ const SCHEMAS = {
   order: v.picklist(CHOICES.order),
   f16: v.picklist(HALF_CHOICES),
   sample: number,
+  samples: number,
   autostart: v.picklist(['0', '1']),
   ui: v.picklist(['live', 'still']),
 };

@@ -2,9 +2,10 @@ import { tokensPerStep } from '../engine/train/config.ts';
 import type { SessionEvent } from '../session/protocol.ts';
 import { applyMeasurement } from './measurementStore.ts';
 import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
+import { applyTextEvent } from './ownText.ts';
 import { Pulse } from './pulse.ts';
 import { leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
-import { useSettings } from './settingsStore.ts';
+import { applySampleEvent, endWriting, writingNow } from './samples.ts';
 import { secondsLeft, tokensPerSecond } from './speed.ts';
 
 const pulse = new Pulse(paint);
@@ -18,9 +19,10 @@ export function applyEvent(event: SessionEvent): void {
     case 'unsupported':
       useRun.setState({ unsupported: { reason: event.reason, error: event.error } });
       break;
+    case 'textProgress':
     case 'textChecked':
     case 'textRefused':
-      applyTextCheck(event);
+      applyTextEvent(event);
       break;
     case 'preparing': {
       const { compiled, total } = event;
@@ -46,12 +48,12 @@ export function applyEvent(event: SessionEvent): void {
     case 'resumed':
       changeStatus('training');
       break;
+    case 'sampling':
+    case 'sampleTokens':
     case 'sampled':
-      updateRun(event.run, { sample: event.sample });
-      useRun.setState({ sampling: false, sampleError: null });
-      break;
     case 'sampleRefused':
-      useRun.setState({ sampling: false, sampleError: event.error });
+      applySampleEvent(event);
+      pulse.request();
       break;
     case 'finished':
       updateRun(event.run, { summary: event.summary });
@@ -84,6 +86,7 @@ export function applyEvent(event: SessionEvent): void {
       break;
     case 'failed':
     case 'lost':
+      endWriting();
       useRun.setState({ status: event.type, error: event.error, compiling: null, sampling: false });
       pulse.now();
       break;
@@ -107,6 +110,7 @@ function paint(): void {
   const lockstep = useRun.getState().schedule === 'lockstep';
   useRun.setState((state) => ({
     frame: document.hidden ? state.frame : state.frame + 1,
+    writing: writingNow(),
     runs: state.runs.map((run, index) => {
       const log = logOf(index);
       if (!log) return run;
@@ -121,15 +125,4 @@ function paint(): void {
       };
     }),
   }));
-}
-
-function applyTextCheck(event: Extract<SessionEvent, { type: 'textChecked' | 'textRefused' }>): void {
-  const { ownText } = useSettings.getState();
-  if (ownText.state !== 'checking' || ownText.id !== event.id) return; // another file was chosen since
-  useSettings.setState({
-    ownText:
-      event.type === 'textChecked'
-        ? { state: 'ready', facts: event.facts }
-        : { state: 'refused', name: ownText.name, error: event.error },
-  });
 }

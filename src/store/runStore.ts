@@ -11,6 +11,7 @@ import type {
   UnsupportedReason,
 } from '../session/protocol.ts';
 import { MetricsLog } from './metricsLog.ts';
+import type { Writing } from './samples.ts';
 
 export type RunStatus =
   | 'idle'
@@ -34,7 +35,8 @@ export interface RunView {
   readonly summary: RunSummary | null;
   /** Why this mode stopped by itself. */
   readonly error: ErrorReport | null;
-  readonly sample: SampleText | null;
+  /** In the order in which they were written: during the run, at its end, on request. */
+  readonly samples: readonly SampleText[];
 }
 
 export interface RunState {
@@ -49,7 +51,10 @@ export interface RunState {
   readonly active: number;
   readonly compiling: { readonly compiled: number; readonly total: number } | null;
   readonly error: ErrorReport | null;
+  /** A sample was asked for and is not there yet. */
   readonly sampling: boolean;
+  /** The sample that is being written, as far as it is. */
+  readonly writing: Writing | null;
   readonly sampleError: ErrorReport | null;
   /** Counts redraws: charts read the logs anew when it changes. */
   readonly frame: number;
@@ -66,6 +71,7 @@ export const useRun = create<RunState>()(() => ({
   compiling: null,
   error: null,
   sampling: false,
+  writing: null,
   sampleError: null,
   frame: 0,
 }));
@@ -88,6 +94,7 @@ export function beginRuns(configs: readonly TrainConfig[], schedule: Schedule): 
     compiling: null,
     error: null,
     sampling: false,
+    writing: null,
     sampleError: null,
     frame: 0,
   });
@@ -132,6 +139,6 @@ function emptyRun(config: TrainConfig): RunView {
     secondsLeft: null,
     summary: null,
     error: null,
-    sample: null,
+    samples: [],
   };
 }

@@ -63,6 +63,8 @@ export interface Settings
   readonly f16: TrainConfig['half'];
   /** Tokens of the sample at the end. Has no field: machines that only want figures set it to 0. */
   readonly sample: number | null;
+  /** Samples written in a run, spread over its steps, the last at its end. Has no field either. */
+  readonly samples: number | null;
 }
 
 export interface Problem {
@@ -84,6 +86,7 @@ export const DEFAULT_SETTINGS: Settings = {
   text: 'moby-dick',
   f16: 'auto',
   sample: null,
+  samples: null,
 };
 
 export function scalesLoss(mode: PrecisionMode): boolean {
@@ -150,7 +153,7 @@ function given(settings: Settings): Overrides {
 
 /** What is wrong with the settings as a whole, in the engine's words; null when they can be tried. */
 export function settingsProblem(settings: Settings): Problem | null {
-  return comparisonProblem(settings) ?? problemOf(() => configsOf(settings));
+  return comparisonProblem(settings) ?? samplesProblem(settings) ?? problemOf(() => configsOf(settings));
 }
 
 function comparisonProblem({ modes, seeds }: Settings): Problem | null {
@@ -171,6 +174,13 @@ function comparisonProblem({ modes, seeds }: Settings): Problem | null {
     return { message: `seeds is ${seeds}.`, hint: `It must be a whole number from 1 to ${MAX_SEEDS}.` };
   }
   return null;
+}
+
+const MOST_SAMPLES = 100;
+
+function samplesProblem({ samples }: Settings): Problem | null {
+  if (samples === null || (Number.isInteger(samples) && samples >= 1 && samples <= MOST_SAMPLES)) return null;
+  return { message: `samples is ${samples}.`, hint: `It must be a whole number from 1 to ${MOST_SAMPLES}.` };
 }
 
 /** What the engine has against it; null when nothing. */

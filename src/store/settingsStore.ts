@@ -1,12 +1,18 @@
 import { create } from 'zustand';
-import type { ErrorReport, TextFacts } from '../session/protocol.ts';
+import type { ErrorReport, TextFacts, TextProgress } from '../session/protocol.ts';
 import { readNumber } from './address.ts';
 import { DEFAULT_SETTINGS, type NumberSetting, type Problem, type Settings } from './settings.ts';
 
-/** The visitor's own text. The file itself stays in `actions.ts`: stores hold plain data. */
+/** The visitor's own text. The file itself stays in `ownText.ts`: stores hold plain data. */
 export type OwnText =
   | { readonly state: 'none' }
-  | { readonly state: 'checking'; readonly id: number; readonly name: string }
+  | {
+      readonly state: 'checking';
+      readonly id: number;
+      readonly name: string;
+      /** Null until the worker has something to tell. */
+      readonly progress: TextProgress | null;
+    }
   | { readonly state: 'ready'; readonly facts: TextFacts }
   | { readonly state: 'refused'; readonly name: string; readonly error: ErrorReport };
 

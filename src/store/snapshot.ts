@@ -26,7 +26,8 @@ export function snapshot() {
       tokensPerSec: run.tokensPerSec,
       summary: run.summary,
       error: run.error,
-      sample: run.sample,
+      samples: run.samples,
+      sample: run.samples.at(-1) ?? null,
     };
   });
   const errors = [error, ...runs.map((run) => run.error), sampleError, unsupported?.error ?? null].filter(

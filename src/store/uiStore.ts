@@ -19,6 +19,8 @@ interface UiState {
   readonly theme: Theme;
   /** Single-key shortcuts can be turned off (WCAG 2.1.4): they collide with speech input and some assistive tools. */
   readonly shortcuts: boolean;
+  /** The list of keys is open. */
+  readonly help: boolean;
   readonly still: boolean;
   /** The preset was lowered by the page itself. */
   readonly presetAdapted: PresetAdapted | null;
@@ -30,6 +32,7 @@ export const useUi = create<UiState>()((set) => ({
   screen: 'train',
   theme: THEMES.find((theme) => theme === recall('theme')) ?? 'system',
   shortcuts: recall('shortcuts') !== 'off',
+  help: false,
   still: false,
   presetAdapted: null,
   setTheme: (theme) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BUILTIN_TEXTS, builtinText, loadBuiltinText, TEXT_IDS } from '../../src/engine/data/builtins.ts';
+import { BUILTIN_TEXTS, builtinStream, builtinText, TEXT_IDS } from '../../src/engine/data/builtins.ts';
 import { COPY_TASK_LOSS, createCopyTask } from '../../src/engine/data/copyTask.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -82,7 +82,10 @@ test('built-in texts: the table is complete and names are suggested', () => {
 });
 
 test('built-in texts: only the copy task is made without the loader', async () => {
-  const load = async (id: string) => `the text ${id}`;
-  expect(await loadBuiltinText('code', load)).toBe('the text code');
-  expect(await loadBuiltinText('copy', load)).toMatch(/^[a-z]+\|/);
+  const load = async (id: string) => new TextEncoder().encode(`the text ${id}`);
+  const read = async (id: 'code' | 'copy') => {
+    for await (const chunk of (await builtinStream(id, load)).open()) return new TextDecoder().decode(chunk);
+  };
+  expect(await read('code')).toBe('the text code');
+  expect(await read('copy')).toMatch(/^[a-z]+\|/);
 });

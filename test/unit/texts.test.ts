@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { assembleText, FILE_TEXTS, foldToAscii, textsNotice } from '../../build/assembleTexts.ts';
-import { loadText } from '../../src/cli/texts.ts';
+import { openText } from '../../src/cli/texts.ts';
+import { tokenize } from '../../src/engine/data/tokenize.ts';
 import { EngineError } from '../../src/engine/errors.ts';
 
 let folder: string;
@@ -50,11 +51,14 @@ test('the notice names source and licence of every file', () => {
 });
 
 test('the command line reads built-in texts and files', async () => {
-  expect((await loadText({ kind: 'builtin', id: 'copy' })).text).toMatch(/^[a-z]+\|/);
-  expect((await loadText({ kind: 'builtin', id: 'moby-dick' })).name).toBe('Moby Dick');
+  expect((await openText({ kind: 'builtin', id: 'copy' })).name).toBe('Copy task');
+  const moby = await tokenize(await openText({ kind: 'builtin', id: 'moby-dick' }), 'char');
+  expect([moby.name, moby.tokenizer.vocabulary]).toEqual(['Moby Dick', 80]);
+  expect(moby.tokenizer.decode(moby.tokens.subarray(0, 10))).toBe('CHAPTER 1.');
   const path = join(folder, 'own.txt');
   writeFileSync(path, 'ünïcode');
-  expect(await loadText({ kind: 'file', path })).toEqual({ name: 'own.txt', text: 'ünïcode' });
+  const own = await tokenize(await openText({ kind: 'file', path }), 'char');
+  expect([own.name, own.tokenizer.decode(own.tokens)]).toEqual(['own.txt', 'ünïcode']);
 });
 
 test.each([
@@ -65,13 +69,14 @@ test.each([
 ])('a file that is %s is refused', async (name, content, message) => {
   const path = join(folder, name);
   if (content !== null) writeFileSync(path, content);
-  const error = await loadText({ kind: 'file', path }).catch((error: unknown) => error);
+  const read = async () => tokenize(await openText({ kind: 'file', path }), 'char');
+  const error = await read().catch((error: unknown) => error);
   expect(error).toBeInstanceOf(EngineError);
   expect(error).toMatchObject({ code: 'BAD_TEXT', message: expect.stringContaining(message) });
 });
 
 test('a folder is refused', async () => {
-  await expect(loadText({ kind: 'file', path: folder })).rejects.toMatchObject({
+  await expect(openText({ kind: 'file', path: folder })).rejects.toMatchObject({
     code: 'BAD_TEXT',
     message: expect.stringContaining('it is a folder'),
   });

@@ -1,32 +1,67 @@
 import { expect, test } from 'vitest';
-import { checkTextSize, decodeUtf8, MAX_TEXT_BYTES } from '../../src/engine/data/utf8.ts';
+import { checkTextSize, MAX_TEXT_BYTES, Utf8Reader } from '../../src/engine/data/utf8.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
+
+/** Reads `bytes` in chunks of so many. */
+function decode(bytes: Uint8Array, chunk = bytes.length): string {
+  const reader = new Utf8Reader();
+  const characters: string[] = [];
+  for (let at = 0; at < bytes.length; at += chunk) {
+    for (const codePoint of reader.push(bytes.subarray(at, at + chunk))) {
+      characters.push(String.fromCodePoint(codePoint));
+    }
+  }
+  reader.end();
+  return characters.join('');
+}
+
 const ascii = (text: string) => [...text].map((character) => character.charCodeAt(0));
 
 test('valid UTF-8 of every length, without its byte order mark', () => {
   const text = 'a é € 😀 \u{10ffff}';
-  expect(decodeUtf8(new TextEncoder().encode(text))).toBe(text);
-  expect(decodeUtf8(new TextEncoder().encode(`\ufeff${text}`))).toBe(text);
+  const utf8 = new TextEncoder().encode(text);
+  const marked = new TextEncoder().encode(`\ufeff${text}`);
+  for (let chunk = 1; chunk <= marked.length; chunk++) {
+    expect(decode(utf8, chunk)).toBe(text);
+    expect(decode(marked, chunk)).toBe(text);
+  }
+});
+
+test('it agrees with the browser’s decoder, on line ends and a second mark too', () => {
+  const text = '\ufeff\ufeffa\r\nb\rc\n\ud7ff\ue000\u{10000}\u0080\u07ff\u0800\uffff';
+  const utf8 = new TextEncoder().encode(text);
+  expect(decode(utf8, 2)).toBe(new TextDecoder('utf-8', { fatal: true }).decode(utf8));
+});
+
+test('it counts bytes without the mark', () => {
+  const reader = new Utf8Reader();
+  reader.push(bytes(0xef, 0xbb));
+  reader.push(bytes(0xbf, 0x61));
+  expect([reader.bytes, reader.markBytes]).toEqual([1, 3]);
 });
 
 test('an empty file', () => {
-  const error = thrownBy(() => decodeUtf8(bytes()));
+  const error = thrownBy(() => decode(bytes()));
   expect(error.code).toBe('BAD_TEXT');
   expect(error.isUsage).toBe(true);
   expect(error.message).toContain('empty');
 });
 
+test('a mark alone is an empty file', () => {
+  expect(thrownBy(() => decode(bytes(0xef, 0xbb, 0xbf))).message).toContain('empty');
+});
+
 test('a binary file', () => {
-  const error = thrownBy(() => decodeUtf8(bytes(...ascii('PK'), 3, 4, 0, 0)));
+  const error = thrownBy(() => decode(bytes(...ascii('PK'), 3, 4, 0, 0), 3));
   expect(error.code).toBe('BAD_TEXT');
   expect(error.message).toContain('byte 4 is NUL');
 });
 
 test('UTF-16 with a byte order mark', () => {
-  expect(thrownBy(() => decodeUtf8(bytes(0xff, 0xfe, 0x61, 0))).message).toContain('UTF-16');
-  expect(thrownBy(() => decodeUtf8(bytes(0xfe, 0xff, 0, 0x61))).message).toContain('UTF-16');
+  expect(thrownBy(() => decode(bytes(0xff, 0xfe, 0x61, 0))).message).toContain('UTF-16');
+  expect(thrownBy(() => decode(bytes(0xfe, 0xff, 0, 0x61))).message).toContain('UTF-16');
 });
 
 test.each([
@@ -40,13 +75,15 @@ test.each([
   ['a byte that no character has', [0xf8, 0x88, 0x80, 0x80, 0x80], 3],
   ['a character that the end cuts off', [0xe2, 0x82, 0xac, 0xe2, 0x82], 6],
 ])('%s: the message names the byte', (_, wrong, offset) => {
-  const error = thrownBy(() => decodeUtf8(bytes(...ascii('abc'), ...wrong)));
-  expect(error.code).toBe('BAD_TEXT');
-  expect(error.message).toContain(`byte ${offset} (0x${(offset === 3 ? wrong[0] : 0xe2)?.toString(16)})`);
+  for (const chunk of [1, 2, 100]) {
+    const error = thrownBy(() => decode(bytes(...ascii('abc'), ...wrong), chunk));
+    expect(error.code).toBe('BAD_TEXT');
+    expect(error.message).toContain(`byte ${offset} (0x${(offset === 3 ? wrong[0] : 0xe2)?.toString(16)})`);
+  }
 });
 
 test('a text too large for a browser names both sizes', () => {
   const error = thrownBy(() => checkTextSize(MAX_TEXT_BYTES + 1));
   expect(error.message).toContain(String(MAX_TEXT_BYTES + 1));
-  expect(error.message).toContain('256 MiB');
+  expect(error.message).toContain('1024 MiB');
 });

@@ -2,17 +2,20 @@ import { useEffect } from 'react';
 import { overallProgress, type RunState, useRun } from '../../store/runStore.ts';
 import { useUi } from '../../store/uiStore.ts';
 import { formatLoss } from '../format.ts';
+import { showProgressIcon } from '../progressIcon.ts';
 
 /** Keeps what lies outside React in step: the title, and the attributes that style sheets and machines read. */
 export function useDocument(): void {
   const status = useRun((state) => state.status);
   const title = useRun(documentTitle);
+  const share = useRun(progressShare);
   const theme = useUi((state) => state.theme);
   const still = useUi((state) => state.still);
 
   useEffect(() => {
     document.title = title;
   }, [title]);
+  useEffect(() => showProgressIcon(share), [share]);
   useEffect(() => {
     document.documentElement.dataset.runState = status;
   }, [status]);
@@ -24,6 +27,18 @@ export function useDocument(): void {
   useEffect(() => {
     document.documentElement.dataset.ui = still ? 'still' : 'live';
   }, [still]);
+}
+
+/** Whole percent over all runs. */
+function percentDone(runs: number, active: number, step: number, steps: number): number {
+  return Math.round((100 * (active + step / steps)) / runs);
+}
+
+/** What the icon shows, in steps of 5 % so that it is not drawn anew all the time; null where nothing is trained. */
+function progressShare({ status, runs, active }: RunState): number | null {
+  const run = runs[active];
+  if (!run?.latest || (status !== 'training' && status !== 'paused' && status !== 'stopping')) return null;
+  return Math.round(percentDone(runs.length, active, run.latest.step, run.config.steps) / 5) / 20;
 }
 
 /** A training tab is watched from other tabs: "42 % · 1.832 · Halfstep". */

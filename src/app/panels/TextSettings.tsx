@@ -2,11 +2,10 @@ import { useState } from 'react';
 import { BUILTIN_TEXTS, TEXT_IDS } from '../../engine/data/builtins.ts';
 import { takeOwnText } from '../../store/actions.ts';
 import type { TextChoice } from '../../store/settings.ts';
-import { type OwnText, useSettings } from '../../store/settingsStore.ts';
-import { formatCount } from '../format.ts';
+import { useSettings } from '../../store/settingsStore.ts';
 import { Button } from '../ui/Button.tsx';
 import { SelectField } from '../ui/Field.tsx';
-import { ErrorNote } from '../ui/Note.tsx';
+import { AddressForm, OwnTextState } from './OwnText.tsx';
 import styles from './TextSettings.module.css';
 
 export function textTitle(choice: TextChoice): string {
@@ -22,7 +21,7 @@ export function TextSettings() {
         label="Text"
         value={text}
         onChange={(event) => choose({ text: event.target.value as TextChoice })}
-        help={text === 'own' ? 'It stays on this device.' : BUILTIN_TEXTS[text].summary}
+        help={text === 'own' ? 'A file or a paste stays on this device.' : BUILTIN_TEXTS[text].summary}
         data-testid="text"
       >
         {TEXT_IDS.map((id) => (
@@ -58,6 +57,7 @@ function OwnTextSettings() {
           <strong>Choose a text file</strong>, or drop one anywhere on this page
         </span>
       </label>
+      <AddressForm />
       <OwnTextState ownText={ownText} />
       <details>
         <summary className={styles.paste}>Paste a text instead</summary>
@@ -79,23 +79,4 @@ function OwnTextSettings() {
       </details>
     </div>
   );
-}
-
-function OwnTextState({ ownText }: { ownText: OwnText }) {
-  switch (ownText.state) {
-    case 'none':
-      return null;
-    case 'checking':
-      return <p className={styles.state}>Reading {ownText.name}…</p>;
-    case 'refused':
-      return <ErrorNote error={ownText.error} testId="own-error" />;
-    case 'ready': {
-      const { name, tokens, vocabulary } = ownText.facts;
-      return (
-        <p className={styles.state} data-testid="own-ready">
-          <strong>{name}</strong>: {formatCount(tokens)} characters, {formatCount(vocabulary)} different
-        </p>
-      );
-    }
-  }
 }

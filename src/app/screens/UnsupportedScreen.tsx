@@ -1,6 +1,10 @@
+import { useEffect, useState } from 'react';
 import type { ErrorReport, UnsupportedReason } from '../../session/protocol.ts';
-import { UNSUPPORTED } from '../messages.ts';
+import { type AdapterOffer, adapterOffer } from '../../store/diagnostics.ts';
+import { browserName } from '../browser.ts';
 import { Diagnostics } from '../ui/Diagnostics.tsx';
+import { SUPPORT, UNSUPPORTED } from '../unsupportedMessages.ts';
+import { RecordedRun } from './RecordedRun.tsx';
 import styles from './UnsupportedScreen.module.css';
 
 interface UnsupportedScreenProps {
@@ -11,9 +15,14 @@ interface UnsupportedScreenProps {
 /** Says by reason what is missing and what to do about it. */
 export function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
   const { title, why, steps } = UNSUPPORTED[reason];
+  const [offer, setOffer] = useState<AdapterOffer | null>(null);
+  useEffect(() => {
+    void adapterOffer().then(setOffer);
+  }, []);
   return (
     <article className={styles.page} data-testid="unsupported" data-reason={reason}>
       <h1>{title}</h1>
+      <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
       <p>{why}</p>
       <h2>What you can do</h2>
       <ul className={styles.steps}>
@@ -29,7 +38,27 @@ export function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
           </p>
         </>
       )}
-      <Diagnostics />
+      <Diagnostics offer={offer} />
+      <SupportTable />
+      <RecordedRun />
     </article>
+  );
+}
+
+function SupportTable() {
+  return (
+    <div className={styles.support}>
+      <table data-testid="support">
+        <caption>Browsers with WebGPU, as of {SUPPORT.asOf}</caption>
+        <tbody>
+          {SUPPORT.rows.map(([browser, state]) => (
+            <tr key={browser}>
+              <th scope="row">{browser}</th>
+              <td>{state}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -1,13 +1,13 @@
 import { useRef, useState } from 'react';
-import { diagnostics } from '../../store/diagnostics.ts';
+import { type AdapterOffer, diagnostics } from '../../store/diagnostics.ts';
 import { Button } from './Button.tsx';
 import styles from './Diagnostics.module.css';
 
-/** Everything a report of a problem needs, to copy. */
-export function Diagnostics() {
+/** Everything a report of a problem needs, to copy. @param offer what the adapter offers, where the worker could not tell */
+export function Diagnostics({ offer = null }: { offer?: AdapterOffer | null }) {
   const [copied, setCopied] = useState(false);
   const details = useRef<HTMLDetailsElement>(null);
-  const text = diagnostics();
+  const text = diagnostics(offer);
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);

@@ -1,21 +1,29 @@
 import { useUi } from '../../store/uiStore.ts';
+import { SHORTCUTS } from '../shortcuts.ts';
 import styles from './ShortcutsSwitch.module.css';
 
 export function ShortcutsSwitch() {
   const on = useUi((state) => state.shortcuts);
   const setShortcuts = useUi((state) => state.setShortcuts);
   return (
-    <label className={styles.switch}>
-      <input
-        type="checkbox"
-        checked={on}
-        onChange={(event) => setShortcuts(event.target.checked)}
-        data-testid="shortcuts"
-      />
-      <span>
-        Keys: <kbd>Space</kbd> trains and pauses, <kbd>S</kbd> stops, <kbd>1</kbd> and <kbd>2</kbd> choose the
-        screen
-      </span>
-    </label>
+    <span className={styles.keys}>
+      <label className={styles.switch}>
+        <input
+          type="checkbox"
+          checked={on}
+          onChange={(event) => setShortcuts(event.target.checked)}
+          data-testid="shortcuts"
+        />
+        <span>Keys: {SHORTCUTS.map(({ label }) => label).join(', ')}</span>
+      </label>
+      <button
+        type="button"
+        className={styles.help}
+        onClick={() => useUi.setState({ help: true })}
+        data-testid="shortcuts-open"
+      >
+        What they do
+      </button>
+    </span>
   );
 }

@@ -5,6 +5,9 @@
 import { integerAt } from '../rng.ts';
 import { checksum } from './checksum.ts';
 
+/** Token ids, each as wide as the vocabulary needs. */
+export type TokenArray = Uint8Array | Uint16Array | Uint32Array;
+
 export interface BatchOptions {
   /** B: windows in a batch. */
   readonly batch: number;
@@ -27,7 +30,7 @@ export interface Batch {
  * Random: the windows start uniformly in [0, n - T), n the split's tokens. Sequential: window i of batch b
  * starts at `((b * B + i) * T) mod (n - T)`.
  */
-export function batchAt(split: Uint32Array, index: number, options: BatchOptions): Batch {
+export function batchAt(split: TokenArray, index: number, options: BatchOptions): Batch {
   const { batch, context, order, seed } = options;
   const tokens = new Uint32Array(batch * context);
   const targets = new Uint32Array(batch * context);

@@ -1,6 +1,7 @@
 /** The texts that come with Halfstep. Only what they are: the engine reads no files, a loader is passed in. */
 import { EngineError, suggestion } from '../errors.ts';
 import { COPY_TASK_LOSS, createCopyTask } from './copyTask.ts';
+import { streamOf, type TextStream } from './tokenize.ts';
 
 export const TEXT_IDS = ['moby-dick', 'sotu', 'code', 'copy'] as const;
 export type TextId = (typeof TEXT_IDS)[number];
@@ -60,9 +61,10 @@ export function builtinText(id: string): BuiltinText {
   return BUILTIN_TEXTS[id as TextId];
 }
 
-/** Gets the characters of a text that comes from files: the page fetches, the command line reads. */
-export type TextLoader = (id: FileTextId) => Promise<string>;
+/** Gets the bytes of a text that comes from files: the page fetches, the command line reads. */
+export type TextLoader = (id: FileTextId) => Promise<Uint8Array>;
 
-export async function loadBuiltinText(id: TextId, load: TextLoader): Promise<string> {
-  return id === 'copy' ? createCopyTask() : load(id);
+export async function builtinStream(id: TextId, load: TextLoader): Promise<TextStream> {
+  const bytes = id === 'copy' ? new TextEncoder().encode(createCopyTask()) : await load(id);
+  return streamOf(BUILTIN_TEXTS[id].title, bytes);
 }

@@ -5,16 +5,31 @@
  * @param lists read one after the other, as if they were concatenated
  */
 export function checksum(...lists: readonly ArrayLike<number>[]): string {
-  let low = 0x811c9dc5;
-  let high = 0x41c6ce57;
-  for (const list of lists) {
+  const sum = new Checksum();
+  for (const list of lists) sum.add(list);
+  return sum.hex();
+}
+
+/** The same of numbers that come in pieces. */
+export class Checksum {
+  #low = 0x811c9dc5;
+  #high = 0x41c6ce57;
+
+  add(list: ArrayLike<number>): void {
+    let low = this.#low;
+    let high = this.#high;
     for (let i = 0; i < list.length; i++) {
       const word = list[i]!;
       low = rotate(Math.imul(low ^ word, 0x9e3779b1), 13);
       high = rotate(Math.imul(high ^ word, 0x5f356495), 19);
     }
+    this.#low = low;
+    this.#high = high;
   }
-  return hex(avalanche(high)) + hex(avalanche(low));
+
+  hex(): string {
+    return hex(avalanche(this.#high)) + hex(avalanche(this.#low));
+  }
 }
 
 /** Without it the high bits of a number would never reach the low bits of a lane. */

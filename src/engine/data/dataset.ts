@@ -1,20 +1,14 @@
 /** A text turned into tokens and split for training and validation. */
 import { EngineError } from '../errors.ts';
-import { checksum } from './checksum.ts';
-import { createTokenizer, type Tokenizer } from './tokenizer.ts';
-import { checkTextSize } from './utf8.ts';
+import type { TokenArray } from './batches.ts';
+import { type TokenizedText, tokenizeString } from './tokenize.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
-export interface Dataset {
-  readonly name: string;
-  readonly tokenizer: Tokenizer;
+export interface Dataset extends Omit<TokenizedText, 'tokens'> {
   /** The first 90 % of the tokens. */
-  readonly train: Uint32Array;
+  readonly train: TokenArray;
   /** The last 10 % of the tokens. */
-  readonly validation: Uint32Array;
-  /** Size of the text in UTF-8. */
-  readonly bytes: number;
-  /** Fingerprint of the text's UTF-8 bytes, 16 hex digits: equal for equal texts, whatever the tokenizer. */
-  readonly checksum: string;
+  readonly validation: TokenArray;
 }
 
 export interface DatasetOptions {
@@ -25,19 +19,24 @@ export interface DatasetOptions {
 }
 
 /**
- * @throws EngineError BAD_TEXT when the text is empty or too large
+ * The text's two splits, as windows on its tokens: nothing is copied.
  * @throws EngineError TEXT_TOO_SHORT when a split has fewer than T + 1 tokens
  */
-export function createDataset(text: string, { name, tokenizer: kind, context }: DatasetOptions): Dataset {
-  const utf8 = new TextEncoder().encode(text);
-  checkTextSize(utf8.length);
-  const tokenizer = createTokenizer(kind, text);
-  const tokens = tokenizer.encode(text);
+export function splitText({ tokens, ...text }: TokenizedText, context: number): Dataset {
   const trainTokens = Math.floor((tokens.length * 9) / 10);
   const train = tokens.subarray(0, trainTokens);
   const validation = tokens.subarray(trainTokens);
-  checkLength(name, tokens.length, validation.length, context);
-  return { name, tokenizer, train, validation, bytes: utf8.length, checksum: checksum(utf8) };
+  checkLength(text.name, tokens.length, validation.length, context);
+  return { ...text, train, validation };
+}
+
+/**
+ * Of a text in memory.
+ * @throws EngineError BAD_TEXT when the text is empty or too large
+ * @throws EngineError TEXT_TOO_SHORT when a split has fewer than T + 1 tokens
+ */
+export function createDataset(text: string, { name, tokenizer, context }: DatasetOptions): Dataset {
+  return splitText(tokenizeString(text, name, tokenizer), context);
 }
 
 /** The validation split is the shorter one for every text that a context of one token or more accepts. */

@@ -10,27 +10,24 @@ export interface Tokenizer {
   readonly kind: TokenizerJson['kind'];
   /** Number of different tokens, V. Ids are 0..V-1. */
   readonly vocabulary: number;
-  /** @throws EngineError BAD_TEXT for a character that the vocabulary lacks */
+  /** @throws EngineError BAD_TEXT naming the characters that the vocabulary lacks */
   encode(text: string): Uint32Array;
   /** Never fails: ids outside the vocabulary and broken UTF-8 become U+FFFD, since a model may write them. */
   decode(tokens: ArrayLike<number>): string;
+  /**
+   * Decodes a stream of tokens one at a time. A character of several tokens comes with the last of them: the tokens
+   * before it give an empty text.
+   */
+  decoder(): (token: number) => string;
+  /** What stands for one token in a list: its character, or the byte in hexadecimal where it is only a part of one. */
+  name(token: number): string;
   readonly json: TokenizerJson;
 }
 
 const REPLACEMENT = '\ufffd';
 
-/** @param text what the vocabulary of a `char` tokenizer is made of; a `byte` tokenizer does not read it */
-export function createTokenizer(kind: Tokenizer['kind'], text: string): Tokenizer {
-  return kind === 'byte' ? byteTokenizer() : charTokenizer(charactersOf(text));
-}
-
-export function tokenizerFromJson(json: TokenizerJson): Tokenizer {
+export function createTokenizer(json: TokenizerJson): Tokenizer {
   return json.kind === 'byte' ? byteTokenizer() : charTokenizer([...json.characters]);
-}
-
-/** The text's distinct code points in ascending order. */
-function charactersOf(text: string): string[] {
-  return [...new Set(text)].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
 }
 
 function charTokenizer(characters: readonly string[]): Tokenizer {
@@ -43,12 +40,14 @@ function charTokenizer(characters: readonly string[]): Tokenizer {
       let count = 0;
       for (const character of text) {
         const id = ids.get(character);
-        if (id === undefined) throw unknownCharacter(character, count, characters.length);
+        if (id === undefined) throw unknownCharacters(text, ids);
         tokens[count++] = id;
       }
       return tokens.slice(0, count); // fewer than text.length where there are surrogate pairs
     },
     decode: (tokens) => Array.from(tokens, (id) => characters[id] ?? REPLACEMENT).join(''),
+    decoder: () => (token) => characters[token] ?? REPLACEMENT,
+    name: (token) => characters[token] ?? REPLACEMENT,
     json: { kind: 'char', characters: characters.join('') },
   };
 }
@@ -59,15 +58,30 @@ function byteTokenizer(): Tokenizer {
     vocabulary: 256,
     encode: (text) => Uint32Array.from(new TextEncoder().encode(text)),
     decode: (tokens) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(tokens)),
+    decoder: () => {
+      const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+      return (token) => decoder.decode(Uint8Array.of(token), { stream: true });
+    },
+    name: (token) => (token < 0x80 ? String.fromCharCode(token) : `0x${token.toString(16)}`),
     json: { kind: 'byte' },
   };
 }
 
-function unknownCharacter(character: string, position: number, vocabulary: number): EngineError {
-  const codePoint = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+/** Characters named in a message; more of them say nothing more. */
+const NAMED = 8;
+
+function unknownCharacters(text: string, ids: ReadonlyMap<string, number>): EngineError {
+  const unknown = [...new Set(text)].filter((character) => !ids.has(character));
+  const names = unknown.slice(0, NAMED).map(nameOf);
+  if (unknown.length > NAMED) names.push(`${unknown.length - NAMED} more`);
   return new EngineError(
     'BAD_TEXT',
-    `Character ${position + 1}, ${JSON.stringify(character)} (U+${codePoint}), is not among the ${vocabulary} characters of the training text.`,
-    'Leave it out, or train with the byte tokenizer, which can write any text.',
+    `Not among the ${ids.size} characters of the training text: ${names.join(', ')}.`,
+    `Leave ${unknown.length > 1 ? 'them' : 'it'} out, or train with the byte tokenizer, which can write any text.`,
   );
+}
+
+function nameOf(character: string): string {
+  const codePoint = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+  return `${JSON.stringify(character)} (U+${codePoint})`;
 }

@@ -1,85 +1,127 @@
-/** Bytes of a file to text, refusing what is not text. */
+/** Bytes to characters, chunk by chunk, refusing what is not text. */
 import { EngineError } from '../errors.ts';
 
-/** Larger files would not fit beside their tokens in a browser's memory. */
-export const MAX_TEXT_BYTES = 256 * 2 ** 20;
+/** Tokens take up to twice as much, in one piece; more a browser does not give to a page. */
+export const MAX_TEXT_BYTES = 2 ** 30;
+
+const MARK_BYTES = 3;
 
 /**
- * Strict UTF-8; a byte order mark at the start is dropped.
- * @throws EngineError BAD_TEXT for bytes that are empty, too many, binary (with a NUL) or not UTF-8
+ * Strict UTF-8 (Unicode 16.0, table 3-7) of a stream. A byte order mark at the start is dropped; line ends stay as
+ * they are. Characters may be cut anywhere by the borders of chunks.
  */
-export function decodeUtf8(bytes: Uint8Array): string {
-  checkTextSize(bytes.length);
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    throw new EngineError(
-      'BAD_TEXT',
-      'The file is UTF-16, not UTF-8: it starts with a UTF-16 byte order mark.',
-      'Save it as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 FILE.',
-    );
+export class Utf8Reader {
+  #offset = 0;
+  /** Where the character that is being read began, and the bytes it still needs. */
+  #start = 0;
+  #lead = 0;
+  #missing = 0;
+  #codePoint = 0;
+  /** Bounds of the next byte: overlong forms, surrogates and code points above U+10FFFF break them. */
+  #low = 0x80;
+  #high = 0xbf;
+  #codePoints = new Uint32Array(0);
+  #mark = 0;
+
+  /** Bytes read, without the byte order mark. */
+  get bytes(): number {
+    return this.#offset - this.#mark;
   }
-  const nul = bytes.indexOf(0);
-  if (nul >= 0) {
-    throw new EngineError(
-      'BAD_TEXT',
-      `The file is binary, not text: byte ${nul} is NUL.`,
-      'Give a plain text file in UTF-8.',
-    );
+
+  /** Bytes of the byte order mark: 0 or 3. */
+  get markBytes(): number {
+    return this.#mark;
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    const offset = firstInvalidByte(bytes);
-    const value = bytes[offset]!.toString(16).padStart(2, '0');
-    throw new EngineError(
+
+  /**
+   * The characters that end in `chunk`, as code points. The list is the reader's own and valid until the next call.
+   * @throws EngineError BAD_TEXT for bytes that are binary (with a NUL), too many, or not UTF-8
+   */
+  push(chunk: Uint8Array): Uint32Array {
+    if (this.#offset === 0) refuseUtf16(chunk);
+    checkTextSize(this.#offset + chunk.length);
+    if (this.#codePoints.length < chunk.length) this.#codePoints = new Uint32Array(chunk.length);
+    const out = this.#codePoints;
+    let count = 0;
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i]!;
+      if (this.#missing === 0) {
+        if (byte === 0) throw binary(this.#offset + i);
+        if (byte < 0x80) out[count++] = byte;
+        else this.#begin(byte, this.#offset + i);
+      } else {
+        if (byte < this.#low || byte > this.#high) throw this.#invalid();
+        this.#low = 0x80;
+        this.#high = 0xbf;
+        this.#codePoint = (this.#codePoint << 6) | (byte & 0x3f);
+        this.#missing -= 1;
+        if (this.#missing > 0) continue;
+        if (this.#codePoint === 0xfeff && this.#start === 0) this.#mark = MARK_BYTES;
+        else out[count++] = this.#codePoint;
+      }
+    }
+    this.#offset += chunk.length;
+    return out.subarray(0, count);
+  }
+
+  /** @throws EngineError BAD_TEXT when nothing was read, or the last character is not complete */
+  end(): void {
+    if (this.#missing > 0) throw this.#invalid();
+    checkTextSize(this.bytes);
+    if (this.bytes === 0) throw empty();
+  }
+
+  #begin(lead: number, offset: number): void {
+    this.#start = offset;
+    this.#lead = lead;
+    if (lead < 0xc2 || lead > 0xf4) throw this.#invalid();
+    this.#missing = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    this.#codePoint = lead & (0x3f >> this.#missing);
+    this.#low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+    this.#high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+  }
+
+  #invalid(): EngineError {
+    const value = this.#lead.toString(16).padStart(2, '0');
+    return new EngineError(
       'BAD_TEXT',
-      `The file is not valid UTF-8: byte ${offset} (0x${value}) begins no character.`,
+      `The text is not valid UTF-8: byte ${this.#start} (0x${value}) begins no character.`,
       'Save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE.',
-      { cause },
     );
   }
 }
 
-/** @throws EngineError BAD_TEXT when a file of so many bytes is empty or too large to train on */
+/** @throws EngineError BAD_TEXT when a text of so many bytes is too large to train on */
 export function checkTextSize(bytes: number): void {
-  if (bytes === 0) {
-    throw new EngineError(
-      'BAD_TEXT',
-      'The text is empty.',
-      'Give a text of at least a few thousand characters.',
-    );
-  }
-  if (bytes > MAX_TEXT_BYTES) {
-    throw new EngineError(
-      'BAD_TEXT',
-      `The text has ${bytes} bytes; at most ${MAX_TEXT_BYTES} (${MAX_TEXT_BYTES / 2 ** 20} MiB) can be loaded.`,
-      'Cut it: a model of this size learns no more from a longer text.',
-    );
-  }
+  if (bytes <= MAX_TEXT_BYTES) return;
+  throw new EngineError(
+    'BAD_TEXT',
+    `The text has ${bytes} bytes or more; at most ${MAX_TEXT_BYTES} (${MAX_TEXT_BYTES / 2 ** 20} MiB) can be held in memory.`,
+    'Cut it: a model of this size learns no more from a longer text.',
+  );
 }
 
-/** Offset at which the first malformed sequence starts (Unicode 16.0, table 3-7), or the length if there is none. */
-function firstInvalidByte(bytes: Uint8Array): number {
-  let i = 0;
-  while (i < bytes.length) {
-    const length = sequenceLength(bytes, i);
-    if (length === 0) return i;
-    i += length;
-  }
-  return i;
+export function empty(): EngineError {
+  return new EngineError(
+    'BAD_TEXT',
+    'The text is empty.',
+    'Give a text of at least a few thousand characters.',
+  );
 }
 
-/** Bytes of the well-formed character at `i`, or 0. */
-function sequenceLength(bytes: Uint8Array, i: number): number {
-  const lead = bytes[i]!;
-  if (lead < 0x80) return 1;
-  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  // Overlong forms, surrogates and code points above U+10FFFF are excluded by the second byte.
-  const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-  const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-  for (let k = 1; k < length; k++) {
-    const byte = bytes[i + k] ?? 0;
-    if (byte < (k === 1 ? low : 0x80) || byte > (k === 1 ? high : 0xbf)) return 0;
-  }
-  return length;
+function binary(offset: number): EngineError {
+  return new EngineError(
+    'BAD_TEXT',
+    `The text is binary: byte ${offset} is NUL.`,
+    'Give a plain text file in UTF-8.',
+  );
+}
+
+function refuseUtf16([first, second]: Uint8Array): void {
+  if (!(first === 0xff && second === 0xfe) && !(first === 0xfe && second === 0xff)) return;
+  throw new EngineError(
+    'BAD_TEXT',
+    'The text is UTF-16, not UTF-8: it starts with a UTF-16 byte order mark.',
+    'Save it as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 FILE.',
+  );
 }

@@ -74,7 +74,7 @@ async function oneStep(
 /** A text of nothing with a vocabulary of `size`: only that decides how much a run allocates. */
 function blankText(size: number): Dataset {
   const characters = Array.from({ length: size }, (_, i) => String.fromCodePoint(0x10000 + i)).join('');
-  const tokenizer = createTokenizer('char', characters);
+  const tokenizer = createTokenizer({ kind: 'char', characters });
   const nothing = new Uint32Array(0);
   return { name: 'blank', tokenizer, train: nothing, validation: nothing, bytes: 0, checksum: '' };
 }

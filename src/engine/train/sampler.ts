@@ -1,4 +1,5 @@
 import type { Tokenizer } from '../data/tokenizer.ts';
+import { EngineError } from '../errors.ts';
 import { uniformAt } from '../rng.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -14,17 +15,74 @@ export interface SampleOptions {
   readonly seed: number;
 }
 
+/** A token and the model's own probability of it, in [0, 1]: before temperature and top-k. */
+export interface TokenChance {
+  readonly text: string;
+  readonly probability: number;
+}
+
+export interface SampledToken extends TokenChance {
+  /** The ten most likely tokens in its place, most likely first. */
+  readonly top: readonly TokenChance[];
+}
+
+export interface SampleWatch {
+  /** Called for every token as it is drawn. */
+  readonly onToken?: (token: SampledToken) => void;
+  /** Ends the text after the token in progress. */
+  readonly signal?: AbortSignal;
+}
+
+const TOP = 10;
+
+/** Samples of a run that asks for no other number: after each quarter of its steps. */
+export const DEFAULT_SAMPLES = 4;
+
+/** [option, name, smallest, largest, must be whole] */
+const RANGES: readonly (readonly [keyof SampleOptions, string, number, number, boolean])[] = [
+  ['length', 'The length', 1, 100_000, true],
+  ['temperature', 'The temperature', 0, 10, false],
+  ['topK', 'Top-k', 0, 65_536, true],
+  ['seed', 'The seed', 0, 0xffffffff, true],
+];
+
+/** @throws EngineError BAD_VALUE naming the option, its value and its range */
+export function checkSample(options: SampleOptions): void {
+  for (const [option, name, low, high, whole] of RANGES) {
+    const value = options[option] as number;
+    if (value >= low && value <= high && (!whole || Number.isInteger(value))) continue;
+    const kind = whole ? 'a whole number' : 'a number';
+    throw new EngineError('BAD_VALUE', `${name} is ${value}.`, `It must be ${kind} from ${low} to ${high}.`);
+  }
+}
+
+/** Steps after which a run of `steps` writes, for `count` samples spread evenly; the last comes at its end. */
+export function sampleSteps(steps: number, count: number): Set<number> {
+  const after = new Set<number>();
+  for (let i = 1; i < count; i++) after.add(Math.round((steps * i) / count));
+  after.delete(0);
+  after.delete(steps);
+  return after;
+}
+
 /**
  * Continues `prompt`, one forward pass and one sync a token. Returns only the generated text.
- * @throws EngineError BAD_TEXT for a character that the text does not have
+ * @throws EngineError BAD_TEXT naming the characters that the training text does not have
  */
-export async function sampleText(trainer: Trainer, options: SampleOptions): Promise<string> {
+export async function sampleText(
+  trainer: Trainer,
+  options: SampleOptions,
+  { onToken, signal }: SampleWatch = {},
+): Promise<string> {
   const { tokenizer } = trainer.dataset;
+  const decode = tokenizer.decoder();
   const tokens = options.prompt === '' ? [firstToken(tokenizer)] : [...tokenizer.encode(options.prompt)];
   const start = tokens.length;
-  for (let i = 0; i < options.length; i++) {
+  for (let i = 0; i < options.length && !signal?.aborted; i++) {
     const logits = await trainer.nextTokenLogits(tokens);
-    tokens.push(drawToken(logits, options.temperature, options.topK, uniformAt(i, options.seed)));
+    const token = drawToken(logits, options.temperature, options.topK, uniformAt(i, options.seed));
+    tokens.push(token);
+    onToken?.({ ...chancesOf(logits, token, tokenizer), text: decode(token) });
   }
   return tokenizer.decode(tokens.slice(start));
 }
@@ -32,6 +90,40 @@ export async function sampleText(trainer: Trainer, options: SampleOptions): Prom
 /** Character vocabularies are in code point order, so a line break is token 0 wherever there is one. */
 function firstToken(tokenizer: Tokenizer): number {
   return tokenizer.kind === 'byte' ? 0x0a : 0;
+}
+
+/** Probabilities of the drawn token and of the most likely ones; 0 where the logits are not finite. */
+export function chancesOf(
+  logits: Float32Array,
+  drawn: number,
+  tokenizer: Pick<Tokenizer, 'name'>,
+): Omit<SampledToken, 'text'> {
+  const likely = mostLikely(logits);
+  const highest = logits[likely[0]!]!;
+  let total = 0;
+  for (const logit of logits) total += Math.exp(logit - highest);
+  const probability = (token: number): number => {
+    const share = Math.exp(logits[token]! - highest) / total;
+    return Number.isFinite(share) ? share : 0;
+  };
+  return {
+    probability: probability(drawn),
+    top: likely.map((token) => ({ text: tokenizer.name(token), probability: probability(token) })),
+  };
+}
+
+/** The `TOP` largest logits' tokens in descending order; the lower id first among equals. */
+function mostLikely(logits: Float32Array): number[] {
+  const best: number[] = [];
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]!;
+    if (best.length === TOP && !(logit > logits[best[TOP - 1]!]!)) continue;
+    let place = best.length;
+    while (place > 0 && logit > logits[best[place - 1]!]!) place -= 1;
+    best.splice(place, 0, token);
+    if (best.length > TOP) best.pop();
+  }
+  return best;
 }
 
 /**

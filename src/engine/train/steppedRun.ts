@@ -9,6 +9,8 @@ export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
+  /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
+  readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
 }
 
 /** Steps before speed is counted: the first ones pay for start-up. */
@@ -101,6 +103,11 @@ export class SteppedRun {
     if (evalEvery > 0 && step % evalEvery === 0) {
       await this.settle();
       await this.#evaluate(step);
+    }
+    const { rests } = this.#events;
+    if (rests?.after.has(step)) {
+      await this.settle();
+      await rests.take(step);
     }
   }
 

@@ -17,7 +17,7 @@ import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
-import { type SampleOptions, sampleText } from './sampler.ts';
+import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { uploadParameters } from './weights.ts';
@@ -231,8 +231,8 @@ export class Trainer {
   }
 
   /** Continues a prompt; one sync a token. */
-  sample(options: SampleOptions): Promise<string> {
-    return sampleText(this, options);
+  sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
+    return sampleText(this, options, watch);
   }
 
   /**

@@ -4,7 +4,7 @@ import { tokensPerStep } from '../../engine/train/config.ts';
 import { logOf, type RunState, type RunView, useRun } from '../runStore.ts';
 import { useSettings } from '../settingsStore.ts';
 import { curveOf } from './curve.ts';
-import { addRuns, changeRun, reportUnkept, runById } from './history.ts';
+import { addRuns, changeRun, reportUnkept } from './history.ts';
 import { runName } from './names.ts';
 import { describeIssue, MAX_SAMPLES, RECORD_VERSION, type RunRecord, runRecord } from './record.ts';
 
@@ -28,7 +28,7 @@ export function recordRuns(): void {
     for (const [index, run] of state.runs.entries()) {
       const id = start.saved.get(index);
       if (id === undefined) recordEnd(state, index, start);
-      else if (run.sample !== before.runs[index]?.sample) addSample(id, run);
+      else if (run.samples !== before.runs[index]?.samples) void changeRun(id, { samples: keptSamples(run) });
     }
   });
 }
@@ -59,7 +59,7 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     summary,
     evals: log.evals,
     curve: curveOf(log, tokensPerStep(config)),
-    samples: run.sample ? [run.sample] : [],
+    samples: keptSamples(run),
   });
   if (record.success) void addRuns([record.output]);
   else reportUnkept(describeIssue(record.issues[0]));
@@ -71,7 +71,7 @@ function outcomeOf({ status }: RunState, run: RunView): RunRecord['outcome'] | n
   return run.error || status === 'failed' || status === 'lost' ? 'failed' : null;
 }
 
-function addSample(id: string, { sample }: RunView): void {
-  const record = runById(id);
-  if (sample && record) void changeRun(id, { samples: [...record.samples, sample].slice(-MAX_SAMPLES) });
+/** The newest; the probabilities of their tokens would take more room than everything else of a run. */
+function keptSamples({ samples }: RunView): RunRecord['samples'] {
+  return samples.slice(-MAX_SAMPLES).map(({ prompt, text, step }) => ({ prompt, text, step }));
 }

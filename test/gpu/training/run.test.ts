@@ -89,6 +89,36 @@ describe('events', () => {
     expect(summary).toMatchObject({ tokensPerSec: null, msPerStep: null, mfu: null });
   });
 
+  test('a rest comes after its step, with every step done, and its time is not counted', async () => {
+    const seen: (number | string)[] = [];
+    const REST_MS = 500;
+    let wall = 0;
+    const summary = await withTrainer({ steps: 12, evalEvery: 0 }, async (trainer) => {
+      const start = performance.now();
+      const result = await runTraining(
+        trainer,
+        {
+          onStep: ({ step }) => seen.push(step),
+          onEval: () => {},
+          rests: {
+            after: new Set([3, 9]),
+            take: async (step) => {
+              seen.push(`rest ${step}`);
+              expect(trainer.pendingReadbacks).toBe(0);
+              await wait(REST_MS);
+            },
+          },
+        },
+        new RunControl(),
+      );
+      wall = performance.now() - start;
+      return result;
+    });
+    expect(seen).toEqual([1, 2, 3, 'rest 3', 4, 5, 6, 7, 8, 9, 'rest 9', 10, 11, 12]);
+    // Seven steps are counted, after five of warm-up: what they took and the rests are apart in the wall time.
+    expect(7 * summary.msPerStep!).toBeLessThan(wall - 2 * REST_MS + 50);
+  });
+
   test('no steps are a summary of the start', async () => {
     const { order, summary } = await train({ steps: 0, warmup: 0 });
     expect(order).toEqual(['eval 0']);

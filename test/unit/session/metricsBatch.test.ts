@@ -26,6 +26,26 @@ function recorder() {
   return { sent, batch };
 }
 
+test('a rest is not training time, nor is one that a pause begins in', () => {
+  const { sent, batch } = recorder();
+  batch.addStep(stepMetrics(1));
+  vi.advanceTimersByTime(1000); // a sample
+  batch.rested();
+  vi.advanceTimersByTime(10);
+  batch.addStep(stepMetrics(2));
+  vi.advanceTimersByTime(500); // a sample, in which Pause is pressed
+  batch.pause();
+  vi.advanceTimersByTime(500);
+  batch.rested();
+  vi.advanceTimersByTime(500);
+  batch.resume();
+  vi.advanceTimersByTime(10);
+  batch.addStep(stepMetrics(3));
+  batch.flush();
+  const times = sent.flatMap(({ steps }) => steps.map(({ time }) => time));
+  expect(times).toEqual([0, 10, 20]);
+});
+
 test('sends the first step at once and at most ten messages a second after it', () => {
   const { sent, batch } = recorder();
   for (let step = 1; step <= 1000; step++) {

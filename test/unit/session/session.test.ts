@@ -62,7 +62,7 @@ const happened = (type: SessionEvent['type']) => vi.waitFor(() => expect(types()
 test('trains two modes one after the other and keeps the last for sampling', async () => {
   session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], schedule, text });
   await happened('completed');
-  const one = ['preparing', 'preparing', 'started', 'metrics', 'finished', 'sampled'];
+  const one = ['preparing', 'preparing', 'started', 'metrics', 'finished', 'sampling', 'sampled'];
   expect(types()).toEqual([...one, ...one, 'completed']);
   expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 0]);
 
@@ -71,7 +71,23 @@ test('trains two modes one after the other and keeps the last for sampling', asy
     request: { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 },
   });
   await vi.waitFor(() => expect(trainers[1]!.sample).toHaveBeenCalledTimes(2));
-  expect(events.at(-1)).toEqual({ type: 'sampled', run: 1, sample: { prompt: 'x', text: 'abc', step: 1 } });
+  await vi.waitFor(() => expect(events.at(-1)?.type).toBe('sampled'));
+  expect(events.at(-1)).toEqual({
+    type: 'sampled',
+    run: 1,
+    sample: {
+      prompt: 'x',
+      length: 3,
+      temperature: 1,
+      topK: 1,
+      seed: 1,
+      kind: 'asked',
+      step: 1,
+      loss: 1,
+      text: 'abc',
+      tokens: [],
+    },
+  });
 });
 
 test('a stop while kernels compile ends before the first step, and the second mode is not begun', async () => {
@@ -117,8 +133,9 @@ describe('in lockstep', () => {
     events.length = 0;
     const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
     session.handle({ type: 'sample', request });
-    await vi.waitFor(() => expect(events).toHaveLength(3));
-    expect(events).toMatchObject([3, 4, 5].map((run) => ({ type: 'sampled', run })));
+    const sampled = () => events.filter(({ type }) => type === 'sampled');
+    await vi.waitFor(() => expect(sampled()).toHaveLength(3));
+    expect(sampled()).toMatchObject([3, 4, 5].map((run) => ({ run })));
   });
 
   test('a mode that stops by itself is reported, and the others finish', async () => {
@@ -257,11 +274,84 @@ test.each([
   ]);
 });
 
+test('during a run it writes after each quarter of the steps, and Stop ends that too', async () => {
+  const rested: number[] = [];
+  engine.runTraining.mockImplementationOnce(async (_trainer, { onStep, rests }) => {
+    expect([...rests.after]).toEqual([75, 150, 225]);
+    onStep({ step: 75, loss: 2.5 } as StepMetrics);
+    await rests.take(75);
+    rested.push(75);
+    return { appliedSteps: 0 };
+  });
+  session.handle({ type: 'train', configs: [config], schedule: 'sequential', text });
+  await happened('sampling');
+  await happened('completed');
+  expect(rested).toEqual([75]);
+  expect(events.find(({ type }) => type === 'sampled')).toMatchObject({
+    sample: { kind: 'live', step: 75, loss: 2.5, prompt: '', length: 100, seed: 1337 },
+  });
+});
+
+test('a text that was read is not read again for a training, nor for another', async () => {
+  const file = new File(['abc\n'.repeat(500)], 'own.txt');
+  const stream = vi.spyOn(file, 'stream');
+  session.handle({ type: 'checkText', id: 7, file, use: config });
+  await happened('textChecked');
+  const reads = stream.mock.calls.length;
+  expect(reads).toBe(2); // the characters, then the tokens
+  for (const precision of ['fp32', 'fp16'] as const) {
+    session.handle({
+      type: 'train',
+      configs: [{ ...config, precision }],
+      schedule: 'sequential',
+      text: { kind: 'own', id: 7, file },
+    });
+  }
+  await vi.waitFor(() => expect(types().filter((type) => type === 'completed')).toHaveLength(2));
+  expect(stream.mock.calls.length).toBe(reads);
+  session.handle({
+    type: 'train',
+    configs: [config],
+    schedule: 'sequential',
+    text: { kind: 'own', id: 8, file },
+  });
+  await vi.waitFor(() => expect(types().filter((type) => type === 'completed')).toHaveLength(3));
+  expect(stream.mock.calls.length).toBe(2 * reads);
+});
+
+test('a text that is cancelled says nothing more', async () => {
+  let read: () => void = () => {};
+  const file = new File(['abc\n'.repeat(500)], 'own.txt');
+  const held = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  vi.spyOn(file, 'stream').mockImplementation(
+    () =>
+      new ReadableStream({
+        async pull(controller) {
+          await held;
+          controller.enqueue(new Uint8Array(10).fill(0x61));
+        },
+      }),
+  );
+  session.handle({ type: 'checkText', id: 1, file, use: config });
+  session.handle({ type: 'cancelText', id: 1 });
+  session.handle({ type: 'checkText', id: 2, file: new File(['abc\n'.repeat(500)], 'b.txt'), use: config });
+  read();
+  await happened('textChecked');
+  expect(events).toMatchObject([{ type: 'textChecked', id: 2 }]);
+});
+
 test('an own text is counted as the training will see it', async () => {
   session.handle({ type: 'checkText', id: 1, file: new File(['abc\n'.repeat(500)], 'own.txt'), use: config });
   await happened('textChecked');
   expect(events).toEqual([
-    { type: 'textChecked', id: 1, facts: { name: 'own.txt', bytes: 2000, tokens: 2000, vocabulary: 4 } },
+    {
+      type: 'textChecked',
+      id: 1,
+      facts: { name: 'own.txt', bytes: 2000, tokens: 2000, vocabulary: 4 },
+      file: expect.any(File),
+    },
   ]);
 });
 

@@ -33,6 +33,16 @@ const finished = (change: Partial<RunSummary> = {}): SessionEvent => ({
   run: 0,
   summary: { ...summary, ...change } as RunSummary,
 });
+const heading = {
+  prompt: '',
+  length: 1,
+  temperature: 0.8,
+  topK: 40,
+  seed: 1,
+  kind: 'live',
+  step: 3,
+  loss: 1,
+} as const;
 const error = { code: 'DEVICE_LOST', message: 'gone', hint: 'again' } as const;
 const saved = () => useHistory.getState().runs;
 
@@ -52,7 +62,7 @@ test('a finished run is recorded once, with its last step, and its samples as th
   expect(saved()[0]!.curve.loss).toEqual([expect.closeTo(4), null, expect.closeTo(4)]);
   expect(saved()[0]!.evals).toEqual([{ step: 3, valLoss: 3 }]);
   for (const text of ['a', 'b']) {
-    send({ type: 'sampled', run: 0, sample: { prompt: '', text, step: 3 } });
+    send({ type: 'sampled', run: 0, sample: { ...heading, text, tokens: [] } });
   }
   expect(saved()).toHaveLength(1);
   expect(saved()[0]!.samples.map(({ text }) => text)).toEqual(['a', 'b']);

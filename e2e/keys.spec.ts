@@ -1,0 +1,32 @@
+import { expect, reach, reachStep, test } from './page.ts';
+
+test('? lists the keys, Escape closes the list, and the switch turns them off', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=5000&precision=fp32&sample=0');
+  await expect(page.getByTestId('adapter')).toBeVisible();
+  const help = page.getByTestId('shortcuts-help');
+  await page.keyboard.press('?');
+  await expect(help).toBeVisible();
+  await expect(help).toContainText('trains, pauses and goes on');
+  await page.keyboard.press('s'); // in a dialog nothing is trained or stopped
+  await page.keyboard.press('Escape');
+  await expect(help).toBeHidden();
+
+  await page.getByTestId('shortcuts').uncheck();
+  await page.getByRole('heading', { level: 1 }).click();
+  await page.keyboard.press('?');
+  await expect(help).toBeHidden();
+  await page.getByTestId('shortcuts-open').click();
+  await expect(help).toBeVisible();
+  await help.getByRole('button', { name: 'Close' }).click();
+  await expect(help).toBeHidden();
+});
+
+test('the icon carries the progress while training', async ({ page }) => {
+  const icon = () => page.locator('link[rel="icon"]').getAttribute('href');
+  await page.goto('/?preset=smoke&steps=5000&precision=fp32&sample=0&autostart=1');
+  await reachStep(page, 2);
+  await expect.poll(icon).toMatch(/^data:image\/svg\+xml,/);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  await expect.poll(icon).toMatch(/favicon\.svg$/);
+});

@@ -1,0 +1,73 @@
+import { expect, reach, reachStep, snapshot, test } from './page.ts';
+
+test('samples appear during the run, each with its step and loss, and a token shows its probabilities', async ({
+  page,
+}) => {
+  await page.goto('/?preset=smoke&steps=8&samples=2&sample=12&precision=fp32&autostart=1');
+  await reach(page, 'done');
+  const { samples } = (await snapshot(page)).runs[0]!;
+  expect(samples.map(({ kind, step, tokens }) => [kind, step, tokens.length])).toEqual([
+    ['live', 4, 12],
+    ['end', 8, 12],
+  ]);
+  for (const { text, tokens, loss } of samples) {
+    expect(tokens.map((token) => token.text).join('')).toBe(text);
+    expect(loss).toBeGreaterThan(0);
+    for (const { top } of tokens) {
+      expect(top).toHaveLength(10);
+      const shares = top.map(({ probability }) => probability);
+      expect(shares).toEqual([...shares].sort((a, b) => b - a));
+      expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThanOrEqual(1 + 1e-6);
+    }
+  }
+  await expect(page.getByTestId('sample-fp32-1')).toBeVisible();
+  await page.getByTestId('sample-fp32').locator('[data-token="5"]').hover();
+  const chances = page.getByTestId('token-chances');
+  await expect(chances).toContainText('Token 6 of 12');
+  await expect(chances.getByRole('listitem')).toHaveCount(10);
+  // By keyboard, from token to token.
+  await page.getByTestId('token-slider').press('ArrowRight');
+  await expect(chances).toContainText('Token 7 of 12');
+  await expect(page.getByTestId('token-slider')).toHaveAttribute(
+    'aria-valuetext',
+    /, [\d.]+ %$|under 0.01 %$/,
+  );
+});
+
+test('asked for while paused: it streams, can be stopped, and Resume ends it first', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=5000&precision=fp32&sample=0&autostart=1');
+  await reachStep(page, 2);
+  await page.getByTestId('pause').click();
+  await reach(page, 'paused');
+
+  await page.getByTestId('sample-prompt').fill('Call me ');
+  await page.getByTestId('sample-temperature').fill('0');
+  await page.getByTestId('sample-length').fill('50000');
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('writing')).toHaveText(/^Call me .+/);
+  await page.getByTestId('sample-stop').click();
+  await expect(page.getByTestId('sample-fp32')).toHaveText(/^Call me .+/);
+  const [stopped] = (await snapshot(page)).runs[0]!.samples;
+  expect(stopped!.tokens.length).toBeLessThan(50_000);
+  expect(stopped).toMatchObject({ kind: 'asked', temperature: 0, prompt: 'Call me ' });
+
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('writing')).toBeVisible();
+  await page.getByTestId('resume').click();
+  await reachStep(page, stopped!.step + 2);
+  expect((await snapshot(page)).runs[0]!.samples).toHaveLength(2);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+});
+
+test('what cannot be sampled is said before or instead', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=2&precision=fp32&sample=0&autostart=1');
+  await reach(page, 'done');
+  await page.getByTestId('sample-temperature').fill('-1');
+  await expect(page.getByText('It must be a number from 0 to 10.')).toBeVisible();
+  await expect(page.getByTestId('sample')).toBeDisabled();
+  await page.getByTestId('sample-temperature').fill('');
+  await page.getByTestId('sample-prompt').fill('A ☃ in Zürich');
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('sample-error')).toContainText('"☃" (U+2603), "ü" (U+00FC)');
+});

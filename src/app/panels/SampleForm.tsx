@@ -1,0 +1,113 @@
+import { type ComponentProps, useId, useState } from 'react';
+import { checkSample, type SampleOptions } from '../../engine/train/sampler.ts';
+import { sample, stopSample } from '../../store/actions.ts';
+import { readNumber } from '../../store/address.ts';
+import { useRun } from '../../store/runStore.ts';
+import { problemOf } from '../../store/settings.ts';
+import { runLabel } from '../messages.ts';
+import { Button } from '../ui/Button.tsx';
+import { TextField } from '../ui/Field.tsx';
+import styles from './SamplePanel.module.css';
+
+/** For runs that were told to end without a sample. */
+const SAMPLE_LENGTH = 200;
+
+type NumberOption = Exclude<keyof SampleOptions, 'prompt'>;
+
+const LABELS: Readonly<Record<NumberOption, string>> = {
+  temperature: 'Temperature',
+  topK: 'Top-k',
+  length: 'Tokens',
+  seed: 'Seed',
+};
+const TEST_IDS: Readonly<Record<NumberOption, string>> = {
+  temperature: 'sample-temperature',
+  topK: 'sample-topk',
+  length: 'sample-length',
+  seed: 'sample-seed',
+};
+const OPTIONS = Object.keys(LABELS) as NumberOption[];
+
+/** Asks the model for text. Empty fields take what stands in them in grey. */
+export function SampleForm() {
+  const status = useRun((state) => state.status);
+  const sampling = useRun((state) => state.sampling);
+  const active = useRun((state) => state.runs[state.active]);
+  const several = useRun((state) => state.runs.length > 1);
+  const [prompt, setPrompt] = useState('');
+  const [typed, setTyped] = useState<Partial<Record<NumberOption, string>>>({});
+  const [drawn, setDrawn] = useState(0);
+  const ready = (status === 'paused' || status === 'done') && active !== undefined;
+  const defaults: Record<NumberOption, number> = {
+    temperature: 0.8,
+    topK: 40,
+    length: active?.config.sampleLength || SAMPLE_LENGTH,
+    // Another seed each time, or the button would seem to do nothing.
+    seed: ((active?.config.seed ?? 0) + drawn + 1) >>> 0,
+  };
+  const numberOf = (option: NumberOption): number | null => {
+    const text = typed[option]?.trim() ?? '';
+    return text === '' ? defaults[option] : readNumber(text);
+  };
+  const errorOf = (option: NumberOption): string | null => {
+    const value = numberOf(option);
+    if (value === null) return 'This is not a number.';
+    return problemOf(() => checkSample({ ...defaults, prompt: '', [option]: value }))?.hint ?? null;
+  };
+  const valid = OPTIONS.every((option) => errorOf(option) === null);
+  const write = () => {
+    const numbers = Object.fromEntries(OPTIONS.map((option) => [option, numberOf(option)]));
+    setDrawn(drawn + 1);
+    sample({ ...defaults, ...numbers, prompt });
+  };
+  return (
+    <form
+      className={styles.request}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (ready && valid && !sampling) write();
+      }}
+    >
+      <PromptField
+        value={prompt}
+        disabled={!ready}
+        onChange={(event) => setPrompt(event.target.value)}
+        data-testid="sample-prompt"
+      />
+      <div className={styles.numbers}>
+        {OPTIONS.map((option) => (
+          <TextField
+            key={option}
+            label={LABELS[option]}
+            inputMode="decimal"
+            placeholder={String(defaults[option])}
+            value={typed[option] ?? ''}
+            disabled={!ready}
+            error={errorOf(option)}
+            onChange={(event) => setTyped({ ...typed, [option]: event.target.value })}
+            data-testid={TEST_IDS[option]}
+          />
+        ))}
+      </div>
+      <div className={styles.buttons}>
+        <Button type="submit" disabled={!ready || !valid || sampling} data-testid="sample">
+          {sampling ? 'Generating…' : several && active ? `Generate with ${runLabel(active)}` : 'Generate'}
+        </Button>
+        <Button disabled={!sampling} onClick={stopSample} data-testid="sample-stop">
+          Stop writing
+        </Button>
+      </div>
+      {!ready && <p className={styles.hint}>Pause the training to have it write, or wait for the end.</p>}
+    </form>
+  );
+}
+
+function PromptField(props: ComponentProps<'textarea'>) {
+  const id = useId();
+  return (
+    <div className={styles.prompt}>
+      <label htmlFor={id}>Begin with</label>
+      <textarea id={id} rows={2} placeholder="nothing: a fresh line" {...props} />
+    </div>
+  );
+}

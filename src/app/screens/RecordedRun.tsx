@@ -1,0 +1,36 @@
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { type RecordingFacts, showRecording } from '../../store/recording.ts';
+import { formatCount } from '../format.ts';
+import { ResultsPanel } from '../panels/ResultsPanel.tsx';
+import styles from './UnsupportedScreen.module.css';
+
+const Charts = lazy(() => import('../charts/Charts.tsx'));
+
+/** What training would look like: a real run that was recorded elsewhere. */
+export function RecordedRun() {
+  const [recording, setRecording] = useState<RecordingFacts | 'loading' | 'missing'>('loading');
+  useEffect(() => {
+    showRecording().then(setRecording, () => setRecording('missing'));
+  }, []);
+  if (recording === 'missing') return null;
+  return (
+    <section className={styles.recorded} data-testid="recorded-run">
+      <h2>A recorded run to explore</h2>
+      {recording === 'loading' ? (
+        <p>Loading it…</p>
+      ) : (
+        <>
+          <p>
+            FP32, mixed f16 and f16 without loss scaling, from the same start and on the same batches: preset{' '}
+            {recording.preset}, {formatCount(recording.steps)} steps, trained on {recording.date} on{' '}
+            {recording.adapter}. Speeds are those of that machine; nothing is being trained here.
+          </p>
+          <Suspense fallback={<p>Loading the charts…</p>}>
+            <Charts />
+          </Suspense>
+          <ResultsPanel />
+        </>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,42 @@
+import { useEffect, useRef } from 'react';
+import { useUi } from '../../store/uiStore.ts';
+import { SHORTCUTS } from '../shortcuts.ts';
+import { Button } from './Button.tsx';
+import styles from './ShortcutsDialog.module.css';
+
+/** The keys and what they do. The browser's own dialog: Escape closes it, focus stays in it and returns. */
+export function ShortcutsDialog() {
+  const open = useUi((state) => state.help);
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [open]);
+  return (
+    <dialog
+      ref={dialog}
+      className={styles.dialog}
+      aria-labelledby="shortcuts-title"
+      onClose={() => useUi.setState({ help: false })}
+      data-testid="shortcuts-help"
+    >
+      <h2 id="shortcuts-title">Keys</h2>
+      <dl className={styles.keys}>
+        {SHORTCUTS.map(({ key, label, does }) => (
+          <div key={key}>
+            <dt>
+              <kbd>{label}</kbd>
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className={styles.note}>
+        They do nothing while you write in a field. The switch at the foot of the page turns them off.
+      </p>
+      <form method="dialog">
+        <Button type="submit">Close</Button>
+      </form>
+    </dialog>
+  );
+}

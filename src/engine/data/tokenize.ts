@@ -1,0 +1,258 @@
+/**
+ * A text of any size to token ids. It is read twice, chunk by chunk, and is never in memory as a whole: once to learn
+ * its characters and their number, once to write the tokens into an array of exactly that size.
+ */
+import { EngineError } from '../errors.ts';
+import type { TokenArray } from './batches.ts';
+import { Checksum } from './checksum.ts';
+import { createTokenizer, type Tokenizer } from './tokenizer.ts';
+import { checkTextSize, empty, Utf8Reader } from './utf8.ts';
+
+/** Where a text comes from: a file, a built-in text, a test. */
+export interface TextStream {
+  readonly name: string;
+  /** Bytes, where they are known before the text is read. */
+  readonly size: number | null;
+  /** Reads the text from its start, once a pass. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface TokenizedText {
+  readonly name: string;
+  readonly tokenizer: Tokenizer;
+  /** A byte a token for up to 256 different tokens, else two. */
+  readonly tokens: TokenArray;
+  /** Size of the text in UTF-8, without a byte order mark. */
+  readonly bytes: number;
+  /** Fingerprint of the text's UTF-8 bytes, 16 hex digits: equal for equal texts, whatever the tokenizer. */
+  readonly checksum: string;
+}
+
+export interface TokenizeProgress {
+  /** The first pass reads, the second writes the tokens. */
+  readonly pass: 1 | 2;
+  readonly bytes: number;
+  readonly size: number | null;
+}
+
+export interface TokenizeOptions {
+  /** Called for every chunk. */
+  readonly onProgress?: (progress: TokenizeProgress) => void;
+  /** Ends the work between two chunks with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes that are decoded at a time, so that what is needed beside the tokens is small whatever the chunks are. */
+const PIECE_BYTES = 64 * 1024;
+const CODE_POINTS = 0x110000;
+const MOST_SYMBOLS = 2 ** 16;
+
+/**
+ * Tokens of a streamed text. Memory: the tokens, some megabytes of tables, and what the stream itself holds.
+ * @throws EngineError BAD_TEXT when it is empty, too large, binary, not UTF-8, or was changed between the passes
+ */
+export async function tokenize(
+  stream: TextStream,
+  kind: Tokenizer['kind'],
+  { onProgress, signal }: TokenizeOptions = {},
+): Promise<TokenizedText> {
+  const { name, size } = stream;
+  if (size === 0) throw empty();
+  checkTextSize(size ?? 0);
+  const readAll = async (pass: 1 | 2, take: (piece: Uint8Array) => void): Promise<void> => {
+    let bytes = 0;
+    for await (const chunk of stream.open()) {
+      signal?.throwIfAborted();
+      for (const piece of piecesOf(chunk)) take(piece);
+      bytes += chunk.length;
+      onProgress?.({ pass, bytes, size });
+    }
+  };
+  const survey = new Survey();
+  await readAll(1, (piece) => survey.take(piece));
+  const found = survey.end(kind);
+  const writer = new TokenWriter(found);
+  await readAll(2, (piece) => writer.take(piece));
+  return { name, ...result(found, writer) };
+}
+
+/** The same of a text that is in memory already. */
+export function tokenizeString(text: string, name: string, kind: Tokenizer['kind']): TokenizedText {
+  const bytes = new TextEncoder().encode(text);
+  const survey = new Survey();
+  for (const piece of piecesOf(bytes)) survey.take(piece);
+  const found = survey.end(kind);
+  const writer = new TokenWriter(found);
+  for (const piece of piecesOf(bytes)) writer.take(piece);
+  return { name, ...result(found, writer) };
+}
+
+/** A text in memory as a stream, for texts that the program brings itself. */
+export function streamOf(name: string, bytes: Uint8Array): TextStream {
+  return {
+    name,
+    size: bytes.length,
+    async *open() {
+      yield bytes;
+    },
+  };
+}
+
+interface Found {
+  readonly tokenizer: Tokenizer;
+  readonly count: number;
+  readonly bytes: number;
+  readonly markBytes: number;
+  readonly checksum: string;
+}
+
+function result({ tokenizer, bytes, checksum }: Found, writer: TokenWriter) {
+  return { tokenizer, tokens: writer.end(), bytes, checksum };
+}
+
+/** First pass: which characters there are, how many tokens they make, and the fingerprint. */
+class Survey {
+  readonly #reader = new Utf8Reader();
+  readonly #checksum = new Checksum();
+  readonly #seen = new Uint8Array(CODE_POINTS);
+  #largest = 0;
+  #characters = 0;
+  /** The first bytes wait until it is known whether they are a mark, which the fingerprint leaves out. */
+  #head: number[] | null = [];
+
+  take(piece: Uint8Array): void {
+    const codePoints = this.#reader.push(piece);
+    let largest = this.#largest;
+    for (let i = 0; i < codePoints.length; i++) {
+      const codePoint = codePoints[i]!;
+      this.#seen[codePoint] = 1;
+      if (codePoint > largest) largest = codePoint;
+    }
+    this.#largest = largest;
+    this.#characters += codePoints.length;
+    this.#fingerprint(piece);
+  }
+
+  end(kind: Tokenizer['kind']): Found {
+    this.#reader.end();
+    if (this.#head) this.#checksum.add(this.#head);
+    const { bytes, markBytes } = this.#reader;
+    const tokenizer = createTokenizer(
+      kind === 'byte'
+        ? { kind }
+        : { kind, characters: charactersOf(this.#seen.subarray(0, this.#largest + 1)) },
+    );
+    const count = kind === 'byte' ? bytes : this.#characters;
+    return { tokenizer, count, bytes, markBytes, checksum: this.#checksum.hex() };
+  }
+
+  #fingerprint(piece: Uint8Array): void {
+    if (!this.#head) {
+      this.#checksum.add(piece);
+      return;
+    }
+    const { markBytes } = this.#reader;
+    this.#head.push(...piece.subarray(0, 3));
+    if (this.#head.length < 3) return;
+    this.#checksum.add(this.#head.slice(markBytes));
+    this.#head = null;
+    this.#checksum.add(piece.subarray(3));
+  }
+}
+
+/** Second pass: ids into an array that is as long as the text and as wide as the vocabulary needs. */
+class TokenWriter {
+  readonly #found: Found;
+  readonly #tokens: Uint8Array | Uint16Array;
+  readonly #reader = new Utf8Reader();
+  /** Id of a code point, -1 for those that the first pass did not see; null where bytes are tokens. */
+  readonly #ids: Int32Array | null = null;
+  #count = 0;
+  #skip: number;
+
+  constructor(found: Found) {
+    this.#found = found;
+    this.#skip = found.markBytes;
+    this.#tokens = allocate(found.count, found.tokenizer.vocabulary);
+    const { json } = found.tokenizer;
+    if (json.kind === 'byte') return;
+    const codePoints = Array.from(json.characters, (character) => character.codePointAt(0)!);
+    const ids = new Int32Array(codePoints.at(-1)! + 1).fill(-1);
+    for (const [id, codePoint] of codePoints.entries()) ids[codePoint] = id;
+    this.#ids = ids;
+  }
+
+  take(piece: Uint8Array): void {
+    const ids = this.#ids;
+    if (!ids) {
+      this.#takeBytes(piece);
+      return;
+    }
+    const codePoints = this.#reader.push(piece);
+    const tokens = this.#tokens;
+    let count = this.#count;
+    if (count + codePoints.length > tokens.length) throw changed();
+    for (let i = 0; i < codePoints.length; i++) {
+      const id = ids[codePoints[i]!]!;
+      if (!(id >= 0)) throw changed();
+      tokens[count++] = id;
+    }
+    this.#count = count;
+  }
+
+  end(): Uint8Array | Uint16Array {
+    if (this.#count !== this.#found.count) throw changed();
+    return this.#tokens;
+  }
+
+  #takeBytes(piece: Uint8Array): void {
+    const skipped = Math.min(this.#skip, piece.length);
+    this.#skip -= skipped;
+    const rest = piece.subarray(skipped);
+    if (this.#count + rest.length > this.#tokens.length) throw changed();
+    this.#tokens.set(rest, this.#count);
+    this.#count += rest.length;
+  }
+}
+
+function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < chunk.length; at += PIECE_BYTES) yield chunk.subarray(at, at + PIECE_BYTES);
+}
+
+/** Ascending, so that equal texts have equal ids whatever their order. */
+function charactersOf(seen: Uint8Array): string {
+  const characters: string[] = [];
+  for (let codePoint = 0; codePoint < seen.length; codePoint++) {
+    if (seen[codePoint]) characters.push(String.fromCodePoint(codePoint));
+  }
+  if (characters.length > MOST_SYMBOLS) {
+    throw new EngineError(
+      'BAD_TEXT',
+      `The text has ${characters.length} different characters; at most ${MOST_SYMBOLS} can be tokens of their own.`,
+      'Train with the byte tokenizer, which needs 256 tokens for any text.',
+    );
+  }
+  return characters.join('');
+}
+
+function allocate(count: number, vocabulary: number): Uint8Array | Uint16Array {
+  const bytesEach = vocabulary <= 256 ? 1 : 2;
+  try {
+    return bytesEach === 1 ? new Uint8Array(count) : new Uint16Array(count);
+  } catch (cause) {
+    throw new EngineError(
+      'BAD_TEXT',
+      `The ${count} tokens of the text need ${Math.ceil((count * bytesEach) / 2 ** 20)} MiB in one piece, and there is no room for them.`,
+      'Close other pages, or use a shorter text.',
+      { cause },
+    );
+  }
+}
+
+function changed(): EngineError {
+  return new EngineError(
+    'BAD_TEXT',
+    'The text was changed while it was read.',
+    'Give it again when it is complete.',
+  );
+}

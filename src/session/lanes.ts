@@ -1,0 +1,123 @@
+import { EngineError } from '../engine/errors.ts';
+import { type Lane, type RunControl, runLockstep, runTraining, type Trainer } from '../engine/index.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
+import { sampleSteps } from '../engine/train/sampler.ts';
+import { errorReport } from './errorReport.ts';
+import { MetricsBatch } from './metricsBatch.ts';
+import type { NumericsSwitch } from './numericsSwitch.ts';
+import type { RunSummary, SampleRequest, SessionEvent, TextFacts } from './protocol.ts';
+import type { Sampling } from './sampling.ts';
+
+/** A run that has its place on the GPU. Its last step and loss head the samples it writes. */
+export interface ActiveRun {
+  readonly run: number;
+  readonly config: TrainConfig;
+  readonly trainer: Trainer;
+  readonly facts: TextFacts;
+  step: number;
+  loss: number | null;
+}
+
+/** What the runs of a session report to and are watched by. */
+interface Surroundings {
+  readonly post: (event: SessionEvent) => void;
+  readonly numerics: NumericsSwitch;
+  readonly sampling: Sampling;
+  readonly control: RunControl;
+  /** Samples spread over a run, the last at its end. */
+  readonly samples: number;
+}
+
+/** Tokens of a sample during a run, at most: long enough to see words appear, short enough not to hold the run up. */
+const LIVE_SAMPLE_LENGTH = 100;
+
+/** Ties a run to the events that the page sees. */
+export class SessionLane implements Lane {
+  readonly trainer: Trainer;
+  readonly events: Lane['events'];
+  readonly batch: MetricsBatch;
+  readonly #active: ActiveRun;
+  readonly #around: Surroundings;
+  /** It ended with something learned. */
+  #finished = false;
+
+  constructor(active: ActiveRun, around: Surroundings) {
+    const { run, config, trainer } = active;
+    const { post, numerics, sampling, control, samples } = around;
+    this.#active = active;
+    this.#around = around;
+    this.trainer = trainer;
+    const batch = new MetricsBatch((steps, evals) => post({ type: 'metrics', run, steps, evals }));
+    this.batch = batch;
+    const request = requestOf(config);
+    this.events = {
+      onStep: (metrics) => {
+        active.step = metrics.step;
+        active.loss = metrics.loss;
+        batch.addStep(metrics);
+        numerics.report(active);
+      },
+      onEval: (metrics) => batch.addEval(metrics),
+      rests: {
+        after: request.length > 0 ? sampleSteps(config.steps, samples) : new Set(),
+        take: async () => {
+          if (control.stopped) return;
+          const length = Math.min(request.length, LIVE_SAMPLE_LENGTH);
+          await sampling.draw(active, { ...request, length }, 'live');
+          batch.rested();
+        },
+      },
+      onFinished: (summary) => {
+        numerics.report(active);
+        batch.flush();
+        if (control.abandoned) return;
+        post({ type: 'finished', run, summary });
+        this.#finished = summary.appliedSteps > 0;
+      },
+      // A finding about the mode, not a fault: a comparison goes on to show the difference.
+      onFailed: (error) => {
+        batch.flush();
+        post({ type: 'runFailed', run, error: errorReport(error) });
+      },
+    };
+  }
+
+  /** Tells the page that the run starts. */
+  announce(): void {
+    const { run, trainer, facts: text } = this.#active;
+    const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
+    const facts = { parameters, storage, memory, kernels, text, start };
+    this.#around.post({ type: 'started', run, facts });
+    this.#around.numerics.attach(trainer);
+  }
+
+  /** The sample at the end, where the run has one. */
+  async writeLast(): Promise<void> {
+    const request = requestOf(this.#active.config);
+    if (this.#finished && request.length > 0) await this.#around.sampling.draw(this.#active, request, 'end');
+  }
+}
+
+/** The same beginning and random numbers every time: what changes is the model. */
+function requestOf({ sampleLength: length, seed }: TrainConfig): SampleRequest {
+  return { prompt: '', length, temperature: 0.8, topK: 40, seed };
+}
+
+/** One lane has the GPU to itself and is timed; several take turns. */
+export async function runLanes(lanes: readonly Lane[], control: RunControl): Promise<void> {
+  const [only, ...others] = lanes;
+  if (only && others.length === 0) await runAlone(only, control);
+  else await runLockstep(lanes, control);
+}
+
+async function runAlone({ trainer, events }: Lane, control: RunControl): Promise<void> {
+  let summary: RunSummary;
+  try {
+    summary = await runTraining(trainer, events, control);
+  } catch (cause) {
+    if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
+    events.onFailed(cause);
+    return;
+  }
+  events.onFinished(summary);
+}

@@ -1,0 +1,100 @@
+import { EngineError } from '../engine/errors.ts';
+import type { SampledToken, Trainer } from '../engine/index.ts';
+import { checkSample } from '../engine/train/sampler.ts';
+import { errorReport } from './errorReport.ts';
+import type { SampleHeading, SampleRequest, SessionEvent } from './protocol.ts';
+
+/** Tokens travel in batches: a fast GPU draws hundreds a second, and the page redraws four times in one. */
+const INTERVAL_MS = 100;
+
+/** The model that writes, and where its training stands. */
+export interface Writer {
+  readonly run: number;
+  readonly trainer: Pick<Trainer, 'sample'>;
+  readonly step: number;
+  readonly loss: number | null;
+}
+
+/** Writes samples, one at a time, and tells each as it grows. */
+export class Sampling {
+  readonly #post: (event: SessionEvent) => void;
+  #queue: Promise<void> = Promise.resolve();
+  #current: { readonly kind: SampleHeading['kind']; readonly abort: AbortController } | null = null;
+
+  constructor(post: (event: SessionEvent) => void) {
+    this.#post = post;
+  }
+
+  /** Resolves when nothing is being written. */
+  get idle(): Promise<void> {
+    return this.#queue;
+  }
+
+  /** Ends the sample being written, if it is of one of these kinds, after the token in progress. */
+  stop(...kinds: readonly SampleHeading['kind'][]): void {
+    if (this.#current && kinds.includes(this.#current.kind)) this.#current.abort.abort();
+  }
+
+  /** Writes what the visitor asked for; a failure is told as a refusal. `writersNow` is asked when its turn comes; each writes. */
+  ask(writersNow: () => readonly Writer[], request: SampleRequest): void {
+    void this.enqueue(async () => {
+      try {
+        const writers = writersNow();
+        if (writers.length === 0) {
+          throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then ask for text.');
+        }
+        checkSample(request);
+        for (const writer of writers) {
+          const stopped = await this.#write(writer, request, 'asked');
+          if (stopped) break;
+        }
+      } catch (cause) {
+        this.#post({ type: 'sampleRefused', error: errorReport(cause) });
+      }
+    });
+  }
+
+  /** Writes a sample of a run's own. Rejects with what the trainer fails with. */
+  draw(writer: Writer, request: SampleRequest, kind: 'live' | 'end'): Promise<void> {
+    return this.enqueue(async () => {
+      await this.#write(writer, request, kind);
+    });
+  }
+
+  /** Does something else that needs the model for itself, when nothing is being written. */
+  enqueue(work: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(work);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Returns whether it was stopped. */
+  async #write(
+    { run, trainer, step, loss }: Writer,
+    request: SampleRequest,
+    kind: SampleHeading['kind'],
+  ): Promise<boolean> {
+    const heading: SampleHeading = { ...request, kind, step, loss };
+    const abort = new AbortController();
+    this.#current = { kind, abort };
+    this.#post({ type: 'sampling', run, heading });
+    const tokens: SampledToken[] = [];
+    let sent = 0;
+    let lastSent = performance.now();
+    const onToken = (token: SampledToken) => {
+      tokens.push(token);
+      const now = performance.now();
+      if (now - lastSent < INTERVAL_MS) return;
+      lastSent = now;
+      this.#post({ type: 'sampleTokens', run, tokens: tokens.slice(sent) });
+      sent = tokens.length;
+    };
+    try {
+      const text = await trainer.sample(request, { onToken, signal: abort.signal });
+      this.#post({ type: 'sampled', run, sample: { ...heading, text, tokens } });
+      return abort.signal.aborted;
+    } finally {
+      this.#current = null;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { progressIcon } from '../../../src/app/progressIcon.ts';
+import { sampleCaption, tokenName } from '../../../src/app/sampleMessages.ts';
+import { textFactsLine, textProgressLine, textShare } from '../../../src/app/textMessages.ts';
+
+test('progress of a text is told in megabytes, of the whole where it is known', () => {
+  const half = { stage: 'reading', bytes: 100e6, size: 200e6 } as const;
+  expect(textProgressLine(null)).toBe('Starting to read');
+  expect(textProgressLine(half)).toBe('Reading, 100.0 of 200.0 MB');
+  expect(textProgressLine({ ...half, stage: 'downloading', size: null })).toBe('Loading, 100.0 MB');
+});
+
+test('a file is read twice, so that one reading is half of the way', () => {
+  const at = (stage: 'downloading' | 'reading' | 'tokenizing', bytes: number, size: number | null = 10) =>
+    textShare({ stage, bytes, size });
+  expect([at('reading', 5), at('reading', 10), at('tokenizing', 0), at('tokenizing', 10)]).toEqual([
+    0.25, 0.5, 0.5, 1,
+  ]);
+  expect([at('downloading', 5), at('downloading', 5, null), textShare(null)]).toEqual([0.5, null, 0]);
+});
+
+test('a text is described by what it holds', () => {
+  const facts = { name: 'a', bytes: 2000, tokens: 1990, vocabulary: 40 };
+  expect(textFactsLine(facts)).toBe('1,990 characters, 40 different');
+  expect(textFactsLine({ ...facts, bytes: 2_000_000 })).toBe('1,990 characters (2.0 MB), 40 different');
+});
+
+test('a sample is stamped with step and loss, and what was asked for with how', () => {
+  const heading = { step: 1200, loss: 2.3456, prompt: '', length: 9, temperature: 0.8, topK: 40, seed: 7 };
+  expect(sampleCaption({ ...heading, kind: 'live' })).toBe('Step 1,200, loss 2.346');
+  expect(sampleCaption({ ...heading, kind: 'asked', topK: 0 })).toBe(
+    'Step 1,200, loss 2.346, temperature 0.8, all tokens, seed 7',
+  );
+});
+
+test('tokens that cannot be seen are named', () => {
+  expect(['\n', ' ', 'e', ''].map(tokenName)).toEqual(['line break', 'space', 'e', 'part of a character']);
+});
+
+test('the icon is filled by its share', () => {
+  expect(progressIcon(0)).toContain('stroke-dasharray="0.0 75.4"');
+  expect(progressIcon(0.5)).toContain('stroke-dasharray="37.7 75.4"');
+});

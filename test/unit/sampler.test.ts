@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { createTokenizer } from '../../src/engine/data/tokenizer.ts';
+import { chancesOf, checkSample, drawToken, sampleSteps } from '../../src/engine/train/sampler.ts';
+import { thrownBy } from './thrownBy.ts';
+
+const characters = createTokenizer({ kind: 'char', characters: 'abcdefghijklmnop' });
+
+test('samples are spread evenly; the last is the one at the end', () => {
+  expect([...sampleSteps(300, 4)]).toEqual([75, 150, 225]);
+  expect([...sampleSteps(300, 1)]).toEqual([]);
+  expect([...sampleSteps(3, 4)]).toEqual([1, 2]);
+  expect([...sampleSteps(1, 10)]).toEqual([]);
+  expect([...sampleSteps(0, 4)]).toEqual([]);
+});
+
+test('the ten most likely tokens, most likely first, with the softmax of all', () => {
+  const logits = Float32Array.from({ length: 16 }, (_, i) => ((i * 7) % 16) / 4);
+  const { top, probability } = chancesOf(logits, 3, characters);
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+  const expected = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!).slice(0, 10);
+  expect(top.map(({ text }) => text)).toEqual(expected.map((token) => characters.name(token)));
+  for (const [i, token] of expected.entries()) {
+    expect(top[i]!.probability).toBeCloseTo(Math.exp(logits[token]!) / total, 10);
+  }
+  expect(probability).toBeCloseTo(Math.exp(logits[3]!) / total, 10);
+});
+
+test('fewer tokens than ten are all there; equal ones in the order of their ids', () => {
+  const { top } = chancesOf(new Float32Array(4), 2, characters);
+  expect(top).toEqual(['a', 'b', 'c', 'd'].map((text) => ({ text, probability: 0.25 })));
+});
+
+test('logits that are not finite give no probability, and no error', () => {
+  const { top, probability } = chancesOf(Float32Array.of(Number.NaN, 1, Number.NaN), 1, characters);
+  expect([probability, ...top.map((chance) => chance.probability)].every((share) => share === 0)).toBe(true);
+});
+
+test('top-k and temperature choose the token', () => {
+  const logits = Float32Array.of(0, 3, 2, 1);
+  expect(drawToken(logits, 0, 0, 0.999)).toBe(1);
+  expect(drawToken(logits, 1, 1, 0.999)).toBe(1);
+  expect(drawToken(logits, 1, 2, 0.999)).toBe(2);
+  expect(drawToken(logits, 100, 0, 0.999)).toBe(0);
+});
+
+test.each([
+  [{ length: 0 }, 'The length is 0.'],
+  [{ length: 1.5 }, 'The length is 1.5.'],
+  [{ temperature: Number.NaN }, 'The temperature is NaN.'],
+  [{ temperature: 11 }, 'The temperature is 11.'],
+  [{ topK: -1 }, 'Top-k is -1.'],
+  [{ seed: 2 ** 32 }, 'The seed is 4294967296.'],
+])('%j is refused', (wrong, message) => {
+  const options = { prompt: '', length: 10, temperature: 0.8, topK: 40, seed: 1 };
+  expect(() => checkSample(options)).not.toThrow();
+  expect(thrownBy(() => checkSample({ ...options, ...wrong })).message).toBe(message);
+});

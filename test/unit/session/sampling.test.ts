@@ -1,0 +1,109 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { SampledToken } from '../../../src/engine/index.ts';
+import type { SampleWatch } from '../../../src/engine/train/sampler.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+import { Sampling, type Writer } from '../../../src/session/sampling.ts';
+
+const request = { prompt: 'x', length: 4, temperature: 1, topK: 0, seed: 1 };
+const token: SampledToken = { text: 'a', probability: 1, top: [] };
+
+let events: SessionEvent[];
+let sampling: Sampling;
+let next: () => void;
+
+/** Writes a token whenever `next` is called, until it is told to end. */
+const writer: Writer = {
+  run: 0,
+  step: 5,
+  loss: 2,
+  trainer: {
+    async sample({ length }, { onToken, signal }: SampleWatch = {}) {
+      let text = '';
+      for (let i = 0; i < length && !signal?.aborted; i++) {
+        await new Promise<void>((resolve) => {
+          next = resolve;
+        });
+        text += token.text;
+        onToken?.(token);
+      }
+      return text;
+    },
+  },
+};
+
+const types = () => events.map(({ type }) => type);
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+const writeAll = async (count: number) => {
+  for (let i = 0; i < count; i++) {
+    await turn();
+    next();
+  }
+  await turn();
+};
+
+beforeEach(() => {
+  events = [];
+  sampling = new Sampling((event) => events.push(event));
+});
+
+test('a stopped sample is what was written so far', async () => {
+  sampling.ask(() => [writer], request);
+  await writeAll(1);
+  sampling.stop('asked');
+  await writeAll(1);
+  await sampling.idle;
+  expect(events.at(-1)).toMatchObject({ type: 'sampled', sample: { text: 'aa', kind: 'asked', step: 5 } });
+});
+
+test('a sample of the run is not ended by what ends the visitor’s', async () => {
+  const done = sampling.draw(writer, request, 'live');
+  await writeAll(1);
+  sampling.stop('asked');
+  await writeAll(3);
+  await done;
+  expect(events.at(-1)).toMatchObject({ type: 'sampled', sample: { text: 'aaaa', kind: 'live' } });
+});
+
+test('tokens travel in batches and none is lost', async () => {
+  const clock = vi.spyOn(performance, 'now');
+  clock.mockReturnValue(0);
+  sampling.ask(() => [writer], request);
+  await writeAll(2);
+  expect(types()).toEqual(['sampling']);
+  clock.mockReturnValue(100);
+  await writeAll(1);
+  expect(events.at(-1)).toMatchObject({ type: 'sampleTokens', tokens: [token, token, token] });
+  await writeAll(1);
+  await sampling.idle;
+  expect(types()).toEqual(['sampling', 'sampleTokens', 'sampled']);
+  expect(events.at(-1)).toMatchObject({ sample: { tokens: [token, token, token, token] } });
+  clock.mockRestore();
+});
+
+test('one at a time, in order', async () => {
+  sampling.ask(() => [writer], request);
+  sampling.ask(() => [writer], request);
+  await writeAll(4);
+  expect(types()).toEqual(['sampling', 'sampled', 'sampling']);
+  await writeAll(4);
+  await sampling.idle;
+  expect(types().at(-1)).toBe('sampled');
+});
+
+const none = (): Writer[] => [];
+const theWriter = (): Writer[] => [writer];
+
+test.each([
+  ['without a model', none, request, /no trained model/],
+  ['of no length', theWriter, { ...request, length: 0 }, /length is 0/],
+  ['at a negative temperature', theWriter, { ...request, temperature: -1 }, /temperature is -1/],
+] as const)('a sample %s is refused', async (_, writersNow, asked, message) => {
+  sampling.ask(writersNow, asked);
+  await sampling.idle;
+  expect(events).toEqual([
+    {
+      type: 'sampleRefused',
+      error: expect.objectContaining({ code: 'BAD_VALUE', message: expect.stringMatching(message) }),
+    },
+  ]);
+});
