@@ -1,8 +1,10 @@
 /** Sentences that depend on the state of the run or the machine. What the engine reports is shown in its own words. */
+import { PRESETS } from '../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { AdapterReport, HalfStorage, UnsupportedReason } from '../session/protocol.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
+import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
 export function runLabel(run: Pick<RunView, 'config'>): string {
@@ -37,6 +39,15 @@ export function statusLine({ status, compiling, runs, active }: RunState): strin
     return `${which}${steps}, ${rest}`;
   }
   return `${which}${STATUS_WORDS[status]}, ${steps}`;
+}
+
+/** Why the page chose a preset by itself. */
+export function adaptedSentence(adapted: PresetAdapted): string {
+  if (adapted.why === 'software') {
+    return 'This browser computes WebGPU in software, so the smallest preset is chosen.';
+  }
+  const { title } = PRESETS[adapted.from];
+  return `A step of ${title} took ${(adapted.stepMs / 1000).toFixed(1)} s here, so a smaller preset is chosen.`;
 }
 
 function preparingLine(compiling: RunState['compiling']): string {

@@ -1,17 +1,24 @@
 /** The public face of the engine: what the session, the command line and tests build on. */
+
+export { type BenchmarkResult, benchmark } from './benchmark.ts';
 export { batchAt } from './data/batches.ts';
 export { createDataset, type Dataset } from './data/dataset.ts';
 export { decodeUtf8 } from './data/utf8.ts';
 export { type AdapterReport, openDevice, reportOf } from './device.ts';
 export { EngineError, type ErrorCode } from './errors.ts';
+export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
 export { deviceLost } from './faults.ts';
+export { type LargestBatch, largestBatch } from './largestBatch.ts';
 export { type MemoryBytes, type MemoryPlan, mebibytes, memoryPlan } from './memoryPlan.ts';
 export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './model/presets.ts';
 export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precision/recipes.ts';
 export { checkConfig, type TrainConfig, tokensPerStep } from './train/config.ts';
 export { configure, type Overrides } from './train/configure.ts';
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
+export { type Lane, runLockstep } from './train/lockstep.ts';
 export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
-export { RunControl, type RunEvents, runTraining, TooManySkipsError } from './train/run.ts';
+export { RunControl, runTraining } from './train/run.ts';
 export type { SampleOptions } from './train/sampler.ts';
+export type { StartChecksums } from './train/start.ts';
+export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';

@@ -1,7 +1,8 @@
 /** What a run will allocate, before anything is allocated. The allocator follows the same list. */
 import { EngineError } from './errors.ts';
+import { largestBatch } from './largestBatch.ts';
 import { DEFAULT_LIMITS, type PlanLimits, type RunTensors, runTensors } from './model/tensors.ts';
-import { byteLength } from './tensor.ts';
+import { byteLength, type Tensor } from './tensor.ts';
 import type { TrainConfig } from './train/config.ts';
 
 export const MEMORY_CATEGORIES = [
@@ -21,6 +22,16 @@ export type MemoryBytes = Readonly<Record<MemoryCategory, number>> & { readonly 
 export interface MemoryPlan {
   readonly tensors: RunTensors;
   readonly bytes: MemoryBytes;
+  /** The tensor that needs the largest binding. */
+  readonly largest: Tensor;
+}
+
+/** What a device's limits, or those an adapter reports, mean for a plan. */
+export function planLimits(limits: {
+  readonly maxStorageBufferBindingSize?: number;
+  readonly maxBufferSize?: number;
+}): PlanLimits {
+  return { maxBindingBytes: Math.min(limits.maxStorageBufferBindingSize ?? 0, limits.maxBufferSize ?? 0) };
 }
 
 /**
@@ -32,11 +43,11 @@ export function memoryPlan(
   vocabulary: number,
   limits: PlanLimits = DEFAULT_LIMITS,
 ): MemoryPlan {
-  const tensors = runTensors(config, vocabulary, limits);
-  const tooLarge = tensors.planned.find(({ tensor }) => byteLength(tensor) > limits.maxBindingBytes);
+  const plan = memoryEstimate(config, vocabulary, limits);
+  const tooLarge = plan.tensors.planned.find(({ tensor }) => byteLength(tensor) > limits.maxBindingBytes);
   if (tooLarge) {
     const { name } = tooLarge.tensor;
-    const batch = largestBatch(config, vocabulary, limits);
+    const { batch } = largestBatch(config, vocabulary, limits, Number.POSITIVE_INFINITY, config.batch - 1);
     throw new EngineError(
       'LIMIT_EXCEEDED',
       `${name} needs ${mebibytes(byteLength(tooLarge.tensor))} in one buffer; this adapter allows ${mebibytes(limits.maxBindingBytes)}.`,
@@ -45,7 +56,17 @@ export function memoryPlan(
         : 'Even a batch of 1 does not fit: reduce the context or the width.',
     );
   }
-  return { tensors, bytes: sumBytes(tensors) };
+  return plan;
+}
+
+/**
+ * The plan whether or not its tensors fit a binding, to show what a run would take.
+ * @throws EngineError LIMIT_EXCEEDED when a parameter alone does not fit, so that there is no layout
+ */
+export function memoryEstimate(config: TrainConfig, vocabulary: number, limits: PlanLimits): MemoryPlan {
+  const tensors = runTensors(config, vocabulary, limits);
+  const largest = tensors.planned.reduce((a, b) => (byteLength(b.tensor) > byteLength(a.tensor) ? b : a));
+  return { tensors, bytes: sumBytes(tensors), largest: largest.tensor };
 }
 
 function sumBytes(tensors: RunTensors): MemoryBytes {
@@ -58,19 +79,6 @@ function sumBytes(tensors: RunTensors): MemoryBytes {
     bytes.total += byteLength(tensor);
   }
   return bytes;
-}
-
-/** Largest batch below the configured one whose every tensor fits a binding; 0 when none does. */
-function largestBatch(config: TrainConfig, vocabulary: number, limits: PlanLimits): number {
-  let fits = 0;
-  let fails = config.batch;
-  while (fails - fits > 1) {
-    const batch = (fits + fails) >> 1;
-    const { planned } = runTensors({ ...config, batch }, vocabulary, limits);
-    if (planned.every(({ tensor }) => byteLength(tensor) <= limits.maxBindingBytes)) fits = batch;
-    else fails = batch;
-  }
-  return fits;
 }
 
 export function mebibytes(bytes: number): string {

@@ -1,44 +1,85 @@
 /** What the adapter can do at most, measured and not read from a data sheet. */
 import { Arena } from './arena.ts';
+import type { AdapterReport } from './device.ts';
 import { type Dispatch, f32 } from './kernels/operation.ts';
 import type { PipelineCache } from './pipelines.ts';
 import { Program } from './program.ts';
+import { secondsPerUnit } from './timing.ts';
 
 const LANES = 64;
 /** Operations of one lane of peak_fma.wgsl. */
 const FLOPS_PER_LANE = 2 * 4 * 6 * 8 * 512;
-/** Long enough that submission and timer do not show. */
-const ENOUGH_MS = 20;
+const FLOPS_PER_GROUP = LANES * FLOPS_PER_LANE;
+const MAX_GROUPS = 32768;
+
+const peaks = new WeakMap<GPUDevice, Promise<number>>();
 
 /**
- * Peak f32 multiply-add rate in FLOP/s: best of three dispatches that each take at least 20 ms.
- * Waits for the GPU a few times; called before a run, never in it.
+ * Peak f32 multiply-add rate in FLOP/s, measured at the first call for a device. Takes up to a second on a software
+ * adapter and waits for the GPU: never called in a run.
+ * @throws EngineError OUT_OF_MEMORY
  */
-export async function measurePeakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
-  const maxGroups = 32768;
-  const out = { name: 'peak', type: 'f32', elements: maxGroups * LANES * 4 } as const;
+export function peakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
+  let peak = peaks.get(device);
+  if (!peak) {
+    peak = measurePeakFlops(device, pipelines);
+    peaks.set(device, peak);
+    peak.catch(() => peaks.delete(device)); // memory that was short may be there the next time
+  }
+  return peak;
+}
+
+async function measurePeakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
+  const submit = async (groups: number) => {
+    const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
+    program.submit(Number.POSITIVE_INFINITY);
+    program.destroy();
+  };
+  const out = peakOutput(MAX_GROUPS);
   const arena = await Arena.allocate(device, [out]);
   try {
-    let groups = 64;
-    for (;;) {
-      const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
-      let best = Number.POSITIVE_INFINITY;
-      for (let repeat = 0; repeat < 3; repeat++) {
-        const start = performance.now();
-        program.submit(Number.POSITIVE_INFINITY);
-        await device.queue.onSubmittedWorkDone();
-        best = Math.min(best, performance.now() - start);
-      }
-      program.destroy();
-      if (best >= ENOUGH_MS || groups === maxGroups) return (groups * LANES * FLOPS_PER_LANE) / (best / 1000);
-      groups = Math.min(maxGroups, groups * 4);
-    }
+    return FLOPS_PER_GROUP / (await secondsPerUnit(device, submit, MAX_GROUPS));
   } finally {
     arena.destroy();
   }
 }
 
-function peakDispatch(out: { name: string; type: 'f32'; elements: number }, groups: number): Dispatch {
+/**
+ * FLOP/s from one short dispatch: below the peak by a factor of a few, for decisions that must not cost time. Two
+ * syncs.
+ */
+export async function roughFlops(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+  { isFallback }: AdapterReport,
+): Promise<number> {
+  const groups = isFallback ? 1 : 64;
+  const out = peakOutput(groups);
+  const arena = await Arena.allocate(device, [out]);
+  const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
+  try {
+    let milliseconds = 0;
+    // The first submission pays for start-up.
+    for (let repeat = 0; repeat < 2; repeat++) {
+      const start = performance.now();
+      program.submit(Number.POSITIVE_INFINITY);
+      await device.queue.onSubmittedWorkDone();
+      milliseconds = performance.now() - start;
+    }
+    return (groups * FLOPS_PER_GROUP) / (Math.max(milliseconds, 0.01) / 1000);
+  } finally {
+    program.destroy();
+    arena.destroy();
+  }
+}
+
+type PeakOutput = ReturnType<typeof peakOutput>;
+
+function peakOutput(groups: number) {
+  return { name: 'peak', type: 'f32', elements: groups * LANES * 4 } as const;
+}
+
+function peakDispatch(out: PeakOutput, groups: number): Dispatch {
   return {
     kind: 'dispatch',
     variant: { kernel: 'peak_fma', slots: {}, conditions: {}, constants: {} },

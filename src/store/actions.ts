@@ -1,11 +1,12 @@
-import { PRESETS } from '../engine/model/presets.ts';
 import { SessionClient } from '../session/client.ts';
-import type { SampleRequest, TextSource } from '../session/protocol.ts';
+import type { InspectedKind, SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
+import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
+import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { planProblem } from './plan.ts';
-import { beginRuns, isBusy, useRun } from './runStore.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
+import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -27,19 +28,17 @@ export function boot(): void {
   }
   client = new SessionClient((event) => {
     applyEvent(event);
+    if (event.type === 'metrics') leaveSlowPreset(event.run);
     if (event.type !== 'opened') return;
-    adaptPreset(event.report.isFallback);
+    adaptToAdapter(event.report.isFallback);
+    switchNumerics(numericsDefault(event.report.isFallback));
     if (address.autostart) train();
   });
   client.send({ type: 'open' });
 }
 
-/** A software adapter is some hundred times slower than a GPU: there the smallest preset is the kind default. */
-function adaptPreset(isFallback: boolean): void {
-  const { presetChosen } = useSettings.getState();
-  if (presetChosen || !isFallback) return;
-  useSettings.setState((state) => ({ settings: { ...state.settings, preset: 'smoke' } }));
-  useUi.setState({ presetAdapted: true });
+export function send(command: SessionCommand): void {
+  client?.send(command);
 }
 
 /** Why Train would not start now; null when it would. */
@@ -61,8 +60,19 @@ export function train(): void {
   if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
-  beginRuns(configs);
-  client.send({ type: 'train', configs, text: textSource(settings) });
+  const { schedule } = settings;
+  beginRuns(configs, schedule);
+  clearNumerics(configs);
+  client.send({ type: 'train', configs, schedule, text: textSource(settings) });
+}
+
+/** The modes whose difference the project exists to show; everything else stays as it is chosen. */
+export const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
+
+export function compareShowcase(): void {
+  if (isBusy(useRun.getState().status)) return;
+  useSettings.getState().choose({ modes: SHOWCASE_MODES });
+  train();
 }
 
 export function pause(): void {
@@ -80,6 +90,52 @@ export function stop(): void {
   client?.send({ type: 'stop' });
 }
 
+/** Ends what runs, without evaluating it, and trains with the settings as they are. */
+export function restart(): void {
+  if (obstacle() !== null) return;
+  if (!isBusy(useRun.getState().status)) {
+    train();
+    return;
+  }
+  const forget = useRun.subscribe(({ status }) => {
+    if (isBusy(status)) return;
+    forget();
+    if (status !== 'lost') train();
+  });
+  useRun.setState({ status: 'stopping' });
+  client?.send({ type: 'stop', abandon: true });
+}
+
+/** Histograms of the gradients every so many steps, or none; from the next step on. */
+export function chooseNumerics(enabled: boolean, interval = useNumerics.getState().interval): void {
+  rememberNumerics(enabled);
+  useNumerics.setState({ interval });
+  switchNumerics(enabled);
+}
+
+function switchNumerics(enabled: boolean): void {
+  useNumerics.setState({ enabled });
+  client?.send({ type: 'numerics', interval: enabled ? useNumerics.getState().interval : null });
+}
+
+/** Takes one look at the weights, or at the activations of the newest batch. */
+export function inspect(what: InspectedKind): void {
+  useNumerics.setState({ inspecting: what, error: null });
+  client?.send({ type: 'inspect', what });
+}
+
+/** Before a slow first run has cost the visitor a minute. */
+function leaveSlowPreset(run: number): void {
+  const log = logOf(run);
+  if (run === 0 && log && useRun.getState().status === 'training' && adaptToSpeed(log)) restart();
+}
+
+/** Takes the preset back that the page lowered by itself, and trains with it where it was trained without. */
+export function undoPreset(): void {
+  undoAdaptation();
+  if (isBusy(useRun.getState().status)) restart();
+}
+
 export function sample(request: SampleRequest): void {
   useRun.setState({ sampling: true, sampleError: null });
   client?.send({ type: 'sample', request });
@@ -92,7 +148,7 @@ export function takeOwnText(file: File): void {
   const { choose, settings } = useSettings.getState();
   choose({ text: 'own' });
   useSettings.setState({ ownText: { state: 'checking', id: checks, name: file.name } });
-  const { tokenizer, context } = PRESETS[settings.preset].config;
+  const { tokenizer, context } = firstConfig(settings);
   client?.send({ type: 'checkText', id: checks, file, use: { tokenizer, context } });
 }
 

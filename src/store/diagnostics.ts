@@ -1,3 +1,4 @@
+import { useMeasurements } from './measurementStore.ts';
 import { useRun } from './runStore.ts';
 
 /** What a report of a problem needs: JSON, without anything the visitor trained on. */
@@ -13,6 +14,7 @@ export function diagnostics(): string {
       secureContext: isSecureContext,
       webgpu: 'gpu' in navigator,
       adapter,
+      benchmark: useMeasurements.getState().benchmark,
     },
     null,
     2,

@@ -1,20 +1,99 @@
-import { type MemoryBytes, memoryPlan } from '../engine/memoryPlan.ts';
+import { EngineError } from '../engine/errors.ts';
+import { type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
+import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
+import type { PrecisionMode } from '../engine/precision/recipes.ts';
+import { byteLength } from '../engine/tensor.ts';
 import type { AdapterReport } from '../session/protocol.ts';
-import { configsOf, type Problem, problemOf, type Settings, settingsProblem } from './settings.ts';
+import {
+  configsOf,
+  firstConfig,
+  type Problem,
+  problemOf,
+  type Settings,
+  settingsProblem,
+} from './settings.ts';
 import type { OwnText } from './settingsStore.ts';
+
+/** The plan pads the vocabulary, so that any below 128 characters, as all built-in texts have, needs the same. */
+export function plannedVocabulary(settings: Settings, ownText: OwnText): number {
+  if (firstConfig(settings).tokenizer === 'byte') return 256;
+  const own = settings.text === 'own' && ownText.state === 'ready';
+  return own ? ownText.facts.vocabulary : VOCABULARY_PADDING;
+}
 
 /**
  * What each mode's run will allocate on the adapter, before anything is allocated: the engine's own plan.
  * @throws EngineError where the settings cannot be right or a tensor passes the adapter's limit
  */
 export function plannedMemory(settings: Settings, ownText: OwnText, adapter: AdapterReport): MemoryBytes[] {
-  const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
-  const maxBindingBytes = Math.min(maxStorageBufferBindingSize ?? 0, maxBufferSize ?? 0);
-  // The plan pads the vocabulary, so that any below 128 characters, as all built-in texts have, needs the same.
-  const own = settings.text === 'own' && ownText.state === 'ready';
-  const vocabulary = own ? ownText.facts.vocabulary : VOCABULARY_PADDING;
-  return configsOf(settings).map((config) => memoryPlan(config, vocabulary, { maxBindingBytes }).bytes);
+  const vocabulary = plannedVocabulary(settings, ownText);
+  const limits = planLimits(adapter.limits);
+  return configsOf(settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
+}
+
+export interface ModeEstimate {
+  readonly precision: PrecisionMode;
+  readonly bytes: MemoryBytes;
+  /** Of the same run in FP32. */
+  readonly fp32: MemoryBytes;
+  readonly largest: { readonly name: string; readonly bytes: number };
+}
+
+/** What each mode's run would take, even where the adapter does not allow it; empty where no plan can be made. */
+export function memoryEstimates(
+  settings: Settings,
+  ownText: OwnText,
+  adapter: AdapterReport,
+): readonly ModeEstimate[] {
+  const vocabulary = plannedVocabulary(settings, ownText);
+  const limits = planLimits(adapter.limits);
+  try {
+    return configsOf(settings).map((config) => {
+      const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
+      const fp32 = memoryEstimate({ ...config, precision: 'fp32' }, vocabulary, limits).bytes;
+      const { precision } = config;
+      return { precision, bytes, fp32, largest: { name: largest.name, bytes: byteLength(largest) } };
+    });
+  } catch (cause) {
+    if (cause instanceof EngineError) return []; // `planProblem` has the reason
+    throw cause;
+  }
+}
+
+/** The largest batch that every mode can have on the adapter, where the chosen one is too large; else null. */
+export function fittingBatch(settings: Settings, ownText: OwnText, adapter: AdapterReport): number | null {
+  if (settingsProblem(settings) || !planProblem(settings, ownText, adapter)) return null;
+  const vocabulary = plannedVocabulary(settings, ownText);
+  try {
+    const fits = configsOf(settings).map(
+      (config) => largestBatch(config, vocabulary, planLimits(adapter.limits)).batch,
+    );
+    const least = Math.min(...fits);
+    return least > 0 ? least : null;
+  } catch (cause) {
+    if (cause instanceof EngineError) return null; // a parameter alone is too large
+    throw cause;
+  }
+}
+
+/**
+ * The largest batch of each mode whose run takes at most `budgetBytes`, everything else as in the settings.
+ * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
+ */
+export function batchesWithin(
+  settings: Settings,
+  ownText: OwnText,
+  adapter: AdapterReport,
+  modes: readonly PrecisionMode[],
+  budgetBytes: number,
+): { precision: PrecisionMode; found: LargestBatch }[] {
+  const vocabulary = plannedVocabulary(settings, ownText);
+  const config = firstConfig(settings);
+  return modes.map((precision) => ({
+    precision,
+    found: largestBatch({ ...config, precision }, vocabulary, planLimits(adapter.limits), budgetBytes),
+  }));
 }
 
 /** Why the settings cannot be trained with here; null when they can be tried. */

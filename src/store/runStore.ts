@@ -6,6 +6,7 @@ import type {
   RunFacts,
   RunSummary,
   SampleText,
+  Schedule,
   TimedStep,
   UnsupportedReason,
 } from '../session/protocol.ts';
@@ -43,7 +44,8 @@ export interface RunState {
   /** What the runs were started with; unlike `runs` it stays the same object while they go on. */
   readonly configs: readonly TrainConfig[];
   readonly runs: readonly RunView[];
-  /** Index of the run being prepared, trained or, at the end, trained last. */
+  readonly schedule: Schedule;
+  /** Index of the run being prepared, trained or, at the end, trained last; in lockstep the first of its seed. */
   readonly active: number;
   readonly compiling: { readonly compiled: number; readonly total: number } | null;
   readonly error: ErrorReport | null;
@@ -59,6 +61,7 @@ export const useRun = create<RunState>()(() => ({
   unsupported: null,
   configs: [],
   runs: [],
+  schedule: 'sequential',
   active: 0,
   compiling: null,
   error: null,
@@ -74,12 +77,13 @@ export function logOf(run: number): MetricsLog | undefined {
 }
 
 /** Replaces what is shown by new, empty runs. */
-export function beginRuns(configs: readonly TrainConfig[]): void {
+export function beginRuns(configs: readonly TrainConfig[], schedule: Schedule): void {
   logs = configs.map(({ steps }) => new MetricsLog(steps));
   useRun.setState({
     status: 'preparing',
     configs,
     runs: configs.map(emptyRun),
+    schedule,
     active: 0,
     compiling: null,
     error: null,
@@ -93,6 +97,23 @@ export function updateRun(run: number, change: Partial<RunView>): void {
   useRun.setState((state) => ({
     runs: state.runs.map((view, i) => (i === run ? { ...view, ...change } : view)),
   }));
+}
+
+/** Index of the run whose figures are shown while `run` is trained: in lockstep the first of those it trains with. */
+export function leadingRun(
+  { configs, schedule }: Pick<RunState, 'configs' | 'schedule'>,
+  run: number,
+): number {
+  if (schedule === 'sequential') return run;
+  return configs.findIndex(({ seed }) => seed === configs[run]?.seed);
+}
+
+/** Share of all runs' steps that is done, from 0 to 1; what has ended counts as whole. */
+export function overallProgress({ runs }: Pick<RunState, 'runs'>): number {
+  const shares = runs.map(({ config, latest, summary, error }) =>
+    summary || error ? 1 : (latest?.step ?? 0) / Math.max(1, config.steps),
+  );
+  return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
 }
 
 export function isBusy(status: RunStatus): boolean {

@@ -12,7 +12,9 @@ export type OwnText =
 
 interface SettingsState {
   readonly settings: Settings;
-  /** What stands in a number's field while it is no number. */
+  /** What stands in a number's field where the number itself would be spelled otherwise, as `0.` and `2^16` are. */
+  readonly typed: Partial<Record<NumberSetting, string>>;
+  /** The part of `typed` that is no number. */
   readonly unread: Partial<Record<NumberSetting, string>>;
   /** The preset was chosen by a person or an address: the page no longer adapts it to the adapter. */
   readonly presetChosen: boolean;
@@ -26,6 +28,7 @@ interface SettingsState {
 
 export const useSettings = create<SettingsState>()((set) => ({
   settings: DEFAULT_SETTINGS,
+  typed: {},
   unread: {},
   presetChosen: false,
   ownText: { state: 'none' },
@@ -34,6 +37,8 @@ export const useSettings = create<SettingsState>()((set) => ({
   choose: (change) =>
     set((state) => ({
       settings: { ...state.settings, ...change },
+      typed: without(state.typed, Object.keys(change)),
+      unread: without(state.unread, Object.keys(change)),
       presetChosen: state.presetChosen || change.preset !== undefined,
     })),
 
@@ -41,10 +46,18 @@ export const useSettings = create<SettingsState>()((set) => ({
     set((state) => {
       const empty = text.trim() === '';
       const value = empty ? null : readNumber(text);
-      const { [key]: _, ...unread } = state.unread;
+      const typed = without(state.typed, [key]);
+      const unread = without(state.unread, [key]);
       return {
         settings: { ...state.settings, [key]: value },
+        typed: text === String(value ?? '') ? typed : { ...typed, [key]: text },
         unread: value === null && !empty ? { ...unread, [key]: text } : unread,
       };
     }),
 }));
+
+type Texts = Partial<Record<NumberSetting, string>>;
+
+function without(texts: Texts, keys: readonly string[]): Texts {
+  return Object.fromEntries(Object.entries(texts).filter(([key]) => !keys.includes(key)));
+}

@@ -1,9 +1,12 @@
-import { obstacle, pause, resume, stop, train } from '../../store/actions.ts';
-import { isBusy, type RunStatus, useRun } from '../../store/runStore.ts';
+import { compareShowcase, obstacle, pause, restart, resume, stop, train } from '../../store/actions.ts';
+import { pendingChanges } from '../../store/changes.ts';
+import { fittingBatch } from '../../store/plan.ts';
+import { isBusy, overallProgress, type RunStatus, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import styles from './ControlsPanel.module.css';
+import { countChanges } from './settingWords.ts';
 
 /** What the one primary button does. It stays the same element, so that keyboard focus stays on it. */
 function primaryAction(status: RunStatus): { label: string; testId: string; run: () => void } {
@@ -41,23 +44,65 @@ export function ControlsPanel() {
         >
           Stop
         </Button>
+        {!busy && (
+          <Button
+            className={styles.showcase}
+            onClick={compareShowcase}
+            disabled={blocked !== null}
+            title="Trains the three from the same start, one after the other unless the settings say otherwise"
+            data-testid="compare-three"
+          >
+            Compare FP32, mixed f16, and f16 without scaling
+          </Button>
+        )}
       </div>
       <Progress />
+      {(status === 'training' || status === 'paused') && <PendingChanges />}
       {!busy && blocked && (
         <p className={styles.blocked} data-testid="obstacle">
           {blocked}
         </p>
       )}
+      {!busy && blocked && <FittingBatch />}
     </div>
+  );
+}
+
+/** What to press where only the batch is too large for the adapter. */
+function FittingBatch() {
+  const batch = useSettings(({ settings, ownText }) => {
+    const { adapter } = useRun.getState();
+    return adapter && fittingBatch(settings, ownText, adapter);
+  });
+  const choose = useSettings((state) => state.choose);
+  if (!batch) return null;
+  return (
+    <Button onClick={() => choose({ batch })} data-testid="use-fitting-batch">
+      Use batch {batch}
+    </Button>
+  );
+}
+
+function PendingChanges() {
+  const configs = useRun((state) => state.configs);
+  const settings = useSettings((state) => state.settings);
+  const blocked = useSettings((state) => obstacle(state));
+  const count = pendingChanges(configs, settings);
+  if (count === 0 || blocked !== null) return null;
+  return (
+    <Button
+      onClick={restart}
+      title="Ends this run and trains with the settings below"
+      data-testid="restart-changes"
+    >
+      Restart to apply {countChanges(count)}
+    </Button>
   );
 }
 
 function Progress() {
   const line = useRun(statusLine);
-  const value = useRun(({ runs, active }) => {
-    const run = runs[active];
-    return run ? (active + (run.latest?.step ?? 0) / Math.max(1, run.config.steps)) / runs.length : 0;
-  });
+  const value = useRun(overallProgress);
   return (
     <div className={styles.progress}>
       <progress value={value} max={1} aria-label="Progress of the training" data-testid="progress" />

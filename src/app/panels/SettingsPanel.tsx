@@ -1,20 +1,27 @@
-import { useId, useState } from 'react';
+import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
-import { PRECISION_MODES, type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
+import { RECIPES } from '../../engine/precision/recipes.ts';
+import { undoPreset } from '../../store/actions.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useUi } from '../../store/uiStore.ts';
+import { adaptedSentence } from '../messages.ts';
 import { SelectField } from '../ui/Field.tsx';
-import { Note } from '../ui/Note.tsx';
+import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
-import { AdvancedSettings, NumberSettingField } from './NumberSettings.tsx';
+import { MemoryPanel } from './MemoryPanel.tsx';
+import { ModeSettings } from './ModeSettings.tsx';
+import { NumberSettingField } from './NumberSettings.tsx';
+import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
+// What few visitors open is not part of the page's first script.
+const DevicePanel = lazy(() => import('./DevicePanel.tsx'));
+const LargestBatchPanel = lazy(() => import('./LargestBatchPanel.tsx'));
+
 export function SettingsPanel() {
   const settings = useSettings((state) => state.settings);
-  const busy = useRun((state) => isBusy(state.status));
   // Narrow screens fold the settings into one line; wide ones always show them.
   const [unfolded, setUnfolded] = useState(false);
   const id = useId();
@@ -32,20 +39,26 @@ export function SettingsPanel() {
         <span className={styles.change}>{unfolded ? 'Close' : 'Change'}</span>
       </button>
       <div id={id} className={styles.body} data-unfolded={unfolded}>
-        <fieldset className={styles.fields} disabled={busy}>
+        <fieldset className={styles.fields}>
           <legend className="visuallyHidden">What to train</legend>
           <PresetField />
-          <PrecisionField />
-          <CompareField />
-          <UnsoundNote />
+          <ModeSettings />
           <TextSettings />
           <div className={styles.pair}>
-            <NumberSettingField name="steps" />
-            <NumberSettingField name="seed" />
+            <NumberSettingField name="steps" brief />
+            <NumberSettingField name="seed" brief />
           </div>
-          <AdvancedSettings />
+          <SettingGroups />
         </fieldset>
-        {busy && <p className={styles.locked}>Settings can be changed when the training has ended.</p>}
+        <div className={styles.folds}>
+          <MemoryPanel />
+          <LazyDetails summary="Largest batch" testId="largest-batch">
+            <LargestBatchPanel />
+          </LazyDetails>
+          <LazyDetails summary="Adapter and benchmark" testId="device">
+            <DevicePanel />
+          </LazyDetails>
+        </div>
         <AdapterLine />
       </div>
     </div>
@@ -69,7 +82,7 @@ function PresetField() {
         label="Preset"
         value={preset}
         onChange={(event) => {
-          useUi.setState({ presetAdapted: false });
+          useUi.setState({ presetAdapted: null });
           choose({ preset: event.target.value as PresetName });
         }}
         help={`${purpose} ${shape}`}
@@ -83,76 +96,12 @@ function PresetField() {
       </SelectField>
       {adapted && (
         <p className={styles.adapted} data-testid="preset-adapted">
-          This browser computes WebGPU in software, so the smallest preset is chosen.
+          {adaptedSentence(adapted)}{' '}
+          <button type="button" className={styles.undo} onClick={undoPreset} data-testid="preset-undo">
+            Undo
+          </button>
         </p>
       )}
     </>
-  );
-}
-
-function PrecisionField() {
-  const precision = useSettings((state) => state.settings.precision);
-  const choose = useSettings((state) => state.choose);
-  return (
-    <SelectField
-      label="Precision"
-      value={precision}
-      onChange={(event) => choose({ precision: event.target.value as PrecisionMode })}
-      help={RECIPES[precision].summary}
-      data-testid="precision"
-    >
-      <ModeOptions />
-    </SelectField>
-  );
-}
-
-function CompareField() {
-  const compare = useSettings((state) => state.settings.compare);
-  const choose = useSettings((state) => state.choose);
-  return (
-    <SelectField
-      label="Compare with"
-      value={compare ?? ''}
-      onChange={(event) => choose({ compare: (event.target.value || null) as PrecisionMode | null })}
-      help={
-        compare
-          ? `Trained after the first from the same start, seed and batches. ${RECIPES[compare].summary}`
-          : 'A second mode, trained from the same start into the same charts.'
-      }
-      data-testid="compare"
-    >
-      <option value="">nothing</option>
-      <ModeOptions />
-    </SelectField>
-  );
-}
-
-function ModeOptions() {
-  const options = (unsound: boolean) =>
-    PRECISION_MODES.filter((mode) => RECIPES[mode].unsound === unsound).map((mode) => (
-      <option key={mode} value={mode}>
-        {RECIPES[mode].title}
-      </option>
-    ));
-  return (
-    <>
-      {options(false)}
-      <optgroup label="Made to fail">{options(true)}</optgroup>
-    </>
-  );
-}
-
-function UnsoundNote() {
-  const settings = useSettings((state) => state.settings);
-  const unsound = modesOf(settings).filter((mode) => RECIPES[mode].unsound);
-  if (unsound.length === 0) return null;
-  const names = unsound.map((mode) => RECIPES[mode].title).join(' and ');
-  return (
-    <Note kind="caution" testId="unsound">
-      <p>
-        {names} {unsound.length > 1 ? 'are' : 'is'} made to fail: here to show what loss scaling and FP32
-        master weights are for. Expect a worse loss, or a stop with an explanation.
-      </p>
-    </Note>
   );
 }

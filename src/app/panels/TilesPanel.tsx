@@ -1,10 +1,10 @@
 import { useMemo } from 'react';
-import { PRESETS } from '../../engine/model/presets.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
 import { tokensPerStep } from '../../engine/train/config.ts';
 import type { MemoryBytes } from '../../session/protocol.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { logOf, type RunView, useRun } from '../../store/runStore.ts';
+import { firstConfig } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { runColor } from '../charts/series.ts';
 import {
@@ -24,10 +24,9 @@ const NOTHING_YET = '–';
 export function TilesPanel() {
   const runs = useRun((state) => state.runs);
   const active = useRun((state) => state.active);
-  const preset = useSettings((state) => state.settings.preset);
-  const precision = useSettings((state) => state.settings.precision);
+  const settings = useSettings((state) => state.settings);
   const run = runs[active];
-  const config = run?.config ?? { ...PRESETS[preset].config, precision };
+  const config = run?.config ?? firstConfig(settings);
   return (
     <div className={styles.panel}>
       {run && runs.length > 1 && (

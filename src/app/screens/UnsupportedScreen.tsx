@@ -1,8 +1,6 @@
-import { useRef, useState } from 'react';
 import type { ErrorReport, UnsupportedReason } from '../../session/protocol.ts';
-import { diagnostics } from '../../store/diagnostics.ts';
 import { UNSUPPORTED } from '../messages.ts';
-import { Button } from '../ui/Button.tsx';
+import { Diagnostics } from '../ui/Diagnostics.tsx';
 import styles from './UnsupportedScreen.module.css';
 
 interface UnsupportedScreenProps {
@@ -33,31 +31,5 @@ export function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
       )}
       <Diagnostics />
     </article>
-  );
-}
-
-function Diagnostics() {
-  const [copied, setCopied] = useState(false);
-  const [text] = useState(diagnostics);
-  const details = useRef<HTMLDetailsElement>(null);
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setCopied(true);
-    } catch {
-      // Without a clipboard (an insecure page has none) the text is shown to be copied by hand.
-      if (details.current) details.current.open = true;
-    }
-  };
-  return (
-    <div className={styles.diagnostics}>
-      <Button onClick={copy} data-testid="copy-diagnostics">
-        {copied ? 'Copied' : 'Copy diagnostics'}
-      </Button>
-      <details ref={details}>
-        <summary>Show diagnostics</summary>
-        <pre data-testid="diagnostics">{text}</pre>
-      </details>
-    </div>
   );
 }

@@ -3,18 +3,22 @@ import styles from './Field.module.css';
 
 interface FieldProps {
   label: string;
+  /** What the value is counted in. */
+  unit?: string | undefined;
   help?: ReactNode;
   /** What is wrong with the value; takes the place of the help. */
   error?: string | null | undefined;
+  /** A button beside the label. */
+  action?: ReactNode;
 }
 
 interface SelectFieldProps extends FieldProps, Omit<ComponentProps<'select'>, 'id'> {}
 
-export function SelectField({ label, help, error, ...select }: SelectFieldProps) {
+export function SelectField({ label, unit, help, error, action, ...select }: SelectFieldProps) {
   const id = useId();
   return (
     <div className={styles.field}>
-      <label htmlFor={id}>{label}</label>
+      <FieldLabel id={id} label={label} unit={unit} action={action} />
       <select id={id} className={styles.input} aria-describedby={`${id}-help`} {...select} />
       <FieldHelp id={`${id}-help`} help={help} error={error} />
     </div>
@@ -23,11 +27,11 @@ export function SelectField({ label, help, error, ...select }: SelectFieldProps)
 
 interface TextFieldProps extends FieldProps, Omit<ComponentProps<'input'>, 'id'> {}
 
-export function TextField({ label, help, error, ...input }: TextFieldProps) {
+export function TextField({ label, unit, help, error, action, ...input }: TextFieldProps) {
   const id = useId();
   return (
     <div className={styles.field}>
-      <label htmlFor={id}>{label}</label>
+      <FieldLabel id={id} label={label} unit={unit} action={action} />
       <input
         id={id}
         className={styles.input}
@@ -41,7 +45,43 @@ export function TextField({ label, help, error, ...input }: TextFieldProps) {
   );
 }
 
-function FieldHelp({ id, help, error }: Omit<FieldProps, 'label'> & { id: string }) {
+function FieldLabel({ id, label, unit, action }: Omit<FieldProps, 'help' | 'error'> & { id: string }) {
+  return (
+    <div className={styles.head}>
+      <label htmlFor={id}>
+        {label}
+        {unit && <span className={styles.unit}> {unit}</span>}
+      </label>
+      {action}
+    </div>
+  );
+}
+
+interface ResetButtonProps {
+  /** Of the field. */
+  label: string;
+  /** What the field goes back to. */
+  value: string;
+  onClick: () => void;
+  testId: string;
+}
+
+/** Takes a field back to what it is without the visitor. */
+export function ResetButton({ label, value, onClick, testId }: ResetButtonProps) {
+  return (
+    <button
+      type="button"
+      className={styles.reset}
+      onClick={onClick}
+      aria-label={`Reset ${label} to ${value}`}
+      data-testid={`reset-${testId}`}
+    >
+      reset to {value}
+    </button>
+  );
+}
+
+function FieldHelp({ id, help, error }: Pick<FieldProps, 'help' | 'error'> & { id: string }) {
   return (
     <p id={id} className={error ? styles.error : styles.help} hidden={!error && !help}>
       {error || help}

@@ -14,6 +14,22 @@ export interface GptConfig {
   readonly tied: boolean;
 }
 
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+  readonly whole: boolean;
+}
+
+/** What each dimension may be on its own. */
+export const SHAPE_RANGES = {
+  layers: { low: 1, high: 1024, whole: true },
+  heads: { low: 1, high: 4096, whole: true },
+  width: { low: 1, high: 65_536, whole: true },
+  context: { low: 1, high: 1 << 20, whole: true },
+  vocabulary: { low: 1, high: 1 << 20, whole: true },
+} as const satisfies Record<string, Range>;
+export type Dimension = keyof typeof SHAPE_RANGES;
+
 /** The vocabulary is padded so that every matmul sees whole tiles; padded logits are masked. */
 export const VOCABULARY_PADDING = 128;
 
@@ -30,20 +46,8 @@ export function headSize(config: GptConfig): number {
  * @throws EngineError BAD_SHAPE naming the dimension, what it is and what would do
  */
 export function checkShape(config: GptConfig): void {
-  for (const [name, value, limit] of [
-    ['layers', config.layers, 1024],
-    ['heads', config.heads, 4096],
-    ['width', config.width, 65536],
-    ['context', config.context, 1 << 20],
-    ['vocabulary', config.vocabulary, 1 << 20],
-  ] as const) {
-    if (!Number.isInteger(value) || value < 1 || value > limit) {
-      throw new EngineError(
-        'BAD_SHAPE',
-        `${name} is ${value}.`,
-        `It must be a whole number from 1 to ${limit}.`,
-      );
-    }
+  for (const dimension of Object.keys(SHAPE_RANGES) as Dimension[]) {
+    checkDimension(dimension, config[dimension]);
   }
   const { width, heads } = config;
   if (width % heads !== 0) {
@@ -68,6 +72,17 @@ export function checkShape(config: GptConfig): void {
       `Use at least ${Math.ceil(width / 256)} heads.`,
     );
   }
+}
+
+/** @throws EngineError BAD_SHAPE when a dimension is outside its range, whatever the others are */
+export function checkDimension(dimension: Dimension, value: number): void {
+  const { low, high } = SHAPE_RANGES[dimension];
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new EngineError(
+    'BAD_SHAPE',
+    `${dimension} is ${value}.`,
+    `It must be a whole number from ${low} to ${high}.`,
+  );
 }
 
 function nearestMultiple(value: number, of: number): number {

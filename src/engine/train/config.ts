@@ -1,5 +1,12 @@
 import { EngineError } from '../errors.ts';
-import { checkShape, type GptConfig } from '../model/config.ts';
+import {
+  checkDimension,
+  checkShape,
+  type Dimension,
+  type GptConfig,
+  type Range,
+  SHAPE_RANGES,
+} from '../model/config.ts';
 import {
   checkLossScale,
   type PrecisionMode,
@@ -69,24 +76,56 @@ export function scalingOf(config: TrainConfig, recipe: Recipe = recipeOf(config.
   };
 }
 
-/** [field, option name, smallest, largest, must be whole] */
-const RANGES: readonly (readonly [keyof TrainConfig, string, number, number, boolean])[] = [
-  ['batch', 'batch', 1, 65_536, true],
-  ['accumulation', 'accum', 1, 65_536, true],
-  ['steps', 'steps', 0, 1_000_000, true],
-  ['learningRate', 'lr', 0, 10, false],
-  ['minLearningRate', 'min-lr', 0, 10, false],
-  ['warmup', 'warmup', 0, 1_000_000, true],
-  ['weightDecay', 'weight-decay', 0, 10, false],
-  ['beta1', 'beta1', 0, 0.999999, false],
-  ['beta2', 'beta2', 0, 0.999999, false],
-  ['epsilon', 'epsilon', 1e-30, 1, false],
-  ['clip', 'clip', 0, 1e6, false],
-  ['seed', 'seed', 0, 0xffffffff, true],
-  ['evalEvery', 'eval-every', 0, 1_000_000, true],
-  ['evalBatches', 'eval-batches', 1, 100_000, true],
-  ['sampleLength', 'sample', 0, 1_000_000, true],
-];
+/** The option's name in messages, and what the field may be on its own. */
+const RANGES = {
+  batch: { option: 'batch', low: 1, high: 65_536, whole: true },
+  accumulation: { option: 'accum', low: 1, high: 65_536, whole: true },
+  steps: { option: 'steps', low: 0, high: 1_000_000, whole: true },
+  learningRate: { option: 'lr', low: 0, high: 10, whole: false },
+  minLearningRate: { option: 'min-lr', low: 0, high: 10, whole: false },
+  warmup: { option: 'warmup', low: 0, high: 1_000_000, whole: true },
+  weightDecay: { option: 'weight-decay', low: 0, high: 10, whole: false },
+  beta1: { option: 'beta1', low: 0, high: 0.999999, whole: false },
+  beta2: { option: 'beta2', low: 0, high: 0.999999, whole: false },
+  epsilon: { option: 'epsilon', low: 1e-30, high: 1, whole: false },
+  clip: { option: 'clip', low: 0, high: 1e6, whole: false },
+  seed: { option: 'seed', low: 0, high: 0xffffffff, whole: true },
+  evalEvery: { option: 'eval-every', low: 0, high: 1_000_000, whole: true },
+  evalBatches: { option: 'eval-batches', low: 1, high: 100_000, whole: true },
+  sampleLength: { option: 'sample', low: 0, high: 1_000_000, whole: true },
+  growthInterval: { option: 'growth-interval', low: 1, high: 1e9, whole: true },
+} as const satisfies Partial<Record<keyof TrainConfig, Range & { option: string }>>;
+
+type RangedField = keyof typeof RANGES;
+/** Every number of a configuration. */
+export type NumberField = RangedField | Exclude<Dimension, 'vocabulary'> | 'lossScale';
+
+/** What a number may be on its own; others of the configuration may narrow it. A loss scale is also a power of two. */
+export function rangeOf(field: NumberField): Range {
+  if (field === 'lossScale') return { low: 1, high: 2 ** 126, whole: true };
+  return isDimension(field) ? SHAPE_RANGES[field] : RANGES[field];
+}
+
+function isDimension(field: NumberField): field is Exclude<Dimension, 'vocabulary'> {
+  return Object.hasOwn(SHAPE_RANGES, field);
+}
+
+/** @throws EngineError BAD_VALUE or BAD_SHAPE when a number is outside its range, whatever the others are */
+export function checkNumber(field: NumberField, value: number): void {
+  if (field === 'lossScale') checkLossScale(value);
+  else if (isDimension(field)) checkDimension(field, value);
+  else checkRange(field, value);
+}
+
+function checkRange(field: RangedField, value: number): void {
+  const { option, low, high, whole } = RANGES[field];
+  if (Number.isFinite(value) && value >= low && value <= high && (!whole || Number.isInteger(value))) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `${option} is ${value}.`,
+    `It must be ${whole ? 'a whole number' : 'a number'} from ${low} to ${high}.`,
+  );
+}
 
 /**
  * Refuses values that cannot train, before anything is allocated.
@@ -94,16 +133,9 @@ const RANGES: readonly (readonly [keyof TrainConfig, string, number, number, boo
  */
 export function checkConfig(config: TrainConfig, vocabulary = 1): void {
   checkShape(gptConfig(config, vocabulary));
-  for (const [field, option, low, high, whole] of RANGES) {
-    const value = config[field] as number;
-    if (!Number.isFinite(value) || value < low || value > high || (whole && !Number.isInteger(value))) {
-      const kind = whole ? 'a whole number' : 'a number';
-      throw new EngineError(
-        'BAD_VALUE',
-        `${option} is ${value}.`,
-        `It must be ${kind} from ${low} to ${high}.`,
-      );
-    }
+  for (const field of Object.keys(RANGES) as RangedField[]) {
+    const value = config[field];
+    if (value !== null) checkRange(field, value);
   }
   if (config.warmup > config.steps) {
     throw new EngineError(
@@ -129,13 +161,5 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       );
     }
     checkLossScale(config.lossScale);
-  }
-  const interval = config.growthInterval;
-  if (interval !== null && (!Number.isInteger(interval) || interval < 1 || interval > 1e9)) {
-    throw new EngineError(
-      'BAD_VALUE',
-      `growth-interval is ${interval}.`,
-      'It must be a whole number from 1 to 1000000000.',
-    );
   }
 }

@@ -2,24 +2,28 @@ import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
 import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
+import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
-import type { Target } from '../kernels/operation.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { Program } from '../program.ts';
+import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, sampleText } from './sampler.ts';
+import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { uploadParameters } from './weights.ts';
 
-/** Share of the measured peak a step is assumed to reach when submissions are cut into pieces. */
-const ASSUMED_MFU = 0.15;
+/** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
+const ASSUMED_SHARE = 0.15;
 /** One submission should hold the GPU for less than this. */
 const SUBMIT_SECONDS = 0.3;
 
@@ -47,17 +51,19 @@ export class Trainer {
   readonly parameterCount: number;
   /** Kernel choices made for this adapter, stored with the run. */
   readonly kernels: Readonly<Record<string, string>>;
-  /** Measured f32 FMA peak of the adapter, FLOP/s. */
-  readonly peakFlops: number;
   readonly device: GPUDevice;
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
   readonly faults: FaultWatch;
+  /** Histograms of what the run's numbers are; off until it is switched on. */
+  readonly numerics: Numerics;
+  readonly #flopsPerSubmit: number;
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
   readonly #ring: ReadbackRing;
   readonly #trainingBatch: (index: number) => Batch;
+  readonly #start: () => StartChecksums;
   readonly #metrics: StepMetrics[] = [];
   #submitted = 0;
   #consecutiveSkips = 0;
@@ -70,13 +76,16 @@ export class Trainer {
     plan: MemoryPlan;
     half: HalfStorage;
     kernels: Record<string, string>;
-    peakFlops: number;
+    /** What the adapter computes a second, roughly. */
+    expectedFlops: number;
     device: GPUDevice;
     arena: Arena;
     programs: Programs;
+    microBatch: readonly Operation[];
     pipelines: PipelineCache;
     target: Target;
-    batches: ((index: number) => Batch) | undefined;
+    batches: (index: number) => Batch;
+    start: () => StartChecksums;
   }) {
     this.config = parts.config;
     this.dataset = parts.dataset;
@@ -86,12 +95,17 @@ export class Trainer {
     this.arena = parts.arena;
     this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
-    this.peakFlops = parts.peakFlops;
+    this.numerics = new Numerics({
+      ...parts,
+      tensors: parts.plan.tensors,
+      submit: (program) => this.#submit(program),
+    });
+    this.#flopsPerSubmit = parts.expectedFlops * ASSUMED_SHARE * SUBMIT_SECONDS;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
-    this.#trainingBatch =
-      parts.batches ?? ((index) => this.#windows(parts.dataset.train, index, parts.config.seed));
+    this.#trainingBatch = parts.batches;
+    this.#start = parts.start;
     const formats = Object.values(parts.plan.tensors.recipe.roles);
     this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
@@ -119,6 +133,11 @@ export class Trainer {
     return this.#ring.pending;
   }
 
+  /** What the run began with, whatever was trained since. */
+  get start(): StartChecksums {
+    return this.#start();
+  }
+
   get flopsPerToken(): number {
     return flopsPerToken(this.plan.tensors.gpt);
   }
@@ -131,14 +150,16 @@ export class Trainer {
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
     const { accumulation } = this.config;
+    const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
       const batch = this.#trainingBatch(this.#submitted * accumulation + micro);
       this.#writeBatch(batch);
       this.#writePositions(batch);
-      this.#submit(this.#programs.microBatch);
+      this.#submit(microBatch);
     }
     this.#submit(this.#programs.optimizer);
+    this.numerics.endStep();
     this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
     this.#submitted += 1;
   }
@@ -156,6 +177,7 @@ export class Trainer {
   /** Waits for every submitted step (a CPU-GPU sync). */
   async drain(): Promise<void> {
     await this.#ring.drain();
+    await this.numerics.drain();
     await this.device.queue.onSubmittedWorkDone();
   }
 
@@ -167,11 +189,25 @@ export class Trainer {
     const { evalState } = this.plan.tensors;
     this.device.queue.writeBuffer(this.arena.buffer(evalState), 0, initialStepState(1));
     for (let index = 0; index < this.config.evalBatches; index++) {
-      this.#writeBatch(this.#windows(this.dataset.validation, index, EVALUATION_SEED));
+      const options = { ...this.config, seed: EVALUATION_SEED };
+      this.#writeBatch(batchAt(this.dataset.validation, index, options));
       this.#submit(this.#programs.evaluation);
     }
     const state = readStepState(await this.read(evalState));
     return finite(state.lossSum / this.config.evalBatches);
+  }
+
+  /**
+   * Model FLOP/s of `tokensPerSec` over the adapter's f32 FMA peak; null where memory is too short to measure that.
+   * The first call for a device measures (some syncs): not for use inside a step.
+   */
+  async modelFlopsUtilization(tokensPerSec: number): Promise<number | null> {
+    try {
+      return (tokensPerSec * this.flopsPerToken) / (await peakFlops(this.device, this.#pipelines));
+    } catch (error) {
+      if (error instanceof EngineError && error.code === 'OUT_OF_MEMORY') return null;
+      throw error;
+    }
   }
 
   /** The loss scale the next step will use (a CPU-GPU sync). */
@@ -240,17 +276,13 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
+    this.numerics.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
 
   #submit(program: Program): void {
-    program.submit(this.peakFlops * ASSUMED_MFU * SUBMIT_SECONDS);
-  }
-
-  #windows(split: Uint32Array, index: number, seed: number): Batch {
-    const { batch, context, order } = this.config;
-    return batchAt(split, index, { batch, context, order, seed });
+    program.submit(this.#flopsPerSubmit);
   }
 
   #writeBatch({ tokens, targets }: Batch): void {
@@ -271,6 +303,7 @@ export class Trainer {
   }
 
   #record(state: StepState): void {
+    this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
     this.#metrics.push({

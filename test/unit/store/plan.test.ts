@@ -22,7 +22,7 @@ test('the memory shown before the start is the plan of the run, for every built-
 });
 
 test('a model beyond the limits of the adapter is refused before it starts, with both numbers', () => {
-  const settings = { ...DEFAULT_SETTINGS, preset: 'nanogpt-char', precision: 'fp32' } as const;
+  const settings = { ...DEFAULT_SETTINGS, preset: 'nanogpt-char', modes: ['fp32'] } as const;
   expect(planProblem(settings, none, adapter(16 * MIB))?.message).toMatch(
     /needs .* MiB .*allows 16(\.0)? MiB/,
   );

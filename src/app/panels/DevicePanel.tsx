@@ -1,0 +1,178 @@
+import { PRECISION_MODES, RECIPES } from '../../engine/precision/recipes.ts';
+import type { AdapterReport, BenchmarkResult } from '../../session/protocol.ts';
+import { useMeasurements } from '../../store/measurementStore.ts';
+import { startBenchmark } from '../../store/measurements.ts';
+import { memoryEstimates } from '../../store/plan.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { Button } from '../ui/Button.tsx';
+import { Diagnostics } from '../ui/Diagnostics.tsx';
+import { ErrorNote } from '../ui/Note.tsx';
+import styles from './DevicePanel.module.css';
+import { FEATURE_WORDS, formatRate, halfWords, modeSupport } from './deviceMessages.ts';
+import { exactMiB } from './memoryMessages.ts';
+
+/** The adapter: what it offers, how it holds each mode's numbers, and how fast it is. */
+export default function DevicePanel() {
+  const adapter = useRun((state) => state.adapter);
+  if (!adapter) return null;
+  return (
+    <div className={styles.panel}>
+      <Identity adapter={adapter} />
+      <Features adapter={adapter} />
+      <Limits adapter={adapter} />
+      <Modes adapter={adapter} />
+      <Benchmark />
+      <Diagnostics />
+    </div>
+  );
+}
+
+interface AdapterProps {
+  adapter: AdapterReport;
+}
+
+function Identity({ adapter }: AdapterProps) {
+  const parts = [
+    ['Vendor', adapter.vendor],
+    ['Architecture', adapter.architecture],
+    ['Description', adapter.description],
+  ].filter(([, value]) => value !== '');
+  return (
+    <dl className={styles.facts} data-testid="device-identity">
+      {parts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+      {adapter.isFallback && (
+        <div>
+          <dt>Kind</dt>
+          <dd>
+            <span className={styles.badge}>software</span> computes on the processor
+          </dd>
+        </div>
+      )}
+    </dl>
+  );
+}
+
+function Features({ adapter }: AdapterProps) {
+  return (
+    <section aria-label="Features">
+      <h3>Features</h3>
+      <ul className={styles.chips}>
+        {adapter.features.map((feature) => (
+          <li key={feature} className={styles.chip}>
+            <code>{feature}</code>
+            {FEATURE_WORDS[feature] && <span> {FEATURE_WORDS[feature]}</span>}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Limits({ adapter }: AdapterProps) {
+  const settings = useSettings((state) => state.settings);
+  const ownText = useSettings((state) => state.ownText);
+  const largest = Math.max(
+    0,
+    ...memoryEstimates(settings, ownText, adapter).map((plan) => plan.largest.bytes),
+  );
+  const buffer = largest > 0 ? exactMiB(largest) : '–';
+  const { limits } = adapter;
+  // Kernels stay within what WebGPU guarantees everywhere.
+  const rows = [
+    ['Buffer', exactMiB(limits.maxBufferSize ?? 0), buffer],
+    ['Storage binding', exactMiB(limits.maxStorageBufferBindingSize ?? 0), buffer],
+    ['Workgroup storage', kibibytes(limits.maxComputeWorkgroupStorageSize ?? 0), 'at most 16 KiB'],
+    ['Workgroup invocations', String(limits.maxComputeInvocationsPerWorkgroup ?? 0), 'at most 256'],
+  ];
+  return (
+    <table className={styles.table} data-testid="device-limits">
+      <thead>
+        <tr>
+          <th scope="col">Limit</th>
+          <th scope="col">Allowed</th>
+          <th scope="col">Needed</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(([name, allowed, needed]) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td>{allowed}</td>
+            <td>{needed}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function kibibytes(bytes: number): string {
+  return `${Math.round(bytes / 1024)} KiB`;
+}
+
+function Modes({ adapter }: AdapterProps) {
+  return (
+    <table className={styles.table} data-testid="device-modes">
+      <thead>
+        <tr>
+          <th scope="col">Mode</th>
+          <th scope="col">Here</th>
+        </tr>
+      </thead>
+      <tbody>
+        {PRECISION_MODES.map((mode) => {
+          const { kind, why } = modeSupport(mode, adapter);
+          return (
+            <tr key={mode}>
+              <th scope="row">{RECIPES[mode].title}</th>
+              <td>
+                <span className={styles.badge}>{kind}</span> {why}
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
+function Benchmark() {
+  const busy = useRun((state) => isBusy(state.status));
+  const { benchmarking, benchmark, benchmarkError } = useMeasurements();
+  return (
+    <section aria-label="Benchmark" className={styles.benchmark}>
+      <Button onClick={startBenchmark} disabled={busy || benchmarking} data-testid="benchmark">
+        {benchmarking ? 'Measuring…' : 'Run the five-second benchmark'}
+      </Button>
+      {busy && <p className={styles.note}>Not while training: the figures would be of both.</p>}
+      {benchmarkError && <ErrorNote error={benchmarkError} testId="benchmark-error" />}
+      {benchmark && <Figures result={benchmark} />}
+    </section>
+  );
+}
+
+function Figures({ result }: { result: BenchmarkResult }) {
+  const size = `${result.matmulSize} × ${result.matmulSize}`;
+  const rows = [
+    ['peak', 'f32 multiply-add peak', formatRate(result.peakFlops, 'FLOP/s')],
+    ['f32', `Matmul ${size}, f32`, formatRate(result.f32MatmulFlops, 'FLOP/s')],
+    ['f16', `Matmul ${size}, ${halfWords(result.half)}`, formatRate(result.f16MatmulFlops, 'FLOP/s')],
+    ['copy', 'Copy, read and written', formatRate(result.copyBytesPerSec, 'B/s')],
+  ];
+  return (
+    <dl className={styles.facts} data-testid="benchmark-result">
+      {rows.map(([id, name, value]) => (
+        <div key={id}>
+          <dt>{name}</dt>
+          <dd data-testid={`benchmark-${id}`}>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,142 @@
+import { useState } from 'react';
+import { PRECISION_MODES, type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { readNumber } from '../../store/address.ts';
+import { type BatchSearch, isSearching, useMeasurements } from '../../store/measurementStore.ts';
+import { searchBatches } from '../../store/measurements.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
+import { modesOf, problemOf, settingsProblem } from '../../store/settings.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { formatCount } from '../format.ts';
+import { Button } from '../ui/Button.tsx';
+import { SelectField, TextField } from '../ui/Field.tsx';
+import { batchOutcome } from './batchMessages.ts';
+import styles from './LargestBatchPanel.module.css';
+import { exactMiB } from './memoryMessages.ts';
+
+const UNITS = { MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+type Unit = keyof typeof UNITS;
+
+/** For a memory budget, the largest batch of each chosen mode: computed from the plan, confirmed by one real step. */
+export default function LargestBatchPanel() {
+  const settings = useSettings((state) => state.settings);
+  const busy = useRun((state) => isBusy(state.status));
+  const searches = useMeasurements((state) => state.searches);
+  const [amount, setAmount] = useState('256');
+  const [unit, setUnit] = useState<Unit>('MiB');
+  const [modes, setModes] = useState<readonly PrecisionMode[]>(() => [
+    ...new Set<PrecisionMode>(['fp32', ...modesOf(settings)]),
+  ]);
+  const [refusal, setRefusal] = useState<string | null>(null);
+  const budget = readNumber(amount);
+  const wrongBudget = budget === null || budget <= 0;
+  const invalid = settingsProblem({ ...settings, batch: null }) !== null;
+  const searching = searches.some(isSearching);
+  const find = () => {
+    const problem = problemOf(() => searchBatches(modes, budget! * UNITS[unit]));
+    setRefusal(problem && `${problem.message} ${problem.hint}`);
+  };
+  return (
+    <div className={styles.panel}>
+      <p className={styles.note}>
+        The plan tells what fits; then the GPU takes one real step with it. Other settings stay as they are.
+      </p>
+      <div className={styles.budget}>
+        <TextField
+          label="Memory budget"
+          inputMode="decimal"
+          value={amount}
+          onChange={(event) => setAmount(event.target.value)}
+          error={wrongBudget ? 'Give a number above 0.' : null}
+          data-testid="budget"
+        />
+        <SelectField
+          label="Unit"
+          value={unit}
+          onChange={(event) => setUnit(event.target.value as Unit)}
+          data-testid="budget-unit"
+        >
+          {Object.keys(UNITS).map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </SelectField>
+      </div>
+      <fieldset className={styles.modes}>
+        <legend className={styles.legend}>Modes</legend>
+        {PRECISION_MODES.map((mode) => (
+          <label key={mode} className={styles.mode}>
+            <input
+              type="checkbox"
+              checked={modes.includes(mode)}
+              onChange={(event) =>
+                setModes(
+                  PRECISION_MODES.filter((other) =>
+                    other === mode ? event.target.checked : modes.includes(other),
+                  ),
+                )
+              }
+              data-testid={`budget-mode-${mode}`}
+            />
+            {RECIPES[mode].title}
+          </label>
+        ))}
+      </fieldset>
+      <Button
+        onClick={find}
+        disabled={busy || searching || wrongBudget || invalid || modes.length === 0}
+        data-testid="find-batch"
+      >
+        {searching ? 'Searching…' : 'Find the largest batch'}
+      </Button>
+      {busy && <p className={styles.note}>Not while training: both would need the memory.</p>}
+      {refusal && (
+        <p className={styles.refusal} data-testid="batch-refusal">
+          {refusal}
+        </p>
+      )}
+      {searches.length > 0 && <Results searches={searches} />}
+    </div>
+  );
+}
+
+function Results({ searches }: { searches: readonly BatchSearch[] }) {
+  const choose = useSettings((state) => state.choose);
+  return (
+    <table className={styles.table} data-testid="batch-results">
+      <thead>
+        <tr>
+          <th scope="col">Mode</th>
+          <th scope="col">Batch</th>
+          <th scope="col">Memory</th>
+        </tr>
+      </thead>
+      <tbody>
+        {searches.map((search) => {
+          const { id, precision, found, confirmed } = search;
+          const batch = confirmed ? confirmed.batch : found.batch;
+          return (
+            <tr key={id}>
+              <th scope="row">{RECIPES[precision].title}</th>
+              <td>
+                <strong data-testid={`batch-${precision}`}>{formatCount(batch)}</strong>
+                <p className={styles.note} data-testid={`batch-outcome-${precision}`}>
+                  {batchOutcome(search)}
+                </p>
+                {confirmed && batch > 0 && (
+                  <Button
+                    className={styles.use}
+                    onClick={() => choose({ batch })}
+                    aria-label={`Use batch ${batch}`}
+                    data-testid={`use-batch-${precision}`}
+                  >
+                    Use this batch
+                  </Button>
+                )}
+              </td>
+              <td>{exactMiB(confirmed ? confirmed.bytes : found.bytes)}</td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,69 @@
+import { planLimits } from '../../engine/memoryPlan.ts';
+import { RECIPES } from '../../engine/precision/recipes.ts';
+import { type ModeEstimate, memoryEstimates } from '../../store/plan.ts';
+import { useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import styles from './MemoryPanel.module.css';
+import { CATEGORY_WORDS, exactMiB, filledCategories, savingSentence } from './memoryMessages.ts';
+
+/** What the run will allocate, before it does: the plan that the allocator follows. */
+export function MemoryPanel() {
+  const adapter = useRun((state) => state.adapter);
+  const settings = useSettings((state) => state.settings);
+  const ownText = useSettings((state) => state.ownText);
+  if (!adapter) return null;
+  const estimates = memoryEstimates(settings, ownText, adapter);
+  if (estimates.length === 0) return null;
+  const limit = planLimits(adapter.limits).maxBindingBytes;
+  return (
+    <details>
+      <summary data-testid="memory-plan">
+        GPU memory
+        <span className={styles.total}>
+          {estimates.map(({ bytes }) => exactMiB(bytes.total)).join(' and ')}
+        </span>
+      </summary>
+      {estimates.map((estimate) => (
+        <Estimate key={estimate.precision} estimate={estimate} limit={limit} />
+      ))}
+    </details>
+  );
+}
+
+function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }) {
+  const { precision, bytes, fp32, largest } = estimate;
+  const { title } = RECIPES[precision];
+  const categories = filledCategories(bytes);
+  const most = Math.max(...categories.map((category) => bytes[category]));
+  return (
+    <section
+      className={styles.estimate}
+      aria-label={`Memory of ${title}`}
+      data-testid={`memory-${precision}`}
+    >
+      <h3>
+        {title}: {exactMiB(bytes.total)}
+      </h3>
+      <dl className={styles.bars}>
+        {categories.map((category) => (
+          <div key={category} className={styles.row}>
+            <dt>{CATEGORY_WORDS[category]}</dt>
+            <dd>
+              <meter className={styles.bar} min={0} max={most} value={bytes[category]} aria-hidden="true" />
+              <span>{exactMiB(bytes[category])}</span>
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <p className={styles.fact}>
+        Largest buffer: {largest.name}, {exactMiB(largest.bytes)} of the {exactMiB(limit)} this adapter
+        allows.
+      </p>
+      {precision !== 'fp32' && (
+        <p className={styles.fact} data-testid={`saving-${precision}`}>
+          {savingSentence(title, bytes, fp32)}
+        </p>
+      )}
+    </section>
+  );
+}

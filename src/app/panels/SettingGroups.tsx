@@ -1,0 +1,142 @@
+import { PRESETS } from '../../engine/model/presets.ts';
+import { changedSettings, numberProblem, type PresetSetting, resetOf } from '../../store/changes.ts';
+import {
+  CHOICE_SETTINGS,
+  CHOICES,
+  type ChoiceSetting,
+  HALF_CHOICES,
+  modesOf,
+  type NumberSetting,
+  type Settings,
+  scalesLoss,
+} from '../../store/settings.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { Button } from '../ui/Button.tsx';
+import { ResetButton, SelectField } from '../ui/Field.tsx';
+import { NumberSettingField } from './NumberSettings.tsx';
+import styles from './SettingGroups.module.css';
+import { CHOICE_WORDS, countChanges, GROUPS, type Group } from './settingWords.ts';
+
+/** Folded away: the preset is right for a first visit. */
+export function SettingGroups() {
+  return (
+    <div className={styles.groups}>
+      <Changes />
+      {GROUPS.map((group) => (
+        <SettingGroup key={group.title} {...group} />
+      ))}
+    </div>
+  );
+}
+
+function Changes() {
+  const settings = useSettings((state) => state.settings);
+  const unread = useSettings((state) => state.unread);
+  const choose = useSettings((state) => state.choose);
+  const changed = changedSettings(settings);
+  const all = [...new Set([...changed, ...(Object.keys(unread) as NumberSetting[])])];
+  if (all.length === 0) return null;
+  return (
+    <p className={styles.changes} data-testid="preset-changes">
+      {countChanges(all.length)} from the preset
+      <Button className={styles.resetAll} onClick={() => choose(resetOf(all))} data-testid="reset-all">
+        Reset all
+      </Button>
+    </p>
+  );
+}
+
+function SettingGroup({ title, testId, settings: keys }: Group) {
+  const settings = useSettings((state) => state.settings);
+  const unread = useSettings((state) => state.unread);
+  const changed = changedSettings(settings).filter((key) => keys.includes(key)).length;
+  const wrong = keys.filter(
+    (key) => key in unread || (isNumber(key) && numberProblem(settings, key) !== null),
+  ).length;
+  return (
+    <details className={styles.group}>
+      <summary data-testid={testId}>
+        {title}
+        {wrong > 0 ? (
+          <span className={styles.wrong}>{wrong} to correct</span>
+        ) : (
+          changed > 0 && <span className={styles.changed}>{changed} changed</span>
+        )}
+      </summary>
+      <div className={styles.body}>
+        {keys.map((key) => (
+          <SettingField key={key} name={key} />
+        ))}
+      </div>
+    </details>
+  );
+}
+
+function SettingField({ name }: { name: PresetSetting }) {
+  const settings = useSettings((state) => state.settings);
+  if (name === 'f16') return <StorageField />;
+  if (!isNumber(name)) return <ChoiceField name={name} />;
+  const scaled = modesOf(settings).some(scalesLoss);
+  const ofScaler = name === 'lossScale' || name === 'growthInterval';
+  if (ofScaler && !scaled && settings[name] === null) return null;
+  return <NumberSettingField name={name} />;
+}
+
+function isNumber(key: PresetSetting): key is NumberSetting {
+  return key !== 'f16' && !CHOICE_SETTINGS.some((choice) => choice === key);
+}
+
+function ChoiceField({ name }: { name: ChoiceSetting }) {
+  const chosen = useSettings((state) => state.settings[name]);
+  const preset = useSettings((state) => PRESETS[state.settings.preset].config);
+  const choose = useSettings((state) => state.choose);
+  const { label, help } = CHOICE_WORDS[name];
+  const values: Readonly<Record<string, string>> = CHOICE_WORDS[name].values;
+  const standard = name === 'untied' ? (preset.tied ? '0' : '1') : preset[name];
+  return (
+    <SelectField
+      label={label}
+      value={chosen ?? standard}
+      onChange={(event) => choose({ [name]: event.target.value })}
+      help={help}
+      action={
+        chosen !== null &&
+        chosen !== standard && (
+          <ResetButton
+            label={label}
+            value={values[standard]!}
+            onClick={() => choose(resetOf([name]))}
+            testId={name}
+          />
+        )
+      }
+      data-testid={name}
+    >
+      {CHOICES[name].map((value) => (
+        <option key={value} value={value}>
+          {values[value]}
+        </option>
+      ))}
+    </SelectField>
+  );
+}
+
+function StorageField() {
+  const half = useSettings((state) => state.settings.f16);
+  const choose = useSettings((state) => state.choose);
+  return (
+    <SelectField
+      label="f16 storage"
+      value={half}
+      onChange={(event) => choose({ f16: event.target.value as Settings['f16'] })}
+      help="Native needs the WebGPU feature shader-f16. Packed rounds the same and runs everywhere."
+      data-testid="f16"
+    >
+      {HALF_CHOICES.map((choice) => (
+        <option key={choice} value={choice}>
+          {choice === 'auto' ? 'best for this adapter' : choice}
+        </option>
+      ))}
+    </SelectField>
+  );
+}

@@ -1,0 +1,22 @@
+/** What became of a search for the largest batch. */
+import type { BatchSearch } from '../../store/measurementStore.ts';
+import { formatCount } from '../format.ts';
+
+const LIMIT_WORDS: Readonly<Record<BatchSearch['found']['limitedBy'], string>> = {
+  budget: 'the budget allows no more',
+  binding: "this adapter's largest buffer allows no more",
+  range: 'no batch may be larger',
+};
+
+/** One line under the batch. */
+export function batchOutcome({ found, trying, confirmed, error }: BatchSearch): string {
+  const limit = LIMIT_WORDS[found.limitedBy];
+  if (found.batch === 0) return `Not even one sequence fits: ${limit}.`;
+  if (error) return `${error.message} ${error.hint}`;
+  if (trying !== null) return `Taking a step with batch ${formatCount(trying)}…`;
+  if (!confirmed) return 'Waiting for its step.';
+  if (!confirmed.refused) return `Confirmed by a step; ${limit}.`;
+  return confirmed.batch > 0
+    ? `The plan allows ${formatCount(found.batch)}, but the GPU ran out of memory: reached ${formatCount(confirmed.batch)}. ${confirmed.refused.message}`
+    : `The plan allows ${formatCount(found.batch)}, but the GPU ran out of memory even with one sequence. ${confirmed.refused.message}`;
+}

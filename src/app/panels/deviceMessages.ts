@@ -1,0 +1,62 @@
+/** What the device panel says about an adapter. */
+import { FORMATS, type FormatId } from '../../engine/precision/formats.ts';
+import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import type { AdapterReport, HalfStorage } from '../../session/protocol.ts';
+
+/** Features that Halfstep uses where they are. Others that the device has are listed by name. */
+export const FEATURE_WORDS: Readonly<Record<string, string>> = {
+  'shader-f16': 'native half precision',
+  subgroups: 'lanes share values without memory',
+  'timestamp-query': 'exact GPU time',
+  'core-features-and-limits': 'all of core WebGPU',
+};
+
+export interface ModeSupport {
+  readonly kind: 'native' | 'packed' | 'simulated';
+  readonly why: string;
+}
+
+/** How an adapter holds the numbers of a mode; the least native of its formats decides. */
+export function modeSupport(
+  mode: PrecisionMode,
+  adapter: Pick<AdapterReport, 'half' | 'features'>,
+): ModeSupport {
+  const all = Object.values(RECIPES[mode].roles).map((format) => formatSupport(format, adapter));
+  return (
+    all.find(({ kind }) => kind === 'simulated') ??
+    all.find(({ kind }) => kind === 'packed') ??
+    all.find(({ why }) => why !== F32.why) ??
+    F32
+  );
+}
+
+const F32: ModeSupport = { kind: 'native', why: 'f32 is what WebGPU computes in' };
+
+function formatSupport(
+  format: FormatId,
+  { half, features }: Pick<AdapterReport, 'half' | 'features'>,
+): ModeSupport {
+  if (format === 'f32') return F32;
+  const { bytes } = FORMATS[format];
+  if (!format.startsWith('f16')) {
+    return bytes === 4
+      ? { kind: 'simulated', why: `WebGPU has no ${format}: rounded to it, stored in 4 bytes` }
+      : { kind: 'packed', why: `WebGPU has no ${format}: ${4 / bytes} to a word, widened to f32 to compute` };
+  }
+  if (half === 'native') return { kind: 'native', why: 'this adapter has shader-f16' };
+  return features.includes('shader-f16')
+    ? { kind: 'packed', why: 'two to a word, which software adapters read faster' }
+    : { kind: 'packed', why: 'two to a word: this adapter lacks shader-f16' };
+}
+
+/** "12.3 TFLOP/s", "850 MFLOP/s": three digits, whatever the adapter. */
+export function formatRate(perSecond: number, unit: 'FLOP/s' | 'B/s'): string {
+  const prefixes = ['', 'k', 'M', 'G', 'T', 'P'];
+  const power = Math.min(prefixes.length - 1, Math.max(0, Math.floor(Math.log10(perSecond) / 3)));
+  const value = perSecond / 1000 ** power;
+  return `${value < 100 ? value.toPrecision(3) : Math.round(value)} ${prefixes[power]}${unit}`;
+}
+
+export function halfWords(half: HalfStorage): string {
+  return half === 'native' ? 'native f16' : 'packed f16';
+}

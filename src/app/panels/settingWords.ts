@@ -1,0 +1,120 @@
+/** What each setting is called, counted in and for. */
+import type { Range } from '../../engine/model/config.ts';
+import { rangeOf } from '../../engine/train/config.ts';
+import type { PresetSetting } from '../../store/changes.ts';
+import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
+
+interface NumberWords {
+  readonly label: string;
+  readonly unit?: string;
+  readonly help?: string;
+}
+
+export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
+  layers: { label: 'Layers', unit: 'blocks', help: 'Transformer blocks, one after the other.' },
+  heads: { label: 'Heads', unit: 'a layer', help: 'Width / heads must be a multiple of 4.' },
+  width: { label: 'Width', unit: 'channels', help: 'Numbers that stand for one token.' },
+  ctx: { label: 'Context', unit: 'tokens', help: 'How far back the model sees.' },
+  batch: { label: 'Batch', unit: 'sequences', help: 'Computed at once: decides the memory of activations.' },
+  accum: { label: 'Accumulation', unit: 'micro-batches', help: 'Batches whose gradients make one step.' },
+  steps: { label: 'Steps' },
+  lr: { label: 'Learning rate', help: 'The highest of the schedule.' },
+  'min-lr': { label: 'Lowest learning rate', help: 'At the last step.' },
+  warmup: { label: 'Warm-up', unit: 'steps', help: 'The learning rate rises in a line from zero.' },
+  'weight-decay': { label: 'Weight decay', help: 'Of matrices only.' },
+  beta2: { label: 'Beta 2', help: "Decay of AdamW's second moment." },
+  clip: {
+    label: 'Gradient clip',
+    unit: 'norm',
+    help: 'Largest norm of the unscaled gradient; 0 turns clipping off.',
+  },
+  seed: { label: 'Seed' },
+  'eval-every': { label: 'Evaluation interval', unit: 'steps', help: '0 evaluates only at the end.' },
+  'eval-batches': {
+    label: 'Evaluation batches',
+    unit: 'batches',
+    help: 'The same validation windows every time.',
+  },
+  lossScale: { label: 'Loss scale at the start', help: 'A power of two, written 65536 or 2^16.' },
+  growthInterval: {
+    label: 'Growth interval',
+    unit: 'steps',
+    help: 'Clean steps before the loss scale doubles.',
+  },
+};
+
+interface ChoiceWords {
+  readonly label: string;
+  readonly help: string;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+export const CHOICE_WORDS: {
+  readonly [Key in ChoiceSetting]: ChoiceWords & {
+    readonly values: Readonly<Record<(typeof CHOICES)[Key][number], string>>;
+  };
+} = {
+  untied: {
+    label: 'Output matrix',
+    help: 'Tied: the token embedding is also what the logits are made with, as in GPT-2.',
+    values: { '0': 'tied', '1': 'of its own' },
+  },
+  tokenizer: {
+    label: 'Tokenizer',
+    help: 'One token a character of the text, or one a UTF-8 byte.',
+    values: { char: 'characters', byte: 'bytes' },
+  },
+  order: {
+    label: 'Order',
+    help: 'Where the windows of a batch start.',
+    values: { random: 'at random places', sequential: 'one after the other' },
+  },
+};
+
+export interface Group {
+  readonly title: string;
+  readonly testId: string;
+  readonly settings: readonly PresetSetting[];
+}
+
+/** Steps and seed stand above the groups: they are what people change most. */
+export const GROUPS: readonly Group[] = [
+  { title: 'Model', testId: 'group-model', settings: ['layers', 'heads', 'width', 'ctx', 'untied'] },
+  {
+    title: 'Training',
+    testId: 'group-training',
+    settings: [
+      'batch',
+      'accum',
+      'lr',
+      'min-lr',
+      'warmup',
+      'weight-decay',
+      'beta2',
+      'clip',
+      'eval-every',
+      'eval-batches',
+    ],
+  },
+  { title: 'Data', testId: 'group-data', settings: ['tokenizer', 'order'] },
+  {
+    title: 'Loss scale and f16 storage',
+    testId: 'advanced',
+    settings: ['lossScale', 'growthInterval', 'f16'],
+  },
+];
+
+const digits = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
+
+/** "1 to 1,024": what a number may be on its own. */
+export function rangeWords(key: NumberSetting): string {
+  const { low, high }: Range = rangeOf(NUMBER_FIELDS[key]);
+  return high > 1e12
+    ? `${digits.format(low)} to 2^${Math.log2(high)}`
+    : `${digits.format(low)} to ${digits.format(high)}`;
+}
+
+/** "3 changes", "1 change". */
+export function countChanges(count: number): string {
+  return count === 1 ? '1 change' : `${count} changes`;
+}

@@ -1,0 +1,31 @@
+import { useRef, useState } from 'react';
+import { diagnostics } from '../../store/diagnostics.ts';
+import { Button } from './Button.tsx';
+import styles from './Diagnostics.module.css';
+
+/** Everything a report of a problem needs, to copy. */
+export function Diagnostics() {
+  const [copied, setCopied] = useState(false);
+  const details = useRef<HTMLDetailsElement>(null);
+  const text = diagnostics();
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+    } catch {
+      // Without a clipboard (an insecure page has none) the text is shown to be copied by hand.
+      if (details.current) details.current.open = true;
+    }
+  };
+  return (
+    <div className={styles.diagnostics}>
+      <Button onClick={copy} data-testid="copy-diagnostics">
+        {copied ? 'Copied' : 'Copy diagnostics'}
+      </Button>
+      <details ref={details}>
+        <summary>Show diagnostics</summary>
+        <pre data-testid="diagnostics">{text}</pre>
+      </details>
+    </div>
+  );
+}

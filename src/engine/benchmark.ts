@@ -1,0 +1,112 @@
+/** What the adapter reaches in five seconds: the figures that a run's speed is held against. */
+import { Arena } from './arena.ts';
+import type { AdapterReport } from './device.ts';
+import { matmul } from './kernels/matmul.ts';
+import type { MatmulKernel } from './kernels/operation.ts';
+import { PipelineCache } from './pipelines.ts';
+import type { FormatId, HalfStorage } from './precision/formats.ts';
+import { Program } from './program.ts';
+import { peakFlops } from './roofline.ts';
+import { makeTarget, tuneMatmul } from './target.ts';
+import { secondsPerUnit } from './timing.ts';
+
+export interface BenchmarkResult {
+  /** f32 multiply-adds on registers, FLOP/s. */
+  readonly peakFlops: number;
+  /** Square matmul with f32 operands, FLOP/s. */
+  readonly f32MatmulFlops: number;
+  /** The same with f16 operands, summed in f32 as in training. */
+  readonly f16MatmulFlops: number;
+  /** How those operands were held: the way a run on this adapter would. */
+  readonly half: HalfStorage;
+  readonly matmulSize: number;
+  /** The kernel that ran: the one a run would choose. */
+  readonly kernel: MatmulKernel;
+  /** Bytes read and written a second when one buffer is copied to another. */
+  readonly copyBytesPerSec: number;
+}
+
+/**
+ * Measures peak, matmuls and memory, each as the best of several repeats. Waits for the GPU; frees all it made.
+ * Only meaningful while nothing else runs on the device.
+ * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
+ */
+export async function benchmark(device: GPUDevice, report: AdapterReport): Promise<BenchmarkResult> {
+  const pipelines = new PipelineCache(device);
+  const kernel = await tuneMatmul(device, pipelines, report);
+  // Large enough to fill a GPU; a software adapter would take seconds for one.
+  const matmulSize = report.isFallback ? 256 : 2048;
+  const flops = (format: FormatId) =>
+    measureMatmulFlops(device, pipelines, report, kernel, format, matmulSize);
+  return {
+    peakFlops: await peakFlops(device, pipelines),
+    f32MatmulFlops: await flops('f32'),
+    f16MatmulFlops: await flops('f16'),
+    half: report.half,
+    matmulSize,
+    kernel,
+    copyBytesPerSec: await measureCopyBandwidth(device, report),
+  };
+}
+
+/** FLOP/s of a square matmul of `size`, operands in `format`, result in f32. */
+export async function measureMatmulFlops(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+  report: AdapterReport,
+  kernel: MatmulKernel,
+  format: FormatId,
+  size: number,
+): Promise<number> {
+  const matrix = (name: string, type: FormatId) => ({ name, type, elements: size * size }) as const;
+  const [a, b, out] = [matrix('bench a', format), matrix('bench b', format), matrix('bench out', 'f32')];
+  const found = { name: 'bench found', type: 'u32', elements: 4 } as const;
+  const arena = await Arena.allocate(device, [a, b, out, found]);
+  try {
+    const target = makeTarget(report, report.half, kernel);
+    const operation = matmul(target, { label: 'bench', a, b, out, m: size, n: size, k: size, found });
+    const program = await Program.compile(device, pipelines, arena, 'bench', [operation]);
+    try {
+      const seconds = await secondsPerUnit(device, (units) => submitTimes(device, program, units), 256);
+      return (2 * size ** 3) / seconds;
+    } finally {
+      program.destroy();
+    }
+  } finally {
+    arena.destroy();
+  }
+}
+
+function submitTimes(device: GPUDevice, program: Program, times: number): void {
+  const encoder = device.createCommandEncoder({ label: program.label });
+  for (let i = 0; i < times; i++) program.encode(encoder);
+  device.queue.submit([encoder.finish()]);
+}
+
+/** Far beyond the caches of a GPU; a software adapter has the memory of the processor. */
+const COPY_BYTES = { gpu: 128 * 2 ** 20, software: 16 * 2 ** 20 };
+
+/** Bytes a second that copies from buffer to buffer read and write. */
+export async function measureCopyBandwidth(device: GPUDevice, report: AdapterReport): Promise<number> {
+  const wanted = report.isFallback ? COPY_BYTES.software : COPY_BYTES.gpu;
+  const bytes = Math.min(wanted, device.limits.maxBufferSize);
+  const tensor = (name: string) => ({ name, type: 'u32', elements: bytes / 4 }) as const;
+  const [from, to] = [tensor('bench from'), tensor('bench to')];
+  const arena = await Arena.allocate(device, [from, to]);
+  try {
+    const seconds = await secondsPerUnit(
+      device,
+      (units) => {
+        const encoder = device.createCommandEncoder({ label: 'bench copy' });
+        for (let i = 0; i < units; i++) {
+          encoder.copyBufferToBuffer(arena.buffer(from), 0, arena.buffer(to), 0, bytes);
+        }
+        device.queue.submit([encoder.finish()]);
+      },
+      256,
+    );
+    return (2 * bytes) / seconds;
+  } finally {
+    arena.destroy();
+  }
+}

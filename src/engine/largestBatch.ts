@@ -1,0 +1,54 @@
+import { type PlanLimits, runTensors } from './model/tensors.ts';
+import { byteLength } from './tensor.ts';
+import { rangeOf, type TrainConfig } from './train/config.ts';
+
+export interface LargestBatch {
+  /** 0 where not even one sequence fits. */
+  readonly batch: number;
+  /** What a run with this batch allocates; 0 for batch 0. */
+  readonly bytes: number;
+  /** Why one more is too much: the budget, the adapter's largest binding, or the largest batch asked for. */
+  readonly limitedBy: 'budget' | 'binding' | 'range';
+}
+
+/**
+ * The largest batch from 1 to `most` whose every tensor fits a binding and whose run takes at most `budgetBytes`.
+ * Nothing but activations grows with the batch, and nothing shrinks: a binary search over the plan.
+ * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit, whatever the batch
+ */
+export function largestBatch(
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits,
+  budgetBytes = Number.POSITIVE_INFINITY,
+  most: number = rangeOf('batch').high,
+): LargestBatch {
+  const excess = (batch: number): 'budget' | 'binding' | null => {
+    const sizes = sizesOf({ ...config, batch }, vocabulary, limits);
+    if (sizes.some((bytes) => bytes > limits.maxBindingBytes)) return 'binding';
+    return sum(sizes) > budgetBytes ? 'budget' : null;
+  };
+  let fits = 0;
+  let fails = most + 1;
+  let limitedBy: LargestBatch['limitedBy'] = 'range';
+  while (fails - fits > 1) {
+    const batch = (fits + fails) >> 1;
+    const why = excess(batch);
+    if (why) {
+      fails = batch;
+      limitedBy = why;
+    } else {
+      fits = batch;
+    }
+  }
+  const bytes = fits > 0 ? sum(sizesOf({ ...config, batch: fits }, vocabulary, limits)) : 0;
+  return { batch: fits, bytes, limitedBy };
+}
+
+function sizesOf(config: TrainConfig, vocabulary: number, limits: PlanLimits): number[] {
+  return runTensors(config, vocabulary, limits).planned.map(({ tensor }) => byteLength(tensor));
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, bytes) => total + bytes, 0);
+}

@@ -1,0 +1,29 @@
+/** Long enough that submission and timer do not show. */
+const ENOUGH_MS = 20;
+const REPEATS = 3;
+
+/**
+ * Seconds the GPU takes for one unit of work: the best of three submissions that each hold as many units as last
+ * {@link ENOUGH_MS}, or `most`. Waits for the GPU a few times: never called in a run.
+ * @param submit puts `units` of the work on the queue; called with ever larger numbers
+ */
+export async function secondsPerUnit(
+  device: GPUDevice,
+  submit: (units: number) => void | Promise<void>,
+  most: number,
+): Promise<number> {
+  let units = 1;
+  for (;;) {
+    let best = Number.POSITIVE_INFINITY;
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      await device.queue.onSubmittedWorkDone();
+      const start = performance.now();
+      await submit(units);
+      await device.queue.onSubmittedWorkDone();
+      best = Math.min(best, performance.now() - start);
+    }
+    if (best >= ENOUGH_MS || units >= most) return best / 1000 / units;
+    // One jump to what should suffice, but not so far that a first guess could hold the GPU for seconds.
+    units = Math.min(most, units * Math.min(16, Math.ceil((1.5 * ENOUGH_MS) / Math.max(best, 0.01))));
+  }
+}

@@ -1,0 +1,94 @@
+/** How the settings differ: from their preset, from what is training, and which of them is to blame. */
+import { checkNumber, type TrainConfig } from '../engine/train/config.ts';
+import {
+  CHOICE_SETTINGS,
+  type ChoiceSetting,
+  configsOf,
+  DEFAULT_SETTINGS,
+  firstConfig,
+  NUMBER_FIELDS,
+  NUMBER_SETTINGS,
+  type NumberSetting,
+  type Problem,
+  problemOf,
+  type Settings,
+  settingsProblem,
+} from './settings.ts';
+
+/** A setting whose value a preset gives. */
+export type PresetSetting = NumberSetting | ChoiceSetting | 'f16';
+export const PRESET_SETTINGS: readonly PresetSetting[] = [...NUMBER_SETTINGS, ...CHOICE_SETTINGS, 'f16'];
+
+/** Settings whose values differ from those they have when all is left to preset and mode. */
+export function changedSettings(settings: Settings): PresetSetting[] {
+  return PRESET_SETTINGS.filter((key) => {
+    if (settings[key] === DEFAULT_SETTINGS[key]) return false;
+    return valueIn(settings, key) !== valueIn(leaveToPreset(settings, PRESET_SETTINGS), key);
+  });
+}
+
+/** The settings with `keys` left to the preset. */
+export function leaveToPreset(settings: Settings, keys: readonly PresetSetting[]): Settings {
+  return { ...settings, ...resetOf(keys) };
+}
+
+/** The change that leaves `keys` to the preset. */
+export function resetOf(keys: readonly PresetSetting[]): Partial<Settings> {
+  return Object.fromEntries(keys.map((key) => [key, DEFAULT_SETTINGS[key]]));
+}
+
+/** What a number is while its field is empty, with whatever else was chosen. Null: what the mode says. */
+export function standardOf(settings: Settings, key: NumberSetting): number | null {
+  return firstConfig(leaveToPreset(settings, [key]))[NUMBER_FIELDS[key]];
+}
+
+/** The value that a run would have. */
+function valueIn(settings: Settings, key: PresetSetting): unknown {
+  const chosen = settings[key];
+  if (chosen !== null) return chosen;
+  const config = firstConfig(settings); // warm-up and the lowest rate follow others
+  if (key === 'untied') return config.tied ? '0' : '1';
+  if (key === 'tokenizer' || key === 'order') return config[key];
+  if (key === 'f16') return config.half;
+  return config[NUMBER_FIELDS[key]];
+}
+
+/** What is wrong with one number, in the engine's words, where that number is to blame; null when it is not. */
+export function numberProblem(settings: Settings, key: NumberSetting): Problem | null {
+  if (settings[key] === null) return null;
+  const own = rangeProblem(settings, key);
+  if (own) return own;
+  // Numbers that are wrong by themselves are told at their own fields.
+  const sane = leaveToPreset(
+    settings,
+    NUMBER_SETTINGS.filter((other) => rangeProblem(settings, other)),
+  );
+  const problem = settingsProblem(sane);
+  if (!problem) return null;
+  const without = settingsProblem(leaveToPreset(sane, [key]));
+  return without?.message === problem.message ? null : problem;
+}
+
+function rangeProblem(settings: Settings, key: NumberSetting): Problem | null {
+  const value = settings[key];
+  return value === null ? null : problemOf(() => checkNumber(NUMBER_FIELDS[key], value));
+}
+
+/**
+ * How many values of what was started differ from what Train would start, the modes counted as one; 0 where the
+ * settings cannot be started.
+ */
+export function pendingChanges(started: readonly TrainConfig[], settings: Settings): number {
+  if (settingsProblem(settings)) return 0;
+  const wanted = configsOf(settings);
+  const modes = (configs: readonly TrainConfig[]) => configs.map(({ precision }) => precision).join();
+  const fields = new Set<keyof TrainConfig>();
+  for (const [i, config] of started.entries()) {
+    const next = wanted[i];
+    if (!next) continue;
+    for (const field of Object.keys(config) as (keyof TrainConfig)[]) {
+      if (field !== 'precision' && config[field] !== next[field]) fields.add(field);
+    }
+  }
+  return fields.size + (modes(started) === modes(wanted) ? 0 : 1);
+}

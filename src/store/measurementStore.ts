@@ -1,0 +1,63 @@
+import { create } from 'zustand';
+import type { LargestBatch } from '../engine/largestBatch.ts';
+import type { PrecisionMode } from '../engine/precision/recipes.ts';
+import type { BenchmarkResult, ConfirmedBatch, ErrorReport, SessionEvent } from '../session/protocol.ts';
+
+/** What the plan allows a mode, and what the GPU then did. */
+export interface BatchSearch {
+  readonly id: number;
+  readonly precision: PrecisionMode;
+  readonly found: LargestBatch;
+  /** The batch that is being tried. */
+  readonly trying: number | null;
+  readonly confirmed: ConfirmedBatch | null;
+  readonly error: ErrorReport | null;
+}
+
+interface MeasurementState {
+  readonly benchmarking: boolean;
+  readonly benchmark: BenchmarkResult | null;
+  readonly benchmarkError: ErrorReport | null;
+  readonly searches: readonly BatchSearch[];
+}
+
+/** What was measured on the adapter outside a training. */
+export const useMeasurements = create<MeasurementState>()(() => ({
+  benchmarking: false,
+  benchmark: null,
+  benchmarkError: null,
+  searches: [],
+}));
+
+type Measurement = Extract<SessionEvent, { type: `benchmark${string}` | `batch${string}` }>;
+
+export function applyMeasurement(event: Measurement): void {
+  switch (event.type) {
+    case 'benchmarked':
+      useMeasurements.setState({ benchmarking: false, benchmark: event.result });
+      break;
+    case 'benchmarkRefused':
+      useMeasurements.setState({ benchmarking: false, benchmarkError: event.error });
+      break;
+    case 'batchTried':
+      updateSearch(event.id, { trying: event.batch });
+      break;
+    case 'batchConfirmed':
+      updateSearch(event.id, { trying: null, confirmed: event.result });
+      break;
+    case 'batchRefused':
+      updateSearch(event.id, { trying: null, error: event.error });
+      break;
+  }
+}
+
+/** Answers to an earlier search find no row, and are dropped. */
+function updateSearch(id: number, change: Partial<BatchSearch>): void {
+  useMeasurements.setState(({ searches }) => ({
+    searches: searches.map((search) => (search.id === id ? { ...search, ...change } : search)),
+  }));
+}
+
+export function isSearching({ found, confirmed, error }: BatchSearch): boolean {
+  return found.batch > 0 && confirmed === null && error === null;
+}

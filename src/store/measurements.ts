@@ -1,0 +1,36 @@
+/** What a visitor may have measured while nothing trains. */
+import type { PrecisionMode } from '../engine/precision/recipes.ts';
+import { send } from './actions.ts';
+import { type BatchSearch, useMeasurements } from './measurementStore.ts';
+import { batchesWithin, plannedVocabulary } from './plan.ts';
+import { useRun } from './runStore.ts';
+import { firstConfig } from './settings.ts';
+import { useSettings } from './settingsStore.ts';
+
+let ids = 0;
+
+/** Some five seconds of the GPU. */
+export function startBenchmark(): void {
+  useMeasurements.setState({ benchmarking: true, benchmarkError: null });
+  send({ type: 'benchmark' });
+}
+
+/**
+ * The largest batch of each mode within the budget, each confirmed by a step on the GPU.
+ * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
+ */
+export function searchBatches(modes: readonly PrecisionMode[], budgetBytes: number): void {
+  const { settings, ownText } = useSettings.getState();
+  const { adapter } = useRun.getState();
+  if (!adapter) return;
+  const searches = batchesWithin(settings, ownText, adapter, modes, budgetBytes).map(
+    (row): BatchSearch => ({ ...row, id: ids++, trying: null, confirmed: null, error: null }),
+  );
+  useMeasurements.setState({ searches });
+  const vocabulary = plannedVocabulary(settings, ownText);
+  for (const { id, precision, found } of searches) {
+    if (found.batch === 0) continue;
+    const config = { ...firstConfig(settings), precision, lossScale: null, growthInterval: null };
+    send({ type: 'confirmBatch', id, config: { ...config, batch: found.batch }, vocabulary });
+  }
+}

@@ -1,0 +1,85 @@
+/** Measures of the adapter, and a batch confirmed by a step: finite figures, and nothing left on the device. */
+import { expect, test } from 'vitest';
+import { EngineError } from '../../src/engine/errors.ts';
+import { benchmark, confirmBatch, memoryPlan, reportOf } from '../../src/engine/index.ts';
+import { PipelineCache } from '../../src/engine/pipelines.ts';
+import { roughFlops } from '../../src/engine/roofline.ts';
+import { withDevice } from './device.ts';
+import { TINY, TINY_VOCABULARY } from './training/helper.ts';
+
+test('the benchmark gives figures of every kind, and frees what it made', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const report = reportOf(adapter, device);
+    const result = await benchmark(device, report);
+    for (const key of ['peakFlops', 'f32MatmulFlops', 'f16MatmulFlops', 'copyBytesPerSec'] as const) {
+      expect(Number.isFinite(result[key]), key).toBe(true);
+      expect(result[key], key).toBeGreaterThan(0);
+    }
+    // Units that are off by thousands would be outside of what any machine can do.
+    expect(result.peakFlops).toBeGreaterThan(1e7);
+    expect(result.peakFlops).toBeLessThan(1e15);
+    expect(result.copyBytesPerSec).toBeGreaterThan(1e7);
+    expect(result.copyBytesPerSec).toBeLessThan(1e14);
+    expect(result.half).toBe(report.half);
+    expect(await roughFlops(device, new PipelineCache(device), report)).toBeGreaterThan(0);
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+  }));
+
+test('a batch is confirmed by a step that allocates what the plan says', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const tried: number[] = [];
+    const config = { ...TINY, batch: 6, accumulation: 4 };
+    const confirmed = await confirmBatch(
+      device,
+      reportOf(adapter, device),
+      config,
+      TINY_VOCABULARY,
+      (batch) => tried.push(batch),
+    );
+    expect(confirmed).toEqual({
+      batch: 6,
+      bytes: memoryPlan(config, TINY_VOCABULARY).bytes.total,
+      refused: null,
+    });
+    expect(tried).toEqual([6]);
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+  }));
+
+test('where the GPU refuses the memory, halves are tried, and the first refusal is told', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    // Refuses the largest activation of 8 sequences, 64 KiB, and not that of 4.
+    const createBuffer = device.createBuffer.bind(device);
+    const popErrorScope = device.popErrorScope.bind(device);
+    let refused = false;
+    device.createBuffer = (descriptor) => {
+      if (descriptor.label === 'h.0.mlp.c_fc' && descriptor.size > 40_000) refused = true;
+      return createBuffer(descriptor);
+    };
+    device.popErrorScope = async () => {
+      const error = await popErrorScope();
+      if (!refused) return error;
+      refused = false;
+      return { message: 'no memory' } as GPUError;
+    };
+    const tried: number[] = [];
+    const { batch } = TINY;
+    const confirmed = await confirmBatch(device, reportOf(adapter, device), TINY, TINY_VOCABULARY, (one) =>
+      tried.push(one),
+    );
+    expect(tried).toEqual([batch, batch / 2]);
+    expect(confirmed).toMatchObject({
+      batch: batch / 2,
+      refused: { message: expect.stringContaining('The GPU refused') },
+    });
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+  }));
+
+test('what is no lack of memory is not tried with less', () =>
+  withDevice(async (device, { adapter }) => {
+    const tried: number[] = [];
+    const config = { ...TINY, heads: 3 };
+    await expect(
+      confirmBatch(device, reportOf(adapter, device), config, TINY_VOCABULARY, (batch) => tried.push(batch)),
+    ).rejects.toThrow(EngineError);
+    expect(tried).toEqual([TINY.batch]);
+  }));

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { savingSentence } from '../../../src/app/panels/memoryMessages.ts';
+import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
+import { presetOf } from '../../../src/engine/model/presets.ts';
+import { PRECISION_MODES, type PrecisionMode } from '../../../src/engine/precision/recipes.ts';
+
+const bytesOf = (precision: PrecisionMode) =>
+  memoryPlan({ ...presetOf('starter').config, precision }, 80).bytes;
+const sentence = (precision: PrecisionMode) => savingSentence('It', bytesOf(precision), bytesOf('fp32'));
+
+test('what halves save and what their copies cost stand in one sentence', () => {
+  expect(sentence('fp16')).toMatch(
+    /^It saves \d+\.\d MiB against FP32: activations and their gradients −\d+\.\d, weight copies \+1\.\d, logits −0\.\d\.$/,
+  );
+  expect(sentence('fp16-pure')).toMatch(/, weights −.*, gradients −.*, optimizer −/);
+});
+
+test('a mode that takes more says so', () => {
+  expect(sentence('tf32')).toMatch(/^It adds \d+\.\d MiB against FP32: activations and their gradients \+/);
+  expect(savingSentence('FP32', bytesOf('fp32'), bytesOf('fp32'))).toBe('FP32 takes as much as FP32.');
+});
+
+test.each(PRECISION_MODES)('%s: the parts add up to the sum, but for rounding', (precision) => {
+  const text = sentence(precision);
+  const total = Number(/([\d.]+) MiB/.exec(text)?.[1] ?? 0) * (text.includes('adds') ? 1 : -1);
+  const parts = [...text.matchAll(/([−+])([\d.]+)(?=[,.])/g)].map(
+    ([, sign, value]) => Number.parseFloat(value!) * (sign === '−' ? -1 : 1),
+  );
+  expect(Math.abs(parts.reduce((a, b) => a + b, 0) - total)).toBeLessThan(0.06 * (parts.length + 1));
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { largestBatch } from '../../src/engine/largestBatch.ts';
+import { memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { presetOf } from '../../src/engine/model/presets.ts';
+import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
+import { byteLength } from '../../src/engine/tensor.ts';
+import { thrownBy } from './thrownBy.ts';
+
+const MIB = 2 ** 20;
+const tiny = { ...presetOf('smoke').config, width: 32, context: 24 };
+const roomy = { maxBindingBytes: 128 * MIB };
+
+/** Tries every batch. */
+function bruteForce(config: typeof tiny, limits: typeof roomy, budget: number, most: number): number {
+  let largest = 0;
+  for (let batch = 1; batch <= most; batch++) {
+    const { tensors, bytes } = memoryPlan({ ...config, batch }, 65, { maxBindingBytes: 2 ** 40 });
+    const bound = tensors.planned.every(({ tensor }) => byteLength(tensor) <= limits.maxBindingBytes);
+    if (bound && bytes.total <= budget) largest = batch;
+  }
+  return largest;
+}
+
+describe('largestBatch', () => {
+  it.each(PRECISION_MODES)('%s: finds what trying every batch finds, for any budget', (precision) => {
+    for (const budget of [0.1, 0.9, 3, 7.3, 20].map((mib) => mib * MIB)) {
+      const config = { ...tiny, precision };
+      const found = largestBatch(config, 65, roomy, budget, 200);
+      expect(found.batch).toBe(bruteForce(config, roomy, budget, 200));
+      if (found.batch === 0) {
+        expect(found.bytes).toBe(0);
+        continue;
+      }
+      expect(found.bytes).toBe(memoryPlan({ ...config, batch: found.batch }, 65, roomy).bytes.total);
+      expect(found.bytes).toBeLessThanOrEqual(budget);
+    }
+  });
+
+  it('says what stopped it', () => {
+    expect(largestBatch(tiny, 65, roomy, 4 * MIB)).toMatchObject({ limitedBy: 'budget' });
+    expect(largestBatch(tiny, 65, roomy, 4 * MIB, 2)).toMatchObject({ batch: 2, limitedBy: 'range' });
+    const bound = largestBatch(tiny, 65, { maxBindingBytes: MIB });
+    expect(bound).toMatchObject({ limitedBy: 'binding' });
+    expect(bound.batch).toBe(bruteForce(tiny, { maxBindingBytes: MIB }, Number.POSITIVE_INFINITY, 400));
+    expect(largestBatch(tiny, 65, roomy, 0)).toEqual({ batch: 0, bytes: 0, limitedBy: 'budget' });
+  });
+
+  it('holds halves of the activations where the mode does, and so more sequences', () => {
+    const of = (precision: 'fp32' | 'fp16') =>
+      largestBatch({ ...tiny, precision }, 65, roomy, 16 * MIB).batch;
+    expect(of('fp16') / of('fp32')).toBeGreaterThan(1.4);
+  });
+
+  it('refuses a model whose parameters alone do not fit, whatever the batch', () => {
+    const wide = { ...tiny, width: 1024 };
+    expect(thrownBy(() => largestBatch(wide, 65, { maxBindingBytes: MIB })).code).toBe('LIMIT_EXCEEDED');
+  });
+});
