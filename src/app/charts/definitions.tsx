@@ -55,8 +55,8 @@ export const DIFFERENCE: ChartDefinition = {
   smooths: true,
   logY: false,
   series: (run, index, runs, settings) => {
-    const first = runs[0]!;
-    if (index === 0 || first.log.length === 0) return null;
+    const first = referenceOf(run, runs);
+    if (first === run || first.log.length === 0) return null;
     return { index, run, length: run.log.length, values: differences(run, first, runs, settings) };
   },
   format: formatSigned,
@@ -224,6 +224,12 @@ function smoothedLoss({ log }: PlottedRun, { smoothing }: ChartSettings): Float6
 }
 
 /** Smoothed loss less that of `first` at the same place of the x axis; a gap where `first` has no step. */
+/** The first run; of a comparison over seeds the first of the same seed. */
+function referenceOf(run: PlottedRun, runs: readonly PlottedRun[]): PlottedRun {
+  const sameSeed = runs.find(({ config }) => config?.seed === run.config?.seed);
+  return (run.place === undefined ? undefined : sameSeed) ?? runs[0]!;
+}
+
 function differences(
   run: PlottedRun,
   first: PlottedRun,
