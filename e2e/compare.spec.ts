@@ -102,6 +102,10 @@ test('over seeds the table has means and ranges, and the verdict knows the noise
     ['fp32', 6],
     ['fp16', 6],
   ]);
+  const lines = page.locator('.loss-line path.recharts-line-curve');
+  await expect(lines).toHaveCount(4);
+  const strokes = await lines.evaluateAll((paths) => paths.map((path) => path.getAttribute('stroke')));
+  expect(new Set(strokes).size).toBe(2); // one colour a mode
   const [a, b, c] = runs.map(({ facts }) => facts!.start);
   expect(a).toEqual(b);
   expect(a).not.toEqual(c);

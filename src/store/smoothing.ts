@@ -15,18 +15,26 @@ export class MovingAverage {
     this.#keep = keep;
   }
 
-  push(value: number): number {
+  /** @param steps  since the value before: of a run from the history not every step is there */
+  push(value: number, steps = 1): number {
     if (Number.isNaN(value)) return value;
-    this.#sum = this.#sum * this.#keep + value * (1 - this.#keep);
-    this.#weight = this.#weight * this.#keep + (1 - this.#keep);
+    const keep = this.#keep ** steps;
+    this.#sum = this.#sum * keep + value * (1 - keep);
+    this.#weight = this.#weight * keep + (1 - keep);
     return this.#sum / this.#weight;
   }
 }
 
-/** The first `count` values, smoothed. */
-export function smooth(values: ArrayLike<number>, count: number, keep: number): Float64Array {
+/** The first `count` values, smoothed. `steps` has the step of each. */
+export function smooth(
+  values: ArrayLike<number>,
+  steps: ArrayLike<number>,
+  count: number,
+  keep: number,
+): Float64Array {
   const average = new MovingAverage(keep);
   const smoothed = new Float64Array(count);
-  for (let i = 0; i < count; i++) smoothed[i] = average.push(values[i]!);
+  for (let i = 0; i < count; i++)
+    smoothed[i] = average.push(values[i]!, i > 0 ? steps[i]! - steps[i - 1]! : 1);
   return smoothed;
 }

@@ -1,25 +1,31 @@
 /** The lazy chunk: everything that imports recharts is behind this module. */
 import { useMemo } from 'react';
 import { RECIPES } from '../../engine/precision/recipes.ts';
+import { comparedModes, modePlace } from '../../store/comparison.ts';
 import { logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
-import { DIFFERENCE, GRADIENT_NORM, LEARNING_RATE, LOSS_SCALE, MEMORY, SPEED } from './definitions.tsx';
+import { DIFFERENCE, GRADIENT_NORM, LEARNING_RATE, MEMORY, SPEED } from './definitions.tsx';
 import { LossChart } from './LossChart.tsx';
+import { LossScaleChart } from './LossScaleChart.tsx';
 import { MetricChart } from './MetricChart.tsx';
 import type { PlottedRun } from './plottedRun.ts';
+import { COLORS } from './series.ts';
 
-const SMALL_CHARTS = [SPEED, GRADIENT_NORM, LEARNING_RATE, MEMORY];
+const SMALL_CHARTS = [GRADIENT_NORM, LEARNING_RATE, MEMORY];
 
 /** `frame` counts on at most four times a second, and not while the page is hidden. */
 export default function Charts() {
   const frame = useRun((state) => state.frame);
   const runs = usePlottedRuns();
+  // Between the steps of a run in lockstep are those of the others: their time says nothing about its speed.
+  const lockstep = useRun((state) => state.schedule === 'lockstep');
   const compared = runs.filter(({ log }) => log.length > 0).length >= 2;
   return (
     <div className={styles.charts}>
       <LossChart runs={runs} frame={frame} />
       {compared && <MetricChart chart={DIFFERENCE} runs={runs} frame={frame} />}
-      <MetricChart chart={LOSS_SCALE} runs={runs} frame={frame} wide={!compared} />
+      <LossScaleChart runs={runs} frame={frame} wide={!compared} />
+      {!lockstep && <MetricChart chart={SPEED} runs={runs} frame={frame} />}
       {SMALL_CHARTS.map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}
@@ -34,12 +40,17 @@ function usePlottedRuns(): readonly PlottedRun[] {
   const memory = useRun((state) => state.runs.map(({ facts }) => facts?.memory.total ?? '').join(' '));
   return useMemo(() => {
     const bytes = memory.split(' ');
+    const seeds = new Set(configs.map(({ seed }) => seed)).size;
     return configs.flatMap((config, index): PlottedRun[] => {
       const log = logOf(index);
       if (!log) return [];
       const { precision } = config;
       const known = bytes[index] ? { memoryBytes: Number(bytes[index]) } : {};
-      return [{ title: RECIPES[precision].title, precision, log, config, ...known }];
+      const title = `${RECIPES[precision].title}${seeds > 1 ? `, seed ${config.seed}` : ''}`;
+      // The seeds of a mode share its colour.
+      const repeat = Math.floor(index / comparedModes(configs).length);
+      const place = modePlace(configs, index) + repeat * COLORS;
+      return [{ title, precision, log, config, place, ...known }];
     });
   }, [configs, memory]);
 }

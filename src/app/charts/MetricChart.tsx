@@ -1,4 +1,5 @@
 import { useId, useMemo, useRef, useState } from 'react';
+import { RECIPES } from '../../engine/precision/recipes.ts';
 import { useCharts, type XAxisKind } from '../../store/chartStore.ts';
 import { download } from '../download.ts';
 import { rangeOf } from './axes.ts';
@@ -13,7 +14,7 @@ import styles from './MetricChart.module.css';
 import { Plot } from './Plot.tsx';
 import { buildPlot, type Plot as PlotModel, xKindOf } from './plot.ts';
 import type { ChartProps, PlottedRun } from './plottedRun.ts';
-import { runColor, runDash } from './series.ts';
+import { COLORS, runColor, runDash } from './series.ts';
 import { useRedraw } from './useRedraw.ts';
 import { useWidth } from './useWidth.ts';
 
@@ -46,7 +47,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
   const series = useMemo(
     () =>
       runs
-        .flatMap((run, index) => chart.series(run, index, runs, settings) ?? [])
+        .flatMap((run, index) => chart.series(run, run.place ?? index, runs, settings) ?? [])
         .filter(({ length }) => length > 0),
     [chart, runs, settings, drawn],
   );
@@ -148,9 +149,14 @@ function Legend({ chart, series, plot }: LegendProps) {
   return (
     <div className={styles.legend}>
       {series
-        .filter(({ lineless }) => !lineless)
+        // Further seeds look like the first.
+        .filter(({ lineless, run }) => !lineless && (run.place ?? 0) < COLORS)
         .map(({ index, run }) => (
-          <LegendLine key={index} run={index} label={run.title} />
+          <LegendLine
+            key={index}
+            run={index}
+            label={run.place === undefined ? run.title : RECIPES[run.precision].title}
+          />
         ))}
       {plot.lines.some(({ kind }) => kind === 'validation') && <LegendDot label="validation" />}
       {chart.legend?.(series)}

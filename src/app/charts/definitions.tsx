@@ -3,6 +3,7 @@ import { tokensPerStep } from '../../engine/train/config.ts';
 import type { ChartSettings } from '../../store/chartStore.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import { smooth } from '../../store/smoothing.ts';
+import { tokensPerSecond } from '../../store/speed.ts';
 import {
   formatCompact,
   formatCount,
@@ -29,8 +30,9 @@ export const LOSS: ChartDefinition = {
   series: (run, index, _runs, settings) => {
     const { log } = run;
     const { loss } = log.columns;
-    const validation = [...log.evals];
-    return { ...overRaw(run, index, loss, settings), validation };
+    const { length } = log;
+    const series = { index, run, length, values: loss, validation: [...log.evals] };
+    return settings.smoothing === 0 ? series : { ...series, smoothed: smoothedLoss(run, settings) };
   },
   format: formatLoss,
   gap: 'not finite',
@@ -53,8 +55,8 @@ export const DIFFERENCE: ChartDefinition = {
   smooths: true,
   logY: false,
   series: (run, index, runs, settings) => {
-    const first = runs[0]!;
-    if (index === 0 || first.log.length === 0) return null;
+    const first = referenceOf(run, runs);
+    if (first === run || first.log.length === 0) return null;
     return { index, run, length: run.log.length, values: differences(run, first, runs, settings) };
   },
   format: formatSigned,
@@ -123,10 +125,10 @@ export const SPEED: ChartDefinition = {
     const { log, config } = run;
     if (!config) return null;
     const tokens = tokensPerStep(config);
-    const values = Float64Array.from({ length: log.length }, (_, i) => {
-      const milliseconds = log.columns.stepMs[i]!;
-      return milliseconds > 0 ? (1000 * tokens) / milliseconds : Number.NaN;
-    });
+    const values = Float64Array.from(
+      { length: log.length },
+      (_, i) => tokensPerSecond(log, tokens, i) ?? Number.NaN,
+    );
     return overRaw(run, index, values, settings);
   },
   format: formatTokensPerSecond,
@@ -212,23 +214,34 @@ function overRaw(
   const { length } = run.log;
   const series = { index, run, length, values };
   const keep = smoothing ?? run.log.smoothing;
-  return keep === 0 ? series : { ...series, smoothed: smooth(values, length, keep) };
+  return keep === 0 ? series : { ...series, smoothed: smooth(values, run.log.columns.step, length, keep) };
+}
+
+/** The log's own average where no other is asked for: of a run from the history it is that of every step. */
+function smoothedLoss({ log }: PlottedRun, { smoothing }: ChartSettings): Float64Array {
+  const { loss, smoothed, step } = log.columns;
+  return smoothing === null ? smoothed : smooth(loss, step, log.length, smoothing);
 }
 
 /** Smoothed loss less that of `first` at the same place of the x axis; a gap where `first` has no step. */
+/** The first run; of a comparison over seeds the first of the same seed. */
+function referenceOf(run: PlottedRun, runs: readonly PlottedRun[]): PlottedRun {
+  const sameSeed = runs.find(({ config }) => config?.seed === run.config?.seed);
+  return (run.place === undefined ? undefined : sameSeed) ?? runs[0]!;
+}
+
 function differences(
   run: PlottedRun,
   first: PlottedRun,
   runs: readonly PlottedRun[],
-  { x, smoothing }: ChartSettings,
+  settings: ChartSettings,
 ): Float64Array {
-  const kind = xKindOf(runs, x);
-  const smoothed = ({ log }: PlottedRun) => smooth(log.columns.loss, log.length, smoothing ?? log.smoothing);
-  const [own, others] = [smoothed(run), smoothed(first)];
-  const end = xOf(first, kind, others.length - 1);
-  return own.map((value, i) => {
+  const kind = xKindOf(runs, settings.x);
+  const [own, others] = [smoothedLoss(run, settings), smoothedLoss(first, settings)];
+  const end = xOf(first, kind, first.log.length - 1);
+  return own.subarray(0, run.log.length).map((value, i) => {
     const at = xOf(run, kind, i);
-    const other = at > end ? -1 : entryAt(first, others.length, kind, at);
+    const other = at > end ? -1 : entryAt(first, first.log.length, kind, at);
     return other < 0 || (other === 0 && at < xOf(first, kind, 0)) ? Number.NaN : value - others[other]!;
   });
 }

@@ -1,5 +1,5 @@
 /** How runs are told apart: by colour, by dash and, in every legend and hover, by name. */
-const COLORS = 6;
+export const COLORS = 6;
 const DASHES = [undefined, '7 4', '2 3', '10 3 2 3', '14 4', '5 2 1 2 1 2'] as const;
 
 export function runColor(index: number): string {

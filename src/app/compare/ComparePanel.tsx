@@ -19,6 +19,7 @@ export function ComparePanel() {
     <section className={styles.panel} aria-label="Comparison">
       <h2>Comparison</h2>
       <StartLine />
+      {!table && <p className={styles.start}>The table fills as each run ends.</p>}
       {table && (
         <>
           <Table table={table} />

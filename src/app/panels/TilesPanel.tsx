@@ -83,7 +83,11 @@ function SpeedTile({ run }: TileProps) {
     <StatTile
       label="Tokens/s"
       value={speed === null ? NOTHING_YET : formatTokensPerSecond(speed)}
-      detail={perStep === null ? unknownSpeed : `${perStep.toPrecision(3)} ms a step`}
+      detail={
+        perStep === null
+          ? unknownSpeed
+          : `${perStep < 100 ? perStep.toPrecision(3) : formatCount(perStep)} ms a step`
+      }
       title="Tokens of training batches over wall time, skipped steps counted; live: the last 20 steps, at the end: the whole run without its first 5"
       testId="speed"
     />

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { RunSummary, TimedStep } from '../../../src/session/protocol.ts';
+import { beginRuns, leadingRun, overallProgress, updateRun, useRun } from '../../../src/store/runStore.ts';
+
+const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } as const;
+const configs = [1, 2].flatMap((seed) =>
+  (['fp32', 'fp16'] as const).map((precision) => ({ ...PRESETS.smoke.config, steps: 10, precision, seed })),
+);
+
+test('in lockstep the figures shown are of the first run of a seed that goes on', () => {
+  beginRuns(configs, 'lockstep');
+  const leading = (run: number) => leadingRun(useRun.getState(), run);
+  expect([0, 1, 2, 3].map(leading)).toEqual([0, 0, 2, 2]);
+  updateRun(2, { error });
+  expect([2, 3].map(leading)).toEqual([3, 3]);
+  updateRun(3, { error });
+  expect(leading(3)).toBe(3);
+  beginRuns(configs, 'sequential');
+  expect([0, 1, 2, 3].map(leading)).toEqual([0, 1, 2, 3]);
+});
+
+test('progress is the share of all steps, whatever the order; what has ended counts as whole', () => {
+  beginRuns(configs, 'lockstep');
+  const progress = () => overallProgress(useRun.getState());
+  expect(progress()).toBe(0);
+  for (const run of [0, 1]) updateRun(run, { latest: { step: 5 } as TimedStep });
+  expect(progress()).toBe(0.25);
+  updateRun(0, { summary: {} as RunSummary });
+  updateRun(1, { error });
+  expect(progress()).toBe(0.5);
+  beginRuns([], 'sequential');
+  expect(progress()).toBe(0);
+});
