@@ -4,8 +4,9 @@ import { logOfCurve } from '../../store/history/curve.ts';
 import { figuresOf } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { scalesLoss } from '../../store/settings.ts';
+import { LOSS_SCALE } from '../charts/definitions.tsx';
 import { LossChart } from '../charts/LossChart.tsx';
-import { LossScaleChart } from '../charts/LossScaleChart.tsx';
+import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 import { modeTitle } from './messages.ts';
 
@@ -25,7 +26,7 @@ export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
   return (
     <>
       <LossChart runs={plotted} frame={0} />
-      {runs.some(hasScale) && <LossScaleChart runs={plotted} frame={0} />}
+      {runs.some(hasScale) && <MetricChart chart={LOSS_SCALE} runs={plotted} frame={0} wide />}
     </>
   );
 }
