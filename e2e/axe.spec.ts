@@ -18,7 +18,7 @@ async function expectAccessible(page: Page, where: string): Promise<void> {
 test('no barrier that axe knows of, on either screen, in either theme, before and after a run', async ({
   page,
 }) => {
-  await page.goto('/?preset=smoke&steps=6&sample=20&ui=still&compare=fp16-noscale');
+  await page.goto('/?preset=smoke&steps=6&sample=20&ui=still&modes=fp16,fp16-noscale');
   await expect(page.getByTestId('adapter')).toBeVisible();
   await expectAccessible(page, 'Train, idle');
   await page.getByTestId('train').click();
