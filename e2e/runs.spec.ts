@@ -159,13 +159,12 @@ test('a link opens with the settings that were shared, starts nothing, and runs 
   context,
 }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.goto(
-    '/?preset=smoke&precision=fp16-static&lossScale=2^12&steps=40&seed=9&compare=fp32&text=code',
-  );
+  await page.goto('/?preset=smoke&modes=fp16-static,fp32&lossScale=2^12&steps=40&seed=9&text=code');
   await page.getByTestId('copy-link').click();
   await expect(page.getByTestId('copy-link')).toHaveText('Copied');
   const link = await page.evaluate(() => navigator.clipboard.readText());
   const settings = await page.evaluate(() => window.__trainer!.snapshot().settings);
+  expect(settings).toMatchObject({ steps: 40, seed: 9, lossScale: 4096 }); // else nothing was shared
   await page.goto(link);
   await expect(page.getByTestId('adapter')).toBeVisible();
   expect(await page.evaluate(() => window.__trainer!.snapshot())).toMatchObject({ status: 'idle', settings });
