@@ -1,10 +1,11 @@
 import { SessionClient } from '../session/client.ts';
 import type { InspectedKind, SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
+import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { planProblem } from './plan.ts';
-import { beginRuns, isBusy, useRun } from './runStore.ts';
+import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
@@ -27,20 +28,13 @@ export function boot(): void {
   }
   client = new SessionClient((event) => {
     applyEvent(event);
+    if (event.type === 'metrics') leaveSlowPreset(event.run);
     if (event.type !== 'opened') return;
-    adaptPreset(event.report.isFallback);
+    adaptToAdapter(event.report.isFallback);
     switchNumerics(numericsDefault(event.report.isFallback));
     if (address.autostart) train();
   });
   client.send({ type: 'open' });
-}
-
-/** A software adapter is some hundred times slower than a GPU: there the smallest preset is the kind default. */
-function adaptPreset(isFallback: boolean): void {
-  const { presetChosen } = useSettings.getState();
-  if (presetChosen || !isFallback) return;
-  useSettings.setState((state) => ({ settings: { ...state.settings, preset: 'smoke' } }));
-  useUi.setState({ presetAdapted: true });
 }
 
 export function send(command: SessionCommand): void {
@@ -128,6 +122,18 @@ function switchNumerics(enabled: boolean): void {
 export function inspect(what: InspectedKind): void {
   useNumerics.setState({ inspecting: what, error: null });
   client?.send({ type: 'inspect', what });
+}
+
+/** Before a slow first run has cost the visitor a minute. */
+function leaveSlowPreset(run: number): void {
+  const log = logOf(run);
+  if (run === 0 && log && useRun.getState().status === 'training' && adaptToSpeed(log)) restart();
+}
+
+/** Takes the preset back that the page lowered by itself, and trains with it where it was trained without. */
+export function undoPreset(): void {
+  undoAdaptation();
+  if (isBusy(useRun.getState().status)) restart();
 }
 
 export function sample(request: SampleRequest): void {

@@ -1,10 +1,16 @@
 import { create } from 'zustand';
+import type { PresetName } from '../engine/model/presets.ts';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
 export const SCREENS = ['train', 'runs'] as const;
 export type Screen = (typeof SCREENS)[number];
+
+/** Why the page lowered the preset, and from which. */
+export type PresetAdapted =
+  | { readonly why: 'software'; readonly from: PresetName }
+  | { readonly why: 'slow'; readonly from: PresetName; readonly stepMs: number };
 
 interface UiState {
   /** Follows the fragment of the address, so that the browser's Back button works. */
@@ -13,8 +19,8 @@ interface UiState {
   /** Single-key shortcuts can be turned off (WCAG 2.1.4): they collide with speech input and some assistive tools. */
   readonly shortcuts: boolean;
   readonly still: boolean;
-  /** The preset was lowered because the adapter is software. */
-  readonly presetAdapted: boolean;
+  /** The preset was lowered by the page itself. */
+  readonly presetAdapted: PresetAdapted | null;
   setTheme(theme: Theme): void;
   setShortcuts(shortcuts: boolean): void;
 }
@@ -24,7 +30,7 @@ export const useUi = create<UiState>()((set) => ({
   theme: THEMES.find((theme) => theme === recall('theme')) ?? 'system',
   shortcuts: recall('shortcuts') !== 'off',
   still: false,
-  presetAdapted: false,
+  presetAdapted: null,
   setTheme: (theme) => {
     remember('theme', theme);
     set({ theme });

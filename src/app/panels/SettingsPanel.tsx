@@ -1,9 +1,11 @@
 import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
+import { undoPreset } from '../../store/actions.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useUi } from '../../store/uiStore.ts';
+import { adaptedSentence } from '../messages.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
@@ -12,6 +14,7 @@ import { ModeSettings } from './ModeSettings.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
 import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
+import { ShareLink } from './ShareLink.tsx';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
 // What few visitors open is not part of the page's first script.
@@ -58,6 +61,7 @@ export function SettingsPanel() {
           </LazyDetails>
         </div>
         <AdapterLine />
+        <ShareLink />
       </div>
     </div>
   );
@@ -65,7 +69,7 @@ export function SettingsPanel() {
 
 function summary(settings: Settings): string {
   const modes = modesOf(settings).map((mode) => RECIPES[mode].title);
-  return [PRESETS[settings.preset].title, modes.join(' and '), textTitle(settings.text)].join(' · ');
+  return [PRESETS[settings.preset].title, modes.join(' vs '), textTitle(settings.text)].join(' · ');
 }
 
 function PresetField() {
@@ -80,7 +84,7 @@ function PresetField() {
         label="Preset"
         value={preset}
         onChange={(event) => {
-          useUi.setState({ presetAdapted: false });
+          useUi.setState({ presetAdapted: null });
           choose({ preset: event.target.value as PresetName });
         }}
         help={`${purpose} ${shape}`}
@@ -94,7 +98,10 @@ function PresetField() {
       </SelectField>
       {adapted && (
         <p className={styles.adapted} data-testid="preset-adapted">
-          This browser computes WebGPU in software, so the smallest preset is chosen.
+          {adaptedSentence(adapted)}{' '}
+          <button type="button" className={styles.undo} onClick={undoPreset} data-testid="preset-undo">
+            Undo
+          </button>
         </p>
       )}
     </>

@@ -1,0 +1,98 @@
+import { expect, reach, reachStep, snapshot, test } from './page.ts';
+
+test('every number is explained beside its field, and goes back to the preset', async ({ page }) => {
+  await page.goto('/?preset=smoke&layers=3');
+  await expect(page.getByTestId('adapter')).toBeVisible();
+  await expect(page.getByTestId('preset-changes')).toContainText('1 change from the preset');
+
+  await page.getByTestId('group-model').click();
+  await page.getByTestId('group-training').click();
+  await page.getByTestId('heads').fill('3');
+  await expect(page.getByText('Width 64 is not divisible by 3 heads. Use width')).toHaveCount(2); // field and obstacle
+  await expect(page.getByTestId('train')).toBeDisabled();
+  await page.getByTestId('width').fill('96');
+  await expect(page.getByTestId('train')).toBeEnabled();
+
+  // What is being typed stays as it is typed.
+  await page.getByTestId('lr').pressSequentially('0.002');
+  await expect(page.getByTestId('lr')).toHaveValue('0.002');
+  await expect(page.getByTestId('min-lr')).toHaveAttribute('placeholder', '0.0002');
+  await page.getByTestId('clip').fill('a little');
+  await expect(page.getByTestId('clip')).toHaveValue('a little');
+  await expect(page.getByText('This is not a number.')).toBeVisible();
+  await expect(page.getByTestId('group-training')).toContainText('1 to correct');
+
+  await page.getByTestId('reset-clip').click();
+  await expect(page.getByTestId('clip')).toHaveValue('');
+  await expect(page.getByTestId('preset-changes')).toContainText('4 changes from the preset');
+  await page.getByTestId('reset-all').click();
+  await expect(page.getByTestId('preset-changes')).toBeHidden();
+  const { settings } = await snapshot(page);
+  expect(settings).toMatchObject({ preset: 'smoke', layers: null, heads: null, width: null, lr: null });
+});
+
+test('the plan is itemised, and a batch that is too large has its fix as a button', async ({ page }) => {
+  await page.goto('/?preset=smoke&compare=fp32');
+  await page.getByTestId('memory-plan').click();
+  await expect(page.getByTestId('memory-fp16')).toContainText('Compute copy');
+  await expect(page.getByTestId('memory-fp32')).not.toContainText('Compute copy');
+  await expect(page.getByTestId('saving-fp16')).toHaveText(
+    /^Mixed f16 saves \d+\.\d MiB against FP32: activations and their gradients −\d+\.\d.*\+0\.\d/,
+  );
+
+  await page.getByTestId('group-training').click();
+  await page.getByTestId('batch').fill('60000');
+  await expect(page.getByTestId('obstacle')).toContainText(/needs .* MiB in one buffer; this adapter allows/);
+  await expect(page.getByTestId('train')).toBeDisabled();
+  const label = await page.getByTestId('use-fitting-batch').innerText();
+  await page.getByTestId('use-fitting-batch').click();
+  await expect(page.getByTestId('train')).toBeEnabled();
+  expect(label).toBe(`Use batch ${await page.getByTestId('batch').inputValue()}`);
+});
+
+test('the largest batch of a budget takes a step and can be used', async ({ page }) => {
+  await page.goto('/?preset=smoke&precision=fp32&sample=0');
+  await page.getByTestId('largest-batch').click();
+  await page.getByTestId('budget').fill('2');
+  await page.getByTestId('find-batch').click();
+  await expect(page.getByTestId('batch-outcome-fp32')).toHaveText(
+    'Not even one sequence fits: the budget allows no more.',
+  );
+
+  await page.getByTestId('budget').fill('4');
+  await page.getByTestId('find-batch').click();
+  await expect(page.getByTestId('batch-outcome-fp32')).toHaveText(/^Confirmed by a step; the budget/, {
+    timeout: 120_000,
+  });
+  const batch = Number(await page.getByTestId('batch-fp32').innerText());
+  expect(batch).toBeGreaterThan(0);
+  await page.getByTestId('use-batch-fp32').click();
+  expect((await snapshot(page)).settings.batch).toBe(batch);
+});
+
+test('the adapter is described and measured, but not while it trains', async ({ page }, info) => {
+  await page.goto('/?preset=smoke&steps=5000&sample=0');
+  await page.getByTestId('device').click();
+  await expect(page.getByTestId('device-identity')).toContainText('software');
+  await expect(page.getByTestId('device-modes')).toContainText(
+    info.project.name === 'lavapipe' ? 'which software adapters read faster' : 'lacks shader-f16',
+  );
+  await page.getByTestId('benchmark').click();
+  for (const figure of ['peak', 'f32', 'f16', 'copy']) {
+    await expect(page.getByTestId(`benchmark-${figure}`)).toHaveText(/^\d+(\.\d+)? [kMGT](FLOP|B)\/s$/, {
+      timeout: 120_000,
+    });
+  }
+
+  await page.getByTestId('train').click();
+  await reachStep(page, 1);
+  await expect(page.getByTestId('benchmark')).toBeDisabled();
+
+  // Settings stay open while it trains, and wait for a restart.
+  await page.getByTestId('steps').fill('3');
+  await expect(page.getByTestId('restart-changes')).toHaveText(/^Restart to apply \d changes?$/);
+  await page.getByTestId('restart-changes').click();
+  await reach(page, 'done');
+  const { runs } = await snapshot(page);
+  expect(runs[0]!.summary!.steps).toBe(3);
+});

@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { EngineError } from '../../../src/engine/errors.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+import { Session } from '../../../src/session/session.ts';
+
+// What the session lets measure and when, on an engine that only answers: the real one needs a GPU.
+const engine = vi.hoisted(() => ({
+  benchmark: vi.fn(),
+  confirmBatch: vi.fn(),
+  openDevice: vi.fn(),
+  createTrainer: vi.fn(),
+  runTraining: vi.fn(),
+}));
+vi.mock('../../../src/engine/index.ts', async () => {
+  const { RunControl } = await import('../../../src/engine/train/run.ts');
+  return { ...engine, RunControl };
+});
+
+const config = PRESETS.smoke.config;
+const train = {
+  type: 'train',
+  schedule: 'sequential',
+  configs: [config],
+  text: { kind: 'builtIn', id: 'copy', folder: '/texts/' },
+} as const;
+const confirm = (id: number) => ({ type: 'confirmBatch', id, config, vocabulary: 128 }) as const;
+let events: SessionEvent[];
+let session: Session;
+
+beforeEach(() => {
+  vi.stubGlobal('navigator', { gpu: {} });
+  events = [];
+  session = new Session((event) => events.push(event));
+  engine.openDevice.mockResolvedValue({ device: { lost: new Promise(() => {}) }, report: { name: 'fake' } });
+  engine.createTrainer.mockResolvedValue({ destroy: vi.fn(), sample: vi.fn(async () => 'abc') });
+  engine.benchmark.mockResolvedValue({ peakFlops: 1 });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.resetAllMocks();
+});
+
+const types = () => events.map(({ type }) => type);
+const happened = (type: SessionEvent['type']) =>
+  vi.waitFor(() => expect(types()).toContain(type), { timeout: 10_000 });
+
+test('batches are confirmed one after the other, with each that was tried', async () => {
+  let running = 0;
+  engine.confirmBatch.mockImplementation(async (_device, _report, { batch }, _vocabulary, onTry) => {
+    running += 1;
+    expect(running).toBe(1);
+    onTry(batch);
+    await Promise.resolve();
+    running -= 1;
+    return { batch, bytes: 5, refused: null };
+  });
+  session.handle(confirm(1));
+  session.handle(confirm(2));
+  await vi.waitFor(() => expect(events).toHaveLength(4), { timeout: 10_000 });
+  const result = { batch: config.batch, bytes: 5, refused: null };
+  expect(events).toEqual([
+    { type: 'batchTried', id: 1, batch: config.batch },
+    { type: 'batchConfirmed', id: 1, result },
+    { type: 'batchTried', id: 2, batch: config.batch },
+    { type: 'batchConfirmed', id: 2, result },
+  ]);
+});
+
+test('what cannot be measured is told, and the next measurement goes on', async () => {
+  const error = { code: 'SHADER_COMPILE', message: 'no', hint: 'do' } as const;
+  engine.confirmBatch.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
+  session.handle(confirm(3));
+  session.handle({ type: 'benchmark' });
+  await happened('benchmarked');
+  expect(events).toEqual([
+    { type: 'batchRefused', id: 3, error },
+    { type: 'benchmarked', result: { peakFlops: 1 } },
+  ]);
+});
+
+test('nothing is measured while something trains, and a training waits for a measurement', async () => {
+  let end = (_summary: object) => {};
+  engine.runTraining.mockImplementation(
+    () =>
+      new Promise((resolve) => {
+        end = resolve;
+      }),
+  );
+  session.handle({ type: 'benchmark' });
+  session.handle(train);
+  session.handle({ type: 'benchmark' });
+  session.handle(confirm(4));
+  await happened('started');
+  expect(types().indexOf('benchmarked')).toBeLessThan(types().indexOf('preparing'));
+  const refusals = events.filter(({ type }) => type === 'benchmarkRefused' || type === 'batchRefused');
+  expect(refusals).toMatchObject([{ error: { code: 'GPU_BUSY' } }, { id: 4, error: { code: 'GPU_BUSY' } }]);
+  expect(engine.benchmark).toHaveBeenCalledTimes(1);
+
+  end({ appliedSteps: 0 });
+  await happened('completed');
+  session.handle({ type: 'benchmark' });
+  await vi.waitFor(() => expect(engine.benchmark).toHaveBeenCalledTimes(2), { timeout: 10_000 });
+});
+
+test('an abandoned run is not reported as finished, and nothing is written', async () => {
+  engine.runTraining.mockImplementation(async (_trainer, _events, control) => {
+    session.handle({ type: 'stop', abandon: true });
+    expect(control.abandoned).toBe(true);
+    return { appliedSteps: 3 };
+  });
+  session.handle(train);
+  await happened('completed');
+  expect(types()).toEqual(['preparing', 'started', 'completed']);
+});
