@@ -28,9 +28,10 @@ fn countExponents(v: vec4f) {
 
 fn countExponentsWhere(v: vec4f, counted: vec4<bool>) {
   let bins = exponentBins(v);
-  for (var i = 0u; i < 4u; i++) {
-    if (counted[i]) {
-      atomicAdd(&histogram[bins[i]], 1u);
-    }
-  }
+  // A vector of zeros and ones: adding 0 counts nothing.
+  let ones = vec4u(counted);
+  atomicAdd(&histogram[bins.x], ones.x);
+  atomicAdd(&histogram[bins.y], ones.y);
+  atomicAdd(&histogram[bins.z], ones.z);
+  atomicAdd(&histogram[bins.w], ones.w);
 }

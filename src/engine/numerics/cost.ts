@@ -1,6 +1,9 @@
 /** Steps whose histograms pay for compilation and cold caches. */
 const UNCOUNTED_PROBES = 1;
 
+/** Fewer probed steps say more about noise than about cost. */
+const ENOUGH_PROBES = 3;
+
 /** Sum of the time between a step's results and those of the step before. */
 class StepTime {
   #milliseconds = 0;
@@ -38,11 +41,14 @@ export class ProbeCost {
     this.#last = now;
   }
 
-  /** Share of the training time at one probed step in `interval`; null before there are both kinds of steps. */
+  /**
+   * Share of the training time at one probed step in `interval`; null before there are enough steps of both kinds, 0 where
+   * the difference is lost in the noise of step times.
+   */
   share(interval: number): number | null {
     const plain = this.#plain.mean;
     const probed = this.#probed.mean;
-    if (plain === null || probed === null) return null;
+    if (plain === null || probed === null || this.#probes < UNCOUNTED_PROBES + ENOUGH_PROBES) return null;
     const extra = Math.max(0, probed - plain);
     const total = interval * plain + extra;
     return total > 0 ? extra / total : null;

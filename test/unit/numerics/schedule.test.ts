@@ -50,6 +50,8 @@ test('the cost is the extra time of probed steps, spread over the interval', () 
   cost.interrupt(); // an evaluation
   now += 4000;
   steps(false, 10, 20);
+  steps(true, 15, 2);
+  expect(cost.share(20)).toBeNull(); // too few to tell from noise
   steps(true, 15, 1);
   expect(cost.share(20)).toBeCloseTo(5 / 205);
   expect(cost.share(5)).toBeCloseTo(5 / 55);

@@ -110,6 +110,7 @@ function statusOf({
   if (!hasFrame) {
     return 'The first histogram comes with the first counted step, once its kernels are compiled beside the training.';
   }
+  if (cost === 0) return 'numerics: its cost is below the noise of step times';
   return cost === null
     ? 'numerics: its cost is being measured'
     : `numerics ${formatPercent(cost)} of step time`;

@@ -19,7 +19,10 @@ export function NumericsPanel() {
   const error = useNumerics((state) => state.error);
   const index = chosenRun !== null && frames.has(chosenRun) ? chosenRun : active;
   const run = runs[index];
-  const frame = frames.get(index)?.[view];
+  const ofRun = frames.get(index);
+  // What was asked for may still be on its way: until then the gradients stay.
+  const shown = ofRun?.[view] ? view : 'gradients';
+  const frame = ofRun?.[shown];
   return (
     <section className={styles.panel} aria-labelledby="numerics-title" data-testid="numerics">
       <h2 id="numerics-title">Numerics</h2>
@@ -30,7 +33,7 @@ export function NumericsPanel() {
         view={view}
         onView={setView}
         cost={frame?.cost ?? null}
-        hasFrame={frame !== undefined}
+        hasFrame={ofRun?.[view] !== undefined}
       />
       {error && <ErrorNote error={error} testId="numerics-error" />}
       {frames.size > 1 && (
@@ -52,7 +55,7 @@ export function NumericsPanel() {
       )}
       {frame && run && (
         <Suspense fallback={null}>
-          <FrameView key={index} run={run} index={index} view={view} frame={frame} />
+          <FrameView key={index} run={run} index={index} view={shown} frame={frame} />
         </Suspense>
       )}
     </section>

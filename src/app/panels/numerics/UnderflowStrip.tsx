@@ -57,7 +57,7 @@ export function UnderflowStrip({ history, length }: UnderflowStripProps) {
   const now = Array.from({ length: history.layers }, (_, layer) => history.share(last, layer));
   const worst = now.indexOf(Math.max(...now));
   const worstName = worst === history.layers - 1 ? 'the head' : `h.${worst}`;
-  const summary = `Share of gradients flushed to zero by layer, steps ${formatCount(history.step(0))} to ${formatCount(history.step(last))}. At the last, most in ${worstName}: ${formatPercent(now[worst]!)}.`;
+  const summary = `Share of gradients flushed to zero by layer, steps ${formatCount(history.step(0))} to ${formatCount(history.step(last))}. At the last, ${now[worst]! > 0 ? `most in ${worstName}: ${formatPercent(now[worst]!)}` : 'none'}.`;
   return (
     <figure className={styles.strip}>
       <figcaption className={styles.caption}>{summary}</figcaption>

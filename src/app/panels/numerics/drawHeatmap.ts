@@ -116,7 +116,8 @@ function drawAxis(
   context.fillStyle = palette.muted;
   context.textAlign = 'center';
   const every = column * TICK_EVERY < 34 ? 2 * TICK_EVERY : TICK_EVERY;
-  for (let exponent = LOWEST; exponent <= HIGHEST; exponent += every) {
+  // The ends of the axis are taken by zeros and what is not finite.
+  for (let exponent = LOWEST + TICK_EVERY; exponent < HIGHEST; exponent += every) {
     context.fillText(formatPowerOfTwo(exponent), labelWidth + (columnOf(exponent) + 0.5) * column, 26);
   }
   context.textAlign = 'left';

@@ -74,6 +74,7 @@ export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
     'Gradients of activations are counted in FP32 before they are narrowed, so that values a format flushes are still seen.',
     parameters,
     'A forecast takes each tensor on its own: what was lost upstream, and so never reached a tensor, is not brought back by another scale.',
+    'The scale that loses least has the fewest overflows, then the fewest values flushed, then the fewest subnormal ones. It may leave no room: gradients of the next step can be larger and overflow.',
     'Bands are exact to a power of two: a value from 65,520 to 65,536 overflows f16 but shares a column with values that do not.',
   ];
 }

@@ -1,0 +1,64 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { EngineError } from '../../../src/engine/errors.ts';
+import type { Trainer } from '../../../src/engine/index.ts';
+import { NumericsSwitch } from '../../../src/session/numericsSwitch.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+
+let events: SessionEvent[];
+let numerics: NumericsSwitch;
+
+beforeEach(() => {
+  events = [];
+  numerics = new NumericsSwitch((event) => events.push(event));
+});
+
+function fakeRun(run: number) {
+  const of = {
+    enable: vi.fn(async () => {}),
+    disable: vi.fn(),
+    takeFrames: vi.fn(() => [{ step: 5 }, { step: 10 }]),
+    inspect: vi.fn(async (what: string) => ({ what })),
+  };
+  return { of, run, trainer: { numerics: of } as unknown as Trainer };
+}
+
+test('what is switched on holds for running and for later runs, and off for all', () => {
+  const [running, later] = [fakeRun(0), fakeRun(1)];
+  numerics.set(5, [running]);
+  numerics.attach(later.trainer);
+  expect(running.of.enable).toHaveBeenCalledWith(5);
+  expect(later.of.enable).toHaveBeenCalledWith(5);
+  numerics.set(null, [running, later]);
+  expect(running.of.disable).toHaveBeenCalled();
+  const last = fakeRun(2);
+  numerics.attach(last.trainer);
+  numerics.report(last);
+  expect(last.of.enable).not.toHaveBeenCalled();
+  expect(events).toEqual([]);
+});
+
+test('frames are passed on under the number of their run', () => {
+  const run = fakeRun(3);
+  numerics.set(5, [run]);
+  numerics.report(run);
+  expect(events).toEqual([
+    { type: 'numerics', run: 3, frame: { step: 5 } },
+    { type: 'numerics', run: 3, frame: { step: 10 } },
+  ]);
+});
+
+test('a look goes to every run, and without one it is refused', async () => {
+  await numerics.inspect('weights', [fakeRun(0), fakeRun(1)]);
+  expect(events.map((event) => event.type === 'inspected' && event.run)).toEqual([0, 1]);
+  events.length = 0;
+  await numerics.inspect('weights', []);
+  expect(events).toMatchObject([{ type: 'numericsRefused', error: { code: 'BAD_VALUE' } }]);
+});
+
+test('kernels that do not compile are told and do not fail the run', async () => {
+  const run = fakeRun(0);
+  run.of.enable.mockRejectedValueOnce(new EngineError('SHADER_COMPILE', 'refused', 'update'));
+  numerics.set(20, [run]);
+  await vi.waitFor(() => expect(events).toHaveLength(1), 5000);
+  expect(events[0]).toMatchObject({ type: 'numericsRefused', error: { code: 'SHADER_COMPILE' } });
+});
