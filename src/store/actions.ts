@@ -58,7 +58,7 @@ export function train(): void {
   if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
-  beginRuns(configs);
+  beginRuns(configs, settings);
   client.send({ type: 'train', configs, text: textSource(settings) });
 }
 
@@ -113,13 +113,21 @@ export function sample(request: SampleRequest): void {
 /** Takes a text of the visitor's. It is read in the worker and never leaves the device. */
 export function takeOwnText(file: File): void {
   ownFile = file;
+  useSettings.getState().choose({ text: 'own' });
+  checkOwnText(file);
+}
+
+function checkOwnText(file: File): void {
   checks += 1;
-  const { choose, settings } = useSettings.getState();
-  choose({ text: 'own' });
   useSettings.setState({ ownText: { state: 'checking', id: checks, name: file.name } });
-  const { tokenizer, context } = firstConfig(settings);
+  const { tokenizer, context } = firstConfig(useSettings.getState().settings);
   client?.send({ type: 'checkText', id: checks, file, use: { tokenizer, context } });
 }
+
+/** Another tokenizer finds another vocabulary in the same text. */
+useSettings.subscribe(({ settings }, before) => {
+  if (ownFile && settings.tokenizer !== before.settings.tokenizer) checkOwnText(ownFile);
+});
 
 function textSource({ text }: Settings): TextSource {
   if (text !== 'own') {

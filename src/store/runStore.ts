@@ -10,6 +10,7 @@ import type {
   UnsupportedReason,
 } from '../session/protocol.ts';
 import { MetricsLog } from './metricsLog.ts';
+import type { Settings } from './settings.ts';
 
 export type RunStatus =
   | 'idle'
@@ -42,6 +43,8 @@ export interface RunState {
   readonly unsupported: { readonly reason: UnsupportedReason; readonly error: ErrorReport | null } | null;
   /** What the runs were started with; unlike `runs` it stays the same object while they go on. */
   readonly configs: readonly TrainConfig[];
+  /** The settings they were made from; null where they were not. */
+  readonly startedWith: Settings | null;
   readonly runs: readonly RunView[];
   /** Index of the run being prepared, trained or, at the end, trained last. */
   readonly active: number;
@@ -58,6 +61,7 @@ export const useRun = create<RunState>()(() => ({
   adapter: null,
   unsupported: null,
   configs: [],
+  startedWith: null,
   runs: [],
   active: 0,
   compiling: null,
@@ -74,11 +78,12 @@ export function logOf(run: number): MetricsLog | undefined {
 }
 
 /** Replaces what is shown by new, empty runs. */
-export function beginRuns(configs: readonly TrainConfig[]): void {
+export function beginRuns(configs: readonly TrainConfig[], startedWith: Settings | null = null): void {
   logs = configs.map(({ steps }) => new MetricsLog(steps));
   useRun.setState({
     status: 'preparing',
     configs,
+    startedWith,
     runs: configs.map(emptyRun),
     active: 0,
     compiling: null,

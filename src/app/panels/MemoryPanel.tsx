@@ -3,7 +3,7 @@ import { type ModeEstimate, memoryEstimates, planLimits } from '../../store/plan
 import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import styles from './MemoryPanel.module.css';
-import { CATEGORY_WORDS, exactMiB, filledCategories, savingSentence } from './memoryMessages.ts';
+import { CATEGORY_WORDS, exactBytes, filledCategories, savingSentence } from './memoryMessages.ts';
 
 /** What the run will allocate, before it does: the plan that the allocator follows. */
 export function MemoryPanel() {
@@ -19,7 +19,7 @@ export function MemoryPanel() {
       <summary data-testid="memory-plan">
         GPU memory
         <span className={styles.total}>
-          {estimates.map(({ bytes }) => exactMiB(bytes.total)).join(' and ')}
+          {estimates.map(({ bytes }) => exactBytes(bytes.total)).join(' and ')}
         </span>
       </summary>
       {estimates.map((estimate) => (
@@ -41,21 +41,23 @@ function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }
       data-testid={`memory-${precision}`}
     >
       <h3>
-        {title}: {exactMiB(bytes.total)}
+        {title}: {exactBytes(bytes.total)}
       </h3>
       <dl className={styles.bars}>
         {categories.map((category) => (
           <div key={category} className={styles.row}>
             <dt>{CATEGORY_WORDS[category]}</dt>
             <dd>
-              <meter className={styles.bar} min={0} max={most} value={bytes[category]} aria-hidden="true" />
-              <span>{exactMiB(bytes[category])}</span>
+              <span className={styles.track} aria-hidden="true">
+                <span style={{ width: `${(100 * bytes[category]) / most}%` }} />
+              </span>
+              <span>{exactBytes(bytes[category])}</span>
             </dd>
           </div>
         ))}
       </dl>
       <p className={styles.fact}>
-        Largest buffer: {largest.name}, {exactMiB(largest.bytes)} of the {exactMiB(limit)} this adapter
+        Largest buffer: {largest.name}, {exactBytes(largest.bytes)} of the {exactBytes(limit)} this adapter
         allows.
       </p>
       {precision !== 'fp32' && (
