@@ -8,6 +8,12 @@ export default defineConfig({
     outDir: 'dist/cli',
     target: 'node20',
     sourcemap: true,
-    rolldownOptions: { input: { train: 'src/cli/train.ts' } },
+    rolldownOptions: {
+      input: {
+        bench: 'src/cli/bench.ts',
+        plan: 'src/cli/plan.ts',
+        train: 'src/cli/train.ts',
+      },
+    },
   },
 });

@@ -17,7 +17,14 @@ const oneAtATime = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as c
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 60_000, // f64 training steps beside whatever else the machine does
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         test: {
           name: 'gpu',

@@ -11,7 +11,7 @@ test('nothing is cut off and the controls stay in reach, wide and narrow, before
 }) => {
   const cutOff = () =>
     page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  await page.goto('/?preset=smoke&steps=6&compare=fp32&sample=30&ui=still');
+  await page.goto('/?preset=smoke&steps=6&modes=fp16,fp32&sample=30&ui=still');
   for (const size of SIZES) {
     await page.setViewportSize(size);
     expect(await cutOff()).toBe(0);

@@ -117,7 +117,7 @@ test('pause, write, resume and stop, by button and by key', async ({ page }) => 
 });
 
 test('two modes from the same start in the same charts', async ({ page }) => {
-  await page.goto('/?preset=smoke&steps=10&compare=fp32&sample=20');
+  await page.goto('/?preset=smoke&steps=10&modes=fp16,fp32&sample=20');
   await page.getByTestId('train').click();
   await reach(page, 'done');
 

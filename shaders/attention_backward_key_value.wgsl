@@ -4,6 +4,7 @@
 // dispatch: x over T / LANES, y over B * H; one lane a key row, after attention_backward_query
 // source:  FlashAttention backward (Dao et al. 2022), without atomics; reference/attention.ts (oracle)
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
+@if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv, encode as encodeOut, overflows as overflowsOut};
 import constants::{HEAD4, LANES};
@@ -76,6 +77,8 @@ fn attention_backward_key_value(
     for (var c = 0u; c < HEAD4; c++) {
       let dkValue = dk[c] * shape.scale;
       overflowed = overflowsOut(dkValue) || overflowsOut(dv[c]) || overflowed;
+      @if(probe) countExponents(dkValue);
+      @if(probe) countExponents(dv[c]);
       dqkv[kAt + c] = encodeOut(dkValue);
       dqkv[vAt + c] = encodeOut(dv[c]);
     }

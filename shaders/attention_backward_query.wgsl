@@ -4,6 +4,7 @@
 // dispatch: x over T / LANES, y over B * H; one lane a query row
 // source:  FlashAttention backward (Dao et al. 2022), without atomics; reference/attention.ts (oracle)
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
+@if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv, encode as encodeOut, overflows as overflowsOut};
 import constants::{HEAD4, LANES};
@@ -76,6 +77,7 @@ fn attention_backward_query(
     for (var c = 0u; c < HEAD4; c++) {
       let value = dq[c] * shape.scale;
       overflowed = overflowsOut(value) || overflowed;
+      @if(probe) countExponents(value);
       dqkv[qAt + c] = encodeOut(value);
     }
     dots[head * shape.context + t] = doutDot;

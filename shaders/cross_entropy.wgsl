@@ -3,6 +3,7 @@
 // numerics: f32, maximum subtracted; the scale is applied last, a power of two, so it never rounds before the store
 // dispatch: one workgroup a row, linear grid
 // source:  fused_classifier of llm.c (idea); reference/crossEntropy.ts (oracle)
+@if(probe) import package::lib::exponents::countExponentsWhere;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
 import package::lib::reduce::{workgroupMax, workgroupSum};
@@ -65,6 +66,8 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
       let onehot = select(vec4f(), vec4f(1.0), columns(i) == vec4u(goal));
       let unscaled = select(vec4f(), (probability - onehot) * p.inverseTokens, columns(i) < vec4u(p.vocabulary));
       let value = unscaled * state.lossScale;
+      // Padded columns are no gradients, and surplus workgroups must not count the last row again.
+      @if(probe) countExponentsWhere(value, (columns(i) < vec4u(p.vocabulary)) & vec4<bool>(linearGroup(group) < p.rows));
       dlogits[base + i] = encodeDlogits(value);
       overflowed = overflowsDlogits(value) || overflowed;
     }

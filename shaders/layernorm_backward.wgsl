@@ -3,6 +3,7 @@
 // numerics: f32 between load and store; the copy is rounded from the residual gradient as stored
 // dispatch: one workgroup a row, linear grid; with `accumulate` dinp +=, else dinp =
 // source:  layernorm_backward of llm.c (algorithm); reference/layernorm.ts (oracle)
+@if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
 import package::lib::reduce::workgroupSum;
@@ -57,11 +58,13 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
     @if(accumulate) {
       value += decodeDinp(dinp[base + i]);
     }
+    @if(probe && !roundedCopy) countExponents(value);
     let stored = encodeDinp(value);
     dinp[base + i] = stored;
     overflowed = overflowsDinp(value) || overflowed;
     @if(roundedCopy) {
       let gradient = decodeDinp(stored);
+      @if(probe) countExponents(gradient);
       rounded[base + i] = encodeRounded(gradient);
       overflowed = overflowsRounded(gradient) || overflowed;
     }

@@ -3,6 +3,7 @@
 // numerics: f32 until the store; the GELU sees the pre-activation as stored, so that recomputing it gives the same bits
 // dispatch: none (library)
 // source:  fused epilogues of llm.c (idea)
+@if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::gelu::{gelu, geluDerivative};
 import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
@@ -48,6 +49,7 @@ fn finish(row: u32, column4: u32, acc: vec4f) -> bool {
   @if(accumulate) {
     value += decodeOut(out[at]);
   }
+  @if(probe) countExponents(value);
   out[at] = encodeOut(value);
   return overflowed || overflowsOut(value);
 }

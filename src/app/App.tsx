@@ -1,15 +1,22 @@
+import { Activity, lazy, Suspense } from 'react';
 import { useRun } from '../store/runStore.ts';
 import { Announcer } from './Announcer.tsx';
 import styles from './App.module.css';
 import { useDocument } from './hooks/useDocument.ts';
+import { useScreen } from './hooks/useScreen.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
+import { StorageNotice } from './runs/StorageNotice.tsx';
 import { TrainScreen } from './screens/TrainScreen.tsx';
 import { UnsupportedScreen } from './screens/UnsupportedScreen.tsx';
+import { ScreenTabs } from './ui/ScreenTabs.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
+const RunsScreen = lazy(() => import('./runs/RunsScreen.tsx'));
+
 export function App() {
   const unsupported = useRun((state) => state.unsupported);
+  const screen = useScreen();
   useDocument();
   useShortcuts();
   return (
@@ -22,9 +29,21 @@ export function App() {
           </svg>
           Halfstep
         </span>
+        <ScreenTabs />
         <ThemeSwitch />
       </header>
-      <main>{unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}</main>
+      <main>
+        <StorageNotice />
+        {/* Hidden, not taken down: what was typed and unfolded stays, and nothing of it is redrawn. */}
+        <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>
+          {unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}
+        </Activity>
+        {screen === 'runs' && (
+          <Suspense fallback={<p className={styles.waiting}>Loading the runs…</p>}>
+            <RunsScreen />
+          </Suspense>
+        )}
+      </main>
       <footer className={styles.bottom}>
         <p>Runs on this device only. Nothing you type, drop or train leaves it.</p>
         <ShortcutsSwitch />

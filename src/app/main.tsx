@@ -1,11 +1,16 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { boot } from '../store/actions.ts';
+import { historyChangedElsewhere, keepRunsIn, tellHistoryProblem } from '../store/history/history.ts';
+import { recordRuns } from '../store/history/recorder.ts';
+import { browserStorage } from '../store/history/storage.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
 import './styles/tokens.css';
 import './styles/base.css';
 
+keepRunsIn(browserStorage({ changed: historyChangedElsewhere, closed: tellHistoryProblem }));
+recordRuns();
 boot();
 window.__trainer = Object.freeze({ snapshot });
 

@@ -1,4 +1,5 @@
-/** Numbers as people read them. */
+/** Numbers as people read and write them. */
+import { EngineError } from '../engine/errors.ts';
 
 /** `4.1234`; a loss that is not finite has no digits. */
 export function formatLoss(loss: number | null): string {
@@ -28,4 +29,22 @@ export function formatDuration(seconds: number): string {
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+};
+
+/** Bytes of `24GiB`, `512 MiB` or plain digits. @throws EngineError BAD_VALUE naming the option */
+export function parseBytes(option: string, text: string): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?) ?([KMG]i?B|)$/.exec(text) ?? [];
+  const bytes = Number(digits) * (UNITS[unit ?? ''] ?? Number.NaN);
+  if (bytes > 0) return bytes;
+  throw new EngineError('BAD_VALUE', `--${option} is "${text}".`, 'Write a size such as 24GiB or 512MiB.');
 }

@@ -10,9 +10,7 @@ const WIDTH = 100;
 
 /** The text of `--help`, made from the option table and the presets, so that it cannot differ from them. */
 export function helpText(): string {
-  const groups = Object.entries(OPTION_GROUPS).map(
-    ([title, options]) => `${title}\n${options.map(optionHelp).join('\n')}`,
-  );
+  const groups = Object.entries(OPTION_GROUPS).map(([title, options]) => `${title}\n${optionList(options)}`);
   return `Usage: npm run train -- [options]
 
 Trains a GPT on this machine's GPU through WebGPU. Defaults in brackets are those of the preset
@@ -32,8 +30,15 @@ Exit codes: 0 done or stopped with Ctrl-C, 1 failure, 2 wrong use.
 `;
 }
 
+/** A line or more an option, with its choices and default. */
+export function optionList(options: readonly OptionSpec[]): string {
+  return options.map(optionHelp).join('\n');
+}
+
 function optionHelp(option: OptionSpec): string {
-  const value = { number: ' N', choice: '', name: '', file: ' FILE', flag: '' }[option.kind];
+  const value = { number: ' N', choice: '', name: '', file: ' FILE', list: ' LIST', size: ' SIZE', flag: '' }[
+    option.kind
+  ];
   const choices = 'choices' in option ? `${option.choices.join(' | ')}: ` : '';
   const standard = defaultOf(option);
   return entry(`--${option.name}${value}`, `${choices}${option.help}${standard ? ` [${standard}]` : ''}`);

@@ -22,6 +22,10 @@ export type OptionSpec = OptionText &
     | { readonly kind: 'choice'; readonly field: ChoiceField; readonly choices: readonly string[] }
     | { readonly kind: 'name'; readonly choices: readonly string[] }
     | { readonly kind: 'file' }
+    /** Names separated by commas. */
+    | { readonly kind: 'list'; readonly choices: readonly string[] }
+    /** Bytes, as 24GiB. */
+    | { readonly kind: 'size' }
     | { readonly kind: 'flag'; readonly short?: string }
   );
 

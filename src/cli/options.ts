@@ -1,12 +1,12 @@
-/** Arguments of the command line to what is to be done. */
-import { parseArgs } from 'node:util';
+/** Arguments of `npm run train` to what is to be done. */
 import { builtinText, DEFAULT_TEXT, type TextId } from '../engine/data/builtins.ts';
-import { EngineError, nearest, suggestion } from '../engine/errors.ts';
+import { EngineError, suggestion } from '../engine/errors.ts';
 import { PRESETS, type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
 import { configure } from '../engine/train/configure.ts';
-import { type NumberField, OPTIONS, type OptionSpec } from './optionTable.ts';
+import { readArguments } from './arguments.ts';
+import { type NumberField, OPTIONS } from './optionTable.ts';
 
 export type TextChoice =
   | { readonly kind: 'builtin'; readonly id: TextId }
@@ -29,85 +29,15 @@ export const DEFAULT_PRESET: PresetName = 'starter';
  * @throws EngineError of a usage code, naming the option and what it takes
  */
 export function parseCommand(args: readonly string[]): Command {
-  const given = readArguments(args);
+  const given = readArguments('train', OPTIONS, args);
   if (given.has('help')) return { kind: 'help' };
-  const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET);
-  const overrides: Record<string, unknown> = given.has('untied') ? { tied: false } : {};
-  for (const option of OPTIONS) {
-    const value = given.get(option.name);
-    if (value === undefined) continue;
-    if (option.kind === 'number') overrides[option.field] = parseNumber(option.name, option.field, value);
-    if (option.kind === 'choice') overrides[option.field] = parseChoice(option.name, option.choices, value);
-  }
   return {
     kind: 'train',
-    preset: preset.name,
-    config: configure(preset.config, overrides),
+    preset: presetOf(given.get('preset') ?? DEFAULT_PRESET).name,
+    config: configOf(given),
     text: textChoice(given),
     json: given.has('json'),
   };
-}
-
-/** Option name to value; flags have the value ''. The last of repeated options counts. */
-function readArguments(args: readonly string[]): Map<string, string> {
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: Object.fromEntries(OPTIONS.map((option) => [option.name, argumentType(option)])),
-    allowPositionals: true,
-    strict: false, // the errors of strict mode suggest nothing
-    tokens: true,
-  });
-  const given = new Map<string, string>();
-  for (const token of tokens) {
-    if (token.kind === 'positional') throw strayArgument(token.value);
-    if (token.kind !== 'option') continue;
-    const option = OPTIONS.find(({ name }) => name === token.name);
-    if (!option) throw unknownOption(token.rawName);
-    given.set(option.name, argumentValue(option, token.value));
-  }
-  return given;
-}
-
-function argumentType(option: OptionSpec): { type: 'boolean' | 'string'; short?: string } {
-  if (option.kind !== 'flag') return { type: 'string' };
-  return option.short ? { type: 'boolean', short: option.short } : { type: 'boolean' };
-}
-
-function argumentValue(option: OptionSpec, value: string | undefined): string {
-  if (option.kind === 'flag') {
-    if (value === undefined) return '';
-    throw new EngineError(
-      'BAD_VALUE',
-      `--${option.name} takes no value, but got "${value}".`,
-      'Give it alone.',
-    );
-  }
-  // `--batch --steps 5`: parseArgs takes the next option for the value.
-  if (value === undefined || value === '' || value.startsWith('--')) {
-    const example = option.kind === 'file' ? `--${option.name} FILE` : `--${option.name} VALUE`;
-    throw new EngineError('BAD_VALUE', `--${option.name} needs a value.`, `Write ${example}; see --help.`);
-  }
-  return value;
-}
-
-function unknownOption(raw: string): EngineError {
-  const close = nearest(
-    raw.replace(/^-+/, ''),
-    OPTIONS.map(({ name }) => name),
-  );
-  return new EngineError(
-    'UNKNOWN_OPTION',
-    `There is no option "${raw}".`,
-    close ? `Did you mean "--${close}"?` : 'See --help for all options.',
-  );
-}
-
-function strayArgument(value: string): EngineError {
-  return new EngineError(
-    'UNKNOWN_OPTION',
-    `"${value}" belongs to no option.`,
-    'npm keeps options for itself unless they follow two dashes: npm run train -- --preset small.',
-  );
 }
 
 function parseChoice(name: string, choices: readonly string[], value: string): string {
@@ -121,6 +51,23 @@ function parseNumber(name: string, field: NumberField, value: string): number {
   if (power) return 2 ** Number(power[1]);
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value)) return Number(value);
   throw new EngineError('BAD_VALUE', `--${name} is "${value}", which is not a number.`, rangeHint(field));
+}
+
+/**
+ * The preset with the values given for it.
+ * @param given option name to value, as `readArguments` returns it
+ * @throws EngineError of a usage code
+ */
+export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
+  const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET);
+  const overrides: Record<string, unknown> = given.has('untied') ? { tied: false } : {};
+  for (const option of OPTIONS) {
+    const value = given.get(option.name);
+    if (value === undefined) continue;
+    if (option.kind === 'number') overrides[option.field] = parseNumber(option.name, option.field, value);
+    if (option.kind === 'choice') overrides[option.field] = parseChoice(option.name, option.choices, value);
+  }
+  return configure(preset.config, overrides);
 }
 
 /** What the engine says about a field that is no number: the ranges are written down there only. */

@@ -1,6 +1,5 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
 import { createDataset } from '../engine/data/dataset.ts';
-import { EngineError } from '../engine/errors.ts';
 import {
   type AdapterReport,
   createTrainer,
@@ -18,21 +17,21 @@ import { onInterrupt } from './interrupt.ts';
 import { evalLine, stepLine, summaryLine } from './jsonLines.ts';
 import { type Command, parseCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
+import { runCommand } from './runCommand.ts';
 import { planText, progressText, summaryText } from './runText.ts';
 import { StepRate } from './stepRate.ts';
 import { loadText } from './texts.ts';
 
-const EXIT_FAILURE = 1;
-const EXIT_USAGE = 2;
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
 
 type TrainCommand = Extract<Command, { kind: 'train' }>;
 
-async function main(args: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
   if (command.kind === 'help') process.stdout.write(helpText());
   else await train(command);
+  return 0;
 }
 
 async function train(command: TrainCommand): Promise<void> {
@@ -117,28 +116,4 @@ async function sampleText(trainer: Trainer, { config }: TrainCommand): Promise<s
   return `\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`;
 }
 
-function reportFailure(error: unknown): number {
-  if (error instanceof EngineError) {
-    process.stderr.write(`error: ${error.message}\n${error.hint}\n`);
-    return error.isUsage ? EXIT_USAGE : EXIT_FAILURE;
-  }
-  const details = error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`error: this should not have happened; please report it.\n${details}\n`);
-  return EXIT_FAILURE;
-}
-
-/** Ends although Dawn's threads are still there, after what was written to a pipe has left. */
-function exit(code: number): void {
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
-}
-
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader, such as `head`, has had enough.
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
-
-main(process.argv.slice(2)).then(
-  () => exit(0),
-  (error: unknown) => exit(reportFailure(error)),
-);
+runCommand(main);

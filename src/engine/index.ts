@@ -15,7 +15,10 @@ export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precis
 export { checkConfig, type TrainConfig, tokensPerStep } from './train/config.ts';
 export { configure, type Overrides } from './train/configure.ts';
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
+export { type Lane, runLockstep } from './train/lockstep.ts';
 export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
-export { RunControl, type RunEvents, runTraining, TooManySkipsError } from './train/run.ts';
+export { RunControl, runTraining } from './train/run.ts';
 export type { SampleOptions } from './train/sampler.ts';
+export type { StartChecksums } from './train/start.ts';
+export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';

@@ -26,6 +26,14 @@ export interface MemoryPlan {
   readonly largest: Tensor;
 }
 
+/** What a device's limits, or those an adapter reports, mean for a plan. */
+export function planLimits(limits: {
+  readonly maxStorageBufferBindingSize?: number;
+  readonly maxBufferSize?: number;
+}): PlanLimits {
+  return { maxBindingBytes: Math.min(limits.maxStorageBufferBindingSize ?? 0, limits.maxBufferSize ?? 0) };
+}
+
 /**
  * Bytes by category of a run, a pure function of the configuration and the adapter's limits.
  * @throws EngineError LIMIT_EXCEEDED naming the tensor, both sizes and the largest batch that fits

@@ -5,8 +5,11 @@
  *   open       -> opened | unsupported
  *   checkText  -> textChecked | textRefused
  *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sampled? | runFailed)+ completed
+ *                 (in lockstep the runs of a seed start together, and their metrics interleave)
  *                 or, at any point, failed | lost
  *   sample     -> sampled | sampleRefused      while paused or after the end
+ *   numerics   -> numerics* | numericsRefused  frames of the runs, whenever they are trained
+ *   inspect    -> inspected* | numericsRefused one frame a run, at any time
  *   benchmark  -> benchmarked | benchmarkRefused                       refused while training
  *   confirmBatch -> batchTried+ batchConfirmed | batchRefused          refused while training
  */
@@ -15,9 +18,12 @@ import type { BenchmarkResult } from '../engine/benchmark.ts';
 import type { TextId } from '../engine/data/builtins.ts';
 import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport } from '../engine/index.ts';
+import type { NumericsFrame } from '../engine/numerics/frame.ts';
+import type { InspectedKind } from '../engine/numerics/numerics.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { StartChecksums } from '../engine/train/start.ts';
 import type { ErrorReport } from './errorReport.ts';
 
 export type {
@@ -26,9 +32,18 @@ export type {
   ConfirmedBatch,
   ErrorReport,
   HalfStorage,
+  InspectedKind,
   MemoryBytes,
+  NumericsFrame,
   RunSummary,
 };
+
+/**
+ * Sequential: a run at a time, with the GPU to itself. Lockstep: the runs of a seed together, a step each in turn, which
+ * needs the memory of all and measures no speed.
+ */
+export const SCHEDULES = ['sequential', 'lockstep'] as const;
+export type Schedule = (typeof SCHEDULES)[number];
 
 /** Why no training is possible here. The page has one text per reason. */
 export type UnsupportedReason =
@@ -69,6 +84,8 @@ export interface RunFacts {
   readonly memory: MemoryBytes;
   readonly kernels: Readonly<Record<string, string>>;
   readonly text: TextFacts;
+  /** Runs of one seed have the same, whatever their mode: what makes a comparison fair. */
+  readonly start: StartChecksums;
 }
 
 /** A step with the milliseconds of training (pauses and evaluations left out) after which its figures arrived. */
@@ -86,13 +103,21 @@ export interface SampleText {
 export type SessionCommand =
   | { readonly type: 'open' }
   | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
-  /** Trains one configuration after the other, each from its own start, on the same text. */
-  | { readonly type: 'train'; readonly configs: readonly TrainConfig[]; readonly text: TextSource }
+  /** Trains every configuration, each from its own start, on the same text. */
+  | {
+      readonly type: 'train';
+      readonly configs: readonly TrainConfig[];
+      readonly schedule: Schedule;
+      readonly text: TextSource;
+    }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
   | { readonly type: 'stop'; readonly abandon?: boolean }
   | { readonly type: 'sample'; readonly request: SampleRequest }
+  /** Steps between histograms of the gradients; null for none. Holds for all runs to come. */
+  | { readonly type: 'numerics'; readonly interval: number | null }
+  | { readonly type: 'inspect'; readonly what: InspectedKind }
   | { readonly type: 'benchmark' }
   /** Takes one real step of the configuration. Several are taken one after the other. */
   | {
@@ -124,6 +149,14 @@ export type SessionEvent =
   | { readonly type: 'finished'; readonly run: number; readonly summary: RunSummary }
   /** This mode cannot be trained on; the others still can. */
   | { readonly type: 'runFailed'; readonly run: number; readonly error: ErrorReport }
+  | { readonly type: 'numerics'; readonly run: number; readonly frame: NumericsFrame }
+  | {
+      readonly type: 'inspected';
+      readonly run: number;
+      readonly what: InspectedKind;
+      readonly frame: NumericsFrame;
+    }
+  | { readonly type: 'numericsRefused'; readonly error: ErrorReport }
   | { readonly type: 'completed' }
   | { readonly type: 'benchmarked'; readonly result: BenchmarkResult }
   | { readonly type: 'benchmarkRefused'; readonly error: ErrorReport }

@@ -1,23 +1,30 @@
+import type { Dataset } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import {
   benchmark,
   confirmBatch,
   createTrainer,
   deviceLost,
+  type Lane,
   openDevice,
   RunControl,
+  runLockstep,
   runTraining,
   type Trainer,
 } from '../engine/index.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { errorReport } from './errorReport.ts';
+import { explainTogether, groupRuns, type PlannedRun } from './groups.ts';
 import { MetricsBatch } from './metricsBatch.ts';
+import { NumericsSwitch } from './numericsSwitch.ts';
 import type {
   AdapterReport,
   ErrorReport,
+  RunSummary,
   SampleRequest,
   SessionCommand,
   SessionEvent,
+  TextFacts,
   TextSource,
   TextUse,
   UnsupportedReason,
@@ -33,18 +40,22 @@ interface OpenGpu {
 
 interface ActiveRun {
   readonly run: number;
+  readonly config: TrainConfig;
   readonly trainer: Trainer;
   readonly text: LoadedText;
+  readonly facts: TextFacts;
   step: number;
 }
 
-/** Owns the GPU and the trainers. One training at a time; the last trainer stays so that it can be sampled from. */
+/** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
 export class Session {
   readonly #post: (event: SessionEvent) => void;
   #gpu: Promise<OpenGpu> | null = null;
-  #active: ActiveRun | null = null;
+  /** One run, or in lockstep those of a seed. */
+  #active: ActiveRun[] = [];
   #control: RunControl | null = null;
-  #batch: MetricsBatch | null = null;
+  #batches: MetricsBatch[] = [];
+  readonly #numerics: NumericsSwitch;
   #stopped = false;
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
@@ -53,6 +64,7 @@ export class Session {
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
+    this.#numerics = new NumericsSwitch(post);
   }
 
   handle(command: SessionCommand): void {
@@ -66,13 +78,13 @@ export class Session {
       case 'train':
         this.#trainings += 1;
         this.#training = this.#training.then(async () => {
-          await this.#train(command.configs, command.text);
+          await this.#train(groupRuns(command.configs, command.schedule), command.text);
           this.#trainings -= 1;
         });
         break;
       case 'pause':
         this.#control?.pause();
-        this.#batch?.pause();
+        for (const batch of this.#batches) batch.pause();
         this.#post({ type: 'paused' });
         break;
       case 'resume':
@@ -85,6 +97,12 @@ export class Session {
         break;
       case 'sample':
         this.#sampling = this.#sampling.then(() => this.#sampleOnRequest(command.request));
+        break;
+      case 'numerics':
+        this.#numerics.set(command.interval, this.#active);
+        break;
+      case 'inspect':
+        this.#sampling = this.#sampling.then(() => this.#numerics.inspect(command.what, this.#active));
         break;
       case 'benchmark':
         this.#measure(
@@ -140,7 +158,7 @@ export class Session {
       throw deviceLost(info);
     });
     lost.catch((cause: unknown) => {
-      this.#active = null; // its buffers went with the device
+      this.#active = []; // their buffers went with the device
       this.#post({ type: 'lost', error: errorReport(cause) });
     });
     return { device, report, lost };
@@ -155,7 +173,7 @@ export class Session {
     }
   }
 
-  async #train(configs: readonly TrainConfig[], source: TextSource): Promise<void> {
+  async #train(groups: readonly (readonly PlannedRun[])[], source: TextSource): Promise<void> {
     this.#stopped = false;
     await this.#sampling;
     this.#release();
@@ -163,80 +181,109 @@ export class Session {
     try {
       gpu = await this.#openGpu();
       const text = await loadText(source);
-      for (const [run, config] of configs.entries()) {
+      for (const group of groups) {
         if (this.#stopped) break;
         this.#release();
-        try {
-          await Promise.race([this.#trainOne(gpu, run, config, text), gpu.lost]);
-        } catch (cause) {
-          if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
-          // A finding about the mode, not a fault: a comparison goes on to show the difference.
-          this.#batch?.flush();
-          this.#post({ type: 'runFailed', run, error: errorReport(cause) });
-        }
+        await Promise.race([this.#trainGroup(gpu, group, text), gpu.lost]);
       }
       this.#post({ type: 'completed' });
     } catch (cause) {
-      this.#batch?.flush();
+      for (const batch of this.#batches) batch.flush();
       // A loss is reported as such; what fails because of it is only a consequence.
       if (!gpu || !(await isLost(gpu))) this.#post({ type: 'failed', error: errorReport(cause) });
     } finally {
       this.#control = null;
-      this.#batch = null;
+      this.#batches = [];
     }
   }
 
-  async #trainOne(gpu: OpenGpu, run: number, config: TrainConfig, text: LoadedText): Promise<void> {
-    const dataset = toDataset(text, config);
+  /** One run with the GPU to itself, or several in lockstep. */
+  async #trainGroup(gpu: OpenGpu, group: readonly PlannedRun[], text: LoadedText): Promise<void> {
+    const [first] = group;
+    if (!first) return;
+    const dataset = toDataset(text, first.config); // modes do not differ in how they read it
+    for (const planned of group) {
+      try {
+        await this.#prepare(gpu, planned, dataset, text);
+      } catch (cause) {
+        const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
+        const { vocabulary } = dataset.tokenizer;
+        throw explainTogether(cause, group, vocabulary, gpu.report.limits, accepted);
+      }
+      if (this.#stopped) return;
+    }
+    const finished: ActiveRun[] = [];
+    const control = new RunControl();
+    this.#batches = [];
+    const lanes = this.#active.map((active) => this.#start(active, control, finished));
+    this.#control = control;
+    const [only, ...others] = lanes;
+    if (only && others.length === 0) await runAlone(only, control);
+    else await runLockstep(lanes, control);
+    for (const active of finished) {
+      const { sampleLength: length, seed } = active.config;
+      if (length > 0) await this.#sample(active, { prompt: '', length, temperature: 0.8, topK: 40, seed });
+    }
+  }
+
+  async #prepare(
+    gpu: OpenGpu,
+    { run, config }: PlannedRun,
+    dataset: Dataset,
+    text: LoadedText,
+  ): Promise<void> {
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
     });
-    const active: ActiveRun = { run, trainer, text, step: 0 };
-    this.#active = active;
-    if (this.#stopped) return;
-    const { parameterCount: parameters, storage, memory, kernels } = trainer;
-    const facts = { parameters, storage, memory, kernels, text: textFacts(dataset) };
-    this.#post({ type: 'started', run, facts });
+    this.#active.push({ run, config, trainer, text, facts: textFacts(dataset), step: 0 });
+  }
 
+  /** @param finished takes the run when it has ended with something learned */
+  #start(active: ActiveRun, control: RunControl, finished: ActiveRun[]): Lane {
+    const { run, trainer } = active;
+    const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
+    const facts = { parameters, storage, memory, kernels, text: active.facts, start };
+    this.#post({ type: 'started', run, facts });
+    this.#numerics.attach(trainer);
     const batch = new MetricsBatch((steps, evals) => this.#post({ type: 'metrics', run, steps, evals }));
-    const control = new RunControl();
-    this.#batch = batch;
-    this.#control = control;
-    const summary = await runTraining(
-      trainer,
-      {
-        onStep: (metrics) => {
-          active.step = metrics.step;
-          batch.addStep(metrics);
-        },
-        onEval: (metrics) => batch.addEval(metrics),
+    this.#batches.push(batch);
+    const events: Lane['events'] = {
+      onStep: (metrics) => {
+        active.step = metrics.step;
+        batch.addStep(metrics);
+        this.#numerics.report(active);
       },
-      control,
-    );
-    batch.flush();
-    if (control.abandoned) return;
-    this.#post({ type: 'finished', run, summary });
-    if (config.sampleLength > 0 && summary.appliedSteps > 0) {
-      const { sampleLength: length, seed } = config;
-      await this.#sample(active, { prompt: '', length, temperature: 0.8, topK: 40, seed });
-    }
+      onEval: (metrics) => batch.addEval(metrics),
+      onFinished: (summary) => {
+        this.#numerics.report(active);
+        batch.flush();
+        if (control.abandoned) return;
+        this.#post({ type: 'finished', run, summary });
+        if (summary.appliedSteps > 0) finished.push(active);
+      },
+      // A finding about the mode, not a fault: a comparison goes on to show the difference.
+      onFailed: (error) => {
+        batch.flush();
+        this.#post({ type: 'runFailed', run, error: errorReport(error) });
+      },
+    };
+    return { trainer, events };
   }
 
   async #resume(): Promise<void> {
     await this.#sampling; // a step in the middle of a sample would overwrite its activations
-    this.#batch?.resume();
+    for (const batch of this.#batches) batch.resume();
     this.#control?.resume();
     this.#post({ type: 'resumed' });
   }
 
   async #sampleOnRequest(request: SampleRequest): Promise<void> {
     try {
-      const active = this.#active;
-      if (!active) {
+      if (this.#active.length === 0) {
         throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then ask for text.');
       }
-      await this.#sample(active, request);
+      for (const active of this.#active) await this.#sample(active, request);
     } catch (cause) {
       this.#post({ type: 'sampleRefused', error: errorReport(cause) });
     }
@@ -269,9 +316,22 @@ export class Session {
   }
 
   #release(): void {
-    this.#active?.trainer.destroy();
-    this.#active = null;
+    for (const { trainer } of this.#active) trainer.destroy();
+    this.#active = [];
   }
+}
+
+/** A run with the GPU to itself: its speed counts. */
+async function runAlone({ trainer, events }: Lane, control: RunControl): Promise<void> {
+  let summary: RunSummary;
+  try {
+    summary = await runTraining(trainer, events, control);
+  } catch (cause) {
+    if (!(cause instanceof EngineError && cause.code === 'TOO_MANY_SKIPS')) throw cause;
+    events.onFailed(cause);
+    return;
+  }
+  events.onFinished(summary);
 }
 
 const BUSY: ErrorReport = {

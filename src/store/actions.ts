@@ -1,8 +1,9 @@
 import { SessionClient } from '../session/client.ts';
-import type { SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
+import type { InspectedKind, SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
 import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
+import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { configsOf, DEFAULT_SETTINGS, firstConfig, type Settings } from './settings.ts';
@@ -30,6 +31,7 @@ export function boot(): void {
     if (event.type === 'metrics') leaveSlowPreset(event.run);
     if (event.type !== 'opened') return;
     adaptToAdapter(event.report.isFallback);
+    switchNumerics(numericsDefault(event.report.isFallback));
     if (address.autostart) train();
   });
   client.send({ type: 'open' });
@@ -58,8 +60,19 @@ export function train(): void {
   if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
-  beginRuns(configs, settings);
-  client.send({ type: 'train', configs, text: textSource(settings) });
+  const { schedule } = settings;
+  beginRuns(configs, schedule, settings);
+  clearNumerics(configs);
+  client.send({ type: 'train', configs, schedule, text: textSource(settings) });
+}
+
+/** The modes whose difference the project exists to show; everything else stays as it is chosen. */
+export const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
+
+export function compareShowcase(): void {
+  if (isBusy(useRun.getState().status)) return;
+  useSettings.getState().choose({ modes: SHOWCASE_MODES });
+  train();
 }
 
 export function pause(): void {
@@ -93,10 +106,31 @@ export function restart(): void {
   client?.send({ type: 'stop', abandon: true });
 }
 
+/** Histograms of the gradients every so many steps, or none; from the next step on. */
+export function chooseNumerics(enabled: boolean, interval = useNumerics.getState().interval): void {
+  rememberNumerics(enabled);
+  useNumerics.setState({ interval });
+  switchNumerics(enabled);
+}
+
+function switchNumerics(enabled: boolean): void {
+  useNumerics.setState({ enabled });
+  client?.send({ type: 'numerics', interval: enabled ? useNumerics.getState().interval : null });
+}
+
+/** Takes one look at the weights, or at the activations of the newest batch. */
+export function inspect(what: InspectedKind): void {
+  useNumerics.setState({ inspecting: what, error: null });
+  client?.send({ type: 'inspect', what });
+}
+
 /** Before a slow first run has cost the visitor a minute. */
 function leaveSlowPreset(run: number): void {
   const log = logOf(run);
-  if (run === 0 && log && useRun.getState().status === 'training' && adaptToSpeed(log)) restart();
+  const { status, schedule } = useRun.getState();
+  // In lockstep the steps of the other modes pass too.
+  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep') return;
+  if (adaptToSpeed(log)) restart();
 }
 
 /** Takes the preset back that the page lowered by itself, and trains with it where it was trained without. */

@@ -3,6 +3,7 @@ import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { suggestion } from '../engine/errors.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import { SCHEDULES } from '../session/protocol.ts';
 import {
   CHOICES,
   HALF_CHOICES,
@@ -24,8 +25,18 @@ const number = v.pipe(
 
 const SCHEMAS = {
   preset: v.picklist(PRESET_NAMES),
-  precision: v.picklist(PRECISION_MODES),
-  compare: v.picklist(PRECISION_MODES),
+  /** One mode; `modes` for several. */
+  precision: v.pipe(
+    v.picklist(PRECISION_MODES),
+    v.transform((mode) => [mode]),
+  ),
+  modes: v.pipe(
+    v.string(),
+    v.transform((text) => text.split(',')),
+    v.array(v.picklist(PRECISION_MODES)),
+  ),
+  schedule: v.picklist(SCHEDULES),
+  seeds: number,
   // A file cannot be named in an address.
   text: v.picklist(TEXT_IDS),
   ...(Object.fromEntries(NUMBER_SETTINGS.map((key) => [key, number])) as Record<
@@ -41,6 +52,7 @@ const SCHEMAS = {
   ui: v.picklist(['live', 'still']),
 };
 type Key = keyof typeof SCHEMAS;
+type Values = { -readonly [K in Key]?: v.InferOutput<(typeof SCHEMAS)[K]> };
 const KEYS = Object.keys(SCHEMAS) as Key[];
 
 export interface Address {
@@ -54,7 +66,7 @@ export interface Address {
 
 /** Reads the query of the page's address. What it does not understand it reports and leaves out. */
 export function readAddress(query: string, defaults: Settings): Address {
-  const read: Record<string, unknown> = {};
+  const read: Values = {};
   const problems: Problem[] = [];
   for (const [key, text] of new URLSearchParams(query)) {
     if (!isKey(key)) {
@@ -65,10 +77,17 @@ export function readAddress(query: string, defaults: Settings): Address {
       continue;
     }
     const parsed = v.safeParse(SCHEMAS[key], text);
-    if (parsed.success) read[key] = parsed.output;
+    if (parsed.success) Object.assign(read, { [key]: parsed.output });
     else problems.push(refusal(key, text));
   }
-  const { autostart, ui, ...settings } = read;
+  const { autostart, ui, precision, ...rest } = read;
+  const settings: Partial<Settings> = { ...(precision && { modes: precision }), ...rest };
+  if (precision && rest.modes) {
+    problems.push({
+      message: '"precision" and "modes" in the address both choose modes.',
+      hint: 'Keep one of them: modes takes one or several, separated by commas.',
+    });
+  }
   const whole = settingsProblem({ ...defaults, ...settings });
   if (whole) problems.push(whole);
   const refused = problems.length > 0;
@@ -88,6 +107,13 @@ export function readNumber(text: string): number | null {
 }
 
 function refusal(key: Key, text: string): Problem {
+  if (key === 'modes') {
+    const unknown = text.split(',').find((mode) => !v.is(SCHEMAS.precision, mode)) ?? text;
+    return {
+      message: `mode "${shorten(unknown)}" in the address is not known.`,
+      hint: suggestion(unknown, PRECISION_MODES),
+    };
+  }
   const schema = SCHEMAS[key];
   const message = `${key} "${shorten(text)}" in the address is not `;
   return 'options' in schema

@@ -84,6 +84,8 @@ export function pendingChanges(started: Settings, settings: Settings): number {
   const others = [
     !samePreset,
     modesOf(started).join() !== modesOf(settings).join(),
+    started.schedule !== settings.schedule,
+    started.seeds !== settings.seeds,
     started.text !== settings.text,
   ];
   return values.length + others.filter(Boolean).length;

@@ -1,8 +1,9 @@
 import { tokensPerStep } from '../engine/train/config.ts';
 import type { SessionEvent } from '../session/protocol.ts';
 import { applyMeasurement } from './measurementStore.ts';
+import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { Pulse } from './pulse.ts';
-import { logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
+import { leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
 import { useSettings } from './settingsStore.ts';
 import { secondsLeft, tokensPerSecond } from './speed.ts';
 
@@ -23,13 +24,13 @@ export function applyEvent(event: SessionEvent): void {
       break;
     case 'preparing': {
       const { compiled, total } = event;
-      useRun.setState({ active: event.run, compiling: { compiled, total } });
+      useRun.setState({ active: leadingRun(useRun.getState(), event.run), compiling: { compiled, total } });
       changeStatus('preparing');
       break;
     }
     case 'started':
       updateRun(event.run, { facts: event.facts });
-      useRun.setState({ active: event.run, compiling: null });
+      useRun.setState({ active: leadingRun(useRun.getState(), event.run), compiling: null });
       changeStatus('training');
       break;
     case 'metrics': {
@@ -59,6 +60,15 @@ export function applyEvent(event: SessionEvent): void {
     case 'runFailed':
       updateRun(event.run, { error: event.error });
       pulse.now();
+      break;
+    case 'numerics':
+      takeFrame(event.run, event.frame);
+      break;
+    case 'inspected':
+      takeInspection(event.run, event.what, event.frame);
+      break;
+    case 'numericsRefused':
+      useNumerics.setState({ error: event.error, inspecting: null });
       break;
     case 'completed':
       useRun.setState({ status: endStatus(), compiling: null });
@@ -93,6 +103,7 @@ function changeStatus(status: RunStatus): void {
 
 /** Copies the newest figures into the store, which redraws the page; of a hidden one not the charts. */
 function paint(): void {
+  const lockstep = useRun.getState().schedule === 'lockstep';
   useRun.setState((state) => ({
     frame: document.hidden ? state.frame : state.frame + 1,
     runs: state.runs.map((run, index) => {
@@ -103,7 +114,8 @@ function paint(): void {
         ...run,
         latest: log.at(-1),
         valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
-        tokensPerSec: tokensPerSecond(log, tokensPerStep(run.config)),
+        // Between the steps of a run in lockstep are those of the others: their time says nothing about its speed.
+        tokensPerSec: lockstep ? null : tokensPerSecond(log, tokensPerStep(run.config)),
         secondsLeft: secondsLeft(log, run.config.steps),
       };
     }),

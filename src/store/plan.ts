@@ -1,8 +1,7 @@
 import { EngineError } from '../engine/errors.ts';
 import { type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
-import { type MemoryBytes, memoryEstimate, memoryPlan } from '../engine/memoryPlan.ts';
+import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
-import type { PlanLimits } from '../engine/model/tensors.ts';
 import type { PrecisionMode } from '../engine/precision/recipes.ts';
 import { byteLength } from '../engine/tensor.ts';
 import type { AdapterReport } from '../session/protocol.ts';
@@ -15,12 +14,6 @@ import {
   settingsProblem,
 } from './settings.ts';
 import type { OwnText } from './settingsStore.ts';
-
-/** Bytes that one buffer of a run may have on the adapter. */
-export function planLimits({ limits }: AdapterReport): PlanLimits {
-  const { maxStorageBufferBindingSize, maxBufferSize } = limits;
-  return { maxBindingBytes: Math.min(maxStorageBufferBindingSize ?? 0, maxBufferSize ?? 0) };
-}
 
 /** The plan pads the vocabulary, so that any below 128 characters, as all built-in texts have, needs the same. */
 export function plannedVocabulary(settings: Settings, ownText: OwnText): number {
@@ -35,7 +28,7 @@ export function plannedVocabulary(settings: Settings, ownText: OwnText): number 
  */
 export function plannedMemory(settings: Settings, ownText: OwnText, adapter: AdapterReport): MemoryBytes[] {
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = planLimits(adapter);
+  const limits = planLimits(adapter.limits);
   return configsOf(settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
 }
 
@@ -54,9 +47,9 @@ export function memoryEstimates(
   adapter: AdapterReport,
 ): readonly ModeEstimate[] {
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = planLimits(adapter);
+  const limits = planLimits(adapter.limits);
   try {
-    return configsOf(settings).map((config) => {
+    return configsOf({ ...settings, seeds: 1 }).map((config) => {
       const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
       const fp32 = memoryEstimate({ ...config, precision: 'fp32' }, vocabulary, limits).bytes;
       const { precision } = config;
@@ -73,8 +66,8 @@ export function fittingBatch(settings: Settings, ownText: OwnText, adapter: Adap
   if (settingsProblem(settings) || !planProblem(settings, ownText, adapter)) return null;
   const vocabulary = plannedVocabulary(settings, ownText);
   try {
-    const fits = configsOf(settings).map(
-      (config) => largestBatch(config, vocabulary, planLimits(adapter)).batch,
+    const fits = configsOf({ ...settings, seeds: 1 }).map(
+      (config) => largestBatch(config, vocabulary, planLimits(adapter.limits)).batch,
     );
     const least = Math.min(...fits);
     return least > 0 ? least : null;
@@ -99,7 +92,7 @@ export function batchesWithin(
   const config = firstConfig(settings);
   return modes.map((precision) => ({
     precision,
-    found: largestBatch({ ...config, precision }, vocabulary, planLimits(adapter), budgetBytes),
+    found: largestBatch({ ...config, precision }, vocabulary, planLimits(adapter.limits), budgetBytes),
   }));
 }
 

@@ -6,6 +6,7 @@ import type {
   RunFacts,
   RunSummary,
   SampleText,
+  Schedule,
   TimedStep,
   UnsupportedReason,
 } from '../session/protocol.ts';
@@ -43,10 +44,11 @@ export interface RunState {
   readonly unsupported: { readonly reason: UnsupportedReason; readonly error: ErrorReport | null } | null;
   /** What the runs were started with; unlike `runs` it stays the same object while they go on. */
   readonly configs: readonly TrainConfig[];
-  /** The settings they were made from; null where they were not. */
+  /** The settings they were made from; null where they came from elsewhere. */
   readonly startedWith: Settings | null;
   readonly runs: readonly RunView[];
-  /** Index of the run being prepared, trained or, at the end, trained last. */
+  readonly schedule: Schedule;
+  /** Index of the run being prepared, trained or, at the end, trained last; in lockstep the first of its seed. */
   readonly active: number;
   readonly compiling: { readonly compiled: number; readonly total: number } | null;
   readonly error: ErrorReport | null;
@@ -63,6 +65,7 @@ export const useRun = create<RunState>()(() => ({
   configs: [],
   startedWith: null,
   runs: [],
+  schedule: 'sequential',
   active: 0,
   compiling: null,
   error: null,
@@ -78,13 +81,18 @@ export function logOf(run: number): MetricsLog | undefined {
 }
 
 /** Replaces what is shown by new, empty runs. */
-export function beginRuns(configs: readonly TrainConfig[], startedWith: Settings | null = null): void {
+export function beginRuns(
+  configs: readonly TrainConfig[],
+  schedule: Schedule,
+  startedWith: Settings | null = null,
+): void {
   logs = configs.map(({ steps }) => new MetricsLog(steps));
   useRun.setState({
     status: 'preparing',
     configs,
     startedWith,
     runs: configs.map(emptyRun),
+    schedule,
     active: 0,
     compiling: null,
     error: null,
@@ -98,6 +106,23 @@ export function updateRun(run: number, change: Partial<RunView>): void {
   useRun.setState((state) => ({
     runs: state.runs.map((view, i) => (i === run ? { ...view, ...change } : view)),
   }));
+}
+
+/** Index of the run whose figures are shown while `run` is trained: in lockstep the first of those it trains with. */
+export function leadingRun(
+  { configs, schedule }: Pick<RunState, 'configs' | 'schedule'>,
+  run: number,
+): number {
+  if (schedule === 'sequential') return run;
+  return configs.findIndex(({ seed }) => seed === configs[run]?.seed);
+}
+
+/** Share of all runs' steps that is done, from 0 to 1; what has ended counts as whole. */
+export function overallProgress({ runs }: Pick<RunState, 'runs'>): number {
+  const shares = runs.map(({ config, latest, summary, error }) =>
+    summary || error ? 1 : (latest?.step ?? 0) / Math.max(1, config.steps),
+  );
+  return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
 }
 
 export function isBusy(status: RunStatus): boolean {

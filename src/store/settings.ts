@@ -4,11 +4,16 @@ import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
 import { configure, type Overrides } from '../engine/train/configure.ts';
+import type { Schedule } from '../session/protocol.ts';
 
 export const TEXT_CHOICES = [...TEXT_IDS, 'own'] as const;
 export type TextChoice = (typeof TEXT_CHOICES)[number];
 
 export const HALF_CHOICES = ['auto', 'native', 'packed'] as const;
+
+/** As many as colours, dashes and a table can tell apart. */
+export const MAX_MODES = 4;
+export const MAX_SEEDS = 5;
 
 /** Numbers that have a field, and what they set. The names are those of the address, as the command line has them. */
 export const NUMBER_FIELDS = {
@@ -49,8 +54,11 @@ export interface Settings
   extends Readonly<Record<NumberSetting, number | null>>,
     Readonly<{ [Key in ChoiceSetting]: (typeof CHOICES)[Key][number] | null }> {
   readonly preset: PresetName;
-  readonly precision: PrecisionMode;
-  readonly compare: PrecisionMode | null;
+  /** Distinct; the first is what the others are compared with. */
+  readonly modes: readonly PrecisionMode[];
+  readonly schedule: Schedule;
+  /** Every mode is trained from so many consecutive seeds. */
+  readonly seeds: number;
   readonly text: TextChoice;
   readonly f16: TrainConfig['half'];
   /** Tokens of the sample at the end. Has no field: machines that only want figures set it to 0. */
@@ -70,8 +78,9 @@ const PRESETS_OWN = Object.fromEntries(
 export const DEFAULT_SETTINGS: Settings = {
   ...PRESETS_OWN,
   preset: 'starter',
-  precision: 'fp16',
-  compare: null,
+  modes: ['fp16'],
+  schedule: 'sequential',
+  seeds: 1,
   text: 'moby-dick',
   f16: 'auto',
   sample: null,
@@ -82,11 +91,12 @@ export function scalesLoss(mode: PrecisionMode): boolean {
 }
 
 export function modesOf(settings: Settings): readonly PrecisionMode[] {
-  return settings.compare ? [settings.precision, settings.compare] : [settings.precision];
+  return settings.modes;
 }
 
 /**
- * One configuration a mode; they differ in nothing else, so that the runs start and are fed alike.
+ * One configuration a mode, seed by seed; those of a seed differ in nothing else, so that the runs start and are fed
+ * alike.
  * @throws EngineError where the settings cannot be right
  */
 export function configsOf(settings: Settings): TrainConfig[] {
@@ -94,25 +104,31 @@ export function configsOf(settings: Settings): TrainConfig[] {
   // In a comparison a scale belongs to the modes that have one; where none has, the engine refuses it by name.
   const scaled = modes.filter(scalesLoss);
   const dynamic = modes.filter((mode) => RECIPES[mode].scaling.kind === 'dynamic');
-  return modes.map((precision) => {
+  const preset = PRESETS[settings.preset].config;
+  const firstSeed = settings.seed ?? preset.seed;
+  const configOf = (precision: PrecisionMode, seed: number): TrainConfig => {
     const takesScale = scaled.length === 0 || scaled.includes(precision);
     const takesInterval = dynamic.length === 0 || dynamic.includes(precision);
     const leftOut = {
       ...(!takesScale && { lossScale: null }),
       ...(!takesInterval && { growthInterval: null }),
     };
-    return configure(PRESETS[settings.preset].config, {
-      precision,
-      half: settings.f16,
+    return configure(preset, {
       ...given({ ...settings, ...leftOut }),
+      precision,
+      seed,
+      half: settings.f16,
     });
-  });
+  };
+  const seeds = Array.from({ length: settings.seeds }, (_, i) => firstSeed + i);
+  return seeds.flatMap((seed) => modes.map((precision) => configOf(precision, seed)));
 }
 
 /** What Train would start first; the preset's where the settings cannot be right. */
 export function firstConfig(settings: Settings): TrainConfig {
-  const { preset, precision } = settings;
-  return settingsProblem(settings) ? { ...PRESETS[preset].config, precision } : configsOf(settings)[0]!;
+  const { config } = PRESETS[settings.preset];
+  if (settingsProblem(settings)) return { ...config, precision: settings.modes[0] ?? config.precision };
+  return configsOf(settings)[0]!;
 }
 
 /** The values of a configuration that the visitor gave. */
@@ -134,13 +150,27 @@ function given(settings: Settings): Overrides {
 
 /** What is wrong with the settings as a whole, in the engine's words; null when they can be tried. */
 export function settingsProblem(settings: Settings): Problem | null {
-  if (settings.compare === settings.precision) {
+  return comparisonProblem(settings) ?? problemOf(() => configsOf(settings));
+}
+
+function comparisonProblem({ modes, seeds }: Settings): Problem | null {
+  const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
+  if (twice) {
     return {
-      message: `A comparison of ${RECIPES[settings.precision].title} with itself shows nothing.`,
+      message: `A comparison of ${RECIPES[twice].title} with itself shows nothing.`,
       hint: 'Choose another mode to compare with, or none.',
     };
   }
-  return problemOf(() => configsOf(settings));
+  if (modes.length < 1 || modes.length > MAX_MODES) {
+    return {
+      message: `${modes.length} modes were chosen.`,
+      hint: `Train from 1 to ${MAX_MODES} modes at a time.`,
+    };
+  }
+  if (!Number.isInteger(seeds) || seeds < 1 || seeds > MAX_SEEDS) {
+    return { message: `seeds is ${seeds}.`, hint: `It must be a whole number from 1 to ${MAX_SEEDS}.` };
+  }
+  return null;
 }
 
 /** What the engine has against it; null when nothing. */

@@ -4,9 +4,12 @@ import type { MetricsLog } from './metricsLog.ts';
 const WARM_UP_STEPS = 5;
 const SPEED_WINDOW = 20;
 
-/** Tokens a second over the last 20 steps, skipped ones included; null while warming up. */
-export function tokensPerSecond(log: MetricsLog, tokensPerStep: number): number | null {
-  const last = log.length - 1;
+/** Tokens a second over the 20 steps up to the entry `last`, skipped ones included; null while warming up. */
+export function tokensPerSecond(
+  log: MetricsLog,
+  tokensPerStep: number,
+  last = log.length - 1,
+): number | null {
   const first = Math.max(WARM_UP_STEPS - 1, last - SPEED_WINDOW);
   const { time } = log.columns;
   if (last <= first) return null;

@@ -4,12 +4,17 @@ import type { PresetName } from '../engine/model/presets.ts';
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
+export const SCREENS = ['train', 'runs'] as const;
+export type Screen = (typeof SCREENS)[number];
+
 /** Why the page lowered the preset, and from which. */
 export type PresetAdapted =
   | { readonly why: 'software'; readonly from: PresetName }
   | { readonly why: 'slow'; readonly from: PresetName; readonly stepMs: number };
 
 interface UiState {
+  /** Follows the fragment of the address, so that the browser's Back button works. */
+  readonly screen: Screen;
   readonly theme: Theme;
   /** Single-key shortcuts can be turned off (WCAG 2.1.4): they collide with speech input and some assistive tools. */
   readonly shortcuts: boolean;
@@ -21,6 +26,7 @@ interface UiState {
 }
 
 export const useUi = create<UiState>()((set) => ({
+  screen: 'train',
   theme: THEMES.find((theme) => theme === recall('theme')) ?? 'system',
   shortcuts: recall('shortcuts') !== 'off',
   still: false,

@@ -1,5 +1,5 @@
 import { useEffect } from 'react';
-import { type RunState, useRun } from '../../store/runStore.ts';
+import { overallProgress, type RunState, useRun } from '../../store/runStore.ts';
 import { useUi } from '../../store/uiStore.ts';
 import { formatLoss } from '../format.ts';
 
@@ -31,7 +31,7 @@ function documentTitle({ status, runs, active }: RunState): string {
   const run = runs[active];
   const step = run?.latest;
   if (!run || !step || status === 'idle') return 'Halfstep';
-  const percent = Math.round((100 * (active + step.step / run.config.steps)) / runs.length);
+  const percent = Math.round(100 * overallProgress({ runs }));
   const where = { training: `${percent} %`, paused: `Paused at ${percent} %`, done: 'Done' };
   const prefix = where[status as keyof typeof where] ?? status;
   return `${prefix} · ${formatLoss(step.loss)} · Halfstep`;

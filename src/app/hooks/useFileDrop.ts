@@ -1,16 +1,19 @@
 import { useEffect, useState } from 'react';
-import { takeOwnText } from '../../store/actions.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
 
-/** Lets a text file be dropped anywhere on the page. True while one is held over it. */
-export function useFileDrop(): boolean {
+const always = () => true;
+
+/**
+ * Lets a file be dropped anywhere on the page. True while one is held over it that would be taken.
+ * Both functions must stay the same from one render to the next.
+ */
+export function useFileDrop(take: (file: File) => void, ready: () => boolean = always): boolean {
   const [over, setOver] = useState(false);
   useEffect(() => {
     const carriesFile = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
     const hover = (event: DragEvent) => {
       if (!carriesFile(event)) return;
       event.preventDefault(); // else the browser opens the file instead of the page
-      setOver(!isBusy(useRun.getState().status));
+      setOver(ready());
     };
     const leave = (event: DragEvent) => {
       if (event.relatedTarget === null) setOver(false);
@@ -20,7 +23,7 @@ export function useFileDrop(): boolean {
       event.preventDefault();
       setOver(false);
       const file = event.dataTransfer?.files[0];
-      if (file && !isBusy(useRun.getState().status)) takeOwnText(file);
+      if (file && ready()) take(file);
     };
     document.addEventListener('dragover', hover);
     document.addEventListener('dragleave', leave);
@@ -30,6 +33,6 @@ export function useFileDrop(): boolean {
       document.removeEventListener('dragleave', leave);
       document.removeEventListener('drop', drop);
     };
-  }, []);
+  }, [take, ready]);
   return over;
 }

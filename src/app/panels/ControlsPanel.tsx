@@ -1,7 +1,7 @@
-import { obstacle, pause, restart, resume, stop, train } from '../../store/actions.ts';
+import { compareShowcase, obstacle, pause, restart, resume, stop, train } from '../../store/actions.ts';
 import { pendingChanges } from '../../store/changes.ts';
 import { fittingBatch } from '../../store/plan.ts';
-import { isBusy, type RunStatus, useRun } from '../../store/runStore.ts';
+import { isBusy, overallProgress, type RunStatus, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
@@ -44,6 +44,17 @@ export function ControlsPanel() {
         >
           Stop
         </Button>
+        {!busy && (
+          <Button
+            className={styles.showcase}
+            onClick={compareShowcase}
+            disabled={blocked !== null}
+            title="Trains the three from the same start, one after the other unless the settings say otherwise"
+            data-testid="compare-three"
+          >
+            Compare FP32, mixed f16, and f16 without scaling
+          </Button>
+        )}
       </div>
       <Progress />
       {(status === 'training' || status === 'paused') && <PendingChanges />}
@@ -91,10 +102,7 @@ function PendingChanges() {
 
 function Progress() {
   const line = useRun(statusLine);
-  const value = useRun(({ runs, active }) => {
-    const run = runs[active];
-    return run ? (active + (run.latest?.step ?? 0) / Math.max(1, run.config.steps)) / runs.length : 0;
-  });
+  const value = useRun(overallProgress);
   return (
     <div className={styles.progress}>
       <progress value={value} max={1} aria-label="Progress of the training" data-testid="progress" />

@@ -1,9 +1,16 @@
+import { planLimits } from '../../engine/memoryPlan.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
-import { type ModeEstimate, memoryEstimates, planLimits } from '../../store/plan.ts';
+import { type ModeEstimate, memoryEstimates } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import styles from './MemoryPanel.module.css';
-import { CATEGORY_WORDS, exactBytes, filledCategories, savingSentence } from './memoryMessages.ts';
+import {
+  CATEGORY_WORDS,
+  exactBytes,
+  filledCategories,
+  savingSentence,
+  totalWords,
+} from './memoryMessages.ts';
 
 /** What the run will allocate, before it does: the plan that the allocator follows. */
 export function MemoryPanel() {
@@ -13,13 +20,16 @@ export function MemoryPanel() {
   if (!adapter) return null;
   const estimates = memoryEstimates(settings, ownText, adapter);
   if (estimates.length === 0) return null;
-  const limit = planLimits(adapter).maxBindingBytes;
+  const limit = planLimits(adapter.limits).maxBindingBytes;
   return (
     <details>
       <summary data-testid="memory-plan">
         GPU memory
         <span className={styles.total}>
-          {estimates.map(({ bytes }) => exactBytes(bytes.total)).join(' and ')}
+          {totalWords(
+            estimates.map(({ bytes }) => bytes.total),
+            settings.schedule === 'lockstep',
+          )}
         </span>
       </summary>
       {estimates.map((estimate) => (

@@ -1,6 +1,6 @@
 import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
-import { PRECISION_MODES, type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { RECIPES } from '../../engine/precision/recipes.ts';
 import { undoPreset } from '../../store/actions.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -8,9 +8,9 @@ import { useUi } from '../../store/uiStore.ts';
 import { adaptedSentence } from '../messages.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
-import { Note } from '../ui/Note.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
 import { MemoryPanel } from './MemoryPanel.tsx';
+import { ModeSettings } from './ModeSettings.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
 import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
@@ -42,9 +42,7 @@ export function SettingsPanel() {
         <fieldset className={styles.fields}>
           <legend className="visuallyHidden">What to train</legend>
           <PresetField />
-          <PrecisionField />
-          <CompareField />
-          <UnsoundNote />
+          <ModeSettings />
           <TextSettings />
           <div className={styles.pair}>
             <NumberSettingField name="steps" brief />
@@ -105,72 +103,5 @@ function PresetField() {
         </p>
       )}
     </>
-  );
-}
-
-function PrecisionField() {
-  const precision = useSettings((state) => state.settings.precision);
-  const choose = useSettings((state) => state.choose);
-  return (
-    <SelectField
-      label="Precision"
-      value={precision}
-      onChange={(event) => choose({ precision: event.target.value as PrecisionMode })}
-      help={RECIPES[precision].summary}
-      data-testid="precision"
-    >
-      <ModeOptions />
-    </SelectField>
-  );
-}
-
-function CompareField() {
-  const compare = useSettings((state) => state.settings.compare);
-  const choose = useSettings((state) => state.choose);
-  return (
-    <SelectField
-      label="Compare with"
-      value={compare ?? ''}
-      onChange={(event) => choose({ compare: (event.target.value || null) as PrecisionMode | null })}
-      help={
-        compare
-          ? `Trained after the first from the same start, seed and batches. ${RECIPES[compare].summary}`
-          : 'A second mode, trained from the same start into the same charts.'
-      }
-      data-testid="compare"
-    >
-      <option value="">nothing</option>
-      <ModeOptions />
-    </SelectField>
-  );
-}
-
-function ModeOptions() {
-  const options = (unsound: boolean) =>
-    PRECISION_MODES.filter((mode) => RECIPES[mode].unsound === unsound).map((mode) => (
-      <option key={mode} value={mode}>
-        {RECIPES[mode].title}
-      </option>
-    ));
-  return (
-    <>
-      {options(false)}
-      <optgroup label="Made to fail">{options(true)}</optgroup>
-    </>
-  );
-}
-
-function UnsoundNote() {
-  const settings = useSettings((state) => state.settings);
-  const unsound = modesOf(settings).filter((mode) => RECIPES[mode].unsound);
-  if (unsound.length === 0) return null;
-  const names = unsound.map((mode) => RECIPES[mode].title).join(' and ');
-  return (
-    <Note kind="caution" testId="unsound">
-      <p>
-        {names} {unsound.length > 1 ? 'are' : 'is'} made to fail: here to show what loss scaling and FP32
-        master weights are for. Expect a worse loss, or a stop with an explanation.
-      </p>
-    </Note>
   );
 }

@@ -21,6 +21,13 @@ export function exactBytes(bytes: number): string {
   return bytes < 1024 * MIB ? `${(bytes / MIB).toFixed(1)} MiB` : `${(bytes / MIB / 1024).toFixed(1)} GiB`;
 }
 
+/** What the GPU holds at a time: of runs one after the other the largest, of runs in lockstep all. */
+export function totalWords(totals: readonly number[], lockstep: boolean): string {
+  if (totals.length === 1) return exactBytes(totals[0]!);
+  if (lockstep) return `${exactBytes(totals.reduce((a, b) => a + b, 0))} together`;
+  return `up to ${exactBytes(Math.max(...totals))}`;
+}
+
 /** What is counted together in the sentence of savings. */
 const PARTS: readonly (readonly [string, readonly MemoryCategory[]])[] = [
   ['activations and their gradients', ['activations', 'activationGradients']],

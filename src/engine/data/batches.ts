@@ -42,8 +42,8 @@ export function batchAt(split: Uint32Array, index: number, options: BatchOptions
 }
 
 /** Fingerprint of the first batches: two runs that show the same one started on the same data. */
-export function batchesChecksum(split: Uint32Array, options: BatchOptions, count = 4): string {
-  const batches = Array.from({ length: count }, (_, index) => batchAt(split, index, options));
+export function batchesChecksum(batch: (index: number) => Batch, count = 4): string {
+  const batches = Array.from({ length: count }, (_, index) => batch(index));
   return checksum(...batches.flatMap(({ tokens, targets }) => [tokens, targets]));
 }
 

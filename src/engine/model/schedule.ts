@@ -26,6 +26,21 @@ export interface Schedule {
   readonly sampleLogits: readonly Operation[];
 }
 
+/** A training micro-batch in its parts, in the order in which they run. */
+export function microBatchPhases(
+  target: Target,
+  tensors: RunTensors,
+  config: TrainConfig,
+): Record<'forward' | 'lmHead' | 'backward', readonly Operation[]> {
+  const { state, found } = tensors;
+  const lossTokens = tokensPerStep(config);
+  return {
+    forward: forward(target, tensors, config.batch, found),
+    lmHead: lmHead(target, tensors, { backward: true, lossTokens, state, found }),
+    backward: backward(target, tensors, config.batch),
+  };
+}
+
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
   const { chunks, state, evalState, found, evalFound, gpt } = tensors;
   const scaling = scalingOf(config, tensors.recipe);
@@ -34,11 +49,7 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
       ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
       { kind: 'clear', target: slice(state, LOSS_SUM_OFFSET / 4, 1) },
     ],
-    microBatch: [
-      ...forward(target, tensors, config.batch, found),
-      ...lmHead(target, tensors, { backward: true, lossTokens: tokensPerStep(config), state, found }),
-      ...backward(target, tensors, config.batch),
-    ],
+    microBatch: Object.values(microBatchPhases(target, tensors, config)).flat(),
     optimizer: [
       ...chunks.map(({ gradient, elements }, index) =>
         gradientNorm(target, {

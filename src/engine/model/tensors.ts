@@ -3,6 +3,7 @@
 import { NORM_PARTIALS } from '../kernels/optimizer.ts';
 import { rowBlocks } from '../kernels/rows.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
+import { histogramWords } from '../numerics/rows.ts';
 import { type Recipe, type Role, recipeOf, roundsResidualGradient } from '../precision/recipes.ts';
 import type { ElementType, Tensor } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
@@ -66,6 +67,8 @@ export interface RunTensors extends ParameterLayout {
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
   readonly sampleRow: Tensor;
+  /** Exponent counts for the numerics panel. */
+  readonly histogram: Tensor;
 }
 
 export interface PlanLimits {
@@ -162,6 +165,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     schedule: add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
     normPartials: add('state', 'gradient norm partial sums', 'f32', NORM_PARTIALS * layout.chunks.length),
     sampleRow: add('state', 'sampled row', recipe.roles.activation, C),
+    histogram: add('state', 'exponent counts', 'u32', histogramWords(gpt, recipe)),
   };
 }
 

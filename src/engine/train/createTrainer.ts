@@ -1,10 +1,10 @@
 import { Arena } from '../arena.ts';
-import type { Batch } from '../data/batches.ts';
+import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import type { MatmulKernel, Operation } from '../kernels/operation.ts';
-import { memoryPlan } from '../memoryPlan.ts';
+import { memoryPlan, planLimits } from '../memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
 import { PipelineCache } from '../pipelines.ts';
@@ -12,6 +12,7 @@ import { Program } from '../program.ts';
 import { roughFlops } from '../roofline.ts';
 import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
 import { checkConfig, type TrainConfig } from './config.ts';
+import { WeightsChecksum } from './start.ts';
 import { type Programs, Trainer } from './trainer.ts';
 import { writeInitialState } from './weights.ts';
 
@@ -41,10 +42,7 @@ export async function createTrainer(
   const { vocabulary } = dataset.tokenizer;
   checkConfig(config, vocabulary);
   const half = chooseHalf(config.half, report);
-  const limits = {
-    maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
-  };
-  const plan = memoryPlan(config, vocabulary, limits);
+  const plan = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
   const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));
@@ -69,6 +67,8 @@ export async function createTrainer(
       sampleForward: await compile('sampleForward'),
       sampleLogits: await compile('sampleLogits'),
     };
+    const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
+    const weights = new WeightsChecksum();
     const trainer = new Trainer({
       config,
       dataset,
@@ -80,14 +80,16 @@ export async function createTrainer(
       device,
       arena,
       programs,
+      microBatch: schedule.microBatch,
       pipelines,
       target,
-      batches: options.batches,
+      batches,
+      start: () => ({ weights: weights.value, batches: batchesChecksum(batches) }),
     });
     writeInitialState(device, arena, plan.tensors, config);
     await trainer.setParameters((name) => {
       const { spec } = plan.tensors.parameters.get(name)!;
-      return initialValues(spec, plan.tensors.gpt, config.seed);
+      return weights.add(name, initialValues(spec, plan.tensors.gpt, config.seed));
     });
     return trainer;
   } catch (error) {

@@ -4,10 +4,11 @@ import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
-import type { Target } from '../kernels/operation.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { Program } from '../program.ts';
@@ -17,6 +18,7 @@ import type { TrainConfig } from './config.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, sampleText } from './sampler.ts';
+import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { uploadParameters } from './weights.ts';
 
@@ -53,12 +55,15 @@ export class Trainer {
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
   readonly faults: FaultWatch;
+  /** Histograms of what the run's numbers are; off until it is switched on. */
+  readonly numerics: Numerics;
   readonly #flopsPerSubmit: number;
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
   readonly #ring: ReadbackRing;
   readonly #trainingBatch: (index: number) => Batch;
+  readonly #start: () => StartChecksums;
   readonly #metrics: StepMetrics[] = [];
   #submitted = 0;
   #consecutiveSkips = 0;
@@ -76,9 +81,11 @@ export class Trainer {
     device: GPUDevice;
     arena: Arena;
     programs: Programs;
+    microBatch: readonly Operation[];
     pipelines: PipelineCache;
     target: Target;
-    batches: ((index: number) => Batch) | undefined;
+    batches: (index: number) => Batch;
+    start: () => StartChecksums;
   }) {
     this.config = parts.config;
     this.dataset = parts.dataset;
@@ -88,12 +95,17 @@ export class Trainer {
     this.arena = parts.arena;
     this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
+    this.numerics = new Numerics({
+      ...parts,
+      tensors: parts.plan.tensors,
+      submit: (program) => this.#submit(program),
+    });
     this.#flopsPerSubmit = parts.expectedFlops * ASSUMED_SHARE * SUBMIT_SECONDS;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
-    this.#trainingBatch =
-      parts.batches ?? ((index) => this.#windows(parts.dataset.train, index, parts.config.seed));
+    this.#trainingBatch = parts.batches;
+    this.#start = parts.start;
     const formats = Object.values(parts.plan.tensors.recipe.roles);
     this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
@@ -121,6 +133,11 @@ export class Trainer {
     return this.#ring.pending;
   }
 
+  /** What the run began with, whatever was trained since. */
+  get start(): StartChecksums {
+    return this.#start();
+  }
+
   get flopsPerToken(): number {
     return flopsPerToken(this.plan.tensors.gpt);
   }
@@ -133,14 +150,16 @@ export class Trainer {
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
     const { accumulation } = this.config;
+    const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
       const batch = this.#trainingBatch(this.#submitted * accumulation + micro);
       this.#writeBatch(batch);
       this.#writePositions(batch);
-      this.#submit(this.#programs.microBatch);
+      this.#submit(microBatch);
     }
     this.#submit(this.#programs.optimizer);
+    this.numerics.endStep();
     this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
     this.#submitted += 1;
   }
@@ -158,6 +177,7 @@ export class Trainer {
   /** Waits for every submitted step (a CPU-GPU sync). */
   async drain(): Promise<void> {
     await this.#ring.drain();
+    await this.numerics.drain();
     await this.device.queue.onSubmittedWorkDone();
   }
 
@@ -169,7 +189,8 @@ export class Trainer {
     const { evalState } = this.plan.tensors;
     this.device.queue.writeBuffer(this.arena.buffer(evalState), 0, initialStepState(1));
     for (let index = 0; index < this.config.evalBatches; index++) {
-      this.#writeBatch(this.#windows(this.dataset.validation, index, EVALUATION_SEED));
+      const options = { ...this.config, seed: EVALUATION_SEED };
+      this.#writeBatch(batchAt(this.dataset.validation, index, options));
       this.#submit(this.#programs.evaluation);
     }
     const state = readStepState(await this.read(evalState));
@@ -255,17 +276,13 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
+    this.numerics.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
 
   #submit(program: Program): void {
     program.submit(this.#flopsPerSubmit);
-  }
-
-  #windows(split: Uint32Array, index: number, seed: number): Batch {
-    const { batch, context, order } = this.config;
-    return batchAt(split, index, { batch, context, order, seed });
   }
 
   #writeBatch({ tokens, targets }: Batch): void {
@@ -286,6 +303,7 @@ export class Trainer {
   }
 
   #record(state: StepState): void {
+    this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
     this.#metrics.push({

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { layernormForward } from '../../../src/engine/kernels/rows.ts';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { F16_EDGES, picked } from './inputs.ts';
 import { MATMUL_KINDS, planMatmul } from './matmulCase.ts';
@@ -16,6 +17,15 @@ const KERNELS = [
   { kernel: 'register8', subgroups: false },
   { kernel: 'tiled', subgroups: false },
 ] as const;
+/** f32 sums overflow in the sum itself: that is tested with the found flag. */
+const STORED_FORMATS = (Object.keys(FORMATS) as FormatId[])
+  .filter((format) => format !== 'f32')
+  .flatMap((format) =>
+    (format.startsWith('f16') ? (['native', 'packed'] as const) : (['packed'] as const)).map((half) => ({
+      format,
+      half,
+    })),
+  );
 const FP16 = storedMode('fp16', 'native');
 
 describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgroups }) => {
@@ -83,6 +93,31 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
         expectWithin(`300 x 300 (${kernel}) ${mode.title}`, comparisons);
       }
     }));
+
+  test.each(STORED_FORMATS)('the first sum that $format $half cannot hold, and the last it can', (stored) =>
+    withBench(async (bench) => {
+      const { format, half } = stored;
+      const target = targetOf(bench, half, subgroups, kernel);
+      const { overflowBits } = FORMATS[format];
+      for (const [bits, overflows] of [
+        [overflowBits - 1, false],
+        [overflowBits, true],
+      ] as const) {
+        for (const sign of [1, -1]) {
+          const value = sign * decodeBits('f32', bits);
+          const run = new KernelRun(bench);
+          // A sum of one product by 1: exact on any adapter.
+          const a = run.input('a', 'f32', [value, 0, 0, 0]);
+          const b = run.input('b', 'f32', [1, ...new Array<number>(15).fill(0)]);
+          const out = run.output('out', format, 4);
+          const shape = { m: 1, n: 4, k: 4 };
+          await run.run([matmul(target, { label: 'sum', a, b, out, found: run.found(), ...shape })]);
+          expect(run.overflow()).toBe(overflows ? 'sum' : null);
+          expect(run.codesOf(out)[0]).toBe(encodeBits(format, f32Bits(value)));
+        }
+      }
+    }),
+  );
 
   test('the edges of f16 as operands', () =>
     withBench(async (bench) => {

@@ -55,6 +55,9 @@ export function subgroupChoices({ report }: Pick<Bench, 'report'>): boolean[] {
   return report.subgroupSize ? [true, false] : [false];
 }
 
+/** Elements behind every output that no kernel may touch: within the binding, so that nothing clamps a stray store. */
+const GUARD = 256;
+
 const MAP_READ = 0x1;
 const COPY_DST = 0x8;
 
@@ -62,6 +65,8 @@ export class KernelRun {
   readonly #bench: Bench;
   readonly #contents = new Map<Tensor, Uint8Array<ArrayBuffer>>();
   readonly #rounded = new Map<Tensor, Float64Array>();
+  /** Elements of an output without its guard. */
+  readonly #outputs = new Map<Tensor, number>();
   readonly #found: Tensor[] = [];
   #results: ReadonlyMap<Tensor, ArrayBuffer> | undefined;
   #sites: readonly string[] = [];
@@ -91,10 +96,14 @@ export class KernelRun {
     return tensor;
   }
 
-  /** A tensor that starts full of NaN (or 0xffffffff), so that what a kernel leaves out shows. */
+  /**
+   * A tensor that starts full of NaN (or 0xffffffff), so that what a kernel leaves out shows. Behind it lies a guard:
+   * a store there fails the run.
+   */
   output(name: string, type: ElementType, elements: number): Tensor {
-    const tensor = { name, type, elements };
+    const tensor = { name, type, elements: elements + GUARD };
     this.#contents.set(tensor, new Uint8Array(byteLength(tensor)).fill(0xff));
+    this.#outputs.set(tensor, elements);
     return tensor;
   }
 
@@ -153,6 +162,7 @@ export class KernelRun {
     staging.destroy();
     program.destroy();
     arena.destroy();
+    for (const [tensor, elements] of this.#outputs) this.#checkGuard(tensor, elements);
   }
 
   bytesOf(tensor: Tensor): ArrayBuffer {
@@ -164,7 +174,8 @@ export class KernelRun {
   /** Codes as stored. */
   codesOf(tensor: Tensor): Uint16Array | Uint32Array {
     const bytes = this.bytesOf(tensor);
-    const { type, elements } = tensor;
+    const { type } = tensor;
+    const elements = this.#outputs.get(tensor) ?? tensor.elements;
     return bytesPerElement(type) === 2
       ? new Uint16Array(bytes, 0, elements)
       : new Uint32Array(bytes, 0, elements);
@@ -174,6 +185,14 @@ export class KernelRun {
   read(tensor: Tensor): Float64Array {
     const format = formatOf(tensor);
     return Float64Array.from(this.codesOf(tensor), (code) => decodeBits(format, code));
+  }
+
+  #checkGuard(tensor: Tensor, elements: number): void {
+    const guard = new Uint8Array(this.bytesOf(tensor)).subarray(elements * bytesPerElement(tensor.type));
+    const touched = guard.findIndex((byte) => byte !== 0xff);
+    if (touched < 0) return;
+    const element = elements + Math.floor(touched / bytesPerElement(tensor.type));
+    throw new Error(`a kernel stored element ${element} of ${tensor.name}, which has ${elements}`);
   }
 
   /** The label of the first operation that overflowed; null when none did. */

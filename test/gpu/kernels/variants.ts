@@ -14,6 +14,7 @@ import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { presetOf } from '../../../src/engine/model/presets.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
+import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { Program } from '../../../src/engine/program.ts';
 import { assemble } from '../../../src/engine/shaders.ts';
@@ -40,7 +41,9 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
       for (const tied of [true, false]) {
         const config = { ...presetOf('smoke').config, layers: 1, batch: 1, precision, tied };
         const tensors = runTensors(config, 65, DEFAULT_LIMITS);
-        for (const operations of Object.values(buildSchedule(target, tensors, config)))
+        const schedule = buildSchedule(target, tensors, config);
+        const { rows: _, ...numerics } = buildNumerics(target, tensors, schedule.microBatch);
+        for (const operations of [...Object.values(schedule), ...Object.values(numerics)])
           operations.forEach(add);
         const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
         for (const { master, compute } of tensors.chunks) {

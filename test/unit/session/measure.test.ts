@@ -20,6 +20,7 @@ vi.mock('../../../src/engine/index.ts', async () => {
 const config = PRESETS.smoke.config;
 const train = {
   type: 'train',
+  schedule: 'sequential',
   configs: [config],
   text: { kind: 'builtIn', id: 'copy', folder: '/texts/' },
 } as const;

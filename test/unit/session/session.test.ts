@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EngineError } from '../../../src/engine/errors.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
-import type { StepMetrics } from '../../../src/engine/train/metrics.ts';
+import type { Lane } from '../../../src/engine/train/lockstep.ts';
+import type { RunSummary, StepMetrics } from '../../../src/engine/train/metrics.ts';
+import type { RunControl } from '../../../src/engine/train/run.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 
@@ -10,6 +12,7 @@ const engine = vi.hoisted(() => ({
   openDevice: vi.fn(),
   createTrainer: vi.fn(),
   runTraining: vi.fn(),
+  runLockstep: vi.fn(),
 }));
 vi.mock('../../../src/engine/index.ts', async () => {
   const { RunControl } = await import('../../../src/engine/train/run.ts');
@@ -17,6 +20,7 @@ vi.mock('../../../src/engine/index.ts', async () => {
 });
 
 const config = PRESETS.smoke.config;
+const schedule = 'sequential';
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
 let loseDevice: (info: { reason: string; message: string }) => void;
 let trainers: { destroy: () => void; sample: () => Promise<string> }[];
@@ -32,7 +36,8 @@ beforeEach(() => {
     const lost = new Promise((resolve) => {
       loseDevice = resolve;
     });
-    return { device: { lost }, report: { name: 'fake' } };
+    const limits = { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 };
+    return { device: { lost }, report: { name: 'fake', limits } };
   });
   engine.createTrainer.mockImplementation(async (_device, _report, _config, _dataset, { onProgress }) => {
     onProgress(1, 2);
@@ -55,7 +60,7 @@ const types = () => events.map(({ type }) => type);
 const happened = (type: SessionEvent['type']) => vi.waitFor(() => expect(types()).toContain(type));
 
 test('trains two modes one after the other and keeps the last for sampling', async () => {
-  session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], text });
+  session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], schedule, text });
   await happened('completed');
   const one = ['preparing', 'preparing', 'started', 'metrics', 'finished', 'sampled'];
   expect(types()).toEqual([...one, ...one, 'completed']);
@@ -74,7 +79,7 @@ test('a stop while kernels compile ends before the first step, and the second mo
     session.handle({ type: 'stop' });
     return { destroy: vi.fn(), sample: vi.fn() };
   });
-  session.handle({ type: 'train', configs: [config, config], text });
+  session.handle({ type: 'train', configs: [config, config], schedule, text });
   await happened('completed');
   expect(types()).toEqual(['preparing', 'completed']);
   expect(engine.runTraining).not.toHaveBeenCalled();
@@ -83,27 +88,118 @@ test('a stop while kernels compile ends before the first step, and the second mo
 test('a mode that stops by itself does not keep the next from its run', async () => {
   const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: 'use fp16' } as const;
   engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
-  session.handle({ type: 'train', configs: [config, config], text });
+  session.handle({ type: 'train', configs: [config, config], schedule, text });
   await happened('completed');
   expect(events).toContainEqual({ type: 'runFailed', run: 0, error });
   expect(events.filter(({ type }) => type === 'finished')).toMatchObject([{ run: 1 }]);
 });
 
+describe('in lockstep', () => {
+  const modes = ['fp32', 'fp16', 'fp16-noscale'] as const;
+  const configs = modes.map((precision) => ({ ...config, precision }));
+  const lockstep = { type: 'train', configs, schedule: 'lockstep', text } as const;
+
+  test('all modes of a seed start together, and all of them can be sampled', async () => {
+    engine.runLockstep.mockImplementation(async (lanes: readonly Lane[]) => {
+      for (const { events } of lanes) events.onStep({ step: 1, loss: 1 } as StepMetrics);
+      for (const { events } of lanes) events.onFinished({ appliedSteps: 1 } as RunSummary);
+    });
+    const seeds = [1, 2].flatMap((seed) => configs.map((one) => ({ ...one, seed })));
+    session.handle({ ...lockstep, configs: seeds });
+    await happened('completed');
+    const starts = events.flatMap((event) => (event.type === 'started' ? [event.run] : []));
+    expect(starts).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(engine.runLockstep.mock.calls.map(([lanes]) => lanes.length)).toEqual([3, 3]);
+    expect(engine.runTraining).not.toHaveBeenCalled();
+    const released = trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length);
+    expect(released).toEqual([1, 1, 1, 0, 0, 0]);
+
+    events.length = 0;
+    const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
+    session.handle({ type: 'sample', request });
+    await vi.waitFor(() => expect(events).toHaveLength(3));
+    expect(events).toMatchObject([3, 4, 5].map((run) => ({ type: 'sampled', run })));
+  });
+
+  test('a mode that stops by itself is reported, and the others finish', async () => {
+    const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: 'use fp16' } as const;
+    engine.runLockstep.mockImplementationOnce(async ([first, second, third]: readonly Lane[]) => {
+      third!.events.onFailed(new EngineError(error.code, error.message, error.hint));
+      for (const lane of [first!, second!]) lane.events.onFinished({ appliedSteps: 1 } as RunSummary);
+    });
+    session.handle(lockstep);
+    await happened('completed');
+    expect(events).toContainEqual({ type: 'runFailed', run: 2, error });
+    expect(events.filter(({ type }) => type === 'finished')).toMatchObject([{ run: 0 }, { run: 1 }]);
+    expect(types()).not.toContain('failed');
+  });
+
+  test('a stop while the second mode compiles starts nothing', async () => {
+    engine.createTrainer.mockImplementationOnce(async () => ({ destroy: vi.fn() }));
+    engine.createTrainer.mockImplementationOnce(async () => {
+      session.handle({ type: 'stop' });
+      return { destroy: vi.fn() };
+    });
+    session.handle(lockstep);
+    await happened('completed');
+    expect(types()).toEqual(['preparing', 'preparing', 'completed']);
+  });
+
+  test('memory that does not suffice for all is refused with both numbers and the way out', async () => {
+    const total = 10 * 2 ** 20;
+    engine.createTrainer.mockImplementationOnce(async () => ({ destroy: vi.fn(), memory: { total } }));
+    engine.createTrainer.mockRejectedValueOnce(new EngineError('OUT_OF_MEMORY', 'refused', 'smaller'));
+    session.handle(lockstep);
+    await happened('failed');
+    expect(events.at(-1)).toMatchObject({
+      error: {
+        code: 'OUT_OF_MEMORY',
+        message: expect.stringMatching(
+          /^The 3 runs need \d+\.\d MiB at once; the GPU took 10\.0 MiB and refused the next \d+\.\d MiB\.$/,
+        ),
+        hint: expect.stringMatching(/one after the other \(schedule: sequential\), which needs \d+\.\d MiB/),
+      },
+    });
+  });
+
+  test('pause, resume and stop reach the one control of all modes', async () => {
+    let control!: RunControl;
+    let end!: () => void;
+    engine.runLockstep.mockImplementationOnce(async (_lanes, given: RunControl) => {
+      control = given;
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    });
+    session.handle(lockstep);
+    await vi.waitFor(() => expect(end).toBeDefined());
+    session.handle({ type: 'pause' });
+    expect(control.paused).toBe(true);
+    session.handle({ type: 'resume' });
+    await happened('resumed');
+    expect(control.paused).toBe(false);
+    session.handle({ type: 'stop' });
+    expect(control.stopped).toBe(true);
+    end();
+    await happened('completed');
+  });
+});
+
 test('an error of the engine travels with code, message and hint', async () => {
   const error = { code: 'OUT_OF_MEMORY', message: 'refused', hint: 'a smaller batch' } as const;
   engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
-  session.handle({ type: 'train', configs: [config], text });
+  session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('failed');
   expect(events.at(-1)).toEqual({ type: 'failed', error });
 });
 
 test('a lost device ends a training that would never end, once, and the next training opens a new one', async () => {
   engine.runTraining.mockReturnValueOnce(new Promise(() => {}));
-  session.handle({ type: 'train', configs: [config], text });
+  session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('started');
   loseDevice({ reason: 'unknown', message: 'driver reset' });
   await happened('lost');
-  session.handle({ type: 'train', configs: [config], text });
+  session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('completed');
   expect(types().filter((type) => type === 'lost' || type === 'failed')).toEqual(['lost']);
   expect(engine.openDevice).toHaveBeenCalledTimes(2);
@@ -114,9 +210,9 @@ test('what a lost device makes fail is not told beside the loss, even when it co
     setTimeout(loseDevice, 20, { reason: 'unknown', message: 'driver reset' });
     throw new Error('AbortError: a buffer was unmapped');
   });
-  session.handle({ type: 'train', configs: [config], text });
+  session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('lost');
-  session.handle({ type: 'train', configs: [config], text });
+  session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('completed');
   expect(types()).not.toContain('failed');
 });
@@ -164,6 +260,7 @@ test('a text that the site does not serve is reported with its address', async (
   session.handle({
     type: 'train',
     configs: [config],
+    schedule,
     text: { kind: 'builtIn', id: 'sotu', folder: '/texts/' },
   });
   await happened('failed');

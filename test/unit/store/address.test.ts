@@ -8,25 +8,43 @@ const messages = (query: string) => read(query).problems.map(({ message }) => me
 describe('the address', () => {
   test('sets everything it names', () => {
     const address = read(
-      '?preset=smoke&precision=fp16&steps=20&seed=1&autostart=1&ui=still&f16=packed&lossScale=1073741824&growthInterval=50&text=copy&compare=fp32&sample=0',
+      '?preset=smoke&modes=fp32,fp16,fp16-noscale&schedule=lockstep&seeds=3&steps=20&seed=1&autostart=1&ui=still&f16=packed&lossScale=1073741824&growthInterval=50&text=copy&sample=0',
     );
     expect(address).toEqual({
       settings: {
         preset: 'smoke',
-        precision: 'fp16',
+        modes: ['fp32', 'fp16', 'fp16-noscale'],
+        schedule: 'lockstep',
+        seeds: 3,
         steps: 20,
         seed: 1,
         f16: 'packed',
         lossScale: 2 ** 30,
         growthInterval: 50,
         text: 'copy',
-        compare: 'fp32',
         sample: 0,
       },
       autostart: true,
       still: true,
       problems: [],
     });
+  });
+
+  test('takes one mode as precision', () => {
+    expect(read('?precision=bf16').settings).toEqual({ modes: ['bf16'] });
+  });
+
+  test('with an unknown mode among several is reported with the nearest one', () => {
+    expect(read('?modes=fp32,fp17')).toMatchObject({
+      settings: {},
+      problems: [{ message: 'mode "fp17" in the address is not known.', hint: 'Did you mean "fp16"?' }],
+    });
+    expect(messages('?modes=')).toEqual(['mode "" in the address is not known.']);
+    expect(messages('?schedule=lockstop')).toEqual(['schedule "lockstop" in the address is not known.']);
+  });
+
+  test('that chooses modes twice is reported', () => {
+    expect(messages('?precision=fp32&modes=fp16,bf16')).toEqual([expect.stringMatching(/both choose modes/)]);
   });
 
   test('may be empty', () => {
@@ -67,7 +85,9 @@ describe('the address', () => {
     ['?lossScale=60000', /not a power of two/],
     ['?precision=fp32&lossScale=65536', /does not scale the loss/],
     ['?growthInterval=0', /^growth-interval is 0/],
-    ['?compare=fp16', /with itself shows nothing/],
+    ['?modes=fp16,fp16', /with itself shows nothing/],
+    ['?modes=fp32,tf32,fp16,bf16,fp16-pure', /^5 modes/],
+    ['?seeds=9', /^seeds is 9/],
   ])('%s is refused in the words of the engine', (query, message) => {
     expect(messages(query)).toEqual([expect.stringMatching(message)]);
   });

@@ -61,13 +61,13 @@ describe('the number to blame', () => {
   });
 
   test('is a loss scale that no mode has', () => {
-    expect(message({ ...smoke, precision: 'fp32', lossScale: 64 }, 'lossScale')).toMatch(/does not scale/);
+    expect(message({ ...smoke, modes: ['fp32'], lossScale: 64 }, 'lossScale')).toMatch(/does not scale/);
     expect(message({ ...smoke, lossScale: 60_000 }, 'lossScale')).toMatch(/not a power of two/);
   });
 });
 
 describe('changes that wait for a restart', () => {
-  const started: Settings = { ...smoke, compare: 'fp32' };
+  const started: Settings = { ...smoke, modes: ['fp16', 'fp32'] };
   const pending = (change: Partial<Settings>) => pendingChanges(started, { ...started, ...change });
 
   test('are the choices that differ from those of the run', () => {
@@ -78,8 +78,8 @@ describe('changes that wait for a restart', () => {
   });
 
   test('count the modes as one, and a preset as one', () => {
-    expect(pending({ compare: null })).toBe(1);
-    expect(pending({ precision: 'bf16', compare: 'fp16' })).toBe(1);
+    expect(pending({ modes: ['fp16'] })).toBe(1);
+    expect(pending({ modes: ['bf16', 'fp16'] })).toBe(1);
     expect(pending({ preset: 'starter' })).toBe(1);
     expect(pending({ preset: 'starter', batch: 8 })).toBe(2);
   });

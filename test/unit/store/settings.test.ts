@@ -7,7 +7,7 @@ describe('configsOf', () => {
     const [first, second, ...rest] = configsOf({
       ...DEFAULT_SETTINGS,
       preset: 'smoke',
-      compare: 'bf16',
+      modes: ['fp16', 'bf16'],
       seed: 7,
     });
     expect(rest).toEqual([]);
@@ -16,22 +16,49 @@ describe('configsOf', () => {
   });
 
   test('gives the loss scale to the modes that have one', () => {
-    const [first, second] = configsOf({ ...DEFAULT_SETTINGS, compare: 'fp32', lossScale: 2 ** 30 });
+    const [first, second] = configsOf({ ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], lossScale: 2 ** 30 });
     expect(first!.lossScale).toBe(2 ** 30);
     expect(second!.lossScale).toBeNull();
   });
 
   test('leaves a growth interval to the modes that grow, and fits the warm-up to a short run', () => {
-    const settings = { ...DEFAULT_SETTINGS, compare: 'fp16-static', growthInterval: 7, steps: 20 } as const;
+    const settings = {
+      ...DEFAULT_SETTINGS,
+      modes: ['fp16', 'fp16-static'],
+      growthInterval: 7,
+      steps: 20,
+    } as const;
     const [first, second] = configsOf(settings);
     expect(first).toMatchObject({ growthInterval: 7, warmup: 2 });
     expect(second!.growthInterval).not.toBe(7);
   });
 
   test('leaves a loss scale that no mode has for the engine to refuse', () => {
-    const settings = { ...DEFAULT_SETTINGS, precision: 'fp32', lossScale: 1024 } as const;
+    const settings = { ...DEFAULT_SETTINGS, modes: ['fp32'], lossScale: 1024 } as const;
     expect(settingsProblem(settings)?.message).toMatch(/does not scale the loss/);
   });
+});
+
+test('repeats every mode over consecutive seeds, a seed at a time', () => {
+  const configs = configsOf({ ...DEFAULT_SETTINGS, modes: ['fp32', 'fp16'], seed: 7, seeds: 2 });
+  expect(configs.map(({ precision, seed }) => [precision, seed])).toEqual([
+    ['fp32', 7],
+    ['fp16', 7],
+    ['fp32', 8],
+    ['fp16', 8],
+  ]);
+});
+
+test.each([
+  [{ modes: ['fp32', 'fp16', 'fp32'] }, /^A comparison of FP32 with itself/],
+  [{ modes: [] }, /^0 modes/],
+  [{ modes: ['fp32', 'tf32', 'fp16', 'bf16', 'fp16-pure'] }, /^5 modes/],
+  [{ seeds: 0 }, /^seeds is 0/],
+  [{ seeds: 6 }, /^seeds is 6/],
+  [{ seeds: 1.5 }, /^seeds is 1\.5/],
+  [{ seed: 0xffffffff, seeds: 2 }, /^seed is 4294967296/],
+] as const)('%o cannot be trained', (change, message) => {
+  expect(settingsProblem({ ...DEFAULT_SETTINGS, ...change })?.message).toMatch(message);
 });
 
 test('a number is blamed for its own problem only', () => {

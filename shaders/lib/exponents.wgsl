@@ -1,0 +1,36 @@
+// exponents: histogram of binary exponents, what the numerics panel is drawn from.
+// shapes:  histogram is one row of 256 counts: 0 exact zeros, 1..254 biased exponents (f32 subnormals with 1), 255 infinities and NaN
+// numerics: the exponent field of the f32 bits; no logarithm, no rounding
+// dispatch: none (library); integer atomics, so that the order of workgroups changes nothing
+// source:  BINS in src/engine/numerics/frame.ts is the other half
+import package::lib::round::magnitudeBits;
+
+@group(0) @binding(14) var<storage, read_write> histogram: array<atomic<u32>>;
+
+fn exponentBins(v: vec4f) -> vec4u {
+  let magnitude = magnitudeBits(v);
+  return select(max(magnitude >> vec4u(23u), vec4u(1u)), vec4u(0u), magnitude == vec4u(0u));
+}
+
+// What a kernel with `probe` calls where it stores a gradient: on the f32 values, before they are narrowed.
+fn countExponents(v: vec4f) {
+  let bins = exponentBins(v);
+  // Neighbours are often of one size: one addition then does for four.
+  if (all(bins == bins.xxxx)) {
+    atomicAdd(&histogram[bins.x], 4u);
+    return;
+  }
+  atomicAdd(&histogram[bins.x], 1u);
+  atomicAdd(&histogram[bins.y], 1u);
+  atomicAdd(&histogram[bins.z], 1u);
+  atomicAdd(&histogram[bins.w], 1u);
+}
+
+fn countExponentsWhere(v: vec4f, counted: vec4<bool>) {
+  let bins = exponentBins(v);
+  for (var i = 0u; i < 4u; i++) {
+    if (counted[i]) {
+      atomicAdd(&histogram[bins[i]], 1u);
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { PRECISION_MODES, type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
+import { plannedMemory, planProblem } from '../../store/plan.ts';
+import { useRun } from '../../store/runStore.ts';
+import { MAX_MODES, MAX_SEEDS, modesOf } from '../../store/settings.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { formatMiB } from '../format.ts';
+import { SelectField } from '../ui/Field.tsx';
+import { Note } from '../ui/Note.tsx';
+
+/** Which modes are trained, and how they share the GPU. */
+export function ModeSettings() {
+  const modes = useSettings((state) => state.settings.modes);
+  const several = useSettings(({ settings }) => settings.modes.length > 1 || settings.seeds > 1);
+  // One place more than is taken, so that a mode can be added.
+  const places = Math.min(MAX_MODES, modes.length + 1);
+  return (
+    <>
+      <ReferenceField />
+      {Array.from({ length: places - 1 }, (_, i) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a place is its index
+        <OtherModeField key={i} place={i + 1} />
+      ))}
+      {several && <ScheduleField />}
+      {several && <SeedsField />}
+      <UnsoundNote />
+    </>
+  );
+}
+
+function ReferenceField() {
+  const modes = useSettings((state) => state.settings.modes);
+  const choose = useSettings((state) => state.choose);
+  const first = modes[0];
+  return (
+    <SelectField
+      label="Precision"
+      value={first}
+      // A mode that is compared already changes places with the first.
+      onChange={(event) => choose({ modes: replaced(modes, 0, event.target.value as PrecisionMode) })}
+      help={first && RECIPES[first].summary}
+      data-testid="precision"
+    >
+      <ModeOptions />
+    </SelectField>
+  );
+}
+
+function OtherModeField({ place }: { place: number }) {
+  const modes = useSettings((state) => state.settings.modes);
+  const choose = useSettings((state) => state.choose);
+  const mode = modes[place];
+  const first = modes[0];
+  return (
+    <SelectField
+      label={place === 1 ? 'Compare with' : 'and with'}
+      value={mode ?? ''}
+      onChange={(event) => {
+        const chosen = event.target.value as PrecisionMode | '';
+        choose({
+          modes: chosen === '' ? modes.filter((_, i) => i !== place) : replaced(modes, place, chosen),
+        });
+      }}
+      help={mode ? RECIPES[mode].summary : place === 1 && 'Another mode, trained from the same start.'}
+      data-testid={place === 1 ? 'compare' : `compare-${place}`}
+    >
+      <option value="">nothing</option>
+      <ModeOptions without={first} />
+    </SelectField>
+  );
+}
+
+/** `modes` with `mode` at `place`; where it stood before stands what was at `place`. */
+function replaced(modes: readonly PrecisionMode[], place: number, mode: PrecisionMode): PrecisionMode[] {
+  const before = modes[place];
+  const changed = modes.map((other) => (other === mode && before ? before : other));
+  changed[place] = mode;
+  return [...new Set(changed)];
+}
+
+function ModeOptions({ without }: { without?: PrecisionMode | undefined }) {
+  const options = (unsound: boolean) =>
+    PRECISION_MODES.filter((mode) => mode !== without && RECIPES[mode].unsound === unsound).map((mode) => (
+      <option key={mode} value={mode}>
+        {RECIPES[mode].title}
+      </option>
+    ));
+  return (
+    <>
+      {options(false)}
+      <optgroup label="Made to fail">{options(true)}</optgroup>
+    </>
+  );
+}
+
+const SCHEDULE_WORDS: Readonly<Record<Schedule, { readonly title: string; readonly help: string }>> = {
+  sequential: {
+    title: 'one after the other',
+    help: 'Each run has the GPU to itself, so their speeds can be compared.',
+  },
+  lockstep: {
+    title: 'step by step in turn',
+    help: 'The curves grow together. Speed is not measured, and the memory of all is needed at once',
+  },
+};
+
+function ScheduleField() {
+  const schedule = useSettings((state) => state.settings.schedule);
+  const choose = useSettings((state) => state.choose);
+  const together = useTogetherBytes();
+  const { help } = SCHEDULE_WORDS[schedule];
+  return (
+    <SelectField
+      label="The runs train"
+      value={schedule}
+      onChange={(event) => choose({ schedule: event.target.value as Schedule })}
+      help={schedule === 'lockstep' ? `${help}${together === null ? '' : `: ${formatMiB(together)}`}.` : help}
+      data-testid="schedule"
+    >
+      {SCHEDULES.map((name) => (
+        <option key={name} value={name}>
+          {SCHEDULE_WORDS[name].title}
+        </option>
+      ))}
+    </SelectField>
+  );
+}
+
+/** What the modes of a seed need at once; null while no GPU is known or the settings are refused. */
+function useTogetherBytes(): number | null {
+  const adapter = useRun((state) => state.adapter);
+  const settings = useSettings((state) => state.settings);
+  const ownText = useSettings((state) => state.ownText);
+  if (!adapter || planProblem(settings, ownText, adapter)) return null;
+  return plannedMemory({ ...settings, seeds: 1 }, ownText, adapter).reduce(
+    (sum, { total }) => sum + total,
+    0,
+  );
+}
+
+function SeedsField() {
+  const seeds = useSettings((state) => state.settings.seeds);
+  const choose = useSettings((state) => state.choose);
+  return (
+    <SelectField
+      label="Repeat over"
+      value={seeds}
+      onChange={(event) => choose({ seeds: Number(event.target.value) })}
+      help="Consecutive seeds show how much the seed alone changes; figures become means and ranges."
+      data-testid="seeds"
+    >
+      {Array.from({ length: MAX_SEEDS }, (_, i) => i + 1).map((count) => (
+        <option key={count} value={count}>
+          {count === 1 ? '1 seed' : `${count} seeds`}
+        </option>
+      ))}
+    </SelectField>
+  );
+}
+
+function UnsoundNote() {
+  const settings = useSettings((state) => state.settings);
+  const unsound = modesOf(settings).filter((mode) => RECIPES[mode].unsound);
+  if (unsound.length === 0) return null;
+  const names = unsound.map((mode) => RECIPES[mode].title).join(' and ');
+  return (
+    <Note kind="caution" testId="unsound">
+      <p>
+        {names} {unsound.length > 1 ? 'are' : 'is'} made to fail: here to show what loss scaling and FP32
+        master weights are for. Expect a worse loss, or a stop with an explanation.
+      </p>
+    </Note>
+  );
+}

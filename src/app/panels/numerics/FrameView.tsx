@@ -1,0 +1,104 @@
+import { useMemo, useState } from 'react';
+import { bandsOf, bestScale } from '../../../engine/numerics/bands.ts';
+import type { NumericsFrame } from '../../../engine/numerics/frame.ts';
+import type { FormatId } from '../../../engine/precision/formats.ts';
+import { RECIPES } from '../../../engine/precision/recipes.ts';
+import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
+import type { RunView } from '../../../store/runStore.ts';
+import { formatCount } from '../../format.ts';
+import { runLabel } from '../../messages.ts';
+import { SelectField } from '../../ui/Field.tsx';
+import { Heatmap } from './Heatmap.tsx';
+import { FORMAT_WORDS, limitsOf, whatIfSentence } from './messages.ts';
+import { heatRows, type Order } from './model.ts';
+import styles from './NumericsPanel.module.css';
+import { NumericsTable } from './NumericsTable.tsx';
+import { UnderflowStrip } from './UnderflowStrip.tsx';
+import { VIEW_WORDS } from './views.ts';
+import { WhatIf } from './WhatIf.tsx';
+
+const OTHER_FORMATS: readonly FormatId[] = ['f16', 'f16-flush', 'bf16', 'f32'];
+
+interface FrameViewProps {
+  run: RunView;
+  index: number;
+  view: NumericsView;
+  frame: NumericsFrame;
+}
+
+/** Its own chunk: nothing of it is needed before the first histogram. */
+export default function FrameView({ run, index, view, frame }: FrameViewProps) {
+  const recipe = RECIPES[run.config.precision];
+  const own = recipe.roles.outputGradient;
+  const [format, setFormat] = useState<FormatId>(own);
+  const [order, setOrder] = useState<Order>('layer');
+  /** log2 of the loss scale asked about; null follows the run. */
+  const [asked, setAsked] = useState<number | null>(null);
+  const ofGradients = view === 'gradients';
+  const current = Math.log2(frame.scale);
+  const scaleLog2 = ofGradients ? (asked ?? current) : 0;
+  const bands = useMemo(() => bandsOf(format), [format]);
+  const best = useMemo(() => (ofGradients ? bestScale(frame, bands) : 0), [frame, bands, ofGradients]);
+  const rows = useMemo(() => heatRows(frame, scaleLog2, bands, order), [frame, scaleLog2, bands, order]);
+  const history = underflowOf(index);
+  const forecast = whatIfSentence(frame, scaleLog2, format, bands);
+  const title = `${VIEW_WORDS[view]} of ${runLabel(run)} at step ${formatCount(frame.step)}`;
+  return (
+    <>
+      <p className={styles.title} data-testid="numerics-title">
+        {title}
+      </p>
+      <div className={styles.fields}>
+        <SelectField
+          label="Bands of"
+          value={format}
+          onChange={(event) => setFormat(event.target.value as FormatId)}
+          data-testid="numerics-format"
+        >
+          {[own, ...OTHER_FORMATS.filter((other) => other !== own)].map((id) => (
+            <option key={id} value={id}>
+              {id === own ? `${FORMAT_WORDS[id]}, as in this run` : FORMAT_WORDS[id]}
+            </option>
+          ))}
+        </SelectField>
+        <SelectField
+          label="Order"
+          value={order}
+          onChange={(event) => setOrder(event.target.value as Order)}
+          data-testid="numerics-order"
+        >
+          <option value="layer">by layer</option>
+          <option value="underflow">most flushed first</option>
+        </SelectField>
+      </div>
+      {ofGradients && (
+        <WhatIf
+          scaleLog2={scaleLog2}
+          current={current}
+          best={best}
+          scaled={recipe.scaling.kind !== 'none'}
+          forecast={forecast}
+          onAsk={setAsked}
+        />
+      )}
+      <Heatmap
+        rows={rows}
+        scaleLog2={scaleLog2}
+        bands={bands}
+        summary={`${title}. ${ofGradients ? `${forecast.share} ${forecast.rest}` : ''} The table below has the figures.`}
+      />
+      {ofGradients && history && history.length > 0 && (
+        <UnderflowStrip history={history} length={history.length} />
+      )}
+      <NumericsTable rows={rows} />
+      <details>
+        <summary className={styles.summary}>What is counted, and its limits</summary>
+        <ul className={styles.limits}>
+          {limitsOf(view, recipe).map((sentence) => (
+            <li key={sentence}>{sentence}</li>
+          ))}
+        </ul>
+      </details>
+    </>
+  );
+}

@@ -1,0 +1,79 @@
+/** Sentences of the numerics panel. */
+import {
+  type Bands,
+  flushedShare,
+  frameLosses,
+  isScaledOperand,
+  lossesAt,
+  subnormalShare,
+} from '../../../engine/numerics/bands.ts';
+import { type NumericsFrame, rowCounts } from '../../../engine/numerics/frame.ts';
+import type { FormatId } from '../../../engine/precision/formats.ts';
+import type { Recipe } from '../../../engine/precision/recipes.ts';
+import type { NumericsView } from '../../../store/numericsStore.ts';
+import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
+import { columnName } from './drawHeatmap.ts';
+import type { HeatRow } from './model.ts';
+
+export const FORMAT_WORDS: Readonly<Record<FormatId, string>> = {
+  f32: 'FP32',
+  tf32: 'TF32',
+  f16: 'f16',
+  'f16-flush': 'f16 without subnormals',
+  bf16: 'bf16',
+};
+
+/** "At 2¹⁰, 34 % of the gradients that matmuls read would vanish in f16": the what-if in words. */
+export function whatIfSentence(
+  frame: NumericsFrame,
+  scaleLog2: number,
+  format: FormatId,
+  bands: Bands,
+): { share: string; rest: string } {
+  const losses = frameLosses(frame, scaleLog2, bands, isScaledOperand);
+  const shift = scaleLog2 - Math.log2(frame.scale);
+  let worst = { name: '', share: 0 };
+  for (const [i, row] of frame.rows.entries()) {
+    if (!isScaledOperand(row)) continue;
+    const share = flushedShare(lossesAt(rowCounts(frame, i), shift, bands));
+    if (share > worst.share) worst = { name: row.name, share };
+  }
+  const overflow =
+    losses.overflow === 0
+      ? 'None overflows.'
+      : `${formatCount(losses.overflow)} ${losses.overflow === 1 ? 'overflows' : 'overflow'}: the step is skipped.`;
+  const most = worst.share > 0 ? `, most in ${worst.name} (${formatPercent(worst.share)})` : '';
+  return {
+    share: formatPercent(flushedShare(losses)),
+    rest: `of the gradients that matmuls and attention read are flushed to zero in ${FORMAT_WORDS[format]}${most}; ${formatPercent(subnormalShare(losses))} keep fewer bits. ${overflow}`,
+  };
+}
+
+export function hoverSentence(
+  { row, total, shares, losses, largest }: HeatRow,
+  column: number | null,
+): string {
+  const cell = column === null ? '' : `${columnName(column)}: ${formatPercent(shares[column]!)} of `;
+  const at = largest === null ? 'all zero' : `largest below ${formatPowerOfTwo(largest + 1)}`;
+  return `${row.name}: ${cell}${formatCount(total)} values, ${at}. Flushed ${formatPercent(flushedShare(losses))}, subnormal ${formatPercent(subnormalShare(losses))}, overflow ${formatCount(losses.overflow)}.`;
+}
+
+/** What is counted, and what the counts cannot say. */
+export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
+  if (view === 'weights') return ['Weights are counted as matmuls and embeddings read them.'];
+  if (view === 'activations') {
+    return [
+      'Activations are counted as stored, of the newest batch that went through the model, whether it was trained on or evaluated.',
+    ];
+  }
+  const parameters =
+    recipe.roles.gradient === 'f32'
+      ? 'Parameter gradients are accumulated and kept in FP32 in this mode: nothing of them is lost, and their rows show what a narrower format would make of them.'
+      : `Parameter gradients are counted as stored, in ${FORMAT_WORDS[recipe.roles.gradient]}: what was flushed shows as exact zeros.`;
+  return [
+    'Gradients of activations are counted in FP32 before they are narrowed, so that values a format flushes are still seen.',
+    parameters,
+    'A forecast takes each tensor on its own: what was lost upstream, and so never reached a tensor, is not brought back by another scale.',
+    'Bands are exact to a power of two: a value from 65,520 to 65,536 overflows f16 but shares a column with values that do not.',
+  ];
+}

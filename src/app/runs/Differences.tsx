@@ -1,0 +1,72 @@
+import type { RunRecord } from '../../store/history/record.ts';
+import { runColor } from '../charts/series.ts';
+import styles from './Differences.module.css';
+import { type DifferenceRow, differencesOf } from './differences.ts';
+
+/** What the chosen runs do not have in common, and nothing else. */
+export function Differences({ runs }: { runs: readonly RunRecord[] }) {
+  if (runs.length < 2) return <p className={styles.hint}>Choose a second run to see what differs.</p>;
+  const { settings, results } = differencesOf(runs);
+  return (
+    <div className={styles.panel}>
+      <h2>What differs</h2>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard */}
+      <section className={styles.scroll} aria-label="What differs" tabIndex={0}>
+        <table className={styles.table} data-testid="differences">
+          <thead>
+            <tr>
+              <td />
+              {runs.map((run, index) => (
+                <th key={run.id} scope="col">
+                  <span className={styles.swatch} style={{ background: runColor(index) }} />
+                  {run.name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <Rows title="Settings" none="The same in all." rows={settings} columns={runs.length} />
+          <Rows
+            title="Results"
+            none="The same in all, to the digits shown."
+            rows={results}
+            columns={runs.length}
+          />
+        </table>
+      </section>
+    </div>
+  );
+}
+
+interface RowsProps {
+  title: string;
+  /** Said where there is no row. */
+  none: string;
+  rows: readonly DifferenceRow[];
+  columns: number;
+}
+
+function Rows({ title, none, rows, columns }: RowsProps) {
+  return (
+    <tbody>
+      <tr>
+        <th scope="rowgroup" colSpan={columns + 1} className={styles.group}>
+          {title}
+        </th>
+      </tr>
+      {rows.length === 0 && (
+        <tr>
+          <td colSpan={columns + 1}>{none}</td>
+        </tr>
+      )}
+      {rows.map(({ name, cells }) => (
+        <tr key={name}>
+          <th scope="row">{name}</th>
+          {cells.map((cell, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a cell is its column
+            <td key={index}>{cell}</td>
+          ))}
+        </tr>
+      ))}
+    </tbody>
+  );
+}

@@ -1,0 +1,63 @@
+import { useId } from 'react';
+import { changeRun, removeRuns } from '../../store/history/history.ts';
+import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../store/history/record.ts';
+import { formatCount } from '../format.ts';
+import { Button } from '../ui/Button.tsx';
+import { TextField } from '../ui/Field.tsx';
+import styles from './RunDetails.module.css';
+
+/** Names and notes are saved as they are typed. */
+export function RunDetails({ run }: { run: RunRecord }) {
+  const note = useId();
+  const sample = run.samples.at(-1);
+  return (
+    <div className={styles.details} data-testid="run-details">
+      <div className={styles.fields}>
+        <TextField
+          label="Name"
+          defaultValue={run.name}
+          maxLength={MAX_NAME}
+          onChange={({ target }) => {
+            const name = target.value.trim();
+            if (name) void changeRun(run.id, { name });
+          }}
+          data-testid="run-name"
+        />
+        <div className={styles.note}>
+          <label htmlFor={note}>Note</label>
+          <textarea
+            id={note}
+            rows={2}
+            defaultValue={run.note}
+            maxLength={MAX_NOTE}
+            onChange={({ target }) => void changeRun(run.id, { note: target.value })}
+            data-testid="run-note"
+          />
+        </div>
+        <Button onClick={() => void removeRuns([run.id])} data-testid="delete-run">
+          Delete this run
+        </Button>
+      </div>
+      <div className={styles.told}>
+        <p>
+          {formatCount(run.facts.parameters)} parameters, trained on {run.facts.text.name}
+          {run.summary && <> with {run.summary.adapter}</>}.
+        </p>
+        {run.error && (
+          <p className={styles.error}>
+            {run.error.message} {run.error.hint}
+          </p>
+        )}
+        {sample && (
+          <figure>
+            <figcaption>What it wrote after step {formatCount(sample.step)}</figcaption>
+            <pre className={styles.sample}>
+              {sample.prompt}
+              {sample.text}
+            </pre>
+          </figure>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,97 @@
+/** A lazy chunk: what has ended is looked at after, not while the page opens. */
+import { lazy, Suspense, useEffect } from 'react';
+import { forgetRemoved, loadHistory, undoRemove, useHistory } from '../../store/history/history.ts';
+import type { RunRecord } from '../../store/history/record.ts';
+import { useFileDrop } from '../hooks/useFileDrop.ts';
+import { Button } from '../ui/Button.tsx';
+import { Note } from '../ui/Note.tsx';
+import { Differences } from './Differences.tsx';
+import { importBundle } from './importBundle.ts';
+import { removedSentence } from './messages.ts';
+import styles from './RunsScreen.module.css';
+import { RunsTable } from './RunsTable.tsx';
+import { RunsToolbar } from './RunsToolbar.tsx';
+import { UnreadableRuns } from './UnreadableRuns.tsx';
+import { useRunsView } from './view.ts';
+
+const Overlay = lazy(() => import('./Overlay.tsx'));
+
+export default function RunsScreen() {
+  const loaded = useHistory((state) => state.loaded);
+  const runs = useHistory((state) => state.runs);
+  const chosen = useChosenRuns();
+  useFileDrop(importBundle);
+  useEffect(() => {
+    void loadHistory();
+  }, []);
+  return (
+    <div className={styles.screen} data-testid="runs-screen">
+      <h1>Runs</h1>
+      <RunsToolbar chosen={chosen} />
+      <ImportResult />
+      <Removed />
+      {runs.length > 0 && <RunsTable />}
+      {runs.length === 0 && (
+        <p className={styles.empty} data-testid="no-runs">
+          {loaded
+            ? 'No runs yet. Every run that ends, is stopped or fails after its first step is kept here by itself, in this browser only.'
+            : 'Reading the runs of this browser…'}
+        </p>
+      )}
+      {chosen.length > 0 && (
+        <section className={styles.compare} aria-label="Chosen runs" data-testid="chosen-runs">
+          <Suspense fallback={<p className={styles.empty}>Loading the charts…</p>}>
+            <Overlay runs={chosen} />
+          </Suspense>
+          <Differences runs={chosen} />
+        </section>
+      )}
+      <UnreadableRuns />
+    </div>
+  );
+}
+
+function useChosenRuns(): readonly RunRecord[] {
+  const runs = useHistory((state) => state.runs);
+  const chosen = useRunsView((state) => state.chosen);
+  return chosen.flatMap((id) => runs.find((run) => run.id === id) ?? []);
+}
+
+function ImportResult() {
+  const imported = useRunsView((state) => state.imported);
+  if (!imported) return null;
+  const dismiss = <Button onClick={() => useRunsView.setState({ imported: null })}>Dismiss</Button>;
+  if ('text' in imported) {
+    return (
+      <Note testId="imported">
+        <p role="status">{imported.text}</p>
+        {dismiss}
+      </Note>
+    );
+  }
+  return (
+    <Note kind="bad" testId="import-problem">
+      <p>
+        {imported.problem.message} {imported.problem.hint}
+      </p>
+      {dismiss}
+    </Note>
+  );
+}
+
+function Removed() {
+  const removed = useHistory((state) => state.removed);
+  if (removed.length === 0) return null;
+  const only = removed.length === 1 ? (removed[0]!.value as Partial<RunRecord> | null)?.name : null;
+  return (
+    <Note testId="removed">
+      <p role="status">{removedSentence(removed.length, typeof only === 'string' ? only : null)}</p>
+      <div className={styles.actions}>
+        <Button onClick={() => void undoRemove()} data-testid="undo-delete">
+          Undo
+        </Button>
+        <Button onClick={forgetRemoved}>Dismiss</Button>
+      </div>
+    </Note>
+  );
+}

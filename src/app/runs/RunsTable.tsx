@@ -1,0 +1,128 @@
+import { Fragment } from 'react';
+import { changeRun, useHistory } from '../../store/history/history.ts';
+import type { RunRecord } from '../../store/history/record.ts';
+import { COLUMNS, type Column, sortRuns } from './columns.ts';
+import { changeSentence } from './messages.ts';
+import { RunDetails } from './RunDetails.tsx';
+import styles from './RunsTable.module.css';
+import { MAX_OVERLAID, useRunsView } from './view.ts';
+
+/** Choose and star come before the columns of figures. */
+const COLUMN_COUNT = COLUMNS.length + 2;
+
+export function RunsTable() {
+  const runs = useHistory((state) => state.runs);
+  const sort = useRunsView((state) => state.sort);
+  const open = useRunsView((state) => state.open);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard
+    <section className={styles.scroll} aria-label="Table of runs" tabIndex={0}>
+      <table className={styles.table} data-testid="runs">
+        <thead>
+          <tr>
+            <th scope="col">
+              <span className="visuallyHidden">Chosen for the charts</span>
+            </th>
+            <th scope="col">
+              <span className="visuallyHidden">Starred</span>
+            </th>
+            {COLUMNS.map((column) => (
+              <HeaderCell key={column.id} column={column} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {sortRuns(runs, sort).map((run) => (
+            <Fragment key={run.id}>
+              <RunRow run={run} runs={runs} open={open === run.id} />
+              {open === run.id && (
+                <tr className={styles.details}>
+                  <td colSpan={COLUMN_COUNT}>
+                    <RunDetails run={run} />
+                  </td>
+                </tr>
+              )}
+            </Fragment>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function HeaderCell({ column: { id, label } }: { column: Column }) {
+  const sort = useRunsView((state) => state.sort);
+  const sortBy = useRunsView((state) => state.sortBy);
+  const sorted = sort.column === id ? (sort.descending ? 'descending' : 'ascending') : undefined;
+  return (
+    <th scope="col" aria-sort={sorted}>
+      <button type="button" className={styles.sort} onClick={() => sortBy(id)} data-testid={`sort-${id}`}>
+        {label}
+        <span aria-hidden="true">{sorted ? (sort.descending ? ' ↓' : ' ↑') : ''}</span>
+      </button>
+    </th>
+  );
+}
+
+interface RunRowProps {
+  run: RunRecord;
+  runs: readonly RunRecord[];
+  open: boolean;
+}
+
+function RunRow({ run, runs, open }: RunRowProps) {
+  const chosen = useRunsView((state) => state.chosen.includes(run.id));
+  const full = useRunsView((state) => state.chosen.length >= MAX_OVERLAID);
+  const choose = useRunsView((state) => state.choose);
+  const unsaved = useHistory((state) => state.unsaved.has(run.id) && state.problem !== null);
+  return (
+    <tr data-testid="run" data-run={run.id} data-chosen={chosen}>
+      <td>
+        <input
+          type="checkbox"
+          className={styles.choose}
+          aria-label={`Draw ${run.name}`}
+          title={full && !chosen ? `At most ${MAX_OVERLAID} runs are drawn together` : undefined}
+          checked={chosen}
+          disabled={full && !chosen}
+          onChange={({ target }) => choose(run.id, target.checked)}
+          data-testid="choose-run"
+        />
+      </td>
+      <td>
+        <button
+          type="button"
+          className={styles.star}
+          aria-label={`Star ${run.name}`}
+          aria-pressed={run.starred}
+          onClick={() => void changeRun(run.id, { starred: !run.starred })}
+          data-testid="star-run"
+        >
+          {run.starred ? '★' : '☆'}
+        </button>
+      </td>
+      <th scope="row">
+        <button
+          type="button"
+          className={styles.name}
+          aria-expanded={open}
+          onClick={() => useRunsView.setState({ open: open ? null : run.id })}
+          data-testid="open-run"
+        >
+          {run.name}
+        </button>
+        {run.outcome !== 'finished' && <span className={styles.mark}>{run.outcome}</span>}
+        {unsaved && <span className={styles.mark}>in this tab only</span>}
+        <p className={styles.changes} data-testid="run-changes">
+          {changeSentence(run, runs)}
+        </p>
+        {run.note && <p className={styles.changes}>{run.note}</p>}
+      </th>
+      {COLUMNS.slice(1).map(({ id, text }) => (
+        <td key={id} data-testid={`run-${id}`}>
+          {text(run)}
+        </td>
+      ))}
+    </tr>
+  );
+}

@@ -1,0 +1,78 @@
+import { useRef } from 'react';
+import { writeBundle } from '../../store/history/bundle.ts';
+import { removeRuns, useHistory } from '../../store/history/history.ts';
+import type { RunRecord } from '../../store/history/record.ts';
+import { bytesOf } from '../../store/history/size.ts';
+import { saveFile } from '../saveFile.ts';
+import { Button } from '../ui/Button.tsx';
+import { CopyButton } from '../ui/CopyButton.tsx';
+import { sortRuns } from './columns.ts';
+import { tableAsCsv, tableAsMarkdown } from './exportTable.ts';
+import { importBundle } from './importBundle.ts';
+import { countRuns, formatSize } from './messages.ts';
+import styles from './RunsScreen.module.css';
+import { useRunsView } from './view.ts';
+
+/** What concerns the chosen runs, or all where none is chosen. */
+export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
+  const runs = useHistory((state) => state.runs);
+  const unreadable = useHistory((state) => state.unreadable);
+  const sort = useRunsView((state) => state.sort);
+  const file = useRef<HTMLInputElement>(null);
+  const meant = sortRuns(chosen.length > 0 ? chosen : runs, sort);
+  const which = chosen.length > 0 ? countRuns(chosen.length) : 'all';
+  const size = bytesOf([...runs, ...unreadable.map(({ value }) => value)]);
+  const none = runs.length === 0;
+  return (
+    <div className={styles.toolbar}>
+      <input
+        ref={file}
+        type="file"
+        accept="application/json,.json"
+        hidden
+        onChange={({ target }) => {
+          const [picked] = target.files ?? [];
+          if (picked) void importBundle(picked);
+          target.value = ''; // the same file can be chosen again
+        }}
+        data-testid="import-file"
+      />
+      <Button onClick={() => file.current?.click()} data-testid="import">
+        Import…
+      </Button>
+      <Button
+        disabled={none}
+        onClick={() => saveFile(fileName('json'), 'application/json', writeBundle(meant))}
+        title="One file with configurations, results, curves and samples, which can be imported again"
+        data-testid="export"
+      >
+        Export {which}
+      </Button>
+      <Button
+        disabled={none}
+        onClick={() => saveFile(fileName('csv'), 'text/csv', tableAsCsv(meant))}
+        title="The table of figures, for a spreadsheet"
+        data-testid="export-csv"
+      >
+        CSV
+      </Button>
+      <CopyButton
+        label="Copy as Markdown"
+        disabled={none}
+        text={() => tableAsMarkdown(meant)}
+        testId="copy-markdown"
+      />
+      <Button
+        disabled={none && unreadable.length === 0}
+        onClick={() => void removeRuns([...runs, ...unreadable].map(({ id }) => id))}
+        data-testid="clear-runs"
+      >
+        Clear all{size > 0 && `, ${formatSize(size)}`}
+      </Button>
+    </div>
+  );
+}
+
+function fileName(ending: string): string {
+  return `halfstep-runs-${new Date().toISOString().slice(0, 10)}.${ending}`;
+}

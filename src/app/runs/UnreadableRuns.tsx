@@ -1,0 +1,45 @@
+import { removeRuns, useHistory } from '../../store/history/history.ts';
+import { saveFile } from '../saveFile.ts';
+import { Button } from '../ui/Button.tsx';
+import { Note } from '../ui/Note.tsx';
+import { countRuns } from './messages.ts';
+import styles from './RunsScreen.module.css';
+
+/** Records of another version, or damaged ones: told, kept, and given out as they are. */
+export function UnreadableRuns() {
+  const unreadable = useHistory((state) => state.unreadable);
+  if (unreadable.length === 0) return null;
+  return (
+    <Note kind="caution" testId="unreadable">
+      <p>
+        {countRuns(unreadable.length)} of this browser cannot be read by this version of the page.{' '}
+        {unreadable.length === 1 ? 'It is' : 'They are'} kept as{' '}
+        {unreadable.length === 1 ? 'it is' : 'they are'}.
+      </p>
+      <ul className={styles.unreadable}>
+        {unreadable.map(({ id, why, value }) => (
+          <li key={id}>
+            <code>{id.slice(0, 40)}</code> {why}
+            <div className={styles.actions}>
+              <Button
+                onClick={() => saveFile('halfstep-unreadable-run.json', 'application/json', asJson(value))}
+              >
+                Download
+              </Button>
+              <Button onClick={() => void removeRuns([id])}>Delete</Button>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Note>
+  );
+}
+
+/** What is damaged need not be JSON. */
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value, null, 2) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

@@ -1,0 +1,15 @@
+import { readBundle } from '../../store/history/bundle.ts';
+import { importRuns } from '../../store/history/history.ts';
+import { importSentence } from './messages.ts';
+import { useRunsView } from './view.ts';
+
+/** Reads a bundle and says what came of it. */
+export async function importBundle(file: File): Promise<void> {
+  const reading = await readBundle(file);
+  if ('problem' in reading) {
+    useRunsView.setState({ imported: reading });
+    return;
+  }
+  const added = await importRuns(reading.runs);
+  useRunsView.setState({ imported: { text: importSentence(added, reading.runs.length) } });
+}

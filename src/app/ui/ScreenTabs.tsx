@@ -1,0 +1,24 @@
+import { SCREENS, useUi } from '../../store/uiStore.ts';
+import styles from './ScreenTabs.module.css';
+
+const TITLES = { train: 'Train', runs: 'Runs' } as const;
+
+/** Links, so that they open in a new tab, can be copied, and Back returns. */
+export function ScreenTabs() {
+  const shown = useUi((state) => state.screen);
+  return (
+    <nav className={styles.tabs} aria-label="Screens">
+      {SCREENS.map((screen, index) => (
+        <a
+          key={screen}
+          href={`#${screen}`}
+          aria-current={screen === shown ? 'page' : undefined}
+          title={`Key ${index + 1}`}
+          data-testid={`tab-${screen}`}
+        >
+          {TITLES[screen]}
+        </a>
+      ))}
+    </nav>
+  );
+}

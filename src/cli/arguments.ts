@@ -1,0 +1,91 @@
+/** Reads a command's arguments by its option table. What values mean is for the command to say. */
+import { parseArgs } from 'node:util';
+import { EngineError, nearest, suggestion } from '../engine/errors.ts';
+import type { OptionSpec } from './optionTable.ts';
+
+/**
+ * Option name to value; flags have the value ''. The last of repeated options counts.
+ * @param command as in `npm run train`, for messages
+ * @throws EngineError UNKNOWN_OPTION or BAD_VALUE
+ */
+export function readArguments(
+  command: string,
+  options: readonly OptionSpec[],
+  args: readonly string[],
+): Map<string, string> {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(options.map((option) => [option.name, argumentType(option)])),
+    allowPositionals: true,
+    strict: false, // the errors of strict mode suggest nothing
+    tokens: true,
+  });
+  const given = new Map<string, string>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') throw strayArgument(command, token.value);
+    if (token.kind !== 'option') continue;
+    const option = options.find(({ name }) => name === token.name);
+    if (!option) throw unknownOption(options, token.rawName);
+    given.set(option.name, argumentValue(option, token.value));
+  }
+  return given;
+}
+
+function argumentType(option: OptionSpec): { type: 'boolean' | 'string'; short?: string } {
+  if (option.kind !== 'flag') return { type: 'string' };
+  return option.short ? { type: 'boolean', short: option.short } : { type: 'boolean' };
+}
+
+function argumentValue(option: OptionSpec, value: string | undefined): string {
+  if (option.kind === 'flag') {
+    if (value === undefined) return '';
+    throw new EngineError(
+      'BAD_VALUE',
+      `--${option.name} takes no value, but got "${value}".`,
+      'Give it alone.',
+    );
+  }
+  // `--batch --steps 5`: parseArgs takes the next option for the value.
+  if (value === undefined || value === '' || value.startsWith('--')) {
+    const example = option.kind === 'file' ? `--${option.name} FILE` : `--${option.name} VALUE`;
+    throw new EngineError('BAD_VALUE', `--${option.name} needs a value.`, `Write ${example}; see --help.`);
+  }
+  return value;
+}
+
+function unknownOption(options: readonly OptionSpec[], raw: string): EngineError {
+  const close = nearest(
+    raw.replace(/^-+/, ''),
+    options.map(({ name }) => name),
+  );
+  return new EngineError(
+    'UNKNOWN_OPTION',
+    `There is no option "${raw}".`,
+    close ? `Did you mean "--${close}"?` : 'See --help for all options.',
+  );
+}
+
+function strayArgument(command: string, value: string): EngineError {
+  return new EngineError(
+    'UNKNOWN_OPTION',
+    `"${value}" belongs to no option.`,
+    `npm keeps options for itself unless they follow two dashes: npm run ${command} -- --preset small.`,
+  );
+}
+
+/**
+ * A comma-separated list of names; `all` where the option is not given.
+ * @throws EngineError BAD_VALUE naming the first that is not known, and the nearest that is
+ */
+export function listOf<T extends string>(
+  name: string,
+  value: string | undefined,
+  all: readonly T[],
+): readonly T[] {
+  if (value === undefined) return all;
+  const known = (item: string): item is T => (all as readonly string[]).includes(item);
+  return value.split(',').map((item) => {
+    if (known(item)) return item;
+    throw new EngineError('BAD_VALUE', `--${name} has "${item}".`, suggestion(item, all));
+  });
+}

@@ -1,0 +1,99 @@
+/** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
+import { EngineError } from '../engine/errors.ts';
+import { largestBatch } from '../engine/largestBatch.ts';
+import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
+import type { PlanLimits } from '../engine/model/tensors.ts';
+import { PRECISION_MODES, type PrecisionMode } from '../engine/precision/recipes.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
+import { listOf, readArguments } from './arguments.ts';
+import { formatBytes, parseBytes } from './format.ts';
+import { optionList } from './help.ts';
+import { configOf } from './options.ts';
+import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
+import { runCommand } from './runCommand.ts';
+import { textTable } from './table.ts';
+
+const DEFAULT_BUDGET = '8GiB';
+/** What desktop GPUs commonly allow; the page and the other commands ask the adapter. */
+const DEFAULT_BINDING = '2GiB';
+/** Characters of the built-in texts, padded alike. */
+const CHARACTERS = 96;
+const BYTES = 256;
+
+const OPTIONS: readonly OptionSpec[] = [
+  ...OPTION_GROUPS.Run!.filter(({ name }) => name === 'preset'),
+  { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: 'precision modes to plan' },
+  { kind: 'size', name: 'budget', help: `memory of the GPU [${DEFAULT_BUDGET}]` },
+  { kind: 'size', name: 'binding', help: `largest buffer that a kernel can bind [${DEFAULT_BINDING}]` },
+  ...OPTION_GROUPS.Model!,
+  ...OPTION_GROUPS.Text!.filter(({ name }) => name === 'tokenizer'),
+  { kind: 'size', name: 'vocab', help: 'tokens of the vocabulary [96 for char, 256 for byte]' },
+  { kind: 'flag', name: 'json', help: 'one JSON object on standard output' },
+  { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
+];
+
+interface PlannedMode {
+  readonly precision: PrecisionMode;
+  readonly largestBatch: number;
+  /** At the largest batch; at batch 1 where not even that fits. */
+  readonly memory: MemoryBytes;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const given = readArguments('plan', OPTIONS, args);
+  if (given.has('help')) {
+    process.stdout.write(
+      `Usage: npm run plan -- [options]\n\nMemory and largest batch of each precision mode.\n\n${optionList(OPTIONS)}\n`,
+    );
+    return 0;
+  }
+  const { precision, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
+  const config = configOf(new Map(Object.entries(values)));
+  const vocabulary =
+    wholeNumber('vocab', given.get('vocab')) ?? (config.tokenizer === 'byte' ? BYTES : CHARACTERS);
+  const budget = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
+  const limits = { maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING) };
+  const modes = listOf('precision', precision, PRECISION_MODES).map((mode) =>
+    plan({ ...config, precision: mode }, vocabulary, limits, budget),
+  );
+  process.stdout.write(
+    given.has('json') ? `${JSON.stringify({ modes })}\n` : `${table(modes, config, budget)}\n`,
+  );
+  return 0;
+}
+
+function plan(config: TrainConfig, vocabulary: number, limits: PlanLimits, budget: number): PlannedMode {
+  const { batch } = largestBatch(config, vocabulary, limits, budget);
+  const { bytes } = memoryEstimate({ ...config, batch: Math.max(1, batch) }, vocabulary, limits);
+  return { precision: config.precision, largestBatch: batch, memory: bytes };
+}
+
+function table(
+  modes: readonly PlannedMode[],
+  { layers, heads, width, context }: TrainConfig,
+  budget: number,
+): string {
+  const used = MEMORY_CATEGORIES.filter((category) => modes.some(({ memory }) => memory[category] > 0));
+  const rows = modes.map(({ precision, largestBatch: batch, memory }) => [
+    precision,
+    batch > 0 ? String(batch) : 'none fits',
+    ...used.map((category) => formatBytes(memory[category])),
+    formatBytes(memory.total),
+  ]);
+  const header = [
+    'mode',
+    'batch',
+    ...used.map((category) => category.replace(/[A-Z]/g, ' $&').toLowerCase()),
+    'total',
+  ];
+  return `Largest batch within ${formatBytes(budget)}: ${layers} layers, ${heads} heads, width ${width}, context ${context}. Where none fits, the memory is that of batch 1.\n\n${textTable(header, rows)}`;
+}
+
+function wholeNumber(name: string, value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const number = Number(value);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number above 0.');
+}
+
+runCommand(main);

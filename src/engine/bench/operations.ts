@@ -1,0 +1,132 @@
+/** Where the time of a step goes: every distinct operation, and every phase, replayed by itself. */
+import { Arena } from '../arena.ts';
+import type { AdapterReport } from '../device.ts';
+import { type Dispatch, type Operation, type Target, variantKey } from '../kernels/operation.ts';
+import { memoryPlan, planLimits } from '../memoryPlan.ts';
+import { buildSchedule, microBatchPhases } from '../model/schedule.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import { PipelineCache } from '../pipelines.ts';
+import { Program } from '../program.ts';
+import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
+import { bytesPerElement, tensorOf } from '../tensor.ts';
+import { secondsPerUnit } from '../timing.ts';
+import type { TrainConfig } from '../train/config.ts';
+
+const MOST_REPLAYS = 1000;
+
+export const PHASES = ['forward', 'lmHead', 'backward', 'optimizer', 'other'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface OperationTiming {
+  readonly phase: Phase;
+  readonly kernel: string;
+  /** Rows x columns x sum of a matmul; '' for other kernels. */
+  readonly shape: string;
+  /** Conditions of the variant: `bias gelu`. */
+  readonly form: string;
+  readonly label: string;
+  /** How often a step dispatches it. */
+  readonly count: number;
+  /** Of one dispatch. */
+  readonly ms: number;
+  readonly flops: number;
+  /** Bytes bound, each operand once: what has to pass through memory at least. */
+  readonly bytes: number;
+}
+
+export interface StepProfile {
+  readonly operations: readonly OperationTiming[];
+  readonly phases: Readonly<Record<Phase, number>>;
+}
+
+/**
+ * Times the operations of one micro-batch and one optimizer step on zeroed tensors: no kernel's time depends on values.
+ * Compiles, allocates and frees everything it needs; waits for the GPU throughout.
+ * @throws EngineError where the adapter cannot hold the run
+ */
+export async function profileStep(
+  device: GPUDevice,
+  report: AdapterReport,
+  config: TrainConfig,
+  vocabulary: number,
+): Promise<StepProfile> {
+  const { tensors } = memoryPlan(config, vocabulary, planLimits(device.limits));
+  const pipelines = new PipelineCache(device);
+  const kernel = await tuneMatmul(device, pipelines, report);
+  const target = makeTarget(report, chooseHalf(config.half, report), kernel);
+  const arena = await Arena.allocate(
+    device,
+    tensors.planned.map(({ tensor }) => tensor),
+  );
+  const time = async (operations: readonly Operation[]): Promise<number> => {
+    const program = await Program.compile(device, pipelines, arena, 'profile', operations);
+    const submit = (replays: number): void => {
+      const encoder = device.createCommandEncoder({ label: program.label });
+      for (let i = 0; i < replays; i++) program.encode(encoder);
+      device.queue.submit([encoder.finish()]);
+    };
+    submit(1); // what drivers put off until a pipeline is used
+    const seconds = await secondsPerUnit(device, submit, MOST_REPLAYS);
+    program.destroy();
+    return 1000 * seconds;
+  };
+  try {
+    const lists = phaseLists(target, tensors, config);
+    const operations: OperationTiming[] = [];
+    const phases: Record<Phase, number> = { forward: 0, lmHead: 0, backward: 0, optimizer: 0, other: 0 };
+    for (const phase of PHASES) {
+      phases[phase] = await time(lists[phase]);
+      for (const [dispatch, count] of distinct(lists[phase])) {
+        operations.push({ ...describe(dispatch), phase, count, ms: await time([dispatch]) });
+      }
+    }
+    return { operations, phases };
+  } finally {
+    arena.destroy();
+  }
+}
+
+function phaseLists(
+  target: Target,
+  tensors: RunTensors,
+  config: TrainConfig,
+): Record<Phase, readonly Operation[]> {
+  const { begin, optimizer } = buildSchedule(target, tensors, config);
+  return { ...microBatchPhases(target, tensors, config), optimizer, other: begin };
+}
+
+/** One dispatch of each variant and parameters, with how many there are; copies and clears are in the phases only. */
+function distinct(operations: readonly Operation[]): [Dispatch, number][] {
+  const found = new Map<string, [Dispatch, number]>();
+  for (const operation of operations) {
+    if (operation.kind !== 'dispatch') continue;
+    const key = `${variantKey(operation.variant)} ${JSON.stringify([operation.grid, operation.params])}`;
+    const entry = found.get(key);
+    if (entry) entry[1] += 1;
+    else found.set(key, [operation, 1]);
+  }
+  return [...found.values()];
+}
+
+function describe(dispatch: Dispatch): Omit<OperationTiming, 'phase' | 'count' | 'ms'> {
+  const { variant, bindings, label, flops = 0 } = dispatch;
+  let bytes = 0;
+  for (const operand of Object.values(bindings)) {
+    bytes += operand.elements * bytesPerElement(tensorOf(operand).type);
+  }
+  const conditions = Object.keys(variant.conditions).filter((name) => variant.conditions[name]);
+  return {
+    kernel: variant.kernel,
+    shape: variant.kernel.startsWith('matmul') ? matmulShape(dispatch) : '',
+    form: conditions.filter((name) => name !== 'subgroups').join(' '),
+    label,
+    flops,
+    bytes,
+  };
+}
+
+/** From the kernel's parameters: m, n / 4, k. */
+function matmulShape({ params }: Dispatch): string {
+  const [m, n4, k] = params.map((param) => ('u32' in param ? param.u32 : 0));
+  return `${m}x${4 * n4!}x${k}`;
+}

@@ -1,0 +1,26 @@
+/** The models that benchmarks train: the presets, and the two shapes in which WebGPU trainers are compared. */
+import { EngineError, suggestion } from '../errors.ts';
+import { PRESET_NAMES, PRESETS } from '../model/presets.ts';
+import type { TrainConfig } from '../train/config.ts';
+
+const { config: smoke } = PRESETS.smoke;
+
+const SHAPES: ReadonlyMap<string, TrainConfig> = new Map([
+  ['a', { ...smoke, layers: 4, heads: 4, width: 128, context: 64, batch: 12, tokenizer: 'char' }],
+  ['b', { ...smoke, layers: 4, heads: 4, width: 256, context: 256, batch: 4, tokenizer: 'byte' }],
+  ...PRESET_NAMES.map((name): [string, TrainConfig] => [name, PRESETS[name].config]),
+]);
+
+export const SHAPE_NAMES: readonly string[] = [...SHAPES.keys()];
+
+/** @throws EngineError BAD_VALUE with the nearest name */
+export function benchShape(name: string): TrainConfig {
+  const config = SHAPES.get(name);
+  if (config) return config;
+  throw new EngineError('BAD_VALUE', `There is no shape "${name}".`, suggestion(name, SHAPE_NAMES));
+}
+
+/** In words: `4 layers, 4 heads, width 128, context 64, batch 12, char tokens`. */
+export function describeShape({ layers, heads, width, context, batch, tokenizer }: TrainConfig): string {
+  return `${layers} layers, ${heads} heads, width ${width}, context ${context}, batch ${batch}, ${tokenizer} tokens`;
+}

@@ -1,0 +1,62 @@
+/** A comparison in plain language. Every word follows from the figures. */
+import { type PrecisionMode, RECIPES } from '../precision/recipes.ts';
+import type { Comparison, ModeResult } from './comparison.ts';
+
+/** Below what three digits show, losses are called equal. */
+const EQUAL_NATS = 0.0005;
+/** Speeds nearer than this are called the same: one more run would change as much. */
+const EQUAL_SPEED = 0.03;
+
+/** null until there is something to compare. */
+export function verdict({ modes, seeds, step, seedNoise }: Comparison): string | null {
+  const [reference, ...others] = modes;
+  if (!reference || step === null) return null;
+  const after = `After ${step} steps${seeds > 1 ? ` and over ${seeds} seeds` : ''}`;
+  const compared = others.filter(({ runs }) => runs > 0);
+  if (compared.length === 0) return seeds > 1 ? aloneSentence(after, reference) : null;
+  const base = title(reference.mode);
+  if (reference.failed > 0 || !reference.valLoss) {
+    return `${base}, the mode to compare with, came to no validation loss: nothing can be said about the others.`;
+  }
+  const clauses = compared.map((result) => clause(result, reference, seedNoise));
+  const noise =
+    seedNoise === null
+      ? 'One seed was trained: how much the seed alone changes is not known.'
+      : `From seed to seed alone ${base} moves by ${seedNoise.toFixed(3)} nats.`;
+  return `${after}, ${clauses.join('; ')}. ${noise}`;
+}
+
+function aloneSentence(after: string, { mode, valLoss }: ModeResult): string | null {
+  if (!valLoss) return null;
+  const range = `${valLoss.low.toFixed(3)} to ${valLoss.high.toFixed(3)}`;
+  return `${after}, ${title(mode)} has a mean validation loss of ${valLoss.mean.toFixed(3)} nats, from ${range}.`;
+}
+
+function clause(result: ModeResult, reference: ModeResult, seedNoise: number | null): string {
+  const name = title(result.mode);
+  if (result.failed === result.runs) return `${name} had stopped by itself`;
+  const failures =
+    result.failed > 0 ? ` (it stopped by itself in ${result.failed} of ${result.runs} seeds)` : '';
+  if (!result.valLoss || !result.lossDifference) return `${name} has no finite validation loss${failures}`;
+  const text = lossText(result.lossDifference.mean, title(reference.mode), seedNoise);
+  return `${name} ${text}${speedText(result.speedUp?.mean ?? null)}${failures}`;
+}
+
+function lossText(difference: number, base: string, seedNoise: number | null): string {
+  const size = Math.abs(difference);
+  if (size < EQUAL_NATS) return `ends level with ${base}`;
+  const text = `is ${size.toFixed(3)} nats ${difference > 0 ? 'worse' : 'better'} than ${base}`;
+  if (seedNoise === null) return text;
+  return size <= seedNoise ? `${text}, within seed noise` : `${text}, more than seed noise`;
+}
+
+function speedText(speedUp: number | null): string {
+  if (speedUp === null) return '';
+  return Math.abs(speedUp - 1) < EQUAL_SPEED
+    ? ' at the same speed'
+    : ` at ${speedUp.toFixed(2)} times its speed`;
+}
+
+function title(mode: PrecisionMode): string {
+  return RECIPES[mode].title;
+}

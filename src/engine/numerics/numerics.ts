@@ -1,0 +1,199 @@
+import type { Arena } from '../arena.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import type { PipelineCache } from '../pipelines.ts';
+import { Program } from '../program.ts';
+import { byteLength } from '../tensor.ts';
+import { ReadbackRing } from '../train/readbackRing.ts';
+import { readStepState, STEP_STATE_WORDS, type StepState } from '../train/stepState.ts';
+import { ProbeCost } from './cost.ts';
+import { BINS, type NumericsFrame } from './frame.ts';
+import { buildNumerics, type NumericsSchedule } from './schedule.ts';
+
+export const DEFAULT_INTERVAL = 20;
+
+/** A step whose ring is full is not probed: two are enough, since probes are several steps apart. */
+const RING_DEPTH = 2;
+
+export type InspectedKind = 'weights' | 'activations';
+
+type ProbePrograms = Readonly<Record<'begin' | 'microBatch' | 'gradients', Program>>;
+
+/**
+ * Histograms of the exponents of a run's numbers. Nothing is compiled or created before it is first asked for, and a
+ * probed step trains exactly as any other: same bits, no wait.
+ */
+export class Numerics {
+  readonly #device: GPUDevice;
+  readonly #pipelines: PipelineCache;
+  readonly #arena: Arena;
+  readonly #tensors: RunTensors;
+  readonly #submit: (program: Program) => void;
+  readonly #schedule: NumericsSchedule;
+  readonly #compiled = new Map<string, Promise<Program>>();
+  readonly #programs: Program[] = [];
+  readonly #deliveries: ((bytes: ArrayBuffer) => void)[] = [];
+  readonly #frames: NumericsFrame[] = [];
+  /** Which submitted steps are probed, until their metrics arrive. */
+  readonly #inFlight: boolean[] = [];
+  #ring: ReadbackRing | undefined;
+  #probe: ProbePrograms | undefined;
+  #cost = new ProbeCost();
+  #interval: number | null = null;
+  #probing = false;
+  #destroyed = false;
+
+  constructor(parts: {
+    device: GPUDevice;
+    pipelines: PipelineCache;
+    arena: Arena;
+    target: Target;
+    tensors: RunTensors;
+    /** Operations of a training micro-batch. */
+    microBatch: readonly Operation[];
+    submit: (program: Program) => void;
+  }) {
+    this.#device = parts.device;
+    this.#pipelines = parts.pipelines;
+    this.#arena = parts.arena;
+    this.#tensors = parts.tensors;
+    this.#submit = parts.submit;
+    this.#schedule = buildNumerics(parts.target, parts.tensors, parts.microBatch);
+  }
+
+  /**
+   * Probes every `interval`-th step from when the kernels are compiled, for which training need not wait.
+   * @throws EngineError SHADER_COMPILE
+   */
+  async enable(interval = DEFAULT_INTERVAL): Promise<void> {
+    if (!Number.isInteger(interval) || interval < 1) throw new RangeError(`interval is ${interval}`);
+    this.#interval = interval;
+    if (this.#probe) return;
+    const [begin, microBatch, gradients] = await Promise.all([
+      this.#program('begin'),
+      this.#program('microBatch'),
+      this.#program('gradients'),
+    ]);
+    if (this.#destroyed) return;
+    this.#makeRing();
+    // Steps beside the compiler were slower than steps are.
+    this.#cost = new ProbeCost();
+    this.#probe = { begin, microBatch, gradients };
+  }
+
+  disable(): void {
+    this.#interval = null;
+  }
+
+  /** Frames of probed steps that have arrived since the last call, oldest first. */
+  takeFrames(): NumericsFrame[] {
+    return this.#frames.splice(0);
+  }
+
+  /**
+   * Weights as they are, or the activations of the newest batch. Not for use inside a step.
+   * @throws EngineError SHADER_COMPILE
+   */
+  async inspect(kind: InspectedKind): Promise<NumericsFrame> {
+    const program = await this.#program(kind);
+    const ring = this.#makeRing();
+    await ring.waitForRoom();
+    this.#submit(program);
+    return new Promise((resolve, reject) => {
+      this.#read(ring, kind, () => 1, resolve);
+      ring.drain().catch(reject);
+    });
+  }
+
+  /** What to submit for each micro-batch of step `step` (from 1) where it is probed. */
+  beginStep(step: number): Program | undefined {
+    const due = this.#interval !== null && step % this.#interval === 0;
+    this.#probing = due && this.#probe !== undefined && !this.#ring!.isFull;
+    this.#inFlight.push(this.#probing);
+    if (!this.#probing) return undefined;
+    this.#submit(this.#probe!.begin);
+    return this.#probe!.microBatch;
+  }
+
+  endStep(): void {
+    if (!this.#probing) return;
+    this.#submit(this.#probe!.gradients);
+    this.#read(
+      this.#ring!,
+      'gradients',
+      (state) => state.scaleUsed,
+      (frame) => this.#frames.push(frame),
+    );
+  }
+
+  /** @param now when the metrics of the oldest step in flight arrived, in milliseconds */
+  stepArrived(now: number): void {
+    this.#cost.stepArrived(this.#inFlight.shift() ?? false, now);
+  }
+
+  async drain(): Promise<void> {
+    await this.#ring?.drain();
+    this.#cost.interrupt();
+  }
+
+  destroy(): void {
+    this.#destroyed = true;
+    for (const program of this.#programs) program.destroy();
+    this.#ring?.destroy();
+  }
+
+  #read(
+    ring: ReadbackRing,
+    kind: keyof NumericsSchedule['rows'],
+    scaleOf: (state: StepState) => number,
+    deliver: (frame: NumericsFrame) => void,
+  ): void {
+    this.#deliveries.push((bytes) => {
+      const words = new Uint32Array(bytes);
+      const state = readStepState(bytes.slice((words.length - STEP_STATE_WORDS) * 4));
+      const rows = this.#schedule.rows[kind];
+      const counts = words.slice(0, rows.length * BINS);
+      const cost = this.#interval === null ? null : this.#cost.share(this.#interval);
+      deliver({ step: state.attempted, scale: scaleOf(state), rows, counts, cost });
+    });
+    ring.push(this.#device, this.#arena.buffer(this.#tensors.histogram));
+  }
+
+  #makeRing(): ReadbackRing {
+    const size = byteLength(this.#tensors.histogram);
+    this.#ring ??= new ReadbackRing(
+      this.#device,
+      size,
+      (bytes) => this.#deliveries.shift()?.(bytes),
+      RING_DEPTH,
+    );
+    return this.#ring;
+  }
+
+  /** Compiled once; calls for one that is compiling share it. */
+  #program(name: 'begin' | 'microBatch' | 'gradients' | InspectedKind): Promise<Program> {
+    let program = this.#compiled.get(name);
+    if (!program) {
+      program = this.#compile(name);
+      this.#compiled.set(name, program);
+    }
+    return program;
+  }
+
+  async #compile(name: 'begin' | 'microBatch' | 'gradients' | InspectedKind): Promise<Program> {
+    const operations = this.#schedule[name];
+    const dispatches = operations.filter((operation) => operation.kind === 'dispatch');
+    await this.#pipelines.getAll(dispatches.map(({ variant }) => variant));
+    const program = await Program.compile(
+      this.#device,
+      this.#pipelines,
+      this.#arena,
+      `numerics ${name}`,
+      operations,
+    );
+    // The run may have ended while its kernels were compiled.
+    if (this.#destroyed) program.destroy();
+    else this.#programs.push(program);
+    return program;
+  }
+}

@@ -1,0 +1,56 @@
+/** Which tensors the numerics panel shows, and where each is counted. */
+import type { GptConfig } from '../model/config.ts';
+import { parameterSpecs } from '../model/parameters.ts';
+import type { FormatId } from '../precision/formats.ts';
+import { type Recipe, roundsResidualGradient } from '../precision/recipes.ts';
+import { STEP_STATE_WORDS } from '../train/stepState.ts';
+import { BINS, type NumericsKind, type NumericsRow } from './frame.ts';
+
+/**
+ * Parameter gradients in checkpoint order, counted as they were accumulated; then the gradients that matmuls and attention read,
+ * counted by the kernels that store them. The names of the latter are the labels of those dispatches.
+ */
+export function gradientRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
+  const { gradient, outputGradient, attention, residualGradient } = recipe.roles;
+  const rows = parameterSpecs(gpt).map(({ name }) =>
+    row('parameterGradient', name, gradient, gradient !== 'f32'),
+  );
+  const narrowed = (name: string, format: FormatId) => row('activationGradient', name, format, false);
+  const residual = roundsResidualGradient(recipe) ? outputGradient : residualGradient;
+  for (let layer = 0; layer < gpt.layers; layer++) {
+    const h = `h.${layer}`;
+    rows.push(
+      narrowed(`residual gradient at ${h}.ln_1`, residual),
+      narrowed(`${h}.attn.c_attn gradient`, attention),
+      narrowed(`${h}.attn gradient`, attention),
+      narrowed(`residual gradient at ${h}.ln_2`, residual),
+      narrowed(`${h}.mlp.c_fc gradient`, outputGradient),
+    );
+  }
+  rows.push(narrowed('residual gradient at ln_f', residual), narrowed('logits gradient', outputGradient));
+  return rows;
+}
+
+/** Weights as matmuls and embeddings read them. */
+export function weightRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
+  const { weight, master } = recipe.roles;
+  return parameterSpecs(gpt).map((spec) => {
+    const format = spec.matmul ? weight : master;
+    return row('weight', spec.name, format, format !== 'f32');
+  });
+}
+
+/** Words of the histogram tensor: a row for each tensor of the longest list, which is that of gradients, and the step state behind them. */
+export function histogramWords(gpt: GptConfig, recipe: Recipe): number {
+  return gradientRows(gpt, recipe).length * BINS + STEP_STATE_WORDS;
+}
+
+export function row(
+  kind: NumericsKind,
+  name: string,
+  format: FormatId,
+  afterNarrowing: boolean,
+): NumericsRow {
+  const layer = /(?:^| )h\.(\d+)\./.exec(name)?.[1];
+  return { name, kind, layer: layer === undefined ? null : Number(layer), format, afterNarrowing };
+}

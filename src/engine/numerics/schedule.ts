@@ -1,0 +1,98 @@
+/** The op lists of the numerics panel. */
+import { exponentHistogram, withProbe } from '../kernels/numerics.ts';
+import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
+import { isVocabularyMatrix, type ParameterSpec } from '../model/parameters.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import { formatOf, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import { STEP_STATE_WORDS } from '../train/stepState.ts';
+import { BINS, type NumericsRow } from './frame.ts';
+import { gradientRows, row, weightRows } from './rows.ts';
+
+export interface NumericsSchedule {
+  readonly begin: readonly Operation[];
+  /** The training micro-batch, operation by operation, counting what it narrows: the same results, the same site numbers. */
+  readonly microBatch: readonly Operation[];
+  /** After the micro-batches of a step. */
+  readonly gradients: readonly Operation[];
+  readonly weights: readonly Operation[];
+  /** Of the newest batch that went through the model, whether trained on or evaluated. */
+  readonly activations: readonly Operation[];
+  readonly rows: Readonly<Record<'gradients' | 'weights' | 'activations', readonly NumericsRow[]>>;
+}
+
+export function buildNumerics(
+  target: Target,
+  tensors: RunTensors,
+  microBatch: readonly Operation[],
+): NumericsSchedule {
+  const { gpt, recipe, histogram, state, parameters } = tensors;
+  const countRow = (index: number): TensorSlice => slice(histogram, index * BINS, BINS);
+  const clear: Operation = { kind: 'clear', target: histogram };
+  const copyState: Operation = {
+    kind: 'copy',
+    from: state,
+    to: slice(histogram, histogram.elements - STEP_STATE_WORDS, STEP_STATE_WORDS),
+  };
+  const count = (index: number, label: string, inp: Tensor | TensorSlice): Dispatch =>
+    exponentHistogram(target, { inp, histogram: countRow(index), elements: inp.elements, label });
+  const parameterRows = (rows: readonly NumericsRow[], which: 'gradient' | 'weight'): Operation[] =>
+    rows.flatMap(({ name, kind }, index) => {
+      if (kind === 'activationGradient') return [];
+      const parameter = parameters.get(name)!;
+      return [count(index, name, learned(parameter.spec, parameter[which], gpt.vocabulary))];
+    });
+
+  const gradients = gradientRows(gpt, recipe);
+  const probed = new Map(
+    gradients.flatMap(({ name, kind }, index) =>
+      kind === 'activationGradient' ? [[name, countRow(index)] as const] : [],
+    ),
+  );
+  const weights = weightRows(gpt, recipe);
+  const activations = activationsOf(tensors);
+  return {
+    begin: [clear],
+    microBatch: microBatch.map((operation) => {
+      const histogramRow = operation.kind === 'dispatch' ? probed.get(operation.label) : undefined;
+      return operation.kind === 'dispatch' && histogramRow ? withProbe(operation, histogramRow) : operation;
+    }),
+    gradients: [...parameterRows(gradients, 'gradient'), copyState],
+    weights: [clear, ...parameterRows(weights, 'weight'), copyState],
+    activations: [
+      clear,
+      ...activations.map(([name, tensor], index) => count(index, name, tensor)),
+      copyState,
+    ],
+    rows: {
+      gradients,
+      weights,
+      activations: activations.map(([name, tensor]) => {
+        const format = formatOf(tensor);
+        return row('activation', name, format, format !== 'f32');
+      }),
+    },
+  };
+}
+
+/** A parameter without the rows that only pad the vocabulary: their zeros are no numbers of the model. */
+function learned(spec: ParameterSpec, operand: TensorSlice, vocabulary: number): TensorSlice {
+  if (!isVocabularyMatrix(spec.name)) return operand;
+  return slice(operand.tensor, operand.offset, vocabulary * spec.columns);
+}
+
+function activationsOf({ residual0, blocks, normF }: RunTensors): [string, Tensor][] {
+  return [
+    ['embedding', residual0],
+    ...blocks.flatMap((block, layer): [string, Tensor][] => [
+      [`h.${layer}.ln_1`, block.norm1],
+      [`h.${layer}.attn.c_attn`, block.qkv],
+      [`h.${layer}.attn`, block.attention],
+      [`residual after h.${layer}.attn`, block.residualMid],
+      [`h.${layer}.ln_2`, block.norm2],
+      [`h.${layer}.mlp.c_fc`, block.preActivation],
+      [`h.${layer}.mlp.gelu`, block.activation],
+      [`residual after h.${layer}.mlp`, block.residualOut],
+    ]),
+    ['ln_f', normF],
+  ];
+}

@@ -1,0 +1,175 @@
+/** One trainer's run, advanced a step at a time: what runs on their own and runs in turns have in common. */
+import { EngineError } from '../errors.ts';
+import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
+import { tokensPerStep } from './config.ts';
+import type { EvalMetrics, RunSummary, StepMetrics } from './metrics.ts';
+import type { Trainer } from './trainer.ts';
+
+export interface RunEvents {
+  /** Every step, in order, a few steps after it was submitted. */
+  onStep(metrics: StepMetrics): void;
+  onEval(metrics: EvalMetrics): void;
+}
+
+/** Steps before speed is counted: the first ones pay for start-up. */
+const WARM_UP_STEPS = 5;
+
+/** Wall time of counted steps; evaluation, sampling and pauses are left out. */
+class Stopwatch {
+  #milliseconds = 0;
+  #steps = 0;
+  #startedAt: number | undefined;
+
+  get running(): boolean {
+    return this.#startedAt !== undefined;
+  }
+
+  start(): void {
+    this.#startedAt = performance.now();
+  }
+
+  count(): void {
+    if (this.#startedAt !== undefined) this.#steps += 1;
+  }
+
+  /** The GPU must have finished every counted step. */
+  stop(): void {
+    if (this.#startedAt === undefined) return;
+    this.#milliseconds += performance.now() - this.#startedAt;
+    this.#startedAt = undefined;
+  }
+
+  get msPerStep(): number | null {
+    return this.#steps > 0 ? this.#milliseconds / this.#steps : null;
+  }
+}
+
+/** A mode without a scaler met values it cannot hold in ten steps in a row. The summary is of the run so far. */
+export class TooManySkipsError extends EngineError {
+  readonly summary: RunSummary;
+
+  constructor(summary: RunSummary, overflow: string | null) {
+    super(
+      'TOO_MANY_SKIPS',
+      `${MAX_SKIPS_WITHOUT_SCALER} steps in a row were skipped: ${overflow ?? 'a tensor'} is not finite, and ${summary.precision} has no loss scaler to adapt.`,
+      'The weights are as they were before the first of them. Use fp16, fp32 or bf16, or a lower learning rate.',
+    );
+    this.name = 'TooManySkipsError';
+    this.summary = summary;
+  }
+}
+
+/**
+ * A run between its steps. Metrics are delivered as they arrive; only evaluation and `settle` wait for the GPU.
+ * Every method throws the first fault of the device (EngineError DEVICE_LOST or GPU_VALIDATION).
+ */
+export class SteppedRun {
+  readonly trainer: Trainer;
+  readonly #events: RunEvents;
+  readonly #timed: boolean;
+  readonly #watch = new Stopwatch();
+  #firstLoss: number | null = null;
+  #last: StepMetrics | undefined;
+  #valLoss: number | null = null;
+  #evaluatedAt = -1;
+
+  /** @param timed false where others use the GPU between the steps: wall time then says nothing about this run */
+  constructor(trainer: Trainer, events: RunEvents, timed = true) {
+    this.trainer = trainer;
+    this.#events = events;
+    this.#timed = timed;
+  }
+
+  /** True after the configured number of steps, and when a mode without a scaler cannot go on. */
+  get isOver(): boolean {
+    return this.trainer.submittedSteps >= this.trainer.config.steps || hasLostItsWay(this.trainer);
+  }
+
+  /** Submits one step, and evaluates after it where an evaluation is due. Waits for the GPU only as long as its queue is full. */
+  async advance(): Promise<void> {
+    const { trainer } = this;
+    const step = trainer.submittedSteps + 1;
+    if (this.#timed && step > WARM_UP_STEPS && !this.#watch.running) {
+      await trainer.drain();
+      this.#watch.start();
+    }
+    trainer.step();
+    this.#watch.count();
+    await trainer.waitForRoom();
+    this.#report();
+    const { evalEvery } = trainer.config;
+    if (evalEvery > 0 && step % evalEvery === 0) {
+      await this.settle();
+      await this.#evaluate(step);
+    }
+  }
+
+  /** Waits for all submitted steps, with the clock stopped after them. */
+  async settle(): Promise<void> {
+    await this.trainer.drain();
+    this.#watch.stop();
+    this.#report();
+  }
+
+  /**
+   * Waits for the last step and evaluates it, unless nobody wants to know how good the model became.
+   * @throws TooManySkipsError when the run ended for that reason
+   */
+  async finish(evaluate = true): Promise<RunSummary> {
+    const { trainer } = this;
+    await this.settle();
+    if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
+      await this.#evaluate(trainer.submittedSteps);
+    const failed = hasLostItsWay(trainer);
+    const summary = await this.#summary(evaluate);
+    if (failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
+    return summary;
+  }
+
+  #report(): void {
+    for (const metrics of this.trainer.takeMetrics()) {
+      if (metrics.step === 1) this.#firstLoss = metrics.loss;
+      this.#last = metrics;
+      this.#events.onStep(metrics);
+    }
+    this.trainer.faults.check();
+  }
+
+  async #evaluate(step: number): Promise<void> {
+    this.#valLoss = await this.trainer.evaluate();
+    this.#evaluatedAt = step;
+    this.#events.onEval({ step, valLoss: this.#valLoss });
+  }
+
+  async #summary(wanted: boolean): Promise<RunSummary> {
+    const { trainer } = this;
+    const last = this.#last;
+    const { msPerStep } = this.#watch;
+    const tokensPerSec = msPerStep === null ? null : tokensPerStep(trainer.config) / (msPerStep / 1000);
+    return {
+      adapter: trainer.report.name,
+      precision: trainer.config.precision,
+      storage: trainer.storage,
+      params: trainer.parameterCount,
+      steps: trainer.submittedSteps,
+      appliedSteps: last?.appliedSteps ?? 0,
+      skippedSteps: last?.skippedSteps ?? 0,
+      lossScale: await trainer.lossScale(),
+      firstLoss: this.#firstLoss,
+      finalLoss: last?.loss ?? null,
+      valLoss: this.#valLoss,
+      tokensPerSec,
+      msPerStep,
+      // Measuring the peak takes time: not for a run that nobody wants to know about.
+      mfu: wanted && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
+      memory: trainer.memory,
+      kernels: trainer.kernels,
+    };
+  }
+}
+
+/** Ten skips in a row, with no scaler that could end them. */
+function hasLostItsWay(trainer: Trainer): boolean {
+  if (trainer.plan.tensors.recipe.scaling.kind === 'dynamic') return false;
+  return trainer.consecutiveSkips >= MAX_SKIPS_WITHOUT_SCALER;
+}

@@ -1,0 +1,48 @@
+import { EngineError } from '../engine/errors.ts';
+import { mebibytes, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
+import type { AdapterReport, Schedule } from './protocol.ts';
+
+/** A configuration with its index in the `train` command. */
+export interface PlannedRun {
+  readonly run: number;
+  readonly config: TrainConfig;
+}
+
+/** What has the GPU at the same time: every run alone, or in lockstep all runs of a seed. */
+export function groupRuns(configs: readonly TrainConfig[], schedule: Schedule): PlannedRun[][] {
+  const groups: PlannedRun[][] = [];
+  for (const [run, config] of configs.entries()) {
+    const last = groups.at(-1);
+    if (schedule === 'lockstep' && last?.[0]?.config.seed === config.seed) last.push({ run, config });
+    else groups.push([{ run, config }]);
+  }
+  return groups;
+}
+
+/**
+ * What a refused allocation means where several runs are on the GPU at once: WebGPU does not tell how much memory there
+ * is, so the runs that it took before are the one number, and what all of them need is the other.
+ * @param accepted bytes of the runs that the GPU took
+ */
+export function explainTogether(
+  cause: unknown,
+  group: readonly PlannedRun[],
+  vocabulary: number,
+  limits: AdapterReport['limits'],
+  accepted: readonly number[],
+): unknown {
+  const refused = cause instanceof EngineError && cause.code === 'OUT_OF_MEMORY';
+  if (!refused || group.length < 2) return cause;
+  const totals = group.map(({ config }) => memoryPlan(config, vocabulary, planLimits(limits)).bytes.total);
+  return new EngineError(
+    'OUT_OF_MEMORY',
+    `The ${group.length} runs need ${mebibytes(sum(totals))} at once; the GPU took ${mebibytes(sum(accepted))} and refused the next ${mebibytes(totals[accepted.length] ?? 0)}.`,
+    `Train them one after the other (schedule: sequential), which needs ${mebibytes(Math.max(...totals))} at most, or use a smaller batch.`,
+    { cause },
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,89 @@
+/** Runs as one file that can be read again, here or in another browser. */
+import * as v from 'valibot';
+import type { Problem } from '../settings.ts';
+import { describeIssue, type RunRecord, runRecord } from './record.ts';
+
+const FORMAT = 'halfstep-runs';
+const BUNDLE_VERSION = 1;
+
+/** Some hundred runs of the longest kind. */
+export const MAX_BUNDLE_BYTES = 64 * 2 ** 20;
+const MAX_BUNDLE_RUNS = 5000;
+
+const bundle = v.object({
+  format: v.literal(FORMAT),
+  version: v.literal(BUNDLE_VERSION),
+  runs: v.pipe(v.array(runRecord), v.maxLength(MAX_BUNDLE_RUNS)),
+});
+
+export function writeBundle(runs: readonly RunRecord[]): string {
+  return JSON.stringify({ format: FORMAT, version: BUNDLE_VERSION, runs: [...runs] } satisfies v.InferInput<
+    typeof bundle
+  >);
+}
+
+export type BundleReading = { readonly runs: readonly RunRecord[] } | { readonly problem: Problem };
+
+/** Reads a whole bundle or none of it: every run is checked before any is handed on. */
+export async function readBundle(file: Blob): Promise<BundleReading> {
+  if (file.size > MAX_BUNDLE_BYTES) {
+    const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+    return refused(
+      `The file has ${mib(file.size)}, and a bundle at most ${mib(MAX_BUNDLE_BYTES)}.`,
+      'Export fewer runs at a time.',
+    );
+  }
+  let text: string;
+  try {
+    text = await file.text();
+  } catch (cause) {
+    return refused(`The file cannot be read: ${said(cause)}.`, 'Choose it again.');
+  }
+  return parseBundle(text);
+}
+
+export function parseBundle(text: string): BundleReading {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    return refused(
+      `The file is not whole JSON, at ${text.length} characters: ${said(cause)}.`,
+      'It may have been cut off on the way. Export it again, or copy it again.',
+    );
+  }
+  const head = v.safeParse(
+    v.object({ format: v.optional(v.unknown()), version: v.optional(v.unknown()) }),
+    content,
+  );
+  if (!head.success || head.output.format !== FORMAT) {
+    return refused(
+      `The file is no bundle of runs: it does not say "format": "${FORMAT}".`,
+      'Choose a file that the Export button of this screen has written.',
+    );
+  }
+  if (head.output.version !== BUNDLE_VERSION) {
+    return refused(
+      `The bundle has version ${quote(head.output.version)}, and this page reads version ${BUNDLE_VERSION}.`,
+      'Reload the page to get its newest version, or export the runs from a page like this one.',
+    );
+  }
+  const parsed = v.safeParse(bundle, content, { abortEarly: true });
+  if (parsed.success) return { runs: parsed.output.runs };
+  return refused(
+    `The bundle cannot be read at ${describeIssue(parsed.issues[0])}.`,
+    'It was changed or damaged after it was written.',
+  );
+}
+
+function refused(message: string, hint: string): BundleReading {
+  return { problem: { message, hint: `${hint} Nothing was imported, and no run was changed.` } };
+}
+
+function said(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).slice(0, 200);
+}
+
+function quote(value: unknown): string {
+  return (JSON.stringify(value) ?? 'undefined').slice(0, 40);
+}

@@ -1,0 +1,70 @@
+/** Between the complete log of a run and the part of it that is kept. */
+import type { EvalMetrics } from '../../engine/train/metrics.ts';
+import { changePoints, decimate, thin } from '../decimate.ts';
+import { MetricsLog } from '../metricsLog.ts';
+import { tokensPerSecond } from '../speed.ts';
+import type { RunCurve } from './record.ts';
+
+/** Marks of skipped steps that are kept, evenly over the run. Their number is kept exactly. */
+const MAX_SKIPS = 500;
+/** As exact as an f32 is. */
+const DIGITS = 7;
+
+/** The rows that each line needs to look as it did, at most 400 a line, and every skip with the step after it. */
+export function curveOf(log: MetricsLog, tokensPerStep: number): RunCurve {
+  const { length, columns: c } = log;
+  const speed = Float64Array.from({ length }, (_, i) => tokensPerSecond(log, tokensPerStep, i) ?? Number.NaN);
+  const skipped = thin(log.skippedIndexes(), MAX_SKIPS);
+  const rows = [
+    ...new Set([
+      ...decimate(c.loss, length),
+      ...decimate(c.gradNorm, length),
+      ...decimate(speed, length),
+      ...changePoints(c.scaleLog2, length),
+      ...skipped.flatMap((i) => (i + 1 < length ? [i, i + 1] : [i])),
+    ]),
+  ].sort((a, b) => a - b);
+  const take = (values: ArrayLike<number>) => rows.map((i) => rounded(values[i]!));
+  const finite = (values: ArrayLike<number>) => take(values).map((value) => value ?? 0);
+  return {
+    step: finite(c.step),
+    loss: take(c.loss),
+    smoothed: take(c.smoothed),
+    scaleLog2: finite(c.scaleLog2),
+    gradNorm: take(c.gradNorm),
+    lr: finite(c.lr),
+    skippedSteps: finite(c.skippedSteps),
+    time: finite(c.time),
+    tokensPerSec: take(speed),
+    skips: skipped.map((i) => ({ step: c.step[i]!, overflow: log.at(i)!.overflow })),
+  };
+}
+
+/** A log that the charts draw like the complete one. `steps` is how many the run was to have. */
+export function logOfCurve(curve: RunCurve, steps: number, evals: readonly EvalMetrics[]): MetricsLog {
+  const log = new MetricsLog(steps);
+  const overflows = new Map(curve.skips.map(({ step, overflow }) => [step, overflow]));
+  for (const [i, step] of curve.step.entries()) {
+    const skippedSteps = curve.skippedSteps[i]!;
+    log.push({
+      step,
+      loss: curve.loss[i]!,
+      lossScale: 2 ** curve.scaleLog2[i]!,
+      skipped: overflows.has(step),
+      overflow: overflows.get(step) ?? null,
+      gradNorm: curve.gradNorm[i]!,
+      lr: curve.lr[i]!,
+      appliedSteps: step - skippedSteps,
+      skippedSteps,
+      time: curve.time[i]!,
+    });
+    // The average over the kept rows is another than that over all of them.
+    log.columns.smoothed[i] = curve.smoothed[i] ?? Number.NaN;
+  }
+  log.evals.push(...evals);
+  return log;
+}
+
+function rounded(value: number): number | null {
+  return Number.isFinite(value) ? Number(value.toPrecision(DIGITS)) : null;
+}

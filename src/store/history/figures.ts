@@ -1,0 +1,25 @@
+/** What a run came to, also where it ended without a summary. */
+import type { RunRecord } from './record.ts';
+
+export interface RunFigures {
+  readonly steps: number;
+  readonly valLoss: number | null;
+  readonly trainLoss: number | null;
+  readonly tokensPerSec: number | null;
+  readonly memoryBytes: number;
+  readonly skipped: number;
+  readonly lossScale: number;
+}
+
+export function figuresOf({ summary, curve, evals, facts }: RunRecord): RunFigures {
+  const last = curve.step.length - 1;
+  return {
+    steps: summary?.steps ?? curve.step[last] ?? 0,
+    valLoss: summary ? summary.valLoss : (evals.at(-1)?.valLoss ?? null),
+    trainLoss: summary ? summary.finalLoss : (curve.loss[last] ?? null),
+    tokensPerSec: summary?.tokensPerSec ?? null,
+    memoryBytes: facts.memory.total,
+    skipped: summary?.skippedSteps ?? curve.skippedSteps[last] ?? 0,
+    lossScale: summary?.lossScale ?? 2 ** (curve.scaleLog2[last] ?? 0),
+  };
+}

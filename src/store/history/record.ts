@@ -1,0 +1,133 @@
+/**
+ * What is kept of a run, in the browser's database and in bundles. Everything that comes back from either passes
+ * through this schema: databases are written by other versions of the page, and bundles by anyone.
+ */
+import * as v from 'valibot';
+import { PRECISION_MODES } from '../../engine/precision/recipes.ts';
+
+/** Raised when a record of the old form can no longer be read as one of the new. */
+export const RECORD_VERSION = 1;
+
+export const MAX_NAME = 80;
+export const MAX_NOTE = 2000;
+export const MAX_SAMPLES = 20;
+const MAX_TEXT = 100_000;
+/** More than `curveOf` ever keeps. */
+const MAX_CURVE_POINTS = 10_000;
+
+const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
+const finite = v.pipe(v.number(), v.finite());
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** Null where the figure was not finite or not measured. */
+const figure = v.nullable(finite);
+const id = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'An id has at most 64 letters, digits, - and _'));
+
+const words = v.record(text(100), text(200));
+
+const memory = v.objectWithRest({ total: count }, count);
+
+/** A training configuration: a few fields that are read here, and whatever else the version had, by name. */
+const config = v.objectWithRest(
+  {
+    precision: v.picklist(PRECISION_MODES),
+    steps: count,
+    seed: count,
+    batch: count,
+    context: count,
+    accumulation: count,
+  },
+  v.union([text(200), finite, v.boolean(), v.null()]),
+);
+
+const facts = v.object({
+  parameters: count,
+  storage: v.nullable(v.picklist(['native', 'packed'])),
+  memory,
+  kernels: words,
+  text: v.object({ name: text(1000), bytes: count, tokens: count, vocabulary: count }),
+  start: v.object({ weights: text(16), batches: text(16) }),
+});
+
+const summary = v.object({
+  adapter: text(1000),
+  steps: count,
+  appliedSteps: count,
+  skippedSteps: count,
+  lossScale: finite,
+  firstLoss: figure,
+  finalLoss: figure,
+  valLoss: figure,
+  tokensPerSec: figure,
+  msPerStep: figure,
+  mfu: figure,
+});
+
+const column = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.maxLength(MAX_CURVE_POINTS));
+
+/** Rows of the run's log, in columns: those that its lines need, and no others. */
+const curve = v.pipe(
+  v.object({
+    step: column(count),
+    loss: column(figure),
+    smoothed: column(figure),
+    scaleLog2: column(finite),
+    gradNorm: column(figure),
+    lr: column(finite),
+    skippedSteps: column(count),
+    /** Milliseconds of training. */
+    time: column(finite),
+    tokensPerSec: column(figure),
+    skips: column(v.object({ step: count, overflow: v.nullable(text(200)) })),
+  }),
+  v.check(
+    ({ skips: _, ...columns }) =>
+      Object.values(columns).every(({ length }) => length === columns.step.length),
+    'The columns of a curve must be equally long',
+  ),
+  v.check(
+    ({ step }) => step.every((value, i) => i === 0 || value > step[i - 1]!),
+    'The steps of a curve must increase',
+  ),
+);
+
+export const runRecord = v.object({
+  version: v.literal(RECORD_VERSION),
+  id,
+  /** Shared by the runs of one press of Train. */
+  start: id,
+  name: v.pipe(text(MAX_NAME), v.trim(), v.nonEmpty()),
+  note: text(MAX_NOTE),
+  starred: v.boolean(),
+  /** When it ended, in milliseconds since 1970. */
+  time: v.pipe(count, v.maxValue(8.64e15)),
+  outcome: v.picklist(['finished', 'stopped', 'failed']),
+  /** Why it failed. */
+  error: v.nullable(v.object({ code: text(100), message: text(MAX_TEXT), hint: text(MAX_TEXT) })),
+  preset: text(100),
+  config,
+  facts,
+  summary: v.nullable(summary),
+  evals: v.pipe(v.array(v.object({ step: count, valLoss: figure })), v.maxLength(MAX_CURVE_POINTS)),
+  curve,
+  samples: v.pipe(
+    v.array(v.object({ prompt: text(MAX_TEXT), text: text(MAX_TEXT), step: count })),
+    v.maxLength(MAX_SAMPLES),
+  ),
+});
+
+export type RunRecord = v.InferOutput<typeof runRecord>;
+export type RunCurve = RunRecord['curve'];
+
+/** Where and why, for people: `runs[2].curve.loss[17]: expected number, received "x"`. */
+export function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const path = (issue.path ?? []).map(({ key }) =>
+    typeof key === 'number' ? `[${key}]` : `.${String(key)}`,
+  );
+  const place = path.join('').replace(/^\./, '');
+  return `${shorten(place || 'the whole', 80)}: ${shorten(issue.message, 160)}`;
+}
+
+/** What others wrote is quoted only in part. */
+function shorten(words: string, most: number): string {
+  return words.length > most ? `${words.slice(0, most - 1)}…` : words;
+}

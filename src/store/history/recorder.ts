@@ -1,0 +1,77 @@
+/** Makes a record of every run that ends, by watching the run store. Training never waits for it. */
+import * as v from 'valibot';
+import { tokensPerStep } from '../../engine/train/config.ts';
+import { logOf, type RunState, type RunView, useRun } from '../runStore.ts';
+import { useSettings } from '../settingsStore.ts';
+import { curveOf } from './curve.ts';
+import { addRuns, changeRun, reportUnkept, runById } from './history.ts';
+import { runName } from './names.ts';
+import { describeIssue, MAX_SAMPLES, RECORD_VERSION, type RunRecord, runRecord } from './record.ts';
+
+interface Start {
+  readonly id: string;
+  readonly preset: string;
+  /** Ids of the records made so far, by index of the run. */
+  readonly saved: Map<number, string>;
+}
+
+/** Called once. */
+export function recordRuns(): void {
+  let start: Start | null = null;
+  useRun.subscribe((state, before) => {
+    if (state.configs !== before.configs) {
+      const { preset } = useSettings.getState().settings;
+      start = { id: crypto.randomUUID(), preset, saved: new Map() };
+    }
+    const changed = state.runs !== before.runs || state.status !== before.status;
+    if (!start || !changed) return;
+    for (const [index, run] of state.runs.entries()) {
+      const id = start.saved.get(index);
+      if (id === undefined) recordEnd(state, index, start);
+      else if (run.sample !== before.runs[index]?.sample) addSample(id, run);
+    }
+  });
+}
+
+function recordEnd(state: RunState, index: number, start: Start): void {
+  const run = state.runs[index]!;
+  const outcome = outcomeOf(state, run);
+  const log = logOf(index);
+  const { facts, summary, config } = run;
+  // What did not get to its first step has nothing to be compared by; the page has said why.
+  if (!outcome || !log || log.length === 0 || !facts) return;
+  const id = crypto.randomUUID();
+  start.saved.set(index, id);
+  // What is written is what can be read: a field that the schema does not name is left out here, not there.
+  const record = v.safeParse(runRecord, {
+    version: RECORD_VERSION,
+    id,
+    start: start.id,
+    name: runName(id),
+    note: '',
+    starred: false,
+    time: Date.now(),
+    outcome,
+    error: run.error ?? (outcome === 'failed' ? state.error : null),
+    preset: start.preset,
+    config,
+    facts,
+    summary,
+    evals: log.evals,
+    curve: curveOf(log, tokensPerStep(config)),
+    samples: run.sample ? [run.sample] : [],
+  });
+  if (record.success) void addRuns([record.output]);
+  else reportUnkept(describeIssue(record.issues[0]));
+}
+
+/** Null while the run goes on. */
+function outcomeOf({ status }: RunState, run: RunView): RunRecord['outcome'] | null {
+  if (run.summary) return run.summary.steps < run.config.steps ? 'stopped' : 'finished';
+  return run.error || status === 'failed' || status === 'lost' ? 'failed' : null;
+}
+
+function addSample(id: string, { sample }: RunView): void {
+  const record = runById(id);
+  if (sample && record) void changeRun(id, { samples: [...record.samples, sample].slice(-MAX_SAMPLES) });
+}

@@ -1,0 +1,89 @@
+import { create } from 'zustand';
+import { RECIPES } from '../engine/precision/recipes.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
+import type { ErrorReport, InspectedKind, NumericsFrame } from '../session/protocol.ts';
+import { Pulse } from './pulse.ts';
+import { UnderflowHistory } from './underflowHistory.ts';
+
+export type NumericsView = 'gradients' | InspectedKind;
+
+interface NumericsState {
+  readonly enabled: boolean;
+  /** Steps between histograms. */
+  readonly interval: number;
+  /** Newest frame of each kind by run; absent until one has come. */
+  readonly frames: ReadonlyMap<number, Partial<Record<NumericsView, NumericsFrame>>>;
+  /** Being looked at in the worker. */
+  readonly inspecting: InspectedKind | null;
+  readonly error: ErrorReport | null;
+}
+
+export const useNumerics = create<NumericsState>()(() => ({
+  enabled: false,
+  interval: 20,
+  frames: new Map(),
+  inspecting: null,
+  error: null,
+}));
+
+/** Frames may come faster than the page is redrawn. */
+let arrived = new Map<number, NumericsFrame>();
+let histories: readonly UnderflowHistory[] = [];
+const pulse = new Pulse(show);
+
+/** Underflow shares of a run over its steps; grows without changing identity, so that readers look again at each frame. */
+export function underflowOf(run: number): UnderflowHistory | undefined {
+  return histories[run];
+}
+
+export function clearNumerics(configs: readonly TrainConfig[]): void {
+  arrived = new Map();
+  histories = configs.map(
+    ({ layers, precision }) => new UnderflowHistory(layers, RECIPES[precision].roles.outputGradient),
+  );
+  useNumerics.setState({ frames: new Map(), inspecting: null, error: null });
+}
+
+export function takeFrame(run: number, frame: NumericsFrame): void {
+  histories[run]?.push(frame);
+  arrived.set(run, frame);
+  pulse.request();
+}
+
+export function takeInspection(run: number, what: InspectedKind, frame: NumericsFrame): void {
+  useNumerics.setState(({ frames }) => ({
+    frames: new Map(frames).set(run, { ...frames.get(run), [what]: frame }),
+    inspecting: null,
+  }));
+}
+
+function show(): void {
+  if (arrived.size === 0) return;
+  useNumerics.setState((state) => {
+    const frames = new Map(state.frames);
+    for (const [run, gradients] of arrived) frames.set(run, { ...frames.get(run), gradients });
+    return { frames };
+  });
+  arrived = new Map();
+}
+
+const KEY = 'halfstep.numerics';
+
+/** On where a GPU makes it cheap, off on software adapters, and as it was left where it was chosen. */
+export function numericsDefault(isFallback: boolean): boolean {
+  try {
+    const chosen = localStorage.getItem(KEY);
+    if (chosen) return chosen === 'on';
+  } catch {
+    // Storage is blocked: nothing was chosen.
+  }
+  return !isFallback;
+}
+
+export function rememberNumerics(enabled: boolean): void {
+  try {
+    localStorage.setItem(KEY, enabled ? 'on' : 'off');
+  } catch {
+    // The choice then lasts as long as the page.
+  }
+}

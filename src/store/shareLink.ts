@@ -1,0 +1,27 @@
+import { BUILTIN_TEXTS, DEFAULT_TEXT } from '../engine/data/builtins.ts';
+import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+
+/**
+ * The query that opens the page with these settings: the preset, the modes, and what was set apart from them. It starts
+ * nothing. `readAddress` reads it back.
+ */
+export function shareQuery(settings: Settings): string {
+  const { preset, modes, ...rest } = shareable(settings);
+  // Always named: without a preset, the page would choose one for the adapter.
+  const query = new URLSearchParams({ preset, [modes.length === 1 ? 'precision' : 'modes']: modes.join() });
+  for (const [key, value] of Object.entries(rest) as [keyof typeof rest, unknown][]) {
+    if (value !== null && value !== DEFAULT_SETTINGS[key]) query.set(key, String(value));
+  }
+  // Commas are fit for a query, and links are read by people.
+  return `?${String(query).replaceAll('%2C', ',')}`;
+}
+
+/** What a link leaves out, in words; null where it says everything. */
+export function leftOutOfLink({ text }: Settings): string | null {
+  if (text !== 'own') return null;
+  return `Your own text stays on this device: whoever opens the link trains on ${BUILTIN_TEXTS[DEFAULT_TEXT].title} until they choose a text.`;
+}
+
+function shareable(settings: Settings): Settings {
+  return settings.text === 'own' ? { ...settings, text: DEFAULT_SETTINGS.text } : settings;
+}

@@ -1,0 +1,56 @@
+import { bandsOf, flushedShare, frameLosses, isScaledOperand } from '../engine/numerics/bands.ts';
+import type { NumericsFrame } from '../engine/numerics/frame.ts';
+import type { FormatId } from '../engine/precision/formats.ts';
+
+const FIRST_CAPACITY = 64;
+
+/** Share of a run's gradients that its own format and scale flushed to zero, by layer and probed step. */
+export class UnderflowHistory {
+  length = 0;
+  /** Blocks, and last what lies outside them: the final norm and the logits. */
+  readonly layers: number;
+  readonly #format: FormatId;
+  #steps = new Uint32Array(FIRST_CAPACITY);
+  /** (length, layers) */
+  #shares: Float32Array<ArrayBuffer>;
+
+  constructor(blocks: number, format: FormatId) {
+    this.layers = blocks + 1;
+    this.#format = format;
+    this.#shares = new Float32Array(FIRST_CAPACITY * this.layers);
+  }
+
+  push(frame: NumericsFrame): void {
+    if (this.length === this.#steps.length) this.#grow();
+    const bands = bandsOf(this.#format);
+    for (let layer = 0; layer < this.layers; layer++) {
+      const of = layer === this.layers - 1 ? null : layer;
+      const losses = frameLosses(
+        frame,
+        Math.log2(frame.scale),
+        bands,
+        (row) => isScaledOperand(row) && row.layer === of,
+      );
+      this.#shares[this.length * this.layers + layer] = flushedShare(losses);
+    }
+    this.#steps[this.length] = frame.step;
+    this.length += 1;
+  }
+
+  step(index: number): number {
+    return this.#steps[index]!;
+  }
+
+  share(index: number, layer: number): number {
+    return this.#shares[index * this.layers + layer]!;
+  }
+
+  #grow(): void {
+    const steps = new Uint32Array(this.#steps.length * 2);
+    steps.set(this.#steps);
+    const shares = new Float32Array(this.#shares.length * 2);
+    shares.set(this.#shares);
+    this.#steps = steps;
+    this.#shares = shares;
+  }
+}

@@ -1,0 +1,209 @@
+/** Probed steps train exactly as others do, and count exactly what there is. */
+import { describe, expect, test } from 'vitest';
+import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
+import { BINS, type NumericsFrame, rowCounts } from '../../../src/engine/numerics/frame.ts';
+import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
+import { f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { type Operand, slice } from '../../../src/engine/tensor.ts';
+import {
+  differences,
+  numbersOf,
+  snapshot,
+  TINY,
+  TINY_VOCABULARY,
+  type TinyOptions,
+  takeSteps,
+  withTrainer,
+} from './helper.ts';
+
+function run(overrides: Partial<TrainConfig>, options: TinyOptions, interval: number | null) {
+  return withTrainer(
+    overrides,
+    async (trainer) => {
+      if (interval !== null) await trainer.numerics.enable(interval);
+      const metrics = await takeSteps(trainer, 6);
+      return { metrics, end: await snapshot(trainer), frames: trainer.numerics.takeFrames() };
+    },
+    options,
+  );
+}
+
+describe('probed steps', () => {
+  test.each([
+    ['fp16', 'register32', {}],
+    ['fp16', 'tiled', { accumulation: 2 }],
+    ['fp16', 'register8', { lossScale: 2 ** 30 }],
+    ['fp16-noscale', 'register32', {}],
+    ['fp16-pure', 'register32', {}],
+    ['fp32', 'register32', {}],
+    ['bf16', 'register32', { tied: false }],
+  ] as const)('in %s with %s and %o leave the same bits as others', async (precision, matmul, more) => {
+    const overrides = { precision, ...more };
+    const plain = await run(overrides, { matmul }, null);
+    const probed = await run(overrides, { matmul }, 2);
+    expect(plain.frames).toEqual([]);
+    expect(probed.frames.map(({ step }) => step)).toEqual([2, 4, 6]);
+    expect(differences(plain.end, probed.end)).toEqual([]);
+    expect(probed.metrics).toEqual(plain.metrics);
+  });
+
+  test('create nothing, and a full ring leaves a step unprobed rather than waiting', () =>
+    withTrainer({ precision: 'fp16' }, async (trainer, { buffers }) => {
+      await trainer.numerics.enable(1);
+      const before = [...buffers].map(({ label }) => label);
+      for (let i = 0; i < 4; i++) trainer.step();
+      expect([...buffers].map(({ label }) => label)).toEqual(before);
+      await trainer.drain();
+      expect(trainer.numerics.takeFrames().map(({ step }) => step)).toEqual([1, 2]);
+      trainer.numerics.disable();
+      await takeSteps(trainer, 2);
+      expect(trainer.numerics.takeFrames()).toEqual([]);
+    }));
+
+  test('compile nothing until asked for, and leave nothing when the run ends first', async () => {
+    let left: ReadonlySet<GPUBuffer> = new Set();
+    const compiled: string[] = [];
+    const prepare = (device: GPUDevice) => {
+      const compile = device.createComputePipelineAsync.bind(device);
+      device.createComputePipelineAsync = (descriptor) => {
+        compiled.push(descriptor.label ?? '');
+        return compile(descriptor);
+      };
+    };
+    await withTrainer(
+      { precision: 'fp16' },
+      async (trainer, { buffers }) => {
+        await takeSteps(trainer, 1);
+        expect(compiled.filter((label) => /probe|exponent/.test(label))).toEqual([]);
+        const enabled = trainer.numerics.enable(1);
+        trainer.destroy();
+        await enabled;
+        left = new Set(buffers);
+      },
+      { prepare },
+    );
+    expect(compiled.some((label) => /probe/.test(label))).toBe(true);
+    expect([...left].map(({ label }) => label)).toEqual([]);
+  });
+});
+
+/** The histogram of what a tensor holds now. */
+async function countsOf(trainer: Trainer, operand: Operand): Promise<number[]> {
+  const values = await numbersOf(trainer, operand);
+  return [...exponentHistogram(Array.from(values, f32Bits))];
+}
+
+function countsIn(frame: NumericsFrame, name: string): number[] {
+  const index = frame.rows.findIndex((row) => row.name === name);
+  if (index < 0) throw new RangeError(`no row ${name}`);
+  return [...rowCounts(frame, index)];
+}
+
+const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+
+describe('counts', () => {
+  test.each([
+    ['fp32', true],
+    ['fp16', true],
+    ['fp16-pure', false],
+  ] as const)('of parameter gradients in %s are those of the gradients', (precision, tied) =>
+    withTrainer({ precision, tied }, async (trainer) => {
+      await trainer.numerics.enable(3);
+      await takeSteps(trainer, 3);
+      const [frame] = trainer.numerics.takeFrames();
+      expect(frame!.scale).toBe(precision === 'fp16' ? 2 ** 16 : 1);
+      for (const [name, { spec, gradient }] of trainer.plan.tensors.parameters) {
+        const padded = name === 'wte.weight' || name === 'lm_head.weight';
+        const elements = padded ? TINY_VOCABULARY * spec.columns : gradient.elements;
+        const expected = await countsOf(trainer, slice(gradient.tensor, gradient.offset, elements));
+        expect([name, countsIn(frame!, name)]).toEqual([name, expected]);
+      }
+    }),
+  );
+
+  test('of activation gradients are those of the f32 values that kernels stored', () =>
+    withTrainer({ precision: 'fp32' }, async (trainer) => {
+      await trainer.numerics.enable(1);
+      await takeSteps(trainer, 1);
+      const [frame] = trainer.numerics.takeFrames();
+      const { dqkv, dattention, dpreActivation, dresidual } = trainer.plan.tensors;
+      // The first block is last in a backward pass: its gradients are still there.
+      for (const [name, tensor] of [
+        ['h.0.attn.c_attn gradient', dqkv],
+        ['h.0.attn gradient', dattention],
+        ['h.0.mlp.c_fc gradient', dpreActivation],
+        ['residual gradient at h.0.ln_1', dresidual],
+      ] as const) {
+        expect([name, countsIn(frame!, name)]).toEqual([name, await countsOf(trainer, tensor)]);
+      }
+    }));
+
+  test.each([1, 2])('have every element once in each of %i micro-batches', (accumulation) =>
+    withTrainer({ precision: 'fp16', accumulation }, async (trainer) => {
+      await trainer.numerics.enable(1);
+      await takeSteps(trainer, 1);
+      const [frame] = trainer.numerics.takeFrames();
+      const rows = TINY.batch * TINY.context * accumulation;
+      const widths = new Map([
+        ['logits gradient', TINY_VOCABULARY],
+        ['h.1.attn.c_attn gradient', 3 * TINY.width],
+        ['h.1.mlp.c_fc gradient', 4 * TINY.width],
+      ]);
+      for (const { name, kind } of frame!.rows) {
+        if (kind !== 'activationGradient') continue;
+        const width = widths.get(name.replace('h.0', 'h.1')) ?? TINY.width;
+        expect([name, total(countsIn(frame!, name))]).toEqual([name, rows * width]);
+      }
+    }),
+  );
+
+  test('of what f16 flushes are taken before it is flushed', () =>
+    withTrainer({ precision: 'fp16-noscale' }, async (trainer) => {
+      await trainer.numerics.enable(1);
+      await takeSteps(trainer, 1);
+      const [frame] = trainer.numerics.takeFrames();
+      const counts = countsIn(frame!, 'h.0.mlp.c_fc gradient');
+      const stored = await countsOf(trainer, trainer.plan.tensors.dpreActivation);
+      const flushed = total(counts.slice(1, 127 - 14));
+      expect(flushed).toBeGreaterThan(100);
+      expect(total(stored.slice(1, 127 - 14))).toBe(0);
+      expect(stored[0]).toBeGreaterThan(counts[0]! + 0.9 * flushed); // but for those that round up to 2^-14
+    }));
+
+  test('of an overflow show it, in the tensor that is named', () =>
+    withTrainer({ precision: 'fp16', lossScale: 2 ** 30 }, async (trainer) => {
+      await trainer.numerics.enable(1);
+      const [step] = await takeSteps(trainer, 1);
+      const [frame] = trainer.numerics.takeFrames();
+      expect(step!.skipped).toBe(true);
+      expect(frame!.scale).toBe(2 ** 30);
+      const counts = countsIn(frame!, step!.overflow!);
+      expect(total(counts.slice(127 + 15))).toBeGreaterThan(0);
+    }));
+
+  test.each(['fp32', 'fp16', 'bf16'] as const)(
+    'of weights and activations in %s are those stored',
+    (precision) =>
+      withTrainer({ precision }, async (trainer) => {
+        await takeSteps(trainer, 2);
+        const weights = await trainer.numerics.inspect('weights');
+        expect(weights).toMatchObject({ step: 2, scale: 1 });
+        for (const [name, { spec, weight }] of trainer.plan.tensors.parameters) {
+          const elements = name === 'wte.weight' ? TINY_VOCABULARY * spec.columns : weight.elements;
+          const expected = await countsOf(trainer, slice(weight.tensor, weight.offset, elements));
+          expect([name, countsIn(weights, name)]).toEqual([name, expected]);
+        }
+        const activations = await trainer.numerics.inspect('activations');
+        const { blocks, residual0, normF } = trainer.plan.tensors;
+        for (const [name, tensor] of [
+          ['embedding', residual0],
+          ['h.1.attn.c_attn', blocks[1]!.qkv],
+          ['h.0.mlp.gelu', blocks[0]!.activation],
+          ['ln_f', normF],
+        ] as const) {
+          expect([name, countsIn(activations, name)]).toEqual([name, await countsOf(trainer, tensor)]);
+        }
+        expect(activations.counts.length).toBe(activations.rows.length * BINS);
+      }),
+  );
+});

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { presetOf } from '../../../src/engine/model/presets.ts';
+import { buildSchedule } from '../../../src/engine/model/schedule.ts';
+import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
+import { ProbeCost } from '../../../src/engine/numerics/cost.ts';
+import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
+import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import { byteLength } from '../../../src/engine/tensor.ts';
+
+const target = { half: 'packed', subgroups: true, lanes: 8, matmul: 'register32' } as const;
+
+test.each(PRECISION_MODES)(
+  '%s: every gradient row is counted, and by dispatches of the same site',
+  (precision) => {
+    const config = { ...presetOf('smoke').config, precision };
+    const tensors = runTensors(config, 80, DEFAULT_LIMITS);
+    const { microBatch } = buildSchedule(target, tensors, config);
+    const numerics = buildNumerics(target, tensors, microBatch);
+    expect(numerics.microBatch.map((operation) => operation.kind === 'dispatch' && operation.label)).toEqual(
+      microBatch.map((operation) => operation.kind === 'dispatch' && operation.label),
+    );
+    const counted = new Set(
+      [...numerics.microBatch, ...numerics.gradients].flatMap((operation) => {
+        const histogram = operation.kind === 'dispatch' ? operation.bindings.histogram : undefined;
+        return histogram && 'tensor' in histogram ? [histogram.offset / 256] : [];
+      }),
+    );
+    const { gradients, weights, activations } = numerics.rows;
+    expect([...counted].sort((a, b) => a - b)).toEqual(gradients.map((_, i) => i));
+    expect(new Set(gradients.map(({ name }) => name)).size).toBe(gradients.length);
+    for (const rows of [gradients, weights, activations]) {
+      expect(byteLength(tensors.histogram)).toBeGreaterThanOrEqual(rows.length * 1024 + 64);
+    }
+  },
+);
+
+test('the cost is the extra time of probed steps, spread over the interval', () => {
+  const cost = new ProbeCost();
+  let now = 0;
+  const steps = (probed: boolean, ms: number, count: number) => {
+    for (let i = 0; i < count; i++) {
+      now += ms;
+      cost.stepArrived(probed, now);
+    }
+  };
+  steps(false, 10, 20);
+  expect(cost.share(20)).toBeNull();
+  steps(true, 500, 1); // compiles on first use
+  expect(cost.share(20)).toBeNull();
+  cost.interrupt(); // an evaluation
+  now += 4000;
+  steps(false, 10, 20);
+  steps(true, 15, 1);
+  expect(cost.share(20)).toBeCloseTo(5 / 205);
+  expect(cost.share(5)).toBeCloseTo(5 / 55);
+});

@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest';
+import {
+  MAX_BUNDLE_BYTES,
+  parseBundle,
+  readBundle,
+  writeBundle,
+} from '../../../../src/store/history/bundle.ts';
+import { record } from './fixtures.ts';
+
+type Parsed = ReturnType<typeof JSON.parse>;
+
+const runs = [
+  record(),
+  record({ id: 'two', name: '<script>alert(1)</script>', summary: null, outcome: 'failed' }),
+];
+
+function refusal(text: string): string {
+  const reading = parseBundle(text);
+  if (!('problem' in reading)) throw new Error('it was read');
+  return `${reading.problem.message} ${reading.problem.hint}`;
+}
+
+const edited = (edit: (bundle: Parsed) => void): string => {
+  const bundle = JSON.parse(writeBundle(runs));
+  edit(bundle);
+  return JSON.stringify(bundle);
+};
+
+test('a bundle that was written is read as it was', () => {
+  expect(parseBundle(writeBundle(runs))).toEqual({ runs });
+  expect(parseBundle(writeBundle([]))).toEqual({ runs: [] });
+});
+
+test('a bundle cut off anywhere is refused with the place', () => {
+  const whole = writeBundle(runs);
+  for (const share of [0, 0.1, 0.5, 0.999]) {
+    const cut = whole.slice(0, Math.floor(share * whole.length));
+    expect(refusal(cut)).toMatch(
+      new RegExp(`not whole JSON, at ${cut.length} characters.*Nothing was imported`),
+    );
+  }
+});
+
+test.each([
+  ['[]', /no bundle of runs/],
+  ['null', /no bundle of runs/],
+  ['{"format":"halfstep-runs"}', /version undefined, and this page reads version 1/],
+  ['{"format":"halfstep-runs","version":7,"runs":[]}', /version 7, and this page reads version 1/],
+  ['{"format":"halfstep-runs","version":1}', /at runs: /],
+])('%s is refused for what it is', (text, why) => expect(refusal(text)).toMatch(why));
+
+test.each<[string, (bundle: Parsed) => void, RegExp]>([
+  [
+    'a wrong type',
+    (b) => {
+      b.runs[1].curve.loss[2] = 'x';
+    },
+    /at runs\[1\]\.curve\.loss\[2\]: .*"x"/,
+  ],
+  [
+    'an unknown mode',
+    (b) => {
+      b.runs[0].config.precision = 'fp9';
+    },
+    /at runs\[0\]\.config\.precision/,
+  ],
+  [
+    'an object in the configuration',
+    (b) => {
+      b.runs[0].config.extra = {};
+    },
+    /at runs\[0\]\.config\.extra/,
+  ],
+  [
+    'unequal columns',
+    (b) => {
+      b.runs[0].curve.lr.pop();
+    },
+    /at runs\[0\]\.curve: .*equally long/,
+  ],
+  [
+    'steps that go back',
+    (b) => {
+      b.runs[0].curve.step[2] = 1;
+    },
+    /at runs\[0\]\.curve: .*increase/,
+  ],
+  [
+    'a name without end',
+    (b) => {
+      b.runs[0].name = 'x'.repeat(1e6);
+    },
+    /at runs\[0\]\.name: .{0,200}\. It was changed/,
+  ],
+  [
+    'an empty name',
+    (b) => {
+      b.runs[0].name = '  ';
+    },
+    /at runs\[0\]\.name/,
+  ],
+  [
+    'an id that is none',
+    (b) => {
+      b.runs[0].id = '../<img>';
+    },
+    /at runs\[0\]\.id/,
+  ],
+  [
+    'a date beyond all dates',
+    (b) => {
+      b.runs[0].time = 1e300;
+    },
+    /at runs\[0\]\.time/,
+  ],
+  [
+    'a record of another version',
+    (b) => {
+      b.runs[0].version = 2;
+    },
+    /at runs\[0\]\.version/,
+  ],
+])('%s is refused with its place', (_, edit, why) => expect(refusal(edited(edit))).toMatch(why));
+
+test('what is not known is left out, and reaches no prototype', () => {
+  const text = edited((bundle) => {
+    bundle.runs[0].extra = 1;
+  }).replace('"extra":1', '"__proto__":{"polluted":true},"extra":1');
+  const reading = parseBundle(text);
+  expect(reading).toEqual({ runs });
+  expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+});
+
+test('a giant is refused without being read', async () => {
+  const giant = { size: 2 ** 31, text: () => Promise.reject(new Error('read')) } as unknown as Blob;
+  const reading = await readBundle(giant);
+  expect(reading).toMatchObject({
+    problem: { message: 'The file has 2048 MiB, and a bundle at most 64 MiB.' },
+  });
+  expect(MAX_BUNDLE_BYTES).toBe(64 * 2 ** 20);
+});
+
+test('a file that cannot be read is told', async () => {
+  const gone = { size: 10, text: () => Promise.reject(new DOMException('it is gone', 'NotFoundError')) };
+  expect(await readBundle(gone as unknown as Blob)).toMatchObject({
+    problem: { message: expect.stringContaining('it is gone') },
+  });
+});

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { MAX_POINTS } from '../../../../src/store/decimate.ts';
+import { curveOf, logOfCurve } from '../../../../src/store/history/curve.ts';
+import { logOfSteps, step } from './fixtures.ts';
+
+const COUNT = 20_000;
+const skipAt = (i: number) => i % 97 === 0;
+
+function longLog() {
+  let skippedSteps = 0;
+  let exponent = 16;
+  return logOfSteps(
+    Array.from({ length: COUNT }, (_, i) => {
+      const skipped = skipAt(i + 1);
+      if (skipped) skippedSteps += 1;
+      const entry = step(i + 1, {
+        loss: i === 12_345 ? 99 : i === 777 ? null : 4 * Math.exp(-i / 5000) + Math.sin(i) / 10,
+        gradNorm: skipped ? null : 1 + Math.cos(i),
+        lossScale: 2 ** exponent,
+        skipped,
+        overflow: skipped ? 'h.0.attn.c_attn.weight' : null,
+        skippedSteps,
+        appliedSteps: i + 1 - skippedSteps,
+      });
+      if (skipped) exponent = exponent === 16 ? 15 : 16;
+      return entry;
+    }),
+  );
+}
+
+test('a long run is kept in few rows, with its spikes, its end and its counts', () => {
+  const log = longLog();
+  const curve = curveOf(log, 512);
+  expect(curve.step.length).toBeLessThan(4 * MAX_POINTS + 2 * 500);
+  expect(curve.step.at(-1)).toBe(COUNT);
+  expect(Math.max(...curve.loss.map((loss) => loss ?? 0))).toBe(99);
+  expect(curve.skippedSteps.at(-1)).toBe(Math.floor(COUNT / 97));
+  expect(curve.tokensPerSec.at(-1)).toBeCloseTo(51_200);
+  expect(JSON.stringify(curve).length).toBeLessThan(300_000);
+});
+
+test('what is drawn from the kept rows is what was drawn from all of them', () => {
+  const log = longLog();
+  const restored = logOfCurve(JSON.parse(JSON.stringify(curveOf(log, 512))), COUNT, []);
+  const valueAt = (step: number) => log.columns.smoothed[log.indexAt(step)]!;
+  for (let i = 0; i < restored.length; i++) {
+    const at = restored.columns.step[i]!;
+    expect(restored.columns.smoothed[i]).toBeCloseTo(valueAt(at), 5);
+    const [kept, whole] = [restored.at(i)!, log.at(log.indexAt(at))!];
+    expect(kept.lossScale).toBe(whole.lossScale);
+    expect(kept.appliedSteps).toBe(whole.appliedSteps);
+    expect(kept.time).toBe(whole.time);
+    if (kept.skipped) expect(whole.skipped).toBe(true);
+  }
+});
+
+test('every skip of a run with few has its tensor and the scale after it', () => {
+  const log = logOfSteps(
+    Array.from({ length: 3000 }, (_, i) =>
+      step(i + 1, {
+        skipped: i < 3 || i === 2000,
+        overflow: i < 3 ? 'lm_head' : i === 2000 ? 'h.1.mlp.c_fc.weight' : null,
+        lossScale: 2 ** (20 - Math.min(i, 3) - (i > 2000 ? 1 : 0)),
+      }),
+    ),
+  );
+  const restored = logOfCurve(curveOf(log, 512), 3000, []);
+  const skips = restored.skippedIndexes().map((i) => [restored.at(i)!, restored.at(i + 1)!] as const);
+  expect(skips.map(([{ step: at, overflow }]) => [at, overflow])).toEqual([
+    [1, 'lm_head'],
+    [2, 'lm_head'],
+    [3, 'lm_head'],
+    [2001, 'h.1.mlp.c_fc.weight'],
+  ]);
+  for (const [skip, next] of skips) {
+    expect(next.step).toBe(skip.step + 1);
+    expect(next.lossScale).toBe(skip.lossScale / 2);
+  }
+});

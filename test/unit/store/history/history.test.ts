@@ -1,0 +1,140 @@
+import { beforeEach, expect, test } from 'vitest';
+import {
+  addRuns,
+  changeRun,
+  importRuns,
+  keepRunsIn,
+  loadHistory,
+  removeRuns,
+  undoRemove,
+  useHistory,
+} from '../../../../src/store/history/history.ts';
+import { runName } from '../../../../src/store/history/names.ts';
+import type { RunStorage } from '../../../../src/store/history/storage.ts';
+import { record } from './fixtures.ts';
+
+const kept = new Map<string, unknown>();
+let room = Number.POSITIVE_INFINITY;
+
+const storage: RunStorage = {
+  all: async () => [...kept].map(([id, value]) => ({ id, value })),
+  put: async (entries) => {
+    const ids = new Set([...kept.keys(), ...entries.map(({ id }) => id)]);
+    if (ids.size > room) throw new DOMException('no room', 'QuotaExceededError');
+    for (const { id, value } of entries) kept.set(id, structuredClone(value));
+  },
+  remove: async (ids) => {
+    for (const id of ids) kept.delete(id);
+  },
+};
+
+/** As a page that has just been opened. */
+function reload() {
+  useHistory.setState(useHistory.getInitialState(), true);
+}
+
+beforeEach(() => {
+  kept.clear();
+  room = Number.POSITIVE_INFINITY;
+  reload();
+  keepRunsIn(storage);
+});
+
+const ids = () => useHistory.getState().runs.map(({ id }) => id);
+
+test('runs survive a reload, newest first, with what was changed of them', async () => {
+  await addRuns([record({ id: 'old', time: 1 })]);
+  await addRuns([record({ id: 'new', time: 2 })]);
+  await changeRun('old', { name: '<b>mine</b>', starred: true, note: 'keep' });
+  reload();
+  expect(ids()).toEqual([]);
+  await loadHistory();
+  expect(ids()).toEqual(['new', 'old']);
+  expect(useHistory.getState().runs[1]).toMatchObject({ name: '<b>mine</b>', starred: true, note: 'keep' });
+});
+
+test('a deleted run can be brought back', async () => {
+  await addRuns([record({ id: 'a', time: 1 }), record({ id: 'b', time: 2 })]);
+  await removeRuns(['a']);
+  expect([ids(), [...kept.keys()]]).toEqual([['b'], ['b']]);
+  await undoRemove();
+  expect(ids()).toEqual(['b', 'a']);
+  expect([...kept.keys()].sort()).toEqual(['a', 'b']);
+  expect(useHistory.getState().removed).toEqual([]);
+});
+
+test('a full storage loses nothing, says so, and is written to when there is room again', async () => {
+  room = 1;
+  await addRuns([record({ id: 'a' })]);
+  await addRuns([record({ id: 'b' })]);
+  expect(ids().sort()).toEqual(['a', 'b']);
+  expect([...useHistory.getState().unsaved]).toEqual(['b']);
+  expect(useHistory.getState().problem?.message).toMatch(/storage for this page is full/);
+
+  await loadHistory(); // reading again does not drop what is in the tab only
+  expect(ids().sort()).toEqual(['a', 'b']);
+
+  await removeRuns(['a']);
+  expect([...kept.keys()]).toEqual(['b']);
+  expect(useHistory.getState()).toMatchObject({ problem: null, unsaved: new Set() });
+});
+
+test('of several runs that do not all fit, those that do are kept', async () => {
+  room = 2;
+  await addRuns([record({ id: 'a' }), record({ id: 'b' }), record({ id: 'c' })]);
+  expect(kept.size).toBe(2);
+  expect(useHistory.getState().unsaved.size).toBe(1);
+  expect(useHistory.getState().runs).toHaveLength(3);
+});
+
+test('a storage that refuses everything leaves the runs of the tab', async () => {
+  const refuse = () => Promise.reject(new DOMException('blocked', 'SecurityError'));
+  keepRunsIn({ all: refuse, put: refuse, remove: refuse });
+  await addRuns([record({ id: 'a' })]);
+  await loadHistory();
+  await changeRun('a', { name: 'still here' });
+  expect(useHistory.getState().runs).toMatchObject([{ id: 'a', name: 'still here' }]);
+  expect(useHistory.getState().problem?.message).toMatch(/does not let the page keep runs.*blocked/);
+});
+
+test('a record that cannot be read is kept and told, and deleted only on request', async () => {
+  kept.set('broken', { version: 1, name: '<img src=x>' });
+  kept.set('later', { ...record({ id: 'later' }), version: 9 });
+  kept.set('nothing', null);
+  await addRuns([record({ id: 'good' })]);
+  await loadHistory();
+  const { unreadable } = useHistory.getState();
+  expect(ids()).toEqual(['good']);
+  expect(unreadable.map(({ id }) => id)).toEqual(['broken', 'later', 'nothing']);
+  expect(unreadable[1]!.why).toMatch(/^version: /);
+  expect(kept.size).toBe(4);
+  await removeRuns(['broken']);
+  expect(kept.has('broken')).toBe(false);
+  await undoRemove();
+  expect(kept.get('broken')).toEqual({ version: 1, name: '<img src=x>' });
+  expect(useHistory.getState().unreadable).toHaveLength(3);
+});
+
+test('an import adds what is not there, and changes nothing that is', async () => {
+  await addRuns([record({ id: 'a', name: 'renamed' })]);
+  reload(); // the runs of earlier visits are known although nobody has looked at them
+  const added = await importRuns([record({ id: 'a' }), record({ id: 'b' }), record({ id: 'b' })]);
+  expect(added).toBe(1);
+  expect(useHistory.getState().runs.find(({ id }) => id === 'a')?.name).toBe('renamed');
+  expect([...kept.keys()].sort()).toEqual(['a', 'b']);
+});
+
+test('a change made while the run is being written is written too', async () => {
+  const first = addRuns([record({ id: 'a' })]);
+  const second = changeRun('a', { name: 'later' });
+  await Promise.all([first, second]);
+  expect(kept.get('a')).toMatchObject({ name: 'later' });
+  expect(useHistory.getState().unsaved.size).toBe(0);
+});
+
+test('names follow from the id and differ', () => {
+  expect(runName('one')).toBe(runName('one'));
+  const names = new Set(Array.from({ length: 500 }, (_, i) => runName(`run-${i}`)));
+  expect(names.size).toBeGreaterThan(450);
+  for (const name of names) expect(name).toMatch(/^[a-z]+ [a-z]+$/);
+});

@@ -1,0 +1,85 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { PRESETS } from '../../../../src/engine/model/presets.ts';
+import type { RunSummary, SessionEvent } from '../../../../src/session/protocol.ts';
+import { keepRunsIn, useHistory } from '../../../../src/store/history/history.ts';
+import { recordRuns } from '../../../../src/store/history/recorder.ts';
+import { beginRuns } from '../../../../src/store/runStore.ts';
+import { record, step } from './fixtures.ts';
+
+vi.stubGlobal('document', { hidden: false, addEventListener: () => {} });
+const { applyEvent } = await import('../../../../src/store/events.ts');
+
+const config = { ...PRESETS.smoke.config, steps: 3 };
+const { facts } = record();
+const summary = {
+  ...record().summary!,
+  precision: 'fp16',
+  storage: null,
+  params: 1,
+  memory: facts.memory,
+  kernels: {},
+};
+
+const send = (...events: SessionEvent[]) => events.forEach(applyEvent);
+const started: SessionEvent = { type: 'started', run: 0, facts: facts as never };
+const metrics = (run = 0): SessionEvent => ({
+  type: 'metrics',
+  run,
+  steps: [step(1), step(2, { loss: null }), step(3)],
+  evals: [{ step: 3, valLoss: 3 }],
+});
+const finished = (change: Partial<RunSummary> = {}): SessionEvent => ({
+  type: 'finished',
+  run: 0,
+  summary: { ...summary, ...change } as RunSummary,
+});
+const error = { code: 'DEVICE_LOST', message: 'gone', hint: 'again' } as const;
+const saved = () => useHistory.getState().runs;
+
+keepRunsIn({ all: async () => [], put: async () => {}, remove: async () => {} });
+recordRuns();
+beforeEach(() => {
+  useHistory.setState(useHistory.getInitialState(), true);
+  beginRuns([config], 'sequential');
+});
+
+test('a finished run is recorded once, with its last step, and its samples as they come', () => {
+  send(started, metrics());
+  expect(saved()).toEqual([]);
+  send(finished(), { type: 'completed' });
+  expect(saved()).toHaveLength(1);
+  expect(saved()[0]).toMatchObject({ outcome: 'finished', preset: 'starter', error: null, samples: [] });
+  expect(saved()[0]!.curve.loss).toEqual([expect.closeTo(4), null, expect.closeTo(4)]);
+  expect(saved()[0]!.evals).toEqual([{ step: 3, valLoss: 3 }]);
+  for (const text of ['a', 'b']) {
+    send({ type: 'sampled', run: 0, sample: { prompt: '', text, step: 3 } });
+  }
+  expect(saved()).toHaveLength(1);
+  expect(saved()[0]!.samples.map(({ text }) => text)).toEqual(['a', 'b']);
+});
+
+test('a run that ended early is recorded as stopped', () => {
+  send(started, metrics(), finished({ steps: 2 }), { type: 'completed' });
+  expect(saved()).toMatchObject([{ outcome: 'stopped' }]);
+});
+
+test('a lost GPU leaves a failed run with the reason', () => {
+  send(started, metrics(), { type: 'lost', error });
+  expect(saved()).toMatchObject([{ outcome: 'failed', error, summary: null }]);
+});
+
+test('of two runs each has its own record, of one start', () => {
+  beginRuns([config, { ...config, precision: 'fp32' }], 'sequential');
+  send(started, metrics(), finished(), { ...started, run: 1 }, metrics(1));
+  send({ type: 'runFailed', run: 1, error: { ...error, code: 'TOO_MANY_SKIPS' } }, { type: 'completed' });
+  const [a, b] = [...saved()].sort((x, y) => x.outcome.localeCompare(y.outcome));
+  expect([a?.outcome, b?.outcome]).toEqual(['failed', 'finished']);
+  expect(a!.start).toBe(b!.start);
+  expect(a!.id).not.toBe(b!.id);
+  expect(a!.config.precision).toBe('fp32');
+});
+
+test('what did not get to its first step is not recorded', () => {
+  send({ type: 'failed', error });
+  expect(saved()).toEqual([]);
+});

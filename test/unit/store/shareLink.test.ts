@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { TEXT_IDS } from '../../../src/engine/data/builtins.ts';
+import { PRESET_NAMES } from '../../../src/engine/model/presets.ts';
+import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import { integerAt } from '../../../src/engine/rng.ts';
+import { SCHEDULES } from '../../../src/session/protocol.ts';
+import { readAddress } from '../../../src/store/address.ts';
+import {
+  CHOICES,
+  DEFAULT_SETTINGS,
+  HALF_CHOICES,
+  MAX_SEEDS,
+  type Settings,
+  settingsProblem,
+} from '../../../src/store/settings.ts';
+import { leftOutOfLink, shareQuery } from '../../../src/store/shareLink.ts';
+
+/** Settings drawn from everything that can be chosen; about half of the numbers are left to the preset. */
+function randomSettings(seed: number): Settings {
+  let position = 0;
+  const draw = (bound: number) => integerAt(position++, seed, bound);
+  const one = <T>(choices: readonly T[]): T => choices[draw(choices.length)]!;
+  const number = (value: number) => (draw(2) === 0 ? null : value);
+  const maybe = <T>(choices: readonly T[]) => (draw(2) === 0 ? null : one(choices));
+  return {
+    ...DEFAULT_SETTINGS,
+    preset: one(PRESET_NAMES),
+    modes: [...new Set([one(PRECISION_MODES), one(PRECISION_MODES), one(PRECISION_MODES)])],
+    schedule: one(SCHEDULES),
+    seeds: 1 + draw(MAX_SEEDS),
+    untied: maybe(CHOICES.untied),
+    tokenizer: maybe(CHOICES.tokenizer),
+    order: maybe(CHOICES.order),
+    batch: number(1 + draw(64)),
+    lr: number(1e-4 * (1 + draw(20))),
+    text: one(TEXT_IDS),
+    steps: number(1 + draw(100_000)),
+    seed: number(draw(2 ** 32 - 10)),
+    f16: one(HALF_CHOICES),
+    lossScale: number(2 ** draw(30)),
+    growthInterval: number(1 + draw(5000)),
+    sample: number(draw(500)),
+  };
+}
+
+test('a link opens with the settings that it was made from, and starts nothing', () => {
+  let sound = 0;
+  for (let seed = 0; seed < 500; seed++) {
+    const settings = randomSettings(seed);
+    const address = readAddress(shareQuery(settings), DEFAULT_SETTINGS);
+    expect({ ...DEFAULT_SETTINGS, ...address.settings }).toEqual(settings);
+    expect(address.autostart).toBe(false);
+    const problem = settingsProblem(settings);
+    expect(address.problems).toEqual(problem ? [problem] : []);
+    if (!problem) sound += 1;
+  }
+  expect(sound).toBeGreaterThan(100);
+});
+
+test('a link names the preset, the mode, and only what differs from them', () => {
+  expect(shareQuery(DEFAULT_SETTINGS)).toBe('?preset=starter&precision=fp16');
+  const modes = ['fp32', 'fp16'] as const;
+  expect(shareQuery({ ...DEFAULT_SETTINGS, preset: 'smoke', seed: 7, modes, text: 'code' })).toBe(
+    '?preset=smoke&modes=fp32,fp16&seed=7&text=code',
+  );
+});
+
+test('an own text is left out, and said to be', () => {
+  const settings: Settings = { ...DEFAULT_SETTINGS, text: 'own' };
+  expect(shareQuery(settings)).not.toContain('text');
+  expect(leftOutOfLink(settings)).toMatch(/stays on this device.*Moby Dick/);
+  expect(leftOutOfLink(DEFAULT_SETTINGS)).toBeNull();
+});
