@@ -32,7 +32,7 @@ test('every number is explained beside its field, and goes back to the preset', 
 });
 
 test('the plan is itemised, and a batch that is too large has its fix as a button', async ({ page }) => {
-  await page.goto('/?preset=smoke&compare=fp32');
+  await page.goto('/?preset=smoke&modes=fp16,fp32');
   await page.getByTestId('memory-plan').click();
   await expect(page.getByTestId('memory-fp16')).toContainText('Compute copy');
   await expect(page.getByTestId('memory-fp32')).not.toContainText('Compute copy');
