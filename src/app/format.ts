@@ -5,6 +5,13 @@ export function formatCount(value: number): string {
   return whole.format(value);
 }
 
+const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** 12K, 1.5M: for axes. */
+export function formatCompact(value: number): string {
+  return short.format(value);
+}
+
 export function formatLoss(value: number | null): string {
   return value === null ? 'not finite' : value.toFixed(3);
 }

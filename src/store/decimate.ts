@@ -12,14 +12,35 @@ export function decimate(values: ArrayLike<number>, count: number, maxPoints = M
   if (count <= maxPoints) return Array.from({ length: count }, (_, i) => i);
   const buckets = Math.floor((maxPoints - 1) / 2);
   const size = 2 ** Math.ceil(Math.log2(count / buckets));
+  return keepExtremes(values, count, (start) => start + size);
+}
+
+/** Buckets of a doubling of the index: so many octaves (of four million values) stay within 400 points. */
+const BUCKETS_IN_OCTAVE = 9;
+
+/**
+ * As `decimate`, for a logarithmic axis: buckets grow with their index, so that they are equally wide as drawn.
+ * They do not depend on `count` at all.
+ */
+export function decimateLog(values: ArrayLike<number>, count: number): number[] {
+  const growth = 2 ** (1 / BUCKETS_IN_OCTAVE);
+  return keepExtremes(values, count, (start) => Math.max(start + 1, Math.ceil((start + 1) * growth) - 1));
+}
+
+function keepExtremes(
+  values: ArrayLike<number>,
+  count: number,
+  nextBucket: (start: number) => number,
+): number[] {
   const kept: number[] = [];
-  for (let start = 0; start < count; start += size) {
-    const end = Math.min(start + size, count);
-    const [low, high] = extremes(values, start, end);
+  for (let start = 0; start < count; ) {
+    const next = nextBucket(start);
+    const [low, high] = extremes(values, start, Math.min(next, count));
     kept.push(Math.min(low, high));
     if (low !== high) kept.push(Math.max(low, high));
+    start = next;
   }
-  if (kept.at(-1) !== count - 1) kept.push(count - 1);
+  if (count > 0 && kept.at(-1) !== count - 1) kept.push(count - 1);
   return kept;
 }
 

@@ -1,5 +1,7 @@
 import type { EvalMetrics } from '../engine/train/metrics.ts';
 import type { TimedStep } from '../session/protocol.ts';
+import { MovingAverage } from './smoothing.ts';
+import { StepDuration } from './speed.ts';
 
 /** The smoothed loss looks back over a fiftieth of the run: a longer look would lag behind a falling curve. */
 function smoothingWeight(steps: number): number {
@@ -21,6 +23,8 @@ interface Columns {
   skippedSteps: Uint32Array;
   /** Milliseconds of training. */
   time: Float64Array;
+  /** Milliseconds a step, median of the last 20; NaN while warming up. */
+  stepMs: Float64Array;
 }
 
 function columns(capacity: number): Columns {
@@ -35,11 +39,12 @@ function columns(capacity: number): Columns {
     appliedSteps: new Uint32Array(capacity),
     skippedSteps: new Uint32Array(capacity),
     time: new Float64Array(capacity),
+    stepMs: new Float64Array(capacity),
   };
 }
 
 /**
- * Every step of one run, in typed columns outside React and zustand: a step costs some 60 bytes and no render.
+ * Every step of one run, in typed columns outside React and zustand: a step costs some 70 bytes and no render.
  * Complete, whatever is drawn: exports and the snapshot read from here.
  */
 export class MetricsLog {
@@ -47,14 +52,16 @@ export class MetricsLog {
   readonly evals: EvalMetrics[] = [];
   /** First tensor that overflowed, by index of the skipped step. */
   readonly #overflow = new Map<number, string>();
-  readonly #keep: number;
+  /** How strongly `smoothed` is smoothed, 0 to 1. */
+  readonly smoothing: number;
   #columns = columns(FIRST_CAPACITY);
-  #average = 0;
-  #averageWeight = 0;
+  readonly #average: MovingAverage;
+  readonly #duration = new StepDuration();
 
   /** @param steps how many the run is to have; it may have fewer or more */
   constructor(steps: number) {
-    this.#keep = smoothingWeight(steps);
+    this.smoothing = smoothingWeight(steps);
+    this.#average = new MovingAverage(this.smoothing);
   }
 
   /** Only the first `length` entries of each column are filled. Replaced when the log grows: do not keep. */
@@ -68,7 +75,7 @@ export class MetricsLog {
     const c = this.#columns;
     c.step[i] = step.step;
     c.loss[i] = step.loss ?? Number.NaN;
-    c.smoothed[i] = this.#smooth(step.loss);
+    c.smoothed[i] = this.#average.push(c.loss[i]);
     c.scaleLog2[i] = Math.log2(step.lossScale);
     c.skipped[i] = step.skipped ? 1 : 0;
     c.gradNorm[i] = step.gradNorm ?? Number.NaN;
@@ -76,6 +83,7 @@ export class MetricsLog {
     c.appliedSteps[i] = step.appliedSteps;
     c.skippedSteps[i] = step.skippedSteps;
     c.time[i] = step.time;
+    c.stepMs[i] = this.#duration.push(step.time);
     if (step.overflow !== null) this.#overflow.set(i, step.overflow);
     this.length = i + 1;
   }
@@ -121,14 +129,6 @@ export class MetricsLog {
     const found: number[] = [];
     for (let i = 0; i < this.length; i++) if (this.#columns.skipped[i] === 1) found.push(i);
     return found;
-  }
-
-  /** Average that gives the first steps their full weight; a gap where the loss is not finite. */
-  #smooth(loss: number | null): number {
-    if (loss === null) return Number.NaN;
-    this.#average = this.#average * this.#keep + loss * (1 - this.#keep);
-    this.#averageWeight = this.#averageWeight * this.#keep + (1 - this.#keep);
-    return this.#average / this.#averageWeight;
   }
 
   #grow(): void {

@@ -3,18 +3,42 @@ import type { MetricsLog } from './metricsLog.ts';
 /** Left out everywhere: the first steps pay for shader compilation and cold caches. */
 const WARM_UP_STEPS = 5;
 const SPEED_WINDOW = 20;
+/** Figures of up to so many steps arrive together (engine/train/readbackRing.ts): single intervals may be zero. */
+const ARRIVE_TOGETHER = 4;
 
-/** Tokens a second over the 20 steps up to the entry `last`, skipped ones included; null while warming up. */
-export function tokensPerSecond(
-  log: MetricsLog,
-  tokensPerStep: number,
-  last = log.length - 1,
-): number | null {
-  const first = Math.max(WARM_UP_STEPS - 1, last - SPEED_WINDOW);
-  const { time } = log.columns;
-  if (last <= first) return null;
-  const seconds = (time[last]! - time[first]!) / 1000;
-  return seconds > 0 ? ((last - first) * tokensPerStep) / seconds : null;
+/** Median duration of the last 20 steps, from the times at which their figures arrived. */
+export class StepDuration {
+  readonly #times: number[] = [];
+  readonly #durations: number[] = [];
+  #count = 0;
+
+  /**
+   * @param time milliseconds of training after which a step's figures arrived
+   * @returns milliseconds a step; NaN while warming up
+   */
+  push(time: number): number {
+    this.#count += 1;
+    if (this.#count < WARM_UP_STEPS) return Number.NaN;
+    this.#times.push(time);
+    if (this.#times.length === 1) return Number.NaN;
+    const steps = this.#times.length - 1;
+    this.#durations.push((time - this.#times[0]!) / steps);
+    if (this.#times.length > ARRIVE_TOGETHER) this.#times.shift();
+    if (this.#durations.length > SPEED_WINDOW) this.#durations.shift();
+    return median(this.#durations);
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Tokens a second at the entry `at`, from the median of 20 steps, skipped ones included; null while warming up. */
+export function tokensPerSecond(log: MetricsLog, tokensPerStep: number, at = log.length - 1): number | null {
+  const milliseconds = at >= 0 ? log.columns.stepMs[at]! : Number.NaN;
+  return milliseconds > 0 ? (1000 * tokensPerStep) / milliseconds : null;
 }
 
 const BLOCK = 10;

@@ -1,5 +1,6 @@
 import { create } from 'zustand';
 import type { PresetName } from '../engine/model/presets.ts';
+import { recall, remember } from './preferences.ts';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
@@ -40,20 +41,3 @@ export const useUi = create<UiState>()((set) => ({
     set({ shortcuts });
   },
 }));
-
-/** localStorage throws where storage is blocked, and when it is full. A preference is not worth an error. */
-function recall(key: string): string | null {
-  try {
-    return localStorage.getItem(`halfstep.${key}`);
-  } catch {
-    return null;
-  }
-}
-
-function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(`halfstep.${key}`, value);
-  } catch {
-    // The choice then lasts as long as the page.
-  }
-}

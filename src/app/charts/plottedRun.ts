@@ -1,4 +1,5 @@
 import type { PrecisionMode } from '../../engine/precision/recipes.ts';
+import type { TrainConfig } from '../../engine/train/config.ts';
 import type { MetricsLog } from '../../store/metricsLog.ts';
 
 /** A run as the charts see it: live, or one from the history. */
@@ -6,6 +7,10 @@ export interface PlottedRun {
   readonly title: string;
   readonly precision: PrecisionMode;
   readonly log: MetricsLog;
+  /** Without it there are no tokens to count and no clip line. */
+  readonly config?: TrainConfig;
+  /** Of every buffer of the run. Without it there is no memory line. */
+  readonly memoryBytes?: number;
 }
 
 /** Colour and dash follow the place in `runs`. */

@@ -1,9 +1,12 @@
 /** Part of the lazy chunk of the charts. */
 import { useMemo } from 'react';
 import { logOfCurve } from '../../store/history/curve.ts';
+import { figuresOf } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
+import { scalesLoss } from '../../store/settings.ts';
+import { LOSS_SCALE } from '../charts/definitions.tsx';
 import { LossChart } from '../charts/LossChart.tsx';
-import { LossScaleChart } from '../charts/LossScaleChart.tsx';
+import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 import { modeTitle } from './messages.ts';
 
@@ -23,7 +26,12 @@ export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
   return (
     <>
       <LossChart runs={plotted} frame={0} />
-      <LossScaleChart runs={plotted} frame={0} />
+      {runs.some(hasScale) && <MetricChart chart={LOSS_SCALE} runs={plotted} frame={0} wide />}
     </>
   );
+}
+
+/** Without any, the chart would only say that there is nothing to draw. */
+function hasScale(run: RunRecord): boolean {
+  return scalesLoss(run.config.precision) || figuresOf(run).skipped > 0;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { changePoints, decimate, MAX_POINTS, thin } from '../../../src/store/decimate.ts';
+import { changePoints, decimate, decimateLog, MAX_POINTS, thin } from '../../../src/store/decimate.ts';
 
 /** A noisy, falling curve; the same every time. */
 function curve(count: number): Float64Array {
@@ -47,6 +47,36 @@ describe('decimate', () => {
     const kept = decimate(values, 1000);
     expect(kept).not.toContain(10);
     expect(kept.some((index) => Number.isNaN(values[index]!))).toBe(true);
+  });
+});
+
+describe('decimateLog', () => {
+  test.each([0, 1, 12, 399, 5000, 1_000_000])(
+    'draws at most 400 points of %i, both ends among them',
+    (count) => {
+      const kept = decimateLog(curve(count), count);
+      expect(kept.length).toBeLessThanOrEqual(MAX_POINTS);
+      expect(kept.every((index, i) => i === 0 || index > kept[i - 1]!)).toBe(true);
+      if (count > 0) expect([kept[0], kept.at(-1)]).toEqual([0, count - 1]);
+    },
+  );
+
+  test('keeps every one of the first, which are far apart on the axis', () => {
+    expect(decimateLog(curve(1_000_000), 1_000_000).slice(0, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test('is stable at any length', () => {
+    const values = curve(50_000);
+    const [before, after] = [decimateLog(values, 20_000), decimateLog(values, 50_000)];
+    const settled = before.filter((index) => index < 18_000);
+    expect(after.slice(0, settled.length)).toEqual(settled);
+  });
+
+  test('keeps both extremes wherever they are', () => {
+    const values = curve(5000);
+    values[1234] = 99;
+    values[4321] = -99;
+    expect(decimateLog(values, 5000)).toEqual(expect.arrayContaining([1234, 4321]));
   });
 });
 

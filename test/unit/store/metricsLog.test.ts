@@ -82,6 +82,19 @@ describe('speed', () => {
     expect(tokensPerSecond(log, 512)).toBeCloseTo(512 / 0.04);
   });
 
+  test('is the median: a pause of the machine does not show', () => {
+    const log = filled(40);
+    for (let step = 41; step <= 60; step++)
+      log.push(timedStep(step, { time: step * 10 + (step > 50 ? 5000 : 0) }));
+    expect(tokensPerSecond(log, 512)).toBeCloseTo(51_200);
+  });
+
+  test('does not depend on figures arriving one by one', () => {
+    const log = new MetricsLog(100);
+    for (let step = 1; step <= 60; step++) log.push(timedStep(step, { time: Math.ceil(step / 4) * 40 }));
+    expect(tokensPerSecond(log, 512)).toBeCloseTo(51_200);
+  });
+
   test('is not told where no time has passed', () => {
     const log = new MetricsLog(100);
     for (let step = 1; step <= 10; step++) log.push(timedStep(step, { time: 5 }));

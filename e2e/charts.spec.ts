@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright/test';
+import { makeRunsUp } from './madeUpRuns.ts';
+import { expect, reach, reachStep, snapshot, test } from './page.ts';
+
+const CHARTS = ['loss', 'scale', 'speed', 'norm', 'lr', 'memory'];
+const MOST_POINTS = 400;
+
+/** Redraws of each chart so far. */
+function redraws(page: Page): Promise<Record<string, number>> {
+  return page.evaluate(() =>
+    Object.fromEntries(
+      [...document.querySelectorAll<HTMLElement>('figure[data-testid^="chart-"]')].map(({ dataset }) => [
+        dataset.testid!.slice('chart-'.length),
+        Number(dataset.redraws ?? 0),
+      ]),
+    ),
+  );
+}
+
+/** What `document.hidden` says: a page without a window cannot be covered by another. */
+async function setHidden(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+}
+
+async function saved(page: Page, testId: string): Promise<{ name: string; content: Buffer }> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId(testId).click()]);
+  return { name: download.suggestedFilename(), content: readFileSync(await download.path()) };
+}
+
+test('every option of a chart does what it says', async ({ page }) => {
+  // A scale far too high: the first steps are skipped.
+  await page.goto('/?preset=smoke&steps=10&compare=fp32&lossScale=1073741824&sample=0&autostart=1');
+  await reach(page, 'done');
+  const { runs } = await snapshot(page);
+  const [half, full] = runs.map(({ steps }) => steps);
+  const skipped = half!.filter((step) => step.skipped);
+  expect(skipped.length).toBeGreaterThan(1);
+
+  await test.step('what is drawn is within the budget', async () => {
+    for (const id of [...CHARTS, 'difference']) {
+      const chart = page.getByTestId(`chart-${id}`);
+      await chart.scrollIntoViewIfNeeded();
+      const points = Number(await chart.getAttribute('data-points'));
+      expect(points).toBeGreaterThan(0);
+      expect(points).toBeLessThanOrEqual(MOST_POINTS);
+      await expect(chart.locator('.visuallyHidden').first()).toContainText('FP32');
+    }
+  });
+
+  await test.step('axes', async () => {
+    const loss = page.getByTestId('chart-loss');
+    const path = () => loss.locator('.loss-line path').first().getAttribute('d');
+    const xName = page.getByTestId('x-name-loss');
+    const drawn = [await path()];
+    await expect(xName).toHaveText('step');
+    await page.getByTestId('options-loss').click();
+    for (const [option, name] of [
+      ['x-time-loss', 'training time'],
+      ['x-tokens-loss', 'tokens'],
+      ['logx-loss', 'tokens, logarithmic'],
+    ] as const) {
+      await page.getByTestId(option).check();
+      await expect(xName).toHaveText(name);
+    }
+    drawn.push(await path());
+    await page.keyboard.press('Escape');
+    await expect(page.getByTestId('logx-loss')).toBeHidden();
+    await page.getByTestId('logy-loss').click();
+    await expect(page.getByTestId('logy-loss')).toHaveAttribute('aria-pressed', 'true');
+    drawn.push(await path());
+    // A logarithmic axis still draws every point of the line.
+    for (const d of drawn) expect(d!.match(/[ML]/g)!.length).toBe(10);
+    expect(new Set(drawn).size).toBe(drawn.length);
+
+    await page.getByTestId('options-loss').click();
+    await page.getByTestId('locky-loss').check();
+    await page.getByTestId('smoothing-loss').fill('0');
+    await expect(loss.locator('path.recharts-line-curve')).toHaveCount(2); // no raw lines behind
+    await page.getByTestId('smoothing-loss').fill('0.9');
+    await expect(loss.locator('path.recharts-line-curve')).toHaveCount(4);
+    await page.getByTestId('reset-loss').click();
+    await expect(xName).toHaveText('step');
+    await page.keyboard.press('Escape');
+  });
+
+  await test.step('the crosshair reads exact values in every chart, by pointer and by key', async () => {
+    const plot = page.getByTestId('plot-scale');
+    await plot.focus();
+    await plot.press('Home');
+    const hover = page.getByTestId('hover-scale');
+    await expect(hover).toContainText('step 1');
+    await expect(hover).toContainText(`${skipped[0]!.overflow} overflowed`);
+    await expect(hover).toContainText('Scale 2³⁰ to 2²⁹');
+    await expect(plot).toHaveAttribute('aria-valuetext', /step 1: .*overflowed/);
+    await plot.press('ArrowRight');
+    await expect(hover).toContainText('step 2');
+    await expect(page.getByTestId('hover-loss')).toContainText(full![1]!.loss!.toFixed(3));
+    await plot.press('Escape');
+    await expect(hover).toBeHidden();
+
+    await page.getByTestId('plot-loss').hover({ position: { x: 54, y: 100 } });
+    await expect(page.getByTestId('hover-scale')).toContainText(`${skipped[0]!.overflow} overflowed`);
+    await expect(page.getByTestId('skip-mark').first()).toContainText('Step 1 skipped');
+  });
+
+  await test.step('table, CSV and PNG', async () => {
+    await page.getByTestId('options-loss').click();
+    await page.getByTestId('show-table-loss').click();
+    const table = page.getByTestId('table-loss');
+    await expect(table.locator('caption')).toContainText('10 of 10 steps');
+    await expect(table.locator('tbody tr')).toHaveCount(10);
+    await expect(table.locator('tbody tr').first().locator('td').first()).toHaveText(
+      half![0]!.loss!.toFixed(3),
+    );
+
+    const csv = await saved(page, 'csv-loss');
+    expect(csv.name).toBe('halfstep-loss.csv');
+    const [header, ...rows] = csv.content.toString('utf8').trim().split('\r\n');
+    expect(header).toMatch(/^run,step,tokens,training_seconds,loss,/);
+    expect(rows).toHaveLength(20);
+    for (const [i, step] of [...half!, ...full!].entries()) {
+      const cells = rows[i]!.split(',');
+      expect([Number(cells[1]), Number(cells[4])]).toEqual([step.step, step.loss]);
+    }
+
+    const png = await saved(page, 'png-loss');
+    expect(png.name).toBe('halfstep-loss.png');
+    expect(png.content.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
+    expect(png.content.readUInt32BE(16)).toBeGreaterThan(600); // width
+    expect(png.content.length).toBeGreaterThan(5000);
+  });
+
+  await test.step('nothing is cut off at 375 px, with table and menu open, and the choice outlives the page', async () => {
+    const box = () => page.getByTestId('chart-norm').boundingBox();
+    const before = (await box())!.width;
+    await page.getByTestId('expand-norm').click();
+    expect((await box())!.width).toBeGreaterThan(1.5 * before);
+    await page.setViewportSize({ width: 375, height: 740 });
+    await page.getByTestId('options-norm').click();
+    const cutOff = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    expect(cutOff).toBe(0);
+    const panel = await page.getByTestId('reset-norm').boundingBox();
+    expect(panel!.x).toBeGreaterThanOrEqual(0);
+    await page.getByTestId('x-time-norm').check();
+    await page.reload();
+    await expect(page.getByTestId('x-time-norm')).toBeChecked();
+    await expect(page.getByTestId('expand-norm')).toHaveAttribute('aria-pressed', 'true');
+  });
+});
+
+test('of a run of 3,000 steps at most 400 points a line are drawn, and all of them are exported', async ({
+  page,
+}) => {
+  await makeRunsUp(page, { stepsPerMessage: 100 });
+  await page.goto('/?preset=smoke&steps=3000&compare=fp32&sample=0');
+  const started = Date.now();
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
+  const summary = page.getByTestId('chart-loss').locator('.visuallyHidden').first();
+  await expect(summary).toContainText(/FP32: .*step 3,000/);
+  const seconds = (Date.now() - started) / 1000;
+  const counts = await redraws(page);
+  expect(counts.loss!).toBeGreaterThan(3);
+  expect(counts.loss!).toBeLessThanOrEqual(4 * seconds + 2);
+  for (const id of ['difference', ...CHARTS.slice(1)]) expect(counts[id]!).toBeLessThanOrEqual(seconds + 4);
+
+  await page.getByTestId('options-loss').click();
+  for (const logX of [false, true]) {
+    await page.getByTestId('logx-loss').setChecked(logX);
+    const points = await page
+      .locator('.recharts-line-curve')
+      .evaluateAll((paths) => paths.map((path) => path.getAttribute('d')!.match(/[MLHV]/g)!.length));
+    // A step line has two corners a point, and only where its value changes.
+    expect(Math.max(...points)).toBeLessThanOrEqual(MOST_POINTS);
+    expect(Math.max(...points)).toBeGreaterThan(100);
+  }
+  await page.getByTestId('show-table-loss').click();
+  const rows = await page.getByTestId('table-loss').locator('tbody tr').count();
+  expect(rows).toBeGreaterThan(16);
+  expect(rows).toBeLessThanOrEqual(60);
+  const csv = await saved(page, 'csv-loss');
+  expect(csv.content.toString('utf8').trim().split('\r\n')).toHaveLength(1 + 2 * 3000);
+});
+
+test('charts are redrawn at most four times a second, and not while the page is hidden', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=5000&sample=0');
+  await expect(page.getByTestId('chart-loss')).toBeVisible();
+  const started = Date.now();
+  await page.getByTestId('train').click();
+  await reachStep(page, 8);
+  await setHidden(page, true);
+  const atHide = await redraws(page);
+  const seconds = (Date.now() - started) / 1000;
+  // One more each for the run's start and its first point.
+  expect(atHide.loss!).toBeGreaterThan(1);
+  expect(atHide.loss!).toBeLessThanOrEqual(4 * seconds + 2);
+  for (const id of CHARTS.slice(1)) expect(atHide[id]!).toBeLessThanOrEqual(seconds + 2);
+
+  await reachStep(page, 12);
+  expect(await redraws(page)).toEqual(atHide);
+  await setHidden(page, false);
+  await expect.poll(async () => (await redraws(page)).loss!).toBeGreaterThan(atHide.loss!);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  await expect(page.getByTestId('chart-loss').locator('.visuallyHidden').first()).toContainText(
+    `at step ${(await snapshot(page)).runs[0]!.steps.at(-1)!.step}`,
+  );
+});

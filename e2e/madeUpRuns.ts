@@ -1,0 +1,114 @@
+/**
+ * Replaces the training worker by one that makes figures up, at any pace and of any number of steps: for tests of what
+ * the page does with runs that no software GPU trains in the time of a test.
+ */
+import type { Page } from 'playwright/test';
+
+export interface MadeUpRuns {
+  /** Steps in one message; messages come ten times a second, as those of the real worker. */
+  readonly stepsPerMessage: number;
+}
+
+export async function makeRunsUp(page: Page, options: MadeUpRuns): Promise<void> {
+  await page.route(/\/worker-[^/]*\.js$/, (route) =>
+    route.fulfill({
+      contentType: 'text/javascript',
+      body: `(${worker.toString()})(${JSON.stringify(options)})`,
+    }),
+  );
+}
+
+/** Runs in the worker: nothing from outside its braces is there. */
+function worker({ stepsPerMessage }: MadeUpRuns): void {
+  const MIB = 2 ** 20;
+  const scope = self as unknown as { postMessage(event: unknown): void; onmessage: unknown };
+  const report = {
+    name: 'made up',
+    vendor: 'made up',
+    architecture: '',
+    description: '',
+    isFallback: false,
+    features: ['shader-f16'],
+    subgroupSize: null,
+    half: 'native',
+    limits: { maxStorageBufferBindingSize: 1024 * MIB, maxBufferSize: 1024 * MIB },
+  };
+  let stopped = false;
+
+  const wait = () => new Promise((resolve) => setTimeout(resolve, 100));
+  const noise = (seed: number) => {
+    const x = Math.sin(seed * 12.9898) * 43758.5453;
+    return x - Math.floor(x) - 0.5;
+  };
+
+  async function train(run: number, config: { precision: string; steps: number; learningRate: number }) {
+    const memory = { total: (40 + 15 * run) * MIB, activations: (20 + 12 * run) * MIB };
+    const facts = {
+      parameters: 811_008,
+      storage: null,
+      memory,
+      kernels: {},
+      text: { name: 'Moby Dick', bytes: 1_192_770, tokens: 1_192_770, vocabulary: 80 },
+    };
+    scope.postMessage({ type: 'started', run, facts });
+    const scales = config.precision.startsWith('fp16') && config.precision !== 'fp16-noscale';
+    let scaleLog2 = scales ? 16 : 0;
+    let skippedSteps = 0;
+    let last = null;
+    for (let first = 1; first <= config.steps && !stopped; first += stepsPerMessage) {
+      const steps = [];
+      const evals = [];
+      for (let step = first; step < first + stepsPerMessage && step <= config.steps; step++) {
+        if (scales && step % 300 === 200) scaleLog2 += 1;
+        const skipped = scales && (step % 600 === 250 || step % 300 === 230);
+        if (skipped) skippedSteps += 1;
+        const norm = 0.4 + 2.5 * Math.exp(-step / 300) + 0.15 * noise(step + run * 7);
+        last = {
+          step,
+          loss: 1.5 + run * 0.03 + 2.9 * Math.exp(-step / (400 + 60 * run)) + 0.14 * noise(step * 3 + run),
+          lossScale: 2 ** scaleLog2,
+          skipped,
+          overflow: skipped ? 'h.1.mlp.c_fc.weight gradient' : null,
+          gradNorm: skipped ? null : norm * (step % 97 === 0 ? 2.5 : 1),
+          lr: config.learningRate * Math.min(1, step / 100) * (1 - (0.9 * step) / config.steps),
+          appliedSteps: step - skippedSteps,
+          skippedSteps,
+          time: step * (8 + 2 * run) + 3 * noise(step),
+        };
+        if (skipped) scaleLog2 -= 1;
+        steps.push(last);
+        if (step % 250 === 0) evals.push({ step, valLoss: 0.05 + last.loss });
+      }
+      scope.postMessage({ type: 'metrics', run, steps, evals });
+      await wait();
+    }
+    const summary = {
+      adapter: report.name,
+      precision: config.precision,
+      storage: null,
+      params: facts.parameters,
+      steps: last?.step ?? 0,
+      appliedSteps: last?.appliedSteps ?? 0,
+      skippedSteps,
+      lossScale: 2 ** scaleLog2,
+      firstLoss: 4.4,
+      finalLoss: last?.loss ?? null,
+      valLoss: last?.loss ?? null,
+      tokensPerSec: 200_000,
+      msPerStep: 8,
+      mfu: null,
+      memory,
+      kernels: {},
+    };
+    scope.postMessage({ type: 'finished', run, summary });
+  }
+
+  scope.onmessage = async ({ data }: MessageEvent) => {
+    if (data.type === 'open') scope.postMessage({ type: 'opened', report });
+    if (data.type === 'stop') stopped = true;
+    if (data.type !== 'train') return;
+    stopped = false;
+    for (const [run, config] of data.configs.entries()) await train(run, config);
+    scope.postMessage({ type: 'completed' });
+  };
+}

@@ -1,0 +1,179 @@
+import { useId } from 'react';
+import { type ChartSettings, DEFAULT_CHARTS, useCharts, X_AXES } from '../../store/chartStore.ts';
+import { MAX_SMOOTHING } from '../../store/smoothing.ts';
+import styles from './ChartToolbar.module.css';
+import type { ChartDefinition } from './chart.ts';
+import { useDismiss } from './useDismiss.ts';
+
+interface ChartToolbarProps {
+  chart: ChartDefinition;
+  settings: ChartSettings;
+  /** The range to keep when the y axis is locked; null while nothing is drawn. */
+  yRange: readonly [number, number] | null;
+  /** How strongly the first run is smoothed while the slider is untouched. */
+  ownSmoothing: number;
+  tokensKnown: boolean;
+  onCsv: () => void;
+  onPng: () => void;
+}
+
+const X_LABELS = { step: 'Step', tokens: 'Tokens', time: 'Training time' } as const;
+
+/** What can be set in every chart. The most used at hand, the rest in a menu. */
+export function ChartToolbar(props: ChartToolbarProps) {
+  const { chart, settings } = props;
+  const change = (next: Partial<ChartSettings>) => useCharts.getState().change(chart.id, next);
+  const menu = useDismiss();
+  return (
+    <div className={styles.toolbar}>
+      {chart.logY && (
+        <button
+          type="button"
+          className={styles.button}
+          aria-pressed={settings.logY}
+          aria-label={`${chart.title}: logarithmic y axis`}
+          onClick={() => change({ logY: !settings.logY })}
+          data-testid={`logy-${chart.id}`}
+        >
+          Log y
+        </button>
+      )}
+      <button
+        type="button"
+        className={styles.button}
+        aria-pressed={settings.expanded}
+        aria-label={`${chart.title}: large`}
+        onClick={() => change({ expanded: !settings.expanded })}
+        data-testid={`expand-${chart.id}`}
+      >
+        Expand
+      </button>
+      <details className={styles.menu} ref={menu}>
+        <summary
+          className={styles.button}
+          aria-label={`${chart.title}: options`}
+          data-testid={`options-${chart.id}`}
+        >
+          Options
+        </summary>
+        <Options {...props} change={change} />
+      </details>
+    </div>
+  );
+}
+
+function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettings>) => void }) {
+  const { chart, settings, yRange, change } = props;
+  const id = useId();
+  return (
+    <div className={styles.panel}>
+      <fieldset className={styles.axis}>
+        <legend>Along</legend>
+        {X_AXES.map((kind) => (
+          <label key={kind} className={styles.choice}>
+            <input
+              type="radio"
+              name={`${id}-x`}
+              checked={settings.x === kind}
+              disabled={kind === 'tokens' && !props.tokensKnown}
+              onChange={() => change({ x: kind })}
+              data-testid={`x-${kind}-${chart.id}`}
+            />
+            {X_LABELS[kind]}
+          </label>
+        ))}
+      </fieldset>
+      <label className={styles.choice}>
+        <input
+          type="checkbox"
+          checked={settings.logX}
+          onChange={() => change({ logX: !settings.logX })}
+          data-testid={`logx-${chart.id}`}
+        />
+        Logarithmic x axis
+      </label>
+      <label className={styles.choice}>
+        <input
+          type="checkbox"
+          checked={settings.lockedY !== null}
+          disabled={yRange === null && settings.lockedY === null}
+          onChange={() => change({ lockedY: settings.lockedY ? null : yRange && [...yRange] })}
+          data-testid={`locky-${chart.id}`}
+        />
+        Keep the y range
+      </label>
+      {chart.smooths && <Smoothing {...props} />}
+      <div className={styles.actions}>
+        <button
+          type="button"
+          className={styles.button}
+          aria-pressed={settings.table}
+          onClick={() => change({ table: !settings.table })}
+          data-testid={`show-table-${chart.id}`}
+        >
+          Show as table
+        </button>
+        <button
+          type="button"
+          className={styles.button}
+          disabled={yRange === null}
+          onClick={props.onCsv}
+          data-testid={`csv-${chart.id}`}
+        >
+          CSV
+        </button>
+        <button
+          type="button"
+          className={styles.button}
+          disabled={yRange === null}
+          onClick={props.onPng}
+          data-testid={`png-${chart.id}`}
+        >
+          PNG
+        </button>
+        <button
+          type="button"
+          className={styles.button}
+          onClick={() => change(DEFAULT_CHARTS[chart.id])}
+          data-testid={`reset-${chart.id}`}
+        >
+          Reset
+        </button>
+      </div>
+      <p className={styles.keys}>
+        In a chart with focus: arrows read values, <kbd>X</kbd> <kbd>Y</kbd> logarithmic
+        {chart.smooths && (
+          <>
+            , <kbd>[</kbd> <kbd>]</kbd> smoothing
+          </>
+        )}
+      </p>
+    </div>
+  );
+}
+
+function Smoothing({
+  chart,
+  settings,
+  ownSmoothing,
+  change,
+}: ChartToolbarProps & { change: (next: Partial<ChartSettings>) => void }) {
+  const value = settings.smoothing ?? ownSmoothing;
+  return (
+    <label className={styles.smoothing}>
+      <span>
+        Smoothing {value.toFixed(2)}
+        {settings.smoothing === null && ', by run length'}
+      </span>
+      <input
+        type="range"
+        min="0"
+        max={MAX_SMOOTHING}
+        step="0.01"
+        value={value}
+        onChange={(event) => change({ smoothing: event.target.valueAsNumber })}
+        data-testid={`smoothing-${chart.id}`}
+      />
+    </label>
+  );
+}

@@ -1,0 +1,152 @@
+import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
+import { type ChartSettings, useCharts } from '../../store/chartStore.ts';
+import { MAX_SMOOTHING } from '../../store/smoothing.ts';
+import styles from './Crosshair.module.css';
+import type { ChartDefinition, Series } from './chart.ts';
+import { xOf } from './chart.ts';
+import { crosshairX, longestOf, moved, snap, useCrosshair } from './crosshair.ts';
+import { LegendLine } from './Legend.tsx';
+import { INSET } from './Plot.tsx';
+import type { Plot } from './plot.ts';
+import { placeLabel, readout } from './readout.ts';
+
+/** Marks nearer than this share of the axis to the crosshair are told with it. */
+const MARK_REACH = 0.01;
+
+interface CrosshairProps {
+  chart: ChartDefinition;
+  series: readonly Series[];
+  plot: Plot;
+  width: number;
+  height: number;
+  children: ReactNode;
+}
+
+/**
+ * Lays the crosshair over a chart. It is a slider along the x axis: pointer, arrow keys and screen readers all get the
+ * exact values, and every other chart shows its own values at the same place.
+ */
+export function Crosshair({ chart, series, plot, width, height, children }: CrosshairProps) {
+  const at = useCrosshair((state) => state.at);
+  const { x: axis, xKind: kind } = plot;
+  const x = at && (at.kind === kind ? at.x : crosshairX(at, kind, series));
+  const span = width - INSET.left - INSET.right;
+  const place = x === null ? null : ((axis.log ? Math.log10(x) : x) - axis.low) / (axis.high - axis.low);
+  const shown = x !== null && place !== null && place >= 0 && place <= 1;
+  const longest = longestOf(series, kind);
+  const end = longest ? xOf(longest.run, kind, longest.length - 1) : 0;
+  const lines = shown ? readout(chart, series, kind, x, markReach(axis, x)) : [];
+
+  const set = (value: number | null) =>
+    useCrosshair.setState({ at: value === null ? null : { chart: chart.id, kind, x: value } });
+  const point = (event: PointerEvent<HTMLDivElement>) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (event.clientX - box.left - INSET.left) / span));
+    const value = axis.low + share * (axis.high - axis.low);
+    set(snap(series, kind, axis.log ? 10 ** value : value));
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const by = STEPS_BY_KEY[event.key]?.(longest?.length ?? 0);
+    const change = CHANGES_BY_KEY[event.key.toLowerCase()];
+    if (event.key === 'Escape') set(null);
+    else if (by !== undefined) set(moved(series, kind, x ?? end, by));
+    else if (change) changeSettings(chart, change, longest?.run.log.smoothing ?? 0);
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <div
+      className={styles.area}
+      style={{ height }}
+      role="slider"
+      tabIndex={0}
+      aria-label={`${chart.title}: values along the chart`}
+      aria-valuemin={0}
+      aria-valuemax={end}
+      aria-valuenow={x ?? end}
+      aria-valuetext={
+        shown
+          ? `${placeLabel(kind, x)}: ${lines.map(({ title, values, notes }) => [`${title} ${values ?? ''}`, ...notes].join('. ')).join('; ')}`
+          : 'Arrow keys read the values'
+      }
+      aria-keyshortcuts="x y [ ]"
+      data-testid={`plot-${chart.id}`}
+      onPointerMove={point}
+      onPointerDown={point}
+      onPointerLeave={() => set(null)}
+      onKeyDown={press}
+      onBlur={() => set(null)}
+    >
+      {children}
+      {shown && (
+        <>
+          <div className={styles.line} style={{ left: INSET.left + place * span, bottom: INSET.bottom }} />
+          {lines.length > 0 && (
+            <div
+              className={styles.card}
+              style={
+                place < 0.5
+                  ? { left: INSET.left + place * span + 12 }
+                  : { right: INSET.right + (1 - place) * span + 12 }
+              }
+              data-testid={`hover-${chart.id}`}
+            >
+              <p className={styles.place}>{placeLabel(kind, x)}</p>
+              {lines.map(({ index, title, values, notes }) => (
+                <div key={index}>
+                  {values !== null && (
+                    <p>
+                      <LegendLine run={index} label={title} /> {values}
+                    </p>
+                  )}
+                  {notes.map((note) => (
+                    <p key={note}>{note}</p>
+                  ))}
+                </div>
+              ))}
+            </div>
+          )}
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Entries to move by, of a run of `length`. */
+const STEPS_BY_KEY: Readonly<Record<string, (length: number) => number>> = {
+  ArrowLeft: () => -1,
+  ArrowRight: () => 1,
+  ArrowDown: () => -1,
+  ArrowUp: () => 1,
+  PageDown: (length) => -Math.ceil(length / 10),
+  PageUp: (length) => Math.ceil(length / 10),
+  Home: (length) => -length,
+  End: (length) => length,
+};
+
+type Change = (settings: ChartSettings, ownSmoothing: number) => Partial<ChartSettings>;
+
+/** Of the chart in focus only: a letter typed elsewhere changes nothing. */
+const CHANGES_BY_KEY: Readonly<Record<string, Change>> = {
+  y: ({ logY }) => ({ logY: !logY }), // of no effect where the chart has no such axis
+  x: ({ logX }) => ({ logX: !logX }),
+  '[': ({ smoothing }, own) => ({ smoothing: smoothedBy(smoothing ?? own, -0.05) }),
+  ']': ({ smoothing }, own) => ({ smoothing: smoothedBy(smoothing ?? own, 0.05) }),
+};
+
+function smoothedBy(smoothing: number, by: number): number {
+  return Math.min(MAX_SMOOTHING, Math.max(0, Number((smoothing + by).toFixed(2))));
+}
+
+function changeSettings(chart: ChartDefinition, change: Change, ownSmoothing: number): void {
+  const { charts, change: apply } = useCharts.getState();
+  apply(chart.id, change(charts[chart.id], ownSmoothing));
+}
+
+/** In units of the x axis. On a logarithmic one it grows with x. */
+function markReach(axis: Plot['x'], x: number): number {
+  const share = (axis.high - axis.low) * MARK_REACH;
+  return axis.log ? x * (10 ** share - 1) : share;
+}

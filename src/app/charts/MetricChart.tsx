@@ -1,0 +1,179 @@
+import { useId, useMemo, useRef, useState } from 'react';
+import { useCharts, type XAxisKind } from '../../store/chartStore.ts';
+import { download } from '../download.ts';
+import { rangeOf } from './axes.ts';
+import { ChartTable } from './ChartTable.tsx';
+import { ChartToolbar } from './ChartToolbar.tsx';
+import { Crosshair } from './Crosshair.tsx';
+import type { ChartDefinition, Series } from './chart.ts';
+import { chartCsv } from './exportCsv.ts';
+import { chartPng } from './exportPng.ts';
+import { LegendDot, LegendLine } from './Legend.tsx';
+import styles from './MetricChart.module.css';
+import { Plot } from './Plot.tsx';
+import { buildPlot, type Plot as PlotModel, xKindOf } from './plot.ts';
+import type { ChartProps, PlottedRun } from './plottedRun.ts';
+import { runColor, runDash } from './series.ts';
+import { useRedraw } from './useRedraw.ts';
+import { useWidth } from './useWidth.ts';
+
+interface MetricChartProps extends ChartProps {
+  chart: ChartDefinition;
+  /** Takes the whole width, as the large chart does. */
+  wide?: boolean;
+}
+
+/** The large chart may be redrawn four times a second, the small ones once. */
+const LARGE_INTERVAL_MS = 250;
+const SMALL_INTERVAL_MS = 1000;
+
+const X_NAMES: Readonly<Record<XAxisKind, string>> = {
+  step: 'step',
+  tokens: 'tokens',
+  time: 'training time',
+};
+
+/** The frame that all charts share: axes, crosshair, legend, toolbar, table, exports and the text for screen readers. */
+export function MetricChart({ chart, runs, frame, wide = false }: MetricChartProps) {
+  const id = useId();
+  const figure = useRef<HTMLElement>(null);
+  const body = useRef<HTMLDivElement>(null);
+  const settings = useCharts((state) => state.charts[chart.id]);
+  const width = useWidth(body);
+  const drawn = useRedraw(figure, frame, chart.large ? LARGE_INTERVAL_MS : SMALL_INTERVAL_MS);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the logs are outside React; `drawn` says when to read them anew
+  const series = useMemo(
+    () =>
+      runs
+        .flatMap((run, index) => chart.series(run, index, runs, settings) ?? [])
+        .filter(({ length }) => length > 0),
+    [chart, runs, settings, drawn],
+  );
+  const plot = useMemo(() => buildPlot(chart, series, settings, width), [chart, series, settings, width]);
+  const empty = emptyText(chart, runs, series, plot);
+  const height = heightOf(chart, settings.expanded);
+  const xName = `${X_NAMES[plot.xKind]}${plot.x.log ? ', logarithmic' : ''}`;
+  const [problem, setProblem] = useState<string | null>(null);
+
+  const savePng = async () => {
+    const svg = body.current?.querySelector('svg');
+    if (!svg) return;
+    const legend = series.map(({ run, index }) => ({
+      text: run.title,
+      color: runColor(index),
+      dash: runDash(index),
+    }));
+    setProblem(null);
+    try {
+      download(
+        `halfstep-${chart.id}.png`,
+        await chartPng(svg, { title: chart.title, xLabel: xName, legend }),
+      );
+    } catch (cause) {
+      setProblem(`The picture could not be made: ${cause instanceof Error ? cause.message : cause}`);
+    }
+  };
+
+  return (
+    <figure
+      ref={figure}
+      className={[
+        styles.chart,
+        chart.large ? styles.large : '',
+        wide || chart.large || settings.expanded ? styles.wide : '',
+      ].join(' ')}
+      aria-labelledby={`${id}-title`}
+      data-testid={`chart-${chart.id}`}
+      data-points={Math.max(0, ...plot.lines.map(({ points }) => points.length))}
+    >
+      <figcaption className={styles.head}>
+        <h2 id={`${id}-title`}>{chart.title}</h2>
+        <ChartToolbar
+          chart={chart}
+          settings={settings}
+          yRange={empty === null ? plot.yRange : null}
+          ownSmoothing={runs[0]?.log.smoothing ?? 0}
+          tokensKnown={xKindOf(runs, 'tokens') === 'tokens'}
+          onCsv={() =>
+            download(
+              `halfstep-${chart.id}.csv`,
+              new Blob([chartCsv(chart, series)], { type: 'text/csv;charset=utf-8' }),
+            )
+          }
+          onPng={savePng}
+        />
+        {empty === null && <Legend chart={chart} series={series} plot={plot} />}
+      </figcaption>
+      {problem && <p className={styles.problem}>{problem}</p>}
+      <div ref={body}>
+        {empty !== null && (
+          <p className={styles.empty} style={{ height }}>
+            {empty}
+          </p>
+        )}
+        {empty === null && (
+          <>
+            <p className="visuallyHidden">{series.map(chart.summary).join(' ')}</p>
+            {width > 0 && (
+              <Crosshair chart={chart} series={series} plot={plot} width={width} height={height}>
+                <Plot
+                  id={chart.id}
+                  plot={plot}
+                  steps={chart.shape === 'steps'}
+                  width={width}
+                  height={height}
+                  figure={figure}
+                />
+              </Crosshair>
+            )}
+            <p className={styles.xName} data-testid={`x-name-${chart.id}`}>
+              {xName}
+            </p>
+          </>
+        )}
+      </div>
+      {settings.table && empty === null && <ChartTable chart={chart} series={series} kind={plot.xKind} />}
+    </figure>
+  );
+}
+
+interface LegendProps {
+  chart: ChartDefinition;
+  series: readonly Series[];
+  plot: PlotModel;
+}
+
+function Legend({ chart, series, plot }: LegendProps) {
+  return (
+    <div className={styles.legend}>
+      {series
+        .filter(({ lineless }) => !lineless)
+        .map(({ index, run }) => (
+          <LegendLine key={index} run={index} label={run.title} />
+        ))}
+      {plot.lines.some(({ kind }) => kind === 'validation') && <LegendDot label="validation" />}
+      {chart.legend?.(series)}
+    </div>
+  );
+}
+
+/** Why nothing is drawn; null where something is. */
+function emptyText(
+  chart: ChartDefinition,
+  runs: readonly PlottedRun[],
+  series: readonly Series[],
+  { lines, marks }: PlotModel,
+): string | null {
+  if (marks.length > 0 || lines.some(({ points }) => points.some(({ y }) => y !== null))) return null;
+  const measured = series.some(
+    ({ values, length }) => rangeOf(Array.from({ length }, (_, i) => values[i]!)) !== null,
+  );
+  if (measured) return `No ${chart.quantity} above 0: a logarithmic axis has no place for it.`;
+  return chart.empty(runs);
+}
+
+function heightOf(chart: ChartDefinition, expanded: boolean): number {
+  if (chart.large) return expanded ? 520 : 300;
+  return expanded ? 360 : 180;
+}

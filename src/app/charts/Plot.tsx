@@ -1,0 +1,136 @@
+import { memo, type RefObject, useEffect, useRef } from 'react';
+import {
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ReferenceLine,
+  Scatter,
+  type ScatterShapeProps,
+  XAxis,
+  YAxis,
+} from 'recharts';
+import type { PlotLine, PlotMark, Plot as PlotModel } from './plot.ts';
+import { runColor, runDash } from './series.ts';
+
+/** Pixels between the edge of the chart and the area in which values are drawn. */
+export const INSET = { left: 52, right: 14, top: 8, bottom: 24 };
+
+interface PlotProps {
+  id: string;
+  plot: PlotModel;
+  steps: boolean;
+  width: number;
+  height: number;
+  /** Gets the count of redraws as `data-redraws`: what the drawing budget is about. */
+  figure: RefObject<HTMLElement | null>;
+}
+
+const TICK = { fontSize: 12, fill: 'var(--muted)' };
+
+/** The only part that recharts draws; not when the crosshair moves. */
+export const Plot = memo(function Plot({ id, plot, steps, width, height, figure }: PlotProps) {
+  const redraws = useRef(0);
+  useEffect(() => {
+    redraws.current += 1;
+    if (figure.current) figure.current.dataset.redraws = String(redraws.current);
+  });
+  const { x, y } = plot;
+  const labels = (axis: typeof x) => {
+    const byPlace = new Map(axis.ticks.map(({ at, label }) => [at, label]));
+    return (at: number) => byPlace.get(at) ?? '';
+  };
+  return (
+    <ComposedChart
+      width={width}
+      height={height}
+      margin={{ top: INSET.top, right: INSET.right, bottom: 0, left: 0 }}
+      accessibilityLayer={false}
+    >
+      <CartesianGrid stroke="var(--line)" vertical={false} syncWithTicks />
+      <XAxis
+        dataKey="x"
+        type="number"
+        height={INSET.bottom}
+        domain={[x.low, x.high]}
+        ticks={x.ticks.map(({ at }) => at)}
+        tickFormatter={labels(x)}
+        tick={TICK}
+        tickLine={false}
+        axisLine={{ stroke: 'var(--line-strong)' }}
+        minTickGap={16}
+        allowDataOverflow
+      />
+      <YAxis
+        type="number"
+        width={INSET.left}
+        domain={[y.low, y.high]}
+        ticks={y.ticks.map(({ at }) => at)}
+        tickFormatter={labels(y)}
+        tick={TICK}
+        tickLine={false}
+        axisLine={false}
+        interval={0}
+        allowDataOverflow
+      />
+      {plot.references.map(({ at, label }) => (
+        <ReferenceLine
+          key={label}
+          y={at}
+          stroke="var(--line-strong)"
+          strokeDasharray="3 3"
+          label={{
+            value: label,
+            // On the side with room.
+            position: at - y.low < y.high - at ? 'insideBottomRight' : 'insideTopRight',
+            fontSize: 12,
+            fill: 'var(--muted)',
+          }}
+        />
+      ))}
+      {plot.lines.map((line) => (
+        <Line
+          key={`${line.kind}-${line.run}`}
+          className={line.kind === 'main' ? `${id}-line` : ''}
+          type={steps ? 'stepAfter' : 'linear'}
+          data={[...line.points]}
+          dataKey="y"
+          activeDot={false}
+          isAnimationActive={false}
+          {...look(line)}
+        />
+      ))}
+      {plot.marks.length > 0 && (
+        <Scatter data={[...plot.marks]} dataKey="y" shape={SkipShape} isAnimationActive={false} />
+      )}
+    </ComposedChart>
+  );
+});
+
+/** Validation is dots, the smoothed line is the one to see, the raw one is faint behind it. */
+function look({ kind, run, points }: PlotLine) {
+  const stroke = runColor(run);
+  // A line of one point has no length.
+  const dot = points.length === 1 ? { r: 2, fill: stroke, stroke } : false;
+  if (kind === 'validation')
+    return {
+      stroke: 'none',
+      dot: { r: 3.5, fill: 'var(--surface)', stroke, strokeWidth: 2, clipDot: false },
+    };
+  if (kind === 'raw') return { stroke, strokeOpacity: 0.4, strokeWidth: 1, dot };
+  return { stroke, strokeDasharray: runDash(run) ?? '0', strokeWidth: 2, dot };
+}
+
+function SkipShape({ cx = 0, cy = 0, payload }: ScatterShapeProps) {
+  const { run, sentence }: PlotMark = payload;
+  return (
+    <path
+      d={`M${cx} ${cy - 6}l6 10h-12z`}
+      fill="var(--bad)"
+      stroke={runColor(run)}
+      strokeLinejoin="round"
+      data-testid="skip-mark"
+    >
+      <title>{sentence}</title>
+    </path>
+  );
+}

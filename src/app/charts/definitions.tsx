@@ -1,0 +1,279 @@
+/** The charts of a run. What they share is in `MetricChart`. */
+import { tokensPerStep } from '../../engine/train/config.ts';
+import type { ChartSettings } from '../../store/chartStore.ts';
+import { scalesLoss } from '../../store/settings.ts';
+import { smooth } from '../../store/smoothing.ts';
+import {
+  formatCompact,
+  formatCount,
+  formatLoss,
+  formatPercent,
+  formatPowerOfTwo,
+  formatTokensPerSecond,
+} from '../format.ts';
+import { skipSentence } from '../messages.ts';
+import { type ChartDefinition, entryAt, inWords, type Mark, type Series, xOf } from './chart.ts';
+import { LegendSkip } from './Legend.tsx';
+import { xKindOf } from './plot.ts';
+import type { PlottedRun } from './plottedRun.ts';
+
+export const LOSS: ChartDefinition = {
+  id: 'loss',
+  title: 'Loss, nats a token',
+  quantity: 'loss',
+  column: 'loss',
+  shape: 'line',
+  smooths: true,
+  logY: true,
+  large: true,
+  series: (run, index, _runs, settings) => {
+    const { log } = run;
+    const { loss } = log.columns;
+    const validation = [...log.evals];
+    return { ...overRaw(run, index, loss, settings), validation };
+  },
+  format: formatLoss,
+  gap: 'not finite',
+  tick: plainNumber,
+  empty: () => 'The loss of every step will be drawn here.',
+  summary: ({ run: { title, log }, length, validation }) => {
+    const [first, last] = [log.at(0)!, log.at(length - 1)!];
+    const evaluated = validation?.at(-1);
+    const held = evaluated ? ` Validation loss ${formatLoss(evaluated.valLoss)}.` : '';
+    return `${title}: loss ${formatLoss(first.loss)} at step ${formatCount(first.step)}, ${formatLoss(last.loss)} at step ${formatCount(last.step)}.${held}`;
+  },
+};
+
+export const DIFFERENCE: ChartDefinition = {
+  id: 'difference',
+  title: 'Loss difference, nats',
+  quantity: 'loss difference',
+  column: 'smoothed_loss_difference',
+  shape: 'line',
+  smooths: true,
+  logY: false,
+  series: (run, index, runs, settings) => {
+    const first = runs[0]!;
+    if (index === 0 || first.log.length === 0) return null;
+    return { index, run, length: run.log.length, values: differences(run, first, runs, settings) };
+  },
+  format: formatSigned,
+  gap: 'no step to compare with',
+  tick: formatSigned,
+  references: () => [{ value: 0, label: '' }],
+  empty: (runs) =>
+    `The difference to ${runs[0]?.title ?? 'the first run'} will be drawn here, once two runs have steps.`,
+  summary: ({ run: { title }, values, length }) =>
+    `${title}: smoothed loss less that of the first run: ${inWords(DIFFERENCE, lastOf(values, length))}.`,
+};
+
+export const LOSS_SCALE: ChartDefinition = {
+  id: 'scale',
+  title: 'Loss scale',
+  quantity: 'loss scale',
+  column: 'loss_scale_log2',
+  shape: 'steps',
+  smooths: false,
+  logY: false,
+  series: (run, index) => {
+    const { log, precision } = run;
+    const marks = skipMarks(run);
+    const scales = scalesLoss(precision);
+    if (!scales && marks.length === 0) return null;
+    return { index, run, length: log.length, values: log.columns.scaleLog2, marks, lineless: !scales };
+  },
+  format: formatPowerOfTwo,
+  gap: 'none',
+  tick: formatPowerOfTwo,
+  yRange: (lowest, highest) => [Math.max(0, Math.floor(lowest) - 2), Math.ceil(highest) + 2],
+  yTicks: powersOfTwo,
+  empty: (runs) => {
+    const started = runs.filter(({ log }) => log.length > 0);
+    if (started.length === 0)
+      return 'The loss scale of every step will be drawn here, with a mark for each skipped one.';
+    return `${started.map(({ title }) => title).join(' and ')}: no loss scaling, and no step was skipped.`;
+  },
+  summary: (series) => {
+    const { title, log, precision } = series.run;
+    const scale = log.at(series.length - 1)?.lossScale ?? 1;
+    const what = scalesLoss(precision)
+      ? `loss scale 2 to the ${Math.log2(scale)}`
+      : 'does not scale the loss';
+    return `${title}: ${what}, ${skipText(series)}.`;
+  },
+  legend: (series) =>
+    series.map((one) => (
+      <LegendSkip
+        key={one.index}
+        label={`${series.length > 1 ? `${one.run.title}: ` : ''}${skipText(one)}`}
+      />
+    )),
+};
+
+export const SPEED: ChartDefinition = {
+  id: 'speed',
+  title: 'Tokens/s',
+  quantity: 'tokens/s',
+  column: 'tokens_per_second',
+  shape: 'line',
+  smooths: true,
+  logY: true,
+  fromZero: true,
+  series: (run, index, _runs, settings) => {
+    const { log, config } = run;
+    if (!config) return null;
+    const tokens = tokensPerStep(config);
+    const values = Float64Array.from({ length: log.length }, (_, i) => {
+      const milliseconds = log.columns.stepMs[i]!;
+      return milliseconds > 0 ? (1000 * tokens) / milliseconds : Number.NaN;
+    });
+    return overRaw(run, index, values, settings);
+  },
+  format: formatTokensPerSecond,
+  gap: 'warming up',
+  tick: formatCompact,
+  empty: () => 'The speed will be drawn here, after 5 steps of warm-up.',
+  summary: ({ run: { title }, values, length }) =>
+    `${title}: tokens a second, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}.`,
+};
+
+export const GRADIENT_NORM: ChartDefinition = {
+  id: 'norm',
+  title: 'Gradient norm, unscaled',
+  quantity: 'gradient norm',
+  column: 'gradient_norm',
+  shape: 'line',
+  smooths: true,
+  logY: true,
+  series: (run, index, _runs, settings) => overRaw(run, index, run.log.columns.gradNorm, settings),
+  format: (value) => String(Number(value.toPrecision(3))),
+  gap: 'not finite',
+  tick: plainNumber,
+  references: (runs) =>
+    [...new Set(runs.map(({ config }) => config?.clip ?? 0))]
+      .filter((clip) => clip > 0)
+      .map((clip) => ({ value: clip, label: `clipped above ${clip}` })),
+  empty: () => 'The norm of every gradient, without the loss scale, will be drawn here.',
+  summary: ({ run: { title }, values, length }) =>
+    `${title}: gradient norm ${inWords(GRADIENT_NORM, lastOf(values, length))}.`,
+};
+
+export const LEARNING_RATE: ChartDefinition = {
+  id: 'lr',
+  title: 'Learning rate',
+  quantity: 'learning rate',
+  column: 'learning_rate',
+  shape: 'line',
+  smooths: false,
+  logY: true,
+  fromZero: true,
+  series: (run, index) => ({ index, run, length: run.log.length, values: run.log.columns.lr }),
+  format: shortExponent,
+  gap: 'none',
+  tick: shortExponent,
+  empty: () => 'The learning rate of every step will be drawn here.',
+  summary: ({ run: { title }, values, length }) =>
+    `${title}: learning rate ${shortExponent(lastOf(values, length))}.`,
+};
+
+const MIB = 2 ** 20;
+
+export const MEMORY: ChartDefinition = {
+  id: 'memory',
+  title: 'GPU memory, MiB',
+  quantity: 'GPU memory in MiB',
+  column: 'gpu_memory_mib',
+  shape: 'steps',
+  smooths: false,
+  logY: false,
+  fromZero: true,
+  // Every buffer is made before step 1 and none after it: the bytes of the run are those of each step.
+  series: (run, index) => {
+    if (run.memoryBytes === undefined) return null;
+    const { length } = run.log;
+    return { index, run, length, values: new Float64Array(length).fill(run.memoryBytes / MIB) };
+  },
+  format: (mib) => `${mib < 10 ? mib.toFixed(2) : formatCount(mib)} MiB`,
+  gap: 'unknown',
+  tick: plainNumber,
+  empty: () =>
+    'The bytes of all buffers will be drawn here. A flat line: a run allocates nothing after its start.',
+  summary: ({ run: { title, memoryBytes = 0 } }) =>
+    `${title}: ${(memoryBytes / MIB).toFixed(1)} MiB, the same at every step.`,
+};
+
+/** The values, and over them the smoothed ones where smoothing is not turned off. */
+function overRaw(
+  run: PlottedRun,
+  index: number,
+  values: ArrayLike<number>,
+  { smoothing }: ChartSettings,
+): Series {
+  const { length } = run.log;
+  const series = { index, run, length, values };
+  const keep = smoothing ?? run.log.smoothing;
+  return keep === 0 ? series : { ...series, smoothed: smooth(values, length, keep) };
+}
+
+/** Smoothed loss less that of `first` at the same place of the x axis; a gap where `first` has no step. */
+function differences(
+  run: PlottedRun,
+  first: PlottedRun,
+  runs: readonly PlottedRun[],
+  { x, smoothing }: ChartSettings,
+): Float64Array {
+  const kind = xKindOf(runs, x);
+  const smoothed = ({ log }: PlottedRun) => smooth(log.columns.loss, log.length, smoothing ?? log.smoothing);
+  const [own, others] = [smoothed(run), smoothed(first)];
+  const end = xOf(first, kind, others.length - 1);
+  return own.map((value, i) => {
+    const at = xOf(run, kind, i);
+    const other = at > end ? -1 : entryAt(first, others.length, kind, at);
+    return other < 0 || (other === 0 && at < xOf(first, kind, 0)) ? Number.NaN : value - others[other]!;
+  });
+}
+
+function skipMarks({ log }: PlottedRun): Mark[] {
+  const { scaleLog2, step } = log.columns;
+  return log.skippedIndexes().map((at) => {
+    const to = at + 1 < log.length ? scaleLog2[at + 1]! : null;
+    return { at, sentence: skipSentence(step[at]!, log.at(at)?.overflow ?? null, scaleLog2[at]!, to) };
+  });
+}
+
+function skipText({ run: { log }, length }: Series): string {
+  const last = log.at(length - 1);
+  const [skipped, steps] = [last?.skippedSteps ?? 0, last?.step ?? 0];
+  return `${formatCount(skipped)} of ${formatCount(steps)} steps skipped (${formatPercent(skipped / Math.max(1, steps))})`;
+}
+
+/** Whole powers, not more than the height holds labels for. */
+function powersOfTwo(low: number, high: number): number[] {
+  const stride = Math.max(1, Math.ceil((high - low) / 6));
+  const first = Math.ceil(low / stride) * stride;
+  const ticks = Array.from({ length: Math.floor((high - first) / stride) + 1 }, (_, i) => first + i * stride);
+  // The lowest label would meet those of the x axis.
+  return ticks.filter((at) => at > low);
+}
+
+function lastOf(values: ArrayLike<number>, length: number): number {
+  return length > 0 ? values[length - 1]! : Number.NaN;
+}
+
+/** As short as the tick allows: 4, 0.25, 1e-7. */
+function plainNumber(value: number): string {
+  return value !== 0 && Math.abs(value) < 1e-4 ? shortExponent(value) : String(Number(value.toPrecision(6)));
+}
+
+function shortExponent(value: number): string {
+  if (value === 0) return '0';
+  return Math.abs(value) >= 0.01
+    ? String(Number(value.toPrecision(3)))
+    : value.toExponential(2).replace(/\.?0+e/, 'e');
+}
+
+function formatSigned(value: number): string {
+  const digits = Math.abs(value) < 0.1 ? 4 : 3;
+  const text = String(Number(value.toFixed(digits)));
+  return value > 0 && text !== '0' ? `+${text}` : text.replace('-', '−');
+}

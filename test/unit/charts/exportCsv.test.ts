@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { LOSS, LOSS_SCALE } from '../../../src/app/charts/definitions.tsx';
+import { chartCsv } from '../../../src/app/charts/exportCsv.ts';
+import { DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';
+import { plottedRun } from './runs.ts';
+
+test('has a row for every step of every run, however many are drawn', () => {
+  const runs = [plottedRun(3000), plottedRun(10, undefined, { title: 'FP32' })];
+  runs[1]!.log.evals.push({ step: 10, valLoss: 3.25 });
+  const series = runs.flatMap((run, index) => LOSS.series(run, index, runs, DEFAULT_CHARTS.loss) ?? []);
+  const lines = chartCsv(LOSS, series).split('\r\n');
+  expect(lines).toHaveLength(1 + 3010 + 1);
+  expect(lines[0]).toBe(
+    'run,step,tokens,training_seconds,loss,loss_smoothed,validation_loss,skipped,first_overflow',
+  );
+  expect(lines[2]).toMatch(/^Mixed f16,2,1024,0\.02,2,[\d.]+,,0,$/);
+  expect(lines.at(-2)).toMatch(/^FP32,10,5120,0\.1,0\.4,[\d.]+,3\.25,0,$/);
+});
+
+test('leaves out what is not finite, and never writes a formula', () => {
+  const run = plottedRun(1, () => ({ loss: null, skipped: true, overflow: 'a, "b"' }), {
+    title: '=HYPERLINK("x")',
+  });
+  const cells = chartCsv(LOSS_SCALE, [LOSS_SCALE.series(run, 0, [run], DEFAULT_CHARTS.scale)!]);
+  expect(cells).toContain(`"'=HYPERLINK(""x"")",1,512,0.01,16,1,"a, ""b"""`);
+  expect(chartCsv(LOSS, [LOSS.series(run, 0, [run], DEFAULT_CHARTS.loss)!])).toContain(',0.01,,,,1,');
+});

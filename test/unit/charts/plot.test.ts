@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import type { ChartDefinition } from '../../../src/app/charts/chart.ts';
+import {
+  DIFFERENCE,
+  GRADIENT_NORM,
+  LEARNING_RATE,
+  LOSS,
+  LOSS_SCALE,
+  MEMORY,
+  SPEED,
+} from '../../../src/app/charts/definitions.tsx';
+import { buildPlot } from '../../../src/app/charts/plot.ts';
+import type { PlottedRun } from '../../../src/app/charts/plottedRun.ts';
+import { type ChartSettings, DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';
+import { plottedRun } from './runs.ts';
+
+const ALL = [LOSS, DIFFERENCE, LOSS_SCALE, SPEED, GRADIENT_NORM, LEARNING_RATE, MEMORY];
+
+function plotOf(chart: ChartDefinition, runs: readonly PlottedRun[], change: Partial<ChartSettings> = {}) {
+  const settings = { ...DEFAULT_CHARTS[chart.id], ...change };
+  const series = runs.flatMap((run, index) => chart.series(run, index, runs, settings) ?? []);
+  return buildPlot(chart, series, settings, 800);
+}
+
+describe.each(ALL.map((chart) => [chart.id, chart] as const))('%s', (_, chart) => {
+  const noisy = () =>
+    plottedRun(3000, (step) => ({ loss: 2 + Math.sin(step), gradNorm: 1 + Math.cos(step) }));
+
+  test.each([
+    {},
+    { logX: true },
+    { logY: true },
+    { x: 'tokens', logX: true, logY: true },
+    { x: 'time', logX: true },
+  ] as const)('draws at most 400 points a line, all within finite axes: %o', (change) => {
+    const { lines, x, y } = plotOf(chart, [noisy(), noisy()], change);
+    expect(lines.length).toBeGreaterThan(0);
+    for (const { points } of lines) {
+      expect(points.length).toBeGreaterThan(0);
+      expect(points.length).toBeLessThanOrEqual(400);
+      for (const point of points)
+        expect([null, point.x]).toContain(Number.isFinite(point.x) ? point.x : null);
+      expect(points.some((point) => point.y !== null)).toBe(true);
+    }
+    for (const axis of [x, y]) {
+      expect(axis.low).toBeLessThan(axis.high);
+      expect(Number.isFinite(axis.low) && Number.isFinite(axis.high)).toBe(true);
+      expect(axis.ticks.length).toBeGreaterThanOrEqual(2);
+      for (const { at } of axis.ticks) {
+        expect(at).toBeGreaterThanOrEqual(axis.low);
+        expect(at).toBeLessThanOrEqual(axis.high);
+      }
+    }
+  });
+});
+
+test('on a logarithmic axis a value of 0 is a gap, and the rest is drawn', () => {
+  const run = plottedRun(4, (step) => ({ gradNorm: step === 2 ? 0 : step }));
+  const { lines, y } = plotOf(GRADIENT_NORM, [run], { logY: true, smoothing: 0 });
+  expect(lines[0]!.points.map((point) => point.y)).toEqual([0, null, Math.log10(3), Math.log10(4)]);
+  expect(10 ** y.low).toBeGreaterThan(0.5);
+});
+
+test('a time of 0 has no place on a logarithmic axis', () => {
+  const run = plottedRun(3, (step) => ({ time: (step - 1) * 100 }));
+  const { lines, x } = plotOf(LOSS, [run], { x: 'time', logX: true, smoothing: 0 });
+  const [first, second] = lines[0]!.points.map((point) => point.x);
+  expect(lines[0]!.points).toHaveLength(2);
+  expect(first).toBeCloseTo(-1);
+  expect(second).toBeCloseTo(Math.log10(0.2));
+  expect(x.low).toBeCloseTo(-1);
+});
+
+test('runs along steps, tokens and seconds', () => {
+  const run = plottedRun(20);
+  const end = (x: ChartSettings['x']) => plotOf(LOSS, [run], { x }).lines[0]!.points.at(-1)!.x;
+  expect(end('step')).toBe(20);
+  expect(end('tokens')).toBe(20 * 8 * 64);
+  expect(end('time')).toBeCloseTo(0.2);
+  const { config: _, ...unknown } = run;
+  expect(plotOf(LOSS, [run, unknown], { x: 'tokens' }).xKind).toBe('step');
+});
+
+test('a kept range of y stays whatever is drawn, unless a logarithmic axis cannot have it', () => {
+  const range = (change: Partial<ChartSettings>) => plotOf(LOSS, [plottedRun(20)], change).yRange;
+  expect(range({ lockedY: [1, 2] })).toEqual([1, 2]);
+  expect(range({ lockedY: [-1, 2] })).toEqual([-1, 2]);
+  expect(range({ lockedY: [-1, 2], logY: true })[0]).toBeGreaterThan(0);
+  const [low, high] = range({ lockedY: [1, 2], logY: true });
+  expect(low).toBeCloseTo(1);
+  expect(high).toBeCloseTo(2);
+});
+
+test('the raw loss is drawn behind the smoothed one, and alone where nothing is smoothed', () => {
+  const kinds = (smoothing: number | null) =>
+    plotOf(LOSS, [plottedRun(20)], { smoothing }).lines.map(({ kind }) => kind);
+  expect(kinds(null)).toEqual(['raw', 'main']);
+  expect(kinds(0.5)).toEqual(['raw', 'main']);
+  expect(kinds(0)).toEqual(['main']);
+});
+
+describe('the difference', () => {
+  test('is that of the smoothed losses at the same step', () => {
+    const runs = [plottedRun(20, () => ({ loss: 3 })), plottedRun(10, () => ({ loss: 2.5 }))];
+    const { lines } = plotOf(DIFFERENCE, runs);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({ run: 1, kind: 'main' });
+    for (const { y } of lines[0]!.points) expect(y).toBeCloseTo(-0.5, 12);
+  });
+
+  test('is that at the same time on a time axis, and a gap where the first run had none', () => {
+    const first = plottedRun(10, (step) => ({ loss: step }));
+    const slower = plottedRun(10, (step) => ({ loss: 0, time: step * 20 }));
+    const { lines } = plotOf(DIFFERENCE, [first, slower], { x: 'time', smoothing: 0 });
+    expect(lines[0]!.points.slice(0, 5).map(({ y }) => y)).toEqual([-2, -4, -6, -8, -10]);
+    expect(lines[0]!.points.slice(5).every(({ y }) => y === null)).toBe(true);
+  });
+});
+
+describe('the loss scale', () => {
+  const skipping = plottedRun(30, (step) => ({
+    skipped: step <= 3,
+    overflow: step <= 3 ? 'logits gradient' : null,
+    lossScale: 2 ** Math.max(27, 31 - step),
+  }));
+
+  test('is drawn in powers of two, with a mark for each skipped step that says why', () => {
+    const { marks, y } = plotOf(LOSS_SCALE, [skipping]);
+    expect(marks.map(({ x, y: at }) => [x, at])).toEqual([
+      [1, 30],
+      [2, 29],
+      [3, 28],
+    ]);
+    expect(marks[0]!.sentence).toMatch(/Step 1 skipped: logits gradient overflowed\. Scale 2³⁰ to 2²⁹/);
+    expect(y.ticks.every(({ at }) => Number.isInteger(at))).toBe(true);
+  });
+
+  test('has no line for a mode without scaling, but its skips', () => {
+    const { lines, marks } = plotOf(LOSS_SCALE, [{ ...skipping, precision: 'fp16-noscale' }]);
+    expect(lines).toEqual([]);
+    expect(marks).toHaveLength(3);
+    expect(
+      LOSS_SCALE.series(plottedRun(3, undefined, { precision: 'fp32' }), 0, [], DEFAULT_CHARTS.scale),
+    ).toBeNull();
+  });
+});
+
+test('the clip line stands where the run clips; memory is flat and from 0', () => {
+  expect(plotOf(GRADIENT_NORM, [plottedRun(20)]).references).toEqual([{ at: 1, label: 'clipped above 1' }]);
+  const { lines, y } = plotOf(MEMORY, [plottedRun(20)]);
+  expect(lines[0]!.points.map((point) => point.y)).toEqual([4, 4]);
+  expect(y.low).toBe(0);
+});

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { DEFAULT_CHARTS, keptCharts } from '../../../src/store/chartStore.ts';
+
+beforeEach(() => {
+  vi.resetModules();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test('what was kept is read again', () => {
+  const kept = keptCharts(
+    JSON.stringify({ loss: { x: 'time', logY: true, smoothing: 0.5, lockedY: [1, 4] } }),
+  );
+  expect(kept.loss).toEqual({
+    ...DEFAULT_CHARTS.loss,
+    x: 'time',
+    logY: true,
+    smoothing: 0.5,
+    lockedY: [1, 4],
+  });
+  expect(kept.scale).toEqual(DEFAULT_CHARTS.scale);
+});
+
+test.each([
+  null,
+  '',
+  '{"loss":',
+  '"loss"',
+  'null',
+  '{"loss":{"x":"miles"}}',
+  '{"loss":{"smoothing":1}}',
+  '{"loss":{"lockedY":[1]}}',
+  '{"loss":{"lockedY":[null,2]}}',
+])('what cannot be read is as at first: %s', (text) => {
+  expect(keptCharts(text)).toEqual(DEFAULT_CHARTS);
+});
+
+test('a store that is blocked loses nothing but the memory of it', async () => {
+  const blocked = () => {
+    throw new Error('storage is blocked');
+  };
+  vi.stubGlobal('localStorage', { getItem: blocked, setItem: blocked });
+  const { useCharts } = await import('../../../src/store/chartStore.ts');
+  useCharts.getState().change('loss', { logX: true });
+  expect(useCharts.getState().charts.loss.logX).toBe(true);
+});
+
+test('a choice is kept', async () => {
+  const stored = new Map<string, string>();
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => stored.set(key, value),
+  });
+  const { useCharts } = await import('../../../src/store/chartStore.ts');
+  useCharts.getState().change('norm', { logY: true });
+  vi.resetModules();
+  const { useCharts: after } = await import('../../../src/store/chartStore.ts');
+  expect(after.getState().charts.norm.logY).toBe(true);
+});
