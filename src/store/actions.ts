@@ -4,7 +4,7 @@ import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
-import { cancelReading, ownTextSource, readFile, readFrom } from './ownText.ts';
+import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
@@ -66,7 +66,7 @@ export function train(): void {
   const { settings } = useSettings.getState();
   const configs = configsOf(settings);
   const { schedule, samples } = settings;
-  beginRuns(configs, schedule);
+  beginRuns(configs, schedule, settings);
   clearNumerics(configs);
   const text = textSource(settings);
   client.send({ type: 'train', configs, schedule, text, ...(samples !== null && { samples }) });
@@ -133,7 +133,10 @@ export function inspect(what: InspectedKind): void {
 /** Before a slow first run has cost the visitor a minute. */
 function leaveSlowPreset(run: number): void {
   const log = logOf(run);
-  if (run === 0 && log && useRun.getState().status === 'training' && adaptToSpeed(log)) restart();
+  const { status, schedule } = useRun.getState();
+  // In lockstep the steps of the other modes pass too.
+  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep') return;
+  if (adaptToSpeed(log)) restart();
 }
 
 /** Takes the preset back that the page lowered by itself, and trains with it where it was trained without. */
@@ -166,6 +169,13 @@ export function cancelText(): void {
   const command = cancelReading();
   if (command) client?.send(command);
 }
+
+/** Another tokenizer finds another vocabulary in the same text. */
+useSettings.subscribe(({ settings }, before) => {
+  if (settings.tokenizer === before.settings.tokenizer) return;
+  const command = readAgain();
+  if (command) client?.send(command);
+});
 
 function textSource({ text }: Settings): TextSource {
   if (text === 'own') return ownTextSource();

@@ -1,11 +1,11 @@
 /** How the settings differ: from their preset, from what is training, and which of them is to blame. */
-import { checkNumber, type TrainConfig } from '../engine/train/config.ts';
+import { checkNumber } from '../engine/train/config.ts';
 import {
   CHOICE_SETTINGS,
   type ChoiceSetting,
-  configsOf,
   DEFAULT_SETTINGS,
   firstConfig,
+  modesOf,
   NUMBER_FIELDS,
   NUMBER_SETTINGS,
   type NumberSetting,
@@ -74,21 +74,19 @@ function rangeProblem(settings: Settings, key: NumberSetting): Problem | null {
   return value === null ? null : problemOf(() => checkNumber(NUMBER_FIELDS[key], value));
 }
 
-/**
- * How many values of what was started differ from what Train would start, the modes counted as one; 0 where the
- * settings cannot be started.
- */
-export function pendingChanges(started: readonly TrainConfig[], settings: Settings): number {
-  if (settingsProblem(settings)) return 0;
-  const wanted = configsOf(settings);
-  const modes = (configs: readonly TrainConfig[]) => configs.map(({ precision }) => precision).join();
-  const fields = new Set<keyof TrainConfig>();
-  for (const [i, config] of started.entries()) {
-    const next = wanted[i];
-    if (!next) continue;
-    for (const field of Object.keys(config) as (keyof TrainConfig)[]) {
-      if (field !== 'precision' && config[field] !== next[field]) fields.add(field);
-    }
-  }
-  return fields.size + (modes(started) === modes(wanted) ? 0 : 1);
+/** How many choices were changed since a training was started with `started`; the modes are one. */
+export function pendingChanges(started: Settings, settings: Settings): number {
+  const samePreset = started.preset === settings.preset;
+  const values = PRESET_SETTINGS.filter((key) => {
+    if (started[key] === settings[key]) return false;
+    return !samePreset || valueIn(started, key) !== valueIn(settings, key);
+  });
+  const others = [
+    !samePreset,
+    modesOf(started).join() !== modesOf(settings).join(),
+    started.schedule !== settings.schedule,
+    started.seeds !== settings.seeds,
+    started.text !== settings.text,
+  ];
+  return values.length + others.filter(Boolean).length;
 }

@@ -1,6 +1,6 @@
 /** The visitor's own text: where it comes from, how far it is read, and the file to train on. */
-import { PRESETS } from '../engine/model/presets.ts';
 import type { SessionCommand, SessionEvent, TextSource, TextUse } from '../session/protocol.ts';
+import { firstConfig } from './settings.ts';
 import { type OwnText, useSettings } from './settingsStore.ts';
 
 type TextEvent = Extract<SessionEvent, { type: 'textProgress' | 'textChecked' | 'textRefused' }>;
@@ -17,6 +17,11 @@ export function readFile(file: File): SessionCommand {
 /** The command that loads and reads what is at `address`. */
 export function readFrom(address: string): SessionCommand {
   return { type: 'loadText', id: begin(address), address, use: use() };
+}
+
+/** The command that reads the text once more, with the settings as they are; null without a text. */
+export function readAgain(): SessionCommand | null {
+  return source && readFile(source.file);
 }
 
 /** The command that ends the reading; null when nothing is being read. */
@@ -59,7 +64,7 @@ function begin(name: string): number {
 }
 
 function use(): TextUse {
-  const { tokenizer, context } = PRESETS[useSettings.getState().settings.preset].config;
+  const { tokenizer, context } = firstConfig(useSettings.getState().settings);
   return { tokenizer, context };
 }
 

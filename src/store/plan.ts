@@ -49,7 +49,7 @@ export function memoryEstimates(
   const vocabulary = plannedVocabulary(settings, ownText);
   const limits = planLimits(adapter.limits);
   try {
-    return configsOf(settings).map((config) => {
+    return configsOf({ ...settings, seeds: 1 }).map((config) => {
       const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
       const fp32 = memoryEstimate({ ...config, precision: 'fp32' }, vocabulary, limits).bytes;
       const { precision } = config;
@@ -66,7 +66,7 @@ export function fittingBatch(settings: Settings, ownText: OwnText, adapter: Adap
   if (settingsProblem(settings) || !planProblem(settings, ownText, adapter)) return null;
   const vocabulary = plannedVocabulary(settings, ownText);
   try {
-    const fits = configsOf(settings).map(
+    const fits = configsOf({ ...settings, seeds: 1 }).map(
       (config) => largestBatch(config, vocabulary, planLimits(adapter.limits)).batch,
     );
     const least = Math.min(...fits);

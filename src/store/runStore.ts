@@ -12,6 +12,7 @@ import type {
 } from '../session/protocol.ts';
 import { MetricsLog } from './metricsLog.ts';
 import type { Writing } from './samples.ts';
+import type { Settings } from './settings.ts';
 
 export type RunStatus =
   | 'idle'
@@ -45,6 +46,8 @@ export interface RunState {
   readonly unsupported: { readonly reason: UnsupportedReason; readonly error: ErrorReport | null } | null;
   /** What the runs were started with; unlike `runs` it stays the same object while they go on. */
   readonly configs: readonly TrainConfig[];
+  /** The settings they were made from; null where they came from elsewhere. */
+  readonly startedWith: Settings | null;
   readonly runs: readonly RunView[];
   readonly schedule: Schedule;
   /** Index of the run being prepared, trained or, at the end, trained last; in lockstep the first of its seed. */
@@ -65,6 +68,7 @@ export const useRun = create<RunState>()(() => ({
   adapter: null,
   unsupported: null,
   configs: [],
+  startedWith: null,
   runs: [],
   schedule: 'sequential',
   active: 0,
@@ -83,11 +87,16 @@ export function logOf(run: number): MetricsLog | undefined {
 }
 
 /** Replaces what is shown by new, empty runs. */
-export function beginRuns(configs: readonly TrainConfig[], schedule: Schedule): void {
+export function beginRuns(
+  configs: readonly TrainConfig[],
+  schedule: Schedule,
+  startedWith: Settings | null = null,
+): void {
   logs = configs.map(({ steps }) => new MetricsLog(steps));
   useRun.setState({
     status: 'preparing',
     configs,
+    startedWith,
     runs: configs.map(emptyRun),
     schedule,
     active: 0,

@@ -84,10 +84,10 @@ function FittingBatch() {
 }
 
 function PendingChanges() {
-  const configs = useRun((state) => state.configs);
+  const started = useRun((state) => state.startedWith);
   const settings = useSettings((state) => state.settings);
   const blocked = useSettings((state) => obstacle(state));
-  const count = pendingChanges(configs, settings);
+  const count = started ? pendingChanges(started, settings) : 0;
   if (count === 0 || blocked !== null) return null;
   return (
     <Button

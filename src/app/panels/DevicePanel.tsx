@@ -10,7 +10,7 @@ import { Diagnostics } from '../ui/Diagnostics.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './DevicePanel.module.css';
 import { FEATURE_WORDS, formatRate, halfWords, modeSupport } from './deviceMessages.ts';
-import { exactMiB } from './memoryMessages.ts';
+import { exactBytes } from './memoryMessages.ts';
 
 /** The adapter: what it offers, how it holds each mode's numbers, and how fast it is. */
 export default function DevicePanel() {
@@ -81,12 +81,12 @@ function Limits({ adapter }: AdapterProps) {
     0,
     ...memoryEstimates(settings, ownText, adapter).map((plan) => plan.largest.bytes),
   );
-  const buffer = largest > 0 ? exactMiB(largest) : '–';
+  const buffer = largest > 0 ? exactBytes(largest) : '–';
   const { limits } = adapter;
   // Kernels stay within what WebGPU guarantees everywhere.
   const rows = [
-    ['Buffer', exactMiB(limits.maxBufferSize ?? 0), buffer],
-    ['Storage binding', exactMiB(limits.maxStorageBufferBindingSize ?? 0), buffer],
+    ['Buffer', exactBytes(limits.maxBufferSize ?? 0), buffer],
+    ['Storage binding', exactBytes(limits.maxStorageBufferBindingSize ?? 0), buffer],
     ['Workgroup storage', kibibytes(limits.maxComputeWorkgroupStorageSize ?? 0), 'at most 16 KiB'],
     ['Workgroup invocations', String(limits.maxComputeInvocationsPerWorkgroup ?? 0), 'at most 256'],
   ];

@@ -11,7 +11,7 @@ import { Button } from '../ui/Button.tsx';
 import { SelectField, TextField } from '../ui/Field.tsx';
 import { batchOutcome } from './batchMessages.ts';
 import styles from './LargestBatchPanel.module.css';
-import { exactMiB } from './memoryMessages.ts';
+import { exactBytes } from './memoryMessages.ts';
 
 const UNITS = { MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 type Unit = keyof typeof UNITS;
@@ -21,7 +21,7 @@ export default function LargestBatchPanel() {
   const settings = useSettings((state) => state.settings);
   const busy = useRun((state) => isBusy(state.status));
   const searches = useMeasurements((state) => state.searches);
-  const [amount, setAmount] = useState('256');
+  const [amount, setAmount] = useState(() => (useRun.getState().adapter?.isFallback ? '16' : '1024'));
   const [unit, setUnit] = useState<Unit>('MiB');
   const [modes, setModes] = useState<readonly PrecisionMode[]>(() => [
     ...new Set<PrecisionMode>(['fp32', ...modesOf(settings)]),
@@ -132,7 +132,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
                   </Button>
                 )}
               </td>
-              <td>{exactMiB(confirmed ? confirmed.bytes : found.bytes)}</td>
+              <td>{exactBytes(confirmed ? confirmed.bytes : found.bytes)}</td>
             </tr>
           );
         })}

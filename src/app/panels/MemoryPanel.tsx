@@ -4,7 +4,13 @@ import { type ModeEstimate, memoryEstimates } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import styles from './MemoryPanel.module.css';
-import { CATEGORY_WORDS, exactMiB, filledCategories, savingSentence } from './memoryMessages.ts';
+import {
+  CATEGORY_WORDS,
+  exactBytes,
+  filledCategories,
+  savingSentence,
+  totalWords,
+} from './memoryMessages.ts';
 
 /** What the run will allocate, before it does: the plan that the allocator follows. */
 export function MemoryPanel() {
@@ -20,7 +26,10 @@ export function MemoryPanel() {
       <summary data-testid="memory-plan">
         GPU memory
         <span className={styles.total}>
-          {estimates.map(({ bytes }) => exactMiB(bytes.total)).join(' and ')}
+          {totalWords(
+            estimates.map(({ bytes }) => bytes.total),
+            settings.schedule === 'lockstep',
+          )}
         </span>
       </summary>
       {estimates.map((estimate) => (
@@ -42,21 +51,23 @@ function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }
       data-testid={`memory-${precision}`}
     >
       <h3>
-        {title}: {exactMiB(bytes.total)}
+        {title}: {exactBytes(bytes.total)}
       </h3>
       <dl className={styles.bars}>
         {categories.map((category) => (
           <div key={category} className={styles.row}>
             <dt>{CATEGORY_WORDS[category]}</dt>
             <dd>
-              <meter className={styles.bar} min={0} max={most} value={bytes[category]} aria-hidden="true" />
-              <span>{exactMiB(bytes[category])}</span>
+              <span className={styles.track} aria-hidden="true">
+                <span style={{ width: `${(100 * bytes[category]) / most}%` }} />
+              </span>
+              <span>{exactBytes(bytes[category])}</span>
             </dd>
           </div>
         ))}
       </dl>
       <p className={styles.fact}>
-        Largest buffer: {largest.name}, {exactMiB(largest.bytes)} of the {exactMiB(limit)} this adapter
+        Largest buffer: {largest.name}, {exactBytes(largest.bytes)} of the {exactBytes(limit)} this adapter
         allows.
       </p>
       {precision !== 'fp32' && (

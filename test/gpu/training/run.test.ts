@@ -182,6 +182,16 @@ describe('control', () => {
     expect(summary!.valLoss).toBeGreaterThan(0);
   });
 
+  test('an abandoned run ends without an evaluation', async () => {
+    const { order, steps, summary } = await train(
+      { steps: 20 },
+      { onStep: ({ step }, control) => step === 2 && control.abandon() },
+    );
+    expect(order).toEqual(upTo(steps.length));
+    expect(steps.length).toBeLessThan(20);
+    expect(summary).toMatchObject({ steps: steps.length, valLoss: null, mfu: null });
+  });
+
   test('a stop ends a pause; a stopped run cannot be paused; stopped before the start it takes no step', async () => {
     const { order, summary } = await train(
       {},

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { savingSentence } from '../../../src/app/panels/memoryMessages.ts';
+import { savingSentence, totalWords } from '../../../src/app/panels/memoryMessages.ts';
 import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
 import { presetOf } from '../../../src/engine/model/presets.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../../src/engine/precision/recipes.ts';
@@ -27,4 +27,12 @@ test.each(PRECISION_MODES)('%s: the parts add up to the sum, but for rounding', 
     ([, sign, value]) => Number.parseFloat(value!) * (sign === '−' ? -1 : 1),
   );
   expect(Math.abs(parts.reduce((a, b) => a + b, 0) - total)).toBeLessThan(0.06 * (parts.length + 1));
+});
+
+test('runs in lockstep hold their memory together, others one after the other', () => {
+  const MIB = 2 ** 20;
+  expect(totalWords([12 * MIB], true)).toBe('12.0 MiB');
+  expect(totalWords([12 * MIB, 3.5 * MIB], true)).toBe('15.5 MiB together');
+  expect(totalWords([12 * MIB, 3.5 * MIB], false)).toBe('up to 12.0 MiB');
+  expect(totalWords([2048 * MIB], false)).toBe('2.0 GiB');
 });

@@ -7,7 +7,7 @@ import {
   pendingChanges,
   standardOf,
 } from '../../../src/store/changes.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings } from '../../../src/store/settings.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../../../src/store/settings.ts';
 
 const smoke: Settings = { ...DEFAULT_SETTINGS, preset: 'smoke' };
 const message = (settings: Settings, key: Parameters<typeof numberProblem>[1]) =>
@@ -67,19 +67,20 @@ describe('the number to blame', () => {
 });
 
 describe('changes that wait for a restart', () => {
-  const started = configsOf({ ...smoke, modes: ['fp16', 'fp32'] });
-  const pending = (change: Partial<Settings>) =>
-    pendingChanges(started, { ...smoke, modes: ['fp16', 'fp32'], ...change });
+  const started: Settings = { ...smoke, modes: ['fp16', 'fp32'] };
+  const pending = (change: Partial<Settings>) => pendingChanges(started, { ...started, ...change });
 
-  test('are the values that differ from those of the run', () => {
+  test('are the choices that differ from those of the run', () => {
     expect(pending({})).toBe(0);
-    expect(pending({ batch: 8 })).toBe(0);
-    expect(pending({ batch: 4, lr: 0.1, clip: 0 })).toBe(4); // with lr goes the lowest rate
+    expect(pending({ batch: 8 })).toBe(0); // as the preset has it
+    expect(pending({ batch: 4, lr: 0.1, clip: 0 })).toBe(3); // the lowest rate only follows
+    expect(pending({ steps: 3, text: 'copy' })).toBe(2);
   });
 
-  test('count the modes as one, and a setting that cannot be trained with as none', () => {
+  test('count the modes as one, and a preset as one', () => {
     expect(pending({ modes: ['fp16'] })).toBe(1);
     expect(pending({ modes: ['bf16', 'fp16'] })).toBe(1);
-    expect(pending({ batch: 0 })).toBe(0);
+    expect(pending({ preset: 'starter' })).toBe(1);
+    expect(pending({ preset: 'starter', batch: 8 })).toBe(2);
   });
 });

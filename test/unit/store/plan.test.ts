@@ -3,7 +3,7 @@ import { assembleText, FILE_TEXTS } from '../../../build/assembleTexts.ts';
 import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
 import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
 import type { AdapterReport } from '../../../src/session/protocol.ts';
-import { plannedMemory, planProblem } from '../../../src/store/plan.ts';
+import { fittingBatch, memoryEstimates, plannedMemory, planProblem } from '../../../src/store/plan.ts';
 import { configsOf, DEFAULT_SETTINGS } from '../../../src/store/settings.ts';
 
 const MIB = 2 ** 20;
@@ -28,4 +28,25 @@ test('a model beyond the limits of the adapter is refused before it starts, with
   );
   expect(planProblem(settings, none, adapter(1024 * MIB))).toBeNull();
   expect(planProblem(settings, none, null)).toBeNull(); // nothing is known about the GPU yet
+});
+
+test('each mode is estimated once, however many seeds it is trained from, beside what FP32 would take', () => {
+  const settings = { ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], seeds: 3 } as const;
+  const estimates = memoryEstimates(settings, none, adapter(128 * MIB));
+  expect(estimates.map(({ precision }) => precision)).toEqual(['fp16', 'fp32']);
+  const [half, full] = estimates;
+  expect(half!.fp32).toEqual(full!.bytes);
+  expect(full!.fp32).toEqual(full!.bytes);
+  expect(half!.largest.bytes).toBeLessThan(half!.bytes.total);
+});
+
+test('the batch that is offered fits every mode, and one more would not', () => {
+  const settings = { ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], batch: 5000 } as const;
+  const small = adapter(32 * MIB);
+  expect(memoryEstimates(settings, none, small)).toHaveLength(2); // shown although it does not fit
+  const batch = fittingBatch(settings, none, small)!;
+  expect(planProblem({ ...settings, batch }, none, small)).toBeNull();
+  expect(planProblem({ ...settings, batch: batch + 1 }, none, small)).not.toBeNull();
+  expect(fittingBatch({ ...settings, batch }, none, small)).toBeNull(); // nothing to fix
+  expect(fittingBatch({ ...settings, width: 4096 }, none, small)).toBeNull(); // not the batch's fault
 });

@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { batchOutcome } from '../../../src/app/panels/batchMessages.ts';
+import { formatRate, modeSupport } from '../../../src/app/panels/deviceMessages.ts';
+import { rangeWords } from '../../../src/app/panels/settingWords.ts';
+import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import type { BatchSearch } from '../../../src/store/measurementStore.ts';
+
+const withF16 = { half: 'native', features: ['shader-f16'] } as const;
+const software = { half: 'packed', features: ['shader-f16'] } as const;
+const without = { half: 'packed', features: [] } as const;
+
+describe('how an adapter holds a mode', () => {
+  test('is native where WebGPU has the format, and packed or simulated for a reason where it has not', () => {
+    expect(modeSupport('fp32', without)).toMatchObject({ kind: 'native' });
+    expect(modeSupport('fp16', withF16)).toEqual({ kind: 'native', why: 'this adapter has shader-f16' });
+    expect(modeSupport('fp16', software).why).toContain('software adapters');
+    expect(modeSupport('fp16', without)).toMatchObject({
+      kind: 'packed',
+      why: expect.stringMatching(/lacks shader-f16/),
+    });
+    expect(modeSupport('tf32', withF16)).toMatchObject({
+      kind: 'simulated',
+      why: expect.stringMatching(/no tf32/),
+    });
+    expect(modeSupport('bf16', withF16)).toMatchObject({
+      kind: 'packed',
+      why: expect.stringMatching(/no bf16: 2 to a word/),
+    });
+  });
+
+  test.each(PRECISION_MODES)('%s is explained on every adapter', (mode) => {
+    for (const adapter of [withF16, software, without]) {
+      expect(modeSupport(mode, adapter).why).not.toBe('');
+    }
+  });
+});
+
+test('rates have three digits and their prefix', () => {
+  expect(formatRate(1.234e12, 'FLOP/s')).toBe('1.23 TFLOP/s');
+  expect(formatRate(850.4e6, 'FLOP/s')).toBe('850 MFLOP/s');
+  expect(formatRate(23.1e9, 'B/s')).toBe('23.1 GB/s');
+  expect(formatRate(5e17, 'FLOP/s')).toBe('500 PFLOP/s');
+});
+
+test('ranges are the engine’s', () => {
+  expect(rangeWords('layers')).toBe('1 to 1,024');
+  expect(rangeWords('beta2')).toBe('0 to 0.999999');
+  expect(rangeWords('lossScale')).toBe('1 to 2^126');
+});
+
+describe('what became of a batch', () => {
+  const search: BatchSearch = {
+    id: 1,
+    precision: 'fp32',
+    found: { batch: 1200, bytes: 5, limitedBy: 'binding' },
+    trying: null,
+    confirmed: null,
+    error: null,
+  };
+  const outcome = (change: Partial<BatchSearch>) => batchOutcome({ ...search, ...change });
+  const refused = { message: 'The GPU refused 9 MiB.', hint: '' };
+
+  test('is told at every stage', () => {
+    expect(outcome({})).toBe('Waiting for its step.');
+    expect(outcome({ trying: 600 })).toBe('Taking a step with batch 600…');
+    expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null } })).toBe(
+      "Confirmed by a step; this adapter's largest buffer allows no more.",
+    );
+  });
+
+  test('is told with what was reached where memory ran out', () => {
+    expect(outcome({ confirmed: { batch: 600, bytes: 5, refused } })).toBe(
+      'The plan allows 1,200, but the GPU ran out of memory: reached 600. The GPU refused 9 MiB.',
+    );
+    expect(outcome({ confirmed: { batch: 0, bytes: 0, refused } })).toContain('even with one sequence');
+    expect(outcome({ error: { code: 'GPU_BUSY', message: 'Busy.', hint: 'Wait.' } })).toBe('Busy. Wait.');
+    expect(outcome({ found: { batch: 0, bytes: 0, limitedBy: 'budget' } })).toMatch(/^Not even one sequence/);
+  });
+});
