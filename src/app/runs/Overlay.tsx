@@ -2,8 +2,7 @@
 import { useMemo } from 'react';
 import { logOfCurve } from '../../store/history/curve.ts';
 import type { RunRecord } from '../../store/history/record.ts';
-import { LossChart } from '../charts/LossChart.tsx';
-import { LossScaleChart } from '../charts/LossScaleChart.tsx';
+import { LossChart, LossScaleChart } from '../charts/Charts.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 import { modeTitle } from './messages.ts';
 
