@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { contentPolicyPlugin } from './build/contentPolicy.ts';
 import { textsPlugin } from './build/texts.ts';
 
 export default defineConfig({
@@ -7,7 +8,7 @@ export default defineConfig({
   base: './',
   // One page. Without this a missing text would be answered with the page itself.
   appType: 'mpa',
-  plugins: [react(), textsPlugin()],
+  plugins: [react(), textsPlugin(), contentPolicyPlugin()],
   worker: { format: 'es' },
   // Only the worker imports it, which the dev server's search does not see: found late, it would reload the page.
   optimizeDeps: { include: ['wesl/core'] },

@@ -1,4 +1,3 @@
-import { gzipSync } from 'node:zlib';
 import { expect, reach, test } from './page.ts';
 
 const SIZES = [
@@ -39,21 +38,4 @@ test('the theme follows the system until one is chosen, and the choice is kept',
   await page.reload();
   await expect(page.getByLabel('Dark')).toBeChecked();
   expect(await background()).toBe(dark);
-});
-
-test('the page needs at most 120 KB of JavaScript before the charts, and none of it is the engine', async ({
-  page,
-}) => {
-  const scripts = new Map<string, Buffer>();
-  page.on('response', async (response) => {
-    const { pathname } = new URL(response.url());
-    if (pathname.endsWith('.js')) scripts.set(pathname, await response.body());
-  });
-  await page.goto('/', { waitUntil: 'networkidle' });
-  const initial = [...scripts].filter(([path]) => !/\/(Charts|worker)-/.test(path));
-  const gzipped = initial.reduce((sum, [, body]) => sum + gzipSync(body).length, 0);
-  expect(gzipped).toBeGreaterThan(0);
-  expect(gzipped).toBeLessThanOrEqual(120_000);
-  expect([...scripts.keys()].some((path) => path.includes('/Charts-'))).toBe(true);
-  expect(initial.some(([, body]) => body.includes('@compute'))).toBe(false);
 });

@@ -7,8 +7,12 @@ import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
+export function titleOf(mode: PrecisionMode): string {
+  return RECIPES[mode].title;
+}
+
 export function runLabel(run: Pick<RunView, 'config'>): string {
-  return RECIPES[run.config.precision].title;
+  return titleOf(run.config.precision);
 }
 
 const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
@@ -23,9 +27,10 @@ const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
 };
 
 /** The line under the buttons. */
-export function statusLine({ status, compiling, runs, active }: RunState): string {
+export function statusLine(state: RunState): string {
+  const { status, compiling, runs, active } = state;
   const run = runs[active];
-  const which = runs.length > 1 && run ? `${runLabel(run)}, run ${active + 1} of ${runs.length}: ` : '';
+  const which = runs.length > 1 && run ? `${whichRun(state, run)}: ` : '';
   if (status === 'idle') return 'Nothing starts until you press Train.';
   if (status === 'preparing') return `${which}${preparingLine(compiling)}`;
   if (!run?.latest) {
@@ -39,6 +44,14 @@ export function statusLine({ status, compiling, runs, active }: RunState): strin
     return `${which}${steps}, ${rest}`;
   }
   return `${which}${STATUS_WORDS[status]}, ${steps}`;
+}
+
+function whichRun({ runs, active, schedule }: RunState, run: RunView): string {
+  const seed = run.config.seed;
+  const seeded = runs.some((other) => other.config.seed !== seed) ? `, seed ${seed}` : '';
+  if (schedule === 'sequential') return `${runLabel(run)}${seeded}, run ${active + 1} of ${runs.length}`;
+  const together = runs.filter((other) => other.config.seed === seed && !other.error);
+  return `${together.length} runs in turn${seeded}`;
 }
 
 /** Why the page chose a preset by itself. */

@@ -59,6 +59,7 @@ export function applyEvent(event: SessionEvent): void {
       break;
     case 'runFailed':
       updateRun(event.run, { error: event.error });
+      useRun.setState((state) => ({ active: leadingRun(state, event.run) }));
       pulse.now();
       break;
     case 'numerics':

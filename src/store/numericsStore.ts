@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import { RECIPES } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { ErrorReport, InspectedKind, NumericsFrame } from '../session/protocol.ts';
+import { recall, remember } from './preferences.ts';
 import { Pulse } from './pulse.ts';
 import { UnderflowHistory } from './underflowHistory.ts';
 
@@ -67,23 +68,14 @@ function show(): void {
   arrived = new Map();
 }
 
-const KEY = 'halfstep.numerics';
+const PREFERENCE = 'numerics';
 
 /** On where a GPU makes it cheap, off on software adapters, and as it was left where it was chosen. */
 export function numericsDefault(isFallback: boolean): boolean {
-  try {
-    const chosen = localStorage.getItem(KEY);
-    if (chosen) return chosen === 'on';
-  } catch {
-    // Storage is blocked: nothing was chosen.
-  }
-  return !isFallback;
+  const chosen = recall(PREFERENCE);
+  return chosen ? chosen === 'on' : !isFallback;
 }
 
 export function rememberNumerics(enabled: boolean): void {
-  try {
-    localStorage.setItem(KEY, enabled ? 'on' : 'off');
-  } catch {
-    // The choice then lasts as long as the page.
-  }
+  remember(PREFERENCE, enabled ? 'on' : 'off');
 }

@@ -99,13 +99,15 @@ export function updateRun(run: number, change: Partial<RunView>): void {
   }));
 }
 
-/** Index of the run whose figures are shown while `run` is trained: in lockstep the first of those it trains with. */
-export function leadingRun(
-  { configs, schedule }: Pick<RunState, 'configs' | 'schedule'>,
-  run: number,
-): number {
+/**
+ * Index of the run whose figures are shown while `run` is trained: in lockstep the first of those it trains with that
+ * goes on.
+ */
+export function leadingRun({ runs, schedule }: Pick<RunState, 'runs' | 'schedule'>, run: number): number {
   if (schedule === 'sequential') return run;
-  return configs.findIndex(({ seed }) => seed === configs[run]?.seed);
+  const seed = runs[run]?.config.seed;
+  const leading = runs.findIndex(({ config, error }) => config.seed === seed && !error);
+  return leading < 0 ? run : leading;
 }
 
 /** Share of all runs' steps that is done, from 0 to 1; what has ended counts as whole. */

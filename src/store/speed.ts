@@ -35,16 +35,9 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/**
- * Tokens a second at the entry `last`, from the median of the 20 steps up to it, skipped ones included; null while
- * warming up.
- */
-export function tokensPerSecond(
-  log: MetricsLog,
-  tokensPerStep: number,
-  last = log.length - 1,
-): number | null {
-  const milliseconds = last >= 0 ? log.columns.stepMs[last]! : Number.NaN;
+/** Tokens a second at the entry `at`, from the median of 20 steps, skipped ones included; null while warming up. */
+export function tokensPerSecond(log: MetricsLog, tokensPerStep: number, at = log.length - 1): number | null {
+  const milliseconds = at >= 0 ? log.columns.stepMs[at]! : Number.NaN;
   return milliseconds > 0 ? (1000 * tokensPerStep) / milliseconds : null;
 }
 

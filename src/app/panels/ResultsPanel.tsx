@@ -48,7 +48,7 @@ const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finishe
   ['storage', 'f16 storage', ({ summary }) => summary.storage ?? 'no f16'],
 ];
 
-/** What each mode came to, side by side, as soon as the first has ended. */
+/** What a single run came to; several are compared. */
 export function ResultsPanel() {
   const runs = useRun((state) => state.runs);
   if (!runs.some((run) => run.summary)) return null;
@@ -74,11 +74,7 @@ export function ResultsPanel() {
                 <th scope="row">{label}</th>
                 {runs.map((run) => (
                   <td key={run.config.precision} data-testid={`result-${name}-${run.config.precision}`}>
-                    {isFinished(run)
-                      ? cell(run)
-                      : run.error && name === 'val-loss'
-                        ? 'stopped by itself'
-                        : '–'}
+                    {isFinished(run) ? cell(run) : '–'}
                   </td>
                 ))}
               </tr>

@@ -14,6 +14,7 @@ import { ModeSettings } from './ModeSettings.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
 import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
+import { ShareLink } from './ShareLink.tsx';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
 // What few visitors open is not part of the page's first script.
@@ -60,6 +61,7 @@ export function SettingsPanel() {
           </LazyDetails>
         </div>
         <AdapterLine />
+        <ShareLink />
       </div>
     </div>
   );
@@ -67,7 +69,7 @@ export function SettingsPanel() {
 
 function summary(settings: Settings): string {
   const modes = modesOf(settings).map((mode) => RECIPES[mode].title);
-  return [PRESETS[settings.preset].title, modes.join(' and '), textTitle(settings.text)].join(' · ');
+  return [PRESETS[settings.preset].title, modes.join(' vs '), textTitle(settings.text)].join(' · ');
 }
 
 function PresetField() {

@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { RECIPES } from '../../engine/precision/recipes.ts';
 import { tokensPerStep } from '../../engine/train/config.ts';
 import type { MemoryBytes } from '../../session/protocol.ts';
+import { modePlace } from '../../store/comparison.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { logOf, type RunView, useRun } from '../../store/runStore.ts';
 import { firstConfig } from '../../store/settings.ts';
@@ -24,6 +25,7 @@ const NOTHING_YET = '–';
 export function TilesPanel() {
   const runs = useRun((state) => state.runs);
   const active = useRun((state) => state.active);
+  const place = useRun((state) => modePlace(state.configs, state.active));
   const settings = useSettings((state) => state.settings);
   const run = runs[active];
   const config = run?.config ?? firstConfig(settings);
@@ -31,7 +33,7 @@ export function TilesPanel() {
     <div className={styles.panel}>
       {run && runs.length > 1 && (
         <h2 className={styles.which}>
-          <span className={styles.swatch} style={{ background: runColor(active) }} />
+          <span className={styles.swatch} style={{ background: runColor(place) }} />
           {runLabel(run)}
         </h2>
       )}
@@ -74,12 +76,14 @@ function LossTile({ run }: TileProps) {
 
 function SpeedTile({ run }: TileProps) {
   const speed = run?.summary?.tokensPerSec ?? run?.tokensPerSec ?? null;
+  const lockstep = useRun((state) => state.schedule === 'lockstep');
+  const unknownSpeed = run?.latest ? (lockstep ? 'not measured (interleaved)' : 'warming up') : '';
   const perStep = run && speed ? (tokensPerStep(run.config) / speed) * 1000 : null;
   return (
     <StatTile
       label="Tokens/s"
       value={speed === null ? NOTHING_YET : formatTokensPerSecond(speed)}
-      detail={perStep === null ? (run?.latest ? 'warming up' : '') : `${perStep.toPrecision(3)} ms a step`}
+      detail={perStep === null ? unknownSpeed : `${perStep.toPrecision(3)} ms a step`}
       title="Tokens of training batches over wall time, skipped steps counted; live: the last 20 steps, at the end: the whole run without its first 5"
       testId="speed"
     />

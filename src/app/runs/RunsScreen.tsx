@@ -1,8 +1,10 @@
 /** A lazy chunk: what has ended is looked at after, not while the page opens. */
-import { lazy, Suspense, useEffect } from 'react';
+import { lazy, Suspense, useEffect, useRef } from 'react';
 import { forgetRemoved, loadHistory, undoRemove, useHistory } from '../../store/history/history.ts';
 import type { RunRecord } from '../../store/history/record.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
+import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';
 import { Differences } from './Differences.tsx';
@@ -27,6 +29,7 @@ export default function RunsScreen() {
   return (
     <div className={styles.screen} data-testid="runs-screen">
       <h1>Runs</h1>
+      <TrainingLine />
       <RunsToolbar chosen={chosen} />
       <ImportResult />
       <Removed />
@@ -57,6 +60,18 @@ function useChosenRuns(): readonly RunRecord[] {
   return chosen.flatMap((id) => runs.find((run) => run.id === id) ?? []);
 }
 
+/** The training that goes on meanwhile. */
+function TrainingLine() {
+  const busy = useRun((state) => isBusy(state.status));
+  const line = useRun(statusLine);
+  if (!busy) return null;
+  return (
+    <p className={styles.training} data-testid="training-line">
+      {line}. <a href="#train">Show it</a>
+    </p>
+  );
+}
+
 function ImportResult() {
   const imported = useRunsView((state) => state.imported);
   if (!imported) return null;
@@ -81,17 +96,24 @@ function ImportResult() {
 
 function Removed() {
   const removed = useHistory((state) => state.removed);
+  const undo = useRef<HTMLButtonElement>(null);
+  // The button that was pressed is gone: without this, the keyboard starts again at the top of the page.
+  useEffect(() => {
+    if (removed.length > 0) undo.current?.focus({ preventScroll: true });
+  }, [removed]);
   if (removed.length === 0) return null;
   const only = removed.length === 1 ? (removed[0]!.value as Partial<RunRecord> | null)?.name : null;
   return (
-    <Note testId="removed">
-      <p role="status">{removedSentence(removed.length, typeof only === 'string' ? only : null)}</p>
-      <div className={styles.actions}>
-        <Button onClick={() => void undoRemove()} data-testid="undo-delete">
-          Undo
-        </Button>
-        <Button onClick={forgetRemoved}>Dismiss</Button>
-      </div>
-    </Note>
+    <div className={styles.removed}>
+      <Note testId="removed">
+        <p role="status">{removedSentence(removed.length, typeof only === 'string' ? only : null)}</p>
+        <div className={styles.actions}>
+          <Button ref={undo} onClick={() => void undoRemove()} data-testid="undo-delete">
+            Undo
+          </Button>
+          <Button onClick={forgetRemoved}>Dismiss</Button>
+        </div>
+      </Note>
+    </div>
   );
 }

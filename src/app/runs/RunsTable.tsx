@@ -7,8 +7,10 @@ import { RunDetails } from './RunDetails.tsx';
 import styles from './RunsTable.module.css';
 import { MAX_OVERLAID, useRunsView } from './view.ts';
 
-/** Choose and star come before the columns of figures. */
-const COLUMN_COUNT = COLUMNS.length + 2;
+/** The boxes to choose by come first. */
+const COLUMN_COUNT = COLUMNS.length + 1;
+/** Star and name are more than their text. */
+const PLAIN_COLUMNS = COLUMNS.filter(({ id }) => id !== 'starred' && id !== 'name');
 
 export function RunsTable() {
   const runs = useHistory((state) => state.runs);
@@ -22,9 +24,6 @@ export function RunsTable() {
           <tr>
             <th scope="col">
               <span className="visuallyHidden">Chosen for the charts</span>
-            </th>
-            <th scope="col">
-              <span className="visuallyHidden">Starred</span>
             </th>
             {COLUMNS.map((column) => (
               <HeaderCell key={column.id} column={column} />
@@ -50,14 +49,15 @@ export function RunsTable() {
   );
 }
 
-function HeaderCell({ column: { id, label } }: { column: Column }) {
+function HeaderCell({ column: { id, label, words } }: { column: Column }) {
   const sort = useRunsView((state) => state.sort);
   const sortBy = useRunsView((state) => state.sortBy);
   const sorted = sort.column === id ? (sort.descending ? 'descending' : 'ascending') : undefined;
   return (
-    <th scope="col" aria-sort={sorted}>
+    <th scope="col" aria-sort={sorted} className={words ? undefined : styles.figure}>
       <button type="button" className={styles.sort} onClick={() => sortBy(id)} data-testid={`sort-${id}`}>
-        {label}
+        {id === 'starred' ? <span aria-hidden="true">★</span> : label}
+        {id === 'starred' && <span className="visuallyHidden">{label}</span>}
         <span aria-hidden="true">{sorted ? (sort.descending ? ' ↓' : ' ↑') : ''}</span>
       </button>
     </th>
@@ -118,8 +118,8 @@ function RunRow({ run, runs, open }: RunRowProps) {
         </p>
         {run.note && <p className={styles.changes}>{run.note}</p>}
       </th>
-      {COLUMNS.slice(1).map(({ id, text }) => (
-        <td key={id} data-testid={`run-${id}`}>
+      {PLAIN_COLUMNS.map(({ id, words, text }) => (
+        <td key={id} className={words ? undefined : styles.figure} data-testid={`run-${id}`}>
           {text(run)}
         </td>
       ))}

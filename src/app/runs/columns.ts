@@ -5,6 +5,7 @@ import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../fo
 import { modeTitle, presetTitle } from './messages.ts';
 
 export type ColumnId =
+  | 'starred'
   | 'name'
   | 'time'
   | 'preset'
@@ -19,6 +20,8 @@ export type ColumnId =
 export interface Column {
   readonly id: ColumnId;
   readonly label: string;
+  /** Read from the left; figures stand under each other. */
+  readonly words?: true;
   /** What is sorted by and exported; null where there is none, which sorts last. */
   readonly value: (run: RunRecord) => string | number | null;
   readonly text: (run: RunRecord) => string;
@@ -29,26 +32,14 @@ const date = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 
 const loss = (value: number | null) => (value === null ? NONE : formatLoss(value));
 
 export const COLUMNS: readonly Column[] = [
-  { id: 'name', label: 'Run', value: ({ name }) => name, text: ({ name }) => name },
-  { id: 'time', label: 'Ended', value: ({ time }) => time, text: ({ time }) => date.format(time) },
   {
-    id: 'preset',
-    label: 'Preset',
-    value: ({ preset }) => preset,
-    text: ({ preset }) => presetTitle(preset),
+    id: 'starred',
+    label: 'Starred',
+    words: true,
+    value: ({ starred }) => (starred ? 'yes' : null),
+    text: ({ starred }) => (starred ? 'yes' : ''),
   },
-  {
-    id: 'mode',
-    label: 'Precision',
-    value: ({ config }) => config.precision,
-    text: ({ config }) => modeTitle(config.precision),
-  },
-  {
-    id: 'steps',
-    label: 'Steps',
-    value: (run) => figuresOf(run).steps,
-    text: (run) => formatCount(figuresOf(run).steps),
-  },
+  { id: 'name', label: 'Run', words: true, value: ({ name }) => name, text: ({ name }) => name },
   {
     id: 'valLoss',
     label: 'Validation loss',
@@ -56,10 +47,11 @@ export const COLUMNS: readonly Column[] = [
     text: (run) => loss(figuresOf(run).valLoss),
   },
   {
-    id: 'trainLoss',
-    label: 'Last training loss',
-    value: (run) => figuresOf(run).trainLoss,
-    text: (run) => loss(figuresOf(run).trainLoss),
+    id: 'mode',
+    label: 'Precision',
+    words: true,
+    value: ({ config }) => config.precision,
+    text: ({ config }) => modeTitle(config.precision),
   },
   {
     id: 'tokensPerSec',
@@ -81,6 +73,32 @@ export const COLUMNS: readonly Column[] = [
     label: 'Skipped',
     value: (run) => figuresOf(run).skipped,
     text: (run) => formatCount(figuresOf(run).skipped),
+  },
+  {
+    id: 'steps',
+    label: 'Steps',
+    value: (run) => figuresOf(run).steps,
+    text: (run) => formatCount(figuresOf(run).steps),
+  },
+  {
+    id: 'trainLoss',
+    label: 'Training loss',
+    value: (run) => figuresOf(run).trainLoss,
+    text: (run) => loss(figuresOf(run).trainLoss),
+  },
+  {
+    id: 'preset',
+    label: 'Preset',
+    words: true,
+    value: ({ preset }) => preset,
+    text: ({ preset }) => presetTitle(preset),
+  },
+  {
+    id: 'time',
+    label: 'Ended',
+    words: true,
+    value: ({ time }) => time,
+    text: ({ time }) => date.format(time),
   },
 ];
 

@@ -8,7 +8,7 @@ export interface DifferenceRow {
   readonly cells: readonly string[];
 }
 
-const RESULTS = COLUMNS.filter(({ id }) => !['name', 'time', 'preset', 'mode'].includes(id));
+const RESULTS = COLUMNS.filter(({ id }) => !['starred', 'name', 'time', 'preset', 'mode'].includes(id));
 const NONE = '–';
 
 /** Rows in which the runs are not all alike: of what was asked for, of the machine, and of the results. */

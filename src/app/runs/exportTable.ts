@@ -24,7 +24,7 @@ export function tableAsMarkdown(runs: readonly RunRecord[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
     line(COLUMNS.map(({ label }) => label)),
-    line(COLUMNS.map(({ value }) => (runs.some((run) => typeof value(run) === 'number') ? '---:' : '---'))),
+    line(COLUMNS.map(({ words }) => (words ? '---' : '---:'))),
     ...runs.map((run) => line(COLUMNS.map(({ text }) => markdownText(text(run))))),
     '',
   ].join('\n');

@@ -3,6 +3,7 @@ import { RECIPES } from '../../engine/precision/recipes.ts';
 import { takeOwnText, train } from '../../store/actions.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { ComparePanel } from '../compare/ComparePanel.tsx';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { runLabel } from '../messages.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
@@ -10,7 +11,6 @@ import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
-import { ShareLink } from '../panels/ShareLink.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
@@ -21,6 +21,7 @@ const Charts = lazy(() => import('../charts/Charts.tsx'));
 
 export function TrainScreen() {
   const fileOver = useFileDrop(takeOwnText, textCanChange);
+  const several = useRun((state) => state.configs.length > 1);
   return (
     <>
       <div className={styles.intro}>
@@ -33,7 +34,6 @@ export function TrainScreen() {
         <section className={styles.side} aria-label="Settings">
           <ControlsPanel />
           <SettingsPanel />
-          <ShareLink />
         </section>
         <section className={styles.board} aria-label="Training">
           <RunErrors />
@@ -42,7 +42,7 @@ export function TrainScreen() {
             <Charts />
           </Suspense>
           <NumericsPanel />
-          <ResultsPanel />
+          {several ? <ComparePanel /> : <ResultsPanel />}
           <SamplePanel />
         </section>
       </div>
@@ -97,7 +97,7 @@ function RunErrors() {
         (run) =>
           run.error && (
             <ErrorNote
-              key={run.config.precision}
+              key={`${run.config.precision} ${run.config.seed}`}
               error={run.error}
               about={runLabel(run)}
               kind={RECIPES[run.config.precision].unsound ? 'caution' : 'bad'}

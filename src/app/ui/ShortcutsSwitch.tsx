@@ -13,7 +13,8 @@ export function ShortcutsSwitch() {
         data-testid="shortcuts"
       />
       <span>
-        Keys: <kbd>Space</kbd> trains and pauses, <kbd>S</kbd> stops
+        Keys: <kbd>Space</kbd> trains and pauses, <kbd>S</kbd> stops, <kbd>1</kbd> and <kbd>2</kbd> choose the
+        screen
       </span>
     </label>
   );

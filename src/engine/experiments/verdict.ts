@@ -15,7 +15,7 @@ export function verdict({ modes, seeds, step, seedNoise }: Comparison): string |
   const compared = others.filter(({ runs }) => runs > 0);
   if (compared.length === 0) return seeds > 1 ? aloneSentence(after, reference) : null;
   const base = title(reference.mode);
-  if (reference.failed > 0 || !reference.valLoss) {
+  if (!reference.valLoss) {
     return `${base}, the mode to compare with, came to no validation loss: nothing can be said about the others.`;
   }
   const clauses = compared.map((result) => clause(result, reference, seedNoise));
@@ -47,7 +47,7 @@ function lossText(difference: number, base: string, seedNoise: number | null): s
   if (size < EQUAL_NATS) return `ends level with ${base}`;
   const text = `is ${size.toFixed(3)} nats ${difference > 0 ? 'worse' : 'better'} than ${base}`;
   if (seedNoise === null) return text;
-  return size <= seedNoise ? `${text}, within seed noise` : `${text}, more than seed noise`;
+  return `${text} (${size <= seedNoise ? 'within' : 'more than'} seed noise)`;
 }
 
 function speedText(speedUp: number | null): string {

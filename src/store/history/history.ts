@@ -33,37 +33,44 @@ export const useHistory = create<HistoryState>()(() => ({
   removed: [],
 }));
 
-let storage: RunStorage | null = null;
-/** Writes happen one after the other, in the order in which they were asked for. */
-let writing: Promise<void> = Promise.resolve();
+let storage: RunStorage = { all: async () => [], put: async () => {}, remove: async () => {} };
+/** Reads and writes happen one after the other, in the order in which they were asked for. */
+let working: Promise<void> = Promise.resolve();
 
-/** Called once, before anything else here. */
+/** Called once, before anything else here: without it, nothing outlasts the page. */
 export function keepRunsIn(where: RunStorage): void {
   storage = where;
 }
 
+/** Ids whose removal has been asked for and not yet written. */
+const leaving = new Set<string>();
+
 /** Reads what is stored; again when another tab has changed it. Runs that are in this tab only stay. */
-export async function loadHistory(): Promise<void> {
-  await writing;
-  try {
-    const { runs, unreadable } = sortOut((await storage?.all()) ?? []);
+export function loadHistory(): Promise<void> {
+  return inOrder(async (source) => {
+    const { runs, unreadable } = sortOut(await source.all());
     useHistory.setState((state) => {
       const own = state.runs.filter(({ id }) => state.unsaved.has(id));
-      const mine = new Set(own.map(({ id }) => id));
+      const known = new Set([...own.map(({ id }) => id), ...leaving]);
       return {
-        loaded: true,
-        runs: newestFirst([...own, ...runs.filter(({ id }) => !mine.has(id))]),
-        unreadable,
+        runs: newestFirst([...own, ...runs.filter(({ id }) => !known.has(id))]),
+        unreadable: unreadable.filter(({ id }) => !known.has(id)),
       };
     });
-  } catch (cause) {
-    useHistory.setState({ loaded: true, problem: storageProblem(cause) });
-  }
+  }).then(() => useHistory.setState({ loaded: true }));
 }
 
-/** What another tab did concerns this one only once it shows the history. */
+const RELOAD_DELAY_MS = 200;
+let reloading = false;
+
+/** What another tab did concerns this one only once it shows the history. It may do a lot at once. */
 export function historyChangedElsewhere(): void {
-  if (useHistory.getState().loaded) void loadHistory();
+  if (!useHistory.getState().loaded || reloading) return;
+  reloading = true;
+  setTimeout(() => {
+    reloading = false;
+    void loadHistory();
+  }, RELOAD_DELAY_MS);
 }
 
 export function runById(id: string): RunRecord | undefined {
@@ -106,8 +113,13 @@ export function removeRuns(ids: readonly string[]): Promise<void> {
       ...unreadable.filter(({ id }) => gone.has(id)).map(({ id, value }) => ({ id, value })),
     ],
   });
-  return write(async (target) => {
-    await target.remove(ids);
+  for (const id of ids) leaving.add(id);
+  return inOrder(async (target) => {
+    try {
+      await target.remove(ids);
+    } finally {
+      for (const id of ids) leaving.delete(id);
+    }
     forgetUnsaved(ids);
     await putUnsaved(target); // there may be room for them now
   });
@@ -145,7 +157,7 @@ export function reportUnkept(why: string): void {
 function save(entries: readonly Stored[]): Promise<void> {
   const ids = entries.map(({ id }) => id);
   useHistory.setState((state) => ({ unsaved: new Set([...state.unsaved, ...ids]) }));
-  return write(putUnsaved);
+  return inOrder(putUnsaved);
 }
 
 /** Writes everything that is in this tab only. */
@@ -180,16 +192,15 @@ function forgetUnsaved(ids: readonly string[]): void {
 }
 
 /** Never rejects: a storage that fails is told as a problem, and what was to be written stays in the tab. */
-function write(work: (target: RunStorage) => Promise<void>): Promise<void> {
-  writing = writing.then(async () => {
-    if (!storage) return;
+function inOrder(work: (target: RunStorage) => Promise<void>): Promise<void> {
+  working = working.then(async () => {
     try {
       await work(storage);
     } catch (cause) {
       useHistory.setState({ problem: storageProblem(cause) });
     }
   });
-  return writing;
+  return working;
 }
 
 function sortOut(entries: readonly Stored[]): { runs: RunRecord[]; unreadable: UnreadableRun[] } {

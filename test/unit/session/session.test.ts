@@ -162,6 +162,19 @@ describe('in lockstep', () => {
     });
   });
 
+  test('a lost device ends all modes at once, and nothing else is told', async () => {
+    engine.runLockstep.mockReturnValueOnce(new Promise(() => {}));
+    session.handle(lockstep);
+    await vi.waitFor(() => expect(engine.runLockstep).toHaveBeenCalled());
+    loseDevice({ reason: 'unknown', message: 'driver reset' });
+    await happened('lost');
+    session.handle({ type: 'train', configs: [config], schedule, text });
+    await happened('completed');
+    expect(types().filter((type) => type === 'lost' || type === 'failed' || type === 'runFailed')).toEqual([
+      'lost',
+    ]);
+  });
+
   test('pause, resume and stop reach the one control of all modes', async () => {
     let control!: RunControl;
     let end!: () => void;

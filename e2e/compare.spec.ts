@@ -1,0 +1,124 @@
+import { expect, reach, reachStep, snapshot, test } from './page.ts';
+
+const THREE = ['fp32', 'fp16', 'fp16-noscale'] as const;
+const ROWS = [
+  'val-loss',
+  'val-loss-seconds',
+  'final-loss',
+  'tokens-per-sec',
+  'speed-up',
+  'divergence',
+  'steps',
+  'skipped',
+  'loss-scale',
+  'memory',
+  'activations',
+  'storage',
+] as const;
+
+test('one click compares three modes from one start, with table, verdict and Markdown', async ({
+  page,
+  context,
+}) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.goto('/?preset=smoke&steps=8&sample=0&ui=still');
+  await page.getByTestId('compare-three').click();
+  await reach(page, 'done');
+
+  const { runs, settings } = await snapshot(page);
+  expect(settings.modes).toEqual(THREE);
+  expect(runs.map(({ config }) => config.precision)).toEqual(THREE);
+  const [first, ...others] = runs.map(({ facts }) => facts!.start);
+  for (const start of others) expect(start).toEqual(first);
+  await expect(page.getByTestId('identical-start')).toHaveText(
+    `Identical start: weights ${first!.weights.slice(0, 8)}, batches ${first!.batches.slice(0, 8)}.`,
+  );
+
+  for (const row of ROWS) {
+    for (const mode of THREE) await expect(page.getByTestId(`result-${row}-${mode}`)).not.toHaveText(/^–?$/);
+  }
+  for (const [i, mode] of THREE.entries()) {
+    const { valLoss } = runs[i]!.summary!;
+    await expect(page.getByTestId(`result-val-loss-${mode}`)).toHaveText(valLoss!.toFixed(3));
+    await expect(page.getByTestId(`result-tokens-per-sec-${mode}`)).toHaveText(/^[\d,.]+$/);
+  }
+  await expect(page.getByTestId('result-speed-up-fp32')).toHaveText('reference');
+  await expect(page.getByTestId('result-speed-up-fp16')).toHaveText(/^\d+\.\d\d×$/);
+  await expect(page.getByTestId('result-loss-scale-fp16')).toHaveText('2¹⁶');
+  await expect(page.getByTestId('result-loss-scale-fp16-noscale')).toHaveText('none');
+  // The best is said in words: mixed f16 needs least of all for its activations, and shares it with the mode without scaling.
+  const activations = page.getByRole('row', { name: 'of it activations' });
+  await expect(activations.getByText('best')).toHaveCount(2);
+  await expect(page.getByTestId('verdict')).toHaveText(/^After 8 steps, Mixed f16 .* One seed was trained/);
+
+  await page.getByTestId('copy-markdown').click();
+  await expect(page.getByText('Copied.')).toBeVisible();
+  const markdown = await page.evaluate(() => navigator.clipboard.readText());
+  expect(markdown).toContain('|  | FP32 | Mixed f16 | Mixed f16, no scaling |\n| --- | --- | --- | --- |\n');
+  expect(markdown).toContain(await page.getByTestId('verdict').innerText());
+  expect(markdown).toContain(await page.getByTestId('identical-start').innerText());
+  expect(markdown.split('\n').filter((line) => line.startsWith('| '))).toHaveLength(ROWS.length + 2);
+});
+
+test('in lockstep the modes grow together, pause and stop together, and claim no speed', async ({ page }) => {
+  await page.goto(
+    '/?preset=smoke&steps=500&modes=fp32,fp16,fp16-noscale&schedule=lockstep&sample=3&autostart=1',
+  );
+  await reachStep(page, 3, 2);
+  const steps = async () => (await snapshot(page)).runs.map((run) => run.steps.at(-1)?.step ?? 0);
+  const early = await steps();
+  expect(Math.max(...early) - Math.min(...early)).toBeLessThanOrEqual(6); // as many as can be on their way, and a message
+  await expect(page.getByTestId('identical-start')).toBeVisible();
+
+  await page.getByTestId('pause').click();
+  await reach(page, 'paused');
+  await page.getByTestId('sample').click();
+  for (const mode of THREE) await expect(page.getByTestId(`sample-${mode}`)).not.toBeEmpty();
+  const paused = await steps();
+  expect(new Set(paused).size).toBe(1);
+
+  await page.getByTestId('resume').click();
+  await reachStep(page, paused[0]! + 2, 2);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  const ended = await steps();
+  expect(new Set(ended).size).toBe(1);
+  expect(ended[0]).toBeLessThan(500);
+  const { runs } = await snapshot(page);
+  expect(runs.map(({ summary }) => summary!.tokensPerSec)).toEqual([null, null, null]);
+  for (const row of ['tokens-per-sec', 'speed-up', 'val-loss-seconds']) {
+    await expect(page.getByTestId(`result-${row}-fp16`)).toHaveText('not measured (interleaved)');
+  }
+  await expect(page.getByTestId('result-val-loss-fp16')).toHaveText(/^\d\.\d{3}$/);
+});
+
+test('over seeds the table has means and ranges, and the verdict knows the noise', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=4&modes=fp32,fp16&seeds=2&seed=5&sample=0&autostart=1');
+  await reach(page, 'done');
+  const { runs } = await snapshot(page);
+  expect(runs.map(({ config }) => [config.precision, config.seed])).toEqual([
+    ['fp32', 5],
+    ['fp16', 5],
+    ['fp32', 6],
+    ['fp16', 6],
+  ]);
+  const [a, b, c] = runs.map(({ facts }) => facts!.start);
+  expect(a).toEqual(b);
+  expect(a).not.toEqual(c);
+  await expect(page.getByTestId('identical-start')).toContainText('first of 2 seeds');
+  await expect(page.getByTestId('result-val-loss-fp32')).toHaveText(/^\d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)$/);
+  await expect(page.getByTestId('verdict')).toHaveText(/over 2 seeds.*From seed to seed alone FP32 moves by/);
+});
+
+test('modes are chosen in their order, and one chosen twice changes places', async ({ page }) => {
+  await page.goto('/?preset=smoke');
+  await expect(page.getByTestId('schedule')).toBeHidden();
+  await page.getByTestId('compare').selectOption('fp32');
+  await page.getByTestId('compare-2').selectOption('bf16');
+  await page.getByTestId('schedule').selectOption('lockstep');
+  await page.getByTestId('precision').selectOption('fp32');
+  const { settings } = await snapshot(page);
+  expect(settings.modes).toEqual(['fp32', 'fp16', 'bf16']);
+  await page.getByTestId('compare').selectOption('');
+  expect((await snapshot(page)).settings.modes).toEqual(['fp32', 'bf16']);
+});

@@ -1,0 +1,102 @@
+/** What is handed to the server: how large it is, and that any plain server can serve it from any folder. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { CONTENT_POLICY } from '../build/contentPolicy.ts';
+import { expect, reach, test } from './page.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const DIST = join(ROOT, 'dist');
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain; charset=utf-8',
+};
+
+/** The headers that docs/deploy.md tells servers to send. */
+function documentedHeaders(): Record<string, string> {
+  const block = /```headers\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'docs/deploy.md'), 'utf8'))![1]!;
+  return Object.fromEntries(
+    block
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/: (.*)/, 2) as [string, string]),
+  );
+}
+
+/** Scripts that the page cannot do without: the entry, and what it imports before it runs. */
+function initialScripts(): string[] {
+  const page = readFileSync(join(DIST, 'index.html'), 'utf8');
+  const found = new Set<string>();
+  const visit = (file: string) => {
+    if (found.has(file)) return;
+    found.add(file);
+    const source = readFileSync(file, 'utf8');
+    for (const [, name] of source.matchAll(/(?:\bfrom|\bimport)\s*["'](\.{1,2}\/[^"']+\.js)["']/g)) {
+      visit(normalize(join(dirname(file), name!)));
+    }
+  };
+  for (const [, source] of page.matchAll(/<script[^>]* src="([^"]+)"/g)) visit(join(DIST, source!));
+  return [...found];
+}
+
+test('the page needs at most 120 KB of JavaScript before the charts, and none of it is the engine', () => {
+  const sources = initialScripts().map((file) => readFileSync(file, 'utf8'));
+  const gzipped = sources.reduce((sum, source) => sum + gzipSync(source).length, 0);
+  expect(gzipped).toBeGreaterThan(50_000); // else the scripts were not found
+  expect(gzipped).toBeLessThanOrEqual(120_000);
+  expect(sources.some((source) => source.includes('@compute'))).toBe(false);
+  expect(sources.some((source) => source.includes('recharts'))).toBe(false);
+});
+
+test('the built page has nothing inline that its policy would have to allow', () => {
+  const page = readFileSync(join(DIST, 'index.html'), 'utf8');
+  expect(page).toMatch(/<meta http-equiv="Content-Security-Policy"/);
+  expect(page).not.toMatch(/<script(?![^>]* src=)|<style|\son\w+=|\sstyle=/);
+  expect(CONTENT_POLICY).not.toContain('unsafe');
+  expect(documentedHeaders()['Content-Security-Policy']).toBe(`${CONTENT_POLICY}; frame-ancestors 'none'`);
+});
+
+test('a plain server serves it from a folder, with the headers of the docs, and it trains', async ({
+  browser,
+}) => {
+  const headers = documentedHeaders();
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', 'http://host').pathname.replace(/\/$/, '/index.html');
+    const file = join(DIST, normalize(path.slice('/some/folder'.length)));
+    try {
+      if (!path.startsWith('/some/folder/')) throw new Error('outside the folder');
+      const body = readFileSync(file);
+      response.writeHead(200, {
+        ...headers,
+        'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+      });
+      response.end(body);
+    } catch {
+      response.writeHead(404, headers).end();
+    }
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const page = await browser.newPage(); // not watched: it is on another address than the rest
+  const faults: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('response', (response) => response.status() >= 400 && faults.push(response.url()));
+  try {
+    const { port } = server.address() as AddressInfo;
+    await page.goto(`http://127.0.0.1:${port}/some/folder/?preset=smoke&steps=3&sample=0&autostart=1`);
+    await reach(page, 'done');
+    await page.getByTestId('tab-runs').click();
+    await page.getByTestId('choose-run').check();
+    await expect(page.locator('.loss-line path.recharts-line-curve')).toHaveCount(1);
+    expect(faults).toEqual([]);
+  } finally {
+    await page.close();
+    server.close();
+  }
+});

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright/test';
+import { expect, reach, test } from './page.ts';
+
+const QUICK = 'preset=smoke&steps=6&sample=10';
+
+async function train(page: Page, query: string): Promise<void> {
+  await page.goto(`/?${QUICK}&${query}&autostart=1`);
+  await reach(page, 'done');
+}
+
+async function importText(page: Page, text: string): Promise<void> {
+  const buffer = Buffer.from(text);
+  await page
+    .getByTestId('import-file')
+    .setInputFiles({ name: 'runs.json', mimeType: 'application/json', buffer });
+}
+
+test('runs are kept, compared, exported, deleted and imported again', async ({ page }) => {
+  await train(page, 'precision=fp16&lossScale=2^30');
+  await train(page, 'precision=fp32'); // a load of its own: the first run comes out of the database
+  await page.keyboard.press('2');
+  await expect(page).toHaveURL(/#runs$/);
+  const rows = page.getByTestId('run');
+  await expect(rows).toHaveCount(2);
+  await expect(rows.nth(0).getByTestId('run-changes')).toContainText('precision Mixed f16 → FP32');
+  await expect(rows.nth(0).getByTestId('run-valLoss')).toHaveText(/^\d\.\d{3}$/);
+  await expect(rows.nth(1).getByTestId('run-skipped')).toHaveText('6'); // 2^30 overflows for at least six steps
+
+  // Sorted either way by a figure.
+  await page.getByTestId('sort-skipped').click();
+  await expect(rows.nth(0).getByTestId('run-skipped')).toHaveText('0');
+  await page.getByTestId('sort-skipped').press('Enter');
+  await expect(rows.nth(0).getByTestId('run-skipped')).toHaveText('6');
+
+  // Named, noted and starred: names are text.
+  await rows.nth(0).getByTestId('open-run').click();
+  await page.getByTestId('run-name').fill('<img src=x onerror=alert(1)>');
+  await page.getByTestId('run-note').fill('scale too high');
+  await rows.nth(0).getByTestId('star-run').click();
+  await expect(rows.nth(0).getByTestId('open-run')).toHaveText('<img src=x onerror=alert(1)>');
+  await rows.nth(0).getByTestId('open-run').click();
+
+  // Drawn together, with what differs and nothing else.
+  for (const index of [0, 1]) await rows.nth(index).getByTestId('choose-run').check();
+  const chosen = page.getByTestId('chosen-runs');
+  await expect(chosen.locator('.loss-line path.recharts-line-curve')).toHaveCount(2);
+  await expect(chosen.getByTestId('skip-mark')).toHaveCount(6);
+  await expect(chosen.getByTestId('skip-mark').first()).toContainText('overflowed');
+  const differences = chosen.getByTestId('differences');
+  await expect(differences).toContainText('precision');
+  await expect(differences).toContainText('loss scale');
+  await expect(differences).not.toContainText('learning rate');
+
+  // Out and in again, by file.
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('export').click()]);
+  const bundle = readFileSync(await download.path(), 'utf8');
+  expect(JSON.parse(bundle).runs).toHaveLength(2);
+  await importText(page, bundle);
+  await expect(page.getByTestId('imported')).toContainText('Nothing to import');
+  await page.getByTestId('clear-runs').click();
+  await expect(page.getByTestId('no-runs')).toBeVisible();
+  await page.getByTestId('undo-delete').click();
+  await expect(rows).toHaveCount(2);
+  await page.getByTestId('clear-runs').click();
+  await expect(page.getByTestId('no-runs')).toBeVisible();
+  await page.reload();
+  await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
+  await importText(page, bundle);
+  await expect(page.getByTestId('imported')).toContainText('2 runs imported');
+  await page.reload();
+  await expect(rows).toHaveCount(2);
+  await expect(rows.filter({ hasText: 'scale too high' })).toContainText('<img src=x onerror=alert(1)>');
+
+  // A damaged file changes nothing, whatever is wrong with it.
+  await importText(page, bundle.slice(0, bundle.length / 2));
+  await expect(page.getByTestId('import-problem')).toContainText('not whole JSON');
+  await importText(page, bundle.replace('"version":1', '"version":2'));
+  await expect(page.getByTestId('import-problem')).toContainText('version 2');
+  await importText(page, bundle.replace('"outcome":"', '"outcome":"<b>'));
+  await expect(page.getByTestId('import-problem')).toContainText('runs[0].outcome');
+  await expect(rows).toHaveCount(2);
+
+  // No screen is wider than its window.
+  for (const width of [1440, 375]) {
+    await page.setViewportSize({ width, height: 800 });
+    const cutOff = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    expect(cutOff).toBe(0);
+  }
+});
+
+test('a training goes on while its runs are looked at, and outlasts a database that is taken away', async ({
+  page,
+}) => {
+  await page.goto('/?preset=smoke&steps=5000&sample=0&precision=fp32&autostart=1');
+  await reach(page, 'training');
+  await page.getByTestId('tab-runs').click();
+  await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
+  // A page of a later version opens the database, as another tab would.
+  await page.evaluate(
+    () =>
+      new Promise((done, failed) => {
+        const request = indexedDB.open('halfstep', 99);
+        request.onsuccess = () => done(request.result.close());
+        request.onerror = () => failed(request.error);
+      }),
+  );
+  await expect(page.getByTestId('storage-problem')).toContainText('newer version');
+  await page.keyboard.press('s'); // a key of the Train screen
+  expect(await page.evaluate(() => document.documentElement.dataset.runState)).toBe('training');
+  await page.goBack();
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  await page.getByTestId('tab-runs').click();
+  await expect(page.getByTestId('run')).toContainText('stopped');
+  await expect(page.getByTestId('run')).toContainText('in this tab only');
+});
+
+test('without a database the page trains, says so, and keeps the runs of the tab', async ({ page }) => {
+  await page.addInitScript(() => {
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('blocked here', 'SecurityError');
+    };
+  });
+  await train(page, 'precision=fp32');
+  await expect(page.getByTestId('storage-problem')).toContainText('blocked here');
+  await page.getByTestId('tab-runs').click();
+  await expect(page.getByTestId('run')).toHaveCount(1);
+});
+
+test('a record that cannot be read is told and kept', async ({ page }) => {
+  await page.goto('/#runs');
+  await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
+  await page.evaluate(
+    () =>
+      new Promise<void>((done, failed) => {
+        const request = indexedDB.open('halfstep', 1);
+        request.onerror = () => failed(request.error);
+        request.onsuccess = () => {
+          const { result } = request;
+          const put = result.transaction('runs', 'readwrite').objectStore('runs').put({ version: 1 }, 'odd');
+          put.onsuccess = () => {
+            result.close();
+            done();
+          };
+        };
+      }),
+  );
+  await page.reload();
+  await expect(page.getByTestId('unreadable')).toContainText('odd');
+  await page.reload();
+  await expect(page.getByTestId('unreadable')).toBeVisible();
+});
+
+test('a link opens with the settings that were shared, starts nothing, and runs nothing', async ({
+  page,
+  context,
+}) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.goto(
+    '/?preset=smoke&precision=fp16-static&lossScale=2^12&steps=40&seed=9&compare=fp32&text=code',
+  );
+  await page.getByTestId('copy-link').click();
+  await expect(page.getByTestId('copy-link')).toHaveText('Copied');
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  const settings = await page.evaluate(() => window.__trainer!.snapshot().settings);
+  await page.goto(link);
+  await expect(page.getByTestId('adapter')).toBeVisible();
+  expect(await page.evaluate(() => window.__trainer!.snapshot())).toMatchObject({ status: 'idle', settings });
+
+  const html = encodeURIComponent(
+    '<img src=x onerror="document.title=`run`"><script>document.title=`run`</script>',
+  );
+  await page.goto(`/?preset=${html}&seed=${html}&${html}=1&autostart=1`);
+  await expect(page.getByTestId('address-problems')).toContainText('<img src=x');
+  await expect(page.getByTestId('address-problems')).toContainText('Training was not started.');
+  expect(await page.locator('main img').count()).toBe(0);
+  await expect(page).toHaveTitle('Halfstep');
+});

@@ -1,0 +1,150 @@
+import { useMemo, useState } from 'react';
+import { verdict } from '../../engine/experiments/verdict.ts';
+import { startProof } from '../../store/comparison.ts';
+import { useRun } from '../../store/runStore.ts';
+import { runColor } from '../charts/series.ts';
+import { formatCount } from '../format.ts';
+import { titleOf } from '../messages.ts';
+import { Button } from '../ui/Button.tsx';
+import { Note } from '../ui/Note.tsx';
+import styles from './ComparePanel.module.css';
+import { startSentence, toMarkdown } from './markdown.ts';
+import { type ComparisonTable, comparisonTable } from './table.ts';
+
+/** What the modes come to beside each other: the proof of an equal start, the table as runs end, and the verdict. */
+export function ComparePanel() {
+  const table = useTable();
+  const sentence = table && verdict(table.comparison);
+  return (
+    <section className={styles.panel} aria-label="Comparison">
+      <h2>Comparison</h2>
+      <StartLine />
+      {table && (
+        <>
+          <Table table={table} />
+          {sentence !== null && (
+            <p className={styles.verdict} data-testid="verdict">
+              {sentence}
+            </p>
+          )}
+          <CopyMarkdown table={table} sentence={sentence} />
+        </>
+      )}
+    </section>
+  );
+}
+
+/** Made anew when a run ends, not at every redraw; null before the first has. */
+function useTable(): ComparisonTable | null {
+  const ended = useRun(({ runs }) =>
+    runs.map(({ summary, error }) => (summary || error ? '1' : '0')).join(''),
+  );
+  const configs = useRun((state) => state.configs);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the runs are read when one has ended or others are begun
+  return useMemo(() => {
+    const { runs, schedule } = useRun.getState();
+    return ended.includes('1') ? comparisonTable(runs, schedule) : null;
+  }, [ended, configs]);
+}
+
+function StartLine() {
+  // As text, so that React sees the same value as long as it is: views are new objects at every redraw.
+  const text = useRun(({ runs }) => {
+    const proof = startProof(runs);
+    return proof && startSentence(proof);
+  });
+  const alike = useRun(({ runs }) => startProof(runs)?.start != null);
+  if (text === null) return null;
+  if (alike) {
+    return (
+      <p className={styles.start} data-testid="identical-start">
+        {text}
+      </p>
+    );
+  }
+  return (
+    <Note kind="bad" testId="different-start">
+      <p>{text}</p>
+    </Note>
+  );
+}
+
+function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable }) {
+  const note = comparison.seeds > 1 ? `Mean and range of ${comparison.seeds} seeds.` : null;
+  return (
+    <>
+      {note && <p className={styles.start}>{note}</p>}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section className={styles.scroll} aria-label="Comparison table" tabIndex={0}>
+        <table className={styles.table} data-testid="results">
+          <thead>
+            <tr>
+              <td />
+              {modes.map((mode, place) => (
+                <th key={mode} scope="col">
+                  <span className={styles.swatch} style={{ background: runColor(place) }} />
+                  {titleOf(mode)}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ name, label, cells }) => (
+              <tr key={name}>
+                <th scope="row">{label}</th>
+                {cells.map(({ text, best }, place) => (
+                  <td key={modes[place]} data-best={best || undefined}>
+                    <span data-testid={`result-${name}-${modes[place]}`}>{text}</span>
+                    {best && <span className={styles.best}>best</span>}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </>
+  );
+}
+
+function CopyMarkdown({ table, sentence }: { table: ComparisonTable; sentence: string | null }) {
+  const [state, setState] = useState<'idle' | 'copied' | 'refused'>('idle');
+  const copy = async () => {
+    const { runs } = useRun.getState();
+    const markdown = toMarkdown(table, aboutLine(), sentence, startProof(runs));
+    try {
+      await navigator.clipboard.writeText(markdown);
+      setState('copied');
+    } catch {
+      setState('refused');
+    }
+    setTimeout(setState, 3000, 'idle');
+  };
+  return (
+    <div className={styles.copy}>
+      <Button onClick={() => void copy()} data-testid="copy-markdown">
+        Copy as Markdown
+      </Button>
+      <span role="status">
+        {state === 'copied' && 'Copied.'}
+        {state === 'refused' && 'The browser refused the clipboard: select the table and copy it.'}
+      </span>
+    </div>
+  );
+}
+
+/** What was trained, where, and from which seed. */
+function aboutLine(): string {
+  const { runs, adapter, schedule } = useRun.getState();
+  const [first] = runs;
+  if (!first) return 'Halfstep';
+  const { layers, width, context, batch, accumulation, steps, seed } = first.config;
+  const parts = [
+    `${layers} layers, width ${width}, context ${context}, batch ${formatCount(batch * accumulation)}, ${formatCount(steps)} steps`,
+    ...(first.facts ? [`on ${first.facts.text.name}`] : []),
+    `seed ${seed}`,
+    schedule === 'lockstep' ? 'in lockstep' : 'one after the other',
+    ...(adapter ? [adapter.name] : []),
+  ];
+  return `Halfstep: ${parts.join(', ')}.`;
+}

@@ -1,0 +1,35 @@
+import type { StartProof } from '../../store/comparison.ts';
+import { titleOf } from '../messages.ts';
+import type { ComparisonTable } from './table.ts';
+
+/** The comparison for a report or an issue: what was trained, the table, the verdict and the proof of the start. */
+export function toMarkdown(
+  { modes, rows }: ComparisonTable,
+  about: string,
+  verdict: string | null,
+  proof: StartProof | null,
+): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
+  const table = [
+    line(['', ...modes.map(titleOf)]),
+    line(['---', ...modes.map(() => '---')]),
+    ...rows.map(({ label, cells }) =>
+      line([label, ...cells.map(({ text, best }) => (best ? `${text} (best)` : text))]),
+    ),
+  ].join('\n');
+  const parts = [about, table, verdict, proof && startSentence(proof)];
+  return `${parts.filter((part) => part !== null).join('\n\n')}\n`;
+}
+
+/** The line that says whether the comparison is fair. */
+export function startSentence({ start, seeds }: StartProof): string {
+  if (!start) {
+    return 'The runs did not start alike: their initial weights or first batches differ, so their losses say nothing about the modes.';
+  }
+  const every = seeds > 1 ? `, first of ${seeds} seeds` : '';
+  return `Identical start: weights ${start.weights.slice(0, 8)}, batches ${start.batches.slice(0, 8)}${every}.`;
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}

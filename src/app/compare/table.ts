@@ -1,0 +1,210 @@
+/** The comparison as rows of text, one cell a mode: what the page shows and what is copied. */
+import { type Comparison, compareRuns, type ModeResult } from '../../engine/experiments/comparison.ts';
+import { type Spread, spreadOf } from '../../engine/experiments/spread.ts';
+import type { PrecisionMode } from '../../engine/precision/recipes.ts';
+import type { Schedule } from '../../session/protocol.ts';
+import { comparedModes, endedRuns, hasEnded } from '../../store/comparison.ts';
+import type { RunView } from '../../store/runStore.ts';
+import { scalesLoss } from '../../store/settings.ts';
+import {
+  formatCount,
+  formatLoss,
+  formatMiB,
+  formatPercent,
+  formatPowerOfTwo,
+  formatTokensPerSecond,
+} from '../format.ts';
+import { titleOf } from '../messages.ts';
+
+export interface Cell {
+  readonly text: string;
+  /** The best of its row, or one of the best where several read the same. */
+  readonly best: boolean;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly label: string;
+  /** In the order of the modes. */
+  readonly cells: readonly Cell[];
+}
+
+export interface ComparisonTable {
+  readonly modes: readonly PrecisionMode[];
+  readonly comparison: Comparison;
+  readonly rows: readonly Row[];
+}
+
+const NOTHING_YET = '–';
+const INTERLEAVED = 'not measured (interleaved)';
+const NOT_MEASURED = 'not measured';
+
+/** A mode's runs that have ended, one a seed, and what the comparison makes of them. */
+interface Column {
+  readonly result: ModeResult;
+  readonly runs: readonly RunView[];
+}
+
+interface RowSource {
+  readonly name: string;
+  readonly label: string;
+  readonly text: (column: Column) => string;
+  /** What the row is judged by, where less or more is better. */
+  readonly judged?: { readonly better: 'less' | 'more'; readonly by: (column: Column) => number | undefined };
+}
+
+export function comparisonTable(runs: readonly RunView[], schedule: Schedule): ComparisonTable {
+  const modes = comparedModes(runs.map(({ config }) => config));
+  const comparison = compareRuns(modes, endedRuns(runs, schedule));
+  const columns = comparison.modes.map(
+    (result): Column => ({
+      result,
+      runs: runs.filter((run) => run.config.precision === result.mode && hasEnded(run)),
+    }),
+  );
+  const rows = rowSources(comparison, schedule).map((source) => toRow(source, columns));
+  return { modes, comparison, rows };
+}
+
+function rowSources({ modes, step, seconds, seeds }: Comparison, schedule: Schedule): RowSource[] {
+  const unmeasured = schedule === 'lockstep' ? INTERLEAVED : NOT_MEASURED;
+  const reference = modes[0]!.mode;
+  return [
+    {
+      name: 'val-loss',
+      label: `Validation loss${step === null ? '' : ` after ${formatCount(step)} steps`}`,
+      text: ({ result }) => lossText(result, result.valLoss, 'not finite'),
+      judged: { better: 'less', by: ({ result }) => result.valLoss?.mean },
+    },
+    {
+      name: 'val-loss-seconds',
+      label: `Validation loss after ${seconds === null ? 'equal time' : `${seconds.toFixed(1)} s`}`,
+      text: ({ result }) =>
+        result.valLossAtSeconds || seconds !== null
+          ? lossText(result, result.valLossAtSeconds, 'not evaluated by then')
+          : unmeasured,
+      judged: { better: 'less', by: ({ result }) => result.valLossAtSeconds?.mean },
+    },
+    {
+      name: 'final-loss',
+      label: 'Last training loss',
+      text: ({ runs }) =>
+        spreadText(spreadOf(runs.map(({ latest }) => latest?.loss ?? null)), formatLoss, 'not finite'),
+    },
+    {
+      name: 'tokens-per-sec',
+      label: 'Tokens/s',
+      text: ({ result }) => spreadText(result.tokensPerSec, formatTokensPerSecond, unmeasured),
+      judged: { better: 'more', by: ({ result }) => result.tokensPerSec?.mean },
+    },
+    {
+      name: 'speed-up',
+      label: `Speed-up over ${titleOf(reference)}`,
+      text: ({ result }) =>
+        result.mode === reference ? 'reference' : spreadText(result.speedUp, formatTimes, unmeasured),
+    },
+    {
+      name: 'divergence',
+      label: `First divergence from ${titleOf(reference)}`,
+      text: ({ result }) => (result.mode === reference ? 'reference' : divergenceText(result, seeds)),
+    },
+    {
+      name: 'steps',
+      label: 'Steps applied',
+      text: ({ runs }) =>
+        `${formatCount(total(runs, (run) => run.latest?.appliedSteps))} of ${formatCount(total(runs, (run) => run.latest?.step))}`,
+    },
+    {
+      name: 'skipped',
+      label: 'Steps skipped',
+      text: ({ runs }) => {
+        const skipped = total(runs, (run) => run.latest?.skippedSteps);
+        const share =
+          skipped /
+          Math.max(
+            1,
+            total(runs, (run) => run.latest?.step),
+          );
+        return `${formatCount(skipped)} (${formatPercent(share)})`;
+      },
+    },
+    {
+      name: 'loss-scale',
+      label: 'Loss scale at the end',
+      text: ({ result, runs }) => (scalesLoss(result.mode) ? scaleText(runs) : 'none'),
+    },
+    {
+      name: 'memory',
+      label: 'GPU memory',
+      text: ({ runs }) => memoryText(runs, 'total'),
+      judged: { better: 'less', by: ({ runs }) => runs[0]?.facts?.memory.total },
+    },
+    {
+      name: 'activations',
+      label: 'of it activations',
+      text: ({ runs }) => memoryText(runs, 'activations'),
+      judged: { better: 'less', by: ({ runs }) => runs[0]?.facts?.memory.activations },
+    },
+    { name: 'storage', label: 'f16 storage', text: ({ runs }) => runs[0]?.facts?.storage ?? 'no f16' },
+  ];
+}
+
+function toRow({ name, label, text, judged }: RowSource, columns: readonly Column[]): Row {
+  const texts = columns.map((column) => (column.runs.length > 0 ? text(column) : NOTHING_YET));
+  const values = columns.map((column) => (column.runs.length > 0 ? judged?.by(column) : undefined));
+  const known = values.filter((value) => value !== undefined);
+  const best = judged?.better === 'more' ? Math.max(...known) : Math.min(...known);
+  const bestText = texts[values.indexOf(best)];
+  // Where all that have a figure read the same, none is better.
+  const differ = texts.some((other, i) => values[i] !== undefined && other !== bestText);
+  return {
+    name,
+    label,
+    cells: texts.map((shown, i) => ({
+      text: shown,
+      best: differ && values[i] !== undefined && shown === bestText,
+    })),
+  };
+}
+
+function lossText({ failed, runs }: ModeResult, loss: Spread | null, without: string): string {
+  return spreadText(loss, formatLoss, failed === runs ? 'stopped by itself' : without);
+}
+
+/** "2.480", and over seeds "2.480 (2.471 to 2.492)". */
+export function spreadText(spread: Spread | null, format: (value: number) => string, none: string): string {
+  if (!spread) return none;
+  const [mean, low, high] = [format(spread.mean), format(spread.low), format(spread.high)];
+  return spread.count > 1 ? `${mean} (${low} to ${high})` : mean;
+}
+
+function formatTimes(value: number): string {
+  return `${value.toFixed(2)}×`;
+}
+
+function divergenceText({ divergence }: ModeResult, seeds: number): string {
+  if (!divergence) return 'none';
+  const { earliest, latest, seeds: diverged } = divergence;
+  const where =
+    earliest === latest
+      ? `step ${formatCount(earliest)}`
+      : `steps ${formatCount(earliest)} to ${formatCount(latest)}`;
+  return seeds > 1 ? `${where}, ${diverged} of ${seeds} seeds` : where;
+}
+
+function scaleText(runs: readonly RunView[]): string {
+  const scales = runs.flatMap(({ summary, latest }) => summary?.lossScale ?? latest?.lossScale ?? []);
+  if (scales.length === 0) return NOTHING_YET;
+  const [low, high] = [Math.min(...scales), Math.max(...scales)].map((scale) =>
+    formatPowerOfTwo(Math.log2(scale)),
+  );
+  return low === high ? `${low}` : `${low} to ${high}`;
+}
+
+function memoryText([run]: readonly RunView[], part: 'total' | 'activations'): string {
+  return run?.facts ? formatMiB(run.facts.memory[part]) : NOTHING_YET;
+}
+
+function total(runs: readonly RunView[], of: (run: RunView) => number | undefined): number {
+  return runs.reduce((sum, run) => sum + (of(run) ?? 0), 0);
+}

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { COLUMNS, sortRuns } from '../../../src/app/runs/columns.ts';
+import { differencesOf } from '../../../src/app/runs/differences.ts';
+import { tableAsCsv, tableAsMarkdown } from '../../../src/app/runs/exportTable.ts';
+import { changeSentence, importSentence } from '../../../src/app/runs/messages.ts';
+import { useRunsView } from '../../../src/app/runs/view.ts';
+import { record } from '../store/history/fixtures.ts';
+
+const { config, summary } = record();
+const first = record({ id: 'first', name: 'first', time: 1 });
+const second = record({
+  id: 'second',
+  name: 'second',
+  time: 2,
+  config: { ...config, precision: 'fp32', seed: 7 },
+  summary: { ...summary!, valLoss: 3, skippedSteps: 2 },
+});
+const other = record({ id: 'other', name: 'other', time: 3, preset: 'starter' });
+const failed = record({ id: 'failed', name: 'failed', time: 4, summary: null, evals: [], outcome: 'failed' });
+const runs = [failed, other, second, first];
+
+test('what changed is told against the last run of the same preset', () => {
+  expect(changeSentence(first, runs)).toBe('First run of Smoke');
+  expect(changeSentence(second, runs)).toBe('seed 1337 → 7, precision Mixed f16 → FP32 since first');
+  expect(changeSentence(other, runs)).toBe('First run of Starter');
+  expect(changeSentence(failed, runs)).toBe('seed 7 → 1337, precision FP32 → Mixed f16 since second');
+  const again = record({ id: 'again', name: 'again', time: 5 });
+  expect(changeSentence(again, [...runs, again])).toBe('Same settings as failed');
+  const much = record({
+    time: 6,
+    config: { ...config, layers: 3, heads: 3, width: 96, lossScale: 4096, clip: 0 },
+  });
+  expect(changeSentence(much, runs)).toBe('layers 2 → 3, heads 2 → 3, width 64 → 96 and 2 more since failed');
+});
+
+test('every column sorts both ways, and what has no figure comes last', () => {
+  for (const { id, value } of COLUMNS) {
+    for (const descending of [false, true]) {
+      const values = sortRuns(runs, { column: id, descending }).map(value);
+      const present = values.filter((each) => each !== null);
+      const sorted = [...present].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+      expect(values.slice(0, present.length), id).toEqual(descending ? sorted.reverse() : sorted);
+    }
+  }
+  expect(sortRuns(runs, { column: 'valLoss', descending: true }).at(-1)).toBe(failed);
+});
+
+test('only what differs is listed', () => {
+  const { settings, results } = differencesOf([first, second]);
+  expect(settings).toEqual([
+    { name: 'seed', cells: ['1337', '7'] },
+    { name: 'precision', cells: ['Mixed f16', 'FP32'] },
+  ]);
+  expect(results).toEqual([
+    { name: 'Validation loss', cells: ['3.250', '3.000'] },
+    { name: 'Skipped', cells: ['0', '2'] },
+  ]);
+  expect(differencesOf([first, first])).toEqual({ settings: [], results: [] });
+});
+
+test('CSV has plain numbers, and no cell that a spreadsheet would run', () => {
+  const hostile = record({ name: '=HYPERLINK("http://x","y")', time: 0 });
+  const [header, row] = tableAsCsv([hostile]).split('\r\n');
+  expect(header).toBe(COLUMNS.map(({ label }) => label).join(','));
+  expect(row).toContain(`"'=HYPERLINK(""http://x"",""y"")"`);
+  expect(row).toContain(',3.25,');
+  expect(row).toContain('1970-01-01T00:00:00.000Z');
+});
+
+test('Markdown has a row a run, and names that cannot break out of their cell', () => {
+  const lines = tableAsMarkdown([record({ name: 'a | b\n<img>' }), second])
+    .trim()
+    .split('\n');
+  expect(lines).toHaveLength(4);
+  expect(lines[2]).toContain('| a \\| b \\<img\\> |');
+  const cells = (line: string) => line.replaceAll('\\|', '').split('|').length;
+  expect(new Set(lines.map(cells)).size).toBe(1);
+});
+
+test('at most six runs are drawn together', () => {
+  const { choose } = useRunsView.getState();
+  for (let i = 0; i < 8; i++) choose(String(i), true);
+  expect(useRunsView.getState().chosen).toEqual(['0', '1', '2', '3', '4', '5']);
+  choose('0', false);
+  choose('7', true);
+  expect(useRunsView.getState().chosen).toEqual(['1', '2', '3', '4', '5', '7']);
+});
+
+test.each([
+  [0, 0, 'The bundle holds no runs.'],
+  [0, 1, 'Nothing to import: 1 run of the file is here already.'],
+  [1, 1, '1 run imported.'],
+  [2, 5, '2 runs imported. 3 runs were here already.'],
+])('an import of %i of %i runs is told', (added, inFile, told) =>
+  expect(importSentence(added, inFile)).toBe(told),
+);

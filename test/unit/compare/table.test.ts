@@ -1,0 +1,174 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { startSentence, toMarkdown } from '../../../src/app/compare/markdown.ts';
+import { comparisonTable } from '../../../src/app/compare/table.ts';
+import type { MemoryBytes } from '../../../src/engine/memoryPlan.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
+import type { RunFacts, RunSummary, TimedStep } from '../../../src/session/protocol.ts';
+import { startProof } from '../../../src/store/comparison.ts';
+import { beginRuns, logOf, type RunView, updateRun, useRun } from '../../../src/store/runStore.ts';
+
+const STEPS = 10;
+const PLANNED: readonly (readonly [PrecisionMode, number])[] = [
+  ['fp32', 1],
+  ['fp16', 1],
+  ['fp32', 2],
+  ['fp16', 2],
+];
+
+function begin(
+  planned: readonly (readonly [PrecisionMode, number])[],
+  schedule: 'sequential' | 'lockstep',
+): void {
+  beginRuns(
+    planned.map(([precision, seed]) => ({ ...PRESETS.smoke.config, steps: STEPS, precision, seed })),
+    schedule,
+  );
+}
+
+/** Ends a run whose every step had this loss and took so many milliseconds. */
+function end(run: number, loss: number, msPerStep: number, change: Partial<RunView> = {}): void {
+  const log = logOf(run)!;
+  for (let step = 1; step <= STEPS; step++) {
+    const skipped = step === 1;
+    log.push({
+      ...{ step, loss, lossScale: 2 ** 16, skipped, overflow: null, gradNorm: 1, lr: 1e-3 },
+      ...{ appliedSteps: step - 1, skippedSteps: 1, time: step * msPerStep },
+    });
+    if (step % 5 === 0) log.evals.push({ step, valLoss: loss + 1 / step });
+  }
+  const half = useRun.getState().configs[run]!.precision === 'fp16';
+  const MIB = 2 ** 20;
+  const memory = { total: (half ? 60 : 100) * MIB, activations: (half ? 30 : 60) * MIB } as MemoryBytes;
+  const seed = useRun.getState().configs[run]!.seed;
+  const start = { weights: `abcdef0${seed}11111111`, batches: `1234560${seed}22222222` };
+  updateRun(run, {
+    latest: log.at(-1) as TimedStep,
+    facts: { memory, storage: half ? 'native' : null, start } as RunFacts,
+    summary: { lossScale: 2 ** 17, tokensPerSec: 512_000 / msPerStep } as RunSummary,
+    ...change,
+  });
+}
+
+const table = () => comparisonTable(useRun.getState().runs, useRun.getState().schedule);
+const cells = () =>
+  Object.fromEntries(
+    table().rows.map(({ name, cells: row }) => [
+      name,
+      row.map(({ text, best }) => (best ? `${text}!` : text)),
+    ]),
+  );
+const labels = () => Object.fromEntries(table().rows.map(({ name, label }) => [name, label]));
+
+beforeEach(() => begin(PLANNED.slice(0, 2), 'sequential'));
+
+describe('the comparison table', () => {
+  test('has every figure, the best marked, and nothing marked where all read the same', () => {
+    end(0, 3, 100);
+    end(1, 3.0001, 50);
+    expect(cells()).toEqual({
+      'val-loss': ['3.100', '3.100'],
+      'val-loss-seconds': ['3.200', '3.100!'],
+      'final-loss': ['3.000', '3.000'],
+      'tokens-per-sec': ['5,120', '10,240!'],
+      'speed-up': ['reference', '2.00×'],
+      divergence: ['reference', 'none'],
+      steps: ['9 of 10', '9 of 10'],
+      skipped: ['1 (10.0 %)', '1 (10.0 %)'],
+      'loss-scale': ['none', '2¹⁷'],
+      memory: ['100 MiB', '60 MiB!'],
+      activations: ['60 MiB', '30 MiB!'],
+      storage: ['no f16', 'native'],
+    });
+    expect(labels()).toMatchObject({
+      'val-loss': 'Validation loss after 10 steps',
+      'val-loss-seconds': 'Validation loss after 0.5 s',
+      divergence: 'First divergence from FP32',
+    });
+  });
+
+  test('waits for runs that have not ended', () => {
+    end(0, 3, 100);
+    expect(cells()).toMatchObject({ 'val-loss': ['3.100', '–'], 'tokens-per-sec': ['5,120', '–'] });
+  });
+
+  test('says of a mode that failed that it stopped by itself', () => {
+    end(0, 3, 100);
+    end(1, 4, 100, { summary: null, error: { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } });
+    logOf(1)!.evals.splice(0, 2, { step: 7, valLoss: null });
+    expect(cells()).toMatchObject({
+      'val-loss': ['3.100', 'stopped by itself'],
+      'tokens-per-sec': ['5,120', 'not measured'],
+      divergence: ['reference', 'step 1'],
+      'loss-scale': ['none', '2¹⁶'],
+    });
+  });
+
+  test('claims no speed in lockstep', () => {
+    begin(PLANNED.slice(0, 2), 'lockstep');
+    for (const run of [0, 1])
+      end(run, 3, 100, { summary: { lossScale: 1, tokensPerSec: null } as RunSummary });
+    const interleaved = 'not measured (interleaved)';
+    expect(cells()).toMatchObject({
+      'val-loss': ['3.100', '3.100'],
+      'val-loss-seconds': [interleaved, interleaved],
+      'tokens-per-sec': [interleaved, interleaved],
+      'speed-up': ['reference', interleaved],
+    });
+  });
+
+  test('has a mean and a range over seeds, and one column a mode', () => {
+    begin(PLANNED, 'sequential');
+    for (const [run, loss] of [3, 3.5, 3.2, 3.7].entries()) end(run, loss, 100);
+    expect(table().modes).toEqual(['fp32', 'fp16']);
+    expect(cells()).toMatchObject({
+      'val-loss': ['3.200 (3.100 to 3.300)!', '3.700 (3.600 to 3.800)'],
+      'speed-up': ['reference', '1.00× (1.00× to 1.00×)'],
+      divergence: ['reference', 'step 1, 2 of 2 seeds'],
+      steps: ['18 of 20', '18 of 20'],
+    });
+  });
+});
+
+describe('the proof of an equal start', () => {
+  const proof = () => startProof(useRun.getState().runs);
+
+  test('needs two runs of a seed', () => {
+    end(0, 3, 100);
+    expect(proof()).toBeNull();
+    end(1, 3, 100);
+    expect(startSentence(proof()!)).toBe('Identical start: weights abcdef01, batches 12345601.');
+  });
+
+  test('is per seed: seeds differ from each other', () => {
+    begin(PLANNED, 'sequential');
+    for (let run = 0; run < 4; run++) end(run, 3, 100);
+    expect(startSentence(proof()!)).toBe(
+      'Identical start: weights abcdef01, batches 12345601, first of 2 seeds.',
+    );
+  });
+
+  test('is a warning where weights or batches differ', () => {
+    end(0, 3, 100);
+    end(1, 3, 100);
+    const { facts } = useRun.getState().runs[1]!;
+    updateRun(1, { facts: { ...facts!, start: { ...facts!.start, batches: '0' } } });
+    expect(proof()).toEqual({ start: null, seeds: 1 });
+    expect(startSentence(proof()!)).toMatch(/did not start alike/);
+  });
+});
+
+test('Markdown has the table with the best in words, the verdict and the proof', () => {
+  end(0, 3, 100);
+  end(1, 3, 50);
+  const markdown = toMarkdown(table(), 'Halfstep: a|b.', 'Verdict.', startProof(useRun.getState().runs));
+  const lines = markdown.split('\n');
+  expect(lines[0]).toBe('Halfstep: a|b.');
+  expect(lines.slice(2, 5)).toEqual([
+    '|  | FP32 | Mixed f16 |',
+    '| --- | --- | --- |',
+    '| Validation loss after 10 steps | 3.100 | 3.100 |',
+  ]);
+  expect(markdown).toContain('| GPU memory | 100 MiB | 60 MiB (best) |');
+  expect(markdown).toMatch(/\n\nVerdict\.\n\nIdentical start: .*\n$/);
+});
