@@ -4,9 +4,7 @@ import { logOfCurve } from '../../store/history/curve.ts';
 import { figuresOf } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { scalesLoss } from '../../store/settings.ts';
-import { LOSS_SCALE } from '../charts/definitions.tsx';
-import { LossChart } from '../charts/LossChart.tsx';
-import { MetricChart } from '../charts/MetricChart.tsx';
+import { LossChart, LossScaleChart } from '../charts/Charts.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 import { modeTitle } from './messages.ts';
 
@@ -26,7 +24,7 @@ export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
   return (
     <>
       <LossChart runs={plotted} frame={0} />
-      {runs.some(hasScale) && <MetricChart chart={LOSS_SCALE} runs={plotted} frame={0} wide />}
+      {runs.some(hasScale) && <LossScaleChart runs={plotted} frame={0} wide />}
     </>
   );
 }
