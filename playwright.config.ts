@@ -22,7 +22,12 @@ export default defineConfig({
     screenshot: 'only-on-failure',
   },
   projects: [
-    { name: 'swiftshader', use: { browserName: 'chromium', launchOptions: chromiumSwiftShader() } },
+    {
+      name: 'swiftshader',
+      // What depends on the adapter. The rest of the page is tested where a step takes a quarter of the time.
+      testMatch: /(adapter|input|kernels|train)\.spec\.ts/,
+      use: { browserName: 'chromium', launchOptions: chromiumSwiftShader() },
+    },
     { name: 'lavapipe', use: { browserName: 'chromium', launchOptions: chromiumLavapipe() } },
   ],
   webServer: {
