@@ -3,6 +3,14 @@
  * the page does with runs that no software GPU trains in the time of a test.
  */
 import type { Page } from 'playwright/test';
+import type { TrainConfig } from '../src/engine/train/config.ts';
+import type {
+  AdapterReport,
+  RunFacts,
+  RunSummary,
+  SessionEvent,
+  TimedStep,
+} from '../src/session/protocol.ts';
 
 export interface MadeUpRuns {
   /** Steps in one message; messages come ten times a second, as those of the real worker. */
@@ -21,8 +29,8 @@ export async function makeRunsUp(page: Page, options: MadeUpRuns): Promise<void>
 /** Runs in the worker: nothing from outside its braces is there. */
 function worker({ stepsPerMessage }: MadeUpRuns): void {
   const MIB = 2 ** 20;
-  const scope = self as unknown as { postMessage(event: unknown): void; onmessage: unknown };
-  const report = {
+  const scope = self as unknown as { postMessage(event: SessionEvent): void; onmessage: unknown };
+  const report: AdapterReport = {
     name: 'made up',
     vendor: 'made up',
     architecture: '',
@@ -41,20 +49,21 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
     return x - Math.floor(x) - 0.5;
   };
 
-  async function train(run: number, config: { precision: string; steps: number; learningRate: number }) {
-    const memory = { total: (40 + 15 * run) * MIB, activations: (20 + 12 * run) * MIB };
-    const facts = {
+  async function train(run: number, config: TrainConfig) {
+    const memory = { total: (40 + 15 * run) * MIB, activations: (20 + 12 * run) * MIB } as RunFacts['memory'];
+    const facts: RunFacts = {
       parameters: 811_008,
       storage: null,
       memory,
       kernels: {},
       text: { name: 'Moby Dick', bytes: 1_192_770, tokens: 1_192_770, vocabulary: 80 },
+      start: { weights: '00000000', batches: '00000000' },
     };
     scope.postMessage({ type: 'started', run, facts });
     const scales = config.precision.startsWith('fp16') && config.precision !== 'fp16-noscale';
     let scaleLog2 = scales ? 16 : 0;
     let skippedSteps = 0;
-    let last = null;
+    let last: TimedStep | null = null;
     for (let first = 1; first <= config.steps && !stopped; first += stepsPerMessage) {
       const steps = [];
       const evals = [];
@@ -77,12 +86,12 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
         };
         if (skipped) scaleLog2 -= 1;
         steps.push(last);
-        if (step % 250 === 0) evals.push({ step, valLoss: 0.05 + last.loss });
+        if (step % 250 === 0) evals.push({ step, valLoss: 0.05 + (last.loss ?? 0) });
       }
       scope.postMessage({ type: 'metrics', run, steps, evals });
       await wait();
     }
-    const summary = {
+    const summary: RunSummary = {
       adapter: report.name,
       precision: config.precision,
       storage: null,
