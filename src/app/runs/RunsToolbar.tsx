@@ -3,7 +3,7 @@ import { writeBundle } from '../../store/history/bundle.ts';
 import { removeRuns, useHistory } from '../../store/history/history.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { bytesOf } from '../../store/history/size.ts';
-import { saveFile } from '../saveFile.ts';
+import { download } from '../download.ts';
 import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { sortRuns } from './columns.ts';
@@ -42,7 +42,9 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
       </Button>
       <Button
         disabled={none}
-        onClick={() => saveFile(fileName('json'), 'application/json', writeBundle(meant))}
+        onClick={() =>
+          download(fileName('json'), new Blob([writeBundle(meant)], { type: 'application/json' }))
+        }
         title="One file with configurations, results, curves and samples, which can be imported again"
         data-testid="export"
       >
@@ -50,7 +52,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
       </Button>
       <Button
         disabled={none}
-        onClick={() => saveFile(fileName('csv'), 'text/csv', tableAsCsv(meant))}
+        onClick={() => download(fileName('csv'), new Blob([tableAsCsv(meant)], { type: 'text/csv' }))}
         title="The table of figures, for a spreadsheet"
         data-testid="export-csv"
       >

@@ -1,5 +1,5 @@
 import { removeRuns, useHistory } from '../../store/history/history.ts';
-import { saveFile } from '../saveFile.ts';
+import { download } from '../download.ts';
 import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';
 import { countRuns } from './messages.ts';
@@ -22,7 +22,12 @@ export function UnreadableRuns() {
             <code>{id.slice(0, 40)}</code> {why}
             <div className={styles.actions}>
               <Button
-                onClick={() => saveFile('halfstep-unreadable-run.json', 'application/json', asJson(value))}
+                onClick={() =>
+                  download(
+                    'halfstep-unreadable-run.json',
+                    new Blob([asJson(value)], { type: 'application/json' }),
+                  )
+                }
               >
                 Download
               </Button>
