@@ -9,6 +9,25 @@ async function train(page: Page, query: string): Promise<void> {
   await reach(page, 'done');
 }
 
+/** Runs in the database, which the page has opened: one that is written is not lost with the page. */
+function keptRuns(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve, reject) => {
+        const request = indexedDB.open('halfstep');
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const { result } = request;
+          const count = result.transaction('runs').objectStore('runs').count();
+          count.onsuccess = () => {
+            result.close();
+            resolve(count.result);
+          };
+        };
+      }),
+  );
+}
+
 async function importText(page: Page, text: string): Promise<void> {
   const buffer = Buffer.from(text);
   await page
@@ -18,6 +37,7 @@ async function importText(page: Page, text: string): Promise<void> {
 
 test('runs are kept, compared, exported, deleted and imported again', async ({ page }) => {
   await train(page, 'precision=fp16&lossScale=2^30');
+  await expect.poll(() => keptRuns(page)).toBe(1);
   await train(page, 'precision=fp32'); // a load of its own: the first run comes out of the database
   await page.keyboard.press('2');
   await expect(page).toHaveURL(/#runs$/);

@@ -8,7 +8,7 @@ function print(title: string, { ran, cannotRun, seconds }: VariantRun): void {
 }
 
 describe('every variant is compiled and dispatched', () => {
-  test('with all features', { timeout: 600_000 }, () =>
+  test('with all features', { timeout: 1_500_000 }, () =>
     withBench(async (bench) => {
       const variants = await allVariants(bench.report.subgroupSize!.min);
       const result = await runVariants(bench, variants);
@@ -19,7 +19,7 @@ describe('every variant is compiled and dispatched', () => {
     }),
   );
 
-  test('with core WebGPU only, on its guaranteed limits', { timeout: 600_000 }, () =>
+  test('with core WebGPU only, on its guaranteed limits', { timeout: 1_500_000 }, () =>
     withBench(
       async (bench) => {
         const result = await runVariants(bench, await allVariants(null));
