@@ -1,0 +1,81 @@
+/** `npm run plan` as a process: it needs no GPU. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, test } from 'vitest';
+import { listOf } from '../../src/cli/arguments.ts';
+import { parseBytes } from '../../src/cli/format.ts';
+import { memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { PRESETS } from '../../src/engine/model/presets.ts';
+import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
+import { thrownBy } from './thrownBy.ts';
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
+const LIMITS = { maxBindingBytes: 2 ** 31 };
+const CHARACTERS = 96;
+
+function plan(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, 'plan', ...args], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+interface Plan {
+  readonly modes: readonly { precision: PrecisionMode; largestBatch: number; memory: { total: number } }[];
+}
+
+// The first call builds the program.
+beforeAll(() => {
+  expect(plan('--help').stdout).toMatch(/^Usage: npm run plan/);
+}, 60_000);
+
+test('the largest batch of every mode is the last that fits the budget, by the plan that runs allocate', () => {
+  const budget = 100 * 2 ** 20;
+  const { modes } = JSON.parse(plan('--preset', 'small', '--budget', '100MiB', '--json').stdout) as Plan;
+  expect(modes.map(({ precision }) => precision)).toEqual(PRECISION_MODES);
+  for (const { precision, largestBatch, memory } of modes) {
+    const bytes = (batch: number) =>
+      memoryPlan({ ...PRESETS.small.config, precision, batch }, CHARACTERS, LIMITS).bytes.total;
+    expect(memory.total).toBe(bytes(largestBatch));
+    expect(memory.total).toBeLessThanOrEqual(budget);
+    expect(bytes(largestBatch + 1)).toBeGreaterThan(budget);
+  }
+  const batchOf = (mode: PrecisionMode) => modes.find(({ precision }) => precision === mode)!.largestBatch;
+  expect(batchOf('fp16')).toBeGreaterThan(1.4 * batchOf('fp32'));
+});
+
+test('a budget below the parameters fits no batch, and says so in the table', () => {
+  const { status, stdout } = plan('--preset', 'gpt2', '--budget', '64MiB', '--precision', 'fp32');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^fp32 +none fits/m);
+});
+
+test('wrong use exits with 2 and names what is wrong', () => {
+  expect(plan('--precision', 'fp32,fp17')).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: 'error: --precision has "fp17".\nDid you mean "fp16"?\n',
+  });
+  expect(plan('--budget', '24X').stderr).toContain('Write a size such as 24GiB');
+  expect(plan('--vocab', '0').stderr).toContain('--vocab is "0"');
+  expect(plan('small').stderr).toContain('npm run plan -- --preset small');
+});
+
+test.each([
+  ['24GiB', 24 * 2 ** 30],
+  ['512 MiB', 2 ** 29],
+  ['1.5GB', 1.5e9],
+  ['1048576', 2 ** 20],
+])('%s is %d bytes', (text, bytes) => {
+  expect(parseBytes('budget', text)).toBe(bytes);
+});
+
+test.each(['', '-1GiB', '0', 'GiB', '1TiB', '1e3'])('"%s" is no size', (text) => {
+  expect(thrownBy(() => parseBytes('budget', text))).toMatchObject({ code: 'BAD_VALUE' });
+});
+
+test('a list is checked name by name', () => {
+  expect(listOf('only', undefined, ['a', 'b'])).toEqual(['a', 'b']);
+  expect(listOf('only', 'b', ['a', 'b'])).toEqual(['b']);
+  expect(thrownBy(() => listOf('only', 'a,,b', ['a', 'b']))).toMatchObject({ message: '--only has "".' });
+});
