@@ -36,6 +36,16 @@ export default defineConfig({
           ...oneAtATime,
         },
       },
+      // Not part of `npm test`: a file of 200 MB is written and read.
+      {
+        test: {
+          name: 'large',
+          include: ['test/large/**/*.test.ts'],
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 3 },
+          ...oneAtATime,
+        },
+      },
       {
         test: {
           name: 'firefox',

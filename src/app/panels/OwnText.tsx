@@ -19,7 +19,7 @@ export function AddressForm() {
       }}
     >
       <TextField
-        label="Or load one from an address"
+        label="Or from an address"
         inputMode="url"
         placeholder="https://"
         value={address}
