@@ -8,7 +8,7 @@ import type { FormatId, HalfStorage } from './precision/formats.ts';
 import { Program } from './program.ts';
 import { peakFlops } from './roofline.ts';
 import { makeTarget, tuneMatmul } from './target.ts';
-import { secondsPerUnit } from './timing.ts';
+import { secondsPerReplay, secondsPerUnit } from './timing.ts';
 
 export interface BenchmarkResult {
   /** f32 multiply-adds on registers, FLOP/s. */
@@ -67,20 +67,13 @@ export async function measureMatmulFlops(
     const operation = matmul(target, { label: 'bench', a, b, out, m: size, n: size, k: size, found });
     const program = await Program.compile(device, pipelines, arena, 'bench', [operation]);
     try {
-      const seconds = await secondsPerUnit(device, (units) => submitTimes(device, program, units), 256);
-      return (2 * size ** 3) / seconds;
+      return (2 * size ** 3) / (await secondsPerReplay(device, program, 256));
     } finally {
       program.destroy();
     }
   } finally {
     arena.destroy();
   }
-}
-
-function submitTimes(device: GPUDevice, program: Program, times: number): void {
-  const encoder = device.createCommandEncoder({ label: program.label });
-  for (let i = 0; i < times; i++) program.encode(encoder);
-  device.queue.submit([encoder.finish()]);
 }
 
 /** Far beyond the caches of a GPU; a software adapter has the memory of the processor. */

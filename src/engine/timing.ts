@@ -1,3 +1,5 @@
+import type { Program } from './program.ts';
+
 /** Long enough that submission and timer do not show. */
 const ENOUGH_MS = 20;
 const REPEATS = 3;
@@ -26,4 +28,14 @@ export async function secondsPerUnit(
     // One jump to what should suffice, but not so far that a first guess could hold the GPU for seconds.
     units = Math.min(most, units * Math.min(16, Math.ceil((1.5 * ENOUGH_MS) / Math.max(best, 0.01))));
   }
+}
+
+/** Seconds that one replay of `program` takes, as {@link secondsPerUnit}. */
+export function secondsPerReplay(device: GPUDevice, program: Program, most: number): Promise<number> {
+  const submit = (replays: number): void => {
+    const encoder = device.createCommandEncoder({ label: program.label });
+    for (let i = 0; i < replays; i++) program.encode(encoder);
+    device.queue.submit([encoder.finish()]);
+  };
+  return secondsPerUnit(device, submit, most);
 }

@@ -6,6 +6,7 @@ import { runColor } from '../charts/series.ts';
 import { formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
+import figures from '../ui/FiguresTable.module.css';
 import { Note } from '../ui/Note.tsx';
 import styles from './ComparePanel.module.css';
 import { startSentence, toMarkdown } from './markdown.ts';
@@ -76,14 +77,14 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
     <>
       {note && <p className={styles.start}>{note}</p>}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section className={styles.scroll} aria-label="Comparison table" tabIndex={0}>
-        <table className={styles.table} data-testid="results">
+      <section className={figures.scroll} aria-label="Comparison table" tabIndex={0}>
+        <table className={`${figures.table} ${styles.compared}`} data-testid="results">
           <thead>
             <tr>
               <td />
               {modes.map((mode, place) => (
                 <th key={mode} scope="col">
-                  <span className={styles.swatch} style={{ background: runColor(place) }} />
+                  <span className={figures.swatch} style={{ background: runColor(place) }} />
                   {titleOf(mode)}
                 </th>
               ))}

@@ -11,7 +11,7 @@ import {
   formatTokensPerSecond,
 } from '../format.ts';
 import { runLabel } from '../messages.ts';
-import styles from './ResultsPanel.module.css';
+import styles from '../ui/FiguresTable.module.css';
 
 type Finished = RunView & { readonly summary: RunSummary };
 

@@ -1,5 +1,6 @@
 import type { RunRecord } from '../../store/history/record.ts';
 import { runColor } from '../charts/series.ts';
+import figures from '../ui/FiguresTable.module.css';
 import styles from './Differences.module.css';
 import { type DifferenceRow, differencesOf } from './differences.ts';
 
@@ -8,17 +9,17 @@ export function Differences({ runs }: { runs: readonly RunRecord[] }) {
   if (runs.length < 2) return <p className={styles.hint}>Choose a second run to see what differs.</p>;
   const { settings, results } = differencesOf(runs);
   return (
-    <div className={styles.panel}>
+    <div className={figures.panel}>
       <h2>What differs</h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard */}
-      <section className={styles.scroll} aria-label="What differs" tabIndex={0}>
-        <table className={styles.table} data-testid="differences">
+      <section className={figures.scroll} aria-label="What differs" tabIndex={0}>
+        <table className={`${figures.table} ${styles.differs}`} data-testid="differences">
           <thead>
             <tr>
               <td />
               {runs.map((run, index) => (
                 <th key={run.id} scope="col">
-                  <span className={styles.swatch} style={{ background: runColor(index) }} />
+                  <span className={figures.swatch} style={{ background: runColor(index) }} />
                   {run.name}
                 </th>
               ))}

@@ -9,7 +9,7 @@ import { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
 import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
 import { bytesPerElement, tensorOf } from '../tensor.ts';
-import { secondsPerUnit } from '../timing.ts';
+import { secondsPerReplay } from '../timing.ts';
 import type { TrainConfig } from '../train/config.ts';
 
 const MOST_REPLAYS = 1000;
@@ -60,13 +60,8 @@ export async function profileStep(
   );
   const time = async (operations: readonly Operation[]): Promise<number> => {
     const program = await Program.compile(device, pipelines, arena, 'profile', operations);
-    const submit = (replays: number): void => {
-      const encoder = device.createCommandEncoder({ label: program.label });
-      for (let i = 0; i < replays; i++) program.encode(encoder);
-      device.queue.submit([encoder.finish()]);
-    };
-    submit(1); // what drivers put off until a pipeline is used
-    const seconds = await secondsPerUnit(device, submit, MOST_REPLAYS);
+    program.submit(Number.POSITIVE_INFINITY); // what drivers put off until a pipeline is used
+    const seconds = await secondsPerReplay(device, program, MOST_REPLAYS);
     program.destroy();
     return 1000 * seconds;
   };
