@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright/test';
 import { makeRunsUp } from './madeUpRuns.ts';
-import { expect, reach, reachStep, snapshot, test } from './page.ts';
+import { expect, expectNoSidewaysScroll, reach, reachStep, snapshot, test } from './page.ts';
 
 const CHARTS = ['loss', 'scale', 'speed', 'norm', 'lr', 'memory'];
 const MOST_POINTS = 400;
@@ -150,10 +150,7 @@ test('every option of a chart does what it says', async ({ page }) => {
     expect((await box())!.width).toBeGreaterThan(1.5 * before);
     await page.setViewportSize({ width: 375, height: 740 });
     await page.getByTestId('options-norm').click();
-    const cutOff = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    expect(cutOff).toBe(0);
+    await expectNoSidewaysScroll(page);
     const panel = await page.getByTestId('reset-norm').boundingBox();
     expect(panel!.x).toBeGreaterThanOrEqual(0);
     await page.getByTestId('x-time-norm').check();

@@ -1,4 +1,4 @@
-import { expect, reach, test } from './page.ts';
+import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
 
 const SIZES = [
   { width: 1440, height: 900 },
@@ -8,12 +8,10 @@ const SIZES = [
 test('nothing is cut off and the controls stay in reach, wide and narrow, before and after', async ({
   page,
 }) => {
-  const cutOff = () =>
-    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   await page.goto('/?preset=smoke&steps=6&modes=fp16,fp32&sample=30&ui=still');
   for (const size of SIZES) {
     await page.setViewportSize(size);
-    expect(await cutOff()).toBe(0);
+    await expectNoSidewaysScroll(page);
     await expect(page.getByTestId('train')).toBeInViewport();
   }
   await page.getByTestId('train').click();
@@ -21,9 +19,24 @@ test('nothing is cut off and the controls stay in reach, wide and narrow, before
   for (const size of SIZES) {
     await page.setViewportSize(size);
     await page.getByTestId('results').scrollIntoViewIfNeeded();
-    expect(await cutOff()).toBe(0);
+    await expectNoSidewaysScroll(page);
     await expect(page.getByTestId('train')).toBeInViewport();
   }
+});
+
+test('a chart that follows its window late does not widen the page', async ({ page }) => {
+  await page.addInitScript(() => {
+    ResizeObserver.prototype.observe = () => {};
+  });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto('/?preset=smoke&steps=6&sample=0&ui=still');
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
+  const plot = page.getByTestId('chart-loss').locator('.recharts-wrapper');
+  await expect.poll(async () => (await plot.boundingBox())!.width).toBeGreaterThan(400);
+  await page.setViewportSize({ width: 375, height: 740 });
+  expect((await plot.boundingBox())!.width).toBeGreaterThan(400);
+  await expectNoSidewaysScroll(page);
 });
 
 test('the theme follows the system until one is chosen, and the choice is kept', async ({ page }) => {

@@ -1,4 +1,4 @@
-import { expect, reach, test } from './page.ts';
+import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
 
 test('gradients are counted while a run trains, and a slider asks what another scale would lose', async ({
   page,
@@ -54,8 +54,5 @@ test('gradients are counted while a run trains, and a slider asks what another s
   await expect(rows).toHaveCount(18);
 
   await page.setViewportSize({ width: 375, height: 740 });
-  const cutOff = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(cutOff).toBe(0);
+  await expectNoSidewaysScroll(page);
 });

@@ -54,6 +54,13 @@ export async function reachStep(page: Page, step: number, run = 0): Promise<void
   );
 }
 
+/** Nothing is wider than the window; charts may take a moment to follow it. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const tooWide = () =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await expect.poll(tooWide, { message: 'pixels beyond the window' }).toBe(0);
+}
+
 /** Runs `code` in the training worker before the worker's own. */
 export async function beforeWorker(page: Page, code: string): Promise<void> {
   await page.route(/\/worker-[^/]*\.js$/, async (route) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright/test';
-import { expect, reach, test } from './page.ts';
+import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
 
 const QUICK = 'preset=smoke&steps=6&sample=10';
 
@@ -104,10 +104,7 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
   // No screen is wider than its window.
   for (const width of [1440, 375]) {
     await page.setViewportSize({ width, height: 800 });
-    const cutOff = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    expect(cutOff).toBe(0);
+    await expectNoSidewaysScroll(page);
   }
 });
 

@@ -1,4 +1,4 @@
-import { beforeWorker, expect, snapshot, test } from './page.ts';
+import { beforeWorker, expect, expectNoSidewaysScroll, snapshot, test } from './page.ts';
 
 const reason = async (page: Parameters<typeof snapshot>[0]) => (await snapshot(page)).unsupported;
 
@@ -69,7 +69,7 @@ test('a block by policy is told apart, and a recorded run is there to explore', 
   // It is a picture of a run, not a run.
   await expect(page).toHaveTitle('Halfstep');
   await expect(page.locator('html')).toHaveAttribute('data-run-state', 'idle');
-  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  await expectNoSidewaysScroll(page);
 });
 
 test('an insecure address is named as the cause', async ({ browser, baseURL }) => {

@@ -2,6 +2,7 @@ import { useId, useMemo, useRef, useState } from 'react';
 import { RECIPES } from '../../engine/precision/recipes.ts';
 import { useCharts, type XAxisKind } from '../../store/chartStore.ts';
 import { download } from '../download.ts';
+import { useWidth } from '../hooks/useWidth.ts';
 import { rangeOf } from './axes.ts';
 import { ChartTable } from './ChartTable.tsx';
 import { ChartToolbar } from './ChartToolbar.tsx';
@@ -16,7 +17,6 @@ import { buildPlot, type Plot as PlotModel, xKindOf } from './plot.ts';
 import type { ChartProps, PlottedRun } from './plottedRun.ts';
 import { COLORS, runColor, runDash } from './series.ts';
 import { useRedraw } from './useRedraw.ts';
-import { useWidth } from './useWidth.ts';
 
 interface MetricChartProps extends ChartProps {
   chart: ChartDefinition;
@@ -107,7 +107,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
         {empty === null && <Legend chart={chart} series={series} plot={plot} />}
       </figcaption>
       {problem && <p className={styles.problem}>{problem}</p>}
-      <div ref={body}>
+      <div ref={body} className={styles.body}>
         {empty !== null && (
           <p className={styles.empty} style={{ height }}>
             {empty}

@@ -1,11 +1,11 @@
 import { type PointerEvent, useEffect, useMemo, useRef, useState } from 'react';
 import type { Bands } from '../../../engine/numerics/bands.ts';
+import { useWidth } from '../../hooks/useWidth.ts';
 import { cellAt, drawHeatmap, layOut } from './drawHeatmap.ts';
 import { hoverSentence } from './messages.ts';
 import type { HeatRow } from './model.ts';
 import styles from './NumericsPanel.module.css';
 import { usePalette } from './usePalette.ts';
-import { useWidth } from './useWidth.ts';
 
 interface HeatmapProps {
   rows: readonly HeatRow[];

@@ -1,9 +1,9 @@
 import { useEffect, useRef } from 'react';
 import type { UnderflowHistory } from '../../../store/underflowHistory.ts';
 import { formatCount, formatPercent } from '../../format.ts';
+import { useWidth } from '../../hooks/useWidth.ts';
 import styles from './NumericsPanel.module.css';
 import { usePalette } from './usePalette.ts';
-import { useWidth } from './useWidth.ts';
 
 const ROW = 14;
 const LABEL = 44;
