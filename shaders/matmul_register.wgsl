@@ -73,33 +73,31 @@ fn sharedA(part: ptr<function, array<vec4f, PARTS>>, slot: u32) -> vec4f {
   @if(!subgroups) return (*part)[slot];
 }
 
+// Four steps of k for one row: the sum goes through memory once on adapters with few registers.
+fn addSteps(sum: vec4f, v: vec4f, rows: array<vec4f, 4>) -> vec4f {
+  return fma(vec4f(v.w), rows[3], fma(vec4f(v.z), rows[2], fma(vec4f(v.y), rows[1], fma(vec4f(v.x), rows[0], sum))));
+}
+
 // Four steps of k for the ROWS rows from `first`.
+@if(!aTransposed)
 fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
   for (var i = 0u; i < ROWS; i++) {
-    let v = sharedA(part, first + i);
-    (*acc)[i] = fma(vec4f(v.x), rows[0], (*acc)[i]);
-    (*acc)[i] = fma(vec4f(v.y), rows[1], (*acc)[i]);
-    (*acc)[i] = fma(vec4f(v.z), rows[2], (*acc)[i]);
-    (*acc)[i] = fma(vec4f(v.w), rows[3], (*acc)[i]);
+    (*acc)[i] = addSteps((*acc)[i], sharedA(part, first + i), rows);
   }
 }
 
-// The same with a transposed. A loop over the four steps too is not unrolled, and then acc leaves the registers.
-fn addTransposed(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
-  addStep(acc, part, first / 4u, rows[0]);
-  addStep(acc, part, first / 4u + TILE_ROWS4, rows[1]);
-  addStep(acc, part, first / 4u + 2u * TILE_ROWS4, rows[2]);
-  addStep(acc, part, first / 4u + 3u * TILE_ROWS4, rows[3]);
-}
-
-// One step of k, whose rows begin in slot `first`.
-fn addStep(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, row: vec4f) {
+@if(aTransposed)
+fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
   for (var q = 0u; q < ROWS4; q++) {
-    let v = sharedA(part, first + q);
-    (*acc)[4u * q] = fma(vec4f(v.x), row, (*acc)[4u * q]);
-    (*acc)[4u * q + 1u] = fma(vec4f(v.y), row, (*acc)[4u * q + 1u]);
-    (*acc)[4u * q + 2u] = fma(vec4f(v.z), row, (*acc)[4u * q + 2u]);
-    (*acc)[4u * q + 3u] = fma(vec4f(v.w), row, (*acc)[4u * q + 3u]);
+    let slot = first / 4u + q;
+    let step0 = sharedA(part, slot);
+    let step1 = sharedA(part, slot + TILE_ROWS4);
+    let step2 = sharedA(part, slot + 2u * TILE_ROWS4);
+    let step3 = sharedA(part, slot + 3u * TILE_ROWS4);
+    (*acc)[4u * q] = addSteps((*acc)[4u * q], vec4f(step0.x, step1.x, step2.x, step3.x), rows);
+    (*acc)[4u * q + 1u] = addSteps((*acc)[4u * q + 1u], vec4f(step0.y, step1.y, step2.y, step3.y), rows);
+    (*acc)[4u * q + 2u] = addSteps((*acc)[4u * q + 2u], vec4f(step0.z, step1.z, step2.z, step3.z), rows);
+    (*acc)[4u * q + 3u] = addSteps((*acc)[4u * q + 3u], vec4f(step0.w, step1.w, step2.w, step3.w), rows);
   }
 }
 
@@ -126,10 +124,8 @@ fn matmul_register(
       part[i] = loadA(slot, row0, k4);
     }
     let rows = loadB(k4, loadColumn4);
-    @if(!aTransposed) addRows(&acc, &part, 0u, rows);
-    @if(aTransposed) addTransposed(&acc, &part, 0u, rows);
-    @if(tall && !aTransposed) addRows(&lower, &part, ROWS, rows);
-    @if(tall && aTransposed) addTransposed(&lower, &part, ROWS, rows);
+    addRows(&acc, &part, 0u, rows);
+    @if(tall) addRows(&lower, &part, ROWS, rows);
   }
   // The last loop has a variable bound and is not unrolled: it reads a copy, so that acc itself stays in registers.
   var result: array<vec4f, TILE_ROWS>;
