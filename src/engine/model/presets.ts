@@ -29,6 +29,7 @@ const base: TrainConfig = {
   clip: 1,
   seed: 1337,
   tied: true,
+  recompute: 'none',
   precision: 'fp16',
   half: 'auto',
   lossScale: null,

@@ -1,4 +1,5 @@
 import { EngineError } from '../errors.ts';
+import type { RecomputeLevel } from '../model/blocks.ts';
 import {
   checkDimension,
   checkShape,
@@ -22,6 +23,8 @@ export interface TrainConfig {
   readonly width: number;
   readonly context: number;
   readonly tied: boolean;
+  /** What the backward pass recomputes instead of keeping. Changes memory and speed, and not one bit of the results. */
+  readonly recompute: RecomputeLevel;
   /** Sequences in a micro-batch. */
   readonly batch: number;
   /** Micro-batches in a step. */
