@@ -29,7 +29,7 @@ describe('bytes', () => {
   ])('%s: activations of fp16 take at most 0.62 of those of fp32', (_name, config) => {
     for (const vocabulary of [65, 256]) {
       const of = (precision: PrecisionMode) => {
-        const { bytes } = memoryPlan({ ...config, precision }, vocabulary, { maxBindingBytes: 2 ** 30 });
+        const { bytes } = memoryPlan({ ...config, precision }, vocabulary);
         return bytes.activations + bytes.activationGradients;
       };
       const share = of('fp16') / of('fp32');
@@ -142,10 +142,10 @@ describe('a plan that does not fit', () => {
     ['h.0.attn.c_attn.weight needs 12.0 MiB', 'Use a smaller width.', { width: 1024, heads: 16 }, 65],
     ['wpe.weight needs 16.0 MiB', 'Use a shorter context, or a smaller width.', { context: 32_768 }, 65],
     [
-      'wte.weight needs 24.4 MiB',
-      'Use a tokenizer with a smaller vocabulary, or a smaller width.',
-      {},
-      50_000,
+      'A slice of wte.weight needs 8.5 MiB',
+      'Use a smaller width.',
+      { width: 4352, heads: 17, context: 16 },
+      65_000,
     ],
   ] as const)('%s in one binding', (needs, hint, overrides, vocabulary) => {
     const config = { ...nanoGptCpu, ...overrides };
@@ -153,6 +153,32 @@ describe('a plan that does not fit', () => {
     expect(error.code).toBe('LIMIT_EXCEEDED');
     expect(error.message).toBe(`${needs} in one binding; this adapter allows 8.0 MiB.`);
     expect(error.hint).toBe(hint);
+  });
+
+  it('cuts vocabulary matrices into slices of whole steps', () => {
+    for (const tied of [true, false]) {
+      const config = { ...presetOf('gpt2-163m').config, tied };
+      const { tensors } = memoryPlan(config, 65, DEFAULT_LIMITS);
+      for (const name of tied ? ['wte.weight'] : ['wte.weight', 'lm_head.weight']) {
+        const { spec, parts } = tensors.parameters.get(name)!;
+        expect(parts.map(({ firstRow, rows }) => [firstRow, rows])).toEqual([
+          [0, 43_520],
+          [43_520, 6784],
+        ]);
+        for (const { master, rows } of parts) expect(master.elements).toBe(rows * spec.columns);
+        expect(new Set(parts.map(({ master }) => master.tensor)).size).toBe(2);
+      }
+      expect(tensors.vocabularyRows).toBe(43_520);
+    }
+    const roomy = memoryPlan(presetOf('gpt2-163m').config, 65, { maxBindingBytes: 2 ** 30 }).tensors;
+    expect(roomy.parameters.get('wte.weight')!.parts).toHaveLength(1);
+    expect(roomy.vocabularyRows).toBe(50_304);
+  });
+
+  it('says so when a chunk of logits is too large, whatever the batch', () => {
+    const error = thrownBy(() => memoryPlan(nanoGptCpu, 50_000, { maxBindingBytes: 8 * MIB }));
+    expect(error.message).toBe('logits needs 12.2 MiB in one buffer; this adapter allows 8.0 MiB.');
+    expect(error.hint).toBe('Even a batch of 1 does not fit: use a tokenizer with a smaller vocabulary.');
   });
 
   it('cuts the LM head and the parameters to what a binding holds', () => {

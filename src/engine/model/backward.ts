@@ -11,8 +11,7 @@ import {
 } from '../kernels/rows.ts';
 import type { Tensor } from '../tensor.ts';
 import type { TrainConfig } from '../train/config.ts';
-import { paddedVocabulary } from './config.ts';
-import { parameter, residualInto } from './forward.ts';
+import { parameter, partsOf, residualInto } from './forward.ts';
 import { recompute } from './recompute.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';
 
@@ -155,16 +154,19 @@ export function backward(target: Target, tensors: RunTensors, config: TrainConfi
     );
   }
   operations.push(
-    embeddingBackwardToken(target, {
-      label: 'wte.weight gradient',
-      starts: tensors.tokenStarts,
-      positions: tensors.tokenPositions,
-      dout: dresidual,
-      dweight: gradient('wte.weight'),
-      tokens: paddedVocabulary(gpt),
-      width: C,
-      found,
-    }),
+    ...partsOf(tensors, 'wte.weight').map((part) =>
+      embeddingBackwardToken(target, {
+        label: 'wte.weight gradient',
+        starts: tensors.tokenStarts,
+        positions: tensors.tokenPositions,
+        dout: dresidual,
+        dweight: part.gradient,
+        firstToken: part.firstRow,
+        tokens: part.rows,
+        width: C,
+        found,
+      }),
+    ),
     embeddingBackwardPosition(target, {
       label: 'wpe.weight gradient',
       dout: dresidual,

@@ -4,14 +4,19 @@ import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { embeddingForward, layernormForward } from '../kernels/rows.ts';
 import type { Tensor } from '../tensor.ts';
-import type { Parameter } from './chunks.ts';
+import type { ParameterPart } from './chunks.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';
 
-/** The parameter called `name`; a missing one is a bug in the schedule. */
-export function parameter(tensors: RunTensors, name: string): Parameter {
+/** The parts of the parameter called `name`; a missing one is a bug in the schedule. */
+export function partsOf(tensors: RunTensors, name: string): readonly ParameterPart[] {
   const found = tensors.parameters.get(name);
   if (!found) throw new RangeError(`There is no parameter ${name}`);
-  return found;
+  return found.parts;
+}
+
+/** The parameter called `name`, which is no vocabulary matrix and so is never split. */
+export function parameter(tensors: RunTensors, name: string): ParameterPart {
+  return partsOf(tensors, name)[0]!;
 }
 
 /** What block `layer` reads: the residual stream after the block before it. */
@@ -25,17 +30,21 @@ export function forward(target: Target, tensors: RunTensors, batch: number, foun
   const { context, width: C } = gpt;
   const rows = batch * context;
   return [
-    embeddingForward(target, {
-      label: 'embedding',
-      tokens,
-      tokenWeight: parameter(tensors, 'wte.weight').master,
-      positionWeight: parameter(tensors, 'wpe.weight').master,
-      out: residual0,
-      rows,
-      context,
-      width: C,
-      found,
-    }),
+    ...partsOf(tensors, 'wte.weight').map((part) =>
+      embeddingForward(target, {
+        label: 'embedding',
+        tokens,
+        tokenWeight: part.master,
+        firstToken: part.firstRow,
+        tokenRows: part.rows,
+        positionWeight: parameter(tensors, 'wpe.weight').master,
+        out: residual0,
+        rows,
+        context,
+        width: C,
+        found,
+      }),
+    ),
     ...blocks.flatMap((block, layer) => [
       ...activationsInBlock(target, tensors, layer, batch, found),
       linear(target, tensors, {

@@ -1,6 +1,7 @@
 /** The op lists of the numerics panel. */
 import { exponentHistogram, withProbe } from '../kernels/numerics.ts';
 import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
+import type { ParameterPart } from '../model/chunks.ts';
 import { forward } from '../model/forward.ts';
 import { isVocabularyMatrix, type ParameterSpec } from '../model/parameters.ts';
 import type { RunTensors } from '../model/tensors.ts';
@@ -42,8 +43,11 @@ export function buildNumerics(
   const parameterRows = (rows: readonly NumericsRow[], which: 'gradient' | 'weight'): Operation[] =>
     rows.flatMap(({ name, kind }, index) => {
       if (kind === 'activationGradient') return [];
-      const parameter = parameters.get(name)!;
-      return [count(index, name, learned(parameter.spec, parameter[which], gpt.vocabulary))];
+      const { spec, parts } = parameters.get(name)!;
+      return parts
+        .map((part) => learned(spec, part, part[which], gpt.vocabulary))
+        .filter(({ elements }) => elements > 0)
+        .map((operand) => count(index, name, operand));
     });
 
   const gradients = gradientRows(gpt, recipe);
@@ -55,6 +59,10 @@ export function buildNumerics(
   const weights = weightRows(gpt, recipe);
   const activations = activationsOf(tensors);
   const forwardPass = forward(target, tensors, tensors.rows / gpt.context, tensors.evalFound);
+  const isLast = (operation: Dispatch, index: number): boolean =>
+    !forwardPass
+      .slice(index + 1)
+      .some((later) => later.kind === 'dispatch' && later.label === operation.label);
   return {
     begin: [clear],
     microBatch: microBatch.map((operation) => {
@@ -65,11 +73,12 @@ export function buildNumerics(
     weights: [clear, ...parameterRows(weights, 'weight'), copyState],
     activations: [
       clear,
-      ...forwardPass.flatMap((operation) => [
+      ...forwardPass.flatMap((operation, at) => [
         operation,
-        ...activations.flatMap(({ name, tensor, madeBy }, index) =>
-          operation.kind === 'dispatch' && operation.label === madeBy ? [count(index, name, tensor)] : [],
-        ),
+        ...activations.flatMap(({ name, tensor, madeBy }, index) => {
+          const made = operation.kind === 'dispatch' && operation.label === madeBy && isLast(operation, at);
+          return made ? [count(index, name, tensor)] : [];
+        }),
       ]),
       copyState,
     ],
@@ -85,9 +94,15 @@ export function buildNumerics(
 }
 
 /** A parameter without the rows that only pad the vocabulary: their zeros are no numbers of the model. */
-function learned(spec: ParameterSpec, operand: TensorSlice, vocabulary: number): TensorSlice {
+function learned(
+  spec: ParameterSpec,
+  { firstRow, rows }: ParameterPart,
+  operand: TensorSlice,
+  vocabulary: number,
+): TensorSlice {
   if (!isVocabularyMatrix(spec.name)) return operand;
-  return slice(operand.tensor, operand.offset, vocabulary * spec.columns);
+  const learnedRows = Math.min(rows, Math.max(0, vocabulary - firstRow));
+  return slice(operand.tensor, operand.offset, learnedRows * spec.columns);
 }
 
 interface Activation {

@@ -43,6 +43,7 @@ export const MATMUL_KINDS: readonly MatmulKind[] = [
   kind('c_fc with GELU', 'NN', ['activation', 'weight', 'activation'], 'bias', 'gelu'),
   kind('logits', 'NT', ['activation', 'weight', 'f32']),
   kind('ln_f gradient', 'NN', ['outputGradient', 'weight', 'f32']),
+  kind('ln_f gradient, later slices', 'NN', ['outputGradient', 'weight', 'f32'], 'accumulate'),
   kind('head gradient', 'TN', ['outputGradient', 'activation', 'gradient'], 'accumulate'),
   kind('weight gradient', 'TN', ['activation', 'outputGradient', 'gradient'], 'accumulate'),
   kind('c_fc gradient through GELU', 'NT', ['outputGradient', 'weight', 'outputGradient'], 'geluBackward'),
