@@ -1,6 +1,6 @@
 // cross_entropy: softmax, loss of each row and, with `backward`, dlogits = (p - onehot) / tokens * loss scale.
-// shapes:  logits (rows, Vp) f32; targets (rows) u32; losses (rows) f32; dlogits (rows, Vp), zero in padded columns
-// numerics: f32, maximum subtracted; the scale is applied last, a power of two, so it never rounds before the store
+// shapes:  logits (rows, Vp) f32 and dlogits, zero in padded columns, each as slices of the vocabulary (rows, up to 4 slice4) one after the other; targets (rows) u32; losses (rows) f32
+// numerics: f32, maximum subtracted; sums in the same order for any slice4 that is a multiple of LANES; the scale is applied last, a power of two, so it never rounds before the store
 // dispatch: one workgroup a row, linear grid
 // source:  fused_classifier of llm.c (idea); reference/crossEntropy.ts (oracle)
 @if(probe) import package::lib::exponents::countExponentsWhere;
@@ -15,6 +15,7 @@ import constants::LANES;
 struct Params {
   rows: u32,
   v4: u32,              // Vp / 4
+  slice4: u32,          // columns of a slice / 4; the last may have fewer
   vocabulary: u32,
   site: u32,
   inverseTokens: f32,   // 1 / (B * T * accumulation)
@@ -33,43 +34,58 @@ fn columns(i: u32) -> vec4u {
   return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u);
 }
 
-fn maskedLogits(base: u32, i: u32) -> vec4f {
-  return select(vec4f(LOWEST), logits[base + i], columns(i) < vec4u(p.vocabulary));
+// Where vector 0 of the row would be if the slice that begins with vector `first` went on to the left.
+fn rowOrigin(row: u32, first: u32) -> u32 {
+  return first * p.rows + row * min(p.slice4, p.v4 - first) - first;
+}
+
+fn maskedLogits(origin: u32, i: u32) -> vec4f {
+  return select(vec4f(LOWEST), logits[origin + i], columns(i) < vec4u(p.vocabulary));
 }
 
 @compute @workgroup_size(LANES)
 fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   // Surplus workgroups repeat the last row and store the same values again.
   let row = min(linearGroup(group), p.rows - 1u);
-  let base = row * p.v4;
   let goal = targets[row];
   var largest = vec4f(LOWEST);
-  for (var i = local; i < p.v4; i += LANES) {
-    largest = max(largest, maskedLogits(base, i));
+  for (var first = 0u; first < p.v4; first += p.slice4) {
+    let origin = rowOrigin(row, first);
+    for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
+      largest = max(largest, maskedLogits(origin, i));
+    }
   }
   let highest = workgroupMax(max(max(largest.x, largest.y), max(largest.z, largest.w)), local);
   var total = vec4f();
-  for (var i = local; i < p.v4; i += LANES) {
-    total += exp(maskedLogits(base, i) - highest);
+  for (var first = 0u; first < p.v4; first += p.slice4) {
+    let origin = rowOrigin(row, first);
+    for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
+      total += exp(maskedLogits(origin, i) - highest);
+    }
   }
   let sum = workgroupSum(dot(total, vec4f(1.0)), local);
   var overflowed = false;
   if (local == 0u) {
-    let loss = vec4f(log(sum) + highest - logits[base + goal / 4u][goal % 4u]);
+    let goal4 = goal / 4u;
+    let origin = rowOrigin(row, goal4 - goal4 % p.slice4);
+    let loss = vec4f(log(sum) + highest - logits[origin + goal4][goal % 4u]);
     losses[row] = loss.x;
     overflowed = any((bitcast<vec4u>(loss) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
   }
   @if(backward) {
     let inverseSum = 1.0 / sum;
-    for (var i = local; i < p.v4; i += LANES) {
-      let probability = exp(maskedLogits(base, i) - highest) * inverseSum;
-      let onehot = select(vec4f(), vec4f(1.0), columns(i) == vec4u(goal));
-      let unscaled = select(vec4f(), (probability - onehot) * p.inverseTokens, columns(i) < vec4u(p.vocabulary));
-      let value = unscaled * state.lossScale;
-      // Padded columns are no gradients, and surplus workgroups must not count the last row again.
-      @if(probe) countExponentsWhere(value, (columns(i) < vec4u(p.vocabulary)) & vec4<bool>(linearGroup(group) < p.rows));
-      dlogits[base + i] = encodeDlogits(value);
-      overflowed = overflowsDlogits(value) || overflowed;
+    for (var first = 0u; first < p.v4; first += p.slice4) {
+      let origin = rowOrigin(row, first);
+      for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
+        let probability = exp(maskedLogits(origin, i) - highest) * inverseSum;
+        let onehot = select(vec4f(), vec4f(1.0), columns(i) == vec4u(goal));
+        let unscaled = select(vec4f(), (probability - onehot) * p.inverseTokens, columns(i) < vec4u(p.vocabulary));
+        let value = unscaled * state.lossScale;
+        // Padded columns are no gradients, and surplus workgroups must not count the last row again.
+        @if(probe) countExponentsWhere(value, (columns(i) < vec4u(p.vocabulary)) & vec4<bool>(linearGroup(group) < p.rows));
+        dlogits[origin + i] = encodeDlogits(value);
+        overflowed = overflowsDlogits(value) || overflowed;
+      }
     }
   }
   reportOverflow(overflowed, p.site);

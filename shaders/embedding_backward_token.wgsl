@@ -1,5 +1,5 @@
 // embedding_backward_token: dweight[token] += sum of dout over the token's positions.
-// shapes:  starts (Vp + 1), positions (B*T) u32: rows of dout sorted by token; dout (B*T, C); dweight (Vp, C)
+// shapes:  starts (Vp + 1), positions (B*T) u32: rows of dout sorted by token; dout (B*T, C); dweight (tokens, C) from row firstToken
 // numerics: f32 sum in order of position; no atomics, so the same bits every time
 // dispatch: one lane a vector of dweight, linear grid
 // source:  encoder_backward of llm.c (idea); reference/embedding.ts (oracle)
@@ -9,8 +9,9 @@ import dout_format::{Elem4 as ElemDout, decode as decodeDout};
 import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient, encode as encodeGradient, overflows as overflowsGradient};
 
 struct Params {
-  vectors: u32,  // Vp * C / 4
+  vectors: u32,  // tokens * C / 4
   c4: u32,
+  firstToken: u32,
   site: u32,
 }
 
@@ -26,7 +27,7 @@ fn embedding_backward_token(@builtin(workgroup_id) group: vec3u, @builtin(local_
   if (i >= p.vectors) {
     return;
   }
-  let token = i / p.c4;
+  let token = p.firstToken + i / p.c4;
   let column = i % p.c4;
   var sum = decodeGradient(dweight[i]);
   let end = starts[token + 1u];

@@ -1,7 +1,7 @@
 // embedding_forward: out = token embedding + position embedding.
-// shapes:  tokens (B*T) u32; tokenWeight (Vp, C), positionWeight (T, C); out (B*T, C)
+// shapes:  tokens (B*T) u32; tokenWeight (tokenRows, C) from row firstToken, positionWeight (T, C); out (B*T, C)
 // numerics: sum in f32
-// dispatch: one lane a vector of out, linear grid
+// dispatch: one lane a vector of out, linear grid; each slice of the vocabulary stores the rows of its own tokens
 // source:  GPT-2; reference/embedding.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
@@ -12,6 +12,8 @@ struct Params {
   vectors: u32,  // B * T * C / 4
   c4: u32,
   context: u32,
+  firstToken: u32,
+  tokenRows: u32,
   site: u32,
 }
 
@@ -29,7 +31,11 @@ fn embedding_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   }
   let row = i / p.c4;
   let column = i % p.c4;
-  let value = decodeWeight(tokenWeight[tokens[row] * p.c4 + column])
+  let token = tokens[row] - p.firstToken; // beyond tokenRows where it is below firstToken
+  if (token >= p.tokenRows) {
+    return;
+  }
+  let value = decodeWeight(tokenWeight[token * p.c4 + column])
     + decodeWeight(positionWeight[row % p.context * p.c4 + column]);
   out[i] = encodeOut(value);
   reportOverflow(overflowsOut(value), p.site);

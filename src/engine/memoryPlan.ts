@@ -53,7 +53,7 @@ export function memoryPlan(
       `${name} needs ${mebibytes(byteLength(tooLarge.tensor))} in one buffer; this adapter allows ${mebibytes(limits.maxBindingBytes)}.`,
       batch > 0
         ? `Reduce the batch from ${config.batch} to ${batch}; ${Math.ceil(config.batch / batch)} micro-batches of it (accumulation) keep the tokens of a step.`
-        : 'Even a batch of 1 does not fit: reduce the context or the width.',
+        : `Even a batch of 1 does not fit: ${tooLarge.category === 'logits' ? 'use a tokenizer with a smaller vocabulary' : 'reduce the context or the width'}.`,
     );
   }
   return plan;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mebibytes, memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/blocks.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
@@ -53,6 +54,52 @@ describe('bytes', () => {
   });
 });
 
+describe('recompute', () => {
+  const shape: TrainConfig = { ...smoke, layers: 3, heads: 4, width: 64, context: 32, batch: 4 };
+  const plan = (precision: PrecisionMode, recompute: RecomputeLevel, layers = shape.layers) =>
+    memoryPlan({ ...shape, precision, recompute, layers }, 80);
+  const statistics = /\.(stats|lse)$/;
+  /** Bytes of activations, statistics excluded, that one more block adds for each token. */
+  const perTokenAndLayer = (precision: PrecisionMode, recompute: RecomputeLevel): number => {
+    const [less, more] = [3, 4].map((layers) =>
+      plan(precision, recompute, layers)
+        .tensors.planned.filter(({ tensor, category }) => {
+          return category === 'activations' && !statistics.test(tensor.name);
+        })
+        .reduce((sum, { tensor }) => sum + byteLength(tensor), 0),
+    );
+    return (more! - less!) / (shape.batch * shape.context);
+  };
+  const C = shape.width;
+
+  it.each([
+    ['fp32', 'none', 64 * C],
+    ['fp32', 'gelu', 48 * C],
+    ['fp32', 'gelu-ln', 40 * C],
+    ['fp32', 'block', 4 * C],
+    ['fp16', 'none', 36 * C],
+    ['fp16', 'gelu', 28 * C],
+    ['fp16', 'gelu-ln', 24 * C],
+    ['fp16', 'block', 4 * C],
+    ['bf16', 'gelu-ln', 24 * C],
+  ] as const)('%s at %s keeps %i bytes of a token in a block', (precision, recompute, bytes) => {
+    expect(perTokenAndLayer(precision, recompute)).toBe(bytes);
+  });
+
+  it.each(PRECISION_MODES)(
+    '%s: every level takes less than the one before it, and only activations',
+    (mode) => {
+      const plans = RECOMPUTE_LEVELS.map((level) => plan(mode, level).bytes);
+      for (const [i, { activations, total, ...others }] of plans.entries()) {
+        const { activations: kept, total: all, ...rest } = plans[0]!;
+        expect(others).toEqual(rest);
+        expect(all - total).toBe(kept - activations);
+        if (i > 0) expect(activations).toBeLessThan(plans[i - 1]!.activations);
+      }
+    },
+  );
+});
+
 describe('a plan that does not fit', () => {
   const plan = (batch: number, maxBindingBytes: number, overrides: Partial<TrainConfig> = {}) =>
     memoryPlan({ ...nanoGptCpu, ...overrides, batch }, 65, { maxBindingBytes });
@@ -95,10 +142,10 @@ describe('a plan that does not fit', () => {
     ['h.0.attn.c_attn.weight needs 12.0 MiB', 'Use a smaller width.', { width: 1024, heads: 16 }, 65],
     ['wpe.weight needs 16.0 MiB', 'Use a shorter context, or a smaller width.', { context: 32_768 }, 65],
     [
-      'wte.weight needs 24.4 MiB',
-      'Use a tokenizer with a smaller vocabulary, or a smaller width.',
-      {},
-      50_000,
+      'A slice of wte.weight needs 8.5 MiB',
+      'Use a smaller width.',
+      { width: 4352, heads: 17, context: 16 },
+      65_000,
     ],
   ] as const)('%s in one binding', (needs, hint, overrides, vocabulary) => {
     const config = { ...nanoGptCpu, ...overrides };
@@ -106,6 +153,32 @@ describe('a plan that does not fit', () => {
     expect(error.code).toBe('LIMIT_EXCEEDED');
     expect(error.message).toBe(`${needs} in one binding; this adapter allows 8.0 MiB.`);
     expect(error.hint).toBe(hint);
+  });
+
+  it('cuts vocabulary matrices into slices of whole steps', () => {
+    for (const tied of [true, false]) {
+      const config = { ...presetOf('gpt2-163m').config, tied };
+      const { tensors } = memoryPlan(config, 65, DEFAULT_LIMITS);
+      for (const name of tied ? ['wte.weight'] : ['wte.weight', 'lm_head.weight']) {
+        const { spec, parts } = tensors.parameters.get(name)!;
+        expect(parts.map(({ firstRow, rows }) => [firstRow, rows])).toEqual([
+          [0, 43_520],
+          [43_520, 6784],
+        ]);
+        for (const { master, rows } of parts) expect(master.elements).toBe(rows * spec.columns);
+        expect(new Set(parts.map(({ master }) => master.tensor)).size).toBe(2);
+      }
+      expect(tensors.vocabularyRows).toBe(43_520);
+    }
+    const roomy = memoryPlan(presetOf('gpt2-163m').config, 65, { maxBindingBytes: 2 ** 30 }).tensors;
+    expect(roomy.parameters.get('wte.weight')!.parts).toHaveLength(1);
+    expect(roomy.vocabularyRows).toBe(50_304);
+  });
+
+  it('says so when a chunk of logits is too large, whatever the batch', () => {
+    const error = thrownBy(() => memoryPlan(nanoGptCpu, 50_000, { maxBindingBytes: 8 * MIB }));
+    expect(error.message).toBe('logits needs 12.2 MiB in one buffer; this adapter allows 8.0 MiB.');
+    expect(error.hint).toBe('Even a batch of 1 does not fit: use a tokenizer with a smaller vocabulary.');
   });
 
   it('cuts the LM head and the parameters to what a binding holds', () => {

@@ -36,6 +36,37 @@ export function layernormForward(
   };
 }
 
+/** out (rows, C) = layer norm of inp with the statistics of the forward pass: the bits that it had written there. */
+export function layernormRecompute(
+  target: Target,
+  args: {
+    label: string;
+    inp: Operand;
+    weight: Operand;
+    bias: Operand;
+    stats: Operand;
+    out: Operand;
+    rows: number;
+    width: number;
+  },
+): Dispatch {
+  const { inp, weight, bias, stats, out, rows, width, label } = args;
+  const vectors = (rows * width) / 4;
+  return {
+    kind: 'dispatch',
+    variant: {
+      kernel: 'layernorm_recompute',
+      slots: slotsOf(target, { inp, weight, out }),
+      conditions: {},
+      constants: {},
+    },
+    bindings: { inp, weight, bias, stats, out },
+    params: [u32(vectors), u32(width / 4)],
+    grid: linearGrid(vectors, 64),
+    label,
+  };
+}
+
 /** dinp (+)= gradient of layer norm; `rounded` receives a copy of dinp in its own format. */
 export function layernormBackward(
   target: Target,
@@ -164,12 +195,15 @@ function reducePartials(
   };
 }
 
-/** out (B*T, C) = token embedding + position embedding. */
+/** out (B*T, C) = token embedding + position embedding, of the tokens whose rows are in `tokenWeight`. */
 export function embeddingForward(
   target: Target,
   args: Common & {
     tokens: Operand;
+    /** (tokenRows, C), the embedding from row `firstToken` on. */
     tokenWeight: Operand;
+    firstToken: number;
+    tokenRows: number;
     positionWeight: Operand;
     out: Operand;
     rows: number;
@@ -188,13 +222,13 @@ export function embeddingForward(
       constants: {},
     },
     bindings: { tokens, tokenWeight, positionWeight, out, found },
-    params: [u32(vectors), u32(width / 4), u32(context), SITE],
+    params: [u32(vectors), u32(width / 4), u32(context), u32(args.firstToken), u32(args.tokenRows), SITE],
     grid: linearGrid(vectors, 64),
     label,
   };
 }
 
-/** dweight (Vp, C) += rows of dout sorted by token (CSR: starts, positions). */
+/** dweight (tokens, C), from row `firstToken` on, += rows of dout sorted by token (CSR: starts, positions). */
 export function embeddingBackwardToken(
   target: Target,
   args: Common & {
@@ -202,6 +236,7 @@ export function embeddingBackwardToken(
     positions: Operand;
     dout: Operand;
     dweight: Operand;
+    firstToken: number;
     tokens: number;
     width: number;
   },
@@ -217,7 +252,7 @@ export function embeddingBackwardToken(
       constants: {},
     },
     bindings: { starts, positions, dout, dweight, found },
-    params: [u32(vectors), u32(width / 4), SITE],
+    params: [u32(vectors), u32(width / 4), u32(args.firstToken), SITE],
     grid: linearGrid(vectors, 64),
     label,
   };
@@ -245,7 +280,10 @@ export function embeddingBackwardPosition(
   };
 }
 
-/** Loss of each row; with `dlogits` also (p - onehot) / lossTokens * loss scale. logits (rows, Vp) f32. */
+/**
+ * Loss of each row; with `dlogits` also (p - onehot) / lossTokens * loss scale. logits (rows, Vp) f32 and dlogits as one
+ * matrix (rows, up to `sliceColumns`) after the other.
+ */
 export function crossEntropy(
   target: Target,
   args: Common & {
@@ -256,6 +294,7 @@ export function crossEntropy(
     rows: number;
     vocabulary: number;
     paddedVocabulary: number;
+    sliceColumns: number;
     /** B * T * accumulation: the mean is over all tokens of the step. */
     lossTokens: number;
   },
@@ -270,7 +309,14 @@ export function crossEntropy(
       constants: { LANES: target.lanes },
     },
     bindings: { logits, targets, losses, ...backward, found },
-    params: [u32(rows), u32(args.paddedVocabulary / 4), u32(args.vocabulary), SITE, f32(1 / args.lossTokens)],
+    params: [
+      u32(rows),
+      u32(args.paddedVocabulary / 4),
+      u32(args.sliceColumns / 4),
+      u32(args.vocabulary),
+      SITE,
+      f32(1 / args.lossTokens),
+    ],
     grid: linearGrid(rows, 1),
     label,
   };

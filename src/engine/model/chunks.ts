@@ -22,8 +22,10 @@ export interface Chunk {
   readonly secondMoment: Tensor;
 }
 
-export interface Parameter {
-  readonly spec: ParameterSpec;
+/** Consecutive rows of a parameter that lie in one chunk. */
+export interface ParameterPart {
+  readonly firstRow: number;
+  readonly rows: number;
   readonly master: TensorSlice;
   /** What matmuls read. */
   readonly weight: TensorSlice;
@@ -32,14 +34,37 @@ export interface Parameter {
   readonly secondMoment: TensorSlice;
 }
 
+export interface Parameter {
+  readonly spec: ParameterSpec;
+  /** One, but for a vocabulary matrix that is larger than a binding: slices of {@link ParameterLayout.vocabularyRows}. */
+  readonly parts: readonly ParameterPart[];
+}
+
 export interface ParameterLayout {
   readonly chunks: readonly Chunk[];
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
+  readonly vocabularyRows: number;
 }
 
 /**
- * Packs parameters into chunks of at most `maxBytes` (at four bytes an element).
- * @throws EngineError LIMIT_EXCEEDED when one parameter alone is larger
+ * Rows of a slice are a multiple of this: then cross entropy sums a row of logits in the same order however it is
+ * sliced, in workgroups of up to 128 lanes of four columns.
+ */
+const VOCABULARY_STEP = 512;
+
+interface Placed {
+  readonly spec: ParameterSpec;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly offset: number;
+  readonly elements: number;
+}
+
+/**
+ * Packs parameters into chunks of at most `maxBytes` (at four bytes an element), vocabulary matrices in slices where they
+ * are larger.
+ * @throws EngineError LIMIT_EXCEEDED when another parameter alone is larger, or some rows of the vocabulary
  */
 export function layoutParameters(
   specs: readonly ParameterSpec[],
@@ -47,27 +72,34 @@ export function layoutParameters(
   maxBytes: number,
 ): ParameterLayout {
   const limit = Math.floor(maxBytes / 4 / ALIGNMENT) * ALIGNMENT;
-  const groups: { spec: ParameterSpec; offset: number; elements: number }[][] = [];
+  const groups: Placed[][] = [];
   let filled = Number.POSITIVE_INFINITY;
-  for (const spec of [...specs.filter((s) => s.decays), ...specs.filter((s) => !s.decays)]) {
-    const elements = spec.rows * spec.columns;
+  const place = (spec: ParameterSpec, firstRow: number, rows: number): void => {
+    const elements = rows * spec.columns;
     const padded = Math.ceil(elements / ALIGNMENT) * ALIGNMENT;
-    if (padded > limit) throw tooLarge(spec, maxBytes);
+    if (padded > limit) throw tooLarge(spec, rows, maxBytes);
     if (filled + padded > limit) {
       groups.push([]);
       filled = 0;
     }
-    groups.at(-1)!.push({ spec, offset: filled, elements });
+    groups.at(-1)!.push({ spec, firstRow, rows, offset: filled, elements });
     filled += padded;
+  };
+  const vocabularyRows = vocabularySlice(specs, limit);
+  for (const spec of [...specs.filter((s) => s.decays), ...specs.filter((s) => !s.decays)]) {
+    const step = isVocabularyMatrix(spec.name) ? vocabularyRows : spec.rows;
+    for (let first = 0; first < spec.rows; first += step)
+      place(spec, first, Math.min(step, spec.rows - first));
   }
-  const parameters = new Map<string, Parameter>();
+  const parts = new Map<string, ParameterPart[]>(specs.map(({ name }) => [name, []]));
   const chunks = groups.map((group, index) => {
     const last = group.at(-1)!;
     const elements = Math.ceil((last.offset + last.elements) / ALIGNMENT) * ALIGNMENT;
     const chunk = makeChunk(index, elements, group, recipe);
-    for (const { spec, offset, elements: count } of group) {
-      parameters.set(spec.name, {
-        spec,
+    for (const { spec, firstRow, rows, offset, elements: count } of group) {
+      parts.get(spec.name)!.push({
+        firstRow,
+        rows,
         master: slice(chunk.master, offset, count),
         weight: slice(spec.matmul && chunk.compute ? chunk.compute : chunk.master, offset, count),
         gradient: slice(chunk.gradient, offset, count),
@@ -77,15 +109,18 @@ export function layoutParameters(
     }
     return chunk;
   });
-  return { chunks, parameters };
+  const parameters = new Map(specs.map((spec) => [spec.name, { spec, parts: parts.get(spec.name)! }]));
+  return { chunks, parameters, vocabularyRows };
 }
 
-function makeChunk(
-  index: number,
-  elements: number,
-  group: readonly { spec: ParameterSpec; offset: number; elements: number }[],
-  recipe: Recipe,
-): Chunk {
+/** Rows of a vocabulary matrix that are bound at a time: all, or as many whole steps as `limit` elements hold. */
+function vocabularySlice(specs: readonly ParameterSpec[], limit: number): number {
+  const { rows, columns } = specs.find(({ name }) => isVocabularyMatrix(name))!;
+  if (rows * columns <= limit) return rows;
+  return Math.max(1, Math.floor(limit / columns / VOCABULARY_STEP)) * VOCABULARY_STEP;
+}
+
+function makeChunk(index: number, elements: number, group: readonly Placed[], recipe: Recipe): Chunk {
   const tensor = (role: keyof Recipe['roles'], suffix: string): Tensor => ({
     name: `parameters.${index}#${suffix}`,
     type: recipe.roles[role],
@@ -103,17 +138,16 @@ function makeChunk(
   };
 }
 
-function tooLarge(spec: ParameterSpec, maxBytes: number): EngineError {
+function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineError {
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   return new EngineError(
     'LIMIT_EXCEEDED',
-    `${spec.name} needs ${mib(spec.rows * spec.columns * 4)} in one binding; this adapter allows ${mib(maxBytes)}.`,
+    `${rows < spec.rows ? `A slice of ${spec.name}` : spec.name} needs ${mib(rows * spec.columns * 4)} in one binding; this adapter allows ${mib(maxBytes)}.`,
     hintFor(spec.name),
   );
 }
 
 function hintFor(name: string): string {
   if (name === 'wpe.weight') return 'Use a shorter context, or a smaller width.';
-  if (isVocabularyMatrix(name)) return 'Use a tokenizer with a smaller vocabulary, or a smaller width.';
   return 'Use a smaller width.';
 }

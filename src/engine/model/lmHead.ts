@@ -1,10 +1,11 @@
-/** LM head and loss, a chunk of rows at a time: the logits of a whole batch never exist. */
+/** LM head and loss, a chunk of rows at a time, and of a large vocabulary a slice at a time: the logits of a whole batch never exist. */
 import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { crossEntropy, lossSum } from '../kernels/rows.ts';
-import { slice, type Tensor } from '../tensor.ts';
+import { type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import type { ParameterPart } from './chunks.ts';
 import { paddedVocabulary } from './config.ts';
-import { parameter } from './forward.ts';
+import { partsOf } from './forward.ts';
 import { headParameter } from './parameters.ts';
 import type { RunTensors } from './tensors.ts';
 
@@ -18,29 +19,41 @@ export interface LmHeadArgs {
   readonly found: Tensor;
 }
 
+/**
+ * The logits of `count` rows by slice of the vocabulary, each a matrix (count, rows of the slice) of its own behind the
+ * one before it, and so are their gradients.
+ */
+function headSlices(tensors: RunTensors, count: number): HeadSlice[] {
+  const { gpt, logits, dlogits } = tensors;
+  return partsOf(tensors, headParameter(gpt)).map((part) => {
+    const [offset, elements] = [count * part.firstRow, count * part.rows];
+    return {
+      part,
+      logits: slice(logits, offset, elements),
+      dlogits: slice(dlogits, offset, elements),
+    };
+  });
+}
+
+interface HeadSlice {
+  readonly part: ParameterPart;
+  readonly logits: TensorSlice;
+  readonly dlogits: TensorSlice;
+}
+
 export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): Operation[] {
   const { gpt, normF, targets, losses, logits, dlogits, dnorm, rows, headRows } = tensors;
   const { state, found, lossTokens } = args;
   const C = gpt.width;
-  const Vp = paddedVocabulary(gpt);
-  const head = parameter(tensors, headParameter(gpt));
-  const name = headParameter(gpt);
   const operations: Operation[] = [];
   for (let first = 0; first < rows; first += headRows) {
     const count = Math.min(headRows, rows - first);
     const inp = slice(normF, first * C, count * C);
+    const slices = headSlices(tensors, count);
     operations.push(
-      matmul(target, {
-        label: 'logits',
-        a: inp,
-        b: head.weight,
-        bTransposed: true,
-        out: logits,
-        m: count,
-        n: Vp,
-        k: C,
-        found,
-      }),
+      ...slices.map(({ part, logits: out }) =>
+        logitsOf(target, { label: 'logits', inp, part, out, count, C, found }),
+      ),
       crossEntropy(target, {
         label: args.backward ? 'logits gradient' : 'loss',
         logits,
@@ -49,37 +62,75 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
         ...(args.backward && { backward: { dlogits, state } }),
         rows: count,
         vocabulary: gpt.vocabulary,
-        paddedVocabulary: Vp,
+        paddedVocabulary: paddedVocabulary(gpt),
+        sliceColumns: tensors.vocabularyRows,
         lossTokens,
         found,
       }),
     );
     if (!args.backward) continue;
-    operations.push(
-      matmul(target, {
-        label: 'ln_f gradient',
-        a: dlogits,
-        b: head.weight,
-        out: slice(dnorm, first * C, count * C),
-        m: count,
-        n: C,
-        k: Vp,
-        found,
-      }),
-      matmul(target, {
-        label: `${name} gradient`,
-        a: dlogits,
-        aTransposed: true,
-        b: inp,
-        out: head.gradient,
-        m: Vp,
-        n: C,
-        k: count,
-        accumulate: true,
-        found,
-      }),
-    );
+    for (const { part, dlogits: dout } of slices) {
+      operations.push(
+        matmul(target, {
+          label: 'ln_f gradient',
+          a: dout,
+          b: part.weight,
+          out: slice(dnorm, first * C, count * C),
+          m: count,
+          n: C,
+          k: part.rows,
+          accumulate: part.firstRow > 0,
+          found,
+        }),
+        matmul(target, {
+          label: `${headParameter(gpt)} gradient`,
+          a: dout,
+          aTransposed: true,
+          b: inp,
+          out: part.gradient,
+          m: part.rows,
+          n: C,
+          k: count,
+          accumulate: true,
+          found,
+        }),
+      );
+    }
   }
   operations.push(lossSum({ losses, state, rows, lossTokens }));
   return operations;
+}
+
+/** Logits of one row, (1, Vp), from `sampleRow`. */
+export function sampledLogits(target: Target, tensors: RunTensors): Operation[] {
+  const { sampleRow: inp, gpt, evalFound: found } = tensors;
+  return headSlices(tensors, 1).map(({ part, logits: out }) =>
+    logitsOf(target, { label: 'sampled logits', inp, part, out, count: 1, C: gpt.width, found }),
+  );
+}
+
+function logitsOf(
+  target: Target,
+  args: {
+    label: string;
+    inp: Operand;
+    part: ParameterPart;
+    out: Operand;
+    count: number;
+    C: number;
+    found: Tensor;
+  },
+): Operation {
+  const { label, inp, part, out, count, C, found } = args;
+  return matmul(target, {
+    label,
+    a: inp,
+    b: part.weight,
+    bTransposed: true,
+    out,
+    m: count,
+    n: part.rows,
+    k: C,
+    found,
+  });
 }

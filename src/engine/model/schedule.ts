@@ -1,6 +1,5 @@
 /** The op lists of a run: built once, replayed every step. */
 
-import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../kernels/optimizer.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
@@ -8,10 +7,8 @@ import { slice } from '../tensor.ts';
 import { scalingOf, type TrainConfig, tokensPerStep } from '../train/config.ts';
 import { LOSS_SUM_OFFSET } from '../train/stepState.ts';
 import { backward } from './backward.ts';
-import { paddedVocabulary } from './config.ts';
-import { forward, parameter } from './forward.ts';
-import { lmHead } from './lmHead.ts';
-import { headParameter } from './parameters.ts';
+import { forward } from './forward.ts';
+import { lmHead, sampledLogits } from './lmHead.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface Schedule {
@@ -37,12 +34,12 @@ export function microBatchPhases(
   return {
     forward: forward(target, tensors, config.batch, found),
     lmHead: lmHead(target, tensors, { backward: true, lossTokens, state, found }),
-    backward: backward(target, tensors, config.batch),
+    backward: backward(target, tensors, config),
   };
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { chunks, state, evalState, found, evalFound, gpt } = tensors;
+  const { chunks, state, evalState, found, evalFound } = tensors;
   const scaling = scalingOf(config, tensors.recipe);
   return {
     begin: [
@@ -102,18 +99,6 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
       }),
     ],
     sampleForward: forward(target, tensors, 1, evalFound),
-    sampleLogits: [
-      matmul(target, {
-        label: 'sampled logits',
-        a: tensors.sampleRow,
-        b: parameter(tensors, headParameter(gpt)).weight,
-        bTransposed: true,
-        out: tensors.logits,
-        m: 1,
-        n: paddedVocabulary(gpt),
-        k: gpt.width,
-        found: evalFound,
-      }),
-    ],
+    sampleLogits: sampledLogits(target, tensors),
   };
 }

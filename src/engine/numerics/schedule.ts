@@ -1,6 +1,8 @@
 /** The op lists of the numerics panel. */
 import { exponentHistogram, withProbe } from '../kernels/numerics.ts';
 import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
+import type { ParameterPart } from '../model/chunks.ts';
+import { forward } from '../model/forward.ts';
 import { isVocabularyMatrix, type ParameterSpec } from '../model/parameters.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { formatOf, slice, type Tensor, type TensorSlice } from '../tensor.ts';
@@ -15,7 +17,10 @@ export interface NumericsSchedule {
   /** After the micro-batches of a step. */
   readonly gradients: readonly Operation[];
   readonly weights: readonly Operation[];
-  /** Of the newest batch that went through the model, whether trained on or evaluated. */
+  /**
+   * Of the newest batch that went through the model, whether trained on or evaluated: its forward pass with the weights
+   * as they are, in which each tensor is counted before another block takes its place.
+   */
   readonly activations: readonly Operation[];
   readonly rows: Readonly<Record<'gradients' | 'weights' | 'activations', readonly NumericsRow[]>>;
 }
@@ -38,8 +43,11 @@ export function buildNumerics(
   const parameterRows = (rows: readonly NumericsRow[], which: 'gradient' | 'weight'): Operation[] =>
     rows.flatMap(({ name, kind }, index) => {
       if (kind === 'activationGradient') return [];
-      const parameter = parameters.get(name)!;
-      return [count(index, name, learned(parameter.spec, parameter[which], gpt.vocabulary))];
+      const { spec, parts } = parameters.get(name)!;
+      return parts
+        .map((part) => learned(spec, part, part[which], gpt.vocabulary))
+        .filter(({ elements }) => elements > 0)
+        .map((operand) => count(index, name, operand));
     });
 
   const gradients = gradientRows(gpt, recipe);
@@ -50,6 +58,11 @@ export function buildNumerics(
   );
   const weights = weightRows(gpt, recipe);
   const activations = activationsOf(tensors);
+  const forwardPass = forward(target, tensors, tensors.rows / gpt.context, tensors.evalFound);
+  const isLast = (operation: Dispatch, index: number): boolean =>
+    !forwardPass
+      .slice(index + 1)
+      .some((later) => later.kind === 'dispatch' && later.label === operation.label);
   return {
     begin: [clear],
     microBatch: microBatch.map((operation) => {
@@ -60,13 +73,19 @@ export function buildNumerics(
     weights: [clear, ...parameterRows(weights, 'weight'), copyState],
     activations: [
       clear,
-      ...activations.map(([name, tensor], index) => count(index, name, tensor)),
+      ...forwardPass.flatMap((operation, at) => [
+        operation,
+        ...activations.flatMap(({ name, tensor, madeBy }, index) => {
+          const made = operation.kind === 'dispatch' && operation.label === madeBy && isLast(operation, at);
+          return made ? [count(index, name, tensor)] : [];
+        }),
+      ]),
       copyState,
     ],
     rows: {
       gradients,
       weights,
-      activations: activations.map(([name, tensor]) => {
+      activations: activations.map(({ name, tensor }) => {
         const format = formatOf(tensor);
         return row('activation', name, format, format !== 'f32');
       }),
@@ -75,24 +94,38 @@ export function buildNumerics(
 }
 
 /** A parameter without the rows that only pad the vocabulary: their zeros are no numbers of the model. */
-function learned(spec: ParameterSpec, operand: TensorSlice, vocabulary: number): TensorSlice {
+function learned(
+  spec: ParameterSpec,
+  { firstRow, rows }: ParameterPart,
+  operand: TensorSlice,
+  vocabulary: number,
+): TensorSlice {
   if (!isVocabularyMatrix(spec.name)) return operand;
-  return slice(operand.tensor, operand.offset, vocabulary * spec.columns);
+  const learnedRows = Math.min(rows, Math.max(0, vocabulary - firstRow));
+  return slice(operand.tensor, operand.offset, learnedRows * spec.columns);
 }
 
-function activationsOf({ residual0, blocks, normF }: RunTensors): [string, Tensor][] {
+interface Activation {
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** Label of the dispatch in the forward pass. */
+  readonly madeBy: string;
+}
+
+function activationsOf({ residual0, blocks, normF }: RunTensors): Activation[] {
+  const activation = (name: string, tensor: Tensor, madeBy = name): Activation => ({ name, tensor, madeBy });
   return [
-    ['embedding', residual0],
-    ...blocks.flatMap((block, layer): [string, Tensor][] => [
-      [`h.${layer}.ln_1`, block.norm1],
-      [`h.${layer}.attn.c_attn`, block.qkv],
-      [`h.${layer}.attn`, block.attention],
-      [`residual after h.${layer}.attn`, block.residualMid],
-      [`h.${layer}.ln_2`, block.norm2],
-      [`h.${layer}.mlp.c_fc`, block.preActivation],
-      [`h.${layer}.mlp.gelu`, block.activation],
-      [`residual after h.${layer}.mlp`, block.residualOut],
+    activation('embedding', residual0),
+    ...blocks.flatMap((block, layer) => [
+      activation(`h.${layer}.ln_1`, block.norm1),
+      activation(`h.${layer}.attn.c_attn`, block.qkv),
+      activation(`h.${layer}.attn`, block.attention),
+      activation(`residual after h.${layer}.attn`, block.residualMid, `h.${layer}.attn.c_proj`),
+      activation(`h.${layer}.ln_2`, block.norm2),
+      activation(`h.${layer}.mlp.c_fc`, block.preActivation),
+      activation(`h.${layer}.mlp.gelu`, block.activation, `h.${layer}.mlp.c_fc`),
+      activation(`residual after h.${layer}.mlp`, block.residualOut, `h.${layer}.mlp.c_proj`),
     ]),
-    ['ln_f', normF],
+    activation('ln_f', normF),
   ];
 }

@@ -21,10 +21,17 @@ export async function uploadParameters(
   tensors: RunTensors,
   valuesOf: (name: string) => Float32Array,
 ): Promise<void> {
+  // Parts of a parameter lie in chunks that follow each other: its values are asked for once.
+  let newest: { name: string; values: Float32Array } = { name: '', values: new Float32Array(0) };
   for (const chunk of tensors.chunks) {
     const values = new Float32Array(chunk.elements);
-    for (const [name, { master }] of tensors.parameters) {
-      if (master.tensor === chunk.master) values.set(valuesOf(name), master.offset);
+    for (const [name, { spec, parts }] of tensors.parameters) {
+      for (const { master, firstRow } of parts) {
+        if (master.tensor !== chunk.master) continue;
+        if (newest.name !== name) newest = { name, values: valuesOf(name) };
+        const first = firstRow * spec.columns;
+        values.set(newest.values.subarray(first, first + master.elements), master.offset);
+      }
     }
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);

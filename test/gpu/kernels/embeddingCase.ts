@@ -43,14 +43,19 @@ export async function checkEmbedding(bench: Bench, target: Target, recipe: Recip
   const dwte = run.input('dwte', roles.gradient, normal(PADDED_V * C, 5));
   const dwpe = run.input('dwpe', roles.gradient, normal(T * C, 6));
   const common = { found, width: C, label: 'embedding' };
+  const table = { firstToken: 0 };
   await run.run([
-    embeddingForward(target, { ...common, tokens, tokenWeight, positionWeight, out, rows, context: T }),
+    embeddingForward(target, {
+      ...{ ...common, ...table, tokens, tokenWeight, positionWeight, out, rows, context: T },
+      tokenRows: PADDED_V,
+    }),
     embeddingBackwardToken(target, {
       ...common,
       starts: run.codes('starts', 'u32', starts),
       positions: run.codes('positions', 'u32', order),
       dout,
       dweight: dwte,
+      ...table,
       tokens: PADDED_V,
     }),
     embeddingBackwardPosition(target, { ...common, dout, dweight: dwpe, batch: B, context: T }),

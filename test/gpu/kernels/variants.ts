@@ -13,12 +13,17 @@ import {
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { presetOf } from '../../../src/engine/model/presets.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
-import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
+import { runTensors } from '../../../src/engine/model/tensors.ts';
 import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { Program } from '../../../src/engine/program.ts';
 import { assemble } from '../../../src/engine/shaders.ts';
+import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { type Bench, LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
+
+/** A vocabulary that takes two slices: the kernels of a whole one are those of the first. */
+const VOCABULARY = 600;
+const TWO_SLICES = { maxBindingBytes: 2 ** 17 };
 
 export interface KnownVariant {
   readonly key: string;
@@ -39,8 +44,12 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
   for (const target of targets(subgroupLanes)) {
     for (const precision of PRECISION_MODES) {
       for (const tied of [true, false]) {
-        const config = { ...presetOf('smoke').config, layers: 1, batch: 1, precision, tied };
-        const tensors = runTensors(config, 65, DEFAULT_LIMITS);
+        const config: TrainConfig = {
+          ...{ ...presetOf('smoke').config, batch: 1, precision, tied },
+          // The first of two blocks is recomputed.
+          ...{ layers: 2, recompute: 'gelu-ln' },
+        };
+        const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
         const schedule = buildSchedule(target, tensors, config);
         const { rows: _, ...numerics } = buildNumerics(target, tensors, schedule.microBatch);
         for (const operations of [...Object.values(schedule), ...Object.values(numerics)])

@@ -136,8 +136,12 @@ export async function parametersOf(
   which: 'master' | 'gradient' | 'firstMoment' | 'secondMoment',
 ): Promise<Parameters> {
   const values: Parameters = new Map();
-  for (const [name, parameter] of trainer.plan.tensors.parameters) {
-    values.set(name, await numbersOf(trainer, parameter[which]));
+  for (const [name, { parts }] of trainer.plan.tensors.parameters) {
+    const numbers = await Promise.all(parts.map((part) => numbersOf(trainer, part[which])));
+    values.set(
+      name,
+      numbers.length === 1 ? numbers[0]! : Float64Array.from(numbers.flatMap((part) => [...part])),
+    );
   }
   return values;
 }

@@ -112,7 +112,8 @@ describe('counts', () => {
       await takeSteps(trainer, 3);
       const [frame] = trainer.numerics.takeFrames();
       expect(frame!.scale).toBe(precision === 'fp16' ? 2 ** 16 : 1);
-      for (const [name, { spec, gradient }] of trainer.plan.tensors.parameters) {
+      for (const [name, { spec, parts }] of trainer.plan.tensors.parameters) {
+        const { gradient } = parts[0]!;
         const padded = name === 'wte.weight' || name === 'lm_head.weight';
         const elements = padded ? TINY_VOCABULARY * spec.columns : gradient.elements;
         const expected = await countsOf(trainer, slice(gradient.tensor, gradient.offset, elements));
@@ -188,7 +189,8 @@ describe('counts', () => {
         await takeSteps(trainer, 2);
         const weights = await trainer.numerics.inspect('weights');
         expect(weights).toMatchObject({ step: 2, scale: 1 });
-        for (const [name, { spec, weight }] of trainer.plan.tensors.parameters) {
+        for (const [name, { spec, parts }] of trainer.plan.tensors.parameters) {
+          const { weight } = parts[0]!;
           const elements = name === 'wte.weight' ? TINY_VOCABULARY * spec.columns : weight.elements;
           const expected = await countsOf(trainer, slice(weight.tensor, weight.offset, elements));
           expect([name, countsIn(weights, name)]).toEqual([name, expected]);
