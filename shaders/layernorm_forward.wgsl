@@ -5,6 +5,7 @@
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
+import package::lib::layernorm::layernorm;
 import package::lib::reduce::workgroupSum;
 import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
@@ -46,8 +47,7 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    let normalised = (decodeInp(inp[base + i]) - mean) * rstd;
-    let value = normalised * decodeWeight(weight[i]) + decodeWeight(bias[i]);
+    let value = layernorm(decodeInp(inp[base + i]), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
     overflowed = overflowsOut(value) || overflowed;
     out[base + i] = encodeOut(value);
   }

@@ -49,6 +49,7 @@ function defaultOf(option: OptionSpec): string {
   if (option.name === 'text') return DEFAULT_TEXT;
   if (option.kind !== 'number' && option.kind !== 'choice') return '';
   const value = PRESETS[DEFAULT_PRESET].config[option.field];
+  if (option.name === 'vocab') return "the tokenizer's";
   return value === null ? `the mode's: ${modeScales()}` : String(value);
 }
 

@@ -1,5 +1,6 @@
 /** Every option of `npm run train`: the parser, the help text and the suggestions all read this one table. */
 import { TEXT_IDS } from '../engine/data/builtins.ts';
+import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
@@ -8,7 +9,7 @@ export type NumberField = {
   [Field in keyof TrainConfig]: TrainConfig[Field] extends number | null ? Field : never;
 }[keyof TrainConfig];
 
-export type ChoiceField = 'precision' | 'half' | 'tokenizer' | 'order';
+export type ChoiceField = 'precision' | 'half' | 'tokenizer' | 'order' | 'recompute';
 
 interface OptionText {
   readonly name: string;
@@ -69,6 +70,7 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     number('heads', 'heads', 'attention heads; width / heads must be a multiple of 4'),
     number('width', 'width', 'channels'),
     number('ctx', 'context', 'tokens in a window'),
+    number('vocab', 'vocabulary', "least tokens of the vocabulary; a smaller tokenizer's is filled up"),
     { kind: 'flag', name: 'untied', help: 'the output matrix is not shared with the token embedding' },
   ],
   Text: [
@@ -92,6 +94,13 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
   Training: [
     number('batch', 'batch', 'windows in a micro-batch'),
     number('accum', 'accumulation', 'micro-batches in a step'),
+    {
+      kind: 'choice',
+      name: 'recompute',
+      field: 'recompute',
+      choices: RECOMPUTE_LEVELS,
+      help: 'what the backward pass recomputes instead of keeping it: the same results in less memory, slower',
+    },
     number('lr', 'learningRate', 'highest learning rate'),
     number('min-lr', 'minLearningRate', 'learning rate at the last step; lr / 10 where only --lr is given'),
     number('warmup', 'warmup', 'steps of linear warm-up; at most a tenth of the steps unless given'),

@@ -1,6 +1,5 @@
 /** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
-import { EngineError } from '../engine/errors.ts';
-import { largestBatch } from '../engine/largestBatch.ts';
+import { deeperLevelFor, largestBatch } from '../engine/largestBatch.ts';
 import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../engine/precision/recipes.ts';
@@ -16,7 +15,7 @@ import { textTable } from './table.ts';
 const DEFAULT_BUDGET = '8GiB';
 /** What desktop GPUs commonly allow; the page and the other commands ask the adapter. */
 const DEFAULT_BINDING = '2GiB';
-/** Characters of the built-in texts, padded alike. */
+/** Tokens of a tokenizer: characters of the built-in texts, padded alike, and bytes. */
 const CHARACTERS = 96;
 const BYTES = 256;
 
@@ -26,8 +25,8 @@ const OPTIONS: readonly OptionSpec[] = [
   { kind: 'size', name: 'budget', help: `memory of the GPU [${DEFAULT_BUDGET}]` },
   { kind: 'size', name: 'binding', help: `largest buffer that a kernel can bind [${DEFAULT_BINDING}]` },
   ...OPTION_GROUPS.Model!,
+  ...OPTION_GROUPS.Training!.filter(({ name }) => name === 'batch' || name === 'recompute'),
   ...OPTION_GROUPS.Text!.filter(({ name }) => name === 'tokenizer'),
-  { kind: 'size', name: 'vocab', help: 'tokens of the vocabulary [96 for char, 256 for byte]' },
   { kind: 'flag', name: 'json', help: 'one JSON object on standard output' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
@@ -49,15 +48,18 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { precision, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
   const config = configOf(new Map(Object.entries(values)));
-  const vocabulary =
-    wholeNumber('vocab', given.get('vocab')) ?? (config.tokenizer === 'byte' ? BYTES : CHARACTERS);
+  const vocabulary = config.tokenizer === 'byte' ? BYTES : CHARACTERS;
   const budget = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
   const limits = { maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING) };
   const modes = listOf('precision', precision, PRECISION_MODES).map((mode) =>
     plan({ ...config, precision: mode }, vocabulary, limits, budget),
   );
+  const advice = ({ precision, largestBatch: fits }: PlannedMode): string[] =>
+    fits < config.batch ? [recomputeAdvice({ ...config, precision }, vocabulary, limits, budget)] : [];
   process.stdout.write(
-    given.has('json') ? `${JSON.stringify({ modes })}\n` : `${table(modes, config, budget)}\n`,
+    given.has('json')
+      ? `${JSON.stringify({ modes })}\n`
+      : `${[table(modes, config, budget), ...modes.flatMap(advice)].join('\n')}\n`,
   );
   return 0;
 }
@@ -68,9 +70,23 @@ function plan(config: TrainConfig, vocabulary: number, limits: PlanLimits, budge
   return { precision: config.precision, largestBatch: batch, memory: bytes };
 }
 
+/** Which level of recomputing makes room for the batch that was asked for. */
+function recomputeAdvice(
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits,
+  budget: number,
+): string {
+  const { precision, batch } = config;
+  const level = deeperLevelFor(batch - 1, config, vocabulary, limits, budget);
+  return level
+    ? `${precision}: a batch of ${batch} fits with --recompute ${level.recompute}.`
+    : `${precision}: a batch of ${batch} does not fit, whatever is recomputed.`;
+}
+
 function table(
   modes: readonly PlannedMode[],
-  { layers, heads, width, context }: TrainConfig,
+  { layers, heads, width, context, recompute }: TrainConfig,
   budget: number,
 ): string {
   const used = MEMORY_CATEGORIES.filter((category) => modes.some(({ memory }) => memory[category] > 0));
@@ -86,14 +102,7 @@ function table(
     ...used.map((category) => category.replace(/[A-Z]/g, ' $&').toLowerCase()),
     'total',
   ];
-  return `Largest batch within ${formatBytes(budget)}: ${layers} layers, ${heads} heads, width ${width}, context ${context}. Where none fits, the memory is that of batch 1.\n\n${textTable(header, rows)}`;
-}
-
-function wholeNumber(name: string, value: string | undefined): number | null {
-  if (value === undefined) return null;
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number above 0.');
+  return `Largest batch within ${formatBytes(budget)}: ${layers} layers, ${heads} heads, width ${width}, context ${context}, recompute ${recompute}. Where none fits, the memory is that of batch 1.\n\n${textTable(header, rows)}`;
 }
 
 runCommand(main);

@@ -1,3 +1,4 @@
+import { RECOMPUTE_LEVELS, type RecomputeLevel } from './model/blocks.ts';
 import { type PlanLimits, runTensors } from './model/tensors.ts';
 import { byteLength } from './tensor.ts';
 import { rangeOf, type TrainConfig } from './train/config.ts';
@@ -43,6 +44,34 @@ export function largestBatch(
   }
   const bytes = fits > 0 ? sum(sizesOf({ ...config, batch: fits }, vocabulary, limits)) : 0;
   return { batch: fits, bytes, limitedBy };
+}
+
+/** Levels that keep less than `level`, from the least work to the most. */
+export function deeperLevels(level: RecomputeLevel): readonly RecomputeLevel[] {
+  return RECOMPUTE_LEVELS.slice(RECOMPUTE_LEVELS.indexOf(level) + 1);
+}
+
+export interface DeeperLevel extends LargestBatch {
+  readonly recompute: RecomputeLevel;
+}
+
+/**
+ * The first level beyond the configuration's own that allows a batch above `batch` within the budget; null where none
+ * does.
+ * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit
+ */
+export function deeperLevelFor(
+  batch: number,
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits,
+  budgetBytes: number,
+): DeeperLevel | null {
+  for (const recompute of deeperLevels(config.recompute)) {
+    const found = largestBatch({ ...config, recompute }, vocabulary, limits, budgetBytes);
+    if (found.batch > batch) return { recompute, ...found };
+  }
+  return null;
 }
 
 function sizesOf(config: TrainConfig, vocabulary: number, limits: PlanLimits): number[] {

@@ -46,6 +46,7 @@ const SCHEMAS = {
   untied: v.picklist(CHOICES.untied),
   tokenizer: v.picklist(CHOICES.tokenizer),
   order: v.picklist(CHOICES.order),
+  recompute: v.picklist(CHOICES.recompute),
   f16: v.picklist(HALF_CHOICES),
   sample: number,
   samples: number,

@@ -48,7 +48,7 @@ function valueIn(settings: Settings, key: PresetSetting): unknown {
   if (chosen !== null) return chosen;
   const config = firstConfig(settings); // warm-up and the lowest rate follow others
   if (key === 'untied') return config.tied ? '0' : '1';
-  if (key === 'tokenizer' || key === 'order') return config[key];
+  if (key === 'tokenizer' || key === 'order' || key === 'recompute') return config[key];
   if (key === 'f16') return config.half;
   return config[NUMBER_FIELDS[key]];
 }

@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { LargestBatch } from '../engine/largestBatch.ts';
+import type { DeeperLevel, LargestBatch } from '../engine/largestBatch.ts';
 import type { PrecisionMode } from '../engine/precision/recipes.ts';
 import type { BenchmarkResult, ConfirmedBatch, ErrorReport, SessionEvent } from '../session/protocol.ts';
 
@@ -8,6 +8,8 @@ export interface BatchSearch {
   readonly id: number;
   readonly precision: PrecisionMode;
   readonly found: LargestBatch;
+  /** What recomputing more would allow, where the budget is what limits the batch. */
+  readonly deeper: DeeperLevel | null;
   /** The batch that is being tried. */
   readonly trying: number | null;
   readonly confirmed: ConfirmedBatch | null;

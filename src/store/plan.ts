@@ -1,5 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
-import { type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
+import { type DeeperLevel, deeperLevelFor, type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
 import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
 import type { PrecisionMode } from '../engine/precision/recipes.ts';
@@ -78,7 +78,8 @@ export function fittingBatch(settings: Settings, ownText: OwnText, adapter: Adap
 }
 
 /**
- * The largest batch of each mode whose run takes at most `budgetBytes`, everything else as in the settings.
+ * The largest batch of each mode whose run takes at most `budgetBytes`, everything else as in the settings, and the
+ * first deeper level of recomputing that allows more.
  * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
  */
 export function batchesWithin(
@@ -87,13 +88,16 @@ export function batchesWithin(
   adapter: AdapterReport,
   modes: readonly PrecisionMode[],
   budgetBytes: number,
-): { precision: PrecisionMode; found: LargestBatch }[] {
+): { precision: PrecisionMode; found: LargestBatch; deeper: DeeperLevel | null }[] {
   const vocabulary = plannedVocabulary(settings, ownText);
-  const config = firstConfig(settings);
-  return modes.map((precision) => ({
-    precision,
-    found: largestBatch({ ...config, precision }, vocabulary, planLimits(adapter.limits), budgetBytes),
-  }));
+  const limits = planLimits(adapter.limits);
+  return modes.map((precision) => {
+    const config = { ...firstConfig(settings), precision };
+    const found = largestBatch(config, vocabulary, limits, budgetBytes);
+    const limited = found.limitedBy === 'budget';
+    const deeper = limited ? deeperLevelFor(found.batch, config, vocabulary, limits, budgetBytes) : null;
+    return { precision, found, deeper };
+  });
 }
 
 /** Why the settings cannot be trained with here; null when they can be tried. */

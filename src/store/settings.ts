@@ -1,5 +1,6 @@
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { EngineError } from '../engine/errors.ts';
+import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
@@ -45,6 +46,7 @@ export const CHOICES = {
   untied: ['0', '1'],
   tokenizer: ['char', 'byte'],
   order: ['random', 'sequential'],
+  recompute: RECOMPUTE_LEVELS,
 } as const;
 export type ChoiceSetting = keyof typeof CHOICES;
 export const CHOICE_SETTINGS = Object.keys(CHOICES) as ChoiceSetting[];
@@ -136,7 +138,7 @@ export function firstConfig(settings: Settings): TrainConfig {
 
 /** The values of a configuration that the visitor gave. */
 function given(settings: Settings): Overrides {
-  const { untied, tokenizer, order, sample } = settings;
+  const { untied, tokenizer, order, recompute, sample } = settings;
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
     const value = settings[key];
@@ -148,6 +150,7 @@ function given(settings: Settings): Overrides {
     ...(untied !== null && { tied: untied === '0' }),
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),
+    ...(recompute !== null && { recompute }),
   };
 }
 

@@ -35,7 +35,7 @@ test('every option reaches its field', () => {
     `--preset smoke --precision fp16-static --layers 3 --heads 4 --width 64 --ctx 32 --batch 2 --accum 5
     --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
-    --sample 11 --f16 packed --untied --json`.replaceAll('\n', ' ');
+    --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --json`.replaceAll('\n', ' ');
   expect(parse(line)).toEqual({
     kind: 'train',
     preset: 'smoke',
@@ -64,6 +64,8 @@ test('every option reaches its field', () => {
       sampleLength: 11,
       half: 'packed',
       tied: false,
+      vocabulary: 300,
+      recompute: 'gelu-ln',
     },
     text: { kind: 'file', path: 'some/file.txt' },
     json: true,
@@ -93,7 +95,12 @@ test('warm-up takes at most a tenth of the steps, unless it is given', () => {
 
 test.each([
   ['--preset smok', 'UNKNOWN_PRESET', '"smok"', 'Did you mean "smoke"?'],
-  ['--preset x', 'UNKNOWN_PRESET', '"x"', 'Choose one of: smoke, starter, small, nanogpt-char, gpt2.'],
+  [
+    '--preset x',
+    'UNKNOWN_PRESET',
+    '"x"',
+    'Choose one of: smoke, starter, small, nanogpt-char, gpt2, gpt2-163m.',
+  ],
   ['--precision fp-16', 'UNKNOWN_MODE', '"fp-16"', 'Did you mean "fp16"?'],
   ['--precison fp16', 'UNKNOWN_OPTION', '"--precison"', 'Did you mean "--precision"?'],
   ['--learning-rate 1', 'UNKNOWN_OPTION', '"--learning-rate"', '--help'],

@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { listOf } from '../../src/cli/arguments.ts';
 import { parseBytes } from '../../src/cli/format.ts';
 import { memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { RECOMPUTE_LEVELS } from '../../src/engine/model/blocks.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -50,6 +51,26 @@ test('a budget below the parameters fits no batch, and says so in the table', ()
   expect(stdout).toMatch(/^fp32 +none fits/m);
 });
 
+test('recomputing makes room for larger batches, and the table says which level a batch needs', () => {
+  const args = ['--preset', 'gpt2-163m', '--budget', '24GiB', '--precision', 'fp32,fp16', '--json'];
+  const batches = (...more: string[]) =>
+    (JSON.parse(plan(...args, ...more).stdout) as Plan).modes.map(({ largestBatch }) => largestBatch);
+  const [kept, gelu, geluAndNorms, blocks] = RECOMPUTE_LEVELS.map((level) => batches('--recompute', level));
+  expect(kept![0]).toBeGreaterThanOrEqual(32);
+  expect(gelu![1]).toBeGreaterThanOrEqual(64);
+  for (const i of [0, 1]) {
+    expect(gelu![i]).toBeGreaterThan(kept![i]!);
+    expect(geluAndNorms![i]).toBeGreaterThan(gelu![i]!);
+    expect(blocks![i]).toBeGreaterThan(2 * geluAndNorms![i]!);
+  }
+  const { stdout } = plan('--preset', 'gpt2-163m', '--budget', '24GiB', '--batch', '64');
+  expect(stdout).toMatch(/^fp32: a batch of 64 fits with --recompute block\.$/m);
+  expect(stdout).toMatch(/^fp16: a batch of 64 fits with --recompute gelu\.$/m);
+  expect(plan('--batch', '9999', '--budget', '64MiB').stdout).toContain(
+    'fp32: a batch of 9999 does not fit, whatever is recomputed.',
+  );
+});
+
 test('wrong use exits with 2 and names what is wrong', () => {
   expect(plan('--precision', 'fp32,fp17')).toEqual({
     status: 2,
@@ -57,7 +78,8 @@ test('wrong use exits with 2 and names what is wrong', () => {
     stderr: 'error: --precision has "fp17".\nDid you mean "fp16"?\n',
   });
   expect(plan('--budget', '24X').stderr).toContain('Write a size such as 24GiB');
-  expect(plan('--vocab', '0').stderr).toContain('--vocab is "0"');
+  expect(plan('--vocab', '0').stderr).toContain('vocab is 0.\nIt must be a whole number from 1 to 1048576.');
+  expect(plan('--recompute', 'gelu-nl').stderr).toContain('Did you mean "gelu-ln"?');
   expect(plan('small').stderr).toContain('npm run plan -- --preset small');
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { largestBatch } from '../../src/engine/largestBatch.ts';
+import { deeperLevelFor, largestBatch } from '../../src/engine/largestBatch.ts';
 import { memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { presetOf } from '../../src/engine/model/presets.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
@@ -49,6 +49,17 @@ describe('largestBatch', () => {
     const of = (precision: 'fp32' | 'fp16') =>
       largestBatch({ ...tiny, precision }, 65, roomy, 16 * MIB).batch;
     expect(of('fp16') / of('fp32')).toBeGreaterThan(1.4);
+  });
+
+  it('finds the first level of recomputing that allows more', () => {
+    const { batch } = largestBatch(tiny, 65, roomy, 4 * MIB);
+    const at = (recompute: 'gelu' | 'gelu-ln' | 'block') =>
+      largestBatch({ ...tiny, recompute }, 65, roomy, 4 * MIB);
+    expect(deeperLevelFor(batch, tiny, 65, roomy, 4 * MIB)).toEqual({ recompute: 'gelu', ...at('gelu') });
+    const more = at('gelu-ln').batch;
+    expect(deeperLevelFor(more, tiny, 65, roomy, 4 * MIB)).toEqual({ recompute: 'block', ...at('block') });
+    expect(deeperLevelFor(at('block').batch, tiny, 65, roomy, 4 * MIB)).toBeNull();
+    expect(deeperLevelFor(1, { ...tiny, recompute: 'block' }, 65, roomy, 4 * MIB)).toBeNull();
   });
 
   it('refuses a model whose parameters alone do not fit, whatever the batch', () => {

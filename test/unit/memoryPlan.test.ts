@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mebibytes, memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/blocks.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
@@ -28,7 +29,7 @@ describe('bytes', () => {
   ])('%s: activations of fp16 take at most 0.62 of those of fp32', (_name, config) => {
     for (const vocabulary of [65, 256]) {
       const of = (precision: PrecisionMode) => {
-        const { bytes } = memoryPlan({ ...config, precision }, vocabulary);
+        const { bytes } = memoryPlan({ ...config, precision }, vocabulary, { maxBindingBytes: 2 ** 30 });
         return bytes.activations + bytes.activationGradients;
       };
       const share = of('fp16') / of('fp32');
@@ -51,6 +52,52 @@ describe('bytes', () => {
       optimizer: parameters,
     });
   });
+});
+
+describe('recompute', () => {
+  const shape: TrainConfig = { ...smoke, layers: 3, heads: 4, width: 64, context: 32, batch: 4 };
+  const plan = (precision: PrecisionMode, recompute: RecomputeLevel, layers = shape.layers) =>
+    memoryPlan({ ...shape, precision, recompute, layers }, 80);
+  const statistics = /\.(stats|lse)$/;
+  /** Bytes of activations, statistics excluded, that one more block adds for each token. */
+  const perTokenAndLayer = (precision: PrecisionMode, recompute: RecomputeLevel): number => {
+    const [less, more] = [3, 4].map((layers) =>
+      plan(precision, recompute, layers)
+        .tensors.planned.filter(({ tensor, category }) => {
+          return category === 'activations' && !statistics.test(tensor.name);
+        })
+        .reduce((sum, { tensor }) => sum + byteLength(tensor), 0),
+    );
+    return (more! - less!) / (shape.batch * shape.context);
+  };
+  const C = shape.width;
+
+  it.each([
+    ['fp32', 'none', 64 * C],
+    ['fp32', 'gelu', 48 * C],
+    ['fp32', 'gelu-ln', 40 * C],
+    ['fp32', 'block', 4 * C],
+    ['fp16', 'none', 36 * C],
+    ['fp16', 'gelu', 28 * C],
+    ['fp16', 'gelu-ln', 24 * C],
+    ['fp16', 'block', 4 * C],
+    ['bf16', 'gelu-ln', 24 * C],
+  ] as const)('%s at %s keeps %i bytes of a token in a block', (precision, recompute, bytes) => {
+    expect(perTokenAndLayer(precision, recompute)).toBe(bytes);
+  });
+
+  it.each(PRECISION_MODES)(
+    '%s: every level takes less than the one before it, and only activations',
+    (mode) => {
+      const plans = RECOMPUTE_LEVELS.map((level) => plan(mode, level).bytes);
+      for (const [i, { activations, total, ...others }] of plans.entries()) {
+        const { activations: kept, total: all, ...rest } = plans[0]!;
+        expect(others).toEqual(rest);
+        expect(all - total).toBe(kept - activations);
+        if (i > 0) expect(activations).toBeLessThan(plans[i - 1]!.activations);
+      }
+    },
+  );
 });
 
 describe('a plan that does not fit', () => {

@@ -1,6 +1,7 @@
 /** What became of a search for the largest batch. */
 import type { BatchSearch } from '../../store/measurementStore.ts';
 import { formatCount } from '../format.ts';
+import { CHOICE_WORDS } from './settingWords.ts';
 
 const LIMIT_WORDS: Readonly<Record<BatchSearch['found']['limitedBy'], string>> = {
   budget: 'the budget allows no more',
@@ -8,14 +9,22 @@ const LIMIT_WORDS: Readonly<Record<BatchSearch['found']['limitedBy'], string>> =
   range: 'no batch may be larger',
 };
 
+/** "Recompute (GELU) would allow 24." Empty where recomputing more would not help. */
+function deeperWords({ deeper }: BatchSearch): string {
+  if (!deeper) return '';
+  const { label, values } = CHOICE_WORDS.recompute;
+  return ` ${label} (${values[deeper.recompute]}) would allow ${formatCount(deeper.batch)}.`;
+}
+
 /** One line under the batch. */
-export function batchOutcome({ found, trying, confirmed, error }: BatchSearch): string {
+export function batchOutcome(search: BatchSearch): string {
+  const { found, trying, confirmed, error } = search;
   const limit = LIMIT_WORDS[found.limitedBy];
-  if (found.batch === 0) return `Not even one sequence fits: ${limit}.`;
+  if (found.batch === 0) return `Not even one sequence fits: ${limit}.${deeperWords(search)}`;
   if (error) return `${error.message} ${error.hint}`;
   if (trying !== null) return `Taking a step with batch ${formatCount(trying)}…`;
   if (!confirmed) return 'Waiting for its step.';
-  if (!confirmed.refused) return `Confirmed by a step; ${limit}.`;
+  if (!confirmed.refused) return `Confirmed by a step; ${limit}.${deeperWords(search)}`;
   return confirmed.batch > 0
     ? `The plan allows ${formatCount(found.batch)}, but the GPU ran out of memory: reached ${formatCount(confirmed.batch)}. ${confirmed.refused.message}`
     : `The plan allows ${formatCount(found.batch)}, but the GPU ran out of memory even with one sequence. ${confirmed.refused.message}`;

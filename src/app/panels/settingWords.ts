@@ -69,6 +69,16 @@ export const CHOICE_WORDS: {
     help: 'Where the windows of a batch start.',
     values: { random: 'at random places', sequential: 'one after the other' },
   },
+  recompute: {
+    label: 'Recompute',
+    help: 'What the backward pass computes again instead of keeping it: less memory, slower, the same results bit by bit.',
+    values: {
+      none: 'nothing',
+      gelu: 'GELU',
+      'gelu-ln': 'GELU and layer norm',
+      block: 'whole blocks',
+    },
+  },
 };
 
 export interface Group {
@@ -86,6 +96,7 @@ export const GROUPS: readonly Group[] = [
     settings: [
       'batch',
       'accum',
+      'recompute',
       'lr',
       'min-lr',
       'warmup',

@@ -36,6 +36,37 @@ export function layernormForward(
   };
 }
 
+/** out (rows, C) = layer norm of inp with the statistics of the forward pass: the bits that it had written there. */
+export function layernormRecompute(
+  target: Target,
+  args: {
+    label: string;
+    inp: Operand;
+    weight: Operand;
+    bias: Operand;
+    stats: Operand;
+    out: Operand;
+    rows: number;
+    width: number;
+  },
+): Dispatch {
+  const { inp, weight, bias, stats, out, rows, width, label } = args;
+  const vectors = (rows * width) / 4;
+  return {
+    kind: 'dispatch',
+    variant: {
+      kernel: 'layernorm_recompute',
+      slots: slotsOf(target, { inp, weight, out }),
+      conditions: {},
+      constants: {},
+    },
+    bindings: { inp, weight, bias, stats, out },
+    params: [u32(vectors), u32(width / 4)],
+    grid: linearGrid(vectors, 64),
+    label,
+  };
+}
+
 /** dinp (+)= gradient of layer norm; `rounded` receives a copy of dinp in its own format. */
 export function layernormBackward(
   target: Target,

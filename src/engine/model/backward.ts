@@ -10,11 +10,13 @@ import {
   layernormBackwardParameters,
 } from '../kernels/rows.ts';
 import type { Tensor } from '../tensor.ts';
+import type { TrainConfig } from '../train/config.ts';
 import { paddedVocabulary } from './config.ts';
-import { parameter } from './forward.ts';
+import { parameter, residualInto } from './forward.ts';
+import { recompute } from './recompute.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';
 
-export function backward(target: Target, tensors: RunTensors, batch: number): Operation[] {
+export function backward(target: Target, tensors: RunTensors, config: TrainConfig): Operation[] {
   const {
     gpt,
     rows,
@@ -29,6 +31,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
     dqkv,
   } = tensors;
   const { context, width: C } = gpt;
+  const { batch } = config;
   const shape = attentionShape(tensors, batch);
   const weight = (name: string) => parameter(tensors, name).weight;
   const gradient = (name: string) => parameter(tensors, name).gradient;
@@ -110,13 +113,12 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       found,
     });
 
-  const lastResidual = blocks.at(-1)!.residualOut;
-  const operations: Operation[] = norm('ln_f', lastResidual, tensors.statsF, false);
+  const operations: Operation[] = norm('ln_f', residualInto(tensors, blocks.length), tensors.statsF, false);
   for (let layer = blocks.length - 1; layer >= 0; layer--) {
     const block = blocks[layer]!;
     const h = `h.${layer}`;
-    const residualIn = layer === 0 ? tensors.residual0 : blocks[layer - 1]!.residualOut;
     operations.push(
+      ...recompute(target, tensors, config, layer),
       ...bias(`${h}.mlp.c_proj`, dresidual, C),
       dWeight(`${h}.mlp.c_proj`, block.activation, dresidualOperand, 4 * C, C),
       dInput(
@@ -149,7 +151,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       ...bias(`${h}.attn.c_attn`, dqkv, 3 * C),
       dWeight(`${h}.attn.c_attn`, block.norm1, dqkv, C, 3 * C),
       dInput(`${h}.attn.c_attn`, `${h}.ln_1 gradient`, dqkv, dnorm, C, 3 * C),
-      ...norm(`${h}.ln_1`, residualIn, block.stats1, true),
+      ...norm(`${h}.ln_1`, residualInto(tensors, layer), block.stats1, true),
     );
   }
   operations.push(

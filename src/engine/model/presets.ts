@@ -1,7 +1,7 @@
 import { EngineError, suggestion } from '../errors.ts';
 import type { TrainConfig } from '../train/config.ts';
 
-export const PRESET_NAMES = ['smoke', 'starter', 'small', 'nanogpt-char', 'gpt2'] as const;
+export const PRESET_NAMES = ['smoke', 'starter', 'small', 'nanogpt-char', 'gpt2', 'gpt2-163m'] as const;
 export type PresetName = (typeof PRESET_NAMES)[number];
 
 export interface Preset {
@@ -29,6 +29,8 @@ const base: TrainConfig = {
   clip: 1,
   seed: 1337,
   tied: true,
+  vocabulary: null,
+  recompute: 'none',
   precision: 'fp16',
   half: 'auto',
   lossScale: null,
@@ -90,6 +92,25 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
       width: 768,
       context: 512,
       batch: 2,
+      steps: 1000,
+      learningRate: 6e-4,
+      minLearningRate: 6e-5,
+      beta2: 0.95,
+    },
+  },
+  'gpt2-163m': {
+    name: 'gpt2-163m',
+    title: 'GPT-2 163 M',
+    purpose: "GPT-2's full context and vocabulary with an untied head, for memory and speed on a large GPU.",
+    config: {
+      ...base,
+      layers: 12,
+      heads: 12,
+      width: 768,
+      context: 1024,
+      tied: false,
+      vocabulary: 50_257,
+      batch: 4,
       steps: 1000,
       learningRate: 6e-4,
       minLearningRate: 6e-5,

@@ -8,24 +8,10 @@ import { type Recipe, type Role, recipeOf, roundsResidualGradient } from '../pre
 import type { ElementType, Tensor } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
+import { type BlockTensors, planBlocks } from './blocks.ts';
 import { layoutParameters, type ParameterLayout } from './chunks.ts';
 import { type GptConfig, headSize, paddedVocabulary } from './config.ts';
 import { parameterSpecs } from './parameters.ts';
-
-/** What one block keeps from forward to backward. R = B * T rows. */
-export interface BlockTensors {
-  readonly norm1: Tensor; // (R, C)
-  readonly stats1: Tensor; // (R, 2)
-  readonly qkv: Tensor; // (R, 3, H, D)
-  readonly lse: Tensor; // (B * H, T)
-  readonly attention: Tensor; // (R, C)
-  readonly residualMid: Tensor; // (R, C), after attention
-  readonly norm2: Tensor; // (R, C)
-  readonly stats2: Tensor; // (R, 2)
-  readonly preActivation: Tensor; // (R, 4C)
-  readonly activation: Tensor; // (R, 4C)
-  readonly residualOut: Tensor; // (R, C), after the MLP
-}
 
 export interface PlannedTensor {
   readonly tensor: Tensor;
@@ -111,22 +97,6 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       { tensor: chunk.secondMoment, category: 'optimizer' },
     );
   }
-  const block = (layer: number): BlockTensors => {
-    const h = `h.${layer}`;
-    return {
-      norm1: saved(`${h}.ln_1`, 'activation', rows * C),
-      stats1: savedF32(`${h}.ln_1.stats`, rows * 2),
-      qkv: saved(`${h}.attn.c_attn`, 'attention', rows * 3 * C),
-      lse: savedF32(`${h}.attn.lse`, B * H * T),
-      attention: saved(`${h}.attn`, 'attention', rows * C),
-      residualMid: saved(`${h}.attn.c_proj`, 'residual', rows * C),
-      norm2: saved(`${h}.ln_2`, 'activation', rows * C),
-      stats2: savedF32(`${h}.ln_2.stats`, rows * 2),
-      preActivation: saved(`${h}.mlp.c_fc`, 'preActivation', rows * 4 * C),
-      activation: saved(`${h}.mlp.gelu`, 'activation', rows * 4 * C),
-      residualOut: saved(`${h}.mlp.c_proj`, 'residual', rows * C),
-    };
-  };
   const headRows = lmHeadRows(rows, paddedV, limits);
   const { outputGradient, residualGradient, attention } = recipe.roles;
   const dresidual = gradient('residual gradient', residualGradient, rows * C);
@@ -142,7 +112,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     tokenStarts: add('batch', 'token starts', 'u32', paddedV + 1),
     tokenPositions: add('batch', 'token positions', 'u32', rows),
     residual0: saved('embedding', 'residual', rows * C),
-    blocks: Array.from({ length: config.layers }, (_, layer) => block(layer)),
+    blocks: planBlocks(config, recipe, add),
     normF: saved('ln_f', 'activation', rows * C),
     statsF: savedF32('ln_f.stats', rows * 2),
     logits: add('logits', 'logits', 'f32', headRows * paddedV),

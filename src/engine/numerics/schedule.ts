@@ -1,6 +1,7 @@
 /** The op lists of the numerics panel. */
 import { exponentHistogram, withProbe } from '../kernels/numerics.ts';
 import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
+import { forward } from '../model/forward.ts';
 import { isVocabularyMatrix, type ParameterSpec } from '../model/parameters.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { formatOf, slice, type Tensor, type TensorSlice } from '../tensor.ts';
@@ -15,7 +16,10 @@ export interface NumericsSchedule {
   /** After the micro-batches of a step. */
   readonly gradients: readonly Operation[];
   readonly weights: readonly Operation[];
-  /** Of the newest batch that went through the model, whether trained on or evaluated. */
+  /**
+   * Of the newest batch that went through the model, whether trained on or evaluated: its forward pass with the weights
+   * as they are, in which each tensor is counted before another block takes its place.
+   */
   readonly activations: readonly Operation[];
   readonly rows: Readonly<Record<'gradients' | 'weights' | 'activations', readonly NumericsRow[]>>;
 }
@@ -50,6 +54,7 @@ export function buildNumerics(
   );
   const weights = weightRows(gpt, recipe);
   const activations = activationsOf(tensors);
+  const forwardPass = forward(target, tensors, tensors.rows / gpt.context, tensors.evalFound);
   return {
     begin: [clear],
     microBatch: microBatch.map((operation) => {
@@ -60,13 +65,18 @@ export function buildNumerics(
     weights: [clear, ...parameterRows(weights, 'weight'), copyState],
     activations: [
       clear,
-      ...activations.map(([name, tensor], index) => count(index, name, tensor)),
+      ...forwardPass.flatMap((operation) => [
+        operation,
+        ...activations.flatMap(({ name, tensor, madeBy }, index) =>
+          operation.kind === 'dispatch' && operation.label === madeBy ? [count(index, name, tensor)] : [],
+        ),
+      ]),
       copyState,
     ],
     rows: {
       gradients,
       weights,
-      activations: activations.map(([name, tensor]) => {
+      activations: activations.map(({ name, tensor }) => {
         const format = formatOf(tensor);
         return row('activation', name, format, format !== 'f32');
       }),
@@ -80,19 +90,27 @@ function learned(spec: ParameterSpec, operand: TensorSlice, vocabulary: number):
   return slice(operand.tensor, operand.offset, vocabulary * spec.columns);
 }
 
-function activationsOf({ residual0, blocks, normF }: RunTensors): [string, Tensor][] {
+interface Activation {
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** Label of the dispatch in the forward pass. */
+  readonly madeBy: string;
+}
+
+function activationsOf({ residual0, blocks, normF }: RunTensors): Activation[] {
+  const activation = (name: string, tensor: Tensor, madeBy = name): Activation => ({ name, tensor, madeBy });
   return [
-    ['embedding', residual0],
-    ...blocks.flatMap((block, layer): [string, Tensor][] => [
-      [`h.${layer}.ln_1`, block.norm1],
-      [`h.${layer}.attn.c_attn`, block.qkv],
-      [`h.${layer}.attn`, block.attention],
-      [`residual after h.${layer}.attn`, block.residualMid],
-      [`h.${layer}.ln_2`, block.norm2],
-      [`h.${layer}.mlp.c_fc`, block.preActivation],
-      [`h.${layer}.mlp.gelu`, block.activation],
-      [`residual after h.${layer}.mlp`, block.residualOut],
+    activation('embedding', residual0),
+    ...blocks.flatMap((block, layer) => [
+      activation(`h.${layer}.ln_1`, block.norm1),
+      activation(`h.${layer}.attn.c_attn`, block.qkv),
+      activation(`h.${layer}.attn`, block.attention),
+      activation(`residual after h.${layer}.attn`, block.residualMid, `h.${layer}.attn.c_proj`),
+      activation(`h.${layer}.ln_2`, block.norm2),
+      activation(`h.${layer}.mlp.c_fc`, block.preActivation),
+      activation(`h.${layer}.mlp.gelu`, block.activation, `h.${layer}.mlp.c_fc`),
+      activation(`residual after h.${layer}.mlp`, block.residualOut, `h.${layer}.mlp.c_proj`),
     ]),
-    ['ln_f', normF],
+    activation('ln_f', normF),
   ];
 }

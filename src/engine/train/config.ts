@@ -1,4 +1,5 @@
 import { EngineError } from '../errors.ts';
+import type { RecomputeLevel } from '../model/blocks.ts';
 import {
   checkDimension,
   checkShape,
@@ -22,6 +23,10 @@ export interface TrainConfig {
   readonly width: number;
   readonly context: number;
   readonly tied: boolean;
+  /** Least tokens of the vocabulary: a smaller tokenizer's is filled up with tokens that no text has. Null leaves it. */
+  readonly vocabulary: number | null;
+  /** What the backward pass recomputes instead of keeping. Changes memory and speed, and not one bit of the results. */
+  readonly recompute: RecomputeLevel;
   /** Sequences in a micro-batch. */
   readonly batch: number;
   /** Micro-batches in a step. */
@@ -54,9 +59,10 @@ export interface TrainConfig {
   readonly sampleLength: number;
 }
 
+/** @param vocabulary of the tokenizer */
 export function gptConfig(config: TrainConfig, vocabulary: number): GptConfig {
   const { layers, heads, width, context, tied } = config;
-  return { layers, heads, width, context, tied, vocabulary };
+  return { layers, heads, width, context, tied, vocabulary: Math.max(vocabulary, config.vocabulary ?? 0) };
 }
 
 /** Tokens of one step: B * T * accumulation. */
@@ -78,6 +84,7 @@ export function scalingOf(config: TrainConfig, recipe: Recipe = recipeOf(config.
 
 /** The option's name in messages, and what the field may be on its own. */
 const RANGES = {
+  vocabulary: { option: 'vocab', ...SHAPE_RANGES.vocabulary },
   batch: { option: 'batch', low: 1, high: 65_536, whole: true },
   accumulation: { option: 'accum', low: 1, high: 65_536, whole: true },
   steps: { option: 'steps', low: 0, high: 1_000_000, whole: true },

@@ -4,9 +4,11 @@ import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import type { MatmulKernel, Operation } from '../kernels/operation.ts';
-import { memoryPlan, planLimits } from '../memoryPlan.ts';
+import { deeperLevels } from '../largestBatch.ts';
+import { mebibytes, memoryPlan, planLimits } from '../memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
+import type { PlanLimits } from '../model/tensors.ts';
 import { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
 import { roughFlops } from '../roofline.ts';
@@ -55,7 +57,9 @@ export async function createTrainer(
   const arena = await Arena.allocate(
     device,
     plan.tensors.planned.map(({ tensor }) => tensor),
-  );
+  ).catch((error: unknown) => {
+    throw withDeeperLevel(error, config, vocabulary, planLimits(device.limits));
+  });
   try {
     const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>
       Program.compile(device, pipelines, arena, name, schedule[name], firstSite);
@@ -96,6 +100,24 @@ export async function createTrainer(
     arena.destroy();
     throw error instanceof EngineError ? error : wrap(error);
   }
+}
+
+/** Where the GPU refused the memory, the error with what the next level of recomputing would take. */
+function withDeeperLevel(
+  error: unknown,
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits,
+): unknown {
+  const [recompute] = deeperLevels(config.recompute);
+  if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY') || !recompute) return error;
+  const { total } = memoryPlan({ ...config, recompute }, vocabulary, limits).bytes;
+  return new EngineError(
+    error.code,
+    error.message,
+    `${error.hint} With recompute ${recompute} the same run takes ${mebibytes(total)}.`,
+    { cause: error },
+  );
 }
 
 function wrap(error: unknown): EngineError {

@@ -236,7 +236,8 @@ export class Trainer {
   }
 
   /**
-   * Logits (V) of the token after `context` tokens, newest last; longer contexts are cropped. One sync.
+   * Logits of the token after `context` tokens, newest last, one for each of the tokenizer's; longer contexts are
+   * cropped. One sync.
    */
   async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
     const { tokens, normF, sampleRow, logits, gpt } = this.plan.tensors;
@@ -257,7 +258,8 @@ export class Trainer {
     );
     this.device.queue.submit([encoder.finish()]);
     this.#submit(this.#programs.sampleLogits);
-    return new Float32Array(await this.read(logits, paddedVocabulary(gpt) * 4)).slice(0, gpt.vocabulary);
+    const { vocabulary } = this.dataset.tokenizer;
+    return new Float32Array(await this.read(logits, paddedVocabulary(gpt) * 4)).slice(0, vocabulary);
   }
 
   /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */

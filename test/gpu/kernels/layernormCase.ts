@@ -4,6 +4,7 @@ import {
   layernormBackward,
   layernormBackwardParameters,
   layernormForward,
+  layernormRecompute,
   rowBlocks,
 } from '../../../src/engine/kernels/rows.ts';
 import { type Recipe, roundsResidualGradient } from '../../../src/engine/precision/recipes.ts';
@@ -59,6 +60,7 @@ function planForward(run: KernelRun, target: Target, recipe: Recipe, shape: RowS
   const bias = run.input('bias', roles.master, normal(width, 3));
   const out = run.output('out', roles.activation, rows * width);
   const stats = run.output('stats', 'f32', rows * 2);
+  const again = run.output('again', roles.activation, rows * width);
   const label = `layer norm ${rows}x${width}`;
   const compare = (): Comparison[] => {
     const [x, w, b] = [run.values(inp), run.values(weight), run.values(bias)];
@@ -79,9 +81,13 @@ function planForward(run: KernelRun, target: Target, recipe: Recipe, shape: RowS
     return [
       compareReplayed('forward', formatOf(out), run.read(out), oracle.out, replayed),
       compareReplayed('mean and rstd', 'f32', run.read(stats), expectedStats, replayedRows),
+      compareExact('recomputed', run.read(again), run.read(out)),
     ];
   };
-  const operations = [layernormForward(target, { label, inp, weight, bias, out, stats, found, rows, width })];
+  const operations = [
+    layernormForward(target, { label, inp, weight, bias, out, stats, found, rows, width }),
+    layernormRecompute(target, { label, inp, weight, bias, out: again, stats, rows, width }),
+  ];
   return { operations, compare };
 }
 

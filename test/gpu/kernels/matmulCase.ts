@@ -1,4 +1,5 @@
 /** The matmuls of the model, each with the epilogue and the roles it has there, against the f64 oracle. */
+import { geluForward as geluKernel } from '../../../src/engine/kernels/gelu.ts';
 import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
 import type { Dispatch, Target } from '../../../src/engine/kernels/operation.ts';
 import type { Recipe, Role } from '../../../src/engine/precision/recipes.ts';
@@ -11,7 +12,7 @@ import {
 } from '../../../src/engine/reference/ops.ts';
 import { formatOf, type Tensor } from '../../../src/engine/tensor.ts';
 import { Approx, gamma } from './approx.ts';
-import { type Comparison, compareStored } from './bounds.ts';
+import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { geluDerivativeReplayed, geluReplayed } from './gelu.ts';
 import { normal } from './inputs.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
@@ -63,7 +64,9 @@ export interface MatmulContents {
 
 export interface PlannedMatmul {
   readonly dispatch: Dispatch;
-  /** After the run. */
+  /** What the backward pass does for an output of GELU that was not kept. */
+  readonly recomputed: Dispatch | undefined;
+  /** After a run of all of them. */
   compare(): Comparison[];
 }
 
@@ -89,6 +92,7 @@ export function planMatmul(
   const out = has('accumulate')
     ? run.input('out', format(kind.out), normal(m * n, 6))
     : run.output('out', format(kind.out), m * n);
+  const again = gelu && run.output('again', format(kind.out), m * n);
   const args: MatmulArgs = {
     label: `${kind.name} ${m}x${n}x${k}`,
     a,
@@ -156,9 +160,14 @@ export function planMatmul(
         (i) => (added ? final(i).add(added[i]!).error : final(i).error),
       ),
     );
+    if (again) comparisons.push(compareExact('recomputed', run.read(again), run.read(out)));
     return comparisons.map((comparison) => ({ ...comparison, of: args.label }));
   };
-  return { dispatch: matmul(target, args), compare };
+  const recomputed =
+    gelu &&
+    again &&
+    geluKernel(target, { preActivation: gelu, out: again, elements: m * n, label: 'recomputed GELU' });
+  return { dispatch: matmul(target, args), recomputed, compare };
 }
 
 /** Runs one kind at several shapes through the same pipeline. */
@@ -172,7 +181,9 @@ export async function checkMatmul(
   const run = new KernelRun(bench);
   const found = run.found();
   const planned = shapes.map((shape) => planMatmul(run, target, recipe, kind, shape, found));
-  await run.run(planned.map(({ dispatch }) => dispatch));
+  await run.run(
+    planned.flatMap(({ dispatch, recomputed }) => [dispatch, ...(recomputed ? [recomputed] : [])]),
+  );
   const overflow = run.overflow();
   if (overflow !== null) throw new Error(`${overflow} reported an overflow`);
   return planned.flatMap((one) => one.compare());

@@ -18,6 +18,7 @@ import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { Program } from '../../../src/engine/program.ts';
 import { assemble } from '../../../src/engine/shaders.ts';
+import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { type Bench, LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 
 export interface KnownVariant {
@@ -39,7 +40,11 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
   for (const target of targets(subgroupLanes)) {
     for (const precision of PRECISION_MODES) {
       for (const tied of [true, false]) {
-        const config = { ...presetOf('smoke').config, layers: 1, batch: 1, precision, tied };
+        const config: TrainConfig = {
+          ...{ ...presetOf('smoke').config, batch: 1, precision, tied },
+          // The first of two blocks is recomputed.
+          ...{ layers: 2, recompute: 'gelu-ln' },
+        };
         const tensors = runTensors(config, 65, DEFAULT_LIMITS);
         const schedule = buildSchedule(target, tensors, config);
         const { rows: _, ...numerics } = buildNumerics(target, tensors, schedule.microBatch);

@@ -1,7 +1,8 @@
 /** After step 1 nothing is created and nothing waits; what lives on the device is what the plan says. */
 import { describe, expect, test } from 'vitest';
 import { Arena } from '../../../src/engine/arena.ts';
-import { memoryPlan, PRECISION_MODES, type Trainer } from '../../../src/engine/index.ts';
+import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
+import { RECOMPUTE_LEVELS } from '../../../src/engine/model/blocks.ts';
 import { byteLength } from '../../../src/engine/tensor.ts';
 import { withDevice } from '../device.ts';
 import { stateOf, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
@@ -96,13 +97,17 @@ describe('steps', () => {
 const SHAPES = [
   TINY,
   { ...TINY, layers: 1, heads: 4, width: 64, context: 20, batch: 3, tied: false }, // 60 rows: less than a chunk of the head
-  { ...TINY, layers: 3, heads: 1, width: 16, context: 40, batch: 5, steps: 7 },
-];
+  { ...TINY, layers: 3, heads: 1, width: 16, context: 40, batch: 5, steps: 7, recompute: 'gelu-ln' },
+] as const satisfies readonly TrainConfig[];
 
 describe('memory', () => {
-  test.each(PRECISION_MODES)('%s: buffers are as large as the plan says', (precision) =>
+  const everyShape = SHAPES.flatMap((shape) =>
+    RECOMPUTE_LEVELS.map((recompute) => ({ ...shape, recompute })),
+  );
+
+  test.each(PRECISION_MODES)('%s: buffers are as large as the plan says, at every level', (precision) =>
     withDevice(async (device, { buffers }) => {
-      for (const shape of SHAPES) {
+      for (const shape of everyShape) {
         const { bytes, tensors } = memoryPlan({ ...shape, precision }, TINY_VOCABULARY);
         const arena = await Arena.allocate(
           device,

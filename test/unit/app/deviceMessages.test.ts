@@ -53,6 +53,7 @@ describe('what became of a batch', () => {
     id: 1,
     precision: 'fp32',
     found: { batch: 1200, bytes: 5, limitedBy: 'binding' },
+    deeper: null,
     trying: null,
     confirmed: null,
     error: null,
@@ -65,6 +66,13 @@ describe('what became of a batch', () => {
     expect(outcome({ trying: 600 })).toBe('Taking a step with batch 600…');
     expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null } })).toBe(
       "Confirmed by a step; this adapter's largest buffer allows no more.",
+    );
+  });
+
+  test('is told with what recomputing more would allow', () => {
+    const deeper = { recompute: 'gelu-ln', batch: 1700, bytes: 5, limitedBy: 'budget' } as const;
+    expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null }, deeper })).toMatch(
+      /^Confirmed by a step; .*\. Recompute \(GELU and layer norm\) would allow 1,700\.$/,
     );
   });
 

@@ -31,6 +31,7 @@ function randomSettings(seed: number): Settings {
     untied: maybe(CHOICES.untied),
     tokenizer: maybe(CHOICES.tokenizer),
     order: maybe(CHOICES.order),
+    recompute: maybe(CHOICES.recompute),
     batch: number(1 + draw(64)),
     lr: number(1e-4 * (1 + draw(20))),
     text: one(TEXT_IDS),

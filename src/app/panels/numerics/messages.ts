@@ -63,7 +63,7 @@ export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
   if (view === 'weights') return ['Weights are counted as matmuls and embeddings read them.'];
   if (view === 'activations') {
     return [
-      'Activations are counted as stored, of the newest batch that went through the model, whether it was trained on or evaluated.',
+      'Activations are counted as stored: the newest batch, whether it was trained on or evaluated, goes through the model once more with the weights as they are.',
     ];
   }
   const parameters =

@@ -1,0 +1,25 @@
+// gelu_forward: out = GELU(preActivation), for what the forward pass did not keep.
+// shapes:  preActivation, out (vectors) of four elements
+// numerics: the function, the input as stored and the store of matmul_epilogue, so that the bits are those it wrote; no overflow check, it had one
+// dispatch: one lane a vector, linear grid
+// source:  recomputation of GELU in llm.c (idea); reference/gelu.ts (oracle)
+import package::lib::gelu::gelu;
+import package::lib::grid::linearGroup;
+import preActivation_format::{Elem4 as ElemPre, decode as decodePre};
+import out_format::{Elem4 as ElemOut, encode as encodeOut};
+
+struct Params {
+  vectors: u32,
+}
+
+@group(0) @binding(0) var<storage, read> preActivation: array<ElemPre>;
+@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn gelu_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = linearGroup(group) * 64u + local;
+  if (i < p.vectors) {
+    out[i] = encodeOut(gelu(decodePre(preActivation[i])));
+  }
+}

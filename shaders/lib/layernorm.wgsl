@@ -1,0 +1,10 @@
+// layernorm: four values of a row, normalised.
+// shapes:  x, weight, bias at the same columns; mean and rstd of their row
+// numerics: f32; one function for the forward pass and for recomputing it, so that both give the same bits
+// dispatch: none (library)
+// source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts (oracle)
+
+fn layernorm(x: vec4f, mean: f32, rstd: f32, weight: vec4f, bias: vec4f) -> vec4f {
+  let normalised = (x - mean) * rstd;
+  return normalised * weight + bias;
+}

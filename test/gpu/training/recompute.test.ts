@@ -1,0 +1,84 @@
+/** What the backward pass recomputes has the bits the forward pass had: levels differ in memory and speed only. */
+import { describe, expect, test } from 'vitest';
+import type { TrainConfig } from '../../../src/engine/index.ts';
+import { RECOMPUTE_LEVELS } from '../../../src/engine/model/blocks.ts';
+import {
+  differences,
+  parametersOf,
+  setOne,
+  snapshot,
+  stateOf,
+  type TinyOptions,
+  takeSteps,
+  withTrainer,
+  writeScale,
+} from './helper.ts';
+
+const LEVELS = RECOMPUTE_LEVELS.filter((level) => level !== 'none');
+/** Two blocks are recomputed; of the last, everything is still there. */
+const LAYERS = 3;
+/** Overflows every format with the range of f16. */
+const HUGE = 2 ** 30;
+
+/** Two steps, one with a scale that overflows f16, and two more. */
+function run(overrides: Partial<TrainConfig>, options: TinyOptions = {}) {
+  return withTrainer(
+    { layers: LAYERS, ...overrides },
+    async (trainer) => {
+      const metrics = await takeSteps(trainer, 2);
+      const { lossScale } = await stateOf(trainer);
+      writeScale(trainer, HUGE);
+      metrics.push(...(await takeSteps(trainer, 1)));
+      writeScale(trainer, lossScale);
+      metrics.push(...(await takeSteps(trainer, 2)));
+      return {
+        metrics,
+        valLoss: await trainer.evaluate(),
+        gradients: await parametersOf(trainer, 'gradient'),
+        end: await snapshot(trainer),
+        activations: (await trainer.numerics.inspect('activations')).counts,
+        bytes: trainer.memory.total,
+      };
+    },
+    options,
+  );
+}
+
+describe.each([
+  ['fp32', {}, {}],
+  ['tf32', {}, {}],
+  ['fp16', { half: 'packed', accumulation: 2 }, {}],
+  ['fp16', { half: 'native' }, { matmul: 'tiled' }],
+  ['fp16-noscale', {}, {}],
+  ['fp16-pure', { tied: false }, {}],
+  ['bf16', {}, {}],
+] as const)('%s with %o and %o', (precision, overrides, options) => {
+  test('every level trains with the same bits, through a skipped step too', async () => {
+    const trained = (recompute: TrainConfig['recompute']) =>
+      run({ precision, ...overrides, recompute }, options);
+    const kept = await trained('none');
+    const skips = kept.metrics.map(({ skipped }) => skipped);
+    expect(skips).toEqual([false, false, precision.startsWith('fp16'), false, false]);
+    let bytes = kept.bytes;
+    for (const level of LEVELS) {
+      const recomputed = await trained(level);
+      expect(recomputed.metrics, level).toEqual(kept.metrics);
+      expect(recomputed.valLoss, level).toBe(kept.valLoss);
+      expect(recomputed.gradients, level).toEqual(kept.gradients);
+      expect(differences(recomputed.end, kept.end), level).toEqual([]);
+      expect(recomputed.activations, level).toEqual(kept.activations);
+      expect(recomputed.bytes).toBeLessThan(bytes);
+      bytes = recomputed.bytes;
+    }
+  });
+});
+
+test.each(LEVELS)('%s: what overflows is named as it is when nothing is recomputed', (recompute) =>
+  withTrainer({ precision: 'fp16', layers: LAYERS, recompute }, async (trainer) => {
+    await setOne(trainer, 'h.0.mlp.c_fc.bias', 3, 7e4);
+    const before = await snapshot(trainer);
+    const [step] = await takeSteps(trainer, 1);
+    expect(step).toMatchObject({ skipped: true, overflow: 'h.0.mlp.c_fc' });
+    expect(differences(before, await snapshot(trainer), true)).toEqual([]);
+  }),
+);
