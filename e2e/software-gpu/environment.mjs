@@ -82,24 +82,35 @@ export function chromiumSwiftShader() {
   };
 }
 
+// WebGPU through the system's Vulkan driver, without a display.
+const NATIVE_VULKAN = [
+  '--enable-unsafe-webgpu',
+  '--enable-features=Vulkan',
+  '--use-vulkan=native',
+  '--use-angle=vulkan',
+  '--disable-vulkan-surface',
+  '--ignore-gpu-blocklist',
+];
+
 /** Playwright launch options: the private Chromium without SwiftShader, on lavapipe disguised by the layer. */
 export function chromiumLavapipe() {
   need(paths.layerManifest, 'The Vulkan layer');
   need(paths.layer, 'The Vulkan layer');
   return {
     executablePath: need(join(paths.privateChromium, 'chromium'), 'The private copy of Chromium'),
-    args: [
-      '--enable-unsafe-webgpu',
-      '--enable-features=Vulkan',
-      '--use-vulkan=native',
-      '--use-angle=vulkan',
-      '--disable-vulkan-surface',
-      '--ignore-gpu-blocklist',
-      ...QUIET,
-      ...SANDBOX,
-    ],
+    args: [...NATIVE_VULKAN, ...QUIET, ...SANDBOX],
     env: { ...ownEnv(), ...lavapipeEnv(), VK_LAYER_PATH: paths.cache, VK_INSTANCE_LAYERS: LAYER_NAME },
     // Playwright's default would make Chromium look for the SwiftShader that this copy lacks.
+    ignoreDefaultArgs: ['--enable-unsafe-swiftshader'],
+  };
+}
+
+/** Playwright launch options: Debian's Chromium on the machine's own GPU. */
+export function chromiumHardware() {
+  return {
+    executablePath: need(join(paths.debianChromium, 'chromium'), "Debian's Chromium"),
+    args: [...NATIVE_VULKAN, ...QUIET, ...SANDBOX],
+    env: ownEnv(),
     ignoreDefaultArgs: ['--enable-unsafe-swiftshader'],
   };
 }

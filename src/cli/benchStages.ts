@@ -1,8 +1,9 @@
 /** The stages of `npm run bench`: each prints a table and keeps its figures for the JSON file. */
+
+import { measureCopyBandwidth, measureMatmulFlops } from '../engine/bench/adapter.ts';
 import { profileStep, type StepProfile } from '../engine/bench/operations.ts';
 import { benchShape, describeShape } from '../engine/bench/shapes.ts';
 import { measureSteps } from '../engine/bench/step.ts';
-import { measureCopyBandwidth, measureMatmulFlops } from '../engine/benchmark.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { AdapterReport, PrecisionMode, TrainConfig } from '../engine/index.ts';

@@ -1,6 +1,6 @@
 /** The public face of the engine: what the session, the command line and tests build on. */
 
-export { type BenchmarkResult, benchmark } from './benchmark.ts';
+export { type BenchmarkResult, benchmark } from './bench/adapter.ts';
 export { batchAt } from './data/batches.ts';
 export { createDataset, type Dataset, splitText } from './data/dataset.ts';
 export { type TextStream, type TokenizedText, tokenize } from './data/tokenize.ts';

@@ -16,7 +16,7 @@
  *   confirmBatch -> batchTried+ batchConfirmed | batchRefused          refused while training
  */
 
-import type { BenchmarkResult } from '../engine/benchmark.ts';
+import type { BenchmarkResult } from '../engine/bench/adapter.ts';
 import type { TextId } from '../engine/data/builtins.ts';
 import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport, SampledToken } from '../engine/index.ts';

@@ -1,14 +1,14 @@
 /** What the adapter reaches in five seconds: the figures that a run's speed is held against. */
-import { Arena } from './arena.ts';
-import type { AdapterReport } from './device.ts';
-import { matmul } from './kernels/matmul.ts';
-import type { MatmulKernel } from './kernels/operation.ts';
-import { PipelineCache } from './pipelines.ts';
-import type { FormatId, HalfStorage } from './precision/formats.ts';
-import { Program } from './program.ts';
-import { peakFlops } from './roofline.ts';
-import { makeTarget, tuneMatmul } from './target.ts';
-import { secondsPerReplay, secondsPerUnit } from './timing.ts';
+import { Arena } from '../arena.ts';
+import type { AdapterReport } from '../device.ts';
+import { matmul } from '../kernels/matmul.ts';
+import type { MatmulKernel } from '../kernels/operation.ts';
+import { PipelineCache } from '../pipelines.ts';
+import type { FormatId, HalfStorage } from '../precision/formats.ts';
+import { Program } from '../program.ts';
+import { peakFlops } from '../roofline.ts';
+import { makeTarget, tuneMatmul } from '../target.ts';
+import { secondsPerReplay, secondsPerUnit } from '../timing.ts';
 
 export interface BenchmarkResult {
   /** f32 multiply-adds on registers, FLOP/s. */

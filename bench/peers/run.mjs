@@ -1,0 +1,205 @@
+/**
+ * Trains the same model with Halfstep, jax-js and TensorFlow.js in one Chromium and prints what it measured as JSON.
+ * `npm run bench -- --only peers` starts it and makes the table.
+ *
+ *   node bench/peers/run.mjs '{"browser": "lavapipe" | "hardware", "shapes": {"a": TrainConfig, ...}}'
+ *
+ * Every implementation has a page, a bundle and a device of its own. Only one trains at a time: stretches of the
+ * baseline and of another alternate, so that what else the machine does falls on both.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The first is what the others are compared with. */
+const IMPLEMENTATIONS = [
+  { name: 'halfstep fp32', page: 'halfstep', precision: 'fp32' },
+  { name: 'halfstep fp16', page: 'halfstep', precision: 'fp16' },
+  { name: 'jax-js', page: 'jaxJs', package: '@jax-js/jax' },
+  { name: 'tfjs', page: 'tfjs', package: '@tensorflow/tfjs-backend-webgpu' },
+];
+
+/** Losses after so many steps are compared between implementations. */
+const EARLY_STEPS = 10;
+const ROUNDS = 4;
+const STRETCH_MS = 2500;
+/** An implementation that does not answer for so long has failed. */
+const PATIENCE_MS = 10 * 60_000;
+
+/**
+ * Stretches of `baseline` and of one of `others` in turns; who comes first changes every round.
+ * @param {{ train(): Promise<number> }} baseline trains one stretch; its tokens/s
+ * @param {{ name: string, train(): Promise<number> }[]} others
+ * @returns for every name the pairs measured, up to the first failure, and that failure
+ */
+export async function alternate(baseline, others, rounds) {
+  const outcome = Object.fromEntries(others.map(({ name }) => [name, { pairs: [], error: null }]));
+  for (let round = 0; round < rounds; round++) {
+    for (const other of others) {
+      const { pairs, error } = outcome[other.name];
+      if (error !== null) continue;
+      const takeOther = async () => {
+        try {
+          return await other.train();
+        } catch (failure) {
+          outcome[other.name].error = messageOf(failure);
+          return null;
+        }
+      };
+      let own = round % 2 === 1 ? await takeOther() : null;
+      const reference = await baseline.train();
+      if (round % 2 === 0) own = await takeOther();
+      if (own !== null) pairs.push({ baseline: reference, own });
+    }
+  }
+  return outcome;
+}
+
+async function main({ browser: kind, shapes }) {
+  const { chromium } = await import('playwright');
+  const { chromiumHardware, chromiumLavapipe } = await import('../../e2e/software-gpu/environment.mjs');
+  const builds = await buildPages();
+  const server = await serve();
+  const browser = await chromium.launch(kind === 'lavapipe' ? chromiumLavapipe() : chromiumHardware());
+  const measured = [];
+  try {
+    for (const [shape, config] of Object.entries(shapes)) {
+      process.stderr.write(`${shape}: `);
+      measured.push({ shape, ...(await measureShape(browser, server.url, builds, config)) });
+      process.stderr.write('\n');
+    }
+    return { browser: `Chromium ${browser.version()}`, shapes: measured };
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+/** Page name to why it could not be built, or null. */
+async function buildPages() {
+  const { build } = await import('vite');
+  const builds = new Map();
+  for (const { page } of IMPLEMENTATIONS) {
+    if (builds.has(page)) continue;
+    try {
+      await build({ configFile: join(ROOT, 'bench/peers/vite.config.ts'), mode: page, logLevel: 'silent' });
+      builds.set(page, null);
+    } catch (failure) {
+      builds.set(page, messageOf(failure));
+    }
+  }
+  return builds;
+}
+
+async function serve() {
+  const { preview } = await import('vite');
+  const server = await preview({
+    configFile: false,
+    appType: 'mpa',
+    root: ROOT,
+    build: { outDir: 'dist/peers' },
+    preview: { host: '127.0.0.1', port: 0 },
+  });
+  const { port } = server.httpServer.address();
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
+}
+
+async function measureShape(browser, url, builds, config) {
+  const context = await browser.newContext();
+  try {
+    const entrants = [];
+    for (const implementation of IMPLEMENTATIONS) {
+      process.stderr.write(`${implementation.name} `);
+      entrants.push(await enter(context, url, builds, implementation, config));
+    }
+    const [baseline, ...others] = entrants;
+    if (baseline.error !== null) throw new Error(`${baseline.name} failed: ${baseline.error}`);
+    process.stderr.write('measuring ');
+    const outcome = await alternate(
+      baseline,
+      others.filter(({ error }) => error === null),
+      ROUNDS,
+    );
+    return {
+      adapter: baseline.adapter,
+      results: entrants.map(({ name, version, steps, losses, error }) => ({
+        ...{ name, version, steps, losses },
+        ...(outcome[name] ?? { pairs: [], error }),
+      })),
+    };
+  } finally {
+    await context.close();
+  }
+}
+
+/** Opens an implementation's page and takes its first steps, which compile and warm up. */
+async function enter(
+  context,
+  url,
+  builds,
+  { name, page: pageName, package: packageName, precision },
+  config,
+) {
+  const entrant = {
+    ...{ name, version: versionOf(packageName), adapter: null, steps: 0, error: builds.get(pageName) },
+    losses: { first: null, early: null, last: null },
+    train: async () => Number.NaN,
+  };
+  if (entrant.error !== null) return entrant;
+  try {
+    const page = await context.newPage();
+    await page.goto(`${url}/${pageName}/${pageName}.html`);
+    await page.waitForFunction(() => window.peer !== undefined);
+    const train = async (steps) => {
+      const stretch = await patiently(page.evaluate((count) => window.peer.train(count), steps));
+      entrant.steps += steps;
+      entrant.losses.last = stretch.loss;
+      return stretch.milliseconds;
+    };
+    entrant.adapter = await patiently(
+      page.evaluate((settings) => window.peer.open(settings), {
+        ...config,
+        precision: precision ?? config.precision,
+      }),
+    );
+    await train(1);
+    entrant.losses.first = entrant.losses.last;
+    const milliseconds = (await train(EARLY_STEPS - 1)) / (EARLY_STEPS - 1);
+    entrant.losses.early = entrant.losses.last;
+    const steps = Math.max(1, Math.round(STRETCH_MS / milliseconds));
+    entrant.train = async () => {
+      await page.bringToFront();
+      const tokens = steps * config.batch * config.context;
+      return tokens / ((await train(steps)) / 1000);
+    };
+  } catch (failure) {
+    entrant.error = messageOf(failure);
+  }
+  return entrant;
+}
+
+function patiently(promise) {
+  let timer;
+  const limit = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${PATIENCE_MS / 60_000} minutes`)), PATIENCE_MS);
+  });
+  return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
+}
+
+function versionOf(packageName = 'halfstep') {
+  const folder = packageName === 'halfstep' ? '' : join('node_modules', packageName);
+  const file = join(ROOT, folder, 'package.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : null;
+}
+
+/** One line: builds and browsers add pictures of the code and stacks. */
+function messageOf(failure) {
+  const text = failure instanceof Error ? failure.message : String(failure);
+  return text.split('\n').find((line) => line.trim() !== '') ?? 'no reason given';
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  process.stdout.write(`${JSON.stringify(await main(JSON.parse(process.argv[2])))}\n`);
+}
