@@ -105,6 +105,7 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
       valLoss: last?.loss ?? null,
       tokensPerSec: 200_000,
       msPerStep: 8,
+      gradientsFlushed: null,
       mfu: null,
       memory,
       kernels: {},

@@ -47,6 +47,7 @@ const summary: RunSummary = {
   valLoss: 2.3,
   tokensPerSec: 3000.4,
   msPerStep: 170.25,
+  gradientsFlushed: null,
   mfu: 0.25,
   memory,
   kernels: { matmul: 'subgroup' },

@@ -49,6 +49,11 @@ export interface RunSummary {
   readonly msPerStep: number | null;
   /** Model FLOP/s over the adapter's measured f32 FMA peak; null when the peak was not measured. */
   readonly mfu: number | null;
+  /**
+   * Share of the gradients other than zero that their format flushed to zero on the batch after the last step, at the loss
+   * scale it would have had; null where gradients are f32 and where they were not counted.
+   */
+  readonly gradientsFlushed: number | null;
   readonly memory: MemoryBytes;
   /** Kernel choices made for this adapter, as `kernel: variant`. */
   readonly kernels: Readonly<Record<string, string>>;

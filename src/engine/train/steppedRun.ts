@@ -1,5 +1,7 @@
 /** One trainer's run, advanced a step at a time: what runs on their own and runs in turns have in common. */
 import { EngineError } from '../errors.ts';
+import { flushedGradients } from '../numerics/bands.ts';
+import type { NumericsFrame } from '../numerics/frame.ts';
 import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
 import type { EvalMetrics, RunSummary, StepMetrics } from './metrics.ts';
@@ -9,6 +11,10 @@ export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
+  /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
+  onWaited?(): void;
+  /** The gradients after the last step, where the run was prepared to count them. */
+  onGradients?(frame: NumericsFrame): void;
   /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
   readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
 }
@@ -90,6 +96,7 @@ export class SteppedRun {
   /** Submits one step, and evaluates after it where an evaluation is due. Waits for the GPU only as long as its queue is full. */
   async advance(): Promise<void> {
     const { trainer } = this;
+    await this.#waitForKernels();
     const step = trainer.submittedSteps + 1;
     if (this.#timed && step > WARM_UP_STEPS && !this.#watch.running) {
       await trainer.drain();
@@ -119,7 +126,7 @@ export class SteppedRun {
   }
 
   /**
-   * Waits for the last step and evaluates it, unless nobody wants to know how good the model became.
+   * Waits for the last step, evaluates it and counts its gradients, unless nobody wants to know how good the model became.
    * @throws TooManySkipsError when the run ended for that reason
    */
   async finish(evaluate = true): Promise<RunSummary> {
@@ -131,6 +138,15 @@ export class SteppedRun {
     const summary = await this.#summary(evaluate);
     if (failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
+  }
+
+  /** Steps beside the compiler would be slow, and their time would say nothing about the run. */
+  async #waitForKernels(): Promise<void> {
+    const { numerics } = this.trainer;
+    if (!numerics.preparing) return;
+    await this.settle();
+    await numerics.preparing;
+    this.#events.onWaited?.();
   }
 
   #report(): void {
@@ -146,6 +162,16 @@ export class SteppedRun {
     this.#valLoss = await this.trainer.evaluate();
     this.#evaluatedAt = step;
     this.#events.onEval({ step, valLoss: this.#valLoss });
+  }
+
+  /** Share that was flushed to zero; null where gradients are f32, or nothing was compiled to count them. */
+  async #flushedGradients(): Promise<number | null> {
+    const { trainer } = this;
+    const { outputGradient } = trainer.plan.tensors.recipe.roles;
+    if (!trainer.numerics.isReady) return null;
+    const frame = await trainer.countGradients();
+    this.#events.onGradients?.(frame);
+    return flushedGradients(frame, outputGradient);
   }
 
   async #summary(wanted: boolean): Promise<RunSummary> {
@@ -169,6 +195,7 @@ export class SteppedRun {
       msPerStep,
       // Measuring the peak takes time: not for a run that nobody wants to know about.
       mfu: wanted && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
+      gradientsFlushed: wanted ? await this.#flushedGradients() : null,
       memory: trainer.memory,
       kernels: trainer.kernels,
     };

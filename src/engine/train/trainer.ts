@@ -8,6 +8,7 @@ import type { Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
@@ -20,7 +21,7 @@ import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
-import { uploadParameters } from './weights.ts';
+import { forgetOverflow, uploadParameters } from './weights.ts';
 
 /** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
 const ASSUMED_SHARE = 0.15;
@@ -153,15 +154,27 @@ export class Trainer {
     const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
-      const batch = this.#trainingBatch(this.#submitted * accumulation + micro);
-      this.#writeBatch(batch);
-      this.#writePositions(batch);
+      this.#writeTrainingBatch(this.#submitted * accumulation + micro);
       this.#submit(microBatch);
     }
     this.#submit(this.#programs.optimizer);
     this.numerics.endStep();
     this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
     this.#submitted += 1;
+  }
+
+  /**
+   * Histograms of the gradients that the next step would have on its first micro-batch. Takes no step and changes none to
+   * come. One sync.
+   * @throws EngineError SHADER_COMPILE
+   */
+  async countGradients(): Promise<NumericsFrame> {
+    this.#submit(this.#programs.begin);
+    this.#writeTrainingBatch(this.#submitted * this.config.accumulation);
+    const frame = await this.numerics.countGradients();
+    // No optimizer has looked at what overflowed.
+    forgetOverflow(this.device, this.arena.buffer(this.plan.tensors.found));
+    return frame;
   }
 
   /** Waits until a step can be queued: the only back-pressure between CPU and GPU. */
@@ -283,6 +296,12 @@ export class Trainer {
 
   #submit(program: Program): void {
     program.submit(this.#flopsPerSubmit);
+  }
+
+  #writeTrainingBatch(index: number): void {
+    const batch = this.#trainingBatch(index);
+    this.#writeBatch(batch);
+    this.#writePositions(batch);
   }
 
   #writeBatch({ tokens, targets }: Batch): void {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type EvalMetrics,
   RunControl,
+  type RunEvents,
   type RunSummary,
   runTraining,
   type StepMetrics,
@@ -117,6 +118,32 @@ describe('events', () => {
     expect(seen).toEqual([1, 2, 3, 'rest 3', 4, 5, 6, 7, 8, 9, 'rest 9', 10, 11, 12]);
     // Seven steps are counted, after five of warm-up: what they took and the rests are apart in the wall time.
     expect(7 * summary.msPerStep!).toBeLessThan(wall - 2 * REST_MS + 50);
+  });
+
+  test('kernels that are asked for in a run compile between its steps, and what was counted is in the summary', async () => {
+    const seen: (number | string)[] = [];
+    await withTrainer({ precision: 'fp16-noscale', steps: 9, evalEvery: 0 }, async (trainer) => {
+      const events: RunEvents = {
+        onStep: ({ step }) => {
+          seen.push(step);
+          if (step === 2) void trainer.numerics.enable(100);
+        },
+        onEval: () => {},
+        onWaited: () => {
+          seen.push(`ready: ${trainer.numerics.isReady}, in flight: ${trainer.pendingReadbacks}`);
+        },
+        onGradients: ({ step }) => seen.push(`gradients after ${step}`),
+      };
+      const summary = await runTraining(trainer, events, new RunControl());
+      expect(summary.gradientsFlushed).toBeGreaterThan(0.01);
+      expect(summary.gradientsFlushed).toBeLessThan(1);
+    });
+    const waited = seen.findIndex((entry) => String(entry).startsWith('ready'));
+    expect(seen[waited]).toBe('ready: true, in flight: 0');
+    expect(seen.filter((entry) => typeof entry === 'number')).toEqual(upTo(9));
+    expect(waited).toBeGreaterThan(1);
+    expect(waited).toBeLessThan(9);
+    expect(seen.at(-1)).toBe('gradients after 9');
   });
 
   test('no steps are a summary of the start', async () => {
