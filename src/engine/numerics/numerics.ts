@@ -198,7 +198,11 @@ export class Numerics {
       const cost = this.#interval === null ? null : this.#cost.share(this.#interval);
       deliver({ step: state.attempted, scale: scaleOf(state), rows, counts, cost });
     });
-    ring.push(this.#device, this.#arena.buffer(this.#tensors.histogram));
+    const { histogram } = this.#tensors;
+    const source = this.#arena.buffer(histogram);
+    ring.push(this.#device, (encoder, to) =>
+      encoder.copyBufferToBuffer(source, 0, to, 0, byteLength(histogram)),
+    );
   }
 
   get #schedule(): NumericsSchedule {

@@ -4,7 +4,7 @@ import { flushedGradients } from '../numerics/bands.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
 import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
-import type { EvalMetrics, RunSummary, StepMetrics } from './metrics.ts';
+import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface RunEvents {
@@ -18,9 +18,6 @@ export interface RunEvents {
   /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
   readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
 }
-
-/** Steps before speed is counted: the first ones pay for start-up. */
-const WARM_UP_STEPS = 5;
 
 /** Wall time of counted steps; evaluation, sampling and pauses are left out. */
 class Stopwatch {
@@ -52,6 +49,25 @@ class Stopwatch {
   }
 }
 
+/** Mean GPU time of the steps after the warm-up. */
+class GpuTime {
+  #milliseconds = 0;
+  #steps = 0;
+  #complete = true;
+
+  add({ step, gpuMs }: StepMetrics): void {
+    if (step <= WARM_UP_STEPS) return;
+    if (gpuMs === null) this.#complete = false;
+    else this.#milliseconds += gpuMs;
+    this.#steps += 1;
+  }
+
+  /** null where a step has none: a mean over the others would leave out what is not like them. */
+  get msPerStep(): number | null {
+    return this.#complete && this.#steps > 0 ? this.#milliseconds / this.#steps : null;
+  }
+}
+
 /** A mode without a scaler met values it cannot hold in ten steps in a row. The summary is of the run so far. */
 export class TooManySkipsError extends EngineError {
   readonly summary: RunSummary;
@@ -76,6 +92,7 @@ export class SteppedRun {
   readonly #events: RunEvents;
   readonly #timed: boolean;
   readonly #watch = new Stopwatch();
+  readonly #gpuTime = new GpuTime();
   #firstLoss: number | null = null;
   #last: StepMetrics | undefined;
   #valLoss: number | null = null;
@@ -153,6 +170,7 @@ export class SteppedRun {
     for (const metrics of this.trainer.takeMetrics()) {
       if (metrics.step === 1) this.#firstLoss = metrics.loss;
       this.#last = metrics;
+      this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
     }
     this.trainer.faults.check();
@@ -193,6 +211,7 @@ export class SteppedRun {
       valLoss: this.#valLoss,
       tokensPerSec,
       msPerStep,
+      gpuMsPerStep: this.#gpuTime.msPerStep,
       // Measuring the peak takes time: not for a run that nobody wants to know about.
       mfu: wanted && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
       gradientsFlushed: wanted ? await this.#flushedGradients() : null,

@@ -12,10 +12,11 @@ import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import type { Program } from '../program.ts';
+import type { PassStamps, Program } from '../program.ts';
 import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
+import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
@@ -27,6 +28,8 @@ import { forgetOverflow, uploadParameters } from './weights.ts';
 const ASSUMED_SHARE = 0.15;
 /** One submission should hold the GPU for less than this. */
 const SUBMIT_SECONDS = 0.3;
+
+const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /** The compiled op lists of a run: one a list of `Schedule`. */
 export interface Programs {
@@ -62,6 +65,7 @@ export class Trainer {
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
+  readonly #clock: GpuClock | null;
   readonly #ring: ReadbackRing;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
@@ -110,8 +114,9 @@ export class Trainer {
     const formats = Object.values(parts.plan.tensors.recipe.roles);
     this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
-    this.#ring = new ReadbackRing(parts.device, STEP_STATE_WORDS * 4, (bytes) =>
-      this.#record(readStepState(bytes)),
+    this.#clock = GpuClock.of(parts.device);
+    this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
+      this.#record(readStepState(bytes), this.#clock ? stepMilliseconds(bytes.slice(STATE_BYTES)) : null),
     );
   }
 
@@ -155,11 +160,15 @@ export class Trainer {
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
       this.#writeTrainingBatch(this.#submitted * accumulation + micro);
-      this.#submit(microBatch);
+      this.#submit(microBatch, micro === 0 ? this.#clock?.start : undefined);
     }
-    this.#submit(this.#programs.optimizer);
+    this.#submit(this.#programs.optimizer, this.#clock?.end);
     this.numerics.endStep();
-    this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
+    const state = this.arena.buffer(this.plan.tensors.state);
+    this.#ring.push(this.device, (encoder, to) => {
+      encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
+      this.#clock?.read(encoder, to, STATE_BYTES);
+    });
     this.#submitted += 1;
   }
 
@@ -289,13 +298,14 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
+    this.#clock?.destroy();
     this.numerics.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
 
-  #submit(program: Program): void {
-    program.submit(this.#flopsPerSubmit);
+  #submit(program: Program, stamps?: PassStamps): void {
+    program.submit(this.#flopsPerSubmit, stamps);
   }
 
   #writeTrainingBatch(index: number): void {
@@ -321,7 +331,7 @@ export class Trainer {
     this.device.queue.writeBuffer(this.arena.buffer(tensor), 0, data as Uint32Array<ArrayBuffer>);
   }
 
-  #record(state: StepState): void {
+  #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
@@ -335,6 +345,7 @@ export class Trainer {
       lr: state.learningRate,
       appliedSteps: state.applied,
       skippedSteps: state.skipped,
+      gpuMs,
     });
   }
 

@@ -34,7 +34,7 @@ function end(run: number, loss: number, msPerStep: number, change: Partial<RunVi
     const skipped = step === 1;
     log.push({
       ...{ step, loss, lossScale: 2 ** 16, skipped, overflow: null, gradNorm: 1, lr: 1e-3 },
-      ...{ appliedSteps: step - 1, skippedSteps: 1, time: step * msPerStep },
+      ...{ appliedSteps: step - 1, skippedSteps: 1, time: step * msPerStep, gpuMs: null },
     });
     if (step % 5 === 0) log.evals.push({ step, valLoss: loss + 1 / step });
   }
