@@ -11,9 +11,11 @@ const ROWS = [
   'steps',
   'skipped',
   'loss-scale',
+  'flushed',
   'memory',
   'activations',
   'storage',
+  'largest-batch',
 ] as const;
 
 test('one click compares three modes from one start, with table, verdict and Markdown', async ({
@@ -46,6 +48,18 @@ test('one click compares three modes from one start, with table, verdict and Mar
   await expect(page.getByTestId('result-speed-up-fp16')).toHaveText(/^\d+\.\d\d×$/);
   await expect(page.getByTestId('result-loss-scale-fp16')).toHaveText('2¹⁶');
   await expect(page.getByTestId('result-loss-scale-fp16-noscale')).toHaveText('none');
+  // Counting was off, and is still done once: scaled gradients keep nearly all, without scaling many vanish.
+  const flushed = async (mode: string) =>
+    Number.parseFloat((await page.getByTestId(`result-flushed-${mode}`).innerText()).replace('under', ''));
+  await expect(page.getByTestId('numerics-on')).not.toBeChecked();
+  await expect(page.getByTestId('result-flushed-fp32')).toHaveText('– (gradients are f32)');
+  expect(await flushed('fp16-noscale')).toBeGreaterThan(1);
+  expect(await flushed('fp16')).toBeLessThan(1);
+  await expect(page.getByTestId('numerics-title')).toHaveText(/at step 8$/);
+  const largest = async (mode: string) =>
+    Number(await page.getByTestId(`result-largest-batch-${mode}`).innerText());
+  await expect(page.getByRole('rowheader', { name: 'Largest batch in 16 MiB' })).toBeVisible();
+  expect(await largest('fp16')).toBeGreaterThan(await largest('fp32'));
   // The best is said in words: mixed f16 needs least of all for its activations, and shares it with the mode without scaling.
   const activations = page.getByRole('row', { name: 'of it activations' });
   await expect(activations.getByText('best')).toHaveCount(2);

@@ -82,6 +82,7 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
           lr: config.learningRate * Math.min(1, step / 100) * (1 - (0.9 * step) / config.steps),
           appliedSteps: step - skippedSteps,
           skippedSteps,
+          gpuMs: null,
           time: step * (8 + 2 * run) + 3 * noise(step),
         };
         if (skipped) scaleLog2 -= 1;
@@ -105,6 +106,8 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
       valLoss: last?.loss ?? null,
       tokensPerSec: 200_000,
       msPerStep: 8,
+      gpuMsPerStep: null,
+      gradientsFlushed: null,
       mfu: null,
       memory,
       kernels: {},

@@ -74,4 +74,5 @@ export const GPUBufferUsageFlags = {
   COPY_DST: 0x8,
   UNIFORM: 0x40,
   STORAGE: 0x80,
+  QUERY_RESOLVE: 0x200,
 } as const;

@@ -8,6 +8,13 @@ export interface BufferSource {
   range(operand: Operand): BufferRange;
 }
 
+/** Queries that the start of a program's first pass, or the end of its last, writes. */
+export type PassStamps = Pick<GPUComputePassTimestampWrites, 'querySet'> &
+  (
+    | Required<Pick<GPUComputePassTimestampWrites, 'beginningOfPassWriteIndex'>>
+    | Required<Pick<GPUComputePassTimestampWrites, 'endOfPassWriteIndex'>>
+  );
+
 /** Uniform offsets are multiples of 256 on every adapter. */
 const PARAMS_STRIDE = 256;
 
@@ -114,15 +121,16 @@ export class Program {
   /**
    * Submits in as many command buffers as keep each below `flopsPerSubmit`, so that no submission holds the GPU
    * long enough to trip a watchdog. Returns without waiting.
+   * @param stamps written where the first pass starts or the last one ends
    */
-  submit(flopsPerSubmit: number): void {
+  submit(flopsPerSubmit: number, stamps?: PassStamps): void {
     let first = 0;
     let flops = 0;
     for (const [index, step] of this.#steps.entries()) {
       flops += step.kind === 'dispatch' ? step.flops : 0;
       if (flops < flopsPerSubmit && index < this.#steps.length - 1) continue;
       const encoder = this.#device.createCommandEncoder({ label: this.label });
-      this.#encodeRange(encoder, first, index + 1);
+      this.#encodeRange(encoder, first, index + 1, stamps);
       this.#device.queue.submit([encoder.finish()]);
       first = index + 1;
       flops = 0;
@@ -133,7 +141,7 @@ export class Program {
     this.#params.destroy();
   }
 
-  #encodeRange(encoder: GPUCommandEncoder, first: number, end: number): void {
+  #encodeRange(encoder: GPUCommandEncoder, first: number, end: number, stamps?: PassStamps): void {
     let pass: GPUComputePassEncoder | undefined;
     for (let i = first; i < end; i++) {
       const step = this.#steps[i]!;
@@ -143,13 +151,29 @@ export class Program {
         step.encode(encoder);
         continue;
       }
-      pass ??= encoder.beginComputePass({ label: this.label });
+      pass ??= encoder.beginComputePass({ label: this.label, ...this.#stampsOfPass(i, end, stamps) });
       pass.setPipeline(step.pipeline);
       pass.setBindGroup(0, step.operands);
       pass.setBindGroup(1, step.params);
       pass.dispatchWorkgroups(...step.grid);
     }
     pass?.end();
+  }
+
+  /** @param first where a pass begins that ends before `end` at the latest */
+  #stampsOfPass(
+    first: number,
+    end: number,
+    stamps?: PassStamps,
+  ): Pick<GPUComputePassDescriptor, 'timestampWrites'> {
+    if (!stamps) return {};
+    const isDispatch = ({ kind }: Step) => kind === 'dispatch';
+    const last = this.#steps.findLastIndex(isDispatch);
+    const written =
+      'beginningOfPassWriteIndex' in stamps
+        ? first === this.#steps.findIndex(isDispatch)
+        : last < end && this.#steps.slice(first, last + 1).every(isDispatch);
+    return written ? { timestampWrites: stamps } : {};
   }
 }
 

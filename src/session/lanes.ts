@@ -58,6 +58,8 @@ export class SessionLane implements Lane {
         numerics.report(active);
       },
       onEval: (metrics) => batch.addEval(metrics),
+      onWaited: () => batch.rested(),
+      onGradients: (frame) => numerics.reportLast(run, frame),
       rests: {
         after: request.length > 0 ? sampleSteps(config.steps, samples) : new Set(),
         take: async () => {
@@ -88,7 +90,6 @@ export class SessionLane implements Lane {
     const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
     const facts = { parameters, storage, memory, kernels, text, start };
     this.#around.post({ type: 'started', run, facts });
-    this.#around.numerics.attach(trainer);
   }
 
   /** The sample at the end, where the run has one. */

@@ -1,14 +1,14 @@
 import { EngineError } from '../engine/errors.ts';
 import type { Trainer } from '../engine/index.ts';
 import { errorReport } from './errorReport.ts';
-import type { InspectedKind, SessionEvent } from './protocol.ts';
+import type { InspectedKind, NumericsFrame, SessionEvent } from './protocol.ts';
 
 interface NumericsRun {
   readonly run: number;
   readonly trainer: Trainer;
 }
 
-/** Histograms of the runs' numbers: on or off for all, and what they report. Never makes training wait or fail. */
+/** Histograms of the runs' numbers: on or off for all, and what they report. Never makes training fail. */
 export class NumericsSwitch {
   readonly #post: (event: SessionEvent) => void;
   #interval: number | null = null;
@@ -21,14 +21,22 @@ export class NumericsSwitch {
     this.#interval = interval;
     for (const { trainer } of runs) {
       if (interval === null) trainer.numerics.disable();
-      else this.attach(trainer);
+      else void this.#enable(trainer, interval);
     }
   }
 
-  /** Kernels compile beside the training, which goes on without histograms until they are ready. */
-  attach(trainer: Trainer): void {
-    if (this.#interval === null) return;
-    trainer.numerics.enable(this.#interval).catch((cause: unknown) => this.#refuse(cause));
+  /**
+   * Before the first step, so that no step runs beside the compiler. A compared run counts its gradients once at its end even
+   * where counting is switched off: its table says how many were lost.
+   */
+  async prepare(trainer: Trainer, compared: boolean): Promise<void> {
+    if (this.#interval !== null) await this.#enable(trainer, this.#interval);
+    else if (compared) await this.#orRefuse(trainer.numerics.prepare());
+  }
+
+  /** The gradients after a run's last step: where steps were counted too, the newest of those stays. */
+  reportLast(run: number, frame: NumericsFrame): void {
+    if (this.#interval === null) this.#post({ type: 'numerics', run, frame });
   }
 
   /** Passes on what has arrived. */
@@ -48,6 +56,14 @@ export class NumericsSwitch {
     } catch (cause) {
       this.#refuse(cause);
     }
+  }
+
+  #enable({ numerics }: Trainer, interval: number): Promise<void> {
+    return this.#orRefuse(numerics.enable(interval));
+  }
+
+  #orRefuse(prepared: Promise<void>): Promise<void> {
+    return prepared.catch((cause: unknown) => this.#refuse(cause));
   }
 
   #refuse(cause: unknown): void {

@@ -139,7 +139,7 @@ export class Session {
     const dataset = await this.#texts.dataset(command.text, first.config); // modes do not differ in how they read it
     for (const planned of group) {
       try {
-        await this.#prepare(gpu, planned, dataset);
+        await this.#prepare(gpu, planned, dataset, command.configs.length > 1);
       } catch (cause) {
         const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
         const { vocabulary } = dataset.tokenizer;
@@ -162,12 +162,18 @@ export class Session {
     for (const lane of this.#lanes) await lane.writeLast();
   }
 
-  async #prepare(gpu: OpenGpu, { run, config }: PlannedRun, dataset: Dataset): Promise<void> {
+  async #prepare(
+    gpu: OpenGpu,
+    { run, config }: PlannedRun,
+    dataset: Dataset,
+    compared: boolean,
+  ): Promise<void> {
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
     });
     this.#active.push({ run, config, trainer, facts: textFacts(dataset), step: 0, loss: null });
+    await this.#numerics.prepare(trainer, compared);
   }
 
   async #resume(): Promise<void> {

@@ -119,8 +119,13 @@ function paint(): void {
         ...run,
         latest: log.at(-1),
         valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
-        // Between the steps of a run in lockstep are those of the others: their time says nothing about its speed.
-        tokensPerSec: lockstep ? null : tokensPerSecond(log, tokensPerStep(run.config)),
+        // Between the steps of a run in lockstep are those of the others: only the GPU's clock tells its own speed.
+        tokensPerSec: tokensPerSecond(
+          log,
+          tokensPerStep(run.config),
+          log.length - 1,
+          lockstep ? 'gpu' : 'wall',
+        ),
         secondsLeft: secondsLeft(log, run.config.steps),
       };
     }),

@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import type { DeeperLevel, LargestBatch } from '../engine/largestBatch.ts';
 import type { PrecisionMode } from '../engine/precision/recipes.ts';
 import type { BenchmarkResult, ConfirmedBatch, ErrorReport, SessionEvent } from '../session/protocol.ts';
+import { readNumber } from './address.ts';
 
 /** What the plan allows a mode, and what the GPU then did. */
 export interface BatchSearch {
@@ -16,7 +17,17 @@ export interface BatchSearch {
   readonly error: ErrorReport | null;
 }
 
+export const BUDGET_UNITS = { MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+
+/** As it was typed. */
+export interface MemoryBudget {
+  readonly amount: string;
+  readonly unit: keyof typeof BUDGET_UNITS;
+}
+
 interface MeasurementState {
+  /** What the largest batch is to fit into; null until the visitor has given one. */
+  readonly budget: MemoryBudget | null;
   readonly benchmarking: boolean;
   readonly benchmark: BenchmarkResult | null;
   readonly benchmarkError: ErrorReport | null;
@@ -29,7 +40,19 @@ export const useMeasurements = create<MeasurementState>()(() => ({
   benchmark: null,
   benchmarkError: null,
   searches: [],
+  budget: null,
 }));
+
+/** The visitor's budget, or one that the adapter has in any case. */
+export function budgetOr({ budget }: Pick<MeasurementState, 'budget'>, isFallback: boolean): MemoryBudget {
+  return budget ?? { amount: isFallback ? '16' : '1024', unit: 'MiB' };
+}
+
+/** null where what was typed is no number above 0. */
+export function budgetBytes({ amount, unit }: MemoryBudget): number | null {
+  const value = readNumber(amount);
+  return value === null || value <= 0 ? null : value * BUDGET_UNITS[unit];
+}
 
 type Measurement = Extract<SessionEvent, { type: `benchmark${string}` | `batch${string}` }>;
 

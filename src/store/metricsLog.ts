@@ -1,7 +1,7 @@
 import type { EvalMetrics } from '../engine/train/metrics.ts';
 import type { TimedStep } from '../session/protocol.ts';
 import { MovingAverage } from './smoothing.ts';
-import { StepDuration } from './speed.ts';
+import { GpuDuration, StepDuration } from './speed.ts';
 
 /** The smoothed loss looks back over a fiftieth of the run: a longer look would lag behind a falling curve. */
 function smoothingWeight(steps: number): number {
@@ -25,6 +25,10 @@ interface Columns {
   time: Float64Array;
   /** Milliseconds a step, median of the last 20; NaN while warming up. */
   stepMs: Float64Array;
+  /** GPU time of the step in milliseconds; NaN where it was not measured. */
+  gpuMs: Float64Array;
+  /** Median GPU time of the last 20 steps; NaN while warming up and where one of them has none. */
+  gpuStepMs: Float64Array;
 }
 
 function columns(capacity: number): Columns {
@@ -40,11 +44,13 @@ function columns(capacity: number): Columns {
     skippedSteps: new Uint32Array(capacity),
     time: new Float64Array(capacity),
     stepMs: new Float64Array(capacity),
+    gpuMs: new Float64Array(capacity),
+    gpuStepMs: new Float64Array(capacity),
   };
 }
 
 /**
- * Every step of one run, in typed columns outside React and zustand: a step costs some 70 bytes and no render.
+ * Every step of one run, in typed columns outside React and zustand: a step costs some 90 bytes and no render.
  * Complete, whatever is drawn: exports and the snapshot read from here.
  */
 export class MetricsLog {
@@ -57,6 +63,7 @@ export class MetricsLog {
   #columns = columns(FIRST_CAPACITY);
   readonly #average: MovingAverage;
   readonly #duration = new StepDuration();
+  readonly #gpuDuration = new GpuDuration();
 
   /** @param steps how many the run is to have; it may have fewer or more */
   constructor(steps: number) {
@@ -84,6 +91,8 @@ export class MetricsLog {
     c.skippedSteps[i] = step.skippedSteps;
     c.time[i] = step.time;
     c.stepMs[i] = this.#duration.push(step.time);
+    c.gpuMs[i] = step.gpuMs ?? Number.NaN;
+    c.gpuStepMs[i] = this.#gpuDuration.push(c.gpuMs[i]);
     if (step.overflow !== null) this.#overflow.set(i, step.overflow);
     this.length = i + 1;
   }
@@ -105,6 +114,7 @@ export class MetricsLog {
       appliedSteps: c.appliedSteps[i]!,
       skippedSteps: c.skippedSteps[i]!,
       time: c.time[i]!,
+      gpuMs: finite(c.gpuMs[i]!),
     };
   }
 

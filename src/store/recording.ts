@@ -85,6 +85,7 @@ function fillLog(index: number, run: Recording['runs'][number], msPerStep: numbe
       appliedSteps: step - skippedSteps,
       skippedSteps,
       time: step * msPerStep,
+      gpuMs: null,
     });
   }
   log?.evals.push(...run.evals.map(([step, valLoss]) => ({ step, valLoss })));

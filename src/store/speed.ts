@@ -1,7 +1,6 @@
+import { WARM_UP_STEPS } from '../engine/train/metrics.ts';
 import type { MetricsLog } from './metricsLog.ts';
 
-/** Left out everywhere: the first steps pay for shader compilation and cold caches. */
-const WARM_UP_STEPS = 5;
 const SPEED_WINDOW = 20;
 /** Figures of up to so many steps arrive together (engine/train/readbackRing.ts): single intervals may be zero. */
 const ARRIVE_TOGETHER = 4;
@@ -9,7 +8,7 @@ const ARRIVE_TOGETHER = 4;
 /** Median duration of the last 20 steps, from the times at which their figures arrived. */
 export class StepDuration {
   readonly #times: number[] = [];
-  readonly #durations: number[] = [];
+  readonly #durations = new RunningMedian();
   #count = 0;
 
   /**
@@ -22,10 +21,32 @@ export class StepDuration {
     this.#times.push(time);
     if (this.#times.length === 1) return Number.NaN;
     const steps = this.#times.length - 1;
-    this.#durations.push((time - this.#times[0]!) / steps);
+    const duration = (time - this.#times[0]!) / steps;
     if (this.#times.length > ARRIVE_TOGETHER) this.#times.shift();
-    if (this.#durations.length > SPEED_WINDOW) this.#durations.shift();
-    return median(this.#durations);
+    return this.#durations.push(duration);
+  }
+}
+
+/** Median GPU time of the last 20 steps. */
+export class GpuDuration {
+  readonly #durations = new RunningMedian();
+  #count = 0;
+
+  /** @returns milliseconds; NaN while warming up, and as long as one of the last 20 steps is NaN */
+  push(milliseconds: number): number {
+    this.#count += 1;
+    return this.#count <= WARM_UP_STEPS ? Number.NaN : this.#durations.push(milliseconds);
+  }
+}
+
+/** Of the newest values. */
+class RunningMedian {
+  readonly #values: number[] = [];
+
+  push(value: number): number {
+    this.#values.push(value);
+    if (this.#values.length > SPEED_WINDOW) this.#values.shift();
+    return this.#values.some(Number.isNaN) ? Number.NaN : median(this.#values);
   }
 }
 
@@ -35,9 +56,21 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Tokens a second at the entry `at`, from the median of 20 steps, skipped ones included; null while warming up. */
-export function tokensPerSecond(log: MetricsLog, tokensPerStep: number, at = log.length - 1): number | null {
-  const milliseconds = at >= 0 ? log.columns.stepMs[at]! : Number.NaN;
+/** Whose time a speed is of: the clock on the wall, or the GPU alone. */
+export type SpeedClock = 'wall' | 'gpu';
+
+/**
+ * Tokens a second at the entry `at`, from the median of 20 steps, skipped ones included; null while warming up, and for the
+ * GPU's clock where the adapter has no timestamps.
+ */
+export function tokensPerSecond(
+  log: MetricsLog,
+  tokensPerStep: number,
+  at = log.length - 1,
+  clock: SpeedClock = 'wall',
+): number | null {
+  const { stepMs, gpuStepMs } = log.columns;
+  const milliseconds = at >= 0 ? (clock === 'gpu' ? gpuStepMs : stepMs)[at]! : Number.NaN;
   return milliseconds > 0 ? (1000 * tokensPerStep) / milliseconds : null;
 }
 

@@ -24,6 +24,7 @@ const metrics: StepMetrics = {
   lr: 1e-3,
   appliedSteps: 11,
   skippedSteps: 1,
+  gpuMs: 160.5,
 };
 
 const memory = {
@@ -47,6 +48,8 @@ const summary: RunSummary = {
   valLoss: 2.3,
   tokensPerSec: 3000.4,
   msPerStep: 170.25,
+  gpuMsPerStep: 160.5,
+  gradientsFlushed: null,
   mfu: 0.25,
   memory,
   kernels: { matmul: 'subgroup' },

@@ -65,11 +65,12 @@ interface Column {
 }
 
 function columnsOf(chart: ChartDefinition, series: Series): Column[] {
-  const { values, smoothed, validation, marks, run } = series;
+  const { values, smoothed, gpu, validation, marks, run } = series;
   const number = (column: ArrayLike<number>) => (at: number) => inWords(chart, column[at]!);
   const columns: Column[] = [];
   if (!series.lineless) columns.push({ name: chart.quantity, cell: number(values) });
   if (smoothed) columns.push({ name: 'smoothed', cell: number(smoothed) });
+  if (gpu) columns.push({ name: 'GPU alone', cell: number(gpu) });
   if (validation && validation.length > 0) {
     columns.push({
       name: 'validation',

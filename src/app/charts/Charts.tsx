@@ -4,7 +4,7 @@ import { RECIPES } from '../../engine/precision/recipes.ts';
 import { comparedModes, modePlace } from '../../store/comparison.ts';
 import { logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
-import { DIFFERENCE, GRADIENT_NORM, LEARNING_RATE, MEMORY, SPEED } from './definitions.tsx';
+import { DIFFERENCE, GPU_SPEED, GRADIENT_NORM, LEARNING_RATE, MEMORY, SPEED } from './definitions.tsx';
 import { LossChart } from './LossChart.tsx';
 import { LossScaleChart } from './LossScaleChart.tsx';
 import { MetricChart } from './MetricChart.tsx';
@@ -19,7 +19,7 @@ export { LossChart, LossScaleChart };
 export default function Charts() {
   const frame = useRun((state) => state.frame);
   const runs = usePlottedRuns();
-  // Between the steps of a run in lockstep are those of the others: their time says nothing about its speed.
+  // Between the steps of a run in lockstep are those of the others: only the GPU's clock tells its own speed.
   const lockstep = useRun((state) => state.schedule === 'lockstep');
   const compared = runs.filter(({ log }) => log.length > 0).length >= 2;
   return (
@@ -27,7 +27,7 @@ export default function Charts() {
       <LossChart runs={runs} frame={frame} />
       {compared && <MetricChart chart={DIFFERENCE} runs={runs} frame={frame} />}
       <LossScaleChart runs={runs} frame={frame} wide={!compared} />
-      {!lockstep && <MetricChart chart={SPEED} runs={runs} frame={frame} />}
+      <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
       {SMALL_CHARTS.map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}

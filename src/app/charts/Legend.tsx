@@ -21,6 +21,18 @@ export function LegendLine({ run, label }: { run: number; label: string }) {
   );
 }
 
+/** The kind of line of a GPU's own clock, whichever run it is of. */
+export function LegendDotted({ label }: { label: string }) {
+  return (
+    <span className={styles.entry}>
+      <svg width="22" height="8" aria-hidden="true">
+        <line x1="0" y1="4" x2="22" y2="4" stroke="currentColor" strokeWidth="1.5" strokeDasharray="1 3" />
+      </svg>
+      {label}
+    </span>
+  );
+}
+
 export function LegendDot({ label }: { label: string }) {
   return (
     <span className={styles.entry}>

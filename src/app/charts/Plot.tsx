@@ -106,7 +106,7 @@ export const Plot = memo(function Plot({ id, plot, steps, width, height, figure 
   );
 });
 
-/** Validation is dots, the smoothed line is the one to see, the raw one is faint behind it. */
+/** Validation is dots, the GPU's own clock dotted, the smoothed line is the one to see, the raw one is faint behind it. */
 function look({ kind, run, points }: PlotLine) {
   const stroke = runColor(run);
   // A line of one point has no length.
@@ -116,6 +116,7 @@ function look({ kind, run, points }: PlotLine) {
       stroke: 'none',
       dot: { r: 3.5, fill: 'var(--surface)', stroke, strokeWidth: 2, clipDot: false },
     };
+  if (kind === 'gpu') return { stroke, strokeDasharray: '1 3', strokeWidth: 1.5, dot };
   if (kind === 'raw') return { stroke, strokeOpacity: 0.4, strokeWidth: 1, dot };
   return { stroke, strokeDasharray: runDash(run) ?? '0', strokeWidth: 2, dot };
 }

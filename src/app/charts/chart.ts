@@ -23,6 +23,8 @@ export interface Series {
   readonly values: ArrayLike<number>;
   /** Drawn over the faint values. */
   readonly smoothed?: ArrayLike<number>;
+  /** The same quantity by the GPU's own clock; a gap where it has none. Drawn dotted. */
+  readonly gpu?: ArrayLike<number>;
   /** Measured now and then. */
   readonly validation?: MetricsLog['evals'];
   readonly marks?: readonly Mark[];

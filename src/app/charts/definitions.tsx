@@ -3,7 +3,7 @@ import { tokensPerStep } from '../../engine/train/config.ts';
 import type { ChartSettings } from '../../store/chartStore.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import { smooth } from '../../store/smoothing.ts';
-import { tokensPerSecond } from '../../store/speed.ts';
+import { type SpeedClock, tokensPerSecond } from '../../store/speed.ts';
 import {
   formatCompact,
   formatCount,
@@ -14,7 +14,7 @@ import {
 } from '../format.ts';
 import { skipSentence } from '../messages.ts';
 import { type ChartDefinition, entryAt, inWords, type Mark, type Series, xOf } from './chart.ts';
-import { LegendSkip } from './Legend.tsx';
+import { LegendDotted, LegendSkip } from './Legend.tsx';
 import { xKindOf } from './plot.ts';
 import type { PlottedRun } from './plottedRun.ts';
 
@@ -122,22 +122,47 @@ export const SPEED: ChartDefinition = {
   logY: true,
   fromZero: true,
   series: (run, index, _runs, settings) => {
-    const { log, config } = run;
-    if (!config) return null;
-    const tokens = tokensPerStep(config);
-    const values = Float64Array.from(
-      { length: log.length },
-      (_, i) => tokensPerSecond(log, tokens, i) ?? Number.NaN,
-    );
-    return overRaw(run, index, values, settings);
+    const values = speeds(run, 'wall');
+    const gpu = speeds(run, 'gpu');
+    if (!values || !gpu) return null;
+    return { ...overRaw(run, index, values, settings), ...(gpu.some(Number.isFinite) && { gpu }) };
   },
   format: formatTokensPerSecond,
   gap: 'warming up',
   tick: formatCompact,
   empty: () => 'The speed will be drawn here, after 5 steps of warm-up.',
-  summary: ({ run: { title }, values, length }) =>
-    `${title}: tokens a second, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}.`,
+  summary: ({ run: { title }, values, gpu, length }) => {
+    const alone = gpu ? `, by the GPU's own clock ${inWords(SPEED, lastOf(gpu, length))}` : '';
+    return `${title}: tokens a second, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}${alone}.`;
+  },
+  legend: (series) => series.some(({ gpu }) => gpu) && <LegendDotted label="GPU time alone" />,
 };
+
+/** In place of `SPEED` where other runs use the GPU between the steps of a run. */
+export const GPU_SPEED: ChartDefinition = {
+  ...SPEED,
+  title: 'Tokens/s, GPU time',
+  column: 'tokens_per_second_gpu',
+  series: (run, index, _runs, settings) => {
+    const values = speeds(run, 'gpu');
+    return values?.some(Number.isFinite) ? overRaw(run, index, values, settings) : null;
+  },
+  empty: () =>
+    "The speed by the GPU's own clock will be drawn here, after 5 steps of warm-up, where the adapter has timestamps.",
+  summary: ({ run: { title }, values, length }) =>
+    `${title}: tokens a second of GPU time, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}.`,
+  legend: () => null,
+};
+
+/** Tokens a second at every entry of the log; NaN while warming up and where the clock has no time. */
+function speeds({ log, config }: PlottedRun, clock: SpeedClock): Float64Array | null {
+  if (!config) return null;
+  const tokens = tokensPerStep(config);
+  return Float64Array.from(
+    { length: log.length },
+    (_, i) => tokensPerSecond(log, tokens, i, clock) ?? Number.NaN,
+  );
+}
 
 export const GRADIENT_NORM: ChartDefinition = {
   id: 'norm',

@@ -5,6 +5,7 @@ import { xOf } from './chart.ts';
 
 export function chartCsv(chart: ChartDefinition, series: readonly Series[]): string {
   const smoothed = series.some((one) => one.smoothed);
+  const gpu = series.some((one) => one.gpu);
   const validation = series.some((one) => one.validation);
   const header = [
     'run',
@@ -13,6 +14,7 @@ export function chartCsv(chart: ChartDefinition, series: readonly Series[]): str
     'training_seconds',
     chart.column,
     ...(smoothed ? [`${chart.column}_smoothed`] : []),
+    ...(gpu ? [`${chart.column}_gpu`] : []),
     ...(validation ? ['validation_loss'] : []),
     'skipped',
     'first_overflow',
@@ -29,6 +31,7 @@ export function chartCsv(chart: ChartDefinition, series: readonly Series[]): str
         numberCell(xOf(run, 'time', i)),
         numberCell(one.values[i]!),
         ...(smoothed ? [numberCell(one.smoothed?.[i])] : []),
+        ...(gpu ? [numberCell(one.gpu?.[i])] : []),
         ...(validation ? [numberCell(evaluated.get(step))] : []),
         skipped ? 1 : 0,
         textCell(overflow ?? ''),

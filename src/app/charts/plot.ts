@@ -14,7 +14,7 @@ export interface Point {
 
 export interface PlotLine {
   readonly run: number;
-  readonly kind: 'raw' | 'main' | 'validation';
+  readonly kind: 'raw' | 'main' | 'gpu' | 'validation';
   readonly points: readonly Point[];
 }
 
@@ -104,7 +104,7 @@ function linesOf(
   xKind: XAxisKind,
   log: { readonly x: boolean },
 ): ValueLine[] {
-  const { run, length, values, smoothed, validation, index } = series;
+  const { run, length, values, smoothed, gpu, validation, index } = series;
   const pick = (column: ArrayLike<number>): number[] => {
     if (chart.shape === 'steps') return changePoints(column, length);
     return log.x ? decimateLog(column, length) : decimate(column, length);
@@ -117,6 +117,7 @@ function linesOf(
   const lines: ValueLine[] = [];
   if (smoothed) lines.push(line('raw', values), line('main', smoothed));
   else if (!series.lineless) lines.push(line('main', values));
+  if (gpu) lines.push(line('gpu', gpu));
   if (validation && validation.length > 0) {
     lines.push({
       run: index,

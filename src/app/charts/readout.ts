@@ -36,12 +36,17 @@ export function readout(
 }
 
 /** Every value of the series at entry `at`, in words. */
-function valuesAt(chart: ChartDefinition, { run, values, smoothed, validation }: Series, at: number): string {
+function valuesAt(
+  chart: ChartDefinition,
+  { run, values, smoothed, gpu, validation }: Series,
+  at: number,
+): string {
   const step = run.log.columns.step[at]!;
   const evaluated = validation?.find((result) => result.step === step);
   return [
     inWords(chart, values[at]!),
     smoothed && Number.isFinite(smoothed[at]) && `smoothed ${chart.format(smoothed[at]!)}`,
+    gpu && `GPU alone ${inWords(chart, gpu[at]!)}`,
     evaluated && `validation ${inWords(chart, evaluated.valLoss)}`,
   ]
     .filter(Boolean)

@@ -1,6 +1,8 @@
 import { useMemo, useState } from 'react';
 import { verdict } from '../../engine/experiments/verdict.ts';
+import { planLimits } from '../../engine/memoryPlan.ts';
 import { startProof } from '../../store/comparison.ts';
+import { budgetBytes, budgetOr, useMeasurements } from '../../store/measurementStore.ts';
 import { useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
 import { formatCount } from '../format.ts';
@@ -42,11 +44,16 @@ function useTable(): ComparisonTable | null {
     runs.map(({ summary, error }) => (summary || error ? '1' : '0')).join(''),
   );
   const configs = useRun((state) => state.configs);
+  const adapter = useRun((state) => state.adapter);
+  const given = useMeasurements((state) => state.budget);
+  const bytes = budgetBytes(budgetOr({ budget: given }, adapter?.isFallback ?? false));
   // biome-ignore lint/correctness/useExhaustiveDependencies: the runs are read when one has ended or others are begun
   return useMemo(() => {
     const { runs, schedule } = useRun.getState();
-    return ended.includes('1') ? comparisonTable(runs, schedule) : null;
-  }, [ended, configs]);
+    if (!ended.includes('1')) return null;
+    const budget = adapter && bytes !== null ? { bytes, limits: planLimits(adapter.limits) } : null;
+    return comparisonTable(runs, schedule, budget);
+  }, [ended, configs, adapter, bytes]);
 }
 
 function StartLine() {

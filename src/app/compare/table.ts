@@ -1,7 +1,9 @@
 /** The comparison as rows of text, one cell a mode: what the page shows and what is copied. */
 import { type Comparison, compareRuns, type ModeResult } from '../../engine/experiments/comparison.ts';
 import { type Spread, spreadOf } from '../../engine/experiments/spread.ts';
-import type { PrecisionMode } from '../../engine/precision/recipes.ts';
+import { type LargestBatch, largestBatch } from '../../engine/largestBatch.ts';
+import type { PlanLimits } from '../../engine/model/tensors.ts';
+import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
 import type { Schedule } from '../../session/protocol.ts';
 import { comparedModes, endedRuns, hasEnded } from '../../store/comparison.ts';
 import type { RunView } from '../../store/runStore.ts';
@@ -39,6 +41,12 @@ const NOTHING_YET = '–';
 const INTERLEAVED = 'not measured (interleaved)';
 const NOT_MEASURED = 'not measured';
 
+/** What the table asks of the plan: the most a run could have had within a budget. */
+export interface BatchBudget {
+  readonly bytes: number;
+  readonly limits: PlanLimits;
+}
+
 /** A mode's runs that have ended, one a seed, and what the comparison makes of them. */
 interface Column {
   readonly result: ModeResult;
@@ -53,7 +61,12 @@ interface RowSource {
   readonly judged?: { readonly better: 'less' | 'more'; readonly by: (column: Column) => number | undefined };
 }
 
-export function comparisonTable(runs: readonly RunView[], schedule: Schedule): ComparisonTable {
+/** @param budget null where none is known: the table then has no largest batch */
+export function comparisonTable(
+  runs: readonly RunView[],
+  schedule: Schedule,
+  budget: BatchBudget | null,
+): ComparisonTable {
   const modes = comparedModes(runs.map(({ config }) => config));
   const comparison = compareRuns(modes, endedRuns(runs, schedule));
   const columns = comparison.modes.map(
@@ -62,7 +75,8 @@ export function comparisonTable(runs: readonly RunView[], schedule: Schedule): C
       runs: runs.filter((run) => run.config.precision === result.mode && hasEnded(run)),
     }),
   );
-  const rows = rowSources(comparison, schedule).map((source) => toRow(source, columns));
+  const sources = [...rowSources(comparison, schedule), ...(budget ? [largestBatchRow(budget)] : [])];
+  const rows = sources.map((source) => toRow(source, columns));
   return { modes, comparison, rows };
 }
 
@@ -134,6 +148,11 @@ function rowSources({ modes, step, seconds, seeds }: Comparison, schedule: Sched
       text: ({ result, runs }) => (scalesLoss(result.mode) ? scaleText(runs) : 'none'),
     },
     {
+      name: 'flushed',
+      label: 'Gradients flushed to zero at the end',
+      text: ({ result, runs }) => flushedText(result.mode, runs),
+    },
+    {
       name: 'memory',
       label: 'GPU memory',
       text: ({ runs }) => memoryText(runs, 'total'),
@@ -147,6 +166,21 @@ function rowSources({ modes, step, seconds, seeds }: Comparison, schedule: Sched
     },
     { name: 'storage', label: 'f16 storage', text: ({ runs }) => runs[0]?.facts?.storage ?? 'no f16' },
   ];
+}
+
+function largestBatchRow({ bytes, limits }: BatchBudget): RowSource {
+  const largest = ({ runs: [run] }: Column): LargestBatch | null =>
+    run?.facts ? largestBatch(run.config, run.facts.text.vocabulary, limits, bytes) : null;
+  return {
+    name: 'largest-batch',
+    label: `Largest batch in ${formatMiB(bytes)}`,
+    text: (column) => {
+      const found = largest(column);
+      if (!found) return NOTHING_YET;
+      return found.batch > 0 ? formatCount(found.batch) : 'none fits';
+    },
+    judged: { better: 'more', by: (column) => largest(column)?.batch },
+  };
 }
 
 function toRow({ name, label, text, judged }: RowSource, columns: readonly Column[]): Row {
@@ -199,6 +233,13 @@ function scaleText(runs: readonly RunView[]): string {
     formatPowerOfTwo(Math.log2(scale)),
   );
   return low === high ? `${low}` : `${low} to ${high}`;
+}
+
+/** A share of what is not zero anyway; a dash and why where there is none. */
+function flushedText(mode: PrecisionMode, runs: readonly RunView[]): string {
+  if (RECIPES[mode].roles.outputGradient === 'f32') return '– (gradients are f32)';
+  const shares = runs.map(({ summary }) => summary?.gradientsFlushed ?? null);
+  return spreadText(spreadOf(shares), formatPercent, '– (not counted)');
 }
 
 function memoryText([run]: readonly RunView[], part: 'total' | 'activations'): string {

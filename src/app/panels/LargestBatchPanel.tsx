@@ -1,7 +1,14 @@
 import { useState } from 'react';
 import { PRECISION_MODES, type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
-import { readNumber } from '../../store/address.ts';
-import { type BatchSearch, isSearching, useMeasurements } from '../../store/measurementStore.ts';
+import {
+  type BatchSearch,
+  BUDGET_UNITS,
+  budgetBytes,
+  budgetOr,
+  isSearching,
+  type MemoryBudget,
+  useMeasurements,
+} from '../../store/measurementStore.ts';
 import { searchBatches } from '../../store/measurements.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { modesOf, problemOf, settingsProblem } from '../../store/settings.ts';
@@ -13,26 +20,25 @@ import { batchOutcome } from './batchMessages.ts';
 import styles from './LargestBatchPanel.module.css';
 import { exactBytes } from './memoryMessages.ts';
 
-const UNITS = { MiB: 2 ** 20, GiB: 2 ** 30 } as const;
-type Unit = keyof typeof UNITS;
-
 /** For a memory budget, the largest batch of each chosen mode: computed from the plan, confirmed by one real step. */
 export default function LargestBatchPanel() {
   const settings = useSettings((state) => state.settings);
   const busy = useRun((state) => isBusy(state.status));
   const searches = useMeasurements((state) => state.searches);
-  const [amount, setAmount] = useState(() => (useRun.getState().adapter?.isFallback ? '16' : '1024'));
-  const [unit, setUnit] = useState<Unit>('MiB');
+  const isFallback = useRun((state) => state.adapter?.isFallback ?? false);
+  const given = useMeasurements((state) => state.budget);
+  const budget = budgetOr({ budget: given }, isFallback);
+  const choose = (change: Partial<MemoryBudget>) =>
+    useMeasurements.setState({ budget: { ...budget, ...change } });
   const [modes, setModes] = useState<readonly PrecisionMode[]>(() => [
     ...new Set<PrecisionMode>(['fp32', ...modesOf(settings)]),
   ]);
   const [refusal, setRefusal] = useState<string | null>(null);
-  const budget = readNumber(amount);
-  const wrongBudget = budget === null || budget <= 0;
+  const bytes = budgetBytes(budget);
   const invalid = settingsProblem({ ...settings, batch: null }) !== null;
   const searching = searches.some(isSearching);
   const find = () => {
-    const problem = problemOf(() => searchBatches(modes, budget! * UNITS[unit]));
+    const problem = problemOf(() => searchBatches(modes, bytes!));
     setRefusal(problem && `${problem.message} ${problem.hint}`);
   };
   return (
@@ -44,18 +50,18 @@ export default function LargestBatchPanel() {
         <TextField
           label="Memory budget"
           inputMode="decimal"
-          value={amount}
-          onChange={(event) => setAmount(event.target.value)}
-          error={wrongBudget ? 'Give a number above 0.' : null}
+          value={budget.amount}
+          onChange={(event) => choose({ amount: event.target.value })}
+          error={bytes === null ? 'Give a number above 0.' : null}
           data-testid="budget"
         />
         <SelectField
           label="Unit"
-          value={unit}
-          onChange={(event) => setUnit(event.target.value as Unit)}
+          value={budget.unit}
+          onChange={(event) => choose({ unit: event.target.value as MemoryBudget['unit'] })}
           data-testid="budget-unit"
         >
-          {Object.keys(UNITS).map((name) => (
+          {Object.keys(BUDGET_UNITS).map((name) => (
             <option key={name}>{name}</option>
           ))}
         </SelectField>
@@ -82,7 +88,7 @@ export default function LargestBatchPanel() {
       </fieldset>
       <Button
         onClick={find}
-        disabled={busy || searching || wrongBudget || invalid || modes.length === 0}
+        disabled={busy || searching || bytes === null || invalid || modes.length === 0}
         data-testid="find-batch"
       >
         {searching ? 'Searching…' : 'Find the largest batch'}

@@ -77,7 +77,13 @@ function LossTile({ run }: TileProps) {
 function SpeedTile({ run }: TileProps) {
   const speed = run?.summary?.tokensPerSec ?? run?.tokensPerSec ?? null;
   const lockstep = useRun((state) => state.schedule === 'lockstep');
-  const unknownSpeed = run?.latest ? (lockstep ? 'not measured (interleaved)' : 'warming up') : '';
+  // Between the steps of a run are those of the others: only the GPU's clock tells its own speed.
+  const timestamps = run?.latest?.gpuMs != null;
+  const unknownSpeed = run?.latest
+    ? lockstep && !timestamps
+      ? 'not measured (interleaved)'
+      : 'warming up'
+    : '';
   const perStep = run && speed ? (tokensPerStep(run.config) / speed) * 1000 : null;
   return (
     <StatTile
@@ -86,7 +92,7 @@ function SpeedTile({ run }: TileProps) {
       detail={
         perStep === null
           ? unknownSpeed
-          : `${perStep < 100 ? perStep.toPrecision(3) : formatCount(perStep)} ms a step`
+          : `${perStep < 100 ? perStep.toPrecision(3) : formatCount(perStep)} ms ${lockstep ? 'of GPU time ' : ''}a step`
       }
       title="Tokens of training batches over wall time, skipped steps counted; live: the last 20 steps, at the end: the whole run without its first 5"
       testId="speed"

@@ -116,6 +116,15 @@ export function isScaledOperand(row: NumericsRow): boolean {
   return row.kind === 'activationGradient';
 }
 
+/**
+ * Share of a frame's gradients that storing them in `format` flushed to zero, at the loss scale they had; null where nothing
+ * is narrowed.
+ */
+export function flushedGradients(frame: NumericsFrame, format: FormatId): number | null {
+  if (format === 'f32') return null;
+  return flushedShare(frameLosses(frame, Math.log2(frame.scale), bandsOf(format), isScaledOperand));
+}
+
 export const WHAT_IF_SCALES = { lowest: 0, highest: 24 } as const;
 
 /**

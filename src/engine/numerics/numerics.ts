@@ -20,7 +20,7 @@ export type InspectedKind = 'weights' | 'activations';
 type ProbePrograms = Readonly<Record<'begin' | 'microBatch' | 'gradients', Program>>;
 
 /**
- * Histograms of the exponents of a run's numbers. Nothing is compiled or created before it is first asked for, and a
+ * Histograms of the exponents of a run's numbers. Nothing is built, compiled or created before it is first asked for, and a
  * probed step trains exactly as any other: same bits, no wait.
  */
 export class Numerics {
@@ -29,16 +29,18 @@ export class Numerics {
   readonly #arena: Arena;
   readonly #tensors: RunTensors;
   readonly #submit: (program: Program) => void;
-  readonly #schedule: NumericsSchedule;
+  readonly #build: () => NumericsSchedule;
   readonly #compiled = new Map<string, Promise<Program>>();
   readonly #programs: Program[] = [];
   readonly #deliveries: ((bytes: ArrayBuffer) => void)[] = [];
   readonly #frames: NumericsFrame[] = [];
   /** Which submitted steps are probed, until their metrics arrive. */
   readonly #inFlight: boolean[] = [];
+  #built: NumericsSchedule | undefined;
   #ring: ReadbackRing | undefined;
   #probe: ProbePrograms | undefined;
-  #cost = new ProbeCost();
+  #preparing: Promise<void> | undefined;
+  readonly #cost = new ProbeCost();
   #interval: number | null = null;
   #probing = false;
   #destroyed = false;
@@ -58,27 +60,44 @@ export class Numerics {
     this.#arena = parts.arena;
     this.#tensors = parts.tensors;
     this.#submit = parts.submit;
-    this.#schedule = buildNumerics(parts.target, parts.tensors, parts.microBatch);
+    this.#build = () => buildNumerics(parts.target, parts.tensors, parts.microBatch);
+  }
+
+  /** Gradients can be counted: every kernel for it is compiled. */
+  get isReady(): boolean {
+    return this.#probe !== undefined;
+  }
+
+  /** While the kernels that count gradients compile, else undefined. Never rejects. */
+  get preparing(): Promise<void> | undefined {
+    return this.#preparing;
   }
 
   /**
-   * Probes every `interval`-th step from when the kernels are compiled, for which training need not wait.
+   * Compiles what counting gradients needs. A step beside the compiler is slower than a step is: runs wait for it with
+   * their clock stopped.
+   * @throws EngineError SHADER_COMPILE
+   */
+  async prepare(): Promise<void> {
+    if (this.#probe) return;
+    const prepared = this.#prepareProbe();
+    const settled = prepared
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#preparing === settled) this.#preparing = undefined;
+      });
+    this.#preparing = settled;
+    await prepared;
+  }
+
+  /**
+   * Probes every `interval`-th step from when the kernels are compiled.
    * @throws EngineError SHADER_COMPILE
    */
   async enable(interval = DEFAULT_INTERVAL): Promise<void> {
     if (!Number.isInteger(interval) || interval < 1) throw new RangeError(`interval is ${interval}`);
     this.#interval = interval;
-    if (this.#probe) return;
-    const [begin, microBatch, gradients] = await Promise.all([
-      this.#program('begin'),
-      this.#program('microBatch'),
-      this.#program('gradients'),
-    ]);
-    if (this.#destroyed) return;
-    this.#makeRing();
-    // Steps beside the compiler were slower than steps are.
-    this.#cost = new ProbeCost();
-    this.#probe = { begin, microBatch, gradients };
+    await this.prepare();
   }
 
   disable(): void {
@@ -99,10 +118,21 @@ export class Numerics {
     const ring = this.#makeRing();
     await ring.waitForRoom();
     this.#submit(program);
-    return new Promise((resolve, reject) => {
-      this.#read(ring, kind, () => 1, resolve);
-      ring.drain().catch(reject);
-    });
+    return this.#frame(ring, kind, () => 1);
+  }
+
+  /**
+   * Gradients of the batch that is in place, at the loss scale of the next step, whether or not steps are probed. Not for
+   * use inside a step.
+   * @throws EngineError SHADER_COMPILE
+   */
+  async countGradients(): Promise<NumericsFrame> {
+    await this.prepare();
+    const { begin, microBatch, gradients } = this.#probe!;
+    const ring = this.#ring!;
+    await ring.waitForRoom();
+    for (const program of [begin, microBatch, gradients]) this.#submit(program);
+    return this.#frame(ring, 'gradients', (state) => state.lossScale);
   }
 
   /** What to submit for each micro-batch of step `step` (from 1) where it is probed. */
@@ -142,6 +172,18 @@ export class Numerics {
     this.#ring?.destroy();
   }
 
+  /** Waits for the frame of what was submitted last. */
+  #frame(
+    ring: ReadbackRing,
+    kind: keyof NumericsSchedule['rows'],
+    scaleOf: (state: StepState) => number,
+  ): Promise<NumericsFrame> {
+    return new Promise((resolve, reject) => {
+      this.#read(ring, kind, scaleOf, resolve);
+      ring.drain().catch(reject);
+    });
+  }
+
   #read(
     ring: ReadbackRing,
     kind: keyof NumericsSchedule['rows'],
@@ -156,7 +198,27 @@ export class Numerics {
       const cost = this.#interval === null ? null : this.#cost.share(this.#interval);
       deliver({ step: state.attempted, scale: scaleOf(state), rows, counts, cost });
     });
-    ring.push(this.#device, this.#arena.buffer(this.#tensors.histogram));
+    const { histogram } = this.#tensors;
+    const source = this.#arena.buffer(histogram);
+    ring.push(this.#device, (encoder, to) =>
+      encoder.copyBufferToBuffer(source, 0, to, 0, byteLength(histogram)),
+    );
+  }
+
+  get #schedule(): NumericsSchedule {
+    this.#built ??= this.#build();
+    return this.#built;
+  }
+
+  async #prepareProbe(): Promise<void> {
+    const [begin, microBatch, gradients] = await Promise.all([
+      this.#program('begin'),
+      this.#program('microBatch'),
+      this.#program('gradients'),
+    ]);
+    if (this.#destroyed) return;
+    this.#makeRing();
+    this.#probe = { begin, microBatch, gradients };
   }
 
   #makeRing(): ReadbackRing {

@@ -3,6 +3,9 @@ import type { MemoryBytes } from '../memoryPlan.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
 
+/** Steps before speed is counted: the first ones pay for start-up. */
+export const WARM_UP_STEPS = 5;
+
 export interface StepMetrics {
   /** Attempted steps, from 1. */
   readonly step: number;
@@ -20,6 +23,8 @@ export interface StepMetrics {
   readonly lr: number;
   readonly appliedSteps: number;
   readonly skippedSteps: number;
+  /** GPU time of the step in milliseconds, without what other runs did in between; null without usable timestamps. */
+  readonly gpuMs: number | null;
 }
 
 export interface EvalMetrics {
@@ -47,8 +52,15 @@ export interface RunSummary {
   /** From the first counted step (5 warm-up steps excluded) to a final sync; null when too few steps ran. */
   readonly tokensPerSec: number | null;
   readonly msPerStep: number | null;
+  /** Mean GPU time of the steps after the warm-up; null when too few steps ran, and where a timestamp is missing. */
+  readonly gpuMsPerStep: number | null;
   /** Model FLOP/s over the adapter's measured f32 FMA peak; null when the peak was not measured. */
   readonly mfu: number | null;
+  /**
+   * Share of the gradients other than zero that their format flushed to zero on the batch after the last step, at the loss
+   * scale it would have had; null where gradients are f32 and where they were not counted.
+   */
+  readonly gradientsFlushed: number | null;
   readonly memory: MemoryBytes;
   /** Kernel choices made for this adapter, as `kernel: variant`. */
   readonly kernels: Readonly<Record<string, string>>;

@@ -12,7 +12,6 @@ export class ReadbackRing {
   readonly #all: readonly GPUBuffer[];
   readonly #pending: Promise<void>[] = [];
   readonly #deliver: (bytes: ArrayBuffer) => void;
-  readonly #size: number;
 
   constructor(device: GPUDevice, size: number, deliver: (bytes: ArrayBuffer) => void, depth = DEFAULT_DEPTH) {
     const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
@@ -21,7 +20,6 @@ export class ReadbackRing {
     );
     this.#free = [...this.#all];
     this.#deliver = deliver;
-    this.#size = size;
   }
 
   get pending(): number {
@@ -32,12 +30,15 @@ export class ReadbackRing {
     return this.#free.length === 0;
   }
 
-  /** Queues a copy of `source`; results are delivered in order. The ring must not be full. */
-  push(device: GPUDevice, source: GPUBuffer): void {
+  /**
+   * Queues a result, which `copy` puts into the buffer that it is given; results are delivered in order. The ring must not be
+   * full.
+   */
+  push(device: GPUDevice, copy: (encoder: GPUCommandEncoder, to: GPUBuffer) => void): void {
     const buffer = this.#free.pop();
     if (!buffer) throw new RangeError('The readback ring is full: wait for it first');
     const encoder = device.createCommandEncoder({ label: 'readback' });
-    encoder.copyBufferToBuffer(source, 0, buffer, 0, this.#size);
+    copy(encoder, buffer);
     device.queue.submit([encoder.finish()]);
     const mapped = buffer.mapAsync(0x1);
     const previous = this.#pending.at(-1) ?? Promise.resolve();

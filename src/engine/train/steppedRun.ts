@@ -1,20 +1,23 @@
 /** One trainer's run, advanced a step at a time: what runs on their own and runs in turns have in common. */
 import { EngineError } from '../errors.ts';
+import { flushedGradients } from '../numerics/bands.ts';
+import type { NumericsFrame } from '../numerics/frame.ts';
 import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
-import type { EvalMetrics, RunSummary, StepMetrics } from './metrics.ts';
+import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
+  /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
+  onWaited?(): void;
+  /** The gradients after the last step, where the run was prepared to count them. */
+  onGradients?(frame: NumericsFrame): void;
   /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
   readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
 }
-
-/** Steps before speed is counted: the first ones pay for start-up. */
-const WARM_UP_STEPS = 5;
 
 /** Wall time of counted steps; evaluation, sampling and pauses are left out. */
 class Stopwatch {
@@ -46,6 +49,25 @@ class Stopwatch {
   }
 }
 
+/** Mean GPU time of the steps after the warm-up. */
+class GpuTime {
+  #milliseconds = 0;
+  #steps = 0;
+  #complete = true;
+
+  add({ step, gpuMs }: StepMetrics): void {
+    if (step <= WARM_UP_STEPS) return;
+    if (gpuMs === null) this.#complete = false;
+    else this.#milliseconds += gpuMs;
+    this.#steps += 1;
+  }
+
+  /** null where a step has none: a mean over the others would leave out what is not like them. */
+  get msPerStep(): number | null {
+    return this.#complete && this.#steps > 0 ? this.#milliseconds / this.#steps : null;
+  }
+}
+
 /** A mode without a scaler met values it cannot hold in ten steps in a row. The summary is of the run so far. */
 export class TooManySkipsError extends EngineError {
   readonly summary: RunSummary;
@@ -70,6 +92,7 @@ export class SteppedRun {
   readonly #events: RunEvents;
   readonly #timed: boolean;
   readonly #watch = new Stopwatch();
+  readonly #gpuTime = new GpuTime();
   #firstLoss: number | null = null;
   #last: StepMetrics | undefined;
   #valLoss: number | null = null;
@@ -90,6 +113,7 @@ export class SteppedRun {
   /** Submits one step, and evaluates after it where an evaluation is due. Waits for the GPU only as long as its queue is full. */
   async advance(): Promise<void> {
     const { trainer } = this;
+    await this.#waitForKernels();
     const step = trainer.submittedSteps + 1;
     if (this.#timed && step > WARM_UP_STEPS && !this.#watch.running) {
       await trainer.drain();
@@ -119,7 +143,7 @@ export class SteppedRun {
   }
 
   /**
-   * Waits for the last step and evaluates it, unless nobody wants to know how good the model became.
+   * Waits for the last step, evaluates it and counts its gradients, unless nobody wants to know how good the model became.
    * @throws TooManySkipsError when the run ended for that reason
    */
   async finish(evaluate = true): Promise<RunSummary> {
@@ -133,10 +157,20 @@ export class SteppedRun {
     return summary;
   }
 
+  /** Steps beside the compiler would be slow, and their time would say nothing about the run. */
+  async #waitForKernels(): Promise<void> {
+    const { numerics } = this.trainer;
+    if (!numerics.preparing) return;
+    await this.settle();
+    await numerics.preparing;
+    this.#events.onWaited?.();
+  }
+
   #report(): void {
     for (const metrics of this.trainer.takeMetrics()) {
       if (metrics.step === 1) this.#firstLoss = metrics.loss;
       this.#last = metrics;
+      this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
     }
     this.trainer.faults.check();
@@ -146,6 +180,16 @@ export class SteppedRun {
     this.#valLoss = await this.trainer.evaluate();
     this.#evaluatedAt = step;
     this.#events.onEval({ step, valLoss: this.#valLoss });
+  }
+
+  /** Share that was flushed to zero; null where gradients are f32, or nothing was compiled to count them. */
+  async #flushedGradients(): Promise<number | null> {
+    const { trainer } = this;
+    const { outputGradient } = trainer.plan.tensors.recipe.roles;
+    if (!trainer.numerics.isReady) return null;
+    const frame = await trainer.countGradients();
+    this.#events.onGradients?.(frame);
+    return flushedGradients(frame, outputGradient);
   }
 
   async #summary(wanted: boolean): Promise<RunSummary> {
@@ -167,8 +211,10 @@ export class SteppedRun {
       valLoss: this.#valLoss,
       tokensPerSec,
       msPerStep,
+      gpuMsPerStep: this.#gpuTime.msPerStep,
       // Measuring the peak takes time: not for a run that nobody wants to know about.
       mfu: wanted && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
+      gradientsFlushed: wanted ? await this.#flushedGradients() : null,
       memory: trainer.memory,
       kernels: trainer.kernels,
     };

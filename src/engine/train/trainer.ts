@@ -8,24 +8,28 @@ import type { Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import type { Program } from '../program.ts';
+import type { PassStamps, Program } from '../program.ts';
 import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
+import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
-import { uploadParameters } from './weights.ts';
+import { forgetOverflow, uploadParameters } from './weights.ts';
 
 /** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
 const ASSUMED_SHARE = 0.15;
 /** One submission should hold the GPU for less than this. */
 const SUBMIT_SECONDS = 0.3;
+
+const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /** The compiled op lists of a run: one a list of `Schedule`. */
 export interface Programs {
@@ -61,6 +65,7 @@ export class Trainer {
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
+  readonly #clock: GpuClock | null;
   readonly #ring: ReadbackRing;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
@@ -109,8 +114,9 @@ export class Trainer {
     const formats = Object.values(parts.plan.tensors.recipe.roles);
     this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
-    this.#ring = new ReadbackRing(parts.device, STEP_STATE_WORDS * 4, (bytes) =>
-      this.#record(readStepState(bytes)),
+    this.#clock = GpuClock.of(parts.device);
+    this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
+      this.#record(readStepState(bytes), this.#clock ? stepMilliseconds(bytes.slice(STATE_BYTES)) : null),
     );
   }
 
@@ -153,15 +159,31 @@ export class Trainer {
     const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#submit(this.#programs.begin);
     for (let micro = 0; micro < accumulation; micro++) {
-      const batch = this.#trainingBatch(this.#submitted * accumulation + micro);
-      this.#writeBatch(batch);
-      this.#writePositions(batch);
-      this.#submit(microBatch);
+      this.#writeTrainingBatch(this.#submitted * accumulation + micro);
+      this.#submit(microBatch, micro === 0 ? this.#clock?.start : undefined);
     }
-    this.#submit(this.#programs.optimizer);
+    this.#submit(this.#programs.optimizer, this.#clock?.end);
     this.numerics.endStep();
-    this.#ring.push(this.device, this.arena.buffer(this.plan.tensors.state));
+    const state = this.arena.buffer(this.plan.tensors.state);
+    this.#ring.push(this.device, (encoder, to) => {
+      encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
+      this.#clock?.read(encoder, to, STATE_BYTES);
+    });
     this.#submitted += 1;
+  }
+
+  /**
+   * Histograms of the gradients that the next step would have on its first micro-batch. Takes no step and changes none to
+   * come. One sync.
+   * @throws EngineError SHADER_COMPILE
+   */
+  async countGradients(): Promise<NumericsFrame> {
+    this.#submit(this.#programs.begin);
+    this.#writeTrainingBatch(this.#submitted * this.config.accumulation);
+    const frame = await this.numerics.countGradients();
+    // No optimizer has looked at what overflowed.
+    forgetOverflow(this.device, this.arena.buffer(this.plan.tensors.found));
+    return frame;
   }
 
   /** Waits until a step can be queued: the only back-pressure between CPU and GPU. */
@@ -278,13 +300,20 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
+    this.#clock?.destroy();
     this.numerics.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
 
-  #submit(program: Program): void {
-    program.submit(this.#flopsPerSubmit);
+  #submit(program: Program, stamps?: PassStamps): void {
+    program.submit(this.#flopsPerSubmit, stamps);
+  }
+
+  #writeTrainingBatch(index: number): void {
+    const batch = this.#trainingBatch(index);
+    this.#writeBatch(batch);
+    this.#writePositions(batch);
   }
 
   #writeBatch({ tokens, targets }: Batch): void {
@@ -304,7 +333,7 @@ export class Trainer {
     this.device.queue.writeBuffer(this.arena.buffer(tensor), 0, data as Uint32Array<ArrayBuffer>);
   }
 
-  #record(state: StepState): void {
+  #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
@@ -318,6 +347,7 @@ export class Trainer {
       lr: state.learningRate,
       appliedSteps: state.applied,
       skippedSteps: state.skipped,
+      gpuMs,
     });
   }
 

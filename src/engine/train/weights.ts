@@ -67,12 +67,16 @@ export function writeInitialState(
   const scale =
     scaling.kind === 'dynamic' ? scaling.initialScale : scaling.kind === 'static' ? scaling.scale : 1;
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
-  const noSite = new Uint32Array([NO_SITE]);
-  device.queue.writeBuffer(arena.buffer(tensors.found), 0, noSite);
-  device.queue.writeBuffer(arena.buffer(tensors.evalFound), 0, noSite);
+  forgetOverflow(device, arena.buffer(tensors.found));
+  forgetOverflow(device, arena.buffer(tensors.evalFound));
   device.queue.writeBuffer(
     arena.buffer(tensors.schedule),
     0,
     scheduleTable(config) as Float32Array<ArrayBuffer>,
   );
+}
+
+/** No site has overflowed: what the optimizer leaves behind after each step. */
+export function forgetOverflow(device: GPUDevice, found: GPUBuffer): void {
+  device.queue.writeBuffer(found, 0, new Uint32Array([NO_SITE]));
 }

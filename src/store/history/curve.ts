@@ -57,6 +57,7 @@ export function logOfCurve(curve: RunCurve, steps: number, evals: readonly EvalM
       appliedSteps: step - skippedSteps,
       skippedSteps,
       time: curve.time[i]!,
+      gpuMs: null,
     });
     // The average over the kept rows is another than that over all of them.
     log.columns.smoothed[i] = curve.smoothed[i] ?? Number.NaN;

@@ -1,6 +1,5 @@
 /** Gradient accumulation, and evaluation between steps. */
 import { describe, expect, test } from 'vitest';
-import type { StepMetrics } from '../../../src/engine/index.ts';
 import {
   certain,
   differences,
@@ -8,6 +7,7 @@ import {
   makeCertain,
   parametersOf,
   relativeError,
+  type StepResult,
   setOne,
   snapshot,
   stateOf,
@@ -85,7 +85,7 @@ describe('evaluation', () => {
     async (precision) => {
       const run = (interrupt: boolean) =>
         withTrainer({ precision, lossScale: precision === 'fp16' ? 2 ** 10 : null }, async (trainer) => {
-          const metrics: StepMetrics[] = [];
+          const metrics: StepResult[] = [];
           const losses: (number | null)[] = [];
           for (let step = 0; step < 3; step++) {
             metrics.push(...(await takeSteps(trainer, 1)));

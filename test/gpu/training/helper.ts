@@ -97,8 +97,19 @@ export function withTrainer<T>(
   );
 }
 
+/** What a step computed: the same every time, unlike how long it took. */
+export type StepResult = Omit<StepMetrics, 'gpuMs'>;
+
+export function resultOf({ gpuMs: _, ...result }: StepMetrics): StepResult {
+  return result;
+}
+
 /** Takes `count` steps and waits for their metrics. */
-export async function takeSteps(trainer: Trainer, count: number): Promise<StepMetrics[]> {
+export async function takeSteps(trainer: Trainer, count: number): Promise<StepResult[]> {
+  return (await takeTimedSteps(trainer, count)).map(resultOf);
+}
+
+export async function takeTimedSteps(trainer: Trainer, count: number): Promise<StepMetrics[]> {
   for (let i = 0; i < count; i++) {
     await trainer.waitForRoom();
     trainer.step();

@@ -60,6 +60,28 @@ describe('probed steps', () => {
       expect(trainer.numerics.takeFrames()).toEqual([]);
     }));
 
+  test.each(['fp16', 'fp16-noscale'] as const)(
+    'a look at the gradients in %s between steps counts those of the next, and changes nothing',
+    async (precision) => {
+      const look = (before: number, lossScale: number | null) =>
+        withTrainer({ precision, lossScale, accumulation: 2 }, async (trainer) => {
+          const metrics = await takeSteps(trainer, before);
+          const looked = before > 0 ? await trainer.countGradients() : null;
+          metrics.push(...(await takeSteps(trainer, 4 - before)));
+          return { metrics, looked, end: await snapshot(trainer) };
+        });
+      // At 2^30 the batch that is looked at overflows: the look must not skip the step.
+      for (const lossScale of precision === 'fp16' ? [null, 2 ** 30] : [null]) {
+        const [plain, looking] = [await look(0, lossScale), await look(2, lossScale)];
+        expect(looking.metrics).toEqual(plain.metrics);
+        expect(differences(plain.end, looking.end)).toEqual([]);
+        expect(looking.looked!.scale).toBe(plain.metrics[2]!.lossScale);
+        expect(looking.looked!.step).toBe(2);
+        expect(total([...rowCounts(looking.looked!, 0)])).toBeGreaterThan(0);
+      }
+    },
+  );
+
   test('compile nothing until asked for, and leave nothing when the run ends first', async () => {
     let left: ReadonlySet<GPUBuffer> = new Set();
     const compiled: string[] = [];

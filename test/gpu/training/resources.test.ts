@@ -4,6 +4,7 @@ import { Arena } from '../../../src/engine/arena.ts';
 import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
 import { RECOMPUTE_LEVELS } from '../../../src/engine/model/blocks.ts';
 import { byteLength } from '../../../src/engine/tensor.ts';
+import { STAMP_BYTES } from '../../../src/engine/train/gpuClock.ts';
 import { withDevice } from '../device.ts';
 import { stateOf, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
 
@@ -150,11 +151,17 @@ function expectPlanned(trainer: Trainer, buffers: ReadonlySet<GPUBuffer>): void 
   const live = [...buffers].map(({ label, size }) => [label, size] as const).sort(byName);
   const isParams = ([label]: readonly [string, number]) => label.endsWith(' params');
   const isRing = ([label]: readonly [string, number]) => label.startsWith('readback ');
+  // The clock of devices with timestamps: its own 16 bytes, and as many behind the step state in the ring.
+  const clock = [['step clock', STAMP_BYTES] as const];
   const planned = trainer.plan.tensors.planned.map(
     ({ tensor }) => [tensor.name, byteLength(tensor)] as const,
   );
-  expect(live.filter((buffer) => !isParams(buffer) && !isRing(buffer))).toEqual([...planned].sort(byName));
-  expect(live.filter(isRing)).toEqual(Array.from({ length: RING }, (_, i) => [`readback ${i}`, 64]));
+  expect(live.filter((buffer) => !isParams(buffer) && !isRing(buffer))).toEqual(
+    [...planned, ...clock].sort(byName),
+  );
+  expect(live.filter(isRing)).toEqual(
+    Array.from({ length: RING }, (_, i) => [`readback ${i}`, 64 + STAMP_BYTES]),
+  );
   // 256 bytes a dispatch: some two hundred for three layers.
   const params = live.filter(isParams);
   expect(params).toHaveLength(6);

@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest';
 import {
   type EvalMetrics,
   RunControl,
+  type RunEvents,
   type RunSummary,
   runTraining,
   type StepMetrics,
   type TrainConfig,
   type Trainer,
 } from '../../../src/engine/index.ts';
-import { differences, setOne, snapshot, withTrainer } from './helper.ts';
+import { differences, resultOf, setOne, snapshot, withTrainer } from './helper.ts';
 
 /** What happened, in order: steps as numbers, evaluations as `eval N`. */
 interface Log {
@@ -119,6 +120,32 @@ describe('events', () => {
     expect(7 * summary.msPerStep!).toBeLessThan(wall - 2 * REST_MS + 50);
   });
 
+  test('kernels that are asked for in a run compile between its steps, and what was counted is in the summary', async () => {
+    const seen: (number | string)[] = [];
+    await withTrainer({ precision: 'fp16-noscale', steps: 9, evalEvery: 0 }, async (trainer) => {
+      const events: RunEvents = {
+        onStep: ({ step }) => {
+          seen.push(step);
+          if (step === 2) void trainer.numerics.enable(100);
+        },
+        onEval: () => {},
+        onWaited: () => {
+          seen.push(`ready: ${trainer.numerics.isReady}, in flight: ${trainer.pendingReadbacks}`);
+        },
+        onGradients: ({ step }) => seen.push(`gradients after ${step}`),
+      };
+      const summary = await runTraining(trainer, events, new RunControl());
+      expect(summary.gradientsFlushed).toBeGreaterThan(0.01);
+      expect(summary.gradientsFlushed).toBeLessThan(1);
+    });
+    const waited = seen.findIndex((entry) => String(entry).startsWith('ready'));
+    expect(seen[waited]).toBe('ready: true, in flight: 0');
+    expect(seen.filter((entry) => typeof entry === 'number')).toEqual(upTo(9));
+    expect(waited).toBeGreaterThan(1);
+    expect(waited).toBeLessThan(9);
+    expect(seen.at(-1)).toBe('gradients after 9');
+  });
+
   test('no steps are a summary of the start', async () => {
     const { order, summary } = await train({ steps: 0, warmup: 0 });
     expect(order).toEqual(['eval 0']);
@@ -164,7 +191,7 @@ describe('control', () => {
     await paused;
     expect(stepsInPause).toBe(0);
     expect(interrupted.order).toEqual(plain.order);
-    expect(interrupted.steps).toEqual(plain.steps);
+    expect(interrupted.steps.map(resultOf)).toEqual(plain.steps.map(resultOf));
     expect(differences(ends[1]!, ends[0]!)).toEqual([]);
     expect(interrupted.summary).toMatchObject({ steps: 10, valLoss: plain.summary!.valLoss });
   });

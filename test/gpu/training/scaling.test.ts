@@ -1,6 +1,6 @@
 /** The loss scale: how it moves, and that nothing but rounding depends on it. */
 import { describe, expect, test } from 'vitest';
-import type { StepMetrics, Trainer } from '../../../src/engine/index.ts';
+import type { Trainer } from '../../../src/engine/index.ts';
 import { updateScaler } from '../../../src/engine/reference/scaler.ts';
 import { integerAt } from '../../../src/engine/rng.ts';
 import {
@@ -10,6 +10,7 @@ import {
   parametersOf,
   randomBatch,
   relativeError,
+  type StepResult,
   setOne,
   snapshot,
   stateOf,
@@ -23,7 +24,7 @@ import {
 const ROWS = TINY.batch * TINY.context;
 
 /** What the reference scaler does with the skips that the GPU reported. */
-function expectScaler(metrics: readonly StepMetrics[], start: number, interval: number): void {
+function expectScaler(metrics: readonly StepResult[], start: number, interval: number): void {
   let state = { scale: start, growthTracker: 0 };
   for (const { lossScale, skipped } of metrics) {
     expect(lossScale).toBe(state.scale);
@@ -79,10 +80,10 @@ describe('nothing but rounding depends on the scale', () => {
       { clip: 0.1 },
       async (trainer) => {
         const start = await parametersOf(trainer, 'master');
-        const runs: { metrics: StepMetrics[]; end: Map<string, Buffer> }[] = [];
+        const runs: { metrics: StepResult[]; end: Map<string, Buffer> }[] = [];
         for (const scale of [1, 2 ** 8, 2 ** 16]) {
           await restart(trainer, start);
-          const metrics: StepMetrics[] = [];
+          const metrics: StepResult[] = [];
           for (let step = 0; step < 4; step++) {
             writeScale(trainer, step === 2 ? scale * 4 : scale); // and it may change on the way
             metrics.push(...(await takeSteps(trainer, 1)));
@@ -91,7 +92,7 @@ describe('nothing but rounding depends on the scale', () => {
         }
         const [plain, ...scaled] = runs;
         for (const { gradNorm } of plain!.metrics) expect(gradNorm).toBeGreaterThan(0.2);
-        const numbers = ({ loss, gradNorm, lr }: StepMetrics) => ({ loss, gradNorm, lr });
+        const numbers = ({ loss, gradNorm, lr }: StepResult) => ({ loss, gradNorm, lr });
         for (const { metrics, end } of scaled) {
           expect(metrics.map(numbers)).toEqual(plain!.metrics.map(numbers));
           expect(differences(end, plain!.end, true)).toEqual([]);

@@ -1,12 +1,12 @@
 /** A step that meets a value its format cannot hold changes nothing but the loss scale and the counters. */
 import { describe, expect, test } from 'vitest';
-import type { StepMetrics } from '../../../src/engine/index.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import {
   differences,
   numbersOf,
   randomBatch,
+  type StepResult,
   setOne,
   snapshot,
   stateOf,
@@ -27,7 +27,7 @@ describe('fp16, one step with a loss scale that overflows', () => {
     return withTrainer(
       { precision: 'fp16', lossScale: 2 ** 8, clip: 0.1 },
       async (trainer) => {
-        const metrics: StepMetrics[] = [];
+        const metrics: StepResult[] = [];
         for (let step = 0; step < order.length; step++) {
           const overflows = step === skipped;
           const before = await snapshot(trainer);
@@ -64,10 +64,10 @@ describe('fp16, one step with a loss scale that overflows', () => {
     expect(skip).toMatchObject({ step: 3, skipped: true, lossScale: HUGE, gradNorm: null, skippedSteps: 1 });
     expect(skip).toMatchObject({ overflow: 'logits gradient', appliedSteps: 2 });
     // The loss of the skipped step is the loss of that batch, whatever the scale.
-    const numbers = ({ loss, lr }: StepMetrics) => ({ loss, lr });
+    const numbers = ({ loss, lr }: StepResult) => ({ loss, lr });
     expect(numbers(skip)).toEqual(numbers(clean.metrics[2]!));
     const rest = withSkip.metrics.filter((metrics) => !metrics.skipped);
-    const comparable = ({ loss, lr, gradNorm, appliedSteps }: StepMetrics) => ({
+    const comparable = ({ loss, lr, gradNorm, appliedSteps }: StepResult) => ({
       loss,
       lr,
       gradNorm,

@@ -23,6 +23,7 @@ export function plottedRun(
       lr: 1e-3,
       appliedSteps: step,
       skippedSteps: 0,
+      gpuMs: null,
       time: step * 10,
       ...change(step),
     });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { startSentence, toMarkdown } from '../../../src/app/compare/markdown.ts';
 import { comparisonTable } from '../../../src/app/compare/table.ts';
+import { largestBatch } from '../../../src/engine/largestBatch.ts';
 import type { MemoryBytes } from '../../../src/engine/memoryPlan.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
@@ -33,7 +34,7 @@ function end(run: number, loss: number, msPerStep: number, change: Partial<RunVi
     const skipped = step === 1;
     log.push({
       ...{ step, loss, lossScale: 2 ** 16, skipped, overflow: null, gradNorm: 1, lr: 1e-3 },
-      ...{ appliedSteps: step - 1, skippedSteps: 1, time: step * msPerStep },
+      ...{ appliedSteps: step - 1, skippedSteps: 1, time: step * msPerStep, gpuMs: null },
     });
     if (step % 5 === 0) log.evals.push({ step, valLoss: loss + 1 / step });
   }
@@ -44,13 +45,18 @@ function end(run: number, loss: number, msPerStep: number, change: Partial<RunVi
   const start = { weights: `abcdef0${seed}11111111`, batches: `1234560${seed}22222222` };
   updateRun(run, {
     latest: log.at(-1) as TimedStep,
-    facts: { memory, storage: half ? 'native' : null, start } as RunFacts,
-    summary: { lossScale: 2 ** 17, tokensPerSec: 512_000 / msPerStep } as RunSummary,
+    facts: { memory, storage: half ? 'native' : null, start, text: { vocabulary: 80 } } as RunFacts,
+    summary: {
+      ...{ lossScale: 2 ** 17, tokensPerSec: 512_000 / msPerStep },
+      gradientsFlushed: half ? 0.0125 * seed : null,
+    } as RunSummary,
     ...change,
   });
 }
 
-const table = () => comparisonTable(useRun.getState().runs, useRun.getState().schedule);
+const LIMITS = { maxBindingBytes: 2 ** 27 };
+const table = (bytes = 16 * 2 ** 20) =>
+  comparisonTable(useRun.getState().runs, useRun.getState().schedule, { bytes, limits: LIMITS });
 const cells = () =>
   Object.fromEntries(
     table().rows.map(({ name, cells: row }) => [
@@ -58,6 +64,9 @@ const cells = () =>
       row.map(({ text, best }) => (best ? `${text}!` : text)),
     ]),
   );
+/** By the engine's plan, in 16 MiB. */
+const batchOf = (precision: PrecisionMode) =>
+  largestBatch({ ...PRESETS.smoke.config, precision }, 80, LIMITS, 16 * 2 ** 20).batch;
 const labels = () => Object.fromEntries(table().rows.map(({ name, label }) => [name, label]));
 
 beforeEach(() => begin(PLANNED.slice(0, 2), 'sequential'));
@@ -76,15 +85,28 @@ describe('the comparison table', () => {
       steps: ['9 of 10', '9 of 10'],
       skipped: ['1 (10.0 %)', '1 (10.0 %)'],
       'loss-scale': ['none', '2¹⁷'],
+      flushed: ['– (gradients are f32)', '1.3 %'],
       memory: ['100 MiB', '60 MiB!'],
       activations: ['60 MiB', '30 MiB!'],
       storage: ['no f16', 'native'],
+      'largest-batch': [String(batchOf('fp32')), `${batchOf('fp16')}!`],
     });
+    expect(batchOf('fp16')).toBeGreaterThan(batchOf('fp32'));
     expect(labels()).toMatchObject({
       'val-loss': 'Validation loss after 10 steps',
       'val-loss-seconds': 'Validation loss after 0.5 s',
       divergence: 'First divergence from FP32',
+      'largest-batch': 'Largest batch in 16 MiB',
     });
+  });
+
+  test('has the largest batch of the budget that was given, or none', () => {
+    end(0, 3, 100);
+    const row = (bytes: number) => table(bytes).rows.find(({ name }) => name === 'largest-batch');
+    expect(row(1000)?.cells.map(({ text }) => text)).toEqual(['none fits', '–']);
+    expect(
+      comparisonTable(useRun.getState().runs, 'sequential', null).rows.map(({ name }) => name),
+    ).not.toContain('largest-batch');
   });
 
   test('waits for runs that have not ended', () => {
@@ -101,6 +123,7 @@ describe('the comparison table', () => {
       'tokens-per-sec': ['5,120', 'not measured'],
       divergence: ['reference', 'step 1'],
       'loss-scale': ['none', '2¹⁶'],
+      flushed: ['– (gradients are f32)', '– (not counted)'],
     });
   });
 
@@ -126,6 +149,7 @@ describe('the comparison table', () => {
       'speed-up': ['reference', '1.00× (1.00× to 1.00×)'],
       divergence: ['reference', 'step 1, 2 of 2 seeds'],
       steps: ['18 of 20', '18 of 20'],
+      flushed: ['– (gradients are f32)', '1.9 % (1.3 % to 2.5 %)'],
     });
   });
 });

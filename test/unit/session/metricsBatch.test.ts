@@ -17,6 +17,7 @@ function stepMetrics(step: number): StepMetrics {
     lr: 1,
     appliedSteps: step,
     skippedSteps: 0,
+    gpuMs: null,
   };
 }
 

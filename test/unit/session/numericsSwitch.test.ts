@@ -2,7 +2,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { EngineError } from '../../../src/engine/errors.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { NumericsSwitch } from '../../../src/session/numericsSwitch.ts';
-import type { SessionEvent } from '../../../src/session/protocol.ts';
+import type { NumericsFrame, SessionEvent } from '../../../src/session/protocol.ts';
 
 let events: SessionEvent[];
 let numerics: NumericsSwitch;
@@ -15,6 +15,7 @@ beforeEach(() => {
 function fakeRun(run: number) {
   const of = {
     enable: vi.fn(async () => {}),
+    prepare: vi.fn(async () => {}),
     disable: vi.fn(),
     takeFrames: vi.fn(() => [{ step: 5 }, { step: 10 }]),
     inspect: vi.fn(async (what: string) => ({ what })),
@@ -22,19 +23,33 @@ function fakeRun(run: number) {
   return { of, run, trainer: { numerics: of } as unknown as Trainer };
 }
 
-test('what is switched on holds for running and for later runs, and off for all', () => {
+test('what is switched on holds for running and for later runs, and off for all', async () => {
   const [running, later] = [fakeRun(0), fakeRun(1)];
   numerics.set(5, [running]);
-  numerics.attach(later.trainer);
+  await numerics.prepare(later.trainer, false);
   expect(running.of.enable).toHaveBeenCalledWith(5);
   expect(later.of.enable).toHaveBeenCalledWith(5);
   numerics.set(null, [running, later]);
   expect(running.of.disable).toHaveBeenCalled();
   const last = fakeRun(2);
-  numerics.attach(last.trainer);
+  await numerics.prepare(last.trainer, false);
   numerics.report(last);
   expect(last.of.enable).not.toHaveBeenCalled();
+  expect(last.of.prepare).not.toHaveBeenCalled();
   expect(events).toEqual([]);
+});
+
+test('switched off, compared runs are prepared all the same, and their last gradients are told', async () => {
+  const { of, trainer } = fakeRun(1);
+  const frame = { step: 8 } as NumericsFrame;
+  await numerics.prepare(trainer, true);
+  expect(of.prepare).toHaveBeenCalled();
+  expect(of.enable).not.toHaveBeenCalled();
+  numerics.reportLast(1, frame);
+  expect(events).toEqual([{ type: 'numerics', run: 1, frame }]);
+  numerics.set(5, []);
+  numerics.reportLast(1, frame);
+  expect(events).toHaveLength(1);
 });
 
 test('frames are passed on under the number of their run', () => {
@@ -61,4 +76,7 @@ test('kernels that do not compile are told and do not fail the run', async () =>
   numerics.set(20, [run]);
   await vi.waitFor(() => expect(events).toHaveLength(1), 5000);
   expect(events[0]).toMatchObject({ type: 'numericsRefused', error: { code: 'SHADER_COMPILE' } });
+  run.of.enable.mockRejectedValueOnce(new EngineError('SHADER_COMPILE', 'refused', 'update'));
+  await numerics.prepare(run.trainer, true);
+  expect(events).toHaveLength(2);
 });

@@ -20,6 +20,7 @@ vi.mock('../../../src/engine/index.ts', async () => {
 });
 
 const config = PRESETS.smoke.config;
+const numerics = { prepare: async () => {} };
 const schedule = 'sequential';
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
 let loseDevice: (info: { reason: string; message: string }) => void;
@@ -41,7 +42,7 @@ beforeEach(() => {
   });
   engine.createTrainer.mockImplementation(async (_device, _report, _config, _dataset, { onProgress }) => {
     onProgress(1, 2);
-    const trainer = { destroy: vi.fn(), sample: vi.fn(async () => 'abc') };
+    const trainer = { destroy: vi.fn(), sample: vi.fn(async () => 'abc'), numerics };
     trainers.push(trainer);
     return trainer;
   });
@@ -93,7 +94,7 @@ test('trains two modes one after the other and keeps the last for sampling', asy
 test('a stop while kernels compile ends before the first step, and the second mode is not begun', async () => {
   engine.createTrainer.mockImplementationOnce(async () => {
     session.handle({ type: 'stop' });
-    return { destroy: vi.fn(), sample: vi.fn() };
+    return { destroy: vi.fn(), sample: vi.fn(), numerics };
   });
   session.handle({ type: 'train', configs: [config, config], schedule, text });
   await happened('completed');
@@ -152,10 +153,10 @@ describe('in lockstep', () => {
   });
 
   test('a stop while the second mode compiles starts nothing', async () => {
-    engine.createTrainer.mockImplementationOnce(async () => ({ destroy: vi.fn() }));
+    engine.createTrainer.mockImplementationOnce(async () => ({ destroy: vi.fn(), numerics }));
     engine.createTrainer.mockImplementationOnce(async () => {
       session.handle({ type: 'stop' });
-      return { destroy: vi.fn() };
+      return { destroy: vi.fn(), numerics };
     });
     session.handle(lockstep);
     await happened('completed');
@@ -164,7 +165,11 @@ describe('in lockstep', () => {
 
   test('memory that does not suffice for all is refused with both numbers and the way out', async () => {
     const total = 10 * 2 ** 20;
-    engine.createTrainer.mockImplementationOnce(async () => ({ destroy: vi.fn(), memory: { total } }));
+    engine.createTrainer.mockImplementationOnce(async () => ({
+      destroy: vi.fn(),
+      numerics,
+      memory: { total },
+    }));
     engine.createTrainer.mockRejectedValueOnce(new EngineError('OUT_OF_MEMORY', 'refused', 'smaller'));
     session.handle(lockstep);
     await happened('failed');

@@ -14,6 +14,7 @@ function timedStep(step: number, change: Partial<TimedStep> = {}): TimedStep {
     lr: 1e-3,
     appliedSteps: step,
     skippedSteps: 0,
+    gpuMs: null,
     time: step * 10,
     ...change,
   };

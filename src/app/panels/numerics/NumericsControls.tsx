@@ -102,13 +102,14 @@ function statusOf({
   if (view !== 'gradients') {
     return hasFrame ? 'One look costs training nothing but its own time.' : 'Looking…';
   }
+  if (!enabled && hasFrame) return 'Off while training: what is shown was counted once, after the last step.';
   if (!enabled) {
     return isFallback
       ? 'Off: on a software adapter counting takes time from training. Switch it on to see gradients underflow.'
       : 'Off: nothing is counted, and nothing costs time.';
   }
   if (!hasFrame) {
-    return 'The first histogram comes with the first counted step, once its kernels are compiled beside the training.';
+    return 'The first histogram comes with the first counted step, once its kernels are compiled.';
   }
   if (cost === 0) return 'numerics: its cost is below the noise of step times';
   return cost === null
