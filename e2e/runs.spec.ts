@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright/test';
 import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
-
-const QUICK = 'preset=smoke&steps=6&sample=10';
-
-async function train(page: Page, query: string): Promise<void> {
-  await page.goto(`/?${QUICK}&${query}&autostart=1`);
-  await reach(page, 'done');
-}
+import { train } from './runs.ts';
 
 /** Runs in the database, which the page has opened: one that is written is not lost with the page. */
 function keptRuns(page: Page): Promise<number> {

@@ -1,9 +1,10 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { boot } from '../store/actions.ts';
-import { historyChangedElsewhere, keepRunsIn, tellHistoryProblem } from '../store/history/history.ts';
+import { historyChangedElsewhere, tellHistoryProblem } from '../store/history/history.ts';
 import { recordRuns } from '../store/history/recorder.ts';
 import { browserStorage } from '../store/history/storage.ts';
+import { keepRunsIn } from '../store/history/writing.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
 import './styles/tokens.css';

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 const always = () => true;
 
 /**
- * Lets a file be dropped anywhere on the page. True while one is held over it that would be taken.
+ * Lets a file be dropped anywhere on the page. True while one is held over it, whether or not it would be taken.
  * Both functions must stay the same from one render to the next.
  */
 export function useFileDrop(take: (file: File) => void, ready: () => boolean = always): boolean {
@@ -13,7 +13,8 @@ export function useFileDrop(take: (file: File) => void, ready: () => boolean = a
     const hover = (event: DragEvent) => {
       if (!carriesFile(event)) return;
       event.preventDefault(); // else the browser opens the file instead of the page
-      setOver(ready());
+      event.dataTransfer!.dropEffect = ready() ? 'copy' : 'none';
+      setOver(true);
     };
     const leave = (event: DragEvent) => {
       if (event.relatedTarget === null) setOver(false);

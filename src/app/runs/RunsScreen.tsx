@@ -1,11 +1,13 @@
 /** A lazy chunk: what has ended is looked at after, not while the page opens. */
 import { lazy, Suspense, useEffect, useRef } from 'react';
-import { forgetRemoved, loadHistory, undoRemove, useHistory } from '../../store/history/history.ts';
+import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
+import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
+import { DropHint } from '../ui/DropHint.tsx';
 import { Note } from '../ui/Note.tsx';
 import { Differences } from './Differences.tsx';
 import { importBundle } from './importBundle.ts';
@@ -22,7 +24,7 @@ export default function RunsScreen() {
   const loaded = useHistory((state) => state.loaded);
   const runs = useHistory((state) => state.runs);
   const chosen = useChosenRuns();
-  useFileDrop(importBundle);
+  const fileOver = useFileDrop(importBundle);
   useEffect(() => {
     void loadHistory();
   }, []);
@@ -50,6 +52,7 @@ export default function RunsScreen() {
         </section>
       )}
       <UnreadableRuns />
+      {fileOver && <DropHint text="Drop a bundle of runs to import it." />}
     </div>
   );
 }

@@ -1,8 +1,9 @@
 import { Fragment } from 'react';
-import { changeRun, useHistory } from '../../store/history/history.ts';
+import { changeRun } from '../../store/history/history.ts';
+import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
-import { changeSentence } from './messages.ts';
+import { changeSentence, keptWhere } from './messages.ts';
 import { RunDetails } from './RunDetails.tsx';
 import styles from './RunsTable.module.css';
 import { MAX_OVERLAID, useRunsView } from './view.ts';
@@ -74,7 +75,7 @@ function RunRow({ run, runs, open }: RunRowProps) {
   const chosen = useRunsView((state) => state.chosen.includes(run.id));
   const full = useRunsView((state) => state.chosen.length >= MAX_OVERLAID);
   const choose = useRunsView((state) => state.choose);
-  const unsaved = useHistory((state) => state.unsaved.has(run.id) && state.problem !== null);
+  const where = useHistory((state) => keptWhere(state, run.id));
   return (
     <tr data-testid="run" data-run={run.id} data-chosen={chosen}>
       <td>
@@ -112,7 +113,7 @@ function RunRow({ run, runs, open }: RunRowProps) {
           {run.name}
         </button>
         {run.outcome !== 'finished' && <span className={styles.mark}>{run.outcome}</span>}
-        {unsaved && <span className={styles.mark}>in this tab only</span>}
+        {where && <span className={styles.mark}>{where}</span>}
         <p className={styles.changes} data-testid="run-changes">
           {changeSentence(run, runs)}
         </p>

@@ -1,6 +1,7 @@
 import { useRef } from 'react';
 import { writeBundle } from '../../store/history/bundle.ts';
-import { removeRuns, useHistory } from '../../store/history/history.ts';
+import { removeRuns } from '../../store/history/history.ts';
+import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { bytesOf } from '../../store/history/size.ts';
 import { download } from '../download.ts';

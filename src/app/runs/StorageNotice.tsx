@@ -1,10 +1,21 @@
-import { useHistory } from '../../store/history/history.ts';
+import { useHistory } from '../../store/history/historyStore.ts';
+import { usePreferences } from '../../store/preferences.ts';
 import { formatCount } from '../format.ts';
+import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';
 import styles from './StorageNotice.module.css';
 
-/** Told once there is something to lose, on whatever screen: training goes on meanwhile. */
+/** What the browser does not keep, told once there is something to lose, on whatever screen: training goes on meanwhile. */
 export function StorageNotice() {
+  return (
+    <>
+      <UnkeptRuns />
+      <UnkeptChoices />
+    </>
+  );
+}
+
+function UnkeptRuns() {
   const problem = useHistory((state) => state.problem);
   const unsaved = useHistory((state) => state.unsaved.size);
   if (!problem) return null;
@@ -20,6 +31,21 @@ export function StorageNotice() {
             <a href="#runs">Runs screen</a>.
           </p>
         )}
+      </Note>
+    </div>
+  );
+}
+
+function UnkeptChoices() {
+  const problem = usePreferences((state) => state.problem);
+  if (!problem) return null;
+  return (
+    <div className={styles.notice}>
+      <Note kind="caution" testId="preferences-problem">
+        <p>
+          {problem.message} {problem.hint}
+        </p>
+        <Button onClick={() => usePreferences.setState({ problem: null })}>Dismiss</Button>
       </Note>
     </div>
   );

@@ -1,4 +1,5 @@
-import { removeRuns, useHistory } from '../../store/history/history.ts';
+import { removeRuns } from '../../store/history/history.ts';
+import { useHistory } from '../../store/history/historyStore.ts';
 import { download } from '../download.ts';
 import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';

@@ -2,6 +2,7 @@
 import { PRESETS } from '../../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
 import { changesBetween, previousOf, type SettingValue } from '../../store/history/changes.ts';
+import type { HistoryState } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { formatCount, formatMiB, formatPowerOfTwo } from '../format.ts';
 
@@ -66,4 +67,14 @@ export function importSentence(added: number, inFile: number): string {
 /** What is said while it can still be brought back. */
 export function removedSentence(count: number, name: string | null): string {
   return `Deleted ${count === 1 && name !== null ? name : countRuns(count)}.`;
+}
+
+/** What is not kept of a run, where something is not and there is a reason; null of all others. */
+export function keptWhere(
+  { unsaved, changes, problem }: Pick<HistoryState, 'unsaved' | 'changes' | 'problem'>,
+  id: string,
+): string | null {
+  if (problem === null) return null;
+  if (unsaved.has(id)) return 'in this tab only';
+  return changes.has(id) ? 'changed in this tab only' : null;
 }

@@ -1,10 +1,12 @@
 import { lazy, Suspense } from 'react';
 import { RECIPES } from '../../engine/precision/recipes.ts';
 import { takeOwnText, train } from '../../store/actions.ts';
+import { isBundle } from '../../store/history/bundle.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { ComparePanel } from '../compare/ComparePanel.tsx';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
+import { showScreen } from '../hooks/useScreen.ts';
 import { runLabel } from '../messages.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
@@ -12,7 +14,9 @@ import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
+import { importBundle } from '../runs/importBundle.ts';
 import { Button } from '../ui/Button.tsx';
+import { DropHint } from '../ui/DropHint.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './TrainScreen.module.css';
 
@@ -20,7 +24,8 @@ import styles from './TrainScreen.module.css';
 const Charts = lazy(() => import('../charts/Charts.tsx'));
 
 export function TrainScreen() {
-  const fileOver = useFileDrop(takeOwnText, textCanChange);
+  const fileOver = useFileDrop(takeDropped, textCanChange);
+  const busy = useRun((state) => isBusy(state.status));
   const several = useRun((state) => state.configs.length > 1);
   return (
     <>
@@ -47,12 +52,22 @@ export function TrainScreen() {
         </section>
       </div>
       {fileOver && (
-        <div className={styles.drop} aria-hidden="true">
-          <p>Drop a text file to train on it. It stays on this device.</p>
-        </div>
+        <DropHint text={busy ? BUSY_HINT : 'Drop a text file to train on it. It stays on this device.'} />
       )}
     </>
   );
+}
+
+const BUSY_HINT = 'A text can be dropped here when the training has ended.';
+
+/** A text to train on. A bundle of runs is one too, but hardly meant as one. */
+async function takeDropped(file: File): Promise<void> {
+  if (!(await isBundle(file))) {
+    takeOwnText(file);
+    return;
+  }
+  showScreen('runs');
+  await importBundle(file);
 }
 
 function textCanChange(): boolean {

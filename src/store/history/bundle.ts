@@ -22,6 +22,20 @@ export function writeBundle(runs: readonly RunRecord[]): string {
   >);
 }
 
+/** As `writeBundle` begins, whatever was put between its words since. */
+const HEAD = new RegExp(`^\\s*\\{\\s*"format"\\s*:\\s*"${FORMAT}"`);
+const HEAD_BYTES = 200;
+const NO_OBJECT = /^\s*[^\s{]/;
+
+/** Whether a file was meant as a bundle, whole or not. */
+export async function isBundle(file: Blob): Promise<boolean> {
+  const head = await file
+    .slice(0, HEAD_BYTES)
+    .text()
+    .catch(() => '');
+  return HEAD.test(head);
+}
+
 export type BundleReading = { readonly runs: readonly RunRecord[] } | { readonly problem: Problem };
 
 /** Reads a whole bundle or none of it: every run is checked before any is handed on. */
@@ -47,6 +61,7 @@ export function parseBundle(text: string): BundleReading {
   try {
     content = JSON.parse(text);
   } catch (cause) {
+    if (NO_OBJECT.test(text)) return refused('The file is no bundle of runs: it is not JSON.', NOT_A_BUNDLE);
     return refused(
       `The file is not whole JSON, at ${text.length} characters: ${said(cause)}.`,
       'It may have been cut off on the way. Export it again, or copy it again.',
@@ -57,10 +72,7 @@ export function parseBundle(text: string): BundleReading {
     content,
   );
   if (!head.success || head.output.format !== FORMAT) {
-    return refused(
-      `The file is no bundle of runs: it does not say "format": "${FORMAT}".`,
-      'Choose a file that the Export button of this screen has written.',
-    );
+    return refused(`The file is no bundle of runs: it does not say "format": "${FORMAT}".`, NOT_A_BUNDLE);
   }
   if (head.output.version !== BUNDLE_VERSION) {
     return refused(
@@ -75,6 +87,9 @@ export function parseBundle(text: string): BundleReading {
     'It was changed or damaged after it was written.',
   );
 }
+
+const NOT_A_BUNDLE =
+  'Choose a file that the Export button of the Runs screen has written. A text to train on is dropped on the Train screen.';
 
 function refused(message: string, hint: string): BundleReading {
   return { problem: { message, hint: `${hint} Nothing was imported, and no run was changed.` } };

@@ -1,59 +1,24 @@
 /** The runs that have ended: of this page, and once asked for, of earlier visits and other tabs. */
 import * as v from 'valibot';
-import { create } from 'zustand';
 import type { Problem } from '../settings.ts';
+import { type Changeable, type UnreadableRun, useHistory } from './historyStore.ts';
 import { describeIssue, type RunRecord, runRecord } from './record.ts';
-import { type RunStorage, type Stored, storageProblem } from './storage.ts';
-
-/** In the database, but not as this version of the page can read it. Kept as it is. */
-export interface UnreadableRun extends Stored {
-  readonly why: string;
-}
-
-interface HistoryState {
-  /** Whether the runs of earlier visits are among `runs`. */
-  readonly loaded: boolean;
-  /** Newest first. */
-  readonly runs: readonly RunRecord[];
-  readonly unreadable: readonly UnreadableRun[];
-  /** Ids of runs that are in this tab only. */
-  readonly unsaved: ReadonlySet<string>;
-  /** Why there are such runs. */
-  readonly problem: Problem | null;
-  /** What was deleted last and can be brought back. */
-  readonly removed: readonly Stored[];
-}
-
-export const useHistory = create<HistoryState>()(() => ({
-  loaded: false,
-  runs: [],
-  unreadable: [],
-  unsaved: new Set(),
-  problem: null,
-  removed: [],
-}));
-
-let storage: RunStorage = { all: async () => [], put: async () => {}, remove: async () => {} };
-/** Reads and writes happen one after the other, in the order in which they were asked for. */
-let working: Promise<void> = Promise.resolve();
-
-/** Called once, before anything else here: without it, nothing outlasts the page. */
-export function keepRunsIn(where: RunStorage): void {
-  storage = where;
-}
+import type { Stored } from './storage.ts';
+import { forgetUnsaved, inOrder, save, stored, without, writeWaiting } from './writing.ts';
 
 /** Ids whose removal has been asked for and not yet written. */
 const leaving = new Set<string>();
 
-/** Reads what is stored; again when another tab has changed it. Runs that are in this tab only stay. */
+/** Reads what is stored; again when another tab has changed it. What is in this tab only stays. */
 export function loadHistory(): Promise<void> {
   return inOrder(async (source) => {
     const { runs, unreadable } = sortOut(await source.all());
     useHistory.setState((state) => {
       const own = state.runs.filter(({ id }) => state.unsaved.has(id));
       const known = new Set([...own.map(({ id }) => id), ...leaving]);
+      const others = runs.filter(({ id }) => !known.has(id));
       return {
-        runs: newestFirst([...own, ...runs.filter(({ id }) => !known.has(id))]),
+        runs: newestFirst([...own, ...others.map((run) => ({ ...run, ...state.changes.get(run.id) }))]),
         unreadable: unreadable.filter(({ id }) => !known.has(id)),
       };
     });
@@ -91,20 +56,20 @@ export async function importRuns(runs: readonly RunRecord[]): Promise<number> {
   return fresh.length;
 }
 
-type Changeable = Partial<Pick<RunRecord, 'name' | 'note' | 'starred' | 'samples'>>;
-
+/** Of a stored run only what is changed is written: another tab may have changed the rest of it, or removed it. */
 export function changeRun(id: string, change: Changeable): Promise<void> {
-  const run = runById(id);
-  if (!run) return Promise.resolve();
-  const changed = { ...run, ...change };
-  useHistory.setState((state) => ({ runs: state.runs.map((other) => (other === run ? changed : other)) }));
-  return save([stored(changed)]);
+  if (!runById(id)) return Promise.resolve();
+  useHistory.setState((state) => ({
+    runs: state.runs.map((run) => (run.id === id ? { ...run, ...change } : run)),
+    changes: new Map(state.changes).set(id, { ...state.changes.get(id), ...change }),
+  }));
+  return inOrder(writeWaiting);
 }
 
 /** Removes runs, readable or not. They can be brought back until others are removed or the page is closed. */
 export function removeRuns(ids: readonly string[]): Promise<void> {
   const gone = new Set(ids);
-  const { runs, unreadable } = useHistory.getState();
+  const { runs, unreadable, changes } = useHistory.getState();
   useHistory.setState({
     runs: runs.filter(({ id }) => !gone.has(id)),
     unreadable: unreadable.filter(({ id }) => !gone.has(id)),
@@ -112,6 +77,7 @@ export function removeRuns(ids: readonly string[]): Promise<void> {
       ...runs.filter(({ id }) => gone.has(id)).map(stored),
       ...unreadable.filter(({ id }) => gone.has(id)).map(({ id, value }) => ({ id, value })),
     ],
+    changes: without(changes, gone),
   });
   for (const id of ids) leaving.add(id);
   return inOrder(async (target) => {
@@ -121,7 +87,7 @@ export function removeRuns(ids: readonly string[]): Promise<void> {
       for (const id of ids) leaving.delete(id);
     }
     forgetUnsaved(ids);
-    await putUnsaved(target); // there may be room for them now
+    await writeWaiting(target); // there may be room for them now
   });
 }
 
@@ -154,55 +120,6 @@ export function reportUnkept(why: string): void {
   });
 }
 
-function save(entries: readonly Stored[]): Promise<void> {
-  const ids = entries.map(({ id }) => id);
-  useHistory.setState((state) => ({ unsaved: new Set([...state.unsaved, ...ids]) }));
-  return inOrder(putUnsaved);
-}
-
-/** Writes everything that is in this tab only. */
-async function putUnsaved(target: RunStorage): Promise<void> {
-  const { runs, unreadable, unsaved } = useHistory.getState();
-  const entries = [...runs.map(stored), ...unreadable.map(({ id, value }) => ({ id, value }))];
-  const waiting = entries.filter(({ id }) => unsaved.has(id));
-  const put = async (some: readonly Stored[]) => {
-    if (some.length > 0) await target.put(some);
-    // A run that was changed while it was written is another object, and still to be written.
-    const current = new Map(useHistory.getState().runs.map((run) => [run.id, run as unknown]));
-    const written = some.filter(({ id, value }) => !current.has(id) || current.get(id) === value);
-    forgetUnsaved(written.map(({ id }) => id));
-  };
-  try {
-    await put(waiting);
-  } catch (cause) {
-    if (waiting.length < 2) throw cause;
-    // Together they are too much; some of them may still fit.
-    const attempts = await Promise.allSettled(waiting.map((entry) => put([entry])));
-    const failed = attempts.find((attempt) => attempt.status === 'rejected');
-    if (failed) throw failed.reason;
-  }
-}
-
-function forgetUnsaved(ids: readonly string[]): void {
-  const written = new Set(ids);
-  useHistory.setState((state) => {
-    const unsaved = new Set([...state.unsaved].filter((id) => !written.has(id)));
-    return { unsaved, problem: unsaved.size === 0 ? null : state.problem };
-  });
-}
-
-/** Never rejects: a storage that fails is told as a problem, and what was to be written stays in the tab. */
-function inOrder(work: (target: RunStorage) => Promise<void>): Promise<void> {
-  working = working.then(async () => {
-    try {
-      await work(storage);
-    } catch (cause) {
-      useHistory.setState({ problem: storageProblem(cause) });
-    }
-  });
-  return working;
-}
-
 function sortOut(entries: readonly Stored[]): { runs: RunRecord[]; unreadable: UnreadableRun[] } {
   const runs: RunRecord[] = [];
   const unreadable: UnreadableRun[] = [];
@@ -212,10 +129,6 @@ function sortOut(entries: readonly Stored[]): { runs: RunRecord[]; unreadable: U
     else unreadable.push({ id, value, why: describeIssue(parsed.issues[0]) });
   }
   return { runs: newestFirst(runs), unreadable };
-}
-
-function stored(run: RunRecord): Stored {
-  return { id: run.id, value: run };
 }
 
 function newestFirst(runs: readonly RunRecord[]): RunRecord[] {

@@ -12,6 +12,8 @@ export interface Stored {
 export interface RunStorage {
   all(): Promise<readonly Stored[]>;
   put(entries: readonly Stored[]): Promise<void>;
+  /** Changes fields of a record as it is stored, whichever tab wrote it last; false where it is no longer stored. */
+  change(id: string, fields: object): Promise<boolean>;
   remove(ids: readonly string[]): Promise<void>;
 }
 
@@ -68,6 +70,14 @@ export function browserStorage(watcher: StorageWatcher): RunStorage {
         transaction.done,
       ]);
       channel.postMessage('changed');
+    },
+    async change(id, fields) {
+      const transaction = (await open()).transaction(RUNS, 'readwrite');
+      const stored: unknown = await transaction.store.get(id);
+      if (stored === undefined) return false;
+      await Promise.all([transaction.store.put({ ...(stored as object), ...fields }, id), transaction.done]);
+      channel.postMessage('changed');
+      return true;
     },
     async remove(ids) {
       const transaction = (await open()).transaction(RUNS, 'readwrite');

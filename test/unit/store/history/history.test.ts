@@ -3,14 +3,14 @@ import {
   addRuns,
   changeRun,
   importRuns,
-  keepRunsIn,
   loadHistory,
   removeRuns,
   undoRemove,
-  useHistory,
 } from '../../../../src/store/history/history.ts';
+import { useHistory } from '../../../../src/store/history/historyStore.ts';
 import { runName } from '../../../../src/store/history/names.ts';
 import type { RunStorage } from '../../../../src/store/history/storage.ts';
+import { keepRunsIn } from '../../../../src/store/history/writing.ts';
 import { record } from './fixtures.ts';
 
 const kept = new Map<string, unknown>();
@@ -22,6 +22,11 @@ const storage: RunStorage = {
     const ids = new Set([...kept.keys(), ...entries.map(({ id }) => id)]);
     if (ids.size > room) throw new DOMException('no room', 'QuotaExceededError');
     for (const { id, value } of entries) kept.set(id, structuredClone(value));
+  },
+  change: async (id, fields) => {
+    const value = kept.get(id);
+    if (value !== undefined) kept.set(id, structuredClone({ ...(value as object), ...fields }));
+    return value !== undefined;
   },
   remove: async (ids) => {
     for (const id of ids) kept.delete(id);
@@ -89,7 +94,7 @@ test('of several runs that do not all fit, those that do are kept', async () => 
 
 test('a storage that refuses everything leaves the runs of the tab', async () => {
   const refuse = () => Promise.reject(new DOMException('blocked', 'SecurityError'));
-  keepRunsIn({ all: refuse, put: refuse, remove: refuse });
+  keepRunsIn({ all: refuse, put: refuse, change: refuse, remove: refuse });
   await addRuns([record({ id: 'a' })]);
   await loadHistory();
   await changeRun('a', { name: 'still here' });
@@ -130,6 +135,35 @@ test('a change made while the run is being written is written too', async () => 
   await Promise.all([first, second]);
   expect(kept.get('a')).toMatchObject({ name: 'later' });
   expect(useHistory.getState().unsaved.size).toBe(0);
+});
+
+test('what another tab changed of a run is kept, whatever this tab changes of it', async () => {
+  await addRuns([record({ id: 'a', name: 'first' })]);
+  kept.set('a', record({ id: 'a', name: 'renamed elsewhere', starred: true }));
+  await changeRun('a', { note: 'mine' });
+  expect(kept.get('a')).toMatchObject({ name: 'renamed elsewhere', starred: true, note: 'mine' });
+});
+
+test('a run that another tab deleted does not come back with a change', async () => {
+  await addRuns([record({ id: 'a' }), record({ id: 'b' })]);
+  kept.delete('a');
+  await changeRun('a', { starred: true });
+  expect([[...kept.keys()], ids()]).toEqual([['b'], ['b']]);
+});
+
+test('a change that cannot be written stays, over what is read, and is written later', async () => {
+  await addRuns([record({ id: 'a' })]);
+  const full = () => Promise.reject(new DOMException('no room', 'QuotaExceededError'));
+  keepRunsIn({ ...storage, change: full });
+  await changeRun('a', { note: 'mine' });
+  kept.set('a', record({ id: 'a', starred: true }));
+  await loadHistory();
+  expect(useHistory.getState().runs).toMatchObject([{ id: 'a', note: 'mine', starred: true }]);
+  expect(useHistory.getState().problem?.message).toMatch(/full/);
+  keepRunsIn(storage);
+  await addRuns([record({ id: 'b' })]);
+  expect(kept.get('a')).toMatchObject({ note: 'mine', starred: true });
+  expect(useHistory.getState()).toMatchObject({ problem: null, changes: new Map() });
 });
 
 test('names follow from the id and differ', () => {

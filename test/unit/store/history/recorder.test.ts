@@ -1,8 +1,9 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../../src/engine/model/presets.ts';
 import type { RunSummary, SessionEvent } from '../../../../src/session/protocol.ts';
-import { keepRunsIn, useHistory } from '../../../../src/store/history/history.ts';
+import { useHistory } from '../../../../src/store/history/historyStore.ts';
 import { recordRuns } from '../../../../src/store/history/recorder.ts';
+import { keepRunsIn } from '../../../../src/store/history/writing.ts';
 import { beginRuns } from '../../../../src/store/runStore.ts';
 import { record, step } from './fixtures.ts';
 
@@ -46,7 +47,7 @@ const heading = {
 const error = { code: 'DEVICE_LOST', message: 'gone', hint: 'again' } as const;
 const saved = () => useHistory.getState().runs;
 
-keepRunsIn({ all: async () => [], put: async () => {}, remove: async () => {} });
+keepRunsIn({ all: async () => [], put: async () => {}, change: async () => true, remove: async () => {} });
 recordRuns();
 beforeEach(() => {
   useHistory.setState(useHistory.getInitialState(), true);

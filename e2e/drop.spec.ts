@@ -1,0 +1,71 @@
+/** Files dropped on the page: what they are decides what becomes of them. */
+import type { Page } from 'playwright/test';
+import { expect, snapshot, test } from './page.ts';
+import { train } from './runs.ts';
+
+const VERSE = 'Half a step, half a step, half a step onward.\n';
+
+async function drop(page: Page, name: string, text: string): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(
+    ([fileName, content]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([content], fileName));
+      return data;
+    },
+    [name, text] as const,
+  );
+  await page.dispatchEvent('body', 'dragover', { dataTransfer });
+  await expect(page.getByTestId('drop-hint')).toBeVisible();
+  await page.dispatchEvent('body', 'drop', { dataTransfer });
+  await expect(page.getByTestId('drop-hint')).toBeHidden();
+}
+
+test('runs are imported on either screen, a text is trained on, and anything else is told what it is', async ({
+  page,
+}) => {
+  await train(page, 'precision=fp32');
+  await page.getByTestId('tab-runs').click();
+  const rows = page.getByTestId('run');
+  await expect(rows).toHaveCount(1);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('export').click()]);
+  const bundle = await download.createReadStream().then(async (stream) => {
+    const parts: Buffer[] = [];
+    for await (const part of stream) parts.push(part as Buffer);
+    return Buffer.concat(parts).toString();
+  });
+  const problem = page.getByTestId('import-problem');
+  const clear = async () => {
+    await page.getByTestId('clear-runs').click();
+    await expect(page.getByTestId('no-runs')).toBeVisible();
+  };
+
+  await clear();
+  await drop(page, 'runs.json', bundle);
+  await expect(rows).toHaveCount(1);
+  await drop(page, 'verse.txt', VERSE);
+  await expect(problem).toContainText('A text to train on is dropped on the Train screen.');
+  await drop(page, 'half.json', bundle.slice(0, bundle.length / 2));
+  await expect(problem).toContainText('not whole JSON');
+  await expect(rows).toHaveCount(1);
+
+  // A bundle is a text too, but hardly meant as one.
+  await clear();
+  await page.getByTestId('tab-train').click();
+  await drop(page, 'runs.json', bundle);
+  await expect(page).toHaveURL(/#runs$/);
+  await expect(rows).toHaveCount(1);
+
+  await page.getByTestId('tab-train').click();
+  await drop(page, 'picture.png', '\u0089PNG\u0000\u0000');
+  await expect(page.getByTestId('own-error')).toContainText('binary');
+  await drop(page, 'verse.txt', VERSE.repeat(100));
+  await expect(page.getByTestId('own-ready')).toContainText('verse.txt');
+});
+
+test('nothing is taken while a training needs its text, and the page stays', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=5000&sample=0&precision=fp32&autostart=1');
+  await expect(page.locator('html')).toHaveAttribute('data-run-state', 'training');
+  const { settings } = await snapshot(page);
+  await drop(page, 'verse.txt', VERSE.repeat(100));
+  expect(await snapshot(page)).toMatchObject({ status: 'training', settings });
+});
