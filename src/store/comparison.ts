@@ -1,7 +1,8 @@
 /** The runs on the page as the engine's comparison takes them, and the proof that they began alike. */
 import type { ComparedRun } from '../engine/experiments/comparison.ts';
+import type { SpeedClock } from '../engine/experiments/speed.ts';
 import type { PrecisionMode } from '../engine/precision/recipes.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
+import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
 import type { Schedule } from '../session/protocol.ts';
 import type { MetricsLog } from './metricsLog.ts';
 import { logOf, type RunView } from './runStore.ts';
@@ -30,6 +31,7 @@ export function endedRuns(
   return runs.flatMap((run, index) => {
     const steps = log(index);
     if (!steps || !hasEnded(run)) return [];
+    const times = ownTimes(steps, schedule);
     return [
       {
         mode: run.config.precision,
@@ -37,21 +39,39 @@ export function endedRuns(
         failed: run.error !== null,
         steps: steps.columns.step.subarray(0, steps.length),
         losses: steps.columns.loss.subarray(0, steps.length),
-        // In lockstep the time between two steps of a run is that of the others.
         evals: steps.evals.map(({ step, valLoss }) => ({
           step,
           valLoss,
-          seconds: schedule === 'lockstep' ? null : secondsAt(steps, step),
+          seconds: times && (times[steps.indexAt(step)] ?? 0) / 1000,
         })),
-        tokensPerSec: run.summary?.tokensPerSec ?? null,
+        times,
+        tokensPerSec: ownSpeed(run, schedule),
       },
     ];
   });
 }
 
-function secondsAt(log: MetricsLog, step: number): number {
-  const at = log.indexAt(step);
-  return at < 0 ? 0 : log.columns.time[at]! / 1000;
+/** Which clock tells the time of a run alone: in lockstep the steps of the others pass on the wall's. */
+export function clockOf(schedule: Schedule): SpeedClock {
+  return schedule === 'lockstep' ? 'gpu' : 'wall';
+}
+
+/** Milliseconds of the run's own time at each step; null where a step's GPU time is not known. */
+function ownTimes(log: MetricsLog, schedule: Schedule): Float64Array | null {
+  const { time, gpuMs } = log.columns;
+  if (clockOf(schedule) === 'wall') return time.subarray(0, log.length);
+  let sum = 0;
+  const times = Float64Array.from({ length: log.length }, (_, i) => (sum += gpuMs[i]!));
+  return Number.isNaN(sum) ? null : times;
+}
+
+function ownSpeed(
+  { config, summary }: Pick<RunView, 'config' | 'summary'>,
+  schedule: Schedule,
+): number | null {
+  if (!summary) return null;
+  if (clockOf(schedule) === 'wall') return summary.tokensPerSec;
+  return summary.gpuMsPerStep === null ? null : tokensPerStep(config) / (summary.gpuMsPerStep / 1000);
 }
 
 export interface StartProof {

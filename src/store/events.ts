@@ -1,5 +1,6 @@
 import { tokensPerStep } from '../engine/train/config.ts';
 import type { SessionEvent } from '../session/protocol.ts';
+import { clockOf } from './comparison.ts';
 import { applyMeasurement } from './measurementStore.ts';
 import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { applyTextEvent } from './ownText.ts';
@@ -107,7 +108,7 @@ function changeStatus(status: RunStatus): void {
 
 /** Copies the newest figures into the store, which redraws the page; of a hidden one not the charts. */
 function paint(): void {
-  const lockstep = useRun.getState().schedule === 'lockstep';
+  const clock = clockOf(useRun.getState().schedule);
   useRun.setState((state) => ({
     frame: document.hidden ? state.frame : state.frame + 1,
     writing: writingNow(),
@@ -119,13 +120,7 @@ function paint(): void {
         ...run,
         latest: log.at(-1),
         valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
-        // Between the steps of a run in lockstep are those of the others: only the GPU's clock tells its own speed.
-        tokensPerSec: tokensPerSecond(
-          log,
-          tokensPerStep(run.config),
-          log.length - 1,
-          lockstep ? 'gpu' : 'wall',
-        ),
+        tokensPerSec: tokensPerSecond(log, tokensPerStep(run.config), log.length - 1, clock),
         secondsLeft: secondsLeft(log, run.config.steps),
       };
     }),

@@ -1,3 +1,4 @@
+import type { SpeedClock } from '../engine/experiments/speed.ts';
 import { WARM_UP_STEPS } from '../engine/train/metrics.ts';
 import type { MetricsLog } from './metricsLog.ts';
 
@@ -55,9 +56,6 @@ function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
-
-/** Whose time a speed is of: the clock on the wall, or the GPU alone. */
-export type SpeedClock = 'wall' | 'gpu';
 
 /**
  * Tokens a second at the entry `at`, from the median of 20 steps, skipped ones included; null while warming up, and for the

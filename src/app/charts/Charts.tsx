@@ -21,13 +21,16 @@ export default function Charts() {
   const runs = usePlottedRuns();
   // Between the steps of a run in lockstep are those of the others: only the GPU's clock tells its own speed.
   const lockstep = useRun((state) => state.schedule === 'lockstep');
+  const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
   const compared = runs.filter(({ log }) => log.length > 0).length >= 2;
   return (
     <div className={styles.charts}>
       <LossChart runs={runs} frame={frame} />
       {compared && <MetricChart chart={DIFFERENCE} runs={runs} frame={frame} />}
       <LossScaleChart runs={runs} frame={frame} wide={!compared} />
-      <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
+      {(!lockstep || timestamps) && (
+        <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
+      )}
       {SMALL_CHARTS.map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}

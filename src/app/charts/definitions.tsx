@@ -1,9 +1,10 @@
 /** The charts of a run. What they share is in `MetricChart`. */
+import type { SpeedClock } from '../../engine/experiments/speed.ts';
 import { tokensPerStep } from '../../engine/train/config.ts';
 import type { ChartSettings } from '../../store/chartStore.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import { smooth } from '../../store/smoothing.ts';
-import { type SpeedClock, tokensPerSecond } from '../../store/speed.ts';
+import { tokensPerSecond } from '../../store/speed.ts';
 import {
   formatCompact,
   formatCount,
@@ -147,8 +148,7 @@ export const GPU_SPEED: ChartDefinition = {
     const values = speeds(run, 'gpu');
     return values?.some(Number.isFinite) ? overRaw(run, index, values, settings) : null;
   },
-  empty: () =>
-    "The speed by the GPU's own clock will be drawn here, after 5 steps of warm-up, where the adapter has timestamps.",
+  empty: () => "The speed by the GPU's own clock will be drawn here, after 5 steps of warm-up.",
   summary: ({ run: { title }, values, length }) =>
     `${title}: tokens a second of GPU time, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}.`,
   legend: () => null,

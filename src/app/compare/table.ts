@@ -5,7 +5,7 @@ import { type LargestBatch, largestBatch } from '../../engine/largestBatch.ts';
 import type { PlanLimits } from '../../engine/model/tensors.ts';
 import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
 import type { Schedule } from '../../session/protocol.ts';
-import { comparedModes, endedRuns, hasEnded } from '../../store/comparison.ts';
+import { clockOf, comparedModes, endedRuns, hasEnded } from '../../store/comparison.ts';
 import type { RunView } from '../../store/runStore.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import {
@@ -68,20 +68,22 @@ export function comparisonTable(
   budget: BatchBudget | null,
 ): ComparisonTable {
   const modes = comparedModes(runs.map(({ config }) => config));
-  const comparison = compareRuns(modes, endedRuns(runs, schedule));
+  const comparison = compareRuns(modes, endedRuns(runs, schedule), clockOf(schedule));
   const columns = comparison.modes.map(
     (result): Column => ({
       result,
       runs: runs.filter((run) => run.config.precision === result.mode && hasEnded(run)),
     }),
   );
-  const sources = [...rowSources(comparison, schedule), ...(budget ? [largestBatchRow(budget)] : [])];
+  const sources = [...rowSources(comparison), ...(budget ? [largestBatchRow(budget)] : [])];
   const rows = sources.map((source) => toRow(source, columns));
   return { modes, comparison, rows };
 }
 
-function rowSources({ modes, step, seconds, seeds }: Comparison, schedule: Schedule): RowSource[] {
-  const unmeasured = schedule === 'lockstep' ? INTERLEAVED : NOT_MEASURED;
+function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSource[] {
+  const unmeasured = clock === 'gpu' ? INTERLEAVED : NOT_MEASURED;
+  const gpu = clock === 'gpu' ? ' (GPU time)' : '';
+  const speedsDiffer = modes.some(({ speedFinding }) => speedFinding === 'differs');
   const reference = modes[0]!.mode;
   return [
     {
@@ -92,7 +94,7 @@ function rowSources({ modes, step, seconds, seeds }: Comparison, schedule: Sched
     },
     {
       name: 'val-loss-seconds',
-      label: `Validation loss after ${seconds === null ? 'equal time' : `${seconds.toFixed(1)} s`}`,
+      label: `Validation loss after ${seconds === null ? 'equal time' : `${seconds.toFixed(1)} s`}${gpu}`,
       text: ({ result }) =>
         result.valLossAtSeconds || seconds !== null
           ? lossText(result, result.valLossAtSeconds, 'not evaluated by then')
@@ -107,15 +109,21 @@ function rowSources({ modes, step, seconds, seeds }: Comparison, schedule: Sched
     },
     {
       name: 'tokens-per-sec',
-      label: 'Tokens/s',
+      label: `Tokens/s${gpu}`,
       text: ({ result }) => spreadText(result.tokensPerSec, formatTokensPerSecond, unmeasured),
-      judged: { better: 'more', by: ({ result }) => result.tokensPerSec?.mean },
+      // What may be noise is not called best.
+      judged: {
+        better: 'more',
+        by: ({ result }) => (speedsDiffer ? result.tokensPerSec?.mean : undefined),
+      },
     },
     {
       name: 'speed-up',
-      label: `Speed-up over ${titleOf(reference)}`,
+      label: `Speed-up over ${titleOf(reference)}${gpu}`,
       text: ({ result }) =>
-        result.mode === reference ? 'reference' : spreadText(result.speedUp, formatTimes, unmeasured),
+        result.mode === reference
+          ? 'reference'
+          : `${spreadText(result.speedUp, formatTimes, unmeasured)}${doubtOf(result)}`,
     },
     {
       name: 'divergence',
@@ -210,6 +218,12 @@ export function spreadText(spread: Spread | null, format: (value: number) => str
   if (!spread) return none;
   const [mean, low, high] = [format(spread.mean), format(spread.low), format(spread.high)];
   return spread.count > 1 ? `${mean} (${low} to ${high})` : mean;
+}
+
+/** What keeps a speed-up from being one. */
+function doubtOf({ speedFinding }: ModeResult): string {
+  if (speedFinding === 'tooShort') return ', too short to tell';
+  return speedFinding === 'withinNoise' ? ', within noise' : '';
 }
 
 function formatTimes(value: number): string {

@@ -2,6 +2,7 @@
 import type { PrecisionMode } from '../precision/recipes.ts';
 import { firstDivergence, type LossCurve } from './divergence.ts';
 import { interpolate } from './interpolate.ts';
+import { type SpeedClock, type SpeedFinding, speedFinding, speedNoise, type TimedRun } from './speed.ts';
 import { type Spread, spreadOf } from './spread.ts';
 
 export interface TimedEval {
@@ -13,14 +14,13 @@ export interface TimedEval {
 }
 
 /** A run that has ended: by itself, by a stop, or because its mode could not go on. */
-export interface ComparedRun extends LossCurve {
+export interface ComparedRun extends LossCurve, TimedRun {
   readonly mode: PrecisionMode;
   readonly seed: number;
   /** The mode could not go on. */
   readonly failed: boolean;
   /** In ascending order of steps. */
   readonly evals: readonly TimedEval[];
-  readonly tokensPerSec: number | null;
 }
 
 /** Where a mode leaves the reference, over the seeds where it does. */
@@ -45,6 +45,8 @@ export interface ModeResult {
   readonly tokensPerSec: Spread | null;
   /** Tokens/s over the reference's at the same seed. */
   readonly speedUp: Spread | null;
+  /** Whether that is more than noise; null for the reference and where a speed was not measured. */
+  readonly speedFinding: SpeedFinding | null;
   /** null for the reference and for modes that stay with it. */
   readonly divergence: Divergence | null;
 }
@@ -60,6 +62,8 @@ export interface Comparison {
   readonly seconds: number | null;
   /** Nats between the reference's best and worst seed; null with one seed. */
   readonly seedNoise: number | null;
+  /** What seconds and speeds are of. */
+  readonly clock: SpeedClock;
 }
 
 /**
@@ -67,7 +71,11 @@ export interface Comparison {
  * as long as there is one that every mode has.
  * @param modes the first is the reference
  */
-export function compareRuns(modes: readonly PrecisionMode[], ended: readonly ComparedRun[]): Comparison {
+export function compareRuns(
+  modes: readonly PrecisionMode[],
+  ended: readonly ComparedRun[],
+  clock: SpeedClock = 'wall',
+): Comparison {
   const runOf = (mode: PrecisionMode, seed: number) =>
     ended.find((run) => run.mode === mode && run.seed === seed);
   const all = [...new Set(ended.map(({ seed }) => seed))];
@@ -84,6 +92,8 @@ export function compareRuns(modes: readonly PrecisionMode[], ended: readonly Com
       return run ? [{ run, base: reference === undefined ? undefined : runOf(reference, seed) }] : [];
     });
     const isReference = mode === reference;
+    const speedUp = spreadOf(pairs.map(({ run, base }) => ratio(run.tokensPerSec, base?.tokensPerSec)));
+    const noise = (side: 'run' | 'base') => speedNoise(pairs.flatMap((pair) => pair[side] ?? []));
     return {
       mode,
       runs: pairs.length,
@@ -94,7 +104,8 @@ export function compareRuns(modes: readonly PrecisionMode[], ended: readonly Com
         : spreadOf(pairs.map(({ run, base }) => minus(lossAtStep(run, step), lossAtStep(base, step)))),
       valLossAtSeconds: spreadOf(pairs.map(({ run }) => lossAtSeconds(run, secondsOf.get(run.seed) ?? null))),
       tokensPerSec: spreadOf(pairs.map(({ run }) => run.tokensPerSec)),
-      speedUp: spreadOf(pairs.map(({ run, base }) => ratio(run.tokensPerSec, base?.tokensPerSec))),
+      speedUp,
+      speedFinding: isReference || !speedUp ? null : speedFinding(speedUp.mean, noise('run'), noise('base')),
       divergence: isReference ? null : divergenceOf(pairs),
     };
   });
@@ -105,6 +116,7 @@ export function compareRuns(modes: readonly PrecisionMode[], ended: readonly Com
     step,
     seconds: spreadOf([...secondsOf.values()])?.mean ?? null,
     seedNoise: base && base.count > 1 ? base.high - base.low : null,
+    clock,
   };
 }
 

@@ -1,14 +1,13 @@
 /** A comparison in plain language. Every word follows from the figures. */
 import { type PrecisionMode, RECIPES } from '../precision/recipes.ts';
 import type { Comparison, ModeResult } from './comparison.ts';
+import type { SpeedClock } from './speed.ts';
 
 /** Below what three digits show, losses are called equal. */
 const EQUAL_NATS = 0.0005;
-/** Speeds nearer than this are called the same: one more run would change as much. */
-const EQUAL_SPEED = 0.03;
 
 /** null until there is something to compare. */
-export function verdict({ modes, seeds, step, seedNoise }: Comparison): string | null {
+export function verdict({ modes, seeds, step, seedNoise, clock }: Comparison): string | null {
   const [reference, ...others] = modes;
   if (!reference || step === null) return null;
   const after = `After ${step} steps${seeds > 1 ? ` and over ${seeds} seeds` : ''}`;
@@ -18,7 +17,7 @@ export function verdict({ modes, seeds, step, seedNoise }: Comparison): string |
   if (!reference.valLoss) {
     return `${base}, the mode to compare with, came to no validation loss: nothing can be said about the others.`;
   }
-  const clauses = compared.map((result) => clause(result, reference, seedNoise));
+  const clauses = compared.map((result) => clause(result, reference, seedNoise, clock));
   const noise =
     seedNoise === null
       ? 'One seed was trained: how much the seed alone changes is not known.'
@@ -32,14 +31,19 @@ function aloneSentence(after: string, { mode, valLoss }: ModeResult): string | n
   return `${after}, ${title(mode)} has a mean validation loss of ${valLoss.mean.toFixed(3)} nats, from ${range}.`;
 }
 
-function clause(result: ModeResult, reference: ModeResult, seedNoise: number | null): string {
+function clause(
+  result: ModeResult,
+  reference: ModeResult,
+  seedNoise: number | null,
+  clock: SpeedClock,
+): string {
   const name = title(result.mode);
   if (result.failed === result.runs) return `${name} had stopped by itself`;
   const failures =
     result.failed > 0 ? ` (it stopped by itself in ${result.failed} of ${result.runs} seeds)` : '';
   if (!result.valLoss || !result.lossDifference) return `${name} has no finite validation loss${failures}`;
   const text = lossText(result.lossDifference.mean, title(reference.mode), seedNoise);
-  return `${name} ${text}${speedText(result.speedUp?.mean ?? null)}${failures}`;
+  return `${name} ${text}${speedText(result, clock)}${failures}`;
 }
 
 function lossText(difference: number, base: string, seedNoise: number | null): string {
@@ -50,11 +54,11 @@ function lossText(difference: number, base: string, seedNoise: number | null): s
   return `${text} (${size <= seedNoise ? 'within' : 'more than'} seed noise)`;
 }
 
-function speedText(speedUp: number | null): string {
-  if (speedUp === null) return '';
-  return Math.abs(speedUp - 1) < EQUAL_SPEED
-    ? ' at the same speed'
-    : ` at ${speedUp.toFixed(2)} times its speed`;
+function speedText({ speedUp, speedFinding }: ModeResult, clock: SpeedClock): string {
+  if (!speedUp || !speedFinding) return '';
+  if (speedFinding === 'tooShort') return ' (too short to compare speed)';
+  if (speedFinding === 'withinNoise') return ' (no speed difference beyond noise)';
+  return ` at ${speedUp.mean.toFixed(2)} times its speed${clock === 'gpu' ? ' in GPU time' : ''}`;
 }
 
 function title(mode: PrecisionMode): string {

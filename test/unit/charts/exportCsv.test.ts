@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { LOSS, LOSS_SCALE } from '../../../src/app/charts/definitions.tsx';
+import type { ChartDefinition } from '../../../src/app/charts/chart.ts';
+import { GPU_SPEED, LOSS, LOSS_SCALE, SPEED } from '../../../src/app/charts/definitions.tsx';
 import { chartCsv } from '../../../src/app/charts/exportCsv.ts';
 import { DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';
 import { plottedRun } from './runs.ts';
@@ -15,6 +16,19 @@ test('has a row for every step of every run, however many are drawn', () => {
   );
   expect(lines[2]).toMatch(/^Mixed f16,2,1024,0\.02,2,[\d.]+,,0,$/);
   expect(lines.at(-2)).toMatch(/^FP32,10,5120,0\.1,0\.4,[\d.]+,3\.25,0,$/);
+});
+
+test("has the speed by the GPU's own clock beside that of the wall, where there is one", () => {
+  const timed = plottedRun(8, () => ({ gpuMs: 4 }));
+  const runs = [timed, plottedRun(8)];
+  const seriesOf = (chart: ChartDefinition) =>
+    runs.flatMap((run, index) => chart.series(run, index, runs, DEFAULT_CHARTS.speed) ?? []);
+  const lines = chartCsv(SPEED, seriesOf(SPEED)).split('\r\n');
+  expect(lines[0]).toContain('tokens_per_second,tokens_per_second_gpu,');
+  expect(lines[8]).toMatch(/^Mixed f16,8,4096,0\.08,51200,128000,0,$/);
+  expect(lines[16]).toMatch(/^Mixed f16,8,4096,0\.08,51200,,0,$/);
+  // In lockstep there is no other, and runs without it have no line.
+  expect(seriesOf(GPU_SPEED).map(({ values }) => values[7])).toEqual([128_000]);
 });
 
 test('leaves out what is not finite, and never writes a formula', () => {

@@ -22,6 +22,12 @@ function plotOf(chart: ChartDefinition, runs: readonly PlottedRun[], change: Par
   return buildPlot(chart, series, settings, 800);
 }
 
+test("the GPU's own clock is a line beside that of the wall", () => {
+  const kinds = (run: PlottedRun) => plotOf(SPEED, [run]).lines.map(({ kind }) => kind);
+  expect(kinds(plottedRun(20, () => ({ gpuMs: 4 })))).toEqual(['main', 'gpu']);
+  expect(kinds(plottedRun(20))).toEqual(['main']);
+});
+
 describe.each(ALL.map((chart) => [chart.id, chart] as const))('%s', (_, chart) => {
   const noisy = () =>
     plottedRun(3000, (step) => ({ loss: 2 + Math.sin(step), gradNorm: 1 + Math.cos(step) }));

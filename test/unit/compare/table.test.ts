@@ -28,13 +28,19 @@ function begin(
 }
 
 /** Ends a run whose every step had this loss and took so many milliseconds. */
-function end(run: number, loss: number, msPerStep: number, change: Partial<RunView> = {}): void {
+function end(
+  run: number,
+  loss: number,
+  msPerStep: number,
+  change: Partial<RunView> = {},
+  gpuMs: number | null = null,
+): void {
   const log = logOf(run)!;
   for (let step = 1; step <= STEPS; step++) {
     const skipped = step === 1;
     log.push({
       ...{ step, loss, lossScale: 2 ** 16, skipped, overflow: null, gradNorm: 1, lr: 1e-3 },
-      ...{ appliedSteps: step - 1, skippedSteps: 1, time: step * msPerStep, gpuMs: null },
+      ...{ appliedSteps: step - 1, skippedSteps: 1, time: step * msPerStep, gpuMs },
     });
     if (step % 5 === 0) log.evals.push({ step, valLoss: loss + 1 / step });
   }
@@ -64,6 +70,9 @@ const cells = () =>
       row.map(({ text, best }) => (best ? `${text}!` : text)),
     ]),
   );
+/** Of a run in lockstep. */
+const gpuSummary = (gpuMsPerStep: number | null) =>
+  ({ lossScale: 1, tokensPerSec: null, gpuMsPerStep }) as RunSummary;
 /** By the engine's plan, in 16 MiB. */
 const batchOf = (precision: PrecisionMode) =>
   largestBatch({ ...PRESETS.smoke.config, precision }, 80, LIMITS, 16 * 2 ** 20).batch;
@@ -79,8 +88,9 @@ describe('the comparison table', () => {
       'val-loss': ['3.100', '3.100'],
       'val-loss-seconds': ['3.200', '3.100!'],
       'final-loss': ['3.000', '3.000'],
-      'tokens-per-sec': ['5,120', '10,240!'],
-      'speed-up': ['reference', '2.00×'],
+      // Ten steps tell no speed: none is called best.
+      'tokens-per-sec': ['5,120', '10,240'],
+      'speed-up': ['reference', '2.00×, too short to tell'],
       divergence: ['reference', 'none'],
       steps: ['9 of 10', '9 of 10'],
       skipped: ['1 (10.0 %)', '1 (10.0 %)'],
@@ -129,8 +139,7 @@ describe('the comparison table', () => {
 
   test('claims no speed in lockstep', () => {
     begin(PLANNED.slice(0, 2), 'lockstep');
-    for (const run of [0, 1])
-      end(run, 3, 100, { summary: { lossScale: 1, tokensPerSec: null } as RunSummary });
+    for (const run of [0, 1]) end(run, 3, 100, { summary: gpuSummary(null) });
     const interleaved = 'not measured (interleaved)';
     expect(cells()).toMatchObject({
       'val-loss': ['3.100', '3.100'],
@@ -140,13 +149,35 @@ describe('the comparison table', () => {
     });
   });
 
+  test('in lockstep has speeds and seconds of GPU time, where there are timestamps', () => {
+    begin(PLANNED.slice(0, 2), 'lockstep');
+    end(0, 3, 100, { summary: gpuSummary(40) }, 40);
+    end(1, 3, 100, { summary: gpuSummary(20) }, 20);
+    expect(cells()).toMatchObject({
+      'val-loss-seconds': ['3.200', '3.100!'],
+      'tokens-per-sec': ['12,800', '25,600'],
+      'speed-up': ['reference', '2.00×, too short to tell'],
+    });
+    expect(labels()).toMatchObject({
+      'val-loss-seconds': 'Validation loss after 0.2 s (GPU time)',
+      'tokens-per-sec': 'Tokens/s (GPU time)',
+      'speed-up': 'Speed-up over FP32 (GPU time)',
+    });
+  });
+
+  test('calls a speed best that is beyond noise', () => {
+    begin(PLANNED, 'sequential');
+    for (const [run, ms] of [100, 50, 110, 55].entries()) end(run, 3, ms);
+    expect(cells()['tokens-per-sec']).toEqual(['4,887 (4,655 to 5,120)', '9,775 (9,309 to 10,240)!']);
+  });
+
   test('has a mean and a range over seeds, and one column a mode', () => {
     begin(PLANNED, 'sequential');
     for (const [run, loss] of [3, 3.5, 3.2, 3.7].entries()) end(run, loss, 100);
     expect(table().modes).toEqual(['fp32', 'fp16']);
     expect(cells()).toMatchObject({
       'val-loss': ['3.200 (3.100 to 3.300)!', '3.700 (3.600 to 3.800)'],
-      'speed-up': ['reference', '1.00× (1.00× to 1.00×)'],
+      'speed-up': ['reference', '1.00× (1.00× to 1.00×), within noise'],
       divergence: ['reference', 'step 1, 2 of 2 seeds'],
       steps: ['18 of 20', '18 of 20'],
       flushed: ['– (gradients are f32)', '1.9 % (1.3 % to 2.5 %)'],

@@ -23,13 +23,19 @@ function run(change: Partial<ComparedRun>): ComparedRun {
     failed: false,
     ...curve(flat(30)),
     evals: evals([4, 3, 2]),
+    times: even(100),
     tokensPerSec: 1000,
     ...change,
   };
 }
 
+/** Of 60 steps that took `ms` each: long enough for their speed to be told. */
+function even(ms: number): number[] {
+  return Array.from({ length: 60 }, (_, i) => ms * (i + 1));
+}
+
 const reference = run({});
-const half = run({ mode: 'fp16', evals: evals([4, 3, 2], 0.05), tokensPerSec: 2000 });
+const half = run({ mode: 'fp16', evals: evals([4, 3, 2], 0.05), times: even(50), tokensPerSec: 2000 });
 
 describe('interpolate', () => {
   const points = [
@@ -98,6 +104,7 @@ describe('a comparison', () => {
     expect(modes.map((mode) => mode.valLoss?.mean)).toEqual([2, 2]);
     expect(modes.map((mode) => mode.valLossAtSeconds?.mean)).toEqual([3.5, 2]);
     expect(modes.map((mode) => mode.speedUp?.mean)).toEqual([1, 2]);
+    expect(modes.map((mode) => mode.speedFinding)).toEqual([null, 'differs']);
     expect(modes[1]!.lossDifference?.mean).toBe(0);
     expect(modes[0]!.lossDifference).toBeNull();
     expect(seedNoise).toBeNull();
@@ -137,13 +144,19 @@ describe('a comparison', () => {
   });
 
   test('without times and speeds of their own, as in lockstep, it has losses only', () => {
-    const inTurn = { evals: evals([4, 3, 2], null), tokensPerSec: null };
+    const inTurn = { evals: evals([4, 3, 2], null), times: null, tokensPerSec: null };
     const { modes, step, seconds } = compareRuns(
       ['fp32', 'fp16'],
       [run(inTurn), run({ mode: 'fp16', ...inTurn })],
+      'gpu',
     );
     expect({ step, seconds }).toEqual({ step: 30, seconds: null });
-    expect(modes[1]).toMatchObject({ tokensPerSec: null, speedUp: null, valLossAtSeconds: null });
+    expect(modes[1]).toMatchObject({
+      tokensPerSec: null,
+      speedUp: null,
+      speedFinding: null,
+      valLossAtSeconds: null,
+    });
   });
 
   test('over seeds differences are taken seed by seed, and seeds that not all modes have are left out', () => {
@@ -175,7 +188,19 @@ describe('the verdict', () => {
   test('says what is level, what is worse, how fast, and that one seed knows no noise', () => {
     const noscale = run({ mode: 'fp16-noscale', evals: evals([4, 3.5, 2.75]), tokensPerSec: 1010 });
     expect(of(['fp32', 'fp16', 'fp16-noscale'], [reference, half, noscale])).toBe(
-      'After 30 steps, Mixed f16 ends level with FP32 at 2.00 times its speed; Mixed f16, no scaling is 0.750 nats worse than FP32 at the same speed. One seed was trained: how much the seed alone changes is not known.',
+      'After 30 steps, Mixed f16 ends level with FP32 at 2.00 times its speed; Mixed f16, no scaling is 0.750 nats worse than FP32 (no speed difference beyond noise). One seed was trained: how much the seed alone changes is not known.',
+    );
+  });
+
+  test('names the clock of speeds in lockstep', () => {
+    const sentence = verdict(compareRuns(['fp32', 'fp16'], [reference, half], 'gpu'));
+    expect(sentence).toContain('Mixed f16 ends level with FP32 at 2.00 times its speed in GPU time.');
+  });
+
+  test('claims no speed of runs that are too short', () => {
+    const short = [reference, half].map((one) => ({ ...one, times: even(100).slice(0, 20) }));
+    expect(of(['fp32', 'fp16'], short)).toContain(
+      'Mixed f16 ends level with FP32 (too short to compare speed). One seed',
     );
   });
 
@@ -187,7 +212,7 @@ describe('the verdict', () => {
       lossOf('fp16', 2, 2.05),
     ];
     const far = [lossOf('bf16', 1, 1.7), lossOf('bf16', 2, 1.7)];
-    const same = 'at the same speed';
+    const same = '(no speed difference beyond noise)';
     expect(of(['fp32', 'fp16', 'bf16'], [...runs, ...far])).toBe(
       `After 30 steps and over 2 seeds, Mixed f16 ends level with FP32 ${same}; Mixed bf16 is 0.350 nats better than FP32 (more than seed noise) ${same}. From seed to seed alone FP32 moves by 0.100 nats.`,
     );

@@ -96,6 +96,17 @@ describe('speed', () => {
     expect(tokensPerSecond(log, 512)).toBeCloseTo(51_200);
   });
 
+  test("by the GPU's clock is the median of its times, and is not told where one of them is missing", () => {
+    const log = new MetricsLog(100);
+    for (let step = 1; step <= 60; step++) log.push(timedStep(step, { gpuMs: step % 3 === 0 ? 50 : 4 }));
+    expect(tokensPerSecond(log, 512, 4, 'gpu')).toBeNull(); // warming up
+    expect(tokensPerSecond(log, 512, 59, 'gpu')).toBeCloseTo(128_000);
+    log.push(timedStep(61, { gpuMs: null }));
+    expect(tokensPerSecond(log, 512, 60, 'gpu')).toBeNull();
+    expect(log.at(-1)?.gpuMs).toBeNull();
+    expect(tokensPerSecond(log, 512)).toBeCloseTo(51_200);
+  });
+
   test('is not told where no time has passed', () => {
     const log = new MetricsLog(100);
     for (let step = 1; step <= 10; step++) log.push(timedStep(step, { time: 5 }));
