@@ -95,3 +95,38 @@ test('a worker that fails is reported', async ({ browser, baseURL }) => {
   await expect(page.getByTestId('run-error')).toContainText('WORKER_FAILED');
   await page.close();
 });
+
+test('a worker that a policy blocks is told as that, with the rule that blocks it', async ({
+  browser,
+  baseURL,
+}) => {
+  const page = await browser.newPage(); // not watched: the browser logs what it blocks
+  await page.route(`${baseURL}/`, async (route) => {
+    const response = await route.fetch();
+    const headers = { ...response.headers(), 'content-security-policy': "worker-src 'none'" };
+    await route.fulfill({ response, headers });
+  });
+  await page.goto(`${baseURL}/`);
+  const told = page.getByTestId('unsupported');
+  await expect(told).toHaveAttribute('data-reason', 'workerBlocked');
+  await expect(told).toContainText(/worker-src 'none'.*blocks \S+\/assets\/worker-[\w-]+\.js/);
+  await expect(page.getByTestId('recorded-run')).toContainText('trained on');
+  expect((await snapshot(page)).status).toBe('idle');
+  await page.close();
+});
+
+for (const [name, answer] of [
+  ['is not there', { status: 404, body: 'not found' }],
+  ['comes as plain text', { status: 200, contentType: 'text/plain', body: '' }],
+] as const) {
+  test(`a worker whose script ${name} is told as one that did not load`, async ({ browser, baseURL }) => {
+    const page = await browser.newPage(); // not watched: the browser logs it
+    await page.route(/\/worker-[^/]*\.js$/, (route) => route.fulfill(answer));
+    await page.goto(`${baseURL}/?autostart=1`);
+    const told = page.getByTestId('unsupported');
+    await expect(told).toHaveAttribute('data-reason', 'workerMissing');
+    await expect(told).toContainText(/\/assets\/worker-[\w-]+\.js/);
+    await expect(told).toContainText('reload');
+    await page.close();
+  });
+}

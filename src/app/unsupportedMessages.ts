@@ -56,6 +56,24 @@ export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> =
       'Check whether an extension that guards privacy blocks it.',
     ],
   },
+  workerBlocked: {
+    title: 'The training worker is blocked',
+    why: 'Halfstep trains in a worker, a script that runs beside the page, and a rule of the server, of the browser or of an extension does not let it start.',
+    steps: [
+      'If this page is shown inside another one, open it in a tab of its own.',
+      "If you serve this page, let its Content-Security-Policy allow workers of its own address: worker-src 'self'. docs/deploy.md has all headers.",
+      'Check whether an extension that blocks scripts acts on this page.',
+    ],
+  },
+  workerMissing: {
+    title: 'The training worker could not be loaded',
+    why: 'Halfstep trains in a worker, a script that runs beside the page, and that script did not arrive.',
+    steps: [
+      'Check the connection, and reload the page.',
+      'The server may have a newer version of the page by now: reload it without the cache (Ctrl or Cmd, Shift and R).',
+      'If you serve this page, check that the folder assets/ is complete and that .js files are sent as text/javascript.',
+    ],
+  },
 };
 
 /** No promises about versions to come: what is known on a day, and what was tried. */

@@ -1,7 +1,13 @@
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
 
 /** Codes of what can go wrong around the engine. */
-export type SessionErrorCode = 'GPU_BUSY' | 'TEXT_UNAVAILABLE' | 'WORKER_FAILED' | 'UNEXPECTED';
+export type SessionErrorCode =
+  | 'GPU_BUSY'
+  | 'TEXT_UNAVAILABLE'
+  | 'WORKER_BLOCKED'
+  | 'WORKER_MISSING'
+  | 'WORKER_FAILED'
+  | 'UNEXPECTED';
 
 /** An error as data: an Error object would lose its code and hint on the way between threads. */
 export interface ErrorReport {

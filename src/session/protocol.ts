@@ -55,7 +55,9 @@ export type UnsupportedReason =
   | 'noAdapter'
   | 'deviceRequestFailed'
   | 'limitsTooLow'
-  | 'blockedByPolicy';
+  | 'blockedByPolicy'
+  | 'workerBlocked'
+  | 'workerMissing';
 
 export type TextSource =
   /** `folder` is the address under which the page serves its texts. */

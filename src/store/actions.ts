@@ -35,8 +35,7 @@ export function boot(): void {
       if (address.autostart) train();
     });
   } catch {
-    // A page in a sandboxed frame may not start workers.
-    useRun.setState({ unsupported: { reason: 'blockedByPolicy', error: null } });
+    useRun.setState({ unsupported: { reason: 'workerBlocked', error: null } });
     return;
   }
   client.send({ type: 'open' });

@@ -42,7 +42,9 @@ export default function Charts() {
 function usePlottedRuns(): readonly PlottedRun[] {
   const configs = useRun((state) => state.configs);
   // As text, so that React sees the same value as long as it is: views are new objects at every redraw.
-  const memory = useRun((state) => state.runs.map(({ facts }) => facts?.memory.total ?? '').join(' '));
+  const memory = useRun((state) =>
+    state.runs.map(({ facts, summary }) => (facts ?? summary)?.memory.total ?? '').join(' '),
+  );
   return useMemo(() => {
     const bytes = memory.split(' ');
     const seeds = new Set(configs.map(({ seed }) => seed)).size;

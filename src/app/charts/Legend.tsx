@@ -33,6 +33,18 @@ export function LegendDotted({ label }: { label: string }) {
   );
 }
 
+/** A line across the chart. */
+export function LegendReference({ label, dash }: { label: string; dash: string }) {
+  return (
+    <span className={styles.entry}>
+      <svg width="22" height="8" aria-hidden="true">
+        <line x1="0" y1="4" x2="22" y2="4" stroke="var(--line-strong)" strokeDasharray={dash} />
+      </svg>
+      {label}
+    </span>
+  );
+}
+
 export function LegendDot({ label }: { label: string }) {
   return (
     <span className={styles.entry}>

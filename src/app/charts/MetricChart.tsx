@@ -10,9 +10,9 @@ import { Crosshair } from './Crosshair.tsx';
 import type { ChartDefinition, Series } from './chart.ts';
 import { chartCsv } from './exportCsv.ts';
 import { chartPng } from './exportPng.ts';
-import { LegendDot, LegendLine } from './Legend.tsx';
+import { LegendDot, LegendLine, LegendReference } from './Legend.tsx';
 import styles from './MetricChart.module.css';
-import { Plot } from './Plot.tsx';
+import { Plot, REFERENCE_DASH } from './Plot.tsx';
 import { buildPlot, type Plot as PlotModel, xKindOf } from './plot.ts';
 import type { ChartProps, PlottedRun } from './plottedRun.ts';
 import { COLORS, runColor, runDash } from './series.ts';
@@ -60,11 +60,18 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
   const savePng = async () => {
     const svg = body.current?.querySelector('svg');
     if (!svg) return;
-    const legend = series.map(({ run, index }) => ({
-      text: run.title,
-      color: runColor(index),
-      dash: runDash(index),
-    }));
+    const legend = [
+      ...series.map(({ run, index }) => ({
+        text: run.title,
+        color: runColor(index),
+        dash: runDash(index),
+      })),
+      ...labelled(plot).map(({ label }) => ({
+        text: label,
+        color: 'var(--line-strong)',
+        dash: REFERENCE_DASH,
+      })),
+    ];
     setProblem(null);
     try {
       download(
@@ -159,9 +166,16 @@ function Legend({ chart, series, plot }: LegendProps) {
           />
         ))}
       {plot.lines.some(({ kind }) => kind === 'validation') && <LegendDot label="validation" />}
+      {labelled(plot).map(({ label }) => (
+        <LegendReference key={label} label={label} dash={REFERENCE_DASH} />
+      ))}
       {chart.legend?.(series)}
     </div>
   );
+}
+
+function labelled({ references }: PlotModel): PlotModel['references'] {
+  return references.filter(({ label }) => label !== '');
 }
 
 /** Why nothing is drawn; null where something is. */

@@ -13,7 +13,7 @@ import type { PlotLine, PlotMark, Plot as PlotModel } from './plot.ts';
 import { runColor, runDash } from './series.ts';
 
 /** Pixels between the edge of the chart and the area in which values are drawn. */
-export const INSET = { left: 52, right: 14, top: 8, bottom: 24 };
+export const INSET = { left: 58, right: 14, top: 8, bottom: 24 };
 
 interface PlotProps {
   id: string;
@@ -24,6 +24,9 @@ interface PlotProps {
   /** Gets the count of redraws as `data-redraws`: what the drawing budget is about. */
   figure: RefObject<HTMLElement | null>;
 }
+
+/** What a line across the chart marks stands in the legend: over the values it could not be read. */
+export const REFERENCE_DASH = '3 3';
 
 const TICK = { fontSize: 12, fill: 'var(--muted)' };
 
@@ -73,19 +76,7 @@ export const Plot = memo(function Plot({ id, plot, steps, width, height, figure 
         allowDataOverflow
       />
       {plot.references.map(({ at, label }) => (
-        <ReferenceLine
-          key={label}
-          y={at}
-          stroke="var(--line-strong)"
-          strokeDasharray="3 3"
-          label={{
-            value: label,
-            // On the side with room.
-            position: at - y.low < y.high - at ? 'insideBottomRight' : 'insideTopRight',
-            fontSize: 12,
-            fill: 'var(--muted)',
-          }}
-        />
+        <ReferenceLine key={label} y={at} stroke="var(--line-strong)" strokeDasharray={REFERENCE_DASH} />
       ))}
       {plot.lines.map((line) => (
         <Line

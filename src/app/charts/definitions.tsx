@@ -213,7 +213,8 @@ export const MEMORY: ChartDefinition = {
   shape: 'steps',
   smooths: false,
   logY: false,
-  fromZero: true,
+  // A line along the edge would look cut off.
+  yRange: (_, highest) => [0, 1.2 * highest],
   // Every buffer is made before step 1 and none after it: the bytes of the run are those of each step.
   series: (run, index) => {
     if (run.memoryBytes === undefined) return null;
@@ -248,13 +249,13 @@ function smoothedLoss({ log }: PlottedRun, { smoothing }: ChartSettings): Float6
   return smoothing === null ? smoothed : smooth(loss, step, log.length, smoothing);
 }
 
-/** Smoothed loss less that of `first` at the same place of the x axis; a gap where `first` has no step. */
 /** The first run; of a comparison over seeds the first of the same seed. */
 function referenceOf(run: PlottedRun, runs: readonly PlottedRun[]): PlottedRun {
   const sameSeed = runs.find(({ config }) => config?.seed === run.config?.seed);
   return (run.place === undefined ? undefined : sameSeed) ?? runs[0]!;
 }
 
+/** Smoothed loss less that of `first` at the same place of the x axis; a gap where `first` has no step. */
 function differences(
   run: PlottedRun,
   first: PlottedRun,

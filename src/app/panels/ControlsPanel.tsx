@@ -37,6 +37,7 @@ export function ControlsPanel() {
           {primary.label}
         </Button>
         <Button
+          className={busy ? undefined : styles.needless}
           onClick={stop}
           disabled={!busy || status === 'stopping'}
           title="Ends at the next step; what was trained can still be sampled"
@@ -52,7 +53,8 @@ export function ControlsPanel() {
             title="Trains the three from the same start, one after the other unless the settings say otherwise"
             data-testid="compare-three"
           >
-            Compare FP32, mixed f16, and f16 without scaling
+            <span className={styles.long}>Compare FP32, mixed f16, and f16 without scaling</span>
+            <span className={styles.short}>Compare three modes</span>
           </Button>
         )}
       </div>

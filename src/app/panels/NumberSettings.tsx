@@ -50,7 +50,13 @@ export function NumberSettingField({ name, brief = false }: { name: NumberSettin
       error={error}
       action={
         filled && (
-          <ResetButton label={label} value={standard} onClick={() => choose(resetOf([name]))} testId={name} />
+          <ResetButton
+            label={label}
+            value={standard}
+            brief={brief}
+            onClick={() => choose(resetOf([name]))}
+            testId={name}
+          />
         )
       }
       data-testid={name}

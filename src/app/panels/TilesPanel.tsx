@@ -65,7 +65,7 @@ function LossTile({ run }: TileProps) {
     <StatTile
       label="Loss"
       value={run?.latest ? formatLoss(run.latest.loss) : NOTHING_YET}
-      {...(run?.latest?.loss === null ? {} : { unit: 'nats' })}
+      {...(typeof run?.latest?.loss === 'number' && { unit: 'nats' })}
       detail={val ? `validation ${formatLoss(val.value)} at step ${formatCount(val.step)}` : 'training batch'}
       title="Mean cross-entropy of the newest training batch, in nats a token, before scaling"
       tone={run?.latest && run.latest.loss === null ? 'bad' : 'normal'}

@@ -62,21 +62,24 @@ interface ResetButtonProps {
   label: string;
   /** What the field goes back to. */
   value: string;
+  /** The value is not written where a narrow field has no room for it. */
+  brief?: boolean;
   onClick: () => void;
   testId: string;
 }
 
 /** Takes a field back to what it is without the visitor. */
-export function ResetButton({ label, value, onClick, testId }: ResetButtonProps) {
+export function ResetButton({ label, value, brief = false, onClick, testId }: ResetButtonProps) {
   return (
     <button
       type="button"
       className={styles.reset}
       onClick={onClick}
       aria-label={`Reset ${label} to ${value}`}
+      title={brief ? `To ${value}` : undefined}
       data-testid={`reset-${testId}`}
     >
-      reset to {value}
+      {brief ? 'reset' : `reset to ${value}`}
     </button>
   );
 }

@@ -44,16 +44,18 @@ export function NumericsControls({ view, onView, cost, hasFrame }: NumericsContr
             </Button>
           ))}
         </fieldset>
-        <label className={styles.switch}>
-          <input
-            type="checkbox"
-            checked={enabled}
-            onChange={(event) => chooseNumerics(event.target.checked)}
-            data-testid="numerics-on"
-          />
-          <span>Count gradients while training</span>
-        </label>
-        <IntervalField />
+        <div className={styles.controls}>
+          <label className={styles.switch}>
+            <input
+              type="checkbox"
+              checked={enabled}
+              onChange={(event) => chooseNumerics(event.target.checked)}
+              data-testid="numerics-on"
+            />
+            <span>Count gradients while training</span>
+          </label>
+          <IntervalField />
+        </div>
       </div>
       <p className={styles.muted} data-testid="numerics-cost">
         {statusOf({ view, enabled, hasFrame, cost, isFallback })}

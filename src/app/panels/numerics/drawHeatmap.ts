@@ -74,7 +74,11 @@ export function drawHeatmap(
   context.textBaseline = 'middle';
   drawBands(context, geometry, scaleLog2, bands, palette);
   drawAxis(context, geometry, palette);
-  for (const [i, heat] of rows.entries()) drawRow(context, geometry, geometry.tops[i]!, heat, palette);
+  const grouped = rows.some(({ group }) => group !== null);
+  for (const [i, heat] of rows.entries()) {
+    const name = shortName(heat.row.name, grouped);
+    drawRow(context, geometry, geometry.tops[i]!, heat, name, palette);
+  }
 }
 
 function drawBands(
@@ -130,7 +134,8 @@ function drawRow(
   context: CanvasRenderingContext2D,
   { labelWidth, column, width }: Geometry,
   top: number,
-  { row, group, shares }: HeatRow,
+  { group, shares }: HeatRow,
+  name: string,
   palette: Palette,
 ): void {
   context.textAlign = 'left';
@@ -141,7 +146,7 @@ function drawRow(
     context.fillText(group, 0, top - 8);
   }
   context.fillStyle = palette.muted;
-  context.fillText(fitted(context, shortName(row.name), labelWidth - 8), 0, top + ROW / 2);
+  context.fillText(fitted(context, name, labelWidth - 8), 0, top + ROW / 2);
   context.fillStyle = palette.value;
   for (const [i, share] of shares.entries()) {
     if (share === 0) continue;
@@ -152,9 +157,10 @@ function drawRow(
   context.globalAlpha = 1;
 }
 
-/** The group's heading says which block it is. */
-function shortName(name: string): string {
-  return name.replace('residual gradient at', 'residual at').replace(' gradient', '');
+/** In a group, its heading says which block it is. */
+function shortName(name: string, grouped: boolean): string {
+  const short = name.replace('residual gradient at', 'residual at').replace(' gradient', '');
+  return grouped ? short.replace(/\bh\.\d+\./, '') : short;
 }
 
 function fitted(context: CanvasRenderingContext2D, text: string, width: number): string {
@@ -162,7 +168,7 @@ function fitted(context: CanvasRenderingContext2D, text: string, width: number):
   let length = text.length - 1;
   // Names differ at their end.
   while (length > 1 && context.measureText(`…${text.slice(-length)}`).width > width) length -= 1;
-  return `…${text.slice(-length)}`;
+  return `…${text.slice(-length).replace(/^\./, '')}`;
 }
 
 /** What the hover says of a column. */
