@@ -3,50 +3,30 @@ import { writeFile } from 'node:fs/promises';
 import { splitText } from '../engine/data/dataset.ts';
 import { type TokenizedText, tokenize } from '../engine/data/tokenize.ts';
 import { EngineError } from '../engine/errors.ts';
-import { type AdapterReport, PRECISION_MODES, type TrainConfig } from '../engine/index.ts';
+import type { AdapterReport, TrainConfig } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
-import { listOf, readArguments } from './arguments.ts';
-import { type BenchContext, BenchResults, STAGES, type StageName } from './benchStages.ts';
-import { optionList } from './help.ts';
-import type { OptionSpec } from './optionTable.ts';
+import { type BenchContext, BenchResults } from './benchContext.ts';
+import { benchHelp, parseBench } from './benchOptions.ts';
+import { STAGES } from './benchStages.ts';
 import { runCommand } from './runCommand.ts';
 import { openText } from './texts.ts';
 
-const STAGE_NAMES = Object.keys(STAGES) as StageName[];
 const TEXT = { kind: 'builtin', id: 'moby-dick' } as const;
 type Tokenization = TrainConfig['tokenizer'];
-const DEFAULT_SHAPES = 'a,b';
-const DEFAULT_MODES = 'fp32,tf32,fp16,bf16';
-
-const OPTIONS: readonly OptionSpec[] = [
-  { kind: 'list', name: 'only', choices: STAGE_NAMES, help: 'stages to run [all]' },
-  {
-    kind: 'file',
-    name: 'shapes',
-    help: `comma-separated: a, b (the shapes of the comparison with other trainers) or presets [${DEFAULT_SHAPES}]`,
-  },
-  { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: `precision modes [${DEFAULT_MODES}]` },
-  { kind: 'file', name: 'json', help: 'write every figure to this file' },
-  { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
-];
 
 async function main(args: readonly string[]): Promise<number> {
-  const given = readArguments('bench', OPTIONS, args);
-  if (given.has('help')) {
-    process.stdout.write(
-      `Usage: npm run bench -- [options]\n\nMeasures this machine's adapter and the training step on it.\n\n${optionList(OPTIONS)}\n`,
-    );
+  const command = parseBench(args);
+  if (command.kind === 'help') {
+    process.stdout.write(benchHelp());
     return 0;
   }
-  const stages = listOf('only', given.get('only'), STAGE_NAMES);
-  const modes = listOf('precision', given.get('precision') ?? DEFAULT_MODES, PRECISION_MODES);
+  const { stages, json: path, ...wanted } = command;
   const { device, report } = await openAdapter();
   const texts = new Map<Tokenization, Promise<TokenizedText>>();
   const context: BenchContext = {
     device,
     report,
-    shapes: (given.get('shapes') ?? DEFAULT_SHAPES).split(','),
-    modes,
+    ...wanted,
     datasetOf: async ({ tokenizer, context: tokens }) => {
       const text = texts.get(tokenizer) ?? openText(TEXT).then((stream) => tokenize(stream, tokenizer));
       texts.set(tokenizer, text);
@@ -60,7 +40,6 @@ async function main(args: readonly string[]): Promise<number> {
     context.print(`\n${stage}`);
     await results.collect(stage, () => STAGES[stage](context, results));
   }
-  const path = given.get('json');
   if (path !== undefined) await writeJson(path, { ...provenance(report), ...results.json });
   device.destroy();
   return results.problems.length > 0 ? 1 : 0;

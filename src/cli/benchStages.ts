@@ -1,59 +1,27 @@
 /** The stages of `npm run bench`: each prints a table and keeps its figures for the JSON file. */
 
 import { measureCopyBandwidth, measureMatmulFlops } from '../engine/bench/adapter.ts';
+import { budgetedBatches } from '../engine/bench/batches.ts';
 import { profileStep, type StepProfile } from '../engine/bench/operations.ts';
 import { benchShape, describeShape } from '../engine/bench/shapes.ts';
 import { measureSteps } from '../engine/bench/step.ts';
-import type { Dataset } from '../engine/data/dataset.ts';
-import { EngineError } from '../engine/errors.ts';
-import type { AdapterReport, PrecisionMode, TrainConfig } from '../engine/index.ts';
+import type { TrainConfig } from '../engine/index.ts';
+import { planLimits } from '../engine/memoryPlan.ts';
 import { PipelineCache } from '../engine/pipelines.ts';
 import { peakFlops } from '../engine/roofline.ts';
 import { tuneMatmul } from '../engine/target.ts';
+import type { BenchContext, BenchResults } from './benchContext.ts';
+import { longrun } from './benchLongRun.ts';
+import { peers } from './benchPeers.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { textTable } from './table.ts';
-
-export interface BenchContext {
-  readonly device: GPUDevice;
-  readonly report: AdapterReport;
-  /** Names as given: each is looked up where it is used, so that a wrong one costs only itself. */
-  readonly shapes: readonly string[];
-  readonly modes: readonly PrecisionMode[];
-  readonly datasetOf: (config: TrainConfig) => Promise<Dataset>;
-  readonly print: (line: string) => void;
-}
 
 /** Seconds that each measured training takes at least. */
 const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
 const MATMUL_SIZE = 512;
 
-/** What was measured, and what could not be: a benchmark that fails is told, and the others still run. */
-export class BenchResults {
-  readonly json: Record<string, unknown> = { problems: [] as string[] };
-  readonly #print: (line: string) => void;
-
-  constructor(print: (line: string) => void) {
-    this.#print = print;
-  }
-
-  get problems(): string[] {
-    return this.json.problems as string[];
-  }
-
-  async collect<T>(name: string, measure: () => Promise<T>): Promise<T | null> {
-    try {
-      return await measure();
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      this.problems.push(`${name}: ${error.message}`);
-      this.#print(`${name}: ${error.message} ${error.hint}`);
-      return null;
-    }
-  }
-}
-
-export const STAGES = { roofline, kernels, step, scaling } as const;
+export const STAGES = { roofline, kernels, step, scaling, longrun, peers } as const;
 export type StageName = keyof typeof STAGES;
 
 async function roofline({ device, report, print }: BenchContext, results: BenchResults): Promise<void> {
@@ -136,7 +104,7 @@ async function step(context: BenchContext, results: BenchResults): Promise<void>
     ]);
     return summary;
   });
-  context.print(textTable(['run', 'tokens/s', 'ms a step', 'MFU', 'memory'], rows));
+  if (rows.length > 0) context.print(textTable(['run', 'tokens/s', 'ms a step', 'MFU', 'memory'], rows));
 }
 
 /** Doublings of one dimension each: how the cost grows. */
@@ -174,26 +142,39 @@ async function scaling(context: BenchContext, results: BenchResults): Promise<vo
   }
 }
 
-/** Calls `measure` for every shape and mode; figures go to `json[stage]` under `shape mode`. */
+/** Calls `measure` for every shape, mode and batch; figures go to `json[stage]` under `shape mode`. */
 async function forEachRun(
-  { shapes, modes, print }: BenchContext,
+  context: BenchContext,
   results: BenchResults,
   stage: StageName,
   measure: (config: TrainConfig, name: string) => Promise<unknown>,
 ): Promise<void> {
   const figures: Record<string, unknown> = {};
   results.json[stage] = figures;
-  for (const shape of shapes) {
+  for (const shape of context.shapes) {
     const config = await results.collect(`${stage} ${shape}`, async () => benchShape(shape));
     if (!config) continue;
-    print(`${shape}: ${describeShape(config)}`);
-    for (const precision of modes) {
-      const name = `${shape} ${precision}`;
-      figures[name] = await results.collect(`${stage} ${name}`, () =>
-        measure({ ...config, precision }, name),
-      );
+    context.print(`${shape}: ${describeShape(config)}`);
+    for (const precision of context.modes) {
+      const mode = `${shape} ${precision}`;
+      const runs = await results.collect(`${stage} ${mode}`, () => runsOf(context, { ...config, precision }));
+      for (const run of runs ?? []) {
+        const name = context.budget === null ? mode : `${mode} batch ${run.batch}`;
+        figures[name] = await results.collect(`${stage} ${name}`, () => measure(run, name));
+      }
     }
   }
+}
+
+/** The shape's own batch or, with a budget, batch 1 and the largest within it. */
+async function runsOf(
+  { device, budget, datasetOf }: BenchContext,
+  config: TrainConfig,
+): Promise<readonly TrainConfig[]> {
+  if (budget === null) return [config];
+  const { vocabulary } = (await datasetOf(config)).tokenizer;
+  const batches = budgetedBatches(config, vocabulary, planLimits(device.limits), budget);
+  return batches.map((batch) => ({ ...config, batch }));
 }
 
 function gigaflops(flops: number): string {

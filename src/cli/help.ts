@@ -35,13 +35,25 @@ export function optionList(options: readonly OptionSpec[]): string {
   return options.map(optionHelp).join('\n');
 }
 
+/** How the value of an option is written. */
+const VALUES: Readonly<Record<OptionSpec['kind'], string>> = {
+  number: ' N',
+  count: ' N',
+  choice: '',
+  name: '',
+  file: ' FILE',
+  list: ' LIST',
+  size: ' SIZE',
+  flag: '',
+};
+
 function optionHelp(option: OptionSpec): string {
-  const value = { number: ' N', choice: '', name: '', file: ' FILE', list: ' LIST', size: ' SIZE', flag: '' }[
-    option.kind
-  ];
   const choices = 'choices' in option ? `${option.choices.join(' | ')}: ` : '';
   const standard = defaultOf(option);
-  return entry(`--${option.name}${value}`, `${choices}${option.help}${standard ? ` [${standard}]` : ''}`);
+  return entry(
+    `--${option.name}${VALUES[option.kind]}`,
+    `${choices}${option.help}${standard ? ` [${standard}]` : ''}`,
+  );
 }
 
 function defaultOf(option: OptionSpec): string {

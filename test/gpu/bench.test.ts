@@ -1,7 +1,15 @@
 /** Measures of the adapter, and a batch confirmed by a step: finite figures, and nothing left on the device. */
 import { expect, test } from 'vitest';
+import { driftOf, measureLongRun } from '../../src/engine/bench/longRun.ts';
 import { EngineError } from '../../src/engine/errors.ts';
-import { benchmark, confirmBatch, memoryPlan, reportOf } from '../../src/engine/index.ts';
+import {
+  benchmark,
+  confirmBatch,
+  createDataset,
+  memoryPlan,
+  presetOf,
+  reportOf,
+} from '../../src/engine/index.ts';
 import { PipelineCache } from '../../src/engine/pipelines.ts';
 import { roughFlops } from '../../src/engine/roofline.ts';
 import { withDevice } from './device.ts';
@@ -82,4 +90,26 @@ test('what is no lack of memory is not tried with less', () =>
       confirmBatch(device, reportOf(adapter, device), config, TINY_VOCABULARY, (batch) => tried.push(batch)),
     ).rejects.toThrow(EngineError);
     expect(tried).toEqual([TINY.batch]);
+  }));
+
+test('a long run is timed in blocks with flat memory, its loss falls, and nothing is left on the device', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const config = { ...presetOf('smoke').config, layers: 1, context: 32, batch: 2 };
+    const text = 'the quick brown fox jumps over the lazy dog. '.repeat(60);
+    const dataset = createDataset(text, { name: 'fox', tokenizer: 'char', context: config.context });
+    const seen: number[] = [];
+    const blocks = await measureLongRun(device, reportOf(adapter, device), config, dataset, 50, ({ step }) =>
+      seen.push(step),
+    );
+    expect(seen).toEqual(blocks.map(({ step }) => step));
+    expect(blocks.length).toBe(10);
+    expect(blocks.at(-1)!.step - blocks[0]!.step).toBe(45);
+    for (const { msPerStep, controlMs, live } of blocks) {
+      expect(msPerStep).toBeGreaterThan(0);
+      expect(controlMs).toBeGreaterThan(0);
+      expect(live).toEqual(blocks[0]!.live);
+    }
+    expect(blocks.at(-1)!.loss).toBeLessThan(blocks[0]!.loss!);
+    expect(Number.isFinite(driftOf(blocks).slope)).toBe(true);
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));

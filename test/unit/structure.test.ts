@@ -52,8 +52,18 @@ test('the engine needs no DOM, no React and no Node', () => {
   }
 });
 
+test('what is compared with is no part of the product', () => {
+  const product = ['src', 'build'].flatMap((folder) => filesUnder(folder, /\.tsx?$/));
+  const wrong = product.filter((file) =>
+    importsOf(file).some((specifier) => /^@jax-js\/|^@tensorflow\/|\/bench\/peers\//.test(specifier)),
+  );
+  expect(wrong).toEqual([]);
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  expect(Object.keys(dependencies).filter((name) => /^@(jax-js|tensorflow)\//.test(name))).toEqual([]);
+});
+
 test('no file is longer than 400 lines', () => {
-  const files = ['src', 'shaders', 'e2e', 'test', 'build', 'scripts'].flatMap((folder) =>
+  const files = ['src', 'shaders', 'bench', 'e2e', 'test', 'build', 'scripts'].flatMap((folder) =>
     filesUnder(folder, /\.(ts|tsx|mjs|wgsl|css|c)$/),
   );
   const long = files.filter((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length > 401);

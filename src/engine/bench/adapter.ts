@@ -34,8 +34,7 @@ export interface BenchmarkResult {
 export async function benchmark(device: GPUDevice, report: AdapterReport): Promise<BenchmarkResult> {
   const pipelines = new PipelineCache(device);
   const kernel = await tuneMatmul(device, pipelines, report);
-  // Large enough to fill a GPU; a software adapter would take seconds for one.
-  const matmulSize = report.isFallback ? 256 : 2048;
+  const matmulSize = fillingMatmul(report);
   const flops = (format: FormatId) =>
     measureMatmulFlops(device, pipelines, report, kernel, format, matmulSize);
   return {
@@ -49,6 +48,11 @@ export async function benchmark(device: GPUDevice, report: AdapterReport): Promi
   };
 }
 
+/** Size of a square matmul that fills a GPU; a software adapter would take seconds for one. */
+export function fillingMatmul({ isFallback }: AdapterReport): number {
+  return isFallback ? 256 : 2048;
+}
+
 /** FLOP/s of a square matmul of `size`, operands in `format`, result in f32. */
 export async function measureMatmulFlops(
   device: GPUDevice,
@@ -58,6 +62,23 @@ export async function measureMatmulFlops(
   format: FormatId,
   size: number,
 ): Promise<number> {
+  const { program, destroy } = await matmulProgram(device, pipelines, report, kernel, format, size);
+  try {
+    return (2 * size ** 3) / (await secondsPerReplay(device, program, 256));
+  } finally {
+    destroy();
+  }
+}
+
+/** One square matmul of zeros as {@link measureMatmulFlops} times it, with the buffers that it needs. */
+export async function matmulProgram(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+  report: AdapterReport,
+  kernel: MatmulKernel,
+  format: FormatId,
+  size: number,
+): Promise<{ program: Program; destroy: () => void }> {
   const matrix = (name: string, type: FormatId) => ({ name, type, elements: size * size }) as const;
   const [a, b, out] = [matrix('bench a', format), matrix('bench b', format), matrix('bench out', 'f32')];
   const found = { name: 'bench found', type: 'u32', elements: 4 } as const;
@@ -66,13 +87,14 @@ export async function measureMatmulFlops(
     const target = makeTarget(report, report.half, kernel);
     const operation = matmul(target, { label: 'bench', a, b, out, m: size, n: size, k: size, found });
     const program = await Program.compile(device, pipelines, arena, 'bench', [operation]);
-    try {
-      return (2 * size ** 3) / (await secondsPerReplay(device, program, 256));
-    } finally {
+    const destroy = () => {
       program.destroy();
-    }
-  } finally {
+      arena.destroy();
+    };
+    return { program, destroy };
+  } catch (error) {
     arena.destroy();
+    throw error;
   }
 }
 

@@ -1,0 +1,79 @@
+/** Arguments of `npm run bench` to what is to be measured. */
+import { EngineError } from '../engine/errors.ts';
+import { PRECISION_MODES, type PrecisionMode } from '../engine/index.ts';
+import { listOf, readArguments } from './arguments.ts';
+import type { BenchContext } from './benchContext.ts';
+import { STAGES, type StageName } from './benchStages.ts';
+import { parseBytes } from './format.ts';
+import { optionList } from './help.ts';
+import type { OptionSpec } from './optionTable.ts';
+
+const STAGE_NAMES = Object.keys(STAGES) as StageName[];
+/** What needs neither a browser nor many minutes. */
+const DEFAULT_STAGES = 'roofline,kernels,step,scaling';
+const DEFAULT_SHAPES = 'a,b';
+const DEFAULT_MODES = 'fp32,tf32,fp16,bf16';
+const DEFAULT_STEPS = 10_000;
+
+const OPTIONS: readonly OptionSpec[] = [
+  { kind: 'list', name: 'only', choices: STAGE_NAMES, help: `stages to run [${DEFAULT_STAGES}]` },
+  {
+    kind: 'file',
+    name: 'shapes',
+    help: `comma-separated: a, b (the shapes of the comparison with other trainers) or presets [${DEFAULT_SHAPES}]`,
+  },
+  { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: `precision modes [${DEFAULT_MODES}]` },
+  {
+    kind: 'size',
+    name: 'budget',
+    help: "kernels and step at batch 1 and at the largest batch within it, not at the shape's own",
+  },
+  { kind: 'count', name: 'steps', help: `of the long run [${DEFAULT_STEPS}]` },
+  { kind: 'file', name: 'json', help: 'write every figure to this file' },
+  { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
+];
+
+export type BenchCommand =
+  | { readonly kind: 'help' }
+  | ({
+      readonly kind: 'bench';
+      readonly stages: readonly StageName[];
+      readonly json: string | undefined;
+    } & Pick<BenchContext, 'shapes' | 'modes' | 'budget' | 'steps'>);
+
+/**
+ * @param args what follows the program's name
+ * @throws EngineError of a usage code; names of shapes are looked up when they are measured
+ */
+export function parseBench(args: readonly string[]): BenchCommand {
+  const given = readArguments('bench', OPTIONS, args);
+  if (given.has('help')) return { kind: 'help' };
+  const budget = given.get('budget');
+  return {
+    kind: 'bench',
+    stages: listOf('only', given.get('only') ?? DEFAULT_STAGES, STAGE_NAMES),
+    shapes: (given.get('shapes') ?? DEFAULT_SHAPES).split(','),
+    modes: listOf<PrecisionMode>('precision', given.get('precision') ?? DEFAULT_MODES, PRECISION_MODES),
+    budget: budget === undefined ? null : parseBytes('budget', budget),
+    steps: wholeNumber('steps', given.get('steps') ?? String(DEFAULT_STEPS)),
+    json: given.get('json'),
+  };
+}
+
+export function benchHelp(): string {
+  return `Usage: npm run bench -- [options]
+
+Measures this machine's adapter and the training step on it.
+
+${optionList(OPTIONS)}
+
+longrun trains the preset "smoke" in the first of the modes, to see whether steps become slower.
+peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium; it needs the repository with its
+development packages (npm ci).
+`;
+}
+
+function wholeNumber(name: string, value: string): number {
+  if (/^\d+$/.test(value) && Number(value) > 0) return Number(value);
+  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number above 0.');
+}

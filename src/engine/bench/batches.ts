@@ -1,0 +1,32 @@
+import { EngineError } from '../errors.ts';
+import { largestBatch } from '../largestBatch.ts';
+import { mebibytes, memoryEstimate } from '../memoryPlan.ts';
+import type { PlanLimits } from '../model/tensors.ts';
+import type { TrainConfig } from '../train/config.ts';
+
+/**
+ * Batch 1 and the largest batch that fits `budgetBytes`: once where they are the same.
+ * @throws EngineError BAD_VALUE with both sizes where not even batch 1 fits
+ * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit
+ */
+export function budgetedBatches(
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits,
+  budgetBytes: number,
+): readonly number[] {
+  const { batch, limitedBy } = largestBatch(config, vocabulary, limits, budgetBytes);
+  if (batch > 0) return batch === 1 ? [1] : [1, batch];
+  const { bytes, largest } = memoryEstimate({ ...config, batch: 1 }, vocabulary, limits);
+  throw limitedBy === 'budget'
+    ? new EngineError(
+        'BAD_VALUE',
+        `No batch fits the budget of ${mebibytes(budgetBytes)}: batch 1 takes ${mebibytes(bytes.total)}.`,
+        'Give a larger --budget, or a smaller shape.',
+      )
+    : new EngineError(
+        'LIMIT_EXCEEDED',
+        `No batch fits: ${largest.name} of batch 1 passes the ${mebibytes(limits.maxBindingBytes)} that this adapter binds.`,
+        'Use a smaller shape.',
+      );
+}

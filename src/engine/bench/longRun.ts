@@ -1,0 +1,107 @@
+/** Whether a step takes longer the longer a run lasts, or memory grows: what leaks and queues that fill up do. */
+import type { Dataset } from '../data/dataset.ts';
+import type { AdapterReport } from '../device.ts';
+import { PipelineCache } from '../pipelines.ts';
+import type { Program } from '../program.ts';
+import { tuneMatmul } from '../target.ts';
+import { secondsPerReplay } from '../timing.ts';
+import type { TrainConfig } from '../train/config.ts';
+import { createTrainer } from '../train/createTrainer.ts';
+import type { Trainer } from '../train/trainer.ts';
+import { fillingMatmul, matmulProgram } from './adapter.ts';
+import { type LiveBuffers, watchBuffers } from './liveBuffers.ts';
+import { type Slope, theilSen } from './slope.ts';
+
+/** Steps that compile, allocate and fill caches: not counted. The second half of them tells how long a step takes. */
+const WARM_UP_STEPS = 20;
+/** The run is cut into about so many pieces; a slope needs some. */
+const BLOCKS = 100;
+const LEAST_BLOCK = 5;
+export const LEAST_STEPS = 10 * LEAST_BLOCK;
+/** The control takes this share of a block's time. */
+const CONTROL_SHARE = 0.25;
+
+export interface Block {
+  /** Steps taken when the block was over. */
+  readonly step: number;
+  readonly msPerStep: number;
+  /** The control kernel just before and after the block, mean of both: it drifts only as the machine does. */
+  readonly controlMs: number;
+  readonly live: LiveBuffers;
+  /** Of the block's last step. */
+  readonly loss: number | null;
+}
+
+/**
+ * Trains `steps` steps in blocks, each timed up to a sync, with a matmul that never changes timed between them.
+ * @param onBlock called after every block
+ * @throws EngineError where the adapter cannot run the configuration, or fails at it
+ */
+export async function measureLongRun(
+  device: GPUDevice,
+  report: AdapterReport,
+  config: TrainConfig,
+  dataset: Dataset,
+  steps: number,
+  onBlock: (block: Block) => void,
+): Promise<readonly Block[]> {
+  const pipelines = new PipelineCache(device);
+  const kernel = await tuneMatmul(device, pipelines, report);
+  const watch = watchBuffers(device);
+  const control = await matmulProgram(device, pipelines, report, kernel, 'f32', fillingMatmul(report));
+  try {
+    const replayMs = 1000 * (await secondsPerReplay(device, control.program, 256));
+    const run = { ...config, steps: steps + WARM_UP_STEPS, evalEvery: 0, evalBatches: 1, sampleLength: 0 };
+    const trainer = await createTrainer(device, report, run, dataset, { matmul: kernel });
+    try {
+      const length = Math.max(LEAST_BLOCK, Math.round(steps / BLOCKS));
+      await train(trainer, WARM_UP_STEPS / 2);
+      const { msPerStep: usual } = await train(trainer, WARM_UP_STEPS / 2);
+      const replays = Math.max(1, Math.round((CONTROL_SHARE * usual * length) / replayMs));
+      const blocks: Block[] = [];
+      let before = await timeControl(device, control.program, replays);
+      while (blocks.length * length + length <= steps) {
+        const { msPerStep, loss } = await train(trainer, length);
+        const after = await timeControl(device, control.program, replays);
+        const step = trainer.submittedSteps;
+        const block = { step, msPerStep, controlMs: (before + after) / 2, live: watch.live(), loss };
+        blocks.push(block);
+        onBlock(block);
+        before = after;
+      }
+      return blocks;
+    } finally {
+      trainer.destroy();
+    }
+  } finally {
+    control.destroy();
+    watch.stop();
+  }
+}
+
+/** Relative change of step time over control time, a step: 1e-6 is 0.1 % in a thousand steps. */
+export function driftOf(blocks: readonly Block[]): Slope {
+  return theilSen(
+    blocks.map(({ step }) => step),
+    blocks.map(({ msPerStep, controlMs }) => Math.log(msPerStep / controlMs)),
+  );
+}
+
+async function train(trainer: Trainer, steps: number): Promise<Pick<Block, 'msPerStep' | 'loss'>> {
+  const start = performance.now();
+  for (let i = 0; i < steps; i++) {
+    trainer.step();
+    await trainer.waitForRoom();
+  }
+  await trainer.drain();
+  const msPerStep = (performance.now() - start) / steps;
+  trainer.faults.check();
+  return { msPerStep, loss: trainer.takeMetrics().at(-1)?.loss ?? null };
+}
+
+async function timeControl(device: GPUDevice, program: Program, replays: number): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < replays; i++) program.submit(Number.POSITIVE_INFINITY);
+  await device.queue.onSubmittedWorkDone();
+  return performance.now() - start;
+}

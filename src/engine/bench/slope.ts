@@ -1,0 +1,39 @@
+/** A straight line through noisy measurements that a few wild ones cannot move. */
+
+export interface Slope {
+  /** Median of the slopes between all pairs of points (Theil-Sen), in y a unit of x. */
+  readonly slope: number;
+  /** 95 % confidence interval of the slope, from the distribution of Kendall's rank statistic. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** 97.5 % of a normal distribution lie below so many standard deviations. */
+const Z = 1.96;
+
+/**
+ * Theil-Sen slope of `y` over `x`, which must differ from point to point.
+ * @throws RangeError with fewer than three points
+ */
+export function theilSen(x: readonly number[], y: readonly number[]): Slope {
+  const n = x.length;
+  if (n < 3 || y.length !== n) throw new RangeError(`a slope needs three points or more, not ${n}`);
+  const slopes: number[] = [];
+  for (let i = 0; i < n; i++) {
+    for (let j = i + 1; j < n; j++) slopes.push((y[j]! - y[i]!) / (x[j]! - x[i]!));
+  }
+  slopes.sort((a, b) => a - b);
+  const spread = Z * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
+  const last = slopes.length - 1;
+  const low = Math.max(0, Math.floor((slopes.length - spread) / 2));
+  const high = Math.min(last, Math.ceil((slopes.length + spread) / 2));
+  return { slope: median(slopes), low: slopes[low]!, high: slopes[high]! };
+}
+
+/** @throws RangeError where there is nothing */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('nothing has no median');
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { benchHelp, parseBench } from '../../../src/cli/benchOptions.ts';
+import { thrownBy } from '../thrownBy.ts';
+
+test('without options the stages that need no browser measure the compared shapes', () => {
+  expect(parseBench([])).toEqual({
+    kind: 'bench',
+    stages: ['roofline', 'kernels', 'step', 'scaling'],
+    shapes: ['a', 'b'],
+    modes: ['fp32', 'tf32', 'fp16', 'bf16'],
+    budget: null,
+    steps: 10_000,
+    json: undefined,
+  });
+});
+
+test('every option is read', () => {
+  const args =
+    '--only step,peers --shapes gpt2,smoke --precision fp16 --budget 24GiB --steps 500 --json f.json';
+  expect(parseBench(args.split(' '))).toEqual({
+    kind: 'bench',
+    stages: ['step', 'peers'],
+    shapes: ['gpt2', 'smoke'],
+    modes: ['fp16'],
+    budget: 24 * 2 ** 30,
+    steps: 500,
+    json: 'f.json',
+  });
+});
+
+test('an unknown stage, mode, size or number is named', () => {
+  expect(thrownBy(() => parseBench(['--only', 'roof,steps']))).toMatchObject({
+    message: '--only has "roof".',
+    hint: 'Did you mean "roofline"?',
+  });
+  expect(thrownBy(() => parseBench(['--precision', 'fp31'])).hint).toBe('Did you mean "fp32"?');
+  expect(thrownBy(() => parseBench(['--budget', 'much'])).message).toBe('--budget is "much".');
+  for (const steps of ['0', '-5', '1e3', '2.5']) {
+    expect(thrownBy(() => parseBench([`--steps=${steps}`])).message).toBe(`--steps is "${steps}".`);
+  }
+});
+
+test('the help has every option', () => {
+  for (const option of ['--only', '--shapes', '--precision', '--budget SIZE', '--steps N', '--json FILE']) {
+    expect(benchHelp()).toContain(option);
+  }
+  expect(parseBench(['--help'])).toEqual({ kind: 'help' });
+});

@@ -1,0 +1,75 @@
+/** What the benchmark makes of requests that it cannot meet, which shows before a GPU is needed. */
+import { expect, test } from 'vitest';
+import { type BenchContext, BenchResults } from '../../../src/cli/benchContext.ts';
+import { STAGES } from '../../../src/cli/benchStages.ts';
+import { budgetedBatches } from '../../../src/engine/bench/batches.ts';
+import { createDataset } from '../../../src/engine/data/dataset.ts';
+import { EngineError } from '../../../src/engine/errors.ts';
+import { memoryPlan, presetOf } from '../../../src/engine/index.ts';
+import { thrownBy } from '../thrownBy.ts';
+
+const LIMITS = { maxBindingBytes: 2 ** 30 };
+const VOCABULARY = 96;
+
+function contextOf(changes: Partial<BenchContext>): BenchContext & { lines: string[] } {
+  const lines: string[] = [];
+  return {
+    device: {
+      limits: { maxStorageBufferBindingSize: 2 ** 30, maxBufferSize: 2 ** 30 },
+    } as unknown as GPUDevice,
+    report: { isFallback: true } as BenchContext['report'],
+    shapes: ['a'],
+    modes: ['fp32'],
+    budget: null,
+    steps: 100,
+    datasetOf: async ({ tokenizer, context }) =>
+      createDataset('call me ishmael. '.repeat(400), { name: 'ishmael', tokenizer, context }),
+    print: (line) => lines.push(line),
+    lines,
+    ...changes,
+  };
+}
+
+test('an unknown shape and a budget below the parameters are named, and every other request is still heard', async () => {
+  const context = contextOf({ shapes: ['gpt3', 'a', 'smoke'], modes: ['fp32', 'fp16'], budget: 1000 });
+  const results = new BenchResults(context.print);
+  await STAGES.step(context, results);
+  expect(results.problems[0]).toBe('step gpt3: There is no shape "gpt3".');
+  expect(results.problems.slice(1).map((problem) => problem.split(': ')[0])).toEqual([
+    'step a fp32',
+    'step a fp16',
+    'step smoke fp32',
+    'step smoke fp16',
+  ]);
+  for (const problem of results.problems.slice(1)) {
+    expect(problem).toMatch(/No batch fits the budget of 0.0 MiB: batch 1 takes \d+\.\d MiB\.$/);
+  }
+  expect(context.lines[0]).toBe('step gpt3: There is no shape "gpt3". Did you mean "gpt2"?');
+});
+
+test('a failure of the program itself is not taken for a failed measurement', async () => {
+  const results = new BenchResults(() => undefined);
+  await expect(
+    results.collect('step', async () => {
+      throw new TypeError('bug');
+    }),
+  ).rejects.toThrow('bug');
+  await results.collect('step', async () => {
+    throw new EngineError('OUT_OF_MEMORY', 'Too much.', 'Take less.');
+  });
+  expect(results.problems).toEqual(['step: Too much.']);
+});
+
+test('a long run of too few steps is refused', async () => {
+  const context = contextOf({ steps: 20 });
+  await expect(STAGES.longrun(context, new BenchResults(context.print))).rejects.toThrow('--steps is 20');
+});
+
+test('a budget gives batch 1 and the last batch that fits', () => {
+  const { config } = presetOf('smoke');
+  const bytes = (batch: number) => memoryPlan({ ...config, batch }, VOCABULARY, LIMITS).bytes.total;
+  expect(budgetedBatches(config, VOCABULARY, LIMITS, bytes(5))).toEqual([1, 5]);
+  expect(budgetedBatches(config, VOCABULARY, LIMITS, bytes(6) - 1)).toEqual([1, 5]);
+  expect(budgetedBatches(config, VOCABULARY, LIMITS, bytes(1))).toEqual([1]);
+  expect(thrownBy(() => budgetedBatches(config, VOCABULARY, LIMITS, bytes(1) - 1)).code).toBe('BAD_VALUE');
+});
