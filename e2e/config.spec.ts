@@ -41,6 +41,11 @@ test('the plan is itemised, and a batch that is too large has its fix as a butto
   );
 
   await page.getByTestId('group-training').click();
+  const kept = await page.getByTestId('memory-fp32').getByRole('heading').innerText();
+  await page.getByTestId('recompute').selectOption({ label: 'GELU and layer norm' });
+  await expect(page.getByTestId('memory-fp32').getByRole('heading')).not.toHaveText(kept);
+  expect((await snapshot(page)).settings.recompute).toBe('gelu-ln');
+
   await page.getByTestId('batch').fill('60000');
   await expect(page.getByTestId('obstacle')).toContainText(/needs .* MiB in one buffer; this adapter allows/);
   await expect(page.getByTestId('train')).toBeDisabled();
@@ -61,9 +66,10 @@ test('the largest batch of a budget takes a step and can be used', async ({ page
 
   await page.getByTestId('budget').fill('4');
   await page.getByTestId('find-batch').click();
-  await expect(page.getByTestId('batch-outcome-fp32')).toHaveText(/^Confirmed by a step; the budget/, {
-    timeout: 120_000,
-  });
+  await expect(page.getByTestId('batch-outcome-fp32')).toHaveText(
+    /^Confirmed by a step; the budget allows no more\. Recompute \(GELU\) would allow \d+\.$/,
+    { timeout: 120_000 },
+  );
   const batch = Number(await page.getByTestId('batch-fp32').innerText());
   expect(batch).toBeGreaterThan(0);
   await page.getByTestId('use-batch-fp32').click();

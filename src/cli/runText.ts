@@ -24,12 +24,19 @@ export function planText({ adapter, config, dataset, parameters, storage, memory
     .map(([name, bytes]) => `${spaced(name)} ${(bytes / 2 ** 20).toFixed(1)}`);
   return [
     `Adapter    ${adapter}`,
-    `Text       ${dataset.name}: ${formatCount(dataset.train.length)} training and ${formatCount(dataset.validation.length)} validation tokens, vocabulary ${dataset.tokenizer.vocabulary}, fingerprint ${dataset.checksum}`,
+    `Text       ${dataset.name}: ${formatCount(dataset.train.length)} training and ${formatCount(dataset.validation.length)} validation tokens, vocabulary ${vocabularyText(dataset.tokenizer.vocabulary, config)}, fingerprint ${dataset.checksum}`,
     `Model      ${formatCount(parameters)} parameters: ${layers} layers, ${heads} heads, width ${width}, context ${context}`,
     `Steps      ${formatCount(steps)} of ${formatCount(tokensPerStep(config))} tokens (batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''})`,
     `Precision  ${recipe.title}${storage ? `, f16 ${storage}` : ''}: ${recipe.summary}`,
     `Memory     ${formatBytes(total)}: ${items.join(', ')}`,
   ].join('\n');
+}
+
+/** Of the tokenizer, and what the model makes of it. */
+function vocabularyText(tokens: number, { vocabulary }: TrainConfig): string {
+  return vocabulary !== null && vocabulary > tokens
+    ? `${tokens} filled up to ${formatCount(vocabulary)}`
+    : `${tokens}`;
 }
 
 /** @param stepsPerSecond null while it is not known */

@@ -92,6 +92,11 @@ test('the plan names adapter, text, model, mode and every part of the memory', (
   const plan = planText({ adapter: 'a GPU', config, dataset, parameters: 123456, storage: 'packed', memory });
   expect(plan).toContain('a GPU');
   expect(plan).toContain('Hamlet: 945 training and 105 validation tokens, vocabulary 10');
+  const filled = planText({
+    ...{ adapter: 'a GPU', dataset, parameters: 1, storage: null, memory },
+    config: { ...config, vocabulary: 50_257 },
+  });
+  expect(filled).toContain('vocabulary 10 filled up to 50,257, fingerprint');
   expect(plan).toContain('123,456 parameters: 2 layers, 2 heads, width 64, context 64');
   expect(plan).toContain('300 of 512 tokens (batch 8)');
   expect(plan).toContain('Mixed f16, f16 packed');

@@ -10,12 +10,11 @@ import {
   layernormBackwardParameters,
 } from '../kernels/rows.ts';
 import type { Tensor } from '../tensor.ts';
-import type { TrainConfig } from '../train/config.ts';
 import { parameter, partsOf, residualInto } from './forward.ts';
 import { recompute } from './recompute.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';
 
-export function backward(target: Target, tensors: RunTensors, config: TrainConfig): Operation[] {
+export function backward(target: Target, tensors: RunTensors, batch: number): Operation[] {
   const {
     gpt,
     rows,
@@ -30,7 +29,6 @@ export function backward(target: Target, tensors: RunTensors, config: TrainConfi
     dqkv,
   } = tensors;
   const { context, width: C } = gpt;
-  const { batch } = config;
   const shape = attentionShape(tensors, batch);
   const weight = (name: string) => parameter(tensors, name).weight;
   const gradient = (name: string) => parameter(tensors, name).gradient;
@@ -117,7 +115,7 @@ export function backward(target: Target, tensors: RunTensors, config: TrainConfi
     const block = blocks[layer]!;
     const h = `h.${layer}`;
     operations.push(
-      ...recompute(target, tensors, config, layer),
+      ...recompute(target, tensors, layer, batch),
       ...bias(`${h}.mlp.c_proj`, dresidual, C),
       dWeight(`${h}.mlp.c_proj`, block.activation, dresidualOperand, 4 * C, C),
       dInput(

@@ -2,9 +2,6 @@
 import { geluForward } from '../kernels/gelu.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { layernormRecompute } from '../kernels/rows.ts';
-import type { Tensor } from '../tensor.ts';
-import type { TrainConfig } from '../train/config.ts';
-import type { BlockTensors } from './blocks.ts';
 import { activationsInBlock, parameter, residualInto } from './forward.ts';
 import type { RunTensors } from './tensors.ts';
 
@@ -15,41 +12,34 @@ import type { RunTensors } from './tensors.ts';
 export function recompute(
   target: Target,
   tensors: RunTensors,
-  { recompute: level, batch }: TrainConfig,
   layer: number,
-): Operation[] {
-  // No block has written to them since the last one's forward pass.
-  if (layer === tensors.blocks.length - 1) return [];
-  if (level === 'block') return activationsInBlock(target, tensors, layer, batch, tensors.found);
-  const block = tensors.blocks[layer]!;
-  const { rows, gpt } = tensors;
-  const operations: Operation[] = [];
-  const norm = (name: string, inp: Tensor, out: keyof BlockTensors, stats: keyof BlockTensors) =>
+  batch: number,
+): readonly Operation[] {
+  const { recompute: level, blocks, rows, gpt, found } = tensors;
+  // Of the last block everything is still there.
+  if (level === 'none' || layer === blocks.length - 1) return [];
+  if (level === 'block') return activationsInBlock(target, tensors, layer, batch, found);
+  const { norm1, stats1, residualMid, norm2, stats2, preActivation, activation } = blocks[layer]!;
+  const h = `h.${layer}`;
+  const gelu = geluForward(target, {
+    label: `${h}.mlp.gelu`,
+    preActivation,
+    out: activation,
+    elements: rows * 4 * gpt.width,
+  });
+  if (level === 'gelu') return [gelu];
+  const norms = [
+    { name: `${h}.ln_1`, inp: residualInto(tensors, layer), stats: stats1, out: norm1 },
+    { name: `${h}.ln_2`, inp: residualMid, stats: stats2, out: norm2 },
+  ].map(({ name, ...operands }) =>
     layernormRecompute(target, {
+      ...operands,
       label: name,
-      inp,
       weight: parameter(tensors, `${name}.weight`).master,
       bias: parameter(tensors, `${name}.bias`).master,
-      stats: block[stats],
-      out: block[out],
       rows,
       width: gpt.width,
-    });
-  if (level === 'gelu-ln') {
-    operations.push(
-      norm(`h.${layer}.ln_1`, residualInto(tensors, layer), 'norm1', 'stats1'),
-      norm(`h.${layer}.ln_2`, block.residualMid, 'norm2', 'stats2'),
-    );
-  }
-  if (level === 'gelu' || level === 'gelu-ln') {
-    operations.push(
-      geluForward(target, {
-        label: `h.${layer}.mlp.gelu`,
-        preActivation: block.preActivation,
-        out: block.activation,
-        elements: rows * 4 * gpt.width,
-      }),
-    );
-  }
-  return operations;
+    }),
+  );
+  return [gelu, ...norms];
 }

@@ -34,7 +34,7 @@ export function microBatchPhases(
   return {
     forward: forward(target, tensors, config.batch, found),
     lmHead: lmHead(target, tensors, { backward: true, lossTokens, state, found }),
-    backward: backward(target, tensors, config),
+    backward: backward(target, tensors, config.batch),
   };
 }
 

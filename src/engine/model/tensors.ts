@@ -8,7 +8,7 @@ import { type Recipe, type Role, recipeOf, roundsResidualGradient } from '../pre
 import type { ElementType, Tensor } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
-import { type BlockTensors, planBlocks } from './blocks.ts';
+import { type BlockTensors, planBlocks, type RecomputeLevel } from './blocks.ts';
 import { layoutParameters, type ParameterLayout } from './chunks.ts';
 import { type GptConfig, headSize, paddedVocabulary } from './config.ts';
 import { parameterSpecs } from './parameters.ts';
@@ -30,6 +30,8 @@ export interface RunTensors extends ParameterLayout {
   readonly tokenStarts: Tensor;
   readonly tokenPositions: Tensor;
   readonly residual0: Tensor;
+  /** What `blocks` share, and the backward pass so recomputes. */
+  readonly recompute: RecomputeLevel;
   readonly blocks: readonly BlockTensors[];
   readonly normF: Tensor;
   readonly statsF: Tensor;
@@ -112,6 +114,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     tokenStarts: add('batch', 'token starts', 'u32', paddedV + 1),
     tokenPositions: add('batch', 'token positions', 'u32', rows),
     residual0: saved('embedding', 'residual', rows * C),
+    recompute: config.recompute,
     blocks: planBlocks(config, recipe, add),
     normF: saved('ln_f', 'activation', rows * C),
     statsF: savedF32('ln_f.stats', rows * 2),
