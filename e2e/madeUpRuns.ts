@@ -105,6 +105,7 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
       finalLoss: last?.loss ?? null,
       valLoss: last?.loss ?? null,
       tokensPerSec: 200_000,
+      startUpMs: 1000,
       msPerStep: 8,
       gpuMsPerStep: null,
       gradientsFlushed: null,

@@ -64,8 +64,18 @@ export function progressText(
 }
 
 export function summaryText(summary: RunSummary, config: TrainConfig): string {
-  const { steps, appliedSteps, skippedSteps, firstLoss, finalLoss, valLoss, tokensPerSec, msPerStep, mfu } =
-    summary;
+  const {
+    steps,
+    appliedSteps,
+    skippedSteps,
+    firstLoss,
+    finalLoss,
+    valLoss,
+    tokensPerSec,
+    msPerStep,
+    mfu,
+    startUpMs,
+  } = summary;
   const early = steps < config.steps ? ` of ${formatCount(config.steps)}, stopped early` : '';
   const speed =
     tokensPerSec === null || msPerStep === null
@@ -75,6 +85,7 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
     `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
     `Loss       ${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, ${formatLoss(valLoss)} in validation (nats)`,
     `Speed      ${speed}${mfu === null ? '' : `, ${(100 * mfu).toFixed(1)} % of the measured f32 peak`}`,
+    `Start      ${startUpMs === null ? 'no step came back' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, kernels included`}`,
     `Scale      ${formatScale(summary.lossScale)}`,
     `Memory     ${formatBytes(summary.memory.total)}`,
   ].join('\n');

@@ -47,6 +47,7 @@ const summary: RunSummary = {
   finalLoss: 2.2,
   valLoss: 2.3,
   tokensPerSec: 3000.4,
+  startUpMs: 2150,
   msPerStep: 170.25,
   gpuMsPerStep: 160.5,
   gradientsFlushed: null,
@@ -122,6 +123,7 @@ test('the summary says what was reached, and that a run was stopped', () => {
   expect(summaryText(summary, config)).toContain(
     '3,000 tokens/s, 170.3 ms a step, 25.0 % of the measured f32 peak',
   );
+  expect(summaryText(summary, config)).toContain('Start      2.1 s until the first loss');
   const short = { ...summary, steps: 4, tokensPerSec: null, msPerStep: null, mfu: null };
   expect(summaryText(short, config)).toContain('4 of 300, stopped early');
   expect(summaryText(short, config)).toContain('too few steps to measure');

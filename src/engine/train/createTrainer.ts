@@ -41,6 +41,7 @@ export async function createTrainer(
   dataset: Dataset,
   options: TrainerOptions = {},
 ): Promise<Trainer> {
+  const createdAt = performance.now();
   const { vocabulary } = dataset.tokenizer;
   checkConfig(config, vocabulary);
   const half = chooseHalf(config.half, report);
@@ -74,6 +75,7 @@ export async function createTrainer(
     const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
     const weights = new WeightsChecksum();
     const trainer = new Trainer({
+      createdAt,
       config,
       dataset,
       report,

@@ -51,6 +51,8 @@ export interface RunSummary {
   readonly valLoss: number | null;
   /** From the first counted step (5 warm-up steps excluded) to a final sync; null when too few steps ran. */
   readonly tokensPerSec: number | null;
+  /** From the call that made the trainer to the result of its first step: kernels, memory and weights; null before that. */
+  readonly startUpMs: number | null;
   readonly msPerStep: number | null;
   /** Mean GPU time of the steps after the warm-up; null when too few steps ran, and where a timestamp is missing. */
   readonly gpuMsPerStep: number | null;

@@ -94,6 +94,7 @@ export class SteppedRun {
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
   #firstLoss: number | null = null;
+  #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
   #valLoss: number | null = null;
   #evaluatedAt = -1;
@@ -168,7 +169,10 @@ export class SteppedRun {
 
   #report(): void {
     for (const metrics of this.trainer.takeMetrics()) {
-      if (metrics.step === 1) this.#firstLoss = metrics.loss;
+      if (metrics.step === 1) {
+        this.#firstLoss = metrics.loss;
+        this.#startUpMs = performance.now() - this.trainer.createdAt;
+      }
       this.#last = metrics;
       this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
@@ -210,6 +214,7 @@ export class SteppedRun {
       finalLoss: last?.loss ?? null,
       valLoss: this.#valLoss,
       tokensPerSec,
+      startUpMs: this.#startUpMs,
       msPerStep,
       gpuMsPerStep: this.#gpuTime.msPerStep,
       // Measuring the peak takes time: not for a run that nobody wants to know about.

@@ -46,6 +46,8 @@ export interface Programs {
  * construction except command buffers.
  */
 export class Trainer {
+  /** When making it began, on the clock of `performance.now()`. */
+  readonly createdAt: number;
   readonly config: TrainConfig;
   readonly dataset: Dataset;
   readonly report: AdapterReport;
@@ -75,6 +77,7 @@ export class Trainer {
 
   /** Use `createTrainer`. */
   constructor(parts: {
+    createdAt: number;
     config: TrainConfig;
     dataset: Dataset;
     report: AdapterReport;
@@ -92,6 +95,7 @@ export class Trainer {
     batches: (index: number) => Batch;
     start: () => StartChecksums;
   }) {
+    this.createdAt = parts.createdAt;
     this.config = parts.config;
     this.dataset = parts.dataset;
     this.report = parts.report;
