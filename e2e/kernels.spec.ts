@@ -46,9 +46,9 @@ test('the kernels agree with the f64 oracles', async () => {
 for (const precision of ['fp32', 'fp16', 'bf16'] as const) {
   test(`a short run in ${precision} learns`, async () => {
     const result = await page.evaluate((mode) => window.harness.train(mode), precision);
-    const { losses, storage, kernels } = result;
+    const { losses, storage, kernels, msPerStep, gpuMsPerStep } = result;
     console.log(
-      `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}`,
+      `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}, ${msPerStep} ms a step, of GPU time ${gpuMsPerStep}`,
     );
     expect(losses).toHaveLength(20);
     expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.1);

@@ -66,9 +66,9 @@ test.each(['fp32', 'fp16', 'bf16'] as const)(
   { timeout: 10 * MINUTES },
   async (precision) => {
     const result = await firefox.page.evaluate((mode) => window.harness.train(mode), precision);
-    const { losses, storage, kernels } = result;
+    const { losses, storage, kernels, msPerStep, gpuMsPerStep } = result;
     console.log(
-      `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}`,
+      `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}, ${msPerStep} ms a step, of GPU time ${gpuMsPerStep}`,
     );
     expect(losses).toHaveLength(20);
     expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.1);
