@@ -25,16 +25,22 @@ test.afterAll(async () => {
   await page?.close();
 });
 
-test('every shader variant that the adapter can run is compiled and dispatched', async () => {
+test('every shader variant is compiled and dispatched by one of the adapters', async () => {
   const adapter = await page.evaluate(() => window.harness.adapter());
-  const { ran, cannotRun, failures, seconds } = await page.evaluate(() => window.harness.variants());
+  const hasHalf = adapter.features.includes('shader-f16');
+  // What SwiftShader can run is left to it: both run in the same Chromium, and Node runs all of them on lavapipe.
+  const needing = hasHalf ? ('shader-f16' as const) : undefined;
+  const { ran, cannotRun, failures, seconds } = await page.evaluate(
+    (feature) => window.harness.variants(feature),
+    needing,
+  );
   console.log(
     `${test.info().project.name} (${adapter.name}, ${adapter.features.join(' ')}): ${ran} variants ran in ${seconds.toFixed(1)} s, ${cannotRun.length} need features it lacks`,
   );
   expect(failures).toEqual([]);
-  // What stays out needs shader-f16, which Node and the other project have.
+  expect(ran).toBeGreaterThan(100);
   for (const key of cannotRun) expect(key).toMatch(/f16_native/);
-  if (adapter.features.includes('shader-f16')) expect(cannotRun).toEqual([]);
+  if (hasHalf) expect(cannotRun).toEqual([]);
 });
 
 test('the kernels agree with the f64 oracles', async () => {

@@ -24,7 +24,8 @@ export interface TrainResult {
 export interface Harness {
   /** Features and subgroup size of the device. */
   adapter(): Promise<{ features: readonly string[]; lanes: number | null; name: string }>;
-  variants(): Promise<VariantRun>;
+  /** @param needing only the variants that need this feature; all where it is left out */
+  variants(needing?: 'shader-f16'): Promise<VariantRun>;
   kernels(): Promise<SuiteResult>;
   train(precision: PrecisionMode): Promise<TrainResult>;
   /** GPU errors that no scope caught, so far. */
@@ -74,9 +75,13 @@ window.harness = {
     const { report } = await bench();
     return { features: report.features, lanes: report.subgroupSize?.min ?? null, name: report.name };
   },
-  variants: async () => {
+  variants: async (needing) => {
     const here = await bench();
-    return runVariants(here, await allVariants(here.report.subgroupSize?.min ?? null));
+    const variants = await allVariants(here.report.subgroupSize?.min ?? null);
+    return runVariants(
+      here,
+      variants.filter(({ features }) => !needing || features.includes(needing)),
+    );
   },
   kernels: async () => runSuite(await bench()),
   train,
