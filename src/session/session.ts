@@ -117,6 +117,7 @@ export class Session {
       // What is wrong with the text is told before anything is prepared.
       if (configs[0]) await this.#texts.dataset(text, configs[0]);
       for (const group of groupRuns(configs, schedule)) {
+        await this.#control?.whileRunning(); // the pause came as the last run ended
         if (this.#stopped) break;
         this.#release();
         await Promise.race([this.#trainGroup(gpu, group, command), gpu.lost]);
@@ -147,6 +148,8 @@ export class Session {
       }
       if (this.#stopped) return;
     }
+    await this.#control?.whileRunning(); // or as this one was prepared
+    if (this.#stopped) return;
     const control = new RunControl();
     const around = {
       post: this.#post,

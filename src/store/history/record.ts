@@ -59,6 +59,9 @@ const summary = v.object({
   valLoss: figure,
   tokensPerSec: figure,
   msPerStep: figure,
+  // Other versions of the page did not measure these.
+  gpuMsPerStep: v.optional(figure, null),
+  gradientsFlushed: v.optional(figure, null),
   mfu: figure,
 });
 

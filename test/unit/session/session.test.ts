@@ -102,6 +102,23 @@ test('a stop while kernels compile ends before the first step, and the second mo
   expect(engine.runTraining).not.toHaveBeenCalled();
 });
 
+test('a pause that comes as a run ends holds the next, and the model stays for samples', async () => {
+  engine.runTraining.mockImplementationOnce(async () => {
+    session.handle({ type: 'pause' });
+    return { appliedSteps: 1 };
+  });
+  session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], schedule, text });
+  await happened('sampled');
+  const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
+  session.handle({ type: 'sample', request });
+  await vi.waitFor(() => expect(events.filter(({ type }) => type === 'sampled')).toHaveLength(2));
+  expect(trainers).toHaveLength(1);
+  expect(trainers[0]!.destroy).not.toHaveBeenCalled();
+  session.handle({ type: 'resume' });
+  await happened('completed');
+  expect(events.filter(({ type }) => type === 'finished')).toMatchObject([{ run: 0 }, { run: 1 }]);
+});
+
 test('a mode that stops by itself does not keep the next from its run', async () => {
   const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: 'use fp16' } as const;
   engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));

@@ -104,7 +104,7 @@ function statusOf({
   if (view !== 'gradients') {
     return hasFrame ? 'One look costs training nothing but its own time.' : 'Looking…';
   }
-  if (!enabled && hasFrame) return 'Off while training: what is shown was counted once, after the last step.';
+  if (!enabled && hasFrame) return 'Off while training. What is shown is of the step named below.';
   if (!enabled) {
     return isFallback
       ? 'Off: on a software adapter counting takes time from training. Switch it on to see gradients underflow.'

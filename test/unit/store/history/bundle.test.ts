@@ -31,6 +31,16 @@ test('a bundle that was written is read as it was', () => {
   expect(parseBundle(writeBundle([]))).toEqual({ runs: [] });
 });
 
+test('figures that other versions did not measure are read as not measured', () => {
+  const older = edited((b) => {
+    delete b.runs[0].summary.gpuMsPerStep;
+    delete b.runs[0].summary.gradientsFlushed;
+  });
+  expect(parseBundle(older)).toMatchObject({
+    runs: [{ summary: { gpuMsPerStep: null, gradientsFlushed: null } }, { summary: null }],
+  });
+});
+
 test('a bundle cut off anywhere is refused with the place', () => {
   const whole = writeBundle(runs);
   for (const share of [0, 0.1, 0.5, 0.999]) {

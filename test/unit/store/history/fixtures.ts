@@ -61,6 +61,8 @@ export function record(change: Partial<RunRecord> = {}): RunRecord {
       valLoss: 3.25,
       tokensPerSec: 1000,
       msPerStep: 10,
+      gpuMsPerStep: 8,
+      gradientsFlushed: 0.01,
       mfu: null,
     },
     evals: [{ step: 3, valLoss: 3.25 }],
