@@ -9,10 +9,11 @@ const LIMIT_WORDS: Readonly<Record<BatchSearch['found']['limitedBy'], string>> =
 };
 
 /** One line under the batch. */
-export function batchOutcome({ found, trying, confirmed, error }: BatchSearch): string {
+export function batchOutcome({ found, trying, confirmed, error, cancelled }: BatchSearch): string {
   const limit = LIMIT_WORDS[found.limitedBy];
   if (found.batch === 0) return `Not even one sequence fits: ${limit}.`;
   if (error) return `${error.message} ${error.hint}`;
+  if (cancelled) return `Planned, not confirmed: cancelled before its step; ${limit}.`;
   if (trying !== null) return `Taking a step with batch ${formatCount(trying)}…`;
   if (!confirmed) return 'Waiting for its step.';
   if (!confirmed.refused) return `Confirmed by a step; ${limit}.`;
