@@ -1,4 +1,5 @@
-import { expect, reach, reachStep, snapshot, test } from './page.ts';
+import { makeRunsUp } from './madeUpRuns.ts';
+import { beforeWorker, expect, reach, reachStep, snapshot, test } from './page.ts';
 
 test('every number is explained beside its field, and goes back to the preset', async ({ page }) => {
   await page.goto('/?preset=smoke&layers=3');
@@ -101,4 +102,75 @@ test('the adapter is described and measured, but not while it trains', async ({ 
   await reach(page, 'done');
   const { runs } = await snapshot(page);
   expect(runs[0]!.summary!.steps).toBe(3);
+});
+
+test('a preset whose first steps are slow gives way to a smaller one, says so, and comes back for good', async ({
+  page,
+}) => {
+  await makeRunsUp(page, { stepsPerMessage: 3, stepMs: 1200 });
+  await page.goto('/?steps=900&sample=0');
+  await expect(page.getByTestId('preset')).toHaveValue('starter');
+  await page.getByTestId('train').click();
+
+  const adapted = page.getByTestId('preset-adapted');
+  await expect(adapted).toContainText('A step of Starter took 1.2 s here, so a smaller preset is chosen.');
+  await expect(page.getByTestId('preset')).toHaveValue('smoke');
+  const width = async () => (await snapshot(page)).runs[0]?.config.width;
+  await expect.poll(width).toBe(64);
+  await reachStep(page, 6); // the smallest is slow too, and goes on
+
+  await page.getByTestId('preset-undo').click();
+  await expect(adapted).toBeHidden();
+  await expect.poll(width).toBe(128);
+  await reachStep(page, 9);
+  expect((await snapshot(page)).settings.preset).toBe('starter');
+  await expect(adapted).toBeHidden();
+});
+
+test('the benchmark and the search for a batch can be cancelled, and leave the GPU to a training', async ({
+  page,
+}) => {
+  // Held where the worker waits for the GPU, so that there is time to cancel on any adapter.
+  await beforeWorker(
+    page,
+    `{
+       const { popErrorScope } = GPUDevice.prototype;
+       let go = () => {};
+       let held = Promise.resolve();
+       new BroadcastChannel('gpu').onmessage = ({ data }) => {
+         if (data === 'hold') held = new Promise((resolve) => { go = resolve; });
+         else go();
+       };
+       GPUDevice.prototype.popErrorScope = async function () {
+         await held;
+         return popErrorScope.call(this);
+       };
+     }`,
+  );
+  const gpu = (what: 'hold' | 'go') =>
+    page.evaluate((message) => new BroadcastChannel('gpu').postMessage(message), what);
+  await page.goto('/?preset=smoke&steps=3&precision=fp32&sample=0');
+  await expect(page.getByTestId('adapter')).toBeVisible();
+  await page.getByTestId('device').click();
+  await gpu('hold');
+  await page.getByTestId('benchmark').click();
+  await page.getByTestId('cancel-benchmark').click();
+  await expect(page.getByTestId('cancel-benchmark')).toHaveText('Cancelling…');
+  await gpu('go');
+  await expect(page.getByTestId('cancel-benchmark')).toBeHidden();
+  await expect(page.getByTestId('benchmark')).toBeEnabled();
+  await expect(page.getByTestId('benchmark-result')).toBeHidden();
+
+  await page.getByTestId('largest-batch').click();
+  await gpu('hold');
+  await page.getByTestId('budget').fill('4');
+  await page.getByTestId('find-batch').click();
+  await expect(page.getByTestId('batch-outcome-fp32')).toContainText('Taking a step');
+  await page.getByTestId('cancel-find-batch').click();
+  await gpu('go');
+  await expect(page.getByTestId('batch-outcome-fp32')).toContainText('Planned, not confirmed');
+  await expect(page.getByTestId('find-batch')).toBeEnabled();
+
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
 });

@@ -15,6 +15,8 @@ import type {
 export interface MadeUpRuns {
   /** Steps in one message; messages come ten times a second, as those of the real worker. */
   readonly stepsPerMessage: number;
+  /** What each step says to have taken; without it some 10, more for each mode. */
+  readonly stepMs?: number;
 }
 
 export async function makeRunsUp(page: Page, options: MadeUpRuns): Promise<void> {
@@ -27,7 +29,7 @@ export async function makeRunsUp(page: Page, options: MadeUpRuns): Promise<void>
 }
 
 /** Runs in the worker: nothing from outside its braces is there. */
-function worker({ stepsPerMessage }: MadeUpRuns): void {
+function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
   const MIB = 2 ** 20;
   const scope = self as unknown as { postMessage(event: SessionEvent): void; onmessage: unknown };
   const report: AdapterReport = {
@@ -42,6 +44,7 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
     limits: { maxStorageBufferBindingSize: 1024 * MIB, maxBufferSize: 1024 * MIB },
   };
   let stopped = false;
+  let abandoned = false;
 
   const wait = () => new Promise((resolve) => setTimeout(resolve, 100));
   const noise = (seed: number) => {
@@ -83,7 +86,7 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
           appliedSteps: step - skippedSteps,
           skippedSteps,
           gpuMs: null,
-          time: step * (8 + 2 * run) + 3 * noise(step),
+          time: step * (stepMs ?? 8 + 2 * run) + 3 * noise(step),
         };
         if (skipped) scaleLog2 -= 1;
         steps.push(last);
@@ -92,6 +95,7 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
       scope.postMessage({ type: 'metrics', run, steps, evals });
       await wait();
     }
+    if (abandoned) return;
     const summary: RunSummary = {
       adapter: report.name,
       precision: config.precision,
@@ -118,9 +122,13 @@ function worker({ stepsPerMessage }: MadeUpRuns): void {
 
   scope.onmessage = async ({ data }: MessageEvent) => {
     if (data.type === 'open') scope.postMessage({ type: 'opened', report });
-    if (data.type === 'stop') stopped = true;
+    if (data.type === 'stop') {
+      stopped = true;
+      abandoned = data.abandon === true;
+    }
     if (data.type !== 'train') return;
     stopped = false;
+    abandoned = false;
     for (const [run, config] of data.configs.entries()) await train(run, config);
     scope.postMessage({ type: 'completed' });
   };

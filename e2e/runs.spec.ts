@@ -61,6 +61,12 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
   await expect(chosen.locator('.loss-line path.recharts-line-curve')).toHaveCount(2);
   await expect(chosen.getByTestId('skip-mark')).toHaveCount(6);
   await expect(chosen.getByTestId('skip-mark').first()).toContainText('overflowed');
+  for (const metric of ['speed', 'norm']) {
+    await chosen.getByTestId(`draw-${metric}`).check();
+    await expect(chosen.getByTestId(`chart-${metric}`)).toBeVisible();
+  }
+  await chosen.getByTestId('draw-norm').uncheck();
+  await expect(chosen.getByTestId('chart-norm')).toHaveCount(0);
   const differences = chosen.getByTestId('differences');
   await expect(differences).toContainText('precision');
   await expect(differences).toContainText('loss scale');

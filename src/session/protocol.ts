@@ -12,8 +12,9 @@
  *   stopSample -> sampled, with the text so far; so do resume, stop and train
  *   numerics   -> numerics* | numericsRefused  frames of the runs, whenever they are trained
  *   inspect    -> inspected* | numericsRefused one frame a run, at any time
- *   benchmark  -> benchmarked | benchmarkRefused                       refused while training
- *   confirmBatch -> batchTried+ batchConfirmed | batchRefused          refused while training
+ *   benchmark  -> benchmarked | benchmarkRefused | benchmarkCancelled  refused while training
+ *   confirmBatch -> batchTried* (batchConfirmed | batchRefused | batchCancelled)    likewise
+ *   cancelMeasuring -> what is measured, or waits to be, ends as cancelled
  */
 
 import type { BenchmarkResult } from '../engine/bench/adapter.ts';
@@ -155,7 +156,9 @@ export type SessionCommand =
       readonly id: number;
       readonly config: TrainConfig;
       readonly vocabulary: number;
-    };
+    }
+  /** Takes effect between two measurements, and before a step. */
+  | { readonly type: 'cancelMeasuring' };
 
 /** `run` is the index of the configuration in the `train` command. */
 export type SessionEvent =
@@ -194,8 +197,10 @@ export type SessionEvent =
   | { readonly type: 'completed' }
   | { readonly type: 'benchmarked'; readonly result: BenchmarkResult }
   | { readonly type: 'benchmarkRefused'; readonly error: ErrorReport }
+  | { readonly type: 'benchmarkCancelled' }
   | { readonly type: 'batchTried'; readonly id: number; readonly batch: number }
   | { readonly type: 'batchConfirmed'; readonly id: number; readonly result: ConfirmedBatch }
   | { readonly type: 'batchRefused'; readonly id: number; readonly error: ErrorReport }
+  | { readonly type: 'batchCancelled'; readonly id: number }
   | { readonly type: 'failed'; readonly error: ErrorReport }
   | { readonly type: 'lost'; readonly error: ErrorReport };

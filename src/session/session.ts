@@ -28,6 +28,8 @@ export class Session {
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
   #training: Promise<void> = Promise.resolve();
+  /** Of the measurements that were asked for and have not ended. */
+  #measuring = new AbortController();
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
@@ -87,9 +89,17 @@ export class Session {
         break;
       case 'benchmark':
         this.#measure(
-          async ({ device, report }) => ({ type: 'benchmarked', result: await benchmark(device, report) }),
+          async ({ device, report }, signal) => ({
+            type: 'benchmarked',
+            result: await benchmark(device, report, signal),
+          }),
           (error) => ({ type: 'benchmarkRefused', error }),
+          { type: 'benchmarkCancelled' },
         );
+        break;
+      case 'cancelMeasuring':
+        this.#measuring.abort();
+        this.#measuring = new AbortController();
         break;
       case 'confirmBatch':
         this.#confirmBatch(command);
@@ -190,31 +200,35 @@ export class Session {
   #confirmBatch({ id, config, vocabulary }: Extract<SessionCommand, { type: 'confirmBatch' }>): void {
     const onTry = (batch: number) => this.#post({ type: 'batchTried', id, batch });
     this.#measure(
-      async ({ device, report }) => ({
+      async ({ device, report }, signal) => ({
         type: 'batchConfirmed',
         id,
-        result: await confirmBatch(device, report, config, vocabulary, onTry),
+        result: await confirmBatch(device, report, config, vocabulary, { onTry, signal }),
       }),
       (error) => ({ type: 'batchRefused', id, error }),
+      { type: 'batchCancelled', id },
     );
   }
 
   /** Something that needs the GPU for itself: refused while a training has it, and a training waits for its end. */
   #measure(
-    body: (gpu: OpenGpu) => Promise<SessionEvent>,
+    body: (gpu: OpenGpu, signal: AbortSignal) => Promise<SessionEvent>,
     refusal: (error: ErrorReport) => SessionEvent,
+    cancelled: SessionEvent,
   ): void {
     if (this.#trainings > 0) {
       this.#post(refusal(BUSY));
       return;
     }
+    const { signal } = this.#measuring;
     this.#training = this.#training.then(async () => {
       await this.#sampling.idle;
       try {
+        signal.throwIfAborted();
         const gpu = await this.#gpu.open();
-        this.#post(await Promise.race([body(gpu), gpu.lost]));
+        this.#post(await Promise.race([body(gpu, signal), gpu.lost]));
       } catch (cause) {
-        this.#post(refusal(errorReport(cause)));
+        this.#post(signal.aborted ? cancelled : refusal(errorReport(cause)));
       }
     });
   }

@@ -80,9 +80,11 @@ export function applyEvent(event: SessionEvent): void {
       break;
     case 'benchmarked':
     case 'benchmarkRefused':
+    case 'benchmarkCancelled':
     case 'batchTried':
     case 'batchConfirmed':
     case 'batchRefused':
+    case 'batchCancelled':
       applyMeasurement(event);
       break;
     case 'failed':

@@ -15,6 +15,8 @@ export interface BatchSearch {
   readonly trying: number | null;
   readonly confirmed: ConfirmedBatch | null;
   readonly error: ErrorReport | null;
+  /** The visitor ended it before its step. */
+  readonly cancelled: boolean;
 }
 
 export const BUDGET_UNITS = { MiB: 2 ** 20, GiB: 2 ** 30 } as const;
@@ -32,6 +34,8 @@ interface MeasurementState {
   readonly benchmark: BenchmarkResult | null;
   readonly benchmarkError: ErrorReport | null;
   readonly searches: readonly BatchSearch[];
+  /** Cancel was pressed, and the measurement of that moment goes on to its end. */
+  readonly cancelling: boolean;
 }
 
 /** What was measured on the adapter outside a training. */
@@ -41,6 +45,7 @@ export const useMeasurements = create<MeasurementState>()(() => ({
   benchmarkError: null,
   searches: [],
   budget: null,
+  cancelling: false,
 }));
 
 /** The visitor's budget, or one that the adapter has in any case. */
@@ -57,12 +62,19 @@ export function budgetBytes({ amount, unit }: MemoryBudget): number | null {
 type Measurement = Extract<SessionEvent, { type: `benchmark${string}` | `batch${string}` }>;
 
 export function applyMeasurement(event: Measurement): void {
+  if (event.type !== 'batchTried') useMeasurements.setState({ cancelling: false });
   switch (event.type) {
     case 'benchmarked':
       useMeasurements.setState({ benchmarking: false, benchmark: event.result });
       break;
     case 'benchmarkRefused':
       useMeasurements.setState({ benchmarking: false, benchmarkError: event.error });
+      break;
+    case 'benchmarkCancelled':
+      useMeasurements.setState({ benchmarking: false });
+      break;
+    case 'batchCancelled':
+      updateSearch(event.id, { trying: null, cancelled: true });
       break;
     case 'batchTried':
       updateSearch(event.id, { trying: event.batch });
@@ -83,6 +95,6 @@ function updateSearch(id: number, change: Partial<BatchSearch>): void {
   }));
 }
 
-export function isSearching({ found, confirmed, error }: BatchSearch): boolean {
-  return found.batch > 0 && confirmed === null && error === null;
+export function isSearching({ found, confirmed, error, cancelled }: BatchSearch): boolean {
+  return found.batch > 0 && confirmed === null && error === null && !cancelled;
 }

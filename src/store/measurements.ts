@@ -15,6 +15,12 @@ export function startBenchmark(): void {
   send({ type: 'benchmark' });
 }
 
+/** Ends the benchmark, or the search for batches, with what was found so far. */
+export function cancelMeasuring(): void {
+  useMeasurements.setState({ cancelling: true });
+  send({ type: 'cancelMeasuring' });
+}
+
 /**
  * The largest batch of each mode within the budget, each confirmed by a step on the GPU.
  * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
@@ -24,7 +30,14 @@ export function searchBatches(modes: readonly PrecisionMode[], budgetBytes: numb
   const { adapter } = useRun.getState();
   if (!adapter) return;
   const searches = batchesWithin(settings, ownText, adapter, modes, budgetBytes).map(
-    (row): BatchSearch => ({ ...row, id: ids++, trying: null, confirmed: null, error: null }),
+    (row): BatchSearch => ({
+      ...row,
+      id: ids++,
+      trying: null,
+      confirmed: null,
+      error: null,
+      cancelled: false,
+    }),
   );
   useMeasurements.setState({ searches });
   const vocabulary = plannedVocabulary(settings, ownText);

@@ -37,13 +37,9 @@ test('a batch is confirmed by a step that allocates what the plan says', () =>
   withDevice(async (device, { adapter, buffers }) => {
     const tried: number[] = [];
     const config = { ...TINY, batch: 6, accumulation: 4 };
-    const confirmed = await confirmBatch(
-      device,
-      reportOf(adapter, device),
-      config,
-      TINY_VOCABULARY,
-      (batch) => tried.push(batch),
-    );
+    const confirmed = await confirmBatch(device, reportOf(adapter, device), config, TINY_VOCABULARY, {
+      onTry: (batch) => tried.push(batch),
+    });
     expect(confirmed).toEqual({
       batch: 6,
       bytes: memoryPlan(config, TINY_VOCABULARY).bytes.total,
@@ -71,9 +67,9 @@ test('where the GPU refuses the memory, halves are tried, and the first refusal 
     };
     const tried: number[] = [];
     const { batch } = TINY;
-    const confirmed = await confirmBatch(device, reportOf(adapter, device), TINY, TINY_VOCABULARY, (one) =>
-      tried.push(one),
-    );
+    const confirmed = await confirmBatch(device, reportOf(adapter, device), TINY, TINY_VOCABULARY, {
+      onTry: (one) => tried.push(one),
+    });
     expect(tried).toEqual([batch, batch / 2]);
     expect(confirmed).toMatchObject({
       batch: batch / 2,
@@ -87,7 +83,9 @@ test('what is no lack of memory is not tried with less', () =>
     const tried: number[] = [];
     const config = { ...TINY, heads: 3 };
     await expect(
-      confirmBatch(device, reportOf(adapter, device), config, TINY_VOCABULARY, (batch) => tried.push(batch)),
+      confirmBatch(device, reportOf(adapter, device), config, TINY_VOCABULARY, {
+        onTry: (batch) => tried.push(batch),
+      }),
     ).rejects.toThrow(EngineError);
     expect(tried).toEqual([TINY.batch]);
   }));
@@ -111,5 +109,29 @@ test('a long run is timed in blocks with flat memory, its loss falls, and nothin
     }
     expect(blocks.at(-1)!.loss).toBeLessThan(blocks[0]!.loss!);
     expect(Number.isFinite(driftOf(blocks).slope)).toBe(true);
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+  }));
+
+test('the benchmark and a confirmation end when they are cancelled, and free what they made', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const report = reportOf(adapter, device);
+    const early = new AbortController();
+    // Cancelled in the middle of a measurement, as a visitor would.
+    const submit = device.queue.submit.bind(device.queue);
+    let submissions = 0;
+    device.queue.submit = (commands) => {
+      submissions += 1;
+      early.abort();
+      submit(commands);
+    };
+    await expect(benchmark(device, report, early.signal)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(submissions).toBeGreaterThan(0);
+
+    const late = new AbortController();
+    const confirmed = confirmBatch(device, report, TINY, TINY_VOCABULARY, {
+      onTry: () => late.abort(), // while its run is being prepared
+      signal: late.signal,
+    });
+    await expect(confirmed).rejects.toMatchObject({ name: 'AbortError' });
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));

@@ -13,8 +13,6 @@ import { COLORS } from './series.ts';
 
 const SMALL_CHARTS = [GRADIENT_NORM, LEARNING_RATE, MEMORY];
 
-export { LossChart, LossScaleChart };
-
 /** `frame` counts on at most four times a second, and not while the page is hidden. */
 export default function Charts() {
   const frame = useRun((state) => state.frame);

@@ -9,7 +9,7 @@ export interface PlottedRun {
   readonly precision: PrecisionMode;
   readonly log: MetricsLog;
   /** Without it there are no tokens to count and no clip line. */
-  readonly config?: TrainConfig;
+  readonly config?: Pick<TrainConfig, 'batch' | 'context' | 'accumulation' | 'seed' | 'clip'>;
   /** Where colour and dash do not go by the place in `runs`: equal modulo {@link COLORS} in the seeds of a mode. */
   readonly place?: number;
   /** Of every buffer of the run. Without it there is no memory line. */

@@ -3,10 +3,11 @@ import type { AdapterReport, BenchmarkResult } from '../../session/protocol.ts';
 import { useMeasurements } from '../../store/measurementStore.ts';
 import { startBenchmark } from '../../store/measurements.ts';
 import { memoryEstimates } from '../../store/plan.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
+import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { Button } from '../ui/Button.tsx';
 import { Diagnostics } from '../ui/Diagnostics.tsx';
+import panel from '../ui/FoldedPanel.module.css';
+import { MeasureButtons } from '../ui/MeasureButtons.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './DevicePanel.module.css';
 import { FEATURE_WORDS, formatRate, halfWords, modeSupport } from './deviceMessages.ts';
@@ -17,7 +18,7 @@ export default function DevicePanel() {
   const adapter = useRun((state) => state.adapter);
   if (!adapter) return null;
   return (
-    <div className={styles.panel}>
+    <div className={`${panel.panel} ${styles.panel}`}>
       <Identity adapter={adapter} />
       <Features adapter={adapter} />
       <Limits adapter={adapter} />
@@ -91,7 +92,7 @@ function Limits({ adapter }: AdapterProps) {
     ['Workgroup invocations', String(limits.maxComputeInvocationsPerWorkgroup ?? 0), 'at most 256'],
   ];
   return (
-    <table className={styles.table} data-testid="device-limits">
+    <table className={panel.table} data-testid="device-limits">
       <thead>
         <tr>
           <th scope="col">Limit</th>
@@ -118,7 +119,7 @@ function kibibytes(bytes: number): string {
 
 function Modes({ adapter }: AdapterProps) {
   return (
-    <table className={styles.table} data-testid="device-modes">
+    <table className={panel.table} data-testid="device-modes">
       <thead>
         <tr>
           <th scope="col">Mode</th>
@@ -143,14 +144,17 @@ function Modes({ adapter }: AdapterProps) {
 }
 
 function Benchmark() {
-  const busy = useRun((state) => isBusy(state.status));
   const { benchmarking, benchmark, benchmarkError } = useMeasurements();
   return (
     <section aria-label="Benchmark" className={styles.benchmark}>
-      <Button onClick={startBenchmark} disabled={busy || benchmarking} data-testid="benchmark">
-        {benchmarking ? 'Measuring…' : 'Run the five-second benchmark'}
-      </Button>
-      {busy && <p className={styles.note}>Not while training: the figures would be of both.</p>}
+      <MeasureButtons
+        label="Run the five-second benchmark"
+        runningLabel="Measuring…"
+        running={benchmarking}
+        onStart={startBenchmark}
+        whyNotNow="Not while training: the figures would be of both."
+        testId="benchmark"
+      />
       {benchmarkError && <ErrorNote error={benchmarkError} testId="benchmark-error" />}
       {benchmark && <Figures result={benchmark} />}
     </section>

@@ -10,12 +10,14 @@ import {
   useMeasurements,
 } from '../../store/measurementStore.ts';
 import { searchBatches } from '../../store/measurements.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
+import { useRun } from '../../store/runStore.ts';
 import { modesOf, problemOf, settingsProblem } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { formatCount } from '../format.ts';
 import { Button } from '../ui/Button.tsx';
 import { SelectField, TextField } from '../ui/Field.tsx';
+import panel from '../ui/FoldedPanel.module.css';
+import { MeasureButtons } from '../ui/MeasureButtons.tsx';
 import { batchOutcome } from './batchMessages.ts';
 import styles from './LargestBatchPanel.module.css';
 import { exactBytes } from './memoryMessages.ts';
@@ -23,7 +25,6 @@ import { exactBytes } from './memoryMessages.ts';
 /** For a memory budget, the largest batch of each chosen mode: computed from the plan, confirmed by one real step. */
 export default function LargestBatchPanel() {
   const settings = useSettings((state) => state.settings);
-  const busy = useRun((state) => isBusy(state.status));
   const searches = useMeasurements((state) => state.searches);
   const isFallback = useRun((state) => state.adapter?.isFallback ?? false);
   const given = useMeasurements((state) => state.budget);
@@ -42,8 +43,8 @@ export default function LargestBatchPanel() {
     setRefusal(problem && `${problem.message} ${problem.hint}`);
   };
   return (
-    <div className={styles.panel}>
-      <p className={styles.note}>
+    <div className={panel.panel}>
+      <p className={panel.note}>
         The plan tells what fits; then the GPU takes one real step with it. Other settings stay as they are.
       </p>
       <div className={styles.budget}>
@@ -86,14 +87,15 @@ export default function LargestBatchPanel() {
           </label>
         ))}
       </fieldset>
-      <Button
-        onClick={find}
-        disabled={busy || searching || bytes === null || invalid || modes.length === 0}
-        data-testid="find-batch"
-      >
-        {searching ? 'Searching…' : 'Find the largest batch'}
-      </Button>
-      {busy && <p className={styles.note}>Not while training: both would need the memory.</p>}
+      <MeasureButtons
+        label="Find the largest batch"
+        runningLabel="Searching…"
+        running={searching}
+        onStart={find}
+        disabled={bytes === null || invalid || modes.length === 0}
+        whyNotNow="Not while training: both would need the memory."
+        testId="find-batch"
+      />
       {refusal && (
         <p className={styles.refusal} data-testid="batch-refusal">
           {refusal}
@@ -107,7 +109,7 @@ export default function LargestBatchPanel() {
 function Results({ searches }: { searches: readonly BatchSearch[] }) {
   const choose = useSettings((state) => state.choose);
   return (
-    <table className={styles.table} data-testid="batch-results">
+    <table className={`${panel.table} ${styles.table}`} data-testid="batch-results">
       <thead>
         <tr>
           <th scope="col">Mode</th>
@@ -124,7 +126,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
               <th scope="row">{RECIPES[precision].title}</th>
               <td>
                 <strong data-testid={`batch-${precision}`}>{formatCount(batch)}</strong>
-                <p className={styles.note} data-testid={`batch-outcome-${precision}`}>
+                <p className={panel.note} data-testid={`batch-outcome-${precision}`}>
                   {batchOutcome(search)}
                 </p>
                 {confirmed && batch > 0 && (

@@ -18,10 +18,11 @@ function deeperWords({ deeper }: BatchSearch): string {
 
 /** One line under the batch. */
 export function batchOutcome(search: BatchSearch): string {
-  const { found, trying, confirmed, error } = search;
+  const { found, trying, confirmed, error, cancelled } = search;
   const limit = LIMIT_WORDS[found.limitedBy];
   if (found.batch === 0) return `Not even one sequence fits: ${limit}.${deeperWords(search)}`;
   if (error) return `${error.message} ${error.hint}`;
+  if (cancelled) return `Planned, not confirmed: cancelled before its step; ${limit}.`;
   if (trying !== null) return `Taking a step with batch ${formatCount(trying)}…`;
   if (!confirmed) return 'Waiting for its step.';
   if (!confirmed.refused) return `Confirmed by a step; ${limit}.${deeperWords(search)}`;

@@ -1,35 +1,76 @@
 /** Part of the lazy chunk of the charts. */
 import { useMemo } from 'react';
+import { tokensPerStep } from '../../engine/train/config.ts';
 import { logOfCurve } from '../../store/history/curve.ts';
 import { figuresOf } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { scalesLoss } from '../../store/settings.ts';
-import { LossChart, LossScaleChart } from '../charts/Charts.tsx';
+import type { ChartDefinition } from '../charts/chart.ts';
+import { GRADIENT_NORM, LOSS, LOSS_SCALE, SPEED } from '../charts/definitions.tsx';
+import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 import { modeTitle } from './messages.ts';
+import styles from './RunsScreen.module.css';
+import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
 
-/** Runs that have ended, in one chart each. Nothing of them grows, so there is one frame. */
+const CHARTS: Readonly<Record<OverlayMetric, { readonly label: string; readonly chart: ChartDefinition }>> = {
+  loss: { label: 'Loss', chart: LOSS },
+  scale: { label: 'Loss scale', chart: LOSS_SCALE },
+  speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'No speed was measured in these runs.' } },
+  norm: { label: 'Gradient norm', chart: GRADIENT_NORM },
+};
+
+/** Runs that have ended, in one chart for each metric. Nothing of them grows, so there is one frame. */
 export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
-  const plotted = useMemo(
-    () =>
-      runs.map(
-        ({ name, config, curve, evals }): PlottedRun => ({
-          title: `${name} (${modeTitle(config.precision)})`,
-          precision: config.precision,
-          log: logOfCurve(curve, config.steps, evals),
-        }),
-      ),
-    [runs],
-  );
+  const metrics = useRunsView((state) => state.metrics);
+  const plotted = useMemo(() => runs.map(plottedRun), [runs]);
+  // Without any scale, the chart would only say that there is nothing to draw.
+  const drawn = metrics.filter((metric) => metric !== 'scale' || runs.some(hasScale));
   return (
     <>
-      <LossChart runs={plotted} frame={0} />
-      {runs.some(hasScale) && <LossScaleChart runs={plotted} frame={0} wide />}
+      <MetricChoice scaled={runs.some(hasScale)} />
+      {drawn.map((metric) => (
+        <MetricChart key={metric} chart={CHARTS[metric].chart} runs={plotted} frame={0} wide />
+      ))}
     </>
   );
 }
 
-/** Without any, the chart would only say that there is nothing to draw. */
+function MetricChoice({ scaled }: { scaled: boolean }) {
+  const metrics = useRunsView((state) => state.metrics);
+  const draw = useRunsView((state) => state.draw);
+  return (
+    <fieldset className={styles.metrics}>
+      <legend>Draw</legend>
+      {OVERLAY_METRICS.map((metric) => {
+        const empty = metric === 'scale' && !scaled;
+        return (
+          <label key={metric} title={empty ? 'None of these runs scales its loss' : undefined}>
+            <input
+              type="checkbox"
+              checked={metrics.includes(metric) && !empty}
+              disabled={empty}
+              onChange={({ target }) => draw(metric, target.checked)}
+              data-testid={`draw-${metric}`}
+            />
+            {CHARTS[metric].label}
+          </label>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+function plottedRun({ name, config, curve, evals }: RunRecord): PlottedRun {
+  const { precision, batch, context, accumulation, seed, clip } = config;
+  return {
+    title: `${name} (${modeTitle(precision)})`,
+    precision,
+    log: logOfCurve(curve, config.steps, evals, tokensPerStep(config)),
+    config: { batch, context, accumulation, seed, clip: typeof clip === 'number' ? clip : 0 },
+  };
+}
+
 function hasScale(run: RunRecord): boolean {
   return scalesLoss(run.config.precision) || figuresOf(run).skipped > 0;
 }

@@ -1,5 +1,5 @@
 /** The columns of the runs table: on the screen, in CSV and in Markdown. */
-import { figuresOf } from '../../store/history/figures.ts';
+import { figuresOf, type RunFigures } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../format.ts';
 import { modeTitle, presetTitle } from './messages.ts';
@@ -29,77 +29,72 @@ export interface Column {
 
 const NONE = '–';
 const date = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
-const loss = (value: number | null) => (value === null ? NONE : formatLoss(value));
+
+/** A figure of the run, the same in the table and in exports. */
+function figure(
+  id: ColumnId,
+  label: string,
+  value: (figures: RunFigures) => number | null,
+  format: (value: number) => string,
+): Column {
+  return {
+    id,
+    label,
+    value: (run) => value(figuresOf(run)),
+    text: (run) => {
+      const found = value(figuresOf(run));
+      return found === null ? NONE : format(found);
+    },
+  };
+}
+
+/** What is read as it is, and sorted and exported by what it stands for. */
+function words(
+  id: ColumnId,
+  label: string,
+  value: (run: RunRecord) => string | number | null,
+  text: (run: RunRecord) => string,
+): Column {
+  return { id, label, words: true, value, text };
+}
 
 export const COLUMNS: readonly Column[] = [
-  {
-    id: 'starred',
-    label: 'Starred',
-    words: true,
-    value: ({ starred }) => (starred ? 'yes' : null),
-    text: ({ starred }) => (starred ? 'yes' : ''),
-  },
-  { id: 'name', label: 'Run', words: true, value: ({ name }) => name, text: ({ name }) => name },
-  {
-    id: 'valLoss',
-    label: 'Validation loss',
-    value: (run) => figuresOf(run).valLoss,
-    text: (run) => loss(figuresOf(run).valLoss),
-  },
-  {
-    id: 'mode',
-    label: 'Precision',
-    words: true,
-    value: ({ config }) => config.precision,
-    text: ({ config }) => modeTitle(config.precision),
-  },
-  {
-    id: 'tokensPerSec',
-    label: 'Tokens/s',
-    value: (run) => figuresOf(run).tokensPerSec,
-    text: (run) => {
-      const { tokensPerSec } = figuresOf(run);
-      return tokensPerSec === null ? NONE : formatTokensPerSecond(tokensPerSec);
-    },
-  },
-  {
-    id: 'memory',
-    label: 'GPU memory',
-    value: (run) => figuresOf(run).memoryBytes,
-    text: (run) => formatMiB(figuresOf(run).memoryBytes),
-  },
-  {
-    id: 'skipped',
-    label: 'Skipped',
-    value: (run) => figuresOf(run).skipped,
-    text: (run) => formatCount(figuresOf(run).skipped),
-  },
-  {
-    id: 'steps',
-    label: 'Steps',
-    value: (run) => figuresOf(run).steps,
-    text: (run) => formatCount(figuresOf(run).steps),
-  },
-  {
-    id: 'trainLoss',
-    label: 'Training loss',
-    value: (run) => figuresOf(run).trainLoss,
-    text: (run) => loss(figuresOf(run).trainLoss),
-  },
-  {
-    id: 'preset',
-    label: 'Preset',
-    words: true,
-    value: ({ preset }) => preset,
-    text: ({ preset }) => presetTitle(preset),
-  },
-  {
-    id: 'time',
-    label: 'Ended',
-    words: true,
-    value: ({ time }) => time,
-    text: ({ time }) => date.format(time),
-  },
+  words(
+    'starred',
+    'Starred',
+    ({ starred }) => (starred ? 'yes' : null),
+    ({ starred }) => (starred ? 'yes' : ''),
+  ),
+  words(
+    'name',
+    'Run',
+    ({ name }) => name,
+    ({ name }) => name,
+  ),
+  figure('valLoss', 'Validation loss', ({ valLoss }) => valLoss, formatLoss),
+  words(
+    'mode',
+    'Precision',
+    ({ config }) => config.precision,
+    ({ config }) => modeTitle(config.precision),
+  ),
+  figure('tokensPerSec', 'Tokens/s', ({ tokensPerSec }) => tokensPerSec, formatTokensPerSecond),
+  figure('memory', 'GPU memory', ({ memoryBytes }) => memoryBytes, formatMiB),
+  figure('skipped', 'Skipped', ({ skipped }) => skipped, formatCount),
+  figure('steps', 'Steps', ({ steps }) => steps, formatCount),
+  figure('trainLoss', 'Training loss', ({ trainLoss }) => trainLoss, formatLoss),
+  words(
+    'preset',
+    'Preset',
+    ({ preset }) => preset,
+    ({ preset }) => presetTitle(preset),
+  ),
+  words(
+    'time',
+    'Ended',
+    ({ time }) => time,
+    ({ time }) => date.format(time),
+  ),
 ];
 
 /** Runs without a figure come last, whichever way it is sorted. */

@@ -29,22 +29,31 @@ export interface BenchmarkResult {
 /**
  * Measures peak, matmuls and memory, each as the best of several repeats. Waits for the GPU; frees all it made.
  * Only meaningful while nothing else runs on the device.
- * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
+ * @param signal ends it between two measurements
+ * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE; the signal's reason once it is aborted
  */
-export async function benchmark(device: GPUDevice, report: AdapterReport): Promise<BenchmarkResult> {
+export async function benchmark(
+  device: GPUDevice,
+  report: AdapterReport,
+  signal?: AbortSignal,
+): Promise<BenchmarkResult> {
   const pipelines = new PipelineCache(device);
-  const kernel = await tuneMatmul(device, pipelines, report);
+  const next = <T>(measure: () => Promise<T>): Promise<T> => {
+    signal?.throwIfAborted();
+    return measure();
+  };
+  const kernel = await next(() => tuneMatmul(device, pipelines, report));
   const matmulSize = fillingMatmul(report);
   const flops = (format: FormatId) =>
-    measureMatmulFlops(device, pipelines, report, kernel, format, matmulSize);
+    next(() => measureMatmulFlops(device, pipelines, report, kernel, format, matmulSize));
   return {
-    peakFlops: await peakFlops(device, pipelines),
+    peakFlops: await next(() => peakFlops(device, pipelines)),
     f32MatmulFlops: await flops('f32'),
     f16MatmulFlops: await flops('f16'),
     half: report.half,
     matmulSize,
     kernel,
-    copyBytesPerSec: await measureCopyBandwidth(device, report),
+    copyBytesPerSec: await next(() => measureCopyBandwidth(device, report)),
   };
 }
 

@@ -15,24 +15,31 @@ export interface ConfirmedBatch {
   readonly refused: { readonly message: string; readonly hint: string } | null;
 }
 
+export interface ConfirmOptions {
+  /** Called with each batch before it is tried. */
+  readonly onTry?: (batch: number) => void;
+  /** Ends it before the next batch, or before the step of a batch that is being prepared. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Takes one real step with the configuration's batch, and where the GPU refuses the memory, with halves of it until
  * one succeeds. The text does not matter to memory: the step learns nothing of use, and everything is freed.
- * @param onTry called with each batch before it is tried
- * @throws EngineError for anything but OUT_OF_MEMORY
+ * @throws EngineError for anything but OUT_OF_MEMORY; the signal's reason once it is aborted
  */
 export async function confirmBatch(
   device: GPUDevice,
   report: AdapterReport,
   config: TrainConfig,
   vocabulary: number,
-  onTry?: (batch: number) => void,
+  { onTry, signal }: ConfirmOptions = {},
 ): Promise<ConfirmedBatch> {
   let refused: ConfirmedBatch['refused'] = null;
   for (let { batch } = config; batch > 0; batch >>= 1) {
+    signal?.throwIfAborted();
     onTry?.(batch);
     try {
-      const bytes = await oneStep(device, report, { ...config, batch, accumulation: 1 }, vocabulary);
+      const bytes = await oneStep(device, report, { ...config, batch, accumulation: 1 }, vocabulary, signal);
       return { batch, bytes, refused };
     } catch (error) {
       if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY')) throw error;
@@ -48,11 +55,13 @@ async function oneStep(
   report: AdapterReport,
   config: TrainConfig,
   vocabulary: number,
+  signal?: AbortSignal,
 ): Promise<number> {
   const ids = new Uint32Array(config.batch * config.context);
   const batches = (): Batch => ({ tokens: ids, targets: ids });
   const trainer = await createTrainer(device, report, config, blankText(vocabulary), { batches });
   try {
+    signal?.throwIfAborted();
     device.pushErrorScope('out-of-memory');
     trainer.step();
     await trainer.drain();

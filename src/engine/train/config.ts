@@ -66,7 +66,7 @@ export function gptConfig(config: TrainConfig, vocabulary: number): GptConfig {
 }
 
 /** Tokens of one step: B * T * accumulation. */
-export function tokensPerStep(config: TrainConfig): number {
+export function tokensPerStep(config: Pick<TrainConfig, 'batch' | 'context' | 'accumulation'>): number {
   return config.batch * config.context * config.accumulation;
 }
 

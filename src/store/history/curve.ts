@@ -10,10 +10,14 @@ const MAX_SKIPS = 500;
 /** As exact as an f32 is. */
 const DIGITS = 7;
 
-/** The rows that each line needs to look as it did, at most 400 a line, and every skip with the step after it. */
-export function curveOf(log: MetricsLog, tokensPerStep: number): RunCurve {
+/**
+ * The rows that each line needs to look as it did, at most 400 a line, and every skip with the step after it.
+ * @param tokensPerStep null where the times between the steps say nothing about the run's speed
+ */
+export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve {
   const { length, columns: c } = log;
-  const speed = Float64Array.from({ length }, (_, i) => tokensPerSecond(log, tokensPerStep, i) ?? Number.NaN);
+  const speedAt = (i: number) => (tokensPerStep === null ? null : tokensPerSecond(log, tokensPerStep, i));
+  const speed = Float64Array.from({ length }, (_, i) => speedAt(i) ?? Number.NaN);
   const skipped = thin(log.skippedIndexes(), MAX_SKIPS);
   const rows = [
     ...new Set([
@@ -41,7 +45,12 @@ export function curveOf(log: MetricsLog, tokensPerStep: number): RunCurve {
 }
 
 /** A log that the charts draw like the complete one. `steps` is how many the run was to have. */
-export function logOfCurve(curve: RunCurve, steps: number, evals: readonly EvalMetrics[]): MetricsLog {
+export function logOfCurve(
+  curve: RunCurve,
+  steps: number,
+  evals: readonly EvalMetrics[],
+  tokensPerStep: number,
+): MetricsLog {
   const log = new MetricsLog(steps);
   const overflows = new Map(curve.skips.map(({ step, overflow }) => [step, overflow]));
   for (const [i, step] of curve.step.entries()) {
@@ -59,8 +68,10 @@ export function logOfCurve(curve: RunCurve, steps: number, evals: readonly EvalM
       time: curve.time[i]!,
       gpuMs: null,
     });
-    // The average over the kept rows is another than that over all of them.
+    // Averages and medians over the kept rows are others than those over all of them.
     log.columns.smoothed[i] = curve.smoothed[i] ?? Number.NaN;
+    const speed = curve.tokensPerSec[i];
+    log.columns.stepMs[i] = speed ? (1000 * tokensPerStep) / speed : Number.NaN;
   }
   log.evals.push(...evals);
   return log;

@@ -58,7 +58,8 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     facts,
     summary,
     evals: log.evals,
-    curve: curveOf(log, tokensPerStep(config)),
+    // In lockstep the steps of the other modes pass too.
+    curve: curveOf(log, state.schedule === 'lockstep' ? null : tokensPerStep(config)),
     samples: keptSamples(run),
   });
   if (record.success) void addRuns([record.output]);

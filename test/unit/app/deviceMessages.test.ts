@@ -57,12 +57,16 @@ describe('what became of a batch', () => {
     trying: null,
     confirmed: null,
     error: null,
+    cancelled: false,
   };
   const outcome = (change: Partial<BatchSearch>) => batchOutcome({ ...search, ...change });
   const refused = { message: 'The GPU refused 9 MiB.', hint: '' };
 
   test('is told at every stage', () => {
     expect(outcome({})).toBe('Waiting for its step.');
+    expect(outcome({ cancelled: true })).toBe(
+      "Planned, not confirmed: cancelled before its step; this adapter's largest buffer allows no more.",
+    );
     expect(outcome({ trying: 600 })).toBe('Taking a step with batch 600…');
     expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null } })).toBe(
       "Confirmed by a step; this adapter's largest buffer allows no more.",

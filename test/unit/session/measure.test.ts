@@ -48,7 +48,7 @@ const happened = (type: SessionEvent['type']) =>
 
 test('batches are confirmed one after the other, with each that was tried', async () => {
   let running = 0;
-  engine.confirmBatch.mockImplementation(async (_device, _report, { batch }, _vocabulary, onTry) => {
+  engine.confirmBatch.mockImplementation(async (_device, _report, { batch }, _vocabulary, { onTry }) => {
     running += 1;
     expect(running).toBe(1);
     onTry(batch);
@@ -113,4 +113,32 @@ test('an abandoned run is not reported as finished, and nothing is written', asy
   session.handle(train);
   await happened('completed');
   expect(types()).toEqual(['preparing', 'started', 'completed']);
+});
+
+test('what is measured ends where it is cancelled, what waits at once, and the next is measured again', async () => {
+  let measuring = (_signal: AbortSignal) => {};
+  const started = new Promise<AbortSignal>((resolve) => {
+    measuring = resolve;
+  });
+  engine.confirmBatch.mockImplementationOnce((_device, _report, _config, _vocabulary, { signal }) => {
+    measuring(signal);
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  });
+  session.handle(confirm(5));
+  session.handle(confirm(6));
+  session.handle({ type: 'benchmark' });
+  await started;
+  session.handle({ type: 'cancelMeasuring' });
+  await happened('benchmarkCancelled');
+  expect(events).toEqual([
+    { type: 'batchCancelled', id: 5 },
+    { type: 'batchCancelled', id: 6 },
+    { type: 'benchmarkCancelled' },
+  ]);
+  expect(engine.confirmBatch).toHaveBeenCalledTimes(1);
+  expect(engine.benchmark).not.toHaveBeenCalled();
+  session.handle({ type: 'benchmark' });
+  await happened('benchmarked');
 });

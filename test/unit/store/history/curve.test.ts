@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { MAX_POINTS } from '../../../../src/store/decimate.ts';
 import { curveOf, logOfCurve } from '../../../../src/store/history/curve.ts';
+import { tokensPerSecond } from '../../../../src/store/speed.ts';
 import { logOfSteps, step } from './fixtures.ts';
 
 const COUNT = 20_000;
@@ -41,7 +42,7 @@ test('a long run is kept in few rows, with its spikes, its end and its counts', 
 
 test('what is drawn from the kept rows is what was drawn from all of them', () => {
   const log = longLog();
-  const restored = logOfCurve(JSON.parse(JSON.stringify(curveOf(log, 512))), COUNT, []);
+  const restored = logOfCurve(JSON.parse(JSON.stringify(curveOf(log, 512))), COUNT, [], 512);
   const valueAt = (step: number) => log.columns.smoothed[log.indexAt(step)]!;
   for (let i = 0; i < restored.length; i++) {
     const at = restored.columns.step[i]!;
@@ -64,7 +65,7 @@ test('every skip of a run with few has its tensor and the scale after it', () =>
       }),
     ),
   );
-  const restored = logOfCurve(curveOf(log, 512), 3000, []);
+  const restored = logOfCurve(curveOf(log, 512), 3000, [], 512);
   const skips = restored.skippedIndexes().map((i) => [restored.at(i)!, restored.at(i + 1)!] as const);
   expect(skips.map(([{ step: at, overflow }]) => [at, overflow])).toEqual([
     [1, 'lm_head'],
@@ -76,4 +77,16 @@ test('every skip of a run with few has its tensor and the scale after it', () =>
     expect(next.step).toBe(skip.step + 1);
     expect(next.lossScale).toBe(skip.lossScale / 2);
   }
+});
+
+test('the speed comes back as it was kept, and none where the steps of other runs passed too', () => {
+  const log = longLog();
+  const curve = curveOf(log, 512);
+  const restored = logOfCurve(curve, COUNT, [], 512);
+  for (const [i, speed] of curve.tokensPerSec.entries()) {
+    const again = tokensPerSecond(restored, 512, i);
+    if (speed === null) expect(again).toBeNull();
+    else expect(again! / speed).toBeCloseTo(1, 6);
+  }
+  expect(curveOf(log, null).tokensPerSec.every((speed) => speed === null)).toBe(true);
 });

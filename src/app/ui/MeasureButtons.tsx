@@ -1,0 +1,39 @@
+import { useMeasurements } from '../../store/measurementStore.ts';
+import { cancelMeasuring } from '../../store/measurements.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
+import { Button } from './Button.tsx';
+import styles from './MeasureButtons.module.css';
+
+interface MeasureButtonsProps {
+  label: string;
+  /** While it is measured. */
+  runningLabel: string;
+  running: boolean;
+  onStart: () => void;
+  disabled?: boolean;
+  /** Why nothing is measured while something trains. */
+  whyNotNow: string;
+  testId: string;
+}
+
+/** Starts and cancels what needs the GPU for itself. */
+export function MeasureButtons(props: MeasureButtonsProps) {
+  const { label, runningLabel, running, onStart, disabled = false, whyNotNow, testId } = props;
+  const busy = useRun((state) => isBusy(state.status));
+  const cancelling = useMeasurements((state) => state.cancelling);
+  return (
+    <>
+      <div className={styles.buttons}>
+        <Button onClick={onStart} disabled={disabled || busy || running} data-testid={testId}>
+          {running ? runningLabel : label}
+        </Button>
+        {running && (
+          <Button onClick={cancelMeasuring} disabled={cancelling} data-testid={`cancel-${testId}`}>
+            {cancelling ? 'Cancelling…' : 'Cancel'}
+          </Button>
+        )}
+      </div>
+      {busy && <p className={styles.note}>{whyNotNow}</p>}
+    </>
+  );
+}
