@@ -72,6 +72,8 @@ def optimizer_of(model, device):
 
 
 def measure(job):
+    if int(torch.__version__.split(".")[0]) < 2:
+        raise RuntimeError(f"PyTorch {torch.__version__} is too old: it takes 2.0 or later")
     device = job.get("device", "cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("PyTorch has no CUDA here")
