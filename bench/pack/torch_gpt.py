@@ -83,6 +83,7 @@ def measure(job):
     torch.backends.cuda.matmul.allow_tf32 = use_tf32
     torch.backends.cudnn.allow_tf32 = use_tf32
     amp = job["mode"].startswith("AMP") and device == "cuda"
+    half = torch.float16 if device == "cuda" else torch.bfloat16  # all that the CPU takes
     torch.manual_seed(1337)
     model = Gpt(**shape).to(device)
     optimizer = optimizer_of(model, device)
@@ -92,7 +93,7 @@ def measure(job):
     inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
 
     def step():
-        with torch.autocast(device, dtype=torch.float16, enabled=amp):
+        with torch.autocast(device, dtype=half, enabled=amp):
             loss = run(inputs, targets)
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
