@@ -22,8 +22,8 @@ const IMPLEMENTATIONS = [
 ];
 
 /** Losses after so many steps are compared between implementations. */
-const EARLY_STEPS = 10;
-const ROUNDS = 4;
+const EARLY_STEPS = 5;
+const ROUNDS = 3;
 const STRETCH_MS = 2500;
 /** An implementation that does not answer for so long has failed. */
 const PATIENCE_MS = 10 * 60_000;
