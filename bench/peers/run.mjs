@@ -22,17 +22,17 @@ const IMPLEMENTATIONS = [
 ];
 
 /** Losses after so many steps are compared between implementations. */
-const EARLY_STEPS = 10;
-const ROUNDS = 4;
+const EARLY_STEPS = 5;
+const ROUNDS = 3;
 const STRETCH_MS = 2500;
 /** An implementation that does not answer for so long has failed. */
 const PATIENCE_MS = 10 * 60_000;
 
 /**
  * Stretches of `baseline` and of one of `others` in turns; who comes first changes every round.
- * @param {{ train(): Promise<number> }} baseline trains one stretch; its tokens/s
+ * @param {{ name: string, train(): Promise<number> }} baseline trains one stretch; its tokens/s
  * @param {{ name: string, train(): Promise<number> }[]} others
- * @returns for every name the pairs measured, up to the first failure, and that failure
+ * @returns for every name of `others` the pairs measured, up to the first failure, and that failure
  */
 export async function alternate(baseline, others, rounds) {
   const outcome = Object.fromEntries(others.map(({ name }) => [name, { pairs: [], error: null }]));
@@ -48,10 +48,15 @@ export async function alternate(baseline, others, rounds) {
           return null;
         }
       };
-      let own = round % 2 === 1 ? await takeOther() : null;
-      const reference = await baseline.train();
-      if (round % 2 === 0) own = await takeOther();
-      if (own !== null) pairs.push({ baseline: reference, own });
+      try {
+        let own = round % 2 === 1 ? await takeOther() : null;
+        const reference = await baseline.train();
+        if (round % 2 === 0) own = await takeOther();
+        if (own !== null) pairs.push({ baseline: reference, own });
+      } catch (failure) {
+        for (const { name } of others) outcome[name].error ??= `${baseline.name}: ${messageOf(failure)}`;
+        return outcome;
+      }
     }
   }
   return outcome;
@@ -150,8 +155,21 @@ async function enter(
   if (entrant.error !== null) return entrant;
   try {
     const page = await context.newPage();
+    let uncaught;
+    page.on('pageerror', (error) => {
+      uncaught ??= error.message;
+    });
+    const patiently = async (answer) => {
+      try {
+        return await withinPatience(answer);
+      } catch (failure) {
+        // What it may still be doing would take time from the others.
+        page.close().catch(() => undefined);
+        throw new Error(uncaught ?? messageOf(failure));
+      }
+    };
     await page.goto(`${url}/${pageName}/${pageName}.html`);
-    await page.waitForFunction(() => window.peer !== undefined);
+    await patiently(page.waitForFunction(() => window.peer !== undefined));
     const train = async (steps) => {
       const stretch = await patiently(page.evaluate((count) => window.peer.train(count), steps));
       entrant.steps += steps;
@@ -180,7 +198,7 @@ async function enter(
   return entrant;
 }
 
-function patiently(promise) {
+function withinPatience(promise) {
   let timer;
   const limit = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer in ${PATIENCE_MS / 60_000} minutes`)), PATIENCE_MS);

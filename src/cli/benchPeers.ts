@@ -24,8 +24,11 @@ export async function peers(context: BenchContext, results: BenchResults): Promi
       results: shape.results.map((result) => ({ ...result, ratio: ratioOf(result) })),
     })),
   };
+  // e2e/software-gpu has lavapipe give itself out as SwiftShader, which Chromium lets pages use.
+  const alias = report.isFallback ? ' (lavapipe under that name)' : '';
   for (const shape of measured.shapes) {
-    print(`${shape.shape}: ${describeShape(shapes[shape.shape]!)}; ${measured.browser} on ${shape.adapter}`);
+    print(`${shape.shape}: ${describeShape(shapes[shape.shape]!)}`);
+    print(`${measured.browser} on ${shape.adapter ?? 'no adapter'}${alias}`);
     print(`${peerTable(shape)}\n`);
     for (const problem of peerProblems(shape)) {
       results.problems.push(problem);

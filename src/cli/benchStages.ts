@@ -10,6 +10,7 @@ import { planLimits } from '../engine/memoryPlan.ts';
 import { PipelineCache } from '../engine/pipelines.ts';
 import { peakFlops } from '../engine/roofline.ts';
 import { tuneMatmul } from '../engine/target.ts';
+import { gptConfig } from '../engine/train/config.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { longrun } from './benchLongRun.ts';
 import { peers } from './benchPeers.ts';
@@ -87,13 +88,8 @@ function kernelTable({ operations, phases }: StepProfile, peak: number): string 
 async function step(context: BenchContext, results: BenchResults): Promise<void> {
   const rows: string[][] = [];
   await forEachRun(context, results, 'step', async (config, name) => {
-    const summary = await measureSteps(
-      context.device,
-      context.report,
-      config,
-      await context.datasetOf(config),
-      STEP_SECONDS,
-    );
+    const dataset = await context.datasetOf(config);
+    const summary = await measureSteps(context.device, context.report, config, dataset, STEP_SECONDS);
     const { tokensPerSec, msPerStep, mfu, memory } = summary;
     rows.push([
       name,
@@ -102,7 +98,8 @@ async function step(context: BenchContext, results: BenchResults): Promise<void>
       percent(mfu ?? 0),
       formatBytes(memory.total),
     ]);
-    return summary;
+    const model = { ...gptConfig(config, dataset.tokenizer.vocabulary), batch: config.batch };
+    return { ...summary, model };
   });
   if (rows.length > 0) context.print(textTable(['run', 'tokens/s', 'ms a step', 'MFU', 'memory'], rows));
 }

@@ -86,6 +86,11 @@ test('stretches alternate with the baseline, and one that fails stops nobody els
     },
     y: { pairs: [{ baseline: 2, own: 1 }], error: 'y crashed' },
   });
+  const withoutBaseline = await alternate(entrant('ours', 2), [entrant('x'), entrant('y')], 3);
+  expect(withoutBaseline).toEqual({
+    x: { pairs: [{ baseline: 1, own: 1 }], error: 'ours: ours crashed' },
+    y: { pairs: [], error: 'ours: ours crashed' },
+  });
 });
 
 test('every implementation gets the same model, unpadded, and a vocabulary of 65 characters', () => {
