@@ -8,7 +8,8 @@ import {
   type StepMetrics,
   type Trainer,
 } from '../../../src/engine/index.ts';
-import { datasetFor, TINY } from './helper.ts';
+import { mebibytes, memoryPlan } from '../../../src/engine/memoryPlan.ts';
+import { datasetFor, TINY, TINY_VOCABULARY, withTrainer } from './helper.ts';
 
 /** A run on a device that may be broken: `withDevice` would rightly fail on the breakage itself. */
 async function runWith(onStep: (trainer: Trainer, metrics: StepMetrics) => void): Promise<unknown> {
@@ -41,4 +42,38 @@ test('a validation error on the device ends the run with what the GPU said', asy
     device.queue.submit([encoder.finish()]);
   });
   await expect(run).rejects.toMatchObject({ code: 'GPU_VALIDATION' });
+});
+
+/** Refuses allocations, as a GPU would, that come to more than `budget` bytes together. */
+function refuseAbove(device: GPUDevice, budget: number): void {
+  let bytes = 0;
+  const [push, pop, create] = [device.pushErrorScope, device.popErrorScope, device.createBuffer];
+  device.pushErrorScope = (filter) => {
+    bytes = 0;
+    return push.call(device, filter);
+  };
+  device.createBuffer = (descriptor) => {
+    bytes += descriptor.size;
+    return create.call(device, descriptor);
+  };
+  device.popErrorScope = async () => {
+    const refused = bytes > budget;
+    bytes = 0;
+    const error = await pop.call(device);
+    return refused ? ({ message: 'no room' } as GPUError) : error;
+  };
+}
+
+test('a GPU that refuses the memory is told with what recomputing more would take', async () => {
+  const bytesAt = (recompute: 'none' | 'gelu') =>
+    memoryPlan({ ...TINY, recompute }, TINY_VOCABULARY).bytes.total;
+  const options = { prepare: (device: GPUDevice) => refuseAbove(device, bytesAt('gelu')) };
+  const refused = (recompute: 'none' | 'block') =>
+    withTrainer({ recompute }, () => 'a trainer', options).catch((error: unknown) => error);
+  expect(await refused('none')).toMatchObject({
+    code: 'OUT_OF_MEMORY',
+    message: `The GPU refused ${mebibytes(bytesAt('none'))} for this run (no room).`,
+    hint: expect.stringContaining(`With recompute gelu the same run takes ${mebibytes(bytesAt('gelu'))}.`),
+  });
+  expect(await refused('block')).toBe('a trainer');
 });

@@ -49,7 +49,6 @@ describe.each([
   ['tf32', {}, {}],
   ['fp16', { half: 'packed', accumulation: 2 }, {}],
   ['fp16', { half: 'native' }, { matmul: 'tiled' }],
-  ['fp16-noscale', {}, {}],
   ['fp16-pure', { tied: false }, {}],
   ['bf16', {}, {}],
 ] as const)('%s with %o and %o', (precision, overrides, options) => {
