@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+import { Session } from '../../../src/session/session.ts';
+
+// Texts are read for real; what would train on them needs a GPU and is tested with one.
+vi.mock('../../../src/engine/index.ts', async () => {
+  const { RunControl } = await import('../../../src/engine/train/run.ts');
+  const limits = { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 };
+  return {
+    RunControl,
+    openDevice: async () => ({
+      device: { lost: new Promise(() => {}) },
+      report: { name: 'fake', limits },
+    }),
+    createTrainer: async () => ({
+      destroy() {},
+      sample: async () => '',
+      numerics: { prepare: async () => {} },
+    }),
+    runTraining: async () => ({ appliedSteps: 1 }),
+  };
+});
+
+const config = PRESETS.smoke.config;
+const schedule = 'sequential';
+let events: SessionEvent[];
+let session: Session;
+
+beforeEach(() => {
+  vi.stubGlobal('navigator', { gpu: {} });
+  events = [];
+  session = new Session((event) => events.push(event));
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+const types = () => events.map(({ type }) => type);
+const happened = (type: SessionEvent['type']) => vi.waitFor(() => expect(types()).toContain(type));
+
+test('a text that was read is not read again for a training, nor for another', async () => {
+  const file = new File(['abc\n'.repeat(500)], 'own.txt');
+  const stream = vi.spyOn(file, 'stream');
+  session.handle({ type: 'checkText', id: 7, file, use: config });
+  await happened('textChecked');
+  const reads = stream.mock.calls.length;
+  expect(reads).toBe(2); // the characters, then the tokens
+  for (const precision of ['fp32', 'fp16'] as const) {
+    session.handle({
+      type: 'train',
+      configs: [{ ...config, precision }],
+      schedule,
+      text: { kind: 'own', id: 7, file },
+    });
+  }
+  await vi.waitFor(() => expect(types().filter((type) => type === 'completed')).toHaveLength(2));
+  expect(stream.mock.calls.length).toBe(reads);
+  session.handle({
+    type: 'train',
+    configs: [config],
+    schedule,
+    text: { kind: 'own', id: 8, file },
+  });
+  await vi.waitFor(() => expect(types().filter((type) => type === 'completed')).toHaveLength(3));
+  expect(stream.mock.calls.length).toBe(2 * reads);
+});
+
+test('a text that is cancelled says nothing more', async () => {
+  let read: () => void = () => {};
+  const file = new File(['abc\n'.repeat(500)], 'own.txt');
+  const held = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  vi.spyOn(file, 'stream').mockImplementation(
+    () =>
+      new ReadableStream({
+        async pull(controller) {
+          await held;
+          controller.enqueue(new Uint8Array(10).fill(0x61));
+        },
+      }),
+  );
+  session.handle({ type: 'checkText', id: 1, file, use: config });
+  session.handle({ type: 'cancelText', id: 1 });
+  session.handle({ type: 'checkText', id: 2, file: new File(['abc\n'.repeat(500)], 'b.txt'), use: config });
+  read();
+  await happened('textChecked');
+  expect(events).toMatchObject([{ type: 'textChecked', id: 2 }]);
+});
+
+test('an own text is counted as the training will see it', async () => {
+  session.handle({ type: 'checkText', id: 1, file: new File(['abc\n'.repeat(500)], 'own.txt'), use: config });
+  await happened('textChecked');
+  expect(events).toEqual([
+    {
+      type: 'textChecked',
+      id: 1,
+      facts: { name: 'own.txt', bytes: 2000, tokens: 2000, vocabulary: 4 },
+      file: expect.any(File),
+    },
+  ]);
+});
+
+test('a text that the site does not serve is reported with its address', async () => {
+  vi.stubGlobal(
+    'fetch',
+    async () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }),
+  );
+  session.handle({
+    type: 'train',
+    configs: [config],
+    schedule,
+    text: { kind: 'builtIn', id: 'sotu', folder: '/texts/' },
+  });
+  await happened('failed');
+  expect(events).toEqual([
+    {
+      type: 'failed',
+      error: expect.objectContaining({
+        code: 'TEXT_UNAVAILABLE',
+        message: 'The text at /texts/sotu.txt could not be loaded: a web page came back.',
+      }),
+    },
+  ]);
+});
