@@ -21,6 +21,7 @@ export function benchShape(name: string): TrainConfig {
 }
 
 /** In words: `4 layers, 4 heads, width 128, context 64, batch 12, char tokens`. */
-export function describeShape({ layers, heads, width, context, batch, tokenizer }: TrainConfig): string {
-  return `${layers} layers, ${heads} heads, width ${width}, context ${context}, batch ${batch}, ${tokenizer} tokens`;
+export function describeShape(config: TrainConfig): string {
+  const { layers, heads, width, context, batch, tokenizer, vocabulary } = config;
+  return `${layers} layers, ${heads} heads, width ${width}, context ${context}, batch ${batch}, ${vocabulary ?? tokenizer} tokens`;
 }
