@@ -20,6 +20,7 @@ vi.mock('../../../src/engine/index.ts', async () => {
 });
 
 const config = PRESETS.smoke.config;
+const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
 const numerics = { prepare: async () => {} };
 const schedule = 'sequential';
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
@@ -67,21 +68,14 @@ test('trains two modes one after the other and keeps the last for sampling', asy
   expect(types()).toEqual([...one, ...one, 'completed']);
   expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 0]);
 
-  session.handle({
-    type: 'sample',
-    request: { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 },
-  });
+  session.handle({ type: 'sample', request });
   await vi.waitFor(() => expect(trainers[1]!.sample).toHaveBeenCalledTimes(2));
   await vi.waitFor(() => expect(events.at(-1)?.type).toBe('sampled'));
   expect(events.at(-1)).toEqual({
     type: 'sampled',
     run: 1,
     sample: {
-      prompt: 'x',
-      length: 3,
-      temperature: 1,
-      topK: 1,
-      seed: 1,
+      ...request,
       kind: 'asked',
       step: 1,
       loss: 1,
@@ -109,7 +103,6 @@ test('a pause that comes as a run ends holds the next, and the model stays for s
   });
   session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], schedule, text });
   await happened('sampled');
-  const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
   session.handle({ type: 'sample', request });
   await vi.waitFor(() => expect(events.filter(({ type }) => type === 'sampled')).toHaveLength(2));
   expect(trainers).toHaveLength(1);
@@ -149,7 +142,6 @@ describe('in lockstep', () => {
     expect(released).toEqual([1, 1, 1, 0, 0, 0]);
 
     events.length = 0;
-    const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
     session.handle({ type: 'sample', request });
     const sampled = () => events.filter(({ type }) => type === 'sampled');
     await vi.waitFor(() => expect(sampled()).toHaveLength(3));
