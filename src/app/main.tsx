@@ -5,6 +5,7 @@ import { historyChangedElsewhere, tellHistoryProblem } from '../store/history/hi
 import { recordRuns } from '../store/history/recorder.ts';
 import { browserStorage } from '../store/history/storage.ts';
 import { keepRunsIn } from '../store/history/writing.ts';
+import { watchLongTasks } from '../store/longTasks.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
 import './styles/tokens.css';
@@ -12,6 +13,7 @@ import './styles/base.css';
 
 keepRunsIn(browserStorage({ changed: historyChangedElsewhere, closed: tellHistoryProblem }));
 recordRuns();
+watchLongTasks();
 boot();
 window.__trainer = Object.freeze({ snapshot });
 

@@ -1,3 +1,4 @@
+import { longTasks } from './longTasks.ts';
 import { logOf, useRun } from './runStore.ts';
 import { useSettings } from './settingsStore.ts';
 
@@ -42,6 +43,7 @@ export function snapshot() {
     addressProblems,
     active,
     runs: views,
+    longTasks: longTasks(),
     errors,
   });
 }
