@@ -1,8 +1,13 @@
 // peak_fma: multiply-adds on registers only, to measure what the adapter can do at most.
 // shapes:  out (lanes) vec4f, written so that nothing is optimised away
-// numerics: values decay towards a fixed point and stay finite
+// numerics: values decay towards a fixed point and stay finite; with `half` the arithmetic is f16
 // dispatch: any number of workgroups; 2 * 4 * CHAINS * UNROLL * TRIPS operations a lane
 // source:  roofline method (Williams et al. 2009), research kernels 7
+
+@if(half) enable f16;
+
+@if(half) alias Vector = vec4h;
+@if(!half) alias Vector = vec4f;
 
 struct Params {
   factor: f32,
@@ -18,12 +23,12 @@ const TRIPS = 512u;
 
 @compute @workgroup_size(64)
 fn peak_fma(@builtin(global_invocation_id) id: vec3u) {
-  var chain: array<vec4f, CHAINS>;
+  var chain: array<Vector, CHAINS>;
   for (var c = 0u; c < CHAINS; c++) {
-    chain[c] = vec4f(f32(id.x % 64u + c));
+    chain[c] = Vector(vec4f(f32(id.x % 64u + c)));
   }
-  let factor = vec4f(p.factor);
-  let addend = vec4f(p.addend);
+  let factor = Vector(vec4f(p.factor));
+  let addend = Vector(vec4f(p.addend));
   for (var trip = 0u; trip < TRIPS; trip++) {
     for (var step = 0u; step < UNROLL; step++) {
       for (var c = 0u; c < CHAINS; c++) {
@@ -31,9 +36,9 @@ fn peak_fma(@builtin(global_invocation_id) id: vec3u) {
       }
     }
   }
-  var sum = vec4f();
+  var sum = Vector();
   for (var c = 0u; c < CHAINS; c++) {
     sum += chain[c];
   }
-  out[id.x] = sum;
+  out[id.x] = vec4f(sum);
 }

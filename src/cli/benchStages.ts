@@ -1,62 +1,27 @@
 /** The stages of `npm run bench`: each prints a table and keeps its figures for the JSON file. */
 
-import { measureCopyBandwidth, measureMatmulFlops } from '../engine/bench/adapter.ts';
 import { budgetedBatches } from '../engine/bench/batches.ts';
-import { profileStep, type StepProfile } from '../engine/bench/operations.ts';
+import { PHASES, phaseTimes, profileStep, type StepProfile } from '../engine/bench/operations.ts';
 import { benchShape, describeShape } from '../engine/bench/shapes.ts';
 import { measureSteps } from '../engine/bench/step.ts';
 import type { TrainConfig } from '../engine/index.ts';
 import { planLimits } from '../engine/memoryPlan.ts';
 import { PipelineCache } from '../engine/pipelines.ts';
 import { peakFlops } from '../engine/roofline.ts';
-import { tuneMatmul } from '../engine/target.ts';
 import { gptConfig } from '../engine/train/config.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { longrun } from './benchLongRun.ts';
 import { peers } from './benchPeers.ts';
-import { formatBytes, formatCount } from './format.ts';
+import { roofline } from './benchRoofline.ts';
+import { formatBytes, formatCount, gigabytes, gigaflops, percent } from './format.ts';
 import { textTable } from './table.ts';
 
 /** Seconds that each measured training takes at least. */
 const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
-const MATMUL_SIZE = 512;
 
 export const STAGES = { roofline, kernels, step, scaling, longrun, peers } as const;
 export type StageName = keyof typeof STAGES;
-
-async function roofline({ device, report, print }: BenchContext, results: BenchResults): Promise<void> {
-  const pipelines = new PipelineCache(device);
-  const peak = await peakFlops(device, pipelines);
-  const copy = await measureCopyBandwidth(device, report);
-  const kernel = await tuneMatmul(device, pipelines, report);
-  const matmuls = [];
-  for (const format of ['f32', 'f16', 'bf16'] as const) {
-    const flops = await measureMatmulFlops(device, pipelines, report, kernel, format, MATMUL_SIZE);
-    matmuls.push({ format, flops, ofPeak: flops / peak });
-  }
-  results.json.roofline = {
-    peakFlops: peak,
-    copyBytesPerSec: copy,
-    kernel,
-    matmulSize: MATMUL_SIZE,
-    matmuls,
-  };
-  print(
-    textTable(
-      ['', 'measured', 'of the peak'],
-      [
-        ['f32 multiply-add peak', gigaflops(peak), ''],
-        ['copy bandwidth', `${(copy / 1e9).toFixed(1)} GB/s`, ''],
-        ...matmuls.map(({ format, flops, ofPeak }) => [
-          `matmul ${MATMUL_SIZE}, ${format} operands (${kernel})`,
-          gigaflops(flops),
-          percent(ofPeak),
-        ]),
-      ],
-    ),
-  );
-}
 
 async function kernels(context: BenchContext, results: BenchResults): Promise<void> {
   const peak = await peakFlops(context.device, new PipelineCache(context.device));
@@ -78,7 +43,7 @@ function kernelTable({ operations, phases }: StepProfile, peak: number): string 
       String(count),
       (ms * count).toFixed(2),
       percent((ms * count) / total),
-      flops > 0 ? gigaflops(flops / (ms / 1000)) : `${(bytes / ms / 1e6).toFixed(1)} GB/s`,
+      flops > 0 ? gigaflops(flops / (ms / 1000)) : gigabytes(bytes / (ms / 1000)),
       flops > 0 ? percent(flops / (ms / 1000) / peak) : '',
     ]);
   const parts = Object.entries(phases).map(([phase, ms]) => `${phase} ${ms.toFixed(1)} ms`);
@@ -86,22 +51,30 @@ function kernelTable({ operations, phases }: StepProfile, peak: number): string 
 }
 
 async function step(context: BenchContext, results: BenchResults): Promise<void> {
+  const { device, report } = context;
   const rows: string[][] = [];
   await forEachRun(context, results, 'step', async (config, name) => {
     const dataset = await context.datasetOf(config);
-    const summary = await measureSteps(context.device, context.report, config, dataset, STEP_SECONDS);
-    const { tokensPerSec, msPerStep, mfu, memory } = summary;
+    const { vocabulary } = dataset.tokenizer;
+    const summary = await measureSteps(device, report, config, dataset, STEP_SECONDS);
+    const phases = await phaseTimes(device, report, config, vocabulary);
+    const { tokensPerSec, startUpMs, msPerStep, mfu, memory } = summary;
     rows.push([
       name,
       formatCount(tokensPerSec ?? 0),
       (msPerStep ?? 0).toFixed(1),
+      ...PHASES.map((phase) => phases[phase].toFixed(1)),
       percent(mfu ?? 0),
       formatBytes(memory.total),
+      `${((startUpMs ?? 0) / 1000).toFixed(1)} s`,
     ]);
-    const model = { ...gptConfig(config, dataset.tokenizer.vocabulary), batch: config.batch };
-    return { ...summary, model };
+    return { ...summary, phases, model: { ...gptConfig(config, vocabulary), batch: config.batch } };
   });
-  if (rows.length > 0) context.print(textTable(['run', 'tokens/s', 'ms a step', 'MFU', 'memory'], rows));
+  if (rows.length === 0) return;
+  context.print(
+    textTable(['run', 'tokens/s', 'ms a step', ...PHASES, 'MFU', 'memory', 'first loss after'], rows),
+  );
+  context.print('The phases of a step are timed by themselves, in ms.');
 }
 
 /** Doublings of one dimension each: how the cost grows. */
@@ -172,12 +145,4 @@ async function runsOf(
   const { vocabulary } = (await datasetOf(config)).tokenizer;
   const batches = budgetedBatches(config, vocabulary, planLimits(device.limits), budget);
   return batches.map((batch) => ({ ...config, batch }));
-}
-
-function gigaflops(flops: number): string {
-  return `${(flops / 1e9).toFixed(1)} GFLOP/s`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

@@ -48,3 +48,16 @@ export function parseBytes(option: string, text: string): number {
   if (bytes > 0) return bytes;
   throw new EngineError('BAD_VALUE', `--${option} is "${text}".`, 'Write a size such as 24GiB or 512MiB.');
 }
+
+export function gigaflops(flopsPerSec: number): string {
+  return `${(flopsPerSec / 1e9).toFixed(1)} GFLOP/s`;
+}
+
+export function gigabytes(bytesPerSec: number): string {
+  return `${(bytesPerSec / 1e9).toFixed(1)} GB/s`;
+}
+
+/** @param share of 1 */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

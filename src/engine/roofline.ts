@@ -29,9 +29,18 @@ export function peakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<
   return peak;
 }
 
-async function measurePeakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
+/**
+ * The same in f16 arithmetic, which no training kernel uses: what it would offer. Measured at each call.
+ * @throws EngineError OUT_OF_MEMORY, and SHADER_COMPILE on a device without shader-f16
+ */
+export function halfPeakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
+  return measurePeakFlops(device, pipelines, true);
+}
+
+async function measurePeakFlops(device: GPUDevice, pipelines: PipelineCache, half = false): Promise<number> {
   const submit = async (groups: number) => {
-    const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
+    const dispatch = peakDispatch(out, groups, half);
+    const program = await Program.compile(device, pipelines, arena, 'peak', [dispatch]);
     program.submit(Number.POSITIVE_INFINITY);
     program.destroy();
   };
@@ -79,10 +88,10 @@ function peakOutput(groups: number) {
   return { name: 'peak', type: 'f32', elements: groups * LANES * 4 } as const;
 }
 
-function peakDispatch(out: PeakOutput, groups: number): Dispatch {
+function peakDispatch(out: PeakOutput, groups: number, half = false): Dispatch {
   return {
     kind: 'dispatch',
-    variant: { kernel: 'peak_fma', slots: {}, conditions: {}, constants: {} },
+    variant: { kernel: 'peak_fma', slots: {}, conditions: { half }, constants: {} },
     bindings: { out },
     params: [f32(0.999), f32(0.001)],
     grid: [groups, 1, 1],

@@ -3,12 +3,14 @@ import { Arena } from '../arena.ts';
 import type { AdapterReport } from '../device.ts';
 import { matmul } from '../kernels/matmul.ts';
 import type { MatmulKernel } from '../kernels/operation.ts';
+import { gradientNorm, NORM_PARTIALS } from '../kernels/optimizer.ts';
 import { PipelineCache } from '../pipelines.ts';
 import type { FormatId, HalfStorage } from '../precision/formats.ts';
 import { Program } from '../program.ts';
 import { peakFlops } from '../roofline.ts';
 import { makeTarget, tuneMatmul } from '../target.ts';
 import { secondsPerReplay, secondsPerUnit } from '../timing.ts';
+import { STEP_STATE_WORDS } from '../train/stepState.ts';
 
 export interface BenchmarkResult {
   /** f32 multiply-adds on registers, FLOP/s. */
@@ -45,7 +47,7 @@ export async function benchmark(
   const kernel = await next(() => tuneMatmul(device, pipelines, report));
   const matmulSize = fillingMatmul(report);
   const flops = (format: FormatId) =>
-    next(() => measureMatmulFlops(device, pipelines, report, kernel, format, matmulSize));
+    next(() => measureMatmulFlops(device, pipelines, report, kernel, { format, size: matmulSize }));
   return {
     peakFlops: await next(() => peakFlops(device, pipelines)),
     f32MatmulFlops: await flops('f32'),
@@ -62,18 +64,25 @@ export function fillingMatmul({ isFallback }: AdapterReport): number {
   return isFallback ? 256 : 2048;
 }
 
-/** FLOP/s of a square matmul of `size`, operands in `format`, result in f32. */
+/** A square matmul: operands in `format`, result in f32. */
+export interface SquareMatmul {
+  readonly format: FormatId;
+  readonly size: number;
+  readonly aTransposed?: boolean;
+  readonly bTransposed?: boolean;
+}
+
+/** FLOP/s of a square matmul. */
 export async function measureMatmulFlops(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,
   kernel: MatmulKernel,
-  format: FormatId,
-  size: number,
+  square: SquareMatmul,
 ): Promise<number> {
-  const { program, destroy } = await matmulProgram(device, pipelines, report, kernel, format, size);
+  const { program, destroy } = await matmulProgram(device, pipelines, report, kernel, square);
   try {
-    return (2 * size ** 3) / (await secondsPerReplay(device, program, 256));
+    return (2 * square.size ** 3) / (await secondsPerReplay(device, program, 256));
   } finally {
     destroy();
   }
@@ -85,8 +94,7 @@ export async function matmulProgram(
   pipelines: PipelineCache,
   report: AdapterReport,
   kernel: MatmulKernel,
-  format: FormatId,
-  size: number,
+  { format, size, ...transposed }: SquareMatmul,
 ): Promise<{ program: Program; destroy: () => void }> {
   const matrix = (name: string, type: FormatId) => ({ name, type, elements: size * size }) as const;
   const [a, b, out] = [matrix('bench a', format), matrix('bench b', format), matrix('bench out', 'f32')];
@@ -94,7 +102,8 @@ export async function matmulProgram(
   const arena = await Arena.allocate(device, [a, b, out, found]);
   try {
     const target = makeTarget(report, report.half, kernel);
-    const operation = matmul(target, { label: 'bench', a, b, out, m: size, n: size, k: size, found });
+    const shape = { m: size, n: size, k: size, ...transposed };
+    const operation = matmul(target, { label: 'bench', a, b, out, ...shape, found });
     const program = await Program.compile(device, pipelines, arena, 'bench', [operation]);
     const destroy = () => {
       program.destroy();
@@ -108,12 +117,45 @@ export async function matmulProgram(
 }
 
 /** Far beyond the caches of a GPU; a software adapter has the memory of the processor. */
-const COPY_BYTES = { gpu: 128 * 2 ** 20, software: 16 * 2 ** 20 };
+const MEMORY_BYTES = { gpu: 128 * 2 ** 20, software: 16 * 2 ** 20 };
+
+function memoryBytes(device: GPUDevice, { isFallback }: AdapterReport): number {
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const wanted = isFallback ? MEMORY_BYTES.software : MEMORY_BYTES.gpu;
+  return Math.min(wanted, maxBufferSize, maxStorageBufferBindingSize);
+}
+
+/** Bytes a second that the kernel of the gradient norm reads: sums of squares, and next to nothing written. */
+export async function measureReadBandwidth(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+  report: AdapterReport,
+  kernel: MatmulKernel,
+): Promise<number> {
+  const bytes = memoryBytes(device, report);
+  const gradient = { name: 'bench values', type: 'f32', elements: bytes / 4 } as const;
+  const state = { name: 'bench state', type: 'u32', elements: STEP_STATE_WORDS } as const;
+  const partials = { name: 'bench sums', type: 'f32', elements: NORM_PARTIALS } as const;
+  const found = { name: 'bench found', type: 'u32', elements: 4 } as const;
+  const arena = await Arena.allocate(device, [gradient, state, partials, found]);
+  try {
+    const target = makeTarget(report, report.half, kernel);
+    const { elements } = gradient;
+    const norm = gradientNorm(target, { gradient, state, partials, found, elements, first: 0 });
+    const program = await Program.compile(device, pipelines, arena, 'bench', [norm]);
+    try {
+      return bytes / (await secondsPerReplay(device, program, 256));
+    } finally {
+      program.destroy();
+    }
+  } finally {
+    arena.destroy();
+  }
+}
 
 /** Bytes a second that copies from buffer to buffer read and write. */
 export async function measureCopyBandwidth(device: GPUDevice, report: AdapterReport): Promise<number> {
-  const wanted = report.isFallback ? COPY_BYTES.software : COPY_BYTES.gpu;
-  const bytes = Math.min(wanted, device.limits.maxBufferSize);
+  const bytes = memoryBytes(device, report);
   const tensor = (name: string) => ({ name, type: 'u32', elements: bytes / 4 }) as const;
   const [from, to] = [tensor('bench from'), tensor('bench to')];
   const arena = await Arena.allocate(device, [from, to]);

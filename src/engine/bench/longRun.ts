@@ -48,7 +48,10 @@ export async function measureLongRun(
   const pipelines = new PipelineCache(device);
   const kernel = await tuneMatmul(device, pipelines, report);
   const watch = watchBuffers(device);
-  const control = await matmulProgram(device, pipelines, report, kernel, 'f32', fillingMatmul(report));
+  const control = await matmulProgram(device, pipelines, report, kernel, {
+    format: 'f32',
+    size: fillingMatmul(report),
+  });
   try {
     const replayMs = 1000 * (await secondsPerReplay(device, control.program, 256));
     const run = { ...config, steps: steps + WARM_UP_STEPS, evalEvery: 0, evalBatches: 1, sampleLength: 0 };

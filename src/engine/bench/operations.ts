@@ -40,16 +40,55 @@ export interface StepProfile {
 }
 
 /**
- * Times the operations of one micro-batch and one optimizer step on zeroed tensors: no kernel's time depends on values.
+ * Times every distinct operation of one micro-batch and one optimizer step, and every phase, by itself.
  * Compiles, allocates and frees everything it needs; waits for the GPU throughout.
  * @throws EngineError where the adapter cannot hold the run
  */
-export async function profileStep(
+export function profileStep(
   device: GPUDevice,
   report: AdapterReport,
   config: TrainConfig,
   vocabulary: number,
 ): Promise<StepProfile> {
+  return withStep(device, report, config, vocabulary, async (lists, time) => {
+    const operations: OperationTiming[] = [];
+    for (const phase of PHASES) {
+      for (const [dispatch, count] of distinct(lists[phase])) {
+        operations.push({ ...describe(dispatch), phase, count, ms: await time([dispatch]) });
+      }
+    }
+    return { operations, phases: await timePhases(lists, time) };
+  });
+}
+
+/** Milliseconds of each phase, as {@link profileStep}, without its operations. */
+export function phaseTimes(
+  device: GPUDevice,
+  report: AdapterReport,
+  config: TrainConfig,
+  vocabulary: number,
+): Promise<StepProfile['phases']> {
+  return withStep(device, report, config, vocabulary, timePhases);
+}
+
+type PhaseLists = Readonly<Record<Phase, readonly Operation[]>>;
+/** Milliseconds that one replay of the operations takes. */
+type Timer = (operations: readonly Operation[]) => Promise<number>;
+
+async function timePhases(lists: PhaseLists, time: Timer): Promise<StepProfile['phases']> {
+  const phases: Record<Phase, number> = { forward: 0, lmHead: 0, backward: 0, optimizer: 0, other: 0 };
+  for (const phase of PHASES) phases[phase] = await time(lists[phase]);
+  return phases;
+}
+
+/** Lends the operations of a step on zeroed tensors: no kernel's time depends on values. */
+async function withStep<T>(
+  device: GPUDevice,
+  report: AdapterReport,
+  config: TrainConfig,
+  vocabulary: number,
+  use: (lists: PhaseLists, time: Timer) => Promise<T>,
+): Promise<T> {
   const { tensors } = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
   const kernel = await tuneMatmul(device, pipelines, report);
@@ -60,32 +99,21 @@ export async function profileStep(
   );
   const time = async (operations: readonly Operation[]): Promise<number> => {
     const program = await Program.compile(device, pipelines, arena, 'profile', operations);
-    program.submit(Number.POSITIVE_INFINITY); // what drivers put off until a pipeline is used
-    const seconds = await secondsPerReplay(device, program, MOST_REPLAYS);
-    program.destroy();
-    return 1000 * seconds;
+    try {
+      program.submit(Number.POSITIVE_INFINITY); // what drivers put off until a pipeline is used
+      return 1000 * (await secondsPerReplay(device, program, MOST_REPLAYS));
+    } finally {
+      program.destroy();
+    }
   };
   try {
-    const lists = phaseLists(target, tensors, config);
-    const operations: OperationTiming[] = [];
-    const phases: Record<Phase, number> = { forward: 0, lmHead: 0, backward: 0, optimizer: 0, other: 0 };
-    for (const phase of PHASES) {
-      phases[phase] = await time(lists[phase]);
-      for (const [dispatch, count] of distinct(lists[phase])) {
-        operations.push({ ...describe(dispatch), phase, count, ms: await time([dispatch]) });
-      }
-    }
-    return { operations, phases };
+    return await use(phaseLists(target, tensors, config), time);
   } finally {
     arena.destroy();
   }
 }
 
-function phaseLists(
-  target: Target,
-  tensors: RunTensors,
-  config: TrainConfig,
-): Record<Phase, readonly Operation[]> {
+function phaseLists(target: Target, tensors: RunTensors, config: TrainConfig): PhaseLists {
   const { begin, optimizer } = buildSchedule(target, tensors, config);
   return { ...microBatchPhases(target, tensors, config), optimizer, other: begin };
 }

@@ -63,7 +63,7 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
       }
     }
   }
-  add(peak());
+  for (const half of [false, true]) add(peak(half));
   return Promise.all(
     [...dispatches].map(async ([key, dispatch]) => {
       const { code } = await assemble(dispatch.variant);
@@ -90,11 +90,11 @@ function targets(subgroupLanes: number | null): Target[] {
 }
 
 /** As roofline.ts dispatches it. */
-function peak(): Dispatch {
+function peak(half: boolean): Dispatch {
   const out = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
   return {
     kind: 'dispatch',
-    variant: { kernel: 'peak_fma', slots: {}, conditions: {}, constants: {} },
+    variant: { kernel: 'peak_fma', slots: {}, conditions: { half }, constants: {} },
     bindings: { out },
     params: [{ f32: 0.999 }, { f32: 0.001 }],
     grid: [1, 1, 1],

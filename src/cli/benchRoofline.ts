@@ -1,0 +1,72 @@
+/** `--only roofline`: what the adapter reaches at most, and how near to it square matmuls come. */
+import {
+  measureCopyBandwidth,
+  measureMatmulFlops,
+  measureReadBandwidth,
+  type SquareMatmul,
+} from '../engine/bench/adapter.ts';
+import { PipelineCache } from '../engine/pipelines.ts';
+import { halfPeakFlops, peakFlops } from '../engine/roofline.ts';
+import { tuneMatmul } from '../engine/target.ts';
+import type { BenchContext, BenchResults } from './benchContext.ts';
+import { gigabytes, gigaflops, percent } from './format.ts';
+import { textTable } from './table.ts';
+
+const MATMUL_SIZE = 512;
+
+/** Which operand is stored transposed: forward, dX and dW of a layer. */
+const LAYOUTS = {
+  NN: {},
+  NT: { bTransposed: true },
+  TN: { aTransposed: true },
+} as const satisfies Record<string, Partial<SquareMatmul>>;
+
+export async function roofline(
+  { device, report, print }: BenchContext,
+  results: BenchResults,
+): Promise<void> {
+  const pipelines = new PipelineCache(device);
+  const peak = await peakFlops(device, pipelines);
+  const hasHalf = report.features.includes('shader-f16');
+  const halfPeak = hasHalf ? await halfPeakFlops(device, pipelines) : null;
+  const kernel = await tuneMatmul(device, pipelines, report);
+  const copy = await measureCopyBandwidth(device, report);
+  const read = await measureReadBandwidth(device, pipelines, report, kernel);
+  const matmuls = [];
+  for (const format of ['f32', 'f16', 'bf16'] as const) {
+    for (const [layout, transposed] of Object.entries(LAYOUTS)) {
+      const square = { format, size: MATMUL_SIZE, ...transposed };
+      const flops = await measureMatmulFlops(device, pipelines, report, kernel, square);
+      matmuls.push({ format, layout, flops, ofPeak: flops / peak });
+    }
+  }
+  results.json.roofline = {
+    peakFlops: peak,
+    halfPeakFlops: halfPeak,
+    copyBytesPerSec: copy,
+    readBytesPerSec: read,
+    kernel,
+    matmulSize: MATMUL_SIZE,
+    matmuls,
+  };
+  print(
+    textTable(
+      ['', 'measured', 'of the f32 peak'],
+      [
+        ['f32 multiply-add peak', gigaflops(peak), ''],
+        [
+          'f16 multiply-add peak, which training does not use',
+          halfPeak === null ? 'needs shader-f16' : gigaflops(halfPeak),
+          '',
+        ],
+        ['copy bandwidth, read and written', gigabytes(copy), ''],
+        ['read bandwidth, gradient_norm', gigabytes(read), ''],
+        ...matmuls.map(({ format, layout, flops, ofPeak }) => [
+          `matmul ${MATMUL_SIZE} ${layout}, ${format} operands (${kernel})`,
+          gigaflops(flops),
+          percent(ofPeak),
+        ]),
+      ],
+    ),
+  );
+}
