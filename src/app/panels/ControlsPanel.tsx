@@ -105,10 +105,13 @@ function PendingChanges() {
 function Progress() {
   const line = useRun(statusLine);
   const value = useRun(overallProgress);
+  const several = useRun((state) => state.configs.length > 1);
   return (
     <div className={styles.progress}>
       <progress value={value} max={1} aria-label="Progress of the training" data-testid="progress" />
-      <p data-testid="status">{line}</p>
+      <p className={several ? styles.twoLines : undefined} data-testid="status">
+        {line}
+      </p>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { RECIPES } from '../../engine/precision/recipes.ts';
 import { takeOwnText, train } from '../../store/actions.ts';
-import { isBundle } from '../../store/history/bundle.ts';
+import { isBundle } from '../../store/history/bundleHead.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { ComparePanel } from '../compare/ComparePanel.tsx';
@@ -14,7 +14,6 @@ import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
-import { importBundle } from '../runs/importBundle.ts';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
@@ -67,6 +66,7 @@ async function takeDropped(file: File): Promise<void> {
     return;
   }
   showScreen('runs');
+  const { importBundle } = await import('../runs/importBundle.ts');
   await importBundle(file);
 }
 

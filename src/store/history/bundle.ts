@@ -1,9 +1,9 @@
 /** Runs as one file that can be read again, here or in another browser. */
 import * as v from 'valibot';
 import type { Problem } from '../settings.ts';
+import { BUNDLE_FORMAT } from './bundleHead.ts';
 import { describeIssue, type RunRecord, runRecord } from './record.ts';
 
-const FORMAT = 'halfstep-runs';
 const BUNDLE_VERSION = 1;
 
 /** Some hundred runs of the longest kind. */
@@ -11,30 +11,20 @@ export const MAX_BUNDLE_BYTES = 64 * 2 ** 20;
 const MAX_BUNDLE_RUNS = 5000;
 
 const bundle = v.object({
-  format: v.literal(FORMAT),
+  format: v.literal(BUNDLE_FORMAT),
   version: v.literal(BUNDLE_VERSION),
   runs: v.pipe(v.array(runRecord), v.maxLength(MAX_BUNDLE_RUNS)),
 });
 
 export function writeBundle(runs: readonly RunRecord[]): string {
-  return JSON.stringify({ format: FORMAT, version: BUNDLE_VERSION, runs: [...runs] } satisfies v.InferInput<
-    typeof bundle
-  >);
+  return JSON.stringify({
+    format: BUNDLE_FORMAT,
+    version: BUNDLE_VERSION,
+    runs: [...runs],
+  } satisfies v.InferInput<typeof bundle>);
 }
 
-/** As `writeBundle` begins, whatever was put between its words since. */
-const HEAD = new RegExp(`^\\s*\\{\\s*"format"\\s*:\\s*"${FORMAT}"`);
-const HEAD_BYTES = 200;
 const NO_OBJECT = /^\s*[^\s{]/;
-
-/** Whether a file was meant as a bundle, whole or not. */
-export async function isBundle(file: Blob): Promise<boolean> {
-  const head = await file
-    .slice(0, HEAD_BYTES)
-    .text()
-    .catch(() => '');
-  return HEAD.test(head);
-}
 
 export type BundleReading = { readonly runs: readonly RunRecord[] } | { readonly problem: Problem };
 
@@ -71,8 +61,11 @@ export function parseBundle(text: string): BundleReading {
     v.object({ format: v.optional(v.unknown()), version: v.optional(v.unknown()) }),
     content,
   );
-  if (!head.success || head.output.format !== FORMAT) {
-    return refused(`The file is no bundle of runs: it does not say "format": "${FORMAT}".`, NOT_A_BUNDLE);
+  if (!head.success || head.output.format !== BUNDLE_FORMAT) {
+    return refused(
+      `The file is no bundle of runs: it does not say "format": "${BUNDLE_FORMAT}".`,
+      NOT_A_BUNDLE,
+    );
   }
   if (head.output.version !== BUNDLE_VERSION) {
     return refused(
