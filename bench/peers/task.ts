@@ -30,7 +30,7 @@ const CHARACTERS = 65;
 export function makeTask(shape: TrainConfig, text: string): Task {
   const config: TrainConfig = {
     ...shape,
-    ...{ learningRate: 1e-3, minLearningRate: 1e-3, warmup: 0, weightDecay: 0, clip: 0 },
+    ...{ learningRate: 3e-4, minLearningRate: 3e-4, warmup: 0, weightDecay: 0, clip: 0 },
     ...{ steps: 1_000_000, evalEvery: 0, evalBatches: 1, sampleLength: 0 },
   };
   const { tokenizer, context } = config;
