@@ -15,7 +15,7 @@ import { startSentence, toMarkdown } from './markdown.ts';
 import { type ComparisonTable, comparisonTable } from './table.ts';
 
 /** What the modes come to beside each other: the proof of an equal start, the table as runs end, and the verdict. */
-export function ComparePanel() {
+export default function ComparePanel() {
   const table = useTable();
   const sentence = table && verdict(table.comparison);
   return (

@@ -4,7 +4,6 @@ import { takeOwnText, train } from '../../store/actions.ts';
 import { isBundle } from '../../store/history/bundleHead.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { ComparePanel } from '../compare/ComparePanel.tsx';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { showScreen } from '../hooks/useScreen.ts';
 import { runLabel } from '../messages.ts';
@@ -21,6 +20,7 @@ import styles from './TrainScreen.module.css';
 
 // recharts is larger than everything else together: the page is usable before it has arrived.
 const Charts = lazy(() => import('../charts/Charts.tsx'));
+const ComparePanel = lazy(() => import('../compare/ComparePanel.tsx'));
 
 export function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
@@ -46,7 +46,13 @@ export function TrainScreen() {
             <Charts />
           </Suspense>
           <NumericsPanel />
-          {several ? <ComparePanel /> : <ResultsPanel />}
+          {several ? (
+            <Suspense fallback={<p className={styles.waiting}>Loading the comparison…</p>}>
+              <ComparePanel />
+            </Suspense>
+          ) : (
+            <ResultsPanel />
+          )}
           <SamplePanel />
         </section>
       </div>
