@@ -1,6 +1,7 @@
 /**
  * How long the page's main thread is held up while it trains, in Chromium on lavapipe: what the page itself does (charts,
  * tiles, the log) does not depend on the GPU. Needs the built page (`npx vite build`).
+ * `npm run bench -- --only longtasks` starts it and makes the table.
  *
  *   node bench/longTasks.mjs
  *
@@ -21,6 +22,7 @@ const results = [];
 try {
   for (const query of TRAININGS) {
     const page = await browser.newPage();
+    const start = performance.now();
     await page.goto(
       `${server.resolvedUrls.local[0]}?preset=smoke&steps=${STEPS}&sample=0&${query}&autostart=1`,
     );
@@ -30,7 +32,8 @@ try {
       { timeout: 600_000 },
     );
     const { status, longTasks } = await page.evaluate(() => window.__trainer.snapshot());
-    results.push({ query, steps: STEPS, status, longTasks });
+    const seconds = (performance.now() - start) / 1000;
+    results.push({ query, steps: STEPS, seconds, status, longTasks });
     await page.close();
   }
 } finally {

@@ -9,8 +9,8 @@ import { optionList } from './help.ts';
 import type { OptionSpec } from './optionTable.ts';
 
 const STAGE_NAMES = Object.keys(STAGES) as StageName[];
-/** What needs neither a browser nor many minutes. */
-const DEFAULT_STAGES = 'roofline,kernels,step,scaling';
+/** All but what takes an hour. */
+const DEFAULT_STAGES = 'roofline,kernels,step,scaling,longtasks,peers';
 const DEFAULT_SHAPES = 'a,b';
 const DEFAULT_MODES = 'fp32,tf32,fp16,bf16';
 const DEFAULT_STEPS = 10_000;
@@ -68,6 +68,7 @@ Measures this machine's adapter and the training step on it.
 ${optionList(OPTIONS)}
 
 longrun trains the preset "smoke" in the first of the modes, to see whether steps become slower.
+longtasks trains in the page, in Chromium on a software GPU, and reports how long its main thread is held up.
 peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium; it needs the repository with its
 development packages (npm ci).
 `;

@@ -11,6 +11,7 @@ import { peakFlops } from '../engine/roofline.ts';
 import { gptConfig } from '../engine/train/config.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { longrun } from './benchLongRun.ts';
+import { longtasks } from './benchLongTasks.ts';
 import { peers } from './benchPeers.ts';
 import { roofline } from './benchRoofline.ts';
 import { formatBytes, formatCount, gigabytes, gigaflops, percent } from './format.ts';
@@ -20,7 +21,7 @@ import { textTable } from './table.ts';
 const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
 
-export const STAGES = { roofline, kernels, step, scaling, longrun, peers } as const;
+export const STAGES = { roofline, kernels, step, scaling, longtasks, longrun, peers } as const;
 export type StageName = keyof typeof STAGES;
 
 async function kernels(context: BenchContext, results: BenchResults): Promise<void> {

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { benchHelp, parseBench } from '../../../src/cli/benchOptions.ts';
 import { thrownBy } from '../thrownBy.ts';
 
-test('without options the stages that need no browser measure the compared shapes', () => {
+test('without options everything but the long run measures the compared shapes', () => {
   expect(parseBench([])).toEqual({
     kind: 'bench',
-    stages: ['roofline', 'kernels', 'step', 'scaling'],
+    stages: ['roofline', 'kernels', 'step', 'scaling', 'longtasks', 'peers'],
     shapes: ['a', 'b'],
     modes: ['fp32', 'tf32', 'fp16', 'bf16'],
     budget: null,

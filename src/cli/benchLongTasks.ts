@@ -1,0 +1,36 @@
+/** The stage `longtasks`: how long the page's main thread is held up while the page trains. */
+import type { BenchContext, BenchResults } from './benchContext.ts';
+import { browserBench } from './browserBench.ts';
+import { textTable } from './table.ts';
+
+/** What bench/longTasks.mjs prints for each training. */
+interface PageTraining {
+  readonly query: string;
+  readonly steps: number;
+  readonly seconds: number;
+  /** Tasks of the main thread above 50 ms; null where the browser does not report them. */
+  readonly longTasks: {
+    readonly count: number;
+    readonly longestMs: number;
+    readonly totalMs: number;
+  } | null;
+}
+
+export async function longtasks({ print }: BenchContext, results: BenchResults): Promise<void> {
+  const trainings = browserBench<PageTraining[]>('longTasks.mjs');
+  results.json.longtasks = trainings;
+  const rows = trainings.map(({ query, steps, seconds, longTasks }) => [
+    query,
+    String(steps),
+    seconds.toFixed(1),
+    longTasks ? String(longTasks.count) : 'not reported',
+    longTasks ? longTasks.longestMs.toFixed(0) : '',
+    longTasks ? longTasks.totalMs.toFixed(0) : '',
+  ]);
+  print(
+    textTable(
+      ['page, preset smoke', 'steps', 'seconds', 'tasks above 50 ms', 'longest, ms', 'all, ms'],
+      rows,
+    ),
+  );
+}
