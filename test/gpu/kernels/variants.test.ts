@@ -25,7 +25,7 @@ describe('every variant is compiled and dispatched', () => {
         const result = await runVariants(bench, await allVariants(null));
         print('no features', result);
         expect(result.failures).toEqual([]);
-        for (const key of result.cannotRun) expect(key).toMatch(/f16_native/);
+        for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
         expect(result.ran).toBeGreaterThan(100);
       },
       { features: [], limits: {} },
