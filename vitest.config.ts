@@ -1,18 +1,19 @@
 import { defineConfig } from 'vitest/config';
-import { lavapipeEnv } from './e2e/software-gpu/environment.mjs';
+import { COMPILE_QUICKLY, lavapipeEnv } from './e2e/software-gpu/environment.mjs';
 
 /** Waits for set-up until the project that needs it is run, so that unit tests work on any machine. */
 function gpuEnv(): Record<string, string> {
   try {
-    return lavapipeEnv();
+    return { ...lavapipeEnv(), ...COMPILE_QUICKLY };
   } catch {
     return {}; // test/gpu/device.ts says what to do when there is no adapter
   }
 }
 
-// A software GPU takes every core for one test already: files run one after the other, in processes of their own
-// (the environment that picks the Vulkan driver must be there when the process loads it).
+// Files run in processes of their own: the environment that picks the Vulkan driver must be there when it is loaded.
 const oneAtATime = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as const;
+// Most of a GPU test's time is the compiler's, which uses one core.
+const twoAtATime = { pool: 'forks', fileParallelism: true, maxWorkers: 2 } as const;
 
 export default defineConfig({
   test: {
@@ -33,7 +34,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
-          ...oneAtATime,
+          ...twoAtATime,
         },
       },
       // Not part of `npm test`: a file of 200 MB is written and read.

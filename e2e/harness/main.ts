@@ -8,9 +8,11 @@ import {
   RunControl,
   runTraining,
 } from '../../src/engine/index.ts';
+import type { HalfStorage } from '../../src/engine/precision/formats.ts';
 import { type Bench, makeBench } from '../../test/gpu/kernels/runKernel.ts';
+import { checkVariants, type VariantCheck } from '../../test/gpu/kernels/runVariants.ts';
 import { runSuite, type SuiteResult } from '../../test/gpu/kernels/suite.ts';
-import { allVariants, runVariants, type VariantRun } from '../../test/gpu/kernels/variants.ts';
+import { allVariants } from '../../test/gpu/kernels/variants.ts';
 
 export interface TrainResult {
   readonly losses: readonly (number | null)[];
@@ -25,8 +27,9 @@ export interface Harness {
   /** Features and subgroup size of the device. */
   adapter(): Promise<{ features: readonly string[]; lanes: number | null; name: string }>;
   /** @param needing only the variants that need this feature; all where it is left out */
-  variants(needing?: 'shader-f16'): Promise<VariantRun>;
-  kernels(): Promise<SuiteResult>;
+  variants(needing?: 'shader-f16'): Promise<VariantCheck>;
+  /** @param storages of halves; all that the adapter has where they are left out */
+  kernels(storages?: readonly HalfStorage[]): Promise<SuiteResult>;
   train(precision: PrecisionMode): Promise<TrainResult>;
   /** GPU errors that no scope caught, so far. */
   problems(): readonly string[];
@@ -77,13 +80,14 @@ window.harness = {
   },
   variants: async (needing) => {
     const here = await bench();
-    const variants = await allVariants(here.report.subgroupSize?.min ?? null);
-    return runVariants(
+    const { subgroupSize } = here.report;
+    const variants = await allVariants(subgroupSize ? [subgroupSize.min] : []);
+    return checkVariants(
       here,
       variants.filter(({ features }) => !needing || features.includes(needing)),
     );
   },
-  kernels: async () => runSuite(await bench()),
+  kernels: async (storages) => runSuite(await bench(), storages),
   train,
   problems: () => problems,
 };

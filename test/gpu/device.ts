@@ -11,6 +11,8 @@ export interface DeviceOptions {
   features?: GPUFeatureName[];
   /** Limits to request. Default: all that the adapter has. `{}` for those that WebGPU guarantees. */
   limits?: Record<string, number>;
+  /** Toggles of Dawn, which are those of the first call in the process. */
+  dawn?: string[];
 }
 
 /** What a test body gets beside its device. */
@@ -28,8 +30,8 @@ const NO_ADAPTER = `no WebGPU adapter in Node.
 Run "node e2e/software-gpu/setup.mjs" to install lavapipe, and start the tests with "npx vitest run --project gpu",
 which sets VK_ICD_FILENAMES (now ${process.env.VK_ICD_FILENAMES ?? 'not set'}) and XDG_RUNTIME_DIR.`;
 
-export async function requestTestAdapter(): Promise<GPUAdapter> {
-  const adapter = await (await loadDawn([])).requestAdapter();
+export async function requestTestAdapter(dawn: string[] = []): Promise<GPUAdapter> {
+  const adapter = await (await loadDawn(dawn)).requestAdapter();
   if (!adapter) throw new Error(NO_ADAPTER);
   return adapter;
 }
@@ -54,7 +56,7 @@ export async function withDevice<T>(
   body: (device: GPUDevice, context: DeviceContext) => T | Promise<T>,
   options: DeviceOptions = {},
 ): Promise<T> {
-  const adapter = await requestTestAdapter();
+  const adapter = await requestTestAdapter(options.dawn);
   const device = await adapter.requestDevice({
     requiredFeatures: options.features ?? WANTED_FEATURES.filter((name) => adapter.features.has(name)),
     requiredLimits: options.limits ?? allLimits(adapter.limits),

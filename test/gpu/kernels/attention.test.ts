@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
-import { storedModes } from './modes.ts';
+import { fewModes, storedModes } from './modes.ts';
 import { targetOf } from './runKernel.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
@@ -17,10 +17,10 @@ const OTHER_HEAD_SIZES = [
 ] as const;
 
 describe.each([
-  { subgroups: true, lanes: 'subgroups' },
-  { subgroups: false, lanes: 'no subgroups' },
-])('with $lanes', ({ subgroups, lanes }) => {
-  test.each(storedModes(['native', 'packed']))('attention in $title', ({ title, recipe, half }) =>
+  { subgroups: true, lanes: 'subgroups', modes: storedModes(['native', 'packed']) },
+  { subgroups: false, lanes: 'no subgroups', modes: fewModes() },
+])('with $lanes', ({ subgroups, lanes, modes }) => {
+  test.each(modes)('attention in $title', ({ title, recipe, half }) =>
     withBench(async (bench) => {
       const target = targetOf(bench, half, subgroups);
       const { attention } = recipe.roles;

@@ -29,3 +29,11 @@ export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
 export function storedMode(id: keyof typeof RECIPES, half: HalfStorage): StoredMode {
   return { title: usesHalves(RECIPES[id]) ? `${id} ${half}` : id, recipe: RECIPES[id], half };
 }
+
+/**
+ * A mode for each way of holding four elements: enough for a second form of a kernel, which reads and writes through the
+ * same preludes.
+ */
+export function fewModes(): StoredMode[] {
+  return [storedMode('fp32', 'packed'), storedMode('fp16', 'native'), storedMode('fp16-pure', 'packed')];
+}

@@ -1,5 +1,5 @@
 /** The kernels against the f64 oracles on whatever adapter there is: what the pages of the browser tests run. */
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { type Comparison, report } from './bounds.ts';
 import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
@@ -24,11 +24,12 @@ const MODES = ['fp32', 'fp16', 'bf16'];
 /** Small enough for a browser's slow round trips, long enough to grow, back off and reach both ends. */
 const SCALER_STEPS = 300;
 
-export async function runSuite(bench: Bench): Promise<SuiteResult> {
+/** @param storages those of halves to test; where only native ones are, so are only the kernels that hold halves */
+export async function runSuite(bench: Bench, storages = storagesOf(bench)): Promise<SuiteResult> {
   const start = performance.now();
   const lines: string[] = [];
   const failures: string[] = [];
-  for (const [title, check] of cases(bench)) {
+  for (const [title, check] of cases(bench, storages)) {
     try {
       lines.push(await check(title));
     } catch (error) {
@@ -40,9 +41,10 @@ export async function runSuite(bench: Bench): Promise<SuiteResult> {
 
 type Case = readonly [title: string, check: (title: string) => Promise<string>];
 
-function cases(bench: Bench): Case[] {
-  const storages = storagesOf(bench);
-  const modes = storedModes(storages).filter(({ recipe }) => MODES.includes(recipe.id));
+function cases(bench: Bench, storages: readonly HalfStorage[]): Case[] {
+  const modes = storedModes(storages).filter(
+    ({ recipe, half }) => MODES.includes(recipe.id) && storages.includes(half),
+  );
   const halves = storages.at(0)!;
   const compared = (title: string, check: () => Promise<Comparison[]>): Case => [
     title,

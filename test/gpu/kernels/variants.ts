@@ -2,12 +2,10 @@
  * Every shader variant that a run can ask for: what the schedules of all modes, storages and kernel choices dispatch for
  * a small model, tied and untied, and what start-up dispatches before a schedule runs.
  */
-import { Arena } from '../../../src/engine/arena.ts';
 import {
   type Dispatch,
   type Operation,
   type Target,
-  tensorsOf,
   variantKey,
 } from '../../../src/engine/kernels/operation.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
@@ -16,10 +14,9 @@ import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
 import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
-import { Program } from '../../../src/engine/program.ts';
 import { assemble } from '../../../src/engine/shaders.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
-import { type Bench, LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
+import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 
 /** A vocabulary that takes two slices: the kernels of a whole one are those of the first. */
 const VOCABULARY = 600;
@@ -29,19 +26,21 @@ export interface KnownVariant {
   readonly key: string;
   /** One dispatch of it on tensors of a small model. */
   readonly dispatch: Dispatch;
+  /** As it is linked. */
+  readonly code: string;
   /** Features it needs, as its own source enables them. */
   readonly features: readonly ('shader-f16' | 'subgroups')[];
 }
 
-/** @param subgroupLanes lanes of the variants with subgroups: the adapter's smallest subgroup; null leaves them out */
-export async function allVariants(subgroupLanes: number | null): Promise<KnownVariant[]> {
+/** @param subgroupSizes smallest subgroups of the adapters in question; none for variants without subgroups only */
+export async function allVariants(subgroupSizes: readonly number[]): Promise<KnownVariant[]> {
   const dispatches = new Map<string, Dispatch>();
   const add = (operation: Operation): void => {
     if (operation.kind !== 'dispatch') return;
     const key = variantKey(operation.variant);
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
-  for (const target of targets(subgroupLanes)) {
+  for (const target of targets(subgroupSizes)) {
     for (const precision of PRECISION_MODES) {
       for (const tied of [true, false]) {
         const config: TrainConfig = {
@@ -70,14 +69,13 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
       const features: KnownVariant['features'][number][] = [];
       if (/^\s*enable f16;/m.test(code)) features.push('shader-f16');
       if (/^\s*enable subgroups;/m.test(code)) features.push('subgroups');
-      return { key, dispatch, features };
+      return { key, dispatch, code, features };
     }),
   );
 }
 
-function targets(subgroupLanes: number | null): Target[] {
-  const lanes = subgroupLanes === null ? [null] : [subgroupLanes, null];
-  return lanes.flatMap((subgroup) =>
+function targets(subgroupSizes: readonly number[]): Target[] {
+  return [...subgroupSizes, null].flatMap((subgroup) =>
     (['native', 'packed'] as const).flatMap((half) =>
       matmulKernels(subgroup).map((matmul) => ({
         half,
@@ -102,65 +100,29 @@ function peak(half: boolean): Dispatch {
   };
 }
 
-export interface VariantRun {
-  readonly ran: number;
-  /** Names of the variants whose features the device lacks. */
-  readonly cannotRun: readonly string[];
-  readonly failures: readonly string[];
-  readonly seconds: number;
-}
-
-/** Waiting for the GPU takes Firefox 100 ms, so several variants share a wait. */
-const CHUNK = 16;
-
-/** Compiles and dispatches, on zeroed tensors, every variant whose features the device has. */
-export async function runVariants(bench: Bench, variants: readonly KnownVariant[]): Promise<VariantRun> {
-  const start = performance.now();
-  const canRun = (variant: KnownVariant) =>
-    variant.features.every((feature) => bench.device.features.has(feature));
-  const runnable = variants.filter(canRun);
-  const failures: string[] = [];
-  for (let first = 0; first < runnable.length; first += CHUNK) {
-    const chunk = runnable.slice(first, first + CHUNK);
-    const problems = await runTogether(bench, chunk);
-    // What only fails in company, or names no kernel, is run again alone.
-    if (problems.length > 0) {
-      for (const variant of chunk) failures.push(...(await runTogether(bench, [variant])));
-      if (failures.length === 0) failures.push(...problems);
+/**
+ * A few of the variants in which each kernel meets each format in each slot, each side of each condition and each value
+ * of each constant at least once: for compilers that take a second a kernel.
+ */
+export function coverOf(variants: readonly KnownVariant[]): KnownVariant[] {
+  const open = new Map(variants.map((variant) => [variant, settingsOf(variant.dispatch)]));
+  const missing = new Set([...open.values()].flat());
+  const cover: KnownVariant[] = [];
+  while (missing.size > 0) {
+    let best: { variant: KnownVariant; gain: number } | undefined;
+    for (const [variant, settings] of open) {
+      const gain = settings.filter((setting) => missing.has(setting)).length;
+      if (gain > (best?.gain ?? 0)) best = { variant, gain };
     }
+    const { variant } = best!; // what is missing is a setting of some variant
+    cover.push(variant);
+    for (const setting of open.get(variant)!) missing.delete(setting);
   }
-  return {
-    ran: runnable.length,
-    cannotRun: variants.filter((variant) => !canRun(variant)).map(({ key }) => key),
-    failures,
-    seconds: (performance.now() - start) / 1000,
-  };
+  return cover;
 }
 
-/** What went wrong, with the name of the first variant. */
-async function runTogether(
-  { device, pipelines }: Bench,
-  variants: readonly KnownVariant[],
-): Promise<string[]> {
-  const problems: string[] = [];
-  const dispatches = variants.map(({ dispatch }) => dispatch);
-  const name = variants[0]!.key;
-  device.pushErrorScope('internal');
-  device.pushErrorScope('validation');
-  try {
-    await pipelines.getAll(dispatches.map(({ variant }) => variant));
-    const arena = await Arena.allocate(device, tensorsOf(dispatches));
-    const program = await Program.compile(device, pipelines, arena, name, dispatches);
-    program.submit(Number.POSITIVE_INFINITY);
-    await device.queue.onSubmittedWorkDone();
-    program.destroy();
-    arena.destroy();
-  } catch (error) {
-    problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  for (let scope = 0; scope < 2; scope++) {
-    const error = await device.popErrorScope();
-    if (error) problems.push(`${name}: ${error.message}`);
-  }
-  return problems;
+/** One line for each choice that made this variant of its kernel. */
+export function settingsOf({ variant: { kernel, slots, conditions, constants } }: Dispatch): string[] {
+  const choices = [slots, conditions, constants].flatMap((record) => Object.entries(record));
+  return [kernel, ...choices.map(([name, value]) => `${kernel} ${name}=${value}`)];
 }

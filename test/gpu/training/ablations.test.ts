@@ -10,6 +10,8 @@ import {
 } from '../../../src/engine/index.ts';
 import { parametersOf, TINY, takeSteps, withTrainer } from './helper.ts';
 
+delete process.env.GALLIVM_PERF; // hundreds of steps of a few kernels: here optimised code is quicker in all
+
 const SMOKE = presetOf('smoke').config;
 const text = assembleText('moby-dick');
 

@@ -1,0 +1,111 @@
+/** Puts shader variants before a device's compiler: the text of all, and whole pipelines of as many as there is time for. */
+import { Arena } from '../../../src/engine/arena.ts';
+import { tensorsOf } from '../../../src/engine/kernels/operation.ts';
+import { Program } from '../../../src/engine/program.ts';
+import type { Bench } from './runKernel.ts';
+import { coverOf, type KnownVariant } from './variants.ts';
+
+export interface VariantRun {
+  readonly ran: number;
+  /** Names of the variants whose features the device lacks. */
+  readonly cannotRun: readonly string[];
+  readonly failures: readonly string[];
+  readonly seconds: number;
+}
+
+/** Waiting for the GPU takes Firefox 100 ms, so several variants share a wait. */
+const CHUNK = 16;
+
+/** Compiles and dispatches, on zeroed tensors, every variant whose features the device has. */
+export async function runVariants(bench: Bench, variants: readonly KnownVariant[]): Promise<VariantRun> {
+  const start = performance.now();
+  const { runnable, cannotRun } = split(bench, variants);
+  const failures: string[] = [];
+  for (let first = 0; first < runnable.length; first += CHUNK) {
+    const chunk = runnable.slice(first, first + CHUNK);
+    const problems = await runTogether(bench, chunk);
+    // What only fails in company, or names no kernel, is run again alone.
+    if (problems.length > 0) {
+      for (const variant of chunk) failures.push(...(await runTogether(bench, [variant])));
+      if (failures.length === 0) failures.push(...problems);
+    }
+  }
+  return {
+    ran: runnable.length,
+    cannotRun,
+    failures,
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+export interface VariantCheck extends VariantRun {
+  /** Variants whose text the compiler has read. */
+  readonly read: number;
+}
+
+/**
+ * For compilers that take a second a kernel: has them read every variant, which finds what is not WGSL to them, and
+ * runs a cover of the variants, which makes them translate each kernel in each format and condition.
+ */
+export async function checkVariants(bench: Bench, variants: readonly KnownVariant[]): Promise<VariantCheck> {
+  const start = performance.now();
+  const { runnable, cannotRun } = split(bench, variants);
+  const unread = await readAll(bench.device, runnable);
+  const { ran, failures } = await runVariants(bench, coverOf(runnable));
+  return {
+    read: runnable.length,
+    ran,
+    cannotRun,
+    failures: [...unread, ...failures],
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+function split({ device }: Bench, variants: readonly KnownVariant[]) {
+  const canRun = ({ features }: KnownVariant) => features.every((feature) => device.features.has(feature));
+  return {
+    runnable: variants.filter(canRun),
+    cannotRun: variants.filter((variant) => !canRun(variant)).map(({ key }) => key),
+  };
+}
+
+/** Makes the shader modules; what the compiler says of those it refuses. */
+async function readAll(device: GPUDevice, variants: readonly KnownVariant[]): Promise<string[]> {
+  const problems = await Promise.all(
+    variants.map(async ({ key, code }) => {
+      device.pushErrorScope('validation');
+      device.createShaderModule({ label: key, code });
+      const error = await device.popErrorScope();
+      return error ? [`${key}: ${error.message}`] : [];
+    }),
+  );
+  return problems.flat();
+}
+
+/** What went wrong, with the name of the first variant. */
+async function runTogether(
+  { device, pipelines }: Bench,
+  variants: readonly KnownVariant[],
+): Promise<string[]> {
+  const problems: string[] = [];
+  const dispatches = variants.map(({ dispatch }) => dispatch);
+  const name = variants[0]!.key;
+  device.pushErrorScope('internal');
+  device.pushErrorScope('validation');
+  try {
+    await pipelines.getAll(dispatches.map(({ variant }) => variant));
+    const arena = await Arena.allocate(device, tensorsOf(dispatches));
+    const program = await Program.compile(device, pipelines, arena, name, dispatches);
+    program.submit(Number.POSITIVE_INFINITY);
+    await device.queue.onSubmittedWorkDone();
+    program.destroy();
+    arena.destroy();
+  } catch (error) {
+    problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  for (let scope = 0; scope < 2; scope++) {
+    const error = await device.popErrorScope();
+    if (error) problems.push(`${name}: ${error.message}`);
+  }
+  return problems;
+}

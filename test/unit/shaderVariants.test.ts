@@ -1,0 +1,147 @@
+/**
+ * Every shader variant before Dawn's own validation, on its backend without a GPU: WGSL, features, binding layouts,
+ * workgroup sizes and the sizes of what is bound, in milliseconds a variant. Nothing is executed.
+ */
+import { describe, expect, test } from 'vitest';
+import { kernelNames } from '../../src/engine/shaders.ts';
+import type { DeviceOptions } from '../gpu/device.ts';
+import type { Bench } from '../gpu/kernels/runKernel.ts';
+import { runVariants } from '../gpu/kernels/runVariants.ts';
+import { allVariants, coverOf, type KnownVariant, settingsOf } from '../gpu/kernels/variants.ts';
+import { withBench } from '../gpu/kernels/withBench.ts';
+
+/** Smallest subgroups of SwiftShader and lavapipe, and the largest of any GPU: what a kernel needs grows with them. */
+const SUBGROUPS = [4, 8, 64];
+
+/** On WebGPU's guaranteed limits: adapters raise them, and no kernel may count on it. */
+function withNull<T>(features: GPUFeatureName[], body: (bench: Bench) => Promise<T>): Promise<T> {
+  const options: DeviceOptions = { dawn: ['backend=null'], features, limits: {} };
+  return withBench(body, options);
+}
+
+const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups'];
+
+describe('every variant is valid', () => {
+  test('with all features, at every subgroup size', () =>
+    withNull(FEATURES, async (bench) => {
+      const result = await runVariants(bench, await allVariants(SUBGROUPS));
+      console.log(`all features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
+      expect(result.failures).toEqual([]);
+      expect(result.cannotRun).toEqual([]);
+      expect(result.ran).toBeGreaterThan(800);
+    }));
+
+  test('with core WebGPU only', () =>
+    withNull([], async (bench) => {
+      const result = await runVariants(bench, await allVariants([]));
+      console.log(`no features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
+      expect(result.failures).toEqual([]);
+      for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
+      expect(result.ran).toBeGreaterThan(200);
+    }));
+});
+
+describe('a variant is refused by name', () => {
+  /** What is said of a sound kernel after `change`, on a device with these features. */
+  async function said(
+    change: (variant: KnownVariant, device: GPUDevice) => KnownVariant,
+    features = FEATURES,
+  ): Promise<string> {
+    const variants = await allVariants([8]);
+    const half = variants.find(
+      ({ key, features }) => key.startsWith('layernorm_forward') && features.length === 2,
+    )!;
+    const other = variants.find(({ key }) => key.startsWith('loss_sum'))!;
+    return withNull(features, async (bench) => {
+      const { failures } = await runVariants(bench, [other, change(half, bench.device)]);
+      expect(failures).toHaveLength(1);
+      return failures[0]!;
+    });
+  }
+
+  const NAMED = /^layernorm_forward \| .*f16_native/;
+
+  /** Has the device make something else than it is asked for. */
+  function tamper<K extends 'createShaderModule' | 'createBindGroupLayout'>(
+    device: GPUDevice,
+    method: K,
+    change: (descriptor: Parameters<GPUDevice[K]>[0]) => void,
+  ): void {
+    const make = device[method].bind(device) as (descriptor: Parameters<GPUDevice[K]>[0]) => unknown;
+    Object.assign(device, {
+      [method]: (descriptor: Parameters<GPUDevice[K]>[0]) => {
+        if (descriptor.label?.startsWith('layernorm')) change(descriptor);
+        return make(descriptor);
+      },
+    });
+  }
+
+  test('when it is not WGSL', async () => {
+    const message = await said((variant, device) => {
+      tamper(device, 'createShaderModule', (module) => {
+        module.code += 'fn broken() -> f32 { return 1u; }';
+      });
+      return variant;
+    });
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/cannot|return/);
+  });
+
+  test('when it writes to what is bound as read-only', async () => {
+    const message = await said((variant, device) => {
+      tamper(device, 'createBindGroupLayout', ({ entries }) => {
+        for (const { buffer } of entries) if (buffer?.type === 'storage') buffer.type = 'read-only-storage';
+      });
+      return variant;
+    });
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/read-only|ReadOnlyStorage/i);
+  });
+
+  test.each(FEATURES)('when %s is needed and not there', async (missing) => {
+    const message = await said(
+      (variant) => ({ ...variant, features: [] }),
+      FEATURES.filter((feature) => feature !== missing),
+    );
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/f16|subgroup/);
+  });
+
+  test('when its workgroup is larger than WebGPU guarantees', async () => {
+    const message = await said(({ dispatch, ...variant }) => {
+      const constants = { ...dispatch.variant.constants, LANES: 512 };
+      return { ...variant, dispatch: { ...dispatch, variant: { ...dispatch.variant, constants } } };
+    });
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/256/);
+  });
+
+  test('when its grid is larger than WebGPU guarantees', async () => {
+    const message = await said(({ dispatch, ...variant }) => ({
+      ...variant,
+      dispatch: { ...dispatch, grid: [65_536, 1, 1] },
+    }));
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/65535/);
+  });
+
+  test('when a binding is missing', async () => {
+    const message = await said(({ dispatch, ...variant }) => {
+      const { out: _, ...bindings } = dispatch.bindings;
+      return { ...variant, dispatch: { ...dispatch, bindings } };
+    });
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/missing bindings \[out\]/);
+  });
+});
+
+test('every kernel file has a variant, and a cover has every setting of every variant', async () => {
+  const variants = await allVariants([8]);
+  expect([...new Set(variants.map(({ dispatch }) => dispatch.variant.kernel))].sort()).toEqual(kernelNames());
+  const settings = (some: readonly KnownVariant[]) =>
+    new Set(some.flatMap(({ dispatch }) => settingsOf(dispatch)));
+  const cover = coverOf(variants);
+  expect(settings(cover)).toEqual(settings(variants));
+  console.log(`${cover.length} of ${variants.length} variants cover ${settings(variants).size} settings`);
+  expect(cover.length).toBeLessThan(variants.length / 2);
+});
