@@ -2,7 +2,7 @@ import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { EngineError } from '../engine/errors.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
-import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
 import { configure, type Overrides } from '../engine/train/configure.ts';
 import type { Schedule } from '../session/protocol.ts';
@@ -92,7 +92,7 @@ export const DEFAULT_SETTINGS: Settings = {
 };
 
 export function scalesLoss(mode: PrecisionMode): boolean {
-  return RECIPES[mode].scaling.kind !== 'none';
+  return recipeOf(mode).scaling.kind !== 'none';
 }
 
 export function modesOf(settings: Settings): readonly PrecisionMode[] {
@@ -108,7 +108,7 @@ export function configsOf(settings: Settings): TrainConfig[] {
   const modes = modesOf(settings);
   // In a comparison a scale belongs to the modes that have one; where none has, the engine refuses it by name.
   const scaled = modes.filter(scalesLoss);
-  const dynamic = modes.filter((mode) => RECIPES[mode].scaling.kind === 'dynamic');
+  const dynamic = modes.filter((mode) => recipeOf(mode).scaling.kind === 'dynamic');
   const preset = PRESETS[settings.preset].config;
   const firstSeed = settings.seed ?? preset.seed;
   const configOf = (precision: PrecisionMode, seed: number): TrainConfig => {
@@ -163,7 +163,7 @@ function comparisonProblem({ modes, seeds }: Settings): Problem | null {
   const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
   if (twice) {
     return {
-      message: `A comparison of ${RECIPES[twice].title} with itself shows nothing.`,
+      message: `A comparison of ${recipeOf(twice).title} with itself shows nothing.`,
       hint: 'Choose another mode to compare with, or none.',
     };
   }

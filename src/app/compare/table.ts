@@ -3,7 +3,7 @@ import { type Comparison, compareRuns, type ModeResult } from '../../engine/expe
 import { type Spread, spreadOf } from '../../engine/experiments/spread.ts';
 import { type LargestBatch, largestBatch } from '../../engine/largestBatch.ts';
 import type { PlanLimits } from '../../engine/model/tensors.ts';
-import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import type { Schedule } from '../../session/protocol.ts';
 import { clockOf, comparedModes, endedRuns, hasEnded } from '../../store/comparison.ts';
 import type { RunView } from '../../store/runStore.ts';
@@ -251,7 +251,7 @@ function scaleText(runs: readonly RunView[]): string {
 
 /** A share of what is not zero anyway; a dash and why where there is none. */
 function flushedText(mode: PrecisionMode, runs: readonly RunView[]): string {
-  if (RECIPES[mode].roles.outputGradient === 'f32') return '– (gradients are f32)';
+  if (recipeOf(mode).roles.outputGradient === 'f32') return '– (gradients are f32)';
   const shares = runs.map(({ summary }) => summary?.gradientsFlushed ?? null);
   return spreadText(spreadOf(shares), formatPercent, '– (not counted)');
 }

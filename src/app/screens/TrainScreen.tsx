@@ -1,5 +1,5 @@
 import { lazy, Suspense } from 'react';
-import { RECIPES } from '../../engine/precision/recipes.ts';
+import { recipeOf } from '../../engine/precision/recipes.ts';
 import { takeOwnText, train } from '../../store/actions.ts';
 import { isBundle } from '../../store/history/bundleHead.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
@@ -121,7 +121,7 @@ function RunErrors() {
               key={`${run.config.precision} ${run.config.seed}`}
               error={run.error}
               about={runLabel(run)}
-              kind={RECIPES[run.config.precision].unsound ? 'caution' : 'bad'}
+              kind={recipeOf(run.config.precision).unsound ? 'caution' : 'bad'}
               testId={`run-error-${run.config.precision}`}
             />
           ),
