@@ -22,3 +22,4 @@ export { type SampledToken, type SampleOptions, sampleSteps } from './train/samp
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
+export type { Trouble } from './train/trouble.ts';
