@@ -6,6 +6,7 @@
 
 const MAGNITUDE = vec4u(0x7fffffffu);
 const INFINITY_BITS = vec4u(0x7f800000u);
+const QUIET_NAN = vec4u(0x7fc00000u);
 // The first f32 magnitude that rounds to f16 infinity: 65520.
 const F16_OVERFLOW = vec4u(0x477ff000u);
 
@@ -50,13 +51,57 @@ fn bf16Codes(v: vec4f) -> vec4u {
   return select(rounded, rounded | vec4u(0x40u), magnitudeBits(v) > INFINITY_BITS);
 }
 
+// bf16 codes, rounded away from zero with the probability that the dropped digits stand for; `random` gives 16 bits each.
+// A finite value stays finite.
+fn bf16CodesStochastic(v: vec4f, random: vec4u) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let rounded = (bits + (random & vec4u(0xffffu))) >> vec4u(16u);
+  let finite = select(rounded, bits >> vec4u(16u), (rounded & vec4u(0x7f80u)) == vec4u(0x7f80u));
+  return select(finite, bf16Codes(v), magnitudeBits(v) >= INFINITY_BITS);
+}
+
 // Two codes a word: (x, y) and (z, w), the lower one in the low half.
 fn packHalves(codes: vec4u) -> vec2u {
   return codes.xz | (codes.yw << vec2u(16u));
+}
+
+fn unpackHalves(words: vec2u) -> vec4u {
+  return vec4u(words.x & 0xffffu, words.x >> 16u, words.y & 0xffffu, words.y >> 16u);
 }
 
 fn anyHalfNonFinite(words: vec2u) -> bool {
   let low = (words & vec2u(0x7c00u)) == vec2u(0x7c00u);
   let high = (words & vec2u(0x7c000000u)) == vec2u(0x7c000000u);
   return any(low) || any(high);
+}
+
+// Codes of an 8-bit format with `mantissa` bits and exponents biased by `bias`: what is above `largest` becomes it,
+// infinity too, and NaN becomes `nan`.
+fn fp8Codes(v: vec4f, mantissa: u32, bias: u32, largest: u32, nan: u32) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let magnitude = bits & MAGNITUDE;
+  let exponent = magnitude >> vec4u(23u);
+  let significand = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let dropped = 23u - mantissa;
+  let least = 128u - bias;
+  // As in f16Codes: a number that becomes subnormal drops more bits, and 25 leave nothing.
+  let shift = min(vec4u(least + dropped) - min(exponent, vec4u(least)), vec4u(25u));
+  let half = (vec4u(1u) << (shift - vec4u(1u))) - vec4u(1u);
+  let rounded = (significand + half + ((significand >> shift) & vec4u(1u))) >> shift;
+  let normal = rounded + ((max(exponent, vec4u(least)) - vec4u(least)) << vec4u(mantissa));
+  let code = select(min(normal, vec4u(largest)), vec4u(nan), magnitude > INFINITY_BITS);
+  return code | ((bits >> vec4u(24u)) & vec4u(0x80u));
+}
+
+fn byteCodes(word: u32) -> vec4u {
+  return (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu);
+}
+
+// Four codes a word, the first one in the lowest byte.
+fn packBytes(codes: vec4u) -> u32 {
+  return codes.x | (codes.y << 8u) | (codes.z << 16u) | (codes.w << 24u);
+}
+
+fn anyByteAbove(word: u32, largest: u32) -> bool {
+  return any((byteCodes(word) & vec4u(0x7fu)) > vec4u(largest));
 }

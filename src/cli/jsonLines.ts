@@ -1,5 +1,7 @@
 /** The lines of `--json`: the fields and their order are a promise to scripts. */
+
 import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { Trouble } from '../engine/train/trouble.ts';
 
 export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepMetrics): string {
   return line('step', { step, loss, lossScale, skipped, gradNorm, lr });
@@ -7,6 +9,10 @@ export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepM
 
 export function evalLine({ step, valLoss }: EvalMetrics): string {
   return line('eval', { step, valLoss });
+}
+
+export function troubleLine({ kind, step, message, hint }: Trouble): string {
+  return line('trouble', { kind, step, message, hint });
 }
 
 export function summaryLine(summary: RunSummary): string {

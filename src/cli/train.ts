@@ -15,7 +15,7 @@ import { openAdapter } from './adapter.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
-import { evalLine, stepLine, summaryLine } from './jsonLines.ts';
+import { evalLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { type Command, parseCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
@@ -106,6 +106,10 @@ function runWithProgress(
     onEval(metrics) {
       if (json) process.stdout.write(evalLine(metrics));
       progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
+    },
+    onTrouble(trouble) {
+      if (json) process.stdout.write(troubleLine(trouble));
+      progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);
     },
   };
   return runTraining(trainer, events, control);

@@ -58,6 +58,7 @@ export class SessionLane implements Lane {
         numerics.report(active);
       },
       onEval: (metrics) => batch.addEval(metrics),
+      onTrouble: (trouble) => post({ type: 'trouble', run, trouble }),
       onWaited: () => batch.rested(),
       onGradients: (frame) => numerics.reportLast(run, frame),
       rests: {

@@ -6,7 +6,7 @@
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
  *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
- *                 with a sample after some of the steps; in lockstep the runs of a seed start together, and their
+ *                 with trouble* among the metrics, and a sample after some of the steps; in lockstep the runs of a seed start together, and their
  *                 metrics interleave; or, at any point, failed | lost
  *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
  *   stopSample -> sampled, with the text so far; so do resume, stop and train
@@ -27,6 +27,7 @@ import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
 import type { StartChecksums } from '../engine/train/start.ts';
+import type { Trouble } from '../engine/train/trouble.ts';
 import type { ErrorReport } from './errorReport.ts';
 
 export type {
@@ -40,6 +41,7 @@ export type {
   NumericsFrame,
   RunSummary,
   SampledToken,
+  Trouble,
 };
 
 /**
@@ -177,6 +179,8 @@ export type SessionEvent =
       readonly steps: readonly TimedStep[];
       readonly evals: readonly EvalMetrics[];
     }
+  /** Told once each time it begins; the run goes on. */
+  | { readonly type: 'trouble'; readonly run: number; readonly trouble: Trouble }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
   | { readonly type: 'sampling'; readonly run: number; readonly heading: SampleHeading }

@@ -5,7 +5,7 @@ import { applyMeasurement } from './measurementStore.ts';
 import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { applyTextEvent } from './ownText.ts';
 import { Pulse } from './pulse.ts';
-import { leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
+import { addTrouble, leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
 import { applySampleEvent, endWriting, writingNow } from './samples.ts';
 import { secondsLeft, tokensPerSecond } from './speed.ts';
 
@@ -43,6 +43,9 @@ export function applyEvent(event: SessionEvent): void {
       pulse.request();
       break;
     }
+    case 'trouble':
+      addTrouble(event.run, event.trouble);
+      break;
     case 'paused':
       changeStatus('paused');
       break;

@@ -8,6 +8,7 @@ import type {
   SampleText,
   Schedule,
   TimedStep,
+  Trouble,
   UnsupportedReason,
 } from '../session/protocol.ts';
 import { MetricsLog } from './metricsLog.ts';
@@ -36,6 +37,8 @@ export interface RunView {
   readonly summary: RunSummary | null;
   /** Why this mode stopped by itself. */
   readonly error: ErrorReport | null;
+  /** The newest of each kind, those first that were told first. */
+  readonly troubles: readonly Trouble[];
   /** In the order in which they were written: during the run, at its end, on request. */
   readonly samples: readonly SampleText[];
 }
@@ -109,6 +112,18 @@ export function beginRuns(
   });
 }
 
+export function addTrouble(run: number, trouble: Trouble): void {
+  updateRun(run, { troubles: [...otherTroubles(run, trouble), trouble] });
+}
+
+export function dismissTrouble(run: number, trouble: Trouble): void {
+  updateRun(run, { troubles: otherTroubles(run, trouble) });
+}
+
+function otherTroubles(run: number, { kind }: Trouble): readonly Trouble[] {
+  return useRun.getState().runs[run]?.troubles.filter((told) => told.kind !== kind) ?? [];
+}
+
 export function updateRun(run: number, change: Partial<RunView>): void {
   useRun.setState((state) => ({
     runs: state.runs.map((view, i) => (i === run ? { ...view, ...change } : view)),
@@ -148,6 +163,7 @@ function emptyRun(config: TrainConfig): RunView {
     secondsLeft: null,
     summary: null,
     error: null,
+    troubles: [],
     samples: [],
   };
 }

@@ -1,21 +1,20 @@
 import { lazy, Suspense } from 'react';
-import { RECIPES } from '../../engine/precision/recipes.ts';
-import { takeOwnText, train } from '../../store/actions.ts';
+import { takeOwnText } from '../../store/actions.ts';
 import { isBundle } from '../../store/history/bundleHead.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { showScreen } from '../hooks/useScreen.ts';
-import { runLabel } from '../messages.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { ResultsPanel } from '../panels/ResultsPanel.tsx';
+import { RunNotes } from '../panels/RunNotes.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
-import { ErrorNote, Note } from '../ui/Note.tsx';
+import { Note } from '../ui/Note.tsx';
 import styles from './TrainScreen.module.css';
 
 // recharts is larger than everything else together: the page is usable before it has arrived.
@@ -40,7 +39,7 @@ export function TrainScreen() {
           <SettingsPanel />
         </section>
         <section className={styles.board} aria-label="Training">
-          <RunErrors />
+          <RunNotes />
           <TilesPanel />
           <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
             <Charts />
@@ -96,36 +95,5 @@ function AddressProblems() {
         <Button onClick={() => useSettings.setState({ addressProblems: [] })}>Dismiss</Button>
       </Note>
     </div>
-  );
-}
-
-function RunErrors() {
-  const error = useRun((state) => state.error);
-  const lost = useRun((state) => state.status === 'lost');
-  const runs = useRun((state) => state.runs);
-  return (
-    <>
-      {error && (
-        <ErrorNote error={error} testId="run-error">
-          {lost && (
-            <Button onClick={train} data-testid="restart">
-              Start again
-            </Button>
-          )}
-        </ErrorNote>
-      )}
-      {runs.map(
-        (run) =>
-          run.error && (
-            <ErrorNote
-              key={`${run.config.precision} ${run.config.seed}`}
-              error={run.error}
-              about={runLabel(run)}
-              kind={RECIPES[run.config.precision].unsound ? 'caution' : 'bad'}
-              testId={`run-error-${run.config.precision}`}
-            />
-          ),
-      )}
-    </>
   );
 }

@@ -6,11 +6,14 @@ import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
 import type { Trainer } from './trainer.ts';
+import { type Trouble, TroubleWatch } from './trouble.ts';
 
 export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
+  /** After the step at which it showed. */
+  onTrouble?(trouble: Trouble): void;
   /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
   onWaited?(): void;
   /** The gradients after the last step, where the run was prepared to count them. */
@@ -93,6 +96,7 @@ export class SteppedRun {
   readonly #timed: boolean;
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
+  readonly #trouble: TroubleWatch;
   #firstLoss: number | null = null;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
@@ -104,6 +108,7 @@ export class SteppedRun {
     this.trainer = trainer;
     this.#events = events;
     this.#timed = timed;
+    this.#trouble = new TroubleWatch(hasScaler(trainer));
   }
 
   /** True after the configured number of steps, and when a mode without a scaler cannot go on. */
@@ -176,6 +181,8 @@ export class SteppedRun {
       this.#last = metrics;
       this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
+      const trouble = this.#trouble.next(metrics);
+      if (trouble) this.#events.onTrouble?.(trouble);
     }
     this.trainer.faults.check();
   }
@@ -228,6 +235,9 @@ export class SteppedRun {
 
 /** Ten skips in a row, with no scaler that could end them. */
 function hasLostItsWay(trainer: Trainer): boolean {
-  if (trainer.plan.tensors.recipe.scaling.kind === 'dynamic') return false;
-  return trainer.consecutiveSkips >= MAX_SKIPS_WITHOUT_SCALER;
+  return !hasScaler(trainer) && trainer.consecutiveSkips >= MAX_SKIPS_WITHOUT_SCALER;
+}
+
+function hasScaler({ plan }: Trainer): boolean {
+  return plan.tensors.recipe.scaling.kind === 'dynamic';
 }

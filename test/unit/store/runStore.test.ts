@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
-import type { RunSummary, TimedStep } from '../../../src/session/protocol.ts';
-import { beginRuns, leadingRun, overallProgress, updateRun, useRun } from '../../../src/store/runStore.ts';
+import type { RunSummary, TimedStep, Trouble } from '../../../src/session/protocol.ts';
+import {
+  addTrouble,
+  beginRuns,
+  dismissTrouble,
+  leadingRun,
+  overallProgress,
+  updateRun,
+  useRun,
+} from '../../../src/store/runStore.ts';
 
 const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } as const;
 const configs = [1, 2].flatMap((seed) =>
@@ -31,4 +39,20 @@ test('progress is the share of all steps, whatever the order; what has ended cou
   expect(progress()).toBe(0.5);
   beginRuns([], 'sequential');
   expect(progress()).toBe(0);
+});
+
+test('of each kind of trouble the newest is kept, until it is dismissed', () => {
+  beginRuns(configs, 'sequential');
+  const trouble = (kind: Trouble['kind'], step: number): Trouble => ({ kind, step, message: '', hint: '' });
+  const shown = () => useRun.getState().runs[1]!.troubles.map(({ kind, step }) => [kind, step]);
+  for (const told of [trouble('skips', 10), trouble('lossSpike', 140), trouble('skips', 300)])
+    addTrouble(1, told);
+  expect(shown()).toEqual([
+    ['lossSpike', 140],
+    ['skips', 300],
+  ]);
+  dismissTrouble(1, trouble('skips', 300));
+  expect(shown()).toEqual([['lossSpike', 140]]);
+  beginRuns(configs, 'sequential');
+  expect(shown()).toEqual([]);
 });

@@ -1,0 +1,67 @@
+import { recipeOf } from '../../engine/precision/recipes.ts';
+import { train } from '../../store/actions.ts';
+import { dismissTrouble, useRun } from '../../store/runStore.ts';
+import { runLabel } from '../messages.ts';
+import { Button } from '../ui/Button.tsx';
+import { ErrorNote, Note } from '../ui/Note.tsx';
+
+/** What stopped the runs, and what they met and went on from. */
+export function RunNotes() {
+  return (
+    <>
+      <RunErrors />
+      <Troubles />
+    </>
+  );
+}
+
+/** What the runs met and went on from. */
+function Troubles() {
+  const runs = useRun((state) => state.runs);
+  return runs.flatMap((run, index) =>
+    run.troubles.map((trouble) => (
+      <Note
+        key={`${run.config.precision} ${run.config.seed} ${trouble.kind}`}
+        kind="caution"
+        testId={`trouble-${trouble.kind}`}
+      >
+        <p>
+          {runs.length > 1 && `${runLabel(run)}: `}
+          {trouble.message} {trouble.hint}
+        </p>
+        <Button onClick={() => dismissTrouble(index, trouble)}>Dismiss</Button>
+      </Note>
+    )),
+  );
+}
+
+function RunErrors() {
+  const error = useRun((state) => state.error);
+  const lost = useRun((state) => state.status === 'lost');
+  const runs = useRun((state) => state.runs);
+  return (
+    <>
+      {error && (
+        <ErrorNote error={error} testId="run-error">
+          {lost && (
+            <Button onClick={train} data-testid="restart">
+              Start again
+            </Button>
+          )}
+        </ErrorNote>
+      )}
+      {runs.map(
+        (run) =>
+          run.error && (
+            <ErrorNote
+              key={`${run.config.precision} ${run.config.seed}`}
+              error={run.error}
+              about={runLabel(run)}
+              kind={recipeOf(run.config.precision).unsound ? 'caution' : 'bad'}
+              testId={`run-error-${run.config.precision}`}
+            />
+          ),
+      )}
+    </>
+  );
+}

@@ -1,0 +1,82 @@
+/** Signs that a run is in trouble, read from its metrics. Nothing is stopped or changed because of them. */
+import { SCALE_FLOOR } from '../precision/recipes.ts';
+import type { StepMetrics } from './metrics.ts';
+
+export interface Trouble {
+  readonly kind: 'skips' | 'scaleFloor' | 'lossSpike';
+  /** The step at which it showed. */
+  readonly step: number;
+  /** What happened, with both numbers. */
+  readonly message: string;
+  /** What to try. */
+  readonly hint: string;
+}
+
+/** Skipped steps in a row that are told. A scaler that starts far too high needs some; it halves at each. */
+const SKIPS_IN_A_ROW = 10;
+/** Losses that a new one is compared with, as in llm.c's outlier detector. */
+const WINDOW = 128;
+/** Standard deviations above their mean. Ours: llm.c leaves it to the user. */
+const SPIKE_Z = 6;
+
+/** Watches one run with a dynamic loss scale or none; each trouble is told when it begins, not while it lasts. */
+export class TroubleWatch {
+  readonly #scales: boolean;
+  #skips = 0;
+  #atFloor = false;
+  #losses: number[] = [];
+
+  /** @param scales whether the mode has a dynamic loss scale: others stop by themselves after too many skips */
+  constructor(scales: boolean) {
+    this.#scales = scales;
+  }
+
+  /** @param metrics of every step, in order */
+  next(metrics: StepMetrics): Trouble | null {
+    if (metrics.skipped) return this.#scales ? this.#skipped(metrics) : null;
+    this.#skips = 0;
+    this.#atFloor = false;
+    return this.#spike(metrics);
+  }
+
+  #skipped({ step, lossScale, overflow }: StepMetrics): Trouble | null {
+    const tensor = overflow ?? 'a gradient';
+    this.#skips += 1;
+    if (lossScale <= SCALE_FLOOR && !this.#atFloor) {
+      this.#atFloor = true;
+      return {
+        kind: 'scaleFloor',
+        step,
+        message: `Step ${step} was skipped at a loss scale of ${lossScale}, and the scale goes no lower than ${SCALE_FLOOR}: ${tensor} overflowed without being scaled up.`,
+        hint: 'The weights are as they were before it. Use a lower learning rate, or bf16 or fp32, which hold larger values.',
+      };
+    }
+    if (this.#skips !== SKIPS_IN_A_ROW) return null;
+    return {
+      kind: 'skips',
+      step,
+      message: `${SKIPS_IN_A_ROW} steps in a row were skipped, up to step ${step}: ${tensor} overflowed, at a loss scale of 2^${Math.log2(lossScale)} in the last.`,
+      hint: 'The weights did not move, and the scale halves at each skip until it fits. If it keeps coming back, start with a smaller loss scale or a lower learning rate.',
+    };
+  }
+
+  #spike({ step, loss }: StepMetrics): Trouble | null {
+    if (loss === null) return null;
+    const before = this.#losses;
+    const mean = before.reduce((sum, value) => sum + value, 0) / before.length;
+    const variance = before.reduce((sum, value) => sum + (value - mean) ** 2, 0) / before.length;
+    const z = (loss - mean) / Math.sqrt(variance);
+    if (before.length < WINDOW || !(z > SPIKE_Z) || z === Number.POSITIVE_INFINITY) {
+      this.#losses = [...before.slice(1 - WINDOW), loss];
+      return null;
+    }
+    // A new level is not compared with the old one a second time.
+    this.#losses = [];
+    return {
+      kind: 'lossSpike',
+      step,
+      message: `The loss jumped to ${loss.toFixed(3)} at step ${step}; the ${WINDOW} steps before had a mean of ${mean.toFixed(3)} (${z.toFixed(0)} standard deviations).`,
+      hint: 'One such step often passes by itself. If the loss stays up, use a lower learning rate, a longer warm-up or tighter clipping.',
+    };
+  }
+}
