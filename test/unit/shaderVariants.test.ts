@@ -2,7 +2,7 @@
  * Every shader variant before Dawn's own validation, on its backend without a GPU: WGSL, features, binding layouts,
  * workgroup sizes and the sizes of what is bound, in milliseconds a variant. Nothing is executed.
  */
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { kernelNames } from '../../src/engine/shaders.ts';
 import type { DeviceOptions } from '../gpu/device.ts';
 import type { Bench } from '../gpu/kernels/runKernel.ts';
@@ -42,12 +42,16 @@ describe('every variant is valid', () => {
 });
 
 describe('a variant is refused by name', () => {
+  let variants: readonly KnownVariant[];
+  beforeAll(async () => {
+    variants = await allVariants([8]);
+  });
+
   /** What is said of a sound kernel after `change`, on a device with these features. */
   async function said(
     change: (variant: KnownVariant, device: GPUDevice) => KnownVariant,
     features = FEATURES,
   ): Promise<string> {
-    const variants = await allVariants([8]);
     const half = variants.find(
       ({ key, features }) => key.startsWith('layernorm_forward') && features.length === 2,
     )!;

@@ -1,9 +1,10 @@
 /** The precision modes that differ in what they store, and the storages that differ on an adapter. */
-import type { HalfStorage } from '../../../src/engine/precision/formats.ts';
+import type { FormatId, HalfStorage } from '../../../src/engine/precision/formats.ts';
 import {
   PRECISION_MODES,
   type PrecisionMode,
   type Recipe,
+  type Role,
   recipeOf,
 } from '../../../src/engine/precision/recipes.ts';
 
@@ -13,19 +14,40 @@ export interface StoredMode {
   readonly half: HalfStorage;
 }
 
-const usesHalves = ({ roles }: Recipe): boolean =>
-  Object.values(roles).some((format) => format === 'f16' || format === 'f16-flush');
+const isHalf = (format: FormatId): boolean => format === 'f16' || format === 'f16-flush';
+const usesHalves = ({ roles }: Recipe): boolean => Object.values(roles).some(isHalf);
 
 /** One recipe for each distinct table of roles and rounding of masters; those with halves once a storage. */
 export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
+  return distinct(
+    storages,
+    ({ roles, masterRounding }) => [roles, masterRounding],
+    (recipe) => usesHalves(recipe),
+  );
+}
+
+/** One recipe for each format of a role: for kernels whose operands all have that role, or are f32. */
+export function modesByRole(role: Role, storages: readonly HalfStorage[]): StoredMode[] {
+  return distinct(
+    storages,
+    ({ roles }) => roles[role],
+    ({ roles }) => isHalf(roles[role]),
+  );
+}
+
+function distinct(
+  storages: readonly HalfStorage[],
+  stored: (recipe: Recipe) => unknown,
+  hasHalves: (recipe: Recipe) => boolean,
+): StoredMode[] {
   const modes: StoredMode[] = [];
   const seen = new Set<string>();
   for (const id of PRECISION_MODES) {
     const recipe = recipeOf(id);
-    const stored = JSON.stringify([recipe.roles, recipe.masterRounding]);
-    if (seen.has(stored)) continue;
-    seen.add(stored);
-    if (!usesHalves(recipe)) modes.push({ title: id, recipe, half: 'packed' });
+    const key = JSON.stringify(stored(recipe));
+    if (seen.has(key)) continue;
+    seen.add(key);
+    if (!hasHalves(recipe)) modes.push({ title: id, recipe, half: 'packed' });
     else for (const half of storages) modes.push({ title: `${id} ${half}`, recipe, half });
   }
   return modes;

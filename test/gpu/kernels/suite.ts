@@ -1,4 +1,6 @@
 /** The kernels against the f64 oracles on whatever adapter there is: what the pages of the browser tests run. */
+
+import type { MatmulKernel } from '../../../src/engine/kernels/operation.ts';
 import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { type Comparison, report } from './bounds.ts';
@@ -25,7 +27,10 @@ const MODES = ['fp32', 'fp16', 'bf16'];
 const SCALER_STEPS = 300;
 
 /** @param storages those of halves to test; where only native ones are, so are only the kernels that hold halves */
-export async function runSuite(bench: Bench, storages = storagesOf(bench)): Promise<SuiteResult> {
+export async function runSuite(
+  bench: Bench,
+  storages: readonly HalfStorage[] = storagesOf(bench),
+): Promise<SuiteResult> {
   const start = performance.now();
   const lines: string[] = [];
   const failures: string[] = [];
@@ -61,10 +66,12 @@ function cases(bench: Bench, storages: readonly HalfStorage[]): Case[] {
         ];
       }),
     ),
-    ...subgroupChoices(bench).flatMap((subgroups) =>
-      modes.flatMap((mode) => rowCases(bench, mode, subgroups, compared)),
+    ...subgroupChoices(bench).flatMap((subgroups, i) =>
+      modesOfForm(i, modes).flatMap((mode) => rowCases(bench, mode, subgroups, compared)),
     ),
-    ...modes.flatMap((mode) => matmulCases(bench, mode, compared)),
+    ...matmulForms(bench).flatMap((form, i) =>
+      modesOfForm(i, modes).map((mode) => matmulCase(bench, mode, form, compared)),
+    ),
     ...modes.map((mode) =>
       compared(`adamw ${mode.title}`, () =>
         checkAdamw(bench, targetOf(bench, mode.half, false), mode.recipe),
@@ -114,21 +121,37 @@ function rowCases(
   ];
 }
 
-function matmulCases(bench: Bench, { title, recipe, half }: StoredMode, compared: Compared): Case[] {
+/** The adapter's first form of a kernel in every mode; the others, which share its preludes, in one that stores halves. */
+function modesOfForm(index: number, modes: readonly StoredMode[]): readonly StoredMode[] {
+  return index === 0 ? modes : modes.filter(({ recipe }) => recipe.id === 'fp16').slice(0, 1);
+}
+
+interface MatmulForm {
+  readonly kernel: MatmulKernel;
+  readonly subgroups: boolean;
+}
+
+function matmulForms(bench: Bench): MatmulForm[] {
   const lanes = bench.report.subgroupSize?.min ?? null;
-  const kernels = (lanes === null ? [null] : [lanes, null]).flatMap((size) =>
+  return (lanes === null ? [null] : [lanes, null]).flatMap((size) =>
     matmulKernels(size).map((kernel) => ({ kernel, subgroups: size !== null })),
   );
-  return kernels.map(({ kernel, subgroups }) =>
-    compared(`matmul ${kernel} ${title}${subgroups ? ', subgroups' : ''}`, async () => {
-      const target = targetOf(bench, half, subgroups, kernel);
-      const comparisons: Comparison[] = [];
-      for (const kind of MATMUL_KINDS) {
-        comparisons.push(...(await checkMatmul(bench, target, recipe, kind, awkwardShapes(kind.layout))));
-      }
-      return comparisons;
-    }),
-  );
+}
+
+function matmulCase(
+  bench: Bench,
+  { title, recipe, half }: StoredMode,
+  { kernel, subgroups }: MatmulForm,
+  compared: Compared,
+): Case {
+  return compared(`matmul ${kernel} ${title}${subgroups ? ', subgroups' : ''}`, async () => {
+    const target = targetOf(bench, half, subgroups, kernel);
+    const comparisons: Comparison[] = [];
+    for (const kind of MATMUL_KINDS) {
+      comparisons.push(...(await checkMatmul(bench, target, recipe, kind, awkwardShapes(kind.layout))));
+    }
+    return comparisons;
+  });
 }
 
 function codes({ codes: count, wrong, flushed }: CodeCheck): string {
