@@ -2,9 +2,9 @@
 import { EngineError } from '../engine/errors.ts';
 import { checkDistinct } from '../engine/experiments/sweep.ts';
 import { type Preset, presetOf } from '../engine/model/presets.ts';
-import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode } from '../engine/precision/recipes.ts';
 import type { Overrides } from '../engine/train/configure.ts';
-import { wholeNumber } from './arguments.ts';
+import { modeList, wholeNumber } from './arguments.ts';
 import { DEFAULT_PRESET, overridesOf, type TextChoice, textChoice } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
@@ -57,8 +57,8 @@ export function experimentOf(given: ReadonlyMap<string, string>): Experiment {
   };
 }
 
-function modesOf(value: string): PrecisionMode[] {
-  const modes = value.split(',').map((mode) => recipeOf(mode.trim()).id);
+function modesOf(value: string): readonly PrecisionMode[] {
+  const modes = modeList('modes', value);
   checkDistinct('mode', modes);
   return modes;
 }

@@ -31,17 +31,26 @@ export type ScalingPolicy =
       readonly growthInterval: number;
     };
 
+/**
+ * How AdamW writes weights that are no f32: to nearest; up or down at random, so that updates below half a step count on
+ * average; or in two halves, of which the upper is what the model reads and the lower keeps the digits that it drops.
+ */
+export type MasterRounding = 'nearest' | 'stochastic' | 'split';
+
 export interface Recipe {
   readonly id: PrecisionMode;
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
   readonly roles: Readonly<Record<Role, FormatId>>;
+  /** Of role `master`; `stochastic` and `split` are for bf16. */
+  readonly masterRounding: MasterRounding;
   readonly scaling: ScalingPolicy;
   /** Exists to be seen failing: the page says so before it starts. */
   readonly unsound: boolean;
 }
 
+/** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
 export const PRECISION_MODES = [
   'fp32',
   'tf32',
@@ -51,8 +60,12 @@ export const PRECISION_MODES = [
   'fp16-noscale',
   'fp16-pure',
   'bf16',
+  'bf16-sr',
+  'bf16-split',
 ] as const;
-export type PrecisionMode = (typeof PRECISION_MODES)[number];
+type NamedMode = (typeof PRECISION_MODES)[number];
+/** A row of the table, or a mode computed from its name. */
+export type PrecisionMode = NamedMode | `e${number}m${number}`;
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
 export const SCALE_GROWTH = 2;
@@ -86,12 +99,13 @@ function mixed(narrow: FormatId, preActivation: FormatId = narrow): Recipe['role
 const allHalf = Object.fromEntries(Object.keys(mixed('f16')).map((role) => [role, 'f16'])) as Recipe['roles'];
 
 /** The one table of precision modes. A mode is a row; nothing else in the project branches on its id. */
-export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
+const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
   fp32: {
     id: 'fp32',
     title: 'FP32',
     summary: 'Everything in 32-bit floats: the reference the other modes are compared with.',
     roles: mixed('f32'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: false,
   },
@@ -101,6 +115,7 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
     summary:
       'Matmul operands rounded to 10 mantissa bits with the full FP32 range (simulated: stored in 4 bytes).',
     roles: mixed('tf32', 'f32'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: false,
   },
@@ -110,6 +125,7 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
     summary:
       'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: dynamic,
     unsound: false,
   },
@@ -119,6 +135,7 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
     summary:
       'As mixed f16 with the remaining FP32 matmuls in TF32. None remain here, so it equals mixed f16 bit for bit.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: dynamic,
     unsound: false,
   },
@@ -127,6 +144,7 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
     title: 'Mixed f16, static scale',
     summary: 'As mixed f16 with one loss scale for the whole run.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: { kind: 'static', scale: 2 ** 12 },
     unsound: false,
   },
@@ -136,6 +154,7 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
     roles: mixed('f16-flush'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: true,
   },
@@ -145,6 +164,7 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
     summary:
       'Weights, gradients and Adam moments in f16 without master copies or scaling: small updates vanish. Made to fail.',
     roles: allHalf,
+    masterRounding: 'nearest',
     scaling: none,
     unsound: true,
   },
@@ -154,30 +174,63 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
     summary:
       'bf16 operands and saved activations with the range of FP32: no loss scaling needed, 8 bits of precision.',
     roles: mixed('bf16'),
+    masterRounding: 'nearest',
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-sr': {
+    id: 'bf16-sr',
+    title: 'bf16, stochastic rounding',
+    summary:
+      'bf16 weights without a master copy: each update is rounded up or down at random, so that small ones count on average.',
+    roles: { ...mixed('bf16'), master: 'bf16' },
+    masterRounding: 'stochastic',
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-split': {
+    id: 'bf16-split',
+    title: 'bf16, split master',
+    summary:
+      'As mixed bf16 with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
+    roles: { ...mixed('bf16'), master: 'bf16' },
+    masterRounding: 'split',
     scaling: none,
     unsound: false,
   },
 };
+
+function isNamed(id: string): id is NamedMode {
+  return Object.hasOwn(RECIPES, id);
+}
+
+/** Whether `id` names a mode, of the table or computed: the one test for what comes from links, files and arguments. */
+export function isPrecisionMode(id: unknown): id is PrecisionMode {
+  return typeof id === 'string' && isNamed(id);
+}
 
 /**
  * The recipe called `id`.
  * @throws EngineError UNKNOWN_MODE with the nearest existing name
  */
 export function recipeOf(id: string): Recipe {
-  const recipe = (RECIPES as Record<string, Recipe | undefined>)[id];
-  if (!recipe || !Object.hasOwn(RECIPES, id)) {
-    throw new EngineError(
-      'UNKNOWN_MODE',
-      `There is no precision mode "${id}".`,
-      suggestion(id, PRECISION_MODES),
-    );
-  }
-  return recipe;
+  if (isNamed(id)) return RECIPES[id];
+  throw new EngineError('UNKNOWN_MODE', `There is no precision mode "${id}".`, modeSuggestion(id));
+}
+
+/** What to write instead of `id`, which is no mode. */
+export function modeSuggestion(id: string): string {
+  return suggestion(id, PRECISION_MODES);
 }
 
 /** True where the compute weights are a separate rounded copy of the master weights. */
 export function hasComputeCopy(recipe: Recipe): boolean {
   return recipe.roles.weight !== recipe.roles.master;
+}
+
+/** True where AdamW finds weights with all bits of an f32, whole or in two halves. */
+export function keepsMaster(recipe: Recipe): boolean {
+  return recipe.roles.master === 'f32' || recipe.masterRounding === 'split';
 }
 
 /** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself. */

@@ -1,6 +1,11 @@
 /** The precision modes that differ in what they store, and the storages that differ on an adapter. */
 import type { HalfStorage } from '../../../src/engine/precision/formats.ts';
-import { PRECISION_MODES, RECIPES, type Recipe } from '../../../src/engine/precision/recipes.ts';
+import {
+  PRECISION_MODES,
+  type PrecisionMode,
+  type Recipe,
+  recipeOf,
+} from '../../../src/engine/precision/recipes.ts';
 
 export interface StoredMode {
   readonly title: string;
@@ -11,21 +16,21 @@ export interface StoredMode {
 const usesHalves = ({ roles }: Recipe): boolean =>
   Object.values(roles).some((format) => format === 'f16' || format === 'f16-flush');
 
-/** One recipe for each distinct table of roles; those with halves once a storage. */
+/** One recipe for each distinct table of roles and rounding of masters; those with halves once a storage. */
 export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
   const modes: StoredMode[] = [];
   const seen = new Set<string>();
   for (const id of PRECISION_MODES) {
-    const recipe = RECIPES[id];
-    const roles = JSON.stringify(recipe.roles);
-    if (seen.has(roles)) continue;
-    seen.add(roles);
+    const recipe = recipeOf(id);
+    const stored = JSON.stringify([recipe.roles, recipe.masterRounding]);
+    if (seen.has(stored)) continue;
+    seen.add(stored);
     if (!usesHalves(recipe)) modes.push({ title: id, recipe, half: 'packed' });
     else for (const half of storages) modes.push({ title: `${id} ${half}`, recipe, half });
   }
   return modes;
 }
 
-export function storedMode(id: keyof typeof RECIPES, half: HalfStorage): StoredMode {
-  return { title: usesHalves(RECIPES[id]) ? `${id} ${half}` : id, recipe: RECIPES[id], half };
+export function storedMode(id: PrecisionMode, half: HalfStorage): StoredMode {
+  return { title: usesHalves(recipeOf(id)) ? `${id} ${half}` : id, recipe: recipeOf(id), half };
 }
