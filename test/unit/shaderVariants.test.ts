@@ -21,7 +21,7 @@ function withNull<T>(features: GPUFeatureName[], body: (bench: Bench) => Promise
 
 const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups'];
 
-describe('every variant is valid', () => {
+describe('every variant is valid', { timeout: 240_000 }, () => {
   test('with all features, at every subgroup size', () =>
     withNull(FEATURES, async (bench) => {
       const result = await runVariants(bench, await allVariants(SUBGROUPS));
@@ -45,7 +45,7 @@ describe('a variant is refused by name', () => {
   let variants: readonly KnownVariant[];
   beforeAll(async () => {
     variants = await allVariants([8]);
-  });
+  }, 120_000);
 
   /** What is said of a sound kernel after `change`, on a device with these features. */
   async function said(
