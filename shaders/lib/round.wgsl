@@ -6,6 +6,7 @@
 
 const MAGNITUDE = vec4u(0x7fffffffu);
 const INFINITY_BITS = vec4u(0x7f800000u);
+const QUIET_NAN = vec4u(0x7fc00000u);
 // The first f32 magnitude that rounds to f16 infinity: 65520.
 const F16_OVERFLOW = vec4u(0x477ff000u);
 
@@ -59,4 +60,35 @@ fn anyHalfNonFinite(words: vec2u) -> bool {
   let low = (words & vec2u(0x7c00u)) == vec2u(0x7c00u);
   let high = (words & vec2u(0x7c000000u)) == vec2u(0x7c000000u);
   return any(low) || any(high);
+}
+
+// Codes of an 8-bit format with `mantissa` bits and exponents biased by `bias`: what is above `largest` becomes it,
+// infinity too, and NaN becomes `nan`.
+fn fp8Codes(v: vec4f, mantissa: u32, bias: u32, largest: u32, nan: u32) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let magnitude = bits & MAGNITUDE;
+  let exponent = magnitude >> vec4u(23u);
+  let significand = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  let dropped = 23u - mantissa;
+  let least = 128u - bias;
+  // As in f16Codes: a number that becomes subnormal drops more bits, and 25 leave nothing.
+  let shift = min(vec4u(least + dropped) - min(exponent, vec4u(least)), vec4u(25u));
+  let half = (vec4u(1u) << (shift - vec4u(1u))) - vec4u(1u);
+  let rounded = (significand + half + ((significand >> shift) & vec4u(1u))) >> shift;
+  let normal = rounded + ((max(exponent, vec4u(least)) - vec4u(least)) << vec4u(mantissa));
+  let code = select(min(normal, vec4u(largest)), vec4u(nan), magnitude > INFINITY_BITS);
+  return code | ((bits >> vec4u(24u)) & vec4u(0x80u));
+}
+
+fn byteCodes(word: u32) -> vec4u {
+  return (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu);
+}
+
+// Four codes a word, the first one in the lowest byte.
+fn packBytes(codes: vec4u) -> u32 {
+  return codes.x | (codes.y << 8u) | (codes.z << 16u) | (codes.w << 24u);
+}
+
+fn anyByteAbove(word: u32, largest: u32) -> bool {
+  return any((byteCodes(word) & vec4u(0x7fu)) > vec4u(largest));
 }

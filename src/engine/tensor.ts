@@ -1,4 +1,4 @@
-import { FORMATS, type FormatId } from './precision/formats.ts';
+import { FORMATS, type FormatId, type NumberFormat } from './precision/formats.ts';
 
 /** Number formats, and u32 for indices and counters. */
 export type ElementType = FormatId | 'u32';
@@ -19,7 +19,7 @@ export interface TensorSlice {
 
 export type Operand = Tensor | TensorSlice;
 
-export function bytesPerElement(type: ElementType): number {
+export function bytesPerElement(type: ElementType): NumberFormat['bytes'] {
   return type === 'u32' ? 4 : FORMATS[type].bytes;
 }
 

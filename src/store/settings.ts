@@ -1,10 +1,11 @@
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { EngineError } from '../engine/errors.ts';
+import { comparedConfigs } from '../engine/experiments/planned.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
-import { configure, type Overrides } from '../engine/train/configure.ts';
+import type { Overrides } from '../engine/train/configure.ts';
 import type { Schedule } from '../session/protocol.ts';
 
 export const TEXT_CHOICES = [...TEXT_IDS, 'own'] as const;
@@ -100,33 +101,12 @@ export function modesOf(settings: Settings): readonly PrecisionMode[] {
 }
 
 /**
- * One configuration a mode, seed by seed; those of a seed differ in nothing else, so that the runs start and are fed
- * alike.
+ * What the settings train, as a comparison plans it.
  * @throws EngineError where the settings cannot be right
  */
 export function configsOf(settings: Settings): TrainConfig[] {
-  const modes = modesOf(settings);
-  // In a comparison a scale belongs to the modes that have one; where none has, the engine refuses it by name.
-  const scaled = modes.filter(scalesLoss);
-  const dynamic = modes.filter((mode) => RECIPES[mode].scaling.kind === 'dynamic');
-  const preset = PRESETS[settings.preset].config;
-  const firstSeed = settings.seed ?? preset.seed;
-  const configOf = (precision: PrecisionMode, seed: number): TrainConfig => {
-    const takesScale = scaled.length === 0 || scaled.includes(precision);
-    const takesInterval = dynamic.length === 0 || dynamic.includes(precision);
-    const leftOut = {
-      ...(!takesScale && { lossScale: null }),
-      ...(!takesInterval && { growthInterval: null }),
-    };
-    return configure(preset, {
-      ...given({ ...settings, ...leftOut }),
-      precision,
-      seed,
-      half: settings.f16,
-    });
-  };
-  const seeds = Array.from({ length: settings.seeds }, (_, i) => firstSeed + i);
-  return seeds.flatMap((seed) => modes.map((precision) => configOf(precision, seed)));
+  const { preset, seeds } = settings;
+  return comparedConfigs(PRESETS[preset].config, overridesOf(settings), modesOf(settings), seeds);
 }
 
 /** What Train would start first; the preset's where the settings cannot be right. */
@@ -136,9 +116,9 @@ export function firstConfig(settings: Settings): TrainConfig {
   return configsOf(settings)[0]!;
 }
 
-/** The values of a configuration that the visitor gave. */
-function given(settings: Settings): Overrides {
-  const { untied, tokenizer, order, recompute, sample } = settings;
+/** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
+export function overridesOf(settings: Settings): Overrides {
+  const { f16: half, untied, tokenizer, order, recompute, sample } = settings;
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
     const value = settings[key];
@@ -147,6 +127,7 @@ function given(settings: Settings): Overrides {
   if (sample !== null) overrides.sampleLength = sample;
   return {
     ...overrides,
+    half,
     ...(untied !== null && { tied: untied === '0' }),
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),

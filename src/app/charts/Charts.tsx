@@ -1,7 +1,8 @@
 /** The lazy chunk: everything that imports recharts is behind this module. */
 import { useMemo } from 'react';
+import { comparedModes } from '../../engine/experiments/planned.ts';
 import { RECIPES } from '../../engine/precision/recipes.ts';
-import { comparedModes, modePlace } from '../../store/comparison.ts';
+import { modePlace } from '../../store/comparison.ts';
 import { logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
 import { DIFFERENCE, GPU_SPEED, GRADIENT_NORM, LEARNING_RATE, MEMORY, SPEED } from './definitions.tsx';

@@ -1,18 +1,18 @@
 import { useMemo, useState } from 'react';
+import { aboutLine, startSentence, toMarkdown } from '../../engine/experiments/markdown.ts';
+import { startProof } from '../../engine/experiments/startProof.ts';
+import { type ComparisonTable, comparisonTable } from '../../engine/experiments/table.ts';
 import { verdict } from '../../engine/experiments/verdict.ts';
 import { planLimits } from '../../engine/memoryPlan.ts';
-import { startProof } from '../../store/comparison.ts';
+import { clockOf, endedRuns } from '../../store/comparison.ts';
 import { budgetBytes, budgetOr, useMeasurements } from '../../store/measurementStore.ts';
 import { useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
-import { formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import figures from '../ui/FiguresTable.module.css';
 import { Note } from '../ui/Note.tsx';
 import styles from './ComparePanel.module.css';
-import { startSentence, toMarkdown } from './markdown.ts';
-import { type ComparisonTable, comparisonTable } from './table.ts';
 
 /** What the modes come to beside each other: the proof of an equal start, the table as runs end, and the verdict. */
 export default function ComparePanel() {
@@ -52,7 +52,7 @@ function useTable(): ComparisonTable | null {
     const { runs, schedule } = useRun.getState();
     if (!ended.includes('1')) return null;
     const budget = adapter && bytes !== null ? { bytes, limits: planLimits(adapter.limits) } : null;
-    return comparisonTable(runs, schedule, budget);
+    return comparisonTable(runs, endedRuns(runs, schedule), clockOf(schedule), budget);
   }, [ended, configs, adapter, bytes]);
 }
 
@@ -120,7 +120,7 @@ function CopyMarkdown({ table, sentence }: { table: ComparisonTable; sentence: s
   const [state, setState] = useState<'idle' | 'copied' | 'refused'>('idle');
   const copy = async () => {
     const { runs } = useRun.getState();
-    const markdown = toMarkdown(table, aboutLine(), sentence, startProof(runs));
+    const markdown = toMarkdown(table, about(), sentence, startProof(runs));
     try {
       await navigator.clipboard.writeText(markdown);
       setState('copied');
@@ -142,18 +142,9 @@ function CopyMarkdown({ table, sentence }: { table: ComparisonTable; sentence: s
   );
 }
 
-/** What was trained, where, and from which seed. */
-function aboutLine(): string {
+function about(): string {
   const { runs, adapter, schedule } = useRun.getState();
   const [first] = runs;
   if (!first) return 'Halfstep';
-  const { layers, width, context, batch, accumulation, steps, seed } = first.config;
-  const parts = [
-    `${layers} layers, width ${width}, context ${context}, batch ${formatCount(batch * accumulation)}, ${formatCount(steps)} steps`,
-    ...(first.facts ? [`on ${first.facts.text.name}`] : []),
-    `seed ${seed}`,
-    schedule === 'lockstep' ? 'in lockstep' : 'one after the other',
-    ...(adapter ? [adapter.name] : []),
-  ];
-  return `Halfstep: ${parts.join(', ')}.`;
+  return aboutLine(first.config, first.facts?.text.name ?? null, schedule, adapter?.name ?? null);
 }

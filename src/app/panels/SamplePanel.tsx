@@ -1,6 +1,6 @@
 import { useState } from 'react';
+import { comparedModes } from '../../engine/experiments/planned.ts';
 import type { SampledToken, SampleHeading } from '../../session/protocol.ts';
-import { comparedModes } from '../../store/comparison.ts';
 import { useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
 import { runLabel } from '../messages.ts';

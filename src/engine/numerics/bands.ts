@@ -19,17 +19,22 @@ export interface Bands {
   readonly keptFrom: number;
   /** Below it values keep fewer bits. */
   readonly normalFrom: number;
-  /** From it values overflow. In f16 those from 65520 to 65536 do too, which share a bin with ones that do not. */
+  /**
+   * From it values overflow, or saturate in a format that does. In f16 those from 65520 to 65536 do too, which share a bin
+   * with ones that do not; in e4m3fn those above 464.
+   */
   readonly overflowFrom: number;
 }
 
 export function bandsOf(id: FormatId): Bands {
-  const { exponentBits, mantissaBits, flushSubnormals } = FORMATS[id];
+  const { exponentBits, mantissaBits, overflowBits, flushSubnormals } = FORMATS[id];
   const bias = 2 ** (exponentBits - 1) - 1;
   const normalFrom = 1 - bias;
   // Half of the smallest subnormal is where rounding to zero ends.
   const keptFrom = flushSubnormals ? normalFrom : normalFrom - mantissaBits - 1;
-  return { keptFrom, normalFrom, overflowFrom: bias + 1 };
+  // The first whole binade beyond.
+  const overflowFrom = Math.ceil(overflowBits / 2 ** 23) - 127;
+  return { keptFrom, normalFrom, overflowFrom };
 }
 
 /** Counts of values by what becomes of them. */

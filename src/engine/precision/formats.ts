@@ -2,20 +2,22 @@
  * Number formats: how a value is rounded and what four of them occupy in memory.
  * The matching WGSL is `shaders/formats/<prelude>.wgsl`.
  */
-export type FormatId = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16';
+export type FormatId = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2';
 
 /** How half-precision values are held: `vec4h` (needs shader-f16) or two halves in each word of a `vec2u`. */
 export type HalfStorage = 'native' | 'packed';
 
 export interface NumberFormat {
   readonly id: FormatId;
-  readonly bytes: 2 | 4;
+  readonly bytes: 1 | 2 | 4;
   readonly exponentBits: number;
   readonly mantissaBits: number;
   /** f32 bit pattern of the smallest magnitude that rounds beyond the largest finite value. */
   readonly overflowBits: number;
   /** Values below the smallest normal number become zero instead of subnormal. */
   readonly flushSubnormals: boolean;
+  /** What is beyond the largest finite value, infinity too, is stored as that value: a store reports only what was not finite. */
+  readonly saturates: boolean;
 }
 
 export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
@@ -26,6 +28,7 @@ export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
     mantissaBits: 23,
     overflowBits: 0x7f800000,
     flushSubnormals: false,
+    saturates: false,
   },
   tf32: {
     id: 'tf32',
@@ -34,6 +37,7 @@ export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
     mantissaBits: 10,
     overflowBits: 0x7f7ff000,
     flushSubnormals: false,
+    saturates: false,
   },
   f16: {
     id: 'f16',
@@ -42,6 +46,7 @@ export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
     mantissaBits: 10,
     overflowBits: 0x477ff000,
     flushSubnormals: false,
+    saturates: false,
   },
   'f16-flush': {
     id: 'f16-flush',
@@ -50,6 +55,7 @@ export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
     mantissaBits: 10,
     overflowBits: 0x477ff000,
     flushSubnormals: true,
+    saturates: false,
   },
   bf16: {
     id: 'bf16',
@@ -58,6 +64,25 @@ export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
     mantissaBits: 7,
     overflowBits: 0x7f7f8000,
     flushSubnormals: false,
+    saturates: false,
+  },
+  e4m3fn: {
+    id: 'e4m3fn',
+    bytes: 1,
+    exponentBits: 4,
+    mantissaBits: 3,
+    overflowBits: 0x43e80001,
+    flushSubnormals: false,
+    saturates: true,
+  },
+  e5m2: {
+    id: 'e5m2',
+    bytes: 1,
+    exponentBits: 5,
+    mantissaBits: 2,
+    overflowBits: 0x47700000,
+    flushSubnormals: false,
+    saturates: true,
   },
 };
 
@@ -69,7 +94,9 @@ export type Prelude =
   | 'f16_native_flush'
   | 'f16_packed'
   | 'f16_packed_flush'
-  | 'bf16';
+  | 'bf16'
+  | 'e4m3fn'
+  | 'e5m2';
 
 /** The storage prelude of a format on an adapter that holds halves as `half` says. */
 export function preludeOf(format: FormatId, half: HalfStorage): Prelude {

@@ -21,9 +21,9 @@ export function fromF32Bits(bits: number): number {
 }
 
 /**
- * Code of the f32 whose bits are given: 16 bits for f16, f16-flush and bf16; for f32 and tf32 an f32 bit
- * pattern (tf32's low 13 bits are zero). Beyond the largest finite value it is an infinity; NaN stays
- * NaN. Takes bits rather than a number so that NaN payloads can be tested.
+ * Code of the f32 whose bits are given: 8 bits for e4m3fn and e5m2; 16 bits for f16, f16-flush and bf16; for f32 and
+ * tf32 an f32 bit pattern (tf32's low 13 bits are zero). Beyond the largest finite value it is an infinity, in the 8-bit
+ * formats the largest finite value (infinity too); NaN stays NaN. Takes bits rather than a number so that NaN payloads can be tested.
  */
 export function encodeBits(format: FormatId, bits: number): number {
   switch (format) {
@@ -35,6 +35,10 @@ export function encodeBits(format: FormatId, bits: number): number {
       return encodeBf16(bits);
     case 'f16':
       return encodeF16(bits);
+    case 'e4m3fn':
+      return encodeFp8(E4M3FN, bits);
+    case 'e5m2':
+      return encodeFp8(E5M2, bits);
     case 'f16-flush': {
       // After rounding: a value that rounds up to 2^-14 is normal and stays.
       const code = encodeF16(bits);
@@ -54,6 +58,10 @@ export function decodeBits(format: FormatId, code: number): number {
     case 'f16':
     case 'f16-flush':
       return decodeF16(code);
+    case 'e4m3fn':
+      return decodeE4M3(code);
+    case 'e5m2':
+      return decodeF16(code << 8); // the upper half of an f16
   }
 }
 
@@ -92,4 +100,34 @@ function decodeF16(code: number): number {
   if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+interface Fp8 {
+  readonly mantissaBits: number;
+  readonly bias: number;
+  readonly largest: number;
+  readonly nan: number;
+}
+const E4M3FN: Fp8 = { mantissaBits: 3, bias: 7, largest: 0x7e, nan: 0x7f };
+const E5M2: Fp8 = { mantissaBits: 2, bias: 15, largest: 0x7b, nan: 0x7e };
+
+function encodeFp8({ mantissaBits, bias, largest, nan }: Fp8, bits: number): number {
+  const sign = (bits >>> 31) << 7;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | nan;
+  const exponent = (magnitude >>> 23) - 127 + bias; // biased for the format; below 1 the result is subnormal
+  const shift = 23 - mantissaBits + Math.max(0, 1 - exponent);
+  if (shift > 24) return sign; // below half of the smallest subnormal
+  const value = exponent >= 1 ? magnitude - ((127 - bias) << 23) : (magnitude & 0x7fffff) | 0x800000;
+  const rounded = (value + (2 ** (shift - 1) - 1) + ((value >>> shift) & 1)) >>> shift;
+  return sign | Math.min(rounded, largest);
+}
+
+function decodeE4M3(code: number): number {
+  const sign = code & 0x80 ? -1 : 1;
+  const exponent = (code >>> 3) & 15;
+  const fraction = code & 7;
+  if (exponent === 15 && fraction === 7) return Number.NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -9;
+  return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
 }

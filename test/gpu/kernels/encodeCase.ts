@@ -1,9 +1,10 @@
 /** Every code of the narrow formats through the encoders and decoders of shaders/formats, bit by bit. */
 import type { Target } from '../../../src/engine/kernels/operation.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { randomBits } from '../../../src/engine/rng.ts';
+import { bytesPerElement } from '../../../src/engine/tensor.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
 export interface CodeCheck {
@@ -14,36 +15,47 @@ export interface CodeCheck {
   readonly flushed: number;
 }
 
-/** research/numerics.md 1.4: f32 bits, f16, bf16, tf32 (null: as the f32 bits). */
-const GOLDEN: readonly (readonly [number, number, number, number | null])[] = [
-  [0x3f800000, 0x3c00, 0x3f80, null],
-  [0xc0000000, 0xc000, 0xc000, null],
-  [0x3dcccccd, 0x2e66, 0x3dcd, 0x3dccc000],
-  [0x3eaaaaab, 0x3555, 0x3eab, 0x3eaaa000],
-  [0x3e99999a, 0x34cd, 0x3e9a, 0x3e99a000],
-  [0x33800000, 0x0001, 0x3380, null],
-  [0x33000000, 0x0000, 0x3300, null],
-  [0x33400000, 0x0001, 0x3340, null],
-  [0x38800000, 0x0400, 0x3880, null],
-  [0x387fda40, 0x03ff, 0x3880, 0x387fe000],
-  [0x477fe000, 0x7bff, 0x4780, null],
-  [0x477fefff, 0x7bff, 0x4780, 0x477fe000],
-  [0x477ff000, 0x7c00, 0x4780, 0x47800000],
-  [0x43e80ccd, 0x5f40, 0x43e8, 0x43e80000],
-  [0x476ffffd, 0x7b80, 0x4770, 0x47700000],
-  [0x43708000, 0x5b84, 0x4370, null],
-  [0x3f808000, 0x3c04, 0x3f80, null],
-  [0x3f818000, 0x3c0c, 0x3f82, null],
-  [0x3f801000, 0x3c00, 0x3f80, 0x3f800000],
-  [0x3f803000, 0x3c02, 0x3f80, 0x3f804000],
-  [0x7f7fffff, 0x7c00, 0x7f80, 0x7f800000],
-  [0x7f800000, 0x7c00, 0x7f80, null],
-  [0x7f800001, 0x7e00, 0x7fc0, null],
-  [0xffc00001, 0xfe00, 0xffc0, null],
-  [0x807fffff, 0x8000, 0x8080, 0x80800000],
+/** research/numerics.md 1.4: f32 bits, f16, bf16, e4m3fn and e5m2 (saturating), tf32 (null: as the f32 bits). */
+const GOLDEN: readonly (readonly [number, number, number, number, number, number | null])[] = [
+  [0x3f800000, 0x3c00, 0x3f80, 0x38, 0x3c, null],
+  [0xc0000000, 0xc000, 0xc000, 0xc0, 0xc0, null],
+  [0x3dcccccd, 0x2e66, 0x3dcd, 0x1d, 0x2e, 0x3dccc000],
+  [0x3eaaaaab, 0x3555, 0x3eab, 0x2b, 0x35, 0x3eaaa000],
+  [0x3e99999a, 0x34cd, 0x3e9a, 0x2a, 0x35, 0x3e99a000],
+  [0x33800000, 0x0001, 0x3380, 0x00, 0x00, null],
+  [0x33000000, 0x0000, 0x3300, 0x00, 0x00, null],
+  [0x33400000, 0x0001, 0x3340, 0x00, 0x00, null],
+  [0x38800000, 0x0400, 0x3880, 0x00, 0x04, null],
+  [0x387fda40, 0x03ff, 0x3880, 0x00, 0x04, 0x387fe000],
+  [0x477fe000, 0x7bff, 0x4780, 0x7e, 0x7b, null],
+  [0x477fefff, 0x7bff, 0x4780, 0x7e, 0x7b, 0x477fe000],
+  [0x477ff000, 0x7c00, 0x4780, 0x7e, 0x7b, 0x47800000],
+  [0x43e80ccd, 0x5f40, 0x43e8, 0x7e, 0x5f, 0x43e80000],
+  [0x476ffffd, 0x7b80, 0x4770, 0x7e, 0x7b, 0x47700000],
+  [0x43e00000, 0x5f00, 0x43e0, 0x7e, 0x5f, null],
+  [0x43e80000, 0x5f40, 0x43e8, 0x7e, 0x5f, null],
+  [0x43f00000, 0x5f80, 0x43f0, 0x7e, 0x60, null],
+  [0x47600000, 0x7b00, 0x4760, 0x7e, 0x7b, null],
+  [0x47700000, 0x7b80, 0x4770, 0x7e, 0x7b, null],
+  [0x3b000000, 0x1800, 0x3b00, 0x01, 0x18, null],
+  [0x3a800000, 0x1400, 0x3a80, 0x00, 0x14, null],
+  [0x3ac00000, 0x1600, 0x3ac0, 0x01, 0x16, null],
+  [0x3c800000, 0x2400, 0x3c80, 0x08, 0x24, null],
+  [0x37800000, 0x0100, 0x3780, 0x00, 0x01, null],
+  [0x37000000, 0x0080, 0x3700, 0x00, 0x00, null],
+  [0x43708000, 0x5b84, 0x4370, 0x77, 0x5c, null],
+  [0x3f808000, 0x3c04, 0x3f80, 0x38, 0x3c, null],
+  [0x3f818000, 0x3c0c, 0x3f82, 0x38, 0x3c, null],
+  [0x3f801000, 0x3c00, 0x3f80, 0x38, 0x3c, 0x3f800000],
+  [0x3f803000, 0x3c02, 0x3f80, 0x38, 0x3c, 0x3f804000],
+  [0x7f7fffff, 0x7c00, 0x7f80, 0x7e, 0x7b, 0x7f800000],
+  [0x7f800000, 0x7c00, 0x7f80, 0x7e, 0x7b, null],
+  [0x7f800001, 0x7e00, 0x7fc0, 0x7f, 0x7e, null],
+  [0xffc00001, 0xfe00, 0xffc0, 0xff, 0xfe, null],
+  [0x807fffff, 0x8000, 0x8080, 0x80, 0x80, 0x80800000],
 ];
 
-const LARGEST = { f16: 0x7bff, 'f16-flush': 0x7bff, bf16: 0x7f7f } as const;
+const LARGEST = { f16: 0x7bff, 'f16-flush': 0x7bff, bf16: 0x7f7f, e4m3fn: 0x7e, e5m2: 0x7b } as const;
 type Narrow = keyof typeof LARGEST;
 const isNarrow = (format: FormatId): format is Narrow => Object.hasOwn(LARGEST, format);
 
@@ -81,7 +93,7 @@ function checkCodes(
 ): CodeCheck {
   const wrong: string[] = [];
   let flushed = 0;
-  const smallestNormal = format.startsWith('f16') ? 2 ** -14 : 2 ** -126;
+  const smallestNormal = 2 ** (2 - 2 ** (FORMATS[format].exponentBits - 1));
   for (let i = 0; i < inputs.length; i++) {
     const wanted = wantedOf(inputs[i]!);
     const got = actual[i]!;
@@ -108,7 +120,9 @@ export async function checkEncoder(bench: Bench, target: Target, format: FormatI
     if (!row) return undefined;
     if (format === 'f16') return row[1];
     if (format === 'bf16') return row[2];
-    return format === 'tf32' ? (row[3] ?? bits) : undefined;
+    if (format === 'e4m3fn') return row[3];
+    if (format === 'e5m2') return row[4];
+    return format === 'tf32' ? (row[5] ?? bits) : undefined;
   };
   return checkCodes(format, words, run.codesOf(out), (bits) => golden(bits) ?? encodeBits(format, bits));
 }
@@ -116,7 +130,7 @@ export async function checkEncoder(bench: Bench, target: Target, format: FormatI
 /** Every code of `format` to f32. */
 export async function checkDecoder(bench: Bench, target: Target, format: FormatId): Promise<CodeCheck> {
   const codes = isNarrow(format)
-    ? Uint32Array.from({ length: 65536 }, (_, code) => code)
+    ? Uint32Array.from({ length: 256 ** bytesPerElement(format) }, (_, code) => code)
     : encoderInputs('f32');
   const words = Array.from(codes).slice(0, codes.length - (codes.length % 4));
   const run = new KernelRun(bench);

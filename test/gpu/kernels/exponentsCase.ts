@@ -21,7 +21,8 @@ function codesOf(format: FormatId, elements: number): number[] {
     const bits = randomBits(i, 5);
     if (i % 17 === 0) return encodeBits(format, i % 2 === 0 ? 0 : 0x80000000);
     if (i % 29 === 0) return encodeBits(format, i % 2 === 0 ? 0x7f800000 : 0xffc00000);
-    return bytesPerElement(format) === 2 ? bits & 0xffff : encodeBits(format, bits);
+    const bytes = bytesPerElement(format);
+    return bytes < 4 ? bits & (256 ** bytes - 1) : encodeBits(format, bits);
   });
 }
 

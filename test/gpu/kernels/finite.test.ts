@@ -15,7 +15,10 @@ import { type Bench, KernelRun, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
-const STORED: readonly { format: FormatId; half: HalfStorage }[] = [
+/** Formats that gradients are accumulated in. */
+type GradientFormat = Exclude<FormatId, 'e4m3fn' | 'e5m2'>;
+
+const STORED: readonly { format: GradientFormat; half: HalfStorage }[] = [
   { format: 'f32', half: 'packed' },
   { format: 'tf32', half: 'packed' },
   { format: 'bf16', half: 'packed' },

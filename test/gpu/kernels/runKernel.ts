@@ -55,6 +55,13 @@ export function subgroupChoices({ report }: Pick<Bench, 'report'>): boolean[] {
   return report.subgroupSize ? [true, false] : [false];
 }
 
+type Codes = Uint8Array | Uint16Array | Uint32Array;
+
+/** One number a code. */
+function codesIn(type: ElementType, bytes: ArrayBuffer): Codes {
+  return new { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[bytesPerElement(type)](bytes);
+}
+
 /** Elements behind every output that no kernel may touch: within the binding, so that nothing clamps a stray store. */
 const GUARD = 256;
 
@@ -90,8 +97,7 @@ export class KernelRun {
   codes(name: string, type: ElementType, codes: ArrayLike<number>): Tensor {
     const tensor = { name, type, elements: codes.length };
     const bytes = new Uint8Array(byteLength(tensor));
-    const view = bytesPerElement(type) === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer);
-    view.set(codes);
+    codesIn(type, bytes.buffer).set(codes);
     this.#contents.set(tensor, bytes);
     return tensor;
   }
@@ -172,13 +178,9 @@ export class KernelRun {
   }
 
   /** Codes as stored. */
-  codesOf(tensor: Tensor): Uint16Array | Uint32Array {
-    const bytes = this.bytesOf(tensor);
-    const { type } = tensor;
+  codesOf(tensor: Tensor): Codes {
     const elements = this.#outputs.get(tensor) ?? tensor.elements;
-    return bytesPerElement(type) === 2
-      ? new Uint16Array(bytes, 0, elements)
-      : new Uint32Array(bytes, 0, elements);
+    return codesIn(tensor.type, this.bytesOf(tensor)).subarray(0, elements);
   }
 
   /** Values as stored. */

@@ -9,52 +9,57 @@ import {
 } from '../../../src/engine/reference/rounding.ts';
 import { randomBits } from '../../../src/engine/rng.ts';
 
-/** research/numerics.md 1.4: f32 bits, f16, bf16, tf32 (null: as the f32 bits; the page leaves exact ones out). */
-const GOLDEN: readonly (readonly [string, number, number, number, number | null])[] = [
-  ['1.0', 0x3f800000, 0x3c00, 0x3f80, 0x3f800000],
-  ['-2.0', 0xc0000000, 0xc000, 0xc000, 0xc0000000],
-  ['0.1', 0x3dcccccd, 0x2e66, 0x3dcd, 0x3dccc000],
-  ['1/3', 0x3eaaaaab, 0x3555, 0x3eab, 0x3eaaa000],
-  ['0.3', 0x3e99999a, 0x34cd, 0x3e9a, 0x3e99a000],
-  ['2^-24', 0x33800000, 0x0001, 0x3380, null],
-  ['2^-25 (tie)', 0x33000000, 0x0000, 0x3300, null],
-  ['1.5*2^-25', 0x33400000, 0x0001, 0x3340, null],
-  ['2^-14', 0x38800000, 0x0400, 0x3880, null],
-  ['6.1e-5', 0x387fda40, 0x03ff, 0x3880, 0x387fe000],
-  ['65504', 0x477fe000, 0x7bff, 0x4780, null],
-  ['65519.996', 0x477fefff, 0x7bff, 0x4780, 0x477fe000],
-  ['65520', 0x477ff000, 0x7c00, 0x4780, 0x47800000],
-  ['448', 0x43e00000, 0x5f00, 0x43e0, null],
-  ['464', 0x43e80000, 0x5f40, 0x43e8, null],
-  ['464.1', 0x43e80ccd, 0x5f40, 0x43e8, 0x43e80000],
-  ['480', 0x43f00000, 0x5f80, 0x43f0, null],
-  ['57344', 0x47600000, 0x7b00, 0x4760, null],
-  ['61439.99', 0x476ffffd, 0x7b80, 0x4770, 0x47700000],
-  ['61440', 0x47700000, 0x7b80, 0x4770, null],
-  ['2^-9', 0x3b000000, 0x1800, 0x3b00, null],
-  ['2^-10', 0x3a800000, 0x1400, 0x3a80, null],
-  ['1.5*2^-10', 0x3ac00000, 0x1600, 0x3ac0, null],
-  ['2^-6', 0x3c800000, 0x2400, 0x3c80, null],
-  ['2^-16', 0x37800000, 0x0100, 0x3780, null],
-  ['2^-17', 0x37000000, 0x0080, 0x3700, null],
-  ['240.5', 0x43708000, 0x5b84, 0x4370, null],
-  ['1+2^-8 (bf16 tie)', 0x3f808000, 0x3c04, 0x3f80, null],
-  ['1+3*2^-8 (bf16 tie)', 0x3f818000, 0x3c0c, 0x3f82, null],
-  ['1+2^-11 (f16 and tf32 tie)', 0x3f801000, 0x3c00, 0x3f80, 0x3f800000],
-  ['1+3*2^-11 (tie)', 0x3f803000, 0x3c02, 0x3f80, 0x3f804000],
-  ['FLT_MAX', 0x7f7fffff, 0x7c00, 0x7f80, 0x7f800000],
-  ['+inf', 0x7f800000, 0x7c00, 0x7f80, 0x7f800000],
-  ['sNaN', 0x7f800001, 0x7e00, 0x7fc0, 0x7f800001],
-  ['-NaN', 0xffc00001, 0xfe00, 0xffc0, 0xffc00001],
-  ['negative f32 subnormal', 0x807fffff, 0x8000, 0x8080, 0x80800000],
+/**
+ * research/numerics.md 1.4: f32 bits, f16, bf16, e4m3fn and e5m2 (saturating), tf32 (null: as the f32 bits; the page leaves
+ * exact ones out).
+ */
+const GOLDEN: readonly (readonly [string, number, number, number, number, number, number | null])[] = [
+  ['1.0', 0x3f800000, 0x3c00, 0x3f80, 0x38, 0x3c, 0x3f800000],
+  ['-2.0', 0xc0000000, 0xc000, 0xc000, 0xc0, 0xc0, 0xc0000000],
+  ['0.1', 0x3dcccccd, 0x2e66, 0x3dcd, 0x1d, 0x2e, 0x3dccc000],
+  ['1/3', 0x3eaaaaab, 0x3555, 0x3eab, 0x2b, 0x35, 0x3eaaa000],
+  ['0.3', 0x3e99999a, 0x34cd, 0x3e9a, 0x2a, 0x35, 0x3e99a000],
+  ['2^-24', 0x33800000, 0x0001, 0x3380, 0x00, 0x00, null],
+  ['2^-25 (tie)', 0x33000000, 0x0000, 0x3300, 0x00, 0x00, null],
+  ['1.5*2^-25', 0x33400000, 0x0001, 0x3340, 0x00, 0x00, null],
+  ['2^-14', 0x38800000, 0x0400, 0x3880, 0x00, 0x04, null],
+  ['6.1e-5', 0x387fda40, 0x03ff, 0x3880, 0x00, 0x04, 0x387fe000],
+  ['65504', 0x477fe000, 0x7bff, 0x4780, 0x7e, 0x7b, null],
+  ['65519.996', 0x477fefff, 0x7bff, 0x4780, 0x7e, 0x7b, 0x477fe000],
+  ['65520', 0x477ff000, 0x7c00, 0x4780, 0x7e, 0x7b, 0x47800000],
+  ['448', 0x43e00000, 0x5f00, 0x43e0, 0x7e, 0x5f, null],
+  ['464', 0x43e80000, 0x5f40, 0x43e8, 0x7e, 0x5f, null],
+  ['464.1', 0x43e80ccd, 0x5f40, 0x43e8, 0x7e, 0x5f, 0x43e80000],
+  ['480', 0x43f00000, 0x5f80, 0x43f0, 0x7e, 0x60, null],
+  ['57344', 0x47600000, 0x7b00, 0x4760, 0x7e, 0x7b, null],
+  ['61439.99', 0x476ffffd, 0x7b80, 0x4770, 0x7e, 0x7b, 0x47700000],
+  ['61440', 0x47700000, 0x7b80, 0x4770, 0x7e, 0x7b, null],
+  ['2^-9', 0x3b000000, 0x1800, 0x3b00, 0x01, 0x18, null],
+  ['2^-10', 0x3a800000, 0x1400, 0x3a80, 0x00, 0x14, null],
+  ['1.5*2^-10', 0x3ac00000, 0x1600, 0x3ac0, 0x01, 0x16, null],
+  ['2^-6', 0x3c800000, 0x2400, 0x3c80, 0x08, 0x24, null],
+  ['2^-16', 0x37800000, 0x0100, 0x3780, 0x00, 0x01, null],
+  ['2^-17', 0x37000000, 0x0080, 0x3700, 0x00, 0x00, null],
+  ['240.5', 0x43708000, 0x5b84, 0x4370, 0x77, 0x5c, null],
+  ['1+2^-8 (bf16 tie)', 0x3f808000, 0x3c04, 0x3f80, 0x38, 0x3c, null],
+  ['1+3*2^-8 (bf16 tie)', 0x3f818000, 0x3c0c, 0x3f82, 0x38, 0x3c, null],
+  ['1+2^-11 (f16 and tf32 tie)', 0x3f801000, 0x3c00, 0x3f80, 0x38, 0x3c, 0x3f800000],
+  ['1+3*2^-11 (tie)', 0x3f803000, 0x3c02, 0x3f80, 0x38, 0x3c, 0x3f804000],
+  ['FLT_MAX', 0x7f7fffff, 0x7c00, 0x7f80, 0x7e, 0x7b, 0x7f800000],
+  ['+inf', 0x7f800000, 0x7c00, 0x7f80, 0x7e, 0x7b, 0x7f800000],
+  ['sNaN', 0x7f800001, 0x7e00, 0x7fc0, 0x7f, 0x7e, 0x7f800001],
+  ['-NaN', 0xffc00001, 0xfe00, 0xffc0, 0xff, 0xfe, 0xffc00001],
+  ['negative f32 subnormal', 0x807fffff, 0x8000, 0x8080, 0x80, 0x80, 0x80800000],
 ];
 
 const hex = (code: number) => (code >>> 0).toString(16);
 
 describe('golden vectors', () => {
-  it.each(GOLDEN)('%s', (_name, bits, f16, bf16, tf32) => {
+  it.each(GOLDEN)('%s', (_name, bits, f16, bf16, e4m3fn, e5m2, tf32) => {
     expect(hex(encodeBits('f16', bits))).toBe(hex(f16));
     expect(hex(encodeBits('bf16', bits))).toBe(hex(bf16));
+    expect(hex(encodeBits('e4m3fn', bits))).toBe(hex(e4m3fn));
+    expect(hex(encodeBits('e5m2', bits))).toBe(hex(e5m2));
     expect(hex(encodeBits('tf32', bits))).toBe(hex(tf32 ?? bits));
     expect(hex(encodeBits('f32', bits))).toBe(hex(bits));
     // Flushing keeps the sign and everything that is not subnormal.
@@ -101,9 +106,12 @@ describe('16-bit codes, all 65,536', () => {
   it.each([
     ['f16', 0x7bff],
     ['bf16', 0x7f7f],
+    ['e4m3fn', 0x7e],
+    ['e5m2', 0x7b],
   ] as const)(
     '%s: midpoints go to the even neighbour, one f32 step beside them to the nearer',
     (format, largest) => {
+      const sign = 2 ** (8 * FORMATS[format].bytes - 1);
       let wrong = 0;
       for (let code = 0; code < largest; code++) {
         const low = decodeBits(format, code);
@@ -115,12 +123,50 @@ describe('16-bit codes, all 65,536', () => {
           [middle + 1, code + 1],
         ] as const) {
           if (encodeBits(format, bits) !== wanted) wrong++;
-          if (encodeBits(format, (bits | 0x80000000) >>> 0) !== (wanted | 0x8000)) wrong++;
+          if (encodeBits(format, (bits | 0x80000000) >>> 0) !== (wanted | sign)) wrong++;
         }
       }
       expect(wrong).toBe(0);
     },
   );
+});
+
+describe('8-bit codes, all 256', () => {
+  it.each(['e4m3fn', 'e5m2'] as const)('%s: decode then encode is the identity', (format) => {
+    const infinity = format === 'e5m2' ? 0x7c : Number.NaN;
+    for (let code = 0; code < 256; code++) {
+      const magnitude = code & 0x7f;
+      const value = decodeBits(format, code);
+      const back = encodeBits(format, f32Bits(value));
+      if (magnitude === infinity) {
+        expect(Math.abs(value)).toBe(Number.POSITIVE_INFINITY);
+        expect(back).toBe((code & 0x80) | 0x7b);
+      } else if (magnitude > (format === 'e5m2' ? 0x7c : 0x7e)) expect(value).toBeNaN();
+      else if (back !== code) expect(hex(back)).toBe(hex(code));
+    }
+  });
+
+  it('values are those of the formats', () => {
+    expect([0x01, 0x07, 0x08, 0x38, 0x7e].map((code) => decodeBits('e4m3fn', code))).toEqual([
+      2 ** -9,
+      7 * 2 ** -9,
+      2 ** -6,
+      1,
+      448,
+    ]);
+    expect([0x01, 0x03, 0x04, 0x3c, 0x7b].map((code) => decodeBits('e5m2', code))).toEqual([
+      2 ** -16,
+      3 * 2 ** -16,
+      2 ** -14,
+      1,
+      57344,
+    ]);
+    // research/numerics.md 6.3: subnormal edges, and rounding once where f32 to f16 to 8 bits rounds twice.
+    expect(roundTo('e4m3fn', (0x94 / 256) * 2 ** -6)).toBe((0xa / 16) * 2 ** -6);
+    expect(roundTo('e5m2', (0xa8 / 256) * 2 ** -14)).toBe((0xc / 16) * 2 ** -14);
+    expect(roundTo('e4m3fn', 1 + 2 ** -4 + 2 ** -20)).toBe(1.125);
+    expect(roundTo('e4m3fn', decodeBits('e5m2', 0x1f))).toBe(decodeBits('e4m3fn', 0x04));
+  });
 });
 
 describe('every format', () => {
@@ -140,8 +186,9 @@ describe('every format', () => {
         if (!Object.is(again, rounded)) expect(again).toBe(rounded);
         const negative = roundTo(format.id, -x);
         if (!Object.is(negative, -rounded)) expect(negative).toBe(-rounded);
-        const smallestNormal = format.exponentBits === 5 ? 2 ** -14 : 2 ** -126;
-        if (Number.isFinite(rounded) && Math.abs(x) >= smallestNormal) {
+        const smallestNormal = 2 ** (2 - 2 ** (format.exponentBits - 1));
+        const inRange = (f32Bits(x) & 0x7fffffff) < format.overflowBits;
+        if (inRange && Math.abs(x) >= smallestNormal) {
           const halfStep = 2 ** (Math.floor(Math.log2(Math.abs(x))) - format.mantissaBits - 1);
           expect(Math.abs(rounded - x)).toBeLessThanOrEqual(halfStep);
         }
@@ -149,9 +196,24 @@ describe('every format', () => {
     },
   );
 
-  it.each(all)('$id: overflowBits is where infinity begins', ({ id, overflowBits }) => {
-    expect(Number.isFinite(decodeBits(id, encodeBits(id, overflowBits - 1)))).toBe(true);
-    expect(decodeBits(id, encodeBits(id, overflowBits))).toBe(Number.POSITIVE_INFINITY);
+  it.each(all.filter(({ saturates }) => !saturates))(
+    '$id: overflowBits is where infinity begins',
+    ({ id, overflowBits }) => {
+      expect(Number.isFinite(decodeBits(id, encodeBits(id, overflowBits - 1)))).toBe(true);
+      expect(decodeBits(id, encodeBits(id, overflowBits))).toBe(Number.POSITIVE_INFINITY);
+    },
+  );
+
+  it.each([
+    ['e4m3fn', 448, 464],
+    ['e5m2', 57344, 61440],
+  ] as const)('%s saturates at %d, and the next step would begin to round at %d', (id, largest, tie) => {
+    for (const x of [largest, tie, tie * 2, 3.4e38, Number.POSITIVE_INFINITY]) {
+      expect(roundTo(id, x)).toBe(largest);
+      expect(roundTo(id, -x)).toBe(-largest);
+    }
+    // A tie goes to the even code: down in e4m3fn, where the next code is NaN, and up in e5m2, where it is infinity.
+    expect(fromF32Bits(FORMATS[id].overflowBits)).toBe(id === 'e5m2' ? tie : tie + 2 ** -15);
   });
 
   it('rounds an f64 to f32 first, as a kernel has no more than its f32 accumulator', () => {

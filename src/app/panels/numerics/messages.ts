@@ -21,6 +21,8 @@ export const FORMAT_WORDS: Readonly<Record<FormatId, string>> = {
   f16: 'f16',
   'f16-flush': 'f16 without subnormals',
   bf16: 'bf16',
+  e4m3fn: 'FP8 E4M3',
+  e5m2: 'FP8 E5M2',
 };
 
 /** "At 2¹⁰, 34 % of the gradients that matmuls read would vanish in f16": the what-if in words. */

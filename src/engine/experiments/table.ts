@@ -1,13 +1,12 @@
-/** The comparison as rows of text, one cell a mode: what the page shows and what is copied. */
-import { type Comparison, compareRuns, type ModeResult } from '../../engine/experiments/comparison.ts';
-import { type Spread, spreadOf } from '../../engine/experiments/spread.ts';
-import { type LargestBatch, largestBatch } from '../../engine/largestBatch.ts';
-import type { PlanLimits } from '../../engine/model/tensors.ts';
-import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
-import type { Schedule } from '../../session/protocol.ts';
-import { clockOf, comparedModes, endedRuns, hasEnded } from '../../store/comparison.ts';
-import type { RunView } from '../../store/runStore.ts';
-import { scalesLoss } from '../../store/settings.ts';
+/** The comparison as rows of text, one cell a mode: what the page and the terminal show and what is copied. */
+import { type LargestBatch, largestBatch } from '../largestBatch.ts';
+import type { MemoryBytes } from '../memoryPlan.ts';
+import type { PlanLimits } from '../model/tensors.ts';
+import type { HalfStorage } from '../precision/formats.ts';
+import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
+import type { TrainConfig } from '../train/config.ts';
+import type { RunSummary, StepMetrics } from '../train/metrics.ts';
+import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
 import {
   formatCount,
   formatLoss,
@@ -15,8 +14,10 @@ import {
   formatPercent,
   formatPowerOfTwo,
   formatTokensPerSecond,
-} from '../format.ts';
-import { titleOf } from '../messages.ts';
+} from './format.ts';
+import { comparedModes, hasEnded } from './planned.ts';
+import type { SpeedClock } from './speed.ts';
+import { type Spread, spreadOf } from './spread.ts';
 
 export interface Cell {
   readonly text: string;
@@ -47,10 +48,25 @@ export interface BatchBudget {
   readonly limits: PlanLimits;
 }
 
+/** What the table shows of a run beside what the comparison makes of its curves. */
+export interface TableRun {
+  readonly config: TrainConfig;
+  /** null until it has started. */
+  readonly facts: {
+    readonly memory: MemoryBytes;
+    readonly storage: HalfStorage | null;
+    readonly text: { readonly vocabulary: number };
+  } | null;
+  readonly latest: Pick<StepMetrics, 'step' | 'loss' | 'lossScale' | 'appliedSteps' | 'skippedSteps'> | null;
+  readonly summary: Pick<RunSummary, 'lossScale' | 'gradientsFlushed'> | null;
+  /** Why it stopped by itself. */
+  readonly error: object | null;
+}
+
 /** A mode's runs that have ended, one a seed, and what the comparison makes of them. */
 interface Column {
   readonly result: ModeResult;
-  readonly runs: readonly RunView[];
+  readonly runs: readonly TableRun[];
 }
 
 interface RowSource {
@@ -61,14 +77,19 @@ interface RowSource {
   readonly judged?: { readonly better: 'less' | 'more'; readonly by: (column: Column) => number | undefined };
 }
 
-/** @param budget null where none is known: the table then has no largest batch */
+/**
+ * @param runs all that were planned
+ * @param ended the curves of those that have ended
+ * @param budget null where none is known: the table then has no largest batch
+ */
 export function comparisonTable(
-  runs: readonly RunView[],
-  schedule: Schedule,
+  runs: readonly TableRun[],
+  ended: readonly ComparedRun[],
+  clock: SpeedClock,
   budget: BatchBudget | null,
 ): ComparisonTable {
   const modes = comparedModes(runs.map(({ config }) => config));
-  const comparison = compareRuns(modes, endedRuns(runs, schedule), clockOf(schedule));
+  const comparison = compareRuns(modes, ended, clock);
   const columns = comparison.modes.map(
     (result): Column => ({
       result,
@@ -119,7 +140,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'speed-up',
-      label: `Speed-up over ${titleOf(reference)}${gpu}`,
+      label: `Speed-up over ${recipeOf(reference).title}${gpu}`,
       text: ({ result }) =>
         result.mode === reference
           ? 'reference'
@@ -127,7 +148,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'divergence',
-      label: `First divergence from ${titleOf(reference)}`,
+      label: `First divergence from ${recipeOf(reference).title}`,
       text: ({ result }) => (result.mode === reference ? 'reference' : divergenceText(result, seeds)),
     },
     {
@@ -153,7 +174,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     {
       name: 'loss-scale',
       label: 'Loss scale at the end',
-      text: ({ result, runs }) => (scalesLoss(result.mode) ? scaleText(runs) : 'none'),
+      text: ({ result, runs }) => (recipeOf(result.mode).scaling.kind === 'none' ? 'none' : scaleText(runs)),
     },
     {
       name: 'flushed',
@@ -240,7 +261,7 @@ function divergenceText({ divergence }: ModeResult, seeds: number): string {
   return seeds > 1 ? `${where}, ${diverged} of ${seeds} seeds` : where;
 }
 
-function scaleText(runs: readonly RunView[]): string {
+function scaleText(runs: readonly TableRun[]): string {
   const scales = runs.flatMap(({ summary, latest }) => summary?.lossScale ?? latest?.lossScale ?? []);
   if (scales.length === 0) return NOTHING_YET;
   const [low, high] = [Math.min(...scales), Math.max(...scales)].map((scale) =>
@@ -250,16 +271,16 @@ function scaleText(runs: readonly RunView[]): string {
 }
 
 /** A share of what is not zero anyway; a dash and why where there is none. */
-function flushedText(mode: PrecisionMode, runs: readonly RunView[]): string {
-  if (RECIPES[mode].roles.outputGradient === 'f32') return '– (gradients are f32)';
+function flushedText(mode: PrecisionMode, runs: readonly TableRun[]): string {
+  if (recipeOf(mode).roles.outputGradient === 'f32') return '– (gradients are f32)';
   const shares = runs.map(({ summary }) => summary?.gradientsFlushed ?? null);
   return spreadText(spreadOf(shares), formatPercent, '– (not counted)');
 }
 
-function memoryText([run]: readonly RunView[], part: 'total' | 'activations'): string {
+function memoryText([run]: readonly TableRun[], part: 'total' | 'activations'): string {
   return run?.facts ? formatMiB(run.facts.memory[part]) : NOTHING_YET;
 }
 
-function total(runs: readonly RunView[], of: (run: RunView) => number | undefined): number {
+function total(runs: readonly TableRun[], of: (run: TableRun) => number | undefined): number {
   return runs.reduce((sum, run) => sum + (of(run) ?? 0), 0);
 }

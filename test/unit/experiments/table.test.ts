@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { startSentence, toMarkdown } from '../../../src/app/compare/markdown.ts';
-import { comparisonTable } from '../../../src/app/compare/table.ts';
+import { startSentence, toMarkdown } from '../../../src/engine/experiments/markdown.ts';
+import { startProof } from '../../../src/engine/experiments/startProof.ts';
+import { type BatchBudget, comparisonTable } from '../../../src/engine/experiments/table.ts';
 import { largestBatch } from '../../../src/engine/largestBatch.ts';
 import type { MemoryBytes } from '../../../src/engine/memoryPlan.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
-import type { RunFacts, RunSummary, TimedStep } from '../../../src/session/protocol.ts';
-import { startProof } from '../../../src/store/comparison.ts';
+import type { RunFacts, RunSummary, Schedule, TimedStep } from '../../../src/session/protocol.ts';
+import { clockOf, endedRuns } from '../../../src/store/comparison.ts';
 import { beginRuns, logOf, type RunView, updateRun, useRun } from '../../../src/store/runStore.ts';
 
 const STEPS = 10;
@@ -60,9 +61,12 @@ function end(
   });
 }
 
+/** As the page makes it. */
+const pageTable = (runs: readonly RunView[], schedule: Schedule, budget: BatchBudget | null) =>
+  comparisonTable(runs, endedRuns(runs, schedule), clockOf(schedule), budget);
 const LIMITS = { maxBindingBytes: 2 ** 27 };
 const table = (bytes = 16 * 2 ** 20) =>
-  comparisonTable(useRun.getState().runs, useRun.getState().schedule, { bytes, limits: LIMITS });
+  pageTable(useRun.getState().runs, useRun.getState().schedule, { bytes, limits: LIMITS });
 const cells = () =>
   Object.fromEntries(
     table().rows.map(({ name, cells: row }) => [
@@ -114,9 +118,9 @@ describe('the comparison table', () => {
     end(0, 3, 100);
     const row = (bytes: number) => table(bytes).rows.find(({ name }) => name === 'largest-batch');
     expect(row(1000)?.cells.map(({ text }) => text)).toEqual(['none fits', '–']);
-    expect(
-      comparisonTable(useRun.getState().runs, 'sequential', null).rows.map(({ name }) => name),
-    ).not.toContain('largest-batch');
+    expect(pageTable(useRun.getState().runs, 'sequential', null).rows.map(({ name }) => name)).not.toContain(
+      'largest-batch',
+    );
   });
 
   test('waits for runs that have not ended', () => {

@@ -1,5 +1,8 @@
-import type { StartProof } from '../../store/comparison.ts';
-import { titleOf } from '../messages.ts';
+/** A comparison as Markdown, and the sentences around its table. */
+import { recipeOf } from '../precision/recipes.ts';
+import type { TrainConfig } from '../train/config.ts';
+import { formatCount } from './format.ts';
+import type { StartProof } from './startProof.ts';
 import type { ComparisonTable } from './table.ts';
 
 /** The comparison for a report or an issue: what was trained, the table, the verdict and the proof of the start. */
@@ -11,7 +14,7 @@ export function toMarkdown(
 ): string {
   const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
   const table = [
-    line(['', ...modes.map(titleOf)]),
+    line(['', ...modes.map((mode) => recipeOf(mode).title)]),
     line(['---', ...modes.map(() => '---')]),
     ...rows.map(({ label, cells }) =>
       line([label, ...cells.map(({ text, best }) => (best ? `${text} (best)` : text))]),
@@ -28,6 +31,27 @@ export function startSentence({ start, seeds }: StartProof): string {
   }
   const every = seeds > 1 ? `, first of ${seeds} seeds` : '';
   return `Identical start: weights ${start.weights.slice(0, 8)}, batches ${start.batches.slice(0, 8)}${every}.`;
+}
+
+/**
+ * What was trained, where, and from which seed.
+ * @param config of the first run
+ * @param text its name; null until it is known
+ */
+export function aboutLine(
+  { layers, width, context, batch, accumulation, steps, seed }: TrainConfig,
+  text: string | null,
+  schedule: 'sequential' | 'lockstep',
+  adapter: string | null,
+): string {
+  const parts = [
+    `${layers} layers, width ${width}, context ${context}, batch ${formatCount(batch * accumulation)}, ${formatCount(steps)} steps`,
+    ...(text === null ? [] : [`on ${text}`]),
+    `seed ${seed}`,
+    schedule === 'lockstep' ? 'in lockstep' : 'one after the other',
+    ...(adapter === null ? [] : [adapter]),
+  ];
+  return `Halfstep: ${parts.join(', ')}.`;
 }
 
 function escapeCell(text: string): string {

@@ -1,0 +1,32 @@
+// e4m3fn: storage prelude. 8-bit floats up to 448 without infinities, four a word.
+// shapes:  Elem4 is four elements, 1 byte each
+// numerics: rounded to nearest even on encode; what is larger, and infinity, becomes the largest value; NaN stays NaN
+// dispatch: none (format)
+// source:  OCP 8-bit floating point E4M3 (1/4/3), saturating; reference/rounding.ts (oracle)
+import package::lib::round::{anyByteAbove, byteCodes, fp8Codes, magnitudeBits, packBytes, INFINITY_BITS, QUIET_NAN};
+
+alias Elem4 = u32;
+
+// Subnormals are made of integers and one exact product, so that nothing is flushed.
+fn decode(e: Elem4) -> vec4f {
+  let codes = byteCodes(e);
+  let magnitude = codes & vec4u(0x7fu);
+  let normal = (magnitude << vec4u(20u)) + vec4u(120u << 23u);
+  let subnormal = bitcast<vec4u>(vec4f(magnitude) * 0x1p-9f);
+  let finite = select(normal, subnormal, magnitude < vec4u(8u));
+  let bits = select(finite, QUIET_NAN, magnitude == vec4u(0x7fu));
+  return bitcast<vec4f>(bits | ((codes & vec4u(0x80u)) << vec4u(24u)));
+}
+
+fn encode(v: vec4f) -> Elem4 {
+  return packBytes(fp8Codes(v, 3u, 7u, 0x7eu, 0x7fu));
+}
+
+// Before narrowing: a finite value only saturates, which is no overflow.
+fn overflows(v: vec4f) -> bool {
+  return any(magnitudeBits(v) >= INFINITY_BITS);
+}
+
+fn nonFinite(e: Elem4) -> bool {
+  return anyByteAbove(e, 0x7eu);
+}
