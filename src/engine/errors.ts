@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'BAD_SHAPE'
   | 'BAD_TEXT'
   | 'TEXT_TOO_SHORT'
+  | 'WRONG_RUN'
   | 'NO_WEBGPU'
   | 'NO_ADAPTER'
   | 'DEVICE_FAILED'
@@ -27,6 +28,7 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'BAD_SHAPE',
   'BAD_TEXT',
   'TEXT_TOO_SHORT',
+  'WRONG_RUN',
 ]);
 
 /**

@@ -1,4 +1,5 @@
 /** What a run is made of between two steps: the tensors that a resumed run needs, under the names they have in files. */
+import type { MemoryCategory } from '../memoryPlan.ts';
 import type { ParameterPart } from '../model/chunks.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { bytesPerElement, type ElementType, slice, type Tensor, type TensorSlice } from '../tensor.ts';
@@ -13,8 +14,8 @@ export interface StateEntry {
 }
 
 /** Every tensor of a run's state, in a fixed order. Compute weights follow from the master weights and are not among them. */
-export function stateEntries({ parameters, state }: RunTensors): StateEntry[] {
-  const entries = [...parameters.values()].flatMap(({ spec, parts }) => {
+export function stateEntries({ parameters, planned, state }: RunTensors): StateEntry[] {
+  const byParameter = [...parameters.values()].flatMap(({ spec, parts }) => {
     const { name, rows, columns } = spec;
     const entry = (prefix: string, sliceOf: (part: ParameterPart) => TensorSlice): StateEntry => {
       const slices = parts.map(sliceOf);
@@ -26,7 +27,14 @@ export function stateEntries({ parameters, state }: RunTensors): StateEntry[] {
       entry('adam.v.', (part) => part.secondMoment),
     ];
   });
-  return [...entries, whole('step_state', state)];
+  const covered = new Set(byParameter.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)));
+  const others = planned.filter(({ tensor, category }) => isKept(category) && !covered.has(tensor));
+  return [...byParameter, ...others.map(({ tensor }) => whole(tensor.name, tensor)), whole('step_state', state)];
+}
+
+/** What a step leaves behind for the next. The state's only tensor of that kind is the step's own. */
+function isKept(category: MemoryCategory): boolean {
+  return category === 'masterWeights' || category === 'optimizer';
 }
 
 /** Bytes of the entry's values. */

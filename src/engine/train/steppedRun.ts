@@ -14,6 +14,8 @@ export interface RunEvents {
   onEval(metrics: EvalMetrics): void;
   /** After the step at which it showed. */
   onTrouble?(trouble: Trouble): void;
+  /** After a step was submitted, where its state can be copied. What it returns is waited for before the next step. */
+  afterStep?(step: number): Promise<void>;
   /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
   onWaited?(): void;
   /** The gradients after the last step, where the run was prepared to count them. */
@@ -127,6 +129,7 @@ export class SteppedRun {
     }
     trainer.step();
     this.#watch.count();
+    await this.#events.afterStep?.(step);
     await trainer.waitForRoom();
     this.#report();
     const { evalEvery } = trainer.config;

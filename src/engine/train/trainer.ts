@@ -1,4 +1,7 @@
 import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
+import { restoreState } from '../checkpoint/restore.ts';
+import type { RunFile } from '../checkpoint/runFile.ts';
+import { Snapshots } from '../checkpoint/snapshot.ts';
 import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
@@ -22,7 +25,7 @@ import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
-import { forgetOverflow, uploadParameters } from './weights.ts';
+import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
 
 /** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
 const ASSUMED_SHARE = 0.15;
@@ -72,6 +75,7 @@ export class Trainer {
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   readonly #metrics: StepMetrics[] = [];
+  #snapshots: Snapshots | undefined;
   #submitted = 0;
   #consecutiveSkips = 0;
 
@@ -256,6 +260,24 @@ export class Trainer {
     );
   }
 
+  /**
+   * Puts a saved run's weights, moments, loss scale and counters in the place of this run's, bit by bit. Waits for the GPU.
+   * @throws EngineError WRONG_RUN or BAD_FILE; this trainer is then to be thrown away
+   */
+  async restore(run: RunFile): Promise<void> {
+    const { tensors } = this.plan;
+    const state = await restoreState(this.device, this.arena, tensors, run);
+    await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#submitted = state.attempted;
+    this.#consecutiveSkips = state.consecutiveSkips;
+  }
+
+  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */
+  async snapshots(): Promise<Snapshots> {
+    this.#snapshots ??= await Snapshots.allocate(this.device, this.arena, this.plan.tensors);
+    return this.#snapshots;
+  }
+
   /** Continues a prompt; one sync a token. */
   sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
     return sampleText(this, options, watch);
@@ -306,6 +328,7 @@ export class Trainer {
     this.#ring.destroy();
     this.#clock?.destroy();
     this.numerics.destroy();
+    this.#snapshots?.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
