@@ -1,6 +1,6 @@
 /** Sentences that depend on the state of the run or the machine. What the engine reports is shown in its own words. */
 import { PRESETS } from '../engine/model/presets.ts';
-import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { AdapterReport, HalfStorage } from '../session/protocol.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
@@ -8,7 +8,7 @@ import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
 export function titleOf(mode: PrecisionMode): string {
-  return RECIPES[mode].title;
+  return recipeOf(mode).title;
 }
 
 export function runLabel(run: Pick<RunView, 'config'>): string {
@@ -77,7 +77,7 @@ export function progressSentence({ status, runs, active }: RunState): string {
   const run = runs[active];
   const step = run?.latest;
   if (!run || !step) return STATUS_WORDS[status];
-  const scaled = RECIPES[run.config.precision].scaling.kind !== 'none';
+  const scaled = recipeOf(run.config.precision).scaling.kind !== 'none';
   const scale = scaled ? `, loss scale 2 to the ${Math.log2(step.lossScale)}` : '';
   return `${STATUS_WORDS[status]}, ${runLabel(run)}: step ${step.step}, loss ${formatLoss(step.loss)}${scale}, ${step.skippedSteps} skipped`;
 }
@@ -90,7 +90,7 @@ export function skipSentence(step: number, overflow: string | null, from: number
 }
 
 export function usesHalf(mode: PrecisionMode): boolean {
-  return Object.values(RECIPES[mode].roles).some((format) => format.startsWith('f16'));
+  return Object.values(recipeOf(mode).roles).some((format) => format.startsWith('f16'));
 }
 
 /** How halves are held and why. `storage` is what the run says; before it, what the adapter and the setting imply. */

@@ -1,6 +1,7 @@
 /** Reads a command's arguments by its option table. What values mean is for the command to say. */
 import { parseArgs } from 'node:util';
 import { EngineError, nearest, suggestion } from '../engine/errors.ts';
+import { isPrecisionMode, modeSuggestion, type PrecisionMode } from '../engine/precision/recipes.ts';
 import type { OptionSpec } from './optionTable.ts';
 
 /**
@@ -71,6 +72,17 @@ function strayArgument(command: string, value: string): EngineError {
     `"${value}" belongs to no option.`,
     `npm keeps options for itself unless they follow two dashes: npm run ${command} -- --preset small.`,
   );
+}
+
+/**
+ * A comma-separated list of precision modes.
+ * @throws EngineError UNKNOWN_MODE naming the first that is not known, and the nearest that is
+ */
+export function modeList(name: string, value: string): readonly PrecisionMode[] {
+  return value.split(',').map((item) => {
+    if (isPrecisionMode(item)) return item;
+    throw new EngineError('UNKNOWN_MODE', `--${name} has "${item}".`, modeSuggestion(item));
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Arguments of `npm run bench` to what is to be measured. */
 import { EngineError } from '../engine/errors.ts';
-import { PRECISION_MODES, type PrecisionMode } from '../engine/index.ts';
-import { listOf, readArguments } from './arguments.ts';
+import { PRECISION_MODES } from '../engine/index.ts';
+import { listOf, modeList, readArguments } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
 import { STAGES, type StageName } from './benchStages.ts';
 import { parseBytes } from './format.ts';
@@ -53,7 +53,7 @@ export function parseBench(args: readonly string[]): BenchCommand {
     kind: 'bench',
     stages: listOf('only', given.get('only') ?? DEFAULT_STAGES, STAGE_NAMES),
     shapes: (given.get('shapes') ?? DEFAULT_SHAPES).split(','),
-    modes: listOf<PrecisionMode>('precision', given.get('precision') ?? DEFAULT_MODES, PRECISION_MODES),
+    modes: modeList('precision', given.get('precision') ?? DEFAULT_MODES),
     budget: budget === undefined ? null : parseBytes('budget', budget),
     steps: wholeNumber('steps', given.get('steps') ?? String(DEFAULT_STEPS)),
     json: given.get('json'),

@@ -1,6 +1,6 @@
 import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
 import { PRESETS, type Preset } from '../engine/model/presets.ts';
-import { RECIPES } from '../engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
 import { DEFAULT_PRESET } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
@@ -22,7 +22,7 @@ Presets
 ${Object.values(PRESETS).map(presetHelp).join('\n')}
 
 Precision modes
-${Object.values(RECIPES)
+${PRECISION_MODES.map(recipeOf)
   .map(({ id, summary }) => entry(id, summary))
   .join('\n')}
 
@@ -67,7 +67,7 @@ function defaultOf(option: OptionSpec): string {
 
 /** Starting scales of the modes that have one. */
 function modeScales(): string {
-  return Object.values(RECIPES)
+  return PRECISION_MODES.map(recipeOf)
     .flatMap(({ id, scaling }) => {
       if (scaling.kind === 'none') return [];
       return [`${id} ${scaling.kind === 'static' ? scaling.scale : scaling.initialScale}`];

@@ -4,7 +4,7 @@ import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/m
 import type { PlanLimits } from '../engine/model/tensors.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
-import { listOf, readArguments } from './arguments.ts';
+import { modeList, readArguments } from './arguments.ts';
 import { formatBytes, parseBytes } from './format.ts';
 import { optionList } from './help.ts';
 import { configOf } from './options.ts';
@@ -51,7 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
   const vocabulary = config.tokenizer === 'byte' ? BYTES : CHARACTERS;
   const budget = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
   const limits = { maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING) };
-  const modes = listOf('precision', precision, PRECISION_MODES).map((mode) =>
+  const modes = (precision === undefined ? PRECISION_MODES : modeList('precision', precision)).map((mode) =>
     plan({ ...config, precision: mode }, vocabulary, limits, budget),
   );
   const advice = ({ precision, largestBatch: fits }: PlannedMode): string[] =>

@@ -11,7 +11,7 @@ export { deviceLost } from './faults.ts';
 export { type LargestBatch, largestBatch } from './largestBatch.ts';
 export { type MemoryBytes, type MemoryPlan, mebibytes, memoryPlan } from './memoryPlan.ts';
 export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './model/presets.ts';
-export { PRECISION_MODES, type PrecisionMode, RECIPES, recipeOf } from './precision/recipes.ts';
+export { isPrecisionMode, PRECISION_MODES, type PrecisionMode, recipeOf } from './precision/recipes.ts';
 export { checkConfig, type TrainConfig, tokensPerStep } from './train/config.ts';
 export { configure, type Overrides } from './train/configure.ts';
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';

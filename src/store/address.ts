@@ -2,8 +2,9 @@ import * as v from 'valibot';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { suggestion } from '../engine/errors.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
-import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import { modeSuggestion } from '../engine/precision/recipes.ts';
 import { SCHEDULES } from '../session/protocol.ts';
+import { precisionMode } from './precisionSchema.ts';
 import {
   CHOICES,
   HALF_CHOICES,
@@ -27,13 +28,13 @@ const SCHEMAS = {
   preset: v.picklist(PRESET_NAMES),
   /** One mode; `modes` for several. */
   precision: v.pipe(
-    v.picklist(PRECISION_MODES),
+    precisionMode,
     v.transform((mode) => [mode]),
   ),
   modes: v.pipe(
     v.string(),
     v.transform((text) => text.split(',')),
-    v.array(v.picklist(PRECISION_MODES)),
+    v.array(precisionMode),
   ),
   schedule: v.picklist(SCHEDULES),
   seeds: number,
@@ -109,11 +110,12 @@ export function readNumber(text: string): number | null {
 }
 
 function refusal(key: Key, text: string): Problem {
-  if (key === 'modes') {
-    const unknown = text.split(',').find((mode) => !v.is(SCHEMAS.precision, mode)) ?? text;
+  if (key === 'modes' || key === 'precision') {
+    const names = key === 'modes' ? text.split(',') : [text];
+    const unknown = names.find((mode) => !v.is(precisionMode, mode)) ?? text;
     return {
-      message: `mode "${shorten(unknown)}" in the address is not known.`,
-      hint: suggestion(unknown, PRECISION_MODES),
+      message: `${key === 'modes' ? 'mode' : key} "${shorten(unknown)}" in the address is not known.`,
+      hint: modeSuggestion(unknown),
     };
   }
   const schema = SCHEMAS[key];

@@ -1,9 +1,9 @@
 /** A run that was trained elsewhere, for pages that cannot train: it fills the same stores and is drawn by the same charts. */
 import * as v from 'valibot';
 import { PRESET_NAMES, PRESETS } from '../engine/model/presets.ts';
-import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import { configure } from '../engine/train/configure.ts';
 import type { RunSummary } from '../session/protocol.ts';
+import { precisionMode } from './precisionSchema.ts';
 import { beginRuns, logOf, updateRun, useRun } from './runStore.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -15,7 +15,7 @@ const RECORDING = v.object({
   steps: count,
   runs: v.array(
     v.object({
-      summary: v.looseObject({ adapter: v.string(), precision: v.picklist(PRECISION_MODES) }),
+      summary: v.looseObject({ adapter: v.string(), precision: precisionMode }),
       loss: v.array(figure),
       gradNorm: v.array(figure),
       learningRate: v.array(v.number()),

@@ -3,7 +3,7 @@ import { EngineError } from '../engine/errors.ts';
 import { comparedConfigs } from '../engine/experiments/planned.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
-import { type PrecisionMode, RECIPES } from '../engine/precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
 import type { Overrides } from '../engine/train/configure.ts';
 import type { Schedule } from '../session/protocol.ts';
@@ -93,7 +93,7 @@ export const DEFAULT_SETTINGS: Settings = {
 };
 
 export function scalesLoss(mode: PrecisionMode): boolean {
-  return RECIPES[mode].scaling.kind !== 'none';
+  return recipeOf(mode).scaling.kind !== 'none';
 }
 
 export function modesOf(settings: Settings): readonly PrecisionMode[] {
@@ -144,7 +144,7 @@ function comparisonProblem({ modes, seeds }: Settings): Problem | null {
   const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
   if (twice) {
     return {
-      message: `A comparison of ${RECIPES[twice].title} with itself shows nothing.`,
+      message: `A comparison of ${recipeOf(twice).title} with itself shows nothing.`,
       hint: 'Choose another mode to compare with, or none.',
     };
   }

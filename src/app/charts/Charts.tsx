@@ -1,7 +1,7 @@
 /** The lazy chunk: everything that imports recharts is behind this module. */
 import { useMemo } from 'react';
 import { comparedModes } from '../../engine/experiments/planned.ts';
-import { RECIPES } from '../../engine/precision/recipes.ts';
+import { recipeOf } from '../../engine/precision/recipes.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
@@ -52,7 +52,7 @@ function usePlottedRuns(): readonly PlottedRun[] {
       if (!log) return [];
       const { precision } = config;
       const known = bytes[index] ? { memoryBytes: Number(bytes[index]) } : {};
-      const title = `${RECIPES[precision].title}${seeds > 1 ? `, seed ${config.seed}` : ''}`;
+      const title = `${recipeOf(precision).title}${seeds > 1 ? `, seed ${config.seed}` : ''}`;
       // The seeds of a mode share its colour.
       const repeat = Math.floor(index / comparedModes(configs).length);
       const place = modePlace(configs, index) + repeat * COLORS;

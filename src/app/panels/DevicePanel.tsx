@@ -1,4 +1,4 @@
-import { PRECISION_MODES, RECIPES } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeOf } from '../../engine/precision/recipes.ts';
 import type { AdapterReport, BenchmarkResult } from '../../session/protocol.ts';
 import { useMeasurements } from '../../store/measurementStore.ts';
 import { startBenchmark } from '../../store/measurements.ts';
@@ -131,7 +131,7 @@ function Modes({ adapter }: AdapterProps) {
           const { kind, why } = modeSupport(mode, adapter);
           return (
             <tr key={mode}>
-              <th scope="row">{RECIPES[mode].title}</th>
+              <th scope="row">{recipeOf(mode).title}</th>
               <td>
                 <span className={styles.badge}>{kind}</span> {why}
               </td>

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { PRECISION_MODES, type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import {
   type BatchSearch,
   BUDGET_UNITS,
@@ -34,6 +34,8 @@ export default function LargestBatchPanel() {
   const [modes, setModes] = useState<readonly PrecisionMode[]>(() => [
     ...new Set<PrecisionMode>(['fp32', ...modesOf(settings)]),
   ]);
+  // Computed modes are listed where the settings chose them.
+  const [offered] = useState<readonly PrecisionMode[]>(() => [...new Set([...PRECISION_MODES, ...modes])]);
   const [refusal, setRefusal] = useState<string | null>(null);
   const bytes = budgetBytes(budget);
   const invalid = settingsProblem({ ...settings, batch: null }) !== null;
@@ -69,21 +71,19 @@ export default function LargestBatchPanel() {
       </div>
       <fieldset className={styles.modes}>
         <legend className={styles.legend}>Modes</legend>
-        {PRECISION_MODES.map((mode) => (
+        {offered.map((mode) => (
           <label key={mode} className={styles.mode}>
             <input
               type="checkbox"
               checked={modes.includes(mode)}
               onChange={(event) =>
                 setModes(
-                  PRECISION_MODES.filter((other) =>
-                    other === mode ? event.target.checked : modes.includes(other),
-                  ),
+                  offered.filter((other) => (other === mode ? event.target.checked : modes.includes(other))),
                 )
               }
               data-testid={`budget-mode-${mode}`}
             />
-            {RECIPES[mode].title}
+            {recipeOf(mode).title}
           </label>
         ))}
       </fieldset>
@@ -123,7 +123,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
           const batch = confirmed ? confirmed.batch : found.batch;
           return (
             <tr key={id}>
-              <th scope="row">{RECIPES[precision].title}</th>
+              <th scope="row">{recipeOf(precision).title}</th>
               <td>
                 <strong data-testid={`batch-${precision}`}>{formatCount(batch)}</strong>
                 <p className={panel.note} data-testid={`batch-outcome-${precision}`}>

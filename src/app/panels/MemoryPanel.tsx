@@ -1,5 +1,5 @@
 import { planLimits } from '../../engine/memoryPlan.ts';
-import { RECIPES } from '../../engine/precision/recipes.ts';
+import { recipeOf } from '../../engine/precision/recipes.ts';
 import { type ModeEstimate, memoryEstimates } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -41,7 +41,7 @@ export function MemoryPanel() {
 
 function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }) {
   const { precision, bytes, fp32, largest } = estimate;
-  const { title } = RECIPES[precision];
+  const { title } = recipeOf(precision);
   const categories = filledCategories(bytes);
   const most = Math.max(...categories.map((category) => bytes[category]));
   return (

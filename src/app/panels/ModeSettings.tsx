@@ -1,4 +1,4 @@
-import { PRECISION_MODES, type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
@@ -38,7 +38,7 @@ function ReferenceField() {
       value={first}
       // A mode that is compared already changes places with the first.
       onChange={(event) => choose({ modes: replaced(modes, 0, event.target.value as PrecisionMode) })}
-      help={first && RECIPES[first].summary}
+      help={first && recipeOf(first).summary}
       data-testid="precision"
     >
       <ModeOptions />
@@ -61,7 +61,7 @@ function OtherModeField({ place }: { place: number }) {
           modes: chosen === '' ? modes.filter((_, i) => i !== place) : replaced(modes, place, chosen),
         });
       }}
-      help={mode ? RECIPES[mode].summary : place === 1 && 'Another mode, trained from the same start.'}
+      help={mode ? recipeOf(mode).summary : place === 1 && 'Another mode, trained from the same start.'}
       data-testid={place === 1 ? 'compare' : `compare-${place}`}
     >
       <option value="">nothing</option>
@@ -80,9 +80,9 @@ function replaced(modes: readonly PrecisionMode[], place: number, mode: Precisio
 
 function ModeOptions({ without }: { without?: PrecisionMode | undefined }) {
   const options = (unsound: boolean) =>
-    PRECISION_MODES.filter((mode) => mode !== without && RECIPES[mode].unsound === unsound).map((mode) => (
+    PRECISION_MODES.filter((mode) => mode !== without && recipeOf(mode).unsound === unsound).map((mode) => (
       <option key={mode} value={mode}>
-        {RECIPES[mode].title}
+        {recipeOf(mode).title}
       </option>
     ));
   return (
@@ -160,9 +160,9 @@ function SeedsField() {
 
 function UnsoundNote() {
   const settings = useSettings((state) => state.settings);
-  const unsound = modesOf(settings).filter((mode) => RECIPES[mode].unsound);
+  const unsound = modesOf(settings).filter((mode) => recipeOf(mode).unsound);
   if (unsound.length === 0) return null;
-  const names = unsound.map((mode) => RECIPES[mode].title).join(' and ');
+  const names = unsound.map((mode) => recipeOf(mode).title).join(' and ');
   return (
     <Note kind="caution" testId="unsound">
       <p>

@@ -1,4 +1,4 @@
-import { RECIPES } from '../../engine/precision/recipes.ts';
+import { recipeOf } from '../../engine/precision/recipes.ts';
 import { train } from '../../store/actions.ts';
 import { dismissTrouble, useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
@@ -57,7 +57,7 @@ function RunErrors() {
               key={`${run.config.precision} ${run.config.seed}`}
               error={run.error}
               about={runLabel(run)}
-              kind={RECIPES[run.config.precision].unsound ? 'caution' : 'bad'}
+              kind={recipeOf(run.config.precision).unsound ? 'caution' : 'bad'}
               testId={`run-error-${run.config.precision}`}
             />
           ),

@@ -1,6 +1,6 @@
 import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
-import { RECIPES } from '../../engine/precision/recipes.ts';
+import { recipeOf } from '../../engine/precision/recipes.ts';
 import { undoPreset } from '../../store/actions.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -68,7 +68,7 @@ export function SettingsPanel() {
 }
 
 function summary(settings: Settings): string {
-  const modes = modesOf(settings).map((mode) => RECIPES[mode].title);
+  const modes = modesOf(settings).map((mode) => recipeOf(mode).title);
   return [PRESETS[settings.preset].title, modes.join(' vs '), textTitle(settings.text)].join(' · ');
 }
 

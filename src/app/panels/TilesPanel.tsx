@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { RECIPES } from '../../engine/precision/recipes.ts';
+import { recipeOf } from '../../engine/precision/recipes.ts';
 import { tokensPerStep } from '../../engine/train/config.ts';
 import type { MemoryBytes } from '../../session/protocol.ts';
 import { modePlace } from '../../store/comparison.ts';
@@ -47,7 +47,7 @@ export function TilesPanel() {
           title="Sequences whose gradients are averaged in one step"
           testId="batch"
         />
-        <ScaleTile run={run} scaling={RECIPES[config.precision].scaling.kind} />
+        <ScaleTile run={run} scaling={recipeOf(config.precision).scaling.kind} />
         <SkippedTile run={run} index={active} />
         <MemoryTile run={run} />
       </dl>

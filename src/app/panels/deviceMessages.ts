@@ -1,6 +1,6 @@
 /** What the device panel says about an adapter. */
 import { FORMATS, type FormatId } from '../../engine/precision/formats.ts';
-import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import type { AdapterReport, HalfStorage } from '../../session/protocol.ts';
 
 /** Features that Halfstep uses where they are. Others that the device has are listed by name. */
@@ -21,7 +21,7 @@ export function modeSupport(
   mode: PrecisionMode,
   adapter: Pick<AdapterReport, 'half' | 'features'>,
 ): ModeSupport {
-  const all = Object.values(RECIPES[mode].roles).map((format) => formatSupport(format, adapter));
+  const all = Object.values(recipeOf(mode).roles).map((format) => formatSupport(format, adapter));
   return (
     all.find(({ kind }) => kind === 'simulated') ??
     all.find(({ kind }) => kind === 'packed') ??

@@ -1,6 +1,6 @@
 /** Sentences about runs of the history. */
 import { PRESETS } from '../../engine/model/presets.ts';
-import { type PrecisionMode, RECIPES } from '../../engine/precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import { changesBetween, previousOf, type SettingValue } from '../../store/history/changes.ts';
 import type { HistoryState } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
@@ -12,7 +12,7 @@ export function presetTitle(preset: string): string {
 }
 
 export function modeTitle(precision: PrecisionMode): string {
-  return RECIPES[precision].title;
+  return recipeOf(precision).title;
 }
 
 /** `learning rate` for learningRate. */

@@ -1,5 +1,5 @@
 /** A comparison in plain language. Every word follows from the figures. */
-import { type PrecisionMode, RECIPES } from '../precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
 import type { Comparison, ModeResult } from './comparison.ts';
 import type { SpeedClock } from './speed.ts';
 
@@ -62,5 +62,5 @@ function speedText({ speedUp, speedFinding }: ModeResult, clock: SpeedClock): st
 }
 
 function title(mode: PrecisionMode): string {
-  return RECIPES[mode].title;
+  return recipeOf(mode).title;
 }

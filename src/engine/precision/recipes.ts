@@ -42,6 +42,7 @@ export interface Recipe {
   readonly unsound: boolean;
 }
 
+/** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
 export const PRECISION_MODES = [
   'fp32',
   'tf32',
@@ -52,7 +53,9 @@ export const PRECISION_MODES = [
   'fp16-pure',
   'bf16',
 ] as const;
-export type PrecisionMode = (typeof PRECISION_MODES)[number];
+type NamedMode = (typeof PRECISION_MODES)[number];
+/** A row of the table, or a mode computed from its name. */
+export type PrecisionMode = NamedMode | `e${number}m${number}`;
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
 export const SCALE_GROWTH = 2;
@@ -86,7 +89,7 @@ function mixed(narrow: FormatId, preActivation: FormatId = narrow): Recipe['role
 const allHalf = Object.fromEntries(Object.keys(mixed('f16')).map((role) => [role, 'f16'])) as Recipe['roles'];
 
 /** The one table of precision modes. A mode is a row; nothing else in the project branches on its id. */
-export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
+const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
   fp32: {
     id: 'fp32',
     title: 'FP32',
@@ -159,20 +162,27 @@ export const RECIPES: Readonly<Record<PrecisionMode, Recipe>> = {
   },
 };
 
+function isNamed(id: string): id is NamedMode {
+  return Object.hasOwn(RECIPES, id);
+}
+
+/** Whether `id` names a mode, of the table or computed: the one test for what comes from links, files and arguments. */
+export function isPrecisionMode(id: unknown): id is PrecisionMode {
+  return typeof id === 'string' && isNamed(id);
+}
+
 /**
  * The recipe called `id`.
  * @throws EngineError UNKNOWN_MODE with the nearest existing name
  */
 export function recipeOf(id: string): Recipe {
-  const recipe = (RECIPES as Record<string, Recipe | undefined>)[id];
-  if (!recipe || !Object.hasOwn(RECIPES, id)) {
-    throw new EngineError(
-      'UNKNOWN_MODE',
-      `There is no precision mode "${id}".`,
-      suggestion(id, PRECISION_MODES),
-    );
-  }
-  return recipe;
+  if (isNamed(id)) return RECIPES[id];
+  throw new EngineError('UNKNOWN_MODE', `There is no precision mode "${id}".`, modeSuggestion(id));
+}
+
+/** What to write instead of `id`, which is no mode. */
+export function modeSuggestion(id: string): string {
+  return suggestion(id, PRECISION_MODES);
 }
 
 /** True where the compute weights are a separate rounded copy of the master weights. */

@@ -3,7 +3,7 @@
  * through this schema: databases are written by other versions of the page, and bundles by anyone.
  */
 import * as v from 'valibot';
-import { PRECISION_MODES } from '../../engine/precision/recipes.ts';
+import { precisionMode } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
 export const RECORD_VERSION = 1;
@@ -29,7 +29,7 @@ const memory = v.objectWithRest({ total: count }, count);
 /** A training configuration: a few fields that are read here, and whatever else the version had, by name. */
 const config = v.objectWithRest(
   {
-    precision: v.picklist(PRECISION_MODES),
+    precision: precisionMode,
     steps: count,
     seed: count,
     batch: count,

@@ -1,6 +1,11 @@
 /** The precision modes that differ in what they store, and the storages that differ on an adapter. */
 import type { HalfStorage } from '../../../src/engine/precision/formats.ts';
-import { PRECISION_MODES, RECIPES, type Recipe } from '../../../src/engine/precision/recipes.ts';
+import {
+  PRECISION_MODES,
+  type PrecisionMode,
+  type Recipe,
+  recipeOf,
+} from '../../../src/engine/precision/recipes.ts';
 
 export interface StoredMode {
   readonly title: string;
@@ -16,7 +21,7 @@ export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
   const modes: StoredMode[] = [];
   const seen = new Set<string>();
   for (const id of PRECISION_MODES) {
-    const recipe = RECIPES[id];
+    const recipe = recipeOf(id);
     const roles = JSON.stringify(recipe.roles);
     if (seen.has(roles)) continue;
     seen.add(roles);
@@ -26,6 +31,6 @@ export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
   return modes;
 }
 
-export function storedMode(id: keyof typeof RECIPES, half: HalfStorage): StoredMode {
-  return { title: usesHalves(RECIPES[id]) ? `${id} ${half}` : id, recipe: RECIPES[id], half };
+export function storedMode(id: PrecisionMode, half: HalfStorage): StoredMode {
+  return { title: usesHalves(recipeOf(id)) ? `${id} ${half}` : id, recipe: recipeOf(id), half };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RECIPES } from '../../../src/engine/precision/recipes.ts';
+import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { type AdamwOptions, adamw } from '../../../src/engine/reference/adamw.ts';
 import { storeOf } from '../../../src/engine/reference/store.ts';
 
@@ -56,7 +56,7 @@ describe('AdamW', () => {
   it('pure f16: an update below half a step vanishes, where an f32 master moves', () => {
     const run = (mode: 'fp16-pure' | 'fp16') => {
       const [w, m, v] = [one(1), one(0), one(0)];
-      adamw(w, one(0.5), m, v, { ...options, learningRate: 1e-4 }, storeOf(RECIPES[mode]));
+      adamw(w, one(0.5), m, v, { ...options, learningRate: 1e-4 }, storeOf(recipeOf(mode)));
       return w[0]!;
     };
     expect(run('fp16-pure')).toBe(1);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { GptConfig } from '../../../src/engine/model/config.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
-import { RECIPES, type Role } from '../../../src/engine/precision/recipes.ts';
+import { type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import {
   type Activations,
   type Batch,
@@ -16,7 +16,7 @@ import { integerAt } from '../../../src/engine/rng.ts';
 import { dot, expectGradient, normals } from './finiteDifference.ts';
 
 const config: GptConfig = { layers: 2, heads: 2, width: 16, context: 8, vocabulary: 13, tied: true };
-const exact: ReferenceModel = { config, recipe: RECIPES.fp32, exact: true };
+const exact: ReferenceModel = { config, recipe: recipeOf('fp32'), exact: true };
 
 /** Random everywhere, biases and gains too; padded vocabulary rows hold garbage that must not matter. */
 function randomParameters(of: GptConfig): Parameters {
@@ -104,9 +104,9 @@ describe('accumulation and loss scale', () => {
 
   it('a power of two commutes with every rounding while nothing is subnormal: bit-identical gradients', () => {
     for (const [recipe, low, high] of [
-      [RECIPES.fp32, 1, 2 ** 16],
-      [RECIPES.tf32, 1, 2 ** 16],
-      [RECIPES.bf16, 1, 2 ** 16],
+      [recipeOf('fp32'), 1, 2 ** 16],
+      [recipeOf('tf32'), 1, 2 ** 16],
+      [recipeOf('bf16'), 1, 2 ** 16],
     ] as const) {
       const model = { config, recipe };
       const a = flat(gradientsOf(model, parameters, first, low)).map((x) => x / low);
@@ -116,12 +116,12 @@ describe('accumulation and loss scale', () => {
   });
 
   it('f16 gradients underflow without a scale and overflow with one too large', () => {
-    const model = { config, recipe: RECIPES['fp16-noscale'] };
+    const model = { config, recipe: recipeOf('fp16-noscale') };
     const tiny = 2 ** -14;
     const lost = flat(gradientsOf(model, parameters, first, tiny)).filter((x) => x === 0).length;
     const kept = flat(gradientsOf(model, parameters, first, 2 ** 8)).filter((x) => x === 0).length;
     expect(lost).toBeGreaterThan(kept);
-    const overflowed = flat(gradientsOf({ config, recipe: RECIPES.fp16 }, parameters, first, 2 ** 24));
+    const overflowed = flat(gradientsOf({ config, recipe: recipeOf('fp16') }, parameters, first, 2 ** 24));
     expect(overflowed.every(Number.isFinite)).toBe(false);
   });
 });
@@ -129,11 +129,11 @@ describe('accumulation and loss scale', () => {
 describe('rounding at the storage points', () => {
   const parameters = randomParameters(config);
   const batch = randomBatch(1);
-  const all32 = RECIPES.fp32.roles;
+  const all32 = recipeOf('fp32').roles;
   const rounded = (values: Float64Array, format: FormatId) => values.every((x) => roundTo(format, x) === x);
 
   it('every saved tensor is a value of its role, and mean, rstd, lse and logits are not rounded', () => {
-    const model = { config, recipe: RECIPES.fp16 };
+    const model = { config, recipe: recipeOf('fp16') };
     const saved = modelForward(model, parameters, batch);
     for (const layer of saved.layers) {
       for (const values of [layer.ln1.out, layer.qkv, layer.o, layer.ln2.out, layer.pre, layer.act]) {
@@ -158,7 +158,7 @@ describe('rounding at the storage points', () => {
     const onStore = (role: Role, { length }: Float64Array) => {
       if (role !== 'weight' && role !== 'gradient') stores.push(`${role} ${length / N}`);
     };
-    const model = { config: oneLayer, recipe: RECIPES.fp32, onStore };
+    const model = { config: oneLayer, recipe: recipeOf('fp32'), onStore };
     const parameters = randomParameters(oneLayer);
     const saved = modelForward(model, parameters, batch);
     expect(stores.splice(0)).toEqual([
@@ -236,7 +236,7 @@ describe('rounding at the storage points', () => {
 
   it.each(['fp16', 'bf16', 'tf32'] as const)('%s gradients point where f32 ones do', (mode) => {
     const scale = mode === 'fp16' ? 2 ** 10 : 1;
-    const a = flat(gradientsOf({ config, recipe: RECIPES[mode] }, parameters, batch, scale));
+    const a = flat(gradientsOf({ config, recipe: recipeOf(mode) }, parameters, batch, scale));
     const b = flat(referenceGradients);
     expect(dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))).toBeGreaterThan(mode === 'bf16' ? 0.999 : 0.99999);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RECIPES } from '../../../src/engine/precision/recipes.ts';
+import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { ReferenceModel } from '../../../src/engine/reference/model.ts';
 import {
   type StepOptions,
@@ -10,7 +10,7 @@ import {
 import { batchOf, initialParameters, readTorchFixture } from './torchFixture.ts';
 
 const fixture = readTorchFixture();
-const model: ReferenceModel = { config: fixture.config, recipe: RECIPES.fp16 };
+const model: ReferenceModel = { config: fixture.config, recipe: recipeOf('fp16') };
 const options: StepOptions = { ...fixture.optimizer, learningRate: 1e-3, scaler: { interval: 2 } };
 const batch = batchOf(fixture, 0);
 

@@ -2,7 +2,7 @@ import { useMemo, useState } from 'react';
 import { bandsOf, bestScale } from '../../../engine/numerics/bands.ts';
 import type { NumericsFrame } from '../../../engine/numerics/frame.ts';
 import type { FormatId } from '../../../engine/precision/formats.ts';
-import { RECIPES } from '../../../engine/precision/recipes.ts';
+import { recipeOf } from '../../../engine/precision/recipes.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
 import type { RunView } from '../../../store/runStore.ts';
 import { formatCount } from '../../format.ts';
@@ -28,7 +28,7 @@ interface FrameViewProps {
 
 /** Its own chunk: nothing of it is needed before the first histogram. */
 export default function FrameView({ run, index, view, frame }: FrameViewProps) {
-  const recipe = RECIPES[run.config.precision];
+  const recipe = recipeOf(run.config.precision);
   const own = recipe.roles.outputGradient;
   const [format, setFormat] = useState<FormatId>(own);
   const [order, setOrder] = useState<Order>('layer');
