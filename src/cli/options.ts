@@ -4,9 +4,10 @@ import { EngineError, suggestion } from '../engine/errors.ts';
 import { PRESETS, type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
-import { configure } from '../engine/train/configure.ts';
+import { configure, type Overrides } from '../engine/train/configure.ts';
 import { readArguments } from './arguments.ts';
 import { type NumberField, OPTIONS } from './optionTable.ts';
+import type { SaveChoice } from './saveRun.ts';
 
 export type TextChoice =
   | { readonly kind: 'builtin'; readonly id: TextId }
@@ -18,8 +19,12 @@ export type Command =
       readonly kind: 'train';
       readonly preset: PresetName;
       readonly config: TrainConfig;
-      readonly text: TextChoice;
+      /** Null for the text of the run that is gone on with. */
+      readonly text: TextChoice | null;
       readonly json: boolean;
+      readonly save: SaveChoice | null;
+      /** What is gone on with, and the options that were given beside it. */
+      readonly resume: { readonly path: string; readonly given: ReadonlyMap<string, string> } | null;
     };
 
 export const DEFAULT_PRESET: PresetName = 'starter';
@@ -31,13 +36,33 @@ export const DEFAULT_PRESET: PresetName = 'starter';
 export function parseCommand(args: readonly string[]): Command {
   const given = readArguments('train', OPTIONS, args);
   if (given.has('help')) return { kind: 'help' };
+  const resume = given.get('resume');
   return {
     kind: 'train',
     preset: presetOf(given.get('preset') ?? DEFAULT_PRESET).name,
     config: configOf(given),
-    text: textChoice(given),
+    text: resume === undefined || given.has('text') || given.has('data') ? textChoice(given) : null,
     json: given.has('json'),
+    save: saveChoice(given),
+    resume: resume === undefined ? null : { path: resume, given },
   };
+}
+
+const DEFAULT_SAVE_EVERY = 500;
+
+function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
+  const path = given.get('save');
+  const every = given.get('save-every');
+  if (path === undefined) {
+    if (every === undefined) return null;
+    throw new EngineError('BAD_VALUE', `--save-every ${every} was given without --save.`, 'Add --save FILE.');
+  }
+  return { path, every: every === undefined ? DEFAULT_SAVE_EVERY : countOf('save-every', every) };
+}
+
+function countOf(name: string, value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number of steps; 0 for none.');
 }
 
 function parseChoice(name: string, choices: readonly string[], value: string): string {
@@ -59,7 +84,11 @@ function parseNumber(name: string, field: NumberField, value: string): number {
  * @throws EngineError of a usage code
  */
 export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
-  const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET);
+  return configure(presetOf(given.get('preset') ?? DEFAULT_PRESET).config, overridesOf(given));
+}
+
+/** The fields of a configuration that were given. @throws EngineError of a usage code */
+export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
   const overrides: Record<string, unknown> = given.has('untied') ? { tied: false } : {};
   for (const option of OPTIONS) {
     const value = given.get(option.name);
@@ -67,7 +96,7 @@ export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
     if (option.kind === 'number') overrides[option.field] = parseNumber(option.name, option.field, value);
     if (option.kind === 'choice') overrides[option.field] = parseChoice(option.name, option.choices, value);
   }
-  return configure(preset.config, overrides);
+  return overrides;
 }
 
 /** What the engine says about a field that is no number: the ranges are written down there only. */

@@ -35,8 +35,27 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** What is trained: what was asked for, or a saved run. */
+interface Beginning {
+  readonly config: TrainConfig;
+  readonly dataset: Dataset;
+  readonly text: TextChoice;
+  readonly resume: RunFile | undefined;
+}
+
+/** Everything that can be wrong before the GPU is asked for anything. */
+async function begin(command: TrainCommand): Promise<Beginning> {
+  const { save, resume: resumed } = command;
+  const resume = resumed ? await openRun(await fileSource(resumed.path)) : undefined;
+  const config = resume && resumed ? resumedConfig(resume, resumed.given) : command.config;
+  const text = resume && !command.text ? textOf(resume.description) : command.text!;
+  const dataset = splitText(await tokenize(await openText(text), config.tokenizer), config.context);
+  if (resume) checkText(resume, dataset);
+  if (save) await checkSavePath(save.path, resumed?.path);
+  return { config, dataset, text, resume };
+}
+
 async function train(command: TrainCommand): Promise<void> {
-  const { config } = command;
   const screen = command.json ? process.stderr : process.stdout;
   const progress = new ProgressLine(screen);
   const control = new RunControl();
@@ -44,13 +63,12 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  // The text comes first: what is wrong with it should not wait for the GPU.
-  const text = await tokenize(await openText(command.text), config.tokenizer);
-  const dataset = splitText(text, config.context);
+  const { config, dataset, text, resume } = await begin(command);
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset, {
     onProgress: (compiled, total) =>
       progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
+    resume,
   });
   progress.finish();
   try {
@@ -58,6 +76,8 @@ async function train(command: TrainCommand): Promise<void> {
     progress.print(
       planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory }),
     );
+    if (resume) progress.print(`Resumed    after step ${resume.progress.attempted}`);
+    const saver = command.save && (await openSaver(trainer, command.save, text, progress));
     interrupted = () => {
       progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
       control.stop();
@@ -68,13 +88,14 @@ async function train(command: TrainCommand): Promise<void> {
       if (command.json) process.stdout.write(summaryLine(summary));
     };
     try {
-      summarise(await runWithProgress(trainer, command, progress, control));
+      summarise(await runWithProgress(trainer, command.json, progress, control, saver));
+      await saver?.finish(trainer.submittedSteps);
     } catch (error) {
       if (error instanceof TooManySkipsError) summarise(error.summary);
       throw error;
     }
     interrupted = () => process.exit(0);
-    if (config.sampleLength > 0) screen.write(await sampleText(trainer, command));
+    if (config.sampleLength > 0) screen.write(await sampleText(trainer));
   } finally {
     progress.finish();
     trainer.destroy();
@@ -90,16 +111,19 @@ function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
 
 function runWithProgress(
   trainer: Trainer,
-  { config, json }: TrainCommand,
+  json: boolean,
   progress: ProgressLine,
   control: RunControl,
+  saver: RunSaver | null,
 ): Promise<RunSummary> {
+  const { config } = trainer;
+  const begun = trainer.submittedSteps;
   const rate = new StepRate();
   const events: RunEvents = {
     onStep(metrics) {
       rate.record(metrics.step, performance.now());
       if (json) process.stdout.write(stepLine(metrics));
-      const first = metrics.step === 1;
+      const first = metrics.step === begun + 1;
       const last = metrics.step === config.steps;
       progress.update(() => progressText(metrics, config, rate.stepsPerSecond), first || last);
     },
@@ -107,6 +131,7 @@ function runWithProgress(
       if (json) process.stdout.write(evalLine(metrics));
       progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
     },
+    ...(saver && { afterStep: (step) => saver.afterStep(step) }),
     onTrouble(trouble) {
       if (json) process.stdout.write(troubleLine(trouble));
       progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);
@@ -115,8 +140,30 @@ function runWithProgress(
   return runTraining(trainer, events, control);
 }
 
-async function sampleText(trainer: Trainer, { config }: TrainCommand): Promise<string> {
-  const { sampleLength: length, seed } = config;
+async function openSaver(
+  trainer: Trainer,
+  save: SaveChoice,
+  text: TextChoice,
+  progress: ProgressLine,
+): Promise<RunSaver> {
+  const snapshots = await trainer.snapshots();
+  if (snapshots.pauses) progress.print('The GPU has no room for a copy of the run: each save pauses the training.');
+  const { config, dataset, report, half, kernels } = trainer;
+  const { name, checksum, tokenizer } = dataset;
+  const describe = (): RunDescription => ({
+    config,
+    half,
+    kernels,
+    adapter: report.name,
+    text: { name, checksum, builtin: text.kind === 'builtin' ? text.id : null },
+    tokenizer: tokenizer.json,
+    firstLoss: trainer.firstLoss,
+  });
+  return new RunSaver(save, snapshots, describe, (line) => progress.print(line));
+}
+
+async function sampleText(trainer: Trainer): Promise<string> {
+  const { sampleLength: length, seed } = trainer.config;
   const sample = await trainer.sample({ prompt: '', length, temperature: 0.8, topK: 0, seed });
   return `\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`;
 }

@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'BAD_TEXT'
   | 'TEXT_TOO_SHORT'
   | 'WRONG_RUN'
+  | 'SAVE_FAILED'
   | 'NO_WEBGPU'
   | 'NO_ADAPTER'
   | 'DEVICE_FAILED'

@@ -78,6 +78,7 @@ export class Trainer {
   #snapshots: Snapshots | undefined;
   #submitted = 0;
   #consecutiveSkips = 0;
+  #firstLoss: number | null = null;
 
   /** Use `createTrainer`. */
   constructor(parts: {
@@ -140,6 +141,11 @@ export class Trainer {
   /** Skipped steps in a row, as of the newest metrics. */
   get consecutiveSkips(): number {
     return this.#consecutiveSkips;
+  }
+
+  /** Of step 1, once its metrics have arrived; null when it was not finite. */
+  get firstLoss(): number | null {
+    return this.#firstLoss;
   }
 
   /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
@@ -240,9 +246,9 @@ export class Trainer {
     }
   }
 
-  /** The loss scale the next step will use (a CPU-GPU sync). */
-  async lossScale(): Promise<number> {
-    return readStepState(await this.read(this.plan.tensors.state)).lossScale;
+  /** Loss scale that the next step will use, and counters (a CPU-GPU sync). */
+  async state(): Promise<StepState> {
+    return readStepState(await this.read(this.plan.tensors.state));
   }
 
   /**
@@ -270,6 +276,7 @@ export class Trainer {
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
     this.#submitted = state.attempted;
     this.#consecutiveSkips = state.consecutiveSkips;
+    this.#firstLoss = run.description.firstLoss;
   }
 
   /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */
@@ -364,9 +371,11 @@ export class Trainer {
     this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
+    const loss = finite(state.lossSum);
+    if (state.attempted === 1) this.#firstLoss = loss;
     this.#metrics.push({
       step: state.attempted,
-      loss: finite(state.lossSum),
+      loss,
       lossScale: state.scaleUsed,
       skipped,
       overflow: state.overflowSite === null ? null : this.#siteName(state.overflowSite),
