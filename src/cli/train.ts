@@ -148,11 +148,11 @@ async function openSaver(
 ): Promise<RunSaver> {
   const snapshots = await trainer.snapshots();
   if (snapshots.pauses) progress.print('The GPU has no room for a copy of the run: each save pauses the training.');
-  const { config, dataset, report, half, kernels } = trainer;
+  const { config, dataset, report, storage, kernels } = trainer;
   const { name, checksum, tokenizer } = dataset;
   const describe = (): RunDescription => ({
     config,
-    half,
+    storage,
     kernels,
     adapter: report.name,
     text: { name, checksum, builtin: text.kind === 'builtin' ? text.id : null },

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { TextId } from '../data/builtins.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { EngineError } from '../errors.ts';
-import type { MatmulKernel } from '../kernels/operation.ts';
+import { MATMUL_KERNELS, type MatmulKernel } from '../kernels/operation.ts';
 import { presetOf } from '../model/presets.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { ElementType } from '../tensor.ts';
@@ -24,9 +24,9 @@ export const RUN_FILE_VERSION = 1;
 /** What a saved run was made of, apart from its tensors. */
 export interface RunDescription {
   readonly config: TrainConfig;
-  /** How halves lie in memory: packed and native files have the same bytes, but sums may differ in order. */
-  readonly half: HalfStorage;
-  /** What was chosen for the adapter; other kernels may sum in another order. */
+  /** How halves were held; null where the mode has none. Both have the same bytes. */
+  readonly storage: HalfStorage | null;
+  /** What was chosen for the adapter. */
   readonly kernels: { readonly matmul: MatmulKernel };
   readonly adapter: string;
   readonly text: {
@@ -107,8 +107,8 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 const descriptionSchema = v.object({
   config: v.record(text(100), v.union([text(200), v.pipe(v.number(), v.finite()), v.boolean(), v.null()])),
-  half: v.picklist(['native', 'packed']),
-  kernels: v.object({ matmul: text(100) }),
+  storage: v.nullable(v.picklist(['native', 'packed'])),
+  kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS) }),
   adapter: text(1000),
   text: v.object({ name: text(1000), checksum: text(100), builtin: v.nullable(text(100)) }),
   tokenizer: v.looseObject({ kind: text(100) }),

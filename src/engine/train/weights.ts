@@ -36,8 +36,8 @@ export async function uploadParameters(
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
-    const { elements, master } = chunk;
-    const operations = [convertFormat(target, { inp: staging, out: master, elements, label: 'upload' })];
+    const { elements, master, low } = chunk;
+    const operations = [convertFormat(target, { inp: staging, out: master, low, elements, label: 'upload' })];
     const both = {
       range: (operand: Parameters<Arena['range']>[0]) =>
         (operand === staging ? stagingArena : arena).range(operand),
