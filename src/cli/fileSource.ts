@@ -18,9 +18,14 @@ export async function fileSource(path: string): Promise<RandomAccess> {
     };
   } catch (cause) {
     const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? String(cause);
-    throw new EngineError('BAD_FILE', `Cannot open "${path}": ${reason}.`, 'Give the path of a .safetensors file.', {
-      cause,
-    });
+    throw new EngineError(
+      'BAD_FILE',
+      `Cannot open "${path}": ${reason}.`,
+      'Give the path of a .safetensors file.',
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -27,6 +27,8 @@ export type Command =
       readonly resume: { readonly path: string; readonly given: ReadonlyMap<string, string> } | null;
     };
 
+export type TrainCommand = Extract<Command, { kind: 'train' }>;
+
 export const DEFAULT_PRESET: PresetName = 'starter';
 
 /**

@@ -30,9 +30,7 @@ export function resumedConfig(
   const preset = given.get('preset');
   const overrides = overridesOf(given);
   const asked: Partial<TrainConfig> =
-    preset === undefined
-      ? overrides
-      : { ...pick(presetOf(preset).config, SHAPE), ...overrides };
+    preset === undefined ? overrides : { ...pick(presetOf(preset).config, SHAPE), ...overrides };
   const free: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(asked) as [keyof TrainConfig, unknown][]) {
     if (FREE.has(field)) free[field] = value;

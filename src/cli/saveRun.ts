@@ -3,8 +3,10 @@ import { stat } from 'node:fs/promises';
 import { openRun, type RunDescription, writeRun } from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
 import { EngineError } from '../engine/errors.ts';
+import type { Trainer } from '../engine/train/trainer.ts';
 import { writeAtomically } from './atomicFile.ts';
 import { fileSource } from './fileSource.ts';
+import type { TextChoice } from './options.ts';
 
 export interface SaveChoice {
   readonly path: string;
@@ -77,6 +79,29 @@ export class RunSaver {
   }
 }
 
+/** @param tell shows a line to the user while the run goes on */
+export async function openSaver(
+  trainer: Trainer,
+  save: SaveChoice,
+  text: TextChoice,
+  tell: (line: string) => void,
+): Promise<RunSaver> {
+  const snapshots = await trainer.snapshots();
+  if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
+  const { config, dataset, report, storage, kernels } = trainer;
+  const { name, checksum, tokenizer } = dataset;
+  const describe = (): RunDescription => ({
+    config,
+    storage,
+    kernels,
+    adapter: report.name,
+    text: { name, checksum, builtin: text.kind === 'builtin' ? text.id : null },
+    tokenizer: tokenizer.json,
+    firstLoss: trainer.firstLoss,
+  });
+  return new RunSaver(save, snapshots, describe, tell);
+}
+
 /**
  * Refuses to save over something else before any step is taken.
  * @param resumed path of the run that is gone on with, which may be saved over
@@ -89,7 +114,9 @@ export async function checkSavePath(path: string, resumed: string | undefined): 
   if (facts.ino === same?.ino && facts.dev === same.dev) return;
   const what = await fileSource(path)
     .then(openRun)
-    .then(({ progress, description }) => `a run, at step ${progress.attempted} of ${description.config.steps}`)
+    .then(
+      ({ progress, description }) => `a run, at step ${progress.attempted} of ${description.config.steps}`,
+    )
     .catch(() => 'something else');
   throw new EngineError(
     'BAD_VALUE',

@@ -5,54 +5,31 @@ import {
   RunControl,
   type RunEvents,
   runTraining,
-  splitText,
   TooManySkipsError,
   type Trainer,
-  tokenize,
 } from '../engine/index.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { openAdapter } from './adapter.ts';
+import { beginRun } from './beginRun.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
 import { evalLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
-import { type Command, parseCommand } from './options.ts';
+import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
 import { planText, progressText, summaryText } from './runText.ts';
+import { openSaver, type RunSaver } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
-import { openText } from './texts.ts';
 
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
-
-type TrainCommand = Extract<Command, { kind: 'train' }>;
 
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
   if (command.kind === 'help') process.stdout.write(helpText());
   else await train(command);
   return 0;
-}
-
-/** What is trained: what was asked for, or a saved run. */
-interface Beginning {
-  readonly config: TrainConfig;
-  readonly dataset: Dataset;
-  readonly text: TextChoice;
-  readonly resume: RunFile | undefined;
-}
-
-/** Everything that can be wrong before the GPU is asked for anything. */
-async function begin(command: TrainCommand): Promise<Beginning> {
-  const { save, resume: resumed } = command;
-  const resume = resumed ? await openRun(await fileSource(resumed.path)) : undefined;
-  const config = resume && resumed ? resumedConfig(resume, resumed.given) : command.config;
-  const text = resume && !command.text ? textOf(resume.description) : command.text!;
-  const dataset = splitText(await tokenize(await openText(text), config.tokenizer), config.context);
-  if (resume) checkText(resume, dataset);
-  if (save) await checkSavePath(save.path, resumed?.path);
-  return { config, dataset, text, resume };
 }
 
 async function train(command: TrainCommand): Promise<void> {
@@ -63,7 +40,7 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  const { config, dataset, text, resume } = await begin(command);
+  const { config, dataset, text, resume } = await beginRun(command);
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset, {
     onProgress: (compiled, total) =>
@@ -77,7 +54,8 @@ async function train(command: TrainCommand): Promise<void> {
       planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory }),
     );
     if (resume) progress.print(`Resumed    after step ${resume.progress.attempted}`);
-    const saver = command.save && (await openSaver(trainer, command.save, text, progress));
+    const saver =
+      command.save && (await openSaver(trainer, command.save, text, (line) => progress.print(line)));
     interrupted = () => {
       progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
       control.stop();
@@ -138,28 +116,6 @@ function runWithProgress(
     },
   };
   return runTraining(trainer, events, control);
-}
-
-async function openSaver(
-  trainer: Trainer,
-  save: SaveChoice,
-  text: TextChoice,
-  progress: ProgressLine,
-): Promise<RunSaver> {
-  const snapshots = await trainer.snapshots();
-  if (snapshots.pauses) progress.print('The GPU has no room for a copy of the run: each save pauses the training.');
-  const { config, dataset, report, storage, kernels } = trainer;
-  const { name, checksum, tokenizer } = dataset;
-  const describe = (): RunDescription => ({
-    config,
-    storage,
-    kernels,
-    adapter: report.name,
-    text: { name, checksum, builtin: text.kind === 'builtin' ? text.id : null },
-    tokenizer: tokenizer.json,
-    firstLoss: trainer.firstLoss,
-  });
-  return new RunSaver(save, snapshots, describe, (line) => progress.print(line));
 }
 
 async function sampleText(trainer: Trainer): Promise<string> {

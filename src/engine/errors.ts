@@ -9,6 +9,9 @@ export type ErrorCode =
   | 'TEXT_TOO_SHORT'
   | 'WRONG_RUN'
   | 'SAVE_FAILED'
+  | 'BAD_FILE'
+  | 'NOT_FINITE'
+  | 'WRONG_MODEL'
   | 'NO_WEBGPU'
   | 'NO_ADAPTER'
   | 'DEVICE_FAILED'
@@ -30,6 +33,9 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'BAD_TEXT',
   'TEXT_TOO_SHORT',
   'WRONG_RUN',
+  'BAD_FILE',
+  'NOT_FINITE',
+  'WRONG_MODEL',
 ]);
 
 /**

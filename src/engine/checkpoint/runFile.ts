@@ -176,7 +176,10 @@ function configOf(stored: Readonly<Record<string, unknown>>, name: string): Trai
         'Go on with the version of Halfstep that wrote it.',
       );
     }
-    const kinds = [typeof known[field], ...(known[field] === null || NULLABLE.has(field) ? ['object', 'number'] : [])];
+    const kinds = [
+      typeof known[field],
+      ...(known[field] === null || NULLABLE.has(field) ? ['object', 'number'] : []),
+    ];
     if (!kinds.includes(typeof value)) throw damagedRun(name, `"${field}" is ${JSON.stringify(value)}`);
   }
   const config = { ...known, ...stored } as unknown as TrainConfig;

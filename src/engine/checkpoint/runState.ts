@@ -19,7 +19,12 @@ export function stateEntries({ parameters, planned, state }: RunTensors): StateE
     const { name, rows, columns } = spec;
     const entry = (prefix: string, sliceOf: (part: ParameterPart) => TensorSlice): StateEntry => {
       const slices = parts.map(sliceOf);
-      return { name: `${prefix}${name}`, type: slices[0]!.tensor.type, shape: shapeOf(rows, columns), slices };
+      return {
+        name: `${prefix}${name}`,
+        type: slices[0]!.tensor.type,
+        shape: shapeOf(rows, columns),
+        slices,
+      };
     };
     return [
       entry('', (part) => part.master),
@@ -29,7 +34,11 @@ export function stateEntries({ parameters, planned, state }: RunTensors): StateE
   });
   const covered = new Set(byParameter.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)));
   const others = planned.filter(({ tensor, category }) => isKept(category) && !covered.has(tensor));
-  return [...byParameter, ...others.map(({ tensor }) => whole(tensor.name, tensor)), whole('step_state', state)];
+  return [
+    ...byParameter,
+    ...others.map(({ tensor }) => whole(tensor.name, tensor)),
+    whole('step_state', state),
+  ];
 }
 
 /** What a step leaves behind for the next. The state's only tensor of that kind is the step's own. */

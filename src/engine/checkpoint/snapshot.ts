@@ -41,9 +41,7 @@ export class Snapshots {
   static async allocate(device: GPUDevice, arena: Arena, tensors: RunTensors): Promise<Snapshots> {
     const entries = stateEntries(tensors);
     device.pushErrorScope('out-of-memory');
-    const staging = new Map(
-      stateTensors(entries).map((tensor) => [tensor, stagingBuffer(device, tensor)]),
-    );
+    const staging = new Map(stateTensors(entries).map((tensor) => [tensor, stagingBuffer(device, tensor)]));
     // Drivers allocate lazily: touching every buffer makes a refusal show here.
     const encoder = device.createCommandEncoder({ label: 'touch' });
     for (const buffer of staging.values()) encoder.clearBuffer(buffer);

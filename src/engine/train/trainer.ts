@@ -7,7 +7,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
+import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
@@ -59,7 +59,7 @@ export class Trainer {
   readonly storage: HalfStorage | null;
   readonly parameterCount: number;
   /** Kernel choices made for this adapter, stored with the run. */
-  readonly kernels: Readonly<Record<string, string>>;
+  readonly kernels: { readonly matmul: MatmulKernel };
   readonly device: GPUDevice;
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
@@ -88,7 +88,7 @@ export class Trainer {
     report: AdapterReport;
     plan: MemoryPlan;
     half: HalfStorage;
-    kernels: Record<string, string>;
+    kernels: { matmul: MatmulKernel };
     /** What the adapter computes a second, roughly. */
     expectedFlops: number;
     device: GPUDevice;
