@@ -5,7 +5,7 @@ import { PRESETS, type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
 import { configure, type Overrides } from '../engine/train/configure.ts';
-import { readArguments } from './arguments.ts';
+import { readArguments, wholeNumber } from './arguments.ts';
 import { type NumberField, OPTIONS } from './optionTable.ts';
 import type { SaveChoice } from './saveRun.ts';
 
@@ -59,12 +59,7 @@ function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
     if (every === undefined) return null;
     throw new EngineError('BAD_VALUE', `--save-every ${every} was given without --save.`, 'Add --save FILE.');
   }
-  return { path, every: every === undefined ? DEFAULT_SAVE_EVERY : countOf('save-every', every) };
-}
-
-function countOf(name: string, value: string): number {
-  if (/^\d{1,9}$/.test(value)) return Number(value);
-  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number of steps; 0 for none.');
+  return { path, every: every === undefined ? DEFAULT_SAVE_EVERY : wholeNumber('save-every', every, 0) };
 }
 
 function parseChoice(name: string, choices: readonly string[], value: string): string {
@@ -89,7 +84,10 @@ export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
   return configure(presetOf(given.get('preset') ?? DEFAULT_PRESET).config, overridesOf(given));
 }
 
-/** The fields of a configuration that were given. @throws EngineError of a usage code */
+/**
+ * Only the values given.
+ * @throws EngineError of a usage code
+ */
 export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
   const overrides: Record<string, unknown> = given.has('untied') ? { tied: false } : {};
   for (const option of OPTIONS) {
@@ -112,7 +110,8 @@ function rangeHint(field: NumberField): string {
   return 'Give a number.';
 }
 
-function textChoice(given: ReadonlyMap<string, string>): TextChoice {
+/** @throws EngineError BAD_VALUE for an unknown text, and for two */
+export function textChoice(given: ReadonlyMap<string, string>): TextChoice {
   const path = given.get('data');
   const id = given.get('text');
   if (path !== undefined && id !== undefined) {

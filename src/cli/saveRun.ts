@@ -4,7 +4,7 @@ import { openRun, type RunDescription, writeRun } from '../engine/checkpoint/run
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Trainer } from '../engine/train/trainer.ts';
-import { writeAtomically } from './atomicFile.ts';
+import { writePiecesAtomically } from './atomicFile.ts';
 import { fileSource } from './fileSource.ts';
 import type { TextChoice } from './options.ts';
 
@@ -67,7 +67,7 @@ export class RunSaver {
 
   async #write(snapshot: Snapshot): Promise<void> {
     try {
-      await writeAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
+      await writePiecesAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
       this.#failure = undefined;
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
