@@ -105,5 +105,5 @@ export function listOf<T extends string>(
 /** @throws EngineError BAD_VALUE naming the option */
 export function wholeNumber(name: string, value: string, least = 1): number {
   if (/^\d{1,9}$/.test(value) && Number(value) >= least) return Number(value);
-  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, `Give a whole number from ${least}.`);
+  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, `Give a whole number of at least ${least}.`);
 }

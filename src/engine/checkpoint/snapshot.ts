@@ -1,4 +1,4 @@
-import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
+import { type Arena, GPUBufferUsageFlags, readTensor } from '../arena.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import { type StateEntry, stateEntries } from './runState.ts';
@@ -41,7 +41,13 @@ export class Snapshots {
   static async allocate(device: GPUDevice, arena: Arena, tensors: RunTensors): Promise<Snapshots> {
     const entries = stateEntries(tensors);
     device.pushErrorScope('out-of-memory');
-    const staging = new Map(stateTensors(entries).map((tensor) => [tensor, stagingBuffer(device, tensor)]));
+    const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
+    const staging = new Map(
+      stateTensors(entries).map((tensor) => [
+        tensor,
+        device.createBuffer({ label: `snapshot of ${tensor.name}`, size: byteLength(tensor), usage }),
+      ]),
+    );
     // Drivers allocate lazily: touching every buffer makes a refusal show here.
     const encoder = device.createCommandEncoder({ label: 'touch' });
     for (const buffer of staging.values()) encoder.clearBuffer(buffer);
@@ -103,21 +109,10 @@ export class Snapshots {
   async #readEach(): Promise<Map<Tensor, ArrayBuffer>> {
     const read = new Map<Tensor, ArrayBuffer>();
     for (const tensor of stateTensors(this.#entries)) {
-      const buffer = stagingBuffer(this.#device, tensor);
-      const encoder = this.#device.createCommandEncoder({ label: 'snapshot' });
-      encoder.copyBufferToBuffer(this.#arena.buffer(tensor), 0, buffer, 0, byteLength(tensor));
-      this.#device.queue.submit([encoder.finish()]);
-      await buffer.mapAsync(0x1);
-      read.set(tensor, buffer.getMappedRange().slice(0));
-      buffer.destroy();
+      read.set(tensor, await readTensor(this.#device, this.#arena, tensor));
     }
     return read;
   }
-}
-
-function stagingBuffer(device: GPUDevice, tensor: Tensor): GPUBuffer {
-  const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
-  return device.createBuffer({ label: `snapshot of ${tensor.name}`, size: byteLength(tensor), usage });
 }
 
 function stateTensors(entries: readonly StateEntry[]): Tensor[] {

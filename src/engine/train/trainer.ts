@@ -1,4 +1,4 @@
-import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
+import { type Arena, readTensor } from '../arena.ts';
 import { restoreState } from '../checkpoint/restore.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
@@ -318,16 +318,8 @@ export class Trainer {
   }
 
   /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */
-  async read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
-    const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
-    const staging = this.device.createBuffer({ label: `read ${tensor.name}`, size: bytes, usage });
-    const encoder = this.device.createCommandEncoder({ label: 'read' });
-    encoder.copyBufferToBuffer(this.arena.buffer(tensor), 0, staging, 0, bytes);
-    this.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(0x1);
-    const copy = staging.getMappedRange().slice(0);
-    staging.destroy();
-    return copy;
+  read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
+    return readTensor(this.device, this.arena, tensor, bytes);
   }
 
   destroy(): void {
