@@ -36,8 +36,7 @@ export function resumedConfig(
     if (FREE.has(field)) free[field] = value;
     else if (value !== saved[field]) throw contradiction(file.source.name, field, value, saved[field]);
   }
-  const config = { ...saved, ...free };
-  checkConfig(config);
+  const config: TrainConfig = { ...saved, ...free };
   if (config.steps < progress.attempted) {
     throw new EngineError(
       'WRONG_RUN',
@@ -45,6 +44,7 @@ export function resumedConfig(
       `--steps is the total: give more than ${progress.attempted}, or leave it out for ${saved.steps}.`,
     );
   }
+  checkConfig(config);
   return config;
 }
 
