@@ -39,12 +39,20 @@ export type ScalingPolicy =
       readonly growthInterval: number;
     };
 
+/**
+ * How AdamW writes weights that are no f32: to nearest; up or down at random, so that updates below half a step count on
+ * average; or in two halves, of which the upper is what the model reads and the lower keeps the digits that it drops.
+ */
+export type MasterRounding = 'nearest' | 'stochastic' | 'split';
+
 export interface Recipe {
   readonly id: PrecisionMode;
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
   readonly roles: Readonly<Record<Role, FormatId>>;
+  /** Of role `master`; `stochastic` and `split` are for bf16. */
+  readonly masterRounding: MasterRounding;
   readonly scaling: ScalingPolicy;
   /** Exists to be seen failing: the page says so before it starts. */
   readonly unsound: boolean;
@@ -60,6 +68,8 @@ export const PRECISION_MODES = [
   'fp16-noscale',
   'fp16-pure',
   'bf16',
+  'bf16-sr',
+  'bf16-split',
 ] as const;
 type NamedMode = (typeof PRECISION_MODES)[number];
 /** A row of the table, or a mode computed from its name. */
@@ -103,6 +113,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     title: 'FP32',
     summary: 'Everything in 32-bit floats: the reference the other modes are compared with.',
     roles: mixed('f32'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: false,
   },
@@ -112,6 +123,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'Matmul operands rounded to 10 mantissa bits with the full FP32 range (simulated: stored in 4 bytes).',
     roles: mixed('tf32', 'f32'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: false,
   },
@@ -121,6 +133,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: dynamic,
     unsound: false,
   },
@@ -130,6 +143,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'As mixed f16 with the remaining FP32 matmuls in TF32. None remain here, so it equals mixed f16 bit for bit.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: dynamic,
     unsound: false,
   },
@@ -138,6 +152,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     title: 'Mixed f16, static scale',
     summary: 'As mixed f16 with one loss scale for the whole run.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: { kind: 'static', scale: 2 ** 12 },
     unsound: false,
   },
@@ -147,6 +162,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
     roles: mixed('f16-flush'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: true,
   },
@@ -156,6 +172,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'Weights, gradients and Adam moments in f16 without master copies or scaling: small updates vanish. Made to fail.',
     roles: allHalf,
+    masterRounding: 'nearest',
     scaling: none,
     unsound: true,
   },
@@ -165,6 +182,27 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'bf16 operands and saved activations with the range of FP32: no loss scaling needed, 8 bits of precision.',
     roles: mixed('bf16'),
+    masterRounding: 'nearest',
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-sr': {
+    id: 'bf16-sr',
+    title: 'bf16, stochastic rounding',
+    summary:
+      'bf16 weights without a master copy: each update is rounded up or down at random, so that small ones count on average.',
+    roles: { ...mixed('bf16'), master: 'bf16' },
+    masterRounding: 'stochastic',
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-split': {
+    id: 'bf16-split',
+    title: 'bf16, split master',
+    summary:
+      'As mixed bf16 with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
+    roles: { ...mixed('bf16'), master: 'bf16' },
+    masterRounding: 'split',
     scaling: none,
     unsound: false,
   },
@@ -222,6 +260,7 @@ function simulatedRecipe(id: SimulatedMode, rounding: Rounding): Recipe {
     title: `${id.toUpperCase()} simulated`,
     summary: `Matmul operands ${rounded} to ${bits} with ${range} (stored in 4 bytes).`,
     roles: mixed(format, 'f32'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: false,
   };
@@ -232,6 +271,11 @@ function simulatedRecipe(id: SimulatedMode, rounding: Rounding): Recipe {
 /** True where the compute weights are a separate rounded copy of the master weights. */
 export function hasComputeCopy(recipe: Recipe): boolean {
   return recipe.roles.weight !== recipe.roles.master;
+}
+
+/** True where AdamW finds weights with all bits of an f32, whole or in two halves. */
+export function keepsMaster(recipe: Recipe): boolean {
+  return recipe.roles.master === 'f32' || recipe.masterRounding === 'split';
 }
 
 /** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself. */

@@ -156,6 +156,7 @@ describe.each<[PrecisionMode, TrainConfig['half'], GPUFeatureName[]?]>([
   ['fp16-noscale', 'auto'],
   ['fp16-pure', 'auto'],
   ['bf16', 'auto'],
+  ['bf16-split', 'auto'],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
 ])('%s, halves %s, features %j', (precision, half, features) => {
   test('every gradient is what the reference says', async () => {
