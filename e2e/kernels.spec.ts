@@ -39,7 +39,7 @@ test('every shader variant is read, and a cover of them dispatched, by one of th
   );
   expect(failures).toEqual([]);
   expect(read).toBeGreaterThan(150);
-  expect(ran).toBeGreaterThan(50);
+  expect(ran).toBeGreaterThan(30);
   for (const key of cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
   if (hasHalf) expect(cannotRun).toEqual([]);
 });
