@@ -15,11 +15,11 @@ import { openAdapter } from './adapter.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
-import { evalLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
+import { evalLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { type Command, parseCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
-import { planText, progressText, summaryText } from './runText.ts';
+import { planText, progressText, sharpnessText, summaryText } from './runText.ts';
 import { StepRate } from './stepRate.ts';
 import { openText } from './texts.ts';
 
@@ -106,6 +106,10 @@ function runWithProgress(
     onEval(metrics) {
       if (json) process.stdout.write(evalLine(metrics));
       progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
+    },
+    onSharpness(metrics) {
+      if (json) process.stdout.write(sharpnessLine(metrics));
+      progress.print(sharpnessText(metrics));
     },
     onTrouble(trouble) {
       if (json) process.stdout.write(troubleLine(trouble));
