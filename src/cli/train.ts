@@ -1,19 +1,30 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
 import {
   type AdapterReport,
+  configure,
   createTrainer,
+  presetOf,
   RunControl,
   type RunEvents,
   runTraining,
   splitText,
   TooManySkipsError,
+  type TrainConfig,
   type Trainer,
   tokenize,
 } from '../engine/index.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { openAdapter } from './adapter.ts';
+import { exportModel, prepareExport } from './exportModel.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
+import {
+  checkVocabulary,
+  type InitialModel,
+  openInitialModel,
+  overridesOfModel,
+  readModel,
+} from './initialModel.ts';
 import { onInterrupt } from './interrupt.ts';
 import { evalLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { type Command, parseCommand } from './options.ts';
@@ -36,7 +47,6 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function train(command: TrainCommand): Promise<void> {
-  const { config } = command;
   const screen = command.json ? process.stderr : process.stdout;
   const progress = new ProgressLine(screen);
   const control = new RunControl();
@@ -44,13 +54,19 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  // The text comes first: what is wrong with it should not wait for the GPU.
-  const text = await tokenize(await openText(command.text), config.tokenizer);
+  // Text and files come first: what is wrong with them should not wait for the GPU.
+  const model = command.init === null ? null : await openInitialModel(command.init, command.given);
+  const config = model ? configOfModel(model, command) : command.config;
+  if (command.exportTo) await prepareExport(command.exportTo.folder);
+  const text = await tokenize(await openText(command.text), model?.tokenizer ?? config.tokenizer);
+  if (model) checkVocabulary(model, text.tokenizer, command.given);
   const dataset = splitText(text, config.context);
+  const initial = model && (await readModel(model));
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset, {
     onProgress: (compiled, total) =>
       progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
+    initialValues: initial ? (name) => initial.get(name)! : undefined,
   });
   progress.finish();
   try {
@@ -68,18 +84,28 @@ async function train(command: TrainCommand): Promise<void> {
       if (command.json) process.stdout.write(summaryLine(summary));
     };
     try {
-      summarise(await runWithProgress(trainer, command, progress, control));
+      summarise(await runWithProgress(trainer, config, command.json, progress, control));
     } catch (error) {
       if (error instanceof TooManySkipsError) summarise(error.summary);
       throw error;
     }
     interrupted = () => process.exit(0);
-    if (config.sampleLength > 0) screen.write(await sampleText(trainer, command));
+    if (command.exportTo) {
+      const { folder, dtype } = command.exportTo;
+      await exportModel(trainer, folder, dtype);
+      screen.write(`Exported   ${folder}, weights in ${dtype}\n`);
+    }
+    if (config.sampleLength > 0) screen.write(await sampleText(trainer));
   } finally {
     progress.finish();
     trainer.destroy();
     device.destroy();
   }
+}
+
+/** The file's shape, and all else as without it. */
+function configOfModel(model: InitialModel, { preset, given }: TrainCommand): TrainConfig {
+  return configure(presetOf(preset).config, { ...given, ...overridesOfModel(model) });
 }
 
 function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
@@ -90,7 +116,8 @@ function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
 
 function runWithProgress(
   trainer: Trainer,
-  { config, json }: TrainCommand,
+  config: TrainConfig,
+  json: boolean,
   progress: ProgressLine,
   control: RunControl,
 ): Promise<RunSummary> {
@@ -115,8 +142,8 @@ function runWithProgress(
   return runTraining(trainer, events, control);
 }
 
-async function sampleText(trainer: Trainer, { config }: TrainCommand): Promise<string> {
-  const { sampleLength: length, seed } = config;
+async function sampleText(trainer: Trainer): Promise<string> {
+  const { sampleLength: length, seed } = trainer.config;
   const sample = await trainer.sample({ prompt: '', length, temperature: 0.8, topK: 0, seed });
   return `\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`;
 }

@@ -9,6 +9,10 @@ import { DTYPE_BYTES, encodeHalves } from './dtypes.ts';
 import { readFloats, type SafetensorsFile, type TensorToWrite, tensorPieces } from './safetensors.ts';
 import type { TensorInfo } from './safetensorsHeader.ts';
 
+/** Numbers that a model is written in. */
+export const EXPORT_DTYPES = ['F32', 'F16'] as const;
+export type ExportDtype = (typeof EXPORT_DTYPES)[number];
+
 /** What weights alone tell of a model: how many heads share the width, they do not. */
 export type WeightsShape = Omit<GptConfig, 'heads'>;
 
@@ -173,7 +177,7 @@ function transpose(values: Float32Array, rows: number, columns: number): Float32
  */
 export function gpt2Tensors(
   config: GptConfig,
-  dtype: 'F32' | 'F16',
+  dtype: ExportDtype,
   valuesOf: (name: string) => Float32Array,
 ): TensorToWrite[] {
   return parameterSpecs(config).map(({ name, rows, columns, decays }) => {
@@ -190,7 +194,7 @@ export function gpt2Tensors(
 /** Numbers of a piece: what is converted at a time. */
 const PIECE = 2 ** 20 / DTYPE_BYTES.F32;
 
-function* piecesOf(name: string, dtype: 'F32' | 'F16', values: Float32Array): Generator<Uint8Array> {
+function* piecesOf(name: string, dtype: ExportDtype, values: Float32Array): Generator<Uint8Array> {
   for (let at = 0; at < values.length; at += PIECE) {
     const part = values.subarray(at, at + PIECE);
     yield dtype === 'F16'

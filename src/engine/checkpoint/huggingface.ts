@@ -5,11 +5,15 @@
 import { byteCharacters } from '../data/byteCharacters.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import type { GptConfig } from '../model/config.ts';
-import { wrongModel } from './gpt2.ts';
+import { type ExportDtype, wrongModel } from './gpt2.ts';
 import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } from './strictJson.ts';
 
+/** Keys of a weights file's metadata: what weights alone do not tell. */
+export const HEADS_KEY = 'n_head';
+export const TOKENIZER_KEY = 'halfstep.tokenizer';
+
 /** `config.json` of a model that was written in `dtype`. Dropout is none: the engine has none. */
-export function configJson(config: GptConfig, dtype: 'F32' | 'F16'): string {
+export function configJson(config: GptConfig, dtype: ExportDtype): string {
   const { layers, heads, width, context, vocabulary, tied } = config;
   return pretty({
     architectures: ['GPT2LMHeadModel'],
