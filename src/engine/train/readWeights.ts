@@ -1,6 +1,6 @@
 /** Parameters from the GPU to the CPU, as exact as the run keeps them. */
 import { decodeFloats } from '../checkpoint/dtypes.ts';
-import { FORMATS } from '../precision/formats.ts';
+import { formatInfo } from '../precision/formats.ts';
 import { formatOf, type Tensor } from '../tensor.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -28,7 +28,7 @@ export async function readParameters(trainer: Trainer): Promise<Map<string, Floa
 
 function decode(tensor: Tensor, bytes: Uint8Array): Float32Array {
   const format = formatOf(tensor);
-  const width = FORMATS[format].bytes;
+  const width = formatInfo(format).bytes;
   if (width === 1) throw new RangeError(`Master weights are not kept in ${format}`);
   const values = new Float32Array(tensor.elements);
   const dtype = width === 4 ? 'F32' : format === 'bf16' ? 'BF16' : 'F16';
