@@ -1,9 +1,8 @@
 /** `--init FILE`: a GPT-2 that a run starts from. */
-import { open, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Gpt2Weights, openGpt2 } from '../engine/checkpoint/gpt2.ts';
 import { HEADS_KEY, headsOfConfig, TOKENIZER_KEY } from '../engine/checkpoint/huggingface.ts';
-import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
 import { openSafetensors } from '../engine/checkpoint/safetensors.ts';
 import type { Tokenizer, TokenizerJson } from '../engine/data/tokenizer.ts';
 import { readTokenizerJson } from '../engine/data/tokenizerJson.ts';
@@ -11,6 +10,7 @@ import { EngineError } from '../engine/errors.ts';
 import type { GptConfig } from '../engine/model/config.ts';
 import { parameterSpecs } from '../engine/model/parameters.ts';
 import type { Overrides } from '../engine/train/configure.ts';
+import { fileSource } from './fileSource.ts';
 
 export interface InitialModel {
   readonly name: string;
@@ -29,12 +29,14 @@ const MAX_CONFIG_BYTES = 2 ** 20;
  * contradicts it
  */
 export async function openInitialModel(path: string, given: Overrides): Promise<InitialModel> {
-  const source = await fileSource(path);
+  const isFolder = (await stat(path).catch(() => null))?.isDirectory() ?? false;
+  const filePath = isFolder ? join(path, 'model.safetensors') : path;
+  const source = await fileSource(filePath);
   const file = await openSafetensors(source);
   const weights = await openGpt2(file);
   const said = file.metadata.get(TOKENIZER_KEY);
   const tokenizer = said === undefined ? null : readTokenizerJson(said, source.name);
-  const heads = (await configHeads(source)) ?? metadataHeads(file.metadata) ?? given.heads;
+  const heads = (await configHeads(filePath)) ?? metadataHeads(file.metadata) ?? given.heads;
   if (heads === undefined) {
     throw new EngineError(
       'BAD_VALUE',
@@ -110,40 +112,9 @@ function metadataHeads(metadata: ReadonlyMap<string, string>): number | undefine
   return heads !== undefined && /^[1-9]\d{0,5}$/.test(heads) ? Number(heads) : undefined;
 }
 
-async function configHeads({ name, path }: FileSource): Promise<number | undefined> {
+async function configHeads(path: string): Promise<number | undefined> {
   const config = join(dirname(path), 'config.json');
   const facts = await stat(config).catch(() => null);
   if (!facts?.isFile() || facts.size > MAX_CONFIG_BYTES) return undefined;
-  return headsOfConfig(await readFile(config, 'utf8'), name);
-}
-
-interface FileSource extends RandomAccess {
-  readonly path: string;
-}
-
-async function fileSource(given: string): Promise<FileSource> {
-  try {
-    const isFolder = (await stat(given)).isDirectory();
-    const path = isFolder ? join(given, 'model.safetensors') : given;
-    const file = await open(path);
-    const { size } = await file.stat();
-    return {
-      name: basename(path),
-      path,
-      size,
-      async read(offset, length) {
-        const bytes = new Uint8Array(length);
-        const { bytesRead } = await file.read(bytes, 0, length, offset);
-        return bytes.subarray(0, bytesRead);
-      },
-    };
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError(
-      'BAD_FILE',
-      `Cannot read "${given}": ${reason}.`,
-      'Give the path of a safetensors file, or of the folder that it is in.',
-      { cause },
-    );
-  }
+  return headsOfConfig(await readFile(config, 'utf8'), basename(path));
 }

@@ -1,43 +1,30 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
 import {
   type AdapterReport,
-  configure,
   createTrainer,
-  presetOf,
   RunControl,
   type RunEvents,
   runTraining,
-  splitText,
   TooManySkipsError,
-  type TrainConfig,
   type Trainer,
-  tokenize,
 } from '../engine/index.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { openAdapter } from './adapter.ts';
-import { exportModel, prepareExport } from './exportModel.ts';
+import { beginRun } from './beginRun.ts';
+import { exportModel } from './exportModel.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
-import {
-  checkVocabulary,
-  type InitialModel,
-  openInitialModel,
-  overridesOfModel,
-  readModel,
-} from './initialModel.ts';
 import { onInterrupt } from './interrupt.ts';
 import { evalLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
-import { type Command, parseCommand } from './options.ts';
+import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
 import { planText, progressText, summaryText } from './runText.ts';
+import { openSaver, type RunSaver } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
-import { openText } from './texts.ts';
 
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
-
-type TrainCommand = Extract<Command, { kind: 'train' }>;
 
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
@@ -54,18 +41,12 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  // Text and files come first: what is wrong with them should not wait for the GPU.
-  const model = command.init === null ? null : await openInitialModel(command.init, command.given);
-  const config = model ? configOfModel(model, command) : command.config;
-  if (command.exportTo) await prepareExport(command.exportTo.folder);
-  const text = await tokenize(await openText(command.text), model?.tokenizer ?? config.tokenizer);
-  if (model) checkVocabulary(model, text.tokenizer, command.given);
-  const dataset = splitText(text, config.context);
-  const initial = model && (await readModel(model));
+  const { config, dataset, text, resume, initial } = await beginRun(command);
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset, {
     onProgress: (compiled, total) =>
       progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
+    resume,
     initialValues: initial ? (name) => initial.get(name)! : undefined,
   });
   progress.finish();
@@ -74,6 +55,9 @@ async function train(command: TrainCommand): Promise<void> {
     progress.print(
       planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory }),
     );
+    if (resume) progress.print(`Resumed    after step ${resume.progress.attempted}`);
+    const saver =
+      command.save && (await openSaver(trainer, command.save, text, (line) => progress.print(line)));
     interrupted = () => {
       progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
       control.stop();
@@ -84,7 +68,8 @@ async function train(command: TrainCommand): Promise<void> {
       if (command.json) process.stdout.write(summaryLine(summary));
     };
     try {
-      summarise(await runWithProgress(trainer, config, command.json, progress, control));
+      summarise(await runWithProgress(trainer, command.json, progress, control, saver));
+      await saver?.finish(trainer.submittedSteps);
     } catch (error) {
       if (error instanceof TooManySkipsError) summarise(error.summary);
       throw error;
@@ -103,11 +88,6 @@ async function train(command: TrainCommand): Promise<void> {
   }
 }
 
-/** The file's shape, and all else as without it. */
-function configOfModel(model: InitialModel, { preset, given }: TrainCommand): TrainConfig {
-  return configure(presetOf(preset).config, { ...given, ...overridesOfModel(model) });
-}
-
 function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
   if (!report.isFallback) return report.name;
   const advice = preset === 'smoke' ? '' : ', slow: --preset smoke is made for it';
@@ -116,17 +96,19 @@ function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
 
 function runWithProgress(
   trainer: Trainer,
-  config: TrainConfig,
   json: boolean,
   progress: ProgressLine,
   control: RunControl,
+  saver: RunSaver | null,
 ): Promise<RunSummary> {
+  const { config } = trainer;
+  const begun = trainer.submittedSteps;
   const rate = new StepRate();
   const events: RunEvents = {
     onStep(metrics) {
       rate.record(metrics.step, performance.now());
       if (json) process.stdout.write(stepLine(metrics));
-      const first = metrics.step === 1;
+      const first = metrics.step === begun + 1;
       const last = metrics.step === config.steps;
       progress.update(() => progressText(metrics, config, rate.stepsPerSecond), first || last);
     },
@@ -134,6 +116,7 @@ function runWithProgress(
       if (json) process.stdout.write(evalLine(metrics));
       progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
     },
+    ...(saver && { afterStep: (step) => saver.afterStep(step) }),
     onTrouble(trouble) {
       if (json) process.stdout.write(troubleLine(trouble));
       progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);

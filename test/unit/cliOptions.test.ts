@@ -24,6 +24,8 @@ test('without options: starter on Moby Dick', () => {
     exportTo: null,
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
+    save: null,
+    resume: null,
   });
 });
 
@@ -39,7 +41,7 @@ test('every option reaches its field', () => {
     --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
     --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --export out --export-dtype F16
-    --json`.replaceAll('\n', ' ');
+    --json --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse(line)).toMatchObject({
     kind: 'train',
     preset: 'smoke',
@@ -75,6 +77,8 @@ test('every option reaches its field', () => {
     exportTo: { folder: 'out', dtype: 'F16' },
     text: { kind: 'file', path: 'some/file.txt' },
     json: true,
+    save: { path: 'run.safetensors', every: 0 },
+    resume: null,
   });
   expect(parse('--growth-interval 7').config.growthInterval).toBe(7);
 });
@@ -108,6 +112,7 @@ test('warm-up takes at most a tenth of the steps, unless it is given', () => {
 });
 
 test.each([
+  ['--init a --resume b', 'BAD_VALUE', 'Both --init a and --resume b', 'leave one of them out'],
   ['--export-dtype F16', 'BAD_VALUE', 'without --export', 'Add --export DIR'],
   ['--export out --export-dtype f32', 'BAD_VALUE', '--export-dtype is "f32"', '"F32"'],
   ['--preset smok', 'UNKNOWN_PRESET', '"smok"', 'Did you mean "smoke"?'],

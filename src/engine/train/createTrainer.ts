@@ -1,4 +1,5 @@
 import { Arena } from '../arena.ts';
+import type { RunFile } from '../checkpoint/runFile.ts';
 import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
@@ -30,6 +31,8 @@ export interface TrainerOptions {
   readonly batches?: ((index: number) => Batch) | undefined;
   /** (rows * columns) f32 of the parameter called `name`, in place of values drawn from the seed. */
   readonly initialValues?: ((name: string) => Float32Array) | undefined;
+  /** A saved run to go on with, on its kernels. */
+  readonly resume?: RunFile | undefined;
 }
 
 /**
@@ -50,7 +53,9 @@ export async function createTrainer(
   const plan = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
-  const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));
+  const { resume } = options;
+  const matmul =
+    options.matmul ?? resume?.description.kernels.matmul ?? (await tuneMatmul(device, pipelines, report));
   const target = makeTarget(report, half, matmul);
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
@@ -102,6 +107,7 @@ export async function createTrainer(
         options.initialValues?.(name) ?? initialValues(spec, plan.tensors.gpt, config.seed),
       );
     });
+    if (resume) await trainer.restore(resume);
     return trainer;
   } catch (error) {
     arena.destroy();

@@ -61,7 +61,7 @@ test('without a config.json the heads are asked for', async () => {
 
 test('a file that is not there, and one of another kind', async () => {
   expect((await refusal(openInitialModel(join(folder, 'none'), {}))).message).toMatch(
-    /Cannot read ".*ENOENT/,
+    /Cannot open ".*no such file/,
   );
   const other = join(folder, 'other.safetensors');
   writeFileSync(other, await file([floats('x', [1], [1])]));
