@@ -2,6 +2,7 @@
 import { Arena } from '../arena.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
+import { initialScales, quantizeWeights } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
@@ -54,6 +55,12 @@ export async function uploadParameters(
     program.destroy();
     stagingArena.destroy();
   }
+  if (!tensors.quantized) return;
+  const quantized = quantizeWeights(target, tensors);
+  const program = await Program.compile(device, pipelines, arena, 'quantised weights', quantized);
+  program.submit(Number.POSITIVE_INFINITY);
+  await device.queue.onSubmittedWorkDone();
+  program.destroy();
 }
 
 /** State before step 1: loss scale, no overflow, the learning-rate table; moments are zero from allocation. */
@@ -67,6 +74,8 @@ export function writeInitialState(
   const scale =
     scaling.kind === 'dynamic' ? scaling.initialScale : scaling.kind === 'static' ? scaling.scale : 1;
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
+  const { quantized } = tensors;
+  if (quantized) device.queue.writeBuffer(arena.buffer(quantized.scales), 0, initialScales(quantized));
   forgetOverflow(device, arena.buffer(tensors.found));
   forgetOverflow(device, arena.buffer(tensors.evalFound));
   device.queue.writeBuffer(
