@@ -1,15 +1,15 @@
 // adamw: one AdamW update of a chunk of parameters, or nothing at all on a skipped step.
-// shapes:  gradient, master, m, v, compute (vectors) of four elements; the first `decayed` vectors have weight decay
+// shapes:  gradient, master, m, v, compute, low (vectors) of four elements; the first `decayed` vectors have weight decay
 // numerics: f32 between load and store, the update uses moments before they are rounded; gradients are unscaled and clipped by one factor
 // dispatch: one lane a vector, linear grid
 // source:  Loshchilov and Hutter 2019, PyTorch's AdamW; reference/adamw.ts (oracle)
 import package::lib::grid::linearGroup;
+import package::lib::master::{loadMaster, storeMaster};
+@if(stochasticMaster) import package::lib::random::{randomBits, randomVector};
 import package::lib::step_state::StepState;
 import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient};
-import master_format::{Elem4 as ElemMaster, decode as decodeMaster, encode as encodeMaster};
 import m_format::{Elem4 as ElemM, decode as decodeM, encode as encodeM};
 import v_format::{Elem4 as ElemV, decode as decodeV, encode as encodeV};
-@if(computeCopy) import compute_format::{Elem4 as ElemCompute, encode as encodeCompute};
 
 struct Params {
   vectors: u32,
@@ -20,13 +20,12 @@ struct Params {
   oneMinusBeta2: f32,
   epsilon: f32,
   weightDecay: f32,
+  seed: u32,           // of the chunk, for stochastic rounding
 }
 
 @group(0) @binding(0) var<storage, read> gradient: array<ElemGradient>;
-@group(0) @binding(1) var<storage, read_write> master: array<ElemMaster>;
 @group(0) @binding(2) var<storage, read_write> m: array<ElemM>;
 @group(0) @binding(3) var<storage, read_write> v: array<ElemV>;
-@if(computeCopy) @group(0) @binding(4) var<storage, read_write> compute: array<ElemCompute>;
 @group(0) @binding(5) var<storage, read> state: StepState;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -43,10 +42,10 @@ fn adamw(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   v[i] = encodeV(newV);
   let direction = newM * state.biasCorrection1 / (sqrt(newV) * state.biasCorrection2 + p.epsilon);
   let decay = select(0.0, p.weightDecay, i < p.decayed) * state.learningRate;
-  let old = decodeMaster(master[i]);
-  let stored = encodeMaster(old - decay * old - state.learningRate * direction);
-  master[i] = stored;
-  @if(computeCopy) {
-    compute[i] = encodeCompute(decodeMaster(stored));
+  let old = loadMaster(i);
+  var random = vec4u();
+  @if(stochasticMaster) {
+    random = randomVector(i, randomBits(state.applied, p.seed));
   }
+  storeMaster(i, old - decay * old - state.learningRate * direction, random);
 }

@@ -1,9 +1,9 @@
 // bf16: storage prelude. The upper half of a 32-bit float, two a word.
 // shapes:  Elem4 is four elements, 2 bytes each
-// numerics: rounded to nearest even on encode; range of f32
+// numerics: rounded to nearest even on encode, or stochastically by given random bits; range of f32
 // dispatch: none (format)
 // source:  bfloat16 (1/8/7); reference/rounding.ts (oracle)
-import package::lib::round::{bf16Codes, magnitudeBits, packHalves};
+import package::lib::round::{bf16Codes, bf16CodesStochastic, magnitudeBits, packHalves};
 
 alias Elem4 = vec2u;
 
@@ -15,6 +15,10 @@ fn decode(e: Elem4) -> vec4f {
 
 fn encode(v: vec4f) -> Elem4 {
   return packHalves(bf16Codes(v));
+}
+
+fn encodeStochastic(v: vec4f, random: vec4u) -> Elem4 {
+  return packHalves(bf16CodesStochastic(v, random));
 }
 
 fn overflows(v: vec4f) -> bool {

@@ -51,9 +51,22 @@ fn bf16Codes(v: vec4f) -> vec4u {
   return select(rounded, rounded | vec4u(0x40u), magnitudeBits(v) > INFINITY_BITS);
 }
 
+// bf16 codes, rounded away from zero with the probability that the dropped digits stand for; `random` gives 16 bits each.
+// A finite value stays finite.
+fn bf16CodesStochastic(v: vec4f, random: vec4u) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let rounded = (bits + (random & vec4u(0xffffu))) >> vec4u(16u);
+  let finite = select(rounded, bits >> vec4u(16u), (rounded & vec4u(0x7f80u)) == vec4u(0x7f80u));
+  return select(finite, bf16Codes(v), magnitudeBits(v) >= INFINITY_BITS);
+}
+
 // Two codes a word: (x, y) and (z, w), the lower one in the low half.
 fn packHalves(codes: vec4u) -> vec2u {
   return codes.xz | (codes.yw << vec2u(16u));
+}
+
+fn unpackHalves(words: vec2u) -> vec4u {
+  return vec4u(words.x & 0xffffu, words.x >> 16u, words.y & 0xffffu, words.y >> 16u);
 }
 
 fn anyHalfNonFinite(words: vec2u) -> bool {

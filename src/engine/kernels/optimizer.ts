@@ -1,3 +1,4 @@
+import type { MasterRounding } from '../precision/recipes.ts';
 import type { Operand } from '../tensor.ts';
 import { type Dispatch, f32, linearGrid, SITE, slotsOf, type Target, u32 } from './operation.ts';
 
@@ -73,6 +74,11 @@ export interface AdamwArgs {
   readonly m: Operand;
   readonly v: Operand;
   readonly compute?: Operand | undefined;
+  /** Lower halves of a split master. */
+  readonly low?: Operand | undefined;
+  readonly masterRounding: MasterRounding;
+  /** Of this chunk's random bits: equal seeds round alike at equal applied steps. */
+  readonly seed: number;
   readonly state: Operand;
   readonly elements: number;
   /** The first elements, which have weight decay. */
@@ -85,17 +91,22 @@ export interface AdamwArgs {
 }
 
 export function adamw(target: Target, args: AdamwArgs): Dispatch {
-  const { gradient, master, m, v, compute, state, beta1, beta2 } = args;
+  const { gradient, master, m, v, compute, low, state, beta1, beta2 } = args;
   const copy = compute && { compute };
+  const lower = low && { low };
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'adamw',
       slots: slotsOf(target, { gradient, master, m, v, ...copy }),
-      conditions: { computeCopy: compute !== undefined },
+      conditions: {
+        computeCopy: compute !== undefined,
+        splitMaster: low !== undefined,
+        stochasticMaster: args.masterRounding === 'stochastic',
+      },
       constants: {},
     },
-    bindings: { gradient, master, m, v, ...copy, state },
+    bindings: { gradient, master, m, v, ...copy, ...lower, state },
     params: [
       u32(args.elements / 4),
       u32(args.decayedElements / 4),
@@ -105,27 +116,28 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
       f32(1 - beta2),
       f32(args.epsilon),
       f32(args.weightDecay),
+      u32(args.seed),
     ],
     grid: linearGrid(args.elements / 4, 64),
     label: args.label,
   };
 }
 
-/** out = inp in the format of out. */
+/** out = inp in the format of out; with `low` its upper half, and the lower there. */
 export function convertFormat(
   target: Target,
-  args: { inp: Operand; out: Operand; elements: number; label: string },
+  args: { inp: Operand; out: Operand; low?: Operand | undefined; elements: number; label: string },
 ): Dispatch {
-  const { inp, out, elements, label } = args;
+  const { inp, out, low, elements, label } = args;
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'convert_format',
       slots: slotsOf(target, { inp, out }),
-      conditions: {},
+      conditions: { split: low !== undefined },
       constants: {},
     },
-    bindings: { inp, out },
+    bindings: { inp, out, ...(low && { low }) },
     params: [u32(elements / 4)],
     grid: linearGrid(elements / 4, 64),
     label,

@@ -17,6 +17,8 @@ export interface Chunk {
   readonly master: Tensor;
   /** Rounded copy that matmuls read; absent where they read the master itself. */
   readonly compute: Tensor | undefined;
+  /** Lower halves of a split master, two a word. */
+  readonly low: Tensor | undefined;
   readonly gradient: Tensor;
   readonly firstMoment: Tensor;
   readonly secondMoment: Tensor;
@@ -140,6 +142,10 @@ function makeChunk(index: number, elements: number, group: readonly Placed[], re
     decayedElements: firstUndecayed ? firstUndecayed.offset : elements,
     master: tensor('master', 'master'),
     compute: hasComputeCopy(recipe) ? tensor('weight', 'compute') : undefined,
+    low:
+      recipe.masterRounding === 'split'
+        ? { name: `parameters.${index}#low`, type: 'u32', elements: elements / 2 }
+        : undefined,
     gradient: tensor('gradient', 'grad'),
     firstMoment: tensor('firstMoment', 'm'),
     secondMoment: tensor('secondMoment', 'v'),

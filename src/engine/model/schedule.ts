@@ -3,6 +3,7 @@
 import type { Operation, Target } from '../kernels/operation.ts';
 import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../kernels/optimizer.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
+import { randomBits } from '../rng.ts';
 import { slice } from '../tensor.ts';
 import { scalingOf, type TrainConfig, tokensPerStep } from '../train/config.ts';
 import { LOSS_SUM_OFFSET } from '../train/stepState.ts';
@@ -73,7 +74,7 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
         floor: SCALE_FLOOR,
         ceiling: SCALE_CEILING,
       }),
-      ...chunks.map((chunk) =>
+      ...chunks.map((chunk, index) =>
         adamw(target, {
           label: chunk.master.name,
           gradient: chunk.gradient,
@@ -81,6 +82,9 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
           m: chunk.firstMoment,
           v: chunk.secondMoment,
           compute: chunk.compute,
+          low: chunk.low,
+          masterRounding: tensors.recipe.masterRounding,
+          seed: randomBits(index, config.seed),
           state,
           elements: chunk.elements,
           decayedElements: chunk.decayedElements,

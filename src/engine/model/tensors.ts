@@ -103,6 +103,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const layout = layoutParameters(parameterSpecs(gpt), recipe, limits.maxBindingBytes);
   for (const chunk of layout.chunks) {
     planned.push({ tensor: chunk.master, category: 'masterWeights' });
+    if (chunk.low) planned.push({ tensor: chunk.low, category: 'masterWeights' });
     if (chunk.compute) planned.push({ tensor: chunk.compute, category: 'computeWeights' });
     planned.push({ tensor: chunk.gradient, category: 'gradients' });
     planned.push(

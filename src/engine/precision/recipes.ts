@@ -32,12 +32,20 @@ export type ScalingPolicy =
       readonly growthInterval: number;
     };
 
+/**
+ * How AdamW writes weights that are no f32: to nearest; up or down at random, so that updates below half a step count on
+ * average; or in two halves, of which the upper is what the model reads and the lower keeps the digits that it drops.
+ */
+export type MasterRounding = 'nearest' | 'stochastic' | 'split';
+
 export interface Recipe {
   readonly id: PrecisionMode;
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
   readonly roles: Readonly<Record<Role, FormatId>>;
+  /** Of role `master`; `stochastic` and `split` are for bf16. */
+  readonly masterRounding: MasterRounding;
   readonly scaling: ScalingPolicy;
   /** Narrower copies that matmuls read, where a mode has them; `roles` then says what they are made from. */
   readonly quantization?: Quantization;
@@ -55,6 +63,8 @@ export const PRECISION_MODES = [
   'fp16-noscale',
   'fp16-pure',
   'bf16',
+  'bf16-sr',
+  'bf16-split',
   'fp8',
   'fp8-delayed',
 ] as const;
@@ -108,6 +118,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     title: 'FP32',
     summary: 'Everything in 32-bit floats: the reference the other modes are compared with.',
     roles: mixed('f32'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: false,
   },
@@ -117,6 +128,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'Matmul operands rounded to 10 mantissa bits with the full FP32 range (simulated: stored in 4 bytes).',
     roles: mixed('tf32', 'f32'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: false,
   },
@@ -126,6 +138,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: dynamic,
     unsound: false,
   },
@@ -135,6 +148,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'As mixed f16 with the remaining FP32 matmuls in TF32. None remain here, so it equals mixed f16 bit for bit.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: dynamic,
     unsound: false,
   },
@@ -143,6 +157,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     title: 'Mixed f16, static scale',
     summary: 'As mixed f16 with one loss scale for the whole run.',
     roles: mixed('f16'),
+    masterRounding: 'nearest',
     scaling: { kind: 'static', scale: 2 ** 12 },
     unsound: false,
   },
@@ -152,6 +167,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
     roles: mixed('f16-flush'),
+    masterRounding: 'nearest',
     scaling: none,
     unsound: true,
   },
@@ -161,6 +177,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'Weights, gradients and Adam moments in f16 without master copies or scaling: small updates vanish. Made to fail.',
     roles: allHalf,
+    masterRounding: 'nearest',
     scaling: none,
     unsound: true,
   },
@@ -170,6 +187,27 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'bf16 operands and saved activations with the range of FP32: no loss scaling needed, 8 bits of precision.',
     roles: mixed('bf16'),
+    masterRounding: 'nearest',
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-sr': {
+    id: 'bf16-sr',
+    title: 'bf16, stochastic rounding',
+    summary:
+      'bf16 weights without a master copy: each update is rounded up or down at random, so that small ones count on average.',
+    roles: { ...mixed('bf16'), master: 'bf16' },
+    masterRounding: 'stochastic',
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-split': {
+    id: 'bf16-split',
+    title: 'bf16, split master',
+    summary:
+      'As mixed bf16 with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
+    roles: { ...mixed('bf16'), master: 'bf16' },
+    masterRounding: 'split',
     scaling: none,
     unsound: false,
   },
@@ -179,6 +217,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with a scale of each tensor; attention and LM head in bf16.',
     roles: mixed('bf16'),
+    masterRounding: 'nearest',
     scaling: none,
     quantization: { formats: fp8Formats, scaling: { kind: 'current' } },
     unsound: false,
@@ -189,6 +228,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     summary:
       'As FP8 with the scales of activations and gradients taken from the largest magnitudes of the last 16 steps: each tensor is read once.',
     roles: mixed('bf16'),
+    masterRounding: 'nearest',
     scaling: none,
     quantization: { formats: fp8Formats, scaling: { kind: 'delayed', historyLength: 16, margin: 0 } },
     unsound: false,
@@ -221,6 +261,11 @@ export function modeSuggestion(id: string): string {
 /** True where the compute weights are a separate rounded copy of all master weights; quantised ones are made one by one. */
 export function hasComputeCopy({ roles, quantization }: Recipe): boolean {
   return roles.weight !== roles.master && !quantization;
+}
+
+/** True where AdamW finds weights with all bits of an f32, whole or in two halves. */
+export function keepsMaster(recipe: Recipe): boolean {
+  return recipe.roles.master === 'f32' || recipe.masterRounding === 'split';
 }
 
 /** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself, or one that is quantised. */

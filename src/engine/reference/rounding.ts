@@ -70,6 +70,28 @@ export function roundTo(format: FormatId, x: number): number {
   return format === 'f32' ? Math.fround(x) : decodeBits(format, encodeBits(format, f32Bits(x)));
 }
 
+/**
+ * bf16 code of the f32 whose bits are given, rounded away from zero with the probability that the dropped 16 bits stand
+ * for. A finite value stays finite; infinities and NaN are as {@link encodeBits} has them.
+ * @param random 16 bits or more, of which the lowest 16 count
+ */
+export function encodeBf16Stochastic(bits: number, random: number): number {
+  if ((bits & 0x7f800000) === 0x7f800000) return encodeBf16(bits);
+  const rounded = (bits + (random & 0xffff)) >>> 16;
+  return (rounded & 0x7f80) === 0x7f80 ? bits >>> 16 : rounded;
+}
+
+/** The bf16 code nearest to an f32, ties away from zero, and the signed rest: 16 bits each that make the f32 again. */
+export function splitBits(bits: number): { high: number; low: number } {
+  if ((bits & 0x7f800000) === 0x7f800000) return { high: encodeBf16(bits), low: 0 };
+  return { high: ((bits + 0x8000) >>> 16) & 0xffff, low: bits & 0xffff };
+}
+
+/** Bits of the f32 that {@link splitBits} took apart. */
+export function joinBits({ high, low }: { high: number; low: number }): number {
+  return ((high << 16) + low - ((low & 0x8000) << 1)) >>> 0;
+}
+
 function encodeTf32(bits: number): number {
   if ((bits & 0x7f800000) === 0x7f800000) return bits >>> 0;
   return ((bits + 0xfff + ((bits >>> 13) & 1)) & 0xffffe000) >>> 0;

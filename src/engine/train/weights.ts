@@ -37,9 +37,9 @@ export async function uploadParameters(
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
-    const { elements, master, compute } = chunk;
+    const { elements, master, compute, low } = chunk;
     const operations: Operation[] = [
-      convertFormat(target, { inp: staging, out: master, elements, label: 'upload' }),
+      convertFormat(target, { inp: staging, out: master, low, elements, label: 'upload' }),
     ];
     if (compute)
       operations.push(

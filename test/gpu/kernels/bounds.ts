@@ -20,6 +20,9 @@ export interface Comparison {
   readonly ok: boolean;
 }
 
+/** How element `i` was rounded when it was stored, a monotonic function. */
+export type Rounding = (x: number, i: number) => number;
+
 /**
  * Every element must lie between the roundings of `expected - error` and `expected + error` to the stored format: the
  * encoders are monotonic and bit-exact (encode.test.ts), so nothing else can have been stored.
@@ -27,11 +30,12 @@ export interface Comparison {
  */
 export function compareStored(
   what: string,
-  format: FormatId,
+  format: FormatId | Rounding,
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   error: (index: number) => number,
 ): Comparison {
+  const round: Rounding = typeof format === 'function' ? format : (x) => roundTo(format, x);
   let worst = { at: 0, actual: 0, expected: 0 };
   let worstError = 0;
   let worstBound = 0;
@@ -42,14 +46,14 @@ export function compareStored(
     const x = expected[i]!;
     const y = actual[i]!;
     const slack = error(i) + ORACLE * (Math.abs(x) + error(i));
-    const low = roundTo(format, x - slack);
-    const high = roundTo(format, x + slack);
+    const low = round(x - slack, i);
+    const high = round(x + slack, i);
     const inside = y >= low && y <= high;
     const bound = Math.max(high - x, x - low);
     const difference = Math.abs(y - x);
     const share = inside ? (difference === 0 ? 0 : difference / bound) : Number.POSITIVE_INFINITY;
     ok &&= inside;
-    if (y !== roundTo(format, x)) neighbours++;
+    if (y !== round(x, i)) neighbours++;
     if (share > worstShare || (share === worstShare && bound > worstBound)) {
       worstShare = share;
       worst = { at: i, actual: y, expected: x };
@@ -64,7 +68,7 @@ export function compareStored(
 /** As {@link compareStored} for a kernel that was replayed on `Approx` numbers; `expected` is the oracle's. */
 export function compareReplayed(
   what: string,
-  format: FormatId,
+  format: FormatId | Rounding,
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   replayed: readonly Approx[],

@@ -209,7 +209,9 @@ describe('AdamW', () => {
     weightDecay: 0,
     elements: 8,
     decayedElements: 0,
-  };
+    masterRounding: 'nearest',
+    seed: 0,
+  } as const;
 
   test('a skipped step changes no bit of weights and moments', () =>
     withBench(async (bench) => {

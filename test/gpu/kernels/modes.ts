@@ -16,15 +16,15 @@ export interface StoredMode {
 const usesHalves = ({ roles }: Recipe): boolean =>
   Object.values(roles).some((format) => format === 'f16' || format === 'f16-flush');
 
-/** One recipe for each distinct table of roles; those with halves once a storage. */
+/** One recipe for each distinct table of roles and rounding of masters; those with halves once a storage. */
 export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
   const modes: StoredMode[] = [];
   const seen = new Set<string>();
   for (const id of PRECISION_MODES) {
     const recipe = recipeOf(id);
-    const roles = JSON.stringify(recipe.roles);
-    if (seen.has(roles)) continue;
-    seen.add(roles);
+    const stored = JSON.stringify([recipe.roles, recipe.masterRounding]);
+    if (seen.has(stored)) continue;
+    seen.add(stored);
     if (!usesHalves(recipe)) modes.push({ title: id, recipe, half: 'packed' });
     else for (const half of storages) modes.push({ title: `${id} ${half}`, recipe, half });
   }

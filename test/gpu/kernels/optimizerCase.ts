@@ -4,7 +4,16 @@ import { adamw, convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { hasComputeCopy, type Recipe } from '../../../src/engine/precision/recipes.ts';
 import { adamw as adamwOracle } from '../../../src/engine/reference/ops.ts';
-import { roundTo } from '../../../src/engine/reference/rounding.ts';
+import {
+  decodeBits,
+  encodeBf16Stochastic,
+  f32Bits,
+  fromF32Bits,
+  joinBits,
+  roundTo,
+  splitBits,
+} from '../../../src/engine/reference/rounding.ts';
+import { randomBits } from '../../../src/engine/rng.ts';
 import { formatOf } from '../../../src/engine/tensor.ts';
 import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/train/stepState.ts';
 import { Approx, approx, gamma } from './approx.ts';
@@ -15,6 +24,7 @@ import { type Bench, KernelRun } from './runKernel.ts';
 /** The words of StepState that AdamW reads; shaders/lib/step_state.wgsl. */
 export interface AdamwState {
   readonly apply: boolean;
+  readonly applied?: number;
   readonly gradFactor: number;
   readonly learningRate: number;
   readonly biasCorrection1: number;
@@ -23,7 +33,9 @@ export interface AdamwState {
 
 export function adamwState(state: AdamwState): ArrayBuffer {
   const bytes = new ArrayBuffer(STEP_STATE_WORDS * 4);
-  new Uint32Array(bytes)[3] = state.apply ? 1 : 0;
+  const integers = new Uint32Array(bytes);
+  integers[3] = state.apply ? 1 : 0;
+  integers[4] = state.applied ?? 1;
   const words = new Float32Array(bytes);
   words[10] = state.gradFactor;
   words[11] = state.learningRate;
@@ -37,15 +49,51 @@ const ELEMENTS = 300; // no multiple of a workgroup's 64 vectors
 const DECAYED = 120;
 const STEP = 3;
 
+const SEED = 0x1234567;
+
+/** Master weights as the recipe keeps them; `values` as the kernel reads them, `round` as it writes them. */
+function masterOf(run: KernelRun, { roles, masterRounding }: Recipe, given: Float64Array) {
+  const stepSeed = randomBits(STEP, SEED);
+  const stochastic = (x: number, i: number): number =>
+    decodeBits('bf16', encodeBf16Stochastic(f32Bits(x), randomBits(i, stepSeed)));
+  if (masterRounding !== 'split') {
+    const master = run.input('master', roles.master, given);
+    const round = masterRounding === 'stochastic' ? stochastic : roles.master;
+    return { master, low: undefined, values: run.values(master), round, stored: () => run.read(master) };
+  }
+  const halves = Array.from(given, (x) => splitBits(f32Bits(x)));
+  const master = run.codes(
+    'master',
+    'bf16',
+    halves.map(({ high }) => high),
+  );
+  const words = new Uint16Array(halves.map(({ low }) => low));
+  const low = run.codes('low', 'u32', new Uint32Array(words.buffer));
+  const stored = (): Float64Array => {
+    const lows = new Uint16Array(run.bytesOf(low));
+    return Float64Array.from(run.codesOf(master), (high, i) =>
+      fromF32Bits(joinBits({ high, low: lows[i]! })),
+    );
+  };
+  return { master, low, values: Float64Array.from(given, Math.fround), round: 'f32' as const, stored };
+}
+
 /** One step from given moments; the compute copy is the stored master rounded once more. */
 export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
   const run = new KernelRun(bench);
   const { roles } = recipe;
   const gradFactor = 2 ** -10 * 0.7;
   const learningRate = 1e-3;
+  const {
+    master,
+    low,
+    values,
+    round,
+    stored: storedMaster,
+  } = masterOf(run, recipe, normal(ELEMENTS, 2, 0.1));
   const tensors = {
+    ...{ master, low },
     gradient: run.input('gradient', roles.gradient, normal(ELEMENTS, 1, 2 ** 10)),
-    master: run.input('master', roles.master, normal(ELEMENTS, 2, 0.1)),
     m: run.input('m', roles.firstMoment, normal(ELEMENTS, 3, 0.1)),
     v: run.input(
       'v',
@@ -58,7 +106,10 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
   const [biasCorrection1, biasCorrection2] = corrections;
   const state = run.bytes(
     'state',
-    adamwState({ apply: true, gradFactor, learningRate, biasCorrection1, biasCorrection2 }),
+    adamwState({
+      ...{ apply: true, applied: STEP, gradFactor, learningRate },
+      ...{ biasCorrection1, biasCorrection2 },
+    }),
   );
   await run.run([
     adamw(target, {
@@ -67,12 +118,14 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
       state,
       elements: ELEMENTS,
       decayedElements: DECAYED,
+      masterRounding: recipe.masterRounding,
+      seed: SEED,
       label: 'adamw',
     }),
   ]);
 
-  const [g, w, m, v] = [tensors.gradient, tensors.master, tensors.m, tensors.v].map((t) => run.values(t));
-  const expected = { w: w!.slice(), m: m!.slice(), v: v!.slice() };
+  const [g, m, v] = [tensors.gradient, tensors.m, tensors.v].map((t) => run.values(t));
+  const expected = { w: values.slice(), m: m!.slice(), v: v!.slice() };
   for (const [from, to, weightDecay] of [
     [0, DECAYED, OPTIONS.weightDecay],
     [DECAYED, ELEMENTS, 0],
@@ -100,14 +153,14 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
     const denominator = newV.sqrt().mul(constant(biasCorrection2)).add(constant(OPTIONS.epsilon));
     const direction = newM.mul(constant(biasCorrection1)).div(denominator);
     const decay = constant(i < DECAYED ? OPTIONS.weightDecay : 0).mul(constant(learningRate));
-    const old = approx(w![i]!);
+    const old = approx(values[i]!);
     replayed.w.push(old.sub(decay.mul(old)).sub(constant(learningRate).mul(direction)));
     replayed.m.push(newM);
     replayed.v.push(newV);
   }
-  const stored = run.read(tensors.master);
+  const stored = storedMaster();
   const comparisons = [
-    compareReplayed('weight', formatOf(tensors.master), stored, expected.w, replayed.w),
+    compareReplayed('weight', round, stored, expected.w, replayed.w),
     compareReplayed('m', formatOf(tensors.m), run.read(tensors.m), expected.m, replayed.m),
     compareReplayed('v', formatOf(tensors.v), run.read(tensors.v), expected.v, replayed.v),
   ];

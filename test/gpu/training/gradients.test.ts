@@ -187,6 +187,7 @@ describe.each<[PrecisionMode, TrainConfig['half'], GPUFeatureName[]?]>([
   ['fp16-noscale', 'auto'],
   ['fp16-pure', 'auto'],
   ['bf16', 'auto'],
+  ['bf16-split', 'auto'],
   ['fp8', 'auto'],
   ['fp8-delayed', 'auto'],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups

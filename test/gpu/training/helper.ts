@@ -164,12 +164,13 @@ export async function setOne(trainer: Trainer, name: string, index: number, valu
   await trainer.setParameters((wanted) => Float32Array.from(parameters.get(wanted)!));
 }
 
-/** Bytes of all that training changes: weights, their rounded copies, moments, and the step state. */
+/** Bytes of all that training changes: weights, their rounded copies and lower halves, moments, and the step state. */
 export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
   const { chunks, state } = trainer.plan.tensors;
   const tensors = chunks.flatMap((chunk) => [
     chunk.master,
     ...(chunk.compute ? [chunk.compute] : []),
+    ...(chunk.low ? [chunk.low] : []),
     chunk.firstMoment,
     chunk.secondMoment,
   ]);

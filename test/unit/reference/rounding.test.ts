@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
 import {
   decodeBits,
+  encodeBf16Stochastic,
   encodeBits,
   f32Bits,
   fromF32Bits,
+  joinBits,
   roundTo,
+  splitBits,
 } from '../../../src/engine/reference/rounding.ts';
 import { randomBits } from '../../../src/engine/rng.ts';
 
@@ -227,5 +230,46 @@ describe('every format', () => {
       expect(Object.is(roundTo(id, 0), 0)).toBe(true);
       expect(Object.is(roundTo(id, -0), -0)).toBe(true);
     }
+  });
+});
+
+describe('stochastic rounding to bf16', () => {
+  it.each([
+    ['1', 0x3f800000, 0],
+    ['1 + 3/8 of a step', 0x3f806000, 3 / 8],
+    ['-(1 + 1/2 of a step)', 0xbf808000, 1 / 2],
+    ['a subnormal target and 7/8 of a step', 0x0000e000, 7 / 8],
+  ])('%s: as many of all 65536 draws go up as its dropped digits say', (_, bits, share) => {
+    let up = 0;
+    for (let random = 0; random < 65536; random++) up += encodeBf16Stochastic(bits, random) - (bits >>> 16);
+    expect(up / 65536).toBe(share);
+  });
+
+  it('stays finite, keeps infinities, and quiets NaN', () => {
+    for (const random of [0, 0xffff]) {
+      expect(encodeBf16Stochastic(0x7f7fffff, random)).toBe(0x7f7f);
+      expect(encodeBf16Stochastic(0xff7fffff, random)).toBe(0xff7f);
+      expect(encodeBf16Stochastic(0x7f800000, random)).toBe(0x7f80);
+      expect(encodeBf16Stochastic(0xff800001, random)).toBe(0xffc0);
+    }
+  });
+});
+
+describe('two halves of an f32', () => {
+  it('make it again, bit by bit, and the upper one is the nearest bf16', () => {
+    const special = [
+      0, 0x80000000, 1, 0x7f7fffff, 0xff7fffff, 0x3f808000, 0x3f818000, 0x7f800000, 0xff800000,
+    ];
+    for (const bits of [...special, ...Array.from({ length: 20_000 }, (_, i) => randomBits(i, 17))]) {
+      const { high, low } = splitBits(bits);
+      if (Number.isNaN(fromF32Bits(bits))) {
+        expect(decodeBits('bf16', high)).toBeNaN();
+        continue;
+      }
+      expect(joinBits({ high, low })).toBe(bits);
+      const tie = (bits & 0xffff) === 0x8000;
+      if (!tie) expect(high).toBe(encodeBits('bf16', bits));
+    }
+    expect(splitBits(0x7fffffff).high).toBe(0x7fff); // adding the half step would have made -0 of this NaN
   });
 });
