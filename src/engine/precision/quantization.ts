@@ -1,5 +1,5 @@
 /** Operands stored in fewer bits than a format holds unscaled: each has a scale of its tensor. */
-import { FORMATS, type FormatId } from './formats.ts';
+import { type FormatId, formatInfo } from './formats.ts';
 
 /** When the scale of a tensor is decided. */
 export type TensorScaling =
@@ -24,7 +24,7 @@ export interface Quantization {
 
 /** f32 bits of the largest finite value of a format that saturates. */
 export function largestBits(format: FormatId): number {
-  const { overflowBits, mantissaBits } = FORMATS[format];
+  const { overflowBits, mantissaBits } = formatInfo(format);
   // Half a step or less below where rounding leaves the format, with no more mantissa bits than the format has.
   const step = 2 ** (23 - mantissaBits);
   return Math.floor((overflowBits - 1) / step) * step;

@@ -25,7 +25,7 @@ import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/in
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import type { QuantizedTensors } from '../../../src/engine/model/scales.ts';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
 import { type Recipe, type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
@@ -63,7 +63,7 @@ const INITIAL: Parameters = new Map(
 
 /** What a store makes of two versions of `values`, now stored, that differed by `d` in the 2-norm, relative; squared. */
 function afterStore(d: number, values: Float64Array, format: FormatId): number {
-  const { mantissaBits, exponentBits, flushSubnormals } = FORMATS[format];
+  const { mantissaBits, exponentBits, flushSubnormals } = formatInfo(format);
   const before = d * d + E * E;
   const norm = Math.hypot(...values);
   if (format === 'f32' || norm === 0) return before;
@@ -144,7 +144,7 @@ async function delayedScalesOf(
 const TIED_STORES = ROWS / 64 + 1;
 
 function boundFor(name: string, bound: number, { gradient }: Recipe['roles']): number {
-  const u = gradient === 'f32' ? 0 : 2 ** -FORMATS[gradient].mantissaBits;
+  const u = gradient === 'f32' ? 0 : 2 ** -formatInfo(gradient).mantissaBits;
   return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
 }
 
