@@ -100,6 +100,9 @@ export class SteppedRun {
   #firstLoss: number | null = null;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
+  #skipsInARow = 0;
+  /** Ten skips in a row, with no scaler that could end them. */
+  #lost = false;
   #valLoss: number | null = null;
   #evaluatedAt = -1;
 
@@ -113,7 +116,7 @@ export class SteppedRun {
 
   /** True after the configured number of steps, and when a mode without a scaler cannot go on. */
   get isOver(): boolean {
-    return this.trainer.submittedSteps >= this.trainer.config.steps || hasLostItsWay(this.trainer);
+    return this.trainer.submittedSteps >= this.trainer.config.steps || this.#lost;
   }
 
   /** Submits one step, and evaluates after it where an evaluation is due. Waits for the GPU only as long as its queue is full. */
@@ -157,9 +160,8 @@ export class SteppedRun {
     await this.settle();
     if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
       await this.#evaluate(trainer.submittedSteps);
-    const failed = hasLostItsWay(trainer);
     const summary = await this.#summary(evaluate);
-    if (failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
+    if (this.#lost) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
   }
 
@@ -180,11 +182,18 @@ export class SteppedRun {
       }
       this.#last = metrics;
       this.#gpuTime.add(metrics);
+      this.#countSkip(metrics);
       this.#events.onStep(metrics);
       const trouble = this.#trouble.next(metrics);
       if (trouble) this.#events.onTrouble?.(trouble);
     }
     this.trainer.faults.check();
+  }
+
+  /** Once lost, a run stays so: a step that was on its way may still have been applied. */
+  #countSkip({ skipped }: StepMetrics): void {
+    this.#skipsInARow = skipped ? this.#skipsInARow + 1 : 0;
+    if (!hasScaler(this.trainer) && this.#skipsInARow >= MAX_SKIPS_WITHOUT_SCALER) this.#lost = true;
   }
 
   async #evaluate(step: number): Promise<void> {
@@ -231,11 +240,6 @@ export class SteppedRun {
       kernels: trainer.kernels,
     };
   }
-}
-
-/** Ten skips in a row, with no scaler that could end them. */
-function hasLostItsWay(trainer: Trainer): boolean {
-  return !hasScaler(trainer) && trainer.consecutiveSkips >= MAX_SKIPS_WITHOUT_SCALER;
 }
 
 function hasScaler({ plan }: Trainer): boolean {

@@ -73,7 +73,6 @@ export class Trainer {
   readonly #start: () => StartChecksums;
   readonly #metrics: StepMetrics[] = [];
   #submitted = 0;
-  #consecutiveSkips = 0;
 
   /** Use `createTrainer`. */
   constructor(parts: {
@@ -131,11 +130,6 @@ export class Trainer {
   /** Steps submitted, whether or not their metrics have arrived. */
   get submittedSteps(): number {
     return this.#submitted;
-  }
-
-  /** Skipped steps in a row, as of the newest metrics. */
-  get consecutiveSkips(): number {
-    return this.#consecutiveSkips;
   }
 
   /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
@@ -340,7 +334,6 @@ export class Trainer {
   #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
-    this.#consecutiveSkips = state.consecutiveSkips;
     this.#metrics.push({
       step: state.attempted,
       loss: finite(state.lossSum),
