@@ -1,6 +1,7 @@
 import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
 import { PRESETS, type Preset } from '../engine/model/presets.ts';
 import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
+import { DEFAULT_ROUNDING } from '../engine/precision/simulated.ts';
 import { DEFAULT_PRESET } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
@@ -25,6 +26,7 @@ Precision modes
 ${PRECISION_MODES.map(recipeOf)
   .map(({ id, summary }) => entry(id, summary))
   .join('\n')}
+${entry('e<X>m<Y>', 'Matmul operands with X (2 to 8) exponent and Y (1 to 10) mantissa bits, simulated in 4 bytes: e8m7, e5m2.')}
 
 Exit codes: 0 done or stopped with Ctrl-C, 1 failure, 2 wrong use.
 `;
@@ -61,6 +63,7 @@ function defaultOf(option: OptionSpec): string {
   if (option.name === 'preset') return DEFAULT_PRESET;
   if (option.name === 'text') return DEFAULT_TEXT;
   if (option.kind !== 'number' && option.kind !== 'choice') return '';
+  if (option.name === 'rounding') return DEFAULT_ROUNDING;
   const value = PRESETS[DEFAULT_PRESET].config[option.field];
   if (option.name === 'vocab') return "the tokenizer's";
   return value === null ? `the mode's: ${modeScales()}` : String(value);

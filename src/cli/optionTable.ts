@@ -3,13 +3,14 @@ import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 
 export type NumberField = {
   [Field in keyof TrainConfig]: TrainConfig[Field] extends number | null ? Field : never;
 }[keyof TrainConfig];
 
-export type ChoiceField = 'precision' | 'half' | 'tokenizer' | 'order' | 'recompute';
+export type ChoiceField = 'precision' | 'rounding' | 'half' | 'tokenizer' | 'order' | 'recompute';
 
 interface OptionText {
   readonly name: string;
@@ -52,8 +53,15 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       kind: 'choice',
       name: 'precision',
       field: 'precision',
-      choices: PRECISION_MODES,
+      choices: [...PRECISION_MODES, 'e<X>m<Y>'],
       help: 'the precision mode',
+    },
+    {
+      kind: 'choice',
+      name: 'rounding',
+      field: 'rounding',
+      choices: ROUNDINGS,
+      help: 'how an e<X>m<Y> mode rounds: toward zero or to nearest even',
     },
     number(
       'loss-scale',

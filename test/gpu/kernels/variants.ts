@@ -25,6 +25,13 @@ import { type Bench, LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.
 const VOCABULARY = 600;
 const TWO_SLICES = { maxBindingBytes: 2 ** 17 };
 
+/** Of the simulated modes one with each branch of their prelude stands for all. */
+const MODES: readonly Pick<TrainConfig, 'precision' | 'rounding'>[] = [
+  ...PRECISION_MODES.map((precision) => ({ precision, rounding: null })),
+  { precision: 'e5m2', rounding: 'rz' },
+  { precision: 'e8m3', rounding: 'rne' },
+];
+
 export interface KnownVariant {
   readonly key: string;
   /** One dispatch of it on tensors of a small model. */
@@ -42,10 +49,10 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
   for (const target of targets(subgroupLanes)) {
-    for (const precision of PRECISION_MODES) {
+    for (const mode of MODES) {
       for (const tied of [true, false]) {
         const config: TrainConfig = {
-          ...{ ...presetOf('smoke').config, batch: 1, precision, tied },
+          ...{ ...presetOf('smoke').config, batch: 1, ...mode, tied },
           // The first of two blocks is recomputed.
           ...{ layers: 2, recompute: 'gelu-ln' },
         };
