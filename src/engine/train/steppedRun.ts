@@ -14,6 +14,8 @@ export interface RunEvents {
   onEval(metrics: EvalMetrics): void;
   /** After the step at which it showed. */
   onTrouble?(trouble: Trouble): void;
+  /** After a step was submitted, where its state can be copied. What it returns is waited for before the next step. */
+  afterStep?(step: number): Promise<void>;
   /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
   onWaited?(): void;
   /** The gradients after the last step, where the run was prepared to count them. */
@@ -58,8 +60,7 @@ class GpuTime {
   #steps = 0;
   #complete = true;
 
-  add({ step, gpuMs }: StepMetrics): void {
-    if (step <= WARM_UP_STEPS) return;
+  add({ gpuMs }: StepMetrics): void {
     if (gpuMs === null) this.#complete = false;
     else this.#milliseconds += gpuMs;
     this.#steps += 1;
@@ -97,7 +98,8 @@ export class SteppedRun {
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
   readonly #trouble: TroubleWatch;
-  #firstLoss: number | null = null;
+  /** Steps taken before this run went on; its own first steps warm up again. */
+  readonly #before: number;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
   #skipsInARow = 0;
@@ -111,6 +113,7 @@ export class SteppedRun {
     this.trainer = trainer;
     this.#events = events;
     this.#timed = timed;
+    this.#before = trainer.submittedSteps;
     this.#trouble = new TroubleWatch(hasScaler(trainer));
   }
 
@@ -124,12 +127,13 @@ export class SteppedRun {
     const { trainer } = this;
     await this.#waitForKernels();
     const step = trainer.submittedSteps + 1;
-    if (this.#timed && step > WARM_UP_STEPS && !this.#watch.running) {
+    if (this.#timed && this.#isCounted(step) && !this.#watch.running) {
       await trainer.drain();
       this.#watch.start();
     }
     trainer.step();
     this.#watch.count();
+    await this.#events.afterStep?.(step);
     await trainer.waitForRoom();
     this.#report();
     const { evalEvery } = trainer.config;
@@ -176,18 +180,19 @@ export class SteppedRun {
 
   #report(): void {
     for (const metrics of this.trainer.takeMetrics()) {
-      if (metrics.step === 1) {
-        this.#firstLoss = metrics.loss;
-        this.#startUpMs = performance.now() - this.trainer.createdAt;
-      }
+      this.#startUpMs ??= performance.now() - this.trainer.createdAt;
       this.#last = metrics;
-      this.#gpuTime.add(metrics);
+      if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
       this.#countSkip(metrics);
       this.#events.onStep(metrics);
       const trouble = this.#trouble.next(metrics);
       if (trouble) this.#events.onTrouble?.(trouble);
     }
     this.trainer.faults.check();
+  }
+
+  #isCounted(step: number): boolean {
+    return step > this.#before + WARM_UP_STEPS;
   }
 
   /** Once lost, a run stays so: a step that was on its way may still have been applied. */
@@ -216,6 +221,7 @@ export class SteppedRun {
     const { trainer } = this;
     const last = this.#last;
     const { msPerStep } = this.#watch;
+    const state = await trainer.state();
     const tokensPerSec = msPerStep === null ? null : tokensPerStep(trainer.config) / (msPerStep / 1000);
     return {
       adapter: trainer.report.name,
@@ -223,10 +229,10 @@ export class SteppedRun {
       storage: trainer.storage,
       params: trainer.parameterCount,
       steps: trainer.submittedSteps,
-      appliedSteps: last?.appliedSteps ?? 0,
-      skippedSteps: last?.skippedSteps ?? 0,
-      lossScale: await trainer.lossScale(),
-      firstLoss: this.#firstLoss,
+      appliedSteps: state.applied,
+      skippedSteps: state.skipped,
+      lossScale: state.lossScale,
+      firstLoss: trainer.firstLoss,
       finalLoss: last?.loss ?? null,
       valLoss: this.#valLoss,
       tokensPerSec,

@@ -1,10 +1,13 @@
-import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
+import { type Arena, readTensor } from '../arena.ts';
+import { restoreState } from '../checkpoint/restore.ts';
+import type { RunFile } from '../checkpoint/runFile.ts';
+import { Snapshots } from '../checkpoint/snapshot.ts';
 import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
+import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
@@ -22,7 +25,7 @@ import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
-import { forgetOverflow, uploadParameters } from './weights.ts';
+import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
 
 /** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
 const ASSUMED_SHARE = 0.15;
@@ -56,7 +59,7 @@ export class Trainer {
   readonly storage: HalfStorage | null;
   readonly parameterCount: number;
   /** Kernel choices made for this adapter, stored with the run. */
-  readonly kernels: Readonly<Record<string, string>>;
+  readonly kernels: { readonly matmul: MatmulKernel };
   readonly device: GPUDevice;
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
@@ -72,7 +75,9 @@ export class Trainer {
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   readonly #metrics: StepMetrics[] = [];
+  #snapshots: Snapshots | undefined;
   #submitted = 0;
+  #firstLoss: number | null = null;
 
   /** Use `createTrainer`. */
   constructor(parts: {
@@ -82,7 +87,7 @@ export class Trainer {
     report: AdapterReport;
     plan: MemoryPlan;
     half: HalfStorage;
-    kernels: Record<string, string>;
+    kernels: { matmul: MatmulKernel };
     /** What the adapter computes a second, roughly. */
     expectedFlops: number;
     device: GPUDevice;
@@ -130,6 +135,11 @@ export class Trainer {
   /** Steps submitted, whether or not their metrics have arrived. */
   get submittedSteps(): number {
     return this.#submitted;
+  }
+
+  /** Of step 1, once its metrics have arrived; null when it was not finite. */
+  get firstLoss(): number | null {
+    return this.#firstLoss;
   }
 
   /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
@@ -230,9 +240,9 @@ export class Trainer {
     }
   }
 
-  /** The loss scale the next step will use (a CPU-GPU sync). */
-  async lossScale(): Promise<number> {
-    return readStepState(await this.read(this.plan.tensors.state)).lossScale;
+  /** Loss scale that the next step will use, and counters (a CPU-GPU sync). */
+  async state(): Promise<StepState> {
+    return readStepState(await this.read(this.plan.tensors.state));
   }
 
   /**
@@ -248,6 +258,24 @@ export class Trainer {
       this.plan.tensors,
       valuesOf,
     );
+  }
+
+  /**
+   * Puts a saved run's weights, moments, loss scale and counters in the place of this run's, bit by bit. Waits for the GPU.
+   * @throws EngineError WRONG_RUN or BAD_FILE; this trainer is then to be thrown away
+   */
+  async restore(run: RunFile): Promise<void> {
+    const { tensors } = this.plan;
+    const state = await restoreState(this.device, this.arena, tensors, run);
+    await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#submitted = state.attempted;
+    this.#firstLoss = run.description.firstLoss;
+  }
+
+  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */
+  async snapshots(): Promise<Snapshots> {
+    this.#snapshots ??= await Snapshots.allocate(this.device, this.arena, this.plan.tensors);
+    return this.#snapshots;
   }
 
   /** Continues a prompt; one sync a token. */
@@ -283,16 +311,8 @@ export class Trainer {
   }
 
   /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */
-  async read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
-    const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
-    const staging = this.device.createBuffer({ label: `read ${tensor.name}`, size: bytes, usage });
-    const encoder = this.device.createCommandEncoder({ label: 'read' });
-    encoder.copyBufferToBuffer(this.arena.buffer(tensor), 0, staging, 0, bytes);
-    this.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(0x1);
-    const copy = staging.getMappedRange().slice(0);
-    staging.destroy();
-    return copy;
+  read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
+    return readTensor(this.device, this.arena, tensor, bytes);
   }
 
   destroy(): void {
@@ -300,6 +320,7 @@ export class Trainer {
     this.#ring.destroy();
     this.#clock?.destroy();
     this.numerics.destroy();
+    this.#snapshots?.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
@@ -334,9 +355,12 @@ export class Trainer {
   #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
+    this.#consecutiveSkips = state.consecutiveSkips;
+    const loss = finite(state.lossSum);
+    if (state.attempted === 1) this.#firstLoss = loss;
     this.#metrics.push({
       step: state.attempted,
-      loss: finite(state.lossSum),
+      loss,
       lossScale: state.scaleUsed,
       skipped,
       overflow: state.overflowSite === null ? null : this.#siteName(state.overflowSite),
