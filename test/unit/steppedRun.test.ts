@@ -30,6 +30,7 @@ function trainerWith(precision: PrecisionMode, skipped: (step: number) => boolea
     report: { name: 'a GPU' },
     numerics: { isReady: false },
     faults: { check: () => {}, explain: (cause: unknown) => cause },
+    consecutiveSkips: 0,
     get submittedSteps() {
       return submitted;
     },
@@ -42,7 +43,7 @@ function trainerWith(precision: PrecisionMode, skipped: (step: number) => boolea
     },
     takeMetrics: () => takeUpTo(Math.max(drained, submitted - IN_FLIGHT)),
     evaluate: async () => 2,
-    lossScale: async () => 1,
+    state: async () => ({ lossScale: 1, applied: 0, skipped: 0 }),
     modelFlopsUtilization: async () => null,
   };
   return parts as unknown as Trainer;

@@ -102,7 +102,7 @@ export class SteppedRun {
   readonly #before: number;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
-  #skipsInARow = 0;
+  #skipsInARow: number;
   /** Ten skips in a row, with no scaler that could end them. */
   #lost = false;
   #valLoss: number | null = null;
@@ -114,6 +114,7 @@ export class SteppedRun {
     this.#events = events;
     this.#timed = timed;
     this.#before = trainer.submittedSteps;
+    this.#skipsInARow = trainer.consecutiveSkips;
     this.#trouble = new TroubleWatch(hasScaler(trainer));
   }
 

@@ -77,6 +77,7 @@ export class Trainer {
   readonly #metrics: StepMetrics[] = [];
   #snapshots: Snapshots | undefined;
   #submitted = 0;
+  #consecutiveSkips = 0;
   #firstLoss: number | null = null;
 
   /** Use `createTrainer`. */
@@ -135,6 +136,11 @@ export class Trainer {
   /** Steps submitted, whether or not their metrics have arrived. */
   get submittedSteps(): number {
     return this.#submitted;
+  }
+
+  /** Skipped steps in a row, as of the newest metrics. */
+  get consecutiveSkips(): number {
+    return this.#consecutiveSkips;
   }
 
   /** Of step 1, once its metrics have arrived; null when it was not finite. */
@@ -269,6 +275,7 @@ export class Trainer {
     const state = await restoreState(this.device, this.arena, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
     this.#submitted = state.attempted;
+    this.#consecutiveSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
   }
 

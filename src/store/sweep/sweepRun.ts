@@ -7,7 +7,6 @@ import {
   settingsDifferences,
   sweepSettings,
 } from '../../engine/experiments/sweep.ts';
-import { PRESETS } from '../../engine/model/presets.ts';
 import type { TrainConfig } from '../../engine/train/config.ts';
 import { send, stop, textSource } from '../actions.ts';
 import { clearNumerics } from '../numericsStore.ts';
@@ -79,8 +78,8 @@ function checkSettings(id: string, { runs, adapter }: RunState): void {
   const sweep = sweepById(id);
   const text = runs[0]?.facts?.text;
   if (!sweep || !text || !adapter) return;
-  const { given, preset, settings } = sweep;
-  const now = sweepSettings(PRESETS[preset].config, given, configsOfSweep(sweep), text, adapter.name);
+  const { given, settings } = sweep;
+  const now = sweepSettings(given, configsOfSweep(sweep), text, adapter.name);
   if (settings === null) {
     void putPlan({ ...sweep, settings: now });
     return;
