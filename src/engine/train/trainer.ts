@@ -23,6 +23,7 @@ import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
 import type { MemoryBytes, StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
+import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
@@ -40,6 +41,7 @@ export interface Programs {
   readonly microBatch: Program;
   readonly optimizer: Program;
   readonly evaluation: Program;
+  readonly sharpness: Program;
   readonly sampleForward: Program;
   readonly sampleLogits: Program;
 }
@@ -231,6 +233,20 @@ export class Trainer {
     }
     const state = readStepState(await this.read(evalState));
     return finite(state.lossSum / this.config.evalBatches);
+  }
+
+  /**
+   * Sharpness of the weights as they are, on the first evaluation windows, the same every time. One sync. Reads weights
+   * only: training state does not change.
+   * @throws RangeError where the run was not configured to measure it
+   */
+  async sharpness(): Promise<SharpnessMetrics> {
+    const { sharpness } = this.plan.tensors;
+    if (!sharpness) throw new RangeError('sharpnessEvery is 0: nothing was planned to measure sharpness');
+    this.#writeBatch(batchAt(this.dataset.validation, 0, { ...this.config, seed: EVALUATION_SEED }));
+    this.#submit(this.#programs.sharpness);
+    const rows = new Float32Array(await this.read(sharpness));
+    return sharpnessOf(this.#submitted, rows, this.config.context);
   }
 
   /**
