@@ -2,6 +2,8 @@
  * Loss-landscape sharpness of an autoregressive model, in its logits: the metric of Keskar et al. (2017) with the identity
  * for A, as arXiv 2405.18710 applies it. The paper's epsilon is not known to us: both of Keskar's are reported.
  */
+import { finite } from './metrics.ts';
+
 export const SHARPNESS_EPSILON = 5e-4;
 
 export interface SharpnessMetrics {
@@ -33,8 +35,7 @@ export function sharpnessOf(step: number, rows: Float32Array, context: number): 
       sum += rows[row * SHARPNESS_WIDTH + column]!;
       count += 1;
     }
-    const value = sum / count;
-    return Number.isFinite(value) ? value : null;
+    return finite(sum / count);
   };
   const everywhere = () => true;
   const last = (row: number) => row % context === context - 1;

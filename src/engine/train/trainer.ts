@@ -11,6 +11,7 @@ import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import type { Schedule } from '../model/schedule.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
@@ -20,7 +21,7 @@ import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
-import type { MemoryBytes, StepMetrics } from './metrics.ts';
+import { finite, type MemoryBytes, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
@@ -36,15 +37,7 @@ const SUBMIT_SECONDS = 0.3;
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /** The compiled op lists of a run: one a list of `Schedule`. */
-export interface Programs {
-  readonly begin: Program;
-  readonly microBatch: Program;
-  readonly optimizer: Program;
-  readonly evaluation: Program;
-  readonly sharpness: Program;
-  readonly sampleForward: Program;
-  readonly sampleLogits: Program;
-}
+export type Programs = Readonly<Record<keyof Schedule, Program>>;
 
 /**
  * One model in training on one device: buffers, compiled programs and the step. Nothing is created after
@@ -403,7 +396,3 @@ export class Trainer {
 
 /** Validation windows come from a stream of their own, the same in every run. */
 const EVALUATION_SEED = 0x5eed;
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
-}
