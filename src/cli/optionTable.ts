@@ -130,6 +130,11 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
   Output: [
     number('eval-every', 'evalEvery', 'steps between evaluations; 0 evaluates only at the end'),
     number('eval-batches', 'evalBatches', 'batches of an evaluation'),
+    number(
+      'sharpness-every',
+      'sharpnessEvery',
+      'steps between measurements of loss-landscape sharpness; 0 never measures it',
+    ),
     number('sample', 'sampleLength', 'tokens of text written at the end; 0 for none'),
     { kind: 'folder', name: 'export', help: 'write the trained model for Hugging Face libraries' },
     {
