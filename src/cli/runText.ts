@@ -4,6 +4,7 @@ import type { HalfStorage } from '../engine/precision/formats.ts';
 import { recipeFor } from '../engine/precision/recipes.ts';
 import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
 import type { MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { formatBytes, formatCount, formatDuration, formatLoss, formatScale } from './format.ts';
 
 export interface RunFacts {
@@ -63,6 +64,12 @@ export function progressText(
   ].join('  ');
 }
 
+export function sharpnessText({ step, sharpness, sharpnessLast, maxLogit }: SharpnessMetrics): string {
+  const figure = (value: number | null, digits: number) =>
+    value === null ? 'not finite' : value.toFixed(digits);
+  return `step ${step}  sharpness ${figure(sharpness, 4)}, at last positions ${figure(sharpnessLast, 4)}, mean max |logit| ${figure(maxLogit, 2)}`;
+}
+
 export function summaryText(summary: RunSummary, config: TrainConfig): string {
   const {
     steps,
@@ -77,13 +84,15 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
     startUpMs,
   } = summary;
   const early = steps < config.steps ? ` of ${formatCount(config.steps)}, stopped early` : '';
+  const training =
+    steps === 0 ? '' : `${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, `;
   const speed =
     tokensPerSec === null || msPerStep === null
       ? 'too few steps to measure'
       : `${formatCount(tokensPerSec)} tokens/s, ${msPerStep.toFixed(1)} ms a step`;
   return [
     `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
-    `Loss       ${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, ${formatLoss(valLoss)} in validation (nats)`,
+    `Loss       ${training}${formatLoss(valLoss)} in validation (nats)`,
     `Speed      ${speed}${mfu === null ? '' : `, ${(100 * mfu).toFixed(1)} % of the measured f32 peak`}`,
     `Start      ${startUpMs === null ? 'no step came back' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, kernels included`}`,
     `Scale      ${formatScale(summary.lossScale)}`,

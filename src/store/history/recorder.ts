@@ -21,7 +21,7 @@ export function recordRuns(): void {
   useRun.subscribe((state, before) => {
     if (state.configs !== before.configs) {
       const { preset } = useSettings.getState().settings;
-      start = { id: crypto.randomUUID(), preset, saved: new Map() };
+      start = state.purpose === 'sweep' ? null : { id: crypto.randomUUID(), preset, saved: new Map() };
     }
     const changed = state.runs !== before.runs || state.status !== before.status;
     if (!start || !changed) return;
@@ -58,6 +58,7 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     facts,
     summary,
     evals: log.evals,
+    sharpness: log.sharpness,
     // In lockstep the steps of the other modes pass too.
     curve: curveOf(log, state.schedule === 'lockstep' ? null : tokensPerStep(config)),
     samples: keptSamples(run),
