@@ -32,6 +32,8 @@ const base: TrainConfig = {
   vocabulary: null,
   recompute: 'none',
   precision: 'fp16',
+  optimizer: 'adamw',
+  optimState: 'f32',
   half: 'auto',
   lossScale: null,
   growthInterval: null,

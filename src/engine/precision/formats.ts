@@ -86,6 +86,13 @@ export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
   },
 };
 
+/** The largest finite value of a narrow format that has no infinity or keeps its top exponent for it. */
+export function largestFinite(format: FormatId): number {
+  if (format === 'e4m3fn') return 448;
+  const { exponentBits, mantissaBits } = FORMATS[format];
+  return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
+}
+
 /** A file of `shaders/formats/` without its ending. */
 export type Prelude =
   | 'f32'
