@@ -7,6 +7,9 @@ export type ErrorCode =
   | 'BAD_SHAPE'
   | 'BAD_TEXT'
   | 'TEXT_TOO_SHORT'
+  | 'BAD_FILE'
+  | 'NOT_FINITE'
+  | 'WRONG_MODEL'
   | 'NO_WEBGPU'
   | 'NO_ADAPTER'
   | 'DEVICE_FAILED'
@@ -27,6 +30,9 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'BAD_SHAPE',
   'BAD_TEXT',
   'TEXT_TOO_SHORT',
+  'BAD_FILE',
+  'NOT_FINITE',
+  'WRONG_MODEL',
 ]);
 
 /**

@@ -1,0 +1,53 @@
+/** Bytes that are read where they lie, so that a file larger than memory can be opened. */
+import { EngineError } from '../errors.ts';
+
+export interface RandomAccess {
+  /** For messages. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** The `length` bytes from `offset`; fewer only where the source has become shorter since. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+export function bytesSource(name: string, bytes: Uint8Array): RandomAccess {
+  return {
+    name,
+    size: bytes.length,
+    read: async (offset, length) => bytes.subarray(offset, offset + length),
+  };
+}
+
+export function blobSource(name: string, blob: Blob): RandomAccess {
+  return {
+    name,
+    size: blob.size,
+    read: async (offset, length) => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
+  };
+}
+
+/**
+ * Exactly `length` bytes, which must lie within the source's size.
+ * @throws EngineError BAD_FILE when the source gives fewer, or cannot be read
+ */
+export async function readExactly(source: RandomAccess, offset: number, length: number): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await source.read(offset, length);
+  } catch (cause) {
+    if (cause instanceof EngineError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineError(
+      'BAD_FILE',
+      `"${source.name}" cannot be read at byte ${offset}: ${reason.slice(0, 200)}.`,
+      'Choose it again, or copy it to another disk first.',
+      { cause },
+    );
+  }
+  if (bytes.length === length) return bytes;
+  throw new EngineError(
+    'BAD_FILE',
+    `"${source.name}" gave ${bytes.length} of ${length} bytes at byte ${offset}: it was changed while it was read.`,
+    'Give it again when it is complete.',
+  );
+}
