@@ -1,5 +1,5 @@
 // adamw: one AdamW update of a chunk of parameters or of one parameter, or nothing at all on a skipped step.
-// shapes:  gradient, master, m, v, compute, low (vectors) of four elements; the first `decayed` vectors have weight decay
+// shapes:  gradient, master, moments, compute, low (vectors) of four elements; the first `decayed` vectors have weight decay
 // numerics: f32 between load and store, the update uses moments before they are rounded; gradients are unscaled and clipped by one factor
 // dispatch: one lane a vector, linear grid; with groups of moments `vectors` is a multiple of 64
 // source:  Loshchilov and Hutter 2019, PyTorch's AdamW; StableAdamW (arXiv 2304.13013); reference/adamw.ts (oracle)

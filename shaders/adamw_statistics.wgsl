@@ -1,5 +1,5 @@
 // adamw_statistics: what AdamW must know of a whole parameter before it changes it, in partial sums.
-// shapes:  gradient, m, v (vectors) of four elements of one part; partials (groups) as (sum of squared updates, largest |m|, largest v, 0)
+// shapes:  gradient, moments (vectors) of four elements of one part; partials (groups) as (sum of squared updates, largest |m|, largest v, 0)
 // numerics: f32, fixed order; the update is g / max(sqrt(v), epsilon) with v corrected for its bias; what is not finite is no maximum
 // dispatch: `groups` workgroups, each over every groups-th 64 vectors; adamw_prepare finishes
 // source:  StableAdamW (arXiv 2304.13013), FP8-LM (arXiv 2310.18313); reference/adamw.ts (oracle)
@@ -32,8 +32,8 @@ const WIDTH = 64u;
 
 var<workgroup> parts: array<vec4f, WIDTH>;
 
-fn finiteMagnitude(v: vec4f) -> vec4f {
-  let bits = magnitudeBits(v);
+fn finiteMagnitude(moment: vec4f) -> vec4f {
+  let bits = magnitudeBits(moment);
   return bitcast<vec4f>(select(bits, vec4u(), bits >= INFINITY_BITS));
 }
 

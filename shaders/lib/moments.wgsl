@@ -1,5 +1,5 @@
 // moments: AdamW's m and v as they are kept between steps.
-// shapes:  m, v (vectors) of four elements; groups (vectors / 32) as (largest m, k of m, largest v, k of v)
+// shapes:  firstMoment (m), secondMoment (v) (vectors) of four elements; groups (vectors / 32) as (largest m, k of m, largest v, k of v)
 // numerics: plain; rounded stochastically; times a scale of the parameter; or expanded in groups of 128 elements
 // dispatch: none (library); with groups, 64 lanes call storeMoments together, for 64 consecutive vectors of two whole groups
 // source:  precision/optimStates.ts lists the combinations; reference/moments.ts (oracle)
@@ -18,8 +18,8 @@ struct Moments {
   second: vec4f,
 }
 
-@group(0) @binding(2) var<storage, read_write> m: array<ElemM>;
-@group(0) @binding(3) var<storage, read_write> v: array<ElemV>;
+@group(0) @binding(2) var<storage, read_write> firstMoment: array<ElemM>;
+@group(0) @binding(3) var<storage, read_write> secondMoment: array<ElemV>;
 @if(groupedMoments) @group(0) @binding(6) var<storage, read_write> groups: array<vec4f>;
 
 // Vectors of a group.
@@ -30,7 +30,7 @@ const FINITE_MAX = 0x1.fffffep127f;
 
 // `group` is that of the vector; `scales` are those that it was stored with.
 fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
-  var moments = Moments(decodeM(m[i]), decodeV(v[i]));
+  var moments = Moments(decodeM(firstMoment[i]), decodeV(secondMoment[i]));
   @if(scaledMoments) {
     let inverse = inverseScales(scales);
     moments = Moments(moments.first * inverse.x, moments.second * inverse.y);
@@ -49,16 +49,16 @@ fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
 @if(!groupedMoments)
 fn storeMoments(i: u32, moments: Moments, scales: vec2f, random: vec4u) {
   @if(stochasticMoments) {
-    m[i] = encodeMStochastic(moments.first, random);
-    v[i] = encodeVStochastic(moments.second, random >> vec4u(16u));
+    firstMoment[i] = encodeMStochastic(moments.first, random);
+    secondMoment[i] = encodeVStochastic(moments.second, random >> vec4u(16u));
   }
   @if(scaledMoments) {
-    m[i] = encodeM(scaled(moments.first, scales.x));
-    v[i] = encodeV(scaled(moments.second, scales.y));
+    firstMoment[i] = encodeM(scaled(moments.first, scales.x));
+    secondMoment[i] = encodeV(scaled(moments.second, scales.y));
   }
   @if(!stochasticMoments && !scaledMoments) {
-    m[i] = encodeM(moments.first);
-    v[i] = encodeV(moments.second);
+    firstMoment[i] = encodeM(moments.first);
+    secondMoment[i] = encodeV(moments.second);
   }
 }
 
@@ -86,21 +86,21 @@ fn storeGroupedMoments(i: u32, group: u32, local: u32, moments: Moments) {
   }
   let all = extremes[local - lane];
   let record = vec4f(all.x, expansionOf(all.x, min(all.x, all.y)), all.z, expansionOf(all.z, min(all.z, all.w)));
-  m[i] = encodeM(expand(moments.first, record.x, record.y));
-  v[i] = encodeV(expand(moments.second, record.z, record.w));
+  firstMoment[i] = encodeM(expand(moments.first, record.x, record.y));
+  secondMoment[i] = encodeV(expand(moments.second, record.z, record.w));
   if (lane == 0u) {
     groups[group] = record;
   }
 }
 
 @if(groupedMoments)
-fn largestOf(v: vec4f) -> f32 {
-  return max(max(v.x, v.y), max(v.z, v.w));
+fn largestOf(four: vec4f) -> f32 {
+  return max(max(four.x, four.y), max(four.z, four.w));
 }
 
 // Of those that are not zero.
 @if(groupedMoments)
-fn smallestOf(v: vec4f) -> f32 {
-  let nonzero = select(v, vec4f(FINITE_MAX), v == vec4f());
+fn smallestOf(four: vec4f) -> f32 {
+  let nonzero = select(four, vec4f(FINITE_MAX), four == vec4f());
   return min(min(nonzero.x, nonzero.y), min(nonzero.z, nonzero.w));
 }

@@ -1,5 +1,6 @@
 import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
 import { PRESETS, type Preset } from '../engine/model/presets.ts';
+import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../engine/precision/optimStates.ts';
 import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
 import { DEFAULT_PRESET } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
@@ -25,6 +26,9 @@ Precision modes
 ${PRECISION_MODES.map(recipeOf)
   .map(({ id, summary }) => entry(id, summary))
   .join('\n')}
+
+Optimizer states
+${OPTIM_STATES.map((id) => entry(id, OPTIM_STATE_TABLE[id].summary)).join('\n')}
 
 Exit codes: 0 done or stopped with Ctrl-C, 1 failure, 2 wrong use.
 `;

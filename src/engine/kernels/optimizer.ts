@@ -138,7 +138,7 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
       constants: {},
     },
     bindings: {
-      ...{ gradient, master, m, v, ...copy, state },
+      ...{ gradient, master, firstMoment: m, secondMoment: v, ...copy, state },
       ...(low && { low }),
       ...(groups && { groups }),
       ...(whole && { parameterStates: whole.parameterStates }),
@@ -194,7 +194,8 @@ export function adamwStatistics(
       constants: {},
     },
     bindings: {
-      ...{ gradient, m, v, state, partials, parameterStates: whole.parameterStates },
+      ...{ gradient, firstMoment: m, secondMoment: v, state, partials },
+      parameterStates: whole.parameterStates,
       ...(groups && { groups }),
     },
     params: [

@@ -36,7 +36,8 @@ interface OptimStateRow {
 export const OPTIM_STATE_TABLE: Readonly<Record<OptimState, OptimStateRow>> = {
   f32: {
     title: 'FP32',
-    summary: "AdamW's two moments as the precision mode has them: FP32, in pure f16 f16. 8 bytes a parameter.",
+    summary:
+      "AdamW's two moments as the precision mode has them: FP32, in pure f16 f16. 8 bytes a parameter.",
     moments: null,
   },
   bf16: {
