@@ -11,7 +11,9 @@ export default defineConfig({
     rolldownOptions: {
       input: {
         bench: 'src/cli/bench.ts',
+        compare: 'src/cli/compare.ts',
         plan: 'src/cli/plan.ts',
+        sweep: 'src/cli/sweep.ts',
         train: 'src/cli/train.ts',
       },
     },

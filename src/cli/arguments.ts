@@ -101,3 +101,9 @@ export function listOf<T extends string>(
     throw new EngineError('BAD_VALUE', `--${name} has "${item}".`, suggestion(item, all));
   });
 }
+
+/** @throws EngineError BAD_VALUE naming the option */
+export function wholeNumber(name: string, value: string): number {
+  if (/^\d+$/.test(value) && Number(value) > 0) return Number(value);
+  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number above 0.');
+}

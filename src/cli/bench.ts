@@ -1,13 +1,13 @@
 /** Entry point of `npm run bench`: what the adapter can do, and what Halfstep makes of it. */
-import { writeFile } from 'node:fs/promises';
 import { splitText } from '../engine/data/dataset.ts';
 import { type TokenizedText, tokenize } from '../engine/data/tokenize.ts';
-import { EngineError } from '../engine/errors.ts';
 import type { AdapterReport, TrainConfig } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
+import { json, writeAtomically } from './atomicFile.ts';
 import { type BenchContext, BenchResults } from './benchContext.ts';
 import { benchHelp, parseBench } from './benchOptions.ts';
 import { STAGES } from './benchStages.ts';
+import { provenance } from './provenance.ts';
 import { runCommand } from './runCommand.ts';
 import { openText } from './texts.ts';
 
@@ -40,7 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
     context.print(`\n${stage}`);
     await results.collect(stage, () => STAGES[stage](context, results));
   }
-  if (path !== undefined) await writeJson(path, { ...provenance(report), ...results.json });
+  if (path !== undefined) writeAtomically(path, json({ ...provenance(report), ...results.json }));
   device.destroy();
   return results.problems.length > 0 ? 1 : 0;
 }
@@ -48,28 +48,6 @@ async function main(args: readonly string[]): Promise<number> {
 function headline(report: AdapterReport): string {
   const { runtime, date } = provenance(report);
   return `${report.name}, ${runtime}, ${date}`;
-}
-
-/** What a figure is worth nothing without. */
-function provenance(report: AdapterReport) {
-  return {
-    adapter: report.name,
-    runtime: `Node ${process.versions.node} with Dawn, ${process.platform} ${process.arch}`,
-    date: new Date().toISOString().slice(0, 10),
-  };
-}
-
-async function writeJson(path: string, results: unknown): Promise<void> {
-  try {
-    await writeFile(path, `${JSON.stringify(results, null, 2)}\n`);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError(
-      'BAD_VALUE',
-      `Cannot write ${path}: ${reason}`,
-      'Name a file in a folder that exists.',
-    );
-  }
 }
 
 runCommand(main);

@@ -1,7 +1,6 @@
 /** Arguments of `npm run bench` to what is to be measured. */
-import { EngineError } from '../engine/errors.ts';
 import { PRECISION_MODES } from '../engine/index.ts';
-import { listOf, modeList, readArguments } from './arguments.ts';
+import { listOf, modeList, readArguments, wholeNumber } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
 import { STAGES, type StageName } from './benchStages.ts';
 import { parseBytes } from './format.ts';
@@ -72,9 +71,4 @@ longtasks trains in the page, in Chromium on a software GPU, and reports how lon
 peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium; it needs the repository with its
 development packages (npm ci).
 `;
-}
-
-function wholeNumber(name: string, value: string): number {
-  if (/^\d+$/.test(value) && Number(value) > 0) return Number(value);
-  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number above 0.');
 }

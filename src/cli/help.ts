@@ -47,6 +47,7 @@ const VALUES: Readonly<Record<OptionSpec['kind'], string>> = {
   name: '',
   file: ' FILE',
   list: ' LIST',
+  numbers: ' LIST',
   size: ' SIZE',
   flag: '',
 };

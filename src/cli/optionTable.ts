@@ -33,6 +33,8 @@ export type OptionSpec = OptionText &
     | { readonly kind: 'file' }
     /** Names separated by commas. */
     | { readonly kind: 'list'; readonly choices: readonly string[] }
+    /** Numbers separated by commas. */
+    | { readonly kind: 'numbers' }
     /** A whole number that is no field of a configuration. */
     | { readonly kind: 'count' }
     /** Bytes, as 24GiB. */

@@ -4,7 +4,7 @@ import { EngineError, suggestion } from '../engine/errors.ts';
 import { PRESETS, type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
-import { configure } from '../engine/train/configure.ts';
+import { configure, type Overrides } from '../engine/train/configure.ts';
 import { readArguments } from './arguments.ts';
 import { type NumberField, OPTIONS } from './optionTable.ts';
 
@@ -59,7 +59,14 @@ function parseNumber(name: string, field: NumberField, value: string): number {
  * @throws EngineError of a usage code
  */
 export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
-  const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET);
+  return configure(presetOf(given.get('preset') ?? DEFAULT_PRESET).config, overridesOf(given));
+}
+
+/**
+ * Only the values given.
+ * @throws EngineError of a usage code
+ */
+export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
   const overrides: Record<string, unknown> = given.has('untied') ? { tied: false } : {};
   for (const option of OPTIONS) {
     const value = given.get(option.name);
@@ -67,7 +74,7 @@ export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
     if (option.kind === 'number') overrides[option.field] = parseNumber(option.name, option.field, value);
     if (option.kind === 'choice') overrides[option.field] = parseChoice(option.name, option.choices, value);
   }
-  return configure(preset.config, overrides);
+  return overrides;
 }
 
 /** What the engine says about a field that is no number: the ranges are written down there only. */
@@ -81,7 +88,8 @@ function rangeHint(field: NumberField): string {
   return 'Give a number.';
 }
 
-function textChoice(given: ReadonlyMap<string, string>): TextChoice {
+/** @throws EngineError BAD_VALUE for an unknown text, and for two */
+export function textChoice(given: ReadonlyMap<string, string>): TextChoice {
   const path = given.get('data');
   const id = given.get('text');
   if (path !== undefined && id !== undefined) {

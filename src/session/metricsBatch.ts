@@ -1,4 +1,5 @@
 import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
+import { TrainingClock } from '../engine/train/trainingClock.ts';
 import type { TimedStep } from './protocol.ts';
 
 /** At most ten messages a second: a fast run finishes thousands of steps in one. */
@@ -13,18 +14,14 @@ export class MetricsBatch {
   #evals: EvalMetrics[] = [];
   #lastSent = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When training time was zero; moves forward by whatever is not training. */
-  #origin = performance.now();
-  #lastStep = this.#origin;
-  #pausedAt: number | null = null;
+  readonly #clock = new TrainingClock();
 
   constructor(send: Send) {
     this.#send = send;
   }
 
   addStep(step: StepMetrics): void {
-    this.#lastStep = performance.now();
-    this.#steps.push({ ...step, time: (this.#pausedAt ?? this.#lastStep) - this.#origin });
+    this.#steps.push({ ...step, time: this.#clock.step() });
     this.#schedule();
   }
 
@@ -34,23 +31,17 @@ export class MetricsBatch {
     this.#schedule();
   }
 
-  /** What passed since the last step went into something else than training, such as an evaluation or a sample. */
+  /** What passed since the last step went into something else than training. */
   rested(): void {
-    const end = this.#pausedAt ?? performance.now(); // `resume` leaves the rest out
-    this.#origin += end - this.#lastStep;
-    this.#lastStep = end;
+    this.#clock.rested();
   }
 
   pause(): void {
-    this.#pausedAt ??= performance.now();
+    this.#clock.pause();
   }
 
   resume(): void {
-    if (this.#pausedAt === null) return;
-    const pause = performance.now() - this.#pausedAt;
-    this.#origin += pause;
-    this.#lastStep += pause;
-    this.#pausedAt = null;
+    this.#clock.resume();
   }
 
   flush(): void {

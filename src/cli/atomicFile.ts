@@ -1,0 +1,78 @@
+/** Files that are there as a whole or not at all, whenever the process ends. */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { EngineError } from '../engine/errors.ts';
+import { SWEEP_FORMAT } from '../engine/experiments/sweepFile.ts';
+
+export function json(content: unknown): string {
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+/**
+ * Replaces the file, on the disk when it returns: a temporary file beside it is written, synced and renamed.
+ * @throws EngineError BAD_VALUE naming the path and the reason
+ */
+export function writeAtomically(path: string, content: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = openSync(temporary, 'w');
+    try {
+      writeSync(file, content);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+/** Without it the new name may be lost with the power. Windows cannot open folders, and needs it not. */
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return;
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/**
+ * Refuses a report's path that could not be written after hours of work, or that holds a sweep, whose cells would be lost.
+ * @throws EngineError BAD_VALUE
+ */
+export function checkReportPath(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory()) throw unwritable(path, 'it is a folder');
+  if (there?.isFile() && readFileSync(path, 'utf8').slice(0, 100).includes(`"${SWEEP_FORMAT}"`)) {
+    throw unwritable(path, 'it holds a sweep');
+  }
+}
+
+function unwritable(path: string, cause: unknown): EngineError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError(
+    'BAD_VALUE',
+    `Cannot write "${path}": ${reason}.`,
+    'Name another file, in a folder that exists and can be written.',
+    { cause },
+  );
+}

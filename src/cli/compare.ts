@@ -1,0 +1,136 @@
+/** Entry point of `npm run compare`: precision modes trained from the same starts, beside each other. */
+
+import { aboutLine, startSentence, toMarkdown } from '../engine/experiments/markdown.ts';
+import { comparedConfigs } from '../engine/experiments/planned.ts';
+import type { RecordedRun } from '../engine/experiments/recordRun.ts';
+import { startProof } from '../engine/experiments/startProof.ts';
+import { type ComparisonTable, comparisonTable } from '../engine/experiments/table.ts';
+import { verdict } from '../engine/experiments/verdict.ts';
+import { recipeOf, type TrainConfig } from '../engine/index.ts';
+import { readArguments } from './arguments.ts';
+import { checkReportPath, json, writeAtomically } from './atomicFile.ts';
+import { EXPERIMENT_OPTIONS, type Experiment, experimentOf, passedOn } from './experimentOptions.ts';
+import { optionList } from './help.ts';
+import { Lab, runLabel } from './lab.ts';
+import type { OptionSpec } from './optionTable.ts';
+import { provenance } from './provenance.ts';
+import { runCommand } from './runCommand.ts';
+import { textTable } from './table.ts';
+
+const OPTIONS: readonly OptionSpec[] = [
+  ...EXPERIMENT_OPTIONS,
+  { kind: 'file', name: 'json', help: 'write every figure and every step to this file' },
+  { kind: 'file', name: 'markdown', help: 'write the table to this file, for a report or an issue' },
+  ...passedOn([]),
+  { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
+];
+
+const HELP = `Usage: npm run compare -- [options]
+
+Trains precision modes from the same starts, one after the other, and shows what each does to loss, speed and
+memory. The first mode is the one that the others are compared with. Progress goes to standard error; Ctrl-C ends
+it with what is finished.
+
+${optionList(OPTIONS)}
+`;
+
+/** A run with its configuration, in the order of training. */
+interface Finished {
+  readonly table: ComparisonTable;
+  readonly runs: readonly RecordedRun[];
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const given = readArguments('compare', OPTIONS, args);
+  if (given.has('help')) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const experiment = experimentOf(given);
+  const { preset, modes, seeds } = experiment;
+  const configs = comparedConfigs(preset.config, { ...experiment.given, sampleLength: 0 }, modes, seeds);
+  const files = { json: given.get('json'), markdown: given.get('markdown') };
+  for (const path of Object.values(files)) if (path !== undefined) checkReportPath(path);
+  await compare(experiment, configs, files);
+  return 0;
+}
+
+async function compare(
+  { text }: Experiment,
+  configs: readonly TrainConfig[],
+  files: { readonly json: string | undefined; readonly markdown: string | undefined },
+): Promise<void> {
+  const lab = await Lab.open(text, configs[0]!);
+  const runs: RecordedRun[] = [];
+  for (const [i, config] of configs.entries()) {
+    const label = runLabel([config.precision, `seed ${config.seed}`], i, configs.length);
+    const run = await lab.train(config, label, { countGradients: true });
+    if (!run) break;
+    runs.push(run);
+  }
+  const { name } = lab.report;
+  lab.close();
+  if (runs.length === 0) {
+    process.stderr.write('Stopped before a run was finished: there is nothing to compare.\n');
+    return;
+  }
+  const table = comparisonTable(withUnfinished(configs, runs), runs, 'wall', null);
+  const about = aboutLine(configs[0]!, lab.dataset.name, 'sequential', name);
+  const proof = startProof(runs);
+  const sentence = verdict(table.comparison);
+  process.stdout.write(
+    `${[about, terminalTable(table), ...[sentence, proof && startSentence(proof)].filter((line) => line !== null)].join('\n\n')}\n`,
+  );
+  if (files.markdown !== undefined)
+    writeAtomically(files.markdown, toMarkdown(table, about, sentence, proof));
+  if (files.json !== undefined) {
+    writeAtomically(
+      files.json,
+      json({
+        ...provenance(lab.report),
+        ...figures({ table, runs }),
+        about,
+        verdict: sentence,
+        start: proof,
+      }),
+    );
+  }
+}
+
+/** Those that were to be trained keep their column. */
+function withUnfinished(configs: readonly TrainConfig[], runs: readonly RecordedRun[]) {
+  return configs.map(
+    (config, i) => runs[i] ?? { config, facts: null, latest: null, summary: null, error: null },
+  );
+}
+
+function terminalTable({ modes, rows }: ComparisonTable): string {
+  return textTable(
+    ['', ...modes.map((mode) => recipeOf(mode).title)],
+    rows.map(({ label, cells }) => [
+      label,
+      ...cells.map(({ text, best }) => (best ? `${text} (best)` : text)),
+    ]),
+  );
+}
+
+/** JSON has no word for numbers that are not finite: they are written as null. */
+function figures({ table, runs }: Finished) {
+  return {
+    format: 'halfstep-comparison',
+    version: 1,
+    comparison: table.comparison,
+    rows: table.rows,
+    runs: runs.map(({ config, summary, error, evals, steps, losses, times }) => ({
+      config,
+      summary,
+      error,
+      evals,
+      steps,
+      losses,
+      times,
+    })),
+  };
+}
+
+runCommand(main);

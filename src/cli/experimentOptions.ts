@@ -1,0 +1,70 @@
+/** What `npm run compare` and `npm run sweep` have in common: modes, seeds, and every option of a run that they pass on. */
+import { EngineError } from '../engine/errors.ts';
+import { checkDistinct } from '../engine/experiments/sweep.ts';
+import { type Preset, presetOf } from '../engine/model/presets.ts';
+import { PRECISION_MODES, type PrecisionMode } from '../engine/precision/recipes.ts';
+import type { Overrides } from '../engine/train/configure.ts';
+import { modeList, wholeNumber } from './arguments.ts';
+import { DEFAULT_PRESET, overridesOf, type TextChoice, textChoice } from './options.ts';
+import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
+
+const DEFAULT_MODES = 'fp32,fp16,bf16';
+const MOST_SEEDS = 100;
+
+/** Of a run's options those that every run of an experiment is given alike. */
+export function passedOn(without: readonly string[]): OptionSpec[] {
+  const own = new Set(['precision', 'sample', 'json', 'help', ...without]);
+  return Object.values(OPTION_GROUPS)
+    .flat()
+    .filter(({ name }) => !own.has(name));
+}
+
+/** Options of both commands, as the option table has them. */
+export const EXPERIMENT_OPTIONS: readonly OptionSpec[] = [
+  {
+    kind: 'list',
+    name: 'modes',
+    choices: PRECISION_MODES,
+    help: `precision modes, separated by commas [${DEFAULT_MODES}]`,
+  },
+  {
+    kind: 'count',
+    name: 'seeds',
+    help: `consecutive seeds that each is trained from, at most ${MOST_SEEDS} [1]`,
+  },
+];
+
+/** What to train and on what. */
+export interface Experiment {
+  readonly preset: Preset;
+  readonly given: Overrides;
+  readonly modes: readonly PrecisionMode[];
+  readonly seeds: number;
+  readonly text: TextChoice;
+}
+
+/**
+ * @param given option name to value
+ * @throws EngineError of a usage code
+ */
+export function experimentOf(given: ReadonlyMap<string, string>): Experiment {
+  return {
+    preset: presetOf(given.get('preset') ?? DEFAULT_PRESET),
+    given: overridesOf(given),
+    modes: modesOf(given.get('modes') ?? DEFAULT_MODES),
+    seeds: seedsOf(given.get('seeds') ?? '1'),
+    text: textChoice(given),
+  };
+}
+
+function modesOf(value: string): readonly PrecisionMode[] {
+  const modes = modeList('modes', value);
+  checkDistinct('mode', modes);
+  return modes;
+}
+
+function seedsOf(value: string): number {
+  const seeds = wholeNumber('seeds', value);
+  if (seeds <= MOST_SEEDS) return seeds;
+  throw new EngineError('BAD_VALUE', `--seeds is ${seeds}.`, `Give a whole number from 1 to ${MOST_SEEDS}.`);
+}

@@ -1,0 +1,150 @@
+/** Entry point of `npm run sweep`: modes by learning rates by seeds, cell by cell, so that it can be killed and continued. */
+import { EngineError } from '../engine/errors.ts';
+import type { RecordedRun } from '../engine/experiments/recordRun.ts';
+import {
+  cellOf,
+  missingConfigs,
+  type Sweep,
+  type SweepCell,
+  sweepConfigs,
+  sweepGrid,
+  sweepSettings,
+} from '../engine/experiments/sweep.ts';
+import {
+  rateName,
+  rateText,
+  SWEEP_LEGEND,
+  sweepMarkdown,
+  sweepProgress,
+  sweepRows,
+} from '../engine/experiments/sweepTable.ts';
+import { recipeOf, type TrainConfig } from '../engine/index.ts';
+import { readArguments } from './arguments.ts';
+import { checkReportPath, writeAtomically } from './atomicFile.ts';
+import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from './experimentOptions.ts';
+import { formatDuration, formatLoss } from './format.ts';
+import { optionList } from './help.ts';
+import { Lab, runLabel } from './lab.ts';
+import type { OptionSpec } from './optionTable.ts';
+import { runCommand } from './runCommand.ts';
+import { loadSweep, SweepFile } from './sweepStore.ts';
+import { textTable } from './table.ts';
+
+const OPTIONS: readonly OptionSpec[] = [
+  ...EXPERIMENT_OPTIONS,
+  { kind: 'numbers', name: 'lrs', help: 'highest learning rates, separated by commas: 3e-4,1e-3,3e-3,1e-2' },
+  { kind: 'file', name: 'json', help: 'the file of the sweep; alone, its table is shown' },
+  { kind: 'file', name: 'markdown', help: 'write the table to this file, for a report or an issue' },
+  ...passedOn(['lr']),
+  { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
+];
+
+const HELP = `Usage: npm run sweep -- --modes LIST --lrs LIST --seeds N --json FILE [options]
+
+Trains every mode at every learning rate from every seed. Each finished cell is written to FILE at once: killed and
+started again with the same command, the sweep goes on where it was. Modes, rates and seeds may be added later; a
+file that belongs to other settings is refused. Only the last step of a cell is evaluated unless --eval-every is given.
+
+${optionList(OPTIONS)}
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const given = readArguments('sweep', OPTIONS, args);
+  if (given.has('help')) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const path = given.get('json');
+  const markdown = given.get('markdown');
+  if (path === undefined) {
+    throw new EngineError('BAD_VALUE', 'A sweep needs a file to keep its cells in.', 'Give --json FILE.');
+  }
+  if (markdown !== undefined) checkReportPath(markdown);
+  const asksOnlyToSee = [...given.keys()].every((name) => name === 'json' || name === 'markdown');
+  const kept = asksOnlyToSee ? loadSweep(path) : null;
+  if (asksOnlyToSee && !kept) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `There is no file "${path}", and no learning rate was given to begin a sweep in it.`,
+      'Give --lrs 3e-4,1e-3,3e-3, and the modes and seeds to try.',
+    );
+  }
+  const sweep = kept ?? (await runSweep(given, path));
+  process.stdout.write(report(sweep));
+  if (markdown !== undefined) writeAtomically(markdown, sweepMarkdown(sweep));
+  return 0;
+}
+
+async function runSweep(given: ReadonlyMap<string, string>, path: string): Promise<Sweep> {
+  const { preset, given: overrides, modes, seeds, text } = experimentOf(given);
+  const grid = sweepGrid(modes, ratesOf(given.get('lrs')), seeds, overrides.seed ?? preset.config.seed);
+  const configs = sweepConfigs(preset.config, overrides, grid);
+  loadSweep(path); // what is wrong with the file should not wait for the GPU
+  const lab = await Lab.open(text, configs[0]!);
+  try {
+    const settings = sweepSettings(preset.config, overrides, configs, lab.dataset, lab.report.name);
+    const file = SweepFile.open(path, settings, grid);
+    const missing = missingConfigs(configs, file.sweep.cells);
+    if (missing.length < configs.length) {
+      lab.progress.print(`${configs.length - missing.length} of ${configs.length} cells are there already.`);
+    }
+    for (const config of missing) {
+      const cell = await trainCell(lab, config, configs);
+      if (!cell) break;
+      file.add(cell);
+      lab.progress.print(cellLine(cell));
+    }
+    return file.sweep;
+  } finally {
+    lab.close();
+  }
+}
+
+/** null when it was stopped. */
+async function trainCell(
+  lab: Lab,
+  config: TrainConfig,
+  configs: readonly TrainConfig[],
+): Promise<SweepCell | null> {
+  const { precision, learningRate, seed } = config;
+  const words = [precision, `lr ${rateName(learningRate)}`, `seed ${seed}`];
+  const started = performance.now();
+  const run = await lab.train(config, runLabel(words, configs.indexOf(config), configs.length));
+  return run && cellOf(config, { ...resultOf(run), seconds: (performance.now() - started) / 1000 });
+}
+
+function resultOf({ summary, error, tokensPerSec }: RecordedRun) {
+  const { valLoss: loss, steps, skippedSteps } = summary;
+  return { loss, steps, skippedSteps, tokensPerSec, stopped: error?.code ?? null };
+}
+
+function cellLine({ mode, learningRate, seed, loss, stopped, skippedSteps, seconds }: SweepCell): string {
+  const outcome = stopped === null ? `validation loss ${formatLoss(loss)}` : `stopped by itself (${stopped})`;
+  return `${mode}, lr ${rateName(learningRate)}, seed ${seed}: ${outcome}, ${skippedSteps} skipped, ${formatDuration(seconds)}`;
+}
+
+/** @throws EngineError BAD_VALUE naming what is no number */
+function ratesOf(value: string | undefined): number[] {
+  if (value === undefined) return [];
+  return value.split(',').map((word) => {
+    const rate = Number(word);
+    if (word.trim() !== '' && Number.isFinite(rate)) return rate;
+    throw new EngineError(
+      'BAD_VALUE',
+      `--lrs has "${word}", which is no number.`,
+      'Write numbers separated by commas: 3e-4,1e-3,3e-3.',
+    );
+  });
+}
+
+function report(sweep: Sweep): string {
+  const { learningRates } = sweep.grid;
+  const rows = sweepRows(sweep).map(({ mode, results }) => [
+    recipeOf(mode).title,
+    ...results.map((result) => `${rateText(result)}${result.best ? ' best' : ''}`),
+  ]);
+  const table = textTable(['mode', ...learningRates.map((rate) => `lr ${rateName(rate)}`)], rows);
+  return `${[table, SWEEP_LEGEND, sweepProgress(sweep)].join('\n\n')}\n`;
+}
+
+runCommand(main);

@@ -1,0 +1,133 @@
+/** A sweep's cells as a table of modes by learning rates, and as text to take away. */
+import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
+import { formatCount, formatLoss } from './format.ts';
+import { type Spread, spreadOf } from './spread.ts';
+import { bestLoss, DIVERGED_NATS, hasDiverged, type Sweep, type SweepCell } from './sweep.ts';
+
+/** A mode at a learning rate, over its seeds. */
+export interface RateResult {
+  readonly mode: PrecisionMode;
+  readonly learningRate: number;
+  /** Seeds that are finished. */
+  readonly finished: number;
+  readonly diverged: number;
+  /** Final losses of those that did not diverge; null where none is left. */
+  readonly loss: Spread | null;
+  readonly skippedSteps: number;
+  /** The lowest mean among those without a divergence. */
+  readonly best: boolean;
+}
+
+export interface SweepRow {
+  readonly mode: PrecisionMode;
+  /** In the order of the learning rates. */
+  readonly results: readonly RateResult[];
+}
+
+export function sweepRows({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): SweepRow[] {
+  const best = bestLoss(cells);
+  const rows = grid.modes.map((mode) => ({
+    mode,
+    results: grid.learningRates.map((learningRate) =>
+      rateResult(
+        mode,
+        learningRate,
+        cells.filter((cell) => cell.mode === mode && cell.learningRate === learningRate),
+        best,
+      ),
+    ),
+  }));
+  const means = rows.flatMap(({ results }) => results.flatMap((result) => soundMean(result) ?? []));
+  const lowest = Math.min(...means);
+  return rows.map(({ mode, results }) => ({
+    mode,
+    results: results.map((result) => ({ ...result, best: soundMean(result) === lowest })),
+  }));
+}
+
+function soundMean({ diverged, loss }: RateResult): number | null {
+  return diverged === 0 && loss ? loss.mean : null;
+}
+
+function rateResult(
+  mode: PrecisionMode,
+  learningRate: number,
+  cells: readonly SweepCell[],
+  best: number | null,
+): RateResult {
+  const sound = cells.filter((cell) => !hasDiverged(cell, best));
+  return {
+    mode,
+    learningRate,
+    finished: cells.length,
+    diverged: cells.length - sound.length,
+    loss: spreadOf(sound.map(({ loss }) => loss)),
+    skippedSteps: cells.reduce((sum, { skippedSteps }) => sum + skippedSteps, 0),
+    best: false,
+  };
+}
+
+/** "2.480 (0/3)": the mean loss of the seeds that did not diverge, and how many of the finished did. */
+export function rateText({ finished, diverged, loss }: RateResult): string {
+  if (finished === 0) return '–';
+  return `${loss ? formatLoss(loss.mean) : 'diverged'} (${diverged}/${finished})`;
+}
+
+/** "3e-4", "0.01": as people write learning rates. */
+export function rateName(learningRate: number): string {
+  return learningRate !== 0 && learningRate < 1e-2 ? learningRate.toExponential() : String(learningRate);
+}
+
+/** What a table cell says. */
+export const SWEEP_LEGEND = `Mean validation loss in nats after the last step, of the seeds that did not diverge; in brackets how many of the finished seeds did (not finite, or more than ${DIVERGED_NATS.toFixed(1)} above the best cell).`;
+
+/** "9 of 27 cells are finished": what stands in the grid. */
+export function sweepProgress({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): string {
+  const all = grid.modes.length * grid.learningRates.length * grid.seeds.length;
+  return `${formatCount(cells.length)} of ${formatCount(all)} cells are finished.`;
+}
+
+export function sweepMarkdown(sweep: Sweep): string {
+  const { grid, settings } = sweep;
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rows = sweepRows(sweep).map(({ mode, results }) =>
+    line([
+      recipeOf(mode).title,
+      ...results.map((result) => `${rateText(result)}${result.best ? ' (best)' : ''}`),
+    ]),
+  );
+  const { layers, width, context, batch, accumulation, steps, text, adapter } = settings;
+  return [
+    `Halfstep sweep: ${layers} layers, width ${width}, context ${context}, batch ${Number(batch) * Number(accumulation)}, ${steps} steps on ${text}, seeds ${grid.seeds.join(', ')}, ${adapter}. ${sweepProgress(sweep)}`,
+    [
+      line(['mode', ...grid.learningRates.map((rate) => `lr ${rateName(rate)}`)]),
+      line(['---', ...grid.learningRates.map(() => '---:')]),
+      ...rows,
+    ].join('\n'),
+    `${SWEEP_LEGEND}\n`,
+  ].join('\n\n');
+}
+
+/** One row a cell, for spreadsheets: plain numbers, empty where there is no figure. */
+export function sweepCsv({ cells }: Pick<Sweep, 'cells'>): string {
+  const best = bestLoss(cells);
+  const rows = cells.map((cell) =>
+    [
+      cell.mode,
+      cell.learningRate,
+      cell.seed,
+      cell.loss ?? '',
+      hasDiverged(cell, best) ? 1 : 0,
+      cell.stopped ?? '',
+      cell.steps,
+      cell.skippedSteps,
+      cell.tokensPerSec ?? '',
+      cell.seconds,
+    ].join(','),
+  );
+  return [
+    'mode,learning rate,seed,validation loss,diverged,stopped,steps,skipped steps,tokens/s,seconds',
+    ...rows,
+    '',
+  ].join('\r\n');
+}

@@ -1,0 +1,55 @@
+/** `npm run sweep` as a process that is killed in the middle: what it had finished is kept, and it goes on from there. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { loadSweep } from '../../src/cli/sweepStore.ts';
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
+const FOLDER = mkdtempSync(join(tmpdir(), 'halfstep-'));
+const FILE = join(FOLDER, 'sweep.json');
+const MODEL =
+  '--preset smoke --layers 1 --width 16 --ctx 16 --batch 2 --steps 3 --eval-batches 1 --text copy'.split(' ');
+const sweep = (...options: string[]) => ['sweep', ...MODEL, '--json', FILE, '--lrs', '1e-3', ...options];
+const cellsThere = () => (existsSync(FILE) ? loadSweep(FILE)!.cells : []);
+
+afterAll(() => rmSync(FOLDER, { recursive: true }));
+
+function cli(args: readonly string[]) {
+  return spawnSync(process.execPath, [SCRIPT, ...args], { encoding: 'utf8' });
+}
+
+/** Kills the process as soon as so many cells are on the disk. */
+async function killAfter(cells: number, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)));
+  const poll = setInterval(() => cellsThere().length >= cells && child.kill('SIGKILL'), 5);
+  expect(await ended).toBe('SIGKILL'); // else it was through before anyone looked
+  clearInterval(poll);
+}
+
+test('a killed sweep loses no cell, goes on where it was, and grows', async () => {
+  const asked = sweep('--modes', 'fp32,fp16', '--seeds', '20');
+  await killAfter(2, asked);
+  const kept = cellsThere();
+  expect(kept.length).toBeGreaterThanOrEqual(2);
+  expect(kept.length).toBeLessThan(40);
+
+  const small = cli(sweep('--modes', 'fp32,fp16', '--seeds', '3'));
+  expect(small.status, small.stderr).toBe(0);
+  expect(small.stderr).toContain(`${Math.min(6, kept.length)} of 6 cells are there already.`);
+  const after = cellsThere();
+  expect(after.slice(0, kept.length)).toEqual(kept);
+  expect(after.length).toBe(Math.max(6, kept.length));
+  for (const { loss } of after) expect(loss).toBeGreaterThan(0);
+
+  const shown = cli(['sweep', '--json', FILE]);
+  expect(shown).toMatchObject({ status: 0, stderr: '', stdout: small.stdout });
+  const before = readFileSync(FILE, 'utf8');
+  const other = cli([...sweep('--modes', 'fp32'), '--beta2', '0.95']);
+  expect(other.status).toBe(2);
+  expect(other.stderr).toContain('belongs to another sweep: beta2 was 0.99 and is now 0.95.');
+  expect(readFileSync(FILE, 'utf8')).toBe(before);
+}, 240_000);

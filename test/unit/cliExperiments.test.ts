@@ -1,0 +1,108 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readArguments } from '../../src/cli/arguments.ts';
+import { checkReportPath, writeAtomically } from '../../src/cli/atomicFile.ts';
+import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from '../../src/cli/experimentOptions.ts';
+import { loadSweep, SweepFile } from '../../src/cli/sweepStore.ts';
+import { type SweepCell, sweepGrid } from '../../src/engine/experiments/sweep.ts';
+import { thrownBy } from './thrownBy.ts';
+
+const parse = (line: string) =>
+  experimentOf(
+    readArguments('compare', [...EXPERIMENT_OPTIONS, ...passedOn([])], line.split(' ').filter(Boolean)),
+  );
+
+test('options of a run are passed on, and modes and seeds are the experiment’s', () => {
+  expect(
+    parse('--modes bf16,fp32 --seeds 3 --preset smoke --steps 9 --lr 2e-3 --untied --text copy'),
+  ).toEqual({
+    preset: expect.objectContaining({ name: 'smoke' }),
+    given: { steps: 9, learningRate: 2e-3, tied: false },
+    modes: ['bf16', 'fp32'],
+    seeds: 3,
+    text: { kind: 'builtin', id: 'copy' },
+  });
+  expect(parse('')).toMatchObject({ modes: ['fp32', 'fp16', 'bf16'], seeds: 1, given: {} });
+  expect(passedOn(['lr']).map(({ name }) => name)).not.toContain('lr');
+});
+
+test.each([
+  ['--modes fp32,fp17', '"fp17"', 'Did you mean'],
+  ['--modes fp32,,bf16', '""', 'Choose one of'],
+  ['--modes fp32,fp32', 'mode fp32 was given twice', 'Leave one'],
+  ['--modes=', '--modes needs a value', ''],
+  ['--seeds 0', '--seeds is "0"', 'above 0'],
+  ['--seeds -1', '--seeds is "-1"', 'above 0'],
+  ['--seeds 101', '--seeds is 101', 'from 1 to 100'],
+  ['--precision fp16', '"--precision"', ''],
+])('%s is refused by name', (line, message, hint) => {
+  const error = thrownBy(() => parse(line));
+  expect(error.isUsage).toBe(true);
+  expect(error.message).toContain(message);
+  expect(error.hint).toContain(hint);
+});
+
+describe('files', () => {
+  let folder: string;
+  const at = (name: string) => join(folder, name);
+  const GRID = sweepGrid(['fp32'], [1e-3], 2, 1);
+  const cell = (seed: number): SweepCell => ({
+    ...{ mode: 'fp32', learningRate: 1e-3, seed, loss: 2, stopped: null },
+    ...{ steps: 4, skippedSteps: 0, tokensPerSec: null, seconds: 1 },
+  });
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test('are replaced as a whole, and leave nothing beside them', () => {
+    writeAtomically(at('a.json'), 'first');
+    writeAtomically(at('a.json'), 'second');
+    expect(readFileSync(at('a.json'), 'utf8')).toBe('second');
+    expect(readdirSync(folder)).toEqual(['a.json']);
+    expect(thrownBy(() => writeAtomically(at('none/a.json'), '')).message).toContain('none/a.json');
+  });
+
+  test('a report is refused early where it cannot be written, and never takes the place of a sweep', () => {
+    mkdirSync(at('folder'));
+    SweepFile.open(at('s.json'), { steps: 4 }, GRID);
+    for (const [path, why] of [
+      ['none/a.md', 'none'],
+      ['folder', 'it is a folder'],
+      ['s.json', 'it holds a sweep'],
+    ] as const) {
+      expect(thrownBy(() => checkReportPath(at(path))).message).toContain(why);
+    }
+    checkReportPath(at('new.md'));
+  });
+
+  test('a sweep keeps every cell, whoever adds it', () => {
+    const one = SweepFile.open(at('s.json'), { steps: 4 }, GRID);
+    const other = SweepFile.open(at('s.json'), { steps: 4 }, sweepGrid(['fp32'], [1e-2], 1, 1));
+    one.add(cell(1));
+    other.add(cell(2));
+    expect(loadSweep(at('s.json'))).toEqual({
+      settings: { steps: 4 },
+      grid: { modes: ['fp32'], learningRates: [1e-3, 1e-2], seeds: [1, 2] },
+      cells: [cell(1), cell(2)],
+    });
+  });
+
+  test('another sweep’s, a damaged and a foreign one are refused and left as they are', () => {
+    expect(loadSweep(at('none.json'))).toBeNull();
+    SweepFile.open(at('s.json'), { steps: 4 }, GRID).add(cell(1));
+    const whole = readFileSync(at('s.json'), 'utf8');
+    const refused = (message: string) => {
+      const before = readFileSync(at('s.json'), 'utf8');
+      expect(thrownBy(() => SweepFile.open(at('s.json'), { steps: 5 }, GRID)).message).toContain(message);
+      expect(readFileSync(at('s.json'), 'utf8')).toBe(before);
+    };
+    refused('steps was 4 and is now 5');
+    writeFileSync(at('s.json'), whole.slice(0, 200));
+    refused('damaged');
+    writeFileSync(at('s.json'), '{"adapter":"x"}');
+    refused('is no sweep');
+  });
+});

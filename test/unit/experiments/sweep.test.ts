@@ -1,0 +1,212 @@
+import { describe, expect, test } from 'vitest';
+import {
+  cellOf,
+  grownGrid,
+  hasDiverged,
+  joinedCells,
+  missingConfigs,
+  type Sweep,
+  type SweepCell,
+  settingsDifferences,
+  sweepConfigs,
+  sweepGrid,
+  sweepSettings,
+} from '../../../src/engine/experiments/sweep.ts';
+import { readSweep, writeSweep } from '../../../src/engine/experiments/sweepFile.ts';
+import {
+  rateName,
+  rateText,
+  sweepCsv,
+  sweepMarkdown,
+  sweepProgress,
+  sweepRows,
+} from '../../../src/engine/experiments/sweepTable.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { thrownBy } from '../thrownBy.ts';
+
+const { config: preset } = PRESETS.smoke;
+const TEXT = { name: 'A text', checksum: '0123456789abcdef' };
+const GRID = sweepGrid(['fp32', 'fp16'], [3e-3, 1e-3], 2, 7);
+const CONFIGS = sweepConfigs(preset, { steps: 40 }, GRID);
+const SETTINGS = sweepSettings(preset, { steps: 40 }, CONFIGS, TEXT, 'a GPU');
+
+/** A cell of the grid with this loss; null for one that is not finite. */
+function cell(mode: 'fp32' | 'fp16', learningRate: number, seed: number, loss: number | null): SweepCell {
+  const config = CONFIGS.find(
+    (one) => one.precision === mode && one.learningRate === learningRate && one.seed === seed,
+  )!;
+  const result = { loss, stopped: null, steps: 40, skippedSteps: 1, tokensPerSec: 100, seconds: 2 };
+  return cellOf(config, result);
+}
+
+const sweep = (cells: readonly SweepCell[]): Sweep => ({ settings: SETTINGS, grid: GRID, cells });
+
+describe('the plan', () => {
+  test('is seed by seed, by rising rate, with the modes side by side; only the last step is evaluated', () => {
+    expect(CONFIGS.map((c) => [c.precision, c.learningRate, c.seed])).toEqual([
+      ['fp32', 1e-3, 7],
+      ['fp16', 1e-3, 7],
+      ['fp32', 3e-3, 7],
+      ['fp16', 3e-3, 7],
+      ['fp32', 1e-3, 8],
+      ['fp16', 1e-3, 8],
+      ['fp32', 3e-3, 8],
+      ['fp16', 3e-3, 8],
+    ]);
+    expect(CONFIGS[2]).toMatchObject({
+      minLearningRate: 3e-3 / 10,
+      evalEvery: 0,
+      sampleLength: 0,
+      steps: 40,
+    });
+    expect(sweepConfigs(preset, { evalEvery: 5 }, GRID)[0]!.evalEvery).toBe(5);
+    const [fp32, fp16] = sweepConfigs(preset, { lossScale: 1024 }, GRID);
+    expect([fp32!.lossScale, fp16!.lossScale]).toEqual([null, 1024]);
+  });
+
+  test.each([
+    [['fp32'], [], 1, 'without a learning rate'],
+    [[], [1e-3], 1, 'without a mode'],
+    [['fp32'], [1e-3], 0, 'seeds is 0'],
+    [['fp32'], [1e-3], 1.5, 'seeds is 1.5'],
+    [['fp32'], [1e-3, 0.001], 1, 'learning rate 0.001 was given twice'],
+    [['fp32', 'fp32'], [1e-3], 1, 'mode fp32 was given twice'],
+    [['fp33'], [1e-3], 1, '"fp33"'],
+    [['fp32'], [-1], 1, 'lr is -1'],
+    [['fp32'], [Number.NaN], 1, 'lr is NaN'],
+  ])('refuses %j at %j from %d seeds by name', (modes, rates, seeds, message) => {
+    const error = thrownBy(() => sweepGrid(modes, rates, seeds, 1));
+    expect(error.isUsage).toBe(true);
+    expect(error.message).toContain(message);
+    expect(error.hint).not.toBe('');
+  });
+
+  test('has left what is not there yet, wherever it lies', () => {
+    const cells = [cell('fp16', 1e-3, 7, 3), cell('fp32', 3e-3, 8, null)];
+    expect(missingConfigs(CONFIGS, cells)).toEqual(CONFIGS.filter((_, i) => i !== 1 && i !== 6));
+  });
+
+  test('grows: the union of both grids, each cell once', () => {
+    const grown = grownGrid(GRID, sweepGrid(['bf16', 'fp32'], [1e-2, 1e-3], 3, 7));
+    expect(grown).toEqual({
+      modes: ['fp32', 'fp16', 'bf16'],
+      learningRates: [1e-3, 3e-3, 1e-2],
+      seeds: [7, 8, 9],
+    });
+    const first = cell('fp32', 1e-3, 7, 3);
+    expect(joinedCells([first], [{ ...first, loss: 9 }, cell('fp16', 1e-3, 7, 2)])).toEqual([
+      first,
+      cell('fp16', 1e-3, 7, 2),
+    ]);
+  });
+});
+
+describe('settings', () => {
+  test('have no mode, rate or seed, so that other grids continue the same sweep', () => {
+    const other = sweepGrid(['bf16'], [1e-2], 1, 99);
+    const configs = sweepConfigs(preset, { steps: 40 }, other);
+    expect(sweepSettings(preset, { steps: 40 }, configs, TEXT, 'a GPU')).toEqual(SETTINGS);
+  });
+
+  test('that differ are named with both values', () => {
+    const given = { steps: 41, minLearningRate: 1e-4 };
+    const now = sweepSettings(preset, given, sweepConfigs(preset, given, GRID), TEXT, 'another');
+    expect(settingsDifferences(SETTINGS, now)).toEqual([
+      'steps was 40 and is now 41',
+      'minLearningRate was none and is now 0.0001',
+      'adapter was a GPU and is now another',
+    ]);
+    expect(settingsDifferences(SETTINGS, { ...SETTINGS })).toEqual([]);
+  });
+});
+
+describe('divergence', () => {
+  test('is a loss that is not finite, or more than 1.0 nats above the best cell', () => {
+    expect(hasDiverged(cell('fp32', 1e-3, 7, null), 2)).toBe(true);
+    expect(hasDiverged(cell('fp32', 1e-3, 7, 3), 2)).toBe(false);
+    expect(hasDiverged(cell('fp32', 1e-3, 7, 3.01), 2)).toBe(true);
+  });
+
+  test('is what a mode came to that stopped by itself, whatever its last loss was', () => {
+    const result = { loss: 2, steps: 12, skippedSteps: 10, tokensPerSec: null, seconds: 1 };
+    expect(cellOf(CONFIGS[0]!, { ...result, stopped: 'TOO_MANY_SKIPS' }).loss).toBeNull();
+    expect(cellOf(CONFIGS[0]!, { ...result, stopped: null }).loss).toBe(2);
+  });
+});
+
+describe('the table', () => {
+  const CELLS = [
+    cell('fp32', 1e-3, 7, 2.5),
+    cell('fp32', 1e-3, 8, 2.7),
+    cell('fp16', 1e-3, 7, 2.4), // the best cell: what is above 3.4 diverged
+    cell('fp16', 1e-3, 8, 3.5),
+    cell('fp32', 3e-3, 7, null),
+  ];
+
+  test('has the mean of those that did not diverge, and counts the others', () => {
+    const texts = sweepRows(sweep(CELLS)).map(({ results }) => results.map(rateText));
+    expect(texts).toEqual([
+      ['2.600 (0/2)', 'diverged (1/1)'],
+      ['2.400 (1/2)', '–'],
+    ]);
+  });
+
+  test('calls best the lowest mean without a divergence', () => {
+    const best = (cells: SweepCell[]) =>
+      sweepRows(sweep(cells)).map(({ results }) => results.map((result) => result.best));
+    expect(best(CELLS)).toEqual([
+      [true, false],
+      [false, false],
+    ]);
+    expect(best([])).toEqual([
+      [false, false],
+      [false, false],
+    ]);
+  });
+
+  test('goes into Markdown and CSV', () => {
+    const markdown = sweepMarkdown(sweep(CELLS));
+    expect(markdown).toContain('| mode | lr 1e-3 | lr 3e-3 |\n| --- | ---: | ---: |\n');
+    expect(markdown).toContain('| FP32 | 2.600 (0/2) (best) | diverged (1/1) |');
+    expect(markdown).toContain('40 steps on A text, seeds 7, 8, a GPU. 5 of 8 cells are finished.');
+    const lines = sweepCsv(sweep(CELLS)).split('\r\n');
+    expect(lines[1]).toBe('fp32,0.001,7,2.5,0,,40,1,100,2');
+    expect(lines[5]).toBe('fp32,0.003,7,,1,,40,1,100,2');
+    expect(sweepProgress(sweep([]))).toBe('0 of 8 cells are finished.');
+  });
+
+  test.each([
+    [3e-4, '3e-4'],
+    [1.5e-3, '1.5e-3'],
+    [1e-2, '0.01'],
+    [0, '0'],
+  ])('writes %d as people do', (rate, name) => expect(rateName(rate)).toBe(name));
+});
+
+describe('the file', () => {
+  const file = () => writeSweep(sweep([cell('fp32', 1e-3, 7, 2.5), cell('fp16', 1e-3, 7, null)]));
+
+  test('comes back as it was', () => {
+    expect(readSweep(file(), 'f')).toEqual(sweep([cell('fp32', 1e-3, 7, 2.5), cell('fp16', 1e-3, 7, null)]));
+  });
+
+  test.each([
+    ['cut off', (text: string) => text.slice(0, -20), 'damaged: after'],
+    ['a changed loss', (text: string) => text.replace('2.5', '2.4'), 'a figure in it was changed'],
+    [
+      'a changed setting',
+      (text: string) => text.replace('"steps": 40', '"steps": 41'),
+      'settings were changed',
+    ],
+    ['a figure that is none', (text: string) => text.replace('2.5', '"2.5"'), 'cells.0.loss'],
+    ['a later version', (text: string) => text.replace('"version": 1', '"version": 2'), 'version'],
+    ['something else', () => '{"runs":[]}', 'is no sweep'],
+    ['no object', () => 'null', 'is no sweep'],
+    ['empty', () => '', 'damaged: after 0 characters'],
+  ])('with %s is refused by name', (_, change, message) => {
+    const error = thrownBy(() => readSweep(change(file()), 'a/file.json'));
+    expect(error.message).toContain('a/file.json');
+    expect(error.message).toContain(message);
+    expect(error.hint).toContain('left as it is');
+  });
+});
