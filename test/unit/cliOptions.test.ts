@@ -35,7 +35,8 @@ test('every option reaches its field', () => {
     `--preset smoke --precision fp16-static --layers 3 --heads 4 --width 64 --ctx 32 --batch 2 --accum 5
     --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
-    --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --json`.replaceAll('\n', ' ');
+    --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln
+    --optimizer stable-adamw --optim-state fp8-lm --json`.replaceAll('\n', ' ');
   expect(parse(line)).toEqual({
     kind: 'train',
     preset: 'smoke',
@@ -66,6 +67,8 @@ test('every option reaches its field', () => {
       tied: false,
       vocabulary: 300,
       recompute: 'gelu-ln',
+      optimizer: 'stable-adamw',
+      optimState: 'fp8-lm',
     },
     text: { kind: 'file', path: 'some/file.txt' },
     json: true,
