@@ -2,6 +2,7 @@ import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
 import { PRESETS, type Preset } from '../engine/model/presets.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../engine/precision/optimStates.ts';
 import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
+import { DEFAULT_ROUNDING } from '../engine/precision/simulated.ts';
 import { DEFAULT_PRESET } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
@@ -26,6 +27,7 @@ Precision modes
 ${PRECISION_MODES.map(recipeOf)
   .map(({ id, summary }) => entry(id, summary))
   .join('\n')}
+${entry('e<X>m<Y>', 'Matmul operands with X (2 to 8) exponent and Y (1 to 10) mantissa bits, simulated in 4 bytes: e8m7, e5m2.')}
 
 Optimizer states
 ${OPTIM_STATES.map((id) => entry(id, OPTIM_STATE_TABLE[id].summary)).join('\n')}
@@ -65,6 +67,7 @@ function defaultOf(option: OptionSpec): string {
   if (option.name === 'preset') return DEFAULT_PRESET;
   if (option.name === 'text') return DEFAULT_TEXT;
   if (option.kind !== 'number' && option.kind !== 'choice') return '';
+  if (option.name === 'rounding') return DEFAULT_ROUNDING;
   const value = PRESETS[DEFAULT_PRESET].config[option.field];
   if (option.name === 'vocab') return "the tokenizer's";
   return value === null ? `the mode's: ${modeScales()}` : String(value);

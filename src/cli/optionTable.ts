@@ -4,6 +4,7 @@ import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 
 export type NumberField = {
@@ -12,6 +13,7 @@ export type NumberField = {
 
 export type ChoiceField =
   | 'precision'
+  | 'rounding'
   | 'optimizer'
   | 'optimState'
   | 'half'
@@ -60,8 +62,15 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       kind: 'choice',
       name: 'precision',
       field: 'precision',
-      choices: PRECISION_MODES,
+      choices: [...PRECISION_MODES, 'e<X>m<Y>'],
       help: 'the precision mode',
+    },
+    {
+      kind: 'choice',
+      name: 'rounding',
+      field: 'rounding',
+      choices: ROUNDINGS,
+      help: 'how an e<X>m<Y> mode rounds: toward zero or to nearest even',
     },
     number(
       'loss-scale',

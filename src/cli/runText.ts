@@ -1,7 +1,7 @@
 /** What the command line tells a person before, during and after a run. */
 import type { Dataset } from '../engine/data/dataset.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
-import { recipeOf } from '../engine/precision/recipes.ts';
+import { recipeFor } from '../engine/precision/recipes.ts';
 import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
 import type { MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
 import { formatBytes, formatCount, formatDuration, formatLoss, formatScale } from './format.ts';
@@ -16,8 +16,8 @@ export interface RunFacts {
 }
 
 export function planText({ adapter, config, dataset, parameters, storage, memory }: RunFacts): string {
-  const { layers, heads, width, context, batch, accumulation, steps, precision } = config;
-  const recipe = recipeOf(precision);
+  const { layers, heads, width, context, batch, accumulation, steps } = config;
+  const recipe = recipeFor(config);
   const { total, ...parts } = memory;
   const items = Object.entries(parts)
     .filter(([, bytes]) => bytes > 0)

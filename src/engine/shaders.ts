@@ -2,6 +2,7 @@
 import { link } from 'wesl/core';
 import { EngineError } from './errors.ts';
 import { type Variant, variantKey } from './kernels/operation.ts';
+import { isSimulatedFormat, simulatedConstants } from './precision/simulated.ts';
 
 const files = import.meta.glob<string>('../../shaders/**/*.wgsl', {
   query: '?raw',
@@ -41,7 +42,7 @@ export function kernelNames(): string[] {
  */
 export async function assemble(variant: Variant): Promise<AssembledShader> {
   const preludes = Object.entries(variant.slots).map(([slot, prelude]) => {
-    const source = sources[`./formats/${prelude}.wgsl`];
+    const source = sources[`./formats/${isSimulatedFormat(prelude) ? 'simulated' : prelude}.wgsl`];
     if (source === undefined) throw shaderError(variant, `there is no prelude ${prelude}`);
     return [`${slot}_format`, () => source] as const;
   });
@@ -51,7 +52,7 @@ export async function assemble(variant: Variant): Promise<AssembledShader> {
       weslSrc: sources,
       rootModuleName: `./${variant.kernel}.wgsl`,
       conditions: variant.conditions,
-      constants: variant.constants,
+      constants: { ...variant.constants, ...simulatedConstants(Object.values(variant.slots)) },
       virtualLibs: Object.fromEntries(preludes),
       keepComments: false,
       sourceMap: false,

@@ -1,4 +1,4 @@
-import { FORMATS, type FormatId, type NumberFormat } from './precision/formats.ts';
+import { type FormatId, formatInfo, type NumberFormat } from './precision/formats.ts';
 
 /** Number formats, and u32 for indices and counters. */
 export type ElementType = FormatId | 'u32';
@@ -20,7 +20,7 @@ export interface TensorSlice {
 export type Operand = Tensor | TensorSlice;
 
 export function bytesPerElement(type: ElementType): NumberFormat['bytes'] {
-  return type === 'u32' ? 4 : FORMATS[type].bytes;
+  return type === 'u32' ? 4 : formatInfo(type).bytes;
 }
 
 /** Bytes of the buffer that holds `tensor`: at least 16, a multiple of 4 as WebGPU's copies need. */

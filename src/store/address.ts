@@ -3,6 +3,7 @@ import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { suggestion } from '../engine/errors.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { modeSuggestion } from '../engine/precision/recipes.ts';
+import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import { SCHEDULES } from '../session/protocol.ts';
 import { precisionMode } from './precisionSchema.ts';
 import {
@@ -51,6 +52,7 @@ const SCHEMAS = {
   optimizer: v.picklist(CHOICES.optimizer),
   'optim-state': v.picklist(CHOICES['optim-state']),
   f16: v.picklist(HALF_CHOICES),
+  rounding: v.picklist(ROUNDINGS),
   sample: number,
   samples: number,
   autostart: v.picklist(['0', '1']),

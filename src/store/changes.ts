@@ -17,8 +17,13 @@ import {
 } from './settings.ts';
 
 /** A setting whose value a preset gives. */
-export type PresetSetting = NumberSetting | ChoiceSetting | 'f16';
-export const PRESET_SETTINGS: readonly PresetSetting[] = [...NUMBER_SETTINGS, ...CHOICE_SETTINGS, 'f16'];
+export type PresetSetting = NumberSetting | ChoiceSetting | 'f16' | 'rounding';
+export const PRESET_SETTINGS: readonly PresetSetting[] = [
+  ...NUMBER_SETTINGS,
+  ...CHOICE_SETTINGS,
+  'f16',
+  'rounding',
+];
 
 /** Settings whose values differ from those they have when all is left to preset and mode. */
 export function changedSettings(settings: Settings): PresetSetting[] {
@@ -50,6 +55,7 @@ function valueIn(settings: Settings, key: PresetSetting): unknown {
   const config = firstConfig(settings); // warm-up and the lowest rate follow others
   if (key === 'untied') return config.tied ? '0' : '1';
   if (key === 'f16') return config.half;
+  if (key === 'rounding') return config.rounding;
   return isChoice(key) ? config[CHOICE_FIELDS[key]] : config[NUMBER_FIELDS[key]];
 }
 

@@ -43,7 +43,13 @@ export function searchBatches(modes: readonly PrecisionMode[], budgetBytes: numb
   const vocabulary = plannedVocabulary(settings, ownText);
   for (const { id, precision, found } of searches) {
     if (found.batch === 0) continue;
-    const config = { ...firstConfig(settings), precision, lossScale: null, growthInterval: null };
+    const config = {
+      ...firstConfig(settings),
+      precision,
+      lossScale: null,
+      growthInterval: null,
+      rounding: null,
+    };
     send({ type: 'confirmBatch', id, config: { ...config, batch: found.batch }, vocabulary });
   }
 }

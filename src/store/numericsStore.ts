@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import { recipeOf } from '../engine/precision/recipes.ts';
+import { recipeFor } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { ErrorReport, InspectedKind, NumericsFrame } from '../session/protocol.ts';
 import { recall, remember } from './preferences.ts';
@@ -40,7 +40,7 @@ export function underflowOf(run: number): UnderflowHistory | undefined {
 export function clearNumerics(configs: readonly TrainConfig[]): void {
   arrived = new Map();
   histories = configs.map(
-    ({ layers, precision }) => new UnderflowHistory(layers, recipeOf(precision).roles.outputGradient),
+    (config) => new UnderflowHistory(config.layers, recipeFor(config).roles.outputGradient),
   );
   useNumerics.setState({ frames: new Map(), inspecting: null, error: null });
 }

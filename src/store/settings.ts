@@ -5,6 +5,7 @@ import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
+import type { Rounding } from '../engine/precision/simulated.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
 import type { Overrides } from '../engine/train/configure.ts';
 import type { Schedule } from '../session/protocol.ts';
@@ -75,6 +76,8 @@ export interface Settings
   readonly seeds: number;
   readonly text: TextChoice;
   readonly f16: TrainConfig['half'];
+  /** Of simulated modes; null leaves it to them. */
+  readonly rounding: Rounding | null;
   /** Tokens of the sample at the end. Has no field: machines that only want figures set it to 0. */
   readonly sample: number | null;
   /** Samples written in a run, spread over its steps, the last at its end. Has no field either. */
@@ -99,6 +102,7 @@ export const DEFAULT_SETTINGS: Settings = {
   seeds: 1,
   text: 'moby-dick',
   f16: 'auto',
+  rounding: null,
   sample: null,
   samples: null,
 };
@@ -129,7 +133,7 @@ export function firstConfig(settings: Settings): TrainConfig {
 
 /** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
 export function overridesOf(settings: Settings): Overrides {
-  const { f16: half, untied, tokenizer, order, recompute, optimizer, sample } = settings;
+  const { f16: half, rounding, untied, tokenizer, order, recompute, optimizer, sample } = settings;
   const optimState = settings['optim-state'];
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
@@ -140,6 +144,7 @@ export function overridesOf(settings: Settings): Overrides {
   return {
     ...overrides,
     half,
+    ...(rounding !== null && { rounding }),
     ...(untied !== null && { tied: untied === '0' }),
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),

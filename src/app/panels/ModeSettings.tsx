@@ -7,6 +7,8 @@ import { useSettings } from '../../store/settingsStore.ts';
 import { formatMiB } from '../format.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { Note } from '../ui/Note.tsx';
+import { chosenModes, modeOf, optionOf, replaced, SIMULATED } from './modeChoice.ts';
+import { RoundingField, SimulatedBitsFields } from './SimulatedFields.tsx';
 
 /** Which modes are trained, and how they share the GPU. */
 export function ModeSettings() {
@@ -21,6 +23,7 @@ export function ModeSettings() {
         // biome-ignore lint/suspicious/noArrayIndexKey: a place is its index
         <OtherModeField key={i} place={i + 1} />
       ))}
+      <RoundingField />
       {several && <ScheduleField />}
       {several && <SeedsField />}
       <UnsoundNote />
@@ -33,16 +36,19 @@ function ReferenceField() {
   const choose = useSettings((state) => state.choose);
   const first = modes[0];
   return (
-    <SelectField
-      label="Precision"
-      value={first}
-      // A mode that is compared already changes places with the first.
-      onChange={(event) => choose({ modes: replaced(modes, 0, event.target.value as PrecisionMode) })}
-      help={first && recipeOf(first).summary}
-      data-testid="precision"
-    >
-      <ModeOptions />
-    </SelectField>
+    <>
+      <SelectField
+        label="Precision"
+        value={optionOf(first)}
+        // A mode that is compared already changes places with the first.
+        onChange={(event) => choose(chosenModes(replaced(modes, 0, modeOf(event.target.value, modes))))}
+        help={first && recipeOf(first).summary}
+        data-testid="precision"
+      >
+        <ModeOptions />
+      </SelectField>
+      <SimulatedBitsFields place={0} />
+    </>
   );
 }
 
@@ -52,30 +58,28 @@ function OtherModeField({ place }: { place: number }) {
   const mode = modes[place];
   const first = modes[0];
   return (
-    <SelectField
-      label={place === 1 ? 'Compare with' : 'and with'}
-      value={mode ?? ''}
-      onChange={(event) => {
-        const chosen = event.target.value as PrecisionMode | '';
-        choose({
-          modes: chosen === '' ? modes.filter((_, i) => i !== place) : replaced(modes, place, chosen),
-        });
-      }}
-      help={mode ? recipeOf(mode).summary : place === 1 && 'Another mode, trained from the same start.'}
-      data-testid={place === 1 ? 'compare' : `compare-${place}`}
-    >
-      <option value="">nothing</option>
-      <ModeOptions without={first} />
-    </SelectField>
+    <>
+      <SelectField
+        label={place === 1 ? 'Compare with' : 'and with'}
+        value={optionOf(mode)}
+        onChange={({ target: { value } }) =>
+          choose(
+            chosenModes(
+              value === ''
+                ? modes.filter((_, i) => i !== place)
+                : replaced(modes, place, modeOf(value, modes)),
+            ),
+          )
+        }
+        help={mode ? recipeOf(mode).summary : place === 1 && 'Another mode, trained from the same start.'}
+        data-testid={place === 1 ? 'compare' : `compare-${place}`}
+      >
+        <option value="">nothing</option>
+        <ModeOptions without={first} />
+      </SelectField>
+      <SimulatedBitsFields place={place} />
+    </>
   );
-}
-
-/** `modes` with `mode` at `place`; where it stood before stands what was at `place`. */
-function replaced(modes: readonly PrecisionMode[], place: number, mode: PrecisionMode): PrecisionMode[] {
-  const before = modes[place];
-  const changed = modes.map((other) => (other === mode && before ? before : other));
-  changed[place] = mode;
-  return [...new Set(changed)];
 }
 
 function ModeOptions({ without }: { without?: PrecisionMode | undefined }) {
@@ -88,6 +92,7 @@ function ModeOptions({ without }: { without?: PrecisionMode | undefined }) {
   return (
     <>
       {options(false)}
+      <option value={SIMULATED}>Simulated eXmY, your own bits</option>
       <optgroup label="Made to fail">{options(true)}</optgroup>
     </>
   );

@@ -1,5 +1,5 @@
 import { PRESETS } from '../../engine/model/presets.ts';
-import { changedSettings, numberProblem, type PresetSetting, resetOf } from '../../store/changes.ts';
+import { changedSettings, numberProblem, resetOf } from '../../store/changes.ts';
 import {
   CHOICE_FIELDS,
   CHOICE_SETTINGS,
@@ -16,7 +16,7 @@ import { Button } from '../ui/Button.tsx';
 import { ResetButton, SelectField } from '../ui/Field.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
 import styles from './SettingGroups.module.css';
-import { CHOICE_WORDS, countChanges, GROUPS, type Group } from './settingWords.ts';
+import { CHOICE_WORDS, countChanges, GROUPS, type Group, type GroupedSetting } from './settingWords.ts';
 
 /** Folded away: the preset is right for a first visit. */
 export function SettingGroups() {
@@ -50,7 +50,7 @@ function Changes() {
 function SettingGroup({ title, testId, settings: keys }: Group) {
   const settings = useSettings((state) => state.settings);
   const unread = useSettings((state) => state.unread);
-  const changed = changedSettings(settings).filter((key) => keys.includes(key)).length;
+  const changed = changedSettings(settings).filter((key) => keys.some((own) => own === key)).length;
   const wrong = keys.filter(
     (key) => key in unread || (isNumber(key) && numberProblem(settings, key) !== null),
   ).length;
@@ -73,7 +73,7 @@ function SettingGroup({ title, testId, settings: keys }: Group) {
   );
 }
 
-function SettingField({ name }: { name: PresetSetting }) {
+function SettingField({ name }: { name: GroupedSetting }) {
   const settings = useSettings((state) => state.settings);
   if (name === 'f16') return <StorageField />;
   if (!isNumber(name)) return <ChoiceField name={name} />;
@@ -83,7 +83,7 @@ function SettingField({ name }: { name: PresetSetting }) {
   return <NumberSettingField name={name} />;
 }
 
-function isNumber(key: PresetSetting): key is NumberSetting {
+function isNumber(key: GroupedSetting): key is NumberSetting {
   return key !== 'f16' && !CHOICE_SETTINGS.some((choice) => choice === key);
 }
 

@@ -1,5 +1,5 @@
 /** What the device panel says about an adapter. */
-import { FORMATS, type FormatId } from '../../engine/precision/formats.ts';
+import { type FormatId, formatInfo } from '../../engine/precision/formats.ts';
 import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import type { AdapterReport, HalfStorage } from '../../session/protocol.ts';
 
@@ -37,7 +37,7 @@ function formatSupport(
   { half, features }: Pick<AdapterReport, 'half' | 'features'>,
 ): ModeSupport {
   if (format === 'f32') return F32;
-  const { bytes } = FORMATS[format];
+  const { bytes } = formatInfo(format);
   if (!format.startsWith('f16')) {
     return bytes === 4
       ? { kind: 'simulated', why: `WebGPU has no ${format}: rounded to it, stored in 4 bytes` }

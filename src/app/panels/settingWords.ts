@@ -95,10 +95,13 @@ export const CHOICE_WORDS: {
   },
 };
 
+/** The rounding stands beside the modes that take one. */
+export type GroupedSetting = Exclude<PresetSetting, 'rounding'>;
+
 export interface Group {
   readonly title: string;
   readonly testId: string;
-  readonly settings: readonly PresetSetting[];
+  readonly settings: readonly GroupedSetting[];
 }
 
 /** Steps and seed stand above the groups: they are what people change most. */

@@ -1,5 +1,6 @@
 /** What a comparison trains: every mode from every seed. */
 import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
+import { isSimulatedMode } from '../precision/simulated.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { configure, type Overrides } from '../train/configure.ts';
 
@@ -21,7 +22,7 @@ export function hasEnded({
 
 /**
  * One configuration a mode, seed by seed; those of a seed differ in nothing else, so that the runs start and are fed
- * alike. A loss scale and its growth interval go to the modes that have one; where none has, the engine refuses them.
+ * alike. A loss scale, its growth interval and a rounding go to the modes that have one; where none has, the engine refuses them.
  * @param seeds consecutive ones from the given seed on, or the preset's
  * @throws EngineError where the values cannot be right
  */
@@ -34,15 +35,18 @@ export function comparedConfigs(
   const kindOf = (mode: PrecisionMode) => recipeOf(mode).scaling.kind;
   const scaled = modes.filter((mode) => kindOf(mode) !== 'none');
   const dynamic = modes.filter((mode) => kindOf(mode) === 'dynamic');
+  const rounded = modes.filter(isSimulatedMode);
   const firstSeed = given.seed ?? preset.seed;
   const configOf = (precision: PrecisionMode, seed: number): TrainConfig => {
     const takesScale = scaled.length === 0 || scaled.includes(precision);
     const takesInterval = dynamic.length === 0 || dynamic.includes(precision);
-    const { lossScale, growthInterval, ...rest } = given;
+    const takesRounding = rounded.length === 0 || isSimulatedMode(precision);
+    const { lossScale, growthInterval, rounding, ...rest } = given;
     return configure(preset, {
       ...rest,
       ...(takesScale && lossScale !== undefined && { lossScale }),
       ...(takesInterval && growthInterval !== undefined && { growthInterval }),
+      ...(takesRounding && rounding !== undefined && { rounding }),
       precision,
       seed,
     });

@@ -32,6 +32,7 @@ const base: TrainConfig = {
   vocabulary: null,
   recompute: 'none',
   precision: 'fp16',
+  rounding: null,
   optimizer: 'adamw',
   optimState: 'f32',
   half: 'auto',

@@ -5,7 +5,7 @@ import { rowBlocks } from '../kernels/rows.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
 import { histogramWords } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
-import { type Recipe, type Role, recipeOf, roundsResidualGradient } from '../precision/recipes.ts';
+import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
 import type { ElementType, Tensor } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
@@ -79,7 +79,7 @@ export const DEFAULT_LIMITS: PlanLimits = { maxBindingBytes: 128 * 2 ** 20 };
  */
 export function runTensors(config: TrainConfig, vocabulary: number, limits: PlanLimits): RunTensors {
   const gpt = gptConfig(config, vocabulary);
-  const recipe = recipeOf(config.precision);
+  const recipe = recipeFor(config);
   const { batch: B, context: T, width: C, heads: H } = config;
   const rows = B * T;
   const paddedV = paddedVocabulary(gpt);

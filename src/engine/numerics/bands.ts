@@ -2,7 +2,7 @@
  * What a format would lose of counted values at any loss scale. A scale is a power of two, so that another one only moves
  * exponents: nothing here asks the GPU. Exact to the power of two: a bin belongs to the band that holds its smaller end.
  */
-import { FORMATS, type FormatId } from '../precision/formats.ts';
+import { type FormatId, formatInfo } from '../precision/formats.ts';
 import {
   BINS,
   EXPONENT_BIAS,
@@ -27,11 +27,11 @@ export interface Bands {
 }
 
 export function bandsOf(id: FormatId): Bands {
-  const { exponentBits, mantissaBits, overflowBits, flushSubnormals } = FORMATS[id];
+  const { exponentBits, mantissaBits, overflowBits, flushSubnormals, truncates } = formatInfo(id);
   const bias = 2 ** (exponentBits - 1) - 1;
   const normalFrom = 1 - bias;
-  // Half of the smallest subnormal is where rounding to zero ends.
-  const keptFrom = flushSubnormals ? normalFrom : normalFrom - mantissaBits - 1;
+  // Rounding to zero ends at half of the smallest subnormal, truncation at the whole.
+  const keptFrom = flushSubnormals ? normalFrom : normalFrom - mantissaBits - (truncates ? 0 : 1);
   // The first whole binade beyond.
   const overflowFrom = Math.ceil(overflowBits / 2 ** 23) - 127;
   return { keptFrom, normalFrom, overflowFrom };

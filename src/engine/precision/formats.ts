@@ -2,7 +2,12 @@
  * Number formats: how a value is rounded and what four of them occupy in memory.
  * The matching WGSL is `shaders/formats/<prelude>.wgsl`.
  */
-export type FormatId = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2';
+import { isSimulatedFormat, type SimulatedFormat, simulatedFormat } from './simulated.ts';
+
+/** The rows of the table. */
+export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2';
+/** A row of the table, or a format computed from its name. */
+export type FormatId = NamedFormat | SimulatedFormat;
 
 /** How half-precision values are held: `vec4h` (needs shader-f16) or two halves in each word of a `vec2u`. */
 export type HalfStorage = 'native' | 'packed';
@@ -18,9 +23,11 @@ export interface NumberFormat {
   readonly flushSubnormals: boolean;
   /** What is beyond the largest finite value, infinity too, is stored as that value: a store reports only what was not finite. */
   readonly saturates: boolean;
+  /** Rounds toward zero; to nearest even where absent. */
+  readonly truncates?: boolean;
 }
 
-export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
+export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
   f32: {
     id: 'f32',
     bytes: 4,
@@ -86,14 +93,19 @@ export const FORMATS: Readonly<Record<FormatId, NumberFormat>> = {
   },
 };
 
+/** Every format has a row, whether in the table or computed. */
+export function formatInfo(id: FormatId): NumberFormat {
+  return isSimulatedFormat(id) ? simulatedFormat(id) : FORMATS[id];
+}
+
 /** The largest finite value of a narrow format that has no infinity or keeps its top exponent for it. */
 export function largestFinite(format: FormatId): number {
   if (format === 'e4m3fn') return 448;
-  const { exponentBits, mantissaBits } = FORMATS[format];
+  const { exponentBits, mantissaBits } = formatInfo(format);
   return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
 }
 
-/** A file of `shaders/formats/` without its ending. */
+/** A file of `shaders/formats/` without its ending; simulated formats share one. */
 export type Prelude =
   | 'f32'
   | 'tf32'
@@ -103,7 +115,8 @@ export type Prelude =
   | 'f16_packed_flush'
   | 'bf16'
   | 'e4m3fn'
-  | 'e5m2';
+  | 'e5m2'
+  | SimulatedFormat;
 
 /** The storage prelude of a format on an adapter that holds halves as `half` says. */
 export function preludeOf(format: FormatId, half: HalfStorage): Prelude {

@@ -1,5 +1,13 @@
 import { EngineError, suggestion } from '../errors.ts';
 import type { FormatId } from './formats.ts';
+import {
+  DEFAULT_ROUNDING,
+  isSimulatedMode,
+  type Rounding,
+  type SimulatedMode,
+  simulatedBits,
+  simulatedHint,
+} from './simulated.ts';
 
 /** What a tensor is for. A recipe gives every role a format; kernels never see mode names. */
 export type Role =
@@ -65,7 +73,7 @@ export const PRECISION_MODES = [
 ] as const;
 type NamedMode = (typeof PRECISION_MODES)[number];
 /** A row of the table, or a mode computed from its name. */
-export type PrecisionMode = NamedMode | `e${number}m${number}`;
+export type PrecisionMode = NamedMode | SimulatedMode;
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
 export const SCALE_GROWTH = 2;
@@ -206,7 +214,7 @@ function isNamed(id: string): id is NamedMode {
 
 /** Whether `id` names a mode, of the table or computed: the one test for what comes from links, files and arguments. */
 export function isPrecisionMode(id: unknown): id is PrecisionMode {
-  return typeof id === 'string' && isNamed(id);
+  return typeof id === 'string' && (isNamed(id) || isSimulatedMode(id));
 }
 
 /**
@@ -215,12 +223,49 @@ export function isPrecisionMode(id: unknown): id is PrecisionMode {
  */
 export function recipeOf(id: string): Recipe {
   if (isNamed(id)) return RECIPES[id];
+  if (isSimulatedMode(id)) return simulatedRecipe(id, DEFAULT_ROUNDING);
   throw new EngineError('UNKNOWN_MODE', `There is no precision mode "${id}".`, modeSuggestion(id));
 }
 
 /** What to write instead of `id`, which is no mode. */
 export function modeSuggestion(id: string): string {
-  return suggestion(id, PRECISION_MODES);
+  return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
+}
+
+/** The recipe of a run: that of its mode, with what the run's own settings change in it. */
+export function recipeFor(config: {
+  readonly precision: PrecisionMode;
+  readonly rounding?: Rounding | null;
+}): Recipe {
+  const { precision, rounding } = config;
+  if (!isSimulatedMode(precision)) return recipeOf(precision);
+  return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
+}
+
+const simulatedRecipes = new Map<string, Recipe>();
+
+function simulatedRecipe(id: SimulatedMode, rounding: Rounding): Recipe {
+  const format = `${id}-${rounding}` as const;
+  const known = simulatedRecipes.get(format);
+  if (known) return known;
+  const { exponentBits, mantissaBits } = simulatedBits(id)!;
+  const bits = mantissaBits === 1 ? '1 mantissa bit' : `${mantissaBits} mantissa bits`;
+  const rounded = rounding === 'rz' ? 'truncated' : 'rounded to nearest';
+  const range =
+    exponentBits === 8
+      ? 'the range of FP32'
+      : `${exponentBits} exponent bits, clipped to the largest value, without loss scaling`;
+  const recipe: Recipe = {
+    id,
+    title: `${id.toUpperCase()} simulated`,
+    summary: `Matmul operands ${rounded} to ${bits} with ${range} (stored in 4 bytes).`,
+    roles: mixed(format, 'f32'),
+    masterRounding: 'nearest',
+    scaling: none,
+    unsound: false,
+  };
+  simulatedRecipes.set(format, recipe);
+  return recipe;
 }
 
 /** True where the compute weights are a separate rounded copy of the master weights. */

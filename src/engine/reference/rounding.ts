@@ -3,7 +3,8 @@
  * to its f32 accumulator when it stores. Round to nearest, ties to even. The oracle for
  * `shaders/formats/`; algorithms and golden vectors: research/numerics.md 1.2 to 1.4.
  */
-import type { FormatId } from '../precision/formats.ts';
+import type { FormatId, NumberFormat } from '../precision/formats.ts';
+import { isSimulatedFormat, simulatedFormat } from '../precision/simulated.ts';
 
 const float = new Float32Array(1);
 const word = new Uint32Array(float.buffer);
@@ -26,6 +27,7 @@ export function fromF32Bits(bits: number): number {
  * formats the largest finite value (infinity too); NaN stays NaN. Takes bits rather than a number so that NaN payloads can be tested.
  */
 export function encodeBits(format: FormatId, bits: number): number {
+  if (isSimulatedFormat(format)) return encodeSimulated(simulatedFormat(format), bits);
   switch (format) {
     case 'f32':
       return bits >>> 0;
@@ -49,6 +51,7 @@ export function encodeBits(format: FormatId, bits: number): number {
 
 /** Value of a code, exact in f64. A subnormal code keeps its value in f16-flush too: only storing flushes. */
 export function decodeBits(format: FormatId, code: number): number {
+  if (isSimulatedFormat(format)) return fromF32Bits(code);
   switch (format) {
     case 'f32':
     case 'tf32':
@@ -68,6 +71,24 @@ export function decodeBits(format: FormatId, code: number): number {
 /** `x` as it reads back after a kernel stored it: rounded to f32 first (the accumulator), then to `format`. */
 export function roundTo(format: FormatId, x: number): number {
   return format === 'f32' ? Math.fround(x) : decodeBits(format, encodeBits(format, f32Bits(x)));
+}
+
+/** In f64, where dividing by a power of two is exact, so that it shares nothing with the integers of the shader. */
+function encodeSimulated(format: NumberFormat, bits: number): number {
+  const { exponentBits, mantissaBits, saturates, truncates } = format;
+  const sign = (bits & 0x80000000) >>> 0;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000 || (magnitude === 0x7f800000 && !saturates)) return bits >>> 0;
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const exponent = Math.max(1 - bias, (magnitude >>> 23) - 127);
+  const step = 2 ** (exponent - mantissaBits);
+  const steps = fromF32Bits(magnitude) / step;
+  const below = Math.floor(steps);
+  const rest = steps - below;
+  const up = !truncates && (rest > 0.5 || (rest === 0.5 && below % 2 === 1));
+  const rounded = (below + (up ? 1 : 0)) * step;
+  const largest = (2 - 2 ** -mantissaBits) * 2 ** bias;
+  return (sign | f32Bits(saturates ? Math.min(rounded, largest) : rounded)) >>> 0;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   recipeOf,
   type ScalingPolicy,
 } from '../precision/recipes.ts';
+import { isSimulatedMode, type Rounding } from '../precision/simulated.ts';
 
 /** Everything that defines a run apart from the text. Plain data: it travels to the worker, into links and files. */
 export interface TrainConfig {
@@ -48,6 +49,8 @@ export interface TrainConfig {
   readonly optimizer: Optimizer;
   /** How AdamW's moments are kept between steps. */
   readonly optimState: OptimState;
+  /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
+  readonly rounding: Rounding | null;
   /** How f16 is stored: `auto` takes native where the adapter has shader-f16. */
   readonly half: 'auto' | 'native' | 'packed';
   /** Initial (dynamic) or fixed (static) loss scale; null takes the mode's default. */
@@ -172,6 +175,13 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
   const recipe = recipeOf(config.precision);
   momentsOf(recipe, config.optimState);
   const { scaling } = recipe;
+  if (config.rounding !== null && !isSimulatedMode(config.precision)) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `Mode ${config.precision} rounds to nearest even, but rounding ${config.rounding} was given.`,
+      'Only simulated modes take a rounding: use e<X>m<Y>, as e8m7, or leave it out.',
+    );
+  }
   if (config.lossScale !== null) {
     if (scaling.kind === 'none') {
       throw new EngineError(

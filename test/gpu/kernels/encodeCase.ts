@@ -1,7 +1,8 @@
 /** Every code of the narrow formats through the encoders and decoders of shaders/formats, bit by bit. */
 import type { Target } from '../../../src/engine/kernels/operation.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
+import { isSimulatedFormat, type SimulatedFormat } from '../../../src/engine/precision/simulated.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { randomBits } from '../../../src/engine/rng.ts';
 import { bytesPerElement } from '../../../src/engine/tensor.ts';
@@ -72,6 +73,7 @@ function encoderInputs(format: FormatId): number[] {
       }
     }
   }
+  if (isSimulatedFormat(format)) words.push(...simulatedBoundaries(format));
   if (!isNarrow(format)) return words;
   for (let code = 0; code < LARGEST[format]; code++) {
     const low = decodeBits(format, code);
@@ -81,6 +83,37 @@ function encoderInputs(format: FormatId): number[] {
     }
   }
   return words.map((word) => (word < 0 ? 0 : word));
+}
+
+/** Simulated formats that between them have every branch of the prelude: both roundings, subnormals, clipping, f32's range. */
+export const SIMULATED: readonly SimulatedFormat[] = [
+  'e5m2-rz',
+  'e5m2-rne',
+  'e2m1-rne',
+  'e7m3-rz',
+  'e8m1-rz',
+  'e8m3-rne',
+];
+
+/** The values of some binades and their neighbours, from below the smallest to beyond the largest. */
+function simulatedBoundaries(format: SimulatedFormat): number[] {
+  const { exponentBits, mantissaBits } = formatInfo(format);
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const dropped = 23 - mantissaBits;
+  const words: number[] = [0x00000001, 0x007fffff];
+  for (let exponent = -bias - mantissaBits - 2; exponent <= bias + 1; exponent++) {
+    const field = exponent + 127;
+    if (field < 0 || field > 254 || (exponentBits > 5 && field > 8 && field < 246 && field % 16 > 0))
+      continue;
+    for (let m = 0; m < 2 ** mantissaBits; m++) {
+      const low = field * 2 ** 23 + m * 2 ** dropped;
+      const middle = low + 2 ** (dropped - 1);
+      for (const bits of [low, low + 1, middle - 1, middle, middle + 1, low + 2 ** dropped - 1]) {
+        words.push(bits, (bits | 0x80000000) >>> 0);
+      }
+    }
+  }
+  return words;
 }
 
 const hex = (code: number): string => `0x${code.toString(16)}`;
@@ -93,7 +126,7 @@ function checkCodes(
 ): CodeCheck {
   const wrong: string[] = [];
   let flushed = 0;
-  const smallestNormal = 2 ** (2 - 2 ** (FORMATS[format].exponentBits - 1));
+  const smallestNormal = 2 ** (2 - 2 ** (formatInfo(format).exponentBits - 1));
   for (let i = 0; i < inputs.length; i++) {
     const wanted = wantedOf(inputs[i]!);
     const got = actual[i]!;

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Operation, Target } from '../../../src/engine/kernels/operation.ts';
 import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../../../src/engine/kernels/optimizer.ts';
-import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
+import { formatInfo, type HalfStorage, type NamedFormat } from '../../../src/engine/precision/formats.ts';
 import { clipCoefficient } from '../../../src/engine/reference/ops.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import type { Tensor } from '../../../src/engine/tensor.ts';
@@ -16,7 +16,7 @@ import { checkScaler, SCALER_CASES } from './scalerCase.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
 /** Formats that gradients are accumulated in. */
-type GradientFormat = Exclude<FormatId, 'e4m3fn' | 'e5m2'>;
+type GradientFormat = Exclude<NamedFormat, 'e4m3fn' | 'e5m2'>;
 
 const STORED: readonly { format: GradientFormat; half: HalfStorage }[] = [
   { format: 'f32', half: 'packed' },
@@ -28,7 +28,7 @@ const STORED: readonly { format: GradientFormat; half: HalfStorage }[] = [
 ];
 
 /** One gradient_norm dispatch and one found flag a list of codes. */
-async function findsIn(bench: Bench, target: Target, format: FormatId, lists: readonly Uint32Array[]) {
+async function findsIn(bench: Bench, target: Target, format: GradientFormat, lists: readonly Uint32Array[]) {
   const run = new KernelRun(bench);
   const state = run.bytes('state', initialStepState(1));
   const partials = run.output('partials', 'f32', NORM_PARTIALS);
@@ -46,7 +46,7 @@ async function findsIn(bench: Bench, target: Target, format: FormatId, lists: re
 describe('the finite check', () => {
   test.each(STORED)('finds inf and NaN anywhere in $format, $half', ({ format, half }) =>
     withBench(async (bench) => {
-      const wide = FORMATS[format].bytes === 4;
+      const wide = formatInfo(format).bytes === 4;
       const [bits, exponent] = wide ? [31, 0x7f800000] : [15, format === 'bf16' ? 0x7f80 : 0x7c00];
       const sign = 2 ** bits;
       const quiet = wide ? 0x400000 : format === 'bf16' ? 0x40 : 0x200;
@@ -74,7 +74,7 @@ describe('the finite check', () => {
       const largest = { f32: 0x7f7fffff, tf32: 0x7f7fe000, bf16: 0x7f7f, f16: 0x7bff, 'f16-flush': 0x7bff }[
         format
       ];
-      const sign = FORMATS[format].bytes === 4 ? 0x80000000 : 0x8000;
+      const sign = formatInfo(format).bytes === 4 ? 0x80000000 : 0x8000;
       const smallestNormal = { f32: 0x800000, tf32: 0x800000, bf16: 0x80, f16: 0x400, 'f16-flush': 0x400 }[
         format
       ];

@@ -8,15 +8,17 @@ test.each([
   ...OPTIM_STATES.map((optimState) => ({ optimState, clipUpdate: false })),
   { optimState: 'f32', clipUpdate: true },
   { optimState: 'fp8', clipUpdate: true },
-] as const)('two steps with $optimState moments, updates clipped: $clipUpdate', ({ optimState, clipUpdate }) =>
-  withBench(async (bench) => {
-    const target = targetOf(bench, 'packed', false);
-    const first = await checkOptimState(bench, target, optimState, { clipUpdate, step: 1 });
-    const before = first.stored;
-    const second = await checkOptimState(bench, target, optimState, { clipUpdate, step: 2, before });
-    expect([first.clipped, second.clipped]).toEqual([false, clipUpdate]);
-    expectWithin(optimState, [...first.comparisons, ...second.comparisons]);
-  }),
+] as const)(
+  'two steps with $optimState moments, updates clipped: $clipUpdate',
+  ({ optimState, clipUpdate }) =>
+    withBench(async (bench) => {
+      const target = targetOf(bench, 'packed', false);
+      const first = await checkOptimState(bench, target, optimState, { clipUpdate, step: 1 });
+      const before = first.stored;
+      const second = await checkOptimState(bench, target, optimState, { clipUpdate, step: 2, before });
+      expect([first.clipped, second.clipped]).toEqual([false, clipUpdate]);
+      expectWithin(optimState, [...first.comparisons, ...second.comparisons]);
+    }),
 );
 
 test('stochastic rounding is unbiased: means of 16384 draws within four standard errors, finite stays finite', () =>

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { layernormForward } from '../../../src/engine/kernels/rows.ts';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { FORMATS, type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { F16_EDGES, picked } from './inputs.ts';
@@ -19,7 +19,7 @@ const KERNELS = [
 ] as const;
 /** f32 sums overflow in the sum itself: that is tested with the found flag. */
 const STORED_FORMATS = (Object.keys(FORMATS) as FormatId[])
-  .filter((format) => format !== 'f32' && !FORMATS[format].saturates)
+  .filter((format) => format !== 'f32' && !formatInfo(format).saturates)
   .flatMap((format) =>
     (format.startsWith('f16') ? (['native', 'packed'] as const) : (['packed'] as const)).map((half) => ({
       format,
@@ -98,7 +98,7 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
     withBench(async (bench) => {
       const { format, half } = stored;
       const target = targetOf(bench, half, subgroups, kernel);
-      const { overflowBits } = FORMATS[format];
+      const { overflowBits } = formatInfo(format);
       for (const [bits, overflows] of [
         [overflowBits - 1, false],
         [overflowBits, true],

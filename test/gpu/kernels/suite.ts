@@ -1,9 +1,9 @@
 /** The kernels against the f64 oracles on whatever adapter there is: what the pages of the browser tests run. */
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { type Comparison, report } from './bounds.ts';
 import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
-import { type CodeCheck, checkDecoder, checkEncoder } from './encodeCase.ts';
+import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
@@ -50,15 +50,9 @@ function cases(bench: Bench): Case[] {
   ];
   return [
     ...storages.flatMap((half) =>
-      (Object.keys(FORMATS) as FormatId[]).map((format): Case => {
-        const target = targetOf(bench, half, false);
-        return [
-          `codes of ${format} ${half}`,
-          async (title) =>
-            `${title}: encode ${codes(await checkEncoder(bench, target, format))}, decode ${codes(await checkDecoder(bench, target, format))}`,
-        ];
-      }),
+      (Object.keys(FORMATS) as FormatId[]).map((format) => codesCase(bench, format, half)),
     ),
+    ...SIMULATED.map((format) => codesCase(bench, format, 'packed')),
     ...subgroupChoices(bench).flatMap((subgroups) =>
       modes.flatMap((mode) => rowCases(bench, mode, subgroups, compared)),
     ),
@@ -91,6 +85,15 @@ function cases(bench: Bench): Case[] {
         },
       ],
     ),
+  ];
+}
+
+function codesCase(bench: Bench, format: FormatId, half: HalfStorage): Case {
+  const target = targetOf(bench, half, false);
+  return [
+    `codes of ${format} ${half}`,
+    async (title) =>
+      `${title}: encode ${codes(await checkEncoder(bench, target, format))}, decode ${codes(await checkDecoder(bench, target, format))}`,
   ];
 }
 

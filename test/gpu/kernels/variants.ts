@@ -15,7 +15,8 @@ import { presetOf } from '../../../src/engine/model/presets.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
 import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
-import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import { OPTIM_STATES, OPTIMIZERS } from '../../../src/engine/precision/optimStates.ts';
+import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { Program } from '../../../src/engine/program.ts';
 import { assemble } from '../../../src/engine/shaders.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
@@ -24,6 +25,13 @@ import { type Bench, LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.
 /** A vocabulary that takes two slices: the kernels of a whole one are those of the first. */
 const VOCABULARY = 600;
 const TWO_SLICES = { maxBindingBytes: 2 ** 17 };
+
+/** Of the simulated modes one with each branch of their prelude stands for all. */
+const MODES: readonly Pick<TrainConfig, 'precision' | 'rounding'>[] = [
+  ...PRECISION_MODES.map((precision) => ({ precision, rounding: null })),
+  { precision: 'e5m2', rounding: 'rz' },
+  { precision: 'e8m3', rounding: 'rne' },
+];
 
 export interface KnownVariant {
   readonly key: string;
@@ -42,10 +50,10 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
   for (const target of targets(subgroupLanes)) {
-    for (const precision of PRECISION_MODES) {
+    for (const mode of MODES) {
       for (const tied of [true, false]) {
         const config: TrainConfig = {
-          ...{ ...presetOf('smoke').config, batch: 1, precision, tied },
+          ...{ ...presetOf('smoke').config, batch: 1, ...mode, tied },
           // The first of two blocks is recomputed.
           ...{ layers: 2, recompute: 'gelu-ln' },
         };
@@ -55,13 +63,14 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
         for (const operations of [...Object.values(schedule), ...Object.values(numerics)])
           operations.forEach(add);
         const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
-        for (const { master, compute } of tensors.chunks) {
-          add(convertFormat(target, { inp: upload, out: master, elements: 256, label: 'upload' }));
+        for (const { master, compute, low } of tensors.chunks) {
+          add(convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }));
           if (compute)
             add(convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' }));
         }
       }
     }
+    optimizerVariants(target).forEach(add);
   }
   for (const half of [false, true]) add(peak(half));
   return Promise.all(
@@ -73,6 +82,25 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
       return { key, dispatch, features };
     }),
   );
+}
+
+/** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
+const MASTERS = ['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const;
+
+function optimizerVariants(target: Target): Operation[] {
+  const operations: Operation[] = [];
+  for (const precision of MASTERS) {
+    for (const optimizer of OPTIMIZERS) {
+      for (const optimState of OPTIM_STATES) {
+        if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
+        const config = { ...presetOf('smoke').config, batch: 1, precision, optimizer, optimState };
+        operations.push(
+          ...buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config).optimizer,
+        );
+      }
+    }
+  }
+  return operations;
 }
 
 function targets(subgroupLanes: number | null): Target[] {

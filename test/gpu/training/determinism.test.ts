@@ -55,6 +55,10 @@ test('fp16: the same seed twice, packed halves, no shader-f16, fp16-tf32', async
   expectSame(await run({ precision: 'fp16-tf32', half: 'native' }), first);
 });
 
+test('e8m10 to nearest even is tf32, bit for bit', async () => {
+  expectSame(await run({ precision: 'e8m10', rounding: 'rne' }), await run({ precision: 'tf32' }));
+});
+
 test('parameters in several chunks train as in one', async () => {
   // An adapter with small bindings: 64 KiB hold half of the parameters, and just the largest activation.
   const prepare = (device: GPUDevice) => {

@@ -23,7 +23,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PrecisionMode, TrainConfig } from '../../../src/engine/index.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { type Recipe, type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
@@ -60,7 +60,7 @@ const INITIAL: Parameters = new Map(
 
 /** What a store makes of two versions of `values`, now stored, that differed by `d` in the 2-norm, relative; squared. */
 function afterStore(d: number, values: Float64Array, format: FormatId): number {
-  const { mantissaBits, exponentBits, flushSubnormals } = FORMATS[format];
+  const { mantissaBits, exponentBits, flushSubnormals } = formatInfo(format);
   const before = d * d + E * E;
   const norm = Math.hypot(...values);
   if (format === 'f32' || norm === 0) return before;
@@ -127,7 +127,7 @@ function gpuGradients(precision: PrecisionMode, half: TrainConfig['half'], featu
 const TIED_STORES = ROWS / 64 + 1;
 
 function boundFor(name: string, bound: number, { gradient }: Recipe['roles']): number {
-  const u = gradient === 'f32' ? 0 : 2 ** -FORMATS[gradient].mantissaBits;
+  const u = gradient === 'f32' ? 0 : 2 ** -formatInfo(gradient).mantissaBits;
   return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
 }
 

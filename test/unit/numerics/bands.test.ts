@@ -10,7 +10,7 @@ import {
 } from '../../../src/engine/numerics/bands.ts';
 import { BINS, type NumericsFrame } from '../../../src/engine/numerics/frame.ts';
 import { row } from '../../../src/engine/numerics/rows.ts';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { FORMATS, type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
 import { f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';
 import { normalAt } from '../../../src/engine/rng.ts';
@@ -45,7 +45,9 @@ describe('what a scale would lose', () => {
       const stored = values.map((x) => roundTo(format, x * 2 ** scale));
       const { flushed, overflow, subnormal, normal } = lossesAt(counts, scale, bandsOf(format));
       expect(flushed).toBe(stored.filter((x) => x === 0).length);
-      const beyond = values.filter((x) => f32Bits(Math.abs(x) * 2 ** scale) >= FORMATS[format].overflowBits);
+      const beyond = values.filter(
+        (x) => f32Bits(Math.abs(x) * 2 ** scale) >= formatInfo(format).overflowBits,
+      );
       expect(overflow).toBe(beyond.length);
       expect(flushed + overflow + subnormal + normal).toBe(values.length);
     }

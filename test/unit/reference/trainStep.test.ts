@@ -67,7 +67,10 @@ describe('reference step', () => {
     const stable = { ...options, storage, clipUpdate: true };
     const run = () => {
       const state = trainState({ ...model, recipe }, initialParameters(fixture), 2 ** 10);
-      const losses = Array.from({ length: 4 }, () => trainStep({ ...model, recipe }, state, [batch], stable).loss);
+      const losses = Array.from(
+        { length: 4 },
+        () => trainStep({ ...model, recipe }, state, [batch], stable).loss,
+      );
       return { state, losses };
     };
     const { state, losses } = run();

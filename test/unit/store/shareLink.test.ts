@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { TEXT_IDS } from '../../../src/engine/data/builtins.ts';
 import { PRESET_NAMES } from '../../../src/engine/model/presets.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import { ROUNDINGS } from '../../../src/engine/precision/simulated.ts';
 import { integerAt } from '../../../src/engine/rng.ts';
 import { SCHEDULES } from '../../../src/session/protocol.ts';
 import { readAddress } from '../../../src/store/address.ts';
@@ -25,7 +26,13 @@ function randomSettings(seed: number): Settings {
   return {
     ...DEFAULT_SETTINGS,
     preset: one(PRESET_NAMES),
-    modes: [...new Set([one(PRECISION_MODES), one(PRECISION_MODES), one(PRECISION_MODES)])],
+    modes: [
+      ...new Set([
+        one(PRECISION_MODES),
+        one(PRECISION_MODES),
+        one([...PRECISION_MODES, 'e5m2', 'e8m3'] as const),
+      ]),
+    ],
     schedule: one(SCHEDULES),
     seeds: 1 + draw(MAX_SEEDS),
     untied: maybe(CHOICES.untied),
@@ -40,6 +47,7 @@ function randomSettings(seed: number): Settings {
     steps: number(1 + draw(100_000)),
     seed: number(draw(2 ** 32 - 10)),
     f16: one(HALF_CHOICES),
+    rounding: draw(10) === 0 ? one(ROUNDINGS) : null,
     lossScale: number(2 ** draw(30)),
     growthInterval: number(1 + draw(5000)),
     sample: number(draw(500)),

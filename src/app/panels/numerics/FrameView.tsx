@@ -2,14 +2,14 @@ import { useMemo, useState } from 'react';
 import { bandsOf, bestScale } from '../../../engine/numerics/bands.ts';
 import type { NumericsFrame } from '../../../engine/numerics/frame.ts';
 import type { FormatId } from '../../../engine/precision/formats.ts';
-import { recipeOf } from '../../../engine/precision/recipes.ts';
+import { recipeFor } from '../../../engine/precision/recipes.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
 import type { RunView } from '../../../store/runStore.ts';
 import { formatCount } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { Heatmap } from './Heatmap.tsx';
-import { FORMAT_WORDS, limitsOf, whatIfSentence } from './messages.ts';
+import { formatWords, limitsOf, whatIfSentence } from './messages.ts';
 import { heatRows, type Order } from './model.ts';
 import styles from './NumericsPanel.module.css';
 import { NumericsTable } from './NumericsTable.tsx';
@@ -28,7 +28,7 @@ interface FrameViewProps {
 
 /** Its own chunk: nothing of it is needed before the first histogram. */
 export default function FrameView({ run, index, view, frame }: FrameViewProps) {
-  const recipe = recipeOf(run.config.precision);
+  const recipe = recipeFor(run.config);
   const own = recipe.roles.outputGradient;
   const [format, setFormat] = useState<FormatId>(own);
   const [order, setOrder] = useState<Order>('layer');
@@ -57,7 +57,7 @@ export default function FrameView({ run, index, view, frame }: FrameViewProps) {
         >
           {[own, ...OTHER_FORMATS.filter((other) => other !== own)].map((id) => (
             <option key={id} value={id}>
-              {id === own ? `${FORMAT_WORDS[id]}, as in this run` : FORMAT_WORDS[id]}
+              {id === own ? `${formatWords(id)}, as in this run` : formatWords(id)}
             </option>
           ))}
         </SelectField>

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { flushedShare, subnormalShare } from '../../../engine/numerics/bands.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
-import { FORMAT_WORDS } from './messages.ts';
+import { formatWords } from './messages.ts';
 import type { HeatRow } from './model.ts';
 import styles from './NumericsPanel.module.css';
 
@@ -30,7 +30,7 @@ export function NumericsTable({ rows }: { rows: readonly HeatRow[] }) {
               {rows.map(({ row, losses, total, largest }) => (
                 <tr key={row.name} data-testid="numerics-row">
                   <th scope="row">{row.name}</th>
-                  <td>{FORMAT_WORDS[row.format]}</td>
+                  <td>{formatWords(row.format)}</td>
                   <td data-testid="numerics-row-flushed">{formatPercent(flushedShare(losses))}</td>
                   <td>{formatPercent(subnormalShare(losses))}</td>
                   <td>{formatCount(losses.overflow)}</td>

@@ -8,14 +8,15 @@ import {
   subnormalShare,
 } from '../../../engine/numerics/bands.ts';
 import { type NumericsFrame, rowCounts } from '../../../engine/numerics/frame.ts';
-import type { FormatId } from '../../../engine/precision/formats.ts';
+import type { FormatId, NamedFormat } from '../../../engine/precision/formats.ts';
 import type { Recipe } from '../../../engine/precision/recipes.ts';
+import { isSimulatedFormat } from '../../../engine/precision/simulated.ts';
 import type { NumericsView } from '../../../store/numericsStore.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
 import { columnName } from './drawHeatmap.ts';
 import type { HeatRow } from './model.ts';
 
-export const FORMAT_WORDS: Readonly<Record<FormatId, string>> = {
+const FORMAT_WORDS: Readonly<Record<NamedFormat, string>> = {
   f32: 'FP32',
   tf32: 'TF32',
   f16: 'f16',
@@ -24,6 +25,12 @@ export const FORMAT_WORDS: Readonly<Record<FormatId, string>> = {
   e4m3fn: 'FP8 E4M3',
   e5m2: 'FP8 E5M2',
 };
+
+export function formatWords(format: FormatId): string {
+  return isSimulatedFormat(format)
+    ? `simulated ${format.toUpperCase().replace('-', ' ')}`
+    : FORMAT_WORDS[format];
+}
 
 /** "At 2¹⁰, 34 % of the gradients that matmuls read would vanish in f16": the what-if in words. */
 export function whatIfSentence(
@@ -47,7 +54,7 @@ export function whatIfSentence(
   const most = worst.share > 0 ? `, most in ${worst.name} (${formatPercent(worst.share)})` : '';
   return {
     share: formatPercent(flushedShare(losses)),
-    rest: `of the gradients that matmuls and attention read are flushed to zero in ${FORMAT_WORDS[format]}${most}; ${formatPercent(subnormalShare(losses))} keep fewer bits. ${overflow}`,
+    rest: `of the gradients that matmuls and attention read are flushed to zero in ${formatWords(format)}${most}; ${formatPercent(subnormalShare(losses))} keep fewer bits. ${overflow}`,
   };
 }
 
@@ -71,7 +78,7 @@ export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
   const parameters =
     recipe.roles.gradient === 'f32'
       ? 'Parameter gradients are accumulated and kept in FP32 in this mode: nothing of them is lost, and their rows show what a narrower format would make of them.'
-      : `Parameter gradients are counted as stored, in ${FORMAT_WORDS[recipe.roles.gradient]}: what was flushed shows as exact zeros.`;
+      : `Parameter gradients are counted as stored, in ${formatWords(recipe.roles.gradient)}: what was flushed shows as exact zeros.`;
   return [
     'Gradients of activations are counted in FP32 before they are narrowed, so that values a format flushes are still seen.',
     parameters,

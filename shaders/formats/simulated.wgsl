@@ -1,0 +1,62 @@
+// simulated: storage prelude. Floats of EXPONENT_BITS and MANTISSA_BITS, held in 32-bit floats.
+// shapes:  Elem4 is four elements, 4 bytes each
+// numerics: rounded on encode, toward zero where TRUNCATES is 1, else to nearest even. Below 8 exponent bits subnormals are kept, what is larger than the largest value, infinity too, becomes that value, and NaN stays NaN; with 8 the range is that of f32
+// dispatch: none (format)
+// source:  operands of arXiv 2405.18710; reference/rounding.ts (oracle)
+import package::lib::round::{magnitudeBits, roundMantissa, INFINITY_BITS};
+import constants::{EXPONENT_BITS, MANTISSA_BITS, TRUNCATES};
+
+alias Elem4 = vec4f;
+
+const DROPPED = 23u - u32(MANTISSA_BITS);
+const BIAS = (1u << (u32(EXPONENT_BITS) - 1u)) - 1u;
+// As f32 counts exponents.
+const LEAST_NORMAL = 128u - BIAS;
+const LARGEST = ((127u + BIAS) << 23u) | ((0x7fffffu >> DROPPED) << DROPPED);
+
+fn decode(e: Elem4) -> vec4f {
+  return e;
+}
+
+// Mantissa bits only; infinities and NaN pass through.
+fn wide(v: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let cut = select(bits & vec4u(~((1u << DROPPED) - 1u)), bits, magnitudeBits(v) >= INFINITY_BITS);
+  return select(roundMantissa(v, DROPPED), cut, TRUNCATES == 1);
+}
+
+fn narrow(v: vec4f) -> vec4u {
+  let bits = bitcast<vec4u>(v);
+  let kept = min(magnitudeBits(v), vec4u(LARGEST));
+  let exponent = kept >> vec4u(23u);
+  let significand = (kept & vec4u(0x7fffffu)) | vec4u(0x800000u);
+  // More bits are dropped from what becomes subnormal; 25 leave nothing.
+  let shift = clamp(vec4u(LEAST_NORMAL + DROPPED) - min(exponent, vec4u(LEAST_NORMAL)), vec4u(DROPPED), vec4u(25u));
+  let half = (vec4u(1u) << (shift - vec4u(1u))) - vec4u(1u);
+  let nearest = significand + half + ((significand >> shift) & vec4u(1u));
+  let rounded = select(nearest, significand, TRUNCATES == 1) >> shift;
+  // A whole number times the step of its exponent: both exact, and no f32 subnormal.
+  let step = bitcast<vec4f>((max(exponent, vec4u(LEAST_NORMAL)) - vec4u(u32(MANTISSA_BITS))) << vec4u(23u));
+  let value = bitcast<vec4u>(vec4f(rounded) * step) | (bits & vec4u(0x80000000u));
+  return select(value, bits, magnitudeBits(v) > INFINITY_BITS);
+}
+
+fn encode(v: vec4f) -> Elem4 {
+  if (EXPONENT_BITS == 8) {
+    return bitcast<vec4f>(wide(v));
+  }
+  return bitcast<vec4f>(narrow(v));
+}
+
+// Before rounding: a finite value beyond a narrow range is clipped, which is no overflow.
+fn overflows(v: vec4f) -> bool {
+  var limit = INFINITY_BITS;
+  if (EXPONENT_BITS == 8 && TRUNCATES == 0) {
+    limit -= vec4u((1u << DROPPED) >> 1u);
+  }
+  return any(magnitudeBits(v) >= limit);
+}
+
+fn nonFinite(e: Elem4) -> bool {
+  return any(magnitudeBits(e) >= INFINITY_BITS);
+}

@@ -1,0 +1,69 @@
+import {
+  DEFAULT_ROUNDING,
+  isSimulatedMode,
+  ROUNDINGS,
+  type Rounding,
+  SIMULATED_BITS,
+  type SimulatedBits,
+  simulatedBits,
+  simulatedMode,
+} from '../../engine/precision/simulated.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { SelectField } from '../ui/Field.tsx';
+import { replaced } from './modeChoice.ts';
+import styles from './SettingsPanel.module.css';
+
+/** The bits of the simulated mode at a place; nothing where another mode stands there. */
+export function SimulatedBitsFields({ place }: { place: number }) {
+  const modes = useSettings((state) => state.settings.modes);
+  const choose = useSettings((state) => state.choose);
+  const bits = simulatedBits(modes[place] ?? '');
+  if (!bits) return null;
+  const field = (key: keyof SimulatedBits, label: string, { low, high }: { low: number; high: number }) => (
+    <SelectField
+      label={label}
+      value={bits[key]}
+      onChange={(event) => {
+        const mode = simulatedMode({ ...bits, [key]: Number(event.target.value) });
+        choose({ modes: replaced(modes, place, mode) });
+      }}
+      data-testid={`${key}-${place}`}
+    >
+      {Array.from({ length: high - low + 1 }, (_, i) => low + i).map((count) => (
+        <option key={count}>{count}</option>
+      ))}
+    </SelectField>
+  );
+  return (
+    <div className={styles.pair}>
+      {field('exponentBits', 'Exponent bits', SIMULATED_BITS.exponent)}
+      {field('mantissaBits', 'Mantissa bits', SIMULATED_BITS.mantissa)}
+    </div>
+  );
+}
+
+/** Shown where a mode takes it, or where an address gave one that none takes. */
+export function RoundingField() {
+  const rounding = useSettings((state) => state.settings.rounding);
+  const simulated = useSettings((state) => state.settings.modes.some(isSimulatedMode));
+  const choose = useSettings((state) => state.choose);
+  if (!simulated && rounding === null) return null;
+  return (
+    <SelectField
+      label="Rounding"
+      value={rounding ?? DEFAULT_ROUNDING}
+      onChange={(event) => {
+        const chosen = event.target.value as Rounding;
+        choose({ rounding: chosen === DEFAULT_ROUNDING ? null : chosen });
+      }}
+      help="Of simulated modes. Toward zero cuts bits off, as arXiv 2405.18710 does."
+      data-testid="rounding"
+    >
+      {ROUNDINGS.map((choice) => (
+        <option key={choice} value={choice}>
+          {choice === 'rz' ? 'toward zero' : 'to nearest even'}
+        </option>
+      ))}
+    </SelectField>
+  );
+}
