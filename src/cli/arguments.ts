@@ -103,7 +103,7 @@ export function listOf<T extends string>(
 }
 
 /** @throws EngineError BAD_VALUE naming the option */
-export function wholeNumber(name: string, value: string): number {
-  if (/^\d+$/.test(value) && Number(value) > 0) return Number(value);
-  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a whole number above 0.');
+export function wholeNumber(name: string, value: string, least = 1): number {
+  if (/^\d{1,9}$/.test(value) && Number(value) >= least) return Number(value);
+  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, `Give a whole number of at least ${least}.`);
 }

@@ -10,6 +10,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EngineError } from '../engine/errors.ts';
 import { SWEEP_FORMAT } from '../engine/experiments/sweepFile.ts';
@@ -36,6 +37,33 @@ export function writeAtomically(path: string, content: string): void {
     syncFolder(dirname(path));
   } catch (cause) {
     throw unwritable(path, cause);
+  }
+}
+
+/**
+ * As {@link writeAtomically}, piece by piece. What a killed process left of its temporary file the next one overwrites.
+ * @throws EngineError SAVE_FAILED; the file is what it was
+ */
+export async function writePiecesAtomically(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      for await (const piece of pieces) await file.writeFile(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new EngineError(
+      'SAVE_FAILED',
+      `Cannot write "${path}": ${cause instanceof Error ? cause.message : String(cause)}.`,
+      'What was there before is unchanged. Free some space, or give another path.',
+      { cause },
+    );
   }
 }
 

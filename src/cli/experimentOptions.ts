@@ -13,7 +13,7 @@ const MOST_SEEDS = 100;
 
 /** Of a run's options those that every run of an experiment is given alike. */
 export function passedOn(without: readonly string[]): OptionSpec[] {
-  const own = new Set(['precision', 'sample', 'json', 'help', ...without]);
+  const own = new Set(['precision', 'sample', 'save', 'save-every', 'resume', 'json', 'help', ...without]);
   return Object.values(OPTION_GROUPS)
     .flat()
     .filter(({ name }) => !own.has(name));

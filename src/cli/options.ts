@@ -5,8 +5,9 @@ import { PRESETS, type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
 import { configure, type Overrides } from '../engine/train/configure.ts';
-import { readArguments } from './arguments.ts';
+import { readArguments, wholeNumber } from './arguments.ts';
 import { type NumberField, OPTIONS } from './optionTable.ts';
+import type { SaveChoice } from './saveRun.ts';
 
 export type TextChoice =
   | { readonly kind: 'builtin'; readonly id: TextId }
@@ -18,9 +19,15 @@ export type Command =
       readonly kind: 'train';
       readonly preset: PresetName;
       readonly config: TrainConfig;
-      readonly text: TextChoice;
+      /** Null for the text of the run that is gone on with. */
+      readonly text: TextChoice | null;
       readonly json: boolean;
+      readonly save: SaveChoice | null;
+      /** What is gone on with, and the options that were given beside it. */
+      readonly resume: { readonly path: string; readonly given: ReadonlyMap<string, string> } | null;
     };
+
+export type TrainCommand = Extract<Command, { kind: 'train' }>;
 
 export const DEFAULT_PRESET: PresetName = 'starter';
 
@@ -31,13 +38,28 @@ export const DEFAULT_PRESET: PresetName = 'starter';
 export function parseCommand(args: readonly string[]): Command {
   const given = readArguments('train', OPTIONS, args);
   if (given.has('help')) return { kind: 'help' };
+  const resume = given.get('resume');
   return {
     kind: 'train',
     preset: presetOf(given.get('preset') ?? DEFAULT_PRESET).name,
     config: configOf(given),
-    text: textChoice(given),
+    text: resume === undefined || given.has('text') || given.has('data') ? textChoice(given) : null,
     json: given.has('json'),
+    save: saveChoice(given),
+    resume: resume === undefined ? null : { path: resume, given },
   };
+}
+
+const DEFAULT_SAVE_EVERY = 500;
+
+function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
+  const path = given.get('save');
+  const every = given.get('save-every');
+  if (path === undefined) {
+    if (every === undefined) return null;
+    throw new EngineError('BAD_VALUE', `--save-every ${every} was given without --save.`, 'Add --save FILE.');
+  }
+  return { path, every: every === undefined ? DEFAULT_SAVE_EVERY : wholeNumber('save-every', every, 0) };
 }
 
 function parseChoice(name: string, choices: readonly string[], value: string): string {

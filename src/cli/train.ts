@@ -5,28 +5,25 @@ import {
   RunControl,
   type RunEvents,
   runTraining,
-  splitText,
   TooManySkipsError,
   type Trainer,
-  tokenize,
 } from '../engine/index.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { openAdapter } from './adapter.ts';
+import { beginRun } from './beginRun.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
-import { evalLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
-import { type Command, parseCommand } from './options.ts';
+import { evalLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
+import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
-import { planText, progressText, summaryText } from './runText.ts';
+import { planText, progressText, sharpnessText, summaryText } from './runText.ts';
+import { openSaver, type RunSaver } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
-import { openText } from './texts.ts';
 
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
-
-type TrainCommand = Extract<Command, { kind: 'train' }>;
 
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
@@ -36,7 +33,6 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function train(command: TrainCommand): Promise<void> {
-  const { config } = command;
   const screen = command.json ? process.stderr : process.stdout;
   const progress = new ProgressLine(screen);
   const control = new RunControl();
@@ -44,13 +40,12 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  // The text comes first: what is wrong with it should not wait for the GPU.
-  const text = await tokenize(await openText(command.text), config.tokenizer);
-  const dataset = splitText(text, config.context);
+  const { config, dataset, text, resume } = await beginRun(command);
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset, {
     onProgress: (compiled, total) =>
       progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
+    resume,
   });
   progress.finish();
   try {
@@ -58,6 +53,9 @@ async function train(command: TrainCommand): Promise<void> {
     progress.print(
       planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory }),
     );
+    if (resume) progress.print(`Resumed    after step ${resume.progress.attempted}`);
+    const saver =
+      command.save && (await openSaver(trainer, command.save, text, (line) => progress.print(line)));
     interrupted = () => {
       progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
       control.stop();
@@ -68,13 +66,14 @@ async function train(command: TrainCommand): Promise<void> {
       if (command.json) process.stdout.write(summaryLine(summary));
     };
     try {
-      summarise(await runWithProgress(trainer, command, progress, control));
+      summarise(await runWithProgress(trainer, command.json, progress, control, saver));
+      await saver?.finish(trainer.submittedSteps);
     } catch (error) {
       if (error instanceof TooManySkipsError) summarise(error.summary);
       throw error;
     }
     interrupted = () => process.exit(0);
-    if (config.sampleLength > 0) screen.write(await sampleText(trainer, command));
+    if (config.sampleLength > 0) screen.write(await sampleText(trainer));
   } finally {
     progress.finish();
     trainer.destroy();
@@ -90,16 +89,19 @@ function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
 
 function runWithProgress(
   trainer: Trainer,
-  { config, json }: TrainCommand,
+  json: boolean,
   progress: ProgressLine,
   control: RunControl,
+  saver: RunSaver | null,
 ): Promise<RunSummary> {
+  const { config } = trainer;
+  const begun = trainer.submittedSteps;
   const rate = new StepRate();
   const events: RunEvents = {
     onStep(metrics) {
       rate.record(metrics.step, performance.now());
       if (json) process.stdout.write(stepLine(metrics));
-      const first = metrics.step === 1;
+      const first = metrics.step === begun + 1;
       const last = metrics.step === config.steps;
       progress.update(() => progressText(metrics, config, rate.stepsPerSecond), first || last);
     },
@@ -107,6 +109,11 @@ function runWithProgress(
       if (json) process.stdout.write(evalLine(metrics));
       progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
     },
+    onSharpness(metrics) {
+      if (json) process.stdout.write(sharpnessLine(metrics));
+      progress.print(sharpnessText(metrics));
+    },
+    ...(saver && { afterStep: (step) => saver.afterStep(step) }),
     onTrouble(trouble) {
       if (json) process.stdout.write(troubleLine(trouble));
       progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);
@@ -115,8 +122,8 @@ function runWithProgress(
   return runTraining(trainer, events, control);
 }
 
-async function sampleText(trainer: Trainer, { config }: TrainCommand): Promise<string> {
-  const { sampleLength: length, seed } = config;
+async function sampleText(trainer: Trainer): Promise<string> {
+  const { sampleLength: length, seed } = trainer.config;
   const sample = await trainer.sample({ prompt: '', length, temperature: 0.8, topK: 0, seed });
   return `\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`;
 }

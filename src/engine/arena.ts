@@ -67,6 +67,24 @@ export class Arena {
   }
 }
 
+/** The first `bytes` of a tensor, through a staging buffer made for it. Waits for the GPU. */
+export async function readTensor(
+  device: GPUDevice,
+  arena: Arena,
+  tensor: Tensor,
+  bytes = byteLength(tensor),
+): Promise<ArrayBuffer> {
+  const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
+  const staging = device.createBuffer({ label: `read ${tensor.name}`, size: bytes, usage });
+  const encoder = device.createCommandEncoder({ label: 'read' });
+  encoder.copyBufferToBuffer(arena.buffer(tensor), 0, staging, 0, bytes);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(0x1);
+  const copy = staging.getMappedRange().slice(0);
+  staging.destroy();
+  return copy;
+}
+
 /** GPUBufferUsage as numbers: Node has no such global before an instance is created. */
 export const GPUBufferUsageFlags = {
   MAP_READ: 0x1,

@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'BAD_SHAPE'
   | 'BAD_TEXT'
   | 'TEXT_TOO_SHORT'
+  | 'WRONG_RUN'
+  | 'SAVE_FAILED'
   | 'BAD_FILE'
   | 'NOT_FINITE'
   | 'WRONG_MODEL'
@@ -30,6 +32,7 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'BAD_SHAPE',
   'BAD_TEXT',
   'TEXT_TOO_SHORT',
+  'WRONG_RUN',
   'BAD_FILE',
   'NOT_FINITE',
   'WRONG_MODEL',

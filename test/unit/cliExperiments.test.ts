@@ -33,8 +33,8 @@ test.each([
   ['--modes fp32,,bf16', '""', 'Choose one of'],
   ['--modes fp32,fp32', 'mode fp32 was given twice', 'Leave one'],
   ['--modes=', '--modes needs a value', ''],
-  ['--seeds 0', '--seeds is "0"', 'above 0'],
-  ['--seeds -1', '--seeds is "-1"', 'above 0'],
+  ['--seeds 0', '--seeds is "0"', 'at least 1'],
+  ['--seeds -1', '--seeds is "-1"', 'at least 1'],
   ['--seeds 101', '--seeds is 101', 'from 1 to 100'],
   ['--precision fp16', '"--precision"', ''],
 ])('%s is refused by name', (line, message, hint) => {

@@ -21,6 +21,8 @@ test('without options: starter on Moby Dick', () => {
     config: PRESETS.starter.config,
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
+    save: null,
+    resume: null,
   });
 });
 
@@ -36,7 +38,8 @@ test('every option reaches its field', () => {
     --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
     --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln
-    --optimizer stable-adamw --optim-state fp8-lm --json`.replaceAll('\n', ' ');
+    --optimizer stable-adamw --optim-state fp8-lm --json
+    --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse(line)).toEqual({
     kind: 'train',
     preset: 'smoke',
@@ -72,6 +75,8 @@ test('every option reaches its field', () => {
     },
     text: { kind: 'file', path: 'some/file.txt' },
     json: true,
+    save: { path: 'run.safetensors', every: 0 },
+    resume: null,
   });
   expect(parse('--growth-interval 7').config.growthInterval).toBe(7);
 });

@@ -51,7 +51,8 @@ export interface Target {
 }
 
 /** A register tile of so many rows a lane, or a tile in shared memory. */
-export type MatmulKernel = 'register8' | 'register16' | 'register32' | 'tiled';
+export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
+export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
 
 /** Placeholder for the site number of a dispatch; `Program` replaces it by the dispatch's index. */
 export const SITE: Param = { u32: 0xfffffff0 };

@@ -8,6 +8,7 @@ import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
 import type { ElementType, Tensor } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
+import { SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { type BlockTensors, planBlocks, type RecomputeLevel } from './blocks.ts';
 import { layoutParameters, type ParameterLayout } from './chunks.ts';
@@ -44,6 +45,8 @@ export interface RunTensors extends ParameterLayout {
   readonly logits: Tensor;
   readonly dlogits: Tensor;
   readonly losses: Tensor;
+  /** (rows, 4) f32; null where sharpness is not measured. */
+  readonly sharpness: Tensor | null;
   readonly dresidual: Tensor;
   /** The dY operand made from `dresidual`; the same tensor where the recipe does not round it. */
   readonly dresidualOperand: Tensor;
@@ -138,6 +141,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     logits: add('logits', 'logits', 'f32', headRows * paddedV),
     dlogits: add('logits', 'logits gradient', outputGradient, headRows * paddedV),
     losses: add('logits', 'losses', 'f32', rows),
+    sharpness: config.sharpnessEvery > 0 ? add('logits', 'sharpness', 'f32', rows * SHARPNESS_WIDTH) : null,
     dresidual,
     dresidualOperand: roundsResidualGradient(recipe)
       ? gradient('residual gradient operand', outputGradient, rows * C)

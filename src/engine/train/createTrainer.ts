@@ -1,4 +1,5 @@
 import { Arena } from '../arena.ts';
+import type { RunFile } from '../checkpoint/runFile.ts';
 import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
@@ -28,6 +29,8 @@ export interface TrainerOptions {
    * with another program on the same batches.
    */
   readonly batches?: ((index: number) => Batch) | undefined;
+  /** A saved run to go on with, on its kernels. */
+  readonly resume?: RunFile | undefined;
 }
 
 /**
@@ -48,7 +51,9 @@ export async function createTrainer(
   const plan = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
-  const matmul = options.matmul ?? (await tuneMatmul(device, pipelines, report));
+  const { resume } = options;
+  const matmul =
+    options.matmul ?? resume?.description.kernels.matmul ?? (await tuneMatmul(device, pipelines, report));
   const target = makeTarget(report, half, matmul);
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
@@ -69,6 +74,7 @@ export async function createTrainer(
       microBatch: await compile('microBatch'),
       optimizer: await compile('optimizer', schedule.microBatch.length),
       evaluation: await compile('evaluation'),
+      sharpness: await compile('sharpness'),
       sampleForward: await compile('sampleForward'),
       sampleLogits: await compile('sampleLogits'),
     };
@@ -97,6 +103,7 @@ export async function createTrainer(
       const { spec } = plan.tensors.parameters.get(name)!;
       return weights.add(name, initialValues(spec, plan.tensors.gpt, config.seed));
     });
+    if (resume) await trainer.restore(resume);
     return trainer;
   } catch (error) {
     arena.destroy();

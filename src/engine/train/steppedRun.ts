@@ -5,6 +5,7 @@ import type { NumericsFrame } from '../numerics/frame.ts';
 import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
+import type { SharpnessMetrics } from './sharpness.ts';
 import type { Trainer } from './trainer.ts';
 import { type Trouble, TroubleWatch } from './trouble.ts';
 
@@ -12,8 +13,12 @@ export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
+  /** Where the run measures it. */
+  onSharpness?(metrics: SharpnessMetrics): void;
   /** After the step at which it showed. */
   onTrouble?(trouble: Trouble): void;
+  /** After a step was submitted, where its state can be copied. What it returns is waited for before the next step. */
+  afterStep?(step: number): Promise<void>;
   /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
   onWaited?(): void;
   /** The gradients after the last step, where the run was prepared to count them. */
@@ -58,8 +63,7 @@ class GpuTime {
   #steps = 0;
   #complete = true;
 
-  add({ step, gpuMs }: StepMetrics): void {
-    if (step <= WARM_UP_STEPS) return;
+  add({ gpuMs }: StepMetrics): void {
     if (gpuMs === null) this.#complete = false;
     else this.#milliseconds += gpuMs;
     this.#steps += 1;
@@ -97,7 +101,8 @@ export class SteppedRun {
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
   readonly #trouble: TroubleWatch;
-  #firstLoss: number | null = null;
+  /** Steps taken before this run went on; its own first steps warm up again. */
+  readonly #before: number;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
   #valLoss: number | null = null;
@@ -108,6 +113,7 @@ export class SteppedRun {
     this.trainer = trainer;
     this.#events = events;
     this.#timed = timed;
+    this.#before = trainer.submittedSteps;
     this.#trouble = new TroubleWatch(hasScaler(trainer));
   }
 
@@ -121,18 +127,23 @@ export class SteppedRun {
     const { trainer } = this;
     await this.#waitForKernels();
     const step = trainer.submittedSteps + 1;
-    if (this.#timed && step > WARM_UP_STEPS && !this.#watch.running) {
+    if (this.#timed && this.#isCounted(step) && !this.#watch.running) {
       await trainer.drain();
       this.#watch.start();
     }
     trainer.step();
     this.#watch.count();
+    await this.#events.afterStep?.(step);
     await trainer.waitForRoom();
     this.#report();
-    const { evalEvery } = trainer.config;
+    const { evalEvery, sharpnessEvery } = trainer.config;
     if (evalEvery > 0 && step % evalEvery === 0) {
       await this.settle();
       await this.#evaluate(step);
+    }
+    if (sharpnessEvery > 0 && step % sharpnessEvery === 0) {
+      await this.settle();
+      this.#events.onSharpness?.(await trainer.sharpness());
     }
     const { rests } = this.#events;
     if (rests?.after.has(step)) {
@@ -174,17 +185,18 @@ export class SteppedRun {
 
   #report(): void {
     for (const metrics of this.trainer.takeMetrics()) {
-      if (metrics.step === 1) {
-        this.#firstLoss = metrics.loss;
-        this.#startUpMs = performance.now() - this.trainer.createdAt;
-      }
+      this.#startUpMs ??= performance.now() - this.trainer.createdAt;
       this.#last = metrics;
-      this.#gpuTime.add(metrics);
+      if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
       const trouble = this.#trouble.next(metrics);
       if (trouble) this.#events.onTrouble?.(trouble);
     }
     this.trainer.faults.check();
+  }
+
+  #isCounted(step: number): boolean {
+    return step > this.#before + WARM_UP_STEPS;
   }
 
   async #evaluate(step: number): Promise<void> {
@@ -207,6 +219,7 @@ export class SteppedRun {
     const { trainer } = this;
     const last = this.#last;
     const { msPerStep } = this.#watch;
+    const state = await trainer.state();
     const tokensPerSec = msPerStep === null ? null : tokensPerStep(trainer.config) / (msPerStep / 1000);
     return {
       adapter: trainer.report.name,
@@ -214,10 +227,10 @@ export class SteppedRun {
       storage: trainer.storage,
       params: trainer.parameterCount,
       steps: trainer.submittedSteps,
-      appliedSteps: last?.appliedSteps ?? 0,
-      skippedSteps: last?.skippedSteps ?? 0,
-      lossScale: await trainer.lossScale(),
-      firstLoss: this.#firstLoss,
+      appliedSteps: state.applied,
+      skippedSteps: state.skipped,
+      lossScale: state.lossScale,
+      firstLoss: trainer.firstLoss,
       finalLoss: last?.loss ?? null,
       valLoss: this.#valLoss,
       tokensPerSec,

@@ -1,13 +1,17 @@
-import { type Arena, GPUBufferUsageFlags } from '../arena.ts';
+import { type Arena, readTensor } from '../arena.ts';
+import { restoreState } from '../checkpoint/restore.ts';
+import type { RunFile } from '../checkpoint/runFile.ts';
+import { Snapshots } from '../checkpoint/snapshot.ts';
 import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
+import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import type { Schedule } from '../model/schedule.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
@@ -17,12 +21,13 @@ import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
-import type { MemoryBytes, StepMetrics } from './metrics.ts';
+import { finite, type MemoryBytes, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
+import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
-import { forgetOverflow, uploadParameters } from './weights.ts';
+import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
 
 /** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
 const ASSUMED_SHARE = 0.15;
@@ -32,14 +37,7 @@ const SUBMIT_SECONDS = 0.3;
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /** The compiled op lists of a run: one a list of `Schedule`. */
-export interface Programs {
-  readonly begin: Program;
-  readonly microBatch: Program;
-  readonly optimizer: Program;
-  readonly evaluation: Program;
-  readonly sampleForward: Program;
-  readonly sampleLogits: Program;
-}
+export type Programs = Readonly<Record<keyof Schedule, Program>>;
 
 /**
  * One model in training on one device: buffers, compiled programs and the step. Nothing is created after
@@ -56,7 +54,7 @@ export class Trainer {
   readonly storage: HalfStorage | null;
   readonly parameterCount: number;
   /** Kernel choices made for this adapter, stored with the run. */
-  readonly kernels: Readonly<Record<string, string>>;
+  readonly kernels: { readonly matmul: MatmulKernel };
   readonly device: GPUDevice;
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
@@ -72,8 +70,10 @@ export class Trainer {
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   readonly #metrics: StepMetrics[] = [];
+  #snapshots: Snapshots | undefined;
   #submitted = 0;
   #consecutiveSkips = 0;
+  #firstLoss: number | null = null;
 
   /** Use `createTrainer`. */
   constructor(parts: {
@@ -83,7 +83,7 @@ export class Trainer {
     report: AdapterReport;
     plan: MemoryPlan;
     half: HalfStorage;
-    kernels: Record<string, string>;
+    kernels: { matmul: MatmulKernel };
     /** What the adapter computes a second, roughly. */
     expectedFlops: number;
     device: GPUDevice;
@@ -136,6 +136,11 @@ export class Trainer {
   /** Skipped steps in a row, as of the newest metrics. */
   get consecutiveSkips(): number {
     return this.#consecutiveSkips;
+  }
+
+  /** Of step 1, once its metrics have arrived; null when it was not finite. */
+  get firstLoss(): number | null {
+    return this.#firstLoss;
   }
 
   /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
@@ -224,6 +229,20 @@ export class Trainer {
   }
 
   /**
+   * Sharpness of the weights as they are, on the first evaluation windows, the same every time. One sync. Reads weights
+   * only: training state does not change.
+   * @throws RangeError where the run was not configured to measure it
+   */
+  async sharpness(): Promise<SharpnessMetrics> {
+    const { sharpness } = this.plan.tensors;
+    if (!sharpness) throw new RangeError('sharpnessEvery is 0: nothing was planned to measure sharpness');
+    this.#writeBatch(batchAt(this.dataset.validation, 0, { ...this.config, seed: EVALUATION_SEED }));
+    this.#submit(this.#programs.sharpness);
+    const rows = new Float32Array(await this.read(sharpness));
+    return sharpnessOf(this.#submitted, rows, this.config.context);
+  }
+
+  /**
    * Model FLOP/s of `tokensPerSec` over the adapter's f32 FMA peak; null where memory is too short to measure that.
    * The first call for a device measures (some syncs): not for use inside a step.
    */
@@ -236,9 +255,9 @@ export class Trainer {
     }
   }
 
-  /** The loss scale the next step will use (a CPU-GPU sync). */
-  async lossScale(): Promise<number> {
-    return readStepState(await this.read(this.plan.tensors.state)).lossScale;
+  /** Loss scale that the next step will use, and counters (a CPU-GPU sync). */
+  async state(): Promise<StepState> {
+    return readStepState(await this.read(this.plan.tensors.state));
   }
 
   /**
@@ -254,6 +273,25 @@ export class Trainer {
       this.plan.tensors,
       valuesOf,
     );
+  }
+
+  /**
+   * Puts a saved run's weights, moments, loss scale and counters in the place of this run's, bit by bit. Waits for the GPU.
+   * @throws EngineError WRONG_RUN or BAD_FILE; this trainer is then to be thrown away
+   */
+  async restore(run: RunFile): Promise<void> {
+    const { tensors } = this.plan;
+    const state = await restoreState(this.device, this.arena, tensors, run);
+    await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#submitted = state.attempted;
+    this.#consecutiveSkips = state.consecutiveSkips;
+    this.#firstLoss = run.description.firstLoss;
+  }
+
+  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */
+  async snapshots(): Promise<Snapshots> {
+    this.#snapshots ??= await Snapshots.allocate(this.device, this.arena, this.plan.tensors);
+    return this.#snapshots;
   }
 
   /** Continues a prompt; one sync a token. */
@@ -289,16 +327,8 @@ export class Trainer {
   }
 
   /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */
-  async read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
-    const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
-    const staging = this.device.createBuffer({ label: `read ${tensor.name}`, size: bytes, usage });
-    const encoder = this.device.createCommandEncoder({ label: 'read' });
-    encoder.copyBufferToBuffer(this.arena.buffer(tensor), 0, staging, 0, bytes);
-    this.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(0x1);
-    const copy = staging.getMappedRange().slice(0);
-    staging.destroy();
-    return copy;
+  read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
+    return readTensor(this.device, this.arena, tensor, bytes);
   }
 
   destroy(): void {
@@ -306,6 +336,7 @@ export class Trainer {
     this.#ring.destroy();
     this.#clock?.destroy();
     this.numerics.destroy();
+    this.#snapshots?.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
@@ -341,9 +372,11 @@ export class Trainer {
     this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
+    const loss = finite(state.lossSum);
+    if (state.attempted === 1) this.#firstLoss = loss;
     this.#metrics.push({
       step: state.attempted,
-      loss: finite(state.lossSum),
+      loss,
       lossScale: state.scaleUsed,
       skipped,
       overflow: state.overflowSite === null ? null : this.#siteName(state.overflowSite),
@@ -363,7 +396,3 @@ export class Trainer {
 
 /** Validation windows come from a stream of their own, the same in every run. */
 const EVALUATION_SEED = 0x5eed;
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
-}

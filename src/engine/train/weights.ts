@@ -36,14 +36,8 @@ export async function uploadParameters(
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
-    const { elements, master, compute, low } = chunk;
-    const operations: Operation[] = [
-      convertFormat(target, { inp: staging, out: master, low, elements, label: 'upload' }),
-    ];
-    if (compute)
-      operations.push(
-        convertFormat(target, { inp: master, out: compute, elements, label: 'compute weights' }),
-      );
+    const { elements, master, low } = chunk;
+    const operations = [convertFormat(target, { inp: staging, out: master, low, elements, label: 'upload' })];
     const both = {
       range: (operand: Parameters<Arena['range']>[0]) =>
         (operand === staging ? stagingArena : arena).range(operand),
@@ -54,6 +48,24 @@ export async function uploadParameters(
     program.destroy();
     stagingArena.destroy();
   }
+  await computeCopies(device, arena, pipelines, target, tensors);
+}
+
+/** Rounds the master weights to the compute weights, in modes that have both. Waits for the GPU. */
+export async function computeCopies(
+  device: GPUDevice,
+  arena: Arena,
+  pipelines: PipelineCache,
+  target: Target,
+  tensors: RunTensors,
+): Promise<void> {
+  const operations = tensors.chunks.flatMap(({ master, compute, elements }): Operation[] =>
+    compute ? [convertFormat(target, { inp: master, out: compute, elements, label: 'compute weights' })] : [],
+  );
+  const program = await Program.compile(device, pipelines, arena, 'compute weights', operations);
+  program.submit(Number.POSITIVE_INFINITY);
+  await device.queue.onSubmittedWorkDone();
+  program.destroy();
 }
 
 /** State before step 1: loss scale, no overflow, the learning-rate table; moments are zero from allocation. */

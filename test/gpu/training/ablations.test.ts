@@ -80,7 +80,7 @@ test('fp16-pure loses the update that moves an f32 master', async () => {
         await parametersOf(trainer, 'gradient'),
         await parametersOf(trainer, 'master'),
       ];
-      return { gradients, weights, scale: await trainer.lossScale() };
+      return { gradients, weights, scale: (await trainer.state()).lossScale };
     });
   const [master, pure] = [await run('fp16'), await run('fp16-pure')];
   for (const name of ['h.0.ln_1.weight', 'h.1.ln_2.weight', 'ln_f.weight']) {

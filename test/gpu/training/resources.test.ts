@@ -136,7 +136,7 @@ describe('memory', () => {
       await withTrainer({ ...SHAPES[shape], precision }, async (trainer, { buffers }) => {
         await takeSteps(trainer, 1);
         await trainer.evaluate();
-        await trainer.lossScale();
+        await trainer.state();
         expectPlanned(trainer, buffers);
         trainer.destroy();
         left = new Set(buffers);

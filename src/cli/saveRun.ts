@@ -1,0 +1,126 @@
+/** `--save`: a run's state in a file, now and then while it goes on, and at its end. */
+import { stat } from 'node:fs/promises';
+import { openRun, type RunDescription, writeRun } from '../engine/checkpoint/runFile.ts';
+import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
+import { EngineError } from '../engine/errors.ts';
+import type { Trainer } from '../engine/train/trainer.ts';
+import { writePiecesAtomically } from './atomicFile.ts';
+import { fileSource } from './fileSource.ts';
+import type { TextChoice } from './options.ts';
+
+export interface SaveChoice {
+  readonly path: string;
+  /** Steps between two saves; 0 saves only at the end. */
+  readonly every: number;
+}
+
+/** Writes one run's snapshots. A save that fails leaves the file of the last that did not. */
+export class RunSaver {
+  readonly #choice: SaveChoice;
+  readonly #snapshots: Snapshots;
+  readonly #describe: () => RunDescription;
+  readonly #tell: (line: string) => void;
+  #writing: Promise<void> = Promise.resolve();
+  /** The last step whose snapshot was begun. */
+  #newest = -1;
+  #failure: unknown;
+
+  /** @param tell shows a line to the user while the run goes on */
+  constructor(
+    choice: SaveChoice,
+    snapshots: Snapshots,
+    describe: () => RunDescription,
+    tell: (line: string) => void,
+  ) {
+    this.#choice = choice;
+    this.#snapshots = snapshots;
+    this.#describe = describe;
+    this.#tell = tell;
+  }
+
+  /** Begins a save where one is due. Waits only for the one before, and where the GPU has no room for a copy. */
+  async afterStep(step: number): Promise<void> {
+    const { every } = this.#choice;
+    if (every > 0 && step % every === 0) await this.#begin(step);
+  }
+
+  /**
+   * Saves the end, and waits until it is on the disk.
+   * @param step the last one taken
+   * @throws EngineError SAVE_FAILED when the newest state could not be written
+   */
+  async finish(step: number): Promise<void> {
+    if (this.#newest !== step || this.#failure) await this.#begin(step);
+    await this.#writing;
+    if (this.#failure) throw this.#failure;
+  }
+
+  async #begin(step: number): Promise<void> {
+    await this.#writing;
+    this.#newest = step;
+    const snapshot = this.#snapshots.take(step);
+    this.#writing = snapshot.then((taken) => this.#write(taken));
+    // A lost device is reported by the run itself; unobserved, it must not take the process down.
+    this.#writing.catch(() => undefined);
+    if (this.#snapshots.pauses) await snapshot;
+  }
+
+  async #write(snapshot: Snapshot): Promise<void> {
+    try {
+      await writePiecesAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
+      this.#failure = undefined;
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      this.#failure = error;
+      this.#tell(`step ${snapshot.step}  not saved: ${error.message} ${error.hint}`);
+    } finally {
+      snapshot.release();
+    }
+  }
+}
+
+/** @param tell shows a line to the user while the run goes on */
+export async function openSaver(
+  trainer: Trainer,
+  save: SaveChoice,
+  text: TextChoice,
+  tell: (line: string) => void,
+): Promise<RunSaver> {
+  const snapshots = await trainer.snapshots();
+  if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
+  const { config, dataset, report, storage, kernels } = trainer;
+  const { name, checksum, tokenizer } = dataset;
+  const describe = (): RunDescription => ({
+    config,
+    storage,
+    kernels,
+    adapter: report.name,
+    text: { name, checksum, builtin: text.kind === 'builtin' ? text.id : null },
+    tokenizer: tokenizer.json,
+    firstLoss: trainer.firstLoss,
+  });
+  return new RunSaver(save, snapshots, describe, tell);
+}
+
+/**
+ * Refuses to save over something else before any step is taken.
+ * @param resumed path of the run that is gone on with, which may be saved over
+ * @throws EngineError SAVE_FAILED when there is a file already that is not that run
+ */
+export async function checkSavePath(path: string, resumed: string | undefined): Promise<void> {
+  const facts = await stat(path).catch(() => null);
+  if (!facts) return;
+  const same = resumed === undefined ? null : await stat(resumed);
+  if (facts.ino === same?.ino && facts.dev === same.dev) return;
+  const what = await fileSource(path)
+    .then(openRun)
+    .then(
+      ({ progress, description }) => `a run, at step ${progress.attempted} of ${description.config.steps}`,
+    )
+    .catch(() => 'something else');
+  throw new EngineError(
+    'BAD_VALUE',
+    `--save "${path}" is there already and holds ${what}.`,
+    `Give another path${what === 'something else' ? '' : ', or go on with it: --resume'}; or delete it first.`,
+  );
+}

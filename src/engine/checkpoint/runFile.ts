@@ -1,0 +1,224 @@
+/**
+ * One run in one safetensors file: master weights under GPT-2's names, Adam's moments, the step's state, and in
+ * `__metadata__` everything else that a run on the same adapter needs to go on bit by bit.
+ */
+import * as v from 'valibot';
+import type { TextId } from '../data/builtins.ts';
+import type { TokenizerJson } from '../data/tokenizer.ts';
+import { EngineError } from '../errors.ts';
+import { MATMUL_KERNELS, type MatmulKernel } from '../kernels/operation.ts';
+import { presetOf } from '../model/presets.ts';
+import type { HalfStorage } from '../precision/formats.ts';
+import type { ElementType } from '../tensor.ts';
+import { checkConfig, type TrainConfig } from '../train/config.ts';
+import { readStepState } from '../train/stepState.ts';
+import type { Dtype } from './dtypes.ts';
+import type { RandomAccess } from './randomAccess.ts';
+import { entryBytes, type StateEntry } from './runState.ts';
+import { openSafetensors, type SafetensorsFile, tensorPieces, writeSafetensors } from './safetensors.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Raised when a file of the old form can no longer be read as one of the new. */
+export const RUN_FILE_VERSION = 1;
+
+/** What a saved run was made of, apart from its tensors. */
+export interface RunDescription {
+  readonly config: TrainConfig;
+  /** How halves were held; null where the mode has none. Both have the same bytes. */
+  readonly storage: HalfStorage | null;
+  /** What was chosen for the adapter. */
+  readonly kernels: { readonly matmul: MatmulKernel };
+  readonly adapter: string;
+  readonly text: {
+    readonly name: string;
+    /** Of the text's bytes: another text gives other batches. */
+    readonly checksum: string;
+    /** Where it is one of the built-in texts. */
+    readonly builtin: TextId | null;
+  };
+  readonly tokenizer: TokenizerJson;
+  readonly firstLoss: number | null;
+}
+
+/** Where the run stood, for people and other programs: the tensor `step_state` is what resuming reads. */
+export interface RunProgress {
+  readonly attempted: number;
+  readonly applied: number;
+  readonly skipped: number;
+  readonly lossScale: number;
+  readonly growthTracker: number;
+  /** The next micro-batch of the text; batches and random numbers are functions of it and the seed. */
+  readonly nextMicroBatch: number;
+}
+
+export interface RunFile {
+  readonly file: SafetensorsFile;
+  readonly description: RunDescription;
+  readonly progress: RunProgress;
+}
+
+/** Key in `__metadata__` under which the description lies, as JSON. */
+const RUN_KEY = 'halfstep';
+
+const DTYPES: Readonly<Partial<Record<ElementType, Dtype>>> = {
+  f32: 'F32',
+  tf32: 'F32',
+  f16: 'F16',
+  'f16-flush': 'F16',
+  bf16: 'BF16',
+  e4m3fn: 'F8_E4M3',
+  e5m2: 'F8_E5M2',
+  u32: 'U32',
+};
+
+/** How an entry's numbers are called in the file. */
+export function dtypeOf({ name, type }: StateEntry): Dtype {
+  const dtype = DTYPES[type];
+  if (!dtype) throw new RangeError(`${name} is in ${type}, which no file can hold`);
+  return dtype;
+}
+
+/** The file, piece by piece. The snapshot must not be released before the end. */
+export function writeRun(snapshot: Snapshot, description: RunDescription): AsyncGenerator<Uint8Array> {
+  const { entries, bytesOf } = snapshot;
+  const state = entries.find(({ name }) => name === 'step_state')!;
+  const progress = progressOf(bytesOf(state)[0]!, description.config.accumulation);
+  const metadata = {
+    format: 'pt',
+    [RUN_KEY]: JSON.stringify({ version: RUN_FILE_VERSION, ...description, progress }),
+  };
+  const tensors = entries.map((entry) => ({
+    name: entry.name,
+    dtype: dtypeOf(entry),
+    shape: entry.shape,
+    pieces: () => bytesOf(entry),
+  }));
+  return writeSafetensors(tensors, metadata);
+}
+
+function progressOf(bytes: Uint8Array, accumulation: number): RunProgress {
+  const { attempted, applied, skipped, lossScale, growthTracker } = readStepState(bytes.slice().buffer);
+  const nextMicroBatch = attempted * accumulation;
+  return { attempted, applied, skipped, lossScale, growthTracker, nextMicroBatch };
+}
+
+const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+const descriptionSchema = v.object({
+  config: v.record(text(100), v.union([text(200), v.pipe(v.number(), v.finite()), v.boolean(), v.null()])),
+  storage: v.nullable(v.picklist(['native', 'packed'])),
+  kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS) }),
+  adapter: text(1000),
+  text: v.object({ name: text(1000), checksum: text(100), builtin: v.nullable(text(100)) }),
+  tokenizer: v.looseObject({ kind: text(100) }),
+  firstLoss: v.nullable(v.number()),
+  progress: v.object({
+    attempted: count,
+    applied: count,
+    skipped: count,
+    lossScale: v.number(),
+    growthTracker: count,
+    nextMicroBatch: count,
+  }),
+});
+
+/**
+ * Reads what a saved run is; no tensor is read.
+ * @throws EngineError BAD_FILE when it is damaged, WRONG_RUN when it is whole but no run of this version,
+ * and of a usage code when its configuration cannot be trained
+ */
+export async function openRun(source: RandomAccess): Promise<RunFile> {
+  const file = await openSafetensors(source);
+  const json = file.metadata.get(RUN_KEY);
+  if (json === undefined) {
+    throw new EngineError(
+      'WRONG_RUN',
+      `"${source.name}" holds ${file.tensors.size} tensors, but no run to go on with: "${RUN_KEY}" is missing from its metadata.`,
+      'Give a file that was written with --save. To start from the weights of another model, use --init.',
+    );
+  }
+  const content = parse(json, source.name);
+  const version = (content as { version?: unknown } | null)?.version;
+  if (version !== RUN_FILE_VERSION) {
+    throw new EngineError(
+      'WRONG_RUN',
+      `"${source.name}" is a run of format version ${JSON.stringify(version) ?? 'none'}; this program reads version ${RUN_FILE_VERSION}.`,
+      'Go on with the version of Halfstep that wrote it.',
+    );
+  }
+  const parsed = v.safeParse(descriptionSchema, content);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw damagedRun(source.name, `${v.getDotPath(issue) ?? 'metadata'}: ${issue.message.slice(0, 200)}`);
+  }
+  const { progress, ...description } = parsed.output;
+  const config = configOf(description.config, source.name);
+  return { file, progress, description: { ...description, config } as RunDescription };
+}
+
+function parse(json: string, name: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw damagedRun(name, `its metadata "${RUN_KEY}" is no JSON`, { cause });
+  }
+}
+
+/** The stored fields over the defaults of those that are newer than the file. */
+function configOf(stored: Readonly<Record<string, unknown>>, name: string): TrainConfig {
+  const known: Readonly<Record<string, unknown>> = { ...presetOf('starter').config };
+  for (const [field, value] of Object.entries(stored)) {
+    if (!Object.hasOwn(known, field)) {
+      throw new EngineError(
+        'WRONG_RUN',
+        `"${name}" sets "${field}" to ${JSON.stringify(value)}, which this program does not know.`,
+        'Go on with the version of Halfstep that wrote it.',
+      );
+    }
+    const kinds = [
+      typeof known[field],
+      ...(known[field] === null || NULLABLE.has(field) ? ['object', 'number'] : []),
+    ];
+    if (!kinds.includes(typeof value)) throw damagedRun(name, `"${field}" is ${JSON.stringify(value)}`);
+  }
+  const config = { ...known, ...stored } as unknown as TrainConfig;
+  checkConfig(config);
+  return config;
+}
+
+/** Numbers that may be null: the mode's or the text's own. */
+const NULLABLE: ReadonlySet<string> = new Set(['vocabulary', 'lossScale', 'growthInterval']);
+
+/**
+ * The entry's bytes as they lie in the file.
+ * @throws EngineError WRONG_RUN when the file has it in another shape or format, or not at all; BAD_FILE as `tensorPieces`
+ */
+export async function readEntry({ file }: RunFile, entry: StateEntry): Promise<Uint8Array> {
+  const found = file.tensors.get(entry.name);
+  const wanted = `${dtypeOf(entry)} [${entry.shape.join(', ')}]`;
+  const has = found && `${found.dtype} [${found.shape.join(', ')}]`;
+  if (!found || has !== wanted) {
+    throw new EngineError(
+      'WRONG_RUN',
+      `"${file.source.name}" has ${has ?? 'no tensor'} for ${entry.name}, and the run needs ${wanted}.`,
+      'Its metadata and its tensors do not belong together: take an earlier file of the same run.',
+    );
+  }
+  const bytes = new Uint8Array(entryBytes(entry));
+  let at = 0;
+  for await (const piece of tensorPieces(file, found)) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+function damagedRun(name: string, what: string, options?: ErrorOptions): EngineError {
+  return new EngineError(
+    'BAD_FILE',
+    `"${name}" is no whole run: ${what}.`,
+    'It was damaged, or changed by hand: take an earlier file of the same run.',
+    options,
+  );
+}

@@ -1,0 +1,87 @@
+/** A run that is saved and gone on with is, bit by bit, the run that was never stopped. */
+import { describe, expect, test } from 'vitest';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { openRun, type RunDescription, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
+import type { Trainer } from '../../../src/engine/index.ts';
+import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import type { TrainConfig } from '../../../src/engine/train/config.ts';
+import { differences, snapshot, takeSteps, withTrainer } from './helper.ts';
+
+function describeRun(trainer: Trainer): RunDescription {
+  const { config, dataset, storage, kernels, report } = trainer;
+  return {
+    config,
+    storage,
+    kernels,
+    adapter: report.name,
+    text: { name: dataset.name, checksum: dataset.checksum, builtin: null },
+    tokenizer: dataset.tokenizer.json,
+    firstLoss: trainer.firstLoss,
+  };
+}
+
+async function fileOf(trainer: Trainer, snapshots: Snapshots): Promise<Buffer> {
+  const taken = await snapshots.take(trainer.submittedSteps);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeRun(taken, describeRun(trainer))) pieces.push(piece.slice());
+  taken.release();
+  return Buffer.concat(pieces);
+}
+
+/** Six steps, saved behind the third without waiting for it, against three of the saved run. */
+async function expectExact(overrides: Partial<TrainConfig>): Promise<void> {
+  const whole = await withTrainer(overrides, async (trainer) => {
+    const snapshots = await trainer.snapshots();
+    for (let step = 0; step < 3; step++) trainer.step();
+    const file = await fileOf(trainer, snapshots);
+    const metrics = await takeSteps(trainer, 3);
+    return { file, metrics: metrics.slice(-3), after: await snapshot(trainer) };
+  });
+  const resume = await openRun(bytesSource('run.safetensors', whole.file));
+  expect(resume.progress).toMatchObject({
+    attempted: 3,
+    nextMicroBatch: 3 * resume.description.config.accumulation,
+  });
+  await withTrainer(
+    resume.description.config,
+    async (trainer) => {
+      expect(trainer.submittedSteps).toBe(3);
+      expect(await takeSteps(trainer, 3)).toEqual(whole.metrics);
+      expect(differences(whole.after, await snapshot(trainer))).toEqual([]);
+      expect(trainer.firstLoss).toBe(resume.description.firstLoss);
+    },
+    { resume },
+  );
+}
+
+describe('three steps, a file, three more', () => {
+  test.each(PRECISION_MODES)('%s', (precision) => expectExact({ precision }));
+
+  test('with skipped steps, a growing scale, accumulation and an untied head', () =>
+    expectExact({ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2, tied: false }));
+});
+
+test('without room for a copy a tensor at a time is read: the same file', () =>
+  withTrainer({ precision: 'fp16' }, async (trainer) => {
+    await takeSteps(trainer, 2);
+    const staged = await fileOf(trainer, await trainer.snapshots());
+    const paused = await Snapshots.allocate(refusing(trainer.device), trainer.arena, trainer.plan.tensors);
+    expect(paused.pauses).toBe(true);
+    expect((await fileOf(trainer, paused)).equals(staged)).toBe(true);
+  }));
+
+/** A device that has no memory for what is asked of it within an error scope. */
+function refusing(device: GPUDevice): GPUDevice {
+  const popErrorScope = async () => {
+    await device.popErrorScope();
+    return { message: 'no room' };
+  };
+  return new Proxy(device, {
+    get(target, name) {
+      if (name === 'popErrorScope') return popErrorScope;
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { openRun, type RunDescription, readEntry, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { type StateEntry, stateEntries } from '../../../src/engine/checkpoint/runState.ts';
+import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
+import { bytesPerElement } from '../../../src/engine/tensor.ts';
+import type { TrainConfig } from '../../../src/engine/train/config.ts';
+import { initialStepState } from '../../../src/engine/train/stepState.ts';
+
+const CONFIG: TrainConfig = { ...PRESETS.smoke.config, precision: 'bf16-split', width: 32, context: 16 };
+
+function describe(config: TrainConfig): RunDescription {
+  return {
+    config,
+    storage: null,
+    kernels: { matmul: 'register8' },
+    adapter: 'an adapter',
+    text: { name: 'Moby Dick', checksum: '0123456789abcdef', builtin: 'moby-dick' },
+    tokenizer: { kind: 'char', characters: 'abc' },
+    firstLoss: 3.5,
+  };
+}
+
+function entriesOf(config: TrainConfig): StateEntry[] {
+  return stateEntries(runTensors(config, 65, DEFAULT_LIMITS));
+}
+
+async function bytesOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece.slice());
+  return Buffer.concat(all);
+}
+
+/** A run whose tensors hold 1, 2, 3, ... */
+async function savedRun(config = CONFIG): Promise<Uint8Array> {
+  const state = initialStepState(1024);
+  const words = new Uint32Array(state);
+  words[4] = 7;
+  words[15] = 9;
+  const snapshot = {
+    step: 9,
+    entries: entriesOf(config),
+    bytesOf: ({ name, slices, type }: StateEntry) =>
+      name === 'step_state'
+        ? [new Uint8Array(state)]
+        : slices.map(({ elements }) =>
+            Uint8Array.from({ length: elements * bytesPerElement(type) }, (_, i) => i + 1),
+          ),
+    release() {},
+  };
+  return bytesOf(writeRun(snapshot, describe(config)));
+}
+
+const open = (bytes: Uint8Array) => openRun(bytesSource('run.safetensors', bytes));
+
+/** A file with the metadata of a run, changed. */
+async function withMetadata(change: (run: Record<string, unknown>) => unknown): Promise<Uint8Array> {
+  const { file } = await open(await savedRun());
+  const run = change(JSON.parse(file.metadata.get('halfstep')!));
+  return bytesOf(writeSafetensors([], { halfstep: typeof run === 'string' ? run : JSON.stringify(run) }));
+}
+
+test('a run comes back as it was written, under names that other tools know', async () => {
+  const run = await open(await savedRun());
+  expect(run.description).toEqual(describe(CONFIG));
+  expect(run.progress).toEqual({
+    attempted: 9,
+    applied: 7,
+    skipped: 0,
+    lossScale: 1024,
+    growthTracker: 0,
+    nextMicroBatch: 9 * CONFIG.accumulation,
+  });
+  const { tensors } = run.file;
+  expect(tensors.get('h.0.attn.c_attn.weight')).toMatchObject({ dtype: 'BF16', shape: [32, 96] });
+  expect(tensors.get('adam.v.ln_f.bias')).toMatchObject({ dtype: 'F32', shape: [32] });
+  expect(tensors.get('parameters.0#low')).toMatchObject({ dtype: 'U32' });
+  for (const entry of entriesOf(CONFIG)) {
+    if (entry.name !== 'step_state') expect((await readEntry(run, entry))[4]).toBe(5);
+  }
+});
+
+test('a vocabulary matrix in slices is one tensor of the file', () => {
+  const limits = { maxBindingBytes: 2 ** 17 };
+  const config = { ...CONFIG, precision: 'fp32', vocabulary: 2000 } as const;
+  const [wte] = stateEntries(runTensors(config, 65, limits));
+  expect(wte).toMatchObject({ name: 'wte.weight', shape: [2048, 32] });
+  expect(wte!.slices.length).toBeGreaterThan(1);
+});
+
+test.each([
+  ['no JSON', () => '{', 'BAD_FILE', /is no JSON/],
+  ['another version', (run) => ({ ...run, version: 99 }), 'WRONG_RUN', /version 99.*version 1/],
+  ['no version', () => null, 'WRONG_RUN', /version none/],
+  ['a field that is missing', ({ text: _, ...run }) => run, 'BAD_FILE', /text/],
+  [
+    'a kernel that does not exist',
+    (run) => ({ ...run, kernels: { matmul: '__proto__' } }),
+    'BAD_FILE',
+    /matmul/,
+  ],
+  [
+    'a field of a newer version',
+    (run) => ({ ...run, config: { ...CONFIG, dropout: 0.1 } }),
+    'WRONG_RUN',
+    /dropout/,
+  ],
+  [
+    'text for a number',
+    (run) => ({ ...run, config: { ...CONFIG, width: '64' } }),
+    'BAD_FILE',
+    /"width" is "64"/,
+  ],
+  [
+    'null for a number',
+    (run) => ({ ...run, config: { ...CONFIG, width: null } }),
+    'BAD_FILE',
+    /"width" is null/,
+  ],
+  ['a width that cannot be', (run) => ({ ...run, config: { ...CONFIG, width: 33 } }), 'BAD_SHAPE', /33/],
+  [
+    'a mode that does not exist',
+    (run) => ({ ...run, config: { ...CONFIG, precision: 'fp17' } }),
+    'UNKNOWN_MODE',
+    /fp17/,
+  ],
+] as [string, (run: Record<string, unknown>) => unknown, string, RegExp][])(
+  'refused by name: %s',
+  async (_, change, code, message) => {
+    const refused = { code, message: expect.stringMatching(message) };
+    await expect(open(await withMetadata(change))).rejects.toMatchObject(refused);
+  },
+);
+
+test('a field that the file is too old to have takes its default', async () => {
+  const run = await open(
+    await withMetadata(({ config, ...run }) => {
+      const { order: _, ...older } = config as Record<string, unknown>;
+      return { ...run, config: older };
+    }),
+  );
+  expect(run.description.config.order).toBe('random');
+});
+
+test('weights without a run are refused with what reads them, tensors of another shape with both', async () => {
+  const weights = await bytesOf(writeSafetensors([], { format: 'pt' }));
+  await expect(open(weights)).rejects.toMatchObject({
+    code: 'WRONG_RUN',
+    hint: expect.stringContaining('--init'),
+  });
+  const run = await open(await savedRun());
+  const [wider] = entriesOf({ ...CONFIG, width: 64 });
+  await expect(readEntry(run, wider!)).rejects.toMatchObject({
+    code: 'WRONG_RUN',
+    message: expect.stringMatching(/BF16 \[128, 32\].*BF16 \[128, 64\]/),
+  });
+});
