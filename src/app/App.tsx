@@ -14,6 +14,7 @@ import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
 const RunsScreen = lazy(() => import('./runs/RunsScreen.tsx'));
+const SweepScreen = lazy(() => import('./sweep/SweepScreen.tsx'));
 
 export function App() {
   const unsupported = useRun((state) => state.unsupported);
@@ -42,6 +43,11 @@ export function App() {
         {screen === 'runs' && (
           <Suspense fallback={<p className={styles.waiting}>Loading the runs…</p>}>
             <RunsScreen />
+          </Suspense>
+        )}
+        {screen === 'sweep' && (
+          <Suspense fallback={<p className={styles.waiting}>Loading the sweeps…</p>}>
+            <SweepScreen />
           </Suspense>
         )}
       </main>

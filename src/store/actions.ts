@@ -7,7 +7,7 @@ import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from '.
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { configsOf, DEFAULT_SETTINGS, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -67,7 +67,7 @@ export function train(): void {
   const { schedule, samples } = settings;
   beginRuns(configs, schedule, settings);
   clearNumerics(configs);
-  const text = textSource(settings);
+  const text = textSource(settings.text);
   client.send({ type: 'train', configs, schedule, text, ...(samples !== null && { samples }) });
 }
 
@@ -132,9 +132,9 @@ export function inspect(what: InspectedKind): void {
 /** Before a slow first run has cost the visitor a minute. */
 function leaveSlowPreset(run: number): void {
   const log = logOf(run);
-  const { status, schedule } = useRun.getState();
-  // In lockstep the steps of the other modes pass too.
-  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep') return;
+  const { status, schedule, purpose } = useRun.getState();
+  // In lockstep the steps of the other modes pass too; a sweep keeps the preset it was begun with.
+  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep' || purpose === 'sweep') return;
   if (adaptToSpeed(log)) restart();
 }
 
@@ -176,7 +176,8 @@ useSettings.subscribe(({ settings }, before) => {
   if (command) client?.send(command);
 });
 
-function textSource({ text }: Settings): TextSource {
+/** Where the worker finds the text: one of the page's, or the visitor's own. */
+export function textSource(text: TextChoice): TextSource {
   if (text === 'own') return ownTextSource();
   return { kind: 'builtIn', id: text, folder: new URL('texts/', document.baseURI).href };
 }

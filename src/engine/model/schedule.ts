@@ -8,6 +8,7 @@ import { backward } from './backward.ts';
 import { forward } from './forward.ts';
 import { lmHead, sampledLogits } from './lmHead.ts';
 import { optimizer } from './optimizer.ts';
+import { forgetMagnitudes, nextScales, quantizeWeights } from './scales.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface Schedule {
@@ -40,7 +41,7 @@ export function microBatchPhases(
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { chunks, state, evalState, evalFound } = tensors;
+  const { chunks, state, evalState, evalFound, quantized } = tensors;
   const evaluation = (sharpness?: Tensor): Operation[] => [
     ...forward(target, tensors, config.batch, evalFound),
     ...lmHead(target, tensors, {
@@ -55,9 +56,14 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
     begin: [
       ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
       { kind: 'clear', target: slice(state, LOSS_SUM_OFFSET / 4, 1) },
+      ...(quantized ? [forgetMagnitudes(quantized)] : []),
     ],
     microBatch: Object.values(microBatchPhases(target, tensors, config)).flat(),
-    optimizer: optimizer(target, tensors, config),
+    optimizer: [
+      ...optimizer(target, tensors, config),
+      ...quantizeWeights(target, tensors),
+      ...(quantized ? nextScales(quantized, state) : []),
+    ],
     evaluation: evaluation(),
     sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],
     sampleForward: forward(target, tensors, 1, evalFound),
