@@ -36,6 +36,7 @@ export const NUMBER_FIELDS = {
   seed: 'seed',
   'eval-every': 'evalEvery',
   'eval-batches': 'evalBatches',
+  'sharpness-every': 'sharpnessEvery',
   lossScale: 'lossScale',
   growthInterval: 'growthInterval',
 } as const satisfies Record<string, NumberField>;

@@ -35,6 +35,11 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
     unit: 'batches',
     help: 'The same validation windows every time.',
   },
+  'sharpness-every': {
+    label: 'Sharpness interval',
+    unit: 'steps',
+    help: 'How sharply the loss rises around the logits, on one validation batch; 0 never measures it.',
+  },
   lossScale: { label: 'Loss scale at the start', help: 'A power of two, written 65536 or 2^16.' },
   growthInterval: {
     label: 'Growth interval',
@@ -108,6 +113,7 @@ export const GROUPS: readonly Group[] = [
       'clip',
       'eval-every',
       'eval-batches',
+      'sharpness-every',
     ],
   },
   { title: 'Data', testId: 'group-data', settings: ['tokenizer', 'order'] },

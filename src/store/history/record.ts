@@ -111,6 +111,23 @@ export const runRecord = v.object({
   facts,
   summary: v.nullable(summary),
   evals: v.pipe(v.array(v.object({ step: count, valLoss: figure })), v.maxLength(MAX_CURVE_POINTS)),
+  // Other versions of the page did not measure it.
+  sharpness: v.optional(
+    v.pipe(
+      v.array(
+        v.object({
+          step: count,
+          sharpness: figure,
+          sharpnessHalf: figure,
+          sharpnessLast: figure,
+          sharpnessHalfLast: figure,
+          maxLogit: figure,
+        }),
+      ),
+      v.maxLength(MAX_CURVE_POINTS),
+    ),
+    [],
+  ),
   curve,
   samples: v.pipe(
     v.array(v.object({ prompt: text(MAX_TEXT), text: text(MAX_TEXT), step: count })),
