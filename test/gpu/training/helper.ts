@@ -169,7 +169,7 @@ export async function setOne(trainer: Trainer, name: string, index: number, valu
  * history, and the step state.
  */
 export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
-  const { chunks, state, computeWeights, quantized } = trainer.plan.tensors;
+  const { chunks, state, computeWeights, quantized, parameterStates } = trainer.plan.tensors;
   const tensors: Tensor[] = computeWeights.map(({ weight }) => weight.tensor);
   if (quantized?.history) tensors.push(quantized.scales, quantized.history);
   const inChunks = chunks.flatMap((chunk) => [
@@ -178,7 +178,9 @@ export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
     ...(chunk.low ? [chunk.low] : []),
     chunk.firstMoment,
     chunk.secondMoment,
+    ...(chunk.groups ? [chunk.groups] : []),
   ]);
+  if (parameterStates) tensors.push(parameterStates);
   const copies = new Map<string, Buffer>();
   for (const tensor of [...tensors, ...inChunks, state])
     copies.set(tensor.name, Buffer.from(await trainer.read(tensor)));
