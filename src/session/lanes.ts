@@ -47,7 +47,9 @@ export class SessionLane implements Lane {
     this.#active = active;
     this.#around = around;
     this.trainer = trainer;
-    const batch = new MetricsBatch((steps, evals) => post({ type: 'metrics', run, steps, evals }));
+    const batch = new MetricsBatch((steps, evals, sharpness) =>
+      post({ type: 'metrics', run, steps, evals, sharpness }),
+    );
     this.batch = batch;
     const request = requestOf(config);
     this.events = {
@@ -58,6 +60,7 @@ export class SessionLane implements Lane {
         numerics.report(active);
       },
       onEval: (metrics) => batch.addEval(metrics),
+      onSharpness: (metrics) => batch.addSharpness(metrics),
       onTrouble: (trouble) => post({ type: 'trouble', run, trouble }),
       onWaited: () => batch.rested(),
       onGradients: (frame) => numerics.reportLast(run, frame),

@@ -26,6 +26,7 @@ import type { InspectedKind } from '../engine/numerics/numerics.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { StartChecksums } from '../engine/train/start.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
 import type { ErrorReport } from './errorReport.ts';
@@ -180,6 +181,7 @@ export type SessionEvent =
       readonly run: number;
       readonly steps: readonly TimedStep[];
       readonly evals: readonly EvalMetrics[];
+      readonly sharpness: readonly SharpnessMetrics[];
     }
   /** Told once each time it begins; the run goes on. */
   | { readonly type: 'trouble'; readonly run: number; readonly trouble: Trouble }

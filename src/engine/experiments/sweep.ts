@@ -172,6 +172,14 @@ export function joinedCells(a: readonly SweepCell[], b: readonly SweepCell[]): S
   return [...a, ...b.filter((cell) => !a.some((other) => samePlace(other, cell)))];
 }
 
+/** In the order in which a grid is trained. */
+export function sortedCells({ modes }: SweepGrid, cells: readonly SweepCell[]): SweepCell[] {
+  return [...cells].sort(
+    (a, b) =>
+      a.seed - b.seed || a.learningRate - b.learningRate || modes.indexOf(a.mode) - modes.indexOf(b.mode),
+  );
+}
+
 /** The lowest final loss; null where none is finite. */
 export function bestLoss(cells: readonly SweepCell[]): number | null {
   const losses = cells.flatMap(({ loss }) => (loss === null ? [] : [loss]));

@@ -1,5 +1,5 @@
 import { pairTokens, type TokenizerChoice } from '../data/tokenizer.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, suggestion } from '../errors.ts';
 import type { RecomputeLevel } from '../model/blocks.ts';
 import {
   checkDimension,
@@ -9,6 +9,7 @@ import {
   type Range,
   SHAPE_RANGES,
 } from '../model/config.ts';
+import { momentsOf, OPTIMIZERS, type Optimizer, type OptimState } from '../precision/optimStates.ts';
 import {
   checkLossScale,
   type PrecisionMode,
@@ -46,6 +47,9 @@ export interface TrainConfig {
   readonly clip: number;
   readonly seed: number;
   readonly precision: PrecisionMode;
+  readonly optimizer: Optimizer;
+  /** How AdamW's moments are kept between steps. */
+  readonly optimState: OptimState;
   /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
   readonly rounding: Rounding | null;
   /** How f16 is stored: `auto` takes native where the adapter has shader-f16. */
@@ -166,7 +170,16 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       'The schedule decays from lr to min-lr: lower min-lr.',
     );
   }
-  const { scaling } = recipeOf(config.precision);
+  if (!OPTIMIZERS.includes(config.optimizer)) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `There is no optimizer "${config.optimizer}".`,
+      suggestion(config.optimizer, OPTIMIZERS),
+    );
+  }
+  const recipe = recipeOf(config.precision);
+  momentsOf(recipe, config.optimState);
+  const { scaling } = recipe;
   if (config.rounding !== null && !isSimulatedMode(config.precision)) {
     throw new EngineError(
       'BAD_VALUE',

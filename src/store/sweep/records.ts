@@ -1,6 +1,6 @@
 /** What is kept of sweeps, an entry each for a sweep's plan and for each of its cells: a finished cell is one small write. */
 import * as v from 'valibot';
-import type { SweepCell, SweepGrid } from '../../engine/experiments/sweep.ts';
+import { type SweepCell, type SweepGrid, sortedCells } from '../../engine/experiments/sweep.ts';
 import { sweepCellSchema, sweepGridSchema, sweepSettingsSchema } from '../../engine/experiments/sweepFile.ts';
 import { PRESET_NAMES } from '../../engine/model/presets.ts';
 import type { Overrides } from '../../engine/train/configure.ts';
@@ -72,7 +72,7 @@ export function sweepsOf(entries: readonly Stored[]): { sweeps: KeptSweep[]; unr
     } else unreadable += 1;
   }
   const sweeps = plans.map(({ id, time, preset, given, text, grid, settings }) => {
-    return { id, time, preset, given, text, grid, settings, cells: cells.get(id) ?? [] };
+    return { id, time, preset, given, text, grid, settings, cells: sortedCells(grid, cells.get(id) ?? []) };
   });
   return { sweeps: sweeps.sort((a, b) => b.time - a.time), unreadable };
 }

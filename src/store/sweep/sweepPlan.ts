@@ -50,11 +50,9 @@ export function planSweep(
     };
   }
   const steps = form.steps.trim() === '' ? settings.steps : readNumber(form.steps);
-  if (steps === null && form.steps.trim() !== '') {
-    return {
-      problem: { message: `"${form.steps}" is no number of steps.`, hint: 'Write digits, for example 300.' },
-    };
-  }
+  const seeds = readNumber(form.seeds);
+  if (seeds === null) return { problem: noNumber(form.seeds, 'seeds') };
+  if (steps === null && form.steps.trim() !== '') return { problem: noNumber(form.steps, 'steps') };
   const { preset, text } = settings;
   let planned: { plan: PlannedSweep; cells: number } | undefined;
   const problem = problemOf(() => {
@@ -62,7 +60,7 @@ export function planSweep(
     const grid = sweepGrid(
       modes,
       rates.map(({ rate }) => rate!),
-      readNumber(form.seeds) ?? Number.NaN,
+      seeds,
       seed ?? PRESETS[preset].config.seed,
     );
     const plan = { preset, given: rest, text, grid };
@@ -74,6 +72,10 @@ export function planSweep(
 /** @throws EngineError where the values cannot be right together */
 export function configsOfSweep({ preset, given, grid }: PlannedSweep): TrainConfig[] {
   return sweepConfigs(PRESETS[preset].config, given, grid);
+}
+
+function noNumber(text: string, of: string): Problem {
+  return { message: `"${text}" is no number of ${of}.`, hint: 'Write digits, for example 3.' };
 }
 
 function words(text: string): string[] {

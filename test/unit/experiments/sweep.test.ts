@@ -164,6 +164,10 @@ describe('the table', () => {
       [true, false],
       [false, false],
     ]);
+    expect(best([cell('fp32', 1e-3, 7, 2.5), cell('fp16', 1e-3, 7, 2.5004)])).toEqual([
+      [true, false], // both read 2.500
+      [true, false],
+    ]);
     expect(best([])).toEqual([
       [false, false],
       [false, false],
