@@ -1,6 +1,7 @@
 /** The lines of `--json`: the fields and their order are a promise to scripts. */
 
 import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
 
 export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepMetrics): string {
@@ -9,6 +10,10 @@ export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepM
 
 export function evalLine({ step, valLoss }: EvalMetrics): string {
   return line('eval', { step, valLoss });
+}
+
+export function sharpnessLine(metrics: SharpnessMetrics): string {
+  return line('sharpness', { ...metrics });
 }
 
 export function troubleLine({ kind, step, message, hint }: Trouble): string {

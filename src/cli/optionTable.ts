@@ -123,6 +123,11 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
   Output: [
     number('eval-every', 'evalEvery', 'steps between evaluations; 0 evaluates only at the end'),
     number('eval-batches', 'evalBatches', 'batches of an evaluation'),
+    number(
+      'sharpness-every',
+      'sharpnessEvery',
+      'steps between measurements of loss-landscape sharpness; 0 never measures it',
+    ),
     number('sample', 'sampleLength', 'tokens of text written at the end; 0 for none'),
     { kind: 'file', name: 'save', help: 'write the run to this .safetensors file, to go on with it later' },
     { kind: 'count', name: 'save-every', help: 'steps between saves; 0 saves only at the end [500]' },

@@ -4,6 +4,7 @@ import type { HalfStorage } from '../engine/precision/formats.ts';
 import { recipeFor } from '../engine/precision/recipes.ts';
 import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
 import type { MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { formatBytes, formatCount, formatDuration, formatLoss, formatScale } from './format.ts';
 
 export interface RunFacts {
@@ -61,6 +62,12 @@ export function progressText(
     ...speed,
     ...(skipped ? [`skipped: ${overflow ?? 'a gradient'} overflowed`] : []),
   ].join('  ');
+}
+
+export function sharpnessText({ step, sharpness, sharpnessLast, maxLogit }: SharpnessMetrics): string {
+  const figure = (value: number | null, digits: number) =>
+    value === null ? 'not finite' : value.toFixed(digits);
+  return `step ${step}  sharpness ${figure(sharpness, 4)}, at last positions ${figure(sharpnessLast, 4)}, mean max |logit| ${figure(maxLogit, 2)}`;
 }
 
 export function summaryText(summary: RunSummary, config: TrainConfig): string {

@@ -14,11 +14,11 @@ import { beginRun } from './beginRun.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
-import { evalLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
+import { evalLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
-import { planText, progressText, summaryText } from './runText.ts';
+import { planText, progressText, sharpnessText, summaryText } from './runText.ts';
 import { openSaver, type RunSaver } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
 
@@ -108,6 +108,10 @@ function runWithProgress(
     onEval(metrics) {
       if (json) process.stdout.write(evalLine(metrics));
       progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
+    },
+    onSharpness(metrics) {
+      if (json) process.stdout.write(sharpnessLine(metrics));
+      progress.print(sharpnessText(metrics));
     },
     ...(saver && { afterStep: (step) => saver.afterStep(step) }),
     onTrouble(trouble) {

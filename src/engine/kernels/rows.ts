@@ -322,6 +322,43 @@ export function crossEntropy(
   };
 }
 
+/** out (rows, 4) f32 = sharpness at epsilon and at 2 epsilon, largest |logit| and loss of each row; logits as {@link crossEntropy} reads them. */
+export function logitSharpness(
+  target: Target,
+  args: {
+    label: string;
+    logits: Operand;
+    targets: Operand;
+    out: Operand;
+    rows: number;
+    vocabulary: number;
+    paddedVocabulary: number;
+    sliceColumns: number;
+    epsilon: number;
+  },
+): Dispatch {
+  const { label, logits, targets, out, rows } = args;
+  return {
+    kind: 'dispatch',
+    variant: {
+      kernel: 'logit_sharpness',
+      slots: {},
+      conditions: { subgroups: target.subgroups },
+      constants: { LANES: target.lanes },
+    },
+    bindings: { logits, targets, out },
+    params: [
+      u32(rows),
+      u32(args.paddedVocabulary / 4),
+      u32(args.sliceColumns / 4),
+      u32(args.vocabulary),
+      f32(args.epsilon),
+    ],
+    grid: linearGrid(rows, 1),
+    label,
+  };
+}
+
 /** state.lossSum += sum of losses / lossTokens. */
 export function lossSum(args: {
   losses: Operand;

@@ -1,8 +1,9 @@
 /** LM head and loss, a chunk of rows at a time, and of a large vocabulary a slice at a time: the logits of a whole batch never exist. */
 import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
-import { crossEntropy, lossSum } from '../kernels/rows.ts';
+import { crossEntropy, logitSharpness, lossSum } from '../kernels/rows.ts';
 import { type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import { SHARPNESS_EPSILON, SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import type { ParameterPart } from './chunks.ts';
 import { paddedVocabulary } from './config.ts';
 import { partsOf } from './forward.ts';
@@ -17,6 +18,8 @@ export interface LmHeadArgs {
   /** Where the loss is added; with `backward` the loss scale is read from here too. */
   readonly state: Tensor;
   readonly found: Tensor;
+  /** (rows, 4) f32: also measure each row's sharpness. */
+  readonly sharpness?: Tensor;
 }
 
 /**
@@ -50,24 +53,32 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
     const count = Math.min(headRows, rows - first);
     const inp = slice(normF, first * C, count * C);
     const slices = headSlices(tensors, count);
+    const shape = {
+      logits,
+      targets: slice(targets, first, count),
+      rows: count,
+      vocabulary: gpt.vocabulary,
+      paddedVocabulary: paddedVocabulary(gpt),
+      sliceColumns: tensors.vocabularyRows,
+    };
     operations.push(
       ...slices.map(({ part, logits: out }) =>
         logitsOf(target, { label: 'logits', inp, part, out, count, C, found }),
       ),
       crossEntropy(target, {
         label: args.backward ? 'logits gradient' : 'loss',
-        logits,
-        targets: slice(targets, first, count),
+        ...shape,
         losses: slice(losses, first, count),
         ...(args.backward && { backward: { dlogits, state } }),
-        rows: count,
-        vocabulary: gpt.vocabulary,
-        paddedVocabulary: paddedVocabulary(gpt),
-        sliceColumns: tensors.vocabularyRows,
         lossTokens,
         found,
       }),
     );
+    if (args.sharpness) {
+      const out = slice(args.sharpness, first * SHARPNESS_WIDTH, count * SHARPNESS_WIDTH);
+      const label = 'sharpness';
+      operations.push(logitSharpness(target, { ...shape, label, out, epsilon: SHARPNESS_EPSILON }));
+    }
     if (!args.backward) continue;
     for (const { part, dlogits: dout } of slices) {
       operations.push(

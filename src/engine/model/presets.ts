@@ -40,6 +40,7 @@ const base: TrainConfig = {
   order: 'random',
   evalEvery: 250,
   evalBatches: 8,
+  sharpnessEvery: 0,
   sampleLength: 300,
 };
 

@@ -4,7 +4,7 @@ import type { Operation, Target } from '../kernels/operation.ts';
 import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../kernels/optimizer.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
 import { randomBits } from '../rng.ts';
-import { slice } from '../tensor.ts';
+import { slice, type Tensor } from '../tensor.ts';
 import { scalingOf, type TrainConfig, tokensPerStep } from '../train/config.ts';
 import { LOSS_SUM_OFFSET } from '../train/stepState.ts';
 import { backward } from './backward.ts';
@@ -19,6 +19,8 @@ export interface Schedule {
   readonly optimizer: readonly Operation[];
   /** Loss of one batch into `evalState`; weights and the training state are only read. */
   readonly evaluation: readonly Operation[];
+  /** As `evaluation`, and the sharpness of each row; empty where it is not measured. */
+  readonly sharpness: readonly Operation[];
   /** Final layer norm of one sequence; then, after the sampled row is copied to `sampleRow`, its logits. */
   readonly sampleForward: readonly Operation[];
   readonly sampleLogits: readonly Operation[];
@@ -42,6 +44,16 @@ export function microBatchPhases(
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
   const { chunks, state, evalState, found, evalFound } = tensors;
   const scaling = scalingOf(config, tensors.recipe);
+  const evaluation = (sharpness?: Tensor): Operation[] => [
+    ...forward(target, tensors, config.batch, evalFound),
+    ...lmHead(target, tensors, {
+      backward: false,
+      lossTokens: config.batch * config.context,
+      state: evalState,
+      found: evalFound,
+      ...(sharpness && { sharpness }),
+    }),
+  ];
   return {
     begin: [
       ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
@@ -93,15 +105,8 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
         }),
       ),
     ],
-    evaluation: [
-      ...forward(target, tensors, config.batch, evalFound),
-      ...lmHead(target, tensors, {
-        backward: false,
-        lossTokens: config.batch * config.context,
-        state: evalState,
-        found: evalFound,
-      }),
-    ],
+    evaluation: evaluation(),
+    sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],
     sampleForward: forward(target, tensors, 1, evalFound),
     sampleLogits: sampledLogits(target, tensors),
   };

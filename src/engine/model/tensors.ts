@@ -7,6 +7,7 @@ import { histogramWords } from '../numerics/rows.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
 import type { ElementType, Tensor } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
+import { SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { type BlockTensors, planBlocks, type RecomputeLevel } from './blocks.ts';
 import { layoutParameters, type ParameterLayout } from './chunks.ts';
@@ -38,6 +39,8 @@ export interface RunTensors extends ParameterLayout {
   readonly logits: Tensor;
   readonly dlogits: Tensor;
   readonly losses: Tensor;
+  /** (rows, 4) f32; null where sharpness is not measured. */
+  readonly sharpness: Tensor | null;
   readonly dresidual: Tensor;
   /** The dY operand made from `dresidual`; the same tensor where the recipe does not round it. */
   readonly dresidualOperand: Tensor;
@@ -122,6 +125,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     logits: add('logits', 'logits', 'f32', headRows * paddedV),
     dlogits: add('logits', 'logits gradient', outputGradient, headRows * paddedV),
     losses: add('logits', 'losses', 'f32', rows),
+    sharpness: config.sharpnessEvery > 0 ? add('logits', 'sharpness', 'f32', rows * SHARPNESS_WIDTH) : null,
     dresidual,
     dresidualOperand: roundsResidualGradient(recipe)
       ? gradient('residual gradient operand', outputGradient, rows * C)

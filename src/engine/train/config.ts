@@ -58,6 +58,8 @@ export interface TrainConfig {
   /** Steps between evaluations; 0 evaluates only at the end. */
   readonly evalEvery: number;
   readonly evalBatches: number;
+  /** Steps between measurements of loss-landscape sharpness; 0 never measures it. */
+  readonly sharpnessEvery: number;
   /** Tokens of the sample written at the end; 0 for none. */
   readonly sampleLength: number;
 }
@@ -102,6 +104,7 @@ const RANGES = {
   seed: { option: 'seed', low: 0, high: 0xffffffff, whole: true },
   evalEvery: { option: 'eval-every', low: 0, high: 1_000_000, whole: true },
   evalBatches: { option: 'eval-batches', low: 1, high: 100_000, whole: true },
+  sharpnessEvery: { option: 'sharpness-every', low: 0, high: 1_000_000, whole: true },
   sampleLength: { option: 'sample', low: 0, high: 1_000_000, whole: true },
   growthInterval: { option: 'growth-interval', low: 1, high: 1e9, whole: true },
 } as const satisfies Partial<Record<keyof TrainConfig, Range & { option: string }>>;

@@ -74,6 +74,7 @@ export async function createTrainer(
       microBatch: await compile('microBatch'),
       optimizer: await compile('optimizer', schedule.microBatch.length),
       evaluation: await compile('evaluation'),
+      sharpness: await compile('sharpness'),
       sampleForward: await compile('sampleForward'),
       sampleLogits: await compile('sampleLogits'),
     };

@@ -67,3 +67,8 @@ export interface RunSummary {
   /** Kernel choices made for this adapter, as `kernel: variant`. */
   readonly kernels: Readonly<Record<string, string>>;
 }
+
+/** Null for what is not finite: JSON has no word for it. */
+export function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

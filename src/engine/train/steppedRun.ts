@@ -5,6 +5,7 @@ import type { NumericsFrame } from '../numerics/frame.ts';
 import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
+import type { SharpnessMetrics } from './sharpness.ts';
 import type { Trainer } from './trainer.ts';
 import { type Trouble, TroubleWatch } from './trouble.ts';
 
@@ -12,6 +13,8 @@ export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
+  /** Where the run measures it. */
+  onSharpness?(metrics: SharpnessMetrics): void;
   /** After the step at which it showed. */
   onTrouble?(trouble: Trouble): void;
   /** After a step was submitted, where its state can be copied. What it returns is waited for before the next step. */
@@ -133,10 +136,14 @@ export class SteppedRun {
     await this.#events.afterStep?.(step);
     await trainer.waitForRoom();
     this.#report();
-    const { evalEvery } = trainer.config;
+    const { evalEvery, sharpnessEvery } = trainer.config;
     if (evalEvery > 0 && step % evalEvery === 0) {
       await this.settle();
       await this.#evaluate(step);
+    }
+    if (sharpnessEvery > 0 && step % sharpnessEvery === 0) {
+      await this.settle();
+      this.#events.onSharpness?.(await trainer.sharpness());
     }
     const { rests } = this.#events;
     if (rests?.after.has(step)) {

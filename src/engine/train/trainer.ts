@@ -11,6 +11,7 @@ import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
 import type { MemoryPlan } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
+import type { Schedule } from '../model/schedule.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
@@ -20,9 +21,10 @@ import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
-import type { MemoryBytes, StepMetrics } from './metrics.ts';
+import { finite, type MemoryBytes, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
+import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
@@ -35,14 +37,7 @@ const SUBMIT_SECONDS = 0.3;
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /** The compiled op lists of a run: one a list of `Schedule`. */
-export interface Programs {
-  readonly begin: Program;
-  readonly microBatch: Program;
-  readonly optimizer: Program;
-  readonly evaluation: Program;
-  readonly sampleForward: Program;
-  readonly sampleLogits: Program;
-}
+export type Programs = Readonly<Record<keyof Schedule, Program>>;
 
 /**
  * One model in training on one device: buffers, compiled programs and the step. Nothing is created after
@@ -234,6 +229,20 @@ export class Trainer {
   }
 
   /**
+   * Sharpness of the weights as they are, on the first evaluation windows, the same every time. One sync. Reads weights
+   * only: training state does not change.
+   * @throws RangeError where the run was not configured to measure it
+   */
+  async sharpness(): Promise<SharpnessMetrics> {
+    const { sharpness } = this.plan.tensors;
+    if (!sharpness) throw new RangeError('sharpnessEvery is 0: nothing was planned to measure sharpness');
+    this.#writeBatch(batchAt(this.dataset.validation, 0, { ...this.config, seed: EVALUATION_SEED }));
+    this.#submit(this.#programs.sharpness);
+    const rows = new Float32Array(await this.read(sharpness));
+    return sharpnessOf(this.#submitted, rows, this.config.context);
+  }
+
+  /**
    * Model FLOP/s of `tokensPerSec` over the adapter's f32 FMA peak; null where memory is too short to measure that.
    * The first call for a device measures (some syncs): not for use inside a step.
    */
@@ -387,7 +396,3 @@ export class Trainer {
 
 /** Validation windows come from a stream of their own, the same in every run. */
 const EVALUATION_SEED = 0x5eed;
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
-}

@@ -9,7 +9,7 @@ import { type Comparison, compareReplayed, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
-interface LossShape {
+export interface LossShape {
   readonly rows: number;
   readonly vocabulary: number;
   readonly paddedVocabulary: number;
@@ -18,7 +18,7 @@ interface LossShape {
 }
 
 /** No padding, padding that ends within a vector, more than one vector a lane, two slices; flat and very peaked rows. */
-const LOSS_SHAPES: readonly LossShape[] = [
+export const LOSS_SHAPES: readonly LossShape[] = [
   { rows: 1, vocabulary: 128, paddedVocabulary: 128, sliceColumns: 128, spread: 1 },
   { rows: 37, vocabulary: 65, paddedVocabulary: 128, sliceColumns: 128, spread: 3 },
   { rows: 5, vocabulary: 301, paddedVocabulary: 384, sliceColumns: 384, spread: 30 },
@@ -27,13 +27,13 @@ const LOSS_SHAPES: readonly LossShape[] = [
 ];
 
 /** (rows, Vp) as the kernel takes it: slices one after the other. */
-function toSlices(values: ArrayLike<number>, shape: LossShape): Float64Array {
+export function toSlices(values: ArrayLike<number>, shape: LossShape): Float64Array {
   const placed = new Float64Array(values.length);
   for (let i = 0; i < values.length; i++) placed[placeOf(i, shape)] = values[i]!;
   return placed;
 }
 
-function fromSlices(values: ArrayLike<number>, shape: LossShape): Float64Array {
+export function fromSlices(values: ArrayLike<number>, shape: LossShape): Float64Array {
   return Float64Array.from(
     { length: shape.rows * shape.paddedVocabulary },
     (_, i) => values[placeOf(i, shape)]!,

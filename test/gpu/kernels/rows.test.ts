@@ -5,6 +5,7 @@ import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { storedModes } from './modes.ts';
 import { targetOf } from './runKernel.ts';
+import { checkSharpness } from './sharpnessCase.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
 const MODES = storedModes(['native', 'packed']);
@@ -27,6 +28,12 @@ describe.each([
       expectWithin(`cross entropy (${lanes}) ${title}`, comparisons);
     }),
   );
+
+  test('sharpness', () =>
+    withBench(async (bench) => {
+      const comparisons = await checkSharpness(bench, targetOf(bench, 'packed', subgroups));
+      expectWithin(`sharpness (${lanes})`, comparisons);
+    }));
 
   test('cross entropy without gradient', () =>
     withBench(async (bench) => {

@@ -54,7 +54,7 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
         const config: TrainConfig = {
           ...{ ...presetOf('smoke').config, batch: 1, ...mode, tied },
           // The first of two blocks is recomputed.
-          ...{ layers: 2, recompute: 'gelu-ln' },
+          ...{ layers: 2, recompute: 'gelu-ln', sharpnessEvery: 1 },
         };
         const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
         const schedule = buildSchedule(target, tensors, config);
