@@ -1,12 +1,11 @@
-import { openRun, type RunDescription, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
+import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
+import type { TextId } from '../engine/data/builtins.ts';
 import type { Trainer } from '../engine/index.ts';
-import { type ErrorReport, errorReport } from './errorReport.ts';
-import type { SavedRun, SessionEvent } from './protocol.ts';
+import { type ErrorReport, errorReport, SessionError } from './errorReport.ts';
+import type { SavedRun, SessionEvent, TextSource } from './protocol.ts';
 import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
 import type { Slots } from './storage/slots.ts';
-
-export const AUTOSAVE_MS = 60_000;
 
 const ELSEWHERE: ErrorReport = {
   code: 'SAVED_ELSEWHERE',
@@ -14,13 +13,32 @@ const ELSEWHERE: ErrorReport = {
   hint: 'This run goes on without being saved. Close the other tab, then press Train again to have it saved.',
 };
 
+/** What the browser says of its storage, in words. */
+function storageError(cause: unknown): ErrorReport {
+  if (!(cause instanceof DOMException)) return errorReport(cause);
+  const full = cause.name === 'QuotaExceededError';
+  return {
+    code: full ? 'STORAGE_FULL' : 'STORAGE_REFUSED',
+    message: full
+      ? 'The browser has no room left for this run.'
+      : `The browser keeps nothing for this page (${cause.message}).`,
+    hint: full
+      ? 'Training goes on, and the save before stays. Delete files or data of other sites to make room.'
+      : 'Training goes on without being saved: private windows and blocked site data do that.',
+  };
+}
+
+export function nothingSaved(): SessionError {
+  return new SessionError('NOTHING_SAVED', 'There is no saved run to go on with here.', 'Start a new one.');
+}
+
 /** Tells what an earlier visit has left to go on with. */
 export async function lookForSave(post: (event: SessionEvent) => void): Promise<void> {
   const open = await openSlots().catch(() => null);
   // A save that cannot be read was written by another version of the page: there is nothing to go on with here.
-  const saved = open && (await newestRun(open.slots).catch(() => null));
+  const saved = open && (await newestRun(open.slots)?.catch(() => null));
   open?.close();
-  post({ type: 'savedRun', saved: saved && factsOf(saved) });
+  post({ type: 'savedRun', saved: saved ? factsOf(saved) : null });
 }
 
 /** Forgets what is saved. */
@@ -52,8 +70,9 @@ export class Autosave {
   #timer: ReturnType<typeof setInterval> | undefined;
   #trainer: Trainer | undefined;
   #snapshots: Snapshots | undefined;
-  #describe: (() => RunDescription) | undefined;
+  #builtin: TextId | null = null;
   #writing: Promise<void> = Promise.resolve();
+  #closed = false;
   /** A save is due, and waits for the run to be between two steps. */
   #due = false;
   /** Steps of the newest save that was begun. */
@@ -67,23 +86,21 @@ export class Autosave {
 
   /** Takes the storage for one run; null, which is told, where another tab has it or the browser gives none. */
   static async hold(post: (event: SessionEvent) => void, run: number): Promise<Autosave | null> {
-    const open = await openSlots().catch((cause: unknown) => errorReport(cause));
+    const open = await openSlots().catch(storageError);
     if (open && 'slots' in open) return new Autosave(post, run, open);
     post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
     return null;
   }
 
-  /** The saved run, to be gone on with. @throws EngineError WRONG_RUN or BAD_FILE where there is none to read */
-  async saved(): Promise<RunFile> {
-    const run = await newestRun(this.#open.slots);
-    if (run) return run;
-    throw new Error('There is no saved run any more.');
+  /** The saved run, to be gone on with; null where there is none. @throws EngineError WRONG_RUN or BAD_FILE */
+  async saved(): Promise<RunFile | null> {
+    return newestRun(this.#open.slots);
   }
 
-  /** Allocates room for a copy of the run's state, and begins to save it. @param describe as of the moment of a save */
-  async begin(trainer: Trainer, describe: () => RunDescription, intervalMs: number): Promise<void> {
+  /** Allocates room for a copy of the run's state, and begins to save it. */
+  async begin(trainer: Trainer, text: TextSource, intervalMs: number): Promise<void> {
     this.#trainer = trainer;
-    this.#describe = describe;
+    this.#builtin = text.kind === 'builtIn' ? text.id : null;
     this.#newest = trainer.submittedSteps;
     this.#snapshots = await trainer.snapshots();
     this.#timer = setInterval(() => this.request(), intervalMs);
@@ -104,33 +121,38 @@ export class Autosave {
 
   /** Gives the storage back. @param end true where the run has ended as it should, and its end is to be saved */
   async close(end: boolean): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     clearInterval(this.#timer);
     if (end) await this.#save();
     await this.#writing;
     this.#open.close();
   }
 
-  /** One at a time; what has not changed since is not saved again. */
-  async #save(): Promise<void> {
-    await this.#writing;
+  /** One after the other. */
+  #save(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#saveChanges());
+    return this.#writing;
+  }
+
+  /** What has not changed since is not saved again. */
+  async #saveChanges(): Promise<void> {
     const step = this.#trainer?.submittedSteps ?? 0;
     if (!this.#snapshots || step === this.#newest) return;
     this.#newest = step;
-    this.#writing = this.#snapshots.take(step).then(
-      (snapshot) => this.#write(snapshot),
-      () => undefined, // the device is lost, which the run itself reports
-    );
-    await this.#writing;
+    // A device that is lost meanwhile is reported by the run itself.
+    const snapshot = await this.#snapshots.take(step).catch(() => null);
+    if (snapshot) await this.#write(snapshot);
   }
 
   async #write(snapshot: Snapshot): Promise<void> {
     const run = this.#run;
     try {
-      await this.#open.slots.save(writeRun(snapshot, this.#describe!()));
+      await this.#open.slots.save(writeRun(snapshot, describeRun(this.#trainer!, this.#builtin)));
       this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate() });
     } catch (cause) {
       this.#newest = -1;
-      this.#post({ type: 'autosaveFailed', run, error: errorReport(cause) });
+      this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
     } finally {
       snapshot.release();
     }

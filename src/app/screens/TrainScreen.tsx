@@ -10,6 +10,7 @@ import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
+import { SavedRunNote } from '../panels/SavedRunNote.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -39,6 +40,7 @@ export function TrainScreen() {
           <SettingsPanel />
         </section>
         <section className={styles.board} aria-label="Training">
+          <SavedRunNote />
           <RunNotes />
           <TilesPanel />
           <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
