@@ -59,7 +59,13 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
       storage: null,
       memory,
       kernels: {},
-      text: { name: 'Moby Dick', bytes: 1_192_770, tokens: 1_192_770, vocabulary: 80 },
+      text: {
+        name: 'Moby Dick',
+        bytes: 1_192_770,
+        tokens: 1_192_770,
+        vocabulary: 80,
+        checksum: 'a088a450eef3936f',
+      },
       start: { weights: '00000000', batches: '00000000' },
     };
     scope.postMessage({ type: 'started', run, facts });

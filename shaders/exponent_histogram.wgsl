@@ -1,16 +1,19 @@
 // exponent_histogram: adds the binary exponents of a tensor as stored to one row of the histogram.
 // shapes:  inp (vectors) of four elements; histogram (256) counts, see lib/exponents.wgsl
-// numerics: bits are counted as stored; a decoded half has the exponent of its value
+// numerics: bits are counted as stored; a decoded half has the exponent of its value, and a scaled one that of what it stands for
 // dispatch: any number of workgroups, each a stride of vectors; counts meet in shared memory before they are added
 // source:  reference/exponents.ts (oracle)
 import package::lib::exponents::{exponentBins, histogram};
+@if(scaled) import package::lib::tensor_scale::TensorScale;
 import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 
 struct Params {
   vectors: u32,
+  @if(scaled) record: u32,
 }
 
 @group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
+@if(scaled) @group(0) @binding(1) var<storage, read> scales: array<TensorScale>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 const WIDTH = 256u;
@@ -24,7 +27,9 @@ fn exponent_histogram(
   @builtin(local_invocation_index) local: u32,
 ) {
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
-    let bins = exponentBins(decodeInp(inp[i]));
+    @if(!scaled) let value = decodeInp(inp[i]);
+    @if(scaled) let value = decodeInp(inp[i]) * scales[p.record].inverse;
+    let bins = exponentBins(value);
     atomicAdd(&counts[bins.x], 1u);
     atomicAdd(&counts[bins.y], 1u);
     atomicAdd(&counts[bins.z], 1u);

@@ -1,11 +1,12 @@
 // matmul_epilogue: what every matmul kernel does with four finished columns of one row.
 // shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N)
-// numerics: f32 until the store; the GELU sees the pre-activation as stored, so that recomputing it gives the same bits
+// numerics: f32 until the store; with `scaled` the sum of products of scaled operands is first multiplied by the inverse of both scales; the GELU sees the pre-activation as stored, so that recomputing it gives the same bits
 // dispatch: none (library)
 // source:  fused epilogues of llm.c (idea)
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::gelu::{gelu, geluDerivative};
+@if(scaled) import package::lib::tensor_scale::TensorScale;
 import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
 @if(bias) import bias_format::{Elem4 as ElemBias, decode as decodeBias};
 @if(residual) import residual_format::{Elem4 as ElemResidual, decode as decodeResidual};
@@ -17,6 +18,9 @@ struct MatmulShape {
   n4: u32,   // columns of out / 4
   k: u32,    // length of the sum
   site: u32,
+  @if(scaled) scaleA: u32, // records of the operands' scales, and of preActivation's
+  @if(scaled) scaleB: u32,
+  @if(scaled) scalePre: u32,
 }
 
 @group(1) @binding(0) var<uniform> shape: MatmulShape;
@@ -25,12 +29,16 @@ struct MatmulShape {
 @if(residual) @group(0) @binding(4) var<storage, read> residual: array<ElemResidual>;
 @if(gelu) @group(0) @binding(5) var<storage, read_write> preActivation: array<ElemPre>;
 @if(geluBackward) @group(0) @binding(5) var<storage, read> preActivation: array<ElemPre>;
+@if(scaled) @group(0) @binding(6) var<storage, read> scales: array<TensorScale>;
 
 // Stores one vector of the result; returns whether it overflowed its format.
 fn finish(row: u32, column4: u32, acc: vec4f) -> bool {
   var value = acc;
   var overflowed = false;
   let at = row * shape.n4 + column4;
+  @if(scaled) {
+    value *= scales[shape.scaleA].inverse * scales[shape.scaleB].inverse;
+  }
   @if(bias) {
     value += decodeBias(bias[column4]);
   }
@@ -41,7 +49,9 @@ fn finish(row: u32, column4: u32, acc: vec4f) -> bool {
     value = gelu(decodePre(stored));
   }
   @if(geluBackward) {
-    value *= geluDerivative(decodePre(preActivation[at]));
+    @if(!scaled) let x = decodePre(preActivation[at]);
+    @if(scaled) let x = decodePre(preActivation[at]) * scales[shape.scalePre].inverse;
+    value *= geluDerivative(x);
   }
   @if(residual) {
     value += decodeResidual(residual[at]);

@@ -7,13 +7,14 @@ import { useScreen } from './hooks/useScreen.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
 import { StorageNotice } from './runs/StorageNotice.tsx';
 import { TrainScreen } from './screens/TrainScreen.tsx';
-import { UnsupportedScreen } from './screens/UnsupportedScreen.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
 import { ShortcutsDialog } from './ui/ShortcutsDialog.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
+const UnsupportedScreen = lazy(() => import('./screens/UnsupportedScreen.tsx'));
 const RunsScreen = lazy(() => import('./runs/RunsScreen.tsx'));
+const SweepScreen = lazy(() => import('./sweep/SweepScreen.tsx'));
 
 export function App() {
   const unsupported = useRun((state) => state.unsupported);
@@ -37,11 +38,22 @@ export function App() {
         <StorageNotice />
         {/* Hidden, not taken down: what was typed and unfolded stays, and nothing of it is redrawn. */}
         <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>
-          {unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}
+          {unsupported ? (
+            <Suspense fallback={null}>
+              <UnsupportedScreen {...unsupported} />
+            </Suspense>
+          ) : (
+            <TrainScreen />
+          )}
         </Activity>
         {screen === 'runs' && (
           <Suspense fallback={<p className={styles.waiting}>Loading the runs…</p>}>
             <RunsScreen />
+          </Suspense>
+        )}
+        {screen === 'sweep' && (
+          <Suspense fallback={<p className={styles.waiting}>Loading the sweeps…</p>}>
+            <SweepScreen />
           </Suspense>
         )}
       </main>

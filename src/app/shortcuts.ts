@@ -20,6 +20,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { key: 's', label: 'S', does: 'stops after this step', on: 'train', run: stop },
   { key: '1', label: '1', does: 'shows the training', run: () => showScreen('train') },
   { key: '2', label: '2', does: 'shows the runs', run: () => showScreen('runs') },
+  { key: '3', label: '3', does: 'shows the sweeps', run: () => showScreen('sweep') },
   { key: '?', label: '?', does: 'shows these keys', run: () => useUi.setState({ help: true }) },
 ];
 

@@ -48,8 +48,12 @@ function argumentValue(option: OptionSpec, value: string | undefined): string {
   }
   // `--batch --steps 5`: parseArgs takes the next option for the value.
   if (value === undefined || value === '' || value.startsWith('--')) {
-    const example = option.kind === 'file' ? `--${option.name} FILE` : `--${option.name} VALUE`;
-    throw new EngineError('BAD_VALUE', `--${option.name} needs a value.`, `Write ${example}; see --help.`);
+    const word = option.kind === 'file' ? 'FILE' : option.kind === 'folder' ? 'DIR' : 'VALUE';
+    throw new EngineError(
+      'BAD_VALUE',
+      `--${option.name} needs a value.`,
+      `Write --${option.name} ${word}; see --help.`,
+    );
   }
   return value;
 }

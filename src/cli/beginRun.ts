@@ -2,8 +2,12 @@ import { checkText, openRun, type RunFile } from '../engine/checkpoint/runFile.t
 import type { Dataset } from '../engine/data/dataset.ts';
 import { splitText } from '../engine/data/dataset.ts';
 import { tokenize } from '../engine/data/tokenize.ts';
+import { presetOf } from '../engine/model/presets.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
+import { configure } from '../engine/train/configure.ts';
+import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
+import { checkVocabulary, openInitialModel, overridesOfModel, readModel } from './initialModel.ts';
 import type { TextChoice, TrainCommand } from './options.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
@@ -15,16 +19,27 @@ export interface Beginning {
   readonly dataset: Dataset;
   readonly text: TextChoice;
   readonly resume: RunFile | undefined;
+  /** Weights to start from, by parameter. */
+  readonly initial: ReadonlyMap<string, Float32Array> | null;
 }
 
 /** Everything that can be wrong before the GPU is asked for anything. */
 export async function beginRun(command: TrainCommand): Promise<Beginning> {
-  const { save, resume: resumed } = command;
+  const { save, resume: resumed, init, given, exportTo } = command;
   const resume = resumed ? await openRun(await fileSource(resumed.path)) : undefined;
-  const config = resume && resumed ? resumedConfig(resume, resumed.given) : command.config;
+  const model = init === null ? null : await openInitialModel(init, given);
+  const config =
+    resume && resumed
+      ? resumedConfig(resume, resumed.given)
+      : model
+        ? configure(presetOf(command.preset).config, { ...given, ...overridesOfModel(model) })
+        : command.config;
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
-  const dataset = splitText(await tokenize(await openText(text), config.tokenizer), config.context);
+  if (exportTo) await prepareExport(exportTo.folder);
+  const tokenized = await tokenize(await openText(text), model?.tokenizer ?? config.tokenizer);
+  if (model) checkVocabulary(model, tokenized.tokenizer, given);
+  const dataset = splitText(tokenized, config.context);
   if (resume) checkText(resume, dataset);
   if (save) await checkSavePath(save.path, resumed?.path);
-  return { config, dataset, text, resume };
+  return { config, dataset, text, resume, initial: model && (await readModel(model)) };
 }

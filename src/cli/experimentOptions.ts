@@ -11,9 +11,15 @@ import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 const DEFAULT_MODES = 'fp32,fp16,bf16';
 const MOST_SEEDS = 100;
 
+/** What a run of its own takes: its mode, its files and its output. */
+const NOT_PASSED_ON = [
+  ...['precision', 'sample', 'json', 'help'],
+  ...['save', 'save-every', 'resume', 'init', 'export', 'export-dtype'],
+];
+
 /** Of a run's options those that every run of an experiment is given alike. */
 export function passedOn(without: readonly string[]): OptionSpec[] {
-  const own = new Set(['precision', 'sample', 'save', 'save-every', 'resume', 'json', 'help', ...without]);
+  const own = new Set(NOT_PASSED_ON.concat(without));
   return Object.values(OPTION_GROUPS)
     .flat()
     .filter(({ name }) => !own.has(name));

@@ -44,6 +44,7 @@ const VALUES: Readonly<Record<OptionSpec['kind'], string>> = {
   choice: '',
   name: '',
   file: ' FILE',
+  folder: ' DIR',
   list: ' LIST',
   numbers: ' LIST',
   size: ' SIZE',

@@ -1,4 +1,5 @@
 /** Every option of `npm run train`: the parser, the help text and the suggestions all read this one table. */
+import { EXPORT_DTYPES } from '../engine/checkpoint/gpt2.ts';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
@@ -24,6 +25,7 @@ export type OptionSpec = OptionText &
     | { readonly kind: 'choice'; readonly field: ChoiceField; readonly choices: readonly string[] }
     | { readonly kind: 'name'; readonly choices: readonly string[] }
     | { readonly kind: 'file' }
+    | { readonly kind: 'folder' }
     /** Names separated by commas. */
     | { readonly kind: 'list'; readonly choices: readonly string[] }
     /** Numbers separated by commas. */
@@ -47,6 +49,11 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     { kind: 'name', name: 'preset', choices: PRESET_NAMES, help: 'where all other values start' },
     number('steps', 'steps', 'optimizer steps to attempt; skipped ones count'),
     number('seed', 'seed', 'for initial weights, batches and the sample'),
+    {
+      kind: 'file',
+      name: 'init',
+      help: 'start from the weights of a GPT-2 in safetensors, which decide the shape; --steps 0 only evaluates',
+    },
   ],
   Precision: [
     {
@@ -129,6 +136,13 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       'steps between measurements of loss-landscape sharpness; 0 never measures it',
     ),
     number('sample', 'sampleLength', 'tokens of text written at the end; 0 for none'),
+    { kind: 'folder', name: 'export', help: 'write the trained model for Hugging Face libraries' },
+    {
+      kind: 'name',
+      name: 'export-dtype',
+      choices: EXPORT_DTYPES,
+      help: 'numbers of the exported weights [F32]',
+    },
     { kind: 'file', name: 'save', help: 'write the run to this .safetensors file, to go on with it later' },
     { kind: 'count', name: 'save-every', help: 'steps between saves; 0 saves only at the end [500]' },
     { kind: 'file', name: 'resume', help: 'go on with a saved run; --steps is the new total' },

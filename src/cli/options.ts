@@ -1,4 +1,5 @@
 /** Arguments of `npm run train` to what is to be done. */
+import { EXPORT_DTYPES, type ExportDtype } from '../engine/checkpoint/gpt2.ts';
 import { builtinText, DEFAULT_TEXT, type TextId } from '../engine/data/builtins.ts';
 import { EngineError, suggestion } from '../engine/errors.ts';
 import { PRESETS, type PresetName, presetOf } from '../engine/model/presets.ts';
@@ -13,12 +14,23 @@ export type TextChoice =
   | { readonly kind: 'builtin'; readonly id: TextId }
   | { readonly kind: 'file'; readonly path: string };
 
+/** Where the trained model is written, and in which numbers. */
+export interface ExportChoice {
+  readonly folder: string;
+  readonly dtype: ExportDtype;
+}
+
 export type Command =
   | { readonly kind: 'help' }
   | {
       readonly kind: 'train';
       readonly preset: PresetName;
+      /** With `init` without the model's shape, which is the file's. */
       readonly config: TrainConfig;
+      readonly given: Overrides;
+      /** Path of the weights to start from. */
+      readonly init: string | null;
+      readonly exportTo: ExportChoice | null;
       /** Null for the text of the run that is gone on with. */
       readonly text: TextChoice | null;
       readonly json: boolean;
@@ -38,16 +50,49 @@ export const DEFAULT_PRESET: PresetName = 'starter';
 export function parseCommand(args: readonly string[]): Command {
   const given = readArguments('train', OPTIONS, args);
   if (given.has('help')) return { kind: 'help' };
+  const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET);
+  const overrides = overridesOf(given);
+  const init = given.get('init') ?? null;
   const resume = given.get('resume');
+  if (init !== null && resume !== undefined) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `Both --init ${init} and --resume ${resume} were given.`,
+      'A saved run has its own weights: leave one of them out.',
+    );
+  }
   return {
     kind: 'train',
-    preset: presetOf(given.get('preset') ?? DEFAULT_PRESET).name,
-    config: configOf(given),
+    preset: preset.name,
+    config: configure(preset.config, init === null ? overrides : withoutShape(overrides)),
+    given: overrides,
+    init,
+    exportTo: exportChoice(given),
     text: resume === undefined || given.has('text') || given.has('data') ? textChoice(given) : null,
     json: given.has('json'),
     save: saveChoice(given),
     resume: resume === undefined ? null : { path: resume, given },
   };
+}
+
+/** What a file does not decide. */
+function withoutShape(given: Overrides): Overrides {
+  const { layers: _l, heads: _h, width: _w, context: _c, vocabulary: _v, tied: _t, ...rest } = given;
+  return rest;
+}
+
+function exportChoice(given: ReadonlyMap<string, string>): ExportChoice | null {
+  const folder = given.get('export');
+  const dtype = given.get('export-dtype');
+  if (folder === undefined) {
+    if (dtype === undefined) return null;
+    throw new EngineError(
+      'BAD_VALUE',
+      `--export-dtype ${dtype} was given without --export.`,
+      'Add --export DIR, or leave it out.',
+    );
+  }
+  return { folder, dtype: parseChoice('export-dtype', EXPORT_DTYPES, dtype ?? 'F32') as ExportDtype };
 }
 
 const DEFAULT_SAVE_EVERY = 500;

@@ -84,13 +84,15 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
     startUpMs,
   } = summary;
   const early = steps < config.steps ? ` of ${formatCount(config.steps)}, stopped early` : '';
+  const training =
+    steps === 0 ? '' : `${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, `;
   const speed =
     tokensPerSec === null || msPerStep === null
       ? 'too few steps to measure'
       : `${formatCount(tokensPerSec)} tokens/s, ${msPerStep.toFixed(1)} ms a step`;
   return [
     `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
-    `Loss       ${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, ${formatLoss(valLoss)} in validation (nats)`,
+    `Loss       ${training}${formatLoss(valLoss)} in validation (nats)`,
     `Speed      ${speed}${mfu === null ? '' : `, ${(100 * mfu).toFixed(1)} % of the measured f32 peak`}`,
     `Start      ${startUpMs === null ? 'no step came back' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, kernels included`}`,
     `Scale      ${formatScale(summary.lossScale)}`,

@@ -82,7 +82,7 @@ async function runSweep(given: ReadonlyMap<string, string>, path: string): Promi
   loadSweep(path); // what is wrong with the file should not wait for the GPU
   const lab = await Lab.open(text, configs[0]!);
   try {
-    const settings = sweepSettings(preset.config, overrides, configs, lab.dataset, lab.report.name);
+    const settings = sweepSettings(overrides, configs, lab.dataset, lab.report.name);
     const file = SweepFile.open(path, settings, grid);
     const missing = missingConfigs(configs, file.sweep.cells);
     if (missing.length < configs.length) {

@@ -11,6 +11,7 @@ import {
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
+import { exportModel } from './exportModel.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
@@ -40,12 +41,13 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  const { config, dataset, text, resume } = await beginRun(command);
+  const { config, dataset, text, resume, initial } = await beginRun(command);
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset, {
     onProgress: (compiled, total) =>
       progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
     resume,
+    initialValues: initial ? (name) => initial.get(name)! : undefined,
   });
   progress.finish();
   try {
@@ -73,6 +75,11 @@ async function train(command: TrainCommand): Promise<void> {
       throw error;
     }
     interrupted = () => process.exit(0);
+    if (command.exportTo) {
+      const { folder, dtype } = command.exportTo;
+      await exportModel(trainer, folder, dtype);
+      screen.write(`Exported   ${folder}, weights in ${dtype}\n`);
+    }
     if (config.sampleLength > 0) screen.write(await sampleText(trainer));
   } finally {
     progress.finish();

@@ -15,6 +15,8 @@ export interface TensorSlice {
   readonly tensor: Tensor;
   readonly offset: number;
   readonly elements: number;
+  /** The record of the scale that values were multiplied by before they were stored; absent where they are as they are. */
+  readonly scale?: TensorSlice;
 }
 
 export type Operand = Tensor | TensorSlice;
@@ -30,6 +32,16 @@ export function byteLength(tensor: Tensor): number {
 
 export function slice(tensor: Tensor, offset: number, elements: number): TensorSlice {
   return { tensor, offset, elements };
+}
+
+/** The record of an operand's scale among those of the run; the first of all is 1, for operands without a scale. */
+export function recordOf(operand: Operand): number {
+  const scale = scaleOf(operand);
+  return scale ? scale.offset / scale.elements : 0;
+}
+
+export function scaleOf(operand: Operand): TensorSlice | undefined {
+  return 'tensor' in operand ? operand.scale : undefined;
 }
 
 export function tensorOf(operand: Operand): Tensor {

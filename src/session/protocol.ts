@@ -86,6 +86,8 @@ export interface TextFacts {
   readonly bytes: number;
   readonly tokens: number;
   readonly vocabulary: number;
+  /** Fingerprint of its UTF-8 bytes, 16 hex digits. */
+  readonly checksum: string;
 }
 
 export interface SampleRequest {

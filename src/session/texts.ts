@@ -35,8 +35,9 @@ export class TextShelf {
   }
 }
 
-export function textFacts({ name, bytes, train, validation, tokenizer }: Dataset): TextFacts {
-  return { name, bytes, tokens: train.length + validation.length, vocabulary: tokenizer.vocabulary };
+export function textFacts({ name, bytes, train, validation, tokenizer, checksum }: Dataset): TextFacts {
+  const tokens = train.length + validation.length;
+  return { name, bytes, tokens, vocabulary: tokenizer.vocabulary, checksum };
 }
 
 async function streamFrom(source: TextSource): Promise<TextStream> {

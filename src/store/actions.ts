@@ -1,4 +1,3 @@
-import type { TextId } from '../engine/data/builtins.ts';
 import { SessionClient } from '../session/client.ts';
 import type {
   InspectedKind,
@@ -15,7 +14,7 @@ import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './o
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { configsOf, DEFAULT_SETTINGS, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -79,7 +78,7 @@ export function train(): void {
   const { schedule, samples } = settings;
   beginRuns(configs, schedule, settings);
   clearNumerics(configs);
-  const text = textSource(settings);
+  const text = textSource(settings.text);
   const every = autosaveMs();
   client.send({
     type: 'train',
@@ -109,7 +108,7 @@ export function resumeSavedRun(): void {
     type: 'train',
     configs,
     schedule: 'sequential',
-    text: saved.text.builtin === null ? ownTextSource() : builtInSource(saved.text.builtin),
+    text: textSource(saved.text.builtin ?? 'own'),
     resume: true,
     autosaveMs: (every || AUTOSAVE_SECONDS) * 1000,
   });
@@ -180,9 +179,9 @@ export function inspect(what: InspectedKind): void {
 /** Before a slow first run has cost the visitor a minute. */
 function leaveSlowPreset(run: number): void {
   const log = logOf(run);
-  const { status, schedule } = useRun.getState();
-  // In lockstep the steps of the other modes pass too.
-  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep') return;
+  const { status, schedule, purpose } = useRun.getState();
+  // In lockstep the steps of the other modes pass too; a sweep keeps the preset it was begun with.
+  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep' || purpose === 'sweep') return;
   if (adaptToSpeed(log)) restart();
 }
 
@@ -224,11 +223,8 @@ useSettings.subscribe(({ settings }, before) => {
   if (command) client?.send(command);
 });
 
-function textSource({ text }: Settings): TextSource {
+/** Where the worker finds the text: one of the page's, or the visitor's own. */
+export function textSource(text: TextChoice): TextSource {
   if (text === 'own') return ownTextSource();
-  return builtInSource(text);
-}
-
-function builtInSource(id: TextId): TextSource {
-  return { kind: 'builtIn', id, folder: new URL('texts/', document.baseURI).href };
+  return { kind: 'builtIn', id: text, folder: new URL('texts/', document.baseURI).href };
 }

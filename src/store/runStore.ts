@@ -53,6 +53,8 @@ export interface RunState {
   readonly startedWith: Settings | null;
   readonly runs: readonly RunView[];
   readonly schedule: Schedule;
+  /** A cell of a sweep is shown like any run, and kept with its sweep instead of among the runs. */
+  readonly purpose: 'training' | 'sweep';
   /** Index of the run being prepared, trained or, at the end, trained last; in lockstep the first of its seed. */
   readonly active: number;
   readonly compiling: { readonly compiled: number; readonly total: number } | null;
@@ -74,6 +76,7 @@ export const useRun = create<RunState>()(() => ({
   startedWith: null,
   runs: [],
   schedule: 'sequential',
+  purpose: 'training',
   active: 0,
   compiling: null,
   error: null,
@@ -94,6 +97,7 @@ export function beginRuns(
   configs: readonly TrainConfig[],
   schedule: Schedule,
   startedWith: Settings | null = null,
+  purpose: RunState['purpose'] = 'training',
 ): void {
   logs = configs.map(({ steps }) => new MetricsLog(steps));
   useRun.setState({
@@ -102,6 +106,7 @@ export function beginRuns(
     startedWith,
     runs: configs.map(emptyRun),
     schedule,
+    purpose,
     active: 0,
     compiling: null,
     error: null,

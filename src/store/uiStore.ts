@@ -5,7 +5,7 @@ import { recall, remember } from './preferences.ts';
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
-export const SCREENS = ['train', 'runs'] as const;
+export const SCREENS = ['train', 'runs', 'sweep'] as const;
 export type Screen = (typeof SCREENS)[number];
 
 /** Why the page lowered the preset, and from which. */

@@ -19,6 +19,9 @@ test('without options: starter on Moby Dick', () => {
     kind: 'train',
     preset: 'starter',
     config: PRESETS.starter.config,
+    given: {},
+    init: null,
+    exportTo: null,
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
     save: null,
@@ -37,9 +40,9 @@ test('every option reaches its field', () => {
     `--preset smoke --precision fp16-static --layers 3 --heads 4 --width 64 --ctx 32 --batch 2 --accum 5
     --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
-    --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --json
-    --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
-  expect(parse(line)).toEqual({
+    --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --export out --export-dtype F16
+    --json --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
+  expect(parse(line)).toMatchObject({
     kind: 'train',
     preset: 'smoke',
     config: {
@@ -70,12 +73,22 @@ test('every option reaches its field', () => {
       vocabulary: 300,
       recompute: 'gelu-ln',
     },
+    init: null,
+    exportTo: { folder: 'out', dtype: 'F16' },
     text: { kind: 'file', path: 'some/file.txt' },
     json: true,
     save: { path: 'run.safetensors', every: 0 },
     resume: null,
   });
   expect(parse('--growth-interval 7').config.growthInterval).toBe(7);
+});
+
+test('with --init the shape waits for the file, and everything else is checked', () => {
+  const { config, given, init } = parse('--init m.safetensors --heads 12 --width 768 --steps 0');
+  expect(init).toBe('m.safetensors');
+  expect(given).toEqual({ heads: 12, width: 768, steps: 0 });
+  expect(config).toMatchObject({ heads: PRESETS.starter.config.heads, steps: 0 });
+  expect(thrownBy(() => parse('--init m.safetensors --batch 0')).message).toBe('batch is 0.');
 });
 
 test('--name=value works, and the last of repeated options counts', () => {
@@ -99,6 +112,9 @@ test('warm-up takes at most a tenth of the steps, unless it is given', () => {
 });
 
 test.each([
+  ['--init a --resume b', 'BAD_VALUE', 'Both --init a and --resume b', 'leave one of them out'],
+  ['--export-dtype F16', 'BAD_VALUE', 'without --export', 'Add --export DIR'],
+  ['--export out --export-dtype f32', 'BAD_VALUE', '--export-dtype is "f32"', '"F32"'],
   ['--preset smok', 'UNKNOWN_PRESET', '"smok"', 'Did you mean "smoke"?'],
   [
     '--preset x',

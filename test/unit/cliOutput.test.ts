@@ -127,6 +127,7 @@ test('the summary says what was reached, and that a run was stopped', () => {
   const short = { ...summary, steps: 4, tokensPerSec: null, msPerStep: null, mfu: null };
   expect(summaryText(short, config)).toContain('4 of 300, stopped early');
   expect(summaryText(short, config)).toContain('too few steps to measure');
+  expect(summaryText({ ...short, steps: 0 }, config)).toContain('Loss       2.3000 in validation (nats)');
 });
 
 test('the live rate leaves out the first five steps and looks back on the last fifty', () => {

@@ -4,7 +4,7 @@ import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/bl
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
-import { byteLength } from '../../src/engine/tensor.ts';
+import { byteLength, formatOf } from '../../src/engine/tensor.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -54,6 +54,21 @@ describe('bytes', () => {
   });
 });
 
+describe.each(['fp8', 'fp8-delayed'] as const)('%s', (precision) => {
+  it('holds the weights of the blocks in one byte each, those of the LM head in two, and no others', () => {
+    const { tensors, bytes } = memoryPlan({ ...smoke, precision }, 80);
+    const { layers, width } = smoke;
+    const blocks = layers * 12 * width ** 2;
+    expect(bytes.computeWeights).toBe(blocks + 2 * 128 * width);
+    for (const { name, weight } of tensors.computeWeights) {
+      expect(formatOf(weight)).toBe(name === 'wte.weight' ? 'bf16' : 'e4m3fn');
+      expect(weight.scale === undefined).toBe(name === 'wte.weight');
+    }
+    const scales = tensors.computeWeights.flatMap(({ weight }) => weight.scale?.offset ?? []);
+    expect(new Set(scales).size).toBe(4 * layers);
+  });
+});
+
 describe('recompute', () => {
   const shape: TrainConfig = { ...smoke, layers: 3, heads: 4, width: 64, context: 32, batch: 4 };
   const plan = (precision: PrecisionMode, recompute: RecomputeLevel, layers = shape.layers) =>
@@ -82,6 +97,10 @@ describe('recompute', () => {
     ['fp16', 'gelu-ln', 24 * C],
     ['fp16', 'block', 4 * C],
     ['bf16', 'gelu-ln', 24 * C],
+    ['fp8', 'none', 26 * C],
+    ['fp8', 'gelu-ln', 20 * C],
+    ['fp8-delayed', 'gelu-ln', 20 * C],
+    ['fp8', 'block', 4 * C],
   ] as const)('%s at %s keeps %i bytes of a token in a block', (precision, recompute, bytes) => {
     expect(perTokenAndLayer(precision, recompute)).toBe(bytes);
   });

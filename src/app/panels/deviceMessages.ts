@@ -21,7 +21,10 @@ export function modeSupport(
   mode: PrecisionMode,
   adapter: Pick<AdapterReport, 'half' | 'features'>,
 ): ModeSupport {
-  const all = Object.values(recipeOf(mode).roles).map((format) => formatSupport(format, adapter));
+  const { roles, quantization } = recipeOf(mode);
+  // The narrowest first: what a mode quantises is why it is there.
+  const formats = [...Object.values(quantization?.formats ?? {}), ...Object.values(roles)];
+  const all = formats.map((format) => formatSupport(format, adapter));
   return (
     all.find(({ kind }) => kind === 'simulated') ??
     all.find(({ kind }) => kind === 'packed') ??

@@ -41,6 +41,7 @@ export function TrainScreen() {
         </section>
         <section className={styles.board} aria-label="Training">
           <SavedRunNote />
+          <SweepLine />
           <RunNotes />
           <TilesPanel />
           <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
@@ -79,6 +80,17 @@ async function takeDropped(file: File): Promise<void> {
 
 function textCanChange(): boolean {
   return !isBusy(useRun.getState().status);
+}
+
+/** What trains here was not started here. */
+function SweepLine() {
+  const sweeping = useRun(({ purpose, status }) => purpose === 'sweep' && isBusy(status));
+  if (!sweeping) return null;
+  return (
+    <p data-testid="sweep-line">
+      This run is a cell of a sweep. <a href="#sweep">Show the sweep</a>
+    </p>
+  );
 }
 
 function AddressProblems() {

@@ -12,8 +12,8 @@ interface UnsupportedScreenProps {
   error: ErrorReport | null;
 }
 
-/** Says by reason what is missing and what to do about it. */
-export function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
+/** Says by reason what is missing and what to do about it. A lazy chunk: most visitors never see it. */
+export default function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
   const { title, why, steps } = UNSUPPORTED[reason];
   const [offer, setOffer] = useState<AdapterOffer | null>(null);
   useEffect(() => {

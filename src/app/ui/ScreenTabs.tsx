@@ -1,7 +1,7 @@
 import { SCREENS, useUi } from '../../store/uiStore.ts';
 import styles from './ScreenTabs.module.css';
 
-const TITLES = { train: 'Train', runs: 'Runs' } as const;
+const TITLES = { train: 'Train', runs: 'Runs', sweep: 'Sweep' } as const;
 
 /** Links, so that they open in a new tab, can be copied, and Back returns. */
 export function ScreenTabs() {

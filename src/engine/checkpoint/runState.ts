@@ -14,7 +14,7 @@ export interface StateEntry {
 }
 
 /** Every tensor of a run's state, in a fixed order. Compute weights follow from the master weights and are not among them. */
-export function stateEntries({ parameters, planned, state }: RunTensors): StateEntry[] {
+export function stateEntries({ parameters, planned, state, quantized }: RunTensors): StateEntry[] {
   const byParameter = [...parameters.values()].flatMap(({ spec, parts }) => {
     const { name, rows, columns } = spec;
     const entry = (prefix: string, sliceOf: (part: ParameterPart) => TensorSlice): StateEntry => {
@@ -37,6 +37,10 @@ export function stateEntries({ parameters, planned, state }: RunTensors): StateE
   return [
     ...byParameter,
     ...others.map(({ tensor }) => whole(tensor.name, tensor)),
+    // Current scales follow from the tensors, delayed ones from steps that are over.
+    ...(quantized?.history
+      ? [whole('tensor_scales', quantized.scales), whole('amax_history', quantized.history)]
+      : []),
     whole('step_state', state),
   ];
 }

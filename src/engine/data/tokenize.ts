@@ -5,7 +5,7 @@
 import { EngineError } from '../errors.ts';
 import type { TokenArray } from './batches.ts';
 import { Checksum } from './checksum.ts';
-import { createTokenizer, type Tokenizer } from './tokenizer.ts';
+import { createTokenizer, MOST_SYMBOLS, notAmong, type Tokenizer, type TokenizerJson } from './tokenizer.ts';
 import { checkTextSize, empty, Utf8Reader } from './utf8.ts';
 
 /** Where a text comes from: a file, a built-in text, a test. */
@@ -45,15 +45,15 @@ export interface TokenizeOptions {
 /** Bytes that are decoded at a time, so that what is needed beside the tokens is small whatever the chunks are. */
 const PIECE_BYTES = 64 * 1024;
 const CODE_POINTS = 0x110000;
-const MOST_SYMBOLS = 2 ** 16;
 
 /**
  * Tokens of a streamed text. Memory: the tokens, some megabytes of tables, and what the stream itself holds.
+ * @param kind of a tokenizer made for this text, or one that exists already
  * @throws EngineError BAD_TEXT when it is empty, too large, binary, not UTF-8, or was changed between the passes
  */
 export async function tokenize(
   stream: TextStream,
-  kind: Tokenizer['kind'],
+  kind: Tokenizer['kind'] | TokenizerJson,
   { onProgress, signal }: TokenizeOptions = {},
 ): Promise<TokenizedText> {
   const { name, size } = stream;
@@ -77,7 +77,11 @@ export async function tokenize(
 }
 
 /** The same of a text that is in memory already. */
-export function tokenizeString(text: string, name: string, kind: Tokenizer['kind']): TokenizedText {
+export function tokenizeString(
+  text: string,
+  name: string,
+  kind: Tokenizer['kind'] | TokenizerJson,
+): TokenizedText {
   const bytes = new TextEncoder().encode(text);
   const survey = new Survey();
   for (const piece of piecesOf(bytes)) survey.take(piece);
@@ -133,17 +137,32 @@ class Survey {
     this.#fingerprint(piece);
   }
 
-  end(kind: Tokenizer['kind']): Found {
+  end(kind: Tokenizer['kind'] | TokenizerJson): Found {
     this.#reader.end();
     if (this.#head) this.#checksum.add(this.#head);
     const { bytes, markBytes } = this.#reader;
-    const tokenizer = createTokenizer(
-      kind === 'byte'
-        ? { kind }
-        : { kind, characters: charactersOf(this.#seen.subarray(0, this.#largest + 1)) },
-    );
-    const count = kind === 'byte' ? bytes : this.#characters;
+    const tokenizer = createTokenizer(typeof kind === 'string' ? this.#fitted(kind) : this.#given(kind));
+    const count = tokenizer.kind === 'byte' ? bytes : this.#characters;
     return { tokenizer, count, bytes, markBytes, checksum: this.#checksum.hex() };
+  }
+
+  #fitted(kind: Tokenizer['kind']): TokenizerJson {
+    return kind === 'byte' ? { kind } : { kind, characters: charactersOf(this.#seenCodePoints) };
+  }
+
+  #given(json: TokenizerJson): TokenizerJson {
+    if (json.kind !== 'char') return json;
+    const known = new Set(json.characters);
+    const unknown: string[] = [];
+    this.#seenCodePoints.forEach((seen, codePoint) => {
+      if (seen && !known.has(String.fromCodePoint(codePoint))) unknown.push(String.fromCodePoint(codePoint));
+    });
+    if (unknown.length > 0) throw notAmong(known.size, unknown);
+    return json;
+  }
+
+  get #seenCodePoints(): Uint8Array {
+    return this.#seen.subarray(0, this.#largest + 1);
   }
 
   #fingerprint(piece: Uint8Array): void {
@@ -177,7 +196,7 @@ class TokenWriter {
     const { json } = found.tokenizer;
     if (json.kind === 'byte') return;
     const codePoints = Array.from(json.characters, (character) => character.codePointAt(0)!);
-    const ids = new Int32Array(codePoints.at(-1)! + 1).fill(-1);
+    const ids = new Int32Array(Math.max(...codePoints) + 1).fill(-1);
     for (const [id, codePoint] of codePoints.entries()) ids[codePoint] = id;
     this.#ids = ids;
   }

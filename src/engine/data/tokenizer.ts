@@ -24,6 +24,9 @@ export interface Tokenizer {
   readonly json: TokenizerJson;
 }
 
+/** As many as two bytes can number. */
+export const MOST_SYMBOLS = 2 ** 16;
+
 const REPLACEMENT = '\ufffd';
 
 export function createTokenizer(json: TokenizerJson): Tokenizer {
@@ -71,12 +74,19 @@ function byteTokenizer(): Tokenizer {
 const NAMED = 8;
 
 function unknownCharacters(text: string, ids: ReadonlyMap<string, number>): EngineError {
-  const unknown = [...new Set(text)].filter((character) => !ids.has(character));
+  return notAmong(
+    ids.size,
+    [...new Set(text)].filter((character) => !ids.has(character)),
+  );
+}
+
+/** @param unknown characters of a text that are none of the vocabulary's `known` */
+export function notAmong(known: number, unknown: readonly string[]): EngineError {
   const names = unknown.slice(0, NAMED).map(nameOf);
   if (unknown.length > NAMED) names.push(`${unknown.length - NAMED} more`);
   return new EngineError(
     'BAD_TEXT',
-    `Not among the ${ids.size} characters of the training text: ${names.join(', ')}.`,
+    `Not among the ${known} characters of the training text: ${names.join(', ')}.`,
     `Leave ${unknown.length > 1 ? 'them' : 'it'} out, or train with the byte tokenizer, which can write any text.`,
   );
 }

@@ -108,9 +108,11 @@ export function sweepConfigs(preset: TrainConfig, given: Overrides, grid: SweepG
   );
 }
 
-/** @param text name and fingerprint; @param adapter its name: cells of different ones are not bit by bit comparable */
+/**
+ * What was given counts by itself: the first cell's mode may not take it.
+ * @param text name and fingerprint; @param adapter its name: cells of different ones are not bit by bit comparable
+ */
 export function sweepSettings(
-  preset: TrainConfig,
   given: Overrides,
   configs: readonly TrainConfig[],
   text: { readonly name: string; readonly checksum: string },
@@ -118,18 +120,13 @@ export function sweepSettings(
 ): SweepSettings {
   const [first] = configs;
   if (!first) throw new Error('a sweep has a cell');
-  // What the grid decides, and what follows from it, is no setting.
-  const { precision, learningRate, seed, ...shared } = first;
-  return {
-    ...shared,
-    // null: a tenth of each learning rate.
-    minLearningRate: given.minLearningRate ?? null,
-    lossScale: given.lossScale ?? preset.lossScale,
-    growthInterval: given.growthInterval ?? preset.growthInterval,
-    text: text.name,
-    textChecksum: text.checksum,
-    adapter,
+  // What the grid decides is no setting; null for what follows from a learning rate: a tenth of it.
+  const { precision, learningRate, seed, sampleLength, ...shared } = {
+    ...first,
+    minLearningRate: null,
+    ...given,
   };
+  return { ...shared, text: text.name, textChecksum: text.checksum, adapter };
 }
 
 /** In words, what differs; empty where nothing does. */
@@ -173,6 +170,14 @@ export function grownGrid(a: SweepGrid, b: SweepGrid): SweepGrid {
 /** Those of `a`, and those of `b` that have another place. */
 export function joinedCells(a: readonly SweepCell[], b: readonly SweepCell[]): SweepCell[] {
   return [...a, ...b.filter((cell) => !a.some((other) => samePlace(other, cell)))];
+}
+
+/** In the order in which a grid is trained. */
+export function sortedCells({ modes }: SweepGrid, cells: readonly SweepCell[]): SweepCell[] {
+  return [...cells].sort(
+    (a, b) =>
+      a.seed - b.seed || a.learningRate - b.learningRate || modes.indexOf(a.mode) - modes.indexOf(b.mode),
+  );
 }
 
 /** The lowest final loss; null where none is finite. */

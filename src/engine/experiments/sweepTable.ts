@@ -14,7 +14,7 @@ export interface RateResult {
   /** Final losses of those that did not diverge; null where none is left. */
   readonly loss: Spread | null;
   readonly skippedSteps: number;
-  /** The lowest mean among those without a divergence. */
+  /** The lowest mean among those without a divergence, or one that reads the same. */
   readonly best: boolean;
 }
 
@@ -38,11 +38,17 @@ export function sweepRows({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): Sweep
     ),
   }));
   const means = rows.flatMap(({ results }) => results.flatMap((result) => soundMean(result) ?? []));
-  const lowest = Math.min(...means);
+  // Of those that read the same, none is better.
+  const lowest = formatLoss(Math.min(...means));
   return rows.map(({ mode, results }) => ({
     mode,
-    results: results.map((result) => ({ ...result, best: soundMean(result) === lowest })),
+    results: results.map((result) => ({ ...result, best: isBest(result, lowest) })),
   }));
+}
+
+function isBest(result: RateResult, lowest: string): boolean {
+  const mean = soundMean(result);
+  return mean !== null && formatLoss(mean) === lowest;
 }
 
 function soundMean({ diverged, loss }: RateResult): number | null {

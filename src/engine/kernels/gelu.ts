@@ -1,4 +1,4 @@
-import type { Operand } from '../tensor.ts';
+import { type Operand, recordOf, scaleOf } from '../tensor.ts';
 import { type Dispatch, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
 
 /** out = GELU of a stored pre-activation: what a matmul's epilogue had written there, bit by bit. */
@@ -8,16 +8,17 @@ export function geluForward(
 ): Dispatch {
   const { preActivation, out, label } = args;
   const vectors = args.elements / 4;
+  const scales = scaleOf(preActivation)?.tensor;
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'gelu_forward',
       slots: slotsOf(target, { preActivation, out }),
-      conditions: {},
+      conditions: { scaled: scales !== undefined },
       constants: {},
     },
-    bindings: { preActivation, out },
-    params: [u32(vectors)],
+    bindings: { preActivation, out, ...(scales && { scales }) },
+    params: [u32(vectors), ...(scales ? [u32(recordOf(preActivation))] : [])],
     grid: linearGrid(vectors, 64),
     label,
   };

@@ -1,4 +1,4 @@
-import type { Operand } from '../tensor.ts';
+import { type Operand, recordOf, scaleOf } from '../tensor.ts';
 import { type Dispatch, SITE, slotsOf, type Target, u32 } from './operation.ts';
 
 export interface MatmulArgs {
@@ -37,11 +37,14 @@ const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8 };
 
 /**
  * out = op(a) op(b) with a fused epilogue, in the kernel the target chose.
- * Operands may have any format; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
+ * Operands may have any format, with a scale or without; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
   const { m, n, k, aTransposed = false, bTransposed = false, accumulate = false } = args;
   const preActivation = args.gelu ?? args.geluBackward;
+  const scales = [args.a, args.b, ...(preActivation ? [preActivation] : [])]
+    .map(scaleOf)
+    .find(Boolean)?.tensor;
   const optional = {
     ...(args.bias && { bias: args.bias }),
     ...(args.residual && { residual: args.residual }),
@@ -56,11 +59,15 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     residual: args.residual !== undefined,
     gelu: args.gelu !== undefined,
     geluBackward: args.geluBackward !== undefined,
+    scaled: scales !== undefined,
   };
   const shared = {
     kind: 'dispatch',
-    bindings: { ...operands, found: args.found },
-    params: [u32(m), u32(n / 4), u32(k), SITE],
+    bindings: { ...operands, ...(scales && { scales }), found: args.found },
+    params: [
+      ...[u32(m), u32(n / 4), u32(k), SITE],
+      ...(scales ? [args.a, args.b, preActivation ?? args.a].map((operand) => u32(recordOf(operand))) : []),
+    ],
     label: args.label,
     flops: 2 * m * n * k,
   } as const;

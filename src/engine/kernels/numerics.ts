@@ -1,4 +1,4 @@
-import type { Operand } from '../tensor.ts';
+import { type Operand, recordOf, scaleOf } from '../tensor.ts';
 import { type Dispatch, slotsOf, type Target, u32 } from './operation.ts';
 
 /** Lanes of exponent_histogram.wgsl. */
@@ -18,17 +18,18 @@ export function exponentHistogram(
 ): Dispatch {
   const { inp, histogram, label } = args;
   const vectors = args.elements / 4;
+  const scales = scaleOf(inp)?.tensor;
   const groups = Math.min(MAX_GROUPS, Math.max(1, Math.ceil(vectors / (WIDTH * VECTORS_PER_LANE))));
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'exponent_histogram',
       slots: slotsOf({ ...target, half: 'packed' }, { inp }),
-      conditions: {},
+      conditions: { scaled: scales !== undefined },
       constants: {},
     },
-    bindings: { inp, histogram },
-    params: [u32(vectors)],
+    bindings: { inp, histogram, ...(scales && { scales }) },
+    params: [u32(vectors), ...(scales ? [u32(recordOf(inp))] : [])],
     grid: [groups, 1, 1],
     label: `exponents of ${label}`,
   };

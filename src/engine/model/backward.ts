@@ -9,9 +9,10 @@ import {
   layernormBackward,
   layernormBackwardParameters,
 } from '../kernels/rows.ts';
-import type { Tensor } from '../tensor.ts';
-import { parameter, partsOf, residualInto } from './forward.ts';
+import type { Operand, Tensor } from '../tensor.ts';
+import { attentionOperand, parameter, partsOf, residualInto } from './forward.ts';
 import { recompute } from './recompute.ts';
+import { quantize, scaledBy } from './scales.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';
 
 export function backward(target: Target, tensors: RunTensors, batch: number): Operation[] {
@@ -27,6 +28,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
     dpreActivation,
     dattention,
     dqkv,
+    quantized,
   } = tensors;
   const { context, width: C } = gpt;
   const shape = attentionShape(tensors, batch);
@@ -74,7 +76,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       found,
     });
   /** dW (k, n) += x^T dY */
-  const dWeight = (name: string, x: Tensor, dY: Tensor, k: number, n: number): Operation =>
+  const dWeight = (name: string, x: Operand, dY: Operand, k: number, n: number): Operation =>
     matmul(target, {
       label: `${name}.weight gradient`,
       a: x,
@@ -91,11 +93,11 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
   const dInput = (
     name: string,
     label: string,
-    dY: Tensor,
+    dY: Operand,
     out: Tensor,
     k: number,
     n: number,
-    geluBackward?: Tensor,
+    geluBackward?: Operand,
   ): Operation =>
     matmul(target, {
       label,
@@ -110,30 +112,52 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       found,
     });
 
+  /** What the matmuls of `name` read as dY, and what makes it: `rounded`, or from `dY` its quantised copy. */
+  const outputGradient = (
+    name: string,
+    dY: Tensor,
+    rounded: Tensor,
+    width: number,
+  ): { operand: Operand; made: Operation[] } => {
+    if (!quantized) return { operand: rounded, made: [] };
+    const elements = rows * width;
+    const operand = scaledBy(quantized, `${name} dY`, quantized.outputGradient, elements);
+    const label = `${name} output gradient`;
+    return { operand, made: quantize(target, quantized, { label, inp: dY, out: operand, elements }) };
+  };
+
   const operations: Operation[] = norm('ln_f', residualInto(tensors, blocks.length), tensors.statsF, false);
   for (let layer = blocks.length - 1; layer >= 0; layer--) {
     const block = blocks[layer]!;
     const h = `h.${layer}`;
+    const dMlp = outputGradient(`${h}.mlp.c_proj`, dresidual, dresidualOperand, C);
+    const dPre = outputGradient(`${h}.mlp.c_fc`, dpreActivation, dpreActivation, 4 * C);
+    const dProjection = outputGradient(`${h}.attn.c_proj`, dresidual, dresidualOperand, C);
+    const dQkv = outputGradient(`${h}.attn.c_attn`, dqkv, dqkv, 3 * C);
     operations.push(
       ...recompute(target, tensors, layer, batch),
       ...bias(`${h}.mlp.c_proj`, dresidual, C),
-      dWeight(`${h}.mlp.c_proj`, block.activation, dresidualOperand, 4 * C, C),
+      ...dMlp.made,
+      dWeight(`${h}.mlp.c_proj`, block.activation, dMlp.operand, 4 * C, C),
       dInput(
         `${h}.mlp.c_proj`,
         `${h}.mlp.c_fc gradient`,
-        dresidualOperand,
+        dMlp.operand,
         dpreActivation,
         4 * C,
         C,
         block.preActivation,
       ),
       ...bias(`${h}.mlp.c_fc`, dpreActivation, 4 * C),
-      dWeight(`${h}.mlp.c_fc`, block.norm2, dpreActivation, C, 4 * C),
-      dInput(`${h}.mlp.c_fc`, `${h}.ln_2 gradient`, dpreActivation, dnorm, C, 4 * C),
+      ...dPre.made,
+      dWeight(`${h}.mlp.c_fc`, block.norm2, dPre.operand, C, 4 * C),
+      dInput(`${h}.mlp.c_fc`, `${h}.ln_2 gradient`, dPre.operand, dnorm, C, 4 * C),
       ...norm(`${h}.ln_2`, block.residualMid, block.stats2, true),
       ...bias(`${h}.attn.c_proj`, dresidual, C),
-      dWeight(`${h}.attn.c_proj`, block.attention, dresidualOperand, C, C),
-      dInput(`${h}.attn.c_proj`, `${h}.attn gradient`, dresidualOperand, dattention, C, C),
+      ...dProjection.made,
+      ...attentionOperand(target, tensors, layer, rows),
+      dWeight(`${h}.attn.c_proj`, block.attentionOperand, dProjection.operand, C, C),
+      dInput(`${h}.attn.c_proj`, `${h}.attn gradient`, dProjection.operand, dattention, C, C),
       ...attentionBackward(target, {
         label: `${h}.attn.c_attn gradient`,
         qkv: block.qkv,
@@ -146,8 +170,9 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
         found,
       }),
       ...bias(`${h}.attn.c_attn`, dqkv, 3 * C),
-      dWeight(`${h}.attn.c_attn`, block.norm1, dqkv, C, 3 * C),
-      dInput(`${h}.attn.c_attn`, `${h}.ln_1 gradient`, dqkv, dnorm, C, 3 * C),
+      ...dQkv.made,
+      dWeight(`${h}.attn.c_attn`, block.norm1, dQkv.operand, C, 3 * C),
+      dInput(`${h}.attn.c_attn`, `${h}.ln_1 gradient`, dQkv.operand, dnorm, C, 3 * C),
       ...norm(`${h}.ln_1`, residualInto(tensors, layer), block.stats1, true),
     );
   }

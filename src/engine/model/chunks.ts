@@ -36,6 +36,14 @@ export interface ParameterPart {
   readonly secondMoment: TensorSlice;
 }
 
+/** A part of a matrix that matmuls read from a tensor of its own. */
+export interface ComputeWeight {
+  /** The parameter's, with its first row where the parameter is split. */
+  readonly name: string;
+  readonly master: TensorSlice;
+  readonly weight: TensorSlice;
+}
+
 export interface Parameter {
   readonly spec: ParameterSpec;
   /** One, but for a vocabulary matrix that is larger than a binding: slices of {@link ParameterLayout.vocabularyRows}. */
@@ -156,4 +164,30 @@ function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineEr
 function hintFor(name: string): string {
   if (name === 'wpe.weight') return 'Use a shorter context, or a smaller width.';
   return 'Use a smaller width.';
+}
+
+/**
+ * Gives the matrices that matmuls read tensors of their own in place of the master weights.
+ * @param weightOf makes one, from the part's name and what it is a part of
+ */
+export function withComputeWeights(
+  parameters: ParameterLayout['parameters'],
+  weightOf: (name: string, spec: ParameterSpec, elements: number) => TensorSlice,
+): { parameters: ParameterLayout['parameters']; computeWeights: readonly ComputeWeight[] } {
+  const computeWeights: ComputeWeight[] = [];
+  const replaced = [...parameters].map(([name, { spec, parts }]): [string, Parameter] => {
+    if (!spec.matmul) return [name, { spec, parts }];
+    const own = parts.map((part) => {
+      const weight = weightOf(partName(name, part, parts), spec, part.master.elements);
+      computeWeights.push({ name: partName(name, part, parts), master: part.master, weight });
+      return { ...part, weight };
+    });
+    return [name, { spec, parts: own }];
+  });
+  return { parameters: new Map(replaced), computeWeights };
+}
+
+/** A parameter's name, with the first row where it is one of several parts. */
+export function partName(name: string, { firstRow }: ParameterPart, parts: readonly ParameterPart[]): string {
+  return parts.length === 1 ? name : `${name} from row ${firstRow}`;
 }

@@ -1,10 +1,12 @@
 /** The forward pass of a batch, readable top to bottom. */
 import { attentionForward } from '../kernels/attention.ts';
+import { geluForward } from '../kernels/gelu.ts';
 import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { embeddingForward, layernormForward } from '../kernels/rows.ts';
-import type { Tensor } from '../tensor.ts';
+import { type Operand, scaleOf, type Tensor } from '../tensor.ts';
 import type { ParameterPart } from './chunks.ts';
+import { forgetMagnitudes, quantize } from './scales.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';
 
 /** The parts of the parameter called `name`; a missing one is a bug in the schedule. */
@@ -26,10 +28,12 @@ export function residualInto({ blocks, residual0 }: RunTensors, layer: number): 
 
 /** Tokens to the final layer norm, (batch * T, C). Residual additions, biases and GELU are matmul epilogues. */
 export function forward(target: Target, tensors: RunTensors, batch: number, found: Tensor): Operation[] {
-  const { gpt, tokens, residual0, blocks, normF, statsF } = tensors;
+  const { gpt, tokens, residual0, blocks, normF, statsF, quantized } = tensors;
   const { context, width: C } = gpt;
   const rows = batch * context;
   return [
+    // Current scales know only the batch at hand; delayed ones collect over the micro-batches of a step.
+    ...(quantized?.scaling.kind === 'current' ? [forgetMagnitudes(quantized)] : []),
     ...partsOf(tensors, 'wte.weight').map((part) =>
       embeddingForward(target, {
         label: 'embedding',
@@ -58,7 +62,7 @@ export function forward(target: Target, tensors: RunTensors, batch: number, foun
         found,
       }),
     ]),
-    norm(target, tensors, {
+    ...norm(target, tensors, {
       name: 'ln_f',
       inp: residualInto(tensors, blocks.length),
       out: normF,
@@ -83,7 +87,7 @@ export function activationsInBlock(
   const h = `h.${layer}`;
   const rows = batch * context;
   return [
-    norm(target, tensors, {
+    ...norm(target, tensors, {
       name: `${h}.ln_1`,
       inp: residual,
       out: block.norm1,
@@ -108,9 +112,10 @@ export function activationsInBlock(
       shape: attentionShape(tensors, batch),
       found,
     }),
+    ...attentionOperand(target, tensors, layer, rows),
     linear(target, tensors, {
       name: `${h}.attn.c_proj`,
-      a: block.attention,
+      a: block.attentionOperand,
       out: block.residualMid,
       rows,
       n: C,
@@ -118,7 +123,7 @@ export function activationsInBlock(
       residual,
       found,
     }),
-    norm(target, tensors, {
+    ...norm(target, tensors, {
       name: `${h}.ln_2`,
       inp: block.residualMid,
       out: block.norm2,
@@ -126,47 +131,99 @@ export function activationsInBlock(
       rows,
       found,
     }),
-    linear(target, tensors, {
-      name: `${h}.mlp.c_fc`,
-      a: block.norm2,
-      out: block.activation,
-      rows,
-      n: 4 * C,
-      k: C,
-      gelu: block.preActivation,
-      found,
-    }),
+    ...preActivationAndGelu(target, tensors, layer, rows, found),
   ];
+}
+
+/** What c_proj reads of attention's output, where that is a copy. */
+export function attentionOperand(
+  target: Target,
+  { quantized, blocks, gpt }: RunTensors,
+  layer: number,
+  rows: number,
+): Operation[] {
+  const { attention: inp, attentionOperand: out } = blocks[layer]!;
+  if (!quantized) return [];
+  return quantize(target, quantized, { label: `h.${layer}.attn`, inp, out, elements: rows * gpt.width });
+}
+
+/** c_fc with GELU in its epilogue; apart where the pre-activation that GELU sees has a scale of the whole tensor. */
+function preActivationAndGelu(
+  target: Target,
+  tensors: RunTensors,
+  layer: number,
+  rows: number,
+  found: Tensor,
+): Operation[] {
+  const { quantized, gpt, blocks } = tensors;
+  const { norm2, preActivation, activation } = blocks[layer]!;
+  const name = `h.${layer}.mlp.c_fc`;
+  const args = { name, a: norm2, rows, n: 4 * gpt.width, k: gpt.width, found };
+  if (!quantized) return [linear(target, tensors, { ...args, out: activation, gelu: preActivation })];
+  const { wide } = quantized;
+  return [
+    linear(target, tensors, { ...args, out: wide }),
+    ...quantize(target, quantized, { label: name, inp: wide, out: preActivation, elements: rows * args.n }),
+    ...geluOf(target, tensors, layer, rows),
+  ];
+}
+
+/** GELU of a stored pre-activation. */
+export function geluOf(target: Target, tensors: RunTensors, layer: number, rows: number): Operation[] {
+  const { preActivation, activation } = tensors.blocks[layer]!;
+  const label = `h.${layer}.mlp.gelu`;
+  const elements = rows * 4 * tensors.gpt.width;
+  return stored(target, tensors, label, activation, elements, (out) =>
+    geluForward(target, { label, preActivation, out, elements }),
+  );
+}
+
+/** What makes `operand`: a kernel that writes it, or where it has a scale one that writes what is then quantised. */
+export function stored(
+  target: Target,
+  { quantized }: RunTensors,
+  label: string,
+  operand: Operand,
+  elements: number,
+  kernel: (out: Operand) => Operation,
+): Operation[] {
+  if (!quantized || !scaleOf(operand)) return [kernel(operand)];
+  const { wide } = quantized;
+  return [kernel(wide), ...quantize(target, quantized, { label, inp: wide, out: operand, elements })];
 }
 
 interface NormArgs {
   readonly name: string;
   readonly inp: Tensor;
-  readonly out: Tensor;
+  readonly out: Operand;
   readonly stats: Tensor;
   readonly rows: number;
   readonly found: Tensor;
 }
 
-function norm(target: Target, tensors: RunTensors, { name, ...args }: NormArgs): Operation {
-  return layernormForward(target, {
-    ...args,
-    label: name,
-    weight: parameter(tensors, `${name}.weight`).master,
-    bias: parameter(tensors, `${name}.bias`).master,
-    width: tensors.gpt.width,
-  });
+function norm(target: Target, tensors: RunTensors, { name, ...args }: NormArgs): Operation[] {
+  const { width } = tensors.gpt;
+  return stored(target, tensors, name, args.out, args.rows * width, (out) =>
+    layernormForward(target, {
+      ...args,
+      out,
+      label: name,
+      weight: parameter(tensors, `${name}.weight`).master,
+      bias: parameter(tensors, `${name}.bias`).master,
+      width,
+    }),
+  );
 }
 
 interface LinearArgs {
   readonly name: string;
-  readonly a: Tensor;
-  readonly out: Tensor;
+  readonly a: Operand;
+  readonly out: Operand;
   readonly rows: number;
   readonly n: number;
   readonly k: number;
   readonly residual?: Tensor;
-  readonly gelu?: Tensor;
+  readonly gelu?: Operand;
   readonly found: Tensor;
 }
 

@@ -10,6 +10,7 @@ import { LOSS_SUM_OFFSET } from '../train/stepState.ts';
 import { backward } from './backward.ts';
 import { forward } from './forward.ts';
 import { lmHead, sampledLogits } from './lmHead.ts';
+import { forgetMagnitudes, nextScales, quantizeWeights } from './scales.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface Schedule {
@@ -42,7 +43,7 @@ export function microBatchPhases(
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { chunks, state, evalState, found, evalFound } = tensors;
+  const { chunks, state, evalState, found, evalFound, quantized } = tensors;
   const scaling = scalingOf(config, tensors.recipe);
   const evaluation = (sharpness?: Tensor): Operation[] => [
     ...forward(target, tensors, config.batch, evalFound),
@@ -58,6 +59,7 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
     begin: [
       ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
       { kind: 'clear', target: slice(state, LOSS_SUM_OFFSET / 4, 1) },
+      ...(quantized ? [forgetMagnitudes(quantized)] : []),
     ],
     microBatch: Object.values(microBatchPhases(target, tensors, config)).flat(),
     optimizer: [
@@ -104,6 +106,8 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
           weightDecay: config.weightDecay,
         }),
       ),
+      ...quantizeWeights(target, tensors),
+      ...(quantized ? nextScales(quantized, state) : []),
     ],
     evaluation: evaluation(),
     sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],

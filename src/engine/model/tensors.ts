@@ -5,14 +5,21 @@ import { rowBlocks } from '../kernels/rows.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
 import { histogramWords } from '../numerics/rows.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
-import type { ElementType, Tensor } from '../tensor.ts';
+import { type ElementType, slice, type Tensor, type TensorSlice } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
 import { SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { type BlockTensors, planBlocks, type RecomputeLevel } from './blocks.ts';
-import { layoutParameters, type ParameterLayout } from './chunks.ts';
+import {
+  type ComputeWeight,
+  layoutParameters,
+  type ParameterLayout,
+  partName,
+  withComputeWeights,
+} from './chunks.ts';
 import { type GptConfig, headSize, paddedVocabulary } from './config.ts';
-import { parameterSpecs } from './parameters.ts';
+import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from './parameters.ts';
+import { planScales, type QuantizedTensors, scaledBy } from './scales.ts';
 
 export interface PlannedTensor {
   readonly tensor: Tensor;
@@ -20,6 +27,10 @@ export interface PlannedTensor {
 }
 
 export interface RunTensors extends ParameterLayout {
+  /** What a mode with quantised operands adds; undefined in the others. */
+  readonly quantized: QuantizedTensors | undefined;
+  /** Weights made one by one after an update, where AdamW does not write them itself. */
+  readonly computeWeights: readonly ComputeWeight[];
   readonly planned: readonly PlannedTensor[];
   readonly gpt: GptConfig;
   readonly recipe: Recipe;
@@ -104,10 +115,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     );
   }
   const headRows = lmHeadRows(rows, paddedV, limits);
+  const { quantized, ...weights } = quantizedWeights(config, recipe, layout, add);
   const { outputGradient, residualGradient, attention } = recipe.roles;
   const dresidual = gradient('residual gradient', residualGradient, rows * C);
   return {
     ...layout,
+    ...weights,
+    quantized,
     planned,
     gpt,
     recipe,
@@ -119,7 +133,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     tokenPositions: add('batch', 'token positions', 'u32', rows),
     residual0: saved('embedding', 'residual', rows * C),
     recompute: config.recompute,
-    blocks: planBlocks(config, recipe, add),
+    blocks: planBlocks(config, recipe, add, quantized),
     normF: saved('ln_f', 'activation', rows * C),
     statsF: savedF32('ln_f.stats', rows * 2),
     logits: add('logits', 'logits', 'f32', headRows * paddedV),
@@ -131,7 +145,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       ? gradient('residual gradient operand', outputGradient, rows * C)
       : dresidual,
     dnorm: gradient('layer norm gradient', 'f32', rows * C),
-    dpreActivation: gradient('mlp.c_fc gradient', outputGradient, rows * 4 * C),
+    // Nothing else is in the scratch tensor then.
+    dpreActivation: quantized?.wide ?? gradient('mlp.c_fc gradient', outputGradient, rows * 4 * C),
     dattention: gradient('attention output gradient', attention, rows * C),
     dqkv: gradient('attn.c_attn gradient', attention, rows * 3 * C),
     dots: gradient('attention row dots', 'f32', B * H * T),
@@ -145,6 +160,27 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     sampleRow: add('state', 'sampled row', recipe.roles.activation, C),
     histogram: add('state', 'exponent counts', 'u32', histogramWords(gpt, recipe)),
   };
+}
+
+/** Scales, and tensors of their own for the weights that matmuls read, where a mode has quantised operands. */
+function quantizedWeights(
+  config: TrainConfig,
+  { roles, quantization }: Recipe,
+  { parameters }: ParameterLayout,
+  add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
+): Pick<RunTensors, 'quantized' | 'parameters' | 'computeWeights'> {
+  if (!quantization) return { quantized: undefined, parameters, computeWeights: [] };
+  const isQuantized = ({ name, matmul }: ParameterSpec): boolean => matmul && !isVocabularyMatrix(name);
+  const names = [...parameters].flatMap(([name, { spec, parts }]) =>
+    isQuantized(spec) ? parts.map((part) => partName(name, part, parts)) : [],
+  );
+  const quantized = planScales(quantization, config, names, roles.activation, add);
+  const weightOf = (name: string, spec: ParameterSpec, elements: number): TensorSlice => {
+    const type = isQuantized(spec) ? quantization.formats.weight : roles.weight;
+    const tensor = add('computeWeights', `${name}#compute`, type, elements);
+    return isQuantized(spec) ? scaledBy(quantized, name, tensor, elements) : slice(tensor, 0, elements);
+  };
+  return { quantized, ...withComputeWeights(parameters, weightOf) };
 }
 
 /** Rows of a slice are bound at 256-byte boundaries: 64 rows of anything are a multiple of that. */

@@ -1,6 +1,6 @@
 /** Which tensors the numerics panel shows, and where each is counted. */
 import type { GptConfig } from '../model/config.ts';
-import { parameterSpecs } from '../model/parameters.ts';
+import { isVocabularyMatrix, parameterSpecs } from '../model/parameters.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { type Recipe, roundsResidualGradient } from '../precision/recipes.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
@@ -34,8 +34,10 @@ export function gradientRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
 /** Weights as matmuls and embeddings read them. */
 export function weightRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
   const { weight, master } = recipe.roles;
+  const inBlocks = recipe.quantization?.formats.weight ?? weight;
   return parameterSpecs(gpt).map((spec) => {
-    const format = spec.matmul ? weight : master;
+    const read = isVocabularyMatrix(spec.name) ? weight : inBlocks;
+    const format = spec.matmul ? read : master;
     return row('weight', spec.name, format, format !== 'f32');
   });
 }

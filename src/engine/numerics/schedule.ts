@@ -4,8 +4,9 @@ import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
 import type { ParameterPart } from '../model/chunks.ts';
 import { forward } from '../model/forward.ts';
 import { isVocabularyMatrix, type ParameterSpec } from '../model/parameters.ts';
+import { quantizedLabel } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { formatOf, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import { formatOf, type Operand, scaleOf, slice, type TensorSlice } from '../tensor.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { BINS, type NumericsRow } from './frame.ts';
 import { gradientRows, row, weightRows } from './rows.ts';
@@ -38,7 +39,7 @@ export function buildNumerics(
     from: state,
     to: slice(histogram, histogram.elements - STEP_STATE_WORDS, STEP_STATE_WORDS),
   };
-  const count = (index: number, label: string, inp: Tensor | TensorSlice): Dispatch =>
+  const count = (index: number, label: string, inp: Operand): Dispatch =>
     exponentHistogram(target, { inp, histogram: countRow(index), elements: inp.elements, label });
   const parameterRows = (rows: readonly NumericsRow[], which: 'gradient' | 'weight'): Operation[] =>
     rows.flatMap(({ name, kind }, index) => {
@@ -107,13 +108,17 @@ function learned(
 
 interface Activation {
   readonly name: string;
-  readonly tensor: Tensor;
+  readonly tensor: Operand;
   /** Label of the dispatch in the forward pass. */
   readonly madeBy: string;
 }
 
 function activationsOf({ residual0, blocks, normF }: RunTensors): Activation[] {
-  const activation = (name: string, tensor: Tensor, madeBy = name): Activation => ({ name, tensor, madeBy });
+  const activation = (name: string, tensor: Operand, madeBy = name): Activation => ({
+    name,
+    tensor,
+    madeBy: scaleOf(tensor) ? quantizedLabel(name) : madeBy,
+  });
   return [
     activation('embedding', residual0),
     ...blocks.flatMap((block, layer) => [

@@ -1,5 +1,6 @@
 import { EngineError, suggestion } from '../errors.ts';
 import type { FormatId } from './formats.ts';
+import type { Quantization, QuantizedRole } from './quantization.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -54,6 +55,8 @@ export interface Recipe {
   /** Of role `master`; `stochastic` and `split` are for bf16. */
   readonly masterRounding: MasterRounding;
   readonly scaling: ScalingPolicy;
+  /** Narrower copies that matmuls read, where a mode has them; `roles` then says what they are made from. */
+  readonly quantization?: Quantization;
   /** Exists to be seen failing: the page says so before it starts. */
   readonly unsound: boolean;
 }
@@ -70,6 +73,8 @@ export const PRECISION_MODES = [
   'bf16',
   'bf16-sr',
   'bf16-split',
+  'fp8',
+  'fp8-delayed',
 ] as const;
 type NamedMode = (typeof PRECISION_MODES)[number];
 /** A row of the table, or a mode computed from its name. */
@@ -103,6 +108,14 @@ function mixed(narrow: FormatId, preActivation: FormatId = narrow): Recipe['role
     secondMoment: 'f32',
   };
 }
+
+/** E4M3 where precision counts, E5M2 where range does. */
+const fp8Formats: Readonly<Record<QuantizedRole, FormatId>> = {
+  activation: 'e4m3fn',
+  weight: 'e4m3fn',
+  preActivation: 'e4m3fn',
+  outputGradient: 'e5m2',
+};
 
 const allHalf = Object.fromEntries(Object.keys(mixed('f16')).map((role) => [role, 'f16'])) as Recipe['roles'];
 
@@ -206,6 +219,28 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     scaling: none,
     unsound: false,
   },
+  fp8: {
+    id: 'fp8',
+    title: 'FP8',
+    summary:
+      'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with a scale of each tensor; attention and LM head in bf16.',
+    roles: mixed('bf16'),
+    masterRounding: 'nearest',
+    scaling: none,
+    quantization: { formats: fp8Formats, scaling: { kind: 'current' } },
+    unsound: false,
+  },
+  'fp8-delayed': {
+    id: 'fp8-delayed',
+    title: 'FP8, delayed scales',
+    summary:
+      'As FP8 with the scales of activations and gradients taken from the largest magnitudes of the last 16 steps: each tensor is read once.',
+    roles: mixed('bf16'),
+    masterRounding: 'nearest',
+    scaling: none,
+    quantization: { formats: fp8Formats, scaling: { kind: 'delayed', historyLength: 16, margin: 0 } },
+    unsound: false,
+  },
 };
 
 function isNamed(id: string): id is NamedMode {
@@ -268,9 +303,9 @@ function simulatedRecipe(id: SimulatedMode, rounding: Rounding): Recipe {
   return recipe;
 }
 
-/** True where the compute weights are a separate rounded copy of the master weights. */
-export function hasComputeCopy(recipe: Recipe): boolean {
-  return recipe.roles.weight !== recipe.roles.master;
+/** True where the compute weights are a separate rounded copy of all master weights; quantised ones are made one by one. */
+export function hasComputeCopy({ roles, quantization }: Recipe): boolean {
+  return roles.weight !== roles.master && !quantization;
 }
 
 /** True where AdamW finds weights with all bits of an f32, whole or in two halves. */
@@ -278,9 +313,9 @@ export function keepsMaster(recipe: Recipe): boolean {
   return recipe.roles.master === 'f32' || recipe.masterRounding === 'split';
 }
 
-/** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself. */
-export function roundsResidualGradient(recipe: Recipe): boolean {
-  return recipe.roles.outputGradient !== recipe.roles.residualGradient;
+/** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself, or one that is quantised. */
+export function roundsResidualGradient({ roles, quantization }: Recipe): boolean {
+  return roles.outputGradient !== roles.residualGradient && !quantization;
 }
 
 /**

@@ -11,7 +11,7 @@ import { embeddingForward } from './embedding.ts';
 import { geluForward } from './gelu.ts';
 import { type LayernormOutput, layernormForward } from './layernorm.ts';
 import { add, matmul, matmulTransposedB } from './matmul.ts';
-import { type Store, type StoreOptions, storeOf } from './store.ts';
+import { type Quantize, quantizeOf, type Store, type StoreOptions, storeOf } from './store.ts';
 
 /**
  * Master values or gradients by GPT-2 name, in the layouts of `parameterSpecs`. Vocabulary matrices may have V or Vp
@@ -21,7 +21,7 @@ export type Parameters = Map<string, Float64Array>;
 
 export interface ReferenceModel extends StoreOptions {
   readonly config: GptConfig;
-  readonly recipe: Pick<Recipe, 'roles'>;
+  readonly recipe: Pick<Recipe, 'roles' | 'quantization'>;
 }
 
 /** One micro-batch: tokens and targets (B, T), T at most the context. */
@@ -39,6 +39,8 @@ export interface LayerActivations {
   readonly ln1: LayernormOutput;
   readonly qkv: Float64Array;
   readonly o: Float64Array;
+  /** o as c_proj reads it. */
+  readonly oOperand: Float64Array;
   readonly lse: Float64Array;
   /** The residual stream between attention and MLP. */
   readonly x1: Float64Array;
@@ -69,9 +71,16 @@ export function parameter(parameters: Parameters, name: string): Float64Array {
   return values;
 }
 
-/** The compute copy of a matmul weight: the master rounded to the recipe's weight format. */
-export function computeWeight(parameters: Parameters, name: string, store: Store): Float64Array {
-  return store('weight', parameter(parameters, name).slice());
+/** The compute copy of a block's matmul weight: the master rounded to the recipe's weight format, or quantised. */
+export function computeWeight(
+  { recipe, ...options }: ReferenceModel,
+  parameters: Parameters,
+  name: string,
+): Float64Array {
+  const master = parameter(parameters, name);
+  return recipe.quantization
+    ? quantizeOf(recipe, options)('weight', name, master)
+    : storeOf(recipe, options)('weight', master.slice());
 }
 
 /** The first V rows of the LM head's matrix, rounded as a matmul weight. */
@@ -91,23 +100,26 @@ function storedLayernorm(
   rows: number,
   C: number,
   store: Store,
+  quantize: Quantize | undefined,
 ): LayernormOutput {
   const gain = parameter(parameters, `${name}.weight`);
   const normed = layernormForward(x, gain, parameter(parameters, `${name}.bias`), rows, C);
-  return { ...normed, out: store('activation', normed.out) };
+  const out = store('activation', normed.out);
+  return { ...normed, out: quantize ? quantize('activation', name, out) : out };
 }
 
 /** Loss and everything the backward pass needs. */
 export function modelForward(model: ReferenceModel, parameters: Parameters, batch: Batch): Activations {
   const { config } = model;
   const store = storeOf(model.recipe, model);
+  const quantize = quantizeOf(model.recipe, model);
   const { B, T } = batch;
   const { width: C, vocabulary: V } = config;
   const rows = B * T;
   const linear = (inp: Float64Array, name: string, inputs: number, outputs: number) =>
     matmul(
       inp,
-      computeWeight(parameters, `${name}.weight`, store),
+      computeWeight(model, parameters, `${name}.weight`),
       rows,
       outputs,
       inputs,
@@ -121,18 +133,20 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
     const x0 = x;
-    const ln1 = storedLayernorm(x0, parameters, `${h}.ln_1`, rows, C, store);
+    const ln1 = storedLayernorm(x0, parameters, `${h}.ln_1`, rows, C, store, quantize);
     const qkv = store('attention', linear(ln1.out, `${h}.attn.c_attn`, C, 3 * C));
     const attention = attentionForward(qkv, attentionShape(config, batch));
     const o = store('attention', attention.out);
-    const x1 = store('residual', add(x0, linear(o, `${h}.attn.c_proj`, C, C)));
-    const ln2 = storedLayernorm(x1, parameters, `${h}.ln_2`, rows, C, store);
-    const pre = store('preActivation', linear(ln2.out, `${h}.mlp.c_fc`, C, 4 * C));
-    const act = store('activation', geluForward(pre));
+    const oOperand = quantize('activation', `${h}.attn`, o);
+    const x1 = store('residual', add(x0, linear(oOperand, `${h}.attn.c_proj`, C, C)));
+    const ln2 = storedLayernorm(x1, parameters, `${h}.ln_2`, rows, C, store, quantize);
+    const wide = store('preActivation', linear(ln2.out, `${h}.mlp.c_fc`, C, 4 * C));
+    const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide);
+    const act = quantize('activation', `${h}.mlp.gelu`, store('activation', geluForward(pre)));
     x = store('residual', add(x1, linear(act, `${h}.mlp.c_proj`, 4 * C, C)));
-    layers.push({ x0, ln1, qkv, o, lse: attention.lse, x1, ln2, pre, act });
+    layers.push({ x0, ln1, qkv, o, oOperand, lse: attention.lse, x1, ln2, pre, act });
   }
-  const lnf = storedLayernorm(x, parameters, 'ln_f', rows, C, store);
+  const lnf = storedLayernorm(x, parameters, 'ln_f', rows, C, store, undefined);
   const logits = matmulTransposedB(lnf.out, headWeight(parameters, config, store), rows, V, C);
   return { layers, x, lnf, logits, ...crossEntropyForward(logits, batch.targets, rows, V) };
 }

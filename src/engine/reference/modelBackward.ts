@@ -15,7 +15,7 @@ import {
   parameter,
   type ReferenceModel,
 } from './model.ts';
-import { storeOf } from './store.ts';
+import { quantizeOf, storeOf } from './store.ts';
 
 export interface BackwardOptions {
   /** Gradients come out multiplied by it. */
@@ -41,6 +41,7 @@ export function modelBackward(
   const { config } = model;
   const { lossScale = 1, accumulation = 1, into } = options;
   const store = storeOf(model.recipe, model);
+  const quantize = quantizeOf(model.recipe, model);
   const { B, T } = batch;
   const { width: C, vocabulary: V } = config;
   const rows = B * T;
@@ -71,11 +72,14 @@ export function modelBackward(
   ) => {
     accumulate(`${name}.weight`, matmulTransposedA(inp, operand, inputs, outputs, rows));
     accumulate(`${name}.bias`, columnSum(dbias, rows, outputs));
-    const weight = computeWeight(parameters, `${name}.weight`, store);
+    const weight = computeWeight(model, parameters, `${name}.weight`);
     return matmulTransposedB(operand, weight, rows, inputs, outputs);
   };
-  /** The dY operand: a rounded copy of the residual gradient for matmuls only. */
-  const operandOf = (dres: Float64Array) => store('outputGradient', dres.slice());
+  /** The dY operand of `name`: a copy of the residual gradient for matmuls only, rounded or quantised. */
+  const operandOf = (name: string, dres: Float64Array) =>
+    model.recipe.quantization
+      ? quantize('outputGradient', `${name} dY`, dres)
+      : store('outputGradient', dres.slice());
 
   const tokens = rows * accumulation;
   const dlogits = store(
@@ -89,16 +93,18 @@ export function modelBackward(
   for (let layer = config.layers - 1; layer >= 0; layer--) {
     const h = `h.${layer}`;
     const s = saved.layers[layer]!;
-    const dact = linear(`${h}.mlp.c_proj`, s.act, operandOf(dres), dres, 4 * C, C);
+    const dact = linear(`${h}.mlp.c_proj`, s.act, operandOf(`${h}.mlp.c_proj`, dres), dres, 4 * C, C);
     const dpre = store('outputGradient', geluBackward(dact, s.pre));
-    const dln2 = linear(`${h}.mlp.c_fc`, s.ln2.out, dpre, dpre, C, 4 * C);
+    const dpreOperand = quantize('outputGradient', `${h}.mlp.c_fc dY`, dpre);
+    const dln2 = linear(`${h}.mlp.c_fc`, s.ln2.out, dpreOperand, dpre, C, 4 * C);
     dres = store('residualGradient', add(dres, layernorm(dln2, s.x1, s.ln2, `${h}.ln_2`)));
 
-    const dattn = linear(`${h}.attn.c_proj`, s.o, operandOf(dres), dres, C, C);
+    const dattn = linear(`${h}.attn.c_proj`, s.oOperand, operandOf(`${h}.attn.c_proj`, dres), dres, C, C);
     const dout = store('attention', dattn);
     const shape = attentionShape(config, batch);
     const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
-    const dln1 = linear(`${h}.attn.c_attn`, s.ln1.out, dqkv, dqkv, C, 3 * C);
+    const dqkvOperand = quantize('outputGradient', `${h}.attn.c_attn dY`, dqkv);
+    const dln1 = linear(`${h}.attn.c_attn`, s.ln1.out, dqkvOperand, dqkv, C, 3 * C);
     dres = store('residualGradient', add(dres, layernorm(dln1, s.x0, s.ln1, `${h}.ln_1`)));
   }
 

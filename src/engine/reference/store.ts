@@ -1,5 +1,8 @@
+import type { FormatId } from '../precision/formats.ts';
+import type { QuantizedRole } from '../precision/quantization.ts';
 import type { Recipe, Role } from '../precision/recipes.ts';
 import { roundTo } from './rounding.ts';
+import { currentScale, quantized } from './tensorScale.ts';
 
 /** What the oracles read: any array of numbers. */
 export type Values = Float64Array | Float32Array;
@@ -10,8 +13,32 @@ export type Store = (role: Role, values: Float64Array) => Float64Array;
 export interface StoreOptions {
   /** Leaves roles in f32 unrounded: with f32 only the model is smooth, and finite differences are clean. */
   readonly exact?: boolean;
-  /** Sees every tensor as it was stored, in order. It must not keep `values`: they may change later. */
-  readonly onStore?: (role: Role, values: Float64Array) => void;
+  /** Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later. */
+  readonly onStore?: (role: Role, values: Float64Array, format: FormatId) => void;
+  /** Scales of quantised tensors by name, where they do not follow from the tensors themselves. */
+  readonly scales?: ReadonlyMap<string, number>;
+}
+
+/** What matmuls read of a stored tensor: itself, or a copy that is quantised. */
+export type Quantize = (role: QuantizedRole, name: string, values: Float64Array) => Float64Array;
+
+/** Quantisation at the points of a recipe; `onStore` sees values times their scale. */
+export function quantizeOf(
+  { quantization }: Pick<Recipe, 'quantization'>,
+  { onStore, scales }: StoreOptions = {},
+): Quantize {
+  if (!quantization) return (_role, _name, values) => values;
+  return (role, name, values) => {
+    const format = quantization.formats[role];
+    const scale = scales?.get(name) ?? currentScale(values, format);
+    const copy = quantized(values, format, scale);
+    onStore?.(
+      role,
+      copy.map((x) => x * scale),
+      format,
+    );
+    return copy;
+  };
 }
 
 /** Rounding at the storage points of a recipe. */
@@ -22,7 +49,7 @@ export function storeOf(recipe: Pick<Recipe, 'roles'>, options: StoreOptions = {
     if (!exact || format !== 'f32') {
       for (let i = 0; i < values.length; i++) values[i] = roundTo(format, values[i]!);
     }
-    onStore?.(role, values);
+    onStore?.(role, values, format);
     return values;
   };
 }

@@ -29,6 +29,8 @@ export interface TrainerOptions {
    * with another program on the same batches.
    */
   readonly batches?: ((index: number) => Batch) | undefined;
+  /** (rows * columns) f32 of the parameter called `name`, in place of values drawn from the seed. */
+  readonly initialValues?: ((name: string) => Float32Array) | undefined;
   /** A saved run to go on with, on its kernels. */
   readonly resume?: RunFile | undefined;
 }
@@ -101,7 +103,10 @@ export async function createTrainer(
     writeInitialState(device, arena, plan.tensors, config);
     await trainer.setParameters((name) => {
       const { spec } = plan.tensors.parameters.get(name)!;
-      return weights.add(name, initialValues(spec, plan.tensors.gpt, config.seed));
+      return weights.add(
+        name,
+        options.initialValues?.(name) ?? initialValues(spec, plan.tensors.gpt, config.seed),
+      );
     });
     if (resume) await trainer.restore(resume);
     return trainer;

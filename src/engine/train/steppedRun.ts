@@ -105,6 +105,9 @@ export class SteppedRun {
   readonly #before: number;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
+  #skipsInARow: number;
+  /** Ten skips in a row, with no scaler that could end them. */
+  #lost = false;
   #valLoss: number | null = null;
   #evaluatedAt = -1;
 
@@ -114,12 +117,13 @@ export class SteppedRun {
     this.#events = events;
     this.#timed = timed;
     this.#before = trainer.submittedSteps;
+    this.#skipsInARow = trainer.consecutiveSkips;
     this.#trouble = new TroubleWatch(hasScaler(trainer));
   }
 
   /** True after the configured number of steps, and when a mode without a scaler cannot go on. */
   get isOver(): boolean {
-    return this.trainer.submittedSteps >= this.trainer.config.steps || hasLostItsWay(this.trainer);
+    return this.trainer.submittedSteps >= this.trainer.config.steps || this.#lost;
   }
 
   /** Submits one step, and evaluates after it where an evaluation is due. Waits for the GPU only as long as its queue is full. */
@@ -173,9 +177,8 @@ export class SteppedRun {
     await this.settle();
     if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
       await this.#evaluate(trainer.submittedSteps);
-    const failed = hasLostItsWay(trainer);
     const summary = await this.#summary(evaluate);
-    if (failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
+    if (this.#lost) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
   }
 
@@ -193,6 +196,7 @@ export class SteppedRun {
       this.#startUpMs ??= performance.now() - this.trainer.createdAt;
       this.#last = metrics;
       if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
+      this.#countSkip(metrics);
       this.#events.onStep(metrics);
       const trouble = this.#trouble.next(metrics);
       if (trouble) this.#events.onTrouble?.(trouble);
@@ -202,6 +206,12 @@ export class SteppedRun {
 
   #isCounted(step: number): boolean {
     return step > this.#before + WARM_UP_STEPS;
+  }
+
+  /** Once lost, a run stays so: a step that was on its way may still have been applied. */
+  #countSkip({ skipped }: StepMetrics): void {
+    this.#skipsInARow = skipped ? this.#skipsInARow + 1 : 0;
+    if (!hasScaler(this.trainer) && this.#skipsInARow >= MAX_SKIPS_WITHOUT_SCALER) this.#lost = true;
   }
 
   async #evaluate(step: number): Promise<void> {
@@ -249,11 +259,6 @@ export class SteppedRun {
       kernels: trainer.kernels,
     };
   }
-}
-
-/** Ten skips in a row, with no scaler that could end them. */
-function hasLostItsWay(trainer: Trainer): boolean {
-  return !hasScaler(trainer) && trainer.consecutiveSkips >= MAX_SKIPS_WITHOUT_SCALER;
 }
 
 function hasScaler({ plan }: Trainer): boolean {

@@ -2,6 +2,7 @@
 import { Arena } from '../arena.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
+import { initialScales, quantizeWeights } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
@@ -51,7 +52,7 @@ export async function uploadParameters(
   await computeCopies(device, arena, pipelines, target, tensors);
 }
 
-/** Rounds the master weights to the compute weights, in modes that have both. Waits for the GPU. */
+/** Rounds or quantises the master weights to the compute weights, in modes that have both. Waits for the GPU. */
 export async function computeCopies(
   device: GPUDevice,
   arena: Arena,
@@ -59,9 +60,10 @@ export async function computeCopies(
   target: Target,
   tensors: RunTensors,
 ): Promise<void> {
-  const operations = tensors.chunks.flatMap(({ master, compute, elements }): Operation[] =>
+  const copies = tensors.chunks.flatMap(({ master, compute, elements }): Operation[] =>
     compute ? [convertFormat(target, { inp: master, out: compute, elements, label: 'compute weights' })] : [],
   );
+  const operations = [...copies, ...quantizeWeights(target, tensors)];
   const program = await Program.compile(device, pipelines, arena, 'compute weights', operations);
   program.submit(Number.POSITIVE_INFINITY);
   await device.queue.onSubmittedWorkDone();
@@ -79,6 +81,8 @@ export function writeInitialState(
   const scale =
     scaling.kind === 'dynamic' ? scaling.initialScale : scaling.kind === 'static' ? scaling.scale : 1;
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
+  const { quantized } = tensors;
+  if (quantized) device.queue.writeBuffer(arena.buffer(quantized.scales), 0, initialScales(quantized));
   forgetOverflow(device, arena.buffer(tensors.found));
   forgetOverflow(device, arena.buffer(tensors.evalFound));
   device.queue.writeBuffer(

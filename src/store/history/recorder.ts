@@ -21,7 +21,7 @@ export function recordRuns(): void {
   useRun.subscribe((state, before) => {
     if (state.configs !== before.configs) {
       const { preset } = useSettings.getState().settings;
-      start = { id: crypto.randomUUID(), preset, saved: new Map() };
+      start = state.purpose === 'sweep' ? null : { id: crypto.randomUUID(), preset, saved: new Map() };
     }
     const changed = state.runs !== before.runs || state.status !== before.status;
     if (!start || !changed) return;

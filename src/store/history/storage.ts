@@ -24,21 +24,26 @@ export interface StorageWatcher {
   closed(problem: Problem): void;
 }
 
-const NAME = 'halfstep';
 const VERSION = 1;
-const RUNS = 'runs';
+
+/** Runs and sweeps have a database each: neither waits for the other's next version. */
+const PLACES = {
+  runs: { name: 'halfstep', store: 'runs', channel: 'halfstep.runs' },
+  sweeps: { name: 'halfstep-sweeps', store: 'entries', channel: 'halfstep.sweeps' },
+} as const;
 
 /** The browser's database, opened when it is first needed and again after it was closed. */
-export function browserStorage(watcher: StorageWatcher): RunStorage {
+export function browserStorage(watcher: StorageWatcher, place: keyof typeof PLACES = 'runs'): RunStorage {
+  const { name, store, channel: channelName } = PLACES[place];
   let opened: Promise<IDBPDatabase> | null = null;
-  const channel = new BroadcastChannel('halfstep.runs');
+  const channel = new BroadcastChannel(channelName);
   channel.onmessage = () => watcher.changed();
 
   const open = () => {
-    opened ??= openDB(NAME, VERSION, {
+    opened ??= openDB(name, VERSION, {
       upgrade: (database) => {
         // Keys are outside the records, so that one that cannot be read can still be named and removed.
-        database.createObjectStore(RUNS);
+        database.createObjectStore(store);
       },
       blocking: (_current, _wanted, event) => {
         // Another tab has a newer page, which cannot open the database while this one holds it.
@@ -59,12 +64,12 @@ export function browserStorage(watcher: StorageWatcher): RunStorage {
 
   return {
     async all() {
-      const transaction = (await open()).transaction(RUNS);
+      const transaction = (await open()).transaction(store);
       const [ids, values] = await Promise.all([transaction.store.getAllKeys(), transaction.store.getAll()]);
       return ids.map((id, i) => ({ id: String(id), value: values[i] as unknown }));
     },
     async put(entries) {
-      const transaction = (await open()).transaction(RUNS, 'readwrite');
+      const transaction = (await open()).transaction(store, 'readwrite');
       await Promise.all([
         ...entries.map(({ id, value }) => transaction.store.put(value, id)),
         transaction.done,
@@ -72,7 +77,7 @@ export function browserStorage(watcher: StorageWatcher): RunStorage {
       channel.postMessage('changed');
     },
     async change(id, fields) {
-      const transaction = (await open()).transaction(RUNS, 'readwrite');
+      const transaction = (await open()).transaction(store, 'readwrite');
       const stored: unknown = await transaction.store.get(id);
       if (stored === undefined) return false;
       await Promise.all([transaction.store.put({ ...(stored as object), ...fields }, id), transaction.done]);
@@ -80,7 +85,7 @@ export function browserStorage(watcher: StorageWatcher): RunStorage {
       return true;
     },
     async remove(ids) {
-      const transaction = (await open()).transaction(RUNS, 'readwrite');
+      const transaction = (await open()).transaction(store, 'readwrite');
       await Promise.all([...ids.map((id) => transaction.store.delete(id)), transaction.done]);
       channel.postMessage('changed');
     },

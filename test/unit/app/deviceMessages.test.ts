@@ -26,6 +26,7 @@ describe('how an adapter holds a mode', () => {
       kind: 'packed',
       why: expect.stringMatching(/no bf16: 2 to a word/),
     });
+    expect(modeSupport('fp8', withF16).why).toMatch(/no e4m3fn: 4 to a word/);
   });
 
   test.each(PRECISION_MODES)('%s is explained on every adapter', (mode) => {

@@ -28,7 +28,7 @@ const { config: preset } = PRESETS.smoke;
 const TEXT = { name: 'A text', checksum: '0123456789abcdef' };
 const GRID = sweepGrid(['fp32', 'fp16'], [3e-3, 1e-3], 2, 7);
 const CONFIGS = sweepConfigs(preset, { steps: 40 }, GRID);
-const SETTINGS = sweepSettings(preset, { steps: 40 }, CONFIGS, TEXT, 'a GPU');
+const SETTINGS = sweepSettings({ steps: 40 }, CONFIGS, TEXT, 'a GPU');
 
 /** A cell of the grid with this loss; null for one that is not finite. */
 function cell(mode: 'fp32' | 'fp16', learningRate: number, seed: number, loss: number | null): SweepCell {
@@ -105,12 +105,18 @@ describe('settings', () => {
   test('have no mode, rate or seed, so that other grids continue the same sweep', () => {
     const other = sweepGrid(['bf16'], [1e-2], 1, 99);
     const configs = sweepConfigs(preset, { steps: 40 }, other);
-    expect(sweepSettings(preset, { steps: 40 }, configs, TEXT, 'a GPU')).toEqual(SETTINGS);
+    expect(sweepSettings({ steps: 40 }, configs, TEXT, 'a GPU')).toEqual(SETTINGS);
+  });
+
+  test('have what was given, although the first mode may not take it', () => {
+    const given = { lossScale: 1024, rounding: 'rne' } as const;
+    const grid = sweepGrid(['fp32', 'fp16', 'e5m2'], [1e-3], 1, 7);
+    expect(sweepSettings(given, sweepConfigs(preset, given, grid), TEXT, 'a GPU')).toMatchObject(given);
   });
 
   test('that differ are named with both values', () => {
     const given = { steps: 41, minLearningRate: 1e-4 };
-    const now = sweepSettings(preset, given, sweepConfigs(preset, given, GRID), TEXT, 'another');
+    const now = sweepSettings(given, sweepConfigs(preset, given, GRID), TEXT, 'another');
     expect(settingsDifferences(SETTINGS, now)).toEqual([
       'steps was 40 and is now 41',
       'minLearningRate was none and is now 0.0001',
@@ -157,6 +163,10 @@ describe('the table', () => {
     expect(best(CELLS)).toEqual([
       [true, false],
       [false, false],
+    ]);
+    expect(best([cell('fp32', 1e-3, 7, 2.5), cell('fp16', 1e-3, 7, 2.5004)])).toEqual([
+      [true, false], // both read 2.500
+      [true, false],
     ]);
     expect(best([])).toEqual([
       [false, false],

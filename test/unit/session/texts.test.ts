@@ -98,7 +98,13 @@ test('an own text is counted as the training will see it', async () => {
     {
       type: 'textChecked',
       id: 1,
-      facts: { name: 'own.txt', bytes: 2000, tokens: 2000, vocabulary: 4 },
+      facts: {
+        name: 'own.txt',
+        bytes: 2000,
+        tokens: 2000,
+        vocabulary: 4,
+        checksum: expect.stringMatching(/^[0-9a-f]{16}$/),
+      },
       file: expect.any(File),
     },
   ]);

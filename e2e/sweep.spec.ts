@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from 'playwright/test';
+import { readSweep } from '../src/engine/experiments/sweepFile.ts';
+import { expect, expectNoSidewaysScroll, test } from './page.ts';
+
+async function finishedCells(page: Page): Promise<number> {
+  return Number.parseInt(await page.getByTestId('sweep-progress').innerText(), 10);
+}
+
+test('a sweep fills in, outlasts a reload, goes on, and is exported', async ({ page }) => {
+  await page.goto('/?preset=smoke#sweep');
+  await expect(page.getByTestId('no-sweeps')).toContainText('No sweeps yet');
+
+  // What cannot be is said before anything starts.
+  const start = page.getByTestId('sweep-start');
+  await page.getByTestId('sweep-rates').fill('');
+  await expect(page.getByTestId('sweep-problem')).toContainText('without a learning rate');
+  await expect(start).toBeDisabled();
+  await page.getByTestId('sweep-rates').fill('1e-3, 10');
+  await page.getByTestId('sweep-seeds').fill('1');
+  await page.getByTestId('sweep-steps').fill('12');
+  await expect(start).toHaveText('Train 4 cells');
+
+  await start.click();
+  await expect(page.getByTestId('sweep-live')).toContainText('FP32, seed 1337');
+  await expect.poll(() => finishedCells(page)).toBeGreaterThan(0);
+  const first = await page.getByTestId('sweep-fp32-0.001').locator('span').first().innerText();
+  expect(first).toMatch(/^\d\.\d{3} \(0\/1\)$/);
+
+  // The tab is closed in the middle of a cell: the finished ones are there, and nothing starts by itself.
+  await page.reload();
+  await expect.poll(() => finishedCells(page)).toBeGreaterThan(0);
+  await expect(page.getByTestId('sweep-fp32-0.001')).toContainText(first);
+  await expect(page.getByTestId('sweep-continue')).toContainText(/^Continue, [1-3] to go$/);
+  await page.getByTestId('sweep-continue').click();
+  await expect(page.getByTestId('sweep-progress')).toContainText('4 of 4 cells are finished.');
+  await expect(page.getByTestId('sweep-continue')).toHaveCount(0);
+  await expect(page.getByTestId('sweep-fp16-10')).toContainText('diverged (1/1)');
+
+  // The same file as the command line's; cells are no runs.
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByTestId('sweep-json').click(),
+  ]);
+  const sweep = readSweep(readFileSync(await download.path(), 'utf8'), 'download');
+  expect(sweep.settings).toMatchObject({ steps: 12, evalEvery: 0, text: 'Moby Dick', layers: 2 });
+  expect(sweep.cells.map(({ mode, learningRate }) => `${mode} ${learningRate}`)).toEqual([
+    'fp32 0.001',
+    'fp16 0.001',
+    'fp32 10',
+    'fp16 10',
+  ]);
+  await page.getByTestId('sweep-cells').locator('summary').click();
+  await expect(page.getByTestId('sweep-cell')).toHaveCount(4);
+
+  for (const width of [1440, 375]) {
+    await page.setViewportSize({ width, height: 800 });
+    await expectNoSidewaysScroll(page);
+  }
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const told = violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ failureSummary }) => `${id}: ${failureSummary}`),
+    );
+    expect(told, colorScheme).toEqual([]);
+  }
+  await page.getByTestId('sweep-delete').click();
+  await expect(page.getByTestId('no-sweeps')).toBeVisible();
+  await page.keyboard.press('2');
+  await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
+});
+
+test('Stop keeps what is finished and drops the cell at hand', async ({ page }) => {
+  await page.goto('/?preset=smoke#sweep');
+  await page.getByTestId('sweep-steps').fill('5000');
+  await page.getByTestId('sweep-start').click();
+  await expect(page.getByTestId('sweep-live')).toContainText(/step \d/);
+  await page.getByTestId('tab-train').click(); // its curves are those of any run
+  await expect(page.getByTestId('sweep-line')).toBeVisible();
+  await page.getByTestId('tab-sweep').click();
+  await page.getByTestId('sweep-stop').click();
+  await expect(page.getByTestId('sweep-continue')).toBeEnabled();
+  expect(await finishedCells(page)).toBe(0);
+});

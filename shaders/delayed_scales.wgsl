@@ -1,0 +1,42 @@
+// delayed_scales: the scales of the next step from the largest magnitudes of the last ones.
+// shapes:  amax, scales (records); history (records, p.length), of which element 0 is the slot of the step that follows
+// numerics: integers on f32 bits; a history that is all zero, or holds infinity or NaN, leaves the scale as it is
+// dispatch: one lane a record; nothing moves where the step was skipped
+// source:  DelayedScaling of TransformerEngine (amax_history roll, amax_compute_algo max); reference/tensorScale.ts (oracle)
+import package::lib::step_state::StepState;
+import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent, TensorScale};
+
+struct Params {
+  records: u32,
+  length: u32,
+  margin: u32,
+}
+
+@group(0) @binding(0) var<storage, read> amax: array<u32>;
+@group(0) @binding(1) var<storage, read_write> history: array<u32>;
+@group(0) @binding(2) var<storage, read_write> scales: array<TensorScale>;
+@group(0) @binding(3) var<storage, read> state: StepState;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn delayed_scales(@builtin(global_invocation_id) id: vec3u) {
+  let record = id.x;
+  if (record >= p.records || state.apply == 0u) {
+    return;
+  }
+  let first = record * p.length;
+  let newest = amax[record];
+  var largest = newest;
+  for (var i = 1u; i < p.length; i++) {
+    let older = history[first + i];
+    largest = max(largest, older);
+    history[first + i - 1u] = older;
+  }
+  history[first + p.length - 1u] = newest;
+  history[first] = 0u;
+  if (isUsable(largest)) {
+    let exponent = scaleExponent(largest, scales[record].largest, p.margin);
+    scales[record].scale = powerOfTwo(exponent);
+    scales[record].inverse = powerOfTwo(-exponent);
+  }
+}

@@ -1,0 +1,64 @@
+// quantize: a tensor in a narrow format, multiplied by its scale.
+// shapes:  inp, out (vectors) of four elements; amax, scales (records)
+// numerics: the product is exact but where it leaves the range of f32, then rounded once as the format of out says, saturating
+// dispatch: one lane a vector, linear grid; with `current` the scale is that of inp's own amax, else the one in place, and inp's amax is collected
+// source:  current and delayed scaling of TransformerEngine; reference/tensorScale.ts (oracle)
+import package::lib::grid::linearGroup;
+import package::lib::round::magnitudeBits;
+import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent, TensorScale};
+import inp_format::{Elem4 as ElemInp, decode as decodeInp};
+import out_format::{Elem4 as ElemOut, encode as encodeOut};
+
+struct Params {
+  vectors: u32,
+  record: u32,
+}
+
+@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
+@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
+@if(current) @group(0) @binding(2) var<storage, read> amax: array<u32>;
+@if(!current) @group(0) @binding(2) var<storage, read_write> amax: array<atomic<u32>>;
+@if(current) @group(0) @binding(3) var<storage, read_write> scales: array<TensorScale>;
+@if(!current) @group(0) @binding(3) var<storage, read> scales: array<TensorScale>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const WIDTH = 256u;
+
+@if(!current) var<workgroup> largest: atomic<u32>;
+
+// Every lane computes the same scale; the first one of all leaves it for the kernels that read the tensor.
+@if(current)
+fn scaleOf(i: u32) -> f32 {
+  let seen = amax[p.record];
+  let exponent = select(0, scaleExponent(seen, scales[p.record].largest, 0u), isUsable(seen));
+  if (i == 0u) {
+    scales[p.record].scale = powerOfTwo(exponent);
+    scales[p.record].inverse = powerOfTwo(-exponent);
+  }
+  return powerOfTwo(exponent);
+}
+
+@if(!current)
+fn scaleOf(i: u32) -> f32 {
+  return scales[p.record].scale;
+}
+
+@compute @workgroup_size(WIDTH)
+fn quantize(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = linearGroup(group) * WIDTH + local;
+  let scale = scaleOf(i);
+  if (i < p.vectors) {
+    let value = decodeInp(inp[i]);
+    out[i] = encodeOut(value * scale);
+    @if(!current) {
+      let magnitude = magnitudeBits(value);
+      atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
+    }
+  }
+  @if(!current) {
+    workgroupBarrier();
+    if (local == 0u) {
+      atomicMax(&amax[p.record], atomicLoad(&largest));
+    }
+  }
+}

@@ -1,0 +1,37 @@
+// tensor_amax: the largest magnitude of a tensor, into its place among those of the run.
+// shapes:  inp (vectors) of four elements; amax (records)
+// numerics: the larger of two magnitudes by their bits, so that infinity is above all numbers and NaN above infinity
+// dispatch: any number of workgroups, each a stride of vectors; integer atomics, so that their order changes nothing
+// source:  per-tensor scaling of TransformerEngine; reference/tensorScale.ts (oracle)
+import package::lib::round::magnitudeBits;
+import inp_format::{Elem4 as ElemInp, decode as decodeInp};
+
+struct Params {
+  vectors: u32,
+  record: u32,
+}
+
+@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
+@group(0) @binding(1) var<storage, read_write> amax: array<atomic<u32>>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const WIDTH = 256u;
+
+var<workgroup> largest: atomic<u32>;
+
+@compute @workgroup_size(WIDTH)
+fn tensor_amax(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  var magnitude = vec4u();
+  for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
+    magnitude = max(magnitude, magnitudeBits(decodeInp(inp[i])));
+  }
+  atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
+  workgroupBarrier();
+  if (local == 0u) {
+    atomicMax(&amax[p.record], atomicLoad(&largest));
+  }
+}

@@ -1,0 +1,109 @@
+import { create } from 'zustand';
+import { PRESETS } from '../../engine/model/presets.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
+import { firstConfig } from '../../store/settings.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { DEFAULT_FORM, planSweep, type SweepForm } from '../../store/sweep/sweepPlan.ts';
+import { startSweep, sweepObstacle } from '../../store/sweep/sweepRun.ts';
+import { formatCount } from '../format.ts';
+import { textTitle } from '../panels/TextSettings.tsx';
+import { Button } from '../ui/Button.tsx';
+import { TextField } from '../ui/Field.tsx';
+import styles from './SweepScreen.module.css';
+
+/** What is typed stays while other screens are shown. */
+const useForm = create<SweepForm>()(() => DEFAULT_FORM);
+
+export function SweepFormPanel() {
+  const form = useForm();
+  const settings = useSettings((state) => state.settings);
+  const ready = useSettings(() => sweepObstacle(settings));
+  const busy = useRun(({ status }) => isBusy(status));
+  const noGpu = useRun(({ adapter }) => adapter === null);
+  const planned = planSweep(form, settings);
+  const problem = 'problem' in planned ? planned.problem : null;
+  const cells = 'plan' in planned ? planned.cells : 0;
+  return (
+    <section className={styles.panel} aria-label="New sweep">
+      <h2>New sweep</h2>
+      <ModeBoxes chosen={form.modes} />
+      <div className={styles.fields}>
+        <TextField
+          label="Other modes"
+          placeholder="e5m2, e4m3"
+          value={form.otherModes}
+          onChange={(event) => useForm.setState({ otherModes: event.target.value })}
+          help="Names that are not listed above."
+          data-testid="sweep-other-modes"
+        />
+        <TextField
+          label="Learning rates"
+          inputMode="text"
+          value={form.learningRates}
+          onChange={(event) => useForm.setState({ learningRates: event.target.value })}
+          help="Highest rates, separated by commas."
+          data-testid="sweep-rates"
+        />
+        <TextField
+          label="Seeds"
+          inputMode="numeric"
+          value={form.seeds}
+          onChange={(event) => useForm.setState({ seeds: event.target.value })}
+          help="How many, one after the other."
+          data-testid="sweep-seeds"
+        />
+        <TextField
+          label="Steps"
+          inputMode="numeric"
+          value={form.steps}
+          placeholder={String(firstConfig(settings).steps)}
+          onChange={(event) => useForm.setState({ steps: event.target.value })}
+          help="Of every run. Only the last is evaluated."
+          data-testid="sweep-steps"
+        />
+      </div>
+      <p className={styles.muted}>
+        Everything else as on the <a href="#train">Train screen</a>: {PRESETS[settings.preset].title},{' '}
+        {textTitle(settings.text)}.
+      </p>
+      <p className={styles.error} role="status" data-testid="sweep-problem">
+        {problem ? `${problem.message} ${problem.hint}` : ready}
+      </p>
+      <div className={styles.actions}>
+        <Button
+          kind="primary"
+          disabled={busy || noGpu || !('plan' in planned) || ready !== null}
+          onClick={() => 'plan' in planned && startSweep(planned.plan)}
+          data-testid="sweep-start"
+        >
+          Train {cells > 0 && formatCount(cells)} {cells === 1 ? 'cell' : 'cells'}
+        </Button>
+      </div>
+    </section>
+  );
+}
+
+function ModeBoxes({ chosen }: { chosen: readonly PrecisionMode[] }) {
+  const toggle = (mode: PrecisionMode, on: boolean) =>
+    // In the order of the list, whatever the order in which they were chosen.
+    useForm.setState({
+      modes: PRECISION_MODES.filter((other) => (other === mode ? on : chosen.includes(other))),
+    });
+  return (
+    <fieldset className={styles.modes}>
+      <legend>Modes</legend>
+      {PRECISION_MODES.map((mode) => (
+        <label key={mode} title={recipeOf(mode).summary}>
+          <input
+            type="checkbox"
+            checked={chosen.includes(mode)}
+            onChange={({ target }) => toggle(mode, target.checked)}
+            data-testid={`sweep-mode-${mode}`}
+          />
+          {recipeOf(mode).title}
+        </label>
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,139 @@
+import { missingConfigs, type Sweep } from '../../engine/experiments/sweep.ts';
+import { writeSweep } from '../../engine/experiments/sweepFile.ts';
+import { SWEEP_LEGEND, sweepCsv, sweepMarkdown, sweepProgress } from '../../engine/experiments/sweepTable.ts';
+import { recipeOf } from '../../engine/precision/recipes.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import type { KeptSweep } from '../../store/sweep/records.ts';
+import { configsOfSweep } from '../../store/sweep/sweepPlan.ts';
+import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../store/sweep/sweepRun.ts';
+import { removeSweep, useSweeps } from '../../store/sweep/sweepStore.ts';
+import { download } from '../download.ts';
+import { statusLine } from '../messages.ts';
+import { Button } from '../ui/Button.tsx';
+import { CopyButton } from '../ui/CopyButton.tsx';
+import { SelectField } from '../ui/Field.tsx';
+import { Note } from '../ui/Note.tsx';
+import { Cells } from './Cells.tsx';
+import { Heatmap } from './Heatmap.tsx';
+import styles from './SweepScreen.module.css';
+
+/** The sweep that is shown: the one chosen, else the newest. */
+export function SweepPanel() {
+  const sweeps = useSweeps((state) => state.sweeps);
+  const shown = useSweeps((state) => state.shown);
+  const sweep = sweeps.find(({ id }) => id === shown) ?? sweeps[0];
+  if (!sweep) return null;
+  return (
+    <section className={styles.panel} aria-label="Results" data-testid="sweep-results">
+      <h2>Results</h2>
+      {sweeps.length > 1 && (
+        <SelectField
+          label="Sweep"
+          value={sweep.id}
+          onChange={(event) => useSweeps.setState({ shown: event.target.value })}
+          data-testid="sweep-choice"
+        >
+          {sweeps.map((one) => (
+            <option key={one.id} value={one.id}>
+              {nameOf(one)}
+            </option>
+          ))}
+        </SelectField>
+      )}
+      <p className={styles.muted} data-testid="sweep-progress">
+        {sweepProgress(sweep)} Seeds {sweep.grid.seeds.join(', ')}.
+      </p>
+      <Running sweep={sweep} />
+      <Heatmap sweep={sweep} />
+      <p className={styles.legend}>{SWEEP_LEGEND}</p>
+      <Cells cells={sweep.cells} />
+      <Exports sweep={sweep} whole={wholeSweep(sweep)} />
+    </section>
+  );
+}
+
+/** "22 Nov 2026, 09:15: FP32, Mixed f16 at 3 rates" */
+function nameOf({ time, grid }: KeptSweep): string {
+  const when = new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+  const rates = grid.learningRates.length;
+  return `${when}: ${grid.modes.map((mode) => recipeOf(mode).title).join(', ')} at ${rates} ${rates === 1 ? 'rate' : 'rates'}`;
+}
+
+function Running({ sweep }: { sweep: KeptSweep }) {
+  const running = useSweeps((state) => state.running === sweep.id);
+  const ended = useSweeps(({ ended: end }) => (end?.id === sweep.id ? end.problem : null));
+  const busy = useRun(({ status }) => isBusy(status));
+  const waitsForText = useSettings(() => sweepObstacle(sweep));
+  const missing = missingConfigs(configsOfSweep(sweep), sweep.cells).length;
+  return (
+    <>
+      {ended && (
+        <Note kind="bad" testId="sweep-ended">
+          <p>
+            {ended.message} {ended.hint}
+          </p>
+        </Note>
+      )}
+      {running && <LiveLine />}
+      {!running && missing > 0 && waitsForText && <p className={styles.muted}>{waitsForText}</p>}
+      <div className={styles.actions}>
+        {running && (
+          <Button onClick={stopSweep} data-testid="sweep-stop">
+            Stop
+          </Button>
+        )}
+        {!running && missing > 0 && (
+          <Button
+            kind="primary"
+            disabled={busy || waitsForText !== null}
+            onClick={() => continueSweep(sweep.id)}
+            data-testid="sweep-continue"
+          >
+            Continue, {missing} to go
+          </Button>
+        )}
+        <Button disabled={running} onClick={() => void removeSweep(sweep.id)} data-testid="sweep-delete">
+          Delete
+        </Button>
+      </div>
+    </>
+  );
+}
+
+/** The cell at hand; its curves are on the Train screen. */
+function LiveLine() {
+  const line = useRun(statusLine);
+  const cell = useRun(({ configs: [config] }) =>
+    config ? `${recipeOf(config.precision).title}, seed ${config.seed}` : '',
+  );
+  return (
+    <p className={styles.muted} data-testid="sweep-live">
+      {cell}: {line}. <a href="#train">Show the run</a>
+    </p>
+  );
+}
+
+function Exports({ sweep, whole }: { sweep: KeptSweep; whole: Sweep | null }) {
+  const give = (ending: string, type: string, text: string) =>
+    download(
+      `halfstep-sweep-${new Date(sweep.time).toISOString().slice(0, 10)}.${ending}`,
+      new Blob([text], { type }),
+    );
+  if (!whole || whole.cells.length === 0) return null;
+  return (
+    <div className={styles.actions}>
+      <CopyButton label="Copy as Markdown" text={() => sweepMarkdown(whole)} testId="sweep-markdown" />
+      <Button onClick={() => give('csv', 'text/csv', sweepCsv(whole))} data-testid="sweep-csv">
+        CSV
+      </Button>
+      <Button
+        onClick={() => give('json', 'application/json', writeSweep(whole))}
+        title="The file that npm run sweep writes and prints"
+        data-testid="sweep-json"
+      >
+        JSON
+      </Button>
+    </div>
+  );
+}

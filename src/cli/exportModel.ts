@@ -1,0 +1,88 @@
+/** `--export DIR`: the trained model as Hugging Face's libraries read it. */
+import { constants } from 'node:fs';
+import { access, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ExportDtype, gpt2Tensors } from '../engine/checkpoint/gpt2.ts';
+import {
+  configJson,
+  HEADS_KEY,
+  TOKENIZER_KEY,
+  tokenizerConfigJson,
+  tokenizerJson,
+} from '../engine/checkpoint/huggingface.ts';
+import { writeSafetensors } from '../engine/checkpoint/safetensors.ts';
+import { EngineError, type Trainer } from '../engine/index.ts';
+import { readParameters } from '../engine/train/readWeights.ts';
+
+/**
+ * Makes the folder in one that exists, so that a path which cannot be written is known before hours of work.
+ * @throws EngineError BAD_VALUE naming the path and the reason
+ */
+export async function prepareExport(folder: string): Promise<void> {
+  try {
+    // Not `recursive`, which Node never gives up on where the system refuses folders (/proc).
+    await mkdir(folder).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EEXIST') throw cause;
+    });
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw unwritable(folder, cause);
+  }
+}
+
+/**
+ * Writes `model.safetensors`, `config.json` and the tokenizer's files. What is there of an earlier export is replaced only
+ * when all of the new one is on the disk.
+ * @throws EngineError BAD_VALUE when the disk refuses, NOT_FINITE when a weight is not in F16
+ */
+export async function exportModel(trainer: Trainer, folder: string, dtype: ExportDtype): Promise<void> {
+  const { gpt } = trainer.plan.tensors;
+  const { json } = trainer.dataset.tokenizer;
+  const parameters = await readParameters(trainer);
+  const tensors = gpt2Tensors(gpt, dtype, (name) => parameters.get(name)!);
+  const metadata = { format: 'pt', [HEADS_KEY]: String(gpt.heads), [TOKENIZER_KEY]: JSON.stringify(json) };
+  const encode = (text: string) => [new TextEncoder().encode(text)];
+  await writeTogether(folder, {
+    'config.json': encode(configJson(gpt, dtype)),
+    'tokenizer.json': encode(tokenizerJson(json)),
+    'tokenizer_config.json': encode(tokenizerConfigJson(gpt.context)),
+    'model.safetensors': writeSafetensors(tensors, metadata),
+  });
+}
+
+type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+async function writeTogether(folder: string, files: Readonly<Record<string, Pieces>>): Promise<void> {
+  const written: { readonly temporary: string; readonly path: string }[] = [];
+  try {
+    for (const [name, pieces] of Object.entries(files)) {
+      const path = join(folder, name);
+      written.push({ temporary: `${path}.${process.pid}.tmp`, path });
+      await writeSynced(written.at(-1)!.temporary, pieces);
+    }
+    for (const { temporary, path } of written) await rename(temporary, path);
+  } catch (cause) {
+    for (const { temporary } of written) await rm(temporary, { force: true });
+    throw cause instanceof EngineError ? cause : unwritable(folder, cause);
+  }
+}
+
+async function writeSynced(path: string, pieces: Pieces): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    for await (const piece of pieces) await file.writeFile(piece);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function unwritable(folder: string, cause: unknown): EngineError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError(
+    'BAD_VALUE',
+    `Cannot write to "${folder}": ${reason}.`,
+    'Name a folder that can be written, on a disk with room for the model.',
+    { cause },
+  );
+}

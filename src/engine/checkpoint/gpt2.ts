@@ -1,0 +1,212 @@
+/**
+ * GPT-2 checkpoints as other tools write them, mapped to this engine's parameters: by name, with or without the prefix
+ * `transformer.`, in Conv1D layout (in, out) as OpenAI's and Hugging Face's, or in Linear layout (out, in) as nanoGPT's.
+ */
+import { EngineError } from '../errors.ts';
+import { type GptConfig, paddedVocabulary } from '../model/config.ts';
+import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from '../model/parameters.ts';
+import { DTYPE_BYTES, encodeHalves } from './dtypes.ts';
+import { readFloats, type SafetensorsFile, type TensorToWrite, tensorPieces } from './safetensors.ts';
+import type { TensorInfo } from './safetensorsHeader.ts';
+
+/** Numbers that a model is written in. */
+export const EXPORT_DTYPES = ['F32', 'F16'] as const;
+export type ExportDtype = (typeof EXPORT_DTYPES)[number];
+
+/** What weights alone tell of a model: how many heads share the width, they do not. */
+export type WeightsShape = Omit<GptConfig, 'heads'>;
+
+/** The parameters of a GPT-2 in a file. */
+export interface Gpt2Weights {
+  readonly shape: WeightsShape;
+  /**
+   * The parameter called `name` in the engine's layout, (rows * columns) f32, with the padding rows of vocabulary matrices.
+   * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
+   */
+  read(name: string): Promise<Float32Array>;
+}
+
+const PREFIX = 'transformer.';
+/** Causal masks that older files keep beside the weights. */
+const BUFFER = /^h\.\d+\.attn\.(masked_)?bias$/;
+const HEAD = 'lm_head.weight';
+
+/**
+ * Finds every parameter of a GPT-2, and refuses whatever else is there. Reads tensors only to see whether an LM head is a
+ * copy of the token embedding.
+ * @throws EngineError WRONG_MODEL naming the tensor and both shapes
+ */
+export async function openGpt2(file: SafetensorsFile): Promise<Gpt2Weights> {
+  const tensors = byParameterName(file);
+  const shape = await shapeOf(file, tensors);
+  const specs = parameterSpecs({ ...shape, heads: 1 });
+  const linear = new Linear(file.source.name);
+  const transposed = new Map<string, boolean>();
+  for (const spec of specs) {
+    const tensor = required(file, tensors, spec.name);
+    transposed.set(spec.name, linear.isTransposed(spec, tensor, shape));
+  }
+  const stranger = [...tensors].find(([name]) => !transposed.has(name) && name !== HEAD)?.[1];
+  if (stranger) {
+    throw wrongModel(
+      file.source.name,
+      `has ${stranger.name} [${stranger.shape.join(', ')}], which a GPT-2 of ${shape.layers} layers does not have`,
+    );
+  }
+  return {
+    shape,
+    async read(name) {
+      const spec = specs.find((each) => each.name === name)!;
+      const values = await readFloats(file, tensors.get(name)!);
+      if (transposed.get(name)) return transpose(values, spec.rows, spec.columns);
+      if (!isVocabularyMatrix(name)) return values;
+      const padded = new Float32Array(spec.rows * spec.columns);
+      padded.set(values);
+      return padded;
+    },
+  };
+}
+
+/** Without the prefix, and without what is no parameter. */
+function byParameterName({ tensors, source }: SafetensorsFile): Map<string, TensorInfo> {
+  const named = new Map<string, TensorInfo>();
+  for (const tensor of tensors.values()) {
+    const name = tensor.name.startsWith(PREFIX) ? tensor.name.slice(PREFIX.length) : tensor.name;
+    if (BUFFER.test(name)) continue;
+    if (named.has(name)) throw wrongModel(source.name, `has ${name} both with and without "${PREFIX}"`);
+    named.set(name, tensor);
+  }
+  return named;
+}
+
+async function shapeOf(
+  file: SafetensorsFile,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): Promise<WeightsShape> {
+  const [vocabulary, width] = matrixShape(file, required(file, tensors, 'wte.weight'), '[vocabulary, width]');
+  const [context] = matrixShape(file, required(file, tensors, 'wpe.weight'), '[context, width]');
+  const numbers = [...tensors.keys()].flatMap((name) => /^h\.(\d+)\./.exec(name)?.[1] ?? []);
+  const head = tensors.get(HEAD);
+  const tied = !head || (await sameBytes(file, head, tensors.get('wte.weight')!));
+  return { layers: new Set(numbers).size, width, context, vocabulary, tied };
+}
+
+function matrixShape(
+  { source }: SafetensorsFile,
+  { name, shape }: TensorInfo,
+  wanted: string,
+): [number, number] {
+  if (shape.length === 2 && shape[0]! > 0 && shape[1]! > 0) return shape as unknown as [number, number];
+  throw wrongModel(source.name, `has ${name} of shape [${shape.join(', ')}], not ${wanted}`);
+}
+
+function required(
+  { source }: SafetensorsFile,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  name: string,
+): TensorInfo {
+  const tensor = tensors.get(name);
+  if (!tensor) throw wrongModel(source.name, `has no ${name}`);
+  return tensor;
+}
+
+async function sameBytes(file: SafetensorsFile, a: TensorInfo, b: TensorInfo): Promise<boolean> {
+  if (a.dtype !== b.dtype || a.bytes !== b.bytes) return false;
+  const others = tensorPieces(file, b);
+  for await (const piece of tensorPieces(file, a)) {
+    const other = (await others.next()).value as Uint8Array;
+    if (piece.some((byte, i) => byte !== other[i])) return false;
+  }
+  return true;
+}
+
+/** Which way round a file's matrices are: the first that is not square says it for all. */
+class Linear {
+  readonly #file: string;
+  #decided: { readonly by: string; readonly transposed: boolean } | null = null;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  isTransposed(spec: ParameterSpec, { shape }: TensorInfo, { vocabulary }: WeightsShape): boolean {
+    const { name, columns } = spec;
+    const rows = isVocabularyMatrix(name) ? vocabulary : spec.rows;
+    const isProjection = /^h\.\d+\.(attn|mlp)\.c_\w+\.weight$/.test(name);
+    const wanted =
+      isProjection || isVocabularyMatrix(name) || name === 'wpe.weight' ? [rows, columns] : [columns];
+    const matches = (sizes: readonly number[]) =>
+      sizes.length === shape.length && sizes.every((size, i) => size === shape[i]);
+    const turned = isProjection && matches([columns, rows]);
+    if (!turned && !matches(wanted)) {
+      const or = isProjection && rows !== columns ? ` or [${columns}, ${rows}]` : '';
+      throw wrongModel(
+        this.#file,
+        `has ${name} of shape [${shape.join(', ')}], not [${wanted.join(', ')}]${or}`,
+      );
+    }
+    if (!isProjection) return false;
+    // The file's first projection, c_attn, is (C, 3 C): it comes before the square one.
+    if (rows === columns) return this.#decided!.transposed;
+    this.#decided ??= { by: name, transposed: turned };
+    if (this.#decided.transposed !== turned) {
+      throw wrongModel(
+        this.#file,
+        `has ${this.#decided.by} and ${name} in different layouts, (in, out) and (out, in)`,
+      );
+    }
+    return turned;
+  }
+}
+
+/** @returns (rows, columns) of a matrix that is stored as (columns, rows) */
+function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++)
+      out[row * columns + column] = values[column * rows + row]!;
+  }
+  return out;
+}
+
+/**
+ * A model's tensors as Hugging Face's `GPT2LMHeadModel` saves them: Conv1D layout, the padding rows of the vocabulary left
+ * out, no LM head where it is the token embedding.
+ * @param valuesOf (rows * columns) f32 of the engine's parameter called `name`
+ * @throws EngineError NOT_FINITE naming the tensor when a value is not finite, or not in F16
+ */
+export function gpt2Tensors(
+  config: GptConfig,
+  dtype: ExportDtype,
+  valuesOf: (name: string) => Float32Array,
+): TensorToWrite[] {
+  return parameterSpecs(config).map(({ name, rows, columns, decays }) => {
+    const learned = isVocabularyMatrix(name) && rows === paddedVocabulary(config) ? config.vocabulary : rows;
+    return {
+      name: name === HEAD ? name : PREFIX + name,
+      dtype,
+      shape: decays ? [learned, columns] : [columns],
+      pieces: () => piecesOf(name, dtype, valuesOf(name).subarray(0, learned * columns)),
+    };
+  });
+}
+
+/** Numbers of a piece: what is converted at a time. */
+const PIECE = 2 ** 20 / DTYPE_BYTES.F32;
+
+function* piecesOf(name: string, dtype: ExportDtype, values: Float32Array): Generator<Uint8Array> {
+  for (let at = 0; at < values.length; at += PIECE) {
+    const part = values.subarray(at, at + PIECE);
+    yield dtype === 'F16'
+      ? encodeHalves(name, part)
+      : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+  }
+}
+
+export function wrongModel(file: string, what: string): EngineError {
+  return new EngineError(
+    'WRONG_MODEL',
+    `"${file}" ${what}.`,
+    'Give the safetensors file of a GPT-2 language model: of Hugging Face, of nanoGPT (with biases), or one that Halfstep exported.',
+  );
+}

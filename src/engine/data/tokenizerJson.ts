@@ -1,0 +1,42 @@
+/** Tokenizers that files bring along. */
+import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson } from '../checkpoint/strictJson.ts';
+import { EngineError } from '../errors.ts';
+import { MOST_SYMBOLS, type TokenizerJson } from './tokenizer.ts';
+
+const MAX_DEPTH = 3;
+
+/**
+ * A tokenizer from its JSON, checked.
+ * @param file where it is from, for messages
+ * @throws EngineError BAD_FILE saying what is wrong
+ */
+export function readTokenizerJson(text: string, file: string): TokenizerJson {
+  const wrong = (what: string) =>
+    new EngineError('BAD_FILE', `"${file}" has a tokenizer that ${what}.`, 'It was damaged: get it again.');
+  let value: JsonValue;
+  try {
+    value = parseStrictJson(text, MAX_DEPTH);
+  } catch (cause) {
+    if (!(cause instanceof JsonProblem)) throw cause;
+    throw wrong(`is not JSON at character ${cause.offset}: ${cause.message}`);
+  }
+  if (!(value instanceof Map)) throw wrong('is no object');
+  const json: JsonObject = value;
+  switch (json.get('kind')) {
+    case 'byte':
+      return { kind: 'byte' };
+    case 'char': {
+      const characters = json.get('characters');
+      if (typeof characters !== 'string') throw wrong('has no characters');
+      const count = new Set(characters).size;
+      if (count === 0 || count > MOST_SYMBOLS || count !== [...characters].length) {
+        throw wrong(
+          `has ${count} different characters in ${[...characters].length}; from 1 to ${MOST_SYMBOLS} fit`,
+        );
+      }
+      return { kind: 'char', characters };
+    }
+    default:
+      throw wrong('is of no kind that is known: char or byte');
+  }
+}

@@ -1,0 +1,146 @@
+/** The scales of the tensors that a mode stores in eight bits, and the tensors that only such a mode has. */
+import type { Operation, Target } from '../kernels/operation.ts';
+import { convertFormat } from '../kernels/optimizer.ts';
+import { delayedScales, quantizeCurrent, quantizeDelayed, SCALE_WORDS } from '../kernels/quantize.ts';
+import type { MemoryCategory } from '../memoryPlan.ts';
+import type { FormatId } from '../precision/formats.ts';
+import { largestBits, type Quantization } from '../precision/quantization.ts';
+import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import type { TrainConfig } from '../train/config.ts';
+import type { RunTensors } from './tensors.ts';
+
+/** What a mode with quantised operands adds to a run. R = B * T rows. */
+export interface QuantizedTensors extends Quantization {
+  /** Records of scale and inverse, one for each name; the first is 1, for operands without a scale. */
+  readonly scales: Tensor;
+  /** f32 bits of the largest magnitude seen under each scale. */
+  readonly amax: Tensor;
+  /** (records, historyLength) with delayed scaling: amax of earlier steps. */
+  readonly history: Tensor | undefined;
+  /** Names in the order of their records, those whose scale may be delayed first. */
+  readonly names: readonly string[];
+  /** How many scales may be delayed: all but those of weights, which are quantised where their magnitudes are at hand. */
+  readonly activationRecords: number;
+  /** (R, 4C) in the role's own format: what kernels write, until it is quantised. */
+  readonly wide: Tensor;
+  /** (R, 4C): the output gradient that the next matmuls read. */
+  readonly outputGradient: Tensor;
+}
+
+/** Names of the scales of a block's tensors: forward operands, then output gradients. */
+const BLOCK_SCALES = ['ln_1', 'attn', 'ln_2', 'mlp.c_fc', 'mlp.gelu'];
+const GRADIENT_SCALES = ['mlp.c_proj', 'mlp.c_fc', 'attn.c_proj', 'attn.c_attn'].map((name) => `${name} dY`);
+
+/** @param weights names of the matrices that are quantised, each part of a split one by its own */
+export function planScales(
+  quantization: Quantization,
+  config: Pick<TrainConfig, 'layers' | 'batch' | 'context' | 'width'>,
+  weights: readonly string[],
+  wideFormat: FormatId,
+  add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
+): QuantizedTensors {
+  const { layers, batch, context, width } = config;
+  const { scaling, formats } = quantization;
+  const elements = batch * context * 4 * width;
+  const activations = Array.from({ length: layers }, (_, layer) =>
+    [...BLOCK_SCALES, ...GRADIENT_SCALES].map((name) => `h.${layer}.${name}`),
+  ).flat();
+  const names = ['1', ...activations, ...weights];
+  const activationRecords = 1 + activations.length;
+  return {
+    ...quantization,
+    names,
+    activationRecords,
+    scales: add('state', 'scales of 8-bit tensors', 'u32', names.length * SCALE_WORDS),
+    amax: add('state', 'largest magnitudes', 'u32', names.length),
+    history:
+      scaling.kind === 'delayed'
+        ? add(
+            'state',
+            'largest magnitudes of earlier steps',
+            'u32',
+            activationRecords * scaling.historyLength,
+          )
+        : undefined,
+    wide: add('activations', 'before quantisation', wideFormat, elements),
+    outputGradient: add('activationGradients', 'output gradient operand', formats.outputGradient, elements),
+  };
+}
+
+/** The first `elements` of `tensor` with the scale called `name`. */
+export function scaledBy(
+  { names, scales }: QuantizedTensors,
+  name: string,
+  tensor: Tensor,
+  elements: number,
+): TensorSlice {
+  const record = names.indexOf(name);
+  if (record < 0) throw new RangeError(`There is no scale ${name}`);
+  const scale = slice(scales, record * SCALE_WORDS, SCALE_WORDS);
+  return { ...slice(tensor, 0, elements), scale };
+}
+
+/** What each record is before step 1: a scale of 1, and the largest value of what is stored with it. */
+export function initialScales({
+  names,
+  formats,
+  activationRecords,
+}: QuantizedTensors): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(names.length * SCALE_WORDS);
+  const one = 0x3f800000;
+  for (const [record, name] of names.entries()) {
+    const role =
+      record >= activationRecords ? 'weight' : name.endsWith(' dY') ? 'outputGradient' : 'activation';
+    words.set([one, one, largestBits(formats[role]), 0], record * SCALE_WORDS);
+  }
+  return words;
+}
+
+/** Makes `out`, which has a scale, from `inp`: the copy that matmuls read. */
+export function quantize(
+  target: Target,
+  { scaling, amax, scales }: QuantizedTensors,
+  args: { label: string; inp: Operand; out: Operand; elements: number },
+): Operation[] {
+  const make = scaling.kind === 'current' ? quantizeCurrent : quantizeDelayed;
+  return make(target, { ...args, label: quantizedLabel(args.label), amax, scales });
+}
+
+/** Label of the dispatch after which the tensor called `name` is there. */
+export function quantizedLabel(name: string): string {
+  return `${name} in 8 bits`;
+}
+
+/** The largest magnitudes of activations and gradients, before they are collected anew. */
+export function forgetMagnitudes({ amax, activationRecords }: QuantizedTensors): Operation {
+  return { kind: 'clear', target: slice(amax, 0, activationRecords) };
+}
+
+/** The delayed scales of the step that follows; current ones need none. */
+export function nextScales({ scaling, history, ...quantized }: QuantizedTensors, state: Tensor): Operation[] {
+  if (scaling.kind !== 'delayed' || !history) return [];
+  const { amax, scales, activationRecords: records } = quantized;
+  return [delayedScales({ ...scaling, amax, history, scales, state, records })];
+}
+
+/**
+ * Weights as matmuls read them, from the master weights: always at the scale of the newest, whose magnitudes are at hand
+ * after an update.
+ */
+export function quantizeWeights(
+  target: Target,
+  tensors: Pick<RunTensors, 'quantized' | 'computeWeights'>,
+): Operation[] {
+  const { quantized, computeWeights } = tensors;
+  if (!quantized) return [];
+  const { amax, scales, names, activationRecords } = quantized;
+  return [
+    { kind: 'clear', target: slice(amax, activationRecords, names.length - activationRecords) },
+    ...computeWeights.flatMap(({ name, master, weight }): Operation[] => {
+      const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
+      return weight.scale
+        ? quantizeCurrent(target, { ...args, amax, scales })
+        : [convertFormat(target, args)];
+    }),
+  ];
+}

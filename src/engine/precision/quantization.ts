@@ -1,0 +1,31 @@
+/** Operands stored in fewer bits than a format holds unscaled: each has a scale of its tensor. */
+import { type FormatId, formatInfo } from './formats.ts';
+
+/** When the scale of a tensor is decided. */
+export type TensorScaling =
+  /** From the tensor itself, which is read twice. */
+  | { readonly kind: 'current' }
+  /** From its largest magnitudes in the steps before, so that it is read once. */
+  | {
+      readonly kind: 'delayed';
+      /** Steps whose largest magnitude counts; 1 is the most recent one only. */
+      readonly historyLength: number;
+      /** Powers of two of room above the largest magnitude. */
+      readonly margin: number;
+    };
+
+/** What matmuls read in place of a tensor of the role: other kernels read the tensor itself. */
+export type QuantizedRole = 'activation' | 'weight' | 'outputGradient' | 'preActivation';
+
+export interface Quantization {
+  readonly formats: Readonly<Record<QuantizedRole, FormatId>>;
+  readonly scaling: TensorScaling;
+}
+
+/** f32 bits of the largest finite value of a format that saturates. */
+export function largestBits(format: FormatId): number {
+  const { overflowBits, mantissaBits } = formatInfo(format);
+  // Half a step or less below where rounding leaves the format, with no more mantissa bits than the format has.
+  const step = 2 ** (23 - mantissaBits);
+  return Math.floor((overflowBits - 1) / step) * step;
+}

@@ -1,0 +1,56 @@
+/**
+ * Scales of 8-bit tensors: TransformerEngine's current and delayed scaling (research/numerics.md 3.1), with scales
+ * rounded down to powers of two as its `force_pow_2_scales` does, and kept where the inverse is a normal number too. The
+ * oracle for `shaders/lib/tensor_scale.wgsl`.
+ */
+import type { FormatId } from '../precision/formats.ts';
+import { largestBits } from '../precision/quantization.ts';
+import { f32Bits, roundTo } from './rounding.ts';
+
+const INFINITY_BITS = 0x7f800000;
+
+/** f32 bits of the largest magnitude; infinity is above all numbers and NaN above infinity. */
+export function amaxBits(values: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, f32Bits(values[i]!) & 0x7fffffff);
+  return largest;
+}
+
+/** The largest power of two that keeps a magnitude in the format, less the margin; `otherwise` for 0, infinity and NaN. */
+export function scaleFor(amax: number, format: FormatId, otherwise: number, margin = 0): number {
+  if (amax === 0 || amax >= INFINITY_BITS) return otherwise;
+  const largest = largestBits(format);
+  // Exponent fields differ by what fits; a subnormal amax has the field 0, beyond the last scale in any case.
+  const fits = (amax & 0x7fffff) <= (largest & 0x7fffff) ? 0 : 1;
+  const exponent = (largest >>> 23) - (amax >>> 23) - fits - margin;
+  return 2 ** Math.max(-126, Math.min(126, exponent));
+}
+
+/** What delayed scaling remembers of a tensor: f32 bits of magnitudes, of which the first is the slot of the next step. */
+export interface DelayedScale {
+  readonly history: readonly number[];
+  readonly scale: number;
+}
+
+/** After a step in which `newest` (f32 bits) was the largest magnitude. */
+export function nextDelayedScale(
+  { history, scale }: DelayedScale,
+  newest: number,
+  format: FormatId,
+  margin = 0,
+): DelayedScale {
+  const rolled = [...history.slice(1), newest];
+  const largest = Math.max(...rolled);
+  rolled[0] = 0;
+  return { history: rolled, scale: scaleFor(largest, format, scale, margin) };
+}
+
+/** Values as they read back, stored in `format` at `scale`. */
+export function quantized(values: ArrayLike<number>, format: FormatId, scale: number): Float64Array {
+  return Float64Array.from(values, (x) => roundTo(format, Math.fround(x * scale)) / scale);
+}
+
+/** The scale of a tensor by its own magnitudes. */
+export function currentScale(values: ArrayLike<number>, format: FormatId): number {
+  return scaleFor(amaxBits(values), format, 1);
+}

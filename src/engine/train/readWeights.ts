@@ -1,0 +1,43 @@
+/** Parameters from the GPU to the CPU, as exact as the run keeps them. */
+import { decodeFloats } from '../checkpoint/dtypes.ts';
+import { formatInfo } from '../precision/formats.ts';
+import { formatOf, type Tensor } from '../tensor.ts';
+import type { Trainer } from './trainer.ts';
+
+/**
+ * The master weights by name, (rows * columns) f32 each, padding rows included; a split master is put together again.
+ * One sync a chunk of parameters.
+ */
+export async function readParameters(trainer: Trainer): Promise<Map<string, Float32Array>> {
+  const { chunks, parameters } = trainer.plan.tensors;
+  const values = new Map<string, Float32Array>();
+  for (const [name, { spec }] of parameters) values.set(name, new Float32Array(spec.rows * spec.columns));
+  for (const { master, low } of chunks) {
+    const numbers = decode(master, new Uint8Array(await trainer.read(master)));
+    if (low) addLow(numbers, new Int16Array(await trainer.read(low)));
+    for (const [name, { spec, parts }] of parameters) {
+      for (const part of parts) {
+        if (part.master.tensor !== master) continue;
+        const { offset, elements } = part.master;
+        values.get(name)!.set(numbers.subarray(offset, offset + elements), part.firstRow * spec.columns);
+      }
+    }
+  }
+  return values;
+}
+
+function decode(tensor: Tensor, bytes: Uint8Array): Float32Array {
+  const format = formatOf(tensor);
+  const width = formatInfo(format).bytes;
+  if (width === 1) throw new RangeError(`Master weights are not kept in ${format}`);
+  const values = new Float32Array(tensor.elements);
+  const dtype = width === 4 ? 'F32' : format === 'bf16' ? 'BF16' : 'F16';
+  decodeFloats(dtype, bytes.subarray(0, tensor.elements * width), values);
+  return values;
+}
+
+/** The signed rests of a split master (`shaders/lib/split.wgsl`), added to the bits of its upper halves. */
+function addLow(values: Float32Array, low: Int16Array): void {
+  const words = new Uint32Array(values.buffer);
+  for (let i = 0; i < words.length; i++) words[i]! += low[i]!;
+}

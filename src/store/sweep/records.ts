@@ -1,0 +1,78 @@
+/** What is kept of sweeps, an entry each for a sweep's plan and for each of its cells: a finished cell is one small write. */
+import * as v from 'valibot';
+import { type SweepCell, type SweepGrid, sortedCells } from '../../engine/experiments/sweep.ts';
+import { sweepCellSchema, sweepGridSchema, sweepSettingsSchema } from '../../engine/experiments/sweepFile.ts';
+import { PRESET_NAMES } from '../../engine/model/presets.ts';
+import type { Overrides } from '../../engine/train/configure.ts';
+import type { Stored } from '../history/storage.ts';
+import { TEXT_CHOICES } from '../settings.ts';
+
+const VERSION = 1;
+
+const planEntry = v.object({
+  version: v.literal(VERSION),
+  kind: v.literal('plan'),
+  id: v.string(),
+  /** When it was begun, in milliseconds since 1970. */
+  time: v.number(),
+  preset: v.picklist(PRESET_NAMES),
+  /** What the visitor gave beside modes, rates and seeds; what it means is the engine's to say. */
+  given: v.pipe(
+    v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])),
+    v.transform((given) => given as Overrides),
+  ),
+  text: v.picklist(TEXT_CHOICES),
+  grid: sweepGridSchema,
+  /** As they were when the first cell had started; null before. */
+  settings: v.nullable(sweepSettingsSchema),
+});
+
+const cellEntry = v.object({
+  version: v.literal(VERSION),
+  kind: v.literal('cell'),
+  sweep: v.string(),
+  cell: sweepCellSchema,
+});
+
+type PlanEntry = v.InferOutput<typeof planEntry>;
+export interface SweepPlan extends Omit<PlanEntry, 'version' | 'kind' | 'grid'> {
+  readonly grid: SweepGrid;
+}
+
+/** A sweep with the cells that are finished. */
+export interface KeptSweep extends SweepPlan {
+  readonly cells: readonly SweepCell[];
+}
+
+export function planStored(plan: SweepPlan): Stored {
+  const { id, time, preset, given, text, grid, settings } = plan;
+  return { id, value: { version: VERSION, kind: 'plan', id, time, preset, given, text, grid, settings } };
+}
+
+export function cellStored(sweep: string, cell: SweepCell): Stored {
+  return { id: cellId(sweep, cell), value: { version: VERSION, kind: 'cell', sweep, cell } };
+}
+
+export function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string {
+  return `${sweep}/${mode}/${learningRate}/${seed}`;
+}
+
+/** Sweeps from their entries, newest first, and how many entries this version of the page cannot read. */
+export function sweepsOf(entries: readonly Stored[]): { sweeps: KeptSweep[]; unreadable: number } {
+  const plans: SweepPlan[] = [];
+  const cells = new Map<string, SweepCell[]>();
+  let unreadable = 0;
+  for (const { value } of entries) {
+    const plan = v.safeParse(planEntry, value);
+    const cell = plan.success ? null : v.safeParse(cellEntry, value);
+    if (plan.success) plans.push(plan.output);
+    else if (cell?.success) {
+      const { sweep } = cell.output;
+      cells.set(sweep, [...(cells.get(sweep) ?? []), cell.output.cell]);
+    } else unreadable += 1;
+  }
+  const sweeps = plans.map(({ id, time, preset, given, text, grid, settings }) => {
+    return { id, time, preset, given, text, grid, settings, cells: sortedCells(grid, cells.get(id) ?? []) };
+  });
+  return { sweeps: sweeps.sort((a, b) => b.time - a.time), unreadable };
+}

@@ -1,0 +1,83 @@
+/** What the visitor asks of a sweep, and the sweep that it makes with the settings of the Train screen. */
+import { sweepConfigs, sweepGrid } from '../../engine/experiments/sweep.ts';
+import { PRESETS } from '../../engine/model/presets.ts';
+import { isPrecisionMode, modeSuggestion, type PrecisionMode } from '../../engine/precision/recipes.ts';
+import type { TrainConfig } from '../../engine/train/config.ts';
+import { readNumber } from '../address.ts';
+import { overridesOf, type Problem, problemOf, type Settings } from '../settings.ts';
+import type { SweepPlan } from './records.ts';
+
+/** As it is typed. */
+export interface SweepForm {
+  readonly modes: readonly PrecisionMode[];
+  /** Modes beside those of the list, separated by commas. */
+  readonly otherModes: string;
+  readonly learningRates: string;
+  readonly seeds: string;
+  /** Empty: the preset's. */
+  readonly steps: string;
+}
+
+export const DEFAULT_FORM: SweepForm = {
+  modes: ['fp32', 'fp16'],
+  otherModes: '',
+  learningRates: '3e-4, 1e-3, 3e-3',
+  seeds: '2',
+  steps: '',
+};
+
+/** Everything of a sweep but its name and time. */
+export type PlannedSweep = Pick<SweepPlan, 'preset' | 'given' | 'text' | 'grid'>;
+
+/** @returns the sweep, or what is wrong with the form, with the settings, or with both together */
+export function planSweep(
+  form: SweepForm,
+  settings: Settings,
+): { readonly plan: PlannedSweep; readonly cells: number } | { readonly problem: Problem } {
+  const modes = [...form.modes, ...words(form.otherModes)];
+  const unknown = modes.find((mode) => !isPrecisionMode(mode));
+  if (unknown !== undefined) {
+    return { problem: { message: `There is no mode "${unknown}".`, hint: modeSuggestion(unknown) } };
+  }
+  const rates = words(form.learningRates).map((word) => ({ word, rate: readNumber(word) }));
+  const unread = rates.find(({ rate }) => rate === null);
+  if (unread) {
+    return {
+      problem: {
+        message: `"${unread.word}" is no learning rate.`,
+        hint: 'Write numbers separated by commas: 3e-4, 1e-3, 3e-3.',
+      },
+    };
+  }
+  const steps = form.steps.trim() === '' ? settings.steps : readNumber(form.steps);
+  const seeds = readNumber(form.seeds);
+  if (seeds === null) return { problem: noNumber(form.seeds, 'seeds') };
+  if (steps === null && form.steps.trim() !== '') return { problem: noNumber(form.steps, 'steps') };
+  const { preset, text } = settings;
+  let planned: { plan: PlannedSweep; cells: number } | undefined;
+  const problem = problemOf(() => {
+    const { seed, learningRate: _, evalEvery: __, ...rest } = overridesOf({ ...settings, steps });
+    const grid = sweepGrid(
+      modes,
+      rates.map(({ rate }) => rate!),
+      seeds,
+      seed ?? PRESETS[preset].config.seed,
+    );
+    const plan = { preset, given: rest, text, grid };
+    planned = { plan, cells: configsOfSweep(plan).length };
+  });
+  return planned ?? { problem: problem! };
+}
+
+/** @throws EngineError where the values cannot be right together */
+export function configsOfSweep({ preset, given, grid }: PlannedSweep): TrainConfig[] {
+  return sweepConfigs(PRESETS[preset].config, given, grid);
+}
+
+function noNumber(text: string, of: string): Problem {
+  return { message: `"${text}" is no number of ${of}.`, hint: 'Write digits, for example 3.' };
+}
+
+function words(text: string): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== '');
+}

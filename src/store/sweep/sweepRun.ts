@@ -1,0 +1,135 @@
+/** Trains the cells of a sweep that are not there yet, one after the other, through the same worker as any training. */
+import {
+  cellOf,
+  missingConfigs,
+  type Sweep,
+  type SweepSettings,
+  settingsDifferences,
+  sweepSettings,
+} from '../../engine/experiments/sweep.ts';
+import type { TrainConfig } from '../../engine/train/config.ts';
+import { send, stop, textSource } from '../actions.ts';
+import { clearNumerics } from '../numericsStore.ts';
+import { beginRuns, isBusy, type RunState, useRun } from '../runStore.ts';
+import type { Problem } from '../settings.ts';
+import { useSettings } from '../settingsStore.ts';
+import type { KeptSweep } from './records.ts';
+import { configsOfSweep, type PlannedSweep } from './sweepPlan.ts';
+import { putCell, putPlan, sweepById, useSweeps } from './sweepStore.ts';
+
+/** Begins a sweep and shows it. */
+export function startSweep(plan: PlannedSweep): void {
+  if (isBusy(useRun.getState().status)) return;
+  const id = crypto.randomUUID();
+  void putPlan({ ...plan, id, time: Date.now(), settings: null });
+  useSweeps.setState({ shown: id });
+  continueSweep(id);
+}
+
+/** Goes on with the cells that are missing. */
+export function continueSweep(id: string): void {
+  if (isBusy(useRun.getState().status) || !sweepById(id)) return;
+  useSweeps.setState({ running: id, ended: null });
+  nextCell(id);
+}
+
+/** What is finished stays; the cell at hand counts for nothing. */
+export function stopSweep(): void {
+  const { running } = useSweeps.getState();
+  useSweeps.setState({ running: null });
+  if (running !== null) stop();
+}
+
+/** Why a sweep cannot go on now; null when it can. */
+export function sweepObstacle({ text }: Pick<KeptSweep, 'text'>): string | null {
+  if (text !== 'own' || useSettings.getState().ownText.state === 'ready') return null;
+  return 'It trains on a text of yours: choose that text on the Train screen first.';
+}
+
+function nextCell(id: string): void {
+  const sweep = sweepById(id);
+  const config = sweep && missingConfigs(configsOfSweep(sweep), sweep.cells)[0];
+  if (!sweep || !config) {
+    useSweeps.setState({ running: null });
+    return;
+  }
+  const configs = [config];
+  const started = performance.now();
+  beginRuns(configs, 'sequential', null, 'sweep');
+  clearNumerics(configs);
+  send({ type: 'train', configs, schedule: 'sequential', text: textSource(sweep.text) });
+  const forget = useRun.subscribe((state, before) => {
+    // Something else was started in its place.
+    if (state.configs !== configs) {
+      forget();
+      end(id, null);
+      return;
+    }
+    if (state.runs[0]?.facts && !before.runs[0]?.facts) checkSettings(id, state);
+    if (isBusy(state.status)) return;
+    forget();
+    // After everyone who watches the run has seen its end.
+    queueMicrotask(() => takeCell(id, config, state, (performance.now() - started) / 1000));
+  });
+}
+
+/** The first cell says what the others must have in common; another text, adapter or version of the page ends it. */
+function checkSettings(id: string, { runs, adapter }: RunState): void {
+  const sweep = sweepById(id);
+  const text = runs[0]?.facts?.text;
+  if (!sweep || !text || !adapter) return;
+  const { given, settings } = sweep;
+  const now = sweepSettings(given, configsOfSweep(sweep), text, adapter.name);
+  if (settings === null) {
+    void putPlan({ ...sweep, settings: now });
+    return;
+  }
+  const differences = settingsDifferences(settings, now);
+  if (differences.length === 0) return;
+  end(id, {
+    message: `This sweep was begun with other settings: ${differences.join('; ')}.`,
+    hint: 'Its cells would not compare. Begin a new sweep, or bring back what it was begun with.',
+  });
+  stop();
+}
+
+function takeCell(id: string, config: TrainConfig, { runs, status, error }: RunState, seconds: number): void {
+  const run = runs[0];
+  const summary = run?.summary;
+  const whole = summary && summary.steps >= config.steps;
+  if (whole) {
+    const { valLoss: loss, steps, skippedSteps, tokensPerSec } = summary;
+    void putCell(id, cellOf(config, { loss, steps, skippedSteps, tokensPerSec, seconds, stopped: null }));
+  } else if (run?.error) {
+    const { step: steps = 0, skippedSteps = 0 } = run.latest ?? {};
+    const { code: stopped } = run.error;
+    void putCell(
+      id,
+      cellOf(config, { loss: null, steps, skippedSteps, tokensPerSec: null, seconds, stopped }),
+    );
+  } else if (status === 'failed' || status === 'lost') {
+    end(id, error && { message: error.message, hint: error.hint });
+    return;
+  } else {
+    end(id, null); // stopped before its last step
+    return;
+  }
+  // Someone may have started something else, or stopped the sweep, meanwhile.
+  if (useSweeps.getState().running === id && !isBusy(useRun.getState().status)) nextCell(id);
+  else end(id, null);
+}
+
+function end(id: string, problem: Problem | null): void {
+  const { running } = useSweeps.getState();
+  if (running === id || problem) {
+    useSweeps.setState({
+      running: running === id ? null : running,
+      ...(problem && { ended: { id, problem } }),
+    });
+  }
+}
+
+/** As it is exported; null before its first cell has started. */
+export function wholeSweep({ settings, grid, cells }: KeptSweep): Sweep | null {
+  return settings && { settings: settings as SweepSettings, grid, cells };
+}

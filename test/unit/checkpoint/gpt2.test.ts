@@ -1,0 +1,182 @@
+/** GPT-2 files as PyTorch and Hugging Face write them: read, computed with, and written again. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { gpt2Tensors, openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
+import { configJson, headsOfConfig, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpoint/safetensors.ts';
+import { byteCharacters } from '../../../src/engine/data/byteCharacters.ts';
+import { type GptConfig, paddedVocabulary } from '../../../src/engine/model/config.ts';
+import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { recipeOf } from '../../../src/engine/precision/recipes.ts';
+import { modelForward } from '../../../src/engine/reference/model.ts';
+import { thrownBy } from '../thrownBy.ts';
+import { contents, file, floats, refusal, tensor } from './files.ts';
+
+const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
+const { config, tokens, logits } = JSON.parse(fixture('gpt2_logits.json').toString()) as {
+  config: Omit<GptConfig, 'tied'>;
+  tokens: number[];
+  logits: Record<string, string>;
+};
+
+const open = async (bytes: Uint8Array) =>
+  openGpt2(await openSafetensors(bytesSource('m.safetensors', bytes)));
+
+async function load(bytes: Uint8Array) {
+  const { shape, read } = await open(bytes);
+  const gpt: GptConfig = { ...shape, heads: config.heads };
+  const values = new Map<string, Float32Array>();
+  for (const { name } of parameterSpecs(gpt)) values.set(name, await read(name));
+  return { gpt, values };
+}
+
+describe.each(['gpt2_conv1d', 'gpt2_linear'])('%s', (name) => {
+  test('has the logits that PyTorch computes', async () => {
+    const { gpt, values } = await load(fixture(`${name}.safetensors`));
+    expect(gpt).toEqual({ ...config, tied: name === 'gpt2_conv1d' });
+    expect(values.get('wte.weight')!.length).toBe(paddedVocabulary(gpt) * gpt.width);
+    const parameters = new Map([...values].map(([key, numbers]) => [key, Float64Array.from(numbers)]));
+    const batch = { tokens, targets: tokens, B: 2, T: gpt.context };
+    const ours = modelForward(
+      { config: gpt, recipe: recipeOf('fp32'), exact: true },
+      parameters,
+      batch,
+    ).logits;
+    const bytes = Buffer.from(logits[name]!, 'base64');
+    expect(ours.length).toBe(bytes.length / 4);
+    const error = Math.max(...ours.map((value, i) => Math.abs(value - bytes.readFloatLE(4 * i))));
+    expect(error, `largest error ${error}, bound 1e-4`).toBeLessThan(1e-4);
+  });
+
+  test('is written as Hugging Face writes it, and read again', async () => {
+    const { gpt, values } = await load(fixture(`${name}.safetensors`));
+    const exported = await file(gpt2Tensors(gpt, 'F32', (key) => values.get(key)!));
+    const again = await load(exported);
+    expect(again.gpt).toEqual(gpt);
+    expect(again.values).toEqual(values);
+    if (name === 'gpt2_conv1d') {
+      const original = await contents(bytesSource('m', fixture('gpt2_conv1d.safetensors')));
+      expect(await contents(bytesSource('m', exported))).toEqual(original);
+    }
+  });
+});
+
+test('in F16 a file has the weights rounded to F16', async () => {
+  const { gpt, values } = await load(fixture('gpt2_conv1d.safetensors'));
+  const again = await load(await file(gpt2Tensors(gpt, 'F16', (key) => values.get(key)!)));
+  // To nearest: half a step of 11 bits, or of the smallest subnormal.
+  for (const [key, exact] of values) {
+    const wrong = again.values
+      .get(key)!
+      .findIndex(
+        (value, i) => Math.abs(value - exact[i]!) > Math.max(2 ** -11 * Math.abs(exact[i]!), 2 ** -25),
+      );
+    expect(wrong, key).toBe(-1);
+  }
+});
+
+/** The Conv1D fixture's tensors, changed. */
+async function changed(change: (tensors: Map<string, TensorToWrite>) => void): Promise<Uint8Array> {
+  const opened = await openSafetensors(bytesSource('m', fixture('gpt2_conv1d.safetensors')));
+  const bytes = await contents(opened.source);
+  const tensors = new Map(
+    [...opened.tensors.values()].map(({ name, dtype, shape }) => [
+      name,
+      tensor(name, dtype, shape, bytes.get(name)!),
+    ]),
+  );
+  change(tensors);
+  return file([...tensors.values()]);
+}
+
+test('a head that is a copy of the token embedding is tied', async () => {
+  const bytes = await changed((tensors) => {
+    const wte = tensors.get('transformer.wte.weight')!;
+    tensors.set('lm_head.weight', { ...wte, name: 'lm_head.weight' });
+  });
+  expect((await open(bytes)).shape.tied).toBe(true);
+});
+
+describe('refused, naming the tensor', () => {
+  const set = (name: string, shape: number[]) => (tensors: Map<string, TensorToWrite>) => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    tensors.set(name, floats(name, shape, new Array(size).fill(0)));
+  };
+  const fc = 'transformer.h.1.mlp.c_fc.weight';
+  test.each<[string, (tensors: Map<string, TensorToWrite>) => void, RegExp]>([
+    ['no embedding', (t) => t.delete('transformer.wte.weight'), /has no wte\.weight/],
+    ['no bias', (t) => t.delete('transformer.h.1.mlp.c_proj.bias'), /has no h\.1\.mlp\.c_proj\.bias/],
+    ['a layer left out', set('transformer.h.7.ln_1.weight', [16]), /has no h\.2\.ln_1\.weight/],
+    ['another head', set('score.weight', [2, 16]), /has score\.weight \[2, 16\], which a GPT-2 of 2 layers/],
+    [
+      'another shape',
+      set(fc, [16, 32]),
+      /has h\.1\.mlp\.c_fc\.weight of shape \[16, 32\], not \[16, 64\] or \[64, 16\]/,
+    ],
+    [
+      'layouts mixed',
+      set(fc, [64, 16]),
+      /has h\.0\.attn\.c_attn\.weight and h\.1\.mlp\.c_fc\.weight in different layouts/,
+    ],
+    ['a flat embedding', set('transformer.wte.weight', [176]), /wte\.weight of shape \[176\], not \[vocab/],
+    ['a name twice', set('ln_f.bias', [16]), /has ln_f\.bias both with and without "transformer\."/],
+    [
+      'a head of another size',
+      set('lm_head.weight', [12, 16]),
+      /lm_head\.weight of shape \[12, 16\], not \[11, 16\]/,
+    ],
+  ])('%s', async (_, change, why) => {
+    const error = await refusal(open(await changed(change)));
+    expect([error.code, error.isUsage]).toEqual(['WRONG_MODEL', true]);
+    expect(error.message).toMatch(why);
+  });
+});
+
+describe('config.json', () => {
+  const gpt: GptConfig = { ...config, tied: true };
+  const edited = (change: Record<string, unknown>) =>
+    JSON.stringify({ ...JSON.parse(configJson(gpt, 'F32')), ...change });
+
+  test('tells the heads', () => expect(headsOfConfig(configJson(gpt, 'F16'), 'm')).toBe(2));
+
+  test.each([
+    ['another model', edited({ model_type: 'llama' }), /model_type "llama", and only gpt2 is trained/],
+    [
+      'another activation',
+      edited({ activation_function: 'relu' }),
+      /activation_function "relu", and only gelu_new/,
+    ],
+    [
+      'another epsilon',
+      edited({ layer_norm_epsilon: 1e-6 }),
+      /layer_norm_epsilon 0\.000001, and only 0\.00001/,
+    ],
+    ['no heads', edited({ n_head: 1.5 }), /without a whole n_head/],
+    ['no JSON', '{', /not JSON at character 1: a key is missing/],
+    ['a key twice', '{"n_head":1,"n_head":2}', /the key "n_head" is there twice/],
+    ['a list', '[]', /no object/],
+  ])('%s is refused', (_, text, why) => {
+    const error = thrownBy(() => headsOfConfig(text, 'm'));
+    expect(error.code).toBe('WRONG_MODEL');
+    expect(error.message).toMatch(why);
+  });
+});
+
+describe('tokenizer.json', () => {
+  test('of characters: each a token, joined with nothing', () => {
+    const { model, decoder, pre_tokenizer } = JSON.parse(
+      tokenizerJson({ kind: 'char', characters: '\n ab😀' }),
+    );
+    expect(model).toMatchObject({ type: 'BPE', vocab: { '\n': 0, ' ': 1, a: 2, b: 3, '😀': 4 }, merges: [] });
+    expect([pre_tokenizer, decoder.type]).toEqual([null, 'Fuse']);
+  });
+
+  test('of bytes: each its printable character', () => {
+    const { model, decoder } = JSON.parse(tokenizerJson({ kind: 'byte' }));
+    expect(Object.keys(model.vocab)).toHaveLength(256);
+    expect(model.vocab).toMatchObject({ A: 65, Ġ: 32, Ċ: 10, é: 0xe9, Ń: 0xad });
+    expect(decoder.type).toBe('ByteLevel');
+    expect(new Set(byteCharacters()).size).toBe(256);
+  });
+});

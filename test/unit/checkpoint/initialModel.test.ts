@@ -1,0 +1,92 @@
+/** `--init FILE` against what else was asked for. */
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import {
+  checkVocabulary,
+  openInitialModel,
+  overridesOfModel,
+  readModel,
+} from '../../../src/cli/initialModel.ts';
+import { tokenizeString } from '../../../src/engine/data/tokenize.ts';
+import { createTokenizer } from '../../../src/engine/data/tokenizer.ts';
+import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import type { Overrides } from '../../../src/engine/train/configure.ts';
+import { thrownBy } from '../thrownBy.ts';
+import { file, floats, refusal } from './files.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const model = join(folder, 'model.safetensors');
+copyFileSync(fileURLToPath(new URL('../../fixtures/gpt2_conv1d.safetensors', import.meta.url)), model);
+writeFileSync(join(folder, 'config.json'), '{"model_type":"gpt2","n_head":2}');
+
+test('a folder or a file gives the shape, the heads and every weight', async () => {
+  const opened = await openInitialModel(folder, {});
+  expect(overridesOfModel(opened)).toEqual({
+    layers: 2,
+    heads: 2,
+    width: 16,
+    context: 8,
+    vocabulary: 11,
+    tied: true,
+  });
+  const values = await readModel(await openInitialModel(model, { heads: 2, layers: 2 }));
+  for (const { name, rows, columns } of parameterSpecs(opened.shape)) {
+    expect(values.get(name)?.length, name).toBe(rows * columns);
+  }
+});
+
+test.each<[Overrides, RegExp]>([
+  [{ layers: 3 }, /^--layers is 3, but "model\.safetensors" has layers 2\.$/],
+  [{ heads: 4 }, /^--heads is 4, but .* has heads 2\.$/],
+  [{ context: 16 }, /^--ctx is 16, but .* has context 8\.$/],
+  [{ vocabulary: 12 }, /^--vocab is 12, but .* has vocabulary 11\.$/],
+  [{ tied: false }, /^--untied was given, but .* shares its head/],
+])('%j contradicts the file', async (given, why) => {
+  const error = await refusal(openInitialModel(folder, given));
+  expect([error.code, error.isUsage]).toEqual(['BAD_VALUE', true]);
+  expect(error.message).toMatch(why);
+});
+
+test('without a config.json the heads are asked for', async () => {
+  const alone = join(mkdtempSync(join(folder, 'alone-')), 'm.safetensors');
+  copyFileSync(model, alone);
+  const error = await refusal(openInitialModel(alone, {}));
+  expect(error.message).toMatch(/does not say how many heads its width of 16 has/);
+  expect((await openInitialModel(alone, { heads: 4 })).shape.heads).toBe(4);
+});
+
+test('a file that is not there, and one of another kind', async () => {
+  expect((await refusal(openInitialModel(join(folder, 'none'), {}))).message).toMatch(
+    /Cannot open ".*no such file/,
+  );
+  const other = join(folder, 'other.safetensors');
+  writeFileSync(other, await file([floats('x', [1], [1])]));
+  expect((await refusal(openInitialModel(other, {}))).message).toBe('"other.safetensors" has no wte.weight.');
+});
+
+test('a text of another vocabulary is refused with both numbers; fewer tokens can be filled up', async () => {
+  const opened = await openInitialModel(folder, {});
+  const letters = (count: number) =>
+    createTokenizer({ kind: 'char', characters: 'abcdefghijklm'.slice(0, count) });
+  checkVocabulary(opened, letters(11), {});
+  checkVocabulary(opened, letters(9), { vocabulary: 11 });
+  const few = thrownBy(() => checkVocabulary(opened, letters(9), {}));
+  expect(few.message).toBe('"model.safetensors" has 11 tokens, but the char tokenizer makes 9 of this text.');
+  expect(few.hint).toContain('--vocab 11');
+  expect(thrownBy(() => checkVocabulary(opened, letters(12), { vocabulary: 11 })).hint).not.toContain(
+    '--vocab',
+  );
+});
+
+test('a text is read with the tokenizer of the file, and characters that it lacks are named', () => {
+  const own = { kind: 'char', characters: 'cab' } as const;
+  const { tokens, tokenizer } = tokenizeString('abba', 'a text', own);
+  expect([...tokens]).toEqual([1, 2, 2, 1]);
+  expect(tokenizer.json).toEqual(own);
+  const error = thrownBy(() => tokenizeString('abxé', 'a text', own));
+  expect(error.message).toBe('Not among the 3 characters of the training text: "x" (U+0078), "é" (U+00E9).');
+});
