@@ -98,7 +98,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
         steps.push(last);
         if (step % 250 === 0) evals.push({ step, valLoss: 0.05 + (last.loss ?? 0) });
       }
-      scope.postMessage({ type: 'metrics', run, steps, evals });
+      scope.postMessage({ type: 'metrics', run, steps, evals, sharpness: [] });
       await wait();
     }
     if (abandoned) return;

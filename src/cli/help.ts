@@ -1,5 +1,6 @@
 import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
 import { PRESETS, type Preset } from '../engine/model/presets.ts';
+import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../engine/precision/optimStates.ts';
 import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
 import { DEFAULT_ROUNDING } from '../engine/precision/simulated.ts';
 import { DEFAULT_PRESET } from './options.ts';
@@ -27,6 +28,9 @@ ${PRECISION_MODES.map(recipeOf)
   .map(({ id, summary }) => entry(id, summary))
   .join('\n')}
 ${entry('e<X>m<Y>', 'Matmul operands with X (2 to 8) exponent and Y (1 to 10) mantissa bits, simulated in 4 bytes: e8m7, e5m2.')}
+
+Optimizer states
+${OPTIM_STATES.map((id) => entry(id, OPTIM_STATE_TABLE[id].summary)).join('\n')}
 
 Exit codes: 0 done or stopped with Ctrl-C, 1 failure, 2 wrong use.
 `;

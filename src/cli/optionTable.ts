@@ -3,6 +3,7 @@ import { EXPORT_DTYPES } from '../engine/checkpoint/gpt2.ts';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
+import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
@@ -11,7 +12,15 @@ export type NumberField = {
   [Field in keyof TrainConfig]: TrainConfig[Field] extends number | null ? Field : never;
 }[keyof TrainConfig];
 
-export type ChoiceField = 'precision' | 'rounding' | 'half' | 'tokenizer' | 'order' | 'recompute';
+export type ChoiceField =
+  | 'precision'
+  | 'rounding'
+  | 'optimizer'
+  | 'optimState'
+  | 'half'
+  | 'tokenizer'
+  | 'order'
+  | 'recompute';
 
 interface OptionText {
   readonly name: string;
@@ -119,6 +128,20 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       field: 'recompute',
       choices: RECOMPUTE_LEVELS,
       help: 'what the backward pass recomputes instead of keeping it: the same results in less memory, slower',
+    },
+    {
+      kind: 'choice',
+      name: 'optimizer',
+      field: 'optimizer',
+      choices: OPTIMIZERS,
+      help: "stable-adamw also divides each parameter's update by its root mean square where that is above 1",
+    },
+    {
+      kind: 'choice',
+      name: 'optim-state',
+      field: 'optimState',
+      choices: OPTIM_STATES,
+      help: "how AdamW's moments are kept between steps; listed below",
     },
     number('lr', 'learningRate', 'highest learning rate'),
     number('min-lr', 'minLearningRate', 'learning rate at the last step; lr / 10 where only --lr is given'),

@@ -19,13 +19,16 @@ const DEFAULT_BINDING = '2GiB';
 const CHARACTERS = 96;
 const BYTES = 256;
 
+/** Those that change memory. */
+const TRAINING_OPTIONS = ['batch', 'recompute', 'optimizer', 'optim-state'];
+
 const OPTIONS: readonly OptionSpec[] = [
   ...OPTION_GROUPS.Run!.filter(({ name }) => name === 'preset'),
   { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: 'precision modes to plan' },
   { kind: 'size', name: 'budget', help: `memory of the GPU [${DEFAULT_BUDGET}]` },
   { kind: 'size', name: 'binding', help: `largest buffer that a kernel can bind [${DEFAULT_BINDING}]` },
   ...OPTION_GROUPS.Model!,
-  ...OPTION_GROUPS.Training!.filter(({ name }) => name === 'batch' || name === 'recompute'),
+  ...OPTION_GROUPS.Training!.filter(({ name }) => TRAINING_OPTIONS.includes(name)),
   ...OPTION_GROUPS.Text!.filter(({ name }) => name === 'tokenizer'),
   { kind: 'flag', name: 'json', help: 'one JSON object on standard output' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },

@@ -49,7 +49,9 @@ export class SessionLane implements Lane {
     this.#active = active;
     this.#around = around;
     this.trainer = trainer;
-    const batch = new MetricsBatch((steps, evals) => post({ type: 'metrics', run, steps, evals }));
+    const batch = new MetricsBatch((steps, evals, sharpness) =>
+      post({ type: 'metrics', run, steps, evals, sharpness }),
+    );
     this.batch = batch;
     const request = requestOf(config);
     this.events = {
@@ -61,6 +63,7 @@ export class SessionLane implements Lane {
       },
       onEval: (metrics) => batch.addEval(metrics),
       ...(autosave && { afterStep: () => autosave.boundary() }),
+      onSharpness: (metrics) => batch.addSharpness(metrics),
       onTrouble: (trouble) => post({ type: 'trouble', run, trouble }),
       onWaited: () => batch.rested(),
       onGradients: (frame) => numerics.reportLast(run, frame),

@@ -1,17 +1,23 @@
 import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { TrainingClock } from '../engine/train/trainingClock.ts';
 import type { TimedStep } from './protocol.ts';
 
 /** At most ten messages a second: a fast run finishes thousands of steps in one. */
 const INTERVAL_MS = 100;
 
-type Send = (steps: readonly TimedStep[], evals: readonly EvalMetrics[]) => void;
+type Send = (
+  steps: readonly TimedStep[],
+  evals: readonly EvalMetrics[],
+  sharpness: readonly SharpnessMetrics[],
+) => void;
 
 /** Collects a run's metrics, stamps them with training time and passes them on in batches. */
 export class MetricsBatch {
   readonly #send: Send;
   #steps: TimedStep[] = [];
   #evals: EvalMetrics[] = [];
+  #sharpness: SharpnessMetrics[] = [];
   #lastSent = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #clock = new TrainingClock();
@@ -31,6 +37,12 @@ export class MetricsBatch {
     this.#schedule();
   }
 
+  addSharpness(result: SharpnessMetrics): void {
+    this.rested();
+    this.#sharpness.push(result);
+    this.#schedule();
+  }
+
   /** What passed since the last step went into something else than training. */
   rested(): void {
     this.#clock.rested();
@@ -47,11 +59,12 @@ export class MetricsBatch {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#steps.length === 0 && this.#evals.length === 0) return;
+    if (this.#steps.length + this.#evals.length + this.#sharpness.length === 0) return;
     this.#lastSent = performance.now();
-    this.#send(this.#steps, this.#evals);
+    this.#send(this.#steps, this.#evals, this.#sharpness);
     this.#steps = [];
     this.#evals = [];
+    this.#sharpness = [];
   }
 
   #schedule(): void {

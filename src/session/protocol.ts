@@ -29,6 +29,7 @@ import type { InspectedKind } from '../engine/numerics/numerics.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { StartChecksums } from '../engine/train/start.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
 import type { ErrorReport } from './errorReport.ts';
@@ -197,6 +198,7 @@ export type SessionEvent =
       readonly run: number;
       readonly steps: readonly TimedStep[];
       readonly evals: readonly EvalMetrics[];
+      readonly sharpness: readonly SharpnessMetrics[];
     }
   /** What there is to go on with; null for nothing. After `opened`, and after `forgetSave`. */
   | { readonly type: 'savedRun'; readonly saved: SavedRun | null }

@@ -49,6 +49,8 @@ const SCHEMAS = {
   tokenizer: v.picklist(CHOICES.tokenizer),
   order: v.picklist(CHOICES.order),
   recompute: v.picklist(CHOICES.recompute),
+  optimizer: v.picklist(CHOICES.optimizer),
+  'optim-state': v.picklist(CHOICES['optim-state']),
   f16: v.picklist(HALF_CHOICES),
   rounding: v.picklist(ROUNDINGS),
   sample: number,

@@ -3,7 +3,17 @@ import { create } from 'zustand';
 import { recall, remember } from './preferences.ts';
 import { MAX_SMOOTHING } from './smoothing.ts';
 
-export const CHART_IDS = ['loss', 'difference', 'scale', 'speed', 'norm', 'lr', 'memory'] as const;
+export const CHART_IDS = [
+  'loss',
+  'difference',
+  'scale',
+  'speed',
+  'norm',
+  'lr',
+  'memory',
+  'sharpness',
+  'logit',
+] as const;
 export type ChartId = (typeof CHART_IDS)[number];
 
 /** What a chart may run along: steps, tokens, or seconds of training. */
@@ -45,6 +55,8 @@ export const DEFAULT_CHARTS: Readonly<Record<ChartId, ChartSettings>> = {
   norm: STANDARD,
   lr: STANDARD,
   memory: STANDARD,
+  sharpness: STANDARD,
+  logit: STANDARD,
 };
 
 interface ChartState {

@@ -41,6 +41,7 @@ export function applyEvent(event: SessionEvent): void {
       const log = logOf(event.run);
       for (const step of event.steps) log?.push(step);
       log?.evals.push(...event.evals);
+      log?.sharpness.push(...event.sharpness);
       pulse.request();
       break;
     }

@@ -1,4 +1,5 @@
 import type { EvalMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { TimedStep } from '../session/protocol.ts';
 import { MovingAverage } from './smoothing.ts';
 import { GpuDuration, StepDuration } from './speed.ts';
@@ -56,6 +57,7 @@ function columns(capacity: number): Columns {
 export class MetricsLog {
   length = 0;
   readonly evals: EvalMetrics[] = [];
+  readonly sharpness: SharpnessMetrics[] = [];
   /** First tensor that overflowed, by index of the skipped step. */
   readonly #overflow = new Map<number, string>();
   /** How strongly `smoothed` is smoothed, 0 to 1. */

@@ -3,6 +3,7 @@ import { EngineError } from '../engine/errors.ts';
 import { comparedConfigs } from '../engine/experiments/planned.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
+import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { Rounding } from '../engine/precision/simulated.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
@@ -36,6 +37,7 @@ export const NUMBER_FIELDS = {
   seed: 'seed',
   'eval-every': 'evalEvery',
   'eval-batches': 'evalBatches',
+  'sharpness-every': 'sharpnessEvery',
   lossScale: 'lossScale',
   growthInterval: 'growthInterval',
 } as const satisfies Record<string, NumberField>;
@@ -49,8 +51,18 @@ export const CHOICES = {
   tokenizer: ['char', 'byte'],
   order: ['random', 'sequential'],
   recompute: RECOMPUTE_LEVELS,
+  optimizer: OPTIMIZERS,
+  'optim-state': OPTIM_STATES,
 } as const;
 export type ChoiceSetting = keyof typeof CHOICES;
+/** What the choices set, but for `untied`, which is the opposite of the configuration's `tied`. */
+export const CHOICE_FIELDS = {
+  tokenizer: 'tokenizer',
+  order: 'order',
+  recompute: 'recompute',
+  optimizer: 'optimizer',
+  'optim-state': 'optimState',
+} as const satisfies Record<Exclude<ChoiceSetting, 'untied'>, keyof TrainConfig>;
 export const CHOICE_SETTINGS = Object.keys(CHOICES) as ChoiceSetting[];
 
 /** What the visitor chose. Null leaves a value to the preset or the mode. The names are those of the address. */
@@ -122,7 +134,8 @@ export function firstConfig(settings: Settings): TrainConfig {
 
 /** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
 export function overridesOf(settings: Settings): Overrides {
-  const { f16: half, rounding, untied, tokenizer, order, recompute, sample } = settings;
+  const { f16: half, rounding, untied, tokenizer, order, recompute, optimizer, sample } = settings;
+  const optimState = settings['optim-state'];
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
     const value = settings[key];
@@ -137,6 +150,8 @@ export function overridesOf(settings: Settings): Overrides {
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),
     ...(recompute !== null && { recompute }),
+    ...(optimizer !== null && { optimizer }),
+    ...(optimState !== null && { optimState }),
   };
 }
 

@@ -16,6 +16,7 @@ export function snapshot() {
       facts: run.facts,
       steps,
       evals: [...(logOf(index)?.evals ?? [])],
+      sharpness: [...(logOf(index)?.sharpness ?? [])],
       scaler: latest
         ? {
             lossScale: latest.lossScale,

@@ -41,6 +41,7 @@ test('every option reaches its field', () => {
     --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
     --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --export out --export-dtype F16
+    --optimizer stable-adamw --optim-state fp8-lm
     --json --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse(line)).toMatchObject({
     kind: 'train',
@@ -72,6 +73,8 @@ test('every option reaches its field', () => {
       tied: false,
       vocabulary: 300,
       recompute: 'gelu-ln',
+      optimizer: 'stable-adamw',
+      optimState: 'fp8-lm',
     },
     init: null,
     exportTo: { folder: 'out', dtype: 'F16' },

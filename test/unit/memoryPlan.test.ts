@@ -54,6 +54,28 @@ describe('bytes', () => {
   });
 });
 
+describe('optimizer states', () => {
+  it.each([
+    ['f32', 'adamw', 8, 8],
+    ['bf16', 'adamw', 4, 4],
+    ['fp8', 'adamw', 2.125, 2.125],
+    ['fp8-lm', 'adamw', 3, 3.1],
+    ['fp8', 'stable-adamw', 2.125, 2.2],
+  ] as const)('%s with %s: from %d to %d bytes a parameter', (optimState, optimizer, least, most) => {
+    const { bytes } = memoryPlan({ ...smoke, precision: 'fp32', optimState, optimizer }, 80);
+    const perParameter = (4 * bytes.optimizer) / bytes.masterWeights;
+    expect(perParameter).toBeGreaterThanOrEqual(least);
+    expect(perParameter).toBeLessThanOrEqual(most);
+  });
+
+  it('a split master takes four bytes a parameter, and a stochastically rounded one two', () => {
+    const of = (precision: PrecisionMode) => memoryPlan({ ...smoke, precision }, 80).bytes;
+    const { masterWeights } = of('bf16');
+    expect(of('bf16-split')).toMatchObject({ masterWeights, computeWeights: 0 });
+    expect(of('bf16-sr')).toMatchObject({ masterWeights: masterWeights / 2, computeWeights: 0 });
+  });
+});
+
 describe.each(['fp8', 'fp8-delayed'] as const)('%s', (precision) => {
   it('holds the weights of the blocks in one byte each, those of the LM head in two, and no others', () => {
     const { tensors, bytes } = memoryPlan({ ...smoke, precision }, 80);

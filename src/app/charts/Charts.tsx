@@ -5,7 +5,16 @@ import { recipeOf } from '../../engine/precision/recipes.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
-import { DIFFERENCE, GPU_SPEED, GRADIENT_NORM, LEARNING_RATE, MEMORY, SPEED } from './definitions.tsx';
+import {
+  DIFFERENCE,
+  GPU_SPEED,
+  GRADIENT_NORM,
+  LEARNING_RATE,
+  MAX_LOGIT,
+  MEMORY,
+  SHARPNESS,
+  SPEED,
+} from './definitions.tsx';
 import { LossChart } from './LossChart.tsx';
 import { LossScaleChart } from './LossScaleChart.tsx';
 import { MetricChart } from './MetricChart.tsx';
@@ -13,6 +22,8 @@ import type { PlottedRun } from './plottedRun.ts';
 import { COLORS } from './series.ts';
 
 const SMALL_CHARTS = [GRADIENT_NORM, LEARNING_RATE, MEMORY];
+/** Only where a run measures it. */
+const SHARPNESS_CHARTS = [SHARPNESS, MAX_LOGIT];
 
 /** `frame` counts on at most four times a second, and not while the page is hidden. */
 export default function Charts() {
@@ -21,6 +32,7 @@ export default function Charts() {
   // Between the steps of a run in lockstep are those of the others: only the GPU's clock tells its own speed.
   const lockstep = useRun((state) => state.schedule === 'lockstep');
   const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
+  const measured = runs.some(({ log }) => log.sharpness.length > 0);
   const compared = runs.filter(({ log }) => log.length > 0).length >= 2;
   return (
     <div className={styles.charts}>
@@ -30,7 +42,7 @@ export default function Charts() {
       {(!lockstep || timestamps) && (
         <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
       )}
-      {SMALL_CHARTS.map((chart) => (
+      {[...(measured ? SHARPNESS_CHARTS : []), ...SMALL_CHARTS].map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}
     </div>

@@ -1,6 +1,7 @@
 import { PRESETS } from '../../engine/model/presets.ts';
 import { changedSettings, numberProblem, resetOf } from '../../store/changes.ts';
 import {
+  CHOICE_FIELDS,
   CHOICE_SETTINGS,
   CHOICES,
   type ChoiceSetting,
@@ -92,7 +93,7 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
   const choose = useSettings((state) => state.choose);
   const { label, help } = CHOICE_WORDS[name];
   const values: Readonly<Record<string, string>> = CHOICE_WORDS[name].values;
-  const standard = name === 'untied' ? (preset.tied ? '0' : '1') : preset[name];
+  const standard = name === 'untied' ? (preset.tied ? '0' : '1') : preset[CHOICE_FIELDS[name]];
   return (
     <SelectField
       label={label}

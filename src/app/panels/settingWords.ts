@@ -1,5 +1,6 @@
 /** What each setting is called, counted in and for. */
 import type { Range } from '../../engine/model/config.ts';
+import { OPTIM_STATE_TABLE, OPTIM_STATES, type OptimState } from '../../engine/precision/optimStates.ts';
 import { rangeOf } from '../../engine/train/config.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
@@ -34,6 +35,11 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
     label: 'Evaluation batches',
     unit: 'batches',
     help: 'The same validation windows every time.',
+  },
+  'sharpness-every': {
+    label: 'Sharpness interval',
+    unit: 'steps',
+    help: 'How sharply the loss rises around the logits, on one validation batch; 0 never measures it.',
   },
   lossScale: { label: 'Loss scale at the start', help: 'A power of two, written 65536 or 2^16.' },
   growthInterval: {
@@ -79,6 +85,19 @@ export const CHOICE_WORDS: {
       block: 'whole blocks',
     },
   },
+  optimizer: {
+    label: 'Optimizer',
+    help: "StableAdamW also divides each parameter's update by its root mean square where that is above 1.",
+    values: { adamw: 'AdamW', 'stable-adamw': 'StableAdamW' },
+  },
+  'optim-state': {
+    label: 'Optimizer state',
+    help: "How AdamW's two moments are kept: f32 takes 8 bytes a parameter, the others 4, 2.13 and 3.",
+    values: Object.fromEntries(OPTIM_STATES.map((id) => [id, OPTIM_STATE_TABLE[id].title])) as Record<
+      OptimState,
+      string
+    >,
+  },
 };
 
 /** The rounding stands beside the modes that take one. */
@@ -100,6 +119,8 @@ export const GROUPS: readonly Group[] = [
       'batch',
       'accum',
       'recompute',
+      'optimizer',
+      'optim-state',
       'lr',
       'min-lr',
       'warmup',
@@ -108,6 +129,7 @@ export const GROUPS: readonly Group[] = [
       'clip',
       'eval-every',
       'eval-batches',
+      'sharpness-every',
     ],
   },
   { title: 'Data', testId: 'group-data', settings: ['tokenizer', 'order'] },

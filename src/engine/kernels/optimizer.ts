@@ -1,3 +1,5 @@
+import { largestFinite } from '../precision/formats.ts';
+import type { MomentFormats } from '../precision/optimStates.ts';
 import type { MasterRounding } from '../precision/recipes.ts';
 import type { Operand } from '../tensor.ts';
 import { type Dispatch, f32, linearGrid, SITE, slotsOf, type Target, u32 } from './operation.ts';
@@ -68,45 +70,79 @@ export function stepDecide(args: StepDecideArgs): Dispatch {
   };
 }
 
-export interface AdamwArgs {
-  readonly gradient: Operand;
-  readonly master: Operand;
-  readonly m: Operand;
-  readonly v: Operand;
-  readonly compute?: Operand | undefined;
-  /** Lower halves of a split master. */
-  readonly low?: Operand | undefined;
-  readonly masterRounding: MasterRounding;
-  /** Of this chunk's random bits: equal seeds round alike at equal applied steps. */
-  readonly seed: number;
-  readonly state: Operand;
-  readonly elements: number;
-  /** The first elements, which have weight decay. */
-  readonly decayedElements: number;
+export interface AdamHyperparameters {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
+}
+
+interface MomentArgs {
+  readonly gradient: Operand;
+  readonly m: Operand;
+  readonly v: Operand;
+  readonly moments: Pick<MomentFormats, 'rounding' | 'scale'>;
+  /** Records of all groups of the chunk, where moments are scaled by group. */
+  readonly groups?: Operand | undefined;
+  /** Element of the chunk where the operands begin. */
+  readonly first: number;
+  readonly elements: number;
+  readonly state: Operand;
+}
+
+/** One parameter's place in `parameterStates`. */
+export interface WholeParameter {
+  readonly parameterStates: Operand;
+  readonly index: number;
+}
+
+export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
+  readonly master: Operand;
+  readonly compute?: Operand | undefined;
+  /** Lower halves of a split master. */
+  readonly low?: Operand | undefined;
+  readonly masterRounding: MasterRounding;
+  /** Of the chunk's random bits: equal seeds round alike at equal applied steps. */
+  readonly seed: number;
+  /** The first elements, which have weight decay. */
+  readonly decayedElements: number;
+  /** Where the operands are one parameter, prepared by {@link adamwPrepare}. */
+  readonly whole?: WholeParameter | undefined;
   readonly label: string;
 }
 
+function momentConditions({ rounding, scale }: MomentArgs['moments']): Record<string, boolean> {
+  return {
+    stochasticMoments: rounding === 'stochastic',
+    scaledMoments: scale === 'parameter',
+    groupedMoments: scale === 'group',
+  };
+}
+
+/** With moments scaled by group, `elements` is a multiple of 256. */
 export function adamw(target: Target, args: AdamwArgs): Dispatch {
-  const { gradient, master, m, v, compute, low, state, beta1, beta2 } = args;
+  const { gradient, master, m, v, compute, low, groups, whole, state, beta1, beta2 } = args;
   const copy = compute && { compute };
-  const lower = low && { low };
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'adamw',
       slots: slotsOf(target, { gradient, master, m, v, ...copy }),
       conditions: {
+        ...momentConditions(args.moments),
         computeCopy: compute !== undefined,
         splitMaster: low !== undefined,
         stochasticMaster: args.masterRounding === 'stochastic',
+        wholeParameter: whole !== undefined,
       },
       constants: {},
     },
-    bindings: { gradient, master, m, v, ...copy, ...lower, state },
+    bindings: {
+      ...{ gradient, master, firstMoment: m, secondMoment: v, ...copy, state },
+      ...(low && { low }),
+      ...(groups && { groups }),
+      ...(whole && { parameterStates: whole.parameterStates }),
+    },
     params: [
       u32(args.elements / 4),
       u32(args.decayedElements / 4),
@@ -117,8 +153,99 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
       f32(args.epsilon),
       f32(args.weightDecay),
       u32(args.seed),
+      u32(args.first / 4),
+      u32(whole?.index ?? 0),
     ],
     grid: linearGrid(args.elements / 4, 64),
+    label: args.label,
+  };
+}
+
+/** Words of a `ParameterState` in shaders/lib/parameter_state.wgsl. */
+export const PARAMETER_STATE_WORDS = 8;
+/** At most so many workgroups read a part of a parameter before the update. */
+const STATISTICS_GROUPS = 64;
+
+/** Partial sums, of four f32 each, that {@link adamwStatistics} leaves for a part of so many elements. */
+export function statisticsGroups(elements: number): number {
+  return Math.min(STATISTICS_GROUPS, Math.ceil(elements / 256));
+}
+
+/** Partial sums over one part of a parameter: of its squared update, and the largest of its new moments. */
+export function adamwStatistics(
+  target: Target,
+  args: MomentArgs &
+    Omit<AdamHyperparameters, 'weightDecay'> & {
+      whole: WholeParameter;
+      partials: Operand;
+      /** Of partials, where this part begins. */
+      partial: number;
+      label: string;
+    },
+): Dispatch {
+  const { gradient, m, v, groups, whole, state, partials, elements, beta1, beta2 } = args;
+  const count = statisticsGroups(elements);
+  return {
+    kind: 'dispatch',
+    variant: {
+      kernel: 'adamw_statistics',
+      slots: slotsOf(target, { gradient, m, v }),
+      conditions: momentConditions(args.moments),
+      constants: {},
+    },
+    bindings: {
+      ...{ gradient, firstMoment: m, secondMoment: v, state, partials },
+      parameterStates: whole.parameterStates,
+      ...(groups && { groups }),
+    },
+    params: [
+      u32(elements / 4),
+      u32(args.first / 4),
+      u32(whole.index),
+      u32(count),
+      u32(args.partial),
+      f32(beta1),
+      f32(1 - beta1),
+      f32(beta2),
+      f32(1 - beta2),
+      f32(args.epsilon),
+    ],
+    grid: [count, 1, 1],
+    label: args.label,
+  };
+}
+
+/** From the partial sums of all parts of a parameter to its state: the factor of its update and the scales of its moments. */
+export function adamwPrepare(args: {
+  whole: WholeParameter;
+  state: Operand;
+  partials: Operand;
+  /** Where the parameter's partial sums begin, and how many they are. */
+  partial: number;
+  count: number;
+  /** Learned values of the parameter, which the mean is over. */
+  size: number;
+  /** StableAdamW's clip of the update. */
+  clipUpdate: boolean;
+  /** Formats of moments that are scaled by parameter. */
+  scaled: Pick<MomentFormats, 'firstMoment' | 'secondMoment'> | undefined;
+  label: string;
+}): Dispatch {
+  const { whole, state, partials, scaled } = args;
+  return {
+    kind: 'dispatch',
+    variant: { kernel: 'adamw_prepare', slots: {}, conditions: {}, constants: {} },
+    bindings: { partials, state, parameterStates: whole.parameterStates },
+    params: [
+      u32(whole.index),
+      u32(args.partial),
+      u32(args.count),
+      u32(args.clipUpdate ? 1 : 0),
+      f32(1 / args.size),
+      f32(scaled ? largestFinite(scaled.firstMoment) : 0),
+      f32(scaled ? largestFinite(scaled.secondMoment) : 0),
+    ],
+    grid: [1, 1, 1],
     label: args.label,
   };
 }

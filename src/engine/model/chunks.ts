@@ -3,12 +3,13 @@
  * chunk is larger than a binding may be.
  */
 import { EngineError } from '../errors.ts';
+import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
 import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
 import { slice, type Tensor, type TensorSlice } from '../tensor.ts';
 import { isVocabularyMatrix, type ParameterSpec } from './parameters.ts';
 
-/** Slices are bound at multiples of 256 bytes in every format down to one byte an element. */
-const ALIGNMENT = 256;
+/** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */
+export const ALIGNMENT = 256;
 
 export interface Chunk {
   readonly elements: number;
@@ -22,12 +23,16 @@ export interface Chunk {
   readonly gradient: Tensor;
   readonly firstMoment: Tensor;
   readonly secondMoment: Tensor;
+  /** Four numbers for each group of moments, where they are scaled by group; see shaders/lib/moments.wgsl. */
+  readonly groups: Tensor | undefined;
 }
 
 /** Consecutive rows of a parameter that lie in one chunk. */
 export interface ParameterPart {
   readonly firstRow: number;
   readonly rows: number;
+  /** Of {@link ParameterLayout.chunks}. */
+  readonly chunk: number;
   readonly master: TensorSlice;
   /** What matmuls read. */
   readonly weight: TensorSlice;
@@ -79,6 +84,7 @@ interface Placed {
 export function layoutParameters(
   specs: readonly ParameterSpec[],
   recipe: Recipe,
+  moments: MomentFormats,
   maxBytes: number,
 ): ParameterLayout {
   const limit = Math.floor(maxBytes / 4 / ALIGNMENT) * ALIGNMENT;
@@ -105,11 +111,12 @@ export function layoutParameters(
   const chunks = groups.map((group, index) => {
     const last = group.at(-1)!;
     const elements = Math.ceil((last.offset + last.elements) / ALIGNMENT) * ALIGNMENT;
-    const chunk = makeChunk(index, elements, group, recipe);
+    const chunk = makeChunk(index, elements, group, recipe, moments);
     for (const { spec, firstRow, rows, offset, elements: count } of group) {
       parts.get(spec.name)!.push({
         firstRow,
         rows,
+        chunk: index,
         master: slice(chunk.master, offset, count),
         weight: slice(spec.matmul && chunk.compute ? chunk.compute : chunk.master, offset, count),
         gradient: slice(chunk.gradient, offset, count),
@@ -130,25 +137,30 @@ function vocabularySlice(specs: readonly ParameterSpec[], limit: number): number
   return Math.max(1, Math.floor(limit / columns / VOCABULARY_STEP)) * VOCABULARY_STEP;
 }
 
-function makeChunk(index: number, elements: number, group: readonly Placed[], recipe: Recipe): Chunk {
-  const tensor = (role: keyof Recipe['roles'], suffix: string): Tensor => ({
+function makeChunk(
+  index: number,
+  elements: number,
+  group: readonly Placed[],
+  recipe: Recipe,
+  moments: MomentFormats,
+): Chunk {
+  const { master, weight, gradient } = recipe.roles;
+  const tensor = (suffix: string, type: Tensor['type'], count = elements): Tensor => ({
     name: `parameters.${index}#${suffix}`,
-    type: recipe.roles[role],
-    elements,
+    type,
+    elements: count,
   });
   const firstUndecayed = group.find(({ spec }) => !spec.decays);
   return {
     elements,
     decayedElements: firstUndecayed ? firstUndecayed.offset : elements,
-    master: tensor('master', 'master'),
-    compute: hasComputeCopy(recipe) ? tensor('weight', 'compute') : undefined,
-    low:
-      recipe.masterRounding === 'split'
-        ? { name: `parameters.${index}#low`, type: 'u32', elements: elements / 2 }
-        : undefined,
-    gradient: tensor('gradient', 'grad'),
-    firstMoment: tensor('firstMoment', 'm'),
-    secondMoment: tensor('secondMoment', 'v'),
+    master: tensor('master', master),
+    compute: hasComputeCopy(recipe) ? tensor('compute', weight) : undefined,
+    low: recipe.masterRounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
+    gradient: tensor('grad', gradient),
+    firstMoment: tensor('m', moments.firstMoment),
+    secondMoment: tensor('v', moments.secondMoment),
+    groups: moments.scale === 'group' ? tensor('groups', 'f32', (4 * elements) / MOMENT_GROUP) : undefined,
   };
 }
 

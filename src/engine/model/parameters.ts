@@ -81,11 +81,14 @@ export function parameterCount(config: GptConfig): number {
 export function initialValues(spec: ParameterSpec, config: GptConfig, seed: number): Float32Array {
   const values = new Float32Array(spec.rows * spec.columns);
   if (spec.init.kind === 'constant') return values.fill(spec.init.value);
-  const learnedRows =
-    spec.rows === paddedVocabulary(config) && isVocabularyMatrix(spec.name) ? config.vocabulary : spec.rows;
   const stream = hashName(spec.name, seed);
-  for (let i = 0; i < learnedRows * spec.columns; i++) values[i] = spec.init.std * normalAt(i, stream);
+  for (let i = 0; i < learnedElements(spec, config); i++) values[i] = spec.init.std * normalAt(i, stream);
   return values;
+}
+
+/** Values of a parameter without the rows that only pad the vocabulary. */
+export function learnedElements(spec: ParameterSpec, config: GptConfig): number {
+  return (isVocabularyMatrix(spec.name) ? config.vocabulary : spec.rows) * spec.columns;
 }
 
 /** Whether a parameter has a row for each token, padding rows included. */

@@ -33,6 +33,8 @@ const base: TrainConfig = {
   recompute: 'none',
   precision: 'fp16',
   rounding: null,
+  optimizer: 'adamw',
+  optimState: 'f32',
   half: 'auto',
   lossScale: null,
   growthInterval: null,

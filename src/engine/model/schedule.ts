@@ -1,15 +1,13 @@
 /** The op lists of a run: built once, replayed every step. */
 
 import type { Operation, Target } from '../kernels/operation.ts';
-import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../kernels/optimizer.ts';
-import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
-import { randomBits } from '../rng.ts';
 import { slice, type Tensor } from '../tensor.ts';
-import { scalingOf, type TrainConfig, tokensPerStep } from '../train/config.ts';
+import { type TrainConfig, tokensPerStep } from '../train/config.ts';
 import { LOSS_SUM_OFFSET } from '../train/stepState.ts';
 import { backward } from './backward.ts';
 import { forward } from './forward.ts';
 import { lmHead, sampledLogits } from './lmHead.ts';
+import { optimizer } from './optimizer.ts';
 import { forgetMagnitudes, nextScales, quantizeWeights } from './scales.ts';
 import type { RunTensors } from './tensors.ts';
 
@@ -43,8 +41,7 @@ export function microBatchPhases(
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { chunks, state, evalState, found, evalFound, quantized } = tensors;
-  const scaling = scalingOf(config, tensors.recipe);
+  const { chunks, state, evalState, evalFound, quantized } = tensors;
   const evaluation = (sharpness?: Tensor): Operation[] => [
     ...forward(target, tensors, config.batch, evalFound),
     ...lmHead(target, tensors, {
@@ -63,49 +60,7 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
     ],
     microBatch: Object.values(microBatchPhases(target, tensors, config)).flat(),
     optimizer: [
-      ...chunks.map(({ gradient, elements }, index) =>
-        gradientNorm(target, {
-          gradient,
-          state,
-          partials: tensors.normPartials,
-          found,
-          elements,
-          first: index * NORM_PARTIALS,
-        }),
-      ),
-      stepDecide({
-        partials: tensors.normPartials,
-        schedule: tensors.schedule,
-        state,
-        found,
-        partialCount: chunks.length * NORM_PARTIALS,
-        scheduleLength: Math.max(1, config.steps),
-        dynamicScale: scaling.kind === 'dynamic',
-        growthInterval: scaling.kind === 'dynamic' ? scaling.growthInterval : 1,
-        clip: config.clip,
-        floor: SCALE_FLOOR,
-        ceiling: SCALE_CEILING,
-      }),
-      ...chunks.map((chunk, index) =>
-        adamw(target, {
-          label: chunk.master.name,
-          gradient: chunk.gradient,
-          master: chunk.master,
-          m: chunk.firstMoment,
-          v: chunk.secondMoment,
-          compute: chunk.compute,
-          low: chunk.low,
-          masterRounding: tensors.recipe.masterRounding,
-          seed: randomBits(index, config.seed),
-          state,
-          elements: chunk.elements,
-          decayedElements: chunk.decayedElements,
-          beta1: config.beta1,
-          beta2: config.beta2,
-          epsilon: config.epsilon,
-          weightDecay: config.weightDecay,
-        }),
-      ),
+      ...optimizer(target, tensors, config),
       ...quantizeWeights(target, tensors),
       ...(quantized ? nextScales(quantized, state) : []),
     ],

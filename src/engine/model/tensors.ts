@@ -1,9 +1,10 @@
 /** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
 
-import { NORM_PARTIALS } from '../kernels/optimizer.ts';
+import { NORM_PARTIALS, PARAMETER_STATE_WORDS } from '../kernels/optimizer.ts';
 import { rowBlocks } from '../kernels/rows.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
 import { histogramWords } from '../numerics/rows.ts';
+import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
 import { type ElementType, slice, type Tensor, type TensorSlice } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
@@ -18,6 +19,7 @@ import {
   withComputeWeights,
 } from './chunks.ts';
 import { type GptConfig, headSize, paddedVocabulary } from './config.ts';
+import { statisticsPartials } from './optimizer.ts';
 import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { planScales, type QuantizedTensors, scaledBy } from './scales.ts';
 
@@ -34,6 +36,10 @@ export interface RunTensors extends ParameterLayout {
   readonly planned: readonly PlannedTensor[];
   readonly gpt: GptConfig;
   readonly recipe: Recipe;
+  readonly moments: MomentFormats;
+  /** Where AdamW needs to know whole parameters, in the order of `parameters`; see shaders/lib/parameter_state.wgsl. */
+  readonly parameterStates: Tensor | undefined;
+  readonly statistics: Tensor | undefined;
   readonly rows: number;
   /** Rows of the batch that the LM head works on at a time. */
   readonly headRows: number;
@@ -103,7 +109,9 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const gradient = (name: string, type: ElementType, elements: number): Tensor =>
     add('activationGradients', name, type, elements);
 
-  const layout = layoutParameters(parameterSpecs(gpt), recipe, limits.maxBindingBytes);
+  const moments = momentsOf(recipe, config.optimState);
+  const layout = layoutParameters(parameterSpecs(gpt), recipe, moments, limits.maxBindingBytes);
+  const wholeParameters = config.optimizer === 'stable-adamw' || moments.scale === 'parameter';
   for (const chunk of layout.chunks) {
     planned.push({ tensor: chunk.master, category: 'masterWeights' });
     if (chunk.low) planned.push({ tensor: chunk.low, category: 'masterWeights' });
@@ -113,6 +121,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       { tensor: chunk.firstMoment, category: 'optimizer' },
       { tensor: chunk.secondMoment, category: 'optimizer' },
     );
+    if (chunk.groups) planned.push({ tensor: chunk.groups, category: 'optimizer' });
   }
   const headRows = lmHeadRows(rows, paddedV, limits);
   const { quantized, ...weights } = quantizedWeights(config, recipe, layout, add);
@@ -125,6 +134,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     planned,
     gpt,
     recipe,
+    moments,
+    parameterStates: wholeParameters
+      ? add('optimizer', 'parameter states', 'f32', PARAMETER_STATE_WORDS * layout.parameters.size)
+      : undefined,
+    statistics: wholeParameters
+      ? add('state', 'parameter statistics', 'f32', 4 * statisticsPartials(layout))
+      : undefined,
     rows,
     headRows,
     tokens: add('batch', 'tokens', 'u32', rows),

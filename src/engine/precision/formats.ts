@@ -98,6 +98,13 @@ export function formatInfo(id: FormatId): NumberFormat {
   return isSimulatedFormat(id) ? simulatedFormat(id) : FORMATS[id];
 }
 
+/** The largest finite value of a narrow format that has no infinity or keeps its top exponent for it. */
+export function largestFinite(format: FormatId): number {
+  if (format === 'e4m3fn') return 448;
+  const { exponentBits, mantissaBits } = formatInfo(format);
+  return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
+}
+
 /** A file of `shaders/formats/` without its ending; simulated formats share one. */
 export type Prelude =
   | 'f32'

@@ -21,7 +21,7 @@ export type Parameters = Map<string, Float64Array>;
 
 export interface ReferenceModel extends StoreOptions {
   readonly config: GptConfig;
-  readonly recipe: Pick<Recipe, 'roles' | 'quantization'>;
+  readonly recipe: Pick<Recipe, 'roles' | 'quantization'> & Partial<Pick<Recipe, 'masterRounding'>>;
 }
 
 /** One micro-batch: tokens and targets (B, T), T at most the context. */

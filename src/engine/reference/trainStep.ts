@@ -1,14 +1,22 @@
+import { layoutParameters } from '../model/chunks.ts';
 import type { GptConfig } from '../model/config.ts';
-import { parameterSpecs } from '../model/parameters.ts';
-import { adamw } from './adamw.ts';
+import { learnedElements, parameterSpecs } from '../model/parameters.ts';
+import { momentsOf, type OptimState } from '../precision/optimStates.ts';
+import type { Recipe } from '../precision/recipes.ts';
+import { randomBits } from '../rng.ts';
+import { type AdamwStorage, adamw } from './adamw.ts';
 import { allFinite, clipCoefficient, gradNorm } from './gradNorm.ts';
 import { type Batch, modelForward, type Parameters, parameter, type ReferenceModel } from './model.ts';
 import { modelBackward } from './modelBackward.ts';
+import { decodeBits, f32Bits, splitBits } from './rounding.ts';
 import { type ScalerOptions, type ScalerState, updateScaler } from './scaler.ts';
 import { storeOf } from './store.ts';
 
 export interface TrainState {
+  /** What the model reads. */
   readonly parameters: Parameters;
+  /** What AdamW updates: the same map, but for a split master, whose upper halves are the parameters. */
+  readonly masters: Parameters;
   readonly firstMoment: Parameters;
   readonly secondMoment: Parameters;
   applied: number;
@@ -23,6 +31,10 @@ export interface StepOptions {
   readonly epsilon: number;
   readonly weightDecay: number;
   readonly clip: number;
+  /** StableAdamW's clip of each parameter's update. */
+  readonly clipUpdate?: boolean;
+  /** How each parameter is stored where that is more than its roles' formats: {@link storageOf}. */
+  readonly storage?: (name: string) => AdamwStorage;
   /** Null for modes whose scale never changes. */
   readonly scaler: ScalerOptions | null;
 }
@@ -42,8 +54,13 @@ export function trainState(model: ReferenceModel, parameters: Parameters, scale 
   const store = storeOf(model.recipe, model);
   const mapped = (f: (values: Float64Array) => Float64Array): Parameters =>
     new Map([...parameters].map(([name, values]) => [name, f(values)]));
+  const split = model.recipe.masterRounding === 'split';
+  const masters = mapped((values) =>
+    split ? Float64Array.from(values, Math.fround) : store('master', values.slice()),
+  );
   return {
-    parameters: mapped((values) => store('master', values.slice())),
+    parameters: split ? mapped(upperHalves) : masters,
+    masters,
     firstMoment: mapped((values) => new Float64Array(values.length)),
     secondMoment: mapped((values) => new Float64Array(values.length)),
     applied: 0,
@@ -52,13 +69,25 @@ export function trainState(model: ReferenceModel, parameters: Parameters, scale 
   };
 }
 
-/** Names of the tensors that weight decay applies to. */
-function decaying(config: GptConfig): ReadonlySet<string> {
-  return new Set(
-    parameterSpecs(config)
-      .filter((spec) => spec.decays)
-      .map((spec) => spec.name),
-  );
+/** The nearest bf16 of each f32, ties away from zero. */
+function upperHalves(values: Float64Array): Float64Array {
+  return Float64Array.from(values, (x) => decodeBits('bf16', splitBits(f32Bits(x)).high));
+}
+
+/** How the GPU stores each parameter of a model whose chunks have room for all: the same random bits at the same places. */
+export function storageOf(
+  config: GptConfig,
+  recipe: Recipe,
+  optimState: OptimState,
+  seed: number,
+): (name: string) => AdamwStorage {
+  const moments = momentsOf(recipe, optimState);
+  const { parameters } = layoutParameters(parameterSpecs(config), recipe, moments, 2 ** 40);
+  return (name) => {
+    const [part] = parameters.get(name)!.parts;
+    const bits = { seed: randomBits(part!.chunk, seed), first: part!.master.offset };
+    return { moments, masterRounding: recipe.masterRounding, bits };
+  };
 }
 
 /**
@@ -91,9 +120,10 @@ export function trainStep(
   } else {
     state.applied++;
     const gradFactor = clipCoefficient(norm, options.clip) / scale;
-    const decays = decaying(model.config);
     const store = storeOf(model.recipe, model);
-    for (const [name, weight] of state.parameters) {
+    for (const spec of parameterSpecs(model.config)) {
+      const { name } = spec;
+      const weight = parameter(state.masters, name);
       adamw(
         weight,
         parameter(gradients, name),
@@ -101,12 +131,15 @@ export function trainStep(
         parameter(state.secondMoment, name),
         {
           ...options,
-          weightDecay: decays.has(name) ? options.weightDecay : 0,
+          weightDecay: spec.decays ? options.weightDecay : 0,
           step: state.applied,
           gradFactor,
+          clipUpdateOver: options.clipUpdate ? learnedElements(spec, model.config) : undefined,
         },
         store,
+        options.storage?.(name),
       );
+      if (state.masters !== state.parameters) parameter(state.parameters, name).set(upperHalves(weight));
     }
   }
   if (options.scaler) state.scaler = updateScaler(state.scaler, skipped, options.scaler);

@@ -1,4 +1,4 @@
-import { EngineError } from '../errors.ts';
+import { EngineError, suggestion } from '../errors.ts';
 import type { RecomputeLevel } from '../model/blocks.ts';
 import {
   checkDimension,
@@ -8,6 +8,7 @@ import {
   type Range,
   SHAPE_RANGES,
 } from '../model/config.ts';
+import { momentsOf, OPTIMIZERS, type Optimizer, type OptimState } from '../precision/optimStates.ts';
 import {
   checkLossScale,
   type PrecisionMode,
@@ -45,6 +46,9 @@ export interface TrainConfig {
   readonly clip: number;
   readonly seed: number;
   readonly precision: PrecisionMode;
+  readonly optimizer: Optimizer;
+  /** How AdamW's moments are kept between steps. */
+  readonly optimState: OptimState;
   /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
   readonly rounding: Rounding | null;
   /** How f16 is stored: `auto` takes native where the adapter has shader-f16. */
@@ -164,7 +168,16 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       'The schedule decays from lr to min-lr: lower min-lr.',
     );
   }
-  const { scaling } = recipeOf(config.precision);
+  if (!OPTIMIZERS.includes(config.optimizer)) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `There is no optimizer "${config.optimizer}".`,
+      suggestion(config.optimizer, OPTIMIZERS),
+    );
+  }
+  const recipe = recipeOf(config.precision);
+  momentsOf(recipe, config.optimState);
+  const { scaling } = recipe;
   if (config.rounding !== null && !isSimulatedMode(config.precision)) {
     throw new EngineError(
       'BAD_VALUE',

@@ -3,6 +3,7 @@
  * through this schema: databases are written by other versions of the page, and bundles by anyone.
  */
 import * as v from 'valibot';
+import { OPTIM_STATES, OPTIMIZERS } from '../../engine/precision/optimStates.ts';
 import { precisionMode } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
@@ -35,6 +36,9 @@ const config = v.objectWithRest(
     batch: count,
     context: count,
     accumulation: count,
+    // Other versions of the page had no others.
+    optimizer: v.optional(v.picklist(OPTIMIZERS), 'adamw'),
+    optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
   },
   v.union([text(200), finite, v.boolean(), v.null()]),
 );
@@ -111,6 +115,23 @@ export const runRecord = v.object({
   facts,
   summary: v.nullable(summary),
   evals: v.pipe(v.array(v.object({ step: count, valLoss: figure })), v.maxLength(MAX_CURVE_POINTS)),
+  // Other versions of the page did not measure it.
+  sharpness: v.optional(
+    v.pipe(
+      v.array(
+        v.object({
+          step: count,
+          sharpness: figure,
+          sharpnessHalf: figure,
+          sharpnessLast: figure,
+          sharpnessHalfLast: figure,
+          maxLogit: figure,
+        }),
+      ),
+      v.maxLength(MAX_CURVE_POINTS),
+    ),
+    [],
+  ),
   curve,
   samples: v.pipe(
     v.array(v.object({ prompt: text(MAX_TEXT), text: text(MAX_TEXT), step: count })),

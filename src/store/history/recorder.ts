@@ -58,6 +58,7 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     facts,
     summary,
     evals: log.evals,
+    sharpness: log.sharpness,
     // In lockstep the steps of the other modes pass too.
     curve: curveOf(log, state.schedule === 'lockstep' ? null : tokensPerStep(config)),
     samples: keptSamples(run),

@@ -210,6 +210,8 @@ describe('AdamW', () => {
     elements: 8,
     decayedElements: 0,
     masterRounding: 'nearest',
+    moments: { rounding: 'nearest', scale: 'none' },
+    first: 0,
     seed: 0,
   } as const;
 

@@ -119,6 +119,8 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
       elements: ELEMENTS,
       decayedElements: DECAYED,
       masterRounding: recipe.masterRounding,
+      moments: { rounding: 'nearest', scale: 'none' },
+      first: 0,
       seed: SEED,
       label: 'adamw',
     }),

@@ -15,7 +15,8 @@ import { presetOf } from '../../../src/engine/model/presets.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
 import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
-import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import { OPTIM_STATES, OPTIMIZERS } from '../../../src/engine/precision/optimStates.ts';
+import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { Program } from '../../../src/engine/program.ts';
 import { assemble } from '../../../src/engine/shaders.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
@@ -62,13 +63,14 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
         for (const operations of [...Object.values(schedule), ...Object.values(numerics)])
           operations.forEach(add);
         const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
-        for (const { master, compute } of tensors.chunks) {
-          add(convertFormat(target, { inp: upload, out: master, elements: 256, label: 'upload' }));
+        for (const { master, compute, low } of tensors.chunks) {
+          add(convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }));
           if (compute)
             add(convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' }));
         }
       }
     }
+    optimizerVariants(target).forEach(add);
   }
   for (const half of [false, true]) add(peak(half));
   return Promise.all(
@@ -80,6 +82,25 @@ export async function allVariants(subgroupLanes: number | null): Promise<KnownVa
       return { key, dispatch, features };
     }),
   );
+}
+
+/** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
+const MASTERS = ['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const;
+
+function optimizerVariants(target: Target): Operation[] {
+  const operations: Operation[] = [];
+  for (const precision of MASTERS) {
+    for (const optimizer of OPTIMIZERS) {
+      for (const optimState of OPTIM_STATES) {
+        if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
+        const config = { ...presetOf('smoke').config, batch: 1, precision, optimizer, optimState };
+        operations.push(
+          ...buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config).optimizer,
+        );
+      }
+    }
+  }
+  return operations;
 }
 
 function targets(subgroupLanes: number | null): Target[] {

@@ -166,14 +166,16 @@ export async function setOne(trainer: Trainer, name: string, index: number, valu
 
 /** Bytes of all that training changes: weights, their rounded copies and lower halves, moments, and the step state. */
 export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
-  const { chunks, state } = trainer.plan.tensors;
+  const { chunks, state, parameterStates } = trainer.plan.tensors;
   const tensors = chunks.flatMap((chunk) => [
     chunk.master,
     ...(chunk.compute ? [chunk.compute] : []),
     ...(chunk.low ? [chunk.low] : []),
     chunk.firstMoment,
     chunk.secondMoment,
+    ...(chunk.groups ? [chunk.groups] : []),
   ]);
+  if (parameterStates) tensors.push(parameterStates);
   const copies = new Map<string, Buffer>();
   for (const tensor of [...tensors, state]) copies.set(tensor.name, Buffer.from(await trainer.read(tensor)));
   return copies;

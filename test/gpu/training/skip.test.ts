@@ -1,5 +1,6 @@
 /** A step that meets a value its format cannot hold changes nothing but the loss scale and the counters. */
 import { describe, expect, test } from 'vitest';
+import type { TrainConfig } from '../../../src/engine/index.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import {
@@ -19,13 +20,17 @@ import {
 const ROWS = TINY.batch * TINY.context;
 const HUGE = 2 ** 30;
 
-describe('fp16, one step with a loss scale that overflows', () => {
+describe.each<Partial<TrainConfig>>([
+  { optimizer: 'adamw', optimState: 'f32' },
+  { optimizer: 'stable-adamw', optimState: 'fp8' },
+  { optimizer: 'adamw', optimState: 'fp8-lm' },
+])('fp16, one step with a loss scale that overflows, $optimizer, moments $optimState', (overrides) => {
   /** Five steps on batches 0 to 4; `skipped` is tried before its turn at a scale that overflows, and tried again. */
   const run = (skipped: number | null) => {
     const order = [0, 1, 2, 3, 4];
     if (skipped !== null) order.splice(skipped, 0, skipped);
     return withTrainer(
-      { precision: 'fp16', lossScale: 2 ** 8, clip: 0.1 },
+      { precision: 'fp16', lossScale: 2 ** 8, clip: 0.1, ...overrides },
       async (trainer) => {
         const metrics: StepResult[] = [];
         for (let step = 0; step < order.length; step++) {

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import type { ChartDefinition } from '../../../src/app/charts/chart.ts';
-import { GPU_SPEED, LOSS, LOSS_SCALE, SPEED } from '../../../src/app/charts/definitions.tsx';
+import {
+  GPU_SPEED,
+  LOSS,
+  LOSS_SCALE,
+  MAX_LOGIT,
+  SHARPNESS,
+  SPEED,
+} from '../../../src/app/charts/definitions.tsx';
 import { chartCsv } from '../../../src/app/charts/exportCsv.ts';
+import { sharpnessOf } from '../../../src/engine/train/sharpness.ts';
 import { DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';
 import { plottedRun } from './runs.ts';
 
@@ -29,6 +37,23 @@ test("has the speed by the GPU's own clock beside that of the wall, where there 
   expect(lines[16]).toMatch(/^Mixed f16,8,4096,0\.08,51200,,0,$/);
   // In lockstep there is no other, and runs without it have no line.
   expect(seriesOf(GPU_SPEED).map(({ values }) => values[7])).toEqual([128_000]);
+});
+
+test('sharpness stands from one measurement to the next, and a run without any has no line', () => {
+  const run = plottedRun(5);
+  const [first, second] = [2, 4].map((step) =>
+    sharpnessOf(step, Float32Array.from([0.1, step / 16, 3, 0]), 1),
+  );
+  run.log.sharpness.push(first!, { ...second!, sharpness: null });
+  const series = SHARPNESS.series(run, 0, [run], DEFAULT_CHARTS.sharpness)!;
+  const column = chartCsv(SHARPNESS, [series])
+    .split('\r\n')
+    .map((line) => line.split(',')[4]);
+  expect(column).toEqual(['sharpness', '', '0.125', '0.125', '', '', undefined]);
+  expect(
+    [...(MAX_LOGIT.series(run, 0, [run], DEFAULT_CHARTS.logit)!.values as Float64Array)].slice(1),
+  ).toEqual([3, 3, 3, 3]);
+  expect(SHARPNESS.series(plottedRun(5), 0, [run], DEFAULT_CHARTS.sharpness)).toBeNull();
 });
 
 test('leaves out what is not finite, and never writes a formula', () => {

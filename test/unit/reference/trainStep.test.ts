@@ -3,6 +3,7 @@ import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { ReferenceModel } from '../../../src/engine/reference/model.ts';
 import {
   type StepOptions,
+  storageOf,
   type TrainState,
   trainState,
   trainStep,
@@ -53,5 +54,31 @@ describe('reference step', () => {
     expect(results.slice(0, first).every((result) => result.skipped)).toBe(true);
     expect(results.at(-1)!.loss).toBeLessThan(results[first]!.loss);
     expect(state.skipped + state.applied).toBe(24);
+  });
+
+  it.each([
+    ['bf16-sr', 'f32'],
+    ['bf16-sr', 'bf16'],
+    ['bf16-split', 'fp8'],
+    ['fp16', 'fp8-lm'],
+  ] as const)('%s with %s moments learns, replays, and skips without moving', (mode, optimState) => {
+    const recipe = recipeOf(mode);
+    const storage = storageOf(fixture.config, recipe, optimState, 5);
+    const stable = { ...options, storage, clipUpdate: true };
+    const run = () => {
+      const state = trainState({ ...model, recipe }, initialParameters(fixture), 2 ** 10);
+      const losses = Array.from(
+        { length: 4 },
+        () => trainStep({ ...model, recipe }, state, [batch], stable).loss,
+      );
+      return { state, losses };
+    };
+    const { state, losses } = run();
+    expect(losses[3]).toBeLessThan(losses[0]!);
+    expect(run().losses).toEqual(losses);
+    const before = [snapshot(state), [...state.masters.values()].map((v) => v.slice())];
+    state.scaler = { scale: 2 ** 127, growthTracker: 0 };
+    if (mode === 'fp16') expect(trainStep({ ...model, recipe }, state, [batch], stable).skipped).toBe(true);
+    expect([snapshot(state), [...state.masters.values()]]).toEqual(before);
   });
 });

@@ -39,6 +39,8 @@ function randomSettings(seed: number): Settings {
     tokenizer: maybe(CHOICES.tokenizer),
     order: maybe(CHOICES.order),
     recompute: maybe(CHOICES.recompute),
+    optimizer: maybe(CHOICES.optimizer),
+    'optim-state': maybe(['f32', 'bf16'] as const), // in any mode
     batch: number(1 + draw(64)),
     lr: number(1e-4 * (1 + draw(20))),
     text: one(TEXT_IDS),

@@ -65,6 +65,16 @@ export function record(change: Partial<RunRecord> = {}): RunRecord {
       gradientsFlushed: 0.01,
       mfu: null,
     },
+    sharpness: [
+      {
+        step: 2,
+        sharpness: 0.2,
+        sharpnessHalf: 0.1,
+        sharpnessLast: null,
+        sharpnessHalfLast: 0.1,
+        maxLogit: 3,
+      },
+    ],
     evals: [{ step: 3, valLoss: 3.25 }],
     curve: curveOf(log, 512),
     samples: [{ prompt: '', text: 'Call me', step: 3 }],

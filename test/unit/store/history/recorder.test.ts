@@ -1,5 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../../src/engine/model/presets.ts';
+import { sharpnessOf } from '../../../../src/engine/train/sharpness.ts';
 import type { RunSummary, SessionEvent } from '../../../../src/session/protocol.ts';
 import { useHistory } from '../../../../src/store/history/historyStore.ts';
 import { recordRuns } from '../../../../src/store/history/recorder.ts';
@@ -21,6 +22,7 @@ const summary = {
   kernels: {},
 };
 
+const sharpness = sharpnessOf(2, Float32Array.from([1, 2, 3, 0]), 1);
 const send = (...events: SessionEvent[]) => events.forEach(applyEvent);
 const started: SessionEvent = { type: 'started', run: 0, facts: facts as never };
 const metrics = (run = 0): SessionEvent => ({
@@ -28,6 +30,7 @@ const metrics = (run = 0): SessionEvent => ({
   run,
   steps: [step(1), step(2, { loss: null }), step(3)],
   evals: [{ step: 3, valLoss: 3 }],
+  sharpness: [sharpness],
 });
 const finished = (change: Partial<RunSummary> = {}): SessionEvent => ({
   type: 'finished',
@@ -62,6 +65,7 @@ test('a finished run is recorded once, with its last step, and its samples as th
   expect(saved()[0]).toMatchObject({ outcome: 'finished', preset: 'starter', error: null, samples: [] });
   expect(saved()[0]!.curve.loss).toEqual([expect.closeTo(4), null, expect.closeTo(4)]);
   expect(saved()[0]!.evals).toEqual([{ step: 3, valLoss: 3 }]);
+  expect(saved()[0]!.sharpness).toEqual([sharpness]);
   for (const text of ['a', 'b']) {
     send({ type: 'sampled', run: 0, sample: { ...heading, text, tokens: [] } });
   }

@@ -1,0 +1,77 @@
+// adamw_statistics: what AdamW must know of a whole parameter before it changes it, in partial sums.
+// shapes:  gradient, moments (vectors) of four elements of one part; partials (groups) as (sum of squared updates, largest |m|, largest v, 0)
+// numerics: f32, fixed order; the update is g / max(sqrt(v), epsilon) with v corrected for its bias; what is not finite is no maximum
+// dispatch: `groups` workgroups, each over every groups-th 64 vectors; adamw_prepare finishes
+// source:  StableAdamW (arXiv 2304.13013), FP8-LM (arXiv 2310.18313); reference/adamw.ts (oracle)
+import package::lib::moments::loadMoments;
+import package::lib::parameter_state::ParameterState;
+import package::lib::round::{magnitudeBits, INFINITY_BITS};
+import package::lib::step_state::StepState;
+import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient};
+
+struct Params {
+  vectors: u32,
+  first: u32,       // vector of the chunk where this part begins
+  parameter: u32,
+  groups: u32,
+  partial: u32,     // of partials, where this part begins
+  beta1: f32,
+  oneMinusBeta1: f32,
+  beta2: f32,
+  oneMinusBeta2: f32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<storage, read> gradient: array<ElemGradient>;
+@group(0) @binding(5) var<storage, read> state: StepState;
+@group(0) @binding(7) var<storage, read> parameterStates: array<ParameterState>;
+@group(0) @binding(8) var<storage, read_write> partials: array<vec4f>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const WIDTH = 64u;
+
+var<workgroup> parts: array<vec4f, WIDTH>;
+
+fn finiteMagnitude(moment: vec4f) -> vec4f {
+  let bits = magnitudeBits(moment);
+  return bitcast<vec4f>(select(bits, vec4u(), bits >= INFINITY_BITS));
+}
+
+@compute @workgroup_size(WIDTH)
+fn adamw_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  if (state.apply == 0u) {
+    return;
+  }
+  let scales = parameterStates[p.parameter].scales;
+  var squares = vec4f();
+  var largestM = vec4f();
+  var largestV = vec4f();
+  for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
+    let g = decodeGradient(gradient[i]) * state.gradFactor;
+    let before = loadMoments(i, (p.first + i) / 32u, scales);
+    let newM = p.beta1 * before.first + p.oneMinusBeta1 * g;
+    let newV = p.beta2 * before.second + p.oneMinusBeta2 * g * g;
+    let update = g / max(sqrt(newV) * state.biasCorrection2, vec4f(p.epsilon));
+    squares = fma(update, update, squares);
+    largestM = max(largestM, finiteMagnitude(newM));
+    largestV = max(largestV, finiteMagnitude(newV));
+  }
+  parts[local] = vec4f(
+    dot(squares, vec4f(1.0)),
+    max(max(largestM.x, largestM.y), max(largestM.z, largestM.w)),
+    max(max(largestV.x, largestV.y), max(largestV.z, largestV.w)),
+    0.0,
+  );
+  workgroupBarrier();
+  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
+    if (local < span) {
+      let a = parts[local];
+      let b = parts[local + span];
+      parts[local] = vec4f(a.x + b.x, max(a.yz, b.yz), 0.0);
+    }
+    workgroupBarrier();
+  }
+  if (local == 0u) {
+    partials[p.partial + group.x] = parts[0];
+  }
+}

@@ -1,0 +1,106 @@
+// moments: AdamW's m and v as they are kept between steps.
+// shapes:  firstMoment (m), secondMoment (v) (vectors) of four elements; groups (vectors / 32) as (largest m, k of m, largest v, k of v)
+// numerics: plain; rounded stochastically; times a scale of the parameter; or expanded in groups of 128 elements
+// dispatch: none (library); with groups, 64 lanes call storeMoments together, for 64 consecutive vectors of two whole groups
+// source:  precision/optimStates.ts lists the combinations; reference/moments.ts (oracle)
+@if(groupedMoments) import package::lib::expand::{contract, expand, expansionOf, magnitudesOf};
+@if(scaledMoments) import package::lib::parameter_state::inverseScales;
+@if(scaledMoments) import package::lib::round::{magnitudeBits, INFINITY_BITS, QUIET_NAN};
+import m_format::{Elem4 as ElemM, decode as decodeM};
+import v_format::{Elem4 as ElemV, decode as decodeV};
+@if(!stochasticMoments) import m_format::{encode as encodeM};
+@if(!stochasticMoments) import v_format::{encode as encodeV};
+@if(stochasticMoments) import m_format::{encodeStochastic as encodeMStochastic};
+@if(stochasticMoments) import v_format::{encodeStochastic as encodeVStochastic};
+
+struct Moments {
+  first: vec4f,
+  second: vec4f,
+}
+
+@group(0) @binding(2) var<storage, read_write> firstMoment: array<ElemM>;
+@group(0) @binding(3) var<storage, read_write> secondMoment: array<ElemV>;
+@if(groupedMoments) @group(0) @binding(6) var<storage, read_write> groups: array<vec4f>;
+
+// Vectors of a group.
+const GROUP = 32u;
+const FINITE_MAX = 0x1.fffffep127f;
+
+@if(groupedMoments) var<workgroup> extremes: array<vec4f, 64>;
+
+// `group` is that of the vector; `scales` are those that it was stored with.
+fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
+  var moments = Moments(decodeM(firstMoment[i]), decodeV(secondMoment[i]));
+  @if(scaledMoments) {
+    let inverse = inverseScales(scales);
+    moments = Moments(moments.first * inverse.x, moments.second * inverse.y);
+  }
+  @if(groupedMoments) {
+    let record = groups[group];
+    moments = Moments(
+      contract(moments.first, record.x, record.y),
+      contract(moments.second, record.z, record.w),
+    );
+  }
+  return moments;
+}
+
+// The lower halves of the random bits are for m, the upper for v.
+@if(!groupedMoments)
+fn storeMoments(i: u32, moments: Moments, scales: vec2f, random: vec4u) {
+  @if(stochasticMoments) {
+    firstMoment[i] = encodeMStochastic(moments.first, random);
+    secondMoment[i] = encodeVStochastic(moments.second, random >> vec4u(16u));
+  }
+  @if(scaledMoments) {
+    firstMoment[i] = encodeM(scaled(moments.first, scales.x));
+    secondMoment[i] = encodeV(scaled(moments.second, scales.y));
+  }
+  @if(!stochasticMoments && !scaledMoments) {
+    firstMoment[i] = encodeM(moments.first);
+    secondMoment[i] = encodeV(moments.second);
+  }
+}
+
+// What is not finite becomes NaN: a format that saturates would hide it.
+@if(scaledMoments)
+fn scaled(value: vec4f, scale: f32) -> vec4f {
+  let bits = bitcast<vec4u>(value * scale);
+  return bitcast<vec4f>(select(bits, QUIET_NAN, magnitudeBits(value) >= INFINITY_BITS));
+}
+
+@if(groupedMoments)
+fn storeGroupedMoments(i: u32, group: u32, local: u32, moments: Moments) {
+  let first = magnitudesOf(moments.first);
+  let second = magnitudesOf(moments.second);
+  extremes[local] = vec4f(largestOf(first), smallestOf(first), largestOf(second), smallestOf(second));
+  workgroupBarrier();
+  let lane = local % GROUP;
+  for (var span = GROUP / 2u; span > 0u; span >>= 1u) {
+    if (lane < span) {
+      let a = extremes[local];
+      let b = extremes[local + span];
+      extremes[local] = vec4f(max(a.x, b.x), min(a.y, b.y), max(a.z, b.z), min(a.w, b.w));
+    }
+    workgroupBarrier();
+  }
+  let all = extremes[local - lane];
+  let record = vec4f(all.x, expansionOf(all.x, min(all.x, all.y)), all.z, expansionOf(all.z, min(all.z, all.w)));
+  firstMoment[i] = encodeM(expand(moments.first, record.x, record.y));
+  secondMoment[i] = encodeV(expand(moments.second, record.z, record.w));
+  if (lane == 0u) {
+    groups[group] = record;
+  }
+}
+
+@if(groupedMoments)
+fn largestOf(four: vec4f) -> f32 {
+  return max(max(four.x, four.y), max(four.z, four.w));
+}
+
+// Of those that are not zero.
+@if(groupedMoments)
+fn smallestOf(four: vec4f) -> f32 {
+  let nonzero = select(four, vec4f(FINITE_MAX), four == vec4f());
+  return min(min(nonzero.x, nonzero.y), min(nonzero.z, nonzero.w));
+}
