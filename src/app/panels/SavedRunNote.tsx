@@ -25,14 +25,16 @@ export function SavedRunNote() {
               ? 'So that it is not lost, the run that is trained now is not saved.'
               : (obstacle ?? 'It goes on exactly where it was.')}
           </p>
-          {!busy && (
-            <Button onClick={resumeSavedRun} disabled={obstacle !== null} data-testid="resume-saved">
-              Resume last run
+          <div className={styles.buttons}>
+            {!busy && (
+              <Button onClick={resumeSavedRun} disabled={obstacle !== null} data-testid="resume-saved">
+                Resume last run
+              </Button>
+            )}
+            <Button onClick={discardSavedRun} data-testid="discard-saved">
+              Discard it
             </Button>
-          )}
-          <Button onClick={discardSavedRun} data-testid="discard-saved">
-            Discard it
-          </Button>
+          </div>
         </Note>
       )}
       {error && <ErrorNote error={error} about="Not saved" kind="caution" testId="autosave-error" />}
