@@ -7,7 +7,6 @@ import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { showScreen } from '../hooks/useScreen.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
-import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
 import { SavedRunNote } from '../panels/SavedRunNote.tsx';
@@ -20,6 +19,8 @@ import styles from './TrainScreen.module.css';
 
 // recharts is larger than everything else together: the page is usable before it has arrived.
 const Charts = lazy(() => import('../charts/Charts.tsx'));
+// What a run came to is there after it.
+const ResultsPanel = lazy(() => import('../panels/ResultsPanel.tsx'));
 const ComparePanel = lazy(() => import('../compare/ComparePanel.tsx'));
 
 export function TrainScreen() {
@@ -53,7 +54,9 @@ export function TrainScreen() {
               <ComparePanel />
             </Suspense>
           ) : (
-            <ResultsPanel />
+            <Suspense fallback={null}>
+              <ResultsPanel />
+            </Suspense>
           )}
           <SamplePanel />
         </section>
