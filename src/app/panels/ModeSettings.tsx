@@ -1,4 +1,4 @@
-import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeFor, recipeOf } from '../../engine/precision/recipes.ts';
 import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
@@ -34,6 +34,7 @@ export function ModeSettings() {
 function ReferenceField() {
   const modes = useSettings((state) => state.settings.modes);
   const choose = useSettings((state) => state.choose);
+  const rounding = useSettings((state) => state.settings.rounding);
   const first = modes[0];
   return (
     <>
@@ -42,7 +43,7 @@ function ReferenceField() {
         value={optionOf(first)}
         // A mode that is compared already changes places with the first.
         onChange={(event) => choose(chosenModes(replaced(modes, 0, modeOf(event.target.value, modes))))}
-        help={first && recipeOf(first).summary}
+        help={first && recipeFor({ precision: first, rounding }).summary}
         data-testid="precision"
       >
         <ModeOptions />
@@ -55,6 +56,7 @@ function ReferenceField() {
 function OtherModeField({ place }: { place: number }) {
   const modes = useSettings((state) => state.settings.modes);
   const choose = useSettings((state) => state.choose);
+  const rounding = useSettings((state) => state.settings.rounding);
   const mode = modes[place];
   const first = modes[0];
   return (
@@ -71,7 +73,11 @@ function OtherModeField({ place }: { place: number }) {
             ),
           )
         }
-        help={mode ? recipeOf(mode).summary : place === 1 && 'Another mode, trained from the same start.'}
+        help={
+          mode
+            ? recipeFor({ precision: mode, rounding }).summary
+            : place === 1 && 'Another mode, trained from the same start.'
+        }
         data-testid={place === 1 ? 'compare' : `compare-${place}`}
       >
         <option value="">nothing</option>
@@ -92,7 +98,7 @@ function ModeOptions({ without }: { without?: PrecisionMode | undefined }) {
   return (
     <>
       {options(false)}
-      <option value={SIMULATED}>Simulated eXmY, your own bits</option>
+      <option value={SIMULATED}>Simulated eXmY</option>
       <optgroup label="Made to fail">{options(true)}</optgroup>
     </>
   );

@@ -49,7 +49,7 @@ const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finishe
 ];
 
 /** What a single run came to; several are compared. */
-export function ResultsPanel() {
+export default function ResultsPanel() {
   const runs = useRun((state) => state.runs);
   if (!runs.some((run) => run.summary)) return null;
   return (

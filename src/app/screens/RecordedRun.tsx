@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { type RecordingFacts, showRecording } from '../../store/recording.ts';
 import { formatCount } from '../format.ts';
-import { ResultsPanel } from '../panels/ResultsPanel.tsx';
+import ResultsPanel from '../panels/ResultsPanel.tsx';
 import styles from './UnsupportedScreen.module.css';
 
 const Charts = lazy(() => import('../charts/Charts.tsx'));

@@ -7,9 +7,9 @@ import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { showScreen } from '../hooks/useScreen.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
-import { ResultsPanel } from '../panels/ResultsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
+import { SavedRunNote } from '../panels/SavedRunNote.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -19,6 +19,8 @@ import styles from './TrainScreen.module.css';
 
 // recharts is larger than everything else together: the page is usable before it has arrived.
 const Charts = lazy(() => import('../charts/Charts.tsx'));
+// What a run came to is there after it.
+const ResultsPanel = lazy(() => import('../panels/ResultsPanel.tsx'));
 const ComparePanel = lazy(() => import('../compare/ComparePanel.tsx'));
 
 export function TrainScreen() {
@@ -39,6 +41,7 @@ export function TrainScreen() {
           <SettingsPanel />
         </section>
         <section className={styles.board} aria-label="Training">
+          <SavedRunNote />
           <SweepLine />
           <RunNotes />
           <TilesPanel />
@@ -51,7 +54,9 @@ export function TrainScreen() {
               <ComparePanel />
             </Suspense>
           ) : (
-            <ResultsPanel />
+            <Suspense fallback={null}>
+              <ResultsPanel />
+            </Suspense>
           )}
           <SamplePanel />
         </section>

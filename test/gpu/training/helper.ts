@@ -164,10 +164,15 @@ export async function setOne(trainer: Trainer, name: string, index: number, valu
   await trainer.setParameters((wanted) => Float32Array.from(parameters.get(wanted)!));
 }
 
-/** Bytes of all that training changes: weights, their rounded copies and lower halves, moments, and the step state. */
+/**
+ * Bytes of all that training changes: weights, their rounded copies and lower halves, moments, delayed scales and their
+ * history, and the step state.
+ */
 export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
-  const { chunks, state, parameterStates } = trainer.plan.tensors;
-  const tensors = chunks.flatMap((chunk) => [
+  const { chunks, state, computeWeights, quantized, parameterStates } = trainer.plan.tensors;
+  const tensors: Tensor[] = computeWeights.map(({ weight }) => weight.tensor);
+  if (quantized?.history) tensors.push(quantized.scales, quantized.history);
+  const inChunks = chunks.flatMap((chunk) => [
     chunk.master,
     ...(chunk.compute ? [chunk.compute] : []),
     ...(chunk.low ? [chunk.low] : []),
@@ -177,7 +182,8 @@ export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
   ]);
   if (parameterStates) tensors.push(parameterStates);
   const copies = new Map<string, Buffer>();
-  for (const tensor of [...tensors, state]) copies.set(tensor.name, Buffer.from(await trainer.read(tensor)));
+  for (const tensor of [...tensors, ...inChunks, state])
+    copies.set(tensor.name, Buffer.from(await trainer.read(tensor)));
   return copies;
 }
 

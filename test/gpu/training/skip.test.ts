@@ -90,6 +90,8 @@ describe('the first tensor that overflowed is named', () => {
     ['bf16', 'h.0.mlp.c_fc.weight', 3.4e38, 'h.0.mlp.c_fc'],
     ['fp32', 'h.0.attn.c_proj.weight', Number.POSITIVE_INFINITY, 'h.0.attn.c_proj'],
     ['fp32', 'wpe.weight', Number.NaN, 'embedding'],
+    ['fp8', 'h.1.attn.c_attn.bias', 3.4e38, 'h.1.attn.c_attn'],
+    ['fp8-delayed', 'h.0.mlp.c_fc.weight', 3.4e38, 'h.0.mlp.c_fc'],
     ['bf16-sr', 'h.0.mlp.c_fc.bias', Number.NaN, 'h.0.mlp.c_fc'],
     ['bf16-split', 'h.1.ln_1.weight', Number.NaN, 'h.1.ln_1'],
     ['tf32', 'h.1.mlp.c_proj.bias', Number.NEGATIVE_INFINITY, 'h.1.mlp.c_proj'],
