@@ -29,6 +29,13 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** "3 min ago", or the day where it is long ago. @param time milliseconds since 1970 */
+export function formatAgo(time: number): string {
+  const seconds = (Date.now() - time) / 1000;
+  if (seconds > 24 * 3600) return `on ${new Date(time).toLocaleDateString('en-US', { dateStyle: 'medium' })}`;
+  return `${formatDuration(Math.max(0, seconds))} ago`;
+}
+
 export function formatTimeLeft(range: readonly [number, number] | null): string {
   if (!range) return 'estimating the time left';
   const [low, high] = [formatDuration(range[0]), formatDuration(range[1])];

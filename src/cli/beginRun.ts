@@ -1,5 +1,4 @@
-import type { RunFile } from '../engine/checkpoint/runFile.ts';
-import { openRun } from '../engine/checkpoint/runFile.ts';
+import { checkText, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
 import { splitText } from '../engine/data/dataset.ts';
 import { tokenize } from '../engine/data/tokenize.ts';
@@ -10,7 +9,7 @@ import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
 import { checkVocabulary, openInitialModel, overridesOfModel, readModel } from './initialModel.ts';
 import type { TextChoice, TrainCommand } from './options.ts';
-import { checkText, resumedConfig, textOf } from './resumeRun.ts';
+import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
 import { openText } from './texts.ts';
 

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { type Gpt2Weights, openGpt2 } from '../engine/checkpoint/gpt2.ts';
 import { HEADS_KEY, headsOfConfig, TOKENIZER_KEY } from '../engine/checkpoint/huggingface.ts';
 import { openSafetensors } from '../engine/checkpoint/safetensors.ts';
-import type { Tokenizer, TokenizerJson } from '../engine/data/tokenizer.ts';
+import { choiceOf, type Tokenizer, type TokenizerJson } from '../engine/data/tokenizer.ts';
 import { readTokenizerJson } from '../engine/data/tokenizerJson.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { GptConfig } from '../engine/model/config.ts';
@@ -51,7 +51,7 @@ export async function openInitialModel(path: string, given: Overrides): Promise<
 
 /** The shape as values of a configuration. */
 export function overridesOfModel({ shape, tokenizer }: InitialModel): Overrides {
-  return { ...shape, ...(tokenizer && { tokenizer: tokenizer.kind }) };
+  return { ...shape, ...(tokenizer && { tokenizer: choiceOf(tokenizer) }) };
 }
 
 /** Every parameter by name, as `createTrainer` takes them. */

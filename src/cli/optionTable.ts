@@ -108,8 +108,8 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       kind: 'choice',
       name: 'tokenizer',
       field: 'tokenizer',
-      choices: ['char', 'byte'],
-      help: 'one token a character or a UTF-8 byte',
+      choices: ['char', 'byte', 'bpe:1024'],
+      help: 'one token a character, a UTF-8 byte, or a piece of a word: bpe:N learns up to N tokens from the text',
     },
     {
       kind: 'choice',

@@ -110,6 +110,8 @@ function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
 function parseChoice(name: string, choices: readonly string[], value: string): string {
   if (name === 'precision') return recipeOf(value).id;
   if (choices.includes(value)) return value;
+  // How many tokens is checked with the rest of the configuration.
+  if (name === 'tokenizer' && value.startsWith('bpe:')) return value;
   throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, suggestion(value, choices));
 }
 

@@ -1,6 +1,5 @@
 /** `--resume`: what a saved run goes on with, and which options may still be given. */
 import type { RunDescription, RunFile } from '../engine/checkpoint/runFile.ts';
-import type { Dataset } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import { presetOf } from '../engine/model/presets.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
@@ -67,23 +66,5 @@ export function textOf({ text }: RunDescription): TextChoice {
     'WRONG_RUN',
     `The run was trained on the file "${text.name}", which is not saved with it.`,
     'Give it again: --data FILE.',
-  );
-}
-
-/** @throws EngineError WRONG_RUN when the text or what became of it is not the one that the run was trained on */
-export function checkText({ description, file }: RunFile, dataset: Dataset): void {
-  const { text, tokenizer } = description;
-  if (text.checksum !== dataset.checksum) {
-    throw new EngineError(
-      'WRONG_RUN',
-      `The run in "${file.source.name}" was trained on "${text.name}" (fingerprint ${text.checksum}); "${dataset.name}" has ${dataset.checksum}.`,
-      'Give the same text, byte for byte: --data FILE.',
-    );
-  }
-  if (JSON.stringify(tokenizer) === JSON.stringify(dataset.tokenizer.json)) return;
-  throw new EngineError(
-    'WRONG_RUN',
-    `The tokenizer in "${file.source.name}" is not the one that "${dataset.name}" gives now.`,
-    'Go on with the version of Halfstep that wrote it.',
   );
 }

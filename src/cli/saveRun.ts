@@ -1,6 +1,6 @@
 /** `--save`: a run's state in a file, now and then while it goes on, and at its end. */
 import { stat } from 'node:fs/promises';
-import { openRun, type RunDescription, writeRun } from '../engine/checkpoint/runFile.ts';
+import { describeRun, openRun, type RunDescription, writeRun } from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Trainer } from '../engine/train/trainer.ts';
@@ -88,17 +88,7 @@ export async function openSaver(
 ): Promise<RunSaver> {
   const snapshots = await trainer.snapshots();
   if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
-  const { config, dataset, report, storage, kernels } = trainer;
-  const { name, checksum, tokenizer } = dataset;
-  const describe = (): RunDescription => ({
-    config,
-    storage,
-    kernels,
-    adapter: report.name,
-    text: { name, checksum, builtin: text.kind === 'builtin' ? text.id : null },
-    tokenizer: tokenizer.json,
-    firstLoss: trainer.firstLoss,
-  });
+  const describe = () => describeRun(trainer, text.kind === 'builtin' ? text.id : null);
   return new RunSaver(save, snapshots, describe, tell);
 }
 

@@ -3,6 +3,10 @@ import { EngineError, type ErrorCode } from '../engine/errors.ts';
 /** Codes of what can go wrong around the engine. */
 export type SessionErrorCode =
   | 'GPU_BUSY'
+  | 'SAVED_ELSEWHERE'
+  | 'NOTHING_SAVED'
+  | 'STORAGE_REFUSED'
+  | 'STORAGE_FULL'
   | 'TEXT_UNAVAILABLE'
   | 'WORKER_BLOCKED'
   | 'WORKER_MISSING'

@@ -2,6 +2,7 @@ import { EngineError } from '../engine/errors.ts';
 import { type Lane, type RunControl, runLockstep, runTraining, type Trainer } from '../engine/index.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { sampleSteps } from '../engine/train/sampler.ts';
+import type { Autosave } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
 import { MetricsBatch } from './metricsBatch.ts';
 import type { NumericsSwitch } from './numericsSwitch.ts';
@@ -24,6 +25,7 @@ interface Surroundings {
   readonly numerics: NumericsSwitch;
   readonly sampling: Sampling;
   readonly control: RunControl;
+  readonly autosave: Autosave | null;
   /** Samples spread over a run, the last at its end. */
   readonly samples: number;
 }
@@ -43,7 +45,7 @@ export class SessionLane implements Lane {
 
   constructor(active: ActiveRun, around: Surroundings) {
     const { run, config, trainer } = active;
-    const { post, numerics, sampling, control, samples } = around;
+    const { post, numerics, sampling, control, samples, autosave } = around;
     this.#active = active;
     this.#around = around;
     this.trainer = trainer;
@@ -60,6 +62,7 @@ export class SessionLane implements Lane {
         numerics.report(active);
       },
       onEval: (metrics) => batch.addEval(metrics),
+      ...(autosave && { afterStep: () => autosave.boundary() }),
       onSharpness: (metrics) => batch.addSharpness(metrics),
       onTrouble: (trouble) => post({ type: 'trouble', run, trouble }),
       onWaited: () => batch.rested(),

@@ -2,11 +2,13 @@
  * The whole contract between the page and the worker that owns the GPU. Commands are verbs, events say what
  * happened. Everything is plain data (or a File, which is a handle), so it survives structured cloning.
  *
- *   open       -> opened | unsupported
+ *   open       -> (opened savedRun) | unsupported
+ *   forgetSave -> savedRun                     nothing where another tab has the storage
+ *   save       -> what is trained is saved soon
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
  *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
- *                 with trouble* among the metrics, and a sample after some of the steps; in lockstep the runs of a seed start together, and their
+ *                 with trouble* and, of a single run, (autosaved | autosaveFailed)* among the metrics, and a sample after some of the steps; in lockstep the runs of a seed start together, and their
  *                 metrics interleave; or, at any point, failed | lost
  *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
  *   stopSample -> sampled, with the text so far; so do resume, stop and train
@@ -18,6 +20,7 @@
  */
 
 import type { BenchmarkResult } from '../engine/bench/adapter.ts';
+import type { RunDescription } from '../engine/checkpoint/runFile.ts';
 import type { TextId } from '../engine/data/builtins.ts';
 import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport, SampledToken } from '../engine/index.ts';
@@ -128,6 +131,13 @@ export interface SampleText extends SampleHeading {
   readonly tokens: readonly SampledToken[];
 }
 
+/** A run that an earlier visit has left in the page's private storage. */
+export interface SavedRun extends Pick<RunDescription, 'config' | 'text' | 'savedAt'> {
+  /** Steps taken. */
+  readonly step: number;
+  readonly bytes: number;
+}
+
 export type SessionCommand =
   | { readonly type: 'open' }
   | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
@@ -144,7 +154,14 @@ export type SessionCommand =
       readonly schedule: Schedule;
       readonly text: TextSource;
       readonly samples?: number;
+      /** Goes on with the saved run, whose configuration `configs` has. */
+      readonly resume?: boolean;
+      /** Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved. */
+      readonly autosaveMs?: number;
     }
+  /** The page is hidden, and may be closed without another word. */
+  | { readonly type: 'save' }
+  | { readonly type: 'forgetSave' }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
@@ -183,6 +200,16 @@ export type SessionEvent =
       readonly evals: readonly EvalMetrics[];
       readonly sharpness: readonly SharpnessMetrics[];
     }
+  /** What there is to go on with; null for nothing. After `opened`, and after `forgetSave`. */
+  | { readonly type: 'savedRun'; readonly saved: SavedRun | null }
+  | {
+      readonly type: 'autosaved';
+      readonly run: number;
+      readonly step: number;
+      /** Bytes of the page's storage, used and allowed; null where the browser does not tell. */
+      readonly storage: { readonly usage: number; readonly quota: number } | null;
+    }
+  | { readonly type: 'autosaveFailed'; readonly run: number; readonly error: ErrorReport }
   /** Told once each time it begins; the run goes on. */
   | { readonly type: 'trouble'; readonly run: number; readonly trouble: Trouble }
   | { readonly type: 'paused' }

@@ -1,5 +1,7 @@
+import { checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
 import { benchmark, confirmBatch, createTrainer, type Dataset, RunControl } from '../engine/index.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
+import { Autosave, forgetSave, lookForSave, nothingSaved } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
 import { GpuAccess, isLost, type OpenGpu, unsupportedReason } from './gpu.ts';
 import { explainTogether, groupRuns, type PlannedRun } from './groups.ts';
@@ -24,6 +26,7 @@ export class Session {
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
   #lanes: readonly SessionLane[] = [];
+  #autosave: Autosave | null = null;
   #stopped = false;
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
@@ -63,6 +66,7 @@ export class Session {
       case 'pause':
         this.#control?.pause();
         for (const { batch } of this.#lanes) batch.pause();
+        this.#autosave?.request();
         this.#post({ type: 'paused' });
         break;
       case 'resume':
@@ -73,6 +77,12 @@ export class Session {
         if (command.abandon) this.#control?.abandon();
         else this.#control?.stop();
         this.#sampling.stop('asked', 'live', 'end');
+        break;
+      case 'save':
+        this.#autosave?.request();
+        break;
+      case 'forgetSave':
+        void forgetSave(this.#post);
         break;
       case 'sample':
         this.#sampling.ask(() => this.#active, command.request);
@@ -111,6 +121,7 @@ export class Session {
     try {
       const { report } = await this.#gpu.open();
       this.#post({ type: 'opened', report });
+      await lookForSave(this.#post);
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
@@ -130,7 +141,9 @@ export class Session {
         await this.#control?.whileRunning(); // the pause came as the last run ended
         if (this.#stopped) break;
         this.#release();
-        await Promise.race([this.#trainGroup(gpu, group, command), gpu.lost]);
+        await Promise.race([this.#trainGroup(gpu, group, command), gpu.lost]).finally(() =>
+          this.#autosave?.close(false),
+        );
       }
       this.#post({ type: 'completed' });
     } catch (cause) {
@@ -148,9 +161,10 @@ export class Session {
     const [first] = group;
     if (!first) return;
     const dataset = await this.#texts.dataset(command.text, first.config); // modes do not differ in how they read it
+    const resume = await this.#holdStorage(command, dataset);
     for (const planned of group) {
       try {
-        await this.#prepare(gpu, planned, dataset, command.configs.length > 1);
+        await this.#prepare(gpu, planned, dataset, command.configs.length > 1, resume);
       } catch (cause) {
         const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
         const { vocabulary } = dataset.tokenizer;
@@ -161,8 +175,10 @@ export class Session {
     await this.#control?.whileRunning(); // or as this one was prepared
     if (this.#stopped) return;
     const control = new RunControl();
+    const autosave = this.#autosave;
     const around = {
       post: this.#post,
+      autosave,
       numerics: this.#numerics,
       sampling: this.#sampling,
       control,
@@ -171,8 +187,23 @@ export class Session {
     this.#lanes = this.#active.map((active) => new SessionLane(active, around));
     this.#control = control;
     for (const lane of this.#lanes) lane.announce();
+    await autosave?.begin(this.#active[0]!.trainer, command.text, command.autosaveMs!);
     await runLanes(this.#lanes, control);
+    await autosave?.close(!control.abandoned);
     for (const lane of this.#lanes) await lane.writeLast();
+  }
+
+  /** For a single run. @returns the saved run, where it is gone on with */
+  async #holdStorage(
+    { configs, autosaveMs, resume }: TrainCommand,
+    dataset: Dataset,
+  ): Promise<RunFile | undefined> {
+    this.#autosave = configs.length === 1 && autosaveMs ? await Autosave.hold(this.#post, 0) : null;
+    if (!resume) return undefined;
+    const saved = await this.#autosave?.saved();
+    if (!saved) throw nothingSaved();
+    checkText(saved, dataset);
+    return saved;
   }
 
   async #prepare(
@@ -180,10 +211,12 @@ export class Session {
     { run, config }: PlannedRun,
     dataset: Dataset,
     compared: boolean,
+    resume: RunFile | undefined,
   ): Promise<void> {
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
+      resume,
     });
     this.#active.push({ run, config, trainer, facts: textFacts(dataset), step: 0, loss: null });
     await this.#numerics.prepare(trainer, compared);

@@ -1,5 +1,11 @@
 import { SessionClient } from '../session/client.ts';
-import type { InspectedKind, SampleRequest, SessionCommand, TextSource } from '../session/protocol.ts';
+import type {
+  InspectedKind,
+  SampleRequest,
+  SavedRun,
+  SessionCommand,
+  TextSource,
+} from '../session/protocol.ts';
 import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
@@ -7,6 +13,7 @@ import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from '.
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
+import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
 import { configsOf, DEFAULT_SETTINGS, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
@@ -19,6 +26,7 @@ export function boot(): void {
   useSettings.getState().choose(address.settings);
   useSettings.setState({ addressProblems: address.problems });
   useUi.setState({ still: address.still });
+  if (address.autosave !== undefined) useSavedRun.setState({ every: address.autosave });
 
   if (!navigator.gpu) {
     const reason = isSecureContext ? 'noNavigatorGpu' : 'insecureContext';
@@ -39,6 +47,9 @@ export function boot(): void {
     return;
   }
   client.send({ type: 'open' });
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) client?.send({ type: 'save' });
+  });
 }
 
 export function send(command: SessionCommand): void {
@@ -68,7 +79,43 @@ export function train(): void {
   beginRuns(configs, schedule, settings);
   clearNumerics(configs);
   const text = textSource(settings.text);
-  client.send({ type: 'train', configs, schedule, text, ...(samples !== null && { samples }) });
+  const every = autosaveMs();
+  client.send({
+    type: 'train',
+    configs,
+    schedule,
+    text,
+    ...(samples !== null && { samples }),
+    ...(every !== undefined && { autosaveMs: every }),
+  });
+}
+
+/** Why the saved run cannot go on now; null where it can. */
+export function resumeObstacle({ text }: SavedRun, { ownText } = useSettings.getState()): string | null {
+  if (text.builtin !== null || ownText.state === 'ready') return null;
+  return `It was trained on your file "${text.name}": choose it again as your text, and it can go on.`;
+}
+
+/** Goes on with what an earlier visit left. */
+export function resumeSavedRun(): void {
+  const { saved, every } = useSavedRun.getState();
+  if (!client || !saved || isBusy(useRun.getState().status) || resumeObstacle(saved) !== null) return;
+  const configs = [saved.config];
+  beginRuns(configs, 'sequential');
+  clearNumerics(configs);
+  useSavedRun.setState({ saved: null, newest: null, error: null });
+  client.send({
+    type: 'train',
+    configs,
+    schedule: 'sequential',
+    text: textSource(saved.text.builtin ?? 'own'),
+    resume: true,
+    autosaveMs: (every || AUTOSAVE_SECONDS) * 1000,
+  });
+}
+
+export function discardSavedRun(): void {
+  client?.send({ type: 'forgetSave' });
 }
 
 /** The modes whose difference the project exists to show; everything else stays as it is chosen. */

@@ -57,6 +57,7 @@ const SCHEMAS = {
   samples: number,
   autostart: v.picklist(['0', '1']),
   ui: v.picklist(['live', 'still']),
+  autosave: v.pipe(number, v.minValue(0), v.maxValue(3600)),
 };
 type Key = keyof typeof SCHEMAS;
 type Values = { -readonly [K in Key]?: v.InferOutput<(typeof SCHEMAS)[K]> };
@@ -68,6 +69,8 @@ export interface Address {
   readonly autostart: boolean;
   /** No transitions, for screenshots and machines. */
   readonly still: boolean;
+  /** Seconds between saves of a run; 0 for none. */
+  readonly autosave: number | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -87,7 +90,7 @@ export function readAddress(query: string, defaults: Settings): Address {
     if (parsed.success) Object.assign(read, { [key]: parsed.output });
     else problems.push(refusal(key, text));
   }
-  const { autostart, ui, precision, ...rest } = read;
+  const { autostart, ui, autosave, precision, ...rest } = read;
   const settings: Partial<Settings> = { ...(precision && { modes: precision }), ...rest };
   if (precision && rest.modes) {
     problems.push({
@@ -104,7 +107,7 @@ export function readAddress(query: string, defaults: Settings): Address {
       hint: 'Correct the address or the settings below, then press Train.',
     });
   }
-  return { settings, autostart: autostart === '1' && !refused, still: ui === 'still', problems };
+  return { settings, autostart: autostart === '1' && !refused, still: ui === 'still', autosave, problems };
 }
 
 /** A number as a person or an address writes it; null when it is none. */

@@ -7,6 +7,7 @@ import { applyTextEvent } from './ownText.ts';
 import { Pulse } from './pulse.ts';
 import { addTrouble, leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
 import { applySampleEvent, endWriting, writingNow } from './samples.ts';
+import { applySaveEvent } from './savedRun.ts';
 import { secondsLeft, tokensPerSecond } from './speed.ts';
 
 const pulse = new Pulse(paint);
@@ -44,6 +45,11 @@ export function applyEvent(event: SessionEvent): void {
       pulse.request();
       break;
     }
+    case 'savedRun':
+    case 'autosaved':
+    case 'autosaveFailed':
+      applySaveEvent(event);
+      break;
     case 'trouble':
       addTrouble(event.run, event.trouble);
       break;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { tokenizeString } from '../../src/engine/data/tokenize.ts';
-import { createTokenizer, type Tokenizer } from '../../src/engine/data/tokenizer.ts';
+import { createTokenizer, type TokenizerChoice } from '../../src/engine/data/tokenizer.ts';
 import { thrownBy } from './thrownBy.ts';
 
-const tokenizerOf = (kind: Tokenizer['kind'], text: string) => tokenizeString(text, 'a text', kind).tokenizer;
+const tokenizerOf = (kind: TokenizerChoice, text: string) => tokenizeString(text, 'a text', kind).tokenizer;
 
 test('a char vocabulary is the text’s code points in order', () => {
   const tokenizer = tokenizerOf('char', 'b😀a\nbé\ufb01');

@@ -67,8 +67,13 @@ export const CHOICE_WORDS: {
   },
   tokenizer: {
     label: 'Tokenizer',
-    help: 'One token a character of the text, or one a UTF-8 byte.',
-    values: { char: 'characters', byte: 'bytes' },
+    help: 'One token a character of the text, one a UTF-8 byte, or one a piece of a word, learned from the text.',
+    values: {
+      char: 'characters',
+      byte: 'bytes',
+      'bpe:1024': '1,024 pieces of words',
+      'bpe:4096': '4,096 pieces of words',
+    },
   },
   order: {
     label: 'Order',

@@ -9,6 +9,7 @@ import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
 import { SamplePanel } from '../panels/SamplePanel.tsx';
+import { SavedRunNote } from '../panels/SavedRunNote.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -40,6 +41,7 @@ export function TrainScreen() {
           <SettingsPanel />
         </section>
         <section className={styles.board} aria-label="Training">
+          <SavedRunNote />
           <SweepLine />
           <RunNotes />
           <TilesPanel />

@@ -2,6 +2,7 @@
  * The files beside the weights that Hugging Face's libraries read: `config.json` of a GPT-2 and `tokenizer.json`.
  * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
+import { tokenBytes } from '../data/bpe.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import type { GptConfig } from '../model/config.ts';
@@ -91,7 +92,7 @@ export function tokenizerJson(json: TokenizerJson): string {
     padding: null,
     added_tokens: [],
     normalizer: null,
-    pre_tokenizer: json.kind === 'char' ? null : byteLevel(false),
+    pre_tokenizer: json.kind === 'char' ? null : byteLevel(json.kind === 'bpe'),
     post_processor: null,
     // Without pairs a text falls apart into its characters, and those are joined with nothing between them.
     decoder: json.kind === 'char' ? { type: 'Fuse' } : byteLevel(false),
@@ -105,7 +106,7 @@ export function tokenizerJson(json: TokenizerJson): string {
       byte_fallback: false,
       ignore_merges: false,
       vocab: vocabularyOf(json),
-      merges: [],
+      merges: json.kind === 'bpe' ? mergesOf(json.pairs) : [],
     },
   });
 }
@@ -115,11 +116,26 @@ function byteLevel(useRegex: boolean) {
 }
 
 function vocabularyOf(json: TokenizerJson): Record<string, number> {
-  const tokens = json.kind === 'char' ? [...json.characters] : byteCharacters();
+  const tokens =
+    json.kind === 'char' ? [...json.characters] : bytePieces(json.kind === 'bpe' ? json.pairs : []);
   // Without a prototype, `__proto__` is a token like any other.
   const vocabulary: Record<string, number> = Object.create(null);
   for (const [id, token] of tokens.entries()) vocabulary[token] = id;
   return vocabulary;
+}
+
+/** Every token as a string of byte characters. */
+function bytePieces(pairs: readonly number[]): string[] {
+  const characters = byteCharacters();
+  return tokenBytes(pairs).map((bytes) => Array.from(bytes, (byte) => characters[byte]).join(''));
+}
+
+function mergesOf(pairs: readonly number[]): string[] {
+  const pieces = bytePieces(pairs);
+  return Array.from(
+    { length: pairs.length / 2 },
+    (_, i) => `${pieces[pairs[2 * i]!]} ${pieces[pairs[2 * i + 1]!]}`,
+  );
 }
 
 /** `tokenizer_config.json`: no special tokens, which the class that belongs to `gpt2` would add. */

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import type { TextId } from '../data/builtins.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { EngineError } from '../errors.ts';
 import { MATMUL_KERNELS, type MatmulKernel } from '../kernels/operation.ts';
@@ -12,6 +13,7 @@ import type { HalfStorage } from '../precision/formats.ts';
 import type { ElementType } from '../tensor.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
 import { readStepState } from '../train/stepState.ts';
+import type { Trainer } from '../train/trainer.ts';
 import type { Dtype } from './dtypes.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { entryBytes, type StateEntry } from './runState.ts';
@@ -38,6 +40,8 @@ export interface RunDescription {
   };
   readonly tokenizer: TokenizerJson;
   readonly firstLoss: number | null;
+  /** Milliseconds since 1970. */
+  readonly savedAt: number;
 }
 
 /** Where the run stood, for people and other programs: the tensor `step_state` is what resuming reads. */
@@ -78,6 +82,21 @@ export function dtypeOf({ name, type }: StateEntry): Dtype {
   return dtype;
 }
 
+/** What a run is, now. @param builtin where its text is one of the built-in texts */
+export function describeRun(trainer: Trainer, builtin: TextId | null): RunDescription {
+  const { config, dataset, report, storage, kernels, firstLoss } = trainer;
+  return {
+    config,
+    storage,
+    kernels,
+    adapter: report.name,
+    text: { name: dataset.name, checksum: dataset.checksum, builtin },
+    tokenizer: dataset.tokenizer.json,
+    firstLoss,
+    savedAt: Date.now(),
+  };
+}
+
 /** The file, piece by piece. The snapshot must not be released before the end. */
 export function writeRun(snapshot: Snapshot, description: RunDescription): AsyncGenerator<Uint8Array> {
   const { entries, bytesOf } = snapshot;
@@ -113,6 +132,7 @@ const descriptionSchema = v.object({
   text: v.object({ name: text(1000), checksum: text(100), builtin: v.nullable(text(100)) }),
   tokenizer: v.looseObject({ kind: text(100) }),
   firstLoss: v.nullable(v.number()),
+  savedAt: v.pipe(v.number(), v.integer()),
   progress: v.object({
     attempted: count,
     applied: count,
@@ -212,6 +232,24 @@ export async function readEntry({ file }: RunFile, entry: StateEntry): Promise<U
     at += piece.length;
   }
   return bytes;
+}
+
+/** @throws EngineError WRONG_RUN when the text or what became of it is not the one that the run was trained on */
+export function checkText({ description, file }: RunFile, dataset: Dataset): void {
+  const { text, tokenizer } = description;
+  if (text.checksum !== dataset.checksum) {
+    throw new EngineError(
+      'WRONG_RUN',
+      `The run in "${file.source.name}" was trained on "${text.name}" (fingerprint ${text.checksum}); "${dataset.name}" has ${dataset.checksum}.`,
+      'Give the same text, byte for byte.',
+    );
+  }
+  if (JSON.stringify(tokenizer) === JSON.stringify(dataset.tokenizer.json)) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `The tokenizer in "${file.source.name}" is not the one that "${dataset.name}" gives now.`,
+    'Go on with the version of Halfstep that wrote it.',
+  );
 }
 
 function damagedRun(name: string, what: string, options?: ErrorOptions): EngineError {

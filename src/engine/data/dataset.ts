@@ -2,7 +2,7 @@
 import { EngineError } from '../errors.ts';
 import type { TokenArray } from './batches.ts';
 import { type TokenizedText, tokenizeString } from './tokenize.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { TokenizerChoice } from './tokenizer.ts';
 
 export interface Dataset extends Omit<TokenizedText, 'tokens'> {
   /** The first 90 % of the tokens. */
@@ -13,7 +13,7 @@ export interface Dataset extends Omit<TokenizedText, 'tokens'> {
 
 export interface DatasetOptions {
   readonly name: string;
-  readonly tokenizer: Tokenizer['kind'];
+  readonly tokenizer: TokenizerChoice;
   /** T: both splits must hold at least one window of T tokens and its targets. */
   readonly context: number;
 }

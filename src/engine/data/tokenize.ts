@@ -4,8 +4,17 @@
  */
 import { EngineError } from '../errors.ts';
 import type { TokenArray } from './batches.ts';
+import { learnPairs, PairEncoder, WordCutter } from './bpe.ts';
 import { Checksum } from './checksum.ts';
-import { createTokenizer, MOST_SYMBOLS, notAmong, type Tokenizer, type TokenizerJson } from './tokenizer.ts';
+import {
+  createTokenizer,
+  MOST_SYMBOLS,
+  notAmong,
+  pairTokens,
+  type Tokenizer,
+  type TokenizerChoice,
+  type TokenizerJson,
+} from './tokenizer.ts';
 import { checkTextSize, empty, Utf8Reader } from './utf8.ts';
 
 /** Where a text comes from: a file, a built-in text, a test. */
@@ -45,6 +54,8 @@ export interface TokenizeOptions {
 /** Bytes that are decoded at a time, so that what is needed beside the tokens is small whatever the chunks are. */
 const PIECE_BYTES = 64 * 1024;
 const CODE_POINTS = 0x110000;
+/** Different words are held in memory, and in the worst text no two are alike. */
+const MOST_CHARACTERS_OF_WORDS = 2 ** 26;
 
 /**
  * Tokens of a streamed text. Memory: the tokens, some megabytes of tables, and what the stream itself holds.
@@ -53,7 +64,7 @@ const CODE_POINTS = 0x110000;
  */
 export async function tokenize(
   stream: TextStream,
-  kind: Tokenizer['kind'] | TokenizerJson,
+  kind: TokenizerChoice | TokenizerJson,
   { onProgress, signal }: TokenizeOptions = {},
 ): Promise<TokenizedText> {
   const { name, size } = stream;
@@ -68,9 +79,9 @@ export async function tokenize(
       onProgress?.({ pass, bytes, size });
     }
   };
-  const survey = new Survey();
+  const survey = new Survey(kind);
   await readAll(1, (piece) => survey.take(piece));
-  const found = survey.end(kind);
+  const found = survey.end();
   const writer = new TokenWriter(found);
   await readAll(2, (piece) => writer.take(piece));
   return { name, ...result(found, writer) };
@@ -80,12 +91,12 @@ export async function tokenize(
 export function tokenizeString(
   text: string,
   name: string,
-  kind: Tokenizer['kind'] | TokenizerJson,
+  kind: TokenizerChoice | TokenizerJson,
 ): TokenizedText {
   const bytes = new TextEncoder().encode(text);
-  const survey = new Survey();
+  const survey = new Survey(kind);
   for (const piece of piecesOf(bytes)) survey.take(piece);
-  const found = survey.end(kind);
+  const found = survey.end();
   const writer = new TokenWriter(found);
   for (const piece of piecesOf(bytes)) writer.take(piece);
   return { name, ...result(found, writer) };
@@ -123,6 +134,15 @@ class Survey {
   #characters = 0;
   /** The first bytes wait until it is known whether they are a mark, which the fingerprint leaves out. */
   #head: number[] | null = [];
+  readonly #kind: TokenizerChoice | TokenizerJson;
+  /** Null where tokens are no pieces of words. */
+  readonly #words: WordCounts | null;
+
+  constructor(kind: TokenizerChoice | TokenizerJson) {
+    this.#kind = kind;
+    const inPieces = typeof kind === 'string' ? pairTokens(kind) !== null : kind.kind === 'bpe';
+    this.#words = inPieces ? new WordCounts() : null;
+  }
 
   take(piece: Uint8Array): void {
     const codePoints = this.#reader.push(piece);
@@ -135,19 +155,29 @@ class Survey {
     this.#largest = largest;
     this.#characters += codePoints.length;
     this.#fingerprint(piece);
+    this.#words?.take(codePoints);
   }
 
-  end(kind: Tokenizer['kind'] | TokenizerJson): Found {
+  end(): Found {
     this.#reader.end();
     if (this.#head) this.#checksum.add(this.#head);
     const { bytes, markBytes } = this.#reader;
-    const tokenizer = createTokenizer(typeof kind === 'string' ? this.#fitted(kind) : this.#given(kind));
-    const count = tokenizer.kind === 'byte' ? bytes : this.#characters;
+    const kind = this.#kind;
+    const words = this.#words?.end();
+    const json = typeof kind === 'string' ? this.#fitted(kind, words) : this.#given(kind);
+    const tokenizer = createTokenizer(json);
+    const count = words && json.kind === 'bpe' ? countTokens(words, json.pairs) : this.#count(json);
     return { tokenizer, count, bytes, markBytes, checksum: this.#checksum.hex() };
   }
 
-  #fitted(kind: Tokenizer['kind']): TokenizerJson {
-    return kind === 'byte' ? { kind } : { kind, characters: charactersOf(this.#seenCodePoints) };
+  #count(json: TokenizerJson): number {
+    return json.kind === 'byte' ? this.#reader.bytes : this.#characters;
+  }
+
+  #fitted(choice: TokenizerChoice, words: ReadonlyMap<string, number> | undefined): TokenizerJson {
+    if (choice === 'byte') return { kind: 'byte' };
+    if (words) return { kind: 'bpe', pairs: learnPairs(words, pairTokens(choice)!) };
+    return { kind: 'char', characters: charactersOf(this.#seenCodePoints) };
   }
 
   #given(json: TokenizerJson): TokenizerJson {
@@ -186,6 +216,7 @@ class TokenWriter {
   readonly #reader = new Utf8Reader();
   /** Id of a code point, -1 for those that the first pass did not see; null where bytes are tokens. */
   readonly #ids: Int32Array | null = null;
+  readonly #pairs: { readonly cutter: WordCutter; readonly encoder: PairEncoder } | null = null;
   #count = 0;
   #skip: number;
 
@@ -194,7 +225,8 @@ class TokenWriter {
     this.#skip = found.markBytes;
     this.#tokens = allocate(found.count, found.tokenizer.vocabulary);
     const { json } = found.tokenizer;
-    if (json.kind === 'byte') return;
+    if (json.kind === 'bpe') this.#pairs = { cutter: new WordCutter(), encoder: new PairEncoder(json.pairs) };
+    if (json.kind !== 'char') return;
     const codePoints = Array.from(json.characters, (character) => character.codePointAt(0)!);
     const ids = new Int32Array(Math.max(...codePoints) + 1).fill(-1);
     for (const [id, codePoint] of codePoints.entries()) ids[codePoint] = id;
@@ -203,6 +235,10 @@ class TokenWriter {
 
   take(piece: Uint8Array): void {
     const ids = this.#ids;
+    if (this.#pairs) {
+      this.#takeWords(this.#pairs.cutter.push(textOf(this.#reader.push(piece))));
+      return;
+    }
     if (!ids) {
       this.#takeBytes(piece);
       return;
@@ -220,8 +256,18 @@ class TokenWriter {
   }
 
   end(): Uint8Array | Uint16Array {
+    if (this.#pairs) this.#takeWords(this.#pairs.cutter.end());
     if (this.#count !== this.#found.count) throw changed();
     return this.#tokens;
+  }
+
+  #takeWords(words: readonly string[]): void {
+    for (const word of words) {
+      const ids = this.#pairs!.encoder.word(word);
+      if (this.#count + ids.length > this.#tokens.length) throw changed();
+      this.#tokens.set(ids, this.#count);
+      this.#count += ids.length;
+    }
   }
 
   #takeBytes(piece: Uint8Array): void {
@@ -232,6 +278,50 @@ class TokenWriter {
     this.#tokens.set(rest, this.#count);
     this.#count += rest.length;
   }
+}
+
+/** How often each word of a text occurs. */
+class WordCounts {
+  readonly #counts = new Map<string, number>();
+  readonly #cutter = new WordCutter();
+  #characters = 0;
+
+  take(codePoints: Uint32Array): void {
+    this.#characters += codePoints.length;
+    if (this.#characters > MOST_CHARACTERS_OF_WORDS) {
+      throw new EngineError(
+        'BAD_TEXT',
+        `The text has more than ${MOST_CHARACTERS_OF_WORDS} characters; pieces of words are learned from fewer.`,
+        'Train with the byte tokenizer, or cut the text.',
+      );
+    }
+    this.#count(this.#cutter.push(textOf(codePoints)));
+  }
+
+  end(): ReadonlyMap<string, number> {
+    this.#count(this.#cutter.end());
+    return this.#counts;
+  }
+
+  #count(words: readonly string[]): void {
+    for (const word of words) this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);
+  }
+}
+
+function countTokens(words: ReadonlyMap<string, number>, pairs: readonly number[]): number {
+  const encoder = new PairEncoder(pairs);
+  let tokens = 0;
+  for (const [word, count] of words) tokens += count * encoder.word(word).length;
+  return tokens;
+}
+
+/** In parts: a call takes only so many arguments. */
+function textOf(codePoints: Uint32Array): string {
+  let text = '';
+  for (let at = 0; at < codePoints.length; at += 4096) {
+    text += String.fromCodePoint(...codePoints.subarray(at, at + 4096));
+  }
+  return text;
 }
 
 function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {

@@ -1,10 +1,16 @@
-/** Text to token ids and back: one token a character (Unicode code point) or one a UTF-8 byte. */
+/** Text to token ids and back: one token a character (Unicode code point), a UTF-8 byte, or a piece of a word learned from the text. */
 import { EngineError } from '../errors.ts';
+import { PairEncoder, tokenBytes, WordCutter } from './bpe.ts';
 
 /** What rebuilds a tokenizer; part of saved runs. */
 export type TokenizerJson =
   | { readonly kind: 'char'; readonly characters: string }
-  | { readonly kind: 'byte' };
+  | { readonly kind: 'byte' }
+  /** The two ids of token 256, of token 257, and so on; tokens below are bytes. */
+  | { readonly kind: 'bpe'; readonly pairs: readonly number[] };
+
+/** What a run asks for: `bpe:N` learns up to N tokens from the text. */
+export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}`;
 
 export interface Tokenizer {
   readonly kind: TokenizerJson['kind'];
@@ -30,7 +36,38 @@ export const MOST_SYMBOLS = 2 ** 16;
 const REPLACEMENT = '\ufffd';
 
 export function createTokenizer(json: TokenizerJson): Tokenizer {
-  return json.kind === 'byte' ? byteTokenizer() : charTokenizer([...json.characters]);
+  switch (json.kind) {
+    case 'byte':
+      return byteTokenizer();
+    case 'char':
+      return charTokenizer([...json.characters]);
+    case 'bpe':
+      return pairTokenizer(json.pairs);
+  }
+}
+
+/** The choice that asks for a tokenizer like this one. */
+export function choiceOf(json: TokenizerJson): TokenizerChoice {
+  return json.kind === 'bpe' ? `bpe:${LEAST_PAIR_TOKENS + json.pairs.length / 2}` : json.kind;
+}
+
+/** Bytes alone. */
+const LEAST_PAIR_TOKENS = 256;
+
+/**
+ * The size asked for by `bpe:N`; null for the other tokenizers.
+ * @throws EngineError BAD_VALUE where N cannot be
+ */
+export function pairTokens(choice: TokenizerChoice): number | null {
+  if (!choice.startsWith('bpe:')) return null;
+  const digits = choice.slice('bpe:'.length);
+  const tokens = /^\d{1,6}$/.test(digits) ? Number(digits) : 0;
+  if (tokens >= LEAST_PAIR_TOKENS && tokens <= MOST_SYMBOLS) return tokens;
+  throw new EngineError(
+    'BAD_VALUE',
+    `tokenizer is "${choice.slice(0, 40)}".`,
+    `After bpe: comes the number of tokens, from ${LEAST_PAIR_TOKENS} to ${MOST_SYMBOLS}, as in bpe:1024.`,
+  );
 }
 
 function charTokenizer(characters: readonly string[]): Tokenizer {
@@ -67,6 +104,39 @@ function byteTokenizer(): Tokenizer {
     },
     name: (token) => (token < 0x80 ? String.fromCharCode(token) : `0x${token.toString(16)}`),
     json: { kind: 'byte' },
+  };
+}
+
+function pairTokenizer(pairs: readonly number[]): Tokenizer {
+  const bytes = tokenBytes(pairs);
+  const encoder = new PairEncoder(pairs);
+  const replacement = new TextEncoder().encode(REPLACEMENT);
+  const bytesOf = (token: number) => bytes[token] ?? replacement;
+  const textDecoder = (fatal = false) => new TextDecoder('utf-8', { fatal, ignoreBOM: true });
+  return {
+    kind: 'bpe',
+    vocabulary: bytes.length,
+    encode(text) {
+      const cutter = new WordCutter();
+      return Uint32Array.from([...cutter.push(text), ...cutter.end()].flatMap((word) => encoder.word(word)));
+    },
+    decode(tokens) {
+      const decoder = textDecoder();
+      const parts = Array.from(tokens, (token) => decoder.decode(bytesOf(token), { stream: true }));
+      return parts.join('') + decoder.decode();
+    },
+    decoder() {
+      const decoder = textDecoder();
+      return (token) => decoder.decode(bytesOf(token), { stream: true });
+    },
+    name(token) {
+      try {
+        return textDecoder(true).decode(bytesOf(token));
+      } catch {
+        return Array.from(bytesOf(token), (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
+      }
+    },
+    json: { kind: 'bpe', pairs },
   };
 }
 

@@ -36,7 +36,18 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
       }
       return { kind: 'char', characters };
     }
+    case 'bpe': {
+      const pairs = json.get('pairs');
+      if (!Array.isArray(pairs) || pairs.length % 2 !== 0 || pairs.length / 2 + 256 > MOST_SYMBOLS) {
+        throw wrong(`has no list of at most ${MOST_SYMBOLS - 256} pairs`);
+      }
+      const at = pairs.findIndex(
+        (id, i) => !(Number.isInteger(id) && id >= 0 && id < 256 + Math.floor(i / 2)),
+      );
+      if (at >= 0) throw wrong(`has ${pairs[at]} in pair ${at >> 1}, which is no token before it`);
+      return { kind: 'bpe', pairs };
+    }
     default:
-      throw wrong('is of no kind that is known: char or byte');
+      throw wrong('is of no kind that is known: char, byte or bpe');
   }
 }

@@ -1,3 +1,4 @@
+import { pairTokens, type TokenizerChoice } from '../data/tokenizer.ts';
 import { EngineError, suggestion } from '../errors.ts';
 import type { RecomputeLevel } from '../model/blocks.ts';
 import {
@@ -57,7 +58,7 @@ export interface TrainConfig {
   readonly lossScale: number | null;
   /** Clean steps before the loss scale doubles; null takes the mode's default. */
   readonly growthInterval: number | null;
-  readonly tokenizer: 'char' | 'byte';
+  readonly tokenizer: TokenizerChoice;
   readonly order: 'random' | 'sequential';
   /** Steps between evaluations; 0 evaluates only at the end. */
   readonly evalEvery: number;
@@ -154,6 +155,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
     const value = config[field];
     if (value !== null) checkRange(field, value);
   }
+  pairTokens(config.tokenizer);
   if (config.warmup > config.steps) {
     throw new EngineError(
       'BAD_VALUE',

@@ -66,6 +66,7 @@ export async function runTraining(
     while (!run.isOver && !control.stopped) {
       if (control.paused) {
         await run.settle();
+        await run.boundary();
         await control.whileRunning();
       } else {
         await run.advance();

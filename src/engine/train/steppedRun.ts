@@ -17,7 +17,7 @@ export interface RunEvents {
   onSharpness?(metrics: SharpnessMetrics): void;
   /** After the step at which it showed. */
   onTrouble?(trouble: Trouble): void;
-  /** After a step was submitted, where its state can be copied. What it returns is waited for before the next step. */
+  /** Between two steps, and before a pause, where the state can be copied. What it returns is waited for. */
   afterStep?(step: number): Promise<void>;
   /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
   onWaited?(): void;
@@ -137,7 +137,7 @@ export class SteppedRun {
     }
     trainer.step();
     this.#watch.count();
-    await this.#events.afterStep?.(step);
+    await this.boundary();
     await trainer.waitForRoom();
     this.#report();
     const { evalEvery, sharpnessEvery } = trainer.config;
@@ -154,6 +154,11 @@ export class SteppedRun {
       await this.settle();
       await rests.take(step);
     }
+  }
+
+  /** Lets the state be copied, behind all steps that were submitted. */
+  async boundary(): Promise<void> {
+    await this.#events.afterStep?.(this.trainer.submittedSteps);
   }
 
   /** Waits for all submitted steps, with the clock stopped after them. */

@@ -1,30 +1,18 @@
 /** A run that is saved and gone on with is, bit by bit, the run that was never stopped. */
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun, type RunDescription, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { describeRun, openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { differences, snapshot, takeSteps, withTrainer } from './helper.ts';
 
-function describeRun(trainer: Trainer): RunDescription {
-  const { config, dataset, storage, kernels, report } = trainer;
-  return {
-    config,
-    storage,
-    kernels,
-    adapter: report.name,
-    text: { name: dataset.name, checksum: dataset.checksum, builtin: null },
-    tokenizer: dataset.tokenizer.json,
-    firstLoss: trainer.firstLoss,
-  };
-}
-
 async function fileOf(trainer: Trainer, snapshots: Snapshots): Promise<Buffer> {
   const taken = await snapshots.take(trainer.submittedSteps);
   const pieces: Uint8Array[] = [];
-  for await (const piece of writeRun(taken, describeRun(trainer))) pieces.push(piece.slice());
+  for await (const piece of writeRun(taken, { ...describeRun(trainer, null), savedAt: 0 }))
+    pieces.push(piece.slice());
   taken.release();
   return Buffer.concat(pieces);
 }

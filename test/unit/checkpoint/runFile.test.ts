@@ -20,6 +20,7 @@ function describe(config: TrainConfig): RunDescription {
     text: { name: 'Moby Dick', checksum: '0123456789abcdef', builtin: 'moby-dick' },
     tokenizer: { kind: 'char', characters: 'abc' },
     firstLoss: 3.5,
+    savedAt: 1234567890123,
   };
 }
 

@@ -1,0 +1,33 @@
+/** A run survives its tab: it is kept in the page's private storage and goes on, bit by bit. */
+import { expect, reach, snapshot, test } from './page.ts';
+
+const QUERY = '/?preset=smoke&steps=120&sample=0&precision=fp16&lossScale=2^34&growthInterval=9';
+
+test('a tab that is closed in the middle of a run leaves it to go on with, step by step the same', async ({
+  page,
+}) => {
+  await page.goto(`${QUERY}&autosave=0&autostart=1`);
+  await reach(page, 'done');
+  const whole = (await snapshot(page)).runs[0]!.steps;
+
+  await page.goto(`${QUERY}&autosave=1&autostart=1`);
+  await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
+  await page.goto('about:blank');
+
+  await page.goto('/?autosave=1');
+  const note = page.getByTestId('saved-run');
+  await expect(note).toContainText('Mixed f16');
+  await page.getByTestId('resume-saved').click();
+  await reach(page, 'done');
+  const { runs } = await snapshot(page);
+  const first = runs[0]!.steps[0]!.step;
+  expect(first).toBeGreaterThan(1);
+  const results = (steps: typeof whole) => steps.map(({ time: _, gpuMs: __, ...step }) => step);
+  expect(results(runs[0]!.steps)).toEqual(results(whole.slice(first - 1)));
+  await expect(note).toHaveCount(0);
+
+  // What has ended is nothing to go on with.
+  await page.reload();
+  await expect(page.getByTestId('train')).toBeEnabled();
+  await expect(note).toHaveCount(0);
+});

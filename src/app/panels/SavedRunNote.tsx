@@ -1,0 +1,56 @@
+import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
+import { useSavedRun } from '../../store/savedRun.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { formatAgo, formatCount, formatMiB } from '../format.ts';
+import { titleOf } from '../messages.ts';
+import { Button } from '../ui/Button.tsx';
+import { ErrorNote, Note } from '../ui/Note.tsx';
+import styles from './SavedRunNote.module.css';
+
+/** What an earlier visit left unfinished, and why the run of this one is not saved. */
+export function SavedRunNote() {
+  const saved = useSavedRun((state) => state.saved);
+  const error = useSavedRun((state) => state.error);
+  const busy = useRun((state) => isBusy(state.status));
+  const obstacle = useSettings((state) => saved && resumeObstacle(saved, state));
+  return (
+    <>
+      {saved && (
+        <Note testId="saved-run">
+          <p>
+            A run was saved here {formatAgo(saved.savedAt)}: {titleOf(saved.config.precision)}, step{' '}
+            {formatCount(saved.step)} of {formatCount(saved.config.steps)}, on {saved.text.name}.{' '}
+            {busy
+              ? 'So that it is not lost, the run that is trained now is not saved.'
+              : (obstacle ?? 'It goes on exactly where it was.')}
+          </p>
+          <div className={styles.buttons}>
+            {!busy && (
+              <Button onClick={resumeSavedRun} disabled={obstacle !== null} data-testid="resume-saved">
+                Resume last run
+              </Button>
+            )}
+            <Button onClick={discardSavedRun} data-testid="discard-saved">
+              Discard it
+            </Button>
+          </div>
+        </Note>
+      )}
+      {error && <ErrorNote error={error} about="Not saved" kind="caution" testId="autosave-error" />}
+    </>
+  );
+}
+
+/** Where the run that is trained can be gone on from. */
+export function SavedLine() {
+  const newest = useSavedRun((state) => state.newest);
+  if (!newest) return null;
+  const { step, storage } = newest;
+  return (
+    <p className={styles.line} data-testid="autosaved">
+      Saved in this browser at step {formatCount(step)}
+      {storage && `; ${formatMiB(storage.usage)} of ${formatMiB(storage.quota)} used`}.
+    </p>
+  );
+}

@@ -1,0 +1,160 @@
+import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
+import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
+import type { TextId } from '../engine/data/builtins.ts';
+import type { Trainer } from '../engine/index.ts';
+import { type ErrorReport, errorReport, SessionError } from './errorReport.ts';
+import type { SavedRun, SessionEvent, TextSource } from './protocol.ts';
+import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
+import type { Slots } from './storage/slots.ts';
+
+const ELSEWHERE: ErrorReport = {
+  code: 'SAVED_ELSEWHERE',
+  message: 'Another tab is training, and its run is the one that is saved.',
+  hint: 'This run goes on without being saved. Close the other tab, then press Train again to have it saved.',
+};
+
+/** What the browser says of its storage, in words. */
+function storageError(cause: unknown): ErrorReport {
+  if (!(cause instanceof DOMException)) return errorReport(cause);
+  const full = cause.name === 'QuotaExceededError';
+  return {
+    code: full ? 'STORAGE_FULL' : 'STORAGE_REFUSED',
+    message: full
+      ? 'The browser has no room left for this run.'
+      : `The browser keeps nothing for this page (${cause.message}).`,
+    hint: full
+      ? 'Training goes on, and the save before stays. Delete files or data of other sites to make room.'
+      : 'Training goes on without being saved: private windows and blocked site data do that.',
+  };
+}
+
+export function nothingSaved(): SessionError {
+  return new SessionError('NOTHING_SAVED', 'There is no saved run to go on with here.', 'Start a new one.');
+}
+
+/** Tells what an earlier visit has left to go on with. */
+export async function lookForSave(post: (event: SessionEvent) => void): Promise<void> {
+  const open = await openSlots().catch(() => null);
+  // A save that cannot be read was written by another version of the page: there is nothing to go on with here.
+  const saved = open && (await newestRun(open.slots)?.catch(() => null));
+  open?.close();
+  post({ type: 'savedRun', saved: saved ? factsOf(saved) : null });
+}
+
+/** Forgets what is saved. */
+export async function forgetSave(post: (event: SessionEvent) => void): Promise<void> {
+  const open = await openSlots().catch(() => null);
+  open?.slots.clear();
+  open?.close();
+  if (open) post({ type: 'savedRun', saved: null });
+}
+
+function newestRun(slots: Slots): Promise<RunFile> | null {
+  const save = slots.newest();
+  return save && openRun(save.source);
+}
+
+function factsOf({ description, progress, file }: RunFile): SavedRun {
+  const { config, text, savedAt } = description;
+  return { config, text, savedAt, step: progress.attempted, bytes: file.source.size };
+}
+
+/**
+ * Keeps one run in the page's private storage: now and then, on a pause, when the page is hidden, and at the end. What
+ * fails is told and tried again; training goes on.
+ */
+export class Autosave {
+  readonly #post: (event: SessionEvent) => void;
+  readonly #run: number;
+  readonly #open: OpenSlots;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #trainer: Trainer | undefined;
+  #snapshots: Snapshots | undefined;
+  #builtin: TextId | null = null;
+  #writing: Promise<void> = Promise.resolve();
+  #closed = false;
+  /** A save is due, and waits for the run to be between two steps. */
+  #due = false;
+  /** Steps of the newest save that was begun. */
+  #newest = -1;
+
+  private constructor(post: (event: SessionEvent) => void, run: number, open: OpenSlots) {
+    this.#post = post;
+    this.#run = run;
+    this.#open = open;
+  }
+
+  /** Takes the storage for one run; null, which is told, where another tab has it or the browser gives none. */
+  static async hold(post: (event: SessionEvent) => void, run: number): Promise<Autosave | null> {
+    const open = await openSlots().catch(storageError);
+    if (open && 'slots' in open) return new Autosave(post, run, open);
+    post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
+    return null;
+  }
+
+  /** The saved run, to be gone on with; null where there is none. @throws EngineError WRONG_RUN or BAD_FILE */
+  async saved(): Promise<RunFile | null> {
+    return newestRun(this.#open.slots);
+  }
+
+  /** Allocates room for a copy of the run's state, and begins to save it. */
+  async begin(trainer: Trainer, text: TextSource, intervalMs: number): Promise<void> {
+    this.#trainer = trainer;
+    this.#builtin = text.kind === 'builtIn' ? text.id : null;
+    this.#newest = trainer.submittedSteps;
+    this.#snapshots = await trainer.snapshots();
+    this.#timer = setInterval(() => this.request(), intervalMs);
+  }
+
+  /** Saves now, or at the next boundary where the GPU has no room for a copy. */
+  request(): void {
+    if (this.#snapshots?.pauses) this.#due = true;
+    else void this.#save();
+  }
+
+  /** The run is between two steps. */
+  async boundary(): Promise<void> {
+    if (!this.#due) return;
+    this.#due = false;
+    await this.#save();
+  }
+
+  /** Gives the storage back. @param end true where the run has ended as it should, and its end is to be saved */
+  async close(end: boolean): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    if (end) await this.#save();
+    await this.#writing;
+    this.#open.close();
+  }
+
+  /** One after the other. */
+  #save(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#saveChanges());
+    return this.#writing;
+  }
+
+  /** What has not changed since is not saved again. */
+  async #saveChanges(): Promise<void> {
+    const step = this.#trainer?.submittedSteps ?? 0;
+    if (!this.#snapshots || step === this.#newest) return;
+    this.#newest = step;
+    // A device that is lost meanwhile is reported by the run itself.
+    const snapshot = await this.#snapshots.take(step).catch(() => null);
+    if (snapshot) await this.#write(snapshot);
+  }
+
+  async #write(snapshot: Snapshot): Promise<void> {
+    const run = this.#run;
+    try {
+      await this.#open.slots.save(writeRun(snapshot, describeRun(this.#trainer!, this.#builtin)));
+      this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate() });
+    } catch (cause) {
+      this.#newest = -1;
+      this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
+    } finally {
+      snapshot.release();
+    }
+  }
+}
