@@ -79,6 +79,11 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       choices: ROUNDINGS,
       help: 'how an e<X>m<Y> mode rounds: toward zero or to nearest even',
     },
+    {
+      kind: 'flag',
+      name: 'fp8-head',
+      help: 'the LM head in FP8 too, in modes that have the matmuls of the blocks in it',
+    },
     number(
       'loss-scale',
       'lossScale',

@@ -136,7 +136,10 @@ export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
  * @throws EngineError of a usage code
  */
 export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
-  const overrides: Record<string, unknown> = given.has('untied') ? { tied: false } : {};
+  const overrides: Record<string, unknown> = {
+    ...(given.has('untied') && { tied: false }),
+    ...(given.has('fp8-head') && { fp8Head: true }),
+  };
   for (const option of OPTIONS) {
     const value = given.get(option.name);
     if (value === undefined) continue;

@@ -34,6 +34,12 @@ export function slice(tensor: Tensor, offset: number, elements: number): TensorS
   return { tensor, offset, elements };
 }
 
+/** Part of an operand, with the operand's scale. `offset` is counted from where the operand begins. */
+export function sliceOf(operand: Operand, offset: number, elements: number): TensorSlice {
+  if (!('tensor' in operand)) return slice(operand, offset, elements);
+  return { ...operand, offset: operand.offset + offset, elements };
+}
+
 /** The record of an operand's scale among those of the run; the first of all is 1, for operands without a scale. */
 export function recordOf(operand: Operand): number {
   const scale = scaleOf(operand);

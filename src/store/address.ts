@@ -51,6 +51,7 @@ const SCHEMAS = {
   recompute: v.picklist(CHOICES.recompute),
   optimizer: v.picklist(CHOICES.optimizer),
   'optim-state': v.picklist(CHOICES['optim-state']),
+  'fp8-head': v.picklist(CHOICES['fp8-head']),
   f16: v.picklist(HALF_CHOICES),
   rounding: v.picklist(ROUNDINGS),
   sample: number,

@@ -1,9 +1,10 @@
 /** How the settings differ: from their preset, from what is training, and which of them is to blame. */
 import { checkNumber } from '../engine/train/config.ts';
 import {
-  CHOICE_FIELDS,
   CHOICE_SETTINGS,
+  CHOICES,
   type ChoiceSetting,
+  choiceIn,
   DEFAULT_SETTINGS,
   firstConfig,
   modesOf,
@@ -53,14 +54,13 @@ function valueIn(settings: Settings, key: PresetSetting): unknown {
   const chosen = settings[key];
   if (chosen !== null) return chosen;
   const config = firstConfig(settings); // warm-up and the lowest rate follow others
-  if (key === 'untied') return config.tied ? '0' : '1';
   if (key === 'f16') return config.half;
   if (key === 'rounding') return config.rounding;
-  return isChoice(key) ? config[CHOICE_FIELDS[key]] : config[NUMBER_FIELDS[key]];
+  return isChoice(key) ? choiceIn(config, key) : config[NUMBER_FIELDS[key]];
 }
 
-function isChoice(key: PresetSetting): key is keyof typeof CHOICE_FIELDS {
-  return Object.hasOwn(CHOICE_FIELDS, key);
+function isChoice(key: PresetSetting): key is ChoiceSetting {
+  return Object.hasOwn(CHOICES, key);
 }
 
 /** What is wrong with one number, in the engine's words, where that number is to blame; null when it is not. */

@@ -1,5 +1,5 @@
 /** What a visitor may have measured while nothing trains. */
-import type { PrecisionMode } from '../engine/precision/recipes.ts';
+import { type PrecisionMode, takesFp8Head } from '../engine/precision/recipes.ts';
 import { send } from './actions.ts';
 import { type BatchSearch, useMeasurements } from './measurementStore.ts';
 import { batchesWithin, plannedVocabulary } from './plan.ts';
@@ -49,6 +49,7 @@ export function searchBatches(modes: readonly PrecisionMode[], budgetBytes: numb
       lossScale: null,
       growthInterval: null,
       rounding: null,
+      fp8Head: firstConfig(settings).fp8Head && takesFp8Head(precision),
     };
     send({ type: 'confirmBatch', id, config: { ...config, batch: found.batch }, vocabulary });
   }

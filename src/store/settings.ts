@@ -50,19 +50,29 @@ export const CHOICES = {
   untied: ['0', '1'],
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096'],
   order: ['random', 'sequential'],
+  /** 1: the LM head in FP8 too. */
+  'fp8-head': ['0', '1'],
   recompute: RECOMPUTE_LEVELS,
   optimizer: OPTIMIZERS,
   'optim-state': OPTIM_STATES,
 } as const;
 export type ChoiceSetting = keyof typeof CHOICES;
-/** What the choices set, but for `untied`, which is the opposite of the configuration's `tied`. */
+/** What the choices set, but for those that are yes or no: {@link choiceIn}. */
 export const CHOICE_FIELDS = {
   tokenizer: 'tokenizer',
   order: 'order',
   recompute: 'recompute',
   optimizer: 'optimizer',
   'optim-state': 'optimState',
-} as const satisfies Record<Exclude<ChoiceSetting, 'untied'>, keyof TrainConfig>;
+} as const satisfies Record<Exclude<ChoiceSetting, 'untied' | 'fp8-head'>, keyof TrainConfig>;
+
+/** A configuration's value of a choice, as the settings name it. */
+export function choiceIn(config: TrainConfig, key: ChoiceSetting): string {
+  if (key === 'untied') return config.tied ? '0' : '1';
+  if (key === 'fp8-head') return config.fp8Head ? '1' : '0';
+  return config[CHOICE_FIELDS[key]];
+}
+
 export const CHOICE_SETTINGS = Object.keys(CHOICES) as ChoiceSetting[];
 
 /** What the visitor chose. Null leaves a value to the preset or the mode. The names are those of the address. */
@@ -135,7 +145,7 @@ export function firstConfig(settings: Settings): TrainConfig {
 /** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
 export function overridesOf(settings: Settings): Overrides {
   const { f16: half, rounding, untied, tokenizer, order, recompute, optimizer, sample } = settings;
-  const optimState = settings['optim-state'];
+  const { 'optim-state': optimState, 'fp8-head': fp8Head } = settings;
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
     const value = settings[key];
@@ -147,6 +157,7 @@ export function overridesOf(settings: Settings): Overrides {
     half,
     ...(rounding !== null && { rounding }),
     ...(untied !== null && { tied: untied === '0' }),
+    ...(fp8Head !== null && { fp8Head: fp8Head === '1' }),
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),
     ...(recompute !== null && { recompute }),

@@ -43,6 +43,7 @@ test('every option reaches its field', () => {
     --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --export out --export-dtype F16
     --optimizer stable-adamw --optim-state fp8-lm
     --json --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
+  expect(parse('--precision fp8 --fp8-head')).toMatchObject({ config: { precision: 'fp8', fp8Head: true } });
   expect(parse(line)).toMatchObject({
     kind: 'train',
     preset: 'smoke',

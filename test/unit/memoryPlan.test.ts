@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { mebibytes, memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/blocks.ts';
+import { headParameter } from '../../src/engine/model/parameters.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
-import { byteLength, formatOf } from '../../src/engine/tensor.ts';
+import { byteLength, formatOf, scaleOf } from '../../src/engine/tensor.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -88,6 +89,23 @@ describe.each(['fp8', 'fp8-delayed'] as const)('%s', (precision) => {
     }
     const scales = tensors.computeWeights.flatMap(({ weight }) => weight.scale?.offset ?? []);
     expect(new Set(scales).size).toBe(4 * layers);
+  });
+
+  it.each([true, false])('with its LM head in FP8, tied %s, holds that in one byte each too', (tied) => {
+    const of = (fp8Head: boolean) => memoryPlan({ ...smoke, precision, tied, fp8Head }, 80);
+    const [without, { tensors, bytes }] = [of(false), of(true)];
+    const [head, rows] = [128 * smoke.width, smoke.batch * smoke.context];
+    const { bytes: before } = without;
+    expect(before.computeWeights - bytes.computeWeights).toBe(head);
+    expect(bytes.masterWeights).toBe(before.masterWeights);
+    expect(before.activations - bytes.activations).toBe(rows * smoke.width);
+    expect(bytes.logits - before.logits).toBe(tensors.headRows * 128);
+    const name = headParameter(tensors.gpt);
+    expect(tensors.computeWeights.filter(({ weight }) => formatOf(weight) !== 'e4m3fn')).toEqual([]);
+    expect(tensors.parameters.get(name)!.parts[0]!.master.tensor.type).toBe('f32');
+    expect(scaleOf(tensors.sampleRow)).toEqual(scaleOf(tensors.normF));
+    // Scales of ln_f, of dlogits and of the matrix.
+    expect(tensors.quantized!.names.length - without.tensors.quantized!.names.length).toBe(3);
   });
 });
 

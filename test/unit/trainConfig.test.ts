@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { comparedConfigs } from '../../src/engine/experiments/planned.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
-import { recipeOf } from '../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { checkConfig, scalingOf, type TrainConfig, tokensPerStep } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -71,6 +72,22 @@ test('a run’s scale and interval replace the mode’s', () => {
     scale: 16,
   });
   expect(scalingOf({ ...base, precision: 'fp32' })).toEqual({ kind: 'none' });
+});
+
+test('a head in FP8 is of FP8 modes only', () => {
+  for (const precision of [...PRECISION_MODES, 'e4m3'] as const) {
+    const config = { ...base, precision, fp8Head: true };
+    if (precision.startsWith('fp8')) {
+      checkConfig(config);
+      continue;
+    }
+    const { code, message } = thrownBy(() => checkConfig(config));
+    expect([code, message]).toEqual(['BAD_VALUE', `Mode ${precision} has no FP8, but fp8-head was given.`]);
+  }
+  // In a comparison it goes to the modes that take it.
+  const both = comparedConfigs(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
+  expect(both.map(({ fp8Head }) => fp8Head)).toEqual([false, true]);
+  expect(thrownBy(() => comparedConfigs(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
 });
 
 test('tokens of a step count every micro-batch', () => {

@@ -1,10 +1,10 @@
 import { PRESETS } from '../../engine/model/presets.ts';
 import { changedSettings, numberProblem, resetOf } from '../../store/changes.ts';
 import {
-  CHOICE_FIELDS,
   CHOICE_SETTINGS,
   CHOICES,
   type ChoiceSetting,
+  choiceIn,
   HALF_CHOICES,
   modesOf,
   type NumberSetting,
@@ -87,13 +87,13 @@ function isNumber(key: GroupedSetting): key is NumberSetting {
   return key !== 'f16' && !CHOICE_SETTINGS.some((choice) => choice === key);
 }
 
-function ChoiceField({ name }: { name: ChoiceSetting }) {
+export function ChoiceField({ name }: { name: ChoiceSetting }) {
   const chosen = useSettings((state) => state.settings[name]);
   const preset = useSettings((state) => PRESETS[state.settings.preset].config);
   const choose = useSettings((state) => state.choose);
   const { label, help } = CHOICE_WORDS[name];
   const values: Readonly<Record<string, string>> = CHOICE_WORDS[name].values;
-  const standard = name === 'untied' ? (preset.tied ? '0' : '1') : preset[CHOICE_FIELDS[name]];
+  const standard = choiceIn(preset, name);
   return (
     <SelectField
       label={label}

@@ -1,5 +1,5 @@
 /** How the fields for modes change the settings. */
-import type { PrecisionMode } from '../../engine/precision/recipes.ts';
+import { type PrecisionMode, takesFp8Head } from '../../engine/precision/recipes.ts';
 import { isSimulatedMode, type SimulatedMode } from '../../engine/precision/simulated.ts';
 import type { Settings } from '../../store/settings.ts';
 
@@ -32,7 +32,11 @@ export function replaced(
   return [...new Set(changed)];
 }
 
-/** The change that chooses `modes`: a rounding goes with the last mode that takes one. */
+/** The change that chooses `modes`: a rounding and the LM head's format go with the last mode that takes them. */
 export function chosenModes(modes: readonly PrecisionMode[]): Partial<Settings> {
-  return modes.some(isSimulatedMode) ? { modes } : { modes, rounding: null };
+  return {
+    modes,
+    ...(!modes.some(isSimulatedMode) && { rounding: null }),
+    ...(!modes.some(takesFp8Head) && { 'fp8-head': null }),
+  };
 }

@@ -80,6 +80,11 @@ export const CHOICE_WORDS: {
     help: 'Where the windows of a batch start.',
     values: { random: 'at random places', sequential: 'one after the other' },
   },
+  'fp8-head': {
+    label: 'LM head',
+    help: 'Of FP8 modes: what the logits are made with.',
+    values: { '0': 'bf16', '1': 'FP8' },
+  },
   recompute: {
     label: 'Recompute',
     help: 'What the backward pass computes again instead of keeping it: less memory, slower, the same results bit by bit.',
@@ -105,8 +110,8 @@ export const CHOICE_WORDS: {
   },
 };
 
-/** The rounding stands beside the modes that take one. */
-export type GroupedSetting = Exclude<PresetSetting, 'rounding'>;
+/** The others stand beside the modes that take them. */
+export type GroupedSetting = Exclude<PresetSetting, 'rounding' | 'fp8-head'>;
 
 export interface Group {
   readonly title: string;

@@ -2,12 +2,13 @@
 import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { crossEntropy, logitSharpness, lossSum } from '../kernels/rows.ts';
-import { type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../tensor.ts';
 import { SHARPNESS_EPSILON, SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import type { ParameterPart } from './chunks.ts';
 import { paddedVocabulary } from './config.ts';
 import { partsOf } from './forward.ts';
 import { headParameter } from './parameters.ts';
+import { quantizeLogitsGradient } from './scales.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface LmHeadArgs {
@@ -27,13 +28,14 @@ export interface LmHeadArgs {
  * one before it, and so are their gradients.
  */
 function headSlices(tensors: RunTensors, count: number): HeadSlice[] {
-  const { gpt, logits, dlogits } = tensors;
+  const { gpt, logits, quantized } = tensors;
+  const dlogits = quantized?.logitsGradient ?? tensors.dlogits;
   return partsOf(tensors, headParameter(gpt)).map((part) => {
     const [offset, elements] = [count * part.firstRow, count * part.rows];
     return {
       part,
       logits: slice(logits, offset, elements),
-      dlogits: slice(dlogits, offset, elements),
+      dlogits: sliceOf(dlogits, offset, elements),
     };
   });
 }
@@ -41,6 +43,7 @@ function headSlices(tensors: RunTensors, count: number): HeadSlice[] {
 interface HeadSlice {
   readonly part: ParameterPart;
   readonly logits: TensorSlice;
+  /** As matmuls read them. */
   readonly dlogits: TensorSlice;
 }
 
@@ -51,7 +54,7 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
   const operations: Operation[] = [];
   for (let first = 0; first < rows; first += headRows) {
     const count = Math.min(headRows, rows - first);
-    const inp = slice(normF, first * C, count * C);
+    const inp = sliceOf(normF, first * C, count * C);
     const slices = headSlices(tensors, count);
     const shape = {
       logits,
@@ -80,6 +83,8 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
       operations.push(logitSharpness(target, { ...shape, label, out, epsilon: SHARPNESS_EPSILON }));
     }
     if (!args.backward) continue;
+    const whole = slice(dlogits, 0, count * shape.paddedVocabulary);
+    operations.push(...quantizeLogitsGradient(target, tensors, whole));
     for (const { part, dlogits: dout } of slices) {
       operations.push(
         matmul(target, {

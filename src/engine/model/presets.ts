@@ -33,6 +33,7 @@ const base: TrainConfig = {
   recompute: 'none',
   precision: 'fp16',
   rounding: null,
+  fp8Head: false,
   optimizer: 'adamw',
   optimState: 'f32',
   half: 'auto',

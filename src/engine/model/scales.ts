@@ -5,7 +5,15 @@ import { delayedScales, quantizeCurrent, quantizeDelayed, SCALE_WORDS } from '..
 import type { MemoryCategory } from '../memoryPlan.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { largestBits, type Quantization } from '../precision/quantization.ts';
-import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import {
+  type ElementType,
+  type Operand,
+  recordOf,
+  slice,
+  sliceOf,
+  type Tensor,
+  type TensorSlice,
+} from '../tensor.ts';
 import type { TrainConfig } from '../train/config.ts';
 import type { RunTensors } from './tensors.ts';
 
@@ -25,33 +33,45 @@ export interface QuantizedTensors extends Quantization {
   readonly wide: Tensor;
   /** (R, 4C): the output gradient that the next matmuls read. */
   readonly outputGradient: Tensor;
+  /** (headRows, Vp): dlogits as the LM head's matmuls read them, where those are quantised. */
+  readonly logitsGradient: Operand | undefined;
 }
 
 /** Names of the scales of a block's tensors: forward operands, then output gradients. */
 const BLOCK_SCALES = ['ln_1', 'attn', 'ln_2', 'mlp.c_fc', 'mlp.gelu'];
 const GRADIENT_SCALES = ['mlp.c_proj', 'mlp.c_fc', 'attn.c_proj', 'attn.c_attn'].map((name) => `${name} dY`);
+/** Of the LM head: its input, and dlogits. */
+const HEAD_SCALES = ['ln_f', 'lm_head dY'];
 
-/** @param weights names of the matrices that are quantised, each part of a split one by its own */
+/**
+ * @param weights names of the matrices that are quantised, each part of a split one by its own
+ * @param logits how many exist at a time
+ */
 export function planScales(
   quantization: Quantization,
   config: Pick<TrainConfig, 'layers' | 'batch' | 'context' | 'width'>,
   weights: readonly string[],
+  logits: number,
   wideFormat: FormatId,
   add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
 ): QuantizedTensors {
   const { layers, batch, context, width } = config;
-  const { scaling, formats } = quantization;
+  const { scaling, formats, head } = quantization;
   const elements = batch * context * 4 * width;
   const activations = Array.from({ length: layers }, (_, layer) =>
     [...BLOCK_SCALES, ...GRADIENT_SCALES].map((name) => `h.${layer}.${name}`),
   ).flat();
+  if (head) activations.push(...HEAD_SCALES);
   const names = ['1', ...activations, ...weights];
   const activationRecords = 1 + activations.length;
+  const records = {
+    names,
+    scales: add('state', 'scales of 8-bit tensors', 'u32', names.length * SCALE_WORDS),
+  };
   return {
     ...quantization,
-    names,
+    ...records,
     activationRecords,
-    scales: add('state', 'scales of 8-bit tensors', 'u32', names.length * SCALE_WORDS),
     amax: add('state', 'largest magnitudes', 'u32', names.length),
     history:
       scaling.kind === 'delayed'
@@ -64,12 +84,20 @@ export function planScales(
         : undefined,
     wide: add('activations', 'before quantisation', wideFormat, elements),
     outputGradient: add('activationGradients', 'output gradient operand', formats.outputGradient, elements),
+    logitsGradient: head
+      ? scaledBy(
+          records,
+          'lm_head dY',
+          add('logits', 'logits gradient operand', formats.outputGradient, logits),
+          logits,
+        )
+      : undefined,
   };
 }
 
 /** The first `elements` of `tensor` with the scale called `name`. */
 export function scaledBy(
-  { names, scales }: QuantizedTensors,
+  { names, scales }: Pick<QuantizedTensors, 'names' | 'scales'>,
   name: string,
   tensor: Tensor,
   elements: number,
@@ -109,6 +137,28 @@ export function quantize(
 /** Label of the dispatch after which the tensor called `name` is there. */
 export function quantizedLabel(name: string): string {
   return `${name} in 8 bits`;
+}
+
+/**
+ * The copy of dlogits that the LM head's matmuls read, of `count` rows at a time. A current scale is that of these rows: no
+ * more of the batch is there yet. A delayed one is of whole batches, as everywhere.
+ * @param inp dlogits, (count, Vp)
+ */
+export function quantizeLogitsGradient(
+  target: Target,
+  { quantized }: Pick<RunTensors, 'quantized'>,
+  inp: TensorSlice,
+): Operation[] {
+  if (!quantized?.logitsGradient) return [];
+  const { logitsGradient, scaling, amax } = quantized;
+  const { elements } = inp;
+  const out = sliceOf(logitsGradient, 0, elements);
+  return [
+    ...(scaling.kind === 'current'
+      ? [{ kind: 'clear', target: slice(amax, recordOf(out), 1) } satisfies Operation]
+      : []),
+    ...quantize(target, quantized, { label: 'logits gradient', inp, out, elements }),
+  ];
 }
 
 /** The largest magnitudes of activations and gradients, before they are collected anew. */

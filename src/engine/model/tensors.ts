@@ -6,7 +6,7 @@ import type { MemoryCategory } from '../memoryPlan.ts';
 import { histogramWords } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
-import { type ElementType, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
 import { gptConfig, type TrainConfig } from '../train/config.ts';
 import { SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
@@ -51,7 +51,7 @@ export interface RunTensors extends ParameterLayout {
   /** What `blocks` share, and the backward pass so recomputes. */
   readonly recompute: RecomputeLevel;
   readonly blocks: readonly BlockTensors[];
-  readonly normF: Tensor;
+  readonly normF: Operand;
   readonly statsF: Tensor;
   readonly logits: Tensor;
   readonly dlogits: Tensor;
@@ -74,7 +74,7 @@ export interface RunTensors extends ParameterLayout {
   readonly evalFound: Tensor;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
-  readonly sampleRow: Tensor;
+  readonly sampleRow: Operand;
   /** Exponent counts for the numerics panel. */
   readonly histogram: Tensor;
 }
@@ -124,8 +124,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     if (chunk.groups) planned.push({ tensor: chunk.groups, category: 'optimizer' });
   }
   const headRows = lmHeadRows(rows, paddedV, limits);
-  const { quantized, ...weights } = quantizedWeights(config, recipe, layout, add);
+  const { quantized, ...weights } = quantizedWeights(config, recipe, layout, headRows * paddedV, add);
   const { outputGradient, residualGradient, attention } = recipe.roles;
+  /** What the LM head reads: all rows, or the sampled one, which is copied as it is stored and so has their scale. */
+  const headInput = (category: MemoryCategory, name: string, elements: number): Operand =>
+    quantized?.head
+      ? scaledBy(quantized, 'ln_f', add(category, name, quantized.formats.activation, elements), elements)
+      : add(category, name, recipe.roles.activation, elements);
   const dresidual = gradient('residual gradient', residualGradient, rows * C);
   return {
     ...layout,
@@ -150,7 +155,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     residual0: saved('embedding', 'residual', rows * C),
     recompute: config.recompute,
     blocks: planBlocks(config, recipe, add, quantized),
-    normF: saved('ln_f', 'activation', rows * C),
+    normF: headInput('activations', 'ln_f', rows * C),
     statsF: savedF32('ln_f.stats', rows * 2),
     logits: add('logits', 'logits', 'f32', headRows * paddedV),
     dlogits: add('logits', 'logits gradient', outputGradient, headRows * paddedV),
@@ -173,7 +178,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     evalFound: add('state', 'evaluation found inf', 'u32', 4),
     schedule: add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
     normPartials: add('state', 'gradient norm partial sums', 'f32', NORM_PARTIALS * layout.chunks.length),
-    sampleRow: add('state', 'sampled row', recipe.roles.activation, C),
+    sampleRow: headInput('state', 'sampled row', C),
     histogram: add('state', 'exponent counts', 'u32', histogramWords(gpt, recipe)),
   };
 }
@@ -183,14 +188,16 @@ function quantizedWeights(
   config: TrainConfig,
   { roles, quantization }: Recipe,
   { parameters }: ParameterLayout,
+  logits: number,
   add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
 ): Pick<RunTensors, 'quantized' | 'parameters' | 'computeWeights'> {
   if (!quantization) return { quantized: undefined, parameters, computeWeights: [] };
-  const isQuantized = ({ name, matmul }: ParameterSpec): boolean => matmul && !isVocabularyMatrix(name);
+  const isQuantized = ({ name, matmul }: ParameterSpec): boolean =>
+    matmul && (quantization.head || !isVocabularyMatrix(name));
   const names = [...parameters].flatMap(([name, { spec, parts }]) =>
     isQuantized(spec) ? parts.map((part) => partName(name, part, parts)) : [],
   );
-  const quantized = planScales(quantization, config, names, roles.activation, add);
+  const quantized = planScales(quantization, config, names, logits, roles.activation, add);
   const weightOf = (name: string, spec: ParameterSpec, elements: number): TensorSlice => {
     const type = isQuantized(spec) ? quantization.formats.weight : roles.weight;
     const tensor = add('computeWeights', `${name}#compute`, type, elements);

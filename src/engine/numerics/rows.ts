@@ -34,9 +34,11 @@ export function gradientRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
 /** Weights as matmuls and embeddings read them. */
 export function weightRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
   const { weight, master } = recipe.roles;
-  const inBlocks = recipe.quantization?.formats.weight ?? weight;
+  const { quantization } = recipe;
+  const inBlocks = quantization?.formats.weight ?? weight;
+  const inHead = quantization?.head ? inBlocks : weight;
   return parameterSpecs(gpt).map((spec) => {
-    const read = isVocabularyMatrix(spec.name) ? weight : inBlocks;
+    const read = isVocabularyMatrix(spec.name) ? inHead : inBlocks;
     const format = spec.matmul ? read : master;
     return row('weight', spec.name, format, format !== 'f32');
   });

@@ -20,6 +20,8 @@ export type QuantizedRole = 'activation' | 'weight' | 'outputGradient' | 'preAct
 export interface Quantization {
   readonly formats: Readonly<Record<QuantizedRole, FormatId>>;
   readonly scaling: TensorScaling;
+  /** The LM head's matmuls too, and not only those of the blocks. */
+  readonly head: boolean;
 }
 
 /** f32 bits of the largest finite value of a format that saturates. */

@@ -223,11 +223,11 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     id: 'fp8',
     title: 'FP8',
     summary:
-      'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with a scale of each tensor; attention and LM head in bf16.',
+      'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with a scale of each tensor; attention in bf16, LM head too unless it is switched to FP8.',
     roles: mixed('bf16'),
     masterRounding: 'nearest',
     scaling: none,
-    quantization: { formats: fp8Formats, scaling: { kind: 'current' } },
+    quantization: { formats: fp8Formats, scaling: { kind: 'current' }, head: false },
     unsound: false,
   },
   'fp8-delayed': {
@@ -238,7 +238,11 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     roles: mixed('bf16'),
     masterRounding: 'nearest',
     scaling: none,
-    quantization: { formats: fp8Formats, scaling: { kind: 'delayed', historyLength: 16, margin: 0 } },
+    quantization: {
+      formats: fp8Formats,
+      scaling: { kind: 'delayed', historyLength: 16, margin: 0 },
+      head: false,
+    },
     unsound: false,
   },
 };
@@ -271,10 +275,27 @@ export function modeSuggestion(id: string): string {
 export function recipeFor(config: {
   readonly precision: PrecisionMode;
   readonly rounding?: Rounding | null;
+  readonly fp8Head?: boolean;
 }): Recipe {
-  const { precision, rounding } = config;
-  if (!isSimulatedMode(precision)) return recipeOf(precision);
+  const { precision, rounding, fp8Head } = config;
+  if (!isSimulatedMode(precision)) return fp8Head ? withHead(recipeOf(precision)) : recipeOf(precision);
   return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
+}
+
+/** `recipe` with the LM head quantised as the blocks are, where it quantises at all. */
+function withHead(recipe: Recipe): Recipe {
+  const { quantization, summary } = recipe;
+  if (!quantization) return recipe;
+  return {
+    ...recipe,
+    summary: `${summary} Here the LM head is in FP8.`,
+    quantization: { ...quantization, head: true },
+  };
+}
+
+/** Whether a mode stores matmul operands in FP8, so that its LM head can be switched to it. */
+export function takesFp8Head(mode: PrecisionMode): boolean {
+  return recipeOf(mode).quantization !== undefined;
 }
 
 const simulatedRecipes = new Map<string, Recipe>();

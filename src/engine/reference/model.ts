@@ -83,10 +83,16 @@ export function computeWeight(
     : storeOf(recipe, options)('weight', master.slice());
 }
 
-/** The first V rows of the LM head's matrix, rounded as a matmul weight. */
-export function headWeight(parameters: Parameters, config: GptConfig, store: Store): Float64Array {
-  const values = parameter(parameters, headParameter(config));
-  return store('weight', values.slice(0, config.vocabulary * config.width));
+/** The first V rows of the LM head's matrix, rounded as a matmul weight, or quantised. */
+export function headWeight(
+  { config, recipe, ...options }: ReferenceModel,
+  parameters: Parameters,
+): Float64Array {
+  const name = headParameter(config);
+  const values = parameter(parameters, name).slice(0, config.vocabulary * config.width);
+  return recipe.quantization?.head
+    ? quantizeOf(recipe, options)('weight', name, values)
+    : storeOf(recipe, options)('weight', values);
 }
 
 export function attentionShape(config: GptConfig, { B, T }: Batch): AttentionShape {
@@ -146,7 +152,15 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     x = store('residual', add(x1, linear(act, `${h}.mlp.c_proj`, 4 * C, C)));
     layers.push({ x0, ln1, qkv, o, oOperand, lse: attention.lse, x1, ln2, pre, act });
   }
-  const lnf = storedLayernorm(x, parameters, 'ln_f', rows, C, store, undefined);
-  const logits = matmulTransposedB(lnf.out, headWeight(parameters, config, store), rows, V, C);
+  const lnf = storedLayernorm(
+    x,
+    parameters,
+    'ln_f',
+    rows,
+    C,
+    store,
+    model.recipe.quantization?.head ? quantize : undefined,
+  );
+  const logits = matmulTransposedB(lnf.out, headWeight(model, parameters), rows, V, C);
   return { layers, x, lnf, logits, ...crossEntropyForward(logits, batch.targets, rows, V) };
 }

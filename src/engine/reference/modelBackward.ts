@@ -22,6 +22,8 @@ export interface BackwardOptions {
   readonly lossScale?: number;
   /** Micro-batches of the step: the loss is the mean over all of them. */
   readonly accumulation?: number;
+  /** Rows of logits that exist at a time, so that their gradient may have a scale of its own; absent for all. */
+  readonly headRows?: number;
   /** Stored gradients of earlier micro-batches, added to; not changed. */
   readonly into?: Parameters;
 }
@@ -39,7 +41,7 @@ export function modelBackward(
   options: BackwardOptions = {},
 ): Parameters {
   const { config } = model;
-  const { lossScale = 1, accumulation = 1, into } = options;
+  const { lossScale = 1, accumulation = 1, headRows, into } = options;
   const store = storeOf(model.recipe, model);
   const quantize = quantizeOf(model.recipe, model);
   const { B, T } = batch;
@@ -82,12 +84,17 @@ export function modelBackward(
       : store('outputGradient', dres.slice());
 
   const tokens = rows * accumulation;
-  const dlogits = store(
+  const dlogitsWide = store(
     'outputGradient',
     crossEntropyBackward(saved.logits, batch.targets, saved.lse, rows, V, lossScale, tokens),
   );
+  const dlogits = model.recipe.quantization?.head
+    ? inChunks(dlogitsWide, (headRows ?? rows) * V, (chunk) =>
+        quantize('outputGradient', 'lm_head dY', chunk),
+      )
+    : dlogitsWide;
   accumulate(headParameter(config), matmulTransposedA(dlogits, saved.lnf.out, V, C, rows));
-  const dlnf = matmul(dlogits, headWeight(parameters, config, store), rows, C, V);
+  const dlnf = matmul(dlogits, headWeight(model, parameters), rows, C, V);
   let dres = store('residualGradient', layernorm(dlnf, saved.x, saved.lnf, 'ln_f'));
 
   for (let layer = config.layers - 1; layer >= 0; layer--) {
@@ -113,4 +120,15 @@ export function modelBackward(
   accumulate('wpe.weight', dwpe);
   for (const values of gradients.values()) store('gradient', values);
   return gradients;
+}
+
+/** `f` of each `length` values, the last of fewer. */
+function inChunks(
+  values: Float64Array,
+  length: number,
+  f: (chunk: Float64Array) => Float64Array,
+): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let at = 0; at < values.length; at += length) out.set(f(values.subarray(at, at + length)), at);
+  return out;
 }

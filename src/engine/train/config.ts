@@ -52,6 +52,8 @@ export interface TrainConfig {
   readonly optimState: OptimState;
   /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
   readonly rounding: Rounding | null;
+  /** The LM head's matmuls in FP8 too, in the modes that have those of the blocks in it. */
+  readonly fp8Head: boolean;
   /** How f16 is stored: `auto` takes native where the adapter has shader-f16. */
   readonly half: 'auto' | 'native' | 'packed';
   /** Initial (dynamic) or fixed (static) loss scale; null takes the mode's default. */
@@ -185,6 +187,13 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       'BAD_VALUE',
       `Mode ${config.precision} rounds to nearest even, but rounding ${config.rounding} was given.`,
       'Only simulated modes take a rounding: use e<X>m<Y>, as e8m7, or leave it out.',
+    );
+  }
+  if (config.fp8Head && !recipe.quantization) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `Mode ${config.precision} has no FP8, but fp8-head was given.`,
+      'Use fp8 or fp8-delayed, or leave fp8-head out.',
     );
   }
   if (config.lossScale !== null) {

@@ -18,7 +18,7 @@ import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PassStamps, Program } from '../program.ts';
 import { peakFlops } from '../roofline.ts';
-import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
+import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
 import { finite, type MemoryBytes, type StepMetrics } from './metrics.ts';
@@ -310,13 +310,13 @@ export class Trainer {
     padded.set(recent);
     this.device.queue.writeBuffer(this.arena.buffer(tokens), 0, padded);
     this.#submit(this.#programs.sampleForward);
-    const rowBytes = gpt.width * bytesPerElement(normF.type);
+    const rowBytes = gpt.width * bytesPerElement(formatOf(normF));
     const encoder = this.device.createCommandEncoder({ label: 'sampled row' });
-    const from = this.arena.buffer(normF);
+    const from = this.arena.buffer(tensorOf(normF));
     encoder.copyBufferToBuffer(
       from,
       (recent.length - 1) * rowBytes,
-      this.arena.buffer(sampleRow),
+      this.arena.buffer(tensorOf(sampleRow)),
       0,
       rowBytes,
     );

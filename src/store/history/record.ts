@@ -39,6 +39,7 @@ const config = v.objectWithRest(
     // Other versions of the page had no others.
     optimizer: v.optional(v.picklist(OPTIMIZERS), 'adamw'),
     optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
+    fp8Head: v.optional(v.boolean(), false),
   },
   v.union([text(200), finite, v.boolean(), v.null()]),
 );

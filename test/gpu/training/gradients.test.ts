@@ -27,7 +27,7 @@ import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import type { QuantizedTensors } from '../../../src/engine/model/scales.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
-import { type Recipe, type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';
+import { type Recipe, type Role, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
@@ -47,6 +47,8 @@ import {
 } from './helper.ts';
 
 const ROWS = TINY.batch * TINY.context;
+/** Rows that the LM head works on at a time. */
+const HEAD_ROWS = 64;
 const GPT = gptConfig(TINY, TINY_VOCABULARY);
 const BATCH = randomBatch(0, ROWS);
 /** Relative error of the longest f32 sum. */
@@ -103,16 +105,17 @@ function referenceOf(recipe: Rounding, lossScale: number, scales?: ReadonlyMap<s
   );
   const batch = referenceBatch(BATCH, TINY);
   const saved = modelForward(model, parameters, batch);
-  const gradients = modelBackward(model, parameters, batch, saved, { lossScale });
+  const gradients = modelBackward(model, parameters, batch, saved, { lossScale, headRows: HEAD_ROWS });
   counting = false;
   return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
 }
 
-function gpuGradients(precision: PrecisionMode, half: TrainConfig['half'], features?: GPUFeatureName[]) {
+function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
   return withTrainer(
-    { precision, half },
+    config,
     async (trainer) => {
-      const { quantized } = trainer.plan.tensors;
+      const { quantized, headRows } = trainer.plan.tensors;
+      expect(headRows).toBe(HEAD_ROWS);
       // Delayed scales are 1 before they have seen anything: after a few steps they are what they are in a run.
       if (quantized?.history) await takeSteps(trainer, 4);
       await trainer.setParameters((name) => Float32Array.from(INITIAL.get(name)!));
@@ -141,7 +144,7 @@ async function delayedScalesOf(
 }
 
 /** Stores of `wte.weight`'s gradient: one a chunk of the LM head, one for the embedding. */
-const TIED_STORES = ROWS / 64 + 1;
+const TIED_STORES = ROWS / HEAD_ROWS + 1;
 
 function boundFor(name: string, bound: number, { gradient }: Recipe['roles']): number {
   const u = gradient === 'f32' ? 0 : 2 ** -formatInfo(gradient).mantissaBits;
@@ -164,7 +167,8 @@ function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
     'preActivation',
     'gradient',
   ];
-  if (roles.weight !== roles.master) seen.push('weight');
+  // With the head quantised too, no matmul reads a weight in the role's own format.
+  if (roles.weight !== roles.master && !quantization?.head) seen.push('weight');
   const changed = (role: Role, format: FormatId): [string, Rounding] => [
     `${role} in ${format}`,
     { roles: { ...roles, [role]: format }, ...(quantization && { quantization }) },
@@ -175,10 +179,12 @@ function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
     const formats = { ...quantization!.formats, [role]: 'f32' as const };
     wider.push([`${role} not quantised`, { roles, quantization: { ...quantization!, formats } }]);
   }
+  if (quantization?.head)
+    wider.push(['LM head not quantised', { roles, quantization: { ...quantization, head: false } }]);
   return wider;
 }
 
-describe.each<[PrecisionMode, TrainConfig['half'], GPUFeatureName[]?]>([
+describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined)?, boolean?]>([
   ['fp32', 'auto'],
   ['tf32', 'auto'],
   ['fp16', 'native'],
@@ -190,11 +196,12 @@ describe.each<[PrecisionMode, TrainConfig['half'], GPUFeatureName[]?]>([
   ['bf16-split', 'auto'],
   ['fp8', 'auto'],
   ['fp8-delayed', 'auto'],
+  ['fp8', 'auto', undefined, true],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
-])('%s, halves %s, features %j', (precision, half, features) => {
+])('%s, halves %s, features %j, FP8 head %j', (precision, half, features, fp8Head = false) => {
   test('every gradient is what the reference says', async () => {
-    const gpu = await gpuGradients(precision, half, features);
-    const recipe = recipeOf(precision);
+    const gpu = await gpuGradients({ precision, half, fp8Head }, features);
+    const recipe = recipeFor({ precision, fp8Head });
     const { gradients, loss, bound } = referenceOf(recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
     const errors = new Map<string, number>();
@@ -209,13 +216,30 @@ describe.each<[PrecisionMode, TrainConfig['half'], GPUFeatureName[]?]>([
     for (const [what, changed] of alternatives(recipe)) {
       const other = referenceOf(changed, gpu.lossScale, gpu.scales).gradients;
       const ratios = [...errors].map(
-        ([name, error]) => relativeError(gpu.gradients.get(name)!, other.get(name)!) / error,
+        ([name, error]) =>
+          relativeError(gpu.gradients.get(name)!, other.get(name)!) / Math.max(error, 2 ** -24),
       );
       console.log(`with ${what} up to ${Math.max(...ratios).toFixed(1)} times as far`);
       expect(Math.max(...ratios), what).toBeGreaterThan(1.5);
     }
   });
 });
+
+test('samples come from the head in FP8 too', () =>
+  withTrainer({ precision: 'fp8', fp8Head: true }, async (trainer) => {
+    await trainer.setParameters((name) => Float32Array.from(INITIAL.get(name)!));
+    const tokens = [...BATCH.tokens.slice(0, TINY.context)];
+    const logits = await trainer.nextTokenLogits(tokens);
+    const [error, without] = [true, false].map((fp8Head) => {
+      const model = { config: GPT, recipe: recipeFor({ precision: 'fp8', fp8Head }) };
+      const batch = { tokens, targets: tokens, B: 1, T: TINY.context };
+      return relativeError(logits, modelForward(model, INITIAL, batch).logits.slice(-TINY_VOCABULARY));
+    });
+    console.log(
+      `sampled logits ${error!.toExponential(1)}, with the head in bf16 ${without!.toExponential(1)}`,
+    );
+    expect(without! / error!).toBeGreaterThan(1.5);
+  }));
 
 // With one row the sum over rows is the gradient itself, so the format of what was summed shows.
 test('biases of projections are summed from the f32 residual gradient, not from its rounded copy', () =>

@@ -47,6 +47,7 @@ function randomSettings(seed: number): Settings {
     steps: number(1 + draw(100_000)),
     seed: number(draw(2 ** 32 - 10)),
     f16: one(HALF_CHOICES),
+    'fp8-head': draw(10) === 0 ? one(CHOICES['fp8-head']) : null,
     rounding: draw(10) === 0 ? one(ROUNDINGS) : null,
     lossScale: number(2 ** draw(30)),
     growthInterval: number(1 + draw(5000)),
