@@ -1,4 +1,4 @@
-import { checkText, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
+import { checkFingerprint, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
 import { splitText } from '../engine/data/dataset.ts';
 import { tokenize } from '../engine/data/tokenize.ts';
@@ -36,10 +36,14 @@ export async function beginRun(command: TrainCommand): Promise<Beginning> {
         : command.config;
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) await prepareExport(exportTo.folder);
-  const tokenized = await tokenize(await openText(text), model?.tokenizer ?? config.tokenizer);
+  const stream = await openText(text);
+  // A run that began with --init may have a tokenizer that its text would not give.
+  const tokenizer = resume?.description.tokenizer ?? model?.tokenizer ?? config.tokenizer;
+  const tokenized = await tokenize(stream, tokenizer, {
+    onFingerprint: (checksum) => resume && checkFingerprint(resume, { name: stream.name, checksum }),
+  });
   if (model) checkVocabulary(model, tokenized.tokenizer, given);
   const dataset = splitText(tokenized, config.context);
-  if (resume) checkText(resume, dataset);
   if (save) await checkSavePath(save.path, resumed?.path);
   return { config, dataset, text, resume, initial: model && (await readModel(model)) };
 }

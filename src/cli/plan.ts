@@ -3,7 +3,8 @@ import { pairTokens } from '../engine/data/tokenizer.ts';
 import { deeperLevelFor, largestBatch } from '../engine/largestBatch.ts';
 import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
-import { PRECISION_MODES, type PrecisionMode } from '../engine/precision/recipes.ts';
+import { goesWithState } from '../engine/precision/optimStates.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { modeList, readArguments } from './arguments.ts';
 import { formatBytes, parseBytes } from './format.ts';
@@ -55,15 +56,24 @@ async function main(args: readonly string[]): Promise<number> {
   const vocabulary = pairTokens(config.tokenizer) ?? (config.tokenizer === 'byte' ? BYTES : CHARACTERS);
   const budget = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
   const limits = { maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING) };
-  const modes = (precision === undefined ? PRECISION_MODES : modeList('precision', precision)).map((mode) =>
-    plan({ ...config, precision: mode }, vocabulary, limits, budget),
+  const leftOut = PRECISION_MODES.filter(
+    (mode) => precision === undefined && !goesWithState(recipeOf(mode), config.optimState),
   );
+  const planned =
+    precision === undefined
+      ? PRECISION_MODES.filter((mode) => !leftOut.includes(mode))
+      : modeList('precision', precision);
+  const modes = planned.map((mode) => plan({ ...config, precision: mode }, vocabulary, limits, budget));
   const advice = ({ precision, largestBatch: fits }: PlannedMode): string[] =>
     fits < config.batch ? [recomputeAdvice({ ...config, precision }, vocabulary, limits, budget)] : [];
+  const notes =
+    leftOut.length > 0
+      ? [`Left out: ${leftOut.join(', ')}. Optimizer state ${config.optimState} needs f32 master weights.`]
+      : [];
   process.stdout.write(
     given.has('json')
-      ? `${JSON.stringify({ modes })}\n`
-      : `${[table(modes, config, budget), ...modes.flatMap(advice)].join('\n')}\n`,
+      ? `${JSON.stringify({ modes, leftOut })}\n`
+      : `${[table(modes, config, budget), ...notes, ...modes.flatMap(advice)].join('\n')}\n`,
   );
   return 0;
 }

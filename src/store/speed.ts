@@ -83,7 +83,7 @@ const STEPS_BEFORE_ESTIMATE = 20;
 export function secondsLeft(log: MetricsLog, steps: number): readonly [number, number] | null {
   const done = log.length;
   if (done < STEPS_BEFORE_ESTIMATE) return null;
-  const { time } = log.columns;
+  const { step, time } = log.columns;
   const perStep: number[] = [];
   for (let block = 0; block < BLOCKS; block++) {
     const end = done - 1 - block * BLOCK;
@@ -91,6 +91,7 @@ export function secondsLeft(log: MetricsLog, steps: number): readonly [number, n
     if (start < WARM_UP_STEPS - 1) break;
     perStep.push((time[end]! - time[start]!) / BLOCK / 1000);
   }
-  const left = Math.max(0, steps - done);
+  // A run that went on has taken more steps than it has logged.
+  const left = Math.max(0, steps - step[done - 1]!);
   return [left * Math.min(...perStep), left * Math.max(...perStep)];
 }

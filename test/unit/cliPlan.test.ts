@@ -71,6 +71,20 @@ test('recomputing makes room for larger batches, and the table says which level 
   );
 });
 
+test('modes that an optimizer state does not go with are left out, unless they are asked for', () => {
+  const args = ['--preset', 'smoke', '--optim-state', 'fp8'];
+  expect(plan(...args).stdout).toMatch(
+    /^Left out: fp16-pure, bf16-sr\. Optimizer state fp8 needs f32 master/m,
+  );
+  const { modes, leftOut } = JSON.parse(plan(...args, '--json').stdout);
+  expect(leftOut).toEqual(['fp16-pure', 'bf16-sr']);
+  expect(modes).toHaveLength(PRECISION_MODES.length - leftOut.length);
+  expect(plan(...args, '--precision', 'fp32,bf16-sr')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('mode bf16-sr keeps none'),
+  });
+});
+
 test('wrong use exits with 2 and names what is wrong', () => {
   expect(plan('--precision', 'fp32,fp17')).toEqual({
     status: 2,

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
+import { beginRun } from '../../src/cli/beginRun.ts';
+import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
+import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -61,6 +64,27 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+
+test('the saved tokenizer reads the text, which may lack some of its characters', async () => {
+  const tokenizer = { kind: 'char', characters: 'abcxyz' };
+  const path = join(folder, 'run.safetensors');
+  const text = join(folder, 'letters.txt');
+  writeFileSync(text, 'abc'.repeat(200));
+  const run = {
+    ...{ version: 1, ...RUN.description, tokenizer, storage: null, kernels: { matmul: 'register8' } },
+    ...{ config: { ...RUN.description.config, context: 16 }, adapter: 'a GPU', firstLoss: null, savedAt: 0 },
+    progress: { attempted: 20, applied: 20, skipped: 0, lossScale: 1, growthTracker: 0, nextMicroBatch: 20 },
+  };
+  await writePiecesAtomically(path, writeSafetensors([], { halfstep: JSON.stringify(run) }));
+  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand);
+  expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
+  // Another text is refused as such, not for characters that the tokenizer lacks.
+  writeFileSync(text, 'def'.repeat(200));
+  await expect(resumed()).rejects.toMatchObject({
+    code: 'WRONG_RUN',
+    message: expect.stringContaining(DATASET.checksum),
+  });
+});
 
 test('a file is replaced whole or not at all', async () => {
   const path = join(folder, 'run.safetensors');

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { TextId } from '../data/builtins.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
+import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { EngineError } from '../errors.ts';
 import { MATMUL_KERNELS, type MatmulKernel } from '../kernels/operation.ts';
 import { presetOf } from '../model/presets.ts';
@@ -130,7 +131,12 @@ const descriptionSchema = v.object({
   kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS) }),
   adapter: text(1000),
   text: v.object({ name: text(1000), checksum: text(100), builtin: v.nullable(text(100)) }),
-  tokenizer: v.looseObject({ kind: text(100) }),
+  /** Nothing nested: what is in it is for `readTokenizerJson` to say. */
+  tokenizer: v.object({
+    kind: text(100),
+    characters: v.optional(v.string()),
+    pairs: v.optional(v.array(v.number())),
+  }),
   firstLoss: v.nullable(v.number()),
   savedAt: v.pipe(v.number(), v.integer()),
   progress: v.object({
@@ -174,7 +180,8 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
   }
   const { progress, ...description } = parsed.output;
   const config = configOf(description.config, source.name);
-  return { file, progress, description: { ...description, config } as RunDescription };
+  const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
+  return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
 }
 
 function parse(json: string, name: string): unknown {
@@ -234,17 +241,24 @@ export async function readEntry({ file }: RunFile, entry: StateEntry): Promise<U
   return bytes;
 }
 
+/** @throws EngineError WRONG_RUN when the text is not the one that the run was trained on */
+export function checkFingerprint(
+  { description: { text }, file }: RunFile,
+  { name, checksum }: Pick<Dataset, 'name' | 'checksum'>,
+): void {
+  if (text.checksum === checksum) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `The run in "${file.source.name}" was trained on "${text.name}" (fingerprint ${text.checksum}); "${name}" has ${checksum}.`,
+    'Give the same text, byte for byte.',
+  );
+}
+
 /** @throws EngineError WRONG_RUN when the text or what became of it is not the one that the run was trained on */
-export function checkText({ description, file }: RunFile, dataset: Dataset): void {
-  const { text, tokenizer } = description;
-  if (text.checksum !== dataset.checksum) {
-    throw new EngineError(
-      'WRONG_RUN',
-      `The run in "${file.source.name}" was trained on "${text.name}" (fingerprint ${text.checksum}); "${dataset.name}" has ${dataset.checksum}.`,
-      'Give the same text, byte for byte.',
-    );
-  }
-  if (JSON.stringify(tokenizer) === JSON.stringify(dataset.tokenizer.json)) return;
+export function checkText(run: RunFile, dataset: Dataset): void {
+  checkFingerprint(run, dataset);
+  const { description, file } = run;
+  if (JSON.stringify(description.tokenizer) === JSON.stringify(dataset.tokenizer.json)) return;
   throw new EngineError(
     'WRONG_RUN',
     `The tokenizer in "${file.source.name}" is not the one that "${dataset.name}" gives now.`,

@@ -47,6 +47,8 @@ export interface TokenizeProgress {
 export interface TokenizeOptions {
   /** Called for every chunk. */
   readonly onProgress?: (progress: TokenizeProgress) => void;
+  /** Called when the text was read once, before anything is made of it: what it throws ends the work. */
+  readonly onFingerprint?: (checksum: string) => void;
   /** Ends the work between two chunks with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -65,7 +67,7 @@ const MOST_CHARACTERS_OF_WORDS = 2 ** 26;
 export async function tokenize(
   stream: TextStream,
   kind: TokenizerChoice | TokenizerJson,
-  { onProgress, signal }: TokenizeOptions = {},
+  { onProgress, onFingerprint, signal }: TokenizeOptions = {},
 ): Promise<TokenizedText> {
   const { name, size } = stream;
   if (size === 0) throw empty();
@@ -81,7 +83,7 @@ export async function tokenize(
   };
   const survey = new Survey(kind);
   await readAll(1, (piece) => survey.take(piece));
-  const found = survey.end();
+  const found = survey.end(onFingerprint);
   const writer = new TokenWriter(found);
   await readAll(2, (piece) => writer.take(piece));
   return { name, ...result(found, writer) };
@@ -158,16 +160,18 @@ class Survey {
     this.#words?.take(codePoints);
   }
 
-  end(): Found {
+  end(onFingerprint?: (checksum: string) => void): Found {
     this.#reader.end();
     if (this.#head) this.#checksum.add(this.#head);
+    const checksum = this.#checksum.hex();
+    onFingerprint?.(checksum);
     const { bytes, markBytes } = this.#reader;
     const kind = this.#kind;
     const words = this.#words?.end();
     const json = typeof kind === 'string' ? this.#fitted(kind, words) : this.#given(kind);
     const tokenizer = createTokenizer(json);
     const count = words && json.kind === 'bpe' ? countTokens(words, json.pairs) : this.#count(json);
-    return { tokenizer, count, bytes, markBytes, checksum: this.#checksum.hex() };
+    return { tokenizer, count, bytes, markBytes, checksum };
   }
 
   #count(json: TokenizerJson): number {

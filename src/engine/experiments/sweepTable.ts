@@ -79,9 +79,9 @@ export function rateText({ finished, diverged, loss }: RateResult): string {
   return `${loss ? formatLoss(loss.mean) : 'diverged'} (${diverged}/${finished})`;
 }
 
-/** "3e-4", "0.01": as people write learning rates. */
+/** "3e-4", "1e-2": as people write learning rates, all of a table alike. */
 export function rateName(learningRate: number): string {
-  return learningRate !== 0 && learningRate < 1e-2 ? learningRate.toExponential() : String(learningRate);
+  return learningRate === 0 ? '0' : learningRate.toExponential().replace('e+', 'e');
 }
 
 /** What a table cell says. */

@@ -60,6 +60,12 @@ export const OPTIM_STATE_TABLE: Readonly<Record<OptimState, OptimStateRow>> = {
   },
 };
 
+/** 8-bit moments are trusted only with an f32 master. */
+export function goesWithState(recipe: Recipe, optimState: OptimState): boolean {
+  const { moments } = OPTIM_STATE_TABLE[optimState];
+  return !moments || moments.scale === 'none' || keepsMaster(recipe);
+}
+
 /**
  * The moments of a run.
  * @throws EngineError BAD_VALUE where there is no such state, or the mode keeps no master that 8-bit moments could be trusted with
@@ -77,7 +83,7 @@ export function momentsOf(recipe: Recipe, optimState: OptimState): MomentFormats
     const { firstMoment, secondMoment } = recipe.roles;
     return { firstMoment, secondMoment, rounding: 'nearest', scale: 'none' };
   }
-  if (moments.scale !== 'none' && !keepsMaster(recipe)) {
+  if (!goesWithState(recipe, optimState)) {
     const without = PRECISION_MODES.filter((mode) => !keepsMaster(recipeOf(mode)));
     throw new EngineError(
       'BAD_VALUE',

@@ -103,6 +103,12 @@ test.each([
     /matmul/,
   ],
   [
+    'a tokenizer whose pair is none',
+    (run) => ({ ...run, tokenizer: { kind: 'bpe', pairs: [97, 256] } }),
+    'BAD_FILE',
+    /256 in pair 0/,
+  ],
+  [
     'a field of a newer version',
     (run) => ({ ...run, config: { ...CONFIG, dropout: 0.1 } }),
     'WRONG_RUN',

@@ -188,7 +188,8 @@ describe('the table', () => {
   test.each([
     [3e-4, '3e-4'],
     [1.5e-3, '1.5e-3'],
-    [1e-2, '0.01'],
+    [1e-2, '1e-2'],
+    [2, '2e0'],
     [0, '0'],
   ])('writes %d as people do', (rate, name) => expect(rateName(rate)).toBe(name));
 });
