@@ -1,5 +1,6 @@
 /** The lines of `--json`: the fields and their order are a promise to scripts. */
 
+import type { NumericsFrame } from '../engine/numerics/frame.ts';
 import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
@@ -14,6 +15,14 @@ export function evalLine({ step, valLoss }: EvalMetrics): string {
 
 export function sharpnessLine(metrics: SharpnessMetrics): string {
   return line('sharpness', { ...metrics });
+}
+
+/** Shares are of the values that are not zero; `sqnrDb` is null where nothing was lost and where values are not finite. */
+export function numericsLine({ step, scale, noise }: NumericsFrame): string {
+  const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax }) => ({
+    ...{ name, kind, format, sqnrDb: sqnr, saturated, underflow, amax },
+  }));
+  return line('numerics', { step, lossScale: scale, tensors });
 }
 
 export function troubleLine({ kind, step, message, hint }: Trouble): string {

@@ -174,6 +174,11 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     { kind: 'file', name: 'save', help: 'write the run to this .safetensors file, to go on with it later' },
     { kind: 'count', name: 'save-every', help: 'steps between saves; 0 saves only at the end [500]' },
     { kind: 'file', name: 'resume', help: 'go on with a saved run; --steps is the new total' },
+    {
+      kind: 'count',
+      name: 'numerics-every',
+      help: 'with --json: steps between lines on what narrow formats did to each tensor; 0 for none [0]',
+    },
     { kind: 'flag', name: 'json', help: 'JSON lines on standard output, messages on standard error' },
     { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
   ],

@@ -34,6 +34,8 @@ export type Command =
       /** Null for the text of the run that is gone on with. */
       readonly text: TextChoice | null;
       readonly json: boolean;
+      /** Steps between lines on the error of narrow formats; 0 for none. */
+      readonly numericsEvery: number;
       readonly save: SaveChoice | null;
       /** What is gone on with, and the options that were given beside it. */
       readonly resume: { readonly path: string; readonly given: ReadonlyMap<string, string> } | null;
@@ -70,6 +72,7 @@ export function parseCommand(args: readonly string[]): Command {
     exportTo: exportChoice(given),
     text: resume === undefined || given.has('text') || given.has('data') ? textChoice(given) : null,
     json: given.has('json'),
+    numericsEvery: numericsEvery(given),
     save: saveChoice(given),
     resume: resume === undefined ? null : { path: resume, given },
   };
@@ -93,6 +96,17 @@ function exportChoice(given: ReadonlyMap<string, string>): ExportChoice | null {
     );
   }
   return { folder, dtype: parseChoice('export-dtype', EXPORT_DTYPES, dtype ?? 'F32') as ExportDtype };
+}
+
+function numericsEvery(given: ReadonlyMap<string, string>): number {
+  const every = given.get('numerics-every');
+  if (every === undefined) return 0;
+  if (given.has('json')) return wholeNumber('numerics-every', every, 0);
+  throw new EngineError(
+    'BAD_VALUE',
+    `--numerics-every ${every} was given without --json.`,
+    'Add --json, whose lines it adds to, or leave it out.',
+  );
 }
 
 const DEFAULT_SAVE_EVERY = 500;

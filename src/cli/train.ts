@@ -8,6 +8,7 @@ import {
   TooManySkipsError,
   type Trainer,
 } from '../engine/index.ts';
+import type { NumericsFrame } from '../engine/numerics/frame.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
@@ -15,7 +16,7 @@ import { exportModel } from './exportModel.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
-import { evalLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
+import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
@@ -67,8 +68,9 @@ async function train(command: TrainCommand): Promise<void> {
       screen.write(`${summaryText(summary, config)}\n`);
       if (command.json) process.stdout.write(summaryLine(summary));
     };
+    if (command.numericsEvery > 0) await trainer.numerics.enable(command.numericsEvery);
     try {
-      summarise(await runWithProgress(trainer, command.json, progress, control, saver));
+      summarise(await runWithProgress(trainer, command, progress, control, saver));
       await saver?.finish(trainer.submittedSteps);
     } catch (error) {
       if (error instanceof TooManySkipsError) summarise(error.summary);
@@ -96,7 +98,7 @@ function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
 
 function runWithProgress(
   trainer: Trainer,
-  json: boolean,
+  { json, numericsEvery }: TrainCommand,
   progress: ProgressLine,
   control: RunControl,
   saver: RunSaver | null,
@@ -104,10 +106,13 @@ function runWithProgress(
   const { config } = trainer;
   const begun = trainer.submittedSteps;
   const rate = new StepRate();
+  /** Of steps whose own lines are still to come. */
+  const measured: NumericsFrame[] = [];
   const events: RunEvents = {
     onStep(metrics) {
       rate.record(metrics.step, performance.now());
       if (json) process.stdout.write(stepLine(metrics));
+      if (measured[0]?.step === metrics.step) process.stdout.write(numericsLine(measured.shift()!));
       const first = metrics.step === begun + 1;
       const last = metrics.step === config.steps;
       progress.update(() => progressText(metrics, config, rate.stepsPerSecond), first || last);
@@ -120,7 +125,14 @@ function runWithProgress(
       if (json) process.stdout.write(sharpnessLine(metrics));
       progress.print(sharpnessText(metrics));
     },
-    ...(saver && { afterStep: (step) => saver.afterStep(step) }),
+    async afterStep(step) {
+      if (numericsEvery > 0 && step % numericsEvery === 0) {
+        // So that no later step finds its measurements unread.
+        await trainer.numerics.drain();
+        measured.push(...trainer.numerics.takeFrames());
+      }
+      await saver?.afterStep(step);
+    },
     onTrouble(trouble) {
       if (json) process.stdout.write(troubleLine(trouble));
       progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);

@@ -74,19 +74,23 @@ export class Program {
     const bytes = new ArrayBuffer(size);
     const steps: Step[] = [];
     let index = 0;
-    for (const [site, operation] of operations.entries()) {
+    const sites: string[] = [];
+    for (const operation of operations) {
+      const site = firstSite + sites.length;
       if (operation.kind === 'copy') {
         const from = arena.range(operation.from);
         const to = arena.range(operation.to);
         const encode = (encoder: GPUCommandEncoder): void =>
           encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
         steps.push({ kind: 'encode', encode });
+        sites.push('');
       } else if (operation.kind === 'clear') {
         const { buffer, offset, size: length } = arena.range(operation.target);
         steps.push({ kind: 'encode', encode: (encoder) => encoder.clearBuffer(buffer, offset, length) });
+        sites.push('');
       } else {
         const offset = index * PARAMS_STRIDE;
-        writeParams(new DataView(bytes, offset, PARAMS_STRIDE), operation, firstSite + site);
+        writeParams(new DataView(bytes, offset, PARAMS_STRIDE), operation, site);
         const kernel = await pipelines.get(operation.variant);
         steps.push({
           kind: 'dispatch',
@@ -101,10 +105,10 @@ export class Program {
           flops: operation.flops ?? 0,
         });
         index += 1;
+        if (!operation.observes) sites.push(operation.label);
       }
     }
     device.queue.writeBuffer(params, 0, bytes);
-    const sites = operations.map((operation) => (operation.kind === 'dispatch' ? operation.label : ''));
     return new Program(label, device, steps, params, sites);
   }
 

@@ -24,6 +24,7 @@ test('without options: starter on Moby Dick', () => {
     exportTo: null,
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
+    numericsEvery: 0,
     save: null,
     resume: null,
   });
@@ -42,7 +43,7 @@ test('every option reaches its field', () => {
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
     --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --export out --export-dtype F16
     --optimizer stable-adamw --optim-state fp8-lm
-    --json --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
+    --json --numerics-every 20 --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse('--precision fp8 --fp8-head')).toMatchObject({ config: { precision: 'fp8', fp8Head: true } });
   expect(parse(line)).toMatchObject({
     kind: 'train',
@@ -81,6 +82,7 @@ test('every option reaches its field', () => {
     exportTo: { folder: 'out', dtype: 'F16' },
     text: { kind: 'file', path: 'some/file.txt' },
     json: true,
+    numericsEvery: 20,
     save: { path: 'run.safetensors', every: 0 },
     resume: null,
   });
@@ -117,6 +119,7 @@ test('warm-up takes at most a tenth of the steps, unless it is given', () => {
 
 test.each([
   ['--init a --resume b', 'BAD_VALUE', 'Both --init a and --resume b', 'leave one of them out'],
+  ['--numerics-every 20', 'BAD_VALUE', 'without --json', 'Add --json'],
   ['--export-dtype F16', 'BAD_VALUE', 'without --export', 'Add --export DIR'],
   ['--export out --export-dtype f32', 'BAD_VALUE', '--export-dtype is "f32"', '"F32"'],
   ['--preset smok', 'UNKNOWN_PRESET', '"smok"', 'Did you mean "smoke"?'],

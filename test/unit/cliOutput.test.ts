@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import { formatBytes, formatDuration, formatLoss, formatScale } from '../../src/cli/format.ts';
 import { onInterrupt } from '../../src/cli/interrupt.ts';
-import { evalLine, stepLine, summaryLine } from '../../src/cli/jsonLines.ts';
+import { evalLine, numericsLine, stepLine, summaryLine } from '../../src/cli/jsonLines.ts';
 import { explainNoAdapter } from '../../src/cli/noAdapter.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { planText, progressText, summaryText } from '../../src/cli/runText.ts';
@@ -61,6 +61,18 @@ test('JSON lines have exactly the promised fields', () => {
     '{"type":"step","step":12,"loss":2.5,"lossScale":65536,"skipped":false,"gradNorm":0.75,"lr":0.001}\n',
   );
   expect(evalLine({ step: 100, valLoss: 2.25 })).toBe('{"type":"eval","step":100,"valLoss":2.25}\n');
+  const tensor = {
+    name: 'wte.weight',
+    kind: 'weight',
+    format: 'f16',
+    saturated: 0,
+    underflow: 0.5,
+    amax: 2,
+  } as const;
+  const frame = { step: 20, scale: 1024, rows: [], counts: new Uint32Array(), cost: null };
+  expect(numericsLine({ ...frame, noise: [{ ...tensor, sqnr: 73.5 }] })).toBe(
+    '{"type":"numerics","step":20,"lossScale":1024,"tensors":[{"name":"wte.weight","kind":"weight","format":"f16","sqnrDb":73.5,"saturated":0,"underflow":0.5,"amax":2}]}\n',
+  );
   expect(JSON.parse(summaryLine(summary))).toEqual({ type: 'summary', ...summary });
   expect(summaryLine(summary)).toMatch(/^{"type":"summary","adapter":.*}\n$/);
 });

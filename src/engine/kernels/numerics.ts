@@ -1,5 +1,6 @@
-import { type Operand, recordOf, scaleOf } from '../tensor.ts';
-import { type Dispatch, slotsOf, type Target, u32 } from './operation.ts';
+import { formatInfo } from '../precision/formats.ts';
+import { formatOf, type Operand, recordOf, scaleOf, type Tensor } from '../tensor.ts';
+import { type Dispatch, type Param, slotsOf, type Target, u32 } from './operation.ts';
 
 /** Lanes of exponent_histogram.wgsl. */
 const WIDTH = 256;
@@ -17,22 +18,29 @@ export function exponentHistogram(
   args: { inp: Operand; histogram: Operand; elements: number; label: string },
 ): Dispatch {
   const { inp, histogram, label } = args;
-  const vectors = args.elements / 4;
   const scales = scaleOf(inp)?.tensor;
-  const groups = Math.min(MAX_GROUPS, Math.max(1, Math.ceil(vectors / (WIDTH * VECTORS_PER_LANE))));
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'exponent_histogram',
-      slots: slotsOf({ ...target, half: 'packed' }, { inp }),
+      slots: slotsOf(asWords(target), { inp }),
       conditions: { scaled: scales !== undefined },
       constants: {},
     },
     bindings: { inp, histogram, ...(scales && { scales }) },
-    params: [u32(vectors), ...(scales ? [u32(recordOf(inp))] : [])],
-    grid: [groups, 1, 1],
+    params: [u32(args.elements / 4), ...(scales ? [u32(recordOf(inp))] : [])],
+    grid: [groupsFor(args.elements), 1, 1],
     label: `exponents of ${label}`,
   };
+}
+
+/** Halves are read as words. */
+function asWords(target: Target): Target {
+  return { ...target, half: 'packed' };
+}
+
+function groupsFor(elements: number): number {
+  return Math.min(MAX_GROUPS, Math.max(1, Math.ceil(elements / 4 / (WIDTH * VECTORS_PER_LANE))));
 }
 
 /** The same dispatch, also counting the f32 values it stores; it stores the same bits. */
@@ -42,5 +50,73 @@ export function withProbe(dispatch: Dispatch, histogram: Operand): Dispatch {
     ...dispatch,
     variant: { ...variant, conditions: { ...variant.conditions, probe: true } },
     bindings: { ...bindings, histogram },
+  };
+}
+
+/** Workgroups of quantization_noise.wgsl, each of which writes a part; one more part holds the largest magnitude. */
+export const NOISE_GROUPS = 31;
+export const NOISE_PART_WORDS = 8;
+export const NOISE_WORDS = (NOISE_GROUPS + 1) * NOISE_PART_WORDS;
+/** Where a part has its largest magnitude. */
+const AMAX_WORD = 2;
+
+interface NoiseArgs {
+  /** Before it was narrowed. */
+  readonly inp: Operand;
+  readonly out: Operand;
+  /** ({@link NOISE_WORDS}) u32, zero before. */
+  readonly parts: Operand;
+  readonly elements: number;
+  readonly label: string;
+}
+
+/** The parts of the error with which `out` stands for `inp`. */
+export function quantizationNoise(target: Target, args: NoiseArgs): Dispatch[] {
+  const { inp, parts, elements, label } = args;
+  const amax: Dispatch = {
+    kind: 'dispatch',
+    variant: {
+      kernel: 'tensor_amax',
+      slots: slotsOf(asWords(target), { inp }),
+      conditions: {},
+      constants: {},
+    },
+    bindings: { inp, amax: parts },
+    params: [u32(elements / 4), u32(NOISE_GROUPS * NOISE_PART_WORDS + AMAX_WORD)],
+    grid: [groupsFor(elements), 1, 1],
+    label: `amax of ${label}`,
+    observes: true,
+  };
+  return [amax, noise(target, args, {}, [])];
+}
+
+/** The same for an operand with a scale, whose largest magnitude is among those of the run. */
+export function scaledQuantizationNoise(
+  target: Target,
+  args: NoiseArgs & { readonly amax: Tensor; readonly scales: Tensor },
+): Dispatch {
+  const { amax, scales, out } = args;
+  return noise(target, args, { amax, scales }, [u32(recordOf(out))]);
+}
+
+function noise(
+  target: Target,
+  { inp, out, parts, elements, label }: NoiseArgs,
+  bindings: Readonly<Record<string, Operand>>,
+  params: readonly Param[],
+): Dispatch {
+  return {
+    kind: 'dispatch',
+    variant: {
+      kernel: 'quantization_noise',
+      slots: slotsOf(asWords(target), { inp, out }),
+      conditions: { scaled: params.length > 0 },
+      constants: {},
+    },
+    bindings: { inp, out, parts, ...bindings },
+    params: [u32(elements / 4), u32(formatInfo(formatOf(out)).overflowBits), ...params],
+    grid: [NOISE_GROUPS, 1, 1],
+    label: `quantization noise of ${label}`,
+    observes: true,
   };
 }

@@ -26,6 +26,8 @@ export interface Dispatch {
   readonly label: string;
   /** Floating-point operations, where they decide how long the dispatch takes. */
   readonly flops?: number;
+  /** Only looks at what others stored: overflows nothing, and so has no site number. */
+  readonly observes?: true;
 }
 
 export interface Copy {

@@ -3,7 +3,7 @@
 import { NORM_PARTIALS, PARAMETER_STATE_WORDS } from '../kernels/optimizer.ts';
 import { rowBlocks } from '../kernels/rows.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
-import { histogramWords } from '../numerics/rows.ts';
+import { histogramWords, narrowedWeights } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
 import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
@@ -125,6 +125,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   }
   const headRows = lmHeadRows(rows, paddedV, limits);
   const { quantized, ...weights } = quantizedWeights(config, recipe, layout, headRows * paddedV, add);
+  const narrowed = (quantized?.activationRecords ?? 0) + narrowedWeights(weights.parameters).length;
   const { outputGradient, residualGradient, attention } = recipe.roles;
   /** What the LM head reads: all rows, or the sampled one, which is copied as it is stored and so has their scale. */
   const headInput = (category: MemoryCategory, name: string, elements: number): Operand =>
@@ -179,7 +180,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     schedule: add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
     normPartials: add('state', 'gradient norm partial sums', 'f32', NORM_PARTIALS * layout.chunks.length),
     sampleRow: headInput('state', 'sampled row', C),
-    histogram: add('state', 'exponent counts', 'u32', histogramWords(gpt, recipe)),
+    histogram: add('state', 'exponent counts', 'u32', histogramWords(gpt, recipe, narrowed)),
   };
 }
 

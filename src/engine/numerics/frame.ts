@@ -22,6 +22,24 @@ export interface NumericsRow {
   readonly afterNarrowing: boolean;
 }
 
+/**
+ * What storing a tensor in a narrow format did to it, measured on the values: with its scale where it has one, and of the
+ * last micro-batch of a step.
+ */
+export interface QuantizationNoise {
+  readonly name: string;
+  readonly kind: Exclude<NumericsKind, 'parameterGradient'>;
+  readonly format: FormatId;
+  /** 20 log10(||x|| / ||x - q||) in dB; null where x is all zero, q is x, or either is not finite. */
+  readonly sqnr: number | null;
+  /** Share of the values that are not zero that are beyond the largest of the format. */
+  readonly saturated: number;
+  /** Share of the values that are not zero that were stored as zero. */
+  readonly underflow: number;
+  /** The largest magnitude before any scale; infinity and NaN are above all numbers. */
+  readonly amax: number;
+}
+
 export interface NumericsFrame {
   /** Attempted steps when it was taken, from 1. */
   readonly step: number;
@@ -30,6 +48,8 @@ export interface NumericsFrame {
   readonly rows: readonly NumericsRow[];
   /** (rows, BINS); exponents are of the scaled values. */
   readonly counts: Uint32Array<ArrayBuffer>;
+  /** Of what is stored in fewer bits than it was computed in; only with gradients. */
+  readonly noise: readonly QuantizationNoise[];
   /** Share of the training time that probing takes at the interval in use; null while it is not yet known. */
   readonly cost: number | null;
 }

@@ -7,7 +7,8 @@ import { byteLength } from '../tensor.ts';
 import { ReadbackRing } from '../train/readbackRing.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../train/stepState.ts';
 import { ProbeCost } from './cost.ts';
-import { BINS, type NumericsFrame } from './frame.ts';
+import { BINS, type NumericsFrame, type QuantizationNoise } from './frame.ts';
+import { readNoise } from './noise.ts';
 import { buildNumerics, type NumericsSchedule } from './schedule.ts';
 
 export const DEFAULT_INTERVAL = 20;
@@ -196,13 +197,19 @@ export class Numerics {
       const rows = this.#schedule.rows[kind];
       const counts = words.slice(0, rows.length * BINS);
       const cost = this.#interval === null ? null : this.#cost.share(this.#interval);
-      deliver({ step: state.attempted, scale: scaleOf(state), rows, counts, cost });
+      const noise = kind === 'gradients' ? this.#noiseIn(words) : [];
+      deliver({ step: state.attempted, scale: scaleOf(state), rows, counts, noise, cost });
     });
     const { histogram } = this.#tensors;
     const source = this.#arena.buffer(histogram);
     ring.push(this.#device, (encoder, to) =>
       encoder.copyBufferToBuffer(source, 0, to, 0, byteLength(histogram)),
     );
+  }
+
+  #noiseIn(words: Uint32Array): QuantizationNoise[] {
+    const { rows, firstWord } = this.#schedule.noise;
+    return readNoise(rows, words.subarray(firstWord));
   }
 
   get #schedule(): NumericsSchedule {

@@ -1,8 +1,11 @@
 /** Which tensors the numerics panel shows, and where each is counted. */
+import { NOISE_WORDS } from '../kernels/numerics.ts';
+import { type Parameter, type ParameterPart, partName } from '../model/chunks.ts';
 import type { GptConfig } from '../model/config.ts';
-import { isVocabularyMatrix, parameterSpecs } from '../model/parameters.ts';
+import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from '../model/parameters.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { type Recipe, roundsResidualGradient } from '../precision/recipes.ts';
+import { formatOf } from '../tensor.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { BINS, type NumericsKind, type NumericsRow } from './frame.ts';
 
@@ -44,9 +47,28 @@ export function weightRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
   });
 }
 
-/** Words of the histogram tensor: a row for each tensor of the longest list, which is that of gradients, and the step state behind them. */
-export function histogramWords(gpt: GptConfig, recipe: Recipe): number {
-  return gradientRows(gpt, recipe).length * BINS + STEP_STATE_WORDS;
+export interface NarrowedWeight {
+  readonly name: string;
+  readonly spec: ParameterSpec;
+  readonly part: ParameterPart;
+}
+
+/** Weights that are kept in f32 and read in fewer bits. */
+export function narrowedWeights(parameters: ReadonlyMap<string, Parameter>): NarrowedWeight[] {
+  return [...parameters].flatMap(([name, { spec, parts }]) =>
+    parts
+      .filter(({ master, weight }) => formatOf(master) === 'f32' && formatOf(weight) !== 'f32')
+      .map((part) => ({ name: partName(name, part, parts), spec, part })),
+  );
+}
+
+/**
+ * Words of the histogram tensor: a row for each tensor of the longest list, which is that of gradients, as much for each
+ * that may be narrowed, and the step state behind them.
+ * @param narrowed how many may be
+ */
+export function histogramWords(gpt: GptConfig, recipe: Recipe, narrowed: number): number {
+  return gradientRows(gpt, recipe).length * BINS + narrowed * NOISE_WORDS + STEP_STATE_WORDS;
 }
 
 export function row(

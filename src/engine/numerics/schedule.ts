@@ -9,11 +9,15 @@ import type { RunTensors } from '../model/tensors.ts';
 import { formatOf, type Operand, scaleOf, slice, type TensorSlice } from '../tensor.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { BINS, type NumericsRow } from './frame.ts';
+import { buildNoise, type NoiseSchedule } from './noise.ts';
 import { gradientRows, row, weightRows } from './rows.ts';
 
 export interface NumericsSchedule {
   readonly begin: readonly Operation[];
-  /** The training micro-batch, operation by operation, counting what it narrows: the same results, the same site numbers. */
+  /**
+   * The training micro-batch, operation by operation, counting what it narrows, and measuring what it quantises: the same
+   * results, the same site numbers.
+   */
   readonly microBatch: readonly Operation[];
   /** After the micro-batches of a step. */
   readonly gradients: readonly Operation[];
@@ -23,6 +27,7 @@ export interface NumericsSchedule {
    * as they are, in which each tensor is counted before another block takes its place.
    */
   readonly activations: readonly Operation[];
+  readonly noise: NoiseSchedule;
   readonly rows: Readonly<Record<'gradients' | 'weights' | 'activations', readonly NumericsRow[]>>;
 }
 
@@ -52,6 +57,7 @@ export function buildNumerics(
     });
 
   const gradients = gradientRows(gpt, recipe);
+  const noise = buildNoise(target, tensors, microBatch);
   const probed = new Map(
     gradients.flatMap(({ name, kind }, index) =>
       kind === 'activationGradient' ? [[name, countRow(index)] as const] : [],
@@ -66,11 +72,13 @@ export function buildNumerics(
       .some((later) => later.kind === 'dispatch' && later.label === operation.label);
   return {
     begin: [clear],
-    microBatch: microBatch.map((operation) => {
+    microBatch: microBatch.flatMap((operation) => {
       const histogramRow = operation.kind === 'dispatch' ? probed.get(operation.label) : undefined;
-      return operation.kind === 'dispatch' && histogramRow ? withProbe(operation, histogramRow) : operation;
+      const counted =
+        operation.kind === 'dispatch' && histogramRow ? withProbe(operation, histogramRow) : operation;
+      return [counted, ...noise.after(operation)];
     }),
-    gradients: [...parameterRows(gradients, 'gradient'), copyState],
+    gradients: [...parameterRows(gradients, 'gradient'), ...noise.weights, copyState],
     weights: [clear, ...parameterRows(weights, 'weight'), copyState],
     activations: [
       clear,
@@ -83,6 +91,7 @@ export function buildNumerics(
       ]),
       copyState,
     ],
+    noise,
     rows: {
       gradients,
       weights,

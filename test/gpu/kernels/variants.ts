@@ -59,7 +59,7 @@ export async function allVariants(subgroupSizes: readonly number[]): Promise<Kno
         };
         const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
         const schedule = buildSchedule(target, tensors, config);
-        const { rows: _, ...numerics } = buildNumerics(target, tensors, schedule.microBatch);
+        const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors, schedule.microBatch);
         for (const operations of [...Object.values(schedule), ...Object.values(numerics)])
           operations.forEach(add);
         const upload = { name: 'upload', type: 'f32', elements: 256 } as const;

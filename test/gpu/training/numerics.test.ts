@@ -2,8 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { BINS, type NumericsFrame, rowCounts } from '../../../src/engine/numerics/frame.ts';
+import { formatInfo } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
+import { quantizationNoise } from '../../../src/engine/reference/quantizationNoise.ts';
 import { f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { currentScale } from '../../../src/engine/reference/tensorScale.ts';
 import { type Operand, slice } from '../../../src/engine/tensor.ts';
 import {
   differences,
@@ -228,6 +231,43 @@ describe('counts', () => {
           expect([name, countsIn(activations, name)]).toEqual([name, await countsOf(trainer, tensor)]);
         }
         expect(activations.counts.length).toBe(activations.rows.length * BINS);
+      }),
+  );
+});
+
+describe('quantisation noise', () => {
+  /** In dB, of noise over signal: half a step of the last mantissa bit at most, of every value. */
+  const leastSqnr = (mantissaBits: number) => 20 * Math.log10(2 ** (mantissaBits + 1));
+  /** In dB: what sums of a few thousand values in f32 may be off, and what subnormal values add at the scale of their tensor. */
+  const SLACK = 0.01;
+
+  test.each(['fp16', 'fp8'] as const)(
+    'in %s is that of the weights, and at most what rounding allows',
+    (precision) =>
+      withTrainer({ precision, accumulation: 2 }, async (trainer) => {
+        await trainer.numerics.enable(2);
+        await takeSteps(trainer, 2);
+        const [frame] = trainer.numerics.takeFrames();
+        const kinds = new Set(frame!.noise.map(({ kind }) => kind));
+        expect([...kinds].sort()).toEqual(
+          precision === 'fp16' ? ['weight'] : ['activation', 'activationGradient', 'weight'],
+        );
+        for (const { name, kind, format, sqnr, saturated, amax } of frame!.noise) {
+          const least = leastSqnr(formatInfo(format).mantissaBits) - SLACK;
+          expect([name, saturated]).toEqual([name, 0]);
+          if (kind !== 'weight') expect([name, sqnr! >= least]).toEqual([name, true]);
+          else {
+            const { spec, parts } = trainer.plan.tensors.parameters.get(name)!;
+            const { tensor, offset, elements } = parts[0]!.master;
+            const learned = name === 'wte.weight' ? TINY_VOCABULARY * spec.columns : elements;
+            const values = await numbersOf(trainer, slice(tensor, offset, learned));
+            const scale = precision === 'fp8' && name !== 'wte.weight' ? currentScale(values, format) : 1;
+            const expected = quantizationNoise(values, format, scale);
+            expect([name, amax]).toEqual([name, expected.amax]);
+            const ratio = 10 * Math.log10(expected.signal / expected.noise);
+            expect(Math.abs(sqnr! - ratio), `${name}: ${sqnr} dB, not ${ratio}`).toBeLessThan(SLACK);
+          }
+        }
       }),
   );
 });

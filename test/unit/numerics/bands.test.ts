@@ -23,7 +23,7 @@ function frameOf(tensors: readonly (readonly number[])[], scale = 1): NumericsFr
   const counts = new Uint32Array(tensors.length * BINS);
   for (const [i, values] of tensors.entries()) counts.set(histogram(values.map((x) => x * scale)), i * BINS);
   const rows = tensors.map((_, i) => row('activationGradient', `h.${i}.attn gradient`, 'f16', false));
-  return { step: 1, scale, rows, counts, cost: null };
+  return { step: 1, scale, rows, counts, noise: [], cost: null };
 }
 
 test('the bands of f16 are those of its definition', () => {

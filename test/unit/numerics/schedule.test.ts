@@ -16,7 +16,10 @@ test.each(PRECISION_MODES)(
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
     const numerics = buildNumerics(target, tensors, microBatch);
-    expect(numerics.microBatch.map((operation) => operation.kind === 'dispatch' && operation.label)).toEqual(
+    const sited = numerics.microBatch.filter(
+      (operation) => operation.kind !== 'dispatch' || !operation.observes,
+    );
+    expect(sited.map((operation) => operation.kind === 'dispatch' && operation.label)).toEqual(
       microBatch.map((operation) => operation.kind === 'dispatch' && operation.label),
     );
     const counted = new Set(
@@ -31,6 +34,21 @@ test.each(PRECISION_MODES)(
     for (const rows of [gradients, weights, activations]) {
       expect(byteLength(tensors.histogram)).toBeGreaterThanOrEqual(rows.length * 1024 + 64);
     }
+    const { noise } = numerics;
+    const measured = [...numerics.microBatch, ...noise.weights].flatMap((operation) => {
+      const parts = operation.kind === 'dispatch' ? operation.bindings.parts : undefined;
+      return parts && 'tensor' in parts ? [(parts.offset - noise.firstWord) / 256] : [];
+    });
+    expect([...new Set(measured)].sort((a, b) => a - b)).toEqual(noise.rows.map((_, i) => i));
+    expect(noise.firstWord).toBe(gradients.length * 256);
+    expect(byteLength(tensors.histogram)).toBeGreaterThanOrEqual(
+      4 * (noise.firstWord + 256 * noise.rows.length) + 64,
+    );
+    // 4 linear layers a block have a weight, an input and an output gradient each, and GELU its own input.
+    const blocks = numerics.noise.rows.filter(({ name }) => name.startsWith('h.'));
+    const { roles, quantization, masterRounding } = tensors.recipe;
+    const narrowed = roles.weight !== 'f32' && roles.master === 'f32' && masterRounding === 'nearest';
+    expect(blocks.length / config.layers).toBe(quantization ? 13 : narrowed ? 4 : 0);
   },
 );
 

@@ -18,7 +18,7 @@ function frame(step: number, small: readonly number[], scale = 1): NumericsFrame
     counts[i * BINS + 127 - 30 + Math.log2(scale)] = count;
     counts[i * BINS + 127 + Math.log2(scale)] = 10 - count;
   }
-  return { step, scale, rows, counts, cost: null };
+  return { step, scale, rows, counts, noise: [], cost: null };
 }
 
 test('shares are of the gradients of a layer that are narrowed, at the scale of their step', () => {

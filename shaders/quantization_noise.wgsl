@@ -1,0 +1,103 @@
+// quantization_noise: how far a tensor in a narrow format is from what it was made of.
+// shapes:  inp, out (vectors) of four elements; parts (32), of which each workgroup writes its own and the last one holds inp's amax
+// numerics: squares in f32 of values brought to 1 by a power of two from amax, so that none overflows; what is not finite is only counted
+// dispatch: 31 workgroups, each a stride of vectors; sums in a fixed order, the workgroups' on the CPU
+// source:  signal-to-quantization-noise ratio; reference/quantizationNoise.ts (oracle)
+import package::lib::round::{magnitudeBits, INFINITY_BITS};
+import package::lib::tensor_scale::powerOfTwo;
+@if(scaled) import package::lib::tensor_scale::TensorScale;
+import inp_format::{Elem4 as ElemInp, decode as decodeInp};
+import out_format::{Elem4 as ElemOut, decode as decodeOut};
+
+struct Params {
+  vectors: u32,
+  overflow: u32,     // f32 bits of the smallest magnitude, scaled, that rounds beyond the format
+  @if(scaled) record: u32,
+}
+
+struct Part {
+  signal: f32,
+  noise: f32,
+  amax: u32,
+  saturated: u32,
+  underflow: u32,
+  nonZero: u32,
+  nonFinite: u32,
+  reserved: u32,
+}
+
+@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
+@group(0) @binding(1) var<storage, read> out: array<ElemOut>;
+@group(0) @binding(2) var<storage, read_write> parts: array<Part, 32>;
+@if(scaled) @group(0) @binding(3) var<storage, read> scales: array<TensorScale>;
+@if(scaled) @group(0) @binding(4) var<storage, read> amax: array<u32>;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const WIDTH = 256u;
+const LAST = 31u;
+
+var<workgroup> sums: array<vec2f, WIDTH>;
+var<workgroup> counts: array<vec4u, WIDTH>;
+var<workgroup> largest: atomic<u32>;
+
+fn ones(v: vec4<bool>) -> u32 {
+  let each = vec4u(v);
+  return each.x + each.y + each.z + each.w;
+}
+
+fn total(v: vec4f) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+@compute @workgroup_size(WIDTH)
+fn quantization_noise(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  @if(scaled) let seen = amax[p.record];
+  @if(!scaled) let seen = parts[LAST].amax;
+  let toOne = powerOfTwo(clamp(127 - i32(seen >> 23u), -126, 126));
+  var signal = vec4f();
+  var noise = vec4f();
+  var magnitude = vec4u();
+  var count = vec4u();
+  for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
+    let value = decodeInp(inp[i]);
+    let bits = magnitudeBits(value);
+    @if(scaled) let scaled = value * scales[p.record].scale;
+    @if(!scaled) let scaled = value;
+    @if(scaled) let stored = decodeOut(out[i]) * scales[p.record].inverse;
+    @if(!scaled) let stored = decodeOut(out[i]);
+    let storedBits = magnitudeBits(stored);
+    let finite = (bits < INFINITY_BITS) & (storedBits < INFINITY_BITS);
+    let x = select(vec4f(), value * toOne, finite);
+    let error = select(vec4f(), x - stored * toOne, finite);
+    signal += x * x;
+    noise += error * error;
+    magnitude = max(magnitude, bits);
+    let zero = bits == vec4u();
+    count += vec4u(
+      ones(magnitudeBits(scaled) >= vec4u(p.overflow)),
+      ones(!zero & (storedBits == vec4u())),
+      ones(!zero),
+      ones(!finite),
+    );
+  }
+  sums[local] = vec2f(total(signal), total(noise));
+  counts[local] = count;
+  atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
+  workgroupBarrier();
+  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
+    if (local < span) {
+      sums[local] += sums[local + span];
+      counts[local] += counts[local + span];
+    }
+    workgroupBarrier();
+  }
+  if (local == 0u) {
+    let sum = sums[0];
+    let counted = counts[0];
+    parts[group.x] = Part(sum.x, sum.y, atomicLoad(&largest), counted.x, counted.y, counted.z, counted.w, 0u);
+  }
+}

@@ -1,0 +1,128 @@
+/** Where the error of storing tensors in narrow formats is measured, and how the GPU's partial sums are read. */
+import {
+  NOISE_GROUPS,
+  NOISE_PART_WORDS,
+  NOISE_WORDS,
+  quantizationNoise,
+  scaledQuantizationNoise,
+} from '../kernels/numerics.ts';
+import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
+import { isVocabularyMatrix } from '../model/parameters.ts';
+import type { QuantizedTensors } from '../model/scales.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import { formatOf, recordOf, scaleOf, slice, type TensorSlice } from '../tensor.ts';
+import type { QuantizationNoise } from './frame.ts';
+import { gradientRows, narrowedWeights } from './rows.ts';
+
+export type NoiseRow = Pick<QuantizationNoise, 'name' | 'kind' | 'format'>;
+
+export interface NoiseSchedule {
+  /** In the order of their parts. */
+  readonly rows: readonly NoiseRow[];
+  /** Word of the histogram tensor at which the parts begin. */
+  readonly firstWord: number;
+  /** To be run right after `operation`, before another tensor takes the place of its input. */
+  after(operation: Operation): readonly Dispatch[];
+  /** Weights beside their masters. */
+  readonly weights: readonly Dispatch[];
+}
+
+/** @param microBatch of training: every operand that it quantises has a row */
+export function buildNoise(
+  target: Target,
+  tensors: RunTensors,
+  microBatch: readonly Operation[],
+): NoiseSchedule {
+  const { gpt, recipe, histogram, quantized, parameters } = tensors;
+  const firstWord = gradientRows(gpt, recipe).length * NOISE_WORDS;
+  const rows: NoiseRow[] = [];
+  const partsOf = (index: number): TensorSlice =>
+    slice(histogram, firstWord + index * NOISE_WORDS, NOISE_WORDS);
+  const indices = new Map<string, number>();
+  const partsFor = (row: NoiseRow): TensorSlice => {
+    const index = indices.get(row.name) ?? rows.push(row) - 1;
+    indices.set(row.name, index);
+    return partsOf(index);
+  };
+  const operands = new Map<Operation, Dispatch>();
+  for (const operation of quantized ? microBatch : []) {
+    if (operation.kind !== 'dispatch' || operation.variant.kernel !== 'quantize') continue;
+    operands.set(operation, operandNoise(target, quantized!, operation, partsFor));
+  }
+  const weights = narrowedWeights(parameters).flatMap(({ name, spec, part }): Dispatch[] => {
+    const { master: inp, weight: out, firstRow } = part;
+    // Rows that only pad the vocabulary are no numbers of the model.
+    const learned = isVocabularyMatrix(spec.name) ? Math.max(0, gpt.vocabulary - firstRow) : part.rows;
+    const elements = Math.min(part.rows, learned) * spec.columns;
+    if (elements === 0) return [];
+    const args = { inp, out, elements, label: name };
+    const parts = partsFor({ name, kind: 'weight', format: formatOf(out) });
+    return quantized && scaleOf(out)
+      ? [scaledQuantizationNoise(target, { ...args, ...quantized, parts })]
+      : quantizationNoise(target, { ...args, parts });
+  });
+  return {
+    rows,
+    firstWord,
+    after: (operation) => {
+      const measured = operands.get(operation);
+      return measured ? [measured] : [];
+    },
+    weights,
+  };
+}
+
+function operandNoise(
+  target: Target,
+  quantized: QuantizedTensors,
+  { bindings }: Dispatch,
+  partsFor: (row: NoiseRow) => TensorSlice,
+): Dispatch {
+  const { inp, out } = bindings as Record<'inp' | 'out', TensorSlice>;
+  const name = quantized.names[recordOf(out)]!;
+  const kind = name.endsWith(' dY') ? 'activationGradient' : 'activation';
+  const parts = partsFor({ name, kind, format: formatOf(out) });
+  const { amax, scales } = quantized;
+  return scaledQuantizationNoise(target, {
+    ...{ inp, out, parts, amax, scales },
+    elements: out.elements,
+    label: name,
+  });
+}
+
+/** @param words the parts of all rows, as the kernel wrote them */
+export function readNoise(rows: readonly NoiseRow[], words: Uint32Array): QuantizationNoise[] {
+  return rows.map((row, i) => ({
+    ...row,
+    ...readParts(words.slice(i * NOISE_WORDS, (i + 1) * NOISE_WORDS)),
+  }));
+}
+
+/** @param words (NOISE_WORDS): structs Part of shaders/quantization_noise.wgsl */
+export function readParts(words: Uint32Array<ArrayBuffer>): Omit<QuantizationNoise, keyof NoiseRow> {
+  const floats = new Float32Array(words.buffer);
+  let signal = 0;
+  let noise = 0;
+  let amax = 0;
+  let saturated = 0;
+  let underflow = 0;
+  let nonZero = 0;
+  let nonFinite = 0;
+  for (let at = 0; at < NOISE_GROUPS * NOISE_PART_WORDS; at += NOISE_PART_WORDS) {
+    signal += floats[at]!;
+    noise += floats[at + 1]!;
+    amax = Math.max(amax, floats[at + 2]!);
+    saturated += words[at + 3]!;
+    underflow += words[at + 4]!;
+    nonZero += words[at + 5]!;
+    nonFinite += words[at + 6]!;
+  }
+  const measurable = nonFinite === 0 && signal > 0 && noise > 0;
+  const of = Math.max(1, nonZero);
+  return {
+    sqnr: measurable ? 10 * Math.log10(signal / noise) : null,
+    saturated: saturated / of,
+    underflow: underflow / of,
+    amax,
+  };
+}
