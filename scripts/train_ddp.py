@@ -1,0 +1,274 @@
+"""Goes on with a run that Halfstep saved (`npm run train -- --save run.safetensors`) in PyTorch, on many GPUs.
+
+    torchrun --nproc-per-node 8 scripts/train_ddp.py run.safetensors --data text.txt --steps 20000 --out model.safetensors
+
+Weights, Adam's moments, loss scale, schedule and batches go on where they were: every process takes its share of each
+micro-batch's windows. Modes fp32, tf32, bf16 and fp16 (autocast; fp16 with GradScaler, which needs CUDA and, unlike
+Halfstep's, may grow beyond 2^24). The result is for `npm run train -- --init`, and for other tools that read GPT-2's
+names. Needs PyTorch 1.13 or later, nothing else. `npm run test:ddp` holds it against Halfstep with two processes.
+"""
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import struct
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+MODES = ("fp32", "tf32", "bf16", "fp16")
+TOKENIZERS = ("char", "byte")
+U32 = 0xFFFFFFFF
+
+
+def read_run(path):
+    """Tensors by name, all f32 but the step's state, and the run's description."""
+    with open(path, "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+        run = json.loads(header.pop("__metadata__")["halfstep"])
+        config, kind = run["config"], run["tokenizer"]["kind"]
+        if config["precision"] not in MODES or config["optimState"] != "f32" or config["optimizer"] != "adamw":
+            raise SystemExit(f"error: mode {config['precision']} with {config['optimizer']} in {config['optimState']}: "
+                             f"only {', '.join(MODES)} with adamw in f32 can go on here.")
+        if kind not in TOKENIZERS:
+            raise SystemExit(f"error: the tokenizer is {kind}: only {' and '.join(TOKENIZERS)} can go on here.")
+        if run["version"] != 1:
+            raise SystemExit(f"error: the run has format version {run['version']}, and only 1 is read.")
+        tensors = {}
+        for name, entry in header.items():
+            if entry["dtype"] != "F32":
+                continue
+            start, end = entry["data_offsets"]
+            file.seek(8 + size + start)
+            data = bytearray(file.read(end - start))
+            tensors[name] = torch.frombuffer(data, dtype=torch.float32).view(entry["shape"])
+    return tensors, run
+
+
+def write_weights(path, tensors, metadata):
+    header, offset = {"__metadata__": metadata}, 0
+    for name, tensor in tensors.items():
+        end = offset + 4 * tensor.numel()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path + ".tmp", "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for tensor in tensors.values():
+            file.write(tensor.contiguous().numpy().tobytes())
+    os.replace(path + ".tmp", path)
+
+
+def fingerprint(data):
+    """Halfstep's checksum of a text's bytes (src/engine/data/checksum.ts)."""
+    low, high = 0x811C9DC5, 0x41C6CE57
+    for byte in data:
+        low = (low ^ byte) * 0x9E3779B1 & U32
+        low = (low << 13 | low >> 19) & U32
+        high = (high ^ byte) * 0x5F356495 & U32
+        high = (high << 19 | high >> 13) & U32
+    lanes = []
+    for lane in (high, low):
+        mixed = (lane ^ lane >> 16) * 0x85EBCA6B & U32
+        lanes.append(f"{mixed ^ mixed >> 13:08x}")
+    return "".join(lanes)
+
+
+def read_tokens(path, run):
+    """The training split: the first 90 % of the tokens."""
+    with open(path, "rb") as file:
+        data = file.read()
+    data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
+    found = fingerprint(data)
+    if found != run["text"]["checksum"]:
+        raise SystemExit(f"error: the run was trained on \"{run['text']['name']}\" (fingerprint {run['text']['checksum']});"
+                         f" {path} has {found}.")
+    tokenizer = run["tokenizer"]
+    if tokenizer["kind"] == "byte":
+        ids, vocabulary = list(data), 256
+    else:
+        known = {character: i for i, character in enumerate(tokenizer["characters"])}
+        ids, vocabulary = [known[character] for character in data.decode()], len(known)
+    return torch.tensor(ids[: len(ids) * 9 // 10]), max(vocabulary, run["config"]["vocabulary"] or 0)
+
+
+def random_bits(position, seed):
+    """SquirrelNoise5, as src/engine/rng.ts has it."""
+    n = (position * 0xD2A80A3F + seed) & U32
+    n ^= n >> 9
+    n = (n + 0xA884F197) & U32
+    n ^= n >> 11
+    n = n * 0x6C736F4B & U32
+    n ^= n >> 13
+    n = (n + 0xB79F3ABB) & U32
+    n ^= n >> 15
+    n = n * 0x1B56C4F5 & U32
+    return n ^ n >> 17
+
+
+def window_start(window, config, starts):
+    if config["order"] == "sequential":
+        return window * config["context"] % starts
+    high = random_bits(2 * window, config["seed"]) >> 5
+    low = random_bits(2 * window + 1, config["seed"]) >> 6
+    return math.floor((high * 2**26 + low) / 2**53 * starts)
+
+
+def batch_at(tokens, index, config, rank, world):
+    """This process's share of micro-batch `index`: inputs and targets, (batch / world, context) each."""
+    context, batch = config["context"], config["batch"]
+    starts = [window_start(index * batch + i, config, len(tokens) - context) for i in range(rank, batch, world)]
+    return tuple(torch.stack([tokens[s + shift : s + shift + context] for s in starts]) for shift in (0, 1))
+
+
+class Gpt(nn.Module):
+    """GPT-2 under its checkpoint's names, matrices (in, out); vocabulary matrices keep their padding rows."""
+
+    def __init__(self, tensors, config, vocabulary):
+        super().__init__()
+        self.config, self.vocabulary = config, vocabulary
+        self.names = [name for name in tensors if not name.startswith("adam.") and f"adam.m.{name}" in tensors]
+        for name in self.names:
+            self.register_parameter(name.replace(".", "/"), nn.Parameter(tensors[name].clone()))
+
+    def of(self, name):
+        return self._parameters[name.replace(".", "/")]
+
+    def norm(self, x, name):
+        return F.layer_norm(x, x.shape[-1:], self.of(f"{name}.weight"), self.of(f"{name}.bias"), 1e-5)
+
+    def linear(self, x, name):
+        return F.linear(x, self.of(f"{name}.weight").T, self.of(f"{name}.bias"))
+
+    def forward(self, tokens, targets):
+        (B, T), H = tokens.shape, self.config["heads"]
+        x = F.embedding(tokens, self.of("wte.weight")) + self.of("wpe.weight")[:T]
+        causal = torch.ones(T, T, dtype=torch.bool, device=x.device).tril()
+        for layer in range(self.config["layers"]):
+            h = f"h.{layer}"
+            qkv = self.linear(self.norm(x, f"{h}.ln_1"), f"{h}.attn.c_attn")
+            q, k, v = qkv.view(B, T, 3, H, -1).permute(2, 0, 3, 1, 4)
+            scores = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~causal, float("-inf"))
+            attended = (scores.softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(B, T, -1)
+            x = x + self.linear(attended, f"{h}.attn.c_proj")
+            hidden = F.gelu(self.linear(self.norm(x, f"{h}.ln_2"), f"{h}.mlp.c_fc"), approximate="tanh")
+            x = x + self.linear(hidden, f"{h}.mlp.c_proj")
+        head = self.of("wte.weight" if self.config["tied"] else "lm_head.weight")[: self.vocabulary]
+        logits = F.linear(self.norm(x, "ln_f"), head)
+        return F.cross_entropy(logits.view(B * T, -1).float(), targets.reshape(-1))
+
+
+def adamw_of(model, tensors, config, applied):
+    """AdamW with the run's moments. Matrices decay."""
+    parameters = [model.of(name) for name in model.names]
+    groups = [dict(params=[p for p in parameters if p.dim() >= 2], weight_decay=config["weightDecay"]),
+              dict(params=[p for p in parameters if p.dim() < 2], weight_decay=0.0)]
+    optimizer = torch.optim.AdamW(groups, betas=(config["beta1"], config["beta2"]), eps=config["epsilon"])
+    for name in model.names:
+        parameter = model.of(name)
+        optimizer.state[parameter] = dict(
+            step=torch.tensor(float(applied)),
+            exp_avg=tensors[f"adam.m.{name}"].to(parameter.device, copy=True),
+            exp_avg_sq=tensors[f"adam.v.{name}"].to(parameter.device, copy=True),
+        )
+    return optimizer
+
+
+def scaler_of(config, progress):
+    """GradScaler with the run's loss scale; off where the mode has none."""
+    interval = config["growthInterval"] or 2000
+    scaler = torch.cuda.amp.GradScaler(growth_interval=interval, enabled=config["precision"] == "fp16")
+    if scaler.is_enabled():
+        scaler.load_state_dict(dict(scale=progress["lossScale"], growth_factor=2.0, backoff_factor=0.5,
+                                    growth_interval=interval, _growth_tracker=progress["growthTracker"]))
+    return scaler
+
+
+def learning_rate(config, applied):
+    """nanoGPT's get_lr: linear warm-up, then a cosine."""
+    high, low, warmup, steps = (config[key] for key in ("learningRate", "minLearningRate", "warmup", "steps"))
+    if applied < warmup:
+        return high * (applied + 1) / (warmup + 1)
+    if applied >= steps:
+        return low
+    return low + 0.5 * (1 + math.cos(math.pi * (applied - warmup) / (steps - warmup))) * (high - low)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="file written with --save")
+    parser.add_argument("--data", required=True, help="the text that the run was trained on")
+    parser.add_argument("--steps", type=int, help="the new total [the run's]")
+    parser.add_argument("--out", help="where the weights are written at the end")
+    args = parser.parse_args()
+
+    tensors, run = read_run(args.run)
+    config, progress = run["config"], run["progress"]
+    config["steps"] = args.steps or config["steps"]
+    if config["steps"] <= progress["attempted"]:
+        raise SystemExit(f"error: the run has taken {progress['attempted']} steps: give a larger total, --steps.")
+    cuda = torch.cuda.is_available()
+    if config["precision"] == "fp16" and not cuda:
+        raise SystemExit("error: fp16 needs CUDA; the run's mode cannot be computed on this CPU.")
+    tokens, vocabulary = read_tokens(args.data, run)
+
+    dist.init_process_group("nccl" if cuda else "gloo")
+    rank, world = dist.get_rank(), dist.get_world_size()
+    if config["batch"] % world:
+        raise SystemExit(f"error: a batch of {config['batch']} cannot be divided among {world} processes.")
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    torch.backends.cuda.matmul.allow_tf32 = config["precision"] == "tf32"
+    half = dict(bf16=torch.bfloat16, fp16=torch.float16).get(config["precision"])
+
+    model = Gpt(tensors, config, vocabulary).to(device)
+    replica = DistributedDataParallel(model, device_ids=[device.index] if cuda else None)
+    optimizer = adamw_of(model, tensors, config, progress["applied"])
+    scaler = scaler_of(config, progress)
+    applied, accumulation = progress["applied"], config["accumulation"]
+    for step in range(progress["attempted"], config["steps"]):
+        rate = learning_rate(config, applied)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        total = torch.zeros((), device=device)
+        for i in range(accumulation):
+            batch = batch_at(tokens, step * accumulation + i, config, rank, world)
+            last = i == accumulation - 1
+            with contextlib.nullcontext() if last else replica.no_sync():
+                with torch.autocast(device.type, dtype=half or torch.bfloat16, enabled=half is not None):
+                    loss = replica(*(part.to(device) for part in batch)) / accumulation
+                scaler.scale(loss).backward()
+            total += loss.detach()
+        scaler.unscale_(optimizer)
+        if config["clip"] > 0:
+            nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
+        scale = scaler.get_scale()
+        scaler.step(optimizer)
+        scaler.update()
+        skipped = scaler.get_scale() < scale
+        applied += not skipped
+        dist.all_reduce(total)
+        if rank == 0:
+            line = dict(type="step", step=step + 1, loss=total.item() / world, lossScale=scale, skipped=skipped, lr=rate)
+            print(json.dumps(line), flush=True)
+    if args.out and rank == 0:
+        weights = {name: model.of(name).detach().cpu() for name in model.names}
+        for name in ("wte.weight", "lm_head.weight"):
+            if name in weights:
+                weights[name] = weights[name][:vocabulary]
+        tokenizer = json.dumps(run["tokenizer"])
+        write_weights(args.out, weights, {"format": "pt", "n_head": str(config["heads"]), "halfstep.tokenizer": tokenizer})
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
