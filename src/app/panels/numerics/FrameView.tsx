@@ -11,6 +11,7 @@ import { SelectField } from '../../ui/Field.tsx';
 import { Heatmap } from './Heatmap.tsx';
 import { formatWords, limitsOf, whatIfSentence } from './messages.ts';
 import { heatRows, type Order } from './model.ts';
+import { NoiseTable } from './NoiseTable.tsx';
 import styles from './NumericsPanel.module.css';
 import { NumericsTable } from './NumericsTable.tsx';
 import { UnderflowStrip } from './UnderflowStrip.tsx';
@@ -91,6 +92,7 @@ export default function FrameView({ run, index, view, frame }: FrameViewProps) {
         <UnderflowStrip history={history} length={history.length} />
       )}
       <NumericsTable rows={rows} />
+      {frame.noise.length > 0 && <NoiseTable noise={frame.noise} />}
       <details>
         <summary className={styles.summary}>What is counted, and its limits</summary>
         <ul className={styles.limits}>

@@ -7,7 +7,7 @@ import {
   lossesAt,
   subnormalShare,
 } from '../../../engine/numerics/bands.ts';
-import { type NumericsFrame, rowCounts } from '../../../engine/numerics/frame.ts';
+import { type NumericsFrame, type QuantizationNoise, rowCounts } from '../../../engine/numerics/frame.ts';
 import type { FormatId, NamedFormat } from '../../../engine/precision/formats.ts';
 import type { Recipe } from '../../../engine/precision/recipes.ts';
 import { isSimulatedFormat } from '../../../engine/precision/simulated.ts';
@@ -66,6 +66,17 @@ export function hoverSentence(
   const at = largest === null ? 'all zero' : `largest below ${formatPowerOfTwo(largest + 1)}`;
   return `${row.name}: ${cell}${formatCount(total)} values, ${at}. Flushed ${formatPercent(flushedShare(losses))}, subnormal ${formatPercent(subnormalShare(losses))}, overflow ${formatCount(losses.overflow)}.`;
 }
+
+/** A ratio in dB, or why there is none. */
+export function ratioWords({ sqnr, saturated, amax }: QuantizationNoise): string {
+  if (sqnr !== null) return `${sqnr.toFixed(1)} dB`;
+  if (amax === 0) return 'all zero';
+  return saturated > 0 || !Number.isFinite(amax) ? 'not finite' : 'exact';
+}
+
+/** What the ratios are of. */
+export const NOISE_SENTENCE =
+  'Measured on the values: of weights beside their FP32 masters, and of FP8 operands with their scale, in the last micro-batch of the step. Other tensors are narrowed as they are stored, and have no such figure.';
 
 /** What is counted, and what the counts cannot say. */
 export function limitsOf(view: NumericsView, recipe: Recipe): string[] {

@@ -1,0 +1,45 @@
+import { useState } from 'react';
+import type { QuantizationNoise } from '../../../engine/numerics/frame.ts';
+import { formatPercent } from '../../format.ts';
+import { formatWords, NOISE_SENTENCE, ratioWords } from './messages.ts';
+import styles from './NumericsPanel.module.css';
+
+/** What narrow formats did to the tensors of a step. Rows are made only while it is open. */
+export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)} data-testid="numerics-noise">
+      <summary className={styles.summary}>Signal to quantisation noise</summary>
+      {open && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
+        <section className={styles.tableBox} tabIndex={0} aria-label="Table of quantisation noise">
+          <table className={styles.table}>
+            <thead>
+              <tr>
+                <th scope="col">Tensor</th>
+                <th scope="col">Stored as</th>
+                <th scope="col">Signal to noise</th>
+                <th scope="col">Saturated</th>
+                <th scope="col">Underflow</th>
+                <th scope="col">Largest</th>
+              </tr>
+            </thead>
+            <tbody>
+              {noise.map((row) => (
+                <tr key={row.name} data-testid="numerics-noise-row">
+                  <th scope="row">{row.name}</th>
+                  <td>{formatWords(row.format)}</td>
+                  <td>{ratioWords(row)}</td>
+                  <td>{formatPercent(row.saturated)}</td>
+                  <td>{formatPercent(row.underflow)}</td>
+                  <td>{Number.isFinite(row.amax) ? row.amax.toPrecision(3) : 'not finite'}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          <p>{NOISE_SENTENCE}</p>
+        </section>
+      )}
+    </details>
+  );
+}

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { ratioWords } from '../../../src/app/panels/numerics/messages.ts';
+import type { QuantizationNoise } from '../../../src/engine/numerics/frame.ts';
+
+test('a ratio that was not measured says why', () => {
+  const row = { name: 'w', kind: 'weight', format: 'f16', sqnr: null, saturated: 0, underflow: 0, amax: 1 };
+  const words = (given: Partial<QuantizationNoise>) => ratioWords({ ...row, ...given } as QuantizationNoise);
+  expect(words({ sqnr: 31.449 })).toBe('31.4 dB');
+  expect(words({})).toBe('exact');
+  expect(words({ amax: 0 })).toBe('all zero');
+  expect(words({ saturated: 0.1, amax: 1e5 })).toBe('not finite');
+  expect(words({ amax: Number.POSITIVE_INFINITY })).toBe('not finite');
+});
