@@ -12,7 +12,7 @@ import styles from './SamplePanel.module.css';
 import { TokenChances, TokenText } from './TokenText.tsx';
 
 /** What the model writes: by itself during the run and at its end, and on request while it is paused or done. */
-export function SamplePanel() {
+export default function SamplePanel() {
   const runs = useRun((state) => state.runs);
   const error = useRun((state) => state.sampleError);
   const writing = useRun((state) => state.writing);

@@ -2,14 +2,14 @@ import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/act
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { formatAgo, formatCount, formatMiB } from '../format.ts';
+import { formatAgo, formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
 
 /** What an earlier visit left unfinished, and why the run of this one is not saved. */
-export function SavedRunNote() {
+export default function SavedRunNote() {
   const saved = useSavedRun((state) => state.saved);
   const error = useSavedRun((state) => state.error);
   const busy = useRun((state) => isBusy(state.status));
@@ -39,18 +39,5 @@ export function SavedRunNote() {
       )}
       {error && <ErrorNote error={error} about="Not saved" kind="caution" testId="autosave-error" />}
     </>
-  );
-}
-
-/** Where the run that is trained can be gone on from. */
-export function SavedLine() {
-  const newest = useSavedRun((state) => state.newest);
-  if (!newest) return null;
-  const { step, storage } = newest;
-  return (
-    <p className={styles.line} data-testid="autosaved">
-      Saved in this browser at step {formatCount(step)}
-      {storage && `; ${formatMiB(storage.usage)} of ${formatMiB(storage.quota)} used`}.
-    </p>
   );
 }

@@ -12,7 +12,7 @@ import { AdapterLine } from './AdapterLine.tsx';
 import { MemoryPanel } from './MemoryPanel.tsx';
 import { ModeSettings } from './ModeSettings.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
-import { SavedLine } from './SavedRunNote.tsx';
+import { SavedLine } from './SavedLine.tsx';
 import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
 import { ShareLink } from './ShareLink.tsx';

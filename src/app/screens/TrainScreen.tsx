@@ -8,8 +8,6 @@ import { showScreen } from '../hooks/useScreen.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
-import { SamplePanel } from '../panels/SamplePanel.tsx';
-import { SavedRunNote } from '../panels/SavedRunNote.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -21,6 +19,9 @@ import styles from './TrainScreen.module.css';
 const Charts = lazy(() => import('../charts/Charts.tsx'));
 // What a run came to is there after it.
 const ResultsPanel = lazy(() => import('../panels/ResultsPanel.tsx'));
+// What another visit left.
+const SavedRunNote = lazy(() => import('../panels/SavedRunNote.tsx'));
+const SamplePanel = lazy(() => import('../panels/SamplePanel.tsx'));
 const ComparePanel = lazy(() => import('../compare/ComparePanel.tsx'));
 
 export function TrainScreen() {
@@ -41,7 +42,9 @@ export function TrainScreen() {
           <SettingsPanel />
         </section>
         <section className={styles.board} aria-label="Training">
-          <SavedRunNote />
+          <Suspense fallback={null}>
+            <SavedRunNote />
+          </Suspense>
           <SweepLine />
           <RunNotes />
           <TilesPanel />
@@ -58,7 +61,9 @@ export function TrainScreen() {
               <ResultsPanel />
             </Suspense>
           )}
-          <SamplePanel />
+          <Suspense fallback={null}>
+            <SamplePanel />
+          </Suspense>
         </section>
       </div>
       {fileOver && (
