@@ -79,7 +79,7 @@ const gpuSummary = (gpuMsPerStep: number | null) =>
   ({ lossScale: 1, tokensPerSec: null, gpuMsPerStep }) as RunSummary;
 /** By the engine's plan, in 16 MiB. */
 const batchOf = (precision: PrecisionMode) =>
-  largestBatch({ ...PRESETS.smoke.config, precision }, 80, LIMITS, 16 * 2 ** 20).batch;
+  largestBatch({ ...PRESETS.smoke.config, steps: STEPS, precision }, 80, LIMITS, 16 * 2 ** 20).batch;
 const labels = () => Object.fromEntries(table().rows.map(({ name, label }) => [name, label]));
 
 beforeEach(() => begin(PLANNED.slice(0, 2), 'sequential'));
