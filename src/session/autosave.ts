@@ -106,8 +106,9 @@ export class Autosave {
     this.#timer = setInterval(() => this.request(), intervalMs);
   }
 
-  /** Saves now, or at the next boundary where the GPU has no room for a copy. */
+  /** Saves now, or at the next boundary where the GPU has no room for a copy; nothing once the run has ended. */
   request(): void {
+    if (this.#closed) return;
     if (this.#snapshots?.pauses) this.#due = true;
     else void this.#save();
   }
