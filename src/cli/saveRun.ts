@@ -1,6 +1,12 @@
 /** `--save`: a run's state in a file, now and then while it goes on, and at its end. */
 import { stat } from 'node:fs/promises';
-import { describeRun, openRun, type RunDescription, writeRun } from '../engine/checkpoint/runFile.ts';
+import {
+  describeRun,
+  openRun,
+  type RunDescription,
+  type RunFile,
+  writeRun,
+} from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Trainer } from '../engine/train/trainer.ts';
@@ -57,6 +63,7 @@ export class RunSaver {
 
   async #begin(step: number): Promise<void> {
     await this.#writing;
+    await this.#snapshots.free; // one may be taken to keep the run through the loss of its device
     this.#newest = step;
     const snapshot = this.#snapshots.take(step);
     this.#writing = snapshot.then((taken) => this.#write(taken));
@@ -90,6 +97,12 @@ export async function openSaver(
   if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
   const describe = () => describeRun(trainer, text.kind === 'builtin' ? text.id : null);
   return new RunSaver(save, snapshots, describe, tell);
+}
+
+/** The newest save; null before the first. */
+export async function newestSave(path: string): Promise<RunFile | null> {
+  const isThere = await stat(path).catch(() => null);
+  return isThere && openRun(await fileSource(path));
 }
 
 /**
