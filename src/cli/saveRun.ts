@@ -8,6 +8,7 @@ import {
   writeRun,
 } from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
+import { isLost } from '../engine/deviceAccess.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Trainer } from '../engine/train/trainer.ts';
 import { writePiecesAtomically } from './atomicFile.ts';
@@ -24,6 +25,7 @@ export interface SaveChoice {
 export class RunSaver {
   readonly #choice: SaveChoice;
   readonly #snapshots: Snapshots;
+  readonly #device: GPUDevice;
   readonly #describe: () => RunDescription;
   readonly #tell: (line: string) => void;
   #writing: Promise<void> = Promise.resolve();
@@ -35,11 +37,13 @@ export class RunSaver {
   constructor(
     choice: SaveChoice,
     snapshots: Snapshots,
+    device: GPUDevice,
     describe: () => RunDescription,
     tell: (line: string) => void,
   ) {
     this.#choice = choice;
     this.#snapshots = snapshots;
+    this.#device = device;
     this.#describe = describe;
     this.#tell = tell;
   }
@@ -63,7 +67,6 @@ export class RunSaver {
 
   async #begin(step: number): Promise<void> {
     await this.#writing;
-    await this.#snapshots.free; // one may be taken to keep the run through the loss of its device
     this.#newest = step;
     const snapshot = this.#snapshots.take(step);
     this.#writing = snapshot.then((taken) => this.#write(taken));
@@ -77,7 +80,8 @@ export class RunSaver {
       await writePiecesAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
       this.#failure = undefined;
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
+      // What a lost device takes back in the middle of a save is no fault of the disk.
+      if (!(error instanceof EngineError) || (await isLost(this.#device))) throw error;
       this.#failure = error;
       this.#tell(`step ${snapshot.step}  not saved: ${error.message} ${error.hint}`);
     } finally {
@@ -96,7 +100,7 @@ export async function openSaver(
   const snapshots = await trainer.snapshots();
   if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
   const describe = () => describeRun(trainer, text.kind === 'builtin' ? text.id : null);
-  return new RunSaver(save, snapshots, describe, tell);
+  return new RunSaver(save, snapshots, trainer.device, describe, tell);
 }
 
 /** The newest save; null before the first. */

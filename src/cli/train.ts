@@ -74,9 +74,9 @@ async function train(command: TrainCommand): Promise<void> {
       control,
       train: async (opened) => {
         trainer = await prepare(opened);
+        const saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
         if (!kept.hasBegun) progress.print(planOf(trainer, command));
         if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
-        const saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
         interrupted = () => {
           progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
           control.stop();

@@ -53,8 +53,14 @@ const LOSS_IS_TOLD_WITHIN_MS = 200;
 
 /** The device's loss, where it is lost by now or at once; null where it is not. */
 export function lossOf({ lost }: OpenGpu): Promise<unknown> {
-  return Promise.race([
-    lost.catch((cause: unknown) => cause),
-    new Promise<null>((resolve) => setTimeout(resolve, LOSS_IS_TOLD_WITHIN_MS, null)),
-  ]);
+  return Promise.race([lost.catch((cause: unknown) => cause), afterTold(null)]);
+}
+
+/** Whether a failure was one of a device that is lost by now or at once. */
+export function isLost(device: GPUDevice): Promise<boolean> {
+  return Promise.race([device.lost.then(() => true), afterTold(false)]);
+}
+
+function afterTold<T>(value: T): Promise<T> {
+  return new Promise((resolve) => setTimeout(resolve, LOSS_IS_TOLD_WITHIN_MS, value));
 }

@@ -1,6 +1,7 @@
 import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
 import type { TextId } from '../engine/data/builtins.ts';
+import { isLost } from '../engine/deviceAccess.ts';
 import type { Trainer } from '../engine/index.ts';
 import { type ErrorReport, errorReport, SessionError } from './errorReport.ts';
 import type { SavedRun, SessionEvent, TextSource } from './protocol.ts';
@@ -167,11 +168,13 @@ export class Autosave {
     try {
       await this.#open.slots.save(writeRun(snapshot, describeRun(trainer, this.#builtin)));
       this.#saved = true;
-      this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate() });
+      const { pauses } = await trainer.snapshots();
+      this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate(), pauses });
     } catch (cause) {
       this.#newest = -1;
       // What a lost device takes back in the middle of a save is no fault of the storage.
-      if (this.#trainer === trainer) this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
+      if (!(await isLost(trainer.device)))
+        this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
     } finally {
       snapshot.release();
     }

@@ -227,9 +227,9 @@ export class Session {
       leader: this.#active[0],
     };
     this.#lanes = this.#active.map((active) => new SessionLane(active, around));
-    for (const lane of this.#lanes) lane.announce();
     const [only] = this.#active;
     if (only) await autosave?.begin(only.trainer, command.text, command.autosaveMs!);
+    for (const lane of this.#lanes) lane.announce();
     await runLanes(this.#lanes, control);
     await autosave?.close(!control.abandoned);
     for (const lane of this.#lanes) await lane.writeLast();

@@ -1,7 +1,7 @@
 /** What of a run outlives its device: its newest state, what was chosen for it, and what was told of it. */
 import { blobSource } from '../checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
-import type { Snapshot } from '../checkpoint/snapshot.ts';
+import { Snapshots } from '../checkpoint/snapshot.ts';
 import type { MatmulKernel } from '../kernels/operation.ts';
 import type { TrainerOptions } from './createTrainer.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
@@ -34,7 +34,6 @@ export class KeptRun {
   /** In the host's memory, or where the browser puts it. */
   #copy: RunFile | null = null;
   #copiedAt = 0;
-  #copying = false;
   /** Another device is held to what was chosen for the first. */
   #matmul: MatmulKernel | undefined;
   #adapter: string | null = null;
@@ -84,7 +83,6 @@ export class KeptRun {
     this.#matmul = trainer.kernels.matmul;
     this.#told = Math.max(this.#told, trainer.submittedSteps);
     this.#copiedAt = performance.now();
-    this.#copying = false;
     if (lost) events.onTrouble?.(lost);
     const isCurrent = () => this.#trainer === trainer;
     return {
@@ -114,7 +112,7 @@ export class KeptRun {
       },
       afterStep: async (step: number) => {
         if (!isCurrent()) return;
-        await this.#copyWhereDue(trainer, step);
+        await this.#copyWhereDue(trainer);
         await events.afterStep?.(step);
       },
       ...(events.rests && {
@@ -140,10 +138,14 @@ export class KeptRun {
     const after = this.#told > 0 ? `after step ${this.#told}` : 'before the first step';
     const goesOn = from > 0 ? `goes on from step ${from}` : 'begins again from its seed';
     const now = trainer.report.name;
+    const [first, last] = [from + 1, this.#told];
+    const again = 'computed again, with identical results, and counted once';
     const repeated =
-      from >= this.#told
+      first > last
         ? 'Nothing is lost.'
-        : `Steps ${from + 1} to ${this.#told} are computed again, with identical results, and counted once.`;
+        : first === last
+          ? `Step ${last} is ${again}.`
+          : `Steps ${first} to ${last} are ${again}.`;
     return {
       kind: 'deviceLost',
       step: this.#told,
@@ -151,29 +153,22 @@ export class KeptRun {
       hint:
         now === before
           ? repeated
-          : `It is another one now: ${now} in place of ${before}. From step ${from + 1} on, results may differ in their last bits from those of one GPU.`,
+          : `It is another one now: ${now} in place of ${before}. From step ${first} on, results may differ in their last bits from those of one GPU.`,
     };
   }
 
-  /** One copy at a time; where the GPU has no room for it, training waits. */
-  async #copyWhereDue(trainer: Trainer, step: number): Promise<void> {
-    if (this.#stored || this.#copying || performance.now() - this.#copiedAt < this.#everyMs) return;
-    this.#copying = true;
-    const snapshots = await trainer.snapshots();
-    const taken = snapshots.take(step);
-    // A copy for which there is no memory leaves the one before; a lost device is told by the run itself.
-    const copied = taken.then((snapshot) => copyOf(snapshot, trainer)).catch(() => null);
-    const done = copied.then((copy) => {
-      if (this.#trainer !== trainer) return;
-      this.#copy = copy ?? this.#copy;
-      this.#copying = false;
-      this.#copiedAt = performance.now();
-    });
-    if (snapshots.pauses) await done;
+  /** Training waits for it: a copy on the GPU, beside which it could go on, is not in the plan of a run that is not saved. */
+  async #copyWhereDue(trainer: Trainer): Promise<void> {
+    if (this.#stored || performance.now() - this.#copiedAt < this.#everyMs) return;
+    // Without memory for it the copy before is kept; a device that is lost meanwhile is told by the run itself.
+    this.#copy = await copyOf(trainer).catch(() => this.#copy);
+    this.#copiedAt = performance.now();
   }
 }
 
-async function copyOf(snapshot: Snapshot, trainer: Trainer): Promise<RunFile> {
+async function copyOf(trainer: Trainer): Promise<RunFile> {
+  const { device, arena, plan, submittedSteps } = trainer;
+  const snapshot = await Snapshots.unstaged(device, arena, plan.tensors).take(submittedSteps);
   const parts: Blob[] = [];
   try {
     for await (const piece of writeRun(snapshot, describeRun(trainer, null)))
