@@ -1,5 +1,5 @@
 /** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
-import { pairTokens } from '../engine/data/tokenizer.ts';
+import { mostTokens } from '../engine/data/tokenizer.ts';
 import { comparedConfigs } from '../engine/experiments/planned.ts';
 import { deeperLevelFor, largestBatch } from '../engine/largestBatch.ts';
 import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
@@ -21,7 +21,6 @@ const DEFAULT_BUDGET = '8GiB';
 const DEFAULT_BINDING = '2GiB';
 /** Tokens of a tokenizer: characters of the built-in texts, padded alike, and bytes. */
 const CHARACTERS = 96;
-const BYTES = 256;
 
 /** Options of a run that change its memory, beside the model's. */
 const MEMORY_OPTIONS = [
@@ -39,6 +38,11 @@ const OPTIONS: readonly OptionSpec[] = [
   ...optionsOf('Precision'),
   ...OPTION_GROUPS.Model!,
   ...optionsOf('Training', 'Text', 'Output'),
+  {
+    kind: 'flag',
+    name: 'saved',
+    help: 'count the copy that saving takes: a run on the page, or with --save',
+  },
   { kind: 'flag', name: 'json', help: 'one JSON object on standard output' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
@@ -58,13 +62,16 @@ async function main(args: readonly string[]): Promise<number> {
     );
     return 0;
   }
-  const { precision, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
+  const { precision, saved, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
   const overrides = overridesOf(new Map(Object.entries(values)));
   const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET).config;
   const config: TrainConfig = { ...preset, ...overrides };
-  const vocabulary = pairTokens(config.tokenizer) ?? (config.tokenizer === 'byte' ? BYTES : CHARACTERS);
+  const vocabulary = mostTokens(config.tokenizer) ?? CHARACTERS;
   const budget = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
-  const limits = { maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING) };
+  const limits = {
+    maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING),
+    saved: saved !== undefined,
+  };
   const leftOut = PRECISION_MODES.filter(
     (mode) => precision === undefined && !goesWithState(recipeOf(mode), config.optimState),
   );
