@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { listOf } from '../../src/cli/arguments.ts';
 import { parseBytes } from '../../src/cli/format.ts';
+import { largestBatch } from '../../src/engine/largestBatch.ts';
 import { memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { RECOMPUTE_LEVELS } from '../../src/engine/model/blocks.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
-import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
@@ -43,6 +44,18 @@ test('the largest batch of every mode is the last that fits the budget, by the p
   }
   const batchOf = (mode: PrecisionMode) => modes.find(({ precision }) => precision === mode)!.largestBatch;
   expect(batchOf('fp16')).toBeGreaterThan(1.4 * batchOf('fp32'));
+});
+
+test('a run that is saved has its copy in the table, and a smaller batch', () => {
+  const [json, table] = [['--json'], []].map(
+    (more) => plan('--preset', 'gpt2', '--budget', '4GiB', '--precision', 'fp32', '--saved', ...more).stdout,
+  );
+  const config = { ...PRESETS.gpt2.config, precision: 'fp32' } as const;
+  const [mode] = (JSON.parse(json!) as Plan).modes;
+  const limits = { ...LIMITS, saved: true };
+  expect(mode!.largestBatch).toBe(largestBatch(config, CHARACTERS, limits, 2 ** 32).batch);
+  expect(mode!.largestBatch).toBeLessThan(largestBatch(config, CHARACTERS, LIMITS, 2 ** 32).batch);
+  expect(table).toMatch(/ snapshot +total$/m);
 });
 
 test('a budget below the parameters fits no batch, and says so in the table', () => {
@@ -82,6 +95,22 @@ test('modes that an optimizer state does not go with are left out, unless they a
   expect(plan(...args, '--precision', 'fp32,bf16-sr')).toMatchObject({
     status: 2,
     stderr: expect.stringContaining('mode bf16-sr keeps none'),
+  });
+});
+
+test('options of FP8 reach the modes that take them, and the others stay as they are', () => {
+  const totals = (...args: string[]) => {
+    const { modes } = JSON.parse(plan('--preset', 'smoke', '--json', ...args).stdout) as Plan;
+    return new Map(modes.map(({ precision, memory }) => [precision, memory]));
+  };
+  const [plain, given] = [totals(), totals('--fp8-head', '--amax-history', '1024', '--steps', '300')];
+  for (const precision of PRECISION_MODES) {
+    const same = JSON.stringify(plain.get(precision)) === JSON.stringify(given.get(precision));
+    expect(same, precision).toBe(!storesFp8(precision));
+  }
+  expect(plan('--fp8-head', '--precision', 'fp32')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('Mode fp32 has no FP8, but fp8-head was given.'),
   });
 });
 
