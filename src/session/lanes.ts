@@ -49,8 +49,9 @@ export class SessionLane implements Lane {
     this.#active = active;
     this.#around = around;
     this.trainer = trainer;
-    const batch = new MetricsBatch((steps, evals, sharpness) =>
-      post({ type: 'metrics', run, steps, evals, sharpness }),
+    const batch = new MetricsBatch(
+      (steps, evals, sharpness) => post({ type: 'metrics', run, steps, evals, sharpness }),
+      autosave?.curve.time,
     );
     this.batch = batch;
     const request = requestOf(config);
@@ -58,12 +59,19 @@ export class SessionLane implements Lane {
       onStep: (metrics) => {
         active.step = metrics.step;
         active.loss = metrics.loss;
-        batch.addStep(metrics);
+        const timed = batch.addStep(metrics);
+        autosave?.curve.addStep(timed);
         numerics.report(active);
       },
-      onEval: (metrics) => batch.addEval(metrics),
+      onEval: (metrics) => {
+        batch.addEval(metrics);
+        autosave?.curve.addEval(metrics);
+      },
       ...(autosave && { afterStep: () => autosave.boundary() }),
-      onSharpness: (metrics) => batch.addSharpness(metrics),
+      onSharpness: (metrics) => {
+        batch.addSharpness(metrics);
+        autosave?.curve.addSharpness(metrics);
+      },
       onTrouble: (trouble) => post({ type: 'trouble', run, trouble }),
       onWaited: () => batch.rested(),
       onGradients: (frame) => numerics.reportLast(run, frame),
@@ -91,12 +99,26 @@ export class SessionLane implements Lane {
     };
   }
 
-  /** Tells the page that the run starts. */
+  /** Tells the page that the run starts, and of one that goes on, what it has behind it. */
   announce(): void {
     const { run, trainer, facts: text } = this.#active;
-    const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
-    const facts = { parameters, storage, memory, kernels, text, start };
-    this.#around.post({ type: 'started', run, facts });
+    const { post, autosave } = this.#around;
+    const {
+      parameterCount: parameters,
+      storage,
+      memory,
+      kernels,
+      start,
+      submittedSteps: resumedAt,
+    } = trainer;
+    post({
+      type: 'started',
+      run,
+      facts: { parameters, storage, memory, kernels, text, start, resumedAt },
+    });
+    if (!autosave || resumedAt === 0) return;
+    const { steps, evals, sharpness } = autosave.curve;
+    post({ type: 'metrics', run, steps, evals, sharpness });
   }
 
   /** The sample at the end, where the run has one. */

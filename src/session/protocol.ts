@@ -109,6 +109,8 @@ export interface RunFacts {
   readonly text: TextFacts;
   /** Runs of one seed have the same, whatever their mode: what makes a comparison fair. */
   readonly start: StartChecksums;
+  /** Steps that an earlier visit had taken; 0 for a new run. */
+  readonly resumedAt: number;
 }
 
 /** A step with the milliseconds of training (pauses and evaluations left out) after which its figures arrived. */
