@@ -1,4 +1,4 @@
-import { pairTokens } from '../engine/data/tokenizer.ts';
+import { mostTokens } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import { type DeeperLevel, deeperLevelFor, type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
 import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
@@ -21,7 +21,8 @@ import type { OwnText } from './settingsStore.ts';
 /** The plan pads the vocabulary, so that any below 128 characters, as all built-in texts have, needs the same. */
 export function plannedVocabulary(settings: Settings, ownText: OwnText): number {
   const { tokenizer } = firstConfig(settings);
-  if (tokenizer !== 'char') return pairTokens(tokenizer) ?? 256;
+  const tokens = mostTokens(tokenizer);
+  if (tokens !== null) return tokens;
   const own = settings.text === 'own' && ownText.state === 'ready';
   return own ? ownText.facts.vocabulary : VOCABULARY_PADDING;
 }
