@@ -106,7 +106,10 @@ export class RunCurve implements Rows {
    */
   text(step: number, untold: readonly StepMetrics[]): string {
     const { time } = this;
-    const steps = [...this.steps, ...untold.map((metrics) => ({ ...metrics, time }))];
+    const last = this.steps.at(-1)?.step ?? 0;
+    // After a lost device steps are taken again that are there already.
+    const newer = untold.filter((metrics) => metrics.step > last);
+    const steps = [...this.steps, ...newer.map((metrics) => ({ ...metrics, time }))];
     const before = <T extends { readonly step: number }>(rows: readonly T[]) =>
       rows.filter((row) => row.step <= step).slice(-2 * KEPT);
     return JSON.stringify({
