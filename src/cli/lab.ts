@@ -1,5 +1,6 @@
 /** Runs of an experiment in the terminal, one after the other: the GPU and the text they share, and their progress. */
 import type { Dataset } from '../engine/data/dataset.ts';
+import type { PlannedRun } from '../engine/experiments/planned.ts';
 import { type RecordedRun, recordRun } from '../engine/experiments/recordRun.ts';
 import {
   type AdapterReport,
@@ -66,7 +67,11 @@ export class Lab {
    * @param label what its progress lines begin with
    * @throws EngineError for configurations the adapter cannot run, and the first fault of the device
    */
-  async train(config: TrainConfig, label: string, options: TrainOptions = {}): Promise<RecordedRun | null> {
+  async train(
+    { mode, config }: PlannedRun,
+    label: string,
+    options: TrainOptions = {},
+  ): Promise<RecordedRun | null> {
     const trainer = await createTrainer(this.device, this.report, config, this.dataset, {
       onProgress: (compiled, total) =>
         this.progress.update(() => `${label}  compiling kernels ${compiled}/${total}`),
@@ -74,7 +79,7 @@ export class Lab {
     try {
       if (options.countGradients) await trainer.numerics.prepare();
       const rate = new StepRate();
-      const run = await recordRun(trainer, this.#control, (metrics) => {
+      const run = await recordRun(trainer, mode, this.#control, (metrics) => {
         rate.record(metrics.step, performance.now());
         const text = () => `${label}  ${progressText(metrics, config, rate.stepsPerSecond)}`;
         this.progress.update(text, metrics.step === config.steps);

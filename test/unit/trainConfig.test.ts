@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { comparedConfigs } from '../../src/engine/experiments/planned.ts';
+import { comparedRuns } from '../../src/engine/experiments/planned.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { PRECISION_MODES, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { checkConfig, scalingOf, type TrainConfig, tokensPerStep } from '../../src/engine/train/config.ts';
@@ -85,9 +85,9 @@ test('a head in FP8 is of FP8 modes only', () => {
     expect([code, message]).toEqual(['BAD_VALUE', `Mode ${precision} has no FP8, but fp8-head was given.`]);
   }
   // In a comparison it goes to the modes that take it.
-  const both = comparedConfigs(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
-  expect(both.map(({ fp8Head }) => fp8Head)).toEqual([false, true]);
-  expect(thrownBy(() => comparedConfigs(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
+  const both = comparedRuns(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
+  expect(both.map(({ config: { fp8Head } }) => fp8Head)).toEqual([false, true]);
+  expect(thrownBy(() => comparedRuns(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
 });
 
 test('tokens of a step count every micro-batch', () => {

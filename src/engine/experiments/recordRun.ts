@@ -7,6 +7,7 @@ import type { Trainer } from '../train/trainer.ts';
 import { TrainingClock } from '../train/trainingClock.ts';
 import type { ComparedRun, TimedEval } from './comparison.ts';
 import type { TableRun } from './table.ts';
+import type { VariantId } from './variants.ts';
 
 /** Why a mode could not go on: a finding about it, not a fault. */
 export interface StoppedItself {
@@ -25,10 +26,12 @@ export interface RecordedRun extends TableRun, ComparedRun {
 /**
  * Trains until the configured number of steps, a stop, or until the mode cannot go on, which is told in `error`.
  * The trainer stays the caller's to destroy.
+ * @param mode what the run goes by in its experiment
  * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the device
  */
 export async function recordRun(
   trainer: Trainer,
+  mode: VariantId,
   control: RunControl,
   onStep: (metrics: StepMetrics) => void = () => {},
 ): Promise<RecordedRun> {
@@ -56,7 +59,7 @@ export async function recordRun(
   const { summary, error } = await ending(() => runTraining(trainer, events, control));
   return {
     config,
-    mode: config.precision,
+    mode,
     seed: config.seed,
     failed: error !== null,
     facts: { memory, storage, start, text: { vocabulary: trainer.dataset.tokenizer.vocabulary } },

@@ -55,6 +55,7 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     error: run.error ?? (outcome === 'failed' ? state.error : null),
     preset: start.preset,
     config,
+    variant: run.mode,
     facts,
     summary,
     evals: log.evals,
