@@ -11,7 +11,7 @@ export default defineConfig({
   plugins: [react(), textsPlugin(), contentPolicyPlugin()],
   worker: { format: 'es' },
   // Only the worker imports it, which the dev server's search does not see: found late, it would reload the page.
-  optimizeDeps: { include: ['wesl/core'] },
+  optimizeDeps: { include: ['wesl/core', 'gpt-tokenizer/bpeRanks/r50k_base', 'fflate'] },
   build: {
     target: 'es2023',
     // The chart chunk (recharts) is loaded on its own, after the page is usable.

@@ -43,9 +43,9 @@ export async function exportModel(trainer: Trainer, folder: string, dtype: Expor
   const metadata = { format: 'pt', [HEADS_KEY]: String(gpt.heads), [TOKENIZER_KEY]: JSON.stringify(json) };
   const encode = (text: string) => [new TextEncoder().encode(text)];
   await writeTogether(folder, {
-    'config.json': encode(configJson(gpt, dtype)),
+    'config.json': encode(configJson(gpt, dtype, json)),
     'tokenizer.json': encode(tokenizerJson(json)),
-    'tokenizer_config.json': encode(tokenizerConfigJson(gpt.context)),
+    'tokenizer_config.json': encode(tokenizerConfigJson(gpt.context, json)),
     'model.safetensors': writeSafetensors(tensors, metadata),
   });
 }

@@ -1,5 +1,5 @@
 /** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
-import { pairTokens } from '../engine/data/tokenizer.ts';
+import { mostTokens } from '../engine/data/tokenizer.ts';
 import { deeperLevelFor, largestBatch } from '../engine/largestBatch.ts';
 import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
@@ -19,7 +19,6 @@ const DEFAULT_BUDGET = '8GiB';
 const DEFAULT_BINDING = '2GiB';
 /** Tokens of a tokenizer: characters of the built-in texts, padded alike, and bytes. */
 const CHARACTERS = 96;
-const BYTES = 256;
 
 /** Those that change memory. */
 const TRAINING_OPTIONS = ['batch', 'recompute', 'optimizer', 'optim-state'];
@@ -32,6 +31,11 @@ const OPTIONS: readonly OptionSpec[] = [
   ...OPTION_GROUPS.Model!,
   ...OPTION_GROUPS.Training!.filter(({ name }) => TRAINING_OPTIONS.includes(name)),
   ...OPTION_GROUPS.Text!.filter(({ name }) => name === 'tokenizer'),
+  {
+    kind: 'flag',
+    name: 'saved',
+    help: 'count the copy that saving takes: a run on the page, or with --save',
+  },
   { kind: 'flag', name: 'json', help: 'one JSON object on standard output' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
@@ -51,11 +55,14 @@ async function main(args: readonly string[]): Promise<number> {
     );
     return 0;
   }
-  const { precision, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
+  const { precision, saved, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
   const config = configOf(new Map(Object.entries(values)));
-  const vocabulary = pairTokens(config.tokenizer) ?? (config.tokenizer === 'byte' ? BYTES : CHARACTERS);
+  const vocabulary = mostTokens(config.tokenizer) ?? CHARACTERS;
   const budget = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
-  const limits = { maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING) };
+  const limits = {
+    maxBindingBytes: parseBytes('binding', given.get('binding') ?? DEFAULT_BINDING),
+    saved: saved !== undefined,
+  };
   const leftOut = PRECISION_MODES.filter(
     (mode) => precision === undefined && !goesWithState(recipeOf(mode), config.optimState),
   );

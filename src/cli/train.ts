@@ -52,13 +52,13 @@ async function train(command: TrainCommand): Promise<void> {
   });
   progress.finish();
   try {
+    const saver =
+      command.save && (await openSaver(trainer, command.save, text, (line) => progress.print(line)));
     const { memory, storage, parameterCount: parameters } = trainer;
     progress.print(
       planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory }),
     );
     if (resume) progress.print(`Resumed    after step ${resume.progress.attempted}`);
-    const saver =
-      command.save && (await openSaver(trainer, command.save, text, (line) => progress.print(line)));
     interrupted = () => {
       progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
       control.stop();

@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'BAD_SHAPE'
   | 'BAD_TEXT'
   | 'TEXT_TOO_SHORT'
+  | 'TOKENIZER_UNAVAILABLE'
   | 'WRONG_RUN'
   | 'SAVE_FAILED'
   | 'BAD_FILE'

@@ -1,3 +1,4 @@
+import { stagingBytes } from './checkpoint/runState.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from './model/blocks.ts';
 import { type PlanLimits, runTensors } from './model/tensors.ts';
 import { byteLength } from './tensor.ts';
@@ -25,9 +26,9 @@ export function largestBatch(
   most: number = rangeOf('batch').high,
 ): LargestBatch {
   const excess = (batch: number): 'budget' | 'binding' | null => {
-    const sizes = sizesOf({ ...config, batch }, vocabulary, limits);
-    if (sizes.some((bytes) => bytes > limits.maxBindingBytes)) return 'binding';
-    return sum(sizes) > budgetBytes ? 'budget' : null;
+    const { tensors, total } = sizesOf({ ...config, batch }, vocabulary, limits);
+    if (tensors.some((bytes) => bytes > limits.maxBindingBytes)) return 'binding';
+    return total > budgetBytes ? 'budget' : null;
   };
   let fits = 0;
   let fails = most + 1;
@@ -42,7 +43,7 @@ export function largestBatch(
       fits = batch;
     }
   }
-  const bytes = fits > 0 ? sum(sizesOf({ ...config, batch: fits }, vocabulary, limits)) : 0;
+  const bytes = fits > 0 ? sizesOf({ ...config, batch: fits }, vocabulary, limits).total : 0;
   return { batch: fits, bytes, limitedBy };
 }
 
@@ -74,10 +75,14 @@ export function deeperLevelFor(
   return null;
 }
 
-function sizesOf(config: TrainConfig, vocabulary: number, limits: PlanLimits): number[] {
-  return runTensors(config, vocabulary, limits).planned.map(({ tensor }) => byteLength(tensor));
-}
-
-function sum(sizes: readonly number[]): number {
-  return sizes.reduce((total, bytes) => total + bytes, 0);
+/** Bytes of each tensor, and of the run. */
+function sizesOf(
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits,
+): { tensors: readonly number[]; total: number } {
+  const run = runTensors(config, vocabulary, limits);
+  const tensors = run.planned.map(({ tensor }) => byteLength(tensor));
+  const staging = limits.saved ? stagingBytes(run) : 0;
+  return { tensors, total: tensors.reduce((sum, bytes) => sum + bytes, staging) };
 }

@@ -1,4 +1,5 @@
 /** What a run will allocate, before anything is allocated. The allocator follows the same list. */
+import { stagingBytes } from './checkpoint/runState.ts';
 import { EngineError } from './errors.ts';
 import { largestBatch } from './largestBatch.ts';
 import { DEFAULT_LIMITS, type PlanLimits, type RunTensors, runTensors } from './model/tensors.ts';
@@ -15,6 +16,7 @@ export const MEMORY_CATEGORIES = [
   'logits',
   'batch',
   'state',
+  'snapshot',
 ] as const;
 export type MemoryCategory = (typeof MEMORY_CATEGORIES)[number];
 export type MemoryBytes = Readonly<Record<MemoryCategory, number>> & { readonly total: number };
@@ -66,10 +68,10 @@ export function memoryPlan(
 export function memoryEstimate(config: TrainConfig, vocabulary: number, limits: PlanLimits): MemoryPlan {
   const tensors = runTensors(config, vocabulary, limits);
   const largest = tensors.planned.reduce((a, b) => (byteLength(b.tensor) > byteLength(a.tensor) ? b : a));
-  return { tensors, bytes: sumBytes(tensors), largest: largest.tensor };
+  return { tensors, bytes: sumBytes(tensors, limits), largest: largest.tensor };
 }
 
-function sumBytes(tensors: RunTensors): MemoryBytes {
+function sumBytes(tensors: RunTensors, { saved }: PlanLimits): MemoryBytes {
   const bytes = Object.fromEntries([...MEMORY_CATEGORIES, 'total'].map((key) => [key, 0])) as Record<
     MemoryCategory | 'total',
     number
@@ -78,7 +80,12 @@ function sumBytes(tensors: RunTensors): MemoryBytes {
     bytes[category] += byteLength(tensor);
     bytes.total += byteLength(tensor);
   }
-  return bytes;
+  return saved ? withSnapshot(bytes, stagingBytes(tensors)) : bytes;
+}
+
+/** The bytes of a run beside which a copy of its state lies. */
+export function withSnapshot(bytes: MemoryBytes, snapshot: number): MemoryBytes {
+  return { ...bytes, snapshot, total: bytes.total - bytes.snapshot + snapshot };
 }
 
 export function mebibytes(bytes: number): string {

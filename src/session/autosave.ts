@@ -150,7 +150,8 @@ export class Autosave {
     const run = this.#run;
     try {
       await this.#open.slots.save(writeRun(snapshot, describeRun(this.#trainer!, this.#builtin)));
-      this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate() });
+      const { pauses } = this.#snapshots!;
+      this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate(), pauses });
     } catch (cause) {
       this.#newest = -1;
       this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });

@@ -208,6 +208,8 @@ export type SessionEvent =
       readonly step: number;
       /** Bytes of the page's storage, used and allowed; null where the browser does not tell. */
       readonly storage: { readonly usage: number; readonly quota: number } | null;
+      /** True where the GPU has no room for a copy of the run, so that training stands while it is read. */
+      readonly pauses: boolean;
     }
   | { readonly type: 'autosaveFailed'; readonly run: number; readonly error: ErrorReport }
   /** Told once each time it begins; the run goes on. */

@@ -186,8 +186,8 @@ export class Session {
     };
     this.#lanes = this.#active.map((active) => new SessionLane(active, around));
     this.#control = control;
-    for (const lane of this.#lanes) lane.announce();
     await autosave?.begin(this.#active[0]!.trainer, command.text, command.autosaveMs!);
+    for (const lane of this.#lanes) lane.announce();
     await runLanes(this.#lanes, control);
     await autosave?.close(!control.abandoned);
     for (const lane of this.#lanes) await lane.writeLast();

@@ -81,7 +81,7 @@ export function train(): void {
   beginRuns(configs, schedule, settings, 'training', modes);
   clearNumerics(configs);
   const text = textSource(settings.text);
-  const every = autosaveMs();
+  const every = autosaveMs(configs.length);
   client.send({
     type: 'train',
     configs,
@@ -181,9 +181,10 @@ export function inspect(what: InspectedKind): void {
 /** Before a slow first run has cost the visitor a minute. */
 function leaveSlowPreset(run: number): void {
   const log = logOf(run);
-  const { status, schedule, purpose } = useRun.getState();
+  const { status, schedule, purpose, startedWith } = useRun.getState();
   // In lockstep the steps of the other modes pass too; a sweep keeps the preset it was begun with.
   if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep' || purpose === 'sweep') return;
+  if (startedWith === null) return; // a run that went on keeps what it began with
   if (adaptToSpeed(log)) restart();
 }
 

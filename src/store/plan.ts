@@ -1,12 +1,14 @@
-import { pairTokens } from '../engine/data/tokenizer.ts';
+import { mostTokens } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import { inMode } from '../engine/experiments/planned.ts';
 import type { VariantId } from '../engine/experiments/variants.ts';
 import { type DeeperLevel, deeperLevelFor, type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
 import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
+import type { PlanLimits } from '../engine/model/tensors.ts';
 import { byteLength } from '../engine/tensor.ts';
 import type { AdapterReport } from '../session/protocol.ts';
+import { isSaved } from './savedRun.ts';
 import {
   configsOf,
   firstConfig,
@@ -21,9 +23,15 @@ import type { OwnText } from './settingsStore.ts';
 /** The plan pads the vocabulary, so that any below 128 characters, as all built-in texts have, needs the same. */
 export function plannedVocabulary(settings: Settings, ownText: OwnText): number {
   const { tokenizer } = firstConfig(settings);
-  if (tokenizer !== 'char') return pairTokens(tokenizer) ?? 256;
+  const tokens = mostTokens(tokenizer);
+  if (tokens !== null) return tokens;
   const own = settings.text === 'own' && ownText.state === 'ready';
   return own ? ownText.facts.vocabulary : VOCABULARY_PADDING;
+}
+
+/** What the adapter allows, and whether the runs would be saved: then each has a copy of its state beside it. */
+function limitsOf(settings: Settings, adapter: AdapterReport): PlanLimits {
+  return { ...planLimits(adapter.limits), saved: isSaved(configsOf(settings).length) };
 }
 
 /**
@@ -32,7 +40,7 @@ export function plannedVocabulary(settings: Settings, ownText: OwnText): number 
  */
 export function plannedMemory(settings: Settings, ownText: OwnText, adapter: AdapterReport): MemoryBytes[] {
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = planLimits(adapter.limits);
+  const limits = limitsOf(settings, adapter);
   return configsOf(settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
 }
 
@@ -51,7 +59,7 @@ export function memoryEstimates(
   adapter: AdapterReport,
 ): readonly ModeEstimate[] {
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = planLimits(adapter.limits);
+  const limits = limitsOf(settings, adapter);
   try {
     return runsOf({ ...settings, seeds: 1 }).map(({ mode, config }) => {
       const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
@@ -70,7 +78,7 @@ export function fittingBatch(settings: Settings, ownText: OwnText, adapter: Adap
   const vocabulary = plannedVocabulary(settings, ownText);
   try {
     const fits = configsOf({ ...settings, seeds: 1 }).map(
-      (config) => largestBatch(config, vocabulary, planLimits(adapter.limits)).batch,
+      (config) => largestBatch(config, vocabulary, limitsOf(settings, adapter)).batch,
     );
     const least = Math.min(...fits);
     return least > 0 ? least : null;
@@ -93,7 +101,7 @@ export function batchesWithin(
   budgetBytes: number,
 ): { mode: VariantId; found: LargestBatch; deeper: DeeperLevel | null }[] {
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = planLimits(adapter.limits);
+  const limits = limitsOf(settings, adapter);
   return modes.map((mode) => {
     const config = inMode(firstConfig(settings), mode);
     const found = largestBatch(config, vocabulary, limits, budgetBytes);

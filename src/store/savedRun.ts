@@ -9,7 +9,7 @@ interface SavedRunState {
   /** Seconds between saves of the run that is trained; 0 for none. */
   readonly every: number;
   /** The newest save of the run that is trained. */
-  readonly newest: Pick<Extract<SessionEvent, { type: 'autosaved' }>, 'step' | 'storage'> | null;
+  readonly newest: Extract<SessionEvent, { type: 'autosaved' }> | null;
   /** Why the run that is trained is not saved. */
   readonly error: ErrorReport | null;
 }
@@ -29,15 +29,23 @@ export function applySaveEvent(
     const { saved } = event;
     useSavedRun.setState({ saved: saved && saved.step < saved.config.steps ? saved : null });
   } else if (event.type === 'autosaved') {
-    useSavedRun.setState({ newest: { step: event.step, storage: event.storage }, error: null });
+    useSavedRun.setState({ newest: event, error: null });
   } else {
     useSavedRun.setState({ error: event.error });
   }
 }
 
-/** Before a run starts. A run that is left to go on with is not overwritten by another one. */
-export function autosaveMs(): number | undefined {
+/**
+ * Whether `runs` that start now would be saved: one alone is. A run that is left to go on with is not overwritten by
+ * another one.
+ */
+export function isSaved(runs: number): boolean {
   const { saved, every } = useSavedRun.getState();
+  return runs === 1 && !saved && every > 0;
+}
+
+/** Before `runs` start: milliseconds between saves; undefined for none. */
+export function autosaveMs(runs: number): number | undefined {
   useSavedRun.setState({ newest: null, error: null });
-  return saved || every === 0 ? undefined : every * 1000;
+  return isSaved(runs) ? useSavedRun.getState().every * 1000 : undefined;
 }

@@ -49,7 +49,7 @@ export const NUMBER_SETTINGS = Object.keys(NUMBER_FIELDS) as NumberSetting[];
 export const CHOICES = {
   /** 1: the output matrix is not shared with the token embedding. */
   untied: ['0', '1'],
-  tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096'],
+  tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096', 'gpt2'],
   order: ['random', 'sequential'],
   /** 1: the LM head in FP8 too. */
   'fp8-head': ['0', '1'],

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { listOf } from '../../src/cli/arguments.ts';
 import { parseBytes } from '../../src/cli/format.ts';
+import { largestBatch } from '../../src/engine/largestBatch.ts';
 import { memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { RECOMPUTE_LEVELS } from '../../src/engine/model/blocks.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
@@ -43,6 +44,18 @@ test('the largest batch of every mode is the last that fits the budget, by the p
   }
   const batchOf = (mode: PrecisionMode) => modes.find(({ precision }) => precision === mode)!.largestBatch;
   expect(batchOf('fp16')).toBeGreaterThan(1.4 * batchOf('fp32'));
+});
+
+test('a run that is saved has its copy in the table, and a smaller batch', () => {
+  const [json, table] = [['--json'], []].map(
+    (more) => plan('--preset', 'gpt2', '--budget', '4GiB', '--precision', 'fp32', '--saved', ...more).stdout,
+  );
+  const config = { ...PRESETS.gpt2.config, precision: 'fp32' } as const;
+  const [mode] = (JSON.parse(json!) as Plan).modes;
+  const limits = { ...LIMITS, saved: true };
+  expect(mode!.largestBatch).toBe(largestBatch(config, CHARACTERS, limits, 2 ** 32).batch);
+  expect(mode!.largestBatch).toBeLessThan(largestBatch(config, CHARACTERS, LIMITS, 2 ** 32).batch);
+  expect(table).toMatch(/ snapshot +total$/m);
 });
 
 test('a budget below the parameters fits no batch, and says so in the table', () => {

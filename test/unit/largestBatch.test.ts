@@ -45,6 +45,15 @@ describe('largestBatch', () => {
     expect(largestBatch(tiny, 65, roomy, 0)).toEqual({ batch: 0, bytes: 0, limitedBy: 'budget' });
   });
 
+  it('leaves room for the copy of a run that is saved', () => {
+    const saved = { ...roomy, saved: true };
+    const { bytes } = memoryPlan(tiny, 65, saved);
+    const budget = 8 * MIB;
+    const found = largestBatch(tiny, 65, saved, budget);
+    expect(found.batch).toBe(largestBatch(tiny, 65, roomy, budget - bytes.snapshot).batch);
+    expect(found.bytes).toBe(memoryPlan({ ...tiny, batch: found.batch }, 65, saved).bytes.total);
+  });
+
   it('holds halves of the activations where the mode does, and so more sequences', () => {
     const of = (precision: 'fp32' | 'fp16') =>
       largestBatch({ ...tiny, precision }, 65, roomy, 16 * MIB).batch;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { stateEntries, stateTensors } from '../../src/engine/checkpoint/runState.ts';
 import { mebibytes, memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/blocks.ts';
 import { headParameter } from '../../src/engine/model/parameters.ts';
@@ -54,6 +55,18 @@ describe('bytes', () => {
     });
   });
 });
+
+it.each(PRECISION_MODES)(
+  '%s: a run that is saved has one copy of its state more, and no other byte',
+  (precision) => {
+    const config = { ...smoke, precision };
+    const { bytes } = memoryPlan(config, 80);
+    const { tensors, bytes: saved } = memoryPlan(config, 80, { ...DEFAULT_LIMITS, saved: true });
+    const snapshot = stateTensors(stateEntries(tensors)).reduce((sum, tensor) => sum + byteLength(tensor), 0);
+    expect(snapshot).toBeGreaterThanOrEqual(bytes.masterWeights + bytes.optimizer);
+    expect(saved).toEqual({ ...bytes, snapshot, total: bytes.total + snapshot });
+  },
+);
 
 describe('optimizer states', () => {
   it.each([

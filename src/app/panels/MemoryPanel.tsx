@@ -2,6 +2,7 @@ import { variantTitle } from '../../engine/experiments/variants.ts';
 import { planLimits } from '../../engine/memoryPlan.ts';
 import { type ModeEstimate, memoryEstimates } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
+import { useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import styles from './MemoryPanel.module.css';
 import {
@@ -17,6 +18,7 @@ export function MemoryPanel() {
   const adapter = useRun((state) => state.adapter);
   const settings = useSettings((state) => state.settings);
   const ownText = useSettings((state) => state.ownText);
+  useSavedRun(({ saved }) => saved); // what it decides is in the estimates
   if (!adapter) return null;
   const estimates = memoryEstimates(settings, ownText, adapter);
   if (estimates.length === 0) return null;

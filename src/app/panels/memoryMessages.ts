@@ -11,6 +11,7 @@ export const CATEGORY_WORDS: Readonly<Record<MemoryCategory, string>> = {
   logits: 'Logits',
   batch: 'Batch',
   state: 'State',
+  snapshot: 'Copy for saving',
 };
 
 const MIB = 2 ** 20;
@@ -36,6 +37,7 @@ const PARTS: readonly (readonly [string, readonly MemoryCategory[]])[] = [
   ['gradients', ['gradients']],
   ['optimizer', ['optimizer']],
   ['logits', ['logits']],
+  ['copy for saving', ['snapshot']],
   ['the rest', ['batch', 'state']],
 ];
 

@@ -67,12 +67,13 @@ export const CHOICE_WORDS: {
   },
   tokenizer: {
     label: 'Tokenizer',
-    help: 'One token a character of the text, one a UTF-8 byte, or one a piece of a word, learned from the text.',
+    help: "One token a character of the text, one a UTF-8 byte, or one a piece of a word: learned from the text, or GPT-2's own.",
     values: {
       char: 'characters',
       byte: 'bytes',
       'bpe:1024': '1,024 pieces of words',
       'bpe:4096': '4,096 pieces of words',
+      gpt2: "GPT-2's 50,257 pieces",
     },
   },
   order: {

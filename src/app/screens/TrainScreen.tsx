@@ -6,7 +6,6 @@ import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { showScreen } from '../hooks/useScreen.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
-import { NumericsPanel } from '../panels/numerics/NumericsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
@@ -21,6 +20,7 @@ const Charts = lazy(() => import('../charts/Charts.tsx'));
 const ResultsPanel = lazy(() => import('../panels/ResultsPanel.tsx'));
 // What another visit left.
 const SavedRunNote = lazy(() => import('../panels/SavedRunNote.tsx'));
+const NumericsPanel = lazy(() => import('../panels/numerics/NumericsPanel.tsx'));
 const SamplePanel = lazy(() => import('../panels/SamplePanel.tsx'));
 const ComparePanel = lazy(() => import('../compare/ComparePanel.tsx'));
 
@@ -51,7 +51,9 @@ export function TrainScreen() {
           <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
             <Charts />
           </Suspense>
-          <NumericsPanel />
+          <Suspense fallback={null}>
+            <NumericsPanel />
+          </Suspense>
           {several ? (
             <Suspense fallback={<p className={styles.waiting}>Loading the comparison…</p>}>
               <ComparePanel />

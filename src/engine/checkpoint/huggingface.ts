@@ -2,9 +2,10 @@
  * The files beside the weights that Hugging Face's libraries read: `config.json` of a GPT-2 and `tokenizer.json`.
  * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
-import { tokenBytes } from '../data/bpe.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
-import type { TokenizerJson } from '../data/tokenizer.ts';
+import { GPT2_END, GPT2_VOCABULARY } from '../data/gpt2.ts';
+import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
+import { pairModel, type TokenizerJson } from '../data/tokenizer.ts';
 import type { GptConfig } from '../model/config.ts';
 import { type ExportDtype, wrongModel } from './gpt2.ts';
 import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } from './strictJson.ts';
@@ -13,8 +14,10 @@ import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } 
 export const HEADS_KEY = 'n_head';
 export const TOKENIZER_KEY = 'halfstep.tokenizer';
 
+const END_ID = GPT2_VOCABULARY - 1;
+
 /** `config.json` of a model that was written in `dtype`. Dropout is none: the engine has none. */
-export function configJson(config: GptConfig, dtype: ExportDtype): string {
+export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: TokenizerJson): string {
   const { layers, heads, width, context, vocabulary, tied } = config;
   return pretty({
     architectures: ['GPT2LMHeadModel'],
@@ -35,8 +38,8 @@ export function configJson(config: GptConfig, dtype: ExportDtype): string {
     scale_attn_by_inverse_layer_idx: false,
     reorder_and_upcast_attn: false,
     tie_word_embeddings: tied,
-    bos_token_id: null,
-    eos_token_id: null,
+    bos_token_id: kind === 'gpt2' ? END_ID : null,
+    eos_token_id: kind === 'gpt2' ? END_ID : null,
     torch_dtype: dtype === 'F32' ? 'float32' : 'float16',
   });
 }
@@ -84,18 +87,23 @@ export function headsOfConfig(text: string, file: string): number {
   throw wrongModel(file, 'has a config.json without a whole n_head');
 }
 
-/** `tokenizer.json`: every tokenizer of the engine is a byte-pair model of that library, some without a single pair. */
+/**
+ * `tokenizer.json`: every tokenizer of the engine is a byte-pair model of that library, some without a single pair.
+ * @throws RangeError for GPT-2's before `loadGpt2`
+ */
 export function tokenizerJson(json: TokenizerJson): string {
+  const model = json.kind === 'byte' ? learnedModel([]) : pairModel(json);
+  const pieces = json.kind === 'char' ? [...json.characters] : bytePieces(model!);
   return pretty({
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: [],
+    added_tokens: json.kind === 'gpt2' ? [END_TOKEN] : [],
     normalizer: null,
-    pre_tokenizer: json.kind === 'char' ? null : byteLevel(json.kind === 'bpe'),
+    pre_tokenizer: model ? byteLevel(json.kind !== 'byte') : null,
     post_processor: null,
     // Without pairs a text falls apart into its characters, and those are joined with nothing between them.
-    decoder: json.kind === 'char' ? { type: 'Fuse' } : byteLevel(false),
+    decoder: model ? byteLevel(false) : { type: 'Fuse' },
     model: {
       type: 'BPE',
       dropout: null,
@@ -105,45 +113,53 @@ export function tokenizerJson(json: TokenizerJson): string {
       fuse_unk: false,
       byte_fallback: false,
       ignore_merges: false,
-      vocab: vocabularyOf(json),
-      merges: json.kind === 'bpe' ? mergesOf(json.pairs) : [],
+      vocab: vocabularyOf(pieces),
+      merges: model ? mergesOf(model, pieces) : [],
     },
   });
 }
+
+const END_TOKEN = {
+  id: END_ID,
+  content: GPT2_END,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+};
 
 function byteLevel(useRegex: boolean) {
   return { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: useRegex };
 }
 
-function vocabularyOf(json: TokenizerJson): Record<string, number> {
-  const tokens =
-    json.kind === 'char' ? [...json.characters] : bytePieces(json.kind === 'bpe' ? json.pairs : []);
+function vocabularyOf(pieces: readonly string[]): Record<string, number> {
   // Without a prototype, `__proto__` is a token like any other.
   const vocabulary: Record<string, number> = Object.create(null);
-  for (const [id, token] of tokens.entries()) vocabulary[token] = id;
+  for (const [id, token] of pieces.entries()) vocabulary[token] = id;
   return vocabulary;
 }
 
-/** Every token as a string of byte characters. */
-function bytePieces(pairs: readonly number[]): string[] {
+/** Every token as a string of byte characters; special ones by their names, whose characters are their bytes'. */
+function bytePieces(model: PairModel): string[] {
   const characters = byteCharacters();
-  return tokenBytes(pairs).map((bytes) => Array.from(bytes, (byte) => characters[byte]).join(''));
+  return tokenBytes(model).map((bytes) => Array.from(bytes, (byte) => characters[byte]).join(''));
 }
 
-function mergesOf(pairs: readonly number[]): string[] {
-  const pieces = bytePieces(pairs);
+function mergesOf({ pairs }: PairModel, pieces: readonly string[]): string[] {
   return Array.from(
     { length: pairs.length / 2 },
     (_, i) => `${pieces[pairs[2 * i]!]} ${pieces[pairs[2 * i + 1]!]}`,
   );
 }
 
-/** `tokenizer_config.json`: no special tokens, which the class that belongs to `gpt2` would add. */
-export function tokenizerConfigJson(context: number): string {
+/** `tokenizer_config.json`: no special tokens but GPT-2's own, which the class that belongs to `gpt2` would add to all. */
+export function tokenizerConfigJson(context: number, { kind }: TokenizerJson): string {
   return pretty({
     tokenizer_class: 'PreTrainedTokenizerFast',
     model_max_length: context,
     clean_up_tokenization_spaces: false,
+    ...(kind === 'gpt2' && { bos_token: GPT2_END, eos_token: GPT2_END, unk_token: GPT2_END }),
   });
 }
 

@@ -2,7 +2,14 @@
 import type { MemoryCategory } from '../memoryPlan.ts';
 import type { ParameterPart } from '../model/chunks.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { bytesPerElement, type ElementType, slice, type Tensor, type TensorSlice } from '../tensor.ts';
+import {
+  byteLength,
+  bytesPerElement,
+  type ElementType,
+  slice,
+  type Tensor,
+  type TensorSlice,
+} from '../tensor.ts';
 
 /** One tensor of a saved run. Its values lie in slices of the plan's tensors, one after the other. */
 export interface StateEntry {
@@ -48,6 +55,16 @@ export function stateEntries({ parameters, planned, state, quantized }: RunTenso
 /** What a step leaves behind for the next. The state's only tensor of that kind is the step's own. */
 function isKept(category: MemoryCategory): boolean {
   return category === 'masterWeights' || category === 'optimizer';
+}
+
+/** The tensors that the entries lie in, each once: what a copy of the state is made of. */
+export function stateTensors(entries: readonly StateEntry[]): Tensor[] {
+  return [...new Set(entries.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)))];
+}
+
+/** Bytes of a copy of the run's state on the GPU. */
+export function stagingBytes(tensors: RunTensors): number {
+  return stateTensors(stateEntries(tensors)).reduce((sum, tensor) => sum + byteLength(tensor), 0);
 }
 
 /** Bytes of the entry's values. */

@@ -1,7 +1,7 @@
 import { type Arena, GPUBufferUsageFlags, readTensor } from '../arena.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
-import { type StateEntry, stateEntries } from './runState.ts';
+import { type StateEntry, stateEntries, stateTensors } from './runState.ts';
 
 /** A run's state as it was between two steps. Its bytes lie in mapped GPU memory until it is released. */
 export interface Snapshot {
@@ -62,6 +62,11 @@ export class Snapshots {
     return this.#staging === null;
   }
 
+  /** What the copy takes on the GPU: as planned, or nothing where there is no room for it. */
+  get bytes(): number {
+    return [...(this.#staging?.values() ?? [])].reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Resolves when the last snapshot has been released: only then can the next be taken. */
   get free(): Promise<void> {
     return this.#free;
@@ -113,8 +118,4 @@ export class Snapshots {
     }
     return read;
   }
-}
-
-function stateTensors(entries: readonly StateEntry[]): Tensor[] {
-  return [...new Set(entries.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)))];
 }

@@ -3,20 +3,26 @@
  * 0..255 are bytes; every further id is a pair of earlier ones. The same text gives the same pairs everywhere.
  */
 
+import { BYTES, PAIR } from './pairModel.ts';
+
 /** GPT-2's words: contractions, letters, digits, other signs with a space before them, and white space. */
 const WORD = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
-/** UTF-16 code units. Longer words are cut, so that no text takes more than time in proportion to its length. */
-const LONGEST_WORD = 64;
-const BYTES = 256;
+/** Characters of a word that pairs are learned from: longer ones are cut, so that learning stays fast on any text. */
+export const LONGEST_LEARNED_WORD = 64;
+/** UTF-16 code units. Longer words are cut whatever they are for: no text takes more than time in proportion to its length. */
+const LONGEST_WORD = 2 ** 16;
 /** Pairs that are there once would only learn the text by heart. */
 const LEAST_COUNT = 2;
-/** Ids are below 2^16: a pair is one number. */
-const PAIR = 2 ** 16;
-const CACHED_WORDS = 2 ** 17;
 
 /** Cuts a text that comes in pieces into words: the same ones wherever the pieces end. */
 export class WordCutter {
+  readonly #longest: number;
   #rest = '';
+
+  /** @param longest characters of a word */
+  constructor(longest = Number.POSITIVE_INFINITY) {
+    this.#longest = longest;
+  }
 
   push(text: string): string[] {
     return this.#cut(this.#rest + text, false);
@@ -27,19 +33,39 @@ export class WordCutter {
   }
 
   #cut(text: string, last: boolean): string[] {
-    const words = text.match(WORD) ?? [];
+    const words = wordsOf(text);
     // What comes next may belong to the last word, or make a contraction of the last two.
     const kept = last ? 0 : Math.min(2, words.length);
     this.#rest = words.splice(words.length - kept).join('');
-    return words.flatMap((word) => (word.length > LONGEST_WORD ? partsOf(word) : word));
+    const longest = this.#longest;
+    return words.flatMap((word) => (word.length > longest ? partsOf(word, longest) : word));
   }
 }
 
-function partsOf(word: string): string[] {
+function wordsOf(text: string): string[] {
+  const words = text.match(WORD) ?? [];
+  if (!words.some(({ length }) => length > LONGEST_WORD)) return words;
+  const cut: string[] = [];
+  const pattern = new RegExp(WORD);
+  for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
+    const word = found[0].length > LONGEST_WORD ? wholeCharacters(found[0], LONGEST_WORD) : found[0];
+    cut.push(word);
+    pattern.lastIndex = found.index + word.length;
+  }
+  return cut;
+}
+
+/** The first `length` code units, or one less where the last would be half a character. */
+function wholeCharacters(text: string, length: number): string {
+  const last = text.charCodeAt(length - 1);
+  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? length - 1 : length);
+}
+
+function partsOf(word: string, longest: number): string[] {
   const characters = [...word];
   const parts: string[] = [];
-  for (let at = 0; at < characters.length; at += LONGEST_WORD) {
-    parts.push(characters.slice(at, at + LONGEST_WORD).join(''));
+  for (let at = 0; at < characters.length; at += longest) {
+    parts.push(characters.slice(at, at + longest).join(''));
   }
   return parts;
 }
@@ -182,57 +208,4 @@ class PairCounts {
 
 function before(a: readonly [number, number], b: readonly [number, number]): boolean {
   return a[1] !== b[1] ? a[1] > b[1] : a[0] < b[0];
-}
-
-/** Applies learned pairs: within a word always the earliest learned that fits. */
-export class PairEncoder {
-  readonly #ranks = new Map<number, number>();
-  readonly #cache = new Map<string, readonly number[]>();
-  readonly #encoder = new TextEncoder();
-
-  /** @param pairs as {@link learnPairs} returns them */
-  constructor(pairs: readonly number[]) {
-    for (let i = 0; i < pairs.length; i += 2)
-      this.#ranks.set(pairs[i]! * PAIR + pairs[i + 1]!, BYTES + i / 2);
-  }
-
-  /** Ids of one word. */
-  word(word: string): readonly number[] {
-    const known = this.#cache.get(word);
-    if (known) return known;
-    const ids = this.#encode([...this.#encoder.encode(word)]);
-    if (this.#cache.size < CACHED_WORDS) this.#cache.set(word, ids);
-    return ids;
-  }
-
-  #encode(bytes: number[]): number[] {
-    let ids = bytes;
-    for (;;) {
-      let best = Number.POSITIVE_INFINITY;
-      let at = 0;
-      for (let i = 1; i < ids.length; i++) {
-        const id = this.#ranks.get(ids[i - 1]! * PAIR + ids[i]!);
-        if (id !== undefined && id < best) {
-          best = id;
-          at = i;
-        }
-      }
-      if (best === Number.POSITIVE_INFINITY) return ids;
-      ids = join(ids, ids[at - 1]!, ids[at]!, best);
-    }
-  }
-}
-
-/** The bytes that each id stands for. @param pairs as {@link learnPairs} returns them */
-export function tokenBytes(pairs: readonly number[]): Uint8Array[] {
-  const tokens = Array.from({ length: BYTES }, (_, byte) => Uint8Array.of(byte));
-  for (let i = 0; i < pairs.length; i += 2) {
-    const first = tokens[pairs[i]!]!;
-    const second = tokens[pairs[i + 1]!]!;
-    const both = new Uint8Array(first.length + second.length);
-    both.set(first);
-    both.set(second, first.length);
-    tokens.push(both);
-  }
-  return tokens;
 }

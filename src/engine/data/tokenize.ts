@@ -4,8 +4,9 @@
  */
 import { EngineError } from '../errors.ts';
 import type { TokenArray } from './batches.ts';
-import { learnPairs, PairEncoder, WordCutter } from './bpe.ts';
+import { learnPairs } from './bpe.ts';
 import { Checksum } from './checksum.ts';
+import { loadGpt2 } from './gpt2.ts';
 import {
   createTokenizer,
   MOST_SYMBOLS,
@@ -16,6 +17,7 @@ import {
   type TokenizerJson,
 } from './tokenizer.ts';
 import { checkTextSize, empty, Utf8Reader } from './utf8.ts';
+import { countTokens, type PieceReader, pieceReader, WordCounts } from './wordPieces.ts';
 
 /** Where a text comes from: a file, a built-in text, a test. */
 export interface TextStream {
@@ -56,13 +58,12 @@ export interface TokenizeOptions {
 /** Bytes that are decoded at a time, so that what is needed beside the tokens is small whatever the chunks are. */
 const PIECE_BYTES = 64 * 1024;
 const CODE_POINTS = 0x110000;
-/** Different words are held in memory, and in the worst text no two are alike. */
-const MOST_CHARACTERS_OF_WORDS = 2 ** 26;
 
 /**
  * Tokens of a streamed text. Memory: the tokens, some megabytes of tables, and what the stream itself holds.
  * @param kind of a tokenizer made for this text, or one that exists already
- * @throws EngineError BAD_TEXT when it is empty, too large, binary, not UTF-8, or was changed between the passes
+ * @throws EngineError BAD_TEXT when it is empty, too large, binary, not UTF-8, or was changed between the passes;
+ * TOKENIZER_UNAVAILABLE
  */
 export async function tokenize(
   stream: TextStream,
@@ -72,6 +73,7 @@ export async function tokenize(
   const { name, size } = stream;
   if (size === 0) throw empty();
   checkTextSize(size ?? 0);
+  if (kind === 'gpt2' || (typeof kind === 'object' && kind.kind === 'gpt2')) await loadGpt2();
   const readAll = async (pass: 1 | 2, take: (piece: Uint8Array) => void): Promise<void> => {
     let bytes = 0;
     for await (const chunk of stream.open()) {
@@ -89,7 +91,7 @@ export async function tokenize(
   return { name, ...result(found, writer) };
 }
 
-/** The same of a text that is in memory already. */
+/** The same of a text that is in memory already. @throws RangeError for GPT-2's tokenizer before `loadGpt2` */
 export function tokenizeString(
   text: string,
   name: string,
@@ -136,14 +138,20 @@ class Survey {
   #characters = 0;
   /** The first bytes wait until it is known whether they are a mark, which the fingerprint leaves out. */
   #head: number[] | null = [];
-  readonly #kind: TokenizerChoice | TokenizerJson;
-  /** Null where tokens are no pieces of words. */
+  /** What is fitted to the text; null where the tokenizer is there already. */
+  readonly #choice: Exclude<TokenizerChoice, 'gpt2'> | null;
+  readonly #given: TokenizerJson | null;
+  /** Of a text that pairs are learned from. */
   readonly #words: WordCounts | null;
+  /** Of a text whose pairs are known. */
+  readonly #pieces: PieceReader | null;
+  #tokens = 0;
 
   constructor(kind: TokenizerChoice | TokenizerJson) {
-    this.#kind = kind;
-    const inPieces = typeof kind === 'string' ? pairTokens(kind) !== null : kind.kind === 'bpe';
-    this.#words = inPieces ? new WordCounts() : null;
+    this.#choice = typeof kind === 'string' && kind !== 'gpt2' ? kind : null;
+    this.#given = kind === 'gpt2' ? { kind } : typeof kind === 'object' ? kind : null;
+    this.#words = this.#choice && pairTokens(this.#choice) !== null ? new WordCounts() : null;
+    this.#pieces = this.#given && pieceReader(this.#given);
   }
 
   take(piece: Uint8Array): void {
@@ -158,6 +166,7 @@ class Survey {
     this.#characters += codePoints.length;
     this.#fingerprint(piece);
     this.#words?.take(codePoints);
+    if (this.#pieces) this.#countTokens(this.#pieces.push(codePoints));
   }
 
   end(onFingerprint?: (checksum: string) => void): Found {
@@ -166,16 +175,21 @@ class Survey {
     const checksum = this.#checksum.hex();
     onFingerprint?.(checksum);
     const { bytes, markBytes } = this.#reader;
-    const kind = this.#kind;
+    if (this.#pieces) this.#countTokens(this.#pieces.end());
     const words = this.#words?.end();
-    const json = typeof kind === 'string' ? this.#fitted(kind, words) : this.#given(kind);
+    const json = this.#given ? this.#checked(this.#given) : this.#fitted(this.#choice!, words);
     const tokenizer = createTokenizer(json);
-    const count = words && json.kind === 'bpe' ? countTokens(words, json.pairs) : this.#count(json);
-    return { tokenizer, count, bytes, markBytes, checksum };
+    return { tokenizer, count: this.#count(json, words), bytes, markBytes, checksum };
   }
 
-  #count(json: TokenizerJson): number {
-    return json.kind === 'byte' ? this.#reader.bytes : this.#characters;
+  #countTokens(words: readonly (readonly number[])[]): void {
+    for (const ids of words) this.#tokens += ids.length;
+  }
+
+  #count(json: TokenizerJson, words: ReadonlyMap<string, number> | undefined): number {
+    if (json.kind === 'byte') return this.#reader.bytes;
+    if (json.kind === 'char') return this.#characters;
+    return words ? countTokens(words, json) : this.#tokens;
   }
 
   #fitted(choice: TokenizerChoice, words: ReadonlyMap<string, number> | undefined): TokenizerJson {
@@ -184,7 +198,7 @@ class Survey {
     return { kind: 'char', characters: charactersOf(this.#seenCodePoints) };
   }
 
-  #given(json: TokenizerJson): TokenizerJson {
+  #checked(json: TokenizerJson): TokenizerJson {
     if (json.kind !== 'char') return json;
     const known = new Set(json.characters);
     const unknown: string[] = [];
@@ -220,7 +234,8 @@ class TokenWriter {
   readonly #reader = new Utf8Reader();
   /** Id of a code point, -1 for those that the first pass did not see; null where bytes are tokens. */
   readonly #ids: Int32Array | null = null;
-  readonly #pairs: { readonly cutter: WordCutter; readonly encoder: PairEncoder } | null = null;
+  /** Null where tokens are no pieces of words. */
+  readonly #pieces: PieceReader | null;
   #count = 0;
   #skip: number;
 
@@ -229,7 +244,7 @@ class TokenWriter {
     this.#skip = found.markBytes;
     this.#tokens = allocate(found.count, found.tokenizer.vocabulary);
     const { json } = found.tokenizer;
-    if (json.kind === 'bpe') this.#pairs = { cutter: new WordCutter(), encoder: new PairEncoder(json.pairs) };
+    this.#pieces = pieceReader(json);
     if (json.kind !== 'char') return;
     const codePoints = Array.from(json.characters, (character) => character.codePointAt(0)!);
     const ids = new Int32Array(Math.max(...codePoints) + 1).fill(-1);
@@ -239,8 +254,8 @@ class TokenWriter {
 
   take(piece: Uint8Array): void {
     const ids = this.#ids;
-    if (this.#pairs) {
-      this.#takeWords(this.#pairs.cutter.push(textOf(this.#reader.push(piece))));
+    if (this.#pieces) {
+      this.#takeWords(this.#pieces.push(this.#reader.push(piece)));
       return;
     }
     if (!ids) {
@@ -260,14 +275,13 @@ class TokenWriter {
   }
 
   end(): Uint8Array | Uint16Array {
-    if (this.#pairs) this.#takeWords(this.#pairs.cutter.end());
+    if (this.#pieces) this.#takeWords(this.#pieces.end());
     if (this.#count !== this.#found.count) throw changed();
     return this.#tokens;
   }
 
-  #takeWords(words: readonly string[]): void {
-    for (const word of words) {
-      const ids = this.#pairs!.encoder.word(word);
+  #takeWords(words: readonly (readonly number[])[]): void {
+    for (const ids of words) {
       if (this.#count + ids.length > this.#tokens.length) throw changed();
       this.#tokens.set(ids, this.#count);
       this.#count += ids.length;
@@ -282,50 +296,6 @@ class TokenWriter {
     this.#tokens.set(rest, this.#count);
     this.#count += rest.length;
   }
-}
-
-/** How often each word of a text occurs. */
-class WordCounts {
-  readonly #counts = new Map<string, number>();
-  readonly #cutter = new WordCutter();
-  #characters = 0;
-
-  take(codePoints: Uint32Array): void {
-    this.#characters += codePoints.length;
-    if (this.#characters > MOST_CHARACTERS_OF_WORDS) {
-      throw new EngineError(
-        'BAD_TEXT',
-        `The text has more than ${MOST_CHARACTERS_OF_WORDS} characters; pieces of words are learned from fewer.`,
-        'Train with the byte tokenizer, or cut the text.',
-      );
-    }
-    this.#count(this.#cutter.push(textOf(codePoints)));
-  }
-
-  end(): ReadonlyMap<string, number> {
-    this.#count(this.#cutter.end());
-    return this.#counts;
-  }
-
-  #count(words: readonly string[]): void {
-    for (const word of words) this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);
-  }
-}
-
-function countTokens(words: ReadonlyMap<string, number>, pairs: readonly number[]): number {
-  const encoder = new PairEncoder(pairs);
-  let tokens = 0;
-  for (const [word, count] of words) tokens += count * encoder.word(word).length;
-  return tokens;
-}
-
-/** In parts: a call takes only so many arguments. */
-function textOf(codePoints: Uint32Array): string {
-  let text = '';
-  for (let at = 0; at < codePoints.length; at += 4096) {
-    text += String.fromCodePoint(...codePoints.subarray(at, at + 4096));
-  }
-  return text;
 }
 
 function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {

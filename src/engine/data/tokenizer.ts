@@ -1,16 +1,23 @@
-/** Text to token ids and back: one token a character (Unicode code point), a UTF-8 byte, or a piece of a word learned from the text. */
-import { EngineError } from '../errors.ts';
-import { PairEncoder, tokenBytes, WordCutter } from './bpe.ts';
+/**
+ * Text to token ids and back: one token a character (Unicode code point), a UTF-8 byte, or a piece of a word, learned from
+ * the text or GPT-2's.
+ */
+import { EngineError, suggestion } from '../errors.ts';
+import { LONGEST_LEARNED_WORD, WordCutter } from './bpe.ts';
+import { GPT2_VOCABULARY, gpt2Model } from './gpt2.ts';
+import { learnedModel, PairEncoder, type PairModel, tokenBytes } from './pairModel.ts';
 
 /** What rebuilds a tokenizer; part of saved runs. */
 export type TokenizerJson =
   | { readonly kind: 'char'; readonly characters: string }
   | { readonly kind: 'byte' }
   /** The two ids of token 256, of token 257, and so on; tokens below are bytes. */
-  | { readonly kind: 'bpe'; readonly pairs: readonly number[] };
+  | { readonly kind: 'bpe'; readonly pairs: readonly number[] }
+  /** GPT-2's own, which needs no more words. */
+  | { readonly kind: 'gpt2' };
 
 /** What a run asks for: `bpe:N` learns up to N tokens from the text. */
-export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}`;
+export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}` | 'gpt2';
 
 export interface Tokenizer {
   readonly kind: TokenizerJson['kind'];
@@ -35,6 +42,7 @@ export const MOST_SYMBOLS = 2 ** 16;
 
 const REPLACEMENT = '\ufffd';
 
+/** @throws RangeError for GPT-2's before `loadGpt2` */
 export function createTokenizer(json: TokenizerJson): Tokenizer {
   switch (json.kind) {
     case 'byte':
@@ -42,8 +50,24 @@ export function createTokenizer(json: TokenizerJson): Tokenizer {
     case 'char':
       return charTokenizer([...json.characters]);
     case 'bpe':
-      return pairTokenizer(json.pairs);
+    case 'gpt2':
+      return pairTokenizer(json);
   }
+}
+
+type PairJson = Extract<TokenizerJson, { kind: 'bpe' | 'gpt2' }>;
+
+/** The tokens of a tokenizer that joins pairs; null for the others. */
+export function pairModel(json: PairJson): PairModel;
+export function pairModel(json: TokenizerJson): PairModel | null;
+export function pairModel(json: TokenizerJson): PairModel | null {
+  if (json.kind === 'gpt2') return gpt2Model();
+  return json.kind === 'bpe' ? learnedModel(json.pairs) : null;
+}
+
+/** Cuts a text into what such a tokenizer takes for words: GPT-2's are never cut. */
+export function wordCutter({ kind }: Pick<PairJson, 'kind'>): WordCutter {
+  return kind === 'gpt2' ? new WordCutter() : new WordCutter(LONGEST_LEARNED_WORD);
 }
 
 /** The choice that asks for a tokenizer like this one. */
@@ -53,6 +77,23 @@ export function choiceOf(json: TokenizerJson): TokenizerChoice {
 
 /** Bytes alone. */
 const LEAST_PAIR_TOKENS = 256;
+
+/**
+ * Tokens of a choice, at most; null where the text decides.
+ * @throws EngineError BAD_VALUE for what is no choice
+ */
+export function mostTokens(choice: TokenizerChoice): number | null {
+  if (choice === 'char') return null;
+  if (choice === 'byte') return LEAST_PAIR_TOKENS;
+  if (choice === 'gpt2') return GPT2_VOCABULARY;
+  const tokens = pairTokens(choice);
+  if (tokens !== null) return tokens;
+  throw new EngineError(
+    'BAD_VALUE',
+    `There is no tokenizer "${(choice as string).slice(0, 40)}".`,
+    suggestion(choice, ['char', 'byte', 'gpt2', 'bpe:1024']),
+  );
+}
 
 /**
  * The size asked for by `bpe:N`; null for the other tokenizers.
@@ -107,17 +148,18 @@ function byteTokenizer(): Tokenizer {
   };
 }
 
-function pairTokenizer(pairs: readonly number[]): Tokenizer {
-  const bytes = tokenBytes(pairs);
-  const encoder = new PairEncoder(pairs);
+function pairTokenizer(json: PairJson): Tokenizer {
+  const model = pairModel(json);
+  const bytes = tokenBytes(model);
+  const encoder = new PairEncoder(model);
   const replacement = new TextEncoder().encode(REPLACEMENT);
   const bytesOf = (token: number) => bytes[token] ?? replacement;
   const textDecoder = (fatal = false) => new TextDecoder('utf-8', { fatal, ignoreBOM: true });
   return {
-    kind: 'bpe',
+    kind: json.kind,
     vocabulary: bytes.length,
     encode(text) {
-      const cutter = new WordCutter();
+      const cutter = wordCutter(json);
       return Uint32Array.from([...cutter.push(text), ...cutter.end()].flatMap((word) => encoder.word(word)));
     },
     decode(tokens) {
@@ -136,7 +178,7 @@ function pairTokenizer(pairs: readonly number[]): Tokenizer {
         return Array.from(bytesOf(token), (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
       }
     },
-    json: { kind: 'bpe', pairs },
+    json,
   };
 }
 

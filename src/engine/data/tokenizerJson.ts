@@ -25,6 +25,8 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
   switch (json.get('kind')) {
     case 'byte':
       return { kind: 'byte' };
+    case 'gpt2':
+      return { kind: 'gpt2' };
     case 'char': {
       const characters = json.get('characters');
       if (typeof characters !== 'string') throw wrong('has no characters');
@@ -48,6 +50,6 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
       return { kind: 'bpe', pairs };
     }
     default:
-      throw wrong('is of no kind that is known: char, byte or bpe');
+      throw wrong('is of no kind that is known: char, byte, bpe or gpt2');
   }
 }

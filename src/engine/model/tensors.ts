@@ -82,6 +82,8 @@ export interface RunTensors extends ParameterLayout {
 export interface PlanLimits {
   /** Largest binding, hence largest tensor, in bytes. */
   readonly maxBindingBytes: number;
+  /** True where the run is saved while it goes on: a copy of its state then lies beside it. */
+  readonly saved?: boolean;
 }
 
 /** WebGPU's default, what a plan without an adapter assumes. */

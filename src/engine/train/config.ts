@@ -1,4 +1,4 @@
-import { pairTokens, type TokenizerChoice } from '../data/tokenizer.ts';
+import { mostTokens, type TokenizerChoice } from '../data/tokenizer.ts';
 import { EngineError, suggestion } from '../errors.ts';
 import type { RecomputeLevel } from '../model/blocks.ts';
 import {
@@ -157,7 +157,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
     const value = config[field];
     if (value !== null) checkRange(field, value);
   }
-  pairTokens(config.tokenizer);
+  mostTokens(config.tokenizer);
   if (config.warmup > config.steps) {
     throw new EngineError(
       'BAD_VALUE',

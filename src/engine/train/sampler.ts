@@ -89,7 +89,7 @@ export async function sampleText(
 
 /** Character vocabularies are in code point order, so a line break is token 0 wherever there is one. */
 function firstToken(tokenizer: Tokenizer): number {
-  return tokenizer.kind === 'char' ? 0 : 0x0a;
+  return tokenizer.kind === 'char' ? 0 : tokenizer.encode('\n')[0]!;
 }
 
 /** Probabilities of the drawn token and of the most likely ones; 0 where the logits are not finite. */

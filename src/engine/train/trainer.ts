@@ -8,7 +8,7 @@ import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
 import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
-import type { MemoryPlan } from '../memoryPlan.ts';
+import { type MemoryPlan, withSnapshot } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
 import type { Schedule } from '../model/schedule.ts';
@@ -124,8 +124,9 @@ export class Trainer {
     );
   }
 
+  /** What lies on the GPU, the copy for saving included where there is one. */
   get memory(): MemoryBytes {
-    return this.plan.bytes;
+    return withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0);
   }
 
   /** Steps submitted, whether or not their metrics have arrived. */

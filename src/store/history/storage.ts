@@ -1,5 +1,5 @@
 /** Where records are kept between visits. The history works without one: then they last as long as the page. */
-import { type IDBPDatabase, openDB } from 'idb';
+import type { IDBPDatabase } from 'idb';
 import type { Problem } from '../settings.ts';
 
 /** A record as it lies in the database: not yet known to be one. */
@@ -40,7 +40,17 @@ export function browserStorage(watcher: StorageWatcher, place: keyof typeof PLAC
   channel.onmessage = () => watcher.changed();
 
   const open = () => {
-    opened ??= openDB(name, VERSION, {
+    opened ??= openDatabase().catch((cause: unknown) => {
+      opened = null;
+      throw cause;
+    });
+    return opened;
+  };
+
+  const openDatabase = async () => {
+    // Not part of the page's first script: the page is usable before what was kept is there.
+    const { openDB } = await import('idb');
+    return openDB(name, VERSION, {
       upgrade: (database) => {
         // Keys are outside the records, so that one that cannot be read can still be named and removed.
         database.createObjectStore(store);
@@ -55,11 +65,7 @@ export function browserStorage(watcher: StorageWatcher, place: keyof typeof PLAC
       terminated: () => {
         opened = null;
       },
-    }).catch((cause: unknown) => {
-      opened = null;
-      throw cause;
     });
-    return opened;
   };
 
   return {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Arena } from '../../../src/engine/arena.ts';
 import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
 import { RECOMPUTE_LEVELS } from '../../../src/engine/model/blocks.ts';
+import { DEFAULT_LIMITS } from '../../../src/engine/model/tensors.ts';
 import { takesFp8Head } from '../../../src/engine/precision/recipes.ts';
 import { byteLength } from '../../../src/engine/tensor.ts';
 import { STAMP_BYTES } from '../../../src/engine/train/gpuClock.ts';
@@ -139,6 +140,7 @@ describe('memory', () => {
         await takeSteps(trainer, 1);
         await trainer.evaluate();
         await trainer.state();
+        await trainer.snapshots();
         expectPlanned(trainer, buffers);
         trainer.destroy();
         left = new Set(buffers);
@@ -152,15 +154,21 @@ function expectPlanned(trainer: Trainer, buffers: ReadonlySet<GPUBuffer>): void 
   const byName = (a: readonly [string, number], b: readonly [string, number]) => (a[0] < b[0] ? -1 : 1);
   const live = [...buffers].map(({ label, size }) => [label, size] as const).sort(byName);
   const isParams = ([label]: readonly [string, number]) => label.endsWith(' params');
+  const isSnapshot = ([label]: readonly [string, number]) => label.startsWith('snapshot of ');
   const isRing = ([label]: readonly [string, number]) => label.startsWith('readback ');
   // The clock of devices with timestamps: its own 16 bytes, and as many behind the step state in the ring.
   const clock = [['step clock', STAMP_BYTES] as const];
   const planned = trainer.plan.tensors.planned.map(
     ({ tensor }) => [tensor.name, byteLength(tensor)] as const,
   );
-  expect(live.filter((buffer) => !isParams(buffer) && !isRing(buffer))).toEqual(
+  expect(live.filter((buffer) => !isParams(buffer) && !isRing(buffer) && !isSnapshot(buffer))).toEqual(
     [...planned, ...clock].sort(byName),
   );
+  const { config, dataset, memory } = trainer;
+  const { vocabulary } = dataset.tokenizer;
+  const saved = memoryPlan(config, vocabulary, { ...DEFAULT_LIMITS, saved: true }).bytes;
+  expect(live.filter(isSnapshot).reduce((sum, [, size]) => sum + size, 0)).toBe(saved.snapshot);
+  expect(memory).toEqual(saved);
   expect(live.filter(isRing)).toEqual(
     Array.from({ length: RING }, (_, i) => [`readback ${i}`, 64 + STAMP_BYTES]),
   );

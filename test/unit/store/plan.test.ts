@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 import { assembleText, FILE_TEXTS } from '../../../build/assembleTexts.ts';
 import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
 import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
-import type { AdapterReport } from '../../../src/session/protocol.ts';
+import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
+import type { AdapterReport, SavedRun } from '../../../src/session/protocol.ts';
 import { fittingBatch, memoryEstimates, plannedMemory, planProblem } from '../../../src/store/plan.ts';
+import { useSavedRun } from '../../../src/store/savedRun.ts';
 import { configsOf, DEFAULT_SETTINGS } from '../../../src/store/settings.ts';
 
 const MIB = 2 ** 20;
@@ -17,8 +19,21 @@ test('the memory shown before the start is the plan of the run, for every built-
   const shown = plannedMemory(DEFAULT_SETTINGS, none, adapter(128 * MIB))[0];
   for (const text of [...FILE_TEXTS.map(assembleText), createCopyTask()]) {
     const vocabulary = new Set(text).size;
-    expect(memoryPlan(config!, vocabulary, { maxBindingBytes: 128 * MIB }).bytes).toEqual(shown);
+    expect(memoryPlan(config!, vocabulary, { maxBindingBytes: 128 * MIB, saved: true }).bytes).toEqual(shown);
   }
+});
+
+test('the copy for saving is planned for a run that is saved: one alone, unless another is left to go on with', () => {
+  const snapshots = (modes: readonly PrecisionMode[] = ['fp32']) =>
+    plannedMemory({ ...DEFAULT_SETTINGS, modes }, none, adapter(128 * MIB)).map(({ snapshot }) => snapshot);
+  const before = useSavedRun.getState();
+  expect(snapshots()[0]).toBeGreaterThan(0);
+  expect(snapshots(['fp32', 'fp16'])).toEqual([0, 0]);
+  useSavedRun.setState({ saved: {} as SavedRun });
+  expect(snapshots()).toEqual([0]);
+  useSavedRun.setState({ saved: null, every: 0 });
+  expect(snapshots()).toEqual([0]);
+  useSavedRun.setState(before);
 });
 
 test('a model beyond the limits of the adapter is refused before it starts, with both numbers', () => {
@@ -33,7 +48,7 @@ test('a model beyond the limits of the adapter is refused before it starts, with
 test('each mode is estimated once, however many seeds it is trained from, beside what FP32 would take', () => {
   const settings = { ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], seeds: 3 } as const;
   const estimates = memoryEstimates(settings, none, adapter(128 * MIB));
-  expect(estimates.map(({ precision }) => precision)).toEqual(['fp16', 'fp32']);
+  expect(estimates.map(({ mode }) => mode)).toEqual(['fp16', 'fp32']);
   const [half, full] = estimates;
   expect(half!.fp32).toEqual(full!.bytes);
   expect(full!.fp32).toEqual(full!.bytes);

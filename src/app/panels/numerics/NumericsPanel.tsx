@@ -10,7 +10,7 @@ import styles from './NumericsPanel.module.css';
 const FrameView = lazy(() => import('./FrameView.tsx'));
 
 /** Where the run's numbers lie, what its format loses of them, and what another loss scale would lose. */
-export function NumericsPanel() {
+export default function NumericsPanel() {
   const [view, setView] = useState<NumericsView>('gradients');
   const [chosenRun, setChosenRun] = useState<number | null>(null);
   const runs = useRun((state) => state.runs);

@@ -1,0 +1,112 @@
+/** GPT-2's own tokenizer against the published encoder, whose merging is another program's. */
+import fc from 'fast-check';
+import { encode } from 'gpt-tokenizer/encoding/r50k_base';
+import { beforeAll, expect, test } from 'vitest';
+import { configJson, tokenizerConfigJson, tokenizerJson } from '../../src/engine/checkpoint/huggingface.ts';
+import { WordCutter } from '../../src/engine/data/bpe.ts';
+import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
+import { PairEncoder } from '../../src/engine/data/pairModel.ts';
+import { streamOf, tokenize } from '../../src/engine/data/tokenize.ts';
+import { createTokenizer, mostTokens, type Tokenizer } from '../../src/engine/data/tokenizer.ts';
+import { readTokenizerJson } from '../../src/engine/data/tokenizerJson.ts';
+
+let gpt2: Tokenizer;
+beforeAll(async () => {
+  await loadGpt2();
+  gpt2 = createTokenizer({ kind: 'gpt2' });
+});
+
+const published = (text: string) => encode(text, { disallowedSpecial: new Set() });
+
+test('known texts have the ids that GPT-2 was trained with', () => {
+  const ids = (text: string) => [...gpt2.encode(text)];
+  expect(ids('Hello world')).toEqual([15496, 995]);
+  expect(ids(" don't\n\n  é☃😀")).toEqual([836, 470, 628, 220, 38251, 24583, 225, 47249, 222]);
+  // A name of a special token is text like any other.
+  expect(ids('<|endoftext|>')).toEqual([27, 91, 437, 1659, 5239, 91, 29]);
+  expect([gpt2.vocabulary, mostTokens('gpt2'), gpt2.name(50256)]).toEqual([50257, 50257, '<|endoftext|>']);
+});
+
+test('any text has the published encoder’s ids, and comes back', () => {
+  const text = fc.array(
+    fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.lorem({ mode: 'sentences' })),
+    { maxLength: 4 },
+  );
+  fc.assert(
+    fc.property(text, (parts) => {
+      const whole = parts.join(' ');
+      const ids = gpt2.encode(whole);
+      expect([...ids]).toEqual(published(whole));
+      expect(gpt2.decode(ids)).toBe(whole);
+    }),
+    { numRuns: 2000, seed: 8 },
+  );
+});
+
+test('a text in pieces of any size has the same ids, two bytes each', async () => {
+  const text = "It's low, lower,   the lowest; 1234 naïve 😀\n".repeat(9);
+  const bytes = new TextEncoder().encode(text);
+  for (const size of [1, 7, bytes.length]) {
+    const stream = {
+      ...streamOf('a text', bytes),
+      async *open() {
+        for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+      },
+    };
+    const { tokens, tokenizer } = await tokenize(stream, 'gpt2');
+    expect([...tokens]).toEqual(published(text));
+    expect([tokens.BYTES_PER_ELEMENT, tokenizer.json]).toEqual([2, { kind: 'gpt2' }]);
+  }
+});
+
+test('a word without end is cut at the same places wherever its pieces end', () => {
+  const text = `${'é'.repeat(70_000)}${'!'.repeat(66_000)}'s ${'😀'.repeat(40_000)}`;
+  const wordsOf = (size: number) => {
+    const cutter = new WordCutter();
+    const words: string[] = [];
+    for (let at = 0; at < text.length; at += size) words.push(...cutter.push(text.slice(at, at + size)));
+    return [...words, ...cutter.end()];
+  };
+  const whole = wordsOf(text.length);
+  expect(whole.join('')).toBe(text);
+  expect(Math.max(...whole.map(({ length }) => length))).toBe(2 ** 16);
+  expect(wordsOf(9999)).toEqual(whole);
+  expect(gpt2.decode(gpt2.encode(text))).toBe(text);
+});
+
+test('pairs are joined as by looking for the earliest anew each time', () => {
+  const pairs = [97, 97, 256, 97, 97, 98, 258, 256, 98, 98];
+  const plainly = (bytes: readonly number[]): number[] => {
+    let ids = [...bytes];
+    for (let pair = 0; pair < pairs.length / 2; pair++) {
+      const joined: number[] = [];
+      for (let i = 0; i < ids.length; i++) {
+        const fits = ids[i] === pairs[2 * pair] && ids[i + 1] === pairs[2 * pair + 1];
+        joined.push(fits ? 256 + pair : ids[i]!);
+        if (fits) i += 1;
+      }
+      ids = joined;
+    }
+    return ids;
+  };
+  const encoder = new PairEncoder({ bytes: Uint8Array.from({ length: 256 }, (_, i) => i), pairs });
+  fc.assert(
+    fc.property(fc.uint8Array({ min: 97, max: 98, maxLength: 40 }), (bytes) => {
+      expect(encoder.encode(bytes)).toEqual(plainly([...bytes]));
+    }),
+    { numRuns: 1000, seed: 9 },
+  );
+});
+
+test('files of other tools name its tokens, merges and end', () => {
+  const { model, added_tokens } = JSON.parse(tokenizerJson({ kind: 'gpt2' }));
+  expect(Object.keys(model.vocab)).toHaveLength(50257);
+  expect(model.vocab).toMatchObject({ '!': 0, Ġt: 256, Ġgazed: 50255, '<|endoftext|>': 50256 });
+  expect(model.merges).toHaveLength(50_000);
+  expect(model.merges.slice(0, 3)).toEqual(['Ġ t', 'Ġ a', 'h e']);
+  expect(added_tokens).toMatchObject([{ id: 50256, content: '<|endoftext|>', special: true }]);
+  const gpt = { layers: 1, heads: 1, width: 4, context: 8, vocabulary: 50257, tied: true };
+  expect(JSON.parse(configJson(gpt, 'F32', { kind: 'gpt2' })).eos_token_id).toBe(50256);
+  expect(JSON.parse(tokenizerConfigJson(8, { kind: 'gpt2' })).eos_token).toBe('<|endoftext|>');
+  expect(readTokenizerJson('{"kind":"gpt2"}', 'm')).toEqual({ kind: 'gpt2' });
+});
