@@ -6,7 +6,7 @@ import {
   variantOverrides,
   variantTitle,
 } from '../../engine/experiments/variants.ts';
-import { PRECISION_MODES, recipeFor, recipeOf, takesFp8Head } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeFor, recipeOf } from '../../engine/precision/recipes.ts';
 import type { Rounding } from '../../engine/precision/simulated.ts';
 import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
@@ -17,7 +17,6 @@ import { formatMiB } from '../format.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { Note } from '../ui/Note.tsx';
 import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './modeChoice.ts';
-import { ChoiceField } from './SettingGroups.tsx';
 import { RoundingField, SimulatedBitsFields } from './SimulatedFields.tsx';
 
 /** Few give a mode settings of its own. */
@@ -37,20 +36,11 @@ export function ModeSettings() {
         <OtherModeField key={i} place={i + 1} />
       ))}
       <RoundingField />
-      <HeadField />
       {several && <ScheduleField />}
       {several && <SeedsField />}
       <UnsoundNote />
     </>
   );
-}
-
-/** Shown where a mode takes it, or where an address gave one that none takes. */
-function HeadField() {
-  const shown = useSettings(
-    ({ settings }) => settings['fp8-head'] !== null || modesOf(settings).some(takesFp8Head),
-  );
-  return shown && <ChoiceField name="fp8-head" />;
 }
 
 function ReferenceField() {

@@ -6,7 +6,7 @@ import {
   type VariantId,
   variantId,
 } from '../../engine/experiments/variants.ts';
-import { takesFp8Head } from '../../engine/precision/recipes.ts';
+import { delaysScales, storesFp8 } from '../../engine/precision/recipes.ts';
 import { isSimulatedMode, type SimulatedMode } from '../../engine/precision/simulated.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 
@@ -49,12 +49,13 @@ export function replaced(modes: readonly VariantId[], place: number, mode: Varia
   return [...new Set(changed)];
 }
 
-/** The change that chooses `modes`: a rounding and the LM head's format go with the last mode that takes them. */
+/** The change that chooses `modes`: what only some modes take goes with the last of them. */
 export function chosenModes(modes: readonly VariantId[]): Partial<Settings> {
   const taken = modesOf({ modes });
   return {
     modes,
     ...(!taken.some(isSimulatedMode) && { rounding: null }),
-    ...(!taken.some(takesFp8Head) && { 'fp8-head': null }),
+    ...(!taken.some(storesFp8) && { 'fp8-head': null }),
+    ...(!taken.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'fp8-margin': null }),
   };
 }

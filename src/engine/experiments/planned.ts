@@ -1,6 +1,6 @@
 /** What a comparison trains: every mode from every seed. */
 import { EngineError } from '../errors.ts';
-import { recipeFor, recipeOf } from '../precision/recipes.ts';
+import { recipeFor } from '../precision/recipes.ts';
 import { scalingOf, type TrainConfig } from '../train/config.ts';
 import { configure, type Overrides } from '../train/configure.ts';
 import { parseVariant, VARIANT_SETTINGS, type VariantId, variantOverrides } from './variants.ts';
@@ -45,7 +45,7 @@ export function comparedRuns(
     const setting = VARIANT_SETTINGS.find((one) => one.field === field);
     const own = setting && variants.find(({ settings }) => settings.has(setting));
     if (own) throw givenTwice(setting.name, own.id);
-    const takers = setting ? variants.filter(({ mode }) => setting.takes(recipeOf(mode))) : [];
+    const takers = setting ? variants.filter(({ mode }) => setting.takes(mode)) : [];
     return { field, value, takers };
   });
   const firstSeed = given.seed ?? preset.seed;
@@ -84,14 +84,15 @@ function checkDifferent(runs: readonly PlannedRun[]): void {
 
 /** Equal for configurations that train alike, whether a value was left to the mode or given. */
 function fingerprint(config: TrainConfig): string {
-  const { rounding: _, lossScale: __, growthInterval: ___, ...rest } = config;
-  return JSON.stringify([rest, recipeFor(config).roles, scalingOf(config)]);
+  const left = VARIANT_SETTINGS.filter(({ unset }) => unset === null).map(({ field }) => [field, null]);
+  // What was left to the mode is in its recipe and scaling.
+  return JSON.stringify([{ ...config, ...Object.fromEntries(left) }, recipeFor(config), scalingOf(config)]);
 }
 
 /** The configuration in another mode: settings that it does not take are left out, and those of the variant are its own. */
 export function inMode(config: TrainConfig, id: VariantId): TrainConfig {
   const variant = parseVariant(id);
-  const untaken = VARIANT_SETTINGS.filter(({ takes }) => !takes(recipeOf(variant.mode)));
+  const untaken = VARIANT_SETTINGS.filter(({ takes }) => !takes(variant.mode));
   return {
     ...config,
     ...Object.fromEntries(untaken.map(({ field, unset }) => [field, unset])),

@@ -4,13 +4,15 @@
  */
 import { EngineError, suggestion } from '../errors.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../precision/optimStates.ts';
+import { AMAX_ALGORITHMS } from '../precision/quantization.ts';
 import {
+  delaysScales,
   isPrecisionMode,
   modeSuggestion,
   PRECISION_MODES,
   type PrecisionMode,
-  type Recipe,
   recipeOf,
+  storesFp8,
 } from '../precision/recipes.ts';
 import { isSimulatedMode, ROUNDINGS, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
 import type { TrainConfig } from '../train/config.ts';
@@ -28,7 +30,7 @@ export interface VariantSetting {
   readonly field: keyof TrainConfig;
   /** Of a run whose mode does not take it. */
   readonly unset: TrainConfig[keyof TrainConfig];
-  readonly takes: (recipe: Recipe) => boolean;
+  readonly takes: (mode: PrecisionMode) => boolean;
   /** All values, or of a number those that menus offer. */
   readonly values: readonly string[];
   /** Undefined for what is no value of it. */
@@ -68,16 +70,19 @@ function whole(row: Row, values: readonly number[]): VariantSetting {
 }
 
 const inEveryMode = () => true;
-const whereScaled = ({ scaling }: Recipe) => scaling.kind !== 'none';
-const whereDynamic = ({ scaling }: Recipe) => scaling.kind === 'dynamic';
+const whereScaled = (mode: PrecisionMode) => recipeOf(mode).scaling.kind !== 'none';
+const whereDynamic = (mode: PrecisionMode) => recipeOf(mode).scaling.kind === 'dynamic';
 
 /** The one list of what can differ: an entry here is all that a setting needs to be compared with. */
 export const VARIANT_SETTINGS: readonly VariantSetting[] = [
-  choice(
-    { name: 'rounding', field: 'rounding', unset: null, takes: ({ id }) => isSimulatedMode(id) },
-    ROUNDINGS,
+  choice({ name: 'rounding', field: 'rounding', unset: null, takes: isSimulatedMode }, ROUNDINGS),
+  flag({ name: 'fp8-head', field: 'fp8Head', unset: false, takes: storesFp8 }),
+  whole(
+    { name: 'amax-history', field: 'amaxHistory', unset: null, takes: delaysScales },
+    [1, 4, 16, 64, 256],
   ),
-  flag({ name: 'fp8-head', field: 'fp8Head', unset: false, takes: ({ quantization }) => !!quantization }),
+  choice({ name: 'amax-algo', field: 'amaxAlgorithm', unset: null, takes: delaysScales }, AMAX_ALGORITHMS),
+  whole({ name: 'fp8-margin', field: 'fp8Margin', unset: null, takes: delaysScales }, [0, 1, 2]),
   choice({ name: 'optim-state', field: 'optimState', unset: 'f32', takes: inEveryMode }, OPTIM_STATES),
   choice({ name: 'optimizer', field: 'optimizer', unset: 'adamw', takes: inEveryMode }, OPTIMIZERS),
   whole({ name: 'loss-scale', field: 'lossScale', unset: null, takes: whereScaled }, [
@@ -116,7 +121,7 @@ export function parseVariant(text: string): Variant {
     if (settings.has(setting)) {
       throw new EngineError('BAD_VALUE', `"${text}" gives ${name} twice.`, 'Leave one of them out.');
     }
-    if (!setting.takes(recipeOf(mode))) throw notTaken(mode, setting);
+    if (!setting.takes(mode)) throw notTaken(mode, setting);
     const value = setting.read(rest.join('='));
     if (value === undefined) {
       throw new EngineError(
@@ -136,7 +141,7 @@ function unknownSetting(text: string, name: string): EngineError {
 }
 
 function notTaken(mode: PrecisionMode, { name, takes }: VariantSetting): EngineError {
-  const modes: string[] = PRECISION_MODES.filter((other) => takes(recipeOf(other)));
+  const modes: string[] = PRECISION_MODES.filter((other) => takes(other));
   return new EngineError(
     'BAD_VALUE',
     `Mode ${mode} takes no ${name}.`,
@@ -185,7 +190,7 @@ export function variantTitle(id: VariantId): string {
 export function offeredSettings({
   mode,
 }: Variant): { setting: VariantSetting; text: string; value: Value }[] {
-  return VARIANT_SETTINGS.filter(({ takes }) => takes(recipeOf(mode))).flatMap((setting) =>
+  return VARIANT_SETTINGS.filter(({ takes }) => takes(mode)).flatMap((setting) =>
     setting.values.flatMap((text) => {
       const value = setting.read(text);
       return value === undefined || value === setting.unset ? [] : [{ setting, text, value }];
