@@ -31,7 +31,7 @@ export function plannedVocabulary(settings: Settings, ownText: OwnText): number 
 
 /** What the adapter allows, and whether the runs would be saved: then each has a copy of its state beside it. */
 function limitsOf(settings: Settings, adapter: AdapterReport): PlanLimits {
-  return { ...planLimits(adapter.limits), saved: isSaved(configsOf(settings).length) };
+  return { ...planLimits(adapter.limits), saved: isSaved(settings.modes.length * settings.seeds) };
 }
 
 /**
