@@ -21,7 +21,7 @@ import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
-import { finite, type MemoryBytes, type StepMetrics } from './metrics.ts';
+import { finite, type MemoryBytes, metricsOf, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
@@ -60,6 +60,8 @@ export class Trainer {
   readonly numerics: Numerics;
   /** How its work is cut into submissions. */
   readonly pace: SubmitPace;
+  /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. */
+  readonly arrived: StepMetrics[] = [];
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
@@ -67,7 +69,6 @@ export class Trainer {
   readonly #ring: ReadbackRing;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
-  readonly #metrics: StepMetrics[] = [];
   #snapshots: Snapshots | undefined;
   #submitted = 0;
   #consecutiveSkips = 0;
@@ -198,7 +199,7 @@ export class Trainer {
 
   /** Metrics that have arrived since the last call, oldest first. */
   takeMetrics(): StepMetrics[] {
-    return this.#metrics.splice(0);
+    return this.arrived.splice(0);
   }
 
   /** Waits for every submitted step (a CPU-GPU sync). */
@@ -370,22 +371,9 @@ export class Trainer {
   #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
-    const skipped = state.overflowSite !== null;
     this.#consecutiveSkips = state.consecutiveSkips;
-    const loss = finite(state.lossSum);
-    if (state.attempted === 1) this.#firstLoss = loss;
-    this.#metrics.push({
-      step: state.attempted,
-      loss,
-      lossScale: state.scaleUsed,
-      skipped,
-      overflow: state.overflowSite === null ? null : this.#siteName(state.overflowSite),
-      gradNorm: skipped ? null : finite(state.gradNorm),
-      lr: state.learningRate,
-      appliedSteps: state.applied,
-      skippedSteps: state.skipped,
-      gpuMs,
-    });
+    if (state.attempted === 1) this.#firstLoss = finite(state.lossSum);
+    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
   }
 
   #siteName(site: number): string {
