@@ -37,7 +37,7 @@ export function chosenModes(modes: readonly PrecisionMode[]): Partial<Settings> 
   return {
     modes,
     ...(!modes.some(isSimulatedMode) && { rounding: null }),
-    ...(!modes.some(storesFp8) && { 'fp8-head': null }),
+    ...(!modes.some(storesFp8) && { 'fp8-head': null, 'fp8-activations': null }),
     ...(!modes.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'fp8-margin': null }),
   };
 }

@@ -26,6 +26,7 @@ const MODE_SETTINGS: readonly (readonly [keyof TrainConfig, (mode: PrecisionMode
   ['growthInterval', (mode) => recipeOf(mode).scaling.kind === 'dynamic', null],
   ['rounding', isSimulatedMode, null],
   ['fp8Head', storesFp8, false],
+  ['fp8Activations', storesFp8, 'tensor'],
   ['amaxHistory', delaysScales, null],
   ['amaxAlgorithm', delaysScales, null],
   ['fp8Margin', delaysScales, null],
