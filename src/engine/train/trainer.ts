@@ -27,13 +27,9 @@ import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
+import { type SubmitPace, submitPaced } from './submitPace.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
 import { writeBatch, writeTrainingBatch } from './writeBatch.ts';
-
-/** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
-const ASSUMED_SHARE = 0.15;
-/** One submission should hold the GPU for less than this. */
-const SUBMIT_SECONDS = 0.3;
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
@@ -62,9 +58,10 @@ export class Trainer {
   readonly faults: FaultWatch;
   /** Histograms of what the run's numbers are; off until it is switched on. */
   readonly numerics: Numerics;
+  /** How its work is cut into submissions. */
+  readonly pace: SubmitPace;
   /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. */
   readonly arrived: StepMetrics[] = [];
-  readonly #flopsPerSubmit: number;
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
@@ -86,8 +83,7 @@ export class Trainer {
     plan: MemoryPlan;
     half: HalfStorage;
     kernels: { matmul: MatmulKernel };
-    /** What the adapter computes a second, roughly. */
-    expectedFlops: number;
+    pace: SubmitPace;
     device: GPUDevice;
     arena: Arena;
     programs: Programs;
@@ -111,7 +107,7 @@ export class Trainer {
       tensors: parts.plan.tensors,
       submit: (program) => this.#submit(program),
     });
-    this.#flopsPerSubmit = parts.expectedFlops * ASSUMED_SHARE * SUBMIT_SECONDS;
+    this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
@@ -172,6 +168,7 @@ export class Trainer {
     this.#runMicroBatches(microBatch, this.#clock?.start);
     this.#submit(this.#programs.optimizer, this.#clock?.end);
     this.numerics.endStep();
+    this.pace.stepSubmitted();
     const state = this.arena.buffer(this.plan.tensors.state);
     this.#ring.push(this.device, (encoder, to) => {
       encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
@@ -360,7 +357,7 @@ export class Trainer {
   }
 
   #submit(program: Program, stamps?: PassStamps): void {
-    program.submit(this.#flopsPerSubmit, stamps);
+    submitPaced(this.device, this.pace, program, stamps);
   }
 
   #writeTrainingBatch(index: number): void {
@@ -373,6 +370,7 @@ export class Trainer {
 
   #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
+    this.pace.stepArrived(gpuMs);
     this.#consecutiveSkips = state.consecutiveSkips;
     if (state.attempted === 1) this.#firstLoss = finite(state.lossSum);
     this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
