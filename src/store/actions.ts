@@ -14,7 +14,7 @@ import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './o
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
-import { configsOf, DEFAULT_SETTINGS, type TextChoice } from './settings.ts';
+import { DEFAULT_SETTINGS, runsOf, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -74,9 +74,11 @@ export function obstacle(
 export function train(): void {
   if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
   const { settings } = useSettings.getState();
-  const configs = configsOf(settings);
+  const runs = runsOf(settings);
+  const configs = runs.map(({ config }) => config);
   const { schedule, samples } = settings;
-  beginRuns(configs, schedule, settings);
+  const modes = runs.map(({ mode }) => mode);
+  beginRuns(configs, schedule, settings, 'training', modes);
   clearNumerics(configs);
   const text = textSource(settings.text);
   const every = autosaveMs(configs.length);

@@ -15,14 +15,11 @@ interface Start {
   readonly saved: Map<number, string>;
 }
 
-/** Called once. */
+/** Called once. Runs that were begun before are recorded too. */
 export function recordRuns(): void {
-  let start: Start | null = null;
+  let start = startOf(useRun.getState());
   useRun.subscribe((state, before) => {
-    if (state.configs !== before.configs) {
-      const { preset } = useSettings.getState().settings;
-      start = state.purpose === 'sweep' ? null : { id: crypto.randomUUID(), preset, saved: new Map() };
-    }
+    if (state.configs !== before.configs) start = startOf(state);
     const changed = state.runs !== before.runs || state.status !== before.status;
     if (!start || !changed) return;
     for (const [index, run] of state.runs.entries()) {
@@ -31,6 +28,12 @@ export function recordRuns(): void {
       else if (run.samples !== before.runs[index]?.samples) void changeRun(id, { samples: keptSamples(run) });
     }
   });
+}
+
+function startOf({ configs, purpose }: RunState): Start | null {
+  if (configs.length === 0 || purpose === 'sweep') return null;
+  const { preset } = useSettings.getState().settings;
+  return { id: crypto.randomUUID(), preset, saved: new Map() };
 }
 
 function recordEnd(state: RunState, index: number, start: Start): void {
@@ -55,6 +58,7 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     error: run.error ?? (outcome === 'failed' ? state.error : null),
     preset: start.preset,
     config,
+    variant: run.mode,
     facts,
     summary,
     evals: log.evals,
