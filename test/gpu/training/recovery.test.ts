@@ -82,4 +82,4 @@ test('from the newest copy, or without one from the seed, every loss and evaluat
   expect(fromSeed.results).toEqual(whole.results);
   expect(fromSeed.repeated).toBeGreaterThanOrEqual(3);
   expect(fromSeed.troubles[0]!.message).toMatch(/begins again from its seed/);
-});
+}, 300_000); // ten trainers on five devices
