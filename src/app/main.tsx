@@ -1,18 +1,13 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { boot } from '../store/actions.ts';
-import { historyChangedElsewhere, tellHistoryProblem } from '../store/history/history.ts';
-import { recordRuns } from '../store/history/recorder.ts';
-import { browserStorage } from '../store/history/storage.ts';
-import { keepRunsIn } from '../store/history/writing.ts';
 import { watchLongTasks } from '../store/longTasks.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
 import './styles/tokens.css';
 import './styles/base.css';
 
-keepRunsIn(browserStorage({ changed: historyChangedElsewhere, closed: tellHistoryProblem }));
-recordRuns();
+void import('../store/history/start.ts').then(({ keepHistory }) => keepHistory());
 watchLongTasks();
 boot();
 window.__trainer = Object.freeze({ snapshot });

@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect, useRef } from 'react';
 import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
+import { keepHistory } from '../../store/history/start.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { statusLine } from '../messages.ts';
@@ -26,6 +27,7 @@ export default function RunsScreen() {
   const chosen = useChosenRuns();
   const fileOver = useFileDrop(importBundle);
   useEffect(() => {
+    keepHistory();
     void loadHistory();
   }, []);
   return (

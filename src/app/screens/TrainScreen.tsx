@@ -1,10 +1,7 @@
 import { lazy, Suspense } from 'react';
-import { takeOwnText } from '../../store/actions.ts';
-import { isBundle } from '../../store/history/bundleHead.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
-import { showScreen } from '../hooks/useScreen.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
@@ -77,15 +74,9 @@ export function TrainScreen() {
 
 const BUSY_HINT = 'A text can be dropped here when the training has ended.';
 
-/** A text to train on. A bundle of runs is one too, but hardly meant as one. */
 async function takeDropped(file: File): Promise<void> {
-  if (!(await isBundle(file))) {
-    takeOwnText(file);
-    return;
-  }
-  showScreen('runs');
-  const { importBundle } = await import('../runs/importBundle.ts');
-  await importBundle(file);
+  const { takeDropped: take } = await import('../takeDropped.ts');
+  await take(file);
 }
 
 function textCanChange(): boolean {

@@ -17,12 +17,9 @@ interface Start {
 
 /** Called once. */
 export function recordRuns(): void {
-  let start: Start | null = null;
+  let start = startOf(useRun.getState()); // an address may have begun a run already
   useRun.subscribe((state, before) => {
-    if (state.configs !== before.configs) {
-      const { preset } = useSettings.getState().settings;
-      start = state.purpose === 'sweep' ? null : { id: crypto.randomUUID(), preset, saved: new Map() };
-    }
+    if (state.configs !== before.configs) start = startOf(state);
     const changed = state.runs !== before.runs || state.status !== before.status;
     if (!start || !changed) return;
     for (const [index, run] of state.runs.entries()) {
@@ -31,6 +28,12 @@ export function recordRuns(): void {
       else if (run.samples !== before.runs[index]?.samples) void changeRun(id, { samples: keptSamples(run) });
     }
   });
+}
+
+/** Null where no record is to be made. */
+function startOf({ purpose }: RunState): Start | null {
+  const { preset } = useSettings.getState().settings;
+  return purpose === 'sweep' ? null : { id: crypto.randomUUID(), preset, saved: new Map() };
 }
 
 function recordEnd(state: RunState, index: number, start: Start): void {
