@@ -1,8 +1,8 @@
 // delayed_scales: the scales of the next step from the largest magnitudes of the last ones.
 // shapes:  amax, scales (records); history (records, p.length), of which element 0 is the slot of the step that follows
-// numerics: integers on f32 bits; a history that is all zero, or holds infinity or NaN, leaves the scale as it is
+// numerics: integers on f32 bits; where what counts is zero, infinity or NaN the scale stays as it is
 // dispatch: one lane a record; nothing moves where the step was skipped
-// source:  DelayedScaling of TransformerEngine (amax_history roll, amax_compute_algo max); reference/tensorScale.ts (oracle)
+// source:  DelayedScaling of TransformerEngine (amax_history roll, amax_compute_algo max and most_recent); reference/tensorScale.ts (oracle)
 import package::lib::step_state::StepState;
 import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent, TensorScale};
 
@@ -10,6 +10,7 @@ struct Params {
   records: u32,
   length: u32,
   margin: u32,
+  mostRecent: u32,  // 1: only the newest counts
 }
 
 @group(0) @binding(0) var<storage, read> amax: array<u32>;
@@ -34,8 +35,9 @@ fn delayed_scales(@builtin(global_invocation_id) id: vec3u) {
   }
   history[first + p.length - 1u] = newest;
   history[first] = 0u;
-  if (isUsable(largest)) {
-    let exponent = scaleExponent(largest, scales[record].largest, p.margin);
+  let counts = select(largest, newest, p.mostRecent == 1u);
+  if (isUsable(counts)) {
+    let exponent = scaleExponent(counts, scales[record].largest, p.margin);
     scales[record].scale = powerOfTwo(exponent);
     scales[record].inverse = powerOfTwo(-exponent);
   }

@@ -1,6 +1,7 @@
 import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
 import { PRESETS, type Preset } from '../engine/model/presets.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../engine/precision/optimStates.ts';
+import { DELAYED_SCALING } from '../engine/precision/quantization.ts';
 import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
 import { DEFAULT_ROUNDING } from '../engine/precision/simulated.ts';
 import { DEFAULT_PRESET } from './options.ts';
@@ -64,13 +65,22 @@ function optionHelp(option: OptionSpec): string {
   );
 }
 
+/** Where it is not the preset's value. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  preset: DEFAULT_PRESET,
+  text: DEFAULT_TEXT,
+  rounding: DEFAULT_ROUNDING,
+  vocab: "the tokenizer's",
+  'amax-history': String(DELAYED_SCALING.historyLength),
+  'amax-algo': DELAYED_SCALING.algorithm,
+  'fp8-margin': String(DELAYED_SCALING.margin),
+};
+
 function defaultOf(option: OptionSpec): string {
-  if (option.name === 'preset') return DEFAULT_PRESET;
-  if (option.name === 'text') return DEFAULT_TEXT;
+  const own = DEFAULTS[option.name];
+  if (own !== undefined) return own;
   if (option.kind !== 'number' && option.kind !== 'choice') return '';
-  if (option.name === 'rounding') return DEFAULT_ROUNDING;
   const value = PRESETS[DEFAULT_PRESET].config[option.field];
-  if (option.name === 'vocab') return "the tokenizer's";
   return value === null ? `the mode's: ${modeScales()}` : String(value);
 }
 

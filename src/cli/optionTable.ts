@@ -4,6 +4,7 @@ import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
+import { AMAX_ALGORITHMS } from '../engine/precision/quantization.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
@@ -15,6 +16,7 @@ export type NumberField = {
 export type ChoiceField =
   | 'precision'
   | 'rounding'
+  | 'amaxAlgorithm'
   | 'optimizer'
   | 'optimState'
   | 'half'
@@ -84,6 +86,15 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       name: 'fp8-head',
       help: 'the LM head in FP8 too, in modes that have the matmuls of the blocks in it',
     },
+    number('amax-history', 'amaxHistory', 'steps whose largest magnitudes fp8-delayed remembers'),
+    {
+      kind: 'choice',
+      name: 'amax-algo',
+      field: 'amaxAlgorithm',
+      choices: AMAX_ALGORITHMS,
+      help: 'what of them makes the scales: the largest, or that of the step before',
+    },
+    number('fp8-margin', 'fp8Margin', 'powers of two of room that scales of fp8-delayed leave above it'),
     number(
       'loss-scale',
       'lossScale',

@@ -137,15 +137,6 @@ function parseNumber(name: string, field: NumberField, value: string): number {
 }
 
 /**
- * The preset with the values given for it.
- * @param given option name to value, as `readArguments` returns it
- * @throws EngineError of a usage code
- */
-export function configOf(given: ReadonlyMap<string, string>): TrainConfig {
-  return configure(presetOf(given.get('preset') ?? DEFAULT_PRESET).config, overridesOf(given));
-}
-
-/**
  * Only the values given.
  * @throws EngineError of a usage code
  */

@@ -1,7 +1,9 @@
 /** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
 import { mostTokens } from '../engine/data/tokenizer.ts';
+import { comparedConfigs } from '../engine/experiments/planned.ts';
 import { deeperLevelFor, largestBatch } from '../engine/largestBatch.ts';
 import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
+import { presetOf } from '../engine/model/presets.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
 import { goesWithState } from '../engine/precision/optimStates.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
@@ -9,7 +11,7 @@ import type { TrainConfig } from '../engine/train/config.ts';
 import { modeList, readArguments } from './arguments.ts';
 import { formatBytes, parseBytes } from './format.ts';
 import { optionList } from './help.ts';
-import { configOf } from './options.ts';
+import { DEFAULT_PRESET, overridesOf } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 import { runCommand } from './runCommand.ts';
 import { textTable } from './table.ts';
@@ -20,17 +22,22 @@ const DEFAULT_BINDING = '2GiB';
 /** Tokens of a tokenizer: characters of the built-in texts, padded alike, and bytes. */
 const CHARACTERS = 96;
 
-/** Those that change memory. */
-const TRAINING_OPTIONS = ['batch', 'recompute', 'optimizer', 'optim-state'];
+/** Options of a run that change its memory, beside the model's. */
+const MEMORY_OPTIONS = [
+  ...['preset', 'steps', 'fp8-head', 'amax-history'],
+  ...['batch', 'recompute', 'optimizer', 'optim-state', 'tokenizer', 'sharpness-every'],
+];
+const optionsOf = (...groups: string[]): OptionSpec[] =>
+  groups.flatMap((group) => OPTION_GROUPS[group]!.filter(({ name }) => MEMORY_OPTIONS.includes(name)));
 
 const OPTIONS: readonly OptionSpec[] = [
-  ...OPTION_GROUPS.Run!.filter(({ name }) => name === 'preset'),
+  ...optionsOf('Run'),
   { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: 'precision modes to plan' },
   { kind: 'size', name: 'budget', help: `memory of the GPU [${DEFAULT_BUDGET}]` },
   { kind: 'size', name: 'binding', help: `largest buffer that a kernel can bind [${DEFAULT_BINDING}]` },
+  ...optionsOf('Precision'),
   ...OPTION_GROUPS.Model!,
-  ...OPTION_GROUPS.Training!.filter(({ name }) => TRAINING_OPTIONS.includes(name)),
-  ...OPTION_GROUPS.Text!.filter(({ name }) => name === 'tokenizer'),
+  ...optionsOf('Training', 'Text', 'Output'),
   {
     kind: 'flag',
     name: 'saved',
@@ -56,7 +63,9 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { precision, saved, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
-  const config = configOf(new Map(Object.entries(values)));
+  const overrides = overridesOf(new Map(Object.entries(values)));
+  const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET).config;
+  const config: TrainConfig = { ...preset, ...overrides };
   const vocabulary = mostTokens(config.tokenizer) ?? CHARACTERS;
   const budget = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
   const limits = {
@@ -70,9 +79,10 @@ async function main(args: readonly string[]): Promise<number> {
     precision === undefined
       ? PRECISION_MODES.filter((mode) => !leftOut.includes(mode))
       : modeList('precision', precision);
-  const modes = planned.map((mode) => plan({ ...config, precision: mode }, vocabulary, limits, budget));
-  const advice = ({ precision, largestBatch: fits }: PlannedMode): string[] =>
-    fits < config.batch ? [recomputeAdvice({ ...config, precision }, vocabulary, limits, budget)] : [];
+  const configs = comparedConfigs(preset, overrides, planned, 1);
+  const modes = configs.map((of) => plan(of, vocabulary, limits, budget));
+  const advice = ({ largestBatch: fits }: PlannedMode, i: number): string[] =>
+    fits < config.batch ? [recomputeAdvice(configs[i]!, vocabulary, limits, budget)] : [];
   const notes =
     leftOut.length > 0
       ? [`Left out: ${leftOut.join(', ')}. Optimizer state ${config.optimState} needs f32 master weights.`]

@@ -1,5 +1,6 @@
 /** What a visitor may have measured while nothing trains. */
-import { type PrecisionMode, takesFp8Head } from '../engine/precision/recipes.ts';
+import { inMode } from '../engine/experiments/planned.ts';
+import type { PrecisionMode } from '../engine/precision/recipes.ts';
 import { send } from './actions.ts';
 import { type BatchSearch, useMeasurements } from './measurementStore.ts';
 import { batchesWithin, plannedVocabulary } from './plan.ts';
@@ -43,14 +44,7 @@ export function searchBatches(modes: readonly PrecisionMode[], budgetBytes: numb
   const vocabulary = plannedVocabulary(settings, ownText);
   for (const { id, precision, found } of searches) {
     if (found.batch === 0) continue;
-    const config = {
-      ...firstConfig(settings),
-      precision,
-      lossScale: null,
-      growthInterval: null,
-      rounding: null,
-      fp8Head: firstConfig(settings).fp8Head && takesFp8Head(precision),
-    };
+    const config = inMode(firstConfig(settings), precision);
     send({ type: 'confirmBatch', id, config: { ...config, batch: found.batch }, vocabulary });
   }
 }

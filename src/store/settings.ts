@@ -4,6 +4,7 @@ import { comparedConfigs } from '../engine/experiments/planned.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
+import { AMAX_ALGORITHMS, DELAYED_SCALING } from '../engine/precision/quantization.ts';
 import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { Rounding } from '../engine/precision/simulated.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
@@ -40,6 +41,8 @@ export const NUMBER_FIELDS = {
   'sharpness-every': 'sharpnessEvery',
   lossScale: 'lossScale',
   growthInterval: 'growthInterval',
+  'amax-history': 'amaxHistory',
+  'fp8-margin': 'fp8Margin',
 } as const satisfies Record<string, NumberField>;
 export type NumberSetting = keyof typeof NUMBER_FIELDS;
 export const NUMBER_SETTINGS = Object.keys(NUMBER_FIELDS) as NumberSetting[];
@@ -52,6 +55,7 @@ export const CHOICES = {
   order: ['random', 'sequential'],
   /** 1: the LM head in FP8 too. */
   'fp8-head': ['0', '1'],
+  'amax-algo': AMAX_ALGORITHMS,
   recompute: RECOMPUTE_LEVELS,
   optimizer: OPTIMIZERS,
   'optim-state': OPTIM_STATES,
@@ -64,13 +68,14 @@ export const CHOICE_FIELDS = {
   recompute: 'recompute',
   optimizer: 'optimizer',
   'optim-state': 'optimState',
+  'amax-algo': 'amaxAlgorithm',
 } as const satisfies Record<Exclude<ChoiceSetting, 'untied' | 'fp8-head'>, keyof TrainConfig>;
 
 /** A configuration's value of a choice, as the settings name it. */
 export function choiceIn(config: TrainConfig, key: ChoiceSetting): string {
   if (key === 'untied') return config.tied ? '0' : '1';
   if (key === 'fp8-head') return config.fp8Head ? '1' : '0';
-  return config[CHOICE_FIELDS[key]];
+  return config[CHOICE_FIELDS[key]] ?? DELAYED_SCALING.algorithm;
 }
 
 export const CHOICE_SETTINGS = Object.keys(CHOICES) as ChoiceSetting[];
@@ -145,7 +150,7 @@ export function firstConfig(settings: Settings): TrainConfig {
 /** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
 export function overridesOf(settings: Settings): Overrides {
   const { f16: half, rounding, untied, tokenizer, order, recompute, optimizer, sample } = settings;
-  const { 'optim-state': optimState, 'fp8-head': fp8Head } = settings;
+  const { 'optim-state': optimState, 'fp8-head': fp8Head, 'amax-algo': amaxAlgorithm } = settings;
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
     const value = settings[key];
@@ -158,6 +163,7 @@ export function overridesOf(settings: Settings): Overrides {
     ...(rounding !== null && { rounding }),
     ...(untied !== null && { tied: untied === '0' }),
     ...(fp8Head !== null && { fp8Head: fp8Head === '1' }),
+    ...(amaxAlgorithm !== null && { amaxAlgorithm }),
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),
     ...(recompute !== null && { recompute }),

@@ -45,6 +45,9 @@ test('every option reaches its field', () => {
     --optimizer stable-adamw --optim-state fp8-lm
     --json --numerics-every 20 --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse('--precision fp8 --fp8-head')).toMatchObject({ config: { precision: 'fp8', fp8Head: true } });
+  expect(
+    parse('--precision fp8-delayed --amax-history 64 --amax-algo most_recent --fp8-margin 1'),
+  ).toMatchObject({ config: { amaxHistory: 64, amaxAlgorithm: 'most_recent', fp8Margin: 1 } });
   expect(parse(line)).toMatchObject({
     kind: 'train',
     preset: 'smoke',

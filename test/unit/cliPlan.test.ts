@@ -8,7 +8,7 @@ import { largestBatch } from '../../src/engine/largestBatch.ts';
 import { memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { RECOMPUTE_LEVELS } from '../../src/engine/model/blocks.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
-import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
@@ -95,6 +95,22 @@ test('modes that an optimizer state does not go with are left out, unless they a
   expect(plan(...args, '--precision', 'fp32,bf16-sr')).toMatchObject({
     status: 2,
     stderr: expect.stringContaining('mode bf16-sr keeps none'),
+  });
+});
+
+test('options of FP8 reach the modes that take them, and the others stay as they are', () => {
+  const totals = (...args: string[]) => {
+    const { modes } = JSON.parse(plan('--preset', 'smoke', '--json', ...args).stdout) as Plan;
+    return new Map(modes.map(({ precision, memory }) => [precision, memory]));
+  };
+  const [plain, given] = [totals(), totals('--fp8-head', '--amax-history', '1024', '--steps', '300')];
+  for (const precision of PRECISION_MODES) {
+    const same = JSON.stringify(plain.get(precision)) === JSON.stringify(given.get(precision));
+    expect(same, precision).toBe(!storesFp8(precision));
+  }
+  expect(plan('--fp8-head', '--precision', 'fp32')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('Mode fp32 has no FP8, but fp8-head was given.'),
   });
 });
 

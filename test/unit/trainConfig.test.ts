@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { comparedConfigs } from '../../src/engine/experiments/planned.ts';
+import { comparedConfigs, inMode } from '../../src/engine/experiments/planned.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
-import { PRECISION_MODES, recipeOf } from '../../src/engine/precision/recipes.ts';
+import { DELAYED_SCALING } from '../../src/engine/precision/quantization.ts';
+import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { checkConfig, scalingOf, type TrainConfig, tokensPerStep } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -88,6 +89,40 @@ test('a head in FP8 is of FP8 modes only', () => {
   const both = comparedConfigs(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
   expect(both.map(({ fp8Head }) => fp8Head)).toEqual([false, true]);
   expect(thrownBy(() => comparedConfigs(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
+});
+
+test.each([
+  ['amaxHistory', 'amax-history', 32, 1025],
+  ['amaxAlgorithm', 'amax-algo', 'most_recent', 'mean'],
+  ['fp8Margin', 'fp8-margin', 2, -1],
+] as const)('%s is of delayed scales only', (field, option, value, wrong) => {
+  const config = { ...base, [field]: value };
+  checkConfig({ ...config, precision: 'fp8-delayed' });
+  for (const precision of ['fp8', 'fp16'] as const) {
+    expect(thrownBy(() => checkConfig({ ...config, precision }))).toMatchObject({
+      code: 'BAD_VALUE',
+      message: `Mode ${precision} does not take scales from steps before, but ${option} ${value} was given.`,
+      hint: `Use fp8-delayed, or leave ${option} out.`,
+    });
+  }
+  const { code, message } = thrownBy(() =>
+    checkConfig({ ...base, precision: 'fp8-delayed', [field]: wrong }),
+  );
+  expect(code).toBe('BAD_VALUE');
+  expect(message).toContain(option);
+  expect(message).toContain(String(wrong));
+  // In a comparison it goes to the modes that take it, and the largest batch is confirmed without it elsewhere.
+  const both = comparedConfigs(base, { [field]: value }, ['fp8', 'fp8-delayed'], 1);
+  expect(both.map((each) => each[field])).toEqual([null, value]);
+  checkConfig(inMode(both[1]!, 'fp8'));
+});
+
+test('delayed scaling has what the settings say, and else its own', () => {
+  expect(recipeFor({ precision: 'fp8-delayed' }).quantization!.scaling).toEqual(DELAYED_SCALING);
+  const given = { amaxHistory: 1024, amaxAlgorithm: 'most_recent', fp8Margin: 3 } as const;
+  expect(recipeFor({ precision: 'fp8-delayed', ...given }).quantization!.scaling).toEqual({
+    ...{ kind: 'delayed', historyLength: 1024, algorithm: 'most_recent', margin: 3 },
+  });
 });
 
 test('tokens of a step count every micro-batch', () => {

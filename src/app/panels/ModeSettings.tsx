@@ -1,10 +1,4 @@
-import {
-  PRECISION_MODES,
-  type PrecisionMode,
-  recipeFor,
-  recipeOf,
-  takesFp8Head,
-} from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeFor, recipeOf } from '../../engine/precision/recipes.ts';
 import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
@@ -14,7 +8,6 @@ import { formatMiB } from '../format.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { Note } from '../ui/Note.tsx';
 import { chosenModes, modeOf, optionOf, replaced, SIMULATED } from './modeChoice.ts';
-import { ChoiceField } from './SettingGroups.tsx';
 import { RoundingField, SimulatedBitsFields } from './SimulatedFields.tsx';
 
 /** Which modes are trained, and how they share the GPU. */
@@ -31,20 +24,11 @@ export function ModeSettings() {
         <OtherModeField key={i} place={i + 1} />
       ))}
       <RoundingField />
-      <HeadField />
       {several && <ScheduleField />}
       {several && <SeedsField />}
       <UnsoundNote />
     </>
   );
-}
-
-/** Shown where a mode takes it, or where an address gave one that none takes. */
-function HeadField() {
-  const shown = useSettings(
-    ({ settings }) => settings['fp8-head'] !== null || settings.modes.some(takesFp8Head),
-  );
-  return shown && <ChoiceField name="fp8-head" />;
 }
 
 function ReferenceField() {

@@ -1,4 +1,5 @@
 import { PRESETS } from '../../engine/model/presets.ts';
+import { DELAYED_SCALING } from '../../engine/precision/quantization.ts';
 import { scalingOf } from '../../engine/train/config.ts';
 import { numberProblem, resetOf, standardOf } from '../../store/changes.ts';
 import { modesOf, type NumberSetting, type Settings, scalesLoss } from '../../store/settings.ts';
@@ -22,6 +23,8 @@ function standardText(settings: Settings, key: NumberSetting): string {
     if (!policy || policy.kind === 'none') return 'none';
     return formatPowerOfTwo(Math.log2(policy.kind === 'static' ? policy.scale : policy.initialScale));
   }
+  if (key === 'amax-history') return String(DELAYED_SCALING.historyLength);
+  if (key === 'fp8-margin') return String(DELAYED_SCALING.margin);
   return String(standardOf(settings, key));
 }
 

@@ -1,4 +1,5 @@
 import { PRESETS } from '../../engine/model/presets.ts';
+import { delaysScales, type PrecisionMode } from '../../engine/precision/recipes.ts';
 import { changedSettings, numberProblem, resetOf } from '../../store/changes.ts';
 import {
   CHOICE_SETTINGS,
@@ -47,13 +48,15 @@ function Changes() {
   );
 }
 
-function SettingGroup({ title, testId, settings: keys }: Group) {
+function SettingGroup({ title, testId, settings: keys, takenBy }: Group) {
   const settings = useSettings((state) => state.settings);
   const unread = useSettings((state) => state.unread);
   const changed = changedSettings(settings).filter((key) => keys.some((own) => own === key)).length;
   const wrong = keys.filter(
     (key) => key in unread || (isNumber(key) && numberProblem(settings, key) !== null),
   ).length;
+  // Shown where an address gave what no mode takes, too.
+  if (takenBy && !modesOf(settings).some(takenBy) && keys.every((key) => settings[key] === null)) return null;
   return (
     <details className={styles.group}>
       <summary data-testid={testId}>
@@ -73,21 +76,28 @@ function SettingGroup({ title, testId, settings: keys }: Group) {
   );
 }
 
+/** Of settings that only some modes of a group take. */
+const TAKEN_BY: Partial<Record<GroupedSetting, (mode: PrecisionMode) => boolean>> = {
+  lossScale: scalesLoss,
+  growthInterval: scalesLoss,
+  'amax-history': delaysScales,
+  'amax-algo': delaysScales,
+  'fp8-margin': delaysScales,
+};
+
 function SettingField({ name }: { name: GroupedSetting }) {
   const settings = useSettings((state) => state.settings);
   if (name === 'f16') return <StorageField />;
-  if (!isNumber(name)) return <ChoiceField name={name} />;
-  const scaled = modesOf(settings).some(scalesLoss);
-  const ofScaler = name === 'lossScale' || name === 'growthInterval';
-  if (ofScaler && !scaled && settings[name] === null) return null;
-  return <NumberSettingField name={name} />;
+  const takes = TAKEN_BY[name];
+  if (takes && !modesOf(settings).some(takes) && settings[name] === null) return null;
+  return isNumber(name) ? <NumberSettingField name={name} /> : <ChoiceField name={name} />;
 }
 
 function isNumber(key: GroupedSetting): key is NumberSetting {
   return key !== 'f16' && !CHOICE_SETTINGS.some((choice) => choice === key);
 }
 
-export function ChoiceField({ name }: { name: ChoiceSetting }) {
+function ChoiceField({ name }: { name: ChoiceSetting }) {
   const chosen = useSettings((state) => state.settings[name]);
   const preset = useSettings((state) => PRESETS[state.settings.preset].config);
   const choose = useSettings((state) => state.choose);

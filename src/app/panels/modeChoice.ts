@@ -1,5 +1,5 @@
 /** How the fields for modes change the settings. */
-import { type PrecisionMode, takesFp8Head } from '../../engine/precision/recipes.ts';
+import { delaysScales, type PrecisionMode, storesFp8 } from '../../engine/precision/recipes.ts';
 import { isSimulatedMode, type SimulatedMode } from '../../engine/precision/simulated.ts';
 import type { Settings } from '../../store/settings.ts';
 
@@ -32,11 +32,12 @@ export function replaced(
   return [...new Set(changed)];
 }
 
-/** The change that chooses `modes`: a rounding and the LM head's format go with the last mode that takes them. */
+/** The change that chooses `modes`: what only some modes take goes with the last of them. */
 export function chosenModes(modes: readonly PrecisionMode[]): Partial<Settings> {
   return {
     modes,
     ...(!modes.some(isSimulatedMode) && { rounding: null }),
-    ...(!modes.some(takesFp8Head) && { 'fp8-head': null }),
+    ...(!modes.some(storesFp8) && { 'fp8-head': null }),
+    ...(!modes.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'fp8-margin': null }),
   };
 }

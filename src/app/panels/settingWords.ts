@@ -1,6 +1,7 @@
 /** What each setting is called, counted in and for. */
 import type { Range } from '../../engine/model/config.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES, type OptimState } from '../../engine/precision/optimStates.ts';
+import { type PrecisionMode, storesFp8 } from '../../engine/precision/recipes.ts';
 import { rangeOf } from '../../engine/train/config.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
@@ -47,6 +48,16 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
     unit: 'steps',
     help: 'Clean steps before the loss scale doubles.',
   },
+  'amax-history': {
+    label: 'Scale history',
+    unit: 'steps',
+    help: 'Of delayed scales: steps whose largest magnitudes are remembered.',
+  },
+  'fp8-margin': {
+    label: 'Scale margin',
+    unit: 'powers of two',
+    help: 'Room that delayed scales leave above the largest magnitude.',
+  },
 };
 
 interface ChoiceWords {
@@ -86,6 +97,11 @@ export const CHOICE_WORDS: {
     help: 'Of FP8 modes: what the logits are made with.',
     values: { '0': 'bf16', '1': 'FP8' },
   },
+  'amax-algo': {
+    label: 'Scales from',
+    help: 'Of delayed scales: what of the history counts.',
+    values: { max: 'its largest magnitude', most_recent: 'the step before' },
+  },
   recompute: {
     label: 'Recompute',
     help: 'What the backward pass computes again instead of keeping it: less memory, slower, the same results bit by bit.',
@@ -111,13 +127,15 @@ export const CHOICE_WORDS: {
   },
 };
 
-/** The others stand beside the modes that take them. */
-export type GroupedSetting = Exclude<PresetSetting, 'rounding' | 'fp8-head'>;
+/** The other stands beside the modes that take it. */
+export type GroupedSetting = Exclude<PresetSetting, 'rounding'>;
 
 export interface Group {
   readonly title: string;
   readonly testId: string;
   readonly settings: readonly GroupedSetting[];
+  /** Whether a mode takes any of them; all do where absent. */
+  readonly takenBy?: (mode: PrecisionMode) => boolean;
 }
 
 /** Steps and seed stand above the groups: they are what people change most. */
@@ -144,6 +162,12 @@ export const GROUPS: readonly Group[] = [
     ],
   },
   { title: 'Data', testId: 'group-data', settings: ['tokenizer', 'order'] },
+  {
+    title: 'FP8',
+    testId: 'group-fp8',
+    settings: ['fp8-head', 'amax-history', 'amax-algo', 'fp8-margin'],
+    takenBy: storesFp8,
+  },
   {
     title: 'Loss scale and f16 storage',
     testId: 'advanced',

@@ -203,19 +203,25 @@ function configOf(stored: Readonly<Record<string, unknown>>, name: string): Trai
         'Go on with the version of Halfstep that wrote it.',
       );
     }
-    const kinds = [
-      typeof known[field],
-      ...(known[field] === null || NULLABLE.has(field) ? ['object', 'number'] : []),
-    ];
-    if (!kinds.includes(typeof value)) throw damagedRun(name, `"${field}" is ${JSON.stringify(value)}`);
+    const own = NULLABLE.get(field);
+    const isKnown = own ? value === null || typeof value === own : typeof value === typeof known[field];
+    if (!isKnown) throw damagedRun(name, `"${field}" is ${JSON.stringify(value)}`);
   }
   const config = { ...known, ...stored } as unknown as TrainConfig;
   checkConfig(config);
   return config;
 }
 
-/** Numbers that may be null: the mode's or the text's own. */
-const NULLABLE: ReadonlySet<string> = new Set(['vocabulary', 'lossScale', 'growthInterval']);
+/** What may be null, the mode's or the text's own, and what it else is. */
+const NULLABLE: ReadonlyMap<string, string> = new Map([
+  ['vocabulary', 'number'],
+  ['lossScale', 'number'],
+  ['growthInterval', 'number'],
+  ['rounding', 'string'],
+  ['amaxHistory', 'number'],
+  ['amaxAlgorithm', 'string'],
+  ['fp8Margin', 'number'],
+]);
 
 /**
  * The entry's bytes as they lie in the file.

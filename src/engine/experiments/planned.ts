@@ -1,5 +1,5 @@
 /** What a comparison trains: every mode from every seed. */
-import { type PrecisionMode, recipeOf, takesFp8Head } from '../precision/recipes.ts';
+import { delaysScales, type PrecisionMode, recipeOf, storesFp8 } from '../precision/recipes.ts';
 import { isSimulatedMode } from '../precision/simulated.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { configure, type Overrides } from '../train/configure.ts';
@@ -20,10 +20,34 @@ export function hasEnded({
   return summary !== null || error !== null;
 }
 
+/** Settings that only some modes take: which modes, and what the others have. */
+const MODE_SETTINGS: readonly (readonly [keyof TrainConfig, (mode: PrecisionMode) => boolean, unknown])[] = [
+  ['lossScale', (mode) => recipeOf(mode).scaling.kind !== 'none', null],
+  ['growthInterval', (mode) => recipeOf(mode).scaling.kind === 'dynamic', null],
+  ['rounding', isSimulatedMode, null],
+  ['fp8Head', storesFp8, false],
+  ['amaxHistory', delaysScales, null],
+  ['amaxAlgorithm', delaysScales, null],
+  ['fp8Margin', delaysScales, null],
+];
+
+/** `config` in mode `precision`, without what that mode does not take. */
+export function inMode(config: TrainConfig, precision: PrecisionMode): TrainConfig {
+  const others = MODE_SETTINGS.filter(([, takes]) => !takes(precision));
+  return { ...config, ...Object.fromEntries(others.map(([field, , none]) => [field, none])), precision };
+}
+
+/** `given` without the settings that `mode` does not take and another of `modes` does. */
+function settingsFor(mode: PrecisionMode, given: Overrides, modes: readonly PrecisionMode[]): Overrides {
+  const others = MODE_SETTINGS.filter(([, takes]) => !takes(mode) && modes.some(takes));
+  return Object.fromEntries(
+    Object.entries(given).filter(([field]) => !others.some(([other]) => other === field)),
+  );
+}
+
 /**
  * One configuration a mode, seed by seed; those of a seed differ in nothing else, so that the runs start and are fed
- * alike. A loss scale, its growth interval, a rounding and a head in FP8 go to the modes
- * that take them; where none does, the engine refuses them.
+ * alike. What only some modes take, such as a loss scale, goes to those; where none does, the engine refuses it.
  * @param seeds consecutive ones from the given seed on, or the preset's
  * @throws EngineError where the values cannot be right
  */
@@ -33,28 +57,9 @@ export function comparedConfigs(
   modes: readonly PrecisionMode[],
   seeds: number,
 ): TrainConfig[] {
-  const kindOf = (mode: PrecisionMode) => recipeOf(mode).scaling.kind;
-  const scaled = modes.filter((mode) => kindOf(mode) !== 'none');
-  const dynamic = modes.filter((mode) => kindOf(mode) === 'dynamic');
-  const rounded = modes.filter(isSimulatedMode);
-  const quantized = modes.filter(takesFp8Head);
   const firstSeed = given.seed ?? preset.seed;
-  const configOf = (precision: PrecisionMode, seed: number): TrainConfig => {
-    const takesScale = scaled.length === 0 || scaled.includes(precision);
-    const takesInterval = dynamic.length === 0 || dynamic.includes(precision);
-    const takesRounding = rounded.length === 0 || isSimulatedMode(precision);
-    const takesHead = quantized.length === 0 || quantized.includes(precision);
-    const { lossScale, growthInterval, rounding, fp8Head, ...rest } = given;
-    return configure(preset, {
-      ...rest,
-      ...(takesScale && lossScale !== undefined && { lossScale }),
-      ...(takesInterval && growthInterval !== undefined && { growthInterval }),
-      ...(takesRounding && rounding !== undefined && { rounding }),
-      ...(takesHead && fp8Head !== undefined && { fp8Head }),
-      precision,
-      seed,
-    });
-  };
+  const configOf = (precision: PrecisionMode, seed: number): TrainConfig =>
+    configure(preset, { ...settingsFor(precision, given, modes), precision, seed });
   return Array.from({ length: seeds }, (_, i) => firstSeed + i).flatMap((seed) =>
     modes.map((precision) => configOf(precision, seed)),
   );

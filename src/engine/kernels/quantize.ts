@@ -1,4 +1,5 @@
 /** Kernels of 8-bit operands with a scale of their tensor. */
+import type { TensorScaling } from '../precision/quantization.ts';
 import { type Operand, recordOf, type Tensor } from '../tensor.ts';
 import { type Dispatch, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
 
@@ -62,22 +63,22 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
 }
 
 /** The scales of the first `records` tensors for the step that follows. */
-export function delayedScales(args: {
-  readonly amax: Operand;
-  /** (records, historyLength) u32 */
-  readonly history: Operand;
-  readonly scales: Operand;
-  readonly state: Operand;
-  readonly records: number;
-  readonly historyLength: number;
-  readonly margin: number;
-}): Dispatch {
-  const { amax, history, scales, state, records, historyLength, margin } = args;
+export function delayedScales(
+  args: Omit<Extract<TensorScaling, { kind: 'delayed' }>, 'kind'> & {
+    readonly amax: Operand;
+    /** (records, historyLength) u32 */
+    readonly history: Operand;
+    readonly scales: Operand;
+    readonly state: Operand;
+    readonly records: number;
+  },
+): Dispatch {
+  const { amax, history, scales, state, records, historyLength, algorithm, margin } = args;
   return {
     kind: 'dispatch',
     variant: { kernel: 'delayed_scales', slots: {}, conditions: {}, constants: {} },
     bindings: { amax, history, scales, state },
-    params: [u32(records), u32(historyLength), u32(margin)],
+    params: [u32(records), u32(historyLength), u32(margin), u32(algorithm === 'most_recent' ? 1 : 0)],
     grid: [Math.ceil(records / 64), 1, 1],
     label: 'scales of 8-bit tensors',
   };

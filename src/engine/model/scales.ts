@@ -21,6 +21,8 @@ import type { RunTensors } from './tensors.ts';
 export interface QuantizedTensors extends Quantization {
   /** Records of scale and inverse, one for each name; the first is 1, for operands without a scale. */
   readonly scales: Tensor;
+  /** With delayed scaling: scales are not known yet, and found by this pass. */
+  readonly calibrating: boolean;
   /** f32 bits of the largest magnitude seen under each scale. */
   readonly amax: Tensor;
   /** (records, historyLength) with delayed scaling: amax of earlier steps. */
@@ -71,6 +73,7 @@ export function planScales(
   return {
     ...quantization,
     ...records,
+    calibrating: false,
     activationRecords,
     amax: add('state', 'largest magnitudes', 'u32', names.length),
     history:
@@ -124,13 +127,22 @@ export function initialScales({
   return words;
 }
 
+/**
+ * The same tensors for a pass that finds the first of the delayed scales: each tensor is stored at what it asks for itself
+ * and so did those under its scale in the micro-batches before.
+ */
+export function calibrating(tensors: RunTensors): RunTensors {
+  const { quantized } = tensors;
+  return quantized ? { ...tensors, quantized: { ...quantized, calibrating: true } } : tensors;
+}
+
 /** Makes `out`, which has a scale, from `inp`: the copy that matmuls read. */
 export function quantize(
   target: Target,
-  { scaling, amax, scales }: QuantizedTensors,
+  { scaling, calibrating, amax, scales }: QuantizedTensors,
   args: { label: string; inp: Operand; out: Operand; elements: number },
 ): Operation[] {
-  const make = scaling.kind === 'current' ? quantizeCurrent : quantizeDelayed;
+  const make = scaling.kind === 'current' || calibrating ? quantizeCurrent : quantizeDelayed;
   return make(target, { ...args, label: quantizedLabel(args.label), amax, scales });
 }
 

@@ -8,13 +8,18 @@ import { backward } from './backward.ts';
 import { forward } from './forward.ts';
 import { lmHead, sampledLogits } from './lmHead.ts';
 import { optimizer } from './optimizer.ts';
-import { forgetMagnitudes, nextScales, quantizeWeights } from './scales.ts';
+import { calibrating, forgetMagnitudes, nextScales, quantizeWeights } from './scales.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface Schedule {
   /** Zero gradients and loss: once before the micro-batches of a step. */
   readonly begin: readonly Operation[];
   readonly microBatch: readonly Operation[];
+  /**
+   * A micro-batch of step 1 before the step, where scales are delayed, to find those that it begins with; else empty. What it
+   * leaves behind but for them, `begin` clears.
+   */
+  readonly calibration: readonly Operation[];
   readonly optimizer: readonly Operation[];
   /** Loss of one batch into `evalState`; weights and the training state are only read. */
   readonly evaluation: readonly Operation[];
@@ -52,13 +57,16 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
       ...(sharpness && { sharpness }),
     }),
   ];
+  const microBatch = (of: RunTensors): Operation[] =>
+    Object.values(microBatchPhases(target, of, config)).flat();
   return {
     begin: [
       ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
       { kind: 'clear', target: slice(state, LOSS_SUM_OFFSET / 4, 1) },
       ...(quantized ? [forgetMagnitudes(quantized)] : []),
     ],
-    microBatch: Object.values(microBatchPhases(target, tensors, config)).flat(),
+    microBatch: microBatch(tensors),
+    calibration: quantized?.history ? microBatch(calibrating(tensors)) : [],
     optimizer: [
       ...optimizer(target, tensors, config),
       ...quantizeWeights(target, tensors),

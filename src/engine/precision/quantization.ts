@@ -1,6 +1,10 @@
 /** Operands stored in fewer bits than a format holds unscaled: each has a scale of its tensor. */
 import { type FormatId, formatInfo } from './formats.ts';
 
+/** What of the history makes a delayed scale: its largest magnitude, or that of the step before. */
+export const AMAX_ALGORITHMS = ['max', 'most_recent'] as const;
+export type AmaxAlgorithm = (typeof AMAX_ALGORITHMS)[number];
+
 /** When the scale of a tensor is decided. */
 export type TensorScaling =
   /** From the tensor itself, which is read twice. */
@@ -8,14 +12,23 @@ export type TensorScaling =
   /** From its largest magnitudes in the steps before, so that it is read once. */
   | {
       readonly kind: 'delayed';
-      /** Steps whose largest magnitude counts; 1 is the most recent one only. */
+      /** Steps whose largest magnitudes are kept. */
       readonly historyLength: number;
+      readonly algorithm: AmaxAlgorithm;
       /** Powers of two of room above the largest magnitude. */
       readonly margin: number;
     };
 
 /** What matmuls read in place of a tensor of the role: other kernels read the tensor itself. */
 export type QuantizedRole = 'activation' | 'weight' | 'outputGradient' | 'preActivation';
+
+/** Its defaults are TransformerEngine's but for the history, which there has 1,024 steps: more than many runs here. */
+export const DELAYED_SCALING = {
+  kind: 'delayed',
+  historyLength: 16,
+  algorithm: 'max',
+  margin: 0,
+} as const satisfies TensorScaling;
 
 export interface Quantization {
   readonly formats: Readonly<Record<QuantizedRole, FormatId>>;

@@ -1,6 +1,11 @@
 import { EngineError, suggestion } from '../errors.ts';
 import type { FormatId } from './formats.ts';
-import type { Quantization, QuantizedRole } from './quantization.ts';
+import {
+  type AmaxAlgorithm,
+  DELAYED_SCALING,
+  type Quantization,
+  type QuantizedRole,
+} from './quantization.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -234,15 +239,11 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     id: 'fp8-delayed',
     title: 'FP8, delayed scales',
     summary:
-      'As FP8 with the scales of activations and gradients taken from the largest magnitudes of the last 16 steps: each tensor is read once.',
+      'As FP8 with the scales of activations and gradients taken from the largest magnitudes of the steps before: each tensor is read once.',
     roles: mixed('bf16'),
     masterRounding: 'nearest',
     scaling: none,
-    quantization: {
-      formats: fp8Formats,
-      scaling: { kind: 'delayed', historyLength: 16, margin: 0 },
-      head: false,
-    },
+    quantization: { formats: fp8Formats, scaling: DELAYED_SCALING, head: false },
     unsound: false,
   },
 };
@@ -271,31 +272,53 @@ export function modeSuggestion(id: string): string {
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
 }
 
-/** The recipe of a run: that of its mode, with what the run's own settings change in it. */
-export function recipeFor(config: {
-  readonly precision: PrecisionMode;
-  readonly rounding?: Rounding | null;
-  readonly fp8Head?: boolean;
-}): Recipe {
-  const { precision, rounding, fp8Head } = config;
-  if (!isSimulatedMode(precision)) return fp8Head ? withHead(recipeOf(precision)) : recipeOf(precision);
-  return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
+/** Settings that only FP8 modes take. Null leaves a value to the mode, and is all that other modes have. */
+export interface Fp8Settings {
+  /** The LM head's matmuls in FP8 too. */
+  readonly fp8Head: boolean;
+  /** Of delayed scales: steps that are remembered, what of them counts, and powers of two of room above it. */
+  readonly amaxHistory: number | null;
+  readonly amaxAlgorithm: AmaxAlgorithm | null;
+  readonly fp8Margin: number | null;
 }
 
-/** `recipe` with the LM head quantised as the blocks are, where it quantises at all. */
-function withHead(recipe: Recipe): Recipe {
-  const { quantization, summary } = recipe;
-  if (!quantization) return recipe;
+/** The recipe of a run: that of its mode, with what the run's own settings change in it. */
+export function recipeFor(
+  config: { readonly precision: PrecisionMode; readonly rounding?: Rounding | null } & Partial<Fp8Settings>,
+): Recipe {
+  const { precision, rounding } = config;
+  if (isSimulatedMode(precision)) return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
+  const recipe = recipeOf(precision);
+  const { quantization } = recipe;
+  return quantization ? { ...recipe, quantization: quantizationOf(quantization, config) } : recipe;
+}
+
+function quantizationOf(mode: Quantization, settings: Partial<Fp8Settings>): Quantization {
+  const { fp8Head, amaxHistory, amaxAlgorithm, fp8Margin } = settings;
+  const { scaling } = mode;
   return {
-    ...recipe,
-    summary: `${summary} Here the LM head is in FP8.`,
-    quantization: { ...quantization, head: true },
+    ...mode,
+    head: fp8Head ?? mode.head,
+    scaling:
+      scaling.kind === 'current'
+        ? scaling
+        : {
+            kind: 'delayed',
+            historyLength: amaxHistory ?? scaling.historyLength,
+            algorithm: amaxAlgorithm ?? scaling.algorithm,
+            margin: fp8Margin ?? scaling.margin,
+          },
   };
 }
 
-/** Whether a mode stores matmul operands in FP8, so that its LM head can be switched to it. */
-export function takesFp8Head(mode: PrecisionMode): boolean {
+/** Whether a mode stores matmul operands in FP8, so that the settings of FP8 go with it. */
+export function storesFp8(mode: PrecisionMode): boolean {
   return recipeOf(mode).quantization !== undefined;
+}
+
+/** Whether a mode takes scales from the steps before, so that how it does can be set. */
+export function delaysScales(mode: PrecisionMode): boolean {
+  return recipeOf(mode).quantization?.scaling.kind === 'delayed';
 }
 
 const simulatedRecipes = new Map<string, Recipe>();

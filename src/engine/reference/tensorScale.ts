@@ -4,7 +4,7 @@
  * oracle for `shaders/lib/tensor_scale.wgsl`.
  */
 import type { FormatId } from '../precision/formats.ts';
-import { largestBits } from '../precision/quantization.ts';
+import { type AmaxAlgorithm, largestBits } from '../precision/quantization.ts';
 import { f32Bits, roundTo } from './rounding.ts';
 
 const INFINITY_BITS = 0x7f800000;
@@ -38,11 +38,12 @@ export function nextDelayedScale(
   newest: number,
   format: FormatId,
   margin = 0,
+  algorithm: AmaxAlgorithm = 'max',
 ): DelayedScale {
   const rolled = [...history.slice(1), newest];
-  const largest = Math.max(...rolled);
+  const counts = algorithm === 'max' ? Math.max(...rolled) : newest;
   rolled[0] = 0;
-  return { history: rolled, scale: scaleFor(largest, format, scale, margin) };
+  return { history: rolled, scale: scaleFor(counts, format, scale, margin) };
 }
 
 /** Values as they read back, stored in `format` at `scale`. */

@@ -10,17 +10,21 @@ import {
   SHAPE_RANGES,
 } from '../model/config.ts';
 import { momentsOf, OPTIMIZERS, type Optimizer, type OptimState } from '../precision/optimStates.ts';
+import { AMAX_ALGORITHMS } from '../precision/quantization.ts';
 import {
   checkLossScale,
+  delaysScales,
+  type Fp8Settings,
   type PrecisionMode,
   type Recipe,
   recipeOf,
   type ScalingPolicy,
+  storesFp8,
 } from '../precision/recipes.ts';
 import { isSimulatedMode, type Rounding } from '../precision/simulated.ts';
 
 /** Everything that defines a run apart from the text. Plain data: it travels to the worker, into links and files. */
-export interface TrainConfig {
+export interface TrainConfig extends Fp8Settings {
   readonly layers: number;
   readonly heads: number;
   readonly width: number;
@@ -52,8 +56,6 @@ export interface TrainConfig {
   readonly optimState: OptimState;
   /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
   readonly rounding: Rounding | null;
-  /** The LM head's matmuls in FP8 too, in the modes that have those of the blocks in it. */
-  readonly fp8Head: boolean;
   /** How f16 is stored: `auto` takes native where the adapter has shader-f16. */
   readonly half: 'auto' | 'native' | 'packed';
   /** Initial (dynamic) or fixed (static) loss scale; null takes the mode's default. */
@@ -114,6 +116,8 @@ const RANGES = {
   sharpnessEvery: { option: 'sharpness-every', low: 0, high: 1_000_000, whole: true },
   sampleLength: { option: 'sample', low: 0, high: 1_000_000, whole: true },
   growthInterval: { option: 'growth-interval', low: 1, high: 1e9, whole: true },
+  amaxHistory: { option: 'amax-history', low: 1, high: 1024, whole: true },
+  fp8Margin: { option: 'fp8-margin', low: 0, high: 16, whole: true },
 } as const satisfies Partial<Record<keyof TrainConfig, Range & { option: string }>>;
 
 type RangedField = keyof typeof RANGES;
@@ -189,13 +193,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       'Only simulated modes take a rounding: use e<X>m<Y>, as e8m7, or leave it out.',
     );
   }
-  if (config.fp8Head && !recipe.quantization) {
-    throw new EngineError(
-      'BAD_VALUE',
-      `Mode ${config.precision} has no FP8, but fp8-head was given.`,
-      'Use fp8 or fp8-delayed, or leave fp8-head out.',
-    );
-  }
+  checkFp8(config);
   if (config.lossScale !== null) {
     if (scaling.kind === 'none') {
       throw new EngineError(
@@ -205,5 +203,33 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       );
     }
     checkLossScale(config.lossScale);
+  }
+}
+
+/** @throws EngineError BAD_VALUE naming a setting of FP8 that the mode does not take, or that has no such value */
+function checkFp8(config: TrainConfig): void {
+  const { precision, fp8Head, amaxHistory, amaxAlgorithm, fp8Margin } = config;
+  if (fp8Head && !storesFp8(precision)) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `Mode ${precision} has no FP8, but fp8-head was given.`,
+      'Use fp8 or fp8-delayed, or leave fp8-head out.',
+    );
+  }
+  if (amaxAlgorithm !== null && !AMAX_ALGORITHMS.includes(amaxAlgorithm)) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `There is no amax-algo "${amaxAlgorithm}".`,
+      suggestion(amaxAlgorithm, AMAX_ALGORITHMS),
+    );
+  }
+  const ofDelayed = { 'amax-history': amaxHistory, 'amax-algo': amaxAlgorithm, 'fp8-margin': fp8Margin };
+  for (const [option, value] of Object.entries(ofDelayed)) {
+    if (value === null || delaysScales(precision)) continue;
+    throw new EngineError(
+      'BAD_VALUE',
+      `Mode ${precision} does not take scales from steps before, but ${option} ${value} was given.`,
+      `Use fp8-delayed, or leave ${option} out.`,
+    );
   }
 }

@@ -74,6 +74,7 @@ export async function createTrainer(
     const programs = {
       begin: await compile('begin'),
       microBatch: await compile('microBatch'),
+      calibration: await compile('calibration'),
       optimizer: await compile('optimizer', schedule.microBatch.length),
       evaluation: await compile('evaluation'),
       sharpness: await compile('sharpness'),

@@ -2,7 +2,7 @@ import { type Arena, readTensor } from '../arena.ts';
 import { restoreState } from '../checkpoint/restore.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
-import { type Batch, batchAt, positionsByToken } from '../data/batches.ts';
+import { type Batch, batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
@@ -28,6 +28,7 @@ import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
+import { writeBatch, writeTrainingBatch } from './writeBatch.ts';
 
 /** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
 const ASSUMED_SHARE = 0.15;
@@ -165,13 +166,9 @@ export class Trainer {
    */
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
-    const { accumulation } = this.config;
+    this.#calibrate();
     const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
-    this.#submit(this.#programs.begin);
-    for (let micro = 0; micro < accumulation; micro++) {
-      this.#writeTrainingBatch(this.#submitted * accumulation + micro);
-      this.#submit(microBatch, micro === 0 ? this.#clock?.start : undefined);
-    }
+    this.#runMicroBatches(microBatch, this.#clock?.start);
     this.#submit(this.#programs.optimizer, this.#clock?.end);
     this.numerics.endStep();
     const state = this.arena.buffer(this.plan.tensors.state);
@@ -188,6 +185,7 @@ export class Trainer {
    * @throws EngineError SHADER_COMPILE
    */
   async countGradients(): Promise<NumericsFrame> {
+    this.#calibrate();
     this.#submit(this.#programs.begin);
     this.#writeTrainingBatch(this.#submitted * this.config.accumulation);
     const frame = await this.numerics.countGradients();
@@ -342,31 +340,34 @@ export class Trainer {
     this.arena.destroy();
   }
 
+  /** Before step 1 delayed scales are found on its own batches: at a scale of 1 most gradients underflow. */
+  #calibrate(): void {
+    if (this.#submitted > 0 || !this.plan.tensors.quantized?.history) return;
+    this.#runMicroBatches(this.#programs.calibration);
+    // Step 1 looks again, and names what overflows by the sites of its own programs.
+    forgetOverflow(this.device, this.arena.buffer(this.plan.tensors.found));
+  }
+
+  /** The micro-batches of the next step. */
+  #runMicroBatches(program: Program, stamps?: PassStamps): void {
+    const { accumulation } = this.config;
+    this.#submit(this.#programs.begin);
+    for (let micro = 0; micro < accumulation; micro++) {
+      this.#writeTrainingBatch(this.#submitted * accumulation + micro);
+      this.#submit(program, micro === 0 ? stamps : undefined);
+    }
+  }
+
   #submit(program: Program, stamps?: PassStamps): void {
     program.submit(this.#flopsPerSubmit, stamps);
   }
 
   #writeTrainingBatch(index: number): void {
-    const batch = this.#trainingBatch(index);
-    this.#writeBatch(batch);
-    this.#writePositions(batch);
+    writeTrainingBatch(this.device, this.arena, this.plan.tensors, this.#trainingBatch(index));
   }
 
-  #writeBatch({ tokens, targets }: Batch): void {
-    this.#write(this.plan.tensors.tokens, tokens);
-    this.#write(this.plan.tensors.targets, targets);
-  }
-
-  /** What the embedding's backward pass sums over. */
-  #writePositions({ tokens }: Batch): void {
-    const { tensors } = this.plan;
-    const { starts, positions } = positionsByToken(tokens, paddedVocabulary(tensors.gpt));
-    this.#write(tensors.tokenStarts, starts);
-    this.#write(tensors.tokenPositions, positions);
-  }
-
-  #write(tensor: Tensor, data: Uint32Array): void {
-    this.device.queue.writeBuffer(this.arena.buffer(tensor), 0, data as Uint32Array<ArrayBuffer>);
+  #writeBatch(batch: Batch): void {
+    writeBatch(this.device, this.arena, this.plan.tensors, batch);
   }
 
   #record(state: StepState, gpuMs: number | null): void {

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { OPTIM_STATES, OPTIMIZERS } from '../../engine/precision/optimStates.ts';
+import { AMAX_ALGORITHMS } from '../../engine/precision/quantization.ts';
 import { precisionMode } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
@@ -40,6 +41,9 @@ const config = v.objectWithRest(
     optimizer: v.optional(v.picklist(OPTIMIZERS), 'adamw'),
     optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
     fp8Head: v.optional(v.boolean(), false),
+    amaxHistory: v.optional(v.nullable(count), null),
+    amaxAlgorithm: v.optional(v.nullable(v.picklist(AMAX_ALGORITHMS)), null),
+    fp8Margin: v.optional(v.nullable(count), null),
   },
   v.union([text(200), finite, v.boolean(), v.null()]),
 );

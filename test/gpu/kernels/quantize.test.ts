@@ -6,7 +6,7 @@ import {
   quantizeDelayed,
   SCALE_WORDS,
 } from '../../../src/engine/kernels/quantize.ts';
-import { largestBits } from '../../../src/engine/precision/quantization.ts';
+import { AMAX_ALGORITHMS, largestBits } from '../../../src/engine/precision/quantization.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import {
   amaxBits,
@@ -78,57 +78,70 @@ test.each(FORMATS)('%s: every tensor at its current scale', (format) =>
   }),
 );
 
-test('delayed scales follow the reference through zero, infinity, NaN and a skipped step', () =>
-  withBench(async (bench) => {
-    const target = targetOf(bench, 'packed', false);
-    /** Largest magnitudes of the steps, one list a tensor; the step called `skipped` leaves all as it is. */
-    const seen = [
-      [3, 1e-3, 5, 0, 0, 0, 2, 1e6, 1],
-      [0, 0, 1e-30, 1e-30, 1e-30, 1e-30, 0, 0, 1e-30],
-      [1, Number.POSITIVE_INFINITY, 1, 1, 1, 1, Number.NaN, 1, 1],
-      [448, 449, 100, 700, 1, 1, 1, 1, 1],
-    ];
-    const [historyLength, margin, skipped] = [4, 1, 7];
-    const run = new KernelRun(bench);
-    const scales = run.codes(
-      'scales',
-      'u32',
-      seen.flatMap((_, i) => [ONE, ONE, largestBits(FORMATS[i % 2]!), 0]),
-    );
-    const history = run.zeros('history', 'u32', seen.length * historyLength);
-    const out = seen.map((_, i) => run.output(`out ${i}`, FORMATS[i % 2]!, 4));
-    const operations = seen[0]!.flatMap((_, step) => {
-      const amax = run.zeros(`amax ${step}`, 'u32', seen.length);
-      const words = new Uint32Array(initialStepState(1));
-      words[3] = step === skipped ? 0 : 1; // apply
-      const state = run.bytes(`state ${step}`, words.buffer);
-      return [
-        ...seen.flatMap((values, i) => {
-          const x = values[step]!;
-          const inp = run.codes(`inp ${step} ${i}`, 'f32', [0, x / 2, -x, 0].map(f32Bits));
-          const scale = slice(scales, i * SCALE_WORDS, SCALE_WORDS);
-          const args = { label: `${i}`, inp, out: { ...slice(out[i]!, 0, 4), scale }, amax, scales };
-          return quantizeDelayed(target, { ...args, elements: 4 });
-        }),
-        delayedScales({ amax, history, scales, state, records: seen.length, historyLength, margin }),
+test.each(AMAX_ALGORITHMS)(
+  'delayed scales (%s) follow the reference through zero, infinity, NaN and a skipped step',
+  (algorithm) =>
+    withBench(async (bench) => {
+      const target = targetOf(bench, 'packed', false);
+      /** Largest magnitudes of the steps, one list a tensor; the step called `skipped` leaves all as it is. */
+      const seen = [
+        [3, 1e-3, 5, 0, 0, 0, 2, 1e6, 1],
+        [0, 0, 1e-30, 1e-30, 1e-30, 1e-30, 0, 0, 1e-30],
+        [1, Number.POSITIVE_INFINITY, 1, 1, 1, 1, Number.NaN, 1, 1],
+        [448, 449, 100, 700, 1, 1, 1, 1, 1],
       ];
-    });
-    await run.run(operations);
-    const records = new Float32Array(run.bytesOf(scales));
-    const histories = run.codesOf(history);
-    for (const [i, values] of seen.entries()) {
-      let state: DelayedScale = { history: new Array<number>(historyLength).fill(0), scale: 1 };
-      let before = 1;
-      for (const [step, x] of values.entries()) {
-        before = state.scale;
-        if (step !== skipped) state = nextDelayedScale(state, amaxBits([x]), FORMATS[i % 2]!, margin);
+      const [historyLength, margin, skipped] = [4, 1, 7];
+      const run = new KernelRun(bench);
+      const scales = run.codes(
+        'scales',
+        'u32',
+        seen.flatMap((_, i) => [ONE, ONE, largestBits(FORMATS[i % 2]!), 0]),
+      );
+      const history = run.zeros('history', 'u32', seen.length * historyLength);
+      const out = seen.map((_, i) => run.output(`out ${i}`, FORMATS[i % 2]!, 4));
+      const operations = seen[0]!.flatMap((_, step) => {
+        const amax = run.zeros(`amax ${step}`, 'u32', seen.length);
+        const words = new Uint32Array(initialStepState(1));
+        words[3] = step === skipped ? 0 : 1; // apply
+        const state = run.bytes(`state ${step}`, words.buffer);
+        return [
+          ...seen.flatMap((values, i) => {
+            const x = values[step]!;
+            const inp = run.codes(`inp ${step} ${i}`, 'f32', [0, x / 2, -x, 0].map(f32Bits));
+            const scale = slice(scales, i * SCALE_WORDS, SCALE_WORDS);
+            const args = { label: `${i}`, inp, out: { ...slice(out[i]!, 0, 4), scale }, amax, scales };
+            return quantizeDelayed(target, { ...args, elements: 4 });
+          }),
+          delayedScales({
+            amax,
+            history,
+            scales,
+            state,
+            records: seen.length,
+            historyLength,
+            algorithm,
+            margin,
+          }),
+        ];
+      });
+      await run.run(operations);
+      const records = new Float32Array(run.bytesOf(scales));
+      const histories = run.codesOf(history);
+      for (const [i, values] of seen.entries()) {
+        let state: DelayedScale = { history: new Array<number>(historyLength).fill(0), scale: 1 };
+        let before = 1;
+        for (const [step, x] of values.entries()) {
+          before = state.scale;
+          if (step !== skipped)
+            state = nextDelayedScale(state, amaxBits([x]), FORMATS[i % 2]!, margin, algorithm);
+        }
+        expect(records[SCALE_WORDS * i]).toBe(state.scale);
+        expect(records[SCALE_WORDS * i + 1]).toBe(1 / state.scale);
+        expect([...histories.subarray(i * historyLength, (i + 1) * historyLength)]).toEqual(state.history);
+        // The last step was stored at the scale of the steps before it.
+        const last = values.at(-1)!;
+        const codes = [0, last / 2, -last, 0].map((x) => encodeBits(FORMATS[i % 2]!, f32Bits(x * before)));
+        expect([...run.codesOf(out[i]!)]).toEqual(codes);
       }
-      expect(records[SCALE_WORDS * i]).toBe(state.scale);
-      expect(records[SCALE_WORDS * i + 1]).toBe(1 / state.scale);
-      expect([...histories.subarray(i * historyLength, (i + 1) * historyLength)]).toEqual(state.history);
-      // The last step was stored at the scale of the steps before it.
-      const last = values.at(-1)!;
-      const codes = [0, last / 2, -last, 0].map((x) => encodeBits(FORMATS[i % 2]!, f32Bits(x * before)));
-      expect([...run.codesOf(out[i]!)]).toEqual(codes);
-    }
-  }));
+    }),
+);

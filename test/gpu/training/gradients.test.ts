@@ -116,7 +116,7 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
     async (trainer) => {
       const { quantized, headRows } = trainer.plan.tensors;
       expect(headRows).toBe(HEAD_ROWS);
-      // Delayed scales are 1 before they have seen anything: after a few steps they are what they are in a run.
+      // Delayed scales are then those of other weights, as they are in a run.
       if (quantized?.history) await takeSteps(trainer, 4);
       await trainer.setParameters((name) => Float32Array.from(INITIAL.get(name)!));
       const scales = quantized?.history && (await delayedScalesOf(trainer, quantized));
@@ -195,8 +195,8 @@ describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
   ['fp8', 'auto'],
-  ['fp8-delayed', 'auto'],
   ['fp8', 'auto', undefined, true],
+  ['fp8-delayed', 'auto', undefined, true],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
 ])('%s, halves %s, features %j, FP8 head %j', (precision, half, features, fp8Head = false) => {
   test('every gradient is what the reference says', async () => {
@@ -223,6 +223,23 @@ describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined
       expect(Math.max(...ratios), what).toBeGreaterThan(1.5);
     }
   });
+});
+
+test('the first step with delayed scales is the one with current scales, bit by bit', async () => {
+  const [current, delayed] = await Promise.all(
+    (['fp8', 'fp8-delayed'] as const).map((precision) =>
+      withTrainer({ precision }, async (trainer) => {
+        const [metrics] = await takeSteps(trainer, 1);
+        return { metrics, gradients: await parametersOf(trainer, 'gradient') };
+      }),
+    ),
+  );
+  expect(delayed).toEqual(current);
+  for (const [name, values] of delayed!.gradients)
+    expect(
+      values.some((x) => x !== 0),
+      name,
+    ).toBe(true);
 });
 
 test('samples come from the head in FP8 too', () =>

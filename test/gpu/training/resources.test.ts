@@ -4,7 +4,7 @@ import { Arena } from '../../../src/engine/arena.ts';
 import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
 import { RECOMPUTE_LEVELS } from '../../../src/engine/model/blocks.ts';
 import { DEFAULT_LIMITS } from '../../../src/engine/model/tensors.ts';
-import { takesFp8Head } from '../../../src/engine/precision/recipes.ts';
+import { storesFp8 } from '../../../src/engine/precision/recipes.ts';
 import { byteLength } from '../../../src/engine/tensor.ts';
 import { STAMP_BYTES } from '../../../src/engine/train/gpuClock.ts';
 import { withDevice } from '../device.ts';
@@ -110,7 +110,7 @@ describe('memory', () => {
 
   test.each(PRECISION_MODES)('%s: buffers are as large as the plan says, at every level', (precision) =>
     withDevice(async (device, { buffers }) => {
-      const heads = takesFp8Head(precision) ? [false, true] : [false];
+      const heads = storesFp8(precision) ? [false, true] : [false];
       for (const shape of heads.flatMap((fp8Head) => everyShape.map((shape) => ({ ...shape, fp8Head })))) {
         const { bytes, tensors } = memoryPlan({ ...shape, precision }, TINY_VOCABULARY);
         const arena = await Arena.allocate(

@@ -46,8 +46,11 @@ async function expectExact(overrides: Partial<TrainConfig>): Promise<void> {
 describe('three steps, a file, three more', () => {
   test.each(PRECISION_MODES)('%s', (precision) => expectExact({ precision }));
 
-  test('fp8-delayed with its head in FP8, and accumulation', () =>
-    expectExact({ precision: 'fp8-delayed', fp8Head: true, accumulation: 2 }));
+  test('fp8-delayed with its head in FP8, settings of its history, and accumulation', () =>
+    expectExact({
+      ...{ precision: 'fp8-delayed', fp8Head: true, accumulation: 2 },
+      ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', fp8Margin: 1 },
+    }));
 
   test('with skipped steps, a growing scale, accumulation and an untied head', () =>
     expectExact({ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2, tied: false }));

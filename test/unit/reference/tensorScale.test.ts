@@ -81,6 +81,20 @@ describe('delayed scaling', () => {
     }
   });
 
+  it('of the most recent step forgets the others, but not where there is nothing to go by', () => {
+    let state: DelayedScale = { history: [0, 0, 0], scale: 1 };
+    for (const [x, scale] of [
+      [448, 1],
+      [1, 2 ** 8],
+      [0, 2 ** 8],
+      [100, 4],
+    ] as const) {
+      state = nextDelayedScale(state, f32Bits(x), 'e4m3fn', 0, 'most_recent');
+      expect(state.scale).toBe(scale);
+    }
+    expect(values(state)).toEqual([0, 0, 100]);
+  });
+
   it('keeps the old scale where there is nothing finite to go by, and leaves room for a margin', () => {
     const state: DelayedScale = { history: [0, 0, 0], scale: 32 };
     for (const x of [0, Number.POSITIVE_INFINITY, Number.NaN]) expect(step(state, x).scale).toBe(32);

@@ -1,0 +1,29 @@
+/** Batches on their way to the GPU. */
+import type { Arena } from '../arena.ts';
+import { type Batch, positionsByToken } from '../data/batches.ts';
+import { paddedVocabulary } from '../model/config.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** The batch that the model reads next. */
+export function writeBatch(
+  device: GPUDevice,
+  arena: Arena,
+  tensors: RunTensors,
+  { tokens, targets }: Batch,
+): void {
+  write(device, arena, tensors.tokens, tokens);
+  write(device, arena, tensors.targets, targets);
+}
+
+/** As {@link writeBatch}, with what the embedding's backward pass sums over. */
+export function writeTrainingBatch(device: GPUDevice, arena: Arena, tensors: RunTensors, batch: Batch): void {
+  writeBatch(device, arena, tensors, batch);
+  const { starts, positions } = positionsByToken(batch.tokens, paddedVocabulary(tensors.gpt));
+  write(device, arena, tensors.tokenStarts, starts);
+  write(device, arena, tensors.tokenPositions, positions);
+}
+
+function write(device: GPUDevice, arena: Arena, tensor: Tensor, data: Uint32Array): void {
+  device.queue.writeBuffer(arena.buffer(tensor), 0, data as Uint32Array<ArrayBuffer>);
+}
