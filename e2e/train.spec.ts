@@ -1,3 +1,4 @@
+import type { Page } from 'playwright/test';
 import { beforeWorker, expect, reach, reachStep, snapshot, test } from './page.ts';
 
 test('a first visit: one button, and the loss falls by a fifth in 60 steps', async ({ page }, info) => {
@@ -149,23 +150,53 @@ test('two modes from the same start in the same charts', async ({ page }) => {
   }
 });
 
-test('a lost GPU is said to be lost, and training starts again', async ({ page }) => {
-  await beforeWorker(
-    page,
-    `const { requestDevice } = GPUAdapter.prototype;
-     GPUAdapter.prototype.requestDevice = async function (descriptor) {
-       const device = await requestDevice.call(this, descriptor);
-       new BroadcastChannel('lose').onmessage = () => device.destroy();
-       return device;
-     };`,
+test.describe('a GPU that is lost', () => {
+  test.beforeEach(({ page }) =>
+    beforeWorker(
+      page,
+      `const { requestDevice } = GPUAdapter.prototype;
+       GPUAdapter.prototype.requestDevice = async function (descriptor) {
+         const device = await requestDevice.call(this, descriptor);
+         new BroadcastChannel('lose').onmessage = () => device.destroy();
+         return device;
+       };`,
+    ),
   );
-  await page.goto('/?preset=smoke&steps=5000&sample=0&autostart=1');
-  await reachStep(page, 2);
-  await page.evaluate(() => new BroadcastChannel('lose').postMessage(null));
-  await reach(page, 'lost');
-  await expect(page.getByTestId('run-error')).toContainText('DEVICE_LOST');
-  await page.getByTestId('restart').click();
-  await reachStep(page, 2);
-  await page.getByTestId('stop').click();
-  await reach(page, 'done');
+  const lose = (page: Page) => page.evaluate(() => new BroadcastChannel('lose').postMessage(null));
+
+  test('a comparison goes on by itself on a new one, each step once; a second loss stops it', async ({
+    page,
+  }) => {
+    await page.goto('/?preset=smoke&steps=5000&sample=0&modes=fp16,fp32&schedule=lockstep&autostart=1');
+    await reachStep(page, 4, 1);
+    await lose(page);
+    await expect(page.getByTestId('trouble-deviceLost')).toContainText('Training begins again from its seed');
+    const told = (await snapshot(page)).runs[0]!.steps.length;
+    await reachStep(page, told + 3);
+    const { runs } = await snapshot(page);
+    for (const { steps } of runs) expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i + 1));
+
+    await lose(page);
+    await reach(page, 'lost');
+    await expect(page.getByTestId('run-error')).toContainText('twice within a minute');
+    await page.getByTestId('restart').click();
+    await reachStep(page, 2);
+    await page.getByTestId('stop').click();
+    await reach(page, 'done');
+  });
+
+  test('a saved run goes on where it was saved; a second loss leaves it to be resumed', async ({ page }) => {
+    await page.goto('/?preset=smoke&steps=5000&sample=0&autosave=1&autostart=1');
+    await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
+    await lose(page);
+    await expect(page.getByTestId('trouble-deviceLost')).toContainText(/Training goes on from step [1-9]/);
+    await reach(page, 'training');
+    await lose(page);
+    await reach(page, 'lost');
+    await expect(page.getByTestId('run-error')).toContainText(/saved at step [1-9]\d*: it can be resumed/);
+    await page.getByTestId('resume-saved').click();
+    await reachStep(page, 1);
+    await page.getByTestId('stop').click();
+    await reach(page, 'done');
+  });
 });

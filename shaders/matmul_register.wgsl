@@ -1,10 +1,10 @@
 // matmul_register: out = op(a) op(b), a tile of ROWS rows (twice that if tall) by four columns in the registers of each lane.
 // shapes:  a (M, K), or (K, M) with aTransposed; b (K, N), or (N, K) with bTransposed; out (M, N); K, N (and M if aTransposed) multiples of 4
 // numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k
-// dispatch: x over N / (4 * LANES * SUBGROUPS), y over M / TILE_ROWS; no shared memory, no barriers
+// dispatch: x over N / (4 * LANES * SUBGROUPS), y over M / TILE_ROWS, with `split` z over parts of the sum; no shared memory, no barriers
 // source:  register tiling; with subgroups the lanes share the loading of a (research kernels 3.2); reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
-import package::lib::matmul_epilogue::{finish, shape};
+import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 import a_format::{Elem4 as ElemA, decode as decodeA};
 import b_format::{Elem4 as ElemB, decode as decodeB};
 import constants::{LANES, ROWS, SUBGROUPS};
@@ -110,13 +110,15 @@ fn matmul_register(
   let row0 = group.y * TILE_ROWS;
   let column4 = group.x * (LANES * SUBGROUPS) + local;
   let loadColumn4 = min(column4, shape.n4 - 1u);
-  let trips = (shape.k + 3u) / 4u;
+  let firstK4 = firstStep(group.z) / 4u;
+  let trips = (endStep(group.z) + 3u) / 4u - firstK4;
   var acc: array<vec4f, ROWS>;
   @if(tall) var lower: array<vec4f, ROWS>;
-  for (var k4 = 0u; k4 < MAX_TRIPS; k4++) {
-    if (k4 >= trips) {
+  for (var trip = 0u; trip < MAX_TRIPS; trip++) {
+    if (trip >= trips) {
       break;
     }
+    let k4 = firstK4 + trip;
     var part: array<vec4f, PARTS>;
     for (var i = 0u; i < PARTS; i++) {
       @if(subgroups) let slot = (lane + i * LANES) % TILE_ROWS;
@@ -136,7 +138,7 @@ fn matmul_register(
   var overflowed = false;
   let rowsHere = select(0u, min(TILE_ROWS, shape.m - row0), column4 < shape.n4);
   for (var i = 0u; i < rowsHere; i++) {
-    overflowed = finish(row0 + i, column4, result[i]) || overflowed;
+    overflowed = finish(group.z, row0 + i, column4, result[i]) || overflowed;
   }
   reportOverflow(overflowed, shape.site);
 }

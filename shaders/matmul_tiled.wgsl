@@ -1,16 +1,12 @@
 // matmul_tiled: out = op(a) op(b) through tiles in shared memory, for GPUs where loads are dearer than barriers.
 // shapes:  as matmul_register; a tile of out is TILE_M x TILE_N, a lane owns TILE_M / ROW_LANES rows by four columns
 // numerics: operands widened to f32 in shared memory, f32 accumulation in order of k
-// dispatch: x over N / TILE_N, y over M / TILE_M; (TILE_N / 4) * ROW_LANES lanes
+// dispatch: x over N / TILE_N, y over M / TILE_M, with `split` z over parts of the sum; (TILE_N / 4) * ROW_LANES lanes
 // source:  classic two-level tiling (research kernels 3.3); reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
-import package::lib::matmul_epilogue::{finish, shape};
-import a_format::{Elem4 as ElemA, decode as decodeA};
-import b_format::{Elem4 as ElemB, decode as decodeB};
+import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
+import package::lib::matmul_operands::{vectorA, vectorB};
 import constants::{ROW_LANES, TILE_K, TILE_M, TILE_N};
-
-@group(0) @binding(0) var<storage, read> a: array<ElemA>;
-@group(0) @binding(1) var<storage, read> b: array<ElemB>;
 
 const COLUMN_LANES = TILE_N / 4u;
 const LANES = COLUMN_LANES * ROW_LANES;
@@ -28,8 +24,7 @@ fn fillA(local: u32, row0: u32, k0: u32) {
   for (var e = local; e < TILE_M * TILE_K / 4u; e += LANES) {
     let m = e / (TILE_K / 4u);
     let k4 = e % (TILE_K / 4u);
-    let k = k0 / 4u + k4;
-    let v = select(vec4f(), decodeA(a[min(row0 + m, shape.m - 1u) * (shape.k / 4u) + min(k, shape.k / 4u - 1u)]), k < shape.k / 4u);
+    let v = vectorA(row0 + m, k0 / 4u + k4);
     let at = k4 * 4u * STRIDE_A + m;
     tileA[at] = v.x;
     tileA[at + STRIDE_A] = v.y;
@@ -43,8 +38,7 @@ fn fillA(local: u32, row0: u32, k0: u32) {
   for (var e = local; e < TILE_M * TILE_K / 4u; e += LANES) {
     let k = e / (TILE_M / 4u);
     let m4 = e % (TILE_M / 4u);
-    let row4 = min(row0 / 4u + m4, shape.m / 4u - 1u);
-    let v = select(vec4f(), decodeA(a[min(k0 + k, shape.k - 1u) * (shape.m / 4u) + row4]), k0 + k < shape.k);
+    let v = vectorA(k0 + k, row0 / 4u + m4);
     let at = k * STRIDE_A + m4 * 4u;
     tileA[at] = v.x;
     tileA[at + 1u] = v.y;
@@ -57,23 +51,20 @@ fn fillA(local: u32, row0: u32, k0: u32) {
 @if(!bTransposed)
 fn fillB(local: u32, column0: u32, k0: u32) {
   for (var e = local; e < TILE_K * COLUMN_LANES; e += LANES) {
-    let k = k0 + e / COLUMN_LANES;
-    let column4 = min(column0 / 4u + e % COLUMN_LANES, shape.n4 - 1u);
-    tileB[e] = select(vec4f(), decodeB(b[min(k, shape.k - 1u) * shape.n4 + column4]), k < shape.k);
+    tileB[e] = vectorB(k0 + e / COLUMN_LANES, column0 / 4u + e % COLUMN_LANES);
   }
 }
 
 @if(bTransposed)
 fn fillB(local: u32, column0: u32, k0: u32) {
-  let stride = shape.k / 4u;
   for (var e = local; e < TILE_K / 4u * COLUMN_LANES; e += LANES) {
     let k4 = e % (TILE_K / 4u);
     let n4 = e / (TILE_K / 4u);
+    let n = column0 + 4u * n4;
     let k = k0 / 4u + k4;
-    let at = min(column0 / 4u + n4, shape.n4 - 1u) * 4u * stride + min(k, stride - 1u);
-    let rows = transpose(mat4x4f(decodeB(b[at]), decodeB(b[at + stride]), decodeB(b[at + 2u * stride]), decodeB(b[at + 3u * stride])));
+    let rows = transpose(mat4x4f(vectorB(n, k), vectorB(n + 1u, k), vectorB(n + 2u, k), vectorB(n + 3u, k)));
     for (var i = 0u; i < 4u; i++) {
-      tileB[(k4 * 4u + i) * COLUMN_LANES + n4] = select(vec4f(), rows[i], k < stride);
+      tileB[(k4 * 4u + i) * COLUMN_LANES + n4] = rows[i];
     }
   }
 }
@@ -84,14 +75,15 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
   let column0 = group.x * TILE_N;
   let laneRow = local / COLUMN_LANES;
   let laneColumn = local % COLUMN_LANES;
-  let trips = (shape.k + TILE_K - 1u) / TILE_K;
+  let firstK = firstStep(group.z);
+  let trips = (endStep(group.z) - firstK + TILE_K - 1u) / TILE_K;
   var acc: array<vec4f, ROWS>;
   for (var trip = 0u; trip < MAX_TRIPS; trip++) {
     if (trip >= trips) {
       break;
     }
-    fillA(local, row0, trip * TILE_K);
-    fillB(local, column0, trip * TILE_K);
+    fillA(local, row0, firstK + trip * TILE_K);
+    fillB(local, column0, firstK + trip * TILE_K);
     workgroupBarrier();
     for (var k = 0u; k < TILE_K; k++) {
       let row = tileB[k * COLUMN_LANES + laneColumn];
@@ -107,7 +99,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
     for (var i = 0u; i < ROWS; i++) {
       let m = row0 + laneRow * ROWS + i;
       if (m < shape.m) {
-        overflowed = finish(m, column4, acc[i]) || overflowed;
+        overflowed = finish(group.z, m, column4, acc[i]) || overflowed;
       }
     }
   }

@@ -1,8 +1,8 @@
 // reduce_partials: out += sum over blocks of partials.
 // shapes:  partials (blocks, C) f32; out (C)
-// numerics: f32 sum in order of blocks
+// numerics: f32 sum in order of blocks, then added to out
 // dispatch: x over C / 4 / 64
-// source:  second stage of column_sum and layernorm_backward_parameters; reference/matmul.ts (oracle)
+// source:  second stage of column_sum, layernorm_backward_parameters and matmuls in parts; reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
 
@@ -23,10 +23,11 @@ fn reduce_partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   if (column >= p.c4) {
     return;
   }
-  var sum = decodeOut(out[column]);
+  var sum = vec4f();
   for (var block = 0u; block < p.blocks; block++) {
     sum += partials[p.first + block * p.c4 + column];
   }
+  sum += decodeOut(out[column]);
   out[column] = encodeOut(sum);
   reportOverflow(overflowsOut(sum), p.site);
 }

@@ -1,5 +1,5 @@
 // matmul_epilogue: what every matmul kernel does with four finished columns of one row.
-// shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N)
+// shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N); with `split` out is (parts, M, N), a part of the sum each
 // numerics: f32 until the store; with `scaled` the sum of products of scaled operands is first multiplied by the inverse of both scales; the GELU sees the pre-activation as stored, so that recomputing it gives the same bits
 // dispatch: none (library)
 // source:  fused epilogues of llm.c (idea)
@@ -18,6 +18,7 @@ struct MatmulShape {
   n4: u32,   // columns of out / 4
   k: u32,    // length of the sum
   site: u32,
+  @if(split) step: u32, // length of a part of the sum, a multiple of 64; the last may be shorter
   @if(scaled) scaleA: u32, // records of the operands' scales, and of preActivation's
   @if(scaled) scaleB: u32,
   @if(scaled) scalePre: u32,
@@ -31,11 +32,23 @@ struct MatmulShape {
 @if(geluBackward) @group(0) @binding(5) var<storage, read> preActivation: array<ElemPre>;
 @if(scaled) @group(0) @binding(6) var<storage, read> scales: array<TensorScale>;
 
+// The steps of k that a workgroup sums: all of them, or those of its part.
+fn firstStep(part: u32) -> u32 {
+  @if(split) return part * shape.step;
+  @if(!split) return 0u;
+}
+
+fn endStep(part: u32) -> u32 {
+  @if(split) return min((part + 1u) * shape.step, shape.k);
+  @if(!split) return shape.k;
+}
+
 // Stores one vector of the result; returns whether it overflowed its format.
-fn finish(row: u32, column4: u32, acc: vec4f) -> bool {
+fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
   var value = acc;
   var overflowed = false;
-  let at = row * shape.n4 + column4;
+  @if(!split) let at = row * shape.n4 + column4;
+  @if(split) let at = (part * shape.m + row) * shape.n4 + column4;
   @if(scaled) {
     value *= scales[shape.scaleA].inverse * scales[shape.scaleB].inverse;
   }

@@ -1,14 +1,19 @@
 /** Runs of an experiment in the terminal, one after the other: the GPU and the text they share, and their progress. */
 import type { Dataset } from '../engine/data/dataset.ts';
-import { type RecordedRun, recordRun } from '../engine/experiments/recordRun.ts';
+import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
+import { type Ending, type RecordedRun, recordRun, trainToEnding } from '../engine/experiments/recordRun.ts';
 import {
   type AdapterReport,
   createTrainer,
   RunControl,
   splitText,
   type TrainConfig,
+  type Trainer,
+  type Trouble,
   tokenize,
 } from '../engine/index.ts';
+import { type KeptEvents, KeptRun } from '../engine/train/keptRun.ts';
+import { Recovery } from '../engine/train/recovery.ts';
 import { openAdapter } from './adapter.ts';
 import { onInterrupt } from './interrupt.ts';
 import type { TextChoice } from './options.ts';
@@ -26,14 +31,16 @@ interface TrainOptions {
 }
 
 export class Lab {
-  readonly device: GPUDevice;
   readonly report: AdapterReport;
   readonly dataset: Dataset;
   readonly progress: ProgressLine;
-  #control = new RunControl();
+  readonly #control = new RunControl();
+  readonly #gpu: DeviceAccess;
+  readonly #recovery: Recovery;
 
-  private constructor(device: GPUDevice, report: AdapterReport, dataset: Dataset, progress: ProgressLine) {
-    this.device = device;
+  private constructor(gpu: DeviceAccess, report: AdapterReport, dataset: Dataset, progress: ProgressLine) {
+    this.#gpu = gpu;
+    this.#recovery = new Recovery(gpu);
     this.report = report;
     this.dataset = dataset;
     this.progress = progress;
@@ -52,8 +59,9 @@ export class Lab {
    */
   static async open(text: TextChoice, config: TrainConfig): Promise<Lab> {
     const dataset = splitText(await tokenize(await openText(text), config.tokenizer), config.context);
-    const { device, report } = await openAdapter();
-    return new Lab(device, report, dataset, new ProgressLine(process.stderr));
+    const gpu = new DeviceAccess(openAdapter);
+    const { report } = await gpu.open();
+    return new Lab(gpu, report, dataset, new ProgressLine(process.stderr));
   }
 
   /** Ctrl-C was pressed: the run at hand counts for nothing, and no other is to start. */
@@ -67,27 +75,50 @@ export class Lab {
    * @throws EngineError for configurations the adapter cannot run, and the first fault of the device
    */
   async train(config: TrainConfig, label: string, options: TrainOptions = {}): Promise<RecordedRun | null> {
-    const trainer = await createTrainer(this.device, this.report, config, this.dataset, {
-      onProgress: (compiled, total) =>
-        this.progress.update(() => `${label}  compiling kernels ${compiled}/${total}`),
-    });
-    try {
-      if (options.countGradients) await trainer.numerics.prepare();
-      const rate = new StepRate();
-      const run = await recordRun(trainer, this.#control, (metrics) => {
-        rate.record(metrics.step, performance.now());
-        const text = () => `${label}  ${progressText(metrics, config, rate.stepsPerSecond)}`;
-        this.progress.update(text, metrics.step === config.steps);
+    const kept = new KeptRun();
+    let trainer: Trainer | undefined;
+    const prepare = async ({ device, report }: OpenGpu): Promise<Trainer> => {
+      const prepared = await createTrainer(device, report, config, this.dataset, {
+        onProgress: (compiled, total) =>
+          this.progress.update(() => `${label}  compiling kernels ${compiled}/${total}`),
+        ...(await kept.trainerOptions()),
       });
+      if (options.countGradients) await prepared.numerics.prepare();
+      return prepared;
+    };
+    const train = (events: KeptEvents): Promise<Ending | null> =>
+      this.#recovery.run({
+        control: this.#control,
+        train: async (gpu) => {
+          trainer = await prepare(gpu);
+          return trainToEnding(trainer, kept.attach(trainer, events), this.#control);
+        },
+        drop: () => kept.detach(),
+        saved: async () => 'The runs that have ended are kept; the one at hand is not.',
+      });
+    try {
+      const rate = new StepRate();
+      const run = await recordRun(
+        (events) => train({ ...events, onTrouble: (trouble) => this.#tellLoss(trouble, label) }),
+        (metrics) => {
+          rate.record(metrics.step, performance.now());
+          const text = () => `${label}  ${progressText(metrics, config, rate.stepsPerSecond)}`;
+          this.progress.update(text, metrics.step === config.steps);
+        },
+      );
       return this.stopped ? null : run;
     } finally {
-      trainer.destroy();
+      trainer?.destroy();
       this.progress.finish();
     }
   }
 
   close(): void {
-    this.device.destroy();
+    this.#gpu.close();
+  }
+
+  #tellLoss({ kind, message, hint }: Trouble, label: string): void {
+    if (kind === 'deviceLost') this.progress.print(`${label}  ${message} ${hint}`);
   }
 }
 

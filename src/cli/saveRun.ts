@@ -1,7 +1,14 @@
 /** `--save`: a run's state in a file, now and then while it goes on, and at its end. */
 import { stat } from 'node:fs/promises';
-import { describeRun, openRun, type RunDescription, writeRun } from '../engine/checkpoint/runFile.ts';
+import {
+  describeRun,
+  openRun,
+  type RunDescription,
+  type RunFile,
+  writeRun,
+} from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
+import { isLost } from '../engine/deviceAccess.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Trainer } from '../engine/train/trainer.ts';
 import { writePiecesAtomically } from './atomicFile.ts';
@@ -18,6 +25,7 @@ export interface SaveChoice {
 export class RunSaver {
   readonly #choice: SaveChoice;
   readonly #snapshots: Snapshots;
+  readonly #device: GPUDevice;
   readonly #describe: () => RunDescription;
   readonly #tell: (line: string) => void;
   #writing: Promise<void> = Promise.resolve();
@@ -29,11 +37,13 @@ export class RunSaver {
   constructor(
     choice: SaveChoice,
     snapshots: Snapshots,
+    device: GPUDevice,
     describe: () => RunDescription,
     tell: (line: string) => void,
   ) {
     this.#choice = choice;
     this.#snapshots = snapshots;
+    this.#device = device;
     this.#describe = describe;
     this.#tell = tell;
   }
@@ -70,7 +80,8 @@ export class RunSaver {
       await writePiecesAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
       this.#failure = undefined;
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
+      // What a lost device takes back in the middle of a save is no fault of the disk.
+      if (!(error instanceof EngineError) || (await isLost(this.#device))) throw error;
       this.#failure = error;
       this.#tell(`step ${snapshot.step}  not saved: ${error.message} ${error.hint}`);
     } finally {
@@ -89,7 +100,13 @@ export async function openSaver(
   const snapshots = await trainer.snapshots();
   if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
   const describe = () => describeRun(trainer, text.kind === 'builtin' ? text.id : null);
-  return new RunSaver(save, snapshots, describe, tell);
+  return new RunSaver(save, snapshots, trainer.device, describe, tell);
+}
+
+/** The newest save; null before the first. */
+export async function newestSave(path: string): Promise<RunFile | null> {
+  const isThere = await stat(path).catch(() => null);
+  return isThere && openRun(await fileSource(path));
 }
 
 /**

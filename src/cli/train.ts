@@ -1,15 +1,18 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
+
+import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
 import {
   type AdapterReport,
   createTrainer,
   RunControl,
-  type RunEvents,
   runTraining,
   TooManySkipsError,
   type Trainer,
 } from '../engine/index.ts';
 import type { NumericsFrame } from '../engine/numerics/frame.ts';
+import { type KeptEvents, KeptRun } from '../engine/train/keptRun.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
+import { Recovery } from '../engine/train/recovery.ts';
 import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
 import { exportModel } from './exportModel.ts';
@@ -21,7 +24,7 @@ import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
 import { planText, progressText, sharpnessText, summaryText } from './runText.ts';
-import { openSaver, type RunSaver } from './saveRun.ts';
+import { newestSave, openSaver, type RunSaver } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
 
 /** What shells report for a program that SIGINT ended. */
@@ -43,39 +46,58 @@ async function train(command: TrainCommand): Promise<void> {
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
   const { config, dataset, text, resume, initial } = await beginRun(command);
-  const { device, report } = await openAdapter();
-  const trainer = await createTrainer(device, report, config, dataset, {
-    onProgress: (compiled, total) =>
-      progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
-    resume,
-    initialValues: initial ? (name) => initial.get(name)! : undefined,
-  });
-  progress.finish();
+  const gpu = new DeviceAccess(openAdapter);
+  const recovery = new Recovery(gpu);
+  const { save } = command;
+  const stored = save && save.every > 0 ? () => newestSave(save.path) : undefined;
+  const kept = new KeptRun({ start: resume, stored });
+  let trainer: Trainer | undefined;
+
+  const prepare = async ({ device, report }: OpenGpu): Promise<Trainer> => {
+    const prepared = await createTrainer(device, report, config, dataset, {
+      onProgress: (compiled, total) =>
+        progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
+      initialValues: initial ? (name) => initial.get(name)! : undefined,
+      ...(await kept.trainerOptions()),
+    });
+    progress.finish();
+    if (command.numericsEvery > 0) await prepared.numerics.enable(command.numericsEvery);
+    return prepared;
+  };
+  const summarise = (summary: RunSummary): void => {
+    progress.finish();
+    screen.write(`${summaryText(summary, config)}\n`);
+    if (command.json) process.stdout.write(summaryLine(summary));
+  };
   try {
-    const saver =
-      command.save && (await openSaver(trainer, command.save, text, (line) => progress.print(line)));
-    const { memory, storage, parameterCount: parameters } = trainer;
-    progress.print(
-      planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory }),
-    );
-    if (resume) progress.print(`Resumed    after step ${resume.progress.attempted}`);
-    interrupted = () => {
-      progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
-      control.stop();
-    };
-    const summarise = (summary: RunSummary): void => {
-      progress.finish();
-      screen.write(`${summaryText(summary, config)}\n`);
-      if (command.json) process.stdout.write(summaryLine(summary));
-    };
-    if (command.numericsEvery > 0) await trainer.numerics.enable(command.numericsEvery);
-    try {
-      summarise(await runWithProgress(trainer, command, progress, control, saver));
-      await saver?.finish(trainer.submittedSteps);
-    } catch (error) {
-      if (error instanceof TooManySkipsError) summarise(error.summary);
-      throw error;
-    }
+    const summary = await recovery.run({
+      control,
+      train: async (opened) => {
+        trainer = await prepare(opened);
+        const saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
+        if (!kept.hasBegun) progress.print(planOf(trainer, command));
+        if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
+        interrupted = () => {
+          progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
+          control.stop();
+        };
+        const result = await runWithProgress(trainer, command, progress, control, { saver, kept });
+        await saver?.finish(trainer.submittedSteps);
+        return result;
+      },
+      drop: () => {
+        kept.detach();
+        progress.print('The GPU was lost: asking for it again.');
+      },
+      saved: async () => {
+        const saved = await stored?.().catch(() => null);
+        return saved && save
+          ? `The run is saved at step ${saved.progress.attempted}: --resume "${save.path}" goes on with it.`
+          : 'Nothing of the run is saved: --save FILE --save-every N would do that.';
+      },
+    });
+    if (!summary || !trainer) return; // stopped while there was no GPU
+    summarise(summary);
     interrupted = () => process.exit(0);
     if (command.exportTo) {
       const { folder, dtype } = command.exportTo;
@@ -83,11 +105,19 @@ async function train(command: TrainCommand): Promise<void> {
       screen.write(`Exported   ${folder}, weights in ${dtype}\n`);
     }
     if (config.sampleLength > 0) screen.write(await sampleText(trainer));
+  } catch (error) {
+    if (error instanceof TooManySkipsError) summarise(error.summary);
+    throw error;
   } finally {
     progress.finish();
-    trainer.destroy();
-    device.destroy();
+    trainer?.destroy();
+    gpu.close();
   }
+}
+
+function planOf(trainer: Trainer, command: TrainCommand): string {
+  const { config, dataset, report, memory, storage, parameterCount: parameters } = trainer;
+  return planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory });
 }
 
 function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
@@ -101,14 +131,14 @@ function runWithProgress(
   { json, numericsEvery }: TrainCommand,
   progress: ProgressLine,
   control: RunControl,
-  saver: RunSaver | null,
+  { saver, kept }: { saver: RunSaver | null; kept: KeptRun },
 ): Promise<RunSummary> {
   const { config } = trainer;
   const begun = trainer.submittedSteps;
   const rate = new StepRate();
   /** Of steps whose own lines are still to come. */
   const measured: NumericsFrame[] = [];
-  const events: RunEvents = {
+  const events: KeptEvents = {
     onStep(metrics) {
       rate.record(metrics.step, performance.now());
       if (json) process.stdout.write(stepLine(metrics));
@@ -116,6 +146,9 @@ function runWithProgress(
       const first = metrics.step === begun + 1;
       const last = metrics.step === config.steps;
       progress.update(() => progressText(metrics, config, rate.stepsPerSecond), first || last);
+    },
+    onRepeated(metrics) {
+      if (measured[0]?.step === metrics.step) measured.shift();
     },
     onEval(metrics) {
       if (json) process.stdout.write(evalLine(metrics));
@@ -138,7 +171,7 @@ function runWithProgress(
       progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);
     },
   };
-  return runTraining(trainer, events, control);
+  return runTraining(trainer, kept.attach(trainer, events), control);
 }
 
 async function sampleText(trainer: Trainer): Promise<string> {

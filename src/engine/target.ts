@@ -29,6 +29,8 @@ export function makeTarget(report: AdapterReport, half: HalfStorage, kernel: Mat
     subgroups: report.subgroupSize !== null,
     lanes: report.subgroupSize?.min ?? LANES_WITHOUT_SUBGROUPS,
     matmul: kernel,
+    // Two cores have enough to do, and the partial sums would only pass through memory.
+    splitSums: !report.isFallback,
   };
 }
 

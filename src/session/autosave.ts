@@ -1,6 +1,7 @@
 import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
 import type { TextId } from '../engine/data/builtins.ts';
+import { isLost } from '../engine/deviceAccess.ts';
 import type { Trainer } from '../engine/index.ts';
 import { type ErrorReport, errorReport, SessionError } from './errorReport.ts';
 import type { SavedRun, SessionEvent, TextSource } from './protocol.ts';
@@ -77,6 +78,8 @@ export class Autosave {
   #due = false;
   /** Steps of the newest save that was begun. */
   #newest = -1;
+  /** The newest save is of this run. */
+  #saved = false;
 
   private constructor(post: (event: SessionEvent) => void, run: number, open: OpenSlots) {
     this.#post = post;
@@ -97,13 +100,27 @@ export class Autosave {
     return newestRun(this.#open.slots);
   }
 
-  /** Allocates room for a copy of the run's state, and begins to save it. */
+  /** The newest save of this run, once none is being written any more; null before its first. */
+  async newest(): Promise<RunFile | null> {
+    await this.#writing;
+    return this.#saved ? newestRun(this.#open.slots) : null;
+  }
+
+  /** Allocates room for a copy of the run's state, and begins to save it. After a loss it goes on with another trainer. */
   async begin(trainer: Trainer, text: TextSource, intervalMs: number): Promise<void> {
+    this.drop();
     this.#trainer = trainer;
     this.#builtin = text.kind === 'builtIn' ? text.id : null;
     this.#newest = trainer.submittedSteps;
     this.#snapshots = await trainer.snapshots();
     this.#timer = setInterval(() => this.request(), intervalMs);
+  }
+
+  /** The device is lost: nothing can be saved until `begin`. */
+  drop(): void {
+    clearInterval(this.#timer);
+    this.#trainer = undefined;
+    this.#snapshots = undefined;
   }
 
   /** Saves now, or at the next boundary where the GPU has no room for a copy; nothing once the run has ended. */
@@ -138,23 +155,26 @@ export class Autosave {
 
   /** What has not changed since is not saved again. */
   async #saveChanges(): Promise<void> {
-    const step = this.#trainer?.submittedSteps ?? 0;
-    if (!this.#snapshots || step === this.#newest) return;
-    this.#newest = step;
+    const trainer = this.#trainer;
+    if (!trainer || !this.#snapshots || trainer.submittedSteps === this.#newest) return;
+    this.#newest = trainer.submittedSteps;
     // A device that is lost meanwhile is reported by the run itself.
-    const snapshot = await this.#snapshots.take(step).catch(() => null);
-    if (snapshot) await this.#write(snapshot);
+    const snapshot = await this.#snapshots.take(this.#newest).catch(() => null);
+    if (snapshot) await this.#write(snapshot, trainer);
   }
 
-  async #write(snapshot: Snapshot): Promise<void> {
+  async #write(snapshot: Snapshot, trainer: Trainer): Promise<void> {
     const run = this.#run;
     try {
-      await this.#open.slots.save(writeRun(snapshot, describeRun(this.#trainer!, this.#builtin)));
-      const { pauses } = this.#snapshots!;
+      await this.#open.slots.save(writeRun(snapshot, describeRun(trainer, this.#builtin)));
+      this.#saved = true;
+      const { pauses } = await trainer.snapshots();
       this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate(), pauses });
     } catch (cause) {
       this.#newest = -1;
-      this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
+      // What a lost device takes back in the middle of a save is no fault of the storage.
+      if (!(await isLost(trainer.device)))
+        this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
     } finally {
       snapshot.release();
     }

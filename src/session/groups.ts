@@ -1,12 +1,22 @@
 import { EngineError } from '../engine/errors.ts';
 import { mebibytes, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
+import type { KeptRun } from '../engine/train/keptRun.ts';
+import type { MetricsBatch } from './metricsBatch.ts';
 import type { AdapterReport, Schedule } from './protocol.ts';
 
 /** A configuration with its index in the `train` command. */
 export interface PlannedRun {
   readonly run: number;
   readonly config: TrainConfig;
+}
+
+/** What of a run outlives its device. */
+export interface GroupRun extends PlannedRun {
+  readonly kept: KeptRun;
+  readonly batch: MetricsBatch;
+  /** Nothing of it is left to be trained. */
+  ended: boolean;
 }
 
 /** What has the GPU at the same time: every run alone, or in lockstep all runs of a seed. */

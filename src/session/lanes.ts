@@ -1,10 +1,13 @@
 import { EngineError } from '../engine/errors.ts';
 import { type Lane, type RunControl, runLockstep, runTraining, type Trainer } from '../engine/index.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
+import type { KeptEvents } from '../engine/train/keptRun.ts';
+import type { StepMetrics } from '../engine/train/metrics.ts';
 import { sampleSteps } from '../engine/train/sampler.ts';
 import type { Autosave } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
-import { MetricsBatch } from './metricsBatch.ts';
+import type { GroupRun } from './groups.ts';
+import type { MetricsBatch } from './metricsBatch.ts';
 import type { NumericsSwitch } from './numericsSwitch.ts';
 import type { RunSummary, SampleRequest, SessionEvent, TextFacts } from './protocol.ts';
 import type { Sampling } from './sampling.ts';
@@ -13,6 +16,7 @@ import type { Sampling } from './sampling.ts';
 export interface ActiveRun {
   readonly run: number;
   readonly config: TrainConfig;
+  readonly planned: GroupRun;
   readonly trainer: Trainer;
   readonly facts: TextFacts;
   step: number;
@@ -28,6 +32,8 @@ interface Surroundings {
   readonly autosave: Autosave | null;
   /** Samples spread over a run, the last at its end. */
   readonly samples: number;
+  /** The run that tells what all of them met. */
+  readonly leader: ActiveRun | undefined;
 }
 
 /** Tokens of a sample during a run, at most: long enough to see words appear, short enough not to hold the run up. */
@@ -37,34 +43,40 @@ const LIVE_SAMPLE_LENGTH = 100;
 export class SessionLane implements Lane {
   readonly trainer: Trainer;
   readonly events: Lane['events'];
-  readonly batch: MetricsBatch;
   readonly #active: ActiveRun;
   readonly #around: Surroundings;
   /** It ended with something learned. */
   #finished = false;
 
   constructor(active: ActiveRun, around: Surroundings) {
-    const { run, config, trainer } = active;
-    const { post, numerics, sampling, control, samples, autosave } = around;
+    const { run, config, trainer, planned } = active;
+    const { kept, batch } = planned;
+    const { post, numerics, sampling, control, samples, autosave, leader } = around;
     this.#active = active;
     this.#around = around;
     this.trainer = trainer;
-    const batch = new MetricsBatch((steps, evals, sharpness) =>
-      post({ type: 'metrics', run, steps, evals, sharpness }),
-    );
-    this.batch = batch;
     const request = requestOf(config);
-    this.events = {
+    const arrived = ({ step, loss }: StepMetrics) => {
+      active.step = step;
+      active.loss = loss;
+    };
+    const events: Lane['events'] & KeptEvents = {
       onStep: (metrics) => {
-        active.step = metrics.step;
-        active.loss = metrics.loss;
+        arrived(metrics);
         batch.addStep(metrics);
         numerics.report(active);
+      },
+      onRepeated: (metrics) => {
+        arrived(metrics);
+        batch.rested();
+        trainer.numerics.takeFrames();
       },
       onEval: (metrics) => batch.addEval(metrics),
       ...(autosave && { afterStep: () => autosave.boundary() }),
       onSharpness: (metrics) => batch.addSharpness(metrics),
-      onTrouble: (trouble) => post({ type: 'trouble', run, trouble }),
+      onTrouble: (trouble) => {
+        if (trouble.kind !== 'deviceLost' || active === leader) post({ type: 'trouble', run, trouble });
+      },
       onWaited: () => batch.rested(),
       onGradients: (frame) => numerics.reportLast(run, frame),
       rests: {
@@ -79,6 +91,7 @@ export class SessionLane implements Lane {
       onFinished: (summary) => {
         numerics.report(active);
         batch.flush();
+        planned.ended = true;
         if (control.abandoned) return;
         post({ type: 'finished', run, summary });
         this.#finished = summary.appliedSteps > 0;
@@ -86,14 +99,21 @@ export class SessionLane implements Lane {
       // A finding about the mode, not a fault: a comparison goes on to show the difference.
       onFailed: (error) => {
         batch.flush();
+        planned.ended = true;
         post({ type: 'runFailed', run, error: errorReport(error) });
       },
     };
+    this.events = kept.attach(trainer, events);
+  }
+
+  get batch(): MetricsBatch {
+    return this.#active.planned.batch;
   }
 
   /** Tells the page that the run starts. */
   announce(): void {
     const { run, trainer, facts: text } = this.#active;
+    this.batch.rested(); // up to now it was prepared
     const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
     const facts = { parameters, storage, memory, kernels, text, start };
     this.#around.post({ type: 'started', run, facts });

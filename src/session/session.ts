@@ -1,11 +1,15 @@
 import { checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
+import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
 import { benchmark, confirmBatch, createTrainer, type Dataset, RunControl } from '../engine/index.ts';
+import { KeptRun } from '../engine/train/keptRun.ts';
+import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
 import { Autosave, forgetSave, lookForSave, nothingSaved } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
-import { GpuAccess, isLost, type OpenGpu, unsupportedReason } from './gpu.ts';
-import { explainTogether, groupRuns, type PlannedRun } from './groups.ts';
+import { unsupportedReason, workerGpu } from './gpu.ts';
+import { explainTogether, type GroupRun, groupRuns, type PlannedRun } from './groups.ts';
 import { type ActiveRun, runLanes, SessionLane } from './lanes.ts';
+import { MetricsBatch } from './metricsBatch.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
 import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
 import { Sampling } from './sampling.ts';
@@ -17,7 +21,8 @@ type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
 /** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
 export class Session {
   readonly #post: (event: SessionEvent) => void;
-  readonly #gpu: GpuAccess;
+  readonly #gpu: DeviceAccess;
+  readonly #recovery: Recovery;
   readonly #texts = new TextShelf();
   readonly #check: TextCheck;
   readonly #sampling: Sampling;
@@ -39,10 +44,12 @@ export class Session {
     this.#check = new TextCheck(post, this.#texts);
     this.#sampling = new Sampling(post);
     this.#numerics = new NumericsSwitch(post);
-    this.#gpu = new GpuAccess((cause) => {
+    this.#gpu = workerGpu((cause) => {
+      if (this.#trainings > 0) return; // they go on by themselves
       this.#active = []; // their buffers went with the device
       post({ type: 'lost', error: errorReport(cause) });
     });
+    this.#recovery = new Recovery(this.#gpu);
   }
 
   handle(command: SessionCommand): void {
@@ -132,49 +139,83 @@ export class Session {
     this.#stopped = false;
     await this.#sampling.idle;
     this.#release();
-    let gpu: OpenGpu | undefined;
     try {
-      gpu = await this.#gpu.open();
+      await this.#gpu.open();
       // What is wrong with the text is told before anything is prepared.
       if (configs[0]) await this.#texts.dataset(text, configs[0]);
       for (const group of groupRuns(configs, schedule)) {
         await this.#control?.whileRunning(); // the pause came as the last run ended
         if (this.#stopped) break;
         this.#release();
-        await Promise.race([this.#trainGroup(gpu, group, command), gpu.lost]).finally(() =>
-          this.#autosave?.close(false),
-        );
+        await this.#trainGroup(group, command).finally(() => this.#autosave?.close(false));
       }
       this.#post({ type: 'completed' });
     } catch (cause) {
       for (const { batch } of this.#lanes) batch.flush();
-      // A loss is reported as such; what fails because of it is only a consequence.
-      if (!gpu || !(await isLost(gpu))) this.#post({ type: 'failed', error: errorReport(cause) });
+      const error = errorReport(cause);
+      this.#post({ type: error.code === 'DEVICE_LOST' ? 'lost' : 'failed', error });
+      if (this.#autosave) await lookForSave(this.#post);
     } finally {
       this.#control = null;
       this.#lanes = [];
     }
   }
 
-  /** One run with the GPU to itself, or several in lockstep. */
-  async #trainGroup(gpu: OpenGpu, group: readonly PlannedRun[], command: TrainCommand): Promise<void> {
+  /** One run with the GPU to itself, or several in lockstep, on as many devices as it takes. */
+  async #trainGroup(group: readonly PlannedRun[], command: TrainCommand): Promise<void> {
     const [first] = group;
     if (!first) return;
     const dataset = await this.#texts.dataset(command.text, first.config); // modes do not differ in how they read it
     const resume = await this.#holdStorage(command, dataset);
-    for (const planned of group) {
+    const autosave = this.#autosave;
+    const stored = autosave ? () => autosave.newest() : undefined;
+    const runs: GroupRun[] = group.map((planned) => ({
+      ...planned,
+      kept: new KeptRun({ start: resume, stored }),
+      batch: new MetricsBatch((steps, evals, sharpness) =>
+        this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
+      ),
+      ended: false,
+    }));
+    const control = new RunControl();
+    this.#control = control;
+    await this.#recovery.run({
+      control,
+      train: (gpu) => this.#trainOn(gpu, runs, dataset, control, command),
+      drop: () => this.#drop(runs),
+      saved: async () => {
+        const saved = await autosave?.newest();
+        return saved
+          ? `The run is saved at step ${saved.progress.attempted}: it can be resumed.`
+          : 'What was learned is shown, and not saved.';
+      },
+    });
+  }
+
+  /** Those of the runs that have not ended, from their newest state. */
+  async #trainOn(
+    gpu: OpenGpu,
+    runs: readonly GroupRun[],
+    dataset: Dataset,
+    control: RunControl,
+    command: TrainCommand,
+  ): Promise<void> {
+    const going = runs.filter(({ ended }) => !ended);
+    // A run that has learned something is still evaluated.
+    const isOff = () => this.#stopped && (control.abandoned || !going.some(({ kept }) => kept.hasBegun));
+    for (const planned of going) {
       try {
-        await this.#prepare(gpu, planned, dataset, command.configs.length > 1, resume);
+        await this.#prepare(gpu, planned, dataset, command.configs.length > 1);
       } catch (cause) {
         const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
         const { vocabulary } = dataset.tokenizer;
-        throw explainTogether(cause, group, vocabulary, gpu.report.limits, accepted);
+        throw explainTogether(cause, going, vocabulary, gpu.report.limits, accepted);
       }
-      if (this.#stopped) return;
+      if (isOff()) return;
     }
-    await this.#control?.whileRunning(); // or as this one was prepared
-    if (this.#stopped) return;
-    const control = new RunControl();
+    if (control.paused) this.#post({ type: 'paused' });
+    await control.whileRunning(); // the pause came as they were prepared
+    if (isOff()) return;
     const autosave = this.#autosave;
     const around = {
       post: this.#post,
@@ -183,14 +224,26 @@ export class Session {
       sampling: this.#sampling,
       control,
       samples: command.samples ?? DEFAULT_SAMPLES,
+      leader: this.#active[0],
     };
     this.#lanes = this.#active.map((active) => new SessionLane(active, around));
-    this.#control = control;
-    await autosave?.begin(this.#active[0]!.trainer, command.text, command.autosaveMs!);
+    const [only] = this.#active;
+    if (only) await autosave?.begin(only.trainer, command.text, command.autosaveMs!);
     for (const lane of this.#lanes) lane.announce();
     await runLanes(this.#lanes, control);
     await autosave?.close(!control.abandoned);
     for (const lane of this.#lanes) await lane.writeLast();
+  }
+
+  /** The device of these runs is lost. */
+  #drop(runs: readonly GroupRun[]): void {
+    for (const { run, kept, batch, ended } of runs) {
+      batch.flush();
+      kept.detach();
+      if (!ended) this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
+    }
+    this.#autosave?.drop();
+    this.#release();
   }
 
   /** For a single run. @returns the saved run, where it is gone on with */
@@ -206,19 +259,15 @@ export class Session {
     return saved;
   }
 
-  async #prepare(
-    gpu: OpenGpu,
-    { run, config }: PlannedRun,
-    dataset: Dataset,
-    compared: boolean,
-    resume: RunFile | undefined,
-  ): Promise<void> {
+  async #prepare(gpu: OpenGpu, planned: GroupRun, dataset: Dataset, compared: boolean): Promise<void> {
+    const { run, config, kept } = planned;
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
       onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
-      resume,
+      ...(await kept.trainerOptions()),
     });
-    this.#active.push({ run, config, trainer, facts: textFacts(dataset), step: 0, loss: null });
+    const step = trainer.submittedSteps;
+    this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), step, loss: null });
     await this.#numerics.prepare(trainer, compared);
   }
 

@@ -28,6 +28,7 @@ export function applyEvent(event: SessionEvent): void {
       break;
     case 'preparing': {
       const { compiled, total } = event;
+      endWriting(); // by a device that is lost
       useRun.setState({ active: leadingRun(useRun.getState(), event.run), compiling: { compiled, total } });
       changeStatus('preparing');
       break;

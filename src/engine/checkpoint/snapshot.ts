@@ -57,6 +57,11 @@ export class Snapshots {
     return new Snapshots(device, arena, entries, null);
   }
 
+  /** Allocates nothing: a tensor at a time is read. */
+  static unstaged(device: GPUDevice, arena: Arena, tensors: RunTensors): Snapshots {
+    return new Snapshots(device, arena, stateEntries(tensors), null);
+  }
+
   /** True where no step may be submitted before a snapshot has arrived. */
   get pauses(): boolean {
     return this.#staging === null;

@@ -1,8 +1,9 @@
 /** A run with the GPU to itself, and everything that a comparison or a sweep asks of it afterwards. */
+import type { KeptEvents } from '../train/keptRun.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type RunControl, runTraining } from '../train/run.ts';
 import type { StartChecksums } from '../train/start.ts';
-import { TooManySkipsError } from '../train/steppedRun.ts';
+import { type RunEvents, TooManySkipsError } from '../train/steppedRun.ts';
 import type { Trainer } from '../train/trainer.ts';
 import { TrainingClock } from '../train/trainingClock.ts';
 import type { ComparedRun, TimedEval } from './comparison.ts';
@@ -22,24 +23,28 @@ export interface RecordedRun extends TableRun, ComparedRun {
   readonly error: StoppedItself | null;
 }
 
+/** A run's end, and the trainer that came to it. */
+export interface Ending {
+  readonly trainer: Trainer;
+  readonly summary: RunSummary;
+  readonly error: StoppedItself | null;
+}
+
 /**
- * Trains until the configured number of steps, a stop, or until the mode cannot go on, which is told in `error`.
- * The trainer stays the caller's to destroy.
- * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the device
+ * Records a run. Its trainer stays the caller's to destroy.
+ * @param train trains it to its end with the events it is given; null where it was stopped before it could
  */
 export async function recordRun(
-  trainer: Trainer,
-  control: RunControl,
+  train: (events: KeptEvents) => Promise<Ending | null>,
   onStep: (metrics: StepMetrics) => void = () => {},
-): Promise<RecordedRun> {
-  const { config, memory, storage, start } = trainer;
+): Promise<RecordedRun | null> {
   const clock = new TrainingClock();
   const steps: number[] = [];
   const losses: number[] = [];
   const times: number[] = [];
   const evals: TimedEval[] = [];
   let latest: StepMetrics | null = null;
-  const events = {
+  const events: KeptEvents = {
     onStep(metrics: StepMetrics) {
       steps.push(metrics.step);
       losses.push(metrics.loss ?? Number.NaN);
@@ -52,8 +57,12 @@ export async function recordRun(
       evals.push({ step, valLoss, seconds: (times.at(-1) ?? 0) / 1000 });
     },
     onWaited: () => clock.rested(),
+    onRepeated: () => clock.rested(),
   };
-  const { summary, error } = await ending(() => runTraining(trainer, events, control));
+  const ending = await train(events);
+  if (!ending) return null;
+  const { trainer, summary, error } = ending;
+  const { config, memory, storage, start } = trainer;
   return {
     config,
     mode: config.precision,
@@ -69,14 +78,20 @@ export async function recordRun(
   };
 }
 
-async function ending(
-  train: () => Promise<RunSummary>,
-): Promise<{ summary: RunSummary; error: StoppedItself | null }> {
+/**
+ * Trains until the configured number of steps, a stop, or until the mode cannot go on, which is told in `error`.
+ * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the device
+ */
+export async function trainToEnding(
+  trainer: Trainer,
+  events: RunEvents,
+  control: RunControl,
+): Promise<Ending> {
   try {
-    return { summary: await train(), error: null };
+    return { trainer, summary: await runTraining(trainer, events, control), error: null };
   } catch (cause) {
     if (!(cause instanceof TooManySkipsError)) throw cause;
     const { code, message, hint, summary } = cause;
-    return { summary, error: { code, message, hint } };
+    return { trainer, summary, error: { code, message, hint } };
   }
 }

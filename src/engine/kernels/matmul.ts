@@ -1,6 +1,12 @@
 import { type Operand, recordOf, scaleOf } from '../tensor.ts';
 import { type Dispatch, SITE, slotsOf, type Target, u32 } from './operation.ts';
 
+/** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
+export interface SumParts {
+  readonly count: number;
+  readonly step: number;
+}
+
 export interface MatmulArgs {
   readonly label: string;
   /** (m, k), or (k, m) with `aTransposed`. */
@@ -24,6 +30,8 @@ export interface MatmulArgs {
   readonly geluBackward?: Operand;
   /** out += instead of out =. */
   readonly accumulate?: boolean;
+  /** Cuts the sum: `out` is (count, m, n), and nothing is fused. */
+  readonly parts?: SumParts;
   readonly found: Operand;
 }
 
@@ -60,12 +68,15 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     gelu: args.gelu !== undefined,
     geluBackward: args.geluBackward !== undefined,
     scaled: scales !== undefined,
+    split: args.parts !== undefined,
   };
+  const depth = args.parts?.count ?? 1;
   const shared = {
     kind: 'dispatch',
     bindings: { ...operands, ...(scales && { scales }), found: args.found },
     params: [
       ...[u32(m), u32(n / 4), u32(k), SITE],
+      ...(args.parts ? [u32(args.parts.step)] : []),
       ...(scales ? [args.a, args.b, preActivation ?? args.a].map((operand) => u32(recordOf(operand))) : []),
     ],
     label: args.label,
@@ -76,7 +87,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     return {
       ...shared,
       variant: { kernel: 'matmul_tiled', slots, conditions, constants: TILE },
-      grid: [Math.ceil(n / TILE.TILE_N), Math.ceil(m / TILE.TILE_M), 1],
+      grid: [Math.ceil(n / TILE.TILE_N), Math.ceil(m / TILE.TILE_M), depth],
     };
   }
   const { rows, ROWS, tall } = REGISTER_TILES[target.matmul];
@@ -89,6 +100,6 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       conditions: { ...conditions, subgroups: target.subgroups, tall },
       constants: { LANES: lanes, ROWS, SUBGROUPS: 1 },
     },
-    grid: [Math.ceil(n / (4 * lanes)), Math.ceil(m / rows), 1],
+    grid: [Math.ceil(n / (4 * lanes)), Math.ceil(m / rows), depth],
   };
 }

@@ -50,6 +50,8 @@ export interface Target {
   /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
+  /** Long sums with few results are cut into parts, to give a GPU enough to do. */
+  readonly splitSums: boolean;
 }
 
 /** A register tile of so many rows a lane, or a tile in shared memory. */

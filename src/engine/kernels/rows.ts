@@ -180,7 +180,8 @@ export function columnSum(
   ];
 }
 
-function reducePartials(
+/** out (width) += sum over blocks of partials (blocks, width), from element `first` on. */
+export function reducePartials(
   target: Target,
   args: Common & { partials: Tensor; first: number; out: Operand; blocks: number; width: number },
 ): Dispatch {

@@ -9,6 +9,7 @@ import {
   layernormBackward,
   layernormBackwardParameters,
 } from '../kernels/rows.ts';
+import { weightGradient } from '../kernels/weightGradient.ts';
 import type { Operand, Tensor } from '../tensor.ts';
 import { attentionOperand, parameter, partsOf, residualInto } from './forward.ts';
 import { recompute } from './recompute.ts';
@@ -76,19 +77,11 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       found,
     });
   /** dW (k, n) += x^T dY */
-  const dWeight = (name: string, x: Operand, dY: Operand, k: number, n: number): Operation =>
-    matmul(target, {
-      label: `${name}.weight gradient`,
-      a: x,
-      aTransposed: true,
-      b: dY,
-      out: gradient(`${name}.weight`),
-      m: k,
-      n,
-      k: rows,
-      accumulate: true,
-      found,
-    });
+  const dWeight = (name: string, x: Operand, dY: Operand, k: number, n: number): Operation[] => {
+    const label = `${name}.weight gradient`;
+    const out = gradient(`${name}.weight`);
+    return weightGradient(target, { label, a: x, b: dY, out, m: k, n, k: rows, found }, partials);
+  };
   /** dX (rows, k) = dY W^T */
   const dInput = (
     name: string,
@@ -138,7 +131,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       ...recompute(target, tensors, layer, batch),
       ...bias(`${h}.mlp.c_proj`, dresidual, C),
       ...dMlp.made,
-      dWeight(`${h}.mlp.c_proj`, block.activation, dMlp.operand, 4 * C, C),
+      ...dWeight(`${h}.mlp.c_proj`, block.activation, dMlp.operand, 4 * C, C),
       dInput(
         `${h}.mlp.c_proj`,
         `${h}.mlp.c_fc gradient`,
@@ -150,13 +143,13 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       ),
       ...bias(`${h}.mlp.c_fc`, dpreActivation, 4 * C),
       ...dPre.made,
-      dWeight(`${h}.mlp.c_fc`, block.norm2, dPre.operand, C, 4 * C),
+      ...dWeight(`${h}.mlp.c_fc`, block.norm2, dPre.operand, C, 4 * C),
       dInput(`${h}.mlp.c_fc`, `${h}.ln_2 gradient`, dPre.operand, dnorm, C, 4 * C),
       ...norm(`${h}.ln_2`, block.residualMid, block.stats2, true),
       ...bias(`${h}.attn.c_proj`, dresidual, C),
       ...dProjection.made,
       ...attentionOperand(target, tensors, layer, rows),
-      dWeight(`${h}.attn.c_proj`, block.attentionOperand, dProjection.operand, C, C),
+      ...dWeight(`${h}.attn.c_proj`, block.attentionOperand, dProjection.operand, C, C),
       dInput(`${h}.attn.c_proj`, `${h}.attn gradient`, dProjection.operand, dattention, C, C),
       ...attentionBackward(target, {
         label: `${h}.attn.c_attn gradient`,
@@ -171,7 +164,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       }),
       ...bias(`${h}.attn.c_attn`, dqkv, 3 * C),
       ...dQkv.made,
-      dWeight(`${h}.attn.c_attn`, block.norm1, dQkv.operand, C, 3 * C),
+      ...dWeight(`${h}.attn.c_attn`, block.norm1, dQkv.operand, C, 3 * C),
       dInput(`${h}.attn.c_attn`, `${h}.ln_1 gradient`, dQkv.operand, dnorm, C, 3 * C),
       ...norm(`${h}.ln_1`, residualInto(tensors, layer), block.stats1, true),
     );

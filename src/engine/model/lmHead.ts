@@ -2,6 +2,7 @@
 import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { crossEntropy, logitSharpness, lossSum } from '../kernels/rows.ts';
+import { weightGradient } from '../kernels/weightGradient.ts';
 import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../tensor.ts';
 import { SHARPNESS_EPSILON, SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import type { ParameterPart } from './chunks.ts';
@@ -98,18 +99,20 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
           accumulate: part.firstRow > 0,
           found,
         }),
-        matmul(target, {
-          label: `${headParameter(gpt)} gradient`,
-          a: dout,
-          aTransposed: true,
-          b: inp,
-          out: part.gradient,
-          m: part.rows,
-          n: C,
-          k: count,
-          accumulate: true,
-          found,
-        }),
+        ...weightGradient(
+          target,
+          {
+            label: `${headParameter(gpt)} gradient`,
+            a: dout,
+            b: inp,
+            out: part.gradient,
+            m: part.rows,
+            n: C,
+            k: count,
+            found,
+          },
+          tensors.partials,
+        ),
       );
     }
   }

@@ -2,6 +2,7 @@
 
 import { NORM_PARTIALS, PARAMETER_STATE_WORDS } from '../kernels/optimizer.ts';
 import { rowBlocks } from '../kernels/rows.ts';
+import { partialElements } from '../kernels/weightGradient.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
 import { histogramWords, narrowedWeights } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
@@ -174,7 +175,11 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     dattention: gradient('attention output gradient', attention, rows * C),
     dqkv: gradient('attn.c_attn gradient', attention, rows * 3 * C),
     dots: gradient('attention row dots', 'f32', B * H * T),
-    partials: gradient('partial sums', 'f32', rowBlocks(rows) * 4 * C),
+    partials: gradient(
+      'partial sums',
+      'f32',
+      Math.max(rowBlocks(rows) * 4 * C, partialSums(layout, rows, headRows, limits)),
+    ),
     state: add('state', 'step state', 'u32', STEP_STATE_WORDS),
     evalState: add('state', 'evaluation state', 'u32', STEP_STATE_WORDS),
     found: add('state', 'found inf', 'u32', 4),
@@ -207,6 +212,21 @@ function quantizedWeights(
     return isQuantized(spec) ? scaledBy(quantized, name, tensor, elements) : slice(tensor, 0, elements);
   };
   return { quantized, ...withComputeWeights(parameters, weightOf) };
+}
+
+/** The most that the partial sums of any weight gradient take. */
+function partialSums(
+  { parameters }: ParameterLayout,
+  rows: number,
+  headRows: number,
+  { maxBindingBytes }: PlanLimits,
+): number {
+  const needs = [...parameters.values()].flatMap(({ spec, parts }) => {
+    if (!spec.matmul) return [];
+    const k = isVocabularyMatrix(spec.name) ? Math.min(rows, headRows) : rows;
+    return parts.map((part) => partialElements(part.rows, spec.columns, k, maxBindingBytes / 4));
+  });
+  return Math.max(0, ...needs);
 }
 
 /** Rows of a slice are bound at 256-byte boundaries: 64 rows of anything are a multiple of that. */

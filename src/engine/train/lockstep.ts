@@ -36,7 +36,9 @@ export async function runLockstep(lanes: readonly Lane[], control: RunControl): 
         if (control.stopped || lane.run.isOver) await finish(lane, control);
         else going.push(lane);
       }
-      for (const { run } of going) await run.advance();
+      // A lane that went on from an earlier state than the others catches up.
+      const least = Math.min(...going.map(({ run }) => run.trainer.submittedSteps));
+      for (const { run } of going) if (run.trainer.submittedSteps === least) await run.advance();
     }
   } catch (error) {
     // A readback that fails says little; the device knows why.

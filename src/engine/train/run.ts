@@ -4,10 +4,19 @@ import type { Trainer } from './trainer.ts';
 
 /** Pause, resume and stop, honoured at the next step boundary. */
 export class RunControl {
+  /** Resolves when it is stopped. */
+  readonly untilStopped: Promise<void>;
   #stopped = false;
   #abandoned = false;
   #resume: (() => void) | undefined;
   #paused: Promise<void> | undefined;
+  #end: () => void = () => {};
+
+  constructor() {
+    this.untilStopped = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
 
   get stopped(): boolean {
     return this.#stopped;
@@ -36,6 +45,7 @@ export class RunControl {
 
   stop(): void {
     this.#stopped = true;
+    this.#end();
     this.resume();
   }
 

@@ -1,9 +1,9 @@
-/** Signs that a run is in trouble, read from its metrics. Nothing is stopped or changed because of them. */
+/** Signs that a run is in trouble, most of them read from its metrics. Nothing is stopped or changed because of them. */
 import { SCALE_FLOOR } from '../precision/recipes.ts';
 import type { StepMetrics } from './metrics.ts';
 
 export interface Trouble {
-  readonly kind: 'skips' | 'scaleFloor' | 'lossSpike';
+  readonly kind: 'skips' | 'scaleFloor' | 'lossSpike' | 'deviceLost';
   /** The step at which it showed. */
   readonly step: number;
   /** What happened, with both numbers. */

@@ -1,8 +1,9 @@
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
-import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
+import { awkwardShapes, checkMatmul, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
 import { fewModes, storedModes } from './modes.ts';
-import { targetOf } from './runKernel.ts';
+import { KernelRun, targetOf } from './runKernel.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
 const ALL = storedModes(['native', 'packed']);
@@ -27,3 +28,38 @@ describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) 
     }),
   );
 });
+
+/** Two, three and as many parts as there may be of these sums; the last part is shorter, also than a step of the kernel. */
+const LONG_SUMS = [
+  { m: 36, n: 52, k: 513 },
+  { m: 20, n: 4, k: 1003 },
+  { m: 4, n: 132, k: 2049 },
+];
+
+test.each([
+  ['register32', true, 'fp16'],
+  ['register8', false, 'fp8'],
+  ['tiled', false, 'fp32'],
+] as const)(
+  'weight gradients whose sums are cut, %s, the same bits twice (subgroups %s, %s)',
+  (kernel, subgroups, mode) =>
+    withBench(async (bench) => {
+      const target = { ...targetOf(bench, 'packed', subgroups, kernel), splitSums: true };
+      const kind = MATMUL_KINDS.find(({ name }) => name === 'weight gradient')!;
+      const once = async () => {
+        const run = new KernelRun(bench);
+        const found = run.found();
+        const planned = LONG_SUMS.map((shape) => planMatmul(run, target, recipeOf(mode), kind, shape, found));
+        expect(planned.map(({ dispatches }) => dispatches[0]!.grid[2])).toEqual([2, 3, 7]);
+        await run.run(planned.flatMap(({ dispatches }) => dispatches));
+        expect(run.overflow()).toBeNull();
+        return {
+          comparisons: planned.flatMap(({ compare }) => compare()),
+          codes: planned.map(({ out }) => run.codesOf(out)),
+        };
+      };
+      const [first, second] = [await once(), await once()];
+      expectWithin(`weight gradients in parts (${kernel}) ${mode}`, first.comparisons);
+      expect(second.codes).toEqual(first.codes);
+    }),
+);

@@ -2,6 +2,7 @@
 import { geluForward as geluKernel } from '../../../src/engine/kernels/gelu.ts';
 import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
 import type { Dispatch, Target } from '../../../src/engine/kernels/operation.ts';
+import { partialElements, weightGradient } from '../../../src/engine/kernels/weightGradient.ts';
 import type { Recipe, Role } from '../../../src/engine/precision/recipes.ts';
 import {
   geluDerivative,
@@ -64,7 +65,8 @@ export interface MatmulContents {
 }
 
 export interface PlannedMatmul {
-  readonly dispatch: Dispatch;
+  readonly dispatches: readonly Dispatch[];
+  readonly out: Tensor;
   /** What the backward pass does for an output of GELU that was not kept. */
   readonly recomputed: Dispatch | undefined;
   /** After a run of all of them. */
@@ -168,7 +170,14 @@ export function planMatmul(
     gelu &&
     again &&
     geluKernel(target, { preActivation: gelu, out: again, elements: m * n, label: 'recomputed GELU' });
-  return { dispatch: matmul(target, args), recomputed, compare };
+  return { dispatches: dispatchesOf(run, target, args), out, recomputed, compare };
+}
+
+/** As the schedule makes them: weight gradients with a scratch of just the size that the plan gives them. */
+function dispatchesOf(run: KernelRun, target: Target, args: MatmulArgs): Dispatch[] {
+  if (!args.aTransposed) return [matmul(target, args)];
+  const elements = partialElements(args.m, args.n, args.k, Number.POSITIVE_INFINITY);
+  return weightGradient(target, args, run.output('partials', 'f32', elements));
 }
 
 /** Runs one kind at several shapes through the same pipeline. */
@@ -183,7 +192,7 @@ export async function checkMatmul(
   const found = run.found();
   const planned = shapes.map((shape) => planMatmul(run, target, recipe, kind, shape, found));
   await run.run(
-    planned.flatMap(({ dispatch, recomputed }) => [dispatch, ...(recomputed ? [recomputed] : [])]),
+    planned.flatMap(({ dispatches, recomputed }) => [...dispatches, ...(recomputed ? [recomputed] : [])]),
   );
   const overflow = run.overflow();
   if (overflow !== null) throw new Error(`${overflow} reported an overflow`);

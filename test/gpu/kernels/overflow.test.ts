@@ -75,8 +75,8 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
         const shape = { m: 4, n: 4, k };
         const contents = { a: of300, b: of300 };
         const narrow = planMatmul(run, target, mode.recipe, kindOf('c_attn'), shape, found, contents);
-        await run.run([narrow.dispatch]);
-        expect(run.overflow()).toBe(overflows ? narrow.dispatch.label : null);
+        await run.run(narrow.dispatches);
+        expect(run.overflow()).toBe(overflows ? narrow.dispatches[0]!.label : null);
         const wide = new KernelRun(bench);
         const logitsPlan = planMatmul(
           wide,
@@ -87,7 +87,7 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
           wide.found(),
           contents,
         );
-        await wide.run([logitsPlan.dispatch]);
+        await wide.run(logitsPlan.dispatches);
         expect(wide.overflow()).toBeNull();
         const comparisons = [...narrow.compare(), ...logitsPlan.compare()];
         expectWithin(`300 x 300 (${kernel}) ${mode.title}`, comparisons);
@@ -135,7 +135,7 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
           );
           return planMatmul(run, target, mode.recipe, kindOf(name), shape, run.found(), { a, b });
         });
-        await run.run(plans.map(({ dispatch }) => dispatch));
+        await run.run(plans.flatMap(({ dispatches }) => dispatches));
         expectWithin(
           `f16 edges (${kernel}) ${mode.title}`,
           plans.flatMap((plan) => plan.compare()),

@@ -51,6 +51,7 @@ export async function allVariants(subgroupSizes: readonly number[]): Promise<Kno
   };
   for (const target of targets(subgroupSizes)) {
     for (const mode of MODES) {
+      weightGradients({ ...target, splitSums: true }, mode).forEach(add);
       for (const tied of [true, false]) {
         const config: TrainConfig = {
           ...{ ...presetOf('smoke').config, batch: 1, ...mode, tied },
@@ -84,6 +85,15 @@ export async function allVariants(subgroupSizes: readonly number[]): Promise<Kno
   );
 }
 
+/** Enough rows for sums that are cut. */
+function weightGradients(target: Target, mode: (typeof MODES)[number]): Operation[] {
+  const config: TrainConfig = { ...presetOf('smoke').config, ...mode, layers: 1, batch: 16 };
+  const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
+  return buildSchedule(target, tensors, config).microBatch.filter(
+    (operation) => operation.kind === 'dispatch' && operation.variant.conditions.split,
+  );
+}
+
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
 const MASTERS = ['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const;
 
@@ -111,6 +121,7 @@ function targets(subgroupSizes: readonly number[]): Target[] {
         matmul,
         subgroups: subgroup !== null,
         lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+        splitSums: false,
       })),
     ),
   );

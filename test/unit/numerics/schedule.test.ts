@@ -7,7 +7,13 @@ import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { byteLength } from '../../../src/engine/tensor.ts';
 
-const target = { half: 'packed', subgroups: true, lanes: 8, matmul: 'register32' } as const;
+const target = {
+  half: 'packed',
+  subgroups: true,
+  lanes: 8,
+  matmul: 'register32',
+  splitSums: true,
+} as const;
 
 test.each(PRECISION_MODES)(
   '%s: every gradient row is counted, and by dispatches of the same site',

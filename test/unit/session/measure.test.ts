@@ -33,7 +33,8 @@ beforeEach(() => {
   events = [];
   session = new Session((event) => events.push(event));
   engine.openDevice.mockResolvedValue({ device: { lost: new Promise(() => {}) }, report: { name: 'fake' } });
-  engine.createTrainer.mockResolvedValue({ destroy: vi.fn(), sample: vi.fn(async () => 'abc') });
+  const parts = { submittedSteps: 0, report: { name: 'fake' }, kernels: {} };
+  engine.createTrainer.mockResolvedValue({ ...parts, destroy: vi.fn(), sample: vi.fn(async () => 'abc') });
   engine.benchmark.mockResolvedValue({ peakFlops: 1 });
 });
 

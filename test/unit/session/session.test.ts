@@ -22,6 +22,8 @@ vi.mock('../../../src/engine/index.ts', async () => {
 const config = PRESETS.smoke.config;
 const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
 const numerics = { prepare: async () => {} };
+/** What a session asks of a trainer, whatever it computes. */
+const parts = { numerics, submittedSteps: 0, report: { name: 'fake' }, kernels: {} };
 const schedule = 'sequential';
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
 let loseDevice: (info: { reason: string; message: string }) => void;
@@ -43,7 +45,7 @@ beforeEach(() => {
   });
   engine.createTrainer.mockImplementation(async (_device, _report, _config, _dataset, { onProgress }) => {
     onProgress(1, 2);
-    const trainer = { destroy: vi.fn(), sample: vi.fn(async () => 'abc'), numerics };
+    const trainer = { ...parts, destroy: vi.fn(), sample: vi.fn(async () => 'abc') };
     trainers.push(trainer);
     return trainer;
   });
@@ -88,7 +90,7 @@ test('trains two modes one after the other and keeps the last for sampling', asy
 test('a stop while kernels compile ends before the first step, and the second mode is not begun', async () => {
   engine.createTrainer.mockImplementationOnce(async () => {
     session.handle({ type: 'stop' });
-    return { destroy: vi.fn(), sample: vi.fn(), numerics };
+    return { ...parts, destroy: vi.fn(), sample: vi.fn() };
   });
   session.handle({ type: 'train', configs: [config, config], schedule, text });
   await happened('completed');
@@ -162,10 +164,10 @@ describe('in lockstep', () => {
   });
 
   test('a stop while the second mode compiles starts nothing', async () => {
-    engine.createTrainer.mockImplementationOnce(async () => ({ destroy: vi.fn(), numerics }));
+    engine.createTrainer.mockImplementationOnce(async () => ({ ...parts, destroy: vi.fn() }));
     engine.createTrainer.mockImplementationOnce(async () => {
       session.handle({ type: 'stop' });
-      return { destroy: vi.fn(), numerics };
+      return { ...parts, destroy: vi.fn() };
     });
     session.handle(lockstep);
     await happened('completed');
@@ -193,17 +195,21 @@ describe('in lockstep', () => {
     });
   });
 
-  test('a lost device ends all modes at once, and nothing else is told', async () => {
+  test('a lost device moves all modes to a new one, which the first of them tells', async () => {
     engine.runLockstep.mockReturnValueOnce(new Promise(() => {}));
+    engine.runLockstep.mockImplementationOnce(async (lanes: readonly Lane[]) => {
+      for (const { events } of lanes) events.onFinished({ appliedSteps: 0 } as RunSummary);
+    });
     session.handle(lockstep);
     await vi.waitFor(() => expect(engine.runLockstep).toHaveBeenCalled());
     loseDevice({ reason: 'unknown', message: 'driver reset' });
-    await happened('lost');
-    session.handle({ type: 'train', configs: [config], schedule, text });
     await happened('completed');
-    expect(types().filter((type) => type === 'lost' || type === 'failed' || type === 'runFailed')).toEqual([
-      'lost',
+    expect(engine.createTrainer).toHaveBeenCalledTimes(6);
+    expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 1, 1, 0, 0, 0]);
+    expect(events.filter(({ type }) => type === 'trouble')).toMatchObject([
+      { run: 0, trouble: { kind: 'deviceLost' } },
     ]);
+    expect(types()).not.toContain('lost');
   });
 
   test('pause, resume and stop reach the one control of all modes', async () => {
@@ -237,28 +243,59 @@ test('an error of the engine travels with code, message and hint', async () => {
   expect(events.at(-1)).toEqual({ type: 'failed', error });
 });
 
-test('a lost device ends a training that would never end, once, and the next training opens a new one', async () => {
-  engine.runTraining.mockReturnValueOnce(new Promise(() => {}));
+test('a training whose device is lost goes on with a new one, paused if it was, and tells its steps once', async () => {
+  const lost: ((metrics: StepMetrics) => void)[] = [];
+  engine.runTraining.mockImplementationOnce(async (_trainer, { onStep }) => {
+    for (const step of [1, 2]) onStep({ step, loss: 1 } as StepMetrics);
+    lost.push(onStep);
+    session.handle({ type: 'pause' });
+    return new Promise(() => {});
+  });
+  engine.runTraining.mockImplementationOnce(async (_trainer, { onStep }) => {
+    lost[0]!({ step: 3, loss: 9 } as StepMetrics);
+    for (const step of [1, 2, 3]) onStep({ step, loss: 1 } as StepMetrics);
+    return { appliedSteps: 1 };
+  });
+  const takeFrames = vi.fn(() => []);
+  engine.createTrainer.mockImplementation(async () => ({
+    ...parts,
+    numerics: { ...numerics, takeFrames },
+    destroy: vi.fn(),
+    sample: vi.fn(async () => ''),
+  }));
   session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('started');
   loseDevice({ reason: 'unknown', message: 'driver reset' });
-  await happened('lost');
-  session.handle({ type: 'train', configs: [config], schedule, text });
+  await vi.waitFor(() =>
+    expect(types().lastIndexOf('paused')).toBeGreaterThan(types().lastIndexOf('preparing')),
+  );
+  expect(engine.runTraining).toHaveBeenCalledTimes(1);
+  session.handle({ type: 'resume' });
   await happened('completed');
-  expect(types().filter((type) => type === 'lost' || type === 'failed')).toEqual(['lost']);
+  const steps = events.flatMap((event) => (event.type === 'metrics' ? event.steps : []));
+  expect(steps.map(({ step, loss }) => [step, loss])).toEqual([1, 2, 3].map((step) => [step, 1]));
   expect(engine.openDevice).toHaveBeenCalledTimes(2);
+  expect(types().filter((type) => type === 'lost' || type === 'failed')).toEqual([]);
+  expect(takeFrames).toHaveBeenCalledTimes(2); // the frames of repeated steps are thrown away
 });
 
-test('what a lost device makes fail is not told beside the loss, even when it comes first', async () => {
+test('two losses within a minute are told once, as the end, and the next training opens a new device', async () => {
+  engine.runTraining.mockReturnValueOnce(new Promise(() => {}));
   engine.runTraining.mockImplementationOnce(async () => {
     setTimeout(loseDevice, 20, { reason: 'unknown', message: 'driver reset' });
     throw new Error('AbortError: a buffer was unmapped');
   });
   session.handle({ type: 'train', configs: [config], schedule, text });
+  await happened('started');
+  loseDevice({ reason: 'unknown', message: 'driver reset' });
   await happened('lost');
+  expect(events.at(-1)).toMatchObject({
+    error: { code: 'DEVICE_LOST', hint: expect.stringMatching(/not saved/) },
+  });
   session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('completed');
-  expect(types()).not.toContain('failed');
+  expect(types().filter((type) => type === 'lost' || type === 'failed')).toEqual(['lost']);
+  expect(engine.openDevice).toHaveBeenCalledTimes(3);
 });
 
 test.each([

@@ -17,6 +17,7 @@ vi.mock('../../../src/engine/index.ts', async () => {
       destroy() {},
       sample: async () => '',
       numerics: { prepare: async () => {} },
+      ...{ submittedSteps: 0, report: { name: 'fake' }, kernels: {} },
     }),
     runTraining: async () => ({ appliedSteps: 1 }),
   };

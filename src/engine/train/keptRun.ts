@@ -1,0 +1,180 @@
+/** What of a run outlives its device: its newest state, what was chosen for it, and what was told of it. */
+import { blobSource } from '../checkpoint/randomAccess.ts';
+import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
+import { Snapshots } from '../checkpoint/snapshot.ts';
+import type { MatmulKernel } from '../kernels/operation.ts';
+import type { TrainerOptions } from './createTrainer.ts';
+import type { EvalMetrics, StepMetrics } from './metrics.ts';
+import type { SharpnessMetrics } from './sharpness.ts';
+import type { RunEvents } from './steppedRun.ts';
+import type { Trainer } from './trainer.ts';
+import type { Trouble } from './trouble.ts';
+
+/** Between two copies of a run that is not saved, and by default between two saves of one that is. */
+export const KEEP_EVERY_MS = 60_000;
+
+export interface KeptRunOptions {
+  /** The saved run that this one goes on with. */
+  readonly start?: RunFile | undefined;
+  /** The newest save of this run; null before the first. A run that has none is copied to the host's memory instead. */
+  readonly stored?: (() => Promise<RunFile | null>) | undefined;
+  /** Milliseconds between two copies. */
+  readonly everyMs?: number;
+}
+
+export interface KeptEvents extends RunEvents {
+  /** In place of `onStep` for a step that was told before its device was lost. */
+  onRepeated?(metrics: StepMetrics): void;
+}
+
+export class KeptRun {
+  readonly #start: RunFile | null;
+  readonly #stored: (() => Promise<RunFile | null>) | undefined;
+  readonly #everyMs: number;
+  /** In the host's memory, or where the browser puts it. */
+  #copy: RunFile | null = null;
+  #copiedAt = 0;
+  /** Another device is held to what was chosen for the first. */
+  #matmul: MatmulKernel | undefined;
+  #adapter: string | null = null;
+  /** Whose events are told. */
+  #trainer: Trainer | null = null;
+  /** The last step, evaluation and measurement that were told; the rests that were taken. */
+  #told = 0;
+  #evaluated = -1;
+  #measured = -1;
+  readonly #rested = new Set<number>();
+  #repeats = false;
+
+  constructor({ start, stored, everyMs = KEEP_EVERY_MS }: KeptRunOptions = {}) {
+    this.#start = start ?? null;
+    this.#stored = stored;
+    this.#everyMs = everyMs;
+  }
+
+  /** Steps of it were told. */
+  get hasBegun(): boolean {
+    return this.#told > 0;
+  }
+
+  /** The newest state that is not on the device: saved, copied, or what the run began with. Undefined for its seed. */
+  async newest(): Promise<RunFile | undefined> {
+    const stored = (await this.#stored?.().catch(() => null)) ?? null;
+    let newest: RunFile | undefined;
+    for (const run of [this.#start, this.#copy, stored]) {
+      if (run && run.progress.attempted >= (newest?.progress.attempted ?? 0)) newest = run;
+    }
+    return newest;
+  }
+
+  /** With which a trainer for this run is made, on whatever device. */
+  async trainerOptions(): Promise<Pick<TrainerOptions, 'resume' | 'matmul'>> {
+    return { resume: await this.newest(), matmul: this.#matmul };
+  }
+
+  /**
+   * The run is trained by `trainer` from now on. After a loss this is told as a trouble.
+   * @returns the events to train it with: each is told once, however often a step is computed
+   */
+  attach<E extends KeptEvents>(trainer: Trainer, events: E): E {
+    const lost = this.#adapter === null ? null : this.#lossNote(trainer, this.#adapter);
+    this.#trainer = trainer;
+    this.#adapter = trainer.report.name;
+    this.#matmul = trainer.kernels.matmul;
+    this.#told = Math.max(this.#told, trainer.submittedSteps);
+    this.#copiedAt = performance.now();
+    if (lost) events.onTrouble?.(lost);
+    const isCurrent = () => this.#trainer === trainer;
+    return {
+      ...events,
+      onStep: (metrics: StepMetrics) => {
+        if (!isCurrent()) return;
+        this.#repeats = metrics.step <= this.#told;
+        if (this.#repeats) {
+          events.onRepeated?.(metrics);
+        } else {
+          this.#told = metrics.step;
+          events.onStep(metrics);
+        }
+      },
+      onEval: (metrics: EvalMetrics) => {
+        if (!isCurrent() || metrics.step <= this.#evaluated) return;
+        this.#evaluated = metrics.step;
+        events.onEval(metrics);
+      },
+      onSharpness: (metrics: SharpnessMetrics) => {
+        if (!isCurrent() || metrics.step <= this.#measured) return;
+        this.#measured = metrics.step;
+        events.onSharpness?.(metrics);
+      },
+      onTrouble: (trouble: Trouble) => {
+        if (isCurrent() && !this.#repeats) events.onTrouble?.(trouble);
+      },
+      afterStep: async (step: number) => {
+        if (!isCurrent()) return;
+        await this.#copyWhereDue(trainer);
+        await events.afterStep?.(step);
+      },
+      ...(events.rests && {
+        rests: {
+          after: events.rests.after,
+          take: async (step: number) => {
+            if (!isCurrent() || this.#rested.has(step)) return;
+            await events.rests?.take(step);
+            this.#rested.add(step);
+          },
+        },
+      }),
+    };
+  }
+
+  /** Nothing that the trainer still says is told. */
+  detach(): void {
+    this.#trainer = null;
+  }
+
+  #lossNote(trainer: Trainer, before: string): Trouble {
+    const from = trainer.submittedSteps;
+    const after = this.#told > 0 ? `after step ${this.#told}` : 'before the first step';
+    const goesOn = from > 0 ? `goes on from step ${from}` : 'begins again from its seed';
+    const now = trainer.report.name;
+    const [first, last] = [from + 1, this.#told];
+    const again = 'computed again, with identical results, and counted once';
+    const repeated =
+      first > last
+        ? 'Nothing is lost.'
+        : first === last
+          ? `Step ${last} is ${again}.`
+          : `Steps ${first} to ${last} are ${again}.`;
+    return {
+      kind: 'deviceLost',
+      step: this.#told,
+      message: `The GPU was lost ${after}. Training ${goesOn} by itself.`,
+      hint:
+        now === before
+          ? repeated
+          : `It is another one now: ${now} in place of ${before}. From step ${first} on, results may differ in their last bits from those of one GPU.`,
+    };
+  }
+
+  /** Training waits for it: a copy on the GPU, beside which it could go on, is not in the plan of a run that is not saved. */
+  async #copyWhereDue(trainer: Trainer): Promise<void> {
+    if (this.#stored || performance.now() - this.#copiedAt < this.#everyMs) return;
+    // Without memory for it the copy before is kept; a device that is lost meanwhile is told by the run itself.
+    this.#copy = await copyOf(trainer).catch(() => this.#copy);
+    this.#copiedAt = performance.now();
+  }
+}
+
+async function copyOf(trainer: Trainer): Promise<RunFile> {
+  const { device, arena, plan, submittedSteps } = trainer;
+  const snapshot = await Snapshots.unstaged(device, arena, plan.tensors).take(submittedSteps);
+  const parts: Blob[] = [];
+  try {
+    for await (const piece of writeRun(snapshot, describeRun(trainer, null)))
+      parts.push(new Blob([piece.slice()]));
+  } finally {
+    snapshot.release();
+  }
+  return openRun(blobSource('the copy in memory', new Blob(parts)));
+}

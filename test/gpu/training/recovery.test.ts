@@ -1,0 +1,84 @@
+/** A run whose device is taken away goes on, bit by bit, as the run that kept it. */
+import { expect, test } from 'vitest';
+import { loadDawn } from '../../../src/cli/dawn.ts';
+import { DeviceAccess } from '../../../src/engine/deviceAccess.ts';
+import { createTrainer, openDevice, RunControl, runLockstep } from '../../../src/engine/index.ts';
+import { KeptRun } from '../../../src/engine/train/keptRun.ts';
+import type { EvalMetrics, StepMetrics } from '../../../src/engine/train/metrics.ts';
+import { Recovery } from '../../../src/engine/train/recovery.ts';
+import type { Trouble } from '../../../src/engine/train/trouble.ts';
+import { datasetFor, resultOf, TINY } from './helper.ts';
+
+const STEPS = 12;
+const CONFIGS = (['fp16', 'fp32'] as const).map((precision) => ({
+  ...{ ...TINY, precision, steps: STEPS, evalEvery: 4 },
+  // Skipped steps and a growing scale are part of what must come back.
+  ...(precision === 'fp16' && { lossScale: 2 ** 34, growthInterval: 2 }),
+}));
+
+/** Trains both in lockstep; the device is destroyed when step `loseAt` arrives. Copies are taken as often as is allowed. */
+async function train({ loseAt = 0, everyMs = 0 }) {
+  const control = new RunControl();
+  const access = new DeviceAccess(async () => openDevice(await loadDawn([])));
+  const runs = CONFIGS.map((config) => ({
+    config,
+    kept: new KeptRun({ everyMs }),
+    steps: [] as unknown[],
+    evals: [] as EvalMetrics[],
+    troubles: [] as Trouble[],
+  }));
+  let repeated = 0;
+  let devices = 0;
+  await new Recovery(access).run({
+    control,
+    async train({ device, report }) {
+      devices += 1;
+      const lanes = [];
+      for (const { config, kept, steps, evals, troubles } of runs) {
+        const dataset = datasetFor(config);
+        const options = { ...(await kept.trainerOptions()), matmul: 'register32' } as const;
+        const trainer = await createTrainer(device, report, config, dataset, options);
+        const events = {
+          onStep: (metrics: StepMetrics) => {
+            steps.push(resultOf(metrics));
+            if (metrics.step === loseAt && devices === 1) device.destroy();
+          },
+          onRepeated: () => {
+            repeated += 1;
+          },
+          onEval: (metrics: EvalMetrics) => void evals.push(metrics),
+          onTrouble: (trouble: Trouble) => void troubles.push(trouble),
+          onFinished() {},
+          onFailed() {},
+        };
+        lanes.push({ trainer, events: kept.attach(trainer, events) });
+      }
+      await runLockstep(lanes, control);
+      for (const { trainer } of lanes) trainer.destroy();
+    },
+    drop: () => {
+      for (const { kept } of runs) kept.detach();
+    },
+    saved: async () => '',
+  });
+  access.close();
+  const results = runs.map(({ steps, evals }) => ({ steps, evals }));
+  return { results, devices, repeated, troubles: runs.flatMap(({ troubles }) => troubles) };
+}
+
+test('from the newest copy, or without one from the seed, every loss and evaluation is what it would have been', async () => {
+  const whole = await train({});
+  expect(whole.results.map(({ steps }) => steps.length)).toEqual([STEPS, STEPS]);
+
+  const fromCopy = await train({ loseAt: 7 });
+  expect(fromCopy.devices).toBe(2);
+  expect(fromCopy.results).toEqual(whole.results);
+  expect(fromCopy.troubles[0]!.message).toMatch(
+    /^The GPU was lost after step 7\. Training goes on from step \d/,
+  );
+
+  const fromSeed = await train({ loseAt: 3, everyMs: 60_000 });
+  expect(fromSeed.results).toEqual(whole.results);
+  expect(fromSeed.repeated).toBeGreaterThanOrEqual(3);
+  expect(fromSeed.troubles[0]!.message).toMatch(/begins again from its seed/);
+});

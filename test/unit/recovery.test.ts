@@ -1,0 +1,172 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { AdapterReport } from '../../src/engine/device.ts';
+import { DeviceAccess } from '../../src/engine/deviceAccess.ts';
+import { EngineError } from '../../src/engine/errors.ts';
+import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
+import type { StepMetrics } from '../../src/engine/train/metrics.ts';
+import { Recovery, type Survivor } from '../../src/engine/train/recovery.ts';
+import { RunControl } from '../../src/engine/train/run.ts';
+import type { Trainer } from '../../src/engine/train/trainer.ts';
+import type { Trouble } from '../../src/engine/train/trouble.ts';
+
+describe('what is done when the device is lost', () => {
+  let lose: () => void;
+  let now: number;
+  let waits: number[];
+  let refusals: number;
+  let opened: number;
+  let dropped: number;
+  let recovery: Recovery;
+  const away = new EngineError('NO_ADAPTER', 'No GPU.', 'Update.');
+
+  beforeEach(() => {
+    now = 0;
+    waits = [];
+    refusals = 0;
+    opened = 0;
+    dropped = 0;
+    const request = async () => {
+      if (opened > 0 && refusals-- > 0) throw away;
+      opened += 1;
+      const lost = new Promise<GPUDeviceLostInfo>((resolve) => {
+        lose = () => resolve({ reason: 'unknown', message: 'reset' } as GPUDeviceLostInfo);
+      });
+      return { device: { lost } as GPUDevice, report: {} as AdapterReport };
+    };
+    recovery = new Recovery(new DeviceAccess(request), {
+      now: () => now,
+      wait: async (milliseconds) => {
+        waits.push(milliseconds);
+        now += milliseconds;
+      },
+    });
+  });
+
+  /** Each attempt does the next of `attempts`. */
+  function survivor(
+    attempts: readonly (() => Promise<string>)[],
+    control = new RunControl(),
+  ): Survivor<string> {
+    let attempt = 0;
+    return {
+      control,
+      train: () => attempts[attempt++]!(),
+      drop: () => {
+        dropped += 1;
+      },
+      saved: async () => 'Saved at step 7.',
+    };
+  }
+  const loseAfter = (milliseconds: number) => async () => {
+    now += milliseconds;
+    lose();
+    throw new Error('AbortError: a buffer was unmapped');
+  };
+  const hang = () => {
+    lose();
+    return new Promise<string>(() => {});
+  };
+
+  test('it goes on with another one, whether the loss shows as a failure or as silence', async () => {
+    const done = async () => 'done';
+    expect(await recovery.run(survivor([hang, loseAfter(60_000), done]))).toBe('done');
+    expect({ opened, dropped, waits }).toEqual({ opened: 3, dropped: 2, waits: [0, 0] });
+  });
+
+  test('a second loss within a minute, in whatever run, is the end', async () => {
+    expect(await recovery.run(survivor([hang, async () => 'first run']))).toBe('first run');
+    await expect(recovery.run(survivor([loseAfter(59_000)]))).rejects.toMatchObject({
+      code: 'DEVICE_LOST',
+      message: expect.stringMatching(/twice within a minute.*reset/),
+      hint: expect.stringMatching(/^Saved at step 7\. Close other/),
+    });
+    expect({ opened, dropped }).toEqual({ opened: 2, dropped: 2 });
+  });
+
+  test('an adapter that is away is asked for again, ever more rarely, and not for ever', async () => {
+    refusals = 3;
+    expect(await recovery.run(survivor([hang, async () => 'done']))).toBe('done');
+    expect(waits).toEqual([0, 500, 1000, 2000]);
+    now += 60_000;
+    refusals = Number.POSITIVE_INFINITY;
+    await expect(recovery.run(survivor([hang]))).rejects.toMatchObject({
+      code: 'NO_ADAPTER',
+      message: 'The GPU was lost and did not come back. No GPU.',
+      hint: 'Saved at step 7. Update.',
+    });
+  });
+
+  test('a stop ends the waiting, and what fails without a loss is told as it is', async () => {
+    const control = new RunControl();
+    control.stop();
+    expect(await recovery.run(survivor([hang], control))).toBeNull();
+    const refused = new EngineError('OUT_OF_MEMORY', 'no', 'do');
+    await expect(recovery.run(survivor([() => Promise.reject(refused)]))).rejects.toBe(refused);
+    expect(opened).toBe(2);
+  });
+});
+
+describe('what is told of a run that goes on', () => {
+  const trainerAt = (submittedSteps: number, name = 'a GPU') =>
+    ({ submittedSteps, report: { name }, kernels: { matmul: 'register32' } }) as unknown as Trainer;
+  const step = (number: number) => ({ step: number }) as StepMetrics;
+
+  test('every step, evaluation and sample once, the repeated ones apart, and nothing of the old device', async () => {
+    const told: string[] = [];
+    const troubles: Trouble[] = [];
+    const events = {
+      onStep: (metrics: StepMetrics) => void told.push(`step ${metrics.step}`),
+      onRepeated: (metrics: StepMetrics) => void told.push(`again ${metrics.step}`),
+      onEval: (metrics: { step: number }) => void told.push(`eval ${metrics.step}`),
+      onTrouble: (trouble: Trouble) => void troubles.push(trouble),
+      rests: { after: new Set([2]), take: async (at: number) => void told.push(`sample ${at}`) },
+    };
+    const kept = new KeptRun({ stored: async () => null });
+    const train = async (first: number, attached: typeof events) => {
+      for (let at = first; at <= first + 2; at++) {
+        attached.onStep(step(at));
+        if (at === 2) {
+          attached.onEval({ step: 2 });
+          await attached.rests.take(2);
+        }
+      }
+    };
+    const before = kept.attach(trainerAt(0), events);
+    await train(1, before);
+    kept.detach();
+    const after = kept.attach(trainerAt(1), events);
+    before.onStep(step(4));
+    await train(2, after);
+    expect(told).toEqual([
+      'step 1',
+      'step 2',
+      'eval 2',
+      'sample 2',
+      'step 3',
+      'again 2',
+      'again 3',
+      'step 4',
+    ]);
+    expect(troubles).toEqual([
+      {
+        kind: 'deviceLost',
+        step: 3,
+        message: 'The GPU was lost after step 3. Training goes on from step 1 by itself.',
+        hint: 'Steps 2 to 3 are computed again, with identical results, and counted once.',
+      },
+    ]);
+    expect(await kept.trainerOptions()).toEqual({ resume: undefined, matmul: 'register32' });
+  });
+
+  test('another adapter is named, and that its results may differ', () => {
+    const troubles: Trouble[] = [];
+    const events = { onStep() {}, onEval() {}, onTrouble: (trouble: Trouble) => void troubles.push(trouble) };
+    const kept = new KeptRun();
+    kept.attach<KeptEvents>(trainerAt(0), events).onStep(step(1));
+    kept.attach(trainerAt(0, 'another'), events);
+    expect(troubles[0]).toMatchObject({
+      message: 'The GPU was lost after step 1. Training begins again from its seed by itself.',
+      hint: expect.stringMatching(/^It is another one now: another in place of a GPU\. From step 1 on/),
+    });
+  });
+});
