@@ -1,3 +1,4 @@
+import type { TrainConfig } from '../engine/train/config.ts';
 import { SessionClient } from '../session/client.ts';
 import type {
   InspectedKind,
@@ -14,7 +15,7 @@ import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './o
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
-import { configsOf, DEFAULT_SETTINGS, type TextChoice } from './settings.ts';
+import { configsOf, DEFAULT_SETTINGS, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -72,10 +73,15 @@ export function obstacle(
 }
 
 export function train(): void {
-  if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
+  if (obstacle() !== null) return;
   const { settings } = useSettings.getState();
-  const configs = configsOf(settings);
-  const { schedule, samples } = settings;
+  trainConfigs(configsOf(settings), settings);
+}
+
+/** Trains what the settings say, or something that differs from it. Nothing while something trains. */
+export function trainConfigs(configs: readonly TrainConfig[], settings: Settings): void {
+  if (!client || isBusy(useRun.getState().status)) return;
+  const { schedule, samples, init } = settings;
   beginRuns(configs, schedule, settings);
   clearNumerics(configs);
   const text = textSource(settings.text);
@@ -85,6 +91,7 @@ export function train(): void {
     configs,
     schedule,
     text,
+    ...(init && { from: init.id }),
     ...(samples !== null && { samples }),
     ...(every !== undefined && { autosaveMs: every }),
   });
@@ -219,7 +226,7 @@ export function cancelText(): void {
 
 /** Another tokenizer finds another vocabulary in the same text. */
 useSettings.subscribe(({ settings }, before) => {
-  if (settings.tokenizer === before.settings.tokenizer) return;
+  if (settings.tokenizer === before.settings.tokenizer && settings.init === before.settings.init) return;
   const command = readAgain();
   if (command) client?.send(command);
 });
