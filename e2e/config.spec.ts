@@ -65,7 +65,7 @@ test('the largest batch of a budget takes a step and can be used', async ({ page
     'Not even one sequence fits: the budget allows no more.',
   );
 
-  await page.getByTestId('budget').fill('4');
+  await page.getByTestId('budget').fill('6');
   await page.getByTestId('find-batch').click();
   await expect(page.getByTestId('batch-outcome-fp32')).toHaveText(
     /^Confirmed by a step; the budget allows no more\. Recompute \(GELU\) would allow \d+\.$/,

@@ -1,13 +1,23 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { boot } from '../store/actions.ts';
+import { useHistory } from '../store/history/historyStore.ts';
 import { watchLongTasks } from '../store/longTasks.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
 import './styles/tokens.css';
 import './styles/base.css';
 
-void import('../store/history/start.ts').then(({ keepHistory }) => keepHistory());
+import('../store/history/keepRuns.ts').then(
+  ({ keepRuns }) => keepRuns(),
+  () =>
+    useHistory.setState({
+      problem: {
+        message: 'A part of the page did not load: runs are not kept.',
+        hint: 'Reload the page before you train.',
+      },
+    }),
+);
 watchLongTasks();
 boot();
 window.__trainer = Object.freeze({ snapshot });

@@ -1,4 +1,5 @@
 /** Sentences that depend on the state of the run or the machine. What the engine reports is shown in its own words. */
+import { type VariantId, variantTitle } from '../engine/experiments/variants.ts';
 import { PRESETS } from '../engine/model/presets.ts';
 import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
@@ -7,12 +8,12 @@ import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
-export function titleOf(mode: PrecisionMode): string {
-  return recipeOf(mode).title;
+export function titleOf(mode: VariantId): string {
+  return variantTitle(mode);
 }
 
-export function runLabel(run: Pick<RunView, 'config'>): string {
-  return titleOf(run.config.precision);
+export function runLabel(run: Pick<RunView, 'mode'>): string {
+  return titleOf(run.mode);
 }
 
 const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {

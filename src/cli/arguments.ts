@@ -1,6 +1,7 @@
 /** Reads a command's arguments by its option table. What values mean is for the command to say. */
 import { parseArgs } from 'node:util';
 import { EngineError, nearest, suggestion } from '../engine/errors.ts';
+import { readVariant, type VariantId } from '../engine/experiments/variants.ts';
 import { isPrecisionMode, modeSuggestion, type PrecisionMode } from '../engine/precision/recipes.ts';
 import type { OptionSpec } from './optionTable.ts';
 
@@ -86,6 +87,18 @@ export function modeList(name: string, value: string): readonly PrecisionMode[] 
   return value.split(',').map((item) => {
     if (isPrecisionMode(item)) return item;
     throw new EngineError('UNKNOWN_MODE', `--${name} has "${item}".`, modeSuggestion(item));
+  });
+}
+
+/**
+ * A comma-separated list of precision modes and variants of them, each in its one spelling.
+ * @throws EngineError UNKNOWN_MODE or BAD_VALUE naming the first that is not right
+ */
+export function variantList(name: string, value: string): readonly VariantId[] {
+  return value.split(',').map((item) => {
+    const [mode = ''] = item.split('+');
+    modeList(name, mode);
+    return readVariant(item);
   });
 }
 

@@ -1,12 +1,12 @@
 /** Entry point of `npm run compare`: precision modes trained from the same starts, beside each other. */
 
 import { aboutLine, startSentence, toMarkdown } from '../engine/experiments/markdown.ts';
-import { comparedConfigs } from '../engine/experiments/planned.ts';
+import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
 import type { RecordedRun } from '../engine/experiments/recordRun.ts';
 import { startProof } from '../engine/experiments/startProof.ts';
 import { type ComparisonTable, comparisonTable } from '../engine/experiments/table.ts';
+import { variantTitle } from '../engine/experiments/variants.ts';
 import { verdict } from '../engine/experiments/verdict.ts';
-import { recipeOf, type TrainConfig } from '../engine/index.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, json, writeAtomically } from './atomicFile.ts';
 import { EXPERIMENT_OPTIONS, type Experiment, experimentOf, passedOn } from './experimentOptions.ts';
@@ -48,23 +48,23 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const experiment = experimentOf(given);
   const { preset, modes, seeds } = experiment;
-  const configs = comparedConfigs(preset.config, { ...experiment.given, sampleLength: 0 }, modes, seeds);
+  const planned = comparedRuns(preset.config, { ...experiment.given, sampleLength: 0 }, modes, seeds);
   const files = { json: given.get('json'), markdown: given.get('markdown') };
   for (const path of Object.values(files)) if (path !== undefined) checkReportPath(path);
-  await compare(experiment, configs, files);
+  await compare(experiment, planned, files);
   return 0;
 }
 
 async function compare(
   { text }: Experiment,
-  configs: readonly TrainConfig[],
+  planned: readonly PlannedRun[],
   files: { readonly json: string | undefined; readonly markdown: string | undefined },
 ): Promise<void> {
-  const lab = await Lab.open(text, configs[0]!);
+  const lab = await Lab.open(text, planned[0]!.config);
   const runs: RecordedRun[] = [];
-  for (const [i, config] of configs.entries()) {
-    const label = runLabel([config.precision, `seed ${config.seed}`], i, configs.length);
-    const run = await lab.train(config, label, { countGradients: true });
+  for (const [i, one] of planned.entries()) {
+    const label = runLabel([one.mode, `seed ${one.config.seed}`], i, planned.length);
+    const run = await lab.train(one, label, { countGradients: true });
     if (!run) break;
     runs.push(run);
   }
@@ -74,8 +74,8 @@ async function compare(
     process.stderr.write('Stopped before a run was finished: there is nothing to compare.\n');
     return;
   }
-  const table = comparisonTable(withUnfinished(configs, runs), runs, 'wall', null);
-  const about = aboutLine(configs[0]!, lab.dataset.name, 'sequential', name);
+  const table = comparisonTable(withUnfinished(planned, runs), runs, 'wall', null);
+  const about = aboutLine(planned[0]!.config, lab.dataset.name, 'sequential', name);
   const proof = startProof(runs);
   const sentence = verdict(table.comparison);
   process.stdout.write(
@@ -98,15 +98,15 @@ async function compare(
 }
 
 /** Those that were to be trained keep their column. */
-function withUnfinished(configs: readonly TrainConfig[], runs: readonly RecordedRun[]) {
-  return configs.map(
-    (config, i) => runs[i] ?? { config, facts: null, latest: null, summary: null, error: null },
+function withUnfinished(planned: readonly PlannedRun[], runs: readonly RecordedRun[]) {
+  return planned.map(
+    (one, i) => runs[i] ?? { ...one, facts: null, latest: null, summary: null, error: null },
   );
 }
 
 function terminalTable({ modes, rows }: ComparisonTable): string {
   return textTable(
-    ['', ...modes.map((mode) => recipeOf(mode).title)],
+    ['', ...modes.map(variantTitle)],
     rows.map(({ label, cells }) => [
       label,
       ...cells.map(({ text, best }) => (best ? `${text} (best)` : text)),
@@ -121,7 +121,8 @@ function figures({ table, runs }: Finished) {
     version: 1,
     comparison: table.comparison,
     rows: table.rows,
-    runs: runs.map(({ config, summary, error, evals, steps, losses, times }) => ({
+    runs: runs.map(({ mode, config, summary, error, evals, steps, losses, times }) => ({
+      mode,
       config,
       summary,
       error,

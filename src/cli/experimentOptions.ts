@@ -1,15 +1,18 @@
 /** What `npm run compare` and `npm run sweep` have in common: modes, seeds, and every option of a run that they pass on. */
 import { EngineError } from '../engine/errors.ts';
 import { checkDistinct } from '../engine/experiments/sweep.ts';
+import { VARIANT_SETTINGS, type VariantId } from '../engine/experiments/variants.ts';
 import { type Preset, presetOf } from '../engine/model/presets.ts';
-import { PRECISION_MODES, type PrecisionMode } from '../engine/precision/recipes.ts';
+import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import type { Overrides } from '../engine/train/configure.ts';
-import { modeList, wholeNumber } from './arguments.ts';
+import { variantList, wholeNumber } from './arguments.ts';
 import { DEFAULT_PRESET, overridesOf, type TextChoice, textChoice } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
 const DEFAULT_MODES = 'fp32,fp16,bf16';
 const MOST_SEEDS = 100;
+
+const VARIANT_NAMES = VARIANT_SETTINGS.map(({ name }) => name).join(', ');
 
 /** What a run of its own takes: its mode, its files and its output. */
 const NOT_PASSED_ON = [
@@ -31,7 +34,7 @@ export const EXPERIMENT_OPTIONS: readonly OptionSpec[] = [
     kind: 'list',
     name: 'modes',
     choices: PRECISION_MODES,
-    help: `precision modes, separated by commas [${DEFAULT_MODES}]`,
+    help: `precision modes, separated by commas [${DEFAULT_MODES}], and variants of them, as fp16+optim-state=fp8: ${VARIANT_NAMES} can differ`,
   },
   {
     kind: 'count',
@@ -44,7 +47,7 @@ export const EXPERIMENT_OPTIONS: readonly OptionSpec[] = [
 export interface Experiment {
   readonly preset: Preset;
   readonly given: Overrides;
-  readonly modes: readonly PrecisionMode[];
+  readonly modes: readonly VariantId[];
   readonly seeds: number;
   readonly text: TextChoice;
 }
@@ -63,8 +66,8 @@ export function experimentOf(given: ReadonlyMap<string, string>): Experiment {
   };
 }
 
-function modesOf(value: string): readonly PrecisionMode[] {
-  const modes = modeList('modes', value);
+function modesOf(value: string): readonly VariantId[] {
+  const modes = variantList('modes', value);
   checkDistinct('mode', modes);
   return modes;
 }

@@ -1,6 +1,7 @@
 /** Runs of an experiment in the terminal, one after the other: the GPU and the text they share, and their progress. */
 import type { Dataset } from '../engine/data/dataset.ts';
 import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
+import type { PlannedRun } from '../engine/experiments/planned.ts';
 import { type Ending, type RecordedRun, recordRun, trainToEnding } from '../engine/experiments/recordRun.ts';
 import {
   type AdapterReport,
@@ -74,7 +75,11 @@ export class Lab {
    * @param label what its progress lines begin with
    * @throws EngineError for configurations the adapter cannot run, and the first fault of the device
    */
-  async train(config: TrainConfig, label: string, options: TrainOptions = {}): Promise<RecordedRun | null> {
+  async train(
+    { mode, config }: PlannedRun,
+    label: string,
+    options: TrainOptions = {},
+  ): Promise<RecordedRun | null> {
     const kept = new KeptRun();
     let trainer: Trainer | undefined;
     const prepare = async ({ device, report }: OpenGpu): Promise<Trainer> => {
@@ -99,6 +104,7 @@ export class Lab {
     try {
       const rate = new StepRate();
       const run = await recordRun(
+        mode,
         (events) => train({ ...events, onTrouble: (trouble) => this.#tellLoss(trouble, label) }),
         (metrics) => {
           rate.record(metrics.step, performance.now());

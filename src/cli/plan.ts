@@ -1,14 +1,15 @@
 /** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
 import { mostTokens } from '../engine/data/tokenizer.ts';
-import { comparedConfigs } from '../engine/experiments/planned.ts';
+import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
+import type { VariantId } from '../engine/experiments/variants.ts';
 import { deeperLevelFor, largestBatch } from '../engine/largestBatch.ts';
 import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
 import { presetOf } from '../engine/model/presets.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
 import { goesWithState } from '../engine/precision/optimStates.ts';
-import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
-import { modeList, readArguments } from './arguments.ts';
+import { readArguments, variantList } from './arguments.ts';
 import { formatBytes, parseBytes } from './format.ts';
 import { optionList } from './help.ts';
 import { DEFAULT_PRESET, overridesOf } from './options.ts';
@@ -32,7 +33,12 @@ const optionsOf = (...groups: string[]): OptionSpec[] =>
 
 const OPTIONS: readonly OptionSpec[] = [
   ...optionsOf('Run'),
-  { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: 'precision modes to plan' },
+  {
+    kind: 'list',
+    name: 'precision',
+    choices: PRECISION_MODES,
+    help: 'precision modes to plan, and variants of them, as fp16+optim-state=fp8',
+  },
   { kind: 'size', name: 'budget', help: `memory of the GPU [${DEFAULT_BUDGET}]` },
   { kind: 'size', name: 'binding', help: `largest buffer that a kernel can bind [${DEFAULT_BINDING}]` },
   ...optionsOf('Precision'),
@@ -48,7 +54,7 @@ const OPTIONS: readonly OptionSpec[] = [
 ];
 
 interface PlannedMode {
-  readonly precision: PrecisionMode;
+  readonly precision: VariantId;
   readonly largestBatch: number;
   /** At the largest batch; at batch 1 where not even that fits. */
   readonly memory: MemoryBytes;
@@ -78,11 +84,11 @@ async function main(args: readonly string[]): Promise<number> {
   const planned =
     precision === undefined
       ? PRECISION_MODES.filter((mode) => !leftOut.includes(mode))
-      : modeList('precision', precision);
-  const configs = comparedConfigs(preset, overrides, planned, 1);
-  const modes = configs.map((of) => plan(of, vocabulary, limits, budget));
+      : variantList('precision', precision);
+  const runs = comparedRuns(preset, overrides, planned, 1);
+  const modes = runs.map((run) => plan(run, vocabulary, limits, budget));
   const advice = ({ largestBatch: fits }: PlannedMode, i: number): string[] =>
-    fits < config.batch ? [recomputeAdvice(configs[i]!, vocabulary, limits, budget)] : [];
+    fits < config.batch ? [recomputeAdvice(runs[i]!, vocabulary, limits, budget)] : [];
   const notes =
     leftOut.length > 0
       ? [`Left out: ${leftOut.join(', ')}. Optimizer state ${config.optimState} needs f32 master weights.`]
@@ -95,24 +101,29 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-function plan(config: TrainConfig, vocabulary: number, limits: PlanLimits, budget: number): PlannedMode {
+function plan(
+  { mode, config }: PlannedRun,
+  vocabulary: number,
+  limits: PlanLimits,
+  budget: number,
+): PlannedMode {
   const { batch } = largestBatch(config, vocabulary, limits, budget);
   const { bytes } = memoryEstimate({ ...config, batch: Math.max(1, batch) }, vocabulary, limits);
-  return { precision: config.precision, largestBatch: batch, memory: bytes };
+  return { precision: mode, largestBatch: batch, memory: bytes };
 }
 
 /** Which level of recomputing makes room for the batch that was asked for. */
 function recomputeAdvice(
-  config: TrainConfig,
+  { mode, config }: PlannedRun,
   vocabulary: number,
   limits: PlanLimits,
   budget: number,
 ): string {
-  const { precision, batch } = config;
+  const { batch } = config;
   const level = deeperLevelFor(batch - 1, config, vocabulary, limits, budget);
   return level
-    ? `${precision}: a batch of ${batch} fits with --recompute ${level.recompute}.`
-    : `${precision}: a batch of ${batch} does not fit, whatever is recomputed.`;
+    ? `${mode}: a batch of ${batch} fits with --recompute ${level.recompute}.`
+    : `${mode}: a batch of ${batch} does not fit, whatever is recomputed.`;
 }
 
 function table(

@@ -1,13 +1,15 @@
 /** Entry point of `npm run sweep`: modes by learning rates by seeds, cell by cell, so that it can be killed and continued. */
 import { EngineError } from '../engine/errors.ts';
+import type { PlannedRun } from '../engine/experiments/planned.ts';
 import type { RecordedRun } from '../engine/experiments/recordRun.ts';
 import {
   cellOf,
-  missingConfigs,
+  missingRuns,
+  placeOf,
   type Sweep,
   type SweepCell,
-  sweepConfigs,
   sweepGrid,
+  sweepPlan,
   sweepSettings,
 } from '../engine/experiments/sweep.ts';
 import {
@@ -18,7 +20,7 @@ import {
   sweepProgress,
   sweepRows,
 } from '../engine/experiments/sweepTable.ts';
-import { recipeOf, type TrainConfig } from '../engine/index.ts';
+import { variantTitle } from '../engine/experiments/variants.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, writeAtomically } from './atomicFile.ts';
 import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from './experimentOptions.ts';
@@ -78,18 +80,18 @@ async function main(args: readonly string[]): Promise<number> {
 async function runSweep(given: ReadonlyMap<string, string>, path: string): Promise<Sweep> {
   const { preset, given: overrides, modes, seeds, text } = experimentOf(given);
   const grid = sweepGrid(modes, ratesOf(given.get('lrs')), seeds, overrides.seed ?? preset.config.seed);
-  const configs = sweepConfigs(preset.config, overrides, grid);
+  const planned = sweepPlan(preset.config, overrides, grid);
   loadSweep(path); // what is wrong with the file should not wait for the GPU
-  const lab = await Lab.open(text, configs[0]!);
+  const lab = await Lab.open(text, planned[0]!.config);
   try {
-    const settings = sweepSettings(overrides, configs, lab.dataset, lab.report.name);
+    const settings = sweepSettings(preset.config, overrides, planned, lab.dataset, lab.report.name);
     const file = SweepFile.open(path, settings, grid);
-    const missing = missingConfigs(configs, file.sweep.cells);
-    if (missing.length < configs.length) {
-      lab.progress.print(`${configs.length - missing.length} of ${configs.length} cells are there already.`);
+    const missing = missingRuns(planned, file.sweep.cells);
+    if (missing.length < planned.length) {
+      lab.progress.print(`${planned.length - missing.length} of ${planned.length} cells are there already.`);
     }
-    for (const config of missing) {
-      const cell = await trainCell(lab, config, configs);
+    for (const run of missing) {
+      const cell = await trainCell(lab, run, planned);
       if (!cell) break;
       file.add(cell);
       lab.progress.print(cellLine(cell));
@@ -103,14 +105,14 @@ async function runSweep(given: ReadonlyMap<string, string>, path: string): Promi
 /** null when it was stopped. */
 async function trainCell(
   lab: Lab,
-  config: TrainConfig,
-  configs: readonly TrainConfig[],
+  planned: PlannedRun,
+  all: readonly PlannedRun[],
 ): Promise<SweepCell | null> {
-  const { precision, learningRate, seed } = config;
-  const words = [precision, `lr ${rateName(learningRate)}`, `seed ${seed}`];
+  const { mode, learningRate, seed } = placeOf(planned);
+  const words = [mode, `lr ${rateName(learningRate)}`, `seed ${seed}`];
   const started = performance.now();
-  const run = await lab.train(config, runLabel(words, configs.indexOf(config), configs.length));
-  return run && cellOf(config, { ...resultOf(run), seconds: (performance.now() - started) / 1000 });
+  const run = await lab.train(planned, runLabel(words, all.indexOf(planned), all.length));
+  return run && cellOf(planned, { ...resultOf(run), seconds: (performance.now() - started) / 1000 });
 }
 
 function resultOf({ summary, error, tokensPerSec }: RecordedRun) {
@@ -140,7 +142,7 @@ function ratesOf(value: string | undefined): number[] {
 function report(sweep: Sweep): string {
   const { learningRates } = sweep.grid;
   const rows = sweepRows(sweep).map(({ mode, results }) => [
-    recipeOf(mode).title,
+    variantTitle(mode),
     ...results.map((result) => `${rateText(result)}${result.best ? ' best' : ''}`),
   ]);
   const table = textTable(['mode', ...learningRates.map((rate) => `lr ${rateName(rate)}`)], rows);

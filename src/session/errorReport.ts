@@ -43,3 +43,10 @@ export function errorReport(cause: unknown): ErrorReport {
     hint: 'This looks like a defect in Halfstep. Reload the page; if it happens again, report it with the diagnostics.',
   };
 }
+
+/** What needs the GPU for itself is refused with it. */
+export const BUSY: ErrorReport = {
+  code: 'GPU_BUSY',
+  message: 'The GPU is training.',
+  hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
+};

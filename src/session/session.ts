@@ -7,7 +7,7 @@ import { KeptRun } from '../engine/train/keptRun.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
 import { Autosave, forgetSave, lookForSave, nothingSaved, withSave } from './autosave.ts';
-import { errorReport } from './errorReport.ts';
+import { BUSY, errorReport } from './errorReport.ts';
 import { copyOfRun, exportRun, notOnGpu, textOfSave } from './exporting.ts';
 import { type Opened, OpenFiles } from './files.ts';
 import { unsupportedReason, workerGpu } from './gpu.ts';
@@ -207,11 +207,18 @@ export class Session {
     const runs: GroupRun[] = group.map((planned) => ({
       ...planned,
       kept: new KeptRun({ start: resume, stored }),
-      batch: new MetricsBatch((steps, evals, sharpness) =>
-        this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
+      batch: new MetricsBatch(
+        (steps, evals, sharpness) =>
+          this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
+        autosave?.curve.time,
       ),
+      resumedAt: resume?.progress.attempted ?? 0,
       ended: false,
     }));
+    if (resume && autosave) {
+      const { steps, evals, sharpness } = autosave.curve;
+      this.#post({ type: 'metrics', run: first.run, steps, evals, sharpness });
+    }
     const control = new RunControl();
     this.#control = control;
     await this.#recovery.run({
@@ -386,9 +393,3 @@ export class Session {
     this.#active = [];
   }
 }
-
-const BUSY: ErrorReport = {
-  code: 'GPU_BUSY',
-  message: 'The GPU is training.',
-  hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
-};

@@ -1,4 +1,3 @@
-import type { TrainConfig } from '../engine/train/config.ts';
 import { SessionClient } from '../session/client.ts';
 import type {
   InspectedKind,
@@ -15,7 +14,7 @@ import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './o
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
-import { configsOf, DEFAULT_SETTINGS, type Settings, type TextChoice } from './settings.ts';
+import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -75,14 +74,16 @@ export function obstacle(
 export function train(): void {
   if (obstacle() !== null) return;
   const { settings } = useSettings.getState();
-  trainConfigs(configsOf(settings), settings);
+  trainRuns(runsOf(settings), settings);
 }
 
 /** Trains what the settings say, or something that differs from it. Nothing while something trains. */
-export function trainConfigs(configs: readonly TrainConfig[], settings: Settings): void {
+export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): void {
   if (!client || isBusy(useRun.getState().status)) return;
+  const configs = runs.map(({ config }) => config);
   const { schedule, samples, init } = settings;
-  beginRuns(configs, schedule, settings);
+  const modes = runs.map(({ mode }) => mode);
+  beginRuns(configs, schedule, settings, 'training', modes);
   clearNumerics(configs);
   const text = textSource(settings.text);
   const every = autosaveMs(configs.length);

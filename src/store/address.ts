@@ -1,17 +1,17 @@
 import * as v from 'valibot';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { suggestion } from '../engine/errors.ts';
+import { readVariant } from '../engine/experiments/variants.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
-import { modeSuggestion } from '../engine/precision/recipes.ts';
 import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import { SCHEDULES } from '../session/protocol.ts';
-import { precisionMode } from './precisionSchema.ts';
 import {
   CHOICES,
   HALF_CHOICES,
   NUMBER_SETTINGS,
   type NumberSetting,
   type Problem,
+  problemOf,
   type Settings,
   settingsProblem,
 } from './settings.ts';
@@ -25,17 +25,25 @@ const number = v.pipe(
   v.finite(),
 );
 
+/** A mode or variant in any spelling. In a query, + stands for a space. */
+const variantText = v.pipe(
+  v.string(),
+  v.transform((text) => text.replaceAll(' ', '+')),
+  v.check((text) => problemOf(() => readVariant(text)) === null),
+  v.transform(readVariant),
+);
+
 const SCHEMAS = {
   preset: v.picklist(PRESET_NAMES),
   /** One mode; `modes` for several. */
   precision: v.pipe(
-    precisionMode,
+    variantText,
     v.transform((mode) => [mode]),
   ),
   modes: v.pipe(
     v.string(),
     v.transform((text) => text.split(',')),
-    v.array(precisionMode),
+    v.array(variantText),
   ),
   schedule: v.picklist(SCHEDULES),
   seeds: number,
@@ -121,10 +129,11 @@ export function readNumber(text: string): number | null {
 function refusal(key: Key, text: string): Problem {
   if (key === 'modes' || key === 'precision') {
     const names = key === 'modes' ? text.split(',') : [text];
-    const unknown = names.find((mode) => !v.is(precisionMode, mode)) ?? text;
+    const unknown = names.find((mode) => !v.is(variantText, mode)) ?? text;
+    const written = unknown.replaceAll(' ', '+');
     return {
-      message: `${key === 'modes' ? 'mode' : key} "${shorten(unknown)}" in the address is not known.`,
-      hint: modeSuggestion(unknown),
+      message: `${key === 'modes' ? 'mode' : key} "${shorten(written)}" in the address is not known.`,
+      hint: problemOf(() => readVariant(written))?.hint ?? '',
     };
   }
   const schema = SCHEMAS[key];

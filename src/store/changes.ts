@@ -7,7 +7,6 @@ import {
   choiceIn,
   DEFAULT_SETTINGS,
   firstConfig,
-  modesOf,
   NUMBER_FIELDS,
   NUMBER_SETTINGS,
   type NumberSetting,
@@ -93,7 +92,7 @@ export function pendingChanges(started: Settings, settings: Settings): number {
   });
   const others = [
     !samePreset,
-    modesOf(started).join() !== modesOf(settings).join(),
+    started.modes.join() !== settings.modes.join(),
     started.schedule !== settings.schedule,
     started.seeds !== settings.seeds,
     started.text !== settings.text,

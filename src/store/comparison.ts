@@ -2,20 +2,20 @@
 import type { ComparedRun } from '../engine/experiments/comparison.ts';
 import { comparedModes, hasEnded } from '../engine/experiments/planned.ts';
 import type { SpeedClock } from '../engine/experiments/speed.ts';
-import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
+import { tokensPerStep } from '../engine/train/config.ts';
 import type { Schedule } from '../session/protocol.ts';
 import type { MetricsLog } from './metricsLog.ts';
 import { logOf, type RunView } from './runStore.ts';
 
 /** Place of a run's mode among those compared: what its colour goes by, whatever its seed. */
-export function modePlace(configs: readonly TrainConfig[], run: number): number {
-  const mode = configs[run]?.precision;
-  return mode === undefined ? 0 : comparedModes(configs).indexOf(mode);
+export function modePlace(runs: readonly Pick<RunView, 'mode'>[], run: number): number {
+  const mode = runs[run]?.mode;
+  return mode === undefined ? 0 : comparedModes(runs).indexOf(mode);
 }
 
 /** The runs that have ended. */
 export function endedRuns(
-  runs: readonly Pick<RunView, 'config' | 'summary' | 'error'>[],
+  runs: readonly Pick<RunView, 'mode' | 'config' | 'summary' | 'error'>[],
   schedule: Schedule,
   log: (run: number) => MetricsLog | undefined = logOf,
 ): ComparedRun[] {
@@ -25,7 +25,7 @@ export function endedRuns(
     const times = ownTimes(steps, schedule);
     return [
       {
-        mode: run.config.precision,
+        mode: run.mode,
         seed: run.config.seed,
         failed: run.error !== null,
         steps: steps.columns.step.subarray(0, steps.length),

@@ -2,12 +2,12 @@
 import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
 import { usualHeads } from '../engine/checkpoint/modelFile.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
-import { resumeObstacle, send, textSource, trainConfigs } from './actions.ts';
+import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { autosaveMs } from './savedRun.ts';
-import { configsOf, type InitialShape } from './settings.ts';
+import { type InitialShape, runsOf } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 
 let opens = 0;
@@ -43,8 +43,8 @@ function startFrom(
 export function evaluateFile(): void {
   const { settings } = useSettings.getState();
   if (!settings.init) return;
-  trainConfigs(
-    configsOf(settings).map((config) => ({ ...config, steps: 0, warmup: 0 })),
+  trainRuns(
+    runsOf(settings).map((run) => ({ ...run, config: { ...run.config, steps: 0, warmup: 0 } })),
     settings,
   );
 }

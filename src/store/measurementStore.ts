@@ -1,13 +1,13 @@
 import { create } from 'zustand';
+import type { VariantId } from '../engine/experiments/variants.ts';
 import type { DeeperLevel, LargestBatch } from '../engine/largestBatch.ts';
-import type { PrecisionMode } from '../engine/precision/recipes.ts';
 import type { BenchmarkResult, ConfirmedBatch, ErrorReport, SessionEvent } from '../session/protocol.ts';
 import { readNumber } from './address.ts';
 
 /** What the plan allows a mode, and what the GPU then did. */
 export interface BatchSearch {
   readonly id: number;
-  readonly precision: PrecisionMode;
+  readonly mode: VariantId;
   readonly found: LargestBatch;
   /** What recomputing more would allow, where the budget is what limits the batch. */
   readonly deeper: DeeperLevel | null;

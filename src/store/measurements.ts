@@ -1,6 +1,6 @@
 /** What a visitor may have measured while nothing trains. */
 import { inMode } from '../engine/experiments/planned.ts';
-import type { PrecisionMode } from '../engine/precision/recipes.ts';
+import type { VariantId } from '../engine/experiments/variants.ts';
 import { send } from './actions.ts';
 import { type BatchSearch, useMeasurements } from './measurementStore.ts';
 import { batchesWithin, plannedVocabulary } from './plan.ts';
@@ -26,7 +26,7 @@ export function cancelMeasuring(): void {
  * The largest batch of each mode within the budget, each confirmed by a step on the GPU.
  * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
  */
-export function searchBatches(modes: readonly PrecisionMode[], budgetBytes: number): void {
+export function searchBatches(modes: readonly VariantId[], budgetBytes: number): void {
   const { settings, ownText } = useSettings.getState();
   const { adapter } = useRun.getState();
   if (!adapter) return;
@@ -42,9 +42,9 @@ export function searchBatches(modes: readonly PrecisionMode[], budgetBytes: numb
   );
   useMeasurements.setState({ searches });
   const vocabulary = plannedVocabulary(settings, ownText);
-  for (const { id, precision, found } of searches) {
+  for (const { id, mode, found } of searches) {
     if (found.batch === 0) continue;
-    const config = inMode(firstConfig(settings), precision);
+    const config = inMode(firstConfig(settings), mode);
     send({ type: 'confirmBatch', id, config: { ...config, batch: found.batch }, vocabulary });
   }
 }

@@ -1,10 +1,11 @@
 import { mostTokens } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
+import { inMode } from '../engine/experiments/planned.ts';
+import type { VariantId } from '../engine/experiments/variants.ts';
 import { type DeeperLevel, deeperLevelFor, type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
 import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
-import type { PrecisionMode } from '../engine/precision/recipes.ts';
 import { byteLength } from '../engine/tensor.ts';
 import type { AdapterReport } from '../session/protocol.ts';
 import { isSaved } from './savedRun.ts';
@@ -13,6 +14,7 @@ import {
   firstConfig,
   type Problem,
   problemOf,
+  runsOf,
   type Settings,
   settingsProblem,
 } from './settings.ts';
@@ -29,7 +31,7 @@ export function plannedVocabulary(settings: Settings, ownText: OwnText): number 
 
 /** What the adapter allows, and whether the runs would be saved: then each has a copy of its state beside it. */
 function limitsOf(settings: Settings, adapter: AdapterReport): PlanLimits {
-  return { ...planLimits(adapter.limits), saved: isSaved(configsOf(settings).length) };
+  return { ...planLimits(adapter.limits), saved: isSaved(settings.modes.length * settings.seeds) };
 }
 
 /**
@@ -43,7 +45,7 @@ export function plannedMemory(settings: Settings, ownText: OwnText, adapter: Ada
 }
 
 export interface ModeEstimate {
-  readonly precision: PrecisionMode;
+  readonly mode: VariantId;
   readonly bytes: MemoryBytes;
   /** Of the same run in FP32. */
   readonly fp32: MemoryBytes;
@@ -59,11 +61,10 @@ export function memoryEstimates(
   const vocabulary = plannedVocabulary(settings, ownText);
   const limits = limitsOf(settings, adapter);
   try {
-    return configsOf({ ...settings, seeds: 1 }).map((config) => {
+    return runsOf({ ...settings, seeds: 1 }).map(({ mode, config }) => {
       const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
-      const fp32 = memoryEstimate({ ...config, precision: 'fp32' }, vocabulary, limits).bytes;
-      const { precision } = config;
-      return { precision, bytes, fp32, largest: { name: largest.name, bytes: byteLength(largest) } };
+      const fp32 = memoryEstimate(inMode(config, 'fp32'), vocabulary, limits).bytes;
+      return { mode, bytes, fp32, largest: { name: largest.name, bytes: byteLength(largest) } };
     });
   } catch (cause) {
     if (cause instanceof EngineError) return []; // `planProblem` has the reason
@@ -96,17 +97,17 @@ export function batchesWithin(
   settings: Settings,
   ownText: OwnText,
   adapter: AdapterReport,
-  modes: readonly PrecisionMode[],
+  modes: readonly VariantId[],
   budgetBytes: number,
-): { precision: PrecisionMode; found: LargestBatch; deeper: DeeperLevel | null }[] {
+): { mode: VariantId; found: LargestBatch; deeper: DeeperLevel | null }[] {
   const vocabulary = plannedVocabulary(settings, ownText);
   const limits = limitsOf(settings, adapter);
-  return modes.map((precision) => {
-    const config = { ...firstConfig(settings), precision };
+  return modes.map((mode) => {
+    const config = inMode(firstConfig(settings), mode);
     const found = largestBatch(config, vocabulary, limits, budgetBytes);
     const limited = found.limitedBy === 'budget';
     const deeper = limited ? deeperLevelFor(found.batch, config, vocabulary, limits, budgetBytes) : null;
-    return { precision, found, deeper };
+    return { mode, found, deeper };
   });
 }
 

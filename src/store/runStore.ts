@@ -1,4 +1,5 @@
 import { create } from 'zustand';
+import type { VariantId } from '../engine/experiments/variants.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type {
   AdapterReport,
@@ -27,6 +28,8 @@ export type RunStatus =
 
 /** One mode's run, as far as the page shows it. Its steps are in `logOf(index)`. */
 export interface RunView {
+  /** What it goes by: the configuration's mode, or a variant of it. */
+  readonly mode: VariantId;
   readonly config: TrainConfig;
   readonly facts: RunFacts | null;
   readonly latest: TimedStep | null;
@@ -92,19 +95,23 @@ export function logOf(run: number): MetricsLog | undefined {
   return logs[run];
 }
 
-/** Replaces what is shown by new, empty runs. */
+/**
+ * Replaces what is shown by new, empty runs.
+ * @param modes what each run goes by; where there are none, its precision mode
+ */
 export function beginRuns(
   configs: readonly TrainConfig[],
   schedule: Schedule,
   startedWith: Settings | null = null,
   purpose: RunState['purpose'] = 'training',
+  modes: readonly VariantId[] = [],
 ): void {
   logs = configs.map(({ steps }) => new MetricsLog(steps));
   useRun.setState({
     status: 'preparing',
     configs,
     startedWith,
-    runs: configs.map(emptyRun),
+    runs: configs.map((config, i) => emptyRun(config, modes[i] ?? config.precision)),
     schedule,
     purpose,
     active: 0,
@@ -158,8 +165,9 @@ export function isBusy(status: RunStatus): boolean {
   return status === 'preparing' || status === 'training' || status === 'paused' || status === 'stopping';
 }
 
-function emptyRun(config: TrainConfig): RunView {
+function emptyRun(config: TrainConfig, mode: VariantId): RunView {
   return {
+    mode,
     config,
     facts: null,
     latest: null,

@@ -2,7 +2,8 @@ import type { WeightsShape } from '../engine/checkpoint/gpt2.ts';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
-import { comparedConfigs } from '../engine/experiments/planned.ts';
+import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
+import { modeOfVariant, type VariantId, variantTitle } from '../engine/experiments/variants.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
@@ -87,8 +88,8 @@ export interface Settings
   extends Readonly<Record<NumberSetting, number | null>>,
     Readonly<{ [Key in ChoiceSetting]: (typeof CHOICES)[Key][number] | null }> {
   readonly preset: PresetName;
-  /** Distinct; the first is what the others are compared with. */
-  readonly modes: readonly PrecisionMode[];
+  /** Distinct modes and variants of them; the first is what the others are compared with. */
+  readonly modes: readonly VariantId[];
   readonly schedule: Schedule;
   /** Every mode is trained from so many consecutive seeds. */
   readonly seeds: number;
@@ -168,27 +169,36 @@ export const DEFAULT_SETTINGS: Settings = {
   samples: null,
 };
 
-export function scalesLoss(mode: PrecisionMode): boolean {
-  return recipeOf(mode).scaling.kind !== 'none';
+export function scalesLoss(mode: VariantId): boolean {
+  return recipeOf(modeOfVariant(mode)).scaling.kind !== 'none';
 }
 
-export function modesOf(settings: Settings): readonly PrecisionMode[] {
-  return settings.modes;
+/** The precision modes of the settings, each once. */
+export function modesOf({ modes }: Pick<Settings, 'modes'>): PrecisionMode[] {
+  return [...new Set(modes.map(modeOfVariant))];
 }
 
 /**
  * What the settings train, as a comparison plans it.
  * @throws EngineError where the settings cannot be right
  */
+export function runsOf(settings: Settings): PlannedRun[] {
+  const { preset, modes, seeds } = settings;
+  return comparedRuns(PRESETS[preset].config, overridesOf(settings), modes, seeds);
+}
+
+/**
+ * The configurations of {@link runsOf}.
+ * @throws EngineError where the settings cannot be right
+ */
 export function configsOf(settings: Settings): TrainConfig[] {
-  const { preset, seeds } = settings;
-  return comparedConfigs(PRESETS[preset].config, overridesOf(settings), modesOf(settings), seeds);
+  return runsOf(settings).map(({ config }) => config);
 }
 
 /** What Train would start first; the preset's where the settings cannot be right. */
 export function firstConfig(settings: Settings): TrainConfig {
   const { config } = PRESETS[settings.preset];
-  if (settingsProblem(settings)) return { ...config, precision: settings.modes[0] ?? config.precision };
+  if (settingsProblem(settings)) return { ...config, precision: modesOf(settings)[0] ?? config.precision };
   return configsOf(settings)[0]!;
 }
 
@@ -227,7 +237,7 @@ function comparisonProblem({ modes, seeds }: Settings): Problem | null {
   const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
   if (twice) {
     return {
-      message: `A comparison of ${recipeOf(twice).title} with itself shows nothing.`,
+      message: `A comparison of ${variantTitle(twice)} with itself shows nothing.`,
       hint: 'Choose another mode to compare with, or none.',
     };
   }

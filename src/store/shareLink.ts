@@ -8,12 +8,13 @@ import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 export function shareQuery(settings: Settings): string {
   const { preset, modes, ...rest } = shareable(settings);
   // Always named: without a preset, the page would choose one for the adapter.
-  const query = new URLSearchParams({ preset, [modes.length === 1 ? 'precision' : 'modes']: modes.join() });
+  const query = new URLSearchParams();
   for (const [key, value] of Object.entries(rest) as [keyof typeof rest, unknown][]) {
     if (value !== null && value !== DEFAULT_SETTINGS[key]) query.set(key, String(value));
   }
-  // Commas are fit for a query, and links are read by people.
-  return `?${String(query).replaceAll('%2C', ',')}`;
+  // As it is: links are read by people, and the address knows that + is no space there.
+  const chosen = `${modes.length === 1 ? 'precision' : 'modes'}=${modes.join()}`;
+  return `?${[`preset=${preset}`, chosen, String(query)].filter(Boolean).join('&')}`;
 }
 
 /** What a link leaves out, in words; null where it says everything. */

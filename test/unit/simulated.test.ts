@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { comparedConfigs } from '../../src/engine/experiments/planned.ts';
+import { comparedRuns } from '../../src/engine/experiments/planned.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { bandsOf } from '../../src/engine/numerics/bands.ts';
 import { formatInfo } from '../../src/engine/precision/formats.ts';
@@ -68,9 +68,9 @@ test('a rounding is of simulated modes only', () => {
     ]);
   }
   // In a comparison it goes to the modes that take it.
-  const both = comparedConfigs(PRESETS.smoke.config, { rounding: 'rne' }, ['fp32', 'e8m3'], 1);
-  expect(both.map(({ rounding }) => rounding)).toEqual([null, 'rne']);
-  expect(thrownBy(() => comparedConfigs(PRESETS.smoke.config, { rounding: 'rne' }, ['fp32'], 1)).code).toBe(
+  const both = comparedRuns(PRESETS.smoke.config, { rounding: 'rne' }, ['fp32', 'e8m3'], 1);
+  expect(both.map(({ config: { rounding } }) => rounding)).toEqual([null, 'rne']);
+  expect(thrownBy(() => comparedRuns(PRESETS.smoke.config, { rounding: 'rne' }, ['fp32'], 1)).code).toBe(
     'BAD_VALUE',
   );
 });

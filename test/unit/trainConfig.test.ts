@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { comparedConfigs, inMode } from '../../src/engine/experiments/planned.ts';
+import { comparedRuns, inMode } from '../../src/engine/experiments/planned.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DELAYED_SCALING } from '../../src/engine/precision/quantization.ts';
 import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
@@ -86,9 +86,9 @@ test('a head in FP8 is of FP8 modes only', () => {
     expect([code, message]).toEqual(['BAD_VALUE', `Mode ${precision} has no FP8, but fp8-head was given.`]);
   }
   // In a comparison it goes to the modes that take it.
-  const both = comparedConfigs(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
-  expect(both.map(({ fp8Head }) => fp8Head)).toEqual([false, true]);
-  expect(thrownBy(() => comparedConfigs(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
+  const both = comparedRuns(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
+  expect(both.map(({ config: { fp8Head } }) => fp8Head)).toEqual([false, true]);
+  expect(thrownBy(() => comparedRuns(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
 });
 
 test.each([
@@ -112,9 +112,9 @@ test.each([
   expect(message).toContain(option);
   expect(message).toContain(String(wrong));
   // In a comparison it goes to the modes that take it, and the largest batch is confirmed without it elsewhere.
-  const both = comparedConfigs(base, { [field]: value }, ['fp8', 'fp8-delayed'], 1);
-  expect(both.map((each) => each[field])).toEqual([null, value]);
-  checkConfig(inMode(both[1]!, 'fp8'));
+  const both = comparedRuns(base, { [field]: value }, ['fp8', 'fp8-delayed'], 1);
+  expect(both.map(({ config: each }) => each[field])).toEqual([null, value]);
+  checkConfig(inMode(both[1]!.config, 'fp8'));
 });
 
 test('delayed scaling has what the settings say, and else its own', () => {

@@ -1,7 +1,7 @@
 /** The lazy chunk: everything that imports recharts is behind this module. */
 import { useMemo } from 'react';
 import { comparedModes } from '../../engine/experiments/planned.ts';
-import { recipeOf } from '../../engine/precision/recipes.ts';
+import { variantTitle } from '../../engine/experiments/variants.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
@@ -58,17 +58,18 @@ function usePlottedRuns(): readonly PlottedRun[] {
   );
   return useMemo(() => {
     const bytes = memory.split(' ');
+    const { runs } = useRun.getState(); // as long as the configurations
     const seeds = new Set(configs.map(({ seed }) => seed)).size;
     return configs.flatMap((config, index): PlottedRun[] => {
       const log = logOf(index);
+      const mode = runs[index]?.mode ?? config.precision;
       if (!log) return [];
-      const { precision } = config;
       const known = bytes[index] ? { memoryBytes: Number(bytes[index]) } : {};
-      const title = `${recipeOf(precision).title}${seeds > 1 ? `, seed ${config.seed}` : ''}`;
+      const title = `${variantTitle(mode)}${seeds > 1 ? `, seed ${config.seed}` : ''}`;
       // The seeds of a mode share its colour.
-      const repeat = Math.floor(index / comparedModes(configs).length);
-      const place = modePlace(configs, index) + repeat * COLORS;
-      return [{ title, precision, log, config, place, ...known }];
+      const repeat = Math.floor(index / comparedModes(runs).length);
+      const place = modePlace(runs, index) + repeat * COLORS;
+      return [{ title, mode, log, config, place, ...known }];
     });
   }, [configs, memory]);
 }

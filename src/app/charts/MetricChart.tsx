@@ -1,5 +1,5 @@
 import { useId, useMemo, useRef, useState } from 'react';
-import { recipeOf } from '../../engine/precision/recipes.ts';
+import { variantTitle } from '../../engine/experiments/variants.ts';
 import { useCharts, type XAxisKind } from '../../store/chartStore.ts';
 import { download } from '../download.ts';
 import { useWidth } from '../hooks/useWidth.ts';
@@ -162,7 +162,7 @@ function Legend({ chart, series, plot }: LegendProps) {
           <LegendLine
             key={index}
             run={index}
-            label={run.place === undefined ? run.title : recipeOf(run.precision).title}
+            label={run.place === undefined ? run.title : variantTitle(run.mode)}
           />
         ))}
       {plot.lines.some(({ kind }) => kind === 'validation') && <LegendDot label="validation" />}

@@ -79,9 +79,9 @@ export const LOSS_SCALE: ChartDefinition = {
   smooths: false,
   logY: false,
   series: (run, index) => {
-    const { log, precision } = run;
+    const { log, mode } = run;
     const marks = skipMarks(run);
-    const scales = scalesLoss(precision);
+    const scales = scalesLoss(mode);
     if (!scales && marks.length === 0) return null;
     return { index, run, length: log.length, values: log.columns.scaleLog2, marks, lineless: !scales };
   },
@@ -97,11 +97,9 @@ export const LOSS_SCALE: ChartDefinition = {
     return `${started.map(({ title }) => title).join(' and ')}: no loss scaling, and no step was skipped.`;
   },
   summary: (series) => {
-    const { title, log, precision } = series.run;
+    const { title, log, mode } = series.run;
     const scale = log.at(series.length - 1)?.lossScale ?? 1;
-    const what = scalesLoss(precision)
-      ? `loss scale 2 to the ${Math.log2(scale)}`
-      : 'does not scale the loss';
+    const what = scalesLoss(mode) ? `loss scale 2 to the ${Math.log2(scale)}` : 'does not scale the loss';
     return `${title}: ${what}, ${skipText(series)}.`;
   },
   legend: (series) =>

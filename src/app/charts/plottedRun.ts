@@ -1,4 +1,4 @@
-import type { PrecisionMode } from '../../engine/precision/recipes.ts';
+import type { VariantId } from '../../engine/experiments/variants.ts';
 import type { TrainConfig } from '../../engine/train/config.ts';
 import type { MetricsLog } from '../../store/metricsLog.ts';
 import type { COLORS } from './series.ts';
@@ -6,7 +6,7 @@ import type { COLORS } from './series.ts';
 /** A run as the charts see it: live, or one from the history. */
 export interface PlottedRun {
   readonly title: string;
-  readonly precision: PrecisionMode;
+  readonly mode: VariantId;
   readonly log: MetricsLog;
   /** Without it there are no tokens to count and no clip line. */
   readonly config?: Pick<TrainConfig, 'batch' | 'context' | 'accumulation' | 'seed' | 'clip'>;

@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
+import { type VariantId, variantTitle } from '../../engine/experiments/variants.ts';
+import { PRECISION_MODES } from '../../engine/precision/recipes.ts';
 import {
   type BatchSearch,
   BUDGET_UNITS,
@@ -11,7 +12,7 @@ import {
 } from '../../store/measurementStore.ts';
 import { searchBatches } from '../../store/measurements.ts';
 import { useRun } from '../../store/runStore.ts';
-import { modesOf, problemOf, settingsProblem } from '../../store/settings.ts';
+import { problemOf, settingsProblem } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { formatCount } from '../format.ts';
 import { Button } from '../ui/Button.tsx';
@@ -31,11 +32,11 @@ export default function LargestBatchPanel() {
   const budget = budgetOr({ budget: given }, isFallback);
   const choose = (change: Partial<MemoryBudget>) =>
     useMeasurements.setState({ budget: { ...budget, ...change } });
-  const [modes, setModes] = useState<readonly PrecisionMode[]>(() => [
-    ...new Set<PrecisionMode>(['fp32', ...modesOf(settings)]),
+  const [modes, setModes] = useState<readonly VariantId[]>(() => [
+    ...new Set<VariantId>(['fp32', ...settings.modes]),
   ]);
-  // Computed modes are listed where the settings chose them.
-  const [offered] = useState<readonly PrecisionMode[]>(() => [...new Set([...PRECISION_MODES, ...modes])]);
+  // Computed modes and variants are listed where the settings chose them.
+  const [offered] = useState<readonly VariantId[]>(() => [...new Set([...PRECISION_MODES, ...modes])]);
   const [refusal, setRefusal] = useState<string | null>(null);
   const bytes = budgetBytes(budget);
   const invalid = settingsProblem({ ...settings, batch: null }) !== null;
@@ -83,7 +84,7 @@ export default function LargestBatchPanel() {
               }
               data-testid={`budget-mode-${mode}`}
             />
-            {recipeOf(mode).title}
+            {variantTitle(mode)}
           </label>
         ))}
       </fieldset>
@@ -119,14 +120,14 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
       </thead>
       <tbody>
         {searches.map((search) => {
-          const { id, precision, found, confirmed } = search;
+          const { id, mode, found, confirmed } = search;
           const batch = confirmed ? confirmed.batch : found.batch;
           return (
             <tr key={id}>
-              <th scope="row">{recipeOf(precision).title}</th>
+              <th scope="row">{variantTitle(mode)}</th>
               <td>
-                <strong data-testid={`batch-${precision}`}>{formatCount(batch)}</strong>
-                <p className={panel.note} data-testid={`batch-outcome-${precision}`}>
+                <strong data-testid={`batch-${mode}`}>{formatCount(batch)}</strong>
+                <p className={panel.note} data-testid={`batch-outcome-${mode}`}>
                   {batchOutcome(search)}
                 </p>
                 {confirmed && batch > 0 && (
@@ -134,7 +135,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
                     className={styles.use}
                     onClick={() => choose({ batch })}
                     aria-label={`Use batch ${batch}`}
-                    data-testid={`use-batch-${precision}`}
+                    data-testid={`use-batch-${mode}`}
                   >
                     Use this batch
                   </Button>

@@ -1,5 +1,5 @@
+import { variantTitle } from '../../engine/experiments/variants.ts';
 import { planLimits } from '../../engine/memoryPlan.ts';
-import { recipeOf } from '../../engine/precision/recipes.ts';
 import { type ModeEstimate, memoryEstimates } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
 import { useSavedRun } from '../../store/savedRun.ts';
@@ -35,23 +35,19 @@ export function MemoryPanel() {
         </span>
       </summary>
       {estimates.map((estimate) => (
-        <Estimate key={estimate.precision} estimate={estimate} limit={limit} />
+        <Estimate key={estimate.mode} estimate={estimate} limit={limit} />
       ))}
     </details>
   );
 }
 
 function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }) {
-  const { precision, bytes, fp32, largest } = estimate;
-  const { title } = recipeOf(precision);
+  const { mode, bytes, fp32, largest } = estimate;
+  const title = variantTitle(mode);
   const categories = filledCategories(bytes);
   const most = Math.max(...categories.map((category) => bytes[category]));
   return (
-    <section
-      className={styles.estimate}
-      aria-label={`Memory of ${title}`}
-      data-testid={`memory-${precision}`}
-    >
+    <section className={styles.estimate} aria-label={`Memory of ${title}`} data-testid={`memory-${mode}`}>
       <h3>
         {title}: {exactBytes(bytes.total)}
       </h3>
@@ -72,8 +68,8 @@ function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }
         Largest buffer: {largest.name}, {exactBytes(largest.bytes)} of the {exactBytes(limit)} this adapter
         allows.
       </p>
-      {precision !== 'fp32' && (
-        <p className={styles.fact} data-testid={`saving-${precision}`}>
+      {mode !== 'fp32' && (
+        <p className={styles.fact} data-testid={`saving-${mode}`}>
           {savingSentence(title, bytes, fp32)}
         </p>
       )}

@@ -1,4 +1,13 @@
-import { PRECISION_MODES, type PrecisionMode, recipeFor, recipeOf } from '../../engine/precision/recipes.ts';
+import { lazy, Suspense } from 'react';
+import {
+  modeOfVariant,
+  parseVariant,
+  type VariantId,
+  variantOverrides,
+  variantTitle,
+} from '../../engine/experiments/variants.ts';
+import { PRECISION_MODES, recipeFor, recipeOf } from '../../engine/precision/recipes.ts';
+import type { Rounding } from '../../engine/precision/simulated.ts';
 import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
@@ -7,8 +16,11 @@ import { useSettings } from '../../store/settingsStore.ts';
 import { formatMiB } from '../format.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { Note } from '../ui/Note.tsx';
-import { chosenModes, modeOf, optionOf, replaced, SIMULATED } from './modeChoice.ts';
+import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './modeChoice.ts';
 import { RoundingField, SimulatedBitsFields } from './SimulatedFields.tsx';
+
+/** Few give a mode settings of its own. */
+const VariantFields = lazy(() => import('./VariantFields.tsx'));
 
 /** Which modes are trained, and how they share the GPU. */
 export function ModeSettings() {
@@ -42,13 +54,13 @@ function ReferenceField() {
         label="Precision"
         value={optionOf(first)}
         // A mode that is compared already changes places with the first.
-        onChange={(event) => choose(chosenModes(replaced(modes, 0, modeOf(event.target.value, modes))))}
-        help={first && recipeFor({ precision: first, rounding }).summary}
+        onChange={(event) => choose(chosenModes(replaced(modes, 0, modeOf(event.target.value, modes, 0))))}
+        help={first && summaryOf(first, rounding)}
         data-testid="precision"
       >
-        <ModeOptions />
+        <ModeOptions varied={first} />
       </SelectField>
-      <SimulatedBitsFields place={0} />
+      <OwnFields place={0} />
     </>
   );
 }
@@ -69,26 +81,47 @@ function OtherModeField({ place }: { place: number }) {
             chosenModes(
               value === ''
                 ? modes.filter((_, i) => i !== place)
-                : replaced(modes, place, modeOf(value, modes)),
+                : replaced(modes, place, modeOf(value, modes, place)),
             ),
           )
         }
-        help={
-          mode
-            ? recipeFor({ precision: mode, rounding }).summary
-            : place === 1 && 'Another mode, trained from the same start.'
-        }
+        help={mode ? summaryOf(mode, rounding) : place === 1 && 'Another mode, trained from the same start.'}
         data-testid={place === 1 ? 'compare' : `compare-${place}`}
       >
         <option value="">nothing</option>
-        <ModeOptions without={first} />
+        <ModeOptions without={mode?.includes('+') ? undefined : first} varied={mode ?? first} />
       </SelectField>
-      <SimulatedBitsFields place={place} />
+      <OwnFields place={place} />
     </>
   );
 }
 
-function ModeOptions({ without }: { without?: PrecisionMode | undefined }) {
+/** What the mode of a place takes by itself. */
+function OwnFields({ place }: { place: number }) {
+  const varied = useSettings((state) => state.settings.modes[place]?.includes('+'));
+  return (
+    <>
+      <SimulatedBitsFields place={place} />
+      {varied && (
+        <Suspense>
+          <VariantFields place={place} />
+        </Suspense>
+      )}
+    </>
+  );
+}
+
+function summaryOf(id: VariantId, rounding: Rounding | null): string {
+  return recipeFor({ rounding, ...variantOverrides(parseVariant(id)), precision: modeOfVariant(id) }).summary;
+}
+
+interface ModeOptionsProps {
+  without?: VariantId | undefined;
+  /** What can be given a setting of its own. */
+  varied: VariantId | undefined;
+}
+
+function ModeOptions({ without, varied }: ModeOptionsProps) {
   const options = (unsound: boolean) =>
     PRECISION_MODES.filter((mode) => mode !== without && recipeOf(mode).unsound === unsound).map((mode) => (
       <option key={mode} value={mode}>
@@ -100,6 +133,7 @@ function ModeOptions({ without }: { without?: PrecisionMode | undefined }) {
       {options(false)}
       <option value={SIMULATED}>Simulated eXmY</option>
       <optgroup label="Made to fail">{options(true)}</optgroup>
+      {varied && <option value={VARIANT}>{variantTitle(varied)}, with another setting</option>}
     </>
   );
 }

@@ -61,7 +61,7 @@ export default function ResultsPanel() {
             <tr>
               <td />
               {runs.map((run, index) => (
-                <th key={run.config.precision} scope="col">
+                <th key={run.mode} scope="col">
                   <span className={styles.swatch} style={{ background: runColor(index) }} />
                   {runLabel(run)}
                 </th>
@@ -73,7 +73,7 @@ export default function ResultsPanel() {
               <tr key={name}>
                 <th scope="row">{label}</th>
                 {runs.map((run) => (
-                  <td key={run.config.precision} data-testid={`result-${name}-${run.config.precision}`}>
+                  <td key={run.mode} data-testid={`result-${name}-${run.mode}`}>
                     {isFinished(run) ? cell(run) : '–'}
                   </td>
                 ))}

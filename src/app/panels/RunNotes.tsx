@@ -21,7 +21,7 @@ function Troubles() {
   return runs.flatMap((run, index) =>
     run.troubles.map((trouble) => (
       <Note
-        key={`${run.config.precision} ${run.config.seed} ${trouble.kind}`}
+        key={`${run.mode} ${run.config.seed} ${trouble.kind}`}
         kind="caution"
         testId={`trouble-${trouble.kind}`}
       >
@@ -54,11 +54,11 @@ function RunErrors() {
         (run) =>
           run.error && (
             <ErrorNote
-              key={`${run.config.precision} ${run.config.seed}`}
+              key={`${run.mode} ${run.config.seed}`}
               error={run.error}
               about={runLabel(run)}
               kind={recipeOf(run.config.precision).unsound ? 'caution' : 'bad'}
-              testId={`run-error-${run.config.precision}`}
+              testId={`run-error-${run.mode}`}
             />
           ),
       )}

@@ -17,24 +17,23 @@ export default function SamplePanel() {
   const error = useRun((state) => state.sampleError);
   const writing = useRun((state) => state.writing);
   const several = runs.some(({ config }) => config.seed !== runs[0]?.config.seed);
-  const modes = comparedModes(runs.map(({ config }) => config));
+  const modes = comparedModes(runs);
   const over = useRun((state) => state.status === 'failed' || state.status === 'lost');
   if (over ? !runs.some((run) => run.samples.length > 0) : !runs.some((run) => run.latest)) return null;
   return (
     <section className={styles.panel} data-testid="sample-panel">
       <h2>What it writes</h2>
       <div className={styles.runs}>
-        {modes.map((precision, place) => {
+        {modes.map((mode, place) => {
           // Of several seeds the last that has written.
           const index = runs.findLastIndex(
-            ({ config, samples }, i) =>
-              config.precision === precision && (samples.length > 0 || writing?.run === i),
+            (one, i) => one.mode === mode && (one.samples.length > 0 || writing?.run === i),
           );
           const run = runs[index];
           if (!run) return null;
           const growing = writing?.run === index ? writing : null;
           return (
-            <div key={precision} className={styles.run}>
+            <div key={mode} className={styles.run}>
               <h3>
                 <span className={styles.swatch} style={{ background: runColor(place) }} />
                 {runLabel(run)}
@@ -48,7 +47,7 @@ export default function SamplePanel() {
                     key={i}
                     heading={sample}
                     tokens={sample.tokens}
-                    testId={`sample-${precision}${i === run.samples.length - 1 ? '' : `-${i + 1}`}`}
+                    testId={`sample-${mode}${i === run.samples.length - 1 ? '' : `-${i + 1}`}`}
                   />
                 ))
                 .reverse()}

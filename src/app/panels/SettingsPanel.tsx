@@ -1,11 +1,10 @@
 import { lazy, useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
-import { recipeOf } from '../../engine/precision/recipes.ts';
 import { undoPreset } from '../../store/actions.ts';
-import { modesOf, type Settings } from '../../store/settings.ts';
+import type { Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useUi } from '../../store/uiStore.ts';
-import { adaptedSentence } from '../messages.ts';
+import { adaptedSentence, titleOf } from '../messages.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
@@ -74,7 +73,7 @@ export function SettingsPanel() {
 }
 
 function summary(settings: Settings): string {
-  const modes = modesOf(settings).map((mode) => recipeOf(mode).title);
+  const modes = settings.modes.map(titleOf);
   return [PRESETS[settings.preset].title, modes.join(' vs '), textTitle(settings.text)].join(' · ');
 }
 

@@ -1,3 +1,4 @@
+import { modeOfVariant, type VariantId } from '../../engine/experiments/variants.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -8,6 +9,7 @@ import {
   simulatedBits,
   simulatedMode,
 } from '../../engine/precision/simulated.ts';
+import { modesOf } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { replaced } from './modeChoice.ts';
@@ -17,15 +19,17 @@ import styles from './SettingsPanel.module.css';
 export function SimulatedBitsFields({ place }: { place: number }) {
   const modes = useSettings((state) => state.settings.modes);
   const choose = useSettings((state) => state.choose);
-  const bits = simulatedBits(modes[place] ?? '');
-  if (!bits) return null;
+  const chosen = modes[place];
+  const bits = simulatedBits(chosen ? modeOfVariant(chosen) : '');
+  if (!chosen || !bits) return null;
   const field = (key: keyof SimulatedBits, label: string, { low, high }: { low: number; high: number }) => (
     <SelectField
       label={label}
       value={bits[key]}
       onChange={(event) => {
         const mode = simulatedMode({ ...bits, [key]: Number(event.target.value) });
-        choose({ modes: replaced(modes, place, mode) });
+        const variant = chosen.replace(modeOfVariant(chosen), mode) as VariantId;
+        choose({ modes: replaced(modes, place, variant) });
       }}
       data-testid={`${key}-${place}`}
     >
@@ -45,7 +49,7 @@ export function SimulatedBitsFields({ place }: { place: number }) {
 /** Shown where a mode takes it, or where an address gave one that none takes. */
 export function RoundingField() {
   const rounding = useSettings((state) => state.settings.rounding);
-  const simulated = useSettings((state) => state.settings.modes.some(isSimulatedMode));
+  const simulated = useSettings((state) => modesOf(state.settings).some(isSimulatedMode));
   const choose = useSettings((state) => state.choose);
   if (!simulated && rounding === null) return null;
   return (

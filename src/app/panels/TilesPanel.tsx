@@ -25,7 +25,7 @@ const NOTHING_YET = '–';
 export function TilesPanel() {
   const runs = useRun((state) => state.runs);
   const active = useRun((state) => state.active);
-  const place = useRun((state) => modePlace(state.configs, state.active));
+  const place = useRun((state) => modePlace(state.runs, state.active));
   const settings = useSettings((state) => state.settings);
   const run = runs[active];
   const config = run?.config ?? firstConfig(settings);

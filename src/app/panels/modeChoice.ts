@@ -1,31 +1,48 @@
 /** How the fields for modes change the settings. */
-import { delaysScales, type PrecisionMode, storesFp8 } from '../../engine/precision/recipes.ts';
+import {
+  modeOfVariant,
+  offeredSettings,
+  parseVariant,
+  type VariantId,
+  variantId,
+} from '../../engine/experiments/variants.ts';
+import { delaysScales, storesFp8 } from '../../engine/precision/recipes.ts';
 import { isSimulatedMode, type SimulatedMode } from '../../engine/precision/simulated.ts';
-import type { Settings } from '../../store/settings.ts';
+import { modesOf, type Settings } from '../../store/settings.ts';
 
 /** Value of the one entry of a menu that stands for all simulated modes. */
 export const SIMULATED = 'simulated';
 
-/** What that entry chooses, the first that is not taken yet. */
+/** Value of the entry that gives the mode of a place, or the first, a setting of its own. */
+export const VARIANT = 'variant';
+
+/** What the simulated entry chooses, the first that is not taken yet. */
 const FIRST_SIMULATED: readonly SimulatedMode[] = ['e8m3', 'e8m2', 'e8m1', 'e5m2'];
 
-/** The entry of a mode. */
-export function optionOf(mode: PrecisionMode | undefined): string {
+/** The entry of a mode or a variant of it. */
+export function optionOf(id: VariantId | undefined): string {
+  const mode = id && modeOfVariant(id);
   return mode !== undefined && isSimulatedMode(mode) ? SIMULATED : (mode ?? '');
 }
 
-/** The mode that an entry chooses beside `modes`. */
-export function modeOf(option: string, modes: readonly PrecisionMode[]): PrecisionMode {
-  if (option !== SIMULATED) return option as PrecisionMode;
+/** What an entry chooses at a place of `modes`. */
+export function modeOf(option: string, modes: readonly VariantId[], place: number): VariantId {
+  if (option === VARIANT) return newVariant(modes[place] ?? modes[0] ?? 'fp16', modes);
+  if (option !== SIMULATED) return option as VariantId;
   return FIRST_SIMULATED.find((mode) => !modes.includes(mode)) ?? FIRST_SIMULATED[0]!;
 }
 
+/** `id` with the first setting that makes it another than those in `modes`. */
+function newVariant(id: VariantId, modes: readonly VariantId[]): VariantId {
+  const variant = parseVariant(id);
+  const ids = offeredSettings(variant).map(({ setting, value }) =>
+    variantId({ ...variant, settings: new Map(variant.settings).set(setting, value) }),
+  );
+  return ids.find((other) => !modes.includes(other)) ?? id;
+}
+
 /** `modes` with `mode` at `place`; where it stood before stands what was at `place`. */
-export function replaced(
-  modes: readonly PrecisionMode[],
-  place: number,
-  mode: PrecisionMode,
-): PrecisionMode[] {
+export function replaced(modes: readonly VariantId[], place: number, mode: VariantId): VariantId[] {
   const before = modes[place];
   const changed = modes.map((other) => (other === mode && before ? before : other));
   changed[place] = mode;
@@ -33,11 +50,12 @@ export function replaced(
 }
 
 /** The change that chooses `modes`: what only some modes take goes with the last of them. */
-export function chosenModes(modes: readonly PrecisionMode[]): Partial<Settings> {
+export function chosenModes(modes: readonly VariantId[]): Partial<Settings> {
+  const taken = modesOf({ modes });
   return {
     modes,
-    ...(!modes.some(isSimulatedMode) && { rounding: null }),
-    ...(!modes.some(storesFp8) && { 'fp8-head': null }),
-    ...(!modes.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'fp8-margin': null }),
+    ...(!taken.some(isSimulatedMode) && { rounding: null }),
+    ...(!taken.some(storesFp8) && { 'fp8-head': null }),
+    ...(!taken.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'fp8-margin': null }),
   };
 }

@@ -2,14 +2,14 @@
 import { useMemo } from 'react';
 import { tokensPerStep } from '../../engine/train/config.ts';
 import { logOfCurve } from '../../store/history/curve.ts';
-import { figuresOf } from '../../store/history/figures.ts';
+import { figuresOf, modeOfRecord } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import type { ChartDefinition } from '../charts/chart.ts';
 import { GRADIENT_NORM, LOSS, LOSS_SCALE, SPEED } from '../charts/definitions.tsx';
 import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
-import { modeTitle } from './messages.ts';
+import { titleOf } from '../messages.ts';
 import styles from './RunsScreen.module.css';
 import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
 
@@ -61,11 +61,12 @@ function MetricChoice({ scaled }: { scaled: boolean }) {
   );
 }
 
-function plottedRun({ name, config, curve, evals }: RunRecord): PlottedRun {
-  const { precision, batch, context, accumulation, seed, clip } = config;
+function plottedRun(run: RunRecord): PlottedRun {
+  const { name, config, curve, evals } = run;
+  const { batch, context, accumulation, seed, clip } = config;
   return {
-    title: `${name} (${modeTitle(precision)})`,
-    precision,
+    title: `${name} (${titleOf(modeOfRecord(run))})`,
+    mode: modeOfRecord(run),
     log: logOfCurve(curve, config.steps, evals, tokensPerStep(config)),
     config: { batch, context, accumulation, seed, clip: typeof clip === 'number' ? clip : 0 },
   };

@@ -2,8 +2,8 @@
 import { lazy, Suspense, useEffect, useRef } from 'react';
 import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
+import { keepRuns } from '../../store/history/keepRuns.ts';
 import type { RunRecord } from '../../store/history/record.ts';
-import { keepHistory } from '../../store/history/start.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { statusLine } from '../messages.ts';
@@ -27,7 +27,7 @@ export default function RunsScreen() {
   const chosen = useChosenRuns();
   const fileOver = useFileDrop(importBundle);
   useEffect(() => {
-    keepHistory();
+    keepRuns();
     void loadHistory();
   }, []);
   return (

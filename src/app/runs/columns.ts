@@ -1,8 +1,9 @@
 /** The columns of the runs table: on the screen, in CSV and in Markdown. */
-import { figuresOf, type RunFigures } from '../../store/history/figures.ts';
+import { figuresOf, modeOfRecord, type RunFigures } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../format.ts';
-import { modeTitle, presetTitle } from './messages.ts';
+import { titleOf } from '../messages.ts';
+import { presetTitle } from './messages.ts';
 
 export type ColumnId =
   | 'starred'
@@ -72,12 +73,7 @@ export const COLUMNS: readonly Column[] = [
     ({ name }) => name,
   ),
   figure('valLoss', 'Validation loss', ({ valLoss }) => valLoss, formatLoss),
-  words(
-    'mode',
-    'Precision',
-    ({ config }) => config.precision,
-    ({ config }) => modeTitle(config.precision),
-  ),
+  words('mode', 'Precision', modeOfRecord, (run) => titleOf(modeOfRecord(run))),
   figure('tokensPerSec', 'Tokens/s', ({ tokensPerSec }) => tokensPerSec, formatTokensPerSecond),
   figure('memory', 'GPU memory', ({ memoryBytes }) => memoryBytes, formatMiB),
   figure('skipped', 'Skipped', ({ skipped }) => skipped, formatCount),

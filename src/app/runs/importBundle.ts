@@ -1,5 +1,6 @@
 import { readBundle } from '../../store/history/bundle.ts';
 import { importRuns } from '../../store/history/history.ts';
+import { keepRuns } from '../../store/history/keepRuns.ts';
 import { importSentence } from './messages.ts';
 import { useRunsView } from './view.ts';
 
@@ -10,6 +11,7 @@ export async function importBundle(file: File): Promise<void> {
     useRunsView.setState({ imported: reading });
     return;
   }
+  keepRuns();
   const added = await importRuns(reading.runs);
   useRunsView.setState({ imported: { text: importSentence(added, reading.runs.length) } });
 }

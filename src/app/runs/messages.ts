@@ -1,18 +1,15 @@
 /** Sentences about runs of the history. */
 import { PRESETS } from '../../engine/model/presets.ts';
-import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
+import type { PrecisionMode } from '../../engine/precision/recipes.ts';
 import { changesBetween, previousOf, type SettingValue } from '../../store/history/changes.ts';
 import type { HistoryState } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { formatCount, formatMiB, formatPowerOfTwo } from '../format.ts';
+import { titleOf } from '../messages.ts';
 
 /** Presets of other versions keep their name. */
 export function presetTitle(preset: string): string {
   return Object.hasOwn(PRESETS, preset) ? PRESETS[preset as keyof typeof PRESETS].title : preset;
-}
-
-export function modeTitle(precision: PrecisionMode): string {
-  return recipeOf(precision).title;
 }
 
 /** `learning rate` for learningRate. */
@@ -25,7 +22,7 @@ export function settingText(name: string, value: SettingValue): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string') {
     if (name === 'preset') return presetTitle(value);
-    return name === 'precision' ? modeTitle(value as PrecisionMode) : value;
+    return name === 'precision' ? titleOf(value as PrecisionMode) : value;
   }
   if (name === 'lossScale' && Number.isInteger(Math.log2(value))) return formatPowerOfTwo(Math.log2(value));
   return Number.isInteger(value) && name !== 'seed' ? formatCount(value) : String(value);

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { bestLoss, hasDiverged, type SweepCell } from '../../engine/experiments/sweep.ts';
 import { rateName } from '../../engine/experiments/sweepTable.ts';
-import { recipeOf } from '../../engine/precision/recipes.ts';
+import { variantTitle } from '../../engine/experiments/variants.ts';
 import { formatCount, formatDuration, formatLoss, formatTokensPerSecond } from '../format.ts';
 import styles from './SweepScreen.module.css';
 
@@ -31,7 +31,7 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
             <tbody>
               {cells.map((cell) => (
                 <tr key={`${cell.mode} ${cell.learningRate} ${cell.seed}`} data-testid="sweep-cell">
-                  <th scope="row">{recipeOf(cell.mode).title}</th>
+                  <th scope="row">{variantTitle(cell.mode)}</th>
                   <td>{rateName(cell.learningRate)}</td>
                   <td>{cell.seed}</td>
                   <td>{outcome(cell, best)}</td>

@@ -1,6 +1,6 @@
 import type { CSSProperties } from 'react';
 import { type RateResult, rateName, rateText, sweepRows } from '../../engine/experiments/sweepTable.ts';
-import { recipeOf } from '../../engine/precision/recipes.ts';
+import { variantTitle } from '../../engine/experiments/variants.ts';
 import { useRun } from '../../store/runStore.ts';
 import type { KeptSweep } from '../../store/sweep/records.ts';
 import { useSweeps } from '../../store/sweep/sweepStore.ts';
@@ -28,7 +28,7 @@ export function Heatmap({ sweep }: { sweep: KeptSweep }) {
         <tbody>
           {rows.map(({ mode, results }) => (
             <tr key={mode}>
-              <th scope="row">{recipeOf(mode).title}</th>
+              <th scope="row">{variantTitle(mode)}</th>
               {results.map((result) => (
                 <HeatCell
                   key={result.learningRate}
@@ -76,6 +76,5 @@ function shares(results: readonly RateResult[]): (result: RateResult) => number 
 /** Mode and rate of the cell at hand; null where this sweep does not train. */
 function useTraining(id: string): string | null {
   const running = useSweeps((state) => state.running === id);
-  const config = useRun(({ configs }) => configs[0]);
-  return running && config ? `${config.precision} ${config.learningRate}` : null;
+  return useRun(({ runs: [run] }) => (running && run ? `${run.mode} ${run.config.learningRate}` : null));
 }

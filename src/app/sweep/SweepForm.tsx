@@ -30,11 +30,11 @@ export function SweepFormPanel() {
       <ModeBoxes chosen={form.modes} />
       <div className={styles.fields}>
         <TextField
-          label="Other modes"
-          placeholder="e5m2, e4m3"
+          label="Other modes and variants"
+          placeholder="e5m2, fp16+optim-state=fp8"
           value={form.otherModes}
           onChange={(event) => useForm.setState({ otherModes: event.target.value })}
-          help="Names that are not listed above."
+          help="A variant is a mode with settings of its own: fp16+optim-state=fp8."
           data-testid="sweep-other-modes"
         />
         <TextField

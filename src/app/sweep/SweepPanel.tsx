@@ -1,15 +1,15 @@
-import { missingConfigs, type Sweep } from '../../engine/experiments/sweep.ts';
+import { missingRuns, type Sweep } from '../../engine/experiments/sweep.ts';
 import { writeSweep } from '../../engine/experiments/sweepFile.ts';
 import { SWEEP_LEGEND, sweepCsv, sweepMarkdown, sweepProgress } from '../../engine/experiments/sweepTable.ts';
-import { recipeOf } from '../../engine/precision/recipes.ts';
+import { variantTitle } from '../../engine/experiments/variants.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import type { KeptSweep } from '../../store/sweep/records.ts';
-import { configsOfSweep } from '../../store/sweep/sweepPlan.ts';
+import { runsOfSweep } from '../../store/sweep/sweepPlan.ts';
 import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../store/sweep/sweepRun.ts';
 import { removeSweep, useSweeps } from '../../store/sweep/sweepStore.ts';
 import { download } from '../download.ts';
-import { statusLine } from '../messages.ts';
+import { runLabel, statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { SelectField } from '../ui/Field.tsx';
@@ -57,7 +57,7 @@ export function SweepPanel() {
 function nameOf({ time, grid }: KeptSweep): string {
   const when = new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
   const rates = grid.learningRates.length;
-  return `${when}: ${grid.modes.map((mode) => recipeOf(mode).title).join(', ')} at ${rates} ${rates === 1 ? 'rate' : 'rates'}`;
+  return `${when}: ${grid.modes.map(variantTitle).join(', ')} at ${rates} ${rates === 1 ? 'rate' : 'rates'}`;
 }
 
 function Running({ sweep }: { sweep: KeptSweep }) {
@@ -65,7 +65,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
   const ended = useSweeps(({ ended: end }) => (end?.id === sweep.id ? end.problem : null));
   const busy = useRun(({ status }) => isBusy(status));
   const waitsForText = useSettings(() => sweepObstacle(sweep));
-  const missing = missingConfigs(configsOfSweep(sweep), sweep.cells).length;
+  const missing = missingRuns(runsOfSweep(sweep), sweep.cells).length;
   return (
     <>
       {ended && (
@@ -104,9 +104,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
 /** The cell at hand; its curves are on the Train screen. */
 function LiveLine() {
   const line = useRun(statusLine);
-  const cell = useRun(({ configs: [config] }) =>
-    config ? `${recipeOf(config.precision).title}, seed ${config.seed}` : '',
-  );
+  const cell = useRun(({ runs: [run] }) => (run ? `${runLabel(run)}, seed ${run.config.seed}` : ''));
   return (
     <p className={styles.muted} data-testid="sweep-live">
       {cell}: {line}. <a href="#train">Show the run</a>

@@ -1,9 +1,9 @@
 /** What precision modes come to beside each other. Pure functions of what the runs reported. */
-import type { PrecisionMode } from '../precision/recipes.ts';
 import { firstDivergence, type LossCurve } from './divergence.ts';
 import { interpolate } from './interpolate.ts';
 import { type SpeedClock, type SpeedFinding, speedFinding, speedNoise, type TimedRun } from './speed.ts';
 import { type Spread, spreadOf } from './spread.ts';
+import type { VariantId } from './variants.ts';
 
 export interface TimedEval {
   readonly step: number;
@@ -15,7 +15,7 @@ export interface TimedEval {
 
 /** A run that has ended: by itself, by a stop, or because its mode could not go on. */
 export interface ComparedRun extends LossCurve, TimedRun {
-  readonly mode: PrecisionMode;
+  readonly mode: VariantId;
   readonly seed: number;
   /** The mode could not go on. */
   readonly failed: boolean;
@@ -33,7 +33,7 @@ export interface Divergence {
 
 /** Figures over the seeds; null where there are none. */
 export interface ModeResult {
-  readonly mode: PrecisionMode;
+  readonly mode: VariantId;
   readonly runs: number;
   readonly failed: number;
   /** At the comparison's step. */
@@ -72,11 +72,11 @@ export interface Comparison {
  * @param modes the first is the reference
  */
 export function compareRuns(
-  modes: readonly PrecisionMode[],
+  modes: readonly VariantId[],
   ended: readonly ComparedRun[],
   clock: SpeedClock = 'wall',
 ): Comparison {
-  const runOf = (mode: PrecisionMode, seed: number) =>
+  const runOf = (mode: VariantId, seed: number) =>
     ended.find((run) => run.mode === mode && run.seed === seed);
   const all = [...new Set(ended.map(({ seed }) => seed))];
   const complete = all.filter((seed) => modes.every((mode) => runOf(mode, seed)));

@@ -1,9 +1,9 @@
 /** A comparison as Markdown, and the sentences around its table. */
-import { recipeOf } from '../precision/recipes.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { formatCount } from './format.ts';
 import type { StartProof } from './startProof.ts';
 import type { ComparisonTable } from './table.ts';
+import { variantTitle } from './variants.ts';
 
 /** The comparison for a report or an issue: what was trained, the table, the verdict and the proof of the start. */
 export function toMarkdown(
@@ -14,7 +14,7 @@ export function toMarkdown(
 ): string {
   const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
   const table = [
-    line(['', ...modes.map((mode) => recipeOf(mode).title)]),
+    line(['', ...modes.map(variantTitle)]),
     line(['---', ...modes.map(() => '---')]),
     ...rows.map(({ label, cells }) =>
       line([label, ...cells.map(({ text, best }) => (best ? `${text} (best)` : text))]),

@@ -1,12 +1,19 @@
 /** What a comparison trains: every mode from every seed. */
-import { delaysScales, type PrecisionMode, recipeOf, storesFp8 } from '../precision/recipes.ts';
-import { isSimulatedMode } from '../precision/simulated.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { EngineError } from '../errors.ts';
+import { recipeFor } from '../precision/recipes.ts';
+import { scalingOf, type TrainConfig } from '../train/config.ts';
 import { configure, type Overrides } from '../train/configure.ts';
+import { parseVariant, VARIANT_SETTINGS, type VariantId, variantOverrides } from './variants.ts';
+
+/** A run of an experiment: its configuration, and the mode or variant that it goes by among the others. */
+export interface PlannedRun {
+  readonly mode: VariantId;
+  readonly config: TrainConfig;
+}
 
 /** The modes of a comparison in their order: each is trained from every seed. */
-export function comparedModes(configs: readonly TrainConfig[]): PrecisionMode[] {
-  return [...new Set(configs.map(({ precision }) => precision))];
+export function comparedModes(runs: readonly { readonly mode: VariantId }[]): VariantId[] {
+  return [...new Set(runs.map(({ mode }) => mode))];
 }
 
 /** A run that has ended has a summary, or could not go on. */
@@ -20,47 +27,76 @@ export function hasEnded({
   return summary !== null || error !== null;
 }
 
-/** Settings that only some modes take: which modes, and what the others have. */
-const MODE_SETTINGS: readonly (readonly [keyof TrainConfig, (mode: PrecisionMode) => boolean, unknown])[] = [
-  ['lossScale', (mode) => recipeOf(mode).scaling.kind !== 'none', null],
-  ['growthInterval', (mode) => recipeOf(mode).scaling.kind === 'dynamic', null],
-  ['rounding', isSimulatedMode, null],
-  ['fp8Head', storesFp8, false],
-  ['amaxHistory', delaysScales, null],
-  ['amaxAlgorithm', delaysScales, null],
-  ['fp8Margin', delaysScales, null],
-];
-
-/** `config` in mode `precision`, without what that mode does not take. */
-export function inMode(config: TrainConfig, precision: PrecisionMode): TrainConfig {
-  const others = MODE_SETTINGS.filter(([, takes]) => !takes(precision));
-  return { ...config, ...Object.fromEntries(others.map(([field, , none]) => [field, none])), precision };
-}
-
-/** `given` without the settings that `mode` does not take and another of `modes` does. */
-function settingsFor(mode: PrecisionMode, given: Overrides, modes: readonly PrecisionMode[]): Overrides {
-  const others = MODE_SETTINGS.filter(([, takes]) => !takes(mode) && modes.some(takes));
-  return Object.fromEntries(
-    Object.entries(given).filter(([field]) => !others.some(([other]) => other === field)),
-  );
-}
-
 /**
- * One configuration a mode, seed by seed; those of a seed differ in nothing else, so that the runs start and are fed
- * alike. What only some modes take, such as a loss scale, goes to those; where none does, the engine refuses it.
+ * One run a mode, seed by seed; those of a seed differ in their mode and its variants' settings only, so that they start
+ * and are fed alike. A setting that belongs to some modes, as a loss scale, goes to those that take it; where none does,
+ * the engine refuses it.
  * @param seeds consecutive ones from the given seed on, or the preset's
- * @throws EngineError where the values cannot be right
+ * @throws EngineError where the values cannot be right, a setting is given twice, or two runs would be the same
  */
-export function comparedConfigs(
+export function comparedRuns(
   preset: TrainConfig,
   given: Overrides,
-  modes: readonly PrecisionMode[],
+  modes: readonly VariantId[],
   seeds: number,
-): TrainConfig[] {
+): PlannedRun[] {
+  const variants = modes.map((id) => ({ id, ...parseVariant(id) }));
+  const shared = Object.entries(given).map(([field, value]) => {
+    const setting = VARIANT_SETTINGS.find((one) => one.field === field);
+    const own = setting && variants.find(({ settings }) => settings.has(setting));
+    if (own) throw givenTwice(setting.name, own.id);
+    const takers = setting ? variants.filter(({ mode }) => setting.takes(mode)) : [];
+    return { field, value, takers };
+  });
   const firstSeed = given.seed ?? preset.seed;
-  const configOf = (precision: PrecisionMode, seed: number): TrainConfig =>
-    configure(preset, { ...settingsFor(precision, given, modes), precision, seed });
-  return Array.from({ length: seeds }, (_, i) => firstSeed + i).flatMap((seed) =>
-    modes.map((precision) => configOf(precision, seed)),
+  const runs = Array.from({ length: seeds }, (_, i) => firstSeed + i).flatMap((seed) =>
+    variants.map((variant): PlannedRun => {
+      const taken = shared.filter(({ takers }) => takers.length === 0 || takers.includes(variant));
+      const overrides = Object.fromEntries(taken.map(({ field, value }) => [field, value]));
+      const config = { ...overrides, ...variantOverrides(variant), precision: variant.mode, seed };
+      return { mode: variant.id, config: configure(preset, config) };
+    }),
   );
+  checkDifferent(runs.slice(0, modes.length));
+  return runs;
+}
+
+function givenTwice(name: string, variant: VariantId): EngineError {
+  return new EngineError(
+    'BAD_VALUE',
+    `${name} was given for all runs, and again in ${variant}.`,
+    'Give it in one place: for all, or with each mode that is to have it.',
+  );
+}
+
+/** @throws EngineError BAD_VALUE naming two runs that differ in their names only */
+function checkDifferent(runs: readonly PlannedRun[]): void {
+  const prints = runs.map(({ config }) => fingerprint(config));
+  const second = prints.findIndex((print, i) => prints.indexOf(print) !== i);
+  if (second < 0) return;
+  const first = prints.indexOf(prints[second]!);
+  throw new EngineError(
+    'BAD_VALUE',
+    `${runs[second]!.mode} is the same run as ${runs[first]!.mode}.`,
+    'Leave one of them out.',
+  );
+}
+
+/** Equal for configurations that train alike, whether a value was left to the mode or given. */
+function fingerprint(config: TrainConfig): string {
+  const left = VARIANT_SETTINGS.filter(({ unset }) => unset === null).map(({ field }) => [field, null]);
+  // What was left to the mode is in its recipe and scaling.
+  return JSON.stringify([{ ...config, ...Object.fromEntries(left) }, recipeFor(config), scalingOf(config)]);
+}
+
+/** The configuration in another mode: settings that it does not take are left out, and those of the variant are its own. */
+export function inMode(config: TrainConfig, id: VariantId): TrainConfig {
+  const variant = parseVariant(id);
+  const untaken = VARIANT_SETTINGS.filter(({ takes }) => !takes(variant.mode));
+  return {
+    ...config,
+    ...Object.fromEntries(untaken.map(({ field, unset }) => [field, unset])),
+    ...variantOverrides(variant),
+    precision: variant.mode,
+  };
 }

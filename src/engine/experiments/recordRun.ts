@@ -8,6 +8,7 @@ import type { Trainer } from '../train/trainer.ts';
 import { TrainingClock } from '../train/trainingClock.ts';
 import type { ComparedRun, TimedEval } from './comparison.ts';
 import type { TableRun } from './table.ts';
+import type { VariantId } from './variants.ts';
 
 /** Why a mode could not go on: a finding about it, not a fault. */
 export interface StoppedItself {
@@ -32,9 +33,11 @@ export interface Ending {
 
 /**
  * Records a run. Its trainer stays the caller's to destroy.
+ * @param mode what it goes by in its experiment
  * @param train trains it to its end with the events it is given; null where it was stopped before it could
  */
 export async function recordRun(
+  mode: VariantId,
   train: (events: KeptEvents) => Promise<Ending | null>,
   onStep: (metrics: StepMetrics) => void = () => {},
 ): Promise<RecordedRun | null> {
@@ -65,7 +68,7 @@ export async function recordRun(
   const { config, memory, storage, start } = trainer;
   return {
     config,
-    mode: config.precision,
+    mode,
     seed: config.seed,
     failed: error !== null,
     facts: { memory, storage, start, text: { vocabulary: trainer.dataset.tokenizer.vocabulary } },

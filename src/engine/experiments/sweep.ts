@@ -1,19 +1,19 @@
 /** A sweep trains every mode at every learning rate from every seed, a cell each. The page and the terminal share this. */
 import { EngineError } from '../errors.ts';
-import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
 import { checkNumber, type TrainConfig } from '../train/config.ts';
 import type { Overrides } from '../train/configure.ts';
-import { comparedConfigs } from './planned.ts';
+import { comparedRuns, type PlannedRun } from './planned.ts';
+import { readVariant, VARIANT_SETTINGS, type VariantId } from './variants.ts';
 
 export interface SweepGrid {
-  readonly modes: readonly PrecisionMode[];
+  readonly modes: readonly VariantId[];
   readonly learningRates: readonly number[];
   readonly seeds: readonly number[];
 }
 
 /** Where a cell lies in the grid. */
 export interface CellPlace {
-  readonly mode: PrecisionMode;
+  readonly mode: VariantId;
   readonly learningRate: number;
   readonly seed: number;
 }
@@ -75,7 +75,7 @@ export function sweepGrid(
     );
   }
   for (const rate of learningRates) checkNumber('learningRate', rate);
-  const ids = modes.map((mode) => recipeOf(mode).id);
+  const ids = modes.map(readVariant);
   checkDistinct('learning rate', learningRates);
   checkDistinct('mode', ids);
   return {
@@ -95,50 +95,55 @@ export function checkDistinct(what: string, values: readonly (string | number)[]
 }
 
 /**
- * A configuration a cell, in the order in which they are trained: seed by seed, so that the whole grid is seen early.
+ * A run a cell, in the order in which they are trained: seed by seed, so that the whole grid is seen early.
  * Only the last step is evaluated unless evaluations are asked for, and no sample is written.
  * @throws EngineError where the values cannot be right together
  */
-export function sweepConfigs(preset: TrainConfig, given: Overrides, grid: SweepGrid): TrainConfig[] {
+export function sweepPlan(preset: TrainConfig, given: Overrides, grid: SweepGrid): PlannedRun[] {
   const { modes, learningRates, seeds } = grid;
   return seeds.flatMap((seed) =>
     learningRates.flatMap((learningRate) =>
-      comparedConfigs(preset, { evalEvery: 0, ...given, sampleLength: 0, learningRate, seed }, modes, 1),
+      comparedRuns(preset, { evalEvery: 0, ...given, sampleLength: 0, learningRate, seed }, modes, 1),
     ),
   );
 }
 
 /**
- * What was given counts by itself: the first cell's mode may not take it.
+ * What was given counts by itself: the first cell's mode may not take it, or have its own.
  * @param text name and fingerprint; @param adapter its name: cells of different ones are not bit by bit comparable
  */
 export function sweepSettings(
+  preset: TrainConfig,
   given: Overrides,
-  configs: readonly TrainConfig[],
+  runs: readonly PlannedRun[],
   text: { readonly name: string; readonly checksum: string },
   adapter: string,
 ): SweepSettings {
-  const [first] = configs;
+  const [first] = runs;
   if (!first) throw new Error('a sweep has a cell');
+  const fields = VARIANT_SETTINGS.map(({ field }) => [field, preset[field]]);
   // What the grid decides is no setting; null for what follows from a learning rate: a tenth of it.
   const { precision, learningRate, seed, sampleLength, ...shared } = {
-    ...first,
+    ...first.config,
+    ...Object.fromEntries(fields),
     minLearningRate: null,
     ...given,
   };
   return { ...shared, text: text.name, textChecksum: text.checksum, adapter };
 }
 
-/** In words, what differs; empty where nothing does. */
+/** In words, what differs; empty where nothing does. A setting that a sweep does not know yet was not given in it. */
 export function settingsDifferences(before: SweepSettings, now: SweepSettings): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-  const word = (value: SweepSettings[string] | undefined) => String(value ?? 'none');
+  const unset: SweepSettings = Object.fromEntries(VARIANT_SETTINGS.map(({ field, unset }) => [field, unset]));
+  const valueIn = (settings: SweepSettings, name: string) => settings[name] ?? unset[name] ?? null;
+  const word = (value: SweepSettings[string]) => String(value ?? 'none');
   return names
-    .filter((name) => (before[name] ?? null) !== (now[name] ?? null))
-    .map((name) => `${name} was ${word(before[name])} and is now ${word(now[name])}`);
+    .filter((name) => valueIn(before, name) !== valueIn(now, name))
+    .map((name) => `${name} was ${word(valueIn(before, name))} and is now ${word(valueIn(now, name))}`);
 }
 
-export function placeOf({ precision: mode, learningRate, seed }: TrainConfig): CellPlace {
+export function placeOf({ mode, config: { learningRate, seed } }: PlannedRun): CellPlace {
   return { mode, learningRate, seed };
 }
 
@@ -146,14 +151,14 @@ export function samePlace(a: CellPlace, b: CellPlace): boolean {
   return a.mode === b.mode && a.learningRate === b.learningRate && a.seed === b.seed;
 }
 
-/** Configurations whose cell is not there yet. */
-export function missingConfigs(configs: readonly TrainConfig[], cells: readonly CellPlace[]): TrainConfig[] {
-  return configs.filter((config) => !cells.some((cell) => samePlace(cell, placeOf(config))));
+/** Runs whose cell is not there yet. */
+export function missingRuns(runs: readonly PlannedRun[], cells: readonly CellPlace[]): PlannedRun[] {
+  return runs.filter((run) => !cells.some((cell) => samePlace(cell, placeOf(run))));
 }
 
 /** A mode that stopped by itself has no final loss, whatever its last one was. */
-export function cellOf(config: TrainConfig, result: CellResult): SweepCell {
-  return { ...placeOf(config), ...result, loss: result.stopped === null ? result.loss : null };
+export function cellOf(run: PlannedRun, result: CellResult): SweepCell {
+  return { ...placeOf(run), ...result, loss: result.stopped === null ? result.loss : null };
 }
 
 /** Both grids' modes, rates and seeds. */

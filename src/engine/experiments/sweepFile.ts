@@ -2,19 +2,19 @@
 import * as v from 'valibot';
 import { checksum } from '../data/checksum.ts';
 import { EngineError } from '../errors.ts';
-import type { PrecisionMode } from '../precision/recipes.ts';
 import type { Sweep, SweepCell, SweepSettings } from './sweep.ts';
+import type { VariantId } from './variants.ts';
 
 export const SWEEP_FORMAT = 'halfstep-sweep';
 const SWEEP_VERSION = 1;
 
 const finite = v.pipe(v.number(), v.finite());
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-/** What a mode is called: whether this version has it is for whoever trains it to say. */
+/** What a mode or variant is called: whether this version has it is for whoever trains it to say. */
 const mode = v.pipe(
   v.string(),
-  v.regex(/^[\w+=.-]{1,64}$/),
-  v.transform((id) => id as PrecisionMode),
+  v.regex(/^[\w+=.-]{1,200}$/),
+  v.transform((id) => id as VariantId),
 );
 
 export const sweepSettingsSchema = v.record(v.string(), v.union([v.string(), finite, v.boolean(), v.null()]));

@@ -1,12 +1,12 @@
 /** A sweep's cells as a table of modes by learning rates, and as text to take away. */
-import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
 import { formatCount, formatLoss } from './format.ts';
 import { type Spread, spreadOf } from './spread.ts';
 import { bestLoss, DIVERGED_NATS, hasDiverged, type Sweep, type SweepCell } from './sweep.ts';
+import { type VariantId, variantTitle } from './variants.ts';
 
 /** A mode at a learning rate, over its seeds. */
 export interface RateResult {
-  readonly mode: PrecisionMode;
+  readonly mode: VariantId;
   readonly learningRate: number;
   /** Seeds that are finished. */
   readonly finished: number;
@@ -19,7 +19,7 @@ export interface RateResult {
 }
 
 export interface SweepRow {
-  readonly mode: PrecisionMode;
+  readonly mode: VariantId;
   /** In the order of the learning rates. */
   readonly results: readonly RateResult[];
 }
@@ -56,7 +56,7 @@ function soundMean({ diverged, loss }: RateResult): number | null {
 }
 
 function rateResult(
-  mode: PrecisionMode,
+  mode: VariantId,
   learningRate: number,
   cells: readonly SweepCell[],
   best: number | null,
@@ -98,7 +98,7 @@ export function sweepMarkdown(sweep: Sweep): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rows = sweepRows(sweep).map(({ mode, results }) =>
     line([
-      recipeOf(mode).title,
+      variantTitle(mode),
       ...results.map((result) => `${rateText(result)}${result.best ? ' (best)' : ''}`),
     ]),
   );

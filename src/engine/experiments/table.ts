@@ -3,8 +3,7 @@ import { type LargestBatch, largestBatch } from '../largestBatch.ts';
 import type { MemoryBytes } from '../memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { recipeOf } from '../precision/recipes.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
 import {
@@ -15,9 +14,10 @@ import {
   formatPowerOfTwo,
   formatTokensPerSecond,
 } from './format.ts';
-import { comparedModes, hasEnded } from './planned.ts';
+import { comparedModes, hasEnded, type PlannedRun } from './planned.ts';
 import type { SpeedClock } from './speed.ts';
 import { type Spread, spreadOf } from './spread.ts';
+import { modeOfVariant, type VariantId, variantTitle } from './variants.ts';
 
 export interface Cell {
   readonly text: string;
@@ -33,7 +33,7 @@ export interface Row {
 }
 
 export interface ComparisonTable {
-  readonly modes: readonly PrecisionMode[];
+  readonly modes: readonly VariantId[];
   readonly comparison: Comparison;
   readonly rows: readonly Row[];
 }
@@ -49,8 +49,7 @@ export interface BatchBudget {
 }
 
 /** What the table shows of a run beside what the comparison makes of its curves. */
-export interface TableRun {
-  readonly config: TrainConfig;
+export interface TableRun extends PlannedRun {
   /** null until it has started. */
   readonly facts: {
     readonly memory: MemoryBytes;
@@ -88,12 +87,12 @@ export function comparisonTable(
   clock: SpeedClock,
   budget: BatchBudget | null,
 ): ComparisonTable {
-  const modes = comparedModes(runs.map(({ config }) => config));
+  const modes = comparedModes(runs);
   const comparison = compareRuns(modes, ended, clock);
   const columns = comparison.modes.map(
     (result): Column => ({
       result,
-      runs: runs.filter((run) => run.config.precision === result.mode && hasEnded(run)),
+      runs: runs.filter((run) => run.mode === result.mode && hasEnded(run)),
     }),
   );
   const sources = [...rowSources(comparison), ...(budget ? [largestBatchRow(budget)] : [])];
@@ -140,7 +139,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'speed-up',
-      label: `Speed-up over ${recipeOf(reference).title}${gpu}`,
+      label: `Speed-up over ${variantTitle(reference)}${gpu}`,
       text: ({ result }) =>
         result.mode === reference
           ? 'reference'
@@ -148,7 +147,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'divergence',
-      label: `First divergence from ${recipeOf(reference).title}`,
+      label: `First divergence from ${variantTitle(reference)}`,
       text: ({ result }) => (result.mode === reference ? 'reference' : divergenceText(result, seeds)),
     },
     {
@@ -174,7 +173,8 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     {
       name: 'loss-scale',
       label: 'Loss scale at the end',
-      text: ({ result, runs }) => (recipeOf(result.mode).scaling.kind === 'none' ? 'none' : scaleText(runs)),
+      text: ({ result, runs }) =>
+        recipeOf(modeOfVariant(result.mode)).scaling.kind === 'none' ? 'none' : scaleText(runs),
     },
     {
       name: 'flushed',
@@ -271,8 +271,8 @@ function scaleText(runs: readonly TableRun[]): string {
 }
 
 /** A share of what is not zero anyway; a dash and why where there is none. */
-function flushedText(mode: PrecisionMode, runs: readonly TableRun[]): string {
-  if (recipeOf(mode).roles.outputGradient === 'f32') return '– (gradients are f32)';
+function flushedText(mode: VariantId, runs: readonly TableRun[]): string {
+  if (recipeOf(modeOfVariant(mode)).roles.outputGradient === 'f32') return '– (gradients are f32)';
   const shares = runs.map(({ summary }) => summary?.gradientsFlushed ?? null);
   return spreadText(spreadOf(shares), formatPercent, '– (not counted)');
 }

@@ -1,7 +1,7 @@
 /** A comparison in plain language. Every word follows from the figures. */
-import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
 import type { Comparison, ModeResult } from './comparison.ts';
 import type { SpeedClock } from './speed.ts';
+import { variantTitle } from './variants.ts';
 
 /** Below what three digits show, losses are called equal. */
 const EQUAL_NATS = 0.0005;
@@ -13,7 +13,7 @@ export function verdict({ modes, seeds, step, seedNoise, clock }: Comparison): s
   const after = `After ${step} steps${seeds > 1 ? ` and over ${seeds} seeds` : ''}`;
   const compared = others.filter(({ runs }) => runs > 0);
   if (compared.length === 0) return seeds > 1 ? aloneSentence(after, reference) : null;
-  const base = title(reference.mode);
+  const base = variantTitle(reference.mode);
   if (!reference.valLoss) {
     return `${base}, the mode to compare with, came to no validation loss: nothing can be said about the others.`;
   }
@@ -28,7 +28,7 @@ export function verdict({ modes, seeds, step, seedNoise, clock }: Comparison): s
 function aloneSentence(after: string, { mode, valLoss }: ModeResult): string | null {
   if (!valLoss) return null;
   const range = `${valLoss.low.toFixed(3)} to ${valLoss.high.toFixed(3)}`;
-  return `${after}, ${title(mode)} has a mean validation loss of ${valLoss.mean.toFixed(3)} nats, from ${range}.`;
+  return `${after}, ${variantTitle(mode)} has a mean validation loss of ${valLoss.mean.toFixed(3)} nats, from ${range}.`;
 }
 
 function clause(
@@ -37,12 +37,12 @@ function clause(
   seedNoise: number | null,
   clock: SpeedClock,
 ): string {
-  const name = title(result.mode);
+  const name = variantTitle(result.mode);
   if (result.failed === result.runs) return `${name} had stopped by itself`;
   const failures =
     result.failed > 0 ? ` (it stopped by itself in ${result.failed} of ${result.runs} seeds)` : '';
   if (!result.valLoss || !result.lossDifference) return `${name} has no finite validation loss${failures}`;
-  const text = lossText(result.lossDifference.mean, title(reference.mode), seedNoise);
+  const text = lossText(result.lossDifference.mean, variantTitle(reference.mode), seedNoise);
   return `${name} ${text}${speedText(result, clock)}${failures}`;
 }
 
@@ -59,8 +59,4 @@ function speedText({ speedUp, speedFinding }: ModeResult, clock: SpeedClock): st
   if (speedFinding === 'tooShort') return ' (too short to compare speed)';
   if (speedFinding === 'withinNoise') return ' (no speed difference beyond noise)';
   return ` at ${speedUp.mean.toFixed(2)} times its speed${clock === 'gpu' ? ' in GPU time' : ''}`;
-}
-
-function title(mode: PrecisionMode): string {
-  return recipeOf(mode).title;
 }

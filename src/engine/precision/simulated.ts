@@ -15,6 +15,9 @@ export type SimulatedFormat = `${SimulatedMode}-${Rounding}`;
 /** What the names of modes allow. */
 export const SIMULATED_BITS = { exponent: { low: 2, high: 8 }, mantissa: { low: 1, high: 10 } } as const;
 
+/** How messages name them. */
+export const SIMULATED_EXAMPLE = 'e<X>m<Y>, as e8m7';
+
 export interface SimulatedBits {
   readonly exponentBits: number;
   readonly mantissaBits: number;

@@ -21,7 +21,7 @@ import {
   type ScalingPolicy,
   storesFp8,
 } from '../precision/recipes.ts';
-import { isSimulatedMode, type Rounding } from '../precision/simulated.ts';
+import { isSimulatedMode, type Rounding, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
 
 /** Everything that defines a run apart from the text. Plain data: it travels to the worker, into links and files. */
 export interface TrainConfig extends Fp8Settings {
@@ -190,7 +190,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
     throw new EngineError(
       'BAD_VALUE',
       `Mode ${config.precision} rounds to nearest even, but rounding ${config.rounding} was given.`,
-      'Only simulated modes take a rounding: use e<X>m<Y>, as e8m7, or leave it out.',
+      `Only simulated modes take a rounding: use ${SIMULATED_EXAMPLE}, or leave it out.`,
     );
   }
   checkFp8(config);

@@ -1,4 +1,5 @@
 /** What a run came to, also where it ended without a summary. */
+import type { VariantId } from '../../engine/experiments/variants.ts';
 import type { RunRecord } from './record.ts';
 
 export interface RunFigures {
@@ -9,6 +10,11 @@ export interface RunFigures {
   readonly memoryBytes: number;
   readonly skipped: number;
   readonly lossScale: number;
+}
+
+/** What the run is called by: its variant, else its mode. */
+export function modeOfRecord({ variant, config }: RunRecord): VariantId {
+  return variant ?? config.precision;
 }
 
 export function figuresOf({ summary, curve, evals, facts }: RunRecord): RunFigures {

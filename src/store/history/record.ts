@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import { OPTIM_STATES, OPTIMIZERS } from '../../engine/precision/optimStates.ts';
 import { AMAX_ALGORITHMS } from '../../engine/precision/quantization.ts';
-import { precisionMode } from '../precisionSchema.ts';
+import { precisionMode, variant } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
 export const RECORD_VERSION = 1;
@@ -117,6 +117,8 @@ export const runRecord = v.object({
   error: v.nullable(v.object({ code: text(100), message: text(MAX_TEXT), hint: text(MAX_TEXT) })),
   preset: text(100),
   config,
+  /** What it went by in its comparison; null where its mode alone says it, and of variants that this version has not. */
+  variant: v.optional(v.fallback(v.nullable(variant), null), null),
   facts,
   summary: v.nullable(summary),
   evals: v.pipe(v.array(v.object({ step: count, valLoss: figure })), v.maxLength(MAX_CURVE_POINTS)),

@@ -15,9 +15,9 @@ interface Start {
   readonly saved: Map<number, string>;
 }
 
-/** Called once. */
+/** Called once. Runs that were begun before are recorded too. */
 export function recordRuns(): void {
-  let start = startOf(useRun.getState()); // an address may have begun a run already
+  let start = startOf(useRun.getState());
   useRun.subscribe((state, before) => {
     if (state.configs !== before.configs) start = startOf(state);
     const changed = state.runs !== before.runs || state.status !== before.status;
@@ -30,10 +30,10 @@ export function recordRuns(): void {
   });
 }
 
-/** Null where no record is to be made. */
-function startOf({ purpose }: RunState): Start | null {
+function startOf({ configs, purpose }: RunState): Start | null {
+  if (configs.length === 0 || purpose === 'sweep') return null;
   const { preset } = useSettings.getState().settings;
-  return purpose === 'sweep' ? null : { id: crypto.randomUUID(), preset, saved: new Map() };
+  return { id: crypto.randomUUID(), preset, saved: new Map() };
 }
 
 function recordEnd(state: RunState, index: number, start: Start): void {
@@ -58,6 +58,7 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     error: run.error ?? (outcome === 'failed' ? state.error : null),
     preset: start.preset,
     config,
+    variant: run.mode,
     facts,
     summary,
     evals: log.evals,

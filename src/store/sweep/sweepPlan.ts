@@ -1,8 +1,8 @@
 /** What the visitor asks of a sweep, and the sweep that it makes with the settings of the Train screen. */
-import { sweepConfigs, sweepGrid } from '../../engine/experiments/sweep.ts';
+import type { PlannedRun } from '../../engine/experiments/planned.ts';
+import { sweepPlan as planCells, sweepGrid } from '../../engine/experiments/sweep.ts';
 import { PRESETS } from '../../engine/model/presets.ts';
-import { isPrecisionMode, modeSuggestion, type PrecisionMode } from '../../engine/precision/recipes.ts';
-import type { TrainConfig } from '../../engine/train/config.ts';
+import type { PrecisionMode } from '../../engine/precision/recipes.ts';
 import { readNumber } from '../address.ts';
 import { overridesOf, type Problem, problemOf, type Settings } from '../settings.ts';
 import type { SweepPlan } from './records.ts';
@@ -10,7 +10,7 @@ import type { SweepPlan } from './records.ts';
 /** As it is typed. */
 export interface SweepForm {
   readonly modes: readonly PrecisionMode[];
-  /** Modes beside those of the list, separated by commas. */
+  /** Modes beside those of the list and variants, separated by commas. */
   readonly otherModes: string;
   readonly learningRates: string;
   readonly seeds: string;
@@ -35,10 +35,6 @@ export function planSweep(
   settings: Settings,
 ): { readonly plan: PlannedSweep; readonly cells: number } | { readonly problem: Problem } {
   const modes = [...form.modes, ...words(form.otherModes)];
-  const unknown = modes.find((mode) => !isPrecisionMode(mode));
-  if (unknown !== undefined) {
-    return { problem: { message: `There is no mode "${unknown}".`, hint: modeSuggestion(unknown) } };
-  }
   const rates = words(form.learningRates).map((word) => ({ word, rate: readNumber(word) }));
   const unread = rates.find(({ rate }) => rate === null);
   if (unread) {
@@ -72,14 +68,14 @@ export function planSweep(
       seed ?? PRESETS[preset].config.seed,
     );
     const plan = { preset, given: rest, text, grid };
-    planned = { plan, cells: configsOfSweep(plan).length };
+    planned = { plan, cells: runsOfSweep(plan).length };
   });
   return planned ?? { problem: problem! };
 }
 
 /** @throws EngineError where the values cannot be right together */
-export function configsOfSweep({ preset, given, grid }: PlannedSweep): TrainConfig[] {
-  return sweepConfigs(PRESETS[preset].config, given, grid);
+export function runsOfSweep({ preset, given, grid }: PlannedSweep): PlannedRun[] {
+  return planCells(PRESETS[preset].config, given, grid);
 }
 
 function noNumber(text: string, of: string): Problem {

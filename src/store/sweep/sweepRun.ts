@@ -1,20 +1,22 @@
 /** Trains the cells of a sweep that are not there yet, one after the other, through the same worker as any training. */
+
+import type { PlannedRun } from '../../engine/experiments/planned.ts';
 import {
   cellOf,
-  missingConfigs,
+  missingRuns,
   type Sweep,
   type SweepSettings,
   settingsDifferences,
   sweepSettings,
 } from '../../engine/experiments/sweep.ts';
-import type { TrainConfig } from '../../engine/train/config.ts';
+import { PRESETS } from '../../engine/model/presets.ts';
 import { send, stop, textSource } from '../actions.ts';
 import { clearNumerics } from '../numericsStore.ts';
 import { beginRuns, isBusy, type RunState, useRun } from '../runStore.ts';
 import type { Problem } from '../settings.ts';
 import { useSettings } from '../settingsStore.ts';
 import type { KeptSweep } from './records.ts';
-import { configsOfSweep, type PlannedSweep } from './sweepPlan.ts';
+import { type PlannedSweep, runsOfSweep } from './sweepPlan.ts';
 import { putCell, putPlan, sweepById, useSweeps } from './sweepStore.ts';
 
 /** Begins a sweep and shows it. */
@@ -48,14 +50,14 @@ export function sweepObstacle({ text }: Pick<KeptSweep, 'text'>): string | null 
 
 function nextCell(id: string): void {
   const sweep = sweepById(id);
-  const config = sweep && missingConfigs(configsOfSweep(sweep), sweep.cells)[0];
-  if (!sweep || !config) {
+  const planned = sweep && missingRuns(runsOfSweep(sweep), sweep.cells)[0];
+  if (!sweep || !planned) {
     useSweeps.setState({ running: null });
     return;
   }
-  const configs = [config];
+  const configs = [planned.config];
   const started = performance.now();
-  beginRuns(configs, 'sequential', null, 'sweep');
+  beginRuns(configs, 'sequential', null, 'sweep', [planned.mode]);
   clearNumerics(configs);
   send({ type: 'train', configs, schedule: 'sequential', text: textSource(sweep.text) });
   const forget = useRun.subscribe((state, before) => {
@@ -69,7 +71,7 @@ function nextCell(id: string): void {
     if (isBusy(state.status)) return;
     forget();
     // After everyone who watches the run has seen its end.
-    queueMicrotask(() => takeCell(id, config, state, (performance.now() - started) / 1000));
+    queueMicrotask(() => takeCell(id, planned, state, (performance.now() - started) / 1000));
   });
 }
 
@@ -78,8 +80,8 @@ function checkSettings(id: string, { runs, adapter }: RunState): void {
   const sweep = sweepById(id);
   const text = runs[0]?.facts?.text;
   if (!sweep || !text || !adapter) return;
-  const { given, settings } = sweep;
-  const now = sweepSettings(given, configsOfSweep(sweep), text, adapter.name);
+  const { preset, given, settings } = sweep;
+  const now = sweepSettings(PRESETS[preset].config, given, runsOfSweep(sweep), text, adapter.name);
   if (settings === null) {
     void putPlan({ ...sweep, settings: now });
     return;
@@ -93,19 +95,19 @@ function checkSettings(id: string, { runs, adapter }: RunState): void {
   stop();
 }
 
-function takeCell(id: string, config: TrainConfig, { runs, status, error }: RunState, seconds: number): void {
+function takeCell(id: string, planned: PlannedRun, { runs, status, error }: RunState, seconds: number): void {
   const run = runs[0];
   const summary = run?.summary;
-  const whole = summary && summary.steps >= config.steps;
+  const whole = summary && summary.steps >= planned.config.steps;
   if (whole) {
     const { valLoss: loss, steps, skippedSteps, tokensPerSec } = summary;
-    void putCell(id, cellOf(config, { loss, steps, skippedSteps, tokensPerSec, seconds, stopped: null }));
+    void putCell(id, cellOf(planned, { loss, steps, skippedSteps, tokensPerSec, seconds, stopped: null }));
   } else if (run?.error) {
     const { step: steps = 0, skippedSteps = 0 } = run.latest ?? {};
     const { code: stopped } = run.error;
     void putCell(
       id,
-      cellOf(config, { loss: null, steps, skippedSteps, tokensPerSec: null, seconds, stopped }),
+      cellOf(planned, { loss: null, steps, skippedSteps, tokensPerSec: null, seconds, stopped }),
     );
   } else if (status === 'failed' || status === 'lost') {
     end(id, error && { message: error.message, hint: error.hint });

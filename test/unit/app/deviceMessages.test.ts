@@ -52,7 +52,7 @@ test('ranges are the engine’s', () => {
 describe('what became of a batch', () => {
   const search: BatchSearch = {
     id: 1,
-    precision: 'fp32',
+    mode: 'fp32',
     found: { batch: 1200, bytes: 5, limitedBy: 'binding' },
     deeper: null,
     trying: null,

@@ -142,11 +142,11 @@ describe('the loss scale', () => {
   });
 
   test('has no line for a mode without scaling, but its skips', () => {
-    const { lines, marks } = plotOf(LOSS_SCALE, [{ ...skipping, precision: 'fp16-noscale' }]);
+    const { lines, marks } = plotOf(LOSS_SCALE, [{ ...skipping, mode: 'fp16-noscale' }]);
     expect(lines).toEqual([]);
     expect(marks).toHaveLength(3);
     expect(
-      LOSS_SCALE.series(plottedRun(3, undefined, { precision: 'fp32' }), 0, [], DEFAULT_CHARTS.scale),
+      LOSS_SCALE.series(plottedRun(3, undefined, { mode: 'fp32' }), 0, [], DEFAULT_CHARTS.scale),
     ).toBeNull();
   });
 });

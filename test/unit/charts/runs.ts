@@ -28,5 +28,5 @@ export function plottedRun(
       ...change(step),
     });
   }
-  return { title: 'Mixed f16', precision: 'fp16', log, config: CONFIG, memoryBytes: 2 ** 22, ...about };
+  return { title: 'Mixed f16', mode: 'fp16', log, config: CONFIG, memoryBytes: 2 ** 22, ...about };
 }

@@ -4,12 +4,14 @@ import {
   grownGrid,
   hasDiverged,
   joinedCells,
-  missingConfigs,
+  missingRuns,
+  placeOf,
   type Sweep,
   type SweepCell,
+  samePlace,
   settingsDifferences,
-  sweepConfigs,
   sweepGrid,
+  sweepPlan,
   sweepSettings,
 } from '../../../src/engine/experiments/sweep.ts';
 import { readSweep, writeSweep } from '../../../src/engine/experiments/sweepFile.ts';
@@ -27,23 +29,21 @@ import { thrownBy } from '../thrownBy.ts';
 const { config: preset } = PRESETS.smoke;
 const TEXT = { name: 'A text', checksum: '0123456789abcdef' };
 const GRID = sweepGrid(['fp32', 'fp16'], [3e-3, 1e-3], 2, 7);
-const CONFIGS = sweepConfigs(preset, { steps: 40 }, GRID);
-const SETTINGS = sweepSettings({ steps: 40 }, CONFIGS, TEXT, 'a GPU');
+const PLAN = sweepPlan(preset, { steps: 40 }, GRID);
+const SETTINGS = sweepSettings(preset, { steps: 40 }, PLAN, TEXT, 'a GPU');
 
 /** A cell of the grid with this loss; null for one that is not finite. */
 function cell(mode: 'fp32' | 'fp16', learningRate: number, seed: number, loss: number | null): SweepCell {
-  const config = CONFIGS.find(
-    (one) => one.precision === mode && one.learningRate === learningRate && one.seed === seed,
-  )!;
+  const run = PLAN.find((one) => samePlace(placeOf(one), { mode, learningRate, seed }))!;
   const result = { loss, stopped: null, steps: 40, skippedSteps: 1, tokensPerSec: 100, seconds: 2 };
-  return cellOf(config, result);
+  return cellOf(run, result);
 }
 
 const sweep = (cells: readonly SweepCell[]): Sweep => ({ settings: SETTINGS, grid: GRID, cells });
 
 describe('the plan', () => {
   test('is seed by seed, by rising rate, with the modes side by side; only the last step is evaluated', () => {
-    expect(CONFIGS.map((c) => [c.precision, c.learningRate, c.seed])).toEqual([
+    expect(PLAN.map(placeOf).map((place) => [place.mode, place.learningRate, place.seed])).toEqual([
       ['fp32', 1e-3, 7],
       ['fp16', 1e-3, 7],
       ['fp32', 3e-3, 7],
@@ -53,15 +53,15 @@ describe('the plan', () => {
       ['fp32', 3e-3, 8],
       ['fp16', 3e-3, 8],
     ]);
-    expect(CONFIGS[2]).toMatchObject({
+    expect(PLAN[2]!.config).toMatchObject({
       minLearningRate: 3e-3 / 10,
       evalEvery: 0,
       sampleLength: 0,
       steps: 40,
     });
-    expect(sweepConfigs(preset, { evalEvery: 5 }, GRID)[0]!.evalEvery).toBe(5);
-    const [fp32, fp16] = sweepConfigs(preset, { lossScale: 1024 }, GRID);
-    expect([fp32!.lossScale, fp16!.lossScale]).toEqual([null, 1024]);
+    expect(sweepPlan(preset, { evalEvery: 5 }, GRID)[0]!.config.evalEvery).toBe(5);
+    const [fp32, fp16] = sweepPlan(preset, { lossScale: 1024 }, GRID);
+    expect([fp32!.config.lossScale, fp16!.config.lossScale]).toEqual([null, 1024]);
   });
 
   test.each([
@@ -83,7 +83,7 @@ describe('the plan', () => {
 
   test('has left what is not there yet, wherever it lies', () => {
     const cells = [cell('fp16', 1e-3, 7, 3), cell('fp32', 3e-3, 8, null)];
-    expect(missingConfigs(CONFIGS, cells)).toEqual(CONFIGS.filter((_, i) => i !== 1 && i !== 6));
+    expect(missingRuns(PLAN, cells)).toEqual(PLAN.filter((_, i) => i !== 1 && i !== 6));
   });
 
   test('grows: the union of both grids, each cell once', () => {
@@ -104,19 +104,35 @@ describe('the plan', () => {
 describe('settings', () => {
   test('have no mode, rate or seed, so that other grids continue the same sweep', () => {
     const other = sweepGrid(['bf16'], [1e-2], 1, 99);
-    const configs = sweepConfigs(preset, { steps: 40 }, other);
-    expect(sweepSettings({ steps: 40 }, configs, TEXT, 'a GPU')).toEqual(SETTINGS);
+    const planned = sweepPlan(preset, { steps: 40 }, other);
+    expect(sweepSettings(preset, { steps: 40 }, planned, TEXT, 'a GPU')).toEqual(SETTINGS);
   });
 
   test('have what was given, although the first mode may not take it', () => {
     const given = { lossScale: 1024, rounding: 'rne' } as const;
     const grid = sweepGrid(['fp32', 'fp16', 'e5m2'], [1e-3], 1, 7);
-    expect(sweepSettings(given, sweepConfigs(preset, given, grid), TEXT, 'a GPU')).toMatchObject(given);
+    expect(sweepSettings(preset, given, sweepPlan(preset, given, grid), TEXT, 'a GPU')).toMatchObject(given);
+  });
+
+  test('are the same whether the first mode is a variant or not', () => {
+    const grid = sweepGrid(['fp16+optim-state=fp8', 'fp16'], [1e-3], 1, 7);
+    expect(grid.modes).toEqual(['fp16+optim-state=fp8', 'fp16']);
+    const planned = sweepPlan(preset, { steps: 40 }, grid);
+    expect(planned.map(({ config }) => config.optimState)).toEqual(['fp8', 'f32']);
+    expect(sweepSettings(preset, { steps: 40 }, planned, TEXT, 'a GPU')).toEqual(SETTINGS);
+  });
+
+  test('that an older sweep does not know were not given in it', () => {
+    const { optimState: _, fp8Head: __, ...older } = SETTINGS;
+    expect(settingsDifferences(older, SETTINGS)).toEqual([]);
+    expect(settingsDifferences(older, { ...SETTINGS, fp8Head: true })).toEqual([
+      'fp8Head was false and is now true',
+    ]);
   });
 
   test('that differ are named with both values', () => {
     const given = { steps: 41, minLearningRate: 1e-4 };
-    const now = sweepSettings(given, sweepConfigs(preset, given, GRID), TEXT, 'another');
+    const now = sweepSettings(preset, given, sweepPlan(preset, given, GRID), TEXT, 'another');
     expect(settingsDifferences(SETTINGS, now)).toEqual([
       'steps was 40 and is now 41',
       'minLearningRate was none and is now 0.0001',
@@ -135,8 +151,8 @@ describe('divergence', () => {
 
   test('is what a mode came to that stopped by itself, whatever its last loss was', () => {
     const result = { loss: 2, steps: 12, skippedSteps: 10, tokensPerSec: null, seconds: 1 };
-    expect(cellOf(CONFIGS[0]!, { ...result, stopped: 'TOO_MANY_SKIPS' }).loss).toBeNull();
-    expect(cellOf(CONFIGS[0]!, { ...result, stopped: null }).loss).toBe(2);
+    expect(cellOf(PLAN[0]!, { ...result, stopped: 'TOO_MANY_SKIPS' }).loss).toBeNull();
+    expect(cellOf(PLAN[0]!, { ...result, stopped: null }).loss).toBe(2);
   });
 });
 

@@ -123,6 +123,16 @@ describe('the comparison table', () => {
     );
   });
 
+  test('has a column for each variant of a mode, under its own name', () => {
+    const config = { ...PRESETS.smoke.config, steps: STEPS, precision: 'fp16', seed: 1 } as const;
+    const modes = ['fp16', 'fp16+optim-state=fp8'] as const;
+    beginRuns([config, { ...config, optimState: 'fp8' }], 'sequential', null, 'training', modes);
+    end(0, 3, 100);
+    end(1, 4, 100);
+    expect(cells()).toMatchObject({ 'val-loss': ['3.100!', '4.100'], flushed: ['1.3 %', '1.3 %'] });
+    expect(toMarkdown(table(), '', null, null)).toContain('| Mixed f16 | Mixed f16, optim-state fp8 |');
+  });
+
   test('waits for runs that have not ended', () => {
     end(0, 3, 100);
     expect(cells()).toMatchObject({ 'val-loss': ['3.100', '–'], 'tokens-per-sec': ['5,120', '–'] });

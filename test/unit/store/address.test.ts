@@ -34,6 +34,24 @@ describe('the address', () => {
     expect(read('?precision=bf16').settings).toEqual({ modes: ['bf16'] });
   });
 
+  test('takes variants of modes in any spelling, as people write them and as browsers encode them', () => {
+    for (const query of ['fp16+fp8-head', 'e5m2+rounding=rnd', 'fp16+optim-state=fp8+optim-state=bf16']) {
+      expect(messages(`?modes=fp32,${query}`), query).toHaveLength(1);
+    }
+    for (const query of ['fp16,fp16+optim-state=fp8', 'fp16%2Cfp16%2Boptim-state%3Dfp8']) {
+      expect(read(`?modes=${query}`)).toMatchObject({
+        settings: { modes: ['fp16', 'fp16+optim-state=fp8'] },
+        problems: [],
+      });
+    }
+    expect(messages('?modes=fp16,fp16+optim-state=f32')).toEqual([
+      'fp16+optim-state=f32 is the same run as fp16.',
+    ]);
+    expect(messages('?modes=fp16,fp16+optim-state=fp8&optim-state=bf16')).toEqual([
+      'optim-state was given for all runs, and again in fp16+optim-state=fp8.',
+    ]);
+  });
+
   test('with an unknown mode among several is reported with the nearest one', () => {
     expect(read('?modes=fp32,fp17')).toMatchObject({
       settings: {},

@@ -48,7 +48,7 @@ test('a model beyond the limits of the adapter is refused before it starts, with
 test('each mode is estimated once, however many seeds it is trained from, beside what FP32 would take', () => {
   const settings = { ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], seeds: 3 } as const;
   const estimates = memoryEstimates(settings, none, adapter(128 * MIB));
-  expect(estimates.map(({ precision }) => precision)).toEqual(['fp16', 'fp32']);
+  expect(estimates.map(({ mode }) => mode)).toEqual(['fp16', 'fp32']);
   const [half, full] = estimates;
   expect(half!.fp32).toEqual(full!.bytes);
   expect(full!.fp32).toEqual(full!.bytes);

@@ -30,7 +30,7 @@ function randomSettings(seed: number): Settings {
       ...new Set([
         one(PRECISION_MODES),
         one(PRECISION_MODES),
-        one([...PRECISION_MODES, 'e5m2', 'e8m3'] as const),
+        one([...PRECISION_MODES, 'e5m2', 'e8m3', 'e5m2+rounding=rne', 'fp16+loss-scale=256'] as const),
       ]),
     ],
     schedule: one(SCHEDULES),
@@ -77,6 +77,9 @@ test('a link names the preset, the mode, and only what differs from them', () =>
   const modes = ['fp32', 'fp16'] as const;
   expect(shareQuery({ ...DEFAULT_SETTINGS, preset: 'smoke', seed: 7, modes, text: 'code' })).toBe(
     '?preset=smoke&modes=fp32,fp16&seed=7&text=code',
+  );
+  expect(shareQuery({ ...DEFAULT_SETTINGS, modes: ['fp16', 'fp16+optim-state=fp8'] })).toBe(
+    '?preset=starter&modes=fp16,fp16+optim-state=fp8',
   );
 });
 

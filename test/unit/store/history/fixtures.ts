@@ -41,6 +41,7 @@ export function record(change: Partial<RunRecord> = {}): RunRecord {
     outcome: 'finished',
     error: null,
     preset: 'smoke',
+    variant: null,
     config: { ...config },
     facts: {
       parameters: 1000,

@@ -1,15 +1,15 @@
-/** The history of runs, which no visit needs before its first run has ended: a chunk of its own. */
+/** A chunk of its own: nothing is to be kept before the first run has ended. */
 import { historyChangedElsewhere, tellHistoryProblem } from './history.ts';
 import { recordRuns } from './recorder.ts';
 import { browserStorage } from './storage.ts';
 import { keepRunsIn } from './writing.ts';
 
-let kept = false;
+let keeping = false;
 
-/** From now on every run that ends is kept in the browser. Whoever comes first calls it: the page's start or a screen. */
-export function keepHistory(): void {
-  if (kept) return;
-  kept = true;
+/** From now on runs are kept in the browser's database, the one that may train already among them. Later calls do nothing. */
+export function keepRuns(): void {
+  if (keeping) return;
+  keeping = true;
   keepRunsIn(browserStorage({ changed: historyChangedElsewhere, closed: tellHistoryProblem }));
   recordRuns();
 }

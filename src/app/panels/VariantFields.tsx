@@ -1,0 +1,55 @@
+/** A lazy chunk: the settings that the mode of a place does not share with the others. */
+import {
+  offeredSettings,
+  parseVariant,
+  type VariantSetting,
+  variantId,
+} from '../../engine/experiments/variants.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { SelectField } from '../ui/Field.tsx';
+import { chosenModes, replaced } from './modeChoice.ts';
+
+export default function VariantFields({ place }: { place: number }) {
+  const modes = useSettings((state) => state.settings.modes);
+  const choose = useSettings((state) => state.choose);
+  const id = modes[place];
+  if (id === undefined) return null;
+  const variant = parseVariant(id);
+  const given = [...variant.settings.keys()];
+  const change = (own: VariantSetting | null, text: string) => {
+    const settings = new Map(variant.settings);
+    if (own) settings.delete(own);
+    const offer = offeredSettings(variant).find((one) => optionOf(one.setting, one.text) === text);
+    if (offer) settings.set(offer.setting, offer.value);
+    const changed = variantId({ ...variant, settings });
+    const others = modes.filter((_, i) => i !== place);
+    // A mode that has lost its last setting may be there already.
+    choose(chosenModes(others.includes(changed) ? others : replaced(modes, place, changed)));
+  };
+  // One more than there are, so that a setting can be added.
+  return [...given, null].map((own, i) => {
+    const offers = offeredSettings(variant)
+      .filter(({ setting }) => setting === own || !given.includes(setting))
+      .map(({ setting, text }) => optionOf(setting, text));
+    const value = own ? optionOf(own, own.write(variant.settings.get(own)!)) : '';
+    return (
+      <SelectField
+        key={own?.name ?? ''}
+        label={i === 0 ? 'Set apart by' : 'and by'}
+        value={value}
+        onChange={(event) => change(own, event.target.value)}
+        data-testid={`variant-${place}-${i}`}
+      >
+        <option value="">nothing</option>
+        {/* An address may have a number that is not offered. */}
+        {[...new Set([...offers, ...(value ? [value] : [])])].map((option) => (
+          <option key={option}>{option}</option>
+        ))}
+      </SelectField>
+    );
+  });
+}
+
+function optionOf({ name }: VariantSetting, text: string): string {
+  return `${name} ${text}`;
+}
