@@ -9,8 +9,8 @@ import type { Page } from 'playwright/test';
 import { expect, reach, snapshot, test } from './page.ts';
 import { lavapipeEnv } from './software-gpu/environment.mjs';
 
-const STEPS = 120;
-const QUERY = `/?preset=smoke&steps=${STEPS}&accum=4&sample=0&precision=fp16&lossScale=2^34&growthInterval=9&eval-batches=1`;
+const STEPS = 40;
+const QUERY = `/?preset=smoke&steps=${STEPS}&accum=24&sample=0&precision=fp16&lossScale=2^34&growthInterval=9&eval-batches=1`;
 const CLI = fileURLToPath(new URL('../scripts/cli.mjs', import.meta.url));
 
 type Losses = ReadonlyMap<number, number | null>;
@@ -84,7 +84,7 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   await page.goto(QUERY);
   await expect(page.getByTestId('train')).toBeEnabled();
   await page.getByTestId('train').click();
-  await pauseAt(page, 20);
+  await pauseAt(page, 5);
   await expect(page.locator('html')).toHaveAttribute('data-run-state', 'paused');
   const paused = await take(page, 'export-run');
   await page.getByTestId('resume').click();

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { cancelText, takeOwnText, takeTextFrom } from '../../store/actions.ts';
+import { firstConfig } from '../../store/settings.ts';
 import { type OwnText as OwnTextOf, useSettings } from '../../store/settingsStore.ts';
 import { textFactsLine, textProgressLine, textShare } from '../textMessages.ts';
 import { Button } from '../ui/Button.tsx';
@@ -80,6 +81,7 @@ function AddressForm() {
 }
 
 function OwnTextState({ ownText }: { ownText: OwnTextOf }) {
+  const tokenizer = useSettings(({ settings }) => firstConfig(settings).tokenizer);
   switch (ownText.state) {
     case 'none':
       return null;
@@ -90,7 +92,7 @@ function OwnTextState({ ownText }: { ownText: OwnTextOf }) {
     case 'ready':
       return (
         <p className={styles.state} data-testid="own-ready">
-          <strong>{ownText.facts.name}</strong>: {textFactsLine(ownText.facts)}
+          <strong>{ownText.facts.name}</strong>: {textFactsLine(ownText.facts, tokenizer)}
         </p>
       );
   }
