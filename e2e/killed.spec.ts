@@ -1,10 +1,11 @@
 /** The browser itself is killed, at any moment and in the middle of saves, and every step is the one of a run that never was. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BrowserContext, chromium, type Page } from 'playwright/test';
+import { chromium, type Page } from 'playwright/test';
 import { integerAt } from '../src/engine/rng.ts';
 import type { Snapshot } from '../src/store/snapshot.ts';
+import { killBrowser } from './killBrowser.ts';
 import { expect, reach, reachStep, snapshot, test } from './page.ts';
 
 /** As many as a snapshot of the page holds. */
@@ -73,22 +74,4 @@ async function resumeOrBegin(page: Page, visit: number): Promise<void> {
 async function results(page: Page): Promise<Omit<Step, 'time' | 'gpuMs'>[]> {
   const { steps } = (await snapshot(page)).runs[0]!;
   return steps.map(({ time: _, gpuMs: __, ...step }) => step);
-}
-
-/** SIGKILL to every process of the browser: none of them can write another word. */
-async function killBrowser(context: BrowserContext, profile: string): Promise<void> {
-  const closed = context.waitForEvent('close');
-  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    if (commandLine(id).includes(`--user-data-dir=${profile}`)) process.kill(Number(id), 'SIGKILL');
-  }
-  await closed;
-}
-
-/** Empty for a process that has ended meanwhile. */
-function commandLine(id: string): string {
-  try {
-    return readFileSync(`/proc/${id}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
 }

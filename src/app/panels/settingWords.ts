@@ -100,6 +100,11 @@ export const CHOICE_WORDS: {
     help: 'Of FP8 modes: what the logits are made with.',
     values: { '0': 'bf16', '1': 'FP8' },
   },
+  'fp8-activations': {
+    label: 'Inputs of GELU and layer norm',
+    help: 'A scale for each 16 channels keeps those of layer norm in 8 bits too.',
+    values: { tensor: 'GELU in FP8, one scale', '1x16': 'FP8, 1x16 groups (COAT)' },
+  },
   'amax-algo': {
     label: 'Scales from',
     help: 'Of delayed scales: what of the history counts.',
@@ -168,7 +173,7 @@ export const GROUPS: readonly Group[] = [
   {
     title: 'FP8',
     testId: 'group-fp8',
-    settings: ['fp8-head', 'amax-history', 'amax-algo', 'fp8-margin'],
+    settings: ['fp8-head', 'fp8-activations', 'amax-history', 'amax-algo', 'fp8-margin'],
     takenBy: storesFp8,
   },
   {
