@@ -38,6 +38,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
     architecture: '',
     description: '',
     isFallback: false,
+    matrixConfigs: [],
     features: ['shader-f16'],
     subgroupSize: null,
     half: 'native',

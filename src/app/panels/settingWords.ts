@@ -99,8 +99,8 @@ export const CHOICE_WORDS: {
   },
   'fp8-activations': {
     label: 'Inputs of GELU and layer norm',
-    help: 'A scale for each 16 channels keeps those of layer norm in 8 bits too.',
-    values: { tensor: 'GELU in FP8, one scale', '1x16': 'FP8, 1x16 groups (COAT)' },
+    help: 'Kept for the backward pass. With a scale for each 16 channels 8 bits do for layer norm too.',
+    values: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
   },
   'amax-algo': {
     label: 'Scales from',

@@ -4,6 +4,7 @@ import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
+import { chooseKernels, type KernelChoice, recordedChoice, recordKernels } from '../kernelChoice.ts';
 import type { MatmulKernel, Operation } from '../kernels/operation.ts';
 import { deeperLevels } from '../largestBatch.ts';
 import { mebibytes, memoryPlan, planLimits } from '../memoryPlan.ts';
@@ -13,7 +14,7 @@ import type { PlanLimits } from '../model/tensors.ts';
 import { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
 import { roughFlops } from '../roofline.ts';
-import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
+import { chooseHalf, makeTarget } from '../target.ts';
 import { checkConfig, type TrainConfig } from './config.ts';
 import { WeightsChecksum } from './start.ts';
 import { SubmitPace } from './submitPace.ts';
@@ -26,7 +27,7 @@ const ASSUMED_SHARE = 0.15;
 export interface TrainerOptions {
   /** Called while kernels compile, with how many of how many are ready. */
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
-  /** Use this matmul kernel instead of timing both: what a saved run or a test asks for. */
+  /** Use this matmul kernel and no other: what a test asks for. */
   readonly matmul?: MatmulKernel | undefined;
   /**
    * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
@@ -60,9 +61,12 @@ export async function createTrainer(
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
   const { resume } = options;
-  const matmul =
-    options.matmul ?? resume?.description.kernels.matmul ?? (await tuneMatmul(device, pipelines, report));
-  const target = makeTarget(report, half, matmul);
+  const kernels: KernelChoice = options.matmul
+    ? { matmul: options.matmul, matrixShapes: [], matrixNote: null }
+    : await (resume
+        ? recordedChoice(device, pipelines, report, resume.description.kernels)
+        : chooseKernels(device, pipelines, report));
+  const target = makeTarget(report, half, kernels);
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
     operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),
@@ -97,7 +101,7 @@ export async function createTrainer(
       report,
       plan,
       half,
-      kernels: { matmul },
+      kernels: recordKernels(kernels),
       pace: new SubmitPace((expectedFlops * ASSUMED_SHARE) / 1000, stepUnits, options.submitMs),
       device,
       arena,
