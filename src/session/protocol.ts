@@ -195,7 +195,13 @@ export type SessionEvent =
   | { readonly type: 'textRefused'; readonly id: number; readonly error: ErrorReport }
   /** Kernels compiled of how many; 0 of 0 while the adapter is measured. */
   | { readonly type: 'preparing'; readonly run: number; readonly compiled: number; readonly total: number }
-  | { readonly type: 'started'; readonly run: number; readonly facts: RunFacts }
+  /** `config` is what is trained: for want of memory its micro-batches may be smaller than was asked for. */
+  | {
+      readonly type: 'started';
+      readonly run: number;
+      readonly config: TrainConfig;
+      readonly facts: RunFacts;
+    }
   | {
       readonly type: 'metrics';
       readonly run: number;

@@ -171,7 +171,8 @@ export class Session {
     const stored = autosave ? () => autosave.newest() : undefined;
     const runs: GroupRun[] = group.map((planned) => ({
       ...planned,
-      kept: new KeptRun({ start: resume, stored }),
+      // Runs of a lockstep are compared step by step, in the same micro-batches.
+      kept: new KeptRun({ start: resume, stored, shrinks: group.length === 1 }),
       batch: new MetricsBatch(
         (steps, evals, sharpness) =>
           this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
@@ -269,10 +270,12 @@ export class Session {
   async #prepare(gpu: OpenGpu, planned: GroupRun, dataset: Dataset, compared: boolean): Promise<void> {
     const { run, config, kept } = planned;
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
-    const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
-      onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
-      ...(await kept.trainerOptions()),
-    });
+    const trainer = await kept.make(config, (trained, options) =>
+      createTrainer(gpu.device, gpu.report, trained, dataset, {
+        onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
+        ...options,
+      }),
+    );
     const step = trainer.submittedSteps;
     this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), step, loss: null });
     await this.#numerics.prepare(trainer, compared);

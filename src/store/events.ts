@@ -34,7 +34,7 @@ export function applyEvent(event: SessionEvent): void {
       break;
     }
     case 'started':
-      updateRun(event.run, { facts: event.facts });
+      updateRun(event.run, { config: event.config, facts: event.facts });
       useRun.setState({ active: leadingRun(useRun.getState(), event.run), compiling: null });
       changeStatus('training');
       break;
