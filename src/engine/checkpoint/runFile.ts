@@ -159,6 +159,14 @@ const descriptionSchema = v.object({
 });
 
 /**
+ * Whether a safetensors file was meant as a run, of whatever version.
+ * @throws EngineError BAD_FILE when it is damaged
+ */
+export async function isRun(source: RandomAccess): Promise<boolean> {
+  return (await openSafetensors(source)).metadata.has(RUN_KEY);
+}
+
+/**
  * Reads what a saved run is; no tensor is read.
  * @throws EngineError BAD_FILE when it is damaged, WRONG_RUN when it is whole but no run of this version,
  * and of a usage code when its configuration cannot be trained
