@@ -180,10 +180,11 @@ export function modeOfVariant(id: VariantId): PrecisionMode {
   return id.split('+')[0] as PrecisionMode;
 }
 
-/** "Mixed f16, optim-state fp8": the title of the mode, and its settings as they are written. */
+/** "Mixed f16 (optim-state fp8)": the title of the mode, and its settings as they are written. */
 export function variantTitle(id: VariantId): string {
   const [mode = '', ...settings] = id.split('+');
-  return [recipeOf(mode).title, ...settings.map((setting) => setting.replace('=', ' '))].join(', ');
+  const { title } = recipeOf(mode);
+  return settings.length > 0 ? `${title} (${settings.join(', ').replaceAll('=', ' ')})` : title;
 }
 
 /** What menus can give a variant: each setting that its mode takes, at each value that is not the usual one. */

@@ -73,7 +73,7 @@ export class Trainer {
   readonly #metrics: StepMetrics[] = [];
   #snapshots: Snapshots | undefined;
   #submitted = 0;
-  #consecutiveSkips = 0;
+  #longestSkips = 0;
   #firstLoss: number | null = null;
 
   /** Use `createTrainer`. */
@@ -135,9 +135,9 @@ export class Trainer {
     return this.#submitted;
   }
 
-  /** Skipped steps in a row, as of the newest metrics. */
-  get consecutiveSkips(): number {
-    return this.#consecutiveSkips;
+  /** The most steps skipped in a row, of those whose metrics have arrived; a resumed run's includes those before it. */
+  get longestSkips(): number {
+    return this.#longestSkips;
   }
 
   /** Of step 1, once its metrics have arrived; null when it was not finite. */
@@ -283,7 +283,7 @@ export class Trainer {
     const state = await restoreState(this.device, this.arena, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
     this.#submitted = state.attempted;
-    this.#consecutiveSkips = state.consecutiveSkips;
+    this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
   }
 
@@ -373,7 +373,7 @@ export class Trainer {
   #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
     const skipped = state.overflowSite !== null;
-    this.#consecutiveSkips = state.consecutiveSkips;
+    this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     const loss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = loss;
     this.#metrics.push({
