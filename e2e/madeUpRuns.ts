@@ -66,6 +66,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
         vocabulary: 80,
         checksum: 'a088a450eef3936f',
       },
+      resumedAt: 0,
       start: { weights: '00000000', batches: '00000000' },
     };
     scope.postMessage({ type: 'started', run, facts });

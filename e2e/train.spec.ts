@@ -195,7 +195,7 @@ test.describe('a GPU that is lost', () => {
     await reach(page, 'lost');
     await expect(page.getByTestId('run-error')).toContainText(/saved at step [1-9]\d*: it can be resumed/);
     await page.getByTestId('resume-saved').click();
-    await reachStep(page, 1);
+    await reach(page, 'training');
     await page.getByTestId('stop').click();
     await reach(page, 'done');
   });

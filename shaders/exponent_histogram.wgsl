@@ -4,6 +4,7 @@
 // dispatch: any number of workgroups, each a stride of vectors; counts meet in shared memory before they are added
 // source:  reference/exponents.ts (oracle)
 import package::lib::exponents::{exponentBins, histogram};
+import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
 import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 
@@ -27,7 +28,7 @@ fn exponent_histogram(
   @builtin(local_invocation_index) local: u32,
 ) {
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
-    @if(!scaled) let value = decodeInp(inp[i]);
+    @if(!scaled) let value = ungrouped(decodeInp(inp[i]), i);
     @if(scaled) let value = decodeInp(inp[i]) * scales[p.record].inverse;
     let bins = exponentBins(value);
     atomicAdd(&counts[bins.x], 1u);

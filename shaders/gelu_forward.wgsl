@@ -5,6 +5,7 @@
 // source:  recomputation of GELU in llm.c (idea); reference/gelu.ts (oracle)
 import package::lib::gelu::gelu;
 import package::lib::grid::linearGroup;
+import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
 import preActivation_format::{Elem4 as ElemPre, decode as decodePre};
 import out_format::{Elem4 as ElemOut, encode as encodeOut};
@@ -23,7 +24,7 @@ struct Params {
 fn gelu_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = linearGroup(group) * 64u + local;
   if (i < p.vectors) {
-    @if(!scaled) let x = decodePre(preActivation[i]);
+    @if(!scaled) let x = ungrouped(decodePre(preActivation[i]), i);
     @if(scaled) let x = decodePre(preActivation[i]) * scales[p.record].inverse;
     out[i] = encodeOut(gelu(x));
   }

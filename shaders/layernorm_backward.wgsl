@@ -6,6 +6,7 @@
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
+import package::lib::group_scale::ungrouped;
 import package::lib::reduce::workgroupSum;
 import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 import dout_format::{Elem4 as ElemDout, decode as decodeDout};
@@ -43,7 +44,7 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   for (var i = local; i < p.c4; i += LANES) {
     let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
     sumD += d;
-    sumDx = fma(d, (decodeInp(inp[base + i]) - mean) * rstd, sumDx);
+    sumDx = fma(d, (ungrouped(decodeInp(inp[base + i]), base + i) - mean) * rstd, sumDx);
   }
   let meanD = workgroupSum(dot(sumD, vec4f(1.0)), local) / count;
   let meanDx = workgroupSum(dot(sumDx, vec4f(1.0)), local) / count;
@@ -52,7 +53,7 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   }
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    let normalised = (decodeInp(inp[base + i]) - mean) * rstd;
+    let normalised = (ungrouped(decodeInp(inp[base + i]), base + i) - mean) * rstd;
     let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
     var value = (d - meanD - normalised * meanDx) * rstd;
     @if(accumulate) {

@@ -3,6 +3,7 @@
 // numerics: f32 sums in order of rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  layernorm_backward of llm.c, in two dispatches since WGSL has no float atomics; reference/layernorm.ts (oracle)
+import package::lib::group_scale::ungrouped;
 import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 import dout_format::{Elem4 as ElemDout, decode as decodeDout};
 
@@ -30,9 +31,10 @@ fn layernorm_backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(l
   let first = group.y * p.rowsPerBlock;
   let end = min(first + p.rowsPerBlock, p.rows);
   for (var row = first; row < end; row++) {
-    let d = decodeDout(dout[row * p.c4 + column]);
+    let at = row * p.c4 + column;
+    let d = decodeDout(dout[at]);
     let s = stats[row];
-    dweight = fma(d, (decodeInp(inp[row * p.c4 + column]) - s.x) * s.y, dweight);
+    dweight = fma(d, (ungrouped(decodeInp(inp[at]), at) - s.x) * s.y, dweight);
     dbias += d;
   }
   partials[group.y * p.c4 + column] = dweight;

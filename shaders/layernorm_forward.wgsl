@@ -5,6 +5,7 @@
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
+import package::lib::group_scale::ungrouped;
 import package::lib::layernorm::layernorm;
 import package::lib::reduce::workgroupSum;
 import inp_format::{Elem4 as ElemInp, decode as decodeInp};
@@ -36,18 +37,18 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   let count = f32(p.c4 * 4u);
   var total = vec4f();
   for (var i = local; i < p.c4; i += LANES) {
-    total += decodeInp(inp[base + i]);
+    total += ungrouped(decodeInp(inp[base + i]), base + i);
   }
   let mean = workgroupSum(dot(total, vec4f(1.0)), local) / count;
   var squares = vec4f();
   for (var i = local; i < p.c4; i += LANES) {
-    let d = decodeInp(inp[base + i]) - mean;
+    let d = ungrouped(decodeInp(inp[base + i]), base + i) - mean;
     squares = fma(d, d, squares);
   }
   let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    let value = layernorm(decodeInp(inp[base + i]), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
+    let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
     overflowed = overflowsOut(value) || overflowed;
     out[base + i] = encodeOut(value);
   }

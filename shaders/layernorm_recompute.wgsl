@@ -4,6 +4,7 @@
 // dispatch: one lane a vector, linear grid
 // source:  recomputation of layer norm in llm.c (idea); reference/layernorm.ts (oracle)
 import package::lib::grid::linearGroup;
+import package::lib::group_scale::ungrouped;
 import package::lib::layernorm::layernorm;
 import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
@@ -29,5 +30,6 @@ fn layernorm_recompute(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   }
   let s = stats[i / p.c4];
   let column = i % p.c4;
-  out[i] = encodeOut(layernorm(decodeInp(inp[i]), s.x, s.y, decodeWeight(weight[column]), decodeWeight(bias[column])));
+  let x = ungrouped(decodeInp(inp[i]), i);
+  out[i] = encodeOut(layernorm(x, s.x, s.y, decodeWeight(weight[column]), decodeWeight(bias[column])));
 }

@@ -6,6 +6,7 @@
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::gelu::{gelu, geluDerivative};
+@if(geluBackward) import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
 import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
 @if(bias) import bias_format::{Elem4 as ElemBias, decode as decodeBias};
@@ -62,8 +63,9 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
     value = gelu(decodePre(stored));
   }
   @if(geluBackward) {
-    @if(!scaled) let x = decodePre(preActivation[at]);
-    @if(scaled) let x = decodePre(preActivation[at]) * scales[shape.scalePre].inverse;
+    let stored = ungrouped(decodePre(preActivation[at]), at);
+    @if(!scaled) let x = stored;
+    @if(scaled) let x = stored * scales[shape.scalePre].inverse;
     value *= geluDerivative(x);
   }
   @if(residual) {

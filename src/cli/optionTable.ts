@@ -4,7 +4,7 @@ import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
-import { AMAX_ALGORITHMS } from '../engine/precision/quantization.ts';
+import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
@@ -17,6 +17,7 @@ export type ChoiceField =
   | 'precision'
   | 'rounding'
   | 'amaxAlgorithm'
+  | 'fp8Activations'
   | 'optimizer'
   | 'optimState'
   | 'half'
@@ -85,6 +86,13 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       kind: 'flag',
       name: 'fp8-head',
       help: 'the LM head in FP8 too, in modes that have the matmuls of the blocks in it',
+    },
+    {
+      kind: 'choice',
+      name: 'fp8-activations',
+      field: 'fp8Activations',
+      choices: FP8_ACTIVATIONS,
+      help: 'of FP8 modes: the inputs of GELU and layer norm in 8 bits with a scale for each 16 channels, or only that of GELU with one of the tensor',
     },
     number('amax-history', 'amaxHistory', 'steps whose largest magnitudes fp8-delayed remembers'),
     {

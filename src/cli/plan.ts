@@ -25,7 +25,7 @@ const CHARACTERS = 96;
 
 /** Options of a run that change its memory, beside the model's. */
 const MEMORY_OPTIONS = [
-  ...['preset', 'steps', 'fp8-head', 'amax-history'],
+  ...['preset', 'steps', 'fp8-head', 'fp8-activations', 'amax-history'],
   ...['batch', 'recompute', 'optimizer', 'optim-state', 'tokenizer', 'sharpness-every'],
 ];
 const optionsOf = (...groups: string[]): OptionSpec[] =>

@@ -15,8 +15,17 @@ export type PassStamps = Pick<GPUComputePassTimestampWrites, 'querySet'> &
     | Required<Pick<GPUComputePassTimestampWrites, 'endOfPassWriteIndex'>>
   );
 
+/** What a workgroup's loads and stores take, in the operations that a GPU computes meanwhile, roughly. */
+const UNITS_PER_WORKGROUP = 2 ** 15;
+
 /** Uniform offsets are multiples of 256 on every adapter. */
 const PARAMS_STRIDE = 256;
+
+export interface SubmitOptions {
+  /** Written where the first pass starts or the last one ends. */
+  readonly stamps?: PassStamps | undefined;
+  readonly onSubmit?: ((units: number) => void) | undefined;
+}
 
 type Step =
   | {
@@ -25,7 +34,7 @@ type Step =
       readonly operands: GPUBindGroup;
       readonly params: GPUBindGroup;
       readonly grid: readonly [number, number, number];
-      readonly flops: number;
+      readonly units: number;
     }
   | { readonly kind: 'encode'; readonly encode: (encoder: GPUCommandEncoder) => void };
 
@@ -92,6 +101,7 @@ export class Program {
         const offset = index * PARAMS_STRIDE;
         writeParams(new DataView(bytes, offset, PARAMS_STRIDE), operation, site);
         const kernel = await pipelines.get(operation.variant);
+        const [x, y, z] = operation.grid;
         steps.push({
           kind: 'dispatch',
           pipeline: kernel.pipeline,
@@ -102,7 +112,7 @@ export class Program {
             entries: [{ binding: 0, resource: { buffer: params, offset, size: PARAMS_STRIDE } }],
           }),
           grid: operation.grid,
-          flops: operation.flops ?? 0,
+          units: (operation.flops ?? 0) + x * y * z * UNITS_PER_WORKGROUP,
         });
         index += 1;
         if (!operation.observes) sites.push(operation.label);
@@ -122,22 +132,29 @@ export class Program {
     this.#encodeRange(encoder, 0, this.#steps.length);
   }
 
+  /** Work: floating-point operations, and what moving the data takes in such. Good to cut programs by, not to measure with. */
+  get units(): number {
+    return this.#steps.reduce((sum, step) => sum + unitsOf(step), 0);
+  }
+
   /**
-   * Submits in as many command buffers as keep each below `flopsPerSubmit`, so that no submission holds the GPU
-   * long enough to trip a watchdog. Returns without waiting.
-   * @param stamps written where the first pass starts or the last one ends
+   * Submits in as many command buffers as keep each at `unitsPerSubmit` or below, so that no submission holds the GPU
+   * long enough to trip a watchdog. One dispatch is never cut. Returns without waiting.
+   * @param onSubmit called after each submission with its units
    */
-  submit(flopsPerSubmit: number, stamps?: PassStamps): void {
+  submit(unitsPerSubmit: number, { stamps, onSubmit }: SubmitOptions = {}): void {
     let first = 0;
-    let flops = 0;
-    for (const [index, step] of this.#steps.entries()) {
-      flops += step.kind === 'dispatch' ? step.flops : 0;
-      if (flops < flopsPerSubmit && index < this.#steps.length - 1) continue;
+    let units = 0;
+    for (let next = 0; next < this.#steps.length; next++) {
+      units += unitsOf(this.#steps[next]!);
+      const following = this.#steps[next + 1];
+      if (following && units + unitsOf(following) <= unitsPerSubmit) continue;
       const encoder = this.#device.createCommandEncoder({ label: this.label });
-      this.#encodeRange(encoder, first, index + 1, stamps);
+      this.#encodeRange(encoder, first, next + 1, stamps);
       this.#device.queue.submit([encoder.finish()]);
-      first = index + 1;
-      flops = 0;
+      onSubmit?.(units);
+      first = next + 1;
+      units = 0;
     }
   }
 
@@ -179,6 +196,10 @@ export class Program {
         : last < end && this.#steps.slice(first, last + 1).every(isDispatch);
     return written ? { timestampWrites: stamps } : {};
   }
+}
+
+function unitsOf(step: Step): number {
+  return step.kind === 'dispatch' ? step.units : 0;
 }
 
 function writeParams(view: DataView, { params }: Dispatch, site: number): void {

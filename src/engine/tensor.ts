@@ -17,6 +17,8 @@ export interface TensorSlice {
   readonly elements: number;
   /** The record of the scale that values were multiplied by before they were stored; absent where they are as they are. */
   readonly scale?: TensorSlice;
+  /** Inverse scales of groups of 16 elements, counted from the tensor's first; see shaders/lib/group_scale.wgsl. */
+  readonly groups?: Tensor;
 }
 
 export type Operand = Tensor | TensorSlice;
@@ -48,6 +50,10 @@ export function recordOf(operand: Operand): number {
 
 export function scaleOf(operand: Operand): TensorSlice | undefined {
   return 'tensor' in operand ? operand.scale : undefined;
+}
+
+export function groupsOf(operand: Operand): Tensor | undefined {
+  return 'tensor' in operand ? operand.groups : undefined;
 }
 
 export function tensorOf(operand: Operand): Tensor {

@@ -3,6 +3,7 @@ import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
 import type { TextId } from '../engine/data/builtins.ts';
 import { isLost } from '../engine/deviceAccess.ts';
 import type { Trainer } from '../engine/index.ts';
+import { CURVE_KEY, RunCurve } from './curve.ts';
 import { type ErrorReport, errorReport, SessionError } from './errorReport.ts';
 import type { SavedRun, SessionEvent, TextSource } from './protocol.ts';
 import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
@@ -68,6 +69,7 @@ export class Autosave {
   readonly #post: (event: SessionEvent) => void;
   readonly #run: number;
   readonly #open: OpenSlots;
+  #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;
   #trainer: Trainer | undefined;
   #snapshots: Snapshots | undefined;
@@ -95,9 +97,19 @@ export class Autosave {
     return null;
   }
 
-  /** The saved run, to be gone on with; null where there is none. @throws EngineError WRONG_RUN or BAD_FILE */
+  /**
+   * The saved run, to be gone on with, whose figures {@link curve} has then; null where there is none.
+   * @throws EngineError WRONG_RUN or BAD_FILE
+   */
   async saved(): Promise<RunFile | null> {
-    return newestRun(this.#open.slots);
+    const run = await newestRun(this.#open.slots);
+    if (run) this.#curve = RunCurve.parse(run.file.metadata.get(CURVE_KEY), run.progress.attempted);
+    return run;
+  }
+
+  /** The figures that are saved with the run: those of its steps are to be added. */
+  get curve(): RunCurve {
+    return this.#curve;
   }
 
   /** The newest save of this run, once none is being written any more; null before its first. */
@@ -166,7 +178,9 @@ export class Autosave {
   async #write(snapshot: Snapshot, trainer: Trainer): Promise<void> {
     const run = this.#run;
     try {
-      await this.#open.slots.save(writeRun(snapshot, describeRun(trainer, this.#builtin)));
+      const curve = this.#curve.text(snapshot.step, trainer.arrived);
+      const description = describeRun(trainer, this.#builtin);
+      await this.#open.slots.save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
       this.#saved = true;
       const { pauses } = await trainer.snapshots();
       this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate(), pauses });

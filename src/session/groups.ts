@@ -15,6 +15,8 @@ export interface PlannedRun {
 export interface GroupRun extends PlannedRun {
   readonly kept: KeptRun;
   readonly batch: MetricsBatch;
+  /** Steps that an earlier visit had taken. */
+  readonly resumedAt: number;
   /** Nothing of it is left to be trained. */
   ended: boolean;
 }

@@ -63,7 +63,8 @@ export class SessionLane implements Lane {
     const events: Lane['events'] & KeptEvents = {
       onStep: (metrics) => {
         arrived(metrics);
-        batch.addStep(metrics);
+        const timed = batch.addStep(metrics);
+        autosave?.curve.addStep(timed);
         numerics.report(active);
       },
       onRepeated: (metrics) => {
@@ -71,9 +72,15 @@ export class SessionLane implements Lane {
         batch.rested();
         trainer.numerics.takeFrames();
       },
-      onEval: (metrics) => batch.addEval(metrics),
+      onEval: (metrics) => {
+        batch.addEval(metrics);
+        autosave?.curve.addEval(metrics);
+      },
       ...(autosave && { afterStep: () => autosave.boundary() }),
-      onSharpness: (metrics) => batch.addSharpness(metrics),
+      onSharpness: (metrics) => {
+        batch.addSharpness(metrics);
+        autosave?.curve.addSharpness(metrics);
+      },
       onTrouble: (trouble) => {
         if (trouble.kind !== 'deviceLost' || active === leader) post({ type: 'trouble', run, trouble });
       },
@@ -112,10 +119,11 @@ export class SessionLane implements Lane {
 
   /** Tells the page that the run starts. */
   announce(): void {
-    const { run, trainer, facts: text } = this.#active;
+    const { run, trainer, facts: text, planned } = this.#active;
+    const { resumedAt } = planned;
     this.batch.rested(); // up to now it was prepared
     const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
-    const facts = { parameters, storage, memory, kernels, text, start };
+    const facts = { parameters, storage, memory, kernels, text, start, resumedAt };
     this.#around.post({ type: 'started', run, facts });
   }
 

@@ -21,14 +21,20 @@ export class MetricsBatch {
   #lastSent = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #clock = new TrainingClock();
+  /** Milliseconds of training before this visit. */
+  readonly #before: number;
 
-  constructor(send: Send) {
+  constructor(send: Send, before = 0) {
     this.#send = send;
+    this.#before = before;
   }
 
-  addStep(step: StepMetrics): void {
-    this.#steps.push({ ...step, time: this.#clock.step() });
+  /** @returns the step with its time */
+  addStep(step: StepMetrics): TimedStep {
+    const timed = { ...step, time: this.#before + this.#clock.step() };
+    this.#steps.push(timed);
     this.#schedule();
+    return timed;
   }
 
   addEval(result: EvalMetrics): void {

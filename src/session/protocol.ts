@@ -7,10 +7,10 @@
  *   save       -> what is trained is saved soon
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
- *   train      -> (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
+ *   train      -> metrics? (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
  *                 with trouble* and, of a single run, (autosaved | autosaveFailed)* among the metrics, and a sample after some of the steps; in lockstep the runs of a seed start together, and their
  *                 metrics interleave. A run whose device is lost is prepared and started again, with a trouble that says
- *                 so, and no step of it is told twice; or, at any point, failed, or lost after two losses in a minute
+ *                 so, and no step of it is told twice; the metrics before the first are those of a saved run that goes on; or, at any point, failed, or lost after two losses in a minute
  *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
  *   stopSample -> sampled, with the text so far; so do resume, stop and train
  *   numerics   -> numerics* | numericsRefused  frames of the runs, whenever they are trained
@@ -110,6 +110,8 @@ export interface RunFacts {
   readonly text: TextFacts;
   /** Runs of one seed have the same, whatever their mode: what makes a comparison fair. */
   readonly start: StartChecksums;
+  /** Steps that an earlier visit had taken; 0 for a new run. */
+  readonly resumedAt: number;
 }
 
 /** A step with the milliseconds of training (pauses and evaluations left out) after which its figures arrived. */

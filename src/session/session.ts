@@ -172,11 +172,18 @@ export class Session {
     const runs: GroupRun[] = group.map((planned) => ({
       ...planned,
       kept: new KeptRun({ start: resume, stored }),
-      batch: new MetricsBatch((steps, evals, sharpness) =>
-        this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
+      batch: new MetricsBatch(
+        (steps, evals, sharpness) =>
+          this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
+        autosave?.curve.time,
       ),
+      resumedAt: resume?.progress.attempted ?? 0,
       ended: false,
     }));
+    if (resume && autosave) {
+      const { steps, evals, sharpness } = autosave.curve;
+      this.#post({ type: 'metrics', run: first.run, steps, evals, sharpness });
+    }
     const control = new RunControl();
     this.#control = control;
     await this.#recovery.run({

@@ -60,6 +60,7 @@ const SCHEMAS = {
   optimizer: v.picklist(CHOICES.optimizer),
   'optim-state': v.picklist(CHOICES['optim-state']),
   'fp8-head': v.picklist(CHOICES['fp8-head']),
+  'fp8-activations': v.picklist(CHOICES['fp8-activations']),
   'amax-algo': v.picklist(CHOICES['amax-algo']),
   f16: v.picklist(HALF_CHOICES),
   rounding: v.picklist(ROUNDINGS),

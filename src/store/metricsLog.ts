@@ -52,7 +52,8 @@ function columns(capacity: number): Columns {
 
 /**
  * Every step of one run, in typed columns outside React and zustand: a step costs some 90 bytes and no render.
- * Complete, whatever is drawn: exports and the snapshot read from here.
+ * Complete, whatever is drawn: exports and the snapshot read from here. Of a run that goes on after an earlier visit it has
+ * what was kept of the steps before.
  */
 export class MetricsLog {
   length = 0;
@@ -84,7 +85,7 @@ export class MetricsLog {
     const c = this.#columns;
     c.step[i] = step.step;
     c.loss[i] = step.loss ?? Number.NaN;
-    c.smoothed[i] = this.#average.push(c.loss[i]);
+    c.smoothed[i] = this.#average.push(c.loss[i], i > 0 ? step.step - c.step[i - 1]! : 1);
     c.scaleLog2[i] = Math.log2(step.lossScale);
     c.skipped[i] = step.skipped ? 1 : 0;
     c.gradNorm[i] = step.gradNorm ?? Number.NaN;
@@ -92,7 +93,7 @@ export class MetricsLog {
     c.appliedSteps[i] = step.appliedSteps;
     c.skippedSteps[i] = step.skippedSteps;
     c.time[i] = step.time;
-    c.stepMs[i] = this.#duration.push(step.time);
+    c.stepMs[i] = this.#duration.push(step.time, step.step);
     c.gpuMs[i] = step.gpuMs ?? Number.NaN;
     c.gpuStepMs[i] = this.#gpuDuration.push(c.gpuMs[i]);
     if (step.overflow !== null) this.#overflow.set(i, step.overflow);

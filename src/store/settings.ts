@@ -5,7 +5,7 @@ import { modeOfVariant, type VariantId, variantTitle } from '../engine/experimen
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
-import { AMAX_ALGORITHMS, DELAYED_SCALING } from '../engine/precision/quantization.ts';
+import { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
 import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { Rounding } from '../engine/precision/simulated.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
@@ -56,6 +56,7 @@ export const CHOICES = {
   order: ['random', 'sequential'],
   /** 1: the LM head in FP8 too. */
   'fp8-head': ['0', '1'],
+  'fp8-activations': FP8_ACTIVATIONS,
   'amax-algo': AMAX_ALGORITHMS,
   recompute: RECOMPUTE_LEVELS,
   optimizer: OPTIMIZERS,
@@ -69,6 +70,7 @@ export const CHOICE_FIELDS = {
   recompute: 'recompute',
   optimizer: 'optimizer',
   'optim-state': 'optimState',
+  'fp8-activations': 'fp8Activations',
   'amax-algo': 'amaxAlgorithm',
 } as const satisfies Record<Exclude<ChoiceSetting, 'untied' | 'fp8-head'>, keyof TrainConfig>;
 
@@ -161,6 +163,7 @@ export function firstConfig(settings: Settings): TrainConfig {
 export function overridesOf(settings: Settings): Overrides {
   const { f16: half, rounding, untied, tokenizer, order, recompute, optimizer, sample } = settings;
   const { 'optim-state': optimState, 'fp8-head': fp8Head, 'amax-algo': amaxAlgorithm } = settings;
+  const { 'fp8-activations': fp8Activations } = settings;
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
     const value = settings[key];
@@ -173,6 +176,7 @@ export function overridesOf(settings: Settings): Overrides {
     ...(rounding !== null && { rounding }),
     ...(untied !== null && { tied: untied === '0' }),
     ...(fp8Head !== null && { fp8Head: fp8Head === '1' }),
+    ...(fp8Activations !== null && { fp8Activations }),
     ...(amaxAlgorithm !== null && { amaxAlgorithm }),
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),

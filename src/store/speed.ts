@@ -8,22 +8,23 @@ const ARRIVE_TOGETHER = 4;
 
 /** Median duration of the last 20 steps, from the times at which their figures arrived. */
 export class StepDuration {
-  readonly #times: number[] = [];
+  readonly #arrivals: { readonly time: number; readonly step: number }[] = [];
   readonly #durations = new RunningMedian();
   #count = 0;
 
   /**
    * @param time milliseconds of training after which a step's figures arrived
+   * @param step its number: of a run that went on not every one is there
    * @returns milliseconds a step; NaN while warming up
    */
-  push(time: number): number {
+  push(time: number, step: number): number {
     this.#count += 1;
     if (this.#count < WARM_UP_STEPS) return Number.NaN;
-    this.#times.push(time);
-    if (this.#times.length === 1) return Number.NaN;
-    const steps = this.#times.length - 1;
-    const duration = (time - this.#times[0]!) / steps;
-    if (this.#times.length > ARRIVE_TOGETHER) this.#times.shift();
+    this.#arrivals.push({ time, step });
+    if (this.#arrivals.length === 1) return Number.NaN;
+    const [first] = this.#arrivals;
+    const duration = (time - first!.time) / (step - first!.step);
+    if (this.#arrivals.length > ARRIVE_TOGETHER) this.#arrivals.shift();
     return this.#durations.push(duration);
   }
 }
@@ -89,9 +90,9 @@ export function secondsLeft(log: MetricsLog, steps: number): readonly [number, n
     const end = done - 1 - block * BLOCK;
     const start = end - BLOCK;
     if (start < WARM_UP_STEPS - 1) break;
-    perStep.push((time[end]! - time[start]!) / BLOCK / 1000);
+    perStep.push((time[end]! - time[start]!) / (step[end]! - step[start]!) / 1000);
   }
-  // A run that went on has taken more steps than it has logged.
+  // Of a run that went on not every step is in the log.
   const left = Math.max(0, steps - step[done - 1]!);
   return [left * Math.min(...perStep), left * Math.max(...perStep)];
 }

@@ -46,8 +46,12 @@ test('every option reaches its field', () => {
     --json --numerics-every 20 --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse('--precision fp8 --fp8-head')).toMatchObject({ config: { precision: 'fp8', fp8Head: true } });
   expect(
-    parse('--precision fp8-delayed --amax-history 64 --amax-algo most_recent --fp8-margin 1'),
-  ).toMatchObject({ config: { amaxHistory: 64, amaxAlgorithm: 'most_recent', fp8Margin: 1 } });
+    parse(
+      '--precision fp8-delayed --amax-history 64 --amax-algo most_recent --fp8-margin 1 --fp8-activations 1x16',
+    ),
+  ).toMatchObject({
+    config: { fp8Activations: '1x16', amaxHistory: 64, amaxAlgorithm: 'most_recent', fp8Margin: 1 },
+  });
   expect(parse(line)).toMatchObject({
     kind: 'train',
     preset: 'smoke',

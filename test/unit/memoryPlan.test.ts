@@ -5,7 +5,8 @@ import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/bl
 import { headParameter } from '../../src/engine/model/parameters.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
-import { PRECISION_MODES, type PrecisionMode } from '../../src/engine/precision/recipes.ts';
+import type { Fp8Activations } from '../../src/engine/precision/quantization.ts';
+import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
 import { byteLength, formatOf, scaleOf } from '../../src/engine/tensor.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -124,13 +125,27 @@ describe.each(['fp8', 'fp8-delayed'] as const)('%s', (precision) => {
 
 describe('recompute', () => {
   const shape: TrainConfig = { ...smoke, layers: 3, heads: 4, width: 64, context: 32, batch: 4 };
-  const plan = (precision: PrecisionMode, recompute: RecomputeLevel, layers = shape.layers) =>
-    memoryPlan({ ...shape, precision, recompute, layers }, 80);
+  const plan = (
+    precision: PrecisionMode,
+    recompute: RecomputeLevel,
+    { layers, fp8Activations }: Partial<TrainConfig> = {},
+  ) =>
+    memoryPlan(
+      {
+        ...{ ...shape, precision, recompute, layers: layers ?? shape.layers },
+        fp8Activations: fp8Activations ?? 'tensor',
+      },
+      80,
+    );
   const statistics = /\.(stats|lse)$/;
   /** Bytes of activations, statistics excluded, that one more block adds for each token. */
-  const perTokenAndLayer = (precision: PrecisionMode, recompute: RecomputeLevel): number => {
+  const perTokenAndLayer = (
+    precision: PrecisionMode,
+    recompute: RecomputeLevel,
+    fp8Activations: Fp8Activations = 'tensor',
+  ): number => {
     const [less, more] = [3, 4].map((layers) =>
-      plan(precision, recompute, layers)
+      plan(precision, recompute, { layers, fp8Activations })
         .tensors.planned.filter(({ tensor, category }) => {
           return category === 'activations' && !statistics.test(tensor.name);
         })
@@ -158,10 +173,23 @@ describe('recompute', () => {
     expect(perTokenAndLayer(precision, recompute)).toBe(bytes);
   });
 
+  // Layer norm's two inputs and GELU's: C, C and 4C codes with a byte of scale for 16 of them. Two residual streams of 4C
+  // less are kept: 26, 22 and 20 C are 8 less, then 2 and 6/16 more. A whole block is recomputed from the stream itself.
+  it.each([
+    ['none', 20 + 6 / 16],
+    ['gelu', 16 + 6 / 16],
+    ['gelu-ln', 14 + 6 / 16],
+    ['block', 4],
+  ] as const)('fp8 with 1x16 groups at %s keeps %d times the width', (recompute, times) => {
+    expect(perTokenAndLayer('fp8', recompute, '1x16')).toBe(times * C);
+    expect(perTokenAndLayer('fp8-delayed', recompute, '1x16')).toBe(times * C);
+  });
+
   it.each(PRECISION_MODES)(
     '%s: every level takes less than the one before it, and only activations',
     (mode) => {
-      const plans = RECOMPUTE_LEVELS.map((level) => plan(mode, level).bytes);
+      const fp8Activations = storesFp8(mode) ? '1x16' : 'tensor';
+      const plans = RECOMPUTE_LEVELS.map((level) => plan(mode, level, { fp8Activations }).bytes);
       for (const [i, { activations, total, ...others }] of plans.entries()) {
         const { activations: kept, total: all, ...rest } = plans[0]!;
         expect(others).toEqual(rest);

@@ -6,6 +6,7 @@ import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { Recovery, type Survivor } from '../../src/engine/train/recovery.ts';
 import { RunControl } from '../../src/engine/train/run.ts';
+import { SubmitPace } from '../../src/engine/train/submitPace.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
 import type { Trouble } from '../../src/engine/train/trouble.ts';
 
@@ -107,8 +108,8 @@ describe('what is done when the device is lost', () => {
 });
 
 describe('what is told of a run that goes on', () => {
-  const trainerAt = (submittedSteps: number, name = 'a GPU') =>
-    ({ submittedSteps, report: { name }, kernels: { matmul: 'register32' } }) as unknown as Trainer;
+  const trainerAt = (submittedSteps: number, name = 'a GPU', pace = new SubmitPace(1, 1)) =>
+    ({ submittedSteps, report: { name }, kernels: { matmul: 'register32' }, pace }) as unknown as Trainer;
   const step = (number: number) => ({ step: number }) as StepMetrics;
 
   test('every step, evaluation and sample once, the repeated ones apart, and nothing of the old device', async () => {
@@ -155,7 +156,25 @@ describe('what is told of a run that goes on', () => {
         hint: 'Steps 2 to 3 are computed again, with identical results, and counted once.',
       },
     ]);
-    expect(await kept.trainerOptions()).toEqual({ resume: undefined, matmul: 'register32' });
+    expect(await kept.trainerOptions()).toEqual({ resume: undefined, matmul: 'register32', submitMs: 300 });
+  });
+
+  test('after work that hung it is handed over in half as long parts, and that is said', async () => {
+    let now = 0;
+    const pace = new SubmitPace(1, 1, 300, () => now);
+    const troubles: Trouble[] = [];
+    const events = { onStep() {}, onEval() {}, onTrouble: (trouble: Trouble) => void troubles.push(trouble) };
+    const kept = new KeptRun();
+    kept.attach(trainerAt(0, 'a GPU', pace), events);
+    pace.stepSubmitted();
+    now = 10_000;
+    kept.detach();
+    const { submitMs } = await kept.trainerOptions();
+    expect(submitMs).toBe(150);
+    kept.attach(trainerAt(0, 'a GPU', new SubmitPace(1, 1, submitMs)), events);
+    expect(troubles[0]!.hint).toBe(
+      'Nothing is lost. Its work is now handed over in parts of 150 ms at most.',
+    );
   });
 
   test('another adapter is named, and that its results may differ', () => {

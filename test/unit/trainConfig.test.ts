@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { comparedRuns, inMode } from '../../src/engine/experiments/planned.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
-import { DELAYED_SCALING } from '../../src/engine/precision/quantization.ts';
+import { DELAYED_SCALING, type Fp8Activations } from '../../src/engine/precision/quantization.ts';
 import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { checkConfig, scalingOf, type TrainConfig, tokensPerStep } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -89,6 +89,26 @@ test('a head in FP8 is of FP8 modes only', () => {
   const both = comparedRuns(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
   expect(both.map(({ config: { fp8Head } }) => fp8Head)).toEqual([false, true]);
   expect(thrownBy(() => comparedRuns(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
+});
+
+test('activations in groups are of FP8 modes and of widths that groups fill', () => {
+  const grouped = { ...base, precision: 'fp8', fp8Activations: '1x16' } as const;
+  checkConfig(grouped);
+  expect(thrownBy(() => checkConfig({ ...grouped, precision: 'fp16' })).message).toBe(
+    'Mode fp16 has no FP8, but fp8-activations 1x16 was given.',
+  );
+  const error = thrownBy(() => checkConfig({ ...grouped, heads: 3, width: 36 }));
+  expect(error).toMatchObject({
+    code: 'BAD_SHAPE',
+    message: 'fp8-activations 1x16 groups 16 channels, and width is 36.',
+    hint: 'Use a width that is a multiple of 16, such as 48, or fp8-activations tensor.',
+  });
+  const wrong = { ...grouped, fp8Activations: '1x128' as Fp8Activations };
+  expect(thrownBy(() => checkConfig(wrong))).toMatchObject({ code: 'BAD_VALUE' });
+  const compared = comparedRuns(base, { fp8Activations: '1x16' }, ['fp8', 'bf16'], 1);
+  expect(compared.map(({ config }) => config.fp8Activations)).toEqual(['1x16', 'tensor']);
+  const both = comparedRuns(base, {}, ['fp8', 'fp8+fp8-activations=1x16'], 1);
+  expect(both.map(({ config }) => config.fp8Activations)).toEqual(['tensor', '1x16']);
 });
 
 test.each([

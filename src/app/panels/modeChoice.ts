@@ -55,7 +55,7 @@ export function chosenModes(modes: readonly VariantId[]): Partial<Settings> {
   return {
     modes,
     ...(!taken.some(isSimulatedMode) && { rounding: null }),
-    ...(!taken.some(storesFp8) && { 'fp8-head': null }),
+    ...(!taken.some(storesFp8) && { 'fp8-head': null, 'fp8-activations': null }),
     ...(!taken.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'fp8-margin': null }),
   };
 }

@@ -97,6 +97,11 @@ export const CHOICE_WORDS: {
     help: 'Of FP8 modes: what the logits are made with.',
     values: { '0': 'bf16', '1': 'FP8' },
   },
+  'fp8-activations': {
+    label: 'Inputs of GELU and layer norm',
+    help: 'Kept for the backward pass. With a scale for each 16 channels 8 bits do for layer norm too.',
+    values: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
+  },
   'amax-algo': {
     label: 'Scales from',
     help: 'Of delayed scales: what of the history counts.',
@@ -165,7 +170,7 @@ export const GROUPS: readonly Group[] = [
   {
     title: 'FP8',
     testId: 'group-fp8',
-    settings: ['fp8-head', 'amax-history', 'amax-algo', 'fp8-margin'],
+    settings: ['fp8-head', 'fp8-activations', 'amax-history', 'amax-algo', 'fp8-margin'],
     takenBy: storesFp8,
   },
   {

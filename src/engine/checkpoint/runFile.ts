@@ -98,12 +98,20 @@ export function describeRun(trainer: Trainer, builtin: TextId | null): RunDescri
   };
 }
 
-/** The file, piece by piece. The snapshot must not be released before the end. */
-export function writeRun(snapshot: Snapshot, description: RunDescription): AsyncGenerator<Uint8Array> {
+/**
+ * The file, piece by piece. The snapshot must not be released before the end.
+ * @param more entries of `__metadata__` that resuming does not need
+ */
+export function writeRun(
+  snapshot: Snapshot,
+  description: RunDescription,
+  more: Readonly<Record<string, string>> = {},
+): AsyncGenerator<Uint8Array> {
   const { entries, bytesOf } = snapshot;
   const state = entries.find(({ name }) => name === 'step_state')!;
   const progress = progressOf(bytesOf(state)[0]!, description.config.accumulation);
   const metadata = {
+    ...more,
     format: 'pt',
     [RUN_KEY]: JSON.stringify({ version: RUN_FILE_VERSION, ...description, progress }),
   };

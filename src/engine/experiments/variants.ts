@@ -4,7 +4,7 @@
  */
 import { EngineError, suggestion } from '../errors.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../precision/optimStates.ts';
-import { AMAX_ALGORITHMS } from '../precision/quantization.ts';
+import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../precision/quantization.ts';
 import {
   delaysScales,
   isPrecisionMode,
@@ -77,6 +77,10 @@ const whereDynamic = (mode: PrecisionMode) => recipeOf(mode).scaling.kind === 'd
 export const VARIANT_SETTINGS: readonly VariantSetting[] = [
   choice({ name: 'rounding', field: 'rounding', unset: null, takes: isSimulatedMode }, ROUNDINGS),
   flag({ name: 'fp8-head', field: 'fp8Head', unset: false, takes: storesFp8 }),
+  choice(
+    { name: 'fp8-activations', field: 'fp8Activations', unset: 'tensor', takes: storesFp8 },
+    FP8_ACTIVATIONS,
+  ),
   whole(
     { name: 'amax-history', field: 'amaxHistory', unset: null, takes: delaysScales },
     [1, 4, 16, 64, 256],

@@ -1,5 +1,5 @@
 import { type Operand, recordOf, scaleOf } from '../tensor.ts';
-import { type Dispatch, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
+import { type Dispatch, groupedBy, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
 
 /** out = GELU of a stored pre-activation: what a matmul's epilogue had written there, bit by bit. */
 export function geluForward(
@@ -9,15 +9,16 @@ export function geluForward(
   const { preActivation, out, label } = args;
   const vectors = args.elements / 4;
   const scales = scaleOf(preActivation)?.tensor;
+  const grouped = groupedBy(preActivation);
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'gelu_forward',
       slots: slotsOf(target, { preActivation, out }),
-      conditions: { scaled: scales !== undefined },
+      conditions: { scaled: scales !== undefined, ...grouped.conditions },
       constants: {},
     },
-    bindings: { preActivation, out, ...(scales && { scales }) },
+    bindings: { preActivation, out, ...(scales && { scales }), ...grouped.bindings },
     params: [u32(vectors), ...(scales ? [u32(recordOf(preActivation))] : [])],
     grid: linearGrid(vectors, 64),
     label,

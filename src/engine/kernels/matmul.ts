@@ -1,5 +1,5 @@
 import { type Operand, recordOf, scaleOf } from '../tensor.ts';
-import { type Dispatch, SITE, slotsOf, type Target, u32 } from './operation.ts';
+import { type Dispatch, groupedBy, SITE, slotsOf, type Target, u32 } from './operation.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {
@@ -53,6 +53,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
   const scales = [args.a, args.b, ...(preActivation ? [preActivation] : [])]
     .map(scaleOf)
     .find(Boolean)?.tensor;
+  const grouped = groupedBy(args.geluBackward);
   const optional = {
     ...(args.bias && { bias: args.bias }),
     ...(args.residual && { residual: args.residual }),
@@ -69,11 +70,12 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     geluBackward: args.geluBackward !== undefined,
     scaled: scales !== undefined,
     split: args.parts !== undefined,
+    ...grouped.conditions,
   };
   const depth = args.parts?.count ?? 1;
   const shared = {
     kind: 'dispatch',
-    bindings: { ...operands, ...(scales && { scales }), found: args.found },
+    bindings: { ...operands, ...(scales && { scales }), ...grouped.bindings, found: args.found },
     params: [
       ...[u32(m), u32(n / 4), u32(k), SITE],
       ...(args.parts ? [u32(args.parts.step)] : []),

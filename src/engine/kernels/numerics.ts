@@ -1,6 +1,6 @@
 import { formatInfo } from '../precision/formats.ts';
 import { formatOf, type Operand, recordOf, scaleOf, type Tensor } from '../tensor.ts';
-import { type Dispatch, type Param, slotsOf, type Target, u32 } from './operation.ts';
+import { type Dispatch, groupedBy, type Param, slotsOf, type Target, u32 } from './operation.ts';
 
 /** Lanes of exponent_histogram.wgsl. */
 const WIDTH = 256;
@@ -19,15 +19,16 @@ export function exponentHistogram(
 ): Dispatch {
   const { inp, histogram, label } = args;
   const scales = scaleOf(inp)?.tensor;
+  const grouped = groupedBy(inp);
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'exponent_histogram',
       slots: slotsOf(asWords(target), { inp }),
-      conditions: { scaled: scales !== undefined },
+      conditions: { scaled: scales !== undefined, ...grouped.conditions },
       constants: {},
     },
-    bindings: { inp, histogram, ...(scales && { scales }) },
+    bindings: { inp, histogram, ...(scales && { scales }), ...grouped.bindings },
     params: [u32(args.elements / 4), ...(scales ? [u32(recordOf(inp))] : [])],
     grid: [groupsFor(args.elements), 1, 1],
     label: `exponents of ${label}`,
@@ -105,15 +106,16 @@ function noise(
   bindings: Readonly<Record<string, Operand>>,
   params: readonly Param[],
 ): Dispatch {
+  const grouped = groupedBy(out);
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'quantization_noise',
       slots: slotsOf(asWords(target), { inp, out }),
-      conditions: { scaled: params.length > 0 },
+      conditions: { scaled: params.length > 0, ...grouped.conditions },
       constants: {},
     },
-    bindings: { inp, out, parts, ...bindings },
+    bindings: { inp, out, parts, ...bindings, ...grouped.bindings },
     params: [u32(elements / 4), u32(formatInfo(formatOf(out)).overflowBits), ...params],
     grid: [NOISE_GROUPS, 1, 1],
     label: `quantization noise of ${label}`,

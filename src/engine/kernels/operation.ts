@@ -1,6 +1,6 @@
 /** What a step is made of: flat lists of operations, plain data until `Program` compiles them. */
 import { type HalfStorage, type Prelude, preludeOf } from '../precision/formats.ts';
-import { formatOf, type Operand, type Tensor } from '../tensor.ts';
+import { formatOf, groupsOf, type Operand, type Tensor } from '../tensor.ts';
 
 /** One assembled form of a `.wgsl` file. Equal variants share a pipeline. */
 export interface Variant {
@@ -79,6 +79,15 @@ export function slotsOf(target: Target, operands: Record<string, Operand>): Reco
   return Object.fromEntries(
     Object.entries(operands).map(([slot, operand]) => [slot, preludeOf(formatOf(operand), target.half)]),
   );
+}
+
+/** What a kernel is told of an operand that may be stored in groups, the only one of it. */
+export function groupedBy(operand: Operand | undefined): {
+  readonly conditions: { readonly grouped: boolean };
+  readonly bindings: { readonly groupScales?: Tensor };
+} {
+  const groups = operand && groupsOf(operand);
+  return { conditions: { grouped: groups !== undefined }, bindings: groups ? { groupScales: groups } : {} };
 }
 
 /** A stable name: kernel, slots, conditions, constants. */

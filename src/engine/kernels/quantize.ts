@@ -1,10 +1,12 @@
 /** Kernels of 8-bit operands with a scale of their tensor. */
-import type { TensorScaling } from '../precision/quantization.ts';
-import { type Operand, recordOf, type Tensor } from '../tensor.ts';
-import { type Dispatch, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
+import { largestBits, type TensorScaling } from '../precision/quantization.ts';
+import { formatOf, type Operand, recordOf, type Tensor } from '../tensor.ts';
+import { type Dispatch, groupedBy, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;
+/** Lanes of quantize_groups.wgsl. */
+const GROUPS_WIDTH = 64;
 /** Enough to fill a GPU; each workgroup ends with one atomic. */
 const MAX_GROUPS = 512;
 /** Vectors a lane should see before its workgroup pays for that. */
@@ -58,6 +60,27 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
     bindings: { inp, out, amax, scales },
     params: [u32(elements / 4), u32(recordOf(out))],
     grid: linearGrid(elements / 4, WIDTH),
+    label,
+  };
+}
+
+/** out = inp in the format of out, which has groups: each 16 elements at the scale that their largest magnitude asks for. */
+export function quantizeGroups(
+  target: Target,
+  args: { label: string; inp: Operand; out: Operand; elements: number },
+): Dispatch {
+  const { inp, out, elements, label } = args;
+  return {
+    kind: 'dispatch',
+    variant: {
+      kernel: 'quantize_groups',
+      slots: slotsOf(target, { inp, out }),
+      conditions: {},
+      constants: {},
+    },
+    bindings: { inp, out, ...groupedBy(out).bindings },
+    params: [u32(elements / 4), u32(largestBits(formatOf(out)))],
+    grid: linearGrid(elements / 4, GROUPS_WIDTH),
     label,
   };
 }

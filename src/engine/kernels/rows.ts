@@ -1,6 +1,6 @@
 /** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
 import type { Operand, Tensor } from '../tensor.ts';
-import { type Dispatch, f32, linearGrid, SITE, slotsOf, type Target, u32 } from './operation.ts';
+import { type Dispatch, f32, groupedBy, linearGrid, SITE, slotsOf, type Target, u32 } from './operation.ts';
 
 interface Common {
   readonly label: string;
@@ -21,15 +21,16 @@ export function layernormForward(
   },
 ): Dispatch {
   const { inp, weight, bias, out, stats, found, rows, width, label } = args;
+  const grouped = groupedBy(inp);
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'layernorm_forward',
       slots: slotsOf(target, { inp, weight, out }),
-      conditions: { subgroups: target.subgroups },
+      conditions: { subgroups: target.subgroups, ...grouped.conditions },
       constants: { LANES: target.lanes },
     },
-    bindings: { inp, weight, bias, out, stats, found },
+    bindings: { inp, weight, bias, out, stats, found, ...grouped.bindings },
     params: [u32(rows), u32(width / 4), SITE],
     grid: linearGrid(rows, 1),
     label,
@@ -51,16 +52,17 @@ export function layernormRecompute(
   },
 ): Dispatch {
   const { inp, weight, bias, stats, out, rows, width, label } = args;
+  const grouped = groupedBy(inp);
   const vectors = (rows * width) / 4;
   return {
     kind: 'dispatch',
     variant: {
       kernel: 'layernorm_recompute',
       slots: slotsOf(target, { inp, weight, out }),
-      conditions: {},
+      conditions: grouped.conditions,
       constants: {},
     },
-    bindings: { inp, weight, bias, stats, out },
+    bindings: { inp, weight, bias, stats, out, ...grouped.bindings },
     params: [u32(vectors), u32(width / 4)],
     grid: linearGrid(vectors, 64),
     label,
@@ -83,6 +85,7 @@ export function layernormBackward(
   },
 ): Dispatch {
   const { inp, dout, weight, stats, dinp, rounded, found, rows, width, label } = args;
+  const grouped = groupedBy(inp);
   const copy = rounded && { rounded };
   return {
     kind: 'dispatch',
@@ -93,10 +96,11 @@ export function layernormBackward(
         subgroups: target.subgroups,
         accumulate: args.accumulate,
         roundedCopy: rounded !== undefined,
+        ...grouped.conditions,
       },
       constants: { LANES: target.lanes },
     },
-    bindings: { inp, dout, weight, stats, dinp, ...copy, found },
+    bindings: { inp, dout, weight, stats, dinp, ...copy, found, ...grouped.bindings },
     params: [u32(rows), u32(width / 4), SITE],
     grid: linearGrid(rows, 1),
     label,
@@ -123,16 +127,17 @@ export function layernormBackwardParameters(
   },
 ): Dispatch[] {
   const { inp, dout, stats, partials, rows, width, label, found } = args;
+  const grouped = groupedBy(inp);
   const blocks = rowBlocks(rows);
   const sums: Dispatch = {
     kind: 'dispatch',
     variant: {
       kernel: 'layernorm_backward_parameters',
       slots: slotsOf(target, { inp, dout }),
-      conditions: {},
+      conditions: grouped.conditions,
       constants: {},
     },
-    bindings: { inp, dout, stats, partials },
+    bindings: { inp, dout, stats, partials, ...grouped.bindings },
     params: [u32(rows), u32(width / 4), u32(Math.ceil(rows / blocks)), u32(blocks)],
     grid: [Math.ceil(width / 256), blocks, 1],
     label: `${label} partial sums`,

@@ -39,7 +39,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
   const rounded = dresidualOperand === dresidual ? undefined : dresidualOperand;
 
   /** `dnorm` through a layer norm into the residual gradient, with the norm's own gradients. */
-  const norm = (name: string, inp: Tensor, stats: Tensor, accumulate: boolean): Operation[] => [
+  const norm = (name: string, inp: Operand, stats: Tensor, accumulate: boolean): Operation[] => [
     ...layernormBackwardParameters(target, {
       label: name,
       inp,
@@ -145,7 +145,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       ...dPre.made,
       ...dWeight(`${h}.mlp.c_fc`, block.norm2, dPre.operand, C, 4 * C),
       dInput(`${h}.mlp.c_fc`, `${h}.ln_2 gradient`, dPre.operand, dnorm, C, 4 * C),
-      ...norm(`${h}.ln_2`, block.residualMid, block.stats2, true),
+      ...norm(`${h}.ln_2`, block.normInput2, block.stats2, true),
       ...bias(`${h}.attn.c_proj`, dresidual, C),
       ...dProjection.made,
       ...attentionOperand(target, tensors, layer, rows),
@@ -166,7 +166,7 @@ export function backward(target: Target, tensors: RunTensors, batch: number): Op
       ...dQkv.made,
       ...dWeight(`${h}.attn.c_attn`, block.norm1, dQkv.operand, C, 3 * C),
       dInput(`${h}.attn.c_attn`, `${h}.ln_1 gradient`, dQkv.operand, dnorm, C, 3 * C),
-      ...norm(`${h}.ln_1`, residualInto(tensors, layer), block.stats1, true),
+      ...norm(`${h}.ln_1`, block.normInput1, block.stats1, true),
     );
   }
   operations.push(

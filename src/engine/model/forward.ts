@@ -4,7 +4,7 @@ import { geluForward } from '../kernels/gelu.ts';
 import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import { embeddingForward, layernormForward } from '../kernels/rows.ts';
-import { type Operand, scaleOf, type Tensor } from '../tensor.ts';
+import { groupsOf, type Operand, scaleOf, type Tensor } from '../tensor.ts';
 import type { ParameterPart } from './chunks.ts';
 import { forgetMagnitudes, quantize } from './scales.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';
@@ -87,9 +87,10 @@ export function activationsInBlock(
   const h = `h.${layer}`;
   const rows = batch * context;
   return [
+    ...normInput(target, tensors, `${h}.ln_1 input`, residual, block.normInput1, rows),
     ...norm(target, tensors, {
       name: `${h}.ln_1`,
-      inp: residual,
+      inp: block.normInput1,
       out: block.norm1,
       stats: block.stats1,
       rows,
@@ -123,9 +124,10 @@ export function activationsInBlock(
       residual,
       found,
     }),
+    ...normInput(target, tensors, `${h}.ln_2 input`, block.residualMid, block.normInput2, rows),
     ...norm(target, tensors, {
       name: `${h}.ln_2`,
-      inp: block.residualMid,
+      inp: block.normInput2,
       out: block.norm2,
       stats: block.stats2,
       rows,
@@ -133,6 +135,19 @@ export function activationsInBlock(
     }),
     ...preActivationAndGelu(target, tensors, layer, rows, found),
   ];
+}
+
+/** What a layer norm reads of the residual stream, where that is a copy. */
+function normInput(
+  target: Target,
+  { quantized, gpt }: RunTensors,
+  label: string,
+  inp: Tensor,
+  out: Operand,
+  rows: number,
+): Operation[] {
+  if (!quantized || !groupsOf(out)) return [];
+  return quantize(target, quantized, { label, inp, out, elements: rows * gpt.width });
 }
 
 /** What c_proj reads of attention's output, where that is a copy. */
@@ -194,7 +209,7 @@ export function stored(
 
 interface NormArgs {
   readonly name: string;
-  readonly inp: Tensor;
+  readonly inp: Operand;
   readonly out: Operand;
   readonly stats: Tensor;
   readonly rows: number;

@@ -34,6 +34,7 @@ const base: TrainConfig = {
   precision: 'fp16',
   rounding: null,
   fp8Head: false,
+  fp8Activations: 'tensor',
   amaxHistory: null,
   amaxAlgorithm: null,
   fp8Margin: null,

@@ -1,7 +1,7 @@
 /** Trading compute for memory: what the backward pass of a block recomputes because the forward pass did not keep it. */
 import type { Operation, Target } from '../kernels/operation.ts';
 import { layernormRecompute } from '../kernels/rows.ts';
-import { activationsInBlock, geluOf, parameter, residualInto, stored } from './forward.ts';
+import { activationsInBlock, geluOf, parameter, stored } from './forward.ts';
 import type { RunTensors } from './tensors.ts';
 
 /**
@@ -18,13 +18,13 @@ export function recompute(
   // Of the last block everything is still there.
   if (level === 'none' || layer === blocks.length - 1) return [];
   if (level === 'block') return activationsInBlock(target, tensors, layer, batch, found);
-  const { norm1, stats1, residualMid, norm2, stats2 } = blocks[layer]!;
+  const { normInput1, norm1, stats1, normInput2, norm2, stats2 } = blocks[layer]!;
   const h = `h.${layer}`;
   const gelu = geluOf(target, tensors, layer, rows);
   if (level === 'gelu') return gelu;
   const norms = [
-    { name: `${h}.ln_1`, inp: residualInto(tensors, layer), stats: stats1, out: norm1 },
-    { name: `${h}.ln_2`, inp: residualMid, stats: stats2, out: norm2 },
+    { name: `${h}.ln_1`, inp: normInput1, stats: stats1, out: norm1 },
+    { name: `${h}.ln_2`, inp: normInput2, stats: stats2, out: norm2 },
   ].flatMap(({ name, ...operands }) =>
     stored(target, tensors, name, operands.out, rows * gpt.width, (out) =>
       layernormRecompute(target, {

@@ -1,12 +1,19 @@
 /** The scales of the tensors that a mode stores in eight bits, and the tensors that only such a mode has. */
 import type { Operation, Target } from '../kernels/operation.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import { delayedScales, quantizeCurrent, quantizeDelayed, SCALE_WORDS } from '../kernels/quantize.ts';
+import {
+  delayedScales,
+  quantizeCurrent,
+  quantizeDelayed,
+  quantizeGroups,
+  SCALE_WORDS,
+} from '../kernels/quantize.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
 import type { FormatId } from '../precision/formats.ts';
-import { largestBits, type Quantization } from '../precision/quantization.ts';
+import { ACTIVATION_GROUP, largestBits, type Quantization } from '../precision/quantization.ts';
 import {
   type ElementType,
+  groupsOf,
   type Operand,
   recordOf,
   slice,
@@ -58,10 +65,13 @@ export function planScales(
   add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
 ): QuantizedTensors {
   const { layers, batch, context, width } = config;
-  const { scaling, formats, head } = quantization;
+  const { scaling, formats, activations: kept, head } = quantization;
+  const grouped = kept === '1x16';
   const elements = batch * context * 4 * width;
   const activations = Array.from({ length: layers }, (_, layer) =>
-    [...BLOCK_SCALES, ...GRADIENT_SCALES].map((name) => `h.${layer}.${name}`),
+    [...BLOCK_SCALES.filter((name) => !grouped || name !== 'mlp.c_fc'), ...GRADIENT_SCALES].map(
+      (name) => `h.${layer}.${name}`,
+    ),
   ).flat();
   if (head) activations.push(...HEAD_SCALES);
   const names = ['1', ...activations, ...weights];
@@ -96,6 +106,13 @@ export function planScales(
         )
       : undefined,
   };
+}
+
+/** `tensor` with a scale for each 16 elements. @param plan plans so many words for them */
+export function inGroups(tensor: Tensor, plan: (words: number) => Tensor): TensorSlice {
+  const { elements } = tensor;
+  // Four groups a word.
+  return { ...slice(tensor, 0, elements), groups: plan(Math.ceil(elements / (4 * ACTIVATION_GROUP))) };
 }
 
 /** The first `elements` of `tensor` with the scale called `name`. */
@@ -136,19 +153,28 @@ export function calibrating(tensors: RunTensors): RunTensors {
   return quantized ? { ...tensors, quantized: { ...quantized, calibrating: true } } : tensors;
 }
 
-/** Makes `out`, which has a scale, from `inp`: the copy that matmuls read. */
+/** Makes `out`, which has a scale or groups, from `inp`: the copy that other kernels read. */
 export function quantize(
   target: Target,
   { scaling, calibrating, amax, scales }: QuantizedTensors,
   args: { label: string; inp: Operand; out: Operand; elements: number },
 ): Operation[] {
+  const label = quantizedLabel(args.label);
+  if (groupsOf(args.out)) return [quantizeGroups(target, { ...args, label })];
   const make = scaling.kind === 'current' || calibrating ? quantizeCurrent : quantizeDelayed;
-  return make(target, { ...args, label: quantizedLabel(args.label), amax, scales });
+  return make(target, { ...args, label, amax, scales });
 }
+
+const IN_8_BITS = ' in 8 bits';
 
 /** Label of the dispatch after which the tensor called `name` is there. */
 export function quantizedLabel(name: string): string {
-  return `${name} in 8 bits`;
+  return `${name}${IN_8_BITS}`;
+}
+
+/** The name in a label of {@link quantizedLabel}. */
+export function unquantizedName(label: string): string {
+  return label.slice(0, -IN_8_BITS.length);
 }
 
 /**

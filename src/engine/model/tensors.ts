@@ -128,13 +128,14 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   }
   const headRows = lmHeadRows(rows, paddedV, limits);
   const { quantized, ...weights } = quantizedWeights(config, recipe, layout, headRows * paddedV, add);
-  const narrowed = (quantized?.activationRecords ?? 0) + narrowedWeights(weights.parameters).length;
+  const narrowed = narrowedOperands(config, quantized) + narrowedWeights(weights.parameters).length;
   const { outputGradient, residualGradient, attention } = recipe.roles;
   /** What the LM head reads: all rows, or the sampled one, which is copied as it is stored and so has their scale. */
   const headInput = (category: MemoryCategory, name: string, elements: number): Operand =>
     quantized?.head
       ? scaledBy(quantized, 'ln_f', add(category, name, quantized.formats.activation, elements), elements)
       : add(category, name, recipe.roles.activation, elements);
+  const residual0 = saved('embedding', 'residual', rows * C);
   const dresidual = gradient('residual gradient', residualGradient, rows * C);
   return {
     ...layout,
@@ -156,9 +157,9 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     targets: add('batch', 'targets', 'u32', rows),
     tokenStarts: add('batch', 'token starts', 'u32', paddedV + 1),
     tokenPositions: add('batch', 'token positions', 'u32', rows),
-    residual0: saved('embedding', 'residual', rows * C),
+    residual0,
     recompute: config.recompute,
-    blocks: planBlocks(config, recipe, add, quantized),
+    blocks: planBlocks(config, recipe, residual0, add, quantized),
     normF: headInput('activations', 'ln_f', rows * C),
     statsF: savedF32('ln_f.stats', rows * 2),
     logits: add('logits', 'logits', 'f32', headRows * paddedV),
@@ -189,6 +190,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     sampleRow: headInput('state', 'sampled row', C),
     histogram: add('state', 'exponent counts', 'u32', histogramWords(gpt, recipe, narrowed)),
   };
+}
+
+/** How many tensors are stored at a scale as they are made, at most. */
+function narrowedOperands({ layers }: TrainConfig, quantized: QuantizedTensors | undefined): number {
+  if (!quantized) return 0;
+  // The inputs of two layer norms and of GELU.
+  return quantized.activationRecords + (quantized.activations === '1x16' ? 3 * layers : 0);
 }
 
 /** Scales, and tensors of their own for the weights that matmuls read, where a mode has quantised operands. */

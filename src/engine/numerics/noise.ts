@@ -8,7 +8,7 @@ import {
 } from '../kernels/numerics.ts';
 import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
 import { isVocabularyMatrix } from '../model/parameters.ts';
-import type { QuantizedTensors } from '../model/scales.ts';
+import { type QuantizedTensors, unquantizedName } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { formatOf, recordOf, scaleOf, slice, type TensorSlice } from '../tensor.ts';
 import type { QuantizationNoise } from './frame.ts';
@@ -44,10 +44,13 @@ export function buildNoise(
     indices.set(row.name, index);
     return partsOf(index);
   };
-  const operands = new Map<Operation, Dispatch>();
+  const operands = new Map<Operation, readonly Dispatch[]>();
   for (const operation of quantized ? microBatch : []) {
-    if (operation.kind !== 'dispatch' || operation.variant.kernel !== 'quantize') continue;
-    operands.set(operation, operandNoise(target, quantized!, operation, partsFor));
+    if (operation.kind !== 'dispatch') continue;
+    const { kernel } = operation.variant;
+    if (kernel === 'quantize')
+      operands.set(operation, [operandNoise(target, quantized!, operation, partsFor)]);
+    if (kernel === 'quantize_groups') operands.set(operation, groupedNoise(target, operation, partsFor));
   }
   const weights = narrowedWeights(parameters).flatMap(({ name, spec, part }): Dispatch[] => {
     const { master: inp, weight: out, firstRow } = part;
@@ -64,10 +67,7 @@ export function buildNoise(
   return {
     rows,
     firstWord,
-    after: (operation) => {
-      const measured = operands.get(operation);
-      return measured ? [measured] : [];
-    },
+    after: (operation) => operands.get(operation) ?? [],
     weights,
   };
 }
@@ -88,6 +88,17 @@ function operandNoise(
     elements: out.elements,
     label: name,
   });
+}
+
+function groupedNoise(
+  target: Target,
+  { bindings, label }: Dispatch,
+  partsFor: (row: NoiseRow) => TensorSlice,
+): Dispatch[] {
+  const { inp, out } = bindings as Record<'inp' | 'out', TensorSlice>;
+  const name = unquantizedName(label);
+  const parts = partsFor({ name, kind: 'activation', format: formatOf(out) });
+  return quantizationNoise(target, { inp, out, parts, elements: out.elements, label: name });
 }
 
 /** @param words the parts of all rows, as the kernel wrote them */

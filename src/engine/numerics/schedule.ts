@@ -6,7 +6,7 @@ import { forward } from '../model/forward.ts';
 import { isVocabularyMatrix, type ParameterSpec } from '../model/parameters.ts';
 import { quantizedLabel } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { formatOf, type Operand, scaleOf, slice, type TensorSlice } from '../tensor.ts';
+import { formatOf, groupsOf, type Operand, scaleOf, slice, type TensorSlice } from '../tensor.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { BINS, type NumericsRow } from './frame.ts';
 import { buildNoise, type NoiseSchedule } from './noise.ts';
@@ -126,7 +126,7 @@ function activationsOf({ residual0, blocks, normF }: RunTensors): Activation[] {
   const activation = (name: string, tensor: Operand, madeBy = name): Activation => ({
     name,
     tensor,
-    madeBy: scaleOf(tensor) ? quantizedLabel(name) : madeBy,
+    madeBy: scaleOf(tensor) || groupsOf(tensor) ? quantizedLabel(name) : madeBy,
   });
   return [
     activation('embedding', residual0),

@@ -3,6 +3,7 @@ import type { FormatId } from './formats.ts';
 import {
   type AmaxAlgorithm,
   DELAYED_SCALING,
+  type Fp8Activations,
   type Quantization,
   type QuantizedRole,
 } from './quantization.ts';
@@ -119,6 +120,7 @@ const fp8Formats: Readonly<Record<QuantizedRole, FormatId>> = {
   activation: 'e4m3fn',
   weight: 'e4m3fn',
   preActivation: 'e4m3fn',
+  normInput: 'e4m3fn',
   outputGradient: 'e5m2',
 };
 
@@ -232,7 +234,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     roles: mixed('bf16'),
     masterRounding: 'nearest',
     scaling: none,
-    quantization: { formats: fp8Formats, scaling: { kind: 'current' }, head: false },
+    quantization: { formats: fp8Formats, scaling: { kind: 'current' }, activations: 'tensor', head: false },
     unsound: false,
   },
   'fp8-delayed': {
@@ -243,7 +245,7 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     roles: mixed('bf16'),
     masterRounding: 'nearest',
     scaling: none,
-    quantization: { formats: fp8Formats, scaling: DELAYED_SCALING, head: false },
+    quantization: { formats: fp8Formats, scaling: DELAYED_SCALING, activations: 'tensor', head: false },
     unsound: false,
   },
 };
@@ -276,6 +278,8 @@ export function modeSuggestion(id: string): string {
 export interface Fp8Settings {
   /** The LM head's matmuls in FP8 too. */
   readonly fp8Head: boolean;
+  /** How the inputs of GELU and layer norms are kept. */
+  readonly fp8Activations: Fp8Activations;
   /** Of delayed scales: steps that are remembered, what of them counts, and powers of two of room above it. */
   readonly amaxHistory: number | null;
   readonly amaxAlgorithm: AmaxAlgorithm | null;
@@ -294,10 +298,11 @@ export function recipeFor(
 }
 
 function quantizationOf(mode: Quantization, settings: Partial<Fp8Settings>): Quantization {
-  const { fp8Head, amaxHistory, amaxAlgorithm, fp8Margin } = settings;
+  const { fp8Head, fp8Activations, amaxHistory, amaxAlgorithm, fp8Margin } = settings;
   const { scaling } = mode;
   return {
     ...mode,
+    activations: fp8Activations ?? mode.activations,
     head: fp8Head ?? mode.head,
     scaling:
       scaling.kind === 'current'

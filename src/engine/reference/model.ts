@@ -34,7 +34,7 @@ export interface Batch {
 
 /** What a layer keeps for its backward pass, as stored. Matrices are (B * T, columns). */
 export interface LayerActivations {
-  /** The residual stream where the layer begins. */
+  /** The residual stream where the layer begins, as ln_1 reads it. */
   readonly x0: Float64Array;
   readonly ln1: LayernormOutput;
   readonly qkv: Float64Array;
@@ -42,7 +42,7 @@ export interface LayerActivations {
   /** o as c_proj reads it. */
   readonly oOperand: Float64Array;
   readonly lse: Float64Array;
-  /** The residual stream between attention and MLP. */
+  /** The residual stream between attention and MLP, as ln_2 reads it. */
   readonly x1: Float64Array;
   readonly ln2: LayernormOutput;
   readonly pre: Float64Array;
@@ -138,18 +138,19 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const layers: LayerActivations[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
-    const x0 = x;
+    const x0 = quantize('normInput', `${h}.ln_1 input`, x);
     const ln1 = storedLayernorm(x0, parameters, `${h}.ln_1`, rows, C, store, quantize);
     const qkv = store('attention', linear(ln1.out, `${h}.attn.c_attn`, C, 3 * C));
     const attention = attentionForward(qkv, attentionShape(config, batch));
     const o = store('attention', attention.out);
     const oOperand = quantize('activation', `${h}.attn`, o);
-    const x1 = store('residual', add(x0, linear(oOperand, `${h}.attn.c_proj`, C, C)));
+    const middle = store('residual', add(x, linear(oOperand, `${h}.attn.c_proj`, C, C)));
+    const x1 = quantize('normInput', `${h}.ln_2 input`, middle);
     const ln2 = storedLayernorm(x1, parameters, `${h}.ln_2`, rows, C, store, quantize);
     const wide = store('preActivation', linear(ln2.out, `${h}.mlp.c_fc`, C, 4 * C));
     const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide);
     const act = quantize('activation', `${h}.mlp.gelu`, store('activation', geluForward(pre)));
-    x = store('residual', add(x1, linear(act, `${h}.mlp.c_proj`, 4 * C, C)));
+    x = store('residual', add(middle, linear(act, `${h}.mlp.c_proj`, 4 * C, C)));
     layers.push({ x0, ln1, qkv, o, oOperand, lse: attention.lse, x1, ln2, pre, act });
   }
   const lnf = storedLayernorm(

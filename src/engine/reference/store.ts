@@ -2,7 +2,7 @@ import type { FormatId } from '../precision/formats.ts';
 import type { QuantizedRole } from '../precision/quantization.ts';
 import type { Recipe, Role } from '../precision/recipes.ts';
 import { roundTo } from './rounding.ts';
-import { currentScale, quantized } from './tensorScale.ts';
+import { currentScale, quantized, quantizedInGroups } from './tensorScale.ts';
 
 /** What the oracles read: any array of numbers. */
 export type Values = Float64Array | Float32Array;
@@ -14,7 +14,7 @@ export interface StoreOptions {
   /** Leaves roles in f32 unrounded: with f32 only the model is smooth, and finite differences are clean. */
   readonly exact?: boolean;
   /** Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later. */
-  readonly onStore?: (role: Role, values: Float64Array, format: FormatId) => void;
+  readonly onStore?: (role: Role | QuantizedRole, values: Float64Array, format: FormatId) => void;
   /** Scales of quantised tensors by name, where they do not follow from the tensors themselves. */
   readonly scales?: ReadonlyMap<string, number>;
 }
@@ -22,14 +22,23 @@ export interface StoreOptions {
 /** What matmuls read of a stored tensor: itself, or a copy that is quantised. */
 export type Quantize = (role: QuantizedRole, name: string, values: Float64Array) => Float64Array;
 
-/** Quantisation at the points of a recipe; `onStore` sees values times their scale. */
+const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
+
+/** Quantisation at the points of a recipe; `onStore` sees values times their scale, but those in groups as they read back. */
 export function quantizeOf(
   { quantization }: Pick<Recipe, 'quantization'>,
   { onStore, scales }: StoreOptions = {},
 ): Quantize {
   if (!quantization) return (_role, _name, values) => values;
+  const grouped = quantization.activations === '1x16';
   return (role, name, values) => {
     const format = quantization.formats[role];
+    if (grouped && IN_GROUPS.includes(role)) {
+      const copy = quantizedInGroups(values, format);
+      onStore?.(role, copy.slice(), format);
+      return copy;
+    }
+    if (role === 'normInput') return values;
     const scale = scales?.get(name) ?? currentScale(values, format);
     const copy = quantized(values, format, scale);
     onStore?.(

@@ -4,7 +4,7 @@
  * oracle for `shaders/lib/tensor_scale.wgsl`.
  */
 import type { FormatId } from '../precision/formats.ts';
-import { type AmaxAlgorithm, largestBits } from '../precision/quantization.ts';
+import { ACTIVATION_GROUP, type AmaxAlgorithm, largestBits } from '../precision/quantization.ts';
 import { f32Bits, roundTo } from './rounding.ts';
 
 const INFINITY_BITS = 0x7f800000;
@@ -44,6 +44,16 @@ export function nextDelayedScale(
   const counts = algorithm === 'max' ? Math.max(...rolled) : newest;
   rolled[0] = 0;
   return { history: rolled, scale: scaleFor(counts, format, scale, margin) };
+}
+
+/** Values as they read back, stored in `format` with a scale for each {@link ACTIVATION_GROUP} consecutive ones. */
+export function quantizedInGroups(values: ArrayLike<number>, format: FormatId): Float64Array {
+  const out = Float64Array.from(values);
+  for (let at = 0; at < out.length; at += ACTIVATION_GROUP) {
+    const group = out.slice(at, at + ACTIVATION_GROUP);
+    out.set(quantized(group, format, currentScale(group, format)), at);
+  }
+  return out;
 }
 
 /** Values as they read back, stored in `format` at `scale`. */

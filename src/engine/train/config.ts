@@ -10,7 +10,7 @@ import {
   SHAPE_RANGES,
 } from '../model/config.ts';
 import { momentsOf, OPTIMIZERS, type Optimizer, type OptimState } from '../precision/optimStates.ts';
-import { AMAX_ALGORITHMS } from '../precision/quantization.ts';
+import { ACTIVATION_GROUP, AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../precision/quantization.ts';
 import {
   checkLossScale,
   delaysScales,
@@ -208,12 +208,28 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
 
 /** @throws EngineError BAD_VALUE naming a setting of FP8 that the mode does not take, or that has no such value */
 function checkFp8(config: TrainConfig): void {
-  const { precision, fp8Head, amaxHistory, amaxAlgorithm, fp8Margin } = config;
-  if (fp8Head && !storesFp8(precision)) {
+  const { precision, width, fp8Head, fp8Activations, amaxHistory, amaxAlgorithm, fp8Margin } = config;
+  const ofFp8 = { 'fp8-head': fp8Head, [`fp8-activations ${fp8Activations}`]: fp8Activations !== 'tensor' };
+  for (const [option, given] of Object.entries(ofFp8)) {
+    if (!given || storesFp8(precision)) continue;
     throw new EngineError(
       'BAD_VALUE',
-      `Mode ${precision} has no FP8, but fp8-head was given.`,
-      'Use fp8 or fp8-delayed, or leave fp8-head out.',
+      `Mode ${precision} has no FP8, but ${option} was given.`,
+      `Use fp8 or fp8-delayed, or leave ${option.split(' ')[0]} out.`,
+    );
+  }
+  if (!FP8_ACTIVATIONS.includes(fp8Activations)) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `There is no fp8-activations "${fp8Activations}".`,
+      suggestion(fp8Activations, FP8_ACTIVATIONS),
+    );
+  }
+  if (fp8Activations === '1x16' && width % ACTIVATION_GROUP !== 0) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `fp8-activations 1x16 groups ${ACTIVATION_GROUP} channels, and width is ${width}.`,
+      `Use a width that is a multiple of ${ACTIVATION_GROUP}, such as ${Math.ceil(width / ACTIVATION_GROUP) * ACTIVATION_GROUP}, or fp8-activations tensor.`,
     );
   }
   if (amaxAlgorithm !== null && !AMAX_ALGORITHMS.includes(amaxAlgorithm)) {

@@ -16,8 +16,12 @@ import { roughFlops } from '../roofline.ts';
 import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
 import { checkConfig, type TrainConfig } from './config.ts';
 import { WeightsChecksum } from './start.ts';
+import { SubmitPace } from './submitPace.ts';
 import { type Programs, Trainer } from './trainer.ts';
 import { writeInitialState } from './weights.ts';
+
+/** Share of the roughly measured rate that is assumed until steps are timed. */
+const ASSUMED_SHARE = 0.15;
 
 export interface TrainerOptions {
   /** Called while kernels compile, with how many of how many are ready. */
@@ -31,6 +35,8 @@ export interface TrainerOptions {
   readonly batches?: ((index: number) => Batch) | undefined;
   /** (rows * columns) f32 of the parameter called `name`, in place of values drawn from the seed. */
   readonly initialValues?: ((name: string) => Float32Array) | undefined;
+  /** Milliseconds that a submission may hold the GPU for, at most; changes no result. */
+  readonly submitMs?: number | undefined;
   /** A saved run to go on with, on its kernels. */
   readonly resume?: RunFile | undefined;
 }
@@ -83,6 +89,7 @@ export async function createTrainer(
     };
     const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
     const weights = new WeightsChecksum();
+    const stepUnits = programs.microBatch.units * config.accumulation + programs.optimizer.units;
     const trainer = new Trainer({
       createdAt,
       config,
@@ -91,7 +98,7 @@ export async function createTrainer(
       plan,
       half,
       kernels: { matmul },
-      expectedFlops,
+      pace: new SubmitPace((expectedFlops * ASSUMED_SHARE) / 1000, stepUnits, options.submitMs),
       device,
       arena,
       programs,

@@ -7,6 +7,7 @@ import type { TrainerOptions } from './createTrainer.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
 import type { RunEvents } from './steppedRun.ts';
+import { SUBMIT_MS } from './submitPace.ts';
 import type { Trainer } from './trainer.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -37,6 +38,7 @@ export class KeptRun {
   /** Another device is held to what was chosen for the first. */
   #matmul: MatmulKernel | undefined;
   #adapter: string | null = null;
+  #submitMs: number | undefined;
   /** Whose events are told. */
   #trainer: Trainer | null = null;
   /** The last step, evaluation and measurement that were told; the rests that were taken. */
@@ -68,8 +70,8 @@ export class KeptRun {
   }
 
   /** With which a trainer for this run is made, on whatever device. */
-  async trainerOptions(): Promise<Pick<TrainerOptions, 'resume' | 'matmul'>> {
-    return { resume: await this.newest(), matmul: this.#matmul };
+  async trainerOptions(): Promise<Pick<TrainerOptions, 'resume' | 'matmul' | 'submitMs'>> {
+    return { resume: await this.newest(), matmul: this.#matmul, submitMs: this.#submitMs };
   }
 
   /**
@@ -128,8 +130,9 @@ export class KeptRun {
     };
   }
 
-  /** Nothing that the trainer still says is told. */
+  /** The device is lost: nothing that the trainer still says is told. */
   detach(): void {
+    this.#submitMs = this.#trainer?.pace.nextTargetMs ?? this.#submitMs;
     this.#trainer = null;
   }
 
@@ -138,6 +141,9 @@ export class KeptRun {
     const after = this.#told > 0 ? `after step ${this.#told}` : 'before the first step';
     const goesOn = from > 0 ? `goes on from step ${from}` : 'begins again from its seed';
     const now = trainer.report.name;
+    const { targetMs } = trainer.pace;
+    const shorter =
+      targetMs < SUBMIT_MS ? ` Its work is now handed over in parts of ${targetMs} ms at most.` : '';
     const [first, last] = [from + 1, this.#told];
     const again = 'computed again, with identical results, and counted once';
     const repeated =
@@ -152,7 +158,7 @@ export class KeptRun {
       message: `The GPU was lost ${after}. Training ${goesOn} by itself.`,
       hint:
         now === before
-          ? repeated
+          ? `${repeated}${shorter}`
           : `It is another one now: ${now} in place of ${before}. From step ${first} on, results may differ in their last bits from those of one GPU.`,
     };
   }

@@ -2,6 +2,7 @@
 import type { MemoryBytes } from '../memoryPlan.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
+import type { StepState } from './stepState.ts';
 
 /** Steps before speed is counted: the first ones pay for start-up. */
 export const WARM_UP_STEPS = 5;
@@ -71,4 +72,25 @@ export interface RunSummary {
 /** Null for what is not finite: JSON has no word for it. */
 export function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
+}
+
+/** What a step's state says. @param siteName of the dispatch that first met a value that is not finite */
+export function metricsOf(
+  state: StepState,
+  siteName: (site: number) => string,
+  gpuMs: number | null,
+): StepMetrics {
+  const skipped = state.overflowSite !== null;
+  return {
+    step: state.attempted,
+    loss: finite(state.lossSum),
+    lossScale: state.scaleUsed,
+    skipped,
+    overflow: state.overflowSite === null ? null : siteName(state.overflowSite),
+    gradNorm: skipped ? null : finite(state.gradNorm),
+    lr: state.learningRate,
+    appliedSteps: state.applied,
+    skippedSteps: state.skipped,
+    gpuMs,
+  };
 }

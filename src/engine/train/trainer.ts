@@ -21,19 +21,15 @@ import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
-import { finite, type MemoryBytes, type StepMetrics } from './metrics.ts';
+import { finite, type MemoryBytes, metricsOf, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
+import { type SubmitPace, submitPaced } from './submitPace.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
 import { writeBatch, writeTrainingBatch } from './writeBatch.ts';
-
-/** Share of the roughly measured rate a step is assumed to reach when submissions are cut into pieces. */
-const ASSUMED_SHARE = 0.15;
-/** One submission should hold the GPU for less than this. */
-const SUBMIT_SECONDS = 0.3;
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
@@ -62,7 +58,10 @@ export class Trainer {
   readonly faults: FaultWatch;
   /** Histograms of what the run's numbers are; off until it is switched on. */
   readonly numerics: Numerics;
-  readonly #flopsPerSubmit: number;
+  /** How its work is cut into submissions. */
+  readonly pace: SubmitPace;
+  /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. */
+  readonly arrived: StepMetrics[] = [];
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
@@ -70,7 +69,6 @@ export class Trainer {
   readonly #ring: ReadbackRing;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
-  readonly #metrics: StepMetrics[] = [];
   #snapshots: Snapshots | undefined;
   #submitted = 0;
   #longestSkips = 0;
@@ -85,8 +83,7 @@ export class Trainer {
     plan: MemoryPlan;
     half: HalfStorage;
     kernels: { matmul: MatmulKernel };
-    /** What the adapter computes a second, roughly. */
-    expectedFlops: number;
+    pace: SubmitPace;
     device: GPUDevice;
     arena: Arena;
     programs: Programs;
@@ -110,7 +107,7 @@ export class Trainer {
       tensors: parts.plan.tensors,
       submit: (program) => this.#submit(program),
     });
-    this.#flopsPerSubmit = parts.expectedFlops * ASSUMED_SHARE * SUBMIT_SECONDS;
+    this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
@@ -171,6 +168,7 @@ export class Trainer {
     this.#runMicroBatches(microBatch, this.#clock?.start);
     this.#submit(this.#programs.optimizer, this.#clock?.end);
     this.numerics.endStep();
+    this.pace.stepSubmitted();
     const state = this.arena.buffer(this.plan.tensors.state);
     this.#ring.push(this.device, (encoder, to) => {
       encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
@@ -201,7 +199,7 @@ export class Trainer {
 
   /** Metrics that have arrived since the last call, oldest first. */
   takeMetrics(): StepMetrics[] {
-    return this.#metrics.splice(0);
+    return this.arrived.splice(0);
   }
 
   /** Waits for every submitted step (a CPU-GPU sync). */
@@ -359,7 +357,7 @@ export class Trainer {
   }
 
   #submit(program: Program, stamps?: PassStamps): void {
-    program.submit(this.#flopsPerSubmit, stamps);
+    submitPaced(this.device, this.pace, program, stamps);
   }
 
   #writeTrainingBatch(index: number): void {
@@ -372,22 +370,10 @@ export class Trainer {
 
   #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
-    const skipped = state.overflowSite !== null;
+    this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
-    const loss = finite(state.lossSum);
-    if (state.attempted === 1) this.#firstLoss = loss;
-    this.#metrics.push({
-      step: state.attempted,
-      loss,
-      lossScale: state.scaleUsed,
-      skipped,
-      overflow: state.overflowSite === null ? null : this.#siteName(state.overflowSite),
-      gradNorm: skipped ? null : finite(state.gradNorm),
-      lr: state.learningRate,
-      appliedSteps: state.applied,
-      skippedSteps: state.skipped,
-      gpuMs,
-    });
+    if (state.attempted === 1) this.#firstLoss = finite(state.lossSum);
+    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
   }
 
   #siteName(site: number): string {

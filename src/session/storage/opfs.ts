@@ -4,6 +4,7 @@ import { type SlotFile, Slots } from './slots.ts';
 const FOLDER = 'saved-run';
 const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
+const LOCK_WAIT_MS = 1000;
 
 /** Only workers have it, and TypeScript's types of a page do not. */
 interface SyncAccessHandle {
@@ -58,18 +59,18 @@ export async function storageEstimate(): Promise<{ usage: number; quota: number 
   return usage === undefined || quota === undefined ? null : { usage, quota };
 }
 
-/** @returns what gives it back; null where another tab has it */
+/**
+ * A page that was just left, and this one while it looks for what is saved, give it back within moments: it is waited for.
+ * @returns what gives it back; null where another tab keeps it
+ */
 function takeLock(): Promise<(() => void) | null> {
   return new Promise((resolve, reject) => {
     navigator.locks
-      .request(LOCK, { ifAvailable: true }, (lock) => {
-        if (!lock) {
-          resolve(null);
-          return undefined;
-        }
-        return new Promise<void>((release) => resolve(release));
-      })
-      .catch(reject);
+      .request(LOCK, { signal: AbortSignal.timeout(LOCK_WAIT_MS) }, () => new Promise<void>(resolve))
+      .catch((cause: unknown) => {
+        if (cause instanceof DOMException && cause.name === 'TimeoutError') resolve(null);
+        else reject(cause);
+      });
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { OPTIM_STATES, OPTIMIZERS } from '../../engine/precision/optimStates.ts';
-import { AMAX_ALGORITHMS } from '../../engine/precision/quantization.ts';
+import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../../engine/precision/quantization.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
@@ -41,6 +41,7 @@ const config = v.objectWithRest(
     optimizer: v.optional(v.picklist(OPTIMIZERS), 'adamw'),
     optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
     fp8Head: v.optional(v.boolean(), false),
+    fp8Activations: v.optional(v.picklist(FP8_ACTIVATIONS), 'tensor'),
     amaxHistory: v.optional(v.nullable(count), null),
     amaxAlgorithm: v.optional(v.nullable(v.picklist(AMAX_ALGORITHMS)), null),
     fp8Margin: v.optional(v.nullable(count), null),

@@ -4,6 +4,9 @@ import { checkOptimState, roundMany } from './optimStateCase.ts';
 import { targetOf } from './runKernel.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
+/** Bits that every NaN of the format has. */
+const NAN = { e4m3fn: 0x7f, f16: 0x7e00 } as const;
+
 test.each([
   ...OPTIM_STATES.map((optimState) => ({ optimState, clipUpdate: false })),
   { optimState: 'f32', clipUpdate: true },
@@ -18,6 +21,37 @@ test.each([
       const second = await checkOptimState(bench, target, optimState, { clipUpdate, step: 2, before });
       expect([first.clipped, second.clipped]).toEqual([false, clipUpdate]);
       expectWithin(optimState, [...first.comparisons, ...second.comparisons]);
+    }),
+);
+
+test.each(['fp8', 'fp8-lm'] as const)(
+  '%s: what is not finite becomes NaN, stays it, and changes no other moment',
+  (optimState) =>
+    withBench(async (bench) => {
+      const target = targetOf(bench, 'packed', false);
+      // In the usual group, the one that is all equal and the one with an outlier.
+      const bad = [
+        [5, Number.NaN],
+        [300, Number.POSITIVE_INFINITY],
+        [600, Number.NEGATIVE_INFINITY],
+      ] as const;
+      // A moment of zero counts for no scale, and neither does one that is not finite.
+      const zero = bad.map(([i]) => [i, 0] as const);
+      const { stored: clean } = await checkOptimState(bench, target, optimState, { step: 1, replaced: zero });
+      const { stored } = await checkOptimState(bench, target, optimState, { step: 1, replaced: bad });
+      const next = { step: 2, replaced: zero };
+      const { stored: later } = await checkOptimState(bench, target, optimState, { ...next, before: stored });
+      const [m, v] = optimState === 'fp8' ? [NAN.e4m3fn, NAN.e4m3fn] : [NAN.e4m3fn, NAN.f16];
+      for (const [i] of bad) {
+        for (const { m: first, v: second } of [stored, later]) {
+          expect([first[i]! & m, second[i]! & v]).toEqual([m, v]);
+        }
+      }
+      const others = (codes: readonly number[]) => codes.filter((_, i) => bad.every(([at]) => at !== i));
+      expect(others(stored.m)).toEqual(others(clean.m));
+      expect(others(stored.v)).toEqual(others(clean.v));
+      expect(stored.groups).toEqual(clean.groups);
+      expect(stored.parameterState.slice(2)).toEqual(clean.parameterState.slice(2));
     }),
 );
 

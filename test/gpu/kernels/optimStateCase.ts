@@ -108,17 +108,32 @@ export interface OptimStateResult {
   readonly clipped: boolean;
 }
 
-/** One step from `before`, with everything that it leaves compared. */
+/**
+ * One step from `before`, with everything that it leaves compared.
+ * @param replaced gradients to take in place of the usual ones, by index
+ */
 export async function checkOptimState(
   bench: Bench,
   target: Target,
   optimState: OptimState,
-  { clipUpdate, step, before = START }: { clipUpdate: boolean; step: number; before?: Stored },
+  {
+    clipUpdate = false,
+    step,
+    before = START,
+    replaced = [],
+  }: {
+    clipUpdate?: boolean;
+    step: number;
+    before?: Stored;
+    replaced?: readonly (readonly [number, number])[];
+  },
 ): Promise<OptimStateResult> {
   const recipe = recipeOf('fp32');
   const moments = momentsOf(recipe, optimState);
   const run = new KernelRun(bench);
-  const gradient = run.input('gradient', 'f32', gradients(step));
+  const given = gradients(step);
+  for (const [i, value] of replaced) given[i] = value;
+  const gradient = run.input('gradient', 'f32', given);
   const master = run.input('master', 'f32', normal(ELEMENTS, 20 + step, 0.1));
   const m = run.codes('m', moments.firstMoment, before.m);
   const v = run.codes('v', moments.secondMoment, before.v);

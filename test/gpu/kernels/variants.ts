@@ -24,11 +24,13 @@ const VOCABULARY = 600;
 const TWO_SLICES = { maxBindingBytes: 2 ** 17 };
 
 /** Of the simulated modes one with each branch of their prelude stands for all. */
-const MODES: readonly Pick<TrainConfig, 'precision' | 'rounding' | 'fp8Head'>[] = [
-  ...PRECISION_MODES.map((precision) => ({ precision, rounding: null, fp8Head: false })),
-  ...(['fp8', 'fp8-delayed'] as const).map((precision) => ({ precision, rounding: null, fp8Head: true })),
-  { precision: 'e5m2', rounding: 'rz', fp8Head: false },
-  { precision: 'e8m3', rounding: 'rne', fp8Head: false },
+const MODES: readonly Partial<TrainConfig>[] = [
+  ...PRECISION_MODES.map((precision) => ({ precision })),
+  ...(['fp8', 'fp8-delayed'] as const).map(
+    (precision) => ({ precision, fp8Head: true, fp8Activations: '1x16' }) as const,
+  ),
+  { precision: 'e5m2', rounding: 'rz' },
+  { precision: 'e8m3', rounding: 'rne' },
 ];
 
 export interface KnownVariant {

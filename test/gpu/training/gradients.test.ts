@@ -27,7 +27,12 @@ import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import type { QuantizedTensors } from '../../../src/engine/model/scales.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
-import { type Recipe, type Role, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import {
+  type Fp8Settings,
+  type Recipe,
+  type Role,
+  recipeFor,
+} from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
@@ -94,7 +99,7 @@ interface Reference {
 function referenceOf(recipe: Rounding, lossScale: number, scales?: ReadonlyMap<string, number>): Reference {
   let squares = 0;
   let counting = true;
-  const onStore = (role: Role, values: Float64Array, format: FormatId): void => {
+  const onStore = (role: Role | QuantizedRole, values: Float64Array, format: FormatId): void => {
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format);
   };
@@ -176,15 +181,18 @@ function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
   const wider = seen.filter((role) => roles[role] !== 'f32').map((role) => changed(role, 'f32'));
   if (roles.outputGradient === 'f16-flush') wider.push(changed('outputGradient', 'f16'));
   for (const role of quantization ? (Object.keys(quantization.formats) as QuantizedRole[]) : []) {
+    if (role === 'normInput' && quantization!.activations === 'tensor') continue;
     const formats = { ...quantization!.formats, [role]: 'f32' as const };
     wider.push([`${role} not quantised`, { roles, quantization: { ...quantization!, formats } }]);
   }
+  if (quantization?.activations === '1x16')
+    wider.push(['one scale a tensor', { roles, quantization: { ...quantization, activations: 'tensor' } }]);
   if (quantization?.head)
     wider.push(['LM head not quantised', { roles, quantization: { ...quantization, head: false } }]);
   return wider;
 }
 
-describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined)?, boolean?]>([
+describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined)?, Partial<Fp8Settings>?]>([
   ['fp32', 'auto'],
   ['tf32', 'auto'],
   ['fp16', 'native'],
@@ -195,13 +203,13 @@ describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
   ['fp8', 'auto'],
-  ['fp8', 'auto', undefined, true],
-  ['fp8-delayed', 'auto', undefined, true],
+  ['fp8', 'auto', undefined, { fp8Head: true, fp8Activations: '1x16' }],
+  ['fp8-delayed', 'auto', undefined, { fp8Head: true }],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
-])('%s, halves %s, features %j, FP8 head %j', (precision, half, features, fp8Head = false) => {
+])('%s, halves %s, features %j, %o', (precision, half, features, fp8 = {}) => {
   test('every gradient is what the reference says', async () => {
-    const gpu = await gpuGradients({ precision, half, fp8Head }, features);
-    const recipe = recipeFor({ precision, fp8Head });
+    const gpu = await gpuGradients({ precision, half, ...fp8 }, features);
+    const recipe = recipeFor({ precision, ...fp8 });
     const { gradients, loss, bound } = referenceOf(recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
     const errors = new Map<string, number>();

@@ -50,7 +50,7 @@ describe.each([
   ['fp16', { half: 'packed', accumulation: 2 }, {}],
   ['fp16', { half: 'native' }, { matmul: 'tiled' }],
   ['fp16-pure', { tied: false }, {}],
-  ['fp8', { accumulation: 2 }, {}],
+  ['fp8', { accumulation: 2, fp8Activations: '1x16' }, {}],
   ['fp8-delayed', {}, {}],
 ] as const)('%s with %o and %o', (precision, overrides, options) => {
   test('every level trains with the same bits, through a skipped step too', async () => {

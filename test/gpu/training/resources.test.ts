@@ -110,8 +110,10 @@ describe('memory', () => {
 
   test.each(PRECISION_MODES)('%s: buffers are as large as the plan says, at every level', (precision) =>
     withDevice(async (device, { buffers }) => {
-      const heads = storesFp8(precision) ? [false, true] : [false];
-      for (const shape of heads.flatMap((fp8Head) => everyShape.map((shape) => ({ ...shape, fp8Head })))) {
+      const settings: Partial<TrainConfig>[] = storesFp8(precision)
+        ? [{}, { fp8Head: true, fp8Activations: '1x16' }]
+        : [{}];
+      for (const shape of settings.flatMap((fp8) => everyShape.map((shape) => ({ ...shape, ...fp8 })))) {
         const { bytes, tensors } = memoryPlan({ ...shape, precision }, TINY_VOCABULARY);
         const arena = await Arena.allocate(
           device,

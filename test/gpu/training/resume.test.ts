@@ -4,6 +4,7 @@ import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { describeRun, openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
+import type { Optimizer, OptimState } from '../../../src/engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { differences, snapshot, takeSteps, withTrainer } from './helper.ts';
@@ -43,13 +44,32 @@ async function expectExact(overrides: Partial<TrainConfig>): Promise<void> {
   );
 }
 
+/** Every mode once, and every optimizer with every state once or more: the file has them independently of each other. */
+const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimState, Optimizer]>> = {
+  fp32: ['fp8', 'adamw'],
+  tf32: ['fp8-lm', 'adamw'],
+  fp16: ['fp8', 'stable-adamw'],
+  'fp16-tf32': ['f32', 'adamw'],
+  'fp16-static': ['fp8-lm', 'stable-adamw'],
+  'fp16-noscale': ['f32', 'stable-adamw'],
+  'fp16-pure': ['f32', 'adamw'],
+  bf16: ['bf16', 'stable-adamw'],
+  'bf16-sr': ['bf16', 'adamw'],
+  'bf16-split': ['fp8', 'adamw'],
+  fp8: ['f32', 'adamw'],
+  'fp8-delayed': ['f32', 'adamw'],
+};
+
 describe('three steps, a file, three more', () => {
-  test.each(PRECISION_MODES)('%s', (precision) => expectExact({ precision }));
+  test.each(PRECISION_MODES.map((precision) => [precision, ...CASES[precision]] as const))(
+    '%s, moments %s, %s',
+    (precision, optimState, optimizer) => expectExact({ precision, optimState, optimizer }),
+  );
 
   test('fp8-delayed with its head in FP8, settings of its history, and accumulation', () =>
     expectExact({
       ...{ precision: 'fp8-delayed', fp8Head: true, accumulation: 2 },
-      ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', fp8Margin: 1 },
+      ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', fp8Margin: 1, fp8Activations: '1x16' },
     }));
 
   test('with skipped steps, a growing scale, accumulation and an untied head', () =>

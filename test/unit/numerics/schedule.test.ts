@@ -15,10 +15,10 @@ const target = {
   splitSums: true,
 } as const;
 
-test.each(PRECISION_MODES)(
-  '%s: every gradient row is counted, and by dispatches of the same site',
-  (precision) => {
-    const config = { ...presetOf('smoke').config, precision };
+test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const), ['fp8', '1x16'] as const])(
+  '%s, activations %s: every gradient row is counted, and by dispatches of the same site',
+  (precision, fp8Activations) => {
+    const config = { ...presetOf('smoke').config, precision, fp8Activations };
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
     const numerics = buildNumerics(target, tensors, microBatch);
@@ -50,11 +50,13 @@ test.each(PRECISION_MODES)(
     expect(byteLength(tensors.histogram)).toBeGreaterThanOrEqual(
       4 * (noise.firstWord + 256 * noise.rows.length) + 64,
     );
-    // 4 linear layers a block have a weight, an input and an output gradient each, and GELU its own input.
+    // 4 linear layers a block have a weight, an input and an output gradient each, and GELU its own input; in groups those of
+    // layer norm are stored too.
     const blocks = numerics.noise.rows.filter(({ name }) => name.startsWith('h.'));
     const { roles, quantization, masterRounding } = tensors.recipe;
     const narrowed = roles.weight !== 'f32' && roles.master === 'f32' && masterRounding === 'nearest';
-    expect(blocks.length / config.layers).toBe(quantization ? 13 : narrowed ? 4 : 0);
+    const inFp8 = fp8Activations === '1x16' ? 15 : 13;
+    expect(blocks.length / config.layers).toBe(quantization ? inFp8 : narrowed ? 4 : 0);
   },
 );
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { GptConfig } from '../../../src/engine/model/config.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
 import { type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import {
   type Activations,
@@ -155,7 +156,7 @@ describe('rounding at the storage points', () => {
     const oneLayer = { ...config, layers: 1 };
     const [N, C, V] = [batch.B * batch.T, config.width, config.vocabulary];
     const stores: string[] = [];
-    const onStore = (role: Role, { length }: Float64Array) => {
+    const onStore = (role: Role | QuantizedRole, { length }: Float64Array) => {
       if (role !== 'weight' && role !== 'gradient') stores.push(`${role} ${length / N}`);
     };
     const model = { config: oneLayer, recipe: recipeOf('fp32'), onStore };

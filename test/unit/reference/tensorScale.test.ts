@@ -6,6 +6,7 @@ import {
   type DelayedScale,
   nextDelayedScale,
   quantized,
+  quantizedInGroups,
   scaleFor,
 } from '../../../src/engine/reference/tensorScale.ts';
 
@@ -54,6 +55,22 @@ describe.each(FORMATS)('%s', (format, largest) => {
       }
     }
   });
+});
+
+it('a group of 16 has a scale of its own, so that a large one costs the others nothing', () => {
+  const small = Array.from({ length: 16 }, (_, i) => 1e-4 * (i + 1));
+  const zero = new Array<number>(16).fill(0);
+  const equal = new Array<number>(16).fill(0.3);
+  const broken = [Number.NaN, Number.POSITIVE_INFINITY, ...new Array<number>(14).fill(1)];
+  const values = [...small, ...zero, ...equal, 1e4, ...zero.slice(1), ...broken];
+  const kept = quantizedInGroups(values, 'e4m3fn');
+  for (const [i, x] of values.slice(0, 49).entries()) {
+    expect(Math.abs(kept[i]! - x)).toBeLessThanOrEqual(2 ** -4 * x);
+  }
+  expect([...kept.slice(64)]).toEqual([Number.NaN, 448, ...new Array<number>(14).fill(1)]);
+  // With one scale for all of them the small ones are zero or nearly so.
+  const together = quantized(values.slice(0, 64), 'e4m3fn', currentScale(values.slice(0, 64), 'e4m3fn'));
+  expect([...together.slice(0, 16)]).toEqual(zero);
 });
 
 describe('delayed scaling', () => {

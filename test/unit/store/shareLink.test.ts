@@ -48,6 +48,7 @@ function randomSettings(seed: number): Settings {
     seed: number(draw(2 ** 32 - 10)),
     f16: one(HALF_CHOICES),
     'fp8-head': draw(10) === 0 ? one(CHOICES['fp8-head']) : null,
+    'fp8-activations': draw(10) === 0 ? one(CHOICES['fp8-activations']) : null,
     'amax-history': draw(10) === 0 ? 1 + draw(1024) : null,
     'amax-algo': draw(10) === 0 ? one(CHOICES['amax-algo']) : null,
     'fp8-margin': draw(10) === 0 ? draw(17) : null,

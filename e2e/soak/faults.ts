@@ -1,0 +1,77 @@
+/** What a soak does to a run that goes on, and how it is seen that the run survived. */
+import type { Page } from 'playwright/test';
+import { expect, reach, snapshot } from '../page.ts';
+import { atLeast, inject, lastStep, refusals, savedStep } from './visit.ts';
+
+export const FAULTS = ['device lost', 'quota', 'save failed', 'hidden', 'killed', 'save damaged'] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** The run goes on by itself; after two losses in a minute it ends, saved, and is gone on with by hand. */
+export async function loseDevice(page: Page): Promise<void> {
+  const before = await lastStep(page);
+  await inject(page, 'lose');
+  await atLeast(page, lastStep, before + 1);
+  if ((await snapshot(page)).status !== 'lost') return;
+  await page.getByTestId('resume-saved').click();
+  await reach(page, 'training', 'done');
+}
+
+/** Training goes on, the save before stays, and a later save succeeds. */
+export async function refuseWrite(
+  page: Page,
+  name: 'QuotaExceededError' | 'InvalidStateError',
+): Promise<void> {
+  const before = await refusals(page);
+  await inject(page, name);
+  await atLeast(page, refusals, before + 1);
+  await atLeast(page, savedStep, (await savedStep(page)) + 1);
+}
+
+/** The page is told that it is hidden: it saves, and goes on. */
+export async function hide(page: Page): Promise<void> {
+  const before = await lastStep(page);
+  const tell = (hidden: boolean) =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, value });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  await tell(true);
+  await atLeast(page, savedStep, before);
+  await tell(false);
+}
+
+/**
+ * Turns one bit of the newest save, while no page of Halfstep has the files open.
+ * @returns whether there were two saves, so that an older one is left
+ */
+export async function damageNewest(page: Page): Promise<boolean> {
+  await page.route('**/empty', (route) => route.fulfill({ contentType: 'text/html', body: '' }));
+  await page.goto('/empty'); // of the same origin
+  return page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('saved-run');
+    const saves: { number: number; handle: FileSystemFileHandle; bytes: Uint8Array<ArrayBuffer> }[] = [];
+    for (const name of ['a', 'b']) {
+      const handle = await folder.getFileHandle(name);
+      const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
+      const [magic, , number] = new Uint32Array(bytes.buffer, 0, 3);
+      if (magic) saves.push({ number: number!, handle, bytes });
+    }
+    if (saves.length < 2) return false; // one was being written: that is damage enough
+    const [newest] = saves.toSorted((a, b) => b.number - a.number);
+    const { bytes, handle } = newest!;
+    bytes[bytes.length >> 1]! ^= 1;
+    const stream = await handle.createWritable();
+    await stream.write(bytes);
+    await stream.close();
+    return true;
+  });
+}
+
+/** Goes on with what is saved. @returns the step from which */
+export async function resume(page: Page, query: string): Promise<number> {
+  await page.goto(`/?${query}`);
+  await expect(page.getByTestId('train')).toBeEnabled();
+  await page.getByTestId('resume-saved').click();
+  await reach(page, 'training', 'done');
+  return (await snapshot(page)).runs[0]!.facts!.resumedAt;
+}

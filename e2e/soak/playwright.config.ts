@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'playwright/test';
+import base from '../../playwright.config.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** `npm run soak`: as the end-to-end tests on lavapipe, for as long as SOAK_MINUTES says and the last run takes. */
+export default defineConfig({
+  ...base,
+  testDir: '.',
+  testMatch: 'soak.ts',
+  outputDir: `${ROOT}/test-results`,
+  timeout: (Number(process.env.SOAK_MINUTES ?? 1) + 20) * 60_000,
+  projects: base.projects!.filter(({ name }) => name === 'lavapipe'),
+  webServer: { ...base.webServer, cwd: ROOT } as NonNullable<typeof base.webServer>,
+});

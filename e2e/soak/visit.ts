@@ -1,0 +1,99 @@
+/** A visit to the page with a profile that survives the browser, and a worker in which things can be made to go wrong. */
+import { type BrowserContext, chromium, type LaunchOptions, type Page } from 'playwright/test';
+import type { Snapshot } from '../../src/store/snapshot.ts';
+import { beforeWorker, expect, snapshot } from '../page.ts';
+
+export type Step = Omit<Snapshot['runs'][number]['steps'][number], 'time' | 'gpuMs'>;
+
+/** On demand the device is lost, or the storage refuses the next large write. */
+const FAULTS = `{
+  const { requestDevice } = GPUAdapter.prototype;
+  let device;
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    device = await requestDevice.call(this, descriptor);
+    return device;
+  };
+  let refusal = null;
+  const { write } = FileSystemSyncAccessHandle.prototype;
+  FileSystemSyncAccessHandle.prototype.write = function (from, options) {
+    if (refusal === null || from.byteLength < 4096) return write.call(this, from, options);
+    const name = refusal;
+    refusal = null;
+    new BroadcastChannel('refused').postMessage(name);
+    throw new DOMException('injected', name);
+  };
+  new BroadcastChannel('soak').onmessage = ({ data }) => {
+    if (data === 'lose') device.destroy();
+    else refusal = data;
+  };
+}`;
+
+export interface Visit {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** What no page may do: errors that nothing caught. */
+  readonly faults: string[];
+}
+
+export async function openVisit(profile: string, options: LaunchOptions, baseURL: string): Promise<Visit> {
+  const context = await chromium.launchPersistentContext(profile, { ...options, baseURL });
+  const page = context.pages()[0]!;
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  await beforeWorker(page, FAULTS);
+  await page.addInitScript(() => {
+    const counted = window as unknown as { refused: number };
+    counted.refused = 0;
+    new BroadcastChannel('refused').onmessage = () => {
+      counted.refused += 1;
+    };
+  });
+  return { context, page, faults };
+}
+
+/** Sends a fault to the worker. */
+export function inject(
+  page: Page,
+  fault: 'lose' | 'QuotaExceededError' | 'InvalidStateError',
+): Promise<void> {
+  return page.evaluate((name) => new BroadcastChannel('soak').postMessage(name), fault);
+}
+
+/** Writes that the storage refused in this visit. */
+export function refusals(page: Page): Promise<number> {
+  return page.evaluate(() => (window as unknown as { refused: number }).refused);
+}
+
+/** The steps of the run as the page has them: all, for a run of at most 200. */
+export async function stepsOf(page: Page): Promise<Step[]> {
+  const steps = (await snapshot(page)).runs[0]?.steps ?? [];
+  return steps.map(({ time: _, gpuMs: __, ...step }) => step);
+}
+
+export async function lastStep(page: Page): Promise<number> {
+  return (await stepsOf(page)).at(-1)?.step ?? 0;
+}
+
+/** The step of the newest save that the page tells of; 0 before the first. */
+export async function savedStep(page: Page): Promise<number> {
+  const lines = await page.getByTestId('autosaved').allInnerTexts();
+  return Number(/at step ([\d,]+)/.exec(lines[0] ?? '')?.[1]?.replaceAll(',', '') ?? 0);
+}
+
+/** Waits until `value` is at least `least`, or the run has ended one way or the other. */
+export async function atLeast(
+  page: Page,
+  value: (page: Page) => Promise<number>,
+  least: number,
+): Promise<void> {
+  await expect
+    .poll(async () => (await hasEnded(page)) || (await value(page)) >= least, {
+      timeout: 150_000,
+      intervals: [50],
+    })
+    .toBe(true);
+}
+
+export async function hasEnded(page: Page): Promise<boolean> {
+  return ['done', 'lost', 'failed'].includes((await snapshot(page)).status);
+}

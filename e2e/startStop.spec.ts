@@ -1,0 +1,50 @@
+/** A visitor who starts and stops again and again fills nothing up. */
+import { beforeWorker, expect, reach, reachStep, test } from './page.ts';
+
+const CYCLES = 8;
+
+test(`bytes on the GPU are after ${CYCLES} runs what they were after one`, async ({ page }) => {
+  await beforeWorker(
+    page,
+    `{
+      let live = 0;
+      const { createBuffer } = GPUDevice.prototype;
+      GPUDevice.prototype.createBuffer = function (descriptor) {
+        const buffer = createBuffer.call(this, descriptor);
+        live += buffer.size;
+        let lives = true;
+        buffer.destroy = () => {
+          if (lives) live -= buffer.size;
+          lives = false;
+          GPUBuffer.prototype.destroy.call(buffer);
+        };
+        return buffer;
+      };
+      const channel = new BroadcastChannel('live');
+      channel.onmessage = () => channel.postMessage(live);
+    }`,
+  );
+  const liveBytes = () =>
+    page.evaluate(
+      () =>
+        new Promise<number>((resolve) => {
+          const channel = new BroadcastChannel('live');
+          channel.onmessage = ({ data }) => resolve(data);
+          channel.postMessage(null);
+        }),
+    );
+  await page.goto('/?preset=smoke&steps=5000&sample=0&autosave=0.1');
+  const live: number[] = [];
+  for (let cycle = 0; cycle < CYCLES; cycle++) {
+    await page.getByTestId('train').click();
+    await reach(page, 'training');
+    await reachStep(page, 2);
+    await expect(page.getByTestId('autosaved')).toBeVisible();
+    await page.getByTestId('stop').click();
+    await reach(page, 'done');
+    live.push(await liveBytes());
+  }
+  console.log(`${live[0]} bytes after each of ${CYCLES} runs`);
+  expect(live[0]).toBeGreaterThan(2 ** 20);
+  expect(live).toEqual(live.map(() => live[0]));
+});

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { RunCurve } from '../../../src/session/curve.ts';
+import type { TimedStep } from '../../../src/session/protocol.ts';
+
+const SKIPPED = 7777;
+
+function row(step: number): TimedStep {
+  const skipped = step === SKIPPED;
+  return {
+    step,
+    loss: skipped ? null : Math.fround(4 / step),
+    lossScale: 2 ** 16,
+    skipped,
+    overflow: skipped ? 'h.0.attn' : null,
+    gradNorm: skipped ? null : Math.fround(1 / 3),
+    lr: Math.fround(1e-3),
+    appliedSteps: step - (step >= SKIPPED ? 1 : 0),
+    skippedSteps: step >= SKIPPED ? 1 : 0,
+    gpuMs: null,
+    time: 1.5 * step,
+  };
+}
+
+function curveOf(steps: number): RunCurve {
+  const curve = new RunCurve();
+  for (let step = 1; step <= steps; step++) curve.addStep(row(step));
+  return curve;
+}
+
+test('a short run comes back bit by bit, up to the step that was saved, with steps that were not told yet', () => {
+  const curve = curveOf(90);
+  curve.addEval({ step: 50, valLoss: 3.25 });
+  curve.addEval({ step: 90, valLoss: null });
+  const { time: _, ...untold } = row(91);
+  const at = (step: number) => RunCurve.parse(curve.text(step, [untold, { ...untold, step: 92 }]), step);
+  expect(at(60).steps).toEqual(curve.steps.slice(0, 60));
+  expect(at(60).evals).toEqual([{ step: 50, valLoss: 3.25 }]);
+  expect(at(91).steps).toEqual([...curve.steps, { ...untold, time: curve.time }]);
+  expect(at(91).evals).toEqual(curve.evals);
+});
+
+test('of a long run a bounded number of steps is kept, skips and the newest among them', () => {
+  const curve = curveOf(20_000);
+  const { steps } = curve;
+  expect(steps.length).toBeLessThan(2000);
+  expect(steps.at(-1)).toEqual(row(20_000));
+  expect(steps).toContainEqual(row(SKIPPED));
+  expect(steps.every((kept, i) => kept.step > (steps[i - 1]?.step ?? 0))).toBe(true);
+  const widest = Math.max(...steps.map(({ step }, i) => step - (steps[i - 1]?.step ?? 0)));
+  expect(widest).toBeLessThan(100);
+  const text = curve.text(20_000, []);
+  expect(text.length).toBeLessThan(400_000);
+  expect(RunCurve.parse(text, 20_000).steps).toEqual(steps);
+});
+
+test('steps that are taken again replace those of before', () => {
+  const curve = curveOf(30);
+  for (let step = 21; step <= 25; step++) curve.addStep({ ...row(step), time: 0 });
+  expect(curve.steps.map(({ step }) => step)).toEqual(Array.from({ length: 25 }, (_, i) => i + 1));
+  expect(curve.steps[22]!.time).toBe(0);
+});
+
+test.each([
+  ['is missing', undefined],
+  ['is no JSON', '{"steps":['],
+  ['is of another kind', '[]'],
+  ['has a figure that is no number', curveOf(3).text(3, []).replace('65536', '"65536"')],
+  [
+    'has steps in no order',
+    '{"steps":[],"evals":[{"step":2,"valLoss":1},{"step":1,"valLoss":1}],"sharpness":[]}',
+  ],
+  ['has steps that were never taken', curveOf(11).text(11, [])],
+])('a curve that %s is left out', (_, text) => {
+  const { steps, evals, sharpness } = RunCurve.parse(text, 10);
+  expect({ steps, evals, sharpness }).toEqual({ steps: [], evals: [], sharpness: [] });
+});
