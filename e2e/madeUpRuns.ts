@@ -38,6 +38,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
     architecture: '',
     description: '',
     isFallback: false,
+    matrixConfigs: [],
     features: ['shader-f16'],
     subgroupSize: null,
     half: 'native',
@@ -69,7 +70,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
       resumedAt: 0,
       start: { weights: '00000000', batches: '00000000' },
     };
-    scope.postMessage({ type: 'started', run, facts });
+    scope.postMessage({ type: 'started', run, config, facts });
     const scales = config.precision.startsWith('fp16') && config.precision !== 'fp16-noscale';
     let scaleLog2 = scales ? 16 : 0;
     let skippedSteps = 0;

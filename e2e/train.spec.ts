@@ -200,3 +200,33 @@ test.describe('a GPU that is lost', () => {
     await reach(page, 'done');
   });
 });
+
+test('a GPU without room for a batch offers the one it has room for; accumulated steps take it by themselves', async ({
+  page,
+}) => {
+  // Refuses what comes to more than 5 MiB within an error scope: a batch of 4 takes less, one of 8 more.
+  await beforeWorker(
+    page,
+    `let bytes = 0;
+     const { createBuffer, pushErrorScope, popErrorScope } = GPUDevice.prototype;
+     Object.assign(GPUDevice.prototype, {
+       createBuffer(descriptor) { bytes += descriptor.size; return createBuffer.call(this, descriptor); },
+       pushErrorScope(filter) { bytes = 0; return pushErrorScope.call(this, filter); },
+       async popErrorScope() {
+         const refused = bytes > 5 * 2 ** 20;
+         return (await popErrorScope.call(this)) ?? (refused ? { message: 'no room' } : null);
+       },
+     });`,
+  );
+  const query = '/?preset=smoke&steps=4&sample=0&precision=fp16&batch=8&autostart=1';
+  await page.goto(query);
+  await expect(page.getByTestId('run-error')).toContainText('OUT_OF_MEMORY');
+  await expect(page.getByTestId('run-error')).toContainText('It takes a batch of 4');
+
+  await page.goto(`${query}&accum=2`);
+  await reach(page, 'done');
+  await expect(page.getByTestId('trouble-smallerBatch')).toContainText('in 4 of 4 instead of 2 of 8');
+  const [run] = (await snapshot(page)).runs;
+  expect(run!.config).toMatchObject({ batch: 4, accumulation: 4 });
+  expect(run!.steps).toHaveLength(4);
+});

@@ -54,7 +54,7 @@ const train = async (...args) =>
 async function trainTogether(...args) {
   const port = await freePort();
   const processes = Array.from({ length: PROCESSES }, (_, rank) =>
-    output(PYTHON, [script('train_ddp.py'), ...args], {
+    output(PYTHON, [script('../public/train_ddp.py'), ...args], {
       RANK: String(rank),
       LOCAL_RANK: String(rank),
       WORLD_SIZE: String(PROCESSES),

@@ -1,5 +1,6 @@
 import { Activity, lazy, Suspense } from 'react';
 import { useRun } from '../store/runStore.ts';
+import { useUi } from '../store/uiStore.ts';
 import { Announcer } from './Announcer.tsx';
 import styles from './App.module.css';
 import { useDocument } from './hooks/useDocument.ts';
@@ -8,17 +9,18 @@ import { useShortcuts } from './hooks/useShortcuts.ts';
 import { StorageNotice } from './runs/StorageNotice.tsx';
 import { TrainScreen } from './screens/TrainScreen.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
-import { ShortcutsDialog } from './ui/ShortcutsDialog.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
 const UnsupportedScreen = lazy(() => import('./screens/UnsupportedScreen.tsx'));
 const RunsScreen = lazy(() => import('./runs/RunsScreen.tsx'));
 const SweepScreen = lazy(() => import('./sweep/SweepScreen.tsx'));
+const ShortcutsDialog = lazy(() => import('./ui/ShortcutsDialog.tsx'));
 
 export function App() {
   const unsupported = useRun((state) => state.unsupported);
   const screen = useScreen();
+  const help = useUi((state) => state.help);
   useDocument();
   useShortcuts();
   return (
@@ -62,7 +64,11 @@ export function App() {
         <ShortcutsSwitch />
       </footer>
       <Announcer />
-      <ShortcutsDialog />
+      {help && (
+        <Suspense fallback={null}>
+          <ShortcutsDialog />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /** Sentences about the visitor's own text. */
+import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
 import type { TextFacts, TextProgress } from '../session/protocol.ts';
 import { formatCount, formatMegabytes } from './format.ts';
 
@@ -28,8 +29,10 @@ export function textShare(progress: TextProgress | null): number | null {
   return (share + (stage === 'tokenizing' ? 1 : 0)) / 2;
 }
 
-/** "4,600 characters, 18 different": tokens are characters unless the vocabulary is one of bytes. */
-export function textFactsLine({ bytes, tokens, vocabulary }: TextFacts): string {
+/** "4,600 characters, 18 different", or "1,200 tokens of 50,257 different ones" where tokens are no characters. */
+export function textFactsLine({ bytes, tokens, vocabulary }: TextFacts, tokenizer: TokenizerChoice): string {
   const size = bytes >= 1e6 ? ` (${formatMegabytes(bytes)} MB)` : '';
-  return `${formatCount(tokens)} characters${size}, ${formatCount(vocabulary)} different`;
+  return tokenizer === 'char'
+    ? `${formatCount(tokens)} characters${size}, ${formatCount(vocabulary)} different`
+    : `${formatCount(tokens)} tokens${size} of ${formatCount(vocabulary)} different ones`;
 }

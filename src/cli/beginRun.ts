@@ -1,3 +1,4 @@
+import { checkVocabulary, readModel } from '../engine/checkpoint/modelFile.ts';
 import { checkFingerprint, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
 import { splitText } from '../engine/data/dataset.ts';
@@ -7,7 +8,7 @@ import type { TrainConfig } from '../engine/train/config.ts';
 import { configure } from '../engine/train/configure.ts';
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
-import { checkVocabulary, openInitialModel, overridesOfModel, readModel } from './initialModel.ts';
+import { fillOption, openInitialModel, overridesOfModel } from './initialModel.ts';
 import type { TextChoice, TrainCommand } from './options.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
@@ -42,8 +43,8 @@ export async function beginRun(command: TrainCommand): Promise<Beginning> {
   const tokenized = await tokenize(stream, tokenizer, {
     onFingerprint: (checksum) => resume && checkFingerprint(resume, { name: stream.name, checksum }),
   });
-  if (model) checkVocabulary(model, tokenized.tokenizer, given);
+  if (model) checkVocabulary(model, tokenized.tokenizer, fillOption(model, given));
   const dataset = splitText(tokenized, config.context);
   if (save) await checkSavePath(save.path, resumed?.path);
-  return { config, dataset, text, resume, initial: model && (await readModel(model)) };
+  return { config, dataset, text, resume, initial: model && (await readModel(model.shape, model.weights)) };
 }

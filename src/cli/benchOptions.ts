@@ -8,7 +8,7 @@ import { optionList } from './help.ts';
 import type { OptionSpec } from './optionTable.ts';
 
 const STAGE_NAMES = Object.keys(STAGES) as StageName[];
-/** All but what takes an hour. */
+/** All but what takes an hour, and what is asked for by name. */
 const DEFAULT_STAGES = 'roofline,kernels,step,scaling,longtasks,peers';
 const DEFAULT_SHAPES = 'a,b';
 const DEFAULT_MODES = 'fp32,tf32,fp16,bf16';
@@ -68,6 +68,7 @@ ${optionList(OPTIONS)}
 
 longrun trains the preset "smoke" in the first of the modes, to see whether steps become slower.
 longtasks trains in the page, in Chromium on a software GPU, and reports how long its main thread is held up.
+saving trains the shapes in the first of the modes, with and without saves in turns, and reports what a save takes.
 peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium; it needs the repository with its
 development packages (npm ci).
 `;

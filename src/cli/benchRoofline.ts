@@ -5,9 +5,11 @@ import {
   measureReadBandwidth,
   type SquareMatmul,
 } from '../engine/bench/adapter.ts';
+import { chooseKernels, type KernelChoice, recordKernels } from '../engine/kernelChoice.ts';
+import { matrixShapeFor, shapeName } from '../engine/kernels/subgroupMatrix.ts';
 import { PipelineCache } from '../engine/pipelines.ts';
+import type { FormatId } from '../engine/precision/formats.ts';
 import { halfPeakFlops, peakFlops } from '../engine/roofline.ts';
-import { tuneMatmul } from '../engine/target.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { gigabytes, gigaflops, percent } from './format.ts';
 import { textTable } from './table.ts';
@@ -29,14 +31,15 @@ export async function roofline(
   const peak = await peakFlops(device, pipelines);
   const hasHalf = report.features.includes('shader-f16');
   const halfPeak = hasHalf ? await halfPeakFlops(device, pipelines) : null;
-  const kernel = await tuneMatmul(device, pipelines, report);
+  const choice = await chooseKernels(device, pipelines, report);
+  const kernels = recordKernels(choice);
   const copy = await measureCopyBandwidth(device, report);
-  const read = await measureReadBandwidth(device, pipelines, report, kernel);
+  const read = await measureReadBandwidth(device, pipelines, report, choice);
   const matmuls = [];
   for (const format of ['f32', 'f16', 'bf16'] as const) {
     for (const [layout, transposed] of Object.entries(LAYOUTS)) {
       const square = { format, size: MATMUL_SIZE, ...transposed };
-      const flops = await measureMatmulFlops(device, pipelines, report, kernel, square);
+      const flops = await measureMatmulFlops(device, pipelines, report, choice, square);
       matmuls.push({ format, layout, flops, ofPeak: flops / peak });
     }
   }
@@ -45,7 +48,7 @@ export async function roofline(
     halfPeakFlops: halfPeak,
     copyBytesPerSec: copy,
     readBytesPerSec: read,
-    kernel,
+    kernels,
     matmulSize: MATMUL_SIZE,
     matmuls,
   };
@@ -62,11 +65,17 @@ export async function roofline(
         ['copy bandwidth, read and written', gigabytes(copy), ''],
         ['read bandwidth, gradient_norm', gigabytes(read), ''],
         ...matmuls.map(({ format, layout, flops, ofPeak }) => [
-          `matmul ${MATMUL_SIZE} ${layout}, ${format} operands (${kernel})`,
+          `matmul ${MATMUL_SIZE} ${layout}, ${format} operands (${kernelOf(choice, format)})`,
           gigaflops(flops),
           percent(ofPeak),
         ]),
       ],
     ),
   );
+}
+
+/** The kernel that square matrices of the format are multiplied by. */
+function kernelOf({ matmul, matrixShapes }: KernelChoice, format: FormatId): string {
+  const shape = matrixShapeFor(matrixShapes, [format], MATMUL_SIZE, MATMUL_SIZE);
+  return shape ? `subgroup matrix ${shapeName(shape)}` : matmul;
 }

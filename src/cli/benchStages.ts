@@ -14,6 +14,7 @@ import { longrun } from './benchLongRun.ts';
 import { longtasks } from './benchLongTasks.ts';
 import { peers } from './benchPeers.ts';
 import { roofline } from './benchRoofline.ts';
+import { saving } from './benchSaving.ts';
 import { formatBytes, formatCount, gigabytes, gigaflops, percent } from './format.ts';
 import { textTable } from './table.ts';
 
@@ -21,7 +22,7 @@ import { textTable } from './table.ts';
 const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
 
-export const STAGES = { roofline, kernels, step, scaling, longtasks, longrun, peers } as const;
+export const STAGES = { roofline, kernels, step, scaling, longtasks, longrun, saving, peers } as const;
 export type StageName = keyof typeof STAGES;
 
 async function kernels(context: BenchContext, results: BenchResults): Promise<void> {

@@ -2,15 +2,8 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ExportDtype, gpt2Tensors } from '../engine/checkpoint/gpt2.ts';
-import {
-  configJson,
-  HEADS_KEY,
-  TOKENIZER_KEY,
-  tokenizerConfigJson,
-  tokenizerJson,
-} from '../engine/checkpoint/huggingface.ts';
-import { writeSafetensors } from '../engine/checkpoint/safetensors.ts';
+import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
+import { type FileToWrite, modelFolder } from '../engine/checkpoint/modelFolder.ts';
 import { EngineError, type Trainer } from '../engine/index.ts';
 import { readParameters } from '../engine/train/readWeights.ts';
 
@@ -37,28 +30,21 @@ export async function prepareExport(folder: string): Promise<void> {
  */
 export async function exportModel(trainer: Trainer, folder: string, dtype: ExportDtype): Promise<void> {
   const { gpt } = trainer.plan.tensors;
-  const { json } = trainer.dataset.tokenizer;
   const parameters = await readParameters(trainer);
-  const tensors = gpt2Tensors(gpt, dtype, (name) => parameters.get(name)!);
-  const metadata = { format: 'pt', [HEADS_KEY]: String(gpt.heads), [TOKENIZER_KEY]: JSON.stringify(json) };
-  const encode = (text: string) => [new TextEncoder().encode(text)];
-  await writeTogether(folder, {
-    'config.json': encode(configJson(gpt, dtype, json)),
-    'tokenizer.json': encode(tokenizerJson(json)),
-    'tokenizer_config.json': encode(tokenizerConfigJson(gpt.context, json)),
-    'model.safetensors': writeSafetensors(tensors, metadata),
-  });
+  const { json } = trainer.dataset.tokenizer;
+  await writeTogether(
+    folder,
+    modelFolder(gpt, json, dtype, (name) => parameters.get(name)!),
+  );
 }
 
-type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
-
-async function writeTogether(folder: string, files: Readonly<Record<string, Pieces>>): Promise<void> {
+async function writeTogether(folder: string, files: readonly FileToWrite[]): Promise<void> {
   const written: { readonly temporary: string; readonly path: string }[] = [];
   try {
-    for (const [name, pieces] of Object.entries(files)) {
+    for (const { name, pieces } of files) {
       const path = join(folder, name);
       written.push({ temporary: `${path}.${process.pid}.tmp`, path });
-      await writeSynced(written.at(-1)!.temporary, pieces);
+      await writeSynced(written.at(-1)!.temporary, pieces());
     }
     for (const { temporary, path } of written) await rename(temporary, path);
   } catch (cause) {
@@ -67,7 +53,7 @@ async function writeTogether(folder: string, files: Readonly<Record<string, Piec
   }
 }
 
-async function writeSynced(path: string, pieces: Pieces): Promise<void> {
+async function writeSynced(path: string, pieces: ReturnType<FileToWrite['pieces']>): Promise<void> {
   const file = await open(path, 'w');
   try {
     for await (const piece of pieces) await file.writeFile(piece);

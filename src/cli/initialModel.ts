@@ -1,23 +1,15 @@
 /** `--init FILE`: a GPT-2 that a run starts from. */
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { type Gpt2Weights, openGpt2 } from '../engine/checkpoint/gpt2.ts';
-import { HEADS_KEY, headsOfConfig, TOKENIZER_KEY } from '../engine/checkpoint/huggingface.ts';
-import { openSafetensors } from '../engine/checkpoint/safetensors.ts';
-import { choiceOf, type Tokenizer, type TokenizerJson } from '../engine/data/tokenizer.ts';
-import { readTokenizerJson } from '../engine/data/tokenizerJson.ts';
+import { dirname, join } from 'node:path';
+import { type ModelFile, openModel, usualHeads } from '../engine/checkpoint/modelFile.ts';
+import { choiceOf } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { GptConfig } from '../engine/model/config.ts';
-import { parameterSpecs } from '../engine/model/parameters.ts';
 import type { Overrides } from '../engine/train/configure.ts';
 import { fileSource } from './fileSource.ts';
 
-export interface InitialModel {
-  readonly name: string;
+export interface InitialModel extends ModelFile {
   readonly shape: GptConfig;
-  /** Of a file that Halfstep wrote; null where the text's must do. */
-  readonly tokenizer: TokenizerJson | null;
-  readonly weights: Gpt2Weights;
 }
 
 const MAX_CONFIG_BYTES = 2 ** 20;
@@ -31,20 +23,17 @@ const MAX_CONFIG_BYTES = 2 ** 20;
 export async function openInitialModel(path: string, given: Overrides): Promise<InitialModel> {
   const isFolder = (await stat(path).catch(() => null))?.isDirectory() ?? false;
   const filePath = isFolder ? join(path, 'model.safetensors') : path;
-  const source = await fileSource(filePath);
-  const file = await openSafetensors(source);
-  const weights = await openGpt2(file);
-  const said = file.metadata.get(TOKENIZER_KEY);
-  const tokenizer = said === undefined ? null : readTokenizerJson(said, source.name);
-  const heads = (await configHeads(filePath)) ?? metadataHeads(file.metadata) ?? given.heads;
+  const file = await openModel(await fileSource(filePath), await configBeside(filePath));
+  const { name, shape } = file;
+  const heads = file.heads ?? given.heads;
   if (heads === undefined) {
     throw new EngineError(
       'BAD_VALUE',
-      `"${source.name}" does not say how many heads its width of ${weights.shape.width} has, and no config.json is beside it.`,
-      `Give --heads; GPT-2's heads are 64 wide, which makes ${Math.max(1, Math.round(weights.shape.width / 64))}.`,
+      `"${name}" does not say how many heads its width of ${shape.width} has, and no config.json is beside it.`,
+      `Give --heads; GPT-2's heads are 64 wide, which makes ${usualHeads(shape.width)}.`,
     );
   }
-  const model = { name: source.name, shape: { ...weights.shape, heads }, tokenizer, weights };
+  const model = { ...file, shape: { ...shape, heads } };
   refuseContradictions(model, given);
   return model;
 }
@@ -54,30 +43,9 @@ export function overridesOfModel({ shape, tokenizer }: InitialModel): Overrides 
   return { ...shape, ...(tokenizer && { tokenizer: choiceOf(tokenizer) }) };
 }
 
-/** Every parameter by name, as `createTrainer` takes them. */
-export async function readModel({ shape, weights }: InitialModel): Promise<Map<string, Float32Array>> {
-  const values = new Map<string, Float32Array>();
-  for (const { name } of parameterSpecs(shape)) values.set(name, await weights.read(name));
-  return values;
-}
-
-/** @throws EngineError WRONG_MODEL when the file's tokens cannot be the text's */
-export function checkVocabulary(
-  { name, shape, tokenizer: own }: InitialModel,
-  tokenizer: Tokenizer,
-  given: Overrides,
-): void {
-  const filledUp = given.vocabulary === shape.vocabulary && tokenizer.vocabulary < shape.vocabulary;
-  if (own || tokenizer.vocabulary === shape.vocabulary || filledUp) return;
-  const fill =
-    tokenizer.vocabulary < shape.vocabulary
-      ? `, or --vocab ${shape.vocabulary} where its further tokens are only padding`
-      : '';
-  throw new EngineError(
-    'WRONG_MODEL',
-    `"${name}" has ${shape.vocabulary} tokens, but the ${tokenizer.kind} tokenizer makes ${tokenizer.vocabulary} of this text.`,
-    `Use the tokenizer and text that it was trained with${fill}.`,
-  );
+/** How to fill up the vocabulary of a text whose tokens are fewer than the model's; null where that was asked for. */
+export function fillOption({ shape }: InitialModel, given: Overrides): string | null {
+  return given.vocabulary === shape.vocabulary ? null : `--vocab ${shape.vocabulary}`;
 }
 
 /** Names of options whose fields the file decides. */
@@ -107,14 +75,8 @@ function refuseContradictions(model: InitialModel, given: Overrides): void {
   }
 }
 
-function metadataHeads(metadata: ReadonlyMap<string, string>): number | undefined {
-  const heads = metadata.get(HEADS_KEY);
-  return heads !== undefined && /^[1-9]\d{0,5}$/.test(heads) ? Number(heads) : undefined;
-}
-
-async function configHeads(path: string): Promise<number | undefined> {
+async function configBeside(path: string): Promise<string | null> {
   const config = join(dirname(path), 'config.json');
   const facts = await stat(config).catch(() => null);
-  if (!facts?.isFile() || facts.size > MAX_CONFIG_BYTES) return undefined;
-  return headsOfConfig(await readFile(config, 'utf8'), basename(path));
+  return facts?.isFile() && facts.size <= MAX_CONFIG_BYTES ? readFile(config, 'utf8') : null;
 }

@@ -83,11 +83,13 @@ export class Lab {
     const kept = new KeptRun();
     let trainer: Trainer | undefined;
     const prepare = async ({ device, report }: OpenGpu): Promise<Trainer> => {
-      const prepared = await createTrainer(device, report, config, this.dataset, {
-        onProgress: (compiled, total) =>
-          this.progress.update(() => `${label}  compiling kernels ${compiled}/${total}`),
-        ...(await kept.trainerOptions()),
-      });
+      const prepared = await kept.make(config, (trained, kind) =>
+        createTrainer(device, report, trained, this.dataset, {
+          onProgress: (compiled, total) =>
+            this.progress.update(() => `${label}  compiling kernels ${compiled}/${total}`),
+          ...kind,
+        }),
+      );
       if (options.countGradients) await prepared.numerics.prepare();
       return prepared;
     };
@@ -105,7 +107,7 @@ export class Lab {
       const rate = new StepRate();
       const run = await recordRun(
         mode,
-        (events) => train({ ...events, onTrouble: (trouble) => this.#tellLoss(trouble, label) }),
+        (events) => train({ ...events, onTrouble: (trouble) => this.#tellChange(trouble, label) }),
         (metrics) => {
           rate.record(metrics.step, performance.now());
           const text = () => `${label}  ${progressText(metrics, config, rate.stepsPerSecond)}`;
@@ -123,8 +125,8 @@ export class Lab {
     this.#gpu.close();
   }
 
-  #tellLoss({ kind, message, hint }: Trouble, label: string): void {
-    if (kind === 'deviceLost') this.progress.print(`${label}  ${message} ${hint}`);
+  #tellChange({ kind, message, hint }: Trouble, label: string): void {
+    if (kind === 'deviceLost' || kind === 'smallerBatch') this.progress.print(`${label}  ${message} ${hint}`);
   }
 }
 

@@ -109,7 +109,7 @@ function numericsEvery(given: ReadonlyMap<string, string>): number {
   );
 }
 
-const DEFAULT_SAVE_EVERY = 500;
+export const DEFAULT_SAVE_EVERY = 500;
 
 function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
   const path = given.get('save');

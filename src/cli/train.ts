@@ -54,12 +54,14 @@ async function train(command: TrainCommand): Promise<void> {
   let trainer: Trainer | undefined;
 
   const prepare = async ({ device, report }: OpenGpu): Promise<Trainer> => {
-    const prepared = await createTrainer(device, report, config, dataset, {
-      onProgress: (compiled, total) =>
-        progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
-      initialValues: initial ? (name) => initial.get(name)! : undefined,
-      ...(await kept.trainerOptions()),
-    });
+    const prepared = await kept.make(config, (trained, options) =>
+      createTrainer(device, report, trained, dataset, {
+        onProgress: (compiled, total) =>
+          progress.update(() => `Compiling kernels ${compiled}/${total}`, compiled === total),
+        initialValues: initial ? (name) => initial.get(name)! : undefined,
+        ...options,
+      }),
+    );
     progress.finish();
     if (command.numericsEvery > 0) await prepared.numerics.enable(command.numericsEvery);
     return prepared;

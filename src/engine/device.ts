@@ -1,5 +1,6 @@
 /** Adapter and device: what the visitor's GPU offers, and why something is missing. */
 import { EngineError } from './errors.ts';
+import { SUBGROUP_MATRIX, type SubgroupMatrixConfig } from './kernels/subgroupMatrix.ts';
 import type { HalfStorage } from './precision/formats.ts';
 
 export interface AdapterReport {
@@ -17,11 +18,13 @@ export interface AdapterReport {
    * load an element at a time and so need half the loads for two in a word.
    */
   readonly half: HalfStorage;
+  /** What matrix units multiply at once; empty where the device has none. */
+  readonly matrixConfigs: readonly SubgroupMatrixConfig[];
   readonly limits: Readonly<Record<string, number>>;
 }
 
 /** Used where offered; nothing beyond core WebGPU is required. */
-const OPTIONAL_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+const OPTIONAL_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX] as GPUFeatureName[];
 
 /** Limits worth raising above WebGPU's defaults, each because a tensor or a tile may need it. */
 const RAISED_LIMITS = [
@@ -129,6 +132,20 @@ export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPU
       ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
       : null,
     half: device.features.has('shader-f16') && !isFallback ? 'native' : 'packed',
+    matrixConfigs: matrixConfigs(info, device),
     limits,
   };
+}
+
+/** Plain copies: the browser's own objects cannot be sent from worker to page. */
+function matrixConfigs(info: GPUAdapterInfo, device: GPUDevice): SubgroupMatrixConfig[] {
+  if (!(device.features as ReadonlySet<string>).has(SUBGROUP_MATRIX)) return [];
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  return Array.from(subgroupMatrixConfigs, ({ componentType, resultComponentType, M, N, K }) => ({
+    componentType,
+    resultComponentType,
+    M,
+    N,
+    K,
+  }));
 }

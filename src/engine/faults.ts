@@ -8,7 +8,7 @@ export function deviceLost(info: GPUDeviceLostInfo): EngineError {
   );
 }
 
-/** Remembers the first thing that went wrong on a device outside any call: a validation error, or its loss. */
+/** Remembers the first thing that went wrong on a device outside any call: an error that nobody caught, or its loss. */
 export class FaultWatch {
   readonly #device: GPUDevice;
   #first: EngineError | undefined;
@@ -21,7 +21,7 @@ export class FaultWatch {
     });
   }
 
-  /** @throws EngineError GPU_VALIDATION or DEVICE_LOST, the first that happened */
+  /** @throws EngineError GPU_VALIDATION, OUT_OF_MEMORY or DEVICE_LOST, the first that happened */
   check(): void {
     if (this.#first) throw this.#first;
   }
@@ -35,11 +35,23 @@ export class FaultWatch {
     this.#device.removeEventListener('uncapturederror', this.#onError);
   }
 
-  readonly #onError = (event: GPUUncapturedErrorEvent): void => {
-    this.#first ??= new EngineError(
-      'GPU_VALIDATION',
-      `The GPU refused an operation: ${event.error.message}`,
-      'This is a bug in Halfstep; please report it with the name of your GPU.',
-    );
+  readonly #onError = ({ error }: GPUUncapturedErrorEvent): void => {
+    this.#first ??= error instanceof GPUOutOfMemoryError ? ranOut(error) : refused(error);
   };
+}
+
+function ranOut({ message }: GPUError): EngineError {
+  return new EngineError(
+    'OUT_OF_MEMORY',
+    `The GPU ran out of memory while it trained: ${message}`,
+    'Use a smaller batch, or close other pages and programs that use the GPU.',
+  );
+}
+
+function refused({ message }: GPUError): EngineError {
+  return new EngineError(
+    'GPU_VALIDATION',
+    `The GPU refused an operation: ${message}`,
+    'This is a bug in Halfstep; please report it with the name of your GPU.',
+  );
 }

@@ -28,6 +28,26 @@ export interface AssembledShader {
   readonly bindings: ReadonlyMap<string, BindingLayout>;
 }
 
+/**
+ * Names of WGSL extensions that the linker does not know, and so refuses. It is given a constant of each name to bind,
+ * which `import extension::name` asks for; the linked text goes without the constants and so means WGSL's own.
+ */
+const EXTENSION_NAMES = [
+  'col_major',
+  'row_major',
+  'subgroup_matrix_left',
+  'subgroup_matrix_result',
+  'subgroup_matrix_right',
+  'subgroupMatrixLoad',
+  'subgroupMatrixMultiplyAccumulate',
+  'subgroupMatrixStore',
+];
+const EXTENSION_STANDINS = EXTENSION_NAMES.map((name) => `const ${name} = 0;`).join('\n');
+
+function withoutStandins(code: string): string {
+  return code.replace(new RegExp(`^const (${EXTENSION_NAMES.join('|')}) = 0;$`, 'gm'), '');
+}
+
 /** Names of the kernels: files directly in `shaders/`. */
 export function kernelNames(): string[] {
   return Object.keys(sources)
@@ -53,11 +73,11 @@ export async function assemble(variant: Variant): Promise<AssembledShader> {
       rootModuleName: `./${variant.kernel}.wgsl`,
       conditions: variant.conditions,
       constants: { ...variant.constants, ...simulatedConstants(Object.values(variant.slots)) },
-      virtualLibs: Object.fromEntries(preludes),
+      virtualLibs: { ...Object.fromEntries(preludes), extension: () => EXTENSION_STANDINS },
       keepComments: false,
       sourceMap: false,
     });
-    code = linked.dest;
+    code = withoutStandins(linked.dest);
   } catch (error) {
     throw shaderError(variant, error instanceof Error ? error.message : String(error), error);
   }

@@ -40,7 +40,23 @@ export async function lookForSave(post: (event: SessionEvent) => void): Promise<
   // A save that cannot be read was written by another version of the page: there is nothing to go on with here.
   const saved = open && (await newestRun(open.slots)?.catch(() => null));
   open?.close();
-  post({ type: 'savedRun', saved: saved ? factsOf(saved) : null });
+  post({ type: 'savedRun', saved: saved ? savedFacts(saved) : null });
+}
+
+/**
+ * Reads what is saved, for as long as `use` takes.
+ * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE where another tab has it
+ */
+export async function withSave<T>(use: (run: RunFile) => Promise<T>): Promise<T> {
+  const open = await openSlots();
+  if (!open) throw new SessionError('SAVED_ELSEWHERE', ELSEWHERE.message, 'Close the other tab first.');
+  try {
+    const saved = await newestRun(open.slots);
+    if (!saved) throw nothingSaved();
+    return await use(saved);
+  } finally {
+    open.close();
+  }
 }
 
 /** Forgets what is saved. */
@@ -56,7 +72,7 @@ function newestRun(slots: Slots): Promise<RunFile> | null {
   return save && openRun(save.source);
 }
 
-function factsOf({ description, progress, file }: RunFile): SavedRun {
+export function savedFacts({ description, progress, file }: RunFile): SavedRun {
   const { config, text, savedAt } = description;
   return { config, text, savedAt, step: progress.attempted, bytes: file.source.size };
 }
@@ -169,9 +185,12 @@ export class Autosave {
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
     if (!trainer || !this.#snapshots || trainer.submittedSteps === this.#newest) return;
-    this.#newest = trainer.submittedSteps;
+    const steps = () => {
+      this.#newest = trainer.submittedSteps;
+      return this.#newest;
+    };
     // A device that is lost meanwhile is reported by the run itself.
-    const snapshot = await this.#snapshots.take(this.#newest).catch(() => null);
+    const snapshot = await this.#snapshots.takeNext(steps).catch(() => null);
     if (snapshot) await this.#write(snapshot, trainer);
   }
 

@@ -1,5 +1,6 @@
 /** A text from an address that the visitor gives. */
 import { checkTextSize, empty, Utf8Reader } from '../engine/data/utf8.ts';
+import { BlobParts } from './blobParts.ts';
 import { SessionError } from './errorReport.ts';
 
 export interface DownloadOptions {
@@ -7,9 +8,6 @@ export interface DownloadOptions {
   readonly onProgress?: (bytes: number, size: number | null) => void;
   readonly signal: AbortSignal;
 }
-
-/** Bytes that are handed to the browser at a time. */
-const PART_BYTES = 8 * 2 ** 20;
 
 /**
  * Loads the text at `address` into a file of the browser's, which keeps many bytes on disk: the worker's memory holds
@@ -35,10 +33,7 @@ export async function downloadText(address: string, { onProgress, signal }: Down
   const announced = Number(response.headers.get('content-length')) || null;
   const reader = response.body?.getReader();
   if (!reader) throw empty();
-  const parts: Blob[] = [];
-  let held: Uint8Array<ArrayBuffer>[] = [];
-  let heldBytes = 0;
-  let bytes = 0;
+  const parts = new BlobParts();
   const check = new Utf8Reader();
   try {
     checkTextSize(announced ?? 0);
@@ -50,21 +45,15 @@ export async function downloadText(address: string, { onProgress, signal }: Down
       signal.throwIfAborted(); // what had already arrived is still given after an abort
       if (done) break;
       check.push(value);
-      held.push(value);
-      heldBytes += value.length;
-      bytes += value.length;
-      if (heldBytes >= PART_BYTES) {
-        parts.push(new Blob(held));
-        held = [];
-        heldBytes = 0;
-      }
+      parts.take(value);
+      const { bytes } = parts;
       onProgress?.(bytes, announced !== null && announced >= bytes ? announced : null);
     }
     check.end();
   } finally {
     await reader.cancel().catch(() => undefined);
   }
-  return new File([...parts, ...held], nameOf(url), { type: 'text/plain' });
+  return new File([parts.end('text/plain')], nameOf(url), { type: 'text/plain' });
 }
 
 function readAddress(address: string): URL {

@@ -5,6 +5,9 @@ export type SessionErrorCode =
   | 'GPU_BUSY'
   | 'SAVED_ELSEWHERE'
   | 'NOTHING_SAVED'
+  | 'FILE_GONE'
+  | 'NOT_ON_GPU'
+  | 'NEEDS_PAUSE'
   | 'STORAGE_REFUSED'
   | 'STORAGE_FULL'
   | 'TEXT_UNAVAILABLE'
@@ -40,3 +43,10 @@ export function errorReport(cause: unknown): ErrorReport {
     hint: 'This looks like a defect in Halfstep. Reload the page; if it happens again, report it with the diagnostics.',
   };
 }
+
+/** What needs the GPU for itself is refused with it. */
+export const BUSY: ErrorReport = {
+  code: 'GPU_BUSY',
+  message: 'The GPU is training.',
+  hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
+};

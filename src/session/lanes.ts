@@ -124,7 +124,7 @@ export class SessionLane implements Lane {
     this.batch.rested(); // up to now it was prepared
     const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
     const facts = { parameters, storage, memory, kernels, text, start, resumedAt };
-    this.#around.post({ type: 'started', run, facts });
+    this.#around.post({ type: 'started', run, config: trainer.config, facts });
   }
 
   /** The sample at the end, where the run has one. */

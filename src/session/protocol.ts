@@ -7,6 +7,8 @@
  *   save       -> what is trained is saved soon
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
+ *   openFile   -> fileOpened | fileRefused      a model or a run in a file, whose training `from` then asks for
+ *   export     -> exported | exportRefused      of a run on the GPU, whenever; of the saved one while nothing trains
  *   train      -> metrics? (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
  *                 with trouble* and, of a single run, (autosaved | autosaveFailed)* among the metrics, and a sample after some of the steps; in lockstep the runs of a seed start together, and their
  *                 metrics interleave. A run whose device is lost is prepared and started again, with a trouble that says
@@ -21,8 +23,10 @@
  */
 
 import type { BenchmarkResult } from '../engine/bench/adapter.ts';
+import type { ExportDtype, WeightsShape } from '../engine/checkpoint/gpt2.ts';
 import type { RunDescription } from '../engine/checkpoint/runFile.ts';
 import type { TextId } from '../engine/data/builtins.ts';
+import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
 import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport, SampledToken } from '../engine/index.ts';
 import type { NumericsFrame } from '../engine/numerics/frame.ts';
@@ -74,7 +78,10 @@ export type TextSource =
   | { readonly kind: 'own'; readonly id: number; readonly file: File };
 
 /** How a text is to be read: refusals depend on it (a text must be longer than the context). */
-export type TextUse = Pick<TrainConfig, 'tokenizer' | 'context'>;
+export interface TextUse extends Pick<TrainConfig, 'tokenizer' | 'context'> {
+  /** Id of the opened file whose tokenizer reads it, in place of one that is made for it. */
+  readonly from?: number | undefined;
+}
 
 /** What is being done to a text, and how many of its bytes it was done to; `size` is null where nobody knows it. */
 export interface TextProgress {
@@ -141,8 +148,39 @@ export interface SavedRun extends Pick<RunDescription, 'config' | 'text' | 'save
   readonly bytes: number;
 }
 
+/** What a file of the visitor's holds: the weights of a model, or a run to go on with. */
+export type OpenedFile =
+  | {
+      readonly kind: 'model';
+      readonly name: string;
+      readonly shape: WeightsShape;
+      /** Null where neither the file nor a configuration beside it says. */
+      readonly heads: number | null;
+      /** Null where the text's must do. */
+      readonly tokenizer: TokenizerChoice | null;
+    }
+  | { readonly kind: 'run'; readonly name: string; readonly saved: SavedRun };
+
+/**
+ * The run itself, to go on with here or on the command line; the model as Hugging Face's libraries read it; or that, the
+ * run, its text and a program that goes on with it in PyTorch.
+ */
+export const EXPORTS = ['run', 'model', 'cluster'] as const;
+export type ExportKind = (typeof EXPORTS)[number];
+
 export type SessionCommand =
   | { readonly type: 'open' }
+  /** `config` is the `config.json` beside the weights, where there is one. */
+  | { readonly type: 'openFile'; readonly id: number; readonly file: File; readonly config: File | null }
+  /** `run` is the index of a run that is on the GPU; null for the one that is saved. */
+  | {
+      readonly type: 'export';
+      readonly what: ExportKind;
+      readonly dtype: ExportDtype;
+      readonly run: number | null;
+      /** The address under which the page serves its own files. */
+      readonly folder: string;
+    }
   | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
   /** Loads a text from an http or https address, then checks it like a file. */
   | { readonly type: 'loadText'; readonly id: number; readonly address: string; readonly use: TextUse }
@@ -159,6 +197,8 @@ export type SessionCommand =
       readonly samples?: number;
       /** Goes on with the saved run, whose configuration `configs` has. */
       readonly resume?: boolean;
+      /** Id of an opened file: its run is gone on with, or every run starts from its weights. `configs` have its shape. */
+      readonly from?: number;
       /** Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved. */
       readonly autosaveMs?: number;
     }
@@ -195,7 +235,13 @@ export type SessionEvent =
   | { readonly type: 'textRefused'; readonly id: number; readonly error: ErrorReport }
   /** Kernels compiled of how many; 0 of 0 while the adapter is measured. */
   | { readonly type: 'preparing'; readonly run: number; readonly compiled: number; readonly total: number }
-  | { readonly type: 'started'; readonly run: number; readonly facts: RunFacts }
+  /** `config` is what is trained: for want of memory its micro-batches may be smaller than was asked for. */
+  | {
+      readonly type: 'started';
+      readonly run: number;
+      readonly config: TrainConfig;
+      readonly facts: RunFacts;
+    }
   | {
       readonly type: 'metrics';
       readonly run: number;
@@ -203,6 +249,10 @@ export type SessionEvent =
       readonly evals: readonly EvalMetrics[];
       readonly sharpness: readonly SharpnessMetrics[];
     }
+  | { readonly type: 'fileOpened'; readonly id: number; readonly file: OpenedFile }
+  | { readonly type: 'fileRefused'; readonly id: number; readonly error: ErrorReport }
+  | { readonly type: 'exported'; readonly name: string; readonly content: Blob }
+  | { readonly type: 'exportRefused'; readonly error: ErrorReport }
   /** What there is to go on with; null for nothing. After `opened`, and after `forgetSave`. */
   | { readonly type: 'savedRun'; readonly saved: SavedRun | null }
   | {

@@ -1,22 +1,34 @@
-import { checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
+import { checkVocabulary, readModel } from '../engine/checkpoint/modelFile.ts';
+import { checkFingerprint, checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
 import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
 import { benchmark, confirmBatch, createTrainer, type Dataset, RunControl } from '../engine/index.ts';
+import { planLimits } from '../engine/memoryPlan.ts';
 import { KeptRun } from '../engine/train/keptRun.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
-import { Autosave, forgetSave, lookForSave, nothingSaved } from './autosave.ts';
-import { errorReport } from './errorReport.ts';
+import { Autosave, forgetSave, lookForSave, nothingSaved, withSave } from './autosave.ts';
+import { BUSY, errorReport } from './errorReport.ts';
+import { copyOfRun, exportRun, notOnGpu, textOfSave } from './exporting.ts';
+import { type Opened, OpenFiles } from './files.ts';
 import { unsupportedReason, workerGpu } from './gpu.ts';
 import { explainTogether, type GroupRun, groupRuns, type PlannedRun } from './groups.ts';
 import { type ActiveRun, runLanes, SessionLane } from './lanes.ts';
 import { MetricsBatch } from './metricsBatch.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
-import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
+import type { ErrorReport, SessionCommand, SessionEvent, TextSource } from './protocol.ts';
 import { Sampling } from './sampling.ts';
 import { TextCheck } from './textCheck.ts';
 import { TextShelf, textFacts } from './texts.ts';
 
 type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
+type ExportCommand = Extract<SessionCommand, { type: 'export' }>;
+
+/** What runs start with. */
+interface StartData {
+  readonly dataset: Dataset;
+  /** By parameter; null where they are drawn from the seed. */
+  readonly weights: ReadonlyMap<string, Float32Array> | null;
+}
 
 /** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
 export class Session {
@@ -24,6 +36,7 @@ export class Session {
   readonly #gpu: DeviceAccess;
   readonly #recovery: Recovery;
   readonly #texts = new TextShelf();
+  readonly #files: OpenFiles;
   readonly #check: TextCheck;
   readonly #sampling: Sampling;
   readonly #numerics: NumericsSwitch;
@@ -32,6 +45,8 @@ export class Session {
   #control: RunControl | null = null;
   #lanes: readonly SessionLane[] = [];
   #autosave: Autosave | null = null;
+  /** Of the runs that are on the GPU. */
+  #text: TextSource | null = null;
   #stopped = false;
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
@@ -41,7 +56,8 @@ export class Session {
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
-    this.#check = new TextCheck(post, this.#texts);
+    this.#files = new OpenFiles(post);
+    this.#check = new TextCheck(post, this.#texts, this.#files);
     this.#sampling = new Sampling(post);
     this.#numerics = new NumericsSwitch(post);
     this.#gpu = workerGpu((cause) => {
@@ -61,6 +77,13 @@ export class Session {
       case 'loadText':
       case 'cancelText':
         this.#check.handle(command);
+        break;
+      case 'openFile':
+        void this.#files.open(command);
+        break;
+      case 'export':
+        // The runs stay on the GPU until it is done.
+        void this.#sampling.enqueue(() => this.#export(command));
         break;
       case 'train':
         this.#sampling.stop('asked');
@@ -141,13 +164,14 @@ export class Session {
     this.#release();
     try {
       await this.#gpu.open();
-      // What is wrong with the text is told before anything is prepared.
-      if (configs[0]) await this.#texts.dataset(text, configs[0]);
+      const from = command.from === undefined ? null : this.#files.get(command.from);
+      this.#text = text;
       for (const group of groupRuns(configs, schedule)) {
         await this.#control?.whileRunning(); // the pause came as the last run ended
         if (this.#stopped) break;
+        await this.#sampling.idle;
         this.#release();
-        await this.#trainGroup(group, command).finally(() => this.#autosave?.close(false));
+        await this.#trainGroup(group, command, from).finally(() => this.#autosave?.close(false));
       }
       this.#post({ type: 'completed' });
     } catch (cause) {
@@ -162,16 +186,28 @@ export class Session {
   }
 
   /** One run with the GPU to itself, or several in lockstep, on as many devices as it takes. */
-  async #trainGroup(group: readonly PlannedRun[], command: TrainCommand): Promise<void> {
+  async #trainGroup(group: readonly PlannedRun[], command: TrainCommand, from: Opened | null): Promise<void> {
     const [first] = group;
     if (!first) return;
-    const dataset = await this.#texts.dataset(command.text, first.config); // modes do not differ in how they read it
-    const resume = await this.#holdStorage(command, dataset);
+    const resume = await this.#holdStorage(command, from);
+    const model = from?.kind === 'model' ? from.model : null;
+    const { tokenizer, context } = first.config; // modes do not differ in how they read the text
+    const dataset = await this.#texts.dataset(
+      command.text,
+      { tokenizer: resume?.description.tokenizer ?? model?.tokenizer ?? tokenizer, context },
+      // Another text is refused as such, not for characters that the tokenizer lacks.
+      resume && {
+        onFingerprint: (checksum) => checkFingerprint(resume, { name: 'The chosen text', checksum }),
+      },
+    );
+    if (resume) checkText(resume, dataset);
+    if (model) checkVocabulary(model, dataset.tokenizer, '');
     const autosave = this.#autosave;
     const stored = autosave ? () => autosave.newest() : undefined;
     const runs: GroupRun[] = group.map((planned) => ({
       ...planned,
-      kept: new KeptRun({ start: resume, stored }),
+      // Runs of a lockstep are compared step by step, in the same micro-batches.
+      kept: new KeptRun({ start: resume, stored, shrinks: group.length === 1 }),
       batch: new MetricsBatch(
         (steps, evals, sharpness) =>
           this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
@@ -188,7 +224,11 @@ export class Session {
     this.#control = control;
     await this.#recovery.run({
       control,
-      train: (gpu) => this.#trainOn(gpu, runs, dataset, control, command),
+      train: async (gpu) => {
+        const weights =
+          model && (await readModel({ ...model.shape, heads: first.config.heads }, model.weights));
+        await this.#trainOn(gpu, runs, { dataset, weights }, control, command);
+      },
       drop: () => this.#drop(runs),
       saved: async () => {
         const saved = await autosave?.newest();
@@ -203,7 +243,7 @@ export class Session {
   async #trainOn(
     gpu: OpenGpu,
     runs: readonly GroupRun[],
-    dataset: Dataset,
+    data: StartData,
     control: RunControl,
     command: TrainCommand,
   ): Promise<void> {
@@ -212,10 +252,10 @@ export class Session {
     const isOff = () => this.#stopped && (control.abandoned || !going.some(({ kept }) => kept.hasBegun));
     for (const planned of going) {
       try {
-        await this.#prepare(gpu, planned, dataset, command.configs.length > 1);
+        await this.#prepare(gpu, planned, data, command.configs.length > 1);
       } catch (cause) {
         const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
-        const { vocabulary } = dataset.tokenizer;
+        const { vocabulary } = data.dataset.tokenizer;
         throw explainTogether(cause, going, vocabulary, gpu.report.limits, accepted);
       }
       if (isOff()) return;
@@ -253,26 +293,34 @@ export class Session {
     this.#release();
   }
 
-  /** For a single run. @returns the saved run, where it is gone on with */
+  /** The saved run that is gone on with: the one in the storage, which a single run takes, or a file. */
   async #holdStorage(
     { configs, autosaveMs, resume }: TrainCommand,
-    dataset: Dataset,
+    from: Opened | null,
   ): Promise<RunFile | undefined> {
     this.#autosave = configs.length === 1 && autosaveMs ? await Autosave.hold(this.#post, 0) : null;
+    if (from?.kind === 'run') return from.run;
     if (!resume) return undefined;
     const saved = await this.#autosave?.saved();
     if (!saved) throw nothingSaved();
-    checkText(saved, dataset);
     return saved;
   }
 
-  async #prepare(gpu: OpenGpu, planned: GroupRun, dataset: Dataset, compared: boolean): Promise<void> {
+  async #prepare(
+    gpu: OpenGpu,
+    planned: GroupRun,
+    { dataset, weights }: StartData,
+    compared: boolean,
+  ): Promise<void> {
     const { run, config, kept } = planned;
     this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
-    const trainer = await createTrainer(gpu.device, gpu.report, config, dataset, {
-      onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
-      ...(await kept.trainerOptions()),
-    });
+    const trainer = await kept.make(config, (trained, options) =>
+      createTrainer(gpu.device, gpu.report, trained, dataset, {
+        onProgress: (compiled, total) => this.#post({ type: 'preparing', run, compiled, total }),
+        initialValues: weights ? (name) => weights.get(name)! : undefined,
+        ...options,
+      }),
+    );
     const step = trainer.submittedSteps;
     this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), step, loss: null });
     await this.#numerics.prepare(trainer, compared);
@@ -284,6 +332,27 @@ export class Session {
     for (const { batch } of this.#lanes) batch.resume();
     this.#control?.resume();
     this.#post({ type: 'resumed' });
+  }
+
+  async #export(command: ExportCommand): Promise<void> {
+    try {
+      this.#post({ type: 'exported', ...(await this.#exported(command)) });
+    } catch (cause) {
+      this.#post({ type: 'exportRefused', error: errorReport(cause) });
+    }
+  }
+
+  async #exported(command: ExportCommand) {
+    const limits = planLimits((await this.#gpu.open()).report.limits);
+    if (command.run === null) {
+      return withSave((run) => exportRun(run, command, textOfSave(run, command.folder), limits));
+    }
+    const active = this.#active.find(({ run }) => run === command.run);
+    const text = this.#text;
+    if (!active || !text) throw notOnGpu();
+    const stands = this.#control === null || this.#control.paused || active.planned.ended;
+    const copied = await copyOfRun(active.trainer, text, { stands, saved: this.#autosave !== null });
+    return exportRun(copied, command, text, limits);
   }
 
   #confirmBatch({ id, config, vocabulary }: Extract<SessionCommand, { type: 'confirmBatch' }>): void {
@@ -327,9 +396,3 @@ export class Session {
     this.#active = [];
   }
 }
-
-const BUSY: ErrorReport = {
-  code: 'GPU_BUSY',
-  message: 'The GPU is training.',
-  hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
-};

@@ -1,6 +1,7 @@
 import type { TokenizeProgress } from '../engine/data/tokenize.ts';
 import { downloadText } from './download.ts';
 import { errorReport } from './errorReport.ts';
+import type { OpenFiles } from './files.ts';
 import type { SessionCommand, SessionEvent, TextProgress, TextUse } from './protocol.ts';
 import { type TextShelf, textFacts } from './texts.ts';
 
@@ -13,11 +14,13 @@ type TextCommand = Extract<SessionCommand, { type: 'checkText' | 'loadText' | 'c
 export class TextCheck {
   readonly #post: (event: SessionEvent) => void;
   readonly #shelf: TextShelf;
+  readonly #files: OpenFiles;
   #current: { readonly id: number; readonly abort: AbortController } | null = null;
 
-  constructor(post: (event: SessionEvent) => void, shelf: TextShelf) {
+  constructor(post: (event: SessionEvent) => void, shelf: TextShelf, files: OpenFiles) {
     this.#post = post;
     this.#shelf = shelf;
+    this.#files = files;
   }
 
   handle(command: TextCommand): void {
@@ -57,7 +60,13 @@ export class TextCheck {
   ): Promise<void> {
     const onProgress = ({ pass, bytes, size }: TokenizeProgress) =>
       report({ stage: pass === 1 ? 'reading' : 'tokenizing', bytes, size });
-    const dataset = await this.#shelf.dataset({ kind: 'own', id, file }, use, { onProgress, signal });
+    const tokenizer = this.#files.tokenizer(use.from) ?? use.tokenizer;
+    const { context } = use;
+    const dataset = await this.#shelf.dataset(
+      { kind: 'own', id, file },
+      { tokenizer, context },
+      { onProgress, signal },
+    );
     this.#post({ type: 'textChecked', id, facts: textFacts(dataset), file });
   }
 

@@ -7,8 +7,9 @@ import {
   type TokenizeOptions,
   tokenize,
 } from '../engine/data/tokenize.ts';
+import type { TokenizerChoice, TokenizerJson } from '../engine/data/tokenizer.ts';
 import { SessionError } from './errorReport.ts';
-import type { TextFacts, TextSource, TextUse } from './protocol.ts';
+import type { TextFacts, TextSource } from './protocol.ts';
 
 interface Shelved {
   readonly key: string;
@@ -20,18 +21,23 @@ export class TextShelf {
   readonly #kept = new Map<TextSource['kind'], Shelved>();
 
   /**
+   * @param tokenizer one that is made for the text, or one that exists already
    * @throws SessionError TEXT_UNAVAILABLE
    * @throws EngineError BAD_TEXT, or TEXT_TOO_SHORT for the context
    */
-  async dataset(source: TextSource, use: TextUse, options?: TokenizeOptions): Promise<Dataset> {
-    const key = `${source.id} ${use.tokenizer}`;
+  async dataset(
+    source: TextSource,
+    { tokenizer, context }: { readonly tokenizer: TokenizerChoice | TokenizerJson; readonly context: number },
+    options?: TokenizeOptions,
+  ): Promise<Dataset> {
+    const key = `${source.id} ${typeof tokenizer === 'string' ? tokenizer : JSON.stringify(tokenizer)}`;
     let kept = this.#kept.get(source.kind);
     if (kept?.key !== key) {
       this.#kept.delete(source.kind); // before the next one, which may be as large, takes its memory
-      kept = { key, text: await tokenize(await streamFrom(source), use.tokenizer, options) };
+      kept = { key, text: await tokenize(await streamFrom(source), tokenizer, options) };
       this.#kept.set(source.kind, kept);
     }
-    return splitText(kept.text, use.context);
+    return splitText(kept.text, context);
   }
 }
 
@@ -40,7 +46,8 @@ export function textFacts({ name, bytes, train, validation, tokenizer, checksum 
   return { name, bytes, tokens, vocabulary: tokenizer.vocabulary, checksum };
 }
 
-async function streamFrom(source: TextSource): Promise<TextStream> {
+/** Reads a text again, from where it came. */
+export async function streamFrom(source: TextSource): Promise<TextStream> {
   if (source.kind === 'own') return fileStream(source.file);
   return builtinStream(source.id, (id: FileTextId) => loadBuiltin(`${source.folder}${id}.txt`));
 }

@@ -14,7 +14,7 @@ import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './o
 import { planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
-import { DEFAULT_SETTINGS, runsOf, type TextChoice } from './settings.ts';
+import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { useUi } from './uiStore.ts';
 
@@ -72,11 +72,16 @@ export function obstacle(
 }
 
 export function train(): void {
-  if (!client || isBusy(useRun.getState().status) || obstacle() !== null) return;
+  if (obstacle() !== null) return;
   const { settings } = useSettings.getState();
-  const runs = runsOf(settings);
+  trainRuns(runsOf(settings), settings);
+}
+
+/** Trains what the settings say, or something that differs from it. Nothing while something trains. */
+export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): void {
+  if (!client || isBusy(useRun.getState().status)) return;
   const configs = runs.map(({ config }) => config);
-  const { schedule, samples } = settings;
+  const { schedule, samples, init } = settings;
   const modes = runs.map(({ mode }) => mode);
   beginRuns(configs, schedule, settings, 'training', modes);
   clearNumerics(configs);
@@ -87,6 +92,7 @@ export function train(): void {
     configs,
     schedule,
     text,
+    ...(init && { from: init.id }),
     ...(samples !== null && { samples }),
     ...(every !== undefined && { autosaveMs: every }),
   });
@@ -221,7 +227,7 @@ export function cancelText(): void {
 
 /** Another tokenizer finds another vocabulary in the same text. */
 useSettings.subscribe(({ settings }, before) => {
-  if (settings.tokenizer === before.settings.tokenizer) return;
+  if (settings.tokenizer === before.settings.tokenizer && settings.init === before.settings.init) return;
   const command = readAgain();
   if (command) client?.send(command);
 });

@@ -96,6 +96,7 @@ export function pendingChanges(started: Settings, settings: Settings): number {
     started.schedule !== settings.schedule,
     started.seeds !== settings.seeds,
     started.text !== settings.text,
+    started.init?.id !== settings.init?.id,
   ];
   return values.length + others.filter(Boolean).length;
 }

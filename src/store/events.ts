@@ -1,6 +1,7 @@
 import { tokensPerStep } from '../engine/train/config.ts';
 import type { SessionEvent } from '../session/protocol.ts';
 import { clockOf } from './comparison.ts';
+import { applyFileEvent } from './files.ts';
 import { applyMeasurement } from './measurementStore.ts';
 import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { applyTextEvent } from './ownText.ts';
@@ -34,7 +35,7 @@ export function applyEvent(event: SessionEvent): void {
       break;
     }
     case 'started':
-      updateRun(event.run, { facts: event.facts });
+      updateRun(event.run, { config: event.config, facts: event.facts });
       useRun.setState({ active: leadingRun(useRun.getState(), event.run), compiling: null });
       changeStatus('training');
       break;
@@ -46,6 +47,12 @@ export function applyEvent(event: SessionEvent): void {
       pulse.request();
       break;
     }
+    case 'fileOpened':
+    case 'fileRefused':
+    case 'exported':
+    case 'exportRefused':
+      applyFileEvent(event);
+      break;
     case 'savedRun':
     case 'autosaved':
     case 'autosaveFailed':

@@ -64,8 +64,9 @@ function begin(name: string): number {
 }
 
 function use(): TextUse {
-  const { tokenizer, context } = firstConfig(useSettings.getState().settings);
-  return { tokenizer, context };
+  const { settings } = useSettings.getState();
+  const { tokenizer, context } = firstConfig(settings);
+  return { tokenizer, context, ...(settings.init?.tokenizer && { from: settings.init.id }) };
 }
 
 function set(ownText: OwnText): void {

@@ -1,4 +1,6 @@
+import type { WeightsShape } from '../engine/checkpoint/gpt2.ts';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
+import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
 import { modeOfVariant, type VariantId, variantTitle } from '../engine/experiments/variants.ts';
@@ -97,10 +99,52 @@ export interface Settings
   readonly f16: TrainConfig['half'];
   /** Of simulated modes; null leaves it to them. */
   readonly rounding: Rounding | null;
+  /** The opened file whose weights runs start from; null for random ones. It decides the shape. */
+  readonly init: InitialShape | null;
   /** Tokens of the sample at the end. Has no field: machines that only want figures set it to 0. */
   readonly sample: number | null;
   /** Samples written in a run, spread over its steps, the last at its end. Has no field either. */
   readonly samples: number | null;
+}
+
+/** What a file of weights decides. */
+export interface InitialShape extends WeightsShape {
+  /** Of the file, in the worker. */
+  readonly id: number;
+  readonly name: string;
+  /** Null where the file does not say: then the settings do, or 64 channels a head. */
+  readonly heads: number | null;
+  readonly usualHeads: number;
+  /** Null where the settings decide. */
+  readonly tokenizer: TokenizerChoice | null;
+}
+
+/** What the file of weights has for a setting, as its field shows it; null where the setting decides. */
+export function givenByFile({ init }: Settings, key: NumberSetting | ChoiceSetting): number | string | null {
+  if (!init) return null;
+  switch (key) {
+    case 'layers':
+    case 'width':
+    case 'heads':
+    case 'tokenizer':
+      return init[key];
+    case 'ctx':
+      return init.context;
+    case 'untied':
+      return init.tied ? '0' : '1';
+    default:
+      return null;
+  }
+}
+
+function overridesOfFile({ init, heads }: Settings): Overrides {
+  if (!init) return {};
+  const { layers, width, context, vocabulary, tied, tokenizer } = init;
+  return {
+    ...{ layers, width, context, vocabulary, tied },
+    heads: init.heads ?? heads ?? init.usualHeads,
+    ...(tokenizer && { tokenizer }),
+  };
 }
 
 export interface Problem {
@@ -122,6 +166,7 @@ export const DEFAULT_SETTINGS: Settings = {
   text: 'moby-dick',
   f16: 'auto',
   rounding: null,
+  init: null,
   sample: null,
   samples: null,
 };
@@ -183,6 +228,7 @@ export function overridesOf(settings: Settings): Overrides {
     ...(recompute !== null && { recompute }),
     ...(optimizer !== null && { optimizer }),
     ...(optimState !== null && { optimState }),
+    ...overridesOfFile(settings),
   };
 }
 

@@ -18,11 +18,14 @@ export function shareQuery(settings: Settings): string {
 }
 
 /** What a link leaves out, in words; null where it says everything. */
-export function leftOutOfLink({ text }: Settings): string | null {
+export function leftOutOfLink({ text, init }: Settings): string | null {
+  if (init)
+    return `The weights of ${init.name} stay on this device: whoever opens the link starts from random ones.`;
   if (text !== 'own') return null;
   return `Your own text stays on this device: whoever opens the link trains on ${BUILTIN_TEXTS[DEFAULT_TEXT].title} until they choose a text.`;
 }
 
 function shareable(settings: Settings): Settings {
-  return settings.text === 'own' ? { ...settings, text: DEFAULT_SETTINGS.text } : settings;
+  const { text } = settings.text === 'own' ? DEFAULT_SETTINGS : settings;
+  return { ...settings, text, init: null };
 }

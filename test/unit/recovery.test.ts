@@ -2,9 +2,13 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { AdapterReport } from '../../src/engine/device.ts';
 import { DeviceAccess } from '../../src/engine/deviceAccess.ts';
 import { EngineError } from '../../src/engine/errors.ts';
+import { PRESETS } from '../../src/engine/model/presets.ts';
+import type { TrainConfig } from '../../src/engine/train/config.ts';
+import type { TrainerOptions } from '../../src/engine/train/createTrainer.ts';
 import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { Recovery, type Survivor } from '../../src/engine/train/recovery.ts';
+import { RefusedMemoryError } from '../../src/engine/train/refusedMemory.ts';
 import { RunControl } from '../../src/engine/train/run.ts';
 import { SubmitPace } from '../../src/engine/train/submitPace.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
@@ -111,6 +115,14 @@ describe('what is told of a run that goes on', () => {
   const trainerAt = (submittedSteps: number, name = 'a GPU', pace = new SubmitPace(1, 1)) =>
     ({ submittedSteps, report: { name }, kernels: { matmul: 'register32' }, pace }) as unknown as Trainer;
   const step = (number: number) => ({ step: number }) as StepMetrics;
+  const optionsOf = async (kept: KeptRun): Promise<TrainerOptions> => {
+    let found: TrainerOptions = {};
+    await kept.make(PRESETS.smoke.config, async (_, options) => {
+      found = options;
+      return trainerAt(0);
+    });
+    return found;
+  };
 
   test('every step, evaluation and sample once, the repeated ones apart, and nothing of the old device', async () => {
     const told: string[] = [];
@@ -156,7 +168,7 @@ describe('what is told of a run that goes on', () => {
         hint: 'Steps 2 to 3 are computed again, with identical results, and counted once.',
       },
     ]);
-    expect(await kept.trainerOptions()).toEqual({ resume: undefined, matmul: 'register32', submitMs: 300 });
+    expect(await optionsOf(kept)).toEqual({ resume: undefined, matmul: 'register32', submitMs: 300 });
   });
 
   test('after work that hung it is handed over in half as long parts, and that is said', async () => {
@@ -169,7 +181,7 @@ describe('what is told of a run that goes on', () => {
     pace.stepSubmitted();
     now = 10_000;
     kept.detach();
-    const { submitMs } = await kept.trainerOptions();
+    const { submitMs } = await optionsOf(kept);
     expect(submitMs).toBe(150);
     kept.attach(trainerAt(0, 'a GPU', new SubmitPace(1, 1, submitMs)), events);
     expect(troubles[0]!.hint).toBe(
@@ -186,6 +198,45 @@ describe('what is told of a run that goes on', () => {
     expect(troubles[0]).toMatchObject({
       message: 'The GPU was lost after step 1. Training begins again from its seed by itself.',
       hint: expect.stringMatching(/^It is another one now: another in place of a GPU\. From step 1 on/),
+    });
+  });
+
+  describe('where the GPU refuses the memory', () => {
+    const config = { ...PRESETS.smoke.config, batch: 12, accumulation: 2 };
+    /** Takes micro-batches of up to 3, and says so. */
+    const create = async ({ batch }: TrainConfig) => {
+      if (batch > 3) throw new RefusedMemoryError('no', 'do', batch > 6 ? 6 : 3, null);
+      return trainerAt(0);
+    };
+
+    test('accumulated steps are taken in smaller micro-batches of the same tokens, which is told once', async () => {
+      const troubles: Trouble[] = [];
+      const events = {
+        onStep() {},
+        onEval() {},
+        onTrouble: (trouble: Trouble) => void troubles.push(trouble),
+      };
+      const made: string[] = [];
+      const kept = new KeptRun();
+      const make = () =>
+        kept.make(config, (trained) => {
+          made.push(`${trained.accumulation} of ${trained.batch}`);
+          return create(trained);
+        });
+      kept.attach(await make(), events);
+      kept.attach(await make(), events); // on the next device at once
+      expect(made).toEqual(['2 of 12', '4 of 6', '8 of 3', '8 of 3']);
+      expect(troubles.filter(({ kind }) => kind === 'smallerBatch').map(({ message }) => message)).toEqual([
+        'The GPU has no room for micro-batches of 12: each step is taken in 8 of 3 instead of 2 of 12.',
+      ]);
+    });
+
+    test('others are refused: steps of one batch, runs that are compared, and what does not fit at all', async () => {
+      const refused = { code: 'OUT_OF_MEMORY' };
+      await expect(new KeptRun().make({ ...config, accumulation: 1 }, create)).rejects.toMatchObject(refused);
+      await expect(new KeptRun({ shrinks: false }).make(config, create)).rejects.toMatchObject(refused);
+      const never = () => Promise.reject(new RefusedMemoryError('no', 'do', 0, null));
+      await expect(new KeptRun().make(config, never)).rejects.toMatchObject(refused);
     });
   });
 });

@@ -3,6 +3,7 @@
  * workgroup sizes and the sizes of what is bound, in milliseconds a variant. Nothing is executed.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { type MatrixShape, SUBGROUP_MATRIX } from '../../src/engine/kernels/subgroupMatrix.ts';
 import { kernelNames } from '../../src/engine/shaders.ts';
 import type { DeviceOptions } from '../gpu/device.ts';
 import type { Bench } from '../gpu/kernels/runKernel.ts';
@@ -15,16 +16,25 @@ const SUBGROUPS = [4, 8, 64];
 
 /** On WebGPU's guaranteed limits: adapters raise them, and no kernel may count on it. */
 function withNull<T>(features: GPUFeatureName[], body: (bench: Bench) => Promise<T>): Promise<T> {
-  const options: DeviceOptions = { dawn: ['backend=null'], features, limits: {} };
+  const options: DeviceOptions = {
+    dawn: ['backend=null', 'enable-dawn-features=allow_unsafe_apis'],
+    features,
+    limits: {},
+  };
   return withBench(body, options);
 }
 
 const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups'];
+/** As NVIDIA and Apple offer them. */
+const MATRIX_SHAPES: readonly MatrixShape[] = [
+  { component: 'f16', m: 16, n: 16, k: 16 },
+  { component: 'f32', m: 8, n: 8, k: 8 },
+];
 
 describe('every variant is valid', { timeout: 240_000 }, () => {
   test('with all features, at every subgroup size', () =>
-    withNull(FEATURES, async (bench) => {
-      const result = await runVariants(bench, await allVariants(SUBGROUPS));
+    withNull([...FEATURES, SUBGROUP_MATRIX as GPUFeatureName], async (bench) => {
+      const result = await runVariants(bench, await allVariants(SUBGROUPS, MATRIX_SHAPES));
       console.log(`all features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
       expect(result.failures).toEqual([]);
       expect(result.cannotRun).toEqual([]);
@@ -140,7 +150,7 @@ describe('a variant is refused by name', () => {
 });
 
 test('every kernel file has a variant, and a cover has every setting of every variant', async () => {
-  const variants = await allVariants([8]);
+  const variants = await allVariants([8], MATRIX_SHAPES);
   expect([...new Set(variants.map(({ dispatch }) => dispatch.variant.kernel))].sort()).toEqual(kernelNames());
   const settings = (some: readonly KnownVariant[]) =>
     new Set(some.flatMap(({ dispatch }) => settingsOf(dispatch)));

@@ -3,10 +3,13 @@ import { useEffect, useState } from 'react';
 const always = () => true;
 
 /**
- * Lets a file be dropped anywhere on the page. True while one is held over it, whether or not it would be taken.
+ * Lets files be dropped anywhere on the page. True while one is held over it, whether or not it would be taken.
  * Both functions must stay the same from one render to the next.
  */
-export function useFileDrop(take: (file: File) => void, ready: () => boolean = always): boolean {
+export function useFileDrop(
+  take: (file: File, all: readonly File[]) => void,
+  ready: () => boolean = always,
+): boolean {
   const [over, setOver] = useState(false);
   useEffect(() => {
     const carriesFile = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
@@ -23,8 +26,8 @@ export function useFileDrop(take: (file: File) => void, ready: () => boolean = a
       if (!carriesFile(event)) return;
       event.preventDefault();
       setOver(false);
-      const file = event.dataTransfer?.files[0];
-      if (file && ready()) take(file);
+      const all = [...(event.dataTransfer?.files ?? [])];
+      if (all[0] && ready()) take(all[0], all);
     };
     document.addEventListener('dragover', hover);
     document.addEventListener('dragleave', leave);

@@ -10,7 +10,7 @@ import panel from '../ui/FoldedPanel.module.css';
 import { MeasureButtons } from '../ui/MeasureButtons.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './DevicePanel.module.css';
-import { FEATURE_WORDS, formatRate, halfWords, modeSupport } from './deviceMessages.ts';
+import { FEATURE_WORDS, formatRate, halfWords, kernelWords, modeSupport } from './deviceMessages.ts';
 import { exactBytes } from './memoryMessages.ts';
 
 /** The adapter: what it offers, how it holds each mode's numbers, and how fast it is. */
@@ -167,6 +167,7 @@ function Figures({ result }: { result: BenchmarkResult }) {
     ['peak', 'f32 multiply-add peak', formatRate(result.peakFlops, 'FLOP/s')],
     ['f32', `Matmul ${size}, f32`, formatRate(result.f32MatmulFlops, 'FLOP/s')],
     ['f16', `Matmul ${size}, ${halfWords(result.half)}`, formatRate(result.f16MatmulFlops, 'FLOP/s')],
+    ['kernels', 'Matmul kernels', kernelWords(result.kernels)],
     ['copy', 'Copy, read and written', formatRate(result.copyBytesPerSec, 'B/s')],
   ];
   return (

@@ -2,11 +2,11 @@ import { PRESETS } from '../../engine/model/presets.ts';
 import { DELAYED_SCALING } from '../../engine/precision/quantization.ts';
 import { scalingOf } from '../../engine/train/config.ts';
 import { numberProblem, resetOf, standardOf } from '../../store/changes.ts';
-import { modesOf, type NumberSetting, type Settings, scalesLoss } from '../../store/settings.ts';
+import { givenByFile, modesOf, type NumberSetting, type Settings, scalesLoss } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { formatPowerOfTwo } from '../format.ts';
 import { ResetButton, TextField } from '../ui/Field.tsx';
-import { NUMBER_WORDS, rangeWords } from './settingWords.ts';
+import { BY_FILE, NUMBER_WORDS, rangeWords } from './settingWords.ts';
 
 /** The scaling that holds where the visitor leaves both numbers to the mode. */
 function scaledPolicy(settings: Settings) {
@@ -40,16 +40,18 @@ export function NumberSettingField({ name, brief = false }: { name: NumberSettin
   const problem = unread === undefined ? numberProblem(settings, name) : null;
   const error =
     unread === undefined ? problem && `${problem.message} ${problem.hint}` : 'This is not a number.';
-  const filled = settings[name] !== null || unread !== undefined;
+  const given = givenByFile(settings, name);
+  const filled = given === null && (settings[name] !== null || unread !== undefined);
   return (
     <TextField
       label={label}
       unit={unit}
       inputMode={name === 'lossScale' ? 'text' : 'decimal'}
-      value={typed ?? settings[name] ?? ''}
+      value={given ?? typed ?? settings[name] ?? ''}
+      disabled={given !== null}
       placeholder={standard}
       onChange={(event) => typeNumber(name, event.target.value)}
-      help={brief ? undefined : `${help} ${rangeWords(name)}.`}
+      help={given !== null ? BY_FILE : brief ? undefined : `${help} ${rangeWords(name)}.`}
       error={error}
       action={
         filled && (

@@ -1,14 +1,61 @@
 import { useState } from 'react';
-import { cancelText, takeTextFrom } from '../../store/actions.ts';
-import type { OwnText } from '../../store/settingsStore.ts';
+import { cancelText, takeOwnText, takeTextFrom } from '../../store/actions.ts';
+import { firstConfig } from '../../store/settings.ts';
+import { type OwnText as OwnTextOf, useSettings } from '../../store/settingsStore.ts';
 import { textFactsLine, textProgressLine, textShare } from '../textMessages.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './OwnText.module.css';
 
+/** A text of the visitor's: a file, what is at an address, or a paste. */
+export default function OwnText() {
+  const ownText = useSettings((state) => state.ownText);
+  const [pasted, setPasted] = useState('');
+  return (
+    <div className={styles.own}>
+      <label className={styles.file}>
+        <input
+          type="file"
+          className="visuallyHidden"
+          accept=".txt,.md,.csv,.json,text/*"
+          onChange={(event) => {
+            const file = event.target.files?.[0];
+            if (file) takeOwnText(file);
+            event.target.value = ''; // the same file can be chosen again after it was corrected
+          }}
+          data-testid="own-file"
+        />
+        <span>
+          <strong>Choose a text file</strong>, or drop one anywhere on this page
+        </span>
+      </label>
+      <AddressForm />
+      <OwnTextState ownText={ownText} />
+      <details>
+        <summary className={styles.paste}>Paste a text instead</summary>
+        <textarea
+          className={styles.area}
+          rows={5}
+          aria-label="Text to train on"
+          value={pasted}
+          onChange={(event) => setPasted(event.target.value)}
+          data-testid="own-paste"
+        />
+        <Button
+          disabled={pasted === ''}
+          onClick={() => takeOwnText(new File([pasted], 'Pasted text', { type: 'text/plain' }))}
+          data-testid="own-paste-use"
+        >
+          Use this text
+        </Button>
+      </details>
+    </div>
+  );
+}
+
 /** A text from an address. Only the address's own server hears of it. */
-export function AddressForm() {
+function AddressForm() {
   const [address, setAddress] = useState('');
   return (
     <form
@@ -33,7 +80,8 @@ export function AddressForm() {
   );
 }
 
-export function OwnTextState({ ownText }: { ownText: OwnText }) {
+function OwnTextState({ ownText }: { ownText: OwnTextOf }) {
+  const tokenizer = useSettings(({ settings }) => firstConfig(settings).tokenizer);
   switch (ownText.state) {
     case 'none':
       return null;
@@ -44,13 +92,13 @@ export function OwnTextState({ ownText }: { ownText: OwnText }) {
     case 'ready':
       return (
         <p className={styles.state} data-testid="own-ready">
-          <strong>{ownText.facts.name}</strong>: {textFactsLine(ownText.facts)}
+          <strong>{ownText.facts.name}</strong>: {textFactsLine(ownText.facts, tokenizer)}
         </p>
       );
   }
 }
 
-function Reading({ name, progress }: Extract<OwnText, { state: 'checking' }>) {
+function Reading({ name, progress }: Extract<OwnTextOf, { state: 'checking' }>) {
   const share = textShare(progress);
   return (
     <div className={styles.reading} data-testid="text-progress">

@@ -1,4 +1,5 @@
 import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
+import { exportRun } from '../../store/fileActions.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -29,6 +30,11 @@ export default function SavedRunNote() {
             {!busy && (
               <Button onClick={resumeSavedRun} disabled={obstacle !== null} data-testid="resume-saved">
                 Resume last run
+              </Button>
+            )}
+            {!busy && (
+              <Button onClick={() => exportRun(null, 'run')} data-testid="export-saved">
+                Take it as a file
               </Button>
             )}
             <Button onClick={discardSavedRun} data-testid="discard-saved">

@@ -6,6 +6,7 @@ import {
   CHOICES,
   type ChoiceSetting,
   choiceIn,
+  givenByFile,
   HALF_CHOICES,
   modesOf,
   type NumberSetting,
@@ -17,7 +18,14 @@ import { Button } from '../ui/Button.tsx';
 import { ResetButton, SelectField } from '../ui/Field.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
 import styles from './SettingGroups.module.css';
-import { CHOICE_WORDS, countChanges, GROUPS, type Group, type GroupedSetting } from './settingWords.ts';
+import {
+  BY_FILE,
+  CHOICE_WORDS,
+  countChanges,
+  GROUPS,
+  type Group,
+  type GroupedSetting,
+} from './settingWords.ts';
 
 /** Folded away: the preset is right for a first visit. */
 export function SettingGroups() {
@@ -99,6 +107,7 @@ function isNumber(key: GroupedSetting): key is NumberSetting {
 
 function ChoiceField({ name }: { name: ChoiceSetting }) {
   const chosen = useSettings((state) => state.settings[name]);
+  const given = useSettings((state) => givenByFile(state.settings, name));
   const preset = useSettings((state) => PRESETS[state.settings.preset].config);
   const choose = useSettings((state) => state.choose);
   const { label, help } = CHOICE_WORDS[name];
@@ -107,10 +116,12 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
   return (
     <SelectField
       label={label}
-      value={chosen ?? standard}
+      value={given ?? chosen ?? standard}
+      disabled={given !== null}
       onChange={(event) => choose({ [name]: event.target.value })}
-      help={help}
+      help={given === null ? help : BY_FILE}
       action={
+        given === null &&
         chosen !== null &&
         chosen !== standard && (
           <ResetButton
@@ -123,6 +134,7 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
       }
       data-testid={name}
     >
+      {given !== null && values[given] === undefined && <option value={given}>{given}</option>}
       {CHOICES[name].map((value) => (
         <option key={value} value={value}>
           {values[value]}

@@ -20,6 +20,7 @@ import { TextSettings, textTitle } from './TextSettings.tsx';
 // What few visitors open is not part of the page's first script.
 const DevicePanel = lazy(() => import('./DevicePanel.tsx'));
 const LargestBatchPanel = lazy(() => import('./LargestBatchPanel.tsx'));
+const FilePicker = lazy(() => import('./FilePicker.tsx'));
 
 export function SettingsPanel() {
   const settings = useSettings((state) => state.settings);
@@ -52,6 +53,9 @@ export function SettingsPanel() {
           <SettingGroups />
         </fieldset>
         <div className={styles.folds}>
+          <LazyDetails summary="Model or saved run from a file" testId="from-file">
+            <FilePicker />
+          </LazyDetails>
           <MemoryPanel />
           <LazyDetails summary="Largest batch" testId="largest-batch">
             <LargestBatchPanel />

@@ -1,13 +1,15 @@
 /** What the device panel says about an adapter. */
+import { SUBGROUP_MATRIX } from '../../engine/kernels/subgroupMatrix.ts';
 import { type FormatId, formatInfo } from '../../engine/precision/formats.ts';
 import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
-import type { AdapterReport, HalfStorage } from '../../session/protocol.ts';
+import type { AdapterReport, BenchmarkResult, HalfStorage } from '../../session/protocol.ts';
 
 /** Features that Halfstep uses where they are. Others that the device has are listed by name. */
 export const FEATURE_WORDS: Readonly<Record<string, string>> = {
   'shader-f16': 'native half precision',
   subgroups: 'lanes share values without memory',
   'timestamp-query': 'exact GPU time',
+  [SUBGROUP_MATRIX]: 'matrix units, used where they pass a self-test and are faster',
   'core-features-and-limits': 'all of core WebGPU',
 };
 
@@ -58,6 +60,11 @@ export function formatRate(perSecond: number, unit: 'FLOP/s' | 'B/s'): string {
   const power = Math.min(prefixes.length - 1, Math.max(0, Math.floor(Math.log10(perSecond) / 3)));
   const value = perSecond / 1000 ** power;
   return `${value < 100 ? value.toPrecision(3) : Math.round(value)} ${prefixes[power]}${unit}`;
+}
+
+/** `register16, subgroup matrix f16 16x16x16`, or why the latter is not used. */
+export function kernelWords({ matmul, subgroupMatrix }: BenchmarkResult['kernels']): string {
+  return subgroupMatrix === undefined ? matmul : `${matmul}, subgroup matrix ${subgroupMatrix}`;
 }
 
 export function halfWords(half: HalfStorage): string {

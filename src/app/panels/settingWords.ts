@@ -6,6 +6,9 @@ import { rangeOf } from '../../engine/train/config.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
 
+/** Where a field cannot be changed. */
+export const BY_FILE = 'Taken from the file that the run starts from.';
+
 interface NumberWords {
   readonly label: string;
   readonly unit?: string;

@@ -1,10 +1,7 @@
 import { lazy, Suspense } from 'react';
-import { takeOwnText } from '../../store/actions.ts';
-import { isBundle } from '../../store/history/bundleHead.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
-import { showScreen } from '../hooks/useScreen.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
 import { RunNotes } from '../panels/RunNotes.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
@@ -20,6 +17,8 @@ const Charts = lazy(() => import('../charts/Charts.tsx'));
 const ResultsPanel = lazy(() => import('../panels/ResultsPanel.tsx'));
 // What another visit left.
 const SavedRunNote = lazy(() => import('../panels/SavedRunNote.tsx'));
+const FileNote = lazy(() => import('../panels/FileNote.tsx'));
+const ExportPanel = lazy(() => import('../panels/ExportPanel.tsx'));
 const NumericsPanel = lazy(() => import('../panels/numerics/NumericsPanel.tsx'));
 const SamplePanel = lazy(() => import('../panels/SamplePanel.tsx'));
 const ComparePanel = lazy(() => import('../compare/ComparePanel.tsx'));
@@ -44,6 +43,7 @@ export function TrainScreen() {
         <section className={styles.board} aria-label="Training">
           <Suspense fallback={null}>
             <SavedRunNote />
+            <FileNote />
           </Suspense>
           <SweepLine />
           <RunNotes />
@@ -65,27 +65,22 @@ export function TrainScreen() {
           )}
           <Suspense fallback={null}>
             <SamplePanel />
+            <ExportPanel />
           </Suspense>
         </section>
       </div>
-      {fileOver && (
-        <DropHint text={busy ? BUSY_HINT : 'Drop a text file to train on it. It stays on this device.'} />
-      )}
+      {fileOver && <DropHint text={busy ? BUSY_HINT : DROP_HINT} />}
     </>
   );
 }
 
-const BUSY_HINT = 'A text can be dropped here when the training has ended.';
+const DROP_HINT =
+  'Drop a text to train on, or a .safetensors file: a model to start from, or a saved run to go on with. It stays on this device.';
+const BUSY_HINT = 'A file can be dropped here when the training has ended.';
 
-/** A text to train on. A bundle of runs is one too, but hardly meant as one. */
-async function takeDropped(file: File): Promise<void> {
-  if (!(await isBundle(file))) {
-    takeOwnText(file);
-    return;
-  }
-  showScreen('runs');
-  const { importBundle } = await import('../runs/importBundle.ts');
-  await importBundle(file);
+async function takeDropped(file: File, all: readonly File[]): Promise<void> {
+  const { takeDropped: take } = await import('../takeDropped.ts');
+  await take(file, all);
 }
 
 function textCanChange(): boolean {

@@ -5,13 +5,11 @@ import { Button } from './Button.tsx';
 import styles from './ShortcutsDialog.module.css';
 
 /** The keys and what they do. The browser's own dialog: Escape closes it, focus stays in it and returns. */
-export function ShortcutsDialog() {
-  const open = useUi((state) => state.help);
+export default function ShortcutsDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [open]);
+    dialog.current?.showModal();
+  }, []);
   return (
     <dialog
       ref={dialog}

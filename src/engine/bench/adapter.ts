@@ -1,14 +1,14 @@
 /** What the adapter reaches in five seconds: the figures that a run's speed is held against. */
 import { Arena } from '../arena.ts';
 import type { AdapterReport } from '../device.ts';
+import { chooseKernels, type KernelChoice, type RecordedKernels, recordKernels } from '../kernelChoice.ts';
 import { matmul } from '../kernels/matmul.ts';
-import type { MatmulKernel } from '../kernels/operation.ts';
 import { gradientNorm, NORM_PARTIALS } from '../kernels/optimizer.ts';
 import { PipelineCache } from '../pipelines.ts';
 import type { FormatId, HalfStorage } from '../precision/formats.ts';
 import { Program } from '../program.ts';
 import { peakFlops } from '../roofline.ts';
-import { makeTarget, tuneMatmul } from '../target.ts';
+import { makeTarget } from '../target.ts';
 import { secondsPerReplay, secondsPerUnit } from '../timing.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 
@@ -22,8 +22,8 @@ export interface BenchmarkResult {
   /** How those operands were held: the way a run on this adapter would. */
   readonly half: HalfStorage;
   readonly matmulSize: number;
-  /** The kernel that ran: the one a run would choose. */
-  readonly kernel: MatmulKernel;
+  /** The kernels that ran: those a run would choose. */
+  readonly kernels: RecordedKernels;
   /** Bytes read and written a second when one buffer is copied to another. */
   readonly copyBytesPerSec: number;
 }
@@ -44,17 +44,17 @@ export async function benchmark(
     signal?.throwIfAborted();
     return measure();
   };
-  const kernel = await next(() => tuneMatmul(device, pipelines, report));
+  const kernels = await next(() => chooseKernels(device, pipelines, report));
   const matmulSize = fillingMatmul(report);
   const flops = (format: FormatId) =>
-    next(() => measureMatmulFlops(device, pipelines, report, kernel, { format, size: matmulSize }));
+    next(() => measureMatmulFlops(device, pipelines, report, kernels, { format, size: matmulSize }));
   return {
     peakFlops: await next(() => peakFlops(device, pipelines)),
     f32MatmulFlops: await flops('f32'),
     f16MatmulFlops: await flops('f16'),
     half: report.half,
     matmulSize,
-    kernel,
+    kernels: recordKernels(kernels),
     copyBytesPerSec: await next(() => measureCopyBandwidth(device, report)),
   };
 }
@@ -77,10 +77,10 @@ export async function measureMatmulFlops(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,
-  kernel: MatmulKernel,
+  kernels: KernelChoice,
   square: SquareMatmul,
 ): Promise<number> {
-  const { program, destroy } = await matmulProgram(device, pipelines, report, kernel, square);
+  const { program, destroy } = await matmulProgram(device, pipelines, report, kernels, square);
   try {
     return (2 * square.size ** 3) / (await secondsPerReplay(device, program, 256));
   } finally {
@@ -93,7 +93,7 @@ export async function matmulProgram(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,
-  kernel: MatmulKernel,
+  kernels: KernelChoice,
   { format, size, ...transposed }: SquareMatmul,
 ): Promise<{ program: Program; destroy: () => void }> {
   const matrix = (name: string, type: FormatId) => ({ name, type, elements: size * size }) as const;
@@ -101,7 +101,7 @@ export async function matmulProgram(
   const found = { name: 'bench found', type: 'u32', elements: 4 } as const;
   const arena = await Arena.allocate(device, [a, b, out, found]);
   try {
-    const target = makeTarget(report, report.half, kernel);
+    const target = makeTarget(report, report.half, kernels);
     const shape = { m: size, n: size, k: size, ...transposed };
     const operation = matmul(target, { label: 'bench', a, b, out, ...shape, found });
     const program = await Program.compile(device, pipelines, arena, 'bench', [operation]);
@@ -130,7 +130,7 @@ export async function measureReadBandwidth(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,
-  kernel: MatmulKernel,
+  kernels: KernelChoice,
 ): Promise<number> {
   const bytes = memoryBytes(device, report);
   const gradient = { name: 'bench values', type: 'f32', elements: bytes / 4 } as const;
@@ -139,7 +139,7 @@ export async function measureReadBandwidth(
   const found = { name: 'bench found', type: 'u32', elements: 4 } as const;
   const arena = await Arena.allocate(device, [gradient, state, partials, found]);
   try {
-    const target = makeTarget(report, report.half, kernel);
+    const target = makeTarget(report, report.half, kernels);
     const { elements } = gradient;
     const norm = gradientNorm(target, { gradient, state, partials, found, elements, first: 0 });
     const program = await Program.compile(device, pipelines, arena, 'bench', [norm]);

@@ -1,9 +1,9 @@
 /** Whether a step takes longer the longer a run lasts, or memory grows: what leaks and queues that fill up do. */
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
+import { chooseKernels } from '../kernelChoice.ts';
 import { PipelineCache } from '../pipelines.ts';
 import type { Program } from '../program.ts';
-import { tuneMatmul } from '../target.ts';
 import { secondsPerReplay } from '../timing.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { createTrainer } from '../train/createTrainer.ts';
@@ -46,16 +46,16 @@ export async function measureLongRun(
   onBlock: (block: Block) => void,
 ): Promise<readonly Block[]> {
   const pipelines = new PipelineCache(device);
-  const kernel = await tuneMatmul(device, pipelines, report);
+  const kernels = await chooseKernels(device, pipelines, report);
   const watch = watchBuffers(device);
-  const control = await matmulProgram(device, pipelines, report, kernel, {
+  const control = await matmulProgram(device, pipelines, report, kernels, {
     format: 'f32',
     size: fillingMatmul(report),
   });
   try {
     const replayMs = 1000 * (await secondsPerReplay(device, control.program, 256));
     const run = { ...config, steps: steps + WARM_UP_STEPS, evalEvery: 0, evalBatches: 1, sampleLength: 0 };
-    const trainer = await createTrainer(device, report, run, dataset, { matmul: kernel });
+    const trainer = await createTrainer(device, report, run, dataset);
     try {
       const length = Math.max(LEAST_BLOCK, Math.round(steps / BLOCKS));
       await train(trainer, WARM_UP_STEPS / 2);

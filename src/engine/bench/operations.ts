@@ -1,13 +1,14 @@
 /** Where the time of a step goes: every distinct operation, and every phase, replayed by itself. */
 import { Arena } from '../arena.ts';
 import type { AdapterReport } from '../device.ts';
+import { chooseKernels } from '../kernelChoice.ts';
 import { type Dispatch, type Operation, type Target, variantKey } from '../kernels/operation.ts';
 import { memoryPlan, planLimits } from '../memoryPlan.ts';
 import { buildSchedule, microBatchPhases } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
-import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
+import { chooseHalf, makeTarget } from '../target.ts';
 import { bytesPerElement, tensorOf } from '../tensor.ts';
 import { secondsPerReplay } from '../timing.ts';
 import type { TrainConfig } from '../train/config.ts';
@@ -91,8 +92,8 @@ async function withStep<T>(
 ): Promise<T> {
   const { tensors } = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
-  const kernel = await tuneMatmul(device, pipelines, report);
-  const target = makeTarget(report, chooseHalf(config.half, report), kernel);
+  const kernels = await chooseKernels(device, pipelines, report);
+  const target = makeTarget(report, chooseHalf(config.half, report), kernels);
   const arena = await Arena.allocate(
     device,
     tensors.planned.map(({ tensor }) => tensor),

@@ -178,7 +178,7 @@ function transpose(values: Float32Array, rows: number, columns: number): Float32
 export function gpt2Tensors(
   config: GptConfig,
   dtype: ExportDtype,
-  valuesOf: (name: string) => Float32Array,
+  valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): TensorToWrite[] {
   return parameterSpecs(config).map(({ name, rows, columns, decays }) => {
     const learned = isVocabularyMatrix(name) && rows === paddedVocabulary(config) ? config.vocabulary : rows;
@@ -186,7 +186,7 @@ export function gpt2Tensors(
       name: name === HEAD ? name : PREFIX + name,
       dtype,
       shape: decays ? [learned, columns] : [columns],
-      pieces: () => piecesOf(name, dtype, valuesOf(name).subarray(0, learned * columns)),
+      pieces: () => piecesOf(name, dtype, valuesOf(name), learned * columns),
     };
   });
 }
@@ -194,7 +194,13 @@ export function gpt2Tensors(
 /** Numbers of a piece: what is converted at a time. */
 const PIECE = 2 ** 20 / DTYPE_BYTES.F32;
 
-function* piecesOf(name: string, dtype: ExportDtype, values: Float32Array): Generator<Uint8Array> {
+async function* piecesOf(
+  name: string,
+  dtype: ExportDtype,
+  all: Float32Array | Promise<Float32Array>,
+  count: number,
+): AsyncGenerator<Uint8Array> {
+  const values = (await all).subarray(0, count);
   for (let at = 0; at < values.length; at += PIECE) {
     const part = values.subarray(at, at + PIECE);
     yield dtype === 'F16'

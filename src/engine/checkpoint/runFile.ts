@@ -8,7 +8,8 @@ import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { EngineError } from '../errors.ts';
-import { MATMUL_KERNELS, type MatmulKernel } from '../kernels/operation.ts';
+import type { RecordedKernels } from '../kernelChoice.ts';
+import { MATMUL_KERNELS } from '../kernels/operation.ts';
 import { presetOf } from '../model/presets.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { ElementType } from '../tensor.ts';
@@ -30,7 +31,7 @@ export interface RunDescription {
   /** How halves were held; null where the mode has none. Both have the same bytes. */
   readonly storage: HalfStorage | null;
   /** What was chosen for the adapter. */
-  readonly kernels: { readonly matmul: MatmulKernel };
+  readonly kernels: RecordedKernels;
   readonly adapter: string;
   readonly text: {
     readonly name: string;
@@ -136,7 +137,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const descriptionSchema = v.object({
   config: v.record(text(100), v.union([text(200), v.pipe(v.number(), v.finite()), v.boolean(), v.null()])),
   storage: v.nullable(v.picklist(['native', 'packed'])),
-  kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS) }),
+  kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS), subgroupMatrix: v.exactOptional(text(2000)) }),
   adapter: text(1000),
   text: v.object({ name: text(1000), checksum: text(100), builtin: v.nullable(text(100)) }),
   /** Nothing nested: what is in it is for `readTokenizerJson` to say. */
@@ -156,6 +157,14 @@ const descriptionSchema = v.object({
     nextMicroBatch: count,
   }),
 });
+
+/**
+ * Whether a safetensors file was meant as a run, of whatever version.
+ * @throws EngineError BAD_FILE when it is damaged
+ */
+export async function isRun(source: RandomAccess): Promise<boolean> {
+  return (await openSafetensors(source)).metadata.has(RUN_KEY);
+}
 
 /**
  * Reads what a saved run is; no tensor is read.

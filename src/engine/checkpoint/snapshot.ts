@@ -103,6 +103,18 @@ export class Snapshots {
     };
   }
 
+  /**
+   * Waits for the snapshots that others took, then copies the state behind all steps that are submitted by then.
+   * @param steps how many these are, asked at that moment
+   */
+  async takeNext(steps: () => number): Promise<Snapshot> {
+    for (let seen: Promise<void> | null = null; seen !== this.#free; ) {
+      seen = this.#free;
+      await seen;
+    }
+    return this.take(steps());
+  }
+
   destroy(): void {
     for (const buffer of this.#staging?.values() ?? []) buffer.destroy();
   }

@@ -1,5 +1,6 @@
-import { type Operand, recordOf, scaleOf } from '../tensor.ts';
+import { formatOf, type Operand, recordOf, scaleOf } from '../tensor.ts';
 import { type Dispatch, groupedBy, SITE, slotsOf, type Target, u32 } from './operation.ts';
+import { matrixShapeFor, matrixTile } from './subgroupMatrix.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {
@@ -85,6 +86,21 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     flops: 2 * m * n * k,
   } as const;
   const slots = slotsOf(target, operands);
+  const matrices = matrixShapeFor(target.matrixShapes, [formatOf(args.a), formatOf(args.b)], m, n);
+  if (matrices) {
+    const { component, emulated = false } = matrices;
+    const constants = matrixTile(matrices, target.lanes, aTransposed, bTransposed);
+    return {
+      ...shared,
+      variant: {
+        kernel: 'matmul_matrix',
+        slots,
+        conditions: { ...conditions, half: component === 'f16', emulated },
+        constants,
+      },
+      grid: [Math.ceil(n / constants.TILE_N), Math.ceil(m / constants.TILE_M), depth],
+    };
+  }
   if (target.matmul === 'tiled') {
     return {
       ...shared,

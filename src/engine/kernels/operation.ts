@@ -1,6 +1,7 @@
 /** What a step is made of: flat lists of operations, plain data until `Program` compiles them. */
 import { type HalfStorage, type Prelude, preludeOf } from '../precision/formats.ts';
 import { formatOf, groupsOf, type Operand, type Tensor } from '../tensor.ts';
+import type { MatrixShape } from './subgroupMatrix.ts';
 
 /** One assembled form of a `.wgsl` file. Equal variants share a pipeline. */
 export interface Variant {
@@ -50,6 +51,8 @@ export interface Target {
   /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
+  /** Shapes of matrices that the adapter multiplies at once, proven on it; empty on most. Where one fits, it goes before `matmul`. */
+  readonly matrixShapes: readonly MatrixShape[];
   /** Long sums with few results are cut into parts, to give a GPU enough to do. */
   readonly splitSums: boolean;
 }

@@ -1,20 +1,19 @@
-import { Arena } from '../arena.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
+import { chooseKernels, type KernelChoice, recordedChoice, recordKernels } from '../kernelChoice.ts';
 import type { MatmulKernel, Operation } from '../kernels/operation.ts';
-import { deeperLevels } from '../largestBatch.ts';
-import { mebibytes, memoryPlan, planLimits } from '../memoryPlan.ts';
+import { memoryPlan, planLimits } from '../memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
-import type { PlanLimits } from '../model/tensors.ts';
 import { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
 import { roughFlops } from '../roofline.ts';
-import { chooseHalf, makeTarget, tuneMatmul } from '../target.ts';
+import { chooseHalf, makeTarget } from '../target.ts';
 import { checkConfig, type TrainConfig } from './config.ts';
+import { allocatePlan, withWayOut } from './refusedMemory.ts';
 import { WeightsChecksum } from './start.ts';
 import { SubmitPace } from './submitPace.ts';
 import { type Programs, Trainer } from './trainer.ts';
@@ -26,7 +25,7 @@ const ASSUMED_SHARE = 0.15;
 export interface TrainerOptions {
   /** Called while kernels compile, with how many of how many are ready. */
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
-  /** Use this matmul kernel instead of timing both: what a saved run or a test asks for. */
+  /** Use this matmul kernel and no other: what a test asks for. */
   readonly matmul?: MatmulKernel | undefined;
   /**
    * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
@@ -60,19 +59,19 @@ export async function createTrainer(
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
   const { resume } = options;
-  const matmul =
-    options.matmul ?? resume?.description.kernels.matmul ?? (await tuneMatmul(device, pipelines, report));
-  const target = makeTarget(report, half, matmul);
+  const kernels: KernelChoice = options.matmul
+    ? { matmul: options.matmul, matrixShapes: [], matrixNote: null }
+    : await (resume
+        ? recordedChoice(device, pipelines, report, resume.description.kernels)
+        : chooseKernels(device, pipelines, report));
+  const target = makeTarget(report, half, kernels);
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
     operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),
   );
   await pipelines.getAll(variants, options.onProgress);
-  const arena = await Arena.allocate(
-    device,
-    plan.tensors.planned.map(({ tensor }) => tensor),
-  ).catch((error: unknown) => {
-    throw withDeeperLevel(error, config, vocabulary, planLimits(device.limits));
+  const arena = await allocatePlan(device, plan).catch(async (error: unknown) => {
+    throw await withWayOut(error, device, config, vocabulary, planLimits(device.limits));
   });
   try {
     const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>
@@ -97,7 +96,7 @@ export async function createTrainer(
       report,
       plan,
       half,
-      kernels: { matmul },
+      kernels: recordKernels(kernels),
       pace: new SubmitPace((expectedFlops * ASSUMED_SHARE) / 1000, stepUnits, options.submitMs),
       device,
       arena,
@@ -122,24 +121,6 @@ export async function createTrainer(
     arena.destroy();
     throw error instanceof EngineError ? error : wrap(error);
   }
-}
-
-/** Where the GPU refused the memory, the error with what the next level of recomputing would take. */
-function withDeeperLevel(
-  error: unknown,
-  config: TrainConfig,
-  vocabulary: number,
-  limits: PlanLimits,
-): unknown {
-  const [recompute] = deeperLevels(config.recompute);
-  if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY') || !recompute) return error;
-  const { total } = memoryPlan({ ...config, recompute }, vocabulary, limits).bytes;
-  return new EngineError(
-    error.code,
-    error.message,
-    `${error.hint} With recompute ${recompute} the same run takes ${mebibytes(total)}.`,
-    { cause: error },
-  );
 }
 
 function wrap(error: unknown): EngineError {

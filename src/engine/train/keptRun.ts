@@ -3,8 +3,11 @@ import { blobSource } from '../checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import type { MatmulKernel } from '../kernels/operation.ts';
+import type { TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
+
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
+import { smallerMicroBatches } from './refusedMemory.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
 import type { RunEvents } from './steppedRun.ts';
 import { SUBMIT_MS } from './submitPace.ts';
@@ -21,6 +24,8 @@ export interface KeptRunOptions {
   readonly stored?: (() => Promise<RunFile | null>) | undefined;
   /** Milliseconds between two copies. */
   readonly everyMs?: number;
+  /** Whether the micro-batches of accumulated steps may become smaller where the GPU refuses their memory. */
+  readonly shrinks?: boolean;
 }
 
 export interface KeptEvents extends RunEvents {
@@ -39,6 +44,10 @@ export class KeptRun {
   #matmul: MatmulKernel | undefined;
   #adapter: string | null = null;
   #submitMs: number | undefined;
+  readonly #shrinks: boolean;
+  /** What it is trained with, which for want of memory may have smaller micro-batches than was asked for. */
+  #config: TrainConfig | null = null;
+  #shrunk: Trouble | null = null;
   /** Whose events are told. */
   #trainer: Trainer | null = null;
   /** The last step, evaluation and measurement that were told; the rests that were taken. */
@@ -48,7 +57,8 @@ export class KeptRun {
   readonly #rested = new Set<number>();
   #repeats = false;
 
-  constructor({ start, stored, everyMs = KEEP_EVERY_MS }: KeptRunOptions = {}) {
+  constructor({ start, stored, everyMs = KEEP_EVERY_MS, shrinks = true }: KeptRunOptions = {}) {
+    this.#shrinks = shrinks;
     this.#start = start ?? null;
     this.#stored = stored;
     this.#everyMs = everyMs;
@@ -69,8 +79,30 @@ export class KeptRun {
     return newest;
   }
 
-  /** With which a trainer for this run is made, on whatever device. */
-  async trainerOptions(): Promise<Pick<TrainerOptions, 'resume' | 'matmul' | 'submitMs'>> {
+  /**
+   * Makes a trainer for this run, on whatever device. Where the GPU refuses the memory of accumulated steps, they are taken in
+   * smaller micro-batches, which is told as a trouble.
+   * @param asked the configuration, as it was asked for
+   * @throws what `create` throws
+   */
+  async make(
+    asked: TrainConfig,
+    create: (config: TrainConfig, options: TrainerOptions) => Promise<Trainer>,
+  ): Promise<Trainer> {
+    for (;;) {
+      const config = this.#config ?? asked;
+      try {
+        return await create(config, await this.#options());
+      } catch (error) {
+        const smaller = this.#shrinks && asked.accumulation > 1 && smallerMicroBatches(config, error);
+        if (!smaller) throw error;
+        this.#config = smaller;
+        this.#shrunk = shrinkNote(asked, smaller, this.#told);
+      }
+    }
+  }
+
+  async #options(): Promise<Pick<TrainerOptions, 'resume' | 'matmul' | 'submitMs'>> {
     return { resume: await this.newest(), matmul: this.#matmul, submitMs: this.#submitMs };
   }
 
@@ -86,6 +118,8 @@ export class KeptRun {
     this.#told = Math.max(this.#told, trainer.submittedSteps);
     this.#copiedAt = performance.now();
     if (lost) events.onTrouble?.(lost);
+    if (this.#shrunk) events.onTrouble?.(this.#shrunk);
+    this.#shrunk = null;
     const isCurrent = () => this.#trainer === trainer;
     return {
       ...events,
@@ -170,6 +204,15 @@ export class KeptRun {
     this.#copy = await copyOf(trainer).catch(() => this.#copy);
     this.#copiedAt = performance.now();
   }
+}
+
+function shrinkNote(asked: TrainConfig, { batch, accumulation }: TrainConfig, step: number): Trouble {
+  return {
+    kind: 'smallerBatch',
+    step,
+    message: `The GPU has no room for micro-batches of ${asked.batch}: each step is taken in ${accumulation} of ${batch} instead of ${asked.accumulation} of ${asked.batch}.`,
+    hint: 'It sees the same tokens, and sums them in another order: the last bits may differ from those of a GPU with more memory.',
+  };
 }
 
 async function copyOf(trainer: Trainer): Promise<RunFile> {

@@ -7,7 +7,8 @@ import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
-import type { MatmulKernel, Operation, Target } from '../kernels/operation.ts';
+import type { RecordedKernels } from '../kernelChoice.ts';
+import type { Operation, Target } from '../kernels/operation.ts';
 import { type MemoryPlan, withSnapshot } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
@@ -51,7 +52,7 @@ export class Trainer {
   readonly storage: HalfStorage | null;
   readonly parameterCount: number;
   /** Kernel choices made for this adapter, stored with the run. */
-  readonly kernels: { readonly matmul: MatmulKernel };
+  readonly kernels: RecordedKernels;
   readonly device: GPUDevice;
   readonly arena: Arena;
   /** What went wrong on the device outside any call. */
@@ -82,7 +83,7 @@ export class Trainer {
     report: AdapterReport;
     plan: MemoryPlan;
     half: HalfStorage;
-    kernels: { matmul: MatmulKernel };
+    kernels: RecordedKernels;
     pace: SubmitPace;
     device: GPUDevice;
     arena: Arena;

@@ -29,8 +29,10 @@ const MAGIC = 0x73746c68; // "hlts"
 const VERSION = 1;
 /** Magic, version, number, length (low, high), checksum (16 digits). */
 const HEADER_BYTES = 5 * 4 + 16;
-/** Read at a time while a checksum is made. */
+/** Read or written at a time. */
 const PIECE_BYTES = 2 ** 20;
+/** Milliseconds of writing, at most, before others have the thread: the training that goes on shares it. */
+const BUSY_MS = 8;
 
 interface Header {
   readonly number: number;
@@ -79,10 +81,14 @@ export class Slots {
     const sum = new Checksum();
     sum.add([number]);
     let bytes = 0;
-    for await (const piece of pieces) {
+    let rested = performance.now();
+    for await (const piece of cut(pieces)) {
       writeAll(file, piece, HEADER_BYTES + bytes);
       sum.add(piece);
       bytes += piece.length;
+      if (performance.now() - rested < BUSY_MS) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      rested = performance.now();
     }
     file.truncate(HEADER_BYTES + bytes);
     file.flush();
@@ -98,6 +104,12 @@ export class Slots {
       file.flush();
     }
     this.#newest = null;
+  }
+}
+
+async function* cut(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += PIECE_BYTES) yield piece.subarray(at, at + PIECE_BYTES);
   }
 }
 

@@ -49,7 +49,15 @@ export function planSweep(
   const seeds = readNumber(form.seeds);
   if (seeds === null) return { problem: noNumber(form.seeds, 'seeds') };
   if (steps === null && form.steps.trim() !== '') return { problem: noNumber(form.steps, 'steps') };
-  const { preset, text } = settings;
+  const { preset, text, init } = settings;
+  if (init) {
+    return {
+      problem: {
+        message: `A sweep starts from random weights, and the settings start from those of "${init.name}".`,
+        hint: 'Take the file away on the Train screen.',
+      },
+    };
+  }
   let planned: { plan: PlannedSweep; cells: number } | undefined;
   const problem = problemOf(() => {
     const { seed, learningRate: _, evalEvery: __, ...rest } = overridesOf({ ...settings, steps });

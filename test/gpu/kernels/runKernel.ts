@@ -37,7 +37,7 @@ export function targetOf(
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
 ): Target {
   const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
-  return { half, subgroups, lanes, matmul, splitSums: false };
+  return { half, subgroups, lanes, matmul, matrixShapes: [], splitSums: false };
 }
 
 /** Storages and subgroup use that the adapter offers. */

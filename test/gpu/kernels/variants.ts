@@ -9,6 +9,7 @@ import {
   variantKey,
 } from '../../../src/engine/kernels/operation.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
+import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/kernels/subgroupMatrix.ts';
 import { presetOf } from '../../../src/engine/model/presets.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
@@ -40,20 +41,44 @@ export interface KnownVariant {
   /** As it is linked. */
   readonly code: string;
   /** Features it needs, as its own source enables them. */
-  readonly features: readonly ('shader-f16' | 'subgroups')[];
+  readonly features: readonly GPUFeatureName[];
 }
 
-/** @param subgroupSizes smallest subgroups of the adapters in question; none for variants without subgroups only */
-export async function allVariants(subgroupSizes: readonly number[]): Promise<KnownVariant[]> {
+const FEATURE_OF = [
+  ['f16', 'shader-f16'],
+  ['subgroups', 'subgroups'],
+  ['chromium_experimental_subgroup_matrix', SUBGROUP_MATRIX as GPUFeatureName],
+] as const;
+
+/** @param subgroupSizes smallest subgroups of the adapters in question; none for variants without subgroups only
+ * @param matrixShapes of which the matmuls of each are added, at the subgroup size of most GPUs that have them
+ */
+export async function allVariants(
+  subgroupSizes: readonly number[],
+  matrixShapes: readonly MatrixShape[] = [],
+): Promise<KnownVariant[]> {
   const dispatches = new Map<string, Dispatch>();
   const add = (operation: Operation): void => {
     if (operation.kind !== 'dispatch') return;
     const key = variantKey(operation.variant);
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
+  for (const shape of matrixShapes) {
+    const target = { half: 'packed', matmul: 'register16', subgroups: true, lanes: 32 } as const;
+    for (const mode of MODES) {
+      for (const splitSums of [true, false]) {
+        const matrices = { ...target, matrixShapes: [shape], splitSums };
+        microBatch(matrices, mode)
+          .filter((operation) => kernelOf(operation) === 'matmul_matrix')
+          .forEach(add);
+      }
+    }
+  }
   for (const target of targets(subgroupSizes)) {
     for (const mode of MODES) {
-      weightGradients({ ...target, splitSums: true }, mode).forEach(add);
+      microBatch({ ...target, splitSums: true }, mode)
+        .filter((operation) => operation.kind === 'dispatch' && operation.variant.conditions.split)
+        .forEach(add);
       for (const tied of [true, false]) {
         const config: TrainConfig = {
           ...{ ...presetOf('smoke').config, batch: 1, ...mode, tied },
@@ -80,20 +105,23 @@ export async function allVariants(subgroupSizes: readonly number[]): Promise<Kno
     [...dispatches].map(async ([key, dispatch]) => {
       const { code } = await assemble(dispatch.variant);
       const features: KnownVariant['features'][number][] = [];
-      if (/^\s*enable f16;/m.test(code)) features.push('shader-f16');
-      if (/^\s*enable subgroups;/m.test(code)) features.push('subgroups');
+      for (const [extension, feature] of FEATURE_OF) {
+        if (new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(code)) features.push(feature);
+      }
       return { key, dispatch, code, features };
     }),
   );
 }
 
-/** Enough rows for sums that are cut. */
-function weightGradients(target: Target, mode: (typeof MODES)[number]): Operation[] {
+function kernelOf(operation: Operation): string | null {
+  return operation.kind === 'dispatch' ? operation.variant.kernel : null;
+}
+
+/** Of enough rows for sums that are cut. */
+function microBatch(target: Target, mode: (typeof MODES)[number]): readonly Operation[] {
   const config: TrainConfig = { ...presetOf('smoke').config, ...mode, layers: 1, batch: 16 };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
-  return buildSchedule(target, tensors, config).microBatch.filter(
-    (operation) => operation.kind === 'dispatch' && operation.variant.conditions.split,
-  );
+  return buildSchedule(target, tensors, config).microBatch;
 }
 
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
@@ -123,6 +151,7 @@ function targets(subgroupSizes: readonly number[]): Target[] {
         matmul,
         subgroups: subgroup !== null,
         lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+        matrixShapes: [],
         splitSums: false,
       })),
     ),

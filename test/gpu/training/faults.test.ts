@@ -4,12 +4,17 @@ import {
   createTrainer,
   openDevice,
   RunControl,
+  reportOf,
   runTraining,
   type StepMetrics,
+  type TrainConfig,
   type Trainer,
+  type TrainerOptions,
 } from '../../../src/engine/index.ts';
 import { mebibytes, memoryPlan } from '../../../src/engine/memoryPlan.ts';
-import { datasetFor, TINY, TINY_VOCABULARY, withTrainer } from './helper.ts';
+import { KeptRun } from '../../../src/engine/train/keptRun.ts';
+import { withDevice } from '../device.ts';
+import { datasetFor, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
 
 /** A run on a device that may be broken: `withDevice` would rightly fail on the breakage itself. */
 async function runWith(onStep: (trainer: Trainer, metrics: StepMetrics) => void): Promise<unknown> {
@@ -64,16 +69,33 @@ function refuseAbove(device: GPUDevice, budget: number): void {
   };
 }
 
-test('a GPU that refuses the memory is told with what recomputing more would take', async () => {
-  const bytesAt = (recompute: 'none' | 'gelu') =>
-    memoryPlan({ ...TINY, recompute }, TINY_VOCABULARY).bytes.total;
-  const options = { prepare: (device: GPUDevice) => refuseAbove(device, bytesAt('gelu')) };
-  const refused = (recompute: 'none' | 'block') =>
-    withTrainer({ recompute }, () => 'a trainer', options).catch((error: unknown) => error);
-  expect(await refused('none')).toMatchObject({
-    code: 'OUT_OF_MEMORY',
-    message: `The GPU refused ${mebibytes(bytesAt('none'))} for this run (no room).`,
-    hint: expect.stringContaining(`With recompute gelu the same run takes ${mebibytes(bytesAt('gelu'))}.`),
-  });
-  expect(await refused('block')).toBe('a trainer');
-});
+test('a GPU that refuses the memory is told with what it takes, and with what recomputing more would take', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const bytesOf = (config: Partial<TrainConfig>) =>
+      memoryPlan({ ...TINY, ...config }, TINY_VOCABULARY).bytes.total;
+    refuseAbove(device, bytesOf({ recompute: 'gelu' }));
+    const report = reportOf(adapter, device);
+    const make = (config: TrainConfig, options: TrainerOptions = {}) =>
+      createTrainer(device, report, config, datasetFor(config), { ...options, matmul: 'register32' });
+    expect(await make(TINY).catch((error: unknown) => error)).toMatchObject({
+      code: 'OUT_OF_MEMORY',
+      message: `The GPU refused ${mebibytes(bytesOf({}))} for this run (no room).`,
+      hint: `It takes a batch of 4 (${mebibytes(bytesOf({ batch: 4 }))}): 2 micro-batches of it (accumulation) for each one keep the tokens of a step. With recompute gelu the same run takes ${mebibytes(bytesOf({ recompute: 'gelu' }))}.`,
+    });
+    expect(buffers.size).toBe(0);
+    (await make({ ...TINY, recompute: 'block' })).destroy();
+
+    // Accumulated steps go on by themselves, on the same tokens.
+    const asked = { ...TINY, accumulation: 2 };
+    const smaller = await new KeptRun().make(asked, make);
+    expect(smaller.config).toMatchObject({ batch: 4, accumulation: 4 });
+    const [first] = await takeSteps(smaller, 1);
+    smaller.destroy();
+    expect(buffers.size).toBe(0);
+    const whole = await withTrainer(asked, (trainer) => takeSteps(trainer, 1));
+    // Each of two means adds 2 * 8 * 16 positive losses in f32, in an order of its own.
+    const bound = 2 * 256 * 2 ** -24 * whole[0]!.loss!;
+    const error = Math.abs(first!.loss! - whole[0]!.loss!);
+    console.info(`loss of 4 micro-batches against that of 2: error ${error}, bound ${bound}`);
+    expect(error).toBeLessThanOrEqual(bound);
+  }));

@@ -36,8 +36,9 @@ async function train({ loseAt = 0, everyMs = 0 }) {
       const lanes = [];
       for (const { config, kept, steps, evals, troubles } of runs) {
         const dataset = datasetFor(config);
-        const options = { ...(await kept.trainerOptions()), matmul: 'register32' } as const;
-        const trainer = await createTrainer(device, report, config, dataset, options);
+        const trainer = await kept.make(config, (same, options) =>
+          createTrainer(device, report, same, dataset, { ...options, matmul: 'register32' }),
+        );
         const events = {
           onStep: (metrics: StepMetrics) => {
             steps.push(resultOf(metrics));

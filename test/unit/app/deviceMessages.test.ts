@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { batchOutcome } from '../../../src/app/panels/batchMessages.ts';
-import { formatRate, modeSupport } from '../../../src/app/panels/deviceMessages.ts';
+import { formatRate, kernelWords, modeSupport } from '../../../src/app/panels/deviceMessages.ts';
 import { rangeWords } from '../../../src/app/panels/settingWords.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { BatchSearch } from '../../../src/store/measurementStore.ts';
@@ -41,6 +41,12 @@ test('rates have three digits and their prefix', () => {
   expect(formatRate(850.4e6, 'FLOP/s')).toBe('850 MFLOP/s');
   expect(formatRate(23.1e9, 'B/s')).toBe('23.1 GB/s');
   expect(formatRate(5e17, 'FLOP/s')).toBe('500 PFLOP/s');
+});
+
+test('the kernels of a benchmark are named, and why matrix units are not among them', () => {
+  expect(kernelWords({ matmul: 'register16' })).toBe('register16');
+  const subgroupMatrix = 'not used: f16 16x16x16 is not faster than tiled';
+  expect(kernelWords({ matmul: 'tiled', subgroupMatrix })).toBe(`tiled, subgroup matrix ${subgroupMatrix}`);
 });
 
 test('ranges are the engine’s', () => {

@@ -21,8 +21,11 @@ test('a file is read twice, so that one reading is half of the way', () => {
 
 test('a text is described by what it holds', () => {
   const facts = { name: 'a', bytes: 2000, tokens: 1990, vocabulary: 40, checksum: '0' };
-  expect(textFactsLine(facts)).toBe('1,990 characters, 40 different');
-  expect(textFactsLine({ ...facts, bytes: 2_000_000 })).toBe('1,990 characters (2.0 MB), 40 different');
+  expect(textFactsLine(facts, 'char')).toBe('1,990 characters, 40 different');
+  expect(textFactsLine({ ...facts, bytes: 2_000_000 }, 'char')).toBe(
+    '1,990 characters (2.0 MB), 40 different',
+  );
+  expect(textFactsLine(facts, 'gpt2')).toBe('1,990 tokens of 40 different ones');
 });
 
 test('a sample is stamped with step and loss, and what was asked for with how', () => {

@@ -1,6 +1,8 @@
 /** What the benchmark makes of requests that it cannot meet, which shows before a GPU is needed. */
+
 import { expect, test } from 'vitest';
 import { type BenchContext, BenchResults } from '../../../src/cli/benchContext.ts';
+import { savingText } from '../../../src/cli/benchSaving.ts';
 import { STAGES } from '../../../src/cli/benchStages.ts';
 import { budgetedBatches } from '../../../src/engine/bench/batches.ts';
 import { createDataset } from '../../../src/engine/data/dataset.ts';
@@ -72,4 +74,13 @@ test('a budget gives batch 1 and the last batch that fits', () => {
   expect(budgetedBatches(config, VOCABULARY, LIMITS, bytes(6) - 1)).toEqual([1, 5]);
   expect(budgetedBatches(config, VOCABULARY, LIMITS, bytes(1))).toEqual([1]);
   expect(thrownBy(() => budgetedBatches(config, VOCABULARY, LIMITS, bytes(1) - 1)).code).toBe('BAD_VALUE');
+});
+
+test('what a save takes is said in milliseconds, and as a share of step time at both default intervals', () => {
+  const pairs = [120, -30, 300].map((extraMs) => ({ steps: 50, plainMs: 1500, extraMs }));
+  const text = savingText('a', 'fp16', { pairs, msPerStep: 30, stagingBytes: 2 ** 20 });
+  expect(text).toMatch(/30\.0 ms a step, a copy of 1\.0 MiB on the GPU/);
+  expect(text).toMatch(/takes 120\.0 ms from the training \(median of 3 pairs, -30\.0 to 300\.0\)/);
+  expect(text).toMatch(/0\.2 % at one save a minute \(the page\), 0\.8 % at one in 500 steps/);
+  expect(savingText('a', 'fp16', { pairs, msPerStep: 30, stagingBytes: 0 })).toMatch(/no room for a copy/);
 });

@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import {
-  checkVocabulary,
-  openInitialModel,
-  overridesOfModel,
-  readModel,
-} from '../../../src/cli/initialModel.ts';
+import { fillOption, openInitialModel, overridesOfModel } from '../../../src/cli/initialModel.ts';
+import { checkVocabulary, readModel } from '../../../src/engine/checkpoint/modelFile.ts';
 import { tokenizeString } from '../../../src/engine/data/tokenize.ts';
 import { createTokenizer } from '../../../src/engine/data/tokenizer.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
@@ -33,7 +29,8 @@ test('a folder or a file gives the shape, the heads and every weight', async () 
     vocabulary: 11,
     tied: true,
   });
-  const values = await readModel(await openInitialModel(model, { heads: 2, layers: 2 }));
+  const { shape, weights } = await openInitialModel(model, { heads: 2, layers: 2 });
+  const values = await readModel(shape, weights);
   for (const { name, rows, columns } of parameterSpecs(opened.shape)) {
     expect(values.get(name)?.length, name).toBe(rows * columns);
   }
@@ -72,14 +69,14 @@ test('a text of another vocabulary is refused with both numbers; fewer tokens ca
   const opened = await openInitialModel(folder, {});
   const letters = (count: number) =>
     createTokenizer({ kind: 'char', characters: 'abcdefghijklm'.slice(0, count) });
-  checkVocabulary(opened, letters(11), {});
-  checkVocabulary(opened, letters(9), { vocabulary: 11 });
-  const few = thrownBy(() => checkVocabulary(opened, letters(9), {}));
+  const check = (count: number, given: Overrides) =>
+    checkVocabulary(opened, letters(count), fillOption(opened, given));
+  check(11, {});
+  check(9, { vocabulary: 11 });
+  const few = thrownBy(() => check(9, {}));
   expect(few.message).toBe('"model.safetensors" has 11 tokens, but the char tokenizer makes 9 of this text.');
   expect(few.hint).toContain('--vocab 11');
-  expect(thrownBy(() => checkVocabulary(opened, letters(12), { vocabulary: 11 })).hint).not.toContain(
-    '--vocab',
-  );
+  expect(thrownBy(() => check(12, { vocabulary: 11 })).hint).not.toContain('--vocab');
 });
 
 test('a text is read with the tokenizer of the file, and characters that it lacks are named', () => {

@@ -12,6 +12,7 @@ const target = {
   subgroups: true,
   lanes: 8,
   matmul: 'register32',
+  matrixShapes: [],
   splitSums: true,
 } as const;
 

@@ -92,6 +92,24 @@ test('killed at any operation, the save before or the new one is there, whole', 
   expect(kinds.size).toBe(2);
 });
 
+test('a large save lets others have the thread while it is written', async () => {
+  const file = (): SlotFile => ({
+    size: () => 0,
+    read: () => 0,
+    write: (from) => from.length,
+    truncate: () => {},
+    flush: () => {},
+  });
+  let turns = 0;
+  const timer = setInterval(() => turns++);
+  async function* one(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(2 ** 26);
+  }
+  await new Slots([file(), file()]).save(one());
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(0);
+});
+
 test('a full disk leaves the newest save as it is, and the next save may succeed', async () => {
   const disk = new Disk();
   const slots = new Slots(disk.files());

@@ -24,7 +24,7 @@ const summary = {
 
 const sharpness = sharpnessOf(2, Float32Array.from([1, 2, 3, 0]), 1);
 const send = (...events: SessionEvent[]) => events.forEach(applyEvent);
-const started: SessionEvent = { type: 'started', run: 0, facts: facts as never };
+const started = { type: 'started', run: 0, config, facts: facts as never } as const;
 const metrics = (run = 0): SessionEvent => ({
   type: 'metrics',
   run,
@@ -83,9 +83,21 @@ test('a lost GPU leaves a failed run with the reason', () => {
   expect(saved()).toMatchObject([{ outcome: 'failed', error, summary: null }]);
 });
 
+test('a run whose micro-batches were made smaller is kept as it was trained', () => {
+  const trained = { ...config, batch: config.batch / 2, accumulation: 2 };
+  send({ ...started, config: trained }, metrics(), finished());
+  expect(saved()[0]!.config).toEqual(trained);
+});
+
 test('of two runs each has its own record, of one start', () => {
   beginRuns([config, { ...config, precision: 'fp32' }], 'sequential');
-  send(started, metrics(), finished(), { ...started, run: 1 }, metrics(1));
+  send(
+    started,
+    metrics(),
+    finished(),
+    { ...started, run: 1, config: { ...config, precision: 'fp32' } },
+    metrics(1),
+  );
   send({ type: 'runFailed', run: 1, error: { ...error, code: 'TOO_MANY_SKIPS' } }, { type: 'completed' });
   const [a, b] = [...saved()].sort((x, y) => x.outcome.localeCompare(y.outcome));
   expect([a?.outcome, b?.outcome]).toEqual(['failed', 'finished']);

@@ -49,7 +49,7 @@ async function finishCell(change: object = {}, text: object = {}): Promise<void>
   const { facts, summary } = record();
   const whole = { ...facts, text: { ...facts.text, checksum: 'abc', ...text } };
   const events: unknown[] = [
-    { type: 'started', run: 0, facts: whole },
+    { type: 'started', run: 0, config: useRun.getState().configs[0], facts: whole },
     { type: 'finished', run: 0, summary: { ...summary, steps: 3, valLoss: 2.5, ...change } },
     { type: 'completed' },
   ];

@@ -1,6 +1,6 @@
 """Goes on with a run that Halfstep saved (`npm run train -- --save run.safetensors`) in PyTorch, on many GPUs.
 
-    torchrun --nproc-per-node 8 scripts/train_ddp.py run.safetensors --data text.txt --steps 20000 --out model.safetensors
+    torchrun --nproc-per-node 8 train_ddp.py run.safetensors --data text.txt --steps 20000 --out model.safetensors
 
 Weights, Adam's moments, loss scale, schedule and batches go on where they were: every process takes its share of each
 micro-batch's windows. Modes fp32, tf32, bf16 and fp16 (autocast; fp16 with GradScaler, which needs CUDA and, unlike

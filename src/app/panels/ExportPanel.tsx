@@ -1,0 +1,75 @@
+import { useState } from 'react';
+import { EXPORT_DTYPES, type ExportDtype } from '../../engine/checkpoint/gpt2.ts';
+import { exportRun, takenRun } from '../../store/fileActions.ts';
+import { useFiles } from '../../store/files.ts';
+import { useRun } from '../../store/runStore.ts';
+import { runLabel } from '../messages.ts';
+import { Button } from '../ui/Button.tsx';
+import { SelectField } from '../ui/Field.tsx';
+import { ErrorNote } from '../ui/Note.tsx';
+import styles from './ExportPanel.module.css';
+
+/** Files of the run on the GPU, at any time. */
+export default function ExportPanel() {
+  const run = useRun(takenRun);
+  const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
+  const [dtype, setDtype] = useState<ExportDtype>('F32');
+  const exporting = useFiles((state) => state.exporting);
+  const error = useFiles((state) => state.exportError);
+  if (run === null) return null;
+  return (
+    <section className={styles.panel} data-testid="export-panel">
+      <h2>Take it with you{label && `: ${label}`}</h2>
+      <dl className={styles.list}>
+        <div>
+          <dt>
+            <Button onClick={() => exportRun(run, 'run')} disabled={exporting} data-testid="export-run">
+              Run file
+            </Button>
+          </dt>
+          <dd>Weights, optimizer and all else: goes on exactly, on this page or on the command line.</dd>
+        </div>
+        <div>
+          <dt>
+            <Button
+              onClick={() => exportRun(run, 'model', dtype)}
+              disabled={exporting}
+              data-testid="export-model"
+            >
+              Model
+            </Button>
+          </dt>
+          <dd>A folder as Hugging Face's libraries read GPT-2, as one archive.</dd>
+        </div>
+        <div>
+          <dt>
+            <Button
+              onClick={() => exportRun(run, 'cluster', dtype)}
+              disabled={exporting}
+              data-testid="export-cluster"
+            >
+              Cluster folder
+            </Button>
+          </dt>
+          <dd>Both, the text, and a program that goes on in PyTorch on many GPUs.</dd>
+        </div>
+      </dl>
+      <SelectField
+        label="Weights of the model in"
+        value={dtype}
+        onChange={(event) => setDtype(event.target.value as ExportDtype)}
+        data-testid="export-dtype"
+      >
+        {EXPORT_DTYPES.map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </SelectField>
+      <p role="status" className={styles.status}>
+        {exporting && 'Writing the file…'}
+      </p>
+      {error && <ErrorNote error={error} testId="export-error" />}
+    </section>
+  );
+}

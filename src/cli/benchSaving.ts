@@ -1,0 +1,52 @@
+/** The stage `saving`: what a save takes from the training, of shapes in the first of the modes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { measureSaving, type SavingCost } from '../engine/bench/saving.ts';
+import { benchShape } from '../engine/bench/shapes.ts';
+import { describeRun, writeRun } from '../engine/checkpoint/runFile.ts';
+import { KEEP_EVERY_MS } from '../engine/train/keptRun.ts';
+import { writePiecesAtomically } from './atomicFile.ts';
+import type { BenchContext, BenchResults } from './benchContext.ts';
+import { formatBytes, percent } from './format.ts';
+import { DEFAULT_SAVE_EVERY } from './options.ts';
+
+export async function saving(context: BenchContext, results: BenchResults): Promise<void> {
+  const { device, report, print } = context;
+  const precision = context.modes[0]!;
+  const folder = mkdtempSync(join(tmpdir(), 'halfstep-saving-'));
+  const measured: Record<string, SavingCost> = {};
+  try {
+    for (const name of context.shapes) {
+      const cost = await results.collect(`saving ${name}`, async () => {
+        const config = { ...benchShape(name), precision };
+        const path = join(folder, 'run.safetensors');
+        return measureSaving(device, report, config, await context.datasetOf(config), (snapshot, trainer) =>
+          writePiecesAtomically(path, writeRun(snapshot, describeRun(trainer, null))),
+        );
+      });
+      if (!cost) continue;
+      measured[name] = cost;
+      print(savingText(name, precision, cost));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  results.json.saving = { precision, shapes: measured };
+}
+
+/** What was measured of a shape, in words. */
+export function savingText(
+  shape: string,
+  precision: string,
+  { pairs, msPerStep, stagingBytes }: SavingCost,
+): string {
+  const extra = pairs.map(({ extraMs }) => extraMs).sort((a, b) => a - b);
+  const median = extra[extra.length >> 1]!;
+  const how = stagingBytes > 0 ? `a copy of ${formatBytes(stagingBytes)} on the GPU` : 'no room for a copy';
+  return [
+    `${shape}, ${precision}: ${msPerStep.toFixed(1)} ms a step, ${how}`,
+    `a save takes ${median.toFixed(1)} ms from the training (median of ${pairs.length} pairs, ${extra[0]!.toFixed(1)} to ${extra.at(-1)!.toFixed(1)})`,
+    `of step time that is ${percent(median / KEEP_EVERY_MS)} at one save a minute (the page), ${percent(median / (DEFAULT_SAVE_EVERY * msPerStep))} at one in ${DEFAULT_SAVE_EVERY} steps (--save)`,
+  ].join('\n');
+}

@@ -1,0 +1,76 @@
+/** A trained model as Hugging Face's libraries read it: the files of its folder. */
+import { loadGpt2 } from '../data/gpt2.ts';
+import { createTokenizer, type TokenizerJson } from '../data/tokenizer.ts';
+import type { GptConfig } from '../model/config.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import { gptConfig } from '../train/config.ts';
+import { type ExportDtype, gpt2Tensors } from './gpt2.ts';
+import { configJson, HEADS_KEY, TOKENIZER_KEY, tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
+import { readExactly } from './randomAccess.ts';
+import type { RunFile } from './runFile.ts';
+import { readFloats, writeSafetensors } from './safetensors.ts';
+
+export interface FileToWrite {
+  readonly name: string;
+  /** Its bytes in order, in pieces of any size. */
+  pieces(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+/**
+ * `model.safetensors`, `config.json` and the tokenizer's files.
+ * @param valuesOf (rows * columns) f32 of the engine's parameter called `name`
+ * @throws EngineError NOT_FINITE while the weights are written, as `gpt2Tensors`; RangeError before `loadGpt2`
+ */
+export function modelFolder(
+  gpt: GptConfig,
+  tokenizer: TokenizerJson,
+  dtype: ExportDtype,
+  valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
+): FileToWrite[] {
+  const json = JSON.stringify(tokenizer);
+  const metadata = { format: 'pt', [HEADS_KEY]: String(gpt.heads), [TOKENIZER_KEY]: json };
+  return [
+    textFile('config.json', configJson(gpt, dtype, tokenizer)),
+    textFile('tokenizer.json', tokenizerJson(tokenizer)),
+    textFile('tokenizer_config.json', tokenizerConfigJson(gpt.context, tokenizer)),
+    {
+      name: 'model.safetensors',
+      pieces: () => writeSafetensors(gpt2Tensors(gpt, dtype, valuesOf), metadata),
+    },
+  ];
+}
+
+export function textFile(name: string, text: string): FileToWrite {
+  return { name, pieces: () => [new TextEncoder().encode(text)] };
+}
+
+/** The model that a saved run trains. */
+export async function modelOfRun({ description: { config, tokenizer } }: RunFile): Promise<GptConfig> {
+  if (tokenizer.kind === 'gpt2') await loadGpt2();
+  return gptConfig(config, createTokenizer(tokenizer).vocabulary);
+}
+
+/**
+ * A parameter of a saved run, as exact as the run keeps it: a split master is put together again.
+ * @param tensors of the run's configuration, laid out as on the adapter that saved it
+ * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
+ */
+export async function readMaster(
+  { file }: RunFile,
+  { parameters, chunks }: Pick<RunTensors, 'parameters' | 'chunks'>,
+  name: string,
+): Promise<Float32Array> {
+  const values = await readFloats(file, file.tensors.get(name)!);
+  const { spec, parts } = parameters.get(name)!;
+  const words = new Uint32Array(values.buffer);
+  for (const { chunk, master, firstRow } of parts) {
+    const { low } = chunks[chunk]!;
+    if (!low) continue;
+    const at = file.tensors.get(low.name)!.offset + 2 * master.offset;
+    const bytes = await readExactly(file.source, at, 2 * master.elements);
+    const rests = new Int16Array(new Uint8Array(bytes).buffer); // signed: shaders/lib/split.wgsl
+    const first = firstRow * spec.columns;
+    for (let i = 0; i < rests.length; i++) words[first + i]! += rests[i]!;
+  }
+  return values;
+}

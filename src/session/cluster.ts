@@ -1,0 +1,80 @@
+/** What is added to a model's folder so that its run goes on in PyTorch, on many GPUs. */
+import { type FileToWrite, textFile } from '../engine/checkpoint/modelFolder.ts';
+import { readExactly } from '../engine/checkpoint/randomAccess.ts';
+import type { RunFile } from '../engine/checkpoint/runFile.ts';
+import type { TextStream } from '../engine/data/tokenize.ts';
+import { EngineError } from '../engine/errors.ts';
+import { SessionError } from './errorReport.ts';
+
+/** What `train_ddp.py` goes on with. */
+const MODES: readonly string[] = ['fp32', 'tf32', 'bf16', 'fp16'];
+const TOKENIZERS: readonly string[] = ['char', 'byte'];
+
+/** @throws EngineError BAD_VALUE naming what the program cannot go on with */
+export function checkCluster({ description: { config, tokenizer } }: RunFile): void {
+  const wrong = !MODES.includes(config.precision)
+    ? `mode ${config.precision}`
+    : !TOKENIZERS.includes(tokenizer.kind)
+      ? `the ${tokenizer.kind} tokenizer`
+      : config.optimizer !== 'adamw' || config.optimState !== 'f32'
+        ? `${config.optimizer} with moments in ${config.optimState}`
+        : null;
+  if (wrong === null) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, adamw in f32, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
+    'Take the run file or the model instead.',
+  );
+}
+
+/**
+ * @param text that the run is trained on; null where the page does not have it
+ * @param folder the address under which the page serves its own files
+ * @throws SessionError TEXT_UNAVAILABLE when the program cannot be loaded
+ */
+export async function clusterFiles(
+  run: RunFile,
+  text: TextStream | null,
+  folder: string,
+): Promise<FileToWrite[]> {
+  return [
+    textFile('README.txt', readme(run, text !== null)),
+    textFile('train_ddp.py', await program(`${folder}train_ddp.py`)),
+    { name: 'run.safetensors', pieces: () => bytesOf(run) },
+    ...(text ? [{ name: 'text.txt', pieces: () => text.open() }] : []),
+  ];
+}
+
+const PIECE_BYTES = 2 ** 20;
+
+/** The file as it is. */
+export async function* bytesOf({ file: { source } }: Pick<RunFile, 'file'>): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < source.size; at += PIECE_BYTES) {
+    yield await readExactly(source, at, Math.min(PIECE_BYTES, source.size - at));
+  }
+}
+
+async function program(address: string): Promise<string> {
+  const response = await fetch(address).catch(() => null);
+  if (response?.ok) return response.text();
+  throw new SessionError(
+    'TEXT_UNAVAILABLE',
+    `${address} could not be loaded.`,
+    'Check the connection, and that the whole site is served.',
+  );
+}
+
+function readme({ description: { config, text }, progress }: RunFile, hasText: boolean): string {
+  return `A run of Halfstep in ${config.precision}, after step ${progress.attempted} of ${config.steps}.
+
+It goes on in PyTorch (1.13 or later, nothing else), on as many GPUs as torchrun is given:
+
+  torchrun --nproc-per-node 8 train_ddp.py run.safetensors --data text.txt --steps ${config.steps} --out trained.safetensors
+
+--steps is the total, and the end of the learning rate's schedule.
+${hasText ? 'text.txt is its text.' : `Its text, "${text.name}", is not in this folder: put it there as text.txt, byte for byte.`}
+
+run.safetensors also goes on in Halfstep: dropped on the page, or with npm run train -- --resume run.safetensors.
+model.safetensors, config.json, tokenizer.json and tokenizer_config.json are the model as Hugging Face's libraries read it.
+`;
+}

@@ -1,0 +1,104 @@
+/** Files of a run for the visitor to take: made from a copy of its state, so that training goes on meanwhile. */
+import { modelFolder, modelOfRun, readMaster } from '../engine/checkpoint/modelFolder.ts';
+import { blobSource } from '../engine/checkpoint/randomAccess.ts';
+import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
+import { type Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
+import type { Trainer } from '../engine/index.ts';
+import { type PlanLimits, runTensors } from '../engine/model/tensors.ts';
+import { archive } from './archive.ts';
+import { blobOf } from './blobParts.ts';
+import { bytesOf, checkCluster, clusterFiles } from './cluster.ts';
+import { SessionError } from './errorReport.ts';
+import type { SessionCommand, SessionEvent, TextSource } from './protocol.ts';
+import { streamFrom } from './texts.ts';
+
+type Exported = Omit<Extract<SessionEvent, { type: 'exported' }>, 'type'>;
+type ExportCommand = Extract<SessionCommand, { type: 'export' }>;
+
+const SAFETENSORS = 'application/octet-stream';
+
+/**
+ * The state of a run between two steps, as the file that it would be saved in.
+ * @param stands true where the run is paused or has ended: then the copy needs no room beside it on the GPU
+ * @param saved true where there is such room already, because the run is saved while it goes on
+ * @throws SessionError NEEDS_PAUSE where training would have to stand
+ */
+export async function copyOfRun(
+  trainer: Trainer,
+  text: TextSource,
+  { stands, saved }: { readonly stands: boolean; readonly saved: boolean },
+): Promise<RunFile> {
+  const snapshot = stands ? await takeStanding(trainer) : await takeBeside(trainer, saved);
+  try {
+    const builtin = text.kind === 'builtIn' ? text.id : null;
+    const blob = await blobOf(writeRun(snapshot, describeRun(trainer, builtin)), SAFETENSORS);
+    return await openRun(blobSource('the run', blob));
+  } finally {
+    snapshot.release();
+  }
+}
+
+/** Once more where a step was still on its way. */
+async function takeStanding(trainer: Trainer): Promise<Snapshot> {
+  const { device, arena, plan } = trainer;
+  for (;;) {
+    const steps = trainer.submittedSteps;
+    const snapshot = await Snapshots.unstaged(device, arena, plan.tensors).take(steps);
+    if (trainer.submittedSteps === steps) return snapshot;
+    snapshot.release();
+  }
+}
+
+async function takeBeside(trainer: Trainer, saved: boolean): Promise<Snapshot> {
+  const snapshots = saved ? await trainer.snapshots() : null;
+  if (snapshots && !snapshots.pauses) return snapshots.takeNext(() => trainer.submittedSteps);
+  throw new SessionError(
+    'NEEDS_PAUSE',
+    'The GPU has no room for a copy of this run beside it.',
+    'Pause the training, or wait for its end, and take the file then.',
+  );
+}
+
+/**
+ * @param text that the run is trained on; null where the page does not have it
+ * @param limits of the adapter that saved it
+ * @throws EngineError BAD_VALUE where no program goes on with such a run, NOT_FINITE where a weight is not in the format,
+ * SAVE_FAILED where it is more than an archive holds
+ */
+export async function exportRun(
+  run: RunFile,
+  { what, dtype, folder }: ExportCommand,
+  text: TextSource | null,
+  limits: PlanLimits,
+): Promise<Exported> {
+  const { config } = run.description;
+  const name = `halfstep-${config.precision}-step-${run.progress.attempted}`;
+  if (what === 'run') {
+    return { name: `${name}.safetensors`, content: await blobOf(bytesOf(run), SAFETENSORS) };
+  }
+  if (what === 'cluster') checkCluster(run);
+  const gpt = await modelOfRun(run);
+  const tensors = runTensors(config, gpt.vocabulary, limits);
+  const model = modelFolder(gpt, run.description.tokenizer, dtype, (parameter) =>
+    readMaster(run, tensors, parameter),
+  );
+  const others = what === 'cluster' ? await clusterFiles(run, text && (await streamFrom(text)), folder) : [];
+  const suffix = what === 'cluster' ? 'cluster' : `model-${dtype.toLowerCase()}`;
+  return {
+    name: `${name}-${suffix}.zip`,
+    content: await archive(`${name}-${suffix}`, [...others, ...model]),
+  };
+}
+
+/** The text of a saved run, where it is one of the page's. */
+export function textOfSave({ description: { text } }: RunFile, folder: string): TextSource | null {
+  return text.builtin && { kind: 'builtIn', id: text.builtin, folder: `${folder}texts/` };
+}
+
+export function notOnGpu(): SessionError {
+  return new SessionError(
+    'NOT_ON_GPU',
+    'This run is no longer on the GPU.',
+    'Of several runs that train one after the other, the last can be taken. Train this one alone.',
+  );
+}

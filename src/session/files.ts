@@ -1,0 +1,60 @@
+/** Files of models and saved runs that the visitor gives: read where they lie, so that a large one takes no memory. */
+import { type ModelFile, openModel } from '../engine/checkpoint/modelFile.ts';
+import { blobSource } from '../engine/checkpoint/randomAccess.ts';
+import { isRun, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
+import { choiceOf, type TokenizerJson } from '../engine/data/tokenizer.ts';
+import { savedFacts } from './autosave.ts';
+import { errorReport, SessionError } from './errorReport.ts';
+import type { OpenedFile, SessionCommand, SessionEvent } from './protocol.ts';
+
+export type Opened =
+  | { readonly kind: 'model'; readonly model: ModelFile }
+  | { readonly kind: 'run'; readonly run: RunFile };
+
+/** More than a configuration has. */
+const MAX_CONFIG_BYTES = 2 ** 20;
+
+/** Keeps the newest file that could be read. */
+export class OpenFiles {
+  readonly #post: (event: SessionEvent) => void;
+  #newest: { readonly id: number; readonly opened: Opened } | null = null;
+
+  constructor(post: (event: SessionEvent) => void) {
+    this.#post = post;
+  }
+
+  /** Tells what a file is; no weight is read. */
+  async open({ id, file, config }: Extract<SessionCommand, { type: 'openFile' }>): Promise<void> {
+    try {
+      const source = blobSource(file.name, file);
+      const beside = config && config.size <= MAX_CONFIG_BYTES ? await config.text() : null;
+      const opened: Opened = (await isRun(source))
+        ? { kind: 'run', run: await openRun(source) }
+        : { kind: 'model', model: await openModel(source, beside) };
+      this.#newest = { id, opened };
+      this.#post({ type: 'fileOpened', id, file: factsOf(opened) });
+    } catch (cause) {
+      this.#post({ type: 'fileRefused', id, error: errorReport(cause) });
+    }
+  }
+
+  /** @throws SessionError FILE_GONE for a file that another has taken the place of */
+  get(id: number): Opened {
+    if (this.#newest?.id === id) return this.#newest.opened;
+    throw new SessionError('FILE_GONE', 'The file is no longer open.', 'Choose it again.');
+  }
+
+  /** What reads the text of the file's model or run; null where one is made for the text. */
+  tokenizer(id: number | undefined): TokenizerJson | null {
+    if (id === undefined) return null;
+    const opened = this.get(id);
+    return opened.kind === 'run' ? opened.run.description.tokenizer : opened.model.tokenizer;
+  }
+}
+
+function factsOf(opened: Opened): OpenedFile {
+  if (opened.kind === 'run')
+    return { kind: 'run', name: opened.run.file.source.name, saved: savedFacts(opened.run) };
+  const { name, shape, heads, tokenizer } = opened.model;
+  return { kind: 'model', name, shape, heads, tokenizer: tokenizer && choiceOf(tokenizer) };
+}

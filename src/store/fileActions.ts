@@ -1,0 +1,93 @@
+/** What a visitor does with files of models and runs: a chunk of its own, fetched with the first of them. */
+import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
+import { usualHeads } from '../engine/checkpoint/modelFile.ts';
+import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
+import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
+import { useFiles } from './files.ts';
+import { clearNumerics } from './numericsStore.ts';
+import { beginRuns, isBusy, useRun } from './runStore.ts';
+import { autosaveMs } from './savedRun.ts';
+import { type InitialShape, runsOf } from './settings.ts';
+import { useSettings } from './settingsStore.ts';
+
+let opens = 0;
+
+/** Reads what a file is. What was opened before is given back; runs and settings stay as they are until it is known. */
+export function openFile(file: File, config: File | null): void {
+  closeFile();
+  opens += 1;
+  useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
+  send({ type: 'openFile', id: opens, file, config });
+  const forget = useFiles.subscribe(({ opened }) => {
+    if (opened.state === 'reading') return;
+    forget();
+    if (opened.state === 'ready' && opened.file.kind === 'model') startFrom(opened.id, opened.file);
+  });
+}
+
+/** Trains with random weights again. */
+export function closeFile(): void {
+  useFiles.setState({ opened: { state: 'none' } });
+  useSettings.getState().choose({ init: null });
+}
+
+function startFrom(
+  id: number,
+  { name, shape, heads, tokenizer }: Extract<OpenedFile, { kind: 'model' }>,
+): void {
+  const init: InitialShape = { id, name, ...shape, heads, usualHeads: usualHeads(shape.width), tokenizer };
+  useSettings.getState().choose({ init });
+}
+
+/** Measures the weights on the text, and trains nothing. */
+export function evaluateFile(): void {
+  const { settings } = useSettings.getState();
+  if (!settings.init) return;
+  trainRuns(
+    runsOf(settings).map((run) => ({ ...run, config: { ...run.config, steps: 0, warmup: 0 } })),
+    settings,
+  );
+}
+
+/** Why the run in a file cannot go on now; null where it can. @param steps in all */
+export function goOnObstacle(saved: SavedRun, steps: number): string | null {
+  if (!(Number.isInteger(steps) && steps > saved.step && steps <= 1_000_000)) {
+    return `It has taken ${saved.step} steps: give a whole number above that, up to 1,000,000.`;
+  }
+  return resumeObstacle(saved);
+}
+
+/** Goes on with the run in the opened file. @param steps in all */
+export function goOnWithFile(steps: number): void {
+  const { opened } = useFiles.getState();
+  if (opened.state !== 'ready' || opened.file.kind !== 'run') return;
+  const { saved } = opened.file;
+  if (isBusy(useRun.getState().status) || goOnObstacle(saved, steps) !== null) return;
+  const configs = [{ ...saved.config, steps }];
+  beginRuns(configs, 'sequential');
+  clearNumerics(configs);
+  const every = autosaveMs(1);
+  send({
+    type: 'train',
+    configs,
+    schedule: 'sequential',
+    text: textSource(saved.text.builtin ?? 'own'),
+    from: opened.id,
+    ...(every !== undefined && { autosaveMs: every }),
+  });
+  useFiles.setState({ opened: { state: 'none' } });
+}
+
+/** Makes a file of a run on the GPU, or of the saved one. */
+export function exportRun(run: number | null, what: ExportKind, dtype: ExportDtype = 'F32'): void {
+  useFiles.setState({ exporting: true, made: null, exportError: null });
+  send({ type: 'export', what, dtype, run, folder: new URL('.', document.baseURI).href });
+}
+
+/** The run that can be taken: of several that train one after the other, the last that was begun. Null for none. */
+export function takenRun(): number | null {
+  const { runs, active, status } = useRun.getState();
+  const { latest, summary } = runs[active] ?? {};
+  const gone = status === 'lost' || status === 'preparing' || status === 'idle';
+  return gone || !(latest || summary) ? null : active;
+}

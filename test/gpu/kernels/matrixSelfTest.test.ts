@@ -1,0 +1,41 @@
+/** The start-up test of matrix units, on emulated ones: what it lets pass, and that it sees what drivers may get wrong. */
+import { expect, test } from 'vitest';
+import type { MatrixShape } from '../../../src/engine/kernels/subgroupMatrix.ts';
+import { matrixFault } from '../../../src/engine/matrixSelfTest.ts';
+import { withBench } from './withBench.ts';
+
+const F16: MatrixShape = { component: 'f16', m: 8, n: 8, k: 4, emulated: true };
+const F32: MatrixShape = { component: 'f32', m: 8, n: 4, k: 8, emulated: true };
+
+/** What is said when the text of the kernel has been changed so. */
+function faultOf(shape: MatrixShape, from: string, to: string): Promise<string | null> {
+  return withBench(async ({ device, report, pipelines }) => {
+    const make = device.createShaderModule.bind(device);
+    device.createShaderModule = (descriptor) => {
+      const { label = '', code } = descriptor;
+      if (!label.startsWith('matmul_matrix')) return make(descriptor);
+      expect(code).toContain(from);
+      return make({ label, code: code.replaceAll(from, to) });
+    };
+    return matrixFault(device, pipelines, report, 'register8', shape);
+  });
+}
+
+test('matrices that are right pass in every layout', async () => {
+  expect(await faultOf(F32, 'fma', 'fma')).toBeNull();
+});
+
+test.each([
+  ['f16 subnormals taken for zero', F16, 'Component(v.x)', 'Component(select(v.x, 0, abs(v.x) < 0x1p-14))'],
+  ['operands cut to TF32', F32, 'Component(v.x)', 'bitcast<f32>(bitcast<u32>(v.x) & 0xffffe000u)'],
+  ['nothing stored', F32, 'scratch[at + i] = sum[i];', ''],
+] as const)('%s do not', async (_, shape, from, to) => {
+  const fault = await faultOf(shape, from, to);
+  expect(fault).toMatch(/^f(16|32) 8x[48]x[48] NN: .* where the plain kernel has /);
+});
+
+test('a pipeline that the driver refuses is a reason, not an error', async () => {
+  expect(await faultOf(F32, 'var<workgroup> scratch', 'const broken = ;')).toMatch(
+    /^f32 8x4x8: The GPU's compiler refused/,
+  );
+});

@@ -1,0 +1,102 @@
+/** A saved run as the model it trains, without a GPU. */
+import { expect, test } from 'vitest';
+import { openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
+import { modelFolder, modelOfRun, readMaster } from '../../../src/engine/checkpoint/modelFolder.ts';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { type StateEntry, stateEntries, stateTensors } from '../../../src/engine/checkpoint/runState.ts';
+import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { DEFAULT_LIMITS, type RunTensors, runTensors } from '../../../src/engine/model/tensors.ts';
+import { byteLength, bytesPerElement } from '../../../src/engine/tensor.ts';
+import type { TrainConfig } from '../../../src/engine/train/config.ts';
+import { initialStepState } from '../../../src/engine/train/stepState.ts';
+import { concatenated } from './files.ts';
+
+const CHARACTERS = 'abcdefghij';
+
+/** Bits of element `i` of a chunk's master. Where it is split, the lower halves are added as signed numbers. */
+const upper = (i: number) => 0x3f80 + (i % 100);
+const lower = (i: number) => ((i * 7919) % 0x10000) - 0x8000;
+
+function fill(values: Int16Array | Uint16Array | Uint32Array, valueAt: (i: number) => number): void {
+  for (let i = 0; i < values.length; i++) values[i] = valueAt(i);
+}
+
+async function runOf(config: TrainConfig, tensors: RunTensors) {
+  const entries = stateEntries(tensors);
+  const memory = new Map(
+    stateTensors(entries).map((tensor) => {
+      const bytes = new Uint8Array(byteLength(tensor));
+      const chunk = tensors.chunks.find(({ master, low }) => master === tensor || low === tensor);
+      if (tensor === tensors.state) bytes.set(new Uint8Array(initialStepState(1)));
+      else if (chunk?.low === tensor) fill(new Int16Array(bytes.buffer), lower);
+      else if (chunk && tensor.type === 'bf16') fill(new Uint16Array(bytes.buffer), upper);
+      else if (chunk) fill(new Uint32Array(bytes.buffer), (i) => upper(i) << 16);
+      return [tensor, bytes];
+    }),
+  );
+  const bytesOf = ({ slices, type }: StateEntry) =>
+    slices.map(({ tensor, offset, elements }) => {
+      const size = bytesPerElement(type);
+      return memory.get(tensor)!.subarray(offset * size, (offset + elements) * size);
+    });
+  const pieces = writeRun(
+    { step: 0, entries, bytesOf, release() {} },
+    {
+      config,
+      storage: null,
+      kernels: { matmul: 'register8' },
+      adapter: 'an adapter',
+      text: { name: 'a text', checksum: '0', builtin: null },
+      tokenizer: { kind: 'char', characters: CHARACTERS },
+      firstLoss: null,
+      savedAt: 0,
+    },
+  );
+  return openRun(bytesSource('run.safetensors', await concatenated(pieces)));
+}
+
+test.each([
+  ['fp32', 2 ** 27],
+  ['bf16-split', 2 ** 27],
+  // Several chunks.
+  ['bf16-split', 2 ** 17],
+] as const)(
+  '%s: every parameter comes back as exact as the run keeps it',
+  async (precision, maxBindingBytes) => {
+    const config: TrainConfig = { ...PRESETS.smoke.config, precision, width: 32, context: 16 };
+    const tensors = runTensors(config, CHARACTERS.length, { ...DEFAULT_LIMITS, maxBindingBytes });
+    const run = await runOf(config, tensors);
+    for (const [name, { spec, parts }] of tensors.parameters) {
+      const bits = new Uint32Array((await readMaster(run, tensors, name)).buffer);
+      expect(bits, name).toHaveLength(spec.rows * spec.columns);
+      for (const { master, firstRow } of parts) {
+        const first = firstRow * spec.columns;
+        const wanted = Array.from({ length: master.elements }, (_, i) => {
+          const at = master.offset + i;
+          return ((upper(at) << 16) + (precision === 'fp32' ? 0 : lower(at))) >>> 0;
+        });
+        expect([...bits.subarray(first, first + master.elements)], name).toEqual(wanted);
+      }
+    }
+  },
+);
+
+test('the folder has the run’s shape, tokenizer and weights', async () => {
+  const config: TrainConfig = { ...PRESETS.smoke.config, precision: 'fp32', width: 32, context: 16 };
+  const tensors = runTensors(config, CHARACTERS.length, DEFAULT_LIMITS);
+  const run = await runOf(config, tensors);
+  const gpt = await modelOfRun(run);
+  expect(gpt).toMatchObject({ layers: 2, heads: 2, width: 32, context: 16, vocabulary: 10 });
+  const files = modelFolder(gpt, run.description.tokenizer, 'F16', (name) => readMaster(run, tensors, name));
+  const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+  expect(files.map(({ name }) => name)).toEqual(names);
+  const weights = await concatenated(
+    (async function* () {
+      yield* files.at(-1)!.pieces();
+    })(),
+  );
+  const opened = await openSafetensors(bytesSource('model.safetensors', weights));
+  expect((await openGpt2(opened)).shape).toMatchObject({ vocabulary: 10, width: 32, tied: true });
+});

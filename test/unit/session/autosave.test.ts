@@ -1,0 +1,88 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import type { Trainer } from '../../../src/engine/index.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { initialStepState } from '../../../src/engine/train/stepState.ts';
+import { Autosave } from '../../../src/session/autosave.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+
+const storage = vi.hoisted(() => ({ save: vi.fn(), close: vi.fn() }));
+vi.mock('../../../src/session/storage/opfs.ts', () => ({
+  openSlots: async () => ({ slots: { save: storage.save, newest: () => null }, close: storage.close }),
+  storageEstimate: async () => null,
+}));
+
+afterEach(() => {
+  vi.resetAllMocks();
+});
+
+const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
+
+/** A run that has taken `submittedSteps` steps, and whose state is copied at once. */
+function fakeTrainer(pauses: boolean) {
+  const state = { name: 'step_state', type: 'u32', shape: [16], slices: [] } as const;
+  const take = vi.fn(async (step: number) => ({
+    step,
+    entries: [state],
+    bytesOf: () => [new Uint8Array(initialStepState(1))],
+    release: () => {},
+  }));
+  const trainer = {
+    submittedSteps: 0,
+    arrived: [],
+    config: PRESETS.smoke.config,
+    dataset: { name: 'text', checksum: '', tokenizer: { json: { kind: 'byte' } } },
+    report: { name: 'fake' },
+    device: { lost: new Promise(() => {}) },
+    snapshots: async () => ({ pauses, take }),
+  };
+  return { trainer, take };
+}
+
+async function begin(trainer: ReturnType<typeof fakeTrainer>['trainer']) {
+  const events: SessionEvent[] = [];
+  const autosave = (await Autosave.hold((event) => events.push(event), 0))!;
+  await autosave.begin(trainer as unknown as Trainer, text, 60_000);
+  return { autosave, events };
+}
+
+test('a run that has ended is not saved again when the page is hidden', async () => {
+  const { trainer, take } = fakeTrainer(false);
+  const { autosave, events } = await begin(trainer);
+  trainer.submittedSteps = 5;
+  autosave.request();
+  await vi.waitFor(() => expect(events).toMatchObject([{ type: 'autosaved', step: 5, pauses: false }]));
+  trainer.submittedSteps = 9;
+  await autosave.close(true);
+  expect(take.mock.calls).toEqual([[5], [9]]);
+  expect(storage.close).toHaveBeenCalledOnce();
+
+  trainer.submittedSteps = 10; // a sample was drawn, or the same trainer looked at
+  autosave.request();
+  await autosave.boundary();
+  await autosave.close(true);
+  expect(take).toHaveBeenCalledTimes(2);
+  expect(storage.save).toHaveBeenCalledTimes(2);
+});
+
+test('where the GPU has no room for a copy, a save waits for the run to be between two steps, and says so', async () => {
+  const { trainer, take } = fakeTrainer(true);
+  const { autosave, events } = await begin(trainer);
+  trainer.submittedSteps = 3;
+  autosave.request();
+  expect(take).not.toHaveBeenCalled();
+  await autosave.boundary();
+  expect(events).toMatchObject([{ type: 'autosaved', step: 3, pauses: true }]);
+  await autosave.close(false);
+});
+
+test('a save that fails is told, and the next one is tried although no step was taken since', async () => {
+  const { trainer } = fakeTrainer(false);
+  const { autosave, events } = await begin(trainer);
+  trainer.submittedSteps = 3;
+  storage.save.mockRejectedValueOnce(new DOMException('no room', 'QuotaExceededError'));
+  autosave.request();
+  await vi.waitFor(() => expect(events).toMatchObject([{ error: { code: 'STORAGE_FULL' } }]));
+  autosave.request();
+  await vi.waitFor(() => expect(events[1]).toMatchObject({ type: 'autosaved', step: 3 }));
+  await autosave.close(false);
+});

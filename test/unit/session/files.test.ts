@@ -1,0 +1,109 @@
+/** What the worker makes of files, and the archives it makes. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { unzipSync } from 'fflate';
+import { beforeEach, expect, test } from 'vitest';
+import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { archive } from '../../../src/session/archive.ts';
+import { checkCluster } from '../../../src/session/cluster.ts';
+import { OpenFiles } from '../../../src/session/files.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+import { concatenated } from '../checkpoint/files.ts';
+import { thrownBy } from '../thrownBy.ts';
+
+const GPT2 = readFileSync(fileURLToPath(new URL('../../fixtures/gpt2_conv1d.safetensors', import.meta.url)));
+
+let events: SessionEvent[];
+let files: OpenFiles;
+beforeEach(() => {
+  events = [];
+  files = new OpenFiles((event) => events.push(event));
+});
+
+const open = (id: number, bytes: Uint8Array, config: string | null = null) =>
+  files.open({
+    type: 'openFile',
+    id,
+    file: new File([bytes as Uint8Array<ArrayBuffer>], 'some.safetensors'),
+    config: config === null ? null : new File([config], 'config.json'),
+  });
+
+const run = (change: object = {}) => ({
+  ...{ version: 1, config: PRESETS.smoke.config, storage: null, kernels: { matmul: 'register8' } },
+  ...{ adapter: 'a GPU', firstLoss: null, savedAt: 5, tokenizer: { kind: 'byte' } },
+  text: { name: 'letters.txt', checksum: 'f00d', builtin: null },
+  progress: { attempted: 20, applied: 19, skipped: 1, lossScale: 1, growthTracker: 0, nextMicroBatch: 20 },
+  ...change,
+});
+const runFile = (content: object) =>
+  concatenated(writeSafetensors([], { halfstep: JSON.stringify(content) }));
+
+test('a model says its shape, and its heads where a configuration is beside it', async () => {
+  await open(1, GPT2);
+  await open(2, GPT2, '{"n_head":4}');
+  const file = {
+    ...{ kind: 'model', name: 'some.safetensors', tokenizer: null },
+    shape: { layers: 2, width: 16, context: 8, vocabulary: 11, tied: true },
+  };
+  expect(events).toEqual([
+    { type: 'fileOpened', id: 1, file: { ...file, heads: null } },
+    { type: 'fileOpened', id: 2, file: { ...file, heads: 4 } },
+  ]);
+  // Only the newest is kept.
+  expect(files.get(2).kind).toBe('model');
+  expect(() => files.get(1)).toThrow('The file is no longer open.');
+});
+
+test('a run says what it is, and its own tokenizer reads its text', async () => {
+  await open(1, await runFile(run()));
+  expect(events[0]).toMatchObject({
+    type: 'fileOpened',
+    file: { kind: 'run', saved: { step: 20, savedAt: 5, text: { name: 'letters.txt', builtin: null } } },
+  });
+  expect(files.tokenizer(1)).toEqual({ kind: 'byte' });
+  expect(files.tokenizer(undefined)).toBeNull();
+});
+
+test('what cannot be used is refused by code, and what was open stays', async () => {
+  await open(1, GPT2);
+  await open(2, GPT2.subarray(0, 5000));
+  await open(3, await concatenated(writeSafetensors([], {})));
+  await open(4, await runFile(run({ version: 7 })));
+  await open(5, GPT2, '{"n_head":4,"activation_function":"relu"}');
+  const codes = events.slice(1).map((event) => event.type === 'fileRefused' && event.error.code);
+  expect(codes).toEqual(['BAD_FILE', 'WRONG_MODEL', 'WRONG_RUN', 'WRONG_MODEL']);
+  expect(files.get(1).kind).toBe('model');
+});
+
+test('an archive has every file whole, uncompressed and in one folder', async () => {
+  const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => i * 7);
+  const held = new Uint8Array(1000);
+  const blob = await archive('a-run', [
+    { name: 'text.txt', pieces: () => [new TextEncoder().encode('Call me Ishmael.')] },
+    {
+      name: 'weights',
+      // As a reader does that uses its memory again.
+      async *pieces() {
+        for (let at = 0; at < bytes.length; at += held.length) {
+          held.set(bytes.subarray(at, at + held.length));
+          yield held;
+        }
+      },
+    },
+  ]);
+  const found = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  expect(Object.keys(found)).toEqual(['a-run/text.txt', 'a-run/weights']);
+  expect(new TextDecoder().decode(found['a-run/text.txt'])).toBe('Call me Ishmael.');
+  expect(found['a-run/weights']).toEqual(bytes);
+  expect(blob.size).toBeGreaterThan(bytes.length);
+});
+
+test('a run that PyTorch’s program cannot go on with is refused by name', async () => {
+  const described = (config: object, kind = 'char') =>
+    ({ description: { config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } } }) as never;
+  checkCluster(described({ precision: 'bf16' }));
+  expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('mode fp8');
+  expect(thrownBy(() => checkCluster(described({}, 'gpt2'))).message).toContain('the gpt2 tokenizer');
+  expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('moments in fp8');
+});
