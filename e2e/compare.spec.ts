@@ -174,3 +174,19 @@ test('modes are chosen in their order, and one chosen twice changes places', asy
   await page.getByTestId('compare').selectOption('');
   expect((await snapshot(page)).settings.modes).toEqual(['fp32', 'bf16']);
 });
+
+test('a mode can be compared with itself under other settings', async ({ page }) => {
+  await page.goto('/?preset=smoke&modes=fp16,e5m2');
+  await page.getByTestId('compare-2').selectOption('variant');
+  await page.getByTestId('variant-2-0').selectOption('optim-state fp8');
+  await page.getByTestId('variant-2-1').selectOption('loss-scale 256');
+  await page.getByTestId('compare').selectOption('variant');
+  await expect(page.getByTestId('rounding')).toBeHidden(); // it has its own
+  const modes = ['fp16', 'e5m2+rounding=rne', 'fp16+optim-state=fp8+loss-scale=256'];
+  expect((await snapshot(page)).settings.modes).toEqual(modes);
+  await expect(page.getByTestId('train')).toBeEnabled();
+  // The last setting taken away leaves a mode that is there already.
+  await page.getByTestId('variant-2-1').selectOption('');
+  await page.getByTestId('variant-2-0').selectOption('');
+  expect((await snapshot(page)).settings.modes).toEqual(modes.slice(0, 2));
+});

@@ -4,6 +4,7 @@
 // dispatch: one workgroup
 // source:  StableAdamW (arXiv 2304.13013) with d = 1, FP8-LM (arXiv 2310.18313); reference/adamw.ts (oracle)
 import package::lib::parameter_state::ParameterState;
+import package::lib::statistics::{joinStatistics, workgroupStatistics, STATISTICS_WIDTH};
 import package::lib::step_state::StepState;
 
 struct Params {
@@ -21,38 +22,25 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> parameterStates: array<ParameterState>;
 @group(1) @binding(0) var<uniform> p: Params;
 
-const WIDTH = 64u;
 // Below it a moment is as good as zero, and its scale stays within f32.
 const LEAST = 0x1p-110f;
 
-var<workgroup> parts: array<vec4f, WIDTH>;
-
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(STATISTICS_WIDTH)
 fn adamw_prepare(@builtin(local_invocation_index) local: u32) {
   if (state.apply == 0u) {
     return;
   }
   var part = vec4f();
-  for (var i = local; i < p.count; i += WIDTH) {
-    let next = partials[p.partial + i];
-    part = vec4f(part.x + next.x, max(part.yz, next.yz), 0.0);
+  for (var i = local; i < p.count; i += STATISTICS_WIDTH) {
+    part = joinStatistics(part, partials[p.partial + i]);
   }
-  parts[local] = part;
-  workgroupBarrier();
-  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
-    if (local < span) {
-      let a = parts[local];
-      let b = parts[local + span];
-      parts[local] = vec4f(a.x + b.x, max(a.yz, b.yz), 0.0);
-    }
-    workgroupBarrier();
-  }
+  let all = workgroupStatistics(part, local);
   if (local != 0u) {
     return;
   }
-  let rms = sqrt(parts[0].x * p.inverseSize);
+  let rms = sqrt(all.x * p.inverseSize);
   let clipped = select(1.0, 1.0 / max(1.0, rms), p.clipUpdate == 1u);
-  let room = vec2f(p.limitM, p.limitV) / max(parts[0].yz, vec2f(LEAST));
+  let room = vec2f(p.limitM, p.limitV) / max(all.yz, vec2f(LEAST));
   let scales = bitcast<vec2f>(bitcast<vec2u>(room) & vec2u(0x7f800000u));
   let before = parameterStates[p.parameter].scales;
   parameterStates[p.parameter] = ParameterState(clipped, rms, scales, before);

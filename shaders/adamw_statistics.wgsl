@@ -6,6 +6,7 @@
 import package::lib::moments::loadMoments;
 import package::lib::parameter_state::ParameterState;
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
+import package::lib::statistics::{workgroupStatistics, STATISTICS_WIDTH};
 import package::lib::step_state::StepState;
 import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient};
 
@@ -28,16 +29,12 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> partials: array<vec4f>;
 @group(1) @binding(0) var<uniform> p: Params;
 
-const WIDTH = 64u;
-
-var<workgroup> parts: array<vec4f, WIDTH>;
-
 fn finiteMagnitude(moment: vec4f) -> vec4f {
   let bits = magnitudeBits(moment);
   return bitcast<vec4f>(select(bits, vec4u(), bits >= INFINITY_BITS));
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(STATISTICS_WIDTH)
 fn adamw_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   if (state.apply == 0u) {
     return;
@@ -46,7 +43,7 @@ fn adamw_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   var squares = vec4f();
   var largestM = vec4f();
   var largestV = vec4f();
-  for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
+  for (var i = group.x * STATISTICS_WIDTH + local; i < p.vectors; i += p.groups * STATISTICS_WIDTH) {
     let g = decodeGradient(gradient[i]) * state.gradFactor;
     let before = loadMoments(i, (p.first + i) / 32u, scales);
     let newM = p.beta1 * before.first + p.oneMinusBeta1 * g;
@@ -56,22 +53,14 @@ fn adamw_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     largestM = max(largestM, finiteMagnitude(newM));
     largestV = max(largestV, finiteMagnitude(newV));
   }
-  parts[local] = vec4f(
+  let part = vec4f(
     dot(squares, vec4f(1.0)),
     max(max(largestM.x, largestM.y), max(largestM.z, largestM.w)),
     max(max(largestV.x, largestV.y), max(largestV.z, largestV.w)),
     0.0,
   );
-  workgroupBarrier();
-  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
-    if (local < span) {
-      let a = parts[local];
-      let b = parts[local + span];
-      parts[local] = vec4f(a.x + b.x, max(a.yz, b.yz), 0.0);
-    }
-    workgroupBarrier();
-  }
+  let all = workgroupStatistics(part, local);
   if (local == 0u) {
-    partials[p.partial + group.x] = parts[0];
+    partials[p.partial + group.x] = all;
   }
 }

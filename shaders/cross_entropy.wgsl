@@ -6,6 +6,7 @@
 @if(probe) import package::lib::exponents::countExponentsWhere;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
+import package::lib::logit_rows::{columns, max4, rowOrigin, LOWEST};
 import package::lib::reduce::{workgroupMax, workgroupSum};
 @if(backward) import package::lib::step_state::StepState;
 @if(backward) import dlogits_format::{Elem4 as ElemDlogits, encode as encodeDlogits, overflows as overflowsDlogits};
@@ -28,17 +29,6 @@ struct Params {
 @if(backward) @group(0) @binding(4) var<storage, read> state: StepState;
 @group(1) @binding(0) var<uniform> p: Params;
 
-const LOWEST = -3.0e38;
-
-fn columns(i: u32) -> vec4u {
-  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u);
-}
-
-// Where vector 0 of the row would be if the slice that begins with vector `first` went on to the left.
-fn rowOrigin(row: u32, first: u32) -> u32 {
-  return first * p.rows + row * min(p.slice4, p.v4 - first) - first;
-}
-
 fn maskedLogits(origin: u32, i: u32) -> vec4f {
   return select(vec4f(LOWEST), logits[origin + i], columns(i) < vec4u(p.vocabulary));
 }
@@ -50,15 +40,15 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   let goal = targets[row];
   var largest = vec4f(LOWEST);
   for (var first = 0u; first < p.v4; first += p.slice4) {
-    let origin = rowOrigin(row, first);
+    let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
     for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
       largest = max(largest, maskedLogits(origin, i));
     }
   }
-  let highest = workgroupMax(max(max(largest.x, largest.y), max(largest.z, largest.w)), local);
+  let highest = workgroupMax(max4(largest), local);
   var total = vec4f();
   for (var first = 0u; first < p.v4; first += p.slice4) {
-    let origin = rowOrigin(row, first);
+    let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
     for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
       total += exp(maskedLogits(origin, i) - highest);
     }
@@ -67,7 +57,7 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   var overflowed = false;
   if (local == 0u) {
     let goal4 = goal / 4u;
-    let origin = rowOrigin(row, goal4 - goal4 % p.slice4);
+    let origin = rowOrigin(row, goal4 - goal4 % p.slice4, p.rows, p.slice4, p.v4);
     let loss = vec4f(log(sum) + highest - logits[origin + goal4][goal % 4u]);
     losses[row] = loss.x;
     overflowed = any((bitcast<vec4u>(loss) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
@@ -75,7 +65,7 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   @if(backward) {
     let inverseSum = 1.0 / sum;
     for (var first = 0u; first < p.v4; first += p.slice4) {
-      let origin = rowOrigin(row, first);
+      let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
       for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
         let probability = exp(maskedLogits(origin, i) - highest) * inverseSum;
         let onehot = select(vec4f(), vec4f(1.0), columns(i) == vec4u(goal));

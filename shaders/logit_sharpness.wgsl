@@ -4,6 +4,7 @@
 // dispatch: one workgroup a row, linear grid
 // source:  Keskar et al. 2017, equation for phi, with the corner of the box in closed form; reference/sharpness.ts (oracle)
 import package::lib::grid::linearGroup;
+import package::lib::logit_rows::{columns, max4, rowOrigin, LOWEST};
 import package::lib::reduce::{workgroupMax, workgroupSum};
 import constants::LANES;
 @if(subgroups) enable subgroups;
@@ -20,17 +21,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4f>;
 @group(1) @binding(0) var<uniform> p: Params;
-
-const LOWEST = -3.0e38;
-
-fn columns(i: u32) -> vec4u {
-  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u);
-}
-
-// Where vector 0 of the row would be if the slice that begins with vector `first` went on to the left.
-fn rowOrigin(row: u32, first: u32) -> u32 {
-  return first * p.rows + row * min(p.slice4, p.v4 - first) - first;
-}
 
 // e^d - 1: five terms are exact to 2^-23 of the result up to 1/8.
 fn expm1(d: vec4f) -> vec4f {
@@ -58,7 +48,7 @@ fn logit_sharpness(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   var largest = vec4f(LOWEST);
   var magnitudes = vec4f();
   for (var first = 0u; first < p.v4; first += p.slice4) {
-    let origin = rowOrigin(row, first);
+    let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
     for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
       let real = columns(i) < vec4u(p.vocabulary);
       let x = logits[origin + i];
@@ -66,13 +56,13 @@ fn logit_sharpness(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
       magnitudes = max(magnitudes, select(vec4f(), abs(x), real));
     }
   }
-  let highest = workgroupMax(max(max(largest.x, largest.y), max(largest.z, largest.w)), local);
-  let magnitude = workgroupMax(max(max(magnitudes.x, magnitudes.y), max(magnitudes.z, magnitudes.w)), local);
+  let highest = workgroupMax(max4(largest), local);
+  let magnitude = workgroupMax(max4(magnitudes), local);
   var total = vec4f();
   var rise = vec4f();
   var riseTwice = vec4f();
   for (var first = 0u; first < p.v4; first += p.slice4) {
-    let origin = rowOrigin(row, first);
+    let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
     for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
       let real = columns(i) < vec4u(p.vocabulary);
       let x = select(vec4f(), logits[origin + i], real);
@@ -89,7 +79,7 @@ fn logit_sharpness(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let sumTwice = workgroupSum(add4(riseTwice), local);
   if (local == 0u) {
     let goal4 = goal / 4u;
-    let x = logits[rowOrigin(row, goal4 - goal4 % p.slice4) + goal4][goal % 4u];
+    let x = logits[rowOrigin(row, goal4 - goal4 % p.slice4, p.rows, p.slice4, p.v4) + goal4][goal % 4u];
     let loss = log(sum) + highest - x;
     let down = p.epsilon * (abs(x) + 1.0);
     let scale = 100.0 / (1.0 + loss);

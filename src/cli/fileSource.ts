@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
 import { EngineError } from '../engine/errors.ts';
+import { fileProblem } from './fileProblem.ts';
 
 /** A file on the disk, open until the process ends. @throws EngineError BAD_FILE when it cannot be opened */
 export async function fileSource(path: string): Promise<RandomAccess> {
@@ -17,10 +18,9 @@ export async function fileSource(path: string): Promise<RandomAccess> {
       },
     };
   } catch (cause) {
-    const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? String(cause);
     throw new EngineError(
       'BAD_FILE',
-      `Cannot open "${path}": ${reason}.`,
+      `Cannot open "${path}": ${fileProblem(cause)}.`,
       'Give the path of a .safetensors file.',
       {
         cause,
@@ -28,9 +28,3 @@ export async function fileSource(path: string): Promise<RandomAccess> {
     );
   }
 }
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder',
-  EACCES: 'this user may not read it',
-};

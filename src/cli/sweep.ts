@@ -24,6 +24,7 @@ import { variantTitle } from '../engine/experiments/variants.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, writeAtomically } from './atomicFile.ts';
 import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from './experimentOptions.ts';
+import { lockFile } from './fileLock.ts';
 import { formatDuration, formatLoss } from './format.ts';
 import { optionList } from './help.ts';
 import { Lab, runLabel } from './lab.ts';
@@ -82,8 +83,10 @@ async function runSweep(given: ReadonlyMap<string, string>, path: string): Promi
   const grid = sweepGrid(modes, ratesOf(given.get('lrs')), seeds, overrides.seed ?? preset.config.seed);
   const planned = sweepPlan(preset.config, overrides, grid);
   loadSweep(path); // what is wrong with the file should not wait for the GPU
-  const lab = await Lab.open(text, planned[0]!.config);
+  const unlock = lockFile(path);
+  let lab: Lab | undefined;
   try {
+    lab = await Lab.open(text, planned[0]!.config);
     const settings = sweepSettings(preset.config, overrides, planned, lab.dataset, lab.report.name);
     const file = SweepFile.open(path, settings, grid);
     const missing = missingRuns(planned, file.sweep.cells);
@@ -98,7 +101,8 @@ async function runSweep(given: ReadonlyMap<string, string>, path: string): Promi
     }
     return file.sweep;
   } finally {
-    lab.close();
+    lab?.close();
+    unlock();
   }
 }
 

@@ -6,6 +6,7 @@ import { assembleText } from '../../build/assembleTexts.ts';
 import { builtinStream } from '../engine/data/builtins.ts';
 import { streamOf, type TextStream } from '../engine/data/tokenize.ts';
 import { EngineError } from '../engine/errors.ts';
+import { fileProblem } from './fileProblem.ts';
 import type { TextChoice } from './options.ts';
 
 /** @throws EngineError BAD_TEXT when a file cannot be read; so does reading it */
@@ -38,17 +39,10 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
 }
 
 function unreadable(path: string, cause: unknown): EngineError {
-  const reason = REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? String(cause);
   return new EngineError(
     'BAD_TEXT',
-    `Cannot read "${path}": ${reason}.`,
+    `Cannot read "${path}": ${fileProblem(cause)}.`,
     'Give the path of a UTF-8 text file.',
     { cause },
   );
 }
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder',
-  EACCES: 'this user may not read it',
-};

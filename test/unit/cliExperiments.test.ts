@@ -1,10 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readArguments } from '../../src/cli/arguments.ts';
 import { checkReportPath, writeAtomically } from '../../src/cli/atomicFile.ts';
 import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from '../../src/cli/experimentOptions.ts';
+import { lockFile } from '../../src/cli/fileLock.ts';
 import { loadSweep, SweepFile } from '../../src/cli/sweepStore.ts';
 import { type SweepCell, sweepGrid } from '../../src/engine/experiments/sweep.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -88,6 +90,25 @@ describe('files', () => {
       grid: { modes: ['fp32'], learningRates: [1e-3, 1e-2], seeds: [1, 2] },
       cells: [cell(1), cell(2)],
     });
+  });
+
+  test('a lock lets one process at a time work on a file, and that of an ended one is taken over', () => {
+    const unlock = lockFile(at('s.json'));
+    const { message, hint } = thrownBy(() => lockFile(at('s.json')));
+    expect(message).toContain(`process ${process.pid} on ${hostname()}`);
+    expect(hint).toContain('s.json.lock');
+    unlock();
+    expect(readdirSync(folder)).toEqual([]);
+
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    writeFileSync(at('s.json.lock'), `${pid} ${hostname()}`);
+    const again = lockFile(at('s.json'));
+    expect(readFileSync(at('s.json.lock'), 'utf8')).toBe(`${process.pid} ${hostname()}`);
+    // Someone has deleted the lock and taken it: it is not given back for them.
+    writeFileSync(at('s.json.lock'), `${pid} elsewhere`);
+    again();
+    expect(thrownBy(() => lockFile(at('s.json'))).message).toContain(`process ${pid} on elsewhere`);
+    expect(thrownBy(() => lockFile(at('none/s.json'))).message).toContain('s.json.lock');
   });
 
   test('another sweep’s, a damaged and a foreign one are refused and left as they are', () => {

@@ -15,9 +15,15 @@ function trainerWith(precision: PrecisionMode, skipped: (step: number) => boolea
   const config = { ...PRESETS.smoke.config, precision, steps: STEPS, evalEvery: 0 };
   let submitted = 0;
   let arrived = 0;
+  let inARow = 0;
+  let longestSkips = 0;
   const takeUpTo = (step: number): StepMetrics[] => {
     const first = arrived + 1;
     arrived = Math.max(arrived, step);
+    for (let i = first; i <= arrived; i++) {
+      inARow = skipped(i) ? inARow + 1 : 0;
+      longestSkips = Math.max(longestSkips, inARow);
+    }
     return Array.from({ length: Math.max(0, step - first + 1) }, (_, i) => ({
       ...{ step: first + i, loss: 2, lossScale: 1, skipped: skipped(first + i), overflow: null },
       ...{ gradNorm: 1, lr: 1e-3, appliedSteps: 0, skippedSteps: 0, gpuMs: null },
@@ -30,7 +36,9 @@ function trainerWith(precision: PrecisionMode, skipped: (step: number) => boolea
     report: { name: 'a GPU' },
     numerics: { isReady: false },
     faults: { check: () => {}, explain: (cause: unknown) => cause },
-    consecutiveSkips: 0,
+    get longestSkips() {
+      return longestSkips;
+    },
     get submittedSteps() {
       return submitted;
     },

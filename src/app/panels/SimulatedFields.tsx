@@ -46,10 +46,12 @@ export function SimulatedBitsFields({ place }: { place: number }) {
   );
 }
 
-/** Shown where a mode takes it, or where an address gave one that none takes. */
+/** Shown where a mode takes it and has none of its own, or where an address gave one that none takes. */
 export function RoundingField() {
   const rounding = useSettings((state) => state.settings.rounding);
-  const simulated = useSettings((state) => modesOf(state.settings).some(isSimulatedMode));
+  const simulated = useSettings((state) =>
+    modesOf({ modes: state.settings.modes.filter((id) => !id.includes('+rounding=')) }).some(isSimulatedMode),
+  );
   const choose = useSettings((state) => state.choose);
   if (!simulated && rounding === null) return null;
   return (

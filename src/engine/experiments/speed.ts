@@ -33,13 +33,15 @@ export function speedWithin({ times, tokensPerSec }: TimedRun): Spread | null {
   return spreadOf(parts.map((ms) => (tokensPerSec * mean) / ms));
 }
 
-/** How much a mode's speed varies on its own: over its runs, or within the only one. null where nothing tells. */
+/**
+ * How much a mode's speed varies on its own: over its runs, or within the only one. null where nothing tells: several
+ * runs must be as long as one, since what slows the first seconds of each would be taken for the mode.
+ */
 export function speedNoise(runs: readonly TimedRun[]): Spread | null {
   const measured = runs.filter(({ tokensPerSec }) => tokensPerSec !== null);
-  const [only] = measured;
-  return measured.length === 1 && only
-    ? speedWithin(only)
-    : spreadOf(measured.map((run) => run.tokensPerSec));
+  const within = measured.flatMap((run) => speedWithin(run) ?? []);
+  if (within.length < measured.length) return null;
+  return measured.length === 1 ? within[0]! : spreadOf(measured.map((run) => run.tokensPerSec));
 }
 
 export type SpeedFinding =

@@ -14,7 +14,7 @@ import {
   recipeOf,
   storesFp8,
 } from '../precision/recipes.ts';
-import { isSimulatedMode, ROUNDINGS, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
+import { isSimulatedMode, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
 import type { TrainConfig } from '../train/config.ts';
 import type { Overrides } from '../train/configure.ts';
 
@@ -75,7 +75,8 @@ const whereDynamic = (mode: PrecisionMode) => recipeOf(mode).scaling.kind === 'd
 
 /** The one list of what can differ: an entry here is all that a setting needs to be compared with. */
 export const VARIANT_SETTINGS: readonly VariantSetting[] = [
-  choice({ name: 'rounding', field: 'rounding', unset: null, takes: isSimulatedMode }, ROUNDINGS),
+  // What modes have by themselves last: menus begin with a difference.
+  choice({ name: 'rounding', field: 'rounding', unset: null, takes: isSimulatedMode }, ['rne', 'rz']),
   flag({ name: 'fp8-head', field: 'fp8Head', unset: false, takes: storesFp8 }),
   choice(
     { name: 'fp8-activations', field: 'fp8Activations', unset: 'tensor', takes: storesFp8 },
@@ -184,10 +185,11 @@ export function modeOfVariant(id: VariantId): PrecisionMode {
   return id.split('+')[0] as PrecisionMode;
 }
 
-/** "Mixed f16, optim-state fp8": the title of the mode, and its settings as they are written. */
+/** "Mixed f16 (optim-state fp8)": the title of the mode, and its settings as they are written. */
 export function variantTitle(id: VariantId): string {
   const [mode = '', ...settings] = id.split('+');
-  return [recipeOf(mode).title, ...settings.map((setting) => setting.replace('=', ' '))].join(', ');
+  const { title } = recipeOf(mode);
+  return settings.length > 0 ? `${title} (${settings.join(', ').replaceAll('=', ' ')})` : title;
 }
 
 /** What menus can give a variant: each setting that its mode takes, at each value that is not the usual one. */

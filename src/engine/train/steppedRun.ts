@@ -105,9 +105,6 @@ export class SteppedRun {
   readonly #before: number;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
-  #skipsInARow: number;
-  /** Ten skips in a row, with no scaler that could end them. */
-  #lost = false;
   #valLoss: number | null = null;
   #evaluatedAt = -1;
 
@@ -117,8 +114,12 @@ export class SteppedRun {
     this.#events = events;
     this.#timed = timed;
     this.#before = trainer.submittedSteps;
-    this.#skipsInARow = trainer.consecutiveSkips;
     this.#trouble = new TroubleWatch(hasScaler(trainer));
+  }
+
+  /** Ten skips in a row, with no scaler that could end them. A step that was on its way may still have been applied. */
+  get #lost(): boolean {
+    return !hasScaler(this.trainer) && this.trainer.longestSkips >= MAX_SKIPS_WITHOUT_SCALER;
   }
 
   /** True after the configured number of steps, and when a mode without a scaler cannot go on. */
@@ -196,7 +197,6 @@ export class SteppedRun {
       this.#startUpMs ??= performance.now() - this.trainer.createdAt;
       this.#last = metrics;
       if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
-      this.#countSkip(metrics);
       this.#events.onStep(metrics);
       const trouble = this.#trouble.next(metrics);
       if (trouble) this.#events.onTrouble?.(trouble);
@@ -206,12 +206,6 @@ export class SteppedRun {
 
   #isCounted(step: number): boolean {
     return step > this.#before + WARM_UP_STEPS;
-  }
-
-  /** Once lost, a run stays so: a step that was on its way may still have been applied. */
-  #countSkip({ skipped }: StepMetrics): void {
-    this.#skipsInARow = skipped ? this.#skipsInARow + 1 : 0;
-    if (!hasScaler(this.trainer) && this.#skipsInARow >= MAX_SKIPS_WITHOUT_SCALER) this.#lost = true;
   }
 
   async #evaluate(step: number): Promise<void> {

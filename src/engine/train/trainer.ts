@@ -72,7 +72,7 @@ export class Trainer {
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
   #submitted = 0;
-  #consecutiveSkips = 0;
+  #longestSkips = 0;
   #firstLoss: number | null = null;
 
   /** Use `createTrainer`. */
@@ -133,9 +133,9 @@ export class Trainer {
     return this.#submitted;
   }
 
-  /** Skipped steps in a row, as of the newest metrics. */
-  get consecutiveSkips(): number {
-    return this.#consecutiveSkips;
+  /** The most steps skipped in a row, of those whose metrics have arrived; a resumed run's includes those before it. */
+  get longestSkips(): number {
+    return this.#longestSkips;
   }
 
   /** Of step 1, once its metrics have arrived; null when it was not finite. */
@@ -282,7 +282,7 @@ export class Trainer {
     const state = await restoreState(this.device, this.arena, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
     this.#submitted = state.attempted;
-    this.#consecutiveSkips = state.consecutiveSkips;
+    this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
   }
 
@@ -372,7 +372,7 @@ export class Trainer {
   #record(state: StepState, gpuMs: number | null): void {
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
-    this.#consecutiveSkips = state.consecutiveSkips;
+    this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     if (state.attempted === 1) this.#firstLoss = finite(state.lossSum);
     this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
   }

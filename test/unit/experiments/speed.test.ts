@@ -81,9 +81,12 @@ describe('a difference in speed', () => {
     expect(finding([steady], [timed(20, () => 74)])).toBe('tooShort');
   });
 
-  test('over seeds is held against their range, whatever their length', () => {
-    const runs = (...ms: number[]) => ms.map((one) => timed(20, () => one));
-    expect(finding(runs(50, 52, 55), runs(100, 96, 90))).toBe('differs');
-    expect(finding(runs(50, 52, 92), runs(100, 96, 90))).toBe('withinNoise');
+  test('over seeds is held against their range, and asks of each run what it asks of one', () => {
+    const runs = (steps: number, ...ms: number[]) => ms.map((one) => timed(steps, () => one));
+    expect(finding(runs(55, 50, 52, 55), runs(55, 100, 96, 90))).toBe('differs');
+    expect(finding(runs(55, 50, 52, 92), runs(55, 100, 96, 90))).toBe('withinNoise');
+    expect(finding(runs(54, 50, 52, 55), runs(55, 100, 96, 90))).toBe('tooShort');
+    expect(finding(runs(1005, 0.5, 0.51, 0.52), runs(1005, 1, 1.01, 1.02))).toBe('tooShort');
+    expect(finding([...runs(55, 50, 52), ...runs(20, 55)], runs(55, 100, 96, 90))).toBe('tooShort');
   });
 });

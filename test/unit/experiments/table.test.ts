@@ -130,7 +130,7 @@ describe('the comparison table', () => {
     end(0, 3, 100);
     end(1, 4, 100);
     expect(cells()).toMatchObject({ 'val-loss': ['3.100!', '4.100'], flushed: ['1.3 %', '1.3 %'] });
-    expect(toMarkdown(table(), '', null, null)).toContain('| Mixed f16 | Mixed f16, optim-state fp8 |');
+    expect(toMarkdown(table(), '', null, null)).toContain('| Mixed f16 | Mixed f16 (optim-state fp8) |');
   });
 
   test('waits for runs that have not ended', () => {

@@ -21,15 +21,15 @@ const compare = (modes: readonly VariantId[], given = {}) => comparedRuns(preset
 describe('a variant', () => {
   test.each([
     ['fp16', 'fp16', 'Mixed f16'],
-    ['fp16+optim-state=fp8', 'fp16+optim-state=fp8', 'Mixed f16, optim-state fp8'],
+    ['fp16+optim-state=fp8', 'fp16+optim-state=fp8', 'Mixed f16 (optim-state fp8)'],
     [
       'fp16+optimizer=stable-adamw+optim-state=bf16',
       'fp16+optim-state=bf16+optimizer=stable-adamw',
-      'Mixed f16, optim-state bf16, optimizer stable-adamw',
+      'Mixed f16 (optim-state bf16, optimizer stable-adamw)',
     ],
-    ['fp8+fp8-head', 'fp8+fp8-head=on', 'FP8, fp8-head on'],
-    ['fp16+loss-scale=2^16', 'fp16+loss-scale=65536', 'Mixed f16, loss-scale 65536'],
-    ['e5m2+rounding=rne', 'e5m2+rounding=rne', 'E5M2 simulated, rounding rne'],
+    ['fp8+fp8-head', 'fp8+fp8-head=on', 'FP8 (fp8-head on)'],
+    ['fp16+loss-scale=2^16', 'fp16+loss-scale=65536', 'Mixed f16 (loss-scale 65536)'],
+    ['e5m2+rounding=rne', 'e5m2+rounding=rne', 'E5M2 simulated (rounding rne)'],
   ])('%s has one spelling and a title', (text, id, title) => {
     expect(readVariant(text)).toBe(id);
     expect(isVariant(text)).toBe(text === id);

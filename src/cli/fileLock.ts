@@ -1,0 +1,87 @@
+/** A file that one process at a time works on. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { EngineError } from '../engine/errors.ts';
+
+/**
+ * Takes the lock of a file, a file beside it that names this process, and that of a process which has ended.
+ * @returns gives it back; a process that is killed leaves it to be taken over
+ * @throws EngineError BAD_VALUE naming the process that has it, or why it cannot be written
+ */
+export function lockFile(path: string): () => void {
+  const lock = `${path}.lock`;
+  const own = `${process.pid} ${hostname()}`;
+  // The second time after a lock that nobody has any more was removed.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      writeFileSync(lock, own, { flag: 'wx' });
+      return () => {
+        if (contentOf(lock) === own) rmSync(lock, { force: true });
+      };
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unlockable(path, cause);
+    }
+    const holder = contentOf(lock);
+    if (!isStale(holder)) throw held(path, holder);
+    removeStale(path, lock, holder);
+  }
+  throw held(path, contentOf(lock));
+}
+
+/** Another process may have found it stale too, and have its own lock there by now. */
+function removeStale(path: string, lock: string, holder: string): void {
+  const removed = `${lock}.${process.pid}`;
+  try {
+    renameSync(lock, removed);
+  } catch {
+    return; // it is gone
+  }
+  const taken = contentOf(removed);
+  if (taken === holder) {
+    rmSync(removed, { force: true });
+    return;
+  }
+  renameSync(removed, lock);
+  throw held(path, taken);
+}
+
+/** Empty for a lock that is gone, or was made a moment ago. */
+function contentOf(lock: string): string {
+  try {
+    return readFileSync(lock, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Of another machine, and of what is no lock of this program, nobody here can say. */
+function isStale(holder: string): boolean {
+  const [pid = '', ...host] = holder.split(' ');
+  if (!/^\d+$/.test(pid) || host.join(' ') !== hostname()) return false;
+  if (Number(pid) === process.pid) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'ESRCH'; // else another user's
+  }
+}
+
+function held(path: string, holder: string): EngineError {
+  const [pid = '', ...host] = holder.split(' ');
+  return new EngineError(
+    'BAD_VALUE',
+    `"${path}" is being worked on by ${holder ? `process ${pid} on ${host.join(' ')}` : 'another process'}.`,
+    `Wait until it has ended or name another file. If there is no such process, delete "${path}.lock".`,
+  );
+}
+
+function unlockable(path: string, cause: unknown): EngineError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError(
+    'BAD_VALUE',
+    `Cannot write "${path}.lock": ${reason}.`,
+    'Name a file in a folder that exists and can be written.',
+    { cause },
+  );
+}
