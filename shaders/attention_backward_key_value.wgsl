@@ -6,7 +6,8 @@
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
-import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv, encode as encodeOut, overflows as overflowsOut};
+import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv};
+import dqkv_format::{Elem4 as ElemDqkv, encode as encodeDqkv, overflows as overflowsDqkv};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
@@ -14,7 +15,7 @@ import constants::{HEAD4, LANES};
 @group(0) @binding(1) var<storage, read> dout: array<ElemQkv>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> dots: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dqkv: array<ElemQkv>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<ElemDqkv>;
 
 @if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
 
@@ -76,11 +77,11 @@ fn attention_backward_key_value(
   if (row < shape.context) {
     for (var c = 0u; c < HEAD4; c++) {
       let dkValue = dk[c] * shape.scale;
-      overflowed = overflowsOut(dkValue) || overflowsOut(dv[c]) || overflowed;
+      overflowed = overflowsDqkv(dkValue) || overflowsDqkv(dv[c]) || overflowed;
       @if(probe) countExponents(dkValue);
       @if(probe) countExponents(dv[c]);
-      dqkv[kAt + c] = encodeOut(dkValue);
-      dqkv[vAt + c] = encodeOut(dv[c]);
+      dqkv[kAt + c] = encodeDqkv(dkValue);
+      dqkv[vAt + c] = encodeDqkv(dv[c]);
     }
   }
   reportOverflow(overflowed, shape.site);

@@ -6,7 +6,8 @@
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
-import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv, encode as encodeOut, overflows as overflowsOut};
+import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv};
+import dqkv_format::{Elem4 as ElemDqkv, encode as encodeDqkv, overflows as overflowsDqkv};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
@@ -15,7 +16,7 @@ import constants::{HEAD4, LANES};
 @group(0) @binding(2) var<storage, read> dout: array<ElemQkv>;
 @group(0) @binding(3) var<storage, read> lse: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dots: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<ElemQkv>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<ElemDqkv>;
 
 @if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
 
@@ -76,9 +77,9 @@ fn attention_backward_query(
   if (row < shape.context) {
     for (var c = 0u; c < HEAD4; c++) {
       let value = dq[c] * shape.scale;
-      overflowed = overflowsOut(value) || overflowed;
+      overflowed = overflowsDqkv(value) || overflowed;
       @if(probe) countExponents(value);
-      dqkv[qAt + c] = encodeOut(value);
+      dqkv[qAt + c] = encodeDqkv(value);
     }
     dots[head * shape.context + t] = doutDot;
   }

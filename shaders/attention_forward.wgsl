@@ -5,12 +5,13 @@
 // source:  FlashAttention (Dao et al. 2022); reference/attention.ts (oracle)
 import package::lib::attention_rows::{K, LOWEST, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::found::reportOverflow;
-import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv, encode as encodeOut, overflows as overflowsOut};
+import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv};
+import out_format::{Elem4 as ElemOut, encode as encodeOut, overflows as overflowsOut};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
 @group(0) @binding(0) var<storage, read> qkv: array<ElemQkv>;
-@group(0) @binding(1) var<storage, read_write> out: array<ElemQkv>;
+@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
 @group(0) @binding(2) var<storage, read_write> lse: array<f32>;
 
 // Vectors of a row that each lane reads for the others.

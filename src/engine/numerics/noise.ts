@@ -10,24 +10,29 @@ import type { Dispatch, Operation, Target } from '../kernels/operation.ts';
 import { isVocabularyMatrix } from '../model/parameters.ts';
 import { type QuantizedTensors, unquantizedName } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { formatOf, recordOf, scaleOf, slice, type TensorSlice } from '../tensor.ts';
+import { formatOf, recordOf, scaleOf, slice, type Tensor, type TensorSlice } from '../tensor.ts';
 import type { QuantizationNoise } from './frame.ts';
-import { gradientRows, narrowedWeights } from './rows.ts';
-
-export type NoiseRow = Pick<QuantizationNoise, 'name' | 'kind' | 'format'>;
+import { gradientRows, type NoiseRow, narrowedWeights } from './rows.ts';
+import { buildTwins } from './twins.ts';
 
 export interface NoiseSchedule {
   /** In the order of their parts. */
   readonly rows: readonly NoiseRow[];
+  /** How many of the rows, the first, need no twin. */
+  readonly withoutTwins: number;
   /** Word of the histogram tensor at which the parts begin. */
   readonly firstWord: number;
   /** To be run right after `operation`, before another tensor takes the place of its input. */
   after(operation: Operation): readonly Dispatch[];
+  /** The same for what kernels narrow as they store it: a second run of the kernel, and what compares. */
+  twinsAfter(operation: Operation): readonly Dispatch[];
   /** Weights beside their masters. */
   readonly weights: readonly Dispatch[];
+  /** What twins write; the run does not have it. */
+  readonly scratch: readonly Tensor[];
 }
 
-/** @param microBatch of training: every operand that it quantises has a row */
+/** @param microBatch of training: every operand that it quantises has a row, and so has what its kernels narrow as they store it */
 export function buildNoise(
   target: Target,
   tensors: RunTensors,
@@ -40,8 +45,10 @@ export function buildNoise(
     slice(histogram, firstWord + index * NOISE_WORDS, NOISE_WORDS);
   const indices = new Map<string, number>();
   const partsFor = (row: NoiseRow): TensorSlice => {
-    const index = indices.get(row.name) ?? rows.push(row) - 1;
-    indices.set(row.name, index);
+    // FP8 modes store attention's output and quantise a copy of it.
+    const key = `${row.name} ${row.format}`;
+    const index = indices.get(key) ?? rows.push(row) - 1;
+    indices.set(key, index);
     return partsOf(index);
   };
   const operands = new Map<Operation, readonly Dispatch[]>();
@@ -64,11 +71,16 @@ export function buildNoise(
       ? [scaledQuantizationNoise(target, { ...args, ...quantized, parts })]
       : quantizationNoise(target, { ...args, parts });
   });
+  const withoutTwins = rows.length;
+  const twins = buildTwins(target, tensors, microBatch, partsFor);
   return {
     rows,
+    withoutTwins,
     firstWord,
     after: (operation) => operands.get(operation) ?? [],
+    twinsAfter: (operation) => twins.after.get(operation) ?? [],
     weights,
+    scratch: twins.scratch,
   };
 }
 

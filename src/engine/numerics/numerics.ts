@@ -1,9 +1,9 @@
-import type { Arena } from '../arena.ts';
+import { Arena } from '../arena.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import type { PipelineCache } from '../pipelines.ts';
-import { Program } from '../program.ts';
-import { byteLength } from '../tensor.ts';
+import { type BufferSource, Program } from '../program.ts';
+import { byteLength, tensorOf } from '../tensor.ts';
 import { ReadbackRing } from '../train/readbackRing.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../train/stepState.ts';
 import { ProbeCost } from './cost.ts';
@@ -18,7 +18,12 @@ const RING_DEPTH = 2;
 
 export type InspectedKind = 'weights' | 'activations';
 
-type ProbePrograms = Readonly<Record<'begin' | 'microBatch' | 'gradients', Program>>;
+interface Probe extends Readonly<Record<'begin' | 'microBatch' | 'gradients', Program>> {
+  /** Whether the micro-batch measures what kernels narrow as they store it. */
+  readonly measures: boolean;
+}
+
+type ProgramName = 'begin' | 'microBatch' | 'measured' | 'gradients' | InspectedKind;
 
 /**
  * Histograms of the exponents of a run's numbers. Nothing is built, compiled or created before it is first asked for, and a
@@ -39,7 +44,9 @@ export class Numerics {
   readonly #inFlight: boolean[] = [];
   #built: NumericsSchedule | undefined;
   #ring: ReadbackRing | undefined;
-  #probe: ProbePrograms | undefined;
+  /** Buffers of what a measured micro-batch stores besides. */
+  #scratch: Arena | undefined;
+  #probe: Probe | undefined;
   #preparing: Promise<void> | undefined;
   readonly #cost = new ProbeCost();
   #interval: number | null = null;
@@ -79,9 +86,13 @@ export class Numerics {
    * their clock stopped.
    * @throws EngineError SHADER_COMPILE
    */
-  async prepare(): Promise<void> {
-    if (this.#probe) return;
-    const prepared = this.#prepareProbe();
+  prepare(): Promise<void> {
+    return this.#prepareFor(false);
+  }
+
+  async #prepareFor(measures: boolean): Promise<void> {
+    if (this.#probe && (this.#probe.measures || !measures)) return;
+    const prepared = this.#prepareProbe(measures);
     const settled = prepared
       .catch(() => undefined)
       .then(() => {
@@ -92,13 +103,14 @@ export class Numerics {
   }
 
   /**
-   * Probes every `interval`-th step from when the kernels are compiled.
-   * @throws EngineError SHADER_COMPILE
+   * Probes every `interval`-th step from when the kernels are compiled, those among them that measure what a narrow format
+   * does to a tensor as it is stored.
+   * @throws EngineError SHADER_COMPILE, and OUT_OF_MEMORY where there is no room to store the largest such tensor in f32
    */
   async enable(interval = DEFAULT_INTERVAL): Promise<void> {
     if (!Number.isInteger(interval) || interval < 1) throw new RangeError(`interval is ${interval}`);
     this.#interval = interval;
-    await this.prepare();
+    await this.#prepareFor(true);
   }
 
   disable(): void {
@@ -171,6 +183,7 @@ export class Numerics {
     this.#destroyed = true;
     for (const program of this.#programs) program.destroy();
     this.#ring?.destroy();
+    this.#scratch?.destroy();
   }
 
   /** Waits for the frame of what was submitted last. */
@@ -191,13 +204,14 @@ export class Numerics {
     scaleOf: (state: StepState) => number,
     deliver: (frame: NumericsFrame) => void,
   ): void {
+    const measures = this.#probe?.measures ?? false;
     this.#deliveries.push((bytes) => {
       const words = new Uint32Array(bytes);
       const state = readStepState(bytes.slice((words.length - STEP_STATE_WORDS) * 4));
       const rows = this.#schedule.rows[kind];
       const counts = words.slice(0, rows.length * BINS);
       const cost = this.#interval === null ? null : this.#cost.share(this.#interval);
-      const noise = kind === 'gradients' ? this.#noiseIn(words) : [];
+      const noise = kind === 'gradients' ? this.#noiseIn(words, measures) : [];
       deliver({ step: state.attempted, scale: scaleOf(state), rows, counts, noise, cost });
     });
     const { histogram } = this.#tensors;
@@ -207,9 +221,9 @@ export class Numerics {
     );
   }
 
-  #noiseIn(words: Uint32Array): QuantizationNoise[] {
-    const { rows, firstWord } = this.#schedule.noise;
-    return readNoise(rows, words.subarray(firstWord));
+  #noiseIn(words: Uint32Array, measures: boolean): QuantizationNoise[] {
+    const { rows, withoutTwins, firstWord } = this.#schedule.noise;
+    return readNoise(measures ? rows : rows.slice(0, withoutTwins), words.subarray(firstWord));
   }
 
   get #schedule(): NumericsSchedule {
@@ -217,15 +231,15 @@ export class Numerics {
     return this.#built;
   }
 
-  async #prepareProbe(): Promise<void> {
+  async #prepareProbe(measures: boolean): Promise<void> {
     const [begin, microBatch, gradients] = await Promise.all([
       this.#program('begin'),
-      this.#program('microBatch'),
+      this.#program(measures ? 'measured' : 'microBatch'),
       this.#program('gradients'),
     ]);
     if (this.#destroyed) return;
     this.#makeRing();
-    this.#probe = { begin, microBatch, gradients };
+    if (!this.#probe?.measures) this.#probe = { begin, microBatch, gradients, measures };
   }
 
   #makeRing(): ReadbackRing {
@@ -240,7 +254,7 @@ export class Numerics {
   }
 
   /** Compiled once; calls for one that is compiling share it. */
-  #program(name: 'begin' | 'microBatch' | 'gradients' | InspectedKind): Promise<Program> {
+  #program(name: ProgramName): Promise<Program> {
     let program = this.#compiled.get(name);
     if (!program) {
       program = this.#compile(name);
@@ -249,14 +263,14 @@ export class Numerics {
     return program;
   }
 
-  async #compile(name: 'begin' | 'microBatch' | 'gradients' | InspectedKind): Promise<Program> {
+  async #compile(name: ProgramName): Promise<Program> {
     const operations = this.#schedule[name];
     const dispatches = operations.filter((operation) => operation.kind === 'dispatch');
     await this.#pipelines.getAll(dispatches.map(({ variant }) => variant));
     const program = await Program.compile(
       this.#device,
       this.#pipelines,
-      this.#arena,
+      name === 'measured' ? await this.#withScratch() : this.#arena,
       `numerics ${name}`,
       operations,
     );
@@ -264,5 +278,16 @@ export class Numerics {
     if (this.#destroyed) program.destroy();
     else this.#programs.push(program);
     return program;
+  }
+
+  /** The tensors of the run and those of the scratch, allocated here. */
+  async #withScratch(): Promise<BufferSource> {
+    const { scratch } = this.#schedule.noise;
+    const made = await Arena.allocate(this.#device, scratch);
+    if (this.#destroyed) made.destroy();
+    else this.#scratch = made;
+    return {
+      range: (operand) => (scratch.includes(tensorOf(operand)) ? made : this.#arena).range(operand),
+    };
   }
 }

@@ -7,7 +7,9 @@ import type { FormatId } from '../precision/formats.ts';
 import { type Recipe, roundsResidualGradient } from '../precision/recipes.ts';
 import { formatOf } from '../tensor.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
-import { BINS, type NumericsKind, type NumericsRow } from './frame.ts';
+import { BINS, type NumericsKind, type NumericsRow, type QuantizationNoise } from './frame.ts';
+
+export type NoiseRow = Pick<QuantizationNoise, 'name' | 'kind' | 'format'>;
 
 /**
  * Parameter gradients in checkpoint order, counted as they were accumulated; then the gradients that matmuls and attention read,
@@ -47,6 +49,60 @@ export function weightRows(gpt: GptConfig, recipe: Recipe): NumericsRow[] {
   });
 }
 
+/** A tensor that its kernel narrows as it stores it, so that it never exists in f32. */
+export interface StoredRow extends NoiseRow {
+  /** Label of the dispatches that store it, and their binding. */
+  readonly madeBy: string;
+  readonly slot: 'out' | 'preActivation' | 'rounded' | 'dqkv' | 'dlogits';
+}
+
+/**
+ * In the order of a micro-batch. Not among them are sums in a narrow format, which kernels add to in place, and what FP8
+ * modes store only to quantise it.
+ */
+export function storedRows({ layers }: GptConfig, recipe: Recipe): StoredRow[] {
+  const { roles, quantization } = recipe;
+  const stored =
+    (kind: NoiseRow['kind']) =>
+    (name: string, format: FormatId, slot: StoredRow['slot'] = 'out', madeBy = name): StoredRow => ({
+      ...{ name, kind, format, slot, madeBy },
+    });
+  const activation = stored('activation');
+  const gradient = stored('activationGradient');
+  const residual = roundsResidualGradient(recipe) ? roles.outputGradient : 'f32';
+  const blocks = Array.from({ length: layers }, (_, layer) => `h.${layer}`);
+  return [
+    activation('embedding', roles.residual),
+    ...blocks.flatMap((h) => [
+      ...(quantization ? [] : [activation(`${h}.ln_1`, roles.activation)]),
+      activation(`${h}.attn.c_attn`, roles.attention),
+      activation(`${h}.attn`, roles.attention),
+      activation(`residual after ${h}.attn`, roles.residual, 'out', `${h}.attn.c_proj`),
+      ...(quantization
+        ? []
+        : [
+            activation(`${h}.ln_2`, roles.activation),
+            activation(`${h}.mlp.c_fc`, roles.preActivation, 'preActivation'),
+            activation(`${h}.mlp.gelu`, roles.activation, 'out', `${h}.mlp.c_fc`),
+          ]),
+      activation(`residual after ${h}.mlp`, roles.residual, 'out', `${h}.mlp.c_proj`),
+    ]),
+    ...(quantization?.head
+      ? []
+      : [activation('ln_f', roles.activation), gradient('logits gradient', roles.outputGradient, 'dlogits')]),
+    gradient('residual gradient at ln_f', residual, 'rounded'),
+    ...blocks
+      .toReversed()
+      .flatMap((h) => [
+        ...(quantization ? [] : [gradient(`${h}.mlp.c_fc gradient`, roles.outputGradient)]),
+        gradient(`residual gradient at ${h}.ln_2`, residual, 'rounded'),
+        gradient(`${h}.attn gradient`, roles.attention),
+        gradient(`${h}.attn.c_attn gradient`, roles.attention, 'dqkv'),
+        gradient(`residual gradient at ${h}.ln_1`, residual, 'rounded'),
+      ]),
+  ].filter(({ format }) => format !== 'f32');
+}
+
 export interface NarrowedWeight {
   readonly name: string;
   readonly spec: ParameterSpec;
@@ -64,11 +120,12 @@ export function narrowedWeights(parameters: ReadonlyMap<string, Parameter>): Nar
 
 /**
  * Words of the histogram tensor: a row for each tensor of the longest list, which is that of gradients, as much for each
- * that may be narrowed, and the step state behind them.
- * @param narrowed how many may be
+ * that is narrowed, and the step state behind them.
+ * @param narrowed how many are, but for those that kernels narrow as they store them
  */
 export function histogramWords(gpt: GptConfig, recipe: Recipe, narrowed: number): number {
-  return gradientRows(gpt, recipe).length * BINS + narrowed * NOISE_WORDS + STEP_STATE_WORDS;
+  const noise = narrowed + storedRows(gpt, recipe).length;
+  return gradientRows(gpt, recipe).length * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
 }
 
 export function row(

@@ -19,6 +19,8 @@ export interface NumericsSchedule {
    * results, the same site numbers.
    */
   readonly microBatch: readonly Operation[];
+  /** The same, measuring what kernels narrow as they store it too. */
+  readonly measured: readonly Operation[];
   /** After the micro-batches of a step. */
   readonly gradients: readonly Operation[];
   readonly weights: readonly Operation[];
@@ -70,14 +72,16 @@ export function buildNumerics(
     !forwardPass
       .slice(index + 1)
       .some((later) => later.kind === 'dispatch' && later.label === operation.label);
+  const counted = microBatch.map((operation) => {
+    const histogramRow = operation.kind === 'dispatch' ? probed.get(operation.label) : undefined;
+    const probe =
+      operation.kind === 'dispatch' && histogramRow ? withProbe(operation, histogramRow) : operation;
+    return { operation, operations: [probe, ...noise.after(operation)] };
+  });
   return {
     begin: [clear],
-    microBatch: microBatch.flatMap((operation) => {
-      const histogramRow = operation.kind === 'dispatch' ? probed.get(operation.label) : undefined;
-      const counted =
-        operation.kind === 'dispatch' && histogramRow ? withProbe(operation, histogramRow) : operation;
-      return [counted, ...noise.after(operation)];
-    }),
+    microBatch: counted.flatMap(({ operations }) => operations),
+    measured: counted.flatMap(({ operation, operations }) => [...operations, ...noise.twinsAfter(operation)]),
     gradients: [...parameterRows(gradients, 'gradient'), ...noise.weights, copyState],
     weights: [clear, ...parameterRows(weights, 'weight'), copyState],
     activations: [

@@ -117,11 +117,12 @@ function kernelOf(operation: Operation): string | null {
   return operation.kind === 'dispatch' ? operation.variant.kernel : null;
 }
 
-/** Of enough rows for sums that are cut. */
+/** Of enough rows for sums that are cut, with what numerics store once more in f32. */
 function microBatch(target: Target, mode: (typeof MODES)[number]): readonly Operation[] {
   const config: TrainConfig = { ...presetOf('smoke').config, ...mode, layers: 1, batch: 16 };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
-  return buildSchedule(target, tensors, config).microBatch;
+  const { microBatch } = buildSchedule(target, tensors, config);
+  return [...microBatch, ...buildNumerics(target, tensors, microBatch).measured];
 }
 
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
+import type { Dispatch } from '../../../src/engine/kernels/operation.ts';
 import { presetOf } from '../../../src/engine/model/presets.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
 import { ProbeCost } from '../../../src/engine/numerics/cost.ts';
+import { storedRows } from '../../../src/engine/numerics/rows.ts';
 import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
-import { byteLength } from '../../../src/engine/tensor.ts';
+import { byteLength, type Operand, type Tensor, tensorOf } from '../../../src/engine/tensor.ts';
 
 const target = {
   half: 'packed',
@@ -23,14 +25,14 @@ test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const)
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
     const numerics = buildNumerics(target, tensors, microBatch);
-    const sited = numerics.microBatch.filter(
+    const sited = numerics.measured.filter(
       (operation) => operation.kind !== 'dispatch' || !operation.observes,
     );
     expect(sited.map((operation) => operation.kind === 'dispatch' && operation.label)).toEqual(
       microBatch.map((operation) => operation.kind === 'dispatch' && operation.label),
     );
     const counted = new Set(
-      [...numerics.microBatch, ...numerics.gradients].flatMap((operation) => {
+      [...numerics.measured, ...numerics.gradients].flatMap((operation) => {
         const histogram = operation.kind === 'dispatch' ? operation.bindings.histogram : undefined;
         return histogram && 'tensor' in histogram ? [histogram.offset / 256] : [];
       }),
@@ -42,7 +44,7 @@ test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const)
       expect(byteLength(tensors.histogram)).toBeGreaterThanOrEqual(rows.length * 1024 + 64);
     }
     const { noise } = numerics;
-    const measured = [...numerics.microBatch, ...noise.weights].flatMap((operation) => {
+    const measured = [...numerics.measured, ...noise.weights].flatMap((operation) => {
       const parts = operation.kind === 'dispatch' ? operation.bindings.parts : undefined;
       return parts && 'tensor' in parts ? [(parts.offset - noise.firstWord) / 256] : [];
     });
@@ -52,12 +54,52 @@ test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const)
       4 * (noise.firstWord + 256 * noise.rows.length) + 64,
     );
     // 4 linear layers a block have a weight, an input and an output gradient each, and GELU its own input; in groups those of
-    // layer norm are stored too.
-    const blocks = numerics.noise.rows.filter(({ name }) => name.startsWith('h.'));
+    // layer norm are stored too. Attention has q, k, v and its output, and the gradients of both.
+    const blocks = noise.rows.filter(({ name }) => name.startsWith('h.'));
     const { roles, quantization, masterRounding } = tensors.recipe;
-    const narrowed = roles.weight !== 'f32' && roles.master === 'f32' && masterRounding === 'nearest';
-    const inFp8 = fp8Activations === '1x16' ? 15 : 13;
-    expect(blocks.length / config.layers).toBe(quantization ? inFp8 : narrowed ? 4 : 0);
+    const weights4 = roles.weight !== 'f32' && roles.master === 'f32' && masterRounding === 'nearest';
+    const inFp8 = fp8Activations === '1x16' ? 19 : 17;
+    const operands = [roles.activation, roles.activation, roles.activation, roles.preActivation];
+    const inOthers = [...operands, roles.outputGradient, ...Array(4).fill(roles.attention)];
+    const stored = inOthers.filter((format) => format !== 'f32').length;
+    expect(blocks.length / config.layers).toBe(quantization ? inFp8 : stored + (weights4 ? 4 : 0));
+  },
+);
+
+test.each(['fp16', 'fp16-pure', 'bf16', 'tf32', 'e8m3', 'fp8'] as const)(
+  '%s: what is stored once more in f32 reads the run and writes none of it',
+  (precision) => {
+    const config = { ...presetOf('smoke').config, precision, recompute: 'block' } as const;
+    const tensors = runTensors(config, 80, DEFAULT_LIMITS);
+    const { microBatch } = buildSchedule(target, tensors, config);
+    const { measured, noise, microBatch: counted } = buildNumerics(target, tensors, microBatch);
+    const twins = measured.filter(
+      (operation): operation is Dispatch =>
+        operation.kind === 'dispatch' && operation.label.endsWith(' in f32'),
+    );
+    const slotOf = ({ bindings }: Dispatch, tensor: Operand) =>
+      Object.keys(bindings).find((slot) => tensorOf(bindings[slot]!) === tensor);
+    const [wide, aside, found] = noise.scratch as [Tensor, Tensor, Tensor];
+    const written = new Set(['out', 'dqkv', 'dlogits']);
+    for (const twin of twins) {
+      const { kernel, slots, conditions } = twin.variant;
+      const slot = slotOf(twin, wide)!;
+      expect([twin.label, slots[slot], written.has(slot)]).toEqual([twin.label, 'f32', true]);
+      expect([twin.label, twin.observes, conditions.gelu ?? false]).toEqual([twin.label, true, false]);
+      const others = { attention_forward: 'lse', attention_backward_query: 'dots', cross_entropy: 'losses' };
+      expect([kernel, slotOf(twin, aside)]).toEqual([kernel, others[kernel as keyof typeof others]]);
+      // The kernels that recompute have no overflow to report.
+      const silent = kernel === 'gelu_forward' || kernel === 'layernorm_recompute';
+      expect([kernel, slotOf(twin, found)]).toEqual([kernel, silent ? undefined : 'found']);
+    }
+    // A comparison only counts: it compiles no twin.
+    expect(counted.length).toBe(
+      measured.length - twins.length - 2 * storedRows(tensors.gpt, tensors.recipe).length,
+    );
+    // Once each; gradients of q and of k and v are two kernels, and the rounded copy of a residual gradient needs none.
+    const layers = config.layers;
+    const each = { fp16: 10, bf16: 10, tf32: 9, e8m3: 9, 'fp16-pure': 12, fp8: 5 }[precision];
+    expect(twins.length).toBe(each * layers + 2 + (precision === 'fp16-pure' ? 1 : 0));
   },
 );
 

@@ -26,7 +26,7 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
             </thead>
             <tbody>
               {noise.map((row) => (
-                <tr key={row.name} data-testid="numerics-noise-row">
+                <tr key={`${row.name} ${row.format}`} data-testid="numerics-noise-row">
                   <th scope="row">{row.name}</th>
                   <td>{formatWords(row.format)}</td>
                   <td>{ratioWords(row)}</td>

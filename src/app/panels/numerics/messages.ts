@@ -76,7 +76,7 @@ export function ratioWords({ sqnr, saturated, amax }: QuantizationNoise): string
 
 /** What the ratios are of. */
 export const NOISE_SENTENCE =
-  'Measured on the values: of weights beside their FP32 masters, and of FP8 operands with their scale, in the last micro-batch of the step. Other tensors are narrowed as they are stored, and have no such figure.';
+  'Measured on the values, in the last micro-batch of the step: weights beside their FP32 masters, FP8 operands with their scale, and what kernels narrow as they store it beside the same kernels with FP32 output.';
 
 /** What is counted, and what the counts cannot say. */
 export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
