@@ -167,6 +167,7 @@ test.describe('a GPU that is lost', () => {
   test('a comparison goes on by itself on a new one, each step once; a second loss stops it', async ({
     page,
   }) => {
+    test.setTimeout(300_000); // kernels are compiled three times, for two modes
     await page.goto('/?preset=smoke&steps=5000&sample=0&modes=fp16,fp32&schedule=lockstep&autostart=1');
     await reachStep(page, 4, 1);
     await lose(page);
@@ -186,6 +187,7 @@ test.describe('a GPU that is lost', () => {
   });
 
   test('a saved run goes on where it was saved; a second loss leaves it to be resumed', async ({ page }) => {
+    test.setTimeout(300_000);
     await page.goto('/?preset=smoke&steps=5000&sample=0&autosave=1&autostart=1');
     await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
     await lose(page);
