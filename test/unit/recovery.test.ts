@@ -112,8 +112,10 @@ describe('what is done when the device is lost', () => {
 });
 
 describe('what is told of a run that goes on', () => {
+  // With matrix units: without them the steps that are repeated would have other last bits.
+  const KERNELS = { matmul: 'register32', subgroupMatrix: 'f16 16x16x16' } as const;
   const trainerAt = (submittedSteps: number, name = 'a GPU', pace = new SubmitPace(1, 1)) =>
-    ({ submittedSteps, report: { name }, kernels: { matmul: 'register32' }, pace }) as unknown as Trainer;
+    ({ submittedSteps, report: { name }, kernels: KERNELS, pace }) as unknown as Trainer;
   const step = (number: number) => ({ step: number }) as StepMetrics;
   const optionsOf = async (kept: KeptRun): Promise<TrainerOptions> => {
     let found: TrainerOptions = {};
@@ -168,7 +170,7 @@ describe('what is told of a run that goes on', () => {
         hint: 'Steps 2 to 3 are computed again, with identical results, and counted once.',
       },
     ]);
-    expect(await optionsOf(kept)).toEqual({ resume: undefined, matmul: 'register32', submitMs: 300 });
+    expect(await optionsOf(kept)).toEqual({ resume: undefined, kernels: KERNELS, submitMs: 300 });
   });
 
   test('after work that hung it is handed over in half as long parts, and that is said', async () => {

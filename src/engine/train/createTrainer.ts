@@ -3,7 +3,13 @@ import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
-import { chooseKernels, type KernelChoice, recordedChoice, recordKernels } from '../kernelChoice.ts';
+import {
+  chooseKernels,
+  type KernelChoice,
+  type RecordedKernels,
+  recordedChoice,
+  recordKernels,
+} from '../kernelChoice.ts';
 import type { MatmulKernel, Operation } from '../kernels/operation.ts';
 import { memoryPlan, planLimits } from '../memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
@@ -27,6 +33,8 @@ export interface TrainerOptions {
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
   /** Use this matmul kernel and no other: what a test asks for. */
   readonly matmul?: MatmulKernel | undefined;
+  /** What was chosen for the run on a device that it lost; else a saved run's own, or what is chosen for this device. */
+  readonly kernels?: RecordedKernels | undefined;
   /**
    * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
    * with another program on the same batches.
@@ -59,10 +67,11 @@ export async function createTrainer(
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
   const { resume } = options;
+  const recorded = options.kernels ?? resume?.description.kernels;
   const kernels: KernelChoice = options.matmul
     ? { matmul: options.matmul, matrixShapes: [], matrixNote: null }
-    : await (resume
-        ? recordedChoice(device, pipelines, report, resume.description.kernels)
+    : await (recorded
+        ? recordedChoice(device, pipelines, report, recorded)
         : chooseKernels(device, pipelines, report));
   const target = makeTarget(report, half, kernels);
   const schedule = buildSchedule(target, plan.tensors, config);

@@ -2,10 +2,9 @@
 import { blobSource } from '../checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
-import type { MatmulKernel } from '../kernels/operation.ts';
+import type { RecordedKernels } from '../kernelChoice.ts';
 import type { TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
-
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
@@ -41,7 +40,7 @@ export class KeptRun {
   #copy: RunFile | null = null;
   #copiedAt = 0;
   /** Another device is held to what was chosen for the first. */
-  #matmul: MatmulKernel | undefined;
+  #kernels: RecordedKernels | undefined;
   #adapter: string | null = null;
   #submitMs: number | undefined;
   readonly #shrinks: boolean;
@@ -102,8 +101,8 @@ export class KeptRun {
     }
   }
 
-  async #options(): Promise<Pick<TrainerOptions, 'resume' | 'matmul' | 'submitMs'>> {
-    return { resume: await this.newest(), matmul: this.#matmul, submitMs: this.#submitMs };
+  async #options(): Promise<Pick<TrainerOptions, 'resume' | 'kernels' | 'submitMs'>> {
+    return { resume: await this.newest(), kernels: this.#kernels, submitMs: this.#submitMs };
   }
 
   /**
@@ -114,7 +113,7 @@ export class KeptRun {
     const lost = this.#adapter === null ? null : this.#lossNote(trainer, this.#adapter);
     this.#trainer = trainer;
     this.#adapter = trainer.report.name;
-    this.#matmul = trainer.kernels.matmul;
+    this.#kernels = trainer.kernels;
     this.#told = Math.max(this.#told, trainer.submittedSteps);
     this.#copiedAt = performance.now();
     if (lost) events.onTrouble?.(lost);
