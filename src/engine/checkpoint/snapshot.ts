@@ -87,7 +87,9 @@ export class Snapshots {
       release = resolve;
     });
     const staging = this.#staging;
-    const bytesOf = staging ? await this.#copyAll(staging) : await this.#readEach();
+    const copied = staging ? this.#copyAll(staging) : this.#readEach();
+    copied.catch(release); // a lost device takes the copy back; who waits for the next one is told as well
+    const bytesOf = await copied;
     return {
       step,
       entries: this.#entries,

@@ -83,3 +83,16 @@ test('from the newest copy, or without one from the seed, every loss and evaluat
   expect(fromSeed.repeated).toBeGreaterThanOrEqual(3);
   expect(fromSeed.troubles[0]!.message).toMatch(/begins again from its seed/);
 }, 300_000); // ten trainers on five devices
+
+test('a save that the lost device takes back does not hold up the next', async () => {
+  const [config] = CONFIGS;
+  const { device, report } = await openDevice(await loadDawn([]));
+  const trainer = await createTrainer(device, report, config!, datasetFor(config!));
+  const snapshots = await trainer.snapshots();
+  trainer.step();
+  const [first, second] = [1, 2].map(() => snapshots.takeNext(() => trainer.submittedSteps));
+  device.destroy();
+  await expect(first).rejects.toThrow();
+  await expect(second).rejects.toThrow();
+  trainer.destroy();
+});
