@@ -1,10 +1,6 @@
 /** `--only roofline`: what the adapter reaches at most, and how near to it square matmuls come. */
-import {
-  measureCopyBandwidth,
-  measureMatmulFlops,
-  measureReadBandwidth,
-  type SquareMatmul,
-} from '../engine/bench/adapter.ts';
+import { measureCopyBandwidth, measureReadBandwidth, type SquareMatmul } from '../engine/bench/adapter.ts';
+import { measureOfPeak } from '../engine/bench/ofPeak.ts';
 import { chooseKernels, type KernelChoice, recordKernels } from '../engine/kernelChoice.ts';
 import { matrixShapeFor, shapeName } from '../engine/kernels/subgroupMatrix.ts';
 import { PipelineCache } from '../engine/pipelines.ts';
@@ -39,8 +35,11 @@ export async function roofline(
   for (const format of ['f32', 'f16', 'bf16'] as const) {
     for (const [layout, transposed] of Object.entries(LAYOUTS)) {
       const square = { format, size: MATMUL_SIZE, ...transposed };
-      const flops = await measureMatmulFlops(device, pipelines, report, choice, square);
-      matmuls.push({ format, layout, flops, ofPeak: flops / peak });
+      matmuls.push({
+        format,
+        layout,
+        ...(await measureOfPeak(device, pipelines, report, choice, square)),
+      });
     }
   }
   results.json.roofline = {
@@ -54,20 +53,22 @@ export async function roofline(
   };
   print(
     textTable(
-      ['', 'measured', 'of the f32 peak'],
+      ['', 'measured', 'of the f32 peak, in turns', 'half of them'],
       [
-        ['f32 multiply-add peak', gigaflops(peak), ''],
+        ['f32 multiply-add peak', gigaflops(peak), '', ''],
         [
           'f16 multiply-add peak, which training does not use',
           halfPeak === null ? 'needs shader-f16' : gigaflops(halfPeak),
           '',
+          '',
         ],
-        ['copy bandwidth, read and written', gigabytes(copy), ''],
-        ['read bandwidth, gradient_norm', gigabytes(read), ''],
-        ...matmuls.map(({ format, layout, flops, ofPeak }) => [
+        ['copy bandwidth, read and written', gigabytes(copy), '', ''],
+        ['read bandwidth, gradient_norm', gigabytes(read), '', ''],
+        ...matmuls.map(({ format, layout, flops, ofPeak, quartiles }) => [
           `matmul ${MATMUL_SIZE} ${layout}, ${format} operands (${kernelOf(choice, format)})`,
           gigaflops(flops),
           percent(ofPeak),
+          quartiles.map(percent).join(' to '),
         ]),
       ],
     ),

@@ -11,6 +11,7 @@ const LANES = 64;
 const FLOPS_PER_LANE = 2 * 4 * 6 * 8 * 512;
 const FLOPS_PER_GROUP = LANES * FLOPS_PER_LANE;
 const MAX_GROUPS = 32768;
+const PEAK_MS = 20;
 
 const peaks = new WeakMap<GPUDevice, Promise<number>>();
 
@@ -80,6 +81,26 @@ export async function roughFlops(
     program.destroy();
     arena.destroy();
   }
+}
+
+/**
+ * The kernel of the peak, to be timed in turns with others: about {@link PEAK_MS} of it, as measured.
+ * @throws EngineError OUT_OF_MEMORY
+ */
+export async function peakProgram(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+): Promise<{ program: Program; flops: number; destroy: () => void }> {
+  const enough = (PEAK_MS / 1000) * (await peakFlops(device, pipelines));
+  const groups = Math.min(MAX_GROUPS, Math.ceil(enough / FLOPS_PER_GROUP));
+  const out = peakOutput(groups);
+  const arena = await Arena.allocate(device, [out]);
+  const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
+  const destroy = () => {
+    program.destroy();
+    arena.destroy();
+  };
+  return { program, flops: groups * FLOPS_PER_GROUP, destroy };
 }
 
 type PeakOutput = ReturnType<typeof peakOutput>;

@@ -3,6 +3,7 @@ import type { Program } from './program.ts';
 /** Long enough that submission and timer do not show. */
 const ENOUGH_MS = 20;
 const REPEATS = 3;
+const MOST_REPLAYS = 256;
 
 /**
  * Seconds the GPU takes for one unit of work: the best of three submissions that each hold as many units as last
@@ -32,10 +33,41 @@ export async function secondsPerUnit(
 
 /** Seconds that one replay of `program` takes, as {@link secondsPerUnit}. */
 export function secondsPerReplay(device: GPUDevice, program: Program, most: number): Promise<number> {
-  const submit = (replays: number): void => {
-    const encoder = device.createCommandEncoder({ label: program.label });
-    for (let i = 0; i < replays; i++) program.encode(encoder);
-    device.queue.submit([encoder.finish()]);
+  return secondsPerUnit(device, (replays) => submitReplays(device, program, replays), most);
+}
+
+/** A program, and how often it is replayed in a submission that is timed. */
+export interface Timed {
+  readonly program: Program;
+  readonly replays: number;
+}
+
+/** Replays that last {@link ENOUGH_MS} or a little longer. Waits for the GPU. */
+export async function calibrate(device: GPUDevice, program: Program): Promise<Timed> {
+  const seconds = await secondsPerReplay(device, program, MOST_REPLAYS);
+  return { program, replays: Math.min(MOST_REPLAYS, Math.ceil(ENOUGH_MS / 1000 / seconds)) };
+}
+
+/** Seconds a replay of two programs, each timed `pairs` times, one after the other. Waits for the GPU at each. */
+export async function secondsInTurns(
+  device: GPUDevice,
+  both: readonly [Timed, Timed],
+  pairs: number,
+): Promise<[number, number][]> {
+  const time = async ({ program, replays }: Timed): Promise<number> => {
+    const start = performance.now();
+    submitReplays(device, program, replays);
+    await device.queue.onSubmittedWorkDone();
+    return (performance.now() - start) / 1000 / replays;
   };
-  return secondsPerUnit(device, submit, most);
+  await device.queue.onSubmittedWorkDone();
+  const measured: [number, number][] = [];
+  while (measured.length < pairs) measured.push([await time(both[0]), await time(both[1])]);
+  return measured;
+}
+
+function submitReplays(device: GPUDevice, program: Program, replays: number): void {
+  const encoder = device.createCommandEncoder({ label: program.label });
+  for (let i = 0; i < replays; i++) program.encode(encoder);
+  device.queue.submit([encoder.finish()]);
 }

@@ -1,6 +1,7 @@
 /** Measures of the adapter, and a batch confirmed by a step: finite figures, and nothing left on the device. */
 import { expect, test } from 'vitest';
 import { driftOf, measureLongRun } from '../../src/engine/bench/longRun.ts';
+import { measureOfPeak } from '../../src/engine/bench/ofPeak.ts';
 import { EngineError } from '../../src/engine/errors.ts';
 import {
   benchmark,
@@ -10,6 +11,7 @@ import {
   presetOf,
   reportOf,
 } from '../../src/engine/index.ts';
+import { chooseKernels } from '../../src/engine/kernelChoice.ts';
 import { PipelineCache } from '../../src/engine/pipelines.ts';
 import { roughFlops } from '../../src/engine/roofline.ts';
 import { withDevice } from './device.ts';
@@ -30,6 +32,21 @@ test('the benchmark gives figures of every kind, and frees what it made', () =>
     expect(result.copyBytesPerSec).toBeLessThan(1e14);
     expect(result.half).toBe(report.half);
     expect(await roughFlops(device, new PipelineCache(device), report)).toBeGreaterThan(0);
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+  }));
+
+test('a matmul is held against the peak in pairs, and frees what it made', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const report = reportOf(adapter, device);
+    const pipelines = new PipelineCache(device);
+    const kernels = await chooseKernels(device, pipelines, report);
+    const square = { format: 'f32', size: 64 } as const;
+    const { flops, ofPeak, quartiles } = await measureOfPeak(device, pipelines, report, kernels, square);
+    expect(flops).toBeGreaterThan(1e6);
+    expect(flops).toBeLessThan(1e15);
+    expect(ofPeak).toBeGreaterThan(0);
+    expect(quartiles[0]).toBeLessThanOrEqual(ofPeak);
+    expect(quartiles[1]).toBeGreaterThanOrEqual(ofPeak);
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 
