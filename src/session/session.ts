@@ -43,6 +43,8 @@ export class Session {
   #control: RunControl | null = null;
   #lanes: readonly SessionLane[] = [];
   #autosave: Autosave | null = null;
+  /** What an earlier visit has left is looked for, and the page does not know of it; whether there is something. */
+  #look: Promise<boolean> | null = null;
   /** What took the trained models from the GPU; null where nothing did. */
   #gone: unknown = null;
   /** Of the runs that are on the GPU. */
@@ -140,7 +142,9 @@ export class Session {
     try {
       const { report } = await this.#gpu.open();
       this.#post({ type: 'opened', report });
-      await lookForSave(this.#post);
+      this.#look = lookForSave(this.#post);
+      await this.#look;
+      this.#look = null;
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
@@ -255,7 +259,9 @@ export class Session {
     { configs, autosaveMs, resume }: TrainCommand,
     from: Opened | null,
   ): Promise<RunFile | undefined> {
-    this.#autosave = configs.length === 1 && autosaveMs ? await Autosave.hold(this.#post, 0) : null;
+    const alone = configs.length === 1 && autosaveMs;
+    // What the page could not know of when it asked is not to be written over.
+    this.#autosave = alone && !(await this.#look) ? await Autosave.hold(this.#post, 0) : null;
     if (from?.kind === 'run') return from.run;
     if (!resume) return undefined;
     const saved = await this.#autosave?.saved();
