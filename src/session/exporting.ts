@@ -1,4 +1,5 @@
 /** Files of a run for the visitor to take: made from a copy of its state, so that training goes on meanwhile. */
+import { blobOf } from '../engine/checkpoint/blobParts.ts';
 import { modelFolder, modelOfRun, readMaster } from '../engine/checkpoint/modelFolder.ts';
 import { blobSource } from '../engine/checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
@@ -9,7 +10,6 @@ import { planLimits } from '../engine/memoryPlan.ts';
 import { type PlanLimits, runTensors } from '../engine/model/tensors.ts';
 import { archive } from './archive.ts';
 import { withSave } from './autosave.ts';
-import { blobOf } from './blobParts.ts';
 import { bytesOf, checkCluster, clusterFiles } from './cluster.ts';
 import { errorReport, SessionError } from './errorReport.ts';
 import type { SessionCommand, SessionEvent, TextSource } from './protocol.ts';
