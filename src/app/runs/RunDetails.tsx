@@ -45,7 +45,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
           {run.summary && <> with {run.summary.adapter}</>}.
         </p>
         {run.facts.changes.length > 0 && (
-          <p data-testid="run-changes">
+          <p data-testid="run-went-on">
             {changesText(run.facts.changes)} {CHANGED_BITS}
           </p>
         )}
