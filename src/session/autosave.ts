@@ -213,3 +213,11 @@ export class Autosave {
     }
   }
 }
+
+/** What is left of a run that cannot go on, in a sentence. */
+export async function whereSaved(autosave: Autosave | null): Promise<string> {
+  const saved = await autosave?.newest();
+  return saved
+    ? `The run is saved at step ${saved.progress.attempted}: it can be resumed.`
+    : 'What was learned is shown, and not saved.';
+}

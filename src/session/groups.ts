@@ -1,4 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
+import type { Dataset } from '../engine/index.ts';
 import { mebibytes, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { KeptRun } from '../engine/train/keptRun.ts';
@@ -19,6 +20,13 @@ export interface GroupRun extends PlannedRun {
   readonly resumedAt: number;
   /** Nothing of it is left to be trained. */
   ended: boolean;
+}
+
+/** What runs start with. */
+export interface StartData {
+  readonly dataset: Dataset;
+  /** By parameter; null where they are drawn from the seed. */
+  readonly weights: ReadonlyMap<string, Float32Array> | null;
 }
 
 /** What has the GPU at the same time: every run alone, or in lockstep all runs of a seed. */

@@ -45,8 +45,9 @@ export class NumericsSwitch {
     for (const frame of trainer.numerics.takeFrames()) this.#post({ type: 'numerics', run, frame });
   }
 
-  async inspect(what: InspectedKind, runs: readonly NumericsRun[]): Promise<void> {
+  async inspect(what: InspectedKind, runsNow: () => readonly NumericsRun[]): Promise<void> {
     try {
+      const runs = runsNow();
       if (runs.length === 0) {
         throw new EngineError('BAD_VALUE', 'There is no model to look into.', 'Train one first.');
       }

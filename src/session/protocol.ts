@@ -12,7 +12,7 @@
  *   train      -> metrics? (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
  *                 with trouble* and, of a single run, (autosaved | autosaveFailed)* among the metrics, and a sample after some of the steps; in lockstep the runs of a seed start together, and their
  *                 metrics interleave. A run whose device is lost is prepared and started again, with a trouble that says
- *                 so, and no step of it is told twice; the metrics before the first are those of a saved run that goes on; or, at any point, failed, or lost after two losses in a minute
+ *                 so, and no step of it is told twice; the metrics before the first are those of a saved run that goes on; or, at any point, failed, or lost after two losses in a minute or where no GPU comes back
  *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
  *   stopSample -> sampled, with the text so far; so do resume, stop and train
  *   numerics   -> numerics* | numericsRefused  frames of the runs, whenever they are trained

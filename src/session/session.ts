@@ -1,17 +1,17 @@
 import { checkVocabulary, readModel } from '../engine/checkpoint/modelFile.ts';
 import { checkFingerprint, checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
 import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
-import { benchmark, confirmBatch, createTrainer, type Dataset, RunControl } from '../engine/index.ts';
+import { benchmark, confirmBatch, createTrainer, RunControl } from '../engine/index.ts';
 import { planLimits } from '../engine/memoryPlan.ts';
 import { KeptRun } from '../engine/train/keptRun.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
-import { Autosave, forgetSave, lookForSave, nothingSaved, withSave } from './autosave.ts';
+import { Autosave, forgetSave, lookForSave, nothingSaved, whereSaved, withSave } from './autosave.ts';
 import { BUSY, errorReport } from './errorReport.ts';
 import { copyOfRun, exportRun, notOnGpu, textOfSave } from './exporting.ts';
 import { type Opened, OpenFiles } from './files.ts';
-import { unsupportedReason, workerGpu } from './gpu.ts';
-import { explainTogether, type GroupRun, groupRuns, type PlannedRun } from './groups.ts';
+import { endedBy, unsupportedReason, workerGpu } from './gpu.ts';
+import { explainTogether, type GroupRun, groupRuns, type PlannedRun, type StartData } from './groups.ts';
 import { type ActiveRun, runLanes, SessionLane } from './lanes.ts';
 import { MetricsBatch } from './metricsBatch.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
@@ -22,13 +22,6 @@ import { TextShelf, textFacts } from './texts.ts';
 
 type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
 type ExportCommand = Extract<SessionCommand, { type: 'export' }>;
-
-/** What runs start with. */
-interface StartData {
-  readonly dataset: Dataset;
-  /** By parameter; null where they are drawn from the seed. */
-  readonly weights: ReadonlyMap<string, Float32Array> | null;
-}
 
 /** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
 export class Session {
@@ -45,6 +38,8 @@ export class Session {
   #control: RunControl | null = null;
   #lanes: readonly SessionLane[] = [];
   #autosave: Autosave | null = null;
+  /** What took the trained models from the GPU; null where nothing did. */
+  #gone: unknown = null;
   /** Of the runs that are on the GPU. */
   #text: TextSource | null = null;
   #stopped = false;
@@ -62,8 +57,8 @@ export class Session {
     this.#numerics = new NumericsSwitch(post);
     this.#gpu = workerGpu((cause) => {
       if (this.#trainings > 0) return; // they go on by themselves
-      this.#active = []; // their buffers went with the device
-      post({ type: 'lost', error: errorReport(cause) });
+      if (this.#active.length > 0) this.#gone = cause;
+      this.#active = []; // their buffers went with the device, which is opened anew when it is needed
     });
     this.#recovery = new Recovery(this.#gpu);
   }
@@ -115,7 +110,7 @@ export class Session {
         void forgetSave(this.#post);
         break;
       case 'sample':
-        this.#sampling.ask(() => this.#active, command.request);
+        this.#sampling.ask(() => this.#models(), command.request);
         break;
       case 'stopSample':
         this.#sampling.stop('asked');
@@ -125,7 +120,7 @@ export class Session {
         break;
       case 'inspect':
         // A forward pass, like a sample's.
-        void this.#sampling.enqueue(() => this.#numerics.inspect(command.what, this.#active));
+        void this.#sampling.enqueue(() => this.#numerics.inspect(command.what, () => this.#models()));
         break;
       case 'benchmark':
         this.#measure(
@@ -176,9 +171,8 @@ export class Session {
       this.#post({ type: 'completed' });
     } catch (cause) {
       for (const { batch } of this.#lanes) batch.flush();
-      const error = errorReport(cause);
-      this.#post({ type: error.code === 'DEVICE_LOST' ? 'lost' : 'failed', error });
-      if (this.#autosave) await lookForSave(this.#post);
+      this.#post(await endedBy(cause, this.#gpu));
+      if (this.#autosave || command.resume) await lookForSave(this.#post);
     } finally {
       this.#control = null;
       this.#lanes = [];
@@ -230,12 +224,7 @@ export class Session {
         await this.#trainOn(gpu, runs, { dataset, weights }, control, command);
       },
       drop: () => this.#drop(runs),
-      saved: async () => {
-        const saved = await autosave?.newest();
-        return saved
-          ? `The run is saved at step ${saved.progress.attempted}: it can be resumed.`
-          : 'What was learned is shown, and not saved.';
-      },
+      saved: () => whereSaved(autosave),
     });
   }
 
@@ -347,7 +336,7 @@ export class Session {
     if (command.run === null) {
       return withSave((run) => exportRun(run, command, textOfSave(run, command.folder), limits));
     }
-    const active = this.#active.find(({ run }) => run === command.run);
+    const active = this.#models().find(({ run }) => run === command.run);
     const text = this.#text;
     if (!active || !text) throw notOnGpu();
     const stands = this.#control === null || this.#control.paused || active.planned.ended;
@@ -391,8 +380,15 @@ export class Session {
     });
   }
 
+  /** The runs that are on the GPU. @throws what took them from it */
+  #models(): readonly ActiveRun[] {
+    if (this.#gone) throw this.#gone;
+    return this.#active;
+  }
+
   #release(): void {
     for (const { trainer } of this.#active) trainer.destroy();
     this.#active = [];
+    this.#gone = null;
   }
 }

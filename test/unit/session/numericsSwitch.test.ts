@@ -63,10 +63,10 @@ test('frames are passed on under the number of their run', () => {
 });
 
 test('a look goes to every run, and without one it is refused', async () => {
-  await numerics.inspect('weights', [fakeRun(0), fakeRun(1)]);
+  await numerics.inspect('weights', () => [fakeRun(0), fakeRun(1)]);
   expect(events.map((event) => event.type === 'inspected' && event.run)).toEqual([0, 1]);
   events.length = 0;
-  await numerics.inspect('weights', []);
+  await numerics.inspect('weights', () => []);
   expect(events).toMatchObject([{ type: 'numericsRefused', error: { code: 'BAD_VALUE' } }]);
 });
 

@@ -298,6 +298,49 @@ test('two losses within a minute are told once, as the end, and the next trainin
   expect(engine.openDevice).toHaveBeenCalledTimes(3);
 });
 
+test('where no adapter is given after two losses, the page is told to reload; one that is back is used', async () => {
+  engine.runTraining.mockReturnValueOnce(new Promise(() => {}));
+  engine.runTraining.mockImplementationOnce(async () => {
+    engine.openDevice.mockRejectedValueOnce(new EngineError('NO_ADAPTER', 'no', 'do'));
+    loseDevice({ reason: 'unknown', message: 'crash' });
+    return new Promise(() => {});
+  });
+  session.handle({ type: 'train', configs: [config], schedule, text });
+  await happened('started');
+  loseDevice({ reason: 'unknown', message: 'crash' });
+  await happened('lost');
+  expect(events.at(-1)).toMatchObject({
+    error: {
+      code: 'NO_ADAPTER',
+      message: expect.stringMatching(/twice within a minute.*no longer gives this page a GPU/),
+      hint: expect.stringMatching(/not saved.*Reload it with the button of the browser/),
+    },
+  });
+  session.handle({ type: 'train', configs: [config], schedule, text });
+  await happened('completed');
+});
+
+test('a device that is lost while nothing trains is opened anew when it is needed, and its models are refused', async () => {
+  session.handle({ type: 'train', configs: [config], schedule, text });
+  await happened('completed');
+  events.length = 0;
+  loseDevice({ reason: 'unknown', message: 'driver reset' });
+  await Promise.resolve();
+  session.handle({ type: 'sample', request });
+  session.handle({ type: 'inspect', what: 'weights' });
+  session.handle({ type: 'export', run: 0, what: 'run', dtype: 'F32', folder: '/' });
+  await happened('exportRefused');
+  expect(types()).toEqual(['sampleRefused', 'numericsRefused', 'exportRefused']);
+  for (const event of events) expect(event).toMatchObject({ error: { code: 'DEVICE_LOST' } });
+  expect(engine.openDevice).toHaveBeenCalledTimes(2);
+
+  session.handle({ type: 'train', configs: [config], schedule, text });
+  await happened('completed');
+  session.handle({ type: 'sample', request });
+  await vi.waitFor(() => expect(events.at(-1)?.type).toBe('sampled'));
+  expect(types()).not.toContain('lost');
+});
+
 test.each([
   ['NO_ADAPTER', 'noAdapter'],
   ['DEVICE_FAILED', 'deviceRequestFailed'],
