@@ -33,7 +33,7 @@ function fakeTrainer(pauses: boolean) {
     dataset: { name: 'text', checksum: '', tokenizer: { json: { kind: 'byte' } } },
     report: { name: 'fake' },
     device: { lost: new Promise(() => {}) },
-    snapshots: async () => ({ pauses, take }),
+    snapshots: async () => ({ pauses, takeNext: (steps: () => number) => take(steps()) }),
   };
   return { trainer, take };
 }
