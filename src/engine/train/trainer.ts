@@ -5,6 +5,7 @@ import { Snapshots } from '../checkpoint/snapshot.ts';
 import { type Batch, batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
+import { isLost } from '../deviceAccess.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
 import type { RecordedKernels } from '../kernelChoice.ts';
@@ -300,9 +301,12 @@ export class Trainer {
     return this.#snapshots;
   }
 
-  /** Continues a prompt; one sync a token. */
+  /** Continues a prompt; one sync a token. Rejects with BAD_TEXT, or DEVICE_LOST. */
   sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
-    return sampleText(this, options, watch);
+    return sampleText(this, options, watch).catch(async (error: unknown) => {
+      const consequence = !(error instanceof EngineError) && (await isLost(this.device));
+      throw consequence ? this.faults.explain(error) : error;
+    });
   }
 
   /**
