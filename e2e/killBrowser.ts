@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { BrowserContext } from 'playwright/test';
+import type { Browser, BrowserContext } from 'playwright/test';
 
 /** SIGKILL to every process of the browser with this profile: none of them can write another word. */
 export async function killBrowser(context: BrowserContext, profile: string): Promise<void> {
@@ -8,6 +8,16 @@ export async function killBrowser(context: BrowserContext, profile: string): Pro
     if (commandLine(id).includes(`--user-data-dir=${profile}`)) process.kill(Number(id), 'SIGKILL');
   }
   await closed;
+}
+
+/** SIGKILL to the process of this browser that drives the GPU: the browser starts another. */
+export async function killGpuProcess(browser: Browser): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  const gpu = processInfo.find(({ type }) => type === 'GPU');
+  if (!gpu) throw new Error('this browser has no GPU process');
+  process.kill(gpu.id, 'SIGKILL');
+  await session.detach();
 }
 
 /** Empty for a process that has ended meanwhile. */

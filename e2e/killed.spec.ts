@@ -4,16 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright/test';
 import { integerAt } from '../src/engine/rng.ts';
-import type { Snapshot } from '../src/store/snapshot.ts';
 import { killBrowser } from './killBrowser.ts';
 import { expect, reach, reachStep, snapshot, test } from './page.ts';
+import { results } from './runs.ts';
 
 /** As many as a snapshot of the page holds. */
 const STEPS = 200;
 const KILLS = 10;
 const QUERY = `preset=smoke&steps=${STEPS}&sample=0&precision=fp16&lossScale=2^34&growthInterval=9`;
-
-type Step = Snapshot['runs'][number]['steps'][number];
 
 test(`${KILLS} kills of the browser lose nothing`, async ({ page, baseURL }, { project }) => {
   test.setTimeout(600_000);
@@ -69,9 +67,4 @@ async function resumeOrBegin(page: Page, visit: number): Promise<void> {
   await expect(page.getByTestId('train')).toBeEnabled();
   await page.getByTestId(visit === 0 ? 'train' : 'resume-saved').click();
   await reach(page, 'training', 'done');
-}
-
-async function results(page: Page): Promise<Omit<Step, 'time' | 'gpuMs'>[]> {
-  const { steps } = (await snapshot(page)).runs[0]!;
-  return steps.map(({ time: _, gpuMs: __, ...step }) => step);
 }

@@ -60,6 +60,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
       storage: null,
       memory,
       kernels: {},
+      changes: [],
       text: {
         name: 'Moby Dick',
         bytes: 1_192_770,
@@ -124,6 +125,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
       mfu: null,
       memory,
       kernels: {},
+      changes: [],
     };
     scope.postMessage({ type: 'finished', run, summary });
   }

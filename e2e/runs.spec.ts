@@ -3,12 +3,17 @@ import type { Page } from 'playwright/test';
 import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
 import { train } from './runs.ts';
 
-/** Runs in the database, which the page has opened: one that is written is not lost with the page. */
+/** Runs in the database: one that is written is not lost with the page. */
 function keptRuns(page: Page): Promise<number> {
   return page.evaluate(
     () =>
       new Promise<number>((resolve, reject) => {
         const request = indexedDB.open('halfstep');
+        // The page has not opened it yet: it must not be made here, without the page's stores.
+        request.onupgradeneeded = () => {
+          request.transaction!.abort();
+          resolve(0);
+        };
         request.onerror = () => reject(request.error);
         request.onsuccess = () => {
           const { result } = request;
@@ -86,10 +91,15 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
   await expect(page.getByTestId('no-runs')).toBeVisible();
   await page.reload();
   await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
-  await importText(page, bundle);
+  const change = { step: 2, what: 'adapter', from: 'a GPU', to: `another ${'GPU'.repeat(99)}` };
+  await importText(page, bundle.replaceAll('"changes":[]', `"changes":[${JSON.stringify(change)}]`));
   await expect(page.getByTestId('imported')).toContainText('2 runs imported');
   await page.reload();
   await expect(rows).toHaveCount(2);
+  await rows.nth(0).getByTestId('open-run').click();
+  await expect(page.getByTestId('run-went-on')).toContainText(
+    /From step 2 on: another adapter \(another .* in place of a GPU/,
+  );
   await expect(rows.filter({ hasText: 'scale too high' })).toContainText('<img src=x onerror=alert(1)>');
 
   // A damaged file changes nothing, whatever is wrong with it.

@@ -224,6 +224,11 @@ test('a GPU without room for a batch offers the one it has room for; accumulated
   await page.goto(query);
   await expect(page.getByTestId('run-error')).toContainText('OUT_OF_MEMORY');
   await expect(page.getByTestId('run-error')).toContainText('It takes a batch of 4');
+  await page.getByRole('button', { name: 'Train with batch 4 and accumulation 2' }).click();
+  await reach(page, 'training', 'done');
+  await expect(page.getByTestId('run-error')).toHaveCount(0);
+  await reach(page, 'done');
+  expect((await snapshot(page)).runs[0]!.config).toMatchObject({ batch: 4, accumulation: 2 });
 
   await page.goto(`${query}&accum=2`);
   await reach(page, 'done');

@@ -3,7 +3,13 @@ import { Arena } from './arena.ts';
 import type { AdapterReport } from './device.ts';
 import { matmul } from './kernels/matmul.ts';
 import type { MatmulKernel } from './kernels/operation.ts';
-import { type MatrixShape, SUBGROUP_MATRIX, shapeName, usableShapes } from './kernels/subgroupMatrix.ts';
+import {
+  type MatrixShape,
+  NOT_USED,
+  SUBGROUP_MATRIX,
+  shapeName,
+  usableShapes,
+} from './kernels/subgroupMatrix.ts';
 import { matrixFault } from './matrixSelfTest.ts';
 import type { PipelineCache } from './pipelines.ts';
 import type { FormatId } from './precision/formats.ts';
@@ -25,8 +31,6 @@ export type RecordedKernels = {
   /** Shapes of matrices, or why there are none; absent where the adapter offers no matrix units. */
   readonly subgroupMatrix?: string;
 };
-
-const NOT_USED = 'not used: ';
 
 export function recordKernels({ matmul, matrixShapes, matrixNote }: KernelChoice): RecordedKernels {
   if (matrixShapes.length > 0) return { matmul, subgroupMatrix: matrixShapes.map(shapeName).join(', ') };

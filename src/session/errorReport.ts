@@ -1,4 +1,5 @@
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
+import { RefusedMemoryError } from '../engine/train/refusedMemory.ts';
 
 /** Codes of what can go wrong around the engine. */
 export type SessionErrorCode =
@@ -21,6 +22,8 @@ export interface ErrorReport {
   readonly code: ErrorCode | SessionErrorCode;
   readonly message: string;
   readonly hint: string;
+  /** Where a run's memory was refused: the largest batch that the GPU takes instead. */
+  readonly batch?: number;
 }
 
 export class SessionError extends Error {
@@ -34,7 +37,11 @@ export class SessionError extends Error {
 }
 
 export function errorReport(cause: unknown): ErrorReport {
-  if (cause instanceof EngineError) return { code: cause.code, message: cause.message, hint: cause.hint };
+  if (cause instanceof EngineError) {
+    const { code, message, hint } = cause;
+    const batch = cause instanceof RefusedMemoryError ? cause.batch : 0;
+    return { code, message, hint, ...(batch > 0 && { batch }) };
+  }
   if (cause instanceof SessionError) return cause.report;
   const message = cause instanceof Error ? cause.message : String(cause);
   return {

@@ -122,8 +122,8 @@ export class SessionLane implements Lane {
     const { run, trainer, facts: text, planned } = this.#active;
     const { resumedAt } = planned;
     this.batch.rested(); // up to now it was prepared
-    const { parameterCount: parameters, storage, memory, kernels, start } = trainer;
-    const facts = { parameters, storage, memory, kernels, text, start, resumedAt };
+    const { parameterCount: parameters, storage, memory, kernels, changes, start } = trainer;
+    const facts = { parameters, storage, memory, kernels, changes, text, start, resumedAt };
     this.#around.post({ type: 'started', run, config: trainer.config, facts });
   }
 

@@ -34,6 +34,7 @@ import type { InspectedKind } from '../engine/numerics/numerics.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import type { RunChange } from '../engine/train/runChanges.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { StartChecksums } from '../engine/train/start.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
@@ -114,6 +115,8 @@ export interface RunFacts {
   readonly storage: HalfStorage | null;
   readonly memory: MemoryBytes;
   readonly kernels: Readonly<Record<string, string>>;
+  /** From where on its last bits may differ from those of an undisturbed run. */
+  readonly changes: readonly RunChange[];
   readonly text: TextFacts;
   /** Runs of one seed have the same, whatever their mode: what makes a comparison fair. */
   readonly start: StartChecksums;

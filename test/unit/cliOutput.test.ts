@@ -54,6 +54,7 @@ const summary: RunSummary = {
   mfu: 0.25,
   memory,
   kernels: { matmul: 'subgroup' },
+  changes: [{ step: 21, what: 'adapter', from: 'another', to: 'a GPU' }],
 };
 
 test('JSON lines have exactly the promised fields', () => {

@@ -10,6 +10,7 @@ import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { Recovery, type Survivor } from '../../src/engine/train/recovery.ts';
 import { RefusedMemoryError } from '../../src/engine/train/refusedMemory.ts';
 import { RunControl } from '../../src/engine/train/run.ts';
+import type { RunChange } from '../../src/engine/train/runChanges.ts';
 import { SubmitPace } from '../../src/engine/train/submitPace.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
 import type { Trouble } from '../../src/engine/train/trouble.ts';
@@ -114,8 +115,20 @@ describe('what is done when the device is lost', () => {
 describe('what is told of a run that goes on', () => {
   // With matrix units: without them the steps that are repeated would have other last bits.
   const KERNELS = { matmul: 'register32', subgroupMatrix: 'f16 16x16x16' } as const;
-  const trainerAt = (submittedSteps: number, name = 'a GPU', pace = new SubmitPace(1, 1)) =>
-    ({ submittedSteps, report: { name }, kernels: KERNELS, pace }) as unknown as Trainer;
+  const trainerAt = (
+    submittedSteps: number,
+    name = 'a GPU',
+    pace = new SubmitPace(1, 1),
+    changes: readonly RunChange[] = [],
+  ) =>
+    ({
+      submittedSteps,
+      report: { name },
+      kernels: KERNELS,
+      config: PRESETS.smoke.config,
+      changes,
+      pace,
+    }) as unknown as Trainer;
   const step = (number: number) => ({ step: number }) as StepMetrics;
   const optionsOf = async (kept: KeptRun): Promise<TrainerOptions> => {
     let found: TrainerOptions = {};
@@ -199,8 +212,32 @@ describe('what is told of a run that goes on', () => {
     kept.attach(trainerAt(0, 'another'), events);
     expect(troubles[0]).toMatchObject({
       message: 'The GPU was lost after step 1. Training begins again from its seed by itself.',
-      hint: expect.stringMatching(/^It is another one now: another in place of a GPU\. From step 1 on/),
+      hint: expect.stringMatching(
+        /^From step 1 on: another adapter \(another in place of a GPU\)\. Losses may differ/,
+      ),
     });
+  });
+
+  test('of a saved run, what has changed since it began, once; of a run that did not change, nothing', () => {
+    const troubles: Trouble[] = [];
+    const events = { onStep() {}, onEval() {}, onTrouble: (trouble: Trouble) => void troubles.push(trouble) };
+    const changes = [{ step: 21, what: 'adapter', from: 'a GPU', to: 'another' }] as const;
+    const kept = new KeptRun();
+    const resumed = () => trainerAt(20, 'another', new SubmitPace(1, 1), changes);
+    kept.attach(resumed(), events);
+    new KeptRun().attach(trainerAt(20), events);
+    expect(troubles).toEqual([
+      {
+        kind: 'changed',
+        step: 20,
+        message: 'From step 21 on: another adapter (another in place of a GPU).',
+        hint: 'Losses may differ in their last bits from those of an undisturbed run.',
+      },
+    ]);
+    kept.detach();
+    kept.attach(resumed(), events);
+    expect(troubles.map(({ kind }) => kind)).toEqual(['changed', 'deviceLost']);
+    expect(troubles[1]!.hint).toBe('Nothing is lost.');
   });
 
   describe('where the GPU refuses the memory', () => {

@@ -1,9 +1,11 @@
+import { lazy, Suspense } from 'react';
 import { recipeOf } from '../../engine/precision/recipes.ts';
-import { train } from '../../store/actions.ts';
 import { dismissTrouble, useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
+
+const WayOut = lazy(() => import('./WayOut.tsx'));
 
 /** What stopped the runs, and what they met and went on from. */
 export function RunNotes() {
@@ -37,17 +39,14 @@ function Troubles() {
 
 function RunErrors() {
   const error = useRun((state) => state.error);
-  const lost = useRun((state) => state.status === 'lost');
   const runs = useRun((state) => state.runs);
   return (
     <>
       {error && (
         <ErrorNote error={error} testId="run-error">
-          {lost && (
-            <Button onClick={train} data-testid="restart">
-              Start again
-            </Button>
-          )}
+          <Suspense>
+            <WayOut error={error} />
+          </Suspense>
         </ErrorNote>
       )}
       {runs.map(

@@ -1,4 +1,5 @@
 import { useId } from 'react';
+import { CHANGED_BITS, changesText } from '../../engine/train/runChanges.ts';
 import { changeRun, removeRuns } from '../../store/history/history.ts';
 import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../store/history/record.ts';
 import { formatCount } from '../format.ts';
@@ -43,8 +44,13 @@ export function RunDetails({ run }: { run: RunRecord }) {
           {formatCount(run.facts.parameters)} parameters, trained on {run.facts.text.name}
           {run.summary && <> with {run.summary.adapter}</>}.
         </p>
+        {run.facts.changes.length > 0 && (
+          <p data-testid="run-went-on">
+            {changesText(run.facts.changes)} {CHANGED_BITS}
+          </p>
+        )}
         {run.error && (
-          <p className={styles.error}>
+          <p>
             {run.error.message} {run.error.hint}
           </p>
         )}

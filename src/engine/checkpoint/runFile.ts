@@ -14,6 +14,7 @@ import { presetOf } from '../model/presets.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { ElementType } from '../tensor.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
+import { type RunChange, runChanges } from '../train/runChanges.ts';
 import { readStepState } from '../train/stepState.ts';
 import type { Trainer } from '../train/trainer.ts';
 import type { Dtype } from './dtypes.ts';
@@ -33,6 +34,8 @@ export interface RunDescription {
   /** What was chosen for the adapter. */
   readonly kernels: RecordedKernels;
   readonly adapter: string;
+  /** From where on its bits may differ from those of an undisturbed run: nowhere, for most. */
+  readonly changes: readonly RunChange[];
   readonly text: {
     readonly name: string;
     /** Of the text's bytes: another text gives other batches. */
@@ -86,12 +89,13 @@ export function dtypeOf({ name, type }: StateEntry): Dtype {
 
 /** What a run is, now. @param builtin where its text is one of the built-in texts */
 export function describeRun(trainer: Trainer, builtin: TextId | null): RunDescription {
-  const { config, dataset, report, storage, kernels, firstLoss } = trainer;
+  const { config, dataset, report, storage, kernels, changes, firstLoss } = trainer;
   return {
     config,
     storage,
     kernels,
     adapter: report.name,
+    changes,
     text: { name: dataset.name, checksum: dataset.checksum, builtin },
     tokenizer: dataset.tokenizer.json,
     firstLoss,
@@ -139,6 +143,7 @@ const descriptionSchema = v.object({
   storage: v.nullable(v.picklist(['native', 'packed'])),
   kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS), subgroupMatrix: v.exactOptional(text(2000)) }),
   adapter: text(1000),
+  changes: v.optional(runChanges, []),
   text: v.object({ name: text(1000), checksum: text(100), builtin: v.nullable(text(100)) }),
   /** Nothing nested: what is in it is for `readTokenizerJson` to say. */
   tokenizer: v.object({

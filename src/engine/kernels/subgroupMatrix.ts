@@ -2,6 +2,8 @@
 import { type FormatId, formatInfo } from '../precision/formats.ts';
 
 export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix';
+/** Before the reason, where a run records that it uses none. */
+export const NOT_USED = 'not used: ';
 
 /** Left (m, k) times right (k, n), both of `component`, summed in f32. */
 export interface MatrixShape {

@@ -3,11 +3,11 @@ import { blobOf } from '../checkpoint/blobParts.ts';
 import { blobSource } from '../checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
-import type { RecordedKernels } from '../kernelChoice.ts';
 import type { TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
+import { CHANGED_BITS, type ComputedBy, changesBetween, changesText, computedBy } from './runChanges.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
 import type { RunEvents } from './steppedRun.ts';
 import { SUBMIT_MS } from './submitPace.ts';
@@ -40,9 +40,8 @@ export class KeptRun {
   /** In the host's memory, or where the browser puts it. */
   #copy: RunFile | null = null;
   #copiedAt = 0;
-  /** Another device is held to what was chosen for the first. */
-  #kernels: RecordedKernels | undefined;
-  #adapter: string | null = null;
+  /** By which it was trained up to now: another device is held to its kernels. */
+  #computedBy: ComputedBy | null = null;
   #submitMs: number | undefined;
   readonly #shrinks: boolean;
   /** What it is trained with, which for want of memory may have smaller micro-batches than was asked for. */
@@ -103,21 +102,20 @@ export class KeptRun {
   }
 
   async #options(): Promise<Pick<TrainerOptions, 'resume' | 'kernels' | 'submitMs'>> {
-    return { resume: await this.newest(), kernels: this.#kernels, submitMs: this.#submitMs };
+    return { resume: await this.newest(), kernels: this.#computedBy?.kernels, submitMs: this.#submitMs };
   }
 
   /**
-   * The run is trained by `trainer` from now on. After a loss this is told as a trouble.
+   * The run is trained by `trainer` from now on. After a loss this is told as a trouble, and so are the changes of a saved run.
    * @returns the events to train it with: each is told once, however often a step is computed
    */
   attach<E extends KeptEvents>(trainer: Trainer, events: E): E {
-    const lost = this.#adapter === null ? null : this.#lossNote(trainer, this.#adapter);
+    const note = this.#computedBy ? this.#lossNote(trainer, this.#computedBy) : changesNote(trainer);
     this.#trainer = trainer;
-    this.#adapter = trainer.report.name;
-    this.#kernels = trainer.kernels;
+    this.#computedBy = computedBy(trainer);
     this.#told = Math.max(this.#told, trainer.submittedSteps);
     this.#copiedAt = performance.now();
-    if (lost) events.onTrouble?.(lost);
+    if (note) events.onTrouble?.(note);
     if (this.#shrunk) events.onTrouble?.(this.#shrunk);
     this.#shrunk = null;
     const isCurrent = () => this.#trainer === trainer;
@@ -170,15 +168,15 @@ export class KeptRun {
     this.#trainer = null;
   }
 
-  #lossNote(trainer: Trainer, before: string): Trouble {
+  #lossNote(trainer: Trainer, before: ComputedBy): Trouble {
     const from = trainer.submittedSteps;
     const after = this.#told > 0 ? `after step ${this.#told}` : 'before the first step';
     const goesOn = from > 0 ? `goes on from step ${from}` : 'begins again from its seed';
-    const now = trainer.report.name;
     const { targetMs } = trainer.pace;
     const shorter =
       targetMs < SUBMIT_MS ? ` Its work is now handed over in parts of ${targetMs} ms at most.` : '';
     const [first, last] = [from + 1, this.#told];
+    const changes = changesBetween(before, computedBy(trainer), first);
     const again = 'computed again, with identical results, and counted once';
     const repeated =
       first > last
@@ -190,10 +188,7 @@ export class KeptRun {
       kind: 'deviceLost',
       step: this.#told,
       message: `The GPU was lost ${after}. Training ${goesOn} by itself.`,
-      hint:
-        now === before
-          ? `${repeated}${shorter}`
-          : `It is another one now: ${now} in place of ${before}. From step ${first} on, results may differ in their last bits from those of one GPU.`,
+      hint: `${changes.length === 0 ? repeated : `${changesText(changes)} ${CHANGED_BITS}`}${shorter}`,
     };
   }
 
@@ -204,6 +199,11 @@ export class KeptRun {
     this.#copy = await copyOf(trainer).catch(() => this.#copy);
     this.#copiedAt = performance.now();
   }
+}
+
+function changesNote({ changes, submittedSteps: step }: Trainer): Trouble | null {
+  if (changes.length === 0) return null;
+  return { kind: 'changed', step, message: changesText(changes), hint: CHANGED_BITS };
 }
 
 function shrinkNote(asked: TrainConfig, { batch, accumulation }: TrainConfig, step: number): Trouble {

@@ -2,6 +2,7 @@
 import type { MemoryBytes } from '../memoryPlan.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
+import type { RunChange } from './runChanges.ts';
 import type { StepState } from './stepState.ts';
 
 /** Steps before speed is counted: the first ones pay for start-up. */
@@ -67,6 +68,8 @@ export interface RunSummary {
   readonly memory: MemoryBytes;
   /** Kernel choices made for this adapter, as `kernel: variant`. */
   readonly kernels: Readonly<Record<string, string>>;
+  /** From where on its last bits may differ from those of an undisturbed run. */
+  readonly changes: readonly RunChange[];
 }
 
 /** Null for what is not finite: JSON has no word for it. */

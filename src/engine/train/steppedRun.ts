@@ -251,6 +251,7 @@ export class SteppedRun {
       gradientsFlushed: wanted ? await this.#flushedGradients() : null,
       memory: trainer.memory,
       kernels: trainer.kernels,
+      changes: trainer.changes,
     };
   }
 }

@@ -5,6 +5,7 @@ import { Snapshots } from '../checkpoint/snapshot.ts';
 import { type Batch, batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
+import { isLost } from '../deviceAccess.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
 import type { RecordedKernels } from '../kernelChoice.ts';
@@ -24,6 +25,7 @@ import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
 import { finite, type MemoryBytes, metricsOf, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
+import { changesOnResume, computedBy, type RunChange } from './runChanges.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
@@ -74,6 +76,7 @@ export class Trainer {
   #submitted = 0;
   #longestSkips = 0;
   #firstLoss: number | null = null;
+  #changes: readonly RunChange[] = [];
 
   /** Use `createTrainer`. */
   constructor(parts: {
@@ -141,6 +144,11 @@ export class Trainer {
   /** Of step 1, once its metrics have arrived; null when it was not finite. */
   get firstLoss(): number | null {
     return this.#firstLoss;
+  }
+
+  /** Since when a run that was gone on with may have other last bits than an undisturbed one; empty for most. */
+  get changes(): readonly RunChange[] {
+    return this.#changes;
   }
 
   /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
@@ -284,6 +292,7 @@ export class Trainer {
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
+    this.#changes = changesOnResume(run.description, computedBy(this), this.#submitted + 1);
   }
 
   /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */
@@ -292,9 +301,12 @@ export class Trainer {
     return this.#snapshots;
   }
 
-  /** Continues a prompt; one sync a token. */
+  /** Continues a prompt; one sync a token. Rejects with BAD_TEXT, or DEVICE_LOST. */
   sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
-    return sampleText(this, options, watch);
+    return sampleText(this, options, watch).catch(async (error: unknown) => {
+      const consequence = !(error instanceof EngineError) && (await isLost(this.device));
+      throw consequence ? this.faults.explain(error) : error;
+    });
   }
 
   /**

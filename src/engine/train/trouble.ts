@@ -3,7 +3,7 @@ import { SCALE_FLOOR } from '../precision/recipes.ts';
 import type { StepMetrics } from './metrics.ts';
 
 export interface Trouble {
-  readonly kind: 'skips' | 'scaleFloor' | 'lossSpike' | 'deviceLost' | 'smallerBatch';
+  readonly kind: 'skips' | 'scaleFloor' | 'lossSpike' | 'deviceLost' | 'smallerBatch' | 'changed';
   /** The step at which it showed. */
   readonly step: number;
   /** What happened, with both numbers. */

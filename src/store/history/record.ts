@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { OPTIM_STATES, OPTIMIZERS } from '../../engine/precision/optimStates.ts';
 import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../../engine/precision/quantization.ts';
+import { runChanges } from '../../engine/train/runChanges.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from '../../session/metricsSchema.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
 
@@ -51,6 +52,8 @@ const facts = v.object({
   storage: v.nullable(v.picklist(['native', 'packed'])),
   memory,
   kernels: words,
+  // Other versions of the page did not record them.
+  changes: v.optional(runChanges, []),
   text: v.object({ name: text(1000), bytes: count, tokens: count, vocabulary: count }),
   start: v.object({ weights: text(16), batches: text(16) }),
 });

@@ -1,7 +1,12 @@
 /** A run that is saved and gone on with is, bit by bit, the run that was never stopped. */
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { describeRun, openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import {
+  describeRun,
+  openRun,
+  type RunDescription,
+  writeRun,
+} from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import type { Optimizer, OptimState } from '../../../src/engine/precision/optimStates.ts';
@@ -9,10 +14,14 @@ import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { differences, snapshot, takeSteps, withTrainer } from './helper.ts';
 
-async function fileOf(trainer: Trainer, snapshots: Snapshots): Promise<Buffer> {
+async function fileOf(
+  trainer: Trainer,
+  snapshots: Snapshots,
+  told: Partial<RunDescription> = {},
+): Promise<Buffer> {
   const taken = await snapshots.take(trainer.submittedSteps);
   const pieces: Uint8Array[] = [];
-  for await (const piece of writeRun(taken, { ...describeRun(trainer, null), savedAt: 0 }))
+  for await (const piece of writeRun(taken, { ...describeRun(trainer, null), savedAt: 0, ...told }))
     pieces.push(piece.slice());
   taken.release();
   return Buffer.concat(pieces);
@@ -39,6 +48,7 @@ async function expectExact(overrides: Partial<TrainConfig>): Promise<void> {
       expect(await takeSteps(trainer, 3)).toEqual(whole.metrics);
       expect(differences(whole.after, await snapshot(trainer))).toEqual([]);
       expect(trainer.firstLoss).toBe(resume.description.firstLoss);
+      expect(trainer.changes).toEqual([]);
     },
     { resume },
   );
@@ -74,6 +84,32 @@ describe('three steps, a file, three more', () => {
 
   test('with skipped steps, a growing scale, accumulation and an untied head', () =>
     expectExact({ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2, tied: false }));
+});
+
+test('on another adapter, without the matrix units it began with, it goes on, and from then on its files say since when', async () => {
+  const began = await withTrainer({}, async (trainer) => {
+    await takeSteps(trainer, 2);
+    return fileOf(trainer, await trainer.snapshots(), {
+      adapter: 'another GPU',
+      kernels: { matmul: 'register32', subgroupMatrix: 'f16 1x1x1' },
+    });
+  });
+  const resume = await openRun(bytesSource('run.safetensors', began));
+  await withTrainer(
+    resume.description.config,
+    async (trainer) => {
+      await takeSteps(trainer, 1);
+      const again = bytesSource('run.safetensors', await fileOf(trainer, await trainer.snapshots()));
+      const { description } = await openRun(again);
+      expect(description.changes).toEqual([
+        { step: 3, what: 'adapter', from: 'another GPU', to: trainer.report.name },
+        { step: 3, what: 'kernels', from: 'register32 and matrix units f16 1x1x1', to: 'register32' },
+      ]);
+      await trainer.restore(await openRun(again));
+      expect(trainer.changes).toEqual(description.changes);
+    },
+    { resume, matmul: undefined },
+  );
 });
 
 test('without room for a copy a tensor at a time is read: the same file', () =>

@@ -48,6 +48,7 @@ async function runOf(config: TrainConfig, tensors: RunTensors) {
       storage: null,
       kernels: { matmul: 'register8' },
       adapter: 'an adapter',
+      changes: [],
       text: { name: 'a text', checksum: '0', builtin: null },
       tokenizer: { kind: 'char', characters: CHARACTERS },
       firstLoss: null,

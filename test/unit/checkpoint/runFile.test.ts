@@ -11,12 +11,15 @@ import { initialStepState } from '../../../src/engine/train/stepState.ts';
 
 const CONFIG: TrainConfig = { ...PRESETS.smoke.config, precision: 'bf16-split', width: 32, context: 16 };
 
+const CHANGE = { step: 4, what: 'adapter', from: 'its first', to: 'an adapter' } as const;
+
 function describe(config: TrainConfig): RunDescription {
   return {
     config,
     storage: null,
     kernels: { matmul: 'register8' },
     adapter: 'an adapter',
+    changes: [CHANGE],
     text: { name: 'Moby Dick', checksum: '0123456789abcdef', builtin: 'moby-dick' },
     tokenizer: { kind: 'char', characters: 'abc' },
     firstLoss: 3.5,
@@ -103,6 +106,30 @@ test.each([
     /matmul/,
   ],
   [
+    'a change of what no run has',
+    (run) => ({ ...run, changes: [{ ...CHANGE, what: 'colour' }] }),
+    'BAD_FILE',
+    /changes\.0\.what/,
+  ],
+  [
+    'a change before the first step',
+    (run) => ({ ...run, changes: [{ ...CHANGE, step: 0 }] }),
+    'BAD_FILE',
+    /changes\.0\.step/,
+  ],
+  [
+    'a change in endless words',
+    (run) => ({ ...run, changes: [{ ...CHANGE, to: 'x'.repeat(3001) }] }),
+    'BAD_FILE',
+    /changes\.0\.to.*3000/,
+  ],
+  [
+    'more changes than are kept',
+    (run) => ({ ...run, changes: Array(1001).fill(CHANGE) }),
+    'BAD_FILE',
+    /changes.*1000/,
+  ],
+  [
     'a tokenizer whose pair is none',
     (run) => ({ ...run, tokenizer: { kind: 'bpe', pairs: [97, 256] } }),
     'BAD_FILE',
@@ -143,12 +170,13 @@ test.each([
 
 test('a field that the file is too old to have takes its default', async () => {
   const run = await open(
-    await withMetadata(({ config, ...run }) => {
+    await withMetadata(({ config, changes: __, ...run }) => {
       const { order: _, ...older } = config as Record<string, unknown>;
       return { ...run, config: older };
     }),
   );
   expect(run.description.config.order).toBe('random');
+  expect(run.description.changes).toEqual([]);
 });
 
 test('weights without a run are refused with what reads them, tensors of another shape with both', async () => {

@@ -23,7 +23,9 @@ const config = PRESETS.smoke.config;
 const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
 const numerics = { prepare: async () => {} };
 /** What a session asks of a trainer, whatever it computes. */
-const parts = { numerics, submittedSteps: 0, report: { name: 'fake' }, kernels: {}, pace: {} };
+const parts = {
+  ...{ numerics, config, submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} },
+};
 const schedule = 'sequential';
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
 let loseDevice: (info: { reason: string; message: string }) => void;

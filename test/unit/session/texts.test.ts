@@ -17,7 +17,7 @@ vi.mock('../../../src/engine/index.ts', async () => {
       destroy() {},
       sample: async () => '',
       numerics: { prepare: async () => {} },
-      ...{ submittedSteps: 0, report: { name: 'fake' }, kernels: {}, pace: {} },
+      ...{ submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} },
     }),
     runTraining: async () => ({ appliedSteps: 1 }),
   };

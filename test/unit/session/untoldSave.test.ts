@@ -13,7 +13,7 @@ vi.mock('../../../src/engine/index.ts', async () => {
     createTrainer: async () => ({
       destroy() {},
       numerics: { prepare: async () => {} },
-      ...{ submittedSteps: 0, report: { name: 'fake' }, kernels: {}, pace: {} },
+      ...{ submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} },
     }),
     runTraining: async () => ({ appliedSteps: 0 }),
   };

@@ -35,9 +35,13 @@ test('figures that other versions did not measure are read as not measured', () 
   const older = edited((b) => {
     delete b.runs[0].summary.gpuMsPerStep;
     delete b.runs[0].summary.gradientsFlushed;
+    delete b.runs[0].facts.changes;
   });
   expect(parseBundle(older)).toMatchObject({
-    runs: [{ summary: { gpuMsPerStep: null, gradientsFlushed: null } }, { summary: null }],
+    runs: [
+      { summary: { gpuMsPerStep: null, gradientsFlushed: null }, facts: { changes: [] } },
+      { summary: null },
+    ],
   });
 });
 

@@ -48,6 +48,7 @@ export function record(change: Partial<RunRecord> = {}): RunRecord {
       storage: 'packed',
       memory: { total: 1 << 20 },
       kernels: { matmul: 'register16' },
+      changes: [{ step: 2, what: 'adapter', from: 'its first', to: 'a test' }],
       text: { name: 'Moby Dick', bytes: 10, tokens: 10, vocabulary: 80 },
       start: { weights: '0123456789abcdef', batches: 'fedcba9876543210' },
     },
