@@ -10,6 +10,7 @@ import { GRADIENT_NORM, LOSS, LOSS_SCALE, SPEED } from '../charts/definitions.ts
 import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 import { titleOf } from '../messages.ts';
+import screen from '../ui/Screen.module.css';
 import styles from './RunsScreen.module.css';
 import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
 
@@ -40,7 +41,7 @@ function MetricChoice({ scaled }: { scaled: boolean }) {
   const metrics = useRunsView((state) => state.metrics);
   const draw = useRunsView((state) => state.draw);
   return (
-    <fieldset className={styles.metrics}>
+    <fieldset className={`${screen.checks} ${styles.metrics}`}>
       <legend>Draw</legend>
       {OVERLAY_METRICS.map((metric) => {
         const empty = metric === 'scale' && !scaled;

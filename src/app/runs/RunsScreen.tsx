@@ -10,6 +10,7 @@ import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
 import { Note } from '../ui/Note.tsx';
+import screen from '../ui/Screen.module.css';
 import { Differences } from './Differences.tsx';
 import { importBundle } from './importBundle.ts';
 import { removedSentence } from './messages.ts';
@@ -31,7 +32,7 @@ export default function RunsScreen() {
     void loadHistory();
   }, []);
   return (
-    <div className={styles.screen} data-testid="runs-screen">
+    <div className={screen.screen} data-testid="runs-screen">
       <h1>Runs</h1>
       <TrainingLine />
       <RunsToolbar chosen={chosen} />
@@ -112,7 +113,7 @@ function Removed() {
     <div className={styles.removed}>
       <Note testId="removed">
         <p role="status">{removedSentence(removed.length, typeof only === 'string' ? only : null)}</p>
-        <div className={styles.actions}>
+        <div className={screen.actions}>
           <Button ref={undo} onClick={() => void undoRemove()} data-testid="undo-delete">
             Undo
           </Button>

@@ -7,6 +7,7 @@ import { bytesOf } from '../../store/history/size.ts';
 import { download } from '../download.ts';
 import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
+import screen from '../ui/Screen.module.css';
 import { sortRuns } from './columns.ts';
 import { tableAsCsv, tableAsMarkdown } from './exportTable.ts';
 import { importBundle } from './importBundle.ts';
@@ -25,7 +26,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
   const size = bytesOf([...runs, ...unreadable.map(({ value }) => value)]);
   const none = runs.length === 0;
   return (
-    <div className={styles.toolbar}>
+    <div className={`${screen.actions} ${styles.toolbar}`}>
       <input
         ref={file}
         type="file"

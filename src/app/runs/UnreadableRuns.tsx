@@ -3,6 +3,7 @@ import { useHistory } from '../../store/history/historyStore.ts';
 import { download } from '../download.ts';
 import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';
+import screen from '../ui/Screen.module.css';
 import { countRuns } from './messages.ts';
 import styles from './RunsScreen.module.css';
 
@@ -21,7 +22,7 @@ export function UnreadableRuns() {
         {unreadable.map(({ id, why, value }) => (
           <li key={id}>
             <code>{id.slice(0, 40)}</code> {why}
-            <div className={styles.actions}>
+            <div className={screen.actions}>
               <Button
                 onClick={() =>
                   download(

@@ -3,6 +3,7 @@ import { bestLoss, hasDiverged, type SweepCell } from '../../engine/experiments/
 import { rateName } from '../../engine/experiments/sweepTable.ts';
 import { variantTitle } from '../../engine/experiments/variants.ts';
 import { formatCount, formatDuration, formatLoss, formatTokensPerSecond } from '../format.ts';
+import screen from '../ui/Screen.module.css';
 import styles from './SweepScreen.module.css';
 
 /** Every finished cell as a row. Rows are made only while it is open. */
@@ -15,7 +16,7 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
       <summary>All {formatCount(cells.length)} finished cells</summary>
       {open && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-        <section className={styles.scroll} aria-label="Finished cells" tabIndex={0}>
+        <section className={screen.scroll} aria-label="Finished cells" tabIndex={0}>
           <table className={styles.cells}>
             <thead>
               <tr>

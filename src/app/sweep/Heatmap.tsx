@@ -4,6 +4,7 @@ import { variantTitle } from '../../engine/experiments/variants.ts';
 import { useRun } from '../../store/runStore.ts';
 import type { KeptSweep } from '../../store/sweep/records.ts';
 import { useSweeps } from '../../store/sweep/sweepStore.ts';
+import screen from '../ui/Screen.module.css';
 import styles from './Heatmap.module.css';
 
 /** Modes by learning rates. A table first: every figure stands in its cell, and colour only repeats it. */
@@ -13,7 +14,7 @@ export function Heatmap({ sweep }: { sweep: KeptSweep }) {
   const share = shares(rows.flatMap(({ results }) => results));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard
-    <section className={styles.scroll} aria-label="Losses by mode and learning rate" tabIndex={0}>
+    <section className={screen.scroll} aria-label="Losses by mode and learning rate" tabIndex={0}>
       <table className={styles.table} data-testid="sweep-heatmap">
         <thead>
           <tr>

@@ -10,6 +10,7 @@ import { formatCount } from '../format.ts';
 import { textTitle } from '../panels/TextSettings.tsx';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
+import screen from '../ui/Screen.module.css';
 import styles from './SweepScreen.module.css';
 
 /** What is typed stays while other screens are shown. */
@@ -70,7 +71,7 @@ export function SweepFormPanel() {
       <p className={styles.error} role="status" data-testid="sweep-problem">
         {problem ? `${problem.message} ${problem.hint}` : ready}
       </p>
-      <div className={styles.actions}>
+      <div className={screen.actions}>
         <Button
           kind="primary"
           disabled={busy || noGpu || !('plan' in planned) || ready !== null}
@@ -91,7 +92,7 @@ function ModeBoxes({ chosen }: { chosen: readonly PrecisionMode[] }) {
       modes: PRECISION_MODES.filter((other) => (other === mode ? on : chosen.includes(other))),
     });
   return (
-    <fieldset className={styles.modes}>
+    <fieldset className={`${screen.checks} ${styles.modes}`}>
       <legend>Modes</legend>
       {PRECISION_MODES.map((mode) => (
         <label key={mode} title={recipeOf(mode).summary}>

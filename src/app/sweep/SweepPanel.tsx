@@ -14,6 +14,7 @@ import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { SelectField } from '../ui/Field.tsx';
 import { Note } from '../ui/Note.tsx';
+import screen from '../ui/Screen.module.css';
 import { Cells } from './Cells.tsx';
 import { Heatmap } from './Heatmap.tsx';
 import styles from './SweepScreen.module.css';
@@ -77,7 +78,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
       )}
       {running && <LiveLine />}
       {!running && missing > 0 && waitsForText && <p className={styles.muted}>{waitsForText}</p>}
-      <div className={styles.actions}>
+      <div className={screen.actions}>
         {running && (
           <Button onClick={stopSweep} data-testid="sweep-stop">
             Stop
@@ -120,7 +121,7 @@ function Exports({ sweep, whole }: { sweep: KeptSweep; whole: Sweep | null }) {
     );
   if (!whole || whole.cells.length === 0) return null;
   return (
-    <div className={styles.actions}>
+    <div className={screen.actions}>
       <CopyButton label="Copy as Markdown" text={() => sweepMarkdown(whole)} testId="sweep-markdown" />
       <Button onClick={() => give('csv', 'text/csv', sweepCsv(whole))} data-testid="sweep-csv">
         CSV

@@ -4,6 +4,7 @@ import { isBusy, useRun } from '../../store/runStore.ts';
 import { loadSweeps, useSweeps } from '../../store/sweep/sweepStore.ts';
 import { statusLine } from '../messages.ts';
 import { Note } from '../ui/Note.tsx';
+import screen from '../ui/Screen.module.css';
 import { SweepFormPanel } from './SweepForm.tsx';
 import { SweepPanel } from './SweepPanel.tsx';
 import styles from './SweepScreen.module.css';
@@ -15,7 +16,7 @@ export default function SweepScreen() {
     void loadSweeps();
   }, []);
   return (
-    <div className={styles.screen} data-testid="sweep-screen">
+    <div className={screen.screen} data-testid="sweep-screen">
       <h1>Sweep</h1>
       <p className={styles.intro}>
         Trains every mode at every learning rate from every seed, one run after the other: which formats still
