@@ -34,13 +34,15 @@ export function nothingSaved(): SessionError {
   return new SessionError('NOTHING_SAVED', 'There is no saved run to go on with here.', 'Start a new one.');
 }
 
-/** Tells what an earlier visit has left to go on with. */
-export async function lookForSave(post: (event: SessionEvent) => void): Promise<void> {
+/** Tells what an earlier visit has left to go on with. @returns whether there is something */
+export async function lookForSave(post: (event: SessionEvent) => void): Promise<boolean> {
   const open = await openSlots().catch(() => null);
   // A save that cannot be read was written by another version of the page: there is nothing to go on with here.
-  const saved = open && (await newestRun(open.slots)?.catch(() => null));
+  const run = open && (await newestRun(open.slots).catch(() => null));
   open?.close();
-  post({ type: 'savedRun', saved: saved ? savedFacts(saved) : null });
+  const saved = run && savedFacts(run);
+  post({ type: 'savedRun', saved });
+  return saved !== null && saved.step < saved.config.steps;
 }
 
 /**
@@ -67,8 +69,8 @@ export async function forgetSave(post: (event: SessionEvent) => void): Promise<v
   if (open) post({ type: 'savedRun', saved: null });
 }
 
-function newestRun(slots: Slots): Promise<RunFile> | null {
-  const save = slots.newest();
+async function newestRun(slots: Slots): Promise<RunFile | null> {
+  const save = await slots.newest();
   return save && openRun(save.source);
 }
 
@@ -107,7 +109,7 @@ export class Autosave {
 
   /** Takes the storage for one run; null, which is told, where another tab has it or the browser gives none. */
   static async hold(post: (event: SessionEvent) => void, run: number): Promise<Autosave | null> {
-    const open = await openSlots().catch(storageError);
+    const open = await openSlots(true).catch(storageError);
     if (open && 'slots' in open) return new Autosave(post, run, open);
     post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
     return null;

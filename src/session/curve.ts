@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
+import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
 import type { TimedStep } from './protocol.ts';
 
 /** Where the curve lies in a saved file's `__metadata__`, as JSON. Nothing but the charts needs it. */
@@ -10,9 +11,6 @@ export const CURVE_KEY = 'halfstep.curve';
 /** Twice as many rows of a kind are thinned to these: a file of any run stays within some 200 KB of figures. */
 const KEPT = 1000;
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const finite = v.pipe(v.number(), v.finite());
-const figure = v.nullable(finite);
 const list = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.maxLength(2 * KEPT));
 
 const step = v.strictTuple([
@@ -31,17 +29,8 @@ const step = v.strictTuple([
 
 const schema = v.object({
   steps: list(step),
-  evals: list(v.object({ step: count, valLoss: figure })),
-  sharpness: list(
-    v.object({
-      step: count,
-      sharpness: figure,
-      sharpnessHalf: figure,
-      sharpnessLast: figure,
-      sharpnessHalfLast: figure,
-      maxLogit: figure,
-    }),
-  ),
+  evals: list(evalMetrics),
+  sharpness: list(sharpnessMetrics),
 });
 
 interface Rows {

@@ -1,6 +1,6 @@
 /** A text from an address that the visitor gives. */
+import { BlobParts } from '../engine/checkpoint/blobParts.ts';
 import { checkTextSize, empty, Utf8Reader } from '../engine/data/utf8.ts';
-import { BlobParts } from './blobParts.ts';
 import { SessionError } from './errorReport.ts';
 
 export interface DownloadOptions {

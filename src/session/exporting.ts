@@ -1,14 +1,17 @@
 /** Files of a run for the visitor to take: made from a copy of its state, so that training goes on meanwhile. */
+import { blobOf } from '../engine/checkpoint/blobParts.ts';
 import { modelFolder, modelOfRun, readMaster } from '../engine/checkpoint/modelFolder.ts';
 import { blobSource } from '../engine/checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
 import { type Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
+import type { DeviceAccess } from '../engine/deviceAccess.ts';
 import type { Trainer } from '../engine/index.ts';
+import { planLimits } from '../engine/memoryPlan.ts';
 import { type PlanLimits, runTensors } from '../engine/model/tensors.ts';
 import { archive } from './archive.ts';
-import { blobOf } from './blobParts.ts';
+import { withSave } from './autosave.ts';
 import { bytesOf, checkCluster, clusterFiles } from './cluster.ts';
-import { SessionError } from './errorReport.ts';
+import { errorReport, SessionError } from './errorReport.ts';
 import type { SessionCommand, SessionEvent, TextSource } from './protocol.ts';
 import { streamFrom } from './texts.ts';
 
@@ -17,17 +20,49 @@ type ExportCommand = Extract<SessionCommand, { type: 'export' }>;
 
 const SAFETENSORS = 'application/octet-stream';
 
+export interface RunOnGpu {
+  readonly trainer: Trainer;
+  /** That it is trained on. */
+  readonly text: TextSource;
+  /** It is paused or has ended: a copy needs no room beside it on the GPU. */
+  readonly stands: boolean;
+  /** There is such room already, because it is saved while it goes on. */
+  readonly saved: boolean;
+}
+
+/** Makes the file that was asked for, or tells why there is none. @param onGpu the run of an index; null where it is gone */
+export async function answerExport(
+  command: ExportCommand,
+  post: (event: SessionEvent) => void,
+  gpu: DeviceAccess,
+  onGpu: (run: number) => RunOnGpu | null,
+): Promise<void> {
+  try {
+    const limits = planLimits((await gpu.open()).report.limits);
+    post({ type: 'exported', ...(await exported(command, limits, onGpu)) });
+  } catch (cause) {
+    post({ type: 'exportRefused', error: errorReport(cause) });
+  }
+}
+
+async function exported(
+  command: ExportCommand,
+  limits: PlanLimits,
+  onGpu: (run: number) => RunOnGpu | null,
+): Promise<Exported> {
+  if (command.run === null) {
+    return withSave((run) => exportRun(run, command, textOfSave(run, command.folder), limits));
+  }
+  const run = onGpu(command.run);
+  if (!run) throw notOnGpu();
+  return exportRun(await copyOfRun(run), command, run.text, limits);
+}
+
 /**
  * The state of a run between two steps, as the file that it would be saved in.
- * @param stands true where the run is paused or has ended: then the copy needs no room beside it on the GPU
- * @param saved true where there is such room already, because the run is saved while it goes on
  * @throws SessionError NEEDS_PAUSE where training would have to stand
  */
-export async function copyOfRun(
-  trainer: Trainer,
-  text: TextSource,
-  { stands, saved }: { readonly stands: boolean; readonly saved: boolean },
-): Promise<RunFile> {
+async function copyOfRun({ trainer, text, stands, saved }: RunOnGpu): Promise<RunFile> {
   const snapshot = stands ? await takeStanding(trainer) : await takeBeside(trainer, saved);
   try {
     const builtin = text.kind === 'builtIn' ? text.id : null;
@@ -65,7 +100,7 @@ async function takeBeside(trainer: Trainer, saved: boolean): Promise<Snapshot> {
  * @throws EngineError BAD_VALUE where no program goes on with such a run, NOT_FINITE where a weight is not in the format,
  * SAVE_FAILED where it is more than an archive holds
  */
-export async function exportRun(
+async function exportRun(
   run: RunFile,
   { what, dtype, folder }: ExportCommand,
   text: TextSource | null,
@@ -91,11 +126,11 @@ export async function exportRun(
 }
 
 /** The text of a saved run, where it is one of the page's. */
-export function textOfSave({ description: { text } }: RunFile, folder: string): TextSource | null {
+function textOfSave({ description: { text } }: RunFile, folder: string): TextSource | null {
   return text.builtin && { kind: 'builtIn', id: text.builtin, folder: `${folder}texts/` };
 }
 
-export function notOnGpu(): SessionError {
+function notOnGpu(): SessionError {
   return new SessionError(
     'NOT_ON_GPU',
     'This run is no longer on the GPU.',

@@ -1,10 +1,12 @@
+import type { RunFile } from '../engine/checkpoint/runFile.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Dataset } from '../engine/index.ts';
 import { mebibytes, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
-import type { KeptRun } from '../engine/train/keptRun.ts';
-import type { MetricsBatch } from './metricsBatch.ts';
-import type { AdapterReport, Schedule } from './protocol.ts';
+import { KeptRun } from '../engine/train/keptRun.ts';
+import type { Autosave } from './autosave.ts';
+import { MetricsBatch, type Send } from './metricsBatch.ts';
+import type { AdapterReport, Schedule, SessionEvent } from './protocol.ts';
 
 /** A configuration with its index in the `train` command. */
 export interface PlannedRun {
@@ -38,6 +40,33 @@ export function groupRuns(configs: readonly TrainConfig[], schedule: Schedule): 
     else groups.push([{ run, config }]);
   }
   return groups;
+}
+
+/**
+ * What of these runs outlives their devices, from their start. The figures of a saved run are told at once.
+ * @param autosave of the one that is saved
+ * @param resume the saved run that one goes on with
+ */
+export function startRuns(
+  group: readonly PlannedRun[],
+  post: (event: SessionEvent) => void,
+  autosave: Autosave | null,
+  resume: RunFile | undefined,
+): GroupRun[] {
+  const stored = autosave ? () => autosave.newest() : undefined;
+  return group.map(({ run, config }) => {
+    const tell: Send = (steps, evals, sharpness) => post({ type: 'metrics', run, steps, evals, sharpness });
+    if (resume && autosave) tell(autosave.curve.steps, autosave.curve.evals, autosave.curve.sharpness);
+    return {
+      run,
+      config,
+      // Runs of a lockstep are compared step by step, in the same micro-batches.
+      kept: new KeptRun({ start: resume, stored, shrinks: group.length === 1 }),
+      batch: new MetricsBatch(tell, autosave?.curve.time),
+      resumedAt: resume?.progress.attempted ?? 0,
+      ended: false,
+    };
+  });
 }
 
 /**

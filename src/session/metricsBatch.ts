@@ -6,7 +6,7 @@ import type { TimedStep } from './protocol.ts';
 /** At most ten messages a second: a fast run finishes thousands of steps in one. */
 const INTERVAL_MS = 100;
 
-type Send = (
+export type Send = (
   steps: readonly TimedStep[],
   evals: readonly EvalMetrics[],
   sharpness: readonly SharpnessMetrics[],

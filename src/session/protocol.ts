@@ -202,7 +202,10 @@ export type SessionCommand =
       readonly resume?: boolean;
       /** Id of an opened file: its run is gone on with, or every run starts from its weights. `configs` have its shape. */
       readonly from?: number;
-      /** Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved. */
+      /**
+       * Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved, nor is
+       * one over what an earlier visit has left while the page was not told of it.
+       */
       readonly autosaveMs?: number;
     }
   /** The page is hidden, and may be closed without another word. */

@@ -1,27 +1,31 @@
-import { checkVocabulary, readModel } from '../engine/checkpoint/modelFile.ts';
-import { checkFingerprint, checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
+import { readModel } from '../engine/checkpoint/modelFile.ts';
+import type { RunFile } from '../engine/checkpoint/runFile.ts';
 import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
-import { benchmark, confirmBatch, createTrainer, RunControl } from '../engine/index.ts';
-import { planLimits } from '../engine/memoryPlan.ts';
-import { KeptRun } from '../engine/train/keptRun.ts';
+import { createTrainer, RunControl } from '../engine/index.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
-import { Autosave, forgetSave, lookForSave, nothingSaved, whereSaved, withSave } from './autosave.ts';
-import { BUSY, errorReport } from './errorReport.ts';
-import { copyOfRun, exportRun, notOnGpu, textOfSave } from './exporting.ts';
+import { Autosave, forgetSave, lookForSave, nothingSaved, whereSaved } from './autosave.ts';
+import { errorReport } from './errorReport.ts';
+import { answerExport, type RunOnGpu } from './exporting.ts';
 import { type Opened, OpenFiles } from './files.ts';
 import { endedBy, unsupportedReason, workerGpu } from './gpu.ts';
-import { explainTogether, type GroupRun, groupRuns, type PlannedRun, type StartData } from './groups.ts';
+import {
+  explainTogether,
+  type GroupRun,
+  groupRuns,
+  type PlannedRun,
+  type StartData,
+  startRuns,
+} from './groups.ts';
 import { type ActiveRun, runLanes, SessionLane } from './lanes.ts';
-import { MetricsBatch } from './metricsBatch.ts';
+import { Measuring } from './measuring.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
-import type { ErrorReport, SessionCommand, SessionEvent, TextSource } from './protocol.ts';
+import type { SessionCommand, SessionEvent, TextSource } from './protocol.ts';
 import { Sampling } from './sampling.ts';
 import { TextCheck } from './textCheck.ts';
-import { TextShelf, textFacts } from './texts.ts';
+import { TextShelf, textFacts, trainingText } from './texts.ts';
 
 type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
-type ExportCommand = Extract<SessionCommand, { type: 'export' }>;
 
 /** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
 export class Session {
@@ -33,11 +37,14 @@ export class Session {
   readonly #check: TextCheck;
   readonly #sampling: Sampling;
   readonly #numerics: NumericsSwitch;
+  readonly #measuring: Measuring;
   /** One run, or in lockstep those of a seed. */
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
   #lanes: readonly SessionLane[] = [];
   #autosave: Autosave | null = null;
+  /** What an earlier visit has left is looked for, and the page does not know of it; whether there is something. */
+  #look: Promise<boolean> | null = null;
   /** What took the trained models from the GPU; null where nothing did. */
   #gone: unknown = null;
   /** Of the runs that are on the GPU. */
@@ -46,8 +53,6 @@ export class Session {
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
   #training: Promise<void> = Promise.resolve();
-  /** Of the measurements that were asked for and have not ended. */
-  #measuring = new AbortController();
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
@@ -61,6 +66,7 @@ export class Session {
       this.#active = []; // their buffers went with the device, which is opened anew when it is needed
     });
     this.#recovery = new Recovery(this.#gpu);
+    this.#measuring = new Measuring(post, this.#gpu, (work) => this.#afterTraining(work));
   }
 
   handle(command: SessionCommand): void {
@@ -78,7 +84,9 @@ export class Session {
         break;
       case 'export':
         // The runs stay on the GPU until it is done.
-        void this.#sampling.enqueue(() => this.#export(command));
+        void this.#sampling.enqueue(() =>
+          answerExport(command, this.#post, this.#gpu, (run) => this.#onGpu(run)),
+        );
         break;
       case 'train':
         this.#sampling.stop('asked');
@@ -123,21 +131,9 @@ export class Session {
         void this.#sampling.enqueue(() => this.#numerics.inspect(command.what, () => this.#models()));
         break;
       case 'benchmark':
-        this.#measure(
-          async ({ device, report }, signal) => ({
-            type: 'benchmarked',
-            result: await benchmark(device, report, signal),
-          }),
-          (error) => ({ type: 'benchmarkRefused', error }),
-          { type: 'benchmarkCancelled' },
-        );
-        break;
-      case 'cancelMeasuring':
-        this.#measuring.abort();
-        this.#measuring = new AbortController();
-        break;
       case 'confirmBatch':
-        this.#confirmBatch(command);
+      case 'cancelMeasuring':
+        this.#measuring.handle(command);
         break;
     }
   }
@@ -146,7 +142,9 @@ export class Session {
     try {
       const { report } = await this.#gpu.open();
       this.#post({ type: 'opened', report });
-      await lookForSave(this.#post);
+      this.#look = lookForSave(this.#post);
+      await this.#look;
+      this.#look = null;
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
@@ -185,35 +183,9 @@ export class Session {
     if (!first) return;
     const resume = await this.#holdStorage(command, from);
     const model = from?.kind === 'model' ? from.model : null;
-    const { tokenizer, context } = first.config; // modes do not differ in how they read the text
-    const dataset = await this.#texts.dataset(
-      command.text,
-      { tokenizer: resume?.description.tokenizer ?? model?.tokenizer ?? tokenizer, context },
-      // Another text is refused as such, not for characters that the tokenizer lacks.
-      resume && {
-        onFingerprint: (checksum) => checkFingerprint(resume, { name: 'The chosen text', checksum }),
-      },
-    );
-    if (resume) checkText(resume, dataset);
-    if (model) checkVocabulary(model, dataset.tokenizer, '');
+    const dataset = await trainingText(this.#texts, command.text, first.config, { resume, model });
     const autosave = this.#autosave;
-    const stored = autosave ? () => autosave.newest() : undefined;
-    const runs: GroupRun[] = group.map((planned) => ({
-      ...planned,
-      // Runs of a lockstep are compared step by step, in the same micro-batches.
-      kept: new KeptRun({ start: resume, stored, shrinks: group.length === 1 }),
-      batch: new MetricsBatch(
-        (steps, evals, sharpness) =>
-          this.#post({ type: 'metrics', run: planned.run, steps, evals, sharpness }),
-        autosave?.curve.time,
-      ),
-      resumedAt: resume?.progress.attempted ?? 0,
-      ended: false,
-    }));
-    if (resume && autosave) {
-      const { steps, evals, sharpness } = autosave.curve;
-      this.#post({ type: 'metrics', run: first.run, steps, evals, sharpness });
-    }
+    const runs = startRuns(group, this.#post, autosave, resume);
     const control = new RunControl();
     this.#control = control;
     await this.#recovery.run({
@@ -287,7 +259,9 @@ export class Session {
     { configs, autosaveMs, resume }: TrainCommand,
     from: Opened | null,
   ): Promise<RunFile | undefined> {
-    this.#autosave = configs.length === 1 && autosaveMs ? await Autosave.hold(this.#post, 0) : null;
+    const alone = configs.length === 1 && autosaveMs;
+    // What the page could not know of when it asked is not to be written over.
+    this.#autosave = alone && !(await this.#look) ? await Autosave.hold(this.#post, 0) : null;
     if (from?.kind === 'run') return from.run;
     if (!resume) return undefined;
     const saved = await this.#autosave?.saved();
@@ -323,61 +297,22 @@ export class Session {
     this.#post({ type: 'resumed' });
   }
 
-  async #export(command: ExportCommand): Promise<void> {
-    try {
-      this.#post({ type: 'exported', ...(await this.#exported(command)) });
-    } catch (cause) {
-      this.#post({ type: 'exportRefused', error: errorReport(cause) });
-    }
-  }
-
-  async #exported(command: ExportCommand) {
-    const limits = planLimits((await this.#gpu.open()).report.limits);
-    if (command.run === null) {
-      return withSave((run) => exportRun(run, command, textOfSave(run, command.folder), limits));
-    }
-    const active = this.#models().find(({ run }) => run === command.run);
+  #onGpu(run: number): RunOnGpu | null {
+    const active = this.#models().find((model) => model.run === run);
     const text = this.#text;
-    if (!active || !text) throw notOnGpu();
+    if (!active || !text) return null;
     const stands = this.#control === null || this.#control.paused || active.planned.ended;
-    const copied = await copyOfRun(active.trainer, text, { stands, saved: this.#autosave !== null });
-    return exportRun(copied, command, text, limits);
+    return { trainer: active.trainer, text, stands, saved: this.#autosave !== null };
   }
 
-  #confirmBatch({ id, config, vocabulary }: Extract<SessionCommand, { type: 'confirmBatch' }>): void {
-    const onTry = (batch: number) => this.#post({ type: 'batchTried', id, batch });
-    this.#measure(
-      async ({ device, report }, signal) => ({
-        type: 'batchConfirmed',
-        id,
-        result: await confirmBatch(device, report, config, vocabulary, { onTry, signal }),
-      }),
-      (error) => ({ type: 'batchRefused', id, error }),
-      { type: 'batchCancelled', id },
-    );
-  }
-
-  /** Something that needs the GPU for itself: refused while a training has it, and a training waits for its end. */
-  #measure(
-    body: (gpu: OpenGpu, signal: AbortSignal) => Promise<SessionEvent>,
-    refusal: (error: ErrorReport) => SessionEvent,
-    cancelled: SessionEvent,
-  ): void {
-    if (this.#trainings > 0) {
-      this.#post(refusal(BUSY));
-      return;
-    }
-    const { signal } = this.#measuring;
+  /** @returns false where a training has the GPU; one that is asked for meanwhile waits for the end of `work` */
+  #afterTraining(work: () => Promise<void>): boolean {
+    if (this.#trainings > 0) return false;
     this.#training = this.#training.then(async () => {
       await this.#sampling.idle;
-      try {
-        signal.throwIfAborted();
-        const gpu = await this.#gpu.open();
-        this.#post(await Promise.race([body(gpu, signal), gpu.lost]));
-      } catch (cause) {
-        this.#post(signal.aborted ? cancelled : refusal(errorReport(cause)));
-      }
+      await work();
     });
+    return true;
   }
 
   /** The runs that are on the GPU. @throws what took them from it */

@@ -1,4 +1,6 @@
 /** The texts of the page: each is read and tokenized once, and its tokens stay for the next run. */
+import { checkVocabulary, type ModelFile } from '../engine/checkpoint/modelFile.ts';
+import { checkFingerprint, checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
 import { builtinStream, type FileTextId } from '../engine/data/builtins.ts';
 import { type Dataset, splitText } from '../engine/data/dataset.ts';
 import {
@@ -8,6 +10,7 @@ import {
   tokenize,
 } from '../engine/data/tokenize.ts';
 import type { TokenizerChoice, TokenizerJson } from '../engine/data/tokenizer.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
 import { SessionError } from './errorReport.ts';
 import type { TextFacts, TextSource } from './protocol.ts';
 
@@ -39,6 +42,38 @@ export class TextShelf {
     }
     return splitText(kept.text, context);
   }
+}
+
+/** What runs start from, where it is not their seed. */
+interface Start {
+  /** The run that is gone on with. */
+  readonly resume: RunFile | undefined;
+  readonly model: ModelFile | null;
+}
+
+/**
+ * The text that runs are trained on, read as what they start from reads it. Configurations of a comparison do not differ
+ * in that.
+ * @throws what `TextShelf.dataset` throws; EngineError WRONG_RUN where the run was trained on another text, WRONG_MODEL
+ * where the model has not the text's vocabulary
+ */
+export async function trainingText(
+  shelf: TextShelf,
+  source: TextSource,
+  { tokenizer, context }: TrainConfig,
+  { resume, model }: Start,
+): Promise<Dataset> {
+  const dataset = await shelf.dataset(
+    source,
+    { tokenizer: resume?.description.tokenizer ?? model?.tokenizer ?? tokenizer, context },
+    // Another text is refused as such, not for characters that the tokenizer lacks.
+    resume && {
+      onFingerprint: (checksum) => checkFingerprint(resume, { name: 'The chosen text', checksum }),
+    },
+  );
+  if (resume) checkText(resume, dataset);
+  if (model) checkVocabulary(model, dataset.tokenizer, '');
+  return dataset;
 }
 
 export function textFacts({ name, bytes, train, validation, tokenizer, checksum }: Dataset): TextFacts {

@@ -1,4 +1,5 @@
 /** What of a run outlives its device: its newest state, what was chosen for it, and what was told of it. */
+import { blobOf } from '../checkpoint/blobParts.ts';
 import { blobSource } from '../checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
@@ -217,12 +218,10 @@ function shrinkNote(asked: TrainConfig, { batch, accumulation }: TrainConfig, st
 async function copyOf(trainer: Trainer): Promise<RunFile> {
   const { device, arena, plan, submittedSteps } = trainer;
   const snapshot = await Snapshots.unstaged(device, arena, plan.tensors).take(submittedSteps);
-  const parts: Blob[] = [];
   try {
-    for await (const piece of writeRun(snapshot, describeRun(trainer, null)))
-      parts.push(new Blob([piece.slice()]));
+    const blob = await blobOf(writeRun(snapshot, describeRun(trainer, null)));
+    return await openRun(blobSource('the copy in memory', blob));
   } finally {
     snapshot.release();
   }
-  return openRun(blobSource('the copy in memory', new Blob(parts)));
 }

@@ -4,6 +4,8 @@ import { type SlotFile, Slots } from './slots.ts';
 const FOLDER = 'saved-run';
 const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
+/** Held beside it by a page whose run is saved there, for as long as it is trained. */
+const KEPT_LOCK = 'halfstep.saved-run.kept';
 const LOCK_WAIT_MS = 1000;
 
 /** Only workers have it, and TypeScript's types of a page do not. */
@@ -28,11 +30,12 @@ export interface OpenSlots {
 
 /**
  * Takes the lock and opens the files.
- * @returns null where another tab has them
+ * @param keeps true for a run that is saved there: others are refused meanwhile, and else wait
+ * @returns null where another tab keeps them
  * @throws DOMException where the browser has no such storage, or refuses it
  */
-export async function openSlots(): Promise<OpenSlots | null> {
-  const release = await takeLock();
+export async function openSlots(keeps = false): Promise<OpenSlots | null> {
+  const release = await takeLocks(keeps);
   if (!release) return null;
   const handles: SyncAccessHandle[] = [];
   const close = (): void => {
@@ -60,17 +63,37 @@ export async function storageEstimate(): Promise<{ usage: number; quota: number 
 }
 
 /**
- * A page that was just left, and this one while it looks for what is saved, give it back within moments: it is waited for.
+ * A page that was just left, and one that looks for what is saved, give it back by themselves: they are waited for,
+ * however long a large save takes to check.
  * @returns what gives it back; null where another tab keeps it
  */
-function takeLock(): Promise<(() => void) | null> {
+async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
+  const refused = new AbortController();
+  const refuseWhereKept = async (): Promise<void> => {
+    const { held } = await navigator.locks.query();
+    if (held?.some(({ name }) => name === KEPT_LOCK)) refused.abort();
+  };
+  const timer = setInterval(() => void refuseWhereKept(), LOCK_WAIT_MS);
+  try {
+    const release = await takeLock(LOCK, refused.signal);
+    if (!keeps) return release;
+    const releaseKept = await takeLock(KEPT_LOCK);
+    return () => {
+      releaseKept();
+      release();
+    };
+  } catch (cause) {
+    if (refused.signal.aborted) return null;
+    throw cause;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** @returns what gives it back */
+function takeLock(name: string, signal?: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    navigator.locks
-      .request(LOCK, { signal: AbortSignal.timeout(LOCK_WAIT_MS) }, () => new Promise<void>(resolve))
-      .catch((cause: unknown) => {
-        if (cause instanceof DOMException && cause.name === 'TimeoutError') resolve(null);
-        else reject(cause);
-      });
+    navigator.locks.request(name, signal ? { signal } : {}, () => new Promise<void>(resolve)).catch(reject);
   });
 }
 

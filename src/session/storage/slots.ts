@@ -31,7 +31,7 @@ const VERSION = 1;
 const HEADER_BYTES = 5 * 4 + 16;
 /** Read or written at a time. */
 const PIECE_BYTES = 2 ** 20;
-/** Milliseconds of writing, at most, before others have the thread: the training that goes on shares it. */
+/** Milliseconds of reading or writing, at most, before others have the thread: the training that goes on shares it. */
 const BUSY_MS = 8;
 
 interface Header {
@@ -40,31 +40,33 @@ interface Header {
   readonly checksum: string;
 }
 
+interface Slot {
+  readonly file: SlotFile;
+  readonly header: Header;
+}
+
 export class Slots {
   readonly #files: readonly [SlotFile, SlotFile];
-  /** Of the slot that holds the newest whole save; null where none does. */
-  #newest: { readonly index: 0 | 1; readonly number: number } | null;
+  /** That of the newest whole save; null where there is none, undefined until it was asked for. */
+  #newest: Promise<Slot | null> | undefined;
 
-  /** Reads both files in full, to know which of them are whole. */
   constructor(files: readonly [SlotFile, SlotFile]) {
     this.#files = files;
-    const [first, second] = files.map(wholeHeader);
-    const firstIsNewer = (first?.number ?? 0) >= (second?.number ?? 0);
-    const header = firstIsNewer ? first : second;
-    this.#newest = header ? { index: firstIsNewer ? 0 : 1, number: header.number } : null;
   }
 
-  /** The newest whole save; null where there is none. What it reads changes with the second save after it. */
-  newest(): Save | null {
-    if (!this.#newest) return null;
-    const { index, number } = this.#newest;
-    const file = this.#files[index];
-    const { bytes } = headerOf(file)!;
+  /**
+   * The newest whole save; null where there is none. What it reads changes with the second save after it. Asked for the
+   * first time, it reads the save in full, and the one before only where that is damaged; others have the thread meanwhile.
+   */
+  async newest(): Promise<Save | null> {
+    const slot = await this.#newestSlot();
+    if (!slot) return null;
+    const { file, header } = slot;
     const read = async (offset: number, length: number): Promise<Uint8Array> => {
       const into = new Uint8Array(length);
       return into.subarray(0, file.read(into, HEADER_BYTES + offset));
     };
-    return { number, source: { name: 'the saved run', size: bytes, read } };
+    return { number: header.number, source: { name: 'the saved run', size: header.bytes, read } };
   }
 
   /**
@@ -72,38 +74,58 @@ export class Slots {
    * @throws DOMException QuotaExceededError, or what `pieces` throws; the newest save is untouched
    */
   async save(pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    const index = this.#newest?.index === 0 ? 1 : 0;
-    const number = (this.#newest?.number ?? 0) + 1;
-    const file = this.#files[index];
+    // Without the check, what is written over could be the only whole save.
+    const newest = await this.#newestSlot();
+    const [first, second] = this.#files;
+    const file = newest?.file === first ? second : first;
+    const number = (newest?.header.number ?? 0) + 1;
     // From here on this slot is not whole, whatever it was.
     writeAll(file, new Uint8Array(HEADER_BYTES), 0);
     file.flush();
     const sum = new Checksum();
     sum.add([number]);
     let bytes = 0;
-    let rested = performance.now();
+    const rests = new Rests();
     for await (const piece of cut(pieces)) {
       writeAll(file, piece, HEADER_BYTES + bytes);
       sum.add(piece);
       bytes += piece.length;
-      if (performance.now() - rested < BUSY_MS) continue;
-      await new Promise((resolve) => setTimeout(resolve));
-      rested = performance.now();
+      await rests.take();
     }
     file.truncate(HEADER_BYTES + bytes);
     file.flush();
-    writeAll(file, headerBytes({ number, bytes, checksum: sum.hex() }), 0);
+    const header = { number, bytes, checksum: sum.hex() };
+    writeAll(file, headerBytes(header), 0);
     file.flush();
-    this.#newest = { index, number };
+    this.#newest = Promise.resolve({ file, header });
   }
 
-  /** Forgets both saves. */
+  /** Forgets both saves. One that is checked meanwhile is found damaged. */
   clear(): void {
     for (const file of this.#files) {
       file.truncate(0);
       file.flush();
     }
-    this.#newest = null;
+    this.#newest = Promise.resolve(null);
+  }
+
+  #newestSlot(): Promise<Slot | null> {
+    this.#newest ??= newestOf(this.#files).catch((cause: unknown) => {
+      this.#newest = undefined; // a disk that could not be read is asked again
+      throw cause;
+    });
+    return this.#newest;
+  }
+}
+
+/** Gives others the thread now and then. */
+class Rests {
+  #since = performance.now();
+
+  async take(): Promise<void> {
+    if (performance.now() - this.#since < BUSY_MS) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#since = performance.now();
   }
 }
 
@@ -145,17 +167,31 @@ function headerOf(file: SlotFile): Header | null {
   };
 }
 
-/** The header of a file whose bytes are those that were saved. */
-function wholeHeader(file: SlotFile): Header | null {
-  const header = headerOf(file);
-  if (!header || file.size() !== HEADER_BYTES + header.bytes) return null;
+/** The newest save that is whole, by headers first: no save is read for an older one that is not needed. */
+async function newestOf(files: readonly SlotFile[]): Promise<Slot | null> {
+  const slots = files.flatMap((file) => {
+    const header = headerOf(file);
+    return header ? [{ file, header }] : [];
+  });
+  for (const slot of slots.toSorted((a, b) => b.header.number - a.header.number)) {
+    if (await isWhole(slot)) return slot;
+  }
+  return null;
+}
+
+/** Whether the bytes are those that were saved. */
+async function isWhole({ file, header }: Slot): Promise<boolean> {
+  if (file.size() !== HEADER_BYTES + header.bytes) return false;
   const sum = new Checksum();
   sum.add([header.number]);
   const piece = new Uint8Array(PIECE_BYTES);
+  const rests = new Rests();
   for (let at = 0; at < header.bytes; at += piece.length) {
-    const length = Math.min(piece.length, header.bytes - at);
-    if (file.read(piece.subarray(0, length), HEADER_BYTES + at) !== length) return null;
-    sum.add(piece.subarray(0, length));
+    // Before the read, not after it: nothing happens between the last one and the answer.
+    await rests.take();
+    const part = piece.subarray(0, Math.min(piece.length, header.bytes - at));
+    if (file.read(part, HEADER_BYTES + at) !== part.length) return false;
+    sum.add(part);
   }
-  return sum.hex() === header.checksum ? header : null;
+  return sum.hex() === header.checksum;
 }

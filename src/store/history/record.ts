@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { OPTIM_STATES, OPTIMIZERS } from '../../engine/precision/optimStates.ts';
 import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../../engine/precision/quantization.ts';
 import { runChanges } from '../../engine/train/runChanges.ts';
+import { count, evalMetrics, figure, finite, sharpnessMetrics } from '../../session/metricsSchema.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
@@ -19,10 +20,6 @@ const MAX_TEXT = 100_000;
 const MAX_CURVE_POINTS = 10_000;
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
-const finite = v.pipe(v.number(), v.finite());
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-/** Null where the figure was not finite or not measured. */
-const figure = v.nullable(finite);
 const id = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'An id has at most 64 letters, digits, - and _'));
 
 const words = v.record(text(100), text(200));
@@ -125,24 +122,9 @@ export const runRecord = v.object({
   variant: v.optional(v.fallback(v.nullable(variant), null), null),
   facts,
   summary: v.nullable(summary),
-  evals: v.pipe(v.array(v.object({ step: count, valLoss: figure })), v.maxLength(MAX_CURVE_POINTS)),
+  evals: column(evalMetrics),
   // Other versions of the page did not measure it.
-  sharpness: v.optional(
-    v.pipe(
-      v.array(
-        v.object({
-          step: count,
-          sharpness: figure,
-          sharpnessHalf: figure,
-          sharpnessLast: figure,
-          sharpnessHalfLast: figure,
-          maxLogit: figure,
-        }),
-      ),
-      v.maxLength(MAX_CURVE_POINTS),
-    ),
-    [],
-  ),
+  sharpness: v.optional(column(sharpnessMetrics), []),
   curve,
   samples: v.pipe(
     v.array(v.object({ prompt: text(MAX_TEXT), text: text(MAX_TEXT), step: count })),

@@ -7,7 +7,7 @@ import type { SessionEvent } from '../../../src/session/protocol.ts';
 
 const storage = vi.hoisted(() => ({ save: vi.fn(), close: vi.fn() }));
 vi.mock('../../../src/session/storage/opfs.ts', () => ({
-  openSlots: async () => ({ slots: { save: storage.save, newest: () => null }, close: storage.close }),
+  openSlots: async () => ({ slots: { save: storage.save, newest: async () => null }, close: storage.close }),
   storageEstimate: async () => null,
 }));
 

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type SlotFile, Slots } from '../../../src/session/storage/slots.ts';
 
 class Killed extends Error {}
@@ -10,6 +10,8 @@ class Disk {
   dieAfter = Number.POSITIVE_INFINITY;
   /** Bytes that one file may have. */
   quota = Number.POSITIVE_INFINITY;
+  /** "file from-to" of every read. */
+  reads: string[] = [];
 
   files(): [SlotFile, SlotFile] {
     return [this.#file(0), this.#file(1)];
@@ -21,6 +23,7 @@ class Disk {
       size: () => this.contents[index].length,
       read: (into, at) => {
         const part = this.contents[index].subarray(at, at + into.length);
+        this.reads.push(`${'ab'[index]} ${at}-${at + part.length}`);
         into.set(part);
         return part.length;
       },
@@ -52,7 +55,7 @@ async function* pieces(text: string): AsyncGenerator<Uint8Array> {
 }
 
 async function contentOf(slots: Slots): Promise<string | null> {
-  const save = slots.newest();
+  const save = await slots.newest();
   return save && new TextDecoder().decode(await save.source.read(0, save.source.size));
 }
 
@@ -61,14 +64,14 @@ const textOf = (save: number): string => `save ${save} `.repeat(5 + (save % 3));
 test('the newest save comes back, on a new visit too', async () => {
   const disk = new Disk();
   const slots = new Slots(disk.files());
-  expect(slots.newest()).toBeNull();
+  expect(await slots.newest()).toBeNull();
   for (const save of [1, 2, 3]) {
     await slots.save(pieces(textOf(save)));
     expect(await contentOf(slots)).toBe(textOf(save));
     expect(await contentOf(new Slots(disk.files()))).toBe(textOf(save));
   }
   slots.clear();
-  expect(new Slots(disk.files()).newest()).toBeNull();
+  expect(await new Slots(disk.files()).newest()).toBeNull();
 });
 
 test('killed at any operation, the save before or the new one is there, whole', async () => {
@@ -135,4 +138,101 @@ test('every changed byte of a save is noticed: the one before is taken', async (
     second[at]! ^= 0x10;
   }
   expect(await contentOf(new Slots(disk.files()))).toBe(textOf(2));
+});
+
+/** A disk with saves `textOf(1)` in file a and `textOf(2)` in file b, of which `damaged` have a changed byte. */
+async function twoSaves(...damaged: readonly (0 | 1)[]): Promise<Disk> {
+  const disk = new Disk();
+  const slots = new Slots(disk.files());
+  await slots.save(pieces(textOf(1)));
+  await slots.save(pieces(textOf(2)));
+  for (const index of damaged) disk.contents[index][50]! ^= 1;
+  disk.reads = [];
+  return disk;
+}
+
+test('of two saves the newest alone is read, and only when it is asked for', async () => {
+  const disk = await twoSaves();
+  const slots = new Slots(disk.files());
+  expect(disk.reads).toEqual([]);
+  expect((await slots.newest())?.number).toBe(2);
+  expect(disk.reads).toEqual(['a 0-36', 'b 0-36', `b 36-${disk.contents[1].length}`]);
+  await slots.newest();
+  expect(disk.reads).toHaveLength(3);
+});
+
+test('the one before is read where the newest is damaged, and neither is offered where both are', async () => {
+  const disk = await twoSaves(1);
+  const slots = new Slots(disk.files());
+  expect((await slots.newest())?.number).toBe(1);
+  const reads = ['a 0-36', 'b 0-36', `b 36-${disk.contents[1].length}`, `a 36-${disk.contents[0].length}`];
+  expect(disk.reads).toEqual(reads);
+
+  const broken = await twoSaves(0, 1);
+  const neither = new Slots(broken.files());
+  expect(await neither.newest()).toBeNull();
+  expect(broken.reads).toEqual(reads);
+  await neither.save(pieces(textOf(3)));
+  expect(await contentOf(new Slots(broken.files()))).toBe(textOf(3));
+});
+
+test('a save that nobody looked before never writes over the only whole one', async () => {
+  const disk = await twoSaves(1);
+  disk.operations = 0;
+  disk.dieAfter = 2;
+  await expect(new Slots(disk.files()).save(pieces(textOf(3)))).rejects.toThrow(Killed);
+  expect(await contentOf(new Slots(disk.files()))).toBe(textOf(1));
+});
+
+test('a file that cannot be read is asked again', async () => {
+  const disk = await twoSaves();
+  const [first, second] = disk.files();
+  const read = vi.spyOn(second, 'read').mockImplementationOnce(() => {
+    throw new DOMException('a bad sector', 'InvalidStateError');
+  });
+  const slots = new Slots([first, second]);
+  await expect(slots.newest()).rejects.toThrow('a bad sector');
+  expect((await slots.newest())?.number).toBe(2);
+  expect(read).toHaveBeenCalledTimes(3);
+});
+
+describe('while a large save is checked', () => {
+  const LARGE = 2 ** 24;
+
+  async function largeSave(): Promise<Disk> {
+    const disk = new Disk();
+    async function* one(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(LARGE);
+    }
+    await new Slots(disk.files()).save(one());
+    return disk;
+  }
+
+  test('others have the thread', async () => {
+    const slots = new Slots((await largeSave()).files());
+    let turns = 0;
+    const timer = setInterval(() => turns++);
+    expect((await slots.newest())?.source.size).toBe(LARGE);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+  });
+
+  test('a save that begins waits for the answer', async () => {
+    const disk = await largeSave();
+    const slots = new Slots(disk.files());
+    const checked = slots.newest();
+    const saved = slots.save(pieces(textOf(2)));
+    expect((await checked)?.number).toBe(1);
+    await saved;
+    expect(disk.contents[0]).toHaveLength(LARGE + 36);
+    expect(await contentOf(new Slots(disk.files()))).toBe(textOf(2));
+  });
+
+  test('what is forgotten is not offered', async () => {
+    const slots = new Slots((await largeSave()).files());
+    const checked = slots.newest();
+    slots.clear();
+    expect(await checked).toBeNull();
+    expect(await slots.newest()).toBeNull();
+  });
 });

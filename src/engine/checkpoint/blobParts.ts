@@ -34,7 +34,8 @@ export class BlobParts {
   }
 }
 
-export async function blobOf(pieces: AsyncIterable<Uint8Array>, type: string): Promise<Blob> {
+/** @param pieces each as `take` has it */
+export async function blobOf(pieces: AsyncIterable<Uint8Array>, type = ''): Promise<Blob> {
   const parts = new BlobParts();
   for await (const piece of pieces) parts.take(piece);
   return parts.end(type);

@@ -1,0 +1,79 @@
+import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
+import { benchmark, confirmBatch } from '../engine/index.ts';
+import { BUSY, errorReport } from './errorReport.ts';
+import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
+
+type MeasureCommand = Extract<SessionCommand, { type: 'benchmark' | 'confirmBatch' | 'cancelMeasuring' }>;
+
+/** What needs the GPU for itself and is no training: one at a time, in the order in which it was asked for. */
+export class Measuring {
+  readonly #post: (event: SessionEvent) => void;
+  readonly #gpu: DeviceAccess;
+  readonly #enqueue: (work: () => Promise<void>) => boolean;
+  /** Of the measurements that were asked for and have not ended. */
+  #abort = new AbortController();
+
+  /** @param enqueue gives `work` the GPU when nothing else has it; false while a training does */
+  constructor(
+    post: (event: SessionEvent) => void,
+    gpu: DeviceAccess,
+    enqueue: (work: () => Promise<void>) => boolean,
+  ) {
+    this.#post = post;
+    this.#gpu = gpu;
+    this.#enqueue = enqueue;
+  }
+
+  handle(command: MeasureCommand): void {
+    switch (command.type) {
+      case 'benchmark':
+        this.#measure(
+          async ({ device, report }, signal) => ({
+            type: 'benchmarked',
+            result: await benchmark(device, report, signal),
+          }),
+          (error) => ({ type: 'benchmarkRefused', error }),
+          { type: 'benchmarkCancelled' },
+        );
+        break;
+      case 'confirmBatch':
+        this.#confirmBatch(command);
+        break;
+      case 'cancelMeasuring':
+        this.#abort.abort();
+        this.#abort = new AbortController();
+        break;
+    }
+  }
+
+  #confirmBatch({ id, config, vocabulary }: Extract<MeasureCommand, { type: 'confirmBatch' }>): void {
+    const onTry = (batch: number) => this.#post({ type: 'batchTried', id, batch });
+    this.#measure(
+      async ({ device, report }, signal) => ({
+        type: 'batchConfirmed',
+        id,
+        result: await confirmBatch(device, report, config, vocabulary, { onTry, signal }),
+      }),
+      (error) => ({ type: 'batchRefused', id, error }),
+      { type: 'batchCancelled', id },
+    );
+  }
+
+  #measure(
+    body: (gpu: OpenGpu, signal: AbortSignal) => Promise<SessionEvent>,
+    refusal: (error: ErrorReport) => SessionEvent,
+    cancelled: SessionEvent,
+  ): void {
+    const { signal } = this.#abort;
+    const accepted = this.#enqueue(async () => {
+      try {
+        signal.throwIfAborted();
+        const gpu = await this.#gpu.open();
+        this.#post(await Promise.race([body(gpu, signal), gpu.lost]));
+      } catch (cause) {
+        this.#post(signal.aborted ? cancelled : refusal(errorReport(cause)));
+      }
+    });
+    if (!accepted) this.#post(refusal(BUSY));
+  }
+}

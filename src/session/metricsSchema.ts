@@ -1,0 +1,20 @@
+/** What is read back of a run's figures: from saved runs, from the browser's database and from bundles. */
+import * as v from 'valibot';
+import type { EvalMetrics } from '../engine/train/metrics.ts';
+import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
+
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const finite = v.pipe(v.number(), v.finite());
+/** Null where the figure was not finite or not measured. */
+export const figure = v.nullable(finite);
+
+export const evalMetrics = v.object({ step: count, valLoss: figure }) satisfies v.GenericSchema<EvalMetrics>;
+
+export const sharpnessMetrics = v.object({
+  step: count,
+  sharpness: figure,
+  sharpnessHalf: figure,
+  sharpnessLast: figure,
+  sharpnessHalfLast: figure,
+  maxLogit: figure,
+}) satisfies v.GenericSchema<SharpnessMetrics>;

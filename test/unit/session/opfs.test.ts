@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { openSlots } from '../../../src/session/storage/opfs.ts';
+
+/** Locks as the browser gives them: one holder a name, the others in the order in which they came. */
+class FakeLocks {
+  readonly #queues = new Map<string, (() => void)[]>();
+
+  async request(name: string, { signal }: { signal?: AbortSignal }, use: () => Promise<void>): Promise<void> {
+    const queue = this.#queues.get(name) ?? [];
+    this.#queues.set(name, queue);
+    await new Promise<void>((resolve, reject) => {
+      if (queue.push(resolve) === 1) resolve();
+      signal?.addEventListener('abort', () => {
+        if (queue.indexOf(resolve) <= 0) return;
+        queue.splice(queue.indexOf(resolve), 1);
+        reject(signal.reason);
+      });
+    });
+    await use();
+    queue.shift();
+    queue[0]?.();
+  }
+
+  async query(): Promise<{ held: { name: string }[] }> {
+    return { held: [...this.#queues].flatMap(([name, { length }]) => (length > 0 ? [{ name }] : [])) };
+  }
+}
+
+const handle = { getSize: () => 0, read: () => 0, close: vi.fn() };
+const folder = { getFileHandle: async () => ({ createSyncAccessHandle: async () => handle }) };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal('navigator', {
+    locks: new FakeLocks(),
+    storage: { getDirectory: async () => ({ getDirectoryHandle: async () => folder }) },
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const MINUTE_MS = 60_000;
+
+test('one that looks for what is saved is waited for, however long', async () => {
+  const look = (await openSlots())!;
+  const training = openSlots(true);
+  await vi.advanceTimersByTimeAsync(MINUTE_MS);
+  look.close();
+  expect(await training).not.toBeNull();
+});
+
+test('one whose run is saved there refuses others, until it has ended', async () => {
+  const training = (await openSlots(true))!;
+  const others = [openSlots(), openSlots(true)];
+  await vi.advanceTimersByTimeAsync(MINUTE_MS);
+  expect(await Promise.all(others)).toEqual([null, null]);
+  training.close();
+  expect(await openSlots()).not.toBeNull();
+  expect(vi.getTimerCount()).toBe(0);
+});

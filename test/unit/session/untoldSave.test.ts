@@ -1,0 +1,60 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { Autosave, lookForSave } from '../../../src/session/autosave.ts';
+import type { SessionEvent } from '../../../src/session/protocol.ts';
+import { Session } from '../../../src/session/session.ts';
+
+// A run that is asked for while the session still looks for what is saved, on an engine that trains nothing.
+vi.mock('../../../src/engine/index.ts', async () => {
+  const { RunControl } = await import('../../../src/engine/train/run.ts');
+  return {
+    RunControl,
+    openDevice: async () => ({ device: { lost: new Promise(() => {}) }, report: { name: 'fake' } }),
+    createTrainer: async () => ({
+      destroy() {},
+      numerics: { prepare: async () => {} },
+      ...{ submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} },
+    }),
+    runTraining: async () => ({ appliedSteps: 0 }),
+  };
+});
+vi.mock('../../../src/session/autosave.ts', async (original) => ({
+  ...(await original<object>()),
+  lookForSave: vi.fn(),
+}));
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+test.each([
+  ['is left alone', true, 0],
+  ['that is not there changes nothing', false, 1],
+])('a saved run that the page does not know of %s', async (_, left, times) => {
+  let tell!: (left: boolean) => void;
+  const look = new Promise<boolean>((resolve) => {
+    tell = resolve;
+  });
+  vi.mocked(lookForSave).mockReturnValueOnce(look);
+  const hold = vi.spyOn(Autosave, 'hold').mockResolvedValue(null);
+  vi.stubGlobal('navigator', { gpu: {} });
+  const events: SessionEvent[] = [];
+  const session = new Session((event) => events.push(event));
+  const happened = (type: SessionEvent['type']) =>
+    vi.waitFor(() => expect(events.map((event) => event.type)).toContain(type), { timeout: 10_000 });
+  session.handle({ type: 'open' });
+  await happened('opened');
+  session.handle({
+    type: 'train',
+    configs: [PRESETS.smoke.config],
+    schedule: 'sequential',
+    text: { kind: 'builtIn', id: 'copy', folder: '/texts/' },
+    autosaveMs: 60_000,
+  });
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(hold).not.toHaveBeenCalled();
+  tell(left);
+  await happened('completed');
+  expect(hold).toHaveBeenCalledTimes(times);
+});
