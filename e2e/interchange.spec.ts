@@ -128,6 +128,15 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   expect(Math.min(...back.keys())).toBe(taken + 1);
   expect(Math.max(...back.keys())).toBe(STEPS);
   expectSame(back, whole);
+  // The browser has another name for the adapter: here the bits are the same, and elsewhere they might not be.
+  const { changes } = (await snapshot(page)).runs[0]!.facts!;
+  expect(changes).toMatchObject([
+    { step: Math.min(...there.keys()), what: 'adapter' },
+    { step: taken + 1, what: 'adapter', from: changes[0]!.to, to: changes[0]!.from },
+  ]);
+  await expect(page.getByTestId('trouble-changed')).toContainText(
+    `From step ${taken + 1} on: another adapter`,
+  );
 
   // Weights alone start another run: the file decides the shape, and says what the run before had learned.
   await give(page, join(folder, 'model.safetensors'));
