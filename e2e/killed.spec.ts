@@ -11,7 +11,7 @@ import { results } from './runs.ts';
 /** As many as a snapshot of the page holds. */
 const STEPS = 200;
 const KILLS = 10;
-const QUERY = `preset=smoke&steps=${STEPS}&sample=0&precision=fp16&lossScale=2^34&growthInterval=9`;
+const QUERY = `preset=smoke&steps=${STEPS}&batch=16&sample=0&precision=fp16&lossScale=2^34&growthInterval=9`;
 
 test(`${KILLS} kills of the browser lose nothing`, async ({ page, baseURL }, { project }) => {
   test.setTimeout(600_000);
