@@ -187,18 +187,22 @@ export class Autosave {
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
     if (!trainer || !this.#snapshots || trainer.submittedSteps === this.#newest) return;
+    let arrived = Promise.resolve();
     const steps = () => {
       this.#newest = trainer.submittedSteps;
+      arrived = trainer.metricsArrived;
       return this.#newest;
     };
     // A device that is lost meanwhile is reported by the run itself.
     const snapshot = await this.#snapshots.takeNext(steps).catch(() => null);
-    if (snapshot) await this.#write(snapshot, trainer);
+    if (snapshot) await this.#write(snapshot, trainer, arrived);
   }
 
-  async #write(snapshot: Snapshot, trainer: Trainer): Promise<void> {
+  /** @param arrived resolves with the metrics of the snapshot's last step */
+  async #write(snapshot: Snapshot, trainer: Trainer, arrived: Promise<void>): Promise<void> {
     const run = this.#run;
     try {
+      await arrived;
       const curve = this.#curve.text(snapshot.step, trainer.arrived);
       const description = describeRun(trainer, this.#builtin);
       await this.#open.slots.save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));

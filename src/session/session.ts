@@ -246,8 +246,8 @@ export class Session {
   /** The device of these runs is lost. */
   #drop(runs: readonly GroupRun[]): void {
     for (const { run, kept, batch, ended } of runs) {
-      batch.flush();
       kept.detach();
+      batch.flush();
       if (!ended) this.#post({ type: 'preparing', run, compiled: 0, total: 0 });
     }
     this.#autosave?.drop();

@@ -123,6 +123,7 @@ describe('what is told of a run that goes on', () => {
   ) =>
     ({
       submittedSteps,
+      takeMetrics: () => [],
       report: { name },
       kernels: KERNELS,
       config: PRESETS.smoke.config,
@@ -184,6 +185,18 @@ describe('what is told of a run that goes on', () => {
       },
     ]);
     expect(await optionsOf(kept)).toEqual({ resume: undefined, kernels: KERNELS, submitMs: 300 });
+  });
+
+  test('figures that arrived before the loss are told, although the run is gone on with behind their steps', () => {
+    const told: number[] = [];
+    const events = { onStep: (metrics: StepMetrics) => void told.push(metrics.step), onEval() {} };
+    const kept = new KeptRun();
+    const arrived = [step(2), step(3)];
+    const lost = Object.assign(trainerAt(0), { takeMetrics: () => arrived.splice(0) });
+    kept.attach(lost, events).onStep(step(1));
+    kept.detach(); // a save of step 3 is there, and the run had not come to report it
+    kept.attach(trainerAt(3), events).onStep(step(4));
+    expect(told).toEqual([1, 2, 3, 4]);
   });
 
   test('after work that hung it is handed over in half as long parts, and that is said', async () => {

@@ -49,6 +49,7 @@ export class KeptRun {
   #shrunk: Trouble | null = null;
   /** Whose events are told. */
   #trainer: Trainer | null = null;
+  #onStep: (metrics: StepMetrics) => void = () => {};
   /** The last step, evaluation and measurement that were told; the rests that were taken. */
   #told = 0;
   #evaluated = -1;
@@ -119,17 +120,19 @@ export class KeptRun {
     if (this.#shrunk) events.onTrouble?.(this.#shrunk);
     this.#shrunk = null;
     const isCurrent = () => this.#trainer === trainer;
+    this.#onStep = (metrics) => {
+      this.#repeats = metrics.step <= this.#told;
+      if (this.#repeats) {
+        events.onRepeated?.(metrics);
+      } else {
+        this.#told = metrics.step;
+        events.onStep(metrics);
+      }
+    };
     return {
       ...events,
       onStep: (metrics: StepMetrics) => {
-        if (!isCurrent()) return;
-        this.#repeats = metrics.step <= this.#told;
-        if (this.#repeats) {
-          events.onRepeated?.(metrics);
-        } else {
-          this.#told = metrics.step;
-          events.onStep(metrics);
-        }
+        if (isCurrent()) this.#onStep(metrics);
       },
       onEval: (metrics: EvalMetrics) => {
         if (!isCurrent() || metrics.step <= this.#evaluated) return;
@@ -162,8 +165,9 @@ export class KeptRun {
     };
   }
 
-  /** The device is lost: nothing that the trainer still says is told. */
+  /** The device is lost: what arrived before is told, as a save may be behind it, and nothing that the trainer still says. */
   detach(): void {
+    for (const metrics of this.#trainer?.takeMetrics() ?? []) this.#onStep(metrics);
     this.#submitMs = this.#trainer?.pace.nextTargetMs ?? this.#submitMs;
     this.#trainer = null;
   }

@@ -30,6 +30,11 @@ export class ReadbackRing {
     return this.#free.length === 0;
   }
 
+  /** Resolves when everything queued by now has been delivered. */
+  get delivered(): Promise<void> {
+    return this.#pending.at(-1) ?? Promise.resolve();
+  }
+
   /**
    * Queues a result, which `copy` puts into the buffer that it is given; results are delivered in order. The ring must not be
    * full.
@@ -41,7 +46,7 @@ export class ReadbackRing {
     copy(encoder, buffer);
     device.queue.submit([encoder.finish()]);
     const mapped = buffer.mapAsync(0x1);
-    const previous = this.#pending.at(-1) ?? Promise.resolve();
+    const previous = this.delivered;
     const delivery = Promise.all([previous, mapped]).then(() => {
       const bytes = buffer.getMappedRange().slice(0);
       buffer.unmap();
@@ -61,7 +66,7 @@ export class ReadbackRing {
 
   /** Waits until everything queued has been delivered: a CPU-GPU sync. */
   async drain(): Promise<void> {
-    while (this.#pending.length > 0) await this.#pending.at(-1);
+    while (this.#pending.length > 0) await this.delivered;
   }
 
   destroy(): void {

@@ -156,6 +156,11 @@ export class Trainer {
     return this.#ring.pending;
   }
 
+  /** Resolves when the metrics of all steps submitted by now have arrived. */
+  get metricsArrived(): Promise<void> {
+    return this.#ring.delivered;
+  }
+
   /** What the run began with, whatever was trained since. */
   get start(): StartChecksums {
     return this.#start();
@@ -271,14 +276,8 @@ export class Trainer {
    * @param valuesOf (rows * columns) f32 of the parameter called `name`, GPT-2 layout
    */
   setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
-    return uploadParameters(
-      this.device,
-      this.arena,
-      this.#pipelines,
-      this.#target,
-      this.plan.tensors,
-      valuesOf,
-    );
+    const { device, arena, plan } = this;
+    return uploadParameters(device, arena, this.#pipelines, this.#target, plan.tensors, valuesOf);
   }
 
   /**

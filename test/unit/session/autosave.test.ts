@@ -1,8 +1,12 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { StepMetrics } from '../../../src/engine/train/metrics.ts';
 import { initialStepState } from '../../../src/engine/train/stepState.ts';
 import { Autosave } from '../../../src/session/autosave.ts';
+import { CURVE_KEY, RunCurve } from '../../../src/session/curve.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 
 const storage = vi.hoisted(() => ({ save: vi.fn(), close: vi.fn() }));
@@ -28,7 +32,8 @@ function fakeTrainer(pauses: boolean) {
   }));
   const trainer = {
     submittedSteps: 0,
-    arrived: [],
+    arrived: [] as StepMetrics[],
+    metricsArrived: Promise.resolve(),
     config: PRESETS.smoke.config,
     dataset: { name: 'text', checksum: '', tokenizer: { json: { kind: 'byte' } } },
     report: { name: 'fake' },
@@ -84,5 +89,30 @@ test('a save that fails is told, and the next one is tried although no step was 
   await vi.waitFor(() => expect(events).toMatchObject([{ error: { code: 'STORAGE_FULL' } }]));
   autosave.request();
   await vi.waitFor(() => expect(events[1]).toMatchObject({ type: 'autosaved', step: 3 }));
+  await autosave.close(false);
+});
+
+test('a save has the figures of its last steps, which arrive after the state itself', async () => {
+  const { trainer } = fakeTrainer(false);
+  const { autosave, events } = await begin(trainer);
+  let arrive = (): void => {};
+  trainer.metricsArrived = new Promise((resolve) => {
+    arrive = resolve;
+  });
+  trainer.submittedSteps = 1;
+  storage.save.mockImplementationOnce(async (pieces: AsyncIterable<Uint8Array>) => {
+    const parts: Uint8Array[] = [];
+    for await (const piece of pieces) parts.push(piece.slice());
+    const run = await openSafetensors(bytesSource('saved', Buffer.concat(parts)));
+    expect(RunCurve.parse(run.metadata.get(CURVE_KEY), 1).steps).toMatchObject([{ step: 1, loss: 4 }]);
+  });
+  autosave.request();
+  await new Promise((resolve) => setTimeout(resolve));
+  trainer.arrived.push({
+    ...{ step: 1, loss: 4, lossScale: 1, skipped: false, overflow: null, gradNorm: 1, lr: 1e-3 },
+    ...{ appliedSteps: 1, skippedSteps: 0, gpuMs: null },
+  });
+  arrive();
+  await vi.waitFor(() => expect(events).toMatchObject([{ type: 'autosaved', step: 1 }]));
   await autosave.close(false);
 });

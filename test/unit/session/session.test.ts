@@ -24,6 +24,7 @@ const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
 const numerics = { prepare: async () => {} };
 /** What a session asks of a trainer, whatever it computes. */
 const parts = {
+  takeMetrics: () => [],
   ...{ numerics, config, submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} },
 };
 const schedule = 'sequential';
