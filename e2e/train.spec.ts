@@ -203,11 +203,9 @@ test.describe('a GPU that is lost', () => {
   });
 });
 
-test('a GPU without room for a batch offers the one it has room for; accumulated steps take it by themselves', async ({
-  page,
-}) => {
-  // Refuses what comes to more than 5 MiB within an error scope: a batch of 4 takes less, one of 8 more.
-  await beforeWorker(
+/** Refuses what comes to more than 5 MiB within an error scope: a batch of 4 takes less, one of 8 more. */
+const refuseLargeBatches = (page: Page) =>
+  beforeWorker(
     page,
     `let bytes = 0;
      const { createBuffer, pushErrorScope, popErrorScope } = GPUDevice.prototype;
@@ -220,8 +218,13 @@ test('a GPU without room for a batch offers the one it has room for; accumulated
        },
      });`,
   );
-  const query = '/?preset=smoke&steps=4&sample=0&precision=fp16&batch=8&autostart=1';
-  await page.goto(query);
+const TOO_LARGE = '/?preset=smoke&steps=4&sample=0&precision=fp16&batch=8&autostart=1';
+
+test('a GPU without room for a batch offers the one it has room for; accumulated steps take it by themselves', async ({
+  page,
+}) => {
+  await refuseLargeBatches(page);
+  await page.goto(TOO_LARGE);
   await expect(page.getByTestId('run-error')).toContainText('OUT_OF_MEMORY');
   await expect(page.getByTestId('run-error')).toContainText('It takes a batch of 4');
   await page.getByRole('button', { name: 'Train with batch 4 and accumulation 2' }).click();
@@ -230,10 +233,26 @@ test('a GPU without room for a batch offers the one it has room for; accumulated
   await reach(page, 'done');
   expect((await snapshot(page)).runs[0]!.config).toMatchObject({ batch: 4, accumulation: 2 });
 
-  await page.goto(`${query}&accum=2`);
+  await page.goto(`${TOO_LARGE}&accum=2`);
   await reach(page, 'done');
   await expect(page.getByTestId('trouble-smallerBatch')).toContainText('in 4 of 4 instead of 2 of 8');
   const [run] = (await snapshot(page)).runs;
   expect(run!.config).toMatchObject({ batch: 4, accumulation: 4 });
   expect(run!.steps).toHaveLength(4);
+});
+
+test('an error is shown although the part of the page with its button does not load', async ({ page }) => {
+  await refuseLargeBatches(page);
+  await page.route(/WayOut-[^/]*\.js$/, (route) =>
+    route.fulfill({
+      contentType: 'text/javascript',
+      body: `document.documentElement.dataset.refused = ''; throw new Error('of another version');`,
+    }),
+  );
+  await page.goto(TOO_LARGE);
+  await page.waitForFunction(() => 'refused' in document.documentElement.dataset);
+  // The failure reaches the page's tree a few tasks later.
+  await page.waitForTimeout(500);
+  await expect(page.getByTestId('run-error')).toContainText('It takes a batch of 4');
+  await expect(page.getByTestId('train')).toBeEnabled();
 });

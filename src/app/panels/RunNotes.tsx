@@ -5,7 +5,8 @@ import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 
-const WayOut = lazy(() => import('./WayOut.tsx'));
+// What went wrong is shown all the same where the page's server is gone: Train is there too.
+const WayOut = lazy(() => import('./WayOut.tsx').catch(() => ({ default: () => null })));
 
 /** What stopped the runs, and what they met and went on from. */
 export function RunNotes() {
