@@ -8,7 +8,14 @@ import type { TrainerOptions } from './createTrainer.ts';
 import type { Due, Told } from './due.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
-import { CHANGED_BITS, type ComputedBy, changesBetween, changesText, computedBy } from './runChanges.ts';
+import {
+  type ComputedBy,
+  type ComputedSoFar,
+  changesBetween,
+  changesEffect,
+  changesText,
+  computedBy,
+} from './runChanges.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
 import type { RunEvents } from './steppedRun.ts';
 import { SUBMIT_MS } from './submitPace.ts';
@@ -44,7 +51,7 @@ export class KeptRun {
   #copy: RunFile | null = null;
   #copiedAt = 0;
   /** By which it was trained up to now: another device is held to its kernels. */
-  #computedBy: ComputedBy | null = null;
+  #before: ComputedSoFar | undefined;
   #submitMs: number | undefined;
   readonly #shrinks: boolean;
   /** What it is trained with, which for want of memory may have smaller micro-batches than was asked for. */
@@ -104,8 +111,8 @@ export class KeptRun {
     }
   }
 
-  async #options(): Promise<Pick<TrainerOptions, 'resume' | 'kernels' | 'submitMs'>> {
-    return { resume: await this.newest(), kernels: this.#computedBy?.kernels, submitMs: this.#submitMs };
+  async #options(): Promise<Pick<TrainerOptions, 'resume' | 'before' | 'submitMs'>> {
+    return { resume: await this.newest(), before: this.#before, submitMs: this.#submitMs };
   }
 
   /**
@@ -113,9 +120,9 @@ export class KeptRun {
    * @returns the events to train it with: each is told once, however often a step is computed
    */
   attach<E extends KeptEvents>(trainer: Trainer, events: E): E {
-    const note = this.#computedBy ? this.#lossNote(trainer, this.#computedBy) : changesNote(trainer);
+    const note = this.#before ? this.#lossNote(trainer, this.#before) : changesNote(trainer);
     this.#trainer = trainer;
-    this.#computedBy = computedBy(trainer);
+    this.#before = { ...computedBy(trainer), changes: trainer.changes };
     this.#told = Math.max(this.#told, trainer.submittedSteps);
     this.#copiedAt = performance.now();
     if (note) events.onTrouble?.(note);
@@ -197,7 +204,7 @@ export class KeptRun {
       kind: 'deviceLost',
       step: this.#told,
       message: `The GPU was lost ${after}. Training ${goesOn} by itself.`,
-      hint: `${changes.length === 0 ? repeated : `${changesText(changes)} ${CHANGED_BITS}`}${shorter}`,
+      hint: `${changes.length === 0 ? repeated : `${changesText(changes)} ${changesEffect(changes)}`}${shorter}`,
     };
   }
 
@@ -212,7 +219,7 @@ export class KeptRun {
 
 function changesNote({ changes, submittedSteps: step }: Trainer): Trouble | null {
   if (changes.length === 0) return null;
-  return { kind: 'changed', step, message: changesText(changes), hint: CHANGED_BITS };
+  return { kind: 'changed', step, message: changesText(changes), hint: changesEffect(changes) };
 }
 
 function shrinkNote(asked: TrainConfig, { batch, accumulation }: TrainConfig, step: number): Trouble {

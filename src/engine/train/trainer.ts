@@ -24,7 +24,7 @@ import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
 import { finite, type MemoryBytes, metricsOf, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
-import { changesOnResume, computedBy, type RunChange } from './runChanges.ts';
+import { type ComputedSoFar, changesOnResume, computedBy, type RunChange } from './runChanges.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
@@ -132,7 +132,7 @@ export class Trainer {
     return this.#lastLoss;
   }
 
-  /** Since when a run that was gone on with may have other last bits than an undisturbed one; empty for most. */
+  /** Since when a run that was gone on with may have other numbers than an undisturbed one; empty for most. */
   get changes(): readonly RunChange[] {
     return this.#changes;
   }
@@ -279,6 +279,11 @@ export class Trainer {
     this.#firstLoss = run.description.firstLoss;
     this.#lastLoss = finite(state.lossSum);
     this.#changes = changesOnResume(run.description, computedBy(this), this.#submitted + 1);
+  }
+
+  /** It was trained before, and nothing of that is left but what was told: what is another now is a change from step 1 on. */
+  beginAgain(before: ComputedSoFar): void {
+    this.#changes = changesOnResume(before, computedBy(this), 1);
   }
 
   /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */

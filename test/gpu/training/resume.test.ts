@@ -12,6 +12,7 @@ import { RunControl, runTraining, type Trainer } from '../../../src/engine/index
 import type { Optimizer, OptimState } from '../../../src/engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
+import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
 import { differences, resultOf, type StepResult, snapshot, takeSteps, withTrainer } from './helper.ts';
 
 async function fileOf(
@@ -122,7 +123,7 @@ test('an evaluation that the save came before is made up for, with its value, an
   );
 });
 
-test('on another adapter, without the matrix units it began with, it goes on, and from then on its files say since when', async () => {
+test('on another adapter, without the matrix units it began with, and for longer, it goes on, and from then on its files say since when', async () => {
   const began = await withTrainer({}, async (trainer) => {
     await takeSteps(trainer, 2);
     return fileOf(trainer, await trainer.snapshots(), {
@@ -131,15 +132,18 @@ test('on another adapter, without the matrix units it began with, it goes on, an
     });
   });
   const resume = await openRun(bytesSource('run.safetensors', began));
+  const config = { ...resume.description.config, steps: 40 };
   await withTrainer(
-    resume.description.config,
+    config,
     async (trainer) => {
-      await takeSteps(trainer, 1);
+      const [third] = await takeSteps(trainer, 1);
+      expect(third!.lr).toBe(Math.fround(learningRateAt(config, 2)));
       const again = bytesSource('run.safetensors', await fileOf(trainer, await trainer.snapshots()));
       const { description } = await openRun(again);
       expect(description.changes).toEqual([
         { step: 3, what: 'adapter', from: 'another GPU', to: trainer.report.name },
         { step: 3, what: 'kernels', from: 'register32 and matrix units f16 1x1x1', to: 'register32' },
+        { step: 3, what: 'steps', from: '20', to: '40' },
       ]);
       await trainer.restore(await openRun(again));
       expect(trainer.changes).toEqual(description.changes);
