@@ -9,6 +9,7 @@ import { benchHelp, parseBench } from './benchOptions.ts';
 import { STAGES } from './benchStages.ts';
 import { provenance } from './provenance.ts';
 import { runCommand } from './runCommand.ts';
+import { show } from './terminal.ts';
 import { openText } from './texts.ts';
 
 const TEXT = { kind: 'builtin', id: 'moby-dick' } as const;
@@ -17,7 +18,7 @@ type Tokenization = TrainConfig['tokenizer'];
 async function main(args: readonly string[]): Promise<number> {
   const command = parseBench(args);
   if (command.kind === 'help') {
-    process.stdout.write(benchHelp());
+    show(benchHelp());
     return 0;
   }
   const { stages, json: path, ...wanted } = command;
@@ -32,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
       texts.set(tokenizer, text);
       return splitText(await text, tokens);
     },
-    print: (line) => process.stdout.write(`${line}\n`),
+    print: (line) => show(`${line}\n`),
   };
   context.print(headline(report));
   const results = new BenchResults(context.print);

@@ -16,6 +16,7 @@ import type { OptionSpec } from './optionTable.ts';
 import { provenance } from './provenance.ts';
 import { runCommand } from './runCommand.ts';
 import { textTable } from './table.ts';
+import { show } from './terminal.ts';
 
 const OPTIONS: readonly OptionSpec[] = [
   ...EXPERIMENT_OPTIONS,
@@ -43,7 +44,7 @@ interface Finished {
 async function main(args: readonly string[]): Promise<number> {
   const given = readArguments('compare', OPTIONS, args);
   if (given.has('help')) {
-    process.stdout.write(HELP);
+    show(HELP);
     return 0;
   }
   const experiment = experimentOf(given);
@@ -71,14 +72,14 @@ async function compare(
   const { name } = lab.report;
   lab.close();
   if (runs.length === 0) {
-    process.stderr.write('Stopped before a run was finished: there is nothing to compare.\n');
+    show('Stopped before a run was finished: there is nothing to compare.\n', process.stderr);
     return;
   }
   const table = comparisonTable(withUnfinished(planned, runs), runs, 'wall', null);
   const about = aboutLine(planned[0]!.config, lab.dataset.name, 'sequential', name);
   const proof = startProof(runs);
   const sentence = verdict(table.comparison);
-  process.stdout.write(
+  show(
     `${[about, terminalTable(table), ...[sentence, proof && startSentence(proof)].filter((line) => line !== null)].join('\n\n')}\n`,
   );
   if (files.markdown !== undefined)

@@ -16,6 +16,7 @@ import { DEFAULT_PRESET, overridesOf } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 import { runCommand } from './runCommand.ts';
 import { textTable } from './table.ts';
+import { show } from './terminal.ts';
 
 const DEFAULT_BUDGET = '8GiB';
 /** What desktop GPUs commonly allow; the page and the other commands ask the adapter. */
@@ -63,7 +64,7 @@ interface PlannedMode {
 async function main(args: readonly string[]): Promise<number> {
   const given = readArguments('plan', OPTIONS, args);
   if (given.has('help')) {
-    process.stdout.write(
+    show(
       `Usage: npm run plan -- [options]\n\nMemory and largest batch of each precision mode.\n\n${optionList(OPTIONS)}\n`,
     );
     return 0;
@@ -93,7 +94,7 @@ async function main(args: readonly string[]): Promise<number> {
     leftOut.length > 0
       ? [`Left out: ${leftOut.join(', ')}. Optimizer state ${config.optimState} needs f32 master weights.`]
       : [];
-  process.stdout.write(
+  show(
     given.has('json')
       ? `${JSON.stringify({ modes, leftOut })}\n`
       : `${[table(modes, config, budget), ...notes, ...modes.flatMap(advice)].join('\n')}\n`,

@@ -1,10 +1,5 @@
 /** A line about the run that is rewritten in place on a terminal and repeated now and then elsewhere. */
-
-export interface Screen {
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-  write(text: string): unknown;
-}
+import { type Screen, show, visible } from './terminal.ts';
 
 const TTY_INTERVAL_MS = 100;
 const FILE_INTERVAL_MS = 10_000;
@@ -30,18 +25,18 @@ export class ProgressLine {
     if (!always && this.#now() - this.#last < interval) return;
     this.#last = this.#now();
     if (!this.#screen.isTTY) {
-      this.#screen.write(`${text()}\n`);
+      show(`${text()}\n`, this.#screen);
       return;
     }
     // A line that wraps could not be overwritten.
-    this.#shown = text().slice(0, Math.max(1, (this.#screen.columns || 80) - 1));
+    this.#shown = visible(text()).slice(0, Math.max(1, (this.#screen.columns || 80) - 1));
     this.#screen.write(`\r\x1b[K${this.#shown}`);
   }
 
   /** Writes a line that stays; the progress line moves below it. */
   print(line: string): void {
     const clear = this.#shown ? '\r\x1b[K' : '';
-    this.#screen.write(`${clear}${line}\n${this.#shown}`);
+    this.#screen.write(`${clear}${visible(line)}\n${this.#shown}`);
   }
 
   /** Leaves the progress line as it stands. */

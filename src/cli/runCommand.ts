@@ -1,5 +1,6 @@
 /** What every command does around its work: exit codes, messages on standard error, closed pipes. */
 import { EngineError } from '../engine/errors.ts';
+import { flushed, show } from './terminal.ts';
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -16,15 +17,15 @@ export function runCommand(main: (args: readonly string[]) => Promise<number>): 
 
 function reportFailure(error: unknown): number {
   if (error instanceof EngineError) {
-    process.stderr.write(`error: ${error.message}\n${error.hint}\n`);
+    show(`error: ${error.message}\n${error.hint}\n`, process.stderr);
     return error.isUsage ? EXIT_USAGE : EXIT_FAILURE;
   }
   const details = error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`error: this should not have happened; please report it.\n${details}\n`);
+  show(`error: this should not have happened; please report it.\n${details}\n`, process.stderr);
   return EXIT_FAILURE;
 }
 
 /** Ends although Dawn's threads are still there, after what was written to a pipe has left. */
 function exit(code: number): void {
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+  flushed(() => process.exit(code));
 }

@@ -32,6 +32,7 @@ import type { OptionSpec } from './optionTable.ts';
 import { runCommand } from './runCommand.ts';
 import { loadSweep, SweepFile } from './sweepStore.ts';
 import { textTable } from './table.ts';
+import { show } from './terminal.ts';
 
 const OPTIONS: readonly OptionSpec[] = [
   ...EXPERIMENT_OPTIONS,
@@ -54,7 +55,7 @@ ${optionList(OPTIONS)}
 async function main(args: readonly string[]): Promise<number> {
   const given = readArguments('sweep', OPTIONS, args);
   if (given.has('help')) {
-    process.stdout.write(HELP);
+    show(HELP);
     return 0;
   }
   const path = given.get('json');
@@ -73,7 +74,7 @@ async function main(args: readonly string[]): Promise<number> {
     );
   }
   const sweep = kept ?? (await runSweep(given, path));
-  process.stdout.write(report(sweep));
+  show(report(sweep));
   if (markdown !== undefined) writeAtomically(markdown, sweepMarkdown(sweep));
   return 0;
 }

@@ -26,13 +26,14 @@ import { runCommand } from './runCommand.ts';
 import { planText, progressText, sharpnessText, summaryText } from './runText.ts';
 import { newestSave, openSaver, type RunSaver } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
+import { show } from './terminal.ts';
 
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
 
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
-  if (command.kind === 'help') process.stdout.write(helpText());
+  if (command.kind === 'help') show(helpText());
   else await train(command);
   return 0;
 }
@@ -68,8 +69,8 @@ async function train(command: TrainCommand): Promise<void> {
   };
   const summarise = (summary: RunSummary): void => {
     progress.finish();
-    screen.write(`${summaryText(summary, config)}\n`);
-    if (command.json) process.stdout.write(summaryLine(summary));
+    show(`${summaryText(summary, config)}\n`, screen);
+    if (command.json) show(summaryLine(summary));
   };
   try {
     const summary = await recovery.run({
@@ -104,9 +105,9 @@ async function train(command: TrainCommand): Promise<void> {
     if (command.exportTo) {
       const { folder, dtype } = command.exportTo;
       await exportModel(trainer, folder, dtype);
-      screen.write(`Exported   ${folder}, weights in ${dtype}\n`);
+      show(`Exported   ${folder}, weights in ${dtype}\n`, screen);
     }
-    if (config.sampleLength > 0) screen.write(await sampleText(trainer));
+    if (config.sampleLength > 0) show(await sampleText(trainer), screen);
   } catch (error) {
     if (error instanceof TooManySkipsError) summarise(error.summary);
     throw error;
@@ -143,8 +144,8 @@ function runWithProgress(
   const events: KeptEvents = {
     onStep(metrics) {
       rate.record(metrics.step, performance.now());
-      if (json) process.stdout.write(stepLine(metrics));
-      if (measured[0]?.step === metrics.step) process.stdout.write(numericsLine(measured.shift()!));
+      if (json) show(stepLine(metrics));
+      if (measured[0]?.step === metrics.step) show(numericsLine(measured.shift()!));
       const first = metrics.step === begun + 1;
       const last = metrics.step === config.steps;
       progress.update(() => progressText(metrics, config, rate.stepsPerSecond), first || last);
@@ -153,11 +154,11 @@ function runWithProgress(
       if (measured[0]?.step === metrics.step) measured.shift();
     },
     onEval(metrics) {
-      if (json) process.stdout.write(evalLine(metrics));
+      if (json) show(evalLine(metrics));
       progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
     },
     onSharpness(metrics) {
-      if (json) process.stdout.write(sharpnessLine(metrics));
+      if (json) show(sharpnessLine(metrics));
       progress.print(sharpnessText(metrics));
     },
     async afterStep(step) {
@@ -169,7 +170,7 @@ function runWithProgress(
       await saver?.afterStep(step);
     },
     onTrouble(trouble) {
-      if (json) process.stdout.write(troubleLine(trouble));
+      if (json) show(troubleLine(trouble));
       progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);
     },
   };

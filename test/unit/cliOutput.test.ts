@@ -1,5 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { expect, test } from 'vitest';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
 import { formatBytes, formatDuration, formatLoss, formatScale } from '../../src/cli/format.ts';
 import { onInterrupt } from '../../src/cli/interrupt.ts';
 import { evalLine, numericsLine, stepLine, summaryLine } from '../../src/cli/jsonLines.ts';
@@ -7,6 +10,7 @@ import { explainNoAdapter } from '../../src/cli/noAdapter.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { planText, progressText, summaryText } from '../../src/cli/runText.ts';
 import { StepRate } from '../../src/cli/stepRate.ts';
+import { show } from '../../src/cli/terminal.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { MEMORY_CATEGORIES } from '../../src/engine/memoryPlan.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
@@ -154,11 +158,11 @@ test('the live rate leaves out the first five steps and looks back on the last f
 });
 
 /** A screen that remembers what was written, and a clock that stands still between moves. */
-function fakeScreen(isTTY: boolean) {
+function fakeScreen(isTTY: boolean, columns = 20) {
   const written: string[] = [];
   const clock = { now: 0 };
-  const screen = { isTTY, columns: 20, write: (text: string) => written.push(text) };
-  return { written, clock, line: new ProgressLine(screen, () => clock.now) };
+  const screen = { isTTY, columns, write: (text: string) => written.push(text) };
+  return { written, clock, screen, line: new ProgressLine(screen, () => clock.now) };
 }
 
 test('on a terminal the progress line is rewritten in place, cut to fit, ten times a second', () => {
@@ -226,4 +230,38 @@ test('no adapter: the reason and the exact fix', () => {
   expect(useless.hint).toContain('/dev/dri');
 
   expect(explainNoAdapter('darwin', undefined, []).hint).toContain('Update the graphics driver');
+});
+
+describe('what a name holds that would steer the terminal', () => {
+  const NAME = 'a\x1b[2J\x07\r\x7f\x9b1m.txt';
+  const SEEN = 'a\\u001b[2J\\u0007\\u000d\\u007f\\u009b1m.txt';
+
+  test('is seen as text, and line breaks, tabs and letters stay what they are', () => {
+    const { written, screen } = fakeScreen(false);
+    show(`Text\t${NAME}\r\nÜ 漢 🜁\n`, screen);
+    expect(written).toEqual([`Text\t${SEEN}\r\nÜ 漢 🜁\n`]);
+  });
+
+  test.each([true, false])('in progress lines too, on a terminal: %s', (isTTY) => {
+    const { written, line } = fakeScreen(isTTY, 80);
+    line.update(() => NAME);
+    line.print(NAME);
+    const own = written.join('').replaceAll('\r\x1b[K', '');
+    expect(own).toBe(isTTY ? `${SEEN}${SEEN}\n${SEEN}` : `${SEEN}\n${SEEN}\n`);
+  });
+
+  test('is in a line of JSON what it was', () => {
+    const { written, screen } = fakeScreen(false);
+    show(summaryLine({ ...summary, adapter: NAME }), screen);
+    expect(written.join('')).toMatch(/^[^\p{Cc}]*\n$/u);
+    expect(JSON.parse(written.join(''))).toEqual({ type: 'summary', ...summary, adapter: NAME });
+  });
+
+  test('no command writes past the two files that see to it', () => {
+    const folder = fileURLToPath(new URL('../../src/cli', import.meta.url));
+    const writing = readdirSync(folder).filter((file) =>
+      /\.write\(|console\./.test(readFileSync(join(folder, file), 'utf8')),
+    );
+    expect(writing).toEqual(['progress.ts', 'terminal.ts']);
+  });
 });
