@@ -184,7 +184,9 @@ describe('what is told of a run that goes on', () => {
         hint: 'Steps 2 to 3 are computed again, with identical results, and counted once.',
       },
     ]);
-    expect(await optionsOf(kept)).toEqual({ resume: undefined, kernels: KERNELS, submitMs: 300 });
+    const { config } = PRESETS.smoke;
+    const trainedBy = { adapter: 'a GPU', kernels: KERNELS, config, changes: [] };
+    expect(await optionsOf(kept)).toEqual({ resume: undefined, before: trainedBy, submitMs: 300 });
   });
 
   test('figures that arrived before the loss are told, although the run is gone on with behind their steps', () => {

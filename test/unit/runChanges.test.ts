@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type ComputedBy,
   changesBetween,
+  changesEffect,
   changesOnResume,
   changesText,
 } from '../../src/engine/train/runChanges.ts';
@@ -12,7 +13,7 @@ const MATRICES = { matmul: 'register32', subgroupMatrix: 'f16 16x16x16' } as con
 const BEFORE: ComputedBy = {
   adapter: 'SwiftShader',
   kernels: MATRICES,
-  config: { batch: 12, accumulation: 2 },
+  config: { batch: 12, accumulation: 2, steps: 300, learningRate: 1e-3, minLearningRate: 1e-4 },
 };
 const ELSEWHERE: ComputedBy = { ...BEFORE, adapter: 'llvmpipe' };
 
@@ -24,9 +25,24 @@ describe('what is a change', () => {
   test.each([
     ['adapter', ELSEWHERE, 'SwiftShader', 'llvmpipe'],
     ['kernels', { ...BEFORE, kernels: PLAIN }, 'register32 and matrix units f16 16x16x16', 'register32'],
-    ['microBatch', { ...BEFORE, config: { batch: 3, accumulation: 8 } }, '2 of 12', '8 of 3'],
+    [
+      'microBatch',
+      { ...BEFORE, config: { ...BEFORE.config, batch: 3, accumulation: 8 } },
+      '2 of 12',
+      '8 of 3',
+    ],
+    ['steps', { ...BEFORE, config: { ...BEFORE.config, steps: 600 } }, '300', '600'],
   ] as const)('another of its %s', (what, now, from, to) => {
     expect(changesBetween(BEFORE, now, 21)).toEqual([{ step: 21, what, from, to }]);
+  });
+
+  test('not the number of steps where no step is left, or the learning rate does not decay towards it', () => {
+    const shorter = { ...BEFORE, config: { ...BEFORE.config, steps: 20 } };
+    expect(changesBetween(BEFORE, shorter, 20)).toHaveLength(1);
+    expect(changesBetween(BEFORE, shorter, 21)).toEqual([]);
+    const config = { ...BEFORE.config, minLearningRate: BEFORE.config.learningRate };
+    const longer = { ...config, steps: 600 };
+    expect(changesBetween({ ...BEFORE, config }, { ...BEFORE, config: longer }, 21)).toEqual([]);
   });
 
   test('not the reason for which matrix units are not used', () => {
@@ -70,5 +86,15 @@ test('a sentence for each step, of many only the newest', () => {
   );
   expect(changesText([1, 2, 3, 4, 5].map(at))).toMatch(
     /^Earlier changes, the first at step 1, are left out\. From step 3 on: .* From step 4 on: .* From step 5 on: [^.]*\.$/,
+  );
+});
+
+test('a schedule that changed says that losses differ, and not in their last bits only', () => {
+  const adapter = { step: 21, what: 'adapter', from: 'A', to: 'B' } as const;
+  const steps = { step: 21, what: 'steps', from: '300', to: '600' } as const;
+  expect(changesText([steps])).toBe('From step 21 on: another number of steps in all (600 in place of 300).');
+  expect(changesEffect([adapter])).toMatch(/^Losses may differ in their last bits from/);
+  expect(changesEffect([steps, adapter])).toMatch(
+    /^The learning rate follows another schedule .* losses differ/,
   );
 });

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { CHANGED_BITS, changesText } from '../../engine/train/runChanges.ts';
+import { changesEffect, changesText } from '../../engine/train/runChanges.ts';
 import { changeRun, removeRuns } from '../../store/history/history.ts';
 import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../store/history/record.ts';
 import { formatCount } from '../format.ts';
@@ -46,7 +46,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
         </p>
         {run.facts.changes.length > 0 && (
           <p data-testid="run-went-on">
-            {changesText(run.facts.changes)} {CHANGED_BITS}
+            {changesText(run.facts.changes)} {changesEffect(run.facts.changes)}
           </p>
         )}
         {run.error && (

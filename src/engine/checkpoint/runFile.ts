@@ -34,7 +34,7 @@ export interface RunDescription {
   /** What was chosen for the adapter. */
   readonly kernels: RecordedKernels;
   readonly adapter: string;
-  /** From where on its bits may differ from those of an undisturbed run: nowhere, for most. */
+  /** From where on its numbers may differ from those of an undisturbed run: nowhere, for most. */
   readonly changes: readonly RunChange[];
   readonly text: {
     readonly name: string;

@@ -3,13 +3,7 @@ import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
-import {
-  chooseKernels,
-  type KernelChoice,
-  type RecordedKernels,
-  recordedChoice,
-  recordKernels,
-} from '../kernelChoice.ts';
+import { chooseKernels, type KernelChoice, recordedChoice, recordKernels } from '../kernelChoice.ts';
 import type { MatmulKernel, Operation } from '../kernels/operation.ts';
 import { memoryPlan, planLimits } from '../memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
@@ -20,9 +14,11 @@ import { roughFlops } from '../roofline.ts';
 import { chooseHalf, makeTarget } from '../target.ts';
 import { checkConfig, type TrainConfig } from './config.ts';
 import { allocatePlan, withWayOut } from './refusedMemory.ts';
+import type { ComputedSoFar } from './runChanges.ts';
 import { WeightsChecksum } from './start.ts';
 import { SubmitPace } from './submitPace.ts';
-import { type Programs, Trainer } from './trainer.ts';
+import { Trainer } from './trainer.ts';
+import type { Programs } from './trainerParts.ts';
 import { writeInitialState } from './weights.ts';
 
 /** Share of the roughly measured rate that is assumed until steps are timed. */
@@ -33,8 +29,8 @@ export interface TrainerOptions {
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
   /** Use this matmul kernel and no other: what a test asks for. */
   readonly matmul?: MatmulKernel | undefined;
-  /** What was chosen for the run on a device that it lost; else a saved run's own, or what is chosen for this device. */
-  readonly kernels?: RecordedKernels | undefined;
+  /** By what the run was trained on a device that it lost: its kernels come before a saved run's own. */
+  readonly before?: ComputedSoFar | undefined;
   /**
    * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
    * with another program on the same batches.
@@ -67,7 +63,7 @@ export async function createTrainer(
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
   const { resume } = options;
-  const recorded = options.kernels ?? resume?.description.kernels;
+  const recorded = options.before?.kernels ?? resume?.description.kernels;
   const kernels: KernelChoice = options.matmul
     ? { matmul: options.matmul, matrixShapes: [], matrixNote: null }
     : await (recorded
@@ -125,6 +121,7 @@ export async function createTrainer(
       );
     });
     if (resume) await trainer.restore(resume);
+    else if (options.before) trainer.beginAgain(options.before);
     return trainer;
   } catch (error) {
     arena.destroy();

@@ -5,9 +5,17 @@ import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runF
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import type { TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
+import type { Due, Told } from './due.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
-import { CHANGED_BITS, type ComputedBy, changesBetween, changesText, computedBy } from './runChanges.ts';
+import {
+  type ComputedBy,
+  type ComputedSoFar,
+  changesBetween,
+  changesEffect,
+  changesText,
+  computedBy,
+} from './runChanges.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
 import type { RunEvents } from './steppedRun.ts';
 import { SUBMIT_MS } from './submitPace.ts';
@@ -20,6 +28,8 @@ export const KEEP_EVERY_MS = 60_000;
 export interface KeptRunOptions {
   /** The saved run that this one goes on with. */
   readonly start?: RunFile | undefined;
+  /** What is known to have been told of that run. */
+  readonly told?: Told | undefined;
   /** The newest save of this run; null before the first. A run that has none is copied to the host's memory instead. */
   readonly stored?: (() => Promise<RunFile | null>) | undefined;
   /** Milliseconds between two copies. */
@@ -41,7 +51,7 @@ export class KeptRun {
   #copy: RunFile | null = null;
   #copiedAt = 0;
   /** By which it was trained up to now: another device is held to its kernels. */
-  #computedBy: ComputedBy | null = null;
+  #before: ComputedSoFar | undefined;
   #submitMs: number | undefined;
   readonly #shrinks: boolean;
   /** What it is trained with, which for want of memory may have smaller micro-batches than was asked for. */
@@ -50,14 +60,13 @@ export class KeptRun {
   /** Whose events are told. */
   #trainer: Trainer | null = null;
   #onStep: (metrics: StepMetrics) => void = () => {};
-  /** The last step, evaluation and measurement that were told; the rests that were taken. */
+  /** The last step that was told. */
   #told = 0;
-  #evaluated = -1;
-  #measured = -1;
-  readonly #rested = new Set<number>();
+  readonly #toldOf: Record<Due, number>;
   #repeats = false;
 
-  constructor({ start, stored, everyMs = KEEP_EVERY_MS, shrinks = true }: KeptRunOptions = {}) {
+  constructor({ start, told, stored, everyMs = KEEP_EVERY_MS, shrinks = true }: KeptRunOptions = {}) {
+    this.#toldOf = { evaluation: 0, sharpness: 0, rest: 0, ...told };
     this.#shrinks = shrinks;
     this.#start = start ?? null;
     this.#stored = stored;
@@ -102,8 +111,8 @@ export class KeptRun {
     }
   }
 
-  async #options(): Promise<Pick<TrainerOptions, 'resume' | 'kernels' | 'submitMs'>> {
-    return { resume: await this.newest(), kernels: this.#computedBy?.kernels, submitMs: this.#submitMs };
+  async #options(): Promise<Pick<TrainerOptions, 'resume' | 'before' | 'submitMs'>> {
+    return { resume: await this.newest(), before: this.#before, submitMs: this.#submitMs };
   }
 
   /**
@@ -111,9 +120,9 @@ export class KeptRun {
    * @returns the events to train it with: each is told once, however often a step is computed
    */
   attach<E extends KeptEvents>(trainer: Trainer, events: E): E {
-    const note = this.#computedBy ? this.#lossNote(trainer, this.#computedBy) : changesNote(trainer);
+    const note = this.#before ? this.#lossNote(trainer, this.#before) : changesNote(trainer);
     this.#trainer = trainer;
-    this.#computedBy = computedBy(trainer);
+    this.#before = { ...computedBy(trainer), changes: trainer.changes };
     this.#told = Math.max(this.#told, trainer.submittedSteps);
     this.#copiedAt = performance.now();
     if (note) events.onTrouble?.(note);
@@ -134,15 +143,12 @@ export class KeptRun {
       onStep: (metrics: StepMetrics) => {
         if (isCurrent()) this.#onStep(metrics);
       },
+      told: this.#toldOf,
       onEval: (metrics: EvalMetrics) => {
-        if (!isCurrent() || metrics.step <= this.#evaluated) return;
-        this.#evaluated = metrics.step;
-        events.onEval(metrics);
+        if (isCurrent() && this.#isNews('evaluation', metrics)) events.onEval(metrics);
       },
       onSharpness: (metrics: SharpnessMetrics) => {
-        if (!isCurrent() || metrics.step <= this.#measured) return;
-        this.#measured = metrics.step;
-        events.onSharpness?.(metrics);
+        if (isCurrent() && this.#isNews('sharpness', metrics)) events.onSharpness?.(metrics);
       },
       onTrouble: (trouble: Trouble) => {
         if (isCurrent() && !this.#repeats) events.onTrouble?.(trouble);
@@ -156,9 +162,9 @@ export class KeptRun {
         rests: {
           after: events.rests.after,
           take: async (step: number) => {
-            if (!isCurrent() || this.#rested.has(step)) return;
+            if (!isCurrent() || step <= this.#toldOf.rest) return;
             await events.rests?.take(step);
-            this.#rested.add(step);
+            this.#toldOf.rest = step;
           },
         },
       }),
@@ -170,6 +176,12 @@ export class KeptRun {
     for (const metrics of this.#trainer?.takeMetrics() ?? []) this.#onStep(metrics);
     this.#submitMs = this.#trainer?.pace.nextTargetMs ?? this.#submitMs;
     this.#trainer = null;
+  }
+
+  #isNews(due: Due, { step }: { readonly step: number }): boolean {
+    const isNews = step > this.#toldOf[due];
+    if (isNews) this.#toldOf[due] = step;
+    return isNews;
   }
 
   #lossNote(trainer: Trainer, before: ComputedBy): Trouble {
@@ -192,7 +204,7 @@ export class KeptRun {
       kind: 'deviceLost',
       step: this.#told,
       message: `The GPU was lost ${after}. Training ${goesOn} by itself.`,
-      hint: `${changes.length === 0 ? repeated : `${changesText(changes)} ${CHANGED_BITS}`}${shorter}`,
+      hint: `${changes.length === 0 ? repeated : `${changesText(changes)} ${changesEffect(changes)}`}${shorter}`,
     };
   }
 
@@ -207,7 +219,7 @@ export class KeptRun {
 
 function changesNote({ changes, submittedSteps: step }: Trainer): Trouble | null {
   if (changes.length === 0) return null;
-  return { kind: 'changed', step, message: changesText(changes), hint: CHANGED_BITS };
+  return { kind: 'changed', step, message: changesText(changes), hint: changesEffect(changes) };
 }
 
 function shrinkNote(asked: TrainConfig, { batch, accumulation }: TrainConfig, step: number): Trouble {

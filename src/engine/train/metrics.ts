@@ -68,7 +68,7 @@ export interface RunSummary {
   readonly memory: MemoryBytes;
   /** Kernel choices made for this adapter, as `kernel: variant`. */
   readonly kernels: Readonly<Record<string, string>>;
-  /** From where on its last bits may differ from those of an undisturbed run. */
+  /** From where on its numbers may differ from those of an undisturbed run. */
   readonly changes: readonly RunChange[];
 }
 

@@ -1,4 +1,4 @@
-/** From which steps on a run was computed by something else than before, so that its last bits may be others. */
+/** From which steps on a run was computed by something else than before, so that its numbers may be others. */
 import * as v from 'valibot';
 import type { RecordedKernels } from '../kernelChoice.ts';
 import { NOT_USED } from '../kernels/subgroupMatrix.ts';
@@ -15,7 +15,7 @@ const words = v.pipe(v.string(), v.maxLength(3000));
 const runChange = v.object({
   /** The first step that was computed by what it changed to. */
   step: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  what: v.picklist(['adapter', 'kernels', 'microBatch']),
+  what: v.picklist(['adapter', 'kernels', 'microBatch', 'steps']),
   from: words,
   to: words,
 });
@@ -25,12 +25,15 @@ export const runChanges = v.pipe(v.array(runChange), v.maxLength(MAX_CHANGES));
 
 export type RunChange = Readonly<v.InferOutput<typeof runChange>>;
 
-/** On which the last bits of a step depend, apart from what the run is. */
+/** What may change while a run goes on, and on which the bits of a step depend. */
 export interface ComputedBy {
   readonly adapter: string;
   readonly kernels: RecordedKernels;
-  readonly config: Pick<TrainConfig, 'batch' | 'accumulation'>;
+  readonly config: Pick<TrainConfig, 'batch' | 'accumulation' | 'steps' | 'learningRate' | 'minLearningRate'>;
 }
+
+/** The same with the changes before it, as saved runs have them. */
+export type ComputedSoFar = ComputedBy & { readonly changes: readonly RunChange[] };
 
 export function computedBy({
   report,
@@ -43,28 +46,28 @@ export function computedBy({
 /** @param step the first that `now` computes */
 export function changesBetween(before: ComputedBy, now: ComputedBy, step: number): RunChange[] {
   const [was, is] = [inWords(before), inWords(now)];
-  return runChange.entries.what.options.flatMap((what) =>
-    was[what] === is[what] ? [] : [{ step, what, from: was[what], to: is[what] }],
-  );
+  const areOver = now.config.steps < step;
+  return runChange.entries.what.options
+    .filter((what) => was[what] !== is[what] && !(what === 'steps' && areOver))
+    .map((what) => ({ step, what, from: was[what], to: is[what] }));
 }
 
-/** Those of a saved run, and those that come with going on with it. @param step the first that `now` computes */
-export function changesOnResume(
-  saved: ComputedBy & { readonly changes: readonly RunChange[] },
-  now: ComputedBy,
-  step: number,
-): RunChange[] {
-  return [...saved.changes, ...changesBetween(saved, now, step)].slice(0, MAX_CHANGES);
+/** Those of a run so far, and those that come with going on with it. @param step the first that `now` computes */
+export function changesOnResume(before: ComputedSoFar, now: ComputedBy, step: number): RunChange[] {
+  return [...before.changes, ...changesBetween(before, now, step)].slice(0, MAX_CHANGES);
 }
 
 /** Alike where the bits are. */
 function inWords({ adapter, kernels, config }: ComputedBy): Record<RunChange['what'], string> {
   const { matmul, subgroupMatrix } = kernels;
+  const { batch, accumulation, steps, learningRate, minLearningRate } = config;
   const usesMatrices = subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
   return {
     adapter,
     kernels: usesMatrices ? `${matmul} and matrix units ${subgroupMatrix}` : matmul,
-    microBatch: `${config.accumulation} of ${config.batch}`,
+    microBatch: `${accumulation} of ${batch}`,
+    // A rate that does not decay is the same in a schedule of any length.
+    steps: learningRate > minLearningRate ? `${steps}` : 'any',
   };
 }
 
@@ -72,6 +75,7 @@ const NAMES: Readonly<Record<RunChange['what'], string>> = {
   adapter: 'another adapter',
   kernels: 'other kernels',
   microBatch: 'other micro-batches',
+  steps: 'another number of steps in all',
 };
 
 /** A sentence for each step with changes, the newest of them where there are many. */
@@ -89,4 +93,9 @@ export function changesText(changes: readonly RunChange[]): string {
   return `${untold}${sentences.join(' ')}`;
 }
 
-export const CHANGED_BITS = 'Losses may differ in their last bits from those of an undisturbed run.';
+/** What they mean for the run's numbers, in a sentence. */
+export function changesEffect(changes: readonly RunChange[]): string {
+  return changes.some(({ what }) => what === 'steps')
+    ? 'The learning rate follows another schedule from there on, so losses differ from those of an undisturbed run.'
+    : 'Losses may differ in their last bits from those of an undisturbed run.';
+}

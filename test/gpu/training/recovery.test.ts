@@ -6,6 +6,7 @@ import { createTrainer, openDevice, RunControl, runLockstep } from '../../../src
 import { KeptRun } from '../../../src/engine/train/keptRun.ts';
 import type { EvalMetrics, StepMetrics } from '../../../src/engine/train/metrics.ts';
 import { Recovery } from '../../../src/engine/train/recovery.ts';
+import type { RunChange } from '../../../src/engine/train/runChanges.ts';
 import type { Trouble } from '../../../src/engine/train/trouble.ts';
 import { datasetFor, resultOf, TINY } from './helper.ts';
 
@@ -16,7 +17,7 @@ const CONFIGS = (['fp16', 'fp32'] as const).map((precision) => ({
   ...(precision === 'fp16' && { lossScale: 2 ** 34, growthInterval: 2 }),
 }));
 
-/** Trains both in lockstep; the device is destroyed when step `loseAt` arrives. Copies are taken as often as is allowed. */
+/** Trains both in lockstep; the device is destroyed when step `loseAt` arrives, and the next has another name. Copies are taken as often as is allowed. */
 async function train({ loseAt = 0, everyMs = 0 }) {
   const control = new RunControl();
   const access = new DeviceAccess(async () => openDevice(await loadDawn([])));
@@ -26,15 +27,18 @@ async function train({ loseAt = 0, everyMs = 0 }) {
     steps: [] as unknown[],
     evals: [] as EvalMetrics[],
     troubles: [] as Trouble[],
+    changes: [] as readonly RunChange[],
   }));
   let repeated = 0;
   let devices = 0;
   await new Recovery(access).run({
     control,
-    async train({ device, report }) {
+    async train({ device, report: own }) {
       devices += 1;
+      const report = { ...own, name: `GPU ${devices}` };
       const lanes = [];
-      for (const { config, kept, steps, evals, troubles } of runs) {
+      for (const run of runs) {
+        const { config, kept, steps, evals, troubles } = run;
         const dataset = datasetFor(config);
         const trainer = await kept.make(config, (same, options) =>
           createTrainer(device, report, same, dataset, { ...options, matmul: 'register32' }),
@@ -52,6 +56,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
           onFinished() {},
           onFailed() {},
         };
+        run.changes = trainer.changes;
         lanes.push({ trainer, events: kept.attach(trainer, events) });
       }
       await runLockstep(lanes, control);
@@ -64,14 +69,20 @@ async function train({ loseAt = 0, everyMs = 0 }) {
   });
   access.close();
   const results = runs.map(({ steps, evals }) => ({ steps, evals }));
-  return { results, devices, repeated, troubles: runs.flatMap(({ troubles }) => troubles) };
+  const troubles = runs.flatMap((run) => run.troubles);
+  return { results, devices, repeated, troubles, changes: runs.flatMap((run) => run.changes) };
 }
 
 test('from the newest copy, or without one from the seed, every loss and evaluation is what it would have been', async () => {
   const whole = await train({});
   expect(whole.results.map(({ steps }) => steps.length)).toEqual([STEPS, STEPS]);
 
+  expect(whole.changes).toEqual([]);
+  const change = { what: 'adapter', from: 'GPU 1', to: 'GPU 2' };
+
   const fromCopy = await train({ loseAt: 7 });
+  expect(fromCopy.changes).toMatchObject([change, change]);
+  for (const { step } of fromCopy.changes) expect(step).toBeGreaterThan(1);
   expect(fromCopy.devices).toBe(2);
   expect(fromCopy.results).toEqual(whole.results);
   expect(fromCopy.troubles[0]!.message).toMatch(
@@ -79,6 +90,8 @@ test('from the newest copy, or without one from the seed, every loss and evaluat
   );
 
   const fromSeed = await train({ loseAt: 3, everyMs: 60_000 });
+  // Of what was told, the steps before the loss are of the first.
+  expect(fromSeed.changes).toEqual([change, change].map((of) => ({ step: 1, ...of })));
   expect(fromSeed.results).toEqual(whole.results);
   expect(fromSeed.repeated).toBeGreaterThanOrEqual(3);
   expect(fromSeed.troubles[0]!.message).toMatch(/begins again from its seed/);
