@@ -1,7 +1,7 @@
-// matmul_register: out = op(a) op(b), a tile of ROWS rows (twice that if tall) by four columns in the registers of each lane.
-// shapes:  a (M, K), or (K, M) with aTransposed; b (K, N), or (N, K) with bTransposed; out (M, N); K, N (and M if aTransposed) multiples of 4
+// matmul_register: out = op(a) op(b), ROWS rows (twice that if tall) by four columns (eight if wide) in the registers of each lane.
+// shapes:  a (M, K), or (K, M) with aTransposed; b (K, N), or (N, K) with bTransposed; out (M, N); K, N (and M if aTransposed) multiples of 4, N of the tile's columns if wide
 // numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k
-// dispatch: x over N / (4 * LANES * SUBGROUPS), y over M / TILE_ROWS, with `split` z over parts of the sum; no shared memory, no barriers
+// dispatch: x over N / (4 * TILE_COLUMNS4), y over M / TILE_ROWS, with `split` z over parts of the sum; no shared memory, no barriers
 // source:  register tiling; with subgroups the lanes share the loading of a (research kernels 3.2); reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
@@ -16,13 +16,29 @@ import constants::{LANES, ROWS, SUBGROUPS};
 // Arrays above 16 vectors leave the registers on software adapters, so that a tall tile has two.
 @if(tall) const TILE_ROWS = 2u * ROWS;
 @if(!tall) const TILE_ROWS = u32(ROWS);
+// From a lane's first vector of columns to its second.
+const RIGHT = u32(LANES * SUBGROUPS);
+@if(wide) const TILE_COLUMNS4 = 2u * RIGHT;
+@if(!wide) const TILE_COLUMNS4 = RIGHT;
 const ROWS4 = ROWS / 4u;
 const TILE_ROWS4 = TILE_ROWS / 4u;
-// Vectors of a that each lane loads for four steps of k: its share, or all of them where lanes cannot share.
+// Vectors of a, each four steps of k long, that a lane loads: its share, or all of them where lanes cannot share.
 @if(subgroups) const PARTS = (TILE_ROWS + LANES - 1u) / LANES;
 @if(!subgroups) const PARTS = TILE_ROWS;
+// Steps of k in a trip of the loop. A wide tile takes two, so that eight columns need no more registers than four at four steps.
+@if(wide) const STEPS = 2u;
+@if(!wide) const STEPS = 4u;
+// What a lane holds of a vector of a in a trip.
+@if(wide) alias Part = vec2f;
+@if(!wide) alias Part = vec4f;
 // A constant bound lets the compiler prove that the loop ends.
 const MAX_TRIPS = 0x1000000u;
+
+// The sums of ROWS rows at a lane's columns.
+struct Sums {
+  left: array<vec4f, ROWS>,
+  @if(wide) right: array<vec4f, ROWS>,
+}
 
 // Vector `slot` of a for steps 4 k4 .. 4 k4 + 3. Rows beyond the end repeat the last; their results are not stored.
 @if(!aTransposed)
@@ -38,8 +54,29 @@ fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
   return select(vec4f(), decodeA(a[min(k, shape.k - 1u) * (shape.m / 4u) + row4]), k < shape.k);
 }
 
+// A lane's vectors of a for steps 4 k4 .. 4 k4 + 3.
+fn loadParts(part: ptr<function, array<vec4f, PARTS>>, lane: u32, row0: u32, k4: u32) {
+  for (var i = 0u; i < PARTS; i++) {
+    @if(subgroups) let slot = (lane + i * LANES) % TILE_ROWS;
+    @if(!subgroups) let slot = i;
+    (*part)[i] = loadA(slot, row0, k4);
+  }
+}
+
+// The rows of op(b) that belong to steps 2 k2 and 2 k2 + 1, at this lane's two vectors of columns.
+@if(wide)
+fn loadB(k2: u32, column4: u32) -> array<vec4f, 4> {
+  let at = 2u * k2 * shape.n4 + column4;
+  return array<vec4f, 4>(
+    decodeB(b[at]),
+    decodeB(b[at + RIGHT]),
+    decodeB(b[at + shape.n4]),
+    decodeB(b[at + shape.n4 + RIGHT]),
+  );
+}
+
 // The four rows of op(b) that belong to k4, at this lane's columns.
-@if(!bTransposed)
+@if(!bTransposed && !wide)
 fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
   let last = shape.k - 1u;
   let k = k4 * 4u;
@@ -68,37 +105,61 @@ fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
 }
 
 // Vector `slot` of a, from the lane that loaded it.
-fn sharedA(part: ptr<function, array<vec4f, PARTS>>, slot: u32) -> vec4f {
+fn sharedA(part: ptr<function, array<Part, PARTS>>, slot: u32) -> Part {
   @if(subgroups) return subgroupShuffle((*part)[slot / LANES], slot % LANES);
   @if(!subgroups) return (*part)[slot];
 }
 
-// Four steps of k for one row: the sum goes through memory once on adapters with few registers.
+// The steps of a trip for one row: the sum goes through memory once on adapters with few registers.
+@if(wide)
+fn addSteps(sum: vec4f, v: vec2f, row0: vec4f, row1: vec4f) -> vec4f {
+  return fma(vec4f(v.y), row1, fma(vec4f(v.x), row0, sum));
+}
+
+@if(!wide)
 fn addSteps(sum: vec4f, v: vec4f, rows: array<vec4f, 4>) -> vec4f {
   return fma(vec4f(v.w), rows[3], fma(vec4f(v.z), rows[2], fma(vec4f(v.y), rows[1], fma(vec4f(v.x), rows[0], sum))));
 }
 
-// Four steps of k for the ROWS rows from `first`.
+// The steps of a trip for the ROWS rows from `first`.
 @if(!aTransposed)
-fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
+fn addRows(acc: ptr<function, Sums>, part: ptr<function, array<Part, PARTS>>, first: u32, rows: array<vec4f, 4>) {
   for (var i = 0u; i < ROWS; i++) {
-    (*acc)[i] = addSteps((*acc)[i], sharedA(part, first + i), rows);
+    let v = sharedA(part, first + i);
+    @if(!wide) {
+      (*acc).left[i] = addSteps((*acc).left[i], v, rows);
+    }
+    @if(wide) {
+      (*acc).left[i] = addSteps((*acc).left[i], v, rows[0], rows[2]);
+      (*acc).right[i] = addSteps((*acc).right[i], v, rows[1], rows[3]);
+    }
   }
 }
 
 @if(aTransposed)
-fn addRows(acc: ptr<function, array<vec4f, ROWS>>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
+fn addRows(acc: ptr<function, Sums>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
   for (var q = 0u; q < ROWS4; q++) {
     let slot = first / 4u + q;
     let step0 = sharedA(part, slot);
     let step1 = sharedA(part, slot + TILE_ROWS4);
     let step2 = sharedA(part, slot + 2u * TILE_ROWS4);
     let step3 = sharedA(part, slot + 3u * TILE_ROWS4);
-    (*acc)[4u * q] = addSteps((*acc)[4u * q], vec4f(step0.x, step1.x, step2.x, step3.x), rows);
-    (*acc)[4u * q + 1u] = addSteps((*acc)[4u * q + 1u], vec4f(step0.y, step1.y, step2.y, step3.y), rows);
-    (*acc)[4u * q + 2u] = addSteps((*acc)[4u * q + 2u], vec4f(step0.z, step1.z, step2.z, step3.z), rows);
-    (*acc)[4u * q + 3u] = addSteps((*acc)[4u * q + 3u], vec4f(step0.w, step1.w, step2.w, step3.w), rows);
+    (*acc).left[4u * q] = addSteps((*acc).left[4u * q], vec4f(step0.x, step1.x, step2.x, step3.x), rows);
+    (*acc).left[4u * q + 1u] = addSteps((*acc).left[4u * q + 1u], vec4f(step0.y, step1.y, step2.y, step3.y), rows);
+    (*acc).left[4u * q + 2u] = addSteps((*acc).left[4u * q + 2u], vec4f(step0.z, step1.z, step2.z, step3.z), rows);
+    (*acc).left[4u * q + 3u] = addSteps((*acc).left[4u * q + 3u], vec4f(step0.w, step1.w, step2.w, step3.w), rows);
   }
+}
+
+// Stores the rows at one vector of columns; returns whether one overflowed. Its loop has a variable bound and is not unrolled:
+// it reads a copy, so that the sums themselves stay in registers.
+fn finishRows(result: ptr<function, array<vec4f, TILE_ROWS>>, part: u32, row0: u32, column4: u32) -> bool {
+  var overflowed = false;
+  let rowsHere = select(0u, min(TILE_ROWS, shape.m - row0), column4 < shape.n4);
+  for (var i = 0u; i < rowsHere; i++) {
+    overflowed = finish(part, row0 + i, column4, (*result)[i]) || overflowed;
+  }
+  return overflowed;
 }
 
 @compute @workgroup_size(LANES * SUBGROUPS)
@@ -107,38 +168,48 @@ fn matmul_register(
   @builtin(local_invocation_index) local: u32,
   @if(subgroups) @builtin(subgroup_invocation_id) lane: u32,
 ) {
+  @if(!subgroups) let lane = 0u;
   let row0 = group.y * TILE_ROWS;
-  let column4 = group.x * (LANES * SUBGROUPS) + local;
+  let column4 = group.x * TILE_COLUMNS4 + local;
   let loadColumn4 = min(column4, shape.n4 - 1u);
-  let firstK4 = firstStep(group.z) / 4u;
-  let trips = (endStep(group.z) + 3u) / 4u - firstK4;
-  var acc: array<vec4f, ROWS>;
-  @if(tall) var lower: array<vec4f, ROWS>;
+  let first = firstStep(group.z) / STEPS;
+  let trips = (endStep(group.z) + STEPS - 1u) / STEPS - first;
+  var acc: Sums;
+  @if(tall) var lower: Sums;
+  @if(wide) var loaded: array<vec4f, PARTS>;
   for (var trip = 0u; trip < MAX_TRIPS; trip++) {
     if (trip >= trips) {
       break;
     }
-    let k4 = firstK4 + trip;
-    var part: array<vec4f, PARTS>;
-    for (var i = 0u; i < PARTS; i++) {
-      @if(subgroups) let slot = (lane + i * LANES) % TILE_ROWS;
-      @if(!subgroups) let slot = i;
-      part[i] = loadA(slot, row0, k4);
+    let at = first + trip;
+    var part: array<Part, PARTS>;
+    @if(!wide) loadParts(&part, lane, row0, at);
+    @if(wide) {
+      // Vectors of a are four steps long.
+      let isSecond = at % 2u == 1u;
+      if (!isSecond) {
+        loadParts(&loaded, lane, row0, at / 2u);
+      }
+      for (var i = 0u; i < PARTS; i++) {
+        part[i] = select(loaded[i].xy, loaded[i].zw, isSecond);
+      }
     }
-    let rows = loadB(k4, loadColumn4);
+    let rows = loadB(at, loadColumn4);
     addRows(&acc, &part, 0u, rows);
     @if(tall) addRows(&lower, &part, ROWS, rows);
   }
-  // The last loop has a variable bound and is not unrolled: it reads a copy, so that acc itself stays in registers.
   var result: array<vec4f, TILE_ROWS>;
   for (var i = 0u; i < ROWS; i++) {
-    result[i] = acc[i];
-    @if(tall) result[ROWS + i] = lower[i];
+    result[i] = acc.left[i];
+    @if(tall) result[ROWS + i] = lower.left[i];
   }
-  var overflowed = false;
-  let rowsHere = select(0u, min(TILE_ROWS, shape.m - row0), column4 < shape.n4);
-  for (var i = 0u; i < rowsHere; i++) {
-    overflowed = finish(group.z, row0 + i, column4, result[i]) || overflowed;
+  var overflowed = finishRows(&result, group.z, row0, column4);
+  @if(wide) {
+    for (var i = 0u; i < ROWS; i++) {
+      result[i] = acc.right[i];
+      @if(tall) result[ROWS + i] = lower.right[i];
+    }
+    overflowed = finishRows(&result, group.z, row0, column4 + RIGHT) || overflowed;
   }
   reportOverflow(overflowed, shape.site);
 }

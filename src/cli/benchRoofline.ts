@@ -31,17 +31,12 @@ export async function roofline(
   const kernels = recordKernels(choice);
   const copy = await measureCopyBandwidth(device, report);
   const read = await measureReadBandwidth(device, pipelines, report, choice);
-  const matmuls = [];
-  for (const format of ['f32', 'f16', 'bf16'] as const) {
-    for (const [layout, transposed] of Object.entries(LAYOUTS)) {
-      const square = { format, size: MATMUL_SIZE, ...transposed };
-      matmuls.push({
-        format,
-        layout,
-        ...(await measureOfPeak(device, pipelines, report, choice, square)),
-      });
-    }
-  }
+  const kinds = (['f32', 'f16', 'bf16'] as const).flatMap((format) =>
+    Object.entries(LAYOUTS).map(([layout, transposed]) => ({ format, layout, transposed })),
+  );
+  const squares = kinds.map(({ format, transposed }) => ({ format, size: MATMUL_SIZE, ...transposed }));
+  const measured = await measureOfPeak(device, pipelines, report, choice, squares);
+  const matmuls = kinds.map(({ format, layout }, i) => ({ format, layout, ...measured[i]! }));
   results.json.roofline = {
     peakFlops: peak,
     halfPeakFlops: halfPeak,

@@ -63,10 +63,7 @@ export async function roughFlops(
   pipelines: PipelineCache,
   { isFallback }: AdapterReport,
 ): Promise<number> {
-  const groups = isFallback ? 1 : 64;
-  const out = peakOutput(groups);
-  const arena = await Arena.allocate(device, [out]);
-  const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
+  const { program, flops, destroy } = await compilePeak(device, pipelines, isFallback ? 1 : 64);
   try {
     let milliseconds = 0;
     // The first submission pays for start-up.
@@ -76,31 +73,43 @@ export async function roughFlops(
       await device.queue.onSubmittedWorkDone();
       milliseconds = performance.now() - start;
     }
-    return (groups * FLOPS_PER_GROUP) / (Math.max(milliseconds, 0.01) / 1000);
+    return flops / (Math.max(milliseconds, 0.01) / 1000);
   } finally {
-    program.destroy();
-    arena.destroy();
+    destroy();
   }
+}
+
+/** A dispatch of the kernel of the peak, and how much work it is. */
+export interface Peak {
+  readonly program: Program;
+  readonly flops: number;
+  readonly destroy: () => void;
 }
 
 /**
  * The kernel of the peak, to be timed in turns with others: about {@link PEAK_MS} of it, as measured.
  * @throws EngineError OUT_OF_MEMORY
  */
-export async function peakProgram(
-  device: GPUDevice,
-  pipelines: PipelineCache,
-): Promise<{ program: Program; flops: number; destroy: () => void }> {
+export async function peakProgram(device: GPUDevice, pipelines: PipelineCache): Promise<Peak> {
   const enough = (PEAK_MS / 1000) * (await peakFlops(device, pipelines));
   const groups = Math.min(MAX_GROUPS, Math.ceil(enough / FLOPS_PER_GROUP));
+  return compilePeak(device, pipelines, groups);
+}
+
+async function compilePeak(device: GPUDevice, pipelines: PipelineCache, groups: number): Promise<Peak> {
   const out = peakOutput(groups);
   const arena = await Arena.allocate(device, [out]);
-  const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
-  const destroy = () => {
-    program.destroy();
+  try {
+    const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
+    const destroy = () => {
+      program.destroy();
+      arena.destroy();
+    };
+    return { program, flops: groups * FLOPS_PER_GROUP, destroy };
+  } catch (error) {
     arena.destroy();
-  };
-  return { program, flops: groups * FLOPS_PER_GROUP, destroy };
+    throw error;
+  }
 }
 
 type PeakOutput = ReturnType<typeof peakOutput>;

@@ -20,8 +20,8 @@ export interface OfPeak {
 }
 
 /**
- * FLOP/s of a square matmul, in turns with the kernel of the peak: what else the machine does meets both alike. Waits for the
- * GPU; frees all it made.
+ * FLOP/s of square matmuls, each in turns with the kernel of the peak: what else the machine does meets both alike. Waits for
+ * the GPU; frees all it made.
  * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
  */
 export async function measureOfPeak(
@@ -29,26 +29,35 @@ export async function measureOfPeak(
   pipelines: PipelineCache,
   report: AdapterReport,
   kernels: KernelChoice,
-  square: SquareMatmul,
-): Promise<OfPeak> {
+  squares: readonly SquareMatmul[],
+): Promise<OfPeak[]> {
   const peak = await peakProgram(device, pipelines);
   try {
-    const matmul = await matmulProgram(device, pipelines, report, kernels, square);
-    try {
-      const both = [await calibrate(device, peak.program), await calibrate(device, matmul.program)] as const;
-      const pairs = await secondsInTurns(device, both, PAIRS);
-      const work = 2 * square.size ** 3;
-      const ratios = pairs.map(([peakSeconds, seconds]) => work / seconds / (peak.flops / peakSeconds));
-      ratios.sort((a, b) => a - b);
-      return {
-        flops: median(pairs.map(([, seconds]) => work / seconds)),
-        ofPeak: median(ratios),
-        quartiles: [ratios[PAIRS >> 2]!, ratios[PAIRS - 1 - (PAIRS >> 2)]!],
-      };
-    } finally {
-      matmul.destroy();
+    const measured: OfPeak[] = [];
+    for (const square of squares) {
+      const matmul = await matmulProgram(device, pipelines, report, kernels, square);
+      try {
+        const both = [
+          { program: peak.program, replays: 1 },
+          await calibrate(device, matmul.program),
+        ] as const;
+        measured.push(ofPeak(peak.flops, 2 * square.size ** 3, await secondsInTurns(device, both, PAIRS)));
+      } finally {
+        matmul.destroy();
+      }
     }
+    return measured;
   } finally {
     peak.destroy();
   }
+}
+
+function ofPeak(peakWork: number, work: number, pairs: readonly [number, number][]): OfPeak {
+  const ratios = pairs.map(([peakSeconds, seconds]) => work / seconds / (peakWork / peakSeconds));
+  ratios.sort((a, b) => a - b);
+  return {
+    flops: median(pairs.map(([, seconds]) => work / seconds)),
+    ofPeak: median(ratios),
+    quartiles: [ratios[PAIRS >> 2]!, ratios[PAIRS - 1 - (PAIRS >> 2)]!],
+  };
 }

@@ -110,14 +110,17 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
   }
   const { rows, ROWS, tall } = REGISTER_TILES[target.matmul];
   const lanes = target.subgroups ? target.lanes : 16;
+  // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
+  const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
+  const columns = (wide ? 8 : 4) * lanes;
   return {
     ...shared,
     variant: {
       kernel: 'matmul_register',
       slots,
-      conditions: { ...conditions, subgroups: target.subgroups, tall },
+      conditions: { ...conditions, subgroups: target.subgroups, tall, wide },
       constants: { LANES: lanes, ROWS, SUBGROUPS: 1 },
     },
-    grid: [Math.ceil(n / (4 * lanes)), Math.ceil(m / rows), depth],
+    grid: [Math.ceil(n / columns), Math.ceil(m / rows), depth],
   };
 }

@@ -213,5 +213,6 @@ export function awkwardShapes(layout: MatmulKind['layout']): MatmulShape[] {
         { m: 1, n: 132, k: 4 },
         { m: 19, n: 4, k: 1000 },
         { m: 67, n: 68, k: 12 },
+        { m: 37, n: 128, k: 20 }, // full tiles of any width, also of eight columns a lane
       ];
 }
