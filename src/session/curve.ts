@@ -1,5 +1,6 @@
 /** The figures of a run so far, kept with the saved run: the charts of a run that goes on begin where the run did. */
 import * as v from 'valibot';
+import type { Told } from '../engine/train/due.ts';
 import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
@@ -70,6 +71,11 @@ export class RunCurve implements Rows {
   /** Milliseconds of training up to its last step. */
   get time(): number {
     return this.steps.at(-1)?.time ?? 0;
+  }
+
+  /** The newest evaluation and measurement in it. */
+  get told(): Told {
+    return { evaluation: this.evals.at(-1)?.step ?? 0, sharpness: this.sharpness.at(-1)?.step ?? 0 };
   }
 
   /** A step that is taken again, after the device was lost, replaces the one before and all behind it. */

@@ -61,7 +61,7 @@ export function startRuns(
       run,
       config,
       // Runs of a lockstep are compared step by step, in the same micro-batches.
-      kept: new KeptRun({ start: resume, stored, shrinks: group.length === 1 }),
+      kept: new KeptRun({ start: resume, told: autosave?.curve.told, stored, shrinks: group.length === 1 }),
       batch: new MetricsBatch(tell, autosave?.curve.time),
       resumedAt: resume?.progress.attempted ?? 0,
       ended: false,

@@ -284,8 +284,8 @@ export class Session {
         ...options,
       }),
     );
-    const step = trainer.submittedSteps;
-    this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), step, loss: null });
+    const { submittedSteps: step, lastLoss: loss } = trainer;
+    this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), step, loss });
     await this.#numerics.prepare(trainer, compared);
   }
 

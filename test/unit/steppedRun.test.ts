@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
+import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { RunControl, runTraining } from '../../src/engine/train/run.ts';
 import { TooManySkipsError } from '../../src/engine/train/steppedRun.ts';
@@ -10,11 +11,22 @@ const STEPS = 30;
 /** Readbacks that are on their way while steps are submitted. */
 const IN_FLIGHT = 2;
 
-/** A trainer whose steps in `skipped` are skipped; metrics arrive a few steps late. */
-function trainerWith(precision: PrecisionMode, skipped: (step: number) => boolean): Trainer {
-  const config = { ...PRESETS.smoke.config, precision, steps: STEPS, evalEvery: 0 };
-  let submitted = 0;
-  let arrived = 0;
+/** A trainer after `begun` steps whose steps in `skipped` are skipped; metrics arrive a few steps late. */
+function trainerWith(
+  precision: PrecisionMode,
+  skipped: (step: number) => boolean,
+  begun = 0,
+  every = 0,
+): Trainer {
+  const config = {
+    ...PRESETS.smoke.config,
+    precision,
+    steps: STEPS,
+    evalEvery: every,
+    sharpnessEvery: every,
+  };
+  let submitted = begun;
+  let arrived = begun;
   let inARow = 0;
   let longestSkips = 0;
   const takeUpTo = (step: number): StepMetrics[] => {
@@ -34,6 +46,9 @@ function trainerWith(precision: PrecisionMode, skipped: (step: number) => boolea
     config,
     plan: { tensors: { recipe: recipeOf(precision) } },
     report: { name: 'a GPU' },
+    kernels: {},
+    changes: [],
+    pace: { targetMs: 300, nextTargetMs: 300 },
     numerics: { isReady: false },
     faults: { check: () => {}, explain: (cause: unknown) => cause },
     get longestSkips() {
@@ -51,6 +66,7 @@ function trainerWith(precision: PrecisionMode, skipped: (step: number) => boolea
     },
     takeMetrics: () => takeUpTo(Math.max(drained, submitted - IN_FLIGHT)),
     evaluate: async () => 2,
+    sharpness: async () => ({ step: submitted }),
     state: async () => ({ lossScale: 1, applied: 0, skipped: 0 }),
     modelFlopsUtilization: async () => null,
   };
@@ -70,4 +86,53 @@ test('ten skips in a row end a mode without a scaler, although a later step that
 test('nine do not, and a dynamic scaler is left to find its scale', async () => {
   expect((await train('fp32', (step) => step > 5 && step <= 14)).steps).toBe(STEPS);
   expect((await train('fp16', () => true)).steps).toBe(STEPS);
+});
+
+describe('what is due after a step', () => {
+  const EVERY = 10;
+  /** Trains `kept` on to its end from `begun`; what was told, in order, without most steps. */
+  async function goOn(kept: KeptRun, begun: number, evaluate?: () => Promise<number>): Promise<string[]> {
+    const told: string[] = [];
+    const trainer = Object.assign(
+      trainerWith('fp32', () => false, begun, EVERY),
+      evaluate && { evaluate },
+    );
+    const attached = kept.attach<KeptEvents>(trainer, {
+      onStep: ({ step }) => void (step % EVERY === 1 && told.push(`step ${step}`)),
+      onEval: ({ step }) => void told.push(`eval ${step}`),
+      onSharpness: ({ step }) => void told.push(`sharpness ${step}`),
+      rests: { after: new Set([EVERY]), take: async (step) => void told.push(`rest ${step}`) },
+    });
+    await runTraining(trainer, attached, new RunControl()).catch((cause: unknown) =>
+      told.push(String(cause)),
+    );
+    kept.detach();
+    return told;
+  }
+  const both = (step: number) => [`eval ${step}`, `sharpness ${step}`];
+
+  test('is done before the next one by a run that goes on from a save of that step, and by one whose last it was', async () => {
+    const rest = ['step 11', ...both(20), 'step 21', ...both(30)];
+    expect(await goOn(new KeptRun(), 0)).toEqual(['step 1', ...both(10), 'rest 10', ...rest]);
+    expect(await goOn(new KeptRun(), 10)).toEqual([...both(10), 'rest 10', ...rest]);
+    expect(await goOn(new KeptRun(), 13)).toEqual(rest.slice(1));
+    expect(await goOn(new KeptRun(), STEPS)).toEqual(both(30));
+  });
+
+  test('is told once, whether the device was lost in the middle of it or it is in the curve of the save', async () => {
+    const kept = new KeptRun();
+    const lost = () => Promise.reject('lost');
+    expect(await goOn(kept, 10, lost)).toEqual(['lost']);
+    expect(await goOn(kept, 10)).toEqual([
+      ...both(10),
+      'rest 10',
+      'step 11',
+      ...both(20),
+      'step 21',
+      ...both(30),
+    ]);
+    expect(await goOn(kept, 10)).toEqual([]);
+    const known = new KeptRun({ told: { evaluation: 20 } });
+    expect(await goOn(known, 20)).toEqual(['sharpness 20', 'step 21', ...both(30)]);
+  });
 });

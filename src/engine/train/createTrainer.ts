@@ -22,7 +22,8 @@ import { checkConfig, type TrainConfig } from './config.ts';
 import { allocatePlan, withWayOut } from './refusedMemory.ts';
 import { WeightsChecksum } from './start.ts';
 import { SubmitPace } from './submitPace.ts';
-import { type Programs, Trainer } from './trainer.ts';
+import { Trainer } from './trainer.ts';
+import type { Programs } from './trainerParts.ts';
 import { writeInitialState } from './weights.ts';
 
 /** Share of the roughly measured rate that is assumed until steps are timed. */

@@ -5,6 +5,7 @@ import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runF
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import type { TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
+import type { Due, Told } from './due.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
 import { CHANGED_BITS, type ComputedBy, changesBetween, changesText, computedBy } from './runChanges.ts';
@@ -20,6 +21,8 @@ export const KEEP_EVERY_MS = 60_000;
 export interface KeptRunOptions {
   /** The saved run that this one goes on with. */
   readonly start?: RunFile | undefined;
+  /** What is known to have been told of that run. */
+  readonly told?: Told | undefined;
   /** The newest save of this run; null before the first. A run that has none is copied to the host's memory instead. */
   readonly stored?: (() => Promise<RunFile | null>) | undefined;
   /** Milliseconds between two copies. */
@@ -50,14 +53,13 @@ export class KeptRun {
   /** Whose events are told. */
   #trainer: Trainer | null = null;
   #onStep: (metrics: StepMetrics) => void = () => {};
-  /** The last step, evaluation and measurement that were told; the rests that were taken. */
+  /** The last step that was told. */
   #told = 0;
-  #evaluated = -1;
-  #measured = -1;
-  readonly #rested = new Set<number>();
+  readonly #toldOf: Record<Due, number>;
   #repeats = false;
 
-  constructor({ start, stored, everyMs = KEEP_EVERY_MS, shrinks = true }: KeptRunOptions = {}) {
+  constructor({ start, told, stored, everyMs = KEEP_EVERY_MS, shrinks = true }: KeptRunOptions = {}) {
+    this.#toldOf = { evaluation: 0, sharpness: 0, rest: 0, ...told };
     this.#shrinks = shrinks;
     this.#start = start ?? null;
     this.#stored = stored;
@@ -134,15 +136,12 @@ export class KeptRun {
       onStep: (metrics: StepMetrics) => {
         if (isCurrent()) this.#onStep(metrics);
       },
+      told: this.#toldOf,
       onEval: (metrics: EvalMetrics) => {
-        if (!isCurrent() || metrics.step <= this.#evaluated) return;
-        this.#evaluated = metrics.step;
-        events.onEval(metrics);
+        if (isCurrent() && this.#isNews('evaluation', metrics)) events.onEval(metrics);
       },
       onSharpness: (metrics: SharpnessMetrics) => {
-        if (!isCurrent() || metrics.step <= this.#measured) return;
-        this.#measured = metrics.step;
-        events.onSharpness?.(metrics);
+        if (isCurrent() && this.#isNews('sharpness', metrics)) events.onSharpness?.(metrics);
       },
       onTrouble: (trouble: Trouble) => {
         if (isCurrent() && !this.#repeats) events.onTrouble?.(trouble);
@@ -156,9 +155,9 @@ export class KeptRun {
         rests: {
           after: events.rests.after,
           take: async (step: number) => {
-            if (!isCurrent() || this.#rested.has(step)) return;
+            if (!isCurrent() || step <= this.#toldOf.rest) return;
             await events.rests?.take(step);
-            this.#rested.add(step);
+            this.#toldOf.rest = step;
           },
         },
       }),
@@ -170,6 +169,12 @@ export class KeptRun {
     for (const metrics of this.#trainer?.takeMetrics() ?? []) this.#onStep(metrics);
     this.#submitMs = this.#trainer?.pace.nextTargetMs ?? this.#submitMs;
     this.#trainer = null;
+  }
+
+  #isNews(due: Due, { step }: { readonly step: number }): boolean {
+    const isNews = step > this.#toldOf[due];
+    if (isNews) this.#toldOf[due] = step;
+    return isNews;
   }
 
   #lossNote(trainer: Trainer, before: ComputedBy): Trouble {

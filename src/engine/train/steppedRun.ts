@@ -4,6 +4,7 @@ import { flushedGradients } from '../numerics/bands.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
 import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
+import { type Due, dueAfter, type Told } from './due.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
 import type { Trainer } from './trainer.ts';
@@ -25,6 +26,8 @@ export interface RunEvents {
   onGradients?(frame: NumericsFrame): void;
   /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
   readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
+  /** What was told of this run before, on another device or in an earlier visit: it is not done again. */
+  readonly told?: Told;
 }
 
 /** Wall time of counted steps; evaluation, sampling and pauses are left out. */
@@ -127,10 +130,14 @@ export class SteppedRun {
     return this.trainer.submittedSteps >= this.trainer.config.steps || this.#lost;
   }
 
-  /** Submits one step, and evaluates after it where an evaluation is due. Waits for the GPU only as long as its queue is full. */
+  /**
+   * Submits one step, and does what is due after it. Before its first step a run that goes on does what is due after the
+   * last one before, where that was not told. Waits for the GPU only for that, and as long as its queue is full.
+   */
   async advance(): Promise<void> {
     const { trainer } = this;
     await this.#waitForKernels();
+    await this.#makeUp();
     const step = trainer.submittedSteps + 1;
     if (this.#timed && this.#isCounted(step) && !this.#watch.running) {
       await trainer.drain();
@@ -141,20 +148,7 @@ export class SteppedRun {
     await this.boundary();
     await trainer.waitForRoom();
     this.#report();
-    const { evalEvery, sharpnessEvery } = trainer.config;
-    if (evalEvery > 0 && step % evalEvery === 0) {
-      await this.settle();
-      await this.#evaluate(step);
-    }
-    if (sharpnessEvery > 0 && step % sharpnessEvery === 0) {
-      await this.settle();
-      this.#events.onSharpness?.(await trainer.sharpness());
-    }
-    const { rests } = this.#events;
-    if (rests?.after.has(step)) {
-      await this.settle();
-      await rests.take(step);
-    }
+    await this.#doWhatIsDue();
   }
 
   /** Lets the state be copied, behind all steps that were submitted. */
@@ -176,11 +170,31 @@ export class SteppedRun {
   async finish(evaluate = true): Promise<RunSummary> {
     const { trainer } = this;
     await this.settle();
+    if (evaluate) await this.#makeUp();
     if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
       await this.#evaluate(trainer.submittedSteps);
     const summary = await this.#summary(evaluate);
     if (this.#lost) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
+  }
+
+  /** A save is written, and a device lost, before what is due after their step is done. */
+  async #makeUp(): Promise<void> {
+    if (this.trainer.submittedSteps === this.#before) await this.#doWhatIsDue();
+  }
+
+  async #doWhatIsDue(): Promise<void> {
+    const { rests, told } = this.#events;
+    const step = this.trainer.submittedSteps;
+    const work: Readonly<Record<Due, () => Promise<void> | undefined>> = {
+      evaluation: () => this.#evaluate(step),
+      sharpness: async () => this.#events.onSharpness?.(await this.trainer.sharpness()),
+      rest: () => rests?.take(step),
+    };
+    for (const due of dueAfter(step, this.trainer.config, rests?.after, told)) {
+      await this.settle();
+      await work[due]();
+    }
   }
 
   /** Steps beside the compiler would be slow, and their time would say nothing about the run. */

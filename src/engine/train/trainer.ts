@@ -9,11 +9,10 @@ import { isLost } from '../deviceAccess.ts';
 import { EngineError } from '../errors.ts';
 import { FaultWatch } from '../faults.ts';
 import type { RecordedKernels } from '../kernelChoice.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
+import type { Target } from '../kernels/operation.ts';
 import { type MemoryPlan, withSnapshot } from '../memoryPlan.ts';
 import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
-import type { Schedule } from '../model/schedule.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
@@ -31,13 +30,11 @@ import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { type SubmitPace, submitPaced } from './submitPace.ts';
+import type { Programs, TrainerParts } from './trainerParts.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
 import { writeBatch, writeTrainingBatch } from './writeBatch.ts';
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
-
-/** The compiled op lists of a run: one a list of `Schedule`. */
-export type Programs = Readonly<Record<keyof Schedule, Program>>;
 
 /**
  * One model in training on one device: buffers, compiled programs and the step. Nothing is created after
@@ -76,27 +73,11 @@ export class Trainer {
   #submitted = 0;
   #longestSkips = 0;
   #firstLoss: number | null = null;
+  #lastLoss: number | null = null;
   #changes: readonly RunChange[] = [];
 
   /** Use `createTrainer`. */
-  constructor(parts: {
-    createdAt: number;
-    config: TrainConfig;
-    dataset: Dataset;
-    report: AdapterReport;
-    plan: MemoryPlan;
-    half: HalfStorage;
-    kernels: RecordedKernels;
-    pace: SubmitPace;
-    device: GPUDevice;
-    arena: Arena;
-    programs: Programs;
-    microBatch: readonly Operation[];
-    pipelines: PipelineCache;
-    target: Target;
-    batches: (index: number) => Batch;
-    start: () => StartChecksums;
-  }) {
+  constructor(parts: TrainerParts) {
     this.createdAt = parts.createdAt;
     this.config = parts.config;
     this.dataset = parts.dataset;
@@ -144,6 +125,11 @@ export class Trainer {
   /** Of step 1, once its metrics have arrived; null when it was not finite. */
   get firstLoss(): number | null {
     return this.#firstLoss;
+  }
+
+  /** Of the newest step whose metrics have arrived, or that a saved run ended with; null when it was not finite. */
+  get lastLoss(): number | null {
+    return this.#lastLoss;
   }
 
   /** Since when a run that was gone on with may have other last bits than an undisturbed one; empty for most. */
@@ -291,6 +277,7 @@ export class Trainer {
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
+    this.#lastLoss = finite(state.lossSum);
     this.#changes = changesOnResume(run.description, computedBy(this), this.#submitted + 1);
   }
 
@@ -384,7 +371,8 @@ export class Trainer {
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
-    if (state.attempted === 1) this.#firstLoss = finite(state.lossSum);
+    this.#lastLoss = finite(state.lossSum);
+    if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
     this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
   }
 

@@ -8,11 +8,11 @@ import {
   writeRun,
 } from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
-import type { Trainer } from '../../../src/engine/index.ts';
+import { RunControl, runTraining, type Trainer } from '../../../src/engine/index.ts';
 import type { Optimizer, OptimState } from '../../../src/engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
-import { differences, snapshot, takeSteps, withTrainer } from './helper.ts';
+import { differences, resultOf, type StepResult, snapshot, takeSteps, withTrainer } from './helper.ts';
 
 async function fileOf(
   trainer: Trainer,
@@ -84,6 +84,42 @@ describe('three steps, a file, three more', () => {
 
   test('with skipped steps, a growing scale, accumulation and an untied head', () =>
     expectExact({ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2, tied: false }));
+});
+
+test('an evaluation that the save came before is made up for, with its value, and no bit of the training changes', async () => {
+  const every = { precision: 'fp8-delayed', evalEvery: 2, sharpnessEvery: 2, steps: 4 } as const;
+  const train = async (trainer: Trainer) => {
+    const steps: StepResult[] = [];
+    const told: unknown[] = [];
+    let file: Buffer | undefined;
+    await runTraining(
+      trainer,
+      {
+        onStep: (metrics) => void steps.push(resultOf(metrics)),
+        onEval: (metrics) => void told.push(metrics),
+        onSharpness: (metrics) => void told.push(metrics),
+        async afterStep(step) {
+          if (step === 2) file = await fileOf(trainer, await trainer.snapshots());
+        },
+      },
+      new RunControl(),
+    );
+    return { steps, told, file: file!, after: await snapshot(trainer) };
+  };
+  const whole = await withTrainer(every, train);
+  expect(whole.told).toHaveLength(4);
+  const resume = await openRun(bytesSource('run.safetensors', whole.file));
+  await withTrainer(
+    every,
+    async (trainer) => {
+      expect(trainer.lastLoss).toBe(whole.steps[1]!.loss);
+      const { steps, told, after } = await train(trainer);
+      expect(told).toEqual(whole.told);
+      expect(steps).toEqual(whole.steps.slice(2));
+      expect(differences(whole.after, after)).toEqual([]);
+    },
+    { resume },
+  );
 });
 
 test('on another adapter, without the matrix units it began with, it goes on, and from then on its files say since when', async () => {

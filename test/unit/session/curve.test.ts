@@ -37,6 +37,8 @@ test('a short run comes back bit by bit, up to the step that was saved, with ste
   expect(at(60).evals).toEqual([{ step: 50, valLoss: 3.25 }]);
   expect(at(91).steps).toEqual([...curve.steps, { ...untold, time: curve.time }]);
   expect(at(91).evals).toEqual(curve.evals);
+  // What a run that goes on has not to tell again.
+  expect([at(60), at(91)].map(({ told }) => told.evaluation)).toEqual([50, 90]);
 });
 
 test('of a long run a bounded number of steps is kept, skips and the newest among them', () => {
