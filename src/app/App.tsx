@@ -1,4 +1,4 @@
-import { Activity, lazy, Suspense } from 'react';
+import { Activity } from 'react';
 import { useRun } from '../store/runStore.ts';
 import { useUi } from '../store/uiStore.ts';
 import { Announcer } from './Announcer.tsx';
@@ -8,14 +8,26 @@ import { useScreen } from './hooks/useScreen.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
 import { StorageNotice } from './runs/StorageNotice.tsx';
 import { TrainScreen } from './screens/TrainScreen.tsx';
+import { lazyPart } from './ui/lazyPart.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
-const UnsupportedScreen = lazy(() => import('./screens/UnsupportedScreen.tsx'));
-const RunsScreen = lazy(() => import('./runs/RunsScreen.tsx'));
-const SweepScreen = lazy(() => import('./sweep/SweepScreen.tsx'));
-const ShortcutsDialog = lazy(() => import('./ui/ShortcutsDialog.tsx'));
+const UnsupportedScreen = lazyPart(
+  'reason why nothing can be trained here',
+  () => import('./screens/UnsupportedScreen.tsx'),
+);
+const RunsScreen = lazyPart(
+  'list of runs',
+  () => import('./runs/RunsScreen.tsx'),
+  <p className={styles.waiting}>Loading the runs…</p>,
+);
+const SweepScreen = lazyPart(
+  'list of sweeps',
+  () => import('./sweep/SweepScreen.tsx'),
+  <p className={styles.waiting}>Loading the sweeps…</p>,
+);
+const ShortcutsDialog = lazyPart('list of keys', () => import('./ui/ShortcutsDialog.tsx'));
 
 export function App() {
   const unsupported = useRun((state) => state.unsupported);
@@ -38,37 +50,19 @@ export function App() {
       </header>
       <main>
         <StorageNotice />
+        {help && <ShortcutsDialog />}
         {/* Hidden, not taken down: what was typed and unfolded stays, and nothing of it is redrawn. */}
         <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>
-          {unsupported ? (
-            <Suspense fallback={null}>
-              <UnsupportedScreen {...unsupported} />
-            </Suspense>
-          ) : (
-            <TrainScreen />
-          )}
+          {unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}
         </Activity>
-        {screen === 'runs' && (
-          <Suspense fallback={<p className={styles.waiting}>Loading the runs…</p>}>
-            <RunsScreen />
-          </Suspense>
-        )}
-        {screen === 'sweep' && (
-          <Suspense fallback={<p className={styles.waiting}>Loading the sweeps…</p>}>
-            <SweepScreen />
-          </Suspense>
-        )}
+        {screen === 'runs' && <RunsScreen />}
+        {screen === 'sweep' && <SweepScreen />}
       </main>
       <footer className={styles.bottom}>
         <p>Runs on this device only. Nothing you type, drop or train leaves it.</p>
         <ShortcutsSwitch />
       </footer>
       <Announcer />
-      {help && (
-        <Suspense fallback={null}>
-          <ShortcutsDialog />
-        </Suspense>
-      )}
     </div>
   );
 }

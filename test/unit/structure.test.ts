@@ -52,6 +52,13 @@ test('the engine needs no DOM, no React and no Node', () => {
   }
 });
 
+test('every part that is loaded when it is needed has the one boundary', () => {
+  const bare = filesUnder('src', /\.tsx?$/).filter((file) =>
+    /\blazy\b/.test(readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')),
+  );
+  expect(bare).toEqual(['src/app/ui/lazyPart.tsx']);
+});
+
 test('what is compared with is no part of the product', () => {
   const product = ['src', 'build'].flatMap((folder) => filesUnder(folder, /\.tsx?$/));
   const wrong = product.filter((file) =>

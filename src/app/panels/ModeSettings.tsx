@@ -1,4 +1,3 @@
-import { lazy, Suspense } from 'react';
 import {
   modeOfVariant,
   parseVariant,
@@ -15,12 +14,13 @@ import { MAX_MODES, MAX_SEEDS, modesOf } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { formatMiB } from '../format.ts';
 import { SelectField } from '../ui/Field.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './modeChoice.ts';
 import { RoundingField, SimulatedBitsFields } from './SimulatedFields.tsx';
 
 /** Few give a mode settings of its own. */
-const VariantFields = lazy(() => import('./VariantFields.tsx'));
+const VariantFields = lazyPart('settings of this mode', () => import('./VariantFields.tsx'));
 
 /** Which modes are trained, and how they share the GPU. */
 export function ModeSettings() {
@@ -102,11 +102,7 @@ function OwnFields({ place }: { place: number }) {
   return (
     <>
       <SimulatedBitsFields place={place} />
-      {varied && (
-        <Suspense>
-          <VariantFields place={place} />
-        </Suspense>
-      )}
+      {varied && <VariantFields place={place} />}
     </>
   );
 }

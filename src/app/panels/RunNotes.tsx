@@ -1,12 +1,11 @@
-import { lazy, Suspense } from 'react';
 import { recipeOf } from '../../engine/precision/recipes.ts';
 import { dismissTrouble, useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 
-// What went wrong is shown all the same where the page's server is gone: Train is there too.
-const WayOut = lazy(() => import('./WayOut.tsx').catch(() => ({ default: () => null })));
+const WayOut = lazyPart('button for what can be done', () => import('./WayOut.tsx'));
 
 /** What stopped the runs, and what they met and went on from. */
 export function RunNotes() {
@@ -45,9 +44,7 @@ function RunErrors() {
     <>
       {error && (
         <ErrorNote error={error} testId="run-error">
-          <Suspense>
-            <WayOut error={error} />
-          </Suspense>
+          <WayOut error={error} />
         </ErrorNote>
       )}
       {runs.map(

@@ -1,4 +1,4 @@
-import { lazy, useId, useState } from 'react';
+import { useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/model/presets.ts';
 import { undoPreset } from '../../store/actions.ts';
 import type { Settings } from '../../store/settings.ts';
@@ -7,6 +7,7 @@ import { useUi } from '../../store/uiStore.ts';
 import { adaptedSentence, titleOf } from '../messages.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { AdapterLine } from './AdapterLine.tsx';
 import { MemoryPanel } from './MemoryPanel.tsx';
 import { ModeSettings } from './ModeSettings.tsx';
@@ -18,9 +19,14 @@ import { ShareLink } from './ShareLink.tsx';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
 // What few visitors open is not part of the page's first script.
-const DevicePanel = lazy(() => import('./DevicePanel.tsx'));
-const LargestBatchPanel = lazy(() => import('./LargestBatchPanel.tsx'));
-const FilePicker = lazy(() => import('./FilePicker.tsx'));
+const WAITING = <p>Loading…</p>;
+const DevicePanel = lazyPart('benchmark', () => import('./DevicePanel.tsx'), WAITING);
+const LargestBatchPanel = lazyPart(
+  'search for the largest batch',
+  () => import('./LargestBatchPanel.tsx'),
+  WAITING,
+);
+const FilePicker = lazyPart('field for files', () => import('./FilePicker.tsx'), WAITING);
 
 export function SettingsPanel() {
   const settings = useSettings((state) => state.settings);

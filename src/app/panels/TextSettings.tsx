@@ -1,11 +1,11 @@
-import { lazy, Suspense } from 'react';
 import { BUILTIN_TEXTS, TEXT_IDS } from '../../engine/data/builtins.ts';
 import type { TextChoice } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 
 // Most visitors train on a text of the page's.
-const OwnText = lazy(() => import('./OwnText.tsx'));
+const OwnText = lazyPart('field for your own text', () => import('./OwnText.tsx'));
 
 export function textTitle(choice: TextChoice): string {
   return choice === 'own' ? 'Your own text' : BUILTIN_TEXTS[choice].title;
@@ -30,11 +30,7 @@ export function TextSettings() {
         ))}
         <option value="own">{textTitle('own')}…</option>
       </SelectField>
-      {text === 'own' && (
-        <Suspense fallback={null}>
-          <OwnText />
-        </Suspense>
-      )}
+      {text === 'own' && <OwnText />}
     </>
   );
 }

@@ -1,5 +1,5 @@
 /** A lazy chunk: what has ended is looked at after, not while the page opens. */
-import { lazy, Suspense, useEffect, useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import { keepRuns } from '../../store/history/keepRuns.ts';
@@ -9,6 +9,7 @@ import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import screen from '../ui/Screen.module.css';
 import { Differences } from './Differences.tsx';
@@ -20,7 +21,11 @@ import { RunsToolbar } from './RunsToolbar.tsx';
 import { UnreadableRuns } from './UnreadableRuns.tsx';
 import { useRunsView } from './view.ts';
 
-const Overlay = lazy(() => import('./Overlay.tsx'));
+const Overlay = lazyPart(
+  'charts of these runs',
+  () => import('./Overlay.tsx'),
+  <p className={styles.empty}>Loading the charts…</p>,
+);
 
 export default function RunsScreen() {
   const loaded = useHistory((state) => state.loaded);
@@ -48,9 +53,7 @@ export default function RunsScreen() {
       )}
       {chosen.length > 0 && (
         <section className={styles.compare} aria-label="Chosen runs" data-testid="chosen-runs">
-          <Suspense fallback={<p className={styles.empty}>Loading the charts…</p>}>
-            <Overlay runs={chosen} />
-          </Suspense>
+          <Overlay runs={chosen} />
           <Differences runs={chosen} />
         </section>
       )}

@@ -1,10 +1,11 @@
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { type RecordingFacts, showRecording } from '../../store/recording.ts';
 import { formatCount } from '../format.ts';
 import ResultsPanel from '../panels/ResultsPanel.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import styles from './UnsupportedScreen.module.css';
 
-const Charts = lazy(() => import('../charts/Charts.tsx'));
+const Charts = lazyPart('charts', () => import('../charts/Charts.tsx'), <p>Loading the charts…</p>);
 
 /** What training would look like: a real run that was recorded elsewhere. */
 export function RecordedRun() {
@@ -25,9 +26,7 @@ export function RecordedRun() {
             {recording.preset}, {formatCount(recording.steps)} steps, trained on {recording.date} on{' '}
             {recording.adapter}. Speeds are those of that machine; nothing is being trained here.
           </p>
-          <Suspense fallback={<p>Loading the charts…</p>}>
-            <Charts />
-          </Suspense>
+          <Charts />
           <ResultsPanel />
         </>
       )}

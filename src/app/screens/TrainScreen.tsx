@@ -1,4 +1,3 @@
-import { lazy, Suspense } from 'react';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
@@ -8,20 +7,29 @@ import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import styles from './TrainScreen.module.css';
 
 // recharts is larger than everything else together: the page is usable before it has arrived.
-const Charts = lazy(() => import('../charts/Charts.tsx'));
+const Charts = lazyPart(
+  'charts',
+  () => import('../charts/Charts.tsx'),
+  <p className={styles.waiting}>Loading the charts…</p>,
+);
 // What a run came to is there after it.
-const ResultsPanel = lazy(() => import('../panels/ResultsPanel.tsx'));
+const ResultsPanel = lazyPart('results', () => import('../panels/ResultsPanel.tsx'));
 // What another visit left.
-const SavedRunNote = lazy(() => import('../panels/SavedRunNote.tsx'));
-const FileNote = lazy(() => import('../panels/FileNote.tsx'));
-const ExportPanel = lazy(() => import('../panels/ExportPanel.tsx'));
-const NumericsPanel = lazy(() => import('../panels/numerics/NumericsPanel.tsx'));
-const SamplePanel = lazy(() => import('../panels/SamplePanel.tsx'));
-const ComparePanel = lazy(() => import('../compare/ComparePanel.tsx'));
+const SavedRunNote = lazyPart('note of saved runs', () => import('../panels/SavedRunNote.tsx'));
+const FileNote = lazyPart('note of opened files', () => import('../panels/FileNote.tsx'));
+const ExportPanel = lazyPart('export', () => import('../panels/ExportPanel.tsx'));
+const NumericsPanel = lazyPart('numerics', () => import('../panels/numerics/NumericsPanel.tsx'));
+const SamplePanel = lazyPart('samples', () => import('../panels/SamplePanel.tsx'));
+const ComparePanel = lazyPart(
+  'comparison',
+  () => import('../compare/ComparePanel.tsx'),
+  <p className={styles.waiting}>Loading the comparison…</p>,
+);
 
 export function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
@@ -41,32 +49,16 @@ export function TrainScreen() {
           <SettingsPanel />
         </section>
         <section className={styles.board} aria-label="Training">
-          <Suspense fallback={null}>
-            <SavedRunNote />
-            <FileNote />
-          </Suspense>
+          <SavedRunNote />
+          <FileNote />
           <SweepLine />
           <RunNotes />
           <TilesPanel />
-          <Suspense fallback={<p className={styles.waiting}>Loading the charts…</p>}>
-            <Charts />
-          </Suspense>
-          <Suspense fallback={null}>
-            <NumericsPanel />
-          </Suspense>
-          {several ? (
-            <Suspense fallback={<p className={styles.waiting}>Loading the comparison…</p>}>
-              <ComparePanel />
-            </Suspense>
-          ) : (
-            <Suspense fallback={null}>
-              <ResultsPanel />
-            </Suspense>
-          )}
-          <Suspense fallback={null}>
-            <SamplePanel />
-            <ExportPanel />
-          </Suspense>
+          <Charts />
+          <NumericsPanel />
+          {several ? <ComparePanel /> : <ResultsPanel />}
+          <SamplePanel />
+          <ExportPanel />
         </section>
       </div>
       {fileOver && <DropHint text={busy ? BUSY_HINT : DROP_HINT} />}

@@ -1,13 +1,14 @@
-import { lazy, Suspense, useState } from 'react';
+import { useState } from 'react';
 import { type NumericsView, useNumerics } from '../../../store/numericsStore.ts';
 import { useRun } from '../../../store/runStore.ts';
 import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
+import { lazyPart } from '../../ui/lazyPart.tsx';
 import { ErrorNote } from '../../ui/Note.tsx';
 import { NumericsControls } from './NumericsControls.tsx';
 import styles from './NumericsPanel.module.css';
 
-const FrameView = lazy(() => import('./FrameView.tsx'));
+const FrameView = lazyPart('histograms', () => import('./FrameView.tsx'));
 
 /** Where the run's numbers lie, what its format loses of them, and what another loss scale would lose. */
 export default function NumericsPanel() {
@@ -53,11 +54,7 @@ export default function NumericsPanel() {
           )}
         </SelectField>
       )}
-      {frame && run && (
-        <Suspense fallback={null}>
-          <FrameView key={index} run={run} index={index} view={shown} frame={frame} />
-        </Suspense>
-      )}
+      {frame && run && <FrameView key={index} run={run} index={index} view={shown} frame={frame} />}
     </section>
   );
 }

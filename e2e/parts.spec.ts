@@ -1,0 +1,35 @@
+/** A server that is gone, or has another version, while the page is open. */
+import { expect, reach, reachStep, snapshot, test } from './page.ts';
+
+test('a part that does not load is told in its place, training goes on, and another try shows it', async ({
+  browser,
+  baseURL,
+}) => {
+  const page = await browser.newPage({ baseURL: baseURL! }); // not watched: the browser logs what it could not load
+  try {
+    await page.route(/\/Charts-[^/]*\.js$/, (route) => route.abort());
+    await page.goto('/?preset=smoke&steps=5000&sample=0&autosave=1&autostart=1');
+    const note = page.getByTestId('part-missing');
+    await expect(note).toHaveText(/^The charts could not be loaded\. Training goes on.*Try again/);
+    await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
+    await expect(note).toContainText('Training goes on and is saved.');
+    await expect(page.getByTestId('value-loss')).toHaveText(/^\d\.\d{3}$/);
+
+    // The part is asked for again, which fails again.
+    const asked = page.waitForRequest(/\/Charts-[^/]*\.js$/);
+    await note.getByRole('button', { name: 'Try again' }).click();
+    await asked;
+    await expect(note).toContainText('The charts could not be loaded');
+
+    await page.unroute(/\/Charts-[^/]*\.js$/);
+    const step = (await snapshot(page)).runs[0]!.steps.at(-1)!.step;
+    await note.getByRole('button', { name: 'Try again' }).click();
+    await expect(page.locator('.loss-line path.recharts-line-curve')).toHaveCount(1);
+    await expect(note).toHaveCount(0);
+    await reachStep(page, step + 2);
+    await page.getByTestId('stop').click();
+    await reach(page, 'done');
+  } finally {
+    await page.close();
+  }
+});
