@@ -28,9 +28,6 @@ const TILE_ROWS4 = TILE_ROWS / 4u;
 // Steps of k in a trip of the loop. A wide tile takes two, so that eight columns need no more registers than four at four steps.
 @if(wide) const STEPS = 2u;
 @if(!wide) const STEPS = 4u;
-// What a lane holds of a vector of a in a trip.
-@if(wide) alias Part = vec2f;
-@if(!wide) alias Part = vec4f;
 // A constant bound lets the compiler prove that the loop ends.
 const MAX_TRIPS = 0x1000000u;
 
@@ -104,8 +101,15 @@ fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
   );
 }
 
-// Vector `slot` of a, from the lane that loaded it.
-fn sharedA(part: ptr<function, array<Part, PARTS>>, slot: u32) -> Part {
+// The steps of a trip in vector `slot` of a, from the lane that loaded it. (To Naga an alias for either type would be a third.)
+@if(wide)
+fn sharedA(part: ptr<function, array<vec2f, PARTS>>, slot: u32) -> vec2f {
+  @if(subgroups) return subgroupShuffle((*part)[slot / LANES], slot % LANES);
+  @if(!subgroups) return (*part)[slot];
+}
+
+@if(!wide)
+fn sharedA(part: ptr<function, array<vec4f, PARTS>>, slot: u32) -> vec4f {
   @if(subgroups) return subgroupShuffle((*part)[slot / LANES], slot % LANES);
   @if(!subgroups) return (*part)[slot];
 }
@@ -123,7 +127,13 @@ fn addSteps(sum: vec4f, v: vec4f, rows: array<vec4f, 4>) -> vec4f {
 
 // The steps of a trip for the ROWS rows from `first`.
 @if(!aTransposed)
-fn addRows(acc: ptr<function, Sums>, part: ptr<function, array<Part, PARTS>>, first: u32, rows: array<vec4f, 4>) {
+fn addRows(
+  acc: ptr<function, Sums>,
+  @if(wide) part: ptr<function, array<vec2f, PARTS>>,
+  @if(!wide) part: ptr<function, array<vec4f, PARTS>>,
+  first: u32,
+  rows: array<vec4f, 4>,
+) {
   for (var i = 0u; i < ROWS; i++) {
     let v = sharedA(part, first + i);
     @if(!wide) {
@@ -182,7 +192,8 @@ fn matmul_register(
       break;
     }
     let at = first + trip;
-    var part: array<Part, PARTS>;
+    @if(wide) var part: array<vec2f, PARTS>;
+    @if(!wide) var part: array<vec4f, PARTS>;
     @if(!wide) loadParts(&part, lane, row0, at);
     @if(wide) {
       // Vectors of a are four steps long.
