@@ -144,6 +144,10 @@ test('the summary says what was reached, and that a run was stopped', () => {
   const short = { ...summary, steps: 4, tokensPerSec: null, msPerStep: null, mfu: null };
   expect(summaryText(short, config)).toContain('4 of 300, stopped early');
   expect(summaryText(short, config)).toContain('too few steps to measure');
+  expect(summaryText(short, config)).not.toContain('peak');
+  expect(summaryText({ ...summary, mfu: null }, config)).toContain(
+    'a step, share of the f32 peak unknown: that peak could not be measured\n',
+  );
   expect(summaryText({ ...short, steps: 0 }, config)).toContain('Loss       2.3000 in validation (nats)');
 });
 
