@@ -7,11 +7,7 @@ import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import { ROUNDINGS } from '../engine/precision/simulated.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
-
-export type NumberField = {
-  [Field in keyof TrainConfig]: TrainConfig[Field] extends number | null ? Field : never;
-}[keyof TrainConfig];
+import type { NumberField } from '../engine/train/config.ts';
 
 export type ChoiceField =
   | 'precision'

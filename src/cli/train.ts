@@ -123,9 +123,10 @@ function planOf(trainer: Trainer, command: TrainCommand): string {
   return planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory });
 }
 
-function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
+function adapterText(report: AdapterReport, { preset, resume }: TrainCommand): string {
   if (!report.isFallback) return report.name;
-  const advice = preset === 'smoke' ? '' : ', slow: --preset smoke is made for it';
+  // A run that goes on keeps its shape.
+  const advice = preset === 'smoke' || resume ? '' : ', slow: --preset smoke is made for it';
   return `${report.name} (a software renderer${advice})`;
 }
 
