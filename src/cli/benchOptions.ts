@@ -1,5 +1,6 @@
 /** Arguments of `npm run bench` to what is to be measured. */
 import { PRECISION_MODES } from '../engine/index.ts';
+import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { listOf, modeList, readArguments, wholeNumber } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
 import { STAGES, type StageName } from './benchStages.ts';
@@ -17,9 +18,10 @@ const DEFAULT_STEPS = 10_000;
 const OPTIONS: readonly OptionSpec[] = [
   { kind: 'list', name: 'only', choices: STAGE_NAMES, help: `stages to run [${DEFAULT_STAGES}]` },
   {
-    kind: 'file',
+    kind: 'list',
     name: 'shapes',
-    help: `comma-separated: a, b (the shapes of the comparison with other trainers) or presets [${DEFAULT_SHAPES}]`,
+    choices: ['a', 'b', ...PRESET_NAMES],
+    help: `what is trained: the shapes of the comparison with other trainers, or presets [${DEFAULT_SHAPES}]`,
   },
   { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: `precision modes [${DEFAULT_MODES}]` },
   {

@@ -7,7 +7,7 @@ import { recipeOf } from '../engine/precision/recipes.ts';
 import { checkNumber, type NumberField, type TrainConfig } from '../engine/train/config.ts';
 import { configure, type Overrides } from '../engine/train/configure.ts';
 import { readArguments, wholeNumber } from './arguments.ts';
-import { OPTIONS } from './optionTable.ts';
+import { DEFAULT_EXPORT_DTYPE, DEFAULT_SAVE_EVERY, OPTIONS } from './optionTable.ts';
 import type { SaveChoice } from './saveRun.ts';
 
 export type TextChoice =
@@ -89,7 +89,10 @@ function exportChoice(given: ReadonlyMap<string, string>): ExportChoice | null {
       'Add --export DIR, or leave it out.',
     );
   }
-  return { folder, dtype: parseChoice('export-dtype', EXPORT_DTYPES, dtype ?? 'F32') as ExportDtype };
+  return {
+    folder,
+    dtype: parseChoice('export-dtype', EXPORT_DTYPES, dtype ?? DEFAULT_EXPORT_DTYPE) as ExportDtype,
+  };
 }
 
 function numericsEvery(given: ReadonlyMap<string, string>): number {
@@ -102,8 +105,6 @@ function numericsEvery(given: ReadonlyMap<string, string>): number {
     'Add --json, whose lines it adds to, or leave it out.',
   );
 }
-
-export const DEFAULT_SAVE_EVERY = 500;
 
 function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
   const path = given.get('save');

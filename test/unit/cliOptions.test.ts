@@ -5,6 +5,8 @@ import { OPTIONS } from '../../src/cli/optionTable.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { filledIn } from '../../src/engine/train/filledIn.ts';
+import { learningRateAt } from '../../src/engine/train/lrSchedule.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const words = (line: string) => line.split(' ').filter((word) => word);
@@ -231,6 +233,54 @@ test('a growth interval that comes from the preset contradicts no mode', () => {
 test('the largest first loss scale of the acceptance test is allowed', () => {
   expect(configOf('--preset smoke --precision fp16 --loss-scale 1073741824').lossScale).toBe(2 ** 30);
   expect(configOf('--loss-scale 2^30').lossScale).toBe(2 ** 30);
+});
+
+/** Option name to the default in brackets, without line breaks. */
+function defaultsIn(help: string): Map<string, string> {
+  const options = help.split(/^ {2}--/m).slice(1);
+  return new Map(
+    options.flatMap((text) => {
+      const standard = /\[([^\]]+)\](?=\n|$)/.exec(text);
+      return standard ? [[/^\S+/.exec(text)![0], standard[1]!.replace(/\s+/g, ' ')] as const] : [];
+    }),
+  );
+}
+
+test('defaults in --help are those of a run', () => {
+  const shown = defaultsIn(helpText());
+  const config: TrainConfig = filledIn(configOf(''));
+  for (const option of OPTIONS) {
+    if (option.kind !== 'number' && option.kind !== 'choice') continue;
+    const value = config[option.field];
+    // What fp16 does not take is another mode's.
+    if (value !== null && option.name !== 'min-lr' && option.name !== 'loss-scale') {
+      expect([option.name, shown.get(option.name)]).toEqual([option.name, String(value)]);
+    }
+  }
+  const delayed = filledIn(configOf('--precision fp8-delayed'));
+  expect(shown.get('amax-history')).toBe(String(delayed.amaxHistory));
+  expect(shown.get('amax-algo')).toBe(delayed.amaxAlgorithm);
+  expect(shown.get('fp8-margin')).toBe(String(delayed.fp8Margin));
+  expect(shown.get('rounding')).toBe(filledIn(configOf('--precision e5m2')).rounding);
+  for (const [, mode, scale] of shown.get('loss-scale')!.matchAll(/(fp16\S*) (\d+)/g)) {
+    expect([mode, filledIn(configOf(`--precision ${mode}`)).lossScale]).toEqual([mode, Number(scale)]);
+  }
+  expect(shown.get('preset')).toBe(parse('').preset);
+  expect(parse('').text).toEqual({ kind: 'builtin', id: shown.get('text') });
+  expect(parse('--save run').save?.every).toBe(Number(shown.get('save-every')));
+  expect(parse('--export out').exportTo?.dtype).toBe(shown.get('export-dtype'));
+  expect(parse('--json').numericsEvery).toBe(Number(shown.get('numerics-every')));
+});
+
+test('min-lr is lr / 10 in every preset and for every lr, and the rate comes down to it after the last step', () => {
+  expect(defaultsIn(helpText()).get('min-lr')).toBe('lr / 10');
+  for (const line of [...Object.keys(PRESETS).map((name) => `--preset ${name}`), '--lr 7e-4']) {
+    const config = configOf(line);
+    const { learningRate, minLearningRate, steps } = config;
+    expect(minLearningRate / learningRate).toBeCloseTo(0.1, 12);
+    expect(learningRateAt(config, steps)).toBe(minLearningRate);
+    expect(learningRateAt(config, steps - 1)).toBeGreaterThan(minLearningRate);
+  }
 });
 
 test('--help lists every option, preset and mode, whatever else is given', () => {
