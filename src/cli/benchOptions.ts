@@ -1,6 +1,7 @@
 /** Arguments of `npm run bench` to what is to be measured. */
+
+import { SHAPE_NAMES } from '../engine/bench/shapes.ts';
 import { PRECISION_MODES } from '../engine/index.ts';
-import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { listOf, modeList, readArguments, wholeNumber } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
 import { STAGES, type StageName } from './benchStages.ts';
@@ -20,7 +21,7 @@ const OPTIONS: readonly OptionSpec[] = [
   {
     kind: 'list',
     name: 'shapes',
-    choices: ['a', 'b', ...PRESET_NAMES],
+    choices: SHAPE_NAMES,
     help: `what is trained: the shapes of the comparison with other trainers, or presets [${DEFAULT_SHAPES}]`,
   },
   { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: `precision modes [${DEFAULT_MODES}]` },

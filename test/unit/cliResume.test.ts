@@ -8,10 +8,10 @@ import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
-import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { writeRunFile } from './savedRunFile.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const DATASET = createDataset('abc'.repeat(200), { name: 'letters.txt', tokenizer: 'char', context: 16 });
@@ -125,16 +125,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 test('the saved tokenizer reads the text, which may lack some of its characters', async () => {
-  const tokenizer = { kind: 'char', characters: 'abcxyz' };
+  const tokenizer = { kind: 'char', characters: 'abcxyz' } as const;
   const path = join(folder, 'run.safetensors');
   const text = join(folder, 'letters.txt');
   writeFileSync(text, 'abc'.repeat(200));
-  const run = {
-    ...{ version: 1, ...RUN.description, tokenizer, storage: null, kernels: { matmul: 'register8' } },
-    ...{ config: { ...RUN.description.config, context: 16 }, adapter: 'a GPU', firstLoss: null, savedAt: 0 },
-    progress: { attempted: 20, applied: 20, skipped: 0, lossScale: 1, growthTracker: 0, nextMicroBatch: 20 },
-  };
-  await writePiecesAtomically(path, writeSafetensors([], { halfstep: JSON.stringify(run) }));
+  await writeRunFile(path, 'abc'.repeat(200), tokenizer);
   const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand);
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
   // Another text is refused as such, not for characters that the tokenizer lacks.
