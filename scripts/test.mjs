@@ -46,6 +46,7 @@ const STAGES = [
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
   vitest('unit'),
   vitest('gpu'),
+  { name: 'node-newest', command: node('scripts/newest-node.mjs') },
   {
     name: 'e2e',
     command: modules('playwright/cli.js', 'test', '--reporter=list,json'),

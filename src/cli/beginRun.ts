@@ -32,9 +32,8 @@ export async function beginRun(command: TrainCommand): Promise<Beginning> {
   const config =
     resume && resumed
       ? resumedConfig(resume, resumed.given)
-      : model
-        ? configure(presetOf(command.preset).config, { ...given, ...overridesOfModel(model) })
-        : command.config;
+      : (command.config ??
+        configure(presetOf(command.preset).config, { ...given, ...(model && overridesOfModel(model)) }));
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) await prepareExport(exportTo.folder);
   const stream = await openText(text);

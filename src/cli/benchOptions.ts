@@ -1,4 +1,6 @@
 /** Arguments of `npm run bench` to what is to be measured. */
+
+import { SHAPE_NAMES } from '../engine/bench/shapes.ts';
 import { PRECISION_MODES } from '../engine/index.ts';
 import { listOf, modeList, readArguments, wholeNumber } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
@@ -17,9 +19,10 @@ const DEFAULT_STEPS = 10_000;
 const OPTIONS: readonly OptionSpec[] = [
   { kind: 'list', name: 'only', choices: STAGE_NAMES, help: `stages to run [${DEFAULT_STAGES}]` },
   {
-    kind: 'file',
+    kind: 'list',
     name: 'shapes',
-    help: `comma-separated: a, b (the shapes of the comparison with other trainers) or presets [${DEFAULT_SHAPES}]`,
+    choices: SHAPE_NAMES,
+    help: `what is trained: the shapes of the comparison with other trainers, or presets [${DEFAULT_SHAPES}]`,
   },
   { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: `precision modes [${DEFAULT_MODES}]` },
   {

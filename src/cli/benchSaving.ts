@@ -9,7 +9,7 @@ import { KEEP_EVERY_MS } from '../engine/train/keptRun.ts';
 import { writePiecesAtomically } from './atomicFile.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { formatBytes, percent } from './format.ts';
-import { DEFAULT_SAVE_EVERY } from './options.ts';
+import { DEFAULT_SAVE_EVERY } from './optionTable.ts';
 
 export async function saving(context: BenchContext, results: BenchResults): Promise<void> {
   const { device, report, print } = context;

@@ -17,7 +17,7 @@ const VARIANT_NAMES = VARIANT_SETTINGS.map(({ name }) => name).join(', ');
 /** What a run of its own takes: its mode, its files and its output. */
 const NOT_PASSED_ON = [
   ...['precision', 'sample', 'json', 'help'],
-  ...['save', 'save-every', 'resume', 'init', 'export', 'export-dtype'],
+  ...['save', 'save-every', 'resume', 'init', 'export', 'export-dtype', 'numerics-every'],
 ];
 
 /** Of a run's options those that every run of an experiment is given alike. */

@@ -1,22 +1,25 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
 import { EngineError } from '../engine/errors.ts';
 import { fileProblem } from './fileProblem.ts';
 
-/** A file on the disk, open until the process ends. @throws EngineError BAD_FILE when it cannot be opened */
+/**
+ * A file on the disk. Each read opens and closes it: its readers end in many ways, and Node ends the process when it
+ * collects a handle that was left open.
+ * @throws EngineError BAD_FILE when it cannot be opened; so does a read once it was changed or replaced
+ */
 export async function fileSource(path: string): Promise<RandomAccess> {
   try {
-    const file = await open(path, 'r');
-    const { size } = await file.stat();
-    return {
-      name: basename(path),
-      size,
-      async read(offset, length) {
+    const first = await withFile(path, factsOf);
+    const read = (offset: number, length: number): Promise<Uint8Array> =>
+      withFile(path, async (file) => {
+        const { print } = await factsOf(file);
+        if (print !== first.print) throw changed(path);
         const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, offset);
         return buffer.subarray(0, bytesRead);
-      },
-    };
+      });
+    return { name: basename(path), size: first.size, read };
   } catch (cause) {
     throw new EngineError(
       'BAD_FILE',
@@ -27,4 +30,27 @@ export async function fileSource(path: string): Promise<RandomAccess> {
       },
     );
   }
+}
+
+async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path, 'r');
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** `print` differs for another file in the same place, and for the same file with other bytes. */
+async function factsOf(file: FileHandle): Promise<{ size: number; print: string }> {
+  const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
+  return { size: Number(size), print: [dev, ino, size, mtimeNs].join() };
+}
+
+function changed(path: string): EngineError {
+  return new EngineError(
+    'BAD_FILE',
+    `"${path}" was changed or replaced while it was in use.`,
+    'Give it again when nothing writes it any more.',
+  );
 }

@@ -33,7 +33,8 @@ ${entry('e<X>m<Y>', 'Matmul operands with X (2 to 8) exponent and Y (1 to 10) ma
 Optimizer states
 ${OPTIM_STATES.map((id) => entry(id, OPTIM_STATE_TABLE[id].summary)).join('\n')}
 
-Exit codes: 0 done or stopped with Ctrl-C, 1 failure, 2 wrong use.
+Exit codes: 0 done or stopped with Ctrl-C, 1 failure, 2 wrong use, 130 ended with Ctrl-C before the
+first step, or with a second Ctrl-C.
 `;
 }
 
@@ -77,7 +78,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 };
 
 function defaultOf(option: OptionSpec): string {
-  const own = DEFAULTS[option.name];
+  const own = option.standard ?? DEFAULTS[option.name];
   if (own !== undefined) return own;
   if (option.kind !== 'number' && option.kind !== 'choice') return '';
   const value = PRESETS[DEFAULT_PRESET].config[option.field];

@@ -1,5 +1,5 @@
 /** Every option of `npm run train`: the parser, the help text and the suggestions all read this one table. */
-import { EXPORT_DTYPES } from '../engine/checkpoint/gpt2.ts';
+import { EXPORT_DTYPES, type ExportDtype } from '../engine/checkpoint/gpt2.ts';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
@@ -7,11 +7,7 @@ import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
 import { ROUNDINGS } from '../engine/precision/simulated.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
-
-export type NumberField = {
-  [Field in keyof TrainConfig]: TrainConfig[Field] extends number | null ? Field : never;
-}[keyof TrainConfig];
+import type { NumberField } from '../engine/train/config.ts';
 
 export type ChoiceField =
   | 'precision'
@@ -25,10 +21,15 @@ export type ChoiceField =
   | 'order'
   | 'recompute';
 
+export const DEFAULT_EXPORT_DTYPE: ExportDtype = 'F32';
+export const DEFAULT_SAVE_EVERY = 500;
+
 interface OptionText {
   readonly name: string;
   /** What it does, with its unit. Defaults are added from the preset. */
   readonly help: string;
+  /** The default, where it is not the preset's value. */
+  readonly standard?: string;
 }
 
 export type OptionSpec = OptionText &
@@ -165,10 +166,13 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       name: 'optim-state',
       field: 'optimState',
       choices: OPTIM_STATES,
-      help: "how AdamW's moments are kept between steps; listed below",
+      help: "how AdamW's moments are kept between steps; listed in npm run train -- --help",
     },
     number('lr', 'learningRate', 'highest learning rate'),
-    number('min-lr', 'minLearningRate', 'learning rate at the last step; lr / 10 where only --lr is given'),
+    {
+      ...number('min-lr', 'minLearningRate', 'where the learning rate would be after the last step'),
+      standard: 'lr / 10',
+    },
     number('warmup', 'warmup', 'steps of linear warm-up; at most a tenth of the steps unless given'),
     number('weight-decay', 'weightDecay', 'AdamW decay of matrices'),
     number('beta2', 'beta2', "decay of AdamW's second moment"),
@@ -188,15 +192,26 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       kind: 'name',
       name: 'export-dtype',
       choices: EXPORT_DTYPES,
-      help: 'numbers of the exported weights [F32]',
+      help: 'numbers of the exported weights',
+      standard: DEFAULT_EXPORT_DTYPE,
     },
     { kind: 'file', name: 'save', help: 'write the run to this .safetensors file, to go on with it later' },
-    { kind: 'count', name: 'save-every', help: 'steps between saves; 0 saves only at the end [500]' },
-    { kind: 'file', name: 'resume', help: 'go on with a saved run; --steps is the new total' },
+    {
+      kind: 'count',
+      name: 'save-every',
+      help: 'steps between saves; 0 saves only at the end',
+      standard: String(DEFAULT_SAVE_EVERY),
+    },
+    {
+      kind: 'file',
+      name: 'resume',
+      help: "go on with a saved run; --steps is the new total, and what is not given is the run's",
+    },
     {
       kind: 'count',
       name: 'numerics-every',
-      help: 'with --json: steps between lines on what narrow formats did to each tensor; 0 for none [0]',
+      help: 'with --json: steps between lines on what narrow formats did to each tensor; 0 for none',
+      standard: '0',
     },
     { kind: 'flag', name: 'json', help: 'JSON lines on standard output, messages on standard error' },
     { kind: 'flag', name: 'help', short: 'h', help: 'this text' },

@@ -2,12 +2,12 @@
 import { EXPORT_DTYPES, type ExportDtype } from '../engine/checkpoint/gpt2.ts';
 import { builtinText, DEFAULT_TEXT, type TextId } from '../engine/data/builtins.ts';
 import { EngineError, suggestion } from '../engine/errors.ts';
-import { PRESETS, type PresetName, presetOf } from '../engine/model/presets.ts';
+import { type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
-import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
+import { checkNumber, type NumberField, type TrainConfig } from '../engine/train/config.ts';
 import { configure, type Overrides } from '../engine/train/configure.ts';
 import { readArguments, wholeNumber } from './arguments.ts';
-import { type NumberField, OPTIONS } from './optionTable.ts';
+import { DEFAULT_EXPORT_DTYPE, DEFAULT_SAVE_EVERY, OPTIONS } from './optionTable.ts';
 import type { SaveChoice } from './saveRun.ts';
 
 export type TextChoice =
@@ -25,8 +25,8 @@ export type Command =
   | {
       readonly kind: 'train';
       readonly preset: PresetName;
-      /** With `init` without the model's shape, which is the file's. */
-      readonly config: TrainConfig;
+      /** Null where a file decides a part of it, with `init` and `resume`: what was given is checked with the rest there. */
+      readonly config: TrainConfig | null;
       readonly given: Overrides;
       /** Path of the weights to start from. */
       readonly init: string | null;
@@ -66,7 +66,7 @@ export function parseCommand(args: readonly string[]): Command {
   return {
     kind: 'train',
     preset: preset.name,
-    config: configure(preset.config, init === null ? overrides : withoutShape(overrides)),
+    config: init === null && resume === undefined ? configure(preset.config, overrides) : null,
     given: overrides,
     init,
     exportTo: exportChoice(given),
@@ -76,12 +76,6 @@ export function parseCommand(args: readonly string[]): Command {
     save: saveChoice(given),
     resume: resume === undefined ? null : { path: resume, given },
   };
-}
-
-/** What a file does not decide. */
-function withoutShape(given: Overrides): Overrides {
-  const { layers: _l, heads: _h, width: _w, context: _c, vocabulary: _v, tied: _t, ...rest } = given;
-  return rest;
 }
 
 function exportChoice(given: ReadonlyMap<string, string>): ExportChoice | null {
@@ -95,7 +89,10 @@ function exportChoice(given: ReadonlyMap<string, string>): ExportChoice | null {
       'Add --export DIR, or leave it out.',
     );
   }
-  return { folder, dtype: parseChoice('export-dtype', EXPORT_DTYPES, dtype ?? 'F32') as ExportDtype };
+  return {
+    folder,
+    dtype: parseChoice('export-dtype', EXPORT_DTYPES, dtype ?? DEFAULT_EXPORT_DTYPE) as ExportDtype,
+  };
 }
 
 function numericsEvery(given: ReadonlyMap<string, string>): number {
@@ -108,8 +105,6 @@ function numericsEvery(given: ReadonlyMap<string, string>): number {
     'Add --json, whose lines it adds to, or leave it out.',
   );
 }
-
-export const DEFAULT_SAVE_EVERY = 500;
 
 function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
   const path = given.get('save');
@@ -131,13 +126,17 @@ function parseChoice(name: string, choices: readonly string[], value: string): s
 
 function parseNumber(name: string, field: NumberField, value: string): number {
   const power = field === 'lossScale' ? /^2\^(\d{1,3})$/.exec(value) : null;
-  if (power) return 2 ** Number(power[1]);
-  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value)) return Number(value);
-  throw new EngineError('BAD_VALUE', `--${name} is "${value}", which is not a number.`, rangeHint(field));
+  const isNumber = power || /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value);
+  if (!isNumber) {
+    throw new EngineError('BAD_VALUE', `--${name} is "${value}", which is not a number.`, rangeHint(field));
+  }
+  const number = power ? 2 ** Number(power[1]) : Number(value);
+  checkNumber(field, number);
+  return number;
 }
 
 /**
- * Only the values given.
+ * Only the values given. Of a number its own range is checked; what the values are together is for `configure` to check.
  * @throws EngineError of a usage code
  */
 export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
@@ -157,7 +156,7 @@ export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
 /** What the engine says about a field that is no number: the ranges are written down there only. */
 function rangeHint(field: NumberField): string {
   try {
-    checkConfig({ ...PRESETS[DEFAULT_PRESET].config, [field]: Number.NaN });
+    checkNumber(field, Number.NaN);
   } catch (error) {
     if (error instanceof EngineError) return error.hint;
     throw error;

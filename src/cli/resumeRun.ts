@@ -1,12 +1,17 @@
 /** `--resume`: what a saved run goes on with, and which options may still be given. */
 import type { RunDescription, RunFile } from '../engine/checkpoint/runFile.ts';
+import { tokensIn } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import { presetOf } from '../engine/model/presets.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
+import { filledIn } from '../engine/train/filledIn.ts';
 import { overridesOf, type TextChoice } from './options.ts';
+import { OPTIONS } from './optionTable.ts';
+
+type Field = keyof TrainConfig;
 
 /** Options that may differ from the saved run's: none of them changes what a step computes but for the schedule's end. */
-const FREE: ReadonlySet<keyof TrainConfig> = new Set<keyof TrainConfig>([
+const FREE: ReadonlySet<Field> = new Set<Field>([
   'steps',
   'evalEvery',
   'evalBatches',
@@ -15,48 +20,89 @@ const FREE: ReadonlySet<keyof TrainConfig> = new Set<keyof TrainConfig>([
   'half',
 ]);
 /** What a preset given with `--resume` must have in common with the run. */
-const SHAPE: readonly (keyof TrainConfig)[] = ['layers', 'heads', 'width', 'context', 'batch'];
+const SHAPE: readonly Field[] = ['layers', 'heads', 'width', 'context', 'batch'];
 
 /**
  * The saved run's configuration with the options that may change.
- * @throws EngineError WRONG_RUN naming an option that contradicts the file, with both values
+ * @throws EngineError WRONG_RUN naming an option that contradicts the file, with both values; BAD_VALUE for one that may
+ * change and is wrong
  */
-export function resumedConfig(
-  { description, progress, file }: RunFile,
-  given: ReadonlyMap<string, string>,
-): TrainConfig {
-  const saved = description.config;
-  const preset = given.get('preset');
+export function resumedConfig(run: RunFile, given: ReadonlyMap<string, string>): TrainConfig {
+  const saved = run.description.config;
   const overrides = overridesOf(given);
-  const asked: Partial<TrainConfig> =
-    preset === undefined ? overrides : { ...pick(presetOf(preset).config, SHAPE), ...overrides };
   const free: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(asked) as [keyof TrainConfig, unknown][]) {
+  for (const [field, value] of Object.entries(overrides) as [Field, unknown][]) {
     if (FREE.has(field)) free[field] = value;
-    else if (value !== saved[field]) throw contradiction(file.source.name, field, value, saved[field]);
+    else if (!isSaved(run, field, value)) throw contradiction(run, field, value);
   }
+  const preset = given.get('preset');
+  if (preset !== undefined) checkPreset(run, preset, overrides);
   const config: TrainConfig = { ...saved, ...free };
-  if (config.steps < progress.attempted) {
-    throw new EngineError(
-      'WRONG_RUN',
-      `--steps is ${config.steps}, and the run in "${file.source.name}" has taken ${progress.attempted}.`,
-      `--steps is the total: give more than ${progress.attempted}, or leave it out for ${saved.steps}.`,
-    );
-  }
+  checkSteps(run, config);
   checkConfig(config);
   return config;
 }
 
-function pick(config: TrainConfig, fields: readonly (keyof TrainConfig)[]): Partial<TrainConfig> {
-  return Object.fromEntries(fields.map((field) => [field, config[field]]));
+/** Whether the run has this value, given or left to its mode and its text. */
+function isSaved({ description }: RunFile, field: Field, value: unknown): boolean {
+  const { config, tokenizer } = description;
+  if (value === config[field] || value === filledIn(config)[field]) return true;
+  if (field !== 'vocabulary') return false;
+  const tokens = tokensIn(tokenizer);
+  return Math.max(tokens, Number(value)) === Math.max(tokens, config.vocabulary ?? 0);
 }
 
-function contradiction(name: string, field: string, asked: unknown, saved: unknown): EngineError {
+function checkPreset(run: RunFile, name: string, given: Partial<TrainConfig>): void {
+  const saved = run.description.config;
+  const preset = presetOf(name).config;
+  const other = SHAPE.find((field) => given[field] === undefined && preset[field] !== saved[field]);
+  if (other === undefined) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `--preset ${name} has ${other} ${preset[other]}, and ${nameOf(run)} has ${saved[other]}.`,
+    'A run goes on as it began: leave --preset out, or start a new run.',
+  );
+}
+
+/** @throws EngineError WRONG_RUN where the new total is none that the run can have */
+function checkSteps(run: RunFile, { steps, warmup }: TrainConfig): void {
+  const { attempted } = run.progress;
+  const saved = run.description.config;
+  const [least, why] =
+    steps < attempted
+      ? [attempted, `has taken ${attempted}`]
+      : [warmup, `has a linear warm-up of ${warmup} steps, after which the learning rate can fall`];
+  if (steps >= least) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `--steps is ${steps}, and ${nameOf(run)} ${why}.`,
+    `--steps is the total: give at least ${least}, or leave it out for ${saved.steps}.`,
+  );
+}
+
+function contradiction(run: RunFile, field: Field, asked: unknown): EngineError {
+  const name = optionOf(field);
+  const saved = filledIn(run.description.config)[field];
+  const message =
+    typeof asked === 'boolean'
+      ? `--${name} was given, and ${nameOf(run)} was begun without it.`
+      : `--${name} is ${asked}, and ${nameOf(run)} has ${saved ?? 'none'}.`;
   return new EngineError(
     'WRONG_RUN',
-    `The run in "${name}" has ${field} ${JSON.stringify(saved)}; ${JSON.stringify(asked)} was asked for.`,
-    'A run goes on as it began: leave the option out, or start a new run.',
+    message,
+    `A run goes on as it began: leave --${name} out, or start a new run.`,
   );
+}
+
+function optionOf(field: Field): string {
+  if (field === 'tied') return 'untied';
+  if (field === 'fp8Head') return 'fp8-head';
+  const option = OPTIONS.find((one) => 'field' in one && one.field === field);
+  return option?.name ?? field;
+}
+
+function nameOf({ file }: RunFile): string {
+  return `the run in "${file.source.name}"`;
 }
 
 /** The text to go on with, where none was given. @throws EngineError WRONG_RUN when it was a file of the user's */

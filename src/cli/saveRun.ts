@@ -29,6 +29,8 @@ export class RunSaver {
   readonly #describe: () => RunDescription;
   readonly #tell: (line: string) => void;
   #writing: Promise<void> = Promise.resolve();
+  /** Of a save whose bytes have left the GPU. */
+  #onDisk: Promise<void> = Promise.resolve();
   /** The last step whose snapshot was begun. */
   #newest = -1;
   #failure: unknown;
@@ -65,6 +67,11 @@ export class RunSaver {
     if (this.#failure) throw this.#failure;
   }
 
+  /** Waits until no file is written any more. What a lost device holds back is not waited for. */
+  async settled(): Promise<void> {
+    await this.#onDisk;
+  }
+
   async #begin(step: number): Promise<void> {
     await this.#writing;
     this.#newest = step;
@@ -77,7 +84,9 @@ export class RunSaver {
 
   async #write(snapshot: Snapshot): Promise<void> {
     try {
-      await writePiecesAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
+      const written = writePiecesAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
+      this.#onDisk = written.catch(() => undefined);
+      await written;
       this.#failure = undefined;
     } catch (error) {
       // What a lost device takes back in the middle of a save is no fault of the disk.

@@ -39,7 +39,8 @@ const OPTIONS: readonly OptionSpec[] = [
   { kind: 'numbers', name: 'lrs', help: 'highest learning rates, separated by commas: 3e-4,1e-3,3e-3,1e-2' },
   { kind: 'file', name: 'json', help: 'the file of the sweep; alone, its table is shown' },
   { kind: 'file', name: 'markdown', help: 'write the table to this file, for a report or an issue' },
-  ...passedOn(['lr']),
+  // Most of a cell's evaluations would show nobody anything.
+  ...passedOn(['lr']).map((option) => (option.name === 'eval-every' ? { ...option, standard: '0' } : option)),
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
 

@@ -28,13 +28,11 @@ async function openFile(path: string): Promise<TextStream> {
 }
 
 async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
-  const chunks = createReadStream(path)[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await chunks.next().catch((cause: unknown) => {
-      throw unreadable(path, cause);
-    });
-    if (next.done) return;
-    yield next.value;
+  try {
+    // Closes the file where its reader has had enough, too.
+    for await (const chunk of createReadStream(path)) yield chunk;
+  } catch (cause) {
+    throw unreadable(path, cause);
   }
 }
 

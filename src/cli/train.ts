@@ -53,6 +53,7 @@ async function train(command: TrainCommand): Promise<void> {
   const stored = save && save.every > 0 ? () => newestSave(save.path) : undefined;
   const kept = new KeptRun({ start: resume, stored });
   let trainer: Trainer | undefined;
+  let saver: RunSaver | null = null;
 
   const prepare = async ({ device, report }: OpenGpu): Promise<Trainer> => {
     const prepared = await kept.make(config, (trained, options) =>
@@ -76,8 +77,10 @@ async function train(command: TrainCommand): Promise<void> {
     const summary = await recovery.run({
       control,
       train: async (opened) => {
+        // Where it was trained on a device before: its last save is the one to go on from.
+        await saver?.settled();
         trainer = await prepare(opened);
-        const saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
+        saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
         if (!kept.hasBegun) progress.print(planOf(trainer, command));
         if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
         interrupted = () => {
@@ -123,9 +126,10 @@ function planOf(trainer: Trainer, command: TrainCommand): string {
   return planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory });
 }
 
-function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
+function adapterText(report: AdapterReport, { preset, resume }: TrainCommand): string {
   if (!report.isFallback) return report.name;
-  const advice = preset === 'smoke' ? '' : ', slow: --preset smoke is made for it';
+  // A run that goes on keeps its shape.
+  const advice = preset === 'smoke' || resume ? '' : ', slow: --preset smoke is made for it';
   return `${report.name} (a software renderer${advice})`;
 }
 

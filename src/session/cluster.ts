@@ -57,6 +57,7 @@ export async function* bytesOf({ file: { source } }: Pick<RunFile, 'file'>): Asy
 async function program(address: string): Promise<string> {
   const response = await fetch(address).catch(() => null);
   if (response?.ok) return response.text();
+  await response?.body?.cancel();
   throw new SessionError(
     'TEXT_UNAVAILABLE',
     `${address} could not be loaded.`,

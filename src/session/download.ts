@@ -24,6 +24,7 @@ export async function downloadText(address: string, { onProgress, signal }: Down
     },
   );
   if (!response.ok) {
+    await response.body?.cancel();
     throw unavailable(
       url,
       `the server answers HTTP ${response.status}`,

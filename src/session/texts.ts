@@ -121,8 +121,11 @@ async function loadBuiltin(url: string): Promise<Uint8Array> {
   const response = await fetch(url).catch((cause: unknown) => {
     throw unavailable(cause instanceof Error ? cause.message : 'no connection');
   });
-  if (!response.ok) throw unavailable(`HTTP ${response.status}`);
   // Servers with a fallback page answer 200 for what they do not have.
-  if (response.headers.get('content-type')?.includes('text/html')) throw unavailable('a web page came back');
+  const isPage = response.headers.get('content-type')?.includes('text/html');
+  if (!response.ok || isPage) {
+    await response.body?.cancel();
+    throw unavailable(response.ok ? 'a web page came back' : `HTTP ${response.status}`);
+  }
   return new Uint8Array(await response.arrayBuffer());
 }

@@ -1,7 +1,7 @@
 /** The preset follows the adapter, as long as the visitor has chosen neither it nor what decides the time of a step. */
 import { PRESET_NAMES, type PresetName } from '../engine/model/presets.ts';
 import type { MetricsLog } from './metricsLog.ts';
-import type { NumberSetting } from './settings.ts';
+import { type NumberSetting, settingsProblem } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { type PresetAdapted, useUi } from './uiStore.ts';
 
@@ -47,7 +47,10 @@ export function undoAdaptation(): void {
 function adapt(preset: PresetName, presetAdapted: PresetAdapted): boolean {
   const { presetChosen, settings } = useSettings.getState();
   if (presetChosen || SIZES.some((key) => settings[key] !== null)) return false;
-  useSettings.setState((state) => ({ settings: { ...state.settings, preset } }));
+  const adapted = { ...settings, preset };
+  // What was chosen was checked with the preset before: a long warm-up, say, does not go with a short run.
+  if (settingsProblem(adapted) && !settingsProblem(settings)) return false;
+  useSettings.setState({ settings: adapted });
   useUi.setState({ presetAdapted });
   return true;
 }

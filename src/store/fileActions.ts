@@ -54,6 +54,10 @@ export function goOnObstacle(saved: SavedRun, steps: number): string | null {
   if (!(Number.isInteger(steps) && steps > saved.step && steps <= 1_000_000)) {
     return `It has taken ${saved.step} steps: give a whole number above that, up to 1,000,000.`;
   }
+  const { warmup } = saved.config;
+  if (steps < warmup) {
+    return `It has a warm-up of ${warmup} steps: give at least as many in all.`;
+  }
   return resumeObstacle(saved);
 }
 

@@ -28,6 +28,8 @@ test('options of a run are passed on, and modes and seeds are the experiment’s
   });
   expect(parse('')).toMatchObject({ modes: ['fp32', 'fp16', 'bf16'], seeds: 1, given: {} });
   expect(passedOn(['lr']).map(({ name }) => name)).not.toContain('lr');
+  // What an experiment does nothing with is no option of it.
+  expect(passedOn([]).map(({ name }) => name)).not.toContain('numerics-every');
 });
 
 test.each([

@@ -4,6 +4,9 @@ import { type Command, parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
+import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { filledIn } from '../../src/engine/train/filledIn.ts';
+import { learningRateAt } from '../../src/engine/train/lrSchedule.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const words = (line: string) => line.split(' ').filter((word) => word);
@@ -12,6 +15,13 @@ function parse(line: string): Extract<Command, { kind: 'train' }> {
   const command = parseCommand(words(line));
   if (command.kind !== 'train') throw new Error(`${line} asks for help`);
   return command;
+}
+
+/** Of a run that no file decides. */
+function configOf(line: string): TrainConfig {
+  const { config } = parse(line);
+  if (!config) throw new Error(`${line} leaves the configuration to a file`);
+  return config;
 }
 
 test('without options: starter on Moby Dick', () => {
@@ -32,7 +42,7 @@ test('without options: starter on Moby Dick', () => {
 
 test('every preset stands as it is', () => {
   for (const [name, { config }] of Object.entries(PRESETS)) {
-    expect(parse(`--preset ${name}`).config).toEqual(config);
+    expect(configOf(`--preset ${name}`)).toEqual(config);
   }
 });
 
@@ -93,15 +103,20 @@ test('every option reaches its field', () => {
     save: { path: 'run.safetensors', every: 0 },
     resume: null,
   });
-  expect(parse('--growth-interval 7').config.growthInterval).toBe(7);
+  expect(configOf('--growth-interval 7').growthInterval).toBe(7);
 });
 
-test('with --init the shape waits for the file, and everything else is checked', () => {
+test('with --init and --resume the rest waits for the file, and numbers are checked', () => {
   const { config, given, init } = parse('--init m.safetensors --heads 12 --width 768 --steps 0');
-  expect(init).toBe('m.safetensors');
+  expect({ config, init }).toEqual({ config: null, init: 'm.safetensors' });
   expect(given).toEqual({ heads: 12, width: 768, steps: 0 });
-  expect(config).toMatchObject({ heads: PRESETS.starter.config.heads, steps: 0 });
+  // Each contradicts the default preset, and may be what the file has.
+  for (const line of ['--heads 3', '--width 40', '--fp8-head', '--rounding rne', '--min-lr 5e-3']) {
+    expect(parse(`--init m.safetensors ${line}`).config).toBeNull();
+    expect(parse(`--resume m.safetensors ${line}`).config).toBeNull();
+  }
   expect(thrownBy(() => parse('--init m.safetensors --batch 0')).message).toBe('batch is 0.');
+  expect(thrownBy(() => parse('--resume m.safetensors --lr 11')).message).toBe('lr is 11.');
 });
 
 test('--name=value works, and the last of repeated options counts', () => {
@@ -112,16 +127,16 @@ test('--name=value works, and the last of repeated options counts', () => {
 });
 
 test('min-lr follows lr, unless it is given', () => {
-  expect(parse('--lr 5e-5').config).toMatchObject({ learningRate: 5e-5, minLearningRate: 5e-6 });
-  expect(parse('--lr 5e-5 --min-lr 1e-5').config.minLearningRate).toBe(1e-5);
-  expect(parse('--min-lr 5e-4').config.minLearningRate).toBe(5e-4);
+  expect(configOf('--lr 5e-5')).toMatchObject({ learningRate: 5e-5, minLearningRate: 5e-6 });
+  expect(configOf('--lr 5e-5 --min-lr 1e-5').minLearningRate).toBe(1e-5);
+  expect(configOf('--min-lr 5e-4').minLearningRate).toBe(5e-4);
 });
 
 test('warm-up takes at most a tenth of the steps, unless it is given', () => {
-  expect(parse('--steps 200').config.warmup).toBe(20);
-  expect(parse('--steps 5').config.warmup).toBe(0);
-  expect(parse('--steps 9000').config.warmup).toBe(100);
-  expect(parse('--steps 200 --warmup 200').config.warmup).toBe(200);
+  expect(configOf('--steps 200').warmup).toBe(20);
+  expect(configOf('--steps 5').warmup).toBe(0);
+  expect(configOf('--steps 9000').warmup).toBe(100);
+  expect(configOf('--steps 200 --warmup 200').warmup).toBe(200);
 });
 
 test.each([
@@ -212,12 +227,60 @@ test.each([
 });
 
 test('a growth interval that comes from the preset contradicts no mode', () => {
-  for (const mode of PRECISION_MODES) expect(parse(`--precision ${mode}`).config.precision).toBe(mode);
+  for (const mode of PRECISION_MODES) expect(configOf(`--precision ${mode}`).precision).toBe(mode);
 });
 
 test('the largest first loss scale of the acceptance test is allowed', () => {
-  expect(parse('--preset smoke --precision fp16 --loss-scale 1073741824').config.lossScale).toBe(2 ** 30);
-  expect(parse('--loss-scale 2^30').config.lossScale).toBe(2 ** 30);
+  expect(configOf('--preset smoke --precision fp16 --loss-scale 1073741824').lossScale).toBe(2 ** 30);
+  expect(configOf('--loss-scale 2^30').lossScale).toBe(2 ** 30);
+});
+
+/** Option name to the default in brackets, without line breaks. */
+function defaultsIn(help: string): Map<string, string> {
+  const options = help.split(/^ {2}--/m).slice(1);
+  return new Map(
+    options.flatMap((text) => {
+      const standard = /\[([^\]]+)\](?=\n|$)/.exec(text);
+      return standard ? [[/^\S+/.exec(text)![0], standard[1]!.replace(/\s+/g, ' ')] as const] : [];
+    }),
+  );
+}
+
+test('defaults in --help are those of a run', () => {
+  const shown = defaultsIn(helpText());
+  const config: TrainConfig = filledIn(configOf(''));
+  for (const option of OPTIONS) {
+    if (option.kind !== 'number' && option.kind !== 'choice') continue;
+    const value = config[option.field];
+    // What fp16 does not take is another mode's.
+    if (value !== null && option.name !== 'min-lr' && option.name !== 'loss-scale') {
+      expect([option.name, shown.get(option.name)]).toEqual([option.name, String(value)]);
+    }
+  }
+  const delayed = filledIn(configOf('--precision fp8-delayed'));
+  expect(shown.get('amax-history')).toBe(String(delayed.amaxHistory));
+  expect(shown.get('amax-algo')).toBe(delayed.amaxAlgorithm);
+  expect(shown.get('fp8-margin')).toBe(String(delayed.fp8Margin));
+  expect(shown.get('rounding')).toBe(filledIn(configOf('--precision e5m2')).rounding);
+  for (const [, mode, scale] of shown.get('loss-scale')!.matchAll(/(fp16\S*) (\d+)/g)) {
+    expect([mode, filledIn(configOf(`--precision ${mode}`)).lossScale]).toEqual([mode, Number(scale)]);
+  }
+  expect(shown.get('preset')).toBe(parse('').preset);
+  expect(parse('').text).toEqual({ kind: 'builtin', id: shown.get('text') });
+  expect(parse('--save run').save?.every).toBe(Number(shown.get('save-every')));
+  expect(parse('--export out').exportTo?.dtype).toBe(shown.get('export-dtype'));
+  expect(parse('--json').numericsEvery).toBe(Number(shown.get('numerics-every')));
+});
+
+test('min-lr is lr / 10 in every preset and for every lr, and the rate comes down to it after the last step', () => {
+  expect(defaultsIn(helpText()).get('min-lr')).toBe('lr / 10');
+  for (const line of [...Object.keys(PRESETS).map((name) => `--preset ${name}`), '--lr 7e-4']) {
+    const config = configOf(line);
+    const { learningRate, minLearningRate, steps } = config;
+    expect(minLearningRate / learningRate).toBeCloseTo(0.1, 12);
+    expect(learningRateAt(config, steps)).toBe(minLearningRate);
+    expect(learningRateAt(config, steps - 1)).toBeGreaterThan(minLearningRate);
+  }
 });
 
 test('--help lists every option, preset and mode, whatever else is given', () => {

@@ -24,6 +24,16 @@ test('--help goes to standard output and is a success', () => {
   expect(stdout).toMatch(/^Usage: npm run train -- \[options\]\n/);
 });
 
+test('the help of a sweep has its own defaults, and speaks of no option that it does not have', () => {
+  const { stdout } = cli(['sweep', '--help']);
+  expect(stdout).toMatch(/--eval-every N[^[]+\[0\]/);
+  expect(stdout).toMatch(/--min-lr N[^[]+\[lr \/ 10\]/);
+  expect(stdout).not.toContain('--lr ');
+  for (const command of ['sweep', 'compare', 'plan']) {
+    expect(cli([command, '--help']).stdout).not.toMatch(/listed below|numerics-every/);
+  }
+});
+
 test('wrong use exits with 2, says what and how, and writes nothing to standard output', () => {
   expect(cli(['train', '--preset', 'smok'])).toEqual({
     status: 2,

@@ -8,9 +8,10 @@ import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
-import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
+import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { writeRunFile } from './savedRunFile.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const DATASET = createDataset('abc'.repeat(200), { name: 'letters.txt', tokenizer: 'char', context: 16 });
@@ -25,31 +26,89 @@ const RUN = {
   },
 } as unknown as RunFile;
 
-const given = (options: Record<string, string>) => new Map(Object.entries(options));
+/** A run as `RUN` with another configuration. */
+const runOf = (config: Partial<TrainConfig>): RunFile => ({
+  ...RUN,
+  description: { ...RUN.description, config: { ...RUN.description.config, ...config } },
+});
+
+/** What the command line gives of these options. */
+function resumed(line: string, config: Partial<TrainConfig> = {}): TrainConfig {
+  const command = parseCommand(['--resume', 'run.safetensors', ...line.split(' ').filter((word) => word)]);
+  if (command.kind !== 'train' || !command.resume) throw new Error(`${line} resumes nothing`);
+  return resumedConfig(runOf(config), command.resume.given);
+}
 
 test('what does not change a step may change; steps are the new total', () => {
   const saved = RUN.description.config;
-  expect(resumedConfig(RUN, given({}))).toEqual(saved);
-  expect(resumedConfig(RUN, given({ preset: 'smoke', steps: '60', 'eval-every': '7', width: '64' }))).toEqual(
-    {
-      ...saved,
-      steps: 60,
-      evalEvery: 7,
-    },
-  );
+  expect(resumed('')).toEqual(saved);
+  expect(resumed('--preset smoke --steps 60 --eval-every 7 --width 64')).toEqual({
+    ...saved,
+    steps: 60,
+    evalEvery: 7,
+  });
 });
 
-test.each([
-  [{ width: '128' }, /width 64; 128 was asked for/],
-  [{ preset: 'starter' }, /layers 2; 4 was asked for/],
-  [{ precision: 'bf16' }, /precision "fp16"; "bf16" was asked for/],
-  [{ lr: '0.5' }, /learningRate .*; 0.5 was asked for/],
-  [{ steps: '19' }, /--steps is 19, and the run .* has taken 20/],
-] as const)('%j contradicts the run', (options, message) => {
-  expect(thrownBy(() => resumedConfig(RUN, given(options)))).toMatchObject({
+test.each<[string, Partial<TrainConfig>]>([
+  // Each is refused with the default preset.
+  ['--fp8-head', { precision: 'fp8', fp8Head: true }],
+  ['--rounding rne', { precision: 'e5m2', rounding: 'rne' }],
+  ['--heads 3 --width 48', { heads: 3, width: 48 }],
+  ['--heads 3', { heads: 3, width: 48 }],
+  ['--min-lr 5e-3', { learningRate: 1e-2, minLearningRate: 5e-3 }],
+  ['--width 40', { heads: 2, width: 40 }],
+  ['--amax-history 4', { precision: 'fp8-delayed', amaxHistory: 4 }],
+  ['--warmup 3000', { steps: 4000, warmup: 3000 }],
+  ['--loss-scale 2^10', { precision: 'fp16-static', lossScale: 1024 }],
+  ['--optim-state fp8', { precision: 'bf16', optimState: 'fp8' }],
+  ['--fp8-activations 1x16', { precision: 'fp8', fp8Activations: '1x16' }],
+  ['--growth-interval 7', { precision: 'fp16', growthInterval: 7 }],
+  ['--untied --vocab 50', { tied: false, vocabulary: 50 }],
+  // The mode and the text have them by themselves.
+  ['--rounding rz', { precision: 'e5m2' }],
+  ['--amax-history 16 --amax-algo max --fp8-margin 0', { precision: 'fp8-delayed' }],
+  ['--loss-scale 65536 --growth-interval 2000', { precision: 'fp16', growthInterval: null }],
+  ['--loss-scale 4096', { precision: 'fp16-static' }],
+  ['--vocab 3', {}],
+])('%s, which the run has, is taken', (line, config) => {
+  expect(resumed(line, config)).toEqual(runOf(config).description.config);
+  expect(resumed(`${line} --steps 5000`, config).steps).toBe(5000);
+});
+
+test.each<[string, RegExp, Partial<TrainConfig>?]>([
+  ['--width 128', /^--width is 128, and the run in "run.safetensors" has 64\.$/],
+  ['--preset starter', /--preset starter has layers 4, and the run .* has 2/],
+  ['--precision bf16', /--precision is bf16, and the run .* has fp16/],
+  ['--lr 0.5', /--lr is 0.5, and the run .* has 0.001/],
+  ['--steps 19', /--steps is 19, and the run .* has taken 20/],
+  ['--untied', /--untied was given, and the run .* was begun without it/],
+  ['--fp8-head', /--fp8-head was given, and the run .* was begun without it/],
+  ['--rounding rne', /--rounding is rne, and the run .* has rz/, { precision: 'e5m2' }],
+  // What the saved run's mode does not take is no equal value.
+  ['--rounding rz', /--rounding is rz, and the run .* has none/],
+  ['--amax-history 16', /--amax-history is 16, and the run .* has none/, { precision: 'fp8' }],
+  ['--growth-interval 2000', /--growth-interval is 2000, .* has none/, { precision: 'fp16-static' }],
+  ['--loss-scale 1', /--loss-scale is 1, .* has none/, { precision: 'fp32' }],
+  ['--vocab 4', /--vocab is 4, and the run .* has none/],
+])('%s contradicts the run', (line, message, config = {}) => {
+  expect(thrownBy(() => resumed(line, config))).toMatchObject({
     code: 'WRONG_RUN',
     message: expect.stringMatching(message),
   });
+});
+
+test('advice on the number of steps is not refused in its turn', () => {
+  const run = { steps: 400, warmup: 200 };
+  const { code, message, hint } = thrownBy(() => resumed('--steps 150', run));
+  expect({ code, message }).toEqual({
+    code: 'WRONG_RUN',
+    message:
+      '--steps is 150, and the run in "run.safetensors" has a linear warm-up of 200 steps, after which the learning rate can fall.',
+  });
+  const least = /at least (\d+), or leave it out for (\d+)/.exec(hint)!.slice(1);
+  expect(least).toEqual(['200', '400']);
+  for (const steps of least) expect(resumed(`--steps ${steps}`, run).steps).toBe(Number(steps));
+  expect(thrownBy(() => resumed('--eval-batches 0')).message).toBe('eval-batches is 0.');
 });
 
 test('the text must be the same; one of the user’s must be given again', () => {
@@ -66,16 +125,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 test('the saved tokenizer reads the text, which may lack some of its characters', async () => {
-  const tokenizer = { kind: 'char', characters: 'abcxyz' };
+  const tokenizer = { kind: 'char', characters: 'abcxyz' } as const;
   const path = join(folder, 'run.safetensors');
   const text = join(folder, 'letters.txt');
   writeFileSync(text, 'abc'.repeat(200));
-  const run = {
-    ...{ version: 1, ...RUN.description, tokenizer, storage: null, kernels: { matmul: 'register8' } },
-    ...{ config: { ...RUN.description.config, context: 16 }, adapter: 'a GPU', firstLoss: null, savedAt: 0 },
-    progress: { attempted: 20, applied: 20, skipped: 0, lossScale: 1, growthTracker: 0, nextMicroBatch: 20 },
-  };
-  await writePiecesAtomically(path, writeSafetensors([], { halfstep: JSON.stringify(run) }));
+  await writeRunFile(path, 'abc'.repeat(200), tokenizer);
   const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand);
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
   // Another text is refused as such, not for characters that the tokenizer lacks.

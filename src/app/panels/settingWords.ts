@@ -24,7 +24,7 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
   accum: { label: 'Accumulation', unit: 'micro-batches', help: 'Batches whose gradients make one step.' },
   steps: { label: 'Steps' },
   lr: { label: 'Learning rate', help: 'The highest of the schedule.' },
-  'min-lr': { label: 'Lowest learning rate', help: 'At the last step.' },
+  'min-lr': { label: 'Lowest learning rate', help: 'Where it would be after the last step.' },
   warmup: { label: 'Warm-up', unit: 'steps', help: 'The learning rate rises in a line from zero.' },
   'weight-decay': { label: 'Weight decay', help: 'Of matrices only.' },
   beta2: { label: 'Beta 2', help: "Decay of AdamW's second moment." },

@@ -72,7 +72,14 @@ export function wordCutter({ kind }: Pick<PairJson, 'kind'>): WordCutter {
 
 /** The choice that asks for a tokenizer like this one. */
 export function choiceOf(json: TokenizerJson): TokenizerChoice {
-  return json.kind === 'bpe' ? `bpe:${LEAST_PAIR_TOKENS + json.pairs.length / 2}` : json.kind;
+  return json.kind === 'bpe' ? `bpe:${tokensIn(json)}` : json.kind;
+}
+
+/** Number of different tokens, V, of the tokenizer that this rebuilds. */
+export function tokensIn(json: TokenizerJson): number {
+  if (json.kind === 'char') return [...json.characters].length;
+  if (json.kind === 'gpt2') return GPT2_VOCABULARY;
+  return LEAST_PAIR_TOKENS + (json.kind === 'bpe' ? json.pairs.length / 2 : 0);
 }
 
 /** Bytes alone. */

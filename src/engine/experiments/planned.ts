@@ -1,8 +1,8 @@
 /** What a comparison trains: every mode from every seed. */
 import { EngineError } from '../errors.ts';
-import { recipeFor } from '../precision/recipes.ts';
-import { scalingOf, type TrainConfig } from '../train/config.ts';
+import type { TrainConfig } from '../train/config.ts';
 import { configure, type Overrides } from '../train/configure.ts';
+import { filledIn } from '../train/filledIn.ts';
 import { parseVariant, VARIANT_SETTINGS, type VariantId, variantOverrides } from './variants.ts';
 
 /** A run of an experiment: its configuration, and the mode or variant that it goes by among the others. */
@@ -71,7 +71,7 @@ function givenTwice(name: string, variant: VariantId): EngineError {
 
 /** @throws EngineError BAD_VALUE naming two runs that differ in their names only */
 function checkDifferent(runs: readonly PlannedRun[]): void {
-  const prints = runs.map(({ config }) => fingerprint(config));
+  const prints = runs.map(({ config }) => JSON.stringify(filledIn(config)));
   const second = prints.findIndex((print, i) => prints.indexOf(print) !== i);
   if (second < 0) return;
   const first = prints.indexOf(prints[second]!);
@@ -80,13 +80,6 @@ function checkDifferent(runs: readonly PlannedRun[]): void {
     `${runs[second]!.mode} is the same run as ${runs[first]!.mode}.`,
     'Leave one of them out.',
   );
-}
-
-/** Equal for configurations that train alike, whether a value was left to the mode or given. */
-function fingerprint(config: TrainConfig): string {
-  const left = VARIANT_SETTINGS.filter(({ unset }) => unset === null).map(({ field }) => [field, null]);
-  // What was left to the mode is in its recipe and scaling.
-  return JSON.stringify([{ ...config, ...Object.fromEntries(left) }, recipeFor(config), scalingOf(config)]);
 }
 
 /** The configuration in another mode: settings that it does not take are left out, and those of the variant are its own. */

@@ -131,7 +131,7 @@ export function rangeOf(field: NumberField): Range {
 }
 
 function isDimension(field: NumberField): field is Exclude<Dimension, 'vocabulary'> {
-  return Object.hasOwn(SHAPE_RANGES, field);
+  return Object.hasOwn(SHAPE_RANGES, field) && !Object.hasOwn(RANGES, field);
 }
 
 /** @throws EngineError BAD_VALUE or BAD_SHAPE when a number is outside its range, whatever the others are */

@@ -63,6 +63,22 @@ describe('a slow step', () => {
   });
 });
 
+test('a preset that what was chosen does not go with is not taken', () => {
+  useSettings.getState().choose({ warmup: 1000 });
+  adaptToAdapter(true);
+  expect(adaptToSpeed(arrivals(0, 900, 1800))).toBe(false);
+  expect(preset()).toBe('starter'); // of whose 2,000 steps they are a part; smoke has 300
+  useSettings.getState().choose({ warmup: 200 });
+  adaptToAdapter(true);
+  expect(preset()).toBe('smoke');
+});
+
+test('what is wrong with any preset does not keep the large one', () => {
+  useSettings.getState().choose({ lr: 50 });
+  adaptToAdapter(true);
+  expect(preset()).toBe('smoke');
+});
+
 test('a software adapter starts with the smallest preset, unless the visitor chose steps of his own size', () => {
   adaptToAdapter(false);
   expect(preset()).toBe('starter');

@@ -1,0 +1,110 @@
+/** No file is left open: from version 25 on, Node ends a process that leaves one to the collector. */
+import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beginRun } from '../../src/cli/beginRun.ts';
+import { fileSource } from '../../src/cli/fileSource.ts';
+import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
+import { checkSavePath, newestSave } from '../../src/cli/saveRun.ts';
+import { openText } from '../../src/cli/texts.ts';
+import { readEntry } from '../../src/engine/checkpoint/runFile.ts';
+import { runTensor, writeRunFile } from './savedRunFile.ts';
+
+/** Descriptors that this process has opened and not closed, by path. */
+const left = vi.hoisted(() => new Map<object, string>());
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>();
+  const open: typeof real.open = async (path, ...rest) => {
+    const file = await real.open(path, ...rest);
+    left.set(file, String(path));
+    const close = file.close.bind(file);
+    file.close = async () => {
+      left.delete(file);
+      await close();
+    };
+    return file;
+  };
+  return { ...real, open };
+});
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>();
+  const createReadStream: typeof real.createReadStream = (path, ...rest) => {
+    const stream = real.createReadStream(path, ...rest);
+    left.set(stream, String(path));
+    stream.on('close', () => left.delete(stream));
+    return stream;
+  };
+  return { ...real, createReadStream };
+});
+
+let folder: string;
+const at = (name: string) => join(folder, name);
+const begin = (...args: string[]) => beginRun(parseCommand(args) as TrainCommand);
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
+  const fixture = fileURLToPath(new URL('../fixtures/gpt2_conv1d.safetensors', import.meta.url));
+  copyFileSync(fixture, at('model.safetensors'));
+  writeFileSync(at('config.json'), '{"model_type":"gpt2","n_head":2}');
+  writeFileSync(at('text.txt'), 'abcdefghijk'.repeat(50));
+  writeFileSync(at('damaged.safetensors'), 'no safetensors');
+  await writeRunFile(at('run.safetensors'), 'abcdefghijk'.repeat(50));
+});
+afterEach(() => {
+  expect([...left.values()]).toEqual([]);
+  rmSync(folder, { recursive: true });
+});
+
+test('--init reads every weight and leaves nothing open', async () => {
+  const { initial } = await begin('--init', folder, '--data', at('text.txt'));
+  expect(initial?.size).toBeGreaterThan(0);
+});
+
+test('--resume leaves nothing open, and its tensors can be read for as long as the run goes on', async () => {
+  const { resume } = await begin('--resume', at('run.safetensors'), '--data', at('text.txt'));
+  expect([...left.values()]).toEqual([]);
+  expect(await readEntry(resume!, runTensor)).toEqual(new Uint8Array([1, 2, 3, 4]));
+  expect([...left.values()]).toEqual([]);
+  const saved = await newestSave(at('run.safetensors'));
+  expect(await readEntry(saved!, runTensor)).toEqual(new Uint8Array([1, 2, 3, 4]));
+});
+
+test('what is refused leaves nothing open', async () => {
+  const refused = [
+    () => begin('--init', at('damaged.safetensors')),
+    () => begin('--init', folder, '--heads', '4'),
+    () => begin('--init', folder, '--data', at('damaged.safetensors')),
+    () => begin('--resume', at('damaged.safetensors')),
+    () => begin('--resume', at('model.safetensors')),
+    () => begin('--resume', folder),
+    () => begin('--resume', at('run.safetensors'), '--width', '128'),
+    () => checkSavePath(at('run.safetensors'), undefined),
+    () => checkSavePath(at('damaged.safetensors'), undefined),
+    () => newestSave(at('damaged.safetensors')),
+    () => fileSource(at('none')),
+  ];
+  for (const one of refused) await expect(one()).rejects.toMatchObject({ isUsage: true });
+});
+
+test('a text that is read in part is closed', async () => {
+  const text = await openText({ kind: 'file', path: at('text.txt') });
+  for await (const chunk of text.open()) {
+    expect(chunk.length).toBeGreaterThan(0);
+    break;
+  }
+  // A stream closes with the next turn of the event loop.
+  await vi.waitFor(() => expect([...left.values()]).toEqual([]), { timeout: 10_000 });
+});
+
+test('a file that was replaced since is not read as the one before', async () => {
+  const source = await fileSource(at('text.txt'));
+  expect(new TextDecoder().decode(await source.read(1, 3))).toBe('bcd');
+  writeFileSync(at('other'), 'ABCDEFGHIJK'.repeat(50));
+  renameSync(at('other'), at('text.txt'));
+  await expect(source.read(1, 3)).rejects.toMatchObject({
+    code: 'BAD_FILE',
+    message: expect.stringContaining('replaced'),
+  });
+});

@@ -1,0 +1,20 @@
+import { expect, test, vi } from 'vitest';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { SavedRun } from '../../../src/session/protocol.ts';
+
+// The stores listen to the page from their start.
+vi.stubGlobal('document', { addEventListener: () => {} });
+const { goOnObstacle } = await import('../../../src/store/fileActions.ts');
+
+const SAVED = {
+  step: 100,
+  config: { ...PRESETS.starter.config, steps: 400, warmup: 200 },
+  text: { builtin: 'moby-dick' },
+} as unknown as SavedRun;
+
+test('a run in a file goes on to a number of steps that its own settings go with', () => {
+  expect(goOnObstacle(SAVED, 100)).toMatch(/has taken 100 steps/);
+  expect(goOnObstacle(SAVED, 150)).toMatch(/warm-up of 200 steps/);
+  expect(goOnObstacle(SAVED, 200)).toBeNull();
+  expect(goOnObstacle(SAVED, 1_000_001)).toMatch(/1,000,000/);
+});
