@@ -117,6 +117,8 @@ export interface InitialShape extends WeightsShape {
   readonly usualHeads: number;
   /** Null where the settings decide. */
   readonly tokenizer: TokenizerChoice | null;
+  /** What holds where they leave it. */
+  readonly likelyTokenizer: TokenizerChoice | null;
 }
 
 /** What the file of weights has for a setting, as its field shows it; null where the setting decides. */
@@ -137,9 +139,10 @@ export function givenByFile({ init }: Settings, key: NumberSetting | ChoiceSetti
   }
 }
 
-function overridesOfFile({ init, heads }: Settings): Overrides {
+function overridesOfFile({ init, heads, tokenizer: chosen }: Settings): Overrides {
   if (!init) return {};
-  const { layers, width, context, vocabulary, tied, tokenizer } = init;
+  const { layers, width, context, vocabulary, tied } = init;
+  const tokenizer = init.tokenizer ?? chosen ?? init.likelyTokenizer;
   return {
     ...{ layers, width, context, vocabulary, tied },
     heads: init.heads ?? heads ?? init.usualHeads,

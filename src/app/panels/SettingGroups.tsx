@@ -1,11 +1,9 @@
-import { PRESETS } from '../../engine/model/presets.ts';
 import { delaysScales, type PrecisionMode } from '../../engine/precision/recipes.ts';
-import { changedSettings, numberProblem, resetOf } from '../../store/changes.ts';
+import { changedSettings, numberProblem, resetOf, standardChoice } from '../../store/changes.ts';
 import {
   CHOICE_SETTINGS,
   CHOICES,
   type ChoiceSetting,
-  choiceIn,
   givenByFile,
   HALF_CHOICES,
   modesOf,
@@ -108,11 +106,10 @@ function isNumber(key: GroupedSetting): key is NumberSetting {
 function ChoiceField({ name }: { name: ChoiceSetting }) {
   const chosen = useSettings((state) => state.settings[name]);
   const given = useSettings((state) => givenByFile(state.settings, name));
-  const preset = useSettings((state) => PRESETS[state.settings.preset].config);
+  const standard = useSettings((state) => standardChoice(state.settings, name));
   const choose = useSettings((state) => state.choose);
   const { label, help } = CHOICE_WORDS[name];
   const values: Readonly<Record<string, string>> = CHOICE_WORDS[name].values;
-  const standard = choiceIn(preset, name);
   return (
     <SelectField
       label={label}
