@@ -212,6 +212,8 @@ export type SessionCommand =
       readonly resume?: boolean;
       /** Id of an opened file: its run is gone on with, or every run starts from its weights. `configs` have its shape. */
       readonly from?: number;
+      /** A text of fewer tokens than the model of `from` has is filled up to them. */
+      readonly fill?: boolean;
       /**
        * Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved, nor is
        * one over what an earlier visit has left while the page was not told of it.

@@ -5,6 +5,7 @@ import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '.
 import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { readNumber } from '../../store/typedNumber.ts';
 import { download } from '../download.ts';
 import { formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
@@ -66,7 +67,7 @@ function useHandOver(): void {
 function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   const [typed, setTyped] = useState(String(Math.max(saved.config.steps, saved.step)));
   const busy = useRun((state) => isBusy(state.status));
-  const steps = Number(typed);
+  const steps = readNumber(typed) ?? Number.NaN;
   // The text may be chosen while the note is there.
   useSettings((state) => state.ownText);
   const obstacle = goOnObstacle(saved, steps);

@@ -110,10 +110,11 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
   const choose = useSettings((state) => state.choose);
   const { label, help } = CHOICE_WORDS[name];
   const values: Readonly<Record<string, string>> = CHOICE_WORDS[name].values;
+  const value = String(given ?? chosen ?? standard);
   return (
     <SelectField
       label={label}
-      value={given ?? chosen ?? standard}
+      value={value}
       disabled={given !== null}
       onChange={(event) => choose({ [name]: event.target.value })}
       help={given === null ? help : BY_FILE}
@@ -123,7 +124,7 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
         chosen !== standard && (
           <ResetButton
             label={label}
-            value={values[standard]!}
+            value={values[standard] ?? standard}
             onClick={() => choose(resetOf([name]))}
             testId={name}
           />
@@ -131,7 +132,7 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
       }
       data-testid={name}
     >
-      {given !== null && values[given] === undefined && <option value={given}>{given}</option>}
+      {values[value] === undefined && <option value={value}>{value}</option>}
       {CHOICES[name].map((value) => (
         <option key={value} value={value}>
           {values[value]}
