@@ -5,10 +5,16 @@ import { splitText } from '../engine/data/dataset.ts';
 import { tokenize } from '../engine/data/tokenize.ts';
 import { presetOf } from '../engine/model/presets.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
-import { configure } from '../engine/train/configure.ts';
+import { configure, type Overrides } from '../engine/train/configure.ts';
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
-import { fillOption, openInitialModel, overridesOfModel } from './initialModel.ts';
+import {
+  fillOption,
+  type InitialModel,
+  modelNotes,
+  openInitialModel,
+  overridesOfModel,
+} from './initialModel.ts';
 import type { TextChoice, TrainCommand } from './options.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
@@ -22,6 +28,8 @@ export interface Beginning {
   readonly resume: RunFile | undefined;
   /** Weights to start from, by parameter. */
   readonly initial: ReadonlyMap<string, Float32Array> | null;
+  /** What was assumed of the file that it starts from. */
+  readonly notes: readonly string[];
 }
 
 /** Everything that can be wrong before the GPU is asked for anything. */
@@ -33,7 +41,7 @@ export async function beginRun(command: TrainCommand): Promise<Beginning> {
     resume && resumed
       ? resumedConfig(resume, resumed.given)
       : (command.config ??
-        configure(presetOf(command.preset).config, { ...given, ...(model && overridesOfModel(model)) }));
+        configure(presetOf(command.preset).config, model ? configOf(model, given) : given));
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) await prepareExport(exportTo.folder);
   const stream = await openText(text);
@@ -45,5 +53,12 @@ export async function beginRun(command: TrainCommand): Promise<Beginning> {
   if (model) checkVocabulary(model, tokenized.tokenizer, fillOption(model, given));
   const dataset = splitText(tokenized, config.context);
   if (save) await checkSavePath(save.path, resumed?.path);
-  return { config, dataset, text, resume, initial: model && (await readModel(model.shape, model.weights)) };
+  const initial = model && (await readModel(model.shape, model.weights));
+  return { config, dataset, text, resume, initial, notes: model ? modelNotes(model, given) : [] };
+}
+
+/** What the file decides goes before what was given, and that before what it only suggests. */
+function configOf(model: InitialModel, given: Overrides): Overrides {
+  const { likelyTokenizer } = model;
+  return { ...(likelyTokenizer && { tokenizer: likelyTokenizer }), ...given, ...overridesOfModel(model) };
 }

@@ -46,7 +46,8 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  const { config, dataset, text, resume, initial } = await beginRun(command);
+  const { config, dataset, text, resume, initial, notes } = await beginRun(command);
+  for (const note of notes) progress.print(`note: ${note}`);
   const gpu = new DeviceAccess(openAdapter);
   const recovery = new Recovery(gpu);
   const { save } = command;

@@ -161,6 +161,10 @@ export type OpenedFile =
       readonly heads: number | null;
       /** Null where the text's must do. */
       readonly tokenizer: TokenizerChoice | null;
+      /** What the number of tokens suggests, where nothing says what tokenizer it has. */
+      readonly likelyTokenizer: TokenizerChoice | null;
+      /** What was assumed of it, and what was left out that lies beside it: sentences. */
+      readonly notes: readonly string[];
     }
   | { readonly kind: 'run'; readonly name: string; readonly saved: SavedRun };
 
@@ -173,8 +177,14 @@ export type ExportKind = (typeof EXPORTS)[number];
 
 export type SessionCommand =
   | { readonly type: 'open' }
-  /** `config` is the `config.json` beside the weights, where there is one. */
-  | { readonly type: 'openFile'; readonly id: number; readonly file: File; readonly config: File | null }
+  /** `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, where there are any. */
+  | {
+      readonly type: 'openFile';
+      readonly id: number;
+      readonly file: File;
+      readonly config: File | null;
+      readonly tokenizer: File | null;
+    }
   /** `run` is the index of a run that is on the GPU; null for the one that is saved. */
   | {
       readonly type: 'export';
@@ -202,6 +212,8 @@ export type SessionCommand =
       readonly resume?: boolean;
       /** Id of an opened file: its run is gone on with, or every run starts from its weights. `configs` have its shape. */
       readonly from?: number;
+      /** A text of fewer tokens than the model of `from` has is filled up to them. */
+      readonly fill?: boolean;
       /**
        * Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved, nor is
        * one over what an earlier visit has left while the page was not told of it.

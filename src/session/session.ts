@@ -183,7 +183,9 @@ export class Session {
     if (!first) return;
     const resume = await this.#holdStorage(command, from);
     const model = from?.kind === 'model' ? from.model : null;
-    const dataset = await trainingText(this.#texts, command.text, first.config, { resume, model });
+    const dataset = await trainingText(this.#texts, command.text, first.config, {
+      ...{ resume, model, fill: command.fill },
+    });
     const autosave = this.#autosave;
     const runs = startRuns(group, this.#post, autosave, resume);
     const control = new RunControl();

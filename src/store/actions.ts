@@ -16,6 +16,7 @@ import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
+import { withoutTracking } from './tracking.ts';
 import { useUi } from './uiStore.ts';
 
 let client: SessionClient | null = null;
@@ -23,6 +24,10 @@ let client: SessionClient | null = null;
 /** Called once: reads the address, looks for a GPU and, if the address asks for it, trains. */
 export function boot(): void {
   const address = readAddress(location.search, DEFAULT_SETTINGS);
+  const query = withoutTracking(location.search);
+  // Whoever copies the address passes on settings, and not who has sent them here.
+  if (query !== location.search)
+    history.replaceState(history.state, '', location.pathname + query + location.hash);
   useSettings.getState().choose(address.settings);
   useSettings.setState({ addressProblems: address.problems });
   useUi.setState({ still: address.still });
@@ -81,7 +86,7 @@ export function train(): void {
 export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): void {
   if (!client || isBusy(useRun.getState().status)) return;
   const configs = runs.map(({ config }) => config);
-  const { schedule, samples, init } = settings;
+  const { schedule, samples, init, vocab } = settings;
   const modes = runs.map(({ mode }) => mode);
   beginRuns(configs, schedule, settings, 'training', modes);
   clearNumerics(configs);
@@ -92,7 +97,7 @@ export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): 
     configs,
     schedule,
     text,
-    ...(init && { from: init.id }),
+    ...(init && { from: init.id, fill: vocab === init.vocabulary }),
     ...(samples !== null && { samples }),
     ...(every !== undefined && { autosaveMs: every }),
   });

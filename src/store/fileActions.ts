@@ -4,6 +4,7 @@ import { usualHeads } from '../engine/checkpoint/modelFile.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
+import { modelFiles } from './modelFiles.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { autosaveMs } from './savedRun.ts';
@@ -12,12 +13,22 @@ import { useSettings } from './settingsStore.ts';
 
 let opens = 0;
 
-/** Reads what a file is. What was opened before is given back; runs and settings stay as they are until it is known. */
-export function openFile(file: File, config: File | null): void {
+/**
+ * Reads what the weights among the files are. What was opened before is given back; runs and settings stay as they are
+ * until it is known.
+ */
+export function openFiles(files: readonly File[]): void {
   closeFile();
   opens += 1;
+  const chosen = modelFiles(files);
+  if ('message' in chosen) {
+    const name = files[0]?.name ?? '';
+    useFiles.setState({ opened: { state: 'refused', name, error: { code: 'BAD_FILE', ...chosen } } });
+    return;
+  }
+  const { weights: file, config, tokenizer } = chosen;
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
-  send({ type: 'openFile', id: opens, file, config });
+  send({ type: 'openFile', id: opens, file, config, tokenizer });
   const forget = useFiles.subscribe(({ opened }) => {
     if (opened.state === 'reading') return;
     forget();
@@ -33,9 +44,12 @@ export function closeFile(): void {
 
 function startFrom(
   id: number,
-  { name, shape, heads, tokenizer }: Extract<OpenedFile, { kind: 'model' }>,
+  { name, shape, heads, tokenizer, likelyTokenizer }: Extract<OpenedFile, { kind: 'model' }>,
 ): void {
-  const init: InitialShape = { id, name, ...shape, heads, usualHeads: usualHeads(shape.width), tokenizer };
+  const init: InitialShape = {
+    ...{ id, name, ...shape, heads, tokenizer, likelyTokenizer },
+    usualHeads: usualHeads(shape.width),
+  };
   useSettings.getState().choose({ init });
 }
 

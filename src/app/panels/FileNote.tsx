@@ -5,6 +5,7 @@ import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '.
 import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { readNumber } from '../../store/typedNumber.ts';
 import { download } from '../download.ts';
 import { formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
@@ -66,7 +67,7 @@ function useHandOver(): void {
 function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   const [typed, setTyped] = useState(String(Math.max(saved.config.steps, saved.step)));
   const busy = useRun((state) => isBusy(state.status));
-  const steps = Number(typed);
+  const steps = readNumber(typed) ?? Number.NaN;
   // The text may be chosen while the note is there.
   useSettings((state) => state.ownText);
   const obstacle = goOnObstacle(saved, steps);
@@ -103,9 +104,12 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   );
 }
 
-function ModelInFile({ name, shape, heads, tokenizer }: Extract<OpenedFile, { kind: 'model' }>) {
+type ModelFacts = Extract<OpenedFile, { kind: 'model' }>;
+
+function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: ModelFacts) {
   const busy = useRun((state) => isBusy(state.status));
   const blocked = useSettings((state) => trainObstacle(state));
+  const assumed = useSettings(({ settings }) => settings.tokenizer === null) ? likelyTokenizer : null;
   const { layers, width, context, vocabulary, tied } = shape;
   return (
     <Note testId="model-file">
@@ -120,9 +124,21 @@ function ModelInFile({ name, shape, heads, tokenizer }: Extract<OpenedFile, { ki
           config.json with it, or set them under Model.
         </p>
       )}
-      {tokenizer === null && (
-        <p>It brings no tokenizer: the text must have its {formatCount(vocabulary)} tokens.</p>
+      {tokenizer === null && assumed !== null && (
+        <p>
+          It has as many tokens as GPT-2, and brings no tokenizer: GPT-2's is assumed. Drop its tokenizer.json
+          with it, or choose another under Data.
+        </p>
       )}
+      {tokenizer === null && assumed === null && (
+        <p>
+          It brings no tokenizer: the text must have its {formatCount(vocabulary)} tokens, and that they are
+          the same ones in the same order cannot be checked. Drop its tokenizer.json with it.
+        </p>
+      )}
+      {notes.map((note) => (
+        <p key={note}>{note}</p>
+      ))}
       <div className={styles.buttons}>
         {!busy && (
           <Button onClick={evaluateFile} disabled={blocked !== null} data-testid="evaluate-file">

@@ -6,6 +6,7 @@ import {
   BUDGET_UNITS,
   budgetBytes,
   budgetOr,
+  budgetProblem,
   isSearching,
   type MemoryBudget,
   useMeasurements,
@@ -56,7 +57,7 @@ export default function LargestBatchPanel() {
           inputMode="decimal"
           value={budget.amount}
           onChange={(event) => choose({ amount: event.target.value })}
-          error={bytes === null ? 'Give a number above 0.' : null}
+          error={budgetProblem(budget)}
           data-testid="budget"
         />
         <SelectField

@@ -1,9 +1,9 @@
 import { type ComponentProps, useId, useState } from 'react';
 import { checkSample, type SampleOptions } from '../../engine/train/sampler.ts';
 import { sample, stopSample } from '../../store/actions.ts';
-import { readNumber } from '../../store/address.ts';
 import { useRun } from '../../store/runStore.ts';
 import { problemOf } from '../../store/settings.ts';
+import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
@@ -51,7 +51,7 @@ export function SampleForm() {
   };
   const errorOf = (option: NumberOption): string | null => {
     const value = numberOf(option);
-    if (value === null) return 'This is not a number.';
+    if (value === null) return typedProblem(typed[option] ?? '');
     return problemOf(() => checkSample({ ...defaults, prompt: '', [option]: value }))?.hint ?? null;
   };
   const valid = OPTIONS.every((option) => errorOf(option) === null);

@@ -43,7 +43,7 @@ export function SweepFormPanel() {
           inputMode="text"
           value={form.learningRates}
           onChange={(event) => useForm.setState({ learningRates: event.target.value })}
-          help="Highest rates, separated by commas."
+          help="Highest rates, separated by commas and spaces, or by semicolons."
           data-testid="sweep-rates"
         />
         <TextField
