@@ -40,8 +40,7 @@ export function NumericsControls({ view, onView, cost, hasFrame }: NumericsContr
               onClick={() => look(what)}
               data-testid={`numerics-${what}`}
             >
-              {VIEW_WORDS[what]}
-              {what !== 'gradients' && ', now'}
+              {`${VIEW_WORDS[what]}${what !== 'gradients' ? ', now' : ''}`}
             </Button>
           ))}
         </fieldset>
