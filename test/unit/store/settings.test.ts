@@ -77,7 +77,7 @@ test('a vocabulary is filled up as the command line fills it up', () => {
   expect(configsOf(DEFAULT_SETTINGS)[0]!.vocabulary).toBeNull();
   const [config] = configsOf({ ...DEFAULT_SETTINGS, tokenizer: 'gpt2', vocab: 50_304 });
   expect(config).toMatchObject({ tokenizer: 'gpt2', vocabulary: 50_304 });
-  expect(numberProblem({ ...DEFAULT_SETTINGS, vocab: 0 }, 'vocab')?.message).toBe('vocabulary is 0.');
+  expect(numberProblem({ ...DEFAULT_SETTINGS, vocab: 0 }, 'vocab')?.message).toBe('vocab is 0.');
 });
 
 describe('a file of weights', () => {
