@@ -4,6 +4,7 @@ import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
 import {
   type AdapterReport,
   createTrainer,
+  type PresetName,
   RunControl,
   runTraining,
   TooManySkipsError,
@@ -23,7 +24,7 @@ import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, troubleLi
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { runCommand } from './runCommand.ts';
-import { planText, progressText, sharpnessText, summaryText } from './runText.ts';
+import { planText, presetNote, progressText, sharpnessText, summaryText } from './runText.ts';
 import { newestSave, openSaver, type RunSaver } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
 import { show } from './terminal.ts';
@@ -46,8 +47,10 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  const { config, dataset, text, resume, initial } = await beginRun(command);
   const gpu = new DeviceAccess(openAdapter);
+  const adapter = async () => (await gpu.open()).report;
+  const { preset, config, dataset, text, resume, initial } = await beginRun(command, adapter);
+  if (preset !== command.preset) show(presetNote(preset, command.preset), process.stderr);
   const recovery = new Recovery(gpu);
   const { save } = command;
   const stored = save && save.every > 0 ? () => newestSave(save.path) : undefined;
@@ -78,7 +81,7 @@ async function train(command: TrainCommand): Promise<void> {
       train: async (opened) => {
         trainer = await prepare(opened);
         const saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
-        if (!kept.hasBegun) progress.print(planOf(trainer, command));
+        if (!kept.hasBegun) progress.print(planOf(trainer, preset));
         if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
         interrupted = () => {
           progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
@@ -118,12 +121,12 @@ async function train(command: TrainCommand): Promise<void> {
   }
 }
 
-function planOf(trainer: Trainer, command: TrainCommand): string {
+function planOf(trainer: Trainer, preset: PresetName): string {
   const { config, dataset, report, memory, storage, parameterCount: parameters } = trainer;
-  return planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory });
+  return planText({ adapter: adapterText(report, preset), config, dataset, parameters, storage, memory });
 }
 
-function adapterText(report: AdapterReport, { preset }: TrainCommand): string {
+function adapterText(report: AdapterReport, preset: PresetName): string {
   if (!report.isFallback) return report.name;
   const advice = preset === 'smoke' ? '' : ', slow: --preset smoke is made for it';
   return `${report.name} (a software renderer${advice})`;

@@ -76,7 +76,10 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
     progress: { attempted: 20, applied: 20, skipped: 0, lossScale: 1, growthTracker: 0, nextMicroBatch: 20 },
   };
   await writePiecesAtomically(path, writeSafetensors([], { halfstep: JSON.stringify(run) }));
-  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand);
+  const adapter = async () => {
+    throw new Error('a saved run has its own sizes: the adapter does not decide them');
+  };
+  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand, adapter);
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
   // Another text is refused as such, not for characters that the tokenizer lacks.
   writeFileSync(text, 'def'.repeat(200));
