@@ -12,9 +12,11 @@ interface UnsupportedScreenProps {
   error: ErrorReport | null;
 }
 
-/** Says by reason what is missing and what to do about it. A lazy chunk: most visitors never see it. */
+/**
+ * Shows a recorded run, and says by reason what is missing and what to do about it. A lazy chunk: most visitors never see it.
+ */
 export default function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
-  const { title, why, steps } = UNSUPPORTED[reason];
+  const { title, short, why, steps } = UNSUPPORTED[reason];
   const [offer, setOffer] = useState<AdapterOffer | null>(null);
   useEffect(() => {
     void adapterOffer().then(setOffer);
@@ -22,8 +24,11 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
   return (
     <article className={styles.page} data-testid="unsupported" data-reason={reason}>
       <h1>{title}</h1>
-      <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
+      <p>{short} More on that follows the recorded run.</p>
+      <RecordedRun />
+      <h2>Why nothing can be trained here</h2>
       <p>{why}</p>
+      <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
       <h2>What you can do</h2>
       <ul className={styles.steps}>
         {steps.map((step) => (
@@ -40,7 +45,6 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
       )}
       <Diagnostics offer={offer} />
       <SupportTable />
-      <RecordedRun />
     </article>
   );
 }
