@@ -3,7 +3,7 @@ import { EngineError } from '../engine/errors.ts';
 import { type AdapterReport, openDevice } from '../engine/index.ts';
 import { loadDawn, reloadDawn } from './dawn.ts';
 import { chosenDrivers, explainNoAdapter, installedDrivers, softwareNote } from './noAdapter.ts';
-import { loadVulkan, softwareDriver } from './softwareDriver.ts';
+import { hasVulkanLoader, loadVulkan, softwareDriver } from './softwareDriver.ts';
 import { show } from './terminal.ts';
 
 /** f16 on NVIDIA is behind a toggle in Dawn's Vulkan backend, and experimental features are behind another. */
@@ -19,16 +19,21 @@ interface OpenAdapter {
  * @throws EngineError NO_WEBGPU when Dawn cannot be loaded, NO_ADAPTER when it finds no usable driver
  */
 export async function openAdapter(): Promise<OpenAdapter> {
+  if (!hasVulkanLoader()) return openSoftware();
   try {
     return await openDevice(await dawn(loadDawn));
   } catch (error) {
-    if (error instanceof EngineError && error.code === 'NO_ADAPTER') return openSoftware(error);
+    if (isNoAdapter(error)) return openSoftware(error);
     throw error;
   }
 }
 
-/** @param cause that there is no other adapter */
-async function openSoftware(cause: EngineError): Promise<OpenAdapter> {
+function isNoAdapter(error: unknown): error is EngineError {
+  return error instanceof EngineError && error.code === 'NO_ADAPTER';
+}
+
+/** @param cause what Dawn said, where it was asked */
+async function openSoftware(cause?: EngineError): Promise<OpenAdapter> {
   const chosen = chosenDrivers(process.env);
   const refusal = (unavailable: string | null) =>
     explainNoAdapter({
@@ -44,7 +49,7 @@ async function openSoftware(cause: EngineError): Promise<OpenAdapter> {
     show(softwareNote(), process.stderr);
     return opened;
   } catch (error) {
-    if (!(error instanceof EngineError && error.code === 'NO_ADAPTER')) throw error;
+    if (!isNoAdapter(error)) throw error;
     throw refusal(
       `the software driver in ${driver.folder} does not work here${problem ? ` (${problem})` : ''}`,
     );

@@ -72,7 +72,7 @@ interface NoAdapter {
   /** Why the software driver from npm does not help, in half a sentence; null where it was not asked. */
   readonly unavailable: string | null;
   readonly osRelease?: string;
-  readonly cause?: Error;
+  readonly cause?: Error | undefined;
 }
 
 /** Why there is no adapter, as far as it can be seen from outside the driver, and the exact fix. */

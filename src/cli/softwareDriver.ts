@@ -91,7 +91,7 @@ export async function softwareDriver(machine: Machine = thisMachine()): Promise<
   }
   if (archive === null) {
     return {
-      unavailable: `the package ${PACKAGE}, which holds a software driver, is not installed (npm ci without --omit=optional installs it)`,
+      unavailable: `the package ${PACKAGE}, which holds a software driver, is not installed (in the repository, npm ci installs it)`,
     };
   }
   const first = await unpackedIn(cache, archive).catch(reasonOf);
@@ -163,6 +163,11 @@ function isComplete(folder: string): boolean {
   return FILES.every((name) => existsSync(join(folder, name)));
 }
 
+/** Whether there is a Vulkan loader, on the machine or loaded: without one Dawn need not look for drivers. */
+export function hasVulkanLoader(): boolean {
+  return process.platform !== 'linux' || problemLoading(LOADER, constants.dlopen.RTLD_NOW) === null;
+}
+
 /**
  * Has Dawn find the driver: a Dawn that is made afterwards asks for "libvulkan.so.1", which glibc answers with a library of
  * that name that is loaded already, and the loader reads VK_ICD_FILENAMES. No path has to be set before Node starts.
@@ -170,12 +175,16 @@ function isComplete(folder: string): boolean {
  */
 export function loadVulkan(folder: string): string | null {
   process.env.VK_ICD_FILENAMES = join(folder, DESCRIPTION);
+  return problemLoading(join(folder, LOADER), constants.dlopen.RTLD_NOW | RTLD_NODELETE);
+}
+
+function problemLoading(library: string, flags: number): string | null {
   try {
-    process.dlopen({ exports: {} }, join(folder, LOADER), constants.dlopen.RTLD_NOW | RTLD_NODELETE);
+    process.dlopen({ exports: {} }, library, flags);
+    return null;
   } catch (cause) {
     const { message } = cause as Error;
-    // Every library that is no add-on ends so, and stays.
+    // Node says so of every library that is no add-on, after it was loaded.
     return message.startsWith('Module did not self-register') ? null : message;
   }
-  return null;
 }

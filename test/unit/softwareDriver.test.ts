@@ -99,7 +99,7 @@ test('a folder outside the project that others may write to is not trusted, nor 
 test('why it is not there: another processor, another system, no package, a broken package', async () => {
   expect(await reasonFor({ arch: 'arm64' })).toMatch(/for Linux on x64, and this is linux on arm64$/);
   expect(await reasonFor({ platform: 'darwin' })).toContain('this is darwin on x64');
-  expect(await reasonFor({ archive: null })).toContain('is not installed (npm ci without --omit=optional');
+  expect(await reasonFor({ archive: null })).toContain('is not installed (in the repository, npm ci');
   const path = join(root, 'broken.tar.br');
   writeFileSync(path, 'no archive');
   expect(await reasonFor({ archive: { path, version: '1.0.0' } })).toMatch(

@@ -1,7 +1,8 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ErrorReport, UnsupportedReason } from '../../session/protocol.ts';
 import { type AdapterOffer, adapterOffer } from '../../store/diagnostics.ts';
 import { browserName } from '../browser.ts';
+import { Button } from '../ui/Button.tsx';
 import { Diagnostics } from '../ui/Diagnostics.tsx';
 import { SUPPORT, UNSUPPORTED } from '../unsupportedMessages.ts';
 import { RecordedRun } from './RecordedRun.tsx';
@@ -18,15 +19,24 @@ interface UnsupportedScreenProps {
 export default function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
   const { title, short, why, steps } = UNSUPPORTED[reason];
   const [offer, setOffer] = useState<AdapterOffer | null>(null);
+  const remedy = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     void adapterOffer().then(setOffer);
   }, []);
   return (
     <article className={styles.page} data-testid="unsupported" data-reason={reason}>
       <h1>{title}</h1>
-      <p>{short} More on that follows the recorded run.</p>
+      <p>{short}</p>
+      <div>
+        <Button onClick={() => remedy.current?.focus()} data-testid="remedy">
+          Why, and what you can do
+        </Button>
+      </div>
       <RecordedRun />
-      <h2>Why nothing can be trained here</h2>
+      {/* Focus scrolls to it, and readers of the screen go on from there. */}
+      <h2 ref={remedy} tabIndex={-1}>
+        Why nothing can be trained here
+      </h2>
       <p>{why}</p>
       <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
       <h2>What you can do</h2>
