@@ -1,5 +1,6 @@
 /** What the command line tells a person before, during and after a run. */
 import type { Dataset } from '../engine/data/dataset.ts';
+import type { PresetName } from '../engine/model/presets.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import { recipeFor } from '../engine/precision/recipes.ts';
 import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
@@ -14,6 +15,11 @@ export interface RunFacts {
   readonly parameters: number;
   readonly storage: HalfStorage | null;
   readonly memory: MemoryBytes;
+}
+
+/** That the adapter has decided the preset. */
+export function presetNote(preset: PresetName, standard: PresetName): string {
+  return `note: a software renderer is slow, so the preset is "${preset}"; --preset ${standard} trains the usual one.\n`;
 }
 
 export function planText({ adapter, config, dataset, parameters, storage, memory }: RunFacts): string {

@@ -5,6 +5,7 @@ import { EngineError } from '../engine/errors.ts';
 import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
 import { modeOfVariant, type VariantId, variantTitle } from '../engine/experiments/variants.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
+import { DEFAULT_PRESET } from '../engine/model/openPreset.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
@@ -165,7 +166,7 @@ const PRESETS_OWN = Object.fromEntries(
 
 export const DEFAULT_SETTINGS: Settings = {
   ...PRESETS_OWN,
-  preset: 'starter',
+  preset: DEFAULT_PRESET,
   modes: ['fp16'],
   schedule: 'sequential',
   seeds: 1,

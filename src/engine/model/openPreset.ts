@@ -1,0 +1,26 @@
+/** Which preset a run gets where its user left that open: one decision for the page and the command line. */
+import type { Overrides } from '../train/configure.ts';
+import { PRESETS, type Preset, type PresetName } from './presets.ts';
+
+export const DEFAULT_PRESET: PresetName = 'starter';
+/** A software adapter is some hundred times slower than a GPU: there the smallest preset is the kind default. */
+const SOFTWARE_PRESET: PresetName = 'smoke';
+
+/** What decides how long a step takes. */
+export const SIZES = ['layers', 'heads', 'width', 'context', 'batch', 'accumulation'] as const;
+
+/** Whether the user has chosen neither the preset nor what decides how long a step takes. */
+export function isPresetOpen(presetChosen: boolean, given: Overrides): boolean {
+  return !presetChosen && SIZES.every((field) => given[field] === undefined);
+}
+
+/** The preset on an adapter, where it {@link isPresetOpen | is open}. */
+export function openPreset({ isFallback }: { readonly isFallback: boolean }, preset: PresetName): PresetName {
+  return isFallback ? SOFTWARE_PRESET : preset;
+}
+
+/** The preset of a run that began when it was open, by the sizes that it was given; null where it is neither of the two. */
+export function presetBegun(settings: Readonly<Record<string, unknown>>): Preset | null {
+  const both = [PRESETS[DEFAULT_PRESET], PRESETS[SOFTWARE_PRESET]];
+  return both.find(({ config }) => SIZES.every((field) => settings[field] === config[field])) ?? null;
+}
