@@ -10,15 +10,15 @@ const TOKENIZER = {
 };
 
 const text = (json: object) => Buffer.from(`\uFEFF${JSON.stringify(json)}`);
-const folder = (config: object = CONFIG) =>
-  [
-    ['config.json', text(config)],
-    ['generation_config.json', text({ eos_token_id: 50256 })],
-    ['model.safetensors', WEIGHTS],
-    ['tokenizer.json', text(TOKENIZER)],
-  ] as const;
+type Files = readonly (readonly [name: string, bytes: Buffer])[];
+const folder = (config: object = CONFIG): Files => [
+  ['config.json', text(config)],
+  ['generation_config.json', text({ eos_token_id: 50256 })],
+  ['model.safetensors', WEIGHTS],
+  ['tokenizer.json', text(TOKENIZER)],
+];
 
-async function choose(page: Page, files: ReturnType<typeof folder>): Promise<void> {
+async function choose(page: Page, files: Files): Promise<void> {
   await page.getByTestId('from-file').click();
   await page
     .getByTestId('model-file-input')
@@ -26,7 +26,7 @@ async function choose(page: Page, files: ReturnType<typeof folder>): Promise<voi
   await page.getByTestId('from-file').click();
 }
 
-async function drop(page: Page, files: ReturnType<typeof folder>): Promise<void> {
+async function drop(page: Page, files: Files): Promise<void> {
   const dataTransfer = await page.evaluateHandle(
     (all) => {
       const data = new DataTransfer();

@@ -5,7 +5,7 @@ import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '.
 import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { readNumber } from '../../store/typedNumber.ts';
+import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { download } from '../download.ts';
 import { formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
@@ -84,6 +84,7 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
         help="The learning rate falls until then, so another number changes the steps to come."
+        error={typedProblem(typed)}
         data-testid="file-steps"
       />
       <div className={styles.buttons}>
