@@ -84,7 +84,9 @@ test('gradients are counted while a run trains, and a slider asks what another s
   // Drawn, with a hover and a history; the cost is said.
   const heatmap = page.getByTestId('numerics-heatmap');
   await heatmap.hover({ position: { x: 20, y: 60 } });
-  await expect(page.getByTestId('numerics-hover')).toHaveText(/values, (all exactly zero|.*Flushed [\d.]+ %)/);
+  await expect(page.getByTestId('numerics-hover')).toHaveText(
+    /values, (all exactly zero|.*Flushed [\d.]+ %)/,
+  );
   await expect(page.getByTestId('numerics-history')).toHaveAttribute('data-frames', /^[2-5]$/);
   await expect(page.getByTestId('numerics-cost')).toHaveText(/^numerics/);
 

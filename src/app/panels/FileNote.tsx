@@ -39,7 +39,7 @@ function OpenedNote() {
     case 'reading':
       return (
         <Note>
-          <p role="status">Reading {opened.name}…</p>
+          <p role="status">{`Reading ${opened.name}…`}</p>
         </Note>
       );
     case 'refused':
@@ -73,9 +73,8 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   return (
     <Note testId="run-file">
       <p>
-        <strong>{name}</strong> is a run: {titleOf(saved.config.precision)}, step {formatCount(saved.step)} of{' '}
-        {formatCount(saved.config.steps)}, on {saved.text.name}.{' '}
-        {obstacle ?? 'It goes on exactly where it was; what is shown now stays among the runs.'}
+        <strong>{name}</strong>
+        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It goes on exactly where it was; what is shown now stays among the runs.'}`}</span>
       </p>
       <TextField
         label="Steps in all"
@@ -110,9 +109,8 @@ function ModelInFile({ name, shape, heads, tokenizer }: Extract<OpenedFile, { ki
   return (
     <Note testId="model-file">
       <p>
-        Training starts from the weights of <strong>{name}</strong>: {layers} layers,{' '}
-        {heads !== null && `${heads} heads, `}width {formatCount(width)}, context {formatCount(context)},
-        vocabulary {formatCount(vocabulary)}, {tied ? 'tied' : 'with an output matrix of its own'}.
+        Training starts from the weights of <strong>{name}</strong>
+        <span>{`: ${layers} layers, ${heads !== null ? `${heads} heads, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}.`}</span>
       </p>
       {heads === null && (
         <p>
@@ -121,7 +119,7 @@ function ModelInFile({ name, shape, heads, tokenizer }: Extract<OpenedFile, { ki
         </p>
       )}
       {tokenizer === null && (
-        <p>It brings no tokenizer: the text must have its {formatCount(vocabulary)} tokens.</p>
+        <p>{`It brings no tokenizer: the text must have its ${formatCount(vocabulary)} tokens.`}</p>
       )}
       <div className={styles.buttons}>
         {!busy && (

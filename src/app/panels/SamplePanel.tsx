@@ -36,8 +36,7 @@ export default function SamplePanel() {
             <div key={mode} className={styles.run}>
               <h3>
                 <span className={styles.swatch} style={{ background: runColor(place) }} />
-                {runLabel(run)}
-                {several && `, seed ${run.config.seed}`}
+                <span translate="no">{`${runLabel(run)}${several ? `, seed ${run.config.seed}` : ''}`}</span>
               </h3>
               {growing && <Sample heading={growing} tokens={growing.tokens} testId="writing" growing />}
               {run.samples
@@ -73,7 +72,7 @@ function Sample({ heading, tokens, testId, growing = false }: SampleProps) {
   return (
     <figure className={styles.sample} data-kind={heading.kind}>
       <figcaption>
-        {sampleCaption(heading)}
+        <span>{sampleCaption(heading)}</span>
         {growing ? (
           <span>, writing</span>
         ) : (

@@ -22,7 +22,7 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
   return (
     <article className={styles.page} data-testid="unsupported" data-reason={reason}>
       <h1>{title}</h1>
-      <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
+      <p data-testid="browser">{`This is ${browserName(navigator.userAgent)}.`}</p>
       <p>{why}</p>
       <h2>What you can do</h2>
       <ul className={styles.steps}>
@@ -33,9 +33,7 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
       {error && (
         <>
           <h2>What the browser said</h2>
-          <p>
-            {error.message} {error.hint}
-          </p>
+          <p>{`${error.message} ${error.hint}`}</p>
         </>
       )}
       <Diagnostics offer={offer} />
@@ -49,7 +47,7 @@ function SupportTable() {
   return (
     <div className={styles.support}>
       <table data-testid="support">
-        <caption>Browsers with WebGPU, as of {SUPPORT.asOf}</caption>
+        <caption>{`Browsers with WebGPU, as of ${SUPPORT.asOf}`}</caption>
         <tbody>
           {SUPPORT.rows.map(([browser, state]) => (
             <tr key={browser}>
