@@ -120,3 +120,16 @@ test('a run that was stopped is kept as one that finished', async ({ page }) => 
   await expect(note).toContainText(`step ${stopped} of 100,000`);
   expect(await download(page, 'export-saved-model')).toContain(`step-${stopped}`);
 });
+
+test('a run that stopped by itself can write and be exported, also after a reload', async ({ page }) => {
+  // A fixed scale that every step overflows at: the weights stay as they began.
+  await page.goto('/?preset=smoke&sample=0&steps=30&precision=fp16-static&lossScale=2^60&autostart=1');
+  await reach(page, 'failed');
+  await expect(page.getByTestId('run-error-fp16-static')).toContainText('10 steps in a row were skipped');
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('sample-fp16-static')).not.toBeEmpty();
+  expect(await download(page, 'export-model')).toContain('model-f32.zip');
+  await page.goto('/');
+  await expect(page.getByTestId('saved-run')).toContainText('static scale');
+  expect(await download(page, 'export-saved-model')).toContain('model-f32.zip');
+});

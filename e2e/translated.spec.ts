@@ -89,16 +89,11 @@ test('a page whose every text is replaced trains, compares and counts, and shows
   await page.getByTestId('numerics-on').check();
   await page.getByTestId('numerics-interval').fill('5');
   await page.getByTestId('train').click();
-  for (const step of [3, 12]) {
-    await reachStep(page, step);
-    await lookAround(page);
-    await page.getByTestId('pause').click();
-    await reach(page, 'paused');
-    await expectTrueFigures(page);
-    await page.getByTestId('resume').click();
-  }
+  await reachStep(page, 3);
+  await lookAround(page);
   await page.getByTestId('pause').click();
   await reach(page, 'paused');
+  await expectTrueFigures(page);
   await page.getByTestId('sample').click();
   await expect(page.getByTestId('sample-fp16-noscale')).not.toBeEmpty();
   await expect(page.getByTestId('sample')).toBeEnabled();
