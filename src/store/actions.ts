@@ -4,6 +4,7 @@ import type {
   SampleRequest,
   SavedRun,
   SessionCommand,
+  StoredRun,
   TextSource,
 } from '../session/protocol.ts';
 import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
@@ -109,26 +110,29 @@ export function resumeObstacle({ text }: SavedRun, { ownText } = useSettings.get
   return `It was trained on your file "${text.name}": choose it again as your text, and it can go on.`;
 }
 
-/** Goes on with what an earlier visit left. */
-export function resumeSavedRun(): void {
-  const { saved, every } = useSavedRun.getState();
-  if (!client || !saved || isBusy(useRun.getState().status) || resumeObstacle(saved) !== null) return;
-  const configs = [saved.config];
+/**
+ * Goes on with a stored run: to its end, or with more steps than it had. One that has taken all its steps is shown as it ended.
+ * @param steps in all
+ */
+export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): void {
+  if (!client || isBusy(useRun.getState().status) || resumeObstacle(stored) !== null) return;
+  const configs = [{ ...stored.config, steps }];
+  const { every } = useSavedRun.getState();
   beginRuns(configs, 'sequential');
   clearNumerics(configs);
-  useSavedRun.setState({ saved: null, newest: null, error: null });
+  useSavedRun.setState({ shown: stored.place, newest: null, error: null });
   client.send({
     type: 'train',
     configs,
     schedule: 'sequential',
-    text: textSource(saved.text.builtin ?? 'own'),
-    resume: true,
+    text: textSource(stored.text.builtin ?? 'own'),
+    resume: stored.place,
     autosaveMs: (every || AUTOSAVE_SECONDS) * 1000,
   });
 }
 
-export function discardSavedRun(): void {
-  client?.send({ type: 'forgetSave' });
+export function discardSavedRun({ place }: StoredRun): void {
+  client?.send({ type: 'forgetSave', place });
 }
 
 /** The modes whose difference the project exists to show; everything else stays as it is chosen. */

@@ -2,6 +2,7 @@
 import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
 import { usualHeads } from '../engine/checkpoint/modelFile.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
+import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
 import { modelFiles } from './modelFiles.ts';
@@ -63,7 +64,7 @@ export function evaluateFile(): void {
   );
 }
 
-/** Why the run in a file cannot go on now; null where it can. @param steps in all */
+/** Why a saved run cannot go on to so many steps now; null where it can. @param steps in all */
 export function goOnObstacle(saved: SavedRun, steps: number): string | null {
   if (!(Number.isInteger(steps) && steps > saved.step && steps <= 1_000_000)) {
     return `It has taken ${saved.step} steps: give a whole number above that, up to 1,000,000.`;
@@ -96,10 +97,14 @@ export function goOnWithFile(steps: number): void {
   useFiles.setState({ opened: { state: 'none' } });
 }
 
-/** Makes a file of a run on the GPU, or of the saved one. */
-export function exportRun(run: number | null, what: ExportKind, dtype: ExportDtype = 'F32'): void {
+/** Makes a file of a run on the GPU, or of a stored one. */
+export function exportRun(
+  of: { readonly run: number } | { readonly place: Place },
+  what: ExportKind,
+  dtype: ExportDtype = 'F32',
+): void {
   useFiles.setState({ exporting: true, made: null, exportError: null });
-  send({ type: 'export', what, dtype, run, folder: new URL('.', document.baseURI).href });
+  send({ type: 'export', what, dtype, of, folder: new URL('.', document.baseURI).href });
 }
 
 /** The run that can be taken: of several that train one after the other, the last that was begun. Null for none. */

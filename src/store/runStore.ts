@@ -165,6 +165,11 @@ export function isBusy(status: RunStatus): boolean {
   return status === 'preparing' || status === 'training' || status === 'paused' || status === 'stopping';
 }
 
+/** Whether what the runs learned is on the GPU and stands still: paused, at their end, or where they stopped by themselves. */
+export function standsOnGpu({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
+  return status === 'paused' || status === 'done' || (status === 'failed' && error === null);
+}
+
 function emptyRun(config: TrainConfig, mode: VariantId): RunView {
   return {
     mode,

@@ -40,7 +40,7 @@ function OpenedNote() {
     case 'reading':
       return (
         <Note>
-          <p role="status">Reading {opened.name}…</p>
+          <p role="status">{`Reading ${opened.name}…`}</p>
         </Note>
       );
     case 'refused':
@@ -74,9 +74,8 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   return (
     <Note testId="run-file">
       <p>
-        <strong>{name}</strong> is a run: {titleOf(saved.config.precision)}, step {formatCount(saved.step)} of{' '}
-        {formatCount(saved.config.steps)}, on {saved.text.name}.{' '}
-        {obstacle ?? 'It goes on exactly where it was; what is shown now stays among the runs.'}
+        <strong>{name}</strong>
+        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It goes on exactly where it was; what is shown now stays among the runs.'}`}</span>
       </p>
       <TextField
         label="Steps in all"
@@ -115,9 +114,8 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
   return (
     <Note testId="model-file">
       <p>
-        Training starts from the weights of <strong>{name}</strong>: {layers} layers,{' '}
-        {heads !== null && `${heads} heads, `}width {formatCount(width)}, context {formatCount(context)},
-        vocabulary {formatCount(vocabulary)}, {tied ? 'tied' : 'with an output matrix of its own'}.
+        Training starts from the weights of <strong>{name}</strong>
+        <span>{`: ${layers} layers, ${heads !== null ? `${heads} heads, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}.`}</span>
       </p>
       {heads === null && (
         <p>
@@ -132,10 +130,7 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
         </p>
       )}
       {tokenizer === null && assumed === null && (
-        <p>
-          It brings no tokenizer: the text must have its {formatCount(vocabulary)} tokens, and that they are
-          the same ones in the same order cannot be checked. Drop its tokenizer.json with it.
-        </p>
+        <p>{`It brings no tokenizer: the text must have its ${formatCount(vocabulary)} tokens, and that they are the same ones in the same order cannot be checked. Drop its tokenizer.json with it.`}</p>
       )}
       {notes.map((note) => (
         <p key={note}>{note}</p>

@@ -85,7 +85,7 @@ export default function LargestBatchPanel() {
               }
               data-testid={`budget-mode-${mode}`}
             />
-            {variantTitle(mode)}
+            <span translate="no">{variantTitle(mode)}</span>
           </label>
         ))}
       </fieldset>
@@ -119,7 +119,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
           <th scope="col">Memory</th>
         </tr>
       </thead>
-      <tbody>
+      <tbody translate="no">
         {searches.map((search) => {
           const { id, mode, found, confirmed } = search;
           const batch = confirmed ? confirmed.batch : found.batch;

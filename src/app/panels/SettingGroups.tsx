@@ -46,7 +46,7 @@ function Changes() {
   if (all.length === 0) return null;
   return (
     <p className={styles.changes} data-testid="preset-changes">
-      {countChanges(all.length)} from the preset
+      <span>{`${countChanges(all.length)} from the preset`}</span>
       <Button className={styles.resetAll} onClick={() => choose(resetOf(all))} data-testid="reset-all">
         Reset all
       </Button>
@@ -66,11 +66,11 @@ function SettingGroup({ title, testId, settings: keys, takenBy }: Group) {
   return (
     <details className={styles.group}>
       <summary data-testid={testId}>
-        {title}
+        <span>{title}</span>
         {wrong > 0 ? (
-          <span className={styles.wrong}>{wrong} to correct</span>
+          <span className={styles.wrong}>{`${wrong} to correct`}</span>
         ) : (
-          changed > 0 && <span className={styles.changed}>{changed} changed</span>
+          changed > 0 && <span className={styles.changed}>{`${changed} changed`}</span>
         )}
       </summary>
       <div className={styles.body}>

@@ -22,11 +22,7 @@ export function RecordedRun() {
       ) : (
         <>
           <Charts />
-          <p>
-            FP32, mixed f16 and f16 without loss scaling, from the same start and on the same batches: preset{' '}
-            {recording.preset}, {formatCount(recording.steps)} steps, trained on {recording.date} on{' '}
-            {recording.adapter}. Speeds are those of that machine; nothing is being trained here.
-          </p>
+          <p>{`FP32, mixed f16 and f16 without loss scaling, from the same start and on the same batches: preset ${recording.preset}, ${formatCount(recording.steps)} steps, trained on ${recording.date} on ${recording.adapter}. Speeds are those of that machine; nothing is being trained here.`}</p>
           <ResultsPanel />
         </>
       )}

@@ -38,7 +38,7 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
         Why nothing can be trained here
       </h2>
       <p>{why}</p>
-      <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
+      <p data-testid="browser">{`This is ${browserName(navigator.userAgent)}.`}</p>
       <h2>What you can do</h2>
       <ul className={styles.steps}>
         {steps.map((step) => (
@@ -48,9 +48,7 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
       {error && (
         <>
           <h2>What the browser said</h2>
-          <p>
-            {error.message} {error.hint}
-          </p>
+          <p>{`${error.message} ${error.hint}`}</p>
         </>
       )}
       <Diagnostics offer={offer} />
@@ -63,7 +61,7 @@ function SupportTable() {
   return (
     <div className={styles.support}>
       <table data-testid="support">
-        <caption>Browsers with WebGPU, as of {SUPPORT.asOf}</caption>
+        <caption>{`Browsers with WebGPU, as of ${SUPPORT.asOf}`}</caption>
         <tbody>
           {SUPPORT.rows.map(([browser, state]) => (
             <tr key={browser}>

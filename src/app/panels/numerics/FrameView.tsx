@@ -52,7 +52,7 @@ export default function FrameView({ run, index, view, frame }: FrameViewProps) {
       </p>
       {learned && (
         <p data-testid="numerics-without-gradient">
-          <strong>{learned.count}</strong>
+          <strong translate="no">{learned.count}</strong>
           <span>{` ${learned.rest}`}</span>
         </p>
       )}

@@ -23,7 +23,7 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
                 <th scope="col">Largest</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody translate="no">
               {noise.map((row) => (
                 <tr key={`${row.name} ${row.format}`} data-testid="numerics-noise-row">
                   <th scope="row">{row.name}</th>

@@ -26,7 +26,7 @@ export function NumericsTable({ rows }: { rows: readonly HeatRow[] }) {
                 <th scope="col">Largest</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody translate="no">
               {rows.map(({ row, losses, total, largest }) => (
                 <tr key={row.name} data-testid="numerics-row">
                   <th scope="row">{row.name}</th>

@@ -27,7 +27,7 @@ export function WhatIf({ scaleLog2, current, best, scaled, forecast, onAsk }: Wh
     <div className={styles.whatIf}>
       <label htmlFor={id} className={styles.whatIfLabel}>
         What if the loss scale were{' '}
-        <output htmlFor={id} data-testid="numerics-scale">
+        <output translate="no" htmlFor={id} data-testid="numerics-scale">
           {formatPowerOfTwo(scaleLog2)}
         </output>
         {scaleLog2 === current && <span className={styles.muted}>{` (${own})`}</span>}
@@ -60,7 +60,9 @@ export function WhatIf({ scaleLog2, current, best, scaled, forecast, onAsk }: Wh
         </Button>
       </div>
       <p data-testid="numerics-forecast">
-        <strong data-testid="numerics-flushed">{forecast.share}</strong>
+        <strong translate="no" data-testid="numerics-flushed">
+          {forecast.share}
+        </strong>
         <span>{` ${forecast.rest}`}</span>
       </p>
     </div>
