@@ -5,12 +5,13 @@ import { presetOf } from '../engine/model/presets.ts';
 import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
 import { overridesOf, type TextChoice } from './options.ts';
 
-/** Options that may differ from the saved run's: none of them changes what a step computes but for the schedule's end. */
+/** Options that may differ from the saved run's: none changes what a step computes but for the schedule's end and last bits. */
 const FREE: ReadonlySet<keyof TrainConfig> = new Set<keyof TrainConfig>([
   'steps',
   'evalEvery',
   'evalBatches',
   'sampleLength',
+  'microBatch',
   'recompute',
   'half',
 ]);
@@ -30,12 +31,14 @@ export function resumedConfig(
   const overrides = overridesOf(given);
   const asked: Partial<TrainConfig> =
     preset === undefined ? overrides : { ...pick(presetOf(preset).config, SHAPE), ...overrides };
+  const recut = cutOf(asked, saved);
   const free: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(asked) as [keyof TrainConfig, unknown][]) {
     if (FREE.has(field)) free[field] = value;
-    else if (value !== saved[field]) throw contradiction(file.source.name, field, value, saved[field]);
+    else if (value !== { ...saved, ...recut }[field])
+      throw contradiction(file.source.name, field, value, saved[field]);
   }
-  const config: TrainConfig = { ...saved, ...free };
+  const config: TrainConfig = { ...saved, ...recut, ...free };
   if (config.steps < progress.attempted) {
     throw new EngineError(
       'WRONG_RUN',
@@ -45,6 +48,17 @@ export function resumedConfig(
   }
   checkConfig(config);
   return config;
+}
+
+/**
+ * Files that name no micro-batch have a run whose batches were cut for want of memory as one of smaller batches. Asked for as
+ * it began, it is cut the same way: its steps have the same tokens in the same micro-batches.
+ */
+function cutOf({ batch, accumulation }: Partial<TrainConfig>, saved: TrainConfig): Partial<TrainConfig> {
+  if (batch === undefined || accumulation === undefined || saved.microBatch !== null) return {};
+  const sameTokens = batch * accumulation === saved.batch * saved.accumulation;
+  const isCut = batch > saved.batch && batch % saved.batch === 0;
+  return sameTokens && isCut ? { batch, accumulation, microBatch: saved.batch } : {};
 }
 
 function pick(config: TrainConfig, fields: readonly (keyof TrainConfig)[]): Partial<TrainConfig> {

@@ -8,7 +8,7 @@ import { type PresetAdapted, useUi } from './uiStore.ts';
 /** A step of this many milliseconds makes the first minute of a visit dull. */
 const SLOW_STEP_MS = 400;
 /** Settings that decide how long a step takes. */
-const SIZES: readonly NumberSetting[] = ['layers', 'heads', 'width', 'ctx', 'batch', 'accum'];
+const SIZES: readonly NumberSetting[] = ['layers', 'heads', 'width', 'ctx', 'batch', 'accum', 'micro-batch'];
 
 /** Milliseconds of a step once warm: the shorter of the second and the third; null before there are three. */
 export function warmStepMs(log: Pick<MetricsLog, 'length' | 'columns'>): number | null {

@@ -31,6 +31,7 @@ export const NUMBER_FIELDS = {
   ctx: 'context',
   batch: 'batch',
   accum: 'accumulation',
+  'micro-batch': 'microBatch',
   steps: 'steps',
   lr: 'learningRate',
   'min-lr': 'minLearningRate',

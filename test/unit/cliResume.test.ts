@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
@@ -49,6 +49,37 @@ test.each([
   expect(thrownBy(() => resumedConfig(RUN, given(options)))).toMatchObject({
     code: 'WRONG_RUN',
     message: expect.stringMatching(message),
+  });
+});
+
+describe('a run whose batches were cut goes on with the command line that began it', () => {
+  const saved = { ...RUN.description.config, batch: 4, accumulation: 4 };
+  const runOf = (config: typeof saved) =>
+    ({ ...RUN, description: { ...RUN.description, config } }) as unknown as RunFile;
+  const began = { batch: '8', accum: '2' };
+
+  test('saved with its micro-batch, which may be another on a GPU with more memory', () => {
+    const cut = { ...saved, batch: 8, accumulation: 2, microBatch: 4 };
+    expect(resumedConfig(runOf(cut), given(began))).toEqual(cut);
+    expect(resumedConfig(runOf(cut), given({ ...began, 'micro-batch': '8' }))).toEqual({
+      ...cut,
+      microBatch: 8,
+    });
+  });
+
+  test('saved as one of smaller batches, in the micro-batches that it had', () => {
+    const asked = { ...saved, batch: 8, accumulation: 2, microBatch: 4 };
+    expect(resumedConfig(runOf(saved), given(began))).toEqual(asked);
+    expect(resumedConfig(runOf(saved), given({ preset: 'smoke', accum: '2' }))).toEqual(asked);
+    expect(resumedConfig(runOf(saved), given({}))).toEqual(saved);
+  });
+
+  test.each([
+    [{ batch: '8', accum: '4' }, /batch 4; 8 was asked for/], // other tokens
+    [{ batch: '2', accum: '8' }, /batch 4; 2 was asked for/], // its micro-batches were larger
+    [{ batch: '8' }, /batch 4; 8 was asked for/],
+  ] as const)('%j is another run', (options, message) => {
+    expect(thrownBy(() => resumedConfig(runOf(saved), given(options))).message).toMatch(message);
   });
 });
 

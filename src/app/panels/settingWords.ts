@@ -20,8 +20,13 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
   heads: { label: 'Heads', unit: 'a layer', help: 'Width / heads must be a multiple of 4.' },
   width: { label: 'Width', unit: 'channels', help: 'Numbers that stand for one token.' },
   ctx: { label: 'Context', unit: 'tokens', help: 'How far back the model sees.' },
-  batch: { label: 'Batch', unit: 'sequences', help: 'Computed at once: decides the memory of activations.' },
-  accum: { label: 'Accumulation', unit: 'micro-batches', help: 'Batches whose gradients make one step.' },
+  batch: { label: 'Batch', unit: 'windows', help: 'Of a step and of an evaluation.' },
+  accum: { label: 'Accumulation', unit: 'batches', help: 'Batches whose gradients make one step.' },
+  'micro-batch': {
+    label: 'Micro-batch',
+    unit: 'windows',
+    help: 'Computed at once: a divisor of the batch, which decides the memory of activations.',
+  },
   steps: { label: 'Steps' },
   lr: { label: 'Learning rate', help: 'The highest of the schedule.' },
   'min-lr': { label: 'Lowest learning rate', help: 'At the last step.' },
@@ -155,6 +160,7 @@ export const GROUPS: readonly Group[] = [
     settings: [
       'batch',
       'accum',
+      'micro-batch',
       'recompute',
       'optimizer',
       'optim-state',
