@@ -189,6 +189,17 @@ describe('what is told of a run that goes on', () => {
     expect(await optionsOf(kept)).toEqual({ resume: undefined, before: trainedBy, submitMs: 300 });
   });
 
+  test('an evaluation before the first step is told, once', () => {
+    const told: object[] = [];
+    const kept = new KeptRun();
+    for (let device = 0; device < 2; device++) {
+      const events = kept.attach(trainerAt(0), { onStep() {}, onEval: (metrics) => void told.push(metrics) });
+      events.onEval({ step: 0, valLoss: 4.5 });
+      kept.detach();
+    }
+    expect(told).toEqual([{ step: 0, valLoss: 4.5 }]);
+  });
+
   test('figures that arrived before the loss are told, although the run is gone on with behind their steps', () => {
     const told: number[] = [];
     const events = { onStep: (metrics: StepMetrics) => void told.push(metrics.step), onEval() {} };

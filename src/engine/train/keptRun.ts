@@ -5,7 +5,7 @@ import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runF
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import { microBatchesPerStep, microBatchOf, type TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
-import type { Due, Told } from './due.ts';
+import { type Due, NEVER, type Told } from './due.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
 import {
@@ -66,7 +66,7 @@ export class KeptRun {
   #repeats = false;
 
   constructor({ start, told, stored, everyMs = KEEP_EVERY_MS, shrinks = true }: KeptRunOptions = {}) {
-    this.#toldOf = { evaluation: 0, sharpness: 0, rest: 0, ...told };
+    this.#toldOf = { evaluation: NEVER, sharpness: NEVER, rest: NEVER, ...told };
     this.#shrinks = shrinks;
     this.#start = start ?? null;
     this.#stored = stored;

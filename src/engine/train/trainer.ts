@@ -125,12 +125,12 @@ export class Trainer {
     return this.#longestSkips;
   }
 
-  /** Of step 1, once its metrics have arrived; null when it was not finite. */
+  /** Of step 1; null when it was not finite, and until its metrics have arrived. */
   get firstLoss(): number | null {
     return this.#firstLoss;
   }
 
-  /** Of the newest step whose metrics have arrived, or that a saved run ended with; null when it was not finite. */
+  /** Of the newest step whose metrics have arrived, or that a saved run ended with; null when it was not finite, and before step 1. */
   get lastLoss(): number | null {
     return this.#lastLoss;
   }
