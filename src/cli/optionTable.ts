@@ -145,8 +145,13 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     },
   ],
   Training: [
-    number('batch', 'batch', 'windows in a micro-batch'),
-    number('accum', 'accumulation', 'micro-batches in a step'),
+    number('batch', 'batch', 'windows in a batch'),
+    number('accum', 'accumulation', 'batches in a step'),
+    number(
+      'micro-batch',
+      'microBatch',
+      'windows of a batch that are computed at once: the same steps and evaluations in less memory',
+    ),
     {
       kind: 'choice',
       name: 'recompute',

@@ -3,7 +3,7 @@ import type { Dataset } from '../engine/data/dataset.ts';
 import type { PresetName } from '../engine/model/presets.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import { recipeFor } from '../engine/precision/recipes.ts';
-import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
+import { microBatchOf, type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
 import type { MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { formatBytes, formatCount, formatDuration, formatLoss, formatScale, percent } from './format.ts';
@@ -23,7 +23,7 @@ export function presetNote(preset: PresetName, standard: PresetName): string {
 }
 
 export function planText({ adapter, config, dataset, parameters, storage, memory }: RunFacts): string {
-  const { layers, heads, width, context, batch, accumulation, steps } = config;
+  const { layers, heads, width, context, steps } = config;
   const recipe = recipeFor(config);
   const { total, ...parts } = memory;
   const items = Object.entries(parts)
@@ -33,10 +33,18 @@ export function planText({ adapter, config, dataset, parameters, storage, memory
     `Adapter    ${adapter}`,
     `Text       ${dataset.name}: ${formatCount(dataset.train.length)} training and ${formatCount(dataset.validation.length)} validation tokens, vocabulary ${vocabularyText(dataset.tokenizer.vocabulary, config)}, fingerprint ${dataset.checksum}`,
     `Model      ${formatCount(parameters)} parameters: ${layers} layers, ${heads} heads, width ${width}, context ${context}`,
-    `Steps      ${formatCount(steps)} of ${formatCount(tokensPerStep(config))} tokens (batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''})`,
+    `Steps      ${formatCount(steps)} of ${formatCount(tokensPerStep(config))} tokens (${batchText(config)})`,
     `Precision  ${recipe.title}${storage ? `, f16 ${storage}` : ''}: ${recipe.summary}`,
     `Memory     ${formatBytes(total)}: ${items.join(', ')}`,
   ].join('\n');
+}
+
+/** What a step is made of, and in which parts where that is not a batch at a time. */
+function batchText(config: TrainConfig): string {
+  const { batch, accumulation } = config;
+  const windows = microBatchOf(config);
+  const cut = windows === batch ? '' : `, in micro-batches of ${windows}`;
+  return `batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''}${cut}`;
 }
 
 /** Of the tokenizer, and what the model makes of it. */

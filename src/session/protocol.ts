@@ -134,7 +134,7 @@ export interface TimedStep extends StepMetrics {
 export interface SampleHeading extends SampleRequest {
   /** Written during a run, at its end, or because the visitor asked. */
   readonly kind: 'live' | 'end' | 'asked';
-  /** Last step trained before the sample was drawn, and its loss in nats; null when it was not finite. */
+  /** Last step trained before the sample was drawn, and its loss in nats; null when it was not finite, and before step 1. */
   readonly step: number;
   readonly loss: number | null;
 }

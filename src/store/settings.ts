@@ -33,6 +33,7 @@ export const NUMBER_FIELDS = {
   vocab: 'vocabulary',
   batch: 'batch',
   accum: 'accumulation',
+  'micro-batch': 'microBatch',
   steps: 'steps',
   lr: 'learningRate',
   'min-lr': 'minLearningRate',

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
@@ -109,6 +109,33 @@ test('advice on the number of steps is not refused in its turn', () => {
   expect(least).toEqual(['200', '400']);
   for (const steps of least) expect(resumed(`--steps ${steps}`, run).steps).toBe(Number(steps));
   expect(thrownBy(() => resumed('--eval-batches 0')).message).toBe('eval-batches is 0.');
+});
+
+describe('a run whose batches were cut resumes with the command line that began it', () => {
+  const saved = { batch: 4, accumulation: 4 };
+  const began = '--batch 8 --accum 2';
+
+  test('saved with its micro-batch, which may be another on a GPU with more memory', () => {
+    const cut = { batch: 8, accumulation: 2, microBatch: 4 };
+    const whole = { ...RUN.description.config, ...cut };
+    expect(resumed(began, cut)).toEqual(whole);
+    expect(resumed(`${began} --micro-batch 8`, cut)).toEqual({ ...whole, microBatch: 8 });
+  });
+
+  test('saved as one of smaller batches, in the micro-batches that it had', () => {
+    const asked = { ...RUN.description.config, batch: 8, accumulation: 2, microBatch: 4 };
+    expect(resumed(began, saved)).toEqual(asked);
+    expect(resumed('--preset smoke --accum 2', saved)).toEqual(asked);
+    expect(resumed('', saved)).toEqual({ ...RUN.description.config, ...saved });
+  });
+
+  test.each([
+    ['--batch 8 --accum 4', /--batch is 8, .* has 4/], // other tokens
+    ['--batch 2 --accum 8', /--batch is 2, .* has 4/], // its micro-batches were larger
+    ['--batch 8', /--batch is 8, .* has 4/],
+  ])('%s is another run', (line, message) => {
+    expect(thrownBy(() => resumed(line, saved)).message).toMatch(message);
+  });
 });
 
 test('the text must be the same; one of the user’s must be given again', () => {

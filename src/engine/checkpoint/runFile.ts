@@ -56,7 +56,7 @@ export interface RunProgress {
   readonly skipped: number;
   readonly lossScale: number;
   readonly growthTracker: number;
-  /** The next micro-batch of the text; batches and random numbers are functions of it and the seed. */
+  /** The next of the batches that steps are made of; windows and random numbers are functions of it and the seed. */
   readonly nextMicroBatch: number;
 }
 
@@ -237,6 +237,7 @@ function configOf(stored: Readonly<Record<string, unknown>>, name: string): Trai
 /** What may be null, the mode's or the text's own, and what it else is. */
 const NULLABLE: ReadonlyMap<string, string> = new Map([
   ['vocabulary', 'number'],
+  ['microBatch', 'number'],
   ['lossScale', 'number'],
   ['growthInterval', 'number'],
   ['rounding', 'string'],

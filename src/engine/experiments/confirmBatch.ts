@@ -39,7 +39,13 @@ export async function confirmBatch(
     signal?.throwIfAborted();
     onTry?.(batch);
     try {
-      const bytes = await oneStep(device, report, { ...config, batch, accumulation: 1 }, vocabulary, signal);
+      const bytes = await oneStep(
+        device,
+        report,
+        { ...config, batch, microBatch: null, accumulation: 1 },
+        vocabulary,
+        signal,
+      );
       return { batch, bytes, refused };
     } catch (error) {
       if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY')) throw error;

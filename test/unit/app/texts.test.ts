@@ -31,6 +31,8 @@ test('a text is described by what it holds', () => {
 test('a sample is stamped with step and loss, and what was asked for with how', () => {
   const heading = { step: 1200, loss: 2.3456, prompt: '', length: 9, temperature: 0.8, topK: 40, seed: 7 };
   expect(sampleCaption({ ...heading, kind: 'live' })).toBe('Step 1,200, loss 2.346');
+  expect(sampleCaption({ ...heading, kind: 'live', loss: null })).toBe('Step 1,200, loss not finite');
+  expect(sampleCaption({ ...heading, kind: 'live', step: 0, loss: null })).toBe('Before the first step');
   expect(sampleCaption({ ...heading, kind: 'asked', topK: 0 })).toBe(
     'Step 1,200, loss 2.346, temperature 0.8, all tokens, seed 7',
   );
