@@ -19,9 +19,9 @@ import { openAdapter } from './adapter.ts';
 import { onInterrupt } from './interrupt.ts';
 import type { TextChoice } from './options.ts';
 import { ProgressLine } from './progress.ts';
-import { progressText } from './runText.ts';
+import { progressText, readingNote } from './runText.ts';
 import { StepRate } from './stepRate.ts';
-import { openText } from './texts.ts';
+import { openText, showReading } from './texts.ts';
 
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
@@ -59,10 +59,18 @@ export class Lab {
    * @param config of any of the runs: they do not differ in how they read the text
    */
   static async open(text: TextChoice, config: TrainConfig): Promise<Lab> {
-    const dataset = splitText(await tokenize(await openText(text), config.tokenizer), config.context);
+    const progress = new ProgressLine(process.stderr);
+    const options = { onProgress: showReading(progress) };
+    const dataset = splitText(
+      await tokenize(await openText(text), config.tokenizer, options),
+      config.context,
+    );
+    progress.finish();
+    const note = readingNote(dataset);
+    if (note) progress.print(note);
     const gpu = new DeviceAccess(openAdapter);
     const { report } = await gpu.open();
-    return new Lab(gpu, report, dataset, new ProgressLine(process.stderr));
+    return new Lab(gpu, report, dataset, progress);
   }
 
   /** Ctrl-C was pressed: the run at hand counts for nothing, and no other is to start. */

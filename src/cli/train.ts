@@ -46,7 +46,7 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  const { config, dataset, text, resume, initial } = await beginRun(command);
+  const { config, dataset, text, resume, initial } = await beginRun(command, progress);
   const gpu = new DeviceAccess(openAdapter);
   const recovery = new Recovery(gpu);
   const { save } = command;

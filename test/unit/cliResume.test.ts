@@ -5,11 +5,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
+import { ProgressLine } from '../../src/cli/progress.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
 import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
-import { createDataset } from '../../src/engine/data/dataset.ts';
+import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -20,7 +21,7 @@ const RUN = {
   progress: { attempted: 20 },
   description: {
     config: { ...PRESETS.smoke.config, steps: 40 },
-    text: { name: 'letters.txt', checksum: DATASET.checksum, builtin: null },
+    text: { name: 'letters.txt', checksum: DATASET.checksum, tokens: null, builtin: null },
     tokenizer: DATASET.tokenizer.json,
   },
 } as unknown as RunFile;
@@ -76,7 +77,11 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
     progress: { attempted: 20, applied: 20, skipped: 0, lossScale: 1, growthTracker: 0, nextMicroBatch: 20 },
   };
   await writePiecesAtomically(path, writeSafetensors([], { halfstep: JSON.stringify(run) }));
-  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand);
+  const resumed = () =>
+    beginRun(
+      parseCommand(['--resume', path, '--data', text]) as TrainCommand,
+      new ProgressLine(process.stderr),
+    );
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
   // Another text is refused as such, not for characters that the tokenizer lacks.
   writeFileSync(text, 'def'.repeat(200));
@@ -84,6 +89,34 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
     code: 'WRONG_RUN',
     message: expect.stringContaining(DATASET.checksum),
   });
+});
+
+test('tokens are those that the run was trained on, or it is refused by name', () => {
+  const context = 16;
+  const created = (text: string) =>
+    createDataset(text.repeat(40), { name: 'letters.txt', tokenizer: 'bpe:260', context });
+  const runOn = (dataset: Dataset, tokens: string | null) =>
+    ({
+      ...RUN,
+      description: {
+        tokenizer: dataset.tokenizer.json,
+        text: { name: 'letters.txt', checksum: dataset.checksum, tokens, builtin: null },
+      },
+    }) as unknown as RunFile;
+  const plain = created('To be, or not to be. ');
+  const long = created(`To be, ${'-'.repeat(70)} or not to be. `);
+  const bom = created('To be,\ufeff or not to be. ');
+  for (const dataset of [plain, long, bom]) checkText(runOn(dataset, dataset.reading.tokens), dataset);
+  // A file that does not say which tokens they were is of a version that had other rules for some texts.
+  checkText(runOn(plain, null), plain);
+  for (const dataset of [long, bom]) {
+    const error = thrownBy(() => checkText(runOn(dataset, null), dataset));
+    expect([error.code, error.message]).toEqual(['WRONG_RUN', expect.stringContaining('cut long words')]);
+  }
+  const error = thrownBy(() => checkText(runOn(plain, '00ff00ff00ff00ff'), plain));
+  expect(error.message).toBe(
+    `The run in "run.safetensors" was trained on the tokens 00ff00ff00ff00ff of "letters.txt"; here they are ${plain.reading.tokens}.`,
+  );
 });
 
 test('a file is replaced whole or not at all', async () => {

@@ -21,7 +21,7 @@ writeFileSync(join(folder, 'config.json'), '{"model_type":"gpt2","n_head":2}');
 
 test('a folder or a file gives the shape, the heads and every weight', async () => {
   const opened = await openInitialModel(folder, {});
-  expect(overridesOfModel(opened)).toEqual({
+  expect(overridesOfModel(opened, {})).toEqual({
     layers: 2,
     heads: 2,
     width: 16,
