@@ -5,10 +5,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
+import { ProgressLine } from '../../src/cli/progress.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
-import { createDataset } from '../../src/engine/data/dataset.ts';
+import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
 import { writeRunFile } from './savedRunFile.ts';
@@ -21,7 +22,7 @@ const RUN = {
   progress: { attempted: 20 },
   description: {
     config: { ...PRESETS.smoke.config, steps: 40 },
-    text: { name: 'letters.txt', checksum: DATASET.checksum, builtin: null },
+    text: { name: 'letters.txt', checksum: DATASET.checksum, tokens: null, builtin: null },
     tokenizer: DATASET.tokenizer.json,
   },
 } as unknown as RunFile;
@@ -160,7 +161,12 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
   const adapter = async () => {
     throw new Error('a saved run has its own sizes: the adapter does not decide them');
   };
-  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand, adapter);
+  const resumed = () =>
+    beginRun(
+      parseCommand(['--resume', path, '--data', text]) as TrainCommand,
+      new ProgressLine(process.stderr),
+      adapter,
+    );
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
   // Another text is refused as such, not for characters that the tokenizer lacks.
   writeFileSync(text, 'def'.repeat(200));
@@ -168,6 +174,34 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
     code: 'WRONG_RUN',
     message: expect.stringContaining(DATASET.checksum),
   });
+});
+
+test('tokens are those that the run was trained on, or it is refused by name', () => {
+  const context = 16;
+  const created = (text: string) =>
+    createDataset(text.repeat(40), { name: 'letters.txt', tokenizer: 'bpe:260', context });
+  const runOn = (dataset: Dataset, tokens: string | null) =>
+    ({
+      ...RUN,
+      description: {
+        tokenizer: dataset.tokenizer.json,
+        text: { name: 'letters.txt', checksum: dataset.checksum, tokens, builtin: null },
+      },
+    }) as unknown as RunFile;
+  const plain = created('To be, or not to be. ');
+  const long = created(`To be, ${'-'.repeat(70)} or not to be. `);
+  const bom = created('To be,\ufeff or not to be. ');
+  for (const dataset of [plain, long, bom]) checkText(runOn(dataset, dataset.reading.tokens), dataset);
+  // A file that does not say which tokens they were is of a version that had other rules for some texts.
+  checkText(runOn(plain, null), plain);
+  for (const dataset of [long, bom]) {
+    const error = thrownBy(() => checkText(runOn(dataset, null), dataset));
+    expect([error.code, error.message]).toEqual(['WRONG_RUN', expect.stringContaining('cut long words')]);
+  }
+  const error = thrownBy(() => checkText(runOn(plain, '00ff00ff00ff00ff'), plain));
+  expect(error.message).toBe(
+    `The run in "run.safetensors" was trained on the tokens 00ff00ff00ff00ff of "letters.txt"; here they are ${plain.reading.tokens}.`,
+  );
 });
 
 test('a file is replaced whole or not at all', async () => {

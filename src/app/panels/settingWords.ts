@@ -98,6 +98,7 @@ export const CHOICE_WORDS: {
       'bpe:1024': '1,024 pieces of words',
       'bpe:4096': '4,096 pieces of words',
       gpt2: "GPT-2's 50,257 pieces",
+      'gpt2-eot': "GPT-2's, <|endoftext|> ends a document",
     },
   },
   order: {

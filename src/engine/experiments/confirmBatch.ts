@@ -91,5 +91,6 @@ function blankText(size: number): Dataset {
   const characters = Array.from({ length: size }, (_, i) => String.fromCodePoint(0x10000 + i)).join('');
   const tokenizer = createTokenizer({ kind: 'char', characters });
   const nothing = new Uint32Array(0);
-  return { name: 'blank', tokenizer, train: nothing, validation: nothing, bytes: 0, checksum: '' };
+  const reading = { endMarks: 0, unlearned: 0, tokens: null, wasReadOtherwise: false };
+  return { name: 'blank', tokenizer, train: nothing, validation: nothing, bytes: 0, checksum: '', reading };
 }
