@@ -2,7 +2,7 @@ import { type ComponentProps, useId, useState } from 'react';
 import { checkSample, type SampleOptions } from '../../engine/train/sampler.ts';
 import { sample, stopSample } from '../../store/actions.ts';
 import { readNumber } from '../../store/address.ts';
-import { useRun } from '../../store/runStore.ts';
+import { holdsModels, useRun } from '../../store/runStore.ts';
 import { problemOf } from '../../store/settings.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
@@ -30,14 +30,14 @@ const OPTIONS = Object.keys(LABELS) as NumberOption[];
 
 /** Asks the model for text. Empty fields take what stands in them in grey. */
 export function SampleForm() {
-  const status = useRun((state) => state.status);
+  const standing = useRun(holdsModels);
   const sampling = useRun((state) => state.sampling);
   const active = useRun((state) => state.runs[state.active]);
   const several = useRun((state) => state.runs.length > 1);
   const [prompt, setPrompt] = useState('');
   const [typed, setTyped] = useState<Partial<Record<NumberOption, string>>>({});
   const [drawn, setDrawn] = useState(0);
-  const ready = (status === 'paused' || status === 'done') && active !== undefined;
+  const ready = standing && active !== undefined;
   const defaults: Record<NumberOption, number> = {
     temperature: 0.8,
     topK: 40,

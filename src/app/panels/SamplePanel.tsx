@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { comparedModes } from '../../engine/experiments/planned.ts';
 import type { SampledToken, SampleHeading } from '../../session/protocol.ts';
-import { useRun } from '../../store/runStore.ts';
+import { holdsModels, useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
 import { runLabel } from '../messages.ts';
 import { sampleCaption } from '../sampleMessages.ts';
@@ -18,7 +18,9 @@ export default function SamplePanel() {
   const writing = useRun((state) => state.writing);
   const several = runs.some(({ config }) => config.seed !== runs[0]?.config.seed);
   const modes = comparedModes(runs);
-  const over = useRun((state) => state.status === 'failed' || state.status === 'lost');
+  const over = useRun(
+    (state) => (state.status === 'failed' || state.status === 'lost') && !holdsModels(state),
+  );
   if (over ? !runs.some((run) => run.samples.length > 0) : !runs.some((run) => run.latest)) return null;
   return (
     <section className={styles.panel} data-testid="sample-panel">
