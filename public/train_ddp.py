@@ -3,9 +3,11 @@
     torchrun --nproc-per-node 8 train_ddp.py run.safetensors --data text.txt --steps 20000 --out model.safetensors
 
 Weights, Adam's moments, loss scale, schedule and batches go on where they were: every process takes its share of each
-micro-batch's windows. Modes fp32, tf32, bf16 and fp16 (autocast; fp16 with GradScaler, which needs CUDA and, unlike
-Halfstep's, may grow beyond 2^24). The result is for `npm run train -- --init`, and for other tools that read GPT-2's
-names. Needs PyTorch 1.13 or later, nothing else. `npm run test:ddp` holds it against Halfstep with two processes.
+micro-batch's windows. Started without torchrun, one process trains alone. Modes fp32, tf32, bf16 and fp16 (autocast; fp16
+needs CUDA). As in Halfstep, a step whose gradients are not finite is skipped in every mode: weights, moments and schedule
+stay as they are. In fp16 the loss scale then halves; the other modes end after ten skips in a row. The result is for
+`npm run train -- --init`, and for other tools that read GPT-2's names. Needs PyTorch 1.13 or later, nothing else.
+`npm run test:ddp` holds it against Halfstep with two processes.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import json
 import math
 import os
 import struct
+import sys
 
 import torch
 import torch.distributed as dist
@@ -24,31 +27,53 @@ from torch.nn.parallel import DistributedDataParallel
 MODES = ("fp32", "tf32", "bf16", "fp16")
 TOKENIZERS = ("char", "byte")
 U32 = 0xFFFFFFFF
+SCALE_FLOOR, SCALE_CEILING = 1.0, 2.0**24
+MAX_SKIPS_WITHOUT_SCALER = 10
+CONSECUTIVE_SKIPS = 6  # word of the tensor step_state (src/engine/train/stepState.ts)
+TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+def fail(message):
+    raise SystemExit(f"error: {message}")
+
+
+def read_bytes(path):
+    try:
+        with open(path, "rb") as file:
+            data = bytearray(os.fstat(file.fileno()).st_size)
+            file.readinto(data)
+            return data
+    except OSError as error:
+        fail(f"cannot read {path}: {error.strerror}.")
 
 
 def read_run(path):
-    """Tensors by name, all f32 but the step's state, and the run's description."""
-    with open(path, "rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(size))
+    """Tensors by name, all f32 but the step's state, the run's description, and its skips in a row so far."""
+    data = read_bytes(path)
+    try:
+        (size,) = struct.unpack("<Q", data[:8])
+        header = json.loads(data[8 : 8 + size])
         run = json.loads(header.pop("__metadata__")["halfstep"])
-        config, kind = run["config"], run["tokenizer"]["kind"]
-        if config["precision"] not in MODES or config["optimState"] != "f32" or config["optimizer"] != "adamw":
-            raise SystemExit(f"error: mode {config['precision']} with {config['optimizer']} in {config['optimState']}: "
-                             f"only {', '.join(MODES)} with adamw in f32 can go on here.")
-        if kind not in TOKENIZERS:
-            raise SystemExit(f"error: the tokenizer is {kind}: only {' and '.join(TOKENIZERS)} can go on here.")
-        if run["version"] != 1:
-            raise SystemExit(f"error: the run has format version {run['version']}, and only 1 is read.")
-        tensors = {}
-        for name, entry in header.items():
-            if entry["dtype"] != "F32":
-                continue
-            start, end = entry["data_offsets"]
-            file.seek(8 + size + start)
-            data = bytearray(file.read(end - start))
-            tensors[name] = torch.frombuffer(data, dtype=torch.float32).view(entry["shape"])
-    return tensors, run
+    except (KeyError, ValueError, struct.error):
+        fail(f"{path} is no run of Halfstep: give a file that was written with --save.")
+    if run.get("version") != 1:
+        fail(f"the run has format version {run.get('version')}, and only 1 is read.")
+    config, kind = run["config"], run["tokenizer"]["kind"]
+    if config["precision"] not in MODES or config["optimState"] != "f32" or config["optimizer"] != "adamw":
+        fail(f"mode {config['precision']} with {config['optimizer']} in {config['optimState']}: "
+             f"only {', '.join(MODES)} with adamw in f32 can go on here.")
+    if kind not in TOKENIZERS:
+        fail(f"the tokenizer is {kind}: only {' and '.join(TOKENIZERS)} can go on here.")
+    tensors = {}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        if entry["dtype"] == "F32":
+            count = (end - start) // 4
+            floats = torch.frombuffer(data, dtype=torch.float32, count=count, offset=8 + size + start)
+            tensors[name] = floats.view(entry["shape"])
+        elif name == "step_state":
+            (skips,) = struct.unpack_from("<I", data, 8 + size + start + 4 * CONSECUTIVE_SKIPS)
+    return tensors, run, skips
 
 
 def write_weights(path, tensors, metadata):
@@ -83,13 +108,11 @@ def fingerprint(data):
 
 def read_tokens(path, run):
     """The training split: the first 90 % of the tokens."""
-    with open(path, "rb") as file:
-        data = file.read()
+    data = read_bytes(path)
     data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
     found = fingerprint(data)
     if found != run["text"]["checksum"]:
-        raise SystemExit(f"error: the run was trained on \"{run['text']['name']}\" (fingerprint {run['text']['checksum']});"
-                         f" {path} has {found}.")
+        fail(f"the run was trained on \"{run['text']['name']}\" (fingerprint {run['text']['checksum']}); {path} has {found}.")
     tokenizer = run["tokenizer"]
     if tokenizer["kind"] == "byte":
         ids, vocabulary = list(data), 256
@@ -181,14 +204,30 @@ def adamw_of(model, tensors, config, applied):
     return optimizer
 
 
-def scaler_of(config, progress):
-    """GradScaler with the run's loss scale; off where the mode has none."""
-    interval = config["growthInterval"] or 2000
-    scaler = torch.cuda.amp.GradScaler(growth_interval=interval, enabled=config["precision"] == "fp16")
-    if scaler.is_enabled():
-        scaler.load_state_dict(dict(scale=progress["lossScale"], growth_factor=2.0, backoff_factor=0.5,
-                                    growth_interval=interval, _growth_tracker=progress["growthTracker"]))
-    return scaler
+class LossScale:
+    """Halfstep's dynamic loss scale: doubles after `interval` clean steps, halves after a skipped one."""
+
+    def __init__(self, scale, tracker, interval):
+        self.scale, self.tracker, self.interval = scale, tracker, interval
+
+    def update(self, skipped):
+        if skipped:
+            self.scale, self.tracker = max(self.scale / 2, min(SCALE_FLOOR, self.scale)), 0
+            return
+        self.tracker += 1
+        if self.tracker >= self.interval:
+            self.tracker = 0
+            if self.scale < SCALE_CEILING:
+                self.scale *= 2
+
+
+def unscaled_norm(parameters, scale):
+    """Divides the gradients by the loss scale. Returns their global norm, which is not finite where one of them is not."""
+    squares = 0
+    for parameter in parameters:
+        parameter.grad.mul_(1 / scale)
+        squares = squares + parameter.grad.float().square().sum()
+    return squares.sqrt()
 
 
 def learning_rate(config, applied):
@@ -201,6 +240,29 @@ def learning_rate(config, applied):
     return low + 0.5 * (1 + math.cos(math.pi * (applied - warmup) / (steps - warmup))) * (high - low)
 
 
+def begin_processes(backend):
+    """This process's rank and how many there are: as torchrun says, or one alone."""
+    missing = [name for name in TORCHRUN if name not in os.environ]
+    if "RANK" in missing and "WORLD_SIZE" in missing:
+        print("Started without torchrun: one process trains alone.", file=sys.stderr)
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+    elif missing:
+        fail(f"the environment has no {', '.join(missing)}: start the program with torchrun, or without RANK and WORLD_SIZE.")
+    else:
+        dist.init_process_group(backend)
+    return dist.get_rank(), dist.get_world_size()
+
+
+def device_of(cuda):
+    if not cuda:
+        return torch.device("cpu")
+    index, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
+    if index >= count:
+        fail(f"process {index} of this machine has no GPU: it has {count}. Start at most so many, --nproc-per-node {count}.")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="file written with --save")
@@ -209,32 +271,36 @@ def main():
     parser.add_argument("--out", help="where the weights are written at the end")
     args = parser.parse_args()
 
-    tensors, run = read_run(args.run)
+    tensors, run, skips = read_run(args.run)
     config, progress = run["config"], run["progress"]
     config["steps"] = args.steps or config["steps"]
     if config["steps"] <= progress["attempted"]:
-        raise SystemExit(f"error: the run has taken {progress['attempted']} steps: give a larger total, --steps.")
+        fail(f"the run has taken {progress['attempted']} steps: give a larger total, --steps.")
+    if config["steps"] < config["warmup"]:
+        fail(f"the run has a warm-up of {config['warmup']} steps: give at least as many in all, --steps.")
+    if args.out and not os.access(os.path.dirname(os.path.abspath(args.out)), os.W_OK):
+        fail(f"cannot write {args.out}: its folder does not exist or is read-only.")
     cuda = torch.cuda.is_available()
     if config["precision"] == "fp16" and not cuda:
-        raise SystemExit("error: fp16 needs CUDA; the run's mode cannot be computed on this CPU.")
+        fail("fp16 needs CUDA; the run's mode cannot be computed on this CPU.")
     tokens, vocabulary = read_tokens(args.data, run)
 
-    dist.init_process_group("nccl" if cuda else "gloo")
-    rank, world = dist.get_rank(), dist.get_world_size()
+    rank, world = begin_processes("nccl" if cuda else "gloo")
     if config["batch"] % world:
-        raise SystemExit(f"error: a batch of {config['batch']} cannot be divided among {world} processes.")
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
-    if cuda:
-        torch.cuda.set_device(device)
+        fail(f"a batch of {config['batch']} cannot be divided among {world} processes.")
+    device = device_of(cuda)
     torch.backends.cuda.matmul.allow_tf32 = config["precision"] == "tf32"
     half = dict(bf16=torch.bfloat16, fp16=torch.float16).get(config["precision"])
 
     model = Gpt(tensors, config, vocabulary).to(device)
+    parameters = [model.of(name) for name in model.names]
     replica = DistributedDataParallel(model, device_ids=[device.index] if cuda else None)
     optimizer = adamw_of(model, tensors, config, progress["applied"])
-    scaler = scaler_of(config, progress)
+    dynamic = half is torch.float16
+    loss_scale = LossScale(progress["lossScale"], progress["growthTracker"], config["growthInterval"] or 2000)
     applied, accumulation = progress["applied"], config["accumulation"]
     for step in range(progress["attempted"], config["steps"]):
+        scale = loss_scale.scale if dynamic else 1.0
         rate = learning_rate(config, applied)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -246,20 +312,31 @@ def main():
             with contextlib.nullcontext() if last else replica.no_sync():
                 with torch.autocast(device.type, dtype=half or torch.bfloat16, enabled=half is not None):
                     loss = replica(*(part.to(device) for part in batch)) / accumulation
-                scaler.scale(loss).backward()
+                (loss * scale).backward()
             total += loss.detach()
-        scaler.unscale_(optimizer)
-        if config["clip"] > 0:
-            nn.utils.clip_grad_norm_(model.parameters(), config["clip"])
-        scale = scaler.get_scale()
-        scaler.step(optimizer)
-        scaler.update()
-        skipped = scaler.get_scale() < scale
-        applied += not skipped
         dist.all_reduce(total)
+        norm = unscaled_norm(parameters, scale)
+        # What one process finds, all skip: their weights stay the same.
+        found = 1 - torch.isfinite(norm + total).float()
+        dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        skipped = found.item() > 0
+        skips = skips + 1 if skipped else 0
+        if not skipped:
+            if config["clip"] > 0:
+                factor = torch.clamp(config["clip"] / (norm + 1e-6), max=1.0)
+                for parameter in parameters:
+                    parameter.grad.mul_(factor)
+            optimizer.step()
+            applied += 1
+        if dynamic:
+            loss_scale.update(skipped)
+        mean = total.item() / world
         if rank == 0:
-            line = dict(type="step", step=step + 1, loss=total.item() / world, lossScale=scale, skipped=skipped, lr=rate)
+            line = dict(type="step", step=step + 1, loss=mean if math.isfinite(mean) else None, lossScale=scale,
+                        skipped=skipped, lr=rate)
             print(json.dumps(line), flush=True)
+        if not dynamic and skips >= MAX_SKIPS_WITHOUT_SCALER:
+            break
     if args.out and rank == 0:
         weights = {name: model.of(name).detach().cpu() for name in model.names}
         for name in ("wte.weight", "lm_head.weight"):
@@ -268,6 +345,10 @@ def main():
         tokenizer = json.dumps(run["tokenizer"])
         write_weights(args.out, weights, {"format": "pt", "n_head": str(config["heads"]), "halfstep.tokenizer": tokenizer})
     dist.destroy_process_group()
+    if not dynamic and skips >= MAX_SKIPS_WITHOUT_SCALER:
+        where = f" They are in {args.out}." if args.out else ""
+        fail(f"{MAX_SKIPS_WITHOUT_SCALER} steps in a row were skipped: a gradient is not finite, and {config['precision']} "
+             f"has no loss scaler to adapt. No skipped step has changed the weights.{where}")
 
 
 if __name__ == "__main__":

@@ -1,34 +1,44 @@
 /**
- * `npm run test:ddp`: a saved run that goes on in `train_ddp.py`, two CPU processes over gloo, has the losses of the same run
- * that goes on here. A command of its own, since it needs PyTorch: `PYTHON=/usr/bin/python3` chooses one that has it.
+ * `npm run test:ddp`: a saved run that goes on in `train_ddp.py`, two CPU processes over gloo and one without torchrun, has
+ * the losses, skipped steps and learning rates of the same run that goes on here, and ends where that ends. A command of its
+ * own, since it needs PyTorch: `PYTHON=/usr/bin/python3` chooses one that has it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PYTHON = process.env.PYTHON ?? 'python3';
 const SAVED = 12;
 const STEPS = 18;
+/** Of a run whose steps with a rare character are skipped: enough for several of both kinds. */
+const SKIPPING_STEPS = 42;
+const MAX_SKIPS = 10;
 const PROCESSES = 2;
 /** fp32: sums of f32 in another order. bf16: autocast keeps attention's rounding and sums elsewhere than Halfstep. */
 const MODES = { fp32: 1e-4, bf16: 2e-3 };
+/** Many times what any of the programs takes. */
+const LIMIT_MS = 300_000;
+/** In the text a few times in a hundred windows. */
+const RARE = '☃';
 
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
+const PROGRAM = script('../public/train_ddp.py');
 const folder = mkdtempSync(join(tmpdir(), 'halfstep-ddp-'));
 const text = join(folder, 'text.txt');
+const failures = [];
 
-function lossesOf(text) {
-  const lines = text.split('\n').filter((line) => line.startsWith('{'));
-  const steps = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'step');
-  return new Map(steps.map(({ step, loss }) => [step, loss]));
+function check(holds, what) {
+  console.log(`${holds ? 'ok' : 'FAILED'}  ${what}`);
+  if (!holds) failures.push(what);
 }
 
-async function output(command, args, env = {}) {
-  const child = spawn(command, args, { env: { ...process.env, ...env } });
+/** @returns the exit code, the steps that were told, by their number, and the messages */
+async function run(command, args, env = process.env) {
+  const child = spawn(command, args, { env, timeout: LIMIT_MS });
   let out = '';
   let messages = '';
   child.stdout.on('data', (chunk) => {
@@ -37,34 +47,50 @@ async function output(command, args, env = {}) {
   child.stderr.on('data', (chunk) => {
     messages += chunk;
   });
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} exits with ${code}:\n${messages}`);
-  return out;
+  const [code, signal] = await once(child, 'close');
+  if (signal) throw new Error(`${args.join(' ')} was ended after ${LIMIT_MS / 1000} s:\n${messages}`);
+  const lines = out.split('\n').filter((line) => line.startsWith('{'));
+  const steps = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'step');
+  return { code, steps: new Map(steps.map((step) => [step.step, step])), messages, out };
 }
 
-const train = async (...args) =>
-  lossesOf(
-    await output(process.execPath, [
-      ...[script('cli.mjs'), 'train', ...args],
-      ...['--data', text, '--json', '--sample', '0', '--eval-batches', '1'],
-    ]),
-  );
+async function train(...args) {
+  const asked = ['train', ...args, '--data', text, '--json', '--sample', '0', '--eval-batches', '1'];
+  return run(process.execPath, [script('cli.mjs'), ...asked]);
+}
 
-/** With what torchrun tells its processes: the one of Debian 12 does not start with its Python. */
-async function trainTogether(...args) {
+async function trained(...args) {
+  const done = await train(...args);
+  if (done.code !== 0) throw new Error(`train ${args.join(' ')} exits with ${done.code}:\n${done.messages}`);
+  return done;
+}
+
+/** Without what torchrun says to its processes. */
+function alone() {
+  const { RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, ...env } = process.env;
+  return { ...env, CUDA_VISIBLE_DEVICES: '', OMP_NUM_THREADS: '1' };
+}
+
+/** With it: torchrun of Debian 12 does not start with its Python. */
+async function together(...args) {
   const port = await freePort();
-  const processes = Array.from({ length: PROCESSES }, (_, rank) =>
-    output(PYTHON, [script('../public/train_ddp.py'), ...args], {
-      RANK: String(rank),
-      LOCAL_RANK: String(rank),
-      WORLD_SIZE: String(PROCESSES),
-      MASTER_ADDR: '127.0.0.1',
-      MASTER_PORT: String(port),
-      CUDA_VISIBLE_DEVICES: '',
-      OMP_NUM_THREADS: '1',
-    }),
+  const done = await Promise.all(
+    Array.from({ length: PROCESSES }, (_, rank) =>
+      run(PYTHON, [PROGRAM, ...args], {
+        ...alone(),
+        RANK: String(rank),
+        LOCAL_RANK: String(rank),
+        WORLD_SIZE: String(PROCESSES),
+        MASTER_ADDR: '127.0.0.1',
+        MASTER_PORT: String(port),
+      }),
+    ),
   );
-  return lossesOf((await Promise.all(processes)).join(''));
+  check(
+    done.every(({ code }) => code === done[0].code),
+    `all processes exit with ${done[0].code}`,
+  );
+  return done[0];
 }
 
 async function freePort() {
@@ -76,32 +102,145 @@ async function freePort() {
   return port;
 }
 
-async function compare(mode, bound) {
-  const run = join(folder, `${mode}.safetensors`);
+/** Steps of both from one number to another: the same are skipped, at the same rates, with losses within the bound. */
+function compare(what, here, there, first, last, bound) {
+  const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const pairs = numbers.map((number) => [here.steps.get(number), there.steps.get(number)]);
+  if (pairs.some((pair) => pair.includes(undefined))) {
+    check(
+      false,
+      `${what}: steps ${first} to ${last}; there are ${[...there.steps.keys()]}\n${there.messages}`,
+    );
+    return [];
+  }
+  const worst = Math.max(...pairs.map(([a, b]) => (a.skipped && b.skipped ? 0 : Math.abs(a.loss - b.loss))));
+  check(worst <= bound, `${what}: losses differ by at most ${worst.toExponential(1)} nats, bound ${bound}`);
+  const skips = pairs.map(([a, b]) => [a.skipped, b.skipped]);
+  const shown = skips.map(([, there]) => (there ? 'x' : '.')).join('');
+  check(
+    skips.every(([a, b]) => a === b),
+    `${what}: the same steps are skipped, ${shown}`,
+  );
+  // Rates of Halfstep are f32.
+  const rates = pairs.every(([a, b]) => Math.abs(a.lr - b.lr) <= 2 ** -23 * a.lr);
+  check(rates, `${what}: the same learning rates, which skipped steps do not move`);
+  return skips.map(([skipped]) => skipped);
+}
+
+async function goesOn(mode, bound) {
+  const saved = join(folder, `${mode}.safetensors`);
   const out = join(folder, `${mode}-out.safetensors`);
-  const asked = ['--preset', 'smoke', '--warmup', '4', '--accum', '2', '--eval-every', '0'];
-  await train(...asked, '--precision', mode, '--steps', String(SAVED), '--save', run);
-  const here = await train('--resume', run, '--steps', String(STEPS));
-  const there = await trainTogether(run, '--data', text, '--steps', String(STEPS), '--out', out);
-  const errors = Array.from({ length: STEPS - SAVED }, (_, i) =>
-    Math.abs(here.get(SAVED + 1 + i) - there.get(SAVED + 1 + i)),
-  );
-  const worst = Math.max(...errors);
-  console.log(
-    `${mode}: ${errors.length} losses differ by at most ${worst.toExponential(1)} nats, bound ${bound}`,
-  );
+  const asked = ['--preset', 'smoke', '--warmup', '4', '--accum', '2', '--eval-every', '0', '--untied'];
+  await trained(...asked, '--precision', mode, '--steps', String(SAVED), '--save', saved);
+  const here = await trained('--resume', saved, '--steps', String(STEPS));
+  const more = ['--data', text, '--steps', String(STEPS)];
+  compare(mode, here, await together(saved, ...more, '--out', out), SAVED + 1, STEPS, bound);
   // The way back: what PyTorch wrote is a model that a run can start from.
-  await train('--init', out, '--steps', '1', '--eval-every', '0');
-  return worst <= bound;
+  await trained('--init', out, '--steps', '1', '--eval-every', '0');
+  const single = await run(PYTHON, [PROGRAM, saved, ...more], alone());
+  check(single.messages.includes('without torchrun'), `${mode}: one process says that it is alone`);
+  compare(`${mode}, one process`, here, single, SAVED + 1, STEPS, bound);
+  return saved;
+}
+
+/** The run with one row of a tensor made infinite. */
+function poisoned(path, name, row) {
+  const bytes = readFileSync(path);
+  const size = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + size));
+  const { shape, data_offsets } = header[name];
+  const columns = shape.at(-1);
+  for (let i = 0; i < columns; i++) {
+    bytes.writeFloatLE(Number.POSITIVE_INFINITY, 8 + size + data_offsets[0] + 4 * (row * columns + i));
+  }
+  const changed = path.replace('.safetensors', `-${name}.safetensors`);
+  writeFileSync(changed, bytes);
+  return { path: changed, description: JSON.parse(header.__metadata__.halfstep) };
+}
+
+/** Steps that meet the rare character are skipped, and no others. */
+async function skipsSome(mode, saved, bound) {
+  const { characters } = poisoned(saved, 'wte.weight', 0).description.tokenizer;
+  const { path } = poisoned(saved, 'wte.weight', [...characters].indexOf(RARE));
+  const here = await trained('--resume', path, '--steps', String(SKIPPING_STEPS));
+  const there = await together(path, '--data', text, '--steps', String(SKIPPING_STEPS));
+  check(there.code === 0, `${mode}: some skips do not end a run`);
+  const skips = compare(`${mode}, some skips`, here, there, SAVED + 1, SKIPPING_STEPS, bound);
+  const some = skips.filter(Boolean).length;
+  check(some >= 3 && some <= skips.length - 3, `${mode}: ${some} of ${skips.length} steps are skipped`);
+}
+
+/** Every step is skipped: both end after the tenth, and the weights are those of the file. */
+async function skipsAll(mode, saved) {
+  const { path } = poisoned(saved, 'h.0.attn.c_proj.weight', 0);
+  const out = join(folder, `${mode}-stopped.safetensors`);
+  const here = await train('--resume', path, '--steps', '60');
+  const there = await together(path, '--data', text, '--steps', '60', '--out', out);
+  check(here.code === 1 && there.code === 1, `${mode}: ten skips in a row are a failure, here and there`);
+  compare(`${mode}, all skipped`, here, there, SAVED + 1, SAVED + MAX_SKIPS, 0);
+  check(there.steps.size === MAX_SKIPS, `${mode}: it ends after ${there.steps.size} steps`);
+  check(there.messages.includes(`They are in ${out}`), `${mode}: the failure says where the weights are`);
+}
+
+/** What ends in one line, and no traceback. */
+async function refuses(saved) {
+  const cases = {
+    'no MASTER_ADDR': [[saved, '--data', text, '--steps', '18'], { RANK: '0', WORLD_SIZE: '1' }],
+    'cannot read': [[saved, '--data', join(folder, 'none.txt'), '--steps', '18'], {}],
+    'no run of Halfstep': [[text, '--data', text], {}],
+    'give a larger total': [[saved, '--data', text, '--steps', '3'], {}],
+    'cannot write': [[saved, '--data', text, '--steps', '18', '--out', join(folder, 'none', 'out')], {}],
+  };
+  for (const [words, [args, env]] of Object.entries(cases)) {
+    const { code, messages } = await run(PYTHON, [PROGRAM, ...args], { ...alone(), ...env });
+    const named = words.split(' ').every((word) => messages.includes(word));
+    check(code === 1 && named && !messages.includes('Traceback'), messages.trim().split('\n').at(-1));
+  }
+}
+
+/** fp16 needs CUDA; its scale does not. From a scale, whether steps are skipped, and the scales that follow. */
+const SCALES = [
+  [2, [true, true, true], [1, 1, 1]],
+  [2 ** 23, [false, false, false], [2 ** 24, 2 ** 24, 2 ** 24]],
+  [2 ** 26, [false, true, false], [2 ** 26, 2 ** 25, 2 ** 25]],
+];
+
+async function scales() {
+  const code = `
+import json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, ${JSON.stringify(dirname(PROGRAM))})
+from train_ddp import LossScale
+for scale, skips in json.loads(sys.argv[1]):
+    one, trace = LossScale(float(scale), 0, 1), []
+    for skipped in skips:
+        one.update(skipped)
+        trace.append(one.scale)
+    print(json.dumps(trace))
+`;
+  const asked = JSON.stringify(SCALES.map(([scale, skips]) => [scale, skips]));
+  const { out, messages } = await run(PYTHON, ['-c', code, asked], alone());
+  const traces = out.trim().split('\n');
+  for (const [i, [scale, , wanted]] of SCALES.entries()) {
+    const trace = traces[i] ? JSON.parse(traces[i]) : messages;
+    check(JSON.stringify(trace) === JSON.stringify(wanted), `scales from ${scale}: ${trace}`);
+  }
 }
 
 try {
   const words = ['the ', 'whale ', 'sea ', 'and ', 'ship, ', 'café '];
   const written = Array.from({ length: 4000 }, (_, i) => words[(i * i + (i >> 2)) % words.length]);
+  for (let i = 350; i < written.length; i += 700) written[i] = `${RARE} `;
   writeFileSync(text, written.join(''));
+  await scales();
   for (const [mode, bound] of Object.entries(MODES)) {
-    if (!(await compare(mode, bound))) process.exitCode = 1;
+    const saved = await goesOn(mode, bound);
+    await skipsSome(mode, saved, bound);
+    await skipsAll(mode, saved);
+    if (mode === 'fp32') await refuses(saved);
   }
 } finally {
   rmSync(folder, { recursive: true });
 }
+console.log(failures.length === 0 ? 'all hold' : `${failures.length} do not hold`);
+if (failures.length > 0) process.exitCode = 1;

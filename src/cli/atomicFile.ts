@@ -40,6 +40,21 @@ export function writeAtomically(path: string, content: string): void {
   }
 }
 
+/** Writes every file that can be written. @throws EngineError BAD_VALUE of the first that cannot, after the others */
+export function writeAllAtomically(
+  files: readonly { readonly path: string | undefined; readonly content: () => string }[],
+): void {
+  let failure: unknown;
+  for (const { path, content } of files) {
+    try {
+      if (path !== undefined) writeAtomically(path, content());
+    } catch (cause) {
+      failure ??= cause;
+    }
+  }
+  if (failure) throw failure;
+}
+
 /**
  * As {@link writeAtomically}, piece by piece. What a killed process left of its temporary file the next one overwrites.
  * @throws EngineError SAVE_FAILED; the file is what it was

@@ -47,8 +47,9 @@ async function main(args: readonly string[]): Promise<number> {
   for (const stage of stages) {
     context.print(`\n${stage}`);
     await results.collect(stage, () => STAGES[stage](context, results));
+    // After each, as the next one may take hours, or end the process.
+    if (path !== undefined) writeAtomically(path, json({ ...provenance(report), ...results.json }));
   }
-  if (path !== undefined) writeAtomically(path, json({ ...provenance(report), ...results.json }));
   device.destroy();
   return results.problems.length > 0 ? 1 : 0;
 }

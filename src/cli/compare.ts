@@ -9,7 +9,7 @@ import { variantTitle } from '../engine/experiments/variants.ts';
 import { verdict } from '../engine/experiments/verdict.ts';
 import type { Preset } from '../engine/model/presets.ts';
 import { readArguments } from './arguments.ts';
-import { checkReportPath, json, writeAtomically } from './atomicFile.ts';
+import { checkReportPath, json, writeAllAtomically } from './atomicFile.ts';
 import {
   EXPERIMENT_OPTIONS,
   type Experiment,
@@ -18,7 +18,7 @@ import {
   presetOn,
 } from './experimentOptions.ts';
 import { optionList } from './help.ts';
-import { Lab, runLabel } from './lab.ts';
+import { Lab, runLabel, trainEach } from './lab.ts';
 import type { OptionSpec } from './optionTable.ts';
 import { provenance } from './provenance.ts';
 import { runCommand } from './runCommand.ts';
@@ -75,16 +75,14 @@ async function compare(
   const { lab, runs: planned } = await Lab.open(text, first!.config, (report) => ({
     runs: plannedOn(presetOn(report, experiment), experiment),
   }));
-  const runs: RecordedRun[] = [];
-  for (const [i, one] of planned.entries()) {
+  const { results: runs, failure } = await trainEach(planned, (one, i) => {
     const label = runLabel([one.mode, `seed ${one.config.seed}`], i, planned.length);
-    const run = await lab.train(one, label, { countGradients: true });
-    if (!run) break;
-    runs.push(run);
-  }
+    return lab.train(one, label, { countGradients: true });
+  });
   const { name } = lab.report;
   lab.close();
   if (runs.length === 0) {
+    if (failure) throw failure;
     show('Stopped before a run was finished: there is nothing to compare.\n', process.stderr);
     return;
   }
@@ -95,20 +93,21 @@ async function compare(
   show(
     `${[about, terminalTable(table), ...[sentence, proof && startSentence(proof)].filter((line) => line !== null)].join('\n\n')}\n`,
   );
-  if (files.markdown !== undefined)
-    writeAtomically(files.markdown, toMarkdown(table, about, sentence, proof));
-  if (files.json !== undefined) {
-    writeAtomically(
-      files.json,
-      json({
-        ...provenance(lab.report),
-        ...figures({ table, runs }),
-        about,
-        verdict: sentence,
-        start: proof,
-      }),
-    );
-  }
+  writeAllAtomically([
+    { path: files.markdown, content: () => toMarkdown(table, about, sentence, proof) },
+    {
+      path: files.json,
+      content: () =>
+        json({
+          ...provenance(lab.report),
+          ...figures({ table, runs }),
+          about,
+          verdict: sentence,
+          start: proof,
+        }),
+    },
+  ]);
+  if (failure) throw failure;
 }
 
 /** Those that were to be trained keep their column. */

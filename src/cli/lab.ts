@@ -141,6 +141,35 @@ export class Lab {
   }
 }
 
+/** What became of the runs of an experiment. */
+export interface Trained<T> {
+  /** Of the runs that have ended, in their order. */
+  readonly results: readonly T[];
+  /** What the next one failed with: thrown when the results are written. Undefined where none did. */
+  readonly failure: unknown;
+}
+
+/**
+ * Trains one after the other until one is stopped or fails: what the others have come to is not lost with it.
+ * @param train null where it was stopped
+ */
+export async function trainEach<P, T>(
+  planned: readonly P[],
+  train: (run: P, index: number) => Promise<T | null>,
+): Promise<Trained<T>> {
+  const results: T[] = [];
+  for (const [i, one] of planned.entries()) {
+    try {
+      const result = await train(one, i);
+      if (result === null) break;
+      results.push(result);
+    } catch (failure) {
+      return { results, failure };
+    }
+  }
+  return { results, failure: undefined };
+}
+
 /** "fp16, seed 1337 (2 of 6)" */
 export function runLabel(words: readonly (string | number)[], index: number, count: number): string {
   return `${words.join(', ')} (${index + 1} of ${count})`;

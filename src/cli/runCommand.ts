@@ -2,7 +2,7 @@
 import { EngineError } from '../engine/errors.ts';
 import { flushed, show } from './terminal.ts';
 
-const EXIT_FAILURE = 1;
+export const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
 /** Runs a command with the process's arguments and ends the process. @param main resolves with the exit code */

@@ -1,5 +1,6 @@
 /** `--save`: a run's state in a file, now and then while it goes on, and at its end. */
 import { stat } from 'node:fs/promises';
+import { piecesOf } from '../engine/checkpoint/randomAccess.ts';
 import {
   describeRun,
   openRun,
@@ -25,7 +26,7 @@ export interface SaveChoice {
 export class RunSaver {
   readonly #choice: SaveChoice;
   readonly #snapshots: Snapshots;
-  readonly #device: GPUDevice;
+  readonly #trainer: Pick<Trainer, 'config' | 'device'>;
   readonly #describe: () => RunDescription;
   readonly #tell: (line: string) => void;
   #writing: Promise<void> = Promise.resolve();
@@ -33,38 +34,42 @@ export class RunSaver {
   #onDisk: Promise<void> = Promise.resolve();
   /** The last step whose snapshot was begun. */
   #newest = -1;
-  #failure: unknown;
+  #failure: EngineError | null = null;
 
   /** @param tell shows a line to the user while the run goes on */
   constructor(
     choice: SaveChoice,
     snapshots: Snapshots,
-    device: GPUDevice,
+    trainer: Pick<Trainer, 'config' | 'device'>,
     describe: () => RunDescription,
     tell: (line: string) => void,
   ) {
     this.#choice = choice;
     this.#snapshots = snapshots;
-    this.#device = device;
+    this.#trainer = trainer;
     this.#describe = describe;
     this.#tell = tell;
   }
 
-  /** Begins a save where one is due. Waits only for the one before, and where the GPU has no room for a copy. */
+  /**
+   * Begins a save where one is due, and after the last step: what is done with the model then may fail. Waits only for the
+   * save before, and where the GPU has no room for a copy.
+   */
   async afterStep(step: number): Promise<void> {
     const { every } = this.#choice;
-    if (every > 0 && step % every === 0) await this.#begin(step);
+    const isDue = every > 0 && step % every === 0;
+    if (isDue || step === this.#trainer.config.steps) await this.#begin(step);
   }
 
   /**
    * Saves the end, and waits until it is on the disk.
    * @param step the last one taken
-   * @throws EngineError SAVE_FAILED when the newest state could not be written
+   * @returns SAVE_FAILED where the newest state could not be written, else null
    */
-  async finish(step: number): Promise<void> {
+  async finish(step: number): Promise<EngineError | null> {
     if (this.#newest !== step || this.#failure) await this.#begin(step);
     await this.#writing;
-    if (this.#failure) throw this.#failure;
+    return this.#failure;
   }
 
   /** Waits until no file is written any more. What a lost device holds back is not waited for. */
@@ -87,10 +92,10 @@ export class RunSaver {
       const written = writePiecesAtomically(this.#choice.path, writeRun(snapshot, this.#describe()));
       this.#onDisk = written.catch(() => undefined);
       await written;
-      this.#failure = undefined;
+      this.#failure = null;
     } catch (error) {
       // What a lost device takes back in the middle of a save is no fault of the disk.
-      if (!(error instanceof EngineError) || (await isLost(this.#device))) throw error;
+      if (!(error instanceof EngineError) || (await isLost(this.#trainer.device))) throw error;
       this.#failure = error;
       this.#tell(`step ${snapshot.step}  not saved: ${error.message} ${error.hint}`);
     } finally {
@@ -109,7 +114,26 @@ export async function openSaver(
   const snapshots = await trainer.snapshots();
   if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
   const describe = () => describeRun(trainer, text.kind === 'builtin' ? text.id : null);
-  return new RunSaver(save, snapshots, trainer.device, describe, tell);
+  return new RunSaver(save, snapshots, trainer, describe, tell);
+}
+
+/**
+ * What is left of a run that cannot go on, in a sentence. A copy in this program's memory is written where nothing is saved.
+ * @param copy the newest that there is in memory
+ */
+export async function whatIsSaved(save: SaveChoice | null, copy: RunFile | null): Promise<string> {
+  if (!save) return 'Nothing of the run is saved: --save FILE --save-every N would do that.';
+  const there = async () => (await newestSave(save.path).catch(() => null))?.progress.attempted ?? 0;
+  let problem = '';
+  if (copy && copy.progress.attempted > (await there())) {
+    await writePiecesAtomically(save.path, piecesOf(copy.file.source)).catch((cause: EngineError) => {
+      problem = `${cause.message} `;
+    });
+  }
+  const step = await there();
+  return step > 0
+    ? `${problem}The run is saved at step ${step}: --resume "${save.path}" goes on with it.`
+    : `${problem}Nothing of the run is saved: --save-every N with fewer steps would do that.`;
 }
 
 /** The newest save; null before the first. */

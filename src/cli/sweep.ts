@@ -29,7 +29,7 @@ import { EXPERIMENT_OPTIONS, experimentOf, passedOn, presetOn } from './experime
 import { lockFile } from './fileLock.ts';
 import { formatDuration, formatLoss } from './format.ts';
 import { optionList } from './help.ts';
-import { Lab, runLabel } from './lab.ts';
+import { Lab, runLabel, trainEach } from './lab.ts';
 import type { OptionSpec } from './optionTable.ts';
 import { runCommand } from './runCommand.ts';
 import { loadSweep, SweepFile } from './sweepStore.ts';
@@ -76,13 +76,18 @@ async function main(args: readonly string[]): Promise<number> {
       'Give --lrs 3e-4,1e-3,3e-3, and the modes and seeds to try.',
     );
   }
-  const sweep = kept ?? (await runSweep(given, path));
+  const { sweep, failure } = kept ? { sweep: kept } : await runSweep(given, path);
   show(report(sweep));
   if (markdown !== undefined) writeAtomically(markdown, sweepMarkdown(sweep));
+  if (failure) throw failure;
   return 0;
 }
 
-async function runSweep(given: ReadonlyMap<string, string>, path: string): Promise<Sweep> {
+/** The sweep as far as it came, and what the next cell failed with. */
+async function runSweep(
+  given: ReadonlyMap<string, string>,
+  path: string,
+): Promise<{ sweep: Sweep; failure?: unknown }> {
   const experiment = experimentOf(given);
   const { preset: asked, given: overrides, modes, seeds, text } = experiment;
   const grid = sweepGrid(modes, ratesOf(given.get('lrs')), seeds, overrides.seed ?? asked.config.seed);
@@ -105,13 +110,14 @@ async function runSweep(given: ReadonlyMap<string, string>, path: string): Promi
     if (missing.length < planned.length) {
       lab.progress.print(`${planned.length - missing.length} of ${planned.length} cells are there already.`);
     }
-    for (const run of missing) {
-      const cell = await trainCell(lab, run, planned);
-      if (!cell) break;
-      file.add(cell);
-      lab.progress.print(cellLine(cell));
-    }
-    return file.sweep;
+    const { progress } = lab;
+    const { failure } = await trainEach(missing, async (run) => {
+      const cell = await trainCell(opened.lab, run, planned);
+      if (cell) file.add(cell);
+      if (cell) progress.print(cellLine(cell));
+      return cell;
+    });
+    return { sweep: file.sweep, failure };
   } finally {
     lab?.close();
     unlock();

@@ -1,13 +1,12 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
 
 import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
+import { type Ending, trainToEnding } from '../engine/experiments/recordRun.ts';
 import {
   type AdapterReport,
   createTrainer,
   type PresetName,
   RunControl,
-  runTraining,
-  TooManySkipsError,
   type Trainer,
 } from '../engine/index.ts';
 import type { NumericsFrame } from '../engine/numerics/frame.ts';
@@ -16,16 +15,16 @@ import type { RunSummary } from '../engine/train/metrics.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
-import { exportModel } from './exportModel.ts';
+import { endRun } from './endRun.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { onInterrupt } from './interrupt.ts';
 import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
-import { runCommand } from './runCommand.ts';
+import { EXIT_FAILURE, runCommand } from './runCommand.ts';
 import { planText, presetNote, progressText, sharpnessText, summaryText } from './runText.ts';
-import { newestSave, openSaver, type RunSaver } from './saveRun.ts';
+import { newestSave, openSaver, type RunSaver, whatIsSaved } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
 import { show } from './terminal.ts';
 
@@ -59,7 +58,7 @@ async function train(command: TrainCommand): Promise<void> {
   const recovery = new Recovery(gpu);
   const { save } = command;
   const stored = save && save.every > 0 ? () => newestSave(save.path) : undefined;
-  const kept = new KeptRun({ start: resume, stored });
+  const kept = new KeptRun({ start: resume, stored, builtin: text.kind === 'builtin' ? text.id : null });
   let trainer: Trainer | undefined;
   let saver: RunSaver | null = null;
 
@@ -82,7 +81,7 @@ async function train(command: TrainCommand): Promise<void> {
     if (command.json) show(summaryLine(summary));
   };
   try {
-    const summary = await recovery.run({
+    const ended = await recovery.run({
       control,
       train: async (opened) => {
         // Where it was trained on a device before: its last save is the one to go on from.
@@ -95,33 +94,27 @@ async function train(command: TrainCommand): Promise<void> {
           progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
           control.stop();
         };
-        const result = await runWithProgress(trainer, command, progress, control, { saver, kept });
-        await saver?.finish(trainer.submittedSteps);
-        return result;
+        const { summary, error } = await runWithProgress(trainer, command, progress, control, {
+          saver,
+          kept,
+        });
+        const unsaved = (await saver?.finish(trainer.submittedSteps)) ?? null;
+        return { trainer, summary, error, unsaved };
       },
       drop: () => {
         kept.detach();
         progress.print('The GPU was lost: asking for it again.');
       },
-      saved: async () => {
-        const saved = await stored?.().catch(() => null);
-        return saved && save
-          ? `The run is saved at step ${saved.progress.attempted}: --resume "${save.path}" goes on with it.`
-          : 'Nothing of the run is saved: --save FILE --save-every N would do that.';
-      },
+      saved: () => whatIsSaved(save, kept.copy),
     });
-    if (!summary || !trainer) return; // stopped while there was no GPU
-    summarise(summary);
-    interrupted = () => process.exit(0);
-    if (command.exportTo) {
-      const { folder, dtype } = command.exportTo;
-      await exportModel(trainer, folder, dtype);
-      show(`Exported   ${folder}, weights in ${dtype}\n`, screen);
+    if (!ended) {
+      // Stopped while there was no GPU.
+      progress.print(await whatIsSaved(save, kept.copy));
+      return;
     }
-    if (config.sampleLength > 0) show(await sampleText(trainer), screen);
-  } catch (error) {
-    if (error instanceof TooManySkipsError) summarise(error.summary);
-    throw error;
+    summarise(ended.summary);
+    interrupted = () => process.exit(ended.error ? EXIT_FAILURE : 0);
+    await endRun(ended, command, screen);
   } finally {
     progress.finish();
     trainer?.destroy();
@@ -154,7 +147,7 @@ function runWithProgress(
   progress: ProgressLine,
   control: RunControl,
   { saver, kept }: { saver: RunSaver | null; kept: KeptRun },
-): Promise<RunSummary> {
+): Promise<Ending> {
   const { config } = trainer;
   const begun = trainer.submittedSteps;
   const rate = new StepRate();
@@ -193,13 +186,7 @@ function runWithProgress(
       progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);
     },
   };
-  return runTraining(trainer, kept.attach(trainer, events), control);
-}
-
-async function sampleText(trainer: Trainer): Promise<string> {
-  const { sampleLength: length, seed } = trainer.config;
-  const sample = await trainer.sample({ prompt: '', length, temperature: 0.8, topK: 0, seed });
-  return `\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`;
+  return trainToEnding(trainer, kept.attach(trainer, events), control);
 }
 
 runCommand(main);

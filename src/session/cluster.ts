@@ -1,6 +1,6 @@
 /** What is added to a model's folder so that its run goes on in PyTorch, on many GPUs. */
 import { type FileToWrite, textFile } from '../engine/checkpoint/modelFolder.ts';
-import { readExactly } from '../engine/checkpoint/randomAccess.ts';
+import { piecesOf } from '../engine/checkpoint/randomAccess.ts';
 import type { RunFile } from '../engine/checkpoint/runFile.ts';
 import type { TextStream } from '../engine/data/tokenize.ts';
 import { EngineError } from '../engine/errors.ts';
@@ -45,13 +45,9 @@ export async function clusterFiles(
   ];
 }
 
-const PIECE_BYTES = 2 ** 20;
-
 /** The file as it is. */
-export async function* bytesOf({ file: { source } }: Pick<RunFile, 'file'>): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < source.size; at += PIECE_BYTES) {
-    yield await readExactly(source, at, Math.min(PIECE_BYTES, source.size - at));
-  }
+export function bytesOf({ file: { source } }: Pick<RunFile, 'file'>): AsyncGenerator<Uint8Array> {
+  return piecesOf(source);
 }
 
 async function program(address: string): Promise<string> {

@@ -4,9 +4,10 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readArguments } from '../../src/cli/arguments.ts';
-import { checkReportPath, writeAtomically } from '../../src/cli/atomicFile.ts';
+import { checkReportPath, writeAllAtomically, writeAtomically } from '../../src/cli/atomicFile.ts';
 import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from '../../src/cli/experimentOptions.ts';
 import { lockFile } from '../../src/cli/fileLock.ts';
+import { trainEach } from '../../src/cli/lab.ts';
 import { loadSweep, SweepFile } from '../../src/cli/sweepStore.ts';
 import { type SweepCell, sweepGrid } from '../../src/engine/experiments/sweep.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -47,6 +48,18 @@ test.each([
   expect(error.isUsage).toBe(true);
   expect(error.message).toContain(message);
   expect(error.hint).toContain(hint);
+});
+
+test('a run that fails takes nothing from those before it', async () => {
+  const failure = new Error('no memory');
+  const train = async (run: number) => {
+    if (run === 3) throw failure;
+    return run === 5 ? null : 10 * run;
+  };
+  expect(await trainEach([1, 2, 3, 4], train)).toEqual({ results: [10, 20], failure });
+  expect(await trainEach([1, 2, 4], train)).toEqual({ results: [10, 20, 40], failure: undefined });
+  // Stopped with Ctrl-C.
+  expect(await trainEach([1, 5, 2], train)).toEqual({ results: [10], failure: undefined });
 });
 
 describe('files', () => {
@@ -112,6 +125,18 @@ describe('files', () => {
     again();
     expect(thrownBy(() => lockFile(at('s.json'))).message).toContain(`process ${pid} on elsewhere`);
     expect(thrownBy(() => lockFile(at('none/s.json'))).message).toContain('s.json.lock');
+  });
+
+  test('a report that cannot be written does not keep the other from being written', () => {
+    const [first, second] = [at('none/a.md'), at('b.json')];
+    const write = () =>
+      writeAllAtomically([
+        { path: first, content: () => 'a' },
+        { path: undefined, content: () => 'nowhere' },
+        { path: second, content: () => 'b' },
+      ]);
+    expect(thrownBy(write).message).toContain('none/a.md');
+    expect(readFileSync(second, 'utf8')).toBe('b');
   });
 
   test('another sweep’s, a damaged and a foreign one are refused and left as they are', () => {

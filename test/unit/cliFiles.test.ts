@@ -1,5 +1,5 @@
 /** No file is left open: from version 25 on, Node ends a process that leaves one to the collector. */
-import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,9 +8,11 @@ import { beginRun } from '../../src/cli/beginRun.ts';
 import { fileSource } from '../../src/cli/fileSource.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
-import { checkSavePath, newestSave } from '../../src/cli/saveRun.ts';
+import { checkSavePath, newestSave, RunSaver, whatIsSaved } from '../../src/cli/saveRun.ts';
 import { openText } from '../../src/cli/texts.ts';
 import { readEntry } from '../../src/engine/checkpoint/runFile.ts';
+import type { Snapshots } from '../../src/engine/checkpoint/snapshot.ts';
+import { PRESETS } from '../../src/engine/model/presets.ts';
 import { runTensor, writeRunFile } from './savedRunFile.ts';
 
 /** Descriptors that this process has opened and not closed, by path. */
@@ -99,6 +101,37 @@ test('a text that is read in part is closed', async () => {
   }
   // A stream closes with the next turn of the event loop.
   await vi.waitFor(() => expect([...left.values()]).toEqual([]), { timeout: 10_000 });
+});
+
+test('the last step is saved at once: what is done with the model after it may fail', async () => {
+  const begun: number[] = [];
+  const snapshots = {
+    pauses: false,
+    take: (step: number) => {
+      begun.push(step);
+      return Promise.reject(new Error('the GPU is gone'));
+    },
+  } as unknown as Snapshots;
+  const trainer = { config: { ...PRESETS.smoke.config, steps: 40 }, device: {} as GPUDevice };
+  const described = () => {
+    throw new Error('nothing is written');
+  };
+  const saver = new RunSaver({ path: at('new'), every: 0 }, snapshots, trainer, described, () => {});
+  for (const step of [10, 39, 40]) await saver.afterStep(step);
+  expect(begun).toEqual([40]);
+});
+
+test('the copy of a run that cannot go on is saved where nothing newer is', async () => {
+  const copy = await newestSave(at('run.safetensors'));
+  expect(await whatIsSaved(null, copy)).toMatch(/^Nothing of the run is saved: --save FILE/);
+  const save = { path: at('new.safetensors'), every: 0 };
+  expect(await whatIsSaved(save, null)).toMatch(/^Nothing of the run is saved/);
+  expect(await whatIsSaved(save, copy)).toBe(
+    `The run is saved at step 20: --resume "${save.path}" goes on with it.`,
+  );
+  expect(readFileSync(save.path)).toEqual(readFileSync(at('run.safetensors')));
+  const none = { path: at('none/new.safetensors'), every: 0 };
+  expect(await whatIsSaved(none, copy)).toMatch(/^Cannot write .*Nothing of the run is saved/);
 });
 
 test('a file that was replaced since is not read as the one before', async () => {

@@ -26,6 +26,15 @@ export function blobSource(name: string, blob: Blob): RandomAccess {
   };
 }
 
+const PIECE_BYTES = 2 ** 20;
+
+/** All bytes in their order. @throws as `readExactly` */
+export async function* piecesOf(source: RandomAccess): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < source.size; at += PIECE_BYTES) {
+    yield await readExactly(source, at, Math.min(PIECE_BYTES, source.size - at));
+  }
+}
+
 /**
  * Exactly `length` bytes, which must lie within the source's size.
  * @throws EngineError BAD_FILE when the source gives fewer, or cannot be read

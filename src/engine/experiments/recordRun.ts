@@ -1,4 +1,5 @@
 /** A run with the GPU to itself, and everything that a comparison or a sweep asks of it afterwards. */
+import type { ErrorCode } from '../errors.ts';
 import type { KeptEvents } from '../train/keptRun.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type RunControl, runTraining } from '../train/run.ts';
@@ -12,7 +13,7 @@ import type { VariantId } from './variants.ts';
 
 /** Why a mode could not go on: a finding about it, not a fault. */
 export interface StoppedItself {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string;
 }

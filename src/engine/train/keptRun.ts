@@ -3,6 +3,7 @@ import { blobOf } from '../checkpoint/blobParts.ts';
 import { blobSource } from '../checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
+import type { TextId } from '../data/builtins.ts';
 import { microBatchesPerStep, microBatchOf, type TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
 import { type Due, NEVER, type Told } from './due.ts';
@@ -32,6 +33,8 @@ export interface KeptRunOptions {
   readonly told?: Told | undefined;
   /** The newest save of this run; null before the first. A run that has none is copied to the host's memory instead. */
   readonly stored?: (() => Promise<RunFile | null>) | undefined;
+  /** Of its text, where that is one of the built-in ones, for its copies. */
+  readonly builtin?: TextId | null;
   /** Milliseconds between two copies. */
   readonly everyMs?: number;
   /** Whether the micro-batches of accumulated steps may become smaller where the GPU refuses their memory. */
@@ -46,6 +49,7 @@ export interface KeptEvents extends RunEvents {
 export class KeptRun {
   readonly #start: RunFile | null;
   readonly #stored: (() => Promise<RunFile | null>) | undefined;
+  readonly #builtin: TextId | null;
   readonly #everyMs: number;
   /** In the host's memory, or where the browser puts it. */
   #copy: RunFile | null = null;
@@ -65,17 +69,30 @@ export class KeptRun {
   readonly #toldOf: Record<Due, number>;
   #repeats = false;
 
-  constructor({ start, told, stored, everyMs = KEEP_EVERY_MS, shrinks = true }: KeptRunOptions = {}) {
+  constructor({
+    start,
+    told,
+    stored,
+    builtin = null,
+    everyMs = KEEP_EVERY_MS,
+    shrinks = true,
+  }: KeptRunOptions = {}) {
     this.#toldOf = { evaluation: NEVER, sharpness: NEVER, rest: NEVER, ...told };
     this.#shrinks = shrinks;
     this.#start = start ?? null;
     this.#stored = stored;
+    this.#builtin = builtin;
     this.#everyMs = everyMs;
   }
 
   /** Steps of it were told. */
   get hasBegun(): boolean {
     return this.#told > 0;
+  }
+
+  /** The newest copy in the host's memory; null before the first, and of a run that is saved. */
+  get copy(): RunFile | null {
+    return this.#copy;
   }
 
   /** The newest state that is not on the device: saved, copied, or what the run began with. Undefined for its seed. */
@@ -212,7 +229,7 @@ export class KeptRun {
   async #copyWhereDue(trainer: Trainer): Promise<void> {
     if (this.#stored || performance.now() - this.#copiedAt < this.#everyMs) return;
     // Without memory for it the copy before is kept; a device that is lost meanwhile is told by the run itself.
-    this.#copy = await copyOf(trainer).catch(() => this.#copy);
+    this.#copy = await copyOf(trainer, this.#builtin).catch(() => this.#copy);
     this.#copiedAt = performance.now();
   }
 }
@@ -232,11 +249,11 @@ function shrinkNote(asked: TrainConfig, taken: TrainConfig, step: number): Troub
   };
 }
 
-async function copyOf(trainer: Trainer): Promise<RunFile> {
+async function copyOf(trainer: Trainer, builtin: TextId | null): Promise<RunFile> {
   const { device, arena, plan, submittedSteps } = trainer;
   const snapshot = await Snapshots.unstaged(device, arena, plan.tensors).take(submittedSteps);
   try {
-    const blob = await blobOf(writeRun(snapshot, describeRun(trainer, null)));
+    const blob = await blobOf(writeRun(snapshot, describeRun(trainer, builtin)));
     return await openRun(blobSource('the copy in memory', blob));
   } finally {
     snapshot.release();

@@ -87,7 +87,7 @@ export class TooManySkipsError extends EngineError {
     super(
       'TOO_MANY_SKIPS',
       `${MAX_SKIPS_WITHOUT_SCALER} steps in a row were skipped: ${overflow ?? 'a tensor'} is not finite, and ${summary.precision} has no loss scaler to adapt.`,
-      'The weights are as they were before the first of them. Use fp16, fp32 or bf16, or a lower learning rate.',
+      'No skipped step has changed the weights. Use fp16, fp32 or bf16, or a lower learning rate.',
     );
     this.name = 'TooManySkipsError';
     this.summary = summary;
