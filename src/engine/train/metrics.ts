@@ -65,7 +65,7 @@ export interface RunSummary {
   readonly mfu: number | null;
   /**
    * Share of the gradients other than zero that their format flushed to zero on the batch after the last step, at the loss
-   * scale it would have had; null where gradients are f32 and where they were not counted.
+   * scale it would have had; null where gradients are f32, where all are zero, and where they were not counted.
    */
   readonly gradientsFlushed: number | null;
   readonly memory: MemoryBytes;
