@@ -179,7 +179,7 @@ export class Trainer {
   }
 
   /**
-   * Histograms of the gradients that the next step would have on its first micro-batch. Takes no step and changes none to
+   * Histograms of the gradients that the next step would have on its first batch. Takes no step and changes none to
    * come. One sync.
    * @throws EngineError SHADER_COMPILE
    */
@@ -187,8 +187,10 @@ export class Trainer {
     const putBack = this.#setStateAside();
     try {
       this.#submit(this.#programs.begin);
-      this.#writeTrainingBatch(this.#submitted * microBatchesPerStep(this.config));
-      return await this.numerics.countGradients();
+      const perStep = microBatchesPerStep(this.config);
+      return await this.numerics.countGradients(perStep / this.config.accumulation, (index) =>
+        this.#writeTrainingBatch(this.#submitted * perStep + index),
+      );
     } finally {
       putBack();
     }

@@ -34,6 +34,20 @@ describe.each(['fp32', 'tf32', 'fp16', 'fp16-pure', 'bf16'] as const)('%s', (pre
   });
 });
 
+test('gradients are counted on a whole batch', async () => {
+  const runs = await measuredFor({ precision: 'fp16' }, async (trainer) => {
+    const { rows, counts } = await trainer.countGradients();
+    const { length } = counts;
+    const bins = length / rows.length;
+    // A row of an activation has the same bits in any micro-batch; gradients of weights are summed in another order.
+    return rows.flatMap(({ name, kind }, i) =>
+      kind === 'activationGradient' ? [[name, ...counts.slice(i * bins, (i + 1) * bins)]] : [],
+    );
+  });
+  expect(runs[0]!.length).toBeGreaterThan(0);
+  for (const run of runs) expect(run).toEqual(runs[0]);
+});
+
 /**
  * A scale of the whole micro-batch is a power of two that puts its largest magnitude A into the upper octave of e4m3fn, above
  * 224. What another cut changes is only what lies below the format's normal numbers, 2^-6, of one of both scales: by half a
