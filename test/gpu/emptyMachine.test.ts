@@ -2,8 +2,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { onEmptyMachine } from './emptyMachine.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { LIMIT_MS, onEmptyMachine } from './emptyMachine.ts';
+
+// Longer than the limit of the commands, which name themselves; sweep runs two.
+vi.setConfig({ testTimeout: 2 * LIMIT_MS + 60_000 });
 
 let home: string;
 beforeEach(() => {
