@@ -37,6 +37,52 @@ test('numbers that cannot be trained with are refused in the words of the engine
   await expect(page.getByTestId('train')).toBeEnabled();
 });
 
+test('a decimal comma is read as a point, and one that may group thousands is asked about', async ({
+  page,
+}) => {
+  await page.goto('/?preset=smoke');
+  await page.getByTestId('group-training').click();
+  await page.getByTestId('lr').fill('0,002');
+  await expect(page.getByTestId('train')).toBeEnabled();
+  expect((await snapshot(page)).settings.lr).toBe(0.002);
+  await page.getByTestId('steps').fill('1,000');
+  await expect(page.getByText('Write 1000 or 1.000: "1,000" may be either.')).toBeVisible();
+  await expect(page.getByTestId('train')).toBeDisabled();
+  expect((await snapshot(page)).settings.steps).toBeNull();
+  await page.getByTestId('steps').fill('1000');
+  await expect(page.getByTestId('train')).toBeEnabled();
+
+  await page.getByTestId('tab-sweep').click();
+  const problem = page.getByTestId('sweep-problem');
+  await page.getByTestId('sweep-rates').fill('0,001, 0,003');
+  await expect(page.getByTestId('sweep-start')).toHaveText('Train 8 cells'); // two modes, rates and seeds
+  await page.getByTestId('sweep-rates').fill('0,5');
+  await expect(problem).toContainText('Write 0.5 or "0; 5": it may be either.');
+});
+
+test('what networks add to a link is no mistake, and is not passed on', async ({ page }) => {
+  await page.goto('/?preset=smoke&utm_source=mail&modes=fp16%2Cfp16+fp8-head&fbclid=IwAR0&prest=x#train');
+  await expect(page.getByTestId('address-problems')).toContainText('"prest" in the address is not known.');
+  await expect(page.getByTestId('address-problems')).not.toContainText(/fbclid|utm_source/);
+  expect(new URL(page.url()).search).toBe('?preset=smoke&modes=fp16%2Cfp16+fp8-head&prest=x');
+  expect(new URL(page.url()).hash).toBe('#train');
+});
+
+test('a vocabulary is filled up as on the command line', async ({ page }) => {
+  await page.goto('/?preset=smoke&steps=1&sample=0&eval-batches=1&precision=fp32');
+  await page.getByTestId('group-data').click();
+  await expect(page.getByTestId('vocab')).toHaveAttribute('placeholder', "the tokenizer's");
+  await page.getByTestId('vocab').fill('200');
+  await page.getByTestId('train').click();
+  await reach(page, 'preparing', 'training');
+  await reach(page, 'done');
+  const { config, facts } = (await snapshot(page)).runs[0]!;
+  expect(config.vocabulary).toBe(200);
+  // Of 2 tied layers of width 64 with a context of 64.
+  expect(facts!.text.vocabulary).toBeLessThan(200);
+  expect(facts!.parameters).toBe(2 * (12 * 64 * 64 + 13 * 64) + (200 + 64) * 64 + 2 * 64);
+});
+
 test('native f16 on an adapter without it is refused before anything runs', async ({ page }, info) => {
   test.skip(info.project.name === 'lavapipe', 'lavapipe has shader-f16');
   await page.goto('/?preset=smoke&f16=native&autostart=1');

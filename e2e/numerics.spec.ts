@@ -1,4 +1,36 @@
+import type { Locator, Page } from 'playwright/test';
 import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
+
+/** By row of the table: the share that is zero once stored, in percent: flushed of what is not zero, and exact zeros. */
+function zerosInOrder(rows: Locator): Promise<number[]> {
+  return rows.evaluateAll((all) =>
+    all.map((row) => {
+      const share = (cell: number) => {
+        const text = row.querySelectorAll('td')[cell]!.innerText;
+        return text === 'all zero' ? 0 : Number.parseFloat(text.replace('under', '')) / 100;
+      };
+      const [flushed, zeros] = [share(1), share(4)];
+      // Rows are sorted by whole counts; the table shows three digits.
+      return Math.round(100 * (zeros + (1 - zeros) * flushed));
+    }),
+  );
+}
+
+/** The heatmap hides none of its rows, and the last of them can be pointed at. */
+async function expectWhole(page: Page): Promise<void> {
+  const heatmap = page.getByTestId('numerics-heatmap');
+  const box = page.getByRole('region', { name: 'Heatmap of exponents' });
+  const { hidden, height } = await box.evaluate((element) => ({
+    hidden: element.scrollHeight - element.clientHeight,
+    height: element.clientHeight,
+  }));
+  const { height: drawn } = (await heatmap.boundingBox())!;
+  expect(hidden).toBe(0);
+  expect(height).toBeGreaterThanOrEqual(Math.floor(drawn));
+  await heatmap.hover({ position: { x: 20, y: drawn - 10 } });
+  const last = await page.getByTestId('numerics-row').last().locator('th').innerText();
+  await expect(page.getByTestId('numerics-hover')).toContainText(`${last}: `);
+}
 
 test('gradients are counted while a run trains, and a slider asks what another scale would lose', async ({
   page,
@@ -21,8 +53,18 @@ test('gradients are counted while a run trains, and a slider asks what another s
     Number.parseFloat((await page.getByTestId(testId).first().innerText()).replace('under', ''));
   const unscaled = await percent('numerics-flushed');
   expect(unscaled).toBeGreaterThan(1);
-  await page.getByTestId('numerics-order').selectOption('underflow');
-  expect(await percent('numerics-row-flushed')).toBeGreaterThanOrEqual(unscaled);
+  await page.getByTestId('numerics-order').selectOption('zeros');
+  expect(await zerosInOrder(rows)).toEqual((await zerosInOrder(rows)).toSorted((a, b) => b - a));
+  await expectWhole(page);
+
+  // What the headline says is what the table counts.
+  const zero = await rows
+    .filter({ hasText: /(weight|bias).*100\.0 %/ })
+    .filter({ hasText: 'all zero' })
+    .count();
+  await expect(page.getByTestId('numerics-without-gradient')).toHaveText(
+    zero === 0 ? 'All 28 parameter tensors get a gradient.' : new RegExp(`^${zero} of 28 parameter tensors`),
+  );
 
   // The same counts at other scales: a higher one saves what vanished, and the best is marked.
   const slider = page.getByTestId('numerics-what-if');
@@ -42,7 +84,9 @@ test('gradients are counted while a run trains, and a slider asks what another s
   // Drawn, with a hover and a history; the cost is said.
   const heatmap = page.getByTestId('numerics-heatmap');
   await heatmap.hover({ position: { x: 20, y: 60 } });
-  await expect(page.getByTestId('numerics-hover')).toHaveText(/values, .*Flushed [\d.]+ %/);
+  await expect(page.getByTestId('numerics-hover')).toHaveText(
+    /values, (all exactly zero|.*Flushed [\d.]+ %)/,
+  );
   await expect(page.getByTestId('numerics-history')).toHaveAttribute('data-frames', /^[2-5]$/);
   await expect(page.getByTestId('numerics-cost')).toHaveText(/^numerics/);
 

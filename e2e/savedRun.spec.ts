@@ -1,5 +1,6 @@
 /** A run survives its tab: it is kept in the page's private storage and goes on, bit by bit. */
-import { expect, reach, snapshot, test } from './page.ts';
+import type { Page } from 'playwright/test';
+import { expect, reach, reachStep, snapshot, test } from './page.ts';
 
 const QUERY =
   '/?preset=smoke&steps=120&sample=0&eval-every=3&eval-batches=1&precision=fp16&lossScale=2^34&growthInterval=9';
@@ -35,4 +36,100 @@ test('a tab that is closed in the middle of a run leaves it to go on with, step 
   await page.reload();
   await expect(page.getByTestId('train')).toBeEnabled();
   await expect(note).toHaveCount(0);
+});
+
+/** Presses, and takes what the page hands over. */
+async function download(page: Page, testId: string): Promise<string> {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId(testId).click()]);
+  return file.suggestedFilename();
+}
+
+test('a finished run is there after a reload: it writes, is exported and trained on, and the next one leaves it', async ({
+  page,
+}) => {
+  const query = '/?preset=smoke&sample=0&precision=fp16&autosave=60';
+  await page.goto(`${query}&steps=12&autostart=1`);
+  await reach(page, 'done');
+  await expect(page.getByTestId('autosaved')).toContainText('at step 12');
+  const [trained] = (await snapshot(page)).runs;
+
+  await page.goto(`${query}&steps=8`);
+  const note = page.getByTestId('ended-run');
+  await expect(note).toContainText('A run that finished');
+  await expect(note).toContainText(
+    'Mixed f16, step 12 of 12, on Moby Dick. It stays while the next run is saved.',
+  );
+  expect(await download(page, 'export-saved-model')).toBe('halfstep-fp16-step-12-model-f32.zip');
+  expect(await download(page, 'export-saved')).toBe('halfstep-fp16-step-12.safetensors');
+
+  // Opened it is as it was, on the GPU; it is no other run.
+  await page.getByTestId('open-ended').click();
+  await reach(page, 'done');
+  await expect(note).toHaveCount(0);
+  const [opened] = (await snapshot(page)).runs;
+  expect(opened!.steps.map(({ loss }) => loss)).toEqual(trained!.steps.map(({ loss }) => loss));
+  expect(opened!.summary!.valLoss).toBe(trained!.summary!.valLoss);
+  await page.getByTestId('sample-prompt').fill('The');
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('sample-fp16')).not.toBeEmpty();
+  expect(await download(page, 'export-model')).toBe('halfstep-fp16-step-12-model-f32.zip');
+  await page.getByTestId('tab-runs').click();
+  await expect(page.getByTestId('run')).toHaveCount(1);
+  await page.getByTestId('tab-train').click();
+
+  // Another is trained and saved beside it; what the one after would replace is said.
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
+  await expect(page.getByTestId('autosaved')).toContainText('at step 8');
+  await expect(note).toContainText('step 12 of 12, on Moby Dick. The next run that is saved takes its place');
+
+  // Trained on from what it had learned, at the rate of a longer run.
+  await page.getByTestId('train-on-steps').fill('12');
+  await expect(page.getByTestId('train-on')).toBeDisabled();
+  await page.getByTestId('train-on-steps').fill('20');
+  await expect(note).toContainText('The learning rate goes from');
+  await expect(note).toContainText(
+    'the other run that is kept (Mixed f16, step 8 of 8, on Moby Dick) gives way',
+  );
+  await page.getByTestId('train-on').click();
+  await reach(page, 'done');
+  const [longer] = (await snapshot(page)).runs;
+  expect(longer!.facts!.resumedAt).toBe(12);
+  expect(longer!.steps.slice(0, 12).map(({ loss }) => loss)).toEqual(trained!.steps.map(({ loss }) => loss));
+  expect(longer!.steps.at(-1)!.step).toBe(20);
+
+  await page.goto(query);
+  await expect(note).toHaveCount(2);
+  await expect(note.nth(0)).toContainText('step 20 of 20');
+  await expect(note.nth(1)).toContainText('step 12 of 12');
+  await note.nth(1).getByTestId('discard-ended').click();
+  await expect(note).toHaveCount(1);
+  await expect(note).toContainText('step 20 of 20');
+});
+
+test('a run that was stopped is kept as one that finished', async ({ page }) => {
+  await page.goto('/?preset=smoke&sample=0&steps=100000&autosave=60&autostart=1');
+  await reachStep(page, 3);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  const stopped = (await snapshot(page)).runs[0]!.summary!.steps;
+  await page.getByTestId('steps').fill('6');
+  await page.getByTestId('train').click();
+  await reach(page, 'done');
+  const note = page.getByTestId('ended-run');
+  await expect(note).toContainText(`step ${stopped} of 100,000`);
+  expect(await download(page, 'export-saved-model')).toContain(`step-${stopped}`);
+});
+
+test('a run that stopped by itself can write and be exported, also after a reload', async ({ page }) => {
+  // A fixed scale that every step overflows at: the weights stay as they began.
+  await page.goto('/?preset=smoke&sample=0&steps=30&precision=fp16-static&lossScale=2^60&autostart=1');
+  await reach(page, 'failed');
+  await expect(page.getByTestId('run-error-fp16-static')).toContainText('10 steps in a row were skipped');
+  await page.getByTestId('sample').click();
+  await expect(page.getByTestId('sample-fp16-static')).not.toBeEmpty();
+  expect(await download(page, 'export-model')).toContain('model-f32.zip');
+  await page.goto('/');
+  await expect(page.getByTestId('saved-run')).toContainText('static scale');
+  expect(await download(page, 'export-saved-model')).toContain('model-f32.zip');
 });

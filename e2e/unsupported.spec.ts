@@ -72,6 +72,28 @@ test('a block by policy is told apart, and a recorded run is there to explore', 
   await expectNoSidewaysScroll(page);
 });
 
+for (const [width, height] of [
+  [1440, 900],
+  [375, 812],
+] as const) {
+  test(`without WebGPU a recorded run is on the first screen, ${width} px wide`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
+    await page.goto('/');
+    const curves = page.getByTestId('recorded-run').locator('.loss-line path.recharts-line-curve');
+    await expect(curves).toHaveCount(3);
+    const box = (await curves.first().boundingBox())!;
+    // With the reason and what helps above it, and the whole chart before anybody scrolls.
+    expect(box.y + box.height).toBeLessThanOrEqual(height);
+    const remedy = (await page.getByTestId('remedy').boundingBox())!;
+    expect(remedy.y + remedy.height).toBeLessThanOrEqual(box.y);
+    await expectNoSidewaysScroll(page);
+    // The rest is further down than anybody looks by chance: one press away.
+    await page.getByTestId('remedy').click();
+    await expect(page.getByRole('heading', { name: 'Why nothing can be trained here' })).toBeInViewport();
+  });
+}
+
 test('an insecure address is named as the cause', async ({ browser, baseURL }) => {
   // A page of its own: its requests leave the base address on purpose. The host is answered here, not looked up.
   const page = await browser.newPage();

@@ -48,15 +48,31 @@ export async function damageNewest(page: Page): Promise<boolean> {
   await page.route('**/empty', (route) => route.fulfill({ contentType: 'text/html', body: '' }));
   await page.goto('/empty'); // of the same origin
   return page.evaluate(async () => {
-    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('saved-run');
-    const saves: { number: number; handle: FileSystemFileHandle; bytes: Uint8Array<ArrayBuffer> }[] = [];
-    for (const name of ['a', 'b']) {
-      const handle = await folder.getFileHandle(name);
-      const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
-      const [magic, , number] = new Uint32Array(bytes.buffer, 0, 3);
-      if (magic) saves.push({ number: number!, handle, bytes });
+    type Save = {
+      number: number;
+      time: number;
+      handle: FileSystemFileHandle;
+      bytes: Uint8Array<ArrayBuffer>;
+    };
+    const root = await navigator.storage.getDirectory();
+    const places: Save[][] = [];
+    for (const place of ['saved-run', 'saved-run-2']) {
+      const folder = await root.getDirectoryHandle(place, { create: true });
+      const saves: Save[] = [];
+      for (const name of ['a', 'b']) {
+        const handle = await folder.getFileHandle(name, { create: true });
+        const file = await handle.getFile();
+        const bytes = new Uint8Array(await file.arrayBuffer());
+        if (bytes.length === 0) continue;
+        const [magic, , number] = new Uint32Array(bytes.buffer, 0, 3);
+        if (magic) saves.push({ number: number!, time: file.lastModified, handle, bytes });
+      }
+      places.push(saves);
     }
-    if (saves.length < 2) return false; // one was being written: that is damage enough
+    // The run that is trained is where something was written last; the other place has one that has ended.
+    const written = (saves: readonly Save[]) => Math.max(0, ...saves.map(({ time }) => time));
+    const [saves] = places.toSorted((a, b) => written(b) - written(a));
+    if (!saves || saves.length < 2) return false; // one was being written: that is damage enough
     const [newest] = saves.toSorted((a, b) => b.number - a.number);
     const { bytes, handle } = newest!;
     bytes[bytes.length >> 1]! ^= 1;

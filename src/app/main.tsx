@@ -5,6 +5,7 @@ import { useHistory } from '../store/history/historyStore.ts';
 import { watchLongTasks } from '../store/longTasks.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
+import { RootBoundary } from './ui/RootBoundary.tsx';
 import './styles/tokens.css';
 import './styles/base.css';
 
@@ -26,6 +27,8 @@ const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
 createRoot(root).render(
   <StrictMode>
-    <App />
+    <RootBoundary>
+      <App />
+    </RootBoundary>
   </StrictMode>,
 );

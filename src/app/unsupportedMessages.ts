@@ -3,6 +3,8 @@ import type { UnsupportedReason } from '../session/protocol.ts';
 
 export interface UnsupportedText {
   readonly title: string;
+  /** What helps most often, in a sentence. */
+  readonly short: string;
   readonly why: string;
   readonly steps: readonly string[];
 }
@@ -10,6 +12,7 @@ export interface UnsupportedText {
 export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> = {
   noNavigatorGpu: {
     title: 'This browser does not offer WebGPU',
+    short: 'A current Chrome, Edge, Safari or Firefox can train here.',
     why: 'Halfstep trains on the GPU through WebGPU, and this browser has none of it (navigator.gpu is missing).',
     steps: [
       'Update the browser, or open this page in a current Chrome, Edge, Safari or Firefox.',
@@ -18,6 +21,7 @@ export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> =
   },
   insecureContext: {
     title: 'This page needs a secure address',
+    short: 'Opened with https://, or from localhost, it can train.',
     why: 'Browsers offer WebGPU only to pages opened over https, or from localhost.',
     steps: [
       'Open the same page with https:// at the start of its address.',
@@ -26,6 +30,7 @@ export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> =
   },
   noAdapter: {
     title: 'No GPU is available to this page',
+    short: "Graphics acceleration, turned on in the browser's settings, usually helps.",
     why: 'The browser has WebGPU but offers no adapter: the GPU is blocked, its driver is too old, or hardware acceleration is off.',
     steps: [
       'Turn on "Use graphics acceleration when available" in the browser\'s system settings, and restart the browser.',
@@ -35,11 +40,13 @@ export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> =
   },
   deviceRequestFailed: {
     title: 'The GPU refused to start',
+    short: 'It usually starts when other tabs that use the GPU are closed.',
     why: 'An adapter is there, but the browser could not open a device on it. Often another program or tab holds the GPU, or its driver was just reset.',
     steps: ['Close other tabs that use the GPU, and reload.', 'Restart the browser, then the machine.'],
   },
   limitsTooLow: {
     title: 'This GPU is below the smallest that works',
+    short: 'Another device, or a second GPU of this one, can train here.',
     why: 'The adapter allows less than the smallest preset needs. The message below has both numbers.',
     steps: [
       'Open this page on another device.',
@@ -48,6 +55,7 @@ export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> =
   },
   blockedByPolicy: {
     title: 'WebGPU is blocked for this page',
+    short: 'A tab of its own, or a newer driver, may be allowed to train.',
     why: "The browser has WebGPU but does not let this page use it: the GPU or its driver is on the browser's blocklist, an administrator turned it off, or the page that this one is embedded in does not allow it.",
     steps: [
       'If this page is shown inside another one, open it in a tab of its own.',
@@ -58,6 +66,7 @@ export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> =
   },
   workerBlocked: {
     title: 'The training worker is blocked',
+    short: 'A tab of its own, without extensions that block scripts, may be allowed to train.',
     why: 'Halfstep trains in a worker, a script that runs beside the page, and a rule of the server, of the browser or of an extension does not let it start.',
     steps: [
       'If this page is shown inside another one, open it in a tab of its own.',
@@ -67,6 +76,7 @@ export const UNSUPPORTED: Readonly<Record<UnsupportedReason, UnsupportedText>> =
   },
   workerMissing: {
     title: 'The training worker could not be loaded',
+    short: 'It usually arrives when the page is reloaded.',
     why: 'Halfstep trains in a worker, a script that runs beside the page, and that script did not arrive.',
     steps: [
       'Check the connection, and reload the page.',

@@ -1,30 +1,64 @@
 /** This machine's GPU, or why there is none. */
 import { EngineError } from '../engine/errors.ts';
 import { type AdapterReport, openDevice } from '../engine/index.ts';
-import { loadDawn } from './dawn.ts';
-import { explainNoAdapter, installedDrivers } from './noAdapter.ts';
+import { loadDawn, reloadDawn } from './dawn.ts';
+import { chosenDrivers, explainNoAdapter, installedDrivers, softwareNote } from './noAdapter.ts';
+import { hasVulkanLoader, loadVulkan, softwareDriver } from './softwareDriver.ts';
+import { show } from './terminal.ts';
 
 /** f16 on NVIDIA is behind a toggle in Dawn's Vulkan backend, and experimental features are behind another. */
 const DAWN_OPTIONS = ['enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'];
 
+interface OpenAdapter {
+  readonly device: GPUDevice;
+  readonly report: AdapterReport;
+}
+
 /**
- * Opens this machine's GPU.
+ * Opens this machine's GPU or, where there is none, the software driver that npm has installed, with a line that says so.
  * @throws EngineError NO_WEBGPU when Dawn cannot be loaded, NO_ADAPTER when it finds no usable driver
  */
-export async function openAdapter(): Promise<{ device: GPUDevice; report: AdapterReport }> {
+export async function openAdapter(): Promise<OpenAdapter> {
+  if (!hasVulkanLoader()) return openSoftware();
   try {
-    return await openDevice(await dawn());
+    return await openDevice(await dawn(loadDawn));
   } catch (error) {
-    if (error instanceof EngineError && error.code === 'NO_ADAPTER') {
-      throw explainNoAdapter(process.platform, process.env.VK_ICD_FILENAMES, installedDrivers(), error);
-    }
+    if (isNoAdapter(error)) return openSoftware(error);
     throw error;
   }
 }
 
-async function dawn(): Promise<GPU> {
+function isNoAdapter(error: unknown): error is EngineError {
+  return error instanceof EngineError && error.code === 'NO_ADAPTER';
+}
+
+/** @param cause what Dawn said, where it was asked */
+async function openSoftware(cause?: EngineError): Promise<OpenAdapter> {
+  const chosen = chosenDrivers(process.env);
+  const refusal = (unavailable: string | null) =>
+    explainNoAdapter({
+      ...{ platform: process.platform, chosen, drivers: installedDrivers(), unavailable, cause },
+    });
+  // Who names a driver wants that one or none.
+  if (chosen) throw refusal(null);
+  const driver = await softwareDriver();
+  if ('unavailable' in driver) throw refusal(driver.unavailable);
+  const problem = loadVulkan(driver.folder);
   try {
-    return await loadDawn(DAWN_OPTIONS);
+    const opened = await openDevice(await dawn(reloadDawn));
+    show(softwareNote(), process.stderr);
+    return opened;
+  } catch (error) {
+    if (!isNoAdapter(error)) throw error;
+    throw refusal(
+      `the software driver in ${driver.folder} does not work here${problem ? ` (${problem})` : ''}`,
+    );
+  }
+}
+
+async function dawn(load: typeof loadDawn): Promise<GPU> {
+  try {
+    return await load(DAWN_OPTIONS);
   } catch (cause) {
     throw new EngineError(
       'NO_WEBGPU',

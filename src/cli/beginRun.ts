@@ -3,12 +3,19 @@ import { checkFingerprint, openRun, type RunFile } from '../engine/checkpoint/ru
 import type { Dataset } from '../engine/data/dataset.ts';
 import { splitText } from '../engine/data/dataset.ts';
 import { tokenize } from '../engine/data/tokenize.ts';
-import { presetOf } from '../engine/model/presets.ts';
+import { openPreset } from '../engine/model/openPreset.ts';
+import { type PresetName, presetOf } from '../engine/model/presets.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
-import { configure } from '../engine/train/configure.ts';
+import { configure, type Overrides } from '../engine/train/configure.ts';
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
-import { fillOption, openInitialModel, overridesOfModel } from './initialModel.ts';
+import {
+  fillOption,
+  type InitialModel,
+  modelNotes,
+  openInitialModel,
+  overridesOfModel,
+} from './initialModel.ts';
 import type { TextChoice, TrainCommand } from './options.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
@@ -16,34 +23,61 @@ import { openText } from './texts.ts';
 
 /** What is trained: what was asked for, or a saved run. */
 export interface Beginning {
+  readonly preset: PresetName;
   readonly config: TrainConfig;
   readonly dataset: Dataset;
   readonly text: TextChoice;
   readonly resume: RunFile | undefined;
   /** Weights to start from, by parameter. */
   readonly initial: ReadonlyMap<string, Float32Array> | null;
+  /** What was assumed of the file that it starts from. */
+  readonly notes: readonly string[];
 }
 
-/** Everything that can be wrong before the GPU is asked for anything. */
-export async function beginRun(command: TrainCommand): Promise<Beginning> {
+/**
+ * Everything that can be wrong before the GPU is asked for anything.
+ * @param adapter asked only where it decides the preset, and then last
+ */
+export async function beginRun(
+  command: TrainCommand,
+  adapter: () => Promise<{ readonly isFallback: boolean }>,
+): Promise<Beginning> {
   const { save, resume: resumed, init, given, exportTo } = command;
   const resume = resumed ? await openRun(await fileSource(resumed.path)) : undefined;
   const model = init === null ? null : await openInitialModel(init, given);
-  const config =
+  const asked =
     resume && resumed
       ? resumedConfig(resume, resumed.given)
       : (command.config ??
-        configure(presetOf(command.preset).config, { ...given, ...(model && overridesOfModel(model)) }));
+        configure(presetOf(command.preset).config, model ? configOf(model, given) : given));
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) await prepareExport(exportTo.folder);
   const stream = await openText(text);
   // A run that began with --init may have a tokenizer that its text would not give.
-  const tokenizer = resume?.description.tokenizer ?? model?.tokenizer ?? config.tokenizer;
+  const tokenizer = resume?.description.tokenizer ?? model?.tokenizer ?? asked.tokenizer;
   const tokenized = await tokenize(stream, tokenizer, {
     onFingerprint: (checksum) => resume && checkFingerprint(resume, { name: stream.name, checksum }),
   });
   if (model) checkVocabulary(model, tokenized.tokenizer, fillOption(model, given));
-  const dataset = splitText(tokenized, config.context);
   if (save) await checkSavePath(save.path, resumed?.path);
-  return { config, dataset, text, resume, initial: model && (await readModel(model.shape, model.weights)) };
+  const preset = command.presetOpen
+    ? openPreset(await adapter(), command.preset, (smaller) => configure(smaller, given))
+    : command.preset;
+  const config = preset === command.preset ? asked : configure(presetOf(preset).config, given);
+  const dataset = splitText(tokenized, config.context);
+  return {
+    preset,
+    config,
+    dataset,
+    text,
+    resume,
+    initial: model && (await readModel(model.shape, model.weights)),
+    notes: model ? modelNotes(model, given) : [],
+  };
+}
+
+/** What the file decides goes before what was given, and that before what it only suggests. */
+function configOf(model: InitialModel, given: Overrides): Overrides {
+  const { likelyTokenizer } = model;
+  return { ...(likelyTokenizer && { tokenizer: likelyTokenizer }), ...given, ...overridesOfModel(model) };
 }

@@ -5,7 +5,7 @@ import type { AdapterReport, TrainConfig } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
 import { json, writeAtomically } from './atomicFile.ts';
 import { type BenchContext, BenchResults } from './benchContext.ts';
-import { benchHelp, parseBench } from './benchOptions.ts';
+import { benchHelp, parseBench, shapesOn } from './benchOptions.ts';
 import { STAGES } from './benchStages.ts';
 import { provenance } from './provenance.ts';
 import { runCommand } from './runCommand.ts';
@@ -21,13 +21,15 @@ async function main(args: readonly string[]): Promise<number> {
     show(benchHelp());
     return 0;
   }
-  const { stages, json: path, ...wanted } = command;
+  const { stages, json: path, shapes: asked, ...wanted } = command;
   const { device, report } = await openAdapter();
+  const shapes = shapesOn(report, asked);
   const texts = new Map<Tokenization, Promise<TokenizedText>>();
   const context: BenchContext = {
     device,
     report,
     ...wanted,
+    shapes,
     datasetOf: async ({ tokenizer, context: tokens }) => {
       const text = texts.get(tokenizer) ?? openText(TEXT).then((stream) => tokenize(stream, tokenizer));
       texts.set(tokenizer, text);
@@ -36,6 +38,11 @@ async function main(args: readonly string[]): Promise<number> {
     print: (line) => show(`${line}\n`),
   };
   context.print(headline(report));
+  if (!asked && report.isFallback) {
+    context.print(
+      `A software renderer is slow: ${shapes} is measured; --shapes a,b measures the usual ones.`,
+    );
+  }
   const results = new BenchResults(context.print);
   for (const stage of stages) {
     context.print(`\n${stage}`);

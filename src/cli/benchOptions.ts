@@ -2,6 +2,7 @@
 
 import { SHAPE_NAMES } from '../engine/bench/shapes.ts';
 import { PRECISION_MODES } from '../engine/index.ts';
+import { DEFAULT_PRESET, openPreset } from '../engine/model/openPreset.ts';
 import { listOf, modeList, readArguments, wholeNumber } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
 import { STAGES, type StageName } from './benchStages.ts';
@@ -12,7 +13,7 @@ import type { OptionSpec } from './optionTable.ts';
 const STAGE_NAMES = Object.keys(STAGES) as StageName[];
 /** All but what takes an hour, and what is asked for by name. */
 const DEFAULT_STAGES = 'roofline,kernels,step,scaling,longtasks,peers';
-const DEFAULT_SHAPES = 'a,b';
+const DEFAULT_SHAPES = ['a', 'b'];
 const DEFAULT_MODES = 'fp32,tf32,fp16,bf16';
 const DEFAULT_STEPS = 10_000;
 
@@ -22,7 +23,7 @@ const OPTIONS: readonly OptionSpec[] = [
     kind: 'list',
     name: 'shapes',
     choices: SHAPE_NAMES,
-    help: `what is trained: the shapes of the comparison with other trainers, or presets [${DEFAULT_SHAPES}]`,
+    help: `what is trained: the shapes of the comparison with other trainers, or presets [${DEFAULT_SHAPES}; on a software renderer ${shapesOn({ isFallback: true }, null)}]`,
   },
   { kind: 'list', name: 'precision', choices: PRECISION_MODES, help: `precision modes [${DEFAULT_MODES}]` },
   {
@@ -40,8 +41,20 @@ export type BenchCommand =
   | ({
       readonly kind: 'bench';
       readonly stages: readonly StageName[];
+      /** Null where the adapter decides: {@link shapesOn}. */
+      readonly shapes: readonly string[] | null;
       readonly json: string | undefined;
-    } & Pick<BenchContext, 'shapes' | 'modes' | 'budget' | 'steps'>);
+    } & Pick<BenchContext, 'modes' | 'budget' | 'steps'>);
+
+/** The shapes that were asked for or, where none were, those for the adapter. */
+export function shapesOn(
+  report: { readonly isFallback: boolean },
+  asked: readonly string[] | null,
+): readonly string[] {
+  if (asked) return asked;
+  const preset = openPreset(report, DEFAULT_PRESET);
+  return preset === DEFAULT_PRESET ? DEFAULT_SHAPES : [preset];
+}
 
 /**
  * @param args what follows the program's name
@@ -54,7 +67,7 @@ export function parseBench(args: readonly string[]): BenchCommand {
   return {
     kind: 'bench',
     stages: listOf('only', given.get('only') ?? DEFAULT_STAGES, STAGE_NAMES),
-    shapes: (given.get('shapes') ?? DEFAULT_SHAPES).split(','),
+    shapes: given.get('shapes')?.split(',') ?? null,
     modes: modeList('precision', given.get('precision') ?? DEFAULT_MODES),
     budget: budget === undefined ? null : parseBytes('budget', budget),
     steps: wholeNumber('steps', given.get('steps') ?? String(DEFAULT_STEPS)),

@@ -7,7 +7,7 @@ import { PipelineCache } from '../engine/pipelines.ts';
 import type { FormatId } from '../engine/precision/formats.ts';
 import { halfPeakFlops, peakFlops } from '../engine/roofline.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
-import { gigabytes, gigaflops, percent } from './format.ts';
+import { gigabytes, gigaflops, peakShare } from './format.ts';
 import { textTable } from './table.ts';
 
 const MATMUL_SIZE = 512;
@@ -62,8 +62,8 @@ export async function roofline(
         ...matmuls.map(({ format, layout, flops, ofPeak, quartiles }) => [
           `matmul ${MATMUL_SIZE} ${layout}, ${format} operands (${kernelOf(choice, format)})`,
           gigaflops(flops),
-          percent(ofPeak),
-          quartiles.map(percent).join(' to '),
+          peakShare(ofPeak),
+          quartiles.map(peakShare).join(' to '),
         ]),
       ],
     ),

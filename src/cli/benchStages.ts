@@ -5,9 +5,10 @@ import { PHASES, phaseTimes, profileStep, type StepProfile } from '../engine/ben
 import { benchShape, describeShape } from '../engine/bench/shapes.ts';
 import { measureSteps } from '../engine/bench/step.ts';
 import type { TrainConfig } from '../engine/index.ts';
+import { chooseKernels } from '../engine/kernelChoice.ts';
 import { planLimits } from '../engine/memoryPlan.ts';
 import { PipelineCache } from '../engine/pipelines.ts';
-import { peakFlops } from '../engine/roofline.ts';
+import { peakFlops, shareOfPeak } from '../engine/roofline.ts';
 import { gptConfig } from '../engine/train/config.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { longrun } from './benchLongRun.ts';
@@ -15,7 +16,7 @@ import { longtasks } from './benchLongTasks.ts';
 import { peers } from './benchPeers.ts';
 import { roofline } from './benchRoofline.ts';
 import { saving } from './benchSaving.ts';
-import { formatBytes, formatCount, gigabytes, gigaflops, percent } from './format.ts';
+import { formatBytes, formatCount, gigabytes, gigaflops, peakShare, percent } from './format.ts';
 import { textTable } from './table.ts';
 
 /** Seconds that each measured training takes at least. */
@@ -26,16 +27,19 @@ export const STAGES = { roofline, kernels, step, scaling, longtasks, longrun, sa
 export type StageName = keyof typeof STAGES;
 
 async function kernels(context: BenchContext, results: BenchResults): Promise<void> {
-  const peak = await peakFlops(context.device, new PipelineCache(context.device));
+  const { device, report } = context;
+  const pipelines = new PipelineCache(device);
+  const peak = await peakFlops(device, pipelines);
+  const usesMatrix = (await chooseKernels(device, pipelines, report)).matrixShapes.length > 0;
   await forEachRun(context, results, 'kernels', async (config) => {
     const { vocabulary } = (await context.datasetOf(config)).tokenizer;
-    const profile = await profileStep(context.device, context.report, config, vocabulary);
-    context.print(kernelTable(profile, peak));
+    const profile = await profileStep(device, report, config, vocabulary);
+    context.print(kernelTable(profile, peak, usesMatrix));
     return profile;
   });
 }
 
-function kernelTable({ operations, phases }: StepProfile, peak: number): string {
+function kernelTable({ operations, phases }: StepProfile, peak: number, usesMatrix: boolean): string {
   const total = operations.reduce((sum, { ms, count }) => sum + ms * count, 0);
   const rows = [...operations]
     .sort((a, b) => b.ms * b.count - a.ms * a.count)
@@ -46,7 +50,7 @@ function kernelTable({ operations, phases }: StepProfile, peak: number): string 
       (ms * count).toFixed(2),
       percent((ms * count) / total),
       flops > 0 ? gigaflops(flops / (ms / 1000)) : gigabytes(bytes / (ms / 1000)),
-      flops > 0 ? percent(flops / (ms / 1000) / peak) : '',
+      flops > 0 ? peakShare(shareOfPeak(flops / (ms / 1000), peak, usesMatrix)) : '',
     ]);
   const parts = Object.entries(phases).map(([phase, ms]) => `${phase} ${ms.toFixed(1)} ms`);
   return `${textTable(['kernel', 'phase', 'count', 'ms', 'share', 'speed', 'of the peak'], rows)}\nPhases as one list each: ${parts.join(', ')}`;
@@ -66,7 +70,7 @@ async function step(context: BenchContext, results: BenchResults): Promise<void>
       formatCount(tokensPerSec ?? 0),
       (msPerStep ?? 0).toFixed(1),
       ...PHASES.map((phase) => phases[phase].toFixed(1)),
-      percent(mfu ?? 0),
+      peakShare(mfu),
       formatBytes(memory.total),
       `${((startUpMs ?? 0) / 1000).toFixed(1)} s`,
     ]);
@@ -107,7 +111,7 @@ async function scaling(context: BenchContext, results: BenchResults): Promise<vo
           SCALING_SECONDS,
         );
         figures[`${shape} ${precision} ${name}`] = summary;
-        rows.push([name, formatCount(summary.tokensPerSec ?? 0), percent(summary.mfu ?? 0)]);
+        rows.push([name, formatCount(summary.tokensPerSec ?? 0), peakShare(summary.mfu)]);
       });
     }
     context.print(`${shape} ${precision}\n${textTable(['', 'tokens/s', 'MFU'], rows)}\n`);

@@ -7,9 +7,16 @@ import { startProof } from '../engine/experiments/startProof.ts';
 import { type ComparisonTable, comparisonTable } from '../engine/experiments/table.ts';
 import { variantTitle } from '../engine/experiments/variants.ts';
 import { verdict } from '../engine/experiments/verdict.ts';
+import type { Preset } from '../engine/model/presets.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, json, writeAllAtomically } from './atomicFile.ts';
-import { EXPERIMENT_OPTIONS, type Experiment, experimentOf, passedOn } from './experimentOptions.ts';
+import {
+  EXPERIMENT_OPTIONS,
+  type Experiment,
+  experimentOf,
+  passedOn,
+  presetOn,
+} from './experimentOptions.ts';
 import { optionList } from './help.ts';
 import { Lab, runLabel, trainEach } from './lab.ts';
 import type { OptionSpec } from './optionTable.ts';
@@ -48,20 +55,26 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const experiment = experimentOf(given);
-  const { preset, modes, seeds } = experiment;
-  const planned = comparedRuns(preset.config, { ...experiment.given, sampleLength: 0 }, modes, seeds);
+  plannedOn(experiment.preset, experiment); // what is wrong with the options should not wait for the text and the GPU
   const files = { json: given.get('json'), markdown: given.get('markdown') };
   for (const path of Object.values(files)) if (path !== undefined) checkReportPath(path);
-  await compare(experiment, planned, files);
+  await compare(experiment, files);
   return 0;
 }
 
+function plannedOn({ config }: Preset, { given, modes, seeds }: Experiment): PlannedRun[] {
+  return comparedRuns(config, { ...given, sampleLength: 0 }, modes, seeds);
+}
+
 async function compare(
-  { text }: Experiment,
-  planned: readonly PlannedRun[],
+  experiment: Experiment,
   files: { readonly json: string | undefined; readonly markdown: string | undefined },
 ): Promise<void> {
-  const lab = await Lab.open(text, planned[0]!.config);
+  const { text, preset } = experiment;
+  const [first] = plannedOn(preset, experiment);
+  const { lab, runs: planned } = await Lab.open(text, first!.config, (report) => ({
+    runs: plannedOn(presetOn(report, experiment), experiment),
+  }));
   const { results: runs, failure } = await trainEach(planned, (one, i) => {
     const label = runLabel([one.mode, `seed ${one.config.seed}`], i, planned.length);
     return lab.train(one, label, { countGradients: true });

@@ -1,25 +1,43 @@
-/** Dawn, the WebGPU of Node, as a process uses it: loaded once, kept alive, and polled calmly. */
+/** Dawn, the WebGPU of Node, as a process uses it: loaded once, kept alive, quiet, and polled calmly. */
+import { withQuietStderr } from './quietStderr.ts';
 
-// Dawn aborts the process when its instance is collected before the objects made from it, so it lives on globalThis.
-const holder = globalThis as typeof globalThis & { dawnInstance?: GPU };
+// Dawn aborts the process when an instance is collected before the objects made from it, so they live on globalThis.
+const holder = globalThis as typeof globalThis & { dawnInstances?: GPU[] };
 
 /** How long Dawn waits before it asks the driver again whether something has finished. */
 const POLL_MS = 1;
 
 /**
- * Dawn's entry point, one per process: later calls return the first one's. Also puts GPUBufferUsage and the other
- * WebGPU globals in place.
+ * Dawn's entry point, one per process: later calls return the newest. Also puts GPUBufferUsage and the other WebGPU
+ * globals in place.
  * @param options Dawn toggles, as the npm package `webgpu` takes them
  * @throws whatever the package throws where it has no binary for this machine
  */
 export async function loadDawn(options: string[]): Promise<GPU> {
-  if (!holder.dawnInstance) {
-    const { create, globals } = await import('webgpu');
+  return holder.dawnInstances?.at(-1) ?? reloadDawn(options);
+}
+
+/** Another instance, which looks for drivers anew: one that has found none finds none later. As {@link loadDawn}. */
+export async function reloadDawn(options: string[]): Promise<GPU> {
+  const { create, globals } = await import('webgpu');
+  if (!holder.dawnInstances) {
     Object.assign(globalThis, globals);
     pollCalmly();
-    holder.dawnInstance = create(options);
+    holder.dawnInstances = [];
   }
-  return holder.dawnInstance;
+  const dawn = create(options);
+  holder.dawnInstances.push(dawn);
+  keepQuiet(dawn);
+  return dawn;
+}
+
+/**
+ * Dawn looks for drivers before `requestAdapter` returns its promise, and warns on standard error about each: about limits
+ * that it lowers, and about drivers that it does not find, which the caller reports better.
+ */
+function keepQuiet(dawn: GPU): void {
+  const requestAdapter = dawn.requestAdapter.bind(dawn);
+  dawn.requestAdapter = (options) => withQuietStderr(() => requestAdapter(options));
 }
 
 /**

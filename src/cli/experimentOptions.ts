@@ -1,13 +1,19 @@
 /** What `npm run compare` and `npm run sweep` have in common: modes, seeds, and every option of a run that they pass on. */
+import type { AdapterReport } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
+import { comparedRuns } from '../engine/experiments/planned.ts';
 import { checkDistinct } from '../engine/experiments/sweep.ts';
 import { VARIANT_SETTINGS, type VariantId } from '../engine/experiments/variants.ts';
+import { DEFAULT_PRESET, isPresetOpen, openPreset } from '../engine/model/openPreset.ts';
 import { type Preset, presetOf } from '../engine/model/presets.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
 import type { Overrides } from '../engine/train/configure.ts';
 import { variantList, wholeNumber } from './arguments.ts';
-import { DEFAULT_PRESET, overridesOf, type TextChoice, textChoice } from './options.ts';
+import { overridesOf, type TextChoice, textChoice } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
+import { presetNote } from './runText.ts';
+import { show } from './terminal.ts';
 
 const DEFAULT_MODES = 'fp32,fp16,bf16';
 const MOST_SEEDS = 100;
@@ -46,6 +52,8 @@ export const EXPERIMENT_OPTIONS: readonly OptionSpec[] = [
 /** What to train and on what. */
 export interface Experiment {
   readonly preset: Preset;
+  /** Whether the adapter decides the preset. */
+  readonly presetOpen: boolean;
   readonly given: Overrides;
   readonly modes: readonly VariantId[];
   readonly seeds: number;
@@ -57,13 +65,24 @@ export interface Experiment {
  * @throws EngineError of a usage code
  */
 export function experimentOf(given: ReadonlyMap<string, string>): Experiment {
+  const overrides = overridesOf(given);
   return {
     preset: presetOf(given.get('preset') ?? DEFAULT_PRESET),
-    given: overridesOf(given),
+    presetOpen: isPresetOpen(given.has('preset'), overrides),
+    given: overrides,
     modes: modesOf(given.get('modes') ?? DEFAULT_MODES),
     seeds: seedsOf(given.get('seeds') ?? '1'),
     text: textChoice(given),
   };
+}
+
+/** The experiment's preset on an adapter; where the adapter has decided it, a line on standard error says so. */
+export function presetOn(report: AdapterReport, experiment: Experiment): Preset {
+  const { preset, presetOpen, given, modes, seeds } = experiment;
+  const check = (config: TrainConfig) => comparedRuns(config, given, modes, seeds);
+  const name = presetOpen ? openPreset(report, preset.name, check) : preset.name;
+  if (name !== preset.name) show(presetNote(name, preset.name), process.stderr);
+  return presetOf(name);
 }
 
 function modesOf(value: string): readonly VariantId[] {

@@ -61,3 +61,8 @@ export function gigabytes(bytesPerSec: number): string {
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
+
+/** @param share of the measured peak; null where the peak could not be measured, or only too low */
+export function peakShare(share: number | null): string {
+  return share === null ? 'peak unknown' : percent(share);
+}

@@ -1,10 +1,10 @@
 import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
+import { DEFAULT_PRESET, openPreset } from '../engine/model/openPreset.ts';
 import { PRESETS, type Preset } from '../engine/model/presets.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../engine/precision/optimStates.ts';
 import { DELAYED_SCALING } from '../engine/precision/quantization.ts';
 import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
 import { DEFAULT_ROUNDING } from '../engine/precision/simulated.ts';
-import { DEFAULT_PRESET } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
 /** Where the explanation of an option starts. */
@@ -17,7 +17,8 @@ export function helpText(): string {
   return `Usage: npm run train -- [options]
 
 Trains a GPT on this machine's GPU through WebGPU. Defaults in brackets are those of the preset
-"${DEFAULT_PRESET}"; other presets have their own.
+"${DEFAULT_PRESET}"; other presets have their own. A software renderer trains the preset
+"${openPreset({ isFallback: true }, DEFAULT_PRESET)}" where neither a preset nor a size is given.
 
 ${groups.join('\n\n')}
 

@@ -1,7 +1,8 @@
 /** `--init FILE`: a GPT-2 that a run starts from. */
-import { readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ModelFile, openModel, usualHeads } from '../engine/checkpoint/modelFile.ts';
+import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
 import { choiceOf } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { GptConfig } from '../engine/model/config.ts';
@@ -12,8 +13,6 @@ export interface InitialModel extends ModelFile {
   readonly shape: GptConfig;
 }
 
-const MAX_CONFIG_BYTES = 2 ** 20;
-
 /**
  * @param path of a safetensors file, or of a folder with a `model.safetensors`
  * @param given what the user set, to hold against the file
@@ -23,7 +22,10 @@ const MAX_CONFIG_BYTES = 2 ** 20;
 export async function openInitialModel(path: string, given: Overrides): Promise<InitialModel> {
   const isFolder = (await stat(path).catch(() => null))?.isDirectory() ?? false;
   const filePath = isFolder ? join(path, 'model.safetensors') : path;
-  const file = await openModel(await fileSource(filePath), await configBeside(filePath));
+  const file = await openModel(await fileSource(filePath), {
+    config: await sourceBeside(filePath, 'config.json'),
+    tokenizer: await sourceBeside(filePath, 'tokenizer.json'),
+  });
   const { name, shape } = file;
   const heads = file.heads ?? given.heads;
   if (heads === undefined) {
@@ -38,7 +40,19 @@ export async function openInitialModel(path: string, given: Overrides): Promise<
   return model;
 }
 
-/** The shape as values of a configuration. */
+/** What to tell of the file before a run starts from it. */
+export function modelNotes(
+  { name, shape, likelyTokenizer, notes }: InitialModel,
+  given: Overrides,
+): string[] {
+  if (likelyTokenizer === null || given.tokenizer !== undefined) return [...notes];
+  return [
+    `"${name}" has ${shape.vocabulary} tokens, as GPT-2, and nothing beside it says of what tokenizer: GPT-2's is assumed. --tokenizer says otherwise.`,
+    ...notes,
+  ];
+}
+
+/** The shape as values of a configuration, and the tokenizer where the file decides it. */
 export function overridesOfModel({ shape, tokenizer }: InitialModel): Overrides {
   return { ...shape, ...(tokenizer && { tokenizer: choiceOf(tokenizer) }) };
 }
@@ -75,8 +89,22 @@ function refuseContradictions(model: InitialModel, given: Overrides): void {
   }
 }
 
-async function configBeside(path: string): Promise<string | null> {
-  const config = join(dirname(path), 'config.json');
-  const facts = await stat(config).catch(() => null);
-  return facts?.isFile() && facts.size <= MAX_CONFIG_BYTES ? readFile(config, 'utf8') : null;
+/** A file beside the weights; null where there is none. It is open only while it is read. */
+async function sourceBeside(path: string, name: string): Promise<RandomAccess | null> {
+  const beside = join(dirname(path), name);
+  const facts = await stat(beside).catch(() => null);
+  if (!facts?.isFile()) return null;
+  return {
+    name,
+    size: facts.size,
+    async read(offset, length) {
+      const file = await open(beside, 'r');
+      try {
+        const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, offset);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await file.close();
+      }
+    },
+  };
 }

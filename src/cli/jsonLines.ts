@@ -17,10 +17,12 @@ export function sharpnessLine(metrics: SharpnessMetrics): string {
   return line('sharpness', { ...metrics });
 }
 
-/** Shares are of the values that are not zero; `sqnrDb` is null where nothing was lost and where values are not finite. */
+/** Shares are of the values that are not zero, and null where all are; `sqnrDb` is null where nothing was lost and where values are not finite. */
 export function numericsLine({ step, scale, noise }: NumericsFrame): string {
   const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax }) => ({
-    ...{ name, kind, format, sqnrDb: sqnr, saturated, underflow, amax },
+    ...{ name, kind, format, sqnrDb: sqnr },
+    ...(amax === 0 ? { saturated: null, underflow: null } : { saturated, underflow }),
+    amax,
   }));
   return line('numerics', { step, lossScale: scale, tensors });
 }

@@ -56,13 +56,20 @@ export class Lab {
 
   /**
    * The text comes first: what is wrong with it should not wait for the GPU.
-   * @param config of any of the runs: they do not differ in how they read the text
+   * @param plan the runs on an adapter; they do not differ in how they read the text, nor does the adapter change that
+   * @returns the GPU and the text, and what is planned
    */
-  static async open(text: TextChoice, config: TrainConfig): Promise<Lab> {
-    const dataset = splitText(await tokenize(await openText(text), config.tokenizer), config.context);
+  static async open<Plan extends { readonly runs: readonly PlannedRun[] }>(
+    text: TextChoice,
+    { tokenizer }: Pick<TrainConfig, 'tokenizer'>,
+    plan: (report: AdapterReport) => Plan,
+  ): Promise<{ readonly lab: Lab } & Plan> {
+    const tokenized = await tokenize(await openText(text), tokenizer);
     const gpu = new DeviceAccess(openAdapter);
     const { report } = await gpu.open();
-    return new Lab(gpu, report, dataset, new ProgressLine(process.stderr));
+    const planned = plan(report);
+    const dataset = splitText(tokenized, planned.runs[0]!.config.context);
+    return { ...planned, lab: new Lab(gpu, report, dataset, new ProgressLine(process.stderr)) };
   }
 
   /** Ctrl-C was pressed: the run at hand counts for nothing, and no other is to start. */

@@ -2,6 +2,7 @@
 import { EXPORT_DTYPES, type ExportDtype } from '../engine/checkpoint/gpt2.ts';
 import { builtinText, DEFAULT_TEXT, type TextId } from '../engine/data/builtins.ts';
 import { EngineError, suggestion } from '../engine/errors.ts';
+import { DEFAULT_PRESET, isPresetOpen } from '../engine/model/openPreset.ts';
 import { type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
 import { checkNumber, type NumberField, type TrainConfig } from '../engine/train/config.ts';
@@ -25,6 +26,8 @@ export type Command =
   | {
       readonly kind: 'train';
       readonly preset: PresetName;
+      /** Whether the adapter decides the preset. */
+      readonly presetOpen: boolean;
       /** Null where a file decides a part of it, with `init` and `resume`: what was given is checked with the rest there. */
       readonly config: TrainConfig | null;
       readonly given: Overrides;
@@ -42,8 +45,6 @@ export type Command =
     };
 
 export type TrainCommand = Extract<Command, { kind: 'train' }>;
-
-export const DEFAULT_PRESET: PresetName = 'starter';
 
 /**
  * @param args what follows the program's name
@@ -66,6 +67,8 @@ export function parseCommand(args: readonly string[]): Command {
   return {
     kind: 'train',
     preset: preset.name,
+    // What a run starts from has a shape of its own.
+    presetOpen: isPresetOpen(given.has('preset'), overrides) && init === null && resume === undefined,
     config: init === null && resume === undefined ? configure(preset.config, overrides) : null,
     given: overrides,
     init,

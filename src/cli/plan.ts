@@ -4,6 +4,7 @@ import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts'
 import type { VariantId } from '../engine/experiments/variants.ts';
 import { deeperLevelFor, largestBatch } from '../engine/largestBatch.ts';
 import { MEMORY_CATEGORIES, type MemoryBytes, memoryEstimate } from '../engine/memoryPlan.ts';
+import { DEFAULT_PRESET } from '../engine/model/openPreset.ts';
 import { presetOf } from '../engine/model/presets.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
 import { goesWithState } from '../engine/precision/optimStates.ts';
@@ -12,7 +13,7 @@ import type { TrainConfig } from '../engine/train/config.ts';
 import { readArguments, variantList } from './arguments.ts';
 import { formatBytes, parseBytes } from './format.ts';
 import { optionList } from './help.ts';
-import { DEFAULT_PRESET, overridesOf } from './options.ts';
+import { overridesOf } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 import { runCommand } from './runCommand.ts';
 import { textTable } from './table.ts';

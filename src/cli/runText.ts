@@ -1,11 +1,12 @@
 /** What the command line tells a person before, during and after a run. */
 import type { Dataset } from '../engine/data/dataset.ts';
+import type { PresetName } from '../engine/model/presets.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import { recipeFor } from '../engine/precision/recipes.ts';
 import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
 import type { MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
-import { formatBytes, formatCount, formatDuration, formatLoss, formatScale } from './format.ts';
+import { formatBytes, formatCount, formatDuration, formatLoss, formatScale, percent } from './format.ts';
 
 export interface RunFacts {
   readonly adapter: string;
@@ -14,6 +15,11 @@ export interface RunFacts {
   readonly parameters: number;
   readonly storage: HalfStorage | null;
   readonly memory: MemoryBytes;
+}
+
+/** That the adapter has decided the preset. */
+export function presetNote(preset: PresetName, standard: PresetName): string {
+  return `note: a software renderer is slow, so the preset is "${preset}"; --preset ${standard} trains the usual one.\n`;
 }
 
 export function planText({ adapter, config, dataset, parameters, storage, memory }: RunFacts): string {
@@ -93,11 +99,17 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
   return [
     `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
     `Loss       ${training}${formatLoss(valLoss)} in validation (nats)`,
-    `Speed      ${speed}${mfu === null ? '' : `, ${(100 * mfu).toFixed(1)} % of the measured f32 peak`}`,
+    `Speed      ${speed}${tokensPerSec === null ? '' : `, ${shareText(mfu)}`}`,
     `Start      ${startUpMs === null ? 'no step came back' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, kernels included`}`,
     `Scale      ${formatScale(summary.lossScale)}`,
     `Memory     ${formatBytes(summary.memory.total)}`,
   ].join('\n');
+}
+
+function shareText(mfu: number | null): string {
+  return mfu === null
+    ? 'share of the f32 peak unknown: that peak could not be measured'
+    : `${percent(mfu)} of the measured f32 peak`;
 }
 
 /** `activationGradients` as `activation gradients`. */

@@ -21,9 +21,11 @@ import {
   sweepRows,
 } from '../engine/experiments/sweepTable.ts';
 import { variantTitle } from '../engine/experiments/variants.ts';
+import { presetBegun } from '../engine/model/openPreset.ts';
+import type { Preset } from '../engine/model/presets.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, writeAtomically } from './atomicFile.ts';
-import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from './experimentOptions.ts';
+import { EXPERIMENT_OPTIONS, experimentOf, passedOn, presetOn } from './experimentOptions.ts';
 import { lockFile } from './fileLock.ts';
 import { formatDuration, formatLoss } from './format.ts';
 import { optionList } from './help.ts';
@@ -86,15 +88,22 @@ async function runSweep(
   given: ReadonlyMap<string, string>,
   path: string,
 ): Promise<{ sweep: Sweep; failure?: unknown }> {
-  const { preset, given: overrides, modes, seeds, text } = experimentOf(given);
-  const grid = sweepGrid(modes, ratesOf(given.get('lrs')), seeds, overrides.seed ?? preset.config.seed);
-  const planned = sweepPlan(preset.config, overrides, grid);
-  loadSweep(path); // what is wrong with the file should not wait for the GPU
+  const experiment = experimentOf(given);
+  const { preset: asked, given: overrides, modes, seeds, text } = experiment;
+  const grid = sweepGrid(modes, ratesOf(given.get('lrs')), seeds, overrides.seed ?? asked.config.seed);
+  const plan = (preset: Preset) => ({ preset, runs: sweepPlan(preset.config, overrides, grid) });
+  const [first] = plan(asked).runs;
+  const there = loadSweep(path); // what is wrong with the file should not wait for the GPU
+  // A sweep goes on with the preset that it was begun with, whichever the adapter would be given.
+  const begun = there && experiment.presetOpen ? presetBegun(there.settings) : null;
   const unlock = lockFile(path);
   let lab: Lab | undefined;
   try {
-    const opened = await Lab.open(text, planned[0]!.config);
-    lab = opened;
+    const opened = await Lab.open(text, first!.config, (report) =>
+      plan(begun ?? presetOn(report, experiment)),
+    );
+    const { preset, runs: planned } = opened;
+    lab = opened.lab;
     const settings = sweepSettings(preset.config, overrides, planned, lab.dataset, lab.report.name);
     const file = SweepFile.open(path, settings, grid);
     const missing = missingRuns(planned, file.sweep.cells);
@@ -103,7 +112,7 @@ async function runSweep(
     }
     const { progress } = lab;
     const { failure } = await trainEach(missing, async (run) => {
-      const cell = await trainCell(opened, run, planned);
+      const cell = await trainCell(opened.lab, run, planned);
       if (cell) file.add(cell);
       if (cell) progress.print(cellLine(cell));
       return cell;

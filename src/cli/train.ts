@@ -2,7 +2,13 @@
 
 import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
 import { type Ending, trainToEnding } from '../engine/experiments/recordRun.ts';
-import { type AdapterReport, createTrainer, RunControl, type Trainer } from '../engine/index.ts';
+import {
+  type AdapterReport,
+  createTrainer,
+  type PresetName,
+  RunControl,
+  type Trainer,
+} from '../engine/index.ts';
 import type { NumericsFrame } from '../engine/numerics/frame.ts';
 import { type KeptEvents, KeptRun } from '../engine/train/keptRun.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
@@ -17,7 +23,7 @@ import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, troubleLi
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { EXIT_FAILURE, runCommand } from './runCommand.ts';
-import { planText, progressText, sharpnessText, summaryText } from './runText.ts';
+import { planText, presetNote, progressText, sharpnessText, summaryText } from './runText.ts';
 import { newestSave, openSaver, type RunSaver, whatIsSaved } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
 import { show } from './terminal.ts';
@@ -40,8 +46,11 @@ async function train(command: TrainCommand): Promise<void> {
   let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
   onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
 
-  const { config, dataset, text, resume, initial } = await beginRun(command);
   const gpu = new DeviceAccess(openAdapter);
+  const adapter = async () => (await gpu.open()).report;
+  const { preset, config, dataset, text, resume, initial, notes } = await beginRun(command, adapter);
+  if (preset !== command.preset) show(presetNote(preset, command.preset), process.stderr);
+  for (const note of notes) progress.print(`note: ${note}`);
   const recovery = new Recovery(gpu);
   const { save } = command;
   const stored = save && save.every > 0 ? () => newestSave(save.path) : undefined;
@@ -75,7 +84,7 @@ async function train(command: TrainCommand): Promise<void> {
         await saver?.settled();
         trainer = await prepare(opened);
         saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
-        if (!kept.hasBegun) progress.print(planOf(trainer, command));
+        if (!kept.hasBegun) progress.print(planOf(trainer, command, preset));
         if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
         interrupted = () => {
           progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
@@ -109,15 +118,22 @@ async function train(command: TrainCommand): Promise<void> {
   }
 }
 
-function planOf(trainer: Trainer, command: TrainCommand): string {
+function planOf(trainer: Trainer, command: TrainCommand, preset: PresetName): string {
   const { config, dataset, report, memory, storage, parameterCount: parameters } = trainer;
-  return planText({ adapter: adapterText(report, command), config, dataset, parameters, storage, memory });
+  return planText({
+    adapter: adapterText(report, command.resume !== undefined, preset),
+    config,
+    dataset,
+    parameters,
+    storage,
+    memory,
+  });
 }
 
-function adapterText(report: AdapterReport, { preset, resume }: TrainCommand): string {
+function adapterText(report: AdapterReport, resumed: boolean, preset: PresetName): string {
   if (!report.isFallback) return report.name;
   // A run that goes on keeps its shape.
-  const advice = preset === 'smoke' || resume ? '' : ', slow: --preset smoke is made for it';
+  const advice = preset === 'smoke' || resumed ? '' : ', slow: --preset smoke is made for it';
   return `${report.name} (a software renderer${advice})`;
 }
 

@@ -32,6 +32,11 @@ export type RecordedKernels = {
   readonly subgroupMatrix?: string;
 };
 
+/** Whether a run with these kernels may multiply on matrix units. */
+export function usesMatrixUnits({ subgroupMatrix }: RecordedKernels): boolean {
+  return subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
+}
+
 export function recordKernels({ matmul, matrixShapes, matrixNote }: KernelChoice): RecordedKernels {
   if (matrixShapes.length > 0) return { matmul, subgroupMatrix: matrixShapes.map(shapeName).join(', ') };
   return matrixNote === null ? { matmul } : { matmul, subgroupMatrix: `${NOT_USED}${matrixNote}` };

@@ -38,6 +38,16 @@ export function halfPeakFlops(device: GPUDevice, pipelines: PipelineCache): Prom
   return measurePeakFlops(device, pipelines, true);
 }
 
+/**
+ * `flops` (FLOP/s) over the f32 multiply-add peak. Only matrix units exceed that peak: without them a share above 1 means that
+ * the peak was measured too low, and null is returned.
+ * @param usesMatrixUnits whether any of the work may have run on them
+ */
+export function shareOfPeak(flops: number, peak: number, usesMatrixUnits: boolean): number | null {
+  const share = flops / peak;
+  return share <= 1 || (usesMatrixUnits && Number.isFinite(share)) ? share : null;
+}
+
 async function measurePeakFlops(device: GPUDevice, pipelines: PipelineCache, half = false): Promise<number> {
   const submit = async (groups: number) => {
     const dispatch = peakDispatch(out, groups, half);

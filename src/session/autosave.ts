@@ -7,6 +7,7 @@ import { CURVE_KEY, RunCurve } from './curve.ts';
 import { type ErrorReport, errorReport, SessionError } from './errorReport.ts';
 import type { SavedRun, SessionEvent, TextSource } from './protocol.ts';
 import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
+import type { Place } from './storage/places.ts';
 import type { Slots } from './storage/slots.ts';
 
 const ELSEWHERE: ErrorReport = {
@@ -25,7 +26,7 @@ function storageError(cause: unknown): ErrorReport {
       ? 'The browser has no room left for this run.'
       : `The browser keeps nothing for this page (${cause.message}).`,
     hint: full
-      ? 'Training goes on, and the save before stays. Delete files or data of other sites to make room.'
+      ? 'Training goes on, and the save before stays. Remove a run that is kept here, or files or data of other sites, to make room.'
       : 'Training goes on without being saved: private windows and blocked site data do that.',
   };
 }
@@ -34,39 +35,20 @@ export function nothingSaved(): SessionError {
   return new SessionError('NOTHING_SAVED', 'There is no saved run to go on with here.', 'Start a new one.');
 }
 
-/** Tells what an earlier visit has left to go on with. @returns whether there is something */
-export async function lookForSave(post: (event: SessionEvent) => void): Promise<boolean> {
-  const open = await openSlots().catch(() => null);
-  // A save that cannot be read was written by another version of the page: there is nothing to go on with here.
-  const run = open && (await newestRun(open.slots).catch(() => null));
-  open?.close();
-  const saved = run && savedFacts(run);
-  post({ type: 'savedRun', saved });
-  return saved !== null && saved.step < saved.config.steps;
-}
-
 /**
- * Reads what is saved, for as long as `use` takes.
+ * Reads the run of a place, for as long as `use` takes.
  * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE where another tab has it
  */
-export async function withSave<T>(use: (run: RunFile) => Promise<T>): Promise<T> {
+export async function withSave<T>(place: Place, use: (run: RunFile) => Promise<T>): Promise<T> {
   const open = await openSlots();
   if (!open) throw new SessionError('SAVED_ELSEWHERE', ELSEWHERE.message, 'Close the other tab first.');
   try {
-    const saved = await newestRun(open.slots);
+    const saved = await newestRun(open.places[place]);
     if (!saved) throw nothingSaved();
     return await use(saved);
   } finally {
     open.close();
   }
-}
-
-/** Forgets what is saved. */
-export async function forgetSave(post: (event: SessionEvent) => void): Promise<void> {
-  const open = await openSlots().catch(() => null);
-  open?.slots.clear();
-  open?.close();
-  if (open) post({ type: 'savedRun', saved: null });
 }
 
 async function newestRun(slots: Slots): Promise<RunFile | null> {
@@ -87,6 +69,10 @@ export class Autosave {
   readonly #post: (event: SessionEvent) => void;
   readonly #run: number;
   readonly #open: OpenSlots;
+  /** Where it is saved. */
+  readonly place: Place;
+  /** Where the run lies that it goes on with, if any does. */
+  readonly #from: Place;
   #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;
   #trainer: Trainer | undefined;
@@ -101,17 +87,40 @@ export class Autosave {
   /** The newest save is of this run. */
   #saved = false;
 
-  private constructor(post: (event: SessionEvent) => void, run: number, open: OpenSlots) {
+  private constructor(
+    post: (event: SessionEvent) => void,
+    run: number,
+    open: OpenSlots,
+    place: Place,
+    from: Place,
+  ) {
     this.#post = post;
     this.#run = run;
     this.#open = open;
+    this.place = place;
+    this.#from = from;
   }
 
-  /** Takes the storage for one run; null, which is told, where another tab has it or the browser gives none. */
-  static async hold(post: (event: SessionEvent) => void, run: number): Promise<Autosave | null> {
+  /**
+   * Takes the storage for one run; null, which is told, where another tab has it or the browser gives none, and null where
+   * `choose` finds no place.
+   * @param choose where to save it
+   * @param from the place of the run that it goes on with
+   */
+  static async hold(
+    post: (event: SessionEvent) => void,
+    run: number,
+    choose: (open: OpenSlots) => Promise<Place | null>,
+    from: Place | null = null,
+  ): Promise<Autosave | null> {
     const open = await openSlots(true).catch(storageError);
-    if (open && 'slots' in open) return new Autosave(post, run, open);
-    post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
+    if (!open || !('places' in open)) {
+      post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
+      return null;
+    }
+    const place = await choose(open).catch(() => null);
+    if (place !== null) return new Autosave(post, run, open, place, from ?? place);
+    open.close();
     return null;
   }
 
@@ -120,7 +129,7 @@ export class Autosave {
    * @throws EngineError WRONG_RUN or BAD_FILE
    */
   async saved(): Promise<RunFile | null> {
-    const run = await newestRun(this.#open.slots);
+    const run = await newestRun(this.#open.places[this.#from]);
     if (run) this.#curve = RunCurve.parse(run.file.metadata.get(CURVE_KEY), run.progress.attempted);
     return run;
   }
@@ -133,7 +142,7 @@ export class Autosave {
   /** The newest save of this run, once none is being written any more; null before its first. */
   async newest(): Promise<RunFile | null> {
     await this.#writing;
-    return this.#saved ? newestRun(this.#open.slots) : null;
+    return this.#saved ? newestRun(this.#open.places[this.place]) : null;
   }
 
   /** Allocates room for a copy of the run's state, and begins to save it. After a loss it goes on with another trainer. */
@@ -205,10 +214,11 @@ export class Autosave {
       await arrived;
       const curve = this.#curve.text(snapshot.step, trainer.arrived);
       const description = describeRun(trainer, this.#builtin);
-      await this.#open.slots.save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
+      await this.#open.places[this.place].save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
       this.#saved = true;
       const { pauses } = await trainer.snapshots();
-      this.#post({ type: 'autosaved', run, step: snapshot.step, storage: await storageEstimate(), pauses });
+      const storage = await storageEstimate();
+      this.#post({ type: 'autosaved', run, place: this.place, step: snapshot.step, storage, pauses });
     } catch (cause) {
       this.#newest = -1;
       // What a lost device takes back in the middle of a save is no fault of the storage.

@@ -50,10 +50,11 @@ async function exported(
   limits: PlanLimits,
   onGpu: (run: number) => RunOnGpu | null,
 ): Promise<Exported> {
-  if (command.run === null) {
-    return withSave((run) => exportRun(run, command, textOfSave(run, command.folder), limits));
+  const { of } = command;
+  if ('place' in of) {
+    return withSave(of.place, (run) => exportRun(run, command, textOfSave(run, command.folder), limits));
   }
-  const run = onGpu(command.run);
+  const run = onGpu(of.run);
   if (!run) throw notOnGpu();
   return exportRun(await copyOfRun(run), command, run.text, limits);
 }

@@ -11,9 +11,6 @@ export type Opened =
   | { readonly kind: 'model'; readonly model: ModelFile }
   | { readonly kind: 'run'; readonly run: RunFile };
 
-/** More than a configuration has. */
-const MAX_CONFIG_BYTES = 2 ** 20;
-
 /** Keeps the newest file that could be read. */
 export class OpenFiles {
   readonly #post: (event: SessionEvent) => void;
@@ -24,10 +21,13 @@ export class OpenFiles {
   }
 
   /** Tells what a file is; no weight is read. */
-  async open({ id, file, config }: Extract<SessionCommand, { type: 'openFile' }>): Promise<void> {
+  async open({ id, file, config, tokenizer }: Extract<SessionCommand, { type: 'openFile' }>): Promise<void> {
     try {
       const source = blobSource(file.name, file);
-      const beside = config && config.size <= MAX_CONFIG_BYTES ? await config.text() : null;
+      const beside = {
+        config: config && blobSource('config.json', config),
+        tokenizer: tokenizer && blobSource('tokenizer.json', tokenizer),
+      };
       const opened: Opened = (await isRun(source))
         ? { kind: 'run', run: await openRun(source) }
         : { kind: 'model', model: await openModel(source, beside) };
@@ -55,6 +55,9 @@ export class OpenFiles {
 function factsOf(opened: Opened): OpenedFile {
   if (opened.kind === 'run')
     return { kind: 'run', name: opened.run.file.source.name, saved: savedFacts(opened.run) };
-  const { name, shape, heads, tokenizer } = opened.model;
-  return { kind: 'model', name, shape, heads, tokenizer: tokenizer && choiceOf(tokenizer) };
+  const { name, shape, heads, tokenizer, likelyTokenizer, notes } = opened.model;
+  return {
+    ...{ kind: 'model', name, shape, heads, likelyTokenizer, notes },
+    tokenizer: tokenizer && choiceOf(tokenizer),
+  };
 }

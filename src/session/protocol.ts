@@ -2,8 +2,8 @@
  * The whole contract between the page and the worker that owns the GPU. Commands are verbs, events say what
  * happened. Everything is plain data (or a File, which is a handle), so it survives structured cloning.
  *
- *   open       -> (opened savedRun) | unsupported
- *   forgetSave -> savedRun                     nothing where another tab has the storage
+ *   open       -> (opened savedRuns) | unsupported
+ *   forgetSave -> savedRuns                    nothing where another tab has the storage
  *   save       -> what is trained is saved soon
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
@@ -39,6 +39,7 @@ import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { StartChecksums } from '../engine/train/start.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
 import type { ErrorReport } from './errorReport.ts';
+import type { Place } from './storage/places.ts';
 
 export type {
   AdapterReport,
@@ -144,11 +145,18 @@ export interface SampleText extends SampleHeading {
   readonly tokens: readonly SampledToken[];
 }
 
-/** A run that an earlier visit has left in the page's private storage. */
+/** A run in a file, of the visitor's or of the page's private storage. */
 export interface SavedRun extends Pick<RunDescription, 'config' | 'text' | 'savedAt'> {
   /** Steps taken. */
   readonly step: number;
   readonly bytes: number;
+}
+
+/** A run that is kept in the page's private storage. */
+export interface StoredRun extends SavedRun {
+  readonly place: Place;
+  /** It took all its steps, or was ended in this visit; others are left to go on with. */
+  readonly ended: boolean;
 }
 
 /** What a file of the visitor's holds: the weights of a model, or a run to go on with. */
@@ -161,6 +169,10 @@ export type OpenedFile =
       readonly heads: number | null;
       /** Null where the text's must do. */
       readonly tokenizer: TokenizerChoice | null;
+      /** What the number of tokens suggests, where nothing says what tokenizer it has. */
+      readonly likelyTokenizer: TokenizerChoice | null;
+      /** What was assumed of it, and what was left out that lies beside it: sentences. */
+      readonly notes: readonly string[];
     }
   | { readonly kind: 'run'; readonly name: string; readonly saved: SavedRun };
 
@@ -173,14 +185,20 @@ export type ExportKind = (typeof EXPORTS)[number];
 
 export type SessionCommand =
   | { readonly type: 'open' }
-  /** `config` is the `config.json` beside the weights, where there is one. */
-  | { readonly type: 'openFile'; readonly id: number; readonly file: File; readonly config: File | null }
-  /** `run` is the index of a run that is on the GPU; null for the one that is saved. */
+  /** `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, where there are any. */
+  | {
+      readonly type: 'openFile';
+      readonly id: number;
+      readonly file: File;
+      readonly config: File | null;
+      readonly tokenizer: File | null;
+    }
+  /** `of` is the index of a run that is on the GPU, or the place of a stored one. */
   | {
       readonly type: 'export';
       readonly what: ExportKind;
       readonly dtype: ExportDtype;
-      readonly run: number | null;
+      readonly of: { readonly run: number } | { readonly place: Place };
       /** The address under which the page serves its own files. */
       readonly folder: string;
     }
@@ -198,10 +216,15 @@ export type SessionCommand =
       readonly schedule: Schedule;
       readonly text: TextSource;
       readonly samples?: number;
-      /** Goes on with the saved run, whose configuration `configs` has. */
-      readonly resume?: boolean;
+      /**
+       * Goes on with the run of that place, whose configuration `configs` has, with more steps where it is to be trained on.
+       * One that has taken them all is put on the GPU as it ended.
+       */
+      readonly resume?: Place;
       /** Id of an opened file: its run is gone on with, or every run starts from its weights. `configs` have its shape. */
       readonly from?: number;
+      /** A text of fewer tokens than the model of `from` has is filled up to them. */
+      readonly fill?: boolean;
       /**
        * Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved, nor is
        * one over what an earlier visit has left while the page was not told of it.
@@ -210,7 +233,7 @@ export type SessionCommand =
     }
   /** The page is hidden, and may be closed without another word. */
   | { readonly type: 'save' }
-  | { readonly type: 'forgetSave' }
+  | { readonly type: 'forgetSave'; readonly place: Place }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
@@ -259,11 +282,12 @@ export type SessionEvent =
   | { readonly type: 'fileRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'exported'; readonly name: string; readonly content: Blob }
   | { readonly type: 'exportRefused'; readonly error: ErrorReport }
-  /** What there is to go on with; null for nothing. After `opened`, and after `forgetSave`. */
-  | { readonly type: 'savedRun'; readonly saved: SavedRun | null }
+  /** What the storage holds. After `opened`, after `forgetSave`, and after a training that was saved. */
+  | { readonly type: 'savedRuns'; readonly stored: readonly StoredRun[] }
   | {
       readonly type: 'autosaved';
       readonly run: number;
+      readonly place: Place;
       readonly step: number;
       /** Bytes of the page's storage, used and allowed; null where the browser does not tell. */
       readonly storage: { readonly usage: number; readonly quota: number } | null;

@@ -4,7 +4,7 @@ import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
 import { createTrainer, RunControl } from '../engine/index.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
-import { Autosave, forgetSave, lookForSave, nothingSaved, whereSaved } from './autosave.ts';
+import { type Autosave, nothingSaved, whereSaved } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
 import { answerExport, type RunOnGpu } from './exporting.ts';
 import { type Opened, OpenFiles } from './files.ts';
@@ -22,6 +22,7 @@ import { Measuring } from './measuring.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
 import type { SessionCommand, SessionEvent, TextSource } from './protocol.ts';
 import { Sampling } from './sampling.ts';
+import { Shelf } from './shelf.ts';
 import { TextCheck } from './textCheck.ts';
 import { TextShelf, textFacts, trainingText } from './texts.ts';
 
@@ -38,6 +39,7 @@ export class Session {
   readonly #sampling: Sampling;
   readonly #numerics: NumericsSwitch;
   readonly #measuring: Measuring;
+  readonly #shelf: Shelf;
   /** One run, or in lockstep those of a seed. */
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
@@ -60,6 +62,7 @@ export class Session {
     this.#check = new TextCheck(post, this.#texts, this.#files);
     this.#sampling = new Sampling(post);
     this.#numerics = new NumericsSwitch(post);
+    this.#shelf = new Shelf(post);
     this.#gpu = workerGpu((cause) => {
       if (this.#trainings > 0) return; // they go on by themselves
       if (this.#active.length > 0) this.#gone = cause;
@@ -115,7 +118,7 @@ export class Session {
         this.#autosave?.request();
         break;
       case 'forgetSave':
-        void forgetSave(this.#post);
+        void this.#shelf.forget(command.place);
         break;
       case 'sample':
         this.#sampling.ask(() => this.#models(), command.request);
@@ -142,7 +145,7 @@ export class Session {
     try {
       const { report } = await this.#gpu.open();
       this.#post({ type: 'opened', report });
-      this.#look = lookForSave(this.#post);
+      this.#look = this.#shelf.tell(true);
       await this.#look;
       this.#look = null;
     } catch (cause) {
@@ -170,8 +173,8 @@ export class Session {
     } catch (cause) {
       for (const { batch } of this.#lanes) batch.flush();
       this.#post(await endedBy(cause, this.#gpu));
-      if (this.#autosave || command.resume) await lookForSave(this.#post);
     } finally {
+      if (this.#autosave || command.resume !== undefined) await this.#shelf.tell(false);
       this.#control = null;
       this.#lanes = [];
     }
@@ -183,7 +186,9 @@ export class Session {
     if (!first) return;
     const resume = await this.#holdStorage(command, from);
     const model = from?.kind === 'model' ? from.model : null;
-    const dataset = await trainingText(this.#texts, command.text, first.config, { resume, model });
+    const dataset = await trainingText(this.#texts, command.text, first.config, {
+      ...{ resume, model, fill: command.fill },
+    });
     const autosave = this.#autosave;
     const runs = startRuns(group, this.#post, autosave, resume);
     const control = new RunControl();
@@ -240,6 +245,7 @@ export class Session {
     for (const lane of this.#lanes) lane.announce();
     await runLanes(this.#lanes, control);
     await autosave?.close(!control.abandoned);
+    if (autosave) this.#shelf.end(autosave.place, control.abandoned);
     for (const lane of this.#lanes) await lane.writeLast();
   }
 
@@ -261,9 +267,9 @@ export class Session {
   ): Promise<RunFile | undefined> {
     const alone = configs.length === 1 && autosaveMs;
     // What the page could not know of when it asked is not to be written over.
-    this.#autosave = alone && !(await this.#look) ? await Autosave.hold(this.#post, 0) : null;
+    this.#autosave = alone && !(await this.#look) ? await this.#shelf.hold(0, resume ?? null) : null;
     if (from?.kind === 'run') return from.run;
-    if (!resume) return undefined;
+    if (resume === undefined) return undefined;
     const saved = await this.#autosave?.saved();
     if (!saved) throw nothingSaved();
     return saved;

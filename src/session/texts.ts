@@ -49,6 +49,8 @@ interface Start {
   /** The run that is gone on with. */
   readonly resume: RunFile | undefined;
   readonly model: ModelFile | null;
+  /** A text of fewer tokens than the model has is filled up to them. */
+  readonly fill?: boolean | undefined;
 }
 
 /**
@@ -61,7 +63,7 @@ export async function trainingText(
   shelf: TextShelf,
   source: TextSource,
   { tokenizer, context }: TrainConfig,
-  { resume, model }: Start,
+  { resume, model, fill = false }: Start,
 ): Promise<Dataset> {
   const dataset = await shelf.dataset(
     source,
@@ -72,7 +74,13 @@ export async function trainingText(
     },
   );
   if (resume) checkText(resume, dataset);
-  if (model) checkVocabulary(model, dataset.tokenizer, '');
+  if (model) {
+    checkVocabulary(
+      model,
+      dataset.tokenizer,
+      fill ? null : `Vocabulary ${model.shape.vocabulary} under Data`,
+    );
+  }
   return dataset;
 }
 

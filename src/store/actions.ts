@@ -4,6 +4,7 @@ import type {
   SampleRequest,
   SavedRun,
   SessionCommand,
+  StoredRun,
   TextSource,
 } from '../session/protocol.ts';
 import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
@@ -16,6 +17,7 @@ import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
+import { withoutTracking } from './tracking.ts';
 import { useUi } from './uiStore.ts';
 
 let client: SessionClient | null = null;
@@ -23,6 +25,10 @@ let client: SessionClient | null = null;
 /** Called once: reads the address, looks for a GPU and, if the address asks for it, trains. */
 export function boot(): void {
   const address = readAddress(location.search, DEFAULT_SETTINGS);
+  const query = withoutTracking(location.search);
+  // Whoever copies the address passes on settings, and not who has sent them here.
+  if (query !== location.search)
+    history.replaceState(history.state, '', location.pathname + query + location.hash);
   useSettings.getState().choose(address.settings);
   useSettings.setState({ addressProblems: address.problems });
   useUi.setState({ still: address.still });
@@ -81,7 +87,7 @@ export function train(): void {
 export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): void {
   if (!client || isBusy(useRun.getState().status)) return;
   const configs = runs.map(({ config }) => config);
-  const { schedule, samples, init } = settings;
+  const { schedule, samples, init, vocab } = settings;
   const modes = runs.map(({ mode }) => mode);
   beginRuns(configs, schedule, settings, 'training', modes);
   clearNumerics(configs);
@@ -92,7 +98,7 @@ export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): 
     configs,
     schedule,
     text,
-    ...(init && { from: init.id }),
+    ...(init && { from: init.id, fill: vocab === init.vocabulary }),
     ...(samples !== null && { samples }),
     ...(every !== undefined && { autosaveMs: every }),
   });
@@ -104,26 +110,29 @@ export function resumeObstacle({ text }: SavedRun, { ownText } = useSettings.get
   return `It was trained on your file "${text.name}": choose it again as your text, and it can go on.`;
 }
 
-/** Goes on with what an earlier visit left. */
-export function resumeSavedRun(): void {
-  const { saved, every } = useSavedRun.getState();
-  if (!client || !saved || isBusy(useRun.getState().status) || resumeObstacle(saved) !== null) return;
-  const configs = [saved.config];
+/**
+ * Goes on with a stored run: to its end, or with more steps than it had. One that has taken all its steps is shown as it ended.
+ * @param steps in all
+ */
+export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): void {
+  if (!client || isBusy(useRun.getState().status) || resumeObstacle(stored) !== null) return;
+  const configs = [{ ...stored.config, steps }];
+  const { every } = useSavedRun.getState();
   beginRuns(configs, 'sequential');
   clearNumerics(configs);
-  useSavedRun.setState({ saved: null, newest: null, error: null });
+  useSavedRun.setState({ shown: stored.place, newest: null, error: null });
   client.send({
     type: 'train',
     configs,
     schedule: 'sequential',
-    text: textSource(saved.text.builtin ?? 'own'),
-    resume: true,
+    text: textSource(stored.text.builtin ?? 'own'),
+    resume: stored.place,
     autosaveMs: (every || AUTOSAVE_SECONDS) * 1000,
   });
 }
 
-export function discardSavedRun(): void {
-  client?.send({ type: 'forgetSave' });
+export function discardSavedRun({ place }: StoredRun): void {
+  client?.send({ type: 'forgetSave', place });
 }
 
 /** The modes whose difference the project exists to show; everything else stays as it is chosen. */

@@ -1,14 +1,13 @@
 /** The preset follows the adapter, as long as the visitor has chosen neither it nor what decides the time of a step. */
+import { isPresetOpen, openPreset } from '../engine/model/openPreset.ts';
 import { PRESET_NAMES, type PresetName } from '../engine/model/presets.ts';
 import type { MetricsLog } from './metricsLog.ts';
-import { type NumberSetting, settingsProblem } from './settings.ts';
+import { NUMBER_FIELDS, NUMBER_SETTINGS, settingsProblem } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { type PresetAdapted, useUi } from './uiStore.ts';
 
 /** A step of this many milliseconds makes the first minute of a visit dull. */
 const SLOW_STEP_MS = 400;
-/** Settings that decide how long a step takes. */
-const SIZES: readonly NumberSetting[] = ['layers', 'heads', 'width', 'ctx', 'batch', 'accum'];
 
 /** Milliseconds of a step once warm: the shorter of the second and the third; null before there are three. */
 export function warmStepMs(log: Pick<MetricsLog, 'length' | 'columns'>): number | null {
@@ -22,10 +21,10 @@ export function smallerPreset(preset: PresetName): PresetName | null {
   return PRESET_NAMES[PRESET_NAMES.indexOf(preset) - 1] ?? null;
 }
 
-/** A software adapter is some hundred times slower than a GPU: there the smallest preset is the kind default. */
 export function adaptToAdapter(isFallback: boolean): void {
   const { preset } = useSettings.getState().settings;
-  if (isFallback && preset !== 'smoke') adapt('smoke', { why: 'software', from: preset });
+  const open = openPreset({ isFallback }, preset);
+  if (open !== preset) adapt(open, { why: 'software', from: preset });
 }
 
 /** Whether the preset was lowered because its first steps were slow: then what trains is to be started anew. */
@@ -46,7 +45,10 @@ export function undoAdaptation(): void {
 
 function adapt(preset: PresetName, presetAdapted: PresetAdapted): boolean {
   const { presetChosen, settings } = useSettings.getState();
-  if (presetChosen || SIZES.some((key) => settings[key] !== null)) return false;
+  const given = NUMBER_SETTINGS.flatMap((key) =>
+    settings[key] === null ? [] : [[NUMBER_FIELDS[key], settings[key]]],
+  );
+  if (!isPresetOpen(presetChosen, Object.fromEntries(given))) return false;
   const adapted = { ...settings, preset };
   // What was chosen was checked with the preset before: a long warm-up, say, does not go with a short run.
   if (settingsProblem(adapted) && !settingsProblem(settings)) return false;

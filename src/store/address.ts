@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
+import { mostTokens, type TokenizerChoice } from '../engine/data/tokenizer.ts';
 import { suggestion } from '../engine/errors.ts';
 import { readVariant } from '../engine/experiments/variants.ts';
 import { PRESET_NAMES } from '../engine/model/presets.ts';
@@ -15,14 +16,20 @@ import {
   type Settings,
   settingsProblem,
 } from './settings.ts';
+import { isTracking } from './tracking.ts';
+import { writtenNumber } from './typedNumber.ts';
 
 /** Numbers are only read here; whether one can be trained with is the engine's to say. */
 const number = v.pipe(
   v.string(),
-  v.trim(),
-  v.regex(/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^2\^\d{1,3}$/i),
-  v.transform((text) => (text.startsWith('2^') ? 2 ** Number(text.slice(2)) : Number(text))),
-  v.finite(),
+  v.transform((text) => writtenNumber(text.trim())),
+  v.number(),
+);
+
+const tokenizer = v.pipe(
+  v.string(),
+  v.check((text) => problemOf(() => mostTokens(text as TokenizerChoice)) === null),
+  v.transform((text) => text as TokenizerChoice),
 );
 
 /** A mode or variant in any spelling. In a query, + stands for a space. */
@@ -54,7 +61,7 @@ const SCHEMAS = {
     typeof number
   >),
   untied: v.picklist(CHOICES.untied),
-  tokenizer: v.picklist(CHOICES.tokenizer),
+  tokenizer,
   order: v.picklist(CHOICES.order),
   recompute: v.picklist(CHOICES.recompute),
   optimizer: v.picklist(CHOICES.optimizer),
@@ -74,6 +81,12 @@ type Key = keyof typeof SCHEMAS;
 type Values = { -readonly [K in Key]?: v.InferOutput<(typeof SCHEMAS)[K]> };
 const KEYS = Object.keys(SCHEMAS) as Key[];
 
+/** Names that the command line has for them. */
+const ALIASES: Readonly<Record<string, Key>> = {
+  'loss-scale': 'lossScale',
+  'growth-interval': 'growthInterval',
+};
+
 export interface Address {
   readonly settings: Partial<Settings>;
   /** Train without being asked. Never true when something in the address was refused. */
@@ -89,7 +102,9 @@ export interface Address {
 export function readAddress(query: string, defaults: Settings): Address {
   const read: Values = {};
   const problems: Problem[] = [];
-  for (const [key, text] of new URLSearchParams(query)) {
+  for (const [name, text] of new URLSearchParams(query)) {
+    const key = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
+    if (isTracking(key)) continue;
     if (!isKey(key)) {
       problems.push({
         message: `"${shorten(key)}" in the address is not known.`,
@@ -121,12 +136,6 @@ export function readAddress(query: string, defaults: Settings): Address {
   return { settings, autostart: autostart === '1' && !refused, still: ui === 'still', autosave, problems };
 }
 
-/** A number as a person or an address writes it; null when it is none. */
-export function readNumber(text: string): number | null {
-  const parsed = v.safeParse(number, text);
-  return parsed.success ? parsed.output : null;
-}
-
 function refusal(key: Key, text: string): Problem {
   if (key === 'modes' || key === 'precision') {
     const names = key === 'modes' ? text.split(',') : [text];
@@ -135,6 +144,12 @@ function refusal(key: Key, text: string): Problem {
     return {
       message: `${key === 'modes' ? 'mode' : key} "${shorten(written)}" in the address is not known.`,
       hint: problemOf(() => readVariant(written))?.hint ?? '',
+    };
+  }
+  if (key === 'tokenizer') {
+    return {
+      message: `tokenizer "${shorten(text)}" in the address is not known.`,
+      hint: problemOf(() => mostTokens(text as TokenizerChoice))?.hint ?? '',
     };
   }
   const schema = SCHEMAS[key];

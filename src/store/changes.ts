@@ -48,6 +48,11 @@ export function standardOf(settings: Settings, key: NumberSetting): number | nul
   return firstConfig(leaveToPreset(settings, [key]))[NUMBER_FIELDS[key]];
 }
 
+/** What a choice is while it is left to the preset, or to what the file of weights suggests. */
+export function standardChoice(settings: Settings, key: ChoiceSetting): string {
+  return choiceIn(firstConfig(leaveToPreset(settings, [key])), key);
+}
+
 /** The value that a run would have. */
 function valueIn(settings: Settings, key: PresetSetting): unknown {
   const chosen = settings[key];

@@ -53,7 +53,7 @@ export function applyEvent(event: SessionEvent): void {
     case 'exportRefused':
       applyFileEvent(event);
       break;
-    case 'savedRun':
+    case 'savedRuns':
     case 'autosaved':
     case 'autosaveFailed':
       applySaveEvent(event);

@@ -2,8 +2,10 @@
 import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
 import { usualHeads } from '../engine/checkpoint/modelFile.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
+import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
+import { modelFiles } from './modelFiles.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { autosaveMs } from './savedRun.ts';
@@ -12,12 +14,22 @@ import { useSettings } from './settingsStore.ts';
 
 let opens = 0;
 
-/** Reads what a file is. What was opened before is given back; runs and settings stay as they are until it is known. */
-export function openFile(file: File, config: File | null): void {
+/**
+ * Reads what the weights among the files are. What was opened before is given back; runs and settings stay as they are
+ * until it is known.
+ */
+export function openFiles(files: readonly File[]): void {
   closeFile();
   opens += 1;
+  const chosen = modelFiles(files);
+  if ('message' in chosen) {
+    const name = files[0]?.name ?? '';
+    useFiles.setState({ opened: { state: 'refused', name, error: { code: 'BAD_FILE', ...chosen } } });
+    return;
+  }
+  const { weights: file, config, tokenizer } = chosen;
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
-  send({ type: 'openFile', id: opens, file, config });
+  send({ type: 'openFile', id: opens, file, config, tokenizer });
   const forget = useFiles.subscribe(({ opened }) => {
     if (opened.state === 'reading') return;
     forget();
@@ -33,9 +45,12 @@ export function closeFile(): void {
 
 function startFrom(
   id: number,
-  { name, shape, heads, tokenizer }: Extract<OpenedFile, { kind: 'model' }>,
+  { name, shape, heads, tokenizer, likelyTokenizer }: Extract<OpenedFile, { kind: 'model' }>,
 ): void {
-  const init: InitialShape = { id, name, ...shape, heads, usualHeads: usualHeads(shape.width), tokenizer };
+  const init: InitialShape = {
+    ...{ id, name, ...shape, heads, tokenizer, likelyTokenizer },
+    usualHeads: usualHeads(shape.width),
+  };
   useSettings.getState().choose({ init });
 }
 
@@ -49,7 +64,7 @@ export function evaluateFile(): void {
   );
 }
 
-/** Why the run in a file cannot go on now; null where it can. @param steps in all */
+/** Why a saved run cannot go on to so many steps now; null where it can. @param steps in all */
 export function goOnObstacle(saved: SavedRun, steps: number): string | null {
   if (!(Number.isInteger(steps) && steps > saved.step && steps <= 1_000_000)) {
     return `It has taken ${saved.step} steps: give a whole number above that, up to 1,000,000.`;
@@ -82,10 +97,14 @@ export function goOnWithFile(steps: number): void {
   useFiles.setState({ opened: { state: 'none' } });
 }
 
-/** Makes a file of a run on the GPU, or of the saved one. */
-export function exportRun(run: number | null, what: ExportKind, dtype: ExportDtype = 'F32'): void {
+/** Makes a file of a run on the GPU, or of a stored one. */
+export function exportRun(
+  of: { readonly run: number } | { readonly place: Place },
+  what: ExportKind,
+  dtype: ExportDtype = 'F32',
+): void {
   useFiles.setState({ exporting: true, made: null, exportError: null });
-  send({ type: 'export', what, dtype, run, folder: new URL('.', document.baseURI).href });
+  send({ type: 'export', what, dtype, of, folder: new URL('.', document.baseURI).href });
 }
 
 /** The run that can be taken: of several that train one after the other, the last that was begun. Null for none. */

@@ -2,7 +2,7 @@ import { create } from 'zustand';
 import type { VariantId } from '../engine/experiments/variants.ts';
 import type { DeeperLevel, LargestBatch } from '../engine/largestBatch.ts';
 import type { BenchmarkResult, ConfirmedBatch, ErrorReport, SessionEvent } from '../session/protocol.ts';
-import { readNumber } from './address.ts';
+import { readNumber, typedProblem } from './typedNumber.ts';
 
 /** What the plan allows a mode, and what the GPU then did. */
 export interface BatchSearch {
@@ -57,6 +57,12 @@ export function budgetOr({ budget }: Pick<MeasurementState, 'budget'>, isFallbac
 export function budgetBytes({ amount, unit }: MemoryBudget): number | null {
   const value = readNumber(amount);
   return value === null || value <= 0 ? null : value * BUDGET_UNITS[unit];
+}
+
+/** What is wrong with the amount as it was typed; null where it is a budget. */
+export function budgetProblem(budget: MemoryBudget): string | null {
+  if (budgetBytes(budget) !== null) return null;
+  return (budget.amount.trim() && typedProblem(budget.amount)) || 'Give a number above 0.';
 }
 
 type Measurement = Extract<SessionEvent, { type: `benchmark${string}` | `batch${string}` }>;

@@ -161,13 +161,13 @@ export function overallProgress({ runs }: Pick<RunState, 'runs'>): number {
   return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
 }
 
-/** Models stand on the GPU, between two steps or at their ends: of a mode that stopped by itself too. */
-export function holdsModels({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
-  return status === 'paused' || status === 'done' || (status === 'failed' && error === null);
-}
-
 export function isBusy(status: RunStatus): boolean {
   return status === 'preparing' || status === 'training' || status === 'paused' || status === 'stopping';
+}
+
+/** Whether what the runs learned is on the GPU and stands still: paused, at their end, or where they stopped by themselves. */
+export function standsOnGpu({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
+  return status === 'paused' || status === 'done' || (status === 'failed' && error === null);
 }
 
 function emptyRun(config: TrainConfig, mode: VariantId): RunView {

@@ -1,11 +1,14 @@
 import { create } from 'zustand';
-import type { ErrorReport, SavedRun, SessionEvent } from '../session/protocol.ts';
+import type { ErrorReport, SessionEvent, StoredRun } from '../session/protocol.ts';
+import { type Place, placeForNext, placeToContinue } from '../session/storage/places.ts';
 
 export const AUTOSAVE_SECONDS = 60;
 
 interface SavedRunState {
-  /** What an earlier visit left unfinished. */
-  readonly saved: SavedRun | null;
+  /** What the page's private storage keeps. */
+  readonly stored: readonly StoredRun[];
+  /** The place of the run that is shown, where it came from one or was saved there. */
+  readonly shown: Place | null;
   /** Seconds between saves of the run that is trained; 0 for none. */
   readonly every: number;
   /** The newest save of the run that is trained. */
@@ -16,36 +19,50 @@ interface SavedRunState {
 
 /** What is kept of runs in the page's private storage, as far as the worker tells. */
 export const useSavedRun = create<SavedRunState>()(() => ({
-  saved: null,
+  stored: [],
+  shown: null,
   every: AUTOSAVE_SECONDS,
   newest: null,
   error: null,
 }));
 
 export function applySaveEvent(
-  event: Extract<SessionEvent, { type: 'savedRun' | 'autosaved' | 'autosaveFailed' }>,
+  event: Extract<SessionEvent, { type: 'savedRuns' | 'autosaved' | 'autosaveFailed' }>,
 ): void {
-  if (event.type === 'savedRun') {
-    const { saved } = event;
-    useSavedRun.setState({ saved: saved && saved.step < saved.config.steps ? saved : null });
+  if (event.type === 'savedRuns') {
+    useSavedRun.setState({ stored: event.stored });
   } else if (event.type === 'autosaved') {
-    useSavedRun.setState({ newest: event, error: null });
+    useSavedRun.setState({ newest: event, shown: event.place, error: null });
   } else {
     useSavedRun.setState({ error: event.error });
   }
 }
 
-/**
- * Whether `runs` that start now would be saved: one alone is. A run that is left to go on with is not overwritten by
- * another one.
- */
+/** The stored runs that are not on the screen anyway, the newest first. */
+export function otherStoredRuns({ stored, shown }: SavedRunState): StoredRun[] {
+  return stored.filter(({ place }) => place !== shown).toSorted((a, b) => b.savedAt - a.savedAt);
+}
+
+/** The run whose place the next one takes that is saved; null where it gets a free place, or none. */
+export function nextToGo({ stored }: Pick<SavedRunState, 'stored'>): StoredRun | null {
+  const place = placeForNext(stored);
+  return stored.find((run) => run.place === place) ?? null;
+}
+
+/** The stored run that gives way where that of `from` is trained on: itself, another, or null for none. */
+export function givesWayTo({ stored }: Pick<SavedRunState, 'stored'>, from: Place): StoredRun | null {
+  const place = placeToContinue(stored, from);
+  return stored.find((run) => run.place === place) ?? null;
+}
+
+/** Whether `runs` that start now would be saved: one alone is, as long as no unfinished run has to give way for it. */
 export function isSaved(runs: number): boolean {
-  const { saved, every } = useSavedRun.getState();
-  return runs === 1 && !saved && every > 0;
+  const { stored, every } = useSavedRun.getState();
+  return runs === 1 && every > 0 && placeForNext(stored) !== null;
 }
 
 /** Before `runs` start: milliseconds between saves; undefined for none. */
 export function autosaveMs(runs: number): number | undefined {
-  useSavedRun.setState({ newest: null, error: null });
+  useSavedRun.setState({ shown: null, newest: null, error: null });
   return isSaved(runs) ? useSavedRun.getState().every * 1000 : undefined;
 }

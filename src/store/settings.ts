@@ -5,6 +5,7 @@ import { EngineError } from '../engine/errors.ts';
 import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
 import { modeOfVariant, type VariantId, variantTitle } from '../engine/experiments/variants.ts';
 import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
+import { DEFAULT_PRESET } from '../engine/model/openPreset.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
 import { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
@@ -29,6 +30,7 @@ export const NUMBER_FIELDS = {
   heads: 'heads',
   width: 'width',
   ctx: 'context',
+  vocab: 'vocabulary',
   batch: 'batch',
   accum: 'accumulation',
   steps: 'steps',
@@ -54,6 +56,7 @@ export const NUMBER_SETTINGS = Object.keys(NUMBER_FIELDS) as NumberSetting[];
 export const CHOICES = {
   /** 1: the output matrix is not shared with the token embedding. */
   untied: ['0', '1'],
+  /** Those that the page offers: an address may ask for any number of learned tokens. */
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096', 'gpt2'],
   order: ['random', 'sequential'],
   /** 1: the LM head in FP8 too. */
@@ -88,7 +91,8 @@ export const CHOICE_SETTINGS = Object.keys(CHOICES) as ChoiceSetting[];
 /** What the visitor chose. Null leaves a value to the preset or the mode. The names are those of the address. */
 export interface Settings
   extends Readonly<Record<NumberSetting, number | null>>,
-    Readonly<{ [Key in ChoiceSetting]: (typeof CHOICES)[Key][number] | null }> {
+    Readonly<Record<'tokenizer', TokenizerChoice | null>>,
+    Readonly<{ [Key in Exclude<ChoiceSetting, 'tokenizer'>]: (typeof CHOICES)[Key][number] | null }> {
   readonly preset: PresetName;
   /** Distinct modes and variants of them; the first is what the others are compared with. */
   readonly modes: readonly VariantId[];
@@ -117,6 +121,8 @@ export interface InitialShape extends WeightsShape {
   readonly usualHeads: number;
   /** Null where the settings decide. */
   readonly tokenizer: TokenizerChoice | null;
+  /** What holds where they leave it. */
+  readonly likelyTokenizer: TokenizerChoice | null;
 }
 
 /** What the file of weights has for a setting, as its field shows it; null where the setting decides. */
@@ -137,9 +143,10 @@ export function givenByFile({ init }: Settings, key: NumberSetting | ChoiceSetti
   }
 }
 
-function overridesOfFile({ init, heads }: Settings): Overrides {
+function overridesOfFile({ init, heads, tokenizer: chosen }: Settings): Overrides {
   if (!init) return {};
-  const { layers, width, context, vocabulary, tied, tokenizer } = init;
+  const { layers, width, context, vocabulary, tied } = init;
+  const tokenizer = init.tokenizer ?? chosen ?? init.likelyTokenizer;
   return {
     ...{ layers, width, context, vocabulary, tied },
     heads: init.heads ?? heads ?? init.usualHeads,
@@ -159,7 +166,7 @@ const PRESETS_OWN = Object.fromEntries(
 
 export const DEFAULT_SETTINGS: Settings = {
   ...PRESETS_OWN,
-  preset: 'starter',
+  preset: DEFAULT_PRESET,
   modes: ['fp16'],
   schedule: 'sequential',
   seeds: 1,
@@ -234,7 +241,21 @@ export function overridesOf(settings: Settings): Overrides {
 
 /** What is wrong with the settings as a whole, in the engine's words; null when they can be tried. */
 export function settingsProblem(settings: Settings): Problem | null {
-  return comparisonProblem(settings) ?? samplesProblem(settings) ?? problemOf(() => configsOf(settings));
+  return (
+    comparisonProblem(settings) ??
+    samplesProblem(settings) ??
+    vocabularyProblem(settings) ??
+    problemOf(() => configsOf(settings))
+  );
+}
+
+/** The file decides it: given again, it says that a text of fewer tokens is to be filled up. */
+function vocabularyProblem({ vocab, init }: Settings): Problem | null {
+  if (!init || vocab === null || vocab === init.vocabulary) return null;
+  return {
+    message: `vocab is ${vocab}, but "${init.name}" has ${init.vocabulary} tokens.`,
+    hint: `Leave it out; ${init.vocabulary} lets a text of fewer tokens be filled up to them.`,
+  };
 }
 
 function comparisonProblem({ modes, seeds }: Settings): Problem | null {

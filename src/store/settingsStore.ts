@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import type { ErrorReport, TextFacts, TextProgress } from '../session/protocol.ts';
-import { readNumber } from './address.ts';
 import { DEFAULT_SETTINGS, type NumberSetting, type Problem, type Settings } from './settings.ts';
+import { readNumber } from './typedNumber.ts';
 
 /** The visitor's own text. The file itself stays in `ownText.ts`: stores hold plain data. */
 export type OwnText =

@@ -11,7 +11,7 @@ export class UnderflowHistory {
   readonly layers: number;
   readonly #format: FormatId;
   #steps = new Uint32Array(FIRST_CAPACITY);
-  /** (length, layers) */
+  /** (length, layers); NaN where all gradients of the layer are zero. */
   #shares: Float32Array<ArrayBuffer>;
 
   constructor(blocks: number, format: FormatId) {
@@ -31,7 +31,7 @@ export class UnderflowHistory {
         bands,
         (row) => isScaledOperand(row) && row.layer === of,
       );
-      this.#shares[this.length * this.layers + layer] = flushedShare(losses);
+      this.#shares[this.length * this.layers + layer] = flushedShare(losses) ?? Number.NaN;
     }
     this.#steps[this.length] = frame.step;
     this.length += 1;
@@ -41,8 +41,10 @@ export class UnderflowHistory {
     return this.#steps[index]!;
   }
 
-  share(index: number, layer: number): number {
-    return this.#shares[index * this.layers + layer]!;
+  /** null where all gradients of the layer are exactly zero: there is none left to flush. */
+  share(index: number, layer: number): number | null {
+    const share = this.#shares[index * this.layers + layer]!;
+    return Number.isNaN(share) ? null : share;
   }
 
   #grow(): void {

@@ -22,6 +22,7 @@ test('options of a run are passed on, and modes and seeds are the experiment’s
     parse('--modes bf16,fp32 --seeds 3 --preset smoke --steps 9 --lr 2e-3 --untied --text copy'),
   ).toEqual({
     preset: expect.objectContaining({ name: 'smoke' }),
+    presetOpen: false,
     given: { steps: 9, learningRate: 2e-3, tied: false },
     modes: ['bf16', 'fp32'],
     seeds: 3,

@@ -43,7 +43,8 @@ vi.mock('node:fs', async (original) => {
 
 let folder: string;
 const at = (name: string) => join(folder, name);
-const begin = (...args: string[]) => beginRun(parseCommand(args) as TrainCommand);
+const adapter = async () => ({ isFallback: true });
+const begin = (...args: string[]) => beginRun(parseCommand(args) as TrainCommand, adapter);
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'halfstep-'));

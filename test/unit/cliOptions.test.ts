@@ -28,6 +28,7 @@ test('without options: starter on Moby Dick', () => {
   expect(parse('')).toEqual({
     kind: 'train',
     preset: 'starter',
+    presetOpen: true,
     config: PRESETS.starter.config,
     given: {},
     init: null,

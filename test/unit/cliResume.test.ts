@@ -130,7 +130,10 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
   const text = join(folder, 'letters.txt');
   writeFileSync(text, 'abc'.repeat(200));
   await writeRunFile(path, 'abc'.repeat(200), tokenizer);
-  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand);
+  const adapter = async () => {
+    throw new Error('a saved run has its own sizes: the adapter does not decide them');
+  };
+  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand, adapter);
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
   // Another text is refused as such, not for characters that the tokenizer lacks.
   writeFileSync(text, 'def'.repeat(200));

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../../src/engine/model/presets.ts';
+import { BINS, type NumericsFrame } from '../../src/engine/numerics/frame.ts';
+import { row } from '../../src/engine/numerics/rows.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { RunControl, runTraining } from '../../src/engine/train/run.ts';
 import { TooManySkipsError } from '../../src/engine/train/steppedRun.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
+import type { Trouble } from '../../src/engine/train/trouble.ts';
 
 const STEPS = 30;
 /** Readbacks that are on their way while steps are submitted. */
@@ -134,5 +137,51 @@ describe('what is due after a step', () => {
     expect(await goOn(kept, 10)).toEqual([]);
     const known = new KeptRun({ told: { evaluation: 20 } });
     expect(await goOn(known, 20)).toEqual(['sharpness 20', 'step 21', ...both(30)]);
+  });
+});
+
+describe('a jump of the loss', () => {
+  const LONG = 160;
+  const JUMP = 140;
+
+  /** Losses that vary by 0.05 and jump at step `JUMP`; three of four gradients lie below all that f16 holds. */
+  function jumping(precision: PrecisionMode, counts: boolean): Trainer {
+    const trainer = trainerWith(precision, () => false);
+    const { takeMetrics } = trainer;
+    const bins = new Uint32Array(BINS);
+    bins[127 - 40] = 3;
+    bins[127] = 1;
+    const countGradients = async (): Promise<NumericsFrame> => ({
+      ...{ step: trainer.submittedSteps, scale: 1, counts: bins, noise: [], cost: null },
+      rows: [row('activationGradient', 'logits gradient', 'f16', false)],
+    });
+    Object.defineProperty(trainer, 'config', { value: { ...trainer.config, steps: LONG } });
+    const loss = (step: number) => (step < JUMP ? 3 + 0.05 * Math.sin(step * 1.7) : 7);
+    return Object.assign(trainer, {
+      numerics: { isReady: counts },
+      countGradients,
+      takeMetrics: () => takeMetrics().map((metrics) => ({ ...metrics, loss: loss(metrics.step) })),
+    });
+  }
+
+  async function toldOf(precision: PrecisionMode, counts: boolean): Promise<Trouble[]> {
+    const told: Trouble[] = [];
+    const onTrouble = (trouble: Trouble) => void told.push(trouble);
+    await runTraining(jumping(precision, counts), { ...events, onTrouble }, new RunControl());
+    return told;
+  }
+
+  test('of a mode without loss scaling is told once, with the share of gradients counted after it', async () => {
+    const told = await toldOf('fp16-noscale', true);
+    expect(told.map(({ kind, step }) => [kind, step])).toEqual([['lossSpike', JUMP]]);
+    expect(told[0]!.hint).toContain('Without loss scaling 75.0 % of the gradients');
+    expect(told[0]!.hint).not.toContain('learning rate');
+  });
+
+  test('says that nothing was counted where nothing could be, and in other modes what often helps', async () => {
+    const [told] = await toldOf('fp16-noscale', false);
+    expect(told!.hint).toContain('not counted');
+    const [sound] = await toldOf('fp16', true);
+    expect(sound!.hint).toContain('lower learning rate');
   });
 });

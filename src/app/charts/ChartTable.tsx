@@ -27,21 +27,21 @@ export function ChartTable({ chart, series, kind }: ChartTableProps) {
     <section className={styles.scroll} aria-label={`${chart.title}, table`} tabIndex={0}>
       <table className={styles.table} data-testid={`table-${chart.id}`}>
         <caption>
-          {chart.title}: {rows.length} of {formatCount(total)} steps. The CSV file has them all.
+          {`${chart.title}: ${rows.length} of ${formatCount(total)} steps. The CSV file has them all.`}
         </caption>
         <thead>
           <tr>
             <th scope="col">{X_HEADER[kind]}</th>
             {series.flatMap((one) =>
               columnsOf(chart, one).map(({ name }) => (
-                <th key={`${one.index}-${name}`} scope="col">
-                  {one.run.title}, {name}
+                <th key={`${one.index}-${name}`} scope="col" translate="no">
+                  {`${one.run.title}, ${name}`}
                 </th>
               )),
             )}
           </tr>
         </thead>
-        <tbody>
+        <tbody translate="no">
           {rows.map((x) => (
             <tr key={x}>
               <th scope="row">{kind === 'time' ? timeLabel(x) : formatCount(x)}</th>

@@ -79,7 +79,7 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
               onChange={() => change({ x: kind })}
               data-testid={`x-${kind}-${chart.id}`}
             />
-            {X_LABELS[kind]}
+            <span>{X_LABELS[kind]}</span>
           </label>
         ))}
       </fieldset>
@@ -141,10 +141,15 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
         </button>
       </div>
       <p className={styles.keys}>
-        In a chart with focus: arrows read values, <kbd>X</kbd> <kbd>Y</kbd> logarithmic
+        In a chart with focus: arrows read values, <kbd translate="no">X</kbd> <kbd translate="no">Y</kbd>{' '}
+        logarithmic
         {chart.smooths && (
           <>
-            , <kbd>[</kbd> <kbd>]</kbd> smoothing
+            <span>{', '}</span>
+            <kbd translate="no">[</kbd>
+            <span> </span>
+            <kbd translate="no">]</kbd>
+            <span>{' smoothing'}</span>
           </>
         )}
       </p>
@@ -161,10 +166,7 @@ function Smoothing({
   const value = settings.smoothing ?? ownSmoothing;
   return (
     <label className={styles.smoothing}>
-      <span>
-        Smoothing {value.toFixed(2)}
-        {settings.smoothing === null && ', by run length'}
-      </span>
+      <span>{`Smoothing ${value.toFixed(2)}${settings.smoothing === null ? ', by run length' : ''}`}</span>
       <input
         type="range"
         min="0"

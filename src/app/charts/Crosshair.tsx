@@ -58,6 +58,7 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
 
   return (
     <div
+      translate="no"
       className={styles.area}
       style={{ height }}
       role="slider"
@@ -98,7 +99,8 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
                 <div key={index}>
                   {values !== null && (
                     <p>
-                      <LegendLine run={index} label={title} /> {values}
+                      <LegendLine run={index} label={title} />
+                      <span>{` ${values}`}</span>
                     </p>
                   )}
                   {notes.map((note) => (

@@ -16,7 +16,7 @@ export function LegendLine({ run, label }: { run: number; label: string }) {
           strokeDasharray={runDash(run)}
         />
       </svg>
-      {label}
+      <span translate="no">{label}</span>
     </span>
   );
 }
@@ -28,7 +28,7 @@ export function LegendDotted({ label }: { label: string }) {
       <svg width="22" height="8" aria-hidden="true">
         <line x1="0" y1="4" x2="22" y2="4" stroke="currentColor" strokeWidth="1.5" strokeDasharray="1 3" />
       </svg>
-      {label}
+      <span>{label}</span>
     </span>
   );
 }
@@ -40,7 +40,7 @@ export function LegendReference({ label, dash }: { label: string; dash: string }
       <svg width="22" height="8" aria-hidden="true">
         <line x1="0" y1="4" x2="22" y2="4" stroke="var(--line-strong)" strokeDasharray={dash} />
       </svg>
-      {label}
+      <span>{label}</span>
     </span>
   );
 }
@@ -51,7 +51,7 @@ export function LegendDot({ label }: { label: string }) {
       <svg width="10" height="10" aria-hidden="true">
         <circle cx="5" cy="5" r="3.25" fill="var(--surface)" stroke="currentColor" strokeWidth="2" />
       </svg>
-      {label}
+      <span>{label}</span>
     </span>
   );
 }
@@ -62,7 +62,7 @@ export function LegendSkip({ label }: { label: string }) {
       <svg width="12" height="10" aria-hidden="true">
         <path d="M6 0L12 10H0Z" fill="var(--bad)" />
       </svg>
-      {label}
+      <span>{label}</span>
     </span>
   );
 }

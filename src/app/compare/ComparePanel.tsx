@@ -92,7 +92,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
               {modes.map((mode, place) => (
                 <th key={mode} scope="col">
                   <span className={figures.swatch} style={{ background: runColor(place) }} />
-                  {titleOf(mode)}
+                  <span translate="no">{titleOf(mode)}</span>
                 </th>
               ))}
             </tr>
@@ -103,7 +103,9 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
                 <th scope="row">{label}</th>
                 {cells.map(({ text, best }, place) => (
                   <td key={modes[place]} data-best={best || undefined}>
-                    <span data-testid={`result-${name}-${modes[place]}`}>{text}</span>
+                    <span translate="no" data-testid={`result-${name}-${modes[place]}`}>
+                      {text}
+                    </span>
                     {best && <span className={styles.best}>best</span>}
                   </td>
                 ))}
@@ -116,8 +118,14 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
   );
 }
 
+const COPY_WORDS = {
+  idle: '',
+  copied: 'Copied.',
+  refused: 'The browser refused the clipboard: select the table and copy it.',
+} as const;
+
 function CopyMarkdown({ table, sentence }: { table: ComparisonTable; sentence: string | null }) {
-  const [state, setState] = useState<'idle' | 'copied' | 'refused'>('idle');
+  const [state, setState] = useState<keyof typeof COPY_WORDS>('idle');
   const copy = async () => {
     const { runs } = useRun.getState();
     const markdown = toMarkdown(table, about(), sentence, startProof(runs));
@@ -134,10 +142,7 @@ function CopyMarkdown({ table, sentence }: { table: ComparisonTable; sentence: s
       <Button onClick={() => void copy()} data-testid="copy-markdown">
         Copy as Markdown
       </Button>
-      <span role="status">
-        {state === 'copied' && 'Copied.'}
-        {state === 'refused' && 'The browser refused the clipboard: select the table and copy it.'}
-      </span>
+      <span role="status">{COPY_WORDS[state]}</span>
     </div>
   );
 }

@@ -17,7 +17,7 @@ export function AdapterLine() {
   return (
     <p className={styles.line}>
       <strong data-testid="adapter">{adapter.name}</strong>
-      {adapter.isFallback && ' (software)'}.{' '}
+      <span>{`${adapter.isFallback ? ' (software)' : ''}. `}</span>
       <span data-testid="storage">{storageSentence(adapter, config, run?.facts?.storage)}</span>
     </p>
   );

@@ -80,7 +80,7 @@ function FittingBatch() {
   if (!batch) return null;
   return (
     <Button onClick={() => choose({ batch })} data-testid="use-fitting-batch">
-      Use batch {batch}
+      {`Use batch ${batch}`}
     </Button>
   );
 }
@@ -97,7 +97,7 @@ function PendingChanges() {
       title="Ends this run and trains with the settings below"
       data-testid="restart-changes"
     >
-      Restart to apply {countChanges(count)}
+      {`Restart to apply ${countChanges(count)}`}
     </Button>
   );
 }

@@ -66,8 +66,8 @@ function Features({ adapter }: AdapterProps) {
       <ul className={styles.chips}>
         {adapter.features.map((feature) => (
           <li key={feature} className={styles.chip}>
-            <code>{feature}</code>
-            {FEATURE_WORDS[feature] && <span> {FEATURE_WORDS[feature]}</span>}
+            <code translate="no">{feature}</code>
+            {FEATURE_WORDS[feature] && <span>{` ${FEATURE_WORDS[feature]}`}</span>}
           </li>
         ))}
       </ul>
@@ -104,8 +104,8 @@ function Limits({ adapter }: AdapterProps) {
         {rows.map(([name, allowed, needed]) => (
           <tr key={name}>
             <th scope="row">{name}</th>
-            <td>{allowed}</td>
-            <td>{needed}</td>
+            <td translate="no">{allowed}</td>
+            <td translate="no">{needed}</td>
           </tr>
         ))}
       </tbody>
@@ -131,9 +131,12 @@ function Modes({ adapter }: AdapterProps) {
           const { kind, why } = modeSupport(mode, adapter);
           return (
             <tr key={mode}>
-              <th scope="row">{recipeOf(mode).title}</th>
+              <th scope="row" translate="no">
+                {recipeOf(mode).title}
+              </th>
               <td>
-                <span className={styles.badge}>{kind}</span> {why}
+                <span className={styles.badge}>{kind}</span>
+                <span>{` ${why}`}</span>
               </td>
             </tr>
           );

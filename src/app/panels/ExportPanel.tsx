@@ -19,11 +19,11 @@ export default function ExportPanel() {
   if (run === null) return null;
   return (
     <section className={styles.panel} data-testid="export-panel">
-      <h2>Take it with you{label && `: ${label}`}</h2>
+      <h2>{`Take it with you${label ? `: ${label}` : ''}`}</h2>
       <dl className={styles.list}>
         <div>
           <dt>
-            <Button onClick={() => exportRun(run, 'run')} disabled={exporting} data-testid="export-run">
+            <Button onClick={() => exportRun({ run }, 'run')} disabled={exporting} data-testid="export-run">
               Run file
             </Button>
           </dt>
@@ -32,7 +32,7 @@ export default function ExportPanel() {
         <div>
           <dt>
             <Button
-              onClick={() => exportRun(run, 'model', dtype)}
+              onClick={() => exportRun({ run }, 'model', dtype)}
               disabled={exporting}
               data-testid="export-model"
             >
@@ -44,7 +44,7 @@ export default function ExportPanel() {
         <div>
           <dt>
             <Button
-              onClick={() => exportRun(run, 'cluster', dtype)}
+              onClick={() => exportRun({ run }, 'cluster', dtype)}
               disabled={exporting}
               data-testid="export-cluster"
             >

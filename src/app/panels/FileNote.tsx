@@ -5,6 +5,7 @@ import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '.
 import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { download } from '../download.ts';
 import { formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
@@ -39,7 +40,7 @@ function OpenedNote() {
     case 'reading':
       return (
         <Note>
-          <p role="status">Reading {opened.name}…</p>
+          <p role="status">{`Reading ${opened.name}…`}</p>
         </Note>
       );
     case 'refused':
@@ -66,16 +67,15 @@ function useHandOver(): void {
 function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   const [typed, setTyped] = useState(String(Math.max(saved.config.steps, saved.step)));
   const busy = useRun((state) => isBusy(state.status));
-  const steps = Number(typed);
+  const steps = readNumber(typed) ?? Number.NaN;
   // The text may be chosen while the note is there.
   useSettings((state) => state.ownText);
   const obstacle = goOnObstacle(saved, steps);
   return (
     <Note testId="run-file">
       <p>
-        <strong>{name}</strong> is a run: {titleOf(saved.config.precision)}, step {formatCount(saved.step)} of{' '}
-        {formatCount(saved.config.steps)}, on {saved.text.name}.{' '}
-        {obstacle ?? 'It goes on exactly where it was; what is shown now stays among the runs.'}
+        <strong>{name}</strong>
+        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It goes on exactly where it was; what is shown now stays among the runs.'}`}</span>
       </p>
       <TextField
         label="Steps in all"
@@ -83,6 +83,7 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
         help="The learning rate falls until then, so another number changes the steps to come."
+        error={typedProblem(typed)}
         data-testid="file-steps"
       />
       <div className={styles.buttons}>
@@ -103,16 +104,18 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   );
 }
 
-function ModelInFile({ name, shape, heads, tokenizer }: Extract<OpenedFile, { kind: 'model' }>) {
+type ModelFacts = Extract<OpenedFile, { kind: 'model' }>;
+
+function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: ModelFacts) {
   const busy = useRun((state) => isBusy(state.status));
   const blocked = useSettings((state) => trainObstacle(state));
+  const assumed = useSettings(({ settings }) => settings.tokenizer === null) ? likelyTokenizer : null;
   const { layers, width, context, vocabulary, tied } = shape;
   return (
     <Note testId="model-file">
       <p>
-        Training starts from the weights of <strong>{name}</strong>: {layers} layers,{' '}
-        {heads !== null && `${heads} heads, `}width {formatCount(width)}, context {formatCount(context)},
-        vocabulary {formatCount(vocabulary)}, {tied ? 'tied' : 'with an output matrix of its own'}.
+        Training starts from the weights of <strong>{name}</strong>
+        <span>{`: ${layers} layers, ${heads !== null ? `${heads} heads, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}.`}</span>
       </p>
       {heads === null && (
         <p>
@@ -120,9 +123,18 @@ function ModelInFile({ name, shape, heads, tokenizer }: Extract<OpenedFile, { ki
           config.json with it, or set them under Model.
         </p>
       )}
-      {tokenizer === null && (
-        <p>It brings no tokenizer: the text must have its {formatCount(vocabulary)} tokens.</p>
+      {tokenizer === null && assumed !== null && (
+        <p>
+          It has as many tokens as GPT-2, and brings no tokenizer: GPT-2's is assumed. Drop its tokenizer.json
+          with it, or choose another under Data.
+        </p>
       )}
+      {tokenizer === null && assumed === null && (
+        <p>{`It brings no tokenizer: the text must have its ${formatCount(vocabulary)} tokens, and that they are the same ones in the same order cannot be checked. Drop its tokenizer.json with it.`}</p>
+      )}
+      {notes.map((note) => (
+        <p key={note}>{note}</p>
+      ))}
       <div className={styles.buttons}>
         {!busy && (
           <Button onClick={evaluateFile} disabled={blocked !== null} data-testid="evaluate-file">

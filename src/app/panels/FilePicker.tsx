@@ -1,4 +1,4 @@
-import { openFile } from '../../store/fileActions.ts';
+import { openFiles } from '../../store/fileActions.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import styles from './OwnText.module.css';
 
@@ -15,15 +15,14 @@ export default function FilePicker() {
         disabled={busy}
         onChange={({ target }) => {
           const files = [...(target.files ?? [])];
-          const weights = files.find(({ name }) => name !== 'config.json');
-          if (weights) openFile(weights, files.find(({ name }) => name === 'config.json') ?? null);
+          if (files.length > 0) openFiles(files);
           target.value = ''; // the same file can be chosen again
         }}
         data-testid="model-file-input"
       />
       <span>
         <strong>Choose a .safetensors file</strong>, or drop one anywhere on this page: a GPT-2 to start from,
-        with its config.json where it has one, or a run that Halfstep saved.
+        with its config.json and tokenizer.json where it has them, or a run that Halfstep saved.
       </span>
     </label>
   );

@@ -6,6 +6,7 @@ import {
   BUDGET_UNITS,
   budgetBytes,
   budgetOr,
+  budgetProblem,
   isSearching,
   type MemoryBudget,
   useMeasurements,
@@ -56,7 +57,7 @@ export default function LargestBatchPanel() {
           inputMode="decimal"
           value={budget.amount}
           onChange={(event) => choose({ amount: event.target.value })}
-          error={bytes === null ? 'Give a number above 0.' : null}
+          error={budgetProblem(budget)}
           data-testid="budget"
         />
         <SelectField
@@ -84,7 +85,7 @@ export default function LargestBatchPanel() {
               }
               data-testid={`budget-mode-${mode}`}
             />
-            {variantTitle(mode)}
+            <span translate="no">{variantTitle(mode)}</span>
           </label>
         ))}
       </fieldset>
@@ -118,7 +119,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
           <th scope="col">Memory</th>
         </tr>
       </thead>
-      <tbody>
+      <tbody translate="no">
         {searches.map((search) => {
           const { id, mode, found, confirmed } = search;
           const batch = confirmed ? confirmed.batch : found.batch;

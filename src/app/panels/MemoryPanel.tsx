@@ -18,7 +18,7 @@ export function MemoryPanel() {
   const adapter = useRun((state) => state.adapter);
   const settings = useSettings((state) => state.settings);
   const ownText = useSettings((state) => state.ownText);
-  useSavedRun(({ saved }) => saved); // what it decides is in the estimates
+  useSavedRun(({ stored }) => stored); // what they decide is in the estimates
   if (!adapter) return null;
   const estimates = memoryEstimates(settings, ownText, adapter);
   if (estimates.length === 0) return null;
@@ -48,9 +48,7 @@ function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }
   const most = Math.max(...categories.map((category) => bytes[category]));
   return (
     <section className={styles.estimate} aria-label={`Memory of ${title}`} data-testid={`memory-${mode}`}>
-      <h3>
-        {title}: {exactBytes(bytes.total)}
-      </h3>
+      <h3>{`${title}: ${exactBytes(bytes.total)}`}</h3>
       <dl className={styles.bars}>
         {categories.map((category) => (
           <div key={category} className={styles.row}>
@@ -59,14 +57,13 @@ function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }
               <span className={styles.track} aria-hidden="true">
                 <span style={{ width: `${(100 * bytes[category]) / most}%` }} />
               </span>
-              <span>{exactBytes(bytes[category])}</span>
+              <span translate="no">{exactBytes(bytes[category])}</span>
             </dd>
           </div>
         ))}
       </dl>
       <p className={styles.fact}>
-        Largest buffer: {largest.name}, {exactBytes(largest.bytes)} of the {exactBytes(limit)} this adapter
-        allows.
+        {`Largest buffer: ${largest.name}, ${exactBytes(largest.bytes)} of the ${exactBytes(limit)} this adapter allows.`}
       </p>
       {mode !== 'fp32' && (
         <p className={styles.fact} data-testid={`saving-${mode}`}>

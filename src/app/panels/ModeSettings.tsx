@@ -120,7 +120,7 @@ interface ModeOptionsProps {
 function ModeOptions({ without, varied }: ModeOptionsProps) {
   const options = (unsound: boolean) =>
     PRECISION_MODES.filter((mode) => mode !== without && recipeOf(mode).unsound === unsound).map((mode) => (
-      <option key={mode} value={mode}>
+      <option key={mode} value={mode} translate="no">
         {recipeOf(mode).title}
       </option>
     ));
@@ -129,7 +129,9 @@ function ModeOptions({ without, varied }: ModeOptionsProps) {
       {options(false)}
       <option value={SIMULATED}>Simulated eXmY</option>
       <optgroup label="Made to fail">{options(true)}</optgroup>
-      {varied && <option value={VARIANT}>{variantTitle(varied)}, with another setting</option>}
+      {varied && (
+        <option value={VARIANT} translate="no">{`${variantTitle(varied)}, with another setting`}</option>
+      )}
     </>
   );
 }
@@ -207,8 +209,7 @@ function UnsoundNote() {
   return (
     <Note kind="caution" testId="unsound">
       <p>
-        {names} {unsound.length > 1 ? 'are' : 'is'} made to fail: here to show what loss scaling and FP32
-        master weights are for. Expect a worse loss, or a stop with an explanation.
+        {`${names} ${unsound.length > 1 ? 'are' : 'is'} made to fail: here to show what loss scaling and FP32 master weights are for. Expect a worse loss, or a stop with an explanation.`}
       </p>
     </Note>
   );

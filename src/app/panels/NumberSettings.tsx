@@ -4,6 +4,7 @@ import { scalingOf } from '../../engine/train/config.ts';
 import { numberProblem, resetOf, standardOf } from '../../store/changes.ts';
 import { givenByFile, modesOf, type NumberSetting, type Settings, scalesLoss } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { typedProblem } from '../../store/typedNumber.ts';
 import { formatPowerOfTwo } from '../format.ts';
 import { ResetButton, TextField } from '../ui/Field.tsx';
 import { BY_FILE, NUMBER_WORDS, rangeWords } from './settingWords.ts';
@@ -25,6 +26,7 @@ function standardText(settings: Settings, key: NumberSetting): string {
   }
   if (key === 'amax-history') return String(DELAYED_SCALING.historyLength);
   if (key === 'fp8-margin') return String(DELAYED_SCALING.margin);
+  if (key === 'vocab') return settings.init ? String(settings.init.vocabulary) : "the tokenizer's";
   return String(standardOf(settings, key));
 }
 
@@ -38,8 +40,7 @@ export function NumberSettingField({ name, brief = false }: { name: NumberSettin
   const { label, unit, help = '' } = NUMBER_WORDS[name];
   const standard = standardText(settings, name);
   const problem = unread === undefined ? numberProblem(settings, name) : null;
-  const error =
-    unread === undefined ? problem && `${problem.message} ${problem.hint}` : 'This is not a number.';
+  const error = unread === undefined ? problem && `${problem.message} ${problem.hint}` : typedProblem(unread);
   const given = givenByFile(settings, name);
   const filled = given === null && (settings[name] !== null || unread !== undefined);
   return (

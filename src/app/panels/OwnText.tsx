@@ -92,7 +92,8 @@ function OwnTextState({ ownText }: { ownText: OwnTextOf }) {
     case 'ready':
       return (
         <p className={styles.state} data-testid="own-ready">
-          <strong>{ownText.facts.name}</strong>: {textFactsLine(ownText.facts, tokenizer)}
+          <strong>{ownText.facts.name}</strong>
+          <span>{`: ${textFactsLine(ownText.facts, tokenizer)}`}</span>
         </p>
       );
   }

@@ -63,7 +63,7 @@ export default function ResultsPanel() {
               {runs.map((run, index) => (
                 <th key={run.mode} scope="col">
                   <span className={styles.swatch} style={{ background: runColor(index) }} />
-                  {runLabel(run)}
+                  <span translate="no">{runLabel(run)}</span>
                 </th>
               ))}
             </tr>
@@ -73,7 +73,7 @@ export default function ResultsPanel() {
               <tr key={name}>
                 <th scope="row">{label}</th>
                 {runs.map((run) => (
-                  <td key={run.mode} data-testid={`result-${name}-${run.mode}`}>
+                  <td key={run.mode} translate="no" data-testid={`result-${name}-${run.mode}`}>
                     {isFinished(run) ? cell(run) : '–'}
                   </td>
                 ))}

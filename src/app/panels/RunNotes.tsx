@@ -27,10 +27,7 @@ function Troubles() {
         kind="caution"
         testId={`trouble-${trouble.kind}`}
       >
-        <p>
-          {runs.length > 1 && `${runLabel(run)}: `}
-          {trouble.message} {trouble.hint}
-        </p>
+        <p>{`${runs.length > 1 ? `${runLabel(run)}: ` : ''}${trouble.message} ${trouble.hint}`}</p>
         <Button onClick={() => dismissTrouble(index, trouble)}>Dismiss</Button>
       </Note>
     )),

@@ -1,9 +1,9 @@
 import { type ComponentProps, useId, useState } from 'react';
 import { checkSample, type SampleOptions } from '../../engine/train/sampler.ts';
 import { sample, stopSample } from '../../store/actions.ts';
-import { readNumber } from '../../store/address.ts';
-import { holdsModels, useRun } from '../../store/runStore.ts';
+import { standsOnGpu, useRun } from '../../store/runStore.ts';
 import { problemOf } from '../../store/settings.ts';
+import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
@@ -30,14 +30,14 @@ const OPTIONS = Object.keys(LABELS) as NumberOption[];
 
 /** Asks the model for text. Empty fields take what stands in them in grey. */
 export function SampleForm() {
-  const standing = useRun(holdsModels);
+  const stands = useRun(standsOnGpu);
   const sampling = useRun((state) => state.sampling);
   const active = useRun((state) => state.runs[state.active]);
   const several = useRun((state) => state.runs.length > 1);
   const [prompt, setPrompt] = useState('');
   const [typed, setTyped] = useState<Partial<Record<NumberOption, string>>>({});
   const [drawn, setDrawn] = useState(0);
-  const ready = standing && active !== undefined;
+  const ready = stands && active !== undefined;
   const defaults: Record<NumberOption, number> = {
     temperature: 0.8,
     topK: 40,
@@ -51,7 +51,7 @@ export function SampleForm() {
   };
   const errorOf = (option: NumberOption): string | null => {
     const value = numberOf(option);
-    if (value === null) return 'This is not a number.';
+    if (value === null) return typedProblem(typed[option] ?? '');
     return problemOf(() => checkSample({ ...defaults, prompt: '', [option]: value }))?.hint ?? null;
   };
   const valid = OPTIONS.every((option) => errorOf(option) === null);

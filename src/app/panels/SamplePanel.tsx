@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { comparedModes } from '../../engine/experiments/planned.ts';
 import type { SampledToken, SampleHeading } from '../../session/protocol.ts';
-import { holdsModels, useRun } from '../../store/runStore.ts';
+import { standsOnGpu, useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
 import { runLabel } from '../messages.ts';
 import { sampleCaption } from '../sampleMessages.ts';
@@ -19,7 +19,7 @@ export default function SamplePanel() {
   const several = runs.some(({ config }) => config.seed !== runs[0]?.config.seed);
   const modes = comparedModes(runs);
   const over = useRun(
-    (state) => (state.status === 'failed' || state.status === 'lost') && !holdsModels(state),
+    (state) => (state.status === 'failed' || state.status === 'lost') && !standsOnGpu(state),
   );
   if (over ? !runs.some((run) => run.samples.length > 0) : !runs.some((run) => run.latest)) return null;
   return (
@@ -38,8 +38,7 @@ export default function SamplePanel() {
             <div key={mode} className={styles.run}>
               <h3>
                 <span className={styles.swatch} style={{ background: runColor(place) }} />
-                {runLabel(run)}
-                {several && `, seed ${run.config.seed}`}
+                <span translate="no">{`${runLabel(run)}${several ? `, seed ${run.config.seed}` : ''}`}</span>
               </h3>
               {growing && <Sample heading={growing} tokens={growing.tokens} testId="writing" growing />}
               {run.samples
@@ -75,7 +74,7 @@ function Sample({ heading, tokens, testId, growing = false }: SampleProps) {
   return (
     <figure className={styles.sample} data-kind={heading.kind}>
       <figcaption>
-        {sampleCaption(heading)}
+        <span>{sampleCaption(heading)}</span>
         {growing ? (
           <span>, writing</span>
         ) : (

@@ -9,9 +9,7 @@ export function SavedLine() {
   const { step, storage, pauses } = newest;
   return (
     <p className={styles.line} data-testid="autosaved">
-      Saved in this browser at step {formatCount(step)}
-      {storage && `; ${formatMiB(storage.usage)} of ${formatMiB(storage.quota)} used`}.
-      {pauses && ' The GPU has no room for a copy of the run: each save pauses the training.'}
+      {`Saved in this browser at step ${formatCount(step)}${storage ? `; ${formatMiB(storage.usage)} of ${formatMiB(storage.quota)} used` : ''}.${pauses ? ' The GPU has no room for a copy of the run: each save pauses the training.' : ''}`}
     </p>
   );
 }

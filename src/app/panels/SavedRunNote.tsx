@@ -1,49 +1,120 @@
+import { useState } from 'react';
+import type { StoredRun } from '../../session/protocol.ts';
 import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
-import { exportRun } from '../../store/fileActions.ts';
+import { exportRun, goOnObstacle } from '../../store/fileActions.ts';
+import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
-import { useSavedRun } from '../../store/savedRun.ts';
+import { givesWayTo, isSaved, nextToGo, otherStoredRuns, useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { formatAgo, formatCount } from '../format.ts';
-import { titleOf } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
+import { TextField } from '../ui/Field.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
+import { endedSentence, keepingSentence, scheduleSentence, unfinishedSentence } from './storedMessages.ts';
 
-/** What an earlier visit left unfinished, and why the run of this one is not saved. */
+/** What is kept in this browser and not shown, left unfinished or ended, and why the run of this visit is not saved. */
 export default function SavedRunNote() {
-  const saved = useSavedRun((state) => state.saved);
-  const error = useSavedRun((state) => state.error);
-  const busy = useRun((state) => isBusy(state.status));
-  const obstacle = useSettings((state) => saved && resumeObstacle(saved, state));
+  const state = useSavedRun();
+  const busy = useRun(({ status }) => isBusy(status));
+  const { error } = state;
   return (
     <>
-      {saved && (
-        <Note testId="saved-run">
-          <p>
-            A run was saved here {formatAgo(saved.savedAt)}: {titleOf(saved.config.precision)}, step{' '}
-            {formatCount(saved.step)} of {formatCount(saved.config.steps)}, on {saved.text.name}.{' '}
-            {busy
-              ? 'So that it is not lost, the run that is trained now is not saved.'
-              : (obstacle ?? 'It goes on exactly where it was.')}
-          </p>
-          <div className={styles.buttons}>
-            {!busy && (
-              <Button onClick={resumeSavedRun} disabled={obstacle !== null} data-testid="resume-saved">
-                Resume last run
-              </Button>
-            )}
-            {!busy && (
-              <Button onClick={() => exportRun(null, 'run')} data-testid="export-saved">
-                Take it as a file
-              </Button>
-            )}
-            <Button onClick={discardSavedRun} data-testid="discard-saved">
-              Discard it
-            </Button>
-          </div>
-        </Note>
-      )}
+      {otherStoredRuns(state).map((run) => {
+        if (!run.ended) return <UnfinishedRun key={run.place} run={run} busy={busy} />;
+        return !busy && <EndedRun key={`${run.place} ${run.savedAt}`} run={run} />;
+      })}
       {error && <ErrorNote error={error} about="Not saved" kind="caution" testId="autosave-error" />}
     </>
+  );
+}
+
+function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
+  const obstacle = useSettings((state) => resumeObstacle(run, state));
+  const saved = useSavedRun(({ newest }) => newest !== null || isSaved(1));
+  return (
+    <Note testId="saved-run">
+      <p>{unfinishedSentence(run, obstacle, busy, saved)}</p>
+      <div className={styles.buttons}>
+        {!busy && (
+          <Button onClick={() => resumeSavedRun(run)} disabled={obstacle !== null} data-testid="resume-saved">
+            Resume last run
+          </Button>
+        )}
+        {!busy && <StoredFiles run={run} />}
+        <Button onClick={() => discardSavedRun(run)} data-testid="discard-saved">
+          Discard it
+        </Button>
+      </div>
+    </Note>
+  );
+}
+
+function EndedRun({ run }: { run: StoredRun }) {
+  const obstacle = useSettings((state) => resumeObstacle(run, state));
+  const givesWay = useSavedRun((state) => nextToGo(state)?.place === run.place);
+  return (
+    <Note testId="ended-run">
+      <p>{endedSentence(run, obstacle, givesWay)}</p>
+      <div className={styles.buttons}>
+        <Button
+          onClick={() => resumeSavedRun({ ...run, config: { ...run.config, steps: run.step } })}
+          disabled={obstacle !== null}
+          title="Puts it on the GPU with its curves, as it was at its end: it can then write, be exported and be looked into"
+          data-testid="open-ended"
+        >
+          Open it
+        </Button>
+        <StoredFiles run={run} />
+        <Button onClick={() => discardSavedRun(run)} data-testid="discard-ended">
+          Remove it
+        </Button>
+      </div>
+      <TrainOn run={run} />
+    </Note>
+  );
+}
+
+/** Files of a run that need no GPU. */
+function StoredFiles({ run: { place } }: { run: StoredRun }) {
+  const exporting = useFiles((state) => state.exporting);
+  return (
+    <>
+      <Button onClick={() => exportRun({ place }, 'run')} disabled={exporting} data-testid="export-saved">
+        Run file
+      </Button>
+      <Button
+        onClick={() => exportRun({ place }, 'model')}
+        disabled={exporting}
+        title="A folder as Hugging Face's libraries read GPT-2, as one archive"
+        data-testid="export-saved-model"
+      >
+        Model
+      </Button>
+    </>
+  );
+}
+
+function TrainOn({ run }: { run: StoredRun }) {
+  const [typed, setTyped] = useState(String(run.step < run.config.steps ? run.config.steps : 2 * run.step));
+  const steps = Number(typed);
+  // The text may be chosen while the note is there.
+  useSettings((state) => state.ownText);
+  const obstacle = goOnObstacle(run, steps);
+  const goes = useSavedRun((state) => givesWayTo(state, run.place));
+  return (
+    <div className={styles.trainOn}>
+      <TextField
+        label="Steps in all"
+        inputMode="numeric"
+        value={typed}
+        onChange={(event) => setTyped(event.target.value)}
+        help={obstacle === null && `${scheduleSentence(run, steps)} ${keepingSentence(run, goes)}`}
+        error={obstacle}
+        data-testid="train-on-steps"
+      />
+      <Button onClick={() => resumeSavedRun(run, steps)} disabled={obstacle !== null} data-testid="train-on">
+        Train on
+      </Button>
+    </div>
   );
 }

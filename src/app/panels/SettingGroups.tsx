@@ -1,11 +1,9 @@
-import { PRESETS } from '../../engine/model/presets.ts';
 import { delaysScales, type PrecisionMode } from '../../engine/precision/recipes.ts';
-import { changedSettings, numberProblem, resetOf } from '../../store/changes.ts';
+import { changedSettings, numberProblem, resetOf, standardChoice } from '../../store/changes.ts';
 import {
   CHOICE_SETTINGS,
   CHOICES,
   type ChoiceSetting,
-  choiceIn,
   givenByFile,
   HALF_CHOICES,
   modesOf,
@@ -48,7 +46,7 @@ function Changes() {
   if (all.length === 0) return null;
   return (
     <p className={styles.changes} data-testid="preset-changes">
-      {countChanges(all.length)} from the preset
+      <span>{`${countChanges(all.length)} from the preset`}</span>
       <Button className={styles.resetAll} onClick={() => choose(resetOf(all))} data-testid="reset-all">
         Reset all
       </Button>
@@ -68,11 +66,11 @@ function SettingGroup({ title, testId, settings: keys, takenBy }: Group) {
   return (
     <details className={styles.group}>
       <summary data-testid={testId}>
-        {title}
+        <span>{title}</span>
         {wrong > 0 ? (
-          <span className={styles.wrong}>{wrong} to correct</span>
+          <span className={styles.wrong}>{`${wrong} to correct`}</span>
         ) : (
-          changed > 0 && <span className={styles.changed}>{changed} changed</span>
+          changed > 0 && <span className={styles.changed}>{`${changed} changed`}</span>
         )}
       </summary>
       <div className={styles.body}>
@@ -108,15 +106,15 @@ function isNumber(key: GroupedSetting): key is NumberSetting {
 function ChoiceField({ name }: { name: ChoiceSetting }) {
   const chosen = useSettings((state) => state.settings[name]);
   const given = useSettings((state) => givenByFile(state.settings, name));
-  const preset = useSettings((state) => PRESETS[state.settings.preset].config);
+  const standard = useSettings((state) => standardChoice(state.settings, name));
   const choose = useSettings((state) => state.choose);
   const { label, help } = CHOICE_WORDS[name];
   const values: Readonly<Record<string, string>> = CHOICE_WORDS[name].values;
-  const standard = choiceIn(preset, name);
+  const value = String(given ?? chosen ?? standard);
   return (
     <SelectField
       label={label}
-      value={given ?? chosen ?? standard}
+      value={value}
       disabled={given !== null}
       onChange={(event) => choose({ [name]: event.target.value })}
       help={given === null ? help : BY_FILE}
@@ -126,7 +124,7 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
         chosen !== standard && (
           <ResetButton
             label={label}
-            value={values[standard]!}
+            value={values[standard] ?? standard}
             onClick={() => choose(resetOf([name]))}
             testId={name}
           />
@@ -134,7 +132,7 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
       }
       data-testid={name}
     >
-      {given !== null && values[given] === undefined && <option value={given}>{given}</option>}
+      {values[value] === undefined && <option value={value}>{value}</option>}
       {CHOICES[name].map((value) => (
         <option key={value} value={value}>
           {values[value]}

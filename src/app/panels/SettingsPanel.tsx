@@ -109,7 +109,7 @@ function PresetField() {
       </SelectField>
       {adapted && (
         <p className={styles.adapted} data-testid="preset-adapted">
-          {adaptedSentence(adapted)}{' '}
+          <span>{`${adaptedSentence(adapted)} `}</span>
           <button type="button" className={styles.undo} onClick={undoPreset} data-testid="preset-undo">
             Undo
           </button>

@@ -28,7 +28,7 @@ export function TextSettings() {
             {textTitle(id)}
           </option>
         ))}
-        <option value="own">{textTitle('own')}…</option>
+        <option value="own">{`${textTitle('own')}…`}</option>
       </SelectField>
       {text === 'own' && <OwnText />}
     </>

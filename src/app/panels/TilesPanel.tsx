@@ -34,7 +34,7 @@ export function TilesPanel() {
       {run && runs.length > 1 && (
         <h2 className={styles.which}>
           <span className={styles.swatch} style={{ background: runColor(place) }} />
-          {runLabel(run)}
+          <span translate="no">{runLabel(run)}</span>
         </h2>
       )}
       <dl className={styles.tiles}>
@@ -138,8 +138,8 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
       detail={
         latest && (
           <>
-            {formatPercent(latest.skippedSteps / latest.step)} of {formatCount(latest.step)}
-            {skipped?.overflow && <>; last: {skipped.overflow}</>}
+            <span>{`${formatPercent(latest.skippedSteps / latest.step)} of ${formatCount(latest.step)}`}</span>
+            {skipped?.overflow && <span>{`; last: ${skipped.overflow}`}</span>}
           </>
         )
       }

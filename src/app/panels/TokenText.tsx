@@ -23,7 +23,13 @@ export function TokenText({ prompt, tokens, at, onPoint, testId }: TokenTextProp
     if (index !== undefined) onPoint(Number(index));
   };
   return (
-    <pre className={styles.text} onPointerOver={point} onPointerDown={point} data-testid={testId}>
+    <pre
+      translate="no"
+      className={styles.text}
+      onPointerOver={point}
+      onPointerDown={point}
+      data-testid={testId}
+    >
       {begun && <mark>{prompt}</mark>}
       {first >= 0 && <Tokens tokens={tokens} first={first} at={at} />}
     </pre>
@@ -59,8 +65,9 @@ export function TokenChances({ tokens, at, onPoint }: TokenChancesProps) {
   return (
     <div className={styles.chances} data-testid="token-chances">
       <label htmlFor={id}>
-        Token {at + 1} of {tokens.length}: <strong>{tokenName(token.text)}</strong>, probability{' '}
-        {formatPercent(token.probability)}
+        <span>{`Token ${at + 1} of ${tokens.length}: `}</span>
+        <strong translate="no">{tokenName(token.text)}</strong>
+        <span>{`, probability ${formatPercent(token.probability)}`}</span>
       </label>
       <input
         id={id}
@@ -72,7 +79,7 @@ export function TokenChances({ tokens, at, onPoint }: TokenChancesProps) {
         aria-valuetext={tokenSentence(token)}
         data-testid="token-slider"
       />
-      <ol className={styles.bars}>
+      <ol className={styles.bars} translate="no">
         {token.top.map(({ text, probability }) => (
           <li key={text} data-drawn={text === token.text || undefined}>
             <span className={styles.name}>{tokenName(text)}</span>
@@ -80,7 +87,7 @@ export function TokenChances({ tokens, at, onPoint }: TokenChancesProps) {
               <span className={styles.bar} style={{ width: `${100 * probability}%` }} />
             </span>
             <span className={styles.share}>
-              {formatPercent(probability)}
+              <span>{formatPercent(probability)}</span>
               {text === token.text && <span className="visuallyHidden">, drawn</span>}
             </span>
           </li>

@@ -16,7 +16,7 @@ export default function WayOut({ error: { batch } }: { error: ErrorReport }) {
     };
     return (
       <Button onClick={trainSmaller} data-testid="train-smaller">
-        Train with batch {batch} and accumulation {accumulation}
+        {`Train with batch ${batch} and accumulation ${accumulation}`}
       </Button>
     );
   }

@@ -20,6 +20,11 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
   heads: { label: 'Heads', unit: 'a layer', help: 'Width / heads must be a multiple of 4.' },
   width: { label: 'Width', unit: 'channels', help: 'Numbers that stand for one token.' },
   ctx: { label: 'Context', unit: 'tokens', help: 'How far back the model sees.' },
+  vocab: {
+    label: 'Vocabulary',
+    unit: 'tokens',
+    help: "At least so many: a smaller tokenizer's is filled up with tokens that no text has.",
+  },
   batch: { label: 'Batch', unit: 'sequences', help: 'Computed at once: decides the memory of activations.' },
   accum: { label: 'Accumulation', unit: 'micro-batches', help: 'Batches whose gradients make one step.' },
   steps: { label: 'Steps' },
@@ -169,7 +174,7 @@ export const GROUPS: readonly Group[] = [
       'sharpness-every',
     ],
   },
-  { title: 'Data', testId: 'group-data', settings: ['tokenizer', 'order'] },
+  { title: 'Data', testId: 'group-data', settings: ['tokenizer', 'vocab', 'order'] },
   {
     title: 'FP8',
     testId: 'group-fp8',

@@ -20,7 +20,7 @@ export function Differences({ runs }: { runs: readonly RunRecord[] }) {
               {runs.map((run, index) => (
                 <th key={run.id} scope="col">
                   <span className={figures.swatch} style={{ background: runColor(index) }} />
-                  {run.name}
+                  <span>{run.name}</span>
                 </th>
               ))}
             </tr>

@@ -54,7 +54,7 @@ function MetricChoice({ scaled }: { scaled: boolean }) {
               onChange={({ target }) => draw(metric, target.checked)}
               data-testid={`draw-${metric}`}
             />
-            {CHARTS[metric].label}
+            <span>{CHARTS[metric].label}</span>
           </label>
         );
       })}

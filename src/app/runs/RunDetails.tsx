@@ -41,26 +41,20 @@ export function RunDetails({ run }: { run: RunRecord }) {
       </div>
       <div className={styles.told}>
         <p>
-          {formatCount(run.facts.parameters)} parameters, trained on {run.facts.text.name}
-          {run.summary && <> with {run.summary.adapter}</>}.
+          <span>{`${formatCount(run.facts.parameters)} parameters, trained on ${run.facts.text.name}`}</span>
+          {run.summary && <span>{` with ${run.summary.adapter}`}</span>}
+          <span>.</span>
         </p>
         {run.facts.changes.length > 0 && (
           <p data-testid="run-went-on">
-            {changesText(run.facts.changes)} {changesEffect(run.facts.changes)}
+            {`${changesText(run.facts.changes)} ${changesEffect(run.facts.changes)}`}
           </p>
         )}
-        {run.error && (
-          <p>
-            {run.error.message} {run.error.hint}
-          </p>
-        )}
+        {run.error && <p>{`${run.error.message} ${run.error.hint}`}</p>}
         {sample && (
           <figure>
-            <figcaption>What it wrote after step {formatCount(sample.step)}</figcaption>
-            <pre className={styles.sample}>
-              {sample.prompt}
-              {sample.text}
-            </pre>
+            <figcaption>{`What it wrote after step ${formatCount(sample.step)}`}</figcaption>
+            <pre translate="no" className={styles.sample}>{`${sample.prompt}${sample.text}`}</pre>
           </figure>
         )}
       </div>

@@ -76,7 +76,8 @@ function TrainingLine() {
   if (!busy) return null;
   return (
     <p className={styles.training} data-testid="training-line">
-      {line}. <a href="#train">Show it</a>
+      <span>{`${line}. `}</span>
+      <a href="#train">Show it</a>
     </p>
   );
 }
@@ -95,9 +96,7 @@ function ImportResult() {
   }
   return (
     <Note kind="bad" testId="import-problem">
-      <p>
-        {imported.problem.message} {imported.problem.hint}
-      </p>
+      <p>{`${imported.problem.message} ${imported.problem.hint}`}</p>
       {dismiss}
     </Note>
   );

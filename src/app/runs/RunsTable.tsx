@@ -31,7 +31,7 @@ export function RunsTable() {
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody translate="no">
           {sortRuns(runs, sort).map((run) => (
             <Fragment key={run.id}>
               <RunRow run={run} runs={runs} open={open === run.id} />
@@ -57,7 +57,7 @@ function HeaderCell({ column: { id, label, words } }: { column: Column }) {
   return (
     <th scope="col" aria-sort={sorted} className={words ? undefined : styles.figure}>
       <button type="button" className={styles.sort} onClick={() => sortBy(id)} data-testid={`sort-${id}`}>
-        {id === 'starred' ? <span aria-hidden="true">★</span> : label}
+        <span>{id === 'starred' ? <span aria-hidden="true">★</span> : label}</span>
         {id === 'starred' && <span className="visuallyHidden">{label}</span>}
         <span aria-hidden="true">{sorted ? (sort.descending ? ' ↓' : ' ↑') : ''}</span>
       </button>

@@ -50,7 +50,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
         title="One file with configurations, results, curves and samples, which can be imported again"
         data-testid="export"
       >
-        Export {which}
+        {`Export ${which}`}
       </Button>
       <Button
         disabled={none}
@@ -71,7 +71,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
         onClick={() => void removeRuns([...runs, ...unreadable].map(({ id }) => id))}
         data-testid="clear-runs"
       >
-        Clear all{size > 0 && `, ${formatSize(size)}`}
+        {`Clear all${size > 0 ? `, ${formatSize(size)}` : ''}`}
       </Button>
     </div>
   );

@@ -22,12 +22,10 @@ function UnkeptRuns() {
   return (
     <div className={styles.notice}>
       <Note kind="caution" testId="storage-problem">
-        <p>
-          {problem.message} {problem.hint}
-        </p>
+        <p>{`${problem.message} ${problem.hint}`}</p>
         {unsaved > 0 && (
           <p>
-            In this tab only: {formatCount(unsaved)} {unsaved === 1 ? 'run' : 'runs'}, on the{' '}
+            <span>{`In this tab only: ${formatCount(unsaved)} ${unsaved === 1 ? 'run' : 'runs'}, on the `}</span>
             <a href="#runs">Runs screen</a>.
           </p>
         )}
@@ -42,9 +40,7 @@ function UnkeptChoices() {
   return (
     <div className={styles.notice}>
       <Note kind="caution" testId="preferences-problem">
-        <p>
-          {problem.message} {problem.hint}
-        </p>
+        <p>{`${problem.message} ${problem.hint}`}</p>
         <Button onClick={() => usePreferences.setState({ problem: null })}>Dismiss</Button>
       </Note>
     </div>

@@ -14,14 +14,13 @@ export function UnreadableRuns() {
   return (
     <Note kind="caution" testId="unreadable">
       <p>
-        {countRuns(unreadable.length)} of this browser cannot be read by this version of the page.{' '}
-        {unreadable.length === 1 ? 'It is' : 'They are'} kept as{' '}
-        {unreadable.length === 1 ? 'it is' : 'they are'}.
+        {`${countRuns(unreadable.length)} of this browser cannot be read by this version of the page. ${unreadable.length === 1 ? 'It is' : 'They are'} kept as ${unreadable.length === 1 ? 'it is' : 'they are'}.`}
       </p>
       <ul className={styles.unreadable}>
         {unreadable.map(({ id, why, value }) => (
           <li key={id}>
-            <code>{id.slice(0, 40)}</code> {why}
+            <code translate="no">{id.slice(0, 40)}</code>
+            <span>{` ${why}`}</span>
             <div className={screen.actions}>
               <Button
                 onClick={() =>

@@ -16,17 +16,13 @@ export function RecordedRun() {
   if (recording === 'missing') return null;
   return (
     <section className={styles.recorded} data-testid="recorded-run">
-      <h2>A recorded run to explore</h2>
+      <h2>A recorded run: the same model in three precisions</h2>
       {recording === 'loading' ? (
         <p>Loading it…</p>
       ) : (
         <>
-          <p>
-            FP32, mixed f16 and f16 without loss scaling, from the same start and on the same batches: preset{' '}
-            {recording.preset}, {formatCount(recording.steps)} steps, trained on {recording.date} on{' '}
-            {recording.adapter}. Speeds are those of that machine; nothing is being trained here.
-          </p>
           <Charts />
+          <p>{`FP32, mixed f16 and f16 without loss scaling, from the same start and on the same batches: preset ${recording.preset}, ${formatCount(recording.steps)} steps, trained on ${recording.date} on ${recording.adapter}. Speeds are those of that machine; nothing is being trained here.`}</p>
           <ResultsPanel />
         </>
       )}

@@ -98,9 +98,7 @@ function AddressProblems() {
       <Note kind="caution" testId="address-problems">
         <ul className={styles.list}>
           {problems.map(({ message, hint }) => (
-            <li key={message}>
-              {message} {hint}
-            </li>
+            <li key={message}>{`${message} ${hint}`}</li>
           ))}
         </ul>
         <Button onClick={() => useSettings.setState({ addressProblems: [] })}>Dismiss</Button>

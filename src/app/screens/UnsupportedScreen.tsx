@@ -1,7 +1,8 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ErrorReport, UnsupportedReason } from '../../session/protocol.ts';
 import { type AdapterOffer, adapterOffer } from '../../store/diagnostics.ts';
 import { browserName } from '../browser.ts';
+import { Button } from '../ui/Button.tsx';
 import { Diagnostics } from '../ui/Diagnostics.tsx';
 import { SUPPORT, UNSUPPORTED } from '../unsupportedMessages.ts';
 import { RecordedRun } from './RecordedRun.tsx';
@@ -12,18 +13,32 @@ interface UnsupportedScreenProps {
   error: ErrorReport | null;
 }
 
-/** Says by reason what is missing and what to do about it. A lazy chunk: most visitors never see it. */
+/**
+ * Shows a recorded run, and says by reason what is missing and what to do about it. A lazy chunk: most visitors never see it.
+ */
 export default function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
-  const { title, why, steps } = UNSUPPORTED[reason];
+  const { title, short, why, steps } = UNSUPPORTED[reason];
   const [offer, setOffer] = useState<AdapterOffer | null>(null);
+  const remedy = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     void adapterOffer().then(setOffer);
   }, []);
   return (
     <article className={styles.page} data-testid="unsupported" data-reason={reason}>
       <h1>{title}</h1>
-      <p data-testid="browser">This is {browserName(navigator.userAgent)}.</p>
+      <p>{short}</p>
+      <div>
+        <Button onClick={() => remedy.current?.focus()} data-testid="remedy">
+          Why, and what you can do
+        </Button>
+      </div>
+      <RecordedRun />
+      {/* Focus scrolls to it, and readers of the screen go on from there. */}
+      <h2 ref={remedy} tabIndex={-1}>
+        Why nothing can be trained here
+      </h2>
       <p>{why}</p>
+      <p data-testid="browser">{`This is ${browserName(navigator.userAgent)}.`}</p>
       <h2>What you can do</h2>
       <ul className={styles.steps}>
         {steps.map((step) => (
@@ -33,14 +48,11 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
       {error && (
         <>
           <h2>What the browser said</h2>
-          <p>
-            {error.message} {error.hint}
-          </p>
+          <p>{`${error.message} ${error.hint}`}</p>
         </>
       )}
       <Diagnostics offer={offer} />
       <SupportTable />
-      <RecordedRun />
     </article>
   );
 }
@@ -49,7 +61,7 @@ function SupportTable() {
   return (
     <div className={styles.support}>
       <table data-testid="support">
-        <caption>Browsers with WebGPU, as of {SUPPORT.asOf}</caption>
+        <caption>{`Browsers with WebGPU, as of ${SUPPORT.asOf}`}</caption>
         <tbody>
           {SUPPORT.rows.map(([browser, state]) => (
             <tr key={browser}>

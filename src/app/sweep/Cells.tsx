@@ -13,7 +13,7 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
   if (cells.length === 0) return null;
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)} data-testid="sweep-cells">
-      <summary>All {formatCount(cells.length)} finished cells</summary>
+      <summary>{`All ${formatCount(cells.length)} finished cells`}</summary>
       {open && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         <section className={screen.scroll} aria-label="Finished cells" tabIndex={0}>
@@ -29,16 +29,14 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
                 <th scope="col">Time</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody translate="no">
               {cells.map((cell) => (
                 <tr key={`${cell.mode} ${cell.learningRate} ${cell.seed}`} data-testid="sweep-cell">
                   <th scope="row">{variantTitle(cell.mode)}</th>
                   <td>{rateName(cell.learningRate)}</td>
                   <td>{cell.seed}</td>
                   <td>{outcome(cell, best)}</td>
-                  <td>
-                    {formatCount(cell.skippedSteps)} of {formatCount(cell.steps)}
-                  </td>
+                  <td>{`${formatCount(cell.skippedSteps)} of ${formatCount(cell.steps)}`}</td>
                   <td>{cell.tokensPerSec === null ? '–' : formatTokensPerSecond(cell.tokensPerSec)}</td>
                   <td>{formatDuration(cell.seconds)}</td>
                 </tr>

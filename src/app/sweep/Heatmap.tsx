@@ -26,7 +26,7 @@ export function Heatmap({ sweep }: { sweep: KeptSweep }) {
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody translate="no">
           {rows.map(({ mode, results }) => (
             <tr key={mode}>
               <th scope="row">{variantTitle(mode)}</th>

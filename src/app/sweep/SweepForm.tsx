@@ -43,7 +43,7 @@ export function SweepFormPanel() {
           inputMode="text"
           value={form.learningRates}
           onChange={(event) => useForm.setState({ learningRates: event.target.value })}
-          help="Highest rates, separated by commas."
+          help="Highest rates, separated by commas and spaces, or by semicolons."
           data-testid="sweep-rates"
         />
         <TextField
@@ -65,8 +65,8 @@ export function SweepFormPanel() {
         />
       </div>
       <p className={styles.muted}>
-        Everything else as on the <a href="#train">Train screen</a>: {PRESETS[settings.preset].title},{' '}
-        {textTitle(settings.text)}.
+        Everything else as on the <a href="#train">Train screen</a>
+        <span>{`: ${PRESETS[settings.preset].title}, ${textTitle(settings.text)}.`}</span>
       </p>
       <p className={styles.error} role="status" data-testid="sweep-problem">
         {problem ? `${problem.message} ${problem.hint}` : ready}
@@ -78,7 +78,7 @@ export function SweepFormPanel() {
           onClick={() => 'plan' in planned && startSweep(planned.plan)}
           data-testid="sweep-start"
         >
-          Train {cells > 0 && formatCount(cells)} {cells === 1 ? 'cell' : 'cells'}
+          {`Train ${cells > 0 ? `${formatCount(cells)} ` : ''}${cells === 1 ? 'cell' : 'cells'}`}
         </Button>
       </div>
     </section>
@@ -102,7 +102,7 @@ function ModeBoxes({ chosen }: { chosen: readonly PrecisionMode[] }) {
             onChange={({ target }) => toggle(mode, target.checked)}
             data-testid={`sweep-mode-${mode}`}
           />
-          {recipeOf(mode).title}
+          <span translate="no">{recipeOf(mode).title}</span>
         </label>
       ))}
     </fieldset>

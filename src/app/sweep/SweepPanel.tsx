@@ -43,7 +43,7 @@ export function SweepPanel() {
         </SelectField>
       )}
       <p className={styles.muted} data-testid="sweep-progress">
-        {sweepProgress(sweep)} Seeds {sweep.grid.seeds.join(', ')}.
+        {`${sweepProgress(sweep)} Seeds ${sweep.grid.seeds.join(', ')}.`}
       </p>
       <Running sweep={sweep} />
       <Heatmap sweep={sweep} />
@@ -71,9 +71,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
     <>
       {ended && (
         <Note kind="bad" testId="sweep-ended">
-          <p>
-            {ended.message} {ended.hint}
-          </p>
+          <p>{`${ended.message} ${ended.hint}`}</p>
         </Note>
       )}
       {running && <LiveLine />}
@@ -90,9 +88,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
             disabled={busy || waitsForText !== null}
             onClick={() => continueSweep(sweep.id)}
             data-testid="sweep-continue"
-          >
-            Continue, {missing} to go
-          </Button>
+          >{`Continue, ${missing} to go`}</Button>
         )}
         <Button disabled={running} onClick={() => void removeSweep(sweep.id)} data-testid="sweep-delete">
           Delete
@@ -108,7 +104,8 @@ function LiveLine() {
   const cell = useRun(({ runs: [run] }) => (run ? `${runLabel(run)}, seed ${run.config.seed}` : ''));
   return (
     <p className={styles.muted} data-testid="sweep-live">
-      {cell}: {line}. <a href="#train">Show the run</a>
+      <span>{`${cell}: ${line}. `}</span>
+      <a href="#train">Show the run</a>
     </p>
   );
 }

@@ -42,17 +42,13 @@ function Problems() {
     <>
       {problem && (
         <Note kind="caution" testId="sweep-storage-problem">
-          <p>
-            {problem.message} {problem.hint}
-          </p>
+          <p>{`${problem.message} ${problem.hint}`}</p>
         </Note>
       )}
       {unreadable > 0 && (
         <Note kind="caution">
           <p>
-            {unreadable} stored {unreadable === 1 ? 'entry' : 'entries'} of sweeps cannot be read by this
-            version of the page, and {unreadable === 1 ? 'is' : 'are'} kept as{' '}
-            {unreadable === 1 ? 'it is' : 'they are'}.
+            {`${unreadable} stored ${unreadable === 1 ? 'entry' : 'entries'} of sweeps cannot be read by this version of the page, and ${unreadable === 1 ? 'is' : 'are'} kept as ${unreadable === 1 ? 'it is' : 'they are'}.`}
           </p>
         </Note>
       )}
@@ -67,7 +63,8 @@ function OtherTraining() {
   if (!busy) return null;
   return (
     <p className={styles.muted} data-testid="sweep-waits">
-      A training has the GPU: {line}. <a href="#train">Show it</a>
+      <span>{`A training has the GPU: ${line}. `}</span>
+      <a href="#train">Show it</a>
     </p>
   );
 }

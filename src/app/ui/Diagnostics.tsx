@@ -24,7 +24,9 @@ export function Diagnostics({ offer = null }: { offer?: AdapterOffer | null }) {
       </Button>
       <details ref={details}>
         <summary>Show diagnostics</summary>
-        <pre data-testid="diagnostics">{text}</pre>
+        <pre translate="no" data-testid="diagnostics">
+          {text}
+        </pre>
       </details>
     </div>
   );

@@ -49,8 +49,8 @@ function FieldLabel({ id, label, unit, action }: Omit<FieldProps, 'help' | 'erro
   return (
     <div className={styles.head}>
       <label htmlFor={id}>
-        {label}
-        {unit && <span className={styles.unit}> {unit}</span>}
+        <span>{label}</span>
+        {unit && <span className={styles.unit}>{` ${unit}`}</span>}
       </label>
       {action}
     </div>

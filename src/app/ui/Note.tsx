@@ -36,12 +36,12 @@ interface ErrorNoteProps {
 export function ErrorNote({ error, testId, about, kind = 'bad', children }: ErrorNoteProps) {
   return (
     <Note kind={kind} testId={testId}>
-      <p className={styles.message}>
-        {about && `${about}: `}
-        {error.message}
-      </p>
+      <p className={styles.message}>{`${about ? `${about}: ` : ''}${error.message}`}</p>
       <p>
-        {error.hint} <code className={styles.code}>{error.code}</code>
+        <span>{`${error.hint} `}</span>
+        <code translate="no" className={styles.code}>
+          {error.code}
+        </code>
       </p>
       {children}
     </Note>

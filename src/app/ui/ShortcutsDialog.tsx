@@ -23,7 +23,7 @@ export default function ShortcutsDialog() {
         {SHORTCUTS.map(({ key, label, does }) => (
           <div key={key}>
             <dt>
-              <kbd>{label}</kbd>
+              <kbd translate="no">{label}</kbd>
             </dt>
             <dd>{does}</dd>
           </div>

@@ -14,7 +14,7 @@ export function ShortcutsSwitch() {
           onChange={(event) => setShortcuts(event.target.checked)}
           data-testid="shortcuts"
         />
-        <span>Keys: {SHORTCUTS.map(({ label }) => label).join(', ')}</span>
+        <span>{`Keys: ${SHORTCUTS.map(({ label }) => label).join(', ')}`}</span>
       </label>
       <button
         type="button"

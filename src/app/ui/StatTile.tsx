@@ -18,8 +18,10 @@ export function StatTile({ label, value, unit, detail, title, tone = 'normal', t
     <div className={[styles.tile, styles[tone]].join(' ')} title={title} data-testid={`tile-${testId}`}>
       <dt className={styles.label}>{label}</dt>
       <dd className={styles.value}>
-        <span data-testid={`value-${testId}`}>{value}</span>
-        {unit && <span className={styles.unit}> {unit}</span>}
+        <span translate="no" data-testid={`value-${testId}`}>
+          {value}
+        </span>
+        {unit && <span className={styles.unit}>{` ${unit}`}</span>}
       </dd>
       <dd className={styles.detail}>{detail}</dd>
     </div>

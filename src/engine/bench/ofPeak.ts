@@ -2,7 +2,7 @@
 import type { AdapterReport } from '../device.ts';
 import type { KernelChoice } from '../kernelChoice.ts';
 import type { PipelineCache } from '../pipelines.ts';
-import { peakProgram } from '../roofline.ts';
+import { peakProgram, shareOfPeak } from '../roofline.ts';
 import { calibrate, secondsInTurns } from '../timing.ts';
 import { matmulProgram, type SquareMatmul } from './adapter.ts';
 import { median } from './slope.ts';
@@ -13,10 +13,10 @@ const PAIRS = 31;
 export interface OfPeak {
   /** FLOP/s, median. */
   readonly flops: number;
-  /** Over the f32 multiply-add peak measured just before, median. */
-  readonly ofPeak: number;
+  /** Over the f32 multiply-add peak measured just before, median; null where {@link shareOfPeak} refuses it. */
+  readonly ofPeak: number | null;
   /** Half of the pairs are between these two. */
-  readonly quartiles: readonly [number, number];
+  readonly quartiles: readonly [number | null, number | null];
 }
 
 /**
@@ -31,6 +31,7 @@ export async function measureOfPeak(
   kernels: KernelChoice,
   squares: readonly SquareMatmul[],
 ): Promise<OfPeak[]> {
+  const usesMatrix = kernels.matrixShapes.length > 0;
   const peak = await peakProgram(device, pipelines);
   try {
     const measured: OfPeak[] = [];
@@ -41,7 +42,8 @@ export async function measureOfPeak(
           { program: peak.program, replays: 1 },
           await calibrate(device, matmul.program),
         ] as const;
-        measured.push(ofPeak(peak.flops, 2 * square.size ** 3, await secondsInTurns(device, both, PAIRS)));
+        const pairs = await secondsInTurns(device, both, PAIRS);
+        measured.push(ofPeak({ work: 2 * square.size ** 3, peakWork: peak.flops, pairs, usesMatrix }));
       } finally {
         matmul.destroy();
       }
@@ -52,12 +54,23 @@ export async function measureOfPeak(
   }
 }
 
-function ofPeak(peakWork: number, work: number, pairs: readonly [number, number][]): OfPeak {
+interface MeasuredPairs {
+  /** FLOP of a replay of the matmul and of the peak's kernel. */
+  readonly work: number;
+  readonly peakWork: number;
+  /** Seconds of the peak's kernel and of the matmul. */
+  readonly pairs: readonly [number, number][];
+  readonly usesMatrix: boolean;
+}
+
+export function ofPeak({ work, peakWork, pairs, usesMatrix }: MeasuredPairs): OfPeak {
   const ratios = pairs.map(([peakSeconds, seconds]) => work / seconds / (peakWork / peakSeconds));
   ratios.sort((a, b) => a - b);
+  const share = (ratio: number) => shareOfPeak(ratio, 1, usesMatrix);
+  const quarter = ratios.length >> 2;
   return {
     flops: median(pairs.map(([, seconds]) => work / seconds)),
-    ofPeak: median(ratios),
-    quartiles: [ratios[PAIRS >> 2]!, ratios[PAIRS - 1 - (PAIRS >> 2)]!],
+    ofPeak: share(median(ratios)),
+    quartiles: [share(ratios[quarter]!), share(ratios[ratios.length - 1 - quarter]!)],
   };
 }

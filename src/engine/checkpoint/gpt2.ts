@@ -1,6 +1,7 @@
 /**
  * GPT-2 checkpoints as other tools write them, mapped to this engine's parameters: by name, with or without the prefix
- * `transformer.`, in Conv1D layout (in, out) as OpenAI's and Hugging Face's, or in Linear layout (out, in) as nanoGPT's.
+ * `transformer.` and the names of PyTorch's wrappers, in Conv1D layout (in, out) as OpenAI's and Hugging Face's, or in
+ * Linear layout (out, in) as nanoGPT's.
  */
 import { EngineError } from '../errors.ts';
 import { type GptConfig, paddedVocabulary } from '../model/config.ts';
@@ -8,6 +9,7 @@ import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from '../model
 import { DTYPE_BYTES, encodeHalves } from './dtypes.ts';
 import { readFloats, type SafetensorsFile, type TensorToWrite, tensorPieces } from './safetensors.ts';
 import type { TensorInfo } from './safetensorsHeader.ts';
+import { quote } from './strictJson.ts';
 
 /** Numbers that a model is written in. */
 export const EXPORT_DTYPES = ['F32', 'F16'] as const;
@@ -19,6 +21,8 @@ export type WeightsShape = Omit<GptConfig, 'heads'>;
 /** The parameters of a GPT-2 in a file. */
 export interface Gpt2Weights {
   readonly shape: WeightsShape;
+  /** Matrices are stored (out, in). */
+  readonly linear: boolean;
   /**
    * The parameter called `name` in the engine's layout, (rows * columns) f32, with the padding rows of vocabulary matrices.
    * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
@@ -27,6 +31,13 @@ export interface Gpt2Weights {
 }
 
 const PREFIX = 'transformer.';
+/** Parts of a name that `torch.compile`, DDP, FSDP and activation checkpointing add, outside or around any module. */
+const WRAPPERS: ReadonlySet<string> = new Set([
+  '_orig_mod',
+  'module',
+  '_fsdp_wrapped_module',
+  '_checkpoint_wrapped_module',
+]);
 /** Causal masks that older files keep beside the weights. */
 const BUFFER = /^h\.\d+\.attn\.(masked_)?bias$/;
 const HEAD = 'lm_head.weight';
@@ -55,6 +66,7 @@ export async function openGpt2(file: SafetensorsFile): Promise<Gpt2Weights> {
   }
   return {
     shape,
+    linear: linear.transposed,
     async read(name) {
       const spec = specs.find((each) => each.name === name)!;
       const values = await readFloats(file, tensors.get(name)!);
@@ -67,16 +79,30 @@ export async function openGpt2(file: SafetensorsFile): Promise<Gpt2Weights> {
   };
 }
 
-/** Without the prefix, and without what is no parameter. */
+/** Without prefixes and wrappers, and without what is no parameter. */
 function byParameterName({ tensors, source }: SafetensorsFile): Map<string, TensorInfo> {
   const named = new Map<string, TensorInfo>();
   for (const tensor of tensors.values()) {
-    const name = tensor.name.startsWith(PREFIX) ? tensor.name.slice(PREFIX.length) : tensor.name;
+    const name = parameterName(tensor.name);
     if (BUFFER.test(name)) continue;
-    if (named.has(name)) throw wrongModel(source.name, `has ${name} both with and without "${PREFIX}"`);
+    const other = named.get(name);
+    if (other) {
+      throw wrongModel(
+        source.name,
+        `has ${quote(name)} twice, as ${quote(other.name)} and as ${quote(tensor.name)}`,
+      );
+    }
     named.set(name, tensor);
   }
   return named;
+}
+
+function parameterName(tensor: string): string {
+  const name = tensor
+    .split('.')
+    .filter((part) => !WRAPPERS.has(part))
+    .join('.');
+  return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
 }
 
 async function shapeOf(
@@ -127,6 +153,11 @@ class Linear {
 
   constructor(file: string) {
     this.#file = file;
+  }
+
+  /** Matrices are stored (out, in); false where there are none. */
+  get transposed(): boolean {
+    return this.#decided?.transposed ?? false;
   }
 
   isTransposed(spec: ParameterSpec, { shape }: TensorInfo, { vocabulary }: WeightsShape): boolean {

@@ -7,8 +7,7 @@ import { GPT2_END, GPT2_VOCABULARY } from '../data/gpt2.ts';
 import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
 import { pairModel, type TokenizerJson } from '../data/tokenizer.ts';
 import type { GptConfig } from '../model/config.ts';
-import { type ExportDtype, wrongModel } from './gpt2.ts';
-import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } from './strictJson.ts';
+import type { ExportDtype } from './gpt2.ts';
 
 /** Keys of a weights file's metadata: what weights alone do not tell. */
 export const HEADS_KEY = 'n_head';
@@ -42,49 +41,6 @@ export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: Toke
     eos_token_id: kind === 'gpt2' ? END_ID : null,
     torch_dtype: dtype === 'F32' ? 'float32' : 'float16',
   });
-}
-
-/** Keys of `config.json` that change what a model computes, with the only value that the engine computes. */
-const FIXED: readonly (readonly [string, readonly JsonValue[]])[] = [
-  ['model_type', ['gpt2']],
-  ['activation_function', ['gelu_new', 'gelu_pytorch_tanh']],
-  ['layer_norm_epsilon', [1e-5]],
-  ['scale_attn_weights', [true]],
-  ['scale_attn_by_inverse_layer_idx', [false]],
-  ['add_cross_attention', [false]],
-];
-const MAX_DEPTH = 16;
-
-/**
- * The number of heads of a `config.json`.
- * @param file the weights' name, for messages
- * @throws EngineError WRONG_MODEL when it says that the model computes something else than a GPT-2
- */
-export function headsOfConfig(text: string, file: string): number {
-  let config: JsonValue;
-  try {
-    config = parseStrictJson(text, MAX_DEPTH);
-  } catch (cause) {
-    if (!(cause instanceof JsonProblem)) throw cause;
-    throw wrongModel(
-      file,
-      `has a config.json that is not JSON at character ${cause.offset}: ${cause.message}`,
-    );
-  }
-  if (!(config instanceof Map)) throw wrongModel(file, 'has a config.json that is no object');
-  const object: JsonObject = config;
-  for (const [key, allowed] of FIXED) {
-    const value = object.get(key);
-    if (value === undefined || allowed.includes(value)) continue;
-    const said = typeof value === 'string' ? quote(value) : String(value);
-    throw wrongModel(
-      file,
-      `has a config.json with ${key} ${said}, and only ${allowed.join(' or ')} is trained`,
-    );
-  }
-  const heads = object.get('n_head');
-  if (Number.isSafeInteger(heads) && (heads as number) > 0) return heads as number;
-  throw wrongModel(file, 'has a config.json without a whole n_head');
 }
 
 /**
@@ -141,12 +97,12 @@ function vocabularyOf(pieces: readonly string[]): Record<string, number> {
 }
 
 /** Every token as a string of byte characters; special ones by their names, whose characters are their bytes'. */
-function bytePieces(model: PairModel): string[] {
+export function bytePieces(model: PairModel): string[] {
   const characters = byteCharacters();
   return tokenBytes(model).map((bytes) => Array.from(bytes, (byte) => characters[byte]).join(''));
 }
 
-function mergesOf({ pairs }: PairModel, pieces: readonly string[]): string[] {
+export function mergesOf({ pairs }: PairModel, pieces: readonly string[]): string[] {
   return Array.from(
     { length: pairs.length / 2 },
     (_, i) => `${pieces[pairs[2 * i]!]} ${pieces[pairs[2 * i + 1]!]}`,

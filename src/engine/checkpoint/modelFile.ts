@@ -1,15 +1,20 @@
 /** A GPT-2 in a file that a run can start from. */
 
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
-import type { Tokenizer, TokenizerJson } from '../data/tokenizer.ts';
+import { BYTES } from '../data/pairModel.ts';
+import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { EngineError } from '../errors.ts';
 import type { GptConfig } from '../model/config.ts';
 import { parameterSpecs } from '../model/parameters.ts';
-import { type Gpt2Weights, openGpt2, type WeightsShape } from './gpt2.ts';
-import { HEADS_KEY, headsOfConfig, TOKENIZER_KEY } from './huggingface.ts';
+import { BesideProblem, type FilesBeside, wrongBeside } from './beside.ts';
+import { type Gpt2Weights, openGpt2, type WeightsShape, wrongModel } from './gpt2.ts';
+import { HEADS_KEY, TOKENIZER_KEY } from './huggingface.ts';
+import { readConfig } from './modelConfig.ts';
+import { readTokenizer } from './modelTokenizer.ts';
 import type { RandomAccess } from './randomAccess.ts';
-import { openSafetensors } from './safetensors.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { quote } from './strictJson.ts';
 
 export interface ModelFile {
   /** The file's, for messages. */
@@ -17,28 +22,116 @@ export interface ModelFile {
   readonly shape: WeightsShape;
   /** Null where neither the file nor the configuration beside it says. */
   readonly heads: number | null;
-  /** Of a file that Halfstep wrote, and GPT-2's where a file has as many tokens; null where the text's must do. */
+  /** Of a file that Halfstep wrote, or of the tokenizer.json beside it; null where the text's must do. */
   readonly tokenizer: TokenizerJson | null;
+  /** What the number of tokens suggests, where nothing says what tokenizer the model has. */
+  readonly likelyTokenizer: TokenizerChoice | null;
+  /** What was assumed of the file, and what was left out that lies beside it: sentences. */
+  readonly notes: readonly string[];
   readonly weights: Gpt2Weights;
 }
 
 /**
- * Reads what a model is; of its tensors only what tells whether the LM head is the token embedding.
- * @param config text of the `config.json` beside the file, where there is one
- * @throws EngineError BAD_FILE or WRONG_MODEL naming what is wrong with the file
+ * Reads what a model is; of its tensors only what tells whether the LM head is the token embedding. What lies beside the
+ * file is held against it: a file that Halfstep wrote says all of it itself, and another model's configuration is left out.
+ * @throws EngineError BAD_FILE or WRONG_MODEL naming what is wrong with the file or with one beside it
  */
-export async function openModel(source: RandomAccess, config: string | null): Promise<ModelFile> {
+export async function openModel(source: RandomAccess, beside: FilesBeside): Promise<ModelFile> {
   const file = await openSafetensors(source);
   const weights = await openGpt2(file);
-  const said = file.metadata.get(TOKENIZER_KEY);
-  const gpt2 = weights.shape.vocabulary === GPT2_VOCABULARY ? ({ kind: 'gpt2' } as const) : null;
+  const { shape } = weights;
+  const notes: string[] = [];
+  const config = beside.config && (await configBeside(file, beside.config, shape, notes));
+  const own = metadataTokenizer(file);
+  const found =
+    own === null && beside.tokenizer ? await tokenizerBeside(source.name, beside.tokenizer, notes) : null;
+  const tokenizer = own ?? found;
+  if (tokenizer && tokenCount(tokenizer) > shape.vocabulary) {
+    throw wrongModel(
+      source.name,
+      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} ${tokenCount(tokenizer)}`,
+    );
+  }
+  if (weights.linear && !config?.activation) notes.push(EXACT_GELU);
   return {
     name: source.name,
-    shape: weights.shape,
-    heads: config === null ? metadataHeads(file.metadata) : headsOfConfig(config, source.name),
-    tokenizer: said === undefined ? gpt2 : readTokenizerJson(said, source.name),
+    shape,
+    heads: metadataHeads(file) ?? config?.heads ?? null,
+    tokenizer,
+    likelyTokenizer: !tokenizer && shape.vocabulary === GPT2_VOCABULARY ? 'gpt2' : null,
+    notes,
     weights,
   };
+}
+
+const EXACT_GELU =
+  "Its matrices lie as nanoGPT's, and no config.json names the activation function: GELU is computed with tanh, as GPT-2 does. A model that was trained with the exact one, as newer versions of nanoGPT have it, starts with a slightly higher loss.";
+
+/** What the configuration says; null where the file itself says all, and the configuration is another model's. */
+async function configBeside(
+  file: SafetensorsFile,
+  source: RandomAccess,
+  shape: WeightsShape,
+  notes: string[],
+): Promise<{ readonly heads: number; readonly activation: boolean } | null> {
+  const heads = metadataHeads(file);
+  try {
+    const config = await readConfig(source, shape);
+    if (heads === null || heads === config.heads) return config;
+    throw new BesideProblem(`says n_head ${config.heads} where the metadata of the weights say ${heads}`);
+  } catch (cause) {
+    if (!(cause instanceof BesideProblem)) throw cause;
+    if (heads === null || !file.metadata.has(TOKENIZER_KEY)) {
+      throw wrongBeside(
+        file.source.name,
+        source.name,
+        cause,
+        "Put the model's own config.json there. Without any, the number of heads has to be given.",
+      );
+    }
+    notes.push(`The ${source.name} beside it ${cause.message}: it is another model's, and was left out.`);
+    return null;
+  }
+}
+
+async function tokenizerBeside(file: string, source: RandomAccess, notes: string[]): Promise<TokenizerJson> {
+  try {
+    const { tokenizer, added } = await readTokenizer(source);
+    if (added.length > 0) {
+      notes.push(
+        `The text is not searched for the special tokens that its ${source.name} adds: ${added.slice(0, 4).map(quote).join(', ')}${added.length > 4 ? ` and ${added.length - 4} more` : ''}.`,
+      );
+    }
+    return tokenizer;
+  } catch (cause) {
+    if (!(cause instanceof BesideProblem)) throw cause;
+    throw wrongBeside(
+      file,
+      source.name,
+      cause,
+      "Halfstep reads GPT-2's tokenizer and those that it exports, and would give the model other tokens than it has learned. Leave the file out only where the text's own tokens are the model's.",
+    );
+  }
+}
+
+/** Of a file that Halfstep wrote. @throws EngineError BAD_FILE where it was damaged */
+function metadataTokenizer({ metadata, source }: SafetensorsFile): TokenizerJson | null {
+  const said = metadata.get(TOKENIZER_KEY);
+  return said === undefined ? null : readTokenizerJson(said, source.name);
+}
+
+/** Tokens that texts can have. */
+function tokenCount(tokenizer: TokenizerJson): number {
+  switch (tokenizer.kind) {
+    case 'byte':
+      return BYTES;
+    case 'char':
+      return [...tokenizer.characters].length;
+    case 'bpe':
+      return BYTES + tokenizer.pairs.length / 2;
+    case 'gpt2':
+      return GPT2_VOCABULARY;
+  }
 }
 
 /** Heads of GPT-2's width: what a width has where nobody says how many. */
@@ -74,7 +167,10 @@ export function checkVocabulary(
   );
 }
 
-function metadataHeads(metadata: ReadonlyMap<string, string>): number | null {
+/** @throws EngineError WRONG_MODEL where the metadata have no such number */
+function metadataHeads({ metadata, source }: SafetensorsFile): number | null {
   const heads = metadata.get(HEADS_KEY);
-  return heads !== undefined && /^[1-9]\d{0,5}$/.test(heads) ? Number(heads) : null;
+  if (heads === undefined) return null;
+  if (/^[1-9]\d{0,5}$/.test(heads)) return Number(heads);
+  throw wrongModel(source.name, `has metadata with ${HEADS_KEY} ${quote(heads)}, which is no whole number`);
 }

@@ -22,13 +22,24 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
 const LONGEST_NUMBER = 40;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const WORDS = { true: true, false: false, null: null } as const;
+/** What Python's `json` writes for numbers that JSON does not have. */
+const PYTHON_WORDS = { NaN: Number.NaN, Infinity: Infinity, '-Infinity': -Infinity } as const;
+
+interface JsonOptions {
+  /** Also reads NaN, Infinity and -Infinity. */
+  readonly python?: boolean;
+}
 
 /**
  * @param maxDepth of arrays and objects within each other
  * @throws JsonProblem
  */
-export function parseStrictJson(text: string, maxDepth: number): JsonValue {
-  const parser = new Parser(text, maxDepth);
+export function parseStrictJson(
+  text: string,
+  maxDepth: number,
+  { python = false }: JsonOptions = {},
+): JsonValue {
+  const parser = new Parser(text, maxDepth, python ? { ...WORDS, ...PYTHON_WORDS } : WORDS);
   const value = parser.value();
   parser.end();
   return value;
@@ -37,12 +48,14 @@ export function parseStrictJson(text: string, maxDepth: number): JsonValue {
 class Parser {
   readonly #text: string;
   readonly #maxDepth: number;
+  readonly #words: readonly (readonly [string, JsonValue])[];
   #at = 0;
   #depth = 0;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, maxDepth: number, words: Readonly<Record<string, JsonValue>>) {
     this.#text = text;
     this.#maxDepth = maxDepth;
+    this.#words = Object.entries(words);
   }
 
   value(): JsonValue {
@@ -51,7 +64,7 @@ class Parser {
     if (next === '{') return this.#nested(() => this.#object());
     if (next === '[') return this.#nested(() => this.#array());
     if (next === '"') return this.#string();
-    for (const [word, value] of Object.entries(WORDS)) {
+    for (const [word, value] of this.#words) {
       if (!this.#text.startsWith(word, this.#at)) continue;
       this.#at += word.length;
       return value;

@@ -85,13 +85,21 @@ export function nonZero({ flushed, subnormal, normal, overflow }: Losses): numbe
   return flushed + subnormal + normal + overflow;
 }
 
-/** Share of the values that are not zero that would be stored as zero; 0 where all are zero. */
-export function flushedShare(losses: Losses): number {
-  return losses.flushed / Math.max(1, nonZero(losses));
+/** Share of the values that are not zero that would be stored as zero; null where all are zero, of which there is no share. */
+export function flushedShare(losses: Losses): number | null {
+  const of = nonZero(losses);
+  return of === 0 ? null : losses.flushed / of;
 }
 
-export function subnormalShare(losses: Losses): number {
-  return losses.subnormal / Math.max(1, nonZero(losses));
+/** Share of the values that are not zero that keep fewer bits; null where all are zero. */
+export function subnormalShare(losses: Losses): number | null {
+  const of = nonZero(losses);
+  return of === 0 ? null : losses.subnormal / of;
+}
+
+/** Share of all values that are zero once stored, whether they were before or are flushed; 0 where there are none. */
+export function zeroShare(losses: Losses): number {
+  return (losses.zeros + losses.flushed) / Math.max(1, losses.zeros + nonZero(losses));
 }
 
 /** Exponent of the largest finite value that was counted, unscaled; null where all are zero. */
@@ -100,6 +108,22 @@ export function largestExponent(counts: Uint32Array, scaleLog2: number): number 
     if (counts[bin]! > 0) return bin - EXPONENT_BIAS - scaleLog2;
   }
   return null;
+}
+
+/** Whether every value that was counted is exactly zero. */
+export function isAllZero(counts: Uint32Array): boolean {
+  return counts[ZERO_BIN]! > 0 && counts.every((count, bin) => bin === ZERO_BIN || count === 0);
+}
+
+/** How many of a frame's parameter tensors have a gradient that is exactly zero everywhere: a step does not learn them. */
+export function tensorsWithoutGradient(frame: NumericsFrame): {
+  readonly without: number;
+  readonly of: number;
+} {
+  const zero = frame.rows.flatMap(({ kind }, i) =>
+    kind === 'parameterGradient' ? [isAllZero(rowCounts(frame, i))] : [],
+  );
+  return { without: zero.filter(Boolean).length, of: zero.length };
 }
 
 /** The losses of several rows together at loss scale 2^`scaleLog2`. */
@@ -123,7 +147,7 @@ export function isScaledOperand(row: NumericsRow): boolean {
 
 /**
  * Share of a frame's gradients that storing them in `format` flushed to zero, at the loss scale they had; null where nothing
- * is narrowed.
+ * is narrowed, and where all of them are zero.
  */
 export function flushedGradients(frame: NumericsFrame, format: FormatId): number | null {
   if (format === 'f32') return null;

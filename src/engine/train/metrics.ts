@@ -58,7 +58,7 @@ export interface RunSummary {
   readonly msPerStep: number | null;
   /** Mean GPU time of the steps after the warm-up; null when too few steps ran, and where a timestamp is missing. */
   readonly gpuMsPerStep: number | null;
-  /** Model FLOP/s over the adapter's measured f32 FMA peak; null when the peak was not measured. */
+  /** Model FLOP/s over the adapter's measured f32 FMA peak; null when the peak was not measured, or too low. */
   readonly mfu: number | null;
   /**
    * Share of the gradients other than zero that their format flushed to zero on the batch after the last step, at the loss

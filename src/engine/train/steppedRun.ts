@@ -2,11 +2,12 @@
 import { EngineError } from '../errors.ts';
 import { flushedGradients } from '../numerics/bands.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
-import { MAX_SKIPS_WITHOUT_SCALER } from '../precision/recipes.ts';
+import { MAX_SKIPS_WITHOUT_SCALER, type Recipe } from '../precision/recipes.ts';
 import { tokensPerStep } from './config.ts';
 import { type Due, dueAfter, type Told } from './due.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
 import type { SharpnessMetrics } from './sharpness.ts';
+import { spikeHint, storesUnscaled } from './spikeHint.ts';
 import type { Trainer } from './trainer.ts';
 import { type Trouble, TroubleWatch } from './trouble.ts';
 
@@ -16,13 +17,13 @@ export interface RunEvents {
   onEval(metrics: EvalMetrics): void;
   /** Where the run measures it. */
   onSharpness?(metrics: SharpnessMetrics): void;
-  /** After the step at which it showed. */
+  /** After the step at which it showed; later only where gradients are counted to explain it. */
   onTrouble?(trouble: Trouble): void;
   /** Between two steps, and before a pause, where the state can be copied. What it returns is waited for. */
   afterStep?(step: number): Promise<void>;
   /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
   onWaited?(): void;
-  /** The gradients after the last step, where the run was prepared to count them. */
+  /** The gradients after the last step, and after one that is to be explained, where the run was prepared to count them. */
   onGradients?(frame: NumericsFrame): void;
   /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
   readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
@@ -104,6 +105,8 @@ export class SteppedRun {
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
   readonly #trouble: TroubleWatch;
+  /** A jump of the loss that the share of flushed gradients may explain. */
+  #unexplained: Trouble | null = null;
   /** Steps taken before this run went on; its own first steps warm up again. */
   readonly #before: number;
   #startUpMs: number | null = null;
@@ -117,12 +120,16 @@ export class SteppedRun {
     this.#events = events;
     this.#timed = timed;
     this.#before = trainer.submittedSteps;
-    this.#trouble = new TroubleWatch(hasScaler(trainer));
+    this.#trouble = new TroubleWatch(this.#recipe);
+  }
+
+  get #recipe(): Recipe {
+    return this.trainer.plan.tensors.recipe;
   }
 
   /** Ten skips in a row, with no scaler that could end them. A step that was on its way may still have been applied. */
   get #lost(): boolean {
-    return !hasScaler(this.trainer) && this.trainer.longestSkips >= MAX_SKIPS_WITHOUT_SCALER;
+    return this.#recipe.scaling.kind !== 'dynamic' && this.trainer.longestSkips >= MAX_SKIPS_WITHOUT_SCALER;
   }
 
   /** True after the configured number of steps, and when a mode without a scaler cannot go on. */
@@ -149,6 +156,7 @@ export class SteppedRun {
     await trainer.waitForRoom();
     this.#report();
     await this.#doWhatIsDue();
+    await this.#explain(true);
   }
 
   /** Lets the state be copied, behind all steps that were submitted. */
@@ -173,6 +181,7 @@ export class SteppedRun {
     if (evaluate) await this.#makeUp();
     if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
       await this.#evaluate(trainer.submittedSteps);
+    await this.#explain(evaluate);
     const summary = await this.#summary(evaluate);
     if (this.#lost) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
@@ -213,9 +222,20 @@ export class SteppedRun {
       if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
       const trouble = this.#trouble.next(metrics);
-      if (trouble) this.#events.onTrouble?.(trouble);
+      if (trouble?.kind === 'lossSpike' && storesUnscaled(this.#recipe)) this.#unexplained = trouble;
+      else if (trouble) this.#events.onTrouble?.(trouble);
     }
     this.trainer.faults.check();
+  }
+
+  /** Waits for the GPU where there is something to explain and gradients can be counted. */
+  async #explain(count: boolean): Promise<void> {
+    const trouble = this.#unexplained;
+    if (!trouble) return;
+    this.#unexplained = null;
+    if (count && this.trainer.numerics.isReady) await this.settle();
+    const flushed = count ? await this.#flushedGradients() : null;
+    this.#events.onTrouble?.({ ...trouble, hint: spikeHint(this.#recipe, flushed) });
   }
 
   #isCounted(step: number): boolean {
@@ -231,7 +251,7 @@ export class SteppedRun {
   /** Share that was flushed to zero; null where gradients are f32, or nothing was compiled to count them. */
   async #flushedGradients(): Promise<number | null> {
     const { trainer } = this;
-    const { outputGradient } = trainer.plan.tensors.recipe.roles;
+    const { outputGradient } = this.#recipe.roles;
     if (!trainer.numerics.isReady) return null;
     const frame = await trainer.countGradients();
     this.#events.onGradients?.(frame);
@@ -268,8 +288,4 @@ export class SteppedRun {
       changes: trainer.changes,
     };
   }
-}
-
-function hasScaler({ plan }: Trainer): boolean {
-  return plan.tensors.recipe.scaling.kind === 'dynamic';
 }

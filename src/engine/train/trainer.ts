@@ -18,7 +18,6 @@ import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PassStamps, Program } from '../program.ts';
-import { peakFlops } from '../roofline.ts';
 import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
@@ -31,6 +30,7 @@ import type { StartChecksums } from './start.ts';
 import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { type SubmitPace, submitPaced } from './submitPace.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
+import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
 import { writeBatch, writeTrainingBatch } from './writeBatch.ts';
 
@@ -239,17 +239,9 @@ export class Trainer {
     return sharpnessOf(this.#submitted, rows, this.config.context);
   }
 
-  /**
-   * Model FLOP/s of `tokensPerSec` over the adapter's f32 FMA peak; null where memory is too short to measure that.
-   * The first call for a device measures (some syncs): not for use inside a step.
-   */
-  async modelFlopsUtilization(tokensPerSec: number): Promise<number | null> {
-    try {
-      return (tokensPerSec * this.flopsPerToken) / (await peakFlops(this.device, this.#pipelines));
-    } catch (error) {
-      if (error instanceof EngineError && error.code === 'OUT_OF_MEMORY') return null;
-      throw error;
-    }
+  /** Share of the f32 peak that `tokensPerSec` is: {@link modelFlopsUtilization}. */
+  modelFlopsUtilization(tokensPerSec: number): Promise<number | null> {
+    return modelFlopsUtilization(this, tokensPerSec);
   }
 
   /** Loss scale that the next step will use, and counters (a CPU-GPU sync). */

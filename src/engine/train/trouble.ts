@@ -1,6 +1,7 @@
 /** Signs that a run is in trouble, most of them read from its metrics. Nothing is stopped or changed because of them. */
-import { SCALE_FLOOR } from '../precision/recipes.ts';
+import { type Recipe, SCALE_FLOOR } from '../precision/recipes.ts';
 import type { StepMetrics } from './metrics.ts';
+import { spikeHint } from './spikeHint.ts';
 
 export interface Trouble {
   readonly kind: 'skips' | 'scaleFloor' | 'lossSpike' | 'deviceLost' | 'smallerBatch' | 'changed';
@@ -21,19 +22,19 @@ const SPIKE_Z = 6;
 
 /** Watches one run with a dynamic loss scale or none; each trouble is told when it begins, not while it lasts. */
 export class TroubleWatch {
-  readonly #scales: boolean;
+  readonly #recipe: Recipe;
   #skips = 0;
   #atFloor = false;
   #losses: number[] = [];
 
-  /** @param scales whether the mode has a dynamic loss scale: others stop by themselves after too many skips */
-  constructor(scales: boolean) {
-    this.#scales = scales;
+  constructor(recipe: Recipe) {
+    this.#recipe = recipe;
   }
 
   /** @param metrics of every step, in order */
   next(metrics: StepMetrics): Trouble | null {
-    if (metrics.skipped) return this.#scales ? this.#skipped(metrics) : null;
+    // A mode without a dynamic loss scale stops by itself after too many skips.
+    if (metrics.skipped) return this.#recipe.scaling.kind === 'dynamic' ? this.#skipped(metrics) : null;
     this.#skips = 0;
     this.#atFloor = false;
     return this.#spike(metrics);
@@ -76,7 +77,7 @@ export class TroubleWatch {
       kind: 'lossSpike',
       step,
       message: `The loss jumped to ${loss.toFixed(3)} at step ${step}; the ${WINDOW} steps before had a mean of ${mean.toFixed(3)} (${z.toFixed(0)} standard deviations).`,
-      hint: 'One such step often passes by itself. If the loss stays up, use a lower learning rate, a longer warm-up or tighter clipping.',
+      hint: spikeHint(this.#recipe, null),
     };
   }
 }

@@ -1,7 +1,8 @@
-/** The page's private storage for saved runs: two files, and the lock that gives them to one tab at a time. */
+/** The page's private storage for saved runs: places of two files each, and the lock that gives them to one tab at a time. */
+import type { Place } from './places.ts';
 import { type SlotFile, Slots } from './slots.ts';
 
-const FOLDER = 'saved-run';
+const FOLDERS: Readonly<Record<Place, string>> = ['saved-run', 'saved-run-2'];
 const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
 /** Held beside it by a page whose run is saved there, for as long as it is trained. */
@@ -22,9 +23,9 @@ interface WorkerFileHandle {
   createSyncAccessHandle(): Promise<SyncAccessHandle>;
 }
 
-/** Both files, open: no other tab can open them until they are closed. */
+/** All files, open: no other tab can open them until they are closed. */
 export interface OpenSlots {
-  readonly slots: Slots;
+  readonly places: Readonly<Record<Place, Slots>>;
   close(): void;
 }
 
@@ -44,12 +45,17 @@ export async function openSlots(keeps = false): Promise<OpenSlots | null> {
   };
   try {
     const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle(FOLDER, { create: true });
-    for (const name of FILES) {
-      const file = await folder.getFileHandle(name, { create: true });
-      handles.push(await (file as unknown as WorkerFileHandle).createSyncAccessHandle());
-    }
-    return { slots: new Slots([slotFile(handles[0]!), slotFile(handles[1]!)]), close };
+    const openFolder = async (name: string): Promise<Slots> => {
+      const folder = await root.getDirectoryHandle(name, { create: true });
+      const openFile = async (of: string): Promise<SlotFile> => {
+        const file = await folder.getFileHandle(of, { create: true });
+        const handle = await (file as unknown as WorkerFileHandle).createSyncAccessHandle();
+        handles.push(handle);
+        return slotFile(handle);
+      };
+      return new Slots([await openFile(FILES[0]), await openFile(FILES[1])]);
+    };
+    return { places: [await openFolder(FOLDERS[0]), await openFolder(FOLDERS[1])], close };
   } catch (cause) {
     close();
     throw cause;

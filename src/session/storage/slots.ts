@@ -60,13 +60,13 @@ export class Slots {
    */
   async newest(): Promise<Save | null> {
     const slot = await this.#newestSlot();
-    if (!slot) return null;
-    const { file, header } = slot;
-    const read = async (offset: number, length: number): Promise<Uint8Array> => {
-      const into = new Uint8Array(length);
-      return into.subarray(0, file.read(into, HEADER_BYTES + offset));
-    };
-    return { number: header.number, source: { name: 'the saved run', size: header.bytes, read } };
+    return slot && saveIn(slot);
+  }
+
+  /** The newest save by its header alone, which says nothing of whether it is whole; null where there is none. */
+  glance(): Save | null {
+    const [slot] = byNumber(this.#files);
+    return slot ? saveIn(slot) : null;
   }
 
   /**
@@ -116,6 +116,14 @@ export class Slots {
     });
     return this.#newest;
   }
+}
+
+function saveIn({ file, header }: Slot): Save {
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    const into = new Uint8Array(length);
+    return into.subarray(0, file.read(into, HEADER_BYTES + offset));
+  };
+  return { number: header.number, source: { name: 'the saved run', size: header.bytes, read } };
 }
 
 /** Gives others the thread now and then. */
@@ -169,14 +177,19 @@ function headerOf(file: SlotFile): Header | null {
 
 /** The newest save that is whole, by headers first: no save is read for an older one that is not needed. */
 async function newestOf(files: readonly SlotFile[]): Promise<Slot | null> {
+  for (const slot of byNumber(files)) {
+    if (await isWhole(slot)) return slot;
+  }
+  return null;
+}
+
+/** What the headers say, the newest first. */
+function byNumber(files: readonly SlotFile[]): Slot[] {
   const slots = files.flatMap((file) => {
     const header = headerOf(file);
     return header ? [{ file, header }] : [];
   });
-  for (const slot of slots.toSorted((a, b) => b.header.number - a.header.number)) {
-    if (await isWhole(slot)) return slot;
-  }
-  return null;
+  return slots.toSorted((a, b) => b.header.number - a.header.number);
 }
 
 /** Whether the bytes are those that were saved. */

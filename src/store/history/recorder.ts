@@ -43,6 +43,8 @@ function recordEnd(state: RunState, index: number, start: Start): void {
   const { facts, summary, config } = run;
   // What did not get to its first step has nothing to be compared by; the page has said why.
   if (!outcome || !log || log.length === 0 || !facts) return;
+  // A finished run that was only opened again has been recorded as it ended.
+  if (facts.resumedAt >= (log.at(-1)?.step ?? 0)) return;
   const id = crypto.randomUUID();
   start.saved.set(index, id);
   // What is written is what can be read: a field that the schema does not name is left out here, not there.

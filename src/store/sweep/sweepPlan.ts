@@ -3,8 +3,8 @@ import type { PlannedRun } from '../../engine/experiments/planned.ts';
 import { sweepPlan as planCells, sweepGrid } from '../../engine/experiments/sweep.ts';
 import { PRESETS } from '../../engine/model/presets.ts';
 import type { PrecisionMode } from '../../engine/precision/recipes.ts';
-import { readNumber } from '../address.ts';
 import { overridesOf, type Problem, problemOf, type Settings } from '../settings.ts';
+import { readNumber, readNumbers, typedProblem } from '../typedNumber.ts';
 import type { SweepPlan } from './records.ts';
 
 /** As it is typed. */
@@ -35,13 +35,12 @@ export function planSweep(
   settings: Settings,
 ): { readonly plan: PlannedSweep; readonly cells: number } | { readonly problem: Problem } {
   const modes = [...form.modes, ...words(form.otherModes)];
-  const rates = words(form.learningRates).map((word) => ({ word, rate: readNumber(word) }));
-  const unread = rates.find(({ rate }) => rate === null);
-  if (unread) {
+  const rates = readNumbers(form.learningRates);
+  if ('word' in rates) {
     return {
       problem: {
-        message: `"${unread.word}" is no learning rate.`,
-        hint: 'Write numbers separated by commas: 3e-4, 1e-3, 3e-3.',
+        message: `"${rates.word}" is no learning rate. ${rates.why}`,
+        hint: 'Several are written 3e-4, 1e-3, 3e-3.',
       },
     };
   }
@@ -61,12 +60,7 @@ export function planSweep(
   let planned: { plan: PlannedSweep; cells: number } | undefined;
   const problem = problemOf(() => {
     const { seed, learningRate: _, evalEvery: __, ...rest } = overridesOf({ ...settings, steps });
-    const grid = sweepGrid(
-      modes,
-      rates.map(({ rate }) => rate!),
-      seeds,
-      seed ?? PRESETS[preset].config.seed,
-    );
+    const grid = sweepGrid(modes, rates, seeds, seed ?? PRESETS[preset].config.seed);
     const plan = { preset, given: rest, text, grid };
     planned = { plan, cells: runsOfSweep(plan).length };
   });
@@ -79,7 +73,8 @@ export function runsOfSweep({ preset, given, grid }: PlannedSweep): PlannedRun[]
 }
 
 function noNumber(text: string, of: string): Problem {
-  return { message: `"${text}" is no number of ${of}.`, hint: 'Write digits, for example 3.' };
+  const hint = (text.trim() && typedProblem(text)) || 'Write digits, for example 3.';
+  return { message: `"${text}" is no number of ${of}.`, hint };
 }
 
 function words(text: string): string[] {

@@ -1,17 +1,23 @@
 import { expect, test } from 'vitest';
-import { benchHelp, parseBench } from '../../../src/cli/benchOptions.ts';
+import { benchHelp, parseBench, shapesOn } from '../../../src/cli/benchOptions.ts';
 import { thrownBy } from '../thrownBy.ts';
 
 test('without options everything but the long run measures the compared shapes', () => {
   expect(parseBench([])).toEqual({
     kind: 'bench',
     stages: ['roofline', 'kernels', 'step', 'scaling', 'longtasks', 'peers'],
-    shapes: ['a', 'b'],
+    shapes: null,
     modes: ['fp32', 'tf32', 'fp16', 'bf16'],
     budget: null,
     steps: 10_000,
     json: undefined,
   });
+});
+
+test('without shapes a software renderer measures the smallest', () => {
+  expect(shapesOn({ isFallback: false }, null)).toEqual(['a', 'b']);
+  expect(shapesOn({ isFallback: true }, null)).toEqual(['smoke']);
+  expect(shapesOn({ isFallback: true }, ['b'])).toEqual(['b']);
 });
 
 test('every option is read', () => {

@@ -19,7 +19,7 @@ test('without options: roofline once, then every stage, shape and mode by itself
     const command = parseBench(args);
     if (command.kind !== 'bench') throw new Error('help is no run');
     expect(command.budget).toBe(24 * 2 ** 30);
-    for (const shape of command.shapes) expect(() => benchShape(shape)).not.toThrow();
+    for (const shape of command.shapes!) expect(() => benchShape(shape)).not.toThrow();
   }
 });
 

@@ -1,8 +1,10 @@
 /** GPT-2 files as PyTorch and Hugging Face write them: read, computed with, and written again. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { BesideProblem } from '../../../src/engine/checkpoint/beside.ts';
 import { gpt2Tensors, openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
-import { configJson, headsOfConfig, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpoint/safetensors.ts';
 import { byteCharacters } from '../../../src/engine/data/byteCharacters.ts';
@@ -10,7 +12,6 @@ import { type GptConfig, paddedVocabulary } from '../../../src/engine/model/conf
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward } from '../../../src/engine/reference/model.ts';
-import { thrownBy } from '../thrownBy.ts';
 import { contents, file, floats, refusal, tensor } from './files.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -120,7 +121,17 @@ describe('refused, naming the tensor', () => {
       /has h\.0\.attn\.c_attn\.weight and h\.1\.mlp\.c_fc\.weight in different layouts/,
     ],
     ['a flat embedding', set('transformer.wte.weight', [176]), /wte\.weight of shape \[176\], not \[vocab/],
-    ['a name twice', set('ln_f.bias', [16]), /has ln_f\.bias both with and without "transformer\."/],
+    [
+      'a name twice',
+      set('ln_f.bias', [16]),
+      /has "ln_f\.bias" twice, as "transformer\.ln_f\.bias" and as "ln_f\.bias"/,
+    ],
+    [
+      'a name in two wrappers',
+      set('module._orig_mod.transformer.wpe.weight', [8, 16]),
+      /has "wpe\.weight" twice, as "transformer\.wpe\.weight" and as "module\._orig_mod\.transformer\.wpe\.weight"/,
+    ],
+    ['a wrapper alone', set('module', [16]), /has module \[16\], which a GPT-2 of 2 layers/],
     [
       'a head of another size',
       set('lm_head.weight', [12, 16]),
@@ -133,33 +144,93 @@ describe('refused, naming the tensor', () => {
   });
 });
 
+test.each([
+  ['_orig_mod.', ''],
+  ['module.', ''],
+  ['module._orig_mod.', ''],
+  ['_orig_mod.module.', ''],
+  ['_orig_mod._orig_mod.module.', ''],
+  ['', '_orig_mod.'],
+  ['_fsdp_wrapped_module.', '_checkpoint_wrapped_module.'],
+])('PyTorch’s wrappers "%s" and "%s" around modules are taken off', async (outer, block) => {
+  const plain = await load(fixture('gpt2_conv1d.safetensors'));
+  const wrapped = await changed((tensors) => {
+    for (const each of [...tensors.values()]) {
+      tensors.delete(each.name);
+      const name = outer + each.name.replace(/^(transformer\.h\.\d+\.)/, `$1${block}`);
+      tensors.set(name, { ...each, name });
+    }
+  });
+  expect(await load(wrapped)).toEqual(plain);
+});
+
 describe('config.json', () => {
   const gpt: GptConfig = { ...config, tied: true };
   const edited = (change: Record<string, unknown>) =>
     JSON.stringify({ ...JSON.parse(configJson(gpt, 'F32', { kind: 'byte' })), ...change });
+  const read = (text: string | Uint8Array) =>
+    readConfig(
+      bytesSource('config.json', typeof text === 'string' ? new TextEncoder().encode(text) : text),
+      gpt,
+    );
 
-  test('tells the heads', () => expect(headsOfConfig(configJson(gpt, 'F16', { kind: 'byte' }), 'm')).toBe(2));
+  test('tells the heads', async () => {
+    expect(await read(configJson(gpt, 'F16', { kind: 'byte' }))).toEqual({ heads: 2, activation: true });
+    expect(await read('{"n_head":2}')).toEqual({ heads: 2, activation: false });
+  });
 
-  test.each([
+  test('is read with a byte order mark, and with what Python writes in places that nothing reads', async () => {
+    expect((await read(`\uFEFF${edited({})}`)).heads).toBe(2);
+    const text = edited({ initializer_range: 'A', summary: ['B', { deep: 'C' }] });
+    const python = text.replace('"A"', 'Infinity').replace('"B"', '-Infinity').replace('"C"', 'NaN');
+    expect((await read(python)).heads).toBe(2);
+  });
+
+  test.each<[string, string | Uint8Array, RegExp]>([
     ['another model', edited({ model_type: 'llama' }), /model_type "llama", and only gpt2 is trained/],
     [
       'another activation',
       edited({ activation_function: 'relu' }),
-      /activation_function "relu", and only gelu_new/,
+      /activation_function "relu", and only gelu/,
     ],
     [
       'another epsilon',
       edited({ layer_norm_epsilon: 1e-6 }),
       /layer_norm_epsilon 0\.000001, and only 0\.00001/,
     ],
-    ['no heads', edited({ n_head: 1.5 }), /without a whole n_head/],
+    ['unscaled attention', edited({ scale_attn_weights: false }), /scale_attn_weights false, and only true/],
+    [
+      'attention scaled by layer',
+      edited({ scale_attn_by_inverse_layer_idx: true }),
+      /scale_attn_by_inverse_layer_idx true, and only false/,
+    ],
+    ['quantised weights', edited({ quantization_config: { bits: 8 } }), /quantization_config an object/],
+    ['other layers', edited({ n_layer: 12 }), /n_layer 12 where the weights have 2$/],
+    [
+      'another width and context',
+      edited({ n_embd: 32, n_positions: 1024 }),
+      /n_embd 32 where the weights have 16, and n_positions 1024 where the weights have 8$/,
+    ],
+    ['another vocabulary', edited({ vocab_size: 50257 }), /vocab_size 50257 where the weights have 11$/],
+    ['another MLP', edited({ n_inner: 32 }), /n_inner 32 where the weights have 64$/],
+    ['a head of its own', edited({ tie_word_embeddings: false }), /false where the weights have no lm_head/],
+    ['no heads', edited({ n_head: undefined }), /^has no n_head$/],
+    ['half a head', edited({ n_head: 1.5 }), /n_head 1\.5, which is no whole number above 0/],
+    ['heads without end', edited({ n_head: 'X' }).replace('"X"', 'Infinity'), /n_head Infinity, which is no/],
+    [
+      'an epsilon of NaN',
+      edited({ layer_norm_epsilon: 'X' }).replace('"X"', 'NaN'),
+      /layer_norm_epsilon NaN, and only 0\.00001/,
+    ],
+    ['a width of -Infinity', edited({ n_embd: 'X' }).replace('"X"', '-Infinity'), /n_embd -Infinity where/],
     ['no JSON', '{', /not JSON at character 1: a key is missing/],
     ['a key twice', '{"n_head":1,"n_head":2}', /the key "n_head" is there twice/],
-    ['a list', '[]', /no object/],
-  ])('%s is refused', (_, text, why) => {
-    const error = thrownBy(() => headsOfConfig(text, 'm'));
-    expect(error.code).toBe('WRONG_MODEL');
-    expect(error.message).toMatch(why);
+    ['a list', '[]', /no JSON object/],
+    ['UTF-16', new Uint8Array(Buffer.from('\uFEFF{"n_head":2}', 'utf16le')), /is not UTF-8/],
+    ['more than a configuration has', new Uint8Array(2 ** 20 + 1), /has 1048577 bytes, and at most 1048576/],
+  ])('%s is refused', async (_, text, why) => {
+    await expect(read(text)).rejects.toThrow(why);
+    await expect(read(text)).rejects.toThrow(BesideProblem);
   });
 });
 

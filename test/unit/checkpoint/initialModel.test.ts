@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { fillOption, openInitialModel, overridesOfModel } from '../../../src/cli/initialModel.ts';
+import {
+  fillOption,
+  type InitialModel,
+  modelNotes,
+  openInitialModel,
+  overridesOfModel,
+} from '../../../src/cli/initialModel.ts';
+import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { checkVocabulary, readModel } from '../../../src/engine/checkpoint/modelFile.ts';
 import { tokenizeString } from '../../../src/engine/data/tokenize.ts';
 import { createTokenizer } from '../../../src/engine/data/tokenizer.ts';
@@ -54,6 +61,33 @@ test('without a config.json the heads are asked for', async () => {
   const error = await refusal(openInitialModel(alone, {}));
   expect(error.message).toMatch(/does not say how many heads its width of 16 has/);
   expect((await openInitialModel(alone, { heads: 4 })).shape.heads).toBe(4);
+});
+
+test('what lies beside the file is read as the page reads it, and held against the file', async () => {
+  const dir = mkdtempSync(join(folder, 'beside-'));
+  const weights = join(dir, 'm.safetensors');
+  copyFileSync(model, weights);
+  writeFileSync(join(dir, 'config.json'), '\uFEFF{"n_head":2,"initializer_range":Infinity}');
+  writeFileSync(join(dir, 'tokenizer.json'), `\uFEFF${tokenizerJson({ kind: 'char', characters: 'cab' })}`);
+  const opened = await openInitialModel(weights, {});
+  expect(overridesOfModel(opened)).toMatchObject({ heads: 2, tokenizer: 'char', vocabulary: 11 });
+  expect(modelNotes(opened, {})).toEqual([]);
+  const other = await refusal(openInitialModel(weights, { tokenizer: 'byte' }));
+  expect(other.message).toBe('--tokenizer is byte, but "m.safetensors" has tokenizer char.');
+
+  writeFileSync(join(dir, 'config.json'), '{"n_head":4,"vocab_size":50257}');
+  const wrong = await refusal(openInitialModel(weights, { heads: 4 }));
+  expect(wrong.message).toBe(
+    'The config.json beside "m.safetensors" says vocab_size 50257 where the weights have 11.',
+  );
+});
+
+test('a tokenizer that is only likely gives way to the one that is asked for, and is told where it holds', async () => {
+  const model = await openInitialModel(folder, {});
+  const opened: InitialModel = { ...model, likelyTokenizer: 'gpt2', notes: ['Something else.'] };
+  expect(overridesOfModel(opened)).not.toHaveProperty('tokenizer');
+  expect(modelNotes(opened, {})).toEqual([expect.stringContaining("GPT-2's is assumed"), 'Something else.']);
+  expect(modelNotes(opened, { tokenizer: 'bpe:50257' })).toEqual(['Something else.']);
 });
 
 test('a file that is not there, and one of another kind', async () => {

@@ -90,6 +90,7 @@ describe('refused, with what is wrong', () => {
     ['an array', handmade('[]'), /begins with byte 0x5b/],
     ['a pickle', Uint8Array.of(0x80, 2, 0, 0, 0, 0, 0, 0, 0), /should have 640 bytes, but 1 follow/],
     ['JSON that is cut off', handmade('{"w":'), /not JSON at character 5: no value is here/],
+    ['a number that only Python writes', handmade('{"w":NaN}'), /not JSON at character 5: no value is here/],
     ['JSON with more after it', handmade('{}{}'), /at character 2: something follows/],
     ['not UTF-8', handmade('{"w":1}').fill(0xff, 10, 11), /its header is not UTF-8/],
     ['a name of half a character', handmade('{"\\ud800":1}'), /a string has half a character/],

@@ -11,7 +11,10 @@ import type { SessionEvent } from '../../../src/session/protocol.ts';
 
 const storage = vi.hoisted(() => ({ save: vi.fn(), close: vi.fn() }));
 vi.mock('../../../src/session/storage/opfs.ts', () => ({
-  openSlots: async () => ({ slots: { save: storage.save, newest: async () => null }, close: storage.close }),
+  openSlots: async () => {
+    const slots = { save: storage.save, newest: async () => null };
+    return { places: [slots, slots], close: storage.close };
+  },
   storageEstimate: async () => null,
 }));
 
@@ -45,7 +48,11 @@ function fakeTrainer(pauses: boolean) {
 
 async function begin(trainer: ReturnType<typeof fakeTrainer>['trainer']) {
   const events: SessionEvent[] = [];
-  const autosave = (await Autosave.hold((event) => events.push(event), 0))!;
+  const autosave = (await Autosave.hold(
+    (event) => events.push(event),
+    0,
+    async () => 0,
+  ))!;
   await autosave.begin(trainer as unknown as Trainer, text, 60_000);
   return { autosave, events };
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { unzipSync } from 'fflate';
 import { beforeEach, expect, test } from 'vitest';
+import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
 import { archive } from '../../../src/session/archive.ts';
@@ -21,12 +22,18 @@ beforeEach(() => {
   files = new OpenFiles((event) => events.push(event));
 });
 
-const open = (id: number, bytes: Uint8Array, config: string | null = null) =>
+const open = (
+  id: number,
+  bytes: Uint8Array,
+  config: string | Uint8Array | null = null,
+  tokenizer: string | null = null,
+) =>
   files.open({
     type: 'openFile',
     id,
     file: new File([bytes as Uint8Array<ArrayBuffer>], 'some.safetensors'),
-    config: config === null ? null : new File([config], 'config.json'),
+    config: config === null ? null : new File([config as BlobPart], 'config.json'),
+    tokenizer: tokenizer === null ? null : new File([tokenizer], 'tokenizer.json'),
   });
 
 const run = (change: object = {}) => ({
@@ -43,7 +50,7 @@ test('a model says its shape, and its heads where a configuration is beside it',
   await open(1, GPT2);
   await open(2, GPT2, '{"n_head":4}');
   const file = {
-    ...{ kind: 'model', name: 'some.safetensors', tokenizer: null },
+    ...{ kind: 'model', name: 'some.safetensors', tokenizer: null, likelyTokenizer: null, notes: [] },
     shape: { layers: 2, width: 16, context: 8, vocabulary: 11, tied: true },
   };
   expect(events).toEqual([
@@ -53,6 +60,22 @@ test('a model says its shape, and its heads where a configuration is beside it',
   // Only the newest is kept.
   expect(files.get(2).kind).toBe('model');
   expect(() => files.get(1)).toThrow('The file is no longer open.');
+});
+
+test('what lies beside a model is read as the command line reads it', async () => {
+  const tokenizer = tokenizerJson({ kind: 'char', characters: 'cab' });
+  await open(1, GPT2, '\uFEFF{"n_head":2,"initializer_range":NaN}', tokenizer);
+  await open(2, GPT2, new Uint8Array(Buffer.from('\uFEFF{"n_head":2}', 'utf16le')));
+  await open(3, GPT2, '{"n_head":4,"n_layer":12}');
+  await open(4, GPT2, null, '{"model":{"type":"Unigram"}}');
+  expect(events[0]).toMatchObject({ type: 'fileOpened', file: { heads: 2, tokenizer: 'char' } });
+  expect(files.tokenizer(1)).toEqual({ kind: 'char', characters: 'cab' });
+  const messages = events.slice(1).map((event) => event.type === 'fileRefused' && event.error.message);
+  expect(messages).toEqual([
+    'The config.json beside "some.safetensors" is not UTF-8.',
+    'The config.json beside "some.safetensors" says n_layer 12 where the weights have 2.',
+    'The tokenizer.json beside "some.safetensors" has type "Unigram", which is not read.',
+  ]);
 });
 
 test('a run says what it is, and its own tokenizer reads its text', async () => {

@@ -331,7 +331,7 @@ test('a device that is lost while nothing trains is opened anew when it is neede
   await Promise.resolve();
   session.handle({ type: 'sample', request });
   session.handle({ type: 'inspect', what: 'weights' });
-  session.handle({ type: 'export', run: 0, what: 'run', dtype: 'F32', folder: '/' });
+  session.handle({ type: 'export', of: { run: 0 }, what: 'run', dtype: 'F32', folder: '/' });
   await happened('exportRefused');
   expect(types()).toEqual(['sampleRefused', 'numericsRefused', 'exportRefused']);
   for (const event of events) expect(event).toMatchObject({ error: { code: 'DEVICE_LOST' } });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
@@ -132,4 +133,24 @@ test('a text that the site does not serve is reported with its address', async (
       }),
     },
   ]);
+});
+
+test('a text of fewer tokens than the weights have is filled up only where that was asked for', async () => {
+  const weights = readFileSync(new URL('../../fixtures/gpt2_conv1d.safetensors', import.meta.url));
+  const file = new File([new Uint8Array(weights)], 'm.safetensors');
+  session.handle({ type: 'openFile', id: 3, file, config: null, tokenizer: null });
+  await happened('fileOpened');
+  const shape = { layers: 2, heads: 2, width: 16, context: 8, vocabulary: 11 };
+  const text = { kind: 'own', id: 7, file: new File(['abcdefghi'.repeat(50)], 'own.txt') } as const;
+  const command = { type: 'train', schedule, configs: [{ ...config, ...shape }], from: 3, text } as const;
+  session.handle({ ...command, fill: false });
+  await happened('failed');
+  expect(events.find(({ type }) => type === 'failed')).toMatchObject({
+    error: {
+      message: '"m.safetensors" has 11 tokens, but the char tokenizer makes 9 of this text.',
+      hint: expect.stringContaining('or Vocabulary 11 under Data where its further tokens are only padding'),
+    },
+  });
+  session.handle({ ...command, fill: true });
+  await happened('completed');
 });

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
-import { Autosave, lookForSave } from '../../../src/session/autosave.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
+import { Shelf } from '../../../src/session/shelf.ts';
 
 // A run that is asked for while the session still looks for what is saved, on an engine that trains nothing.
 vi.mock('../../../src/engine/index.ts', async () => {
@@ -18,10 +18,6 @@ vi.mock('../../../src/engine/index.ts', async () => {
     runTraining: async () => ({ appliedSteps: 0 }),
   };
 });
-vi.mock('../../../src/session/autosave.ts', async (original) => ({
-  ...(await original<object>()),
-  lookForSave: vi.fn(),
-}));
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -36,8 +32,8 @@ test.each([
   const look = new Promise<boolean>((resolve) => {
     tell = resolve;
   });
-  vi.mocked(lookForSave).mockReturnValueOnce(look);
-  const hold = vi.spyOn(Autosave, 'hold').mockResolvedValue(null);
+  vi.spyOn(Shelf.prototype, 'tell').mockReturnValueOnce(look);
+  const hold = vi.spyOn(Shelf.prototype, 'hold').mockResolvedValue(null);
   vi.stubGlobal('navigator', { gpu: {} });
   const events: SessionEvent[] = [];
   const session = new Session((event) => events.push(event));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readAddress, readNumber } from '../../../src/store/address.ts';
+import { readAddress } from '../../../src/store/address.ts';
 import { DEFAULT_SETTINGS } from '../../../src/store/settings.ts';
 
 const read = (query: string) => readAddress(query, DEFAULT_SETTINGS);
@@ -65,6 +65,31 @@ describe('the address', () => {
     expect(messages('?precision=fp32&modes=fp16,bf16')).toEqual([expect.stringMatching(/both choose modes/)]);
   });
 
+  test.each([
+    'fbclid=IwAR0&utm_source=newsletter&UTM_Campaign=a%26b&gclid=x',
+    'ref=producthunt&_ga=2.1&mc_eid=7&msclkid=',
+  ])('of a link that was sent on is read without %s', (tracking) => {
+    for (const query of [`?preset=smoke&${tracking}`, `?${tracking}&preset=smoke&autostart=1`]) {
+      expect(read(query)).toMatchObject({ settings: { preset: 'smoke' }, problems: [] });
+    }
+    expect(read(`?${tracking}&autostart=1`).autostart).toBe(true);
+    expect(messages(`?refs=1&utmsource=2&${tracking}`)).toHaveLength(2);
+  });
+
+  test('takes the names of the command line, and every tokenizer that it has', () => {
+    expect(read('?loss-scale=2^10&growth-interval=7&vocab=50304&tokenizer=bpe:2048').settings).toEqual({
+      ...{ lossScale: 1024, growthInterval: 7, vocab: 50304, tokenizer: 'bpe:2048' },
+    });
+    expect(read('?tokenizer=bpe:1').problems).toMatchObject([
+      {
+        message: 'tokenizer "bpe:1" in the address is not known.',
+        hint: expect.stringContaining('from 256'),
+      },
+    ]);
+    expect(messages('?tokenizer=gpt3')).toEqual(['tokenizer "gpt3" in the address is not known.']);
+    expect(messages('?vocab=0')).toEqual(['vocab is 0.']);
+  });
+
   test('may be empty', () => {
     expect(read('')).toEqual({ settings: {}, autostart: false, still: false, problems: [] });
   });
@@ -93,6 +118,8 @@ describe('the address', () => {
     '?steps=',
     '?steps=Infinity',
     '?steps=0x10',
+    '?steps=1,000',
+    '?lr=0,001',
     '?steps=1e999',
     '?lossScale=2^9999',
   ])('%s is not a number', (query) => expect(messages(query)[0]).toMatch(/is not a number\.$/));
@@ -127,14 +154,3 @@ describe('the address', () => {
     expect(messages(`?steps=${'y'.repeat(5000)}`)[0]!.length).toBeLessThan(100);
   });
 });
-
-test.each([
-  ['20', 20],
-  [' 20 ', 20],
-  ['1e3', 1000],
-  ['2^16', 65536],
-  ['', null],
-  ['12 34', null],
-  ['NaN', null],
-  ['16k', null],
-])('the number field reads %j as %j', (text, value) => expect(readNumber(text)).toBe(value));

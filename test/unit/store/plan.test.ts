@@ -3,7 +3,8 @@ import { assembleText, FILE_TEXTS } from '../../../build/assembleTexts.ts';
 import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
 import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
-import type { AdapterReport, SavedRun } from '../../../src/session/protocol.ts';
+import type { AdapterReport, StoredRun } from '../../../src/session/protocol.ts';
+import type { Place } from '../../../src/session/storage/places.ts';
 import { fittingBatch, memoryEstimates, plannedMemory, planProblem } from '../../../src/store/plan.ts';
 import { useSavedRun } from '../../../src/store/savedRun.ts';
 import { configsOf, DEFAULT_SETTINGS } from '../../../src/store/settings.ts';
@@ -23,15 +24,18 @@ test('the memory shown before the start is the plan of the run, for every built-
   }
 });
 
-test('the copy for saving is planned for a run that is saved: one alone, unless another is left to go on with', () => {
+test('the copy for saving is planned for a run that is saved: one alone, unless two others are left to go on with', () => {
   const snapshots = (modes: readonly PrecisionMode[] = ['fp32']) =>
     plannedMemory({ ...DEFAULT_SETTINGS, modes }, none, adapter(128 * MIB)).map(({ snapshot }) => snapshot);
   const before = useSavedRun.getState();
   expect(snapshots()[0]).toBeGreaterThan(0);
   expect(snapshots(['fp32', 'fp16'])).toEqual([0, 0]);
-  useSavedRun.setState({ saved: {} as SavedRun });
+  const left = (place: Place, ended: boolean) => ({ place, ended, savedAt: place }) as StoredRun;
+  useSavedRun.setState({ stored: [left(0, false), left(1, true)] });
+  expect(snapshots()[0]).toBeGreaterThan(0); // the one that has ended gives way
+  useSavedRun.setState({ stored: [left(0, false), left(1, false)] });
   expect(snapshots()).toEqual([0]);
-  useSavedRun.setState({ saved: null, every: 0 });
+  useSavedRun.setState({ stored: [], every: 0 });
   expect(snapshots()).toEqual([0]);
   useSavedRun.setState(before);
 });

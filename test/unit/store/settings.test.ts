@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { numberProblem } from '../../../src/store/changes.ts';
-import { configsOf, DEFAULT_SETTINGS, settingsProblem } from '../../../src/store/settings.ts';
+import { numberProblem, standardChoice } from '../../../src/store/changes.ts';
+import {
+  configsOf,
+  DEFAULT_SETTINGS,
+  type InitialShape,
+  settingsProblem,
+} from '../../../src/store/settings.ts';
 
 describe('configsOf', () => {
   test('makes runs that differ in precision and nothing else', () => {
@@ -66,4 +71,36 @@ test('a number is blamed for its own problem only', () => {
   expect(numberProblem(settings, 'steps')?.message).toBe('steps is -1.');
   expect(numberProblem(settings, 'seed')).toBeNull();
   expect(settingsProblem(DEFAULT_SETTINGS)).toBeNull();
+});
+
+test('a vocabulary is filled up as the command line fills it up', () => {
+  expect(configsOf(DEFAULT_SETTINGS)[0]!.vocabulary).toBeNull();
+  const [config] = configsOf({ ...DEFAULT_SETTINGS, tokenizer: 'gpt2', vocab: 50_304 });
+  expect(config).toMatchObject({ tokenizer: 'gpt2', vocabulary: 50_304 });
+  expect(numberProblem({ ...DEFAULT_SETTINGS, vocab: 0 }, 'vocab')?.message).toBe('vocab is 0.');
+});
+
+describe('a file of weights', () => {
+  const init: InitialShape = {
+    ...{ id: 1, name: 'm.safetensors', layers: 2, width: 64, context: 64, vocabulary: 50_257, tied: true },
+    ...{ heads: 1, usualHeads: 1, tokenizer: null, likelyTokenizer: 'gpt2' },
+  };
+  const settings = { ...DEFAULT_SETTINGS, init };
+
+  test('decides its vocabulary, which may be given again to fill it up', () => {
+    expect(configsOf({ ...settings, vocab: 50_257 })[0]!.vocabulary).toBe(50_257);
+    expect(numberProblem({ ...settings, vocab: 50_304 }, 'vocab')).toEqual({
+      message: 'vocab is 50304, but "m.safetensors" has 50257 tokens.',
+      hint: 'Leave it out; 50257 lets a text of fewer tokens be filled up to them.',
+    });
+  });
+
+  test('suggests a tokenizer, which the visitor may choose otherwise, or decides it', () => {
+    const tokenizer = (change: object) => configsOf({ ...settings, ...change })[0]!.tokenizer;
+    expect(tokenizer({})).toBe('gpt2');
+    expect(standardChoice({ ...settings, tokenizer: 'byte' }, 'tokenizer')).toBe('gpt2');
+    expect(tokenizer({ tokenizer: 'byte' })).toBe('byte');
+    expect(tokenizer({ tokenizer: 'byte', init: { ...init, tokenizer: 'bpe:300' } })).toBe('bpe:300');
+    expect(tokenizer({ init: { ...init, likelyTokenizer: null } })).toBe('char');
+  });
 });

@@ -9,7 +9,7 @@ import { formatCount } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { Heatmap } from './Heatmap.tsx';
-import { formatWords, limitsOf, whatIfSentence } from './messages.ts';
+import { formatWords, gradientSentence, limitsOf, whatIfSentence } from './messages.ts';
 import { heatRows, type Order } from './model.ts';
 import { NoiseTable } from './NoiseTable.tsx';
 import styles from './NumericsPanel.module.css';
@@ -43,12 +43,19 @@ export default function FrameView({ run, index, view, frame }: FrameViewProps) {
   const rows = useMemo(() => heatRows(frame, scaleLog2, bands, order), [frame, scaleLog2, bands, order]);
   const history = underflowOf(index);
   const forecast = whatIfSentence(frame, scaleLog2, format, bands);
+  const learned = ofGradients ? gradientSentence(frame) : null;
   const title = `${VIEW_WORDS[view]} of ${runLabel(run)} at step ${formatCount(frame.step)}`;
   return (
     <>
       <p className={styles.title} data-testid="numerics-title">
         {title}
       </p>
+      {learned && (
+        <p data-testid="numerics-without-gradient">
+          <strong translate="no">{learned.count}</strong>
+          <span>{` ${learned.rest}`}</span>
+        </p>
+      )}
       <div className={styles.fields}>
         <SelectField
           label="Bands of"
@@ -69,7 +76,7 @@ export default function FrameView({ run, index, view, frame }: FrameViewProps) {
           data-testid="numerics-order"
         >
           <option value="layer">by layer</option>
-          <option value="underflow">most flushed first</option>
+          <option value="zeros">most zeros first, flushed or exact</option>
         </SelectField>
       </div>
       {ofGradients && (

@@ -1,11 +1,15 @@
 import { type PointerEvent, useEffect, useMemo, useRef, useState } from 'react';
 import type { Bands } from '../../../engine/numerics/bands.ts';
+import { formatCount } from '../../format.ts';
 import { useWidth } from '../../hooks/useWidth.ts';
 import { cellAt, drawHeatmap, layOut } from './drawHeatmap.ts';
 import { hoverSentence } from './messages.ts';
 import type { HeatRow } from './model.ts';
 import styles from './NumericsPanel.module.css';
 import { usePalette } from './usePalette.ts';
+
+/** A taller picture, of a model with more than four blocks or so, gets a box that scrolls: the page would become endless. */
+const TALLEST_WHOLE = 1280;
 
 interface HeatmapProps {
   rows: readonly HeatRow[];
@@ -34,10 +38,15 @@ export function Heatmap({ rows, scaleLog2, bands, summary }: HeatmapProps) {
     setHover(cellAt(geometry, event.clientX - box.left, event.clientY - box.top));
   };
   const hovered = hover && rows[hover.row];
+  const scrolls = geometry.height > TALLEST_WHOLE;
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard */}
-      <section className={styles.scroll} tabIndex={0} aria-label="Heatmap of exponents">
+      <section
+        className={scrolls ? styles.scroll : undefined}
+        // A box that scrolls must be reachable by keyboard.
+        tabIndex={scrolls ? 0 : undefined}
+        aria-label="Heatmap of exponents"
+      >
         <div ref={host} className={styles.host}>
           <canvas
             ref={canvas}
@@ -53,7 +62,9 @@ export function Heatmap({ rows, scaleLog2, bands, summary }: HeatmapProps) {
         </div>
       </section>
       <p className={styles.hover} data-testid="numerics-hover">
-        {hover && hovered ? hoverSentence(hovered, hover.column) : 'Point at a row to read it.'}
+        {hover && hovered
+          ? hoverSentence(hovered, hover.column)
+          : `Point at a row to read it.${scrolls ? ` The box scrolls: it has ${formatCount(rows.length)} rows.` : ''}`}
       </p>
     </>
   );

@@ -1,7 +1,6 @@
 import { useState } from 'react';
 import type { QuantizationNoise } from '../../../engine/numerics/frame.ts';
-import { formatPercent } from '../../format.ts';
-import { formatWords, NOISE_SENTENCE, ratioWords } from './messages.ts';
+import { formatWords, NOISE_SENTENCE, ratioWords, shareWords } from './messages.ts';
 import styles from './NumericsPanel.module.css';
 
 /** What narrow formats did to the tensors of a step. Rows are made only while it is open. */
@@ -24,14 +23,14 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
                 <th scope="col">Largest</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody translate="no">
               {noise.map((row) => (
                 <tr key={`${row.name} ${row.format}`} data-testid="numerics-noise-row">
                   <th scope="row">{row.name}</th>
                   <td>{formatWords(row.format)}</td>
                   <td>{ratioWords(row)}</td>
-                  <td>{formatPercent(row.saturated)}</td>
-                  <td>{formatPercent(row.underflow)}</td>
+                  <td>{shareWords(row.amax === 0 ? null : row.saturated)}</td>
+                  <td>{shareWords(row.amax === 0 ? null : row.underflow)}</td>
                   <td>{Number.isFinite(row.amax) ? row.amax.toPrecision(3) : 'not finite'}</td>
                 </tr>
               ))}

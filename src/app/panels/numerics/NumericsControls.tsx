@@ -2,6 +2,7 @@ import { type ChangeEvent, useState } from 'react';
 import { chooseNumerics, inspect } from '../../../store/actions.ts';
 import { type NumericsView, useNumerics } from '../../../store/numericsStore.ts';
 import { useRun } from '../../../store/runStore.ts';
+import { readNumber } from '../../../store/typedNumber.ts';
 import { formatPercent } from '../../format.ts';
 import { Button } from '../../ui/Button.tsx';
 import { TextField } from '../../ui/Field.tsx';
@@ -39,8 +40,7 @@ export function NumericsControls({ view, onView, cost, hasFrame }: NumericsContr
               onClick={() => look(what)}
               data-testid={`numerics-${what}`}
             >
-              {VIEW_WORDS[what]}
-              {what !== 'gradients' && ', now'}
+              {`${VIEW_WORDS[what]}${what !== 'gradients' ? ', now' : ''}`}
             </Button>
           ))}
         </fieldset>
@@ -69,10 +69,10 @@ function IntervalField() {
   const interval = useNumerics((state) => state.interval);
   const enabled = useNumerics((state) => state.enabled);
   const [text, setText] = useState(String(interval));
-  const wrong = !/^[1-9]\d{0,5}$/.test(text);
   const change = (event: ChangeEvent<HTMLInputElement>) => {
     setText(event.target.value);
-    if (/^[1-9]\d{0,5}$/.test(event.target.value)) chooseNumerics(enabled, Number(event.target.value));
+    const steps = intervalOf(event.target.value);
+    if (steps !== null) chooseNumerics(enabled, steps);
   };
   return (
     <div className={styles.interval}>
@@ -81,11 +81,16 @@ function IntervalField() {
         value={text}
         inputMode="numeric"
         onChange={change}
-        error={wrong ? 'A whole number from 1 to 999,999.' : null}
+        error={intervalOf(text) === null ? 'A whole number from 1 to 999999.' : null}
         data-testid="numerics-interval"
       />
     </div>
   );
+}
+
+function intervalOf(text: string): number | null {
+  const steps = readNumber(text);
+  return steps !== null && Number.isInteger(steps) && steps >= 1 && steps <= 999_999 ? steps : null;
 }
 
 function statusOf({

@@ -48,7 +48,7 @@ export default function NumericsPanel() {
             (key) =>
               runs[key] && (
                 <option key={key} value={key}>
-                  {runLabel(runs[key])}, seed {runs[key].config.seed}
+                  {`${runLabel(runs[key])}, seed ${runs[key].config.seed}`}
                 </option>
               ),
           )}

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { flushedShare, subnormalShare } from '../../../engine/numerics/bands.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
-import { formatWords } from './messages.ts';
+import { formatWords, shareWords } from './messages.ts';
 import type { HeatRow } from './model.ts';
 import styles from './NumericsPanel.module.css';
 
@@ -26,13 +26,13 @@ export function NumericsTable({ rows }: { rows: readonly HeatRow[] }) {
                 <th scope="col">Largest</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody translate="no">
               {rows.map(({ row, losses, total, largest }) => (
                 <tr key={row.name} data-testid="numerics-row">
                   <th scope="row">{row.name}</th>
                   <td>{formatWords(row.format)}</td>
-                  <td data-testid="numerics-row-flushed">{formatPercent(flushedShare(losses))}</td>
-                  <td>{formatPercent(subnormalShare(losses))}</td>
+                  <td data-testid="numerics-row-flushed">{shareWords(flushedShare(losses))}</td>
+                  <td>{shareWords(subnormalShare(losses))}</td>
                   <td>{formatCount(losses.overflow)}</td>
                   <td>{formatPercent(losses.zeros / Math.max(1, total))}</td>
                   <td>{largest === null ? 'none' : `below ${formatPowerOfTwo(largest + 1)}`}</td>

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import type { UnderflowHistory } from '../../../store/underflowHistory.ts';
-import { formatCount, formatPercent } from '../../format.ts';
 import { useWidth } from '../../hooks/useWidth.ts';
+import { stripSentence } from './messages.ts';
 import styles from './NumericsPanel.module.css';
 import { usePalette } from './usePalette.ts';
 
@@ -16,7 +16,10 @@ interface UnderflowStripProps {
   length: number;
 }
 
-/** Share flushed to zero by layer over the probed steps, in the run's own format and at the scale of each step. */
+/**
+ * Share flushed to zero by layer over the probed steps, in the run's own format and at the scale of each step. Grey where all
+ * gradients of a layer are exactly zero: none is left to flush.
+ */
 export function UnderflowStrip({ history, length }: UnderflowStripProps) {
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -39,25 +42,21 @@ export function UnderflowStrip({ history, length }: UnderflowStripProps) {
       context.globalAlpha = 1;
       context.fillStyle = palette.muted;
       context.fillText(layer === history.layers - 1 ? 'head' : `h.${layer}`, 0, (layer + 0.5) * ROW);
-      context.fillStyle = palette.bad;
       for (let column = 0; column < columns; column++) {
-        const share = largestShare(
+        const share = worstShare(
           history,
           layer,
           (column * length) / columns,
           ((column + 1) * length) / columns,
         );
-        context.globalAlpha = 0.06 + 0.94 * Math.sqrt(share);
+        context.fillStyle = share === null ? palette.muted : palette.bad;
+        context.globalAlpha = share === null ? 0.6 : 0.06 + 0.94 * Math.sqrt(share);
         context.fillRect(LABEL + column * step, layer * ROW + 1, Math.max(1, step - 0.5), ROW - 2);
       }
     }
   }, [history, length, palette, width, height]);
 
-  const last = length - 1;
-  const now = Array.from({ length: history.layers }, (_, layer) => history.share(last, layer));
-  const worst = now.indexOf(Math.max(...now));
-  const worstName = worst === history.layers - 1 ? 'the head' : `h.${worst}`;
-  const summary = `Share of gradients flushed to zero by layer, steps ${formatCount(history.step(0))} to ${formatCount(history.step(last))}. At the last, ${now[worst]! > 0 ? `most in ${worstName}: ${formatPercent(now[worst]!)}` : 'none'}.`;
+  const summary = stripSentence(history);
   return (
     <figure className={styles.strip}>
       <figcaption className={styles.caption}>{summary}</figcaption>
@@ -76,14 +75,17 @@ export function UnderflowStrip({ history, length }: UnderflowStripProps) {
   );
 }
 
-function largestShare(history: UnderflowHistory, layer: number, from: number, to: number): number {
+/** The largest of several frames; null where one of them had nothing but zeros. */
+function worstShare(history: UnderflowHistory, layer: number, from: number, to: number): number | null {
   let largest = 0;
   for (
     let i = Math.floor(from);
     i < Math.max(Math.ceil(to), Math.floor(from) + 1) && i < history.length;
     i++
   ) {
-    largest = Math.max(largest, history.share(i, layer));
+    const share = history.share(i, layer);
+    if (share === null) return null;
+    largest = Math.max(largest, share);
   }
   return largest;
 }

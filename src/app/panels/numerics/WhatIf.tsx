@@ -27,10 +27,10 @@ export function WhatIf({ scaleLog2, current, best, scaled, forecast, onAsk }: Wh
     <div className={styles.whatIf}>
       <label htmlFor={id} className={styles.whatIfLabel}>
         What if the loss scale were{' '}
-        <output htmlFor={id} data-testid="numerics-scale">
+        <output translate="no" htmlFor={id} data-testid="numerics-scale">
           {formatPowerOfTwo(scaleLog2)}
         </output>
-        {scaleLog2 === current && <span className={styles.muted}> ({own})</span>}
+        {scaleLog2 === current && <span className={styles.muted}>{` (${own})`}</span>}
       </label>
       <div className={styles.slider}>
         <input
@@ -52,14 +52,18 @@ export function WhatIf({ scaleLog2, current, best, scaled, forecast, onAsk }: Wh
       </div>
       <div className={styles.buttons}>
         <Button onClick={() => onAsk(best)} data-testid="numerics-best" data-scale={best}>
-          <span className={styles.bestSwatch} aria-hidden="true" /> Loses least: {formatPowerOfTwo(best)}
+          <span className={styles.bestSwatch} aria-hidden="true" />
+          <span>{` Loses least: ${formatPowerOfTwo(best)}`}</span>
         </Button>
         <Button onClick={() => onAsk(null)} disabled={scaleLog2 === current} data-testid="numerics-current">
-          Back to {scaled ? formatPowerOfTwo(current) : 'no scaling'}
+          {`Back to ${scaled ? formatPowerOfTwo(current) : 'no scaling'}`}
         </Button>
       </div>
       <p data-testid="numerics-forecast">
-        <strong data-testid="numerics-flushed">{forecast.share}</strong> {forecast.rest}
+        <strong translate="no" data-testid="numerics-flushed">
+          {forecast.share}
+        </strong>
+        <span>{` ${forecast.rest}`}</span>
       </p>
     </div>
   );

@@ -5,13 +5,16 @@ import {
   frameLosses,
   isScaledOperand,
   lossesAt,
+  nonZero,
   subnormalShare,
+  tensorsWithoutGradient,
 } from '../../../engine/numerics/bands.ts';
 import { type NumericsFrame, type QuantizationNoise, rowCounts } from '../../../engine/numerics/frame.ts';
 import type { FormatId, NamedFormat } from '../../../engine/precision/formats.ts';
 import type { Recipe } from '../../../engine/precision/recipes.ts';
 import { isSimulatedFormat } from '../../../engine/precision/simulated.ts';
 import type { NumericsView } from '../../../store/numericsStore.ts';
+import type { UnderflowHistory } from '../../../store/underflowHistory.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
 import { columnName } from './drawHeatmap.ts';
 import type { HeatRow } from './model.ts';
@@ -44,18 +47,59 @@ export function whatIfSentence(
   let worst = { name: '', share: 0 };
   for (const [i, row] of frame.rows.entries()) {
     if (!isScaledOperand(row)) continue;
-    const share = flushedShare(lossesAt(rowCounts(frame, i), shift, bands));
+    const share = flushedShare(lossesAt(rowCounts(frame, i), shift, bands)) ?? 0;
     if (share > worst.share) worst = { name: row.name, share };
+  }
+  const flushed = flushedShare(losses);
+  if (flushed === null) {
+    return {
+      share: 'All',
+      rest: 'of the gradients that matmuls and attention read are exactly zero: no loss scale brings them back.',
+    };
   }
   const overflow =
     losses.overflow === 0
       ? 'None overflows.'
       : `${formatCount(losses.overflow)} ${losses.overflow === 1 ? 'overflows' : 'overflow'}: the step is skipped.`;
   const most = worst.share > 0 ? `, most in ${worst.name} (${formatPercent(worst.share)})` : '';
+  const zeros =
+    losses.zeros === 0
+      ? ''
+      : ` Beside them ${formatPercent(losses.zeros / (losses.zeros + nonZero(losses)))} of all were exactly zero before they were stored.`;
   return {
-    share: formatPercent(flushedShare(losses)),
-    rest: `of the gradients that matmuls and attention read are flushed to zero in ${formatWords(format)}${most}; ${formatPercent(subnormalShare(losses))} keep fewer bits. ${overflow}`,
+    share: formatPercent(flushed),
+    rest: `of the gradients that matmuls and attention read are flushed to zero in ${formatWords(format)}${most}; ${shareWords(subnormalShare(losses))} keep fewer bits. ${overflow}${zeros}`,
   };
+}
+
+/** A share of the values that are not zero, or why there is none. */
+export function shareWords(share: number | null): string {
+  return share === null ? 'all zero' : formatPercent(share);
+}
+
+/** "16 of 28 parameter tensors get no gradient": what a step can teach the model at all. */
+export function gradientSentence(frame: NumericsFrame): { count: string; rest: string } {
+  const { without, of } = tensorsWithoutGradient(frame);
+  return without === 0
+    ? { count: `All ${formatCount(of)}`, rest: 'parameter tensors get a gradient.' }
+    : {
+        count: `${formatCount(without)} of ${formatCount(of)}`,
+        rest: `parameter tensors get no gradient: ${without === 1 ? 'its' : 'their'} gradient is exactly zero everywhere.`,
+      };
+}
+
+/** What the strip shows of the newest frame; `history` has one at least. */
+export function stripSentence(history: UnderflowHistory): string {
+  const last = history.length - 1;
+  const layers = Array.from({ length: history.layers }, (_, layer) => ({
+    name: layer === history.layers - 1 ? 'the head' : `h.${layer}`,
+    share: history.share(last, layer),
+  }));
+  const zero = layers.filter(({ share }) => share === null).map(({ name }) => name);
+  const worst = layers.reduce((most, layer) => ((layer.share ?? 0) > (most.share ?? 0) ? layer : most));
+  const most = worst.share ? `most in ${worst.name}: ${formatPercent(worst.share)}` : 'none';
+  const dead = zero.length === 0 ? '' : ` Exactly zero already, and grey: ${zero.join(', ')}.`;
+  return `Share of gradients flushed to zero by layer, steps ${formatCount(history.step(0))} to ${formatCount(history.step(last))}. At the last, ${most}.${dead}`;
 }
 
 export function hoverSentence(
@@ -63,8 +107,15 @@ export function hoverSentence(
   column: number | null,
 ): string {
   const cell = column === null ? '' : `${columnName(column)}: ${formatPercent(shares[column]!)} of `;
-  const at = largest === null ? 'all zero' : `largest below ${formatPowerOfTwo(largest + 1)}`;
-  return `${row.name}: ${cell}${formatCount(total)} values, ${at}. Flushed ${formatPercent(flushedShare(losses))}, subnormal ${formatPercent(subnormalShare(losses))}, overflow ${formatCount(losses.overflow)}.`;
+  const values = `${row.name}: ${cell}${formatCount(total)} values`;
+  const [flushed, subnormal] = [flushedShare(losses), subnormalShare(losses)];
+  if (flushed === null || subnormal === null) return `${values}, all exactly zero.`;
+  const zeros = losses.zeros === 0 ? '' : `exact zeros ${formatPercent(losses.zeros / total)}, `;
+  return `${values}, ${largestWords(largest)}. Flushed ${formatPercent(flushed)}, ${zeros}subnormal ${formatPercent(subnormal)}, overflow ${formatCount(losses.overflow)}.`;
+}
+
+function largestWords(largest: number | null): string {
+  return largest === null ? 'none of the others finite' : `largest below ${formatPowerOfTwo(largest + 1)}`;
 }
 
 /** A ratio in dB, or why there is none. */
@@ -93,6 +144,7 @@ export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
   return [
     'Gradients of activations are counted in FP32 before they are narrowed, so that values a format flushes are still seen.',
     parameters,
+    'Shares flushed are of the values that are not zero. An exact zero was zero before it was stored: what it is computed from was flushed, or there is nothing to learn there, as at positions that carry no loss.',
     'A forecast takes each tensor on its own: what was lost upstream, and so never reached a tensor, is not brought back by another scale.',
     'The scale that loses least has the fewest overflows, then the fewest values flushed, then the fewest subnormal ones. It may leave no room: gradients of the next step can be larger and overflow.',
     'Bands are exact to a power of two: a value from 65,520 to 65,536 overflows f16 but shares a column with values that do not.',

@@ -1,10 +1,10 @@
 /** What the heatmap and the table show of a frame, made once for each frame, scale and order. */
 import {
   type Bands,
-  flushedShare,
   type Losses,
   largestExponent,
   lossesAt,
+  zeroShare,
 } from '../../../engine/numerics/bands.ts';
 import {
   EXPONENT_BIAS,
@@ -34,7 +34,8 @@ export interface HeatRow {
   readonly largest: number | null;
 }
 
-export type Order = 'layer' | 'underflow';
+/** By layer, or by the share of values that are zero once stored: flushed, or zero before. */
+export type Order = 'layer' | 'zeros';
 
 export function columnOf(exponent: number): number {
   return Math.min(HIGHEST, Math.max(LOWEST, exponent)) - LOWEST + 1;
@@ -60,9 +61,7 @@ export function heatRows(frame: NumericsFrame, scaleLog2: number, bands: Bands, 
       largest: largestExponent(counts, counted),
     };
   });
-  if (order === 'underflow') {
-    return rows.sort((a, b) => flushedShare(b.losses) - flushedShare(a.losses));
-  }
+  if (order === 'zeros') return rows.sort((a, b) => zeroShare(b.losses) - zeroShare(a.losses));
   return grouped(rows);
 }
 

@@ -1,0 +1,78 @@
+/**
+ * The runs of same-bits: a pairwise cover, in which every two values of any two options meet in some run, where the command
+ * line takes them together.
+ */
+import { pairwiseCover } from './cover.mjs';
+
+const FP8 = ['fp8', 'fp8-delayed'];
+const SIMULATED = ['e5m2', 'e8m7'];
+const DYNAMIC = ['fp16', 'fp16-tf32'];
+const WITHOUT_MASTER = ['fp16-pure', 'bf16-sr'];
+const HALVES = ['fp16', 'fp16-tf32', 'fp16-static', 'fp16-noscale', 'fp16-pure'];
+
+/** Values of every option. The first is the default, which is left out of the command; true stands for the bare option. */
+const OPTIONS = {
+  precision: ['fp32', 'tf32', ...HALVES, 'bf16', 'bf16-sr', 'bf16-split', ...FP8, ...SIMULATED],
+  optimizer: ['adamw', 'stable-adamw'],
+  'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm'],
+  recompute: ['none', 'gelu', 'gelu-ln', 'block'],
+  untied: [false, true],
+  accum: [1, 3],
+  rounding: ['rz', 'rne'],
+  'fp8-head': [false, true],
+  'fp8-activations': ['tensor', '1x16'],
+  'amax-history': [16, 4],
+  'amax-algo': ['max', 'most_recent'],
+  'fp8-margin': [0, 1],
+  // 2^32 overflows f16 at once: the first steps are skipped while the scale falls.
+  'loss-scale': ['default', 2 ** 32],
+  f16: ['auto', 'native'],
+  vocab: ['own', 300],
+  tokenizer: ['char', 'byte'],
+  order: ['random', 'sequential'],
+  clip: [1, 0],
+  'sharpness-every': [0, 5],
+};
+
+/** Modes that take an option with another value than its default; other options go with every mode. */
+const TAKEN_BY = {
+  rounding: SIMULATED,
+  'fp8-head': FP8,
+  'fp8-activations': FP8,
+  'amax-history': ['fp8-delayed'],
+  'amax-algo': ['fp8-delayed'],
+  'fp8-margin': ['fp8-delayed'],
+  'loss-scale': DYNAMIC,
+  f16: HALVES,
+};
+
+/** Whether some precision mode takes all values of `row`, which may lack options. */
+function isTaken(row) {
+  const modes = 'precision' in row ? [row.precision] : OPTIONS.precision;
+  return modes.some((mode) => Object.entries(row).every(([option, value]) => takes(mode, option, value)));
+}
+
+function takes(mode, option, value) {
+  if (value === OPTIONS[option][0]) return true;
+  if (option === 'optim-state' && value !== 'bf16') return !WITHOUT_MASTER.includes(mode);
+  return TAKEN_BY[option]?.includes(mode) ?? true;
+}
+
+/** Small, so that most of a run is the compilation of its kernels, and with several chunks of rows and of the vocabulary. */
+const SHAPE = ['--preset', 'smoke', '--width', '32', '--ctx', '32', '--batch', '4', '--warmup', '2'];
+const RUN = ['--steps', '20', '--eval-every', '10', '--eval-batches', '2', '--sample', '0', '--seed', '7'];
+
+/** @returns {string[][]} the options in which each run differs from the defaults */
+export function differingOptions() {
+  const rows = pairwiseCover(OPTIONS, isTaken);
+  return rows.map((row) =>
+    Object.entries(row)
+      .filter(([option, value]) => option === 'precision' || value !== OPTIONS[option][0])
+      .flatMap(([option, value]) => (value === true ? [`--${option}`] : [`--${option}`, String(value)])),
+  );
+}
+
+/** @param {string[]} options of {@link differingOptions} */
+export function commandOf(options) {
+  return ['train', ...SHAPE, ...RUN, ...options, '--json'];
+}

@@ -1,0 +1,69 @@
+/**
+ * `config.json` of a GPT-2, held against the weights that it lies beside.
+ * Format: GPT2Config of transformers, with that class's defaults for what is left out.
+ */
+import { BesideProblem, readObject, said } from './beside.ts';
+import type { WeightsShape } from './gpt2.ts';
+import type { RandomAccess } from './randomAccess.ts';
+import type { JsonObject, JsonValue } from './strictJson.ts';
+
+const MAX_BYTES = 2 ** 20;
+
+/** Keys that change what a model computes, with the only values that the engine computes. */
+const FIXED: readonly (readonly [string, readonly JsonValue[]])[] = [
+  ['model_type', ['gpt2']],
+  ['activation_function', ['gelu_new', 'gelu_pytorch_tanh']],
+  ['layer_norm_epsilon', [1e-5]],
+  ['scale_attn_weights', [true]],
+  ['scale_attn_by_inverse_layer_idx', [false]],
+  ['add_cross_attention', [false]],
+  ['is_encoder_decoder', [false]],
+  ['quantization_config', [null]],
+];
+
+export interface SaidByConfig {
+  readonly heads: number;
+  /** It names the activation function. */
+  readonly activation: boolean;
+}
+
+/**
+ * @throws BesideProblem when it says that the model computes something else than a GPT-2, contradicts the weights, or has
+ * no number of heads; EngineError BAD_FILE when it cannot be read
+ */
+export async function readConfig(source: RandomAccess, shape: WeightsShape): Promise<SaidByConfig> {
+  const config = await readObject(source, MAX_BYTES);
+  for (const [key, allowed] of FIXED) {
+    const value = config.get(key);
+    if (value === undefined || allowed.includes(value)) continue;
+    throw new BesideProblem(`has ${key} ${said(value)}, and only ${allowed.join(' or ')} is trained`);
+  }
+  const contradictions = contradictionsOf(config, shape);
+  if (contradictions.length > 0) throw new BesideProblem(`says ${contradictions.join(', and ')}`);
+  const heads = config.get('n_head');
+  if (!(Number.isSafeInteger(heads) && (heads as number) > 0)) {
+    throw new BesideProblem(
+      heads === undefined ? 'has no n_head' : `has n_head ${said(heads)}, which is no whole number above 0`,
+    );
+  }
+  return { heads: heads as number, activation: config.has('activation_function') };
+}
+
+function contradictionsOf(config: JsonObject, shape: WeightsShape): string[] {
+  const { layers, width, context, vocabulary, tied } = shape;
+  const inWeights: readonly (readonly [string, JsonValue])[] = [
+    ['n_layer', layers],
+    ['n_embd', width],
+    ['n_positions', context],
+    ['vocab_size', vocabulary],
+    ['n_inner', 4 * width],
+    ['tie_word_embeddings', tied],
+  ];
+  return inWeights.flatMap(([key, has]) => {
+    const value = config.get(key);
+    if (value === undefined || value === has || (key === 'n_inner' && value === null)) return [];
+    if (key !== 'tie_word_embeddings') return [`${key} ${said(value)} where the weights have ${has}`];
+    const head = tied ? 'no lm_head.weight of their own' : 'an lm_head.weight of their own';
+    return [`${key} ${said(value)} where the weights have ${head}`];
+  });
+}

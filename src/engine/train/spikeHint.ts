@@ -1,0 +1,47 @@
+/** What a jump of the loss is put down to, for the page and the terminal alike. */
+import { formatPercent, formatPowerOfTwo } from '../experiments/format.ts';
+import { bandsOf } from '../numerics/bands.ts';
+import { keepsMaster, type Recipe } from '../precision/recipes.ts';
+
+/** A smaller share of flushed gradients is not named as the cause: modes with loss scaling lose that much and train. */
+const MATERIAL_SHARE = 0.01;
+
+const GENTLER =
+  'One such step often passes by itself. If the loss stays up, use a lower learning rate, a longer warm-up or tighter clipping.';
+
+/** Whether gradients are stored without a loss scale in a format with fewer exponents than FP32, so that small ones become zero. */
+export function storesUnscaled({ scaling, roles }: Recipe): boolean {
+  return scaling.kind === 'none' && bandsOf(roles.outputGradient).normalFrom > bandsOf('f32').normalFrom;
+}
+
+/** @param flushed share of the gradients that storing them flushed to zero after the jump; null where they were not counted */
+export function spikeHint(recipe: Recipe, flushed: number | null): string {
+  const sentences: string[] = [];
+  if (storesUnscaled(recipe)) sentences.push(gradientSentence(recipe, flushed));
+  if (recipe.unsound) {
+    if (!keepsMaster(recipe)) {
+      sentences.push('Weights and AdamW moments have no FP32 copy: updates that are too small are lost.');
+    }
+    sentences.push('This mode is made to fail: fp16, with loss scaling, or bf16 trains the model.');
+  } else if (isMaterial(flushed)) {
+    sentences.push('Use a mode with loss scaling (fp16) or with the exponents of FP32 (bf16).');
+  } else {
+    sentences.push(GENTLER);
+  }
+  return sentences.join(' ');
+}
+
+function isMaterial(flushed: number | null): flushed is number {
+  return flushed !== null && flushed >= MATERIAL_SHARE;
+}
+
+function gradientSentence({ roles }: Recipe, flushed: number | null): string {
+  const below = `those below ${formatPowerOfTwo(bandsOf(roles.outputGradient).keptFrom)} become zero`;
+  if (flushed === null) {
+    return `Gradients are stored without loss scaling: ${below}. They were not counted; the page's Numerics panel and compare report the share.`;
+  }
+  const share = `${formatPercent(flushed)} of the gradients that matmuls and attention read`;
+  return isMaterial(flushed)
+    ? `Without loss scaling ${share} were flushed to zero: ${below}.`
+    : `Gradients are stored without loss scaling, but only ${share} were flushed to zero.`;
+}

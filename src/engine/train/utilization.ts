@@ -1,0 +1,23 @@
+import { EngineError } from '../errors.ts';
+import { usesMatrixUnits } from '../kernelChoice.ts';
+import { PipelineCache } from '../pipelines.ts';
+import { peakFlops, shareOfPeak } from '../roofline.ts';
+import type { Trainer } from './trainer.ts';
+
+/**
+ * Model FLOP/s of `tokensPerSec` over the adapter's f32 FMA peak; null where that could not be measured: where memory is too
+ * short, and where the share is one that {@link shareOfPeak} refuses. The first call for a device measures (some syncs): not
+ * for use inside a step.
+ */
+export async function modelFlopsUtilization(
+  { device, flopsPerToken, kernels }: Trainer,
+  tokensPerSec: number,
+): Promise<number | null> {
+  try {
+    const peak = await peakFlops(device, new PipelineCache(device));
+    return shareOfPeak(tokensPerSec * flopsPerToken, peak, usesMatrixUnits(kernels));
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'OUT_OF_MEMORY') return null;
+    throw error;
+  }
+}

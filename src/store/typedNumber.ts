@@ -1,0 +1,89 @@
+/**
+ * Numbers as people type them. Number pads of phones have the decimal separator of their language, so a comma is one too,
+ * except where it may as well group thousands: what it means then is asked, and never guessed.
+ */
+
+const NO_NUMBER = 'This is not a number.';
+const WRITTEN = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^2\^\d{1,3}$/i;
+/** `1,000` and `-12,345`: in English a thousand, elsewhere one. No group follows a zero. */
+const GROUPED = /^[-+]?[1-9]\d{0,2},\d{3}$/;
+const DECIMAL_COMMA = /^([-+]?\d*),(\d*)((?:e[-+]?\d+)?)$/i;
+
+/** The number, or null where the text is none or may be two. */
+export function readNumber(text: string): number | null {
+  const plain = plainDigits(text);
+  if (GROUPED.test(plain)) return null;
+  return writtenNumber(plain.replace(DECIMAL_COMMA, '$1.$2$3'));
+}
+
+/** Why {@link readNumber} gives none, in a sentence; null where it gives one. */
+export function typedProblem(text: string): string | null {
+  if (readNumber(text) !== null) return null;
+  const plain = plainDigits(text);
+  if (!GROUPED.test(plain)) return NO_NUMBER;
+  return `Write ${plain.replace(',', '')} or ${plain.replace(',', '.')}: "${text.trim()}" may be either.`;
+}
+
+/**
+ * Numbers separated by semicolons, spaces or commas. A comma without a space behind it separates where it cannot be a
+ * decimal one, as in `3e-4,1e-3`, and is a decimal one where it cannot separate, as in `0,001`.
+ * @returns the numbers, or the first word that is none, and why
+ */
+export function readNumbers(
+  text: string,
+): readonly number[] | { readonly word: string; readonly why: string } {
+  const numbers: number[] = [];
+  for (const written of text.split(/[\s;]+/)) {
+    const word = written.replace(/^,+|,+$/g, '');
+    if (word === '') continue;
+    const read = numbersOfWord(word);
+    if (typeof read === 'string') return { word, why: read };
+    numbers.push(...read);
+  }
+  return numbers;
+}
+
+/** @returns why it cannot be read where it cannot */
+function numbersOfWord(word: string): readonly number[] | string {
+  const parts = plainDigits(word).split(',');
+  // Of a list no part but the last can be the whole part of a decimal number.
+  if (!parts.slice(0, -1).some((part) => /^[-+]?\d*$/.test(part))) {
+    const values = parts.map((part) => (/^0\d/.test(part) ? null : writtenNumber(part)));
+    return values.every((value) => value !== null) ? values : NO_NUMBER;
+  }
+  const [first = '', second = ''] = parts;
+  if (parts.length > 2) return 'Put a space behind each comma that separates two numbers.';
+  const value = readNumber(word);
+  if (value === null) return typedProblem(word)!;
+  // Nobody writes a number as 001.
+  return /^0\d/.test(second)
+    ? [value]
+    : `Write ${first}.${second} or "${first}; ${second}": it may be either.`;
+}
+
+/** In digits with a decimal point, or as a power of two: `3e-4`, `2^16`. */
+export function writtenNumber(text: string): number | null {
+  if (!WRITTEN.test(text)) return null;
+  const value = text.startsWith('2^') ? 2 ** Number(text.slice(2)) : Number(text);
+  return Number.isFinite(value) ? value : null;
+}
+
+/** First characters of the digits that keyboards of phones have: Arabic-Indic, Persian and full-width. */
+const ZEROS = ['٠', '۰', '０'].map((zero) => zero.codePointAt(0)!);
+const SIGNS: Readonly<Record<string, string>> = {
+  '٫': ',',
+  '，': ',',
+  '．': '.',
+  '−': '-',
+  '－': '-',
+  '＋': '+',
+};
+
+/** In ASCII, without space around it. */
+function plainDigits(text: string): string {
+  return text.trim().replace(/[^\0-~]/g, (character) => {
+    const code = character.codePointAt(0)!;
+    const zero = ZEROS.find((first) => code >= first && code < first + 10);
+    return zero === undefined ? (SIGNS[character] ?? character) : String(code - zero);
+  });
+}

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import {
+  endedSentence,
+  keepingSentence,
+  scheduleSentence,
+  unfinishedSentence,
+} from '../../../src/app/panels/storedMessages.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
+import type { StoredRun } from '../../../src/session/protocol.ts';
+
+const config = { ...PRESETS.smoke.config, steps: 100, warmup: 0, learningRate: 1e-3, minLearningRate: 1e-4 };
+const stored: StoredRun = {
+  ...{ place: 0, ended: true, step: 100, savedAt: Date.now(), bytes: 1, config },
+  text: { name: 'Moby Dick', checksum: '', builtin: 'moby-dick' },
+};
+
+test('what more steps do to the learning rate is said with its numbers', () => {
+  const next = learningRateAt({ ...config, steps: 200 }, 100);
+  expect(next).toBeCloseTo(5.5e-4, 10); // half of the cosine
+  expect(scheduleSentence(stored, 200)).toBe(
+    'The learning rate goes from 0.0001 to 0.00055 and falls to 0.0001, as in a run of 200 steps from its start.',
+  );
+  const constant = { ...stored, config: { ...config, minLearningRate: 1e-3 } };
+  expect(scheduleSentence(constant, 200)).toBe(
+    'The learning rate stays at 0.001, as in a run of 200 steps from its start.',
+  );
+});
+
+test('a run that ended says whether the next one takes its place', () => {
+  expect(endedSentence(stored, null, false)).toMatch(
+    /^A run that finished .* ago is kept here: .*, step 100 of 100, on Moby Dick\. It stays while the next run is saved\.$/,
+  );
+  expect(endedSentence({ ...stored, step: 40 }, 'Choose the text again.', true)).toMatch(
+    /^A run that ended .* step 40 of 100, .* The next run that is saved takes its place: .* Choose the text again\.$/,
+  );
+});
+
+test('an unfinished run says whether the one that is trained is saved beside it', () => {
+  const left = { ...stored, ended: false, step: 40 };
+  expect(unfinishedSentence(left, null, false, true)).toContain('It goes on exactly where it was.');
+  expect(unfinishedSentence(left, null, true, true)).toContain('beside the run that is trained now');
+  expect(unfinishedSentence(left, null, true, false)).toContain('the run that is trained now is not saved');
+});
+
+test('training on says what is kept and what gives way', () => {
+  const other = { ...stored, place: 1, step: 8 } as const;
+  expect(keepingSentence(stored, null)).toBe('What is kept here stays as it is.');
+  expect(keepingSentence(stored, other)).toMatch(
+    /stays as it is; the other run .*step 8 of 100.* gives way\.$/,
+  );
+  expect(keepingSentence(stored, stored)).toContain('take it as a file to keep both');
+});

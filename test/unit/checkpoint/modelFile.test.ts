@@ -1,0 +1,202 @@
+/** A model's file against what lies beside it: nothing is guessed in silence. */
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { FilesBeside } from '../../../src/engine/checkpoint/beside.ts';
+import { gpt2Tensors } from '../../../src/engine/checkpoint/gpt2.ts';
+import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { type ModelFile, openModel } from '../../../src/engine/checkpoint/modelFile.ts';
+import { bytesSource, type RandomAccess } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { loadGpt2 } from '../../../src/engine/data/gpt2.ts';
+import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
+import type { GptConfig } from '../../../src/engine/model/config.ts';
+import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { concatenated, refusal } from './files.ts';
+
+const fixture = (name: string) =>
+  new Uint8Array(readFileSync(new URL(`../../fixtures/${name}.safetensors`, import.meta.url)));
+const CONV1D = fixture('gpt2_conv1d');
+
+const text = (name: string, content: string): RandomAccess =>
+  bytesSource(name, new TextEncoder().encode(content));
+const beside = (config: string | null, tokenizer: string | null = null): FilesBeside => ({
+  config: config === null ? null : text('config.json', config),
+  tokenizer: tokenizer === null ? null : text('tokenizer.json', tokenizer),
+});
+const open = (bytes: Uint8Array, files: FilesBeside = beside(null)): Promise<ModelFile> =>
+  openModel(bytesSource('m.safetensors', bytes), files);
+
+const GPT: GptConfig = { layers: 1, heads: 2, width: 8, context: 4, vocabulary: 3, tied: true };
+
+/** A model of zeros. */
+function model(gpt: GptConfig, metadata: Record<string, string> = {}): Promise<Uint8Array> {
+  const sizes = new Map(parameterSpecs(gpt).map(({ name, rows, columns }) => [name, rows * columns]));
+  const tensors = gpt2Tensors(gpt, 'F16', (name) => new Float32Array(sizes.get(name)!));
+  return concatenated(writeSafetensors(tensors, metadata));
+}
+const CHARACTERS: TokenizerJson = { kind: 'char', characters: 'abc' };
+const OWN = { n_head: '2', 'halfstep.tokenizer': JSON.stringify(CHARACTERS) };
+const edited = (json: string, change: object) => JSON.stringify({ ...JSON.parse(json), ...change });
+
+beforeAll(loadGpt2);
+
+describe('config.json', () => {
+  test.each<[string, string, RegExp]>([
+    ['of another model', '{"n_head":4,"n_layer":12}', /n_layer 12 where the weights have 2\./],
+    [
+      'of another function',
+      '{"n_head":4,"activation_function":"gelu"}',
+      /activation_function "gelu", and only/,
+    ],
+    ['of a program', '{"port":8080}', /has no n_head\./],
+    ['cut off', '{"n_head":', /is not JSON at character 10/],
+  ])('%s is refused by its name where nothing else tells the heads', async (_, config, why) => {
+    const error = await refusal(open(CONV1D, beside(config)));
+    expect(error.code).toBe('WRONG_MODEL');
+    expect(error.message).toMatch(/^The config\.json beside "m\.safetensors" /);
+    expect(error.message).toMatch(why);
+    expect(error.hint).toMatch(/the model's own config\.json/);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['other heads', '{"n_head":4}', /says n_head 4 where the metadata of the weights say 2: it is another/],
+    ['another shape', '{"n_head":2,"n_embd":768}', /n_embd 768 where the weights have 8: it is another/],
+    [
+      'another model',
+      '{"model_type":"llama"}',
+      /model_type "llama", and only gpt2 is trained: it is another/,
+    ],
+    ['no JSON at all', 'port = 8080', /is not JSON at character 0: no value is here: it is another/],
+  ])('with %s does not decide about an own export, which says so', async (_, config, why) => {
+    const opened = await open(await model(GPT, OWN), beside(config));
+    expect(opened).toMatchObject({ heads: 2, tokenizer: CHARACTERS });
+    expect(opened.notes).toEqual([expect.stringMatching(why)]);
+  });
+
+  test('and metadata that agree need no note; one alone is enough', async () => {
+    const config = configJson(GPT, 'F16', CHARACTERS);
+    for (const [metadata, file] of [[OWN, config] as const, [OWN, null] as const, [{}, config] as const]) {
+      const { heads, notes } = await open(await model(GPT, metadata), beside(file));
+      expect([heads, notes]).toEqual([2, []]);
+    }
+    expect((await open(await model(GPT))).heads).toBeNull();
+  });
+
+  test('contradicts metadata of another program: neither is taken', async () => {
+    const error = await refusal(open(await model(GPT, { n_head: '2' }), beside('{"n_head":4}')));
+    expect(error.message).toMatch(/says n_head 4 where the metadata of the weights say 2/);
+    const broken = await refusal(open(await model(GPT, { n_head: 'two' })));
+    expect(broken.message).toBe('"m.safetensors" has metadata with n_head "two", which is no whole number.');
+  });
+});
+
+describe('the tokenizer', () => {
+  const GPT2_SIZE: GptConfig = { ...GPT, vocabulary: 50_257 };
+
+  test('of 50,257 tokens is only suggested where nothing says what it is', async () => {
+    const opened = await open(await model(GPT2_SIZE));
+    expect(opened).toMatchObject({ tokenizer: null, likelyTokenizer: 'gpt2' });
+    expect((await open(await model(GPT))).likelyTokenizer).toBeNull();
+  });
+
+  test('is GPT-2’s where the tokenizer.json beside is, however it is written', async () => {
+    const own = tokenizerJson({ kind: 'gpt2' });
+    const { model: inside } = JSON.parse(own);
+    const old = { ...inside, type: undefined, continuing_subword_prefix: '', end_of_word_suffix: '' };
+    const pairs = { ...inside, merges: inside.merges.map((merge: string) => merge.split(' ')) };
+    const padded = { id: 50_257, content: '[PAD]', special: true };
+    const files: [string, readonly string[]][] = [
+      [own, []],
+      [`\uFEFF${edited(own, { model: old, post_processor: { type: 'ByteLevel' } })}`, []],
+      [edited(own, { model: pairs }), []],
+      [
+        edited(own, { added_tokens: [padded] }),
+        [expect.stringMatching(/not searched for .* tokenizer\.json adds: "\[PAD\]"\./)],
+      ],
+    ];
+    for (const [file, notes] of files) {
+      const opened = await open(await model({ ...GPT, vocabulary: 50_304 }), beside(null, file));
+      expect(opened).toMatchObject({ tokenizer: { kind: 'gpt2' }, likelyTokenizer: null });
+      expect(opened.notes).toEqual(notes);
+    }
+  });
+
+  test.each<TokenizerJson>([
+    CHARACTERS,
+    { kind: 'char', characters: '😀 \nĠ' },
+    { kind: 'byte' },
+    { kind: 'bpe', pairs: [104, 101, 256, 108, 32, 257] },
+  ])('of an own export is read back from tokenizer.json: $kind', async (json) => {
+    const opened = await open(await model({ ...GPT, vocabulary: 300 }), beside(null, tokenizerJson(json)));
+    expect(opened.tokenizer).toEqual(json);
+    expect(opened.notes).toEqual([]);
+  });
+
+  const gpt2With = (change: (json: { model: Record<string, unknown>; [key: string]: unknown }) => void) => {
+    const json = JSON.parse(tokenizerJson({ kind: 'gpt2' }));
+    change(json);
+    return JSON.stringify(json);
+  };
+  test.each<[string, () => string, RegExp]>([
+    [
+      'one merge is another',
+      () => gpt2With(({ model: { merges } }) => ((merges as string[])[0] = 'Ġ a')),
+      /a vocabulary of 50257 pieces of words that is neither GPT-2's nor one that Halfstep learned/,
+    ],
+    [
+      'two tokens have changed places',
+      () =>
+        gpt2With(({ model: { vocab } }) => {
+          Object.assign(vocab as object, { '!': 1, '"': 0 });
+        }),
+      /neither GPT-2's/,
+    ],
+    [
+      'it lower-cases',
+      () => gpt2With((json) => (json.normalizer = { type: 'Lowercase' })),
+      /has normalizer an object, which is not read/,
+    ],
+    [
+      'it adds spaces',
+      () =>
+        gpt2With((json) => ((json.pre_tokenizer as { add_prefix_space: boolean }).add_prefix_space = true)),
+      /has add_prefix_space true/,
+    ],
+    [
+      'it takes words whole',
+      () => gpt2With(({ model: inside }) => (inside.ignore_merges = true)),
+      /has ignore_merges true/,
+    ],
+    [
+      'it finds a word of its own',
+      () => gpt2With((json) => (json.added_tokens = [{ id: 50_257, content: 'whale', special: false }])),
+      /has the added token "whale"/,
+    ],
+    ['it is of words', () => '{"model":{"type":"WordLevel"}}', /has type "WordLevel", which is not read/],
+    ['it is of another kind', () => '{"words":["a"]}', /has no model/],
+    ['it is cut off', () => tokenizerJson({ kind: 'gpt2' }).slice(0, 5000), /is not JSON at character/],
+  ])('is refused by name where %s, whatever the number of tokens', async (_, file, why) => {
+    const error = await refusal(open(await model(GPT2_SIZE), beside(null, file())));
+    expect([error.code, error.message]).toEqual(['WRONG_MODEL', expect.stringMatching(why)]);
+    expect(error.message).toMatch(/^The tokenizer\.json beside "m\.safetensors" /);
+    expect(error.hint).toMatch(/Leave the file out only where/);
+  });
+
+  test('in the metadata goes before one beside, and none has more tokens than the weights', async () => {
+    const own = await open(await model(GPT, OWN), beside(null, 'not even JSON'));
+    expect(own.tokenizer).toEqual(CHARACTERS);
+    const many = await refusal(open(await model({ ...GPT, vocabulary: 2 }, OWN), beside(null)));
+    expect(many.message).toBe('"m.safetensors" has 2 tokens, but its tokenizer 3.');
+    const bytes = await refusal(open(await model(GPT), beside(null, tokenizerJson({ kind: 'byte' }))));
+    expect(bytes.message).toContain('has 3 tokens, but its tokenizer (the tokenizer.json beside it) 256.');
+  });
+});
+
+test('the activation function of a file in nanoGPT’s layout is assumed, and that is said', async () => {
+  const linear = fixture('gpt2_linear');
+  expect((await open(linear)).notes).toEqual([expect.stringMatching(/GELU is computed with tanh/)]);
+  expect((await open(linear, beside('{"n_head":2}'))).notes).toHaveLength(1);
+  const named = beside('{"n_head":2,"activation_function":"gelu_new"}');
+  expect((await open(linear, named)).notes).toEqual([]);
+  expect((await open(CONV1D)).notes).toEqual([]);
+});

@@ -1,0 +1,103 @@
+/** 10,000 damaged and tampered copies of the files beside weights: each is refused by its problem, or read for what it says. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { BesideProblem } from '../../../src/engine/checkpoint/beside.ts';
+import { bytePieces, configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
+import { readTokenizer } from '../../../src/engine/checkpoint/modelTokenizer.ts';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { learnedModel } from '../../../src/engine/data/pairModel.ts';
+import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
+import type { GptConfig } from '../../../src/engine/model/config.ts';
+import { damaged, RUNS, tampered } from './damage.ts';
+
+const GPT: GptConfig = { layers: 1, heads: 2, width: 8, context: 4, vocabulary: 3, tied: true };
+const encode = (text: string) => new TextEncoder().encode(text);
+const source = (bytes: Uint8Array) => bytesSource('beside.json', bytes);
+/** As the reader takes it: a mark at the start is none of the JSON. */
+const parsed = (bytes: Uint8Array) =>
+  JSON.parse(new TextDecoder().decode(bytes).replace(/(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,}\]])/g, 'null'));
+
+async function readOrRefused<T>(read: Promise<T>): Promise<T | null> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof BesideProblem) return null;
+    throw error;
+  }
+}
+
+const config = configJson(GPT, 'F32', { kind: 'byte' });
+const TOKENIZERS: readonly TokenizerJson[] = [
+  { kind: 'char', characters: 'ab😀' },
+  { kind: 'byte' },
+  { kind: 'bpe', pairs: [104, 101, 256, 108] },
+];
+
+test('configurations', async () => {
+  let read = 0;
+  const files = fc.oneof(damaged(encode(config)), tampered(config).map(encode));
+  await fc.assert(
+    fc.asyncProperty(files, async (bytes) => {
+      const said = await readOrRefused(readConfig(source(bytes), GPT));
+      if (!said) return;
+      read += 1;
+      const json = parsed(bytes);
+      expect(said.heads).toBe(json.n_head);
+      expect(json).toMatchObject({ n_head: expect.any(Number) });
+      for (const [key, has] of [
+        ['n_layer', 1],
+        ['n_embd', 8],
+        ['n_positions', 4],
+        ['vocab_size', 3],
+      ] as const) {
+        expect([has, undefined], key).toContain(json[key]);
+      }
+    }),
+    RUNS,
+  );
+  expect(read).toBeGreaterThan(500);
+  expect(read).toBeLessThan(9500);
+});
+
+test('tokenizers', async () => {
+  let read = 0;
+  const texts = TOKENIZERS.map(tokenizerJson);
+  const files = fc.oneof(damaged(...texts.map(encode)), ...texts.map((text) => tampered(text).map(encode)));
+  await fc.assert(
+    fc.asyncProperty(files, async (bytes) => {
+      const said = await readOrRefused(readTokenizer(source(bytes)));
+      if (!said) return;
+      read += 1;
+      // Written again, it has the tokens and merges that the file has.
+      const { vocab, merges } = JSON.parse(tokenizerJson(said.tokenizer)).model;
+      const { model } = parsed(bytes);
+      expect(new Map(Object.entries(model.vocab))).toEqual(new Map(Object.entries(vocab)));
+      expect(model.merges).toEqual(merges);
+    }),
+    RUNS,
+  );
+  expect(read).toBeGreaterThan(100);
+  expect(read).toBeLessThan(9500);
+});
+
+test('every tokenizer that Halfstep writes is read back', async () => {
+  const characters = fc
+    .uniqueArray(fc.string({ unit: 'grapheme-composite', minLength: 1, maxLength: 1 }), { minLength: 1 })
+    .map((all): TokenizerJson => ({ kind: 'char', characters: [...new Set(all.join(''))].join('') }));
+  const pairs = fc
+    .array(fc.tuple(fc.nat(2 ** 20), fc.nat(2 ** 20)), { maxLength: 40 })
+    .map((all): TokenizerJson => {
+      const ids = all.flatMap(([a, b], i) => [a % (256 + i), b % (256 + i)]);
+      return ids.length > 0 ? { kind: 'bpe', pairs: ids } : { kind: 'byte' };
+    });
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(characters, pairs), async (json) => {
+      const read = await readOrRefused(readTokenizer(source(encode(tokenizerJson(json)))));
+      // Two pairs may make the same bytes: then two ids have one name, which no vocabulary can say.
+      const tokens = json.kind === 'bpe' ? bytePieces(learnedModel(json.pairs)) : [];
+      expect(read?.tokenizer).toEqual(new Set(tokens).size === tokens.length ? json : undefined);
+    }),
+    { ...RUNS, numRuns: 1000 },
+  );
+});

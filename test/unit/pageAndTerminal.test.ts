@@ -1,0 +1,57 @@
+/** What the command line takes for a run, an address of the page takes by the same name. */
+import { describe, expect, test } from 'vitest';
+import { parseCommand } from '../../src/cli/options.ts';
+import { OPTIONS } from '../../src/cli/optionTable.ts';
+import { readAddress } from '../../src/store/address.ts';
+import { configsOf, DEFAULT_SETTINGS, NUMBER_FIELDS } from '../../src/store/settings.ts';
+
+/** Options of files, of the terminal's output, and of what the page does by buttons. */
+const NO_SETTINGS = [
+  ...['init', 'data', 'export', 'export-dtype', 'save', 'save-every', 'resume'],
+  ...['numerics-every', 'json', 'help'],
+];
+const shared = OPTIONS.filter(({ name }) => !NO_SETTINGS.includes(name));
+
+/** A value, and the mode that takes it, where not all do. */
+const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  preset: ['smoke', 'small'],
+  text: ['sotu', 'copy'],
+  precision: ['bf16', 'e5m2'],
+  rounding: ['rne'],
+  tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:300', 'gpt2'],
+  'loss-scale': ['2^10', '1024'],
+  'amax-history': ['8'],
+  'fp8-margin': ['2'],
+  vocab: ['50304'],
+  heads: ['2'],
+  width: ['256'],
+  beta2: ['0.95'],
+  lr: ['1e-3', '+.002', '5.e-4'],
+  'min-lr': ['1e-6'],
+};
+const MODES: Readonly<Record<string, string>> = {
+  ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
+  ...{ 'fp8-margin': 'fp8-delayed', 'fp8-head': 'fp8', 'fp8-activations': 'fp8' },
+};
+
+describe.each(shared)('--$name', (option) => {
+  const { name } = option;
+  const values =
+    EXAMPLES[name] ?? (option.kind === 'flag' ? ['1'] : option.kind === 'choice' ? option.choices : ['7']);
+  test.each(values)('%s', (value) => {
+    const mode = MODES[name] ?? 'fp16';
+    const given = option.kind === 'flag' ? [`--${name}`] : [`--${name}`, value];
+    const precision = name === 'precision' ? [] : ['--precision', mode];
+    const command = parseCommand(['--preset', 'starter', ...precision, ...given]);
+    const query = name === 'precision' ? '' : `precision=${mode}&`;
+    const address = readAddress(`?${query}${name}=${encodeURIComponent(value)}`, DEFAULT_SETTINGS);
+    expect(address.problems).toEqual([]);
+    const [config] = configsOf({ ...DEFAULT_SETTINGS, ...address.settings });
+    expect(command.kind === 'train' && command.config).toEqual(config);
+  });
+});
+
+test('every number of the page is an option', () => {
+  const fields = OPTIONS.flatMap((option) => (option.kind === 'number' ? [option.field] : []));
+  expect(fields).toEqual(expect.arrayContaining(Object.values(NUMBER_FIELDS)));
+});

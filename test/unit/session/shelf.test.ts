@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Trainer } from '../../../src/engine/index.ts';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { initialStepState } from '../../../src/engine/train/stepState.ts';
+import type { SessionEvent, StoredRun } from '../../../src/session/protocol.ts';
+import { Shelf } from '../../../src/session/shelf.ts';
+import { type Place, placeForNext } from '../../../src/session/storage/places.ts';
+
+const STEPS = PRESETS.smoke.config.steps;
+const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
+
+/** The page's private storage, in memory. */
+class FakeFolder {
+  readonly folders = new Map<string, FakeFolder>();
+  readonly files = new Map<string, FakeFile>();
+
+  async getDirectoryHandle(name: string): Promise<FakeFolder> {
+    const folder = this.folders.get(name) ?? new FakeFolder();
+    this.folders.set(name, folder);
+    return folder;
+  }
+
+  async getFileHandle(name: string): Promise<FakeFile> {
+    const file = this.files.get(name) ?? new FakeFile();
+    this.files.set(name, file);
+    return file;
+  }
+}
+
+class FakeFile {
+  bytes = new Uint8Array();
+
+  async createSyncAccessHandle() {
+    return {
+      getSize: () => this.bytes.length,
+      read: (into: Uint8Array, { at }: { at: number }) => {
+        const part = this.bytes.subarray(at, at + into.length);
+        into.set(part);
+        return part.length;
+      },
+      write: (from: Uint8Array, { at }: { at: number }) => {
+        const grown = new Uint8Array(Math.max(this.bytes.length, at + from.length));
+        grown.set(this.bytes);
+        grown.set(from, at);
+        this.bytes = grown;
+        return from.length;
+      },
+      truncate: (size: number) => {
+        this.bytes = this.bytes.slice(0, size);
+      },
+      flush: () => {},
+      close: () => {},
+    };
+  }
+}
+
+let root: FakeFolder;
+let now: number;
+
+beforeEach(() => {
+  root = new FakeFolder();
+  now = 0;
+  vi.spyOn(Date, 'now').mockImplementation(() => now);
+  vi.stubGlobal('navigator', {
+    locks: {
+      request: (_: string, __: object, use: () => Promise<void>) => use(),
+      query: async () => ({ held: [] }),
+    },
+    storage: { getDirectory: async () => root, estimate: async () => ({}) },
+  });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+function trainerAt(submittedSteps: number, steps: number): Trainer {
+  const entry = { name: 'step_state', type: 'u32', shape: [16], slices: [] } as const;
+  const state = new Uint32Array(initialStepState(1));
+  state[15] = submittedSteps;
+  const trainer = {
+    submittedSteps: 0,
+    arrived: [],
+    metricsArrived: Promise.resolve(),
+    config: { ...PRESETS.smoke.config, steps },
+    dataset: {
+      name: 'text',
+      checksum: '0'.repeat(16),
+      tokenizer: { json: { kind: 'byte' }, vocabulary: 256 },
+    },
+    report: { name: 'fake' },
+    firstLoss: 4,
+    lastLoss: 3,
+    storage: null,
+    kernels: { matmul: 'tiled' },
+    changes: [],
+    start: { weights: '0', batches: '0' },
+    device: { lost: new Promise(() => {}) },
+    snapshots: async () => ({
+      pauses: false,
+      takeNext: async (next: () => number) => ({
+        step: next(),
+        entries: [entry],
+        bytesOf: () => [new Uint8Array(state.buffer)],
+        release: () => {},
+      }),
+    }),
+  };
+  return trainer as unknown as Trainer;
+}
+
+/** A visit: what it is told of the storage, and runs that it trains. */
+function visit() {
+  const events: SessionEvent[] = [];
+  const shelf = new Shelf((event) => events.push(event));
+  return {
+    shelf,
+    /** Trains until `step` and saves there; where that was saved. */
+    async train(step: number, { from = null as Place | null, steps = STEPS, ends = true } = {}) {
+      const autosave = await shelf.hold(0, from);
+      if (!autosave) return null;
+      now += 1000;
+      const trainer = trainerAt(step, steps);
+      await autosave.begin(trainer, text, 60_000);
+      Object.assign(trainer, { submittedSteps: step });
+      await autosave.close(true);
+      if (ends) shelf.end(autosave.place, false);
+      return autosave.place;
+    },
+    async told(): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
+      await shelf.tell(true);
+      const event = events.findLast(({ type }) => type === 'savedRuns');
+      if (event?.type !== 'savedRuns') throw new Error('nothing was told of the storage');
+      return event.stored.map(({ place, step, ended }) => ({ place, step, ended }));
+    },
+  };
+}
+
+describe('the storage', () => {
+  test('keeps the run that ended last while the next one is saved, over visits', async () => {
+    expect(await visit().train(STEPS)).toBe(0);
+    const later = visit();
+    expect(await later.told()).toEqual([{ place: 0, step: STEPS, ended: true }]);
+    expect(await later.train(40)).toBe(1);
+    expect(await later.told()).toEqual([
+      { place: 0, step: STEPS, ended: true },
+      { place: 1, step: 40, ended: true },
+    ]);
+    // The third takes the place of the first.
+    expect(await later.train(50)).toBe(0);
+    expect(await later.told()).toEqual([
+      { place: 0, step: 50, ended: true },
+      { place: 1, step: 40, ended: true },
+    ]);
+  });
+
+  test('never gives the place of an unfinished run away', async () => {
+    await visit().train(30, { ends: false });
+    await visit().train(40, { ends: false });
+    const later = visit();
+    expect(await later.shelf.hold(0, null)).toBeNull();
+    expect(await later.told()).toEqual([
+      { place: 0, step: 30, ended: false },
+      { place: 1, step: 40, ended: false },
+    ]);
+    // Gone on with, each stays where it is.
+    expect(await later.train(45, { from: 1 })).toBe(1);
+    expect((await later.told())[0]).toEqual({ place: 0, step: 30, ended: false });
+  });
+
+  test('leaves a finished run as it was when it is trained on, where there is another place', async () => {
+    const here = visit();
+    await here.train(STEPS);
+    expect(await here.train(STEPS + 20, { from: 0, steps: 2 * STEPS })).toBe(1);
+    expect((await here.told()).map(({ step }) => step)).toEqual([STEPS, STEPS + 20]);
+    await here.shelf.forget(1);
+    await visit().train(30, { ends: false });
+    const later = visit();
+    expect(await later.train(STEPS + 30, { from: 0, steps: 2 * STEPS })).toBe(0);
+    expect((await later.told()).map(({ step }) => step)).toEqual([STEPS + 30, 30]);
+  });
+
+  test('forgets one run and not the other', async () => {
+    const here = visit();
+    await here.train(STEPS);
+    await here.train(STEPS);
+    await here.shelf.forget(0);
+    expect(await here.told()).toEqual([{ place: 1, step: STEPS, ended: true }]);
+  });
+});
+
+test('a run that another was started instead of gives way first', () => {
+  const stored = [
+    { place: 0, ended: true, savedAt: 1 },
+    { place: 1, ended: true, savedAt: 2 },
+  ] as const;
+  expect(placeForNext(stored)).toBe(0);
+  expect(placeForNext(stored, 1)).toBe(1);
+  expect(placeForNext(stored.slice(0, 1))).toBe(1);
+  expect(placeForNext([])).toBe(0);
+  expect(placeForNext([{ ...stored[0], ended: false }, stored[1]])).toBe(1);
+});

@@ -1,0 +1,38 @@
+/** Files that are chosen or dropped together. */
+import { expect, test } from 'vitest';
+import { hasWeights, modelFiles } from '../../../src/store/modelFiles.ts';
+
+const files = (...names: string[]) => names.map((name) => new File([], name));
+const chosen = (...names: string[]) => {
+  const found = modelFiles(files(...names));
+  if ('message' in found) return found.message;
+  return [found.weights.name, found.config?.name ?? null, found.tokenizer?.name ?? null];
+};
+
+test('a model’s folder, in any order, gives its weights, its configuration and its tokenizer', () => {
+  const folder = [
+    'config.json',
+    'generation_config.json',
+    'model.safetensors',
+    'tokenizer.json',
+    'vocab.json',
+  ];
+  const all = ['model.safetensors', 'config.json', 'tokenizer.json'];
+  expect(chosen(...folder)).toEqual(all);
+  expect(chosen(...folder.reverse(), 'README.md', 'pytorch_model.bin')).toEqual(all);
+  expect(chosen('generation_config.json', 'M.SAFETENSORS')).toEqual(['M.SAFETENSORS', null, null]);
+  expect(chosen('a.safetensors', 'config (2).json', 'tokenizer(1).json')).toEqual([
+    ...['a.safetensors', 'config (2).json', 'tokenizer(1).json'],
+  ]);
+});
+
+test('a file of any other name is for the reader to refuse; JSON alone and two models are refused here', () => {
+  expect(chosen('config.json', 'pytorch_model.bin')).toEqual(['pytorch_model.bin', 'config.json', null]);
+  expect(chosen('config.json')).toBe('"config.json" has no weights.');
+  expect(chosen('config.json', 'tokenizer.json')).toBe('2 files were given, which have no weights.');
+  expect(chosen('a.safetensors', 'b.safetensors', 'c.safetensors')).toBe(
+    '3 files of weights were given: "a.safetensors", "b.safetensors" and 1 more.',
+  );
+  expect(hasWeights(files('config.json', 'a.safetensors'))).toBe(true);
+  expect(hasWeights(files('config.json', 'text.txt'))).toBe(false);
+});

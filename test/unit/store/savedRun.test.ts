@@ -1,0 +1,44 @@
+import { afterEach, expect, test } from 'vitest';
+import { PRESETS } from '../../../src/engine/model/presets.ts';
+import type { StoredRun } from '../../../src/session/protocol.ts';
+import {
+  applySaveEvent,
+  autosaveMs,
+  isSaved,
+  nextToGo,
+  otherStoredRuns,
+  useSavedRun,
+} from '../../../src/store/savedRun.ts';
+
+const before = useSavedRun.getState();
+afterEach(() => useSavedRun.setState(before, true));
+
+function run(place: 0 | 1, step: number, savedAt: number, ended = true): StoredRun {
+  const text = { name: 'Moby Dick', checksum: '', builtin: 'moby-dick' } as const;
+  return { place, ended, step, savedAt, bytes: 1, text, config: { ...PRESETS.smoke.config, steps: 60 } };
+}
+
+const others = () => otherStoredRuns(useSavedRun.getState()).map(({ place }) => place);
+
+test('what is stored is offered, the newest first, but for the run that is shown', () => {
+  applySaveEvent({ type: 'savedRuns', stored: [run(0, 60, 1), run(1, 60, 2)] });
+  expect(others()).toEqual([1, 0]);
+  applySaveEvent({ type: 'autosaved', run: 0, place: 1, step: 5, storage: null, pauses: false });
+  expect(others()).toEqual([0]);
+  // A new training takes the screen; whether it is saved, and where, is told with its first save.
+  autosaveMs(1);
+  expect(others()).toEqual([1, 0]);
+});
+
+test('the run that gives way is known before the next one begins: the one that ended first, and no unfinished one', () => {
+  const next = (...stored: StoredRun[]) => {
+    useSavedRun.setState({ stored });
+    return [nextToGo({ stored })?.place ?? null, isSaved(1)];
+  };
+  expect(next()).toEqual([null, true]);
+  expect(next(run(0, 60, 1))).toEqual([null, true]);
+  expect(next(run(0, 60, 5), run(1, 60, 2))).toEqual([1, true]);
+  expect(next(run(0, 30, 1, false), run(1, 60, 2))).toEqual([1, true]);
+  expect(next(run(0, 30, 1, false), run(1, 40, 2, false))).toEqual([null, false]);
+  expect(isSaved(2)).toBe(false);
+});
