@@ -50,10 +50,11 @@ test('the plan is itemised, and a batch that is too large has its fix as a butto
   await page.getByTestId('batch').fill('60000');
   await expect(page.getByTestId('obstacle')).toContainText(/needs .* MiB in one buffer; this adapter allows/);
   await expect(page.getByTestId('train')).toBeDisabled();
-  const label = await page.getByTestId('use-fitting-batch').innerText();
-  await page.getByTestId('use-fitting-batch').click();
+  const label = await page.getByTestId('use-fitting-micro-batch').innerText();
+  await page.getByTestId('use-fitting-micro-batch').click();
   await expect(page.getByTestId('train')).toBeEnabled();
-  expect(label).toBe(`Use batch ${await page.getByTestId('batch').inputValue()}`);
+  expect(label).toBe(`Use micro-batch ${await page.getByTestId('micro-batch').inputValue()}`);
+  await expect(page.getByTestId('batch')).toHaveValue('60000');
 });
 
 test('settings of FP8 are there with its modes, and groups of activations show in the plan', async ({

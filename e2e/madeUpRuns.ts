@@ -67,6 +67,8 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
         tokens: 1_192_770,
         vocabulary: 80,
         checksum: 'a088a450eef3936f',
+        endMarks: 0,
+        unlearned: 0,
       },
       resumedAt: 0,
       start: { weights: '00000000', batches: '00000000' },

@@ -226,18 +226,18 @@ test('a GPU without room for a batch offers the one it has room for; accumulated
   await refuseLargeBatches(page);
   await page.goto(TOO_LARGE);
   await expect(page.getByTestId('run-error')).toContainText('OUT_OF_MEMORY');
-  await expect(page.getByTestId('run-error')).toContainText('It takes a batch of 4');
-  await page.getByRole('button', { name: 'Train with batch 4 and accumulation 2' }).click();
+  await expect(page.getByTestId('run-error')).toContainText('It takes 4 windows at a time');
+  await page.getByRole('button', { name: 'Train in micro-batches of 4' }).click();
   await reach(page, 'training', 'done');
   await expect(page.getByTestId('run-error')).toHaveCount(0);
   await reach(page, 'done');
-  expect((await snapshot(page)).runs[0]!.config).toMatchObject({ batch: 4, accumulation: 2 });
+  expect((await snapshot(page)).runs[0]!.config).toMatchObject({ batch: 8, accumulation: 1, microBatch: 4 });
 
   await page.goto(`${TOO_LARGE}&accum=2`);
   await reach(page, 'done');
   await expect(page.getByTestId('trouble-smallerBatch')).toContainText('in 4 of 4 instead of 2 of 8');
   const [run] = (await snapshot(page)).runs;
-  expect(run!.config).toMatchObject({ batch: 4, accumulation: 4 });
+  expect(run!.config).toMatchObject({ batch: 8, accumulation: 2, microBatch: 4 });
   expect(run!.steps).toHaveLength(4);
 });
 

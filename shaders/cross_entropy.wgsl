@@ -19,7 +19,7 @@ struct Params {
   slice4: u32,          // columns of a slice / 4; the last may have fewer
   vocabulary: u32,
   site: u32,
-  inverseTokens: f32,   // 1 / (B * T * accumulation)
+  @if(backward) inverseTokens: f32,   // 1 / (B * T * accumulation)
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<vec4f>;

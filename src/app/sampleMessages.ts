@@ -4,7 +4,7 @@ import { formatCount, formatLoss, formatPercent } from './format.ts';
 
 /** "Step 75, loss 2.815" and, for what was asked for, with what. */
 export function sampleCaption({ kind, step, loss, temperature, topK, seed }: SampleHeading): string {
-  const where = `Step ${formatCount(step)}, loss ${formatLoss(loss)}`;
+  const where = step === 0 ? 'Before the first step' : `Step ${formatCount(step)}, loss ${formatLoss(loss)}`;
   if (kind !== 'asked') return where;
   const from = topK > 0 ? `top-k ${topK}` : 'all tokens';
   return `${where}, temperature ${temperature}, ${from}, seed ${seed}`;

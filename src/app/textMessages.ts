@@ -6,12 +6,16 @@ import { formatCount, formatMegabytes } from './format.ts';
 const STAGES: Readonly<Record<TextProgress['stage'], string>> = {
   downloading: 'Loading',
   reading: 'Reading',
+  learning: 'Learning pieces of words',
   tokenizing: 'Turning into tokens',
 };
 
 /** "Reading, 12.0 of 200.0 MB". */
 export function textProgressLine(progress: TextProgress | null): string {
   if (!progress) return 'Starting to read';
+  if (progress.stage === 'learning') {
+    return `${STAGES.learning}, ${formatCount(progress.pairs)} of ${formatCount(progress.of)}`;
+  }
   const { stage, bytes, size } = progress;
   const done = formatMegabytes(bytes);
   return size === null
@@ -22,6 +26,7 @@ export function textProgressLine(progress: TextProgress | null): string {
 /** Share of the whole way, which for a file is its two readings; null where the size is not known. */
 export function textShare(progress: TextProgress | null): number | null {
   if (!progress) return 0;
+  if (progress.stage === 'learning') return 0.5; // between the two
   const { stage, bytes, size } = progress;
   if (size === null) return null;
   const share = Math.min(1, bytes / Math.max(1, size));
@@ -35,4 +40,31 @@ export function textFactsLine({ bytes, tokens, vocabulary }: TextFacts, tokenize
   return tokenizer === 'char'
     ? `${formatCount(tokens)} characters${size}, ${formatCount(vocabulary)} different`
     : `${formatCount(tokens)} tokens${size} of ${formatCount(vocabulary)} different ones`;
+}
+
+/** What is to be known of how a text was read; null where that is nothing. */
+export function readingLine(
+  { endMarks, unlearned }: Pick<TextFacts, 'endMarks' | 'unlearned'>,
+  tokenizer: TokenizerChoice,
+): string | null {
+  const lines = [];
+  if (endMarks > 0) lines.push(endMarksLine(endMarks, tokenizer));
+  if (unlearned > 0) {
+    const left = `${formatMegabytes(unlearned)} MB`;
+    lines.push(
+      `Pieces of words were learned from its first 8 MiB of different words; ${left} of others were left out.`,
+    );
+  }
+  return lines.length > 0 ? lines.join(' ') : null;
+}
+
+function endMarksLine(endMarks: number, tokenizer: TokenizerChoice): string {
+  const marks = `<|endoftext|> is in it ${formatTimes(endMarks)}`;
+  if (tokenizer === 'gpt2-eot') return `${marks} and ends a document: token 50,256.`;
+  const other = tokenizer === 'gpt2' ? '' : "; GPT-2's tokenizer has one for it";
+  return `${marks}, read as ordinary characters${other}.`;
+}
+
+function formatTimes(count: number): string {
+  return count === 1 ? 'once' : `${formatCount(count)} times`;
 }

@@ -1,8 +1,9 @@
 import { checkVocabulary, readModel } from '../engine/checkpoint/modelFile.ts';
-import { checkFingerprint, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
+import { checkFingerprint, checkText, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
 import { splitText } from '../engine/data/dataset.ts';
 import { tokenize } from '../engine/data/tokenize.ts';
+import { tokenizerOfModel } from '../engine/data/tokenizer.ts';
 import { openPreset } from '../engine/model/openPreset.ts';
 import { type PresetName, presetOf } from '../engine/model/presets.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
@@ -17,9 +18,10 @@ import {
   overridesOfModel,
 } from './initialModel.ts';
 import type { TextChoice, TrainCommand } from './options.ts';
+import type { ProgressLine } from './progress.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
-import { openText } from './texts.ts';
+import { openText, showReading } from './texts.ts';
 
 /** What is trained: what was asked for, or a saved run. */
 export interface Beginning {
@@ -40,6 +42,7 @@ export interface Beginning {
  */
 export async function beginRun(
   command: TrainCommand,
+  progress: ProgressLine,
   adapter: () => Promise<{ readonly isFallback: boolean }>,
 ): Promise<Beginning> {
   const { save, resume: resumed, init, given, exportTo } = command;
@@ -54,10 +57,14 @@ export async function beginRun(
   if (exportTo) await prepareExport(exportTo.folder);
   const stream = await openText(text);
   // A run that began with --init may have a tokenizer that its text would not give.
-  const tokenizer = resume?.description.tokenizer ?? model?.tokenizer ?? asked.tokenizer;
+  const tokenizer =
+    resume?.description.tokenizer ??
+    (model?.tokenizer ? tokenizerOfModel(model.tokenizer, asked.tokenizer) : asked.tokenizer);
   const tokenized = await tokenize(stream, tokenizer, {
+    onProgress: showReading(progress),
     onFingerprint: (checksum) => resume && checkFingerprint(resume, { name: stream.name, checksum }),
   });
+  progress.finish();
   if (model) checkVocabulary(model, tokenized.tokenizer, fillOption(model, given));
   if (save) await checkSavePath(save.path, resumed?.path);
   const preset = command.presetOpen
@@ -65,6 +72,7 @@ export async function beginRun(
     : command.preset;
   const config = preset === command.preset ? asked : configure(presetOf(preset).config, given);
   const dataset = splitText(tokenized, config.context);
+  if (resume) checkText(resume, dataset);
   return {
     preset,
     config,
@@ -79,5 +87,9 @@ export async function beginRun(
 /** What the file decides goes before what was given, and that before what it only suggests. */
 function configOf(model: InitialModel, given: Overrides): Overrides {
   const { likelyTokenizer } = model;
-  return { ...(likelyTokenizer && { tokenizer: likelyTokenizer }), ...given, ...overridesOfModel(model) };
+  return {
+    ...(likelyTokenizer && { tokenizer: likelyTokenizer }),
+    ...given,
+    ...overridesOfModel(model, given),
+  };
 }

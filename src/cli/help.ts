@@ -73,6 +73,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   text: DEFAULT_TEXT,
   rounding: DEFAULT_ROUNDING,
   vocab: "the tokenizer's",
+  'micro-batch': 'the batch',
   'amax-history': String(DELAYED_SCALING.historyLength),
   'amax-algo': DELAYED_SCALING.algorithm,
   'fp8-margin': String(DELAYED_SCALING.margin),

@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ModelFile, openModel, usualHeads } from '../engine/checkpoint/modelFile.ts';
 import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
-import { choiceOf } from '../engine/data/tokenizer.ts';
+import { choiceOf, choiceOfModel } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { GptConfig } from '../engine/model/config.ts';
 import type { Overrides } from '../engine/train/configure.ts';
@@ -53,8 +53,9 @@ export function modelNotes(
 }
 
 /** The shape as values of a configuration, and the tokenizer where the file decides it. */
-export function overridesOfModel({ shape, tokenizer }: InitialModel): Overrides {
-  return { ...shape, ...(tokenizer && { tokenizer: choiceOf(tokenizer) }) };
+export function overridesOfModel({ shape, tokenizer }: InitialModel, given: Overrides): Overrides {
+  if (!tokenizer) return shape;
+  return { ...shape, tokenizer: choiceOfModel(choiceOf(tokenizer), given.tokenizer ?? null) };
 }
 
 /** How to fill up the vocabulary of a text whose tokens are fewer than the model's; null where that was asked for. */
@@ -74,7 +75,7 @@ const DECIDED = {
 } as const satisfies Partial<Record<keyof Overrides, string>>;
 
 function refuseContradictions(model: InitialModel, given: Overrides): void {
-  const decided = overridesOfModel(model);
+  const decided = overridesOfModel(model, given);
   for (const [field, option] of Object.entries(DECIDED) as [keyof typeof DECIDED, string][]) {
     const asked = given[field];
     const has = decided[field];

@@ -19,9 +19,9 @@ import { openAdapter } from './adapter.ts';
 import { onInterrupt } from './interrupt.ts';
 import type { TextChoice } from './options.ts';
 import { ProgressLine } from './progress.ts';
-import { progressText } from './runText.ts';
+import { progressText, readingNote } from './runText.ts';
 import { StepRate } from './stepRate.ts';
-import { openText } from './texts.ts';
+import { openText, showReading } from './texts.ts';
 
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
@@ -64,12 +64,16 @@ export class Lab {
     { tokenizer }: Pick<TrainConfig, 'tokenizer'>,
     plan: (report: AdapterReport) => Plan,
   ): Promise<{ readonly lab: Lab } & Plan> {
-    const tokenized = await tokenize(await openText(text), tokenizer);
+    const progress = new ProgressLine(process.stderr);
+    const tokenized = await tokenize(await openText(text), tokenizer, { onProgress: showReading(progress) });
+    progress.finish();
     const gpu = new DeviceAccess(openAdapter);
     const { report } = await gpu.open();
     const planned = plan(report);
     const dataset = splitText(tokenized, planned.runs[0]!.config.context);
-    return { ...planned, lab: new Lab(gpu, report, dataset, new ProgressLine(process.stderr)) };
+    const note = readingNote(dataset);
+    if (note) progress.print(note);
+    return { ...planned, lab: new Lab(gpu, report, dataset, progress) };
   }
 
   /** Ctrl-C was pressed: the run at hand counts for nothing, and no other is to start. */

@@ -133,8 +133,8 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       kind: 'choice',
       name: 'tokenizer',
       field: 'tokenizer',
-      choices: ['char', 'byte', 'bpe:1024', 'gpt2'],
-      help: "one token a character, a UTF-8 byte, or a piece of a word: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257",
+      choices: ['char', 'byte', 'bpe:1024', 'gpt2', 'gpt2-eot'],
+      help: "one token a character, a UTF-8 byte, or a piece of a word: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257, gpt2-eot takes <|endoftext|> in the text as the one that ends a document",
     },
     {
       kind: 'choice',
@@ -145,8 +145,13 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     },
   ],
   Training: [
-    number('batch', 'batch', 'windows in a micro-batch'),
-    number('accum', 'accumulation', 'micro-batches in a step'),
+    number('batch', 'batch', 'windows in a batch'),
+    number('accum', 'accumulation', 'batches in a step'),
+    number(
+      'micro-batch',
+      'microBatch',
+      'windows of a batch that are computed at once: the same steps and evaluations in less memory',
+    ),
     {
       kind: 'choice',
       name: 'recompute',

@@ -10,12 +10,13 @@ import { OPTIONS } from './optionTable.ts';
 
 type Field = keyof TrainConfig;
 
-/** Options that may differ from the saved run's: none of them changes what a step computes but for the schedule's end. */
+/** Options that may differ from the saved run's: none changes what a step computes but for the schedule's end and last bits. */
 const FREE: ReadonlySet<Field> = new Set<Field>([
   'steps',
   'evalEvery',
   'evalBatches',
   'sampleLength',
+  'microBatch',
   'recompute',
   'half',
 ]);
@@ -27,20 +28,42 @@ const SHAPE: readonly Field[] = ['layers', 'heads', 'width', 'context', 'batch']
  * @throws EngineError WRONG_RUN naming an option that contradicts the file, with both values; BAD_VALUE for one that may
  * change and is wrong
  */
-export function resumedConfig(run: RunFile, given: ReadonlyMap<string, string>): TrainConfig {
-  const saved = run.description.config;
+export function resumedConfig(file: RunFile, given: ReadonlyMap<string, string>): TrainConfig {
   const overrides = overridesOf(given);
+  const preset = given.get('preset');
+  const run = asCut(file, {
+    ...(preset !== undefined && pick(presetOf(preset).config, SHAPE)),
+    ...overrides,
+  });
+  const saved = run.description.config;
   const free: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(overrides) as [Field, unknown][]) {
     if (FREE.has(field)) free[field] = value;
     else if (!isSaved(run, field, value)) throw contradiction(run, field, value);
   }
-  const preset = given.get('preset');
   if (preset !== undefined) checkPreset(run, preset, overrides);
   const config: TrainConfig = { ...saved, ...free };
   checkSteps(run, config);
   checkConfig(config);
   return config;
+}
+
+/**
+ * Files that name no micro-batch have a run whose batches were cut for want of memory as one of smaller batches. Asked for as
+ * it began, it is cut the same way: its steps have the same tokens in the same micro-batches.
+ */
+function asCut(run: RunFile, { batch, accumulation }: Partial<TrainConfig>): RunFile {
+  const saved = run.description.config;
+  if (batch === undefined || accumulation === undefined || saved.microBatch !== null) return run;
+  const sameTokens = batch * accumulation === saved.batch * saved.accumulation;
+  const isCut = batch > saved.batch && batch % saved.batch === 0;
+  if (!sameTokens || !isCut) return run;
+  const config = { ...saved, batch, accumulation, microBatch: saved.batch };
+  return { ...run, description: { ...run.description, config } };
+}
+
+function pick(config: TrainConfig, fields: readonly Field[]): Partial<TrainConfig> {
+  return Object.fromEntries(fields.map((field) => [field, config[field]]));
 }
 
 /** Whether the run has this value, given or left to its mode and its text. */

@@ -1,9 +1,12 @@
 /** What the command line tells a person before, during and after a run. */
 import type { Dataset } from '../engine/data/dataset.ts';
+import { GPT2_END, GPT2_END_ID } from '../engine/data/gpt2.ts';
+import { endsText } from '../engine/data/tokenizer.ts';
+import { MOST_LEARNED_BYTES } from '../engine/data/wordPieces.ts';
 import type { PresetName } from '../engine/model/presets.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
 import { recipeFor } from '../engine/precision/recipes.ts';
-import { type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
+import { microBatchOf, type TrainConfig, tokensPerStep } from '../engine/train/config.ts';
 import type { MemoryBytes, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { formatBytes, formatCount, formatDuration, formatLoss, formatScale, percent } from './format.ts';
@@ -23,20 +26,48 @@ export function presetNote(preset: PresetName, standard: PresetName): string {
 }
 
 export function planText({ adapter, config, dataset, parameters, storage, memory }: RunFacts): string {
-  const { layers, heads, width, context, batch, accumulation, steps } = config;
+  const { layers, heads, width, context, steps } = config;
   const recipe = recipeFor(config);
   const { total, ...parts } = memory;
   const items = Object.entries(parts)
     .filter(([, bytes]) => bytes > 0)
     .map(([name, bytes]) => `${spaced(name)} ${(bytes / 2 ** 20).toFixed(1)}`);
+  const note = readingNote(dataset);
   return [
     `Adapter    ${adapter}`,
     `Text       ${dataset.name}: ${formatCount(dataset.train.length)} training and ${formatCount(dataset.validation.length)} validation tokens, vocabulary ${vocabularyText(dataset.tokenizer.vocabulary, config)}, fingerprint ${dataset.checksum}`,
+    ...(note ? [note] : []),
     `Model      ${formatCount(parameters)} parameters: ${layers} layers, ${heads} heads, width ${width}, context ${context}`,
-    `Steps      ${formatCount(steps)} of ${formatCount(tokensPerStep(config))} tokens (batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''})`,
+    `Steps      ${formatCount(steps)} of ${formatCount(tokensPerStep(config))} tokens (${batchText(config)})`,
     `Precision  ${recipe.title}${storage ? `, f16 ${storage}` : ''}: ${recipe.summary}`,
     `Memory     ${formatBytes(total)}: ${items.join(', ')}`,
   ].join('\n');
+}
+
+/** What a step is made of, and in which parts where that is not a batch at a time. */
+function batchText(config: TrainConfig): string {
+  const { batch, accumulation } = config;
+  const windows = microBatchOf(config);
+  const cut = windows === batch ? '' : `, in micro-batches of ${windows}`;
+  return `batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''}${cut}`;
+}
+
+/** What may not be expected of how a text was read; null where that is nothing. */
+export function readingNote({ tokenizer, reading }: Pick<Dataset, 'tokenizer' | 'reading'>): string | null {
+  const { endMarks, unlearned } = reading;
+  const lines = [];
+  if (endMarks > 0 && !endsText(tokenizer.json)) {
+    const each = [...tokenizer.encode(GPT2_END)].length;
+    lines.push(
+      `Note       the text has ${GPT2_END} ${formatCount(endMarks)} times, each read as ${each} ordinary tokens: --tokenizer gpt2-eot takes it as token ${GPT2_END_ID}, the end of a document`,
+    );
+  }
+  if (unlearned > 0) {
+    lines.push(
+      `Note       pieces of words were learned from the first ${formatBytes(MOST_LEARNED_BYTES)} of different words; ${formatBytes(unlearned)} of the text were others and were left out`,
+    );
+  }
+  return lines.length > 0 ? lines.join('\n') : null;
 }
 
 /** Of the tokenizer, and what the model makes of it. */

@@ -4,10 +4,36 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { assembleText } from '../../build/assembleTexts.ts';
 import { builtinStream } from '../engine/data/builtins.ts';
-import { streamOf, type TextStream } from '../engine/data/tokenize.ts';
+import { streamOf, type TextStream, type TokenizeProgress } from '../engine/data/tokenize.ts';
 import { EngineError } from '../engine/errors.ts';
 import { fileProblem } from './fileProblem.ts';
+import { formatCount } from './format.ts';
 import type { TextChoice } from './options.ts';
+import type { ProgressLine } from './progress.ts';
+
+/** Texts that are read within a second need no progress. */
+const QUIET_MS = 1000;
+
+/** Shows on a line how far a text is read. */
+export function showReading(
+  line: ProgressLine,
+  now: () => number = () => performance.now(),
+): (progress: TokenizeProgress) => void {
+  const begun = now();
+  return (progress) => {
+    if (now() - begun >= QUIET_MS) line.update(() => readingText(progress));
+  };
+}
+
+function readingText(progress: TokenizeProgress): string {
+  if (progress.stage === 'learning') {
+    return `Learning pieces of words ${formatCount(progress.pairs)}/${formatCount(progress.of)}`;
+  }
+  const { stage, bytes, size } = progress;
+  const whole = size === null ? '' : `/${(size / 1e6).toFixed(1)}`;
+  const what = stage === 'reading' ? 'Reading the text' : 'Turning the text into tokens';
+  return `${what} ${(bytes / 1e6).toFixed(1)}${whole} MB`;
+}
 
 /** @throws EngineError BAD_TEXT when a file cannot be read; so does reading it */
 export function openText(choice: TextChoice): Promise<TextStream> {

@@ -48,7 +48,11 @@ async function train(command: TrainCommand): Promise<void> {
 
   const gpu = new DeviceAccess(openAdapter);
   const adapter = async () => (await gpu.open()).report;
-  const { preset, config, dataset, text, resume, initial, notes } = await beginRun(command, adapter);
+  const { preset, config, dataset, text, resume, initial, notes } = await beginRun(
+    command,
+    progress,
+    adapter,
+  );
   if (preset !== command.preset) show(presetNote(preset, command.preset), process.stderr);
   for (const note of notes) progress.print(`note: ${note}`);
   const recovery = new Recovery(gpu);

@@ -2,7 +2,7 @@ import { stagingBytes } from './checkpoint/runState.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from './model/blocks.ts';
 import { type PlanLimits, runTensors } from './model/tensors.ts';
 import { byteLength } from './tensor.ts';
-import { rangeOf, type TrainConfig } from './train/config.ts';
+import { microBatchOf, rangeOf, type TrainConfig } from './train/config.ts';
 
 export interface LargestBatch {
   /** 0 where not even one sequence fits. */
@@ -14,7 +14,7 @@ export interface LargestBatch {
 }
 
 /**
- * The largest batch from 1 to `most` whose every tensor fits a binding and whose run takes at most `budgetBytes`.
+ * The largest batch from 1 to `most`, computed at once, whose every tensor fits a binding and whose run takes at most `budgetBytes`.
  * Nothing but activations grows with the batch, and nothing shrinks: a binary search over the plan.
  * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit, whatever the batch
  */
@@ -26,7 +26,7 @@ export function largestBatch(
   most: number = rangeOf('batch').high,
 ): LargestBatch {
   const excess = (batch: number): 'budget' | 'binding' | null => {
-    const { tensors, total } = sizesOf({ ...config, batch }, vocabulary, limits);
+    const { tensors, total } = sizesOf({ ...config, batch, microBatch: null }, vocabulary, limits);
     if (tensors.some((bytes) => bytes > limits.maxBindingBytes)) return 'binding';
     return total > budgetBytes ? 'budget' : null;
   };
@@ -43,8 +43,21 @@ export function largestBatch(
       fits = batch;
     }
   }
-  const bytes = fits > 0 ? sizesOf({ ...config, batch: fits }, vocabulary, limits).total : 0;
+  const bytes =
+    fits > 0 ? sizesOf({ ...config, batch: fits, microBatch: null }, vocabulary, limits).total : 0;
   return { batch: fits, bytes, limitedBy };
+}
+
+/**
+ * The largest micro-batch into which the configuration's batch can be cut, smaller than the one it has, whose every tensor
+ * fits a binding; 0 where not even one window fits.
+ * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit
+ */
+export function fittingMicroBatch(config: TrainConfig, vocabulary: number, limits: PlanLimits): number {
+  const most = microBatchOf(config) - 1;
+  let { batch: windows } = largestBatch(config, vocabulary, limits, Number.POSITIVE_INFINITY, most);
+  while (windows > 0 && config.batch % windows !== 0) windows -= 1;
+  return windows;
 }
 
 /** Levels that keep less than `level`, from the least work to the most. */

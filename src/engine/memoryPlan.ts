@@ -1,7 +1,7 @@
 /** What a run will allocate, before anything is allocated. The allocator follows the same list. */
 import { stagingBytes } from './checkpoint/runState.ts';
 import { EngineError } from './errors.ts';
-import { largestBatch } from './largestBatch.ts';
+import { fittingMicroBatch } from './largestBatch.ts';
 import { DEFAULT_LIMITS, type PlanLimits, type RunTensors, runTensors } from './model/tensors.ts';
 import { byteLength, type Tensor } from './tensor.ts';
 import type { TrainConfig } from './train/config.ts';
@@ -49,12 +49,12 @@ export function memoryPlan(
   const tooLarge = plan.tensors.planned.find(({ tensor }) => byteLength(tensor) > limits.maxBindingBytes);
   if (tooLarge) {
     const { name } = tooLarge.tensor;
-    const { batch } = largestBatch(config, vocabulary, limits, Number.POSITIVE_INFINITY, config.batch - 1);
+    const fits = fittingMicroBatch(config, vocabulary, limits);
     throw new EngineError(
       'LIMIT_EXCEEDED',
       `${name} needs ${mebibytes(byteLength(tooLarge.tensor))} in one buffer; this adapter allows ${mebibytes(limits.maxBindingBytes)}.`,
-      batch > 0
-        ? `Reduce the batch from ${config.batch} to ${batch}; ${Math.ceil(config.batch / batch)} micro-batches of it (accumulation) keep the tokens of a step.`
+      fits > 0
+        ? `Use micro-batch ${fits}: the batch of ${config.batch} is then computed in ${config.batch / fits} parts, and steps and evaluations stay what they are.`
         : `Even a batch of 1 does not fit: ${tooLarge.category === 'logits' ? 'use a tokenizer with a smaller vocabulary' : 'reduce the context or the width'}.`,
     );
   }

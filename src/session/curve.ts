@@ -1,6 +1,6 @@
 /** The figures of a run so far, kept with the saved run: the charts of a run that goes on begin where the run did. */
 import * as v from 'valibot';
-import type { Told } from '../engine/train/due.ts';
+import { NEVER, type Told } from '../engine/train/due.ts';
 import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
@@ -61,11 +61,10 @@ export class RunCurve implements Rows {
     if (!parsed.success) return new RunCurve();
     const steps = parsed.output.steps.map(unpack);
     const { evals, sharpness } = parsed.output;
-    const lists = [steps, evals, sharpness];
-    const ordered = lists.every((rows: readonly { step: number }[]) =>
-      rows.every(({ step }, i) => step > (rows[i - 1]?.step ?? 0) && step <= attempted),
-    );
-    return ordered ? new RunCurve({ steps, evals, sharpness }) : new RunCurve();
+    const ordered = (rows: readonly { readonly step: number }[], before: number) =>
+      rows.every(({ step }, i) => step > (rows[i - 1]?.step ?? before) && step <= attempted);
+    const inOrder = ordered(steps, 0) && ordered(evals, NEVER) && ordered(sharpness, NEVER);
+    return inOrder ? new RunCurve({ steps, evals, sharpness }) : new RunCurve();
   }
 
   /** Milliseconds of training up to its last step. */
@@ -75,7 +74,7 @@ export class RunCurve implements Rows {
 
   /** The newest evaluation and measurement in it. */
   get told(): Told {
-    return { evaluation: this.evals.at(-1)?.step ?? 0, sharpness: this.sharpness.at(-1)?.step ?? 0 };
+    return { evaluation: this.evals.at(-1)?.step ?? NEVER, sharpness: this.sharpness.at(-1)?.step ?? NEVER };
   }
 
   /** A step that is taken again, after the device was lost, replaces the one before and all behind it. */

@@ -22,8 +22,8 @@ export interface ErrorReport {
   readonly code: ErrorCode | SessionErrorCode;
   readonly message: string;
   readonly hint: string;
-  /** Where a run's memory was refused: the largest batch that the GPU takes instead. */
-  readonly batch?: number;
+  /** Where a run's memory was refused: the largest micro-batch that the GPU takes instead. */
+  readonly microBatch?: number;
 }
 
 export class SessionError extends Error {
@@ -39,8 +39,8 @@ export class SessionError extends Error {
 export function errorReport(cause: unknown): ErrorReport {
   if (cause instanceof EngineError) {
     const { code, message, hint } = cause;
-    const batch = cause instanceof RefusedMemoryError ? cause.batch : 0;
-    return { code, message, hint, ...(batch > 0 && { batch }) };
+    const microBatch = cause instanceof RefusedMemoryError ? cause.microBatch : 0;
+    return { code, message, hint, ...(microBatch > 0 && { microBatch }) };
   }
   if (cause instanceof SessionError) return cause.report;
   const message = cause instanceof Error ? cause.message : String(cause);

@@ -26,6 +26,7 @@ import type { BenchmarkResult } from '../engine/bench/adapter.ts';
 import type { ExportDtype, WeightsShape } from '../engine/checkpoint/gpt2.ts';
 import type { RunDescription } from '../engine/checkpoint/runFile.ts';
 import type { TextId } from '../engine/data/builtins.ts';
+import type { TokenizeProgress } from '../engine/data/tokenize.ts';
 import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
 import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport, SampledToken } from '../engine/index.ts';
@@ -85,12 +86,10 @@ export interface TextUse extends Pick<TrainConfig, 'tokenizer' | 'context'> {
   readonly from?: number | undefined;
 }
 
-/** What is being done to a text, and how many of its bytes it was done to; `size` is null where nobody knows it. */
-export interface TextProgress {
-  readonly stage: 'downloading' | 'reading' | 'tokenizing';
-  readonly bytes: number;
-  readonly size: number | null;
-}
+/** What is being done to a text, and how many of its bytes it was done to. */
+export type TextProgress =
+  | TokenizeProgress
+  | { readonly stage: 'downloading'; readonly bytes: number; readonly size: number | null };
 
 export interface TextFacts {
   readonly name: string;
@@ -99,6 +98,10 @@ export interface TextFacts {
   readonly vocabulary: number;
   /** Fingerprint of its UTF-8 bytes, 16 hex digits. */
   readonly checksum: string;
+  /** Times that it has `<|endoftext|>`. */
+  readonly endMarks: number;
+  /** Bytes that no pair was learned from, since there was no room for more different words. */
+  readonly unlearned: number;
 }
 
 export interface SampleRequest {
@@ -134,7 +137,7 @@ export interface TimedStep extends StepMetrics {
 export interface SampleHeading extends SampleRequest {
   /** Written during a run, at its end, or because the visitor asked. */
   readonly kind: 'live' | 'end' | 'asked';
-  /** Last step trained before the sample was drawn, and its loss in nats; null when it was not finite. */
+  /** Last step trained before the sample was drawn, and its loss in nats; null when it was not finite, and before step 1. */
   readonly step: number;
   readonly loss: number | null;
 }

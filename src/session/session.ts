@@ -1,7 +1,9 @@
 import { readModel } from '../engine/checkpoint/modelFile.ts';
 import type { RunFile } from '../engine/checkpoint/runFile.ts';
+import type { Dataset } from '../engine/data/dataset.ts';
 import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
 import { createTrainer, RunControl } from '../engine/index.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
 import { type Autosave, nothingSaved, whereSaved } from './autosave.ts';
@@ -24,7 +26,7 @@ import type { SessionCommand, SessionEvent, TextSource } from './protocol.ts';
 import { Sampling } from './sampling.ts';
 import { Shelf } from './shelf.ts';
 import { TextCheck } from './textCheck.ts';
-import { TextShelf, textFacts, trainingText } from './texts.ts';
+import { type Start, TextShelf, textFacts, trainingText } from './texts.ts';
 
 type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
 
@@ -52,6 +54,8 @@ export class Session {
   /** Of the runs that are on the GPU. */
   #text: TextSource | null = null;
   #stopped = false;
+  /** Ends the reading of the text that is to be trained on. */
+  #reading: AbortController | null = null;
   /** Trainings that were asked for and have not ended. */
   #trainings = 0;
   #training: Promise<void> = Promise.resolve();
@@ -110,6 +114,7 @@ export class Session {
         break;
       case 'stop':
         this.#stopped = true;
+        this.#reading?.abort();
         if (command.abandon) this.#control?.abandon();
         else this.#control?.stop();
         this.#sampling.stop('asked', 'live', 'end');
@@ -186,9 +191,9 @@ export class Session {
     if (!first) return;
     const resume = await this.#holdStorage(command, from);
     const model = from?.kind === 'model' ? from.model : null;
-    const dataset = await trainingText(this.#texts, command.text, first.config, {
-      ...{ resume, model, fill: command.fill },
-    });
+    const start = { resume, model, fill: command.fill };
+    const dataset = await this.#readText(command.text, first.config, start);
+    if (!dataset) return;
     const autosave = this.#autosave;
     const runs = startRuns(group, this.#post, autosave, resume);
     const control = new RunControl();
@@ -203,6 +208,21 @@ export class Session {
       drop: () => this.#drop(runs),
       saved: () => whereSaved(autosave),
     });
+  }
+
+  /** Null when it was stopped: a large text takes a while to be read. */
+  async #readText(text: TextSource, config: TrainConfig, start: Start): Promise<Dataset | null> {
+    const reading = new AbortController();
+    this.#reading = reading;
+    if (this.#stopped) reading.abort();
+    try {
+      return await trainingText(this.#texts, text, config, start, reading.signal);
+    } catch (cause) {
+      if (reading.signal.aborted) return null;
+      throw cause;
+    } finally {
+      this.#reading = null;
+    }
   }
 
   /** Those of the runs that have not ended, from their newest state. */

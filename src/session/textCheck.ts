@@ -1,4 +1,4 @@
-import type { TokenizeProgress } from '../engine/data/tokenize.ts';
+import { tokenizerOfModel } from '../engine/data/tokenizer.ts';
 import { downloadText } from './download.ts';
 import { errorReport } from './errorReport.ts';
 import type { OpenFiles } from './files.ts';
@@ -58,14 +58,13 @@ export class TextCheck {
     signal: AbortSignal,
     report: (progress: TextProgress) => void,
   ): Promise<void> {
-    const onProgress = ({ pass, bytes, size }: TokenizeProgress) =>
-      report({ stage: pass === 1 ? 'reading' : 'tokenizing', bytes, size });
-    const tokenizer = this.#files.tokenizer(use.from) ?? use.tokenizer;
+    const own = this.#files.tokenizer(use.from);
+    const tokenizer = own ? tokenizerOfModel(own, use.tokenizer) : use.tokenizer;
     const { context } = use;
     const dataset = await this.#shelf.dataset(
       { kind: 'own', id, file },
       { tokenizer, context },
-      { onProgress, signal },
+      { onProgress: report, signal },
     );
     this.#post({ type: 'textChecked', id, facts: textFacts(dataset), file });
   }

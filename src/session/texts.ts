@@ -9,7 +9,7 @@ import {
   type TokenizeOptions,
   tokenize,
 } from '../engine/data/tokenize.ts';
-import type { TokenizerChoice, TokenizerJson } from '../engine/data/tokenizer.ts';
+import { type TokenizerChoice, type TokenizerJson, tokenizerOfModel } from '../engine/data/tokenizer.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { SessionError } from './errorReport.ts';
 import type { TextFacts, TextSource } from './protocol.ts';
@@ -45,7 +45,7 @@ export class TextShelf {
 }
 
 /** What runs start from, where it is not their seed. */
-interface Start {
+export interface Start {
   /** The run that is gone on with. */
   readonly resume: RunFile | undefined;
   readonly model: ModelFile | null;
@@ -56,7 +56,7 @@ interface Start {
 /**
  * The text that runs are trained on, read as what they start from reads it. Configurations of a comparison do not differ
  * in that.
- * @throws what `TextShelf.dataset` throws; EngineError WRONG_RUN where the run was trained on another text, WRONG_MODEL
+ * @throws the signal's reason when it is aborted; what `TextShelf.dataset` throws; EngineError WRONG_RUN where the run was trained on another text, WRONG_MODEL
  * where the model has not the text's vocabulary
  */
 export async function trainingText(
@@ -64,13 +64,20 @@ export async function trainingText(
   source: TextSource,
   { tokenizer, context }: TrainConfig,
   { resume, model, fill = false }: Start,
+  signal: AbortSignal,
 ): Promise<Dataset> {
   const dataset = await shelf.dataset(
     source,
-    { tokenizer: resume?.description.tokenizer ?? model?.tokenizer ?? tokenizer, context },
+    {
+      tokenizer:
+        resume?.description.tokenizer ??
+        (model?.tokenizer ? tokenizerOfModel(model.tokenizer, tokenizer) : tokenizer),
+      context,
+    },
     // Another text is refused as such, not for characters that the tokenizer lacks.
-    resume && {
-      onFingerprint: (checksum) => checkFingerprint(resume, { name: 'The chosen text', checksum }),
+    {
+      signal,
+      onFingerprint: (checksum) => resume && checkFingerprint(resume, { name: 'The chosen text', checksum }),
     },
   );
   if (resume) checkText(resume, dataset);
@@ -84,9 +91,18 @@ export async function trainingText(
   return dataset;
 }
 
-export function textFacts({ name, bytes, train, validation, tokenizer, checksum }: Dataset): TextFacts {
+export function textFacts({
+  name,
+  bytes,
+  train,
+  validation,
+  tokenizer,
+  checksum,
+  reading,
+}: Dataset): TextFacts {
   const tokens = train.length + validation.length;
-  return { name, bytes, tokens, vocabulary: tokenizer.vocabulary, checksum };
+  const { endMarks, unlearned } = reading;
+  return { name, bytes, tokens, vocabulary: tokenizer.vocabulary, checksum, endMarks, unlearned };
 }
 
 /** Reads a text again, from where it came. */

@@ -2,7 +2,13 @@ import { mostTokens } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import { inMode } from '../engine/experiments/planned.ts';
 import type { VariantId } from '../engine/experiments/variants.ts';
-import { type DeeperLevel, deeperLevelFor, type LargestBatch, largestBatch } from '../engine/largestBatch.ts';
+import {
+  type DeeperLevel,
+  deeperLevelFor,
+  fittingMicroBatch,
+  type LargestBatch,
+  largestBatch,
+} from '../engine/largestBatch.ts';
 import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
@@ -72,13 +78,17 @@ export function memoryEstimates(
   }
 }
 
-/** The largest batch that every mode can have on the adapter, where the chosen one is too large; else null. */
-export function fittingBatch(settings: Settings, ownText: OwnText, adapter: AdapterReport): number | null {
+/** The largest micro-batch that every mode can have on the adapter, where the chosen one is too large; else null. */
+export function microBatchThatFits(
+  settings: Settings,
+  ownText: OwnText,
+  adapter: AdapterReport,
+): number | null {
   if (settingsProblem(settings) || !planProblem(settings, ownText, adapter)) return null;
   const vocabulary = plannedVocabulary(settings, ownText);
   try {
-    const fits = configsOf({ ...settings, seeds: 1 }).map(
-      (config) => largestBatch(config, vocabulary, limitsOf(settings, adapter)).batch,
+    const fits = configsOf({ ...settings, seeds: 1 }).map((config) =>
+      fittingMicroBatch(config, vocabulary, limitsOf(settings, adapter)),
     );
     const least = Math.min(...fits);
     return least > 0 ? least : null;

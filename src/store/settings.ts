@@ -1,6 +1,6 @@
 import type { WeightsShape } from '../engine/checkpoint/gpt2.ts';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
-import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
+import { choiceOfModel, type TokenizerChoice } from '../engine/data/tokenizer.ts';
 import { EngineError } from '../engine/errors.ts';
 import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
 import { modeOfVariant, type VariantId, variantTitle } from '../engine/experiments/variants.ts';
@@ -33,6 +33,7 @@ export const NUMBER_FIELDS = {
   vocab: 'vocabulary',
   batch: 'batch',
   accum: 'accumulation',
+  'micro-batch': 'microBatch',
   steps: 'steps',
   lr: 'learningRate',
   'min-lr': 'minLearningRate',
@@ -57,7 +58,7 @@ export const CHOICES = {
   /** 1: the output matrix is not shared with the token embedding. */
   untied: ['0', '1'],
   /** Those that the page offers: an address may ask for any number of learned tokens. */
-  tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096', 'gpt2'],
+  tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096', 'gpt2', 'gpt2-eot'],
   order: ['random', 'sequential'],
   /** 1: the LM head in FP8 too. */
   'fp8-head': ['0', '1'],
@@ -126,14 +127,16 @@ export interface InitialShape extends WeightsShape {
 }
 
 /** What the file of weights has for a setting, as its field shows it; null where the setting decides. */
-export function givenByFile({ init }: Settings, key: NumberSetting | ChoiceSetting): number | string | null {
+export function givenByFile(settings: Settings, key: NumberSetting | ChoiceSetting): number | string | null {
+  const { init } = settings;
   if (!init) return null;
   switch (key) {
     case 'layers':
     case 'width':
     case 'heads':
-    case 'tokenizer':
       return init[key];
+    case 'tokenizer':
+      return init.tokenizer && choiceOfModel(init.tokenizer, settings.tokenizer);
     case 'ctx':
       return init.context;
     case 'untied':
@@ -143,14 +146,14 @@ export function givenByFile({ init }: Settings, key: NumberSetting | ChoiceSetti
   }
 }
 
-function overridesOfFile({ init, heads, tokenizer: chosen }: Settings): Overrides {
+function overridesOfFile({ init, heads, tokenizer: asked }: Settings): Overrides {
   if (!init) return {};
   const { layers, width, context, vocabulary, tied } = init;
-  const tokenizer = init.tokenizer ?? chosen ?? init.likelyTokenizer;
+  const tokenizer = init.tokenizer ?? asked ?? init.likelyTokenizer;
   return {
     ...{ layers, width, context, vocabulary, tied },
     heads: init.heads ?? heads ?? init.usualHeads,
-    ...(tokenizer && { tokenizer }),
+    ...(tokenizer && { tokenizer: choiceOfModel(tokenizer, asked) }),
   };
 }
 

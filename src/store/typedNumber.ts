@@ -34,7 +34,7 @@ export function readNumbers(
 ): readonly number[] | { readonly word: string; readonly why: string } {
   const numbers: number[] = [];
   for (const written of text.split(/[\s;]+/)) {
-    const word = written.replace(/^,+|,+$/g, '');
+    const word = written.replace(/,$/, '');
     if (word === '') continue;
     const read = numbersOfWord(word);
     if (typeof read === 'string') return { word, why: read };
@@ -52,7 +52,7 @@ function numbersOfWord(word: string): readonly number[] | string {
     return values.every((value) => value !== null) ? values : NO_NUMBER;
   }
   const [first = '', second = ''] = parts;
-  if (parts.length > 2) return 'Put a space behind each comma that separates two numbers.';
+  if (parts.length > 2 || first === '') return 'Put a space behind each comma that separates two numbers.';
   const value = readNumber(word);
   if (value === null) return typedProblem(word)!;
   // Nobody writes a number as 001.

@@ -53,3 +53,15 @@ test('a killed sweep loses no cell, goes on where it was, and grows', async () =
   expect(other.stderr).toContain('belongs to another sweep: beta2 was 0.99 and is now 0.95.');
   expect(readFileSync(FILE, 'utf8')).toBe(before);
 }, 240_000);
+
+test('a sweep goes on with the preset of its file, also where the adapter would be given another', () => {
+  const file = join(FOLDER, 'starter.json');
+  const options = '--modes fp32 --lrs 1e-3 --steps 1 --eval-batches 1 --text copy'.split(' ');
+  const asked = ['sweep', ...options, '--json', file];
+  const begun = cli([...asked, '--preset', 'starter']);
+  expect(begun.status, begun.stderr).toBe(0);
+  const again = cli(asked);
+  expect(again.status, again.stderr).toBe(0);
+  expect(again.stderr).toContain('1 of 1 cells are there already.');
+  expect(again.stderr).not.toContain('so the preset is');
+});

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { batchAt, batchesChecksum, positionsByToken } from '../../src/engine/data/batches.ts';
 import { checksum } from '../../src/engine/data/checksum.ts';
+import { microBatchesOf } from '../../src/engine/train/microBatches.ts';
 
 /** Token i is i, so that a window shows where it starts. */
 const split = Uint32Array.from({ length: 53 }, (_, i) => i);
@@ -90,4 +91,20 @@ test('the first batches have a checksum that proves an identical start', () => {
     batchesChecksum((index) => batchAt(tokens, index, { ...options, seed }));
   expect(of(split, 1337)).toBe(of(split.slice(), 1337));
   expect(of(split, 2)).not.toBe(of(split, 1337));
+});
+
+test('micro-batches are the windows of the batches, in their order', () => {
+  const config = { ...options, batch: 6 };
+  const whole = (index: number) => batchAt(split, index, config);
+  for (const microBatch of [null, 3, 2, 1]) {
+    const parts = 6 / (microBatch ?? 6);
+    const cut = microBatchesOf(whole, { ...config, microBatch });
+    for (const index of [0, 1, 5]) {
+      const pieces = Array.from({ length: parts }, (_, part) => cut(index * parts + part));
+      for (const which of ['tokens', 'targets'] as const) {
+        const joined = pieces.flatMap((piece) => [...piece[which]]);
+        expect(joined).toEqual([...whole(index)[which]]);
+      }
+    }
+  }
 });

@@ -1,15 +1,23 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { assembleText } from '../../build/assembleTexts.ts';
 import { tokenizerJson } from '../../src/engine/checkpoint/huggingface.ts';
-import { learnPairs, WordCutter } from '../../src/engine/data/bpe.ts';
+import { learnPairs } from '../../src/engine/data/bpe.ts';
+import { checksum } from '../../src/engine/data/checksum.ts';
 import { tokenize, tokenizeString } from '../../src/engine/data/tokenize.ts';
-import { createTokenizer } from '../../src/engine/data/tokenizer.ts';
+import { createTokenizer, type TokenizerJson } from '../../src/engine/data/tokenizer.ts';
 import { readTokenizerJson } from '../../src/engine/data/tokenizerJson.ts';
 import { presetOf } from '../../src/engine/model/presets.ts';
 import { configure } from '../../src/engine/train/configure.ts';
+import { countedWords, finished } from './countedWords.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const TEXT = "It's low, lower, the lowest; don't we'll 1234 naïve 😀  new\n\nnewer ".repeat(3);
+const BPE_WORDS: { exported: string; pairs: number[]; cases: { text: string; ids: number[] }[] } = JSON.parse(
+  readFileSync(new URL('../fixtures/bpe_words.json', import.meta.url), 'utf8'),
+);
 const bytes = (text: string) => [...new TextEncoder().encode(text)];
 
 /** All counts anew for every pair: slow, and with nothing to keep up to date. */
@@ -52,23 +60,10 @@ test('pairs are those that counting anew each time finds, on 300 sets of words',
     .map((entries) => new Map(entries));
   fc.assert(
     fc.property(words, (counts) => {
-      expect(learnPairs(counts, 280)).toEqual(learnPlainly(counts, 280));
+      expect(finished(learnPairs(countedWords(counts), 280))).toEqual(learnPlainly(counts, 280));
     }),
     { numRuns: 300, seed: 5 },
   );
-});
-
-test('words are GPT-2’s, wherever the pieces of a text end', () => {
-  const whole = new WordCutter();
-  const words = [...whole.push(TEXT), ...whole.end()];
-  expect(words.slice(0, 8)).toEqual(['It', "'s", ' low', ',', ' lower', ',', ' the', ' lowest']);
-  expect(words.join('')).toBe(TEXT);
-  for (let size = 1; size < 9; size++) {
-    const cutter = new WordCutter();
-    const found: string[] = [];
-    for (let at = 0; at < TEXT.length; at += size) found.push(...cutter.push(TEXT.slice(at, at + size)));
-    expect([...found, ...cutter.end()]).toEqual(words);
-  }
 });
 
 test('any text comes back, in one piece, streamed, and token by token', async () => {
@@ -106,12 +101,45 @@ test('what a model may write never fails to decode', () => {
   expect([tokenizer.name(256), tokenizer.name(0xc3)]).toEqual(['ab', '0xc3']);
 });
 
-test('one word of 20,000 letters is cut, and comes back', () => {
+test('one word of 20,000 letters comes back', () => {
   const letters = Array.from({ length: 20_000 }, (_, i) =>
     String.fromCodePoint(0x4e00 + ((i * 7919) % 20_000)),
   );
   const { tokens, tokenizer } = tokenizeString(letters.join(''), 'a text', 'bpe:400');
   expect(tokenizer.decode(tokens)).toBe(letters.join(''));
+});
+
+test('Moby Dick has the pairs and the tokens that it has always had', () => {
+  const { tokenizer, reading } = tokenizeString(assembleText('moby-dick'), 'Moby Dick', 'bpe:1024');
+  const { pairs } = tokenizer.json as Extract<TokenizerJson, { kind: 'bpe' }>;
+  expect([checksum(pairs), reading.tokens]).toEqual(['93849b59c810965f', 'f706cd02f8a32aea']);
+  expect(reading).toMatchObject({ endMarks: 0, unlearned: 0, wasReadOtherwise: false });
+});
+
+test('an exported file gives the same ids to another program, whatever the text', () => {
+  const json: TokenizerJson = { kind: 'bpe', pairs: BPE_WORDS.pairs };
+  expect(createHash('sha256').update(tokenizerJson(json)).digest('hex')).toBe(BPE_WORDS.exported);
+  const tokenizer = createTokenizer(json);
+  expect(BPE_WORDS.cases.length).toBeGreaterThan(400);
+  for (const { text, ids } of BPE_WORDS.cases) {
+    expect([...tokenizer.encode(text)], JSON.stringify(text)).toEqual(ids);
+    expect(tokenizer.decode(ids)).toBe(text);
+  }
+});
+
+test('what earlier versions read otherwise is known', () => {
+  const otherwise = (text: string) =>
+    tokenizeString(`${text} ${TEXT}`, 'a text', 'bpe:300').reading.wasReadOtherwise;
+  expect([otherwise('-'.repeat(64)), otherwise('😀'.repeat(64)), otherwise('a b')]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+  expect([otherwise('-'.repeat(65)), otherwise('a\ufeffb'), otherwise('a\u0085b')]).toEqual([
+    true,
+    true,
+    true,
+  ]);
 });
 
 test('the number of tokens is checked with the configuration', () => {

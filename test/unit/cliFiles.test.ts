@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { fileSource } from '../../src/cli/fileSource.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
+import { ProgressLine } from '../../src/cli/progress.ts';
 import { checkSavePath, newestSave, RunSaver, whatIsSaved } from '../../src/cli/saveRun.ts';
 import { openText } from '../../src/cli/texts.ts';
 import { readEntry } from '../../src/engine/checkpoint/runFile.ts';
@@ -44,7 +45,8 @@ vi.mock('node:fs', async (original) => {
 let folder: string;
 const at = (name: string) => join(folder, name);
 const adapter = async () => ({ isFallback: true });
-const begin = (...args: string[]) => beginRun(parseCommand(args) as TrainCommand, adapter);
+const begin = (...args: string[]) =>
+  beginRun(parseCommand(args) as TrainCommand, new ProgressLine(process.stderr), adapter);
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'halfstep-'));

@@ -7,10 +7,13 @@ import { formatBytes, formatDuration, formatLoss, formatScale } from '../../src/
 import { onInterrupt } from '../../src/cli/interrupt.ts';
 import { evalLine, numericsLine, stepLine, summaryLine } from '../../src/cli/jsonLines.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
-import { planText, progressText, summaryText } from '../../src/cli/runText.ts';
+import { planText, progressText, readingNote, summaryText } from '../../src/cli/runText.ts';
 import { StepRate } from '../../src/cli/stepRate.ts';
 import { show } from '../../src/cli/terminal.ts';
+import { showReading } from '../../src/cli/texts.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
+import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
+import type { TokenizerChoice } from '../../src/engine/data/tokenizer.ts';
 import { MEMORY_CATEGORIES } from '../../src/engine/memoryPlan.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import type { MemoryBytes, RunSummary, StepMetrics } from '../../src/engine/train/metrics.ts';
@@ -118,6 +121,48 @@ test('the plan names adapter, text, model, mode and every part of the memory', (
   expect(plan).toContain('300 of 512 tokens (batch 8)');
   expect(plan).toContain('Mixed f16, f16 packed');
   expect(plan).toContain('3.0 MiB: master weights 1.0, activation gradients 2.0');
+});
+
+test('a text that says `<|endoftext|>` in vain is noted, with what would take it', async () => {
+  await loadGpt2();
+  const noteOf = (tokenizer: TokenizerChoice, text = 'To be.<|endoftext|>') =>
+    readingNote(createDataset(text.repeat(50), { name: 'Hamlet', tokenizer, context: 16 }));
+  expect(noteOf('gpt2')).toBe(
+    'Note       the text has <|endoftext|> 50 times, each read as 7 ordinary tokens: --tokenizer gpt2-eot takes it as token 50256, the end of a document',
+  );
+  expect(noteOf('char')).toContain('each read as 13 ordinary tokens');
+  expect([noteOf('gpt2-eot'), noteOf('gpt2', 'To be, or not to be.')]).toEqual([null, null]);
+  const dataset = createDataset('To be.<|endoftext|>'.repeat(50), {
+    name: 'H',
+    tokenizer: 'gpt2',
+    context: 16,
+  });
+  expect(planText({ adapter: '', config, dataset, parameters: 1, storage: null, memory })).toContain(
+    noteOf('gpt2'),
+  );
+  const reading = { ...dataset.reading, endMarks: 0, unlearned: 5 * 2 ** 20 };
+  expect(readingNote({ ...dataset, reading })).toBe(
+    'Note       pieces of words were learned from the first 8.0 MiB of different words; 5.0 MiB of the text were others and were left out',
+  );
+});
+
+test('a text that takes more than a second to be read has a progress line', () => {
+  let now = 0;
+  const written: string[] = [];
+  const screen = { isTTY: true, columns: 80, write: (text: string) => written.push(text) };
+  const show = showReading(new ProgressLine(screen as unknown as NodeJS.WriteStream, () => now), () => now);
+  show({ stage: 'reading', bytes: 65_536, size: 50e6 });
+  expect(written).toEqual([]);
+  for (now = 1000; now < 4000; now += 1000) {
+    if (now === 1000) show({ stage: 'reading', bytes: 25e6, size: 50e6 });
+    if (now === 2000) show({ stage: 'learning', pairs: 1200, of: 3840 });
+    if (now === 3000) show({ stage: 'tokenizing', bytes: 1e6, size: null });
+  }
+  expect(written.map((text) => text.replace('\r\x1b[K', ''))).toEqual([
+    'Reading the text 25.0/50.0 MB',
+    'Learning pieces of words 1,200/3,840',
+    'Turning the text into tokens 1.0 MB',
+  ]);
 });
 
 test('the progress line has step, loss, tokens/s, scale, skips and ETA', () => {

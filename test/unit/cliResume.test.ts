@@ -1,14 +1,15 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
+import { ProgressLine } from '../../src/cli/progress.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
-import { createDataset } from '../../src/engine/data/dataset.ts';
+import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
 import { writeRunFile } from './savedRunFile.ts';
@@ -21,7 +22,7 @@ const RUN = {
   progress: { attempted: 20 },
   description: {
     config: { ...PRESETS.smoke.config, steps: 40 },
-    text: { name: 'letters.txt', checksum: DATASET.checksum, builtin: null },
+    text: { name: 'letters.txt', checksum: DATASET.checksum, tokens: null, builtin: null },
     tokenizer: DATASET.tokenizer.json,
   },
 } as unknown as RunFile;
@@ -111,6 +112,33 @@ test('advice on the number of steps is not refused in its turn', () => {
   expect(thrownBy(() => resumed('--eval-batches 0')).message).toBe('eval-batches is 0.');
 });
 
+describe('a run whose batches were cut resumes with the command line that began it', () => {
+  const saved = { batch: 4, accumulation: 4 };
+  const began = '--batch 8 --accum 2';
+
+  test('saved with its micro-batch, which may be another on a GPU with more memory', () => {
+    const cut = { batch: 8, accumulation: 2, microBatch: 4 };
+    const whole = { ...RUN.description.config, ...cut };
+    expect(resumed(began, cut)).toEqual(whole);
+    expect(resumed(`${began} --micro-batch 8`, cut)).toEqual({ ...whole, microBatch: 8 });
+  });
+
+  test('saved as one of smaller batches, in the micro-batches that it had', () => {
+    const asked = { ...RUN.description.config, batch: 8, accumulation: 2, microBatch: 4 };
+    expect(resumed(began, saved)).toEqual(asked);
+    expect(resumed('--preset smoke --accum 2', saved)).toEqual(asked);
+    expect(resumed('', saved)).toEqual({ ...RUN.description.config, ...saved });
+  });
+
+  test.each([
+    ['--batch 8 --accum 4', /--batch is 8, .* has 4/], // other tokens
+    ['--batch 2 --accum 8', /--batch is 2, .* has 4/], // its micro-batches were larger
+    ['--batch 8', /--batch is 8, .* has 4/],
+  ])('%s is another run', (line, message) => {
+    expect(thrownBy(() => resumed(line, saved)).message).toMatch(message);
+  });
+});
+
 test('the text must be the same; one of the user’s must be given again', () => {
   checkText(RUN, DATASET);
   const other = createDataset('abd'.repeat(200), { name: 'other.txt', tokenizer: 'char', context: 16 });
@@ -133,7 +161,12 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
   const adapter = async () => {
     throw new Error('a saved run has its own sizes: the adapter does not decide them');
   };
-  const resumed = () => beginRun(parseCommand(['--resume', path, '--data', text]) as TrainCommand, adapter);
+  const resumed = () =>
+    beginRun(
+      parseCommand(['--resume', path, '--data', text]) as TrainCommand,
+      new ProgressLine(process.stderr),
+      adapter,
+    );
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
   // Another text is refused as such, not for characters that the tokenizer lacks.
   writeFileSync(text, 'def'.repeat(200));
@@ -141,6 +174,34 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
     code: 'WRONG_RUN',
     message: expect.stringContaining(DATASET.checksum),
   });
+});
+
+test('tokens are those that the run was trained on, or it is refused by name', () => {
+  const context = 16;
+  const created = (text: string) =>
+    createDataset(text.repeat(40), { name: 'letters.txt', tokenizer: 'bpe:260', context });
+  const runOn = (dataset: Dataset, tokens: string | null) =>
+    ({
+      ...RUN,
+      description: {
+        tokenizer: dataset.tokenizer.json,
+        text: { name: 'letters.txt', checksum: dataset.checksum, tokens, builtin: null },
+      },
+    }) as unknown as RunFile;
+  const plain = created('To be, or not to be. ');
+  const long = created(`To be, ${'-'.repeat(70)} or not to be. `);
+  const bom = created('To be,\ufeff or not to be. ');
+  for (const dataset of [plain, long, bom]) checkText(runOn(dataset, dataset.reading.tokens), dataset);
+  // A file that does not say which tokens they were is of a version that had other rules for some texts.
+  checkText(runOn(plain, null), plain);
+  for (const dataset of [long, bom]) {
+    const error = thrownBy(() => checkText(runOn(dataset, null), dataset));
+    expect([error.code, error.message]).toEqual(['WRONG_RUN', expect.stringContaining('cut long words')]);
+  }
+  const error = thrownBy(() => checkText(runOn(plain, '00ff00ff00ff00ff'), plain));
+  expect(error.message).toBe(
+    `The run in "run.safetensors" was trained on the tokens 00ff00ff00ff00ff of "letters.txt"; here they are ${plain.reading.tokens}.`,
+  );
 });
 
 test('a file is replaced whole or not at all', async () => {

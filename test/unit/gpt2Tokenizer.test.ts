@@ -1,13 +1,20 @@
 /** GPT-2's own tokenizer against the published encoder, whose merging is another program's. */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { encode } from 'gpt-tokenizer/encoding/r50k_base';
 import { beforeAll, expect, test } from 'vitest';
 import { configJson, tokenizerConfigJson, tokenizerJson } from '../../src/engine/checkpoint/huggingface.ts';
-import { WordCutter } from '../../src/engine/data/bpe.ts';
-import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
+import { gpt2Model, loadGpt2 } from '../../src/engine/data/gpt2.ts';
 import { PairEncoder } from '../../src/engine/data/pairModel.ts';
-import { streamOf, tokenize } from '../../src/engine/data/tokenize.ts';
-import { createTokenizer, mostTokens, type Tokenizer } from '../../src/engine/data/tokenizer.ts';
+import { streamOf, tokenize, tokenizeString } from '../../src/engine/data/tokenize.ts';
+import {
+  choiceOf,
+  choiceOfModel,
+  createTokenizer,
+  mostTokens,
+  type Tokenizer,
+  tokenizerOfModel,
+} from '../../src/engine/data/tokenizer.ts';
 import { readTokenizerJson } from '../../src/engine/data/tokenizerJson.ts';
 
 let gpt2: Tokenizer;
@@ -27,6 +34,18 @@ test('known texts have the ids that GPT-2 was trained with', () => {
   expect([gpt2.vocabulary, mostTokens('gpt2'), gpt2.name(50256)]).toEqual([50257, 50257, '<|endoftext|>']);
 });
 
+test('texts whose white space is Unicode’s have the ids that three other programs give them', () => {
+  const cases: { name: string; text: string; ids: number[] }[] = JSON.parse(
+    readFileSync(new URL('../fixtures/gpt2_words.json', import.meta.url), 'utf8'),
+  );
+  expect(cases.length).toBeGreaterThan(5);
+  for (const { name, text, ids } of cases) {
+    expect([...gpt2.encode(text)], name).toEqual(ids);
+    expect([...tokenizeString(`.${text}`, name, 'gpt2').tokens], name).toEqual([...gpt2.encode(`.${text}`)]);
+    expect(gpt2.decode(ids), name).toBe(text);
+  }
+});
+
 test('any text has the published encoder’s ids, and comes back', () => {
   const text = fc.array(
     fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.lorem({ mode: 'sentences' })),
@@ -34,7 +53,8 @@ test('any text has the published encoder’s ids, and comes back', () => {
   );
   fc.assert(
     fc.property(text, (parts) => {
-      const whole = parts.join(' ');
+      // The published encoder takes JavaScript's white space for Unicode's.
+      const whole = parts.join(' ').replace(/[\u0085\ufeff]/g, '');
       const ids = gpt2.encode(whole);
       expect([...ids]).toEqual(published(whole));
       expect(gpt2.decode(ids)).toBe(whole);
@@ -59,19 +79,69 @@ test('a text in pieces of any size has the same ids, two bytes each', async () =
   }
 });
 
-test('a word without end is cut at the same places wherever its pieces end', () => {
-  const text = `${'é'.repeat(70_000)}${'!'.repeat(66_000)}'s ${'😀'.repeat(40_000)}`;
-  const wordsOf = (size: number) => {
-    const cutter = new WordCutter();
-    const words: string[] = [];
-    for (let at = 0; at < text.length; at += size) words.push(...cutter.push(text.slice(at, at + size)));
-    return [...words, ...cutter.end()];
-  };
-  const whole = wordsOf(text.length);
-  expect(whole.join('')).toBe(text);
-  expect(Math.max(...whole.map(({ length }) => length))).toBe(2 ** 16);
-  expect(wordsOf(9999)).toEqual(whole);
-  expect(gpt2.decode(gpt2.encode(text))).toBe(text);
+test('`<|endoftext|>` is the token that ends a document where that was asked for', async () => {
+  const ended = createTokenizer({ kind: 'gpt2', endOfText: true });
+  const texts = [
+    ['one<|endoftext|>two', [505, 50256, 11545]],
+    ['<|endoftext|><|endoftext|>', [50256, 50256]],
+    // White space before it is at the end of a text: it is one word.
+    ['a  <|endoftext|> b', [64, 220, 220, 50256, 275]],
+    ['<<|endoftext|>', [27, 50256]],
+    ['<|endoftext<|endoftext|>', [27, 91, 437, 1659, 5239, 50256]],
+    ["it'<|endoftext|>s", [270, 6, 50256, 82]],
+  ] as const;
+  for (const [text, ids] of texts) {
+    expect([...ended.encode(text)], text).toEqual(ids);
+    expect(ended.decode(ids), text).toBe(text);
+  }
+  const text = texts.map(([one]) => one).join('|endoftext|> <|');
+  const bytes = new TextEncoder().encode(text);
+  for (const size of [1, 5, bytes.length]) {
+    const stream = {
+      ...streamOf('a text', bytes),
+      async *open() {
+        for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+      },
+    };
+    const { tokens, reading, tokenizer } = await tokenize(stream, 'gpt2-eot');
+    expect([...tokens]).toEqual([...ended.encode(text)]);
+    expect(tokens.filter((id) => id === 50256)).toHaveLength(reading.endMarks);
+    expect(readTokenizerJson(JSON.stringify(tokenizer.json), 'm')).toEqual({ kind: 'gpt2', endOfText: true });
+    expect((await tokenize(stream, 'gpt2')).reading.endMarks).toBe(reading.endMarks);
+  }
+  expect([mostTokens('gpt2-eot'), choiceOf(ended.json), choiceOf(gpt2.json)]).toEqual([
+    50257,
+    'gpt2-eot',
+    'gpt2',
+  ]);
+});
+
+test('what `<|endoftext|>` means is the run’s choice where a model brings GPT-2’s tokenizer, and nothing else is', () => {
+  expect(tokenizerOfModel({ kind: 'gpt2' }, 'gpt2-eot')).toEqual({ kind: 'gpt2', endOfText: true });
+  expect(tokenizerOfModel({ kind: 'gpt2', endOfText: true }, 'gpt2')).toEqual({ kind: 'gpt2' });
+  expect(tokenizerOfModel({ kind: 'gpt2', endOfText: true }, 'char')).toEqual({
+    kind: 'gpt2',
+    endOfText: true,
+  });
+  expect(tokenizerOfModel({ kind: 'byte' }, 'gpt2-eot')).toEqual({ kind: 'byte' });
+  expect([
+    choiceOfModel('gpt2', 'gpt2-eot'),
+    choiceOfModel('gpt2-eot', null),
+    choiceOfModel('byte', 'gpt2'),
+  ]).toEqual(['gpt2-eot', 'gpt2-eot', 'byte']);
+});
+
+test('words without end have the ids of the whole word, wherever their pieces end', () => {
+  const encoder = new PairEncoder(gpt2Model());
+  const words = ['é'.repeat(30_000), '!'.repeat(66_000), '\n'.repeat(20_000), 'etaoin'.repeat(9000)];
+  // Of white space the last character is the next word's.
+  const text = `${words.join('')}`;
+  const bytes = (word: string) => new TextEncoder().encode(word);
+  const ids = [words[0]!, words[1]!, words[2]!.slice(1), '\n', words[3]!].flatMap((word) =>
+    encoder.encode(bytes(word)),
+  );
+  expect([...tokenizeString(text, 'a text', 'gpt2').tokens]).toEqual(ids);
+  expect([...gpt2.encode(text)]).toEqual(ids);
 });
 
 test('pairs are joined as by looking for the earliest anew each time', () => {

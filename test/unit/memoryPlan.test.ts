@@ -210,7 +210,7 @@ describe('a plan that does not fit', () => {
     ['fp16-pure', 700, 2 * MIB],
     ['bf16', 9999, DEFAULT_LIMITS.maxBindingBytes],
   ] as const)(
-    '%s, batch %i: names the tensor, both sizes and the largest batch that fits',
+    '%s, batch %i: names the tensor, both sizes and the largest micro-batch that fits',
     (precision, batch, limit) => {
       const error = thrownBy(() => plan(batch, limit, { precision }));
       expect(error.code).toBe('LIMIT_EXCEEDED');
@@ -223,11 +223,16 @@ describe('a plan that does not fit', () => {
       expect(mebibytes(byteLength(tensor))).toBe(needed);
       expect(byteLength(tensor)).toBeGreaterThan(limit);
 
-      const [, from, to, parts] = /from (\d+) to (\d+); (\d+) micro-batches/.exec(error.hint)!.map(Number);
-      expect(from).toBe(batch);
-      expect(() => plan(to!, limit, { precision })).not.toThrow();
-      expect(() => plan(to! + 1, limit, { precision })).toThrow();
-      expect(parts! * to!).toBeGreaterThanOrEqual(batch);
+      const [, microBatch, of, parts] = /Use micro-batch (\d+): the batch of (\d+) .* in (\d+) parts/
+        .exec(error.hint)!
+        .map(Number);
+      expect(of).toBe(batch);
+      expect(parts! * microBatch!).toBe(batch);
+      const cut = (size: number) => () => plan(batch, limit, { precision, microBatch: size });
+      expect(cut(microBatch!)).not.toThrow();
+      for (let larger = microBatch! + 1; larger <= batch; larger++) {
+        if (batch % larger === 0) expect(cut(larger)).toThrow();
+      }
     },
   );
 

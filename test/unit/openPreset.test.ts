@@ -3,14 +3,16 @@ import { expect, test } from 'vitest';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { experimentOf, presetOn } from '../../src/cli/experimentOptions.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
+import { ProgressLine } from '../../src/cli/progress.ts';
 import { presetNote } from '../../src/cli/runText.ts';
 import type { AdapterReport } from '../../src/engine/device.ts';
 import { openPreset, presetBegun } from '../../src/engine/model/openPreset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 
+const progress = new ProgressLine(process.stderr);
 const begin = (line: string, isFallback: boolean) => {
   const command = parseCommand(line.split(' ').filter((word) => word !== '')) as TrainCommand;
-  return beginRun(command, async () => ({ isFallback }));
+  return beginRun(command, progress, async () => ({ isFallback }));
 };
 
 test('a software adapter trains the smallest preset, with what else was given, and a GPU the default', async () => {
@@ -44,7 +46,7 @@ test.each([
   const command = parseCommand(['--text', 'copy', ...given.split(' ')]) as TrainCommand;
   expect(command.presetOpen).toBe(false);
   const unasked = () => Promise.reject(new Error('asked'));
-  expect((await beginRun(command, unasked)).config).toEqual(PRESETS.starter.config);
+  expect((await beginRun(command, progress, unasked)).config).toEqual(PRESETS.starter.config);
   expect(experimentOf(new Map([[given.slice(2).split(' ')[0]!, given.split(' ')[1]!]])).presetOpen).toBe(
     false,
   );

@@ -3,7 +3,7 @@ import type { AdapterReport } from '../../src/engine/device.ts';
 import { DeviceAccess } from '../../src/engine/deviceAccess.ts';
 import { EngineError } from '../../src/engine/errors.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
-import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { microBatchOf, type TrainConfig } from '../../src/engine/train/config.ts';
 import type { TrainerOptions } from '../../src/engine/train/createTrainer.ts';
 import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
@@ -189,6 +189,17 @@ describe('what is told of a run that goes on', () => {
     expect(await optionsOf(kept)).toEqual({ resume: undefined, before: trainedBy, submitMs: 300 });
   });
 
+  test('an evaluation before the first step is told, once', () => {
+    const told: object[] = [];
+    const kept = new KeptRun();
+    for (let device = 0; device < 2; device++) {
+      const events = kept.attach(trainerAt(0), { onStep() {}, onEval: (metrics) => void told.push(metrics) });
+      events.onEval({ step: 0, valLoss: 4.5 });
+      kept.detach();
+    }
+    expect(told).toEqual([{ step: 0, valLoss: 4.5 }]);
+  });
+
   test('figures that arrived before the loss are told, although the run is gone on with behind their steps', () => {
     const told: number[] = [];
     const events = { onStep: (metrics: StepMetrics) => void told.push(metrics.step), onEval() {} };
@@ -258,8 +269,9 @@ describe('what is told of a run that goes on', () => {
   describe('where the GPU refuses the memory', () => {
     const config = { ...PRESETS.smoke.config, batch: 12, accumulation: 2 };
     /** Takes micro-batches of up to 3, and says so. */
-    const create = async ({ batch }: TrainConfig) => {
-      if (batch > 3) throw new RefusedMemoryError('no', 'do', batch > 6 ? 6 : 3, null);
+    const create = async (config: TrainConfig) => {
+      const windows = microBatchOf(config);
+      if (windows > 3) throw new RefusedMemoryError('no', 'do', windows > 6 ? 6 : 3, null);
       return trainerAt(0);
     };
 
@@ -274,12 +286,12 @@ describe('what is told of a run that goes on', () => {
       const kept = new KeptRun();
       const make = () =>
         kept.make(config, (trained) => {
-          made.push(`${trained.accumulation} of ${trained.batch}`);
+          made.push(`${trained.batch} x ${trained.accumulation} in ${microBatchOf(trained)}`);
           return create(trained);
         });
       kept.attach(await make(), events);
       kept.attach(await make(), events); // on the next device at once
-      expect(made).toEqual(['2 of 12', '4 of 6', '8 of 3', '8 of 3']);
+      expect(made).toEqual(['12 x 2 in 12', '12 x 2 in 6', '12 x 2 in 3', '12 x 2 in 3']);
       expect(troubles.filter(({ kind }) => kind === 'smallerBatch').map(({ message }) => message)).toEqual([
         'The GPU has no room for micro-batches of 12: each step is taken in 8 of 3 instead of 2 of 12.',
       ]);

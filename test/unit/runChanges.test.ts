@@ -13,7 +13,10 @@ const MATRICES = { matmul: 'register32', subgroupMatrix: 'f16 16x16x16' } as con
 const BEFORE: ComputedBy = {
   adapter: 'SwiftShader',
   kernels: MATRICES,
-  config: { batch: 12, accumulation: 2, steps: 300, learningRate: 1e-3, minLearningRate: 1e-4 },
+  config: {
+    ...{ batch: 12, accumulation: 2, microBatch: null },
+    ...{ steps: 300, learningRate: 1e-3, minLearningRate: 1e-4 },
+  },
 };
 const ELSEWHERE: ComputedBy = { ...BEFORE, adapter: 'llvmpipe' };
 
@@ -25,12 +28,7 @@ describe('what is a change', () => {
   test.each([
     ['adapter', ELSEWHERE, 'SwiftShader', 'llvmpipe'],
     ['kernels', { ...BEFORE, kernels: PLAIN }, 'register32 and matrix units f16 16x16x16', 'register32'],
-    [
-      'microBatch',
-      { ...BEFORE, config: { ...BEFORE.config, batch: 3, accumulation: 8 } },
-      '2 of 12',
-      '8 of 3',
-    ],
+    ['microBatch', { ...BEFORE, config: { ...BEFORE.config, microBatch: 3 } }, '2 of 12', '8 of 3'],
     ['steps', { ...BEFORE, config: { ...BEFORE.config, steps: 600 } }, '300', '600'],
   ] as const)('another of its %s', (what, now, from, to) => {
     expect(changesBetween(BEFORE, now, 21)).toEqual([{ step: 21, what, from, to }]);

@@ -1,9 +1,46 @@
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { createDataset } from '../../src/engine/data/dataset.ts';
+import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
 import { createTokenizer } from '../../src/engine/data/tokenizer.ts';
-import { chancesOf, checkSample, drawToken, sampleSteps } from '../../src/engine/train/sampler.ts';
+import {
+  chancesOf,
+  checkSample,
+  drawToken,
+  sampleSteps,
+  startToken,
+} from '../../src/engine/train/sampler.ts';
 import { thrownBy } from './thrownBy.ts';
 
+beforeAll(loadGpt2);
+
 const characters = createTokenizer({ kind: 'char', characters: 'abcdefghijklmnop' });
+
+test.each([
+  ['char', 'a\tb\nc\td '],
+  ['byte', 'a\tb\nc\td '],
+  ['bpe:300', 'a\tb\nc\td '],
+  ['gpt2', 'a\tb\nc\td '],
+] as const)('%s: a sample starts from a line break, whatever sorts before it', (tokenizer, text) => {
+  const dataset = createDataset(text.repeat(40), { name: 'a text', tokenizer, context: 4 });
+  expect(dataset.tokenizer.name(startToken(dataset))).toBe('\n');
+});
+
+test.each([
+  ['char', '\tgat\ttaca', '\t'],
+  ['char', '!gattaca', '!'],
+  ['char', 'gattaca', 'g'],
+  ['char', 'gat\rtaca', '\r'],
+  ['byte', 'gattaca', 'g'],
+  ['gpt2', ' gattaca', ' g'],
+  ['bpe:258', 'gattaca\r\n', '\n'],
+  ['bpe:258', 'gattaca\r', '\r'],
+  ['gpt2-eot', 'gattaca\n<|endoftext|>', '<|endoftext|>'],
+  ['gpt2-eot', 'gattaca\n', '\n'],
+  ['gpt2', 'gattaca\n<|endoftext|>', '\n'],
+] as const)('%s of %j starts from %j', (tokenizer, text, start) => {
+  const dataset = createDataset(text.repeat(40), { name: 'a text', tokenizer, context: 4 });
+  expect(dataset.tokenizer.name(startToken(dataset))).toBe(start);
+});
 
 test('samples are spread evenly; the last is the one at the end', () => {
   expect([...sampleSteps(300, 4)]).toEqual([75, 150, 225]);

@@ -3,7 +3,13 @@ import { comparedRuns, inMode } from '../../src/engine/experiments/planned.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DELAYED_SCALING, type Fp8Activations } from '../../src/engine/precision/quantization.ts';
 import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
-import { checkConfig, scalingOf, type TrainConfig, tokensPerStep } from '../../src/engine/train/config.ts';
+import {
+  checkConfig,
+  microBatchesPerStep,
+  scalingOf,
+  type TrainConfig,
+  tokensPerStep,
+} from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const base = PRESETS.smoke.config;
@@ -24,6 +30,9 @@ test.each<[Partial<TrainConfig>, string, string]>([
   [{ width: 520, heads: 2 }, 'BAD_SHAPE', 'Head size 260 is above 256'],
   [{ batch: 0 }, 'BAD_VALUE', 'batch is 0'],
   [{ accumulation: 1.5 }, 'BAD_VALUE', 'accum is 1.5'],
+  [{ microBatch: 0 }, 'BAD_VALUE', 'micro-batch is 0'],
+  [{ microBatch: 3 }, 'BAD_VALUE', 'micro-batch is 3, which does not divide the batch of 8'],
+  [{ microBatch: 16 }, 'BAD_VALUE', 'micro-batch is 16, which does not divide the batch of 8'],
   [{ steps: -1 }, 'BAD_VALUE', 'steps is -1'],
   [{ learningRate: Number.POSITIVE_INFINITY }, 'BAD_VALUE', 'lr is Infinity'],
   [{ minLearningRate: 1 }, 'BAD_VALUE', 'min-lr 1 is above lr 0.001'],
@@ -147,6 +156,9 @@ test('delayed scaling has what the settings say, and else its own', () => {
 
 test('tokens of a step count every micro-batch', () => {
   expect(tokensPerStep({ ...base, accumulation: 3 })).toBe(3 * 8 * 64);
+  const cut = { ...base, accumulation: 3, microBatch: 2 };
+  expect(tokensPerStep(cut)).toBe(3 * 8 * 64);
+  expect([microBatchesPerStep(base), microBatchesPerStep(cut)]).toEqual([1, 12]);
 });
 
 test('names that objects have by nature are no presets or modes', () => {

@@ -1,6 +1,6 @@
 import { compareShowcase, obstacle, pause, restart, resume, stop, train } from '../../store/actions.ts';
 import { pendingChanges } from '../../store/changes.ts';
-import { fittingBatch } from '../../store/plan.ts';
+import { microBatchThatFits } from '../../store/plan.ts';
 import { isBusy, overallProgress, type RunStatus, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { statusLine } from '../messages.ts';
@@ -65,22 +65,22 @@ export function ControlsPanel() {
           {blocked}
         </p>
       )}
-      {!busy && blocked && <FittingBatch />}
+      {!busy && blocked && <FittingMicroBatch />}
     </div>
   );
 }
 
 /** What to press where only the batch is too large for the adapter. */
-function FittingBatch() {
-  const batch = useSettings(({ settings, ownText }) => {
+function FittingMicroBatch() {
+  const microBatch = useSettings(({ settings, ownText }) => {
     const { adapter } = useRun.getState();
-    return adapter && fittingBatch(settings, ownText, adapter);
+    return adapter && microBatchThatFits(settings, ownText, adapter);
   });
   const choose = useSettings((state) => state.choose);
-  if (!batch) return null;
+  if (!microBatch) return null;
   return (
-    <Button onClick={() => choose({ batch })} data-testid="use-fitting-batch">
-      {`Use batch ${batch}`}
+    <Button onClick={() => choose({ 'micro-batch': microBatch })} data-testid="use-fitting-micro-batch">
+      {`Use micro-batch ${microBatch}`}
     </Button>
   );
 }

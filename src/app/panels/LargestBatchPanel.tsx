@@ -134,7 +134,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
                 {confirmed && batch > 0 && (
                   <Button
                     className={styles.use}
-                    onClick={() => choose({ batch })}
+                    onClick={() => choose({ batch, 'micro-batch': null })}
                     aria-label={`Use batch ${batch}`}
                     data-testid={`use-batch-${mode}`}
                   >

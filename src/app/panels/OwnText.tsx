@@ -1,8 +1,10 @@
 import { useState } from 'react';
+import type { TokenizerChoice } from '../../engine/data/tokenizer.ts';
+import type { TextFacts } from '../../session/protocol.ts';
 import { cancelText, takeOwnText, takeTextFrom } from '../../store/actions.ts';
 import { firstConfig } from '../../store/settings.ts';
 import { type OwnText as OwnTextOf, useSettings } from '../../store/settingsStore.ts';
-import { textFactsLine, textProgressLine, textShare } from '../textMessages.ts';
+import { readingLine, textFactsLine, textProgressLine, textShare } from '../textMessages.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
@@ -91,12 +93,40 @@ function OwnTextState({ ownText }: { ownText: OwnTextOf }) {
       return <ErrorNote error={ownText.error} testId="own-error" />;
     case 'ready':
       return (
-        <p className={styles.state} data-testid="own-ready">
-          <strong>{ownText.facts.name}</strong>
-          <span>{`: ${textFactsLine(ownText.facts, tokenizer)}`}</span>
-        </p>
+        <>
+          <p className={styles.state} data-testid="own-ready">
+            <strong>{ownText.facts.name}</strong>
+            <span>{`: ${textFactsLine(ownText.facts, tokenizer)}`}</span>
+          </p>
+          <ReadingNote facts={ownText.facts} tokenizer={tokenizer} />
+        </>
       );
   }
+}
+
+/** What the visitor may not expect of how the text was read. */
+function ReadingNote({ facts, tokenizer }: { facts: TextFacts; tokenizer: TokenizerChoice }) {
+  const choose = useSettings((state) => state.choose);
+  const line = readingLine(facts, tokenizer);
+  const endsText = tokenizer === 'gpt2-eot';
+  return (
+    line !== null && (
+      <div className={styles.reading} data-testid="own-reading">
+        <p className={styles.state}>{line}</p>
+        {facts.endMarks > 0 && (endsText || tokenizer === 'gpt2') && (
+          <label className={styles.check}>
+            <input
+              type="checkbox"
+              checked={endsText}
+              onChange={({ target }) => choose({ tokenizer: target.checked ? 'gpt2-eot' : 'gpt2' })}
+              data-testid="own-end-marks"
+            />
+            Take it as the end of a document
+          </label>
+        )}
+      </div>
+    )
+  );
 }
 
 function Reading({ name, progress }: Extract<OwnTextOf, { state: 'checking' }>) {

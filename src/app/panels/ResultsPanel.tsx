@@ -19,7 +19,11 @@ const NOT_MEASURED = 'not measured';
 
 const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finished) => string])[] = [
   ['val-loss', 'Validation loss', ({ summary }) => formatLoss(summary.valLoss)],
-  ['final-loss', 'Last training loss', ({ summary }) => formatLoss(summary.finalLoss)],
+  [
+    'final-loss',
+    'Last training loss',
+    ({ summary }) => (summary.steps === 0 ? 'no step taken' : formatLoss(summary.finalLoss)),
+  ],
   [
     'tokens-per-sec',
     'Tokens/s',

@@ -6,6 +6,7 @@ import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { givesWayTo, isSaved, nextToGo, otherStoredRuns, useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
@@ -96,7 +97,7 @@ function StoredFiles({ run: { place } }: { run: StoredRun }) {
 
 function TrainOn({ run }: { run: StoredRun }) {
   const [typed, setTyped] = useState(String(run.step < run.config.steps ? run.config.steps : 2 * run.step));
-  const steps = Number(typed);
+  const steps = readNumber(typed) ?? Number.NaN;
   // The text may be chosen while the note is there.
   useSettings((state) => state.ownText);
   const obstacle = goOnObstacle(run, steps);
@@ -109,7 +110,7 @@ function TrainOn({ run }: { run: StoredRun }) {
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
         help={obstacle === null && `${scheduleSentence(run, steps)} ${keepingSentence(run, goes)}`}
-        error={obstacle}
+        error={typedProblem(typed) ?? obstacle}
         data-testid="train-on-steps"
       />
       <Button onClick={() => resumeSavedRun(run, steps)} disabled={obstacle !== null} data-testid="train-on">

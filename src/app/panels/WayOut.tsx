@@ -5,18 +5,17 @@ import { useSettings } from '../../store/settingsStore.ts';
 import { Button } from '../ui/Button.tsx';
 
 /** What can be pressed where the runs ended with an error. */
-export default function WayOut({ error: { batch } }: { error: ErrorReport }) {
+export default function WayOut({ error: { microBatch } }: { error: ErrorReport }) {
   const lost = useRun((state) => state.status === 'lost');
   const refused = useRun(({ startedWith, configs, active }) => (startedWith ? configs[active] : undefined));
-  if (batch !== undefined && refused) {
-    const accumulation = (refused.batch / batch) * refused.accumulation;
+  if (microBatch !== undefined && refused) {
     const trainSmaller = () => {
-      useSettings.getState().choose({ batch, accum: accumulation });
+      useSettings.getState().choose({ batch: refused.batch, 'micro-batch': microBatch });
       train();
     };
     return (
       <Button onClick={trainSmaller} data-testid="train-smaller">
-        {`Train with batch ${batch} and accumulation ${accumulation}`}
+        {`Train in micro-batches of ${microBatch}`}
       </Button>
     );
   }

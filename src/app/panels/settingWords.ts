@@ -25,8 +25,13 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
     unit: 'tokens',
     help: "At least so many: a smaller tokenizer's is filled up with tokens that no text has.",
   },
-  batch: { label: 'Batch', unit: 'sequences', help: 'Computed at once: decides the memory of activations.' },
-  accum: { label: 'Accumulation', unit: 'micro-batches', help: 'Batches whose gradients make one step.' },
+  batch: { label: 'Batch', unit: 'windows', help: 'Of a step and of an evaluation.' },
+  accum: { label: 'Accumulation', unit: 'batches', help: 'Batches whose gradients make one step.' },
+  'micro-batch': {
+    label: 'Micro-batch',
+    unit: 'windows',
+    help: 'Computed at once: a divisor of the batch, which decides the memory of activations.',
+  },
   steps: { label: 'Steps' },
   lr: { label: 'Learning rate', help: 'The highest of the schedule.' },
   'min-lr': { label: 'Lowest learning rate', help: 'Where it would be after the last step.' },
@@ -93,6 +98,7 @@ export const CHOICE_WORDS: {
       'bpe:1024': '1,024 pieces of words',
       'bpe:4096': '4,096 pieces of words',
       gpt2: "GPT-2's 50,257 pieces",
+      'gpt2-eot': "GPT-2's, <|endoftext|> ends a document",
     },
   },
   order: {
@@ -160,6 +166,7 @@ export const GROUPS: readonly Group[] = [
     settings: [
       'batch',
       'accum',
+      'micro-batch',
       'recompute',
       'optimizer',
       'optim-state',

@@ -3,7 +3,7 @@
  * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
 import { byteCharacters } from '../data/byteCharacters.ts';
-import { GPT2_END, GPT2_VOCABULARY } from '../data/gpt2.ts';
+import { GPT2_END, GPT2_END_ID } from '../data/gpt2.ts';
 import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
 import { pairModel, type TokenizerJson } from '../data/tokenizer.ts';
 import type { GptConfig } from '../model/config.ts';
@@ -12,8 +12,6 @@ import type { ExportDtype } from './gpt2.ts';
 /** Keys of a weights file's metadata: what weights alone do not tell. */
 export const HEADS_KEY = 'n_head';
 export const TOKENIZER_KEY = 'halfstep.tokenizer';
-
-const END_ID = GPT2_VOCABULARY - 1;
 
 /** `config.json` of a model that was written in `dtype`. Dropout is none: the engine has none. */
 export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: TokenizerJson): string {
@@ -37,8 +35,8 @@ export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: Toke
     scale_attn_by_inverse_layer_idx: false,
     reorder_and_upcast_attn: false,
     tie_word_embeddings: tied,
-    bos_token_id: kind === 'gpt2' ? END_ID : null,
-    eos_token_id: kind === 'gpt2' ? END_ID : null,
+    bos_token_id: kind === 'gpt2' ? GPT2_END_ID : null,
+    eos_token_id: kind === 'gpt2' ? GPT2_END_ID : null,
     torch_dtype: dtype === 'F32' ? 'float32' : 'float16',
   });
 }
@@ -76,7 +74,7 @@ export function tokenizerJson(json: TokenizerJson): string {
 }
 
 const END_TOKEN = {
-  id: END_ID,
+  id: GPT2_END_ID,
   content: GPT2_END,
   single_word: false,
   lstrip: false,

@@ -40,6 +40,8 @@ export interface RunDescription {
     readonly name: string;
     /** Of the text's bytes: another text gives other batches. */
     readonly checksum: string;
+    /** Of its tokens where they are pieces of words; null for others, and in files that were written before this was saved. */
+    readonly tokens: string | null;
     /** Where it is one of the built-in texts. */
     readonly builtin: TextId | null;
   };
@@ -56,7 +58,7 @@ export interface RunProgress {
   readonly skipped: number;
   readonly lossScale: number;
   readonly growthTracker: number;
-  /** The next micro-batch of the text; batches and random numbers are functions of it and the seed. */
+  /** The next of the batches that steps are made of; windows and random numbers are functions of it and the seed. */
   readonly nextMicroBatch: number;
 }
 
@@ -96,7 +98,7 @@ export function describeRun(trainer: Trainer, builtin: TextId | null): RunDescri
     kernels,
     adapter: report.name,
     changes,
-    text: { name: dataset.name, checksum: dataset.checksum, builtin },
+    text: { name: dataset.name, checksum: dataset.checksum, tokens: dataset.reading.tokens, builtin },
     tokenizer: dataset.tokenizer.json,
     firstLoss,
     savedAt: Date.now(),
@@ -144,12 +146,18 @@ const descriptionSchema = v.object({
   kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS), subgroupMatrix: v.exactOptional(text(2000)) }),
   adapter: text(1000),
   changes: v.optional(runChanges, []),
-  text: v.object({ name: text(1000), checksum: text(100), builtin: v.nullable(text(100)) }),
+  text: v.object({
+    name: text(1000),
+    checksum: text(100),
+    tokens: v.optional(v.nullable(text(100)), null),
+    builtin: v.nullable(text(100)),
+  }),
   /** Nothing nested: what is in it is for `readTokenizerJson` to say. */
   tokenizer: v.object({
     kind: text(100),
     characters: v.optional(v.string()),
     pairs: v.optional(v.array(v.number())),
+    endOfText: v.optional(v.boolean()),
   }),
   firstLoss: v.nullable(v.number()),
   savedAt: v.pipe(v.number(), v.integer()),
@@ -237,6 +245,7 @@ function configOf(stored: Readonly<Record<string, unknown>>, name: string): Trai
 /** What may be null, the mode's or the text's own, and what it else is. */
 const NULLABLE: ReadonlyMap<string, string> = new Map([
   ['vocabulary', 'number'],
+  ['microBatch', 'number'],
   ['lossScale', 'number'],
   ['growthInterval', 'number'],
   ['rounding', 'string'],
@@ -286,12 +295,18 @@ export function checkFingerprint(
 export function checkText(run: RunFile, dataset: Dataset): void {
   checkFingerprint(run, dataset);
   const { description, file } = run;
-  if (JSON.stringify(description.tokenizer) === JSON.stringify(dataset.tokenizer.json)) return;
-  throw new EngineError(
-    'WRONG_RUN',
-    `The tokenizer in "${file.source.name}" is not the one that "${dataset.name}" gives now.`,
-    'Go on with the version of Halfstep that wrote it.',
-  );
+  const { tokens } = description.text;
+  const { reading } = dataset;
+  const wrong =
+    JSON.stringify(description.tokenizer) !== JSON.stringify(dataset.tokenizer.json)
+      ? `The tokenizer in "${file.source.name}" is not the one that "${dataset.name}" gives now.`
+      : tokens !== null && tokens !== reading.tokens
+        ? `The run in "${file.source.name}" was trained on the tokens ${tokens} of "${dataset.name}"; here they are ${reading.tokens}.`
+        : tokens === null && reading.wasReadOtherwise
+          ? `The run in "${file.source.name}" is of a version that cut long words, and took U+FEFF for white space and U+0085 for none: "${dataset.name}" has such words or characters, and other tokens here.`
+          : null;
+  if (wrong === null) return;
+  throw new EngineError('WRONG_RUN', wrong, 'Go on with the version of Halfstep that wrote it.');
 }
 
 function damagedRun(name: string, what: string, options?: ErrorOptions): EngineError {

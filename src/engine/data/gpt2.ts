@@ -6,8 +6,9 @@ import { EngineError } from '../errors.ts';
 import { BYTES, PairEncoder, type PairModel } from './pairModel.ts';
 
 export const GPT2_VOCABULARY = 50_257;
-/** The last id. In a text its name is text like any other. */
+/** The token that ends a document. In a text its name is text like any other, unless a tokenizer has `endOfText`. */
 export const GPT2_END = '<|endoftext|>';
+export const GPT2_END_ID = GPT2_VOCABULARY - 1;
 
 let model: PairModel | null = null;
 

@@ -4,8 +4,7 @@
 export const BYTES = 256;
 /** Ids are below 2^16: a pair is one number. */
 export const PAIR = 2 ** 16;
-const CACHED_WORDS = 2 ** 17;
-/** More bytes than a word has: a rank and a place are one number. */
+/** More bytes than are encoded at a time: a rank and a place are one number. */
 const PLACES = 2 ** 26;
 
 export interface PairModel {
@@ -41,9 +40,10 @@ export class PairEncoder {
   /** Id of each byte. */
   readonly #ids = new Uint8Array(BYTES);
   /** Id of each pair. */
-  readonly #joined = new Map<number, number>();
-  readonly #cache = new Map<string, readonly number[]>();
-  readonly #encoder = new TextEncoder();
+  readonly #joined = new PairIds();
+  /** Bytes of each id. */
+  readonly #lengths: number[] = Array(BYTES).fill(1);
+  #scratch = new Scratch(2 ** 10);
 
   constructor({ bytes, pairs }: Pick<PairModel, 'bytes' | 'pairs'>) {
     for (const [id, byte] of bytes.entries()) this.#ids[byte] = id;
@@ -52,58 +52,129 @@ export class PairEncoder {
 
   /** Makes the next token. */
   addPair(first: number, second: number): void {
-    this.#joined.set(first * PAIR + second, BYTES + this.#joined.size);
+    this.#joined.set(first * PAIR + second, this.#lengths.length);
+    this.#lengths.push(this.lengthOf(first) + this.lengthOf(second));
   }
 
-  /** Ids of one word. */
-  word(word: string): readonly number[] {
-    const known = this.#cache.get(word);
-    if (known) return known;
-    const ids = this.encode(this.#encoder.encode(word));
-    if (this.#cache.size < CACHED_WORDS) this.#cache.set(word, ids);
-    return ids;
+  /** Bytes that an id stands for. */
+  lengthOf(id: number): number {
+    return this.#lengths[id]!;
   }
 
   /** Ids of one word's bytes, in time in proportion to their number and its logarithm. */
-  encode(bytes: Uint8Array): number[] {
-    const end = bytes.length;
-    /** The id that begins at each byte; -1 where it was joined to the one before. */
-    const ids = Array.from(bytes, (byte) => this.#ids[byte]!);
-    const next = ids.map((_, at) => at + 1);
-    const before = ids.map((_, at) => at - 1);
-    const joinedAt = (at: number): number | undefined => {
-      const to = next[at]!;
-      return to < end ? this.#joined.get(ids[at]! * PAIR + ids[to]!) : undefined;
-    };
-    const queue = new Queue();
-    const look = (at: number): void => {
-      const id = joinedAt(at);
-      if (id !== undefined) queue.push(id * PLACES + at);
-    };
-    for (let at = 0; at < end - 1; at++) look(at);
-    for (let top = queue.pop(); top !== undefined; top = queue.pop()) {
+  encode(bytes: Uint8Array, length = bytes.length): number[] {
+    if (this.#scratch.ids.length < length) this.#scratch = new Scratch(2 * length);
+    const { ids, next, before, pairs, queue } = this.#scratch;
+    for (let at = 0; at < length; at++) {
+      ids[at] = this.#ids[bytes[at]!]!;
+      next[at] = at + 1;
+      before[at] = at - 1;
+    }
+    for (let at = 0; at < length; at++) this.#look(at, length);
+    for (let top = queue.pop(); top >= 0; top = queue.pop()) {
       const id = Math.floor(top / PLACES);
       const at = top % PLACES;
-      if (ids[at]! < 0 || joinedAt(at) !== id) continue; // one of the two was joined to another since
+      if (pairs[at] !== id) continue; // one of the two was joined to another since
       const to = next[at]!;
+      const after = next[to]!;
       ids[at] = id;
-      ids[to] = -1;
-      next[at] = next[to]!;
-      if (next[at]! < end) before[next[at]!] = at;
-      look(at);
-      if (before[at]! >= 0) look(before[at]!);
+      next[at] = after;
+      pairs[to] = NONE;
+      if (after < length) before[after] = at;
+      this.#look(at, length);
+      if (before[at]! >= 0) this.#look(before[at]!, length);
     }
-    return ids.filter((id) => id >= 0);
+    const found: number[] = [];
+    for (let at = 0; at < length; at = next[at]!) found.push(ids[at]!);
+    return found;
+  }
+
+  /** Queues the pair that begins at a byte. */
+  #look(at: number, length: number): void {
+    const { ids, next, pairs, queue } = this.#scratch;
+    const to = next[at]!;
+    const id = to < length ? this.#joined.get(ids[at]! * PAIR + ids[to]!) : NONE;
+    pairs[at] = id;
+    if (id !== NONE) queue.push(id * PLACES + at);
   }
 }
 
-/** A heap of numbers: the smallest comes first. */
+const NONE = -1;
+
+/** Ids of pairs, in typed arrays: they are looked up several times for each byte of a text. */
+class PairIds {
+  #keys = new Uint32Array(2 ** 10);
+  /** At most half of the places are taken. */
+  #ids = new Int32Array(2 ** 10).fill(NONE);
+  #size = 0;
+
+  /** -1 where the pair is none of them. */
+  get(key: number): number {
+    return this.#ids[this.#placeOf(key)]!;
+  }
+
+  set(key: number, id: number): void {
+    if (2 * this.#size === this.#ids.length) this.#grow();
+    const place = this.#placeOf(key);
+    if (this.#ids[place] === NONE) this.#size += 1;
+    this.#keys[place] = key;
+    this.#ids[place] = id;
+  }
+
+  #placeOf(key: number): number {
+    const mask = this.#ids.length - 1;
+    const mixed = Math.imul(key, 0x9e3779b1);
+    let place = (mixed ^ (mixed >>> 15)) & mask;
+    while (this.#ids[place] !== NONE && this.#keys[place] !== key) place = (place + 1) & mask;
+    return place;
+  }
+
+  #grow(): void {
+    const keys = this.#keys;
+    const ids = this.#ids;
+    this.#keys = new Uint32Array(2 * keys.length);
+    this.#ids = new Int32Array(2 * ids.length).fill(NONE);
+    for (let place = 0; place < ids.length; place++) {
+      if (ids[place] === NONE) continue;
+      const to = this.#placeOf(keys[place]!);
+      this.#keys[to] = keys[place]!;
+      this.#ids[to] = ids[place]!;
+    }
+  }
+}
+
+/** What encoding a word of up to `bytes` bytes takes. */
+class Scratch {
+  /** The id that begins at each byte. */
+  readonly ids: Int32Array;
+  readonly next: Int32Array;
+  readonly before: Int32Array;
+  /** The id of the pair that begins at each byte, -1 for none. */
+  readonly pairs: Int32Array;
+  readonly queue: Queue;
+
+  constructor(bytes: number) {
+    this.ids = new Int32Array(bytes);
+    this.next = new Int32Array(bytes);
+    this.before = new Int32Array(bytes);
+    this.pairs = new Int32Array(bytes);
+    // A pair a byte at first, and two more for each of at most so many that are joined.
+    this.queue = new Queue(3 * bytes);
+  }
+}
+
+/** A heap of numbers, none of them negative: the smallest comes first. */
 class Queue {
-  readonly #heap: number[] = [];
+  readonly #heap: Float64Array;
+  #size = 0;
+
+  constructor(most: number) {
+    this.#heap = new Float64Array(most);
+  }
 
   push(value: number): void {
     const heap = this.#heap;
-    let at = heap.push(value) - 1;
+    let at = this.#size++;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       if (heap[parent]! <= value) break;
@@ -113,16 +184,18 @@ class Queue {
     heap[at] = value;
   }
 
-  pop(): number | undefined {
+  /** -1 when it is empty. */
+  pop(): number {
+    if (this.#size === 0) return -1;
     const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (heap.length === 0 || last === undefined) return top;
+    const top = heap[0]!;
+    const size = --this.#size;
+    const last = heap[size]!;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child += 1;
+      if (child >= size) break;
+      if (child + 1 < size && heap[child + 1]! < heap[child]!) child += 1;
       if (heap[child]! >= last) break;
       heap[at] = heap[child]!;
       at = child;

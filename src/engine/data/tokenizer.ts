@@ -3,9 +3,9 @@
  * the text or GPT-2's.
  */
 import { EngineError, suggestion } from '../errors.ts';
-import { LONGEST_LEARNED_WORD, WordCutter } from './bpe.ts';
 import { GPT2_VOCABULARY, gpt2Model } from './gpt2.ts';
 import { learnedModel, PairEncoder, type PairModel, tokenBytes } from './pairModel.ts';
+import { PieceReader, withSpan } from './wordPieces.ts';
 
 /** What rebuilds a tokenizer; part of saved runs. */
 export type TokenizerJson =
@@ -13,11 +13,11 @@ export type TokenizerJson =
   | { readonly kind: 'byte' }
   /** The two ids of token 256, of token 257, and so on; tokens below are bytes. */
   | { readonly kind: 'bpe'; readonly pairs: readonly number[] }
-  /** GPT-2's own, which needs no more words. */
-  | { readonly kind: 'gpt2' };
+  /** GPT-2's own. With `endOfText` its `<|endoftext|>` in a text is the token that ends a document; else it is text like any other. */
+  | { readonly kind: 'gpt2'; readonly endOfText?: true };
 
-/** What a run asks for: `bpe:N` learns up to N tokens from the text. */
-export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}` | 'gpt2';
+/** What a run asks for: `bpe:N` learns up to N tokens from the text, `gpt2-eot` is GPT-2's with `endOfText`. */
+export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}` | 'gpt2' | 'gpt2-eot';
 
 export interface Tokenizer {
   readonly kind: TokenizerJson['kind'];
@@ -65,13 +65,9 @@ export function pairModel(json: TokenizerJson): PairModel | null {
   return json.kind === 'bpe' ? learnedModel(json.pairs) : null;
 }
 
-/** Cuts a text into what such a tokenizer takes for words: GPT-2's are never cut. */
-export function wordCutter({ kind }: Pick<PairJson, 'kind'>): WordCutter {
-  return kind === 'gpt2' ? new WordCutter() : new WordCutter(LONGEST_LEARNED_WORD);
-}
-
 /** The choice that asks for a tokenizer like this one. */
 export function choiceOf(json: TokenizerJson): TokenizerChoice {
+  if (json.kind === 'gpt2') return json.endOfText ? 'gpt2-eot' : 'gpt2';
   return json.kind === 'bpe' ? `bpe:${tokensIn(json)}` : json.kind;
 }
 
@@ -80,6 +76,22 @@ export function tokensIn(json: TokenizerJson): number {
   if (json.kind === 'char') return [...json.characters].length;
   if (json.kind === 'gpt2') return GPT2_VOCABULARY;
   return LEAST_PAIR_TOKENS + (json.kind === 'bpe' ? json.pairs.length / 2 : 0);
+}
+
+/** GPT-2's tokenizer as a choice asks for it; null for the choices that are made for a text. */
+export function gpt2Json(choice: TokenizerChoice): TokenizerJson | null {
+  if (choice === 'gpt2') return { kind: 'gpt2' };
+  return choice === 'gpt2-eot' ? { kind: 'gpt2', endOfText: true } : null;
+}
+
+/** How a text is read for a model that brings its tokenizer: what `<|endoftext|>` means in GPT-2's is the run's choice. */
+export function tokenizerOfModel(own: TokenizerJson, choice: TokenizerChoice): TokenizerJson {
+  return (own.kind === 'gpt2' && gpt2Json(choice)) || own;
+}
+
+/** The same of choices; null for none. */
+export function choiceOfModel(own: TokenizerChoice, choice: TokenizerChoice | null): TokenizerChoice {
+  return choice !== null && gpt2Json(own) && gpt2Json(choice) ? choice : own;
 }
 
 /** Bytes alone. */
@@ -92,13 +104,13 @@ const LEAST_PAIR_TOKENS = 256;
 export function mostTokens(choice: TokenizerChoice): number | null {
   if (choice === 'char') return null;
   if (choice === 'byte') return LEAST_PAIR_TOKENS;
-  if (choice === 'gpt2') return GPT2_VOCABULARY;
+  if (gpt2Json(choice)) return GPT2_VOCABULARY;
   const tokens = pairTokens(choice);
   if (tokens !== null) return tokens;
   throw new EngineError(
     'BAD_VALUE',
     `There is no tokenizer "${(choice as string).slice(0, 40)}".`,
-    suggestion(choice, ['char', 'byte', 'gpt2', 'bpe:1024']),
+    suggestion(choice, ['char', 'byte', 'gpt2', 'gpt2-eot', 'bpe:1024']),
   );
 }
 
@@ -166,8 +178,17 @@ function pairTokenizer(json: PairJson): Tokenizer {
     kind: json.kind,
     vocabulary: bytes.length,
     encode(text) {
-      const cutter = wordCutter(json);
-      return Uint32Array.from([...cutter.push(text), ...cutter.end()].flatMap((word) => encoder.word(word)));
+      const codePoints = codePointsOf(text);
+      return withSpan((span) => {
+        const ids: number[] = [];
+        const take = (some: readonly number[]) => {
+          for (const id of some) ids.push(id);
+        };
+        const reader = new PieceReader(encoder, take, { endOfText: endsText(json), span });
+        reader.push(codePoints);
+        reader.end();
+        return Uint32Array.from(ids);
+      });
     },
     decode(tokens) {
       const decoder = textDecoder();
@@ -187,6 +208,19 @@ function pairTokenizer(json: PairJson): Tokenizer {
     },
     json,
   };
+}
+
+/** Whether `<|endoftext|>` in a text is a token of its own. */
+export function endsText(json: TokenizerJson): boolean {
+  return json.kind === 'gpt2' && json.endOfText === true;
+}
+
+/** Half a surrogate pair is no character and becomes U+FFFD, as in UTF-8. */
+function codePointsOf(text: string): number[] {
+  return Array.from(text, (character) => {
+    const codePoint = character.codePointAt(0)!;
+    return codePoint >= 0xd800 && codePoint < 0xe000 ? 0xfffd : codePoint;
+  });
 }
 
 /** Characters named in a message; more of them say nothing more. */

@@ -25,8 +25,11 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
   switch (json.get('kind')) {
     case 'byte':
       return { kind: 'byte' };
-    case 'gpt2':
-      return { kind: 'gpt2' };
+    case 'gpt2': {
+      const endOfText = json.get('endOfText');
+      if (endOfText !== undefined && endOfText !== true) throw wrong('has an endOfText that is not true');
+      return endOfText ? { kind: 'gpt2', endOfText } : { kind: 'gpt2' };
+    }
     case 'char': {
       const characters = json.get('characters');
       if (typeof characters !== 'string') throw wrong('has no characters');

@@ -1,78 +1,192 @@
-/** What tokenizing in pieces of words keeps between the pieces of a text. */
-import { EngineError } from '../errors.ts';
-import { LONGEST_LEARNED_WORD, WordCutter } from './bpe.ts';
-import { PairEncoder } from './pairModel.ts';
-import { pairModel, type TokenizerJson, wordCutter } from './tokenizer.ts';
+/** Tokens that are pieces of words: what learning them and reading a text with them keep between the text's pieces. */
+import type { CountedWords } from './bpe.ts';
+import { GPT2_END, GPT2_END_ID } from './gpt2.ts';
+import { FIRST_SPAN, LongWord, type Span, SpanTooShort, wider } from './longWord.ts';
+import type { PairEncoder } from './pairModel.ts';
+import { WordReader, type WordSink } from './words.ts';
+import { WordTable } from './wordTable.ts';
 
-/** Different words are held in memory, and in the worst text no two are alike. */
-const MOST_CHARACTERS_OF_WORDS = 2 ** 26;
+/**
+ * Characters of a word that pairs are learned from: longer ones are cut. Only learning cuts: what was learned is a list of
+ * pairs, whatever it was learned from.
+ */
+const LONGEST_LEARNED_WORD = 64;
+/** Bytes of all different words that pairs are learned from; learning takes at least 22 times as much. */
+export const MOST_LEARNED_BYTES = 2 ** 23;
 
-/** How often each word of a text occurs. */
-export class WordCounts {
-  readonly #counts = new Map<string, number>();
-  readonly #cutter = new WordCutter(LONGEST_LEARNED_WORD);
-  #characters = 0;
+/** Counts the words of a text that pairs are learned from: words that come when there is no more room for new ones are left out. */
+export class LearnedWords implements WordSink, CountedWords {
+  readonly #table: WordTable;
+  readonly #reader = new WordReader(this, LONGEST_LEARNED_WORD);
+  #counts = new Uint32Array(1024);
+  #left = 0;
 
-  take(codePoints: Uint32Array): void {
-    this.#characters += codePoints.length;
-    if (this.#characters > MOST_CHARACTERS_OF_WORDS) {
-      throw new EngineError(
-        'BAD_TEXT',
-        `The text has more than ${MOST_CHARACTERS_OF_WORDS} characters; pieces of words are learned from fewer.`,
-        'Train with the byte tokenizer, or cut the text.',
-      );
+  /** @param mostBytes of all different words */
+  constructor(mostBytes = MOST_LEARNED_BYTES) {
+    this.#table = new WordTable(mostBytes);
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  get bytes(): number {
+    return this.#table.bytes;
+  }
+
+  /** Bytes of the text that nothing is learned from. */
+  get left(): number {
+    return this.#left;
+  }
+
+  word(index: number): Uint8Array {
+    return this.#table.word(index);
+  }
+
+  count(index: number): number {
+    return this.#counts[index]!;
+  }
+
+  push(codePoints: Uint32Array): void {
+    this.#reader.push(codePoints);
+  }
+
+  end(): void {
+    this.#reader.end();
+  }
+
+  take(bytes: Uint8Array, length: number): void {
+    const index = this.#table.add(bytes, length);
+    if (index < 0) {
+      this.#left += length;
+      return;
     }
-    this.#count(this.#cutter.push(textOf(codePoints)));
-  }
-
-  end(): ReadonlyMap<string, number> {
-    this.#count(this.#cutter.end());
-    return this.#counts;
-  }
-
-  #count(words: readonly string[]): void {
-    for (const word of words) this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);
+    if (index === this.#counts.length) {
+      const larger = new Uint32Array(2 * index);
+      larger.set(this.#counts);
+      this.#counts = larger;
+    }
+    this.#counts[index]! += 1;
   }
 }
 
-/** Turns a text that comes in pieces into the ids of its words. */
-export class PieceReader {
-  readonly #cutter: WordCutter;
+/** Characters; what is longer is encoded span by span. */
+const LONGEST_WHOLE_WORD = 256;
+const CACHED_WORDS = 2 ** 17;
+const CACHED_BYTES = 2 ** 22;
+
+const END_MARK = Array.from(GPT2_END, (character) => character.charCodeAt(0));
+
+export interface PieceOptions {
+  /** `<|endoftext|>` is GPT-2's token, and ends a text; else it is text like any other. */
+  readonly endOfText: boolean;
+  readonly span?: Span;
+}
+
+/** Turns a text that comes in pieces into ids, the same ones wherever the pieces end. */
+export class PieceReader implements WordSink {
+  readonly #reader = new WordReader(this, LONGEST_WHOLE_WORD);
   readonly #encoder: PairEncoder;
+  readonly #take: (ids: readonly number[]) => void;
+  readonly #endOfText: boolean;
+  readonly #span: Span;
+  readonly #cached = new WordTable(CACHED_BYTES, CACHED_WORDS);
+  readonly #cachedIds: number[][] = [];
+  #long: LongWord | null = null;
+  #inLong = false;
+  /** Characters of the mark that the text has just had. */
+  #marked = 0;
 
-  constructor(cutter: WordCutter, encoder: PairEncoder) {
-    this.#cutter = cutter;
+  /** @param take receives the text's ids, some at a time */
+  constructor(encoder: PairEncoder, take: (ids: readonly number[]) => void, options: PieceOptions) {
     this.#encoder = encoder;
+    this.#take = take;
+    this.#endOfText = options.endOfText;
+    this.#span = options.span ?? FIRST_SPAN;
   }
 
-  push(codePoints: Uint32Array): (readonly number[])[] {
-    return this.#cutter.push(textOf(codePoints)).map((word) => this.#encoder.word(word));
+  /** Characters of the longest word so far. */
+  get longestWord(): number {
+    return this.#reader.longest;
   }
 
-  end(): (readonly number[])[] {
-    return this.#cutter.end().map((word) => this.#encoder.word(word));
+  /** @throws SpanTooShort */
+  push(codePoints: ArrayLike<number>): void {
+    if (!this.#endOfText) this.#reader.push(codePoints);
+    else for (let i = 0; i < codePoints.length; i++) this.#pushOne(codePoints[i]!);
+  }
+
+  /** @throws SpanTooShort */
+  end(): void {
+    this.#pushMarked();
+    this.#reader.end();
+  }
+
+  take(bytes: Uint8Array, length: number, ends: boolean): void {
+    if (ends && !this.#inLong) {
+      this.#take(this.#idsOf(bytes, length));
+      return;
+    }
+    this.#long ??= new LongWord(this.#encoder, this.#span);
+    this.#inLong = !ends;
+    this.#take(this.#long.push(bytes, length));
+    if (ends) this.#take(this.#long.end());
+  }
+
+  #idsOf(bytes: Uint8Array, length: number): readonly number[] {
+    const index = this.#cached.add(bytes, length);
+    if (index < 0) return this.#encoder.encode(bytes, length);
+    this.#cachedIds[index] ??= this.#encoder.encode(bytes, length);
+    return this.#cachedIds[index];
+  }
+
+  #pushOne(codePoint: number): void {
+    if (codePoint === END_MARK[this.#marked]) {
+      this.#marked += 1;
+      if (this.#marked < END_MARK.length) return;
+      this.#marked = 0;
+      this.#reader.end();
+      this.#take([GPT2_END_ID]);
+      return;
+    }
+    this.#pushMarked();
+    // The mark's first character is none of its others.
+    if (codePoint === END_MARK[0]) this.#marked = 1;
+    else this.#reader.pushOne(codePoint);
+  }
+
+  #pushMarked(): void {
+    this.#reader.push(END_MARK.slice(0, this.#marked));
+    this.#marked = 0;
   }
 }
 
-/** Null where tokens are no pieces of words. */
-export function pieceReader(json: TokenizerJson): PieceReader | null {
-  if (json.kind !== 'bpe' && json.kind !== 'gpt2') return null;
-  return new PieceReader(wordCutter(json), new PairEncoder(pairModel(json)));
-}
-
-/** Tokens of a text whose words were counted. */
-export function countTokens(words: ReadonlyMap<string, number>, json: TokenizerJson): number {
-  const encoder = new PairEncoder(pairModel(json)!);
-  let tokens = 0;
-  for (const [word, count] of words) tokens += count * encoder.word(word).length;
-  return tokens;
-}
-
-/** In parts: a call takes only so many arguments. */
-function textOf(codePoints: Uint32Array): string {
-  let text = '';
-  for (let at = 0; at < codePoints.length; at += 4096) {
-    text += String.fromCodePoint(...codePoints.subarray(at, at + 4096));
+/** Calls `read` with wider and wider windows until one does. */
+export function withSpan<Result>(read: (span: Span) => Result): Result {
+  for (let span = FIRST_SPAN; ; span = wider(span)) {
+    try {
+      return read(span);
+    } catch (cause) {
+      if (!(cause instanceof SpanTooShort)) throw cause;
+    }
   }
-  return text;
+}
+
+/** Counts `<|endoftext|>` in a text that comes in pieces. */
+export class EndMarks {
+  count = 0;
+  #marked = 0;
+
+  push(codePoints: Uint32Array): void {
+    let marked = this.#marked;
+    for (let i = 0; i < codePoints.length; i++) {
+      const codePoint = codePoints[i]!;
+      if (codePoint === END_MARK[marked]) marked += 1;
+      else if (marked > 0) marked = codePoint === END_MARK[0] ? 1 : 0;
+      if (marked < END_MARK.length) continue;
+      marked = 0;
+      this.count += 1;
+    }
+    this.#marked = marked;
+  }
 }

@@ -38,6 +38,8 @@ export interface ModeResult {
   readonly failed: number;
   /** At the comparison's step. */
   readonly valLoss: Spread | null;
+  /** Runs without a loss there because an evaluation was not finite. */
+  readonly nonFinite: number;
   /** Minus the reference's at the same seed: above zero is worse. */
   readonly lossDifference: Spread | null;
   /** At the comparison's time. */
@@ -99,6 +101,7 @@ export function compareRuns(
       runs: pairs.length,
       failed: pairs.filter(({ run }) => run.failed).length,
       valLoss: spreadOf(pairs.map(({ run }) => lossAtStep(run, step))),
+      nonFinite: pairs.filter(({ run }) => lossAtStep(run, step) === null && hasNonFinite(run)).length,
       lossDifference: isReference
         ? null
         : spreadOf(pairs.map(({ run, base }) => minus(lossAtStep(run, step), lossAtStep(base, step)))),
@@ -145,6 +148,10 @@ function lossAtStep(run: ComparedRun | undefined, step: number | null): number |
     run.evals.map((at) => ({ x: at.step, y: at.valLoss })),
     step,
   );
+}
+
+function hasNonFinite({ evals }: ComparedRun): boolean {
+  return evals.some(({ valLoss }) => valLoss === null);
 }
 
 function lossAtSeconds(run: ComparedRun, seconds: number | null): number | null {

@@ -39,7 +39,13 @@ export async function confirmBatch(
     signal?.throwIfAborted();
     onTry?.(batch);
     try {
-      const bytes = await oneStep(device, report, { ...config, batch, accumulation: 1 }, vocabulary, signal);
+      const bytes = await oneStep(
+        device,
+        report,
+        { ...config, batch, microBatch: null, accumulation: 1 },
+        vocabulary,
+        signal,
+      );
       return { batch, bytes, refused };
     } catch (error) {
       if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY')) throw error;
@@ -85,5 +91,6 @@ function blankText(size: number): Dataset {
   const characters = Array.from({ length: size }, (_, i) => String.fromCodePoint(0x10000 + i)).join('');
   const tokenizer = createTokenizer({ kind: 'char', characters });
   const nothing = new Uint32Array(0);
-  return { name: 'blank', tokenizer, train: nothing, validation: nothing, bytes: 0, checksum: '' };
+  const reading = { endMarks: 0, unlearned: 0, tokens: null, wasReadOtherwise: false };
+  return { name: 'blank', tokenizer, train: nothing, validation: nothing, bytes: 0, checksum: '', reading };
 }

@@ -41,6 +41,8 @@ export interface ComparisonTable {
 const NOTHING_YET = '–';
 const INTERLEAVED = 'not measured (interleaved)';
 const NOT_MEASURED = 'not measured';
+const NOT_FINITE = 'not finite';
+const NO_STEP = 'no step taken';
 
 /** What the table asks of the plan: the most a run could have had within a budget. */
 export interface BatchBudget {
@@ -109,7 +111,8 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     {
       name: 'val-loss',
       label: `Validation loss${step === null ? '' : ` after ${formatCount(step)} steps`}`,
-      text: ({ result }) => lossText(result, result.valLoss, 'not finite'),
+      text: ({ result }) =>
+        lossText(result, result.valLoss, result.nonFinite > 0 ? NOT_FINITE : 'not evaluated'),
       judged: { better: 'less', by: ({ result }) => result.valLoss?.mean },
     },
     {
@@ -125,7 +128,11 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
       name: 'final-loss',
       label: 'Last training loss',
       text: ({ runs }) =>
-        spreadText(spreadOf(runs.map(({ latest }) => latest?.loss ?? null)), formatLoss, 'not finite'),
+        spreadText(
+          spreadOf(runs.map(({ latest }) => latest?.loss ?? null)),
+          formatLoss,
+          hasSteps(runs) ? NOT_FINITE : NO_STEP,
+        ),
     },
     {
       name: 'tokens-per-sec',
@@ -148,7 +155,10 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     {
       name: 'divergence',
       label: `First divergence from ${variantTitle(reference)}`,
-      text: ({ result }) => (result.mode === reference ? 'reference' : divergenceText(result, seeds)),
+      text: ({ result, runs }) => {
+        if (result.mode === reference) return 'reference';
+        return hasSteps(runs) ? divergenceText(result, seeds) : NO_STEP;
+      },
     },
     {
       name: 'steps',
@@ -275,6 +285,10 @@ function flushedText(mode: VariantId, runs: readonly TableRun[]): string {
   if (recipeOf(modeOfVariant(mode)).roles.outputGradient === 'f32') return '– (gradients are f32)';
   const shares = runs.map(({ summary }) => summary?.gradientsFlushed ?? null);
   return spreadText(spreadOf(shares), formatPercent, '– (not counted)');
+}
+
+function hasSteps(runs: readonly TableRun[]): boolean {
+  return runs.some(({ latest }) => latest !== null);
 }
 
 function memoryText([run]: readonly TableRun[], part: 'total' | 'activations'): string {

@@ -41,7 +41,9 @@ function clause(
   if (result.failed === result.runs) return `${name} had stopped by itself`;
   const failures =
     result.failed > 0 ? ` (it stopped by itself in ${result.failed} of ${result.runs} seeds)` : '';
-  if (!result.valLoss || !result.lossDifference) return `${name} has no finite validation loss${failures}`;
+  if (!result.valLoss || !result.lossDifference) {
+    return `${name} ${result.nonFinite > 0 ? 'has no finite validation loss' : 'was not evaluated by then'}${failures}`;
+  }
   const text = lossText(result.lossDifference.mean, variantTitle(reference.mode), seedNoise);
   return `${name} ${text}${speedText(result, clock)}${failures}`;
 }

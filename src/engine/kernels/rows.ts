@@ -296,16 +296,16 @@ export function crossEntropy(
     logits: Operand;
     targets: Operand;
     losses: Operand;
-    backward?: { dlogits: Operand; state: Operand };
+    /** `lossTokens`: B * T * accumulation, since the mean is over all tokens of the step. */
+    backward?: { dlogits: Operand; state: Operand; lossTokens: number };
     rows: number;
     vocabulary: number;
     paddedVocabulary: number;
     sliceColumns: number;
-    /** B * T * accumulation: the mean is over all tokens of the step. */
-    lossTokens: number;
   },
 ): Dispatch {
   const { logits, targets, losses, backward, found, rows, label } = args;
+  const operands = backward && { dlogits: backward.dlogits, state: backward.state };
   return {
     kind: 'dispatch',
     variant: {
@@ -314,14 +314,14 @@ export function crossEntropy(
       conditions: { subgroups: target.subgroups, backward: backward !== undefined },
       constants: { LANES: target.lanes },
     },
-    bindings: { logits, targets, losses, ...backward, found },
+    bindings: { logits, targets, losses, ...operands, found },
     params: [
       u32(rows),
       u32(args.paddedVocabulary / 4),
       u32(args.sliceColumns / 4),
       u32(args.vocabulary),
       SITE,
-      f32(1 / args.lossTokens),
+      ...(backward ? [f32(1 / backward.lossTokens)] : []),
     ],
     grid: linearGrid(rows, 1),
     label,
@@ -365,17 +365,22 @@ export function logitSharpness(
   };
 }
 
-/** state.lossSum += sum of losses / lossTokens. */
+/** Words of what {@link lossSum} sums up in, cleared before the first micro-batch of a step; see shaders/loss_sum.wgsl. */
+export const LOSS_SUM_WORDS = 32;
+
+/** state.lossSum = the sum of losses / lossTokens over the micro-batches since `sums` was cleared, this one included. */
 export function lossSum(args: {
   losses: Operand;
+  sums: Operand;
   state: Operand;
   rows: number;
   lossTokens: number;
 }): Dispatch {
+  const { losses, sums, state } = args;
   return {
     kind: 'dispatch',
     variant: { kernel: 'loss_sum', slots: {}, conditions: {}, constants: {} },
-    bindings: { losses: args.losses, state: args.state },
+    bindings: { losses, sums, state },
     params: [u32(args.rows), f32(1 / args.lossTokens)],
     grid: [1, 1, 1],
     label: 'loss',

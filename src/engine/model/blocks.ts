@@ -2,7 +2,7 @@
 import type { MemoryCategory } from '../memoryPlan.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import type { ElementType, Operand, Tensor, TensorSlice } from '../tensor.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { microBatchOf, type TrainConfig } from '../train/config.ts';
 import { inGroups, type QuantizedTensors, scaledBy } from './scales.ts';
 
 /** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
@@ -51,7 +51,8 @@ export function planBlocks(
   add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
   quantized?: QuantizedTensors,
 ): BlockTensors[] {
-  const { batch: B, context: T, width: C, heads: H, layers, recompute } = config;
+  const { context: T, width: C, heads: H, layers, recompute } = config;
+  const B = microBatchOf(config);
   const R = B * T;
   const { activation, preActivation } = quantized?.formats ?? roles;
   const grouped = quantized?.activations === '1x16';

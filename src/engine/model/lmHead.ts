@@ -13,12 +13,16 @@ import { quantizeLogitsGradient } from './scales.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface LmHeadArgs {
-  /** Also form dlogits, add to the head's gradient and write the gradient of ln_f's output to `dnorm`. */
-  readonly backward: boolean;
-  /** Tokens the mean loss is over: B * T * accumulation. */
-  readonly lossTokens: number;
-  /** Where the loss is added; with `backward` the loss scale is read from here too. */
-  readonly state: Tensor;
+  /**
+   * Also form dlogits, add to the head's gradient, write the gradient of ln_f's output to `dnorm`, and add the loss to the
+   * step's.
+   */
+  readonly backward?: {
+    /** Tokens the mean loss is over: B * T * accumulation. */
+    readonly lossTokens: number;
+    /** Where the loss is added and the loss scale is read. */
+    readonly state: Tensor;
+  };
   readonly found: Tensor;
   /** (rows, 4) f32: also measure each row's sharpness. */
   readonly sharpness?: Tensor;
@@ -50,7 +54,7 @@ interface HeadSlice {
 
 export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): Operation[] {
   const { gpt, normF, targets, losses, logits, dlogits, dnorm, rows, headRows } = tensors;
-  const { state, found, lossTokens } = args;
+  const { found, backward } = args;
   const C = gpt.width;
   const operations: Operation[] = [];
   for (let first = 0; first < rows; first += headRows) {
@@ -70,11 +74,10 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
         logitsOf(target, { label: 'logits', inp, part, out, count, C, found }),
       ),
       crossEntropy(target, {
-        label: args.backward ? 'logits gradient' : 'loss',
+        label: backward ? 'logits gradient' : 'loss',
         ...shape,
         losses: slice(losses, first, count),
-        ...(args.backward && { backward: { dlogits, state } }),
-        lossTokens,
+        ...(backward && { backward: { dlogits, ...backward } }),
         found,
       }),
     );
@@ -83,7 +86,7 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
       const label = 'sharpness';
       operations.push(logitSharpness(target, { ...shape, label, out, epsilon: SHARPNESS_EPSILON }));
     }
-    if (!args.backward) continue;
+    if (!backward) continue;
     const whole = slice(dlogits, 0, count * shape.paddedVocabulary);
     operations.push(...quantizeLogitsGradient(target, tensors, whole));
     for (const { part, dlogits: dout } of slices) {
@@ -116,7 +119,7 @@ export function lmHead(target: Target, tensors: RunTensors, args: LmHeadArgs): O
       );
     }
   }
-  operations.push(lossSum({ losses, state, rows, lossTokens }));
+  if (backward) operations.push(lossSum({ losses, sums: tensors.lossSums, rows, ...backward }));
   return operations;
 }
 

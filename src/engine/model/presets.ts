@@ -18,6 +18,7 @@ const base: TrainConfig = {
   context: 128,
   batch: 16,
   accumulation: 1,
+  microBatch: null,
   steps: 2000,
   learningRate: 1e-3,
   minLearningRate: 1e-4,

@@ -21,7 +21,7 @@ import {
   type Tensor,
   type TensorSlice,
 } from '../tensor.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { microBatchOf, type TrainConfig } from '../train/config.ts';
 import type { RunTensors } from './tensors.ts';
 
 /** What a mode with quantised operands adds to a run. R = B * T rows. */
@@ -58,16 +58,16 @@ const HEAD_SCALES = ['ln_f', 'lm_head dY'];
  */
 export function planScales(
   quantization: Quantization,
-  config: Pick<TrainConfig, 'layers' | 'batch' | 'context' | 'width'>,
+  config: Pick<TrainConfig, 'layers' | 'batch' | 'microBatch' | 'context' | 'width'>,
   weights: readonly string[],
   logits: number,
   wideFormat: FormatId,
   add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
 ): QuantizedTensors {
-  const { layers, batch, context, width } = config;
+  const { layers, context, width } = config;
   const { scaling, formats, activations: kept, head } = quantization;
   const grouped = kept === '1x16';
-  const elements = batch * context * 4 * width;
+  const elements = microBatchOf(config) * context * 4 * width;
   const activations = Array.from({ length: layers }, (_, layer) =>
     [...BLOCK_SCALES.filter((name) => !grouped || name !== 'mlp.c_fc'), ...GRADIENT_SCALES].map(
       (name) => `h.${layer}.${name}`,

@@ -1,9 +1,8 @@
 /** The op lists of a run: built once, replayed every step. */
 
 import type { Operation, Target } from '../kernels/operation.ts';
-import { slice, type Tensor } from '../tensor.ts';
-import { type TrainConfig, tokensPerStep } from '../train/config.ts';
-import { LOSS_SUM_OFFSET } from '../train/stepState.ts';
+import type { Tensor } from '../tensor.ts';
+import { microBatchOf, type TrainConfig, tokensPerStep } from '../train/config.ts';
 import { backward } from './backward.ts';
 import { forward } from './forward.ts';
 import { lmHead, sampledLogits } from './lmHead.ts';
@@ -21,7 +20,7 @@ export interface Schedule {
    */
   readonly calibration: readonly Operation[];
   readonly optimizer: readonly Operation[];
-  /** Loss of one batch into `evalState`; weights and the training state are only read. */
+  /** Loss of each row of a micro-batch into `losses`; weights and the training state are only read. */
   readonly evaluation: readonly Operation[];
   /** As `evaluation`, and the sharpness of each row; empty where it is not measured. */
   readonly sharpness: readonly Operation[];
@@ -38,31 +37,26 @@ export function microBatchPhases(
 ): Record<'forward' | 'lmHead' | 'backward', readonly Operation[]> {
   const { state, found } = tensors;
   const lossTokens = tokensPerStep(config);
+  const windows = microBatchOf(config);
   return {
-    forward: forward(target, tensors, config.batch, found),
-    lmHead: lmHead(target, tensors, { backward: true, lossTokens, state, found }),
-    backward: backward(target, tensors, config.batch),
+    forward: forward(target, tensors, windows, found),
+    lmHead: lmHead(target, tensors, { backward: { lossTokens, state }, found }),
+    backward: backward(target, tensors, windows),
   };
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { chunks, state, evalState, evalFound, quantized } = tensors;
+  const { chunks, state, lossSums, evalFound, quantized } = tensors;
   const evaluation = (sharpness?: Tensor): Operation[] => [
-    ...forward(target, tensors, config.batch, evalFound),
-    ...lmHead(target, tensors, {
-      backward: false,
-      lossTokens: config.batch * config.context,
-      state: evalState,
-      found: evalFound,
-      ...(sharpness && { sharpness }),
-    }),
+    ...forward(target, tensors, microBatchOf(config), evalFound),
+    ...lmHead(target, tensors, { found: evalFound, ...(sharpness && { sharpness }) }),
   ];
   const microBatch = (of: RunTensors): Operation[] =>
     Object.values(microBatchPhases(target, of, config)).flat();
   return {
     begin: [
       ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
-      { kind: 'clear', target: slice(state, LOSS_SUM_OFFSET / 4, 1) },
+      { kind: 'clear', target: lossSums },
       ...(quantized ? [forgetMagnitudes(quantized)] : []),
     ],
     microBatch: microBatch(tensors),

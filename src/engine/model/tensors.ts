@@ -1,14 +1,14 @@
 /** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
 
 import { NORM_PARTIALS, PARAMETER_STATE_WORDS } from '../kernels/optimizer.ts';
-import { rowBlocks } from '../kernels/rows.ts';
+import { LOSS_SUM_WORDS, rowBlocks } from '../kernels/rows.ts';
 import { partialElements } from '../kernels/weightGradient.ts';
 import type { MemoryCategory } from '../memoryPlan.ts';
 import { histogramWords, narrowedWeights } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
 import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
-import { gptConfig, type TrainConfig } from '../train/config.ts';
+import { gptConfig, microBatchOf, type TrainConfig } from '../train/config.ts';
 import { SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { type BlockTensors, planBlocks, type RecomputeLevel } from './blocks.ts';
@@ -69,7 +69,10 @@ export interface RunTensors extends ParameterLayout {
   readonly dots: Tensor;
   readonly partials: Tensor;
   readonly state: Tensor;
-  readonly evalState: Tensor;
+  /** A copy of `state` while something is measured that would leave its loss there. */
+  readonly stateAside: Tensor;
+  /** What the step's loss is summed up in; see shaders/loss_sum.wgsl. */
+  readonly lossSums: Tensor;
   readonly found: Tensor;
   /** Evaluation and sampling report here, so that they never skip a training step. */
   readonly evalFound: Tensor;
@@ -97,7 +100,8 @@ export const DEFAULT_LIMITS: PlanLimits = { maxBindingBytes: 128 * 2 ** 20 };
 export function runTensors(config: TrainConfig, vocabulary: number, limits: PlanLimits): RunTensors {
   const gpt = gptConfig(config, vocabulary);
   const recipe = recipeFor(config);
-  const { batch: B, context: T, width: C, heads: H } = config;
+  const { context: T, width: C, heads: H } = config;
+  const B = microBatchOf(config);
   const rows = B * T;
   const paddedV = paddedVocabulary(gpt);
   const planned: PlannedTensor[] = [];
@@ -182,7 +186,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       Math.max(rowBlocks(rows) * 4 * C, partialSums(layout, rows, headRows, limits)),
     ),
     state: add('state', 'step state', 'u32', STEP_STATE_WORDS),
-    evalState: add('state', 'evaluation state', 'u32', STEP_STATE_WORDS),
+    stateAside: add('state', 'step state aside', 'u32', STEP_STATE_WORDS),
+    lossSums: add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
     found: add('state', 'found inf', 'u32', 4),
     evalFound: add('state', 'evaluation found inf', 'u32', 4),
     schedule: add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),

@@ -135,16 +135,22 @@ export class Numerics {
   }
 
   /**
-   * Gradients of the batch that is in place, at the loss scale of the next step, whether or not steps are probed. Not for
-   * use inside a step.
+   * Gradients of `count` micro-batches, at the loss scale of the next step, whether or not steps are probed. Not for use
+   * inside a step.
+   * @param write puts micro-batch `index` in place
    * @throws EngineError SHADER_COMPILE
    */
-  async countGradients(): Promise<NumericsFrame> {
+  async countGradients(count: number, write: (index: number) => void): Promise<NumericsFrame> {
     await this.prepare();
     const { begin, microBatch, gradients } = this.#probe!;
     const ring = this.#ring!;
     await ring.waitForRoom();
-    for (const program of [begin, microBatch, gradients]) this.#submit(program);
+    this.#submit(begin);
+    for (let index = 0; index < count; index++) {
+      write(index);
+      this.#submit(microBatch);
+    }
+    this.#submit(gradients);
     return this.#frame(ring, 'gradients', (state) => state.lossScale);
   }
 

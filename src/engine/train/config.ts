@@ -34,10 +34,15 @@ export interface TrainConfig extends Fp8Settings {
   readonly vocabulary: number | null;
   /** What the backward pass recomputes instead of keeping. Changes memory and speed, and not one bit of the results. */
   readonly recompute: RecomputeLevel;
-  /** Sequences in a micro-batch. */
+  /** B: windows of a batch. A step is made of `accumulation` of them, an evaluation of `evalBatches`. */
   readonly batch: number;
-  /** Micro-batches in a step. */
+  /** Batches in a step. */
   readonly accumulation: number;
+  /**
+   * Windows that are computed at once, a divisor of `batch`; null for all of them. Decides memory and the order of sums, and
+   * nothing of what a step or an evaluation is made of.
+   */
+  readonly microBatch: number | null;
   /** Steps attempted; skipped ones count. */
   readonly steps: number;
   readonly learningRate: number;
@@ -84,6 +89,18 @@ export function tokensPerStep(config: Pick<TrainConfig, 'batch' | 'context' | 'a
   return config.batch * config.context * config.accumulation;
 }
 
+/** Windows that are computed at once. */
+export function microBatchOf({ batch, microBatch }: Pick<TrainConfig, 'batch' | 'microBatch'>): number {
+  return microBatch ?? batch;
+}
+
+/** Micro-batches in a step. */
+export function microBatchesPerStep(
+  config: Pick<TrainConfig, 'batch' | 'microBatch' | 'accumulation'>,
+): number {
+  return (config.batch / microBatchOf(config)) * config.accumulation;
+}
+
 /** The recipe's scaling policy with the run's own scale and interval filled in. */
 export function scalingOf(config: TrainConfig, recipe: Recipe = recipeOf(config.precision)): ScalingPolicy {
   const { scaling } = recipe;
@@ -101,6 +118,7 @@ const RANGES = {
   vocabulary: { option: 'vocab', ...SHAPE_RANGES.vocabulary },
   batch: { option: 'batch', low: 1, high: 65_536, whole: true },
   accumulation: { option: 'accum', low: 1, high: 65_536, whole: true },
+  microBatch: { option: 'micro-batch', low: 1, high: 65_536, whole: true },
   steps: { option: 'steps', low: 0, high: 1_000_000, whole: true },
   learningRate: { option: 'lr', low: 0, high: 10, whole: false },
   minLearningRate: { option: 'min-lr', low: 0, high: 10, whole: false },
@@ -161,6 +179,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
     const value = config[field];
     if (value !== null) checkRange(field, value);
   }
+  checkMicroBatch(config);
   mostTokens(config.tokenizer);
   if (config.warmup > config.steps) {
     throw new EngineError(
@@ -204,6 +223,19 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
     }
     checkLossScale(config.lossScale);
   }
+}
+
+/** @throws EngineError BAD_VALUE where a batch cannot be cut into equal micro-batches */
+function checkMicroBatch({ batch, microBatch }: TrainConfig): void {
+  if (microBatch === null || batch % microBatch === 0) return;
+  const divisors = Array.from({ length: Math.min(batch, microBatch) }, (_, i) => i + 1).filter(
+    (size) => batch % size === 0,
+  );
+  throw new EngineError(
+    'BAD_VALUE',
+    `micro-batch is ${microBatch}, which does not divide the batch of ${batch}.`,
+    `A batch is cut into equal parts: use a micro-batch of ${divisors.at(-1)}, or leave it out to compute the batch at once.`,
+  );
 }
 
 /** @throws EngineError BAD_VALUE naming a setting of FP8 that the mode does not take, or that has no such value */

@@ -12,14 +12,15 @@ import { PipelineCache } from '../pipelines.ts';
 import { Program } from '../program.ts';
 import { roughFlops } from '../roofline.ts';
 import { chooseHalf, makeTarget } from '../target.ts';
-import { checkConfig, type TrainConfig } from './config.ts';
+import { checkConfig, microBatchesPerStep, type TrainConfig } from './config.ts';
+import { microBatchesOf } from './microBatches.ts';
 import { allocatePlan, withWayOut } from './refusedMemory.ts';
 import type { ComputedSoFar } from './runChanges.ts';
 import { WeightsChecksum } from './start.ts';
 import { SubmitPace } from './submitPace.ts';
 import { Trainer } from './trainer.ts';
 import type { Programs } from './trainerParts.ts';
-import { writeInitialState } from './weights.ts';
+import { uploadParameters, writeInitialState } from './weights.ts';
 
 /** Share of the roughly measured rate that is assumed until steps are timed. */
 const ASSUMED_SHARE = 0.15;
@@ -32,8 +33,8 @@ export interface TrainerOptions {
   /** By what the run was trained on a device that it lost: its kernels come before a saved run's own. */
   readonly before?: ComputedSoFar | undefined;
   /**
-   * Gives training micro-batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison
-   * with another program on the same batches.
+   * Gives training batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison with
+   * another program on the same batches.
    */
   readonly batches?: ((index: number) => Batch) | undefined;
   /** (rows * columns) f32 of the parameter called `name`, in place of values drawn from the seed. */
@@ -93,7 +94,7 @@ export async function createTrainer(
     };
     const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
     const weights = new WeightsChecksum();
-    const stepUnits = programs.microBatch.units * config.accumulation + programs.optimizer.units;
+    const stepUnits = programs.microBatch.units * microBatchesPerStep(config) + programs.optimizer.units;
     const trainer = new Trainer({
       createdAt,
       config,
@@ -109,11 +110,11 @@ export async function createTrainer(
       microBatch: schedule.microBatch,
       pipelines,
       target,
-      batches,
+      batches: microBatchesOf(batches, config),
       start: () => ({ weights: weights.value, batches: batchesChecksum(batches) }),
     });
     writeInitialState(device, arena, plan.tensors, config);
-    await trainer.setParameters((name) => {
+    await uploadParameters(device, arena, pipelines, target, plan.tensors, (name) => {
       const { spec } = plan.tensors.parameters.get(name)!;
       return weights.add(
         name,
@@ -122,6 +123,7 @@ export async function createTrainer(
     });
     if (resume) await trainer.restore(resume);
     else if (options.before) trainer.beginAgain(options.before);
+    trainer.calibrate();
     return trainer;
   } catch (error) {
     arena.destroy();

@@ -4,9 +4,9 @@ import { blobSource } from '../checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import type { TextId } from '../data/builtins.ts';
-import type { TrainConfig } from './config.ts';
+import { microBatchesPerStep, microBatchOf, type TrainConfig } from './config.ts';
 import type { TrainerOptions } from './createTrainer.ts';
-import type { Due, Told } from './due.ts';
+import { type Due, NEVER, type Told } from './due.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
 import {
@@ -77,7 +77,7 @@ export class KeptRun {
     everyMs = KEEP_EVERY_MS,
     shrinks = true,
   }: KeptRunOptions = {}) {
-    this.#toldOf = { evaluation: 0, sharpness: 0, rest: 0, ...told };
+    this.#toldOf = { evaluation: NEVER, sharpness: NEVER, rest: NEVER, ...told };
     this.#shrinks = shrinks;
     this.#start = start ?? null;
     this.#stored = stored;
@@ -239,12 +239,13 @@ function changesNote({ changes, submittedSteps: step }: Trainer): Trouble | null
   return { kind: 'changed', step, message: changesText(changes), hint: changesEffect(changes) };
 }
 
-function shrinkNote(asked: TrainConfig, { batch, accumulation }: TrainConfig, step: number): Trouble {
+function shrinkNote(asked: TrainConfig, taken: TrainConfig, step: number): Trouble {
+  const cut = (config: TrainConfig) => `${microBatchesPerStep(config)} of ${microBatchOf(config)}`;
   return {
     kind: 'smallerBatch',
     step,
-    message: `The GPU has no room for micro-batches of ${asked.batch}: each step is taken in ${accumulation} of ${batch} instead of ${asked.accumulation} of ${asked.batch}.`,
-    hint: 'It sees the same tokens, and sums them in another order: the last bits may differ from those of a GPU with more memory.',
+    message: `The GPU has no room for micro-batches of ${microBatchOf(asked)}: each step is taken in ${cut(taken)} instead of ${cut(asked)}.`,
+    hint: 'Steps and evaluations see the same tokens. Gradients are summed in another order: the last bits may differ from those of a GPU with more memory.',
   };
 }
 

@@ -48,8 +48,11 @@ export interface RunSummary {
   readonly appliedSteps: number;
   readonly skippedSteps: number;
   readonly lossScale: number;
+  /** Of step 1; null when it was not finite, or no step was taken. */
   readonly firstLoss: number | null;
+  /** Of the last step, also where that was taken before the run was resumed; null as `firstLoss`. */
   readonly finalLoss: number | null;
+  /** After the last step; null when it was not finite, or nobody wanted to know. */
   readonly valLoss: number | null;
   /** From the first counted step (5 warm-up steps excluded) to a final sync; null when too few steps ran. */
   readonly tokensPerSec: number | null;
@@ -62,7 +65,7 @@ export interface RunSummary {
   readonly mfu: number | null;
   /**
    * Share of the gradients other than zero that their format flushed to zero on the batch after the last step, at the loss
-   * scale it would have had; null where gradients are f32 and where they were not counted.
+   * scale it would have had; null where gradients are f32, where all are zero, and where they were not counted.
    */
   readonly gradientsFlushed: number | null;
   readonly memory: MemoryBytes;

@@ -4,17 +4,17 @@ import { EngineError } from '../errors.ts';
 import { deeperLevels } from '../largestBatch.ts';
 import { type MemoryPlan, mebibytes, memoryPlan } from '../memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
-import type { TrainConfig } from './config.ts';
+import { microBatchOf, type TrainConfig } from './config.ts';
 
-/** OUT_OF_MEMORY, with the largest batch that the GPU takes of those into which the refused one can be divided. */
+/** OUT_OF_MEMORY, with the largest micro-batch that the GPU takes of those into which the batch can be divided. */
 export class RefusedMemoryError extends EngineError {
-  /** 0 where not even one sequence fits. */
-  readonly batch: number;
+  /** 0 where not even one window fits. */
+  readonly microBatch: number;
 
-  constructor(message: string, hint: string, batch: number, cause: unknown) {
+  constructor(message: string, hint: string, microBatch: number, cause: unknown) {
     super('OUT_OF_MEMORY', message, hint, { cause });
     this.name = 'RefusedMemoryError';
-    this.batch = batch;
+    this.microBatch = microBatch;
   }
 }
 
@@ -40,13 +40,13 @@ export async function withWayOut(
   if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY')) return error;
   const fits = await largestAccepted(device, config, vocabulary, limits);
   const smaller = fits
-    ? `It takes a batch of ${fits.batch} (${mebibytes(fits.bytes)}): ${config.batch / fits.batch} micro-batches of it (accumulation) for each one keep the tokens of a step.`
+    ? `It takes ${fits.microBatch} windows at a time (${mebibytes(fits.bytes)}): with micro-batch ${fits.microBatch} steps and evaluations stay what they are.`
     : error.hint;
   const [recompute] = deeperLevels(config.recompute);
   const deeper = recompute
     ? ` With recompute ${recompute} the same run takes ${mebibytes(memoryPlan({ ...config, recompute }, vocabulary, limits).bytes.total)}.`
     : '';
-  return new RefusedMemoryError(error.message, `${smaller}${deeper}`, fits?.batch ?? 0, error);
+  return new RefusedMemoryError(error.message, `${smaller}${deeper}`, fits?.microBatch ?? 0, error);
 }
 
 async function largestAccepted(
@@ -54,22 +54,21 @@ async function largestAccepted(
   config: TrainConfig,
   vocabulary: number,
   limits: PlanLimits,
-): Promise<{ batch: number; bytes: number } | null> {
+): Promise<{ microBatch: number; bytes: number } | null> {
   await device.queue.onSubmittedWorkDone(); // what was refused is free again
-  for (let batch = config.batch - 1; batch > 0; batch--) {
-    if (config.batch % batch !== 0) continue;
-    const plan = memoryPlan({ ...config, batch }, vocabulary, limits);
+  for (let microBatch = microBatchOf(config) - 1; microBatch > 0; microBatch--) {
+    if (config.batch % microBatch !== 0) continue;
+    const plan = memoryPlan({ ...config, microBatch }, vocabulary, limits);
     const arena = await allocatePlan(device, plan).catch(() => null);
     if (!arena) continue;
     arena.destroy();
-    return { batch, bytes: plan.bytes.total };
+    return { microBatch, bytes: plan.bytes.total };
   }
   return null;
 }
 
 /** The same steps in micro-batches that the GPU takes; null where the error is another, or none of them fits. */
 export function smallerMicroBatches(config: TrainConfig, error: unknown): TrainConfig | null {
-  if (!(error instanceof RefusedMemoryError) || error.batch === 0) return null;
-  const { batch } = error;
-  return { ...config, batch, accumulation: (config.accumulation * config.batch) / batch };
+  if (!(error instanceof RefusedMemoryError) || error.microBatch === 0) return null;
+  return { ...config, microBatch: error.microBatch };
 }

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { RecordedKernels } from '../kernelChoice.ts';
 import { NOT_USED } from '../kernels/subgroupMatrix.ts';
-import type { TrainConfig } from './config.ts';
+import { microBatchesPerStep, microBatchOf, type TrainConfig } from './config.ts';
 import type { Trainer } from './trainer.ts';
 
 /** More are not kept: the bits may differ from the first on. */
@@ -29,7 +29,10 @@ export type RunChange = Readonly<v.InferOutput<typeof runChange>>;
 export interface ComputedBy {
   readonly adapter: string;
   readonly kernels: RecordedKernels;
-  readonly config: Pick<TrainConfig, 'batch' | 'accumulation' | 'steps' | 'learningRate' | 'minLearningRate'>;
+  readonly config: Pick<
+    TrainConfig,
+    'batch' | 'accumulation' | 'microBatch' | 'steps' | 'learningRate' | 'minLearningRate'
+  >;
 }
 
 /** The same with the changes before it, as saved runs have them. */
@@ -60,12 +63,12 @@ export function changesOnResume(before: ComputedSoFar, now: ComputedBy, step: nu
 /** Alike where the bits are. */
 function inWords({ adapter, kernels, config }: ComputedBy): Record<RunChange['what'], string> {
   const { matmul, subgroupMatrix } = kernels;
-  const { batch, accumulation, steps, learningRate, minLearningRate } = config;
+  const { steps, learningRate, minLearningRate } = config;
   const usesMatrices = subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
   return {
     adapter,
     kernels: usesMatrices ? `${matmul} and matrix units ${subgroupMatrix}` : matmul,
-    microBatch: `${accumulation} of ${batch}`,
+    microBatch: `${microBatchesPerStep(config)} of ${microBatchOf(config)}`,
     // A rate that does not decay is the same in a schedule of any length.
     steps: learningRate > minLearningRate ? `${steps}` : 'any',
   };

@@ -1,10 +1,12 @@
-import type { Tokenizer } from '../data/tokenizer.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { GPT2_END_ID } from '../data/gpt2.ts';
+import { endsText, type Tokenizer } from '../data/tokenizer.ts';
 import { EngineError } from '../errors.ts';
 import { uniformAt } from '../rng.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface SampleOptions {
-  /** Text to continue; empty starts from a line break, or from the first character of a text that has none. */
+  /** Text to continue; empty starts where a line or a document begins: {@link startToken}. */
   readonly prompt: string;
   /** Tokens to generate. */
   readonly length: number;
@@ -76,7 +78,8 @@ export async function sampleText(
 ): Promise<string> {
   const { tokenizer } = trainer.dataset;
   const decode = tokenizer.decoder();
-  const tokens = options.prompt === '' ? [firstToken(tokenizer)] : [...tokenizer.encode(options.prompt)];
+  const tokens =
+    options.prompt === '' ? [startToken(trainer.dataset)] : [...tokenizer.encode(options.prompt)];
   const start = tokens.length;
   for (let i = 0; i < options.length && !signal?.aborted; i++) {
     const logits = await trainer.nextTokenLogits(tokens);
@@ -87,9 +90,29 @@ export async function sampleText(
   return tokenizer.decode(tokens.slice(start));
 }
 
-/** Character vocabularies are in code point order, so a line break is token 0 wherever there is one. */
-function firstToken(tokenizer: Tokenizer): number {
-  return tokenizer.kind === 'char' ? 0 : tokenizer.encode('\n')[0]!;
+const LINE_BREAKS = ['\n', '\r'];
+/** Tokens of a text that are searched for a line break: a text of lines has one there. */
+const SEARCHED = 2 ** 20;
+
+/**
+ * What an empty prompt starts from: the token between documents where the text has one, else a line
+ * break that is one token of the training text, else the token that the text begins with. A token that the text does not
+ * have has never been trained.
+ */
+export function startToken({
+  tokenizer,
+  train,
+  reading,
+}: Pick<Dataset, 'tokenizer' | 'train' | 'reading'>): number {
+  if (endsText(tokenizer.json) && reading.endMarks > 0) return GPT2_END_ID;
+  const searched = train.subarray(0, SEARCHED);
+  const known = tokenizer.json.kind === 'char' ? new Set(tokenizer.json.characters) : null;
+  for (const lineBreak of LINE_BREAKS) {
+    if (known && !known.has(lineBreak)) continue;
+    const ids = tokenizer.encode(lineBreak);
+    if (ids.length === 1 && searched.includes(ids[0]!)) return ids[0]!;
+  }
+  return train[0]!;
 }
 
 /** Probabilities of the drawn token and of the most likely ones; 0 where the logits are not finite. */

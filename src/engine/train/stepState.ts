@@ -17,8 +17,6 @@ export interface StepState {
 }
 
 export const NO_SITE = 0xffffffff;
-/** Byte offset of `lossSum`, which every step starts at zero. */
-export const LOSS_SUM_OFFSET = 8 * 4;
 
 /** Bytes of a fresh state. @param lossScale a power of two; 1 for modes without scaling */
 export function initialStepState(lossScale: number): ArrayBuffer {

@@ -260,7 +260,6 @@ export class SteppedRun {
 
   async #summary(wanted: boolean): Promise<RunSummary> {
     const { trainer } = this;
-    const last = this.#last;
     const { msPerStep } = this.#watch;
     const state = await trainer.state();
     const tokensPerSec = msPerStep === null ? null : tokensPerStep(trainer.config) / (msPerStep / 1000);
@@ -274,7 +273,7 @@ export class SteppedRun {
       skippedSteps: state.skipped,
       lossScale: state.lossScale,
       firstLoss: trainer.firstLoss,
-      finalLoss: last?.loss ?? null,
+      finalLoss: trainer.lastLoss,
       valLoss: this.#valLoss,
       tokensPerSec,
       startUpMs: this.#startUpMs,

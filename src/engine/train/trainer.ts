@@ -2,7 +2,7 @@ import { type Arena, readTensor } from '../arena.ts';
 import { restoreState } from '../checkpoint/restore.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
-import { type Batch, batchAt } from '../data/batches.ts';
+import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../device.ts';
 import { isLost } from '../deviceAccess.ts';
@@ -11,28 +11,29 @@ import { FaultWatch } from '../faults.ts';
 import type { RecordedKernels } from '../kernelChoice.ts';
 import type { Target } from '../kernels/operation.ts';
 import { type MemoryPlan, withSnapshot } from '../memoryPlan.ts';
-import { flopsPerToken, paddedVocabulary } from '../model/config.ts';
+import { flopsPerToken } from '../model/config.ts';
 import { parameterCount } from '../model/parameters.ts';
 import type { NumericsFrame } from '../numerics/frame.ts';
 import { Numerics } from '../numerics/numerics.ts';
 import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PassStamps, Program } from '../program.ts';
-import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
-import type { TrainConfig } from './config.ts';
+import { byteLength, type Tensor } from '../tensor.ts';
+import { microBatchesPerStep, type TrainConfig } from './config.ts';
+import { Evaluation } from './evaluation.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from './gpuClock.ts';
 import { finite, type MemoryBytes, metricsOf, type StepMetrics } from './metrics.ts';
 import { ReadbackRing } from './readbackRing.ts';
 import { type ComputedSoFar, changesOnResume, computedBy, type RunChange } from './runChanges.ts';
 import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
-import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
+import type { SharpnessMetrics } from './sharpness.ts';
 import type { StartChecksums } from './start.ts';
-import { initialStepState, readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
+import { readStepState, STEP_STATE_WORDS, type StepState } from './stepState.ts';
 import { type SubmitPace, submitPaced } from './submitPace.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
-import { writeBatch, writeTrainingBatch } from './writeBatch.ts';
+import { writeTrainingBatch } from './writeBatch.ts';
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
@@ -67,6 +68,7 @@ export class Trainer {
   readonly #target: Target;
   readonly #clock: GpuClock | null;
   readonly #ring: ReadbackRing;
+  readonly #evaluation: Evaluation;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
@@ -92,6 +94,7 @@ export class Trainer {
       tensors: parts.plan.tensors,
       submit: (program) => this.#submit(program),
     });
+    this.#evaluation = new Evaluation(parts, (program) => this.#submit(parts.programs[program]));
     this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
@@ -122,12 +125,12 @@ export class Trainer {
     return this.#longestSkips;
   }
 
-  /** Of step 1, once its metrics have arrived; null when it was not finite. */
+  /** Of step 1; null when it was not finite, and until its metrics have arrived. */
   get firstLoss(): number | null {
     return this.#firstLoss;
   }
 
-  /** Of the newest step whose metrics have arrived, or that a saved run ended with; null when it was not finite. */
+  /** Of the newest step whose metrics have arrived, or that a saved run ended with; null when it was not finite, and before step 1. */
   get lastLoss(): number | null {
     return this.#lastLoss;
   }
@@ -157,13 +160,11 @@ export class Trainer {
   }
 
   /**
-   * Submits one optimizer step of `accumulation` micro-batches and queues one small readback. Never waits for the
-   * GPU.
+   * Submits one optimizer step, all its micro-batches, and queues one small readback. Never waits for the GPU.
    * @throws RangeError before anything is submitted when the readback ring is full: {@link waitForRoom} comes first
    */
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
-    this.#calibrate();
     const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#runMicroBatches(microBatch, this.#clock?.start);
     this.#submit(this.#programs.optimizer, this.#clock?.end);
@@ -178,18 +179,21 @@ export class Trainer {
   }
 
   /**
-   * Histograms of the gradients that the next step would have on its first micro-batch. Takes no step and changes none to
+   * Histograms of the gradients that the next step would have on its first batch. Takes no step and changes none to
    * come. One sync.
    * @throws EngineError SHADER_COMPILE
    */
   async countGradients(): Promise<NumericsFrame> {
-    this.#calibrate();
-    this.#submit(this.#programs.begin);
-    this.#writeTrainingBatch(this.#submitted * this.config.accumulation);
-    const frame = await this.numerics.countGradients();
-    // No optimizer has looked at what overflowed.
-    forgetOverflow(this.device, this.arena.buffer(this.plan.tensors.found));
-    return frame;
+    const putBack = this.#setStateAside();
+    try {
+      this.#submit(this.#programs.begin);
+      const perStep = microBatchesPerStep(this.config);
+      return await this.numerics.countGradients(perStep / this.config.accumulation, (index) =>
+        this.#writeTrainingBatch(this.#submitted * perStep + index),
+      );
+    } finally {
+      putBack();
+    }
   }
 
   /** Waits until a step can be queued: the only back-pressure between CPU and GPU. */
@@ -210,33 +214,22 @@ export class Trainer {
   }
 
   /**
-   * Mean validation loss in nats over the same `evalBatches` windows every time; null when not finite. One sync.
-   * Reads weights only: training state does not change.
+   * Mean validation loss in nats over the same `evalBatches` batches every time; null when not finite. A sync for each 4 MiB
+   * of losses. Reads weights only: training state does not change.
    */
-  async evaluate(): Promise<number | null> {
-    const { evalState } = this.plan.tensors;
-    this.device.queue.writeBuffer(this.arena.buffer(evalState), 0, initialStepState(1));
-    for (let index = 0; index < this.config.evalBatches; index++) {
-      const options = { ...this.config, seed: EVALUATION_SEED };
-      this.#writeBatch(batchAt(this.dataset.validation, index, options));
-      this.#submit(this.#programs.evaluation);
-    }
-    const state = readStepState(await this.read(evalState));
-    return finite(state.lossSum / this.config.evalBatches);
+  evaluate(): Promise<number | null> {
+    return this.#evaluation.loss();
   }
 
   /**
-   * Sharpness of the weights as they are, on the first evaluation windows, the same every time. One sync. Reads weights
-   * only: training state does not change.
+   * Sharpness of the weights as they are, on the first evaluation batch, the same every time. One sync. Reads weights only:
+   * training state does not change.
    * @throws RangeError where the run was not configured to measure it
    */
   async sharpness(): Promise<SharpnessMetrics> {
     const { sharpness } = this.plan.tensors;
     if (!sharpness) throw new RangeError('sharpnessEvery is 0: nothing was planned to measure sharpness');
-    this.#writeBatch(batchAt(this.dataset.validation, 0, { ...this.config, seed: EVALUATION_SEED }));
-    this.#submit(this.#programs.sharpness);
-    const rows = new Float32Array(await this.read(sharpness));
-    return sharpnessOf(this.#submitted, rows, this.config.context);
+    return this.#evaluation.sharpness(this.#submitted, sharpness);
   }
 
   /** Share of the f32 peak that `tokensPerSec` is: {@link modelFlopsUtilization}. */
@@ -253,9 +246,10 @@ export class Trainer {
    * Replaces every parameter; optimizer state and schedule stay. Waits for the GPU.
    * @param valuesOf (rows * columns) f32 of the parameter called `name`, GPT-2 layout
    */
-  setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
+  async setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
     const { device, arena, plan } = this;
-    return uploadParameters(device, arena, this.#pipelines, this.#target, plan.tensors, valuesOf);
+    await uploadParameters(device, arena, this.#pipelines, this.#target, plan.tensors, valuesOf);
+    this.calibrate();
   }
 
   /**
@@ -269,7 +263,7 @@ export class Trainer {
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
-    this.#lastLoss = finite(state.lossSum);
+    this.#lastLoss = state.attempted > 0 ? finite(state.lossSum) : null;
     this.#changes = changesOnResume(run.description, computedBy(this), this.#submitted + 1);
   }
 
@@ -296,27 +290,8 @@ export class Trainer {
    * Logits of the token after `context` tokens, newest last, one for each of the tokenizer's; longer contexts are
    * cropped. One sync.
    */
-  async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
-    const { tokens, normF, sampleRow, logits, gpt } = this.plan.tensors;
-    const recent = context.slice(-gpt.context);
-    const padded = new Uint32Array(gpt.context);
-    padded.set(recent);
-    this.device.queue.writeBuffer(this.arena.buffer(tokens), 0, padded);
-    this.#submit(this.#programs.sampleForward);
-    const rowBytes = gpt.width * bytesPerElement(formatOf(normF));
-    const encoder = this.device.createCommandEncoder({ label: 'sampled row' });
-    const from = this.arena.buffer(tensorOf(normF));
-    encoder.copyBufferToBuffer(
-      from,
-      (recent.length - 1) * rowBytes,
-      this.arena.buffer(tensorOf(sampleRow)),
-      0,
-      rowBytes,
-    );
-    this.device.queue.submit([encoder.finish()]);
-    this.#submit(this.#programs.sampleLogits);
-    const { vocabulary } = this.dataset.tokenizer;
-    return new Float32Array(await this.read(logits, paddedVocabulary(gpt) * 4)).slice(0, vocabulary);
+  nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
+    return this.#evaluation.nextTokenLogits(context);
   }
 
   /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */
@@ -334,20 +309,42 @@ export class Trainer {
     this.arena.destroy();
   }
 
-  /** Before step 1 delayed scales are found on its own batches: at a scale of 1 most gradients underflow. */
-  #calibrate(): void {
+  /**
+   * Before step 1 delayed scales are found on its own batches, for all that reads them: at a scale of 1 most gradients
+   * underflow. Does nothing in other modes and later.
+   */
+  calibrate(): void {
     if (this.#submitted > 0 || !this.plan.tensors.quantized?.history) return;
+    const putBack = this.#setStateAside();
     this.#runMicroBatches(this.#programs.calibration);
-    // Step 1 looks again, and names what overflows by the sites of its own programs.
-    forgetOverflow(this.device, this.arena.buffer(this.plan.tensors.found));
+    putBack();
+  }
+
+  /**
+   * For what computes gradients without being a step. The returned function puts the state back, loss included, and forgets
+   * what overflowed, which no optimizer has looked at.
+   */
+  #setStateAside(): () => void {
+    const { state, stateAside, found } = this.plan.tensors;
+    this.#copy(state, stateAside);
+    return () => {
+      this.#copy(stateAside, state);
+      forgetOverflow(this.device, this.arena.buffer(found));
+    };
+  }
+
+  #copy(from: Tensor, to: Tensor): void {
+    const encoder = this.device.createCommandEncoder({ label: `copy ${from.name}` });
+    encoder.copyBufferToBuffer(this.arena.buffer(from), 0, this.arena.buffer(to), 0, byteLength(from));
+    this.device.queue.submit([encoder.finish()]);
   }
 
   /** The micro-batches of the next step. */
   #runMicroBatches(program: Program, stamps?: PassStamps): void {
-    const { accumulation } = this.config;
+    const count = microBatchesPerStep(this.config);
     this.#submit(this.#programs.begin);
-    for (let micro = 0; micro < accumulation; micro++) {
-      this.#writeTrainingBatch(this.#submitted * accumulation + micro);
+    for (let micro = 0; micro < count; micro++) {
+      this.#writeTrainingBatch(this.#submitted * count + micro);
       this.#submit(program, micro === 0 ? stamps : undefined);
     }
   }
@@ -358,10 +355,6 @@ export class Trainer {
 
   #writeTrainingBatch(index: number): void {
     writeTrainingBatch(this.device, this.arena, this.plan.tensors, this.#trainingBatch(index));
-  }
-
-  #writeBatch(batch: Batch): void {
-    writeBatch(this.device, this.arena, this.plan.tensors, batch);
   }
 
   #record(state: StepState, gpuMs: number | null): void {
@@ -378,6 +371,3 @@ export class Trainer {
     return microBatch.sites[site] ?? optimizer.sites[site - microBatch.sites.length] ?? `site ${site}`;
   }
 }
-
-/** Validation windows come from a stream of their own, the same in every run. */
-const EVALUATION_SEED = 0x5eed;

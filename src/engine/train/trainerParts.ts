@@ -33,6 +33,7 @@ export interface TrainerParts {
   readonly microBatch: readonly Operation[];
   readonly pipelines: PipelineCache;
   readonly target: Target;
+  /** Training micro-batch `index`, from 0. */
   readonly batches: (index: number) => Batch;
   readonly start: () => StartChecksums;
 }

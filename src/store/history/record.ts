@@ -40,6 +40,7 @@ const config = v.objectWithRest(
     optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
     fp8Head: v.optional(v.boolean(), false),
     fp8Activations: v.optional(v.picklist(FP8_ACTIVATIONS), 'tensor'),
+    microBatch: v.optional(v.nullable(count), null),
     amaxHistory: v.optional(v.nullable(count), null),
     amaxAlgorithm: v.optional(v.nullable(v.picklist(AMAX_ALGORITHMS)), null),
     fp8Margin: v.optional(v.nullable(count), null),

@@ -1,6 +1,6 @@
 /** Cross entropy and the sum of losses against the f64 oracle. */
 import type { Target } from '../../../src/engine/kernels/operation.ts';
-import { crossEntropy, lossSum } from '../../../src/engine/kernels/rows.ts';
+import { crossEntropy, LOSS_SUM_WORDS, lossSum } from '../../../src/engine/kernels/rows.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { crossEntropyBackward, crossEntropyForward } from '../../../src/engine/reference/ops.ts';
 import { initialStepState, readStepState } from '../../../src/engine/train/stepState.ts';
@@ -78,10 +78,9 @@ export async function checkCrossEntropy(
     plans.map(({ dlogits, ...plan }) =>
       crossEntropy(target, {
         ...plan,
-        ...(dlogits && { backward: { dlogits, state } }),
+        ...(dlogits && { backward: { dlogits, state, lossTokens: tokens } }),
         found,
         label: `loss ${plan.rows}x${plan.vocabulary}`,
-        lossTokens: tokens,
       }),
     ),
   );
@@ -124,21 +123,44 @@ export async function checkCrossEntropy(
   });
 }
 
+/** Rows of a micro-batch and micro-batches of a step; more than 4,096 rows are added in a second level. */
+const SUMMED = [
+  [1, 1],
+  [1, 2],
+  [37, 3],
+  [256, 2],
+  [1003, 4],
+  [70_001, 1],
+  [3, 4095],
+] as const;
+
 /** The loss of a step is the sum over micro-batches of sums over rows / tokens; it knows no scale. */
 export async function checkLossSum(bench: Bench): Promise<Comparison[]> {
   const run = new KernelRun(bench);
   const comparisons: (() => Comparison)[] = [];
-  const operations = [1, 37, 256, 1003].flatMap((rows) => {
+  const operations = SUMMED.flatMap(([rows, count]) => {
     const state = run.bytes('state', initialStepState(2 ** 16));
-    const batches = [1, 2].map((seed) => run.input('losses', 'f32', normal(rows, seed).map(Math.abs)));
+    const sums = run.zeros('sums', 'u32', LOSS_SUM_WORDS);
+    const seeds = Math.min(count, 4);
+    const batches = Array.from({ length: seeds }, (_, seed) =>
+      run.input('losses', 'f32', normal(rows, seed + 1).map(Math.abs)),
+    );
+    const lossTokens = count * rows;
     comparisons.push(() => {
       let expected = 0;
-      for (const losses of batches) for (const loss of run.values(losses)) expected += loss / (2 * rows);
+      for (let i = 0; i < count; i++) {
+        for (const loss of run.values(batches[i % seeds]!)) expected += loss / lossTokens;
+      }
       const { lossSum: actual } = readStepState(run.bytesOf(state));
-      // rows - 1 additions, the parameter 1 / tokens and its product, and the sum of the batches.
-      return compareStored('loss', 'f32', [actual], [expected], () => gamma(rows + 3) * expected);
+      // Runs of 16 and their sum, the tree over 256 lanes, the parameter 1 / tokens and its product; then carries, and the
+      // sum of the levels, of which there are as many as bits in the number of micro-batches.
+      const bits = Math.ceil(Math.log2(count + 1));
+      const additions = Math.min(16, rows) + Math.ceil(rows / 4096) + 8 + 2 + 2 * bits;
+      return compareStored('loss', 'f32', [actual], [expected], () => gamma(additions) * expected);
     });
-    return batches.map((losses) => lossSum({ losses, state, rows, lossTokens: 2 * rows }));
+    return Array.from({ length: count }, (_, i) =>
+      lossSum({ losses: batches[i % seeds]!, sums, state, rows, lossTokens }),
+    );
   });
   await run.run(operations);
   return comparisons.map((compare) => compare());

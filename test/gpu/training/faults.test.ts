@@ -80,7 +80,7 @@ test('a GPU that refuses the memory is told with what it takes, and with what re
     expect(await make(TINY).catch((error: unknown) => error)).toMatchObject({
       code: 'OUT_OF_MEMORY',
       message: `The GPU refused ${mebibytes(bytesOf({}))} for this run (no room).`,
-      hint: `It takes a batch of 4 (${mebibytes(bytesOf({ batch: 4 }))}): 2 micro-batches of it (accumulation) for each one keep the tokens of a step. With recompute gelu the same run takes ${mebibytes(bytesOf({ recompute: 'gelu' }))}.`,
+      hint: `It takes 4 windows at a time (${mebibytes(bytesOf({ microBatch: 4 }))}): with micro-batch 4 steps and evaluations stay what they are. With recompute gelu the same run takes ${mebibytes(bytesOf({ recompute: 'gelu' }))}.`,
     });
     expect(buffers.size).toBe(0);
     (await make({ ...TINY, recompute: 'block' })).destroy();
@@ -88,14 +88,21 @@ test('a GPU that refuses the memory is told with what it takes, and with what re
     // Accumulated steps go on by themselves, on the same tokens.
     const asked = { ...TINY, accumulation: 2 };
     const smaller = await new KeptRun().make(asked, make);
-    expect(smaller.config).toMatchObject({ batch: 4, accumulation: 4 });
-    const [first] = await takeSteps(smaller, 1);
+    expect(smaller.config).toMatchObject({ batch: 8, accumulation: 2, microBatch: 4 });
+    const started = async (trainer: Trainer) => ({
+      start: trainer.start,
+      valLoss: await trainer.evaluate(),
+      step: (await takeSteps(trainer, 1))[0]!,
+    });
+    const cut = await started(smaller);
     smaller.destroy();
     expect(buffers.size).toBe(0);
-    const whole = await withTrainer(asked, (trainer) => takeSteps(trainer, 1));
+    const whole = await withTrainer(asked, started);
+    expect(cut.start).toEqual(whole.start);
+    expect(cut.valLoss).toBe(whole.valLoss);
     // Each of two means adds 2 * 8 * 16 positive losses in f32, in an order of its own.
-    const bound = 2 * 256 * 2 ** -24 * whole[0]!.loss!;
-    const error = Math.abs(first!.loss! - whole[0]!.loss!);
+    const bound = 2 * 256 * 2 ** -24 * whole.step.loss!;
+    const error = Math.abs(cut.step.loss! - whole.step.loss!);
     console.info(`loss of 4 micro-batches against that of 2: error ${error}, bound ${bound}`);
     expect(error).toBeLessThanOrEqual(bound);
   }));

@@ -1,4 +1,6 @@
 /** Small trainers for the training tests, and what they hold as numbers. */
+import { describeRun, type RunDescription, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import type { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import {
   createDataset,
   createTrainer,
@@ -185,6 +187,20 @@ export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
   for (const tensor of [...tensors, ...inChunks, state])
     copies.set(tensor.name, Buffer.from(await trainer.read(tensor)));
   return copies;
+}
+
+/** The run as it would be saved after the steps submitted so far. @param told in place of what describes it */
+export async function fileOf(
+  trainer: Trainer,
+  snapshots: Snapshots,
+  told: Partial<RunDescription> = {},
+): Promise<Buffer> {
+  const taken = await snapshots.take(trainer.submittedSteps);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeRun(taken, { ...describeRun(trainer, null), savedAt: 0, ...told }))
+    pieces.push(piece.slice());
+  taken.release();
+  return Buffer.concat(pieces);
 }
 
 /** Names of the tensors whose bits differ. The step state is left out where it may move. */

@@ -1,32 +1,22 @@
 /** A run that is saved and gone on with is, bit by bit, the run that was never stopped. */
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import {
-  describeRun,
-  openRun,
-  type RunDescription,
-  writeRun,
-} from '../../../src/engine/checkpoint/runFile.ts';
+import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import { RunControl, runTraining, type Trainer } from '../../../src/engine/index.ts';
 import type { Optimizer, OptimState } from '../../../src/engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
-import { differences, resultOf, type StepResult, snapshot, takeSteps, withTrainer } from './helper.ts';
-
-async function fileOf(
-  trainer: Trainer,
-  snapshots: Snapshots,
-  told: Partial<RunDescription> = {},
-): Promise<Buffer> {
-  const taken = await snapshots.take(trainer.submittedSteps);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of writeRun(taken, { ...describeRun(trainer, null), savedAt: 0, ...told }))
-    pieces.push(piece.slice());
-  taken.release();
-  return Buffer.concat(pieces);
-}
+import {
+  differences,
+  fileOf,
+  resultOf,
+  type StepResult,
+  snapshot,
+  takeSteps,
+  withTrainer,
+} from './helper.ts';
 
 /** Six steps, saved behind the third without waiting for it, against three of the saved run. */
 async function expectExact(overrides: Partial<TrainConfig>): Promise<void> {

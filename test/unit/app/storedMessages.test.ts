@@ -12,7 +12,7 @@ import type { StoredRun } from '../../../src/session/protocol.ts';
 const config = { ...PRESETS.smoke.config, steps: 100, warmup: 0, learningRate: 1e-3, minLearningRate: 1e-4 };
 const stored: StoredRun = {
   ...{ place: 0, ended: true, step: 100, savedAt: Date.now(), bytes: 1, config },
-  text: { name: 'Moby Dick', checksum: '', builtin: 'moby-dick' },
+  text: { name: 'Moby Dick', checksum: '', tokens: null, builtin: 'moby-dick' },
 };
 
 test('what more steps do to the learning rate is said with its numbers', () => {

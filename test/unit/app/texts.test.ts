@@ -1,13 +1,18 @@
 import { expect, test } from 'vitest';
 import { progressIcon } from '../../../src/app/progressIcon.ts';
 import { sampleCaption, tokenName } from '../../../src/app/sampleMessages.ts';
-import { textFactsLine, textProgressLine, textShare } from '../../../src/app/textMessages.ts';
+import { readingLine, textFactsLine, textProgressLine, textShare } from '../../../src/app/textMessages.ts';
 
 test('progress of a text is told in megabytes, of the whole where it is known', () => {
   const half = { stage: 'reading', bytes: 100e6, size: 200e6 } as const;
   expect(textProgressLine(null)).toBe('Starting to read');
   expect(textProgressLine(half)).toBe('Reading, 100.0 of 200.0 MB');
   expect(textProgressLine({ ...half, stage: 'downloading', size: null })).toBe('Loading, 100.0 MB');
+  const learning = { stage: 'learning', pairs: 1200, of: 3840 } as const;
+  expect([textProgressLine(learning), textShare(learning)]).toEqual([
+    'Learning pieces of words, 1,200 of 3,840',
+    0.5,
+  ]);
 });
 
 test('a file is read twice, so that one reading is half of the way', () => {
@@ -20,7 +25,15 @@ test('a file is read twice, so that one reading is half of the way', () => {
 });
 
 test('a text is described by what it holds', () => {
-  const facts = { name: 'a', bytes: 2000, tokens: 1990, vocabulary: 40, checksum: '0' };
+  const facts = {
+    name: 'a',
+    bytes: 2000,
+    tokens: 1990,
+    vocabulary: 40,
+    checksum: '0',
+    endMarks: 0,
+    unlearned: 0,
+  };
   expect(textFactsLine(facts, 'char')).toBe('1,990 characters, 40 different');
   expect(textFactsLine({ ...facts, bytes: 2_000_000 }, 'char')).toBe(
     '1,990 characters (2.0 MB), 40 different',
@@ -28,9 +41,28 @@ test('a text is described by what it holds', () => {
   expect(textFactsLine(facts, 'gpt2')).toBe('1,990 tokens of 40 different ones');
 });
 
+test('what may not be expected of how a text was read is said', () => {
+  const read = { endMarks: 0, unlearned: 0 };
+  expect(readingLine(read, 'gpt2')).toBeNull();
+  expect(readingLine({ ...read, endMarks: 1200 }, 'gpt2')).toBe(
+    '<|endoftext|> is in it 1,200 times, read as ordinary characters.',
+  );
+  expect(readingLine({ ...read, endMarks: 1 }, 'char')).toBe(
+    "<|endoftext|> is in it once, read as ordinary characters; GPT-2's tokenizer has one for it.",
+  );
+  expect(readingLine({ ...read, endMarks: 2 }, 'gpt2-eot')).toBe(
+    '<|endoftext|> is in it 2 times and ends a document: token 50,256.',
+  );
+  expect(readingLine({ ...read, unlearned: 2_500_000 }, 'bpe:1024')).toBe(
+    'Pieces of words were learned from its first 8 MiB of different words; 2.5 MB of others were left out.',
+  );
+});
+
 test('a sample is stamped with step and loss, and what was asked for with how', () => {
   const heading = { step: 1200, loss: 2.3456, prompt: '', length: 9, temperature: 0.8, topK: 40, seed: 7 };
   expect(sampleCaption({ ...heading, kind: 'live' })).toBe('Step 1,200, loss 2.346');
+  expect(sampleCaption({ ...heading, kind: 'live', loss: null })).toBe('Step 1,200, loss not finite');
+  expect(sampleCaption({ ...heading, kind: 'live', step: 0, loss: null })).toBe('Before the first step');
   expect(sampleCaption({ ...heading, kind: 'asked', topK: 0 })).toBe(
     'Step 1,200, loss 2.346, temperature 0.8, all tokens, seed 7',
   );

@@ -28,7 +28,7 @@ writeFileSync(join(folder, 'config.json'), '{"model_type":"gpt2","n_head":2}');
 
 test('a folder or a file gives the shape, the heads and every weight', async () => {
   const opened = await openInitialModel(folder, {});
-  expect(overridesOfModel(opened)).toEqual({
+  expect(overridesOfModel(opened, {})).toEqual({
     layers: 2,
     heads: 2,
     width: 16,
@@ -70,7 +70,7 @@ test('what lies beside the file is read as the page reads it, and held against t
   writeFileSync(join(dir, 'config.json'), '\uFEFF{"n_head":2,"initializer_range":Infinity}');
   writeFileSync(join(dir, 'tokenizer.json'), `\uFEFF${tokenizerJson({ kind: 'char', characters: 'cab' })}`);
   const opened = await openInitialModel(weights, {});
-  expect(overridesOfModel(opened)).toMatchObject({ heads: 2, tokenizer: 'char', vocabulary: 11 });
+  expect(overridesOfModel(opened, {})).toMatchObject({ heads: 2, tokenizer: 'char', vocabulary: 11 });
   expect(modelNotes(opened, {})).toEqual([]);
   const other = await refusal(openInitialModel(weights, { tokenizer: 'byte' }));
   expect(other.message).toBe('--tokenizer is byte, but "m.safetensors" has tokenizer char.');
@@ -85,7 +85,7 @@ test('what lies beside the file is read as the page reads it, and held against t
 test('a tokenizer that is only likely gives way to the one that is asked for, and is told where it holds', async () => {
   const model = await openInitialModel(folder, {});
   const opened: InitialModel = { ...model, likelyTokenizer: 'gpt2', notes: ['Something else.'] };
-  expect(overridesOfModel(opened)).not.toHaveProperty('tokenizer');
+  expect(overridesOfModel(opened, {})).not.toHaveProperty('tokenizer');
   expect(modelNotes(opened, {})).toEqual([expect.stringContaining("GPT-2's is assumed"), 'Something else.']);
   expect(modelNotes(opened, { tokenizer: 'bpe:50257' })).toEqual(['Something else.']);
 });

@@ -49,7 +49,7 @@ async function runOf(config: TrainConfig, tensors: RunTensors) {
       kernels: { matmul: 'register8' },
       adapter: 'an adapter',
       changes: [],
-      text: { name: 'a text', checksum: '0', builtin: null },
+      text: { name: 'a text', checksum: '0', tokens: null, builtin: null },
       tokenizer: { kind: 'char', characters: CHARACTERS },
       firstLoss: null,
       savedAt: 0,

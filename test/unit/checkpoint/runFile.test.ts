@@ -20,7 +20,12 @@ function describe(config: TrainConfig): RunDescription {
     kernels: { matmul: 'register8' },
     adapter: 'an adapter',
     changes: [CHANGE],
-    text: { name: 'Moby Dick', checksum: '0123456789abcdef', builtin: 'moby-dick' },
+    text: {
+      name: 'Moby Dick',
+      checksum: '0123456789abcdef',
+      tokens: '00ff00ff00ff00ff',
+      builtin: 'moby-dick',
+    },
     tokenizer: { kind: 'char', characters: 'abc' },
     firstLoss: 3.5,
     savedAt: 1234567890123,

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { startSentence, toMarkdown } from '../../../src/engine/experiments/markdown.ts';
 import { startProof } from '../../../src/engine/experiments/startProof.ts';
 import { type BatchBudget, comparisonTable } from '../../../src/engine/experiments/table.ts';
+import { verdict } from '../../../src/engine/experiments/verdict.ts';
 import { largestBatch } from '../../../src/engine/largestBatch.ts';
 import type { MemoryBytes } from '../../../src/engine/memoryPlan.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
@@ -114,6 +115,39 @@ describe('the comparison table', () => {
       divergence: 'First divergence from FP32',
       'largest-batch': 'Largest batch in 16 MiB',
     });
+  });
+
+  test('a comparison of the start has its losses, and says that there was no step', () => {
+    begin(PLANNED.slice(0, 2), 'sequential', 0);
+    for (const run of [0, 1]) {
+      logOf(run)!.evals.push({ step: 0, valLoss: 4.5 + run });
+      end(run, 0, 100, { latest: null });
+    }
+    expect(cells()).toMatchObject({
+      'val-loss': ['4.500!', '5.500'],
+      'val-loss-seconds': ['4.500!', '5.500'],
+      'final-loss': ['no step taken', 'no step taken'],
+      divergence: ['reference', 'no step taken'],
+      steps: ['0 of 0', '0 of 0'],
+    });
+    expect(labels()['val-loss']).toBe('Validation loss after 0 steps');
+    expect(verdict(table().comparison)).toMatch(/^After 0 steps, Mixed f16 is 1\.000 nats worse than FP32/);
+  });
+
+  test('a loss that was not measured is told apart from one that is not finite', () => {
+    begin([...PLANNED.slice(0, 2), ['bf16', 1]], 'sequential');
+    end(0, 3, 100);
+    end(1, 3, 100);
+    end(2, 3, 100);
+    logOf(0)!.evals.splice(0, 2, { step: 7, valLoss: 3.5 });
+    logOf(1)!.evals.splice(0, 2, { step: 10, valLoss: 3.25 });
+    logOf(2)!.evals.splice(0, 2, { step: 7, valLoss: null });
+    expect(cells()['val-loss']).toEqual(['3.500', 'not evaluated', 'not finite']);
+    expect(verdict(table().comparison)).toMatch(
+      /Mixed f16 was not evaluated by then; Mixed bf16 has no finite validation loss/,
+    );
+    for (const run of [0, 1, 2]) logOf(run)!.evals.splice(0);
+    expect(cells()['val-loss']).toEqual(['not evaluated', 'not evaluated', 'not evaluated']);
   });
 
   test('has the largest batch of the budget that was given, or none', () => {

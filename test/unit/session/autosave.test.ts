@@ -38,7 +38,7 @@ function fakeTrainer(pauses: boolean) {
     arrived: [] as StepMetrics[],
     metricsArrived: Promise.resolve(),
     config: PRESETS.smoke.config,
-    dataset: { name: 'text', checksum: '', tokenizer: { json: { kind: 'byte' } } },
+    dataset: { name: 'text', checksum: '', tokenizer: { json: { kind: 'byte' } }, reading: { tokens: null } },
     report: { name: 'fake' },
     device: { lost: new Promise(() => {}) },
     snapshots: async () => ({ pauses, takeNext: (steps: () => number) => take(steps()) }),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { dueAfter, NEVER } from '../../../src/engine/train/due.ts';
 import { RunCurve } from '../../../src/session/curve.ts';
 import type { TimedStep } from '../../../src/session/protocol.ts';
 
@@ -39,6 +40,16 @@ test('a short run comes back bit by bit, up to the step that was saved, with ste
   expect(at(91).evals).toEqual(curve.evals);
   // What a run that goes on has not to tell again.
   expect([at(60), at(91)].map(({ told }) => told.evaluation)).toEqual([50, 90]);
+});
+
+test('a run that was evaluated before its first step keeps that, and one that never was says so', () => {
+  const evaluated = new RunCurve();
+  evaluated.addEval({ step: 0, valLoss: 4.5 });
+  const parsed = RunCurve.parse(evaluated.text(0, []), 0);
+  expect(parsed.evals).toEqual([{ step: 0, valLoss: 4.5 }]);
+  const due = (curve: RunCurve) => dueAfter(0, { evalEvery: 0, sharpnessEvery: 0 }, new Set([0]), curve.told);
+  expect(due(parsed)).toEqual(['rest']);
+  expect([parsed.told.evaluation, new RunCurve().told.evaluation]).toEqual([0, NEVER]);
 });
 
 test('of a long run a bounded number of steps is kept, skips and the newest among them', () => {

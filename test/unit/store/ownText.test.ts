@@ -8,7 +8,15 @@ import {
 } from '../../../src/store/ownText.ts';
 import { useSettings } from '../../../src/store/settingsStore.ts';
 
-const facts = { name: 'a.txt', bytes: 10, tokens: 10, vocabulary: 3, checksum: '0' };
+const facts = {
+  name: 'a.txt',
+  bytes: 10,
+  tokens: 10,
+  vocabulary: 3,
+  checksum: '0',
+  endMarks: 0,
+  unlearned: 0,
+};
 const ownText = () => useSettings.getState().ownText;
 const file = new File(['a'], 'a.txt');
 

@@ -5,7 +5,7 @@ import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
 import type { AdapterReport, StoredRun } from '../../../src/session/protocol.ts';
 import type { Place } from '../../../src/session/storage/places.ts';
-import { fittingBatch, memoryEstimates, plannedMemory, planProblem } from '../../../src/store/plan.ts';
+import { memoryEstimates, microBatchThatFits, plannedMemory, planProblem } from '../../../src/store/plan.ts';
 import { useSavedRun } from '../../../src/store/savedRun.ts';
 import { configsOf, DEFAULT_SETTINGS } from '../../../src/store/settings.ts';
 
@@ -59,13 +59,17 @@ test('each mode is estimated once, however many seeds it is trained from, beside
   expect(half!.largest.bytes).toBeLessThan(half!.bytes.total);
 });
 
-test('the batch that is offered fits every mode, and one more would not', () => {
+test('the micro-batch that is offered fits every mode and divides the batch, and no larger one does both', () => {
   const settings = { ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], batch: 5000 } as const;
   const small = adapter(32 * MIB);
   expect(memoryEstimates(settings, none, small)).toHaveLength(2); // shown although it does not fit
-  const batch = fittingBatch(settings, none, small)!;
-  expect(planProblem({ ...settings, batch }, none, small)).toBeNull();
-  expect(planProblem({ ...settings, batch: batch + 1 }, none, small)).not.toBeNull();
-  expect(fittingBatch({ ...settings, batch }, none, small)).toBeNull(); // nothing to fix
-  expect(fittingBatch({ ...settings, width: 4096 }, none, small)).toBeNull(); // not the batch's fault
+  const fits = microBatchThatFits(settings, none, small)!;
+  expect(5000 % fits).toBe(0);
+  expect(planProblem({ ...settings, 'micro-batch': fits }, none, small)).toBeNull();
+  for (let larger = fits + 1; larger <= 5000; larger++) {
+    if (5000 % larger !== 0) continue;
+    expect(planProblem({ ...settings, 'micro-batch': larger }, none, small)).not.toBeNull();
+  }
+  expect(microBatchThatFits({ ...settings, 'micro-batch': fits }, none, small)).toBeNull(); // nothing to fix
+  expect(microBatchThatFits({ ...settings, width: 4096 }, none, small)).toBeNull(); // not the batch's fault
 });

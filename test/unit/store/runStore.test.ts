@@ -7,6 +7,7 @@ import {
   dismissTrouble,
   leadingRun,
   overallProgress,
+  standsOnGpu,
   updateRun,
   useRun,
 } from '../../../src/store/runStore.ts';
@@ -26,6 +27,15 @@ test('in lockstep the figures shown are of the first run of a seed that goes on'
   expect(leading(3)).toBe(3);
   beginRuns(configs, 'sequential');
   expect([0, 1, 2, 3].map(leading)).toEqual([0, 1, 2, 3]);
+});
+
+test('a mode that stopped by itself can still be sampled, and what failed otherwise cannot', () => {
+  expect(standsOnGpu({ status: 'failed', error: null })).toBe(true);
+  expect(standsOnGpu({ status: 'failed', error: { ...error, code: 'OUT_OF_MEMORY' } })).toBe(false);
+  for (const status of ['paused', 'done'] as const) expect(standsOnGpu({ status, error: null })).toBe(true);
+  for (const status of ['idle', 'preparing', 'training', 'stopping', 'lost'] as const) {
+    expect(standsOnGpu({ status, error: null })).toBe(false);
+  }
 });
 
 test('progress is the share of all steps, whatever the order; what has ended counts as whole', () => {

@@ -14,7 +14,7 @@ const before = useSavedRun.getState();
 afterEach(() => useSavedRun.setState(before, true));
 
 function run(place: 0 | 1, step: number, savedAt: number, ended = true): StoredRun {
-  const text = { name: 'Moby Dick', checksum: '', builtin: 'moby-dick' } as const;
+  const text = { name: 'Moby Dick', checksum: '', tokens: null, builtin: 'moby-dick' } as const;
   return { place, ended, step, savedAt, bytes: 1, text, config: { ...PRESETS.smoke.config, steps: 60 } };
 }
 

@@ -82,6 +82,7 @@ describe('a list reads', () => {
     ['0,001; 0,003; 1', [0.001, 0.003, 1]],
     ['1; 0,05e-1', [1, 0.005]],
     ['1, 2,', [1, 2]],
+    ['1 , 2', [1, 2]],
     ['1e-3,1', [1e-3, 1]],
     ['', []],
   ])('%j as %j', (text, values) => expect(readNumbers(text)).toEqual(values));
@@ -92,6 +93,7 @@ describe('a list reads', () => {
     ['1,5e-3', '1,5e-3', /^Write 1\.5e-3 or "1; 5e-3"/],
     ['1,000', '1,000', /^Write 1000 or 1\.000/],
     ['0,001,0,003', '0,001,0,003', /^Put a space behind each comma/],
+    ['1e-3 ,5', ',5', /^Put a space behind each comma/],
     ['1 000', '000', /not a number/],
     ['1e-3 many', 'many', /not a number/],
     ['1e-3,,2', '1e-3,,2', /^Put a space behind/],

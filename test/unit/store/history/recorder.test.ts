@@ -84,7 +84,7 @@ test('a lost GPU leaves a failed run with the reason', () => {
 });
 
 test('a run whose micro-batches were made smaller is kept as it was trained', () => {
-  const trained = { ...config, batch: config.batch / 2, accumulation: 2 };
+  const trained = { ...config, microBatch: config.batch / 2 };
   send({ ...started, config: trained }, metrics(), finished());
   expect(saved()[0]!.config).toEqual(trained);
 });

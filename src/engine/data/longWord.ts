@@ -1,0 +1,89 @@
+import type { PairEncoder } from './pairModel.ts';
+
+/** Bytes that are encoded at a time, and how many of them at the end may still turn out otherwise. */
+export interface Span {
+  readonly bytes: number;
+  readonly margin: number;
+}
+
+/** The margin is four times the longest token of a learned vocabulary. */
+export const FIRST_SPAN: Span = { bytes: 2 ** 13, margin: 2 ** 10 };
+
+/** Of the next try. */
+export function wider({ bytes, margin }: Span): Span {
+  return { bytes: 16 * bytes, margin: 16 * margin };
+}
+
+/** What follows changed a token further back than the margin: the text is to be read again with a wider span. */
+export class SpanTooShort extends Error {}
+
+/**
+ * Encodes a word of any length span by span. The result is what encoding it at once gives: tokens are the encoding of
+ * their bytes if and only if every two neighbours are the encoding of theirs (two pairs that are joined across a border
+ * would be so there too, since what lies between two borders is joined alike whatever is outside). Windows overlap in one
+ * token, which both must have: so every two neighbours come from the encoding of some span.
+ */
+export class LongWord {
+  readonly #encoder: PairEncoder;
+  readonly #span: Span;
+  readonly #bytes: Uint8Array;
+  #length = 0;
+  /** The token that the span must begin with; null at the beginning of the word. */
+  #shared: number | null = null;
+
+  constructor(encoder: PairEncoder, span: Span) {
+    this.#encoder = encoder;
+    this.#span = span;
+    this.#bytes = new Uint8Array(span.bytes);
+  }
+
+  /**
+   * @returns ids that are certain
+   * @throws SpanTooShort
+   */
+  push(bytes: Uint8Array, length: number): number[] {
+    const found: number[] = [];
+    for (let at = 0; at < length; ) {
+      const part = Math.min(length - at, this.#bytes.length - this.#length);
+      this.#bytes.set(bytes.subarray(at, at + part), this.#length);
+      this.#length += part;
+      at += part;
+      if (this.#length === this.#bytes.length) this.#advance(found);
+    }
+    return found;
+  }
+
+  /**
+   * Ends the word.
+   * @throws SpanTooShort
+   */
+  end(): number[] {
+    const ids = this.#encode();
+    this.#length = 0;
+    this.#shared = null;
+    return ids;
+  }
+
+  #advance(found: number[]): void {
+    const ids = this.#encode();
+    const lengthOf = (at: number) => this.#encoder.lengthOf(ids[at]!);
+    const certain = this.#span.bytes - this.#span.margin;
+    let start = 0;
+    let at = 0;
+    for (let end = lengthOf(0); end + lengthOf(at + 1) <= certain; at++) {
+      start = end;
+      end += lengthOf(at + 1);
+    }
+    if (at === 0) throw new SpanTooShort();
+    for (let i = 0; i < at; i++) found.push(ids[i]!);
+    this.#shared = ids[at]!;
+    this.#bytes.copyWithin(0, start);
+    this.#length -= start;
+  }
+
+  #encode(): number[] {
+    const ids = this.#encoder.encode(this.#bytes, this.#length);
+    if (this.#shared !== null && ids[0] !== this.#shared) throw new SpanTooShort();
+    return ids;
+  }
+}

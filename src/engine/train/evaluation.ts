@@ -1,0 +1,133 @@
+/** What reads a run's weights between steps: loss and sharpness on validation windows, and logits to sample from. */
+import { type Arena, GPUBufferUsageFlags, readTensor } from '../arena.ts';
+import { type Batch, batchAt } from '../data/batches.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { paddedVocabulary } from '../model/config.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
+import { microBatchOf, type TrainConfig } from './config.ts';
+import { finite } from './metrics.ts';
+import { microBatchesOf } from './microBatches.ts';
+import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
+import type { Programs } from './trainerParts.ts';
+import { writeBatch } from './writeBatch.ts';
+
+/** Validation windows come from a stream of their own, the same in every run. */
+const EVALUATION_SEED = 0x5eed;
+/** What is read back at a time, at most, and at least one micro-batch. */
+const READ_BYTES = 4 * 2 ** 20;
+
+type ForwardProgram = keyof Pick<Programs, 'evaluation' | 'sharpness' | 'sampleForward' | 'sampleLogits'>;
+
+/** See the methods of `Trainer`. Training state is only read. */
+export class Evaluation {
+  readonly #device: GPUDevice;
+  readonly #arena: Arena;
+  readonly #tensors: RunTensors;
+  readonly #config: TrainConfig;
+  readonly #dataset: Dataset;
+  readonly #submit: (program: ForwardProgram) => void;
+  /** Of the validation windows, from 0. */
+  readonly #microBatch: (index: number) => Batch;
+
+  constructor(
+    parts: {
+      device: GPUDevice;
+      arena: Arena;
+      plan: { readonly tensors: RunTensors };
+      config: TrainConfig;
+      dataset: Dataset;
+    },
+    submit: (program: ForwardProgram) => void,
+  ) {
+    const { config, dataset } = parts;
+    this.#device = parts.device;
+    this.#arena = parts.arena;
+    this.#tensors = parts.plan.tensors;
+    this.#config = config;
+    this.#dataset = dataset;
+    this.#submit = submit;
+    const options = { ...config, seed: EVALUATION_SEED };
+    this.#microBatch = microBatchesOf((index) => batchAt(dataset.validation, index, options), config);
+  }
+
+  /**
+   * The losses of all rows are added in f64 in the order of the windows, so that neither their number nor how a batch is cut
+   * leaves a trace in the mean. A sync for each 4 MiB of losses.
+   */
+  async loss(): Promise<number | null> {
+    const { losses } = this.#tensors;
+    const passes = this.#passesPerBatch * this.#config.evalBatches;
+    let sum = 0;
+    await this.#forEachPass('evaluation', passes, losses, (rows) => {
+      for (const loss of rows) sum += loss;
+    });
+    return finite(sum / (passes * losses.elements));
+  }
+
+  /** @param output of `sharpness` in the plan */
+  async sharpness(step: number, output: Tensor): Promise<SharpnessMetrics> {
+    const passes = this.#passesPerBatch;
+    const rows = new Float32Array(passes * output.elements);
+    await this.#forEachPass('sharpness', passes, output, (values, i) =>
+      rows.set(values, i * output.elements),
+    );
+    return sharpnessOf(step, rows, this.#config.context);
+  }
+
+  async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
+    const { tokens, normF, sampleRow, logits, gpt } = this.#tensors;
+    const recent = context.slice(-gpt.context);
+    const padded = new Uint32Array(gpt.context);
+    padded.set(recent);
+    this.#device.queue.writeBuffer(this.#arena.buffer(tokens), 0, padded);
+    this.#submit('sampleForward');
+    const rowBytes = gpt.width * bytesPerElement(formatOf(normF));
+    const from = this.#arena.buffer(tensorOf(normF));
+    const to = this.#arena.buffer(tensorOf(sampleRow));
+    const encoder = this.#device.createCommandEncoder({ label: 'sampled row' });
+    encoder.copyBufferToBuffer(from, (recent.length - 1) * rowBytes, to, 0, rowBytes);
+    this.#device.queue.submit([encoder.finish()]);
+    this.#submit('sampleLogits');
+    const bytes = await readTensor(this.#device, this.#arena, logits, paddedVocabulary(gpt) * 4);
+    return new Float32Array(bytes).slice(0, this.#dataset.tokenizer.vocabulary);
+  }
+
+  get #passesPerBatch(): number {
+    return this.#config.batch / microBatchOf(this.#config);
+  }
+
+  /** Runs `program` on the first validation micro-batches and reads what each pass leaves in `output`, f32. */
+  async #forEachPass(
+    program: ForwardProgram,
+    passes: number,
+    output: Tensor,
+    visit: (values: Float32Array, index: number) => void,
+  ): Promise<void> {
+    const bytes = byteLength(output);
+    const most = Math.min(passes, Math.max(1, Math.floor(READ_BYTES / bytes)));
+    const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
+    const label = `read ${output.name}`;
+    const staging = this.#device.createBuffer({ label, size: most * bytes, usage });
+    try {
+      for (let first = 0; first < passes; first += most) {
+        const count = Math.min(most, passes - first);
+        for (let i = 0; i < count; i++) {
+          writeBatch(this.#device, this.#arena, this.#tensors, this.#microBatch(first + i));
+          this.#submit(program);
+          const encoder = this.#device.createCommandEncoder({ label });
+          encoder.copyBufferToBuffer(this.#arena.buffer(output), 0, staging, i * bytes, bytes);
+          this.#device.queue.submit([encoder.finish()]);
+        }
+        await staging.mapAsync(0x1);
+        const mapped = staging.getMappedRange();
+        for (let i = 0; i < count; i++) {
+          visit(new Float32Array(mapped, i * bytes, output.elements), first + i);
+        }
+        staging.unmap();
+      }
+    } finally {
+      staging.destroy();
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** How a batch is cut decides memory and the order of sums, and nothing of what a run sees or is measured on. */
+import { describe, expect, test } from 'vitest';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { startProof } from '../../../src/engine/experiments/startProof.ts';
+import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
+import { microBatchOf } from '../../../src/engine/train/config.ts';
+import { fileOf, TINY, takeSteps, withTrainer } from './helper.ts';
+
+const ASKED = { batch: 8, accumulation: 2, evalBatches: 3, sharpnessEvery: 1 } as const;
+const CUTS = [null, 4, 2, 1] as const;
+
+/** What a run reports, for each cut. */
+async function measuredFor<T>(
+  overrides: Partial<TrainConfig>,
+  measure: (trainer: Trainer) => Promise<T>,
+): Promise<T[]> {
+  const runs: T[] = [];
+  for (const microBatch of CUTS) {
+    runs.push(await withTrainer({ ...ASKED, ...overrides, microBatch }, measure));
+  }
+  return runs;
+}
+
+describe.each(['fp32', 'tf32', 'fp16', 'fp16-pure', 'bf16'] as const)('%s', (precision) => {
+  test('weights are measured alike to the last bit, and start alike', async () => {
+    const runs = await measuredFor({ precision }, async (trainer) => ({
+      valLoss: await trainer.evaluate(),
+      sharpness: await trainer.sharpness(),
+      start: trainer.start,
+    }));
+    for (const run of runs) expect(run).toEqual(runs[0]);
+    expect(runs[0]!.valLoss).toBeGreaterThan(0);
+  });
+});
+
+test('gradients are counted on a whole batch', async () => {
+  const runs = await measuredFor({ precision: 'fp16' }, async (trainer) => {
+    const { rows, counts } = await trainer.countGradients();
+    const { length } = counts;
+    const bins = length / rows.length;
+    // A row of an activation has the same bits in any micro-batch; gradients of weights are summed in another order.
+    return rows.flatMap(({ name, kind }, i) =>
+      kind === 'activationGradient' ? [[name, ...counts.slice(i * bins, (i + 1) * bins)]] : [],
+    );
+  });
+  expect(runs[0]!.length).toBeGreaterThan(0);
+  for (const run of runs) expect(run).toEqual(runs[0]);
+});
+
+/**
+ * A scale of the whole micro-batch is a power of two that puts its largest magnitude A into the upper octave of e4m3fn, above
+ * 224. What another cut changes is only what lies below the format's normal numbers, 2^-6, of one of both scales: by half a
+ * step of 2^-9 at most, which is A * 2^-10 / 224 = A * 2^-17.8 for each element and cut.
+ */
+const CUT_ERROR = (2 * 2 ** -10) / 224;
+
+describe.each(['fp8', 'fp8-delayed'] as const)('%s, with a scale of each micro-batch', (precision) => {
+  test('weights are measured alike as far as the scale reaches, and start alike', async () => {
+    const runs = await measuredFor({ precision }, async (trainer) => ({
+      valLoss: (await trainer.evaluate())!,
+      start: trainer.start,
+    }));
+    // Each of so many operands is in products of up to 4 C terms, whose errors have any sign; what they reach the loss by is
+    // taken for 1, as layer norms divide what they pass on by its own size.
+    const bound = CUT_ERROR * 9 * TINY.layers * Math.sqrt(4 * TINY.width);
+    const errors = runs.map(({ valLoss }) => Math.abs(valLoss - runs[0]!.valLoss));
+    console.log(
+      `${precision}: ${errors.map((error) => error.toExponential(1))}; bound ${bound.toExponential(1)}`,
+    );
+    for (const error of errors) expect(error).toBeLessThanOrEqual(bound);
+    for (const { start } of runs) expect(start).toEqual(runs[0]!.start);
+  });
+});
+
+test('a step has the same loss as far as its sum goes, and is proven to start alike', async () => {
+  const runs = await measuredFor({}, async (trainer) => {
+    const { start, config } = trainer;
+    const [first] = await takeSteps(trainer, 1);
+    return { config, facts: { start }, loss: first!.loss! };
+  });
+  // One row a run of 16, the tree of 8, 1 / tokens and its product, then carries and the sum of levels: 5 bits for 16.
+  const bound = 2 * (2 + 8 + 2 + 10) * 2 ** -24 * runs[0]!.loss;
+  const errors = runs.map(({ loss }) => Math.abs(loss - runs[0]!.loss));
+  console.log(`losses of step 1: ${errors}; bound ${bound}`);
+  for (const error of errors) expect(error).toBeLessThanOrEqual(bound);
+  expect(startProof(runs)?.start).toEqual(runs[0]!.facts.start);
+});
+
+test('a run that was cut is saved as it was asked for, and resumed it is measured as before', async () => {
+  const config = { ...ASKED, microBatch: 2 };
+  const { file, valLoss } = await withTrainer(config, async (trainer) => {
+    await takeSteps(trainer, 3);
+    return { file: await fileOf(trainer, await trainer.snapshots()), valLoss: await trainer.evaluate() };
+  });
+  const run = await openRun(bytesSource('run.safetensors', file));
+  expect(run.description.config).toMatchObject(config);
+  expect(run.progress).toMatchObject({ attempted: 3, nextMicroBatch: 6 });
+  for (const microBatch of [2, null]) {
+    await withTrainer(
+      { ...run.description.config, microBatch },
+      async (trainer) => {
+        expect(await trainer.evaluate()).toBe(valLoss);
+        expect(trainer.changes).toEqual(
+          microBatch === null
+            ? [{ step: 4, what: 'microBatch', from: '8 of 2', to: `2 of ${microBatchOf(trainer.config)}` }]
+            : [],
+        );
+      },
+      { resume: run },
+    );
+  }
+});
