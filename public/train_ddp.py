@@ -300,6 +300,8 @@ def main():
     loss_scale = LossScale(progress["lossScale"], progress["growthTracker"], config["growthInterval"] or 2000)
     applied, accumulation = progress["applied"], config["accumulation"]
     for step in range(progress["attempted"], config["steps"]):
+        if not dynamic and skips >= MAX_SKIPS_WITHOUT_SCALER:
+            break
         scale = loss_scale.scale if dynamic else 1.0
         rate = learning_rate(config, applied)
         for group in optimizer.param_groups:
@@ -335,8 +337,6 @@ def main():
             line = dict(type="step", step=step + 1, loss=mean if math.isfinite(mean) else None, lossScale=scale,
                         skipped=skipped, lr=rate)
             print(json.dumps(line), flush=True)
-        if not dynamic and skips >= MAX_SKIPS_WITHOUT_SCALER:
-            break
     if args.out and rank == 0:
         weights = {name: model.of(name).detach().cpu() for name in model.names}
         for name in ("wte.weight", "lm_head.weight"):

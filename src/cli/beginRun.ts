@@ -67,7 +67,9 @@ export async function beginRun(
   progress.finish();
   if (model) checkVocabulary(model, tokenized.tokenizer, fillOption(model, given));
   if (save) await checkSavePath(save.path, resumed?.path);
-  const preset = command.presetOpen ? openPreset(await adapter(), command.preset) : command.preset;
+  const preset = command.presetOpen
+    ? openPreset(await adapter(), command.preset, (smaller) => configure(smaller, given))
+    : command.preset;
   const config = preset === command.preset ? asked : configure(presetOf(preset).config, given);
   const dataset = splitText(tokenized, config.context);
   if (resume) checkText(resume, dataset);

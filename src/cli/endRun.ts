@@ -19,7 +19,7 @@ export interface Ended {
  */
 export async function endRun(
   { trainer, error, unsaved }: Ended,
-  { save, exportTo }: Pick<TrainCommand, 'save' | 'exportTo'>,
+  { save, exportTo, resume }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume'>,
   screen: Screen,
 ): Promise<void> {
   const failures: EngineError[] = [];
@@ -45,16 +45,21 @@ export async function endRun(
     });
   }
   if (trainer.config.sampleLength > 0) await attempt(async () => show(await sampleText(trainer), screen));
-  const [first, ...others] = error ? [stopped(error, places), ...failures] : failures;
+  const [first, ...others] = error ? [stopped(error, places, resume?.path), ...failures] : failures;
   for (const { message, hint } of others) show(`note: ${message} ${hint}\n`, process.stderr);
   if (first) throw first;
 }
 
-function stopped({ code, message, hint }: StoppedItself, places: readonly string[]): EngineError {
+function stopped(
+  { code, message, hint }: StoppedItself,
+  places: readonly string[],
+  resumed: string | undefined,
+): EngineError {
+  const lost = resumed === undefined ? 'The weights were not kept' : `Nothing since "${resumed}" was kept`;
   const where =
     places.length > 0
       ? `The weights are ${places.join(' and ')}.`
-      : 'The weights were not kept: --save FILE or --export DIR would do that.';
+      : `${lost}: --save FILE or --export DIR would do that.`;
   return new EngineError(code, message, `${where} ${hint}`);
 }
 

@@ -1,11 +1,13 @@
 /** What `npm run compare` and `npm run sweep` have in common: modes, seeds, and every option of a run that they pass on. */
 import type { AdapterReport } from '../engine/device.ts';
 import { EngineError } from '../engine/errors.ts';
+import { comparedRuns } from '../engine/experiments/planned.ts';
 import { checkDistinct } from '../engine/experiments/sweep.ts';
 import { VARIANT_SETTINGS, type VariantId } from '../engine/experiments/variants.ts';
 import { DEFAULT_PRESET, isPresetOpen, openPreset } from '../engine/model/openPreset.ts';
 import { type Preset, presetOf } from '../engine/model/presets.ts';
 import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import type { TrainConfig } from '../engine/train/config.ts';
 import type { Overrides } from '../engine/train/configure.ts';
 import { variantList, wholeNumber } from './arguments.ts';
 import { overridesOf, type TextChoice, textChoice } from './options.ts';
@@ -75,8 +77,10 @@ export function experimentOf(given: ReadonlyMap<string, string>): Experiment {
 }
 
 /** The experiment's preset on an adapter; where the adapter has decided it, a line on standard error says so. */
-export function presetOn(report: AdapterReport, { preset, presetOpen }: Experiment): Preset {
-  const name = presetOpen ? openPreset(report, preset.name) : preset.name;
+export function presetOn(report: AdapterReport, experiment: Experiment): Preset {
+  const { preset, presetOpen, given, modes, seeds } = experiment;
+  const check = (config: TrainConfig) => comparedRuns(config, given, modes, seeds);
+  const name = presetOpen ? openPreset(report, preset.name, check) : preset.name;
   if (name !== preset.name) show(presetNote(name, preset.name), process.stderr);
   return presetOf(name);
 }

@@ -1,10 +1,11 @@
 /** Where neither a preset nor a size was chosen, the adapter decides: in the page (store/adapt.test.ts) and in the terminal. */
 import { expect, test } from 'vitest';
 import { beginRun } from '../../src/cli/beginRun.ts';
-import { experimentOf } from '../../src/cli/experimentOptions.ts';
+import { experimentOf, presetOn } from '../../src/cli/experimentOptions.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { presetNote } from '../../src/cli/runText.ts';
+import type { AdapterReport } from '../../src/engine/device.ts';
 import { openPreset, presetBegun } from '../../src/engine/model/openPreset.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 
@@ -60,6 +61,15 @@ test('what a run starts from has a size of its own', () => {
 test('a preset that is the smallest already stays, whatever the adapter', () => {
   expect(openPreset({ isFallback: true }, 'smoke')).toBe('smoke');
   expect(openPreset({ isFallback: false }, 'gpt2')).toBe('gpt2');
+});
+
+test('a preset that what was given does not go with is not taken', async () => {
+  const software = await begin('--text copy --warmup 1000', true);
+  expect(software.preset).toBe('starter'); // of whose 2,000 steps they are a part; smoke has 300
+  expect(software.config.warmup).toBe(1000);
+  const report = { isFallback: true } as AdapterReport;
+  expect(presetOn(report, experimentOf(new Map([['warmup', '1000']]))).name).toBe('starter');
+  expect(presetOn(report, experimentOf(new Map([['warmup', '200']]))).name).toBe('smoke');
 });
 
 test('a sweep is known by its sizes', () => {

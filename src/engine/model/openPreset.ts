@@ -1,4 +1,6 @@
 /** Which preset a run gets where its user left that open: one decision for the page and the command line. */
+import { EngineError } from '../errors.ts';
+import type { TrainConfig } from '../train/config.ts';
 import type { Overrides } from '../train/configure.ts';
 import { PRESETS, type Preset, type PresetName } from './presets.ts';
 
@@ -14,9 +16,24 @@ export function isPresetOpen(presetChosen: boolean, given: Overrides): boolean {
   return !presetChosen && SIZES.every((field) => given[field] === undefined);
 }
 
-/** The preset on an adapter, where it {@link isPresetOpen | is open}. */
-export function openPreset({ isFallback }: { readonly isFallback: boolean }, preset: PresetName): PresetName {
-  return isFallback ? SOFTWARE_PRESET : preset;
+/**
+ * The preset on an adapter, where it {@link isPresetOpen | is open}.
+ * @param check throws an EngineError for a preset that what was given does not go with, as a long warm-up with a short run:
+ * that is not taken
+ */
+export function openPreset(
+  { isFallback }: { readonly isFallback: boolean },
+  preset: PresetName,
+  check: (config: TrainConfig) => void = () => {},
+): PresetName {
+  if (!isFallback) return preset;
+  try {
+    check(PRESETS[SOFTWARE_PRESET].config);
+    return SOFTWARE_PRESET;
+  } catch (cause) {
+    if (cause instanceof EngineError) return preset;
+    throw cause;
+  }
 }
 
 /** The preset of a run that began when it was open, by the sizes that it was given; null where it is neither of the two. */
