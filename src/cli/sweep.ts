@@ -1,4 +1,5 @@
 /** Entry point of `npm run sweep`: modes by learning rates by seeds, cell by cell, so that it can be killed and continued. */
+import { otherTokens } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { PlannedRun } from '../engine/experiments/planned.ts';
 import type { RecordedRun } from '../engine/experiments/recordRun.ts';
@@ -88,7 +89,8 @@ async function runSweep(given: ReadonlyMap<string, string>, path: string): Promi
   let lab: Lab | undefined;
   try {
     lab = await Lab.open(text, planned[0]!.config);
-    const settings = sweepSettings(preset.config, overrides, planned, lab.dataset, lab.report.name);
+    const read = { ...lab.dataset, otherTokens: otherTokens(lab.dataset) };
+    const settings = sweepSettings(preset.config, overrides, planned, read, lab.report.name);
     const file = SweepFile.open(path, settings, grid);
     const missing = missingRuns(planned, file.sweep.cells);
     if (missing.length < planned.length) {
