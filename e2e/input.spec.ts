@@ -145,6 +145,26 @@ test('a dropped text is trained on, and never leaves the device', async ({ page 
   expect(sent).toEqual([]);
 });
 
+test('the mark that ends a document is counted in a text, and taken where that is asked for', async ({
+  page,
+}) => {
+  await page.goto('/?preset=smoke&tokenizer=gpt2');
+  await page.getByTestId('text').selectOption('own');
+  await page.getByText('Paste a text instead').click();
+  await page.getByTestId('own-paste').fill('a rose<|endoftext|>'.repeat(400));
+  await page.getByTestId('own-paste-use').click();
+  await expect(page.getByTestId('own-ready')).toHaveText(
+    'Pasted text: 3,600 tokens of 50,257 different ones',
+  );
+  await expect(page.getByTestId('own-reading')).toContainText(
+    'is in it 400 times, read as ordinary characters.',
+  );
+  await page.getByLabel('Take it as the end of a document').click();
+  await expect(page.getByTestId('own-ready')).toHaveText('Pasted text: 1,200 tokens of 50,257 different ones');
+  await expect(page.getByTestId('own-reading')).toContainText('ends a document: token 50,256.');
+  await expect(page.getByTestId('train')).toBeEnabled();
+});
+
 test('a pasted text is taken', async ({ page }) => {
   await page.goto('/?preset=smoke');
   await page.getByTestId('text').selectOption('own');

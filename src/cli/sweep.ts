@@ -1,4 +1,5 @@
 /** Entry point of `npm run sweep`: modes by learning rates by seeds, cell by cell, so that it can be killed and continued. */
+import { otherTokens } from '../engine/data/dataset.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { PlannedRun } from '../engine/experiments/planned.ts';
 import type { RecordedRun } from '../engine/experiments/recordRun.ts';
@@ -104,7 +105,8 @@ async function runSweep(
     );
     const { preset, runs: planned } = opened;
     lab = opened.lab;
-    const settings = sweepSettings(preset.config, overrides, planned, lab.dataset, lab.report.name);
+    const read = { ...lab.dataset, otherTokens: otherTokens(lab.dataset) };
+    const settings = sweepSettings(preset.config, overrides, planned, read, lab.report.name);
     const file = SweepFile.open(path, settings, grid);
     const missing = missingRuns(planned, file.sweep.cells);
     if (missing.length < planned.length) {

@@ -102,6 +102,8 @@ export interface TextFacts {
   readonly endMarks: number;
   /** Bytes that no pair was learned from, since there was no room for more different words. */
   readonly unlearned: number;
+  /** Fingerprint of its tokens, where not every version makes them alike. */
+  readonly otherTokens?: string;
 }
 
 export interface SampleRequest {

@@ -2,7 +2,7 @@
 import { checkVocabulary, type ModelFile } from '../engine/checkpoint/modelFile.ts';
 import { checkFingerprint, checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
 import { builtinStream, type FileTextId } from '../engine/data/builtins.ts';
-import { type Dataset, splitText } from '../engine/data/dataset.ts';
+import { type Dataset, otherTokens, splitText } from '../engine/data/dataset.ts';
 import {
   type TextStream,
   type TokenizedText,
@@ -91,18 +91,15 @@ export async function trainingText(
   return dataset;
 }
 
-export function textFacts({
-  name,
-  bytes,
-  train,
-  validation,
-  tokenizer,
-  checksum,
-  reading,
-}: Dataset): TextFacts {
+export function textFacts(dataset: Dataset): TextFacts {
+  const { name, bytes, train, validation, tokenizer, checksum, reading } = dataset;
   const tokens = train.length + validation.length;
   const { endMarks, unlearned } = reading;
-  return { name, bytes, tokens, vocabulary: tokenizer.vocabulary, checksum, endMarks, unlearned };
+  const other = otherTokens(dataset);
+  return {
+    ...{ name, bytes, tokens, vocabulary: tokenizer.vocabulary, checksum, endMarks, unlearned },
+    ...(other && { otherTokens: other }),
+  };
 }
 
 /** Reads a text again, from where it came. */

@@ -30,6 +30,11 @@ export function splitText({ tokens, ...text }: TokenizedText, context: number): 
   return { ...text, train, validation };
 }
 
+/** Fingerprint of tokens that versions which did not save it may have made otherwise; undefined for those that all make alike. */
+export function otherTokens({ reading }: Pick<Dataset, 'reading'>): string | undefined {
+  return reading.wasReadOtherwise ? (reading.tokens ?? undefined) : undefined;
+}
+
 /**
  * Of a text in memory.
  * @throws EngineError BAD_TEXT when the text is empty or too large

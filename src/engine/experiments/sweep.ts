@@ -110,13 +110,14 @@ export function sweepPlan(preset: TrainConfig, given: Overrides, grid: SweepGrid
 
 /**
  * What was given counts by itself: the first cell's mode may not take it, or have its own.
- * @param text name and fingerprint; @param adapter its name: cells of different ones are not bit by bit comparable
+ * @param text name and fingerprint, and `otherTokens`; @param adapter its name: cells of different ones are not bit by bit
+ * comparable
  */
 export function sweepSettings(
   preset: TrainConfig,
   given: Overrides,
   runs: readonly PlannedRun[],
-  text: { readonly name: string; readonly checksum: string },
+  text: { readonly name: string; readonly checksum: string; readonly otherTokens?: string | undefined },
   adapter: string,
 ): SweepSettings {
   const [first] = runs;
@@ -129,7 +130,14 @@ export function sweepSettings(
     minLearningRate: null,
     ...given,
   };
-  return { ...shared, text: text.name, textChecksum: text.checksum, adapter };
+  const { name, checksum, otherTokens } = text;
+  return {
+    ...shared,
+    text: name,
+    textChecksum: checksum,
+    ...(otherTokens && { textTokens: otherTokens }),
+    adapter,
+  };
 }
 
 /** In words, what differs; empty where nothing does. A setting that a sweep does not know yet was not given in it. */

@@ -139,6 +139,10 @@ describe('settings', () => {
       'adapter was a GPU and is now another',
     ]);
     expect(settingsDifferences(SETTINGS, { ...SETTINGS })).toEqual([]);
+    // Cells of a text that an earlier version has cut into other tokens.
+    const read = sweepSettings(preset, { steps: 40 }, PLAN, { ...TEXT, otherTokens: 'f00d' }, 'a GPU');
+    expect(settingsDifferences(SETTINGS, read)).toEqual(['textTokens was none and is now f00d']);
+    expect(settingsDifferences(read, read)).toEqual([]);
   });
 });
 

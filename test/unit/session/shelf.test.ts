@@ -88,6 +88,7 @@ function trainerAt(submittedSteps: number, steps: number): Trainer {
       name: 'text',
       checksum: '0'.repeat(16),
       tokenizer: { json: { kind: 'byte' }, vocabulary: 256 },
+      reading: { tokens: null },
     },
     report: { name: 'fake' },
     firstLoss: 4,

@@ -93,6 +93,18 @@ test('a text that is cancelled says nothing more', async () => {
   expect(events).toMatchObject([{ type: 'textChecked', id: 2 }]);
 });
 
+test('a training that is stopped while its text is read ends there', async () => {
+  const file = new File(['abc\n'.repeat(500_000)], 'own.txt');
+  const stream = file.stream.bind(file);
+  vi.spyOn(file, 'stream').mockImplementation(() => {
+    setImmediate(() => session.handle({ type: 'stop', abandon: false }));
+    return stream();
+  });
+  session.handle({ type: 'train', configs: [config], schedule, text: { kind: 'own', id: 3, file } });
+  await happened('completed');
+  expect(types()).toEqual(['completed']);
+});
+
 test('an own text is counted as the training will see it', async () => {
   session.handle({ type: 'checkText', id: 1, file: new File(['abc\n'.repeat(500)], 'own.txt'), use: config });
   await happened('textChecked');
@@ -106,6 +118,8 @@ test('an own text is counted as the training will see it', async () => {
         tokens: 2000,
         vocabulary: 4,
         checksum: expect.stringMatching(/^[0-9a-f]{16}$/),
+        endMarks: 0,
+        unlearned: 0,
       },
       file: expect.any(File),
     },

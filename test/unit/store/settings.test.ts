@@ -3,7 +3,9 @@ import { numberProblem, standardChoice } from '../../../src/store/changes.ts';
 import {
   configsOf,
   DEFAULT_SETTINGS,
+  givenByFile,
   type InitialShape,
+  type Settings,
   settingsProblem,
 } from '../../../src/store/settings.ts';
 
@@ -36,6 +38,21 @@ describe('configsOf', () => {
     const [first, second] = configsOf(settings);
     expect(first).toMatchObject({ growthInterval: 7, warmup: 2 });
     expect(second!.growthInterval).not.toBe(7);
+  });
+
+  test('a file decides the tokenizer, but what ends a document in GPT-2’s is chosen', () => {
+    const init: InitialShape = {
+      ...{ id: 1, name: 'm', layers: 1, width: 64, context: 32, vocabulary: 50_257, tied: true },
+      ...{ heads: 1, usualHeads: 1, tokenizer: 'gpt2' },
+    };
+    const tokenizerOf = (settings: Settings) => [
+      configsOf(settings)[0]!.tokenizer,
+      givenByFile(settings, 'tokenizer'),
+    ];
+    const settings = { ...DEFAULT_SETTINGS, init };
+    expect(tokenizerOf(settings)).toEqual(['gpt2', 'gpt2']);
+    expect(tokenizerOf({ ...settings, tokenizer: 'char' })).toEqual(['gpt2', 'gpt2']);
+    expect(tokenizerOf({ ...settings, tokenizer: 'gpt2-eot' })).toEqual(['gpt2-eot', 'gpt2-eot']);
   });
 
   test('leaves a loss scale that no mode has for the engine to refuse', () => {
