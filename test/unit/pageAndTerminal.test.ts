@@ -23,6 +23,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'amax-history': ['8'],
   'fp8-margin': ['2'],
   vocab: ['50304'],
+  'micro-batch': ['8'],
   heads: ['2'],
   width: ['256'],
   beta2: ['0.95'],
