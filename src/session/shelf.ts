@@ -1,5 +1,5 @@
 /** The runs that the page's private storage keeps, and which of them this visit has ended itself. */
-import { openRun } from '../engine/checkpoint/runFile.ts';
+import { openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
 import { Autosave, savedFacts } from './autosave.ts';
 import type { SessionEvent, StoredRun } from './protocol.ts';
 import { type OpenSlots, openSlots } from './storage/opfs.ts';
@@ -19,14 +19,12 @@ export class Shelf {
 
   /**
    * Tells what the storage holds. A save that cannot be read was written by another version of the page: it is not told.
-   * @param checked every save is read in full; else a damaged one is told too, and found so when it is used
+   * @param checked every save is read in full; else one whose weights are damaged is told too, and found so when it is used
    * @returns whether one is left unfinished
    */
   async tell(checked: boolean): Promise<boolean> {
     const open = await openSlots().catch(() => null);
-    const stored = open
-      ? await this.#stored(open, checked ? (slots) => slots.newest() : async (slots) => slots.glance())
-      : [];
+    const stored = open ? await this.#stored(open, checked) : [];
     open?.close();
     this.#post({ type: 'savedRuns', stored });
     return stored.some(({ ended }) => !ended);
@@ -36,7 +34,7 @@ export class Shelf {
    * Takes the storage for a run. One that goes on with an unfinished run is saved in its place; one that is trained on from a
    * run that had ended leaves that as it is where another place can be had.
    * @param from the place of the run that it goes on with
-   * @returns null, which is told, where it cannot be saved
+   * @returns null where an unfinished run would have to give way, and, which is told, where the storage cannot be had
    */
   async hold(run: number, from: Place | null): Promise<Autosave | null> {
     const autosave = await Autosave.hold(this.#post, run, (open) => this.#choose(open, from), from);
@@ -59,18 +57,18 @@ export class Shelf {
   }
 
   async #choose(open: OpenSlots, from: Place | null): Promise<Place | null> {
-    const stored = await this.#stored(open, async (slots) => slots.glance());
+    const stored = await this.#stored(open, false);
     return from === null
       ? placeForNext(stored, this.#abandoned)
       : placeToContinue(stored, from, this.#abandoned);
   }
 
-  async #stored(open: OpenSlots, newest: (slots: Slots) => Promise<Save | null>): Promise<StoredRun[]> {
+  async #stored({ places }: OpenSlots, checked: boolean): Promise<StoredRun[]> {
     const found: StoredRun[] = [];
     for (const place of PLACES) {
-      const run = await newest(open.places[place])
-        .then((save) => save && openRun(save.source))
-        .catch(() => null);
+      // Where the newest cannot be read, the one before may be whole.
+      const run =
+        (checked ? null : await readRun(places[place].glance())) ?? (await newestWhole(places[place]));
       if (!run) continue;
       const saved = savedFacts(run);
       const ended = saved.step >= saved.config.steps || this.#ended.has(place);
@@ -78,4 +76,12 @@ export class Shelf {
     }
     return found;
   }
+}
+
+async function newestWhole(slots: Slots): Promise<RunFile | null> {
+  return readRun(await slots.newest().catch(() => null));
+}
+
+function readRun(save: Save | null): Promise<RunFile | null> {
+  return save ? openRun(save.source).catch(() => null) : Promise.resolve(null);
 }

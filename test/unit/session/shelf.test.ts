@@ -129,8 +129,8 @@ function visit() {
       if (ends) shelf.end(autosave.place, false);
       return autosave.place;
     },
-    async told(): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
-      await shelf.tell(true);
+    async told(checked = true): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
+      await shelf.tell(checked);
       const event = events.findLast(({ type }) => type === 'savedRuns');
       if (event?.type !== 'savedRuns') throw new Error('nothing was told of the storage');
       return event.stored.map(({ place, step, ended }) => ({ place, step, ended }));
@@ -180,6 +180,21 @@ describe('the storage', () => {
     const later = visit();
     expect(await later.train(STEPS + 30, { from: 0, steps: 2 * STEPS })).toBe(0);
     expect((await later.told()).map(({ step }) => step)).toEqual([STEPS + 30, 30]);
+  });
+
+  test('does not give a place away whose newest save is damaged and the one before whole', async () => {
+    const here = visit();
+    await here.train(STEPS);
+    await here.train(STEPS + 20, { from: 0, steps: 2 * STEPS });
+    await here.train(STEPS + 40, { from: 1, steps: 2 * STEPS });
+    // Place 0 has the first in file a, and in b the third.
+    root.folders.get('saved-run')!.files.get('b')!.bytes.fill(0x20, 40, 200);
+    for (const checked of [true, false]) {
+      expect((await visit().told(checked)).map(({ place, step }) => [place, step])).toEqual([
+        [0, STEPS],
+        [1, STEPS + 20],
+      ]);
+    }
   });
 
   test('forgets one run and not the other', async () => {
