@@ -14,6 +14,8 @@ const PYTHON = process.env.PYTHON ?? 'python3';
 const SAVED = 12;
 const STEPS = 18;
 const PROCESSES = 2;
+/** A process that takes longer hangs, such as one that waits for another which has failed. */
+const LIMIT_MS = 1_800_000;
 /** fp32: sums of f32 in another order. bf16: autocast keeps attention's rounding and sums elsewhere than Halfstep. */
 const MODES = { fp32: 1e-4, bf16: 2e-3 };
 
@@ -28,7 +30,7 @@ function lossesOf(text) {
 }
 
 async function output(command, args, env = {}) {
-  const child = spawn(command, args, { env: { ...process.env, ...env } });
+  const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: LIMIT_MS });
   let out = '';
   let messages = '';
   child.stdout.on('data', (chunk) => {
@@ -37,8 +39,8 @@ async function output(command, args, env = {}) {
   child.stderr.on('data', (chunk) => {
     messages += chunk;
   });
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} exits with ${code}:\n${messages}`);
+  const [code, signal] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ends with ${code ?? signal}:\n${messages}`);
   return out;
 }
 
