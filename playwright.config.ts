@@ -1,4 +1,5 @@
 import { defineConfig } from 'playwright/test';
+import { ELEMENT_MS, TEST_MS } from './e2e/limits.ts';
 import { chromiumLavapipe, chromiumSwiftShader } from './e2e/software-gpu/environment.mjs';
 
 const PORT = Number(process.env.PORT ?? 4173);
@@ -11,13 +12,16 @@ export default defineConfig({
   testDir: 'e2e',
   // A software GPU takes every core for one test already, and compiles and computes slowly.
   workers: 1,
-  timeout: 180_000,
-  expect: { timeout: 60_000 },
+  timeout: TEST_MS,
+  expect: { timeout: ELEMENT_MS },
   retries: 0,
   forbidOnly: !!process.env.CI,
   reporter: 'list',
   use: {
     baseURL: `http://127.0.0.1:${PORT}`,
+    // Without a limit of its own, an action waits in silence for the end of its test.
+    actionTimeout: ELEMENT_MS,
+    navigationTimeout: ELEMENT_MS,
     trace: 'off', // recording the page costs more than the tests on two cores
     screenshot: 'only-on-failure',
   },
@@ -33,7 +37,7 @@ export default defineConfig({
   webServer: {
     command: `npx vite preview --host 127.0.0.1 --port ${PORT} --strictPort`,
     url: `http://127.0.0.1:${PORT}/`,
-    timeout: 60_000,
+    timeout: ELEMENT_MS,
     reuseExistingServer: false,
   },
 });

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { TEST_MS, WAIT_MS } from './e2e/limits.ts';
 import { COMPILE_QUICKLY, lavapipeEnv } from './e2e/software-gpu/environment.mjs';
 
 /** Waits for set-up until the project that needs it is run, so that unit tests work on any machine. */
@@ -22,7 +23,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          testTimeout: 60_000, // f64 training steps beside whatever else the machine does
+          testTimeout: WAIT_MS,
+          hookTimeout: WAIT_MS,
           sequence: { groupOrder: 0 },
         },
       },
@@ -31,8 +33,8 @@ export default defineConfig({
           name: 'gpu',
           include: ['test/gpu/**/*.test.ts'],
           env: gpuEnv(),
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
           sequence: { groupOrder: 1 },
           ...twoAtATime,
         },
@@ -42,7 +44,8 @@ export default defineConfig({
         test: {
           name: 'large',
           include: ['test/large/**/*.test.ts'],
-          hookTimeout: 120_000,
+          testTimeout: WAIT_MS,
+          hookTimeout: WAIT_MS,
           sequence: { groupOrder: 3 },
           ...oneAtATime,
         },
@@ -51,8 +54,8 @@ export default defineConfig({
         test: {
           name: 'firefox',
           include: ['test/firefox/**/*.test.ts'],
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
+          testTimeout: TEST_MS,
+          hookTimeout: WAIT_MS,
           sequence: { groupOrder: 2 },
           ...oneAtATime,
         },

@@ -1,5 +1,5 @@
 import { makeRunsUp } from './madeUpRuns.ts';
-import { beforeWorker, expect, reach, reachStep, snapshot, test } from './page.ts';
+import { beforeWorker, ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 
 test('every number is explained beside its field, and goes back to the preset', async ({ page }) => {
   await page.goto('/?preset=smoke&layers=3');
@@ -93,7 +93,6 @@ test('the largest batch of a budget takes a step and can be used', async ({ page
   await page.getByTestId('find-batch').click();
   await expect(page.getByTestId('batch-outcome-fp32')).toHaveText(
     /^Confirmed by a step; the budget allows no more\. Recompute \(GELU\) would allow \d+\.$/,
-    { timeout: 120_000 },
   );
   const batch = Number(await page.getByTestId('batch-fp32').innerText());
   expect(batch).toBeGreaterThan(0);
@@ -102,7 +101,7 @@ test('the largest batch of a budget takes a step and can be used', async ({ page
 });
 
 test('the adapter is described and measured, but not while it trains', async ({ page }, info) => {
-  await page.goto('/?preset=smoke&steps=5000&sample=0');
+  await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0`);
   await page.getByTestId('device').click();
   await expect(page.getByTestId('device-identity')).toContainText('software');
   await expect(page.getByTestId('device-modes')).toContainText(
@@ -110,9 +109,7 @@ test('the adapter is described and measured, but not while it trains', async ({ 
   );
   await page.getByTestId('benchmark').click();
   for (const figure of ['peak', 'f32', 'f16', 'copy']) {
-    await expect(page.getByTestId(`benchmark-${figure}`)).toHaveText(/^\d+(\.\d+)? [kMGT](FLOP|B)\/s$/, {
-      timeout: 120_000,
-    });
+    await expect(page.getByTestId(`benchmark-${figure}`)).toHaveText(/^\d+(\.\d+)? [kMGT](FLOP|B)\/s$/);
   }
 
   await page.getByTestId('train').click();
@@ -132,7 +129,7 @@ test('a preset whose first steps are slow gives way to a smaller one, says so, a
   page,
 }) => {
   await makeRunsUp(page, { stepsPerMessage: 3, stepMs: 1200 });
-  await page.goto('/?steps=900&sample=0');
+  await page.goto(`/?steps=${ENDLESS}&sample=0`);
   await expect(page.getByTestId('preset')).toHaveValue('starter');
   await page.getByTestId('train').click();
 
@@ -140,12 +137,12 @@ test('a preset whose first steps are slow gives way to a smaller one, says so, a
   await expect(adapted).toContainText('A step of Starter took 1.2 s here, so a smaller preset is chosen.');
   await expect(page.getByTestId('preset')).toHaveValue('smoke');
   const width = async () => (await snapshot(page)).runs[0]?.config.width;
-  await expect.poll(width).toBe(64);
+  await expect.poll(width, { message: 'width of the smaller preset' }).toBe(64);
   await reachStep(page, 6); // the smallest is slow too, and goes on
 
   await page.getByTestId('preset-undo').click();
   await expect(adapted).toBeHidden();
-  await expect.poll(width).toBe(128);
+  await expect.poll(width, { message: 'width of the preset that came back' }).toBe(128);
   await reachStep(page, 9);
   expect((await snapshot(page)).settings.preset).toBe('starter');
   await expect(adapted).toBeHidden();

@@ -1,6 +1,6 @@
 /** Files dropped on the page: what they are decides what becomes of them. */
 import type { Page } from 'playwright/test';
-import { expect, snapshot, test } from './page.ts';
+import { ENDLESS, expect, snapshot, test } from './page.ts';
 import { train } from './runs.ts';
 
 const VERSE = 'Half a step, half a step, half a step onward.\n';
@@ -63,7 +63,7 @@ test('runs are imported on either screen, a text is trained on, and anything els
 });
 
 test('nothing is taken while a training needs its text, and the page stays', async ({ page }) => {
-  await page.goto('/?preset=smoke&steps=5000&sample=0&precision=fp32&autostart=1');
+  await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&precision=fp32&autostart=1`);
   await expect(page.locator('html')).toHaveAttribute('data-run-state', 'training');
   const { settings } = await snapshot(page);
   await drop(page, 'verse.txt', VERSE.repeat(100));

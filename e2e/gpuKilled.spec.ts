@@ -1,20 +1,19 @@
 /** The GPU's process is killed, or its adapter is away for a while: training goes on, and every step is the one of a run that never was disturbed. */
 import { chromium, type Page } from 'playwright/test';
 import { killGpuProcess } from './killBrowser.ts';
-import { beforeWorker, expect, reach, reachStep, test } from './page.ts';
-import { results } from './runs.ts';
+import { beforeWorker, ENDLESS, expect, reach, reachStep, SLOW_CLOCK, test } from './page.ts';
+import { expectSame, type Result, recordResults, results } from './runs.ts';
 
-/** More steps than a test waits for, so slow that what it waits for are fewer than the 200 that a snapshot of the page holds. */
-const QUERY = 'preset=smoke&steps=5000&batch=32&sample=0&precision=fp16&lossScale=2^34&growthInterval=9';
+const QUERY = `preset=smoke&steps=${ENDLESS}&batch=32&sample=0&precision=fp16&lossScale=2^34&growthInterval=9`;
 
 test('training goes on by itself when the GPU process is killed; after a second kill the saved run is resumed', async ({
   page,
   baseURL,
 }, { project }) => {
-  test.setTimeout(300_000);
   const browser = await chromium.launch(project.use.launchOptions);
   const own = await browser.newPage({ baseURL: baseURL! });
   try {
+    await beforeWorker(own, SLOW_CLOCK);
     await trainUntilSaved(own);
     await killGpuProcess(browser);
     await goesOn(own);
@@ -29,17 +28,17 @@ test('training goes on by itself when the GPU process is killed; after a second 
 
     await own.reload();
     await own.getByTestId('resume-saved').click();
-    await reachStep(own, killed.length + 3);
+    await reachStep(own, killed.at(-1)!.step + 3);
     const resumed = await stopped(own);
-    expect(resumed.slice(0, killed.length)).toEqual(killed);
-    expect(resumed).toEqual(await undisturbed(page, resumed.length));
+    const whole = await undisturbed(page, resumed.at(-1)!.step);
+    expectSame(killed, whole);
+    expectSame(resumed, whole);
   } finally {
     await browser.close();
   }
 });
 
 test('an adapter that is away for seconds while the page is hidden is waited for', async ({ page }) => {
-  test.setTimeout(300_000);
   await beforeWorker(
     page,
     `let away = 0;
@@ -62,10 +61,11 @@ test('an adapter that is away for seconds while the page is hidden is waited for
   });
   await goesOn(page);
   const steps = await stopped(page);
-  expect(steps).toEqual(await undisturbed(page, steps.length));
+  expectSame(steps, await undisturbed(page, steps.at(-1)!.step));
 });
 
 async function trainUntilSaved(page: Page): Promise<void> {
+  await recordResults(page);
   await page.goto(`/?${QUERY}&autosave=0.05`);
   await page.getByTestId('train').click();
   await expect(page.getByTestId('autosaved')).toBeVisible();
@@ -73,10 +73,10 @@ async function trainUntilSaved(page: Page): Promise<void> {
 
 async function goesOn(page: Page): Promise<void> {
   await expect(page.getByTestId('trouble-deviceLost')).toContainText(/goes on from step \d+ by itself/);
-  await reachStep(page, (await results(page)).length + 3);
+  await reachStep(page, (await results(page)).at(-1)!.step + 3);
 }
 
-async function stopped(page: Page): Promise<Awaited<ReturnType<typeof results>>> {
+async function stopped(page: Page): Promise<Result[]> {
   await page.getByTestId('stop').click();
   await reach(page, 'done');
   const steps = await results(page);
@@ -84,9 +84,10 @@ async function stopped(page: Page): Promise<Awaited<ReturnType<typeof results>>>
   return steps;
 }
 
-/** The results of the first steps of a run that nothing happened to. */
-async function undisturbed(page: Page, steps: number): Promise<Awaited<ReturnType<typeof results>>> {
+/** A run that nothing happened to, of at least so many steps. */
+async function undisturbed(page: Page, steps: number): Promise<Result[]> {
+  await recordResults(page);
   await page.goto(`/?${QUERY}&autosave=0&autostart=1`);
   await reachStep(page, steps);
-  return (await stopped(page)).slice(0, steps);
+  return stopped(page);
 }

@@ -7,7 +7,6 @@ const HARNESS = fileURLToPath(new URL('../dist/harness/index.html', import.meta.
 
 // The kernels are compiled once a page and used by every test: one page for all, in order.
 test.describe.configure({ mode: 'serial' });
-test.setTimeout(900_000);
 
 let page: Page;
 

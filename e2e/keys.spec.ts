@@ -1,7 +1,7 @@
-import { expect, reach, reachStep, test } from './page.ts';
+import { ENDLESS, expect, reach, reachStep, test } from './page.ts';
 
 test('? lists the keys, Escape closes the list, and the switch turns them off', async ({ page }) => {
-  await page.goto('/?preset=smoke&steps=5000&precision=fp32&sample=0');
+  await page.goto(`/?preset=smoke&steps=${ENDLESS}&precision=fp32&sample=0`);
   await expect(page.getByTestId('adapter')).toBeVisible();
   const help = page.getByTestId('shortcuts-help');
   await page.keyboard.press('?');
@@ -23,10 +23,10 @@ test('? lists the keys, Escape closes the list, and the switch turns them off', 
 
 test('the icon carries the progress while training', async ({ page }) => {
   const icon = () => page.locator('link[rel="icon"]').getAttribute('href');
-  await page.goto('/?preset=smoke&steps=5000&precision=fp32&sample=0&autostart=1');
+  await page.goto(`/?preset=smoke&steps=${ENDLESS}&precision=fp32&sample=0&autostart=1`);
   await reachStep(page, 2);
-  await expect.poll(icon).toMatch(/^data:image\/svg\+xml,/);
+  await expect.poll(icon, { message: 'the icon' }).toMatch(/^data:image\/svg\+xml,/);
   await page.getByTestId('stop').click();
   await reach(page, 'done');
-  await expect.poll(icon).toMatch(/favicon\.svg$/);
+  await expect.poll(icon, { message: 'the icon' }).toMatch(/favicon\.svg$/);
 });

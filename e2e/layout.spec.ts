@@ -33,7 +33,9 @@ test('a chart that follows its window late does not widen the page', async ({ pa
   await page.getByTestId('train').click();
   await reach(page, 'done');
   const plot = page.getByTestId('chart-loss').locator('.recharts-wrapper');
-  await expect.poll(async () => (await plot.boundingBox())!.width).toBeGreaterThan(400);
+  await expect
+    .poll(async () => (await plot.boundingBox())!.width, { message: 'width of the chart' })
+    .toBeGreaterThan(400);
   await page.setViewportSize({ width: 375, height: 740 });
   expect((await plot.boundingBox())!.width).toBeGreaterThan(400);
   await expectNoSidewaysScroll(page);

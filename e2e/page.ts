@@ -1,6 +1,7 @@
 /** What the specs share: the page's automation contract, and a watch over what a page must never do. */
-import { test as base, expect, type Page } from 'playwright/test';
+import { test as base, errors, expect, type Page } from 'playwright/test';
 import type { Snapshot } from '../src/store/snapshot.ts';
+import { WAIT_MS } from './limits.ts';
 
 type RunStatus = Snapshot['status'];
 
@@ -31,27 +32,64 @@ export function snapshot(page: Page): Promise<Snapshot> {
   });
 }
 
-/** Waits for `<html data-run-state>`; a run that fails instead fails the test with its error. */
-export async function reach(page: Page, ...wanted: RunStatus[]): Promise<void> {
-  const ends = [...wanted, 'failed', 'lost'];
-  const handle = await page.waitForFunction(
-    (states) => states.find((state) => state === document.documentElement.dataset.runState),
-    ends,
-    { timeout: 150_000 },
-  );
-  const state = (await handle.jsonValue()) as RunStatus;
-  if (!wanted.includes(state)) {
-    throw new Error(`the run is ${state}: ${JSON.stringify((await snapshot(page)).errors)}`);
+/** Steps of a run that is still going on whenever a test looks, however fast the machine: it ends by Stop. */
+export const ENDLESS = 100_000;
+
+/**
+ * Waits until `condition`, which runs in the page, gives something else than false; an error that it throws ends the wait.
+ * @param what follows "waited for" in the error of a wait that took too long
+ */
+export async function waitFor<R, A = undefined>(
+  page: Page,
+  what: string,
+  condition: (argument: A) => R,
+  argument = undefined as A,
+): Promise<R> {
+  try {
+    const handle = await page.waitForFunction<R, unknown>(
+      condition as unknown as (argument: unknown) => R,
+      argument,
+      { timeout: WAIT_MS },
+    );
+    return (await handle.jsonValue()) as R;
+  } catch (error) {
+    if (!(error instanceof errors.TimeoutError)) throw error;
+    throw new Error(`waited ${WAIT_MS / 60_000} minutes for ${what}; ${await whereabouts(page)}`);
   }
 }
 
-/** Waits until the run of index `run` has reported so many steps. */
-export async function reachStep(page: Page, step: number, run = 0): Promise<void> {
-  await page.waitForFunction(
-    ([index, least]) => (window.__trainer?.snapshot().runs[index]?.steps.at(-1)?.step ?? 0) >= least,
-    [run, step] as const,
-    { timeout: 150_000 },
+/** The page in a few words, for errors. */
+async function whereabouts(page: Page): Promise<string> {
+  const { status, runs, errors: faults } = await snapshot(page);
+  const steps = runs.map((run) => `step ${run.steps.at(-1)?.step ?? 0} of ${run.config.steps}`);
+  return `the page is ${status} (${steps.join(', ') || 'no run'}), its errors: ${JSON.stringify(faults)}`;
+}
+
+/** Waits for `<html data-run-state>`; a run that fails instead fails the test with its error. */
+export async function reach(page: Page, ...wanted: RunStatus[]): Promise<void> {
+  const state = await waitFor(
+    page,
+    `a run that is ${wanted.join(' or ')}`,
+    (states) => states.find((one) => one === document.documentElement.dataset.runState) ?? false,
+    [...wanted, 'failed', 'lost'],
   );
+  if (!wanted.includes(state as RunStatus)) throw new Error(await whereabouts(page));
+}
+
+/** Waits until the run of index `run` has reported so many steps; fails at once where the training ends before. */
+export async function reachStep(page: Page, step: number, run = 0): Promise<void> {
+  const reached = await waitFor(
+    page,
+    `step ${step} of run ${run}`,
+    ([index, least]) => {
+      const { status, runs } = window.__trainer!.snapshot();
+      if ((runs[index]?.steps.at(-1)?.step ?? 0) >= least) return 'reached';
+      return ['done', 'failed', 'lost'].includes(status) && 'ended';
+    },
+    [run, step] as const,
+  );
+  if (reached !== 'reached')
+    throw new Error(`step ${step} of run ${run} never came; ${await whereabouts(page)}`);
 }
 
 /** Nothing is wider than the window; charts may take a moment to follow it. */
@@ -68,5 +106,14 @@ export async function beforeWorker(page: Page, code: string): Promise<void> {
     await route.fulfill({ response, body: `${code}\n${await response.text()}` });
   });
 }
+
+/**
+ * For {@link beforeWorker}: the worker's clock runs at a twentieth, so that what is to follow within a minute, such as the
+ * second loss of a GPU, may take twenty. Timers run as ever.
+ */
+export const SLOW_CLOCK = `{
+  const { now } = Performance.prototype;
+  Performance.prototype.now = function () { return now.call(this) / 20; };
+}`;
 
 export { expect };

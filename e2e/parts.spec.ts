@@ -1,5 +1,5 @@
 /** A server that is gone, or has another version, while the page is open. */
-import { expect, reach, reachStep, snapshot, test } from './page.ts';
+import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 
 test('a part that does not load is told in its place, training goes on, and another try shows it', async ({
   browser,
@@ -8,7 +8,7 @@ test('a part that does not load is told in its place, training goes on, and anot
   const page = await browser.newPage({ baseURL: baseURL! }); // not watched: the browser logs what it could not load
   try {
     await page.route(/\/Charts-[^/]*\.js$/, (route) => route.abort());
-    await page.goto('/?preset=smoke&steps=5000&sample=0&autosave=1&autostart=1');
+    await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&autosave=1&autostart=1`);
     const note = page.getByTestId('part-missing');
     await expect(note).toHaveText(/^The charts could not be loaded\. Training goes on.*Try again/);
     await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');

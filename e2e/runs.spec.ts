@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright/test';
-import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
+import { ENDLESS, expect, expectNoSidewaysScroll, reach, reachStep, snapshot, test } from './page.ts';
 import { train } from './runs.ts';
 
 /** Runs in the database: one that is written is not lost with the page. */
@@ -36,7 +36,7 @@ async function importText(page: Page, text: string): Promise<void> {
 
 test('runs are kept, compared, exported, deleted and imported again', async ({ page }) => {
   await train(page, 'precision=fp16&lossScale=2^30');
-  await expect.poll(() => keptRuns(page)).toBe(1);
+  await expect.poll(() => keptRuns(page), { message: 'runs in the database' }).toBe(1);
   await train(page, 'precision=fp32'); // a load of its own: the first run comes out of the database
   await page.keyboard.press('2');
   await expect(page).toHaveURL(/#runs$/);
@@ -121,7 +121,7 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
 test('a training goes on while its runs are looked at, and outlasts a database that is taken away', async ({
   page,
 }) => {
-  await page.goto('/?preset=smoke&steps=5000&sample=0&precision=fp32&autostart=1');
+  await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&precision=fp32&autostart=1`);
   await reach(page, 'training');
   await page.getByTestId('tab-runs').click();
   await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
@@ -136,7 +136,7 @@ test('a training goes on while its runs are looked at, and outlasts a database t
   );
   await expect(page.getByTestId('storage-problem')).toContainText('newer version');
   await page.keyboard.press('s'); // a key of the Train screen
-  expect(await page.evaluate(() => document.documentElement.dataset.runState)).toBe('training');
+  await reachStep(page, 2 + (await snapshot(page)).runs[0]!.steps.at(-1)!.step);
   await page.goBack();
   await page.getByTestId('stop').click();
   await reach(page, 'done');

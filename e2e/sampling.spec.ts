@@ -1,4 +1,4 @@
-import { expect, reach, reachStep, snapshot, test } from './page.ts';
+import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 
 test('samples appear during the run, each with its step and loss, and a token shows its probabilities', async ({
   page,
@@ -35,7 +35,7 @@ test('samples appear during the run, each with its step and loss, and a token sh
 });
 
 test('asked for while paused: it streams, can be stopped, and Resume ends it first', async ({ page }) => {
-  await page.goto('/?preset=smoke&steps=5000&precision=fp32&sample=0&autostart=1');
+  await page.goto(`/?preset=smoke&steps=${ENDLESS}&precision=fp32&sample=0&autostart=1`);
   await reachStep(page, 2);
   await page.getByTestId('pause').click();
   await reach(page, 'paused');

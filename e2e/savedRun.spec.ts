@@ -1,18 +1,16 @@
 /** A run survives its tab: it is kept in the page's private storage and goes on, bit by bit. */
 import type { Page } from 'playwright/test';
-import { expect, reach, reachStep, snapshot, test } from './page.ts';
+import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
+import { expectSame, recordResults, results } from './runs.ts';
 
-const QUERY =
-  '/?preset=smoke&steps=120&sample=0&eval-every=3&eval-batches=1&precision=fp16&lossScale=2^34&growthInterval=9';
+const EVAL_EVERY = 3;
+const QUERY = `/?preset=smoke&sample=0&eval-every=${EVAL_EVERY}&eval-batches=1&precision=fp16&lossScale=2^34&growthInterval=9&autostart=1`;
 
 test('a tab that is closed in the middle of a run leaves it to go on with, step by step the same', async ({
   page,
 }) => {
-  await page.goto(`${QUERY}&autosave=0&autostart=1`);
-  await reach(page, 'done');
-  const { steps: whole, evals } = (await snapshot(page)).runs[0]!;
-
-  await page.goto(`${QUERY}&autosave=1&autostart=1`);
+  await recordResults(page);
+  await page.goto(`${QUERY}&steps=${ENDLESS}&autosave=1`);
   await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
   await page.goto('about:blank');
 
@@ -20,22 +18,37 @@ test('a tab that is closed in the middle of a run leaves it to go on with, step 
   const note = page.getByTestId('saved-run');
   await expect(note).toContainText('Mixed f16');
   await page.getByTestId('resume-saved').click();
-  await reach(page, 'done');
-  const [run] = (await snapshot(page)).runs;
-  expect(run!.facts!.resumedAt).toBeGreaterThan(0);
-  // The steps before the tab was closed are there too.
-  const results = (steps: typeof whole) => steps.map(({ time: _, gpuMs: __, ...step }) => step);
-  expect(results(run!.steps)).toEqual(results(whole));
-  // Those of the step of the save too, which may have been cut off.
-  expect(run!.evals).toEqual(evals);
-  const times = run!.steps.map(({ time }) => time);
-  expect(times).toEqual(times.toSorted((a, b) => a - b));
   await expect(note).toHaveCount(0);
+  await reach(page, 'training');
+  const { resumedAt } = (await snapshot(page)).runs[0]!.facts!;
+  expect(resumedAt).toBeGreaterThan(0);
+  await reachStep(page, resumedAt + 2 * EVAL_EVERY);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  const resumed = await results(page);
+  const { steps, evals } = (await snapshot(page)).runs[0]!;
+  const times = steps.map(({ time }) => time);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
 
-  // What has ended is nothing to go on with.
+  const last = resumed.at(-1)!.step;
+  await page.goto(`${QUERY}&steps=${ENDLESS}&autosave=0`);
+  await reachStep(page, last);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  // The steps before the tab was closed are there too.
+  expect(resumed[0]!.step).toBe(1);
+  expectSame(resumed, await results(page));
+  // Also the evaluation of the step of the save, which may have been cut off. A stop evaluates wherever it comes.
+  const regular = (all: typeof evals) => all.filter(({ step }) => step <= last && step % EVAL_EVERY === 0);
+  expect(regular(evals)).toEqual(regular((await snapshot(page)).runs[0]!.evals));
+});
+
+test('a run that has ended is nothing to go on with', async ({ page }) => {
+  await page.goto(`${QUERY}&steps=6&autosave=1`);
+  await reach(page, 'done');
   await page.reload();
   await expect(page.getByTestId('train')).toBeEnabled();
-  await expect(note).toHaveCount(0);
+  await expect(page.getByTestId('saved-run')).toHaveCount(0);
 });
 
 /** Presses, and takes what the page hands over. */

@@ -1,5 +1,5 @@
 /** A visitor who starts and stops again and again fills nothing up. */
-import { beforeWorker, expect, reach, reachStep, test } from './page.ts';
+import { beforeWorker, ENDLESS, expect, reach, reachStep, test } from './page.ts';
 
 const CYCLES = 8;
 
@@ -33,7 +33,7 @@ test(`bytes on the GPU are after ${CYCLES} runs what they were after one`, async
           channel.postMessage(null);
         }),
     );
-  await page.goto('/?preset=smoke&steps=5000&sample=0&autosave=0.1');
+  await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&autosave=0.1`);
   const live: number[] = [];
   for (let cycle = 0; cycle < CYCLES; cycle++) {
     await page.getByTestId('train').click();

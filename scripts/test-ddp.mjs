@@ -18,10 +18,10 @@ const STEPS = 18;
 const SKIPPING_STEPS = 42;
 const MAX_SKIPS = 10;
 const PROCESSES = 2;
+/** A process that takes longer hangs, such as one that waits for another which has failed. */
+const LIMIT_MS = 1_800_000;
 /** fp32: sums of f32 in another order. bf16: autocast keeps attention's rounding and sums elsewhere than Halfstep. */
 const MODES = { fp32: 1e-4, bf16: 2e-3 };
-/** Many times what any of the programs takes. */
-const LIMIT_MS = 300_000;
 /** In the text a few times in a hundred windows. */
 const RARE = '☃';
 

@@ -10,10 +10,10 @@ export type Fault = (typeof FAULTS)[number];
 export async function loseDevice(page: Page): Promise<void> {
   const before = await lastStep(page);
   await inject(page, 'lose');
-  await atLeast(page, lastStep, before + 1);
+  await atLeast(page, 'a step', lastStep, before + 1);
   if ((await snapshot(page)).status !== 'lost') return;
   await page.getByTestId('resume-saved').click();
-  await reach(page, 'training', 'done');
+  await reach(page, 'training');
 }
 
 /** Training goes on, the save before stays, and a later save succeeds. */
@@ -23,8 +23,8 @@ export async function refuseWrite(
 ): Promise<void> {
   const before = await refusals(page);
   await inject(page, name);
-  await atLeast(page, refusals, before + 1);
-  await atLeast(page, savedStep, (await savedStep(page)) + 1);
+  await atLeast(page, 'a count of refused writes', refusals, before + 1);
+  await atLeast(page, 'a saved step', savedStep, (await savedStep(page)) + 1);
 }
 
 /** The page is told that it is hidden: it saves, and goes on. */
@@ -36,7 +36,7 @@ export async function hide(page: Page): Promise<void> {
       document.dispatchEvent(new Event('visibilitychange'));
     }, hidden);
   await tell(true);
-  await atLeast(page, savedStep, before);
+  await atLeast(page, 'a saved step', savedStep, before);
   await tell(false);
 }
 
@@ -88,6 +88,6 @@ export async function resume(page: Page, query: string): Promise<number> {
   await page.goto(`/?${query}`);
   await expect(page.getByTestId('train')).toBeEnabled();
   await page.getByTestId('resume-saved').click();
-  await reach(page, 'training', 'done');
+  await reach(page, 'training');
   return (await snapshot(page)).runs[0]!.facts!.resumedAt;
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'playwright/test';
 import base from '../../playwright.config.ts';
+import { TEST_MS } from '../limits.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -10,7 +11,7 @@ export default defineConfig({
   testDir: '.',
   testMatch: 'soak.ts',
   outputDir: `${ROOT}/test-results`,
-  timeout: (Number(process.env.SOAK_MINUTES ?? 1) + 20) * 60_000,
+  timeout: Number(process.env.SOAK_MINUTES ?? 1) * 60_000 + TEST_MS,
   projects: base.projects!.filter(({ name }) => name === 'lavapipe'),
   webServer: { ...base.webServer, cwd: ROOT } as NonNullable<typeof base.webServer>,
 });

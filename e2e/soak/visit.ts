@@ -1,9 +1,8 @@
 /** A visit to the page with a profile that survives the browser, and a worker in which things can be made to go wrong. */
 import { type BrowserContext, chromium, type LaunchOptions, type Page } from 'playwright/test';
-import type { Snapshot } from '../../src/store/snapshot.ts';
+import { WAIT_MS } from '../limits.ts';
 import { beforeWorker, expect, snapshot } from '../page.ts';
-
-export type Step = Omit<Snapshot['runs'][number]['steps'][number], 'time' | 'gpuMs'>;
+import { recordResults } from '../runs.ts';
 
 /** On demand the device is lost, or the storage refuses the next large write. */
 const FAULTS = `{
@@ -41,6 +40,7 @@ export async function openVisit(profile: string, options: LaunchOptions, baseURL
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(error.message));
   await beforeWorker(page, FAULTS);
+  await recordResults(page);
   await page.addInitScript(() => {
     const counted = window as unknown as { refused: number };
     counted.refused = 0;
@@ -64,14 +64,8 @@ export function refusals(page: Page): Promise<number> {
   return page.evaluate(() => (window as unknown as { refused: number }).refused);
 }
 
-/** The steps of the run as the page has them: all, for a run of at most 200. */
-export async function stepsOf(page: Page): Promise<Step[]> {
-  const steps = (await snapshot(page)).runs[0]?.steps ?? [];
-  return steps.map(({ time: _, gpuMs: __, ...step }) => step);
-}
-
 export async function lastStep(page: Page): Promise<number> {
-  return (await stepsOf(page)).at(-1)?.step ?? 0;
+  return (await snapshot(page)).runs[0]?.steps.at(-1)?.step ?? 0;
 }
 
 /** The step of the newest save that the page tells of; 0 before the first. */
@@ -80,15 +74,20 @@ export async function savedStep(page: Page): Promise<number> {
   return Number(/at step ([\d,]+)/.exec(lines[0] ?? '')?.[1]?.replaceAll(',', '') ?? 0);
 }
 
-/** Waits until `value` is at least `least`, or the run has ended one way or the other. */
+/**
+ * Waits until `value` is at least `least`, or the run has ended one way or the other.
+ * @param what the value is, for the error of a wait that took too long
+ */
 export async function atLeast(
   page: Page,
+  what: string,
   value: (page: Page) => Promise<number>,
   least: number,
 ): Promise<void> {
   await expect
     .poll(async () => (await hasEnded(page)) || (await value(page)) >= least, {
-      timeout: 150_000,
+      message: `${what} of at least ${least}, or the end of the run`,
+      timeout: WAIT_MS,
       intervals: [50],
     })
     .toBe(true);

@@ -1,5 +1,6 @@
 /** Stock Firefox ESR, headless on lavapipe: the second WebGPU implementation (wgpu, Naga) that the page must run on. */
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { ELEMENT_MS, TEST_MS, WAIT_MS } from '../../e2e/limits.ts';
 import { firefoxLavapipe } from '../../e2e/software-gpu/environment.mjs';
 
 export interface FirefoxPage {
@@ -17,11 +18,13 @@ export async function openFirefoxPage(url: string): Promise<FirefoxPage> {
   const browser: Browser = await puppeteer.launch({
     ...firefoxLavapipe(),
     headless: true,
-    // A kernel on a software GPU may run for minutes before `evaluate` answers.
-    protocolTimeout: 600_000,
+    timeout: ELEMENT_MS,
+    // Kernels on a software GPU may run for minutes before `evaluate` answers.
+    protocolTimeout: TEST_MS,
   });
   try {
     const page = await browser.newPage();
+    page.setDefaultTimeout(ELEMENT_MS);
     const log: string[] = [];
     page.on('console', (message) => log.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) =>
@@ -32,5 +35,23 @@ export async function openFirefoxPage(url: string): Promise<FirefoxPage> {
   } catch (error) {
     await browser.close();
     throw error;
+  }
+}
+
+/**
+ * Waits until `condition`, which runs in the page, is true; an error that it throws ends the wait. Asked from here, since
+ * Puppeteer's own wait evaluates text in the page, which the page's policy forbids.
+ * @param what follows "waited for" in the error of a wait that took too long
+ */
+export async function waitFor<A extends string | number | undefined = undefined>(
+  page: Page,
+  what: string,
+  condition: (argument: A) => boolean,
+  argument = undefined as A,
+): Promise<void> {
+  const end = performance.now() + WAIT_MS;
+  while (!(await page.evaluate(condition as (given: unknown) => boolean, argument))) {
+    if (performance.now() > end) throw new Error(`waited ${WAIT_MS / 60_000} minutes for ${what} in Firefox`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,40 +1,19 @@
 /** The kernels in stock Firefox: wgpu and Naga instead of Dawn and Tint, with shader-f16 and without subgroups. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type {} from '../../e2e/harness/main.ts';
-import { type FirefoxPage, openFirefoxPage } from './firefox.ts';
+import { type FirefoxPage, openFirefoxPage, waitFor } from './firefox.ts';
+import { type FolderServer, serveFolder } from './serve.ts';
 
-const ROOT = fileURLToPath(new URL('../../dist/harness', import.meta.url));
-const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript' };
-const MINUTES = 60_000;
+const HARNESS = fileURLToPath(new URL('../../dist/harness', import.meta.url));
 
-let server: Server;
+let server: FolderServer;
 let firefox: FirefoxPage;
 
 beforeAll(async () => {
-  if (!existsSync(join(ROOT, 'index.html'))) {
-    throw new Error(`${ROOT} is missing. Run: npx vite build --config vite.harness.config.ts`);
-  }
-  server = createServer(async (request, response) => {
-    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
-    const file = join(ROOT, path === '/' ? 'index.html' : path);
-    try {
-      const body = await readFile(file);
-      response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream');
-      response.end(body);
-    } catch {
-      response.statusCode = 404;
-      response.end();
-    }
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  firefox = await openFirefoxPage(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  await firefox.page.waitForFunction(() => 'harness' in window);
+  server = await serveFolder(HARNESS, 'npx vite build --config vite.harness.config.ts');
+  firefox = await openFirefoxPage(server.address);
+  await waitFor(firefox.page, "the harness's script", () => 'harness' in window);
 });
 
 afterAll(async () => {
@@ -42,9 +21,7 @@ afterAll(async () => {
   server?.close();
 });
 
-test('every shader variant that Firefox can run is read, and a cover of them dispatched', {
-  timeout: 15 * MINUTES,
-}, async () => {
+test('every shader variant that Firefox can run is read, and a cover of them dispatched', async () => {
   const adapter = await firefox.page.evaluate(() => window.harness.adapter());
   const { read, ran, cannotRun, failures, seconds } = await firefox.page.evaluate(() =>
     window.harness.variants(),
@@ -59,23 +36,19 @@ test('every shader variant that Firefox can run is read, and a cover of them dis
   expect(cannotRun).toEqual([]);
 });
 
-test('the kernels agree with the f64 oracles', { timeout: 15 * MINUTES }, async () => {
+test('the kernels agree with the f64 oracles', async () => {
   const { lines, failures, seconds } = await firefox.page.evaluate(() => window.harness.kernels());
   console.log(`${lines.join('\n')}\n${lines.length} cases in ${seconds.toFixed(1)} s`);
   expect(failures).toEqual([]);
 });
 
-test.each(['fp32', 'fp16', 'bf16'] as const)(
-  'a short run in %s learns',
-  { timeout: 10 * MINUTES },
-  async (precision) => {
-    const result = await firefox.page.evaluate((mode) => window.harness.train(mode), precision);
-    const { losses, storage, kernels, msPerStep, gpuMsPerStep } = result;
-    console.log(
-      `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}, ${msPerStep} ms a step, of GPU time ${gpuMsPerStep}`,
-    );
-    expect(losses).toHaveLength(20);
-    expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.1);
-    expect(await firefox.page.evaluate(() => window.harness.problems())).toEqual([]);
-  },
-);
+test.each(['fp32', 'fp16', 'bf16'] as const)('a short run in %s learns', async (precision) => {
+  const result = await firefox.page.evaluate((mode) => window.harness.train(mode), precision);
+  const { losses, storage, kernels, msPerStep, gpuMsPerStep } = result;
+  console.log(
+    `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}, ${msPerStep} ms a step, of GPU time ${gpuMsPerStep}`,
+  );
+  expect(losses).toHaveLength(20);
+  expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.1);
+  expect(await firefox.page.evaluate(() => window.harness.problems())).toEqual([]);
+});

@@ -25,7 +25,6 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 test.each(['char', 'byte'] as const)(
   '%s: 200 MB are tokenized within twice their size of memory',
-  { timeout: 120_000 },
   async (kind) => {
     const before = process.memoryUsage.rss();
     const start = performance.now();

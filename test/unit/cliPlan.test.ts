@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
+import { WAIT_MS } from '../../e2e/limits.ts';
 import { listOf } from '../../src/cli/arguments.ts';
 import { parseBytes } from '../../src/cli/format.ts';
 import { largestBatch } from '../../src/engine/largestBatch.ts';
@@ -16,9 +17,11 @@ const LIMITS = { maxBindingBytes: 2 ** 31 };
 const CHARACTERS = 96;
 
 function plan(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, 'plan', ...args], {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [SCRIPT, 'plan', ...args], {
     encoding: 'utf8',
+    timeout: WAIT_MS,
   });
+  if (error) throw error;
   return { status, stdout, stderr };
 }
 
@@ -29,7 +32,7 @@ interface Plan {
 // The first call builds the program.
 beforeAll(() => {
   expect(plan('--help').stdout).toMatch(/^Usage: npm run plan/);
-}, 60_000);
+});
 
 test('the largest batch of every mode is the last that fits the budget, by the plan that runs allocate', () => {
   const budget = 100 * 2 ** 20;

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
+import { WAIT_MS } from '../../e2e/limits.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
 
@@ -9,14 +10,16 @@ function cli(args: readonly string[], env: Record<string, string> = {}) {
   const result = spawnSync(process.execPath, [SCRIPT, ...args], {
     encoding: 'utf8',
     env: { ...process.env, ...env },
+    timeout: WAIT_MS,
   });
+  if (result.error) throw result.error;
   return { status: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
 // The first call builds the program.
 beforeAll(() => {
   expect(cli(['train', '--help']).stderr).toBe('');
-}, 60_000);
+});
 
 test('--help goes to standard output and is a success', () => {
   const { status, stdout, stderr } = cli(['train', '--help']);

@@ -31,7 +31,7 @@ const MATRIX_SHAPES: readonly MatrixShape[] = [
   { component: 'f32', m: 8, n: 8, k: 8 },
 ];
 
-describe('every variant is valid', { timeout: 240_000 }, () => {
+describe('every variant is valid', () => {
   test('with all features, at every subgroup size', () =>
     withNull([...FEATURES, SUBGROUP_MATRIX as GPUFeatureName], async (bench) => {
       const result = await runVariants(bench, await allVariants(SUBGROUPS, MATRIX_SHAPES));
@@ -55,7 +55,7 @@ describe('a variant is refused by name', () => {
   let variants: readonly KnownVariant[];
   beforeAll(async () => {
     variants = await allVariants([8]);
-  }, 120_000);
+  });
 
   /** What is said of a sound kernel after `change`, on a device with these features. */
   async function said(

@@ -1,4 +1,6 @@
 /** Small trainers for the training tests, and what they hold as numbers. */
+import { expect } from 'vitest';
+import { ELEMENT_MS } from '../../../e2e/limits.ts';
 import { describeRun, type RunDescription, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import type { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import {
@@ -100,6 +102,18 @@ export function withTrainer<T>(
 }
 
 /** What a step computed: the same every time, unlike how long it took. */
+/** Waits until no step is on its way: all that were submitted have been reported, and none follows. */
+export async function settled(trainers: readonly Trainer[]): Promise<void> {
+  let quiet = 0;
+  const look = () => {
+    quiet = trainers.every(({ pendingReadbacks }) => pendingReadbacks === 0) ? quiet + 1 : 0;
+    return quiet;
+  };
+  await expect
+    .poll(look, { message: 'looks in a row that find no step on its way', timeout: ELEMENT_MS, interval: 20 })
+    .toBeGreaterThan(5);
+}
+
 export type StepResult = Omit<StepMetrics, 'gpuMs'>;
 
 export function resultOf({ gpuMs: _, ...result }: StepMetrics): StepResult {

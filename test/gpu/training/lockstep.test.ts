@@ -15,7 +15,7 @@ import {
   type Trainer,
 } from '../../../src/engine/index.ts';
 import { withDevice } from '../device.ts';
-import { datasetFor, setOne, TINY } from './helper.ts';
+import { datasetFor, setOne, settled, TINY } from './helper.ts';
 
 interface Recorded {
   readonly trainer: Trainer;
@@ -119,23 +119,27 @@ describe('lockstep', () => {
   test('pause and stop hold all modes at the same step', async () => {
     await withTrainers(['fp32', 'fp16'], { steps: 200, evalEvery: 0 }, async (trainers) => {
       const control = new RunControl();
-      let held: number[] = [];
+      let held: Promise<number[]> | undefined;
       const onStep = ({ step }: StepMetrics) => {
-        if (step !== 3 || held.length > 0) return;
+        if (step !== 3 || held) return;
         control.pause();
-        setTimeout(() => {
-          held = runs.map(({ steps }) => steps.length);
+        held = (async () => {
+          await settled(trainers);
+          await new Promise((resolve) => setTimeout(resolve, 300)); // a step that is not held would be seen
+          const counts = runs.map(({ steps }) => steps.length);
           control.stop();
-        }, 500);
+          return counts;
+        })();
       };
       const runs = trainers.map((trainer, i) => record(trainer, [], i === 1 ? onStep : undefined));
       await runLockstep(
         runs.map(({ lane }) => lane),
         control,
       );
-      expect(new Set(held).size).toBe(1);
-      expect(held[0]).toBeGreaterThanOrEqual(3);
-      expect(runs.map(({ summary }) => summary?.steps)).toEqual(held);
+      const counts = await held!;
+      expect(new Set(counts).size).toBe(1);
+      expect(counts[0]).toBeGreaterThanOrEqual(3);
+      expect(runs.map(({ summary }) => summary?.steps)).toEqual(counts);
     });
   });
 });

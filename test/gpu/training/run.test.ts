@@ -10,7 +10,7 @@ import {
   type TrainConfig,
   type Trainer,
 } from '../../../src/engine/index.ts';
-import { differences, resultOf, setOne, snapshot, withTrainer } from './helper.ts';
+import { differences, resultOf, setOne, settled, snapshot, withTrainer } from './helper.ts';
 
 /** What happened, in order: steps as numbers, evaluations as `eval N`. */
 interface Log {
@@ -163,15 +163,16 @@ describe('control', () => {
     const plain = await train({}, { after });
     let stepsInPause = -1;
     let paused: Promise<void> | undefined;
+    let training: Trainer;
     const onStep = ({ step }: StepMetrics, control: RunControl) => {
       if (step !== 3) return;
       control.pause();
       control.pause(); // once more changes nothing
       expect(control.paused).toBe(true);
       paused = (async () => {
-        await wait(300);
+        await settled([training]);
         const before = seen.length;
-        await wait(300);
+        await wait(300); // longer than some steps take: a step that is not held would be seen
         stepsInPause = seen.length - before;
         control.resume();
         expect(control.paused).toBe(false);
@@ -181,6 +182,9 @@ describe('control', () => {
     const interrupted = await train(
       {},
       {
+        before: async (trainer) => {
+          training = trainer;
+        },
         after,
         onStep: (metrics, control) => {
           seen.push(metrics.step);

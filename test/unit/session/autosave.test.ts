@@ -8,6 +8,7 @@ import { initialStepState } from '../../../src/engine/train/stepState.ts';
 import { Autosave } from '../../../src/session/autosave.ts';
 import { CURVE_KEY, RunCurve } from '../../../src/session/curve.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
+import { eventually } from '../eventually.ts';
 
 const storage = vi.hoisted(() => ({ save: vi.fn(), close: vi.fn() }));
 vi.mock('../../../src/session/storage/opfs.ts', () => ({
@@ -62,7 +63,7 @@ test('a run that has ended is not saved again when the page is hidden', async ()
   const { autosave, events } = await begin(trainer);
   trainer.submittedSteps = 5;
   autosave.request();
-  await vi.waitFor(() => expect(events).toMatchObject([{ type: 'autosaved', step: 5, pauses: false }]));
+  await eventually(() => expect(events).toMatchObject([{ type: 'autosaved', step: 5, pauses: false }]));
   trainer.submittedSteps = 9;
   await autosave.close(true);
   expect(take.mock.calls).toEqual([[5], [9]]);
@@ -93,9 +94,9 @@ test('a save that fails is told, and the next one is tried although no step was 
   trainer.submittedSteps = 3;
   storage.save.mockRejectedValueOnce(new DOMException('no room', 'QuotaExceededError'));
   autosave.request();
-  await vi.waitFor(() => expect(events).toMatchObject([{ error: { code: 'STORAGE_FULL' } }]));
+  await eventually(() => expect(events).toMatchObject([{ error: { code: 'STORAGE_FULL' } }]));
   autosave.request();
-  await vi.waitFor(() => expect(events[1]).toMatchObject({ type: 'autosaved', step: 3 }));
+  await eventually(() => expect(events[1]).toMatchObject({ type: 'autosaved', step: 3 }));
   await autosave.close(false);
 });
 
@@ -120,6 +121,6 @@ test('a save has the figures of its last steps, which arrive after the state its
     ...{ appliedSteps: 1, skippedSteps: 0, gpuMs: null },
   });
   arrive();
-  await vi.waitFor(() => expect(events).toMatchObject([{ type: 'autosaved', step: 1 }]));
+  await eventually(() => expect(events).toMatchObject([{ type: 'autosaved', step: 1 }]));
   await autosave.close(false);
 });

@@ -3,6 +3,7 @@ import { EngineError } from '../../../src/engine/errors.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
+import { eventually } from '../eventually.ts';
 
 // What the session lets measure and when, on an engine that only answers: the real one needs a GPU.
 const engine = vi.hoisted(() => ({
@@ -44,8 +45,7 @@ afterEach(() => {
 });
 
 const types = () => events.map(({ type }) => type);
-const happened = (type: SessionEvent['type']) =>
-  vi.waitFor(() => expect(types()).toContain(type), { timeout: 10_000 });
+const happened = (type: SessionEvent['type']) => eventually(() => expect(types()).toContain(type));
 
 test('batches are confirmed one after the other, with each that was tried', async () => {
   let running = 0;
@@ -59,7 +59,7 @@ test('batches are confirmed one after the other, with each that was tried', asyn
   });
   session.handle(confirm(1));
   session.handle(confirm(2));
-  await vi.waitFor(() => expect(events).toHaveLength(4), { timeout: 10_000 });
+  await eventually(() => expect(events).toHaveLength(4));
   const result = { batch: config.batch, bytes: 5, refused: null };
   expect(events).toEqual([
     { type: 'batchTried', id: 1, batch: config.batch },
@@ -102,7 +102,7 @@ test('nothing is measured while something trains, and a training waits for a mea
   end({ appliedSteps: 0 });
   await happened('completed');
   session.handle({ type: 'benchmark' });
-  await vi.waitFor(() => expect(engine.benchmark).toHaveBeenCalledTimes(2), { timeout: 10_000 });
+  await eventually(() => expect(engine.benchmark).toHaveBeenCalledTimes(2));
 });
 
 test('an abandoned run is not reported as finished, and nothing is written', async () => {

@@ -3,6 +3,7 @@ import { EngineError } from '../../../src/engine/errors.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { NumericsSwitch } from '../../../src/session/numericsSwitch.ts';
 import type { NumericsFrame, SessionEvent } from '../../../src/session/protocol.ts';
+import { eventually } from '../eventually.ts';
 
 let events: SessionEvent[];
 let numerics: NumericsSwitch;
@@ -74,7 +75,7 @@ test('kernels that do not compile are told and do not fail the run', async () =>
   const run = fakeRun(0);
   run.of.enable.mockRejectedValueOnce(new EngineError('SHADER_COMPILE', 'refused', 'update'));
   numerics.set(20, [run]);
-  await vi.waitFor(() => expect(events).toHaveLength(1), 5000);
+  await eventually(() => expect(events).toHaveLength(1));
   expect(events[0]).toMatchObject({ type: 'numericsRefused', error: { code: 'SHADER_COMPILE' } });
   run.of.enable.mockRejectedValueOnce(new EngineError('SHADER_COMPILE', 'refused', 'update'));
   await numerics.prepare(run.trainer, true);

@@ -6,6 +6,7 @@ import type { RunSummary, StepMetrics } from '../../../src/engine/train/metrics.
 import type { RunControl } from '../../../src/engine/train/run.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
+import { eventually } from '../eventually.ts';
 
 // The session's own behaviour, on an engine that only counts: the real one needs a GPU and is tested with it.
 const engine = vi.hoisted(() => ({
@@ -64,7 +65,7 @@ afterEach(() => {
 });
 
 const types = () => events.map(({ type }) => type);
-const happened = (type: SessionEvent['type']) => vi.waitFor(() => expect(types()).toContain(type));
+const happened = (type: SessionEvent['type']) => eventually(() => expect(types()).toContain(type));
 
 test('trains two modes one after the other and keeps the last for sampling', async () => {
   session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], schedule, text });
@@ -74,8 +75,8 @@ test('trains two modes one after the other and keeps the last for sampling', asy
   expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 0]);
 
   session.handle({ type: 'sample', request });
-  await vi.waitFor(() => expect(trainers[1]!.sample).toHaveBeenCalledTimes(2));
-  await vi.waitFor(() => expect(events.at(-1)?.type).toBe('sampled'));
+  await eventually(() => expect(trainers[1]!.sample).toHaveBeenCalledTimes(2));
+  await eventually(() => expect(events.at(-1)?.type).toBe('sampled'));
   expect(events.at(-1)).toEqual({
     type: 'sampled',
     run: 1,
@@ -109,7 +110,7 @@ test('a pause that comes as a run ends holds the next, and the model stays for s
   session.handle({ type: 'train', configs: [config, { ...config, precision: 'fp32' }], schedule, text });
   await happened('sampled');
   session.handle({ type: 'sample', request });
-  await vi.waitFor(() => expect(events.filter(({ type }) => type === 'sampled')).toHaveLength(2));
+  await eventually(() => expect(events.filter(({ type }) => type === 'sampled')).toHaveLength(2));
   expect(trainers).toHaveLength(1);
   expect(trainers[0]!.destroy).not.toHaveBeenCalled();
   session.handle({ type: 'resume' });
@@ -149,7 +150,7 @@ describe('in lockstep', () => {
     events.length = 0;
     session.handle({ type: 'sample', request });
     const sampled = () => events.filter(({ type }) => type === 'sampled');
-    await vi.waitFor(() => expect(sampled()).toHaveLength(3));
+    await eventually(() => expect(sampled()).toHaveLength(3));
     expect(sampled()).toMatchObject([3, 4, 5].map((run) => ({ run })));
   });
 
@@ -204,7 +205,7 @@ describe('in lockstep', () => {
       for (const { events } of lanes) events.onFinished({ appliedSteps: 0 } as RunSummary);
     });
     session.handle(lockstep);
-    await vi.waitFor(() => expect(engine.runLockstep).toHaveBeenCalled());
+    await eventually(() => expect(engine.runLockstep).toHaveBeenCalled());
     loseDevice({ reason: 'unknown', message: 'driver reset' });
     await happened('completed');
     expect(engine.createTrainer).toHaveBeenCalledTimes(6);
@@ -225,7 +226,7 @@ describe('in lockstep', () => {
       });
     });
     session.handle(lockstep);
-    await vi.waitFor(() => expect(end).toBeDefined());
+    await eventually(() => expect(end).toBeDefined());
     session.handle({ type: 'pause' });
     expect(control.paused).toBe(true);
     session.handle({ type: 'resume' });
@@ -269,7 +270,7 @@ test('a training whose device is lost goes on with a new one, paused if it was, 
   session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('started');
   loseDevice({ reason: 'unknown', message: 'driver reset' });
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(types().lastIndexOf('paused')).toBeGreaterThan(types().lastIndexOf('preparing')),
   );
   expect(engine.runTraining).toHaveBeenCalledTimes(1);
@@ -340,7 +341,7 @@ test('a device that is lost while nothing trains is opened anew when it is neede
   session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('completed');
   session.handle({ type: 'sample', request });
-  await vi.waitFor(() => expect(events.at(-1)?.type).toBe('sampled'));
+  await eventually(() => expect(events.at(-1)?.type).toBe('sampled'));
   expect(types()).not.toContain('lost');
 });
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
+import { eventually } from '../eventually.ts';
 
 // Texts are read for real; what would train on them needs a GPU and is tested with one.
 vi.mock('../../../src/engine/index.ts', async () => {
@@ -41,7 +42,7 @@ afterEach(() => {
 });
 
 const types = () => events.map(({ type }) => type);
-const happened = (type: SessionEvent['type']) => vi.waitFor(() => expect(types()).toContain(type));
+const happened = (type: SessionEvent['type']) => eventually(() => expect(types()).toContain(type));
 
 test('a text that was read is not read again for a training, nor for another', async () => {
   const file = new File(['abc\n'.repeat(500)], 'own.txt');
@@ -58,7 +59,7 @@ test('a text that was read is not read again for a training, nor for another', a
       text: { kind: 'own', id: 7, file },
     });
   }
-  await vi.waitFor(() => expect(types().filter((type) => type === 'completed')).toHaveLength(2));
+  await eventually(() => expect(types().filter((type) => type === 'completed')).toHaveLength(2));
   expect(stream.mock.calls.length).toBe(reads);
   session.handle({
     type: 'train',
@@ -66,7 +67,7 @@ test('a text that was read is not read again for a training, nor for another', a
     schedule,
     text: { kind: 'own', id: 8, file },
   });
-  await vi.waitFor(() => expect(types().filter((type) => type === 'completed')).toHaveLength(3));
+  await eventually(() => expect(types().filter((type) => type === 'completed')).toHaveLength(3));
   expect(stream.mock.calls.length).toBe(2 * reads);
 });
 

@@ -3,6 +3,7 @@ import { PRESETS } from '../../../src/engine/model/presets.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { Shelf } from '../../../src/session/shelf.ts';
+import { eventually } from '../eventually.ts';
 
 // A run that is asked for while the session still looks for what is saved, on an engine that trains nothing.
 vi.mock('../../../src/engine/index.ts', async () => {
@@ -38,7 +39,7 @@ test.each([
   const events: SessionEvent[] = [];
   const session = new Session((event) => events.push(event));
   const happened = (type: SessionEvent['type']) =>
-    vi.waitFor(() => expect(events.map((event) => event.type)).toContain(type), { timeout: 10_000 });
+    eventually(() => expect(events.map((event) => event.type)).toContain(type));
   session.handle({ type: 'open' });
   await happened('opened');
   session.handle({

@@ -43,7 +43,7 @@ describe('configsOf', () => {
   test('a file decides the tokenizer, but what ends a document in GPT-2’s is chosen', () => {
     const init: InitialShape = {
       ...{ id: 1, name: 'm', layers: 1, width: 64, context: 32, vocabulary: 50_257, tied: true },
-      ...{ heads: 1, usualHeads: 1, tokenizer: 'gpt2' },
+      ...{ heads: 1, usualHeads: 1, tokenizer: 'gpt2', likelyTokenizer: null },
     };
     const tokenizerOf = (settings: Settings) => [
       configsOf(settings)[0]!.tokenizer,

@@ -8,6 +8,7 @@ import { beginRuns, useRun } from '../../../../src/store/runStore.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../../../src/store/settings.ts';
 import { DEFAULT_FORM, planSweep, type SweepForm } from '../../../../src/store/sweep/sweepPlan.ts';
 import { keepSweepsIn, loadSweeps, removeSweep, useSweeps } from '../../../../src/store/sweep/sweepStore.ts';
+import { eventually } from '../../eventually.ts';
 import { record } from '../history/fixtures.ts';
 
 vi.stubGlobal('document', { hidden: false, addEventListener: () => {}, baseURI: 'http://host/' });
@@ -66,7 +67,7 @@ describe('a sweep', () => {
     expect(atHand()).toEqual(['fp32 1337']);
     await finishCell();
     expect(atHand()).toEqual(['fp16 1337']);
-    await vi.waitFor(() => expect(entries.size).toBe(2)); // the plan and the cell
+    await eventually(() => expect(entries.size).toBe(2)); // the plan and the cell
     await finishCell({ valLoss: null });
     await finishCell();
     await finishCell();

@@ -1,0 +1,97 @@
+/** The page itself in stock Firefox: it trains, saves, and after a reload goes on, bit by bit. */
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'puppeteer-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { keepReported, type Result, reportedSteps, resultsOf } from '../../e2e/reported.ts';
+import type { Snapshot } from '../../src/store/snapshot.ts';
+import { type FirefoxPage, openFirefoxPage, waitFor } from './firefox.ts';
+import { type FolderServer, serveFolder } from './serve.ts';
+
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
+/** Far more steps than are taken before Stop is pressed. Scales that overflow again and again show that theirs is saved too. */
+const QUERY =
+  '?preset=smoke&steps=100000&sample=0&eval-batches=1&precision=fp16&lossScale=2^34&growthInterval=9';
+
+let server: FolderServer;
+let firefox: FirefoxPage;
+
+beforeAll(async () => {
+  server = await serveFolder(DIST, 'npx vite build');
+  firefox = await openFirefoxPage(server.address);
+  await firefox.page.evaluateOnNewDocument(keepReported);
+});
+
+afterAll(async () => {
+  await firefox?.close();
+  server?.close();
+});
+
+test('a run that is saved goes on after a reload, and every step is the one of an undisturbed run', async () => {
+  const { page, log } = firefox;
+  await page.goto(`${server.address}${QUERY}&autosave=0.2`);
+  await press(page, 'train');
+  await waitFor(page, 'the first save', () => document.querySelector('[data-testid="autosaved"]') !== null);
+  await page.reload();
+  await press(page, 'resume-saved');
+  await reach(page, 'training');
+  const { resumedAt } = (await snapshot(page)).runs[0]!.facts!;
+  expect(resumedAt).toBeGreaterThan(0);
+  const resumed = await stopAfter(page, resumedAt + 5);
+  expect(resumed[0]!.step).toBe(1);
+  expect(resumed.some(({ skipped }) => skipped)).toBe(true);
+  expect((await snapshot(page)).runs[0]!.summary!.valLoss).toBeGreaterThan(0);
+
+  await page.goto(`${server.address}${QUERY}&autosave=0&autostart=1`);
+  const whole = await stopAfter(page, resumed.at(-1)!.step);
+  console.log(`${resumed.length} steps in Firefox, resumed after step ${resumedAt}`);
+  expect(resumed).toEqual(whole.slice(0, resumed.length));
+  expect(log.filter((line) => line.startsWith('error'))).toEqual([]);
+});
+
+function snapshot(page: Page): Promise<Snapshot> {
+  return page.evaluate(() => window.__trainer!.snapshot());
+}
+
+async function press(page: Page, testId: string): Promise<void> {
+  await waitFor(
+    page,
+    `${testId}, to press it`,
+    (selector) => {
+      const button = document.querySelector<HTMLButtonElement>(selector);
+      if (!button || button.disabled) return false;
+      button.click();
+      return true;
+    },
+    `[data-testid="${testId}"]`,
+  );
+}
+
+async function reach(page: Page, status: Snapshot['status']): Promise<void> {
+  await waitFor(
+    page,
+    `a run that is ${status}`,
+    (wanted) => {
+      const { status: now, errors } = window.__trainer!.snapshot();
+      if (errors.length > 0) throw new Error(JSON.stringify(errors));
+      return now === wanted;
+    },
+    status,
+  );
+}
+
+/** Presses Stop once the run has taken so many steps. @returns what came of all its steps */
+async function stopAfter(page: Page, step: number): Promise<Result[]> {
+  await waitFor(
+    page,
+    `step ${step}`,
+    (least) => {
+      const { runs, errors } = window.__trainer!.snapshot();
+      if (errors.length > 0) throw new Error(JSON.stringify(errors));
+      return (runs[0]?.steps.at(-1)?.step ?? 0) >= least;
+    },
+    step,
+  );
+  await press(page, 'stop');
+  await reach(page, 'done');
+  return resultsOf(await page.evaluate(reportedSteps, 0));
+}
