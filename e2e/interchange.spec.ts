@@ -150,7 +150,7 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   const evaluated = (await snapshot(page)).runs[0]!.summary!;
   expect(evaluated.steps).toBe(0);
   expect(evaluated.valLoss).toBe(valLoss);
-  expect((await snapshot(page)).runs[0]!.evals).toEqual([[0, valLoss]]);
+  expect((await snapshot(page)).runs[0]!.evals).toEqual([{ step: 0, valLoss }]);
   await expect(page.getByTestId('results')).toContainText(valLoss!.toFixed(3));
   await expect(page.getByTestId('results')).toContainText('no step taken');
   await expect(page.getByTestId('results')).not.toContainText('not finite');

@@ -253,7 +253,7 @@ test('an error is shown although the part of the page with its button does not l
   await page.goto(TOO_LARGE);
   const error = page.getByTestId('run-error');
   await expect(error.getByTestId('part-missing')).toContainText('could not be loaded. Try again');
-  await expect(error).toContainText('It takes a batch of 4');
+  await expect(error).toContainText('It takes 4 windows at a time');
   await expect(page.getByTestId('train')).toBeEnabled();
   await page.close();
 });
