@@ -114,7 +114,9 @@ test('the mark that ends a document is counted in a text, and taken where that i
     'is in it 400 times, read as ordinary characters.',
   );
   await page.getByLabel('Take it as the end of a document').click();
-  await expect(page.getByTestId('own-ready')).toHaveText('Pasted text: 1,200 tokens of 50,257 different ones');
+  await expect(page.getByTestId('own-ready')).toHaveText(
+    'Pasted text: 1,200 tokens of 50,257 different ones',
+  );
   await expect(page.getByTestId('own-reading')).toContainText('ends a document: token 50,256.');
   await expect(page.getByTestId('train')).toBeEnabled();
 });
