@@ -1,5 +1,5 @@
 /**
- * What `npm test` runs: every check, in order, up to the first that fails.
+ * What `npm test` runs: every check, in order. A stage that fails leaves out only the stages that need what it makes.
  *
  *   node scripts/test.mjs                    all stages
  *   node scripts/test.mjs --only unit,gpu    these stages, in the order below
@@ -22,8 +22,9 @@ const node = (script, ...args) => [process.execPath, join(repo, script), ...args
 const modules = (script, ...args) => node(join('node_modules', script), ...args);
 
 const report = (stage) => join(reports, `${stage}.json`);
-const vitest = (project) => ({
+const vitest = (project, ...needs) => ({
   name: project,
+  needs,
   command: modules(
     'vitest/vitest.mjs',
     ...[
@@ -45,15 +46,16 @@ const STAGES = [
   { name: 'build', command: modules('vite/bin/vite.js', 'build') },
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
   vitest('unit'),
-  vitest('gpu'),
-  { name: 'node-newest', command: node('scripts/newest-node.mjs') },
+  vitest('gpu', 'setup'),
+  { name: 'node-newest', needs: ['setup'], command: node('scripts/newest-node.mjs') },
   {
     name: 'e2e',
+    needs: ['setup', 'build', 'harness'],
     command: modules('playwright/cli.js', 'test', '--reporter=list,json'),
     env: { PLAYWRIGHT_JSON_OUTPUT_FILE: report('e2e') },
     count: countPlaywright,
   },
-  vitest('firefox'),
+  vitest('firefox', 'setup', 'build', 'harness'),
 ];
 
 function countVitest(json) {
@@ -114,13 +116,20 @@ function runStage({ name, command, env, count }) {
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 const total = { passed: 0, failed: 0, skipped: 0 };
-let allPassed = true;
+const failed = new Set();
 for (const stage of selectedStages(process.argv.slice(2))) {
+  const missing = stage.needs?.find((name) => failed.has(name));
+  if (missing) {
+    console.log(`\n== ${stage.name}: not run, since ${missing} failed`);
+    failed.add(stage.name);
+    total.failed += 1;
+    continue;
+  }
   const { passed, counts } = runStage(stage);
   for (const key of Object.keys(total)) total[key] += counts[key];
-  allPassed = passed;
-  if (!passed) break;
+  if (!passed) failed.add(stage.name);
 }
 if (total.skipped > 0) console.log(`\n${total.skipped} skipped`);
+if (failed.size > 0) console.log(`\nfailed: ${[...failed].join(', ')}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
-process.exitCode = allPassed && total.failed === 0 ? 0 : 1;
+process.exitCode = total.failed === 0 ? 0 : 1;
