@@ -7,7 +7,7 @@
  *
  * It uses the command line only, so that it works whatever the code between the two looks like. Exits with 1 where a bit differs.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -54,6 +54,15 @@ const { checkouts, jobs, markdown } = readArguments();
 const folder = mkdtempSync(join(tmpdir(), 'same-bits-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
+/** Short, with a mark where files have changed since; what git says where it is no checkout. */
+function commitOf(checkout) {
+  const { stdout, stderr } = spawnSync('git', ['describe', '--always', '--dirty'], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  return stdout.trim() || stderr.trim();
+}
+
 async function trainIn(checkout, args, name) {
   const file = join(folder, `${name}.safetensors`);
   const output = await runCommand(checkout, [...args, '--save', file]);
@@ -71,8 +80,8 @@ async function compareRun(options, index) {
     for (const [side, checkout] of checkouts.entries())
       runs.push(await trainIn(checkout, args, `${index}-${side}`));
     const found = differences(...runs);
-    const { finalLoss } = runs[0].lines.at(-1);
-    return { options, loss: finalLoss, found };
+    const { finalLoss, adapter } = runs[0].lines.at(-1);
+    return { options, loss: finalLoss, adapter, found };
   } catch (error) {
     const where = runs.length === 0 ? 'old' : 'new';
     return { options, loss: null, found: [`the ${where} checkout failed: ${error.message}`] };
@@ -97,12 +106,18 @@ async function work() {
 await Promise.all(Array.from({ length: jobs }, work));
 
 const differing = results.filter(({ found }) => found.length > 0);
+const summary = `${results.length - differing.length} of ${results.length} runs have the same bits`;
 if (markdown) {
   const rows = results.map(
     ({ options, loss, found }) =>
       `| \`${options.join(' ')}\` | ${loss ?? ''} | ${found.length === 0 ? 'same' : found.join('; ')} |`,
   );
-  writeFileSync(markdown, ['| options | last loss | bits |', '| --- | --- | --- |', ...rows, ''].join('\n'));
+  const [old, next] = checkouts.map(commitOf);
+  const about = `\`npm run same-bits\`: commit ${old} and ${next}, ${results[0].adapter}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}. ${summary}.`;
+  writeFileSync(
+    markdown,
+    [about, '', '| options | last loss | bits |', '| --- | --- | --- |', ...rows, ''].join('\n'),
+  );
 }
-console.log(`${results.length - differing.length} of ${results.length} runs have the same bits`);
+console.log(summary);
 process.exitCode = differing.length > 0 ? 1 : 0;
