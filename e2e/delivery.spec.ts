@@ -1,22 +1,14 @@
 /** What is handed to the server: how large it is, and that any plain server can serve it from any folder. */
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { dirname, extname, join, normalize } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { CONTENT_POLICY } from '../build/contentPolicy.ts';
 import { expect, reach, test } from './page.ts';
+import { serveFolder } from './serveFolder.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-  '.txt': 'text/plain; charset=utf-8',
-};
 
 /** The headers that docs/deploy.md tells servers to send. */
 function documentedHeaders(): Record<string, string> {
@@ -65,31 +57,17 @@ test('the built page has nothing inline that its policy would have to allow', ()
 test('a plain server serves it from a folder, with the headers of the docs, and it trains', async ({
   browser,
 }) => {
-  const headers = documentedHeaders();
-  const server = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://host').pathname.replace(/\/$/, '/index.html');
-    const file = join(DIST, normalize(path.slice('/some/folder'.length)));
-    try {
-      if (!path.startsWith('/some/folder/')) throw new Error('outside the folder');
-      const body = readFileSync(file);
-      response.writeHead(200, {
-        ...headers,
-        'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
-      });
-      response.end(body);
-    } catch {
-      response.writeHead(404, headers).end();
-    }
+  const server = await serveFolder(DIST, 'npx vite build', {
+    under: '/some/folder/',
+    headers: documentedHeaders(),
   });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const page = await browser.newPage(); // not watched: it is on another address than the rest
   const faults: string[] = [];
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('response', (response) => response.status() >= 400 && faults.push(response.url()));
   try {
-    const { port } = server.address() as AddressInfo;
-    await page.goto(`http://127.0.0.1:${port}/some/folder/?preset=smoke&steps=3&sample=0&autostart=1`);
+    await page.goto(`${server.address}?preset=smoke&steps=3&sample=0&autostart=1`);
     await reach(page, 'done');
     await page.getByTestId('tab-runs').click();
     await page.getByTestId('choose-run').check();

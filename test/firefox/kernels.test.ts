@@ -2,8 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type {} from '../../e2e/harness/main.ts';
+import { type FolderServer, serveFolder } from '../../e2e/serveFolder.ts';
 import { type FirefoxPage, openFirefoxPage, waitFor } from './firefox.ts';
-import { type FolderServer, serveFolder } from './serve.ts';
 
 const HARNESS = fileURLToPath(new URL('../../dist/harness', import.meta.url));
 

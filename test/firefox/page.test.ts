@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keepReported, type Result, reportedSteps, resultsOf } from '../../e2e/reported.ts';
+import { type FolderServer, serveFolder } from '../../e2e/serveFolder.ts';
 import type { Snapshot } from '../../src/store/snapshot.ts';
 import { type FirefoxPage, openFirefoxPage, waitFor } from './firefox.ts';
-import { type FolderServer, serveFolder } from './serve.ts';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 /** Far more steps than are taken before Stop is pressed. Scales that overflow again and again show that theirs is saved too. */

@@ -1,4 +1,4 @@
-/** A plain server of built files, for a browser that Playwright's does not start. */
+/** A plain server of built files, where `vite preview` is not the server: other browsers, other folders, other headers. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -19,25 +19,32 @@ export interface FolderServer {
   close(): void;
 }
 
+export interface ServeOptions {
+  /** The folder in addresses, between slashes. */
+  readonly under?: string;
+  /** Sent with every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /**
  * @param build the command that makes the folder
  * @throws Error where the folder has no index.html
  */
-export async function serveFolder(folder: string, build: string): Promise<FolderServer> {
+export async function serveFolder(
+  folder: string,
+  build: string,
+  { under = '/', headers = {} }: ServeOptions = {},
+): Promise<FolderServer> {
   if (!existsSync(join(folder, 'index.html'))) throw new Error(`${folder} is not built. Run: ${build}`);
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
-    const file = join(folder, path === '/' ? 'index.html' : path);
-    try {
-      const body = await readFile(file);
-      response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream');
-      response.end(body);
-    } catch {
-      response.statusCode = 404;
-      response.end();
-    }
+    const file = join(folder, path.slice(under.length - 1).replace(/\/$/, '/index.html'));
+    const body = path.startsWith(under) ? await readFile(file).catch(() => null) : null;
+    const type = TYPES[extname(file)] ?? 'application/octet-stream';
+    response.writeHead(body ? 200 : 404, body ? { ...headers, 'Content-Type': type } : headers);
+    response.end(body);
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.address() as AddressInfo;
-  return { address: `http://127.0.0.1:${port}/`, close: () => void server.close() };
+  return { address: `http://127.0.0.1:${port}${under}`, close: () => void server.close() };
 }
