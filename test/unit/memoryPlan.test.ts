@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { stateEntries, stateTensors } from '../../src/engine/checkpoint/runState.ts';
-import { mebibytes, memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { mebibytes } from '../../src/engine/mebibytes.ts';
+import { memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/blocks.ts';
 import { headParameter } from '../../src/engine/model/parameters.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';

@@ -1,5 +1,5 @@
 /** What the blocks keep from forward to backward, and what they share because it is recomputed. */
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryCategory } from '../memoryCategories.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import type { ElementType, Operand, Tensor, TensorSlice } from '../tensor.ts';
 import { microBatchOf, type TrainConfig } from '../train/config.ts';

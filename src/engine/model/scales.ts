@@ -8,7 +8,7 @@ import {
   quantizeGroups,
   SCALE_WORDS,
 } from '../kernels/quantize.ts';
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryCategory } from '../memoryCategories.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { ACTIVATION_GROUP, largestBits, type Quantization } from '../precision/quantization.ts';
 import {

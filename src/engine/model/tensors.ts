@@ -3,7 +3,7 @@
 import { NORM_PARTIALS, PARAMETER_STATE_WORDS } from '../kernels/optimizer.ts';
 import { LOSS_SUM_WORDS, rowBlocks } from '../kernels/rows.ts';
 import { partialElements } from '../kernels/weightGradient.ts';
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryCategory } from '../memoryCategories.ts';
 import { histogramWords, narrowedWeights } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';

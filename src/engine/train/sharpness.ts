@@ -2,7 +2,7 @@
  * Loss-landscape sharpness of an autoregressive model, in its logits: the metric of Keskar et al. (2017) with the identity
  * for A, as arXiv 2405.18710 applies it. The paper's epsilon is not known to us: both of Keskar's are reported.
  */
-import { finite } from './metrics.ts';
+import { finite } from './finite.ts';
 
 export const SHARPNESS_EPSILON = 5e-4;
 
