@@ -9,11 +9,17 @@ import { checkNumber, type NumberField, type TrainConfig } from '../engine/train
 import { configure, type Overrides } from '../engine/train/configure.ts';
 import { readArguments, wholeNumber } from './arguments.ts';
 import { DEFAULT_EXPORT_DTYPE, DEFAULT_SAVE_EVERY, OPTIONS } from './optionTable.ts';
-import type { SaveChoice } from './saveRun.ts';
 
 export type TextChoice =
   | { readonly kind: 'builtin'; readonly id: TextId }
   | { readonly kind: 'file'; readonly path: string };
+
+/** Where the run's state is written, and when. */
+export interface SaveChoice {
+  readonly path: string;
+  /** Steps between two saves; 0 saves only at the end. */
+  readonly every: number;
+}
 
 /** Where the trained model is written, and in which numbers. */
 export interface ExportChoice {

@@ -14,13 +14,7 @@ import { EngineError } from '../engine/errors.ts';
 import type { Trainer } from '../engine/train/trainer.ts';
 import { writePiecesAtomically } from './atomicFile.ts';
 import { fileSource } from './fileSource.ts';
-import type { TextChoice } from './options.ts';
-
-export interface SaveChoice {
-  readonly path: string;
-  /** Steps between two saves; 0 saves only at the end. */
-  readonly every: number;
-}
+import type { SaveChoice, TextChoice } from './options.ts';
 
 /** Writes one run's snapshots. A save that fails leaves the file of the last that did not. */
 export class RunSaver {

@@ -1,5 +1,5 @@
 import { EngineError } from './errors.ts';
-import { mebibytes } from './memoryPlan.ts';
+import { mebibytes } from './mebibytes.ts';
 import { byteLength, bytesPerElement, type Operand, type Tensor, tensorOf } from './tensor.ts';
 
 export interface BufferRange {

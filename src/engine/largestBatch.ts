@@ -1,8 +1,13 @@
 import { stagingBytes } from './checkpoint/runState.ts';
-import { RECOMPUTE_LEVELS, type RecomputeLevel } from './model/blocks.ts';
 import { type PlanLimits, runTensors } from './model/tensors.ts';
 import { byteLength } from './tensor.ts';
-import { microBatchOf, rangeOf, type TrainConfig } from './train/config.ts';
+import {
+  microBatchOf,
+  RECOMPUTE_LEVELS,
+  type RecomputeLevel,
+  rangeOf,
+  type TrainConfig,
+} from './train/config.ts';
 
 export interface LargestBatch {
   /** 0 where not even one sequence fits. */

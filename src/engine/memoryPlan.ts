@@ -2,24 +2,11 @@
 import { stagingBytes } from './checkpoint/runState.ts';
 import { EngineError } from './errors.ts';
 import { fittingMicroBatch } from './largestBatch.ts';
+import { mebibytes } from './mebibytes.ts';
+import { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './memoryCategories.ts';
 import { DEFAULT_LIMITS, type PlanLimits, type RunTensors, runTensors } from './model/tensors.ts';
 import { byteLength, type Tensor } from './tensor.ts';
 import type { TrainConfig } from './train/config.ts';
-
-export const MEMORY_CATEGORIES = [
-  'masterWeights',
-  'computeWeights',
-  'gradients',
-  'optimizer',
-  'activations',
-  'activationGradients',
-  'logits',
-  'batch',
-  'state',
-  'snapshot',
-] as const;
-export type MemoryCategory = (typeof MEMORY_CATEGORIES)[number];
-export type MemoryBytes = Readonly<Record<MemoryCategory, number>> & { readonly total: number };
 
 export interface MemoryPlan {
   readonly tensors: RunTensors;
@@ -86,8 +73,4 @@ function sumBytes(tensors: RunTensors, { saved }: PlanLimits): MemoryBytes {
 /** The bytes of a run beside which a copy of its state lies. */
 export function withSnapshot(bytes: MemoryBytes, snapshot: number): MemoryBytes {
   return { ...bytes, snapshot, total: bytes.total - bytes.snapshot + snapshot };
-}
-
-export function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -2,7 +2,8 @@
 import { link } from 'wesl/core';
 import { EngineError } from './errors.ts';
 import { type Variant, variantKey } from './kernels/operation.ts';
-import { isSimulatedFormat, simulatedConstants } from './precision/simulated.ts';
+import { simulatedConstants } from './precision/formats.ts';
+import { isSimulatedFormat } from './precision/simulated.ts';
 
 const files = import.meta.glob<string>('../../shaders/**/*.wgsl', {
   query: '?raw',

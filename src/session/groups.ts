@@ -1,7 +1,8 @@
 import type { RunFile } from '../engine/checkpoint/runFile.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Dataset } from '../engine/index.ts';
-import { mebibytes, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
+import { mebibytes } from '../engine/mebibytes.ts';
+import { memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import type { TrainConfig } from '../engine/train/config.ts';
 import { KeptRun } from '../engine/train/keptRun.ts';
 import type { Autosave } from './autosave.ts';

@@ -2,7 +2,7 @@ import type { EvalMetrics } from '../engine/train/metrics.ts';
 import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { TimedStep } from '../session/protocol.ts';
 import { MovingAverage } from './smoothing.ts';
-import { GpuDuration, StepDuration } from './speed.ts';
+import { GpuDuration, StepDuration } from './stepDuration.ts';
 
 /** The smoothed loss looks back over a fiftieth of the run: a longer look would lag behind a falling curve. */
 function smoothingWeight(steps: number): number {

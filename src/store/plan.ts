@@ -9,7 +9,8 @@ import {
   type LargestBatch,
   largestBatch,
 } from '../engine/largestBatch.ts';
-import { type MemoryBytes, memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
+import type { MemoryBytes } from '../engine/memoryCategories.ts';
+import { memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
 import { VOCABULARY_PADDING } from '../engine/model/config.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
 import { byteLength } from '../engine/tensor.ts';

@@ -6,6 +6,8 @@ import type {
   ErrorReport,
   RunFacts,
   RunSummary,
+  SampledToken,
+  SampleHeading,
   SampleText,
   Schedule,
   TimedStep,
@@ -13,7 +15,6 @@ import type {
   UnsupportedReason,
 } from '../session/protocol.ts';
 import { MetricsLog } from './metricsLog.ts';
-import type { Writing } from './samples.ts';
 import type { Settings } from './settings.ts';
 
 export type RunStatus =
@@ -44,6 +45,12 @@ export interface RunView {
   readonly troubles: readonly Trouble[];
   /** In the order in which they were written: during the run, at its end, on request. */
   readonly samples: readonly SampleText[];
+}
+
+/** A sample that is being written. */
+export interface Writing extends SampleHeading {
+  readonly run: number;
+  readonly tokens: readonly SampledToken[];
 }
 
 export interface RunState {

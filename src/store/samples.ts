@@ -1,14 +1,8 @@
 /** What the models write, token by token. The text in progress grows outside React and is copied in at each redraw. */
 import type { SampledToken, SampleHeading, SessionEvent } from '../session/protocol.ts';
-import { updateRun, useRun } from './runStore.ts';
+import { updateRun, useRun, type Writing } from './runStore.ts';
 
 type SampleEvent = Extract<SessionEvent, { type: 'sampling' | 'sampleTokens' | 'sampled' | 'sampleRefused' }>;
-
-/** A sample that is being written. */
-export interface Writing extends SampleHeading {
-  readonly run: number;
-  readonly tokens: readonly SampledToken[];
-}
 
 let heading: { readonly run: number; readonly heading: SampleHeading } | null = null;
 let tokens: SampledToken[] = [];

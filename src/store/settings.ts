@@ -4,7 +4,6 @@ import { choiceOfModel, type TokenizerChoice } from '../engine/data/tokenizer.ts
 import { EngineError } from '../engine/errors.ts';
 import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
 import { modeOfVariant, type VariantId, variantTitle } from '../engine/experiments/variants.ts';
-import { RECOMPUTE_LEVELS } from '../engine/model/blocks.ts';
 import { DEFAULT_PRESET } from '../engine/model/openPreset.ts';
 import { PRESETS, type PresetName } from '../engine/model/presets.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
@@ -12,6 +11,7 @@ import { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from '../engine/pre
 import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
 import type { Rounding } from '../engine/precision/simulated.ts';
 import type { NumberField, TrainConfig } from '../engine/train/config.ts';
+import { RECOMPUTE_LEVELS } from '../engine/train/config.ts';
 import type { Overrides } from '../engine/train/configure.ts';
 import type { Schedule } from '../session/protocol.ts';
 

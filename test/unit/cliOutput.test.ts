@@ -14,9 +14,10 @@ import { showReading } from '../../src/cli/texts.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
 import type { TokenizerChoice } from '../../src/engine/data/tokenizer.ts';
-import { MEMORY_CATEGORIES } from '../../src/engine/memoryPlan.ts';
+import type { MemoryBytes } from '../../src/engine/memoryCategories.ts';
+import { MEMORY_CATEGORIES } from '../../src/engine/memoryCategories.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
-import type { MemoryBytes, RunSummary, StepMetrics } from '../../src/engine/train/metrics.ts';
+import type { RunSummary, StepMetrics } from '../../src/engine/train/metrics.ts';
 
 const { config } = PRESETS.smoke;
 

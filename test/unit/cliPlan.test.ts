@@ -7,9 +7,9 @@ import { listOf } from '../../src/cli/arguments.ts';
 import { parseBytes } from '../../src/cli/format.ts';
 import { largestBatch } from '../../src/engine/largestBatch.ts';
 import { memoryPlan } from '../../src/engine/memoryPlan.ts';
-import { RECOMPUTE_LEVELS } from '../../src/engine/model/blocks.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
+import { RECOMPUTE_LEVELS } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { stateEntries, stateTensors } from '../../src/engine/checkpoint/runState.ts';
-import { mebibytes, memoryPlan } from '../../src/engine/memoryPlan.ts';
-import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/model/blocks.ts';
+import { mebibytes } from '../../src/engine/mebibytes.ts';
+import { memoryPlan } from '../../src/engine/memoryPlan.ts';
 import { headParameter } from '../../src/engine/model/parameters.ts';
 import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
@@ -9,6 +9,7 @@ import type { Fp8Activations } from '../../src/engine/precision/quantization.ts'
 import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
 import { byteLength, formatOf, scaleOf } from '../../src/engine/tensor.ts';
 import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const smoke = presetOf('smoke').config;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { comparedRuns } from '../../src/engine/experiments/planned.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
 import { bandsOf } from '../../src/engine/numerics/bands.ts';
-import { formatInfo } from '../../src/engine/precision/formats.ts';
+import { formatInfo, simulatedConstants } from '../../src/engine/precision/formats.ts';
 import {
   isPrecisionMode,
   modeSuggestion,
@@ -10,7 +10,7 @@ import {
   recipeFor,
   recipeOf,
 } from '../../src/engine/precision/recipes.ts';
-import { ROUNDINGS, type SimulatedFormat, simulatedConstants } from '../../src/engine/precision/simulated.ts';
+import { ROUNDINGS, type SimulatedFormat } from '../../src/engine/precision/simulated.ts';
 import {
   decodeBits,
   encodeBits,

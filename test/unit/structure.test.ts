@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { shortestCircle } from './importCircle.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -21,9 +22,19 @@ function filesUnder(folder: string, ending: RegExp): string[] {
 }
 
 function importsOf(file: string): string[] {
-  const source = readFileSync(join(ROOT, file), 'utf8');
+  return importsIn(readFileSync(join(ROOT, file), 'utf8'));
+}
+
+function importsIn(source: string): string[] {
   const statements = source.matchAll(/(?:from|import|glob<string>\(|import\()\s*'([^']+)'/g);
   return [...statements].map(([, specifier]) => specifier!);
+}
+
+/** The files of the repository that a file imports, from the root. */
+function importedFiles(file: string): string[] {
+  return importsOf(file)
+    .filter((specifier) => specifier.startsWith('.') && !specifier.includes('*'))
+    .map((specifier) => relative(ROOT, join(ROOT, file, '..', specifier.replace(/\?.*$/, ''))));
 }
 
 describe.each(Object.entries(LAYERS))('%s', (layer, allowed) => {
@@ -39,6 +50,49 @@ describe.each(Object.entries(LAYERS))('%s', (layer, allowed) => {
         .map((target) => `${file} imports ${target}`),
     );
     expect(wrong).toEqual([]);
+  });
+});
+
+describe('import circles', () => {
+  test('there is none, types included', () => {
+    const files = ['src', 'build'].flatMap((folder) => filesUnder(folder, /\.tsx?$/));
+    const graph = new Map(files.map((file) => [file, importedFiles(file)]));
+    const missing = [...graph].flatMap(([file, imported]) =>
+      imported
+        .filter((target) => !existsSync(join(ROOT, target)))
+        .map((target) => `${file} imports ${target}`),
+    );
+    expect(missing, 'imports name files with their endings').toEqual([]);
+    expect(shortestCircle(graph)?.join(' -> ') ?? null).toBeNull();
+  });
+
+  test('a planted one is found, and the shortest of several', () => {
+    const graph = new Map([
+      ['a', ['b', 'c']],
+      ['b', ['d']],
+      ['c', ['d']],
+      ['d', ['outside']],
+    ]);
+    expect(shortestCircle(graph)).toBeNull();
+    expect(shortestCircle(graph.set('d', ['a']))).toEqual(['a', 'b', 'd', 'a']);
+    expect(shortestCircle(graph.set('e', ['f']).set('f', ['a', 'e']))).toEqual(['e', 'f', 'e']);
+    expect(shortestCircle(graph.set('f', ['f']))).toEqual(['f', 'f']);
+  });
+
+  test('every kind of import counts', () => {
+    const source = `
+      import './a.ts';
+      import b, { c } from './b.ts';
+      import type { D } from './d.ts';
+      import {
+        type E,
+      } from './e.ts';
+      export { f } from './f.ts';
+      export type { G } from './g.ts';
+      export * from './h.ts';
+      const i = await import('./i.ts');
+      let j: import('./j.ts').J;`;
+    expect(importsIn(source)).toEqual([...'abdefghij'].map((name) => `./${name}.ts`));
   });
 });
 

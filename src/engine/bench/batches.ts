@@ -1,6 +1,7 @@
 import { EngineError } from '../errors.ts';
 import { largestBatch } from '../largestBatch.ts';
-import { mebibytes, memoryEstimate } from '../memoryPlan.ts';
+import { mebibytes } from '../mebibytes.ts';
+import { memoryEstimate } from '../memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { TrainConfig } from '../train/config.ts';
 

@@ -7,6 +7,7 @@ import type { TextId } from '../data/builtins.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
+import type { AdapterReport } from '../device.ts';
 import { EngineError } from '../errors.ts';
 import type { RecordedKernels } from '../kernelChoice.ts';
 import { MATMUL_KERNELS } from '../kernels/operation.ts';
@@ -16,7 +17,6 @@ import type { ElementType } from '../tensor.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
 import { type RunChange, runChanges } from '../train/runChanges.ts';
 import { readStepState } from '../train/stepState.ts';
-import type { Trainer } from '../train/trainer.ts';
 import type { Dtype } from './dtypes.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { entryBytes, type StateEntry } from './runState.ts';
@@ -89,9 +89,16 @@ export function dtypeOf({ name, type }: StateEntry): Dtype {
   return dtype;
 }
 
+/** A run that can be described: a trainer. */
+export interface DescribedRun
+  extends Pick<RunDescription, 'config' | 'storage' | 'kernels' | 'changes' | 'firstLoss'> {
+  readonly dataset: Dataset;
+  readonly report: AdapterReport;
+}
+
 /** What a run is, now. @param builtin where its text is one of the built-in texts */
-export function describeRun(trainer: Trainer, builtin: TextId | null): RunDescription {
-  const { config, dataset, report, storage, kernels, changes, firstLoss } = trainer;
+export function describeRun(run: DescribedRun, builtin: TextId | null): RunDescription {
+  const { config, dataset, report, storage, kernels, changes, firstLoss } = run;
   return {
     config,
     storage,

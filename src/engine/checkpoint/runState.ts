@@ -1,5 +1,5 @@
 /** What a run is made of between two steps: the tensors that a resumed run needs, under the names they have in files. */
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryCategory } from '../memoryCategories.ts';
 import type { ParameterPart } from '../model/chunks.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import {

@@ -1,6 +1,6 @@
 /** The comparison as rows of text, one cell a mode: what the page and the terminal show and what is copied. */
 import { type LargestBatch, largestBatch } from '../largestBatch.ts';
-import type { MemoryBytes } from '../memoryPlan.ts';
+import type { MemoryBytes } from '../memoryCategories.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { recipeOf } from '../precision/recipes.ts';

@@ -328,6 +328,9 @@ export function crossEntropy(
   };
 }
 
+/** Numbers a row in what {@link logitSharpness} writes. */
+export const SHARPNESS_WIDTH = 4;
+
 /** out (rows, 4) f32 = sharpness at epsilon and at 2 epsilon, largest |logit| and loss of each row; logits as {@link crossEntropy} reads them. */
 export function logitSharpness(
   target: Target,

@@ -1,13 +1,9 @@
 /** What the blocks keep from forward to backward, and what they share because it is recomputed. */
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryCategory } from '../memoryCategories.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import type { ElementType, Operand, Tensor, TensorSlice } from '../tensor.ts';
-import { microBatchOf, type TrainConfig } from '../train/config.ts';
+import { microBatchOf, type RecomputeLevel, type TrainConfig } from '../train/config.ts';
 import { inGroups, type QuantizedTensors, scaledBy } from './scales.ts';
-
-/** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
-export const RECOMPUTE_LEVELS = ['none', 'gelu', 'gelu-ln', 'block'] as const;
-export type RecomputeLevel = (typeof RECOMPUTE_LEVELS)[number];
 
 /** Values that the forward pass of a block makes and its backward pass reads. R = B * T rows. */
 export interface BlockTensors {

@@ -3,6 +3,7 @@
  * chunk is larger than a binding may be.
  */
 import { EngineError } from '../errors.ts';
+import { mebibytes } from '../mebibytes.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
 import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
 import { slice, type Tensor, type TensorSlice } from '../tensor.ts';
@@ -130,6 +131,11 @@ export function layoutParameters(
   return { chunks, parameters, vocabularyRows };
 }
 
+/** Up to where the next part begins: zeros that stay zeros, so that groups of moments are whole. */
+export function paddedElements({ master }: ParameterPart): number {
+  return Math.ceil(master.elements / ALIGNMENT) * ALIGNMENT;
+}
+
 /** Rows of a vocabulary matrix that are bound at a time: all, or as many whole steps as `limit` elements hold. */
 function vocabularySlice(specs: readonly ParameterSpec[], limit: number): number {
   const { rows, columns } = specs.find(({ name }) => isVocabularyMatrix(name))!;
@@ -165,10 +171,9 @@ function makeChunk(
 }
 
 function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineError {
-  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   return new EngineError(
     'LIMIT_EXCEEDED',
-    `${rows < spec.rows ? `A slice of ${spec.name}` : spec.name} needs ${mib(rows * spec.columns * 4)} in one binding; this adapter allows ${mib(maxBytes)}.`,
+    `${rows < spec.rows ? `A slice of ${spec.name}` : spec.name} needs ${mebibytes(rows * spec.columns * 4)} in one binding; this adapter allows ${mebibytes(maxBytes)}.`,
     hintFor(spec.name),
   );
 }

@@ -1,16 +1,18 @@
 /** LM head and loss, a chunk of rows at a time, and of a large vocabulary a slice at a time: the logits of a whole batch never exist. */
 import { matmul } from '../kernels/matmul.ts';
 import type { Operation, Target } from '../kernels/operation.ts';
-import { crossEntropy, logitSharpness, lossSum } from '../kernels/rows.ts';
+import { crossEntropy, logitSharpness, lossSum, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { weightGradient } from '../kernels/weightGradient.ts';
 import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../tensor.ts';
-import { SHARPNESS_EPSILON, SHARPNESS_WIDTH } from '../train/sharpness.ts';
 import type { ParameterPart } from './chunks.ts';
 import { paddedVocabulary } from './config.ts';
 import { partsOf } from './forward.ts';
 import { headParameter } from './parameters.ts';
 import { quantizeLogitsGradient } from './scales.ts';
 import type { RunTensors } from './tensors.ts';
+
+/** The smaller epsilon at which sharpness is measured; the other is twice as large. */
+export const SHARPNESS_EPSILON = 5e-4;
 
 export interface LmHeadArgs {
   /**

@@ -15,7 +15,7 @@ import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
 import { randomBits } from '../rng.ts';
 import { slice, type TensorSlice } from '../tensor.ts';
 import { scalingOf, type TrainConfig } from '../train/config.ts';
-import { ALIGNMENT, type Parameter, type ParameterLayout, type ParameterPart } from './chunks.ts';
+import { paddedElements } from './chunks.ts';
 import { learnedElements } from './parameters.ts';
 import type { RunTensors } from './tensors.ts';
 
@@ -79,20 +79,6 @@ function common(tensors: RunTensors, config: TrainConfig, chunk: number) {
     seed: randomBits(chunk, config.seed),
     state: tensors.state,
   } satisfies Partial<AdamwArgs>;
-}
-
-/** Partial sums of all parts of all parameters, in their order. */
-export function statisticsPartials({ parameters }: Pick<ParameterLayout, 'parameters'>): number {
-  return [...parameters.values()].reduce((sum, parameter) => sum + partialsOf(parameter), 0);
-}
-
-function partialsOf({ parts }: Parameter): number {
-  return parts.reduce((sum, part) => sum + statisticsGroups(paddedElements(part)), 0);
-}
-
-/** Up to where the next part begins: zeros that stay zeros, so that groups of moments are whole. */
-function paddedElements({ master }: ParameterPart): number {
-  return Math.ceil(master.elements / ALIGNMENT) * ALIGNMENT;
 }
 
 /** Of each parameter first what the update needs to know of it, then the update. */

@@ -8,7 +8,7 @@ import {
   quantizeGroups,
   SCALE_WORDS,
 } from '../kernels/quantize.ts';
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryCategory } from '../memoryCategories.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { ACTIVATION_GROUP, largestBits, type Quantization } from '../precision/quantization.ts';
 import {
@@ -22,7 +22,7 @@ import {
   type TensorSlice,
 } from '../tensor.ts';
 import { microBatchOf, type TrainConfig } from '../train/config.ts';
-import type { RunTensors } from './tensors.ts';
+import type { ComputeWeight } from './chunks.ts';
 
 /** What a mode with quantised operands adds to a run. R = B * T rows. */
 export interface QuantizedTensors extends Quantization {
@@ -44,6 +44,14 @@ export interface QuantizedTensors extends Quantization {
   readonly outputGradient: Tensor;
   /** (headRows, Vp): dlogits as the LM head's matmuls read them, where those are quantised. */
   readonly logitsGradient: Operand | undefined;
+}
+
+/** Those of a run's tensors that depend on whether its mode quantises operands. */
+export interface QuantizedParts {
+  /** What a mode with quantised operands adds; undefined in the others. */
+  readonly quantized: QuantizedTensors | undefined;
+  /** Weights made one by one after an update, where AdamW does not write them itself. */
+  readonly computeWeights: readonly ComputeWeight[];
 }
 
 /** Names of the scales of a block's tensors: forward operands, then output gradients. */
@@ -148,7 +156,7 @@ export function initialScales({
  * The same tensors for a pass that finds the first of the delayed scales: each tensor is stored at what it asks for itself
  * and so did those under its scale in the micro-batches before.
  */
-export function calibrating(tensors: RunTensors): RunTensors {
+export function calibrating<T extends Pick<QuantizedParts, 'quantized'>>(tensors: T): T {
   const { quantized } = tensors;
   return quantized ? { ...tensors, quantized: { ...quantized, calibrating: true } } : tensors;
 }
@@ -184,7 +192,7 @@ export function unquantizedName(label: string): string {
  */
 export function quantizeLogitsGradient(
   target: Target,
-  { quantized }: Pick<RunTensors, 'quantized'>,
+  { quantized }: Pick<QuantizedParts, 'quantized'>,
   inp: TensorSlice,
 ): Operation[] {
   if (!quantized?.logitsGradient) return [];
@@ -215,11 +223,7 @@ export function nextScales({ scaling, history, ...quantized }: QuantizedTensors,
  * Weights as matmuls read them, from the master weights: always at the scale of the newest, whose magnitudes are at hand
  * after an update.
  */
-export function quantizeWeights(
-  target: Target,
-  tensors: Pick<RunTensors, 'quantized' | 'computeWeights'>,
-): Operation[] {
-  const { quantized, computeWeights } = tensors;
+export function quantizeWeights(target: Target, { quantized, computeWeights }: QuantizedParts): Operation[] {
   if (!quantized) return [];
   const { amax, scales, names, activationRecords } = quantized;
   return [

@@ -1,39 +1,34 @@
 /** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
 
-import { NORM_PARTIALS, PARAMETER_STATE_WORDS } from '../kernels/optimizer.ts';
-import { LOSS_SUM_WORDS, rowBlocks } from '../kernels/rows.ts';
+import { NORM_PARTIALS, PARAMETER_STATE_WORDS, statisticsGroups } from '../kernels/optimizer.ts';
+import { LOSS_SUM_WORDS, rowBlocks, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { partialElements } from '../kernels/weightGradient.ts';
-import type { MemoryCategory } from '../memoryPlan.ts';
+import type { MemoryCategory } from '../memoryCategories.ts';
 import { histogramWords, narrowedWeights } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
 import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
-import { gptConfig, microBatchOf, type TrainConfig } from '../train/config.ts';
-import { SHARPNESS_WIDTH } from '../train/sharpness.ts';
+import { gptConfig, microBatchOf, type RecomputeLevel, type TrainConfig } from '../train/config.ts';
 import { STEP_STATE_WORDS } from '../train/stepState.ts';
-import { type BlockTensors, planBlocks, type RecomputeLevel } from './blocks.ts';
+import { type BlockTensors, planBlocks } from './blocks.ts';
 import {
-  type ComputeWeight,
   layoutParameters,
+  type Parameter,
   type ParameterLayout,
+  paddedElements,
   partName,
   withComputeWeights,
 } from './chunks.ts';
 import { type GptConfig, headSize, paddedVocabulary } from './config.ts';
-import { statisticsPartials } from './optimizer.ts';
 import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from './parameters.ts';
-import { planScales, type QuantizedTensors, scaledBy } from './scales.ts';
+import { planScales, type QuantizedParts, type QuantizedTensors, scaledBy } from './scales.ts';
 
 export interface PlannedTensor {
   readonly tensor: Tensor;
   readonly category: MemoryCategory;
 }
 
-export interface RunTensors extends ParameterLayout {
-  /** What a mode with quantised operands adds; undefined in the others. */
-  readonly quantized: QuantizedTensors | undefined;
-  /** Weights made one by one after an update, where AdamW does not write them itself. */
-  readonly computeWeights: readonly ComputeWeight[];
+export interface RunTensors extends ParameterLayout, QuantizedParts {
   readonly planned: readonly PlannedTensor[];
   readonly gpt: GptConfig;
   readonly recipe: Recipe;
@@ -211,7 +206,7 @@ function quantizedWeights(
   { parameters }: ParameterLayout,
   logits: number,
   add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
-): Pick<RunTensors, 'quantized' | 'parameters' | 'computeWeights'> {
+): QuantizedParts & Pick<RunTensors, 'parameters'> {
   if (!quantization) return { quantized: undefined, parameters, computeWeights: [] };
   const isQuantized = ({ name, matmul }: ParameterSpec): boolean =>
     matmul && (quantization.head || !isVocabularyMatrix(name));
@@ -225,6 +220,15 @@ function quantizedWeights(
     return isQuantized(spec) ? scaledBy(quantized, name, tensor, elements) : slice(tensor, 0, elements);
   };
   return { quantized, ...withComputeWeights(parameters, weightOf) };
+}
+
+/** Partial sums of all parts of all parameters, in their order. */
+function statisticsPartials({ parameters }: ParameterLayout): number {
+  return [...parameters.values()].reduce((sum, parameter) => sum + partialsOf(parameter), 0);
+}
+
+function partialsOf({ parts }: Parameter): number {
+  return parts.reduce((sum, part) => sum + statisticsGroups(paddedElements(part)), 0);
 }
 
 /** The most that the partial sums of any weight gradient take. */

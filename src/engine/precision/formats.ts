@@ -2,7 +2,13 @@
  * Number formats: how a value is rounded and what four of them occupy in memory.
  * The matching WGSL is `shaders/formats/<prelude>.wgsl`.
  */
-import { isSimulatedFormat, type SimulatedFormat, simulatedFormat } from './simulated.ts';
+import {
+  isSimulatedFormat,
+  type Rounding,
+  type SimulatedFormat,
+  type SimulatedMode,
+  simulatedBits,
+} from './simulated.ts';
 
 /** The rows of the table. */
 export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2';
@@ -93,6 +99,28 @@ export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
   },
 };
 
+/**
+ * The row of a simulated format. With 8 exponent bits it has the range of f32; with fewer, exponents as IEEE 754 counts
+ * them, the highest left to infinity, subnormals kept, and operands clipped to the largest value as the paper does.
+ */
+function simulatedFormat(id: SimulatedFormat): NumberFormat {
+  const [mode, rounding] = id.split('-') as [SimulatedMode, Rounding];
+  const { exponentBits, mantissaBits } = simulatedBits(mode)!;
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const halfStep = 2 ** (22 - mantissaBits);
+  const truncates = rounding === 'rz';
+  return {
+    id,
+    bytes: 4,
+    exponentBits,
+    mantissaBits,
+    overflowBits: (128 + bias) * 2 ** 23 - (truncates ? 0 : halfStep),
+    flushSubnormals: false,
+    saturates: exponentBits < 8,
+    truncates,
+  };
+}
+
 /** Every format has a row, whether in the table or computed. */
 export function formatInfo(id: FormatId): NumberFormat {
   return isSimulatedFormat(id) ? simulatedFormat(id) : FORMATS[id];
@@ -123,4 +151,16 @@ export function preludeOf(format: FormatId, half: HalfStorage): Prelude {
   if (format === 'f16') return `f16_${half}`;
   if (format === 'f16-flush') return `f16_${half}_flush`;
   return format;
+}
+
+/**
+ * The constants that `shaders/formats/simulated.wgsl` reads; none where no prelude of a kernel is simulated.
+ * @throws RangeError for two simulated formats in one kernel, which would share them
+ */
+export function simulatedConstants(preludes: readonly string[]): Readonly<Record<string, number>> {
+  const [format, ...others] = new Set(preludes.filter(isSimulatedFormat));
+  if (format === undefined) return {};
+  if (others.length > 0) throw new RangeError(`${format} and ${others.join()} cannot share a kernel`);
+  const { exponentBits, mantissaBits, truncates } = simulatedFormat(format);
+  return { EXPONENT_BITS: exponentBits, MANTISSA_BITS: mantissaBits, TRUNCATES: truncates ? 1 : 0 };
 }

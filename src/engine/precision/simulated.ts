@@ -1,8 +1,8 @@
 /**
  * Simulated formats: X exponent and Y mantissa bits, held in 32-bit floats. Modes `e<X>m<Y>` give one to the operands of
- * every matmul, forward and backward, as arXiv 2405.18710 does. Format and recipe are computed from the name.
+ * every matmul, forward and backward, as arXiv 2405.18710 does. Format (formats.ts) and recipe (recipes.ts) are computed from
+ * the name.
  */
-import type { NumberFormat } from './formats.ts';
 
 /** Toward zero, as the paper cuts bits, or to nearest, ties to even. */
 export const ROUNDINGS = ['rz', 'rne'] as const;
@@ -56,38 +56,4 @@ export function isSimulatedFormat(format: string): format is SimulatedFormat {
   return (
     rest.length === 0 && isSimulatedMode(mode ?? '') && ROUNDINGS.some((possible) => possible === rounding)
   );
-}
-
-/**
- * The row of a simulated format. With 8 exponent bits it has the range of f32; with fewer, exponents as IEEE 754 counts
- * them, the highest left to infinity, subnormals kept, and operands clipped to the largest value as the paper does.
- */
-export function simulatedFormat(id: SimulatedFormat): NumberFormat {
-  const [mode, rounding] = id.split('-') as [SimulatedMode, Rounding];
-  const { exponentBits, mantissaBits } = simulatedBits(mode)!;
-  const bias = 2 ** (exponentBits - 1) - 1;
-  const halfStep = 2 ** (22 - mantissaBits);
-  const truncates = rounding === 'rz';
-  return {
-    id,
-    bytes: 4,
-    exponentBits,
-    mantissaBits,
-    overflowBits: (128 + bias) * 2 ** 23 - (truncates ? 0 : halfStep),
-    flushSubnormals: false,
-    saturates: exponentBits < 8,
-    truncates,
-  };
-}
-
-/**
- * The constants that `shaders/formats/simulated.wgsl` reads; none where no prelude of a kernel is simulated.
- * @throws RangeError for two simulated formats in one kernel, which would share them
- */
-export function simulatedConstants(preludes: readonly string[]): Readonly<Record<string, number>> {
-  const [format, ...others] = new Set(preludes.filter(isSimulatedFormat));
-  if (format === undefined) return {};
-  if (others.length > 0) throw new RangeError(`${format} and ${others.join()} cannot share a kernel`);
-  const { exponentBits, mantissaBits, truncates } = simulatedFormat(format);
-  return { EXPONENT_BITS: exponentBits, MANTISSA_BITS: mantissaBits, TRUNCATES: truncates ? 1 : 0 };
 }

@@ -3,8 +3,8 @@
  * to its f32 accumulator when it stores. Round to nearest, ties to even. The oracle for
  * `shaders/formats/`; algorithms and golden vectors: research/numerics.md 1.2 to 1.4.
  */
-import type { FormatId, NumberFormat } from '../precision/formats.ts';
-import { isSimulatedFormat, simulatedFormat } from '../precision/simulated.ts';
+import { type FormatId, formatInfo, type NumberFormat } from '../precision/formats.ts';
+import { isSimulatedFormat } from '../precision/simulated.ts';
 
 const float = new Float32Array(1);
 const word = new Uint32Array(float.buffer);
@@ -27,7 +27,7 @@ export function fromF32Bits(bits: number): number {
  * formats the largest finite value (infinity too); NaN stays NaN. Takes bits rather than a number so that NaN payloads can be tested.
  */
 export function encodeBits(format: FormatId, bits: number): number {
-  if (isSimulatedFormat(format)) return encodeSimulated(simulatedFormat(format), bits);
+  if (isSimulatedFormat(format)) return encodeSimulated(formatInfo(format), bits);
   switch (format) {
     case 'f32':
       return bits >>> 0;

@@ -1,6 +1,5 @@
 import { mostTokens, type TokenizerChoice } from '../data/tokenizer.ts';
 import { EngineError, suggestion } from '../errors.ts';
-import type { RecomputeLevel } from '../model/blocks.ts';
 import {
   checkDimension,
   checkShape,
@@ -22,6 +21,10 @@ import {
   storesFp8,
 } from '../precision/recipes.ts';
 import { isSimulatedMode, type Rounding, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
+
+/** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
+export const RECOMPUTE_LEVELS = ['none', 'gelu', 'gelu-ln', 'block'] as const;
+export type RecomputeLevel = (typeof RECOMPUTE_LEVELS)[number];
 
 /** Everything that defines a run apart from the text. Plain data: it travels to the worker, into links and files. */
 export interface TrainConfig extends Fp8Settings {

@@ -6,7 +6,7 @@ import { paddedVocabulary } from '../model/config.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
 import { microBatchOf, type TrainConfig } from './config.ts';
-import { finite } from './metrics.ts';
+import { finite } from './finite.ts';
 import { microBatchesOf } from './microBatches.ts';
 import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { Programs } from './trainerParts.ts';

@@ -1,7 +1,8 @@
 /** What a run reports. All plain data: it crosses the worker boundary and goes into JSON lines as it is. */
-import type { MemoryBytes } from '../memoryPlan.ts';
+import type { MemoryBytes } from '../memoryCategories.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
+import { finite } from './finite.ts';
 import type { RunChange } from './runChanges.ts';
 import type { StepState } from './stepState.ts';
 
@@ -34,8 +35,6 @@ export interface EvalMetrics {
   /** Mean loss in nats over the evaluation batches; null when it is not finite. */
   readonly valLoss: number | null;
 }
-
-export type { MemoryBytes };
 
 export interface RunSummary {
   /** Adapter in words: vendor, architecture, description. */
@@ -73,11 +72,6 @@ export interface RunSummary {
   readonly kernels: Readonly<Record<string, string>>;
   /** From where on its numbers may differ from those of an undisturbed run. */
   readonly changes: readonly RunChange[];
-}
-
-/** Null for what is not finite: JSON has no word for it. */
-export function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }
 
 /** What a step's state says. @param siteName of the dispatch that first met a value that is not finite */

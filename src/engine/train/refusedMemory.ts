@@ -2,7 +2,8 @@
 import { Arena } from '../arena.ts';
 import { EngineError } from '../errors.ts';
 import { deeperLevels } from '../largestBatch.ts';
-import { type MemoryPlan, mebibytes, memoryPlan } from '../memoryPlan.ts';
+import { mebibytes } from '../mebibytes.ts';
+import { type MemoryPlan, memoryPlan } from '../memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import { microBatchOf, type TrainConfig } from './config.ts';
 

@@ -1,9 +1,9 @@
 /** From which steps on a run was computed by something else than before, so that its numbers may be others. */
 import * as v from 'valibot';
+import type { AdapterReport } from '../device.ts';
 import type { RecordedKernels } from '../kernelChoice.ts';
 import { NOT_USED } from '../kernels/subgroupMatrix.ts';
 import { microBatchesPerStep, microBatchOf, type TrainConfig } from './config.ts';
-import type { Trainer } from './trainer.ts';
 
 /** More are not kept: the bits may differ from the first on. */
 const MAX_CHANGES = 1000;
@@ -42,7 +42,7 @@ export function computedBy({
   report,
   kernels,
   config,
-}: Pick<Trainer, 'report' | 'kernels' | 'config'>): ComputedBy {
+}: Pick<ComputedBy, 'kernels' | 'config'> & { readonly report: AdapterReport }): ComputedBy {
   return { adapter: report.name, kernels, config };
 }
 

@@ -3,7 +3,6 @@ import { GPT2_END_ID } from '../data/gpt2.ts';
 import { endsText, type Tokenizer } from '../data/tokenizer.ts';
 import { EngineError } from '../errors.ts';
 import { uniformAt } from '../rng.ts';
-import type { Trainer } from './trainer.ts';
 
 export interface SampleOptions {
   /** Text to continue; empty starts where a line or a document begins: {@link startToken}. */
@@ -33,6 +32,13 @@ export interface SampleWatch {
   readonly onToken?: (token: SampledToken) => void;
   /** Ends the text after the token in progress. */
   readonly signal?: AbortSignal;
+}
+
+/** What continues a text: a trainer, trained or not. */
+export interface LanguageModel {
+  readonly dataset: Dataset;
+  /** Logits of the token after `context` tokens, one for each of the tokenizer's. */
+  nextTokenLogits(context: readonly number[]): Promise<Float32Array>;
 }
 
 const TOP = 10;
@@ -72,17 +78,16 @@ export function sampleSteps(steps: number, count: number): Set<number> {
  * @throws EngineError BAD_TEXT naming the characters that the training text does not have
  */
 export async function sampleText(
-  trainer: Trainer,
+  model: LanguageModel,
   options: SampleOptions,
   { onToken, signal }: SampleWatch = {},
 ): Promise<string> {
-  const { tokenizer } = trainer.dataset;
+  const { tokenizer } = model.dataset;
   const decode = tokenizer.decoder();
-  const tokens =
-    options.prompt === '' ? [startToken(trainer.dataset)] : [...tokenizer.encode(options.prompt)];
+  const tokens = options.prompt === '' ? [startToken(model.dataset)] : [...tokenizer.encode(options.prompt)];
   const start = tokens.length;
   for (let i = 0; i < options.length && !signal?.aborted; i++) {
-    const logits = await trainer.nextTokenLogits(tokens);
+    const logits = await model.nextTokenLogits(tokens);
     const token = drawToken(logits, options.temperature, options.topK, uniformAt(i, options.seed));
     tokens.push(token);
     onToken?.({ ...chancesOf(logits, token, tokenizer), text: decode(token) });

@@ -2,9 +2,8 @@
  * Loss-landscape sharpness of an autoregressive model, in its logits: the metric of Keskar et al. (2017) with the identity
  * for A, as arXiv 2405.18710 applies it. The paper's epsilon is not known to us: both of Keskar's are reported.
  */
-import { finite } from './metrics.ts';
-
-export const SHARPNESS_EPSILON = 5e-4;
+import { SHARPNESS_WIDTH } from '../kernels/rows.ts';
+import { finite } from './finite.ts';
 
 export interface SharpnessMetrics {
   readonly step: number;
@@ -18,9 +17,6 @@ export interface SharpnessMetrics {
   /** Mean over all positions of the largest |logit|: sharpness grows with the logits, and is to be read beside it. */
   readonly maxLogit: number | null;
 }
-
-/** Numbers a row in what shaders/logit_sharpness.wgsl writes. */
-export const SHARPNESS_WIDTH = 4;
 
 /**
  * @param rows (B * T, 4) of shaders/logit_sharpness.wgsl

@@ -1,8 +1,14 @@
 import { EngineError } from '../errors.ts';
-import { usesMatrixUnits } from '../kernelChoice.ts';
+import { type RecordedKernels, usesMatrixUnits } from '../kernelChoice.ts';
 import { PipelineCache } from '../pipelines.ts';
 import { peakFlops, shareOfPeak } from '../roofline.ts';
-import type { Trainer } from './trainer.ts';
+
+/** What a share of the peak depends on: a trainer's device, model and kernels. */
+export interface MeasuredRun {
+  readonly device: GPUDevice;
+  readonly flopsPerToken: number;
+  readonly kernels: RecordedKernels;
+}
 
 /**
  * Model FLOP/s of `tokensPerSec` over the adapter's f32 FMA peak; null where that could not be measured: where memory is too
@@ -10,7 +16,7 @@ import type { Trainer } from './trainer.ts';
  * for use inside a step.
  */
 export async function modelFlopsUtilization(
-  { device, flopsPerToken, kernels }: Trainer,
+  { device, flopsPerToken, kernels }: MeasuredRun,
   tokensPerSec: number,
 ): Promise<number | null> {
   try {

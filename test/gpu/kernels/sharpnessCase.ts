@@ -1,8 +1,8 @@
 /** Sharpness of each row against the f64 oracle. */
 import type { Target } from '../../../src/engine/kernels/operation.ts';
-import { logitSharpness } from '../../../src/engine/kernels/rows.ts';
+import { logitSharpness, SHARPNESS_WIDTH } from '../../../src/engine/kernels/rows.ts';
+import { SHARPNESS_EPSILON } from '../../../src/engine/model/lmHead.ts';
 import { crossEntropy, logitSharpness as oracle } from '../../../src/engine/reference/sharpness.ts';
-import { SHARPNESS_EPSILON, SHARPNESS_WIDTH } from '../../../src/engine/train/sharpness.ts';
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';
 import { fromSlices, LOSS_SHAPES, toSlices } from './lossCase.ts';

@@ -11,7 +11,8 @@ import {
   type Trainer,
   type TrainerOptions,
 } from '../../../src/engine/index.ts';
-import { mebibytes, memoryPlan } from '../../../src/engine/memoryPlan.ts';
+import { mebibytes } from '../../../src/engine/mebibytes.ts';
+import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
 import { KeptRun } from '../../../src/engine/train/keptRun.ts';
 import { withDevice } from '../device.ts';
 import { datasetFor, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';

@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { Arena } from '../../../src/engine/arena.ts';
 import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
-import { RECOMPUTE_LEVELS } from '../../../src/engine/model/blocks.ts';
 import { DEFAULT_LIMITS } from '../../../src/engine/model/tensors.ts';
 import { storesFp8 } from '../../../src/engine/precision/recipes.ts';
 import { byteLength } from '../../../src/engine/tensor.ts';
+import { RECOMPUTE_LEVELS } from '../../../src/engine/train/config.ts';
 import { STAMP_BYTES } from '../../../src/engine/train/gpuClock.ts';
 import { withDevice } from '../device.ts';
 import { stateOf, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';

@@ -4,7 +4,7 @@ import { startProof } from '../../../src/engine/experiments/startProof.ts';
 import { type BatchBudget, comparisonTable } from '../../../src/engine/experiments/table.ts';
 import { verdict } from '../../../src/engine/experiments/verdict.ts';
 import { largestBatch } from '../../../src/engine/largestBatch.ts';
-import type { MemoryBytes } from '../../../src/engine/memoryPlan.ts';
+import type { MemoryBytes } from '../../../src/engine/memoryCategories.ts';
 import { PRESETS } from '../../../src/engine/model/presets.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
 import type { RunFacts, RunSummary, Schedule, TimedStep } from '../../../src/session/protocol.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { SHARPNESS_EPSILON } from '../../../src/engine/model/lmHead.ts';
 import { crossEntropy, logitSharpness } from '../../../src/engine/reference/sharpness.ts';
 import { integerAt, normalAt, uniformAt } from '../../../src/engine/rng.ts';
-import { SHARPNESS_EPSILON, sharpnessOf } from '../../../src/engine/train/sharpness.ts';
+import { sharpnessOf } from '../../../src/engine/train/sharpness.ts';
 
 const V = 50;
 const logits = (seed: number, spread: number) =>

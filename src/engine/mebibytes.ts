@@ -1,0 +1,4 @@
+/** Bytes in words, with one decimal. */
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
