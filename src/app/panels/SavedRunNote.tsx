@@ -43,7 +43,7 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
         )}
         {!busy && <StoredFiles run={run} />}
         <Button onClick={() => discardSavedRun(run)} data-testid="discard-saved">
-          Discard it
+          Discard
         </Button>
       </div>
     </Note>
@@ -60,14 +60,14 @@ function EndedRun({ run }: { run: StoredRun }) {
         <Button
           onClick={() => resumeSavedRun({ ...run, config: { ...run.config, steps: run.step } })}
           disabled={obstacle !== null}
-          title="Puts it on the GPU with its curves, as it was at its end: it can then write, be exported and be looked into"
+          title="Puts it on the GPU with its curves, as it was at its end, to sample, export and inspect"
           data-testid="open-ended"
         >
-          Open it
+          Open
         </Button>
         <StoredFiles run={run} />
         <Button onClick={() => discardSavedRun(run)} data-testid="discard-ended">
-          Remove it
+          Remove
         </Button>
       </div>
       <TrainOn run={run} />
