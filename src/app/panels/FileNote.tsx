@@ -33,12 +33,12 @@ function SavedExportError() {
 }
 
 function OpenedNote() {
-  const { state } = useFiles(({ opened }) => opened);
+  const opened = useFiles((state) => state.opened);
   const place = useRef<HTMLDivElement>(null);
   // The file may have been chosen at the other end of the page.
   useEffect(() => {
-    if (state !== 'none') place.current?.scrollIntoView({ block: 'nearest' });
-  }, [state]);
+    if (opened.state !== 'none') place.current?.scrollIntoView({ block: 'nearest' });
+  }, [opened]);
   return (
     <div ref={place} className={styles.place}>
       <OpenedState />
