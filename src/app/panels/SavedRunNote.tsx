@@ -70,7 +70,7 @@ function EndedRun({ run }: { run: StoredRun }) {
           Remove
         </Button>
       </div>
-      <TrainOn run={run} />
+      {obstacle === null && <TrainOn run={run} />}
     </Note>
   );
 }
@@ -98,8 +98,6 @@ function StoredFiles({ run: { place } }: { run: StoredRun }) {
 function TrainOn({ run }: { run: StoredRun }) {
   const [typed, setTyped] = useState(String(run.step < run.config.steps ? run.config.steps : 2 * run.step));
   const steps = readNumber(typed) ?? Number.NaN;
-  // The text may be chosen while the note is there.
-  useSettings((state) => state.ownText);
   const obstacle = goOnObstacle(run, steps);
   const goes = useSavedRun((state) => givesWayTo(state, run.place));
   return (
