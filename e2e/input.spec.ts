@@ -154,14 +154,14 @@ test('the mark that ends a document is counted in a text, and taken where that i
   await page.getByTestId('own-paste').fill('a rose<|endoftext|>'.repeat(400));
   await page.getByTestId('own-paste-use').click();
   await expect(page.getByTestId('own-ready')).toHaveText(
-    'Pasted text: 3,600 tokens of 50,257 different ones',
+    'Pasted text: 3,600 tokens from a vocabulary of 50,257',
   );
   await expect(page.getByTestId('own-reading')).toContainText(
     'is in it 400 times, read as ordinary characters.',
   );
   await page.getByLabel('Take it as the end of a document').click();
   await expect(page.getByTestId('own-ready')).toHaveText(
-    'Pasted text: 1,200 tokens of 50,257 different ones',
+    'Pasted text: 1,200 tokens from a vocabulary of 50,257',
   );
   await expect(page.getByTestId('own-reading')).toContainText('ends a document: token 50,256.');
   await expect(page.getByTestId('train')).toBeEnabled();

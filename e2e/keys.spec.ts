@@ -6,7 +6,7 @@ test('? lists the keys, Escape closes the list, and the switch turns them off', 
   const help = page.getByTestId('shortcuts-help');
   await page.keyboard.press('?');
   await expect(help).toBeVisible();
-  await expect(help).toContainText('trains, pauses and goes on');
+  await expect(help).toContainText('trains, pauses and resumes');
   await page.keyboard.press('s'); // in a dialog nothing is trained or stopped
   await page.keyboard.press('Escape');
   await expect(help).toBeHidden();

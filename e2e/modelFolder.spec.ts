@@ -23,6 +23,9 @@ async function choose(page: Page, files: Files): Promise<void> {
   await page
     .getByTestId('model-file-input')
     .setInputFiles(files.map(([name, buffer]) => ({ name, mimeType: '', buffer })));
+  // What became of them is said at the top of the page.
+  const note = page.getByTestId('model-file').or(page.getByTestId('file-error'));
+  await expect(note).toBeInViewport();
   await page.getByTestId('from-file').click();
 }
 

@@ -10,9 +10,9 @@ test('a part that does not load is told in its place, training goes on, and anot
     await page.route(/\/Charts-[^/]*\.js$/, (route) => route.abort());
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&autosave=1&autostart=1`);
     const note = page.getByTestId('part-missing');
-    await expect(note).toHaveText(/^The charts could not be loaded\. Training goes on.*Try again/);
+    await expect(note).toHaveText(/^The charts could not be loaded\. Training continues.*Try again/);
     await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
-    await expect(note).toContainText('Training goes on and is saved.');
+    await expect(note).toContainText('Training continues and is saved.');
     await expect(page.getByTestId('value-loss')).toHaveText(/^\d\.\d{3}$/);
 
     // The part is asked for again, which fails again.

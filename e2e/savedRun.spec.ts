@@ -70,7 +70,7 @@ test('a finished run is there after a reload: it writes, is exported and trained
   const note = page.getByTestId('ended-run');
   await expect(note).toContainText('A run that finished');
   await expect(note).toContainText(
-    'Mixed f16, step 12 of 12, on Moby Dick. It stays while the next run is saved.',
+    'Mixed f16, step 12 of 12, on Moby Dick. The next saved run leaves it as it is.',
   );
   expect(await download(page, 'export-saved-model')).toBe('halfstep-fp16-step-12-model-f32.zip');
   expect(await download(page, 'export-saved')).toBe('halfstep-fp16-step-12.safetensors');
@@ -94,15 +94,15 @@ test('a finished run is there after a reload: it writes, is exported and trained
   await page.getByTestId('train').click();
   await reach(page, 'done');
   await expect(page.getByTestId('autosaved')).toContainText('at step 8');
-  await expect(note).toContainText('step 12 of 12, on Moby Dick. The next run that is saved takes its place');
+  await expect(note).toContainText('step 12 of 12, on Moby Dick. The next saved run replaces it');
 
   // Trained on from what it had learned, at the rate of a longer run.
   await page.getByTestId('train-on-steps').fill('12');
   await expect(page.getByTestId('train-on')).toBeDisabled();
   await page.getByTestId('train-on-steps').fill('20');
-  await expect(note).toContainText('The learning rate goes from');
+  await expect(note).toContainText('The learning rate changes from');
   await expect(note).toContainText(
-    'the other run that is kept (Mixed f16, step 8 of 8, on Moby Dick) gives way',
+    'the longer one replaces the other kept run (Mixed f16, step 8 of 8, on Moby Dick).',
   );
   await page.getByTestId('train-on').click();
   await reach(page, 'done');

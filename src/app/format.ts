@@ -1,4 +1,6 @@
 /** Numbers as the page writes them: one language, so that people can compare screenshots. */
+import { formatCount } from '../engine/experiments/format.ts';
+
 export {
   formatCount,
   formatLoss,
@@ -13,6 +15,11 @@ const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSigni
 /** 12K, 1.5M: for axes. */
 export function formatCompact(value: number): string {
   return short.format(value);
+}
+
+/** "1 layer", "12 layers". */
+export function formatCounted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Sizes of texts are told as file managers tell them: in millions of bytes. */

@@ -34,11 +34,12 @@ export function statusLine(state: RunState): string {
   const which = runs.length > 1 && run ? `${whichRun(state, run)}: ` : '';
   if (status === 'idle') return 'Nothing starts until you press Train.';
   if (status === 'preparing') return `${which}${preparingLine(compiling)}`;
+  if (status === 'done' && runs.length > 1) return `Done, ${runs.length} runs`;
   if (!run?.latest) {
     return `${which}${status === 'training' ? 'waiting for the first step' : STATUS_WORDS[status]}`;
   }
   const steps = `step ${formatCount(run.latest.step)} of ${formatCount(run.config.steps)}`;
-  if (status === 'done') return runs.length > 1 ? `Done, ${runs.length} runs` : `Done, ${steps}`;
+  if (status === 'done') return `Done, ${steps}`;
   if (status === 'training') {
     const rest = writing
       ? 'writing a sample'

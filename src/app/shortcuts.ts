@@ -16,7 +16,7 @@ export interface Shortcut {
 }
 
 export const SHORTCUTS: readonly Shortcut[] = [
-  { key: ' ', label: 'Space', does: 'trains, pauses and goes on', on: 'train', run: trainOrPause },
+  { key: ' ', label: 'Space', does: 'trains, pauses and resumes', on: 'train', run: trainOrPause },
   { key: 's', label: 'S', does: 'stops after this step', on: 'train', run: stop },
   { key: '1', label: '1', does: 'shows the training', run: () => showScreen('train') },
   { key: '2', label: '2', does: 'shows the runs', run: () => showScreen('runs') },

@@ -34,12 +34,12 @@ export function textShare(progress: TextProgress | null): number | null {
   return (share + (stage === 'tokenizing' ? 1 : 0)) / 2;
 }
 
-/** "4,600 characters, 18 different", or "1,200 tokens of 50,257 different ones" where tokens are no characters. */
+/** "4,600 characters, 18 different", or "1,200 tokens from a vocabulary of 50,257" where tokens are no characters. */
 export function textFactsLine({ bytes, tokens, vocabulary }: TextFacts, tokenizer: TokenizerChoice): string {
   const size = bytes >= 1e6 ? ` (${formatMegabytes(bytes)} MB)` : '';
   return tokenizer === 'char'
     ? `${formatCount(tokens)} characters${size}, ${formatCount(vocabulary)} different`
-    : `${formatCount(tokens)} tokens${size} of ${formatCount(vocabulary)} different ones`;
+    : `${formatCount(tokens)} tokens${size} from a vocabulary of ${formatCount(vocabulary)}`;
 }
 
 /** What is to be known of how a text was read; null where that is nothing. */

@@ -13,7 +13,7 @@ import type { Slots } from './storage/slots.ts';
 const ELSEWHERE: ErrorReport = {
   code: 'SAVED_ELSEWHERE',
   message: 'Another tab is training, and its run is the one that is saved.',
-  hint: 'This run goes on without being saved. Close the other tab, then press Train again to have it saved.',
+  hint: 'This run continues without being saved. Close the other tab, then press Train again to have it saved.',
 };
 
 /** What the browser says of its storage, in words. */
@@ -26,13 +26,13 @@ function storageError(cause: unknown): ErrorReport {
       ? 'The browser has no room left for this run.'
       : `The browser keeps nothing for this page (${cause.message}).`,
     hint: full
-      ? 'Training goes on, and the save before stays. Remove a run that is kept here, or files or data of other sites, to make room.'
-      : 'Training goes on without being saved: private windows and blocked site data do that.',
+      ? 'Training continues, and the save before stays. Remove a run that is kept here, or files or data of other sites, to make room.'
+      : 'Training continues without being saved: private windows and blocked site data do that.',
   };
 }
 
 export function nothingSaved(): SessionError {
-  return new SessionError('NOTHING_SAVED', 'There is no saved run to go on with here.', 'Start a new one.');
+  return new SessionError('NOTHING_SAVED', 'There is no saved run to resume here.', 'Start a new one.');
 }
 
 /**

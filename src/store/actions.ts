@@ -107,7 +107,7 @@ export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): 
 /** Why the saved run cannot go on now; null where it can. */
 export function resumeObstacle({ text }: SavedRun, { ownText } = useSettings.getState()): string | null {
   if (text.builtin !== null || ownText.state === 'ready') return null;
-  return `It was trained on your file "${text.name}": choose it again as your text, and it can go on.`;
+  return `It was trained on your file "${text.name}": choose it again as your text to resume it.`;
 }
 
 /**

@@ -156,7 +156,10 @@ function refusal(key: Key, text: string): Problem {
   const message = `${key} "${shorten(text)}" in the address is not `;
   return 'options' in schema
     ? { message: `${message}known.`, hint: suggestion(text, schema.options) }
-    : { message: `${message}a number.`, hint: `Write ${key} with digits, for example ${key}=100.` };
+    : {
+        message: `${message}a number.`,
+        hint: `Write ${key} in plain digits with a point for decimals, as in 1000 or 0.001.`,
+      };
 }
 
 function isKey(key: string): key is Key {

@@ -38,9 +38,12 @@ export function applySaveEvent(
   }
 }
 
-/** The stored runs that are not on the screen anyway, the newest first. */
-export function otherStoredRuns({ stored, shown }: SavedRunState): StoredRun[] {
-  return stored.filter(({ place }) => place !== shown).toSorted((a, b) => b.savedAt - a.savedAt);
+/**
+ * The stored runs to offer, the newest first: all but the one that is shown and has its model on the GPU anyway.
+ * @param onGpu whether what is shown is trained, or its model stands on the GPU: a lost GPU leaves only what is stored
+ */
+export function otherStoredRuns({ stored, shown }: SavedRunState, onGpu: boolean): StoredRun[] {
+  return stored.filter(({ place }) => place !== shown || !onGpu).toSorted((a, b) => b.savedAt - a.savedAt);
 }
 
 /** The run whose place the next one takes that is saved; null where it gets a free place, or none. */

@@ -27,7 +27,7 @@ export default function ExportPanel() {
               Run file
             </Button>
           </dt>
-          <dd>Weights, optimizer and all else: goes on exactly, on this page or on the command line.</dd>
+          <dd>Weights, optimizer and all else: resumes exactly, on this page or on the command line.</dd>
         </div>
         <div>
           <dt>
@@ -51,7 +51,7 @@ export default function ExportPanel() {
               Cluster folder
             </Button>
           </dt>
-          <dd>Both, the text, and a program that goes on in PyTorch on many GPUs.</dd>
+          <dd>Both, the text, and a program that continues in PyTorch on many GPUs.</dd>
         </div>
       </dl>
       <SelectField

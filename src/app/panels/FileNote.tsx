@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { OpenedFile, SavedRun } from '../../session/protocol.ts';
 import { obstacle as trainObstacle } from '../../store/actions.ts';
 import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '../../store/fileActions.ts';
@@ -7,14 +7,14 @@ import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { download } from '../download.ts';
-import { formatCount } from '../format.ts';
+import { formatCount, formatCounted } from '../format.ts';
 import { titleOf } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
 
-/** The file that a run can start from or go on with, and what was made for the visitor to take. */
+/** The file that a run can start from or resume, and what was made for the visitor to take. */
 export default function FileNote() {
   useHandOver();
   return (
@@ -33,6 +33,20 @@ function SavedExportError() {
 }
 
 function OpenedNote() {
+  const opened = useFiles((state) => state.opened);
+  const place = useRef<HTMLDivElement>(null);
+  // The file may have been chosen at the other end of the page.
+  useEffect(() => {
+    if (opened.state !== 'none') place.current?.scrollIntoView({ block: 'nearest' });
+  }, [opened]);
+  return (
+    <div ref={place} className={styles.place}>
+      <OpenedState />
+    </div>
+  );
+}
+
+function OpenedState() {
   const opened = useFiles((state) => state.opened);
   switch (opened.state) {
     case 'none':
@@ -75,7 +89,7 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
     <Note testId="run-file">
       <p>
         <strong>{name}</strong>
-        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It goes on exactly where it was; what is shown now stays among the runs.'}`}</span>
+        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It resumes exactly where it was; what is shown now stays under Runs.'}`}</span>
       </p>
       <TextField
         label="Steps in all"
@@ -93,11 +107,11 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
             disabled={obstacle !== null}
             data-testid="go-on-with-file"
           >
-            Go on with it
+            Resume it
           </Button>
         )}
         <Button onClick={closeFile} data-testid="close-file">
-          Take it away
+          Close
         </Button>
       </div>
     </Note>
@@ -110,27 +124,29 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
   const busy = useRun((state) => isBusy(state.status));
   const blocked = useSettings((state) => trainObstacle(state));
   const assumed = useSettings(({ settings }) => settings.tokenizer === null) ? likelyTokenizer : null;
+  const assumedHeads = useSettings(({ settings }) =>
+    heads === null && settings.heads === null ? settings.init?.usualHeads : undefined,
+  );
   const { layers, width, context, vocabulary, tied } = shape;
   return (
     <Note testId="model-file">
       <p>
         Training starts from the weights of <strong>{name}</strong>
-        <span>{`: ${layers} layers, ${heads !== null ? `${heads} heads, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}.`}</span>
+        <span>{`: ${formatCounted(layers, 'layer')}, ${heads !== null ? `${formatCounted(heads, 'head')}, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}.`}</span>
       </p>
-      {heads === null && (
+      {assumedHeads !== undefined && (
         <p>
-          It does not say how many heads it has: 64 channels each are assumed, as in GPT-2. Drop its
-          config.json with it, or set them under Model.
+          {`It does not say how many heads it has: ${formatCounted(assumedHeads, 'head')} ${assumedHeads === 1 ? 'is' : 'are'} assumed, of about 64 channels each as in GPT-2. Drop its config.json with it, or set them under Model.`}
         </p>
       )}
       {tokenizer === null && assumed !== null && (
         <p>
-          It has as many tokens as GPT-2, and brings no tokenizer: GPT-2's is assumed. Drop its tokenizer.json
+          It has as many tokens as GPT-2 and brings no tokenizer: GPT-2's is assumed. Drop its tokenizer.json
           with it, or choose another under Data.
         </p>
       )}
       {tokenizer === null && assumed === null && (
-        <p>{`It brings no tokenizer: the text must have its ${formatCount(vocabulary)} tokens, and that they are the same ones in the same order cannot be checked. Drop its tokenizer.json with it.`}</p>
+        <p>{`It brings no tokenizer. The text must have exactly its ${formatCount(vocabulary)} tokens; whether they stand in the same order cannot be checked. Drop its tokenizer.json with it.`}</p>
       )}
       {notes.map((note) => (
         <p key={note}>{note}</p>
@@ -142,7 +158,7 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
           </Button>
         )}
         <Button onClick={closeFile} disabled={busy} data-testid="close-file">
-          Take it away
+          Close
         </Button>
       </div>
     </Note>

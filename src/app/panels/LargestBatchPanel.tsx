@@ -49,7 +49,7 @@ export default function LargestBatchPanel() {
   return (
     <div className={panel.panel}>
       <p className={panel.note}>
-        The plan tells what fits; then the GPU takes one real step with it. Other settings stay as they are.
+        The plan says what fits; then the GPU takes one real step with it. Other settings stay as they are.
       </p>
       <div className={styles.budget}>
         <TextField

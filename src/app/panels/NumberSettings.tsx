@@ -60,7 +60,7 @@ export function NumberSettingField({ name, brief = false }: { name: NumberSettin
           <ResetButton
             label={label}
             value={standard}
-            brief={brief}
+            brief={brief || standard.length > 10}
             onClick={() => choose(resetOf([name]))}
             testId={name}
           />

@@ -3,7 +3,7 @@ import type { StoredRun } from '../../session/protocol.ts';
 import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
 import { exportRun, goOnObstacle } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
+import { isBusy, standsOnGpu, useRun } from '../../store/runStore.ts';
 import { givesWayTo, isSaved, nextToGo, otherStoredRuns, useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../store/typedNumber.ts';
@@ -17,10 +17,11 @@ import { endedSentence, keepingSentence, scheduleSentence, unfinishedSentence } 
 export default function SavedRunNote() {
   const state = useSavedRun();
   const busy = useRun(({ status }) => isBusy(status));
+  const onGpu = useRun((run) => isBusy(run.status) || standsOnGpu(run));
   const { error } = state;
   return (
     <>
-      {otherStoredRuns(state).map((run) => {
+      {otherStoredRuns(state, onGpu).map((run) => {
         if (!run.ended) return <UnfinishedRun key={run.place} run={run} busy={busy} />;
         return !busy && <EndedRun key={`${run.place} ${run.savedAt}`} run={run} />;
       })}
@@ -43,7 +44,7 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
         )}
         {!busy && <StoredFiles run={run} />}
         <Button onClick={() => discardSavedRun(run)} data-testid="discard-saved">
-          Discard it
+          Discard
         </Button>
       </div>
     </Note>
@@ -60,17 +61,17 @@ function EndedRun({ run }: { run: StoredRun }) {
         <Button
           onClick={() => resumeSavedRun({ ...run, config: { ...run.config, steps: run.step } })}
           disabled={obstacle !== null}
-          title="Puts it on the GPU with its curves, as it was at its end: it can then write, be exported and be looked into"
+          title="Puts it on the GPU with its curves, as it was at its end, to sample, export and inspect"
           data-testid="open-ended"
         >
-          Open it
+          Open
         </Button>
         <StoredFiles run={run} />
         <Button onClick={() => discardSavedRun(run)} data-testid="discard-ended">
-          Remove it
+          Remove
         </Button>
       </div>
-      <TrainOn run={run} />
+      {obstacle === null && <TrainOn run={run} />}
     </Note>
   );
 }
@@ -98,8 +99,6 @@ function StoredFiles({ run: { place } }: { run: StoredRun }) {
 function TrainOn({ run }: { run: StoredRun }) {
   const [typed, setTyped] = useState(String(run.step < run.config.steps ? run.config.steps : 2 * run.step));
   const steps = readNumber(typed) ?? Number.NaN;
-  // The text may be chosen while the note is there.
-  useSettings((state) => state.ownText);
   const obstacle = goOnObstacle(run, steps);
   const goes = useSavedRun((state) => givesWayTo(state, run.place));
   return (

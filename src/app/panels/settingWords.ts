@@ -23,14 +23,14 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
   vocab: {
     label: 'Vocabulary',
     unit: 'tokens',
-    help: "At least so many: a smaller tokenizer's is filled up with tokens that no text has.",
+    help: "A minimum: a smaller tokenizer's is padded with tokens that no text has.",
   },
   batch: { label: 'Batch', unit: 'windows', help: 'Of a step and of an evaluation.' },
   accum: { label: 'Accumulation', unit: 'batches', help: 'Batches whose gradients make one step.' },
   'micro-batch': {
     label: 'Micro-batch',
     unit: 'windows',
-    help: 'Computed at once: a divisor of the batch, which decides the memory of activations.',
+    help: 'Computed at once: a divisor of the batch. It decides the memory of activations.',
   },
   steps: { label: 'Steps' },
   lr: { label: 'Learning rate', help: 'The highest of the schedule.' },

@@ -1,4 +1,5 @@
 /** Sentences about runs that the page's private storage keeps. */
+import type { TrainConfig } from '../../engine/train/config.ts';
 import { learningRateAt } from '../../engine/train/lrSchedule.ts';
 import type { SavedRun, StoredRun } from '../../session/protocol.ts';
 import { formatAgo, formatCount } from '../format.ts';
@@ -10,7 +11,7 @@ function aboutRun({ config, step, text }: SavedRun): string {
 }
 
 /**
- * @param obstacle why it cannot go on now
+ * @param obstacle why it cannot be resumed now
  * @param busy another run is trained
  * @param saved that run is saved, or the next one would be
  */
@@ -23,7 +24,7 @@ export function unfinishedSentence(
   const beside = saved
     ? 'It stays as it is beside the run that is trained now.'
     : 'So that it is not lost, the run that is trained now is not saved.';
-  const next = busy ? beside : (obstacle ?? 'It goes on exactly where it was.');
+  const next = busy ? beside : (obstacle ?? 'It resumes exactly where it was.');
   return `A run was saved here ${formatAgo(run.savedAt)}: ${aboutRun(run)}. ${next}`;
 }
 
@@ -31,28 +32,37 @@ export function unfinishedSentence(
 export function endedSentence(run: StoredRun, obstacle: string | null, givesWay: boolean): string {
   const word = run.step < run.config.steps ? 'ended' : 'finished';
   const stays = givesWay
-    ? 'The next run that is saved takes its place: take what you need before.'
-    : 'It stays while the next run is saved.';
+    ? 'The next saved run replaces it: export what you need first.'
+    : 'The next saved run leaves it as it is.';
   return `A run that ${word} ${formatAgo(run.savedAt)} is kept here: ${aboutRun(run)}. ${stays}${obstacle ? ` ${obstacle}` : ''}`;
 }
 
 /** What more steps do to the learning rate. @param steps in all */
 export function scheduleSentence({ config, step }: SavedRun, steps: number): string {
-  const last = rateWords(learningRateAt(config, Math.max(0, step - 1)));
-  const next = rateWords(learningRateAt({ ...config, steps }, step));
-  const change =
-    next === last
-      ? `stays at ${last}`
-      : `goes from ${last} to ${next} and falls to ${rateWords(config.minLearningRate)}`;
-  return `The learning rate ${change}, as in a run of ${formatCount(steps)} steps from its start.`;
+  return `The learning rate ${rateChange(config, step, steps)}, as in one run of ${formatCount(steps)} steps.`;
 }
 
-/** Where a run is saved that is trained on. @param goes the stored run that gives way for it */
+function rateChange(config: TrainConfig, step: number, steps: number): string {
+  const lowest = rateWords(config.minLearningRate);
+  const last = rateWords(learningRateAt(config, Math.max(0, step - 1)));
+  const next = rateWords(learningRateAt({ ...config, steps }, step));
+  if (step < config.warmup) {
+    return `continues its warm-up from ${next} to ${rateWords(config.learningRate)}, then falls to ${lowest}`;
+  }
+  if (next === lowest) return `stays at ${next}`;
+  return next === last
+    ? `continues at ${next} and falls to ${lowest}`
+    : `changes from ${last} to ${next}, then falls to ${lowest}`;
+}
+
+/** Where a run is saved that is trained on. @param goes the stored run that it replaces */
 export function keepingSentence(run: StoredRun, goes: StoredRun | null): string {
   if (goes?.place === run.place)
-    return 'It is saved in the place of this one: take it as a file to keep both.';
-  const stays = 'What is kept here stays as it is';
-  return goes ? `${stays}; the other run that is kept (${aboutRun(goes)}) gives way.` : `${stays}.`;
+    return 'The longer run replaces this one: take its run file first to keep both.';
+  const stays = 'This run stays as it is';
+  return goes
+    ? `${stays}; the longer one replaces the other kept run (${aboutRun(goes)}).`
+    : `${stays}; the longer one is kept beside it.`;
 }
 
 function rateWords(rate: number): string {

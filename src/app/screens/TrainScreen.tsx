@@ -67,7 +67,7 @@ export function TrainScreen() {
 }
 
 const DROP_HINT =
-  'Drop a text to train on, or a .safetensors file: a model to start from, or a saved run to go on with. It stays on this device.';
+  'Drop a text to train on, or a .safetensors file: a model to start from, or a saved run to resume. It stays on this device.';
 const BUSY_HINT = 'A file can be dropped here when the training has ended.';
 
 async function takeDropped(file: File, all: readonly File[]): Promise<void> {

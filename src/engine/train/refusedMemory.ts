@@ -41,7 +41,7 @@ export async function withWayOut(
   if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY')) return error;
   const fits = await largestAccepted(device, config, vocabulary, limits);
   const smaller = fits
-    ? `It takes ${fits.microBatch} windows at a time (${mebibytes(fits.bytes)}): with micro-batch ${fits.microBatch} steps and evaluations stay what they are.`
+    ? `It takes ${fits.microBatch} windows at a time (${mebibytes(fits.bytes)}): with micro-batch ${fits.microBatch}, steps and evaluations stay what they are.`
     : error.hint;
   const [recompute] = deeperLevels(config.recompute);
   const deeper = recompute

@@ -22,7 +22,7 @@ export function spikeHint(recipe: Recipe, flushed: number | null): string {
     if (!keepsMaster(recipe)) {
       sentences.push('Weights and AdamW moments have no FP32 copy: updates that are too small are lost.');
     }
-    sentences.push('This mode is made to fail: fp16, with loss scaling, or bf16 trains the model.');
+    sentences.push('This mode is made to fail: use fp16, which scales the loss, or bf16.');
   } else if (isMaterial(flushed)) {
     sentences.push('Use a mode with loss scaling (fp16) or with the exponents of FP32 (bf16).');
   } else {

@@ -81,7 +81,7 @@ test('a GPU that refuses the memory is told with what it takes, and with what re
     expect(await make(TINY).catch((error: unknown) => error)).toMatchObject({
       code: 'OUT_OF_MEMORY',
       message: `The GPU refused ${mebibytes(bytesOf({}))} for this run (no room).`,
-      hint: `It takes 4 windows at a time (${mebibytes(bytesOf({ microBatch: 4 }))}): with micro-batch 4 steps and evaluations stay what they are. With recompute gelu the same run takes ${mebibytes(bytesOf({ recompute: 'gelu' }))}.`,
+      hint: `It takes 4 windows at a time (${mebibytes(bytesOf({ microBatch: 4 }))}): with micro-batch 4, steps and evaluations stay what they are. With recompute gelu the same run takes ${mebibytes(bytesOf({ recompute: 'gelu' }))}.`,
     });
     expect(buffers.size).toBe(0);
     (await make({ ...TINY, recompute: 'block' })).destroy();

@@ -19,35 +19,41 @@ test('what more steps do to the learning rate is said with its numbers', () => {
   const next = learningRateAt({ ...config, steps: 200 }, 100);
   expect(next).toBeCloseTo(5.5e-4, 10); // half of the cosine
   expect(scheduleSentence(stored, 200)).toBe(
-    'The learning rate goes from 0.0001 to 0.00055 and falls to 0.0001, as in a run of 200 steps from its start.',
+    'The learning rate changes from 0.0001 to 0.00055, then falls to 0.0001, as in one run of 200 steps.',
   );
   const constant = { ...stored, config: { ...config, minLearningRate: 1e-3 } };
   expect(scheduleSentence(constant, 200)).toBe(
-    'The learning rate stays at 0.001, as in a run of 200 steps from its start.',
+    'The learning rate stays at 0.001, as in one run of 200 steps.',
+  );
+  // Stopped early: to the same end, and in the middle of its warm-up.
+  expect(scheduleSentence({ ...stored, step: 1 }, 100)).toContain('continues at 0.001 and falls to 0.0001,');
+  const warming = { ...stored, step: 5, config: { ...config, warmup: 10 } };
+  expect(scheduleSentence(warming, 100)).toContain(
+    'continues its warm-up from 0.00055 to 0.001, then falls to',
   );
 });
 
 test('a run that ended says whether the next one takes its place', () => {
   expect(endedSentence(stored, null, false)).toMatch(
-    /^A run that finished .* ago is kept here: .*, step 100 of 100, on Moby Dick\. It stays while the next run is saved\.$/,
+    /^A run that finished .* ago is kept here: .*, step 100 of 100, on Moby Dick\. The next saved run leaves it as it is\.$/,
   );
   expect(endedSentence({ ...stored, step: 40 }, 'Choose the text again.', true)).toMatch(
-    /^A run that ended .* step 40 of 100, .* The next run that is saved takes its place: .* Choose the text again\.$/,
+    /^A run that ended .* step 40 of 100, .* The next saved run replaces it: .* Choose the text again\.$/,
   );
 });
 
 test('an unfinished run says whether the one that is trained is saved beside it', () => {
   const left = { ...stored, ended: false, step: 40 };
-  expect(unfinishedSentence(left, null, false, true)).toContain('It goes on exactly where it was.');
+  expect(unfinishedSentence(left, null, false, true)).toContain('It resumes exactly where it was.');
   expect(unfinishedSentence(left, null, true, true)).toContain('beside the run that is trained now');
   expect(unfinishedSentence(left, null, true, false)).toContain('the run that is trained now is not saved');
 });
 
-test('training on says what is kept and what gives way', () => {
+test('training on says what is kept and what is replaced', () => {
   const other = { ...stored, place: 1, step: 8 } as const;
-  expect(keepingSentence(stored, null)).toBe('What is kept here stays as it is.');
+  expect(keepingSentence(stored, null)).toBe('This run stays as it is; the longer one is kept beside it.');
   expect(keepingSentence(stored, other)).toMatch(
-    /stays as it is; the other run .*step 8 of 100.* gives way\.$/,
+    /stays as it is; the longer one replaces the other kept run \(.*step 8 of 100.*\)\.$/,
   );
-  expect(keepingSentence(stored, stored)).toContain('take it as a file to keep both');
+  expect(keepingSentence(stored, stored)).toContain('take its run file first to keep both');
 });

@@ -38,7 +38,7 @@ test('a text is described by what it holds', () => {
   expect(textFactsLine({ ...facts, bytes: 2_000_000 }, 'char')).toBe(
     '1,990 characters (2.0 MB), 40 different',
   );
-  expect(textFactsLine(facts, 'gpt2')).toBe('1,990 tokens of 40 different ones');
+  expect(textFactsLine(facts, 'gpt2')).toBe('1,990 tokens from a vocabulary of 40');
 });
 
 test('what may not be expected of how a text was read is said', () => {

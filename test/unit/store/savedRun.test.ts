@@ -18,13 +18,15 @@ function run(place: 0 | 1, step: number, savedAt: number, ended = true): StoredR
   return { place, ended, step, savedAt, bytes: 1, text, config: { ...PRESETS.smoke.config, steps: 60 } };
 }
 
-const others = () => otherStoredRuns(useSavedRun.getState()).map(({ place }) => place);
+const others = (onGpu = true) => otherStoredRuns(useSavedRun.getState(), onGpu).map(({ place }) => place);
 
 test('what is stored is offered, the newest first, but for the run that is shown', () => {
   applySaveEvent({ type: 'savedRuns', stored: [run(0, 60, 1), run(1, 60, 2)] });
   expect(others()).toEqual([1, 0]);
   applySaveEvent({ type: 'autosaved', run: 0, place: 1, step: 5, storage: null, pauses: false });
   expect(others()).toEqual([0]);
+  // The GPU is lost: what is on the screen is only a picture of what is stored.
+  expect(others(false)).toEqual([1, 0]);
   // A new training takes the screen; whether it is saved, and where, is told with its first save.
   autosaveMs(1);
   expect(others()).toEqual([1, 0]);
