@@ -23,7 +23,7 @@ import { endBySignal, onInterrupt } from './interrupt.ts';
 import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
-import { EXIT_FAILURE, runCommand } from './runCommand.ts';
+import { EXIT_FAILURE, onReaderGone, runCommand } from './runCommand.ts';
 import { planText, presetNote, progressText, sharpnessText, summaryText } from './runText.ts';
 import { newestSave, openSaver, type RunSaver, whatIsSaved } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
@@ -96,6 +96,7 @@ async function train(command: TrainCommand): Promise<void> {
         saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
         if (!kept.hasBegun) progress.print(planOf(trainer, command, preset));
         if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
+        if (save || command.exportTo) onReaderGone(() => control.stop());
         interrupted = () => {
           progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
           control.stop();
