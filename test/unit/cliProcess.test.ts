@@ -105,6 +105,14 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
+test('a report of bench that cannot be written is refused before anything is measured', () => {
+  const { status, stderr } = cli(['bench', '--only', 'roofline', '--json', '/no/such/report.json'], {
+    VK_ICD_FILENAMES: '/no/such_icd.json',
+  });
+  expect(status).toBe(2);
+  expect(stderr).toContain('error: Cannot write "/no/such/report.json": ENOENT');
+});
+
 test('no adapter exits with 1, the reason and the fix', () => {
   const { status, stdout, stderr } = cli(['train', '--preset', 'smoke', '--json'], {
     VK_ICD_FILENAMES: '/no/such_icd.json',
