@@ -19,6 +19,7 @@ import { openAdapter } from './adapter.ts';
 import { endBySignal, onInterrupt } from './interrupt.ts';
 import type { TextChoice } from './options.ts';
 import { ProgressLine } from './progress.ts';
+import { onReaderGone } from './runCommand.ts';
 import { progressText, readingNote } from './runText.ts';
 import { StepRate } from './stepRate.ts';
 import { openText, showReading } from './texts.ts';
@@ -42,6 +43,7 @@ export class Lab {
     this.report = report;
     this.dataset = dataset;
     this.progress = progress;
+    onReaderGone(() => this.#control.abandon());
     onInterrupt(process, {
       stop: () => {
         progress.print('Stopping: what has ended is kept. Press Ctrl-C again to end at once.');
