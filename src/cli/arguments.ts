@@ -60,15 +60,23 @@ function argumentValue(option: OptionSpec, value: string | undefined): string {
 }
 
 function unknownOption(options: readonly OptionSpec[], raw: string): EngineError {
-  const close = nearest(
-    raw.replace(/^-+/, ''),
-    options.map(({ name }) => name),
-  );
+  const word = raw.replace(/^-+/, '');
+  const close =
+    options.find((option) => 'field' in option && inDashes(option.field) === inDashes(word))?.name ??
+    nearest(
+      word,
+      options.map(({ name }) => name),
+    );
   return new EngineError(
     'UNKNOWN_OPTION',
     `There is no option "${raw}".`,
     close ? `Did you mean "--${close}"?` : 'See --help for all options.',
   );
+}
+
+/** Configuration files and other trainers spell options as the fields that they set: learningRate, learning_rate. */
+function inDashes(name: string): string {
+  return name.replace(/[A-Z]/g, '-$&').replaceAll('_', '-').toLowerCase();
 }
 
 function strayArgument(command: string, value: string): EngineError {

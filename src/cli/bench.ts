@@ -3,7 +3,7 @@ import { splitText } from '../engine/data/dataset.ts';
 import { type TokenizedText, tokenize } from '../engine/data/tokenize.ts';
 import type { AdapterReport, TrainConfig } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
-import { json, writeAtomically } from './atomicFile.ts';
+import { checkReportPath, json, writeAtomically } from './atomicFile.ts';
 import { type BenchContext, BenchResults } from './benchContext.ts';
 import { benchHelp, parseBench, shapesOn } from './benchOptions.ts';
 import { STAGES } from './benchStages.ts';
@@ -22,6 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { stages, json: path, shapes: asked, ...wanted } = command;
+  if (path !== undefined) checkReportPath(path);
   const { device, report } = await openAdapter();
   const shapes = shapesOn(report, asked);
   const texts = new Map<Tokenization, Promise<TokenizedText>>();

@@ -58,7 +58,7 @@ export function shapesOn(
 
 /**
  * @param args what follows the program's name
- * @throws EngineError of a usage code; names of shapes are looked up when they are measured
+ * @throws EngineError of a usage code
  */
 export function parseBench(args: readonly string[]): BenchCommand {
   const given = readArguments('bench', OPTIONS, args);
@@ -67,7 +67,7 @@ export function parseBench(args: readonly string[]): BenchCommand {
   return {
     kind: 'bench',
     stages: listOf('only', given.get('only') ?? DEFAULT_STAGES, STAGE_NAMES),
-    shapes: given.get('shapes')?.split(',') ?? null,
+    shapes: given.has('shapes') ? listOf('shapes', given.get('shapes'), SHAPE_NAMES) : null,
     modes: modeList('precision', given.get('precision') ?? DEFAULT_MODES),
     budget: budget === undefined ? null : parseBytes('budget', budget),
     steps: wholeNumber('steps', given.get('steps') ?? String(DEFAULT_STEPS)),

@@ -19,14 +19,14 @@ export async function prepareExport(folder: string): Promise<void> {
     });
     await access(folder, constants.W_OK);
   } catch (cause) {
-    throw unwritable(folder, cause);
+    throw unwritable('BAD_VALUE', folder, cause);
   }
 }
 
 /**
  * Writes `model.safetensors`, `config.json` and the tokenizer's files. What is there of an earlier export is replaced only
  * when all of the new one is on the disk.
- * @throws EngineError BAD_VALUE when the disk refuses, NOT_FINITE when a weight is not in F16
+ * @throws EngineError SAVE_FAILED when the disk refuses, NOT_FINITE when a weight is not in F16
  */
 export async function exportModel(trainer: Trainer, folder: string, dtype: ExportDtype): Promise<void> {
   const { gpt } = trainer.plan.tensors;
@@ -49,7 +49,7 @@ async function writeTogether(folder: string, files: readonly FileToWrite[]): Pro
     for (const { temporary, path } of written) await rename(temporary, path);
   } catch (cause) {
     for (const { temporary } of written) await rm(temporary, { force: true });
-    throw cause instanceof EngineError ? cause : unwritable(folder, cause);
+    throw cause instanceof EngineError ? cause : unwritable('SAVE_FAILED', folder, cause);
   }
 }
 
@@ -63,10 +63,10 @@ async function writeSynced(path: string, pieces: ReturnType<FileToWrite['pieces'
   }
 }
 
-function unwritable(folder: string, cause: unknown): EngineError {
+function unwritable(code: 'BAD_VALUE' | 'SAVE_FAILED', folder: string, cause: unknown): EngineError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new EngineError(
-    'BAD_VALUE',
+    code,
     `Cannot write to "${folder}": ${reason}.`,
     'Name a folder that can be written, on a disk with room for the model.',
     { cause },

@@ -3,6 +3,9 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../engine/errors.ts';
 
+/** Locks of this process. One with its number that is not among them is of an earlier process: containers give numbers again. */
+const ownLocks = new Set<string>();
+
 /**
  * Takes the lock of a file, a file beside it that names this process, and that of a process which has ended.
  * @returns gives it back; a process that is killed leaves it to be taken over
@@ -15,14 +18,19 @@ export function lockFile(path: string): () => void {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       writeFileSync(lock, own, { flag: 'wx' });
-      return () => {
+      const unlock = () => {
+        process.off('exit', unlock);
+        ownLocks.delete(lock);
         if (contentOf(lock) === own) rmSync(lock, { force: true });
       };
+      ownLocks.add(lock);
+      process.on('exit', unlock);
+      return unlock;
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unlockable(path, cause);
     }
     const holder = contentOf(lock);
-    if (!isStale(holder)) throw held(path, holder);
+    if (!isStale(lock, holder)) throw held(path, holder);
     removeStale(path, lock, holder);
   }
   throw held(path, contentOf(lock));
@@ -55,10 +63,10 @@ function contentOf(lock: string): string {
 }
 
 /** Of another machine, and of what is no lock of this program, nobody here can say. */
-function isStale(holder: string): boolean {
+function isStale(lock: string, holder: string): boolean {
   const [pid = '', ...host] = holder.split(' ');
   if (!/^\d+$/.test(pid) || host.join(' ') !== hostname()) return false;
-  if (Number(pid) === process.pid) return false;
+  if (Number(pid) === process.pid) return !ownLocks.has(lock);
   try {
     process.kill(Number(pid), 0);
     return false;
@@ -80,7 +88,7 @@ function unlockable(path: string, cause: unknown): EngineError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new EngineError(
     'BAD_VALUE',
-    `Cannot write "${path}.lock": ${reason}.`,
+    `Cannot write "${path}": ${reason}.`,
     'Name a file in a folder that exists and can be written.',
     { cause },
   );

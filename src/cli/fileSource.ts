@@ -12,6 +12,7 @@ import { fileProblem } from './fileProblem.ts';
 export async function fileSource(path: string): Promise<RandomAccess> {
   try {
     const first = await withFile(path, factsOf);
+    if (first.isFolder) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
     const read = (offset: number, length: number): Promise<Uint8Array> =>
       withFile(path, async (file) => {
         const { print } = await factsOf(file);
@@ -42,9 +43,10 @@ async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>):
 }
 
 /** `print` differs for another file in the same place, and for the same file with other bytes. */
-async function factsOf(file: FileHandle): Promise<{ size: number; print: string }> {
-  const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
-  return { size: Number(size), print: [dev, ino, size, mtimeNs].join() };
+async function factsOf(file: FileHandle): Promise<{ size: number; print: string; isFolder: boolean }> {
+  const facts = await file.stat({ bigint: true });
+  const { dev, ino, size, mtimeNs } = facts;
+  return { size: Number(size), print: [dev, ino, size, mtimeNs].join(), isFolder: facts.isDirectory() };
 }
 
 function changed(path: string): EngineError {

@@ -41,11 +41,11 @@ const UNITS: Readonly<Record<string, number>> = {
   GB: 1e9,
 };
 
-/** Bytes of `24GiB`, `512 MiB` or plain digits. @throws EngineError BAD_VALUE naming the option */
+/** Bytes of `24GiB`, `512 MiB` or plain digits; fewer than a MiB of these mean another unit. @throws EngineError BAD_VALUE naming the option */
 export function parseBytes(option: string, text: string): number {
   const [, digits, unit] = /^(\d+(?:\.\d+)?) ?([KMG]i?B|)$/.exec(text) ?? [];
   const bytes = Number(digits) * (UNITS[unit ?? ''] ?? Number.NaN);
-  if (bytes > 0) return bytes;
+  if (bytes > 0 && (unit !== '' || bytes >= 2 ** 20)) return bytes;
   throw new EngineError('BAD_VALUE', `--${option} is "${text}".`, 'Write a size such as 24GiB or 512MiB.');
 }
 

@@ -16,15 +16,13 @@ import {
 import { type KeptEvents, KeptRun } from '../engine/train/keptRun.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { openAdapter } from './adapter.ts';
-import { onInterrupt } from './interrupt.ts';
+import { endBySignal, onInterrupt } from './interrupt.ts';
 import type { TextChoice } from './options.ts';
 import { ProgressLine } from './progress.ts';
+import { onReaderGone } from './runCommand.ts';
 import { progressText, readingNote } from './runText.ts';
 import { StepRate } from './stepRate.ts';
 import { openText, showReading } from './texts.ts';
-
-/** What shells report for a program that SIGINT ended. */
-const EXIT_INTERRUPTED = 130;
 
 interface TrainOptions {
   /** Counts the gradients that were flushed to zero after the last step. */
@@ -45,12 +43,13 @@ export class Lab {
     this.report = report;
     this.dataset = dataset;
     this.progress = progress;
+    onReaderGone(() => this.#control.abandon());
     onInterrupt(process, {
       stop: () => {
         progress.print('Stopping: what has ended is kept. Press Ctrl-C again to end at once.');
         this.#control.abandon();
       },
-      kill: () => process.exit(EXIT_INTERRUPTED),
+      kill: endBySignal,
     });
   }
 

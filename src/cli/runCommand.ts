@@ -5,13 +5,22 @@ import { flushed, show } from './terminal.ts';
 export const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** The reader of a pipe, such as `head`, has had enough. */
+let readerGone: () => void = () => process.exit(0);
+
+/** @param stop ends the work in place of the process, which has something to keep: `tee` ends at Ctrl-C too, and before it */
+export function onReaderGone(stop: () => void): void {
+  readerGone = stop;
+}
+
 /** Runs a command with the process's arguments and ends the process. @param main resolves with the exit code */
 export function runCommand(main: (args: readonly string[]) => Promise<number>): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader, such as `head`, has had enough.
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      readerGone();
+    });
+  }
   main(process.argv.slice(2)).then(exit, (error: unknown) => exit(reportFailure(error)));
 }
 

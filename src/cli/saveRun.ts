@@ -144,6 +144,13 @@ export async function newestSave(path: string): Promise<RunFile | null> {
 export async function checkSavePath(path: string, resumed: string | undefined): Promise<void> {
   const facts = await stat(path).catch(() => null);
   if (!facts) return;
+  if (facts.isDirectory()) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `--save "${path}" is a folder.`,
+      'Give the path of a file, as in --save run.safetensors.',
+    );
+  }
   const same = resumed === undefined ? null : await stat(resumed);
   if (facts.ino === same?.ino && facts.dev === same.dev) return;
   const what = await fileSource(path)

@@ -16,25 +16,31 @@ import { Recovery } from '../engine/train/recovery.ts';
 import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
 import { endRun } from './endRun.ts';
+import { lockFile } from './fileLock.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
-import { onInterrupt } from './interrupt.ts';
+import { endBySignal, onInterrupt } from './interrupt.ts';
 import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
-import { EXIT_FAILURE, runCommand } from './runCommand.ts';
+import { EXIT_FAILURE, onReaderGone, runCommand } from './runCommand.ts';
 import { planText, presetNote, progressText, sharpnessText, summaryText } from './runText.ts';
 import { newestSave, openSaver, type RunSaver, whatIsSaved } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
 import { show } from './terminal.ts';
 
-/** What shells report for a program that SIGINT ended. */
-const EXIT_INTERRUPTED = 130;
-
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
-  if (command.kind === 'help') show(helpText());
-  else await train(command);
+  if (command.kind === 'help') {
+    show(helpText());
+    return 0;
+  }
+  const unlock = command.save && lockFile(command.save.path);
+  try {
+    await train(command);
+  } finally {
+    unlock?.();
+  }
   return 0;
 }
 
@@ -43,8 +49,8 @@ async function train(command: TrainCommand): Promise<void> {
   const progress = new ProgressLine(screen);
   const control = new RunControl();
   // Until the first step nothing has been learned that could be summed up; after the last, all has been said.
-  let interrupted: () => void = () => process.exit(EXIT_INTERRUPTED);
-  onInterrupt(process, { stop: () => interrupted(), kill: () => process.exit(EXIT_INTERRUPTED) });
+  let interrupted = endBySignal;
+  onInterrupt(process, { stop: (signal) => interrupted(signal), kill: endBySignal });
 
   const gpu = new DeviceAccess(openAdapter);
   const adapter = async () => (await gpu.open()).report;
@@ -90,6 +96,7 @@ async function train(command: TrainCommand): Promise<void> {
         saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
         if (!kept.hasBegun) progress.print(planOf(trainer, command, preset));
         if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
+        if (save || command.exportTo) onReaderGone(() => control.stop());
         interrupted = () => {
           progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
           control.stop();

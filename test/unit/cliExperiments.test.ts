@@ -120,9 +120,14 @@ describe('files', () => {
     writeFileSync(at('s.json.lock'), `${pid} ${hostname()}`);
     const again = lockFile(at('s.json'));
     expect(readFileSync(at('s.json.lock'), 'utf8')).toBe(`${process.pid} ${hostname()}`);
+    again();
+
+    // Of a process that had the same number, as the first of a container always has.
+    writeFileSync(at('s.json.lock'), `${process.pid} ${hostname()}`);
+    const last = lockFile(at('s.json'));
     // Someone has deleted the lock and taken it: it is not given back for them.
     writeFileSync(at('s.json.lock'), `${pid} elsewhere`);
-    again();
+    last();
     expect(thrownBy(() => lockFile(at('s.json'))).message).toContain(`process ${pid} on elsewhere`);
     expect(thrownBy(() => lockFile(at('none/s.json'))).message).toContain('s.json.lock');
   });

@@ -138,7 +138,7 @@ test.each([
   expect(parseBytes('budget', text)).toBe(bytes);
 });
 
-test.each(['', '-1GiB', '0', 'GiB', '1TiB', '1e3'])('"%s" is no size', (text) => {
+test.each(['', '-1GiB', '0', '8', 'GiB', '1TiB', '1e3'])('"%s" is no size', (text) => {
   expect(thrownBy(() => parseBytes('budget', text))).toMatchObject({ code: 'BAD_VALUE' });
 });
 

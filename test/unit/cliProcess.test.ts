@@ -1,5 +1,10 @@
 /** The command line as a process of its own: what only shows from outside, without a GPU. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { WAIT_MS } from '../../e2e/limits.ts';
@@ -46,6 +51,66 @@ test('wrong use exits with 2, says what and how, and writes nothing to standard 
   expect(cli(['train', '--data', '/no/such/file', '--json'])).toMatchObject({ status: 2, stdout: '' });
   expect(cli(['train', '--text', 'copy', '--ctx', '100000'])).toMatchObject({ status: 2, stdout: '' });
   expect(cli(['trian'])).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('a file to save to that another process has, or that cannot be made, is refused before anything is read', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
+  try {
+    const path = join(folder, 'run.safetensors');
+    const args = ['train', '--preset', 'smoke', '--data', '/no/such/file', '--save'];
+    writeFileSync(`${path}.lock`, `${process.pid} ${hostname()}`);
+    const taken = cli([...args, path]);
+    expect(taken).toMatchObject({ status: 2, stdout: '' });
+    expect(taken.stderr).toContain(`error: "${path}" is being worked on by process ${process.pid}`);
+
+    const missing = join(folder, 'missing', 'run.safetensors');
+    const { status, stderr } = cli([...args, missing]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`error: Cannot write "${missing}": ENOENT`);
+
+    // What fails later gives the file back.
+    cli([...args, join(folder, 'other.safetensors')]);
+    expect(readdirSync(folder)).toEqual(['run.safetensors.lock']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s before the first step ends by the signal, and gives the file back',
+  async (signal) => {
+    const folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
+    const pipe = join(folder, 'text');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    const save = join(folder, 'run.safetensors');
+    const args = [SCRIPT, 'train', '--preset', 'smoke', '--data', pipe, '--save', save];
+    const child = spawn(process.execPath, args, { stdio: 'ignore', timeout: WAIT_MS });
+    const ended = once(child, 'exit');
+    // Opens when the command opens it, which then waits for a text that does not come.
+    const opened = open(pipe, 'w');
+    try {
+      const text = await Promise.race([opened, ended]);
+      expect(text).not.toBeInstanceOf(Array);
+      expect(readdirSync(folder)).toContain('run.safetensors.lock');
+      child.kill(signal);
+      expect(await ended).toEqual([null, signal]);
+      expect(readdirSync(folder)).toEqual(['text']);
+    } finally {
+      child.kill('SIGKILL');
+      // Without a reader it would wait to be opened for ever.
+      closeSync(openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK));
+      await (await opened).close();
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
+
+test('a report of bench that cannot be written is refused before anything is measured', () => {
+  const { status, stderr } = cli(['bench', '--only', 'roofline', '--json', '/no/such/report.json'], {
+    VK_ICD_FILENAMES: '/no/such_icd.json',
+  });
+  expect(status).toBe(2);
+  expect(stderr).toContain('error: Cannot write "/no/such/report.json": ENOENT');
 });
 
 test('no adapter exits with 1, the reason and the fix', () => {

@@ -4,14 +4,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
 import { beginRun } from '../../src/cli/beginRun.ts';
+import { exportModel } from '../../src/cli/exportModel.ts';
+import { fileSource } from '../../src/cli/fileSource.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
 import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
+import type { Trainer } from '../../src/engine/index.ts';
 import { PRESETS } from '../../src/engine/model/presets.ts';
-import type { TrainConfig } from '../../src/engine/train/config.ts';
+import { gptConfig, type TrainConfig } from '../../src/engine/train/config.ts';
 import { writeRunFile } from './savedRunFile.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -235,4 +238,26 @@ test('nothing that is there is saved over, but the run that is gone on with', as
     message: expect.stringContaining('something else'),
   });
   await checkSavePath(path, path);
+  await expect(checkSavePath(folder, undefined)).rejects.toMatchObject({
+    code: 'BAD_VALUE',
+    message: `--save "${folder}" is a folder.`,
+  });
+  await expect(fileSource(folder)).rejects.toMatchObject({
+    code: 'BAD_FILE',
+    message: `Cannot open "${folder}": it is a folder.`,
+  });
+});
+
+test('an export that the disk refuses after the run is a failure and no wrong use', async () => {
+  const { tokenizer } = DATASET;
+  const tensors = {
+    gpt: gptConfig(PRESETS.smoke.config, tokenizer.vocabulary),
+    chunks: [],
+    parameters: new Map(),
+  };
+  const trainer = { plan: { tensors }, dataset: DATASET } as unknown as Trainer;
+  await expect(exportModel(trainer, join(folder, 'removed'), 'F32')).rejects.toMatchObject({
+    code: 'SAVE_FAILED',
+    isUsage: false,
+  });
 });

@@ -1,5 +1,6 @@
-/** `npm run train`: what is left of a run that could not go on, and of one whose end could not be saved. */
-import { spawnSync } from 'node:child_process';
+/** `npm run train`: what is left of a run that could not go on, whose end could not be saved, or whose reader has left. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,3 +83,20 @@ test('an end that cannot be saved is still summed up, exported and sampled', () 
   expect(existsSync(run)).toBe(false);
   expect(readdirSync(model)).toContain('model.safetensors');
 });
+
+test.each(['stdout', 'stderr'] as const)(
+  'a run whose reader of %s ends, as `tee` does at Ctrl-C, stops and is saved',
+  async (stream) => {
+    const run = at('run.safetensors');
+    const args = `${BATCHES} --preset smoke --steps 1000000 --save-every 0 --save ${run}`.split(' ');
+    const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: 'pipe', timeout: LIMIT_MS });
+    const ended = once(child, 'exit');
+    child.stderr.resume();
+    await once(child.stdout, 'data'); // the first step
+    child[stream].destroy();
+    // Without a reader of its own the other would stop the run when its pipe is full.
+    (stream === 'stdout' ? child.stderr : child.stdout).resume();
+    expect(await ended, `exit code and signal within ${LIMIT_MS / 1000} s`).toEqual([0, null]);
+    expect(existsSync(run)).toBe(true);
+  },
+);

@@ -34,10 +34,14 @@ test('every option is read', () => {
   });
 });
 
-test('an unknown stage, mode, size or number is named', () => {
+test('an unknown stage, shape, mode, size or number is named', () => {
   expect(thrownBy(() => parseBench(['--only', 'roof,steps']))).toMatchObject({
     message: '--only has "roof".',
     hint: 'Did you mean "roofline"?',
+  });
+  expect(thrownBy(() => parseBench(['--shapes', 'smoke,gpt3']))).toMatchObject({
+    message: '--shapes has "gpt3".',
+    hint: 'Did you mean "gpt2"?',
   });
   expect(thrownBy(() => parseBench(['--precision', 'fp31'])).hint).toBe('Did you mean "fp32"?');
   expect(thrownBy(() => parseBench(['--budget', 'much'])).message).toBe('--budget is "much".');
