@@ -2,6 +2,7 @@
  * Every shader variant that a run can ask for: what the schedules of all modes, storages and kernel choices dispatch for
  * a small model, tied and untied, and what start-up dispatches before a schedule runs.
  */
+import { dispatch } from '../../../src/engine/kernels/dispatch.ts';
 import {
   type Dispatch,
   type Operation,
@@ -16,7 +17,7 @@ import { runTensors } from '../../../src/engine/model/tensors.ts';
 import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../../../src/engine/precision/optimStates.ts';
 import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
-import { assemble } from '../../../src/engine/shaders.ts';
+import { type AssembledShader, assemble } from '../../../src/engine/shaders.ts';
 import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 
@@ -34,12 +35,10 @@ const MODES: readonly Partial<TrainConfig>[] = [
   { precision: 'e8m3', rounding: 'rne' },
 ];
 
-export interface KnownVariant {
+export interface KnownVariant extends Pick<AssembledShader, 'code' | 'bindings' | 'uniforms'> {
   readonly key: string;
   /** One dispatch of it on tensors of a small model. */
   readonly dispatch: Dispatch;
-  /** As it is linked. */
-  readonly code: string;
   /** Features it needs, as its own source enables them. */
   readonly features: readonly GPUFeatureName[];
 }
@@ -103,12 +102,12 @@ export async function allVariants(
   for (const half of [false, true]) add(peak(half));
   return Promise.all(
     [...dispatches].map(async ([key, dispatch]) => {
-      const { code } = await assemble(dispatch.variant);
+      const { code, bindings, uniforms } = await assemble(dispatch.variant);
       const features: KnownVariant['features'][number][] = [];
       for (const [extension, feature] of FEATURE_OF) {
         if (new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(code)) features.push(feature);
       }
-      return { key, dispatch, code, features };
+      return { key, dispatch, code, bindings, uniforms, features };
     }),
   );
 }
@@ -162,14 +161,14 @@ function targets(subgroupSizes: readonly number[]): Target[] {
 /** As roofline.ts dispatches it. */
 function peak(half: boolean): Dispatch {
   const out = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'peak_fma', slots: {}, conditions: { half }, constants: {} },
-    bindings: { out },
-    params: [{ f32: 0.999 }, { f32: 0.001 }],
+  return dispatch(null, 'peak_fma', {
+    tensors: { out },
+    writes: ['out'],
+    uniforms: { factor: 0.999, addend: 0.001 },
+    conditions: { half },
     grid: [1, 1, 1],
     label: 'peak',
-  };
+  });
 }
 
 /**
