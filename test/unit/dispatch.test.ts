@@ -1,10 +1,10 @@
 /** What dispatches state of their kernels, against the WGSL of the kernels. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { dispatch } from '../../src/engine/kernels/dispatch.ts';
+import { dispatch } from '../../src/engine/gpu/dispatch.ts';
+import { uniformOf } from '../../src/engine/gpu/operation.ts';
+import type { Tensor } from '../../src/engine/gpu/tensor.ts';
+import { uniformsOf, writeUniforms } from '../../src/engine/gpu/uniforms.ts';
 import { withProbe } from '../../src/engine/kernels/numerics.ts';
-import { uniformOf } from '../../src/engine/kernels/operation.ts';
-import type { Tensor } from '../../src/engine/tensor.ts';
-import { uniformsOf, writeUniforms } from '../../src/engine/uniforms.ts';
 import { allVariants, type KnownVariant } from '../gpu/kernels/variants.ts';
 import { storesIn } from './storesIn.ts';
 

@@ -1,6 +1,6 @@
-import type { Operand } from '../tensor.ts';
-import { dispatch } from './dispatch.ts';
-import type { Dispatch, Target } from './operation.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import type { Dispatch, Target } from '../gpu/operation.ts';
+import type { Operand } from '../gpu/tensor.ts';
 
 export interface AttentionShape {
   readonly batch: number;

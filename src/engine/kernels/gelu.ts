@@ -1,6 +1,6 @@
-import type { Operand } from '../tensor.ts';
-import { dispatch } from './dispatch.ts';
-import { type Dispatch, linearGrid, type Target } from './operation.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
+import type { Operand } from '../gpu/tensor.ts';
 
 /** out = GELU of a stored pre-activation: what a matmul's epilogue had written there, bit by bit. */
 export function geluForward(

@@ -1,7 +1,7 @@
-import { formatOf, type Operand } from '../tensor.ts';
-import { dispatch } from './dispatch.ts';
-import type { Dispatch, Target } from './operation.ts';
-import { matrixShapeFor, matrixTile } from './subgroupMatrix.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import type { Dispatch, Target } from '../gpu/operation.ts';
+import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
+import { formatOf, type Operand } from '../gpu/tensor.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {

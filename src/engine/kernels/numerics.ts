@@ -1,7 +1,14 @@
+import { dispatch } from '../gpu/dispatch.ts';
+import type { Dispatch, Target } from '../gpu/operation.ts';
+import { formatOf, type Operand, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
-import { formatOf, type Operand, type Tensor } from '../tensor.ts';
-import { dispatch } from './dispatch.ts';
-import type { Dispatch, Target } from './operation.ts';
+
+/** Counts of one row: exact zeros, biased f32 exponents 1 to 254, infinities and NaN. Fixed in shaders/lib/exponents.wgsl. */
+export const BINS = 256;
+export const ZERO_BIN = 0;
+export const NON_FINITE_BIN = 255;
+/** Bin of exponent e is e + 127. */
+export const EXPONENT_BIAS = 127;
 
 /** Lanes of exponent_histogram.wgsl. */
 const WIDTH = 256;

@@ -1,9 +1,9 @@
+import { dispatch } from '../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
+import type { Operand } from '../gpu/tensor.ts';
 import { largestFinite } from '../precision/formats.ts';
 import type { MomentFormats } from '../precision/optimStates.ts';
 import type { MasterRounding } from '../precision/recipes.ts';
-import type { Operand } from '../tensor.ts';
-import { dispatch } from './dispatch.ts';
-import { type Dispatch, linearGrid, type Target } from './operation.ts';
 
 /** Partial sums a chunk of gradients leaves for step_decide; fixed in gradient_norm.wgsl. */
 export const NORM_PARTIALS = 256;

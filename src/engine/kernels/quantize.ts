@@ -1,8 +1,9 @@
 /** Kernels of 8-bit operands with a scale of their tensor. */
+
+import { dispatch } from '../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
+import { formatOf, groupsOf, type Operand, recordOf, type Tensor } from '../gpu/tensor.ts';
 import { largestBits, type TensorScaling } from '../precision/quantization.ts';
-import { formatOf, groupsOf, type Operand, recordOf, type Tensor } from '../tensor.ts';
-import { dispatch } from './dispatch.ts';
-import { type Dispatch, linearGrid, type Target } from './operation.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;

@@ -1,7 +1,7 @@
 /** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
-import type { Operand, Tensor } from '../tensor.ts';
-import { dispatch } from './dispatch.ts';
-import { type Dispatch, linearGrid, type Target } from './operation.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
+import type { Operand, Tensor } from '../gpu/tensor.ts';
 
 interface Common {
   readonly label: string;
