@@ -69,7 +69,7 @@ export function buildNoise(
     const args = { inp, out, elements, label: name };
     const parts = partsFor({ name, kind: 'weight', format: formatOf(out) });
     return scales && scaleOf(out)
-      ? [scaledQuantizationNoise(target, { ...args, ...magnitudes(scales), parts })]
+      ? [scaledQuantizationNoise(target, { ...args, amax: scales.amax, parts })]
       : quantizationNoise(target, { ...args, parts });
   });
   const withoutTwins = rows.length;
@@ -96,12 +96,8 @@ function scaledNoise(
   const args = { inp, out, elements: out.elements, label: name };
   const parts = partsFor({ name, kind, format: formatOf(out) });
   return scaleOf(out)
-    ? [scaledQuantizationNoise(target, { ...args, ...magnitudes(scales), parts })]
+    ? [scaledQuantizationNoise(target, { ...args, amax: scales.amax, parts })]
     : quantizationNoise(target, { ...args, parts });
-}
-
-function magnitudes({ amax, scales }: ScaleTable): { readonly amax: Tensor; readonly scales: Tensor } {
-  return { amax, scales };
 }
 
 /** @param words the parts of all rows, as the kernel wrote them */

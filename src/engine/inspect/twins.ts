@@ -101,6 +101,13 @@ function twinOf(
   const kept = conditions.gelu ? undefined : preActivation;
   const to = slot === 'preActivation' ? 'out' : slot;
   const beside = STORED_BESIDE[kernel];
+  const twinBindings: Dispatch['bindings'] = {
+    ...bindings,
+    ...(kept && { preActivation: kept }),
+    ...(beside && { [beside]: aside }),
+    [to]: wide,
+    found,
+  };
   return {
     ...dispatch,
     variant: {
@@ -108,13 +115,8 @@ function twinOf(
       slots: { ...slots, ...(kept && { preActivation: format! }), [to]: 'f32' },
       conditions: conditions.gelu ? { ...conditions, gelu: false } : conditions,
     },
-    bindings: {
-      ...bindings,
-      ...(kept && { preActivation: kept }),
-      ...(beside && { [beside]: aside }),
-      [to]: wide,
-      found,
-    },
+    bindings: twinBindings,
+    writes: dispatch.writes.filter((name) => name in twinBindings),
     label,
     observes: true,
   };
