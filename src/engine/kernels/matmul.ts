@@ -119,7 +119,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       kernel: 'matmul_register',
       slots,
       conditions: { ...conditions, subgroups: target.subgroups, tall, wide },
-      constants: { LANES: lanes, ROWS, SUBGROUPS: 1 },
+      constants: { LANES: lanes, ROWS },
     },
     grid: [Math.ceil(n / columns), Math.ceil(m / rows), depth],
   };
