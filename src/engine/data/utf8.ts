@@ -55,7 +55,7 @@ export class Utf8Reader {
     const [lead] = this.#begun;
     if (lead !== undefined) throw invalid(this.#offset - this.#begun.length, lead);
     checkTextSize(this.bytes);
-    if (this.bytes === 0) throw empty();
+    if (this.bytes === 0) throw emptyText();
   }
 }
 
@@ -120,7 +120,7 @@ export function checkTextSize(bytes: number): void {
   );
 }
 
-export function empty(): EngineError {
+export function emptyText(): EngineError {
   return new EngineError(
     'BAD_TEXT',
     'The text is empty.',

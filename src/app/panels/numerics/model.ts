@@ -1,19 +1,17 @@
 /** What the heatmap and the table show of a frame, made once for each frame, scale and order. */
 import {
   type Bands,
+  EXPONENT_BIAS,
   type Losses,
   largestExponent,
   lossesAt,
-  zeroShare,
-} from '../../../engine/inspect/bands.ts';
-import {
-  EXPONENT_BIAS,
   NON_FINITE_BIN,
   type NumericsFrame,
   type NumericsRow,
   rowCounts,
   ZERO_BIN,
-} from '../../../engine/inspect/frame.ts';
+  zeroShare,
+} from '../../../engine/index.ts';
 
 /** Columns of the heatmap: exact zeros, exponents of unscaled values with what lies beyond at both ends, not finite. */
 export const LOWEST = -40;
