@@ -1,5 +1,5 @@
 // layernorm_forward: out = (inp - mean) * rstd * weight + bias.
-// shapes:  inp, out (rows, C); weight, bias (C); stats (rows) as (mean, rstd) f32
+// shapes:  inp, out (rows, C); weight, bias (C), bias where the norm has one; stats (rows) as (mean, rstd) f32
 // numerics: f32 throughout, variance from differences to the mean; eps 1e-5
 // dispatch: one workgroup a row, linear grid
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts (oracle)
@@ -22,7 +22,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
 @group(0) @binding(1) var<storage, read> weight: array<ElemWeight>;
-@group(0) @binding(2) var<storage, read> bias: array<ElemWeight>;
+@if(bias) @group(0) @binding(2) var<storage, read> bias: array<ElemWeight>;
 @group(0) @binding(3) var<storage, read_write> out: array<ElemOut>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 @group(1) @binding(0) var<uniform> p: Params;
@@ -48,7 +48,8 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
+    @if(bias) let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
+    @if(!bias) let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), vec4f());
     overflowed = overflowsOut(value) || overflowed;
     out[base + i] = encodeOut(value);
   }

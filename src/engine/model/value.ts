@@ -1,5 +1,6 @@
 /** What layers hand on to each other while a program is built. */
 import type { Operand, Tensor } from '../gpu/tensor.ts';
+import type { Activation } from '../kernels/activation.ts';
 import type { Stored } from './emission.ts';
 import type { Site } from './site.ts';
 
@@ -10,8 +11,8 @@ export interface GradientPlace {
   readonly tensor: Tensor;
   /** Copy of `tensor` in the format in which matmuls read it, where that is another. */
   readonly rounded?: Tensor | undefined;
-  /** Whoever writes it multiplies by GELU' of this pre-activation. */
-  readonly geluBackward?: Operand | undefined;
+  /** Whoever writes it multiplies by the function's derivative at this pre-activation. */
+  readonly activationBackward?: Activation | undefined;
   /** Matmuls or attention read it: the numerics panel lists it. `to be quantised` where only a copy of it is read. */
   readonly listed?: boolean | 'to be quantised';
   /** The first writer stores, later ones add. */

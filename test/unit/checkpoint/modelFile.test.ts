@@ -7,7 +7,7 @@ import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggin
 import { type ModelFile, openModel } from '../../../src/engine/checkpoint/modelFile.ts';
 import { bytesSource, type RandomAccess } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
-import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { loadGpt2 } from '../../../src/engine/data/gpt2.ts';
 import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
@@ -26,7 +26,15 @@ const beside = (config: string | null, tokenizer: string | null = null): FilesBe
 const open = (bytes: Uint8Array, files: FilesBeside = beside(null)): Promise<ModelFile> =>
   openModel(bytesSource('m.safetensors', bytes), files);
 
-const GPT: GptConfig = { layers: 1, heads: 2, width: 8, context: 4, vocabulary: 3, tied: true };
+const GPT: GptConfig = {
+  layers: 1,
+  heads: 2,
+  width: 8,
+  context: 4,
+  vocabulary: 3,
+  tied: true,
+  ...GPT2_KINDS,
+};
 
 /** A model of zeros. */
 function model(gpt: GptConfig, metadata: Record<string, string> = {}): Promise<Uint8Array> {

@@ -84,11 +84,11 @@ test.each(['fp16', 'fp16-pure', 'bf16', 'tf32', 'e8m3', 'fp8'] as const)(
       const { kernel, slots, conditions } = twin.variant;
       const slot = slotOf(twin, wide)!;
       expect([twin.label, slots[slot], written.has(slot)]).toEqual([twin.label, 'f32', true]);
-      expect([twin.label, twin.observes, conditions.gelu ?? false]).toEqual([twin.label, true, false]);
+      expect([twin.label, twin.observes, conditions.activation ?? false]).toEqual([twin.label, true, false]);
       const others = { attention_forward: 'lse', attention_backward_query: 'dots', cross_entropy: 'losses' };
       expect([kernel, slotOf(twin, aside)]).toEqual([kernel, others[kernel as keyof typeof others]]);
       // The kernels that recompute have no overflow to report.
-      const silent = kernel === 'gelu_forward' || kernel === 'layernorm_recompute';
+      const silent = kernel === 'activation_forward' || kernel === 'layernorm_recompute';
       expect([kernel, slotOf(twin, found)]).toEqual([kernel, silent ? undefined : 'found']);
     }
     // A comparison only counts: it compiles no twin.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { integerAt } from '../../../src/engine/core/rng.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
@@ -16,7 +16,15 @@ import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { dot, expectGradient, normals } from './finiteDifference.ts';
 
-const config: GptConfig = { layers: 2, heads: 2, width: 16, context: 8, vocabulary: 13, tied: true };
+const config: GptConfig = {
+  layers: 2,
+  heads: 2,
+  width: 16,
+  context: 8,
+  vocabulary: 13,
+  tied: true,
+  ...GPT2_KINDS,
+};
 const exact: ReferenceModel = { config, recipe: recipeOf('fp32'), exact: true };
 
 /** Random everywhere, biases and gains too; padded vocabulary rows hold garbage that must not matter. */
@@ -144,7 +152,7 @@ describe('rounding at the storage points', () => {
         expect(rounded(values, 'f32')).toBe(true);
         expect(rounded(values, 'f16')).toBe(false);
       }
-      for (const values of [layer.ln1.mean, layer.ln1.rstd, layer.lse]) {
+      for (const values of [...layer.ln1.stats, layer.lse]) {
         expect(rounded(values, 'f32')).toBe(false);
       }
     }

@@ -1,4 +1,5 @@
 import type { Operand } from '../../gpu/tensor.ts';
+import type { Activation } from '../../kernels/activation.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { columnSum, rowBlocks } from '../../kernels/rows.ts';
 import { partialElements, weightGradient } from '../../kernels/weightGradient.ts';
@@ -13,8 +14,8 @@ import type { Layer } from './layer.ts';
 interface Epilogue {
   /** (rows, outputs), added after everything else. */
   readonly residual?: Operand;
-  /** (rows, outputs): stores the pre-activation here, and GELU of it as the output. */
-  readonly gelu?: Operand;
+  /** Stores the pre-activation, (rows, outputs), and its activation function as the output. */
+  readonly activation?: Activation;
 }
 
 /** y = x W + b of rows. */
@@ -106,7 +107,7 @@ export class Linear implements Layer {
         partials,
       ),
     );
-    const { tensor: out, geluBackward } = x.gradient;
+    const { tensor: out, activationBackward } = x.gradient;
     pass.emit(
       (target) =>
         matmul(target, {
@@ -118,7 +119,7 @@ export class Linear implements Layer {
           m: rows,
           n: inputs,
           k: outputs,
-          ...(geluBackward && { geluBackward }),
+          ...(activationBackward && { activationBackward }),
           found,
         }),
       ...gradientStores(x.gradient, 'out'),
