@@ -1,3 +1,4 @@
+import { mlpWidth } from '../../config/gptConfig.ts';
 import { geluForward } from '../../kernels/gelu.ts';
 import type { Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
@@ -20,7 +21,7 @@ export class Mlp implements Layer {
     { width, projectionStd }: { readonly width: number; readonly projectionStd: number },
   ) {
     this.site = site;
-    this.#hidden = 4 * width;
+    this.#hidden = mlpWidth({ width });
     this.#input = new Linear(site.at('c_fc'), width, this.#hidden, INITIAL_STD);
     this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, projectionStd);
   }
