@@ -155,6 +155,15 @@ describe('a variant is refused by name', () => {
     expect(message).toMatch(NAMED);
     expect(message).toMatch(/missing bindings \[out\]/);
   });
+
+  test('when a uniform has another name', async () => {
+    const message = await said(({ dispatch, ...variant }) => {
+      const { rows, ...uniforms } = dispatch.uniforms;
+      return { ...variant, dispatch: { ...dispatch, uniforms: { ...uniforms, lines: rows! } } };
+    });
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/missing uniforms \[rows\], unknown uniforms \[lines\]/);
+  });
 });
 
 describe('the cover', () => {

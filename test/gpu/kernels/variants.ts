@@ -4,8 +4,9 @@
  */
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
 import { type Dispatch, type Operation, type Target, variantKey } from '../../../src/engine/gpu/operation.ts';
-import { assemble } from '../../../src/engine/gpu/shaders.ts';
+import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
@@ -44,12 +45,10 @@ function distinctBy<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
   return [...new Map(all.toReversed().map((one) => [keyOf(one), one])).values()].toReversed();
 }
 
-export interface KnownVariant {
+export interface KnownVariant extends Pick<AssembledShader, 'code' | 'bindings' | 'uniforms'> {
   readonly key: string;
   /** One dispatch of it on tensors of a small model. */
   readonly dispatch: Dispatch;
-  /** As it is linked. */
-  readonly code: string;
   /** Features it needs, as its own source enables them. */
   readonly features: readonly GPUFeatureName[];
 }
@@ -104,11 +103,11 @@ export function pairwiseVariants(...which: Parameters<typeof dispatchesOf>): Pro
 }
 
 export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
-  const { code } = await assemble(dispatch.variant);
+  const shader = await assemble(dispatch.variant);
   const features = FEATURE_OF.filter(([extension]) =>
-    new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(code),
+    new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(shader.code),
   ).map(([, feature]) => feature);
-  return { key: variantKey(dispatch.variant), dispatch, code, features };
+  return { ...shader, key: variantKey(dispatch.variant), dispatch, features };
 }
 
 /** What steps, evaluations and the numerics panel dispatch. */
@@ -124,7 +123,7 @@ export function ofSteps(target: Target, stored: Stored): Operation[] {
     };
     const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
     const schedule = buildSchedule(target, tensors, config);
-    const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors, schedule.microBatch);
+    const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors);
     const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
     const uploads = tensors.chunks.flatMap(({ master, compute, low }) => [
       convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }),
@@ -145,7 +144,7 @@ function microBatch(target: Target, stored: Stored): readonly Operation[] {
   const config: TrainConfig = { ...presetOf('smoke').config, ...stored, layers: 1, batch: 16 };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
   const { microBatch } = buildSchedule(target, tensors, config);
-  return [...microBatch, ...buildNumerics(target, tensors, microBatch).measured];
+  return [...microBatch, ...buildNumerics(target, tensors).measured];
 }
 
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
@@ -185,12 +184,12 @@ function targets(subgroupSizes: readonly number[]): Target[] {
 /** As roofline.ts dispatches it. */
 function peak(half: boolean): Dispatch {
   const out = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'peak_fma', slots: {}, conditions: { half }, constants: {} },
-    bindings: { out },
-    params: [{ f32: 0.999 }, { f32: 0.001 }],
+  return dispatch(null, 'peak_fma', {
+    tensors: { out },
+    writes: ['out'],
+    uniforms: { factor: 0.999, addend: 0.001 },
+    conditions: { half },
     grid: [1, 1, 1],
     label: 'peak',
-  };
+  });
 }
