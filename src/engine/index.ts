@@ -121,6 +121,7 @@ export {
 
 // model/: What a run will allocate, before it does, and the largest batch that fits.
 
+export { parameterSpecs } from './model/decoder.ts';
 export {
   type DeeperLevel,
   deeperLevelFor,
@@ -130,7 +131,7 @@ export {
 } from './model/largestBatch.ts';
 export { type MemoryPlan, memoryEstimate, memoryPlan, planLimits } from './model/memoryPlan.ts';
 export type { NumericsRow } from './model/numericsRows.ts';
-export { initialValues, isVocabularyMatrix, parameterSpecs } from './model/parameters.ts';
+export { initialValues } from './model/parameters.ts';
 export type { PlanLimits } from './model/tensors.ts';
 
 // inspect/: What the probe of a run's numbers reports (`trainer.numerics`), and what a format loses of it.
