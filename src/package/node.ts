@@ -1,0 +1,1 @@
+export { loadDawn } from '../cli/dawn.ts';
