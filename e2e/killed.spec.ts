@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright/test';
-import { integerAt } from '../src/engine/rng.ts';
+import { integerAt } from '../src/engine/core/rng.ts';
 import { killBrowser } from './killBrowser.ts';
 import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 import { expectSame, type Result, recordResults, results } from './runs.ts';

@@ -3,7 +3,7 @@
  * the page does with runs that no software GPU trains in the time of a test.
  */
 import type { Page } from 'playwright/test';
-import type { TrainConfig } from '../src/engine/train/config.ts';
+import type { TrainConfig } from '../src/engine/config/trainConfig.ts';
 import type {
   AdapterReport,
   RunFacts,

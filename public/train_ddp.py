@@ -29,7 +29,7 @@ TOKENIZERS = ("char", "byte")
 U32 = 0xFFFFFFFF
 SCALE_FLOOR, SCALE_CEILING = 1.0, 2.0**24
 MAX_SKIPS_WITHOUT_SCALER = 10
-CONSECUTIVE_SKIPS = 6  # word of the tensor step_state (src/engine/train/stepState.ts)
+CONSECUTIVE_SKIPS = 6  # word of the tensor step_state (src/engine/kernels/stepState.ts)
 TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -123,7 +123,7 @@ def read_tokens(path, run):
 
 
 def random_bits(position, seed):
-    """SquirrelNoise5, as src/engine/rng.ts has it."""
+    """SquirrelNoise5, as src/engine/core/rng.ts has it."""
     n = (position * 0xD2A80A3F + seed) & U32
     n ^= n >> 9
     n = (n + 0xA884F197) & U32

@@ -2,7 +2,7 @@
 // shapes:  one u32, or four consecutive positions of a stream
 // numerics: integers only, wrapping
 // dispatch: none (library)
-// source:  SquirrelNoise5 (Squirrel Eiserloh), as llm.c uses it; src/engine/rng.ts (oracle)
+// source:  SquirrelNoise5 (Squirrel Eiserloh), as llm.c uses it; src/engine/core/rng.ts (oracle)
 
 fn randomBits(position: u32, seed: u32) -> u32 {
   return randomBits4(vec4u(position), seed).x;

@@ -1,5 +1,5 @@
 // step_state: what a training step decides and remembers, on the GPU so that no step waits for the CPU.
-// shapes:  16 words of 4 bytes; the TypeScript view is src/engine/train/stepState.ts
+// shapes:  16 words of 4 bytes; the TypeScript view is src/engine/kernels/stepState.ts
 // numerics: the loss scale is a power of two, so its inverse is exact
 // dispatch: none (library)
 // source:  GradScaler's state (PyTorch) with skip counters

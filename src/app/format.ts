@@ -1,5 +1,5 @@
 /** Numbers as the page writes them: one language, so that people can compare screenshots. */
-import { formatCount } from '../engine/experiments/format.ts';
+import { formatCount } from '../engine/core/format.ts';
 
 export {
   formatCount,
@@ -8,7 +8,7 @@ export {
   formatPercent,
   formatPowerOfTwo,
   formatTokensPerSecond,
-} from '../engine/experiments/format.ts';
+} from '../engine/core/format.ts';
 
 const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 

@@ -1,5 +1,5 @@
 /** This machine's GPU, or why there is none. */
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import { type AdapterReport, openDevice } from '../engine/index.ts';
 import { loadDawn, reloadDawn } from './dawn.ts';
 import { chosenDrivers, explainNoAdapter, installedDrivers, softwareNote } from './noAdapter.ts';

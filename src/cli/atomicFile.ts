@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import { SWEEP_FORMAT } from '../engine/experiments/sweepFile.ts';
 
 export function json(content: unknown): string {

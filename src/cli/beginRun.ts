@@ -1,13 +1,13 @@
 import { checkVocabulary, readModel } from '../engine/checkpoint/modelFile.ts';
 import { checkFingerprint, checkText, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
+import { configure, type Overrides } from '../engine/config/configure.ts';
+import { openPreset } from '../engine/config/openPreset.ts';
+import { type PresetName, presetOf } from '../engine/config/presets.ts';
+import type { TrainConfig } from '../engine/config/trainConfig.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
 import { splitText } from '../engine/data/dataset.ts';
 import { tokenize } from '../engine/data/tokenize.ts';
 import { tokenizerOfModel } from '../engine/data/tokenizer.ts';
-import { openPreset } from '../engine/model/openPreset.ts';
-import { type PresetName, presetOf } from '../engine/model/presets.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
-import { configure, type Overrides } from '../engine/train/configure.ts';
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
 import {

@@ -1,6 +1,7 @@
 /** What the stages of `npm run bench` work with, and where their figures go. */
+
+import { EngineError } from '../engine/core/errors.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
-import { EngineError } from '../engine/errors.ts';
 import type { AdapterReport, PrecisionMode, TrainConfig } from '../engine/index.ts';
 
 export interface BenchContext {

@@ -1,6 +1,6 @@
 /** The stage `longrun`: thousands of steps, and whether the last ones are slower than the first. */
 import { type Block, driftOf, LEAST_STEPS, measureLongRun } from '../engine/bench/longRun.ts';
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import { presetOf } from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { formatBytes, formatCount, formatLoss } from './format.ts';

@@ -1,8 +1,8 @@
 /** Arguments of `npm run bench` to what is to be measured. */
 
 import { SHAPE_NAMES } from '../engine/bench/shapes.ts';
+import { DEFAULT_PRESET, openPreset } from '../engine/config/openPreset.ts';
 import { PRECISION_MODES } from '../engine/index.ts';
-import { DEFAULT_PRESET, openPreset } from '../engine/model/openPreset.ts';
 import { listOf, modeList, readArguments, wholeNumber } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
 import { STAGES, type StageName } from './benchStages.ts';

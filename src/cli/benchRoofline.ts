@@ -1,11 +1,11 @@
 /** `--only roofline`: what the adapter reaches at most, and how near to it square matmuls come. */
 import { measureCopyBandwidth, measureReadBandwidth, type SquareMatmul } from '../engine/bench/adapter.ts';
 import { measureOfPeak } from '../engine/bench/ofPeak.ts';
-import { chooseKernels, type KernelChoice, recordKernels } from '../engine/kernelChoice.ts';
-import { matrixShapeFor, shapeName } from '../engine/kernels/subgroupMatrix.ts';
-import { PipelineCache } from '../engine/pipelines.ts';
+import { PipelineCache } from '../engine/gpu/pipelines.ts';
+import { halfPeakFlops, peakFlops } from '../engine/gpu/roofline.ts';
+import { matrixShapeFor, shapeName } from '../engine/gpu/subgroupMatrix.ts';
+import { chooseKernels, type KernelChoice, recordKernels } from '../engine/kernels/kernelChoice.ts';
 import type { FormatId } from '../engine/precision/formats.ts';
-import { halfPeakFlops, peakFlops } from '../engine/roofline.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { gigabytes, gigaflops, peakShare } from './format.ts';
 import { textTable } from './table.ts';

@@ -1,6 +1,6 @@
+import { DEFAULT_PRESET, openPreset } from '../engine/config/openPreset.ts';
+import { PRESETS, type Preset } from '../engine/config/presets.ts';
 import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
-import { DEFAULT_PRESET, openPreset } from '../engine/model/openPreset.ts';
-import { PRESETS, type Preset } from '../engine/model/presets.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../engine/precision/optimStates.ts';
 import { DELAYED_SCALING } from '../engine/precision/quantization.ts';
 import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';

@@ -3,10 +3,10 @@ import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ModelFile, openModel, usualHeads } from '../engine/checkpoint/modelFile.ts';
 import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
+import type { Overrides } from '../engine/config/configure.ts';
+import type { GptConfig } from '../engine/config/gptConfig.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import { choiceOf, choiceOfModel } from '../engine/data/tokenizer.ts';
-import { EngineError } from '../engine/errors.ts';
-import type { GptConfig } from '../engine/model/config.ts';
-import type { Overrides } from '../engine/train/configure.ts';
 import { fileSource } from './fileSource.ts';
 
 export interface InitialModel extends ModelFile {

@@ -1,8 +1,8 @@
 /** The lines of `--json`: the fields and their order are a promise to scripts. */
 
-import type { NumericsFrame } from '../engine/numerics/frame.ts';
+import type { NumericsFrame } from '../engine/inspect/frame.ts';
+import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
 import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
-import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
 
 export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepMetrics): string {

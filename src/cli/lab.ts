@@ -1,8 +1,8 @@
 /** Runs of an experiment in the terminal, one after the other: the GPU and the text they share, and their progress. */
 import type { Dataset } from '../engine/data/dataset.ts';
-import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
 import type { PlannedRun } from '../engine/experiments/planned.ts';
 import { type Ending, type RecordedRun, recordRun, trainToEnding } from '../engine/experiments/recordRun.ts';
+import { DeviceAccess, type OpenGpu } from '../engine/gpu/deviceAccess.ts';
 import {
   type AdapterReport,
   createTrainer,

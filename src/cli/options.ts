@@ -1,12 +1,12 @@
 /** Arguments of `npm run train` to what is to be done. */
 import { EXPORT_DTYPES, type ExportDtype } from '../engine/checkpoint/gpt2.ts';
+import { configure, type Overrides } from '../engine/config/configure.ts';
+import { DEFAULT_PRESET, isPresetOpen } from '../engine/config/openPreset.ts';
+import { type PresetName, presetOf } from '../engine/config/presets.ts';
+import { checkNumber, type NumberField, type TrainConfig } from '../engine/config/trainConfig.ts';
+import { EngineError, suggestion } from '../engine/core/errors.ts';
 import { builtinText, DEFAULT_TEXT, type TextId } from '../engine/data/builtins.ts';
-import { EngineError, suggestion } from '../engine/errors.ts';
-import { DEFAULT_PRESET, isPresetOpen } from '../engine/model/openPreset.ts';
-import { type PresetName, presetOf } from '../engine/model/presets.ts';
 import { recipeOf } from '../engine/precision/recipes.ts';
-import { checkNumber, type NumberField, type TrainConfig } from '../engine/train/config.ts';
-import { configure, type Overrides } from '../engine/train/configure.ts';
 import { readArguments, wholeNumber } from './arguments.ts';
 import { DEFAULT_EXPORT_DTYPE, DEFAULT_SAVE_EVERY, OPTIONS } from './optionTable.ts';
 

@@ -1,10 +1,10 @@
 /** `--resume`: what a saved run goes on with, and which options may still be given. */
 import type { RunDescription, RunFile } from '../engine/checkpoint/runFile.ts';
+import { filledIn } from '../engine/config/filledIn.ts';
+import { presetOf } from '../engine/config/presets.ts';
+import { checkConfig, type TrainConfig } from '../engine/config/trainConfig.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import { tokensIn } from '../engine/data/tokenizer.ts';
-import { EngineError } from '../engine/errors.ts';
-import { presetOf } from '../engine/model/presets.ts';
-import { checkConfig, type TrainConfig } from '../engine/train/config.ts';
-import { filledIn } from '../engine/train/filledIn.ts';
 import { overridesOf, type TextChoice } from './options.ts';
 import { OPTIONS } from './optionTable.ts';
 

@@ -9,8 +9,8 @@ import {
   writeRun,
 } from '../engine/checkpoint/runFile.ts';
 import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
-import { isLost } from '../engine/deviceAccess.ts';
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../engine/core/errors.ts';
+import { isLost } from '../engine/gpu/deviceAccess.ts';
 import type { Trainer } from '../engine/train/trainer.ts';
 import { writePiecesAtomically } from './atomicFile.ts';
 import { fileSource } from './fileSource.ts';

@@ -1,6 +1,9 @@
 /** Entry point of `npm run sweep`: modes by learning rates by seeds, cell by cell, so that it can be killed and continued. */
+
+import { presetBegun } from '../engine/config/openPreset.ts';
+import type { Preset } from '../engine/config/presets.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import { otherTokens } from '../engine/data/dataset.ts';
-import { EngineError } from '../engine/errors.ts';
 import type { PlannedRun } from '../engine/experiments/planned.ts';
 import type { RecordedRun } from '../engine/experiments/recordRun.ts';
 import {
@@ -22,8 +25,6 @@ import {
   sweepRows,
 } from '../engine/experiments/sweepTable.ts';
 import { variantTitle } from '../engine/experiments/variants.ts';
-import { presetBegun } from '../engine/model/openPreset.ts';
-import type { Preset } from '../engine/model/presets.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, writeAtomically } from './atomicFile.ts';
 import { EXPERIMENT_OPTIONS, experimentOf, passedOn, presetOn } from './experimentOptions.ts';

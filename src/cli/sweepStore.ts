@@ -1,6 +1,6 @@
 /** The file of a sweep: every finished cell is on the disk before the next one starts. */
 import { readFileSync } from 'node:fs';
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import {
   grownGrid,
   joinedCells,

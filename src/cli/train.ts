@@ -1,7 +1,7 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
 
-import { DeviceAccess, type OpenGpu } from '../engine/deviceAccess.ts';
 import { type Ending, trainToEnding } from '../engine/experiments/recordRun.ts';
+import { DeviceAccess, type OpenGpu } from '../engine/gpu/deviceAccess.ts';
 import {
   type AdapterReport,
   createTrainer,
@@ -9,7 +9,7 @@ import {
   RunControl,
   type Trainer,
 } from '../engine/index.ts';
-import type { NumericsFrame } from '../engine/numerics/frame.ts';
+import type { NumericsFrame } from '../engine/inspect/frame.ts';
 import { type KeptEvents, KeptRun } from '../engine/train/keptRun.ts';
 import type { RunSummary } from '../engine/train/metrics.ts';
 import { Recovery } from '../engine/train/recovery.ts';

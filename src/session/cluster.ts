@@ -2,8 +2,8 @@
 import { type FileToWrite, textFile } from '../engine/checkpoint/modelFolder.ts';
 import { piecesOf } from '../engine/checkpoint/randomAccess.ts';
 import type { RunFile } from '../engine/checkpoint/runFile.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import type { TextStream } from '../engine/data/tokenize.ts';
-import { EngineError } from '../engine/errors.ts';
 import { SessionError } from './errorReport.ts';
 
 /** What `train_ddp.py` goes on with. */

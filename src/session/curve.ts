@@ -1,8 +1,8 @@
 /** The figures of a run so far, kept with the saved run: the charts of a run that goes on begin where the run did. */
 import * as v from 'valibot';
+import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
 import { NEVER, type Told } from '../engine/train/due.ts';
 import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
-import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
 import type { TimedStep } from './protocol.ts';
 

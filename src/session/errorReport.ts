@@ -1,4 +1,4 @@
-import { EngineError, type ErrorCode } from '../engine/errors.ts';
+import { EngineError, type ErrorCode } from '../engine/core/errors.ts';
 import { RefusedMemoryError } from '../engine/train/refusedMemory.ts';
 
 /** Codes of what can go wrong around the engine. */

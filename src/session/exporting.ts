@@ -4,9 +4,9 @@ import { modelFolder, modelOfRun, readMaster } from '../engine/checkpoint/modelF
 import { blobSource } from '../engine/checkpoint/randomAccess.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
 import { type Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
-import type { DeviceAccess } from '../engine/deviceAccess.ts';
+import type { DeviceAccess } from '../engine/gpu/deviceAccess.ts';
 import type { Trainer } from '../engine/index.ts';
-import { planLimits } from '../engine/memoryPlan.ts';
+import { planLimits } from '../engine/model/memoryPlan.ts';
 import { type PlanLimits, runTensors } from '../engine/model/tensors.ts';
 import { archive } from './archive.ts';
 import { withSave } from './autosave.ts';

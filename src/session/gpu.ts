@@ -1,5 +1,5 @@
-import { DeviceAccess } from '../engine/deviceAccess.ts';
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../engine/core/errors.ts';
+import { DeviceAccess } from '../engine/gpu/deviceAccess.ts';
 import { openDevice } from '../engine/index.ts';
 import { errorReport } from './errorReport.ts';
 import type { SessionEvent, UnsupportedReason } from './protocol.ts';

@@ -1,9 +1,9 @@
 import type { RunFile } from '../engine/checkpoint/runFile.ts';
-import { EngineError } from '../engine/errors.ts';
+import type { TrainConfig } from '../engine/config/trainConfig.ts';
+import { EngineError } from '../engine/core/errors.ts';
+import { mebibytes } from '../engine/core/mebibytes.ts';
 import type { Dataset } from '../engine/index.ts';
-import { mebibytes } from '../engine/mebibytes.ts';
-import { memoryPlan, planLimits } from '../engine/memoryPlan.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
+import { memoryPlan, planLimits } from '../engine/model/memoryPlan.ts';
 import { KeptRun } from '../engine/train/keptRun.ts';
 import type { Autosave } from './autosave.ts';
 import { MetricsBatch, type Send } from './metricsBatch.ts';

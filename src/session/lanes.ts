@@ -1,6 +1,6 @@
-import { EngineError } from '../engine/errors.ts';
+import type { TrainConfig } from '../engine/config/trainConfig.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import { type Lane, type RunControl, runLockstep, runTraining, type Trainer } from '../engine/index.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
 import type { KeptEvents } from '../engine/train/keptRun.ts';
 import type { StepMetrics } from '../engine/train/metrics.ts';
 import { sampleSteps } from '../engine/train/sampler.ts';

@@ -1,5 +1,5 @@
+import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
 import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
-import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import { TrainingClock } from '../engine/train/trainingClock.ts';
 import type { TimedStep } from './protocol.ts';
 

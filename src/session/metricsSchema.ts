@@ -1,7 +1,7 @@
 /** What is read back of a run's figures: from saved runs, from the browser's database and from bundles. */
 import * as v from 'valibot';
+import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
 import type { EvalMetrics } from '../engine/train/metrics.ts';
-import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const finite = v.pipe(v.number(), v.finite());

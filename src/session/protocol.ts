@@ -24,20 +24,20 @@
 
 import type { BenchmarkResult } from '../engine/bench/adapter.ts';
 import type { ExportDtype, WeightsShape } from '../engine/checkpoint/gpt2.ts';
+import type { RunChange } from '../engine/checkpoint/runChanges.ts';
 import type { RunDescription } from '../engine/checkpoint/runFile.ts';
+import type { TrainConfig } from '../engine/config/trainConfig.ts';
+import type { MemoryBytes } from '../engine/core/memoryCategories.ts';
 import type { TextId } from '../engine/data/builtins.ts';
 import type { TokenizeProgress } from '../engine/data/tokenize.ts';
 import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
 import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
 import type { AdapterReport, SampledToken } from '../engine/index.ts';
-import type { MemoryBytes } from '../engine/memoryCategories.ts';
-import type { NumericsFrame } from '../engine/numerics/frame.ts';
-import type { InspectedKind } from '../engine/numerics/numerics.ts';
+import type { NumericsFrame } from '../engine/inspect/frame.ts';
+import type { InspectedKind } from '../engine/inspect/numerics.ts';
+import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
 import type { HalfStorage } from '../engine/precision/formats.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
 import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
-import type { RunChange } from '../engine/train/runChanges.ts';
-import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { StartChecksums } from '../engine/train/start.ts';
 import type { Trouble } from '../engine/train/trouble.ts';
 import type { ErrorReport } from './errorReport.ts';

@@ -1,4 +1,4 @@
-import { EngineError } from '../engine/errors.ts';
+import { EngineError } from '../engine/core/errors.ts';
 import type { SampledToken, Trainer } from '../engine/index.ts';
 import { checkSample } from '../engine/train/sampler.ts';
 import { errorReport } from './errorReport.ts';

@@ -1,9 +1,9 @@
 import { readModel } from '../engine/checkpoint/modelFile.ts';
 import type { RunFile } from '../engine/checkpoint/runFile.ts';
+import type { TrainConfig } from '../engine/config/trainConfig.ts';
 import type { Dataset } from '../engine/data/dataset.ts';
-import type { DeviceAccess, OpenGpu } from '../engine/deviceAccess.ts';
+import type { DeviceAccess, OpenGpu } from '../engine/gpu/deviceAccess.ts';
 import { createTrainer, RunControl } from '../engine/index.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
 import { Recovery } from '../engine/train/recovery.ts';
 import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
 import { type Autosave, nothingSaved, whereSaved } from './autosave.ts';

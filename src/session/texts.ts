@@ -1,6 +1,7 @@
 /** The texts of the page: each is read and tokenized once, and its tokens stay for the next run. */
 import { checkVocabulary, type ModelFile } from '../engine/checkpoint/modelFile.ts';
 import { checkFingerprint, checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
+import type { TrainConfig } from '../engine/config/trainConfig.ts';
 import { builtinStream, type FileTextId } from '../engine/data/builtins.ts';
 import { type Dataset, otherTokens, splitText } from '../engine/data/dataset.ts';
 import {
@@ -10,7 +11,6 @@ import {
   tokenize,
 } from '../engine/data/tokenize.ts';
 import { type TokenizerChoice, type TokenizerJson, tokenizerOfModel } from '../engine/data/tokenizer.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
 import { SessionError } from './errorReport.ts';
 import type { TextFacts, TextSource } from './protocol.ts';
 

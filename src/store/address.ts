@@ -1,9 +1,9 @@
 import * as v from 'valibot';
+import { PRESET_NAMES } from '../engine/config/presets.ts';
+import { suggestion } from '../engine/core/errors.ts';
 import { TEXT_IDS } from '../engine/data/builtins.ts';
 import { mostTokens, type TokenizerChoice } from '../engine/data/tokenizer.ts';
-import { suggestion } from '../engine/errors.ts';
 import { readVariant } from '../engine/experiments/variants.ts';
-import { PRESET_NAMES } from '../engine/model/presets.ts';
 import { ROUNDINGS } from '../engine/precision/simulated.ts';
 import { SCHEDULES } from '../session/protocol.ts';
 import {

@@ -1,5 +1,5 @@
+import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
 import type { EvalMetrics } from '../engine/train/metrics.ts';
-import type { SharpnessMetrics } from '../engine/train/sharpness.ts';
 import type { TimedStep } from '../session/protocol.ts';
 import { MovingAverage } from './smoothing.ts';
 import { GpuDuration, StepDuration } from './stepDuration.ts';

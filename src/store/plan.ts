@@ -1,19 +1,19 @@
+import { VOCABULARY_PADDING } from '../engine/config/gptConfig.ts';
+import { EngineError } from '../engine/core/errors.ts';
+import type { MemoryBytes } from '../engine/core/memoryCategories.ts';
 import { mostTokens } from '../engine/data/tokenizer.ts';
-import { EngineError } from '../engine/errors.ts';
 import { inMode } from '../engine/experiments/planned.ts';
 import type { VariantId } from '../engine/experiments/variants.ts';
+import { byteLength } from '../engine/gpu/tensor.ts';
 import {
   type DeeperLevel,
   deeperLevelFor,
   fittingMicroBatch,
   type LargestBatch,
   largestBatch,
-} from '../engine/largestBatch.ts';
-import type { MemoryBytes } from '../engine/memoryCategories.ts';
-import { memoryEstimate, memoryPlan, planLimits } from '../engine/memoryPlan.ts';
-import { VOCABULARY_PADDING } from '../engine/model/config.ts';
+} from '../engine/model/largestBatch.ts';
+import { memoryEstimate, memoryPlan, planLimits } from '../engine/model/memoryPlan.ts';
 import type { PlanLimits } from '../engine/model/tensors.ts';
-import { byteLength } from '../engine/tensor.ts';
 import type { AdapterReport } from '../session/protocol.ts';
 import { isSaved } from './savedRun.ts';
 import {

@@ -1,7 +1,7 @@
 /** A run that was trained elsewhere, for pages that cannot train: it fills the same stores and is drawn by the same charts. */
 import * as v from 'valibot';
-import { PRESET_NAMES, PRESETS } from '../engine/model/presets.ts';
-import { configure } from '../engine/train/configure.ts';
+import { configure } from '../engine/config/configure.ts';
+import { PRESET_NAMES, PRESETS } from '../engine/config/presets.ts';
 import type { RunSummary } from '../session/protocol.ts';
 import { precisionMode } from './precisionSchema.ts';
 import { beginRuns, logOf, updateRun, useRun } from './runStore.ts';

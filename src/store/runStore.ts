@@ -1,6 +1,6 @@
 import { create } from 'zustand';
+import type { TrainConfig } from '../engine/config/trainConfig.ts';
 import type { VariantId } from '../engine/experiments/variants.ts';
-import type { TrainConfig } from '../engine/train/config.ts';
 import type {
   AdapterReport,
   ErrorReport,

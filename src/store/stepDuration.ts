@@ -2,7 +2,7 @@
 import { WARM_UP_STEPS } from '../engine/train/metrics.ts';
 
 const SPEED_WINDOW = 20;
-/** Figures of up to so many steps arrive together (engine/train/readbackRing.ts): single intervals may be zero. */
+/** Figures of up to so many steps arrive together (engine/gpu/readbackRing.ts): single intervals may be zero. */
 const ARRIVE_TOGETHER = 4;
 
 /** Median duration of the last 20 steps, from the times at which their figures arrived. */

@@ -1,5 +1,5 @@
-import { bandsOf, flushedShare, frameLosses, isScaledOperand } from '../engine/numerics/bands.ts';
-import type { NumericsFrame } from '../engine/numerics/frame.ts';
+import { bandsOf, flushedShare, frameLosses, isScaledOperand } from '../engine/inspect/bands.ts';
+import type { NumericsFrame } from '../engine/inspect/frame.ts';
 import type { FormatId } from '../engine/precision/formats.ts';
 
 const FIRST_CAPACITY = 64;

@@ -41,17 +41,22 @@ export async function openFirefoxPage(url: string): Promise<FirefoxPage> {
 /**
  * Waits until `condition`, which runs in the page, is true; an error that it throws ends the wait. Asked from here, since
  * Puppeteer's own wait evaluates text in the page, which the page's policy forbids.
- * @param what follows "waited for" in the error of a wait that took too long
+ * @param what follows "waited for" in the error of a wait that took too long, which also quotes the page's text and log
  */
 export async function waitFor<A extends string | number | undefined = undefined>(
-  page: Page,
+  { page, log }: FirefoxPage,
   what: string,
   condition: (argument: A) => boolean,
   argument = undefined as A,
 ): Promise<void> {
   const end = performance.now() + WAIT_MS;
   while (!(await page.evaluate(condition as (given: unknown) => boolean, argument))) {
-    if (performance.now() > end) throw new Error(`waited ${WAIT_MS / 60_000} minutes for ${what} in Firefox`);
+    if (performance.now() > end) {
+      const text = await page.evaluate(() => document.body.innerText);
+      throw new Error(
+        `waited ${WAIT_MS / 60_000} minutes for ${what} in Firefox; its log:\n${log.join('\n')}\nits text:\n${text}`,
+      );
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -13,7 +13,7 @@ let firefox: FirefoxPage;
 beforeAll(async () => {
   server = await serveFolder(HARNESS, 'npx vite build --config vite.harness.config.ts');
   firefox = await openFirefoxPage(server.address);
-  await waitFor(firefox.page, "the harness's script", () => 'harness' in window);
+  await waitFor(firefox, "the harness's script", () => 'harness' in window);
 });
 
 afterAll(async () => {

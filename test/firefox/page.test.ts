@@ -1,6 +1,5 @@
 /** The page itself in stock Firefox: it trains, saves, and after a reload goes on, bit by bit. */
 import { fileURLToPath } from 'node:url';
-import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keepReported, type Result, reportedSteps, resultsOf } from '../../e2e/reported.ts';
 import { type FolderServer, serveFolder } from '../../e2e/serveFolder.ts';
@@ -29,32 +28,36 @@ afterAll(async () => {
 test('a run that is saved goes on after a reload, and every step is the one of an undisturbed run', async () => {
   const { page, log } = firefox;
   await page.goto(`${server.address}${QUERY}&autosave=0.2`);
-  await press(page, 'train');
-  await waitFor(page, 'the first save', () => document.querySelector('[data-testid="autosaved"]') !== null);
+  await press('train');
+  await waitFor(firefox, 'the first save', () => {
+    const { errors } = window.__trainer!.snapshot();
+    if (errors.length > 0) throw new Error(JSON.stringify(errors));
+    return document.querySelector('[data-testid="autosaved"]') !== null;
+  });
   await page.reload();
-  await press(page, 'resume-saved');
-  await reach(page, 'training');
-  const { resumedAt } = (await snapshot(page)).runs[0]!.facts!;
+  await press('resume-saved');
+  await reach('training');
+  const { resumedAt } = (await snapshot()).runs[0]!.facts!;
   expect(resumedAt).toBeGreaterThan(0);
-  const resumed = await stopAfter(page, resumedAt + 5);
+  const resumed = await stopAfter(resumedAt + 5);
   expect(resumed[0]!.step).toBe(1);
   expect(resumed.some(({ skipped }) => skipped)).toBe(true);
-  expect((await snapshot(page)).runs[0]!.summary!.valLoss).toBeGreaterThan(0);
+  expect((await snapshot()).runs[0]!.summary!.valLoss).toBeGreaterThan(0);
 
   await page.goto(`${server.address}${QUERY}&autosave=0&autostart=1`);
-  const whole = await stopAfter(page, resumed.at(-1)!.step);
+  const whole = await stopAfter(resumed.at(-1)!.step);
   console.log(`${resumed.length} steps in Firefox, resumed after step ${resumedAt}`);
   expect(resumed).toEqual(whole.slice(0, resumed.length));
   expect(log.filter((line) => line.startsWith('error'))).toEqual([]);
 });
 
-function snapshot(page: Page): Promise<Snapshot> {
-  return page.evaluate(() => window.__trainer!.snapshot());
+function snapshot(): Promise<Snapshot> {
+  return firefox.page.evaluate(() => window.__trainer!.snapshot());
 }
 
-async function press(page: Page, testId: string): Promise<void> {
+async function press(testId: string): Promise<void> {
   await waitFor(
-    page,
+    firefox,
     `${testId}, to press it`,
     (selector) => {
       const button = document.querySelector<HTMLButtonElement>(selector);
@@ -66,9 +69,9 @@ async function press(page: Page, testId: string): Promise<void> {
   );
 }
 
-async function reach(page: Page, status: Snapshot['status']): Promise<void> {
+async function reach(status: Snapshot['status']): Promise<void> {
   await waitFor(
-    page,
+    firefox,
     `a run that is ${status}`,
     (wanted) => {
       const { status: now, errors } = window.__trainer!.snapshot();
@@ -80,9 +83,9 @@ async function reach(page: Page, status: Snapshot['status']): Promise<void> {
 }
 
 /** Presses Stop once the run has taken so many steps. @returns what came of all its steps */
-async function stopAfter(page: Page, step: number): Promise<Result[]> {
+async function stopAfter(step: number): Promise<Result[]> {
   await waitFor(
-    page,
+    firefox,
     `step ${step}`,
     (least) => {
       const { runs, errors } = window.__trainer!.snapshot();
@@ -91,7 +94,7 @@ async function stopAfter(page: Page, step: number): Promise<Result[]> {
     },
     step,
   );
-  await press(page, 'stop');
-  await reach(page, 'done');
-  return resultsOf(await page.evaluate(reportedSteps, 0));
+  await press('stop');
+  await reach('done');
+  return resultsOf(await firefox.page.evaluate(reportedSteps, 0));
 }

@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest';
 import { driftOf, measureLongRun } from '../../src/engine/bench/longRun.ts';
 import { measureOfPeak } from '../../src/engine/bench/ofPeak.ts';
-import { EngineError } from '../../src/engine/errors.ts';
+import { EngineError } from '../../src/engine/core/errors.ts';
+import { PipelineCache } from '../../src/engine/gpu/pipelines.ts';
+import { roughFlops } from '../../src/engine/gpu/roofline.ts';
 import {
   benchmark,
   confirmBatch,
@@ -11,9 +13,7 @@ import {
   presetOf,
   reportOf,
 } from '../../src/engine/index.ts';
-import { chooseKernels } from '../../src/engine/kernelChoice.ts';
-import { PipelineCache } from '../../src/engine/pipelines.ts';
-import { roughFlops } from '../../src/engine/roofline.ts';
+import { chooseKernels } from '../../src/engine/kernels/kernelChoice.ts';
 import { withDevice } from './device.ts';
 import { TINY, TINY_VOCABULARY } from './training/helper.ts';
 

@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { assembleText } from '../../build/assembleTexts.ts';
 import { tokenizerJson } from '../../src/engine/checkpoint/huggingface.ts';
+import { configure } from '../../src/engine/config/configure.ts';
+import { presetOf } from '../../src/engine/config/presets.ts';
 import { learnPairs } from '../../src/engine/data/bpe.ts';
 import { checksum } from '../../src/engine/data/checksum.ts';
 import { tokenize, tokenizeString } from '../../src/engine/data/tokenize.ts';
 import { createTokenizer, type TokenizerJson } from '../../src/engine/data/tokenizer.ts';
 import { readTokenizerJson } from '../../src/engine/data/tokenizerJson.ts';
-import { presetOf } from '../../src/engine/model/presets.ts';
-import { configure } from '../../src/engine/train/configure.ts';
 import { countedWords, finished } from './countedWords.ts';
 import { thrownBy } from './thrownBy.ts';
 

@@ -12,7 +12,7 @@ import { checkSavePath, newestSave, RunSaver, whatIsSaved } from '../../src/cli/
 import { openText } from '../../src/cli/texts.ts';
 import { readEntry } from '../../src/engine/checkpoint/runFile.ts';
 import type { Snapshots } from '../../src/engine/checkpoint/snapshot.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
 import { runTensor, writeRunFile } from './savedRunFile.ts';
 
 /** Descriptors that this process has opened and not closed, by path. */

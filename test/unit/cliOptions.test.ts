@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { helpText } from '../../src/cli/help.ts';
 import { type Command, parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
+import { filledIn } from '../../src/engine/config/filledIn.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import type { TrainConfig } from '../../src/engine/config/trainConfig.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
-import type { TrainConfig } from '../../src/engine/train/config.ts';
-import { filledIn } from '../../src/engine/train/filledIn.ts';
 import { learningRateAt } from '../../src/engine/train/lrSchedule.ts';
 import { thrownBy } from './thrownBy.ts';
 

@@ -11,12 +11,12 @@ import { planText, progressText, readingNote, summaryText } from '../../src/cli/
 import { StepRate } from '../../src/cli/stepRate.ts';
 import { show } from '../../src/cli/terminal.ts';
 import { showReading } from '../../src/cli/texts.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import type { MemoryBytes } from '../../src/engine/core/memoryCategories.ts';
+import { MEMORY_CATEGORIES } from '../../src/engine/core/memoryCategories.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
 import type { TokenizerChoice } from '../../src/engine/data/tokenizer.ts';
-import type { MemoryBytes } from '../../src/engine/memoryCategories.ts';
-import { MEMORY_CATEGORIES } from '../../src/engine/memoryCategories.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
 import type { RunSummary, StepMetrics } from '../../src/engine/train/metrics.ts';
 
 const { config } = PRESETS.smoke;

@@ -5,11 +5,11 @@ import { beforeAll, expect, test } from 'vitest';
 import { WAIT_MS } from '../../e2e/limits.ts';
 import { listOf } from '../../src/cli/arguments.ts';
 import { parseBytes } from '../../src/cli/format.ts';
-import { largestBatch } from '../../src/engine/largestBatch.ts';
-import { memoryPlan } from '../../src/engine/memoryPlan.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import { RECOMPUTE_LEVELS } from '../../src/engine/config/trainConfig.ts';
+import { largestBatch } from '../../src/engine/model/largestBatch.ts';
+import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
 import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
-import { RECOMPUTE_LEVELS } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));

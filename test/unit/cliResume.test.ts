@@ -11,10 +11,10 @@ import { ProgressLine } from '../../src/cli/progress.ts';
 import { resumedConfig, textOf } from '../../src/cli/resumeRun.ts';
 import { checkSavePath } from '../../src/cli/saveRun.ts';
 import { checkText, type RunFile } from '../../src/engine/checkpoint/runFile.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import { gptConfig, type TrainConfig } from '../../src/engine/config/trainConfig.ts';
 import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
 import type { Trainer } from '../../src/engine/index.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
-import { gptConfig, type TrainConfig } from '../../src/engine/train/config.ts';
 import { writeRunFile } from './savedRunFile.ts';
 import { thrownBy } from './thrownBy.ts';
 

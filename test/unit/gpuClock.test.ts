@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { stepMilliseconds } from '../../src/engine/train/gpuClock.ts';
+import { stepMilliseconds } from '../../src/engine/gpu/gpuClock.ts';
 
 test.each([
   ['of a step', 1_000_000n, 4_500_000n, 3.5],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { reportOf } from '../../src/engine/device.ts';
-import { chooseKernels, recordedChoice, recordKernels } from '../../src/engine/kernelChoice.ts';
+import { reportOf } from '../../src/engine/gpu/device.ts';
+import { PipelineCache } from '../../src/engine/gpu/pipelines.ts';
 import {
   type MatrixShape,
   matrixShapeFor,
@@ -8,8 +8,8 @@ import {
   type SubgroupMatrixConfig,
   shapeName,
   usableShapes,
-} from '../../src/engine/kernels/subgroupMatrix.ts';
-import { PipelineCache } from '../../src/engine/pipelines.ts';
+} from '../../src/engine/gpu/subgroupMatrix.ts';
+import { chooseKernels, recordedChoice, recordKernels } from '../../src/engine/kernels/kernelChoice.ts';
 import { withDevice } from '../gpu/device.ts';
 
 const config = (names: string, M: number, N: number, K: number): SubgroupMatrixConfig => {

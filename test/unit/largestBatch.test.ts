@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { deeperLevelFor, largestBatch } from '../../src/engine/largestBatch.ts';
-import { memoryPlan } from '../../src/engine/memoryPlan.ts';
-import { presetOf } from '../../src/engine/model/presets.ts';
+import { presetOf } from '../../src/engine/config/presets.ts';
+import { byteLength } from '../../src/engine/gpu/tensor.ts';
+import { deeperLevelFor, largestBatch } from '../../src/engine/model/largestBatch.ts';
+import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
-import { byteLength } from '../../src/engine/tensor.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const MIB = 2 ** 20;

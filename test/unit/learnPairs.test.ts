@@ -1,10 +1,10 @@
 /** What learning pairs costs: counted places and bytes, and the turns that it leaves to others; no times. */
 import { afterEach, expect, test, vi } from 'vitest';
+import { integerAt } from '../../src/engine/core/rng.ts';
 import { learnPairs, SLICE } from '../../src/engine/data/bpe.ts';
 import { PairCounts } from '../../src/engine/data/pairCounts.ts';
 import { type TokenizeProgress, tokenize } from '../../src/engine/data/tokenize.ts';
 import { LearnedWords } from '../../src/engine/data/wordPieces.ts';
-import { integerAt } from '../../src/engine/rng.ts';
 
 afterEach(() => vi.restoreAllMocks());
 

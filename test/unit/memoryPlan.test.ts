@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { stateEntries, stateTensors } from '../../src/engine/checkpoint/runState.ts';
-import { mebibytes } from '../../src/engine/mebibytes.ts';
-import { memoryPlan } from '../../src/engine/memoryPlan.ts';
+import { PRESETS, presetOf } from '../../src/engine/config/presets.ts';
+import type { TrainConfig } from '../../src/engine/config/trainConfig.ts';
+import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/config/trainConfig.ts';
+import { mebibytes } from '../../src/engine/core/mebibytes.ts';
+import { byteLength, formatOf, scaleOf } from '../../src/engine/gpu/tensor.ts';
+import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
 import { headParameter } from '../../src/engine/model/parameters.ts';
-import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
+import { stateEntries, stateTensors } from '../../src/engine/model/runState.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 import type { Fp8Activations } from '../../src/engine/precision/quantization.ts';
 import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
-import { byteLength, formatOf, scaleOf } from '../../src/engine/tensor.ts';
-import type { TrainConfig } from '../../src/engine/train/config.ts';
-import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const smoke = presetOf('smoke').config;

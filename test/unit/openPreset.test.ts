@@ -5,9 +5,9 @@ import { experimentOf, presetOn } from '../../src/cli/experimentOptions.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { presetNote } from '../../src/cli/runText.ts';
-import type { AdapterReport } from '../../src/engine/device.ts';
-import { openPreset, presetBegun } from '../../src/engine/model/openPreset.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
+import { openPreset, presetBegun } from '../../src/engine/config/openPreset.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import type { AdapterReport } from '../../src/engine/gpu/device.ts';
 
 const progress = new ProgressLine(process.stderr);
 const begin = (line: string, isFallback: boolean) => {

@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { AdapterReport } from '../../src/engine/device.ts';
-import { DeviceAccess } from '../../src/engine/deviceAccess.ts';
-import { EngineError } from '../../src/engine/errors.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
-import { microBatchOf, type TrainConfig } from '../../src/engine/train/config.ts';
+import type { RunChange } from '../../src/engine/checkpoint/runChanges.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import { microBatchOf, type TrainConfig } from '../../src/engine/config/trainConfig.ts';
+import { EngineError } from '../../src/engine/core/errors.ts';
+import type { AdapterReport } from '../../src/engine/gpu/device.ts';
+import { DeviceAccess } from '../../src/engine/gpu/deviceAccess.ts';
+import { SubmitPace } from '../../src/engine/gpu/submitPace.ts';
 import type { TrainerOptions } from '../../src/engine/train/createTrainer.ts';
 import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { Recovery, type Survivor } from '../../src/engine/train/recovery.ts';
 import { RefusedMemoryError } from '../../src/engine/train/refusedMemory.ts';
 import { RunControl } from '../../src/engine/train/run.ts';
-import type { RunChange } from '../../src/engine/train/runChanges.ts';
-import { SubmitPace } from '../../src/engine/train/submitPace.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
 import type { Trouble } from '../../src/engine/train/trouble.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { integerAt, normalAt, randomBits, uniformAt } from '../../src/engine/rng.ts';
+import { integerAt, normalAt, randomBits, uniformAt } from '../../src/engine/core/rng.ts';
 
 test('randomBits is SquirrelNoise5, as in llm.c', () => {
   expect(randomBits(0, 0)).toBe(0x16791e00);

@@ -5,7 +5,7 @@ import {
   changesEffect,
   changesOnResume,
   changesText,
-} from '../../src/engine/train/runChanges.ts';
+} from '../../src/engine/checkpoint/runChanges.ts';
 
 const PLAIN = { matmul: 'register32' } as const;
 const MATRICES = { matmul: 'register32', subgroupMatrix: 'f16 16x16x16' } as const;

@@ -1,10 +1,10 @@
 /** A file as `--save` writes it, with one small tensor. */
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
-import type { StateEntry } from '../../src/engine/checkpoint/runState.ts';
 import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import type { TokenizerJson } from '../../src/engine/data/tokenizer.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
+import type { StateEntry } from '../../src/engine/model/runState.ts';
 
 /** Its bytes are 1, 2, 3, 4. */
 export const runTensor = {

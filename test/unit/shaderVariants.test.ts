@@ -3,8 +3,8 @@
  * workgroup sizes and the sizes of what is bound, in milliseconds a variant. Nothing is executed.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type MatrixShape, SUBGROUP_MATRIX } from '../../src/engine/kernels/subgroupMatrix.ts';
-import { kernelNames } from '../../src/engine/shaders.ts';
+import { kernelNames } from '../../src/engine/gpu/shaders.ts';
+import { type MatrixShape, SUBGROUP_MATRIX } from '../../src/engine/gpu/subgroupMatrix.ts';
 import type { DeviceOptions } from '../gpu/device.ts';
 import type { Bench } from '../gpu/kernels/runKernel.ts';
 import { runVariants } from '../gpu/kernels/runVariants.ts';

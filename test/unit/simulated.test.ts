@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import { checkConfig } from '../../src/engine/config/trainConfig.ts';
+import { randomBits } from '../../src/engine/core/rng.ts';
 import { comparedRuns } from '../../src/engine/experiments/planned.ts';
-import { PRESETS } from '../../src/engine/model/presets.ts';
-import { bandsOf } from '../../src/engine/numerics/bands.ts';
+import { bandsOf } from '../../src/engine/inspect/bands.ts';
 import { formatInfo, simulatedConstants } from '../../src/engine/precision/formats.ts';
 import {
   isPrecisionMode,
@@ -18,8 +20,6 @@ import {
   fromF32Bits,
   roundTo,
 } from '../../src/engine/reference/rounding.ts';
-import { randomBits } from '../../src/engine/rng.ts';
-import { checkConfig } from '../../src/engine/train/config.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const EXPONENTS = [2, 3, 4, 5, 6, 7, 8];

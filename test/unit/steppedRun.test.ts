@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { PRESETS } from '../../src/engine/model/presets.ts';
-import { BINS, type NumericsFrame } from '../../src/engine/numerics/frame.ts';
-import { row } from '../../src/engine/numerics/rows.ts';
+import { PRESETS } from '../../src/engine/config/presets.ts';
+import { BINS, type NumericsFrame } from '../../src/engine/inspect/frame.ts';
+import { row } from '../../src/engine/model/numericsRows.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SubmitPace } from '../../src/engine/train/submitPace.ts';
+import { SubmitPace } from '../../src/engine/gpu/submitPace.ts';
 
 const TARGET_MS = 300;
 let now: number;

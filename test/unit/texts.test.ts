@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { assembleText, FILE_TEXTS, foldToAscii, textsNotice } from '../../build/assembleTexts.ts';
 import { openText } from '../../src/cli/texts.ts';
+import { EngineError } from '../../src/engine/core/errors.ts';
 import { tokenize } from '../../src/engine/data/tokenize.ts';
-import { EngineError } from '../../src/engine/errors.ts';
 
 let folder: string;
 beforeAll(() => {

@@ -1,4 +1,4 @@
-import { EngineError } from '../../src/engine/errors.ts';
+import { EngineError } from '../../src/engine/core/errors.ts';
 
 /** The EngineError that `body` throws; fails when it throws none or something else. */
 export function thrownBy(body: () => unknown): EngineError {

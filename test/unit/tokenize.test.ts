@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { EngineError } from '../../src/engine/core/errors.ts';
 import { checksum } from '../../src/engine/data/checksum.ts';
 import { splitText } from '../../src/engine/data/dataset.ts';
 import { type TextStream, tokenize, tokenizeString } from '../../src/engine/data/tokenize.ts';
-import { EngineError } from '../../src/engine/errors.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

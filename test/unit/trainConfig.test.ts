@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { comparedRuns, inMode } from '../../src/engine/experiments/planned.ts';
-import { PRESETS, presetOf } from '../../src/engine/model/presets.ts';
-import { DELAYED_SCALING, type Fp8Activations } from '../../src/engine/precision/quantization.ts';
-import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
+import { PRESETS, presetOf } from '../../src/engine/config/presets.ts';
 import {
   checkConfig,
   microBatchesPerStep,
   scalingOf,
   type TrainConfig,
   tokensPerStep,
-} from '../../src/engine/train/config.ts';
+} from '../../src/engine/config/trainConfig.ts';
+import { comparedRuns, inMode } from '../../src/engine/experiments/planned.ts';
+import { DELAYED_SCALING, type Fp8Activations } from '../../src/engine/precision/quantization.ts';
+import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const base = PRESETS.smoke.config;

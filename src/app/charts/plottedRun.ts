@@ -1,5 +1,5 @@
+import type { TrainConfig } from '../../engine/config/trainConfig.ts';
 import type { VariantId } from '../../engine/experiments/variants.ts';
-import type { TrainConfig } from '../../engine/train/config.ts';
 import type { MetricsLog } from '../../store/metricsLog.ts';
 import type { COLORS } from './series.ts';
 

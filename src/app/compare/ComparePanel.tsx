@@ -3,7 +3,7 @@ import { aboutLine, startSentence, toMarkdown } from '../../engine/experiments/m
 import { startProof } from '../../engine/experiments/startProof.ts';
 import { type ComparisonTable, comparisonTable } from '../../engine/experiments/table.ts';
 import { verdict } from '../../engine/experiments/verdict.ts';
-import { planLimits } from '../../engine/memoryPlan.ts';
+import { planLimits } from '../../engine/model/memoryPlan.ts';
 import { clockOf, endedRuns } from '../../store/comparison.ts';
 import { budgetBytes, budgetOr, useMeasurements } from '../../store/measurementStore.ts';
 import { useRun } from '../../store/runStore.ts';

@@ -1,6 +1,6 @@
-import { PRESETS } from '../../engine/model/presets.ts';
+import { PRESETS } from '../../engine/config/presets.ts';
+import { scalingOf } from '../../engine/config/trainConfig.ts';
 import { DELAYED_SCALING } from '../../engine/precision/quantization.ts';
-import { scalingOf } from '../../engine/train/config.ts';
 import { numberProblem, resetOf, standardOf } from '../../store/changes.ts';
 import { givenByFile, modesOf, type NumberSetting, type Settings, scalesLoss } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';

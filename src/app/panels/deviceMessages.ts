@@ -1,5 +1,5 @@
 /** What the device panel says about an adapter. */
-import { SUBGROUP_MATRIX } from '../../engine/kernels/subgroupMatrix.ts';
+import { SUBGROUP_MATRIX } from '../../engine/gpu/subgroupMatrix.ts';
 import { type FormatId, formatInfo } from '../../engine/precision/formats.ts';
 import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import type { AdapterReport, BenchmarkResult, HalfStorage } from '../../session/protocol.ts';

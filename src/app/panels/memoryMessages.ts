@@ -1,5 +1,9 @@
 /** What the memory panel says about a plan. */
-import { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from '../../engine/memoryCategories.ts';
+import {
+  MEMORY_CATEGORIES,
+  type MemoryBytes,
+  type MemoryCategory,
+} from '../../engine/core/memoryCategories.ts';
 
 export const CATEGORY_WORDS: Readonly<Record<MemoryCategory, string>> = {
   masterWeights: 'Master weights',

@@ -1,8 +1,8 @@
 /** What each setting is called, counted in and for. */
-import type { Range } from '../../engine/model/config.ts';
+import type { Range } from '../../engine/config/gptConfig.ts';
+import { rangeOf } from '../../engine/config/trainConfig.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES, type OptimState } from '../../engine/precision/optimStates.ts';
 import { type PrecisionMode, storesFp8 } from '../../engine/precision/recipes.ts';
-import { rangeOf } from '../../engine/train/config.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
 

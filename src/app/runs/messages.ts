@@ -1,5 +1,5 @@
 /** Sentences about runs of the history. */
-import { PRESETS } from '../../engine/model/presets.ts';
+import { PRESETS } from '../../engine/config/presets.ts';
 import type { PrecisionMode } from '../../engine/precision/recipes.ts';
 import { changesBetween, previousOf, type SettingValue } from '../../store/history/changes.ts';
 import type { HistoryState } from '../../store/history/historyStore.ts';

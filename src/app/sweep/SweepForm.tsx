@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import { PRESETS } from '../../engine/model/presets.ts';
+import { PRESETS } from '../../engine/config/presets.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { firstConfig } from '../../store/settings.ts';

@@ -1,16 +1,21 @@
 /** What the adapter reaches in five seconds: the figures that a run's speed is held against. */
-import { Arena } from '../arena.ts';
-import type { AdapterReport } from '../device.ts';
-import { chooseKernels, type KernelChoice, type RecordedKernels, recordKernels } from '../kernelChoice.ts';
+import { Arena } from '../gpu/arena.ts';
+import type { AdapterReport } from '../gpu/device.ts';
+import { PipelineCache } from '../gpu/pipelines.ts';
+import { Program } from '../gpu/program.ts';
+import { peakFlops } from '../gpu/roofline.ts';
+import { makeTarget } from '../gpu/target.ts';
+import { secondsPerReplay, secondsPerUnit } from '../gpu/timing.ts';
+import {
+  chooseKernels,
+  type KernelChoice,
+  type RecordedKernels,
+  recordKernels,
+} from '../kernels/kernelChoice.ts';
 import { matmul } from '../kernels/matmul.ts';
 import { gradientNorm, NORM_PARTIALS } from '../kernels/optimizer.ts';
-import { PipelineCache } from '../pipelines.ts';
+import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { FormatId, HalfStorage } from '../precision/formats.ts';
-import { Program } from '../program.ts';
-import { peakFlops } from '../roofline.ts';
-import { makeTarget } from '../target.ts';
-import { secondsPerReplay, secondsPerUnit } from '../timing.ts';
-import { STEP_STATE_WORDS } from '../train/stepState.ts';
 
 export interface BenchmarkResult {
   /** f32 multiply-adds on registers, FLOP/s. */

@@ -1,9 +1,9 @@
-import { EngineError } from '../errors.ts';
-import { largestBatch } from '../largestBatch.ts';
-import { mebibytes } from '../mebibytes.ts';
-import { memoryEstimate } from '../memoryPlan.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
+import { mebibytes } from '../core/mebibytes.ts';
+import { largestBatch } from '../model/largestBatch.ts';
+import { memoryEstimate } from '../model/memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
-import type { TrainConfig } from '../train/config.ts';
 
 /**
  * Batch 1 and the largest batch that fits `budgetBytes`: once where they are the same.

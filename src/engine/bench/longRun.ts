@@ -1,11 +1,12 @@
 /** Whether a step takes longer the longer a run lasts, or memory grows: what leaks and queues that fill up do. */
+
+import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { AdapterReport } from '../device.ts';
-import { chooseKernels } from '../kernelChoice.ts';
-import { PipelineCache } from '../pipelines.ts';
-import type { Program } from '../program.ts';
-import { secondsPerReplay } from '../timing.ts';
-import type { TrainConfig } from '../train/config.ts';
+import type { AdapterReport } from '../gpu/device.ts';
+import { PipelineCache } from '../gpu/pipelines.ts';
+import type { Program } from '../gpu/program.ts';
+import { secondsPerReplay } from '../gpu/timing.ts';
+import { chooseKernels } from '../kernels/kernelChoice.ts';
 import { createTrainer } from '../train/createTrainer.ts';
 import type { Trainer } from '../train/trainer.ts';
 import { fillingMatmul, matmulProgram } from './adapter.ts';

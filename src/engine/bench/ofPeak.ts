@@ -1,9 +1,9 @@
 /** How near a matmul comes to the adapter's peak, on a machine whose own speed comes and goes. */
-import type { AdapterReport } from '../device.ts';
-import type { KernelChoice } from '../kernelChoice.ts';
-import type { PipelineCache } from '../pipelines.ts';
-import { peakProgram, shareOfPeak } from '../roofline.ts';
-import { calibrate, secondsInTurns } from '../timing.ts';
+import type { AdapterReport } from '../gpu/device.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
+import { peakProgram, shareOfPeak } from '../gpu/roofline.ts';
+import { calibrate, secondsInTurns } from '../gpu/timing.ts';
+import type { KernelChoice } from '../kernels/kernelChoice.ts';
 import { matmulProgram, type SquareMatmul } from './adapter.ts';
 import { median } from './slope.ts';
 

@@ -1,17 +1,18 @@
 /** Where the time of a step goes: every distinct operation, and every phase, replayed by itself. */
-import { Arena } from '../arena.ts';
-import type { AdapterReport } from '../device.ts';
-import { chooseKernels } from '../kernelChoice.ts';
-import { type Dispatch, type Operation, type Target, variantKey } from '../kernels/operation.ts';
-import { memoryPlan, planLimits } from '../memoryPlan.ts';
+
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { Arena } from '../gpu/arena.ts';
+import type { AdapterReport } from '../gpu/device.ts';
+import { type Dispatch, type Operation, type Target, variantKey } from '../gpu/operation.ts';
+import { PipelineCache } from '../gpu/pipelines.ts';
+import { Program } from '../gpu/program.ts';
+import { chooseHalf, makeTarget } from '../gpu/target.ts';
+import { bytesPerElement, tensorOf } from '../gpu/tensor.ts';
+import { secondsPerReplay } from '../gpu/timing.ts';
+import { chooseKernels } from '../kernels/kernelChoice.ts';
+import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
 import { buildSchedule, microBatchPhases } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { PipelineCache } from '../pipelines.ts';
-import { Program } from '../program.ts';
-import { chooseHalf, makeTarget } from '../target.ts';
-import { bytesPerElement, tensorOf } from '../tensor.ts';
-import { secondsPerReplay } from '../timing.ts';
-import type { TrainConfig } from '../train/config.ts';
 
 const MOST_REPLAYS = 1000;
 

@@ -1,8 +1,8 @@
 /** What saving takes from training: steps among which a run is saved, against as many without, in turns. */
 import type { Snapshot } from '../checkpoint/snapshot.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { AdapterReport } from '../device.ts';
-import type { TrainConfig } from '../train/config.ts';
+import type { AdapterReport } from '../gpu/device.ts';
 import { createTrainer } from '../train/createTrainer.ts';
 import type { Trainer } from '../train/trainer.ts';
 

@@ -1,7 +1,8 @@
 /** The models that benchmarks train: the presets, and the two shapes in which WebGPU trainers are compared. */
-import { EngineError, suggestion } from '../errors.ts';
-import { PRESET_NAMES, PRESETS } from '../model/presets.ts';
-import type { TrainConfig } from '../train/config.ts';
+
+import { PRESET_NAMES, PRESETS } from '../config/presets.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 
 const { config: smoke } = PRESETS.smoke;
 

@@ -1,7 +1,8 @@
 /** Speed of whole training steps, measured the way every run measures its own. */
+
+import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { AdapterReport } from '../device.ts';
-import type { TrainConfig } from '../train/config.ts';
+import type { AdapterReport } from '../gpu/device.ts';
 import { createTrainer } from '../train/createTrainer.ts';
 import type { RunSummary } from '../train/metrics.ts';
 import { RunControl, runTraining } from '../train/run.ts';

@@ -1,7 +1,7 @@
 /** The small JSON files that lie beside weights: `config.json` and `tokenizer.json`. */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
+import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } from '../core/strictJson.ts';
 import { type RandomAccess, readExactly } from './randomAccess.ts';
-import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } from './strictJson.ts';
 
 /** Null where there is none. */
 export interface FilesBeside {

@@ -1,5 +1,5 @@
 /** The number formats of safetensors files, by the names that the format's documentation gives them. */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 
 /** Bytes of one number. */
 export const DTYPE_BYTES = {

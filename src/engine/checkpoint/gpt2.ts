@@ -3,13 +3,14 @@
  * `transformer.` and the names of PyTorch's wrappers, in Conv1D layout (in, out) as OpenAI's and Hugging Face's, or in
  * Linear layout (out, in) as nanoGPT's.
  */
-import { EngineError } from '../errors.ts';
-import { type GptConfig, paddedVocabulary } from '../model/config.ts';
+
+import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
+import { EngineError } from '../core/errors.ts';
+import { quote } from '../core/strictJson.ts';
 import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from '../model/parameters.ts';
 import { DTYPE_BYTES, encodeHalves } from './dtypes.ts';
 import { readFloats, type SafetensorsFile, type TensorToWrite, tensorPieces } from './safetensors.ts';
 import type { TensorInfo } from './safetensorsHeader.ts';
-import { quote } from './strictJson.ts';
 
 /** Numbers that a model is written in. */
 export const EXPORT_DTYPES = ['F32', 'F16'] as const;

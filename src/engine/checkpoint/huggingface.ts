@@ -2,11 +2,12 @@
  * The files beside the weights that Hugging Face's libraries read: `config.json` of a GPT-2 and `tokenizer.json`.
  * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
+
+import type { GptConfig } from '../config/gptConfig.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_END, GPT2_END_ID } from '../data/gpt2.ts';
 import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
 import { pairModel, type TokenizerJson } from '../data/tokenizer.ts';
-import type { GptConfig } from '../model/config.ts';
 import type { ExportDtype } from './gpt2.ts';
 
 /** Keys of a weights file's metadata: what weights alone do not tell. */

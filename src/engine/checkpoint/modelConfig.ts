@@ -2,10 +2,11 @@
  * `config.json` of a GPT-2, held against the weights that it lies beside.
  * Format: GPT2Config of transformers, with that class's defaults for what is left out.
  */
+
+import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { BesideProblem, readObject, said } from './beside.ts';
 import type { WeightsShape } from './gpt2.ts';
 import type { RandomAccess } from './randomAccess.ts';
-import type { JsonObject, JsonValue } from './strictJson.ts';
 
 const MAX_BYTES = 2 ** 20;
 

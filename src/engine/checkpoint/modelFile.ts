@@ -1,11 +1,12 @@
 /** A GPT-2 in a file that a run can start from. */
 
+import type { GptConfig } from '../config/gptConfig.ts';
+import { EngineError } from '../core/errors.ts';
+import { quote } from '../core/strictJson.ts';
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
 import { BYTES } from '../data/pairModel.ts';
 import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
-import { EngineError } from '../errors.ts';
-import type { GptConfig } from '../model/config.ts';
 import { parameterSpecs } from '../model/parameters.ts';
 import { BesideProblem, type FilesBeside, wrongBeside } from './beside.ts';
 import { type Gpt2Weights, openGpt2, type WeightsShape, wrongModel } from './gpt2.ts';
@@ -14,7 +15,6 @@ import { readConfig } from './modelConfig.ts';
 import { readTokenizer } from './modelTokenizer.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
-import { quote } from './strictJson.ts';
 
 export interface ModelFile {
   /** The file's, for messages. */

@@ -1,9 +1,10 @@
 /** A trained model as Hugging Face's libraries read it: the files of its folder. */
+
+import type { GptConfig } from '../config/gptConfig.ts';
+import { gptConfig } from '../config/trainConfig.ts';
 import { loadGpt2 } from '../data/gpt2.ts';
 import { createTokenizer, type TokenizerJson } from '../data/tokenizer.ts';
-import type { GptConfig } from '../model/config.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { gptConfig } from '../train/config.ts';
 import { type ExportDtype, gpt2Tensors } from './gpt2.ts';
 import { configJson, HEADS_KEY, TOKENIZER_KEY, tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
 import { readExactly } from './randomAccess.ts';

@@ -2,6 +2,8 @@
  * `tokenizer.json` beside weights: GPT-2's own, or one of the forms that Halfstep exports.
  * Format: https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
+
+import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_VOCABULARY, gpt2Model, loadGpt2 } from '../data/gpt2.ts';
 import { BYTES } from '../data/pairModel.ts';
@@ -9,7 +11,6 @@ import { MOST_SYMBOLS, type TokenizerJson } from '../data/tokenizer.ts';
 import { BesideProblem, readObject, said } from './beside.ts';
 import { bytePieces, mergesOf } from './huggingface.ts';
 import type { RandomAccess } from './randomAccess.ts';
-import type { JsonObject, JsonValue } from './strictJson.ts';
 
 /** GPT-2's has 2 MB; a learned one of the most tokens has 5. */
 const MAX_BYTES = 32 * 2 ** 20;

@@ -1,5 +1,5 @@
 /** Bytes that are read where they lie, so that a file larger than memory can be opened. */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 
 export interface RandomAccess {
   /** For messages. */

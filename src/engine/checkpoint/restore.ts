@@ -1,10 +1,10 @@
-import type { Arena } from '../arena.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
+import type { Arena } from '../gpu/arena.ts';
+import { bytesPerElement } from '../gpu/tensor.ts';
+import { readStepState, type StepState } from '../kernels/stepState.ts';
+import { stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { bytesPerElement } from '../tensor.ts';
-import { readStepState, type StepState } from '../train/stepState.ts';
 import { type RunFile, readEntry } from './runFile.ts';
-import { stateEntries } from './runState.ts';
 
 /**
  * Writes a saved run's tensors into the buffers of a new one, byte by byte; compute weights are not among them. A tensor at

@@ -3,23 +3,23 @@
  * `__metadata__` everything else that a run on the same adapter needs to go on bit by bit.
  */
 import * as v from 'valibot';
+import { presetOf } from '../config/presets.ts';
+import { checkConfig, type TrainConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
 import type { TextId } from '../data/builtins.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
-import type { AdapterReport } from '../device.ts';
-import { EngineError } from '../errors.ts';
-import type { RecordedKernels } from '../kernelChoice.ts';
-import { MATMUL_KERNELS } from '../kernels/operation.ts';
-import { presetOf } from '../model/presets.ts';
+import type { AdapterReport } from '../gpu/device.ts';
+import { MATMUL_KERNELS } from '../gpu/operation.ts';
+import type { ElementType } from '../gpu/tensor.ts';
+import type { RecordedKernels } from '../kernels/kernelChoice.ts';
+import { readStepState } from '../kernels/stepState.ts';
+import { entryBytes, type StateEntry } from '../model/runState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import type { ElementType } from '../tensor.ts';
-import { checkConfig, type TrainConfig } from '../train/config.ts';
-import { type RunChange, runChanges } from '../train/runChanges.ts';
-import { readStepState } from '../train/stepState.ts';
 import type { Dtype } from './dtypes.ts';
 import type { RandomAccess } from './randomAccess.ts';
-import { entryBytes, type StateEntry } from './runState.ts';
+import { type RunChange, runChanges } from './runChanges.ts';
 import { openSafetensors, type SafetensorsFile, tensorPieces, writeSafetensors } from './safetensors.ts';
 import type { Snapshot } from './snapshot.ts';
 

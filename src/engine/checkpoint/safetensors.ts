@@ -2,7 +2,7 @@
  * Safetensors files: tensors by name, read from where they lie and written as a stream.
  * Format: https://huggingface.co/docs/safetensors, "Format".
  */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 import { DTYPE_BYTES, type Dtype, decodeFloats, firstNonFinite, floatDtype } from './dtypes.ts';
 import { type RandomAccess, readExactly } from './randomAccess.ts';
 import {

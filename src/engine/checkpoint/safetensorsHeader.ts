@@ -2,9 +2,9 @@
  * The header of a safetensors file, checked in full before a tensor is read.
  * Format: https://huggingface.co/docs/safetensors, "Format".
  */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
+import { JsonProblem, type JsonValue, parseStrictJson, quote } from '../core/strictJson.ts';
 import { DTYPE_BYTES, type Dtype, isDtype } from './dtypes.ts';
-import { JsonProblem, type JsonValue, parseStrictJson, quote } from './strictJson.ts';
 
 export interface TensorInfo {
   readonly name: string;

@@ -1,7 +1,7 @@
-import { type Arena, GPUBufferUsageFlags, readTensor } from '../arena.ts';
+import { type Arena, GPUBufferUsageFlags, readTensor } from '../gpu/arena.ts';
+import { byteLength, bytesPerElement, type Tensor } from '../gpu/tensor.ts';
+import { type StateEntry, stateEntries, stateTensors } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { byteLength, bytesPerElement, type Tensor } from '../tensor.ts';
-import { type StateEntry, stateEntries, stateTensors } from './runState.ts';
 
 /** A run's state as it was between two steps. Its bytes lie in mapped GPU memory until it is released. */
 export interface Snapshot {

@@ -2,7 +2,7 @@
  * Which tokens a step sees. A function of the batch's index alone, so that every precision mode, a resumed
  * run and a test get the same batches.
  */
-import { integerAt } from '../rng.ts';
+import { integerAt } from '../core/rng.ts';
 import { checksum } from './checksum.ts';
 
 /** Token ids, each as wide as the vocabulary needs. */

@@ -1,5 +1,5 @@
 /** The texts that come with Halfstep. Only what they are: the engine reads no files, a loader is passed in. */
-import { EngineError, suggestion } from '../errors.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 import { COPY_TASK_LOSS, createCopyTask } from './copyTask.ts';
 import { streamOf, type TextStream } from './tokenize.ts';
 

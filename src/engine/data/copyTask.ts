@@ -1,5 +1,5 @@
 /** A synthetic text whose best possible loss is known: each line is a random word, a bar and the word again. */
-import { integerAt } from '../rng.ts';
+import { integerAt } from '../core/rng.ts';
 
 const SHORTEST = 3;
 const LENGTHS = 6;

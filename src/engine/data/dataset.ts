@@ -1,5 +1,5 @@
 /** A text turned into tokens and split for training and validation. */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 import type { TokenArray } from './batches.ts';
 import { type TokenizedText, tokenizeString } from './tokenize.ts';
 import type { TokenizerChoice } from './tokenizer.ts';

@@ -2,7 +2,7 @@
  * GPT-2's own byte-pair vocabulary: 50,257 tokens. Its table (OpenAI's r50k_base, as the package gpt-tokenizer publishes
  * it, 0.2 MB compressed) is loaded when a text or a file first asks for it.
  */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 import { BYTES, PairEncoder, type PairModel } from './pairModel.ts';
 
 export const GPT2_VOCABULARY = 50_257;

@@ -1,5 +1,5 @@
 /** First reading of a text: which characters there are, how many, its fingerprint, and the words that pairs are learned from. */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 import { learnPairs } from './bpe.ts';
 import { TextFingerprint } from './textFingerprint.ts';
 import {

@@ -1,5 +1,5 @@
 /** Second reading of a text: ids into an array that is as long as the text and as wide as the vocabulary needs. */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 import { Checksum } from './checksum.ts';
 import type { Span } from './longWord.ts';
 import { PairEncoder } from './pairModel.ts';

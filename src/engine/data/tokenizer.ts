@@ -2,7 +2,7 @@
  * Text to token ids and back: one token a character (Unicode code point), a UTF-8 byte, or a piece of a word, learned from
  * the text or GPT-2's.
  */
-import { EngineError, suggestion } from '../errors.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 import { GPT2_VOCABULARY, gpt2Model } from './gpt2.ts';
 import { learnedModel, PairEncoder, type PairModel, tokenBytes } from './pairModel.ts';
 import { PieceReader, withSpan } from './wordPieces.ts';

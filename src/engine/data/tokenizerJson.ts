@@ -1,6 +1,7 @@
 /** Tokenizers that files bring along. */
-import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson } from '../checkpoint/strictJson.ts';
-import { EngineError } from '../errors.ts';
+
+import { EngineError } from '../core/errors.ts';
+import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson } from '../core/strictJson.ts';
 import { MOST_SYMBOLS, type TokenizerJson } from './tokenizer.ts';
 
 const MAX_DEPTH = 3;

@@ -1,5 +1,5 @@
 /** Bytes to characters, chunk by chunk, refusing what is not text. */
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../core/errors.ts';
 
 /** Tokens take up to twice as much, in one piece; more a browser does not give to a page. */
 export const MAX_TEXT_BYTES = 2 ** 30;

@@ -1,9 +1,9 @@
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { createTokenizer } from '../data/tokenizer.ts';
-import type { AdapterReport } from '../device.ts';
-import { EngineError } from '../errors.ts';
-import type { TrainConfig } from '../train/config.ts';
+import type { AdapterReport } from '../gpu/device.ts';
 import { createTrainer } from '../train/createTrainer.ts';
 
 export interface ConfirmedBatch {

@@ -1,6 +1,6 @@
 /** A comparison as Markdown, and the sentences around its table. */
-import type { TrainConfig } from '../train/config.ts';
-import { formatCount } from './format.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { formatCount } from '../core/format.ts';
 import type { StartProof } from './startProof.ts';
 import type { ComparisonTable } from './table.ts';
 import { variantTitle } from './variants.ts';

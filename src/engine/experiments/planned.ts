@@ -1,8 +1,9 @@
 /** What a comparison trains: every mode from every seed. */
-import { EngineError } from '../errors.ts';
-import type { TrainConfig } from '../train/config.ts';
-import { configure, type Overrides } from '../train/configure.ts';
-import { filledIn } from '../train/filledIn.ts';
+
+import { configure, type Overrides } from '../config/configure.ts';
+import { filledIn } from '../config/filledIn.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
 import { parseVariant, VARIANT_SETTINGS, type VariantId, variantOverrides } from './variants.ts';
 
 /** A run of an experiment: its configuration, and the mode or variant that it goes by among the others. */

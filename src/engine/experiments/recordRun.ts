@@ -1,5 +1,5 @@
 /** A run with the GPU to itself, and everything that a comparison or a sweep asks of it afterwards. */
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { KeptEvents } from '../train/keptRun.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type RunControl, runTraining } from '../train/run.ts';

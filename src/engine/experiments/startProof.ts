@@ -1,5 +1,5 @@
 /** Whether runs that are compared began alike. */
-import type { TrainConfig } from '../train/config.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
 import type { StartChecksums } from '../train/start.ts';
 
 /** A run as far as its start is concerned; `facts` are null until it has started. */

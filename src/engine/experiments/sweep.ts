@@ -1,7 +1,8 @@
 /** A sweep trains every mode at every learning rate from every seed, a cell each. The page and the terminal share this. */
-import { EngineError } from '../errors.ts';
-import { checkNumber, type TrainConfig } from '../train/config.ts';
-import type { Overrides } from '../train/configure.ts';
+
+import type { Overrides } from '../config/configure.ts';
+import { checkNumber, type TrainConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
 import { comparedRuns, type PlannedRun } from './planned.ts';
 import { readVariant, VARIANT_SETTINGS, type VariantId } from './variants.ts';
 

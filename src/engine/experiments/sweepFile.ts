@@ -1,7 +1,7 @@
 /** A sweep as a file: whole and unchanged, or refused. */
 import * as v from 'valibot';
+import { EngineError } from '../core/errors.ts';
 import { checksum } from '../data/checksum.ts';
-import { EngineError } from '../errors.ts';
 import type { Sweep, SweepCell, SweepSettings } from './sweep.ts';
 import type { VariantId } from './variants.ts';
 

@@ -1,5 +1,5 @@
 /** A sweep's cells as a table of modes by learning rates, and as text to take away. */
-import { formatCount, formatLoss } from './format.ts';
+import { formatCount, formatLoss } from '../core/format.ts';
 import { type Spread, spreadOf } from './spread.ts';
 import { bestLoss, DIVERGED_NATS, hasDiverged, type Sweep, type SweepCell } from './sweep.ts';
 import { type VariantId, variantTitle } from './variants.ts';

@@ -1,11 +1,5 @@
 /** The comparison as rows of text, one cell a mode: what the page and the terminal show and what is copied. */
-import { type LargestBatch, largestBatch } from '../largestBatch.ts';
-import type { MemoryBytes } from '../memoryCategories.ts';
-import type { PlanLimits } from '../model/tensors.ts';
-import type { HalfStorage } from '../precision/formats.ts';
-import { recipeOf } from '../precision/recipes.ts';
-import type { RunSummary, StepMetrics } from '../train/metrics.ts';
-import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
+
 import {
   formatCount,
   formatLoss,
@@ -13,7 +7,14 @@ import {
   formatPercent,
   formatPowerOfTwo,
   formatTokensPerSecond,
-} from './format.ts';
+} from '../core/format.ts';
+import type { MemoryBytes } from '../core/memoryCategories.ts';
+import { type LargestBatch, largestBatch } from '../model/largestBatch.ts';
+import type { PlanLimits } from '../model/tensors.ts';
+import type { HalfStorage } from '../precision/formats.ts';
+import { recipeOf } from '../precision/recipes.ts';
+import type { RunSummary, StepMetrics } from '../train/metrics.ts';
+import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
 import { comparedModes, hasEnded, type PlannedRun } from './planned.ts';
 import type { SpeedClock } from './speed.ts';
 import { type Spread, spreadOf } from './spread.ts';

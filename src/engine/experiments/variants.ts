@@ -2,7 +2,10 @@
  * Variants of a precision mode: the mode and the settings in which a run differs from the others of its experiment,
  * `fp16+optim-state=fp8`. The one spelling is the same on the command line, in addresses, tables and files.
  */
-import { EngineError, suggestion } from '../errors.ts';
+
+import type { Overrides } from '../config/configure.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../precision/optimStates.ts';
 import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../precision/quantization.ts';
 import {
@@ -15,8 +18,6 @@ import {
   storesFp8,
 } from '../precision/recipes.ts';
 import { isSimulatedMode, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
-import type { TrainConfig } from '../train/config.ts';
-import type { Overrides } from '../train/configure.ts';
 
 /** A mode by itself, or with settings of its own in the order of {@link VARIANT_SETTINGS}. */
 export type VariantId = PrecisionMode | `${PrecisionMode}+${string}`;

@@ -1,5 +1,5 @@
-import type { Operand } from '../tensor.ts';
-import { type Dispatch, f32, SITE, slotsOf, type Target, u32 } from './operation.ts';
+import { type Dispatch, f32, SITE, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import type { Operand } from '../gpu/tensor.ts';
 
 export interface AttentionShape {
   readonly batch: number;

@@ -1,5 +1,5 @@
-import { type Operand, recordOf, scaleOf } from '../tensor.ts';
-import { type Dispatch, groupedBy, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
+import { type Dispatch, groupedBy, linearGrid, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import { type Operand, recordOf, scaleOf } from '../gpu/tensor.ts';
 
 /** out = GELU of a stored pre-activation: what a matmul's epilogue had written there, bit by bit. */
 export function geluForward(

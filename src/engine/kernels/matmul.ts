@@ -1,6 +1,6 @@
-import { formatOf, type Operand, recordOf, scaleOf } from '../tensor.ts';
-import { type Dispatch, groupedBy, SITE, slotsOf, type Target, u32 } from './operation.ts';
-import { matrixShapeFor, matrixTile } from './subgroupMatrix.ts';
+import { type Dispatch, groupedBy, SITE, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
+import { formatOf, type Operand, recordOf, scaleOf } from '../gpu/tensor.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {

@@ -1,6 +1,6 @@
+import { type Dispatch, groupedBy, type Param, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import { formatOf, type Operand, recordOf, scaleOf, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
-import { formatOf, type Operand, recordOf, scaleOf, type Tensor } from '../tensor.ts';
-import { type Dispatch, groupedBy, type Param, slotsOf, type Target, u32 } from './operation.ts';
 
 /** Lanes of exponent_histogram.wgsl. */
 const WIDTH = 256;

@@ -1,8 +1,8 @@
+import { type Dispatch, f32, linearGrid, SITE, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import type { Operand } from '../gpu/tensor.ts';
 import { largestFinite } from '../precision/formats.ts';
 import type { MomentFormats } from '../precision/optimStates.ts';
 import type { MasterRounding } from '../precision/recipes.ts';
-import type { Operand } from '../tensor.ts';
-import { type Dispatch, f32, linearGrid, SITE, slotsOf, type Target, u32 } from './operation.ts';
 
 /** Partial sums a chunk of gradients leaves for step_decide; fixed in gradient_norm.wgsl. */
 export const NORM_PARTIALS = 256;

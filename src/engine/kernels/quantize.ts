@@ -1,7 +1,8 @@
 /** Kernels of 8-bit operands with a scale of their tensor. */
+
+import { type Dispatch, groupedBy, linearGrid, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import { formatOf, type Operand, recordOf, type Tensor } from '../gpu/tensor.ts';
 import { largestBits, type TensorScaling } from '../precision/quantization.ts';
-import { formatOf, type Operand, recordOf, type Tensor } from '../tensor.ts';
-import { type Dispatch, groupedBy, linearGrid, slotsOf, type Target, u32 } from './operation.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;

@@ -1,6 +1,15 @@
 /** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
-import type { Operand, Tensor } from '../tensor.ts';
-import { type Dispatch, f32, groupedBy, linearGrid, SITE, slotsOf, type Target, u32 } from './operation.ts';
+import {
+  type Dispatch,
+  f32,
+  groupedBy,
+  linearGrid,
+  SITE,
+  slotsOf,
+  type Target,
+  u32,
+} from '../gpu/operation.ts';
+import type { Operand, Tensor } from '../gpu/tensor.ts';
 
 interface Common {
   readonly label: string;

@@ -1,7 +1,8 @@
 /** dW: a small matrix, each element a sum over all rows of a micro-batch. */
-import { slice, type Tensor } from '../tensor.ts';
+
+import type { Dispatch, Target } from '../gpu/operation.ts';
+import { slice, type Tensor } from '../gpu/tensor.ts';
 import { type MatmulArgs, matmul, type SumParts } from './matmul.ts';
-import type { Dispatch, Target } from './operation.ts';
 import { reducePartials } from './rows.ts';
 
 /** 256 tiles of 64 x 64: below that a large GPU has nothing to do on most of its cores. No adapter tells how many it has. */

@@ -1,7 +1,9 @@
 /** The backward pass after the LM head, last block first. Parameter gradients are added to, never overwritten. */
+
+import type { Operation, Target } from '../gpu/operation.ts';
+import type { Operand, Tensor } from '../gpu/tensor.ts';
 import { attentionBackward } from '../kernels/attention.ts';
 import { matmul } from '../kernels/matmul.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
 import {
   columnSum,
   embeddingBackwardPosition,
@@ -10,7 +12,6 @@ import {
   layernormBackwardParameters,
 } from '../kernels/rows.ts';
 import { weightGradient } from '../kernels/weightGradient.ts';
-import type { Operand, Tensor } from '../tensor.ts';
 import { attentionOperand, parameter, partsOf, residualInto } from './forward.ts';
 import { recompute } from './recompute.ts';
 import { quantize, scaledBy } from './scales.ts';

@@ -1,8 +1,9 @@
 /** What the blocks keep from forward to backward, and what they share because it is recomputed. */
-import type { MemoryCategory } from '../memoryCategories.ts';
+
+import { microBatchOf, type RecomputeLevel, type TrainConfig } from '../config/trainConfig.ts';
+import type { MemoryCategory } from '../core/memoryCategories.ts';
+import type { ElementType, Operand, Tensor, TensorSlice } from '../gpu/tensor.ts';
 import type { Recipe } from '../precision/recipes.ts';
-import type { ElementType, Operand, Tensor, TensorSlice } from '../tensor.ts';
-import { microBatchOf, type RecomputeLevel, type TrainConfig } from '../train/config.ts';
 import { inGroups, type QuantizedTensors, scaledBy } from './scales.ts';
 
 /** Values that the forward pass of a block makes and its backward pass reads. R = B * T rows. */

@@ -2,11 +2,11 @@
  * Parameters, gradients and Adam moments lie in flat chunks: one AdamW dispatch covers many tensors, and no
  * chunk is larger than a binding may be.
  */
-import { EngineError } from '../errors.ts';
-import { mebibytes } from '../mebibytes.ts';
+import { EngineError } from '../core/errors.ts';
+import { mebibytes } from '../core/mebibytes.ts';
+import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
 import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
-import { slice, type Tensor, type TensorSlice } from '../tensor.ts';
 import { isVocabularyMatrix, type ParameterSpec } from './parameters.ts';
 
 /** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */

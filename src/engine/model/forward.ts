@@ -1,10 +1,11 @@
 /** The forward pass of a batch, readable top to bottom. */
+
+import type { Operation, Target } from '../gpu/operation.ts';
+import { groupsOf, type Operand, scaleOf, type Tensor } from '../gpu/tensor.ts';
 import { attentionForward } from '../kernels/attention.ts';
 import { geluForward } from '../kernels/gelu.ts';
 import { matmul } from '../kernels/matmul.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
 import { embeddingForward, layernormForward } from '../kernels/rows.ts';
-import { groupsOf, type Operand, scaleOf, type Tensor } from '../tensor.ts';
 import type { ParameterPart } from './chunks.ts';
 import { forgetMagnitudes, quantize } from './scales.ts';
 import { attentionShape, type RunTensors } from './tensors.ts';

@@ -1,11 +1,12 @@
 /** LM head and loss, a chunk of rows at a time, and of a large vocabulary a slice at a time: the logits of a whole batch never exist. */
+
+import { paddedVocabulary } from '../config/gptConfig.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
+import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { matmul } from '../kernels/matmul.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
 import { crossEntropy, logitSharpness, lossSum, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { weightGradient } from '../kernels/weightGradient.ts';
-import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../tensor.ts';
 import type { ParameterPart } from './chunks.ts';
-import { paddedVocabulary } from './config.ts';
 import { partsOf } from './forward.ts';
 import { headParameter } from './parameters.ts';
 import { quantizeLogitsGradient } from './scales.ts';

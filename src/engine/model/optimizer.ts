@@ -1,5 +1,9 @@
 /** The end of a step: finite check and norm, apply or skip, and AdamW over chunks or over parameters. */
-import type { Operation, Target } from '../kernels/operation.ts';
+
+import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
+import { randomBits } from '../core/rng.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
+import { slice, type TensorSlice } from '../gpu/tensor.ts';
 import {
   type AdamwArgs,
   adamw,
@@ -12,9 +16,6 @@ import {
   type WholeParameter,
 } from '../kernels/optimizer.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
-import { randomBits } from '../rng.ts';
-import { slice, type TensorSlice } from '../tensor.ts';
-import { scalingOf, type TrainConfig } from '../train/config.ts';
 import { paddedElements } from './chunks.ts';
 import { learnedElements } from './parameters.ts';
 import type { RunTensors } from './tensors.ts';

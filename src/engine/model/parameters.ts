@@ -1,6 +1,7 @@
 /** Parameter names, shapes and initial values, as in GPT-2 checkpoints (Conv1D layout: [in, out]). */
-import { normalAt } from '../rng.ts';
-import { type GptConfig, paddedVocabulary } from './config.ts';
+
+import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
+import { normalAt } from '../core/rng.ts';
 
 export interface ParameterSpec {
   readonly name: string;

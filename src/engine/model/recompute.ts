@@ -1,5 +1,5 @@
 /** Trading compute for memory: what the backward pass of a block recomputes because the forward pass did not keep it. */
-import type { Operation, Target } from '../kernels/operation.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
 import { layernormRecompute } from '../kernels/rows.ts';
 import { activationsInBlock, geluOf, parameter, stored } from './forward.ts';
 import type { RunTensors } from './tensors.ts';

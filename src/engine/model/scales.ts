@@ -1,16 +1,8 @@
 /** The scales of the tensors that a mode stores in eight bits, and the tensors that only such a mode has. */
-import type { Operation, Target } from '../kernels/operation.ts';
-import { convertFormat } from '../kernels/optimizer.ts';
-import {
-  delayedScales,
-  quantizeCurrent,
-  quantizeDelayed,
-  quantizeGroups,
-  SCALE_WORDS,
-} from '../kernels/quantize.ts';
-import type { MemoryCategory } from '../memoryCategories.ts';
-import type { FormatId } from '../precision/formats.ts';
-import { ACTIVATION_GROUP, largestBits, type Quantization } from '../precision/quantization.ts';
+
+import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
+import type { MemoryCategory } from '../core/memoryCategories.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
 import {
   type ElementType,
   groupsOf,
@@ -20,8 +12,17 @@ import {
   sliceOf,
   type Tensor,
   type TensorSlice,
-} from '../tensor.ts';
-import { microBatchOf, type TrainConfig } from '../train/config.ts';
+} from '../gpu/tensor.ts';
+import { convertFormat } from '../kernels/optimizer.ts';
+import {
+  delayedScales,
+  quantizeCurrent,
+  quantizeDelayed,
+  quantizeGroups,
+  SCALE_WORDS,
+} from '../kernels/quantize.ts';
+import type { FormatId } from '../precision/formats.ts';
+import { ACTIVATION_GROUP, largestBits, type Quantization } from '../precision/quantization.ts';
 import type { ComputeWeight } from './chunks.ts';
 
 /** What a mode with quantised operands adds to a run. R = B * T rows. */

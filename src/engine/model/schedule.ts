@@ -1,8 +1,8 @@
 /** The op lists of a run: built once, replayed every step. */
 
-import type { Operation, Target } from '../kernels/operation.ts';
-import type { Tensor } from '../tensor.ts';
-import { microBatchOf, type TrainConfig, tokensPerStep } from '../train/config.ts';
+import { microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import { backward } from './backward.ts';
 import { forward } from './forward.ts';
 import { lmHead, sampledLogits } from './lmHead.ts';

@@ -1,15 +1,15 @@
 /** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
 
+import { type GptConfig, headSize, paddedVocabulary } from '../config/gptConfig.ts';
+import { gptConfig, microBatchOf, type RecomputeLevel, type TrainConfig } from '../config/trainConfig.ts';
+import type { MemoryCategory } from '../core/memoryCategories.ts';
+import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { NORM_PARTIALS, PARAMETER_STATE_WORDS, statisticsGroups } from '../kernels/optimizer.ts';
 import { LOSS_SUM_WORDS, rowBlocks, SHARPNESS_WIDTH } from '../kernels/rows.ts';
+import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import { partialElements } from '../kernels/weightGradient.ts';
-import type { MemoryCategory } from '../memoryCategories.ts';
-import { histogramWords, narrowedWeights } from '../numerics/rows.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
-import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../tensor.ts';
-import { gptConfig, microBatchOf, type RecomputeLevel, type TrainConfig } from '../train/config.ts';
-import { STEP_STATE_WORDS } from '../train/stepState.ts';
 import { type BlockTensors, planBlocks } from './blocks.ts';
 import {
   layoutParameters,
@@ -19,7 +19,7 @@ import {
   partName,
   withComputeWeights,
 } from './chunks.ts';
-import { type GptConfig, headSize, paddedVocabulary } from './config.ts';
+import { histogramWords, narrowedWeights } from './numericsRows.ts';
 import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { planScales, type QuantizedParts, type QuantizedTensors, scaledBy } from './scales.ts';
 

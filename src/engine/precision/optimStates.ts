@@ -1,5 +1,5 @@
 /** How Adam's moments are kept between steps: a small table beside the precision modes, which it combines with. */
-import { EngineError, suggestion } from '../errors.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 import type { FormatId } from './formats.ts';
 import { keepsMaster, PRECISION_MODES, type Recipe, recipeOf } from './recipes.ts';
 

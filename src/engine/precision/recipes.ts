@@ -1,4 +1,4 @@
-import { EngineError, suggestion } from '../errors.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 import type { FormatId } from './formats.ts';
 import {
   type AmaxAlgorithm,

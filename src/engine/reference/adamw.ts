@@ -1,6 +1,6 @@
+import { randomBits } from '../core/rng.ts';
 import type { MomentFormats } from '../precision/optimStates.ts';
 import type { MasterRounding } from '../precision/recipes.ts';
-import { randomBits } from '../rng.ts';
 import { type ChunkBits, roundStochastically, stepSeed, storeMoments } from './moments.ts';
 import type { Store, Values } from './store.ts';
 

@@ -2,7 +2,7 @@
  * The GPT in f64 that takes a recipe and rounds where the GPU stores: every `store(role, ...)` is one store
  * of a kernel; between a load and the next store the GPU works in f32 registers, for which f64 stands here.
  */
-import { type GptConfig, headSize } from '../model/config.ts';
+import { type GptConfig, headSize } from '../config/gptConfig.ts';
 import { headParameter } from '../model/parameters.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';

@@ -1,7 +1,8 @@
 /** How AdamW's moments are rounded between steps: the oracle for shaders/lib/moments.wgsl and what it imports. */
+
+import { randomBits } from '../core/rng.ts';
 import { type FormatId, largestFinite } from '../precision/formats.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
-import { randomBits } from '../rng.ts';
 import { decodeBits, encodeBf16Stochastic, f32Bits, roundTo } from './rounding.ts';
 
 /** The record of a group: its largest magnitude, and the exponent that stretches (above 1) or compresses its range. */

@@ -1,9 +1,9 @@
+import type { GptConfig } from '../config/gptConfig.ts';
+import { randomBits } from '../core/rng.ts';
 import { layoutParameters } from '../model/chunks.ts';
-import type { GptConfig } from '../model/config.ts';
 import { learnedElements, parameterSpecs } from '../model/parameters.ts';
 import { momentsOf, type OptimState } from '../precision/optimStates.ts';
 import type { Recipe } from '../precision/recipes.ts';
-import { randomBits } from '../rng.ts';
 import { type AdamwStorage, adamw } from './adamw.ts';
 import { allFinite, clipCoefficient, gradNorm } from './gradNorm.ts';
 import { type Batch, modelForward, type Parameters, parameter, type ReferenceModel } from './model.ts';

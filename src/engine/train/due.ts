@@ -1,5 +1,5 @@
 /** What a run does between two steps that is not training, and whether a run that goes on has still to do it. */
-import type { TrainConfig } from './config.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
 
 /** In the order in which they are done after a step. */
 export const DUES = ['evaluation', 'sharpness', 'rest'] as const;

@@ -1,14 +1,15 @@
 /** What reads a run's weights between steps: loss and sharpness on validation windows, and logits to sample from. */
-import { type Arena, GPUBufferUsageFlags, readTensor } from '../arena.ts';
+
+import { paddedVocabulary } from '../config/gptConfig.ts';
+import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
+import { finite } from '../core/finite.ts';
 import { type Batch, batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { paddedVocabulary } from '../model/config.ts';
+import { type Arena, GPUBufferUsageFlags, readTensor } from '../gpu/arena.ts';
+import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import { type SharpnessMetrics, sharpnessOf } from '../inspect/sharpness.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../tensor.ts';
-import { microBatchOf, type TrainConfig } from './config.ts';
-import { finite } from './finite.ts';
 import { microBatchesOf } from './microBatches.ts';
-import { type SharpnessMetrics, sharpnessOf } from './sharpness.ts';
 import type { Programs } from './trainerParts.ts';
 import { writeBatch } from './writeBatch.ts';
 

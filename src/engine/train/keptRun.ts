@@ -1,14 +1,6 @@
 /** What of a run outlives its device: its newest state, what was chosen for it, and what was told of it. */
 import { blobOf } from '../checkpoint/blobParts.ts';
 import { blobSource } from '../checkpoint/randomAccess.ts';
-import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
-import { Snapshots } from '../checkpoint/snapshot.ts';
-import type { TextId } from '../data/builtins.ts';
-import { microBatchesPerStep, microBatchOf, type TrainConfig } from './config.ts';
-import type { TrainerOptions } from './createTrainer.ts';
-import { type Due, NEVER, type Told } from './due.ts';
-import type { EvalMetrics, StepMetrics } from './metrics.ts';
-import { smallerMicroBatches } from './refusedMemory.ts';
 import {
   type ComputedBy,
   type ComputedSoFar,
@@ -16,10 +8,18 @@ import {
   changesEffect,
   changesText,
   computedBy,
-} from './runChanges.ts';
-import type { SharpnessMetrics } from './sharpness.ts';
+} from '../checkpoint/runChanges.ts';
+import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
+import { Snapshots } from '../checkpoint/snapshot.ts';
+import { microBatchesPerStep, microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
+import type { TextId } from '../data/builtins.ts';
+import { SUBMIT_MS } from '../gpu/submitPace.ts';
+import type { SharpnessMetrics } from '../inspect/sharpness.ts';
+import type { TrainerOptions } from './createTrainer.ts';
+import { type Due, NEVER, type Told } from './due.ts';
+import type { EvalMetrics, StepMetrics } from './metrics.ts';
+import { smallerMicroBatches } from './refusedMemory.ts';
 import type { RunEvents } from './steppedRun.ts';
-import { SUBMIT_MS } from './submitPace.ts';
 import type { Trainer } from './trainer.ts';
 import type { Trouble } from './trouble.ts';
 

@@ -1,5 +1,5 @@
 /** Several runs on one device, a step each in turn, so that their curves grow together. */
-import type { EngineError } from '../errors.ts';
+import type { EngineError } from '../core/errors.ts';
 import type { RunSummary } from './metrics.ts';
 import type { RunControl } from './run.ts';
 import { type RunEvents, SteppedRun, TooManySkipsError } from './steppedRun.ts';

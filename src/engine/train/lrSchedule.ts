@@ -1,5 +1,5 @@
 /** Learning rate of every applied step: linear warm-up, then a cosine down to the smallest rate. */
-import type { TrainConfig } from './config.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
 
 export type ScheduleConfig = Pick<
   TrainConfig,

@@ -1,10 +1,11 @@
 /** What a run reports. All plain data: it crosses the worker boundary and goes into JSON lines as it is. */
-import type { MemoryBytes } from '../memoryCategories.ts';
+
+import type { RunChange } from '../checkpoint/runChanges.ts';
+import { finite } from '../core/finite.ts';
+import type { MemoryBytes } from '../core/memoryCategories.ts';
+import type { StepState } from '../kernels/stepState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
-import { finite } from './finite.ts';
-import type { RunChange } from './runChanges.ts';
-import type { StepState } from './stepState.ts';
 
 /** Steps before speed is counted: the first ones pay for start-up. */
 export const WARM_UP_STEPS = 5;

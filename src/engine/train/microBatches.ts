@@ -1,6 +1,7 @@
 /** Batches as they are computed: a part at a time where they are cut. */
+
+import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { Batch } from '../data/batches.ts';
-import { microBatchOf, type TrainConfig } from './config.ts';
 
 /**
  * Micro-batch `index` (from 0): the batches' windows in their own order, `microBatch` at a time.

@@ -1,7 +1,7 @@
 /** Parameters from the GPU to the CPU, as exact as the run keeps them. */
 import { decodeFloats } from '../checkpoint/dtypes.ts';
+import { formatOf, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
-import { formatOf, type Tensor } from '../tensor.ts';
 import type { Trainer } from './trainer.ts';
 
 /**

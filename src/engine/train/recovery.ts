@@ -1,6 +1,7 @@
 /** Training that goes on by itself where its device is lost: on a new one, from the newest state that was kept. */
-import { type DeviceAccess, lossOf, type OpenGpu } from '../deviceAccess.ts';
-import { EngineError } from '../errors.ts';
+
+import { EngineError } from '../core/errors.ts';
+import { type DeviceAccess, lossOf, type OpenGpu } from '../gpu/deviceAccess.ts';
 import type { RunControl } from './run.ts';
 
 /** Milliseconds before each try to open a new device: an adapter may be away while its driver restarts or the page is hidden. */

@@ -1,11 +1,12 @@
 /** What is possible instead where the GPU refuses the memory of a run. */
-import { Arena } from '../arena.ts';
-import { EngineError } from '../errors.ts';
-import { deeperLevels } from '../largestBatch.ts';
-import { mebibytes } from '../mebibytes.ts';
-import { type MemoryPlan, memoryPlan } from '../memoryPlan.ts';
+
+import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
+import { mebibytes } from '../core/mebibytes.ts';
+import { Arena } from '../gpu/arena.ts';
+import { deeperLevels } from '../model/largestBatch.ts';
+import { type MemoryPlan, memoryPlan } from '../model/memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
-import { microBatchOf, type TrainConfig } from './config.ts';
 
 /** OUT_OF_MEMORY, with the largest micro-batch that the GPU takes of those into which the batch can be divided. */
 export class RefusedMemoryError extends EngineError {

@@ -1,8 +1,8 @@
+import { EngineError } from '../core/errors.ts';
+import { uniformAt } from '../core/rng.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { GPT2_END_ID } from '../data/gpt2.ts';
 import { endsText, type Tokenizer } from '../data/tokenizer.ts';
-import { EngineError } from '../errors.ts';
-import { uniformAt } from '../rng.ts';
 
 export interface SampleOptions {
   /** Text to continue; empty starts where a line or a document begins: {@link startToken}. */

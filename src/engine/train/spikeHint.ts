@@ -1,6 +1,6 @@
 /** What a jump of the loss is put down to, for the page and the terminal alike. */
-import { formatPercent, formatPowerOfTwo } from '../experiments/format.ts';
-import { bandsOf } from '../numerics/bands.ts';
+import { formatPercent, formatPowerOfTwo } from '../core/format.ts';
+import { bandsOf } from '../inspect/bands.ts';
 import { keepsMaster, type Recipe } from '../precision/recipes.ts';
 
 /** A smaller share of flushed gradients is not named as the cause: modes with loss scaling lose that much and train. */

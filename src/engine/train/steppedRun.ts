@@ -1,12 +1,13 @@
 /** One trainer's run, advanced a step at a time: what runs on their own and runs in turns have in common. */
-import { EngineError } from '../errors.ts';
-import { flushedGradients } from '../numerics/bands.ts';
-import type { NumericsFrame } from '../numerics/frame.ts';
+
+import { tokensPerStep } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
+import { flushedGradients } from '../inspect/bands.ts';
+import type { NumericsFrame } from '../inspect/frame.ts';
+import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, type Recipe } from '../precision/recipes.ts';
-import { tokensPerStep } from './config.ts';
 import { type Due, dueAfter, type Told } from './due.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
-import type { SharpnessMetrics } from './sharpness.ts';
 import { spikeHint, storesUnscaled } from './spikeHint.ts';
 import type { Trainer } from './trainer.ts';
 import { type Trouble, TroubleWatch } from './trouble.ts';

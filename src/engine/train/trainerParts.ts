@@ -1,18 +1,19 @@
 /** What a trainer is made of, compiled and allocated. */
-import type { Arena } from '../arena.ts';
+
+import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { AdapterReport } from '../device.ts';
-import type { RecordedKernels } from '../kernelChoice.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
-import type { MemoryPlan } from '../memoryPlan.ts';
+import type { Arena } from '../gpu/arena.ts';
+import type { AdapterReport } from '../gpu/device.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
+import type { Program } from '../gpu/program.ts';
+import type { SubmitPace } from '../gpu/submitPace.ts';
+import type { RecordedKernels } from '../kernels/kernelChoice.ts';
+import type { MemoryPlan } from '../model/memoryPlan.ts';
 import type { Schedule } from '../model/schedule.ts';
-import type { PipelineCache } from '../pipelines.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import type { Program } from '../program.ts';
-import type { TrainConfig } from './config.ts';
 import type { StartChecksums } from './start.ts';
-import type { SubmitPace } from './submitPace.ts';
 
 /** The compiled op lists of a run: one a list of `Schedule`. */
 export type Programs = Readonly<Record<keyof Schedule, Program>>;

@@ -1,7 +1,7 @@
-import { EngineError } from '../errors.ts';
-import { type RecordedKernels, usesMatrixUnits } from '../kernelChoice.ts';
-import { PipelineCache } from '../pipelines.ts';
-import { peakFlops, shareOfPeak } from '../roofline.ts';
+import { EngineError } from '../core/errors.ts';
+import { PipelineCache } from '../gpu/pipelines.ts';
+import { peakFlops, shareOfPeak } from '../gpu/roofline.ts';
+import { type RecordedKernels, usesMatrixUnits } from '../kernels/kernelChoice.ts';
 
 /** What a share of the peak depends on: a trainer's device, model and kernels. */
 export interface MeasuredRun {

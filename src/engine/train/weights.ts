@@ -1,14 +1,15 @@
 /** Moving parameters between CPU and GPU, and the state a run starts from. */
-import { Arena } from '../arena.ts';
-import type { Operation, Target } from '../kernels/operation.ts';
+
+import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
+import { Arena } from '../gpu/arena.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
+import { Program } from '../gpu/program.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
+import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
 import { initialScales, quantizeWeights } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import type { PipelineCache } from '../pipelines.ts';
-import { Program } from '../program.ts';
-import { scalingOf, type TrainConfig } from './config.ts';
 import { scheduleTable } from './lrSchedule.ts';
-import { initialStepState, NO_SITE } from './stepState.ts';
 
 /**
  * Writes every parameter, rounding on the GPU to the formats of the master and compute weights.

@@ -1,9 +1,10 @@
 /** Batches on their way to the GPU. */
-import type { Arena } from '../arena.ts';
+
+import { paddedVocabulary } from '../config/gptConfig.ts';
 import { type Batch, positionsByToken } from '../data/batches.ts';
-import { paddedVocabulary } from '../model/config.ts';
+import type { Arena } from '../gpu/arena.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import type { Tensor } from '../tensor.ts';
 
 /** The batch that the model reads next. */
 export function writeBatch(

@@ -1,7 +1,8 @@
 /** What the visitor asks of a sweep, and the sweep that it makes with the settings of the Train screen. */
+
+import { PRESETS } from '../../engine/config/presets.ts';
 import type { PlannedRun } from '../../engine/experiments/planned.ts';
 import { sweepPlan as planCells, sweepGrid } from '../../engine/experiments/sweep.ts';
-import { PRESETS } from '../../engine/model/presets.ts';
 import type { PrecisionMode } from '../../engine/precision/recipes.ts';
 import { overridesOf, type Problem, problemOf, type Settings } from '../settings.ts';
 import { readNumber, readNumbers, typedProblem } from '../typedNumber.ts';

@@ -1,5 +1,6 @@
 /** Trains the cells of a sweep that are not there yet, one after the other, through the same worker as any training. */
 
+import { PRESETS } from '../../engine/config/presets.ts';
 import type { PlannedRun } from '../../engine/experiments/planned.ts';
 import {
   cellOf,
@@ -9,7 +10,6 @@ import {
   settingsDifferences,
   sweepSettings,
 } from '../../engine/experiments/sweep.ts';
-import { PRESETS } from '../../engine/model/presets.ts';
 import { send, stop, textSource } from '../actions.ts';
 import { clearNumerics } from '../numericsStore.ts';
 import { beginRuns, isBusy, type RunState, useRun } from '../runStore.ts';

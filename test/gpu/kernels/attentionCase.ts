@@ -1,10 +1,11 @@
 /** Causal attention forward and backward against the f64 oracle. */
+
+import type { Target } from '../../../src/engine/gpu/operation.ts';
 import {
   type AttentionShape,
   attentionBackward,
   attentionForward,
 } from '../../../src/engine/kernels/attention.ts';
-import type { Target } from '../../../src/engine/kernels/operation.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import {
   attentionDelta,

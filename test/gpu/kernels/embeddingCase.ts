@@ -1,5 +1,6 @@
 /** Embeddings and column sums against the f64 oracle. */
-import type { Target } from '../../../src/engine/kernels/operation.ts';
+import type { Target } from '../../../src/engine/gpu/operation.ts';
+import { formatOf } from '../../../src/engine/gpu/tensor.ts';
 import {
   columnSum,
   embeddingBackwardPosition,
@@ -14,7 +15,6 @@ import {
   embeddingBackward,
   embeddingForward as forwardOracle,
 } from '../../../src/engine/reference/ops.ts';
-import { formatOf } from '../../../src/engine/tensor.ts';
 import { gamma, ULP } from './approx.ts';
 import { type Comparison, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';

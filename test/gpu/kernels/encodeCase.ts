@@ -1,11 +1,12 @@
 /** Every code of the narrow formats through the encoders and decoders of shaders/formats, bit by bit. */
-import type { Target } from '../../../src/engine/kernels/operation.ts';
+
+import { randomBits } from '../../../src/engine/core/rng.ts';
+import type { Target } from '../../../src/engine/gpu/operation.ts';
+import { bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { isSimulatedFormat, type SimulatedFormat } from '../../../src/engine/precision/simulated.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
-import { randomBits } from '../../../src/engine/rng.ts';
-import { bytesPerElement } from '../../../src/engine/tensor.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
 export interface CodeCheck {

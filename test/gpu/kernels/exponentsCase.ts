@@ -1,12 +1,13 @@
 /** exponent_histogram against a histogram on the CPU: counts are integers, so they must agree exactly. */
+
+import { randomBits } from '../../../src/engine/core/rng.ts';
+import type { Target } from '../../../src/engine/gpu/operation.ts';
+import { bytesPerElement, slice } from '../../../src/engine/gpu/tensor.ts';
+import { BINS } from '../../../src/engine/inspect/frame.ts';
 import { exponentHistogram } from '../../../src/engine/kernels/numerics.ts';
-import type { Target } from '../../../src/engine/kernels/operation.ts';
-import { BINS } from '../../../src/engine/numerics/frame.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram as oracle } from '../../../src/engine/reference/exponents.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
-import { randomBits } from '../../../src/engine/rng.ts';
-import { bytesPerElement, slice } from '../../../src/engine/tensor.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
 export interface ExponentCheck {

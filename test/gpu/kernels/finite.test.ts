@@ -1,12 +1,12 @@
 /** The finite check, the norm and the clip, the scaler, and what a skipped step leaves alone. */
 import { describe, expect, test } from 'vitest';
-import type { Operation, Target } from '../../../src/engine/kernels/operation.ts';
+import type { Operation, Target } from '../../../src/engine/gpu/operation.ts';
+import type { Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../../../src/engine/kernels/optimizer.ts';
+import { initialStepState, NO_SITE } from '../../../src/engine/kernels/stepState.ts';
 import { formatInfo, type HalfStorage, type NamedFormat } from '../../../src/engine/precision/formats.ts';
 import { clipCoefficient } from '../../../src/engine/reference/ops.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
-import type { Tensor } from '../../../src/engine/tensor.ts';
-import { initialStepState, NO_SITE } from '../../../src/engine/train/stepState.ts';
 import { gamma } from './approx.ts';
 import { compareStored } from './bounds.ts';
 import { storedModes } from './modes.ts';

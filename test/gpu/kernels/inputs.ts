@@ -1,5 +1,5 @@
 /** Seeded contents for test tensors. */
-import { normalAt, uniformAt } from '../../../src/engine/rng.ts';
+import { normalAt, uniformAt } from '../../../src/engine/core/rng.ts';
 
 /** Standard normal values times `scale`. */
 export function normal(count: number, seed: number, scale = 1): Float64Array {

@@ -1,5 +1,6 @@
 /** Layer norm forward, backward and its parameters' gradients against the f64 oracle. */
-import type { Operation, Target } from '../../../src/engine/kernels/operation.ts';
+import type { Operation, Target } from '../../../src/engine/gpu/operation.ts';
+import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import {
   layernormBackward,
   layernormBackwardParameters,
@@ -14,7 +15,6 @@ import {
   LAYERNORM_EPSILON,
 } from '../../../src/engine/reference/ops.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { formatOf, type Tensor } from '../../../src/engine/tensor.ts';
 import { Approx, approx, gamma, sum } from './approx.ts';
 import { type Comparison, compareExact, compareReplayed, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';

@@ -1,9 +1,9 @@
 /** Cross entropy and the sum of losses against the f64 oracle. */
-import type { Target } from '../../../src/engine/kernels/operation.ts';
+import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { crossEntropy, LOSS_SUM_WORDS, lossSum } from '../../../src/engine/kernels/rows.ts';
+import { initialStepState, readStepState } from '../../../src/engine/kernels/stepState.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { crossEntropyBackward, crossEntropyForward } from '../../../src/engine/reference/ops.ts';
-import { initialStepState, readStepState } from '../../../src/engine/train/stepState.ts';
 import { Approx, approx, gamma, sum } from './approx.ts';
 import { type Comparison, compareReplayed, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { MatrixShape } from '../../../src/engine/kernels/subgroupMatrix.ts';
+import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
 import { awkwardShapes, checkMatmul, MATMUL_KINDS, planMatmul } from './matmulCase.ts';

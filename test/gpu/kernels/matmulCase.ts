@@ -1,7 +1,9 @@
 /** The matmuls of the model, each with the epilogue and the roles it has there, against the f64 oracle. */
+
+import type { Dispatch, Target } from '../../../src/engine/gpu/operation.ts';
+import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { geluForward as geluKernel } from '../../../src/engine/kernels/gelu.ts';
 import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
-import type { Dispatch, Target } from '../../../src/engine/kernels/operation.ts';
 import { partialElements, weightGradient } from '../../../src/engine/kernels/weightGradient.ts';
 import type { Recipe, Role } from '../../../src/engine/precision/recipes.ts';
 import {
@@ -11,7 +13,6 @@ import {
   matmulTransposedA,
   matmulTransposedB,
 } from '../../../src/engine/reference/ops.ts';
-import { formatOf, type Tensor } from '../../../src/engine/tensor.ts';
 import { Approx, gamma } from './approx.ts';
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { geluDerivativeReplayed, geluReplayed } from './gelu.ts';

@@ -1,7 +1,7 @@
 /** The start-up test of matrix units, on emulated ones: what it lets pass, and that it sees what drivers may get wrong. */
 import { expect, test } from 'vitest';
-import type { MatrixShape } from '../../../src/engine/kernels/subgroupMatrix.ts';
-import { matrixFault } from '../../../src/engine/matrixSelfTest.ts';
+import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
+import { matrixFault } from '../../../src/engine/kernels/matrixSelfTest.ts';
 import { withBench } from './withBench.ts';
 
 const F16: MatrixShape = { component: 'f16', m: 8, n: 8, k: 4, emulated: true };

@@ -1,5 +1,8 @@
 /** AdamW with moments that are scaled, expanded or rounded stochastically, and with clipped updates, against the f64 oracle. */
-import type { Operation, Target } from '../../../src/engine/kernels/operation.ts';
+
+import { randomBits } from '../../../src/engine/core/rng.ts';
+import type { Operation, Target } from '../../../src/engine/gpu/operation.ts';
+import type { Tensor } from '../../../src/engine/gpu/tensor.ts';
 import {
   adamw,
   adamwPrepare,
@@ -25,8 +28,6 @@ import {
   stepSeed,
 } from '../../../src/engine/reference/moments.ts';
 import { decodeBits, roundTo } from '../../../src/engine/reference/rounding.ts';
-import { randomBits } from '../../../src/engine/rng.ts';
-import type { Tensor } from '../../../src/engine/tensor.ts';
 import { Approx, approx, sum, ULP } from './approx.ts';
 import { type Comparison, compareReplayed, compareStored, type Rounding } from './bounds.ts';
 import { normal } from './inputs.ts';

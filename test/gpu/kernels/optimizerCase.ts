@@ -1,6 +1,10 @@
 /** AdamW and the gradient norm against the f64 oracle. */
-import type { Target } from '../../../src/engine/kernels/operation.ts';
+
+import { randomBits } from '../../../src/engine/core/rng.ts';
+import type { Target } from '../../../src/engine/gpu/operation.ts';
+import { formatOf } from '../../../src/engine/gpu/tensor.ts';
 import { adamw, convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/engine/kernels/optimizer.ts';
+import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/kernels/stepState.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { hasComputeCopy, type Recipe } from '../../../src/engine/precision/recipes.ts';
 import { adamw as adamwOracle } from '../../../src/engine/reference/ops.ts';
@@ -13,9 +17,6 @@ import {
   roundTo,
   splitBits,
 } from '../../../src/engine/reference/rounding.ts';
-import { randomBits } from '../../../src/engine/rng.ts';
-import { formatOf } from '../../../src/engine/tensor.ts';
-import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/train/stepState.ts';
 import { Approx, approx, gamma } from './approx.ts';
 import { type Comparison, compareExact, compareReplayed, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';

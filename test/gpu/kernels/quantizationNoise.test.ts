@@ -1,17 +1,17 @@
 /** Signal-to-quantisation-noise ratios against sums in f64, counts exactly. */
 import { expect, test } from 'vitest';
+import { normalAt } from '../../../src/engine/core/rng.ts';
+import { slice } from '../../../src/engine/gpu/tensor.ts';
+import { readParts } from '../../../src/engine/inspect/noise.ts';
 import {
   NOISE_WORDS,
   quantizationNoise,
   scaledQuantizationNoise,
 } from '../../../src/engine/kernels/numerics.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
-import { readParts } from '../../../src/engine/numerics/noise.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { quantizationNoise as oracle } from '../../../src/engine/reference/quantizationNoise.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
-import { normalAt } from '../../../src/engine/rng.ts';
-import { slice } from '../../../src/engine/tensor.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
 import { withBench } from './withBench.ts';
 

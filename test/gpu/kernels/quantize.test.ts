@@ -1,5 +1,7 @@
 /** Tensors in eight bits with a scale, against scalar references: codes, scales and histories to the bit. */
 import { expect, test } from 'vitest';
+import { normalAt, randomBits } from '../../../src/engine/core/rng.ts';
+import { slice } from '../../../src/engine/gpu/tensor.ts';
 import { geluForward } from '../../../src/engine/kernels/gelu.ts';
 import {
   delayedScales,
@@ -8,6 +10,7 @@ import {
   quantizeGroups,
   SCALE_WORDS,
 } from '../../../src/engine/kernels/quantize.ts';
+import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
 import {
   ACTIVATION_GROUP,
   AMAX_ALGORITHMS,
@@ -21,9 +24,6 @@ import {
   quantizedInGroups,
   scaleFor,
 } from '../../../src/engine/reference/tensorScale.ts';
-import { normalAt, randomBits } from '../../../src/engine/rng.ts';
-import { slice } from '../../../src/engine/tensor.ts';
-import { initialStepState } from '../../../src/engine/train/stepState.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
 import { withBench } from './withBench.ts';
 

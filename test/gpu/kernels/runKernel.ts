@@ -1,19 +1,19 @@
 /** Runs operations on tensors with given contents and reads everything back. Works in Node and in a page. */
-import { Arena } from '../../../src/engine/arena.ts';
-import type { AdapterReport } from '../../../src/engine/device.ts';
-import type { MatmulKernel, Operation, Target } from '../../../src/engine/kernels/operation.ts';
-import { PipelineCache } from '../../../src/engine/pipelines.ts';
-import type { FormatId, HalfStorage } from '../../../src/engine/precision/formats.ts';
-import { Program } from '../../../src/engine/program.ts';
-import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { Arena } from '../../../src/engine/gpu/arena.ts';
+import type { AdapterReport } from '../../../src/engine/gpu/device.ts';
+import type { MatmulKernel, Operation, Target } from '../../../src/engine/gpu/operation.ts';
+import { PipelineCache } from '../../../src/engine/gpu/pipelines.ts';
+import { Program } from '../../../src/engine/gpu/program.ts';
 import {
   byteLength,
   bytesPerElement,
   type ElementType,
   formatOf,
   type Tensor,
-} from '../../../src/engine/tensor.ts';
-import { NO_SITE } from '../../../src/engine/train/stepState.ts';
+} from '../../../src/engine/gpu/tensor.ts';
+import { NO_SITE } from '../../../src/engine/kernels/stepState.ts';
+import type { FormatId, HalfStorage } from '../../../src/engine/precision/formats.ts';
+import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 
 /** A device and the kernels compiled on it so far: keep one for many runs. */
 export interface Bench {

@@ -1,7 +1,7 @@
 /** Puts shader variants before a device's compiler: the text of all, and whole pipelines of as many as there is time for. */
-import { Arena } from '../../../src/engine/arena.ts';
-import { tensorsOf } from '../../../src/engine/kernels/operation.ts';
-import { Program } from '../../../src/engine/program.ts';
+import { Arena } from '../../../src/engine/gpu/arena.ts';
+import { tensorsOf } from '../../../src/engine/gpu/operation.ts';
+import { Program } from '../../../src/engine/gpu/program.ts';
 import type { Bench } from './runKernel.ts';
 import { coverOf, type KnownVariant } from './variants.ts';
 

@@ -1,10 +1,11 @@
 /** step_decide driven through long random sequences of overflows, against the reference scaler. */
-import type { Operation } from '../../../src/engine/kernels/operation.ts';
+
+import { uniformAt } from '../../../src/engine/core/rng.ts';
+import type { Operation } from '../../../src/engine/gpu/operation.ts';
+import { slice } from '../../../src/engine/gpu/tensor.ts';
 import { stepDecide } from '../../../src/engine/kernels/optimizer.ts';
+import { initialStepState, NO_SITE, STEP_STATE_WORDS } from '../../../src/engine/kernels/stepState.ts';
 import { updateScaler } from '../../../src/engine/reference/scaler.ts';
-import { uniformAt } from '../../../src/engine/rng.ts';
-import { slice } from '../../../src/engine/tensor.ts';
-import { initialStepState, NO_SITE, STEP_STATE_WORDS } from '../../../src/engine/train/stepState.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
 export interface ScalerCase {

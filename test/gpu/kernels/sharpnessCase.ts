@@ -1,5 +1,5 @@
 /** Sharpness of each row against the f64 oracle. */
-import type { Target } from '../../../src/engine/kernels/operation.ts';
+import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { logitSharpness, SHARPNESS_WIDTH } from '../../../src/engine/kernels/rows.ts';
 import { SHARPNESS_EPSILON } from '../../../src/engine/model/lmHead.ts';
 import { crossEntropy, logitSharpness as oracle } from '../../../src/engine/reference/sharpness.ts';

@@ -1,5 +1,5 @@
 /** The kernels against the f64 oracles on whatever adapter there is: what the pages of the browser tests run. */
-import type { MatmulKernel } from '../../../src/engine/kernels/operation.ts';
+import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { type Comparison, report } from './bounds.ts';

@@ -2,22 +2,18 @@
  * Every shader variant that a run can ask for: what the schedules of all modes, storages and kernel choices dispatch for
  * a small model, tied and untied, and what start-up dispatches before a schedule runs.
  */
-import {
-  type Dispatch,
-  type Operation,
-  type Target,
-  variantKey,
-} from '../../../src/engine/kernels/operation.ts';
+
+import { presetOf } from '../../../src/engine/config/presets.ts';
+import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { type Dispatch, type Operation, type Target, variantKey } from '../../../src/engine/gpu/operation.ts';
+import { assemble } from '../../../src/engine/gpu/shaders.ts';
+import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
+import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/kernels/subgroupMatrix.ts';
-import { presetOf } from '../../../src/engine/model/presets.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
-import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../../../src/engine/precision/optimStates.ts';
 import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
-import { assemble } from '../../../src/engine/shaders.ts';
-import type { TrainConfig } from '../../../src/engine/train/config.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 
 /** A vocabulary that takes two slices: the kernels of a whole one are those of the first. */

@@ -1,5 +1,5 @@
 /** A fresh device and an empty kernel cache for each test in Node. */
-import { reportOf } from '../../../src/engine/device.ts';
+import { reportOf } from '../../../src/engine/gpu/device.ts';
 import { type DeviceOptions, withDevice } from '../device.ts';
 import { type Comparison, report } from './bounds.ts';
 import { type Bench, makeBench } from './runKernel.ts';

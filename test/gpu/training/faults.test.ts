@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadDawn } from '../../../src/cli/dawn.ts';
+import { mebibytes } from '../../../src/engine/core/mebibytes.ts';
 import {
   createTrainer,
   openDevice,
@@ -11,8 +12,7 @@ import {
   type Trainer,
   type TrainerOptions,
 } from '../../../src/engine/index.ts';
-import { mebibytes } from '../../../src/engine/mebibytes.ts';
-import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
+import { memoryPlan } from '../../../src/engine/model/memoryPlan.ts';
 import { KeptRun } from '../../../src/engine/train/keptRun.ts';
 import { withDevice } from '../device.ts';
 import { datasetFor, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';

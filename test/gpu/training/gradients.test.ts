@@ -21,6 +21,7 @@
  * all is therefore seen by comparison: with one role left in f32 the reference is further from the GPU.
  */
 import { describe, expect, test } from 'vitest';
+import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
@@ -37,7 +38,6 @@ import { modelForward, type Parameters } from '../../../src/engine/reference/mod
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { storeOf } from '../../../src/engine/reference/store.ts';
-import { gptConfig } from '../../../src/engine/train/config.ts';
 import { normals } from '../../unit/reference/finiteDifference.ts';
 import {
   parametersOf,

@@ -3,6 +3,14 @@ import { expect } from 'vitest';
 import { ELEMENT_MS } from '../../../e2e/limits.ts';
 import { describeRun, type RunDescription, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import type { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
+import { integerAt } from '../../../src/engine/core/rng.ts';
+import {
+  bytesPerElement,
+  formatOf,
+  type Operand,
+  type Tensor,
+  tensorOf,
+} from '../../../src/engine/gpu/tensor.ts';
 import {
   createDataset,
   createTrainer,
@@ -14,17 +22,9 @@ import {
   type Trainer,
   type TrainerOptions,
 } from '../../../src/engine/index.ts';
+import { readStepState, type StepState } from '../../../src/engine/kernels/stepState.ts';
 import type { Batch, Parameters } from '../../../src/engine/reference/model.ts';
 import { decodeBits } from '../../../src/engine/reference/rounding.ts';
-import { integerAt } from '../../../src/engine/rng.ts';
-import {
-  bytesPerElement,
-  formatOf,
-  type Operand,
-  type Tensor,
-  tensorOf,
-} from '../../../src/engine/tensor.ts';
-import { readStepState, type StepState } from '../../../src/engine/train/stepState.ts';
 import { type DeviceContext, withDevice } from '../device.ts';
 
 /**

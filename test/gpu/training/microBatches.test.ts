@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { microBatchOf } from '../../../src/engine/config/trainConfig.ts';
 import { startProof } from '../../../src/engine/experiments/startProof.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
-import { microBatchOf } from '../../../src/engine/train/config.ts';
 import { fileOf, TINY, takeSteps, withTrainer } from './helper.ts';
 
 const ASKED = { batch: 8, accumulation: 2, evalBatches: 3, sharpnessEvery: 1 } as const;

@@ -1,7 +1,8 @@
 /** Probed steps train exactly as others do, and count exactly what there is. */
 import { describe, expect, test } from 'vitest';
+import { formatOf, type Operand, slice } from '../../../src/engine/gpu/tensor.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
-import { BINS, type NumericsFrame, rowCounts } from '../../../src/engine/numerics/frame.ts';
+import { BINS, type NumericsFrame, rowCounts } from '../../../src/engine/inspect/frame.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { attentionForward } from '../../../src/engine/reference/attention.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
@@ -11,7 +12,6 @@ import { matmul } from '../../../src/engine/reference/matmul.ts';
 import { quantizationNoise } from '../../../src/engine/reference/quantizationNoise.ts';
 import { f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { currentScale } from '../../../src/engine/reference/tensorScale.ts';
-import { formatOf, type Operand, slice } from '../../../src/engine/tensor.ts';
 import {
   differences,
   numbersOf,

@@ -1,7 +1,7 @@
 /** What the backward pass recomputes has the bits the forward pass had: levels differ in memory and speed only. */
 import { describe, expect, test } from 'vitest';
+import { RECOMPUTE_LEVELS } from '../../../src/engine/config/trainConfig.ts';
 import type { TrainConfig } from '../../../src/engine/index.ts';
-import { RECOMPUTE_LEVELS } from '../../../src/engine/train/config.ts';
 import {
   differences,
   parametersOf,

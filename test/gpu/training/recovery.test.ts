@@ -1,12 +1,12 @@
 /** A run whose device is taken away goes on, bit by bit, as the run that kept it. */
 import { expect, test } from 'vitest';
 import { loadDawn } from '../../../src/cli/dawn.ts';
-import { DeviceAccess } from '../../../src/engine/deviceAccess.ts';
+import type { RunChange } from '../../../src/engine/checkpoint/runChanges.ts';
+import { DeviceAccess } from '../../../src/engine/gpu/deviceAccess.ts';
 import { createTrainer, openDevice, RunControl, runLockstep } from '../../../src/engine/index.ts';
 import { KeptRun } from '../../../src/engine/train/keptRun.ts';
 import type { EvalMetrics, StepMetrics } from '../../../src/engine/train/metrics.ts';
 import { Recovery } from '../../../src/engine/train/recovery.ts';
-import type { RunChange } from '../../../src/engine/train/runChanges.ts';
 import type { Trouble } from '../../../src/engine/train/trouble.ts';
 import { datasetFor, resultOf, TINY } from './helper.ts';
 

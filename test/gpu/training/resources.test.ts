@@ -1,12 +1,12 @@
 /** After step 1 nothing is created and nothing waits; what lives on the device is what the plan says. */
 import { describe, expect, test } from 'vitest';
-import { Arena } from '../../../src/engine/arena.ts';
+import { RECOMPUTE_LEVELS } from '../../../src/engine/config/trainConfig.ts';
+import { Arena } from '../../../src/engine/gpu/arena.ts';
+import { STAMP_BYTES } from '../../../src/engine/gpu/gpuClock.ts';
+import { byteLength } from '../../../src/engine/gpu/tensor.ts';
 import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
 import { DEFAULT_LIMITS } from '../../../src/engine/model/tensors.ts';
 import { storesFp8 } from '../../../src/engine/precision/recipes.ts';
-import { byteLength } from '../../../src/engine/tensor.ts';
-import { RECOMPUTE_LEVELS } from '../../../src/engine/train/config.ts';
-import { STAMP_BYTES } from '../../../src/engine/train/gpuClock.ts';
 import { withDevice } from '../device.ts';
 import { stateOf, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
 

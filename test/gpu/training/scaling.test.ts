@@ -1,8 +1,8 @@
 /** The loss scale: how it moves, and that nothing but rounding depends on it. */
 import { describe, expect, test } from 'vitest';
+import { integerAt } from '../../../src/engine/core/rng.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { updateScaler } from '../../../src/engine/reference/scaler.ts';
-import { integerAt } from '../../../src/engine/rng.ts';
 import {
   certain,
   differences,

@@ -1,12 +1,12 @@
 /** A vocabulary matrix larger than a binding is trained in slices, as if it were whole. */
 import { describe, expect, test } from 'vitest';
+import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { TrainConfig } from '../../../src/engine/index.ts';
+import { rowCounts } from '../../../src/engine/inspect/frame.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
-import { rowCounts } from '../../../src/engine/numerics/frame.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
-import { gptConfig } from '../../../src/engine/train/config.ts';
 import {
   letters,
   numbersOf,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { savingSentence, totalWords } from '../../../src/app/panels/memoryMessages.ts';
-import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
-import { presetOf } from '../../../src/engine/model/presets.ts';
+import { presetOf } from '../../../src/engine/config/presets.ts';
+import { memoryPlan } from '../../../src/engine/model/memoryPlan.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../../src/engine/precision/recipes.ts';
 
 const bytesOf = (precision: PrecisionMode) =>

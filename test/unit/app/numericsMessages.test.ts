@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ratioWords } from '../../../src/app/panels/numerics/messages.ts';
-import type { QuantizationNoise } from '../../../src/engine/numerics/frame.ts';
+import type { QuantizationNoise } from '../../../src/engine/inspect/frame.ts';
 
 test('a ratio that was not measured says why', () => {
   const row = { name: 'w', kind: 'weight', format: 'f16', sqnr: null, saturated: 0, underflow: 0, amax: 1 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { statusLine } from '../../../src/app/messages.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { beginRuns, useRun } from '../../../src/store/runStore.ts';
 
 test('runs that have ended are counted, also where none took a step', () => {

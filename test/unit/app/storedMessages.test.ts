@@ -5,7 +5,7 @@ import {
   scheduleSentence,
   unfinishedSentence,
 } from '../../../src/app/panels/storedMessages.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
 import type { StoredRun } from '../../../src/session/protocol.ts';
 

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { peakShare } from '../../../src/cli/format.ts';
 import { ofPeak } from '../../../src/engine/bench/ofPeak.ts';
-import { usesMatrixUnits } from '../../../src/engine/kernelChoice.ts';
-import { shareOfPeak } from '../../../src/engine/roofline.ts';
+import { shareOfPeak } from '../../../src/engine/gpu/roofline.ts';
+import { usesMatrixUnits } from '../../../src/engine/kernels/kernelChoice.ts';
 
 test('a share above 1 says that the peak was measured too low: it is left out', () => {
   expect(shareOfPeak(0.64e9, 0.44e9, false)).toBeNull();

@@ -3,7 +3,7 @@ import { longRunText } from '../../../src/cli/benchLongRun.ts';
 import { watchBuffers } from '../../../src/engine/bench/liveBuffers.ts';
 import { type Block, driftOf } from '../../../src/engine/bench/longRun.ts';
 import { median, theilSen } from '../../../src/engine/bench/slope.ts';
-import { normalAt } from '../../../src/engine/rng.ts';
+import { normalAt } from '../../../src/engine/core/rng.ts';
 
 const points = Array.from({ length: 60 }, (_, i) => i);
 

@@ -5,8 +5,8 @@ import { type BenchContext, BenchResults } from '../../../src/cli/benchContext.t
 import { savingText } from '../../../src/cli/benchSaving.ts';
 import { STAGES } from '../../../src/cli/benchStages.ts';
 import { budgetedBatches } from '../../../src/engine/bench/batches.ts';
+import { EngineError } from '../../../src/engine/core/errors.ts';
 import { createDataset } from '../../../src/engine/data/dataset.ts';
-import { EngineError } from '../../../src/engine/errors.ts';
 import { memoryPlan, presetOf } from '../../../src/engine/index.ts';
 import { thrownBy } from '../thrownBy.ts';
 

@@ -9,7 +9,7 @@ import {
   SPEED,
 } from '../../../src/app/charts/definitions.tsx';
 import { chartCsv } from '../../../src/app/charts/exportCsv.ts';
-import { sharpnessOf } from '../../../src/engine/train/sharpness.ts';
+import { sharpnessOf } from '../../../src/engine/inspect/sharpness.ts';
 import { DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';
 import { plottedRun } from './runs.ts';
 

@@ -1,6 +1,6 @@
 /** Runs to plot, made of given steps. */
 import type { PlottedRun } from '../../../src/app/charts/plottedRun.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { TimedStep } from '../../../src/session/protocol.ts';
 import { MetricsLog } from '../../../src/store/metricsLog.ts';
 

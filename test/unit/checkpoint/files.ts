@@ -6,7 +6,7 @@ import {
   tensorPieces,
   writeSafetensors,
 } from '../../../src/engine/checkpoint/safetensors.ts';
-import { EngineError } from '../../../src/engine/errors.ts';
+import { EngineError } from '../../../src/engine/core/errors.ts';
 
 export async function concatenated(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];

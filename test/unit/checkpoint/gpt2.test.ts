@@ -7,8 +7,8 @@ import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggin
 import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpoint/safetensors.ts';
+import { type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
 import { byteCharacters } from '../../../src/engine/data/byteCharacters.ts';
-import { type GptConfig, paddedVocabulary } from '../../../src/engine/model/config.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward } from '../../../src/engine/reference/model.ts';

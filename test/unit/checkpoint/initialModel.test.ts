@@ -13,10 +13,10 @@ import {
 } from '../../../src/cli/initialModel.ts';
 import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { checkVocabulary, readModel } from '../../../src/engine/checkpoint/modelFile.ts';
+import type { Overrides } from '../../../src/engine/config/configure.ts';
 import { tokenizeString } from '../../../src/engine/data/tokenize.ts';
 import { createTokenizer } from '../../../src/engine/data/tokenizer.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
-import type { Overrides } from '../../../src/engine/train/configure.ts';
 import { thrownBy } from '../thrownBy.ts';
 import { file, floats, refusal } from './files.ts';
 

@@ -7,9 +7,9 @@ import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggin
 import { type ModelFile, openModel } from '../../../src/engine/checkpoint/modelFile.ts';
 import { bytesSource, type RandomAccess } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { loadGpt2 } from '../../../src/engine/data/gpt2.ts';
 import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
-import type { GptConfig } from '../../../src/engine/model/config.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import { concatenated, refusal } from './files.ts';
 

@@ -4,13 +4,13 @@ import { openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
 import { modelFolder, modelOfRun, readMaster } from '../../../src/engine/checkpoint/modelFolder.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
-import { type StateEntry, stateEntries, stateTensors } from '../../../src/engine/checkpoint/runState.ts';
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
+import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { byteLength, bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
+import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
+import { type StateEntry, stateEntries, stateTensors } from '../../../src/engine/model/runState.ts';
 import { DEFAULT_LIMITS, type RunTensors, runTensors } from '../../../src/engine/model/tensors.ts';
-import { byteLength, bytesPerElement } from '../../../src/engine/tensor.ts';
-import type { TrainConfig } from '../../../src/engine/train/config.ts';
-import { initialStepState } from '../../../src/engine/train/stepState.ts';
 import { concatenated } from './files.ts';
 
 const CHARACTERS = 'abcdefghij';

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun, type RunDescription, readEntry, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
-import { type StateEntry, stateEntries } from '../../../src/engine/checkpoint/runState.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
+import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
+import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
+import { type StateEntry, stateEntries } from '../../../src/engine/model/runState.ts';
 import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
-import { bytesPerElement } from '../../../src/engine/tensor.ts';
-import type { TrainConfig } from '../../../src/engine/train/config.ts';
-import { initialStepState } from '../../../src/engine/train/stepState.ts';
 
 const CONFIG: TrainConfig = { ...PRESETS.smoke.config, precision: 'bf16-split', width: 32, context: 16 };
 

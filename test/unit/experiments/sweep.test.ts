@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import {
   cellOf,
   grownGrid,
@@ -23,7 +24,6 @@ import {
   sweepProgress,
   sweepRows,
 } from '../../../src/engine/experiments/sweepTable.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
 import { thrownBy } from '../thrownBy.ts';
 
 const { config: preset } = PRESETS.smoke;

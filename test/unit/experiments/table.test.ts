@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
+import type { MemoryBytes } from '../../../src/engine/core/memoryCategories.ts';
 import { startSentence, toMarkdown } from '../../../src/engine/experiments/markdown.ts';
 import { startProof } from '../../../src/engine/experiments/startProof.ts';
 import { type BatchBudget, comparisonTable } from '../../../src/engine/experiments/table.ts';
 import { verdict } from '../../../src/engine/experiments/verdict.ts';
-import { largestBatch } from '../../../src/engine/largestBatch.ts';
-import type { MemoryBytes } from '../../../src/engine/memoryCategories.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { largestBatch } from '../../../src/engine/model/largestBatch.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
 import type { RunFacts, RunSummary, Schedule, TimedStep } from '../../../src/session/protocol.ts';
 import { clockOf, endedRuns } from '../../../src/store/comparison.ts';

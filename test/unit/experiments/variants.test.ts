@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { comparedRuns, inMode } from '../../../src/engine/experiments/planned.ts';
 import {
   isVariant,
@@ -11,7 +12,6 @@ import {
   variantId,
   variantTitle,
 } from '../../../src/engine/experiments/variants.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { thrownBy } from '../thrownBy.ts';
 

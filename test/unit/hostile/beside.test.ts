@@ -6,9 +6,9 @@ import { bytePieces, configJson, tokenizerJson } from '../../../src/engine/check
 import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
 import { readTokenizer } from '../../../src/engine/checkpoint/modelTokenizer.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { learnedModel } from '../../../src/engine/data/pairModel.ts';
 import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
-import type { GptConfig } from '../../../src/engine/model/config.ts';
 import { damaged, RUNS, tampered } from './damage.ts';
 
 const GPT: GptConfig = { layers: 1, heads: 2, width: 8, context: 4, vocabulary: 3, tied: true };

@@ -1,7 +1,7 @@
 /** Of 10,000 damaged and 10,000 tampered files each is refused by name or read exactly, and none takes what it has not. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { EngineError } from '../../../src/engine/errors.ts';
+import { EngineError } from '../../../src/engine/core/errors.ts';
 import { contents, file, floats, handmade, tensor, watched } from '../checkpoint/files.ts';
 import { damaged, RUNS, tampered } from './damage.ts';
 

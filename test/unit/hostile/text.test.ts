@@ -1,8 +1,8 @@
 /** 10,000 damaged texts, in chunks cut anywhere: read as the browser's strict decoder reads them, or refused. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { EngineError } from '../../../src/engine/core/errors.ts';
 import { Utf8Reader } from '../../../src/engine/data/utf8.ts';
-import { EngineError } from '../../../src/engine/errors.ts';
 import { damaged, RUNS } from './damage.ts';
 
 const TEXT = 'King Lear 😀, naïve\r\n\t“quoted” \u{10ffff}\ud7ff\ue000\u0080\u07ff\u0800\uffff';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { normalAt } from '../../../src/engine/core/rng.ts';
 import {
   bandsOf,
   bestScale,
@@ -7,13 +8,12 @@ import {
   isScaledOperand,
   largestExponent,
   lossesAt,
-} from '../../../src/engine/numerics/bands.ts';
-import { BINS, type NumericsFrame } from '../../../src/engine/numerics/frame.ts';
-import { row } from '../../../src/engine/numerics/rows.ts';
+} from '../../../src/engine/inspect/bands.ts';
+import { BINS, type NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import { row } from '../../../src/engine/model/numericsRows.ts';
 import { FORMATS, type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
 import { f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';
-import { normalAt } from '../../../src/engine/rng.ts';
 
 function histogram(values: readonly number[]): Uint32Array {
   return exponentHistogram(values.map(f32Bits));

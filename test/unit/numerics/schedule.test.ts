@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Dispatch } from '../../../src/engine/kernels/operation.ts';
-import { presetOf } from '../../../src/engine/model/presets.ts';
+import { presetOf } from '../../../src/engine/config/presets.ts';
+import type { Dispatch } from '../../../src/engine/gpu/operation.ts';
+import { byteLength, type Operand, type Tensor, tensorOf } from '../../../src/engine/gpu/tensor.ts';
+import { ProbeCost } from '../../../src/engine/inspect/cost.ts';
+import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
+import { storedRows } from '../../../src/engine/model/numericsRows.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
-import { ProbeCost } from '../../../src/engine/numerics/cost.ts';
-import { storedRows } from '../../../src/engine/numerics/rows.ts';
-import { buildNumerics } from '../../../src/engine/numerics/schedule.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
-import { byteLength, type Operand, type Tensor, tensorOf } from '../../../src/engine/tensor.ts';
 
 const target = {
   half: 'packed',

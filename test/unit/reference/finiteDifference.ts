@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { normalAt } from '../../../src/engine/rng.ts';
+import { normalAt } from '../../../src/engine/core/rng.ts';
 
 /** `count` normal numbers of standard deviation `std`, the same every time for a seed. */
 export function normals(count: number, seed: number, std = 1, mean = 0): Float64Array {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { GptConfig } from '../../../src/engine/model/config.ts';
+import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
+import { integerAt } from '../../../src/engine/core/rng.ts';
 import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
@@ -13,7 +14,6 @@ import {
 } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { integerAt } from '../../../src/engine/rng.ts';
 import { dot, expectGradient, normals } from './finiteDifference.ts';
 
 const config: GptConfig = { layers: 2, heads: 2, width: 16, context: 8, vocabulary: 13, tied: true };

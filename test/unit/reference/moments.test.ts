@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { normalAt } from '../../../src/engine/core/rng.ts';
 import { momentsOf } from '../../../src/engine/precision/optimStates.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import {
@@ -9,7 +10,6 @@ import {
   storeMoments,
 } from '../../../src/engine/reference/moments.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { normalAt } from '../../../src/engine/rng.ts';
 import { thrownBy } from '../../unit/thrownBy.ts';
 
 const fp32 = recipeOf('fp32');

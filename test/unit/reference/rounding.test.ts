@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { randomBits } from '../../../src/engine/core/rng.ts';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
 import {
   decodeBits,
@@ -10,7 +11,6 @@ import {
   roundTo,
   splitBits,
 } from '../../../src/engine/reference/rounding.ts';
-import { randomBits } from '../../../src/engine/rng.ts';
 
 /**
  * research/numerics.md 1.4: f32 bits, f16, bf16, e4m3fn and e5m2 (saturating), tf32 (null: as the f32 bits; the page leaves

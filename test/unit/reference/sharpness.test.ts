@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { integerAt, normalAt, uniformAt } from '../../../src/engine/core/rng.ts';
+import { sharpnessOf } from '../../../src/engine/inspect/sharpness.ts';
 import { SHARPNESS_EPSILON } from '../../../src/engine/model/lmHead.ts';
 import { crossEntropy, logitSharpness } from '../../../src/engine/reference/sharpness.ts';
-import { integerAt, normalAt, uniformAt } from '../../../src/engine/rng.ts';
-import { sharpnessOf } from '../../../src/engine/train/sharpness.ts';
 
 const V = 50;
 const logits = (seed: number, spread: number) =>

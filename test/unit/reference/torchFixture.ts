@@ -1,6 +1,6 @@
 /** Reads test/fixtures/torch_gpt.json, written by scripts/make_torch_fixtures.py. */
 import { readFileSync } from 'node:fs';
-import { type GptConfig, paddedVocabulary } from '../../../src/engine/model/config.ts';
+import { type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
 import type { Batch, Parameters } from '../../../src/engine/reference/model.ts';
 
 export interface TorchTensor {

@@ -1,10 +1,10 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
 import type { StepMetrics } from '../../../src/engine/train/metrics.ts';
-import { initialStepState } from '../../../src/engine/train/stepState.ts';
 import { Autosave } from '../../../src/session/autosave.ts';
 import { CURVE_KEY, RunCurve } from '../../../src/session/curve.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';

@@ -5,7 +5,7 @@ import { unzipSync } from 'fflate';
 import { beforeEach, expect, test } from 'vitest';
 import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { archive } from '../../../src/session/archive.ts';
 import { checkCluster } from '../../../src/session/cluster.ts';
 import { OpenFiles } from '../../../src/session/files.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { EngineError } from '../../../src/engine/errors.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
+import { EngineError } from '../../../src/engine/core/errors.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { EngineError } from '../../../src/engine/errors.ts';
+import { EngineError } from '../../../src/engine/core/errors.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { NumericsSwitch } from '../../../src/session/numericsSwitch.ts';
 import type { NumericsFrame, SessionEvent } from '../../../src/session/protocol.ts';

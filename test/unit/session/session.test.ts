@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { EngineError } from '../../../src/engine/errors.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
+import { EngineError } from '../../../src/engine/core/errors.ts';
 import type { Lane } from '../../../src/engine/train/lockstep.ts';
 import type { RunSummary, StepMetrics } from '../../../src/engine/train/metrics.ts';
 import type { RunControl } from '../../../src/engine/train/run.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
-import { initialStepState } from '../../../src/engine/train/stepState.ts';
+import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
 import type { SessionEvent, StoredRun } from '../../../src/session/protocol.ts';
 import { Shelf } from '../../../src/session/shelf.ts';
 import { type Place, placeForNext } from '../../../src/session/storage/places.ts';

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { SavedRun } from '../../../src/session/protocol.ts';
 
 // The stores listen to the page from their start.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { assembleText, FILE_TEXTS } from '../../../build/assembleTexts.ts';
 import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
-import { memoryPlan } from '../../../src/engine/memoryPlan.ts';
+import { memoryPlan } from '../../../src/engine/model/memoryPlan.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
 import type { AdapterReport, StoredRun } from '../../../src/session/protocol.ts';
 import type { Place } from '../../../src/session/storage/places.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { RunSummary, TimedStep, Trouble } from '../../../src/session/protocol.ts';
 import {
   addTrouble,

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { PRESETS } from '../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { StoredRun } from '../../../src/session/protocol.ts';
 import {
   applySaveEvent,

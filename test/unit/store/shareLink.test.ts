@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { PRESET_NAMES } from '../../../src/engine/config/presets.ts';
+import { integerAt } from '../../../src/engine/core/rng.ts';
 import { TEXT_IDS } from '../../../src/engine/data/builtins.ts';
-import { PRESET_NAMES } from '../../../src/engine/model/presets.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { ROUNDINGS } from '../../../src/engine/precision/simulated.ts';
-import { integerAt } from '../../../src/engine/rng.ts';
 import { SCHEDULES } from '../../../src/session/protocol.ts';
 import { readAddress } from '../../../src/store/address.ts';
 import {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { BINS, type NumericsFrame } from '../../../src/engine/numerics/frame.ts';
-import { row } from '../../../src/engine/numerics/rows.ts';
+import { BINS, type NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import { row } from '../../../src/engine/model/numericsRows.ts';
 import { UnderflowHistory } from '../../../src/store/underflowHistory.ts';
 
 const rows = [

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
-import { bandsOf, bestScale } from '../../../engine/numerics/bands.ts';
-import type { NumericsFrame } from '../../../engine/numerics/frame.ts';
+import { bandsOf, bestScale } from '../../../engine/inspect/bands.ts';
+import type { NumericsFrame } from '../../../engine/inspect/frame.ts';
 import type { FormatId } from '../../../engine/precision/formats.ts';
 import { recipeFor } from '../../../engine/precision/recipes.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { QuantizationNoise } from '../../../engine/numerics/frame.ts';
+import type { QuantizationNoise } from '../../../engine/inspect/frame.ts';
 import { formatWords, NOISE_SENTENCE, ratioWords, shareWords } from './messages.ts';
 import styles from './NumericsPanel.module.css';
 

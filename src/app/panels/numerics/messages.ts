@@ -8,8 +8,8 @@ import {
   nonZero,
   subnormalShare,
   tensorsWithoutGradient,
-} from '../../../engine/numerics/bands.ts';
-import { type NumericsFrame, type QuantizationNoise, rowCounts } from '../../../engine/numerics/frame.ts';
+} from '../../../engine/inspect/bands.ts';
+import { type NumericsFrame, type QuantizationNoise, rowCounts } from '../../../engine/inspect/frame.ts';
 import type { FormatId, NamedFormat } from '../../../engine/precision/formats.ts';
 import type { Recipe } from '../../../engine/precision/recipes.ts';
 import { isSimulatedFormat } from '../../../engine/precision/simulated.ts';

@@ -5,7 +5,7 @@ import {
   largestExponent,
   lossesAt,
   zeroShare,
-} from '../../../engine/numerics/bands.ts';
+} from '../../../engine/inspect/bands.ts';
 import {
   EXPONENT_BIAS,
   NON_FINITE_BIN,
@@ -13,7 +13,7 @@ import {
   type NumericsRow,
   rowCounts,
   ZERO_BIN,
-} from '../../../engine/numerics/frame.ts';
+} from '../../../engine/inspect/frame.ts';
 
 /** Columns of the heatmap: exact zeros, exponents of unscaled values with what lies beyond at both ends, not finite. */
 export const LOWEST = -40;

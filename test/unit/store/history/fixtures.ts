@@ -1,4 +1,4 @@
-import { PRESETS } from '../../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../../src/engine/config/presets.ts';
 import type { TimedStep } from '../../../../src/session/protocol.ts';
 import { curveOf } from '../../../../src/store/history/curve.ts';
 import { RECORD_VERSION, type RunRecord } from '../../../../src/store/history/record.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { PRESETS } from '../../../../src/engine/model/presets.ts';
-import { sharpnessOf } from '../../../../src/engine/train/sharpness.ts';
+import { PRESETS } from '../../../../src/engine/config/presets.ts';
+import { sharpnessOf } from '../../../../src/engine/inspect/sharpness.ts';
 import type { RunSummary, SessionEvent } from '../../../../src/session/protocol.ts';
 import { useHistory } from '../../../../src/store/history/historyStore.ts';
 import { recordRuns } from '../../../../src/store/history/recorder.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { PRESETS } from '../../../../src/engine/model/presets.ts';
+import { PRESETS } from '../../../../src/engine/config/presets.ts';
 import type { SessionEvent } from '../../../../src/session/protocol.ts';
 import { useHistory } from '../../../../src/store/history/historyStore.ts';
 import { recordRuns } from '../../../../src/store/history/recorder.ts';

@@ -1,0 +1,96 @@
+import { EngineError } from '../core/errors.ts';
+import { mebibytes } from '../core/mebibytes.ts';
+import { byteLength, bytesPerElement, type Operand, type Tensor, tensorOf } from './tensor.ts';
+
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The buffers of a run: exactly the tensors it was given, all freed together. */
+export class Arena {
+  readonly #buffers: ReadonlyMap<Tensor, GPUBuffer>;
+  readonly liveBytes: number;
+
+  private constructor(buffers: ReadonlyMap<Tensor, GPUBuffer>, liveBytes: number) {
+    this.#buffers = buffers;
+    this.liveBytes = liveBytes;
+  }
+
+  /**
+   * Allocates one zeroed buffer a tensor and waits until the GPU has accepted them (one sync).
+   * @throws EngineError OUT_OF_MEMORY after freeing everything
+   */
+  static async allocate(device: GPUDevice, tensors: Iterable<Tensor>): Promise<Arena> {
+    const buffers = new Map<Tensor, GPUBuffer>();
+    let bytes = 0;
+    device.pushErrorScope('out-of-memory');
+    const usage = GPUBufferUsageFlags.STORAGE | GPUBufferUsageFlags.COPY_SRC | GPUBufferUsageFlags.COPY_DST;
+    for (const tensor of tensors) {
+      const size = byteLength(tensor);
+      buffers.set(tensor, device.createBuffer({ label: tensor.name, size, usage }));
+      bytes += size;
+    }
+    // Drivers allocate lazily: touching every buffer makes a refusal show here rather than in step 1.
+    const encoder = device.createCommandEncoder({ label: 'touch' });
+    for (const buffer of buffers.values()) encoder.clearBuffer(buffer);
+    device.queue.submit([encoder.finish()]);
+    const error = await device.popErrorScope();
+    if (error) {
+      for (const buffer of buffers.values()) buffer.destroy();
+      throw new EngineError(
+        'OUT_OF_MEMORY',
+        `The GPU refused ${mebibytes(bytes)} for this run (${error.message}).`,
+        'Use a smaller batch, context or width, or close other pages that use the GPU.',
+      );
+    }
+    return new Arena(buffers, bytes);
+  }
+
+  buffer(tensor: Tensor): GPUBuffer {
+    const buffer = this.#buffers.get(tensor);
+    if (!buffer) throw new RangeError(`${tensor.name} is not in the plan`);
+    return buffer;
+  }
+
+  range(operand: Operand): BufferRange {
+    const tensor = tensorOf(operand);
+    const buffer = this.buffer(tensor);
+    if (!('tensor' in operand)) return { buffer, offset: 0, size: buffer.size };
+    const bytes = bytesPerElement(tensor.type);
+    return { buffer, offset: operand.offset * bytes, size: Math.ceil((operand.elements * bytes) / 4) * 4 };
+  }
+
+  destroy(): void {
+    for (const buffer of this.#buffers.values()) buffer.destroy();
+  }
+}
+
+/** The first `bytes` of a tensor, through a staging buffer made for it. Waits for the GPU. */
+export async function readTensor(
+  device: GPUDevice,
+  arena: Arena,
+  tensor: Tensor,
+  bytes = byteLength(tensor),
+): Promise<ArrayBuffer> {
+  const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
+  const staging = device.createBuffer({ label: `read ${tensor.name}`, size: bytes, usage });
+  const encoder = device.createCommandEncoder({ label: 'read' });
+  encoder.copyBufferToBuffer(arena.buffer(tensor), 0, staging, 0, bytes);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(0x1);
+  const copy = staging.getMappedRange().slice(0);
+  staging.destroy();
+  return copy;
+}
+
+/** GPUBufferUsage as numbers: Node has no such global before an instance is created. */
+export const GPUBufferUsageFlags = {
+  MAP_READ: 0x1,
+  COPY_SRC: 0x4,
+  COPY_DST: 0x8,
+  UNIFORM: 0x40,
+  STORAGE: 0x80,
+  QUERY_RESOLVE: 0x200,
+} as const;

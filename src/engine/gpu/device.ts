@@ -1,0 +1,151 @@
+/** Adapter and device: what the visitor's GPU offers, and why something is missing. */
+import { EngineError } from '../core/errors.ts';
+import type { HalfStorage } from '../precision/formats.ts';
+import { SUBGROUP_MATRIX, type SubgroupMatrixConfig } from './subgroupMatrix.ts';
+
+export interface AdapterReport {
+  /** Vendor, architecture and description in one line. */
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** A software renderer: everything works, slowly. */
+  readonly isFallback: boolean;
+  readonly features: readonly string[];
+  readonly subgroupSize: { readonly min: number; readonly max: number } | null;
+  /**
+   * Best storage for halves: native where shader-f16 exists, packed where it does not and on software adapters, which
+   * load an element at a time and so need half the loads for two in a word.
+   */
+  readonly half: HalfStorage;
+  /** What matrix units multiply at once; empty where the device has none. */
+  readonly matrixConfigs: readonly SubgroupMatrixConfig[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** Used where offered; nothing beyond core WebGPU is required. */
+const OPTIONAL_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX] as GPUFeatureName[];
+
+/** Limits worth raising above WebGPU's defaults, each because a tensor or a tile may need it. */
+const RAISED_LIMITS = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+/** What the smallest preset's kernels and tensors need: WebGPU promises no less, but some adapters offer less. */
+const NEEDED_LIMITS: Partial<Record<keyof GPUSupportedLimits, number>> = {
+  maxBufferSize: 2 ** 26,
+  maxStorageBufferBindingSize: 2 ** 26,
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupStorageSize: 16_384,
+  maxComputeWorkgroupsPerDimension: 65_535,
+};
+
+/** Names by which software renderers are known. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|warp|basic render/i;
+
+/**
+ * Opens the best adapter with the features and limits Halfstep uses.
+ * @param without features to leave unused, for tests of the fallbacks
+ * @throws EngineError NO_ADAPTER, LIMIT_EXCEEDED or DEVICE_FAILED with the reason and what to do; what the browser
+ * rejected with is the cause
+ */
+export async function openDevice(
+  gpu: GPU,
+  without: readonly string[] = [],
+): Promise<{ device: GPUDevice; report: AdapterReport }> {
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  } catch (cause) {
+    throw noAdapter(String(cause), cause);
+  }
+  if (!adapter) throw noAdapter('requestAdapter() returned null');
+  checkLimits(adapter);
+  const features = OPTIONAL_FEATURES.filter(
+    (feature) => adapter.features.has(feature) && !without.includes(feature),
+  );
+  const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
+  try {
+    const device = await adapter.requestDevice({
+      label: 'halfstep',
+      requiredFeatures: features,
+      requiredLimits,
+    });
+    return { device, report: reportOf(adapter, device) };
+  } catch (cause) {
+    throw new EngineError(
+      'DEVICE_FAILED',
+      `The GPU was found but refused a device: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Close other pages that use the GPU, update the driver, or restart the browser.',
+      { cause },
+    );
+  }
+}
+
+function checkLimits({ limits }: GPUAdapter): void {
+  for (const [name, need] of Object.entries(NEEDED_LIMITS)) {
+    const have = limits[name as keyof GPUSupportedLimits];
+    if (typeof have !== 'number' || have >= need) continue;
+    throw new EngineError(
+      'LIMIT_EXCEEDED',
+      `The adapter's ${name} is ${have}; even the smallest model needs ${need}.`,
+      'Use another GPU or another device, or update the driver.',
+    );
+  }
+}
+
+function noAdapter(detail: string, cause?: unknown): EngineError {
+  return new EngineError(
+    'NO_ADAPTER',
+    `No GPU is available through WebGPU (${detail}).`,
+    'Turn on hardware acceleration and update the browser and the GPU driver.',
+    { cause },
+  );
+}
+
+/** What a device that is already open offers. */
+export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPUDevice): AdapterReport {
+  const { info } = adapter;
+  const name =
+    [info.vendor, info.architecture, info.description].filter((part) => part !== '').join(' ') ||
+    'unnamed adapter';
+  const isFallback = info.isFallbackAdapter === true || SOFTWARE.test(name);
+  const limits: Record<string, number> = {};
+  for (const key in device.limits) {
+    const value = device.limits[key as keyof GPUSupportedLimits];
+    if (typeof value === 'number') limits[key] = value;
+  }
+  return {
+    name,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    description: info.description,
+    isFallback,
+    features: [...device.features].sort(),
+    subgroupSize: device.features.has('subgroups')
+      ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
+      : null,
+    half: device.features.has('shader-f16') && !isFallback ? 'native' : 'packed',
+    matrixConfigs: matrixConfigs(info, device),
+    limits,
+  };
+}
+
+/** Plain copies: the browser's own objects cannot be sent from worker to page. */
+function matrixConfigs(info: GPUAdapterInfo, device: GPUDevice): SubgroupMatrixConfig[] {
+  if (!(device.features as ReadonlySet<string>).has(SUBGROUP_MATRIX)) return [];
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  return Array.from(subgroupMatrixConfigs, ({ componentType, resultComponentType, M, N, K }) => ({
+    componentType,
+    resultComponentType,
+    M,
+    N,
+    K,
+  }));
+}

@@ -1,0 +1,140 @@
+/** What the adapter can do at most, measured and not read from a data sheet. */
+import { Arena } from './arena.ts';
+import type { AdapterReport } from './device.ts';
+import { type Dispatch, f32 } from './operation.ts';
+import type { PipelineCache } from './pipelines.ts';
+import { Program } from './program.ts';
+import { secondsPerUnit } from './timing.ts';
+
+const LANES = 64;
+/** Operations of one lane of peak_fma.wgsl. */
+const FLOPS_PER_LANE = 2 * 4 * 6 * 8 * 512;
+const FLOPS_PER_GROUP = LANES * FLOPS_PER_LANE;
+const MAX_GROUPS = 32768;
+const PEAK_MS = 20;
+
+const peaks = new WeakMap<GPUDevice, Promise<number>>();
+
+/**
+ * Peak f32 multiply-add rate in FLOP/s, measured at the first call for a device. Takes up to a second on a software
+ * adapter and waits for the GPU: never called in a run.
+ * @throws EngineError OUT_OF_MEMORY
+ */
+export function peakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
+  let peak = peaks.get(device);
+  if (!peak) {
+    peak = measurePeakFlops(device, pipelines);
+    peaks.set(device, peak);
+    peak.catch(() => peaks.delete(device)); // memory that was short may be there the next time
+  }
+  return peak;
+}
+
+/**
+ * The same in f16 arithmetic, which no training kernel uses: what it would offer. Measured at each call.
+ * @throws EngineError OUT_OF_MEMORY, and SHADER_COMPILE on a device without shader-f16
+ */
+export function halfPeakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
+  return measurePeakFlops(device, pipelines, true);
+}
+
+/**
+ * `flops` (FLOP/s) over the f32 multiply-add peak. Only matrix units exceed that peak: without them a share above 1 means that
+ * the peak was measured too low, and null is returned.
+ * @param usesMatrixUnits whether any of the work may have run on them
+ */
+export function shareOfPeak(flops: number, peak: number, usesMatrixUnits: boolean): number | null {
+  const share = flops / peak;
+  return share <= 1 || (usesMatrixUnits && Number.isFinite(share)) ? share : null;
+}
+
+async function measurePeakFlops(device: GPUDevice, pipelines: PipelineCache, half = false): Promise<number> {
+  const submit = async (groups: number) => {
+    const dispatch = peakDispatch(out, groups, half);
+    const program = await Program.compile(device, pipelines, arena, 'peak', [dispatch]);
+    program.submit(Number.POSITIVE_INFINITY);
+    program.destroy();
+  };
+  const out = peakOutput(MAX_GROUPS);
+  const arena = await Arena.allocate(device, [out]);
+  try {
+    return FLOPS_PER_GROUP / (await secondsPerUnit(device, submit, MAX_GROUPS));
+  } finally {
+    arena.destroy();
+  }
+}
+
+/**
+ * FLOP/s from one short dispatch: below the peak by a factor of a few, for decisions that must not cost time. Two
+ * syncs.
+ */
+export async function roughFlops(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+  { isFallback }: AdapterReport,
+): Promise<number> {
+  const { program, flops, destroy } = await compilePeak(device, pipelines, isFallback ? 1 : 64);
+  try {
+    let milliseconds = 0;
+    // The first submission pays for start-up.
+    for (let repeat = 0; repeat < 2; repeat++) {
+      const start = performance.now();
+      program.submit(Number.POSITIVE_INFINITY);
+      await device.queue.onSubmittedWorkDone();
+      milliseconds = performance.now() - start;
+    }
+    return flops / (Math.max(milliseconds, 0.01) / 1000);
+  } finally {
+    destroy();
+  }
+}
+
+/** A dispatch of the kernel of the peak, and how much work it is. */
+export interface Peak {
+  readonly program: Program;
+  readonly flops: number;
+  readonly destroy: () => void;
+}
+
+/**
+ * The kernel of the peak, to be timed in turns with others: about {@link PEAK_MS} of it, as measured.
+ * @throws EngineError OUT_OF_MEMORY
+ */
+export async function peakProgram(device: GPUDevice, pipelines: PipelineCache): Promise<Peak> {
+  const enough = (PEAK_MS / 1000) * (await peakFlops(device, pipelines));
+  const groups = Math.min(MAX_GROUPS, Math.ceil(enough / FLOPS_PER_GROUP));
+  return compilePeak(device, pipelines, groups);
+}
+
+async function compilePeak(device: GPUDevice, pipelines: PipelineCache, groups: number): Promise<Peak> {
+  const out = peakOutput(groups);
+  const arena = await Arena.allocate(device, [out]);
+  try {
+    const program = await Program.compile(device, pipelines, arena, 'peak', [peakDispatch(out, groups)]);
+    const destroy = () => {
+      program.destroy();
+      arena.destroy();
+    };
+    return { program, flops: groups * FLOPS_PER_GROUP, destroy };
+  } catch (error) {
+    arena.destroy();
+    throw error;
+  }
+}
+
+type PeakOutput = ReturnType<typeof peakOutput>;
+
+function peakOutput(groups: number) {
+  return { name: 'peak', type: 'f32', elements: groups * LANES * 4 } as const;
+}
+
+function peakDispatch(out: PeakOutput, groups: number, half = false): Dispatch {
+  return {
+    kind: 'dispatch',
+    variant: { kernel: 'peak_fma', slots: {}, conditions: { half }, constants: {} },
+    bindings: { out },
+    params: [f32(0.999), f32(0.001)],
+    grid: [groups, 1, 1],
+    label: 'peak',
+  };
+}

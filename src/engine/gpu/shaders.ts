@@ -1,0 +1,106 @@
+/** The only module that reads `shaders/`. */
+import { link } from 'wesl/core';
+import { EngineError } from '../core/errors.ts';
+import { simulatedConstants } from '../precision/formats.ts';
+import { isSimulatedFormat } from '../precision/simulated.ts';
+import { type Variant, variantKey } from './operation.ts';
+
+const files = import.meta.glob<string>('../../../shaders/**/*.wgsl', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+
+/** File name relative to `shaders/`, as `./lib/round.wgsl`, to source. */
+const sources = Object.fromEntries(
+  Object.entries(files).map(([path, text]) => [`./${path.split('/shaders/')[1]}`, text]),
+);
+
+export interface BindingLayout {
+  readonly group: number;
+  readonly binding: number;
+  readonly type: GPUBufferBindingType;
+}
+
+export interface AssembledShader {
+  readonly code: string;
+  readonly entryPoint: string;
+  /** Variable name in the kernel to where it is bound and how it is accessed. */
+  readonly bindings: ReadonlyMap<string, BindingLayout>;
+}
+
+/**
+ * Names of WGSL extensions that the linker does not know, and so refuses. It is given a constant of each name to bind,
+ * which `import extension::name` asks for; the linked text goes without the constants and so means WGSL's own.
+ */
+const EXTENSION_NAMES = [
+  'col_major',
+  'row_major',
+  'subgroup_matrix_left',
+  'subgroup_matrix_result',
+  'subgroup_matrix_right',
+  'subgroupMatrixLoad',
+  'subgroupMatrixMultiplyAccumulate',
+  'subgroupMatrixStore',
+];
+const EXTENSION_STANDINS = EXTENSION_NAMES.map((name) => `const ${name} = 0;`).join('\n');
+
+function withoutStandins(code: string): string {
+  return code.replace(new RegExp(`^const (${EXTENSION_NAMES.join('|')}) = 0;$`, 'gm'), '');
+}
+
+/** Names of the kernels: files directly in `shaders/`. */
+export function kernelNames(): string[] {
+  return Object.keys(sources)
+    .filter((path) => path.split('/').length === 2)
+    .map((path) => path.slice(2, -'.wgsl'.length))
+    .sort();
+}
+
+/**
+ * Links a kernel with the storage preludes of its slots into plain WGSL.
+ * @throws EngineError SHADER_COMPILE naming the variant when a name or file is missing
+ */
+export async function assemble(variant: Variant): Promise<AssembledShader> {
+  const preludes = Object.entries(variant.slots).map(([slot, prelude]) => {
+    const source = sources[`./formats/${isSimulatedFormat(prelude) ? 'simulated' : prelude}.wgsl`];
+    if (source === undefined) throw shaderError(variant, `there is no prelude ${prelude}`);
+    return [`${slot}_format`, () => source] as const;
+  });
+  let code: string;
+  try {
+    const linked = await link({
+      weslSrc: sources,
+      rootModuleName: `./${variant.kernel}.wgsl`,
+      conditions: variant.conditions,
+      constants: { ...variant.constants, ...simulatedConstants(Object.values(variant.slots)) },
+      virtualLibs: { ...Object.fromEntries(preludes), extension: () => EXTENSION_STANDINS },
+      keepComments: false,
+      sourceMap: false,
+    });
+    code = withoutStandins(linked.dest);
+  } catch (error) {
+    throw shaderError(variant, error instanceof Error ? error.message : String(error), error);
+  }
+  return { code, entryPoint: variant.kernel, bindings: bindingsOf(code) };
+}
+
+function shaderError(variant: Variant, detail: string, cause?: unknown): EngineError {
+  return new EngineError(
+    'SHADER_COMPILE',
+    `Could not assemble ${variantKey(variant)}: ${detail}`,
+    'This is a bug in Halfstep; please report it.',
+    { cause },
+  );
+}
+
+/** Reads the layout from the source itself, so that it cannot disagree with the kernel's access modes. */
+function bindingsOf(code: string): Map<string, BindingLayout> {
+  const bindings = new Map<string, BindingLayout>();
+  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<(uniform|storage)(?:,\s*(\w+))?>\s*(\w+)/g;
+  for (const [, group, binding, space, access, name] of code.matchAll(pattern)) {
+    const type = space === 'uniform' ? 'uniform' : access === 'read_write' ? 'storage' : 'read-only-storage';
+    bindings.set(name!, { group: Number(group), binding: Number(binding), type });
+  }
+  return bindings;
+}

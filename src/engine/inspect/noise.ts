@@ -1,0 +1,152 @@
+/** Where the error of storing tensors in narrow formats is measured, and how the GPU's partial sums are read. */
+
+import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
+import { formatOf, recordOf, scaleOf, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import {
+  NOISE_GROUPS,
+  NOISE_PART_WORDS,
+  NOISE_WORDS,
+  quantizationNoise,
+  scaledQuantizationNoise,
+} from '../kernels/numerics.ts';
+import { gradientRows, type NoiseRow, narrowedWeights } from '../model/numericsRows.ts';
+import { isVocabularyMatrix } from '../model/parameters.ts';
+import { type QuantizedTensors, unquantizedName } from '../model/scales.ts';
+import type { RunTensors } from '../model/tensors.ts';
+import type { QuantizationNoise } from './frame.ts';
+import { buildTwins } from './twins.ts';
+
+export interface NoiseSchedule {
+  /** In the order of their parts. */
+  readonly rows: readonly NoiseRow[];
+  /** How many of the rows, the first, need no twin. */
+  readonly withoutTwins: number;
+  /** Word of the histogram tensor at which the parts begin. */
+  readonly firstWord: number;
+  /** To be run right after `operation`, before another tensor takes the place of its input. */
+  after(operation: Operation): readonly Dispatch[];
+  /** The same for what kernels narrow as they store it: a second run of the kernel, and what compares. */
+  twinsAfter(operation: Operation): readonly Dispatch[];
+  /** Weights beside their masters. */
+  readonly weights: readonly Dispatch[];
+  /** What twins write; the run does not have it. */
+  readonly scratch: readonly Tensor[];
+}
+
+/** @param microBatch of training: every operand that it quantises has a row, and so has what its kernels narrow as they store it */
+export function buildNoise(
+  target: Target,
+  tensors: RunTensors,
+  microBatch: readonly Operation[],
+): NoiseSchedule {
+  const { gpt, recipe, histogram, quantized, parameters } = tensors;
+  const firstWord = gradientRows(gpt, recipe).length * NOISE_WORDS;
+  const rows: NoiseRow[] = [];
+  const partsOf = (index: number): TensorSlice =>
+    slice(histogram, firstWord + index * NOISE_WORDS, NOISE_WORDS);
+  const indices = new Map<string, number>();
+  const partsFor = (row: NoiseRow): TensorSlice => {
+    // FP8 modes store attention's output and quantise a copy of it.
+    const key = `${row.name} ${row.format}`;
+    const index = indices.get(key) ?? rows.push(row) - 1;
+    indices.set(key, index);
+    return partsOf(index);
+  };
+  const operands = new Map<Operation, readonly Dispatch[]>();
+  for (const operation of quantized ? microBatch : []) {
+    if (operation.kind !== 'dispatch') continue;
+    const { kernel } = operation.variant;
+    if (kernel === 'quantize')
+      operands.set(operation, [operandNoise(target, quantized!, operation, partsFor)]);
+    if (kernel === 'quantize_groups') operands.set(operation, groupedNoise(target, operation, partsFor));
+  }
+  const weights = narrowedWeights(parameters).flatMap(({ name, spec, part }): Dispatch[] => {
+    const { master: inp, weight: out, firstRow } = part;
+    // Rows that only pad the vocabulary are no numbers of the model.
+    const learned = isVocabularyMatrix(spec.name) ? Math.max(0, gpt.vocabulary - firstRow) : part.rows;
+    const elements = Math.min(part.rows, learned) * spec.columns;
+    if (elements === 0) return [];
+    const args = { inp, out, elements, label: name };
+    const parts = partsFor({ name, kind: 'weight', format: formatOf(out) });
+    return quantized && scaleOf(out)
+      ? [scaledQuantizationNoise(target, { ...args, ...quantized, parts })]
+      : quantizationNoise(target, { ...args, parts });
+  });
+  const withoutTwins = rows.length;
+  const twins = buildTwins(target, tensors, microBatch, partsFor);
+  return {
+    rows,
+    withoutTwins,
+    firstWord,
+    after: (operation) => operands.get(operation) ?? [],
+    twinsAfter: (operation) => twins.after.get(operation) ?? [],
+    weights,
+    scratch: twins.scratch,
+  };
+}
+
+function operandNoise(
+  target: Target,
+  quantized: QuantizedTensors,
+  { bindings }: Dispatch,
+  partsFor: (row: NoiseRow) => TensorSlice,
+): Dispatch {
+  const { inp, out } = bindings as Record<'inp' | 'out', TensorSlice>;
+  const name = quantized.names[recordOf(out)]!;
+  const kind = name.endsWith(' dY') ? 'activationGradient' : 'activation';
+  const parts = partsFor({ name, kind, format: formatOf(out) });
+  const { amax, scales } = quantized;
+  return scaledQuantizationNoise(target, {
+    ...{ inp, out, parts, amax, scales },
+    elements: out.elements,
+    label: name,
+  });
+}
+
+function groupedNoise(
+  target: Target,
+  { bindings, label }: Dispatch,
+  partsFor: (row: NoiseRow) => TensorSlice,
+): Dispatch[] {
+  const { inp, out } = bindings as Record<'inp' | 'out', TensorSlice>;
+  const name = unquantizedName(label);
+  const parts = partsFor({ name, kind: 'activation', format: formatOf(out) });
+  return quantizationNoise(target, { inp, out, parts, elements: out.elements, label: name });
+}
+
+/** @param words the parts of all rows, as the kernel wrote them */
+export function readNoise(rows: readonly NoiseRow[], words: Uint32Array): QuantizationNoise[] {
+  return rows.map((row, i) => ({
+    ...row,
+    ...readParts(words.slice(i * NOISE_WORDS, (i + 1) * NOISE_WORDS)),
+  }));
+}
+
+/** @param words (NOISE_WORDS): structs Part of shaders/quantization_noise.wgsl */
+export function readParts(words: Uint32Array<ArrayBuffer>): Omit<QuantizationNoise, keyof NoiseRow> {
+  const floats = new Float32Array(words.buffer);
+  let signal = 0;
+  let noise = 0;
+  let amax = 0;
+  let saturated = 0;
+  let underflow = 0;
+  let nonZero = 0;
+  let nonFinite = 0;
+  for (let at = 0; at < NOISE_GROUPS * NOISE_PART_WORDS; at += NOISE_PART_WORDS) {
+    signal += floats[at]!;
+    noise += floats[at + 1]!;
+    amax = Math.max(amax, floats[at + 2]!);
+    saturated += words[at + 3]!;
+    underflow += words[at + 4]!;
+    nonZero += words[at + 5]!;
+    nonFinite += words[at + 6]!;
+  }
+  const measurable = nonFinite === 0 && signal > 0 && noise > 0;
+  const of = Math.max(1, nonZero);
+  return {
+    sqnr: measurable ? 10 * Math.log10(signal / noise) : null,
+    saturated: saturated / of,
+    underflow: underflow / of,
+    amax,
+  };
+}

@@ -1,0 +1,77 @@
+/** What a run will allocate, before anything is allocated. The allocator follows the same list. */
+
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
+import { mebibytes } from '../core/mebibytes.ts';
+import { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from '../core/memoryCategories.ts';
+import { byteLength, type Tensor } from '../gpu/tensor.ts';
+import { fittingMicroBatch } from './largestBatch.ts';
+import { stagingBytes } from './runState.ts';
+import { DEFAULT_LIMITS, type PlanLimits, type RunTensors, runTensors } from './tensors.ts';
+
+export interface MemoryPlan {
+  readonly tensors: RunTensors;
+  readonly bytes: MemoryBytes;
+  /** The tensor that needs the largest binding. */
+  readonly largest: Tensor;
+}
+
+/** What a device's limits, or those an adapter reports, mean for a plan. */
+export function planLimits(limits: {
+  readonly maxStorageBufferBindingSize?: number;
+  readonly maxBufferSize?: number;
+}): PlanLimits {
+  return { maxBindingBytes: Math.min(limits.maxStorageBufferBindingSize ?? 0, limits.maxBufferSize ?? 0) };
+}
+
+/**
+ * Bytes by category of a run, a pure function of the configuration and the adapter's limits.
+ * @throws EngineError LIMIT_EXCEEDED naming the tensor, both sizes and the largest batch that fits
+ */
+export function memoryPlan(
+  config: TrainConfig,
+  vocabulary: number,
+  limits: PlanLimits = DEFAULT_LIMITS,
+): MemoryPlan {
+  const plan = memoryEstimate(config, vocabulary, limits);
+  const tooLarge = plan.tensors.planned.find(({ tensor }) => byteLength(tensor) > limits.maxBindingBytes);
+  if (tooLarge) {
+    const { name } = tooLarge.tensor;
+    const fits = fittingMicroBatch(config, vocabulary, limits);
+    throw new EngineError(
+      'LIMIT_EXCEEDED',
+      `${name} needs ${mebibytes(byteLength(tooLarge.tensor))} in one buffer; this adapter allows ${mebibytes(limits.maxBindingBytes)}.`,
+      fits > 0
+        ? `Use micro-batch ${fits}: the batch of ${config.batch} is then computed in ${config.batch / fits} parts, and steps and evaluations stay what they are.`
+        : `Even a batch of 1 does not fit: ${tooLarge.category === 'logits' ? 'use a tokenizer with a smaller vocabulary' : 'reduce the context or the width'}.`,
+    );
+  }
+  return plan;
+}
+
+/**
+ * The plan whether or not its tensors fit a binding, to show what a run would take.
+ * @throws EngineError LIMIT_EXCEEDED when a parameter alone does not fit, so that there is no layout
+ */
+export function memoryEstimate(config: TrainConfig, vocabulary: number, limits: PlanLimits): MemoryPlan {
+  const tensors = runTensors(config, vocabulary, limits);
+  const largest = tensors.planned.reduce((a, b) => (byteLength(b.tensor) > byteLength(a.tensor) ? b : a));
+  return { tensors, bytes: sumBytes(tensors, limits), largest: largest.tensor };
+}
+
+function sumBytes(tensors: RunTensors, { saved }: PlanLimits): MemoryBytes {
+  const bytes = Object.fromEntries([...MEMORY_CATEGORIES, 'total'].map((key) => [key, 0])) as Record<
+    MemoryCategory | 'total',
+    number
+  >;
+  for (const { tensor, category } of tensors.planned) {
+    bytes[category] += byteLength(tensor);
+    bytes.total += byteLength(tensor);
+  }
+  return saved ? withSnapshot(bytes, stagingBytes(tensors)) : bytes;
+}
+
+/** The bytes of a run beside which a copy of its state lies. */
+export function withSnapshot(bytes: MemoryBytes, snapshot: number): MemoryBytes {
+  return { ...bytes, snapshot, total: bytes.total - bytes.snapshot + snapshot };
+}
