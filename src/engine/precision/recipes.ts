@@ -1,4 +1,5 @@
 import { EngineError, suggestion } from '../core/errors.ts';
+import { CUSTOM_PREFIX, customRecipe } from './customModes.ts';
 import type { FormatId } from './formats.ts';
 import {
   type AmaxAlgorithm,
@@ -8,6 +9,13 @@ import {
   type QuantizedRole,
 } from './quantization.ts';
 import {
+  type NamedMode,
+  PRECISION_MODES,
+  type PrecisionMode,
+  type Recipe,
+  type ScalingPolicy,
+} from './recipe.ts';
+import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
   type Rounding,
@@ -16,75 +24,14 @@ import {
   simulatedHint,
 } from './simulated.ts';
 
-/** What a tensor is for. A recipe gives every role a format; kernels never see mode names. */
-export type Role =
-  /** x: input of a forward matmul, saved as rounded for dW (layer-norm and GELU outputs). */
-  | 'activation'
-  /** w: the matrix a forward matmul and its dX read. */
-  | 'weight'
-  /** dY operand: rounded copy of an output gradient, read only by dX and dW matmuls. */
-  | 'outputGradient'
-  | 'residual'
-  | 'residualGradient'
-  /** q, k, v, the attention output and their gradients. */
-  | 'attention'
-  /** What GELU's backward needs. */
-  | 'preActivation'
-  /** dW, bias and layer-norm gradients as they are accumulated. */
-  | 'gradient'
-  /** The copy AdamW updates; embeddings, biases and layer-norm parameters are read from it. */
-  | 'master'
-  | 'firstMoment'
-  | 'secondMoment';
-
-export type ScalingPolicy =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'static'; readonly scale: number }
-  | {
-      readonly kind: 'dynamic';
-      readonly initialScale: number;
-      readonly growthInterval: number;
-    };
-
-/**
- * How AdamW writes weights that are no f32: to nearest; up or down at random, so that updates below half a step count on
- * average; or in two halves, of which the upper is what the model reads and the lower keeps the digits that it drops.
- */
-export type MasterRounding = 'nearest' | 'stochastic' | 'split';
-
-export interface Recipe {
-  readonly id: PrecisionMode;
-  readonly title: string;
-  /** One line that is true on every adapter. */
-  readonly summary: string;
-  readonly roles: Readonly<Record<Role, FormatId>>;
-  /** Of role `master`; `stochastic` and `split` are for bf16. */
-  readonly masterRounding: MasterRounding;
-  readonly scaling: ScalingPolicy;
-  /** Narrower copies that matmuls read, where a mode has them; `roles` then says what they are made from. */
-  readonly quantization?: Quantization;
-  /** Exists to be seen failing: the page says so before it starts. */
-  readonly unsound: boolean;
-}
-
-/** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
-export const PRECISION_MODES = [
-  'fp32',
-  'tf32',
-  'fp16',
-  'fp16-tf32',
-  'fp16-static',
-  'fp16-noscale',
-  'fp16-pure',
-  'bf16',
-  'bf16-sr',
-  'bf16-split',
-  'fp8',
-  'fp8-delayed',
-] as const;
-type NamedMode = (typeof PRECISION_MODES)[number];
-/** A row of the table, or a mode computed from its name. */
-export type PrecisionMode = NamedMode | SimulatedMode;
+export {
+  type MasterRounding,
+  PRECISION_MODES,
+  type PrecisionMode,
+  type Recipe,
+  type Role,
+  type ScalingPolicy,
+} from './recipe.ts';
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
 export const SCALE_GROWTH = 2;
@@ -254,9 +201,9 @@ function isNamed(id: string): id is NamedMode {
   return Object.hasOwn(RECIPES, id);
 }
 
-/** Whether `id` names a mode, of the table or computed: the one test for what comes from links, files and arguments. */
+/** Whether `id` names a mode, of the table, computed or defined: the one test for what comes from links, files and arguments. */
 export function isPrecisionMode(id: unknown): id is PrecisionMode {
-  return typeof id === 'string' && (isNamed(id) || isSimulatedMode(id));
+  return typeof id === 'string' && (isNamed(id) || isSimulatedMode(id) || customRecipe(id) !== undefined);
 }
 
 /**
@@ -266,11 +213,16 @@ export function isPrecisionMode(id: unknown): id is PrecisionMode {
 export function recipeOf(id: string): Recipe {
   if (isNamed(id)) return RECIPES[id];
   if (isSimulatedMode(id)) return simulatedRecipe(id, DEFAULT_ROUNDING);
+  const custom = customRecipe(id);
+  if (custom) return custom;
   throw new EngineError('UNKNOWN_MODE', `There is no precision mode "${id}".`, modeSuggestion(id));
 }
 
 /** What to write instead of `id`, which is no mode. */
 export function modeSuggestion(id: string): string {
+  if (id.startsWith(CUSTOM_PREFIX)) {
+    return "Such a mode is a program's own: use that program, or call defineMode with its recipe first.";
+  }
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
 }
 
@@ -365,22 +317,4 @@ export function keepsMaster(recipe: Recipe): boolean {
 /** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself, or one that is quantised. */
 export function roundsResidualGradient({ roles, quantization }: Recipe): boolean {
   return roles.outputGradient !== roles.residualGradient && !quantization;
-}
-
-/**
- * Checks a loss scale the user asked for.
- * @throws EngineError BAD_VALUE when it is not a power of two within f32's normal range
- */
-export function checkLossScale(scale: number): number {
-  const exponent = Math.log2(scale);
-  if (!(scale > 0) || !Number.isInteger(exponent) || exponent < 0 || exponent > 126) {
-    const near =
-      scale > 0 && Number.isFinite(scale) ? 2 ** Math.min(126, Math.max(0, Math.round(exponent))) : 65536;
-    throw new EngineError(
-      'BAD_VALUE',
-      `Loss scale ${scale} is not a power of two between 1 and 2^126.`,
-      `A power of two scales without rounding. Try ${near}.`,
-    );
-  }
-  return scale;
 }
