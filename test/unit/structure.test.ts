@@ -13,6 +13,7 @@ const LAYERS: Record<string, readonly string[]> = {
   'src/store': ['src/store', 'src/session', 'src/engine'],
   'src/app': ['src/app', 'src/store', 'src/session', 'src/engine'],
   'src/cli': ['src/cli', 'src/engine', 'build'],
+  'src/package': ['src/package', 'src/cli', 'src/engine'],
 };
 
 function filesUnder(folder: string, ending: RegExp): string[] {
