@@ -2,30 +2,43 @@
  * `npm run build:package`, and first of all what `npm pack` does: the package `halfstep` in dist/package, from
  * src/package. package.json is its manifest too: what the page and the command line need are development dependencies.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUT = join(ROOT, 'dist', 'package');
 const TYPES = join(OUT, 'types');
+const ENTRIES = ['index.d.ts', 'node.d.ts'];
 
 /** Called by path, as in scripts/test.mjs. What it reports goes to standard error: `npm pack --json` has the other. */
 function run(script, ...args) {
   const command = [join(ROOT, 'node_modules', script), ...args];
-  execFileSync(process.execPath, command, { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  const { status } = spawnSync(process.execPath, command, { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  if (status !== 0) process.exit(1);
 }
 
-/** Sources name each other with `.ts`; every version of TypeScript finds the declarations of `.js`. */
-function nameAsScripts(file) {
-  const text = readFileSync(file, 'utf8');
-  writeFileSync(file, text.replace(/((?:from|import\() ?['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2'));
+const IMPORTED = /((?:from|import\() ?['"])(\.[^'"]*)\.ts(['"])/g;
+
+/** What the declarations of the entries speak of, and no others. */
+function reachable(file, found = new Set()) {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const [, , path] of readFileSync(file, 'utf8').matchAll(IMPORTED)) {
+    reachable(join(dirname(file), `${path}.d.ts`), found);
+  }
+  return found;
 }
 
 rmSync(OUT, { recursive: true, force: true });
 run('vite/bin/vite.js', 'build', '--config', 'vite.package.config.ts', '--logLevel', 'warn');
 run('typescript/bin/tsc', '--project', join('build', 'package', 'tsconfig.json'));
-for (const name of readdirSync(TYPES, { recursive: true })) {
-  if (name.endsWith('.d.ts')) nameAsScripts(join(TYPES, name));
+const kept = ENTRIES.reduce((found, name) => reachable(join(TYPES, 'package', name), found), new Set());
+for (const entry of readdirSync(TYPES, { recursive: true, withFileTypes: true })) {
+  const file = join(entry.parentPath, entry.name);
+  if (!entry.isFile()) continue;
+  if (!kept.has(file)) rmSync(file);
+  // Sources name each other with `.ts`; every version of TypeScript finds the declarations of `.js`.
+  else writeFileSync(file, readFileSync(file, 'utf8').replace(IMPORTED, '$1$2.js$3'));
 }

@@ -67,6 +67,7 @@ export interface RunProgress {
 }
 
 export interface RunFile {
+  /** @internal */
   readonly file: SafetensorsFile;
   readonly description: RunDescription;
   readonly progress: RunProgress;

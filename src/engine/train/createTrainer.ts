@@ -28,9 +28,9 @@ const ASSUMED_SHARE = 0.15;
 export interface TrainerOptions {
   /** Called while kernels compile, with how many of how many are ready. */
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
-  /** Use this matmul kernel and no other: what a test asks for. */
+  /** Use this matmul kernel and no other: what a test asks for. @internal */
   readonly matmul?: MatmulKernel | undefined;
-  /** By what the run was trained on a device that it lost: its kernels come before a saved run's own. */
+  /** By what the run was trained on a device that it lost: its kernels come before a saved run's own. @internal */
   readonly before?: ComputedSoFar | undefined;
   /**
    * Gives training batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison with

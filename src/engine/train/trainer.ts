@@ -44,11 +44,12 @@ const STATE_BYTES = STEP_STATE_WORDS * 4;
  * construction except command buffers.
  */
 export class Trainer {
-  /** When making it began, on the clock of `performance.now()`. */
+  /** When making it began, on the clock of `performance.now()`. @internal */
   readonly createdAt: number;
   readonly config: TrainConfig;
   readonly dataset: Dataset;
   readonly report: AdapterReport;
+  /** @internal */
   readonly plan: MemoryPlan;
   /** How halves are stored; null where the mode has none. */
   readonly storage: HalfStorage | null;
@@ -56,14 +57,15 @@ export class Trainer {
   /** Kernel choices made for this adapter, stored with the run. */
   readonly kernels: RecordedKernels;
   readonly device: GPUDevice;
+  /** @internal */
   readonly arena: Arena;
-  /** What went wrong on the device outside any call. */
+  /** What went wrong on the device outside any call. @internal */
   readonly faults: FaultWatch;
-  /** Histograms of what the run's numbers are; off until it is switched on. */
+  /** Histograms of what the run's numbers are; off until it is switched on. @internal */
   readonly numerics: Numerics;
-  /** How its work is cut into submissions. */
+  /** How its work is cut into submissions. @internal */
   readonly pace: SubmitPace;
-  /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. */
+  /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. @internal */
   readonly arrived: StepMetrics[] = [];
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
@@ -80,7 +82,7 @@ export class Trainer {
   #lastLoss: number | null = null;
   #changes: readonly RunChange[] = [];
 
-  /** Use `createTrainer`. */
+  /** Use `createTrainer`. @internal */
   constructor(parts: TrainerParts) {
     this.createdAt = parts.createdAt;
     this.config = parts.config;
@@ -142,7 +144,7 @@ export class Trainer {
     return this.#changes;
   }
 
-  /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
+  /** Readbacks that the GPU has not answered yet: at most the ring's depth. @internal */
   get pendingReadbacks(): number {
     return this.#ring.pending;
   }
@@ -184,6 +186,7 @@ export class Trainer {
    * Histograms of the gradients that the next step would have on its first batch. Takes no step and changes none to
    * come. One sync.
    * @throws EngineError SHADER_COMPILE
+   * @internal
    */
   async countGradients(): Promise<NumericsFrame> {
     const putBack = this.#setStateAside();
@@ -257,6 +260,7 @@ export class Trainer {
   /**
    * Puts a saved run's weights, moments, loss scale and counters in the place of this run's, bit by bit. Waits for the GPU.
    * @throws EngineError WRONG_RUN or BAD_FILE; this trainer is then to be thrown away
+   * @internal
    */
   async restore(run: RunFile): Promise<void> {
     const { tensors } = this.plan;
@@ -269,12 +273,12 @@ export class Trainer {
     this.#changes = changesOnResume(run.description, computedBy(this), this.#submitted + 1);
   }
 
-  /** It was trained before, and nothing of that is left but what was told: what is another now is a change from step 1 on. */
+  /** It was trained before, and nothing of that is left but what was told: what is another now is a change from step 1 on. @internal */
   beginAgain(before: ComputedSoFar): void {
     this.#changes = changesOnResume(before, computedBy(this), 1);
   }
 
-  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */
+  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. @internal */
   async snapshots(): Promise<Snapshots> {
     this.#snapshots ??= await Snapshots.allocate(this.device, this.arena, this.plan.tensors);
     return this.#snapshots;
@@ -296,7 +300,7 @@ export class Trainer {
     return this.#evaluation.nextTokenLogits(context);
   }
 
-  /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */
+  /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. @internal */
   read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
     return readTensor(this.device, this.arena, tensor, bytes);
   }
@@ -314,6 +318,7 @@ export class Trainer {
   /**
    * Before step 1 delayed scales are found on its own batches, for all that reads them: at a scale of 1 most gradients
    * underflow. Does nothing in other modes and later.
+   * @internal
    */
   calibrate(): void {
     if (this.#submitted > 0 || !this.plan.tensors.quantized?.history) return;
