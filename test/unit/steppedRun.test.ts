@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../../src/engine/config/presets.ts';
-import { BINS, type NumericsFrame } from '../../src/engine/inspect/frame.ts';
+import type { NumericsFrame } from '../../src/engine/inspect/frame.ts';
+import { BINS } from '../../src/engine/kernels/numerics.ts';
 import { row } from '../../src/engine/model/numericsRows.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { orderViolations } from './folderOrder.ts';
 import { shortestCircle } from './importCircle.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -15,6 +16,23 @@ const LAYERS: Record<string, readonly string[]> = {
   'src/cli': ['src/cli', 'src/engine', 'build'],
   'src/package': ['src/package', 'src/cli', 'src/engine'],
 };
+
+/** The engine's folders: each imports only itself and what stands before it. */
+const ENGINE_FOLDERS = [
+  'core',
+  'precision',
+  'gpu',
+  'kernels',
+  'data',
+  'config',
+  'model',
+  'inspect',
+  'checkpoint',
+  'reference',
+  'train',
+  'experiments',
+  'bench',
+];
 
 function filesUnder(folder: string, ending: RegExp): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
@@ -94,6 +112,44 @@ describe('import circles', () => {
       const i = await import('./i.ts');
       let j: import('./j.ts').J;`;
     expect(importsIn(source)).toEqual([...'abdefghij'].map((name) => `./${name}.ts`));
+  });
+});
+
+describe('folders of the engine', () => {
+  test('each imports only those before it, and every file lies in one', () => {
+    const files = filesUnder('src/engine', /\.ts$/);
+    const graph = new Map(files.map((file) => [file, importedFiles(file)]));
+    expect(orderViolations(graph, 'src/engine', ENGINE_FOLDERS, 'index.ts')).toEqual([]);
+    const empty = ENGINE_FOLDERS.filter(
+      (folder) => !files.some((file) => file.startsWith(`src/engine/${folder}/`)),
+    );
+    expect(empty).toEqual([]);
+  });
+
+  test('no product imports the oracles', () => {
+    const product = ['src', 'build']
+      .flatMap((folder) => filesUnder(folder, /\.tsx?$/))
+      .filter((file) => !file.startsWith('src/engine/reference/'));
+    const wrong = product.filter((file) =>
+      importedFiles(file).some((target) => target.startsWith('src/engine/reference/')),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('planted violations are found', () => {
+    const graph = new Map([
+      ['e/low/a.ts', ['e/low/b.ts', 'shaders/c.wgsl']],
+      ['e/low/b.ts', []],
+      ['e/high/d.ts', ['e/low/a.ts']],
+      ['e/index.ts', ['e/high/d.ts', 'e/low/a.ts']],
+      ['other/f.ts', ['e/index.ts']],
+    ]);
+    const found = () => orderViolations(graph, 'e', ['low', 'high'], 'index.ts');
+    expect(found()).toEqual([]);
+    graph.set('e/low/b.ts', ['e/high/d.ts']);
+    expect(found()).toEqual(['e/low/b.ts imports e/high/d.ts']);
+    graph.set('e/low/b.ts', ['e/index.ts']).set('e/g.ts', []);
+    expect(found()).toEqual(['e/g.ts lies in none of the folders', 'e/low/b.ts imports e/index.ts']);
   });
 });
 

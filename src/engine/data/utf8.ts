@@ -68,7 +68,7 @@ export class Utf8Reader {
   end(): void {
     if (this.#missing > 0) throw this.#invalid();
     checkTextSize(this.bytes);
-    if (this.bytes === 0) throw empty();
+    if (this.bytes === 0) throw emptyText();
   }
 
   #begin(lead: number, offset: number): void {
@@ -101,7 +101,7 @@ export function checkTextSize(bytes: number): void {
   );
 }
 
-export function empty(): EngineError {
+export function emptyText(): EngineError {
   return new EngineError(
     'BAD_TEXT',
     'The text is empty.',

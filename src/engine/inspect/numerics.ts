@@ -4,10 +4,11 @@ import type { PipelineCache } from '../gpu/pipelines.ts';
 import { type BufferSource, Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { byteLength, tensorOf } from '../gpu/tensor.ts';
+import { BINS } from '../kernels/numerics.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { ProbeCost } from './cost.ts';
-import { BINS, type NumericsFrame, type QuantizationNoise } from './frame.ts';
+import type { NumericsFrame, QuantizationNoise } from './frame.ts';
 import { readNoise } from './noise.ts';
 import { buildNumerics, type NumericsSchedule } from './schedule.ts';
 

@@ -2,15 +2,14 @@
 
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
 import { formatOf, groupsOf, type Operand, scaleOf, slice, type TensorSlice } from '../gpu/tensor.ts';
-import { exponentHistogram, withProbe } from '../kernels/numerics.ts';
+import { BINS, exponentHistogram, withProbe } from '../kernels/numerics.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { ParameterPart } from '../model/chunks.ts';
 import { forward } from '../model/forward.ts';
-import { gradientRows, row, weightRows } from '../model/numericsRows.ts';
+import { gradientRows, type NumericsRow, row, weightRows } from '../model/numericsRows.ts';
 import { isVocabularyMatrix, type ParameterSpec } from '../model/parameters.ts';
 import { quantizedLabel } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { BINS, type NumericsRow } from './frame.ts';
 import { buildNoise, type NoiseSchedule } from './noise.ts';
 
 export interface NumericsSchedule {

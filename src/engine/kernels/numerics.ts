@@ -2,6 +2,13 @@ import { type Dispatch, groupedBy, type Param, slotsOf, type Target, u32 } from 
 import { formatOf, type Operand, recordOf, scaleOf, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
 
+/** Counts of one row: exact zeros, biased f32 exponents 1 to 254, infinities and NaN. Fixed in shaders/lib/exponents.wgsl. */
+export const BINS = 256;
+export const ZERO_BIN = 0;
+export const NON_FINITE_BIN = 255;
+/** Bin of exponent e is e + 127. */
+export const EXPONENT_BIAS = 127;
+
 /** Lanes of exponent_histogram.wgsl. */
 const WIDTH = 256;
 /** Enough to fill a GPU; each workgroup ends with one round of atomics on the row. */

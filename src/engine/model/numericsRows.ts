@@ -2,15 +2,33 @@
 
 import type { GptConfig } from '../config/gptConfig.ts';
 import { formatOf } from '../gpu/tensor.ts';
-import { BINS, type NumericsKind, type NumericsRow, type QuantizationNoise } from '../inspect/frame.ts';
-import { NOISE_WORDS } from '../kernels/numerics.ts';
+import { BINS, NOISE_WORDS } from '../kernels/numerics.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { type Recipe, roundsResidualGradient } from '../precision/recipes.ts';
 import { type Parameter, type ParameterPart, partName } from './chunks.ts';
 import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from './parameters.ts';
 
-export type NoiseRow = Pick<QuantizationNoise, 'name' | 'kind' | 'format'>;
+export type NumericsKind = 'parameterGradient' | 'activationGradient' | 'weight' | 'activation';
+
+/** One tensor, by the name that parameters and overflow messages use. */
+export interface NumericsRow {
+  readonly name: string;
+  readonly kind: NumericsKind;
+  /** Block the tensor belongs to; null for embeddings, the final norm and the head. */
+  readonly layer: number | null;
+  /** How its values are stored. */
+  readonly format: FormatId;
+  /** Counted as stored: what a narrow format had flushed shows as zeros. Otherwise counted in f32, before the store. */
+  readonly afterNarrowing: boolean;
+}
+
+/** One tensor whose storing is measured: it is kept in fewer bits than it was computed in. */
+export interface NoiseRow {
+  readonly name: string;
+  readonly kind: Exclude<NumericsKind, 'parameterGradient'>;
+  readonly format: FormatId;
+}
 
 /**
  * Parameter gradients in checkpoint order, counted as they were accumulated; then the gradients that matmuls and attention read,

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { formatOf, type Operand, slice } from '../../../src/engine/gpu/tensor.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
-import { BINS, type NumericsFrame, rowCounts } from '../../../src/engine/inspect/frame.ts';
+import { type NumericsFrame, rowCounts } from '../../../src/engine/inspect/frame.ts';
+import { BINS } from '../../../src/engine/kernels/numerics.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { attentionForward } from '../../../src/engine/reference/attention.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';

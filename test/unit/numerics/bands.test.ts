@@ -9,7 +9,8 @@ import {
   largestExponent,
   lossesAt,
 } from '../../../src/engine/inspect/bands.ts';
-import { BINS, type NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import type { NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import { BINS } from '../../../src/engine/kernels/numerics.ts';
 import { row } from '../../../src/engine/model/numericsRows.ts';
 import { FORMATS, type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { BINS, type NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import type { NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import { BINS } from '../../../src/engine/kernels/numerics.ts';
 import { row } from '../../../src/engine/model/numericsRows.ts';
 import { UnderflowHistory } from '../../../src/store/underflowHistory.ts';
 

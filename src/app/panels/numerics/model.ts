@@ -6,14 +6,9 @@ import {
   lossesAt,
   zeroShare,
 } from '../../../engine/inspect/bands.ts';
-import {
-  EXPONENT_BIAS,
-  NON_FINITE_BIN,
-  type NumericsFrame,
-  type NumericsRow,
-  rowCounts,
-  ZERO_BIN,
-} from '../../../engine/inspect/frame.ts';
+import { type NumericsFrame, rowCounts } from '../../../engine/inspect/frame.ts';
+import { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from '../../../engine/kernels/numerics.ts';
+import type { NumericsRow } from '../../../engine/model/numericsRows.ts';
 
 /** Columns of the heatmap: exact zeros, exponents of unscaled values with what lies beyond at both ends, not finite. */
 export const LOWEST = -40;
