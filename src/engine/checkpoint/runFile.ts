@@ -67,7 +67,6 @@ export interface RunProgress {
 }
 
 export interface RunFile {
-  /** @internal */
   readonly file: SafetensorsFile;
   readonly description: RunDescription;
   readonly progress: RunProgress;
