@@ -1,10 +1,18 @@
 /** The training that every implementation does: shape, equal start, equal batches, plain Adam at one learning rate. */
 
-import { type GptConfig, paddedVocabulary } from '../../src/engine/config/gptConfig.ts';
-import { gptConfig, type TrainConfig } from '../../src/engine/config/trainConfig.ts';
-import { type Batch, batchAt } from '../../src/engine/data/batches.ts';
-import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
-import { initialValues, isVocabularyMatrix, parameterSpecs } from '../../src/engine/model/parameters.ts';
+import {
+  type Batch,
+  batchAt,
+  createDataset,
+  type Dataset,
+  type GptConfig,
+  gptConfig,
+  initialValues,
+  isVocabularyMatrix,
+  paddedVocabulary,
+  parameterSpecs,
+  type TrainConfig,
+} from '../../src/engine/index.ts';
 
 export interface Parameter {
   readonly name: string;

@@ -2,13 +2,13 @@
 import {
   createDataset,
   createTrainer,
+  type HalfStorage,
   openDevice,
   type PrecisionMode,
   presetOf,
   RunControl,
   runTraining,
 } from '../../src/engine/index.ts';
-import type { HalfStorage } from '../../src/engine/precision/formats.ts';
 import { type Bench, makeBench } from '../../test/gpu/kernels/runKernel.ts';
 import { checkVariants, type VariantCheck } from '../../test/gpu/kernels/runVariants.ts';
 import { runSuite, type SuiteResult } from '../../test/gpu/kernels/suite.ts';

@@ -12,8 +12,7 @@ import {
 } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EngineError } from '../engine/core/errors.ts';
-import { SWEEP_FORMAT } from '../engine/experiments/sweepFile.ts';
+import { EngineError, SWEEP_FORMAT } from '../engine/index.ts';
 
 export function json(content: unknown): string {
   return `${JSON.stringify(content, null, 2)}\n`;

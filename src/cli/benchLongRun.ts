@@ -1,7 +1,12 @@
 /** The stage `longrun`: thousands of steps, and whether the last ones are slower than the first. */
-import { driftOf, LEAST_STEPS, type LongRunBlock, measureLongRun } from '../engine/bench/longRun.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { presetOf } from '../engine/index.ts';
+import {
+  driftOf,
+  EngineError,
+  LEAST_STEPS,
+  type LongRunBlock,
+  measureLongRun,
+  presetOf,
+} from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { formatBytes, formatCount, formatLoss } from './format.ts';
 

@@ -1,5 +1,5 @@
 /** `--only roofline`: what the adapter reaches at most, and how near to it square matmuls come. */
-import { measureRoofline } from '../engine/bench/roofline.ts';
+import { measureRoofline } from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { gigabytes, gigaflops, peakShare } from './format.ts';
 import { textTable } from './table.ts';

@@ -1,13 +1,19 @@
 /** The stages of `npm run bench`: each prints a table and keeps its figures for the JSON file. */
 
-import { budgetedBatches } from '../engine/bench/batches.ts';
-import { PHASES, phaseTimes, profileStep, type StepProfile } from '../engine/bench/operations.ts';
-import { sharesOfPeak } from '../engine/bench/roofline.ts';
-import { benchShape, describeShape } from '../engine/bench/shapes.ts';
-import { measureSteps } from '../engine/bench/step.ts';
-import { gptConfig } from '../engine/config/trainConfig.ts';
-import type { TrainConfig } from '../engine/index.ts';
-import { planLimits } from '../engine/model/memoryPlan.ts';
+import {
+  benchShape,
+  budgetedBatches,
+  describeShape,
+  gptConfig,
+  measureSteps,
+  PHASES,
+  phaseTimes,
+  planLimits,
+  profileStep,
+  type StepProfile,
+  sharesOfPeak,
+  type TrainConfig,
+} from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { longrun } from './benchLongRun.ts';
 import { longtasks } from './benchLongTasks.ts';

@@ -4,28 +4,29 @@
  */
 
 // Its files.
-export type { RunDescription, RunFile, RunProgress } from '../engine/checkpoint/runFile.ts';
-export { loadGpt2 } from '../engine/data/gpt2.ts';
-// On which text.
-export { streamOf } from '../engine/data/tokenize.ts';
-export type { Tokenizer, TokenizerChoice, TokenizerJson } from '../engine/data/tokenizer.ts';
+export type { RunDescription, RunFile, RunProgress } from '../engine/index.ts';
 // A device: `navigator.gpu` in a page, `loadDawn()` of `halfstep/node` in Node.
 // What is trained, and in which numbers.
+// On which text.
 // Whether it fits.
 // The run.
 export {
   type AdapterReport,
+  type CustomRecipe,
   checkConfig,
   configure,
   createDataset,
   createTrainer,
   type Dataset,
+  defineMode,
   EngineError,
   type ErrorCode,
   type EvalMetrics,
+  type FormatId,
   isPrecisionMode,
   type LargestBatch,
   largestBatch,
+  loadGpt2,
   type MemoryBytes,
   type MemoryPlan,
   mebibytes,
@@ -37,7 +38,10 @@ export {
   PRESETS,
   type PrecisionMode,
   type PresetName,
+  planLimits,
   presetOf,
+  type Recipe,
+  type Role,
   RunControl,
   type RunEvents,
   type RunSummary,
@@ -45,10 +49,15 @@ export {
   runTraining,
   type SampledToken,
   type SampleOptions,
+  type ScalingPolicy,
   type StepMetrics,
   splitText,
+  streamOf,
   type TextStream,
   type TokenizedText,
+  type Tokenizer,
+  type TokenizerChoice,
+  type TokenizerJson,
   TooManySkipsError,
   type TrainConfig,
   type Trainer,
@@ -56,8 +65,4 @@ export {
   tokenize,
   tokensPerStep,
 } from '../engine/index.ts';
-export { planLimits } from '../engine/model/memoryPlan.ts';
-export { type CustomRecipe, defineMode } from '../engine/precision/customModes.ts';
-export type { FormatId } from '../engine/precision/formats.ts';
-export type { Recipe, Role, ScalingPolicy } from '../engine/precision/recipes.ts';
 export { exportModel, openRun, type ResumeOptions, resumeTrainer, saveRun } from './runs.ts';

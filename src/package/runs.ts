@@ -1,25 +1,23 @@
 /** Whole files of a run: saved, opened, resumed, and the model in it as Hugging Face's libraries read it. */
-import { blobOf } from '../engine/checkpoint/blobParts.ts';
-import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
-import { modelFolder } from '../engine/checkpoint/modelFolder.ts';
-import { blobSource } from '../engine/checkpoint/randomAccess.ts';
-import {
-  checkText,
-  describeRun,
-  openRun as openRunFile,
-  type RunFile,
-  writeRun,
-} from '../engine/checkpoint/runFile.ts';
-import { Snapshots } from '../engine/checkpoint/snapshot.ts';
 import {
   type AdapterReport,
+  blobOf,
+  blobSource,
+  checkText,
   createTrainer,
   type Dataset,
+  describeRun,
   EngineError,
+  type ExportDtype,
+  modelFolder,
+  openRun as openRunFile,
+  type RunFile,
+  readParameters,
+  Snapshots,
   type Trainer,
   type TrainerOptions,
+  writeRun,
 } from '../engine/index.ts';
-import { readParameters } from '../engine/train/readWeights.ts';
 
 const SAFETENSORS = 'application/octet-stream';
 

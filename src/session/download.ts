@@ -1,6 +1,5 @@
 /** A text from an address that the visitor gives. */
-import { BlobParts } from '../engine/checkpoint/blobParts.ts';
-import { checkTextSize, emptyText, Utf8Reader } from '../engine/data/utf8.ts';
+import { BlobParts, checkTextSize, emptyText, Utf8Reader } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 
 export interface DownloadOptions {

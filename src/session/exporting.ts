@@ -1,13 +1,19 @@
 /** Files of a run for the visitor to take: made from a copy of its state, so that training goes on meanwhile. */
-import { blobOf } from '../engine/checkpoint/blobParts.ts';
-import { modelFolderOfRun } from '../engine/checkpoint/modelFolder.ts';
-import { blobSource } from '../engine/checkpoint/randomAccess.ts';
-import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
-import { type Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
-import type { DeviceAccess } from '../engine/gpu/deviceAccess.ts';
-import type { Trainer } from '../engine/index.ts';
-import { planLimits } from '../engine/model/memoryPlan.ts';
-import type { PlanLimits } from '../engine/model/tensors.ts';
+import {
+  blobOf,
+  blobSource,
+  type DeviceAccess,
+  describeRun,
+  modelFolderOfRun,
+  openRun,
+  type PlanLimits,
+  planLimits,
+  type RunFile,
+  type Snapshot,
+  Snapshots,
+  type Trainer,
+  writeRun,
+} from '../engine/index.ts';
 import { archive } from './archive.ts';
 import { withSave } from './autosave.ts';
 import { bytesOf, checkCluster, clusterFiles } from './cluster.ts';

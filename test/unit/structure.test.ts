@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { orderViolations } from './folderOrder.ts';
 import { shortestCircle } from './importCircle.ts';
+import { pastTheDoor } from './oneDoor.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -54,6 +55,21 @@ function importedFiles(file: string): string[] {
   return importsOf(file)
     .filter((specifier) => specifier.startsWith('.') && !specifier.includes('*'))
     .map((specifier) => relative(ROOT, join(ROOT, file, '..', specifier.replace(/\?.*$/, ''))));
+}
+
+/** Names in braces that a file imports or exports from another; from any with null. */
+function namesFrom(file: string, from: string | null): string[] {
+  const statements = readFileSync(join(ROOT, file), 'utf8').matchAll(/\{([^{}]*)\}\s*from\s*'(\.[^']+)'/g);
+  return [...statements]
+    .filter(([, , specifier]) => from === null || relative(ROOT, join(ROOT, file, '..', specifier!)) === from)
+    .flatMap(([, names]) => names!.split(','))
+    .map((name) =>
+      name
+        .trim()
+        .replace(/^type /, '')
+        .replace(/ as .*$/, ''),
+    )
+    .filter((name) => name !== '');
 }
 
 describe.each(Object.entries(LAYERS))('%s', (layer, allowed) => {
@@ -150,6 +166,46 @@ describe('folders of the engine', () => {
     expect(found()).toEqual(['e/low/b.ts imports e/high/d.ts']);
     graph.set('e/low/b.ts', ['e/index.ts']).set('e/g.ts', []);
     expect(found()).toEqual(['e/g.ts lies in none of the folders', 'e/low/b.ts imports e/index.ts']);
+  });
+});
+
+describe('the door of the engine', () => {
+  const DOOR = 'src/engine/index.ts';
+  const folders = ['src', 'bench', 'build', 'scripts', 'examples', 'e2e/harness'].filter((folder) =>
+    existsSync(join(ROOT, folder)),
+  );
+
+  test('is the only file that others import: tests and oracles aside', () => {
+    const files = folders.flatMap((folder) => filesUnder(folder, /\.(tsx?|mjs)$/));
+    const graph = new Map(files.map((file) => [file, importedFiles(file)]));
+    expect([...graph.values()].filter((imported) => imported.includes(DOOR)).length).toBeGreaterThan(100);
+    expect(pastTheDoor(graph, 'src/engine', DOOR)).toEqual([
+      // Vite's configuration runs it, which knows none of what Vite does for the engine (the shaders' `import.meta.glob`).
+      'build/assembleTexts.ts imports src/engine/data/builtins.ts',
+    ]);
+  });
+
+  test('opens nothing that nobody uses', () => {
+    const used = new Set(
+      [...folders, 'test', 'e2e'].flatMap((folder) =>
+        filesUnder(folder, /\.(tsx?|mjs)$/)
+          .filter((file) => !file.startsWith('src/engine/'))
+          .flatMap((file) => namesFrom(file, DOOR)),
+      ),
+    );
+    const open = namesFrom(DOOR, null);
+    expect(open.filter((name) => !used.has(name))).toEqual([]);
+  });
+
+  test('a way past it is found, from wherever it is taken', () => {
+    const graph = new Map([
+      ['e/index.ts', ['e/low/a.ts']],
+      ['e/low/a.ts', ['e/low/b.ts']],
+      ['app/c.ts', ['e/index.ts', 'app/d.ts']],
+    ]);
+    expect(pastTheDoor(graph, 'e', 'e/index.ts')).toEqual([]);
+    graph.set('app/d.ts', ['e/low/a.ts', 'e/index.ts']);
+    expect(pastTheDoor(graph, 'e', 'e/index.ts')).toEqual(['app/d.ts imports e/low/a.ts']);
   });
 });
 

@@ -1,7 +1,12 @@
 /** What each setting is called, counted in and for. */
-import { rangeOf } from '../../engine/config/trainConfig.ts';
-import { OPTIM_STATE_TABLE, OPTIM_STATES, type OptimState } from '../../engine/precision/optimStates.ts';
-import { type PrecisionMode, storesFp8 } from '../../engine/precision/recipes.ts';
+import {
+  OPTIM_STATE_TABLE,
+  OPTIM_STATES,
+  type OptimState,
+  type PrecisionMode,
+  rangeOf,
+  storesFp8,
+} from '../../engine/index.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
 

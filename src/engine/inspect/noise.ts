@@ -95,9 +95,8 @@ function operandNoise(
   const name = quantized.names[recordOf(out)]!;
   const kind = name.endsWith(' dY') ? 'activationGradient' : 'activation';
   const parts = partsFor({ name, kind, format: formatOf(out) });
-  const { amax, scales } = quantized;
   return scaledQuantizationNoise(target, {
-    ...{ inp, out, parts, amax, scales },
+    ...{ inp, out, parts, amax: quantized.amax },
     elements: out.elements,
     label: name,
   });

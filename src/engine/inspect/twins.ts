@@ -1,6 +1,6 @@
 /** Stores of a micro-batch once more, in f32: what kernels that narrow as they store leave nowhere. */
 
-import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
+import { type Dispatch, type Operation, type Target, uniformOf } from '../gpu/operation.ts';
 import { type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { geluForward } from '../kernels/gelu.ts';
 import { quantizationNoise } from '../kernels/numerics.ts';
@@ -79,10 +79,9 @@ function storeOf(row: StoredRow, microBatch: readonly Operation[]): Store {
 }
 
 /** Of the chunks that the LM head works in, a batch may not fill the first. */
-function elementsOf({ variant, params }: Dispatch, out: Operand): number {
-  if (variant.kernel !== 'cross_entropy') return out.elements;
-  const [count, columns4] = params as readonly { readonly u32: number }[];
-  return count!.u32 * columns4!.u32 * 4;
+function elementsOf(dispatch: Dispatch, out: Operand): number {
+  if (dispatch.variant.kernel !== 'cross_entropy') return out.elements;
+  return uniformOf(dispatch, 'rows') * uniformOf(dispatch, 'v4') * 4;
 }
 
 /** What a kernel stores beside its output. A twin may be compiled to other bits of it, and so stores it elsewhere. */
@@ -118,6 +117,13 @@ function twinOf(
   const kept = conditions.gelu ? undefined : preActivation;
   const to = slot === 'preActivation' ? 'out' : slot;
   const beside = STORED_BESIDE[kernel];
+  const twinBindings: Dispatch['bindings'] = {
+    ...bindings,
+    ...(kept && { preActivation: kept }),
+    ...(beside && { [beside]: aside }),
+    [to]: wide,
+    found,
+  };
   return {
     ...dispatch,
     variant: {
@@ -125,13 +131,8 @@ function twinOf(
       slots: { ...slots, ...(kept && { preActivation: format! }), [to]: 'f32' },
       conditions: conditions.gelu ? { ...conditions, gelu: false } : conditions,
     },
-    bindings: {
-      ...bindings,
-      ...(kept && { preActivation: kept }),
-      ...(beside && { [beside]: aside }),
-      [to]: wide,
-      found,
-    },
+    bindings: twinBindings,
+    writes: dispatch.writes.filter((name) => name in twinBindings),
     label,
     observes: true,
   };

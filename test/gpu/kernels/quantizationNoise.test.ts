@@ -64,7 +64,7 @@ test('signal-to-quantisation-noise ratios agree with f64, shares and amax exactl
         const stored = slice(run.codes(`${name} out`, format, codes), 0, codes.length);
         if (scale === undefined) return quantizationNoise(target, { ...args, out: stored });
         const out = { ...stored, scale: slice(scales, i * SCALE_WORDS, SCALE_WORDS) };
-        return [scaledQuantizationNoise(target, { ...args, out, amax, scales })];
+        return [scaledQuantizationNoise(target, { ...args, out, amax })];
       }),
     );
     const words = new Uint32Array(run.bytesOf(parts));

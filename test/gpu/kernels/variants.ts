@@ -5,8 +5,9 @@
 
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
 import { type Dispatch, type Operation, type Target, variantKey } from '../../../src/engine/gpu/operation.ts';
-import { assemble } from '../../../src/engine/gpu/shaders.ts';
+import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
@@ -30,12 +31,10 @@ const MODES: readonly Partial<TrainConfig>[] = [
   { precision: 'e8m3', rounding: 'rne' },
 ];
 
-export interface KnownVariant {
+export interface KnownVariant extends Pick<AssembledShader, 'code' | 'bindings' | 'uniforms'> {
   readonly key: string;
   /** One dispatch of it on tensors of a small model. */
   readonly dispatch: Dispatch;
-  /** As it is linked. */
-  readonly code: string;
   /** Features it needs, as its own source enables them. */
   readonly features: readonly GPUFeatureName[];
 }
@@ -99,12 +98,12 @@ export async function allVariants(
   for (const half of [false, true]) add(peak(half));
   return Promise.all(
     [...dispatches].map(async ([key, dispatch]) => {
-      const { code } = await assemble(dispatch.variant);
+      const { code, bindings, uniforms } = await assemble(dispatch.variant);
       const features: KnownVariant['features'][number][] = [];
       for (const [extension, feature] of FEATURE_OF) {
         if (new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(code)) features.push(feature);
       }
-      return { key, dispatch, code, features };
+      return { key, dispatch, code, bindings, uniforms, features };
     }),
   );
 }
@@ -158,14 +157,14 @@ function targets(subgroupSizes: readonly number[]): Target[] {
 /** As roofline.ts dispatches it. */
 function peak(half: boolean): Dispatch {
   const out = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'peak_fma', slots: {}, conditions: { half }, constants: {} },
-    bindings: { out },
-    params: [{ f32: 0.999 }, { f32: 0.001 }],
+  return dispatch(null, 'peak_fma', {
+    tensors: { out },
+    writes: ['out'],
+    uniforms: { factor: 0.999, addend: 0.001 },
+    conditions: { half },
     grid: [1, 1, 1],
     label: 'peak',
-  };
+  });
 }
 
 /**

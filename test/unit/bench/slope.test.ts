@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { longRunText } from '../../../src/cli/benchLongRun.ts';
 import { watchBuffers } from '../../../src/engine/bench/liveBuffers.ts';
-import { type LongRunBlock, driftOf } from '../../../src/engine/bench/longRun.ts';
+import { driftOf, type LongRunBlock } from '../../../src/engine/bench/longRun.ts';
 import { median, theilSen } from '../../../src/engine/bench/slope.ts';
 import { normalAt } from '../../../src/engine/core/rng.ts';
 

@@ -1,18 +1,21 @@
 /** Sentences of the numerics panel. */
 import {
   type Bands,
+  type FormatId,
   flushedShare,
   frameLosses,
   isScaledOperand,
+  isSimulatedFormat,
   lossesAt,
+  type NamedFormat,
+  type NumericsFrame,
   nonZero,
+  type QuantizationNoise,
+  type Recipe,
+  rowCounts,
   subnormalShare,
   tensorsWithoutGradient,
-} from '../../../engine/inspect/bands.ts';
-import { type NumericsFrame, type QuantizationNoise, rowCounts } from '../../../engine/inspect/frame.ts';
-import type { FormatId, NamedFormat } from '../../../engine/precision/formats.ts';
-import type { Recipe } from '../../../engine/precision/recipes.ts';
-import { isSimulatedFormat } from '../../../engine/precision/simulated.ts';
+} from '../../../engine/index.ts';
 import type { NumericsView } from '../../../store/numericsStore.ts';
 import type { UnderflowHistory } from '../../../store/underflowHistory.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';

@@ -1,14 +1,17 @@
 /** What the heatmap and the table show of a frame, made once for each frame, scale and order. */
 import {
   type Bands,
+  EXPONENT_BIAS,
   type Losses,
   largestExponent,
   lossesAt,
+  NON_FINITE_BIN,
+  type NumericsFrame,
+  type NumericsRow,
+  rowCounts,
+  ZERO_BIN,
   zeroShare,
-} from '../../../engine/inspect/bands.ts';
-import { type NumericsFrame, rowCounts } from '../../../engine/inspect/frame.ts';
-import { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from '../../../engine/kernels/numerics.ts';
-import type { NumericsRow } from '../../../engine/model/numericsRows.ts';
+} from '../../../engine/index.ts';
 
 /** Columns of the heatmap: exact zeros, exponents of unscaled values with what lies beyond at both ends, not finite. */
 export const LOWEST = -40;
