@@ -34,6 +34,39 @@ function reachable(file, found = new Set()) {
 rmSync(OUT, { recursive: true, force: true });
 run('vite/bin/vite.js', 'build', '--config', 'vite.package.config.ts', '--logLevel', 'warn');
 run('typescript/bin/tsc', '--project', join('build', 'package', 'tsconfig.json'));
+/** From where the engine's door exports each name. */
+function doorOf(file) {
+  const statements = readFileSync(file, 'utf8').matchAll(/export (?:type )?\{([^}]*)\} from '\.\/([^']*)'/g);
+  return new Map(
+    [...statements].flatMap(([, names, from]) => namesIn(names).map((name) => [nameOnly(name), from])),
+  );
+}
+
+const namesIn = (list) =>
+  list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+const nameOnly = (name) => name.replace(/^type /, '').replace(/ as .*$/, '');
+
+/**
+ * The package's declarations import what they name from where it is declared, and not through the door: that speaks of the
+ * whole engine.
+ */
+function pastTheDoor(text, door) {
+  const statement = /(import|export) (type )?\{([^}]*)\} from '\.\.\/engine\/index\.ts';/g;
+  return text.replace(statement, (_, word, type = '', names) =>
+    namesIn(names)
+      .map((name) => `${word} ${type}{ ${name} } from '../engine/${door.get(nameOnly(name))}';`)
+      .join('\n'),
+  );
+}
+
+const door = doorOf(join(TYPES, 'engine', 'index.d.ts'));
+for (const name of readdirSync(join(TYPES, 'package'))) {
+  const file = join(TYPES, 'package', name);
+  writeFileSync(file, pastTheDoor(readFileSync(file, 'utf8'), door));
+}
 const kept = ENTRIES.reduce((found, name) => reachable(join(TYPES, 'package', name), found), new Set());
 for (const entry of readdirSync(TYPES, { recursive: true, withFileTypes: true })) {
   const file = join(entry.parentPath, entry.name);
