@@ -46,7 +46,12 @@ export interface TrainerOptions {
 }
 
 /**
- * Allocates the plan, compiles every kernel of the run and uploads the initial weights.
+ * Allocates the plan ({@link memoryPlan}: everything, before step 1), compiles every kernel of the run and uploads the
+ * initial weights, drawn from the seed. Waits for the GPU several times, once for each chunk of parameters among them. Some
+ * seconds where kernels are compiled for the first time.
+ * @param device stays the caller's: the trainer's `destroy` leaves it open, and several trainers may share it
+ * @param report what `openDevice` returned beside it
+ * @param dataset tokenized as the configuration says, both splits longer than its context
  * @throws EngineError for configurations the adapter cannot run (LIMIT_EXCEEDED, OUT_OF_MEMORY, SHADER_COMPILE, ...)
  */
 export async function createTrainer(

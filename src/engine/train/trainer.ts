@@ -48,11 +48,13 @@ export class Trainer {
   readonly createdAt: number;
   readonly config: TrainConfig;
   readonly dataset: Dataset;
+  /** Of the adapter that it is on. */
   readonly report: AdapterReport;
   /** @internal */
   readonly plan: MemoryPlan;
   /** How halves are stored; null where the mode has none. */
   readonly storage: HalfStorage | null;
+  /** Learned numbers, those of a tied head once, padding left out. */
   readonly parameterCount: number;
   /** Kernel choices made for this adapter, stored with the run. */
   readonly kernels: RecordedKernels;
@@ -114,7 +116,7 @@ export class Trainer {
     );
   }
 
-  /** What lies on the GPU, the copy for saving included where there is one. */
+  /** Bytes on the GPU by category and in total, the copy for saving included where there is one. */
   get memory(): MemoryBytes {
     return withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0);
   }
@@ -129,7 +131,7 @@ export class Trainer {
     return this.#longestSkips;
   }
 
-  /** Of step 1; null when it was not finite, and until its metrics have arrived. */
+  /** Mean training loss in nats of step 1; null when it was not finite, and until its metrics have arrived. */
   get firstLoss(): number | null {
     return this.#firstLoss;
   }
@@ -159,6 +161,7 @@ export class Trainer {
     return this.#start();
   }
 
+  /** Floating-point operations of the model's matmuls for one trained token, forward and backward. */
   get flopsPerToken(): number {
     return flopsPerToken(this.plan.tensors.gpt);
   }
@@ -201,12 +204,12 @@ export class Trainer {
     }
   }
 
-  /** Waits until a step can be queued: the only back-pressure between CPU and GPU. */
+  /** Resolves as soon as a step can be queued: the only back-pressure between CPU and GPU. */
   waitForRoom(): Promise<void> {
     return this.#ring.waitForRoom();
   }
 
-  /** Metrics that have arrived since the last call, oldest first. */
+  /** Metrics that have arrived since the last call, oldest first: one a step, a few steps after it. Never waits. */
   takeMetrics(): StepMetrics[] {
     return this.arrived.splice(0);
   }
@@ -284,7 +287,11 @@ export class Trainer {
     return this.#snapshots;
   }
 
-  /** Continues a prompt; one sync a token. Rejects with BAD_TEXT, or DEVICE_LOST. */
+  /**
+   * Continues a prompt with text of the model, and returns only that; the same seed writes the same. One forward pass over
+   * the context and one sync a token. Training state does not change.
+   * @throws EngineError BAD_TEXT naming the prompt's characters that the training text lacks, or DEVICE_LOST
+   */
   sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
     return sampleText(this, options, watch).catch(async (error: unknown) => {
       const consequence = !(error instanceof EngineError) && (await isLost(this.device));
@@ -293,8 +300,8 @@ export class Trainer {
   }
 
   /**
-   * Logits of the token after `context` tokens, newest last, one for each of the tokenizer's; longer contexts are
-   * cropped. One sync.
+   * (V) f32 logits of the token after `context` tokens, newest last, one for each of the tokenizer's; of longer contexts the
+   * last T count. One sync.
    */
   nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
     return this.#evaluation.nextTokenLogits(context);
@@ -305,6 +312,7 @@ export class Trainer {
     return readTensor(this.device, this.arena, tensor, bytes);
   }
 
+  /** Frees everything that it holds on the GPU; the device stays open. No other call is valid afterwards. */
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
