@@ -8,8 +8,6 @@ import {
   type GptConfig,
   gptConfig,
   initialValues,
-  isVocabularyMatrix,
-  paddedVocabulary,
   parameterSpecs,
   type TrainConfig,
 } from '../../src/engine/index.ts';
@@ -56,9 +54,8 @@ export function makeTask(shape: TrainConfig, text: string): Task {
 /** What Halfstep starts from, without the rows that pad its vocabulary. */
 export function initialParameters({ gpt, config }: Task): Parameter[] {
   return parameterSpecs(gpt).map((spec) => {
-    const values = initialValues(spec, gpt, config.seed);
-    const padded = isVocabularyMatrix(spec.name) && spec.rows === paddedVocabulary(gpt);
-    const rows = padded ? gpt.vocabulary : spec.rows;
+    const values = initialValues(spec, config.seed);
+    const { learnedRows: rows } = spec;
     return {
       name: spec.name,
       shape: spec.decays ? [rows, spec.columns] : [spec.columns],

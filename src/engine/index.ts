@@ -104,7 +104,7 @@ export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
 
 export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
-export { type GptConfig, paddedVocabulary, VOCABULARY_PADDING } from './config/gptConfig.ts';
+export { type GptConfig, VOCABULARY_PADDING } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
 export {
@@ -122,6 +122,7 @@ export {
 
 // model/: What a run will allocate, before it does, and the largest batch that fits.
 
+export { parameterSpecs } from './model/decoder.ts';
 export {
   type DeeperLevel,
   deeperLevelFor,
@@ -131,7 +132,7 @@ export {
 } from './model/largestBatch.ts';
 export { type MemoryPlan, memoryEstimate, memoryPlan, planLimits } from './model/memoryPlan.ts';
 export type { NumericsRow } from './model/numericsRows.ts';
-export { initialValues, isVocabularyMatrix, parameterSpecs } from './model/parameters.ts';
+export { initialValues } from './model/parameters.ts';
 export type { PlanLimits } from './model/tensors.ts';
 
 // inspect/: What the probe of a run's numbers reports (`trainer.numerics`), and what a format loses of it.

@@ -192,7 +192,7 @@ export type OpenedFile =
  * The run itself, to go on with here or on the command line; the model as Hugging Face's libraries read it; or that, the
  * run, its text and a program that goes on with it in PyTorch.
  */
-export const EXPORTS = ['run', 'model', 'cluster'] as const;
+const EXPORTS = ['run', 'model', 'cluster'] as const;
 export type ExportKind = (typeof EXPORTS)[number];
 
 export type SessionCommand =

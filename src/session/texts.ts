@@ -116,7 +116,7 @@ export async function streamFrom(source: TextSource): Promise<TextStream> {
   return builtinStream(source.id, (id: FileTextId) => loadBuiltin(`${source.folder}${id}.txt`));
 }
 
-export function fileStream(file: File): TextStream {
+function fileStream(file: File): TextStream {
   return { name: file.name, size: file.size, open: () => chunksOf(file) };
 }
 

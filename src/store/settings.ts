@@ -82,7 +82,7 @@ export const CHOICES = {
 } as const;
 export type ChoiceSetting = keyof typeof CHOICES;
 /** What the choices set, but for those that are yes or no: {@link choiceIn}. */
-export const CHOICE_FIELDS = {
+const CHOICE_FIELDS = {
   tokenizer: 'tokenizer',
   order: 'order',
   recompute: 'recompute',

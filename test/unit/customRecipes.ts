@@ -26,7 +26,7 @@ export const MIXTURES: readonly CustomRecipe[] = [
   }),
   customRecipe('mixture-2', {
     roles: {
-      ...{ activation: 'bf16', weight: 'e5m7-rne', outputGradient: 'bf16', attention: 'f16' },
+      ...{ activation: 'e8m5-rz', weight: 'e5m7-rne', outputGradient: 'bf16', attention: 'f16' },
       ...{ preActivation: 'f32', residual: 'f32', residualGradient: 'bf16', gradient: 'f32' },
       ...{ master: 'f32', firstMoment: 'bf16', secondMoment: 'f32' },
     },

@@ -147,7 +147,7 @@ describe('a dispatch', () => {
   const tensor = (name: string, type: Tensor['type'] = 'f32'): Tensor => ({ name, type, elements: 64 });
   const scales = tensor('scales', 'u32');
   const scaled = { tensor: tensor('a', 'e4m3fn'), offset: 0, elements: 64 };
-  const scale = { tensor: scales, offset: 12, elements: 4 };
+  const scale = { tensor: scales, record: 3 };
   const made = dispatch({ half: 'packed' }, 'kernel', {
     operands: { a: { ...scaled, scale }, b: tensor('b', 'f16'), bias: undefined, out: tensor('out') },
     slotNames: { out: 'result' },

@@ -147,6 +147,15 @@ describe('a variant is refused by name', () => {
     expect(message).toMatch(NAMED);
     expect(message).toMatch(/missing bindings \[out\]/);
   });
+
+  test('when a uniform has another name', async () => {
+    const message = await said(({ dispatch, ...variant }) => {
+      const { rows, ...uniforms } = dispatch.uniforms;
+      return { ...variant, dispatch: { ...dispatch, uniforms: { ...uniforms, lines: rows! } } };
+    });
+    expect(message).toMatch(NAMED);
+    expect(message).toMatch(/missing uniforms \[rows\], unknown uniforms \[lines\]/);
+  });
 });
 
 test('every kernel file has a variant, and a cover has every setting of every variant', async () => {

@@ -10,13 +10,14 @@ import { chooseHalf, makeTarget } from '../gpu/target.ts';
 import { bytesPerElement, tensorOf } from '../gpu/tensor.ts';
 import { secondsPerReplay } from '../gpu/timing.ts';
 import { chooseKernels } from '../kernels/kernelChoice.ts';
+import { PHASES as MODEL_PHASES, operationsOf } from '../model/emission.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
-import { buildSchedule, microBatchPhases } from '../model/schedule.ts';
+import { buildSchedule } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
 const MOST_REPLAYS = 1000;
 
-export const PHASES = ['forward', 'lmHead', 'backward', 'optimizer', 'other'] as const;
+export const PHASES = [...MODEL_PHASES, 'optimizer', 'other'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface OperationTiming {
@@ -117,7 +118,11 @@ async function withStep<T>(
 
 function phaseLists(target: Target, tensors: RunTensors, config: TrainConfig): PhaseLists {
   const { begin, optimizer } = buildSchedule(target, tensors, config);
-  return { ...microBatchPhases(target, tensors, config), optimizer, other: begin };
+  const microBatch = tensors.training.build(target);
+  const [forward, lmHead, backward] = MODEL_PHASES.map((phase) =>
+    operationsOf(microBatch.filter((emitted) => emitted.phase === phase)),
+  );
+  return { forward: forward!, lmHead: lmHead!, backward: backward!, optimizer, other: begin };
 }
 
 /** One dispatch of each variant and uniforms, with how many there are; copies and clears are in the phases only. */

@@ -18,7 +18,7 @@ import { readStepState } from '../kernels/stepState.ts';
 import { entryBytes, type StateEntry } from '../model/runState.ts';
 import { customRecipeJson } from '../precision/customModes.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import type { PrecisionMode } from '../precision/recipe.ts';
+import type { PrecisionMode } from '../precision/recipes.ts';
 import type { Dtype } from './dtypes.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { type RunChange, runChanges } from './runChanges.ts';

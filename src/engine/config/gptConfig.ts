@@ -88,14 +88,3 @@ export function checkDimension(dimension: Dimension, value: number): void {
 function nearestMultiple(value: number, of: number): number {
   return Math.max(of, Math.round(value / of) * of);
 }
-
-/** Parameters that take part in matmuls: N of `6 N + 6 L C T`. A tied embedding counts once, positions never. */
-export function matmulParameters(config: GptConfig): number {
-  const { layers, width } = config;
-  return layers * 12 * width * width + config.vocabulary * width;
-}
-
-/** Model FLOPs of one token, forward and backward, causal attention counted as it is computed. */
-export function flopsPerToken(config: GptConfig): number {
-  return 6 * matmulParameters(config) + 6 * config.layers * config.width * config.context;
-}

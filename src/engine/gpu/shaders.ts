@@ -1,8 +1,7 @@
 /** The only module that reads `shaders/`. */
 import { link } from 'wesl/core';
 import { EngineError } from '../core/errors.ts';
-import { simulatedConstants } from '../precision/formats.ts';
-import { isSimulatedFormat } from '../precision/simulated.ts';
+import { preludeSource } from '../precision/formats.ts';
 import { type Variant, variantKey } from './operation.ts';
 import { type UniformField, uniformsOf } from './uniforms.ts';
 
@@ -65,16 +64,18 @@ export function kernelNames(): string[] {
  */
 export async function assemble(variant: Variant): Promise<AssembledShader> {
   const preludes = Object.entries(variant.slots).map(([slot, prelude]) => {
-    const source = sources[`./formats/${isSimulatedFormat(prelude) ? 'simulated' : prelude}.wgsl`];
+    const { file, constants } = preludeSource(prelude);
+    const source = sources[`./formats/${file}.wgsl`];
     if (source === undefined) throw shaderError(variant, `there is no prelude ${prelude}`);
-    return [`${slot}_format`, () => source] as const;
+    const declared = Object.entries(constants).map(([name, value]) => `const ${name} = ${value};`);
+    return [`${slot}_format`, () => [source, ...declared].join('\n')] as const;
   });
   try {
     const linked = await link({
       weslSrc: sources,
       rootModuleName: `./${variant.kernel}.wgsl`,
       conditions: variant.conditions,
-      constants: { ...variant.constants, ...simulatedConstants(Object.values(variant.slots)) },
+      constants: { ...variant.constants },
       virtualLibs: { ...Object.fromEntries(preludes), extension: () => EXTENSION_STANDINS },
       keepComments: false,
       sourceMap: false,

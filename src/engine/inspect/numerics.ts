@@ -1,5 +1,5 @@
 import { Arena } from '../gpu/arena.ts';
-import type { Operation, Target } from '../gpu/operation.ts';
+import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { type BufferSource, Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
@@ -60,8 +60,6 @@ export class Numerics {
     arena: Arena;
     target: Target;
     tensors: RunTensors;
-    /** Operations of a training micro-batch. */
-    microBatch: readonly Operation[];
     submit: (program: Program) => void;
   }) {
     this.#device = parts.device;
@@ -69,7 +67,7 @@ export class Numerics {
     this.#arena = parts.arena;
     this.#tensors = parts.tensors;
     this.#submit = parts.submit;
-    this.#build = () => buildNumerics(parts.target, parts.tensors, parts.microBatch);
+    this.#build = () => buildNumerics(parts.target, parts.tensors);
   }
 
   /** Gradients can be counted: every kernel for it is compiled. */

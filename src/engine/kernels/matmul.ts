@@ -110,6 +110,6 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
     tileRows: rows,
     tileColumns: (wide ? 8 : 4) * lanes,
     conditions: { subgroups: target.subgroups, tall, wide },
-    constants: { LANES: lanes, ROWS, SUBGROUPS: 1 },
+    constants: { LANES: lanes, ROWS },
   };
 }

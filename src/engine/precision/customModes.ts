@@ -3,7 +3,7 @@ import { EngineError } from '../core/errors.ts';
 import type { FormatId } from './formats.ts';
 import { checkLossScale } from './lossScale.ts';
 import { AMAX_ALGORITHMS, type Quantization } from './quantization.ts';
-import type { CustomMode, MasterRounding, Recipe, Role, ScalingPolicy } from './recipe.ts';
+import type { MasterRounding, RecipeRow, Role, ScalingPolicy } from './recipe.ts';
 import { isSimulatedFormat } from './simulated.ts';
 
 /** What the names of such modes begin with. */
@@ -31,13 +31,18 @@ const ROLES: Readonly<Record<Role, { readonly formats: readonly FormatId[]; read
     secondMoment: { formats: WIDE, simulated: false },
   };
 
-/** A recipe whose name is a program's own. */
-export type CustomRecipe = Omit<Recipe, 'id'> & { readonly id: CustomMode };
+/** A mode that a program has defined. No version of the engine brings one of such a name. */
+export type CustomMode = `custom-${string}`;
 
-const defined = new Map<string, Recipe>();
+/** A recipe whose name is a program's own. */
+export interface CustomRecipe extends RecipeRow {
+  readonly id: CustomMode;
+}
+
+const defined = new Map<string, CustomRecipe>();
 
 /** The recipe that was defined under a name; undefined for none. */
-export function customRecipe(id: string): Recipe | undefined {
+export function customRecipe(id: string): CustomRecipe | undefined {
   return defined.get(id);
 }
 
@@ -77,7 +82,7 @@ function checked({
   scaling,
   quantization,
   unsound,
-}: CustomRecipe): Recipe {
+}: CustomRecipe): CustomRecipe {
   if (!NAME.test(id)) {
     throw refused(
       `"${String(id).slice(0, 60)}" cannot be the name of a mode.`,
@@ -94,19 +99,12 @@ function checked({
   if (stray !== undefined)
     throw refused(`Mode ${id} has a role "${stray}".`, `There are ${known.join(', ')}.`);
   for (const role of known) checkRole(id, role, roles[role]);
-  const simulated = [...new Set(Object.values(roles).filter(isSimulatedFormat))];
-  if (simulated.length > 1) {
-    throw refused(
-      `Mode ${id} simulates ${simulated.join(' and ')}.`,
-      'Kernels share one simulated format: use one.',
-    );
-  }
   checkMaster(id, roles, masterRounding);
   return {
     id,
     title,
     summary,
-    roles: Object.fromEntries(known.map((role) => [role, roles[role]])) as Recipe['roles'],
+    roles: Object.fromEntries(known.map((role) => [role, roles[role]])) as RecipeRow['roles'],
     masterRounding,
     scaling: checkedScaling(id, scaling),
     ...(quantization && { quantization: checkedQuantization(id, roles, quantization) }),
@@ -118,7 +116,7 @@ function checkRole(id: string, role: Role, format: FormatId): void {
   const { formats, simulated } = ROLES[role];
   if (formats.includes(format) || (simulated && typeof format === 'string' && isSimulatedFormat(format)))
     return;
-  const others = simulated ? ', or one simulated format, as e5m7-rne' : '';
+  const others = simulated ? ', or a simulated format, as e5m7-rne' : '';
   throw refused(
     `Mode ${id} has ${role} in "${format}".`,
     `Role ${role} takes ${formats.join(', ')}${others}.`,
@@ -126,7 +124,7 @@ function checkRole(id: string, role: Role, format: FormatId): void {
 }
 
 /** A narrow master is what matmuls read: a copy in yet another format would have nothing to add. */
-function checkMaster(id: string, { master, weight }: Recipe['roles'], rounding: MasterRounding): void {
+function checkMaster(id: string, { master, weight }: RecipeRow['roles'], rounding: MasterRounding): void {
   const wanted: readonly MasterRounding[] =
     master === 'bf16' ? ['nearest', 'stochastic', 'split'] : ['nearest'];
   if (!wanted.includes(rounding)) {
@@ -163,7 +161,11 @@ function checkedScaling(id: string, scaling: ScalingPolicy): ScalingPolicy {
   }
 }
 
-function checkedQuantization(id: string, roles: Recipe['roles'], quantization: Quantization): Quantization {
+function checkedQuantization(
+  id: string,
+  roles: RecipeRow['roles'],
+  quantization: Quantization,
+): Quantization {
   const { formats, scaling, activations, head } = quantization;
   const { activation, weight, outputGradient, preActivation, normInput } = formats;
   const own = { activation, weight, outputGradient, preActivation, normInput };

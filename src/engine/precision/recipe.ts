@@ -1,7 +1,6 @@
 /** What a precision mode is, as data: recipes.ts has the table of those that the engine brings. */
 import type { FormatId } from './formats.ts';
 import type { Quantization } from './quantization.ts';
-import type { SimulatedMode } from './simulated.ts';
 
 /** What a tensor is for. A recipe gives every role a format; kernels never see mode names. */
 export type Role =
@@ -39,8 +38,8 @@ export type ScalingPolicy =
  */
 export type MasterRounding = 'nearest' | 'stochastic' | 'split';
 
-export interface Recipe {
-  readonly id: PrecisionMode;
+/** A precision mode, but for its name. */
+export interface RecipeRow {
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
@@ -53,24 +52,3 @@ export interface Recipe {
   /** Exists to be seen failing: the page says so before it starts. */
   readonly unsound: boolean;
 }
-
-/** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
-export const PRECISION_MODES = [
-  'fp32',
-  'tf32',
-  'fp16',
-  'fp16-tf32',
-  'fp16-static',
-  'fp16-noscale',
-  'fp16-pure',
-  'bf16',
-  'bf16-sr',
-  'bf16-split',
-  'fp8',
-  'fp8-delayed',
-] as const;
-export type NamedMode = (typeof PRECISION_MODES)[number];
-/** A mode that a program has defined: `defineMode`. No version of the engine brings one of such a name. */
-export type CustomMode = `custom-${string}`;
-/** A row of the table, a mode computed from its name, or a program's own. */
-export type PrecisionMode = NamedMode | SimulatedMode | CustomMode;

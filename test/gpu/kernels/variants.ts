@@ -82,7 +82,7 @@ export async function allVariants(
         };
         const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
         const schedule = buildSchedule(target, tensors, config);
-        const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors, schedule.microBatch);
+        const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors);
         for (const operations of [...Object.values(schedule), ...Object.values(numerics)])
           operations.forEach(add);
         const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
@@ -117,7 +117,7 @@ function microBatch(target: Target, mode: (typeof MODES)[number]): readonly Oper
   const config: TrainConfig = { ...presetOf('smoke').config, ...mode, layers: 1, batch: 16 };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
   const { microBatch } = buildSchedule(target, tensors, config);
-  return [...microBatch, ...buildNumerics(target, tensors, microBatch).measured];
+  return [...microBatch, ...buildNumerics(target, tensors).measured];
 }
 
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */

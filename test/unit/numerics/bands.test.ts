@@ -11,10 +11,10 @@ import {
 } from '../../../src/engine/inspect/bands.ts';
 import type { NumericsFrame } from '../../../src/engine/inspect/frame.ts';
 import { BINS } from '../../../src/engine/kernels/numerics.ts';
-import { row } from '../../../src/engine/model/numericsRows.ts';
 import { FORMATS, type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
 import { f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';
+import { row } from '../numericsRow.ts';
 
 function histogram(values: readonly number[]): Uint32Array {
   return exponentHistogram(values.map(f32Bits));

@@ -16,8 +16,8 @@ import {
 /** Columns of the heatmap: exact zeros, exponents of unscaled values with what lies beyond at both ends, not finite. */
 export const LOWEST = -40;
 export const HIGHEST = 16;
-export const ZERO_COLUMN = 0;
-export const NON_FINITE_COLUMN = HIGHEST - LOWEST + 2;
+const ZERO_COLUMN = 0;
+const NON_FINITE_COLUMN = HIGHEST - LOWEST + 2;
 export const COLUMNS = NON_FINITE_COLUMN + 1;
 
 export interface HeatRow {
