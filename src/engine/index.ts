@@ -103,7 +103,7 @@ export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
 
 export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
-export { type GptConfig, paddedVocabulary, VOCABULARY_PADDING } from './config/gptConfig.ts';
+export { type GptConfig, VOCABULARY_PADDING } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
 export {
@@ -132,6 +132,7 @@ export {
 export { type MemoryPlan, memoryEstimate, memoryPlan, planLimits } from './model/memoryPlan.ts';
 export type { NumericsRow } from './model/numericsRows.ts';
 export { initialValues } from './model/parameters.ts';
+export { blockName } from './model/site.ts';
 export type { PlanLimits } from './model/tensors.ts';
 
 // inspect/: What the probe of a run's numbers reports (`trainer.numerics`), and what a format loses of it.

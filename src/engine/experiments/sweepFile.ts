@@ -48,7 +48,7 @@ const sweepFile = v.object({
 });
 
 /** Fingerprint of the settings, whatever their order. */
-export function settingsHash(settings: SweepSettings): string {
+function settingsHash(settings: SweepSettings): string {
   const names = Object.keys(settings).sort();
   return hashOf(names.map((name) => [name, settings[name]]));
 }
