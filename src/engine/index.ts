@@ -133,6 +133,7 @@ export {
 export { type MemoryPlan, memoryEstimate, memoryPlan, planLimits } from './model/memoryPlan.ts';
 export type { NumericsRow } from './model/numericsRows.ts';
 export { initialValues } from './model/parameters.ts';
+export { blockName } from './model/site.ts';
 export type { PlanLimits } from './model/tensors.ts';
 
 // inspect/: What the probe of a run's numbers reports (`trainer.numerics`), and what a format loses of it.

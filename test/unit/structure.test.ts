@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { orderViolations } from './folderOrder.ts';
 import { shortestCircle } from './importCircle.ts';
+import { repeatedDescriptions } from './oneDescription.ts';
 import { pastTheDoor } from './oneDoor.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -128,6 +129,29 @@ describe('import circles', () => {
       const i = await import('./i.ts');
       let j: import('./j.ts').J;`;
     expect(importsIn(source)).toEqual([...'abdefghij'].map((name) => `./${name}.ts`));
+  });
+});
+
+describe('one description of the model', () => {
+  test('names of blocks, widths of layers and roles of tensors are written in one place', () => {
+    const files = ['src/engine', 'src/session', 'src/store', 'src/app'].flatMap((folder) =>
+      filesUnder(folder, /\.tsx?$/),
+    );
+    const repeated = files.flatMap((file) =>
+      repeatedDescriptions(file, readFileSync(join(ROOT, file), 'utf8')),
+    );
+    expect(repeated).toEqual([]);
+  });
+
+  test('a planted one is found', () => {
+    const lines = [
+      ['const name = `residual after h.', '{layer}.attn`;'].join('$'),
+      'const elements = rows * 4 * config.width;',
+      "if (name.endsWith(' dY')) return;",
+      'const n = 3 * C;',
+    ];
+    expect(lines.flatMap((line) => repeatedDescriptions('src/engine/model/plan.ts', line))).toHaveLength(4);
+    expect(repeatedDescriptions('src/engine/reference/model.ts', lines.join('\n'))).toEqual([]);
   });
 });
 

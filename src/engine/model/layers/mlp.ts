@@ -1,5 +1,6 @@
+import { mlpWidth } from '../../config/gptConfig.ts';
 import { geluForward } from '../../kernels/gelu.ts';
-import type { Stored } from '../emission.ts';
+import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
@@ -20,7 +21,7 @@ export class Mlp implements Layer {
     { width, projectionStd }: { readonly width: number; readonly projectionStd: number },
   ) {
     this.site = site;
-    this.#hidden = 4 * width;
+    this.#hidden = mlpWidth({ width });
     this.#input = new Linear(site.at('c_fc'), width, this.#hidden, INITIAL_STD);
     this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, projectionStd);
   }
@@ -36,21 +37,15 @@ export class Mlp implements Layer {
   /** (rows, C) = residual + MLP of `x`: what the next block reads. */
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
     const { site } = this;
-    const activation = this.#activation(pass, x);
+    const hidden = this.#activation(pass, x);
     const sum = pass.stream(this.#projection.site, true);
     this.#projection.forward(
       pass,
-      activation,
+      hidden,
       sum,
       residual.gradient,
       { residual: residual.operand },
-      {
-        name: `residual after ${site.name}`,
-        kind: 'activation',
-        block: site.block,
-        operand: sum,
-        slot: 'out',
-      },
+      activation(site, sum, 'out', `residual after ${site.name}`),
     );
     return { operand: sum, gradient: residual.gradient };
   }
@@ -62,9 +57,6 @@ export class Mlp implements Layer {
     const elements = pass.rows * this.#hidden;
     const pre = pass.place(inputSite, 'preActivation', elements);
     const place = pass.place(site, 'activation', elements, 'gelu');
-    const stored = ({ name, block }: Site, operand: Stored['operand'], slot: string): Stored => ({
-      ...{ name, kind: 'activation', block, operand, slot },
-    });
     const isFused = !pass.run.scales;
     const gradient: GradientPlace = {
       site: inputSite,
@@ -84,18 +76,18 @@ export class Mlp implements Layer {
         (target, out) => geluForward(target, { label: site.name, preActivation: pre.operand, out, elements }),
         ...stores,
       );
-    const storedPre = (slot: string) => stored(inputSite, pre.operand, slot);
+    const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);
     if (isFused) {
       this.#input.forward(
         ...([pass, x, place.operand, gradient, { gelu: pre.operand }] as const),
         storedPre('preActivation'),
-        stored(site, place.operand, 'out'),
+        activation(site, place.operand),
       );
     } else {
       const wide = pass.wide(elements);
       this.#input.forward(pass, x, wide, gradient);
       pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
-      gelu(stored(site, place.operand, 'out'));
+      gelu(activation(site, place.operand));
     }
     return { operand: place.operand, gradient, remake: pass.remake(place, () => gelu()) };
   }

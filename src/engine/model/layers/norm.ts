@@ -6,6 +6,7 @@ import {
   layernormRecompute,
   rowBlocks,
 } from '../../kernels/rows.ts';
+import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
@@ -49,7 +50,7 @@ export class LayerNorm implements Layer {
       place.operand,
       elements,
       (target, out) => layernormForward(target, { ...args, out, found }),
-      { name: site.name, kind: 'activation', block: site.block, operand: place.operand, slot: 'out' },
+      activation(site, place.operand),
     );
     const gradient = { site, tensor: pass.scratch('layer norm gradient', 'f32', elements), written: false };
     pass.onBackward(() => this.#backward(pass, inp, stats, gradient.tensor, x.gradient));
