@@ -26,7 +26,12 @@ if (paths.length === 0)
 const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8')));
 const bytes = new TextEncoder().encode(texts.join('\n'));
 
-const config = configure(presetOf('smoke').config, { tokenizer: 'bpe:512', precision: 'fp16', steps: 20 });
+const config = configure(presetOf('smoke').config, {
+  tokenizer: 'bpe:512',
+  precision: 'fp16',
+  steps: 20,
+  learningRate: 3e-3,
+});
 const dataset = splitText(await tokenize(streamOf('my texts', bytes), config.tokenizer), config.context);
 console.log(`${dataset.train.length} tokens, of ${dataset.tokenizer.vocabulary} different ones`);
 

@@ -16,7 +16,8 @@ const gpu: GPU = await loadDawn(['allow_unsafe_apis']);
 const { device, report }: { device: GPUDevice; report: AdapterReport } = await halfstep.openDevice(gpu);
 
 const name: PresetName = halfstep.PRESET_NAMES[0];
-const given: Overrides = { steps: 2, precision: halfstep.PRECISION_MODES[0] };
+const modes: readonly PrecisionMode[] = halfstep.PRECISION_MODES;
+const given: Overrides = { steps: 2, precision: modes[0] ?? 'e5m2' };
 const config: TrainConfig = halfstep.configure(halfstep.presetOf(name).config, given);
 halfstep.checkConfig(config, 65);
 const tokens: number = halfstep.tokensPerStep(config) + halfstep.PRESETS.smoke.config.context;
