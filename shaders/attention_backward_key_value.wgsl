@@ -3,21 +3,15 @@
 // numerics: probabilities recomputed from lse in f32; P and dS stay in registers
 // dispatch: x over T / LANES, y over B * H; one lane a key row, after attention_backward_query
 // source:  FlashAttention backward (Dao et al. 2022), without atomics; reference/attention.ts (oracle)
+import package::lib::attention_backward::{dout, lse, pairOf, qkv, storeGradient};
+@if(subgroups) import package::lib::attention_backward::PARTS;
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
-@if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
-import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv};
-import dqkv_format::{Elem4 as ElemDqkv, encode as encodeDqkv, overflows as overflowsDqkv};
+import qkv_format::{decode as decodeQkv};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
-@group(0) @binding(0) var<storage, read> qkv: array<ElemQkv>;
-@group(0) @binding(1) var<storage, read> dout: array<ElemQkv>;
-@group(0) @binding(2) var<storage, read> lse: array<f32>;
-@group(0) @binding(3) var<storage, read> dots: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dqkv: array<ElemDqkv>;
-
-@if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
+@group(0) @binding(4) var<storage, read> dots: array<f32>;
 
 @compute @workgroup_size(LANES)
 fn attention_backward_key_value(
@@ -66,22 +60,17 @@ fn attention_backward_key_value(
       dprobabilities = fma(doutRow[c], v[c], dprobabilities);
     }
     let at = head * shape.context + i;
-    let probability = select(0.0, exp(dot(scores, vec4f(1.0)) - lse[at]), i >= t);
-    let dscore = probability * (dot(dprobabilities, vec4f(1.0)) - dots[at]);
+    let pair = pairOf(scores, dprobabilities, lse[at], dots[at], i >= t);
     for (var c = 0u; c < HEAD4; c++) {
-      dv[c] = fma(vec4f(probability), doutRow[c], dv[c]);
-      dk[c] = fma(vec4f(dscore), q[c], dk[c]);
+      dv[c] = fma(vec4f(pair.probability), doutRow[c], dv[c]);
+      dk[c] = fma(vec4f(pair.dscore), q[c], dk[c]);
     }
   }
   var overflowed = false;
   if (row < shape.context) {
     for (var c = 0u; c < HEAD4; c++) {
-      let dkValue = dk[c] * shape.scale;
-      overflowed = overflowsDqkv(dkValue) || overflowsDqkv(dv[c]) || overflowed;
-      @if(probe) countExponents(dkValue);
-      @if(probe) countExponents(dv[c]);
-      dqkv[kAt + c] = encodeDqkv(dkValue);
-      dqkv[vAt + c] = encodeDqkv(dv[c]);
+      overflowed = storeGradient(kAt + c, dk[c] * shape.scale) || overflowed;
+      overflowed = storeGradient(vAt + c, dv[c]) || overflowed;
     }
   }
   reportOverflow(overflowed, shape.site);

@@ -3,22 +3,16 @@
 // numerics: probabilities recomputed from lse in f32; P and dS stay in registers
 // dispatch: x over T / LANES, y over B * H; one lane a query row
 // source:  FlashAttention backward (Dao et al. 2022), without atomics; reference/attention.ts (oracle)
+import package::lib::attention_backward::{dout, lse, pairOf, qkv, storeGradient};
+@if(subgroups) import package::lib::attention_backward::PARTS;
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
-@if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv};
-import dqkv_format::{Elem4 as ElemDqkv, encode as encodeDqkv, overflows as overflowsDqkv};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
-@group(0) @binding(0) var<storage, read> qkv: array<ElemQkv>;
-@group(0) @binding(1) var<storage, read> out: array<ElemQkv>;
-@group(0) @binding(2) var<storage, read> dout: array<ElemQkv>;
-@group(0) @binding(3) var<storage, read> lse: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dots: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<ElemDqkv>;
-
-@if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
+@group(0) @binding(5) var<storage, read> out: array<ElemQkv>;
 
 @compute @workgroup_size(LANES)
 fn attention_backward_query(
@@ -67,19 +61,15 @@ fn attention_backward_query(
       scores = fma(q[c], k[c], scores);
       dprobabilities = fma(doutRow[c], v, dprobabilities);
     }
-    let probability = select(0.0, exp(dot(scores, vec4f(1.0)) - rowLse), j <= t);
-    let dscore = probability * (dot(dprobabilities, vec4f(1.0)) - doutDot);
+    let pair = pairOf(scores, dprobabilities, rowLse, doutDot, j <= t);
     for (var c = 0u; c < HEAD4; c++) {
-      dq[c] = fma(vec4f(dscore), k[c], dq[c]);
+      dq[c] = fma(vec4f(pair.dscore), k[c], dq[c]);
     }
   }
   var overflowed = false;
   if (row < shape.context) {
     for (var c = 0u; c < HEAD4; c++) {
-      let value = dq[c] * shape.scale;
-      overflowed = overflowsDqkv(value) || overflowed;
-      @if(probe) countExponents(value);
-      dqkv[qAt + c] = encodeDqkv(value);
+      overflowed = storeGradient(qAt + c, dq[c] * shape.scale) || overflowed;
     }
     dots[head * shape.context + t] = doutDot;
   }

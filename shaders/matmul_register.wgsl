@@ -7,7 +7,7 @@ import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 import a_format::{Elem4 as ElemA, decode as decodeA};
 import b_format::{Elem4 as ElemB, decode as decodeB};
-import constants::{LANES, ROWS, SUBGROUPS};
+import constants::{LANES, ROWS};
 @if(subgroups) enable subgroups;
 
 @group(0) @binding(0) var<storage, read> a: array<ElemA>;
@@ -17,7 +17,7 @@ import constants::{LANES, ROWS, SUBGROUPS};
 @if(tall) const TILE_ROWS = 2u * ROWS;
 @if(!tall) const TILE_ROWS = u32(ROWS);
 // From a lane's first vector of columns to its second.
-const RIGHT = u32(LANES * SUBGROUPS);
+const RIGHT = u32(LANES);
 @if(wide) const TILE_COLUMNS4 = 2u * RIGHT;
 @if(!wide) const TILE_COLUMNS4 = RIGHT;
 const ROWS4 = ROWS / 4u;
@@ -172,7 +172,7 @@ fn finishRows(result: ptr<function, array<vec4f, TILE_ROWS>>, part: u32, row0: u
   return overflowed;
 }
 
-@compute @workgroup_size(LANES * SUBGROUPS)
+@compute @workgroup_size(LANES)
 fn matmul_register(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) local: u32,

@@ -1,5 +1,5 @@
 /** What a page of the comparison offers to the program that measures it (run.mjs). */
-import type { TrainConfig } from '../../src/engine/config/trainConfig.ts';
+import type { TrainConfig } from '../../src/engine/index.ts';
 import { makeTask, type Task } from './task.ts';
 
 /** One model in training. */

@@ -1,10 +1,16 @@
 /** The training that every implementation does: shape, equal start, equal batches, plain Adam at one learning rate. */
 
-import { type GptConfig, paddedVocabulary } from '../../src/engine/config/gptConfig.ts';
-import { gptConfig, type TrainConfig } from '../../src/engine/config/trainConfig.ts';
-import { type Batch, batchAt } from '../../src/engine/data/batches.ts';
-import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
-import { initialValues, isVocabularyMatrix, parameterSpecs } from '../../src/engine/model/parameters.ts';
+import {
+  type Batch,
+  batchAt,
+  createDataset,
+  type Dataset,
+  type GptConfig,
+  gptConfig,
+  initialValues,
+  parameterSpecs,
+  type TrainConfig,
+} from '../../src/engine/index.ts';
 
 export interface Parameter {
   readonly name: string;
@@ -48,9 +54,8 @@ export function makeTask(shape: TrainConfig, text: string): Task {
 /** What Halfstep starts from, without the rows that pad its vocabulary. */
 export function initialParameters({ gpt, config }: Task): Parameter[] {
   return parameterSpecs(gpt).map((spec) => {
-    const values = initialValues(spec, gpt, config.seed);
-    const padded = isVocabularyMatrix(spec.name) && spec.rows === paddedVocabulary(gpt);
-    const rows = padded ? gpt.vocabulary : spec.rows;
+    const values = initialValues(spec, config.seed);
+    const { learnedRows: rows } = spec;
     return {
       name: spec.name,
       shape: spec.decays ? [rows, spec.columns] : [spec.columns],

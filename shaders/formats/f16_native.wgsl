@@ -1,9 +1,9 @@
 // f16_native: storage prelude. Half precision as vec4h; needs shader-f16.
 // shapes:  Elem4 is four elements, 2 bytes each
-// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them
+// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them, or, where FLUSHES, results below 2^-14 become zero
 // dispatch: none (format)
 // source:  IEEE 754 binary16; reference/rounding.ts (oracle)
-import package::lib::round::{f16Codes, magnitudeBits, packHalves, F16_OVERFLOW};
+import package::lib::round::{f16Codes, f16CodesFlushed, magnitudeBits, packHalves, F16_OVERFLOW};
 enable f16;
 
 alias Elem4 = vec4h;
@@ -14,7 +14,11 @@ fn decode(e: Elem4) -> vec4f {
 
 // The codes become vec4h by conversions that are exact: Naga has no bitcast between vec2u and vec4h.
 fn encode(v: vec4f) -> Elem4 {
-  let words = packHalves(f16Codes(v));
+  var codes = f16Codes(v);
+  if (FLUSHES) {
+    codes = f16CodesFlushed(v);
+  }
+  let words = packHalves(codes);
   return vec4h(vec4f(unpack2x16float(words.x), unpack2x16float(words.y)));
 }
 

@@ -1,9 +1,9 @@
 // f16_packed: storage prelude. Half precision, two a word: the same eight bytes as vec4h, on any adapter.
 // shapes:  Elem4 is four elements, 2 bytes each
-// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them
+// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them, or, where FLUSHES, results below 2^-14 become zero
 // dispatch: none (format)
 // source:  IEEE 754 binary16; reference/rounding.ts (oracle)
-import package::lib::round::{anyHalfNonFinite, f16Codes, magnitudeBits, packHalves, F16_OVERFLOW};
+import package::lib::round::{anyHalfNonFinite, f16Codes, f16CodesFlushed, magnitudeBits, packHalves, F16_OVERFLOW};
 
 alias Elem4 = vec2u;
 
@@ -12,6 +12,9 @@ fn decode(e: Elem4) -> vec4f {
 }
 
 fn encode(v: vec4f) -> Elem4 {
+  if (FLUSHES) {
+    return packHalves(f16CodesFlushed(v));
+  }
   return packHalves(f16Codes(v));
 }
 

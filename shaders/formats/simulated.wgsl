@@ -1,10 +1,9 @@
 // simulated: storage prelude. Floats of EXPONENT_BITS and MANTISSA_BITS, held in 32-bit floats.
 // shapes:  Elem4 is four elements, 4 bytes each
-// numerics: rounded on encode, toward zero where TRUNCATES is 1, else to nearest even. Below 8 exponent bits subnormals are kept, what is larger than the largest value, infinity too, becomes that value, and NaN stays NaN; with 8 the range is that of f32
+// numerics: rounded on encode, toward zero where TRUNCATES, else to nearest even. Below 8 exponent bits subnormals are kept, what is larger than the largest value, infinity too, becomes that value, and NaN stays NaN; with 8 the range is that of f32
 // dispatch: none (format)
 // source:  operands of arXiv 2405.18710; reference/rounding.ts (oracle)
 import package::lib::round::{magnitudeBits, roundMantissa, INFINITY_BITS};
-import constants::{EXPONENT_BITS, MANTISSA_BITS, TRUNCATES};
 
 alias Elem4 = vec4f;
 
@@ -22,7 +21,7 @@ fn decode(e: Elem4) -> vec4f {
 fn wide(v: vec4f) -> vec4u {
   let bits = bitcast<vec4u>(v);
   let cut = select(bits & vec4u(~((1u << DROPPED) - 1u)), bits, magnitudeBits(v) >= INFINITY_BITS);
-  return select(roundMantissa(v, DROPPED), cut, TRUNCATES == 1);
+  return select(roundMantissa(v, DROPPED), cut, TRUNCATES);
 }
 
 fn narrow(v: vec4f) -> vec4u {
@@ -34,7 +33,7 @@ fn narrow(v: vec4f) -> vec4u {
   let shift = clamp(vec4u(LEAST_NORMAL + DROPPED) - min(exponent, vec4u(LEAST_NORMAL)), vec4u(DROPPED), vec4u(25u));
   let half = (vec4u(1u) << (shift - vec4u(1u))) - vec4u(1u);
   let nearest = significand + half + ((significand >> shift) & vec4u(1u));
-  let rounded = select(nearest, significand, TRUNCATES == 1) >> shift;
+  let rounded = select(nearest, significand, TRUNCATES) >> shift;
   // A whole number times the step of its exponent: both exact, and no f32 subnormal.
   let step = bitcast<vec4f>((max(exponent, vec4u(LEAST_NORMAL)) - vec4u(u32(MANTISSA_BITS))) << vec4u(23u));
   let value = bitcast<vec4u>(vec4f(rounded) * step) | (bits & vec4u(0x80000000u));
@@ -51,7 +50,7 @@ fn encode(v: vec4f) -> Elem4 {
 // Before rounding: a finite value beyond a narrow range is clipped, which is no overflow.
 fn overflows(v: vec4f) -> bool {
   var limit = INFINITY_BITS;
-  if (EXPONENT_BITS == 8 && TRUNCATES == 0) {
+  if (EXPONENT_BITS == 8 && !TRUNCATES) {
     limit -= vec4u((1u << DROPPED) >> 1u);
   }
   return any(magnitudeBits(v) >= limit);

@@ -3,7 +3,7 @@
 // numerics: none
 // dispatch: none (library); a workgroup is LANES rows of one head
 // source:  packed qkv of GPT-2's c_attn; row sharing by subgroup shuffles (research kernels 4.3)
-import constants::{HEAD4, LANES};
+import constants::{HEAD4};
 
 struct AttentionShape {
   context: u32,

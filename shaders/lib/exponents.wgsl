@@ -2,7 +2,7 @@
 // shapes:  histogram is one row of 256 counts: 0 exact zeros, 1..254 biased exponents (f32 subnormals with 1), 255 infinities and NaN
 // numerics: the exponent field of the f32 bits; no logarithm, no rounding
 // dispatch: none (library); integer atomics, so that the order of workgroups changes nothing
-// source:  BINS in src/engine/inspect/frame.ts is the other half
+// source:  BINS in src/engine/kernels/numerics.ts is the other half
 import package::lib::round::magnitudeBits;
 
 @group(0) @binding(14) var<storage, read_write> histogram: array<atomic<u32>>;

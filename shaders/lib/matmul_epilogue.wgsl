@@ -4,7 +4,6 @@
 // dispatch: none (library)
 // source:  fused epilogues of llm.c (idea)
 @if(probe) import package::lib::exponents::countExponents;
-import package::lib::found::reportOverflow;
 import package::lib::gelu::{gelu, geluDerivative};
 @if(geluBackward) import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;

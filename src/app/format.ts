@@ -1,5 +1,5 @@
 /** Numbers as the page writes them: one language, so that people can compare screenshots. */
-import { formatCount } from '../engine/core/format.ts';
+import { formatCount } from '../engine/index.ts';
 
 export {
   formatCount,
@@ -8,7 +8,7 @@ export {
   formatPercent,
   formatPowerOfTwo,
   formatTokensPerSecond,
-} from '../engine/core/format.ts';
+} from '../engine/index.ts';
 
 const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 

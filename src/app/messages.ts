@@ -1,9 +1,13 @@
 /** Sentences that depend on the state of the run or the machine. What the engine reports is shown in its own words. */
 
-import { PRESETS } from '../engine/config/presets.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import { type VariantId, variantTitle } from '../engine/experiments/variants.ts';
-import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
+import {
+  PRESETS,
+  type PrecisionMode,
+  recipeOf,
+  type TrainConfig,
+  type VariantId,
+  variantTitle,
+} from '../engine/index.ts';
 import type { AdapterReport, HalfStorage } from '../session/protocol.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import type { PresetAdapted } from '../store/uiStore.ts';

@@ -1,5 +1,5 @@
 /** Sentences about the visitor's own text. */
-import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
+import type { TokenizerChoice } from '../engine/index.ts';
 import type { TextFacts, TextProgress } from '../session/protocol.ts';
 import { formatCount, formatMegabytes } from './format.ts';
 

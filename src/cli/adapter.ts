@@ -1,6 +1,5 @@
 /** This machine's GPU, or why there is none. */
-import { EngineError } from '../engine/core/errors.ts';
-import { type AdapterReport, openDevice } from '../engine/index.ts';
+import { type AdapterReport, EngineError, openDevice } from '../engine/index.ts';
 import { loadDawn, reloadDawn } from './dawn.ts';
 import { chosenDrivers, explainNoAdapter, installedDrivers, softwareNote } from './noAdapter.ts';
 import { hasVulkanLoader, loadVulkan, softwareDriver } from './softwareDriver.ts';

@@ -1,8 +1,15 @@
 /** Reads a command's arguments by its option table. What values mean is for the command to say. */
 import { parseArgs } from 'node:util';
-import { EngineError, nearest, suggestion } from '../engine/core/errors.ts';
-import { readVariant, type VariantId } from '../engine/experiments/variants.ts';
-import { isPrecisionMode, modeSuggestion, type PrecisionMode } from '../engine/precision/recipes.ts';
+import {
+  EngineError,
+  isPrecisionMode,
+  modeSuggestion,
+  nearest,
+  type PrecisionMode,
+  readVariant,
+  suggestion,
+  type VariantId,
+} from '../engine/index.ts';
 import type { OptionSpec } from './optionTable.ts';
 
 /**

@@ -6,14 +6,15 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
+  rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EngineError } from '../engine/core/errors.ts';
-import { SWEEP_FORMAT } from '../engine/experiments/sweepFile.ts';
+import { EngineError, SWEEP_FORMAT } from '../engine/index.ts';
 
 export function json(content: unknown): string {
   return `${JSON.stringify(content, null, 2)}\n`;
@@ -24,18 +25,15 @@ export function json(content: unknown): string {
  * @throws EngineError BAD_VALUE naming the path and the reason
  */
 export function writeAtomically(path: string, content: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const { target, mode } = replaced(path);
+  const temporary = `${target}.${process.pid}.tmp`;
   try {
-    const file = openSync(temporary, 'w');
-    try {
-      writeSync(file, content);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
+    // Not `writeSync`, which writes a part of it on a disk that becomes full, and returns how much.
+    writeFileSync(temporary, content, { flush: true, mode });
+    renameSync(temporary, target);
+    syncFolder(dirname(target));
   } catch (cause) {
+    removeIfThere(temporary);
     throw unwritable(path, cause);
   }
 }
@@ -60,17 +58,18 @@ export function writeAllAtomically(
  * @throws EngineError SAVE_FAILED; the file is what it was
  */
 export async function writePiecesAtomically(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  const temporary = `${path}.tmp`;
+  const { target, mode } = replaced(path);
+  const temporary = `${target}.tmp`;
   try {
-    const file = await open(temporary, 'w');
+    const file = await open(temporary, 'w', mode);
     try {
       for await (const piece of pieces) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-    syncFolder(dirname(path));
+    await rename(temporary, target);
+    syncFolder(dirname(target));
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new EngineError(
@@ -79,6 +78,24 @@ export async function writePiecesAtomically(path: string, pieces: AsyncIterable<
       'What was there before is unchanged. Free some space, or give another path.',
       { cause },
     );
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path);
+  } catch {
+    // It was not made.
+  }
+}
+
+/** The file behind a path, which may be a link, and the permissions of what is there: a private run stays private. */
+function replaced(path: string): { target: string; mode: number } {
+  try {
+    const target = realpathSync(path);
+    return { target, mode: statSync(target).mode & 0o777 };
+  } catch {
+    return { target: path, mode: 0o666 }; // there is none yet
   }
 }
 
@@ -105,7 +122,8 @@ export function checkReportPath(path: string): void {
   }
   const there = statSync(path, { throwIfNoEntry: false });
   if (there?.isDirectory()) throw unwritable(path, 'it is a folder');
-  if (there?.isFile() && readFileSync(path, 'utf8').slice(0, 100).includes(`"${SWEEP_FORMAT}"`)) {
+  if (there && !there.isFile()) throw unwritable(path, 'it is a device or a pipe');
+  if (there && readFileSync(path, 'utf8').slice(0, 100).includes(`"${SWEEP_FORMAT}"`)) {
     throw unwritable(path, 'it holds a sweep');
   }
 }

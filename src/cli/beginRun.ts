@@ -1,13 +1,21 @@
-import { checkVocabulary, readModel } from '../engine/checkpoint/modelFile.ts';
-import { checkFingerprint, checkText, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
-import { configure, type Overrides } from '../engine/config/configure.ts';
-import { openPreset } from '../engine/config/openPreset.ts';
-import { type PresetName, presetOf } from '../engine/config/presets.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import type { Dataset } from '../engine/data/dataset.ts';
-import { splitText } from '../engine/data/dataset.ts';
-import { tokenize } from '../engine/data/tokenize.ts';
-import { tokenizerOfModel } from '../engine/data/tokenizer.ts';
+import {
+  checkFingerprint,
+  checkText,
+  checkVocabulary,
+  configure,
+  type Dataset,
+  type Overrides,
+  openPreset,
+  openRun,
+  type PresetName,
+  presetOf,
+  type RunFile,
+  readModel,
+  splitText,
+  type TrainConfig,
+  tokenize,
+  tokenizerOfModel,
+} from '../engine/index.ts';
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
 import {

@@ -1,7 +1,11 @@
 /** Entry point of `npm run bench`: what the adapter can do, and what Halfstep makes of it. */
-import { splitText } from '../engine/data/dataset.ts';
-import { type TokenizedText, tokenize } from '../engine/data/tokenize.ts';
-import type { AdapterReport, TrainConfig } from '../engine/index.ts';
+import {
+  type AdapterReport,
+  splitText,
+  type TokenizedText,
+  type TrainConfig,
+  tokenize,
+} from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
 import { checkReportPath, json, writeAtomically } from './atomicFile.ts';
 import { type BenchContext, BenchResults } from './benchContext.ts';

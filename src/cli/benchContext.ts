@@ -1,8 +1,12 @@
 /** What the stages of `npm run bench` work with, and where their figures go. */
 
-import { EngineError } from '../engine/core/errors.ts';
-import type { Dataset } from '../engine/data/dataset.ts';
-import type { AdapterReport, PrecisionMode, TrainConfig } from '../engine/index.ts';
+import {
+  type AdapterReport,
+  type Dataset,
+  EngineError,
+  type PrecisionMode,
+  type TrainConfig,
+} from '../engine/index.ts';
 
 export interface BenchContext {
   readonly device: GPUDevice;

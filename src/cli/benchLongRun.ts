@@ -1,7 +1,12 @@
 /** The stage `longrun`: thousands of steps, and whether the last ones are slower than the first. */
-import { type Block, driftOf, LEAST_STEPS, measureLongRun } from '../engine/bench/longRun.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { presetOf } from '../engine/index.ts';
+import {
+  driftOf,
+  EngineError,
+  LEAST_STEPS,
+  type LongRunBlock,
+  measureLongRun,
+  presetOf,
+} from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { formatBytes, formatCount, formatLoss } from './format.ts';
 
@@ -36,14 +41,14 @@ export async function longrun(context: BenchContext, results: BenchResults): Pro
   print(longRunText(config.precision, measured, residentBytes));
 }
 
-function progressLine({ step, msPerStep, controlMs, loss }: Block): string {
+function progressLine({ step, msPerStep, controlMs, loss }: LongRunBlock): string {
   return `step ${formatCount(step)}  ${msPerStep.toFixed(2)} ms a step  control ${controlMs.toFixed(1)} ms  loss ${formatLoss(loss)}`;
 }
 
 /** What a long run showed, in words. @param residentBytes memory of the process after each block */
 export function longRunText(
   precision: string,
-  blocks: readonly Block[],
+  blocks: readonly LongRunBlock[],
   residentBytes: readonly number[],
 ): string {
   const { slope, low, high } = driftOf(blocks);
@@ -52,7 +57,8 @@ export function longRunText(
     const text = (100 * Math.expm1(1000 * relative)).toFixed(2);
     return text.startsWith('-') ? text : `+${text}`;
   };
-  const live = ({ live: { bytes, count } }: Block): string => `${formatBytes(bytes)} in ${count} buffers`;
+  const live = ({ live: { bytes, count } }: LongRunBlock): string =>
+    `${formatBytes(bytes)} in ${count} buffers`;
   return [
     `Long run   preset smoke, ${precision}, ${formatCount(last.step)} steps in ${blocks.length} blocks`,
     `Drift      ${per1000(slope)} % of step time in 1,000 steps (95 %: ${per1000(low)} to ${per1000(high)}), over a control kernel`,

@@ -1,8 +1,6 @@
 /** Arguments of `npm run bench` to what is to be measured. */
 
-import { SHAPE_NAMES } from '../engine/bench/shapes.ts';
-import { DEFAULT_PRESET, openPreset } from '../engine/config/openPreset.ts';
-import { PRECISION_MODES } from '../engine/index.ts';
+import { DEFAULT_PRESET, openPreset, PRECISION_MODES, SHAPE_NAMES } from '../engine/index.ts';
 import { listOf, modeList, readArguments, wholeNumber } from './arguments.ts';
 import type { BenchContext } from './benchContext.ts';
 import { STAGES, type StageName } from './benchStages.ts';

@@ -1,6 +1,5 @@
 /** The stage `peers`: other trainers on the same shapes in the same browser. bench/peers/run.mjs does the measuring. */
-import { benchShape, describeShape } from '../engine/bench/shapes.ts';
-import type { TrainConfig } from '../engine/index.ts';
+import { benchShape, describeShape, type TrainConfig } from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { browserBench } from './browserBench.ts';
 import { type PeerReport, peerProblems, peerTable, ratioOf } from './peerTable.ts';

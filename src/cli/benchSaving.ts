@@ -2,10 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { measureSaving, type SavingCost } from '../engine/bench/saving.ts';
-import { benchShape } from '../engine/bench/shapes.ts';
-import { describeRun, writeRun } from '../engine/checkpoint/runFile.ts';
-import { KEEP_EVERY_MS } from '../engine/train/keptRun.ts';
+import {
+  benchShape,
+  describeRun,
+  KEEP_EVERY_MS,
+  measureSaving,
+  type SavingCost,
+  writeRun,
+} from '../engine/index.ts';
 import { writePiecesAtomically } from './atomicFile.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { formatBytes, percent } from './format.ts';

@@ -1,15 +1,19 @@
 /** The stages of `npm run bench`: each prints a table and keeps its figures for the JSON file. */
 
-import { budgetedBatches } from '../engine/bench/batches.ts';
-import { PHASES, phaseTimes, profileStep, type StepProfile } from '../engine/bench/operations.ts';
-import { benchShape, describeShape } from '../engine/bench/shapes.ts';
-import { measureSteps } from '../engine/bench/step.ts';
-import { gptConfig } from '../engine/config/trainConfig.ts';
-import { PipelineCache } from '../engine/gpu/pipelines.ts';
-import { peakFlops, shareOfPeak } from '../engine/gpu/roofline.ts';
-import type { TrainConfig } from '../engine/index.ts';
-import { chooseKernels } from '../engine/kernels/kernelChoice.ts';
-import { planLimits } from '../engine/model/memoryPlan.ts';
+import {
+  benchShape,
+  budgetedBatches,
+  describeShape,
+  gptConfig,
+  measureSteps,
+  PHASES,
+  phaseTimes,
+  planLimits,
+  profileStep,
+  type StepProfile,
+  sharesOfPeak,
+  type TrainConfig,
+} from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { longrun } from './benchLongRun.ts';
 import { longtasks } from './benchLongTasks.ts';
@@ -28,18 +32,16 @@ export type StageName = keyof typeof STAGES;
 
 async function kernels(context: BenchContext, results: BenchResults): Promise<void> {
   const { device, report } = context;
-  const pipelines = new PipelineCache(device);
-  const peak = await peakFlops(device, pipelines);
-  const usesMatrix = (await chooseKernels(device, pipelines, report)).matrixShapes.length > 0;
+  const shareOf = await sharesOfPeak(device, report);
   await forEachRun(context, results, 'kernels', async (config) => {
     const { vocabulary } = (await context.datasetOf(config)).tokenizer;
     const profile = await profileStep(device, report, config, vocabulary);
-    context.print(kernelTable(profile, peak, usesMatrix));
+    context.print(kernelTable(profile, shareOf));
     return profile;
   });
 }
 
-function kernelTable({ operations, phases }: StepProfile, peak: number, usesMatrix: boolean): string {
+function kernelTable({ operations, phases }: StepProfile, shareOf: (flops: number) => number | null): string {
   const total = operations.reduce((sum, { ms, count }) => sum + ms * count, 0);
   const rows = [...operations]
     .sort((a, b) => b.ms * b.count - a.ms * a.count)
@@ -50,7 +52,7 @@ function kernelTable({ operations, phases }: StepProfile, peak: number, usesMatr
       (ms * count).toFixed(2),
       percent((ms * count) / total),
       flops > 0 ? gigaflops(flops / (ms / 1000)) : gigabytes(bytes / (ms / 1000)),
-      flops > 0 ? peakShare(shareOfPeak(flops / (ms / 1000), peak, usesMatrix)) : '',
+      flops > 0 ? peakShare(shareOf(flops / (ms / 1000))) : '',
     ]);
   const parts = Object.entries(phases).map(([phase, ms]) => `${phase} ${ms.toFixed(1)} ms`);
   return `${textTable(['kernel', 'phase', 'count', 'ms', 'share', 'speed', 'of the peak'], rows)}\nPhases as one list each: ${parts.join(', ')}`;

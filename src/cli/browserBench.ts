@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { EngineError } from '../engine/core/errors.ts';
+import { EngineError } from '../engine/index.ts';
 
 /**
  * What `bench/<script>` prints. It says on standard error how far it is. Blocks until it ends.

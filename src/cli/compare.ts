@@ -1,13 +1,19 @@
 /** Entry point of `npm run compare`: precision modes trained from the same starts, beside each other. */
 
-import type { Preset } from '../engine/config/presets.ts';
-import { aboutLine, startSentence, toMarkdown } from '../engine/experiments/markdown.ts';
-import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
-import type { RecordedRun } from '../engine/experiments/recordRun.ts';
-import { startProof } from '../engine/experiments/startProof.ts';
-import { type ComparisonTable, comparisonTable } from '../engine/experiments/table.ts';
-import { variantTitle } from '../engine/experiments/variants.ts';
-import { verdict } from '../engine/experiments/verdict.ts';
+import {
+  aboutLine,
+  type ComparisonTable,
+  comparedRuns,
+  comparisonTable,
+  type PlannedRun,
+  type Preset,
+  type RecordedRun,
+  startProof,
+  startSentence,
+  toMarkdown,
+  variantTitle,
+  verdict,
+} from '../engine/index.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, json, writeAllAtomically } from './atomicFile.ts';
 import {

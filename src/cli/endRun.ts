@@ -1,6 +1,5 @@
 /** What is done with a model when its run has ended, also where the run could not go on. */
-import type { StoppedItself } from '../engine/experiments/recordRun.ts';
-import { EngineError, type Trainer } from '../engine/index.ts';
+import { EngineError, type StoppedItself, type Trainer } from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
 import type { TrainCommand } from './options.ts';
 import { type Screen, show } from './terminal.ts';

@@ -1,15 +1,21 @@
 /** What `npm run compare` and `npm run sweep` have in common: modes, seeds, and every option of a run that they pass on. */
 
-import type { Overrides } from '../engine/config/configure.ts';
-import { DEFAULT_PRESET, isPresetOpen, openPreset } from '../engine/config/openPreset.ts';
-import { type Preset, presetOf } from '../engine/config/presets.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { comparedRuns } from '../engine/experiments/planned.ts';
-import { checkDistinct } from '../engine/experiments/sweep.ts';
-import { VARIANT_SETTINGS, type VariantId } from '../engine/experiments/variants.ts';
-import type { AdapterReport } from '../engine/gpu/device.ts';
-import { PRECISION_MODES } from '../engine/precision/recipes.ts';
+import {
+  type AdapterReport,
+  checkDistinct,
+  comparedRuns,
+  DEFAULT_PRESET,
+  EngineError,
+  isPresetOpen,
+  type Overrides,
+  openPreset,
+  PRECISION_MODES,
+  type Preset,
+  presetOf,
+  type TrainConfig,
+  VARIANT_SETTINGS,
+  type VariantId,
+} from '../engine/index.ts';
 import { variantList, wholeNumber } from './arguments.ts';
 import { overridesOf, type TextChoice, textChoice } from './options.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';

@@ -2,10 +2,14 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
-import { type FileToWrite, modelFolder } from '../engine/checkpoint/modelFolder.ts';
-import { EngineError, type Trainer } from '../engine/index.ts';
-import { readParameters } from '../engine/train/readWeights.ts';
+import {
+  EngineError,
+  type ExportDtype,
+  type FileToWrite,
+  modelFolder,
+  readParameters,
+  type Trainer,
+} from '../engine/index.ts';
 
 /**
  * Makes the folder in one that exists, so that a path which cannot be written is known before hours of work.

@@ -1,7 +1,7 @@
 /** A file that one process at a time works on. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { EngineError } from '../engine/core/errors.ts';
+import { EngineError } from '../engine/index.ts';
 
 /** Locks of this process. One with its number that is not among them is of an earlier process: containers give numbers again. */
 const ownLocks = new Set<string>();

@@ -1,7 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
-import { EngineError } from '../engine/core/errors.ts';
+import { EngineError, type RandomAccess } from '../engine/index.ts';
 import { fileProblem } from './fileProblem.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** Numbers as people read and write them. */
-import { EngineError } from '../engine/core/errors.ts';
+import { EngineError } from '../engine/index.ts';
 
 /** `4.1234`; a loss that is not finite has no digits. */
 export function formatLoss(loss: number | null): string {

@@ -1,10 +1,16 @@
-import { DEFAULT_PRESET, openPreset } from '../engine/config/openPreset.ts';
-import { PRESETS, type Preset } from '../engine/config/presets.ts';
-import { DEFAULT_TEXT } from '../engine/data/builtins.ts';
-import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../engine/precision/optimStates.ts';
-import { DELAYED_SCALING } from '../engine/precision/quantization.ts';
-import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
-import { DEFAULT_ROUNDING } from '../engine/precision/simulated.ts';
+import {
+  DEFAULT_PRESET,
+  DEFAULT_ROUNDING,
+  DEFAULT_TEXT,
+  DELAYED_SCALING,
+  OPTIM_STATE_TABLE,
+  OPTIM_STATES,
+  openPreset,
+  PRECISION_MODES,
+  PRESETS,
+  type Preset,
+  recipeOf,
+} from '../engine/index.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
 /** Where the explanation of an option starts. */

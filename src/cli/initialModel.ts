@@ -1,12 +1,17 @@
 /** `--init FILE`: a GPT-2 that a run starts from. */
 import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type ModelFile, openModel, usualHeads } from '../engine/checkpoint/modelFile.ts';
-import type { RandomAccess } from '../engine/checkpoint/randomAccess.ts';
-import type { Overrides } from '../engine/config/configure.ts';
-import type { GptConfig } from '../engine/config/gptConfig.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { choiceOf, choiceOfModel } from '../engine/data/tokenizer.ts';
+import {
+  choiceOf,
+  choiceOfModel,
+  EngineError,
+  type GptConfig,
+  type ModelFile,
+  type Overrides,
+  openModel,
+  type RandomAccess,
+  usualHeads,
+} from '../engine/index.ts';
 import { fileSource } from './fileSource.ts';
 
 export interface InitialModel extends ModelFile {

@@ -1,9 +1,13 @@
 /** The lines of `--json`: the fields and their order are a promise to scripts. */
 
-import type { NumericsFrame } from '../engine/inspect/frame.ts';
-import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
-import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
-import type { Trouble } from '../engine/train/trouble.ts';
+import type {
+  EvalMetrics,
+  NumericsFrame,
+  RunSummary,
+  SharpnessMetrics,
+  StepMetrics,
+  Trouble,
+} from '../engine/index.ts';
 
 export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepMetrics): string {
   return line('step', { step, loss, lossScale, skipped, gradNorm, lr });

@@ -1,20 +1,25 @@
 /** Runs of an experiment in the terminal, one after the other: the GPU and the text they share, and their progress. */
-import type { Dataset } from '../engine/data/dataset.ts';
-import type { PlannedRun } from '../engine/experiments/planned.ts';
-import { type Ending, type RecordedRun, recordRun, trainToEnding } from '../engine/experiments/recordRun.ts';
-import { DeviceAccess, type OpenGpu } from '../engine/gpu/deviceAccess.ts';
 import {
   type AdapterReport,
   createTrainer,
+  type Dataset,
+  DeviceAccess,
+  type Ending,
+  type KeptEvents,
+  KeptRun,
+  type OpenGpu,
+  type PlannedRun,
+  type RecordedRun,
+  Recovery,
   RunControl,
+  recordRun,
   splitText,
   type TrainConfig,
   type Trainer,
   type Trouble,
   tokenize,
+  trainToEnding,
 } from '../engine/index.ts';
-import { type KeptEvents, KeptRun } from '../engine/train/keptRun.ts';
-import { Recovery } from '../engine/train/recovery.ts';
 import { openAdapter } from './adapter.ts';
 import { endBySignal, onInterrupt } from './interrupt.ts';
 import type { TextChoice } from './options.ts';

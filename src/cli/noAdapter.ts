@@ -1,7 +1,7 @@
 /** What to say, and what to do, when Dawn finds no GPU. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError } from '../engine/core/errors.ts';
+import { EngineError } from '../engine/index.ts';
 
 const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'];
 

@@ -1,13 +1,18 @@
 /** Every option of `npm run train`: the parser, the help text and the suggestions all read this one table. */
-import { EXPORT_DTYPES, type ExportDtype } from '../engine/checkpoint/gpt2.ts';
-import { PRESET_NAMES } from '../engine/config/presets.ts';
-import type { NumberField } from '../engine/config/trainConfig.ts';
-import { RECOMPUTE_LEVELS } from '../engine/config/trainConfig.ts';
-import { TEXT_IDS } from '../engine/data/builtins.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
-import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
-import { PRECISION_MODES } from '../engine/precision/recipes.ts';
-import { ROUNDINGS } from '../engine/precision/simulated.ts';
+import {
+  AMAX_ALGORITHMS,
+  EXPORT_DTYPES,
+  type ExportDtype,
+  FP8_ACTIVATIONS,
+  type NumberField,
+  OPTIM_STATES,
+  OPTIMIZERS,
+  PRECISION_MODES,
+  PRESET_NAMES,
+  RECOMPUTE_LEVELS,
+  ROUNDINGS,
+  TEXT_IDS,
+} from '../engine/index.ts';
 
 export type ChoiceField =
   | 'precision'

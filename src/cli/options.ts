@@ -1,12 +1,23 @@
 /** Arguments of `npm run train` to what is to be done. */
-import { EXPORT_DTYPES, type ExportDtype } from '../engine/checkpoint/gpt2.ts';
-import { configure, type Overrides } from '../engine/config/configure.ts';
-import { DEFAULT_PRESET, isPresetOpen } from '../engine/config/openPreset.ts';
-import { type PresetName, presetOf } from '../engine/config/presets.ts';
-import { checkNumber, type NumberField, type TrainConfig } from '../engine/config/trainConfig.ts';
-import { EngineError, suggestion } from '../engine/core/errors.ts';
-import { builtinText, DEFAULT_TEXT, type TextId } from '../engine/data/builtins.ts';
-import { recipeOf } from '../engine/precision/recipes.ts';
+import {
+  builtinText,
+  checkNumber,
+  configure,
+  DEFAULT_PRESET,
+  DEFAULT_TEXT,
+  EngineError,
+  EXPORT_DTYPES,
+  type ExportDtype,
+  isPresetOpen,
+  type NumberField,
+  type Overrides,
+  type PresetName,
+  presetOf,
+  recipeOf,
+  suggestion,
+  type TextId,
+  type TrainConfig,
+} from '../engine/index.ts';
 import { readArguments, wholeNumber } from './arguments.ts';
 import { DEFAULT_EXPORT_DTYPE, DEFAULT_SAVE_EVERY, OPTIONS } from './optionTable.ts';
 

@@ -1,5 +1,5 @@
 /** What bench/peers/run.mjs measured, as ratios, a table and complaints. */
-import { median } from '../engine/bench/slope.ts';
+import { median } from '../engine/index.ts';
 import { formatCount, formatLoss } from './format.ts';
 import { textTable } from './table.ts';
 

@@ -1,17 +1,23 @@
 /** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
 
-import { DEFAULT_PRESET } from '../engine/config/openPreset.ts';
-import { presetOf } from '../engine/config/presets.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import { MEMORY_CATEGORIES, type MemoryBytes } from '../engine/core/memoryCategories.ts';
-import { mostTokens } from '../engine/data/tokenizer.ts';
-import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
-import type { VariantId } from '../engine/experiments/variants.ts';
-import { deeperLevelFor, largestBatch } from '../engine/model/largestBatch.ts';
-import { memoryEstimate } from '../engine/model/memoryPlan.ts';
-import type { PlanLimits } from '../engine/model/tensors.ts';
-import { goesWithState } from '../engine/precision/optimStates.ts';
-import { PRECISION_MODES, recipeOf } from '../engine/precision/recipes.ts';
+import {
+  comparedRuns,
+  DEFAULT_PRESET,
+  deeperLevelFor,
+  goesWithState,
+  largestBatch,
+  MEMORY_CATEGORIES,
+  type MemoryBytes,
+  memoryEstimate,
+  mostTokens,
+  type PlanLimits,
+  type PlannedRun,
+  PRECISION_MODES,
+  presetOf,
+  recipeOf,
+  type TrainConfig,
+  type VariantId,
+} from '../engine/index.ts';
 import { readArguments, variantList } from './arguments.ts';
 import { formatBytes, parseBytes } from './format.ts';
 import { optionList } from './help.ts';

@@ -1,10 +1,14 @@
 /** `--resume`: what a saved run goes on with, and which options may still be given. */
-import type { RunDescription, RunFile } from '../engine/checkpoint/runFile.ts';
-import { filledIn } from '../engine/config/filledIn.ts';
-import { presetOf } from '../engine/config/presets.ts';
-import { checkConfig, type TrainConfig } from '../engine/config/trainConfig.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { tokensIn } from '../engine/data/tokenizer.ts';
+import {
+  checkConfig,
+  EngineError,
+  filledIn,
+  presetOf,
+  type RunDescription,
+  type RunFile,
+  type TrainConfig,
+  tokensIn,
+} from '../engine/index.ts';
 import { overridesOf, type TextChoice } from './options.ts';
 import { OPTIONS } from './optionTable.ts';
 

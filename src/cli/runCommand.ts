@@ -1,5 +1,5 @@
 /** What every command does around its work: exit codes, messages on standard error, closed pipes. */
-import { EngineError } from '../engine/core/errors.ts';
+import { EngineError } from '../engine/index.ts';
 import { flushed, show } from './terminal.ts';
 
 export const EXIT_FAILURE = 1;

@@ -1,16 +1,22 @@
 /** What the command line tells a person before, during and after a run. */
 
-import type { PresetName } from '../engine/config/presets.ts';
-import { microBatchOf, type TrainConfig, tokensPerStep } from '../engine/config/trainConfig.ts';
-import type { MemoryBytes } from '../engine/core/memoryCategories.ts';
-import type { Dataset } from '../engine/data/dataset.ts';
-import { GPT2_END, GPT2_END_ID } from '../engine/data/gpt2.ts';
-import { endsText } from '../engine/data/tokenizer.ts';
-import { MOST_LEARNED_BYTES } from '../engine/data/wordPieces.ts';
-import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
-import type { HalfStorage } from '../engine/precision/formats.ts';
-import { recipeFor } from '../engine/precision/recipes.ts';
-import type { RunSummary, StepMetrics } from '../engine/train/metrics.ts';
+import {
+  type Dataset,
+  endsText,
+  GPT2_END,
+  GPT2_END_ID,
+  type HalfStorage,
+  type MemoryBytes,
+  MOST_LEARNED_BYTES,
+  microBatchOf,
+  type PresetName,
+  type RunSummary,
+  recipeFor,
+  type SharpnessMetrics,
+  type StepMetrics,
+  type TrainConfig,
+  tokensPerStep,
+} from '../engine/index.ts';
 import { formatBytes, formatCount, formatDuration, formatLoss, formatScale, percent } from './format.ts';
 
 export interface RunFacts {

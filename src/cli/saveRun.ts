@@ -1,17 +1,18 @@
 /** `--save`: a run's state in a file, now and then while it goes on, and at its end. */
 import { stat } from 'node:fs/promises';
-import { piecesOf } from '../engine/checkpoint/randomAccess.ts';
 import {
   describeRun,
+  EngineError,
+  isLost,
   openRun,
+  piecesOf,
   type RunDescription,
   type RunFile,
+  type Snapshot,
+  type Snapshots,
+  type Trainer,
   writeRun,
-} from '../engine/checkpoint/runFile.ts';
-import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { isLost } from '../engine/gpu/deviceAccess.ts';
-import type { Trainer } from '../engine/train/trainer.ts';
+} from '../engine/index.ts';
 import { writePiecesAtomically } from './atomicFile.ts';
 import { fileSource } from './fileSource.ts';
 import type { SaveChoice, TextChoice } from './options.ts';

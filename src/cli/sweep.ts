@@ -1,30 +1,28 @@
 /** Entry point of `npm run sweep`: modes by learning rates by seeds, cell by cell, so that it can be killed and continued. */
 
-import { presetBegun } from '../engine/config/openPreset.ts';
-import type { Preset } from '../engine/config/presets.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { otherTokens } from '../engine/data/dataset.ts';
-import type { PlannedRun } from '../engine/experiments/planned.ts';
-import type { RecordedRun } from '../engine/experiments/recordRun.ts';
 import {
   cellOf,
+  EngineError,
   missingRuns,
+  otherTokens,
+  type PlannedRun,
+  type Preset,
   placeOf,
-  type Sweep,
-  type SweepCell,
-  sweepGrid,
-  sweepPlan,
-  sweepSettings,
-} from '../engine/experiments/sweep.ts';
-import {
+  presetBegun,
+  type RecordedRun,
   rateName,
   rateText,
   SWEEP_LEGEND,
+  type Sweep,
+  type SweepCell,
+  sweepGrid,
   sweepMarkdown,
+  sweepPlan,
   sweepProgress,
   sweepRows,
-} from '../engine/experiments/sweepTable.ts';
-import { variantTitle } from '../engine/experiments/variants.ts';
+  sweepSettings,
+  variantTitle,
+} from '../engine/index.ts';
 import { readArguments } from './arguments.ts';
 import { checkReportPath, writeAtomically } from './atomicFile.ts';
 import { EXPERIMENT_OPTIONS, experimentOf, passedOn, presetOn } from './experimentOptions.ts';

@@ -1,16 +1,17 @@
 /** The file of a sweep: every finished cell is on the disk before the next one starts. */
 import { readFileSync } from 'node:fs';
-import { EngineError } from '../engine/core/errors.ts';
 import {
+  EngineError,
   grownGrid,
   joinedCells,
+  readSweep,
   type Sweep,
   type SweepCell,
   type SweepGrid,
   type SweepSettings,
   settingsDifferences,
-} from '../engine/experiments/sweep.ts';
-import { readSweep, writeSweep } from '../engine/experiments/sweepFile.ts';
+  writeSweep,
+} from '../engine/index.ts';
 import { writeAtomically } from './atomicFile.ts';
 
 /**

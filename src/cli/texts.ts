@@ -3,9 +3,13 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { assembleText } from '../../build/assembleTexts.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { builtinStream } from '../engine/data/builtins.ts';
-import { streamOf, type TextStream, type TokenizeProgress } from '../engine/data/tokenize.ts';
+import {
+  builtinStream,
+  EngineError,
+  streamOf,
+  type TextStream,
+  type TokenizeProgress,
+} from '../engine/index.ts';
 import { fileProblem } from './fileProblem.ts';
 import { formatCount } from './format.ts';
 import type { TextChoice } from './options.ts';

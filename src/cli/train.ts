@@ -1,18 +1,21 @@
 /** Entry point of `npm run train`: one training run in the terminal. */
 
-import { type Ending, trainToEnding } from '../engine/experiments/recordRun.ts';
-import { DeviceAccess, type OpenGpu } from '../engine/gpu/deviceAccess.ts';
 import {
   type AdapterReport,
   createTrainer,
+  DeviceAccess,
+  type Ending,
+  type KeptEvents,
+  KeptRun,
+  type NumericsFrame,
+  type OpenGpu,
   type PresetName,
+  Recovery,
   RunControl,
+  type RunSummary,
   type Trainer,
+  trainToEnding,
 } from '../engine/index.ts';
-import type { NumericsFrame } from '../engine/inspect/frame.ts';
-import { type KeptEvents, KeptRun } from '../engine/train/keptRun.ts';
-import type { RunSummary } from '../engine/train/metrics.ts';
-import { Recovery } from '../engine/train/recovery.ts';
 import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
 import { endRun } from './endRun.ts';

@@ -1,27 +1,284 @@
-/** The public face of the engine: what the session, the command line and tests build on. */
+/** The engine's only door: outside of it (tests and oracles aside) everything is imported from here. */
 
-export { type BenchmarkResult, benchmark } from './bench/adapter.ts';
-export { configure, type Overrides } from './config/configure.ts';
-export { PRESET_NAMES, PRESETS, type PresetName, presetOf } from './config/presets.ts';
-export { checkConfig, type TrainConfig, tokensPerStep } from './config/trainConfig.ts';
-export { EngineError, type ErrorCode } from './core/errors.ts';
+// core/: Errors that name the remedy, and figures in words.
+
+export { EngineError, type ErrorCode, nearest, suggestion } from './core/errors.ts';
+export {
+  formatCount,
+  formatLoss,
+  formatMiB,
+  formatPercent,
+  formatPowerOfTwo,
+  formatTokensPerSecond,
+} from './core/format.ts';
 export { mebibytes } from './core/mebibytes.ts';
-export type { MemoryBytes } from './core/memoryCategories.ts';
-export { batchAt } from './data/batches.ts';
-export { createDataset, type Dataset, splitText } from './data/dataset.ts';
-export { type TextStream, type TokenizedText, tokenize } from './data/tokenize.ts';
-export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
+export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core/memoryCategories.ts';
+
+// precision/: Number formats, the recipes of the precision modes, and optimizer states.
+
+export { type FormatId, formatInfo, type HalfStorage, type NamedFormat } from './precision/formats.ts';
+export {
+  goesWithState,
+  OPTIM_STATE_TABLE,
+  OPTIM_STATES,
+  OPTIMIZERS,
+  type OptimState,
+} from './precision/optimStates.ts';
+export { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from './precision/quantization.ts';
+export {
+  delaysScales,
+  isPrecisionMode,
+  modeSuggestion,
+  PRECISION_MODES,
+  type PrecisionMode,
+  type Recipe,
+  type Role,
+  recipeFor,
+  recipeOf,
+  type ScalingPolicy,
+  storesFp8,
+} from './precision/recipes.ts';
+export {
+  DEFAULT_ROUNDING,
+  isSimulatedFormat,
+  isSimulatedMode,
+  ROUNDINGS,
+  type Rounding,
+  SIMULATED_BITS,
+  type SimulatedBits,
+  type SimulatedMode,
+  simulatedBits,
+  simulatedMode,
+} from './precision/simulated.ts';
+
+// gpu/: Open a device, and a new one after a loss.
+
 export { type AdapterReport, openDevice, reportOf } from './gpu/device.ts';
-export { deviceLost } from './gpu/faults.ts';
-export { type LargestBatch, largestBatch } from './model/largestBatch.ts';
-export { type MemoryPlan, memoryPlan } from './model/memoryPlan.ts';
-export { isPrecisionMode, PRECISION_MODES, type PrecisionMode, recipeOf } from './precision/recipes.ts';
+export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
+export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
+export { byteLength } from './gpu/tensor.ts';
+
+// kernels/: The histogram that kernels count exponents in.
+
+export { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from './kernels/numerics.ts';
+
+// data/: Texts, tokenizers and batches: from bytes to a dataset that a trainer takes.
+
+export { type Batch, batchAt } from './data/batches.ts';
+export {
+  BUILTIN_TEXTS,
+  builtinStream,
+  builtinText,
+  DEFAULT_TEXT,
+  type FileTextId,
+  TEXT_IDS,
+  type TextId,
+} from './data/builtins.ts';
+export { Checksum } from './data/checksum.ts';
+export { createDataset, type Dataset, otherTokens, splitText } from './data/dataset.ts';
+export { GPT2_END, GPT2_END_ID, loadGpt2 } from './data/gpt2.ts';
+export {
+  streamOf,
+  type TextStream,
+  type TokenizedText,
+  type TokenizeOptions,
+  type TokenizeProgress,
+  tokenize,
+} from './data/tokenize.ts';
+export {
+  choiceOf,
+  choiceOfModel,
+  endsText,
+  mostTokens,
+  type Tokenizer,
+  type TokenizerChoice,
+  type TokenizerJson,
+  tokenizerOfModel,
+  tokensIn,
+} from './data/tokenizer.ts';
+export { checkTextSize, emptyText, Utf8Reader } from './data/utf8.ts';
+export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
+
+// config/: Settings of a run: a preset, what was changed of it, and what each setting may be.
+
+export { configure, type Overrides } from './config/configure.ts';
+export { filledIn } from './config/filledIn.ts';
+export { type GptConfig, VOCABULARY_PADDING } from './config/gptConfig.ts';
+export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
+export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
+export {
+  checkConfig,
+  checkNumber,
+  gptConfig,
+  microBatchOf,
+  type NumberField,
+  RECOMPUTE_LEVELS,
+  rangeOf,
+  scalingOf,
+  type TrainConfig,
+  tokensPerStep,
+} from './config/trainConfig.ts';
+
+// model/: What a run will allocate, before it does, and the largest batch that fits.
+
+export { parameterSpecs } from './model/decoder.ts';
+export {
+  type DeeperLevel,
+  deeperLevelFor,
+  fittingMicroBatch,
+  type LargestBatch,
+  largestBatch,
+} from './model/largestBatch.ts';
+export { type MemoryPlan, memoryEstimate, memoryPlan, planLimits } from './model/memoryPlan.ts';
+export type { NumericsRow } from './model/numericsRows.ts';
+export { initialValues } from './model/parameters.ts';
+export { blockName } from './model/site.ts';
+export type { PlanLimits } from './model/tensors.ts';
+
+// inspect/: What the probe of a run's numbers reports (`trainer.numerics`), and what a format loses of it.
+
+export {
+  type Bands,
+  bandsOf,
+  bestScale,
+  flushedShare,
+  frameLosses,
+  isScaledOperand,
+  type Losses,
+  largestExponent,
+  lossesAt,
+  nonZero,
+  subnormalShare,
+  tensorsWithoutGradient,
+  WHAT_IF_SCALES,
+  zeroShare,
+} from './inspect/bands.ts';
+export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect/frame.ts';
+export type { InspectedKind } from './inspect/numerics.ts';
+export type { SharpnessMetrics } from './inspect/sharpness.ts';
+
+// checkpoint/: Save and open runs, read and write the files of Hugging Face's libraries.
+
+export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
+export { EXPORT_DTYPES, type ExportDtype, type WeightsShape } from './checkpoint/gpt2.ts';
+export { checkVocabulary, type ModelFile, openModel, readModel, usualHeads } from './checkpoint/modelFile.ts';
+export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';
+export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
+export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
+export {
+  checkFingerprint,
+  checkText,
+  describeRun,
+  isRun,
+  openRun,
+  type RunDescription,
+  type RunFile,
+  type RunProgress,
+  writeRun,
+} from './checkpoint/runFile.ts';
+export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
+
+// train/: Make or resume a trainer, step, evaluate, sample, save on the way and recover from a lost device.
+
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
+export { NEVER, type Told } from './train/due.ts';
+export { KEEP_EVERY_MS, type KeptEvents, KeptRun } from './train/keptRun.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
-export type { EvalMetrics, RunSummary, StepMetrics } from './train/metrics.ts';
+export { learningRateAt } from './train/lrSchedule.ts';
+export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';
+export { readParameters } from './train/readWeights.ts';
+export { Recovery } from './train/recovery.ts';
+export { RefusedMemoryError } from './train/refusedMemory.ts';
 export { RunControl, runTraining } from './train/run.ts';
-export { type SampledToken, type SampleOptions, sampleSteps } from './train/sampler.ts';
+export {
+  checkSample,
+  DEFAULT_SAMPLES,
+  type SampledToken,
+  type SampleOptions,
+  sampleSteps,
+} from './train/sampler.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
+export { TrainingClock } from './train/trainingClock.ts';
 export type { Trouble } from './train/trouble.ts';
+
+// experiments/: Runs side by side, sweeps, and their tables.
+
+export type { ComparedRun } from './experiments/comparison.ts';
+export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
+export { aboutLine, startSentence, toMarkdown } from './experiments/markdown.ts';
+export { comparedModes, comparedRuns, hasEnded, inMode, type PlannedRun } from './experiments/planned.ts';
+export {
+  type Ending,
+  type RecordedRun,
+  recordRun,
+  type StoppedItself,
+  trainToEnding,
+} from './experiments/recordRun.ts';
+export type { SpeedClock } from './experiments/speed.ts';
+export { startProof } from './experiments/startProof.ts';
+export {
+  bestLoss,
+  cellOf,
+  checkDistinct,
+  grownGrid,
+  hasDiverged,
+  joinedCells,
+  missingRuns,
+  placeOf,
+  type Sweep,
+  type SweepCell,
+  type SweepGrid,
+  type SweepSettings,
+  settingsDifferences,
+  sortedCells,
+  sweepGrid,
+  sweepPlan,
+  sweepSettings,
+} from './experiments/sweep.ts';
+export {
+  readSweep,
+  SWEEP_FORMAT,
+  sweepCellSchema,
+  sweepGridSchema,
+  sweepSettingsSchema,
+  writeSweep,
+} from './experiments/sweepFile.ts';
+export {
+  type RateResult,
+  rateName,
+  rateText,
+  SWEEP_LEGEND,
+  sweepCsv,
+  sweepMarkdown,
+  sweepProgress,
+  sweepRows,
+} from './experiments/sweepTable.ts';
+export { type ComparisonTable, comparisonTable } from './experiments/table.ts';
+export {
+  isVariant,
+  modeOfVariant,
+  offeredSettings,
+  parseVariant,
+  readVariant,
+  VARIANT_SETTINGS,
+  type VariantId,
+  type VariantSetting,
+  variantId,
+  variantOverrides,
+  variantTitle,
+} from './experiments/variants.ts';
+export { verdict } from './experiments/verdict.ts';
+
+// bench/: What `npm run bench` and the page's benchmark measure.
+
+export { type BenchmarkResult, benchmark } from './bench/adapter.ts';
+export { budgetedBatches } from './bench/batches.ts';
+export { driftOf, LEAST_STEPS, type LongRunBlock, measureLongRun } from './bench/longRun.ts';
+export { PHASES, phaseTimes, profileStep, type StepProfile } from './bench/operations.ts';
+export { measureRoofline, sharesOfPeak } from './bench/roofline.ts';
+export { measureSaving, type SavingCost } from './bench/saving.ts';
+export { benchShape, describeShape, SHAPE_NAMES } from './bench/shapes.ts';
+export { median } from './bench/slope.ts';
+export { measureSteps } from './bench/step.ts';

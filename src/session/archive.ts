@@ -1,7 +1,5 @@
 /** Several files as one that a browser can hand to a visitor: a ZIP archive without compression, which weights do not take. */
-import { BlobParts } from '../engine/checkpoint/blobParts.ts';
-import type { FileToWrite } from '../engine/checkpoint/modelFolder.ts';
-import { EngineError } from '../engine/core/errors.ts';
+import { BlobParts, EngineError, type FileToWrite } from '../engine/index.ts';
 
 /** Offsets of 32 bits: larger archives take a form of the format that the library does not write. */
 const MOST_BYTES = 2 ** 32 - 1;

@@ -1,8 +1,14 @@
-import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
-import type { Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
-import type { TextId } from '../engine/data/builtins.ts';
-import { isLost } from '../engine/gpu/deviceAccess.ts';
-import type { Trainer } from '../engine/index.ts';
+import {
+  describeRun,
+  isLost,
+  openRun,
+  type RunFile,
+  type Snapshot,
+  type Snapshots,
+  type TextId,
+  type Trainer,
+  writeRun,
+} from '../engine/index.ts';
 import { CURVE_KEY, RunCurve } from './curve.ts';
 import { type ErrorReport, errorReport, SessionError } from './errorReport.ts';
 import type { SavedRun, SessionEvent, TextSource } from './protocol.ts';

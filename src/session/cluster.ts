@@ -1,9 +1,12 @@
 /** What is added to a model's folder so that its run goes on in PyTorch, on many GPUs. */
-import { type FileToWrite, textFile } from '../engine/checkpoint/modelFolder.ts';
-import { piecesOf } from '../engine/checkpoint/randomAccess.ts';
-import type { RunFile } from '../engine/checkpoint/runFile.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import type { TextStream } from '../engine/data/tokenize.ts';
+import {
+  EngineError,
+  type FileToWrite,
+  piecesOf,
+  type RunFile,
+  type TextStream,
+  textFile,
+} from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 
 /** What `train_ddp.py` goes on with. */

@@ -1,8 +1,12 @@
 /** The figures of a run so far, kept with the saved run: the charts of a run that goes on begin where the run did. */
 import * as v from 'valibot';
-import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
-import { NEVER, type Told } from '../engine/train/due.ts';
-import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
+import {
+  type EvalMetrics,
+  NEVER,
+  type SharpnessMetrics,
+  type StepMetrics,
+  type Told,
+} from '../engine/index.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
 import type { TimedStep } from './protocol.ts';
 

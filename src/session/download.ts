@@ -1,6 +1,5 @@
 /** A text from an address that the visitor gives. */
-import { BlobParts } from '../engine/checkpoint/blobParts.ts';
-import { checkTextSize, empty, Utf8Reader } from '../engine/data/utf8.ts';
+import { BlobParts, checkTextSize, emptyText, Utf8Reader } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 
 export interface DownloadOptions {
@@ -33,7 +32,7 @@ export async function downloadText(address: string, { onProgress, signal }: Down
   }
   const announced = Number(response.headers.get('content-length')) || null;
   const reader = response.body?.getReader();
-  if (!reader) throw empty();
+  if (!reader) throw emptyText();
   const parts = new BlobParts();
   const check = new Utf8Reader();
   try {

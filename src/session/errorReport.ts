@@ -1,5 +1,4 @@
-import { EngineError, type ErrorCode } from '../engine/core/errors.ts';
-import { RefusedMemoryError } from '../engine/train/refusedMemory.ts';
+import { EngineError, type ErrorCode, RefusedMemoryError } from '../engine/index.ts';
 
 /** Codes of what can go wrong around the engine. */
 export type SessionErrorCode =

@@ -1,13 +1,19 @@
 /** Files of a run for the visitor to take: made from a copy of its state, so that training goes on meanwhile. */
-import { blobOf } from '../engine/checkpoint/blobParts.ts';
-import { modelFolder, modelOfRun, readMaster } from '../engine/checkpoint/modelFolder.ts';
-import { blobSource } from '../engine/checkpoint/randomAccess.ts';
-import { describeRun, openRun, type RunFile, writeRun } from '../engine/checkpoint/runFile.ts';
-import { type Snapshot, Snapshots } from '../engine/checkpoint/snapshot.ts';
-import type { DeviceAccess } from '../engine/gpu/deviceAccess.ts';
-import type { Trainer } from '../engine/index.ts';
-import { planLimits } from '../engine/model/memoryPlan.ts';
-import { type PlanLimits, runTensors } from '../engine/model/tensors.ts';
+import {
+  blobOf,
+  blobSource,
+  type DeviceAccess,
+  describeRun,
+  modelFolderOfRun,
+  openRun,
+  type PlanLimits,
+  planLimits,
+  type RunFile,
+  type Snapshot,
+  Snapshots,
+  type Trainer,
+  writeRun,
+} from '../engine/index.ts';
 import { archive } from './archive.ts';
 import { withSave } from './autosave.ts';
 import { bytesOf, checkCluster, clusterFiles } from './cluster.ts';
@@ -113,11 +119,7 @@ async function exportRun(
     return { name: `${name}.safetensors`, content: await blobOf(bytesOf(run), SAFETENSORS) };
   }
   if (what === 'cluster') checkCluster(run);
-  const gpt = await modelOfRun(run);
-  const tensors = runTensors(config, gpt.vocabulary, limits);
-  const model = modelFolder(gpt, run.description.tokenizer, dtype, (parameter) =>
-    readMaster(run, tensors, parameter),
-  );
+  const model = await modelFolderOfRun(run, dtype, limits);
   const others = what === 'cluster' ? await clusterFiles(run, text && (await streamFrom(text)), folder) : [];
   const suffix = what === 'cluster' ? 'cluster' : `model-${dtype.toLowerCase()}`;
   return {

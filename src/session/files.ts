@@ -1,8 +1,14 @@
 /** Files of models and saved runs that the visitor gives: read where they lie, so that a large one takes no memory. */
-import { type ModelFile, openModel } from '../engine/checkpoint/modelFile.ts';
-import { blobSource } from '../engine/checkpoint/randomAccess.ts';
-import { isRun, openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
-import { choiceOf, type TokenizerJson } from '../engine/data/tokenizer.ts';
+import {
+  blobSource,
+  choiceOf,
+  isRun,
+  type ModelFile,
+  openModel,
+  openRun,
+  type RunFile,
+  type TokenizerJson,
+} from '../engine/index.ts';
 import { savedFacts } from './autosave.ts';
 import { errorReport, SessionError } from './errorReport.ts';
 import type { OpenedFile, SessionCommand, SessionEvent } from './protocol.ts';

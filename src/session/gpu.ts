@@ -1,6 +1,4 @@
-import { EngineError } from '../engine/core/errors.ts';
-import { DeviceAccess } from '../engine/gpu/deviceAccess.ts';
-import { openDevice } from '../engine/index.ts';
+import { DeviceAccess, EngineError, openDevice } from '../engine/index.ts';
 import { errorReport } from './errorReport.ts';
 import type { SessionEvent, UnsupportedReason } from './protocol.ts';
 

@@ -1,10 +1,13 @@
-import type { RunFile } from '../engine/checkpoint/runFile.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { mebibytes } from '../engine/core/mebibytes.ts';
-import type { Dataset } from '../engine/index.ts';
-import { memoryPlan, planLimits } from '../engine/model/memoryPlan.ts';
-import { KeptRun } from '../engine/train/keptRun.ts';
+import {
+  type Dataset,
+  EngineError,
+  KeptRun,
+  mebibytes,
+  memoryPlan,
+  planLimits,
+  type RunFile,
+  type TrainConfig,
+} from '../engine/index.ts';
 import type { Autosave } from './autosave.ts';
 import { MetricsBatch, type Send } from './metricsBatch.ts';
 import type { AdapterReport, Schedule, SessionEvent } from './protocol.ts';

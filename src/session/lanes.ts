@@ -1,9 +1,15 @@
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { type Lane, type RunControl, runLockstep, runTraining, type Trainer } from '../engine/index.ts';
-import type { KeptEvents } from '../engine/train/keptRun.ts';
-import type { StepMetrics } from '../engine/train/metrics.ts';
-import { sampleSteps } from '../engine/train/sampler.ts';
+import {
+  EngineError,
+  type KeptEvents,
+  type Lane,
+  type RunControl,
+  runLockstep,
+  runTraining,
+  type StepMetrics,
+  sampleSteps,
+  type TrainConfig,
+  type Trainer,
+} from '../engine/index.ts';
 import type { Autosave } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
 import type { GroupRun } from './groups.ts';

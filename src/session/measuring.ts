@@ -1,5 +1,4 @@
-import type { DeviceAccess, OpenGpu } from '../engine/gpu/deviceAccess.ts';
-import { benchmark, confirmBatch } from '../engine/index.ts';
+import { benchmark, confirmBatch, type DeviceAccess, type OpenGpu } from '../engine/index.ts';
 import { BUSY, errorReport } from './errorReport.ts';
 import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
 

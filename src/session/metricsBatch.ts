@@ -1,6 +1,4 @@
-import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
-import type { EvalMetrics, StepMetrics } from '../engine/train/metrics.ts';
-import { TrainingClock } from '../engine/train/trainingClock.ts';
+import { type EvalMetrics, type SharpnessMetrics, type StepMetrics, TrainingClock } from '../engine/index.ts';
 import type { TimedStep } from './protocol.ts';
 
 /** At most ten messages a second: a fast run finishes thousands of steps in one. */

@@ -1,7 +1,6 @@
 /** What is read back of a run's figures: from saved runs, from the browser's database and from bundles. */
 import * as v from 'valibot';
-import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
-import type { EvalMetrics } from '../engine/train/metrics.ts';
+import type { EvalMetrics, SharpnessMetrics } from '../engine/index.ts';
 
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const finite = v.pipe(v.number(), v.finite());

@@ -1,5 +1,4 @@
-import { EngineError } from '../engine/core/errors.ts';
-import type { Trainer } from '../engine/index.ts';
+import { EngineError, type Trainer } from '../engine/index.ts';
 import { errorReport } from './errorReport.ts';
 import type { InspectedKind, NumericsFrame, SessionEvent } from './protocol.ts';
 

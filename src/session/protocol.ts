@@ -24,24 +24,30 @@
  * Besides, each command is followed by one `settled`, once its work is done as far as that may use the page's storage.
  */
 
-import type { BenchmarkResult } from '../engine/bench/adapter.ts';
-import type { ExportDtype, WeightsShape } from '../engine/checkpoint/gpt2.ts';
-import type { RunChange } from '../engine/checkpoint/runChanges.ts';
-import type { RunDescription } from '../engine/checkpoint/runFile.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import type { MemoryBytes } from '../engine/core/memoryCategories.ts';
-import type { TextId } from '../engine/data/builtins.ts';
-import type { TokenizeProgress } from '../engine/data/tokenize.ts';
-import type { TokenizerChoice } from '../engine/data/tokenizer.ts';
-import type { ConfirmedBatch } from '../engine/experiments/confirmBatch.ts';
-import type { AdapterReport, SampledToken } from '../engine/index.ts';
-import type { NumericsFrame } from '../engine/inspect/frame.ts';
-import type { InspectedKind } from '../engine/inspect/numerics.ts';
-import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
-import type { HalfStorage } from '../engine/precision/formats.ts';
-import type { EvalMetrics, RunSummary, StepMetrics } from '../engine/train/metrics.ts';
-import type { StartChecksums } from '../engine/train/start.ts';
-import type { Trouble } from '../engine/train/trouble.ts';
+import type {
+  AdapterReport,
+  BenchmarkResult,
+  ConfirmedBatch,
+  EvalMetrics,
+  ExportDtype,
+  HalfStorage,
+  InspectedKind,
+  MemoryBytes,
+  NumericsFrame,
+  RunChange,
+  RunDescription,
+  RunSummary,
+  SampledToken,
+  SharpnessMetrics,
+  StartChecksums,
+  StepMetrics,
+  TextId,
+  TokenizeProgress,
+  TokenizerChoice,
+  TrainConfig,
+  Trouble,
+  WeightsShape,
+} from '../engine/index.ts';
 import type { ErrorReport } from './errorReport.ts';
 import type { Place } from './storage/places.ts';
 
@@ -188,7 +194,7 @@ export type OpenedFile =
  * The run itself, to go on with here or on the command line; the model as Hugging Face's libraries read it; or that, the
  * run, its text and a program that goes on with it in PyTorch.
  */
-export const EXPORTS = ['run', 'model', 'cluster'] as const;
+const EXPORTS = ['run', 'model', 'cluster'] as const;
 export type ExportKind = (typeof EXPORTS)[number];
 
 export type SessionCommand =

@@ -1,6 +1,4 @@
-import { EngineError } from '../engine/core/errors.ts';
-import type { SampledToken, Trainer } from '../engine/index.ts';
-import { checkSample } from '../engine/train/sampler.ts';
+import { checkSample, EngineError, type SampledToken, type Trainer } from '../engine/index.ts';
 import { errorReport } from './errorReport.ts';
 import type { SampleHeading, SampleRequest, SessionEvent } from './protocol.ts';
 

@@ -1,11 +1,15 @@
-import { readModel } from '../engine/checkpoint/modelFile.ts';
-import type { RunFile } from '../engine/checkpoint/runFile.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import type { Dataset } from '../engine/data/dataset.ts';
-import type { DeviceAccess, OpenGpu } from '../engine/gpu/deviceAccess.ts';
-import { createTrainer, RunControl } from '../engine/index.ts';
-import { Recovery } from '../engine/train/recovery.ts';
-import { DEFAULT_SAMPLES } from '../engine/train/sampler.ts';
+import {
+  createTrainer,
+  type Dataset,
+  DEFAULT_SAMPLES,
+  type DeviceAccess,
+  type OpenGpu,
+  Recovery,
+  RunControl,
+  type RunFile,
+  readModel,
+  type TrainConfig,
+} from '../engine/index.ts';
 import { type Autosave, nothingSaved, whereSaved } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
 import { answerExport, type RunOnGpu } from './exporting.ts';

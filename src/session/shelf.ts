@@ -1,5 +1,5 @@
 /** The runs that the page's private storage keeps, and which of them this visit has ended itself. */
-import { openRun, type RunFile } from '../engine/checkpoint/runFile.ts';
+import { openRun, type RunFile } from '../engine/index.ts';
 import { Autosave, savedFacts } from './autosave.ts';
 import type { SessionEvent, StoredRun } from './protocol.ts';
 import { type OpenSlots, openSlots } from './storage/opfs.ts';

@@ -1,4 +1,4 @@
-import { tokenizerOfModel } from '../engine/data/tokenizer.ts';
+import { tokenizerOfModel } from '../engine/index.ts';
 import { downloadText } from './download.ts';
 import { errorReport } from './errorReport.ts';
 import type { OpenFiles } from './files.ts';

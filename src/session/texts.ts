@@ -1,16 +1,24 @@
 /** The texts of the page: each is read and tokenized once, and its tokens stay for the next run. */
-import { checkVocabulary, type ModelFile } from '../engine/checkpoint/modelFile.ts';
-import { checkFingerprint, checkText, type RunFile } from '../engine/checkpoint/runFile.ts';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import { builtinStream, type FileTextId } from '../engine/data/builtins.ts';
-import { type Dataset, otherTokens, splitText } from '../engine/data/dataset.ts';
 import {
+  builtinStream,
+  checkFingerprint,
+  checkText,
+  checkVocabulary,
+  type Dataset,
+  type FileTextId,
+  type ModelFile,
+  otherTokens,
+  type RunFile,
+  splitText,
   type TextStream,
   type TokenizedText,
   type TokenizeOptions,
+  type TokenizerChoice,
+  type TokenizerJson,
+  type TrainConfig,
   tokenize,
-} from '../engine/data/tokenize.ts';
-import { type TokenizerChoice, type TokenizerJson, tokenizerOfModel } from '../engine/data/tokenizer.ts';
+  tokenizerOfModel,
+} from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 import type { TextFacts, TextSource } from './protocol.ts';
 
@@ -108,7 +116,7 @@ export async function streamFrom(source: TextSource): Promise<TextStream> {
   return builtinStream(source.id, (id: FileTextId) => loadBuiltin(`${source.folder}${id}.txt`));
 }
 
-export function fileStream(file: File): TextStream {
+function fileStream(file: File): TextStream {
   return { name: file.name, size: file.size, open: () => chunksOf(file) };
 }
 

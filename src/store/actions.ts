@@ -136,7 +136,7 @@ export function discardSavedRun({ place }: StoredRun): void {
 }
 
 /** The modes whose difference the project exists to show; everything else stays as it is chosen. */
-export const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
+const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 
 export function compareShowcase(): void {
   if (isBusy(useRun.getState().status)) return;

@@ -1,6 +1,5 @@
 /** The preset follows the adapter, as long as the visitor has chosen neither it nor what decides the time of a step. */
-import { isPresetOpen, openPreset } from '../engine/config/openPreset.ts';
-import { PRESET_NAMES, type PresetName } from '../engine/config/presets.ts';
+import { isPresetOpen, openPreset, PRESET_NAMES, type PresetName } from '../engine/index.ts';
 import type { MetricsLog } from './metricsLog.ts';
 import { NUMBER_FIELDS, NUMBER_SETTINGS, settingsProblem } from './settings.ts';
 import { useSettings } from './settingsStore.ts';

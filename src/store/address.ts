@@ -1,10 +1,13 @@
 import * as v from 'valibot';
-import { PRESET_NAMES } from '../engine/config/presets.ts';
-import { suggestion } from '../engine/core/errors.ts';
-import { TEXT_IDS } from '../engine/data/builtins.ts';
-import { mostTokens, type TokenizerChoice } from '../engine/data/tokenizer.ts';
-import { readVariant } from '../engine/experiments/variants.ts';
-import { ROUNDINGS } from '../engine/precision/simulated.ts';
+import {
+  mostTokens,
+  PRESET_NAMES,
+  ROUNDINGS,
+  readVariant,
+  suggestion,
+  TEXT_IDS,
+  type TokenizerChoice,
+} from '../engine/index.ts';
 import { SCHEDULES } from '../session/protocol.ts';
 import {
   CHOICES,

@@ -1,5 +1,5 @@
 /** How the settings differ: from their preset, from what is training, and which of them is to blame. */
-import { checkNumber } from '../engine/config/trainConfig.ts';
+import { checkNumber } from '../engine/index.ts';
 import {
   CHOICE_SETTINGS,
   CHOICES,

@@ -3,7 +3,7 @@ import { create } from 'zustand';
 import { recall, remember } from './preferences.ts';
 import { MAX_SMOOTHING } from './smoothing.ts';
 
-export const CHART_IDS = [
+const CHART_IDS = [
   'loss',
   'difference',
   'scale',

@@ -1,9 +1,12 @@
 /** The runs on the page as the engine's comparison takes them. */
 
-import { tokensPerStep } from '../engine/config/trainConfig.ts';
-import type { ComparedRun } from '../engine/experiments/comparison.ts';
-import { comparedModes, hasEnded } from '../engine/experiments/planned.ts';
-import type { SpeedClock } from '../engine/experiments/speed.ts';
+import {
+  type ComparedRun,
+  comparedModes,
+  hasEnded,
+  type SpeedClock,
+  tokensPerStep,
+} from '../engine/index.ts';
 import type { Schedule } from '../session/protocol.ts';
 import type { MetricsLog } from './metricsLog.ts';
 import { logOf, type RunView } from './runStore.ts';

@@ -1,4 +1,4 @@
-import { tokensPerStep } from '../engine/config/trainConfig.ts';
+import { tokensPerStep } from '../engine/index.ts';
 import type { SessionEvent } from '../session/protocol.ts';
 import { clockOf } from './comparison.ts';
 import { applyFileEvent } from './files.ts';

@@ -1,6 +1,5 @@
 /** What a visitor does with files of models and runs: a chunk of its own, fetched with the first of them. */
-import type { ExportDtype } from '../engine/checkpoint/gpt2.ts';
-import { usualHeads } from '../engine/checkpoint/modelFile.ts';
+import { type ExportDtype, usualHeads } from '../engine/index.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';

@@ -1,6 +1,5 @@
 import { create } from 'zustand';
-import type { VariantId } from '../engine/experiments/variants.ts';
-import type { DeeperLevel, LargestBatch } from '../engine/model/largestBatch.ts';
+import type { DeeperLevel, LargestBatch, VariantId } from '../engine/index.ts';
 import type { BenchmarkResult, ConfirmedBatch, ErrorReport, SessionEvent } from '../session/protocol.ts';
 import { readNumber, typedProblem } from './typedNumber.ts';
 

@@ -1,6 +1,5 @@
 /** What a visitor may have measured while nothing trains. */
-import { inMode } from '../engine/experiments/planned.ts';
-import type { VariantId } from '../engine/experiments/variants.ts';
+import { inMode, type VariantId } from '../engine/index.ts';
 import { send } from './actions.ts';
 import { type BatchSearch, useMeasurements } from './measurementStore.ts';
 import { batchesWithin, plannedVocabulary } from './plan.ts';

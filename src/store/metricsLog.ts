@@ -1,5 +1,4 @@
-import type { SharpnessMetrics } from '../engine/inspect/sharpness.ts';
-import type { EvalMetrics } from '../engine/train/metrics.ts';
+import type { EvalMetrics, SharpnessMetrics } from '../engine/index.ts';
 import type { TimedStep } from '../session/protocol.ts';
 import { MovingAverage } from './smoothing.ts';
 import { GpuDuration, StepDuration } from './stepDuration.ts';

@@ -1,6 +1,5 @@
 import { create } from 'zustand';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import { recipeFor } from '../engine/precision/recipes.ts';
+import { recipeFor, type TrainConfig } from '../engine/index.ts';
 import type { ErrorReport, InspectedKind, NumericsFrame } from '../session/protocol.ts';
 import { recall, remember } from './preferences.ts';
 import { Pulse } from './pulse.ts';

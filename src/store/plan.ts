@@ -1,19 +1,21 @@
-import { VOCABULARY_PADDING } from '../engine/config/gptConfig.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import type { MemoryBytes } from '../engine/core/memoryCategories.ts';
-import { mostTokens } from '../engine/data/tokenizer.ts';
-import { inMode } from '../engine/experiments/planned.ts';
-import type { VariantId } from '../engine/experiments/variants.ts';
-import { byteLength } from '../engine/gpu/tensor.ts';
 import {
+  byteLength,
   type DeeperLevel,
   deeperLevelFor,
+  EngineError,
   fittingMicroBatch,
+  inMode,
   type LargestBatch,
   largestBatch,
-} from '../engine/model/largestBatch.ts';
-import { memoryEstimate, memoryPlan, planLimits } from '../engine/model/memoryPlan.ts';
-import type { PlanLimits } from '../engine/model/tensors.ts';
+  type MemoryBytes,
+  memoryEstimate,
+  memoryPlan,
+  mostTokens,
+  type PlanLimits,
+  planLimits,
+  type VariantId,
+  VOCABULARY_PADDING,
+} from '../engine/index.ts';
 import type { AdapterReport } from '../session/protocol.ts';
 import { isSaved } from './savedRun.ts';
 import {

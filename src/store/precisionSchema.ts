@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import { isVariant, type VariantId } from '../engine/experiments/variants.ts';
-import { isPrecisionMode, type PrecisionMode } from '../engine/precision/recipes.ts';
+import { isPrecisionMode, isVariant, type PrecisionMode, type VariantId } from '../engine/index.ts';
 
 /** A precision mode in links, records and recordings. */
 export const precisionMode = v.custom<PrecisionMode>(

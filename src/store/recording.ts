@@ -1,7 +1,6 @@
 /** A run that was trained elsewhere, for pages that cannot train: it fills the same stores and is drawn by the same charts. */
 import * as v from 'valibot';
-import { configure } from '../engine/config/configure.ts';
-import { PRESET_NAMES, PRESETS } from '../engine/config/presets.ts';
+import { configure, PRESET_NAMES, PRESETS } from '../engine/index.ts';
 import type { RunSummary } from '../session/protocol.ts';
 import { precisionMode } from './precisionSchema.ts';
 import { beginRuns, logOf, updateRun, useRun } from './runStore.ts';

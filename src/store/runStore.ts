@@ -1,6 +1,5 @@
 import { create } from 'zustand';
-import type { TrainConfig } from '../engine/config/trainConfig.ts';
-import type { VariantId } from '../engine/experiments/variants.ts';
+import type { TrainConfig, VariantId } from '../engine/index.ts';
 import type {
   AdapterReport,
   ErrorReport,

@@ -1,18 +1,30 @@
-import type { WeightsShape } from '../engine/checkpoint/gpt2.ts';
-import type { Overrides } from '../engine/config/configure.ts';
-import { DEFAULT_PRESET } from '../engine/config/openPreset.ts';
-import { PRESETS, type PresetName } from '../engine/config/presets.ts';
-import type { NumberField, TrainConfig } from '../engine/config/trainConfig.ts';
-import { RECOMPUTE_LEVELS } from '../engine/config/trainConfig.ts';
-import { EngineError } from '../engine/core/errors.ts';
-import { TEXT_IDS } from '../engine/data/builtins.ts';
-import { choiceOfModel, type TokenizerChoice } from '../engine/data/tokenizer.ts';
-import { comparedRuns, type PlannedRun } from '../engine/experiments/planned.ts';
-import { modeOfVariant, type VariantId, variantTitle } from '../engine/experiments/variants.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../engine/precision/optimStates.ts';
-import { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from '../engine/precision/quantization.ts';
-import { type PrecisionMode, recipeOf } from '../engine/precision/recipes.ts';
-import type { Rounding } from '../engine/precision/simulated.ts';
+import {
+  AMAX_ALGORITHMS,
+  choiceOfModel,
+  comparedRuns,
+  DEFAULT_PRESET,
+  DELAYED_SCALING,
+  EngineError,
+  FP8_ACTIVATIONS,
+  modeOfVariant,
+  type NumberField,
+  OPTIM_STATES,
+  OPTIMIZERS,
+  type Overrides,
+  type PlannedRun,
+  PRESETS,
+  type PrecisionMode,
+  type PresetName,
+  RECOMPUTE_LEVELS,
+  type Rounding,
+  recipeOf,
+  TEXT_IDS,
+  type TokenizerChoice,
+  type TrainConfig,
+  type VariantId,
+  variantTitle,
+  type WeightsShape,
+} from '../engine/index.ts';
 import type { Schedule } from '../session/protocol.ts';
 
 export const TEXT_CHOICES = [...TEXT_IDS, 'own'] as const;
@@ -70,7 +82,7 @@ export const CHOICES = {
 } as const;
 export type ChoiceSetting = keyof typeof CHOICES;
 /** What the choices set, but for those that are yes or no: {@link choiceIn}. */
-export const CHOICE_FIELDS = {
+const CHOICE_FIELDS = {
   tokenizer: 'tokenizer',
   order: 'order',
   recompute: 'recompute',

@@ -1,4 +1,4 @@
-import { BUILTIN_TEXTS, DEFAULT_TEXT } from '../engine/data/builtins.ts';
+import { BUILTIN_TEXTS, DEFAULT_TEXT } from '../engine/index.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 
 /**

@@ -1,5 +1,4 @@
-import type { SpeedClock } from '../engine/experiments/speed.ts';
-import { WARM_UP_STEPS } from '../engine/train/metrics.ts';
+import { type SpeedClock, WARM_UP_STEPS } from '../engine/index.ts';
 import type { MetricsLog } from './metricsLog.ts';
 
 /**

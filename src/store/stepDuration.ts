@@ -1,5 +1,5 @@
 /** How long steps take, as their figures arrive. */
-import { WARM_UP_STEPS } from '../engine/train/metrics.ts';
+import { WARM_UP_STEPS } from '../engine/index.ts';
 
 const SPEED_WINDOW = 20;
 /** Figures of up to so many steps arrive together (engine/gpu/readbackRing.ts): single intervals may be zero. */

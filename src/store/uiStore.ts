@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { PresetName } from '../engine/config/presets.ts';
+import type { PresetName } from '../engine/index.ts';
 import { recall, remember } from './preferences.ts';
 
 export const THEMES = ['system', 'light', 'dark'] as const;

@@ -1,6 +1,11 @@
-import { bandsOf, flushedShare, frameLosses, isScaledOperand } from '../engine/inspect/bands.ts';
-import type { NumericsFrame } from '../engine/inspect/frame.ts';
-import type { FormatId } from '../engine/precision/formats.ts';
+import {
+  bandsOf,
+  type FormatId,
+  flushedShare,
+  frameLosses,
+  isScaledOperand,
+  type NumericsFrame,
+} from '../engine/index.ts';
 
 const FIRST_CAPACITY = 64;
 

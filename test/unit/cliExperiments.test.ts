@@ -1,10 +1,25 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readArguments } from '../../src/cli/arguments.ts';
-import { checkReportPath, writeAllAtomically, writeAtomically } from '../../src/cli/atomicFile.ts';
+import {
+  checkReportPath,
+  writeAllAtomically,
+  writeAtomically,
+  writePiecesAtomically,
+} from '../../src/cli/atomicFile.ts';
 import { EXPERIMENT_OPTIONS, experimentOf, passedOn } from '../../src/cli/experimentOptions.ts';
 import { lockFile } from '../../src/cli/fileLock.ts';
 import { trainEach } from '../../src/cli/lab.ts';
@@ -83,12 +98,33 @@ describe('files', () => {
     expect(thrownBy(() => writeAtomically(at('none/a.json'), '')).message).toContain('none/a.json');
   });
 
+  test('are replaced where a link leads, with the permissions that they had', async () => {
+    mkdirSync(at('disk'));
+    const [link, file] = [at('link'), at('disk/file')];
+    for (const write of [
+      async () => writeAtomically(link, 'after'),
+      () => writePiecesAtomically(link, pieces('after')),
+    ]) {
+      rmSync(link, { force: true });
+      writeFileSync(file, 'before', { mode: 0o600 });
+      symlinkSync(file, link);
+      await write();
+      expect(readFileSync(file, 'utf8')).toBe('after');
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(lstatSync(link).isSymbolicLink()).toBe(true);
+      expect(readdirSync(at('disk'))).toEqual(['file']);
+      rmSync(file);
+    }
+  });
+
   test('a report is refused early where it cannot be written, and never takes the place of a sweep', () => {
     mkdirSync(at('folder'));
+    symlinkSync('/dev/null', at('null'));
     SweepFile.open(at('s.json'), { steps: 4 }, GRID);
     for (const [path, why] of [
       ['none/a.md', 'none'],
       ['folder', 'it is a folder'],
+      ['null', 'it is a device or a pipe'],
       ['s.json', 'it holds a sweep'],
     ] as const) {
       expect(thrownBy(() => checkReportPath(at(path))).message).toContain(why);
@@ -160,3 +196,7 @@ describe('files', () => {
     refused('is no sweep');
   });
 });
+
+async function* pieces(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield new TextEncoder().encode(text);
+}

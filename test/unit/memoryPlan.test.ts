@@ -5,7 +5,6 @@ import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../../src/engine/config/t
 import { mebibytes } from '../../src/engine/core/mebibytes.ts';
 import { byteLength, formatOf, scaleOf } from '../../src/engine/gpu/tensor.ts';
 import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
-import { headParameter } from '../../src/engine/model/parameters.ts';
 import { stateEntries, stateTensors } from '../../src/engine/model/runState.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 import type { Fp8Activations } from '../../src/engine/precision/quantization.ts';
@@ -102,7 +101,7 @@ describe.each(['fp8', 'fp8-delayed'] as const)('%s', (precision) => {
       expect(formatOf(weight)).toBe(name === 'wte.weight' ? 'bf16' : 'e4m3fn');
       expect(weight.scale === undefined).toBe(name === 'wte.weight');
     }
-    const scales = tensors.computeWeights.flatMap(({ weight }) => weight.scale?.offset ?? []);
+    const scales = tensors.computeWeights.flatMap(({ weight }) => weight.scale?.record ?? []);
     expect(new Set(scales).size).toBe(4 * layers);
   });
 
@@ -115,12 +114,12 @@ describe.each(['fp8', 'fp8-delayed'] as const)('%s', (precision) => {
     expect(bytes.masterWeights).toBe(before.masterWeights);
     expect(before.activations - bytes.activations).toBe(rows * smoke.width);
     expect(bytes.logits - before.logits).toBe(tensors.headRows * 128);
-    const name = headParameter(tensors.gpt);
+    const name = tensors.decoder.head.weight.name;
     expect(tensors.computeWeights.filter(({ weight }) => formatOf(weight) !== 'e4m3fn')).toEqual([]);
     expect(tensors.parameters.get(name)!.parts[0]!.master.tensor.type).toBe('f32');
     expect(scaleOf(tensors.sampleRow)).toEqual(scaleOf(tensors.normF));
     // Scales of ln_f, of dlogits and of the matrix.
-    expect(tensors.quantized!.names.length - without.tensors.quantized!.names.length).toBe(3);
+    expect(tensors.scales!.names.length - without.tensors.scales!.names.length).toBe(3);
   });
 });
 

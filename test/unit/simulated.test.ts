@@ -3,8 +3,9 @@ import { PRESETS } from '../../src/engine/config/presets.ts';
 import { checkConfig } from '../../src/engine/config/trainConfig.ts';
 import { randomBits } from '../../src/engine/core/rng.ts';
 import { comparedRuns } from '../../src/engine/experiments/planned.ts';
+import { assemble } from '../../src/engine/gpu/shaders.ts';
 import { bandsOf } from '../../src/engine/inspect/bands.ts';
-import { formatInfo, simulatedConstants } from '../../src/engine/precision/formats.ts';
+import { formatInfo, preludeOf, preludeSource } from '../../src/engine/precision/formats.ts';
 import {
   isPrecisionMode,
   modeSuggestion,
@@ -133,12 +134,28 @@ test('truncated vectors of research/numerics.md 1.4 and 6.3', () => {
   expect(fromF32Bits(encodeBits('e5m2-rz', 0x3fffffff))).toBe(1.75);
 });
 
-test('a kernel has one simulated format, whose constants its slots share', () => {
-  expect(simulatedConstants(['f32', 'e5m2'])).toEqual({});
-  expect(simulatedConstants(['e5m2-rz', 'f32', 'e5m2-rz'])).toEqual({
-    EXPONENT_BITS: 5,
-    MANTISSA_BITS: 2,
-    TRUNCATES: 1,
+test('formats that share a prelude differ in its constants', () => {
+  expect(preludeSource('e5m2')).toEqual({ file: 'e5m2', constants: {} });
+  expect(preludeSource('e5m2-rz')).toEqual({
+    file: 'simulated',
+    constants: { EXPONENT_BITS: 5, MANTISSA_BITS: 2, TRUNCATES: true },
   });
-  expect(() => simulatedConstants(['e5m2-rz', 'e8m2-rz'])).toThrow('cannot share a kernel');
+  expect(preludeSource('e5m2-rne').constants.TRUNCATES).toBe(false);
+  for (const half of ['native', 'packed'] as const) {
+    const [kept, flushed] = (['f16', 'f16-flush'] as const).map((id) => preludeSource(preludeOf(id, half)));
+    expect(kept).toEqual({ file: `f16_${half}`, constants: { FLUSHES: false } });
+    expect(flushed).toEqual({ file: `f16_${half}`, constants: { FLUSHES: true } });
+  }
+});
+
+test('each slot of a kernel has the constants of its own format', async () => {
+  for (const [inp, out, flushes] of [
+    ['f16_packed', 'f16_packed_flush', true],
+    ['f16_packed_flush', 'f16_packed', false],
+  ] as const) {
+    const slots = { inp, out };
+    const { code } = await assemble({ kernel: 'convert_format', slots, conditions: {}, constants: {} });
+    // Only what is stored rounds.
+    expect(code.match(/const FLUSHES = \w+/g)).toEqual([`const FLUSHES = ${flushes}`]);
+  }
 });

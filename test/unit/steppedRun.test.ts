@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../../src/engine/config/presets.ts';
-import { BINS, type NumericsFrame } from '../../src/engine/inspect/frame.ts';
-import { row } from '../../src/engine/model/numericsRows.ts';
+import type { NumericsFrame } from '../../src/engine/inspect/frame.ts';
+import { BINS } from '../../src/engine/kernels/numerics.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
@@ -9,6 +9,7 @@ import { RunControl, runTraining } from '../../src/engine/train/run.ts';
 import { TooManySkipsError } from '../../src/engine/train/steppedRun.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
 import type { Trouble } from '../../src/engine/train/trouble.ts';
+import { row } from './numericsRow.ts';
 
 const STEPS = 30;
 /** Readbacks that are on their way while steps are submitted. */

@@ -2,7 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { orderViolations } from './folderOrder.ts';
 import { shortestCircle } from './importCircle.ts';
+import { repeatedDescriptions } from './oneDescription.ts';
+import { pastTheDoor } from './oneDoor.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -14,6 +17,35 @@ const LAYERS: Record<string, readonly string[]> = {
   'src/app': ['src/app', 'src/store', 'src/session', 'src/engine'],
   'src/cli': ['src/cli', 'src/engine', 'build'],
 };
+
+/** The engine's folders: each imports only itself and what stands before it. */
+const ENGINE_FOLDERS = [
+  'core',
+  'precision',
+  'gpu',
+  'kernels',
+  'data',
+  'config',
+  'model',
+  'inspect',
+  'checkpoint',
+  'reference',
+  'train',
+  'experiments',
+  'bench',
+];
+
+/** What the door has for programs of others, and nothing here needs. */
+const FOR_PROGRAMS = [
+  'loadGpt2',
+  'MemoryPlan',
+  'Role',
+  'RunProgress',
+  'ScalingPolicy',
+  'Tokenizer',
+  'TooManySkipsError',
+  'TrainerOptions',
+];
 
 function filesUnder(folder: string, ending: RegExp): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
@@ -35,6 +67,21 @@ function importedFiles(file: string): string[] {
   return importsOf(file)
     .filter((specifier) => specifier.startsWith('.') && !specifier.includes('*'))
     .map((specifier) => relative(ROOT, join(ROOT, file, '..', specifier.replace(/\?.*$/, ''))));
+}
+
+/** Names in braces that a file imports or exports from another; from any with null. */
+function namesFrom(file: string, from: string | null): string[] {
+  const statements = readFileSync(join(ROOT, file), 'utf8').matchAll(/\{([^{}]*)\}\s*from\s*'(\.[^']+)'/g);
+  return [...statements]
+    .filter(([, , specifier]) => from === null || relative(ROOT, join(ROOT, file, '..', specifier!)) === from)
+    .flatMap(([, names]) => names!.split(','))
+    .map((name) =>
+      name
+        .trim()
+        .replace(/^type /, '')
+        .replace(/ as .*$/, ''),
+    )
+    .filter((name) => name !== '');
 }
 
 describe.each(Object.entries(LAYERS))('%s', (layer, allowed) => {
@@ -93,6 +140,108 @@ describe('import circles', () => {
       const i = await import('./i.ts');
       let j: import('./j.ts').J;`;
     expect(importsIn(source)).toEqual([...'abdefghij'].map((name) => `./${name}.ts`));
+  });
+});
+
+describe('one description of the model', () => {
+  test('names of blocks, widths of layers and roles of tensors are written in one place', () => {
+    const files = ['src/engine', 'src/session', 'src/store', 'src/app'].flatMap((folder) =>
+      filesUnder(folder, /\.tsx?$/),
+    );
+    const repeated = files.flatMap((file) =>
+      repeatedDescriptions(file, readFileSync(join(ROOT, file), 'utf8')),
+    );
+    expect(repeated).toEqual([]);
+  });
+
+  test('a planted one is found', () => {
+    const lines = [
+      ['const name = `residual after h.', '{layer}.attn`;'].join('$'),
+      'const elements = rows * 4 * config.width;',
+      "if (name.endsWith(' dY')) return;",
+      'const n = 3 * C;',
+    ];
+    expect(lines.flatMap((line) => repeatedDescriptions('src/engine/model/plan.ts', line))).toHaveLength(4);
+    expect(repeatedDescriptions('src/engine/reference/model.ts', lines.join('\n'))).toEqual([]);
+  });
+});
+
+describe('folders of the engine', () => {
+  test('each imports only those before it, and every file lies in one', () => {
+    const files = filesUnder('src/engine', /\.ts$/);
+    const graph = new Map(files.map((file) => [file, importedFiles(file)]));
+    expect(orderViolations(graph, 'src/engine', ENGINE_FOLDERS, 'index.ts')).toEqual([]);
+    const empty = ENGINE_FOLDERS.filter(
+      (folder) => !files.some((file) => file.startsWith(`src/engine/${folder}/`)),
+    );
+    expect(empty).toEqual([]);
+  });
+
+  test('no product imports the oracles', () => {
+    const product = ['src', 'build']
+      .flatMap((folder) => filesUnder(folder, /\.tsx?$/))
+      .filter((file) => !file.startsWith('src/engine/reference/'));
+    const wrong = product.filter((file) =>
+      importedFiles(file).some((target) => target.startsWith('src/engine/reference/')),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('planted violations are found', () => {
+    const graph = new Map([
+      ['e/low/a.ts', ['e/low/b.ts', 'shaders/c.wgsl']],
+      ['e/low/b.ts', []],
+      ['e/high/d.ts', ['e/low/a.ts']],
+      ['e/index.ts', ['e/high/d.ts', 'e/low/a.ts']],
+      ['other/f.ts', ['e/index.ts']],
+    ]);
+    const found = () => orderViolations(graph, 'e', ['low', 'high'], 'index.ts');
+    expect(found()).toEqual([]);
+    graph.set('e/low/b.ts', ['e/high/d.ts']);
+    expect(found()).toEqual(['e/low/b.ts imports e/high/d.ts']);
+    graph.set('e/low/b.ts', ['e/index.ts']).set('e/g.ts', []);
+    expect(found()).toEqual(['e/g.ts lies in none of the folders', 'e/low/b.ts imports e/index.ts']);
+  });
+});
+
+describe('the door of the engine', () => {
+  const DOOR = 'src/engine/index.ts';
+  const folders = ['src', 'bench', 'build', 'scripts', 'examples', 'e2e/harness'].filter((folder) =>
+    existsSync(join(ROOT, folder)),
+  );
+
+  test('is the only file that others import: tests and oracles aside', () => {
+    const files = folders.flatMap((folder) => filesUnder(folder, /\.(tsx?|mjs)$/));
+    const graph = new Map(files.map((file) => [file, importedFiles(file)]));
+    expect([...graph.values()].filter((imported) => imported.includes(DOOR)).length).toBeGreaterThan(100);
+    expect(pastTheDoor(graph, 'src/engine', DOOR)).toEqual([
+      // Vite's configuration runs it, which knows none of what Vite does for the engine (the shaders' `import.meta.glob`).
+      'build/assembleTexts.ts imports src/engine/data/builtins.ts',
+    ]);
+  });
+
+  test('opens nothing that nobody uses', () => {
+    const used = new Set(
+      [...folders, 'test', 'e2e'].flatMap((folder) =>
+        filesUnder(folder, /\.(tsx?|mjs)$/)
+          .filter((file) => !file.startsWith('src/engine/'))
+          .flatMap((file) => namesFrom(file, DOOR)),
+      ),
+    );
+    const open = namesFrom(DOOR, null);
+    expect(open).toEqual(expect.arrayContaining(FOR_PROGRAMS));
+    expect(open.filter((name) => !used.has(name) && !FOR_PROGRAMS.includes(name))).toEqual([]);
+  });
+
+  test('a way past it is found, from wherever it is taken', () => {
+    const graph = new Map([
+      ['e/index.ts', ['e/low/a.ts']],
+      ['e/low/a.ts', ['e/low/b.ts']],
+      ['app/c.ts', ['e/index.ts', 'app/d.ts']],
+    ]);
+    expect(pastTheDoor(graph, 'e', 'e/index.ts')).toEqual([]);
+    graph.set('app/d.ts', ['e/low/a.ts', 'e/index.ts']);
+    expect(pastTheDoor(graph, 'e', 'e/index.ts')).toEqual(['app/d.ts imports e/low/a.ts']);
   });
 });
 

@@ -1,7 +1,6 @@
 /** The lazy chunk: everything that imports recharts is behind this module. */
 import { useMemo } from 'react';
-import { comparedModes } from '../../engine/experiments/planned.ts';
-import { variantTitle } from '../../engine/experiments/variants.ts';
+import { comparedModes, variantTitle } from '../../engine/index.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';

@@ -1,5 +1,5 @@
 import { useId, useMemo, useRef, useState } from 'react';
-import { variantTitle } from '../../engine/experiments/variants.ts';
+import { variantTitle } from '../../engine/index.ts';
 import { useCharts, type XAxisKind } from '../../store/chartStore.ts';
 import { download } from '../download.ts';
 import { useWidth } from '../hooks/useWidth.ts';

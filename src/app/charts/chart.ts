@@ -1,6 +1,6 @@
 /** What a chart is, apart from how it is drawn. The charts themselves are in `definitions.tsx`. */
 import type { ReactNode } from 'react';
-import { tokensPerStep } from '../../engine/config/trainConfig.ts';
+import { tokensPerStep } from '../../engine/index.ts';
 import type { ChartId, ChartSettings, XAxisKind } from '../../store/chartStore.ts';
 import type { MetricsLog } from '../../store/metricsLog.ts';
 import type { PlottedRun } from './plottedRun.ts';

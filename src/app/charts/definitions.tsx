@@ -1,7 +1,6 @@
 /** The charts of a run. What they share is in `MetricChart`. */
 
-import { tokensPerStep } from '../../engine/config/trainConfig.ts';
-import type { SpeedClock } from '../../engine/experiments/speed.ts';
+import { type SpeedClock, tokensPerStep } from '../../engine/index.ts';
 import type { ChartSettings } from '../../store/chartStore.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import { smooth } from '../../store/smoothing.ts';

@@ -1,5 +1,4 @@
-import type { TrainConfig } from '../../engine/config/trainConfig.ts';
-import type { VariantId } from '../../engine/experiments/variants.ts';
+import type { TrainConfig, VariantId } from '../../engine/index.ts';
 import type { MetricsLog } from '../../store/metricsLog.ts';
 import type { COLORS } from './series.ts';
 

@@ -1,9 +1,14 @@
 import { useMemo, useState } from 'react';
-import { aboutLine, startSentence, toMarkdown } from '../../engine/experiments/markdown.ts';
-import { startProof } from '../../engine/experiments/startProof.ts';
-import { type ComparisonTable, comparisonTable } from '../../engine/experiments/table.ts';
-import { verdict } from '../../engine/experiments/verdict.ts';
-import { planLimits } from '../../engine/model/memoryPlan.ts';
+import {
+  aboutLine,
+  type ComparisonTable,
+  comparisonTable,
+  planLimits,
+  startProof,
+  startSentence,
+  toMarkdown,
+  verdict,
+} from '../../engine/index.ts';
 import { clockOf, endedRuns } from '../../store/comparison.ts';
 import { budgetBytes, budgetOr, useMeasurements } from '../../store/measurementStore.ts';
 import { useRun } from '../../store/runStore.ts';

@@ -1,4 +1,4 @@
-import { PRECISION_MODES, recipeOf } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeOf } from '../../engine/index.ts';
 import type { AdapterReport, BenchmarkResult } from '../../session/protocol.ts';
 import { useMeasurements } from '../../store/measurementStore.ts';
 import { startBenchmark } from '../../store/measurements.ts';

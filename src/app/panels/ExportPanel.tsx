@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { EXPORT_DTYPES, type ExportDtype } from '../../engine/checkpoint/gpt2.ts';
+import { EXPORT_DTYPES, type ExportDtype } from '../../engine/index.ts';
 import { exportRun, takenRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';

@@ -1,6 +1,5 @@
 import { useState } from 'react';
-import { type VariantId, variantTitle } from '../../engine/experiments/variants.ts';
-import { PRECISION_MODES } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, type VariantId, variantTitle } from '../../engine/index.ts';
 import {
   type BatchSearch,
   BUDGET_UNITS,

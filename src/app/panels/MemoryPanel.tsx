@@ -1,5 +1,4 @@
-import { variantTitle } from '../../engine/experiments/variants.ts';
-import { planLimits } from '../../engine/model/memoryPlan.ts';
+import { planLimits, variantTitle } from '../../engine/index.ts';
 import { type ModeEstimate, memoryEstimates } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
 import { useSavedRun } from '../../store/savedRun.ts';

@@ -1,12 +1,14 @@
 import {
   modeOfVariant,
+  PRECISION_MODES,
   parseVariant,
+  type Rounding,
+  recipeFor,
+  recipeOf,
   type VariantId,
   variantOverrides,
   variantTitle,
-} from '../../engine/experiments/variants.ts';
-import { PRECISION_MODES, recipeFor, recipeOf } from '../../engine/precision/recipes.ts';
-import type { Rounding } from '../../engine/precision/simulated.ts';
+} from '../../engine/index.ts';
 import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';

@@ -1,6 +1,4 @@
-import { PRESETS } from '../../engine/config/presets.ts';
-import { scalingOf } from '../../engine/config/trainConfig.ts';
-import { DELAYED_SCALING } from '../../engine/precision/quantization.ts';
+import { DELAYED_SCALING, PRESETS, scalingOf } from '../../engine/index.ts';
 import { numberProblem, resetOf, standardOf } from '../../store/changes.ts';
 import { givenByFile, modesOf, type NumberSetting, type Settings, scalesLoss } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';

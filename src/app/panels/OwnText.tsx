@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { TokenizerChoice } from '../../engine/data/tokenizer.ts';
+import type { TokenizerChoice } from '../../engine/index.ts';
 import type { TextFacts } from '../../session/protocol.ts';
 import { cancelText, takeOwnText, takeTextFrom } from '../../store/actions.ts';
 import { firstConfig } from '../../store/settings.ts';

@@ -1,4 +1,4 @@
-import { recipeOf } from '../../engine/precision/recipes.ts';
+import { recipeOf } from '../../engine/index.ts';
 import { dismissTrouble, useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';

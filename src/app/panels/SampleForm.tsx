@@ -1,5 +1,5 @@
 import { type ComponentProps, useId, useState } from 'react';
-import { checkSample, type SampleOptions } from '../../engine/train/sampler.ts';
+import { checkSample, type SampleOptions } from '../../engine/index.ts';
 import { sample, stopSample } from '../../store/actions.ts';
 import { standsOnGpu, useRun } from '../../store/runStore.ts';
 import { problemOf } from '../../store/settings.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { comparedModes } from '../../engine/experiments/planned.ts';
+import { comparedModes } from '../../engine/index.ts';
 import type { SampledToken, SampleHeading } from '../../session/protocol.ts';
 import { standsOnGpu, useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';

@@ -1,4 +1,4 @@
-import { delaysScales, type PrecisionMode } from '../../engine/precision/recipes.ts';
+import { delaysScales, type PrecisionMode } from '../../engine/index.ts';
 import { changedSettings, numberProblem, resetOf, standardChoice } from '../../store/changes.ts';
 import {
   CHOICE_SETTINGS,

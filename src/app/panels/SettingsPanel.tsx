@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/config/presets.ts';
+import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/index.ts';
 import { undoPreset } from '../../store/actions.ts';
 import type { Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';

@@ -1,14 +1,15 @@
-import { modeOfVariant, type VariantId } from '../../engine/experiments/variants.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
+  modeOfVariant,
   ROUNDINGS,
   type Rounding,
   SIMULATED_BITS,
   type SimulatedBits,
   simulatedBits,
   simulatedMode,
-} from '../../engine/precision/simulated.ts';
+  type VariantId,
+} from '../../engine/index.ts';
 import { modesOf } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';

@@ -1,4 +1,4 @@
-import { BUILTIN_TEXTS, TEXT_IDS } from '../../engine/data/builtins.ts';
+import { BUILTIN_TEXTS, TEXT_IDS } from '../../engine/index.ts';
 import type { TextChoice } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';

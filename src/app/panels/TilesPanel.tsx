@@ -1,6 +1,5 @@
 import { useMemo } from 'react';
-import { tokensPerStep } from '../../engine/config/trainConfig.ts';
-import { recipeOf } from '../../engine/precision/recipes.ts';
+import { recipeOf, tokensPerStep } from '../../engine/index.ts';
 import type { MemoryBytes } from '../../session/protocol.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';

@@ -1,10 +1,5 @@
 /** A lazy chunk: the settings that the mode of a place does not share with the others. */
-import {
-  offeredSettings,
-  parseVariant,
-  type VariantSetting,
-  variantId,
-} from '../../engine/experiments/variants.ts';
+import { offeredSettings, parseVariant, type VariantSetting, variantId } from '../../engine/index.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { chosenModes, replaced } from './modeChoice.ts';

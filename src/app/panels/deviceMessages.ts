@@ -1,7 +1,11 @@
 /** What the device panel says about an adapter. */
-import { SUBGROUP_MATRIX } from '../../engine/gpu/subgroupMatrix.ts';
-import { type FormatId, formatInfo } from '../../engine/precision/formats.ts';
-import { type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
+import {
+  type FormatId,
+  formatInfo,
+  type PrecisionMode,
+  recipeOf,
+  SUBGROUP_MATRIX,
+} from '../../engine/index.ts';
 import type { AdapterReport, BenchmarkResult, HalfStorage } from '../../session/protocol.ts';
 
 /** Features that Halfstep uses where they are. Others that the device has are listed by name. */

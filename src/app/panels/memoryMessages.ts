@@ -1,9 +1,5 @@
 /** What the memory panel says about a plan. */
-import {
-  MEMORY_CATEGORIES,
-  type MemoryBytes,
-  type MemoryCategory,
-} from '../../engine/core/memoryCategories.ts';
+import { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from '../../engine/index.ts';
 
 export const CATEGORY_WORDS: Readonly<Record<MemoryCategory, string>> = {
   masterWeights: 'Master weights',

@@ -1,13 +1,15 @@
 /** How the fields for modes change the settings. */
 import {
+  delaysScales,
+  isSimulatedMode,
   modeOfVariant,
   offeredSettings,
   parseVariant,
+  type SimulatedMode,
+  storesFp8,
   type VariantId,
   variantId,
-} from '../../engine/experiments/variants.ts';
-import { delaysScales, storesFp8 } from '../../engine/precision/recipes.ts';
-import { isSimulatedMode, type SimulatedMode } from '../../engine/precision/simulated.ts';
+} from '../../engine/index.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 
 /** Value of the one entry of a menu that stands for all simulated modes. */

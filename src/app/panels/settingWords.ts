@@ -1,8 +1,12 @@
 /** What each setting is called, counted in and for. */
-import type { Range } from '../../engine/config/gptConfig.ts';
-import { rangeOf } from '../../engine/config/trainConfig.ts';
-import { OPTIM_STATE_TABLE, OPTIM_STATES, type OptimState } from '../../engine/precision/optimStates.ts';
-import { type PrecisionMode, storesFp8 } from '../../engine/precision/recipes.ts';
+import {
+  OPTIM_STATE_TABLE,
+  OPTIM_STATES,
+  type OptimState,
+  type PrecisionMode,
+  rangeOf,
+  storesFp8,
+} from '../../engine/index.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
 
@@ -199,7 +203,7 @@ const digits = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
 
 /** "1 to 1,024": what a number may be on its own. */
 export function rangeWords(key: NumberSetting): string {
-  const { low, high }: Range = rangeOf(NUMBER_FIELDS[key]);
+  const { low, high } = rangeOf(NUMBER_FIELDS[key]);
   return high > 1e12
     ? `${digits.format(low)} to 2^${Math.log2(high)}`
     : `${digits.format(low)} to ${digits.format(high)}`;

@@ -1,6 +1,5 @@
 /** Sentences about runs that the page's private storage keeps. */
-import type { TrainConfig } from '../../engine/config/trainConfig.ts';
-import { learningRateAt } from '../../engine/train/lrSchedule.ts';
+import { learningRateAt, type TrainConfig } from '../../engine/index.ts';
 import type { SavedRun, StoredRun } from '../../session/protocol.ts';
 import { formatAgo, formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';

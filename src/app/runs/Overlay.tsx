@@ -1,6 +1,6 @@
 /** Part of the lazy chunk of the charts. */
 import { useMemo } from 'react';
-import { tokensPerStep } from '../../engine/config/trainConfig.ts';
+import { tokensPerStep } from '../../engine/index.ts';
 import { logOfCurve } from '../../store/history/curve.ts';
 import { figuresOf, modeOfRecord } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { changesEffect, changesText } from '../../engine/checkpoint/runChanges.ts';
+import { changesEffect, changesText } from '../../engine/index.ts';
 import { changeRun, removeRuns } from '../../store/history/history.ts';
 import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../store/history/record.ts';
 import { formatCount } from '../format.ts';

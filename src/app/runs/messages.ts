@@ -1,6 +1,5 @@
 /** Sentences about runs of the history. */
-import { PRESETS } from '../../engine/config/presets.ts';
-import type { PrecisionMode } from '../../engine/precision/recipes.ts';
+import { PRESETS, type PrecisionMode } from '../../engine/index.ts';
 import { changesBetween, previousOf, type SettingValue } from '../../store/history/changes.ts';
 import type { HistoryState } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';

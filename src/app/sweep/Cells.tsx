@@ -1,7 +1,5 @@
 import { useState } from 'react';
-import { bestLoss, hasDiverged, type SweepCell } from '../../engine/experiments/sweep.ts';
-import { rateName } from '../../engine/experiments/sweepTable.ts';
-import { variantTitle } from '../../engine/experiments/variants.ts';
+import { bestLoss, hasDiverged, rateName, type SweepCell, variantTitle } from '../../engine/index.ts';
 import { formatCount, formatDuration, formatLoss, formatTokensPerSecond } from '../format.ts';
 import screen from '../ui/Screen.module.css';
 import styles from './SweepScreen.module.css';

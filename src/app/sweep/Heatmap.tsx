@@ -1,6 +1,5 @@
 import type { CSSProperties } from 'react';
-import { type RateResult, rateName, rateText, sweepRows } from '../../engine/experiments/sweepTable.ts';
-import { variantTitle } from '../../engine/experiments/variants.ts';
+import { type RateResult, rateName, rateText, sweepRows, variantTitle } from '../../engine/index.ts';
 import { useRun } from '../../store/runStore.ts';
 import type { KeptSweep } from '../../store/sweep/records.ts';
 import { useSweeps } from '../../store/sweep/sweepStore.ts';

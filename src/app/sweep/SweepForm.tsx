@@ -1,6 +1,5 @@
 import { create } from 'zustand';
-import { PRESETS } from '../../engine/config/presets.ts';
-import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../engine/precision/recipes.ts';
+import { PRECISION_MODES, PRESETS, type PrecisionMode, recipeOf } from '../../engine/index.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { firstConfig } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';

@@ -1,7 +1,13 @@
-import { missingRuns, type Sweep } from '../../engine/experiments/sweep.ts';
-import { writeSweep } from '../../engine/experiments/sweepFile.ts';
-import { SWEEP_LEGEND, sweepCsv, sweepMarkdown, sweepProgress } from '../../engine/experiments/sweepTable.ts';
-import { variantTitle } from '../../engine/experiments/variants.ts';
+import {
+  missingRuns,
+  SWEEP_LEGEND,
+  type Sweep,
+  sweepCsv,
+  sweepMarkdown,
+  sweepProgress,
+  variantTitle,
+  writeSweep,
+} from '../../engine/index.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import type { KeptSweep } from '../../store/sweep/records.ts';

@@ -22,7 +22,7 @@ export const LEAST_STEPS = 10 * LEAST_BLOCK;
 /** The control takes this share of a block's time. */
 const CONTROL_SHARE = 0.25;
 
-export interface Block {
+export interface LongRunBlock {
   /** Steps taken when the block was over. */
   readonly step: number;
   readonly msPerStep: number;
@@ -44,8 +44,8 @@ export async function measureLongRun(
   config: TrainConfig,
   dataset: Dataset,
   steps: number,
-  onBlock: (block: Block) => void,
-): Promise<readonly Block[]> {
+  onBlock: (block: LongRunBlock) => void,
+): Promise<readonly LongRunBlock[]> {
   const pipelines = new PipelineCache(device);
   const kernels = await chooseKernels(device, pipelines, report);
   const watch = watchBuffers(device);
@@ -62,7 +62,7 @@ export async function measureLongRun(
       await train(trainer, WARM_UP_STEPS / 2);
       const { msPerStep: usual } = await train(trainer, WARM_UP_STEPS / 2);
       const replays = Math.max(1, Math.round((CONTROL_SHARE * usual * length) / replayMs));
-      const blocks: Block[] = [];
+      const blocks: LongRunBlock[] = [];
       let before = await timeControl(device, control.program, replays);
       while (blocks.length * length + length <= steps) {
         const { msPerStep, loss } = await train(trainer, length);
@@ -84,14 +84,14 @@ export async function measureLongRun(
 }
 
 /** Relative change of step time over control time, a step: 1e-6 is 0.1 % in a thousand steps. */
-export function driftOf(blocks: readonly Block[]): Slope {
+export function driftOf(blocks: readonly LongRunBlock[]): Slope {
   return theilSen(
     blocks.map(({ step }) => step),
     blocks.map(({ msPerStep, controlMs }) => Math.log(msPerStep / controlMs)),
   );
 }
 
-async function train(trainer: Trainer, steps: number): Promise<Pick<Block, 'msPerStep' | 'loss'>> {
+async function train(trainer: Trainer, steps: number): Promise<Pick<LongRunBlock, 'msPerStep' | 'loss'>> {
   const start = performance.now();
   for (let i = 0; i < steps; i++) {
     trainer.step();

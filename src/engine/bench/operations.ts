@@ -3,20 +3,21 @@
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { Arena } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import { type Dispatch, type Operation, type Target, variantKey } from '../gpu/operation.ts';
+import { type Dispatch, type Operation, type Target, uniformOf, variantKey } from '../gpu/operation.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { chooseHalf, makeTarget } from '../gpu/target.ts';
 import { bytesPerElement, tensorOf } from '../gpu/tensor.ts';
 import { secondsPerReplay } from '../gpu/timing.ts';
 import { chooseKernels } from '../kernels/kernelChoice.ts';
+import { PHASES as MODEL_PHASES, operationsOf } from '../model/emission.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
-import { buildSchedule, microBatchPhases } from '../model/schedule.ts';
+import { buildSchedule } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
 const MOST_REPLAYS = 1000;
 
-export const PHASES = ['forward', 'lmHead', 'backward', 'optimizer', 'other'] as const;
+export const PHASES = [...MODEL_PHASES, 'optimizer', 'other'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface OperationTiming {
@@ -117,15 +118,19 @@ async function withStep<T>(
 
 function phaseLists(target: Target, tensors: RunTensors, config: TrainConfig): PhaseLists {
   const { begin, optimizer } = buildSchedule(target, tensors, config);
-  return { ...microBatchPhases(target, tensors, config), optimizer, other: begin };
+  const microBatch = tensors.training.build(target);
+  const [forward, lmHead, backward] = MODEL_PHASES.map((phase) =>
+    operationsOf(microBatch.filter((emitted) => emitted.phase === phase)),
+  );
+  return { forward: forward!, lmHead: lmHead!, backward: backward!, optimizer, other: begin };
 }
 
-/** One dispatch of each variant and parameters, with how many there are; copies and clears are in the phases only. */
+/** One dispatch of each variant and uniforms, with how many there are; copies and clears are in the phases only. */
 function distinct(operations: readonly Operation[]): [Dispatch, number][] {
   const found = new Map<string, [Dispatch, number]>();
   for (const operation of operations) {
     if (operation.kind !== 'dispatch') continue;
-    const key = `${variantKey(operation.variant)} ${JSON.stringify([operation.grid, operation.params])}`;
+    const key = `${variantKey(operation.variant)} ${JSON.stringify([operation.grid, operation.uniforms])}`;
     const entry = found.get(key);
     if (entry) entry[1] += 1;
     else found.set(key, [operation, 1]);
@@ -150,8 +155,6 @@ function describe(dispatch: Dispatch): Omit<OperationTiming, 'phase' | 'count' |
   };
 }
 
-/** From the kernel's parameters: m, n / 4, k. */
-function matmulShape({ params }: Dispatch): string {
-  const [m, n4, k] = params.map((param) => ('u32' in param ? param.u32 : 0));
-  return `${m}x${4 * n4!}x${k}`;
+function matmulShape(dispatch: Dispatch): string {
+  return `${uniformOf(dispatch, 'm')}x${4 * uniformOf(dispatch, 'n4')}x${uniformOf(dispatch, 'k')}`;
 }

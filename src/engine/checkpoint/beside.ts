@@ -9,8 +9,6 @@ export interface FilesBeside {
   readonly tokenizer: RandomAccess | null;
 }
 
-export const NOTHING_BESIDE: FilesBeside = { config: null, tokenizer: null };
-
 /** Why a file is not what the weights need, in words that go on "the config.json beside it". */
 export class BesideProblem extends Error {
   constructor(what: string, options?: ErrorOptions) {

@@ -4,10 +4,11 @@
  * Linear layout (out, in) as nanoGPT's.
  */
 
-import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
+import type { GptConfig } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
-import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from '../model/parameters.ts';
+import { parameterSpecs } from '../model/decoder.ts';
+import { learnedElements, type ParameterSpec } from '../model/parameters.ts';
 import { DTYPE_BYTES, encodeHalves } from './dtypes.ts';
 import { readFloats, type SafetensorsFile, type TensorToWrite, tensorPieces } from './safetensors.ts';
 import type { TensorInfo } from './safetensorsHeader.ts';
@@ -56,7 +57,7 @@ export async function openGpt2(file: SafetensorsFile): Promise<Gpt2Weights> {
   const transposed = new Map<string, boolean>();
   for (const spec of specs) {
     const tensor = required(file, tensors, spec.name);
-    transposed.set(spec.name, linear.isTransposed(spec, tensor, shape));
+    transposed.set(spec.name, linear.isTransposed(spec, tensor));
   }
   const stranger = [...tensors].find(([name]) => !transposed.has(name) && name !== HEAD)?.[1];
   if (stranger) {
@@ -72,7 +73,7 @@ export async function openGpt2(file: SafetensorsFile): Promise<Gpt2Weights> {
       const spec = specs.find((each) => each.name === name)!;
       const values = await readFloats(file, tensors.get(name)!);
       if (transposed.get(name)) return transpose(values, spec.rows, spec.columns);
-      if (!isVocabularyMatrix(name)) return values;
+      if (spec.learnedRows === spec.rows) return values;
       const padded = new Float32Array(spec.rows * spec.columns);
       padded.set(values);
       return padded;
@@ -161,12 +162,10 @@ class Linear {
     return this.#decided?.transposed ?? false;
   }
 
-  isTransposed(spec: ParameterSpec, { shape }: TensorInfo, { vocabulary }: WeightsShape): boolean {
-    const { name, columns } = spec;
-    const rows = isVocabularyMatrix(name) ? vocabulary : spec.rows;
-    const isProjection = /^h\.\d+\.(attn|mlp)\.c_\w+\.weight$/.test(name);
-    const wanted =
-      isProjection || isVocabularyMatrix(name) || name === 'wpe.weight' ? [rows, columns] : [columns];
+  isTransposed(spec: ParameterSpec, { shape }: TensorInfo): boolean {
+    const { name, columns, learnedRows: rows } = spec;
+    const isProjection = spec.rowsOf === 'inputs';
+    const wanted = spec.rowsOf === null ? [columns] : [rows, columns];
     const matches = (sizes: readonly number[]) =>
       sizes.length === shape.length && sizes.every((size, i) => size === shape[i]);
     const turned = isProjection && matches([columns, rows]);
@@ -212,13 +211,13 @@ export function gpt2Tensors(
   dtype: ExportDtype,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): TensorToWrite[] {
-  return parameterSpecs(config).map(({ name, rows, columns, decays }) => {
-    const learned = isVocabularyMatrix(name) && rows === paddedVocabulary(config) ? config.vocabulary : rows;
+  return parameterSpecs(config).map((spec) => {
+    const { name, learnedRows, columns, rowsOf } = spec;
     return {
       name: name === HEAD ? name : PREFIX + name,
       dtype,
-      shape: decays ? [learned, columns] : [columns],
-      pieces: () => piecesOf(name, dtype, valuesOf(name), learned * columns),
+      shape: rowsOf === null ? [columns] : [learnedRows, columns],
+      pieces: () => piecesOf(name, dtype, valuesOf(name), learnedElements(spec)),
     };
   });
 }

@@ -7,7 +7,7 @@ import { GPT2_VOCABULARY } from '../data/gpt2.ts';
 import { BYTES } from '../data/pairModel.ts';
 import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
-import { parameterSpecs } from '../model/parameters.ts';
+import { parameterSpecs } from '../model/decoder.ts';
 import { BesideProblem, type FilesBeside, wrongBeside } from './beside.ts';
 import { type Gpt2Weights, openGpt2, type WeightsShape, wrongModel } from './gpt2.ts';
 import { HEADS_KEY, TOKENIZER_KEY } from './huggingface.ts';

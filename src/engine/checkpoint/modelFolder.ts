@@ -4,7 +4,7 @@ import type { GptConfig } from '../config/gptConfig.ts';
 import { gptConfig } from '../config/trainConfig.ts';
 import { loadGpt2 } from '../data/gpt2.ts';
 import { createTokenizer, type TokenizerJson } from '../data/tokenizer.ts';
-import type { RunTensors } from '../model/tensors.ts';
+import { type PlanLimits, type RunTensors, runTensors } from '../model/tensors.ts';
 import { type ExportDtype, gpt2Tensors } from './gpt2.ts';
 import { configJson, HEADS_KEY, TOKENIZER_KEY, tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
 import { readExactly } from './randomAccess.ts';
@@ -39,6 +39,22 @@ export function modelFolder(
       pieces: () => writeSafetensors(gpt2Tensors(gpt, dtype, valuesOf), metadata),
     },
   ];
+}
+
+/**
+ * The folder of a saved run's model.
+ * @param limits of the adapter that saved it: they decide how its tensors are laid out
+ * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL while the weights are written, as {@link readMaster}
+ */
+export async function modelFolderOfRun(
+  run: RunFile,
+  dtype: ExportDtype,
+  limits: PlanLimits,
+): Promise<FileToWrite[]> {
+  const { config, tokenizer } = run.description;
+  const gpt = await modelOfRun(run);
+  const tensors = runTensors(config, gpt.vocabulary, limits);
+  return modelFolder(gpt, tokenizer, dtype, (name) => readMaster(run, tensors, name));
 }
 
 export function textFile(name: string, text: string): FileToWrite {

@@ -24,7 +24,7 @@ import { openSafetensors, type SafetensorsFile, tensorPieces, writeSafetensors }
 import type { Snapshot } from './snapshot.ts';
 
 /** Raised when a file of the old form can no longer be read as one of the new. */
-export const RUN_FILE_VERSION = 1;
+const RUN_FILE_VERSION = 1;
 
 /** What a saved run was made of, apart from its tensors. */
 export interface RunDescription {
@@ -83,7 +83,7 @@ const DTYPES: Readonly<Partial<Record<ElementType, Dtype>>> = {
 };
 
 /** How an entry's numbers are called in the file. */
-export function dtypeOf({ name, type }: StateEntry): Dtype {
+function dtypeOf({ name, type }: StateEntry): Dtype {
   const dtype = DTYPES[type];
   if (!dtype) throw new RangeError(`${name} is in ${type}, which no file can hold`);
   return dtype;

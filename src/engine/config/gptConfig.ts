@@ -41,6 +41,11 @@ export function headSize(config: GptConfig): number {
   return config.width / config.heads;
 }
 
+/** Width between the two layers of an MLP. */
+export function mlpWidth({ width }: Pick<GptConfig, 'width'>): number {
+  return 4 * width;
+}
+
 /**
  * Refuses shapes that no kernel can run.
  * @throws EngineError BAD_SHAPE naming the dimension, what it is and what would do
@@ -87,15 +92,4 @@ export function checkDimension(dimension: Dimension, value: number): void {
 
 function nearestMultiple(value: number, of: number): number {
   return Math.max(of, Math.round(value / of) * of);
-}
-
-/** Parameters that take part in matmuls: N of `6 N + 6 L C T`. A tied embedding counts once, positions never. */
-export function matmulParameters(config: GptConfig): number {
-  const { layers, width } = config;
-  return layers * 12 * width * width + config.vocabulary * width;
-}
-
-/** Model FLOPs of one token, forward and backward, causal attention counted as it is computed. */
-export function flopsPerToken(config: GptConfig): number {
-  return 6 * matmulParameters(config) + 6 * config.layers * config.width * config.context;
 }

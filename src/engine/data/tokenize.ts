@@ -9,7 +9,7 @@ import { type Found, type Learning, Survey } from './survey.ts';
 import type { Tokenizer, TokenizerChoice, TokenizerJson } from './tokenizer.ts';
 import { tokenWriter, type Written } from './tokenWriter.ts';
 import { Turns } from './turns.ts';
-import { checkTextSize, empty } from './utf8.ts';
+import { checkTextSize, emptyText } from './utf8.ts';
 import { withSpan } from './wordPieces.ts';
 
 /** Where a text comes from: a file, a built-in text, a test. */
@@ -75,7 +75,7 @@ export async function tokenize(
   { onProgress, onFingerprint, signal }: TokenizeOptions = {},
 ): Promise<TokenizedText> {
   const { name, size } = stream;
-  if (size === 0) throw empty();
+  if (size === 0) throw emptyText();
   checkTextSize(size ?? 0);
   if (isGpt2(kind)) await loadGpt2();
   const turns = new Turns(signal);

@@ -4,23 +4,17 @@ import { EngineError } from '../core/errors.ts';
 /** Tokens take up to twice as much, in one piece; more a browser does not give to a page. */
 export const MAX_TEXT_BYTES = 2 ** 30;
 
+const BYTE_ORDER_MARK = 0xfeff;
 const MARK_BYTES = 3;
 
 /**
- * Strict UTF-8 (Unicode 16.0, table 3-7) of a stream. A byte order mark at the start is dropped; line ends stay as
+ * Strict UTF-8 of a stream, by the platform's `TextDecoder`. A byte order mark at the start is dropped; line ends stay as
  * they are. Characters may be cut anywhere by the borders of chunks.
  */
 export class Utf8Reader {
   #offset = 0;
-  /** Where the character that is being read began, and the bytes it still needs. */
-  #start = 0;
-  #lead = 0;
-  #missing = 0;
-  #codePoint = 0;
-  /** Bounds of the next byte: overlong forms, surrogates and code points above U+10FFFF break them. */
-  #low = 0x80;
-  #high = 0xbf;
-  #codePoints = new Uint32Array(0);
+  /** The bytes before `#offset` that begin a character: at most three. */
+  #begun = new Uint8Array(0);
   #mark = 0;
 
   /** Bytes read, without the byte order mark. */
@@ -34,61 +28,86 @@ export class Utf8Reader {
   }
 
   /**
-   * The characters that end in `chunk`, as code points. The list is the reader's own and valid until the next call.
+   * The characters that end in `chunk`, as code points.
    * @throws EngineError BAD_TEXT for bytes that are binary (with a NUL), too many, or not UTF-8
    */
   push(chunk: Uint8Array): Uint32Array {
     if (this.#offset === 0) refuseUtf16(chunk);
     checkTextSize(this.#offset + chunk.length);
-    if (this.#codePoints.length < chunk.length) this.#codePoints = new Uint32Array(chunk.length);
-    const out = this.#codePoints;
-    let count = 0;
-    for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i]!;
-      if (this.#missing === 0) {
-        if (byte === 0) throw binary(this.#offset + i);
-        if (byte < 0x80) out[count++] = byte;
-        else this.#begin(byte, this.#offset + i);
-      } else {
-        if (byte < this.#low || byte > this.#high) throw this.#invalid();
-        this.#low = 0x80;
-        this.#high = 0xbf;
-        this.#codePoint = (this.#codePoint << 6) | (byte & 0x3f);
-        this.#missing -= 1;
-        if (this.#missing > 0) continue;
-        if (this.#codePoint === 0xfeff && this.#start === 0) this.#mark = MARK_BYTES;
-        else out[count++] = this.#codePoint;
-      }
-    }
+    const start = this.#offset - this.#begun.length;
+    const bytes = joined(this.#begun, chunk);
+    const text = decoded(bytes);
+    const sound = text ?? soundPart(bytes);
+    const nul = sound.indexOf('\0');
+    if (nul >= 0) throw binary(start + utf8Length(sound.slice(0, nul)));
+    const read = utf8Length(sound);
+    if (text === null) throw invalid(start + read, bytes[read]!);
+    this.#begun = bytes.slice(read);
     this.#offset += chunk.length;
-    return out.subarray(0, count);
+    const codePoints = codePointsOf(text);
+    if (start > 0 || codePoints[0] !== BYTE_ORDER_MARK) return codePoints;
+    this.#mark = MARK_BYTES;
+    return codePoints.subarray(1);
   }
 
   /** @throws EngineError BAD_TEXT when nothing was read, or the last character is not complete */
   end(): void {
-    if (this.#missing > 0) throw this.#invalid();
+    const [lead] = this.#begun;
+    if (lead !== undefined) throw invalid(this.#offset - this.#begun.length, lead);
     checkTextSize(this.bytes);
-    if (this.bytes === 0) throw empty();
+    if (this.bytes === 0) throw emptyText();
   }
+}
 
-  #begin(lead: number, offset: number): void {
-    this.#start = offset;
-    this.#lead = lead;
-    if (lead < 0xc2 || lead > 0xf4) throw this.#invalid();
-    this.#missing = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    this.#codePoint = lead & (0x3f >> this.#missing);
-    this.#low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-    this.#high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+/** The whole characters of bytes that may end within one; null where they are no UTF-8. */
+function decoded(bytes: Uint8Array): string | null {
+  try {
+    // A new one each time, since what a decoder holds back after it has failed is not defined.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true });
+  } catch {
+    return null;
   }
+}
 
-  #invalid(): EngineError {
-    const value = this.#lead.toString(16).padStart(2, '0');
-    return new EngineError(
-      'BAD_TEXT',
-      `The text is not valid UTF-8: byte ${this.#start} (0x${value}) begins no character.`,
-      'Save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE.',
-    );
+/** What stands before the first wrong character, which the decoder does not name: bytes after it are halved away. */
+function soundPart(bytes: Uint8Array): string {
+  let [sound, wrong] = [0, bytes.length];
+  while (wrong - sound > 1) {
+    const middle = (sound + wrong) >> 1;
+    if (decoded(bytes.subarray(0, middle)) === null) wrong = middle;
+    else sound = middle;
   }
+  return decoded(bytes.subarray(0, sound))!;
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+function codePointsOf(text: string): Uint32Array {
+  const codePoints = new Uint32Array(text.length);
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    const codePoint = text.codePointAt(i)!;
+    if (codePoint > 0xffff) i += 1; // it takes two units of the string
+    codePoints[count++] = codePoint;
+  }
+  return codePoints.subarray(0, count);
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
+}
+
+function invalid(offset: number, lead: number): EngineError {
+  return new EngineError(
+    'BAD_TEXT',
+    `The text is not valid UTF-8: byte ${offset} (0x${lead.toString(16).padStart(2, '0')}) begins no character.`,
+    'Save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE.',
+  );
 }
 
 /** @throws EngineError BAD_TEXT when a text of so many bytes is too large to train on */
@@ -101,7 +120,7 @@ export function checkTextSize(bytes: number): void {
   );
 }
 
-export function empty(): EngineError {
+export function emptyText(): EngineError {
   return new EngineError(
     'BAD_TEXT',
     'The text is empty.',

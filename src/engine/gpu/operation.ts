@@ -1,7 +1,7 @@
 /** What a step is made of: flat lists of operations, plain data until `Program` compiles them. */
-import { type HalfStorage, type Prelude, preludeOf } from '../precision/formats.ts';
+import type { HalfStorage, Prelude } from '../precision/formats.ts';
 import type { MatrixShape } from './subgroupMatrix.ts';
-import { formatOf, groupsOf, type Operand, type Tensor } from './tensor.ts';
+import type { Operand, Tensor } from './tensor.ts';
 
 /** One assembled form of a `.wgsl` file. Equal variants share a pipeline. */
 export interface Variant {
@@ -13,15 +13,19 @@ export interface Variant {
   readonly constants: Readonly<Record<string, number>>;
 }
 
-/** A field of a kernel's uniform struct, in order. */
-export type Param = { readonly u32: number } | { readonly f32: number };
+/** Stands for the site number of a dispatch, which `Program` knows. */
+export const SITE = 'site';
 
+/** `dispatch` in dispatch.ts makes one. */
 export interface Dispatch {
   readonly kind: 'dispatch';
   readonly variant: Variant;
   /** Binding name in the kernel to what it reads or writes. */
   readonly bindings: Readonly<Record<string, Operand>>;
-  readonly params: readonly Param[];
+  /** Names of the bindings that the kernel stores to, atomically or not; it only reads the others. */
+  readonly writes: readonly string[];
+  /** The fields of the kernel's uniform struct by name; their order and types are read from its WGSL. */
+  readonly uniforms: Readonly<Record<string, number | typeof SITE>>;
   readonly grid: readonly [number, number, number];
   /** What the dispatch makes, in words a user knows: names the tensor when it overflows. */
   readonly label: string;
@@ -61,36 +65,17 @@ export interface Target {
 export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
 
-/** Placeholder for the site number of a dispatch; `Program` replaces it by the dispatch's index. */
-export const SITE: Param = { u32: 0xfffffff0 };
-
-export function u32(value: number): Param {
-  return { u32: value };
-}
-
-export function f32(value: number): Param {
-  return { f32: value };
-}
-
 /** Groups of `width` over `count` items on WebGPU's two-dimensional grid; `linearGroup` in shaders/lib/grid.wgsl undoes it. */
 export function linearGrid(count: number, width: number): [number, number, number] {
   const groups = Math.max(1, Math.ceil(count / width));
   return [Math.min(groups, 65535), Math.ceil(groups / 65535), 1];
 }
 
-export function slotsOf(target: Target, operands: Record<string, Operand>): Record<string, Prelude> {
-  return Object.fromEntries(
-    Object.entries(operands).map(([slot, operand]) => [slot, preludeOf(formatOf(operand), target.half)]),
-  );
-}
-
-/** What a kernel is told of an operand that may be stored in groups, the only one of it. */
-export function groupedBy(operand: Operand | undefined): {
-  readonly conditions: { readonly grouped: boolean };
-  readonly bindings: { readonly groupScales?: Tensor };
-} {
-  const groups = operand && groupsOf(operand);
-  return { conditions: { grouped: groups !== undefined }, bindings: groups ? { groupScales: groups } : {} };
+/** A number among the uniforms of a dispatch. @throws RangeError where it has none of that name */
+export function uniformOf({ variant, uniforms }: Dispatch, name: string): number {
+  const value = uniforms[name];
+  if (typeof value !== 'number') throw new RangeError(`${variant.kernel} has no uniform ${name}`);
+  return value;
 }
 
 /** A stable name: kernel, slots, conditions, constants. */

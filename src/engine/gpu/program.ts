@@ -1,7 +1,8 @@
 import { type BufferRange, GPUBufferUsageFlags } from './arena.ts';
-import { type Dispatch, type Operation, SITE, variantKey } from './operation.ts';
+import { type Dispatch, type Operation, variantKey } from './operation.ts';
 import type { CompiledKernel, PipelineCache } from './pipelines.ts';
 import type { Operand } from './tensor.ts';
+import { writeUniforms } from './uniforms.ts';
 
 /** Where a program finds the buffer of an operand: usually an arena. */
 export interface BufferSource {
@@ -66,7 +67,7 @@ export class Program {
 
   /**
    * @param firstSite site number of the first operation; programs of one step use disjoint ranges
-   * @throws EngineError SHADER_COMPILE; RangeError when bindings and kernel disagree
+   * @throws EngineError SHADER_COMPILE; RangeError when bindings or uniforms and kernel disagree
    */
   static async compile(
     device: GPUDevice,
@@ -99,8 +100,8 @@ export class Program {
         sites.push('');
       } else {
         const offset = index * PARAMS_STRIDE;
-        writeParams(new DataView(bytes, offset, PARAMS_STRIDE), operation, site);
         const kernel = await pipelines.get(operation.variant);
+        writeUniforms(new DataView(bytes, offset, PARAMS_STRIDE), kernel.shader.uniforms, operation, site);
         const [x, y, z] = operation.grid;
         steps.push({
           kind: 'dispatch',
@@ -200,14 +201,6 @@ export class Program {
 
 function unitsOf(step: Step): number {
   return step.kind === 'dispatch' ? step.units : 0;
-}
-
-function writeParams(view: DataView, { params }: Dispatch, site: number): void {
-  for (const [i, param] of params.entries()) {
-    if (param === SITE) view.setUint32(4 * i, site, true);
-    else if ('u32' in param) view.setUint32(4 * i, param.u32, true);
-    else view.setFloat32(4 * i, param.f32, true);
-  }
 }
 
 function bindOperands(

@@ -1,7 +1,8 @@
 /** What the adapter can do at most, measured and not read from a data sheet. */
 import { Arena } from './arena.ts';
 import type { AdapterReport } from './device.ts';
-import { type Dispatch, f32 } from './operation.ts';
+import { dispatch } from './dispatch.ts';
+import type { Dispatch } from './operation.ts';
 import type { PipelineCache } from './pipelines.ts';
 import { Program } from './program.ts';
 import { secondsPerUnit } from './timing.ts';
@@ -129,12 +130,12 @@ function peakOutput(groups: number) {
 }
 
 function peakDispatch(out: PeakOutput, groups: number, half = false): Dispatch {
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'peak_fma', slots: {}, conditions: { half }, constants: {} },
-    bindings: { out },
-    params: [f32(0.999), f32(0.001)],
+  return dispatch(null, 'peak_fma', {
+    tensors: { out },
+    writes: ['out'],
+    uniforms: { factor: 0.999, addend: 0.001 },
+    conditions: { half },
     grid: [groups, 1, 1],
     label: 'peak',
-  };
+  });
 }

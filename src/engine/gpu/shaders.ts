@@ -1,9 +1,9 @@
 /** The only module that reads `shaders/`. */
 import { link } from 'wesl/core';
 import { EngineError } from '../core/errors.ts';
-import { simulatedConstants } from '../precision/formats.ts';
-import { isSimulatedFormat } from '../precision/simulated.ts';
+import { preludeSource } from '../precision/formats.ts';
 import { type Variant, variantKey } from './operation.ts';
+import { type UniformField, uniformsOf } from './uniforms.ts';
 
 const files = import.meta.glob<string>('../../../shaders/**/*.wgsl', {
   query: '?raw',
@@ -27,6 +27,7 @@ export interface AssembledShader {
   readonly entryPoint: string;
   /** Variable name in the kernel to where it is bound and how it is accessed. */
   readonly bindings: ReadonlyMap<string, BindingLayout>;
+  readonly uniforms: readonly UniformField[];
 }
 
 /**
@@ -59,30 +60,31 @@ export function kernelNames(): string[] {
 
 /**
  * Links a kernel with the storage preludes of its slots into plain WGSL.
- * @throws EngineError SHADER_COMPILE naming the variant when a name or file is missing
+ * @throws EngineError SHADER_COMPILE naming the variant when a name or file is missing, or a uniform is neither u32 nor f32
  */
 export async function assemble(variant: Variant): Promise<AssembledShader> {
   const preludes = Object.entries(variant.slots).map(([slot, prelude]) => {
-    const source = sources[`./formats/${isSimulatedFormat(prelude) ? 'simulated' : prelude}.wgsl`];
+    const { file, constants } = preludeSource(prelude);
+    const source = sources[`./formats/${file}.wgsl`];
     if (source === undefined) throw shaderError(variant, `there is no prelude ${prelude}`);
-    return [`${slot}_format`, () => source] as const;
+    const declared = Object.entries(constants).map(([name, value]) => `const ${name} = ${value};`);
+    return [`${slot}_format`, () => [source, ...declared].join('\n')] as const;
   });
-  let code: string;
   try {
     const linked = await link({
       weslSrc: sources,
       rootModuleName: `./${variant.kernel}.wgsl`,
       conditions: variant.conditions,
-      constants: { ...variant.constants, ...simulatedConstants(Object.values(variant.slots)) },
+      constants: { ...variant.constants },
       virtualLibs: { ...Object.fromEntries(preludes), extension: () => EXTENSION_STANDINS },
       keepComments: false,
       sourceMap: false,
     });
-    code = withoutStandins(linked.dest);
+    const code = withoutStandins(linked.dest);
+    return { code, entryPoint: variant.kernel, bindings: bindingsOf(code), uniforms: uniformsOf(code) };
   } catch (error) {
     throw shaderError(variant, error instanceof Error ? error.message : String(error), error);
   }
-  return { code, entryPoint: variant.kernel, bindings: bindingsOf(code) };
 }
 
 function shaderError(variant: Variant, detail: string, cause?: unknown): EngineError {

@@ -10,13 +10,19 @@ export interface Tensor {
   readonly elements: number;
 }
 
+/** Where the scale of an operand lies: a record of the table that holds those of a run. */
+export interface Scale {
+  readonly tensor: Tensor;
+  readonly record: number;
+}
+
 /** Part of a tensor, as a kernel binds it. Offsets are in elements and land on 256-byte boundaries. */
 export interface TensorSlice {
   readonly tensor: Tensor;
   readonly offset: number;
   readonly elements: number;
-  /** The record of the scale that values were multiplied by before they were stored; absent where they are as they are. */
-  readonly scale?: TensorSlice;
+  /** The scale that values were multiplied by before they were stored; absent where they are as they are. */
+  readonly scale?: Scale;
   /** Inverse scales of groups of 16 elements, counted from the tensor's first; see shaders/lib/group_scale.wgsl. */
   readonly groups?: Tensor;
 }
@@ -44,11 +50,10 @@ export function sliceOf(operand: Operand, offset: number, elements: number): Ten
 
 /** The record of an operand's scale among those of the run; the first of all is 1, for operands without a scale. */
 export function recordOf(operand: Operand): number {
-  const scale = scaleOf(operand);
-  return scale ? scale.offset / scale.elements : 0;
+  return scaleOf(operand)?.record ?? 0;
 }
 
-export function scaleOf(operand: Operand): TensorSlice | undefined {
+export function scaleOf(operand: Operand): Scale | undefined {
   return 'tensor' in operand ? operand.scale : undefined;
 }
 

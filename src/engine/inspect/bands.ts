@@ -2,16 +2,11 @@
  * What a format would lose of counted values at any loss scale. A scale is a power of two, so that another one only moves
  * exponents: nothing here asks the GPU. Exact to the power of two: a bin belongs to the band that holds its smaller end.
  */
+
+import { BINS, EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from '../kernels/numerics.ts';
+import type { NumericsRow } from '../model/numericsRows.ts';
 import { type FormatId, formatInfo } from '../precision/formats.ts';
-import {
-  BINS,
-  EXPONENT_BIAS,
-  NON_FINITE_BIN,
-  type NumericsFrame,
-  type NumericsRow,
-  rowCounts,
-  ZERO_BIN,
-} from './frame.ts';
+import { type NumericsFrame, rowCounts } from './frame.ts';
 
 /** Exponents of stored values at which a format's bands begin. */
 export interface Bands {

@@ -1,7 +1,7 @@
 /** Where the error of storing tensors in narrow formats is measured, and how the GPU's partial sums are read. */
 
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
-import { formatOf, recordOf, scaleOf, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import { formatOf, type Operand, scaleOf, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import {
   NOISE_GROUPS,
   NOISE_PART_WORDS,
@@ -9,9 +9,9 @@ import {
   quantizationNoise,
   scaledQuantizationNoise,
 } from '../kernels/numerics.ts';
-import { gradientRows, type NoiseRow, narrowedWeights } from '../model/numericsRows.ts';
-import { isVocabularyMatrix } from '../model/parameters.ts';
-import { type QuantizedTensors, unquantizedName } from '../model/scales.ts';
+import type { Emitted, Stored } from '../model/emission.ts';
+import { gradientRows, isScaled, type NoiseRow, narrowedWeights } from '../model/numericsRows.ts';
+import type { ScaleTable } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import type { QuantizationNoise } from './frame.ts';
 import { buildTwins } from './twins.ts';
@@ -37,10 +37,10 @@ export interface NoiseSchedule {
 export function buildNoise(
   target: Target,
   tensors: RunTensors,
-  microBatch: readonly Operation[],
+  microBatch: readonly Emitted[],
 ): NoiseSchedule {
-  const { gpt, recipe, histogram, quantized, parameters } = tensors;
-  const firstWord = gradientRows(gpt, recipe).length * NOISE_WORDS;
+  const { specs, recipe, histogram, scales, parameters, training } = tensors;
+  const firstWord = gradientRows(specs, recipe, training.stores).length * NOISE_WORDS;
   const rows: NoiseRow[] = [];
   const partsOf = (index: number): TensorSlice =>
     slice(histogram, firstWord + index * NOISE_WORDS, NOISE_WORDS);
@@ -53,23 +53,23 @@ export function buildNoise(
     return partsOf(index);
   };
   const operands = new Map<Operation, readonly Dispatch[]>();
-  for (const operation of quantized ? microBatch : []) {
-    if (operation.kind !== 'dispatch') continue;
-    const { kernel } = operation.variant;
-    if (kernel === 'quantize')
-      operands.set(operation, [operandNoise(target, quantized!, operation, partsFor)]);
-    if (kernel === 'quantize_groups') operands.set(operation, groupedNoise(target, operation, partsFor));
+  for (const { operations, stores } of microBatch) {
+    const [stored] = stores.filter(isScaled);
+    const last = operations.at(-1);
+    if (stored && last?.kind === 'dispatch') {
+      operands.set(last, scaledNoise(target, scales!, last.bindings.inp!, stored, partsFor));
+    }
   }
   const weights = narrowedWeights(parameters).flatMap(({ name, spec, part }): Dispatch[] => {
     const { master: inp, weight: out, firstRow } = part;
     // Rows that only pad the vocabulary are no numbers of the model.
-    const learned = isVocabularyMatrix(spec.name) ? Math.max(0, gpt.vocabulary - firstRow) : part.rows;
+    const learned = Math.max(0, spec.learnedRows - firstRow);
     const elements = Math.min(part.rows, learned) * spec.columns;
     if (elements === 0) return [];
     const args = { inp, out, elements, label: name };
     const parts = partsFor({ name, kind: 'weight', format: formatOf(out) });
-    return quantized && scaleOf(out)
-      ? [scaledQuantizationNoise(target, { ...args, ...quantized, parts })]
+    return scales && scaleOf(out)
+      ? [scaledQuantizationNoise(target, { ...args, amax: scales.amax, parts })]
       : quantizationNoise(target, { ...args, parts });
   });
   const withoutTwins = rows.length;
@@ -85,33 +85,19 @@ export function buildNoise(
   };
 }
 
-function operandNoise(
+/** @param inp what `stored` was quantised from */
+function scaledNoise(
   target: Target,
-  quantized: QuantizedTensors,
-  { bindings }: Dispatch,
-  partsFor: (row: NoiseRow) => TensorSlice,
-): Dispatch {
-  const { inp, out } = bindings as Record<'inp' | 'out', TensorSlice>;
-  const name = quantized.names[recordOf(out)]!;
-  const kind = name.endsWith(' dY') ? 'activationGradient' : 'activation';
-  const parts = partsFor({ name, kind, format: formatOf(out) });
-  const { amax, scales } = quantized;
-  return scaledQuantizationNoise(target, {
-    ...{ inp, out, parts, amax, scales },
-    elements: out.elements,
-    label: name,
-  });
-}
-
-function groupedNoise(
-  target: Target,
-  { bindings, label }: Dispatch,
+  scales: ScaleTable,
+  inp: Operand,
+  { name, kind, operand: out }: Stored,
   partsFor: (row: NoiseRow) => TensorSlice,
 ): Dispatch[] {
-  const { inp, out } = bindings as Record<'inp' | 'out', TensorSlice>;
-  const name = unquantizedName(label);
-  const parts = partsFor({ name, kind: 'activation', format: formatOf(out) });
-  return quantizationNoise(target, { inp, out, parts, elements: out.elements, label: name });
+  const args = { inp, out, elements: out.elements, label: name };
+  const parts = partsFor({ name, kind, format: formatOf(out) });
+  return scaleOf(out)
+    ? [scaledQuantizationNoise(target, { ...args, amax: scales.amax, parts })]
+    : quantizationNoise(target, { ...args, parts });
 }
 
 /** @param words the parts of all rows, as the kernel wrote them */

@@ -1,13 +1,14 @@
 import { Arena } from '../gpu/arena.ts';
-import type { Operation, Target } from '../gpu/operation.ts';
+import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { type BufferSource, Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { byteLength, tensorOf } from '../gpu/tensor.ts';
+import { BINS } from '../kernels/numerics.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { ProbeCost } from './cost.ts';
-import { BINS, type NumericsFrame, type QuantizationNoise } from './frame.ts';
+import type { NumericsFrame, QuantizationNoise } from './frame.ts';
 import { readNoise } from './noise.ts';
 import { buildNumerics, type NumericsSchedule } from './schedule.ts';
 
@@ -59,8 +60,6 @@ export class Numerics {
     arena: Arena;
     target: Target;
     tensors: RunTensors;
-    /** Operations of a training micro-batch. */
-    microBatch: readonly Operation[];
     submit: (program: Program) => void;
   }) {
     this.#device = parts.device;
@@ -68,7 +67,7 @@ export class Numerics {
     this.#arena = parts.arena;
     this.#tensors = parts.tensors;
     this.#submit = parts.submit;
-    this.#build = () => buildNumerics(parts.target, parts.tensors, parts.microBatch);
+    this.#build = () => buildNumerics(parts.target, parts.tensors);
   }
 
   /** Gradients can be counted: every kernel for it is compiled. */

@@ -1,11 +1,12 @@
 /** Stores of a micro-batch once more, in f32: what kernels that narrow as they store leave nowhere. */
 
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
-import { type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import { formatOf, type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { geluForward } from '../kernels/gelu.ts';
 import { quantizationNoise } from '../kernels/numerics.ts';
 import { layernormRecompute } from '../kernels/rows.ts';
-import { type NoiseRow, type StoredRow, storedRows } from '../model/numericsRows.ts';
+import type { Emitted, Stored } from '../model/emission.ts';
+import { type NoiseRow, narrowedStores } from '../model/numericsRows.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
 /** What twins write: nothing of the run is among it. They run one after the other, so that one of each is enough. */
@@ -27,62 +28,44 @@ export interface Twins {
 /** @param partsFor where the noise of a row is written */
 export function buildTwins(
   target: Target,
-  { gpt, recipe, rows }: RunTensors,
-  microBatch: readonly Operation[],
+  { gpt, rows, training }: RunTensors,
+  microBatch: readonly Emitted[],
   partsFor: (row: NoiseRow) => TensorSlice,
 ): Twins {
-  const stores = storedRows(gpt, recipe).map((row) => storeOf(row, microBatch));
+  const stores = narrowedStores(training.stores);
   if (stores.length === 0) return { after: new Map(), scratch: [] };
-  const largest = Math.max(...stores.map(({ elements }) => elements));
+  const largest = Math.max(...stores.map(({ operand }) => operand.elements));
   const scratch: Scratch = {
     wide: { name: 'stores in f32', type: 'f32', elements: largest },
     aside: { name: 'stores beside them', type: 'f32', elements: rows * gpt.heads },
     found: { name: 'overflow among them', type: 'u32', elements: 4 },
   };
   const after = new Map<Operation, readonly Dispatch[]>();
-  for (const { row, filledBy, out, elements } of stores) {
-    const wide = slice(scratch.wide, 0, elements);
+  for (const stored of stores) {
+    const { name: label, kind, operand: out, slot } = stored;
+    const filledBy = dispatchesOf(stored, microBatch);
+    const wide = slice(scratch.wide, 0, out.elements);
     // Rounded from an f32 tensor that is still there.
-    const source = row.slot === 'rounded' ? filledBy[0]!.bindings.dinp : undefined;
-    const { name: label, kind, format } = row;
+    const source = slot === 'rounded' ? filledBy[0]!.bindings.dinp : undefined;
     const last = filledBy.at(-1)!;
     after.set(last, [
       ...(after.get(last) ?? []),
-      ...(source ? [] : filledBy.map((dispatch) => twinOf(target, dispatch, row, wide, scratch))),
+      ...(source ? [] : filledBy.map((dispatch) => twinOf(target, dispatch, stored, wide, scratch))),
       ...quantizationNoise(target, {
-        ...{ inp: source ?? wide, out, elements, label },
-        parts: partsFor({ name: label, kind, format }),
+        ...{ inp: source ?? wide, out, elements: out.elements, label },
+        parts: partsFor({ name: label, kind, format: formatOf(out) }),
       }),
     ]);
   }
   return { after, scratch: Object.values(scratch) };
 }
 
-interface Store {
-  readonly row: StoredRow;
-  /** One dispatch, or several in a row that each fill their part. */
-  readonly filledBy: readonly Dispatch[];
-  readonly out: Operand;
-  readonly elements: number;
-}
-
-/** The first time that the micro-batch stores it: what is stored again is the same, or another chunk of rows. */
-function storeOf(row: StoredRow, microBatch: readonly Operation[]): Store {
-  const stores = (operation: Operation | undefined): operation is Dispatch =>
-    operation?.kind === 'dispatch' && operation.label === row.madeBy && row.slot in operation.bindings;
-  const first = microBatch.findIndex(stores);
-  if (first < 0) throw new RangeError(`No dispatch called ${row.madeBy} stores ${row.name}`);
-  const filledBy: Dispatch[] = [];
-  for (let at = first; stores(microBatch[at]); at++) filledBy.push(microBatch[at] as Dispatch);
-  const out = filledBy[0]!.bindings[row.slot]!;
-  return { row, filledBy, out, elements: elementsOf(filledBy[0]!, out) };
-}
-
-/** Of the chunks that the LM head works in, a batch may not fill the first. */
-function elementsOf({ variant, params }: Dispatch, out: Operand): number {
-  if (variant.kernel !== 'cross_entropy') return out.elements;
-  const [count, columns4] = params as readonly { readonly u32: number }[];
-  return count!.u32 * columns4!.u32 * 4;
+/** One dispatch, or several in a row that each fill their part. */
+function dispatchesOf(stored: Stored, microBatch: readonly Emitted[]): Dispatch[] {
+  const { operations } = microBatch.find(({ stores }) => stores.includes(stored))!;
+  return operations.filter(
+    (operation): operation is Dispatch => operation.kind === 'dispatch' && stored.slot in operation.bindings,
+  );
 }
 
 /** What a kernel stores beside its output. A twin may be compiled to other bits of it, and so stores it elsewhere. */
@@ -96,7 +79,7 @@ const STORED_BESIDE: Readonly<Record<string, string>> = {
 function twinOf(
   target: Target,
   dispatch: Dispatch,
-  { slot, name }: StoredRow,
+  { slot, name }: Stored,
   wide: TensorSlice,
   { aside, found }: Scratch,
 ): Dispatch {
@@ -118,6 +101,13 @@ function twinOf(
   const kept = conditions.gelu ? undefined : preActivation;
   const to = slot === 'preActivation' ? 'out' : slot;
   const beside = STORED_BESIDE[kernel];
+  const twinBindings: Dispatch['bindings'] = {
+    ...bindings,
+    ...(kept && { preActivation: kept }),
+    ...(beside && { [beside]: aside }),
+    [to]: wide,
+    found,
+  };
   return {
     ...dispatch,
     variant: {
@@ -125,13 +115,8 @@ function twinOf(
       slots: { ...slots, ...(kept && { preActivation: format! }), [to]: 'f32' },
       conditions: conditions.gelu ? { ...conditions, gelu: false } : conditions,
     },
-    bindings: {
-      ...bindings,
-      ...(kept && { preActivation: kept }),
-      ...(beside && { [beside]: aside }),
-      [to]: wide,
-      found,
-    },
+    bindings: twinBindings,
+    writes: dispatch.writes.filter((name) => name in twinBindings),
     label,
     observes: true,
   };

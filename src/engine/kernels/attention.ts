@@ -1,4 +1,5 @@
-import { type Dispatch, f32, SITE, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import type { Dispatch, Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 
 export interface AttentionShape {
@@ -18,35 +19,29 @@ interface Common {
   readonly shape: AttentionShape;
 }
 
-/** @param stored what the kernel makes, by its slot */
-function dispatch(
-  target: Target,
-  kernel: string,
-  args: Common,
-  stored: Record<string, Operand>,
-  bindings: Record<string, Operand> = {},
-): Dispatch {
-  const { batch, context, heads, headSize } = args.shape;
+/** What the three kernels have in common beside their operands. */
+function common(target: Target, { found, label, shape: { batch, context, heads, headSize } }: Common) {
   return {
-    kind: 'dispatch',
-    variant: {
-      kernel,
-      slots: slotsOf(target, { qkv: args.qkv, ...stored }),
-      conditions: { subgroups: target.subgroups },
-      constants: { HEAD4: headSize / 4, LANES: target.lanes },
-    },
-    bindings: { qkv: args.qkv, lse: args.lse, found: args.found, ...bindings, ...stored },
-    params: [u32(context), u32(heads), f32(1 / Math.sqrt(headSize)), SITE],
+    found,
+    uniforms: { context, heads, scale: 1 / Math.sqrt(headSize) },
+    conditions: { subgroups: target.subgroups },
+    constants: { HEAD4: headSize / 4, LANES: target.lanes },
     grid: [Math.ceil(context / target.lanes), batch * heads, 1],
-    label: args.label,
+    label,
     // Half of the T x T square, four to eight multiply-adds of D each.
     flops: 4 * batch * heads * context * context * headSize,
-  };
+  } as const;
 }
 
 /** out (B, T, H, D) = causal attention; lse is kept for backward. */
 export function attentionForward(target: Target, args: Common & { out: Operand }): Dispatch {
-  return dispatch(target, 'attention_forward', args, { out: args.out });
+  const { qkv, lse, out } = args;
+  return dispatch(target, 'attention_forward', {
+    operands: { qkv, out },
+    tensors: { lse },
+    writes: ['out', 'lse'],
+    ...common(target, args),
+  });
 }
 
 /** dqkv (B, T, 3, H, D) from dout, which has the format of qkv; dots (B * H, T) f32 is scratch between the two passes. */
@@ -54,9 +49,19 @@ export function attentionBackward(
   target: Target,
   args: Common & { out: Operand; dout: Operand; dots: Operand; dqkv: Operand },
 ): Dispatch[] {
-  const { out, dout, dots, dqkv } = args;
+  const { qkv, lse, out, dout, dots, dqkv } = args;
   return [
-    dispatch(target, 'attention_backward_query', args, { dqkv }, { out, dout, dots }),
-    dispatch(target, 'attention_backward_key_value', args, { dqkv }, { dout, dots }),
+    dispatch(target, 'attention_backward_query', {
+      operands: { qkv, dqkv },
+      tensors: { lse, out, dout, dots },
+      writes: ['dqkv', 'dots'],
+      ...common(target, args),
+    }),
+    dispatch(target, 'attention_backward_key_value', {
+      operands: { qkv, dqkv },
+      tensors: { lse, dout, dots },
+      writes: ['dqkv'],
+      ...common(target, args),
+    }),
   ];
 }

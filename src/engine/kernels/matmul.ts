@@ -1,6 +1,7 @@
-import { type Dispatch, groupedBy, SITE, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import type { Dispatch, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
-import { formatOf, type Operand, recordOf, scaleOf } from '../gpu/tensor.ts';
+import { formatOf, type Operand } from '../gpu/tensor.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {
@@ -49,78 +50,66 @@ const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8 };
  * Operands may have any format, with a scale or without; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
-  const { m, n, k, aTransposed = false, bTransposed = false, accumulate = false } = args;
+  const { label, a, b, out, m, n, k, bias, residual, parts, found } = args;
   const preActivation = args.gelu ?? args.geluBackward;
-  const scales = [args.a, args.b, ...(preActivation ? [preActivation] : [])]
-    .map(scaleOf)
-    .find(Boolean)?.tensor;
-  const grouped = groupedBy(args.geluBackward);
-  const optional = {
-    ...(args.bias && { bias: args.bias }),
-    ...(args.residual && { residual: args.residual }),
-    ...(preActivation && { preActivation }),
-  };
-  const operands = { a: args.a, b: args.b, out: args.out, ...optional };
-  const conditions = {
-    aTransposed,
-    bTransposed,
-    accumulate,
-    bias: args.bias !== undefined,
-    residual: args.residual !== undefined,
-    gelu: args.gelu !== undefined,
-    geluBackward: args.geluBackward !== undefined,
-    scaled: scales !== undefined,
-    split: args.parts !== undefined,
-    ...grouped.conditions,
-  };
-  const depth = args.parts?.count ?? 1;
-  const shared = {
-    kind: 'dispatch',
-    bindings: { ...operands, ...(scales && { scales }), ...grouped.bindings, found: args.found },
-    params: [
-      ...[u32(m), u32(n / 4), u32(k), SITE],
-      ...(args.parts ? [u32(args.parts.step)] : []),
-      ...(scales ? [args.a, args.b, preActivation ?? args.a].map((operand) => u32(recordOf(operand))) : []),
-    ],
-    label: args.label,
+  const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args);
+  return dispatch(target, kernel, {
+    operands: { a, b, out, bias, residual, preActivation },
+    scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
+    grouped: 'preActivation',
+    writes: args.gelu ? ['out', 'preActivation'] : ['out'],
+    found,
+    uniforms: { m, n4: n / 4, k, step: parts?.step },
+    conditions: {
+      aTransposed: args.aTransposed ?? false,
+      bTransposed: args.bTransposed ?? false,
+      accumulate: args.accumulate ?? false,
+      bias: bias !== undefined,
+      residual: residual !== undefined,
+      gelu: args.gelu !== undefined,
+      geluBackward: args.geluBackward !== undefined,
+      split: parts !== undefined,
+      ...conditions,
+    },
+    constants,
+    grid: [Math.ceil(n / tileColumns), Math.ceil(m / tileRows), parts?.count ?? 1],
+    label,
     flops: 2 * m * n * k,
-  } as const;
-  const slots = slotsOf(target, operands);
-  const matrices = matrixShapeFor(target.matrixShapes, [formatOf(args.a), formatOf(args.b)], m, n);
+  });
+}
+
+interface MatmulKernelForm {
+  readonly kernel: string;
+  /** Rows and columns of `out` that a workgroup stores. */
+  readonly tileRows: number;
+  readonly tileColumns: number;
+  /** Those that only this kernel has. */
+  readonly conditions?: Dispatch['variant']['conditions'];
+  readonly constants: Dispatch['variant']['constants'];
+}
+
+function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
+  const { a, b, m, n, aTransposed = false, bTransposed = false } = args;
+  const matrices = matrixShapeFor(target.matrixShapes, [formatOf(a), formatOf(b)], m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
     const constants = matrixTile(matrices, target.lanes, aTransposed, bTransposed);
-    return {
-      ...shared,
-      variant: {
-        kernel: 'matmul_matrix',
-        slots,
-        conditions: { ...conditions, half: component === 'f16', emulated },
-        constants,
-      },
-      grid: [Math.ceil(n / constants.TILE_N), Math.ceil(m / constants.TILE_M), depth],
-    };
+    const conditions = { half: component === 'f16', emulated };
+    const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
+    return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
   }
   if (target.matmul === 'tiled') {
-    return {
-      ...shared,
-      variant: { kernel: 'matmul_tiled', slots, conditions, constants: TILE },
-      grid: [Math.ceil(n / TILE.TILE_N), Math.ceil(m / TILE.TILE_M), depth],
-    };
+    return { kernel: 'matmul_tiled', tileRows: TILE.TILE_M, tileColumns: TILE.TILE_N, constants: TILE };
   }
   const { rows, ROWS, tall } = REGISTER_TILES[target.matmul];
   const lanes = target.subgroups ? target.lanes : 16;
   // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
   const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
-  const columns = (wide ? 8 : 4) * lanes;
   return {
-    ...shared,
-    variant: {
-      kernel: 'matmul_register',
-      slots,
-      conditions: { ...conditions, subgroups: target.subgroups, tall, wide },
-      constants: { LANES: lanes, ROWS, SUBGROUPS: 1 },
-    },
-    grid: [Math.ceil(n / columns), Math.ceil(m / rows), depth],
+    kernel: 'matmul_register',
+    tileRows: rows,
+    tileColumns: (wide ? 8 : 4) * lanes,
+    conditions: { subgroups: target.subgroups, tall, wide },
+    constants: { LANES: lanes, ROWS },
   };
 }

@@ -1,6 +1,14 @@
-import { type Dispatch, groupedBy, type Param, slotsOf, type Target, u32 } from '../gpu/operation.ts';
-import { formatOf, type Operand, recordOf, scaleOf, type Tensor } from '../gpu/tensor.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import type { Dispatch, Target } from '../gpu/operation.ts';
+import { formatOf, type Operand, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
+
+/** Counts of one row: exact zeros, biased f32 exponents 1 to 254, infinities and NaN. Fixed in shaders/lib/exponents.wgsl. */
+export const BINS = 256;
+export const ZERO_BIN = 0;
+export const NON_FINITE_BIN = 255;
+/** Bin of exponent e is e + 127. */
+export const EXPONENT_BIAS = 127;
 
 /** Lanes of exponent_histogram.wgsl. */
 const WIDTH = 256;
@@ -17,22 +25,17 @@ export function exponentHistogram(
   target: Target,
   args: { inp: Operand; histogram: Operand; elements: number; label: string },
 ): Dispatch {
-  const { inp, histogram, label } = args;
-  const scales = scaleOf(inp)?.tensor;
-  const grouped = groupedBy(inp);
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'exponent_histogram',
-      slots: slotsOf(asWords(target), { inp }),
-      conditions: { scaled: scales !== undefined, ...grouped.conditions },
-      constants: {},
-    },
-    bindings: { inp, histogram, ...(scales && { scales }), ...grouped.bindings },
-    params: [u32(args.elements / 4), ...(scales ? [u32(recordOf(inp))] : [])],
-    grid: [groupsFor(args.elements), 1, 1],
+  const { inp, histogram, elements, label } = args;
+  return dispatch(asWords(target), 'exponent_histogram', {
+    operands: { inp },
+    scaled: { record: 'inp' },
+    grouped: 'inp',
+    tensors: { histogram },
+    writes: ['histogram'],
+    uniforms: { vectors: elements / 4 },
+    grid: [groupsFor(elements), 1, 1],
     label: `exponents of ${label}`,
-  };
+  });
 }
 
 /** Halves are read as words. */
@@ -45,12 +48,13 @@ function groupsFor(elements: number): number {
 }
 
 /** The same dispatch, also counting the f32 values it stores; it stores the same bits. */
-export function withProbe(dispatch: Dispatch, histogram: Operand): Dispatch {
-  const { variant, bindings } = dispatch;
+export function withProbe(counted: Dispatch, histogram: Operand): Dispatch {
+  const { variant, bindings, writes } = counted;
   return {
-    ...dispatch,
+    ...counted,
     variant: { ...variant, conditions: { ...variant.conditions, probe: true } },
     bindings: { ...bindings, histogram },
+    writes: [...writes, 'histogram'],
   };
 }
 
@@ -74,51 +78,36 @@ interface NoiseArgs {
 /** The parts of the error with which `out` stands for `inp`. */
 export function quantizationNoise(target: Target, args: NoiseArgs): Dispatch[] {
   const { inp, parts, elements, label } = args;
-  const amax: Dispatch = {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'tensor_amax',
-      slots: slotsOf(asWords(target), { inp }),
-      conditions: {},
-      constants: {},
-    },
-    bindings: { inp, amax: parts },
-    params: [u32(elements / 4), u32(NOISE_GROUPS * NOISE_PART_WORDS + AMAX_WORD)],
+  const magnitude = dispatch(asWords(target), 'tensor_amax', {
+    operands: { inp },
+    tensors: { amax: parts },
+    writes: ['amax'],
+    uniforms: { vectors: elements / 4, record: NOISE_GROUPS * NOISE_PART_WORDS + AMAX_WORD },
     grid: [groupsFor(elements), 1, 1],
     label: `amax of ${label}`,
     observes: true,
-  };
-  return [amax, noise(target, args, {}, [])];
+  });
+  return [magnitude, noise(target, args)];
 }
 
 /** The same for an operand with a scale, whose largest magnitude is among those of the run. */
 export function scaledQuantizationNoise(
   target: Target,
-  args: NoiseArgs & { readonly amax: Tensor; readonly scales: Tensor },
+  args: NoiseArgs & { readonly amax: Tensor },
 ): Dispatch {
-  const { amax, scales, out } = args;
-  return noise(target, args, { amax, scales }, [u32(recordOf(out))]);
+  return noise(target, args, args.amax);
 }
 
-function noise(
-  target: Target,
-  { inp, out, parts, elements, label }: NoiseArgs,
-  bindings: Readonly<Record<string, Operand>>,
-  params: readonly Param[],
-): Dispatch {
-  const grouped = groupedBy(out);
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'quantization_noise',
-      slots: slotsOf(asWords(target), { inp, out }),
-      conditions: { scaled: params.length > 0, ...grouped.conditions },
-      constants: {},
-    },
-    bindings: { inp, out, parts, ...bindings, ...grouped.bindings },
-    params: [u32(elements / 4), u32(formatInfo(formatOf(out)).overflowBits), ...params],
+function noise(target: Target, { inp, out, parts, elements, label }: NoiseArgs, amax?: Tensor): Dispatch {
+  return dispatch(asWords(target), 'quantization_noise', {
+    operands: { inp, out },
+    scaled: { record: 'out' },
+    grouped: 'out',
+    tensors: { parts, amax },
+    writes: ['parts'],
+    uniforms: { vectors: elements / 4, overflow: formatInfo(formatOf(out)).overflowBits },
     grid: [NOISE_GROUPS, 1, 1],
     label: `quantization noise of ${label}`,
     observes: true,
-  };
+  });
 }

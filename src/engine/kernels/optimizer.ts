@@ -1,4 +1,5 @@
-import { type Dispatch, f32, linearGrid, SITE, slotsOf, type Target, u32 } from '../gpu/operation.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 import { largestFinite } from '../precision/formats.ts';
 import type { MomentFormats } from '../precision/optimStates.ts';
@@ -22,16 +23,16 @@ export function gradientNorm(
     first: number;
   },
 ): Dispatch {
-  const { gradient, state, partials, found } = args;
-  const slots = slotsOf({ ...target, half: 'packed' }, { gradient });
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'gradient_norm', slots, conditions: {}, constants: {} },
-    bindings: { gradient, state, partials, found },
-    params: [u32(args.elements / 4), u32(args.first), SITE],
+  const { gradient, state, partials, found, elements, first } = args;
+  return dispatch({ ...target, half: 'packed' }, 'gradient_norm', {
+    operands: { gradient },
+    tensors: { state, partials },
+    writes: ['partials'],
+    found,
+    uniforms: { vectors: elements / 4, first },
     grid: [NORM_PARTIALS, 1, 1],
     label: 'parameter gradients',
-  };
+  });
 }
 
 export interface StepDecideArgs {
@@ -50,24 +51,24 @@ export interface StepDecideArgs {
 
 /** Apply or skip, clip, learning rate, next loss scale. */
 export function stepDecide(args: StepDecideArgs): Dispatch {
-  const { partials, schedule, state, found } = args;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'step_decide', slots: {}, conditions: {}, constants: {} },
-    bindings: { partials, schedule, state, found },
-    params: [
-      u32(args.partialCount),
-      u32(args.scheduleLength),
-      u32(args.dynamicScale ? 1 : 0),
-      u32(args.growthInterval),
-      f32(args.clip),
-      f32(args.floor),
-      f32(args.ceiling),
-      SITE,
-    ],
+  const { partials, schedule, state, found, partialCount, scheduleLength, growthInterval } = args;
+  const { dynamicScale, clip, floor, ceiling } = args;
+  return dispatch(null, 'step_decide', {
+    tensors: { partials, schedule, state },
+    writes: ['state'],
+    found,
+    uniforms: {
+      partials: partialCount,
+      scheduleLength,
+      dynamicScale: dynamicScale ? 1 : 0,
+      growthInterval,
+      clip,
+      floor,
+      ceiling,
+    },
     grid: [1, 1, 1],
     label: 'gradient norm',
-  };
+  });
 }
 
 export interface AdamHyperparameters {
@@ -111,6 +112,17 @@ export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
   readonly label: string;
 }
 
+const MOMENT_SLOTS = { firstMoment: 'm', secondMoment: 'v' } as const;
+
+function momentUniforms({
+  first,
+  beta1,
+  beta2,
+  epsilon,
+}: Pick<MomentArgs, 'first'> & Omit<AdamHyperparameters, 'weightDecay'>): Record<string, number> {
+  return { first: first / 4, beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, epsilon };
+}
+
 function momentConditions({ rounding, scale }: MomentArgs['moments']): Record<string, boolean> {
   return {
     stochasticMoments: rounding === 'stochastic',
@@ -121,44 +133,31 @@ function momentConditions({ rounding, scale }: MomentArgs['moments']): Record<st
 
 /** With moments scaled by group, `elements` is a multiple of 256. */
 export function adamw(target: Target, args: AdamwArgs): Dispatch {
-  const { gradient, master, m, v, compute, low, groups, whole, state, beta1, beta2 } = args;
-  const copy = compute && { compute };
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'adamw',
-      slots: slotsOf(target, { gradient, master, m, v, ...copy }),
-      conditions: {
-        ...momentConditions(args.moments),
-        computeCopy: compute !== undefined,
-        splitMaster: low !== undefined,
-        stochasticMaster: args.masterRounding === 'stochastic',
-        wholeParameter: whole !== undefined,
-      },
-      constants: {},
+  const { gradient, master, m, v, compute, low, groups, whole, state } = args;
+  const vectors = args.elements / 4;
+  return dispatch(target, 'adamw', {
+    operands: { gradient, master, firstMoment: m, secondMoment: v, compute },
+    slotNames: MOMENT_SLOTS,
+    tensors: { state, low, groups, parameterStates: whole?.parameterStates },
+    writes: ['master', 'firstMoment', 'secondMoment', 'compute', 'low', 'groups'],
+    uniforms: {
+      vectors,
+      decayed: args.decayedElements / 4,
+      ...momentUniforms(args),
+      weightDecay: args.weightDecay,
+      seed: args.seed,
+      parameter: whole?.index ?? 0,
     },
-    bindings: {
-      ...{ gradient, master, firstMoment: m, secondMoment: v, ...copy, state },
-      ...(low && { low }),
-      ...(groups && { groups }),
-      ...(whole && { parameterStates: whole.parameterStates }),
+    conditions: {
+      ...momentConditions(args.moments),
+      computeCopy: compute !== undefined,
+      splitMaster: low !== undefined,
+      stochasticMaster: args.masterRounding === 'stochastic',
+      wholeParameter: whole !== undefined,
     },
-    params: [
-      u32(args.elements / 4),
-      u32(args.decayedElements / 4),
-      f32(beta1),
-      f32(1 - beta1),
-      f32(beta2),
-      f32(1 - beta2),
-      f32(args.epsilon),
-      f32(args.weightDecay),
-      u32(args.seed),
-      u32(args.first / 4),
-      u32(whole?.index ?? 0),
-    ],
-    grid: linearGrid(args.elements / 4, 64),
+    grid: linearGrid(vectors, 64),
     label: args.label,
-  };
+  });
 }
 
 /** Words of a `ParameterState` in shaders/lib/parameter_state.wgsl. */
@@ -183,36 +182,24 @@ export function adamwStatistics(
       label: string;
     },
 ): Dispatch {
-  const { gradient, m, v, groups, whole, state, partials, elements, beta1, beta2 } = args;
+  const { gradient, m, v, groups, whole, state, partials, partial, elements } = args;
   const count = statisticsGroups(elements);
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'adamw_statistics',
-      slots: slotsOf(target, { gradient, m, v }),
-      conditions: momentConditions(args.moments),
-      constants: {},
+  return dispatch(target, 'adamw_statistics', {
+    operands: { gradient, firstMoment: m, secondMoment: v },
+    slotNames: MOMENT_SLOTS,
+    tensors: { state, partials, parameterStates: whole.parameterStates, groups },
+    writes: ['partials'],
+    uniforms: {
+      vectors: elements / 4,
+      parameter: whole.index,
+      groups: count,
+      partial,
+      ...momentUniforms(args),
     },
-    bindings: {
-      ...{ gradient, firstMoment: m, secondMoment: v, state, partials },
-      parameterStates: whole.parameterStates,
-      ...(groups && { groups }),
-    },
-    params: [
-      u32(elements / 4),
-      u32(args.first / 4),
-      u32(whole.index),
-      u32(count),
-      u32(args.partial),
-      f32(beta1),
-      f32(1 - beta1),
-      f32(beta2),
-      f32(1 - beta2),
-      f32(args.epsilon),
-    ],
+    conditions: momentConditions(args.moments),
     grid: [count, 1, 1],
     label: args.label,
-  };
+  });
 }
 
 /** From the partial sums of all parts of a parameter to its state: the factor of its update and the scales of its moments. */
@@ -231,23 +218,22 @@ export function adamwPrepare(args: {
   scaled: Pick<MomentFormats, 'firstMoment' | 'secondMoment'> | undefined;
   label: string;
 }): Dispatch {
-  const { whole, state, partials, scaled } = args;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'adamw_prepare', slots: {}, conditions: {}, constants: {} },
-    bindings: { partials, state, parameterStates: whole.parameterStates },
-    params: [
-      u32(whole.index),
-      u32(args.partial),
-      u32(args.count),
-      u32(args.clipUpdate ? 1 : 0),
-      f32(1 / args.size),
-      f32(scaled ? largestFinite(scaled.firstMoment) : 0),
-      f32(scaled ? largestFinite(scaled.secondMoment) : 0),
-    ],
+  const { whole, state, partials, partial, count, scaled } = args;
+  return dispatch(null, 'adamw_prepare', {
+    tensors: { partials, state, parameterStates: whole.parameterStates },
+    writes: ['parameterStates'],
+    uniforms: {
+      parameter: whole.index,
+      partial,
+      count,
+      clipUpdate: args.clipUpdate ? 1 : 0,
+      inverseSize: 1 / args.size,
+      limitM: scaled ? largestFinite(scaled.firstMoment) : 0,
+      limitV: scaled ? largestFinite(scaled.secondMoment) : 0,
+    },
     grid: [1, 1, 1],
     label: args.label,
-  };
+  });
 }
 
 /** out = inp in the format of out; with `low` its upper half, and the lower there. */
@@ -256,17 +242,14 @@ export function convertFormat(
   args: { inp: Operand; out: Operand; low?: Operand | undefined; elements: number; label: string },
 ): Dispatch {
   const { inp, out, low, elements, label } = args;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'convert_format',
-      slots: slotsOf(target, { inp, out }),
-      conditions: { split: low !== undefined },
-      constants: {},
-    },
-    bindings: { inp, out, ...(low && { low }) },
-    params: [u32(elements / 4)],
-    grid: linearGrid(elements / 4, 64),
+  const vectors = elements / 4;
+  return dispatch(target, 'convert_format', {
+    operands: { inp, out },
+    tensors: { low },
+    writes: ['out', 'low'],
+    uniforms: { vectors },
+    conditions: { split: low !== undefined },
+    grid: linearGrid(vectors, 64),
     label,
-  };
+  });
 }

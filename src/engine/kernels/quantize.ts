@@ -1,7 +1,8 @@
 /** Kernels of 8-bit operands with a scale of their tensor. */
 
-import { type Dispatch, groupedBy, linearGrid, slotsOf, type Target, u32 } from '../gpu/operation.ts';
-import { formatOf, type Operand, recordOf, type Tensor } from '../gpu/tensor.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
+import { formatOf, groupsOf, type Operand, recordOf, type Tensor } from '../gpu/tensor.ts';
 import { largestBits, type TensorScaling } from '../precision/quantization.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
@@ -29,18 +30,17 @@ interface QuantizeArgs {
 /** out = inp in the format of out, at the scale that inp's largest magnitude asks for; `amax` has 0 for it before. */
 export function quantizeCurrent(target: Target, args: QuantizeArgs): Dispatch[] {
   const { inp, out, amax, elements, label } = args;
-  const groups = Math.min(MAX_GROUPS, Math.max(1, Math.ceil(elements / 4 / (WIDTH * VECTORS_PER_LANE))));
-  return [
-    {
-      kind: 'dispatch',
-      variant: { kernel: 'tensor_amax', slots: slotsOf(target, { inp }), conditions: {}, constants: {} },
-      bindings: { inp, amax },
-      params: [u32(elements / 4), u32(recordOf(out))],
-      grid: [groups, 1, 1],
-      label: `${label} amax`,
-    },
-    quantize(target, args, true),
-  ];
+  const vectors = elements / 4;
+  const groups = Math.min(MAX_GROUPS, Math.max(1, Math.ceil(vectors / (WIDTH * VECTORS_PER_LANE))));
+  const magnitude = dispatch(target, 'tensor_amax', {
+    operands: { inp },
+    tensors: { amax },
+    writes: ['amax'],
+    uniforms: { vectors, record: recordOf(out) },
+    grid: [groups, 1, 1],
+    label: `${label} amax`,
+  });
+  return [magnitude, quantize(target, args, true)];
 }
 
 /** out = inp in the format of out, at the scale in place; inp's largest magnitude is collected for the next one. */
@@ -50,19 +50,17 @@ export function quantizeDelayed(target: Target, args: QuantizeArgs): Dispatch[] 
 
 function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatch {
   const { inp, out, amax, scales, elements, label } = args;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'quantize',
-      slots: slotsOf(target, { inp, out }),
-      conditions: { current },
-      constants: {},
-    },
-    bindings: { inp, out, amax, scales },
-    params: [u32(elements / 4), u32(recordOf(out))],
-    grid: linearGrid(elements / 4, WIDTH),
+  const vectors = elements / 4;
+  return dispatch(target, 'quantize', {
+    operands: { inp, out },
+    tensors: { amax, scales },
+    // The scale of this tensor is stored, or its largest magnitude for the next one.
+    writes: ['out', current ? 'scales' : 'amax'],
+    uniforms: { vectors, record: recordOf(out) },
+    conditions: { current },
+    grid: linearGrid(vectors, WIDTH),
     label,
-  };
+  });
 }
 
 /** out = inp in the format of out, which has groups: each 16 elements at the scale that their largest magnitude asks for. */
@@ -71,19 +69,15 @@ export function quantizeGroups(
   args: { label: string; inp: Operand; out: Operand; elements: number },
 ): Dispatch {
   const { inp, out, elements, label } = args;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'quantize_groups',
-      slots: slotsOf(target, { inp, out }),
-      conditions: {},
-      constants: {},
-    },
-    bindings: { inp, out, ...groupedBy(out).bindings },
-    params: [u32(elements / 4), u32(largestBits(formatOf(out)))],
-    grid: linearGrid(elements / 4, GROUPS_WIDTH),
+  const vectors = elements / 4;
+  return dispatch(target, 'quantize_groups', {
+    operands: { inp, out },
+    tensors: { groupScales: groupsOf(out) },
+    writes: ['out', 'groupScales'],
+    uniforms: { vectors, largest: largestBits(formatOf(out)) },
+    grid: linearGrid(vectors, GROUPS_WIDTH),
     label,
-  };
+  });
 }
 
 /** The scales of the first `records` tensors for the step that follows. */
@@ -98,12 +92,11 @@ export function delayedScales(
   },
 ): Dispatch {
   const { amax, history, scales, state, records, historyLength, algorithm, margin } = args;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'delayed_scales', slots: {}, conditions: {}, constants: {} },
-    bindings: { amax, history, scales, state },
-    params: [u32(records), u32(historyLength), u32(margin), u32(algorithm === 'most_recent' ? 1 : 0)],
+  return dispatch(null, 'delayed_scales', {
+    tensors: { amax, history, scales, state },
+    writes: ['history', 'scales'],
+    uniforms: { records, length: historyLength, margin, mostRecent: algorithm === 'most_recent' ? 1 : 0 },
     grid: [Math.ceil(records / 64), 1, 1],
     label: 'scales of 8-bit tensors',
-  };
+  });
 }

@@ -1,14 +1,6 @@
 /** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
-import {
-  type Dispatch,
-  f32,
-  groupedBy,
-  linearGrid,
-  SITE,
-  slotsOf,
-  type Target,
-  u32,
-} from '../gpu/operation.ts';
+import { dispatch } from '../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand, Tensor } from '../gpu/tensor.ts';
 
 interface Common {
@@ -30,20 +22,18 @@ export function layernormForward(
   },
 ): Dispatch {
   const { inp, weight, bias, out, stats, found, rows, width, label } = args;
-  const grouped = groupedBy(inp);
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'layernorm_forward',
-      slots: slotsOf(target, { inp, weight, out }),
-      conditions: { subgroups: target.subgroups, ...grouped.conditions },
-      constants: { LANES: target.lanes },
-    },
-    bindings: { inp, weight, bias, out, stats, found, ...grouped.bindings },
-    params: [u32(rows), u32(width / 4), SITE],
+  return dispatch(target, 'layernorm_forward', {
+    operands: { inp, weight, out },
+    tensors: { bias, stats },
+    grouped: 'inp',
+    writes: ['out', 'stats'],
+    found,
+    uniforms: { rows, c4: width / 4 },
+    conditions: { subgroups: target.subgroups },
+    constants: { LANES: target.lanes },
     grid: linearGrid(rows, 1),
     label,
-  };
+  });
 }
 
 /** out (rows, C) = layer norm of inp with the statistics of the forward pass: the bits that it had written there. */
@@ -61,21 +51,16 @@ export function layernormRecompute(
   },
 ): Dispatch {
   const { inp, weight, bias, stats, out, rows, width, label } = args;
-  const grouped = groupedBy(inp);
   const vectors = (rows * width) / 4;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'layernorm_recompute',
-      slots: slotsOf(target, { inp, weight, out }),
-      conditions: grouped.conditions,
-      constants: {},
-    },
-    bindings: { inp, weight, bias, stats, out, ...grouped.bindings },
-    params: [u32(vectors), u32(width / 4)],
+  return dispatch(target, 'layernorm_recompute', {
+    operands: { inp, weight, out },
+    tensors: { bias, stats },
+    grouped: 'inp',
+    writes: ['out'],
+    uniforms: { vectors, c4: width / 4 },
     grid: linearGrid(vectors, 64),
     label,
-  };
+  });
 }
 
 /** dinp (+)= gradient of layer norm; `rounded` receives a copy of dinp in its own format. */
@@ -93,27 +78,19 @@ export function layernormBackward(
     width: number;
   },
 ): Dispatch {
-  const { inp, dout, weight, stats, dinp, rounded, found, rows, width, label } = args;
-  const grouped = groupedBy(inp);
-  const copy = rounded && { rounded };
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'layernorm_backward',
-      slots: slotsOf(target, { inp, dout, weight, dinp, ...copy }),
-      conditions: {
-        subgroups: target.subgroups,
-        accumulate: args.accumulate,
-        roundedCopy: rounded !== undefined,
-        ...grouped.conditions,
-      },
-      constants: { LANES: target.lanes },
-    },
-    bindings: { inp, dout, weight, stats, dinp, ...copy, found, ...grouped.bindings },
-    params: [u32(rows), u32(width / 4), SITE],
+  const { inp, dout, weight, stats, dinp, rounded, accumulate, found, rows, width, label } = args;
+  return dispatch(target, 'layernorm_backward', {
+    operands: { inp, dout, weight, dinp, rounded },
+    tensors: { stats },
+    grouped: 'inp',
+    writes: ['dinp', 'rounded'],
+    found,
+    uniforms: { rows, c4: width / 4 },
+    conditions: { subgroups: target.subgroups, accumulate, roundedCopy: rounded !== undefined },
+    constants: { LANES: target.lanes },
     grid: linearGrid(rows, 1),
     label,
-  };
+  });
 }
 
 /** Blocks of rows that column sums are split into, so that narrow matrices still fill the GPU. */
@@ -135,43 +112,28 @@ export function layernormBackwardParameters(
     width: number;
   },
 ): Dispatch[] {
-  const { inp, dout, stats, partials, rows, width, label, found } = args;
-  const grouped = groupedBy(inp);
+  const { inp, dout, stats, partials, dweight, dbias, rows, width, label, found } = args;
   const blocks = rowBlocks(rows);
-  const sums: Dispatch = {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'layernorm_backward_parameters',
-      slots: slotsOf(target, { inp, dout }),
-      conditions: grouped.conditions,
-      constants: {},
-    },
-    bindings: { inp, dout, stats, partials, ...grouped.bindings },
-    params: [u32(rows), u32(width / 4), u32(Math.ceil(rows / blocks)), u32(blocks)],
+  const sums = dispatch(target, 'layernorm_backward_parameters', {
+    operands: { inp, dout },
+    tensors: { stats, partials },
+    grouped: 'inp',
+    writes: ['partials'],
+    uniforms: { rows, c4: width / 4, rowsPerBlock: Math.ceil(rows / blocks), blocks },
     grid: [Math.ceil(width / 256), blocks, 1],
     label: `${label} partial sums`,
-  };
-  return [
-    sums,
+  });
+  const reduce = (first: number, out: Operand, name: string) =>
     reducePartials(target, {
       partials,
-      first: 0,
-      out: args.dweight,
+      first,
+      out,
       blocks,
       width,
       found,
-      label: `${label}.weight gradient`,
-    }),
-    reducePartials(target, {
-      partials,
-      first: blocks * width,
-      out: args.dbias,
-      blocks,
-      width,
-      found,
-      label: `${label}.bias gradient`,
-    }),
-  ];
+      label: `${label}.${name} gradient`,
+    });
+  return [sums, reduce(0, dweight, 'weight'), reduce(blocks * width, dbias, 'bias')];
 }
 
 /** out (C) += column sums of inp (rows, C). */
@@ -181,17 +143,15 @@ export function columnSum(
 ): Dispatch[] {
   const { inp, partials, out, rows, width, found, label } = args;
   const blocks = rowBlocks(rows);
-  return [
-    {
-      kind: 'dispatch',
-      variant: { kernel: 'column_sum', slots: slotsOf(target, { inp }), conditions: {}, constants: {} },
-      bindings: { inp, partials },
-      params: [u32(rows), u32(width / 4), u32(Math.ceil(rows / blocks))],
-      grid: [Math.ceil(width / 256), blocks, 1],
-      label: `${label} partial sums`,
-    },
-    reducePartials(target, { partials, first: 0, out, blocks, width, found, label }),
-  ];
+  const sums = dispatch(target, 'column_sum', {
+    operands: { inp },
+    tensors: { partials },
+    writes: ['partials'],
+    uniforms: { rows, c4: width / 4, rowsPerBlock: Math.ceil(rows / blocks) },
+    grid: [Math.ceil(width / 256), blocks, 1],
+    label: `${label} partial sums`,
+  });
+  return [sums, reducePartials(target, { partials, first: 0, out, blocks, width, found, label })];
 }
 
 /** out (width) += sum over blocks of partials (blocks, width), from element `first` on. */
@@ -199,15 +159,16 @@ export function reducePartials(
   target: Target,
   args: Common & { partials: Tensor; first: number; out: Operand; blocks: number; width: number },
 ): Dispatch {
-  const { partials, out, found, blocks, width, label } = args;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'reduce_partials', slots: slotsOf(target, { out }), conditions: {}, constants: {} },
-    bindings: { partials, out, found },
-    params: [u32(blocks), u32(width / 4), u32(args.first / 4), SITE],
+  const { partials, first, out, found, blocks, width, label } = args;
+  return dispatch(target, 'reduce_partials', {
+    operands: { out },
+    tensors: { partials },
+    writes: ['out'],
+    found,
+    uniforms: { blocks, c4: width / 4, first: first / 4 },
     grid: [Math.ceil(width / 256), 1, 1],
     label,
-  };
+  });
 }
 
 /** out (B*T, C) = token embedding + position embedding, of the tokens whose rows are in `tokenWeight`. */
@@ -226,21 +187,19 @@ export function embeddingForward(
     width: number;
   },
 ): Dispatch {
-  const { tokens, tokenWeight, positionWeight, out, found, rows, context, width, label } = args;
-  const vectors = (rows * width) / 4;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'embedding_forward',
-      slots: slotsOf(target, { weight: tokenWeight, out }),
-      conditions: {},
-      constants: {},
-    },
-    bindings: { tokens, tokenWeight, positionWeight, out, found },
-    params: [u32(vectors), u32(width / 4), u32(context), u32(args.firstToken), u32(args.tokenRows), SITE],
+  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, out, found, context, width, label } =
+    args;
+  const vectors = (args.rows * width) / 4;
+  return dispatch(target, 'embedding_forward', {
+    operands: { tokenWeight, out },
+    slotNames: { tokenWeight: 'weight' },
+    tensors: { tokens, positionWeight },
+    writes: ['out'],
+    found,
+    uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
     grid: linearGrid(vectors, 64),
     label,
-  };
+  });
 }
 
 /** dweight (tokens, C), from row `firstToken` on, += rows of dout sorted by token (CSR: starts, positions). */
@@ -256,21 +215,18 @@ export function embeddingBackwardToken(
     width: number;
   },
 ): Dispatch {
-  const { starts, positions, dout, dweight, found, tokens, width, label } = args;
+  const { starts, positions, dout, dweight, firstToken, found, tokens, width, label } = args;
   const vectors = (tokens * width) / 4;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'embedding_backward_token',
-      slots: slotsOf(target, { dout, gradient: dweight }),
-      conditions: {},
-      constants: {},
-    },
-    bindings: { starts, positions, dout, dweight, found },
-    params: [u32(vectors), u32(width / 4), u32(args.firstToken), SITE],
+  return dispatch(target, 'embedding_backward_token', {
+    operands: { dout, dweight },
+    slotNames: { dweight: 'gradient' },
+    tensors: { starts, positions },
+    writes: ['dweight'],
+    found,
+    uniforms: { vectors, c4: width / 4, firstToken },
     grid: linearGrid(vectors, 64),
     label,
-  };
+  });
 }
 
 /** dweight (T, C) += dout (B, T, C) summed over the batch. */
@@ -280,19 +236,15 @@ export function embeddingBackwardPosition(
 ): Dispatch {
   const { dout, dweight, found, batch, context, width, label } = args;
   const vectors = (context * width) / 4;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'embedding_backward_position',
-      slots: slotsOf(target, { dout, gradient: dweight }),
-      conditions: {},
-      constants: {},
-    },
-    bindings: { dout, dweight, found },
-    params: [u32(vectors), u32(batch), SITE],
+  return dispatch(target, 'embedding_backward_position', {
+    operands: { dout, dweight },
+    slotNames: { dweight: 'gradient' },
+    writes: ['dweight'],
+    found,
+    uniforms: { vectors, batch },
     grid: linearGrid(vectors, 64),
     label,
-  };
+  });
 }
 
 /**
@@ -313,28 +265,24 @@ export function crossEntropy(
     sliceColumns: number;
   },
 ): Dispatch {
-  const { logits, targets, losses, backward, found, rows, label } = args;
-  const operands = backward && { dlogits: backward.dlogits, state: backward.state };
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'cross_entropy',
-      slots: backward ? slotsOf(target, { dlogits: backward.dlogits }) : {},
-      conditions: { subgroups: target.subgroups, backward: backward !== undefined },
-      constants: { LANES: target.lanes },
+  const { logits, targets, losses, backward, found, rows, vocabulary, label } = args;
+  return dispatch(target, 'cross_entropy', {
+    operands: { dlogits: backward?.dlogits },
+    tensors: { logits, targets, losses, state: backward?.state },
+    writes: ['losses', 'dlogits'],
+    found,
+    uniforms: {
+      rows,
+      v4: args.paddedVocabulary / 4,
+      slice4: args.sliceColumns / 4,
+      vocabulary,
+      inverseTokens: backward && 1 / backward.lossTokens,
     },
-    bindings: { logits, targets, losses, ...operands, found },
-    params: [
-      u32(rows),
-      u32(args.paddedVocabulary / 4),
-      u32(args.sliceColumns / 4),
-      u32(args.vocabulary),
-      SITE,
-      ...(backward ? [f32(1 / backward.lossTokens)] : []),
-    ],
+    conditions: { subgroups: target.subgroups, backward: backward !== undefined },
+    constants: { LANES: target.lanes },
     grid: linearGrid(rows, 1),
     label,
-  };
+  });
 }
 
 /** Numbers a row in what {@link logitSharpness} writes. */
@@ -355,26 +303,16 @@ export function logitSharpness(
     epsilon: number;
   },
 ): Dispatch {
-  const { label, logits, targets, out, rows } = args;
-  return {
-    kind: 'dispatch',
-    variant: {
-      kernel: 'logit_sharpness',
-      slots: {},
-      conditions: { subgroups: target.subgroups },
-      constants: { LANES: target.lanes },
-    },
-    bindings: { logits, targets, out },
-    params: [
-      u32(rows),
-      u32(args.paddedVocabulary / 4),
-      u32(args.sliceColumns / 4),
-      u32(args.vocabulary),
-      f32(args.epsilon),
-    ],
+  const { label, logits, targets, out, rows, vocabulary, epsilon } = args;
+  return dispatch(target, 'logit_sharpness', {
+    tensors: { logits, targets, out },
+    writes: ['out'],
+    uniforms: { rows, v4: args.paddedVocabulary / 4, slice4: args.sliceColumns / 4, vocabulary, epsilon },
+    conditions: { subgroups: target.subgroups },
+    constants: { LANES: target.lanes },
     grid: linearGrid(rows, 1),
     label,
-  };
+  });
 }
 
 /** Words of what {@link lossSum} sums up in, cleared before the first micro-batch of a step; see shaders/loss_sum.wgsl. */
@@ -388,13 +326,12 @@ export function lossSum(args: {
   rows: number;
   lossTokens: number;
 }): Dispatch {
-  const { losses, sums, state } = args;
-  return {
-    kind: 'dispatch',
-    variant: { kernel: 'loss_sum', slots: {}, conditions: {}, constants: {} },
-    bindings: { losses, sums, state },
-    params: [u32(args.rows), f32(1 / args.lossTokens)],
+  const { losses, sums, state, rows, lossTokens } = args;
+  return dispatch(null, 'loss_sum', {
+    tensors: { losses, sums, state },
+    writes: ['sums', 'state'],
+    uniforms: { rows, inverseTokens: 1 / lossTokens },
     grid: [1, 1, 1],
     label: 'loss',
-  };
+  });
 }

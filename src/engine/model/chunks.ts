@@ -7,7 +7,7 @@ import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
 import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
-import { isVocabularyMatrix, type ParameterSpec } from './parameters.ts';
+import type { ParameterSpec } from './parameters.ts';
 
 /** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */
 export const ALIGNMENT = 256;
@@ -57,6 +57,8 @@ export interface Parameter {
 }
 
 export interface ParameterLayout {
+  /** In checkpoint order. */
+  readonly specs: readonly ParameterSpec[];
   readonly chunks: readonly Chunk[];
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
@@ -104,7 +106,7 @@ export function layoutParameters(
   };
   const vocabularyRows = vocabularySlice(specs, limit);
   for (const spec of [...specs.filter((s) => s.decays), ...specs.filter((s) => !s.decays)]) {
-    const step = isVocabularyMatrix(spec.name) ? vocabularyRows : spec.rows;
+    const step = spec.rowsOf === 'tokens' ? vocabularyRows : spec.rows;
     for (let first = 0; first < spec.rows; first += step)
       place(spec, first, Math.min(step, spec.rows - first));
   }
@@ -128,7 +130,7 @@ export function layoutParameters(
     return chunk;
   });
   const parameters = new Map(specs.map((spec) => [spec.name, { spec, parts: parts.get(spec.name)! }]));
-  return { chunks, parameters, vocabularyRows };
+  return { specs, chunks, parameters, vocabularyRows };
 }
 
 /** Up to where the next part begins: zeros that stay zeros, so that groups of moments are whole. */
@@ -138,7 +140,7 @@ export function paddedElements({ master }: ParameterPart): number {
 
 /** Rows of a vocabulary matrix that are bound at a time: all, or as many whole steps as `limit` elements hold. */
 function vocabularySlice(specs: readonly ParameterSpec[], limit: number): number {
-  const { rows, columns } = specs.find(({ name }) => isVocabularyMatrix(name))!;
+  const { rows, columns } = specs.find(({ rowsOf }) => rowsOf === 'tokens')!;
   if (rows * columns <= limit) return rows;
   return Math.max(1, Math.floor(limit / columns / VOCABULARY_STEP)) * VOCABULARY_STEP;
 }
@@ -174,13 +176,8 @@ function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineEr
   return new EngineError(
     'LIMIT_EXCEEDED',
     `${rows < spec.rows ? `A slice of ${spec.name}` : spec.name} needs ${mebibytes(rows * spec.columns * 4)} in one binding; this adapter allows ${mebibytes(maxBytes)}.`,
-    hintFor(spec.name),
+    spec.rowsOf === 'positions' ? 'Use a shorter context, or a smaller width.' : 'Use a smaller width.',
   );
-}
-
-function hintFor(name: string): string {
-  if (name === 'wpe.weight') return 'Use a shorter context, or a smaller width.';
-  return 'Use a smaller width.';
 }
 
 /**

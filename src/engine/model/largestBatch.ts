@@ -20,7 +20,8 @@ export interface LargestBatch {
 
 /**
  * The largest batch from 1 to `most`, computed at once, whose every tensor fits a binding and whose run takes at most `budgetBytes`.
- * Nothing but activations grows with the batch, and nothing shrinks: a binary search over the plan.
+ * Nothing but activations grows with the batch, nearly in proportion, and nothing shrinks: the search goes where a straight
+ * line between two plans meets the limit, and halves what is left where that does not.
  * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit, whatever the batch
  */
 export function largestBatch(
@@ -30,27 +31,43 @@ export function largestBatch(
   budgetBytes = Number.POSITIVE_INFINITY,
   most: number = rangeOf('batch').high,
 ): LargestBatch {
-  const excess = (batch: number): 'budget' | 'binding' | null => {
-    const { tensors, total } = sizesOf({ ...config, batch, microBatch: null }, vocabulary, limits);
-    if (tensors.some((bytes) => bytes > limits.maxBindingBytes)) return 'binding';
-    return total > budgetBytes ? 'budget' : null;
+  const planOf = (batch: number): PlanSize => {
+    const size = sizeOf({ ...config, batch, microBatch: null }, vocabulary, limits);
+    const binding = size.largest / limits.maxBindingBytes;
+    return { batch, bytes: size.total, shares: { binding, budget: size.total / budgetBytes } };
   };
-  let fits = 0;
-  let fails = most + 1;
-  let limitedBy: LargestBatch['limitedBy'] = 'range';
-  while (fails - fits > 1) {
-    const batch = (fits + fails) >> 1;
-    const why = excess(batch);
-    if (why) {
-      fails = batch;
-      limitedBy = why;
-    } else {
-      fits = batch;
-    }
+  const fitsIn = ({ shares }: PlanSize) => shares.binding <= 1 && shares.budget <= 1;
+  let fits: PlanSize = { batch: 0, bytes: 0, shares: { binding: 0, budget: 0 } };
+  let fails: PlanSize | null = null;
+  let isHalved = false;
+  for (;;) {
+    const end: number = fails?.batch ?? most + 1;
+    if (end - fits.batch <= 1) break;
+    const middle = (fits.batch + end) >> 1;
+    const guess = fails && !isHalved ? meeting(fits, fails) : Math.min(middle, Math.max(1, 4 * fits.batch));
+    const tried = planOf(Math.min(end - 1, Math.max(fits.batch + 1, guess)));
+    const before = end - fits.batch;
+    if (fitsIn(tried)) fits = tried;
+    else fails = tried;
+    isHalved = fails !== null && fails.batch - fits.batch > before / 2;
   }
-  const bytes =
-    fits > 0 ? sizesOf({ ...config, batch: fits, microBatch: null }, vocabulary, limits).total : 0;
-  return { batch: fits, bytes, limitedBy };
+  const limitedBy = fails === null ? 'range' : fails.shares.binding > 1 ? 'binding' : 'budget';
+  return { batch: fits.batch, bytes: fits.bytes, limitedBy };
+}
+
+interface PlanSize {
+  readonly batch: number;
+  readonly bytes: number;
+  /** Of what each limit allows. */
+  readonly shares: Readonly<Record<'binding' | 'budget', number>>;
+}
+
+/** The last batch that a straight line between two plans, of which the second is too large, leaves within the limits. */
+function meeting(fits: PlanSize, fails: PlanSize): number {
+  const at = (['binding', 'budget'] as const)
+    .filter((limit) => fails.shares[limit] > 1)
+    .map((limit) => (1 - fits.shares[limit]) / (fails.shares[limit] - fits.shares[limit]));
+  return Math.floor(fits.batch + Math.min(...at) * (fails.batch - fits.batch));
 }
 
 /**
@@ -93,14 +110,19 @@ export function deeperLevelFor(
   return null;
 }
 
-/** Bytes of each tensor, and of the run. */
-function sizesOf(
+/** Bytes of the largest tensor, and of the run. */
+function sizeOf(
   config: TrainConfig,
   vocabulary: number,
   limits: PlanLimits,
-): { tensors: readonly number[]; total: number } {
+): { readonly largest: number; readonly total: number } {
   const run = runTensors(config, vocabulary, limits);
-  const tensors = run.planned.map(({ tensor }) => byteLength(tensor));
-  const staging = limits.saved ? stagingBytes(run) : 0;
-  return { tensors, total: tensors.reduce((sum, bytes) => sum + bytes, staging) };
+  let largest = 0;
+  let total = limits.saved ? stagingBytes(run) : 0;
+  for (const { tensor } of run.planned) {
+    const bytes = byteLength(tensor);
+    largest = Math.max(largest, bytes);
+    total += bytes;
+  }
+  return { largest, total };
 }

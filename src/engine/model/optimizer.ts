@@ -84,7 +84,7 @@ function common(tensors: RunTensors, config: TrainConfig, chunk: number) {
 
 /** Of each parameter first what the update needs to know of it, then the update. */
 function byParameter(target: Target, tensors: RunTensors, config: TrainConfig): Operation[] {
-  const { chunks, moments, state, gpt } = tensors;
+  const { chunks, moments, state } = tensors;
   const partials = tensors.statistics!;
   const operations: Operation[] = [];
   let partial = 0;
@@ -118,7 +118,7 @@ function byParameter(target: Target, tensors: RunTensors, config: TrainConfig): 
     operations.push(
       adamwPrepare({
         ...{ whole, state, partials, partial: first, count: partial - first },
-        size: learnedElements(spec, gpt),
+        size: learnedElements(spec),
         clipUpdate: config.optimizer === 'stable-adamw',
         scaled: moments.scale === 'parameter' ? moments : undefined,
         label: spec.name,

@@ -21,7 +21,7 @@ export interface StateEntry {
 }
 
 /** Every tensor of a run's state, in a fixed order. Compute weights follow from the master weights and are not among them. */
-export function stateEntries({ parameters, planned, state, quantized }: RunTensors): StateEntry[] {
+export function stateEntries({ parameters, planned, state, scales }: RunTensors): StateEntry[] {
   const byParameter = [...parameters.values()].flatMap(({ spec, parts }) => {
     const { name, rows, columns } = spec;
     const entry = (prefix: string, sliceOf: (part: ParameterPart) => TensorSlice): StateEntry => {
@@ -45,8 +45,8 @@ export function stateEntries({ parameters, planned, state, quantized }: RunTenso
     ...byParameter,
     ...others.map(({ tensor }) => whole(tensor.name, tensor)),
     // Current scales follow from the tensors, delayed ones from steps that are over.
-    ...(quantized?.history
-      ? [whole('tensor_scales', quantized.scales), whole('amax_history', quantized.history)]
+    ...(scales?.history
+      ? [whole('tensor_scales', scales.scales), whole('amax_history', scales.history)]
       : []),
     whole('step_state', state),
   ];

@@ -1,13 +1,11 @@
 /** The op lists of a run: built once, replayed every step. */
-
-import { microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
+import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { backward } from './backward.ts';
-import { forward } from './forward.ts';
-import { lmHead, sampledLogits } from './lmHead.ts';
+import { type Emitted, operationsOf } from './emission.ts';
 import { optimizer } from './optimizer.ts';
-import { calibrating, forgetMagnitudes, nextScales, quantizeWeights } from './scales.ts';
+import { Pass, type PassOptions } from './pass.ts';
+import { forgetMagnitudes, nextScales, quantizeWeights } from './quantize.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface Schedule {
@@ -29,46 +27,51 @@ export interface Schedule {
   readonly sampleLogits: readonly Operation[];
 }
 
-/** A training micro-batch in its parts, in the order in which they run. */
-export function microBatchPhases(
-  target: Target,
+/** A pass that changes no training state. Built by `use`. */
+export function readingPass(
   tensors: RunTensors,
-  config: TrainConfig,
-): Record<'forward' | 'lmHead' | 'backward', readonly Operation[]> {
-  const { state, found } = tensors;
-  const lossTokens = tokensPerStep(config);
-  const windows = microBatchOf(config);
-  return {
-    forward: forward(target, tensors, windows, found),
-    lmHead: lmHead(target, tensors, { backward: { lossTokens, state }, found }),
-    backward: backward(target, tensors, windows),
-  };
+  target: Target,
+  windows: number,
+  use: (pass: Pass) => void,
+): Emitted[] {
+  const pass = new Pass(tensors, { trains: false, windows, found: tensors.evalFound });
+  use(pass);
+  return pass.build(target);
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { chunks, state, lossSums, evalFound, quantized } = tensors;
-  const evaluation = (sharpness?: Tensor): Operation[] => [
-    ...forward(target, tensors, microBatchOf(config), evalFound),
-    ...lmHead(target, tensors, { found: evalFound, ...(sharpness && { sharpness }) }),
-  ];
-  const microBatch = (of: RunTensors): Operation[] =>
-    Object.values(microBatchPhases(target, of, config)).flat();
+  const { chunks, state, lossSums, scales, decoder, sampleRow } = tensors;
+  const windows = microBatchOf(config);
+  const reading = (use: (pass: Pass) => void, count = windows) =>
+    operationsOf(readingPass(tensors, target, count, use));
+  const evaluation = (sharpness?: Tensor) => reading((pass) => decoder.evaluate(pass, sharpness));
   return {
     begin: [
       ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
       { kind: 'clear', target: lossSums },
-      ...(quantized ? [forgetMagnitudes(quantized)] : []),
+      ...(scales ? [forgetMagnitudes(scales)] : []),
     ],
-    microBatch: microBatch(tensors),
-    calibration: quantized?.history ? microBatch(calibrating(tensors)) : [],
+    microBatch: operationsOf(tensors.training.build(target)),
+    calibration: scales?.history ? calibration(target, tensors, windows) : [],
     optimizer: [
       ...optimizer(target, tensors, config),
       ...quantizeWeights(target, tensors),
-      ...(quantized ? nextScales(quantized, state) : []),
+      ...(scales ? nextScales(scales, state) : []),
     ],
     evaluation: evaluation(),
     sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],
-    sampleForward: forward(target, tensors, 1, evalFound),
-    sampleLogits: sampledLogits(target, tensors),
+    sampleForward: reading((pass) => decoder.hidden(pass), 1),
+    sampleLogits: reading((pass) => decoder.head.sample(pass, sampleRow), 1),
   };
+}
+
+/**
+ * For a pass that finds the first of the delayed scales: each tensor is stored at what it asks for itself and so did those
+ * under its scale in the micro-batches before.
+ */
+function calibration(target: Target, tensors: RunTensors, windows: number): Operation[] {
+  const options: PassOptions = { trains: true, windows, found: tensors.found, calibrates: true };
+  const pass = new Pass(tensors, options);
+  tensors.decoder.train(pass);
+  return operationsOf(pass.build(target));
 }

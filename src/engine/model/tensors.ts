@@ -1,73 +1,49 @@
 /** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
-
-import { type GptConfig, headSize, paddedVocabulary } from '../config/gptConfig.ts';
-import { gptConfig, microBatchOf, type RecomputeLevel, type TrainConfig } from '../config/trainConfig.ts';
-import type { MemoryCategory } from '../core/memoryCategories.ts';
-import { type ElementType, type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
+import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
+import { type Operand, scaleOf, slice, type Tensor, type TensorSlice, tensorOf } from '../gpu/tensor.ts';
 import { NORM_PARTIALS, PARAMETER_STATE_WORDS, statisticsGroups } from '../kernels/optimizer.ts';
-import { LOSS_SUM_WORDS, rowBlocks, SHARPNESS_WIDTH } from '../kernels/rows.ts';
+import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { partialElements } from '../kernels/weightGradient.ts';
 import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
-import { type Recipe, type Role, recipeFor, roundsResidualGradient } from '../precision/recipes.ts';
-import { type BlockTensors, planBlocks } from './blocks.ts';
+import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import {
+  type ComputeWeight,
   layoutParameters,
   type Parameter,
   type ParameterLayout,
   paddedElements,
-  partName,
   withComputeWeights,
 } from './chunks.ts';
-import { histogramWords, narrowedWeights } from './numericsRows.ts';
-import { isVocabularyMatrix, type ParameterSpec, parameterSpecs } from './parameters.ts';
-import { planScales, type QuantizedParts, type QuantizedTensors, scaledBy } from './scales.ts';
+import { Decoder } from './decoder.ts';
+import { histogramWords } from './numericsRows.ts';
+import type { ParameterSpec } from './parameters.ts';
+import { type ModelRun, Pass } from './pass.ts';
+import { ScaleTable } from './scales.ts';
+import { operandStorage } from './storage.ts';
+import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
 
-export interface PlannedTensor {
-  readonly tensor: Tensor;
-  readonly category: MemoryCategory;
-}
-
-export interface RunTensors extends ParameterLayout, QuantizedParts {
+export interface RunTensors extends ParameterLayout, ModelRun {
   readonly planned: readonly PlannedTensor[];
-  readonly gpt: GptConfig;
-  readonly recipe: Recipe;
+  readonly decoder: Decoder;
+  /** A training micro-batch, whose operations are built once the adapter is known. */
+  readonly training: Pass;
   readonly moments: MomentFormats;
+  /** Weights made one by one after an update, where AdamW does not write them itself. */
+  readonly computeWeights: readonly ComputeWeight[];
   /** Where AdamW needs to know whole parameters, in the order of `parameters`; see shaders/lib/parameter_state.wgsl. */
   readonly parameterStates: Tensor | undefined;
   readonly statistics: Tensor | undefined;
-  readonly rows: number;
   /** Rows of the batch that the LM head works on at a time. */
   readonly headRows: number;
-  readonly tokens: Tensor;
-  readonly targets: Tensor;
-  readonly tokenStarts: Tensor;
-  readonly tokenPositions: Tensor;
-  readonly residual0: Tensor;
-  /** What `blocks` share, and the backward pass so recomputes. */
-  readonly recompute: RecomputeLevel;
-  readonly blocks: readonly BlockTensors[];
+  /** What the head reads. */
   readonly normF: Operand;
-  readonly statsF: Tensor;
   readonly logits: Tensor;
-  readonly dlogits: Tensor;
   readonly losses: Tensor;
   /** (rows, 4) f32; null where sharpness is not measured. */
   readonly sharpness: Tensor | null;
-  readonly dresidual: Tensor;
-  /** The dY operand made from `dresidual`; the same tensor where the recipe does not round it. */
-  readonly dresidualOperand: Tensor;
-  readonly dnorm: Tensor;
-  readonly dpreActivation: Tensor;
-  readonly dattention: Tensor;
-  readonly dqkv: Tensor;
-  readonly dots: Tensor;
-  readonly partials: Tensor;
-  readonly state: Tensor;
   /** A copy of `state` while something is measured that would leave its loss there. */
   readonly stateAside: Tensor;
-  /** What the step's loss is summed up in; see shaders/loss_sum.wgsl. */
-  readonly lossSums: Tensor;
   readonly found: Tensor;
   /** Evaluation and sampling report here, so that they never skip a training step. */
   readonly evalFound: Tensor;
@@ -89,137 +65,104 @@ export interface PlanLimits {
 export const DEFAULT_LIMITS: PlanLimits = { maxBindingBytes: 128 * 2 ** 20 };
 
 /**
- * Names, formats and sizes of all tensors of a run.
+ * Names, formats and sizes of all tensors of a run: of its state, and of what building a training micro-batch asks for.
  * @throws EngineError LIMIT_EXCEEDED when a parameter does not fit one binding
  */
 export function runTensors(config: TrainConfig, vocabulary: number, limits: PlanLimits): RunTensors {
   const gpt = gptConfig(config, vocabulary);
   const recipe = recipeFor(config);
-  const { context: T, width: C, heads: H } = config;
-  const B = microBatchOf(config);
-  const rows = B * T;
-  const paddedV = paddedVocabulary(gpt);
-  const planned: PlannedTensor[] = [];
-  const add = (category: MemoryCategory, name: string, type: ElementType, elements: number): Tensor => {
-    const tensor = { name, type, elements };
-    planned.push({ tensor, category });
-    return tensor;
-  };
-  const saved = (name: string, role: Role, elements: number): Tensor =>
-    add('activations', name, recipe.roles[role], elements);
-  const savedF32 = (name: string, elements: number): Tensor => add('activations', name, 'f32', elements);
-  const gradient = (name: string, type: ElementType, elements: number): Tensor =>
-    add('activationGradients', name, type, elements);
-
+  const windows = microBatchOf(config);
+  const rows = windows * config.context;
+  const { maxBindingBytes } = limits;
+  const plan = new TensorPlan();
+  const decoder = new Decoder(gpt);
   const moments = momentsOf(recipe, config.optimState);
-  const layout = layoutParameters(parameterSpecs(gpt), recipe, moments, limits.maxBindingBytes);
+  const layout = layoutParameters(decoder.parameters(), recipe, moments, maxBindingBytes);
+  planChunks(plan, layout);
+  const scales = recipe.quantization && new ScaleTable(recipe.quantization);
+  const { parameters, computeWeights } = ownWeights(plan, recipe, layout, scales);
   const wholeParameters = config.optimizer === 'stable-adamw' || moments.scale === 'parameter';
-  for (const chunk of layout.chunks) {
-    planned.push({ tensor: chunk.master, category: 'masterWeights' });
-    if (chunk.low) planned.push({ tensor: chunk.low, category: 'masterWeights' });
-    if (chunk.compute) planned.push({ tensor: chunk.compute, category: 'computeWeights' });
-    planned.push({ tensor: chunk.gradient, category: 'gradients' });
-    planned.push(
-      { tensor: chunk.firstMoment, category: 'optimizer' },
-      { tensor: chunk.secondMoment, category: 'optimizer' },
-    );
-    if (chunk.groups) planned.push({ tensor: chunk.groups, category: 'optimizer' });
-  }
-  const headRows = lmHeadRows(rows, paddedV, limits);
-  const { quantized, ...weights } = quantizedWeights(config, recipe, layout, headRows * paddedV, add);
-  const narrowed = narrowedOperands(config, quantized) + narrowedWeights(weights.parameters).length;
-  const { outputGradient, residualGradient, attention } = recipe.roles;
-  /** What the LM head reads: all rows, or the sampled one, which is copied as it is stored and so has their scale. */
-  const headInput = (category: MemoryCategory, name: string, elements: number): Operand =>
-    quantized?.head
-      ? scaledBy(quantized, 'ln_f', add(category, name, quantized.formats.activation, elements), elements)
-      : add(category, name, recipe.roles.activation, elements);
-  const residual0 = saved('embedding', 'residual', rows * C);
-  const dresidual = gradient('residual gradient', residualGradient, rows * C);
-  return {
+  const found = plan.add('state', 'found inf', 'u32', 4);
+  const run: ModelRun = {
+    ...{ gpt, recipe, scales, parameters, windows, rows, maxBindingBytes },
+    recompute: config.recompute,
+    tensorPlan: plan,
+    vocabularyRows: layout.vocabularyRows,
+    lossTokens: tokensPerStep(config),
+    tokens: plan.add('batch', 'tokens', 'u32', rows),
+    targets: plan.add('batch', 'targets', 'u32', rows),
+    tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
+    tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
+    state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
+    lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
+  };
+  const training = new Pass(run, { trains: true, windows, found });
+  const { hidden, logits, losses } = decoder.train(training);
+  scales?.complete(plan);
+  const words = histogramWords(layout.specs, run, training.stores);
+  const tensors: RunTensors = {
     ...layout,
-    ...weights,
-    quantized,
-    planned,
-    gpt,
-    recipe,
-    moments,
+    ...run,
+    ...{ decoder, training, moments, computeWeights, logits, losses, found },
+    planned: plan.planned,
     parameterStates: wholeParameters
-      ? add('optimizer', 'parameter states', 'f32', PARAMETER_STATE_WORDS * layout.parameters.size)
+      ? plan.add('optimizer', 'parameter states', 'f32', PARAMETER_STATE_WORDS * parameters.size)
       : undefined,
     statistics: wholeParameters
-      ? add('state', 'parameter statistics', 'f32', 4 * statisticsPartials(layout))
+      ? plan.add('state', 'parameter statistics', 'f32', 4 * statisticsPartials(layout))
       : undefined,
-    rows,
-    headRows,
-    tokens: add('batch', 'tokens', 'u32', rows),
-    targets: add('batch', 'targets', 'u32', rows),
-    tokenStarts: add('batch', 'token starts', 'u32', paddedV + 1),
-    tokenPositions: add('batch', 'token positions', 'u32', rows),
-    residual0,
-    recompute: config.recompute,
-    blocks: planBlocks(config, recipe, residual0, add, quantized),
-    normF: headInput('activations', 'ln_f', rows * C),
-    statsF: savedF32('ln_f.stats', rows * 2),
-    logits: add('logits', 'logits', 'f32', headRows * paddedV),
-    dlogits: add('logits', 'logits gradient', outputGradient, headRows * paddedV),
-    losses: add('logits', 'losses', 'f32', rows),
-    sharpness: config.sharpnessEvery > 0 ? add('logits', 'sharpness', 'f32', rows * SHARPNESS_WIDTH) : null,
-    dresidual,
-    dresidualOperand: roundsResidualGradient(recipe)
-      ? gradient('residual gradient operand', outputGradient, rows * C)
-      : dresidual,
-    dnorm: gradient('layer norm gradient', 'f32', rows * C),
-    // Nothing else is in the scratch tensor then.
-    dpreActivation: quantized?.wide ?? gradient('mlp.c_fc gradient', outputGradient, rows * 4 * C),
-    dattention: gradient('attention output gradient', attention, rows * C),
-    dqkv: gradient('attn.c_attn gradient', attention, rows * 3 * C),
-    dots: gradient('attention row dots', 'f32', B * H * T),
-    partials: gradient(
-      'partial sums',
+    headRows: decoder.head.rowsAtOnce(run),
+    normF: hidden.operand,
+    sharpness:
+      config.sharpnessEvery > 0 ? plan.add('logits', 'sharpness', 'f32', rows * SHARPNESS_WIDTH) : null,
+    stateAside: plan.add('state', 'step state aside', 'u32', STEP_STATE_WORDS),
+    evalFound: plan.add('state', 'evaluation found inf', 'u32', 4),
+    schedule: plan.add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
+    normPartials: plan.add(
+      'state',
+      'gradient norm partial sums',
       'f32',
-      Math.max(rowBlocks(rows) * 4 * C, partialSums(layout, rows, headRows, limits)),
+      NORM_PARTIALS * layout.chunks.length,
     ),
-    state: add('state', 'step state', 'u32', STEP_STATE_WORDS),
-    stateAside: add('state', 'step state aside', 'u32', STEP_STATE_WORDS),
-    lossSums: add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
-    found: add('state', 'found inf', 'u32', 4),
-    evalFound: add('state', 'evaluation found inf', 'u32', 4),
-    schedule: add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
-    normPartials: add('state', 'gradient norm partial sums', 'f32', NORM_PARTIALS * layout.chunks.length),
-    sampleRow: headInput('state', 'sampled row', C),
-    histogram: add('state', 'exponent counts', 'u32', histogramWords(gpt, recipe, narrowed)),
+    sampleRow: oneRow(plan, hidden.operand, gpt),
+    histogram: plan.add('state', 'exponent counts', 'u32', words),
   };
+  plan.complete();
+  return tensors;
 }
 
-/** How many tensors are stored at a scale as they are made, at most. */
-function narrowedOperands({ layers }: TrainConfig, quantized: QuantizedTensors | undefined): number {
-  if (!quantized) return 0;
-  // The inputs of two layer norms and of GELU.
-  return quantized.activationRecords + (quantized.activations === '1x16' ? 3 * layers : 0);
+function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
+  for (const chunk of chunks) {
+    plan.include('masterWeights', chunk.master);
+    plan.include('masterWeights', chunk.low);
+    plan.include('computeWeights', chunk.compute);
+    plan.include('gradients', chunk.gradient);
+    plan.include('optimizer', chunk.firstMoment);
+    plan.include('optimizer', chunk.secondMoment);
+    plan.include('optimizer', chunk.groups);
+  }
 }
 
-/** Scales, and tensors of their own for the weights that matmuls read, where a mode has quantised operands. */
-function quantizedWeights(
-  config: TrainConfig,
-  { roles, quantization }: Recipe,
+/** Tensors of their own for the weights that matmuls read, with scales, where a mode has quantised operands. */
+function ownWeights(
+  plan: TensorPlan,
+  recipe: Recipe,
   { parameters }: ParameterLayout,
-  logits: number,
-  add: (category: MemoryCategory, name: string, type: ElementType, elements: number) => Tensor,
-): QuantizedParts & Pick<RunTensors, 'parameters'> {
-  if (!quantization) return { quantized: undefined, parameters, computeWeights: [] };
-  const isQuantized = ({ name, matmul }: ParameterSpec): boolean =>
-    matmul && (quantization.head || !isVocabularyMatrix(name));
-  const names = [...parameters].flatMap(([name, { spec, parts }]) =>
-    isQuantized(spec) ? parts.map((part) => partName(name, part, parts)) : [],
-  );
-  const quantized = planScales(quantization, config, names, logits, roles.activation, add);
-  const weightOf = (name: string, spec: ParameterSpec, elements: number): TensorSlice => {
-    const type = isQuantized(spec) ? quantization.formats.weight : roles.weight;
-    const tensor = add('computeWeights', `${name}#compute`, type, elements);
-    return isQuantized(spec) ? scaledBy(quantized, name, tensor, elements) : slice(tensor, 0, elements);
-  };
-  return { quantized, ...withComputeWeights(parameters, weightOf) };
+  scales: ScaleTable | undefined,
+): Pick<RunTensors, 'parameters' | 'computeWeights'> {
+  if (!scales) return { parameters, computeWeights: [] };
+  return withComputeWeights(parameters, (name, spec: ParameterSpec, elements): TensorSlice => {
+    const { format, scaled } = operandStorage(recipe, 'weight', spec);
+    const part = slice(plan.add('computeWeights', `${name}#compute`, format, elements), 0, elements);
+    return scaled ? { ...part, scale: scales.scale(name, 'weight', spec) } : part;
+  });
+}
+
+/** The sampled row: it is copied as the head's input is stored, and so has its scale. */
+function oneRow(plan: TensorPlan, input: Operand, { width }: GptConfig): Operand {
+  const tensor = plan.add('state', 'sampled row', tensorOf(input).type, width);
+  const scale = scaleOf(input);
+  return scale ? { ...slice(tensor, 0, width), scale } : tensor;
 }
 
 /** Partial sums of all parts of all parameters, in their order. */
@@ -229,44 +172,4 @@ function statisticsPartials({ parameters }: ParameterLayout): number {
 
 function partialsOf({ parts }: Parameter): number {
   return parts.reduce((sum, part) => sum + statisticsGroups(paddedElements(part)), 0);
-}
-
-/** The most that the partial sums of any weight gradient take. */
-function partialSums(
-  { parameters }: ParameterLayout,
-  rows: number,
-  headRows: number,
-  { maxBindingBytes }: PlanLimits,
-): number {
-  const needs = [...parameters.values()].flatMap(({ spec, parts }) => {
-    if (!spec.matmul) return [];
-    const k = isVocabularyMatrix(spec.name) ? Math.min(rows, headRows) : rows;
-    return parts.map((part) => partialElements(part.rows, spec.columns, k, maxBindingBytes / 4));
-  });
-  return Math.max(0, ...needs);
-}
-
-/** Rows of a slice are bound at 256-byte boundaries: 64 rows of anything are a multiple of that. */
-const HEAD_ROW_STEP = 64;
-const MAX_HEAD_ROWS = 1024;
-
-/** At most half of the batch, so that its logits never exist at once; fewer where a binding would be too large. */
-function lmHeadRows(rows: number, paddedV: number, limits: PlanLimits): number {
-  const half = Math.ceil(rows / 2 / HEAD_ROW_STEP) * HEAD_ROW_STEP;
-  const fits = Math.floor(limits.maxBindingBytes / (4 * paddedV) / HEAD_ROW_STEP) * HEAD_ROW_STEP;
-  return Math.max(HEAD_ROW_STEP, Math.min(half, fits, MAX_HEAD_ROWS));
-}
-
-/** D of the design's letters, for kernels. */
-export function attentionShape(
-  tensors: RunTensors,
-  batch: number,
-): {
-  batch: number;
-  context: number;
-  heads: number;
-  headSize: number;
-} {
-  const { gpt } = tensors;
-  return { batch, context: gpt.context, heads: gpt.heads, headSize: headSize(gpt) };
 }

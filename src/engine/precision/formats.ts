@@ -133,7 +133,7 @@ export function largestFinite(format: FormatId): number {
   return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
 }
 
-/** A file of `shaders/formats/` without its ending; simulated formats share one. */
+/** How a kernel reads and writes a format: a file of `shaders/formats/`, with the constants of the format where several share it. */
 export type Prelude =
   | 'f32'
   | 'tf32'
@@ -153,14 +153,25 @@ export function preludeOf(format: FormatId, half: HalfStorage): Prelude {
   return format;
 }
 
-/**
- * The constants that `shaders/formats/simulated.wgsl` reads; none where no prelude of a kernel is simulated.
- * @throws RangeError for two simulated formats in one kernel, which would share them
- */
-export function simulatedConstants(preludes: readonly string[]): Readonly<Record<string, number>> {
-  const [format, ...others] = new Set(preludes.filter(isSimulatedFormat));
-  if (format === undefined) return {};
-  if (others.length > 0) throw new RangeError(`${format} and ${others.join()} cannot share a kernel`);
-  const { exponentBits, mantissaBits, truncates } = simulatedFormat(format);
-  return { EXPONENT_BITS: exponentBits, MANTISSA_BITS: mantissaBits, TRUNCATES: truncates ? 1 : 0 };
+export interface PreludeSource {
+  /** Name in `shaders/formats/`, without its ending. */
+  readonly file: string;
+  /** Constants that the file reads and does not declare. */
+  readonly constants: Readonly<Record<string, number | boolean>>;
+}
+
+const HALVES: Readonly<Record<string, PreludeSource>> = {
+  f16_native: { file: 'f16_native', constants: { FLUSHES: false } },
+  f16_native_flush: { file: 'f16_native', constants: { FLUSHES: true } },
+  f16_packed: { file: 'f16_packed', constants: { FLUSHES: false } },
+  f16_packed_flush: { file: 'f16_packed', constants: { FLUSHES: true } },
+};
+
+export function preludeSource(prelude: string): PreludeSource {
+  if (!isSimulatedFormat(prelude)) return HALVES[prelude] ?? { file: prelude, constants: {} };
+  const { exponentBits, mantissaBits, truncates } = simulatedFormat(prelude);
+  return {
+    file: 'simulated',
+    constants: { EXPONENT_BITS: exponentBits, MANTISSA_BITS: mantissaBits, TRUNCATES: truncates === true },
+  };
 }

@@ -52,8 +52,8 @@ export type ScalingPolicy =
  */
 export type MasterRounding = 'nearest' | 'stochastic' | 'split';
 
-export interface Recipe {
-  readonly id: PrecisionMode;
+/** A row of the table of precision modes. */
+interface Row {
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
@@ -67,24 +67,9 @@ export interface Recipe {
   readonly unsound: boolean;
 }
 
-/** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
-export const PRECISION_MODES = [
-  'fp32',
-  'tf32',
-  'fp16',
-  'fp16-tf32',
-  'fp16-static',
-  'fp16-noscale',
-  'fp16-pure',
-  'bf16',
-  'bf16-sr',
-  'bf16-split',
-  'fp8',
-  'fp8-delayed',
-] as const;
-type NamedMode = (typeof PRECISION_MODES)[number];
-/** A row of the table, or a mode computed from its name. */
-export type PrecisionMode = NamedMode | SimulatedMode;
+export interface Recipe extends Row {
+  readonly id: PrecisionMode;
+}
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
 export const SCALE_GROWTH = 2;
@@ -126,10 +111,18 @@ const fp8Formats: Readonly<Record<QuantizedRole, FormatId>> = {
 
 const allHalf = Object.fromEntries(Object.keys(mixed('f16')).map((role) => [role, 'f16'])) as Recipe['roles'];
 
+const mixedHalf: Row = {
+  title: 'Mixed f16',
+  summary: 'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
+  roles: mixed('f16'),
+  masterRounding: 'nearest',
+  scaling: dynamic,
+  unsound: false,
+};
+
 /** The one table of precision modes. A mode is a row; nothing else in the project branches on its id. */
-const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
+const ROWS = {
   fp32: {
-    id: 'fp32',
     title: 'FP32',
     summary: 'Everything in 32-bit floats: the reference the other modes are compared with.',
     roles: mixed('f32'),
@@ -138,7 +131,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: false,
   },
   tf32: {
-    id: 'tf32',
     title: 'TF32',
     summary:
       'Matmul operands rounded to 10 mantissa bits with the full FP32 range (simulated: stored in 4 bytes).',
@@ -147,28 +139,16 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     scaling: none,
     unsound: false,
   },
-  fp16: {
-    id: 'fp16',
-    title: 'Mixed f16',
-    summary:
-      'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
-    roles: mixed('f16'),
-    masterRounding: 'nearest',
-    scaling: dynamic,
-    unsound: false,
-  },
+  fp16: mixedHalf,
+  // In PyTorch, autocast with `allow_tf32` runs in TF32 what matmuls autocast leaves in FP32. A mode narrows the operands of
+  // every matmul here, and what stays in FP32 is no matmul.
   'fp16-tf32': {
-    id: 'fp16-tf32',
+    ...mixedHalf,
     title: 'Mixed f16 + TF32',
     summary:
-      'As mixed f16 with the remaining FP32 matmuls in TF32. None remain here, so it equals mixed f16 bit for bit.',
-    roles: mixed('f16'),
-    masterRounding: 'nearest',
-    scaling: dynamic,
-    unsound: false,
+      'Alias of fp16: TF32 would be for matmuls that mixed precision leaves in FP32, and none is left here, so both are equal bit for bit.',
   },
   'fp16-static': {
-    id: 'fp16-static',
     title: 'Mixed f16, static scale',
     summary: 'As mixed f16 with one loss scale for the whole run.',
     roles: mixed('f16'),
@@ -177,7 +157,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: false,
   },
   'fp16-noscale': {
-    id: 'fp16-noscale',
     title: 'Mixed f16, no scaling',
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
@@ -187,7 +166,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: true,
   },
   'fp16-pure': {
-    id: 'fp16-pure',
     title: 'Pure f16',
     summary:
       'Weights, gradients and Adam moments in f16 without master copies or scaling: small updates vanish. Made to fail.',
@@ -197,7 +175,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: true,
   },
   bf16: {
-    id: 'bf16',
     title: 'Mixed bf16',
     summary:
       'bf16 operands and saved activations with the range of FP32: no loss scaling needed, 8 bits of precision.',
@@ -207,7 +184,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: false,
   },
   'bf16-sr': {
-    id: 'bf16-sr',
     title: 'bf16, stochastic rounding',
     summary:
       'bf16 weights without a master copy: each update is rounded up or down at random, so that small ones count on average.',
@@ -217,7 +193,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: false,
   },
   'bf16-split': {
-    id: 'bf16-split',
     title: 'bf16, split master',
     summary:
       'As mixed bf16 with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
@@ -227,7 +202,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: false,
   },
   fp8: {
-    id: 'fp8',
     title: 'FP8',
     summary:
       'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with a scale of each tensor; attention in bf16, LM head too unless it is switched to FP8.',
@@ -238,7 +212,6 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     unsound: false,
   },
   'fp8-delayed': {
-    id: 'fp8-delayed',
     title: 'FP8, delayed scales',
     summary:
       'As FP8 with the scales of activations and gradients taken from the largest magnitudes of the steps before: each tensor is read once.',
@@ -248,7 +221,18 @@ const RECIPES: Readonly<Record<NamedMode, Recipe>> = {
     quantization: { formats: fp8Formats, scaling: DELAYED_SCALING, activations: 'tensor', head: false },
     unsound: false,
   },
-};
+} satisfies Readonly<Record<string, Row>>;
+
+type NamedMode = keyof typeof ROWS;
+/** A row of the table, or a mode computed from its name. */
+export type PrecisionMode = NamedMode | SimulatedMode;
+
+/** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
+export const PRECISION_MODES = Object.keys(ROWS) as readonly NamedMode[];
+
+const RECIPES = Object.fromEntries(PRECISION_MODES.map((id) => [id, { id, ...ROWS[id] }])) as Readonly<
+  Record<NamedMode, Recipe>
+>;
 
 function isNamed(id: string): id is NamedMode {
   return Object.hasOwn(RECIPES, id);

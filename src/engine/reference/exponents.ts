@@ -1,4 +1,4 @@
-import { BINS } from '../inspect/frame.ts';
+import { BINS } from '../kernels/numerics.ts';
 
 /** Counts of biased exponents of f32 bit patterns: the oracle for shaders/exponent_histogram.wgsl. */
 export function exponentHistogram(bits: Iterable<number>): Uint32Array {

@@ -3,7 +3,6 @@
  * of a kernel; between a load and the next store the GPU works in f32 registers, for which f64 stands here.
  */
 import { type GptConfig, headSize } from '../config/gptConfig.ts';
-import { headParameter } from '../model/parameters.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';
 import { crossEntropyForward } from './crossEntropy.ts';
@@ -81,6 +80,11 @@ export function computeWeight(
   return recipe.quantization
     ? quantizeOf(recipe, options)('weight', name, master)
     : storeOf(recipe, options)('weight', master.slice());
+}
+
+/** Name of the matrix the LM head multiplies with. */
+export function headParameter({ tied }: GptConfig): string {
+  return tied ? 'wte.weight' : 'lm_head.weight';
 }
 
 /** The first V rows of the LM head's matrix, rounded as a matmul weight, or quantised. */

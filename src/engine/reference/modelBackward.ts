@@ -1,4 +1,3 @@
-import { headParameter } from '../model/parameters.ts';
 import { attentionBackward } from './attention.ts';
 import { crossEntropyBackward } from './crossEntropy.ts';
 import { embeddingBackward } from './embedding.ts';
@@ -10,6 +9,7 @@ import {
   attentionShape,
   type Batch,
   computeWeight,
+  headParameter,
   headWeight,
   type Parameters,
   parameter,

@@ -1,7 +1,8 @@
 import type { GptConfig } from '../config/gptConfig.ts';
 import { randomBits } from '../core/rng.ts';
 import { layoutParameters } from '../model/chunks.ts';
-import { learnedElements, parameterSpecs } from '../model/parameters.ts';
+import { parameterSpecs } from '../model/decoder.ts';
+import { learnedElements } from '../model/parameters.ts';
 import { momentsOf, type OptimState } from '../precision/optimStates.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import { type AdamwStorage, adamw } from './adamw.ts';
@@ -134,7 +135,7 @@ export function trainStep(
           weightDecay: spec.decays ? options.weightDecay : 0,
           step: state.applied,
           gradFactor,
-          clipUpdateOver: options.clipUpdate ? learnedElements(spec, model.config) : undefined,
+          clipUpdateOver: options.clipUpdate ? learnedElements(spec) : undefined,
         },
         store,
         options.storage?.(name),

@@ -107,7 +107,6 @@ export async function createTrainer(
       device,
       arena,
       programs,
-      microBatch: schedule.microBatch,
       pipelines,
       target,
       batches: microBatchesOf(batches, config),
@@ -116,10 +115,7 @@ export async function createTrainer(
     writeInitialState(device, arena, plan.tensors, config);
     await uploadParameters(device, arena, pipelines, target, plan.tensors, (name) => {
       const { spec } = plan.tensors.parameters.get(name)!;
-      return weights.add(
-        name,
-        options.initialValues?.(name) ?? initialValues(spec, plan.tensors.gpt, config.seed),
-      );
+      return weights.add(name, options.initialValues?.(name) ?? initialValues(spec, config.seed));
     });
     if (resume) await trainer.restore(resume);
     else if (options.before) trainer.beginAgain(options.before);

@@ -2,7 +2,6 @@ import { restoreState } from '../checkpoint/restore.ts';
 import { type ComputedSoFar, changesOnResume, computedBy, type RunChange } from '../checkpoint/runChanges.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
-import { flopsPerToken } from '../config/gptConfig.ts';
 import { microBatchesPerStep, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { finite } from '../core/finite.ts';
@@ -25,8 +24,8 @@ import { Numerics } from '../inspect/numerics.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
+import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSnapshot } from '../model/memoryPlan.ts';
-import { parameterCount } from '../model/parameters.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
@@ -158,7 +157,7 @@ export class Trainer {
   }
 
   get flopsPerToken(): number {
-    return flopsPerToken(this.plan.tensors.gpt);
+    return this.plan.tensors.decoder.flopsPerToken;
   }
 
   /**
@@ -316,7 +315,7 @@ export class Trainer {
    * underflow. Does nothing in other modes and later.
    */
   calibrate(): void {
-    if (this.#submitted > 0 || !this.plan.tensors.quantized?.history) return;
+    if (this.#submitted > 0 || !this.plan.tensors.scales?.history) return;
     const putBack = this.#setStateAside();
     this.#runMicroBatches(this.#programs.calibration);
     putBack();

@@ -5,7 +5,7 @@ import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Arena } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { Operation, Target } from '../gpu/operation.ts';
+import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import type { Program } from '../gpu/program.ts';
 import type { SubmitPace } from '../gpu/submitPace.ts';
@@ -31,7 +31,6 @@ export interface TrainerParts {
   readonly device: GPUDevice;
   readonly arena: Arena;
   readonly programs: Programs;
-  readonly microBatch: readonly Operation[];
   readonly pipelines: PipelineCache;
   readonly target: Target;
   /** Training micro-batch `index`, from 0. */

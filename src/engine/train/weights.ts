@@ -7,7 +7,7 @@ import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
-import { initialScales, quantizeWeights } from '../model/scales.ts';
+import { quantizeWeights } from '../model/quantize.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
@@ -82,8 +82,8 @@ export function writeInitialState(
   const scale =
     scaling.kind === 'dynamic' ? scaling.initialScale : scaling.kind === 'static' ? scaling.scale : 1;
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
-  const { quantized } = tensors;
-  if (quantized) device.queue.writeBuffer(arena.buffer(quantized.scales), 0, initialScales(quantized));
+  const { scales } = tensors;
+  if (scales) device.queue.writeBuffer(arena.buffer(scales.scales), 0, scales.initialValues());
   forgetOverflow(device, arena.buffer(tensors.found));
   forgetOverflow(device, arena.buffer(tensors.evalFound));
   device.queue.writeBuffer(

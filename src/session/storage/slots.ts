@@ -3,8 +3,7 @@
  * says which save it is, how many bytes follow and the checksum of both, and is written last.
  */
 
-import type { RandomAccess } from '../../engine/checkpoint/randomAccess.ts';
-import { Checksum } from '../../engine/data/checksum.ts';
+import { Checksum, type RandomAccess } from '../../engine/index.ts';
 
 /** A file of the worker's private storage, as its synchronous handle offers it. */
 export interface SlotFile {

@@ -1,5 +1,5 @@
 /** Between the complete log of a run and the part of it that is kept. */
-import type { EvalMetrics } from '../../engine/train/metrics.ts';
+import type { EvalMetrics } from '../../engine/index.ts';
 import { changePoints, decimate, thin } from '../decimate.ts';
 import { MetricsLog } from '../metricsLog.ts';
 import { tokensPerSecond } from '../speed.ts';

@@ -1,5 +1,5 @@
 /** What a run came to, also where it ended without a summary. */
-import type { VariantId } from '../../engine/experiments/variants.ts';
+import type { VariantId } from '../../engine/index.ts';
 import type { RunRecord } from './record.ts';
 
 export interface RunFigures {

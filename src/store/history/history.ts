@@ -38,7 +38,7 @@ export function historyChangedElsewhere(): void {
   }, RELOAD_DELAY_MS);
 }
 
-export function runById(id: string): RunRecord | undefined {
+function runById(id: string): RunRecord | undefined {
   return useHistory.getState().runs.find((run) => run.id === id);
 }
 

@@ -3,9 +3,13 @@
  * through this schema: databases are written by other versions of the page, and bundles by anyone.
  */
 import * as v from 'valibot';
-import { runChanges } from '../../engine/checkpoint/runChanges.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../../engine/precision/optimStates.ts';
-import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../../engine/precision/quantization.ts';
+import {
+  AMAX_ALGORITHMS,
+  FP8_ACTIVATIONS,
+  OPTIM_STATES,
+  OPTIMIZERS,
+  runChanges,
+} from '../../engine/index.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from '../../session/metricsSchema.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
 

@@ -1,6 +1,6 @@
 /** Makes a record of every run that ends, by watching the run store. Training never waits for it. */
 import * as v from 'valibot';
-import { tokensPerStep } from '../../engine/config/trainConfig.ts';
+import { tokensPerStep } from '../../engine/index.ts';
 import { logOf, type RunState, type RunView, useRun } from '../runStore.ts';
 import { useSettings } from '../settingsStore.ts';
 import { curveOf } from './curve.ts';

@@ -1,9 +1,15 @@
 /** What is kept of sweeps, an entry each for a sweep's plan and for each of its cells: a finished cell is one small write. */
 import * as v from 'valibot';
-import type { Overrides } from '../../engine/config/configure.ts';
-import { PRESET_NAMES } from '../../engine/config/presets.ts';
-import { type SweepCell, type SweepGrid, sortedCells } from '../../engine/experiments/sweep.ts';
-import { sweepCellSchema, sweepGridSchema, sweepSettingsSchema } from '../../engine/experiments/sweepFile.ts';
+import {
+  type Overrides,
+  PRESET_NAMES,
+  type SweepCell,
+  type SweepGrid,
+  sortedCells,
+  sweepCellSchema,
+  sweepGridSchema,
+  sweepSettingsSchema,
+} from '../../engine/index.ts';
 import type { Stored } from '../history/storage.ts';
 import { TEXT_CHOICES } from '../settings.ts';
 

@@ -1,9 +1,12 @@
 /** What the visitor asks of a sweep, and the sweep that it makes with the settings of the Train screen. */
 
-import { PRESETS } from '../../engine/config/presets.ts';
-import type { PlannedRun } from '../../engine/experiments/planned.ts';
-import { sweepPlan as planCells, sweepGrid } from '../../engine/experiments/sweep.ts';
-import type { PrecisionMode } from '../../engine/precision/recipes.ts';
+import {
+  type PlannedRun,
+  PRESETS,
+  type PrecisionMode,
+  sweepPlan as planCells,
+  sweepGrid,
+} from '../../engine/index.ts';
 import { overridesOf, type Problem, problemOf, type Settings } from '../settings.ts';
 import { readNumber, readNumbers, typedProblem } from '../typedNumber.ts';
 import type { SweepPlan } from './records.ts';

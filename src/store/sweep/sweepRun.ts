@@ -1,15 +1,15 @@
 /** Trains the cells of a sweep that are not there yet, one after the other, through the same worker as any training. */
 
-import { PRESETS } from '../../engine/config/presets.ts';
-import type { PlannedRun } from '../../engine/experiments/planned.ts';
 import {
   cellOf,
   missingRuns,
+  type PlannedRun,
+  PRESETS,
   type Sweep,
   type SweepSettings,
   settingsDifferences,
   sweepSettings,
-} from '../../engine/experiments/sweep.ts';
+} from '../../engine/index.ts';
 import { send, stop, textSource } from '../actions.ts';
 import { clearNumerics } from '../numericsStore.ts';
 import { beginRuns, isBusy, type RunState, useRun } from '../runStore.ts';

@@ -1,6 +1,6 @@
 /** The sweeps of this page, of earlier visits and of other tabs. */
 import { create } from 'zustand';
-import { joinedCells, type SweepCell } from '../../engine/experiments/sweep.ts';
+import { joinedCells, type SweepCell } from '../../engine/index.ts';
 import { browserStorage, type RunStorage, type Stored } from '../history/storage.ts';
 import type { Problem } from '../settings.ts';
 import { cellId, cellStored, type KeptSweep, planStored, type SweepPlan, sweepsOf } from './records.ts';

@@ -3,8 +3,7 @@
 import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { bytesPerElement, slice } from '../../../src/engine/gpu/tensor.ts';
-import { BINS } from '../../../src/engine/inspect/frame.ts';
-import { exponentHistogram } from '../../../src/engine/kernels/numerics.ts';
+import { BINS, exponentHistogram } from '../../../src/engine/kernels/numerics.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram as oracle } from '../../../src/engine/reference/exponents.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';

@@ -8,7 +8,6 @@ import {
   quantizationNoise,
   scaledQuantizationNoise,
 } from '../../../src/engine/kernels/numerics.ts';
-import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { quantizationNoise as oracle } from '../../../src/engine/reference/quantizationNoise.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
@@ -63,8 +62,8 @@ test('signal-to-quantisation-noise ratios agree with f64, shares and amax exactl
         };
         const stored = slice(run.codes(`${name} out`, format, codes), 0, codes.length);
         if (scale === undefined) return quantizationNoise(target, { ...args, out: stored });
-        const out = { ...stored, scale: slice(scales, i * SCALE_WORDS, SCALE_WORDS) };
-        return [scaledQuantizationNoise(target, { ...args, out, amax, scales })];
+        const out = { ...stored, scale: { tensor: scales, record: i } };
+        return [scaledQuantizationNoise(target, { ...args, out, amax })];
       }),
     );
     const words = new Uint32Array(run.bytesOf(parts));

@@ -64,7 +64,7 @@ test.each(FORMATS)('%s: every tensor at its current scale', (format) =>
     await run.run(
       names.flatMap((label, i) => {
         const values = TENSORS[label]!;
-        const scale = slice(scales, i * SCALE_WORDS, SCALE_WORDS);
+        const scale = { tensor: scales, record: i };
         const out = { ...slice(outs[i]!, 0, values.length), scale };
         const inp = run.codes(`${label} inp`, 'f32', values.map(f32Bits));
         return quantizeCurrent(target, { label, inp, out, amax, scales, elements: values.length });
@@ -151,7 +151,7 @@ test.each(AMAX_ALGORITHMS)(
           ...seen.flatMap((values, i) => {
             const x = values[step]!;
             const inp = run.codes(`inp ${step} ${i}`, 'f32', [0, x / 2, -x, 0].map(f32Bits));
-            const scale = slice(scales, i * SCALE_WORDS, SCALE_WORDS);
+            const scale = { tensor: scales, record: i };
             const args = { label: `${i}`, inp, out: { ...slice(out[i]!, 0, 4), scale }, amax, scales };
             return quantizeDelayed(target, { ...args, elements: 4 });
           }),

@@ -1,7 +1,7 @@
 /** Sharpness of each row against the f64 oracle. */
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { logitSharpness, SHARPNESS_WIDTH } from '../../../src/engine/kernels/rows.ts';
-import { SHARPNESS_EPSILON } from '../../../src/engine/model/lmHead.ts';
+import { SHARPNESS_EPSILON } from '../../../src/engine/model/layers/head.ts';
 import { crossEntropy, logitSharpness as oracle } from '../../../src/engine/reference/sharpness.ts';
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';

@@ -24,8 +24,8 @@ import { describe, expect, test } from 'vitest';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
-import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
-import type { QuantizedTensors } from '../../../src/engine/model/scales.ts';
+import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
+import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
 import {
@@ -119,12 +119,12 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
   return withTrainer(
     config,
     async (trainer) => {
-      const { quantized, headRows } = trainer.plan.tensors;
+      const { scales: table, headRows } = trainer.plan.tensors;
       expect(headRows).toBe(HEAD_ROWS);
       // Delayed scales are then those of other weights, as they are in a run.
-      if (quantized?.history) await takeSteps(trainer, 4);
+      if (table?.history) await takeSteps(trainer, 4);
       await trainer.setParameters((name) => Float32Array.from(INITIAL.get(name)!));
-      const scales = quantized?.history && (await delayedScalesOf(trainer, quantized));
+      const scales = table?.history && (await delayedScalesOf(trainer, table));
       const [metrics] = await takeSteps(trainer, 1);
       expect(metrics).toMatchObject({ skipped: false, overflow: null });
       const { scaleUsed } = await stateOf(trainer);
@@ -142,7 +142,7 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
 /** Scales that the next step will use, by name; those of weights follow from the weights. */
 async function delayedScalesOf(
   trainer: Trainer,
-  { scales, names, activationRecords }: QuantizedTensors,
+  { scales, names, activationRecords }: ScaleTable,
 ): Promise<ReadonlyMap<string, number>> {
   const words = new Float32Array(await trainer.read(scales));
   return new Map(names.slice(0, activationRecords).map((name, i) => [name, words[SCALE_WORDS * i]!]));

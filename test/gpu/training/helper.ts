@@ -180,14 +180,19 @@ export async function setOne(trainer: Trainer, name: string, index: number, valu
   await trainer.setParameters((wanted) => Float32Array.from(parameters.get(wanted)!));
 }
 
+/** Where the run stores a tensor of the model, by the name that the numerics panel gives it. */
+export function storedAs(trainer: Trainer, name: string): Operand {
+  return trainer.plan.tensors.training.stores.find((stored) => stored.name === name)!.operand;
+}
+
 /**
  * Bytes of all that training changes: weights, their rounded copies and lower halves, moments, delayed scales and their
  * history, and the step state.
  */
 export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
-  const { chunks, state, computeWeights, quantized, parameterStates } = trainer.plan.tensors;
+  const { chunks, state, computeWeights, scales, parameterStates } = trainer.plan.tensors;
   const tensors: Tensor[] = computeWeights.map(({ weight }) => weight.tensor);
-  if (quantized?.history) tensors.push(quantized.scales, quantized.history);
+  if (scales?.history) tensors.push(scales.scales, scales.history);
   const inChunks = chunks.flatMap((chunk) => [
     chunk.master,
     ...(chunk.compute ? [chunk.compute] : []),

@@ -4,7 +4,7 @@ import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { initialValues } from '../../../src/engine/model/parameters.ts';
-import { fileOf, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
+import { fileOf, TINY, takeSteps, withTrainer } from './helper.ts';
 
 /** Everything that reads the weights without being a step. */
 const MEASUREMENTS: Readonly<Record<string, (trainer: Trainer) => Promise<unknown>>> = {
@@ -63,8 +63,6 @@ describe('no byte of a saved run is changed by what is measured', () => {
 
 describe('delayed scales are those of the run before its first step', () => {
   const config: TrainConfig = { ...TINY, precision: 'fp8-delayed', sharpnessEvery: 1 };
-  const { layers, heads, width, context, tied } = config;
-  const gpt = { layers, heads, width, context, tied, vocabulary: TINY_VOCABULARY };
   /** The same function with layer norms 2^k times as large, and what reads them as much smaller. */
   const withScaled = (k: number, body: (trainer: Trainer) => Promise<number[]>): Promise<number[]> =>
     withTrainer(config, async (trainer) => {
@@ -73,7 +71,7 @@ describe('delayed scales are those of the run before its first step', () => {
         const down = /(c_attn|c_fc)\.weight$/.test(name);
         const factor = 2 ** (up ? k : down ? -k : 0);
         const { spec } = trainer.plan.tensors.parameters.get(name)!;
-        return initialValues(spec, gpt, config.seed).map((value) => value * factor);
+        return initialValues(spec, config.seed).map((value) => value * factor);
       });
       return body(trainer);
     });
@@ -95,7 +93,7 @@ describe('delayed scales are those of the run before its first step', () => {
   test('a run that was saved at step 0 without them finds them when it is resumed', async () => {
     const { file, loss } = await withTrainer(config, async (trainer) => {
       const loss = await trainer.evaluate();
-      const { scales } = trainer.plan.tensors.quantized!;
+      const { scales } = trainer.plan.tensors.scales!;
       const words = new Uint32Array(await trainer.read(scales));
       // As files before had them: a scale of 1 for all that is not a weight.
       for (let i = 0; i < words.length; i += 4) words.set([0x3f800000, 0x3f800000], i);

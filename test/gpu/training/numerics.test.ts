@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { formatOf, type Operand, slice } from '../../../src/engine/gpu/tensor.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
-import { BINS, type NumericsFrame, rowCounts } from '../../../src/engine/inspect/frame.ts';
+import { type NumericsFrame, rowCounts } from '../../../src/engine/inspect/frame.ts';
+import { BINS } from '../../../src/engine/kernels/numerics.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { attentionForward } from '../../../src/engine/reference/attention.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
@@ -16,6 +17,7 @@ import {
   differences,
   numbersOf,
   snapshot,
+  storedAs,
   TINY,
   TINY_VOCABULARY,
   type TinyOptions,
@@ -159,15 +161,15 @@ describe('counts', () => {
       await trainer.numerics.enable(1);
       await takeSteps(trainer, 1);
       const [frame] = trainer.numerics.takeFrames();
-      const { dqkv, dattention, dpreActivation, dresidual } = trainer.plan.tensors;
       // The first block is last in a backward pass: its gradients are still there.
-      for (const [name, tensor] of [
-        ['h.0.attn.c_attn gradient', dqkv],
-        ['h.0.attn gradient', dattention],
-        ['h.0.mlp.c_fc gradient', dpreActivation],
-        ['residual gradient at h.0.ln_1', dresidual],
-      ] as const) {
-        expect([name, countsIn(frame!, name)]).toEqual([name, await countsOf(trainer, tensor)]);
+      for (const name of [
+        'h.0.attn.c_attn gradient',
+        'h.0.attn gradient',
+        'h.0.mlp.c_fc gradient',
+        'residual gradient at h.0.ln_1',
+      ]) {
+        const expected = await countsOf(trainer, storedAs(trainer, name));
+        expect([name, countsIn(frame!, name)]).toEqual([name, expected]);
       }
     }));
 
@@ -196,7 +198,7 @@ describe('counts', () => {
       await takeSteps(trainer, 1);
       const [frame] = trainer.numerics.takeFrames();
       const counts = countsIn(frame!, 'h.0.mlp.c_fc gradient');
-      const stored = await countsOf(trainer, trainer.plan.tensors.dpreActivation);
+      const stored = await countsOf(trainer, storedAs(trainer, 'h.0.mlp.c_fc gradient'));
       const flushed = total(counts.slice(1, 127 - 14));
       expect(flushed).toBeGreaterThan(100);
       expect(total(stored.slice(1, 127 - 14))).toBe(0);
@@ -228,14 +230,9 @@ describe('counts', () => {
           expect([name, countsIn(weights, name)]).toEqual([name, expected]);
         }
         const activations = await trainer.numerics.inspect('activations');
-        const { blocks, residual0, normF } = trainer.plan.tensors;
-        for (const [name, tensor] of [
-          ['embedding', residual0],
-          ['h.1.attn.c_attn', blocks[1]!.qkv],
-          ['h.0.mlp.gelu', blocks[0]!.activation],
-          ['ln_f', normF],
-        ] as const) {
-          expect([name, countsIn(activations, name)]).toEqual([name, await countsOf(trainer, tensor)]);
+        for (const name of ['embedding', 'h.1.attn.c_attn', 'h.0.mlp.gelu', 'ln_f']) {
+          const expected = await countsOf(trainer, storedAs(trainer, name));
+          expect([name, countsIn(activations, name)]).toEqual([name, expected]);
         }
         expect(activations.counts.length).toBe(activations.rows.length * BINS);
       }),
@@ -286,8 +283,7 @@ describe('quantisation noise', () => {
     'in %s of what kernels narrow as they store it is that of their results in f64',
     (precision) =>
       withTrainer({ precision }, async (trainer) => {
-        const { parameters, blocks, residual0, dresidual, dresidualOperand, gpt, rows } =
-          trainer.plan.tensors;
+        const { parameters, planned, gpt, rows } = trainer.plan.tensors;
         const { batch: B, context: T, width: C, heads: H } = TINY;
         const numbers = (operand: Operand) => numbersOf(trainer, operand);
         // The step changes them.
@@ -297,17 +293,19 @@ describe('quantisation noise', () => {
         await trainer.numerics.enable(1);
         await takeSteps(trainer, 1);
         const [frame] = trainer.numerics.takeFrames();
-        const { norm1, qkv, attention, preActivation, activation } = blocks[0]!;
-        const norm = layernormForward(await numbers(residual0), scale, zero, rows, C).out;
-        const product = matmul(await numbers(norm1), weight, rows, 3 * C, C, zero);
-        const attended = attentionForward(await numbers(qkv), { B, T, H, D: C / H }).out;
-        for (const [name, exact, stored] of [
-          ['h.0.ln_1', norm, norm1],
-          ['h.0.attn.c_attn', product, qkv],
-          ['h.0.attn', attended, attention],
-          ['h.0.mlp.gelu', geluForward(await numbers(preActivation)), activation],
-          ['residual gradient at h.0.ln_1', await numbers(dresidual), dresidualOperand],
+        const of = (name: string) => numbers(storedAs(trainer, name));
+        const norm = layernormForward(await of('embedding'), scale, zero, rows, C).out;
+        const product = matmul(await of('h.0.ln_1'), weight, rows, 3 * C, C, zero);
+        const attended = attentionForward(await of('h.0.attn.c_attn'), { B, T, H, D: C / H }).out;
+        const sum = planned.find(({ tensor }) => tensor.name === 'residual gradient')!.tensor;
+        for (const [name, exact] of [
+          ['h.0.ln_1', norm],
+          ['h.0.attn.c_attn', product],
+          ['h.0.attn', attended],
+          ['h.0.mlp.gelu', geluForward(await of('h.0.mlp.c_fc'))],
+          ['residual gradient at h.0.ln_1', await numbers(sum)],
         ] as const) {
+          const stored = storedAs(trainer, name);
           const { sqnr, format, amax } = frame!.noise.find((row) => row.name === name)!;
           const ratio = sqnrOf(exact, await numbers(stored));
           // The norm of the noise is off by that of the kernel's own error at most.

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { TrainConfig } from '../../../src/engine/index.ts';
 import { rowCounts } from '../../../src/engine/inspect/frame.ts';
-import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
@@ -14,6 +14,7 @@ import {
   randomBatch,
   referenceBatch,
   relativeError,
+  storedAs,
   TINY,
   TINY_VOCABULARY,
   type TinyOptions,
@@ -48,7 +49,7 @@ function run(overrides: Partial<TrainConfig>, options: TinyOptions = {}) {
       const logits = await trainer.nextTokenLogits([1, 2, 3]);
       const valLoss = await trainer.evaluate();
       const [first] = await takeSteps(trainer, 1);
-      const embedding = await numbersOf(trainer, tensors.residual0);
+      const embedding = await numbersOf(trainer, storedAs(trainer, 'embedding'));
       const gradients = await parametersOf(trainer, 'gradient');
       const later = await takeSteps(trainer, 2);
       return {

@@ -8,9 +8,11 @@ import {
 } from '../../../src/app/panels/numerics/messages.ts';
 import { heatRows } from '../../../src/app/panels/numerics/model.ts';
 import { bandsOf, flushedShare, tensorsWithoutGradient } from '../../../src/engine/inspect/bands.ts';
-import { BINS, type NumericsFrame, type NumericsKind } from '../../../src/engine/inspect/frame.ts';
-import { row } from '../../../src/engine/model/numericsRows.ts';
+import type { NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import { BINS } from '../../../src/engine/kernels/numerics.ts';
+import type { NumericsKind } from '../../../src/engine/model/numericsRows.ts';
 import { UnderflowHistory } from '../../../src/store/underflowHistory.ts';
+import { row } from '../numericsRow.ts';
 
 /** Of ten values: so many exact zeros, so many of 2^-30, which f16 flushes, and ones. */
 interface Tensor {

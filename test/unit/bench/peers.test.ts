@@ -4,7 +4,7 @@ import { alternate } from '../../../bench/peers/run.mjs';
 import { initialParameters, makeTask, reduceCharacters } from '../../../bench/peers/task.ts';
 import { type PeerResult, peerProblems, peerTable, ratioOf } from '../../../src/cli/peerTable.ts';
 import { benchShape } from '../../../src/engine/bench/shapes.ts';
-import { parameterCount } from '../../../src/engine/model/parameters.ts';
+import { parameterCount } from '../../../src/engine/model/decoder.ts';
 
 function result(name: string, changes: Partial<PeerResult> = {}): PeerResult {
   return {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { longRunText } from '../../../src/cli/benchLongRun.ts';
 import { watchBuffers } from '../../../src/engine/bench/liveBuffers.ts';
-import { type Block, driftOf } from '../../../src/engine/bench/longRun.ts';
+import { driftOf, type LongRunBlock } from '../../../src/engine/bench/longRun.ts';
 import { median, theilSen } from '../../../src/engine/bench/slope.ts';
 import { normalAt } from '../../../src/engine/core/rng.ts';
 
@@ -34,7 +34,7 @@ test('two points have no slope, and nothing has no median', () => {
   expect([median([3, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5]);
 });
 
-function block(step: number, msPerStep: number, controlMs: number): Block {
+function block(step: number, msPerStep: number, controlMs: number): LongRunBlock {
   return { step, msPerStep, controlMs, live: { count: 3, bytes: 2 ** 20 }, loss: 4 - step / 1000 };
 }
 

@@ -9,7 +9,7 @@ import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpoint/safetensors.ts';
 import { type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
 import { byteCharacters } from '../../../src/engine/data/byteCharacters.ts';
-import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward } from '../../../src/engine/reference/model.ts';
 import { contents, file, floats, refusal, tensor } from './files.ts';

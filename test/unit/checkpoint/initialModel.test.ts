@@ -16,7 +16,7 @@ import { checkVocabulary, readModel } from '../../../src/engine/checkpoint/model
 import type { Overrides } from '../../../src/engine/config/configure.ts';
 import { tokenizeString } from '../../../src/engine/data/tokenize.ts';
 import { createTokenizer } from '../../../src/engine/data/tokenizer.ts';
-import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import { thrownBy } from '../thrownBy.ts';
 import { file, floats, refusal } from './files.ts';
 

@@ -10,7 +10,7 @@ import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts'
 import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { loadGpt2 } from '../../../src/engine/data/gpt2.ts';
 import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
-import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import { concatenated, refusal } from './files.ts';
 
 const fixture = (name: string) =>

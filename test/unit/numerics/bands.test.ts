@@ -9,11 +9,12 @@ import {
   largestExponent,
   lossesAt,
 } from '../../../src/engine/inspect/bands.ts';
-import { BINS, type NumericsFrame } from '../../../src/engine/inspect/frame.ts';
-import { row } from '../../../src/engine/model/numericsRows.ts';
+import type { NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import { BINS } from '../../../src/engine/kernels/numerics.ts';
 import { FORMATS, type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram } from '../../../src/engine/reference/exponents.ts';
 import { f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';
+import { row } from '../numericsRow.ts';
 
 function histogram(values: readonly number[]): Uint32Array {
   return exponentHistogram(values.map(f32Bits));

@@ -4,7 +4,7 @@ import type { Dispatch } from '../../../src/engine/gpu/operation.ts';
 import { byteLength, type Operand, type Tensor, tensorOf } from '../../../src/engine/gpu/tensor.ts';
 import { ProbeCost } from '../../../src/engine/inspect/cost.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
-import { storedRows } from '../../../src/engine/model/numericsRows.ts';
+import { narrowedStores } from '../../../src/engine/model/numericsRows.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
@@ -24,7 +24,7 @@ test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const)
     const config = { ...presetOf('smoke').config, precision, fp8Activations };
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
-    const numerics = buildNumerics(target, tensors, microBatch);
+    const numerics = buildNumerics(target, tensors);
     const sited = numerics.measured.filter(
       (operation) => operation.kind !== 'dispatch' || !operation.observes,
     );
@@ -71,8 +71,7 @@ test.each(['fp16', 'fp16-pure', 'bf16', 'tf32', 'e8m3', 'fp8'] as const)(
   (precision) => {
     const config = { ...presetOf('smoke').config, precision, recompute: 'block' } as const;
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
-    const { microBatch } = buildSchedule(target, tensors, config);
-    const { measured, noise, microBatch: counted } = buildNumerics(target, tensors, microBatch);
+    const { measured, noise, microBatch: counted } = buildNumerics(target, tensors);
     const twins = measured.filter(
       (operation): operation is Dispatch =>
         operation.kind === 'dispatch' && operation.label.endsWith(' in f32'),
@@ -94,7 +93,7 @@ test.each(['fp16', 'fp16-pure', 'bf16', 'tf32', 'e8m3', 'fp8'] as const)(
     }
     // A comparison only counts: it compiles no twin.
     expect(counted.length).toBe(
-      measured.length - twins.length - 2 * storedRows(tensors.gpt, tensors.recipe).length,
+      measured.length - twins.length - 2 * narrowedStores(tensors.training.stores).length,
     );
     // Once each; gradients of q and of k and v are two kernels, and the rounded copy of a residual gradient needs none.
     const layers = config.layers;

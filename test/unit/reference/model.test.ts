@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { integerAt } from '../../../src/engine/core/rng.ts';
-import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
 import { type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { integerAt, normalAt, uniformAt } from '../../../src/engine/core/rng.ts';
 import { sharpnessOf } from '../../../src/engine/inspect/sharpness.ts';
-import { SHARPNESS_EPSILON } from '../../../src/engine/model/lmHead.ts';
+import { SHARPNESS_EPSILON } from '../../../src/engine/model/layers/head.ts';
 import { crossEntropy, logitSharpness } from '../../../src/engine/reference/sharpness.ts';
 
 const V = 50;

@@ -1,6 +1,6 @@
 /** The f64 reference model, clip and AdamW against ten steps of PyTorch in float64. */
 import { describe, expect, it } from 'vitest';
-import { parameterSpecs } from '../../../src/engine/model/parameters.ts';
+import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Parameters, ReferenceModel } from '../../../src/engine/reference/model.ts';
 import { type StepResult, trainState, trainStep } from '../../../src/engine/reference/trainStep.ts';

@@ -13,9 +13,8 @@ const engine = vi.hoisted(() => ({
   createTrainer: vi.fn(),
   runTraining: vi.fn(),
 }));
-vi.mock('../../../src/engine/index.ts', async () => {
-  const { RunControl } = await import('../../../src/engine/train/run.ts');
-  return { ...engine, RunControl };
+vi.mock('../../../src/engine/index.ts', async (actual) => {
+  return { ...(await actual<object>()), ...engine };
 });
 
 const config = PRESETS.smoke.config;

@@ -15,9 +15,8 @@ const engine = vi.hoisted(() => ({
   runTraining: vi.fn(),
   runLockstep: vi.fn(),
 }));
-vi.mock('../../../src/engine/index.ts', async () => {
-  const { RunControl } = await import('../../../src/engine/train/run.ts');
-  return { ...engine, RunControl };
+vi.mock('../../../src/engine/index.ts', async (actual) => {
+  return { ...(await actual<object>()), ...engine };
 });
 
 const config = PRESETS.smoke.config;

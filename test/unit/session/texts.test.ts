@@ -6,11 +6,10 @@ import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';
 
 // Texts are read for real; what would train on them needs a GPU and is tested with one.
-vi.mock('../../../src/engine/index.ts', async () => {
-  const { RunControl } = await import('../../../src/engine/train/run.ts');
+vi.mock('../../../src/engine/index.ts', async (actual) => {
   const limits = { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 };
   return {
-    RunControl,
+    ...(await actual<object>()),
     openDevice: async () => ({
       device: { lost: new Promise(() => {}) },
       report: { name: 'fake', limits },

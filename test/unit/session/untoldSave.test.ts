@@ -6,10 +6,9 @@ import { Shelf } from '../../../src/session/shelf.ts';
 import { eventually } from '../eventually.ts';
 
 // A run that is asked for while the session still looks for what is saved, on an engine that trains nothing.
-vi.mock('../../../src/engine/index.ts', async () => {
-  const { RunControl } = await import('../../../src/engine/train/run.ts');
+vi.mock('../../../src/engine/index.ts', async (actual) => {
   return {
-    RunControl,
+    ...(await actual<object>()),
     openDevice: async () => ({ device: { lost: new Promise(() => {}) }, report: { name: 'fake' } }),
     createTrainer: async () => ({
       destroy() {},

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { BINS, type NumericsFrame } from '../../../src/engine/inspect/frame.ts';
-import { row } from '../../../src/engine/model/numericsRows.ts';
+import type { NumericsFrame } from '../../../src/engine/inspect/frame.ts';
+import { BINS } from '../../../src/engine/kernels/numerics.ts';
 import { UnderflowHistory } from '../../../src/store/underflowHistory.ts';
+import { row } from '../numericsRow.ts';
 
 const rows = [
   row('activationGradient', 'h.0.attn gradient', 'f16', false),

@@ -1,8 +1,5 @@
 import { useMemo, useState } from 'react';
-import { bandsOf, bestScale } from '../../../engine/inspect/bands.ts';
-import type { NumericsFrame } from '../../../engine/inspect/frame.ts';
-import type { FormatId } from '../../../engine/precision/formats.ts';
-import { recipeFor } from '../../../engine/precision/recipes.ts';
+import { bandsOf, bestScale, type FormatId, type NumericsFrame, recipeFor } from '../../../engine/index.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
 import type { RunView } from '../../../store/runStore.ts';
 import { formatCount } from '../../format.ts';

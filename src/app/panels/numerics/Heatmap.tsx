@@ -1,5 +1,5 @@
 import { type PointerEvent, useEffect, useMemo, useRef, useState } from 'react';
-import type { Bands } from '../../../engine/inspect/bands.ts';
+import type { Bands } from '../../../engine/index.ts';
 import { formatCount } from '../../format.ts';
 import { useWidth } from '../../hooks/useWidth.ts';
 import { cellAt, drawHeatmap, layOut } from './drawHeatmap.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { QuantizationNoise } from '../../../engine/inspect/frame.ts';
+import type { QuantizationNoise } from '../../../engine/index.ts';
 import { formatWords, NOISE_SENTENCE, ratioWords, shareWords } from './messages.ts';
 import styles from './NumericsPanel.module.css';
 

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { flushedShare, subnormalShare } from '../../../engine/inspect/bands.ts';
+import { flushedShare, subnormalShare } from '../../../engine/index.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
 import { formatWords, shareWords } from './messages.ts';
 import type { HeatRow } from './model.ts';

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { WHAT_IF_SCALES } from '../../../engine/inspect/bands.ts';
+import { WHAT_IF_SCALES } from '../../../engine/index.ts';
 import { formatPowerOfTwo } from '../../format.ts';
 import { Button } from '../../ui/Button.tsx';
 import styles from './NumericsPanel.module.css';

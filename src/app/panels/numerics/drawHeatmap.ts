@@ -1,5 +1,5 @@
 /** The heatmap on a canvas: plain drawing, so that a frame costs a few thousand rectangles and no DOM. */
-import type { Bands } from '../../../engine/inspect/bands.ts';
+import type { Bands } from '../../../engine/index.ts';
 import { formatPowerOfTwo } from '../../format.ts';
 import { COLUMNS, columnOf, exponentOf, type HeatRow, HIGHEST, LOWEST } from './model.ts';
 

@@ -1,18 +1,22 @@
 /** Sentences of the numerics panel. */
 import {
   type Bands,
+  blockName,
+  type FormatId,
   flushedShare,
   frameLosses,
   isScaledOperand,
+  isSimulatedFormat,
   lossesAt,
+  type NamedFormat,
+  type NumericsFrame,
   nonZero,
+  type QuantizationNoise,
+  type Recipe,
+  rowCounts,
   subnormalShare,
   tensorsWithoutGradient,
-} from '../../../engine/inspect/bands.ts';
-import { type NumericsFrame, type QuantizationNoise, rowCounts } from '../../../engine/inspect/frame.ts';
-import type { FormatId, NamedFormat } from '../../../engine/precision/formats.ts';
-import type { Recipe } from '../../../engine/precision/recipes.ts';
-import { isSimulatedFormat } from '../../../engine/precision/simulated.ts';
+} from '../../../engine/index.ts';
 import type { NumericsView } from '../../../store/numericsStore.ts';
 import type { UnderflowHistory } from '../../../store/underflowHistory.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
@@ -92,7 +96,7 @@ export function gradientSentence(frame: NumericsFrame): { count: string; rest: s
 export function stripSentence(history: UnderflowHistory): string {
   const last = history.length - 1;
   const layers = Array.from({ length: history.layers }, (_, layer) => ({
-    name: layer === history.layers - 1 ? 'the head' : `h.${layer}`,
+    name: layer === history.layers - 1 ? 'the head' : blockName(layer),
     share: history.share(last, layer),
   }));
   const zero = layers.filter(({ share }) => share === null).map(({ name }) => name);

@@ -1,25 +1,24 @@
 /** What the heatmap and the table show of a frame, made once for each frame, scale and order. */
 import {
   type Bands,
+  blockName,
+  EXPONENT_BIAS,
   type Losses,
   largestExponent,
   lossesAt,
-  zeroShare,
-} from '../../../engine/inspect/bands.ts';
-import {
-  EXPONENT_BIAS,
   NON_FINITE_BIN,
   type NumericsFrame,
   type NumericsRow,
   rowCounts,
   ZERO_BIN,
-} from '../../../engine/inspect/frame.ts';
+  zeroShare,
+} from '../../../engine/index.ts';
 
 /** Columns of the heatmap: exact zeros, exponents of unscaled values with what lies beyond at both ends, not finite. */
 export const LOWEST = -40;
 export const HIGHEST = 16;
-export const ZERO_COLUMN = 0;
-export const NON_FINITE_COLUMN = HIGHEST - LOWEST + 2;
+const ZERO_COLUMN = 0;
+const NON_FINITE_COLUMN = HIGHEST - LOWEST + 2;
 export const COLUMNS = NON_FINITE_COLUMN + 1;
 
 export interface HeatRow {
@@ -79,7 +78,7 @@ function grouped(rows: readonly HeatRow[]): HeatRow[] {
       const others = members.filter(({ row }) => row.kind !== 'activationGradient');
       const [first, ...rest] = [...narrowed, ...others];
       if (!first) return [];
-      const group = Number.isFinite(layer) ? `Block h.${layer}` : 'Embeddings, final norm and head';
+      const group = Number.isFinite(layer) ? `Block ${blockName(layer)}` : 'Embeddings, final norm and head';
       return [{ ...first, group }, ...rest];
     });
 }

@@ -1,0 +1,36 @@
+// attention_backward: what the passes over queries and over keys share: what they read, P and dS of a pair, and the stores.
+// shapes:  qkv, dqkv (B, T, 3, H, D); dout (B, T, H, D); lse (B * H, T) f32; bindings 4 and above are the kernel's own
+// numerics: probabilities recomputed from lse in f32; dqkv rounded once, as its format says
+// dispatch: none (library)
+// source:  FlashAttention backward (Dao et al. 2022); reference/attention.ts (oracle)
+@if(probe) import package::lib::exponents::countExponents;
+import qkv_format::{Elem4 as ElemQkv};
+import dqkv_format::{Elem4 as ElemDqkv, encode as encodeDqkv, overflows as overflowsDqkv};
+import constants::{HEAD4, LANES};
+
+@group(0) @binding(0) var<storage, read> qkv: array<ElemQkv>;
+@group(0) @binding(1) var<storage, read> dout: array<ElemQkv>;
+@group(0) @binding(2) var<storage, read> lse: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dqkv: array<ElemDqkv>;
+
+// Vectors of a row that a lane loads for its subgroup.
+@if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
+
+// P and dS of one query and one key.
+struct Pair {
+  probability: f32,
+  dscore: f32,
+}
+
+// From the products of scaled q with k and of dout with v, and lse and D of the query's row. A hidden key has P = 0.
+fn pairOf(scores: vec4f, dprobabilities: vec4f, rowLse: f32, rowDot: f32, isVisible: bool) -> Pair {
+  let probability = select(0.0, exp(dot(scores, vec4f(1.0)) - rowLse), isVisible);
+  return Pair(probability, probability * (dot(dprobabilities, vec4f(1.0)) - rowDot));
+}
+
+// Stores a vector of dqkv, and returns whether it overflowed.
+fn storeGradient(at: u32, value: vec4f) -> bool {
+  @if(probe) countExponents(value);
+  dqkv[at] = encodeDqkv(value);
+  return overflowsDqkv(value);
+}

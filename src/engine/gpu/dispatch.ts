@@ -1,0 +1,116 @@
+/** Makes the dispatches of kernels: slots, bindings and conditions follow from one record of operands. */
+import { type Prelude, preludeOf } from '../precision/formats.ts';
+import { type Dispatch, SITE, type Target } from './operation.ts';
+import { formatOf, groupsOf, type Operand, recordOf, scaleOf } from './tensor.ts';
+
+type Bound = Readonly<Record<string, Operand | undefined>>;
+type Nothing = Readonly<Record<never, never>>;
+
+/** What differs between kernels. Operands, tensors and uniforms that are undefined are left out of the dispatch. */
+export interface DispatchArgs<O extends Bound, T extends Bound> {
+  /** By binding: operands whose number format picks the prelude of the slot of the same name. */
+  readonly operands?: O;
+  /** Slots that are not called as the binding which picks their prelude: binding to slot. */
+  readonly slotNames?: { readonly [Binding in keyof O]?: string };
+  /** By binding: tensors whose type the WGSL states, or that share the slot of an operand. */
+  readonly tensors?: T;
+  /** Flag of lib/found.wgsl, which comes with the uniform `site`. */
+  readonly found?: Operand | undefined;
+  /** Names of the bindings that the kernel stores to, but for `found`. Absent ones are skipped. */
+  readonly writes: readonly NoInfer<(keyof O | keyof T) & string>[];
+  /** Uniform to the operand whose record of lib/tensor_scale.wgsl it holds, in kernels that have the condition `scaled`. */
+  readonly scaled?: Readonly<Record<string, NoInfer<keyof O & string>>> | undefined;
+  /** The operand that may have block scales, in kernels that have the condition `grouped`. */
+  readonly grouped?: NoInfer<keyof O & string>;
+  readonly uniforms: Readonly<Record<string, number | undefined>>;
+  readonly conditions?: Dispatch['variant']['conditions'];
+  readonly constants?: Dispatch['variant']['constants'];
+  readonly grid: Dispatch['grid'];
+  readonly label: string;
+  readonly flops?: number;
+  readonly observes?: true;
+}
+
+/** @param target null for a kernel without slots. */
+export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
+  target: Pick<Target, 'half'> | null,
+  kernel: string,
+  args: DispatchArgs<O, T>,
+): Dispatch {
+  const { found, writes, conditions, constants = {}, grid, label, flops, observes } = args;
+  const operands: Bound = args.operands ?? {};
+  const tensors: Bound = args.tensors ?? {};
+  const slotNames: Readonly<Record<string, string | undefined>> = args.slotNames ?? {};
+  const slots: Record<string, Prelude> = {};
+  const bindings: Record<string, Operand> = {};
+  const uniforms: Record<string, number | typeof SITE> = {};
+  for (const name in operands) {
+    const operand = operands[name];
+    if (operand === undefined) continue;
+    if (target === null) throw new TypeError(`${kernel} is dispatched without a target, and has operands`);
+    bindings[name] = operand;
+    slots[slotNames[name] ?? name] = preludeOf(formatOf(operand), target.half);
+  }
+  for (const name in tensors) {
+    const tensor = tensors[name];
+    if (tensor !== undefined) bindings[name] = tensor;
+  }
+  for (const name in args.uniforms) {
+    const value = args.uniforms[name];
+    if (value !== undefined) uniforms[name] = value;
+  }
+  const written: string[] = writes.filter((name) => name in bindings);
+  if (found) {
+    bindings.found = found;
+    uniforms.site = SITE;
+    written.push('found');
+  }
+  return {
+    kind: 'dispatch',
+    variant: {
+      kernel,
+      slots,
+      conditions: {
+        ...conditions,
+        ...addScales(args.scaled, operands, bindings, uniforms),
+        ...addBlockScales(args.grouped, operands, bindings),
+      },
+      constants,
+    },
+    bindings,
+    writes: written,
+    uniforms,
+    grid,
+    label,
+    ...(flops !== undefined && { flops }),
+    ...(observes && { observes }),
+  };
+}
+
+/** Binds the table of scales where one of the operands has a scale, with the records of all. */
+function addScales(
+  scaled: Readonly<Record<string, string>> | undefined,
+  operands: Bound,
+  bindings: Record<string, Operand>,
+  uniforms: Record<string, number | typeof SITE>,
+): { readonly scaled: boolean } | undefined {
+  if (!scaled) return undefined;
+  const records = Object.entries(scaled).map(([uniform, name]) => [uniform, operands[name]!] as const);
+  const scale = records.map(([, operand]) => scaleOf(operand)).find(Boolean);
+  if (!scale) return { scaled: false };
+  bindings.scales = scale.tensor;
+  for (const [uniform, operand] of records) uniforms[uniform] = recordOf(operand);
+  return { scaled: true };
+}
+
+function addBlockScales(
+  grouped: string | undefined,
+  operands: Bound,
+  bindings: Record<string, Operand>,
+): { readonly grouped: boolean } | undefined {
+  if (grouped === undefined) return undefined;
+  const operand = operands[grouped];
+  const groups = operand && groupsOf(operand);
+  if (groups) bindings.groupScales = groups;
+  return { grouped: groups !== undefined };
+}

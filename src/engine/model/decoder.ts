@@ -1,0 +1,104 @@
+/** The model, written once: everything else about it follows from building this. */
+import type { GptConfig } from '../config/gptConfig.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { Attention } from './layers/attention.ts';
+import { Embedding } from './layers/embedding.ts';
+import { Head, type HeadTensors } from './layers/head.ts';
+import type { Layer } from './layers/layer.ts';
+import { Mlp } from './layers/mlp.ts';
+import { LayerNorm } from './layers/norm.ts';
+import { INITIAL_STD, learnedElements, type ParameterSpec } from './parameters.ts';
+import type { Pass } from './pass.ts';
+import { forgetMagnitudes } from './quantize.ts';
+import { Site } from './site.ts';
+import type { Value } from './value.ts';
+
+interface Block {
+  readonly norm1: LayerNorm;
+  readonly attention: Attention;
+  readonly norm2: LayerNorm;
+  readonly mlp: Mlp;
+}
+
+export class Decoder {
+  readonly embedding: Embedding;
+  readonly blocks: readonly Block[];
+  readonly norm: LayerNorm;
+  readonly head: Head;
+  readonly #layers: readonly Layer[];
+
+  constructor(config: GptConfig) {
+    const { layers, width, heads, context, tied } = config;
+    // Residual layers begin smaller, the more there are (GPT-2).
+    const projectionStd = INITIAL_STD / Math.sqrt(2 * layers);
+    this.embedding = new Embedding(config);
+    this.blocks = Array.from({ length: layers }, (_, block) => ({
+      norm1: new LayerNorm(new Site(block, 'ln_1'), width),
+      attention: new Attention(new Site(block, 'attn'), { width, heads, context, projectionStd }),
+      norm2: new LayerNorm(new Site(block, 'ln_2'), width),
+      mlp: new Mlp(new Site(block, 'mlp'), { width, projectionStd }),
+    }));
+    this.norm = new LayerNorm(new Site(null, 'ln_f'), width);
+    this.head = new Head(config, tied ? this.embedding.tokens : null);
+    const inBlocks = this.blocks.flatMap(({ norm1, attention, norm2, mlp }) => [
+      norm1,
+      attention,
+      norm2,
+      mlp,
+    ]);
+    this.#layers = [this.embedding, ...inBlocks, this.norm, this.head];
+  }
+
+  /** In checkpoint order. */
+  parameters(): ParameterSpec[] {
+    return this.#layers.flatMap((layer) => layer.parameters());
+  }
+
+  /**
+   * FLOPs of one token, forward and backward: two for each multiply-add, and twice as many backward as forward. Causal
+   * attention is counted as it is computed.
+   */
+  get flopsPerToken(): number {
+    return 6 * this.#layers.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
+  }
+
+  /** Loss and all gradients of a micro-batch. */
+  train(pass: Pass): HeadTensors & { readonly hidden: Value } {
+    const hidden = this.hidden(pass);
+    const out = this.head.train(pass, hidden);
+    pass.backward();
+    return { ...out, hidden };
+  }
+
+  /** Loss of each row of a micro-batch. @param sharpness (rows, 4) f32: also measures each row's sharpness */
+  evaluate(pass: Pass, sharpness?: Tensor): HeadTensors {
+    return this.head.evaluate(pass, this.hidden(pass), sharpness);
+  }
+
+  /** Tokens to the final norm, (rows, C), as the head reads it. */
+  hidden(pass: Pass): Value {
+    const { scales } = pass.run;
+    // Current scales know only the batch at hand; delayed ones collect over the micro-batches of a step.
+    if (scales?.quantization.scaling.kind === 'current') pass.emit(() => forgetMagnitudes(scales));
+    let x = this.embedding.forward(pass);
+    for (const [index, { norm1, attention, norm2, mlp }] of this.blocks.entries()) {
+      const isLast = index === this.blocks.length - 1;
+      const input = x;
+      x = pass.block(input.operand, isLast, () => {
+        const middle = attention.forward(pass, norm1.forward(pass, input), { residual: input });
+        return mlp.forward(pass, norm2.forward(pass, middle), { residual: middle });
+      });
+    }
+    return this.norm.forward(pass, x);
+  }
+}
+
+/** All parameters in checkpoint order. Vocabulary matrices have Vp rows; those from V on stay zero. */
+export function parameterSpecs(config: GptConfig): ParameterSpec[] {
+  return new Decoder(config).parameters();
+}
+
+/** Number of learned values; padding rows are not counted. */
+export function parameterCount(config: GptConfig): number {
+  return parameterSpecs(config).reduce((sum, spec) => sum + learnedElements(spec), 0);
+}

@@ -1,0 +1,89 @@
+import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
+import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from '../../kernels/rows.ts';
+import { activation } from '../emission.ts';
+import { matrix, type ParameterSpec } from '../parameters.ts';
+import type { Pass } from '../pass.ts';
+import { Site } from '../site.ts';
+import type { Value } from '../value.ts';
+import type { Layer } from './layer.ts';
+
+/** Token and position embeddings, added up: the beginning of the residual stream. */
+export class Embedding implements Layer {
+  readonly multiplyAdds = 0;
+  readonly tokens = new Site(null, 'wte.weight');
+  readonly positions = new Site(null, 'wpe.weight');
+  readonly #config: GptConfig;
+
+  constructor(config: GptConfig) {
+    this.#config = config;
+  }
+
+  parameters(): ParameterSpec[] {
+    const { vocabulary, context, width, tied } = this.#config;
+    return [
+      matrix(this.tokens, {
+        rows: paddedVocabulary(this.#config),
+        learnedRows: vocabulary,
+        columns: width,
+        rowsOf: 'tokens',
+        matmul: tied,
+      }),
+      matrix(this.positions, { rows: context, columns: width, rowsOf: 'positions', matmul: false }),
+    ];
+  }
+
+  /** (rows, C) of the pass's tokens. */
+  forward(pass: Pass): Value {
+    const { context, width } = this.#config;
+    const { tokens } = pass.run;
+    const { rows, found } = pass;
+    const site = new Site(null, 'embedding');
+    const out = pass.save(site, pass.format('residual'), rows * width);
+    const parts = pass.parts(this.tokens);
+    const positions = pass.part(this.positions);
+    pass.emit(
+      (target) =>
+        parts.map((part) =>
+          embeddingForward(target, {
+            label: site.name,
+            tokens,
+            tokenWeight: part.master,
+            firstToken: part.firstRow,
+            tokenRows: part.rows,
+            positionWeight: positions.master,
+            ...{ out, rows, context, width, found },
+          }),
+        ),
+      activation(site, out),
+    );
+    const gradient = pass.residualGradient(site);
+    pass.onBackward(() => this.#backward(pass, gradient));
+    return { operand: out, gradient };
+  }
+
+  #backward(pass: Pass, { tensor: dout }: Value['gradient']): void {
+    const { context, width } = this.#config;
+    const { tokenStarts: starts, tokenPositions } = pass.run;
+    const { found, windows: batch } = pass;
+    for (const part of pass.parts(this.tokens)) {
+      pass.emit((target) =>
+        embeddingBackwardToken(target, {
+          label: `${this.tokens.name} gradient`,
+          starts,
+          positions: tokenPositions,
+          dout,
+          dweight: part.gradient,
+          firstToken: part.firstRow,
+          tokens: part.rows,
+          width,
+          found,
+        }),
+      );
+    }
+    const { gradient: dweight } = pass.part(this.positions);
+    const label = `${this.positions.name} gradient`;
+    pass.emit((target) =>
+      embeddingBackwardPosition(target, { label, dout, dweight, batch, context, width, found }),
+    );
+  }
+}

@@ -1,0 +1,244 @@
+import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
+import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../../gpu/tensor.ts';
+import { matmul } from '../../kernels/matmul.ts';
+import { crossEntropy, logitSharpness, lossSum, SHARPNESS_WIDTH } from '../../kernels/rows.ts';
+import { partialElements, weightGradient } from '../../kernels/weightGradient.ts';
+import type { ParameterPart } from '../chunks.ts';
+import type { Stored } from '../emission.ts';
+import { matrix, type ParameterSpec } from '../parameters.ts';
+import type { ModelRun, Pass } from '../pass.ts';
+import { forgetMagnitude } from '../quantize.ts';
+import { Site } from '../site.ts';
+import { operandStorage } from '../storage.ts';
+import type { Value } from '../value.ts';
+import type { Layer } from './layer.ts';
+
+/** The smaller epsilon at which sharpness is measured; the other is twice as large. */
+export const SHARPNESS_EPSILON = 5e-4;
+
+/** Rows of a slice are bound at 256-byte boundaries: 64 rows of anything are a multiple of that. */
+const ROW_STEP = 64;
+const MAX_ROWS = 1024;
+
+/** What the head leaves to be read. */
+export interface HeadTensors {
+  /** (headRows, Vp) f32 */
+  readonly logits: Tensor;
+  /** (rows) f32, in nats. */
+  readonly losses: Tensor;
+}
+
+interface HeadSlice {
+  readonly part: ParameterPart;
+  readonly logits: TensorSlice;
+  /** As matmuls read them. */
+  readonly dlogits: TensorSlice;
+}
+
+function dlogitsStore(operand: Operand, unmeasured: boolean): Stored {
+  return {
+    name: 'logits gradient',
+    kind: 'activationGradient',
+    block: null,
+    operand,
+    slot: 'dlogits',
+    unmeasured,
+  };
+}
+
+/**
+ * LM head and loss, a chunk of rows at a time, and of a large vocabulary a slice at a time: the logits of a whole batch never
+ * exist. So the backward pass of each chunk follows at once.
+ */
+export class Head implements Layer {
+  /** The matrix: its own, or the token embedding. */
+  readonly weight: Site;
+  readonly #site = new Site(null, 'lm_head');
+  readonly #config: GptConfig;
+
+  /** @param tied the token embedding, where it is the head's matrix too */
+  constructor(config: GptConfig, tied: Site | null) {
+    this.#config = config;
+    this.weight = tied ?? this.#site.at('weight');
+  }
+
+  get multiplyAdds(): number {
+    return this.#config.vocabulary * this.#config.width;
+  }
+
+  parameters(): ParameterSpec[] {
+    const { tied, vocabulary, width } = this.#config;
+    if (tied) return [];
+    const shape = { rows: paddedVocabulary(this.#config), learnedRows: vocabulary, columns: width };
+    return [matrix(this.weight, { ...shape, rowsOf: 'tokens', matmul: true })];
+  }
+
+  /** Rows of a chunk: at most half of the batch, so that its logits never exist at once; fewer where a binding would be too large. */
+  rowsAtOnce({ rows, maxBindingBytes }: Pick<ModelRun, 'rows' | 'maxBindingBytes'>): number {
+    const half = Math.ceil(rows / 2 / ROW_STEP) * ROW_STEP;
+    const row = 4 * paddedVocabulary(this.#config);
+    const fits = Math.floor(maxBindingBytes / row / ROW_STEP) * ROW_STEP;
+    return Math.max(ROW_STEP, Math.min(half, fits, MAX_ROWS));
+  }
+
+  /** Loss of each row. @param sharpness (rows, 4) f32: also measures each row's sharpness */
+  evaluate(pass: Pass, x: Value, sharpness?: Tensor): HeadTensors {
+    pass.phase = 'lmHead';
+    return this.#chunks(pass, x, sharpness);
+  }
+
+  /** Loss of each row, added to the step's; the gradients of the head's matrix and of `x`. */
+  train(pass: Pass, x: Value): HeadTensors {
+    pass.phase = 'lmHead';
+    const out = this.#chunks(pass, x);
+    const { lossSums: sums, state, lossTokens } = pass.run;
+    const { rows } = pass;
+    pass.emit(() => lossSum({ losses: out.losses, sums, state, rows, lossTokens }));
+    return out;
+  }
+
+  /** Logits of one row, (1, Vp). @param inp that row of what `x` is elsewhere */
+  sample(pass: Pass, inp: Operand): void {
+    const logits = this.#logits(pass.run, pass);
+    for (const { part, logits: out } of this.#slices(pass, 1, logits, logits)) {
+      this.#emitLogits(pass, 'sampled logits', inp, part, out, 1);
+    }
+  }
+
+  #logits(run: ModelRun, pass: Pass): Tensor {
+    return pass.logits('logits', 'f32', this.rowsAtOnce(run) * paddedVocabulary(this.#config));
+  }
+
+  #chunks(pass: Pass, x: Value, sharpness?: Tensor): HeadTensors {
+    const { vocabulary, width } = this.#config;
+    const { run, rows, found, trains } = pass;
+    const Vp = paddedVocabulary(this.#config);
+    const rowsAtOnce = this.rowsAtOnce(run);
+    const logits = this.#logits(run, pass);
+    const losses = pass.logits('losses', 'f32', rows);
+    const dlogits = pass.logits('logits gradient', pass.format('outputGradient'), rowsAtOnce * Vp);
+    const read = trains ? this.#gradientOperand(pass, dlogits) : dlogits;
+    const backward = trains && { dlogits, state: run.state, lossTokens: run.lossTokens };
+    const emitChunk = (first: number): void => {
+      const count = Math.min(rowsAtOnce, rows - first);
+      const inp = sliceOf(x.operand, first * width, count * width);
+      const slices = this.#slices(pass, count, logits, read);
+      const shape = {
+        logits,
+        targets: slice(run.targets, first, count),
+        rows: count,
+        vocabulary,
+        paddedVocabulary: Vp,
+        sliceColumns: run.vocabularyRows,
+      };
+      for (const { part, logits: out } of slices) this.#emitLogits(pass, 'logits', inp, part, out, count);
+      const label = trains ? 'logits gradient' : 'loss';
+      pass.emit(
+        (target) =>
+          crossEntropy(target, {
+            ...{ label, ...shape, losses: slice(losses, first, count), found },
+            ...(backward && { backward }),
+          }),
+        ...(trains ? [dlogitsStore(slice(dlogits, 0, count * Vp), read !== dlogits)] : []),
+      );
+      if (sharpness) {
+        const out = slice(sharpness, first * SHARPNESS_WIDTH, count * SHARPNESS_WIDTH);
+        const args = { ...shape, label: 'sharpness', out, epsilon: SHARPNESS_EPSILON };
+        pass.emit((target) => logitSharpness(target, args));
+      }
+      if (trains) this.#backward(pass, x, inp, dlogits, slices, first, count);
+    };
+    emitChunk(0);
+    pass.later(() => {
+      for (let first = rowsAtOnce; first < rows; first += rowsAtOnce) emitChunk(first);
+    });
+    return { logits, losses };
+  }
+
+  /** dlogits as matmuls read them: a quantised copy, or themselves. */
+  #gradientOperand(pass: Pass, dlogits: Tensor): Operand {
+    const { format, scaled } = operandStorage(pass.run.recipe, 'outputGradient', this.#site);
+    if (!scaled) return dlogits;
+    const { elements } = dlogits;
+    const copy = pass.logits('logits gradient operand', format, elements);
+    return pass.scaled(`${this.#site.name} dY`, 'outputGradient', this.#site, copy, elements);
+  }
+
+  #backward(
+    pass: Pass,
+    x: Value,
+    inp: Operand,
+    dlogits: Tensor,
+    slices: readonly HeadSlice[],
+    first: number,
+    count: number,
+  ): void {
+    const { width: C } = this.#config;
+    const { run, found } = pass;
+    const elements = count * paddedVocabulary(this.#config);
+    const read = slices[0]!.dlogits;
+    if (read.scale) {
+      const out = sliceOf(read, 0, elements);
+      pass.emit(() => forgetMagnitude(run.scales!, out));
+      const name = `${this.#site.name} dY`;
+      const stored = {
+        name,
+        kind: 'activationGradient',
+        block: null,
+        operand: out,
+        slot: 'out',
+        copy: true,
+      } as const;
+      pass.quantize('logits gradient', slice(dlogits, 0, elements), out, elements, stored);
+    }
+    const dX = slice(x.gradient.tensor, first * C, count * C);
+    for (const { part, dlogits: dout } of slices) {
+      pass.emit((target) =>
+        matmul(target, {
+          label: `${x.gradient.site.name} gradient`,
+          a: dout,
+          b: part.weight,
+          out: dX,
+          m: count,
+          n: C,
+          k: part.rows,
+          accumulate: part.firstRow > 0,
+          found,
+        }),
+      );
+      const partials = pass.partials(partialElements(part.rows, C, count, run.maxBindingBytes / 4));
+      const label = `${this.weight.name} gradient`;
+      const shape = { m: part.rows, n: C, k: count };
+      pass.emit((target) =>
+        weightGradient(target, { label, a: dout, b: inp, out: part.gradient, ...shape, found }, partials),
+      );
+    }
+  }
+
+  /**
+   * The logits of `count` rows by slice of the vocabulary, each a matrix (count, rows of the slice) of its own behind the
+   * one before it, and so are their gradients.
+   */
+  #slices(pass: Pass, count: number, logits: Tensor, dlogits: Operand): HeadSlice[] {
+    return pass.parts(this.weight).map((part) => {
+      const [offset, elements] = [count * part.firstRow, count * part.rows];
+      return { part, logits: slice(logits, offset, elements), dlogits: sliceOf(dlogits, offset, elements) };
+    });
+  }
+
+  #emitLogits(
+    pass: Pass,
+    label: string,
+    inp: Operand,
+    part: ParameterPart,
+    out: Operand,
+    count: number,
+  ): void {
+    const { width } = this.#config;
+    const { found } = pass;
+    const shape = { m: count, n: part.rows, k: width };
+    pass.emit((target) =>
+      matmul(target, { label, a: inp, b: part.weight, bTransposed: true, out, ...shape, found }),
+    );
+  }
+}

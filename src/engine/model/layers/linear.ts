@@ -1,0 +1,121 @@
+import type { Operand } from '../../gpu/tensor.ts';
+import { matmul } from '../../kernels/matmul.ts';
+import { columnSum, rowBlocks } from '../../kernels/rows.ts';
+import { partialElements, weightGradient } from '../../kernels/weightGradient.ts';
+import type { Stored } from '../emission.ts';
+import { INITIAL_STD, matrix, type ParameterSpec, vector } from '../parameters.ts';
+import type { Pass } from '../pass.ts';
+import type { Site } from '../site.ts';
+import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
+import type { Layer } from './layer.ts';
+
+/** What the matmul's epilogue does besides adding the bias. */
+interface Epilogue {
+  /** (rows, outputs), added after everything else. */
+  readonly residual?: Operand;
+  /** (rows, outputs): stores the pre-activation here, and GELU of it as the output. */
+  readonly gelu?: Operand;
+}
+
+/** y = x W + b of rows. */
+export class Linear implements Layer {
+  readonly site: Site;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly #weight: Site;
+  readonly #bias: Site;
+  readonly #std: number;
+
+  constructor(site: Site, inputs: number, outputs: number, std = INITIAL_STD) {
+    this.site = site;
+    this.#weight = site.at('weight');
+    this.#bias = site.at('bias');
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.#std = std;
+  }
+
+  get multiplyAdds(): number {
+    return this.inputs * this.outputs;
+  }
+
+  parameters(): ParameterSpec[] {
+    const { inputs: rows, outputs: columns } = this;
+    return [
+      matrix(this.#weight, { rows, columns, rowsOf: 'inputs', matmul: true }, this.#std),
+      vector(this.#bias, columns, 0),
+    ];
+  }
+
+  /**
+   * Emits the matmul.
+   * @param out (rows, outputs)
+   * @param gradient of the output
+   */
+  forward(
+    pass: Pass,
+    x: Value,
+    out: Operand,
+    gradient: GradientPlace,
+    epilogue: Epilogue = {},
+    ...stores: Stored[]
+  ): void {
+    const { site, inputs: k, outputs: n } = this;
+    const { rows: m, found } = pass;
+    const b = pass.part(this.#weight).weight;
+    const bias = pass.part(this.#bias).master;
+    pass.emit(
+      (target) =>
+        matmul(target, { label: site.name, a: x.operand, b, bias, out, m, n, k, ...epilogue, found }),
+      ...stores,
+    );
+    pass.onBackward(() => this.#backward(pass, x, gradient));
+  }
+
+  #backward(pass: Pass, x: Value, of: GradientPlace): void {
+    const { site, inputs, outputs } = this;
+    const { rows, found, run } = pass;
+    const weight = pass.part(this.#weight);
+    const bias = pass.part(this.#bias).gradient;
+    const sums = pass.partials(rowBlocks(rows) * outputs);
+    pass.emit((target) =>
+      columnSum(target, {
+        label: `${this.#bias.name} gradient`,
+        inp: of.tensor,
+        partials: sums,
+        out: bias,
+        rows,
+        width: outputs,
+        found,
+      }),
+    );
+    const dY = pass.outputGradient(site, of, rows * outputs);
+    x.remake?.();
+    const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
+    const label = `${this.#weight.name} gradient`;
+    pass.emit((target) =>
+      weightGradient(
+        target,
+        { label, a: x.operand, b: dY, out: weight.gradient, m: inputs, n: outputs, k: rows, found },
+        partials,
+      ),
+    );
+    const { tensor: out, geluBackward } = x.gradient;
+    pass.emit(
+      (target) =>
+        matmul(target, {
+          label: gradientLabel(x.gradient),
+          a: dY,
+          b: weight.weight,
+          bTransposed: true,
+          out,
+          m: rows,
+          n: inputs,
+          k: outputs,
+          ...(geluBackward && { geluBackward }),
+          found,
+        }),
+      ...gradientStores(x.gradient, 'out'),
+    );
+  }
+}

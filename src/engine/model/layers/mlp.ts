@@ -1,0 +1,94 @@
+import { mlpWidth } from '../../config/gptConfig.ts';
+import { geluForward } from '../../kernels/gelu.ts';
+import { activation, type Stored } from '../emission.ts';
+import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
+import type { Pass } from '../pass.ts';
+import type { Site } from '../site.ts';
+import type { GradientPlace, Value } from '../value.ts';
+import type { Layer } from './layer.ts';
+import { Linear } from './linear.ts';
+
+/** Two linear layers with GELU between them, added to the residual stream. */
+export class Mlp implements Layer {
+  readonly site: Site;
+  readonly #hidden: number;
+  readonly #input: Linear;
+  readonly #projection: Linear;
+
+  /** @param projectionStd of the second layer's initial weights */
+  constructor(
+    site: Site,
+    { width, projectionStd }: { readonly width: number; readonly projectionStd: number },
+  ) {
+    this.site = site;
+    this.#hidden = mlpWidth({ width });
+    this.#input = new Linear(site.at('c_fc'), width, this.#hidden, INITIAL_STD);
+    this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, projectionStd);
+  }
+
+  parameters(): ParameterSpec[] {
+    return [...this.#input.parameters(), ...this.#projection.parameters()];
+  }
+
+  get multiplyAdds(): number {
+    return this.#input.multiplyAdds + this.#projection.multiplyAdds;
+  }
+
+  /** (rows, C) = residual + MLP of `x`: what the next block reads. */
+  forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
+    const { site } = this;
+    const hidden = this.#activation(pass, x);
+    const sum = pass.stream(this.#projection.site, true);
+    this.#projection.forward(
+      pass,
+      hidden,
+      sum,
+      residual.gradient,
+      { residual: residual.operand },
+      activation(site, sum, 'out', `residual after ${site.name}`),
+    );
+    return { operand: sum, gradient: residual.gradient };
+  }
+
+  /** (rows, hidden) = GELU of the first layer: in its epilogue, or apart where what GELU sees has a scale. */
+  #activation(pass: Pass, x: Value): Value {
+    const { site: inputSite } = this.#input;
+    const site = this.site.at('gelu');
+    const elements = pass.rows * this.#hidden;
+    const pre = pass.place(inputSite, 'preActivation', elements);
+    const place = pass.place(site, 'activation', elements, 'gelu');
+    const isFused = !pass.run.scales;
+    const gradient: GradientPlace = {
+      site: inputSite,
+      // Nothing else is in the scratch tensor then.
+      tensor: isFused
+        ? pass.scratch('mlp.c_fc gradient', pass.format('outputGradient'), elements)
+        : pass.wide(elements),
+      geluBackward: pre.operand,
+      listed: isFused || 'to be quantised',
+      written: false,
+    };
+    const gelu = (...stores: Stored[]) =>
+      pass.store(
+        site.name,
+        place.operand,
+        elements,
+        (target, out) => geluForward(target, { label: site.name, preActivation: pre.operand, out, elements }),
+        ...stores,
+      );
+    const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);
+    if (isFused) {
+      this.#input.forward(
+        ...([pass, x, place.operand, gradient, { gelu: pre.operand }] as const),
+        storedPre('preActivation'),
+        activation(site, place.operand),
+      );
+    } else {
+      const wide = pass.wide(elements);
+      this.#input.forward(pass, x, wide, gradient);
+      pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
+      gelu(activation(site, place.operand));
+    }
+    return { operand: place.operand, gradient, remake: pass.remake(place, () => gelu()) };
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * One way through the model as it is built. Layers plan their tensors here, emit their operations, and leave their backward
+ * pass on a tape, which exists only while the program is built. Building needs no device.
+ */
+import type { GptConfig } from '../config/gptConfig.ts';
+import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
+import { type ElementType, type Operand, slice, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import { ACTIVATION_GROUP, type QuantizedRole } from '../precision/quantization.ts';
+import { type Recipe, type Role, roundsResidualGradient } from '../precision/recipes.ts';
+import type { Parameter, ParameterPart } from './chunks.ts';
+import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
+import { quantize } from './quantize.ts';
+import type { ScaleTable } from './scales.ts';
+import type { Site } from './site.ts';
+import { operandStorage } from './storage.ts';
+import type { TensorPlan } from './tensorPlan.ts';
+import type { GradientPlace, Value } from './value.ts';
+
+/** What all passes of a run share. */
+export interface ModelRun {
+  readonly gpt: GptConfig;
+  readonly recipe: Recipe;
+  readonly recompute: RecomputeLevel;
+  readonly tensorPlan: TensorPlan;
+  /** Of a mode that stores operands multiplied by scales. */
+  readonly scales: ScaleTable | undefined;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
+  readonly vocabularyRows: number;
+  /** Windows of a training or evaluation micro-batch. */
+  readonly windows: number;
+  /** Windows times context. */
+  readonly rows: number;
+  /** Tokens that the mean loss of a step is over. */
+  readonly lossTokens: number;
+  /** Largest binding, hence largest tensor, in bytes. */
+  readonly maxBindingBytes: number;
+  readonly tokens: Tensor;
+  readonly targets: Tensor;
+  readonly tokenStarts: Tensor;
+  readonly tokenPositions: Tensor;
+  /** Step state: where the loss is added, and the loss scale is read. */
+  readonly state: Tensor;
+  readonly lossSums: Tensor;
+}
+
+export interface PassOptions {
+  /** Whether layers leave a backward pass on the tape. */
+  readonly trains: boolean;
+  readonly windows: number;
+  /** Where the first operation that overflows is noted. */
+  readonly found: Tensor;
+  /** Finds the first of the delayed scales: each tensor is stored at what it asks for itself. */
+  readonly calibrates?: boolean;
+}
+
+/** The first recompute level that drops a tensor after the forward pass, if it is dropped before level `block`. */
+type Lifetime = RecomputeLevel | 'never';
+
+/** An operand that a layer stores. */
+interface Place {
+  readonly operand: Operand;
+  /** The backward pass has to make it again, by itself. */
+  readonly dropped: boolean;
+}
+
+export class Pass {
+  readonly run: ModelRun;
+  readonly windows: number;
+  /** Windows times context. */
+  readonly rows: number;
+  readonly found: Tensor;
+  readonly trains: boolean;
+  readonly calibrates: boolean;
+  readonly #emissions = new EmissionList();
+  #tape: (() => void)[] = [];
+  #block: { readonly input: Operand; readonly last: boolean } | null = null;
+  /** What is built was built before: the forward pass of a block, or of a part of one, for its backward pass. */
+  #again = false;
+  /** Tensors that are still there when the backward pass begins. */
+  readonly #kept = new Set<Tensor>();
+
+  constructor(run: ModelRun, { trains, windows, found, calibrates = false }: PassOptions) {
+    this.run = run;
+    this.trains = trains;
+    this.windows = windows;
+    this.rows = windows * run.gpt.context;
+    this.found = found;
+    this.calibrates = calibrates;
+  }
+
+  // --- operations
+
+  /** @param stores named tensors of the model that the operations store */
+  emit(emit: Emit, ...stores: Stored[]): void {
+    if (!this.#again) {
+      this.#emissions.add(emit, stores);
+      return;
+    }
+    const isThere = stores.length > 0 && stores.every(({ operand }) => this.#kept.has(tensorOf(operand)));
+    if (!isThere) this.#emissions.add(emit, []);
+  }
+
+  /**
+   * Emits what `build` emits, but not before the operations are asked for: a plan needs no more of what plans no tensor, and
+   * stores none that has not been stored before.
+   */
+  later(build: () => void): void {
+    this.#emissions.later(build);
+  }
+
+  /** Leaves a part of the backward pass on the tape: the last left runs first. Does nothing in a pass that does not train. */
+  onBackward(backward: () => void): void {
+    if (this.trains) this.#tape.push(backward);
+  }
+
+  /** Runs the tape. */
+  backward(): void {
+    this.phase = 'backward';
+    for (const part of this.#tape.toReversed()) part();
+    this.#tape = [];
+  }
+
+  /** The operations on an adapter, in their order. The plan must be complete. */
+  build(target: Target): Emitted[] {
+    return this.#emissions.build(target);
+  }
+
+  /** Every named tensor that the pass stores, in order; of what it emits later nothing. */
+  get stores(): readonly Stored[] {
+    return this.#emissions.stores;
+  }
+
+  /** Which part of the micro-batch what follows belongs to. */
+  set phase(phase: Phase) {
+    this.#emissions.phase = phase;
+  }
+
+  // --- blocks and recomputation
+
+  /**
+   * One block. At recompute level `block` its forward pass is built once more before its backward pass.
+   * @param input where the residual stream lies before it
+   * @param last of the last block everything is still there when the backward pass begins
+   */
+  block<T>(input: Operand, last: boolean, build: () => T): T {
+    const inBlock = (): T => {
+      this.#block = { input, last };
+      try {
+        return build();
+      } finally {
+        this.#block = null;
+      }
+    };
+    const out = inBlock();
+    if (this.run.recompute === 'block' && !last) {
+      this.onBackward(() => {
+        const tape = this.#tape;
+        this.#tape = [];
+        this.#remake(inBlock);
+        this.#tape = tape;
+      });
+    }
+    return out;
+  }
+
+  /** What makes a dropped operand again; undefined where it is still there. */
+  remake({ dropped }: Place, make: () => void): (() => void) | undefined {
+    return dropped ? () => this.#remake(make) : undefined;
+  }
+
+  #remake(make: () => void): void {
+    this.#again = true;
+    try {
+      make();
+    } finally {
+      this.#again = false;
+    }
+  }
+
+  // --- tensors
+
+  /** The format of a role. */
+  format(role: Role): Recipe['roles'][Role] {
+    return this.run.recipe.roles[role];
+  }
+
+  /**
+   * A tensor for the backward pass: of its own where it is kept, else one that all blocks share.
+   * @param droppedFrom the first recompute level that does not keep it; `none` never keeps it, and `never` is always kept
+   */
+  save(site: Site, type: ElementType, elements: number, droppedFrom?: Lifetime): Tensor {
+    const kept = this.#isKept(droppedFrom);
+    const tensor = this.#add('activations', kept ? site.name : site.part, type, elements);
+    if (kept) this.#kept.add(tensor);
+    return tensor;
+  }
+
+  /**
+   * An operand in a role that the mode may quantise; see {@link save}.
+   * @param at where its tensor lies, if not at the site itself
+   */
+  place(site: Site, role: QuantizedRole, elements: number, droppedFrom?: Lifetime, at = site): Place {
+    const { format, scaled } = operandStorage(this.run.recipe, role, site);
+    const tensor = this.save(at, format, elements, droppedFrom);
+    const dropped = !this.#isKept(droppedFrom) && this.run.recompute !== 'block' && !this.#block?.last;
+    if (!scaled) return { operand: tensor, dropped };
+    if (scaled === 'tensor')
+      return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
+    // Four groups a word.
+    const words = Math.ceil(elements / (4 * ACTIVATION_GROUP));
+    const groups = this.save(at.at('groups'), 'u32', words, droppedFrom);
+    return { operand: { ...slice(tensor, 0, elements), groups }, dropped };
+  }
+
+  /**
+   * What readers of a quantised role read of `inp`: a copy, which is emitted, or where the mode makes none `inp` itself.
+   * @param at where the copy lies
+   */
+  copy(
+    inp: Operand,
+    site: Site,
+    at: Site,
+    role: QuantizedRole,
+    elements: number,
+    droppedFrom?: Lifetime,
+  ): Pick<Value, 'operand' | 'remake'> {
+    if (!operandStorage(this.run.recipe, role, site).scaled) return { operand: inp };
+    const place = this.place(site, role, elements, droppedFrom, at);
+    const stored = { ...activation(site, place.operand), copy: true };
+    const make = () => this.quantize(site.name, inp, place.operand, elements, stored);
+    make();
+    return { operand: place.operand, remake: this.remake(place, make) };
+  }
+
+  /** Where the residual stream lies after a layer. */
+  stream(site: Site, endsBlock: boolean): Tensor {
+    const { recipe, recompute, gpt } = this.run;
+    const type = this.format('residual');
+    const elements = this.rows * gpt.width;
+    const isCopied = recompute !== 'block' && operandStorage(recipe, 'normInput', site).scaled !== null;
+    if (!isCopied) return this.save(site, type, elements, endsBlock ? 'never' : undefined);
+    // Norms keep copies of their own, so that two places are enough: a block reads one, fills the other, and comes back.
+    return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'none');
+  }
+
+  /** The first `elements` of `tensor`, with the scale called `name`. */
+  scaled(name: string, role: QuantizedRole, site: Site, tensor: Tensor, elements: number): Operand {
+    return { ...slice(tensor, 0, elements), scale: this.run.scales!.scale(name, role, site) };
+  }
+
+  /** What kernels write of an operand before it is quantised. */
+  wide(elements: number): Tensor {
+    return this.#add('activations', 'before quantisation', this.format('activation'), elements);
+  }
+
+  /** Scratch of the backward pass, which all layers share by its name. */
+  scratch(name: string, type: ElementType, elements: number): Tensor {
+    return this.#add('activationGradients', name, type, elements);
+  }
+
+  /** f32 scratch for sums in two passes. */
+  partials(elements: number): Tensor {
+    return this.scratch('partial sums', 'f32', elements);
+  }
+
+  logits(name: string, type: ElementType, elements: number): Tensor {
+    return this.#add('logits', name, type, elements);
+  }
+
+  /** Where the gradient of the residual stream is collected. All of its values share one: additions pass it on as it is. */
+  residualGradient(site: Site): GradientPlace {
+    const elements = this.rows * this.run.gpt.width;
+    const rounded = roundsResidualGradient(this.run.recipe)
+      ? this.scratch('residual gradient operand', this.format('outputGradient'), elements)
+      : undefined;
+    const tensor = this.scratch('residual gradient', this.format('residualGradient'), elements);
+    return { site, tensor, rounded, written: false };
+  }
+
+  /** What the matmuls of a layer's backward pass read of its output gradient: a quantised copy, which is emitted, or a rounded one. */
+  outputGradient(site: Site, { tensor: inp, rounded }: GradientPlace, elements: number): Operand {
+    const { format, scaled } = operandStorage(this.run.recipe, 'outputGradient', site);
+    if (!scaled) return rounded ?? inp;
+    const name = `${site.name} dY`;
+    const tensor = this.scratch('output gradient operand', format, elements);
+    const operand = this.scaled(name, 'outputGradient', site, tensor, elements);
+    const { block } = site;
+    const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
+    this.quantize(`${site.name} output gradient`, inp, operand, elements, stored);
+    return operand;
+  }
+
+  parts(site: Site): readonly ParameterPart[] {
+    const parameter = this.run.parameters.get(site.name);
+    if (!parameter) throw new RangeError(`There is no parameter ${site.name}`);
+    return parameter.parts;
+  }
+
+  /** A parameter that is no vocabulary matrix, and so is never split. */
+  part(site: Site): ParameterPart {
+    return this.parts(site)[0]!;
+  }
+
+  // --- narrowing and quantising
+
+  /** Emits what makes `out`: a kernel that writes it, or where it has a scale one that writes what is then quantised. */
+  store(
+    label: string,
+    out: Operand,
+    elements: number,
+    kernel: (target: Target, out: Operand) => Operation,
+    ...stores: Stored[]
+  ): void {
+    if (!('tensor' in out && (out.scale || out.groups))) {
+      this.emit((target) => kernel(target, out), ...stores);
+      return;
+    }
+    const wide = this.wide(elements);
+    this.emit((target) => kernel(target, wide));
+    this.quantize(label, wide, out, elements, ...stores);
+  }
+
+  /** Emits what makes `out`, which has a scale or groups, from `inp`: the copy that other kernels read. */
+  quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
+    const { scales } = this.run;
+    this.emit(
+      (target) => quantize(target, scales!, this.calibrates, { label, inp, out, elements }),
+      ...stores,
+    );
+  }
+
+  #isKept(droppedFrom: Lifetime | undefined): boolean {
+    if (this.#block === null || droppedFrom === 'never') return true;
+    const { recompute } = this.run;
+    if (recompute === 'block') return false;
+    return (
+      droppedFrom === undefined || RECOMPUTE_LEVELS.indexOf(recompute) < RECOMPUTE_LEVELS.indexOf(droppedFrom)
+    );
+  }
+
+  #add(
+    category: Parameters<TensorPlan['add']>[0],
+    name: string,
+    type: ElementType,
+    elements: number,
+  ): Tensor {
+    return this.run.tensorPlan.add(category, name, type, elements);
+  }
+}

@@ -1,0 +1,73 @@
+/** Operations that store operands multiplied by scales, and that find those scales. */
+import type { Operation, Target } from '../gpu/operation.ts';
+import { groupsOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
+import { convertFormat } from '../kernels/optimizer.ts';
+import { delayedScales, quantizeCurrent, quantizeDelayed, quantizeGroups } from '../kernels/quantize.ts';
+import type { ComputeWeight } from './chunks.ts';
+import type { ScaleTable } from './scales.ts';
+
+/**
+ * Makes `out`, which has a scale or groups, from `inp`: the copy that other kernels read.
+ * @param calibrates takes a delayed scale from the tensor itself
+ */
+export function quantize(
+  target: Target,
+  { quantization, amax, scales }: ScaleTable,
+  calibrates: boolean,
+  args: { label: string; inp: Operand; out: Operand; elements: number },
+): Operation[] {
+  const label = quantizedLabel(args.label);
+  if (groupsOf(args.out)) return [quantizeGroups(target, { ...args, label })];
+  const isCurrent = quantization.scaling.kind === 'current' || calibrates;
+  return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });
+}
+
+function quantizedLabel(name: string): string {
+  return `${name} in 8 bits`;
+}
+
+/**
+ * Before a part of a batch is quantised whose current scale is its own: no more of the batch is there yet. A delayed scale is
+ * of whole batches, as everywhere.
+ */
+export function forgetMagnitude({ quantization, amax }: ScaleTable, out: Operand): Operation[] {
+  if (quantization.scaling.kind !== 'current') return [];
+  return [{ kind: 'clear', target: slice(amax, recordOf(out), 1) }];
+}
+
+/** The largest magnitudes of activations and gradients, before they are collected anew. */
+export function forgetMagnitudes({ amax, activationRecords }: ScaleTable): Operation {
+  return { kind: 'clear', target: slice(amax, 0, activationRecords) };
+}
+
+/** The delayed scales of the step that follows; current ones need none. */
+export function nextScales(table: ScaleTable, state: Tensor): Operation[] {
+  const { scaling } = table.quantization;
+  const { amax, scales, history, activationRecords: records } = table;
+  if (scaling.kind !== 'delayed' || !history) return [];
+  return [delayedScales({ ...scaling, amax, history, scales, state, records })];
+}
+
+/**
+ * Weights as matmuls read them, from the master weights: always at the scale of the newest, whose magnitudes are at hand
+ * after an update.
+ */
+export function quantizeWeights(
+  target: Target,
+  {
+    scales: table,
+    computeWeights,
+  }: { scales: ScaleTable | undefined; computeWeights: readonly ComputeWeight[] },
+): Operation[] {
+  if (!table) return [];
+  const { amax, scales, names, activationRecords } = table;
+  return [
+    { kind: 'clear', target: slice(amax, activationRecords, names.length - activationRecords) },
+    ...computeWeights.flatMap(({ name, master, weight }): Operation[] => {
+      const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
+      return weight.scale
+        ? quantizeCurrent(target, { ...args, amax, scales })
+        : [convertFormat(target, args)];
+    }),
+  ];
+}

@@ -1,0 +1,43 @@
+/** The tensors of a run by name, each planned once, whoever asks for it first. */
+import type { MemoryCategory } from '../core/memoryCategories.ts';
+import type { ElementType, Tensor } from '../gpu/tensor.ts';
+
+export interface PlannedTensor {
+  readonly tensor: Tensor;
+  readonly category: MemoryCategory;
+}
+
+export class TensorPlan {
+  readonly planned: PlannedTensor[] = [];
+  readonly #byName = new Map<string, { -readonly [Key in keyof Tensor]: Tensor[Key] }>();
+  #complete = false;
+
+  /**
+   * The tensor called `name`, as large as the most that anybody asks for under that name.
+   * @throws RangeError where two askers want different formats, or one asks after the plan is complete for what it lacks
+   */
+  add(category: MemoryCategory, name: string, type: ElementType, elements: number): Tensor {
+    const known = this.#byName.get(name);
+    if (known && known.type !== type) throw new RangeError(`${name} is ${known.type} and ${type}`);
+    if (known && known.elements >= elements) return known;
+    if (this.#complete) throw new RangeError(`${name} of ${elements} elements is not planned`);
+    if (known) {
+      known.elements = elements;
+      return known;
+    }
+    const tensor = { name, type, elements };
+    this.#byName.set(name, tensor);
+    this.planned.push({ tensor, category });
+    return tensor;
+  }
+
+  /** Takes a tensor that was made elsewhere. */
+  include(category: MemoryCategory, tensor: Tensor | undefined): void {
+    if (tensor) this.planned.push({ tensor, category });
+  }
+
+  /** Sizes are final from here on: buffers are made by them. */
+  complete(): void {
+    this.#complete = true;
+  }
+}

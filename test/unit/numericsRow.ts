@@ -1,0 +1,13 @@
+import type { NumericsKind, NumericsRow } from '../../src/engine/model/numericsRows.ts';
+import type { FormatId } from '../../src/engine/precision/formats.ts';
+
+/** A row of the numerics panel, of the block that its name begins with. */
+export function row(
+  kind: NumericsKind,
+  name: string,
+  format: FormatId,
+  afterNarrowing: boolean,
+): NumericsRow {
+  const block = /(?:^| )h\.(\d+)\./.exec(name)?.[1];
+  return { name, kind, layer: block === undefined ? null : Number(block), format, afterNarrowing };
+}
