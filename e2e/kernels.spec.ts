@@ -24,7 +24,7 @@ test.afterAll(async () => {
   await page?.close();
 });
 
-test('every shader variant is read, and a cover of them dispatched, by one of the adapters', async () => {
+test('a pairwise cover of the shader variants is read, and one with every choice dispatched, by one of the adapters', async () => {
   const adapter = await page.evaluate(() => window.harness.adapter());
   const hasHalf = adapter.features.includes('shader-f16');
   // What SwiftShader can run is left to it: both run in the same Chromium.
@@ -37,7 +37,7 @@ test('every shader variant is read, and a cover of them dispatched, by one of th
     `${test.info().project.name} (${adapter.name}, ${adapter.features.join(' ')}): ${read} variants read and ${ran} run in ${seconds.toFixed(1)} s, ${cannotRun.length} need features it lacks`,
   );
   expect(failures).toEqual([]);
-  expect(read).toBeGreaterThan(150);
+  expect(read).toBeGreaterThan(60);
   expect(ran).toBeGreaterThan(30);
   for (const key of cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
   if (hasHalf) expect(cannotRun).toEqual([]);

@@ -12,7 +12,7 @@ import {
 import { type Bench, makeBench } from '../../test/gpu/kernels/runKernel.ts';
 import { checkVariants, type VariantCheck } from '../../test/gpu/kernels/runVariants.ts';
 import { runSuite, type SuiteResult } from '../../test/gpu/kernels/suite.ts';
-import { allVariants } from '../../test/gpu/kernels/variants.ts';
+import { pairwiseVariants } from '../../test/gpu/kernels/variants.ts';
 
 export interface TrainResult {
   readonly losses: readonly (number | null)[];
@@ -81,7 +81,7 @@ window.harness = {
   variants: async (needing) => {
     const here = await bench();
     const { subgroupSize } = here.report;
-    const variants = await allVariants(subgroupSize ? [subgroupSize.min] : []);
+    const variants = await pairwiseVariants(subgroupSize ? [subgroupSize.min] : []);
     return checkVariants(
       here,
       variants.filter(({ features }) => !needing || features.includes(needing)),

@@ -16,6 +16,7 @@ export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core
 
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
+export { type CustomRecipe, defineMode } from './precision/customModes.ts';
 export { type FormatId, formatInfo, type HalfStorage, type NamedFormat } from './precision/formats.ts';
 export {
   goesWithState,
@@ -109,7 +110,6 @@ export {
   MLPS,
   NORM_KINDS,
   NORMS,
-  paddedVocabulary,
   VOCABULARY_PADDING,
 } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
@@ -140,6 +140,7 @@ export {
 export { type MemoryPlan, memoryEstimate, memoryPlan, planLimits } from './model/memoryPlan.ts';
 export type { NumericsRow } from './model/numericsRows.ts';
 export { initialValues } from './model/parameters.ts';
+export { blockName } from './model/site.ts';
 export type { PlanLimits } from './model/tensors.ts';
 
 // inspect/: What the probe of a run's numbers reports (`trainer.numerics`), and what a format loses of it.

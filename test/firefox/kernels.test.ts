@@ -21,7 +21,7 @@ afterAll(async () => {
   server?.close();
 });
 
-test('every shader variant that Firefox can run is read, and a cover of them dispatched', async () => {
+test('a pairwise cover of the shader variants that Firefox can run is read, and one with every choice dispatched', async () => {
   const adapter = await firefox.page.evaluate(() => window.harness.adapter());
   const { read, ran, cannotRun, failures, seconds } = await firefox.page.evaluate(() =>
     window.harness.variants(),

@@ -1,14 +1,23 @@
 /**
- * Every shader variant before Dawn's own validation, on its backend without a GPU: WGSL, features, binding layouts,
- * workgroup sizes and the sizes of what is bound, in milliseconds a variant. Nothing is executed.
+ * Shader variants before Dawn's own validation, on its backend without a GPU: WGSL, features, binding layouts, workgroup
+ * sizes and the sizes of what is bound, in milliseconds a variant. Nothing is executed. What is validated is a pairwise
+ * cover: whatever a kernel gets wrong for one storage of a slot, or for two choices that meet, shows in one of its variants.
  */
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { kernelNames } from '../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../src/engine/gpu/subgroupMatrix.ts';
+import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
 import type { DeviceOptions } from '../gpu/device.ts';
 import type { Bench } from '../gpu/kernels/runKernel.ts';
 import { runVariants } from '../gpu/kernels/runVariants.ts';
-import { allVariants, coverOf, type KnownVariant, settingsOf } from '../gpu/kernels/variants.ts';
+import { choicesOf, coverOf, pairsOf } from '../gpu/kernels/variantCover.ts';
+import {
+  dispatchesOf,
+  type KnownVariant,
+  linked,
+  ofSteps,
+  pairwiseVariants,
+} from '../gpu/kernels/variants.ts';
 import { withBench } from '../gpu/kernels/withBench.ts';
 
 /** Smallest subgroups of SwiftShader and lavapipe, and the largest of any GPU: what a kernel needs grows with them. */
@@ -31,19 +40,23 @@ const MATRIX_SHAPES: readonly MatrixShape[] = [
   { component: 'f32', m: 8, n: 8, k: 8 },
 ];
 
-describe('every variant is valid', () => {
+const dispatches = dispatchesOf(SUBGROUPS, MATRIX_SHAPES);
+const cover = coverOf(dispatches, pairsOf);
+const variants = await Promise.all(cover.map(linked));
+
+describe('a pairwise cover of the variants is valid', () => {
   test('with all features, at every subgroup size', () =>
     withNull([...FEATURES, SUBGROUP_MATRIX as GPUFeatureName], async (bench) => {
-      const result = await runVariants(bench, await allVariants(SUBGROUPS, MATRIX_SHAPES));
+      const result = await runVariants(bench, variants);
       console.log(`all features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
       expect(result.failures).toEqual([]);
       expect(result.cannotRun).toEqual([]);
-      expect(result.ran).toBeGreaterThan(800);
+      expect(result.ran).toBeGreaterThan(400);
     }));
 
   test('with core WebGPU only', () =>
     withNull([], async (bench) => {
-      const result = await runVariants(bench, await allVariants([]));
+      const result = await runVariants(bench, await pairwiseVariants([]));
       console.log(`no features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
       expect(result.failures).toEqual([]);
       for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
@@ -52,11 +65,6 @@ describe('every variant is valid', () => {
 });
 
 describe('a variant is refused by name', () => {
-  let variants: readonly KnownVariant[];
-  beforeAll(async () => {
-    variants = await allVariants([8]);
-  });
-
   /** What is said of a sound kernel after `change`, on a device with these features. */
   async function said(
     change: (variant: KnownVariant, device: GPUDevice) => KnownVariant,
@@ -158,13 +166,29 @@ describe('a variant is refused by name', () => {
   });
 });
 
-test('every kernel file has a variant, and a cover has every setting of every variant', async () => {
-  const variants = await allVariants([8], MATRIX_SHAPES);
-  expect([...new Set(variants.map(({ dispatch }) => dispatch.variant.kernel))].sort()).toEqual(kernelNames());
-  const settings = (some: readonly KnownVariant[]) =>
-    new Set(some.flatMap(({ dispatch }) => settingsOf(dispatch)));
-  const cover = coverOf(variants);
-  expect(settings(cover)).toEqual(settings(variants));
-  console.log(`${cover.length} of ${variants.length} variants cover ${settings(variants).size} settings`);
-  expect(cover.length).toBeLessThan(variants.length / 2);
+describe('the cover', () => {
+  const inCover = new Set(cover.flatMap(pairsOf));
+
+  test('has every kernel file, and every two choices that meet in a variant', () => {
+    expect([...new Set(cover.map(({ variant }) => variant.kernel))].sort()).toEqual(kernelNames());
+    const pairs = new Set(dispatches.flatMap(pairsOf));
+    expect(inCover).toEqual(pairs);
+    console.log(`${cover.length} of ${dispatches.length} variants cover ${pairs.size} pairs`);
+    expect(cover.length).toBeLessThan(dispatches.length / 2);
+  });
+
+  test.each(PRECISION_MODES)('has what meets in %s', (precision) => {
+    const target = { half: 'native', matmul: 'register32', subgroups: true, lanes: 8 } as const;
+    const asked = ofSteps({ ...target, matrixShapes: [], splitSums: false }, { precision });
+    const pairs = asked.flatMap((operation) => (operation.kind === 'dispatch' ? pairsOf(operation) : []));
+    expect(pairs.length).toBeGreaterThan(0);
+    expect(pairs.filter((pair) => !inCover.has(pair))).toEqual([]);
+  });
+
+  test('of single choices is smaller, and has each', () => {
+    const singles = coverOf(cover, choicesOf);
+    expect(new Set(singles.flatMap(choicesOf))).toEqual(new Set(dispatches.flatMap(choicesOf)));
+    console.log(`${singles.length} of ${cover.length} have every choice`);
+    expect(singles.length).toBeLessThan(cover.length / 2);
+  });
 });

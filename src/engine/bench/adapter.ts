@@ -78,7 +78,7 @@ export interface SquareMatmul {
 }
 
 /** FLOP/s of a square matmul. */
-export async function measureMatmulFlops(
+async function measureMatmulFlops(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,

@@ -3,7 +3,7 @@
  * Format: GPT2Config of transformers, with that class's defaults for what is left out.
  */
 
-import { MLP_KINDS, MLPS, type MlpKind } from '../config/gptConfig.ts';
+import { MLP_KINDS, MLPS, type MlpKind, mlpWidth } from '../config/gptConfig.ts';
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { BesideProblem, readObject, said } from './beside.ts';
 import type { WeightsShape } from './gpt2.ts';
@@ -60,7 +60,7 @@ function contradictionsOf(config: JsonObject, shape: WeightsShape): string[] {
     ['n_embd', width],
     ['n_positions', context],
     ['vocab_size', vocabulary],
-    ['n_inner', 4 * width],
+    ['n_inner', mlpWidth(shape)],
     ['tie_word_embeddings', tied],
   ];
   return inWeights.flatMap(([key, has]) => {

@@ -90,6 +90,11 @@ export function headSize(config: GptConfig): number {
   return config.width / config.heads;
 }
 
+/** Width between the two layers of an MLP. */
+export function mlpWidth({ width }: Pick<GptConfig, 'width'>): number {
+  return 4 * width;
+}
+
 /**
  * Refuses shapes that no kernel can run.
  * @throws EngineError BAD_SHAPE naming the dimension, what it is and what would do; BAD_VALUE naming an unknown kind

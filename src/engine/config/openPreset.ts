@@ -9,7 +9,7 @@ export const DEFAULT_PRESET: PresetName = 'starter';
 const SOFTWARE_PRESET: PresetName = 'smoke';
 
 /** What decides how long a step takes. */
-export const SIZES = ['layers', 'heads', 'width', 'context', 'batch', 'accumulation', 'microBatch'] as const;
+const SIZES = ['layers', 'heads', 'width', 'context', 'batch', 'accumulation', 'microBatch'] as const;
 
 /** Whether the user has chosen neither the preset nor what decides how long a step takes. */
 export function isPresetOpen(presetChosen: boolean, given: Overrides): boolean {

@@ -6,7 +6,7 @@ export interface LossCurve {
   readonly losses: ArrayLike<number>;
 }
 
-export const DIVERGENCE_NATS = 0.02;
+const DIVERGENCE_NATS = 0.02;
 /** A gap must be seen for so many steps before it is said to stay. */
 const LEAST_STAY = 5;
 

@@ -48,7 +48,7 @@ const sweepFile = v.object({
 });
 
 /** Fingerprint of the settings, whatever their order. */
-export function settingsHash(settings: SweepSettings): string {
+function settingsHash(settings: SweepSettings): string {
   const names = Object.keys(settings).sort();
   return hashOf(names.map((name) => [name, settings[name]]));
 }
@@ -82,7 +82,7 @@ export function writeSweep({ settings, grid, cells }: Sweep): string {
 
 /**
  * @param name of the file, for messages
- * @throws EngineError BAD_VALUE when it is cut off, changed, or something else
+ * @throws EngineError BAD_VALUE when it is cut off, changed, of another version, or something else
  */
 export function readSweep(text: string, name: string): Sweep {
   let content: unknown;
@@ -95,6 +95,14 @@ export function readSweep(text: string, name: string): Sweep {
   const isSweep = v.is(v.looseObject({ format: v.literal(SWEEP_FORMAT) }), content);
   if (!isSweep) {
     throw new EngineError('BAD_VALUE', `"${name}" is no sweep: it has no "format": "${SWEEP_FORMAT}".`, KEPT);
+  }
+  const { version } = content as { readonly version?: unknown };
+  if (version !== SWEEP_VERSION) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `"${name}" is a sweep of format version ${JSON.stringify(version)?.slice(0, 40) ?? 'none'}; this program reads version ${SWEEP_VERSION}.`,
+      `Continue it with the version of Halfstep that wrote it. ${KEPT}`,
+    );
   }
   const parsed = v.safeParse(sweepFile, content, { abortEarly: true });
   if (!parsed.success) {

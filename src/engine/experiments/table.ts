@@ -246,7 +246,7 @@ function lossText({ failed, runs }: ModeResult, loss: Spread | null, without: st
 }
 
 /** "2.480", and over seeds "2.480 (2.471 to 2.492)". */
-export function spreadText(spread: Spread | null, format: (value: number) => string, none: string): string {
+function spreadText(spread: Spread | null, format: (value: number) => string, none: string): string {
   if (!spread) return none;
   const [mean, low, high] = [format(spread.mean), format(spread.low), format(spread.high)];
   return spread.count > 1 ? `${mean} (${low} to ${high})` : mean;

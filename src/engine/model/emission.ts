@@ -1,6 +1,7 @@
 /** What building a program emits: operations to be, and which named tensors of the model they store. */
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
+import type { Site } from './site.ts';
 
 export const PHASES = ['forward', 'lmHead', 'backward'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -23,6 +24,16 @@ export interface Stored {
    * measured then.
    */
   readonly unmeasured?: boolean;
+}
+
+/** What an operation stores of the forward pass. @param name if not the site's own */
+export function activation(
+  { name: own, block }: Pick<Site, 'name' | 'block'>,
+  operand: Operand,
+  slot = 'out',
+  name = own,
+): Stored {
+  return { name, kind: 'activation', block, operand, slot };
 }
 
 /** An emission with its operations. */

@@ -9,7 +9,7 @@ import { type ElementType, type Operand, slice, type Tensor, tensorOf } from '..
 import { ACTIVATION_GROUP, type QuantizedRole } from '../precision/quantization.ts';
 import { type Recipe, type Role, roundsResidualGradient } from '../precision/recipes.ts';
 import type { Parameter, ParameterPart } from './chunks.ts';
-import { EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
+import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import { quantize } from './quantize.ts';
 import type { ScaleTable } from './scales.ts';
 import type { Site } from './site.ts';
@@ -228,18 +228,8 @@ export class Pass {
   ): Pick<Value, 'operand' | 'remake'> {
     if (!operandStorage(this.run.recipe, role, site).scaled) return { operand: inp };
     const place = this.place(site, role, elements, droppedFrom, at);
-    const { name, block } = site;
-    const make = () => {
-      const stored = {
-        name,
-        kind: 'activation',
-        block,
-        operand: place.operand,
-        slot: 'out',
-        copy: true,
-      } as const;
-      this.quantize(name, inp, place.operand, elements, stored);
-    };
+    const stored = { ...activation(site, place.operand), copy: true };
+    const make = () => this.quantize(site.name, inp, place.operand, elements, stored);
     make();
     return { operand: place.operand, remake: this.remake(place, make) };
   }
@@ -289,19 +279,16 @@ export class Pass {
     return { site, tensor, rounded, written: false };
   }
 
-  /**
-   * What the matmuls of the backward pass read of an output gradient: a quantised copy, which is emitted, or `plain`.
-   * @param made from which the copy is made
-   */
-  outputGradient(site: Site, label: string, plain: Operand, made: Operand, elements: number): Operand {
+  /** What the matmuls of a layer's backward pass read of its output gradient: a quantised copy, which is emitted, or a rounded one. */
+  outputGradient(site: Site, { tensor: inp, rounded }: GradientPlace, elements: number): Operand {
     const { format, scaled } = operandStorage(this.run.recipe, 'outputGradient', site);
-    if (!scaled) return plain;
+    if (!scaled) return rounded ?? inp;
     const name = `${site.name} dY`;
     const tensor = this.scratch('output gradient operand', format, elements);
     const operand = this.scaled(name, 'outputGradient', site, tensor, elements);
     const { block } = site;
     const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
-    this.quantize(label, made, operand, elements, stored);
+    this.quantize(`${site.name} output gradient`, inp, operand, elements, stored);
     return operand;
   }
 

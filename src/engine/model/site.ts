@@ -1,4 +1,9 @@
-/** Where a layer lies in the model. The one place that writes the names of checkpoints, as GPT-2's. */
+/** As in GPT-2's checkpoints. */
+export function blockName(block: number): string {
+  return `h.${block}`;
+}
+
+/** Where a layer lies in the model. The one place that writes the names of a block's parts. */
 export class Site {
   /** Null outside of all blocks: embeddings, the final norm, the head. */
   readonly block: number | null;
@@ -10,7 +15,7 @@ export class Site {
   constructor(block: number | null, part: string) {
     this.block = block;
     this.part = part;
-    this.name = block === null ? part : `h.${block}.${part}`;
+    this.name = block === null ? part : `${blockName(block)}.${part}`;
   }
 
   /** A part of this one, as `attn` has `attn.c_attn`. */

@@ -2,7 +2,7 @@
 import type { TrainConfig } from '../config/trainConfig.ts';
 
 /** In the order in which they are done after a step. */
-export const DUES = ['evaluation', 'sharpness', 'rest'] as const;
+const DUES = ['evaluation', 'sharpness', 'rest'] as const;
 
 export type Due = (typeof DUES)[number];
 

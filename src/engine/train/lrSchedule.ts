@@ -20,7 +20,7 @@ export function learningRateAt(config: ScheduleConfig, it: number): number {
 }
 
 /** Numbers in a row of the table: one vec4f. */
-export const SCHEDULE_ROW = 4;
+const SCHEDULE_ROW = 4;
 
 /**
  * What AdamW needs at each applied step, rounded from f64: skipped steps do not advance the row, so the GPU

@@ -15,7 +15,7 @@ export interface StoredMode {
 }
 
 const isHalf = (format: FormatId): boolean => format === 'f16' || format === 'f16-flush';
-const usesHalves = ({ roles }: Recipe): boolean => Object.values(roles).some(isHalf);
+export const usesHalves = ({ roles }: Recipe): boolean => Object.values(roles).some(isHalf);
 
 /** One recipe for each distinct table of roles and rounding of masters; those with halves once a storage. */
 export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {

@@ -3,7 +3,8 @@ import { Arena } from '../../../src/engine/gpu/arena.ts';
 import { tensorsOf } from '../../../src/engine/gpu/operation.ts';
 import { Program } from '../../../src/engine/gpu/program.ts';
 import type { Bench } from './runKernel.ts';
-import { coverOf, type KnownVariant } from './variants.ts';
+import { choicesOf, coverOf } from './variantCover.ts';
+import type { KnownVariant } from './variants.ts';
 
 export interface VariantRun {
   readonly ran: number;
@@ -44,14 +45,17 @@ export interface VariantCheck extends VariantRun {
 }
 
 /**
- * For compilers that take a second a kernel: has them read every variant, which finds what is not WGSL to them, and
+ * For compilers that take a second a kernel: has them read the variants, which finds what is not WGSL to them, and
  * runs a cover of the variants, which makes them translate each kernel in each format and condition.
  */
 export async function checkVariants(bench: Bench, variants: readonly KnownVariant[]): Promise<VariantCheck> {
   const start = performance.now();
   const { runnable, cannotRun } = split(bench, variants);
   const unread = await readAll(bench.device, runnable);
-  const { ran, failures } = await runVariants(bench, coverOf(runnable));
+  const { ran, failures } = await runVariants(
+    bench,
+    coverOf(runnable, ({ dispatch }) => choicesOf(dispatch)),
+  );
   return {
     read: runnable.length,
     ran,

@@ -1,8 +1,7 @@
 /**
- * Every shader variant that a run can ask for: what the schedules of all modes, storages and kernel choices dispatch for
- * a small model, tied and untied, and what start-up dispatches before a schedule runs.
+ * The shader variants that a run can ask for: what the schedules of all storages and kernel choices dispatch for a small
+ * model, tied and untied, and what start-up dispatches before a schedule runs; of those a pairwise cover.
  */
-
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
@@ -15,21 +14,36 @@ import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
 import { OPTIM_STATES, OPTIMIZERS } from '../../../src/engine/precision/optimStates.ts';
 import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
+import { usesHalves } from './modes.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
+import { coverOf, pairsOf } from './variantCover.ts';
 
 /** A vocabulary that takes two slices: the kernels of a whole one are those of the first. */
 const VOCABULARY = 600;
 const TWO_SLICES = { maxBindingBytes: 2 ** 17 };
 
-/** Of the simulated modes one with each branch of their prelude stands for all. */
-const MODES: readonly Partial<TrainConfig>[] = [
-  ...PRECISION_MODES.map((precision) => ({ precision })),
-  ...(['fp8', 'fp8-delayed'] as const).map(
-    (precision) => ({ precision, fp8Head: true, fp8Activations: '1x16' }) as const,
-  ),
-  { precision: 'e5m2', rounding: 'rz' },
-  { precision: 'e8m3', rounding: 'rne' },
-];
+type Stored = Partial<TrainConfig> & Pick<TrainConfig, 'precision'>;
+
+/** Each way of storing a run's tensors once: modes that differ in their scaling alone dispatch the same variants. */
+const STORED: readonly Stored[] = distinctBy(
+  [
+    ...PRECISION_MODES.map((precision) => ({ precision })),
+    ...(['fp8', 'fp8-delayed'] as const).map(
+      (precision) => ({ precision, fp8Head: true, fp8Activations: '1x16' }) as const,
+    ),
+    // Of the simulated modes one with each branch of their prelude stands for all.
+    { precision: 'e5m2', rounding: 'rz' },
+    { precision: 'e8m3', rounding: 'rne' },
+  ],
+  ({ precision, ...more }) => {
+    const { roles, masterRounding, quantization, scaling } = recipeOf(precision);
+    return JSON.stringify([roles, masterRounding, quantization, scaling.kind === 'none', more]);
+  },
+);
+
+function distinctBy<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
+  return [...new Map(all.toReversed().map((one) => [keyOf(one), one])).values()].toReversed();
+}
 
 export interface KnownVariant extends Pick<AssembledShader, 'code' | 'bindings' | 'uniforms'> {
   readonly key: string;
@@ -45,13 +59,15 @@ const FEATURE_OF = [
   ['chromium_experimental_subgroup_matrix', SUBGROUP_MATRIX as GPUFeatureName],
 ] as const;
 
-/** @param subgroupSizes smallest subgroups of the adapters in question; none for variants without subgroups only
+/**
+ * One dispatch of each variant that a run can ask for.
+ * @param subgroupSizes smallest subgroups of the adapters in question; none for variants without subgroups only
  * @param matrixShapes of which the matmuls of each are added, at the subgroup size of most GPUs that have them
  */
-export async function allVariants(
+export function dispatchesOf(
   subgroupSizes: readonly number[],
   matrixShapes: readonly MatrixShape[] = [],
-): Promise<KnownVariant[]> {
+): Dispatch[] {
   const dispatches = new Map<string, Dispatch>();
   const add = (operation: Operation): void => {
     if (operation.kind !== 'dispatch') return;
@@ -60,52 +76,63 @@ export async function allVariants(
   };
   for (const shape of matrixShapes) {
     const target = { half: 'packed', matmul: 'register16', subgroups: true, lanes: 32 } as const;
-    for (const mode of MODES) {
+    for (const stored of STORED) {
       for (const splitSums of [true, false]) {
         const matrices = { ...target, matrixShapes: [shape], splitSums };
-        microBatch(matrices, mode)
+        microBatch(matrices, stored)
           .filter((operation) => kernelOf(operation) === 'matmul_matrix')
           .forEach(add);
       }
     }
   }
   for (const target of targets(subgroupSizes)) {
-    for (const mode of MODES) {
-      microBatch({ ...target, splitSums: true }, mode)
-        .filter((operation) => operation.kind === 'dispatch' && operation.variant.conditions.split)
-        .forEach(add);
-      for (const tied of [true, false]) {
-        const config: TrainConfig = {
-          ...{ ...presetOf('smoke').config, batch: 1, ...mode, tied },
-          // The first of two blocks is recomputed.
-          ...{ layers: 2, recompute: 'gelu-ln', sharpnessEvery: 1 },
-        };
-        const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
-        const schedule = buildSchedule(target, tensors, config);
-        const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors);
-        for (const operations of [...Object.values(schedule), ...Object.values(numerics)])
-          operations.forEach(add);
-        const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
-        for (const { master, compute, low } of tensors.chunks) {
-          add(convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }));
-          if (compute)
-            add(convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' }));
-        }
-      }
+    for (const stored of STORED) {
+      if (target.half === 'native' && !usesHalves(recipeOf(stored.precision))) continue;
+      ofSteps(target, stored).forEach(add);
     }
-    optimizerVariants(target).forEach(add);
   }
+  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, lanes }) => `${half} ${lanes}`);
+  for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
   for (const half of [false, true]) add(peak(half));
-  return Promise.all(
-    [...dispatches].map(async ([key, dispatch]) => {
-      const { code, bindings, uniforms } = await assemble(dispatch.variant);
-      const features: KnownVariant['features'][number][] = [];
-      for (const [extension, feature] of FEATURE_OF) {
-        if (new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(code)) features.push(feature);
-      }
-      return { key, dispatch, code, bindings, uniforms, features };
-    }),
+  return [...dispatches.values()];
+}
+
+/** Variants in which any two choices of a kernel meet that meet in one of {@link dispatchesOf}, as they are linked. */
+export function pairwiseVariants(...which: Parameters<typeof dispatchesOf>): Promise<KnownVariant[]> {
+  return Promise.all(coverOf(dispatchesOf(...which), pairsOf).map(linked));
+}
+
+export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
+  const shader = await assemble(dispatch.variant);
+  const features = FEATURE_OF.filter(([extension]) =>
+    new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(shader.code),
+  ).map(([, feature]) => feature);
+  return { ...shader, key: variantKey(dispatch.variant), dispatch, features };
+}
+
+/** What steps, evaluations and the numerics panel dispatch. */
+export function ofSteps(target: Target, stored: Stored): Operation[] {
+  const split = microBatch({ ...target, splitSums: true }, stored).filter(
+    (operation) => operation.kind === 'dispatch' && operation.variant.conditions.split,
   );
+  return [true, false].reduce<Operation[]>((operations, tied) => {
+    const config: TrainConfig = {
+      ...{ ...presetOf('smoke').config, batch: 1, ...stored, tied },
+      // The first of two blocks is recomputed.
+      ...{ layers: 2, recompute: 'gelu-ln', sharpnessEvery: 1 },
+    };
+    const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
+    const schedule = buildSchedule(target, tensors, config);
+    const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors);
+    const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
+    const uploads = tensors.chunks.flatMap(({ master, compute, low }) => [
+      convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }),
+      ...(compute
+        ? [convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' })]
+        : []),
+    ]);
+    return operations.concat(...Object.values(schedule), ...Object.values(numerics), uploads);
+  }, split);
 }
 
 function kernelOf(operation: Operation): string | null {
@@ -113,8 +140,8 @@ function kernelOf(operation: Operation): string | null {
 }
 
 /** Of enough rows for sums that are cut, with what numerics store once more in f32. */
-function microBatch(target: Target, mode: (typeof MODES)[number]): readonly Operation[] {
-  const config: TrainConfig = { ...presetOf('smoke').config, ...mode, layers: 1, batch: 16 };
+function microBatch(target: Target, stored: Stored): readonly Operation[] {
+  const config: TrainConfig = { ...presetOf('smoke').config, ...stored, layers: 1, batch: 16 };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
   const { microBatch } = buildSchedule(target, tensors, config);
   return [...microBatch, ...buildNumerics(target, tensors).measured];
@@ -165,31 +192,4 @@ function peak(half: boolean): Dispatch {
     grid: [1, 1, 1],
     label: 'peak',
   });
-}
-
-/**
- * A few of the variants in which each kernel meets each format in each slot, each side of each condition and each value
- * of each constant at least once: for compilers that take a second a kernel.
- */
-export function coverOf(variants: readonly KnownVariant[]): KnownVariant[] {
-  const open = new Map(variants.map((variant) => [variant, settingsOf(variant.dispatch)]));
-  const missing = new Set([...open.values()].flat());
-  const cover: KnownVariant[] = [];
-  while (missing.size > 0) {
-    let best: { variant: KnownVariant; gain: number } | undefined;
-    for (const [variant, settings] of open) {
-      const gain = settings.filter((setting) => missing.has(setting)).length;
-      if (gain > (best?.gain ?? 0)) best = { variant, gain };
-    }
-    const { variant } = best!; // what is missing is a setting of some variant
-    cover.push(variant);
-    for (const setting of open.get(variant)!) missing.delete(setting);
-  }
-  return cover;
-}
-
-/** One line for each choice that made this variant of its kernel. */
-export function settingsOf({ variant: { kernel, slots, conditions, constants } }: Dispatch): string[] {
-  const choices = [slots, conditions, constants].flatMap((record) => Object.entries(record));
-  return [kernel, ...choices.map(([name, value]) => `${kernel} ${name}=${value}`)];
 }

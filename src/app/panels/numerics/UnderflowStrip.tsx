@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react';
+import { blockName } from '../../../engine/index.ts';
 import type { UnderflowHistory } from '../../../store/underflowHistory.ts';
 import { useWidth } from '../../hooks/useWidth.ts';
 import { stripSentence } from './messages.ts';
@@ -41,7 +42,7 @@ export function UnderflowStrip({ history, length }: UnderflowStripProps) {
     for (let layer = 0; layer < history.layers; layer++) {
       context.globalAlpha = 1;
       context.fillStyle = palette.muted;
-      context.fillText(layer === history.layers - 1 ? 'head' : `h.${layer}`, 0, (layer + 0.5) * ROW);
+      context.fillText(layer === history.layers - 1 ? 'head' : blockName(layer), 0, (layer + 0.5) * ROW);
       for (let column = 0; column < columns; column++) {
         const share = worstShare(
           history,

@@ -1,6 +1,7 @@
 /** Sentences of the numerics panel. */
 import {
   type Bands,
+  blockName,
   type FormatId,
   flushedShare,
   frameLosses,
@@ -95,7 +96,7 @@ export function gradientSentence(frame: NumericsFrame): { count: string; rest: s
 export function stripSentence(history: UnderflowHistory): string {
   const last = history.length - 1;
   const layers = Array.from({ length: history.layers }, (_, layer) => ({
-    name: layer === history.layers - 1 ? 'the head' : `h.${layer}`,
+    name: layer === history.layers - 1 ? 'the head' : blockName(layer),
     share: history.share(last, layer),
   }));
   const zero = layers.filter(({ share }) => share === null).map(({ name }) => name);

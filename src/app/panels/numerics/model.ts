@@ -1,6 +1,7 @@
 /** What the heatmap and the table show of a frame, made once for each frame, scale and order. */
 import {
   type Bands,
+  blockName,
   EXPONENT_BIAS,
   type Losses,
   largestExponent,
@@ -77,7 +78,7 @@ function grouped(rows: readonly HeatRow[]): HeatRow[] {
       const others = members.filter(({ row }) => row.kind !== 'activationGradient');
       const [first, ...rest] = [...narrowed, ...others];
       if (!first) return [];
-      const group = Number.isFinite(layer) ? `Block h.${layer}` : 'Embeddings, final norm and head';
+      const group = Number.isFinite(layer) ? `Block ${blockName(layer)}` : 'Embeddings, final norm and head';
       return [{ ...first, group }, ...rest];
     });
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from '../../gpu/tensor.ts';
 import { type AttentionShape, attentionBackward, attentionForward } from '../../kernels/attention.ts';
+import { activation } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
@@ -56,29 +57,13 @@ export class Attention implements Layer {
       listed: true,
       written: false,
     };
-    this.#input.forward(
-      pass,
-      x,
-      qkv,
-      gradientOfQkv,
-      {},
-      {
-        name: inputSite.name,
-        kind: 'activation',
-        block: site.block,
-        operand: qkv,
-        slot: 'out',
-      },
-    );
+    this.#input.forward(pass, x, qkv, gradientOfQkv, {}, activation(inputSite, qkv));
     const out = pass.save(site, format, elements);
     const lse = pass.save(site.at('lse'), 'f32', batch * heads * context);
-    pass.emit((target) => attentionForward(target, { label: site.name, qkv, out, lse, shape, found }), {
-      name: site.name,
-      kind: 'activation',
-      block: site.block,
-      operand: out,
-      slot: 'out',
-    });
+    pass.emit(
+      (target) => attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
+      activation(site, out),
+    );
     const gradient: GradientPlace = {
       site,
       tensor: pass.scratch('attention output gradient', format, elements),
@@ -99,13 +84,7 @@ export class Attention implements Layer {
       sum,
       value.gradient,
       { residual: residual.operand },
-      {
-        name: `residual after ${site.name}`,
-        kind: 'activation',
-        block: site.block,
-        operand: sum,
-        slot: 'out',
-      },
+      activation(site, sum, 'out', `residual after ${site.name}`),
     );
     return value;
   }

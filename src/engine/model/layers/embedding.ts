@@ -1,5 +1,6 @@
 import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from '../../kernels/rows.ts';
+import { activation } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import { Site } from '../site.ts';
@@ -53,7 +54,7 @@ export class Embedding implements Layer {
             ...{ out, rows, context, width, found },
           }),
         ),
-      { name: site.name, kind: 'activation', block: null, operand: out, slot: 'out' },
+      activation(site, out),
     );
     const gradient = pass.residualGradient(site);
     pass.onBackward(() => this.#backward(pass, gradient));

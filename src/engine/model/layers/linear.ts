@@ -90,13 +90,7 @@ export class Linear implements Layer {
         found,
       }),
     );
-    const dY = pass.outputGradient(
-      site,
-      `${site.name} output gradient`,
-      of.rounded ?? of.tensor,
-      of.tensor,
-      rows * outputs,
-    );
+    const dY = pass.outputGradient(site, of, rows * outputs);
     x.remake?.();
     const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
     const label = `${this.#weight.name} gradient`;

@@ -1,6 +1,6 @@
-import type { MlpKind } from '../../config/gptConfig.ts';
+import { type MlpKind, mlpWidth } from '../../config/gptConfig.ts';
 import { activationForward } from '../../kernels/activation.ts';
-import type { Stored } from '../emission.ts';
+import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
@@ -27,7 +27,7 @@ export class Mlp implements Layer {
   ) {
     this.site = site;
     this.#kind = kind;
-    this.#hidden = 4 * width;
+    this.#hidden = mlpWidth({ width });
     this.#input = new Linear(site.at('c_fc'), width, this.#hidden, INITIAL_STD);
     this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, projectionStd);
   }
@@ -43,21 +43,15 @@ export class Mlp implements Layer {
   /** (rows, C) = residual + MLP of `x`: what the next block reads. */
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
     const { site } = this;
-    const activation = this.#activation(pass, x);
+    const hidden = this.#activation(pass, x);
     const sum = pass.stream(this.#projection.site, true);
     this.#projection.forward(
       pass,
-      activation,
+      hidden,
       sum,
       residual.gradient,
       { residual: residual.operand },
-      {
-        name: `residual after ${site.name}`,
-        kind: 'activation',
-        block: site.block,
-        operand: sum,
-        slot: 'out',
-      },
+      activation(site, sum, 'out', `residual after ${site.name}`),
     );
     return { operand: sum, gradient: residual.gradient };
   }
@@ -69,10 +63,7 @@ export class Mlp implements Layer {
     const elements = pass.rows * this.#hidden;
     const pre = pass.place(inputSite, 'preActivation', elements);
     const place = pass.place(site, 'activation', elements, 'gelu');
-    const stored = ({ name, block }: Site, operand: Stored['operand'], slot: string): Stored => ({
-      ...{ name, kind: 'activation', block, operand, slot },
-    });
-    const activation = { kind: this.#kind, preActivation: pre.operand };
+    const between = { kind: this.#kind, preActivation: pre.operand };
     const isFused = !pass.run.scales;
     const gradient: GradientPlace = {
       site: inputSite,
@@ -80,7 +71,7 @@ export class Mlp implements Layer {
       tensor: isFused
         ? pass.scratch('mlp.c_fc gradient', pass.format('outputGradient'), elements)
         : pass.wide(elements),
-      activationBackward: activation,
+      activationBackward: between,
       listed: isFused || 'to be quantised',
       written: false,
     };
@@ -89,21 +80,21 @@ export class Mlp implements Layer {
         site.name,
         place.operand,
         elements,
-        (target, out) => activationForward(target, { label: site.name, ...activation, out, elements }),
+        (target, out) => activationForward(target, { label: site.name, ...between, out, elements }),
         ...stores,
       );
-    const storedPre = (slot: string) => stored(inputSite, pre.operand, slot);
+    const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);
     if (isFused) {
       this.#input.forward(
-        ...([pass, x, place.operand, gradient, { activation }] as const),
+        ...([pass, x, place.operand, gradient, { activation: between }] as const),
         storedPre('preActivation'),
-        stored(site, place.operand, 'out'),
+        activation(site, place.operand),
       );
     } else {
       const wide = pass.wide(elements);
       this.#input.forward(pass, x, wide, gradient);
       pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
-      activate(stored(site, place.operand, 'out'));
+      activate(activation(site, place.operand));
     }
     return { operand: place.operand, gradient, remake: pass.remake(place, () => activate()) };
   }

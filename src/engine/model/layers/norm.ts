@@ -7,6 +7,7 @@ import {
   layernormRecompute,
   rowBlocks,
 } from '../../kernels/rows.ts';
+import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
@@ -56,7 +57,7 @@ export class Norm implements Layer {
       place.operand,
       elements,
       (target, out) => layernormForward(target, { ...args, conditions, out, found }),
-      { name: site.name, kind: 'activation', block: site.block, operand: place.operand, slot: 'out' },
+      activation(site, place.operand),
     );
     const gradient = { site, tensor: pass.scratch('norm gradient', 'f32', elements), written: false };
     pass.onBackward(() => this.#backward(pass, inp, stats, gradient.tensor, x.gradient));

@@ -1,0 +1,39 @@
+/** Parts of the variants of all kernels in which nothing is left out that one choice, or two that meet, could break. */
+import type { Dispatch } from '../../../src/engine/gpu/operation.ts';
+
+/** One line for the kernel, and for each storage of a slot, condition and constant that made this variant of it. */
+export function choicesOf({ variant: { kernel, slots, conditions, constants } }: Dispatch): string[] {
+  const choices = [slots, conditions, constants].flatMap((record) => Object.entries(record));
+  return [kernel, ...choices.map(([name, value]) => `${kernel} ${name}=${value}`)];
+}
+
+/** One line for each two choices that meet in this variant of its kernel, and for the kernel. */
+export function pairsOf(dispatch: Dispatch): string[] {
+  const [kernel, ...choices] = choicesOf(dispatch);
+  // Alone where a kernel has one choice, which then meets no other.
+  return [
+    kernel!,
+    ...choices.flatMap((one, i) => [one, ...choices.slice(i + 1).map((other) => `${one}, ${other}`)]),
+  ];
+}
+
+/**
+ * Some of `all` that have everything that one of them has. Greedy: each takes the most of what is still missing.
+ * @param has what one of them has, in words
+ */
+export function coverOf<T>(all: readonly T[], has: (one: T) => readonly string[]): T[] {
+  const missing = new Set(all.flatMap(has));
+  const open = all.map((one) => ({ one, adds: has(one) }));
+  const cover: T[] = [];
+  while (missing.size > 0) {
+    const most = open.reduce((best, entry) => (entry.adds.length > best.adds.length ? entry : best));
+    const adds = most.adds.filter((line) => missing.has(line));
+    // What one adds only shrinks: where it is still as much, none adds more.
+    if (adds.length === most.adds.length) {
+      cover.push(most.one);
+      for (const line of adds) missing.delete(line);
+    }
+    most.adds = adds;
+  }
+  return cover;
+}

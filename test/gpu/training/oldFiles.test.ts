@@ -1,0 +1,114 @@
+/** Runs that an earlier version saved are resumed to the bit. */
+import { expect, test } from 'vitest';
+import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
+import { RunControl, runTraining, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
+import {
+  bytesOf,
+  KNOWN,
+  type KnownRun,
+  type PrintedStep,
+  RUN_NAMES,
+  type RunName,
+  tensorsIn,
+  textOf,
+} from '../../unit/oldFiles.ts';
+import { arithmeticOf } from './arithmetic.ts';
+import { fileOf, withTrainer } from './helper.ts';
+
+type Result = KnownRun['resumed'];
+
+/** Takes the steps that are known, with the evaluations between them. */
+async function goOn(trainer: Trainer, last: number): Promise<Result> {
+  const steps: PrintedStep[] = [];
+  const evaluations: { step: number; valLoss: number }[] = [];
+  const control = new RunControl();
+  await runTraining(
+    trainer,
+    {
+      onStep: ({ step, loss, lossScale, skipped, gradNorm, lr }) =>
+        void steps.push({ step, loss: loss!, lossScale, skipped, gradNorm, lr }),
+      onEval: ({ step, valLoss }) => void evaluations.push({ step, valLoss: valLoss! }),
+      async afterStep(step) {
+        if (step === last) control.stop();
+      },
+    },
+    control,
+  );
+  return { steps, evaluations, tensors: await tensorsOf(trainer) };
+}
+
+async function tensorsOf(trainer: Trainer): Promise<Record<string, string>> {
+  const file = await fileOf(trainer, await trainer.snapshots());
+  return tensorsIn(await openSafetensors(bytesSource('run.safetensors', file)));
+}
+
+/** @param features of the device; all that the adapter offers when left out */
+async function resume(name: RunName, features?: GPUFeatureName[]) {
+  const { text, resumed } = KNOWN.runs[name];
+  const run = await openRun(bytesSource(name, bytesOf(`${name}.safetensors`)));
+  return withTrainer(
+    run.description.config,
+    async (trainer) => ({
+      arithmetic: await arithmeticOf(trainer.device),
+      restored: await tensorsOf(trainer),
+      result: await goOn(trainer, resumed.steps.at(-1)!.step),
+    }),
+    { resume: run, text: text.builtin === 'copy' ? createCopyTask() : textOf('text.txt'), features },
+  );
+}
+
+test.each(RUN_NAMES)(
+  '%s is restored to the bit, and takes the steps that it took where it was saved',
+  async (name) => {
+    const { arithmetic, restored, result } = await resume(name);
+    const known = KNOWN.runs[name];
+    expect(restored).toEqual(known.tensors);
+    console.log(`arithmetic ${arithmetic}; where it was saved, ${KNOWN.arithmetic}`);
+    if (arithmetic === KNOWN.arithmetic) expect(result).toEqual(known.resumed);
+    else expectClose(result, known);
+  },
+);
+
+test('where sums are formed in another order, as on another adapter, its losses are those within rounding errors', async () => {
+  const { arithmetic, restored, result } = await resume('page-bf16-split', []);
+  const known = KNOWN.runs['page-bf16-split'];
+  expect(arithmetic).not.toBe(KNOWN.arithmetic);
+  expect(restored).toEqual(known.tensors);
+  expect(result).not.toEqual(known.resumed);
+  expectClose(result, known);
+});
+
+/** Half the distance of neighbours around 1 in the narrowest format of what is stored on the way to the loss. */
+const UNIT: Readonly<Record<string, number>> = {
+  fp16: 2 ** -11,
+  'fp8-delayed': 2 ** -4,
+  'bf16-split': 2 ** -8,
+};
+
+/**
+ * About n = 12 L + 4 sums of up to K = 4 C products lie on the longest path to a logit, each off by sqrt(K) 2^-24: f in all.
+ * That moves a stored value over a boundary of its rounding, by 2 u, in f / (2 u) of all cases: sqrt(f 2 u) in the mean of
+ * squares, at n places, and a loss is the mean over the tokens of a step. Each step adds as much to the weights.
+ */
+function expectClose(result: Result, { config, resumed: known }: KnownRun): void {
+  const { layers, width, context, batch, accumulation, precision } = config as unknown as TrainConfig;
+  const sums = 12 * layers + 4;
+  const f32 = sums * Math.sqrt(4 * width) * 2 ** -24;
+  const rounded = Math.sqrt((sums * f32 * 2 * UNIT[precision]!) / (batch * accumulation * context));
+  const close = (what: string, value: number, wanted: number, steps: number) => {
+    const error = Math.abs(value / wanted - 1);
+    const bound = steps * (f32 + rounded);
+    console.log(`${what}: relative error ${error.toExponential(1)}, bound ${bound.toExponential(1)}`);
+    expect(error, what).toBeLessThan(bound);
+  };
+  const schedule = ({ step, lossScale, skipped, lr }: PrintedStep) => ({ step, lossScale, skipped, lr });
+  expect(result.steps.map(schedule)).toEqual(known.steps.map(schedule));
+  for (const [i, { step, loss }] of known.steps.entries())
+    close(`loss of step ${step}`, result.steps[i]!.loss, loss, i + 1);
+  expect(result.evaluations.map(({ step }) => step)).toEqual(known.evaluations.map(({ step }) => step));
+  for (const [i, { step, valLoss }] of known.evaluations.entries())
+    close(`evaluation after step ${step}`, result.evaluations[i]!.valLoss, valLoss, known.steps.length);
+}

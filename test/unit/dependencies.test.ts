@@ -1,0 +1,51 @@
+/** docs/dependencies.md names every package with its version line, licence and demand on Node, as they are. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const json = (path: string) => JSON.parse(file(path));
+
+interface Row {
+  readonly name: string;
+  readonly line: string;
+  readonly licence: string;
+  readonly engines: string;
+}
+
+/** The tables whose second column is a version line; a row may name packages that go together. */
+function rows(): Row[] {
+  const [own] = file('docs/dependencies.md').split('\n## Own code');
+  return own!.split('\n').flatMap((line) => {
+    const [, names = '', version = '', licence = '', engines = ''] = line
+      .split('|')
+      .map((cell) => cell.trim());
+    return [...names.matchAll(/`([^`]+)`/g)].map(([, name]) => ({
+      ...{ name: name!, line: version, licence, engines },
+    }));
+  });
+}
+
+test('every package has a row, and every row a package', () => {
+  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = json('package.json');
+  const packages = { ...dependencies, ...devDependencies, ...optionalDependencies, ...peerDependencies };
+  expect(
+    rows()
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(Object.keys(packages).sort());
+});
+
+test.each(rows())('$name: $line, $licence, $engines', ({ name, line, licence, engines }) => {
+  const { version, license, engines: asked } = json(`node_modules/${name}/package.json`);
+  if (line !== 'as the packages') expect(`${version}.`.startsWith(`${line}.`)).toBe(true);
+  expect(licence).toBe(license.replace(' OR ', ' or '));
+  expect(engines).toBe(enginesWords(asked?.node));
+});
+
+/** "^20.0.0 || >=24.0.0" as "^20 or >= 24"; what every Node satisfies as "any". */
+function enginesWords(range: string | undefined): string {
+  if (!range || /^>=0\./.test(range)) return 'any';
+  const parts = range.split(/\s*\|\|\s*/).map((part) => part.replace(/(\.0)+$/, '').replace('>=', '>= '));
+  const minor = parts.map((part) => part.replace(/^(\D*\d+\.[1-9]\d*)\.\d+$/, '$1'));
+  return [minor.slice(0, -1).join(', '), ...minor.slice(-1)].filter((part) => part).join(' or ');
+}

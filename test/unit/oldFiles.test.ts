@@ -1,0 +1,161 @@
+/** Files that earlier versions wrote are read whole; those of versions to come are refused by name. */
+import { describe, expect, test } from 'vitest';
+import { beginRun } from '../../src/cli/beginRun.ts';
+import { openInitialModel, overridesOfModel } from '../../src/cli/initialModel.ts';
+import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
+import { ProgressLine } from '../../src/cli/progress.ts';
+import { readModel } from '../../src/engine/checkpoint/modelFile.ts';
+import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
+import { openRun } from '../../src/engine/checkpoint/runFile.ts';
+import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
+import { readSweep, writeSweep } from '../../src/engine/experiments/sweepFile.ts';
+import { type SlotFile, Slots } from '../../src/session/storage/slots.ts';
+import { readAddress } from '../../src/store/address.ts';
+import { parseBundle } from '../../src/store/history/bundle.ts';
+import { loadHistory } from '../../src/store/history/history.ts';
+import { useHistory } from '../../src/store/history/historyStore.ts';
+import type { RunStorage } from '../../src/store/history/storage.ts';
+import { keepRunsIn } from '../../src/store/history/writing.ts';
+import { DEFAULT_SETTINGS } from '../../src/store/settings.ts';
+import { shareQuery } from '../../src/store/shareLink.ts';
+import { sweepsOf } from '../../src/store/sweep/records.ts';
+import { bytesOf, KNOWN, pathOf, RUN_NAMES, tensorsIn, textOf } from './oldFiles.ts';
+import { thrownBy } from './thrownBy.ts';
+
+describe.each(RUN_NAMES)('the run %s', (name) => {
+  const { resumed: _, tensors, ...known } = KNOWN.runs[name];
+
+  test('has its configuration, its progress and every tensor', async () => {
+    const run = await openRun(bytesSource(name, bytesOf(`${name}.safetensors`)));
+    const { progress, description } = run;
+    expect({ ...description, progress }).toMatchObject(known);
+    expect(await tensorsIn(run.file)).toEqual(tensors);
+  });
+
+  test('is resumed by the command line on its text, with no option but the file', async () => {
+    const text = known.text.builtin === null ? ['--data', pathOf('text.txt')] : [];
+    const command = parseCommand(['--resume', pathOf(`${name}.safetensors`), ...text]) as TrainCommand;
+    const { config, dataset } = await beginRun(command, new ProgressLine(process.stderr), () =>
+      Promise.reject(new Error('a saved run has its own sizes: the adapter does not decide them')),
+    );
+    expect(config).toMatchObject(known.config);
+    expect(dataset.checksum).toBe(known.text.checksum);
+  });
+});
+
+test('a run in the private storage of the page is found whole', async () => {
+  const save = bytesOf('page-bf16-split.safetensors');
+  const slots = new Slots([
+    fileOf(Buffer.concat([bytesOf('page-storage-header.bin'), save])),
+    fileOf(Buffer.alloc(0)),
+  ]);
+  const newest = (await slots.newest())!;
+  expect(newest.number).toBe(4);
+  const run = await openRun(newest.source);
+  expect(run.progress.attempted).toBe(KNOWN.runs['page-bf16-split'].progress.attempted);
+  expect(await tensorsIn(run.file)).toEqual(KNOWN.runs['page-bf16-split'].tensors);
+});
+
+function fileOf(content: Buffer): SlotFile {
+  return {
+    size: () => content.length,
+    read: (into, at) => content.copy(into, 0, at),
+    write: () => 0,
+    truncate: () => {},
+    flush: () => {},
+  };
+}
+
+test('an export is a model to start from, by its folder or by its weights alone', async () => {
+  for (const path of ['export', 'export/model.safetensors']) {
+    const model = await openInitialModel(pathOf(path), {});
+    const shape = { layers: 2, heads: 2, width: 8, context: 16, tied: true };
+    expect(overridesOfModel(model, {})).toMatchObject({ ...shape, tokenizer: 'char' });
+    const values = await readModel(model.shape, model.weights);
+    expect([...values.values()].every((value) => value.every(Number.isFinite))).toBe(true);
+    expect(values.size).toBe(Object.keys(KNOWN.export).length);
+  }
+  const source = bytesSource('model.safetensors', bytesOf('export/model.safetensors'));
+  expect(await tensorsIn(await openSafetensors(source))).toEqual(KNOWN.export);
+});
+
+interface KnownLink {
+  readonly query: string;
+}
+
+test.each(JSON.parse(textOf('links.json')) as KnownLink[])('the link $query', ({ query, ...known }) => {
+  const address = readAddress(query, DEFAULT_SETTINGS);
+  expect(address).toEqual({ autosave: undefined, ...known, problems: [] });
+  // What the page makes of it is the same link, but for what starts a training or draws the page still.
+  const shared = shareQuery({ ...DEFAULT_SETTINGS, ...address.settings });
+  expect(shared).toBe(query.replace('&autostart=1&ui=still&autosave=5', ''));
+});
+
+test('a bundle of runs has every run, with its curve and what was noted', () => {
+  const { runs } = JSON.parse(textOf('page-runs.json'));
+  expect(runs).toHaveLength(5);
+  expect(parseBundle(textOf('page-runs.json'))).toMatchObject({ runs });
+});
+
+interface Stores {
+  readonly stores: Readonly<Record<string, readonly (readonly [string, unknown])[]>>;
+}
+const databases: Readonly<Record<string, Stores>> = JSON.parse(textOf('page-databases.json'));
+const storedIn = (database: string, store: string) =>
+  databases[database]!.stores[store]!.map(([id, value]) => ({ id, value }));
+
+test('the browser’s database of runs is read whole', async () => {
+  const entries = storedIn('halfstep', 'runs');
+  keepRunsIn({ all: async () => entries } as Partial<RunStorage> as RunStorage);
+  await loadHistory();
+  const { runs, unreadable } = useHistory.getState();
+  expect(unreadable).toEqual([]);
+  const byId = (some: readonly { id: string }[]) => [...some].sort((a, b) => (a.id < b.id ? -1 : 1));
+  expect(byId(runs)).toMatchObject(byId(entries).map((entry) => (entry as { value?: object }).value!));
+});
+
+test('so is that of sweeps', () => {
+  const { sweeps, unreadable } = sweepsOf(storedIn('halfstep-sweeps', 'entries'));
+  expect(unreadable).toBe(0);
+  expect(sweeps.map(({ cells }) => cells.length)).toEqual([4]);
+});
+
+test.each([
+  ['terminal-sweep.json', 8],
+  ['page-sweep.json', 4],
+])('the sweep %s has its %i cells', (name, cells) => {
+  const sweep = readSweep(textOf(name), name);
+  expect(sweep.cells).toHaveLength(cells);
+  expect(JSON.parse(writeSweep(sweep))).toEqual(JSON.parse(textOf(name)));
+});
+
+describe('what a later version wrote is refused with its version, and what to do', () => {
+  /** With the version of its format changed. */
+  const later = (name: string) =>
+    textOf(name).replace('"version": 1', '"version": 2').replace('"version":1', '"version":2');
+
+  test('a sweep', () => {
+    const error = thrownBy(() => readSweep(later('page-sweep.json'), 'page-sweep.json'));
+    expect(error.message).toBe(
+      '"page-sweep.json" is a sweep of format version 2; this program reads version 1.',
+    );
+    expect(error.hint).toMatch(/version of Halfstep that wrote it.* left as it is/);
+  });
+
+  test('a bundle of runs', () => {
+    const reading = parseBundle(later('page-runs.json'));
+    expect(reading).toMatchObject({
+      problem: { message: 'The bundle has version 2, and this page reads version 1.' },
+    });
+  });
+
+  test('a run', async () => {
+    const bytes = bytesOf('terminal-fp16.safetensors');
+    const at = bytes.indexOf('{\\"version\\":1,');
+    bytes.write('2', at + '{\\"version\\":'.length);
+    await expect(openRun(bytesSource('run.safetensors', bytes))).rejects.toMatchObject({
+      code: 'WRONG_RUN',
+      message: '"run.safetensors" is a run of format version 2; this program reads version 1.',
+    });
+  });
+});

@@ -1,0 +1,62 @@
+/** One of each kind of file that users keep, as the commit in the fixtures' README wrote them, and what is known of them. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type SafetensorsFile, tensorPieces } from '../../src/engine/checkpoint/safetensors.ts';
+
+const FOLDER = fileURLToPath(new URL('../fixtures/old-files', import.meta.url));
+
+export const pathOf = (name: string): string => join(FOLDER, name);
+export const bytesOf = (name: string): Buffer => readFileSync(pathOf(name));
+export const textOf = (name: string): string => bytesOf(name).toString('utf8');
+
+/** As `--json` printed it. */
+export interface PrintedStep {
+  readonly step: number;
+  readonly loss: number;
+  readonly lossScale: number;
+  readonly skipped: boolean;
+  readonly gradNorm: number | null;
+  readonly lr: number;
+}
+
+export interface KnownRun {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly progress: { readonly attempted: number };
+  readonly firstLoss: number;
+  readonly text: { readonly checksum: string; readonly builtin: string | null };
+  readonly kernels: { readonly matmul: string };
+  readonly storage: string | null;
+  /** Dtype, shape and the first 16 digits of the SHA-256 of each tensor. */
+  readonly tensors: Readonly<Record<string, string>>;
+  /** What came of it when the version that saved it resumed it. */
+  readonly resumed: {
+    readonly steps: readonly PrintedStep[];
+    readonly evaluations: readonly { readonly step: number; readonly valLoss: number }[];
+    readonly tensors: Readonly<Record<string, string>>;
+  };
+}
+
+export interface KnownFiles {
+  /** Of the adapter on which the runs were trained: see test/gpu/training/arithmetic.ts. */
+  readonly arithmetic: string;
+  readonly runs: Readonly<Record<RunName, KnownRun>>;
+  readonly export: Readonly<Record<string, string>>;
+}
+
+export const RUN_NAMES = ['terminal-fp16', 'terminal-fp8-delayed', 'page-bf16-split'] as const;
+export type RunName = (typeof RUN_NAMES)[number];
+
+export const KNOWN: KnownFiles = JSON.parse(textOf('expected.json'));
+
+/** The file's tensors, as {@link KnownRun.tensors} has them. */
+export async function tensorsIn(file: SafetensorsFile): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const [name, tensor] of file.tensors) {
+    const sum = createHash('sha256');
+    for await (const piece of tensorPieces(file, tensor)) sum.update(piece);
+    found[name] = `${tensor.dtype} [${tensor.shape.join(', ')}] ${sum.digest('hex').slice(0, 16)}`;
+  }
+  return found;
+}
