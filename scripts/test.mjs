@@ -59,6 +59,7 @@ const STAGES = [
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
   { ...vitest('unit'), check: [] },
   { ...vitest('gpu', 'setup'), check: FEW_GPU_TESTS },
+  vitest('package', 'setup'),
   { name: 'node-newest', needs: ['setup'], command: node('scripts/newest-node.mjs') },
   {
     name: 'e2e',

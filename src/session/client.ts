@@ -1,10 +1,12 @@
 import type { SessionErrorCode } from './errorReport.ts';
-import type { SessionCommand, SessionEvent } from './protocol.ts';
+import type { SessionCommand, SessionEvent, Settled } from './protocol.ts';
 import workerUrl from './worker.ts?worker&url';
 
 /** The main thread's side of the worker. */
 export class SessionClient {
   readonly #worker: Worker;
+  /** Commands that the worker may still use the page's storage for. */
+  #unsettled = 0;
 
   /**
    * Starts the worker. That its script is blocked or missing is told as `unsupported`, later.
@@ -18,17 +20,38 @@ export class SessionClient {
       onEvent(blocked(violation));
     });
     this.#worker = new Worker(workerUrl, { type: 'module', name: 'halfstep' });
-    this.#worker.addEventListener('message', (message: MessageEvent<SessionEvent>) => onEvent(message.data));
+    this.#worker.addEventListener('message', ({ data }: MessageEvent<SessionEvent | Settled>) => {
+      if (data.type === 'settled') this.#unsettled -= 1;
+      else onEvent(data);
+    });
     this.#worker.addEventListener('error', (event) => {
       // A script that runs and fails says how; one that never ran has nothing to say.
       if (event instanceof ErrorEvent) onEvent(failed(event.message));
       else if (!refused) onEvent(missing());
     });
     this.#worker.addEventListener('messageerror', () => onEvent(failed('a message could not be read')));
+    this.#endWhenLeft();
   }
 
   send(command: SessionCommand): void {
     this.#worker.postMessage(command);
+    this.#unsettled += 1;
+  }
+
+  /**
+   * Browsers may keep a page that was left, to show it again on Back, and freeze its worker as it is. One that had just
+   * taken the storage's lock would keep every other page waiting for it: browsers do not keep a page whose worker has a lock,
+   * but Firefox decides that before `pagehide`. So a worker that may use the storage ends, and Back loads the page anew.
+   */
+  #endWhenLeft(): void {
+    let ended = false;
+    addEventListener('pagehide', () => {
+      ended = this.#unsettled > 0;
+      if (ended) this.#worker.terminate();
+    });
+    addEventListener('pageshow', () => {
+      if (ended) location.reload();
+    });
   }
 }
 

@@ -20,6 +20,8 @@
  *   benchmark  -> benchmarked | benchmarkRefused | benchmarkCancelled  refused while training
  *   confirmBatch -> batchTried* (batchConfirmed | batchRefused | batchCancelled)    likewise
  *   cancelMeasuring -> what is measured, or waits to be, ends as cancelled
+ *
+ * Besides, each command is followed by one `settled`, once its work is done as far as that may use the page's storage.
  */
 
 import type {
@@ -265,6 +267,11 @@ export type SessionCommand =
     }
   /** Takes effect between two measurements, and before a step. */
   | { readonly type: 'cancelMeasuring' };
+
+/** Told of every command once, when the worker has given back what it took of the page's storage for it. */
+export interface Settled {
+  readonly type: 'settled';
+}
 
 /** `run` is the index of the configuration in the `train` command. */
 export type SessionEvent =

@@ -80,11 +80,11 @@ export class Session {
     this.#measuring = new Measuring(post, this.#gpu, (work) => this.#afterTraining(work));
   }
 
-  handle(command: SessionCommand): void {
+  /** @returns resolves when the page's storage is used for this no longer; undefined where it never is */
+  handle(command: SessionCommand): Promise<void> | undefined {
     switch (command.type) {
       case 'open':
-        void this.#open();
-        break;
+        return this.#open();
       case 'checkText':
       case 'loadText':
       case 'cancelText':
@@ -95,10 +95,9 @@ export class Session {
         break;
       case 'export':
         // The runs stay on the GPU until it is done.
-        void this.#sampling.enqueue(() =>
+        return this.#sampling.enqueue(() =>
           answerExport(command, this.#post, this.#gpu, (run) => this.#onGpu(run)),
         );
-        break;
       case 'train':
         this.#sampling.stop('asked');
         this.#trainings += 1;
@@ -106,7 +105,7 @@ export class Session {
           await this.#train(command);
           this.#trainings -= 1;
         });
-        break;
+        return this.#training;
       case 'pause':
         this.#control?.pause();
         for (const { batch } of this.#lanes) batch.pause();
@@ -127,8 +126,7 @@ export class Session {
         this.#autosave?.request();
         break;
       case 'forgetSave':
-        void this.#shelf.forget(command.place);
-        break;
+        return this.#shelf.forget(command.place);
       case 'sample':
         this.#sampling.ask(() => this.#models(), command.request);
         break;
@@ -148,6 +146,7 @@ export class Session {
         this.#measuring.handle(command);
         break;
     }
+    return undefined;
   }
 
   async #open(): Promise<void> {

@@ -1,5 +1,11 @@
-import type { SessionCommand } from './protocol.ts';
+import type { SessionCommand, Settled } from './protocol.ts';
 import { Session } from './session.ts';
 
 const session = new Session((event) => self.postMessage(event));
-self.addEventListener('message', (message: MessageEvent<SessionCommand>) => session.handle(message.data));
+self.addEventListener('message', async ({ data }: MessageEvent<SessionCommand>) => {
+  try {
+    await session.handle(data);
+  } finally {
+    self.postMessage({ type: 'settled' } satisfies Settled);
+  }
+});

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
-import type { SessionEvent } from '../../../src/session/protocol.ts';
+import type { SessionCommand, SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { Shelf } from '../../../src/session/shelf.ts';
 import { eventually } from '../eventually.ts';
@@ -24,6 +24,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const TRAIN: SessionCommand = {
+  type: 'train',
+  configs: [PRESETS.smoke.config],
+  schedule: 'sequential',
+  text: { kind: 'builtIn', id: 'copy', folder: '/texts/' },
+  autosaveMs: 60_000,
+};
+
 test.each([
   ['is left alone', true, 0],
   ['that is not there changes nothing', false, 1],
@@ -41,16 +49,33 @@ test.each([
     eventually(() => expect(events.map((event) => event.type)).toContain(type));
   session.handle({ type: 'open' });
   await happened('opened');
-  session.handle({
-    type: 'train',
-    configs: [PRESETS.smoke.config],
-    schedule: 'sequential',
-    text: { kind: 'builtIn', id: 'copy', folder: '/texts/' },
-    autosaveMs: 60_000,
-  });
+  session.handle(TRAIN);
   await new Promise((resolve) => setTimeout(resolve));
   expect(hold).not.toHaveBeenCalled();
   tell(left);
   await happened('completed');
   expect(hold).toHaveBeenCalledTimes(times);
+});
+
+test('opening and training have settled when the storage is not used for them any more, and not before', async () => {
+  let told!: (left: boolean) => void;
+  vi.spyOn(Shelf.prototype, 'tell').mockReturnValueOnce(
+    new Promise((resolve) => {
+      told = resolve;
+    }),
+  );
+  vi.spyOn(Shelf.prototype, 'hold').mockResolvedValue(null);
+  vi.stubGlobal('navigator', { gpu: {} });
+  const settled: string[] = [];
+  const session = new Session(() => {});
+  const handle = async (command: SessionCommand) => {
+    await session.handle(command);
+    settled.push(command.type);
+  };
+  const all = [handle({ type: 'open' }), handle(TRAIN), handle({ type: 'save' })];
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(settled).toEqual(['save']);
+  told(false);
+  await Promise.all(all);
+  expect(settled).toEqual(['save', 'open', 'train']);
 });

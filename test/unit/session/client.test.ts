@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { SessionClient } from '../../../src/session/client.ts';
+import type { SessionEvent, Settled } from '../../../src/session/protocol.ts';
+
+// The page's side alone: what becomes of the worker when the page is left, and may be shown again.
+
+class FakeWorker extends EventTarget {
+  static newest: FakeWorker;
+  readonly postMessage = vi.fn();
+  readonly terminate = vi.fn();
+
+  constructor() {
+    super();
+    FakeWorker.newest = this;
+  }
+
+  tell(data: SessionEvent | Settled): void {
+    this.dispatchEvent(new MessageEvent('message', { data }));
+  }
+}
+
+const reload = vi.fn();
+const events: SessionEvent[] = [];
+let page: EventTarget;
+let client: SessionClient;
+
+beforeEach(() => {
+  page = new EventTarget();
+  vi.stubGlobal('Worker', FakeWorker);
+  vi.stubGlobal('document', new EventTarget());
+  vi.stubGlobal('location', { reload });
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+  events.length = 0;
+  client = new SessionClient((event) => events.push(event));
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.clearAllMocks();
+});
+
+test('a page that is left while its worker may hold the storage ends it, and is loaded anew when it is shown again', () => {
+  client.send({ type: 'open' });
+  page.dispatchEvent(new Event('pageshow')); // the first one, which every page has
+  expect(reload).not.toHaveBeenCalled();
+  FakeWorker.newest.tell({ type: 'savedRuns', stored: [] });
+  page.dispatchEvent(new Event('pagehide'));
+  expect(FakeWorker.newest.terminate).toHaveBeenCalledOnce();
+  page.dispatchEvent(new Event('pageshow'));
+  expect(reload).toHaveBeenCalledOnce();
+});
+
+test('one whose worker has given the storage back goes on as it was', () => {
+  client.send({ type: 'open' });
+  client.send({ type: 'save' });
+  FakeWorker.newest.tell({ type: 'savedRuns', stored: [] });
+  FakeWorker.newest.tell({ type: 'settled' });
+  FakeWorker.newest.tell({ type: 'settled' });
+  page.dispatchEvent(new Event('pagehide'));
+  page.dispatchEvent(new Event('pageshow'));
+  expect(FakeWorker.newest.terminate).not.toHaveBeenCalled();
+  expect(reload).not.toHaveBeenCalled();
+  expect(events).toEqual([{ type: 'savedRuns', stored: [] }]);
+});
