@@ -39,6 +39,18 @@ export default defineConfig({
           ...twoAtATime,
         },
       },
+      // The package as npm installs it, in Node and Chromium. What it starts inherits the environment.
+      {
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          env: gpuEnv(),
+          testTimeout: WAIT_MS,
+          hookTimeout: WAIT_MS,
+          sequence: { groupOrder: 4 },
+          ...oneAtATime,
+        },
+      },
       // Not part of `npm test`: a file of 200 MB is written and read.
       {
         test: {

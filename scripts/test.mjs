@@ -47,6 +47,7 @@ const STAGES = [
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
   vitest('unit'),
   vitest('gpu', 'setup'),
+  vitest('package', 'setup'),
   { name: 'node-newest', needs: ['setup'], command: node('scripts/newest-node.mjs') },
   {
     name: 'e2e',

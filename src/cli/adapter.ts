@@ -5,9 +5,6 @@ import { chosenDrivers, explainNoAdapter, installedDrivers, softwareNote } from 
 import { hasVulkanLoader, loadVulkan, softwareDriver } from './softwareDriver.ts';
 import { show } from './terminal.ts';
 
-/** f16 on NVIDIA is behind a toggle in Dawn's Vulkan backend, and experimental features are behind another. */
-const DAWN_OPTIONS = ['enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'];
-
 interface OpenAdapter {
   readonly device: GPUDevice;
   readonly report: AdapterReport;
@@ -57,7 +54,7 @@ async function openSoftware(cause?: EngineError): Promise<OpenAdapter> {
 
 async function dawn(load: typeof loadDawn): Promise<GPU> {
   try {
-    return await load(DAWN_OPTIONS);
+    return await load();
   } catch (cause) {
     throw new EngineError(
       'NO_WEBGPU',

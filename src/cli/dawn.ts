@@ -4,6 +4,9 @@ import { withQuietStderr } from './quietStderr.ts';
 // Dawn aborts the process when an instance is collected before the objects made from it, so they live on globalThis.
 const holder = globalThis as typeof globalThis & { dawnInstances?: GPU[] };
 
+/** f16 on NVIDIA is behind a toggle in Dawn's Vulkan backend, and experimental features are behind another. */
+const TOGGLES = ['enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'];
+
 /** How long Dawn waits before it asks the driver again whether something has finished. */
 const POLL_MS = 1;
 
@@ -13,19 +16,19 @@ const POLL_MS = 1;
  * @param options Dawn toggles, as the npm package `webgpu` takes them
  * @throws whatever the package throws where it has no binary for this machine
  */
-export async function loadDawn(options: string[]): Promise<GPU> {
+export async function loadDawn(options: readonly string[] = TOGGLES): Promise<GPU> {
   return holder.dawnInstances?.at(-1) ?? reloadDawn(options);
 }
 
 /** Another instance, which looks for drivers anew: one that has found none finds none later. As {@link loadDawn}. */
-export async function reloadDawn(options: string[]): Promise<GPU> {
+export async function reloadDawn(options: readonly string[] = TOGGLES): Promise<GPU> {
   const { create, globals } = await import('webgpu');
   if (!holder.dawnInstances) {
     Object.assign(globalThis, globals);
     pollCalmly();
     holder.dawnInstances = [];
   }
-  const dawn = create(options);
+  const dawn = create([...options]);
   holder.dawnInstances.push(dawn);
   keepQuiet(dawn);
   return dawn;

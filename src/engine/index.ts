@@ -16,6 +16,7 @@ export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core
 
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
+export { type CustomRecipe, defineMode } from './precision/customModes.ts';
 export { type FormatId, formatInfo, type HalfStorage, type NamedFormat } from './precision/formats.ts';
 export {
   goesWithState,

@@ -5,7 +5,7 @@ import { uniformOf } from '../../src/engine/gpu/operation.ts';
 import type { Tensor } from '../../src/engine/gpu/tensor.ts';
 import { uniformsOf, writeUniforms } from '../../src/engine/gpu/uniforms.ts';
 import { withProbe } from '../../src/engine/kernels/numerics.ts';
-import { pairwiseVariants, type KnownVariant } from '../gpu/kernels/variants.ts';
+import { type KnownVariant, pairwiseVariants } from '../gpu/kernels/variants.ts';
 import { storesIn } from './storesIn.ts';
 
 let variants: readonly KnownVariant[];

@@ -12,18 +12,23 @@ const MOST_TOLD = 3;
 
 const words = v.pipe(v.string(), v.maxLength(3000));
 
-const runChange = v.object({
+export interface RunChange {
   /** The first step that was computed by what it changed to. */
+  readonly step: number;
+  readonly what: 'adapter' | 'kernels' | 'microBatch' | 'steps';
+  readonly from: string;
+  readonly to: string;
+}
+
+const runChange = v.object({
   step: v.pipe(v.number(), v.integer(), v.minValue(1)),
   what: v.picklist(['adapter', 'kernels', 'microBatch', 'steps']),
   from: words,
   to: words,
 });
 
-/** As files and records have them. */
-export const runChanges = v.pipe(v.array(runChange), v.maxLength(MAX_CHANGES));
-
-export type RunChange = Readonly<v.InferOutput<typeof runChange>>;
+/** As files and records have them. @internal */
+export const runChanges: v.GenericSchema<RunChange[]> = v.pipe(v.array(runChange), v.maxLength(MAX_CHANGES));
 
 /** What may change while a run goes on, and on which the bits of a step depend. */
 export interface ComputedBy {

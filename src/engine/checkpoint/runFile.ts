@@ -16,7 +16,9 @@ import type { ElementType } from '../gpu/tensor.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState } from '../kernels/stepState.ts';
 import { entryBytes, type StateEntry } from '../model/runState.ts';
+import { customRecipeJson } from '../precision/customModes.ts';
 import type { HalfStorage } from '../precision/formats.ts';
+import type { PrecisionMode } from '../precision/recipes.ts';
 import type { Dtype } from './dtypes.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { type RunChange, runChanges } from './runChanges.ts';
@@ -29,6 +31,8 @@ const RUN_FILE_VERSION = 1;
 /** What a saved run was made of, apart from its tensors. */
 export interface RunDescription {
   readonly config: TrainConfig;
+  /** Of a precision mode that the program defined: its recipe, as `customRecipeJson`. */
+  readonly recipe?: string;
   /** How halves were held; null where the mode has none. Both have the same bytes. */
   readonly storage: HalfStorage | null;
   /** What was chosen for the adapter. */
@@ -99,8 +103,10 @@ export interface DescribedRun
 /** What a run is, now. @param builtin where its text is one of the built-in texts */
 export function describeRun(run: DescribedRun, builtin: TextId | null): RunDescription {
   const { config, dataset, report, storage, kernels, changes, firstLoss } = run;
+  const recipe = customRecipeJson(config.precision);
   return {
     config,
+    ...(recipe !== null && { recipe }),
     storage,
     kernels,
     adapter: report.name,
@@ -149,6 +155,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 const descriptionSchema = v.object({
   config: v.record(text(100), v.union([text(200), v.pipe(v.number(), v.finite()), v.boolean(), v.null()])),
+  recipe: v.exactOptional(text(4000)),
   storage: v.nullable(v.picklist(['native', 'packed'])),
   kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS), subgroupMatrix: v.exactOptional(text(2000)) }),
   adapter: text(1000),
@@ -217,6 +224,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
   }
   const { progress, ...description } = parsed.output;
   const config = configOf(description.config, source.name);
+  checkRecipe(config.precision, description.recipe ?? null, source.name);
   const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
   return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
 }
@@ -247,6 +255,16 @@ function configOf(stored: Readonly<Record<string, unknown>>, name: string): Trai
   const config = { ...known, ...stored } as unknown as TrainConfig;
   checkConfig(config);
   return config;
+}
+
+/** @throws EngineError WRONG_RUN where the program has defined another mode of that name */
+function checkRecipe(mode: PrecisionMode, saved: string | null, name: string): void {
+  if (saved === customRecipeJson(mode)) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `The run in "${name}" was trained in another mode than the one that is defined as "${mode}" here.`,
+    saved === null ? 'It has no recipe: the file was changed by hand.' : `Define its own recipe: ${saved}`,
+  );
 }
 
 /** What may be null, the mode's or the text's own, and what it else is. */

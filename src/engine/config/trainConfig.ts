@@ -1,9 +1,9 @@
 import { EngineError, suggestion } from '../core/errors.ts';
 import { mostTokens, type TokenizerChoice } from '../data/tokenizer.ts';
+import { checkLossScale } from '../precision/lossScale.ts';
 import { momentsOf, OPTIMIZERS, type Optimizer, type OptimState } from '../precision/optimStates.ts';
 import { ACTIVATION_GROUP, AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../precision/quantization.ts';
 import {
-  checkLossScale,
   delaysScales,
   type Fp8Settings,
   type PrecisionMode,

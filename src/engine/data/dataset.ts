@@ -2,7 +2,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { TokenArray } from './batches.ts';
 import { type TokenizedText, tokenizeString } from './tokenize.ts';
-import type { TokenizerChoice } from './tokenizer.ts';
+import type { TokenizerChoice, TokenizerJson } from './tokenizer.ts';
 
 export interface Dataset extends Omit<TokenizedText, 'tokens'> {
   /** The first 90 % of the tokens. */
@@ -13,7 +13,8 @@ export interface Dataset extends Omit<TokenizedText, 'tokens'> {
 
 export interface DatasetOptions {
   readonly name: string;
-  readonly tokenizer: TokenizerChoice;
+  /** How the text is read: as a configuration has it, or as a saved run has it already. */
+  readonly tokenizer: TokenizerChoice | TokenizerJson;
   /** T: both splits must hold at least one window of T tokens and its targets. */
   readonly context: number;
 }
@@ -36,7 +37,7 @@ export function otherTokens({ reading }: Pick<Dataset, 'reading'>): string | und
 }
 
 /**
- * Of a text in memory.
+ * Of a text in memory. On the CPU, before it returns: texts of many MB are better read by `tokenize`.
  * @throws EngineError BAD_TEXT when the text is empty or too large
  * @throws EngineError TEXT_TOO_SHORT when a split has fewer than T + 1 tokens
  */

@@ -12,7 +12,10 @@ export const GPT2_END_ID = GPT2_VOCABULARY - 1;
 
 let model: PairModel | null = null;
 
-/** @throws EngineError TOKENIZER_UNAVAILABLE */
+/**
+ * Loads GPT-2's vocabulary, which its tokenizer needs from then on; `tokenize` does so itself. A second call does nothing.
+ * @throws EngineError TOKENIZER_UNAVAILABLE
+ */
 export async function loadGpt2(): Promise<void> {
   if (model) return;
   const { default: tokens } = await import('gpt-tokenizer/bpeRanks/r50k_base').catch((cause: unknown) => {

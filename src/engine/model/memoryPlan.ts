@@ -10,6 +10,7 @@ import { stagingBytes } from './runState.ts';
 import { DEFAULT_LIMITS, type PlanLimits, type RunTensors, runTensors } from './tensors.ts';
 
 export interface MemoryPlan {
+  /** @internal */
   readonly tensors: RunTensors;
   readonly bytes: MemoryBytes;
   /** The tensor that needs the largest binding. */

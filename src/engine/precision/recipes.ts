@@ -1,4 +1,5 @@
 import { EngineError, suggestion } from '../core/errors.ts';
+import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
 import type { FormatId } from './formats.ts';
 import {
   type AmaxAlgorithm,
@@ -7,6 +8,7 @@ import {
   type Quantization,
   type QuantizedRole,
 } from './quantization.ts';
+import type { RecipeRow, ScalingPolicy } from './recipe.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -16,58 +18,9 @@ import {
   simulatedHint,
 } from './simulated.ts';
 
-/** What a tensor is for. A recipe gives every role a format; kernels never see mode names. */
-export type Role =
-  /** x: input of a forward matmul, saved as rounded for dW (layer-norm and GELU outputs). */
-  | 'activation'
-  /** w: the matrix a forward matmul and its dX read. */
-  | 'weight'
-  /** dY operand: rounded copy of an output gradient, read only by dX and dW matmuls. */
-  | 'outputGradient'
-  | 'residual'
-  | 'residualGradient'
-  /** q, k, v, the attention output and their gradients. */
-  | 'attention'
-  /** What GELU's backward needs. */
-  | 'preActivation'
-  /** dW, bias and layer-norm gradients as they are accumulated. */
-  | 'gradient'
-  /** The copy AdamW updates; embeddings, biases and layer-norm parameters are read from it. */
-  | 'master'
-  | 'firstMoment'
-  | 'secondMoment';
+export type { MasterRounding, Role, ScalingPolicy } from './recipe.ts';
 
-export type ScalingPolicy =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'static'; readonly scale: number }
-  | {
-      readonly kind: 'dynamic';
-      readonly initialScale: number;
-      readonly growthInterval: number;
-    };
-
-/**
- * How AdamW writes weights that are no f32: to nearest; up or down at random, so that updates below half a step count on
- * average; or in two halves, of which the upper is what the model reads and the lower keeps the digits that it drops.
- */
-export type MasterRounding = 'nearest' | 'stochastic' | 'split';
-
-/** A row of the table of precision modes. */
-interface Row {
-  readonly title: string;
-  /** One line that is true on every adapter. */
-  readonly summary: string;
-  readonly roles: Readonly<Record<Role, FormatId>>;
-  /** Of role `master`; `stochastic` and `split` are for bf16. */
-  readonly masterRounding: MasterRounding;
-  readonly scaling: ScalingPolicy;
-  /** Narrower copies that matmuls read, where a mode has them; `roles` then says what they are made from. */
-  readonly quantization?: Quantization;
-  /** Exists to be seen failing: the page says so before it starts. */
-  readonly unsound: boolean;
-}
-
-export interface Recipe extends Row {
+export interface Recipe extends RecipeRow {
   readonly id: PrecisionMode;
 }
 
@@ -111,7 +64,7 @@ const fp8Formats: Readonly<Record<QuantizedRole, FormatId>> = {
 
 const allHalf = Object.fromEntries(Object.keys(mixed('f16')).map((role) => [role, 'f16'])) as Recipe['roles'];
 
-const mixedHalf: Row = {
+const mixedHalf: RecipeRow = {
   title: 'Mixed f16',
   summary: 'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
   roles: mixed('f16'),
@@ -221,11 +174,11 @@ const ROWS = {
     quantization: { formats: fp8Formats, scaling: DELAYED_SCALING, activations: 'tensor', head: false },
     unsound: false,
   },
-} satisfies Readonly<Record<string, Row>>;
+} satisfies Readonly<Record<string, RecipeRow>>;
 
 type NamedMode = keyof typeof ROWS;
-/** A row of the table, or a mode computed from its name. */
-export type PrecisionMode = NamedMode | SimulatedMode;
+/** A row of the table, a mode computed from its name, or a program's own. */
+export type PrecisionMode = NamedMode | SimulatedMode | CustomMode;
 
 /** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
 export const PRECISION_MODES = Object.keys(ROWS) as readonly NamedMode[];
@@ -238,9 +191,9 @@ function isNamed(id: string): id is NamedMode {
   return Object.hasOwn(RECIPES, id);
 }
 
-/** Whether `id` names a mode, of the table or computed: the one test for what comes from links, files and arguments. */
+/** Whether `id` names a mode, of the table, computed or defined: the one test for what comes from links, files and arguments. */
 export function isPrecisionMode(id: unknown): id is PrecisionMode {
-  return typeof id === 'string' && (isNamed(id) || isSimulatedMode(id));
+  return typeof id === 'string' && (isNamed(id) || isSimulatedMode(id) || customRecipe(id) !== undefined);
 }
 
 /**
@@ -250,11 +203,16 @@ export function isPrecisionMode(id: unknown): id is PrecisionMode {
 export function recipeOf(id: string): Recipe {
   if (isNamed(id)) return RECIPES[id];
   if (isSimulatedMode(id)) return simulatedRecipe(id, DEFAULT_ROUNDING);
+  const custom = customRecipe(id);
+  if (custom) return custom;
   throw new EngineError('UNKNOWN_MODE', `There is no precision mode "${id}".`, modeSuggestion(id));
 }
 
 /** What to write instead of `id`, which is no mode. */
 export function modeSuggestion(id: string): string {
+  if (id.startsWith(CUSTOM_PREFIX)) {
+    return "Such a mode is a program's own: use that program, or call defineMode with its recipe first.";
+  }
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
 }
 
@@ -349,22 +307,4 @@ export function keepsMaster(recipe: Recipe): boolean {
 /** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself, or one that is quantised. */
 export function roundsResidualGradient({ roles, quantization }: Recipe): boolean {
   return roles.outputGradient !== roles.residualGradient && !quantization;
-}
-
-/**
- * Checks a loss scale the user asked for.
- * @throws EngineError BAD_VALUE when it is not a power of two within f32's normal range
- */
-export function checkLossScale(scale: number): number {
-  const exponent = Math.log2(scale);
-  if (!(scale > 0) || !Number.isInteger(exponent) || exponent < 0 || exponent > 126) {
-    const near =
-      scale > 0 && Number.isFinite(scale) ? 2 ** Math.min(126, Math.max(0, Math.round(exponent))) : 65536;
-    throw new EngineError(
-      'BAD_VALUE',
-      `Loss scale ${scale} is not a power of two between 1 and 2^126.`,
-      `A power of two scales without rounding. Try ${near}.`,
-    );
-  }
-  return scale;
 }

@@ -28,9 +28,9 @@ const ASSUMED_SHARE = 0.15;
 export interface TrainerOptions {
   /** Called while kernels compile, with how many of how many are ready. */
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
-  /** Use this matmul kernel and no other: what a test asks for. */
+  /** Use this matmul kernel and no other: what a test asks for. @internal */
   readonly matmul?: MatmulKernel | undefined;
-  /** By what the run was trained on a device that it lost: its kernels come before a saved run's own. */
+  /** By what the run was trained on a device that it lost: its kernels come before a saved run's own. @internal */
   readonly before?: ComputedSoFar | undefined;
   /**
    * Gives training batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison with
@@ -46,7 +46,12 @@ export interface TrainerOptions {
 }
 
 /**
- * Allocates the plan, compiles every kernel of the run and uploads the initial weights.
+ * Allocates the plan ({@link memoryPlan}: everything, before step 1), compiles every kernel of the run and uploads the
+ * initial weights, drawn from the seed. Waits for the GPU several times, once for each chunk of parameters among them. Some
+ * seconds where kernels are compiled for the first time.
+ * @param device stays the caller's: the trainer's `destroy` leaves it open, and several trainers may share it
+ * @param report what `openDevice` returned beside it
+ * @param dataset tokenized as the configuration says, both splits longer than its context
  * @throws EngineError for configurations the adapter cannot run (LIMIT_EXCEEDED, OUT_OF_MEMORY, SHADER_COMPILE, ...)
  */
 export async function createTrainer(

@@ -69,7 +69,7 @@ export class RunControl {
 export async function runTraining(
   trainer: Trainer,
   events: RunEvents,
-  control: RunControl,
+  control: RunControl = new RunControl(),
 ): Promise<RunSummary> {
   const run = new SteppedRun(trainer, events);
   try {

@@ -43,26 +43,30 @@ const STATE_BYTES = STEP_STATE_WORDS * 4;
  * construction except command buffers.
  */
 export class Trainer {
-  /** When making it began, on the clock of `performance.now()`. */
+  /** When making it began, on the clock of `performance.now()`. @internal */
   readonly createdAt: number;
   readonly config: TrainConfig;
   readonly dataset: Dataset;
+  /** Of the adapter that it is on. */
   readonly report: AdapterReport;
+  /** @internal */
   readonly plan: MemoryPlan;
   /** How halves are stored; null where the mode has none. */
   readonly storage: HalfStorage | null;
+  /** Learned numbers, those of a tied head once, padding left out. */
   readonly parameterCount: number;
   /** Kernel choices made for this adapter, stored with the run. */
   readonly kernels: RecordedKernels;
   readonly device: GPUDevice;
+  /** @internal */
   readonly arena: Arena;
-  /** What went wrong on the device outside any call. */
+  /** What went wrong on the device outside any call. @internal */
   readonly faults: FaultWatch;
-  /** Histograms of what the run's numbers are; off until it is switched on. */
+  /** Histograms of what the run's numbers are; off until it is switched on. @internal */
   readonly numerics: Numerics;
-  /** How its work is cut into submissions. */
+  /** How its work is cut into submissions. @internal */
   readonly pace: SubmitPace;
-  /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. */
+  /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. @internal */
   readonly arrived: StepMetrics[] = [];
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
@@ -79,7 +83,7 @@ export class Trainer {
   #lastLoss: number | null = null;
   #changes: readonly RunChange[] = [];
 
-  /** Use `createTrainer`. */
+  /** Use `createTrainer`. @internal */
   constructor(parts: TrainerParts) {
     this.createdAt = parts.createdAt;
     this.config = parts.config;
@@ -111,7 +115,7 @@ export class Trainer {
     );
   }
 
-  /** What lies on the GPU, the copy for saving included where there is one. */
+  /** Bytes on the GPU by category and in total, the copy for saving included where there is one. */
   get memory(): MemoryBytes {
     return withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0);
   }
@@ -126,7 +130,7 @@ export class Trainer {
     return this.#longestSkips;
   }
 
-  /** Of step 1; null when it was not finite, and until its metrics have arrived. */
+  /** Mean training loss in nats of step 1; null when it was not finite, and until its metrics have arrived. */
   get firstLoss(): number | null {
     return this.#firstLoss;
   }
@@ -141,7 +145,7 @@ export class Trainer {
     return this.#changes;
   }
 
-  /** Readbacks that the GPU has not answered yet: at most the ring's depth. */
+  /** Readbacks that the GPU has not answered yet: at most the ring's depth. @internal */
   get pendingReadbacks(): number {
     return this.#ring.pending;
   }
@@ -156,6 +160,7 @@ export class Trainer {
     return this.#start();
   }
 
+  /** Floating-point operations of the model's matmuls for one trained token, forward and backward. */
   get flopsPerToken(): number {
     return this.plan.tensors.decoder.flopsPerToken;
   }
@@ -183,6 +188,7 @@ export class Trainer {
    * Histograms of the gradients that the next step would have on its first batch. Takes no step and changes none to
    * come. One sync.
    * @throws EngineError SHADER_COMPILE
+   * @internal
    */
   async countGradients(): Promise<NumericsFrame> {
     const putBack = this.#setStateAside();
@@ -197,12 +203,12 @@ export class Trainer {
     }
   }
 
-  /** Waits until a step can be queued: the only back-pressure between CPU and GPU. */
+  /** Resolves as soon as a step can be queued: the only back-pressure between CPU and GPU. */
   waitForRoom(): Promise<void> {
     return this.#ring.waitForRoom();
   }
 
-  /** Metrics that have arrived since the last call, oldest first. */
+  /** Metrics that have arrived since the last call, oldest first: one a step, a few steps after it. Never waits. */
   takeMetrics(): StepMetrics[] {
     return this.arrived.splice(0);
   }
@@ -256,6 +262,7 @@ export class Trainer {
   /**
    * Puts a saved run's weights, moments, loss scale and counters in the place of this run's, bit by bit. Waits for the GPU.
    * @throws EngineError WRONG_RUN or BAD_FILE; this trainer is then to be thrown away
+   * @internal
    */
   async restore(run: RunFile): Promise<void> {
     const { tensors } = this.plan;
@@ -268,18 +275,22 @@ export class Trainer {
     this.#changes = changesOnResume(run.description, computedBy(this), this.#submitted + 1);
   }
 
-  /** It was trained before, and nothing of that is left but what was told: what is another now is a change from step 1 on. */
+  /** It was trained before, and nothing of that is left but what was told: what is another now is a change from step 1 on. @internal */
   beginAgain(before: ComputedSoFar): void {
     this.#changes = changesOnResume(before, computedBy(this), 1);
   }
 
-  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. */
+  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. @internal */
   async snapshots(): Promise<Snapshots> {
     this.#snapshots ??= await Snapshots.allocate(this.device, this.arena, this.plan.tensors);
     return this.#snapshots;
   }
 
-  /** Continues a prompt; one sync a token. Rejects with BAD_TEXT, or DEVICE_LOST. */
+  /**
+   * Continues a prompt with text of the model, and returns only that; the same seed writes the same. One forward pass over
+   * the context and one sync a token. Training state does not change.
+   * @throws EngineError BAD_TEXT naming the prompt's characters that the training text lacks, or DEVICE_LOST
+   */
   sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
     return sampleText(this, options, watch).catch(async (error: unknown) => {
       const consequence = !(error instanceof EngineError) && (await isLost(this.device));
@@ -288,18 +299,19 @@ export class Trainer {
   }
 
   /**
-   * Logits of the token after `context` tokens, newest last, one for each of the tokenizer's; longer contexts are
-   * cropped. One sync.
+   * (V) f32 logits of the token after `context` tokens, newest last, one for each of the tokenizer's; of longer contexts the
+   * last T count. One sync.
    */
   nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
     return this.#evaluation.nextTokenLogits(context);
   }
 
-  /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. */
+  /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. @internal */
   read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
     return readTensor(this.device, this.arena, tensor, bytes);
   }
 
+  /** Frees everything that it holds on the GPU; the device stays open. No other call is valid afterwards. */
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
@@ -313,6 +325,7 @@ export class Trainer {
   /**
    * Before step 1 delayed scales are found on its own batches, for all that reads them: at a scale of 1 most gradients
    * underflow. Does nothing in other modes and later.
+   * @internal
    */
   calibrate(): void {
     if (this.#submitted > 0 || !this.plan.tensors.scales?.history) return;

@@ -38,6 +38,7 @@ import { modelForward, type Parameters } from '../../../src/engine/reference/mod
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { storeOf } from '../../../src/engine/reference/store.ts';
+import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
 import { normals } from '../../unit/reference/finiteDifference.ts';
 import {
   parametersOf,
@@ -206,6 +207,7 @@ describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined
   ['fp8', 'auto', undefined, { fp8Head: true, fp8Activations: '1x16' }],
   ['fp8-delayed', 'auto', undefined, { fp8Head: true }],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
+  ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
 ])('%s, halves %s, features %j, %o', (precision, half, features, fp8 = {}) => {
   test('every gradient is what the reference says', async () => {
     const gpu = await gpuGradients({ precision, half, ...fp8 }, features);

@@ -1,0 +1,225 @@
+/** Precision modes that a program defines as data, beside those of the table. */
+import { EngineError } from '../core/errors.ts';
+import type { FormatId } from './formats.ts';
+import { checkLossScale } from './lossScale.ts';
+import { AMAX_ALGORITHMS, type Quantization } from './quantization.ts';
+import type { MasterRounding, RecipeRow, Role, ScalingPolicy } from './recipe.ts';
+import { isSimulatedFormat } from './simulated.ts';
+
+/** What the names of such modes begin with. */
+export const CUSTOM_PREFIX = 'custom-';
+const NAME = /^custom-[a-z0-9][a-z0-9-]{0,40}$/;
+
+/** What is rounded to one format where it is stored, and widened again where it is read. */
+const OPERAND: readonly FormatId[] = ['f32', 'tf32', 'f16', 'f16-flush', 'bf16'];
+/** What is added up, or updated in place. */
+const WIDE: readonly FormatId[] = ['f32', 'f16', 'bf16'];
+const SCALED: readonly FormatId[] = ['e4m3fn', 'e5m2'];
+
+const ROLES: Readonly<Record<Role, { readonly formats: readonly FormatId[]; readonly simulated: boolean }>> =
+  {
+    activation: { formats: OPERAND, simulated: true },
+    weight: { formats: OPERAND, simulated: true },
+    outputGradient: { formats: OPERAND, simulated: true },
+    residual: { formats: WIDE, simulated: false },
+    residualGradient: { formats: WIDE, simulated: false },
+    attention: { formats: OPERAND, simulated: true },
+    preActivation: { formats: OPERAND, simulated: true },
+    gradient: { formats: WIDE, simulated: false },
+    master: { formats: WIDE, simulated: false },
+    firstMoment: { formats: WIDE, simulated: false },
+    secondMoment: { formats: WIDE, simulated: false },
+  };
+
+/** A mode that a program has defined. No version of the engine brings one of such a name. */
+export type CustomMode = `custom-${string}`;
+
+/** A recipe whose name is a program's own. */
+export interface CustomRecipe extends RecipeRow {
+  readonly id: CustomMode;
+}
+
+const defined = new Map<string, CustomRecipe>();
+
+/** The recipe that was defined under a name; undefined for none. */
+export function customRecipe(id: string): CustomRecipe | undefined {
+  return defined.get(id);
+}
+
+/** What a run file keeps of a mode that was defined: its recipe as JSON, equal for equal recipes; null for other modes. */
+export function customRecipeJson(id: string): string | null {
+  const recipe = defined.get(id);
+  return recipe ? JSON.stringify(recipe) : null;
+}
+
+/**
+ * Adds a precision mode to this program: from then on `precision` of a configuration may be its name. Defining it once
+ * more with the same recipe does nothing. A run file holds its recipe, and is opened by a program that has defined the same.
+ * @param recipe most easily another one, spread, with `id` (from `custom-`) and some roles or the scaling changed
+ * @returns the name
+ * @throws EngineError BAD_VALUE naming what kernels cannot do, or a name that is taken
+ */
+export function defineMode(recipe: CustomRecipe): CustomMode {
+  const own = checked(recipe);
+  const known = defined.get(own.id);
+  if (known && customRecipeJson(own.id) !== JSON.stringify(own)) {
+    throw refused(
+      `The mode "${own.id}" is defined already, with another recipe.`,
+      'Give this one another name.',
+    );
+  }
+  if (!known) defined.set(own.id, own);
+  return recipe.id;
+}
+
+/** A copy with its fields in one order, so that equal recipes are equal as JSON. */
+function checked({
+  id,
+  title,
+  summary,
+  roles,
+  masterRounding,
+  scaling,
+  quantization,
+  unsound,
+}: CustomRecipe): CustomRecipe {
+  if (!NAME.test(id)) {
+    throw refused(
+      `"${String(id).slice(0, 60)}" cannot be the name of a mode.`,
+      `It begins with "${CUSTOM_PREFIX}"; small letters, digits and hyphens follow, at most 41.`,
+    );
+  }
+  for (const [field, text] of Object.entries({ title, summary })) {
+    if (typeof text !== 'string' || text.length === 0 || text.length > 200) {
+      throw refused(`Mode ${id} has no ${field} of 1 to 200 characters.`, 'Tables and messages show it.');
+    }
+  }
+  const known = Object.keys(ROLES) as Role[];
+  const stray = Object.keys(roles).find((role) => !Object.hasOwn(ROLES, role));
+  if (stray !== undefined)
+    throw refused(`Mode ${id} has a role "${stray}".`, `There are ${known.join(', ')}.`);
+  for (const role of known) checkRole(id, role, roles[role]);
+  checkMaster(id, roles, masterRounding);
+  return {
+    id,
+    title,
+    summary,
+    roles: Object.fromEntries(known.map((role) => [role, roles[role]])) as RecipeRow['roles'],
+    masterRounding,
+    scaling: checkedScaling(id, scaling),
+    ...(quantization && { quantization: checkedQuantization(id, roles, quantization) }),
+    unsound: unsound === true,
+  };
+}
+
+function checkRole(id: string, role: Role, format: FormatId): void {
+  const { formats, simulated } = ROLES[role];
+  if (formats.includes(format) || (simulated && typeof format === 'string' && isSimulatedFormat(format)))
+    return;
+  const others = simulated ? ', or a simulated format, as e5m7-rne' : '';
+  throw refused(
+    `Mode ${id} has ${role} in "${format}".`,
+    `Role ${role} takes ${formats.join(', ')}${others}.`,
+  );
+}
+
+/** A narrow master is what matmuls read: a copy in yet another format would have nothing to add. */
+function checkMaster(id: string, { master, weight }: RecipeRow['roles'], rounding: MasterRounding): void {
+  const wanted: readonly MasterRounding[] =
+    master === 'bf16' ? ['nearest', 'stochastic', 'split'] : ['nearest'];
+  if (!wanted.includes(rounding)) {
+    throw refused(
+      `Mode ${id} rounds a master in ${master} with "${rounding}".`,
+      `There it can be ${wanted.join(', ')}; stochastic and split are for bf16.`,
+    );
+  }
+  if (master !== 'f32' && weight !== master) {
+    throw refused(
+      `Mode ${id} has weights in ${weight} and a master in ${master}.`,
+      `A narrow master is itself what matmuls read: use weights in ${master}, or a master in f32.`,
+    );
+  }
+}
+
+function checkedScaling(id: string, scaling: ScalingPolicy): ScalingPolicy {
+  switch (scaling.kind) {
+    case 'none':
+      return { kind: 'none' };
+    case 'static':
+      return { kind: 'static', scale: checkLossScale(scaling.scale) };
+    case 'dynamic':
+      return {
+        kind: 'dynamic',
+        initialScale: checkLossScale(scaling.initialScale),
+        growthInterval: wholeNumber(id, 'growthInterval', scaling.growthInterval, 1, 1e9),
+      };
+    default:
+      throw refused(
+        `Mode ${id} has scaling of kind "${(scaling as { kind: string }).kind}".`,
+        'There are none, static and dynamic.',
+      );
+  }
+}
+
+function checkedQuantization(
+  id: string,
+  roles: RecipeRow['roles'],
+  quantization: Quantization,
+): Quantization {
+  const { formats, scaling, activations, head } = quantization;
+  const { activation, weight, outputGradient, preActivation, normInput } = formats;
+  const own = { activation, weight, outputGradient, preActivation, normInput };
+  for (const [role, format] of Object.entries(own)) {
+    if (SCALED.includes(format)) continue;
+    throw refused(
+      `Mode ${id} quantises ${role} to "${format}".`,
+      `A scaled copy is in ${SCALED.join(' or ')}.`,
+    );
+  }
+  const wider = (['activation', 'weight', 'outputGradient', 'preActivation', 'attention'] as const).find(
+    (role) => roles[role] !== 'bf16',
+  );
+  if (
+    wider !== undefined ||
+    roles.residual !== 'f32' ||
+    roles.residualGradient !== 'f32' ||
+    roles.master !== 'f32'
+  ) {
+    throw refused(
+      `Mode ${id} quantises, and its roles are not those of mode fp8.`,
+      "Spread the roles of recipeOf('fp8'): operands in bf16; residuals and master in f32.",
+    );
+  }
+  if (activations !== 'tensor' || head) {
+    throw refused(
+      `Mode ${id} has activations "${activations}" and head ${head}.`,
+      "A mode has 'tensor' and false; a run's settings fp8Activations and fp8Head change them.",
+    );
+  }
+  return { formats: own, scaling: checkedScales(id, scaling), activations, head };
+}
+
+function checkedScales(id: string, scaling: Quantization['scaling']): Quantization['scaling'] {
+  if (scaling.kind === 'current') return { kind: 'current' };
+  if (scaling.kind !== 'delayed' || !AMAX_ALGORITHMS.includes(scaling.algorithm)) {
+    throw refused(
+      `Mode ${id} has scales "${JSON.stringify(scaling)}".`,
+      `There are current ones and delayed ones, by ${AMAX_ALGORITHMS.join(' or ')}.`,
+    );
+  }
+  return {
+    kind: 'delayed',
+    historyLength: wholeNumber(id, 'historyLength', scaling.historyLength, 1, 1024),
+    algorithm: scaling.algorithm,
+    margin: wholeNumber(id, 'margin', scaling.margin, 0, 16),
+  };
+}
+
+function wholeNumber(id: string, field: string, value: number, low: number, high: number): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value;
+  throw refused(`Mode ${id} has ${field} ${value}.`, `It must be a whole number from ${low} to ${high}.`);
+}
+
+function refused(message: string, hint: string): EngineError {
+  return new EngineError('BAD_VALUE', message, hint);
+}

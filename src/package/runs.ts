@@ -1,0 +1,111 @@
+/** Whole files of a run: saved, opened, resumed, and the model in it as Hugging Face's libraries read it. */
+import {
+  type AdapterReport,
+  blobOf,
+  blobSource,
+  checkText,
+  createTrainer,
+  type Dataset,
+  describeRun,
+  EngineError,
+  type ExportDtype,
+  modelFolder,
+  openRun as openRunFile,
+  type RunFile,
+  readParameters,
+  Snapshots,
+  type Trainer,
+  type TrainerOptions,
+  writeRun,
+} from '../engine/index.ts';
+
+const SAFETENSORS = 'application/octet-stream';
+
+/**
+ * The run as one safetensors file: master weights under GPT-2's names (f32, or the master's format), optimizer states as
+ * they are stored, the step's state, and all else that resuming needs. About 12 bytes a parameter in most modes. Page, command line
+ * and {@link openRun} read it. Waits for every submitted step, and for one sync a tensor; takes no GPU memory beyond one
+ * tensor. No step may be taken until it resolves.
+ * @throws EngineError SAVE_FAILED when a step was taken meanwhile
+ */
+export async function saveRun(trainer: Trainer): Promise<Blob> {
+  await trainer.drain();
+  const { device, arena, plan, submittedSteps } = trainer;
+  const snapshot = await Snapshots.unstaged(device, arena, plan.tensors).take(submittedSteps);
+  try {
+    if (trainer.submittedSteps !== submittedSteps) {
+      throw new EngineError(
+        'SAVE_FAILED',
+        `The run was at step ${submittedSteps} when saving began, and at step ${trainer.submittedSteps} when it ended.`,
+        'Await saveRun before the next step.',
+      );
+    }
+    return await blobOf(writeRun(snapshot, describeRun(trainer, null)), SAFETENSORS);
+  } finally {
+    snapshot.release();
+  }
+}
+
+/**
+ * Reads what a saved run is, from {@link saveRun}, the page or the command line; no tensor is read yet. In Node,
+ * `fs.openAsBlob(path)` gives a file as a Blob.
+ * @param name for messages
+ * @throws EngineError BAD_FILE when it is damaged, WRONG_RUN when it is no run of this version or of another recipe than
+ * the one defined here, UNKNOWN_MODE before `defineMode` has defined its mode
+ */
+export function openRun(file: Blob, name = 'run.safetensors'): Promise<RunFile> {
+  return openRunFile(blobSource(name, file));
+}
+
+export interface ResumeOptions extends Omit<TrainerOptions, 'resume'> {
+  /** The run's new number of steps, those before included; left out, what it was begun with. */
+  readonly steps?: number | undefined;
+}
+
+/**
+ * A trainer that resumes a saved run: bit for bit as if it had not been interrupted on the adapter that saved it; elsewhere
+ * sums may differ in their last bits. Allocates and compiles as `createTrainer`, and waits for the GPU.
+ * @param dataset of the run's own text and tokenizer: `createDataset(text, { ..., tokenizer: run.description.tokenizer })`
+ * @throws EngineError WRONG_RUN when the text or its tokens are others, or `steps` is less than was taken; BAD_FILE when a
+ * tensor is damaged; and as `createTrainer`
+ */
+export async function resumeTrainer(
+  device: GPUDevice,
+  report: AdapterReport,
+  run: RunFile,
+  dataset: Dataset,
+  { steps, ...options }: ResumeOptions = {},
+): Promise<Trainer> {
+  checkText(run, dataset);
+  const { config } = run.description;
+  const { attempted } = run.progress;
+  const wanted = steps ?? config.steps;
+  if (wanted < attempted) {
+    throw new EngineError(
+      'WRONG_RUN',
+      `steps is ${wanted}, and the run in "${run.file.source.name}" has taken ${attempted}.`,
+      `steps is the total: give at least ${attempted}, or leave it out for ${config.steps}.`,
+    );
+  }
+  return createTrainer(device, report, { ...config, steps: wanted }, dataset, { ...options, resume: run });
+}
+
+/**
+ * The trained model as Hugging Face's `transformers` reads a GPT-2: `model.safetensors`, `config.json`, `tokenizer.json`
+ * and `tokenizer_config.json`, to be written into one folder. Weights come from the masters. Waits for every submitted step, and for one
+ * sync a chunk of parameters; all weights are in memory as f32.
+ * @param dtype of `model.safetensors`: 'F32', or 'F16'
+ * @throws EngineError NOT_FINITE naming a weight that is not finite, or not in F16
+ */
+export async function exportModel(trainer: Trainer, dtype: ExportDtype = 'F32'): Promise<File[]> {
+  await trainer.drain();
+  const parameters = await readParameters(trainer);
+  const { json } = trainer.dataset.tokenizer;
+  const files = modelFolder(trainer.plan.tensors.gpt, json, dtype, (name) => parameters.get(name)!);
+  return Promise.all(files.map(async ({ name, pieces }) => new File([await blobOf(inTurn(pieces()))], name)));
+}
+
+async function* inTurn(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  // A copy: a piece may be written over by the next.
+  for await (const piece of pieces) yield piece.slice();
+}
