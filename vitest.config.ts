@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { TEST_MS, WAIT_MS } from './e2e/limits.ts';
 import { COMPILE_QUICKLY, lavapipeEnv } from './e2e/software-gpu/environment.mjs';
@@ -25,6 +26,8 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           testTimeout: WAIT_MS,
           hookTimeout: WAIT_MS,
+          // vitest would leave a core to itself, which waits: of two that is half the machine.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
       },

@@ -3,6 +3,7 @@
  *
  *   node scripts/test.mjs                    all stages
  *   node scripts/test.mjs --only unit,gpu    these stages, in the order below
+ *   node scripts/test.mjs --check            what `npm run check` runs in minutes: the stages that have `check`
  *
  * The last line is `N passed, M failed`: tests over all runners; a stage that fails without a failed test counts as one.
  */
@@ -39,14 +40,25 @@ const vitest = (project, ...needs) => ({
   count: countVitest,
 });
 
+/** Every kernel in f32 and in native halves, ten steps against PyTorch, and sixteen that have had the same bits before. */
+const FEW_GPU_TESTS = [
+  ...['kernels', 'training/torch.test.ts', 'training/oldFiles.test.ts'].map((path) => `test/gpu/${path}`),
+  ...['--testNamePattern', "in '(fp32|fp16 native)'|follows PyTorch|terminal-fp16 is restored"],
+];
+
+/** Those with `check` are part of `npm run check`, with these arguments added to their command. */
 const STAGES = [
-  { name: 'setup', command: node('e2e/software-gpu/setup.mjs') },
-  { name: 'types', command: modules('typescript/bin/tsc', '--noEmit') },
-  { name: 'lint', command: modules('@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', ...PLAIN, '.') },
+  { name: 'setup', command: node('e2e/software-gpu/setup.mjs'), check: [] },
+  { name: 'types', command: modules('typescript/bin/tsc', '--noEmit'), check: [] },
+  {
+    name: 'lint',
+    command: modules('@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', ...PLAIN, '.'),
+    check: [],
+  },
   { name: 'build', command: modules('vite/bin/vite.js', 'build') },
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
-  vitest('unit'),
-  vitest('gpu', 'setup'),
+  { ...vitest('unit'), check: [] },
+  { ...vitest('gpu', 'setup'), check: FEW_GPU_TESTS },
   vitest('package', 'setup'),
   { name: 'node-newest', needs: ['setup'], command: node('scripts/newest-node.mjs') },
   {
@@ -81,15 +93,25 @@ function countPlaywright({ stats, errors }) {
 
 function selectedStages(args) {
   if (args.length === 0) return STAGES;
+  if (args.length === 1 && args[0] === '--check') return checkStages();
   const names = args[0] === '--only' && args.length === 2 ? args[1].split(',') : [];
   const unknown = names.filter((name) => !STAGES.some((stage) => stage.name === name));
   if (names.length === 0 || unknown.length > 0) {
     console.error(
-      `usage: test.mjs [--only stage,...]; stages: ${STAGES.map((stage) => stage.name).join(', ')}`,
+      `usage: test.mjs [--check | --only stage,...]; stages: ${STAGES.map((stage) => stage.name).join(', ')}`,
     );
     process.exit(2);
   }
   return STAGES.filter((stage) => names.includes(stage.name));
+}
+
+function checkStages() {
+  return STAGES.filter(({ check }) => check).map(({ command, count, check, ...stage }) => ({
+    ...stage,
+    command: [...command, ...check],
+    // Tests that a pattern leaves out are no skipped ones.
+    count: count && ((json) => ({ ...count(json), ...(check.length > 0 && { skipped: 0 }) })),
+  }));
 }
 
 function childEnv() {
@@ -111,6 +133,11 @@ function runStage({ name, command, env, count }) {
   if (count && existsSync(report(name)))
     Object.assign(counts, count(JSON.parse(readFileSync(report(name), 'utf8'))));
   if (!passed) counts.failed = Math.max(counts.failed, 1);
+  // A pattern that no title has any more would leave out everything.
+  if (count && passed && counts.passed === 0) {
+    console.log(`== ${name}: FAILED, since no test was run`);
+    return { passed: false, counts: { ...counts, failed: 1 } };
+  }
   return { passed, counts };
 }
 

@@ -26,6 +26,30 @@ afterAll(async () => {
   server?.close();
 });
 
+test('a page that is left while it trains gives the storage back, though the browser keeps the page', async () => {
+  const { page } = firefox;
+  // Nothing is saved: the test below starts with an empty storage, as this one.
+  await page.goto(`${server.address}${QUERY}&autosave=1000`);
+  await press('train');
+  await reach('training');
+  const held = () => page.evaluate(async () => (await navigator.locks.query()).held?.map(({ name }) => name));
+  expect(await held()).toEqual(['halfstep.saved-run', 'halfstep.saved-run.kept']);
+  // What happens to a page that Firefox keeps: here nothing freezes its worker, which trains, unless the page ends it.
+  await page.evaluate(() => {
+    dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+  });
+  await expect.poll(held, { timeout: ELEMENT_MS }).toEqual([]);
+  // Shown again, it starts as any page does.
+  await page.evaluate(() => {
+    Object.assign(window, { isTheOldOne: true });
+    dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+  });
+  await waitFor(firefox, 'the page, loaded anew', () => !('isTheOldOne' in window) && '__trainer' in window);
+  await press('train');
+  await reach('training');
+  expect(await held()).toEqual(['halfstep.saved-run', 'halfstep.saved-run.kept']);
+});
+
 test('a run that is saved goes on after a reload, and every step is the one of an undisturbed run', async () => {
   const { page, log } = firefox;
   await page.goto(`${server.address}${QUERY}&autosave=0.2`);
@@ -50,29 +74,6 @@ test('a run that is saved goes on after a reload, and every step is the one of a
   console.log(`${resumed.length} steps in Firefox, resumed after step ${resumedAt}`);
   expect(resumed).toEqual(whole.slice(0, resumed.length));
   expect(log.filter((line) => line.startsWith('error'))).toEqual([]);
-});
-
-test('a page that is left while it trains gives the storage back, though the browser keeps the page', async () => {
-  const { page } = firefox;
-  await page.goto(`${server.address}${QUERY}&autosave=100`);
-  await press('train');
-  await reach('training');
-  const held = () => page.evaluate(async () => (await navigator.locks.query()).held?.map(({ name }) => name));
-  expect(await held()).toEqual(['halfstep.saved-run', 'halfstep.saved-run.kept']);
-  // What happens to a page that Firefox keeps: here nothing freezes its worker, which trains, unless the page ends it.
-  await page.evaluate(() => {
-    dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
-  });
-  await expect.poll(held, { timeout: ELEMENT_MS }).toEqual([]);
-  // Shown again, it starts as any page does.
-  await page.evaluate(() => {
-    Object.assign(window, { isTheOldOne: true });
-    dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
-  });
-  await waitFor(firefox, 'the page, loaded anew', () => !('isTheOldOne' in window) && '__trainer' in window);
-  await press('train');
-  await reach('training');
-  expect(await held()).toEqual(['halfstep.saved-run', 'halfstep.saved-run.kept']);
 });
 
 function snapshot(): Promise<Snapshot> {

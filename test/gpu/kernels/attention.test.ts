@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
-import { fewModes, modesByRole } from './modes.ts';
+import { fewModes, modesByRoles } from './modes.ts';
 import { targetOf } from './runKernel.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
@@ -17,7 +17,7 @@ const OTHER_HEAD_SIZES = [
 ] as const;
 
 describe.each([
-  { subgroups: true, lanes: 'subgroups', modes: modesByRole('attention', ['native', 'packed']) },
+  { subgroups: true, lanes: 'subgroups', modes: modesByRoles(['attention'], ['native', 'packed']) },
   { subgroups: false, lanes: 'no subgroups', modes: fewModes() },
 ])('with $lanes', ({ subgroups, lanes, modes }) => {
   test.each(modes)('attention in $title', ({ title, recipe, half }) =>

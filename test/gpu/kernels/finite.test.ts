@@ -9,7 +9,7 @@ import { clipCoefficient } from '../../../src/engine/reference/ops.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { gamma } from './approx.ts';
 import { compareStored } from './bounds.ts';
-import { storedModes } from './modes.ts';
+import { modesByRoles, storedModes } from './modes.ts';
 import { adamwState, checkAdamw, checkConvert, checkGradientNorm } from './optimizerCase.ts';
 import { type Bench, KernelRun, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
@@ -278,7 +278,7 @@ describe('AdamW', () => {
     }));
 });
 
-test.each(storedModes(['native', 'packed']))(
+test.each(modesByRoles(['master', 'weight'], ['native', 'packed']))(
   'weights are converted exactly in $title',
   ({ title, recipe, half }) =>
     withBench(async (bench) => {

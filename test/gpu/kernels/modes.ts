@@ -26,12 +26,12 @@ export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
   );
 }
 
-/** One recipe for each format of a role: for kernels whose operands all have that role, or are f32. */
-export function modesByRole(role: Role, storages: readonly HalfStorage[]): StoredMode[] {
+/** One recipe for each row of formats that it gives these roles: for kernels whose operands all have one of them, or are f32. */
+export function modesByRoles(some: readonly Role[], storages: readonly HalfStorage[]): StoredMode[] {
   return distinct(
     storages,
-    ({ roles }) => roles[role],
-    ({ roles }) => isHalf(roles[role]),
+    ({ roles }) => some.map((role) => roles[role]),
+    ({ roles }) => some.some((role) => isHalf(roles[role])),
   );
 }
 

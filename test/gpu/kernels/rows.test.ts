@@ -3,25 +3,34 @@ import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts
 import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
-import { modesByRole, storedModes } from './modes.ts';
+import { modesByRoles } from './modes.ts';
 import { targetOf } from './runKernel.ts';
 import { checkSharpness } from './sharpnessCase.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
-const MODES = storedModes(['native', 'packed']);
+const STORAGES = ['native', 'packed'] as const;
+const LAYER_NORM = [
+  'residual',
+  'master',
+  'activation',
+  'residualGradient',
+  'outputGradient',
+  'gradient',
+] as const;
+const EMBEDDING = ['master', 'residual', 'residualGradient', 'gradient'] as const;
 
 describe.each([
   { subgroups: true, lanes: 'subgroups' },
   { subgroups: false, lanes: 'shared memory' },
 ])('with $lanes', ({ subgroups, lanes }) => {
-  test.each(MODES)('layer norm in $title', ({ title, recipe, half }) =>
+  test.each(modesByRoles(LAYER_NORM, STORAGES))('layer norm in $title', ({ title, recipe, half }) =>
     withBench(async (bench) => {
       const comparisons = await checkLayernorm(bench, targetOf(bench, half, subgroups), recipe);
       expectWithin(`layer norm (${lanes}) ${title}`, comparisons);
     }),
   );
 
-  test.each(modesByRole('outputGradient', ['native', 'packed']))(
+  test.each(modesByRoles(['outputGradient'], STORAGES))(
     'cross entropy in $title',
     ({ title, recipe, half }) =>
       withBench(async (bench) => {
@@ -44,7 +53,7 @@ describe.each([
     }));
 });
 
-test.each(MODES)('embedding in $title', ({ title, recipe, half }) =>
+test.each(modesByRoles(EMBEDDING, STORAGES))('embedding in $title', ({ title, recipe, half }) =>
   withBench(async (bench) => {
     expectWithin(`embedding ${title}`, await checkEmbedding(bench, targetOf(bench, half, false), recipe));
   }),
