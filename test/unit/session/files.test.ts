@@ -5,6 +5,7 @@ import { unzipSync } from 'fflate';
 import { beforeEach, expect, test } from 'vitest';
 import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { GPT2_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { archive } from '../../../src/session/archive.ts';
 import { checkCluster } from '../../../src/session/cluster.ts';
@@ -51,7 +52,7 @@ test('a model says its shape, and its heads where a configuration is beside it',
   await open(2, GPT2, '{"n_head":4}');
   const file = {
     ...{ kind: 'model', name: 'some.safetensors', tokenizer: null, likelyTokenizer: null, notes: [] },
-    shape: { layers: 2, width: 16, context: 8, vocabulary: 11, tied: true },
+    shape: { layers: 2, width: 16, context: 8, vocabulary: 11, tied: true, ...GPT2_KINDS },
   };
   expect(events).toEqual([
     { type: 'fileOpened', id: 1, file: { ...file, heads: null } },
