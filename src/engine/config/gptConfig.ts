@@ -44,7 +44,7 @@ export const NORMS: Readonly<Record<NormKind, NormRow>> = {
 };
 
 /** The activation function between the two layers of the MLP: a file of shaders/functions/ each. */
-export const MLP_KINDS = ['gelu'] as const;
+export const MLP_KINDS = ['gelu', 'relu2'] as const;
 export type MlpKind = (typeof MLP_KINDS)[number];
 
 interface MlpRow extends KindRow {
@@ -57,6 +57,11 @@ export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
     title: 'GELU',
     summary: 'is smooth, as in GPT-2',
     names: ['gelu_new', 'gelu_pytorch_tanh'],
+  },
+  relu2: {
+    title: 'ReLU²',
+    summary: 'is max(x, 0) squared: cheap to compute, and exactly zero for every negative input',
+    names: ['relu2'],
   },
 };
 

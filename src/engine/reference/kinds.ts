@@ -2,6 +2,7 @@
 import type { MlpKind, NormKind } from '../config/gptConfig.ts';
 import { geluBackward, geluForward } from './gelu.ts';
 import { type LayernormGradients, layernormBackward, layernormForward } from './layernorm.ts';
+import { relu2Backward, relu2Forward } from './relu2.ts';
 import type { Values } from './store.ts';
 
 interface ActivationFunction {
@@ -12,6 +13,7 @@ interface ActivationFunction {
 
 export const ACTIVATION_FUNCTIONS: Readonly<Record<MlpKind, ActivationFunction>> = {
   gelu: { forward: geluForward, backward: geluBackward },
+  relu2: { forward: relu2Forward, backward: relu2Backward },
 };
 
 /** (rows, C), and what its backward pass needs besides the input. */

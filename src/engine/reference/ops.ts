@@ -7,5 +7,6 @@ export * from './gelu.ts';
 export * from './gradNorm.ts';
 export * from './layernorm.ts';
 export * from './matmul.ts';
+export * from './relu2.ts';
 export * from './scaler.ts';
 export type { Store, Values } from './store.ts';

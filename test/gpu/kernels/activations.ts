@@ -1,6 +1,6 @@
 /** The functions of shaders/functions/ replayed on Approx numbers, beside their oracles. */
 import type { MlpKind } from '../../../src/engine/config/gptConfig.ts';
-import { gelu, geluDerivative } from '../../../src/engine/reference/ops.ts';
+import { gelu, geluDerivative, relu2, relu2Derivative } from '../../../src/engine/reference/ops.ts';
 import { Approx } from './approx.ts';
 
 const SCALE = Approx.rounded(Math.sqrt(2 / Math.PI));
@@ -52,5 +52,11 @@ export const ACTIVATIONS: Readonly<Record<MlpKind, ReplayedFunction>> = {
     derivative: geluDerivative,
     replayed: geluReplayed,
     derivativeReplayed: geluDerivativeReplayed,
+  },
+  relu2: {
+    value: relu2,
+    derivative: relu2Derivative,
+    replayed: (x) => new Approx(Math.max(x, 0)).mul(Math.max(x, 0)),
+    derivativeReplayed: (x) => new Approx(2 * Math.max(x, 0)),
   },
 };

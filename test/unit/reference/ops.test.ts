@@ -85,6 +85,23 @@ describe('GELU', () => {
   });
 });
 
+describe('ReLU^2', () => {
+  const inp = Float64Array.of(-2, -0.5, 0, 0.25, 3);
+  const dout = Float64Array.of(1, 2, 3, 4, 5);
+
+  it('has the values and the gradient of PyTorch', () => {
+    // torch.relu(x).square() and its backward in float64
+    expect([...ops.relu2Forward(inp)]).toEqual([0, 0, 0, 0.0625, 9]);
+    expect([...ops.relu2Backward(dout, inp)]).toEqual([0, 0, 0, 2, 30]);
+  });
+
+  it('has its gradient', () => {
+    const x = normals(50, 1, 2);
+    const d = normals(50, 2);
+    expectGradient('dinp', () => dot(ops.relu2Forward(x), d), x, ops.relu2Backward(d, x));
+  });
+});
+
 describe('attention', () => {
   const shape = { B: 2, T: 5, H: 2, D: 4 };
   const { B, T, H, D } = shape;
