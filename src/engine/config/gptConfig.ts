@@ -22,7 +22,7 @@ interface KindRow {
   readonly summary: string;
 }
 
-export const NORM_KINDS = ['layernorm'] as const;
+export const NORM_KINDS = ['layernorm', 'rmsnorm'] as const;
 export type NormKind = (typeof NORM_KINDS)[number];
 
 interface NormRow extends KindRow {
@@ -40,6 +40,13 @@ export const NORMS: Readonly<Record<NormKind, NormRow>> = {
     bias: true,
     conditions: {},
     exported: true,
+  },
+  rmsnorm: {
+    title: 'RMSNorm',
+    summary: 'only divides by their root mean square and has no bias, as in Llama: less to compute',
+    bias: false,
+    conditions: { rms: true },
+    exported: false,
   },
 };
 

@@ -3,6 +3,7 @@ import type { MlpKind, NormKind } from '../config/gptConfig.ts';
 import { geluBackward, geluForward } from './gelu.ts';
 import { type LayernormGradients, layernormBackward, layernormForward } from './layernorm.ts';
 import { relu2Backward, relu2Forward } from './relu2.ts';
+import { rmsnormBackward, rmsnormForward } from './rmsnorm.ts';
 import type { Values } from './store.ts';
 
 interface ActivationFunction {
@@ -38,5 +39,10 @@ export const NORM_FUNCTIONS: Readonly<Record<NormKind, NormFunction>> = {
     const { out, mean, rstd } = layernormForward(inp, gain, parameter('bias'), rows, C);
     const stats = [mean, rstd];
     return { out, stats, backward: (dout) => layernormBackward(dout, inp, gain, mean, rstd, rows, C) };
+  },
+  rmsnorm(inp, parameter, rows, C) {
+    const gain = parameter('weight');
+    const { out, rms } = rmsnormForward(inp, gain, rows, C);
+    return { out, stats: [rms], backward: (dout) => rmsnormBackward(dout, inp, gain, rms, rows, C) };
   },
 };

@@ -8,5 +8,6 @@ export * from './gradNorm.ts';
 export * from './layernorm.ts';
 export * from './matmul.ts';
 export * from './relu2.ts';
+export * from './rmsnorm.ts';
 export * from './scaler.ts';
 export type { Store, Values } from './store.ts';
