@@ -1,6 +1,6 @@
 /** A GPT-2 in a file that a run can start from. */
 
-import { type GptConfig, MLP_KINDS, type MlpKind } from '../config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig, MLP_KINDS, type MlpKind } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
@@ -53,7 +53,7 @@ export async function openModel(source: RandomAccess, beside: FilesBeside): Prom
       `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} ${tokenCount(tokenizer)}`,
     );
   }
-  if (weights.linear && !config?.mlp) notes.push(EXACT_GELU);
+  if (weights.linear && !(ownMlp ?? config?.mlp)) notes.push(EXACT_GELU);
   return {
     name: source.name,
     shape,
@@ -174,9 +174,9 @@ export function checkVocabulary(
   );
 }
 
-/** @throws EngineError WRONG_MODEL where the metadata name an unknown kind */
+/** An export that names none is of a version without others. @throws EngineError WRONG_MODEL where the metadata name an unknown kind */
 function metadataMlp({ metadata, source }: SafetensorsFile): MlpKind | null {
-  const said = metadata.get(MLP_KEY);
+  const said = metadata.get(MLP_KEY) ?? (metadata.has(TOKENIZER_KEY) ? GPT2_KINDS.mlp : undefined);
   const known = MLP_KINDS.find((kind) => kind === said);
   if (said === undefined || known) return known ?? null;
   throw wrongModel(

@@ -98,6 +98,34 @@ describe('config.json', () => {
   });
 });
 
+describe('the activation function of the MLP', () => {
+  const RELU2: GptConfig = { ...GPT, mlp: 'relu2' };
+  const config = configJson(RELU2, 'F16', CHARACTERS);
+  const own = { ...OWN, 'halfstep.mlp': 'relu2' };
+
+  test('is what the metadata or config.json name, and else GELU', async () => {
+    expect(JSON.parse(config).activation_function).toBe('relu2');
+    expect((await open(await model(RELU2, own))).shape.mlp).toBe('relu2');
+    expect((await open(await model(RELU2, own), beside(config))).shape.mlp).toBe('relu2');
+    expect((await open(await model(RELU2), beside(config))).shape.mlp).toBe('relu2');
+    expect((await open(await model(GPT))).shape.mlp).toBe('gelu');
+  });
+
+  test.each([
+    ['an export', own, configJson(GPT, 'F16', CHARACTERS), 'relu2'],
+    ['an export of a version without other kinds', OWN, config, 'gelu'],
+  ])('of %s is not that of another config.json', async (_, metadata, other, kind) => {
+    const opened = await open(await model(GPT, metadata), beside(other));
+    expect(opened.shape.mlp).toBe(kind);
+    expect(opened.notes).toEqual([expect.stringMatching(/names the activation function .* it is another/)]);
+  });
+
+  test('that this version does not have is refused', async () => {
+    const error = await refusal(open(await model(GPT, { ...OWN, 'halfstep.mlp': 'swish' })));
+    expect(error.message).toMatch(/metadata with halfstep\.mlp "swish", which this version does not have/);
+  });
+});
+
 describe('the tokenizer', () => {
   const GPT2_SIZE: GptConfig = { ...GPT, vocabulary: 50_257 };
 

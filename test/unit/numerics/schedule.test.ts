@@ -18,10 +18,15 @@ const target = {
   splitSums: true,
 } as const;
 
-test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const), ['fp8', '1x16'] as const])(
-  '%s, activations %s: every gradient row is counted, and by dispatches of the same site',
-  (precision, fp8Activations) => {
-    const config = { ...presetOf('smoke').config, precision, fp8Activations };
+test.each([
+  ...PRECISION_MODES.map((precision) => [precision, 'tensor', 'layernorm', 'gelu'] as const),
+  ['fp8', '1x16', 'layernorm', 'gelu'],
+  ['fp16', 'tensor', 'rmsnorm', 'relu2'],
+  ['fp8', '1x16', 'rmsnorm', 'relu2'],
+] as const)(
+  '%s, activations %s, %s, %s: every gradient row is counted, and by dispatches of the same site',
+  (precision, fp8Activations, norm, mlp) => {
+    const config = { ...presetOf('smoke').config, precision, fp8Activations, norm, mlp };
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
     const numerics = buildNumerics(target, tensors);
@@ -43,6 +48,9 @@ test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const)
     for (const rows of [gradients, weights, activations]) {
       expect(byteLength(tensors.histogram)).toBeGreaterThanOrEqual(rows.length * 1024 + 64);
     }
+    const rows = [...gradients, ...activations].map(({ name }) => name);
+    expect(rows).toContain(`h.0.mlp.${mlp}`);
+    expect(rows.includes('h.0.ln_1.bias')).toBe(norm === 'layernorm');
     const { noise } = numerics;
     const measured = [...numerics.measured, ...noise.weights].flatMap((operation) => {
       const parts = operation.kind === 'dispatch' ? operation.bindings.parts : undefined;
