@@ -85,7 +85,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
       copyState,
     ],
     noise,
-    rows: { gradients, weights: weightRows(specs, recipe), activations },
+    rows: { gradients, weights: weightRows(parameters), activations },
   };
 }
 

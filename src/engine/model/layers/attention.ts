@@ -54,7 +54,7 @@ export class Attention implements Layer {
     const gradientOfQkv: GradientPlace = {
       site: inputSite,
       tensor: pass.scratch('attn.c_attn gradient', format, 3 * elements),
-      listed: true,
+      listed: 'stored',
       written: false,
     };
     this.#input.forward(pass, x, qkv, gradientOfQkv, {}, activation(inputSite, qkv));
@@ -67,14 +67,14 @@ export class Attention implements Layer {
     const gradient: GradientPlace = {
       site,
       tensor: pass.scratch('attention output gradient', format, elements),
-      listed: true,
+      listed: 'stored',
       written: false,
     };
     pass.onBackward(() =>
       this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of: gradientOfQkv, shape }),
     );
     // The projection may read a copy, which is made again for its backward pass: attention keeps its own.
-    const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'none');
+    const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
     const { site: projection } = this.#projection;
     const sum = pass.stream(projection, false);
     const value = { operand: sum, gradient: residual.gradient };

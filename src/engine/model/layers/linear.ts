@@ -101,6 +101,7 @@ export class Linear implements Layer {
       ),
     );
     const { tensor: out, geluBackward } = x.gradient;
+    const accumulate = pass.accumulates(x.gradient);
     pass.emit(
       (target) =>
         matmul(target, {
@@ -112,6 +113,7 @@ export class Linear implements Layer {
           m: rows,
           n: inputs,
           k: outputs,
+          accumulate,
           ...(geluBackward && { geluBackward }),
           found,
         }),

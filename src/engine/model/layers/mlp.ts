@@ -1,4 +1,5 @@
 import { mlpWidth } from '../../config/gptConfig.ts';
+import { isScaled } from '../../gpu/tensor.ts';
 import { geluForward } from '../../kernels/gelu.ts';
 import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
@@ -57,7 +58,7 @@ export class Mlp implements Layer {
     const elements = pass.rows * this.#hidden;
     const pre = pass.place(inputSite, 'preActivation', elements);
     const place = pass.place(site, 'activation', elements, 'gelu');
-    const isFused = !pass.run.scales;
+    const isFused = !isScaled(pre.operand);
     const gradient: GradientPlace = {
       site: inputSite,
       // Nothing else is in the scratch tensor then.
@@ -65,7 +66,7 @@ export class Mlp implements Layer {
         ? pass.scratch('mlp.c_fc gradient', pass.format('outputGradient'), elements)
         : pass.wide(elements),
       geluBackward: pre.operand,
-      listed: isFused || 'to be quantised',
+      listed: isFused ? 'stored' : 'quantised',
       written: false,
     };
     const gelu = (...stores: Stored[]) =>
@@ -89,6 +90,6 @@ export class Mlp implements Layer {
       pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
       gelu(activation(site, place.operand));
     }
-    return { operand: place.operand, gradient, remake: pass.remake(place, () => gelu()) };
+    return { operand: place.operand, gradient, remake: pass.remakerOf(place, () => gelu()) };
   }
 }

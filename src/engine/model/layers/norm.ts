@@ -57,7 +57,7 @@ export class LayerNorm implements Layer {
     return {
       operand: place.operand,
       gradient,
-      remake: pass.remake(place, () =>
+      remake: pass.remakerOf(place, () =>
         pass.store(site.name, place.operand, elements, (target, out) =>
           layernormRecompute(target, { ...args, out }),
         ),
@@ -82,7 +82,8 @@ export class LayerNorm implements Layer {
         dbias: bias.gradient,
       }),
     );
-    const { tensor: dinp, rounded, written: accumulate } = into;
+    const { tensor: dinp, rounded } = into;
+    const accumulate = pass.accumulates(into);
     const label = `residual gradient at ${name}`;
     pass.emit(
       (target) =>
@@ -97,6 +98,5 @@ export class LayerNorm implements Layer {
         unmeasured: !rounded,
       },
     );
-    into.written = true;
   }
 }
