@@ -6,6 +6,7 @@ import type { GptConfig } from '../config/gptConfig.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import { type ElementType, isScaled, type Operand, slice, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { ACTIVATION_GROUP, type QuantizedRole } from '../precision/quantization.ts';
 import { type Recipe, type Role, roundsResidualGradient } from '../precision/recipes.ts';
 import type { Parameter, ParameterPart } from './chunks.ts';
@@ -129,8 +130,8 @@ export class Pass {
   }
 
   /** The operations on an adapter, in their order. The plan must be complete. */
-  build(target: Target): Emitted[] {
-    return this.#emissions.build(target);
+  build(target: Target, kernels: ModelKernels): Emitted[] {
+    return this.#emissions.build(target, kernels);
   }
 
   /** Every named tensor that the pass stores, in order; of what it emits later nothing. */
@@ -320,15 +321,15 @@ export class Pass {
     label: string,
     out: Operand,
     elements: number,
-    kernel: (target: Target, out: Operand) => Operation,
+    kernel: (target: Target, kernels: ModelKernels, out: Operand) => Operation,
     ...stores: Stored[]
   ): void {
     if (!isScaled(out)) {
-      this.emit((target) => kernel(target, out), ...stores);
+      this.emit((target, kernels) => kernel(target, kernels, out), ...stores);
       return;
     }
     const wide = this.wide(elements);
-    this.emit((target) => kernel(target, wide));
+    this.emit((target, kernels) => kernel(target, kernels, wide));
     this.quantize(label, wide, out, elements, ...stores);
   }
 
@@ -336,7 +337,7 @@ export class Pass {
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
     this.emit(
-      (target) => quantize(target, scales!, this.calibrates, { label, inp, out, elements }),
+      (target, kernels) => quantize(target, kernels, scales!, this.calibrates, { label, inp, out, elements }),
       ...stores,
     );
   }

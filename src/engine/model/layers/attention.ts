@@ -1,5 +1,5 @@
 import type { Tensor } from '../../gpu/tensor.ts';
-import { type AttentionShape, attentionBackward, attentionForward } from '../../kernels/attention.ts';
+import type { AttentionShape } from '../../kernels/attention.ts';
 import { activation } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -61,7 +61,8 @@ export class Attention implements Layer {
     const out = pass.save(site, format, elements);
     const lse = pass.save(site.at('lse'), 'f32', batch * heads * context);
     pass.emit(
-      (target) => attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
+      (target, { attentionForward }) =>
+        attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
       activation(site, out),
     );
     const gradient: GradientPlace = {
@@ -105,7 +106,7 @@ export class Attention implements Layer {
     const dots = pass.scratch('attention row dots', 'f32', batch * heads * context);
     const { found } = pass;
     pass.emit(
-      (target) =>
+      (target, { attentionBackward }) =>
         attentionBackward(target, { label: gradientLabel(of), ...args, dots, dqkv: of.tensor, found }),
       ...gradientStores(of, 'dqkv'),
     );

@@ -1,7 +1,6 @@
 import type { Operand } from '../../gpu/tensor.ts';
-import { matmul } from '../../kernels/matmul.ts';
-import { columnSum, rowBlocks } from '../../kernels/rows.ts';
-import { partialElements, weightGradient } from '../../kernels/weightGradient.ts';
+import { rowBlocks } from '../../kernels/rows.ts';
+import { partialElements } from '../../kernels/weightGradient.ts';
 import type { Stored } from '../emission.ts';
 import { INITIAL_STD, matrix, type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -65,7 +64,7 @@ export class Linear implements Layer {
     const b = pass.part(this.#weight).weight;
     const bias = pass.part(this.#bias).master;
     pass.emit(
-      (target) =>
+      (target, { matmul }) =>
         matmul(target, { label: site.name, a: x.operand, b, bias, out, m, n, k, ...epilogue, found }),
       ...stores,
     );
@@ -78,7 +77,7 @@ export class Linear implements Layer {
     const weight = pass.part(this.#weight);
     const bias = pass.part(this.#bias).gradient;
     const sums = pass.partials(rowBlocks(rows) * outputs);
-    pass.emit((target) =>
+    pass.emit((target, { columnSum }) =>
       columnSum(target, {
         label: `${this.#bias.name} gradient`,
         inp: of.tensor,
@@ -93,7 +92,7 @@ export class Linear implements Layer {
     x.remake?.();
     const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
     const label = `${this.#weight.name} gradient`;
-    pass.emit((target) =>
+    pass.emit((target, { weightGradient }) =>
       weightGradient(
         target,
         { label, a: x.operand, b: dY, out: weight.gradient, m: inputs, n: outputs, k: rows, found },
@@ -103,7 +102,7 @@ export class Linear implements Layer {
     const { tensor: out, geluBackward } = x.gradient;
     const accumulate = pass.accumulates(x.gradient);
     pass.emit(
-      (target) =>
+      (target, { matmul }) =>
         matmul(target, {
           label: gradientLabel(x.gradient),
           a: dY,

@@ -1,6 +1,5 @@
 import { mlpWidth } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
-import { geluForward } from '../../kernels/gelu.ts';
 import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -74,7 +73,8 @@ export class Mlp implements Layer {
         site.name,
         place.operand,
         elements,
-        (target, out) => geluForward(target, { label: site.name, preActivation: pre.operand, out, elements }),
+        (target, { geluForward }, out) =>
+          geluForward(target, { label: site.name, preActivation: pre.operand, out, elements }),
         ...stores,
       );
     const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);

@@ -1,11 +1,5 @@
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
-import {
-  layernormBackward,
-  layernormBackwardParameters,
-  layernormForward,
-  layernormRecompute,
-  rowBlocks,
-} from '../../kernels/rows.ts';
+import { rowBlocks } from '../../kernels/rows.ts';
 import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -49,7 +43,7 @@ export class LayerNorm implements Layer {
       site.name,
       place.operand,
       elements,
-      (target, out) => layernormForward(target, { ...args, out, found }),
+      (target, { layernormForward }, out) => layernormForward(target, { ...args, out, found }),
       activation(site, place.operand),
     );
     const gradient = { site, tensor: pass.scratch('layer norm gradient', 'f32', elements), written: false };
@@ -58,7 +52,7 @@ export class LayerNorm implements Layer {
       operand: place.operand,
       gradient,
       remake: pass.remakerOf(place, () =>
-        pass.store(site.name, place.operand, elements, (target, out) =>
+        pass.store(site.name, place.operand, elements, (target, { layernormRecompute }, out) =>
           layernormRecompute(target, { ...args, out }),
         ),
       ),
@@ -73,7 +67,7 @@ export class LayerNorm implements Layer {
     const bias = pass.part(this.#bias);
     const partials = pass.partials(2 * rowBlocks(rows) * width);
     const args = { inp, dout, stats, rows, width, found };
-    pass.emit((target) =>
+    pass.emit((target, { layernormBackwardParameters }) =>
       layernormBackwardParameters(target, {
         ...args,
         label: name,
@@ -86,7 +80,7 @@ export class LayerNorm implements Layer {
     const accumulate = pass.accumulates(into);
     const label = `residual gradient at ${name}`;
     pass.emit(
-      (target) =>
+      (target, { layernormBackward }) =>
         layernormBackward(target, { ...args, label, weight: weight.master, dinp, rounded, accumulate }),
       {
         name: label,
