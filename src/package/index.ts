@@ -1,15 +1,10 @@
 /**
  * `halfstep`: what a program needs to train a GPT on a `GPUDevice`, in Node or a page. docs/package.md says what of it is
- * stable. Errors are `EngineError`, with a code, a message and what to do.
+ * stable. A device is `openDevice(navigator.gpu)`, or in Node `openDevice(await loadDawn())` with `loadDawn` of `halfstep/node`.
+ * Errors are `EngineError`, with a code, a message and what to do.
  */
 
-// Its files.
 export type { RunDescription, RunFile, RunProgress } from '../engine/index.ts';
-// A device: `navigator.gpu` in a page, `loadDawn()` of `halfstep/node` in Node.
-// What is trained, and in which numbers.
-// On which text.
-// Whether it fits.
-// The run.
 export {
   type AdapterReport,
   type CustomRecipe,

@@ -8,6 +8,7 @@ import { readModel } from '../../src/engine/checkpoint/modelFile.ts';
 import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
+import { readTokenizerJson } from '../../src/engine/data/tokenizerJson.ts';
 import { readSweep, writeSweep } from '../../src/engine/experiments/sweepFile.ts';
 import { type SlotFile, Slots } from '../../src/session/storage/slots.ts';
 import { readAddress } from '../../src/store/address.ts';
@@ -146,6 +147,14 @@ describe('what a later version wrote is refused with its version, and what to do
     const reading = parseBundle(later('page-runs.json'));
     expect(reading).toMatchObject({
       problem: { message: 'The bundle has version 2, and this page reads version 1.' },
+    });
+  });
+
+  test('an export with a tokenizer of another kind', () => {
+    expect(thrownBy(() => readTokenizerJson('{"kind":"unigram"}', 'model.safetensors'))).toMatchObject({
+      message:
+        '"model.safetensors" has a tokenizer that is of no kind that is known: char, byte, bpe or gpt2.',
+      hint: expect.stringMatching(/version of Halfstep that wrote it/),
     });
   });
 

@@ -152,7 +152,7 @@ export const CHOICE_WORDS: {
   },
   recompute: {
     label: 'Recompute',
-    help: 'What the backward pass computes again instead of keeping it: less memory, slower, the same results bit by bit.',
+    help: 'What the backward pass computes again instead of keeping it: less memory, slower, the same results bit by bit. Of other kinds of model their activation and norms.',
     values: {
       none: 'nothing',
       gelu: 'GELU',

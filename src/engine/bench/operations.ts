@@ -12,7 +12,7 @@ import { secondsPerReplay } from '../gpu/timing.ts';
 import { chooseKernels } from '../kernels/kernelChoice.ts';
 import { PHASES as MODEL_PHASES, operationsOf } from '../model/emission.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
-import { buildSchedule } from '../model/schedule.ts';
+import { buildPass, buildSchedule } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
 const MOST_REPLAYS = 1000;
@@ -118,7 +118,7 @@ async function withStep<T>(
 
 function phaseLists(target: Target, tensors: RunTensors, config: TrainConfig): PhaseLists {
   const { begin, optimizer } = buildSchedule(target, tensors, config);
-  const microBatch = tensors.training.build(target);
+  const microBatch = buildPass(tensors.training, target);
   const [forward, lmHead, backward] = MODEL_PHASES.map((phase) =>
     operationsOf(microBatch.filter((emitted) => emitted.phase === phase)),
   );

@@ -12,8 +12,8 @@ const MAX_DEPTH = 3;
  * @throws EngineError BAD_FILE saying what is wrong
  */
 export function readTokenizerJson(text: string, file: string): TokenizerJson {
-  const wrong = (what: string) =>
-    new EngineError('BAD_FILE', `"${file}" has a tokenizer that ${what}.`, 'It was damaged: get it again.');
+  const wrong = (what: string, hint = 'It was damaged: get it again.') =>
+    new EngineError('BAD_FILE', `"${file}" has a tokenizer that ${what}.`, hint);
   let value: JsonValue;
   try {
     value = parseStrictJson(text, MAX_DEPTH);
@@ -54,6 +54,9 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
       return { kind: 'bpe', pairs };
     }
     default:
-      throw wrong('is of no kind that is known: char, byte, bpe or gpt2');
+      throw wrong(
+        'is of no kind that is known: char, byte, bpe or gpt2',
+        'Use the version of Halfstep that wrote it, if that is a later one. Else it was damaged: get it again.',
+      );
   }
 }

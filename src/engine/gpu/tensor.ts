@@ -57,6 +57,11 @@ export function scaleOf(operand: Operand): Scale | undefined {
   return 'tensor' in operand ? operand.scale : undefined;
 }
 
+/** Stored with a scale, of its own or of groups of elements: quantised from another tensor. */
+export function isScaled(operand: Operand): boolean {
+  return scaleOf(operand) !== undefined || groupsOf(operand) !== undefined;
+}
+
 export function groupsOf(operand: Operand): Tensor | undefined {
   return 'tensor' in operand ? operand.groups : undefined;
 }

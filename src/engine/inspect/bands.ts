@@ -42,7 +42,7 @@ export interface Losses {
   readonly overflow: number;
 }
 
-export const NO_LOSSES: Losses = { zeros: 0, flushed: 0, subnormal: 0, normal: 0, overflow: 0 };
+const NO_LOSSES: Losses = { zeros: 0, flushed: 0, subnormal: 0, normal: 0, overflow: 0 };
 
 /**
  * @param counts one row of a frame
@@ -65,7 +65,7 @@ export function lossesAt(counts: Uint32Array, shift: number, bands: Bands): Loss
   return { zeros: counts[ZERO_BIN]!, flushed, subnormal, normal, overflow };
 }
 
-export function addLosses(a: Losses, b: Losses): Losses {
+function addLosses(a: Losses, b: Losses): Losses {
   return {
     zeros: a.zeros + b.zeros,
     flushed: a.flushed + b.flushed,
@@ -106,7 +106,7 @@ export function largestExponent(counts: Uint32Array, scaleLog2: number): number 
 }
 
 /** Whether every value that was counted is exactly zero. */
-export function isAllZero(counts: Uint32Array): boolean {
+function isAllZero(counts: Uint32Array): boolean {
   return counts[ZERO_BIN]! > 0 && counts.every((count, bin) => bin === ZERO_BIN || count === 0);
 }
 

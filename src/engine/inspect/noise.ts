@@ -1,7 +1,15 @@
 /** Where the error of storing tensors in narrow formats is measured, and how the GPU's partial sums are read. */
 
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
-import { formatOf, type Operand, scaleOf, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import {
+  formatOf,
+  isScaled,
+  type Operand,
+  scaleOf,
+  slice,
+  type Tensor,
+  type TensorSlice,
+} from '../gpu/tensor.ts';
 import {
   NOISE_GROUPS,
   NOISE_PART_WORDS,
@@ -10,7 +18,7 @@ import {
   scaledQuantizationNoise,
 } from '../kernels/numerics.ts';
 import type { Emitted, Stored } from '../model/emission.ts';
-import { gradientRows, isScaled, type NoiseRow, narrowedWeights } from '../model/numericsRows.ts';
+import { gradientRows, type NoiseRow, narrowedWeights } from '../model/numericsRows.ts';
 import type { ScaleTable } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import type { QuantizationNoise } from './frame.ts';
@@ -54,7 +62,7 @@ export function buildNoise(
   };
   const operands = new Map<Operation, readonly Dispatch[]>();
   for (const { operations, stores } of microBatch) {
-    const [stored] = stores.filter(isScaled);
+    const [stored] = stores.filter(({ operand }) => isScaled(operand));
     const last = operations.at(-1);
     if (stored && last?.kind === 'dispatch') {
       operands.set(last, scaledNoise(target, scales!, last.bindings.inp!, stored, partsFor));

@@ -12,7 +12,7 @@ import type { NumericsFrame, QuantizationNoise } from './frame.ts';
 import { readNoise } from './noise.ts';
 import { buildNumerics, type NumericsSchedule } from './schedule.ts';
 
-export const DEFAULT_INTERVAL = 20;
+const DEFAULT_INTERVAL = 20;
 
 /** A step whose ring is full is not probed: two are enough, since probes are several steps apart. */
 const RING_DEPTH = 2;

@@ -7,7 +7,7 @@ import type { ParameterPart } from '../model/chunks.ts';
 import type { Emitted } from '../model/emission.ts';
 import { activationRows, gradientRows, type NumericsRow, weightRows } from '../model/numericsRows.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
-import { readingPass } from '../model/schedule.ts';
+import { buildPass, readingPass } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { buildNoise, type NoiseSchedule } from './noise.ts';
 
@@ -51,7 +51,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
         .map((operand) => count(index, spec.name, operand)),
     );
 
-  const microBatch = training.build(target);
+  const microBatch = buildPass(training, target);
   const gradients = gradientRows(specs, recipe, training.stores);
   const probed = new Map(
     gradients.flatMap(({ name, kind }, index) =>
@@ -85,7 +85,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
       copyState,
     ],
     noise,
-    rows: { gradients, weights: weightRows(specs, recipe), activations },
+    rows: { gradients, weights: weightRows(parameters), activations },
   };
 }
 

@@ -10,7 +10,7 @@ import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
 import type { ParameterSpec } from './parameters.ts';
 
 /** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */
-export const ALIGNMENT = 256;
+const ALIGNMENT = 256;
 
 export interface Chunk {
   readonly elements: number;

@@ -1,13 +1,14 @@
 /** What building a program emits: operations to be, and which named tensors of the model they store. */
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
+import type { ModelKernels } from '../kernels/modelKernels.ts';
 import type { Site } from './site.ts';
 
 export const PHASES = ['forward', 'lmHead', 'backward'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** Makes operations once the adapter is known, and the plan complete. */
-export type Emit = (target: Target) => Operation | readonly Operation[];
+export type Emit = (target: Target, kernels: ModelKernels) => Operation | readonly Operation[];
 
 /** A named tensor of the model as operations store it: a row of the numerics panel. */
 export interface Stored {
@@ -73,9 +74,9 @@ export class EmissionList {
   }
 
   /** The operations on an adapter. */
-  build(target: Target): Emitted[] {
+  build(target: Target, kernels: ModelKernels): Emitted[] {
     return this.#complete().map(({ emit, ...emission }) => {
-      const made = emit(target);
+      const made = emit(target, kernels);
       const operations: readonly Operation[] = 'kind' in made ? [made] : made;
       return { ...emission, operations };
     });

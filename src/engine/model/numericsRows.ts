@@ -1,6 +1,6 @@
 /** Which tensors the numerics panel shows, and where each is counted. */
 
-import { formatOf, groupsOf, scaleOf } from '../gpu/tensor.ts';
+import { formatOf, isScaled } from '../gpu/tensor.ts';
 import { BINS, NOISE_WORDS } from '../kernels/numerics.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { FormatId } from '../precision/formats.ts';
@@ -9,7 +9,6 @@ import { type Parameter, type ParameterPart, partName } from './chunks.ts';
 import type { Stored } from './emission.ts';
 import type { ParameterSpec } from './parameters.ts';
 import type { ModelRun } from './pass.ts';
-import { operandStorage } from './storage.ts';
 
 export type NumericsKind = 'parameterGradient' | 'activationGradient' | 'weight' | 'activation';
 
@@ -51,10 +50,10 @@ export function gradientRows(
 }
 
 /** Weights as matmuls and embeddings read them. */
-export function weightRows(specs: readonly ParameterSpec[], recipe: Recipe): NumericsRow[] {
-  return specs.map((spec) => {
-    const format = spec.matmul ? operandStorage(recipe, 'weight', spec).format : recipe.roles.master;
-    return row('weight', spec.name, spec.block, format, format !== 'f32');
+export function weightRows(parameters: ReadonlyMap<string, Parameter>): NumericsRow[] {
+  return [...parameters.values()].map(({ spec: { name, block }, parts }) => {
+    const format = formatOf(parts[0]!.weight);
+    return row('weight', name, block, format, format !== 'f32');
   });
 }
 
@@ -68,18 +67,15 @@ export function activationRows(stores: readonly Stored[]): NumericsRow[] {
   );
 }
 
-/** Stored with a scale: quantised from a tensor that is there. */
-export function isScaled({ operand }: Stored): boolean {
-  return scaleOf(operand) !== undefined || groupsOf(operand) !== undefined;
-}
-
 /**
  * Tensors that their kernels narrow as they store them, so that they never exist in f32, in the order of a micro-batch: of
  * each the first store.
  */
 export function narrowedStores(stores: readonly Stored[]): Stored[] {
   return distinct(
-    stores.filter((stored) => !isScaled(stored) && !stored.unmeasured && formatOf(stored.operand) !== 'f32'),
+    stores.filter(
+      (stored) => !isScaled(stored.operand) && !stored.unmeasured && formatOf(stored.operand) !== 'f32',
+    ),
   );
 }
 
@@ -114,7 +110,7 @@ export function histogramWords(
   { recipe, parameters }: Pick<ModelRun, 'recipe' | 'parameters'>,
   stores: readonly Stored[],
 ): number {
-  const scaled = new Set(stores.filter(isScaled).map(({ name }) => name)).size;
+  const scaled = new Set(stores.filter(({ operand }) => isScaled(operand)).map(({ name }) => name)).size;
   const noise = scaled + narrowedStores(stores).length + narrowedWeights(parameters).length;
   return gradientRows(specs, recipe, stores).length * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
 }

@@ -5,7 +5,8 @@
 import type { GptConfig } from '../config/gptConfig.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
-import { type ElementType, type Operand, slice, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import { type ElementType, isScaled, type Operand, slice, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { ACTIVATION_GROUP, type QuantizedRole } from '../precision/quantization.ts';
 import { type Recipe, type Role, roundsResidualGradient } from '../precision/recipes.ts';
 import type { Parameter, ParameterPart } from './chunks.ts';
@@ -55,8 +56,11 @@ export interface PassOptions {
   readonly calibrates?: boolean;
 }
 
-/** The first recompute level that drops a tensor after the forward pass, if it is dropped before level `block`. */
-type Lifetime = RecomputeLevel | 'never';
+/**
+ * How long a tensor of a block is kept for the backward pass: always, not beyond the forward pass, or at the recompute
+ * levels before the one that is named.
+ */
+type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 
 /** An operand that a layer stores. */
 interface Place {
@@ -77,7 +81,7 @@ export class Pass {
   #tape: (() => void)[] = [];
   #block: { readonly input: Operand; readonly last: boolean } | null = null;
   /** What is built was built before: the forward pass of a block, or of a part of one, for its backward pass. */
-  #again = false;
+  #recomputing = false;
   /** Tensors that are still there when the backward pass begins. */
   readonly #kept = new Set<Tensor>();
 
@@ -92,9 +96,12 @@ export class Pass {
 
   // --- operations
 
-  /** @param stores named tensors of the model that the operations store */
+  /**
+   * @param stores the named tensors of the model that the operations store. Recomputation leaves out what stores only tensors
+   * that are kept, so that none may be missing here
+   */
   emit(emit: Emit, ...stores: Stored[]): void {
-    if (!this.#again) {
+    if (!this.#recomputing) {
       this.#emissions.add(emit, stores);
       return;
     }
@@ -123,8 +130,8 @@ export class Pass {
   }
 
   /** The operations on an adapter, in their order. The plan must be complete. */
-  build(target: Target): Emitted[] {
-    return this.#emissions.build(target);
+  build(target: Target, kernels: ModelKernels): Emitted[] {
+    return this.#emissions.build(target, kernels);
   }
 
   /** Every named tensor that the pass stores, in order; of what it emits later nothing. */
@@ -158,7 +165,7 @@ export class Pass {
       this.onBackward(() => {
         const tape = this.#tape;
         this.#tape = [];
-        this.#remake(inBlock);
+        this.#recompute(inBlock);
         this.#tape = tape;
       });
     }
@@ -166,16 +173,16 @@ export class Pass {
   }
 
   /** What makes a dropped operand again; undefined where it is still there. */
-  remake({ dropped }: Place, make: () => void): (() => void) | undefined {
-    return dropped ? () => this.#remake(make) : undefined;
+  remakerOf({ dropped }: Place, make: () => void): (() => void) | undefined {
+    return dropped ? () => this.#recompute(make) : undefined;
   }
 
-  #remake(make: () => void): void {
-    this.#again = true;
+  #recompute(make: () => void): void {
+    this.#recomputing = true;
     try {
       make();
     } finally {
-      this.#again = false;
+      this.#recomputing = false;
     }
   }
 
@@ -186,12 +193,9 @@ export class Pass {
     return this.run.recipe.roles[role];
   }
 
-  /**
-   * A tensor for the backward pass: of its own where it is kept, else one that all blocks share.
-   * @param droppedFrom the first recompute level that does not keep it; `none` never keeps it, and `never` is always kept
-   */
-  save(site: Site, type: ElementType, elements: number, droppedFrom?: Lifetime): Tensor {
-    const kept = this.#isKept(droppedFrom);
+  /** A tensor for the backward pass: of its own where it is kept, else one that all blocks share. */
+  save(site: Site, type: ElementType, elements: number, lifetime: Lifetime = 'block'): Tensor {
+    const kept = this.#isKept(lifetime);
     const tensor = this.#add('activations', kept ? site.name : site.part, type, elements);
     if (kept) this.#kept.add(tensor);
     return tensor;
@@ -201,16 +205,16 @@ export class Pass {
    * An operand in a role that the mode may quantise; see {@link save}.
    * @param at where its tensor lies, if not at the site itself
    */
-  place(site: Site, role: QuantizedRole, elements: number, droppedFrom?: Lifetime, at = site): Place {
+  place(site: Site, role: QuantizedRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
     const { format, scaled } = operandStorage(this.run.recipe, role, site);
-    const tensor = this.save(at, format, elements, droppedFrom);
-    const dropped = !this.#isKept(droppedFrom) && this.run.recompute !== 'block' && !this.#block?.last;
+    const tensor = this.save(at, format, elements, lifetime);
+    const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
     if (!scaled) return { operand: tensor, dropped };
     if (scaled === 'tensor')
       return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
     // Four groups a word.
     const words = Math.ceil(elements / (4 * ACTIVATION_GROUP));
-    const groups = this.save(at.at('groups'), 'u32', words, droppedFrom);
+    const groups = this.save(at.at('groups'), 'u32', words, lifetime);
     return { operand: { ...slice(tensor, 0, elements), groups }, dropped };
   }
 
@@ -224,14 +228,14 @@ export class Pass {
     at: Site,
     role: QuantizedRole,
     elements: number,
-    droppedFrom?: Lifetime,
+    lifetime?: Lifetime,
   ): Pick<Value, 'operand' | 'remake'> {
     if (!operandStorage(this.run.recipe, role, site).scaled) return { operand: inp };
-    const place = this.place(site, role, elements, droppedFrom, at);
+    const place = this.place(site, role, elements, lifetime, at);
     const stored = { ...activation(site, place.operand), copy: true };
     const make = () => this.quantize(site.name, inp, place.operand, elements, stored);
     make();
-    return { operand: place.operand, remake: this.remake(place, make) };
+    return { operand: place.operand, remake: this.remakerOf(place, make) };
   }
 
   /** Where the residual stream lies after a layer. */
@@ -240,9 +244,9 @@ export class Pass {
     const type = this.format('residual');
     const elements = this.rows * gpt.width;
     const isCopied = recompute !== 'block' && operandStorage(recipe, 'normInput', site).scaled !== null;
-    if (!isCopied) return this.save(site, type, elements, endsBlock ? 'never' : undefined);
+    if (!isCopied) return this.save(site, type, elements, endsBlock ? 'kept' : 'block');
     // Norms keep copies of their own, so that two places are enough: a block reads one, fills the other, and comes back.
-    return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'none');
+    return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'forward');
   }
 
   /** The first `elements` of `tensor`, with the scale called `name`. */
@@ -292,6 +296,13 @@ export class Pass {
     return operand;
   }
 
+  /** Of a gradient's next writer: whether it adds. The first stores, later ones add; call it where the writer is emitted. */
+  accumulates(place: GradientPlace): boolean {
+    const { written } = place;
+    place.written = true;
+    return written;
+  }
+
   parts(site: Site): readonly ParameterPart[] {
     const parameter = this.run.parameters.get(site.name);
     if (!parameter) throw new RangeError(`There is no parameter ${site.name}`);
@@ -310,15 +321,15 @@ export class Pass {
     label: string,
     out: Operand,
     elements: number,
-    kernel: (target: Target, out: Operand) => Operation,
+    kernel: (target: Target, kernels: ModelKernels, out: Operand) => Operation,
     ...stores: Stored[]
   ): void {
-    if (!('tensor' in out && (out.scale || out.groups))) {
-      this.emit((target) => kernel(target, out), ...stores);
+    if (!isScaled(out)) {
+      this.emit((target, kernels) => kernel(target, kernels, out), ...stores);
       return;
     }
     const wide = this.wide(elements);
-    this.emit((target) => kernel(target, wide));
+    this.emit((target, kernels) => kernel(target, kernels, wide));
     this.quantize(label, wide, out, elements, ...stores);
   }
 
@@ -326,18 +337,15 @@ export class Pass {
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
     this.emit(
-      (target) => quantize(target, scales!, this.calibrates, { label, inp, out, elements }),
+      (target, kernels) => quantize(target, kernels, scales!, this.calibrates, { label, inp, out, elements }),
       ...stores,
     );
   }
 
-  #isKept(droppedFrom: Lifetime | undefined): boolean {
-    if (this.#block === null || droppedFrom === 'never') return true;
-    const { recompute } = this.run;
-    if (recompute === 'block') return false;
-    return (
-      droppedFrom === undefined || RECOMPUTE_LEVELS.indexOf(recompute) < RECOMPUTE_LEVELS.indexOf(droppedFrom)
-    );
+  #isKept(lifetime: Lifetime): boolean {
+    if (this.#block === null || lifetime === 'kept') return true;
+    if (lifetime === 'forward') return false;
+    return RECOMPUTE_LEVELS.indexOf(this.run.recompute) < RECOMPUTE_LEVELS.indexOf(lifetime);
   }
 
   #add(

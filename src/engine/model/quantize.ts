@@ -1,8 +1,9 @@
 /** Operations that store operands multiplied by scales, and that find those scales. */
 import type { Operation, Target } from '../gpu/operation.ts';
 import { groupsOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
+import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import { delayedScales, quantizeCurrent, quantizeDelayed, quantizeGroups } from '../kernels/quantize.ts';
+import { delayedScales, quantizeCurrent } from '../kernels/quantize.ts';
 import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
@@ -12,6 +13,7 @@ import type { ScaleTable } from './scales.ts';
  */
 export function quantize(
   target: Target,
+  { quantizeCurrent, quantizeDelayed, quantizeGroups }: ModelKernels,
   { quantization, amax, scales }: ScaleTable,
   calibrates: boolean,
   args: { label: string; inp: Operand; out: Operand; elements: number },

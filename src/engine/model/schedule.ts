@@ -2,6 +2,7 @@
 import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
 import { type Emitted, operationsOf } from './emission.ts';
 import { optimizer } from './optimizer.ts';
 import { Pass, type PassOptions } from './pass.ts';
@@ -27,6 +28,11 @@ export interface Schedule {
   readonly sampleLogits: readonly Operation[];
 }
 
+/** The operations of a pass, with what they store. */
+export function buildPass(pass: Pass, target: Target): Emitted[] {
+  return pass.build(target, MODEL_KERNELS);
+}
+
 /** A pass that changes no training state. Built by `use`. */
 export function readingPass(
   tensors: RunTensors,
@@ -36,7 +42,7 @@ export function readingPass(
 ): Emitted[] {
   const pass = new Pass(tensors, { trains: false, windows, found: tensors.evalFound });
   use(pass);
-  return pass.build(target);
+  return buildPass(pass, target);
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
@@ -51,7 +57,7 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
       { kind: 'clear', target: lossSums },
       ...(scales ? [forgetMagnitudes(scales)] : []),
     ],
-    microBatch: operationsOf(tensors.training.build(target)),
+    microBatch: operationsOf(buildPass(tensors.training, target)),
     calibration: scales?.history ? calibration(target, tensors, windows) : [],
     optimizer: [
       ...optimizer(target, tensors, config),
@@ -73,5 +79,5 @@ function calibration(target: Target, tensors: RunTensors, windows: number): Oper
   const options: PassOptions = { trains: true, windows, found: tensors.found, calibrates: true };
   const pass = new Pass(tensors, options);
   tensors.decoder.train(pass);
-  return operationsOf(pass.build(target));
+  return operationsOf(buildPass(pass, target));
 }

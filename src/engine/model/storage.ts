@@ -10,7 +10,11 @@ export interface OperandStorage {
   readonly scaled: 'tensor' | 'group' | null;
 }
 
-/** Storage of an operand in one of the roles that a mode may quantise: in the blocks, and where it says so in the head. */
+/**
+ * Storage of an operand in one of the roles that a mode may quantise: in the blocks, and where it says so in the head. Formats
+ * are those of the whole run: a rule for one block would also have to reach the layout of weights (chunks.ts), the residual
+ * gradient's rounded copy and the tensors that blocks share (pass.ts).
+ */
 export function operandStorage(
   { roles, quantization }: Recipe,
   role: QuantizedRole,

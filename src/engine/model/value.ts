@@ -11,11 +11,11 @@ export interface GradientPlace {
   readonly tensor: Tensor;
   /** Copy of `tensor` in the format in which matmuls read it, where that is another. */
   readonly rounded?: Tensor | undefined;
-  /** Whoever writes it multiplies by the function's derivative at this pre-activation. */
+  /** Whoever writes it multiplies by the function's derivative at this pre-activation: only linear layers can. */
   readonly activationBackward?: Activation | undefined;
-  /** Matmuls or attention read it: the numerics panel lists it. `to be quantised` where only a copy of it is read. */
-  readonly listed?: boolean | 'to be quantised';
-  /** The first writer stores, later ones add. */
+  /** In the numerics panel, where matmuls or attention read it: as it is stored, or only a quantised copy of it. */
+  readonly listed?: 'stored' | 'quantised';
+  /** Set by `Pass.accumulates`: the first writer stores, later ones add. */
   written: boolean;
 }
 
@@ -35,7 +35,7 @@ export function gradientLabel({ site }: GradientPlace): string {
 /** What the operation that writes it stores, where that is listed. */
 export function gradientStores(place: GradientPlace, slot: string): Stored[] {
   if (!place.listed) return [];
-  const unmeasured = place.listed === 'to be quantised';
+  const unmeasured = place.listed === 'quantised';
   const { site, tensor: operand } = place;
   return [
     { name: gradientLabel(place), kind: 'activationGradient', block: site.block, operand, slot, unmeasured },

@@ -128,6 +128,9 @@ test('a run that PyTorch’s program cannot go on with is refused by name', asyn
     ({ description: { config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } } }) as never;
   checkCluster(described({ precision: 'bf16' }));
   expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('mode fp8');
+  expect(thrownBy(() => checkCluster(described({ mlp: 'relu2' }))).message).toContain(
+    'norm layernorm and mlp relu2',
+  );
   expect(thrownBy(() => checkCluster(described({}, 'gpt2'))).message).toContain('the gpt2 tokenizer');
   expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('moments in fp8');
 });

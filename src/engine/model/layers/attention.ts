@@ -1,5 +1,5 @@
 import type { Tensor } from '../../gpu/tensor.ts';
-import { type AttentionShape, attentionBackward, attentionForward } from '../../kernels/attention.ts';
+import type { AttentionShape } from '../../kernels/attention.ts';
 import { activation } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -54,27 +54,28 @@ export class Attention implements Layer {
     const gradientOfQkv: GradientPlace = {
       site: inputSite,
       tensor: pass.scratch('attn.c_attn gradient', format, 3 * elements),
-      listed: true,
+      listed: 'stored',
       written: false,
     };
     this.#input.forward(pass, x, qkv, gradientOfQkv, {}, activation(inputSite, qkv));
     const out = pass.save(site, format, elements);
     const lse = pass.save(site.at('lse'), 'f32', batch * heads * context);
     pass.emit(
-      (target) => attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
+      (target, { attentionForward }) =>
+        attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
       activation(site, out),
     );
     const gradient: GradientPlace = {
       site,
       tensor: pass.scratch('attention output gradient', format, elements),
-      listed: true,
+      listed: 'stored',
       written: false,
     };
     pass.onBackward(() =>
       this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of: gradientOfQkv, shape }),
     );
     // The projection may read a copy, which is made again for its backward pass: attention keeps its own.
-    const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'none');
+    const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
     const { site: projection } = this.#projection;
     const sum = pass.stream(projection, false);
     const value = { operand: sum, gradient: residual.gradient };
@@ -105,7 +106,7 @@ export class Attention implements Layer {
     const dots = pass.scratch('attention row dots', 'f32', batch * heads * context);
     const { found } = pass;
     pass.emit(
-      (target) =>
+      (target, { attentionBackward }) =>
         attentionBackward(target, { label: gradientLabel(of), ...args, dots, dqkv: of.tensor, found }),
       ...gradientStores(of, 'dqkv'),
     );

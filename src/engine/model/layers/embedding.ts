@@ -1,5 +1,4 @@
 import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
-import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from '../../kernels/rows.ts';
 import { activation } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -42,7 +41,7 @@ export class Embedding implements Layer {
     const parts = pass.parts(this.tokens);
     const positions = pass.part(this.positions);
     pass.emit(
-      (target) =>
+      (target, { embeddingForward }) =>
         parts.map((part) =>
           embeddingForward(target, {
             label: site.name,
@@ -66,7 +65,7 @@ export class Embedding implements Layer {
     const { tokenStarts: starts, tokenPositions } = pass.run;
     const { found, windows: batch } = pass;
     for (const part of pass.parts(this.tokens)) {
-      pass.emit((target) =>
+      pass.emit((target, { embeddingBackwardToken }) =>
         embeddingBackwardToken(target, {
           label: `${this.tokens.name} gradient`,
           starts,
@@ -82,7 +81,7 @@ export class Embedding implements Layer {
     }
     const { gradient: dweight } = pass.part(this.positions);
     const label = `${this.positions.name} gradient`;
-    pass.emit((target) =>
+    pass.emit((target, { embeddingBackwardPosition }) =>
       embeddingBackwardPosition(target, { label, dout, dweight, batch, context, width, found }),
     );
   }

@@ -1,8 +1,7 @@
 import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
 import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../../gpu/tensor.ts';
-import { matmul } from '../../kernels/matmul.ts';
-import { crossEntropy, logitSharpness, lossSum, SHARPNESS_WIDTH } from '../../kernels/rows.ts';
-import { partialElements, weightGradient } from '../../kernels/weightGradient.ts';
+import { SHARPNESS_WIDTH } from '../../kernels/rows.ts';
+import { partialElements } from '../../kernels/weightGradient.ts';
 import type { ParameterPart } from '../chunks.ts';
 import type { Stored } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
@@ -93,7 +92,7 @@ export class Head implements Layer {
     const out = this.#chunks(pass, x);
     const { lossSums: sums, state, lossTokens } = pass.run;
     const { rows } = pass;
-    pass.emit(() => lossSum({ losses: out.losses, sums, state, rows, lossTokens }));
+    pass.emit((_, { lossSum }) => lossSum({ losses: out.losses, sums, state, rows, lossTokens }));
     return out;
   }
 
@@ -134,7 +133,7 @@ export class Head implements Layer {
       for (const { part, logits: out } of slices) this.#emitLogits(pass, 'logits', inp, part, out, count);
       const label = trains ? 'logits gradient' : 'loss';
       pass.emit(
-        (target) =>
+        (target, { crossEntropy }) =>
           crossEntropy(target, {
             ...{ label, ...shape, losses: slice(losses, first, count), found },
             ...(backward && { backward }),
@@ -144,7 +143,7 @@ export class Head implements Layer {
       if (sharpness) {
         const out = slice(sharpness, first * SHARPNESS_WIDTH, count * SHARPNESS_WIDTH);
         const args = { ...shape, label: 'sharpness', out, epsilon: SHARPNESS_EPSILON };
-        pass.emit((target) => logitSharpness(target, args));
+        pass.emit((target, { logitSharpness }) => logitSharpness(target, args));
       }
       if (trains) this.#backward(pass, x, inp, dlogits, slices, first, count);
     };
@@ -193,7 +192,7 @@ export class Head implements Layer {
     }
     const dX = slice(x.gradient.tensor, first * C, count * C);
     for (const { part, dlogits: dout } of slices) {
-      pass.emit((target) =>
+      pass.emit((target, { matmul }) =>
         matmul(target, {
           label: `${x.gradient.site.name} gradient`,
           a: dout,
@@ -209,7 +208,7 @@ export class Head implements Layer {
       const partials = pass.partials(partialElements(part.rows, C, count, run.maxBindingBytes / 4));
       const label = `${this.weight.name} gradient`;
       const shape = { m: part.rows, n: C, k: count };
-      pass.emit((target) =>
+      pass.emit((target, { weightGradient }) =>
         weightGradient(target, { label, a: dout, b: inp, out: part.gradient, ...shape, found }, partials),
       );
     }
@@ -237,7 +236,7 @@ export class Head implements Layer {
     const { width } = this.#config;
     const { found } = pass;
     const shape = { m: count, n: part.rows, k: width };
-    pass.emit((target) =>
+    pass.emit((target, { matmul }) =>
       matmul(target, { label, a: inp, b: part.weight, bTransposed: true, out, ...shape, found }),
     );
   }

@@ -1,8 +1,7 @@
 import type { Operand } from '../../gpu/tensor.ts';
 import type { Activation } from '../../kernels/activation.ts';
-import { matmul } from '../../kernels/matmul.ts';
-import { columnSum, rowBlocks } from '../../kernels/rows.ts';
-import { partialElements, weightGradient } from '../../kernels/weightGradient.ts';
+import { rowBlocks } from '../../kernels/rows.ts';
+import { partialElements } from '../../kernels/weightGradient.ts';
 import type { Stored } from '../emission.ts';
 import { INITIAL_STD, matrix, type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -66,7 +65,7 @@ export class Linear implements Layer {
     const b = pass.part(this.#weight).weight;
     const bias = pass.part(this.#bias).master;
     pass.emit(
-      (target) =>
+      (target, { matmul }) =>
         matmul(target, { label: site.name, a: x.operand, b, bias, out, m, n, k, ...epilogue, found }),
       ...stores,
     );
@@ -79,7 +78,7 @@ export class Linear implements Layer {
     const weight = pass.part(this.#weight);
     const bias = pass.part(this.#bias).gradient;
     const sums = pass.partials(rowBlocks(rows) * outputs);
-    pass.emit((target) =>
+    pass.emit((target, { columnSum }) =>
       columnSum(target, {
         label: `${this.#bias.name} gradient`,
         inp: of.tensor,
@@ -94,7 +93,7 @@ export class Linear implements Layer {
     x.remake?.();
     const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
     const label = `${this.#weight.name} gradient`;
-    pass.emit((target) =>
+    pass.emit((target, { weightGradient }) =>
       weightGradient(
         target,
         { label, a: x.operand, b: dY, out: weight.gradient, m: inputs, n: outputs, k: rows, found },
@@ -102,8 +101,9 @@ export class Linear implements Layer {
       ),
     );
     const { tensor: out, activationBackward } = x.gradient;
+    const accumulate = pass.accumulates(x.gradient);
     pass.emit(
-      (target) =>
+      (target, { matmul }) =>
         matmul(target, {
           label: gradientLabel(x.gradient),
           a: dY,
@@ -113,6 +113,7 @@ export class Linear implements Layer {
           m: rows,
           n: inputs,
           k: outputs,
+          accumulate,
           ...(activationBackward && { activationBackward }),
           found,
         }),

@@ -1,5 +1,5 @@
 import { type MlpKind, mlpWidth } from '../../config/gptConfig.ts';
-import { activationForward } from '../../kernels/activation.ts';
+import { isScaled } from '../../gpu/tensor.ts';
 import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -64,7 +64,7 @@ export class Mlp implements Layer {
     const pre = pass.place(inputSite, 'preActivation', elements);
     const place = pass.place(site, 'activation', elements, 'gelu');
     const between = { kind: this.#kind, preActivation: pre.operand };
-    const isFused = !pass.run.scales;
+    const isFused = !isScaled(pre.operand);
     const gradient: GradientPlace = {
       site: inputSite,
       // Nothing else is in the scratch tensor then.
@@ -72,7 +72,7 @@ export class Mlp implements Layer {
         ? pass.scratch('mlp.c_fc gradient', pass.format('outputGradient'), elements)
         : pass.wide(elements),
       activationBackward: between,
-      listed: isFused || 'to be quantised',
+      listed: isFused ? 'stored' : 'quantised',
       written: false,
     };
     const activate = (...stores: Stored[]) =>
@@ -80,7 +80,8 @@ export class Mlp implements Layer {
         site.name,
         place.operand,
         elements,
-        (target, out) => activationForward(target, { label: site.name, ...between, out, elements }),
+        (target, { activationForward }, out) =>
+          activationForward(target, { label: site.name, ...between, out, elements }),
         ...stores,
       );
     const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);
@@ -96,6 +97,6 @@ export class Mlp implements Layer {
       pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
       activate(activation(site, place.operand));
     }
-    return { operand: place.operand, gradient, remake: pass.remake(place, () => activate()) };
+    return { operand: place.operand, gradient, remake: pass.remakerOf(place, () => activate()) };
   }
 }

@@ -1,12 +1,6 @@
 import { NORMS, type NormKind } from '../../config/gptConfig.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
-import {
-  layernormBackward,
-  layernormBackwardParameters,
-  layernormForward,
-  layernormRecompute,
-  rowBlocks,
-} from '../../kernels/rows.ts';
+import { rowBlocks } from '../../kernels/rows.ts';
 import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -56,7 +50,7 @@ export class Norm implements Layer {
       site.name,
       place.operand,
       elements,
-      (target, out) => layernormForward(target, { ...args, conditions, out, found }),
+      (target, { layernormForward }, out) => layernormForward(target, { ...args, conditions, out, found }),
       activation(site, place.operand),
     );
     const gradient = { site, tensor: pass.scratch('norm gradient', 'f32', elements), written: false };
@@ -64,8 +58,8 @@ export class Norm implements Layer {
     return {
       operand: place.operand,
       gradient,
-      remake: pass.remake(place, () =>
-        pass.store(site.name, place.operand, elements, (target, out) =>
+      remake: pass.remakerOf(place, () =>
+        pass.store(site.name, place.operand, elements, (target, { layernormRecompute }, out) =>
           layernormRecompute(target, { ...args, out }),
         ),
       ),
@@ -80,7 +74,7 @@ export class Norm implements Layer {
     const bias = this.#bias && pass.part(this.#bias);
     const partials = pass.partials((bias ? 2 : 1) * rowBlocks(rows) * width);
     const args = { inp, dout, stats, rows, width, found };
-    pass.emit((target) =>
+    pass.emit((target, { layernormBackwardParameters }) =>
       layernormBackwardParameters(target, {
         ...args,
         label: name,
@@ -90,10 +84,11 @@ export class Norm implements Layer {
       }),
     );
     const conditions = this.#conditions;
-    const { tensor: dinp, rounded, written: accumulate } = into;
+    const { tensor: dinp, rounded } = into;
+    const accumulate = pass.accumulates(into);
     const label = `residual gradient at ${name}`;
     pass.emit(
-      (target) =>
+      (target, { layernormBackward }) =>
         layernormBackward(target, {
           ...{ ...args, label, conditions, dinp, rounded, accumulate },
           weight: weight.master,
@@ -108,6 +103,5 @@ export class Norm implements Layer {
         unmeasured: !rounded,
       },
     );
-    into.written = true;
   }
 }

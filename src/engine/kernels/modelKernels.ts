@@ -1,0 +1,29 @@
+/** The kernels that layers dispatch, in one value: layers get it when their operations are made, so that a plan loads none. */
+import { activationForward } from './activation.ts';
+import { attentionBackward, attentionForward } from './attention.ts';
+import { matmul } from './matmul.ts';
+import { quantizeCurrent, quantizeDelayed, quantizeGroups } from './quantize.ts';
+import {
+  columnSum,
+  crossEntropy,
+  embeddingBackwardPosition,
+  embeddingBackwardToken,
+  embeddingForward,
+  layernormBackward,
+  layernormBackwardParameters,
+  layernormForward,
+  layernormRecompute,
+  logitSharpness,
+  lossSum,
+} from './rows.ts';
+import { weightGradient } from './weightGradient.ts';
+
+export const MODEL_KERNELS = {
+  ...{ attentionForward, attentionBackward, activationForward, matmul, weightGradient, columnSum },
+  ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
+  ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
+  ...{ crossEntropy, logitSharpness, lossSum },
+  ...{ quantizeCurrent, quantizeDelayed, quantizeGroups },
+};
+
+export type ModelKernels = typeof MODEL_KERNELS;
