@@ -110,6 +110,7 @@ export {
   MLPS,
   NORM_KINDS,
   NORMS,
+  otherKinds,
   VOCABULARY_PADDING,
 } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';

@@ -75,6 +75,15 @@ export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
 /** The kinds that GPT-2 has, and every model whose file, link or record names none. */
 export const GPT2_KINDS = { norm: 'layernorm', mlp: 'gelu' } as const satisfies Partial<GptConfig>;
 
+/** ", RMSNorm, ReLU²": what a model has that GPT-2 does not, after its shape; empty for GPT-2's. */
+export function otherKinds({ norm, mlp }: Pick<GptConfig, 'norm' | 'mlp'>): string {
+  const others = [
+    ...(norm === GPT2_KINDS.norm ? [] : [NORMS[norm].title]),
+    ...(mlp === GPT2_KINDS.mlp ? [] : [MLPS[mlp].title]),
+  ];
+  return others.map((title) => `, ${title}`).join('');
+}
+
 export interface Range {
   readonly low: number;
   readonly high: number;
