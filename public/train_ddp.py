@@ -62,6 +62,9 @@ def read_run(path):
     if config["precision"] not in MODES or config["optimState"] != "f32" or config["optimizer"] != "adamw":
         fail(f"mode {config['precision']} with {config['optimizer']} in {config['optimState']}: "
              f"only {', '.join(MODES)} with adamw in f32 can go on here.")
+    norm, mlp = config.get("norm", "layernorm"), config.get("mlp", "gelu")
+    if (norm, mlp) != ("layernorm", "gelu"):
+        fail(f"the model has norm {norm} and mlp {mlp}: only layernorm with gelu can go on here.")
     if kind not in TOKENIZERS:
         fail(f"the tokenizer is {kind}: only {' and '.join(TOKENIZERS)} can go on here.")
     tensors = {}

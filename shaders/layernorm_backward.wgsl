@@ -1,8 +1,8 @@
-// layernorm_backward: adds the gradient with respect to the input to the residual gradient, and writes its rounded copy.
+// layernorm_backward: adds the gradient with respect to the input to the residual gradient, and writes its rounded copy. With `rms` it is RMSNorm's: stats have a mean of 0, which has no gradient.
 // shapes:  inp, dout, dinp, rounded (rows, C); weight (C); stats (rows) as (mean, rstd) f32
 // numerics: f32 between load and store; the copy is rounded from the residual gradient as stored
 // dispatch: one workgroup a row, linear grid; with `accumulate` dinp +=, else dinp =
-// source:  layernorm_backward of llm.c (algorithm); reference/layernorm.ts (oracle)
+// source:  layernorm_backward of llm.c (algorithm); reference/layernorm.ts and rmsnorm.ts (oracles)
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
@@ -39,14 +39,14 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   let count = f32(p.c4 * 4u);
   let mean = stats[row].x;
   let rstd = stats[row].y;
-  var sumD = vec4f();
+  @if(!rms) var sumD = vec4f();
   var sumDx = vec4f();
   for (var i = local; i < p.c4; i += LANES) {
     let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
-    sumD += d;
+    @if(!rms) sumD += d;
     sumDx = fma(d, (ungrouped(decodeInp(inp[base + i]), base + i) - mean) * rstd, sumDx);
   }
-  let meanD = workgroupSum(dot(sumD, vec4f(1.0)), local) / count;
+  @if(!rms) let meanD = workgroupSum(dot(sumD, vec4f(1.0)), local) / count;
   let meanDx = workgroupSum(dot(sumDx, vec4f(1.0)), local) / count;
   if (index >= p.rows) {
     return;
@@ -55,7 +55,8 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   for (var i = local; i < p.c4; i += LANES) {
     let normalised = (ungrouped(decodeInp(inp[base + i]), base + i) - mean) * rstd;
     let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
-    var value = (d - meanD - normalised * meanDx) * rstd;
+    @if(!rms) var value = (d - meanD - normalised * meanDx) * rstd;
+    @if(rms) var value = (d - normalised * meanDx) * rstd;
     @if(accumulate) {
       value += decodeDinp(dinp[base + i]);
     }

@@ -1,5 +1,5 @@
 // layernorm_backward_parameters: partial sums over rows of dweight = dout * normalised and dbias = dout.
-// shapes:  inp, dout (rows, C); stats (rows) as (mean, rstd) f32; partials (2, blocks, C) f32: dweight, then dbias
+// shapes:  inp, dout (rows, C); stats (rows) as (mean, rstd) f32; partials (2, blocks, C) f32: dweight, then dbias; without bias (1, blocks, C)
 // numerics: f32 sums in order of rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  layernorm_backward of llm.c, in two dispatches since WGSL has no float atomics; reference/layernorm.ts (oracle)
@@ -11,7 +11,7 @@ struct Params {
   rows: u32,
   c4: u32,
   rowsPerBlock: u32,
-  blocks: u32,
+  @if(bias) blocks: u32,
 }
 
 @group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
@@ -27,7 +27,7 @@ fn layernorm_backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(l
     return;
   }
   var dweight = vec4f();
-  var dbias = vec4f();
+  @if(bias) var dbias = vec4f();
   let first = group.y * p.rowsPerBlock;
   let end = min(first + p.rowsPerBlock, p.rows);
   for (var row = first; row < end; row++) {
@@ -35,8 +35,8 @@ fn layernorm_backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(l
     let d = decodeDout(dout[at]);
     let s = stats[row];
     dweight = fma(d, (ungrouped(decodeInp(inp[at]), at) - s.x) * s.y, dweight);
-    dbias += d;
+    @if(bias) dbias += d;
   }
   partials[group.y * p.c4 + column] = dweight;
-  partials[(p.blocks + group.y) * p.c4 + column] = dbias;
+  @if(bias) partials[(p.blocks + group.y) * p.c4 + column] = dbias;
 }

@@ -1,8 +1,8 @@
-// layernorm_forward: out = (inp - mean) * rstd * weight + bias.
-// shapes:  inp, out (rows, C); weight, bias (C); stats (rows) as (mean, rstd) f32
+// layernorm_forward: out = (inp - mean) * rstd * weight + bias. With `rms` it is RMSNorm: the mean is taken as 0.
+// shapes:  inp, out (rows, C); weight, bias (C), bias where the norm has one; stats (rows) as (mean, rstd) f32
 // numerics: f32 throughout, variance from differences to the mean; eps 1e-5
 // dispatch: one workgroup a row, linear grid
-// source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts (oracle)
+// source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts and rmsnorm.ts (oracles)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
 import package::lib::group_scale::ungrouped;
@@ -22,7 +22,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
 @group(0) @binding(1) var<storage, read> weight: array<ElemWeight>;
-@group(0) @binding(2) var<storage, read> bias: array<ElemWeight>;
+@if(bias) @group(0) @binding(2) var<storage, read> bias: array<ElemWeight>;
 @group(0) @binding(3) var<storage, read_write> out: array<ElemOut>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 @group(1) @binding(0) var<uniform> p: Params;
@@ -35,11 +35,12 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   let row = min(linearGroup(group), p.rows - 1u);
   let base = row * p.c4;
   let count = f32(p.c4 * 4u);
-  var total = vec4f();
-  for (var i = local; i < p.c4; i += LANES) {
+  @if(rms) let mean = 0.0;
+  @if(!rms) var total = vec4f();
+  @if(!rms) for (var i = local; i < p.c4; i += LANES) {
     total += ungrouped(decodeInp(inp[base + i]), base + i);
   }
-  let mean = workgroupSum(dot(total, vec4f(1.0)), local) / count;
+  @if(!rms) let mean = workgroupSum(dot(total, vec4f(1.0)), local) / count;
   var squares = vec4f();
   for (var i = local; i < p.c4; i += LANES) {
     let d = ungrouped(decodeInp(inp[base + i]), base + i) - mean;
@@ -48,7 +49,8 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
+    @if(bias) let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
+    @if(!bias) let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), vec4f());
     overflowed = overflowsOut(value) || overflowed;
     out[base + i] = encodeOut(value);
   }

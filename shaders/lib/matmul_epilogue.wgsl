@@ -1,17 +1,18 @@
 // matmul_epilogue: what every matmul kernel does with four finished columns of one row.
 // shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N); with `split` out is (parts, M, N), a part of the sum each
-// numerics: f32 until the store; with `scaled` the sum of products of scaled operands is first multiplied by the inverse of both scales; the GELU sees the pre-activation as stored, so that recomputing it gives the same bits
+// numerics: f32 until the store; with `scaled` the sum of products of scaled operands is first multiplied by the inverse of both scales; the activation function sees the pre-activation as stored, so that recomputing it gives the same bits
 // dispatch: none (library)
 // source:  fused epilogues of llm.c (idea)
 @if(probe) import package::lib::exponents::countExponents;
-import package::lib::gelu::{gelu, geluDerivative};
-@if(geluBackward) import package::lib::group_scale::ungrouped;
+@if(activation) import activation_function::activation;
+@if(activationBackward) import activation_function::activationDerivative;
+@if(activationBackward) import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
 import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
 @if(bias) import bias_format::{Elem4 as ElemBias, decode as decodeBias};
 @if(residual) import residual_format::{Elem4 as ElemResidual, decode as decodeResidual};
-@if(gelu || geluBackward) import preActivation_format::{Elem4 as ElemPre, decode as decodePre};
-@if(gelu) import preActivation_format::{encode as encodePre, overflows as overflowsPre};
+@if(activation || activationBackward) import preActivation_format::{Elem4 as ElemPre, decode as decodePre};
+@if(activation) import preActivation_format::{encode as encodePre, overflows as overflowsPre};
 
 struct MatmulShape {
   m: u32,    // rows of out
@@ -28,8 +29,8 @@ struct MatmulShape {
 @group(0) @binding(2) var<storage, read_write> out: array<ElemOut>;
 @if(bias) @group(0) @binding(3) var<storage, read> bias: array<ElemBias>;
 @if(residual) @group(0) @binding(4) var<storage, read> residual: array<ElemResidual>;
-@if(gelu) @group(0) @binding(5) var<storage, read_write> preActivation: array<ElemPre>;
-@if(geluBackward) @group(0) @binding(5) var<storage, read> preActivation: array<ElemPre>;
+@if(activation) @group(0) @binding(5) var<storage, read_write> preActivation: array<ElemPre>;
+@if(activationBackward) @group(0) @binding(5) var<storage, read> preActivation: array<ElemPre>;
 @if(scaled) @group(0) @binding(6) var<storage, read> scales: array<TensorScale>;
 
 // The steps of k that a workgroup sums: all of them, or those of its part.
@@ -55,17 +56,17 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
   @if(bias) {
     value += decodeBias(bias[column4]);
   }
-  @if(gelu) {
+  @if(activation) {
     overflowed = overflowsPre(value);
     let stored = encodePre(value);
     preActivation[at] = stored;
-    value = gelu(decodePre(stored));
+    value = activation(decodePre(stored));
   }
-  @if(geluBackward) {
+  @if(activationBackward) {
     let stored = ungrouped(decodePre(preActivation[at]), at);
     @if(!scaled) let x = stored;
     @if(scaled) let x = stored * scales[shape.scalePre].inverse;
-    value *= geluDerivative(x);
+    value *= activationDerivative(x);
   }
   @if(residual) {
     value += decodeResidual(residual[at]);

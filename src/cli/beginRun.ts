@@ -1,4 +1,5 @@
 import {
+  checkExport,
   checkFingerprint,
   checkText,
   checkVocabulary,
@@ -62,7 +63,10 @@ export async function beginRun(
       : (command.config ??
         configure(presetOf(command.preset).config, model ? configOf(model, given) : given));
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
-  if (exportTo) await prepareExport(exportTo.folder);
+  if (exportTo) {
+    checkExport(asked);
+    await prepareExport(exportTo.folder);
+  }
   const stream = await openText(text);
   // A run that began with --init may have a tokenizer that its text would not give.
   const tokenizer =

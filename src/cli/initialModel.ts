@@ -76,6 +76,8 @@ const DECIDED = {
   context: 'ctx',
   vocabulary: 'vocab',
   tied: 'untied',
+  norm: 'norm',
+  mlp: 'mlp',
   tokenizer: 'tokenizer',
 } as const satisfies Partial<Record<keyof Overrides, string>>;
 

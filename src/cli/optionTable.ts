@@ -4,6 +4,10 @@ import {
   EXPORT_DTYPES,
   type ExportDtype,
   FP8_ACTIVATIONS,
+  MLP_KINDS,
+  MLPS,
+  NORM_KINDS,
+  NORMS,
   type NumberField,
   OPTIM_STATES,
   OPTIMIZERS,
@@ -21,6 +25,8 @@ export type ChoiceField =
   | 'fp8Activations'
   | 'optimizer'
   | 'optimState'
+  | 'norm'
+  | 'mlp'
   | 'half'
   | 'tokenizer'
   | 'order'
@@ -61,6 +67,12 @@ const number = (name: string, field: NumberField, help: string): OptionSpec => (
   field,
   help,
 });
+
+function summaries(kinds: Readonly<Record<string, { readonly summary: string }>>): string {
+  return Object.entries(kinds)
+    .map(([kind, { summary }]) => `${kind} ${summary}`)
+    .join('; ');
+}
 
 export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
   Run: [
@@ -130,6 +142,20 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     number('ctx', 'context', 'tokens in a window'),
     number('vocab', 'vocabulary', "least tokens of the vocabulary; a smaller tokenizer's is filled up"),
     { kind: 'flag', name: 'untied', help: 'the output matrix is not shared with the token embedding' },
+    {
+      kind: 'choice',
+      name: 'norm',
+      field: 'norm',
+      choices: NORM_KINDS,
+      help: `before attention, MLP and head: ${summaries(NORMS)}`,
+    },
+    {
+      kind: 'choice',
+      name: 'mlp',
+      field: 'mlp',
+      choices: MLP_KINDS,
+      help: `the activation function of the MLP: ${summaries(MLPS)}`,
+    },
   ],
   Text: [
     { kind: 'name', name: 'text', choices: TEXT_IDS, help: 'a built-in text' },

@@ -10,6 +10,7 @@ import {
   type MemoryBytes,
   memoryEstimate,
   mostTokens,
+  otherKinds,
   type PlanLimits,
   type PlannedRun,
   PRECISION_MODES,
@@ -136,11 +137,8 @@ function recomputeAdvice(
     : `${mode}: a batch of ${batch} does not fit, whatever is recomputed.`;
 }
 
-function table(
-  modes: readonly PlannedMode[],
-  { layers, heads, width, context, recompute }: TrainConfig,
-  budget: number,
-): string {
+function table(modes: readonly PlannedMode[], config: TrainConfig, budget: number): string {
+  const { layers, heads, width, context, recompute } = config;
   const used = MEMORY_CATEGORIES.filter((category) => modes.some(({ memory }) => memory[category] > 0));
   const rows = modes.map(({ precision, largestBatch: batch, memory }) => [
     precision,
@@ -154,7 +152,7 @@ function table(
     ...used.map((category) => category.replace(/[A-Z]/g, ' $&').toLowerCase()),
     'total',
   ];
-  return `Largest batch within ${formatBytes(budget)}: ${layers} layers, ${heads} heads, width ${width}, context ${context}, recompute ${recompute}. Where none fits, the memory is that of batch 1.\n\n${textTable(header, rows)}`;
+  return `Largest batch within ${formatBytes(budget)}: ${layers} layers, ${heads} heads, width ${width}, context ${context}${otherKinds(config)}, recompute ${recompute}. Where none fits, the memory is that of batch 1.\n\n${textTable(header, rows)}`;
 }
 
 runCommand(main);

@@ -23,7 +23,6 @@ export {
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
   OPTIMIZERS,
-  type OptimState,
 } from './precision/optimStates.ts';
 export { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from './precision/quantization.ts';
 export {
@@ -104,7 +103,16 @@ export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
 
 export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
-export { type GptConfig, VOCABULARY_PADDING } from './config/gptConfig.ts';
+export {
+  GPT2_KINDS,
+  type GptConfig,
+  MLP_KINDS,
+  MLPS,
+  NORM_KINDS,
+  NORMS,
+  otherKinds,
+  VOCABULARY_PADDING,
+} from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
 export {
@@ -162,6 +170,7 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
 export { EXPORT_DTYPES, type ExportDtype, type WeightsShape } from './checkpoint/gpt2.ts';
+export { checkExport } from './checkpoint/huggingface.ts';
 export { checkVocabulary, type ModelFile, openModel, readModel, usualHeads } from './checkpoint/modelFile.ts';
 export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';

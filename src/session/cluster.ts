@@ -2,6 +2,7 @@
 import {
   EngineError,
   type FileToWrite,
+  GPT2_KINDS,
   piecesOf,
   type RunFile,
   type TextStream,
@@ -12,6 +13,7 @@ import { SessionError } from './errorReport.ts';
 /** What `train_ddp.py` goes on with. */
 const MODES: readonly string[] = ['fp32', 'tf32', 'bf16', 'fp16'];
 const TOKENIZERS: readonly string[] = ['char', 'byte'];
+const KINDS = ['norm', 'mlp'] as const;
 
 /** @throws EngineError BAD_VALUE naming what the program cannot go on with */
 export function checkCluster({ description: { config, tokenizer } }: RunFile): void {
@@ -21,11 +23,13 @@ export function checkCluster({ description: { config, tokenizer } }: RunFile): v
       ? `the ${tokenizer.kind} tokenizer`
       : config.optimizer !== 'adamw' || config.optimState !== 'f32'
         ? `${config.optimizer} with moments in ${config.optimState}`
-        : null;
+        : KINDS.some((kind) => config[kind] !== GPT2_KINDS[kind])
+          ? `norm ${config.norm} and mlp ${config.mlp}`
+          : null;
   if (wrong === null) return;
   throw new EngineError(
     'BAD_VALUE',
-    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, adamw in f32, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
+    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, adamw in f32, norm ${GPT2_KINDS.norm}, mlp ${GPT2_KINDS.mlp}, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
     'Take the run file or the model instead.',
   );
 }

@@ -64,6 +64,8 @@ const SCHEMAS = {
     typeof number
   >),
   untied: v.picklist(CHOICES.untied),
+  norm: v.picklist(CHOICES.norm),
+  mlp: v.picklist(CHOICES.mlp),
   tokenizer,
   order: v.picklist(CHOICES.order),
   recompute: v.picklist(CHOICES.recompute),

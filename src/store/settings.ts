@@ -6,7 +6,9 @@ import {
   DELAYED_SCALING,
   EngineError,
   FP8_ACTIVATIONS,
+  MLP_KINDS,
   modeOfVariant,
+  NORM_KINDS,
   type NumberField,
   OPTIM_STATES,
   OPTIMIZERS,
@@ -69,6 +71,8 @@ export const NUMBER_SETTINGS = Object.keys(NUMBER_FIELDS) as NumberSetting[];
 export const CHOICES = {
   /** 1: the output matrix is not shared with the token embedding. */
   untied: ['0', '1'],
+  norm: NORM_KINDS,
+  mlp: MLP_KINDS,
   /** Those that the page offers: an address may ask for any number of learned tokens. */
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096', 'gpt2', 'gpt2-eot'],
   order: ['random', 'sequential'],
@@ -83,6 +87,8 @@ export const CHOICES = {
 export type ChoiceSetting = keyof typeof CHOICES;
 /** What the choices set, but for those that are yes or no: {@link choiceIn}. */
 const CHOICE_FIELDS = {
+  norm: 'norm',
+  mlp: 'mlp',
   tokenizer: 'tokenizer',
   order: 'order',
   recompute: 'recompute',
@@ -146,6 +152,8 @@ export function givenByFile(settings: Settings, key: NumberSetting | ChoiceSetti
     case 'layers':
     case 'width':
     case 'heads':
+    case 'norm':
+    case 'mlp':
       return init[key];
     case 'tokenizer':
       return init.tokenizer && choiceOfModel(init.tokenizer, settings.tokenizer);
@@ -160,10 +168,10 @@ export function givenByFile(settings: Settings, key: NumberSetting | ChoiceSetti
 
 function overridesOfFile({ init, heads, tokenizer: asked }: Settings): Overrides {
   if (!init) return {};
-  const { layers, width, context, vocabulary, tied } = init;
+  const { layers, width, context, vocabulary, tied, norm, mlp } = init;
   const tokenizer = init.tokenizer ?? asked ?? init.likelyTokenizer;
   return {
-    ...{ layers, width, context, vocabulary, tied },
+    ...{ layers, width, context, vocabulary, tied, norm, mlp },
     heads: init.heads ?? heads ?? init.usualHeads,
     ...(tokenizer && { tokenizer: choiceOfModel(tokenizer, asked) }),
   };
@@ -228,7 +236,7 @@ export function firstConfig(settings: Settings): TrainConfig {
 
 /** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
 export function overridesOf(settings: Settings): Overrides {
-  const { f16: half, rounding, untied, tokenizer, order, recompute, optimizer, sample } = settings;
+  const { f16: half, rounding, untied, norm, mlp, tokenizer, order, recompute, optimizer, sample } = settings;
   const { 'optim-state': optimState, 'fp8-head': fp8Head, 'amax-algo': amaxAlgorithm } = settings;
   const { 'fp8-activations': fp8Activations } = settings;
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
@@ -242,6 +250,8 @@ export function overridesOf(settings: Settings): Overrides {
     half,
     ...(rounding !== null && { rounding }),
     ...(untied !== null && { tied: untied === '0' }),
+    ...(norm !== null && { norm }),
+    ...(mlp !== null && { mlp }),
     ...(fp8Head !== null && { fp8Head: fp8Head === '1' }),
     ...(fp8Activations !== null && { fp8Activations }),
     ...(amaxAlgorithm !== null && { amaxAlgorithm }),

@@ -52,7 +52,7 @@ test('every option reaches its field', () => {
     `--preset smoke --precision fp16-static --layers 3 --heads 4 --width 64 --ctx 32 --batch 2 --accum 5
     --steps 50 --lr 2e-3 --min-lr 1e-5 --warmup 7 --weight-decay 0.2 --beta2 0.95 --clip 0.5 --seed 9
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
-    --sample 11 --f16 packed --untied --vocab 300 --recompute gelu-ln --export out --export-dtype F16
+    --sample 11 --f16 packed --untied --norm rmsnorm --mlp relu2 --vocab 300 --recompute gelu-ln --export out --export-dtype F16
     --optimizer stable-adamw --optim-state fp8-lm
     --json --numerics-every 20 --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse('--precision fp8 --fp8-head')).toMatchObject({ config: { precision: 'fp8', fp8Head: true } });
@@ -91,6 +91,8 @@ test('every option reaches its field', () => {
       sampleLength: 11,
       half: 'packed',
       tied: false,
+      norm: 'rmsnorm',
+      mlp: 'relu2',
       vocabulary: 300,
       recompute: 'gelu-ln',
       optimizer: 'stable-adamw',

@@ -1,9 +1,11 @@
 /** GPT-2's own tokenizer against the published encoder, whose merging is another program's. */
+
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { encode } from 'gpt-tokenizer/encoding/r50k_base';
 import { beforeAll, expect, test } from 'vitest';
 import { configJson, tokenizerConfigJson, tokenizerJson } from '../../src/engine/checkpoint/huggingface.ts';
+import { GPT2_KINDS } from '../../src/engine/config/gptConfig.ts';
 import { gpt2Model, loadGpt2 } from '../../src/engine/data/gpt2.ts';
 import { PairEncoder } from '../../src/engine/data/pairModel.ts';
 import { streamOf, tokenize, tokenizeString } from '../../src/engine/data/tokenize.ts';
@@ -175,7 +177,7 @@ test('files of other tools name its tokens, merges and end', () => {
   expect(model.merges).toHaveLength(50_000);
   expect(model.merges.slice(0, 3)).toEqual(['Ġ t', 'Ġ a', 'h e']);
   expect(added_tokens).toMatchObject([{ id: 50256, content: '<|endoftext|>', special: true }]);
-  const gpt = { layers: 1, heads: 1, width: 4, context: 8, vocabulary: 50257, tied: true };
+  const gpt = { layers: 1, heads: 1, width: 4, context: 8, vocabulary: 50257, tied: true, ...GPT2_KINDS };
   expect(JSON.parse(configJson(gpt, 'F32', { kind: 'gpt2' })).eos_token_id).toBe(50256);
   expect(JSON.parse(tokenizerConfigJson(8, { kind: 'gpt2' })).eos_token).toBe('<|endoftext|>');
   expect(readTokenizerJson('{"kind":"gpt2"}', 'm')).toEqual({ kind: 'gpt2' });

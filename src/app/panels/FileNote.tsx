@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
+import { otherKinds } from '../../engine/index.ts';
 import type { OpenedFile, SavedRun } from '../../session/protocol.ts';
 import { obstacle as trainObstacle } from '../../store/actions.ts';
 import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '../../store/fileActions.ts';
@@ -132,7 +133,7 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
     <Note testId="model-file">
       <p>
         Training starts from the weights of <strong>{name}</strong>
-        <span>{`: ${formatCounted(layers, 'layer')}, ${heads !== null ? `${formatCounted(heads, 'head')}, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}.`}</span>
+        <span>{`: ${formatCounted(layers, 'layer')}, ${heads !== null ? `${formatCounted(heads, 'head')}, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}${otherKinds(shape)}.`}</span>
       </p>
       {assumedHeads !== undefined && (
         <p>

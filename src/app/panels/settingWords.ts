@@ -1,8 +1,8 @@
 /** What each setting is called, counted in and for. */
 import {
+  MLPS,
+  NORMS,
   OPTIM_STATE_TABLE,
-  OPTIM_STATES,
-  type OptimState,
   type PrecisionMode,
   rangeOf,
   storesFp8,
@@ -83,6 +83,21 @@ interface ChoiceWords {
   readonly values: Readonly<Record<string, string>>;
 }
 
+function titles<Id extends string>(
+  rows: Readonly<Record<Id, { readonly title: string }>>,
+): Readonly<Record<Id, string>> {
+  const entries = Object.entries<{ readonly title: string }>(rows).map(([id, { title }]) => [id, title]);
+  return Object.fromEntries(entries) as Record<Id, string>;
+}
+
+function summaries(
+  rows: Readonly<Record<string, { readonly title: string; readonly summary: string }>>,
+): string {
+  return Object.values(rows)
+    .map(({ title, summary }) => `${title} ${summary}`)
+    .join('; ');
+}
+
 export const CHOICE_WORDS: {
   readonly [Key in ChoiceSetting]: ChoiceWords & {
     readonly values: Readonly<Record<(typeof CHOICES)[Key][number], string>>;
@@ -92,6 +107,16 @@ export const CHOICE_WORDS: {
     label: 'Output matrix',
     help: 'Tied: the token embedding is also what the logits are made with, as in GPT-2.',
     values: { '0': 'tied', '1': 'of its own' },
+  },
+  norm: {
+    label: 'Norm',
+    help: `Before attention, MLP and head: ${summaries(NORMS)}.`,
+    values: titles(NORMS),
+  },
+  mlp: {
+    label: 'MLP activation',
+    help: `Between the two layers of the MLP: ${summaries(MLPS)}.`,
+    values: titles(MLPS),
   },
   tokenizer: {
     label: 'Tokenizer',
@@ -127,7 +152,7 @@ export const CHOICE_WORDS: {
   },
   recompute: {
     label: 'Recompute',
-    help: 'What the backward pass computes again instead of keeping it: less memory, slower, the same results bit by bit.',
+    help: 'What the backward pass computes again instead of keeping it: less memory, slower, the same results bit by bit. Of other kinds of model their activation and norms.',
     values: {
       none: 'nothing',
       gelu: 'GELU',
@@ -143,10 +168,7 @@ export const CHOICE_WORDS: {
   'optim-state': {
     label: 'Optimizer state',
     help: "How AdamW's two moments are kept: f32 takes 8 bytes a parameter, the others 4, 2.13 and 3.",
-    values: Object.fromEntries(OPTIM_STATES.map((id) => [id, OPTIM_STATE_TABLE[id].title])) as Record<
-      OptimState,
-      string
-    >,
+    values: titles(OPTIM_STATE_TABLE),
   },
 };
 
@@ -163,7 +185,11 @@ export interface Group {
 
 /** Steps and seed stand above the groups: they are what people change most. */
 export const GROUPS: readonly Group[] = [
-  { title: 'Model', testId: 'group-model', settings: ['layers', 'heads', 'width', 'ctx', 'untied'] },
+  {
+    title: 'Model',
+    testId: 'group-model',
+    settings: ['layers', 'heads', 'width', 'ctx', 'norm', 'mlp', 'untied'],
+  },
   {
     title: 'Training',
     testId: 'group-training',

@@ -4,7 +4,7 @@
  * Linear layout (out, in) as nanoGPT's.
  */
 
-import type { GptConfig } from '../config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
@@ -17,7 +17,7 @@ import type { TensorInfo } from './safetensorsHeader.ts';
 export const EXPORT_DTYPES = ['F32', 'F16'] as const;
 export type ExportDtype = (typeof EXPORT_DTYPES)[number];
 
-/** What weights alone tell of a model: how many heads share the width, they do not. */
+/** What is known of a model without its number of heads, which weights alone do not tell; other kinds of MLP than GPT-2's neither. */
 export type WeightsShape = Omit<GptConfig, 'heads'>;
 
 /** The parameters of a GPT-2 in a file. */
@@ -116,7 +116,7 @@ async function shapeOf(
   const numbers = [...tensors.keys()].flatMap((name) => /^h\.(\d+)\./.exec(name)?.[1] ?? []);
   const head = tensors.get(HEAD);
   const tied = !head || (await sameBytes(file, head, tensors.get('wte.weight')!));
-  return { layers: new Set(numbers).size, width, context, vocabulary, tied };
+  return { layers: new Set(numbers).size, width, context, vocabulary, tied, ...GPT2_KINDS };
 }
 
 function matrixShape(

@@ -3,7 +3,8 @@
  * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
 
-import type { GptConfig } from '../config/gptConfig.ts';
+import { type GptConfig, MLPS, NORMS } from '../config/gptConfig.ts';
+import { EngineError } from '../core/errors.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_END, GPT2_END_ID } from '../data/gpt2.ts';
 import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
@@ -12,11 +13,25 @@ import type { ExportDtype } from './gpt2.ts';
 
 /** Keys of a weights file's metadata: what weights alone do not tell. */
 export const HEADS_KEY = 'n_head';
+export const MLP_KEY = 'halfstep.mlp';
 export const TOKENIZER_KEY = 'halfstep.tokenizer';
+
+/**
+ * Refuses what the GPT-2 of these libraries cannot have.
+ * @throws EngineError BAD_VALUE naming it
+ */
+export function checkExport({ norm }: Pick<GptConfig, 'norm'>): void {
+  if (NORMS[norm].exported) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `The model has ${NORMS[norm].title} (norm ${norm}), and the GPT-2 of Hugging Face's libraries has only ${NORMS.layernorm.title}.`,
+    'Save the run instead: Halfstep resumes it and writes its samples.',
+  );
+}
 
 /** `config.json` of a model that was written in `dtype`. Dropout is none: the engine has none. */
 export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: TokenizerJson): string {
-  const { layers, heads, width, context, vocabulary, tied } = config;
+  const { layers, heads, width, context, vocabulary, tied, mlp } = config;
   return pretty({
     architectures: ['GPT2LMHeadModel'],
     model_type: 'gpt2',
@@ -26,7 +41,7 @@ export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: Toke
     n_layer: layers,
     n_head: heads,
     n_inner: null,
-    activation_function: 'gelu_new',
+    activation_function: MLPS[mlp].names[0],
     layer_norm_epsilon: 1e-5,
     initializer_range: 0.02,
     attn_pdrop: 0,

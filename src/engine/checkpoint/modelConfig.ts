@@ -3,7 +3,7 @@
  * Format: GPT2Config of transformers, with that class's defaults for what is left out.
  */
 
-import { mlpWidth } from '../config/gptConfig.ts';
+import { MLP_KINDS, MLPS, type MlpKind, mlpWidth } from '../config/gptConfig.ts';
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { BesideProblem, readObject, said } from './beside.ts';
 import type { WeightsShape } from './gpt2.ts';
@@ -14,7 +14,7 @@ const MAX_BYTES = 2 ** 20;
 /** Keys that change what a model computes, with the only values that the engine computes. */
 const FIXED: readonly (readonly [string, readonly JsonValue[]])[] = [
   ['model_type', ['gpt2']],
-  ['activation_function', ['gelu_new', 'gelu_pytorch_tanh']],
+  ['activation_function', MLP_KINDS.flatMap((kind) => MLPS[kind].names)],
   ['layer_norm_epsilon', [1e-5]],
   ['scale_attn_weights', [true]],
   ['scale_attn_by_inverse_layer_idx', [false]],
@@ -25,8 +25,8 @@ const FIXED: readonly (readonly [string, readonly JsonValue[]])[] = [
 
 export interface SaidByConfig {
   readonly heads: number;
-  /** It names the activation function. */
-  readonly activation: boolean;
+  /** Null where it does not name the activation function. */
+  readonly mlp: MlpKind | null;
 }
 
 /**
@@ -48,7 +48,9 @@ export async function readConfig(source: RandomAccess, shape: WeightsShape): Pro
       heads === undefined ? 'has no n_head' : `has n_head ${said(heads)}, which is no whole number above 0`,
     );
   }
-  return { heads: heads as number, activation: config.has('activation_function') };
+  const name = config.get('activation_function');
+  const mlp = MLP_KINDS.find((kind) => MLPS[kind].names.some((own) => own === name)) ?? null;
+  return { heads: heads as number, mlp };
 }
 
 function contradictionsOf(config: JsonObject, shape: WeightsShape): string[] {

@@ -1,6 +1,6 @@
 /** A GPT-2 in a file that a run can start from. */
 
-import type { GptConfig } from '../config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig, MLP_KINDS, type MlpKind } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
@@ -10,8 +10,8 @@ import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
 import { BesideProblem, type FilesBeside, wrongBeside } from './beside.ts';
 import { type Gpt2Weights, openGpt2, type WeightsShape, wrongModel } from './gpt2.ts';
-import { HEADS_KEY, TOKENIZER_KEY } from './huggingface.ts';
-import { readConfig } from './modelConfig.ts';
+import { HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './huggingface.ts';
+import { readConfig, type SaidByConfig } from './modelConfig.ts';
 import { readTokenizer } from './modelTokenizer.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
@@ -39,9 +39,10 @@ export interface ModelFile {
 export async function openModel(source: RandomAccess, beside: FilesBeside): Promise<ModelFile> {
   const file = await openSafetensors(source);
   const weights = await openGpt2(file);
-  const { shape } = weights;
+  const ownMlp = metadataMlp(file);
   const notes: string[] = [];
-  const config = beside.config && (await configBeside(file, beside.config, shape, notes));
+  const config = beside.config && (await configBeside(file, beside.config, weights.shape, notes));
+  const shape = { ...weights.shape, mlp: ownMlp ?? config?.mlp ?? weights.shape.mlp };
   const own = metadataTokenizer(file);
   const found =
     own === null && beside.tokenizer ? await tokenizerBeside(source.name, beside.tokenizer, notes) : null;
@@ -52,7 +53,7 @@ export async function openModel(source: RandomAccess, beside: FilesBeside): Prom
       `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} ${tokenCount(tokenizer)}`,
     );
   }
-  if (weights.linear && !config?.activation) notes.push(EXACT_GELU);
+  if (weights.linear && !(ownMlp ?? config?.mlp)) notes.push(EXACT_GELU);
   return {
     name: source.name,
     shape,
@@ -73,12 +74,18 @@ async function configBeside(
   source: RandomAccess,
   shape: WeightsShape,
   notes: string[],
-): Promise<{ readonly heads: number; readonly activation: boolean } | null> {
+): Promise<SaidByConfig | null> {
   const heads = metadataHeads(file);
+  const mlp = metadataMlp(file);
   try {
     const config = await readConfig(source, shape);
-    if (heads === null || heads === config.heads) return config;
-    throw new BesideProblem(`says n_head ${config.heads} where the metadata of the weights say ${heads}`);
+    if (heads !== null && heads !== config.heads)
+      throw new BesideProblem(`says n_head ${config.heads} where the metadata of the weights say ${heads}`);
+    if (mlp !== null && config.mlp !== null && mlp !== config.mlp)
+      throw new BesideProblem(
+        `names the activation function ${config.mlp} where the metadata of the weights name ${mlp}`,
+      );
+    return config;
   } catch (cause) {
     if (!(cause instanceof BesideProblem)) throw cause;
     if (heads === null || !file.metadata.has(TOKENIZER_KEY)) {
@@ -164,6 +171,17 @@ export function checkVocabulary(
     'WRONG_MODEL',
     `"${name}" has ${shape.vocabulary} tokens, but the ${tokenizer.kind} tokenizer makes ${tokenizer.vocabulary} of this text.`,
     `Use the tokenizer and text that it was trained with${fewer && fill ? `, or ${fill} where its further tokens are only padding` : ''}.`,
+  );
+}
+
+/** An export that names none is of a version without others. @throws EngineError WRONG_MODEL where the metadata name an unknown kind */
+function metadataMlp({ metadata, source }: SafetensorsFile): MlpKind | null {
+  const said = metadata.get(MLP_KEY) ?? (metadata.has(TOKENIZER_KEY) ? GPT2_KINDS.mlp : undefined);
+  const known = MLP_KINDS.find((kind) => kind === said);
+  if (said === undefined || known) return known ?? null;
+  throw wrongModel(
+    source.name,
+    `has metadata with ${MLP_KEY} ${quote(said)}, which this version does not have`,
   );
 }
 

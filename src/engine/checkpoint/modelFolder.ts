@@ -6,7 +6,15 @@ import { loadGpt2 } from '../data/gpt2.ts';
 import { createTokenizer, type TokenizerJson } from '../data/tokenizer.ts';
 import { type PlanLimits, type RunTensors, runTensors } from '../model/tensors.ts';
 import { type ExportDtype, gpt2Tensors } from './gpt2.ts';
-import { configJson, HEADS_KEY, TOKENIZER_KEY, tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
+import {
+  checkExport,
+  configJson,
+  HEADS_KEY,
+  MLP_KEY,
+  TOKENIZER_KEY,
+  tokenizerConfigJson,
+  tokenizerJson,
+} from './huggingface.ts';
 import { readExactly } from './randomAccess.ts';
 import type { RunFile } from './runFile.ts';
 import { readFloats, writeSafetensors } from './safetensors.ts';
@@ -20,7 +28,7 @@ export interface FileToWrite {
 /**
  * `model.safetensors`, `config.json` and the tokenizer's files.
  * @param valuesOf (rows * columns) f32 of the engine's parameter called `name`
- * @throws EngineError NOT_FINITE while the weights are written, as `gpt2Tensors`; RangeError before `loadGpt2`
+ * @throws EngineError BAD_VALUE, as `checkExport`, NOT_FINITE while the weights are written, as `gpt2Tensors`; RangeError before `loadGpt2`
  */
 export function modelFolder(
   gpt: GptConfig,
@@ -28,8 +36,14 @@ export function modelFolder(
   dtype: ExportDtype,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): FileToWrite[] {
+  checkExport(gpt);
   const json = JSON.stringify(tokenizer);
-  const metadata = { format: 'pt', [HEADS_KEY]: String(gpt.heads), [TOKENIZER_KEY]: json };
+  const metadata = {
+    format: 'pt',
+    [HEADS_KEY]: String(gpt.heads),
+    [MLP_KEY]: gpt.mlp,
+    [TOKENIZER_KEY]: json,
+  };
   return [
     textFile('config.json', configJson(gpt, dtype, tokenizer)),
     textFile('tokenizer.json', tokenizerJson(tokenizer)),

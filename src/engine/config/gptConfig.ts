@@ -2,7 +2,7 @@
  * The shape of a GPT-2. Letters used everywhere: B batch, T context, C width, H heads, D = C / H head
  * size, V vocabulary (Vp padded to 128), L layers.
  */
-import { EngineError } from '../core/errors.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 
 export interface GptConfig {
   readonly layers: number;
@@ -12,6 +12,76 @@ export interface GptConfig {
   readonly vocabulary: number;
   /** The LM head shares `wte.weight`, as in GPT-2. */
   readonly tied: boolean;
+  readonly norm: NormKind;
+  readonly mlp: MlpKind;
+}
+
+interface KindRow {
+  readonly title: string;
+  /** What it does and what it is good for, as a part of a sentence. */
+  readonly summary: string;
+}
+
+export const NORM_KINDS = ['layernorm', 'rmsnorm'] as const;
+export type NormKind = (typeof NORM_KINDS)[number];
+
+interface NormRow extends KindRow {
+  readonly bias: boolean;
+  /** Of its kernels. */
+  readonly conditions: Readonly<Record<string, boolean>>;
+  /** Whether GPT-2 of Hugging Face's transformers can have it. */
+  readonly exported: boolean;
+}
+
+export const NORMS: Readonly<Record<NormKind, NormRow>> = {
+  layernorm: {
+    title: 'layer norm',
+    summary: "subtracts the mean of a token's channels and has a bias, as in GPT-2",
+    bias: true,
+    conditions: {},
+    exported: true,
+  },
+  rmsnorm: {
+    title: 'RMSNorm',
+    summary: 'only divides by their root mean square and has no bias, as in Llama: less to compute',
+    bias: false,
+    conditions: { rms: true },
+    exported: false,
+  },
+};
+
+/** The activation function between the two layers of the MLP: a file of shaders/functions/ each. */
+export const MLP_KINDS = ['gelu', 'relu2'] as const;
+export type MlpKind = (typeof MLP_KINDS)[number];
+
+interface MlpRow extends KindRow {
+  /** Names that `activation_function` of a config.json has for it; the first is written. */
+  readonly names: readonly [string, ...string[]];
+}
+
+export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
+  gelu: {
+    title: 'GELU',
+    summary: 'is smooth, as in GPT-2',
+    names: ['gelu_new', 'gelu_pytorch_tanh'],
+  },
+  relu2: {
+    title: 'ReLU²',
+    summary: 'is max(x, 0) squared: cheap to compute, and exactly zero for every negative input',
+    names: ['relu2'],
+  },
+};
+
+/** The kinds that GPT-2 has, and every model whose file, link or record names none. */
+export const GPT2_KINDS = { norm: 'layernorm', mlp: 'gelu' } as const satisfies Partial<GptConfig>;
+
+/** ", RMSNorm, ReLU²": what a model has that GPT-2 does not, after its shape; empty for GPT-2's. */
+export function otherKinds({ norm, mlp }: Pick<GptConfig, 'norm' | 'mlp'>): string {
+  const others = [
+    ...(norm === GPT2_KINDS.norm ? [] : [NORMS[norm].title]),
+    ...(mlp === GPT2_KINDS.mlp ? [] : [MLPS[mlp].title]),
+  ];
+  return others.map((title) => `, ${title}`).join('');
 }
 
 export interface Range {
@@ -48,9 +118,11 @@ export function mlpWidth({ width }: Pick<GptConfig, 'width'>): number {
 
 /**
  * Refuses shapes that no kernel can run.
- * @throws EngineError BAD_SHAPE naming the dimension, what it is and what would do
+ * @throws EngineError BAD_SHAPE naming the dimension, what it is and what would do; BAD_VALUE naming an unknown kind
  */
 export function checkShape(config: GptConfig): void {
+  checkKind('norm', config.norm, NORM_KINDS);
+  checkKind('mlp', config.mlp, MLP_KINDS);
   for (const dimension of Object.keys(SHAPE_RANGES) as Dimension[]) {
     checkDimension(dimension, config[dimension]);
   }
@@ -77,6 +149,11 @@ export function checkShape(config: GptConfig): void {
       `Use at least ${Math.ceil(width / 256)} heads.`,
     );
   }
+}
+
+function checkKind(option: string, kind: string, kinds: readonly string[]): void {
+  if (kinds.includes(kind)) return;
+  throw new EngineError('BAD_VALUE', `There is no ${option} "${kind}".`, suggestion(kind, kinds));
 }
 
 /** @throws EngineError BAD_SHAPE when a dimension is outside its range, whatever the others are */

@@ -1,4 +1,5 @@
 import { EngineError, suggestion } from '../core/errors.ts';
+import { GPT2_KINDS } from './gptConfig.ts';
 import type { TrainConfig } from './trainConfig.ts';
 
 export const PRESET_NAMES = ['smoke', 'starter', 'small', 'nanogpt-char', 'gpt2', 'gpt2-163m'] as const;
@@ -30,6 +31,7 @@ const base: TrainConfig = {
   clip: 1,
   seed: 1337,
   tied: true,
+  ...GPT2_KINDS,
   vocabulary: null,
   recompute: 'none',
   precision: 'fp16',

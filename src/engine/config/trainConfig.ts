@@ -18,6 +18,8 @@ import {
   checkShape,
   type Dimension,
   type GptConfig,
+  type MlpKind,
+  type NormKind,
   type Range,
   SHAPE_RANGES,
 } from './gptConfig.ts';
@@ -33,6 +35,9 @@ export interface TrainConfig extends Fp8Settings {
   readonly width: number;
   readonly context: number;
   readonly tied: boolean;
+  readonly norm: NormKind;
+  /** The activation function of the MLP. */
+  readonly mlp: MlpKind;
   /** Least tokens of the vocabulary: a smaller tokenizer's is filled up with tokens that no text has. Null leaves it. */
   readonly vocabulary: number | null;
   /** What the backward pass recomputes instead of keeping. Changes memory and speed, and not one bit of the results. */
@@ -83,8 +88,9 @@ export interface TrainConfig extends Fp8Settings {
 
 /** @param vocabulary of the tokenizer */
 export function gptConfig(config: TrainConfig, vocabulary: number): GptConfig {
-  const { layers, heads, width, context, tied } = config;
-  return { layers, heads, width, context, tied, vocabulary: Math.max(vocabulary, config.vocabulary ?? 0) };
+  const { layers, heads, width, context, tied, norm, mlp } = config;
+  const padded = Math.max(vocabulary, config.vocabulary ?? 0);
+  return { layers, heads, width, context, tied, norm, mlp, vocabulary: padded };
 }
 
 /** Tokens of one step: B * T * accumulation. */

@@ -1,6 +1,7 @@
 /** A sweep trains every mode at every learning rate from every seed, a cell each. The page and the terminal share this. */
 
 import type { Overrides } from '../config/configure.ts';
+import { GPT2_KINDS } from '../config/gptConfig.ts';
 import { checkNumber, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { comparedRuns, type PlannedRun } from './planned.ts';
@@ -144,7 +145,10 @@ export function sweepSettings(
 /** In words, what differs; empty where nothing does. A setting that a sweep does not know yet was not given in it. */
 export function settingsDifferences(before: SweepSettings, now: SweepSettings): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-  const unset: SweepSettings = Object.fromEntries(VARIANT_SETTINGS.map(({ field, unset }) => [field, unset]));
+  const unset: SweepSettings = {
+    ...GPT2_KINDS,
+    ...Object.fromEntries(VARIANT_SETTINGS.map(({ field, unset }) => [field, unset])),
+  };
   const valueIn = (settings: SweepSettings, name: string) => settings[name] ?? unset[name] ?? null;
   const word = (value: SweepSettings[string]) => String(value ?? 'none');
   return names

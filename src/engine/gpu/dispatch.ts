@@ -6,7 +6,7 @@ import { formatOf, groupsOf, type Operand, recordOf, scaleOf } from './tensor.ts
 type Bound = Readonly<Record<string, Operand | undefined>>;
 type Nothing = Readonly<Record<never, never>>;
 
-/** What differs between kernels. Operands, tensors and uniforms that are undefined are left out of the dispatch. */
+/** What differs between kernels. Operands, tensors, functions and uniforms that are undefined are left out of the dispatch. */
 export interface DispatchArgs<O extends Bound, T extends Bound> {
   /** By binding: operands whose number format picks the prelude of the slot of the same name. */
   readonly operands?: O;
@@ -23,6 +23,8 @@ export interface DispatchArgs<O extends Bound, T extends Bound> {
   /** The operand that may have block scales, in kernels that have the condition `grouped`. */
   readonly grouped?: NoInfer<keyof O & string>;
   readonly uniforms: Readonly<Record<string, number | undefined>>;
+  /** By slot: functions of `shaders/functions/`. */
+  readonly functions?: Readonly<Record<string, string | undefined>>;
   readonly conditions?: Dispatch['variant']['conditions'];
   readonly constants?: Dispatch['variant']['constants'];
   readonly grid: Dispatch['grid'];
@@ -43,7 +45,12 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
   const slotNames: Readonly<Record<string, string | undefined>> = args.slotNames ?? {};
   const slots: Record<string, Prelude> = {};
   const bindings: Record<string, Operand> = {};
+  const functions: Record<string, string> = {};
   const uniforms: Record<string, number | typeof SITE> = {};
+  for (const name in args.functions) {
+    const file = args.functions[name];
+    if (file !== undefined) functions[name] = file;
+  }
   for (const name in operands) {
     const operand = operands[name];
     if (operand === undefined) continue;
@@ -70,6 +77,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
     variant: {
       kernel,
       slots,
+      ...(args.functions && { functions }),
       conditions: {
         ...conditions,
         ...addScales(args.scaled, operands, bindings, uniforms),

@@ -9,6 +9,8 @@ export interface Variant {
   readonly kernel: string;
   /** Operand slot to storage prelude: `import <slot>_format::...` */
   readonly slots: Readonly<Record<string, Prelude>>;
+  /** Slot of a function to the file of `shaders/functions/` that has it: `import <slot>_function::...` */
+  readonly functions?: Readonly<Record<string, string>>;
   readonly conditions: Readonly<Record<string, boolean>>;
   readonly constants: Readonly<Record<string, number>>;
 }
@@ -78,7 +80,7 @@ export function uniformOf({ variant, uniforms }: Dispatch, name: string): number
   return value;
 }
 
-/** A stable name: kernel, slots, conditions, constants. */
+/** A stable name: kernel, slots, functions, conditions, constants. */
 export function variantKey(variant: Variant): string {
   const list = (record: Readonly<Record<string, unknown>>): string =>
     Object.keys(record)
@@ -86,7 +88,8 @@ export function variantKey(variant: Variant): string {
       .sort()
       .map((key) => (record[key] === true ? key : `${key}=${record[key]}`))
       .join(' ');
-  return [variant.kernel, list(variant.slots), list(variant.conditions), list(variant.constants)]
+  const { kernel, slots, functions = {}, conditions, constants } = variant;
+  return [kernel, list(slots), list(functions), list(conditions), list(constants)]
     .filter((part) => part !== '')
     .join(' | ');
 }

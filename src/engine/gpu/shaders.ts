@@ -59,7 +59,7 @@ export function kernelNames(): string[] {
 }
 
 /**
- * Links a kernel with the storage preludes of its slots into plain WGSL.
+ * Links a kernel with the storage preludes and functions of its slots into plain WGSL.
  * @throws EngineError SHADER_COMPILE naming the variant when a name or file is missing, or a uniform is neither u32 nor f32
  */
 export async function assemble(variant: Variant): Promise<AssembledShader> {
@@ -70,13 +70,21 @@ export async function assemble(variant: Variant): Promise<AssembledShader> {
     const declared = Object.entries(constants).map(([name, value]) => `const ${name} = ${value};`);
     return [`${slot}_format`, () => [source, ...declared].join('\n')] as const;
   });
+  const functions = Object.entries(variant.functions ?? {}).map(([slot, file]) => {
+    const source = sources[`./functions/${file}.wgsl`];
+    if (source === undefined) throw shaderError(variant, `there is no function ${file}`);
+    return [`${slot}_function`, () => source] as const;
+  });
   try {
     const linked = await link({
       weslSrc: sources,
       rootModuleName: `./${variant.kernel}.wgsl`,
       conditions: variant.conditions,
       constants: { ...variant.constants },
-      virtualLibs: { ...Object.fromEntries(preludes), extension: () => EXTENSION_STANDINS },
+      virtualLibs: {
+        ...Object.fromEntries([...preludes, ...functions]),
+        extension: () => EXTENSION_STANDINS,
+      },
       keepComments: false,
       sourceMap: false,
     });

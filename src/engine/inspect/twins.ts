@@ -2,7 +2,7 @@
 
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
 import { formatOf, type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
-import { geluForward } from '../kernels/gelu.ts';
+import { activationForward } from '../kernels/activation.ts';
 import { quantizationNoise } from '../kernels/numerics.ts';
 import { layernormRecompute } from '../kernels/rows.ts';
 import type { Emitted, Stored } from '../model/emission.ts';
@@ -83,22 +83,24 @@ function twinOf(
   wide: TensorSlice,
   { aside, found }: Scratch,
 ): Dispatch {
-  const { kernel, conditions } = dispatch.variant;
+  const { kernel, conditions, functions } = dispatch.variant;
   const label = `${name} in f32`;
   const { preActivation, ...bindings } = dispatch.bindings;
   if (kernel === 'layernorm_forward') {
-    const { inp, weight, bias, stats } = bindings as Record<'inp' | 'weight' | 'bias' | 'stats', Operand>;
+    const { inp, weight, bias, stats } = bindings as Record<'inp' | 'weight' | 'stats', Operand> &
+      Partial<Record<'bias', Operand>>;
     const width = weight.elements;
     const args = { inp, weight, bias, stats, out: wide, rows: wide.elements / width, width, label };
     return { ...layernormRecompute(target, args), observes: true };
   }
-  if (conditions.gelu && slot === 'out') {
-    const args = { preActivation: preActivation!, out: wide, elements: wide.elements, label };
-    return { ...geluForward(target, args), observes: true };
+  if (conditions.activation && slot === 'out') {
+    const kind = functions!.activation!;
+    const args = { kind, preActivation: preActivation!, out: wide, elements: wide.elements, label };
+    return { ...activationForward(target, args), observes: true };
   }
-  // A fused GELU left out, what remains is its input.
+  // A fused activation function left out, what remains is its input.
   const { preActivation: format, ...slots } = dispatch.variant.slots;
-  const kept = conditions.gelu ? undefined : preActivation;
+  const kept = conditions.activation ? undefined : preActivation;
   const to = slot === 'preActivation' ? 'out' : slot;
   const beside = STORED_BESIDE[kernel];
   const twinBindings: Dispatch['bindings'] = {
@@ -113,7 +115,7 @@ function twinOf(
     variant: {
       ...dispatch.variant,
       slots: { ...slots, ...(kept && { preActivation: format! }), [to]: 'f32' },
-      conditions: conditions.gelu ? { ...conditions, gelu: false } : conditions,
+      conditions: conditions.activation ? { ...conditions, activation: false } : conditions,
     },
     bindings: twinBindings,
     writes: dispatch.writes.filter((name) => name in twinBindings),

@@ -2,6 +2,7 @@ import { dispatch } from '../gpu/dispatch.ts';
 import type { Dispatch, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
 import { formatOf, type Operand } from '../gpu/tensor.ts';
+import type { Activation } from './activation.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {
@@ -26,10 +27,10 @@ export interface MatmulArgs {
   readonly bias?: Operand;
   /** (m, n), added after everything else. */
   readonly residual?: Operand;
-  /** (m, n): store the pre-activation here and GELU of it in `out`. */
-  readonly gelu?: Operand;
-  /** (m, n): multiply by GELU' of this pre-activation. */
-  readonly geluBackward?: Operand;
+  /** Store the pre-activation, (m, n), and its activation function in `out`. */
+  readonly activation?: Activation;
+  /** Multiply by the activation function's derivative at the pre-activation, (m, n). */
+  readonly activationBackward?: Activation;
   /** out += instead of out =. */
   readonly accumulate?: boolean;
   /** Cuts the sum: `out` is (count, m, n), and nothing is fused. */
@@ -51,13 +52,14 @@ const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8 };
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
   const { label, a, b, out, m, n, k, bias, residual, parts, found } = args;
-  const preActivation = args.gelu ?? args.geluBackward;
+  const { kind, preActivation } = args.activation ?? args.activationBackward ?? {};
   const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args);
   return dispatch(target, kernel, {
     operands: { a, b, out, bias, residual, preActivation },
+    functions: { activation: kind },
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
     grouped: 'preActivation',
-    writes: args.gelu ? ['out', 'preActivation'] : ['out'],
+    writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
     uniforms: { m, n4: n / 4, k, step: parts?.step },
     conditions: {
@@ -66,8 +68,8 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       accumulate: args.accumulate ?? false,
       bias: bias !== undefined,
       residual: residual !== undefined,
-      gelu: args.gelu !== undefined,
-      geluBackward: args.geluBackward !== undefined,
+      activation: args.activation !== undefined,
+      activationBackward: args.activationBackward !== undefined,
       split: parts !== undefined,
       ...conditions,
     },

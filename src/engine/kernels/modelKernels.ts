@@ -1,6 +1,6 @@
 /** The kernels that layers dispatch, in one value: layers get it when their operations are made, so that a plan loads none. */
+import { activationForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
-import { geluForward } from './gelu.ts';
 import { matmul } from './matmul.ts';
 import { quantizeCurrent, quantizeDelayed, quantizeGroups } from './quantize.ts';
 import {
@@ -19,7 +19,7 @@ import {
 import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
-  ...{ attentionForward, attentionBackward, geluForward, matmul, weightGradient, columnSum },
+  ...{ attentionForward, attentionBackward, activationForward, matmul, weightGradient, columnSum },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },

@@ -8,13 +8,18 @@ interface Common {
   readonly found: Operand;
 }
 
-/** (rows, C) = LayerNorm of (rows, C); stats (rows, 2) f32. */
+/** Those of the kernels of its kind, where it is no layer norm. */
+type NormConditions = Dispatch['variant']['conditions'];
+
+/** (rows, C) = norm of (rows, C); stats (rows, 2) f32. */
 export function layernormForward(
   target: Target,
   args: Common & {
     inp: Operand;
     weight: Operand;
-    bias: Operand;
+    /** Where the norm has one. */
+    bias?: Operand | undefined;
+    conditions?: NormConditions;
     out: Operand;
     stats: Operand;
     rows: number;
@@ -29,21 +34,21 @@ export function layernormForward(
     writes: ['out', 'stats'],
     found,
     uniforms: { rows, c4: width / 4 },
-    conditions: { subgroups: target.subgroups },
+    conditions: { ...args.conditions, subgroups: target.subgroups, bias: bias !== undefined },
     constants: { LANES: target.lanes },
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** out (rows, C) = layer norm of inp with the statistics of the forward pass: the bits that it had written there. */
+/** out (rows, C) = norm of inp with the statistics of the forward pass: the bits that it had written there. */
 export function layernormRecompute(
   target: Target,
   args: {
     label: string;
     inp: Operand;
     weight: Operand;
-    bias: Operand;
+    bias?: Operand | undefined;
     stats: Operand;
     out: Operand;
     rows: number;
@@ -58,18 +63,20 @@ export function layernormRecompute(
     grouped: 'inp',
     writes: ['out'],
     uniforms: { vectors, c4: width / 4 },
+    conditions: { bias: bias !== undefined },
     grid: linearGrid(vectors, 64),
     label,
   });
 }
 
-/** dinp (+)= gradient of layer norm; `rounded` receives a copy of dinp in its own format. */
+/** dinp (+)= gradient of the norm; `rounded` receives a copy of dinp in its own format. */
 export function layernormBackward(
   target: Target,
   args: Common & {
     inp: Operand;
     dout: Operand;
     weight: Operand;
+    conditions?: NormConditions;
     stats: Operand;
     dinp: Operand;
     rounded?: Operand | undefined;
@@ -86,7 +93,12 @@ export function layernormBackward(
     writes: ['dinp', 'rounded'],
     found,
     uniforms: { rows, c4: width / 4 },
-    conditions: { subgroups: target.subgroups, accumulate, roundedCopy: rounded !== undefined },
+    conditions: {
+      ...args.conditions,
+      subgroups: target.subgroups,
+      accumulate,
+      roundedCopy: rounded !== undefined,
+    },
     constants: { LANES: target.lanes },
     grid: linearGrid(rows, 1),
     label,
@@ -98,7 +110,7 @@ export function rowBlocks(rows: number): number {
   return Math.min(128, Math.max(1, Math.ceil(rows / 32)));
 }
 
-/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout. */
+/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout where the norm has a bias. */
 export function layernormBackwardParameters(
   target: Target,
   args: Common & {
@@ -107,7 +119,7 @@ export function layernormBackwardParameters(
     stats: Operand;
     partials: Tensor;
     dweight: Operand;
-    dbias: Operand;
+    dbias?: Operand | undefined;
     rows: number;
     width: number;
   },
@@ -119,7 +131,11 @@ export function layernormBackwardParameters(
     tensors: { stats, partials },
     grouped: 'inp',
     writes: ['partials'],
-    uniforms: { rows, c4: width / 4, rowsPerBlock: Math.ceil(rows / blocks), blocks },
+    uniforms: {
+      ...{ rows, c4: width / 4, rowsPerBlock: Math.ceil(rows / blocks) },
+      blocks: dbias && blocks,
+    },
+    conditions: { bias: dbias !== undefined },
     grid: [Math.ceil(width / 256), blocks, 1],
     label: `${label} partial sums`,
   });
@@ -133,7 +149,7 @@ export function layernormBackwardParameters(
       found,
       label: `${label}.${name} gradient`,
     });
-  return [sums, reduce(0, dweight, 'weight'), reduce(blocks * width, dbias, 'bias')];
+  return [sums, reduce(0, dweight, 'weight'), ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : [])];
 }
 
 /** out (C) += column sums of inp (rows, C). */

@@ -6,7 +6,7 @@ import { Embedding } from './layers/embedding.ts';
 import { Head, type HeadTensors } from './layers/head.ts';
 import type { Layer } from './layers/layer.ts';
 import { Mlp } from './layers/mlp.ts';
-import { LayerNorm } from './layers/norm.ts';
+import { Norm } from './layers/norm.ts';
 import { INITIAL_STD, learnedElements, type ParameterSpec } from './parameters.ts';
 import type { Pass } from './pass.ts';
 import { forgetMagnitudes } from './quantize.ts';
@@ -14,31 +14,31 @@ import { Site } from './site.ts';
 import type { Value } from './value.ts';
 
 interface Block {
-  readonly norm1: LayerNorm;
+  readonly norm1: Norm;
   readonly attention: Attention;
-  readonly norm2: LayerNorm;
+  readonly norm2: Norm;
   readonly mlp: Mlp;
 }
 
 export class Decoder {
   readonly embedding: Embedding;
   readonly blocks: readonly Block[];
-  readonly norm: LayerNorm;
+  readonly norm: Norm;
   readonly head: Head;
   readonly #layers: readonly Layer[];
 
   constructor(config: GptConfig) {
-    const { layers, width, heads, context, tied } = config;
+    const { layers, width, heads, context, tied, norm, mlp } = config;
     // Residual layers begin smaller, the more there are (GPT-2).
     const projectionStd = INITIAL_STD / Math.sqrt(2 * layers);
     this.embedding = new Embedding(config);
     this.blocks = Array.from({ length: layers }, (_, block) => ({
-      norm1: new LayerNorm(new Site(block, 'ln_1'), width),
+      norm1: new Norm(new Site(block, 'ln_1'), width, norm),
       attention: new Attention(new Site(block, 'attn'), { width, heads, context, projectionStd }),
-      norm2: new LayerNorm(new Site(block, 'ln_2'), width),
-      mlp: new Mlp(new Site(block, 'mlp'), { width, projectionStd }),
+      norm2: new Norm(new Site(block, 'ln_2'), width, norm),
+      mlp: new Mlp(new Site(block, 'mlp'), { width, projectionStd, kind: mlp }),
     }));
-    this.norm = new LayerNorm(new Site(null, 'ln_f'), width);
+    this.norm = new Norm(new Site(null, 'ln_f'), width, norm);
     this.head = new Head(config, tied ? this.embedding.tokens : null);
     const inBlocks = this.blocks.flatMap(({ norm1, attention, norm2, mlp }) => [
       norm1,

@@ -1,5 +1,6 @@
 /** What layers hand on to each other while a program is built. */
 import type { Operand, Tensor } from '../gpu/tensor.ts';
+import type { Activation } from '../kernels/activation.ts';
 import type { Stored } from './emission.ts';
 import type { Site } from './site.ts';
 
@@ -10,8 +11,8 @@ export interface GradientPlace {
   readonly tensor: Tensor;
   /** Copy of `tensor` in the format in which matmuls read it, where that is another. */
   readonly rounded?: Tensor | undefined;
-  /** Whoever writes it multiplies by GELU' of this pre-activation: only linear layers can. */
-  readonly geluBackward?: Operand | undefined;
+  /** Whoever writes it multiplies by the function's derivative at this pre-activation: only linear layers can. */
+  readonly activationBackward?: Activation | undefined;
   /** In the numerics panel, where matmuls or attention read it: as it is stored, or only a quantised copy of it. */
   readonly listed?: 'stored' | 'quantised';
   /** Set by `Pass.accumulates`: the first writer stores, later ones add. */

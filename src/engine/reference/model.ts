@@ -7,8 +7,7 @@ import type { Recipe } from '../precision/recipes.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';
 import { crossEntropyForward } from './crossEntropy.ts';
 import { embeddingForward } from './embedding.ts';
-import { geluForward } from './gelu.ts';
-import { type LayernormOutput, layernormForward } from './layernorm.ts';
+import { ACTIVATION_FUNCTIONS, NORM_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { add, matmul, matmulTransposedB } from './matmul.ts';
 import { type Quantize, quantizeOf, type Store, type StoreOptions, storeOf } from './store.ts';
 
@@ -35,7 +34,7 @@ export interface Batch {
 export interface LayerActivations {
   /** The residual stream where the layer begins, as ln_1 reads it. */
   readonly x0: Float64Array;
-  readonly ln1: LayernormOutput;
+  readonly ln1: NormOutput;
   readonly qkv: Float64Array;
   readonly o: Float64Array;
   /** o as c_proj reads it. */
@@ -43,7 +42,7 @@ export interface LayerActivations {
   readonly lse: Float64Array;
   /** The residual stream between attention and MLP, as ln_2 reads it. */
   readonly x1: Float64Array;
-  readonly ln2: LayernormOutput;
+  readonly ln2: NormOutput;
   readonly pre: Float64Array;
   readonly act: Float64Array;
 }
@@ -52,7 +51,7 @@ export interface Activations {
   readonly layers: readonly LayerActivations[];
   /** The residual stream after the last layer. */
   readonly x: Float64Array;
-  readonly lnf: LayernormOutput;
+  readonly lnf: NormOutput;
   /** (B * T, V), in f32 on the GPU: never rounded. */
   readonly logits: Float64Array;
   /** (B * T): log-sum-exp of the logits. */
@@ -103,17 +102,16 @@ export function attentionShape(config: GptConfig, { B, T }: Batch): AttentionSha
   return { B, T, H: config.heads, D: headSize(config) };
 }
 
-function storedLayernorm(
+function storedNorm(
+  { norm, width }: GptConfig,
   x: Float64Array,
   parameters: Parameters,
   name: string,
   rows: number,
-  C: number,
   store: Store,
   quantize: Quantize | undefined,
-): LayernormOutput {
-  const gain = parameter(parameters, `${name}.weight`);
-  const normed = layernormForward(x, gain, parameter(parameters, `${name}.bias`), rows, C);
+): NormOutput {
+  const normed = NORM_FUNCTIONS[norm](x, (part) => parameter(parameters, `${name}.${part}`), rows, width);
   const out = store('activation', normed.out);
   return { ...normed, out: quantize ? quantize('activation', name, out) : out };
 }
@@ -126,6 +124,7 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const { B, T } = batch;
   const { width: C, vocabulary: V } = config;
   const rows = B * T;
+  const { forward: activate } = ACTIVATION_FUNCTIONS[config.mlp];
   const linear = (inp: Float64Array, name: string, inputs: number, outputs: number) =>
     matmul(
       inp,
@@ -143,26 +142,26 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
     const x0 = quantize('normInput', `${h}.ln_1 input`, x);
-    const ln1 = storedLayernorm(x0, parameters, `${h}.ln_1`, rows, C, store, quantize);
+    const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantize);
     const qkv = store('attention', linear(ln1.out, `${h}.attn.c_attn`, C, 3 * C));
     const attention = attentionForward(qkv, attentionShape(config, batch));
     const o = store('attention', attention.out);
     const oOperand = quantize('activation', `${h}.attn`, o);
     const middle = store('residual', add(x, linear(oOperand, `${h}.attn.c_proj`, C, C)));
     const x1 = quantize('normInput', `${h}.ln_2 input`, middle);
-    const ln2 = storedLayernorm(x1, parameters, `${h}.ln_2`, rows, C, store, quantize);
+    const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantize);
     const wide = store('preActivation', linear(ln2.out, `${h}.mlp.c_fc`, C, 4 * C));
     const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide);
-    const act = quantize('activation', `${h}.mlp.gelu`, store('activation', geluForward(pre)));
+    const act = quantize('activation', `${h}.mlp.${config.mlp}`, store('activation', activate(pre)));
     x = store('residual', add(middle, linear(act, `${h}.mlp.c_proj`, 4 * C, C)));
     layers.push({ x0, ln1, qkv, o, oOperand, lse: attention.lse, x1, ln2, pre, act });
   }
-  const lnf = storedLayernorm(
+  const lnf = storedNorm(
+    config,
     x,
     parameters,
     'ln_f',
     rows,
-    C,
     store,
     model.recipe.quantization?.head ? quantize : undefined,
   );

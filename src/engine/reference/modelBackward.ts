@@ -1,8 +1,7 @@
 import { attentionBackward } from './attention.ts';
 import { crossEntropyBackward } from './crossEntropy.ts';
 import { embeddingBackward } from './embedding.ts';
-import { geluBackward } from './gelu.ts';
-import { type LayernormOutput, layernormBackward } from './layernorm.ts';
+import { ACTIVATION_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { add, columnSum, matmul, matmulTransposedA, matmulTransposedB } from './matmul.ts';
 import {
   type Activations,
@@ -56,12 +55,11 @@ export function modelBackward(
     const sum = parameter(gradients, name);
     for (let i = 0; i < values.length; i++) sum[i]! += values[i]!;
   };
-  const layernorm = (dout: Float64Array, inp: Float64Array, forward: LayernormOutput, name: string) => {
-    const gain = parameter(parameters, `${name}.weight`);
-    const back = layernormBackward(dout, inp, gain, forward.mean, forward.rstd, rows, C);
-    accumulate(`${name}.weight`, back.dweight);
-    accumulate(`${name}.bias`, back.dbias);
-    return back.dinp;
+  const norm = (dout: Float64Array, forward: NormOutput, name: string) => {
+    const { dinp, dweight, dbias } = forward.backward(dout);
+    accumulate(`${name}.weight`, dweight);
+    if (dbias) accumulate(`${name}.bias`, dbias);
+    return dinp;
   };
   /** Accumulates dweight and dbias; returns dinp, unrounded. `dbias` is the tensor its bias sums: not the operand. */
   const linear = (
@@ -95,16 +93,16 @@ export function modelBackward(
     : dlogitsWide;
   accumulate(headParameter(config), matmulTransposedA(dlogits, saved.lnf.out, V, C, rows));
   const dlnf = matmul(dlogits, headWeight(model, parameters), rows, C, V);
-  let dres = store('residualGradient', layernorm(dlnf, saved.x, saved.lnf, 'ln_f'));
+  let dres = store('residualGradient', norm(dlnf, saved.lnf, 'ln_f'));
 
   for (let layer = config.layers - 1; layer >= 0; layer--) {
     const h = `h.${layer}`;
     const s = saved.layers[layer]!;
     const dact = linear(`${h}.mlp.c_proj`, s.act, operandOf(`${h}.mlp.c_proj`, dres), dres, 4 * C, C);
-    const dpre = store('outputGradient', geluBackward(dact, s.pre));
+    const dpre = store('outputGradient', ACTIVATION_FUNCTIONS[config.mlp].backward(dact, s.pre));
     const dpreOperand = quantize('outputGradient', `${h}.mlp.c_fc dY`, dpre);
     const dln2 = linear(`${h}.mlp.c_fc`, s.ln2.out, dpreOperand, dpre, C, 4 * C);
-    dres = store('residualGradient', add(dres, layernorm(dln2, s.x1, s.ln2, `${h}.ln_2`)));
+    dres = store('residualGradient', add(dres, norm(dln2, s.ln2, `${h}.ln_2`)));
 
     const dattn = linear(`${h}.attn.c_proj`, s.oOperand, operandOf(`${h}.attn.c_proj`, dres), dres, C, C);
     const dout = store('attention', dattn);
@@ -112,7 +110,7 @@ export function modelBackward(
     const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
     const dqkvOperand = quantize('outputGradient', `${h}.attn.c_attn dY`, dqkv);
     const dln1 = linear(`${h}.attn.c_attn`, s.ln1.out, dqkvOperand, dqkv, C, 3 * C);
-    dres = store('residualGradient', add(dres, layernorm(dln1, s.x0, s.ln1, `${h}.ln_1`)));
+    dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 
   const { dwte, dwpe } = embeddingBackward(dres, batch.tokens, B, T, C, V);

@@ -7,5 +7,7 @@ export * from './gelu.ts';
 export * from './gradNorm.ts';
 export * from './layernorm.ts';
 export * from './matmul.ts';
+export * from './relu2.ts';
+export * from './rmsnorm.ts';
 export * from './scaler.ts';
 export type { Store, Values } from './store.ts';

@@ -6,6 +6,9 @@ import * as v from 'valibot';
 import {
   AMAX_ALGORITHMS,
   FP8_ACTIVATIONS,
+  GPT2_KINDS,
+  MLP_KINDS,
+  NORM_KINDS,
   OPTIM_STATES,
   OPTIMIZERS,
   runChanges,
@@ -40,6 +43,8 @@ const config = v.objectWithRest(
     context: count,
     accumulation: count,
     // Other versions of the page had no others.
+    norm: v.optional(v.picklist(NORM_KINDS), GPT2_KINDS.norm),
+    mlp: v.optional(v.picklist(MLP_KINDS), GPT2_KINDS.mlp),
     optimizer: v.optional(v.picklist(OPTIMIZERS), 'adamw'),
     optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
     fp8Head: v.optional(v.boolean(), false),

@@ -1,4 +1,5 @@
-/** Layer norm forward, backward and its parameters' gradients against the f64 oracle. */
+/** Norms of each kind forward, backward and its parameters' gradients against the f64 oracle. */
+import { NORM_KINDS, NORMS, type NormKind } from '../../../src/engine/config/gptConfig.ts';
 import type { Operation, Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import {
@@ -10,9 +11,11 @@ import {
 } from '../../../src/engine/kernels/rows.ts';
 import { type Recipe, roundsResidualGradient } from '../../../src/engine/precision/recipes.ts';
 import {
-  layernormBackward as backwardOracle,
-  layernormForward as forwardOracle,
   LAYERNORM_EPSILON,
+  layernormBackward as layernormBackwardOracle,
+  layernormForward as layernormForwardOracle,
+  rmsnormBackward,
+  rmsnormForward,
 } from '../../../src/engine/reference/ops.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { Approx, approx, gamma, sum } from './approx.ts';
@@ -37,9 +40,28 @@ export const ROW_SHAPES: readonly RowShape[] = [
 
 type Plan = { readonly operations: readonly Operation[]; compare(): Comparison[] };
 
+interface Oracle {
+  /** RMSNorm has a mean of 0 and no bias. */
+  forward: typeof layernormForwardOracle;
+  backward: typeof layernormBackwardOracle;
+}
+
+const ORACLES: Readonly<Record<NormKind, Oracle>> = {
+  layernorm: { forward: layernormForwardOracle, backward: layernormBackwardOracle },
+  rmsnorm: {
+    forward(inp, weight, _bias, rows, C) {
+      const { out, rms } = rmsnormForward(inp, weight, rows, C);
+      return { out, mean: new Float64Array(rows), rstd: rms };
+    },
+    backward(dout, inp, weight, _mean, rstd, rows, C) {
+      return { ...rmsnormBackward(dout, inp, weight, rstd, rows, C), dbias: new Float64Array(C) };
+    },
+  },
+};
+
 /** (mean, rstd) of a row as the kernel forms them. */
-function replayedStats(row: Float64Array): { mean: Approx; rstd: Approx } {
-  const mean = sum([...row].map((x) => approx(x))).div(row.length);
+function replayedStats(kind: NormKind, row: Float64Array): { mean: Approx; rstd: Approx } {
+  const mean = kind === 'rmsnorm' ? new Approx(0) : sum([...row].map((x) => approx(x))).div(row.length);
   const squares = [...row].map((x) => {
     const d = approx(x).sub(mean);
     return d.mul(d);
@@ -48,28 +70,40 @@ function replayedStats(row: Float64Array): { mean: Approx; rstd: Approx } {
   return { mean, rstd: variance.inverseSqrt() };
 }
 
-function planForward(run: KernelRun, target: Target, recipe: Recipe, shape: RowShape, found: Tensor): Plan {
+function planForward(
+  run: KernelRun,
+  target: Target,
+  recipe: Recipe,
+  kind: NormKind,
+  shape: RowShape,
+  found: Tensor,
+): Plan {
   const { rows, width, offset = 0 } = shape;
   const { roles } = recipe;
+  const { conditions, bias: hasBias } = NORMS[kind];
   const inp = run.input(
     'inp',
     roles.residual,
     normal(rows * width, 1).map((x) => x + offset),
   );
   const weight = run.input('weight', roles.master, normal(width, 2));
-  const bias = run.input('bias', roles.master, normal(width, 3));
+  const bias = hasBias ? run.input('bias', roles.master, normal(width, 3)) : undefined;
   const out = run.output('out', roles.activation, rows * width);
   const stats = run.output('stats', 'f32', rows * 2);
   const again = run.output('again', roles.activation, rows * width);
-  const label = `layer norm ${rows}x${width}`;
+  const label = `${NORMS[kind].title} ${rows}x${width}`;
   const compare = (): Comparison[] => {
-    const [x, w, b] = [run.values(inp), run.values(weight), run.values(bias)];
-    const oracle = forwardOracle(x, w, b, rows, width);
+    const [x, w, b] = [
+      run.values(inp),
+      run.values(weight),
+      bias ? run.values(bias) : new Float64Array(width),
+    ];
+    const oracle = ORACLES[kind].forward(x, w, b, rows, width);
     const replayed: Approx[] = [];
     const replayedRows: Approx[] = [];
     for (let row = 0; row < rows; row++) {
       const values = x.subarray(row * width, (row + 1) * width);
-      const { mean, rstd } = replayedStats(values);
+      const { mean, rstd } = replayedStats(kind, values);
       replayedRows.push(mean, rstd);
       values.forEach((value, c) => {
         replayed.push(approx(value).sub(mean).mul(rstd).mul(w[c]!).add(b[c]!));
@@ -85,7 +119,7 @@ function planForward(run: KernelRun, target: Target, recipe: Recipe, shape: RowS
     ];
   };
   const operations = [
-    layernormForward(target, { label, inp, weight, bias, out, stats, found, rows, width }),
+    layernormForward(target, { label, inp, weight, bias, conditions, out, stats, found, rows, width }),
     layernormRecompute(target, { label, inp, weight, bias, out: again, stats, rows, width }),
   ];
   return { operations, compare };
@@ -95,11 +129,13 @@ function planBackward(
   run: KernelRun,
   target: Target,
   recipe: Recipe,
+  kind: NormKind,
   { rows, width, offset = 0 }: RowShape,
   accumulate: boolean,
   found: Tensor,
 ): Plan {
   const { roles } = recipe;
+  const { conditions, bias: hasBias } = NORMS[kind];
   const inp = run.input(
     'inp',
     roles.residual,
@@ -107,7 +143,8 @@ function planBackward(
   );
   const dout = run.input('dout', 'f32', normal(rows * width, 2));
   const weight = run.input('weight', roles.master, normal(width, 3));
-  const known = forwardOracle(run.values(inp), new Float64Array(width), new Float64Array(width), rows, width);
+  const [x0, zeros] = [run.values(inp), new Float64Array(width)];
+  const known = ORACLES[kind].forward(x0, zeros, zeros, rows, width);
   const interleaved = Float64Array.from({ length: rows * 2 }, (_, i) =>
     i % 2 === 0 ? known.mean[i >> 1]! : known.rstd[i >> 1]!,
   );
@@ -116,13 +153,13 @@ function planBackward(
   const rounded = roundsResidualGradient(recipe)
     ? run.output('rounded', roles.outputGradient, rows * width)
     : undefined;
-  const partials = run.output('partials', 'f32', 2 * rowBlocks(rows) * width);
+  const partials = run.output('partials', 'f32', (hasBias ? 2 : 1) * rowBlocks(rows) * width);
   const dweight = run.input('dweight', roles.gradient, normal(width, 5));
-  const dbias = run.input('dbias', roles.gradient, normal(width, 6));
-  const label = `layer norm ${rows}x${width}`;
+  const dbias = hasBias ? run.input('dbias', roles.gradient, normal(width, 6)) : undefined;
+  const label = `${NORMS[kind].title} ${rows}x${width}`;
   const operations = [
     layernormBackward(target, {
-      ...{ label, inp, dout, weight, stats, dinp, rounded, accumulate, rows, width, found },
+      ...{ label, inp, dout, weight, conditions, stats, dinp, rounded, accumulate, rows, width, found },
     }),
     ...layernormBackwardParameters(target, {
       ...{ label, inp, dout, stats, partials, dweight, dbias, rows, width, found },
@@ -132,7 +169,7 @@ function planBackward(
     const [x, d, w, s] = [run.values(inp), run.values(dout), run.values(weight), run.values(stats)];
     const mean = s.filter((_, i) => i % 2 === 0);
     const rstd = s.filter((_, i) => i % 2 === 1);
-    const oracle = backwardOracle(d, x, w, mean, rstd, rows, width);
+    const oracle = ORACLES[kind].backward(d, x, w, mean, rstd, rows, width);
     const before = run.values(dinp);
     const replayed: Approx[] = [];
     const weightTerms: Approx[][] = Array.from({ length: width }, () => []);
@@ -143,7 +180,7 @@ function planBackward(
           .mul(rstd[row]!),
       );
       const scaled = normalised.map((_, c) => approx(d[row * width + c]!).mul(w[c]!));
-      const meanD = sum(scaled).div(width);
+      const meanD = kind === 'rmsnorm' ? new Approx(0) : sum(scaled).div(width);
       const meanDx = sum(scaled.map((v, c) => v.mul(normalised[c]!))).div(width);
       normalised.forEach((n, c) => {
         const value = scaled[c]!.sub(meanD).sub(n.mul(meanDx)).mul(rstd[row]!);
@@ -153,7 +190,7 @@ function planBackward(
     }
     const expected = oracle.dinp.map((value, i) => value + (accumulate ? before[i]! : 0));
     const stored = run.read(dinp);
-    const [oldWeight, oldBias] = [run.values(dweight), run.values(dbias)];
+    const oldWeight = run.values(dweight);
     // The sums begin at what was there and pass through one partial sum a block.
     const extra = rowBlocks(rows) + 1;
     const comparisons = [
@@ -165,18 +202,23 @@ function planBackward(
         oracle.dweight.map((value, c) => value + oldWeight[c]!),
         weightTerms.map((terms, c) => sum([...terms, approx(oldWeight[c]!)], extra)),
       ),
-      compareStored(
-        'dbias',
-        formatOf(dbias),
-        run.read(dbias),
-        oracle.dbias.map((value, c) => value + oldBias[c]!),
-        (c) => {
-          let magnitudes = Math.abs(oldBias[c]!);
-          for (let row = 0; row < rows; row++) magnitudes += Math.abs(d[row * width + c]!);
-          return gamma(rows + extra) * magnitudes;
-        },
-      ),
     ];
+    if (dbias) {
+      const oldBias = run.values(dbias);
+      comparisons.push(
+        compareStored(
+          'dbias',
+          formatOf(dbias),
+          run.read(dbias),
+          oracle.dbias.map((value, c) => value + oldBias[c]!),
+          (c) => {
+            let magnitudes = Math.abs(oldBias[c]!);
+            for (let row = 0; row < rows; row++) magnitudes += Math.abs(d[row * width + c]!);
+            return gamma(rows + extra) * magnitudes;
+          },
+        ),
+      );
+    }
     if (rounded) {
       const format = formatOf(rounded);
       comparisons.push(
@@ -195,10 +237,12 @@ function planBackward(
 export async function checkLayernorm(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
   const run = new KernelRun(bench);
   const found = run.found();
-  const plans = ROW_SHAPES.flatMap((shape) => [
-    planForward(run, target, recipe, shape, found),
-    ...[true, false].map((accumulate) => planBackward(run, target, recipe, shape, accumulate, found)),
-  ]);
+  const plans = NORM_KINDS.flatMap((kind) =>
+    ROW_SHAPES.flatMap((shape) => [
+      planForward(run, target, recipe, kind, shape, found),
+      ...[true, false].map((accumulate) => planBackward(run, target, recipe, kind, shape, accumulate, found)),
+    ]),
+  );
   await run.run(plans.flatMap(({ operations }) => operations));
   if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
   return plans.flatMap((plan) => plan.compare());

@@ -1,21 +1,20 @@
 /** The matmuls of the model, each with the epilogue and the roles it has there, against the f64 oracle. */
 
+import { MLP_KINDS, MLPS, type MlpKind } from '../../../src/engine/config/gptConfig.ts';
 import type { Dispatch, Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
-import { geluForward as geluKernel } from '../../../src/engine/kernels/gelu.ts';
+import { activationForward } from '../../../src/engine/kernels/activation.ts';
 import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
 import { partialElements, weightGradient } from '../../../src/engine/kernels/weightGradient.ts';
 import type { Recipe, Role } from '../../../src/engine/precision/recipes.ts';
 import {
-  geluDerivative,
-  gelu as geluForward,
   matmul as matmulOracle,
   matmulTransposedA,
   matmulTransposedB,
 } from '../../../src/engine/reference/ops.ts';
+import { ACTIVATIONS } from './activations.ts';
 import { Approx, gamma } from './approx.ts';
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
-import { geluDerivativeReplayed, geluReplayed } from './gelu.ts';
 import { normal } from './inputs.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
@@ -27,7 +26,9 @@ export interface MatmulKind {
   readonly a: Slot;
   readonly b: Slot;
   readonly out: Slot;
-  readonly fused: readonly ('bias' | 'residual' | 'gelu' | 'geluBackward' | 'accumulate')[];
+  readonly fused: readonly ('bias' | 'residual' | 'activation' | 'activationBackward' | 'accumulate')[];
+  /** Of the activation function that is fused. */
+  readonly mlp: MlpKind;
 }
 
 const kind = (
@@ -35,20 +36,32 @@ const kind = (
   layout: MatmulKind['layout'],
   [a, b, out]: readonly [Slot, Slot, Slot],
   ...fused: MatmulKind['fused']
-): MatmulKind => ({ name, layout, a, b, out, fused });
+): MatmulKind => ({ name, layout, a, b, out, fused, mlp: 'gelu' });
+
+const ofEachMlp = (kinds: (title: string) => MatmulKind): MatmulKind[] =>
+  MLP_KINDS.map((mlp) => ({ ...kinds(MLPS[mlp].title), mlp }));
 
 /** As model/forward.ts, lmHead.ts and backward.ts build them. */
 export const MATMUL_KINDS: readonly MatmulKind[] = [
   kind('c_attn', 'NN', ['activation', 'weight', 'attention'], 'bias'),
   kind('attn.c_proj', 'NN', ['attention', 'weight', 'residual'], 'bias', 'residual'),
   kind('mlp.c_proj', 'NN', ['activation', 'weight', 'residual'], 'bias', 'residual'),
-  kind('c_fc with GELU', 'NN', ['activation', 'weight', 'activation'], 'bias', 'gelu'),
+  ...ofEachMlp((title) =>
+    kind(`c_fc with ${title}`, 'NN', ['activation', 'weight', 'activation'], 'bias', 'activation'),
+  ),
   kind('logits', 'NT', ['activation', 'weight', 'f32']),
   kind('ln_f gradient', 'NN', ['outputGradient', 'weight', 'f32']),
   kind('ln_f gradient, later slices', 'NN', ['outputGradient', 'weight', 'f32'], 'accumulate'),
   kind('head gradient', 'TN', ['outputGradient', 'activation', 'gradient'], 'accumulate'),
   kind('weight gradient', 'TN', ['activation', 'outputGradient', 'gradient'], 'accumulate'),
-  kind('c_fc gradient through GELU', 'NT', ['outputGradient', 'weight', 'outputGradient'], 'geluBackward'),
+  ...ofEachMlp((title) =>
+    kind(
+      `c_fc gradient through ${title}`,
+      'NT',
+      ['outputGradient', 'weight', 'outputGradient'],
+      'activationBackward',
+    ),
+  ),
   kind('ln gradient', 'NT', ['outputGradient', 'weight', 'f32']),
   kind('attention gradient', 'NT', ['outputGradient', 'weight', 'attention']),
 ];
@@ -68,7 +81,7 @@ export interface MatmulContents {
 export interface PlannedMatmul {
   readonly dispatches: readonly Dispatch[];
   readonly out: Tensor;
-  /** What the backward pass does for an output of GELU that was not kept. */
+  /** What the backward pass does for an output of the activation function that was not kept. */
   readonly recomputed: Dispatch | undefined;
   /** After a run of all of them. */
   compare(): Comparison[];
@@ -89,14 +102,15 @@ export function planMatmul(
   const b = run.input('b', format(kind.b), contents?.b ?? normal(k * n, 2, 0.5));
   const bias = has('bias') ? run.input('bias', format('master'), normal(n, 3)) : undefined;
   const residual = has('residual') ? run.input('residual', format('residual'), normal(m * n, 4)) : undefined;
-  const gelu = has('gelu') ? run.output('pre-activation', format('preActivation'), m * n) : undefined;
-  const geluBackward = has('geluBackward')
+  const { mlp } = kind;
+  const seen = has('activation') ? run.output('pre-activation', format('preActivation'), m * n) : undefined;
+  const seenBackward = has('activationBackward')
     ? run.input('pre-activation', format('preActivation'), normal(m * n, 5, 2))
     : undefined;
   const out = has('accumulate')
     ? run.input('out', format(kind.out), normal(m * n, 6))
     : run.output('out', format(kind.out), m * n);
-  const again = gelu && run.output('again', format(kind.out), m * n);
+  const again = seen && run.output('again', format(kind.out), m * n);
   const args: MatmulArgs = {
     label: `${kind.name} ${m}x${n}x${k}`,
     a,
@@ -111,8 +125,8 @@ export function planMatmul(
     found,
     ...(bias && { bias }),
     ...(residual && { residual }),
-    ...(gelu && { gelu }),
-    ...(geluBackward && { geluBackward }),
+    ...(seen && { activation: { kind: mlp, preActivation: seen } }),
+    ...(seenBackward && { activationBackward: { kind: mlp, preActivation: seenBackward } }),
   };
 
   const compare = (): Comparison[] => {
@@ -133,25 +147,26 @@ export function planMatmul(
     const comparisons: Comparison[] = [];
     let final = (i: number): Approx => withBias(i);
     let expected = (i: number): number => product[i]! + (biases?.[i % n] ?? 0);
-    if (gelu) {
-      // The GELU sees the pre-activation as stored, so the oracle takes what this kernel stored.
-      const stored = run.read(gelu);
+    const { value, derivative, replayed, derivativeReplayed } = ACTIVATIONS[mlp];
+    if (seen) {
+      // The function sees the pre-activation as stored, so the oracle takes what this kernel stored.
+      const stored = run.read(seen);
       comparisons.push(
         compareStored(
           'pre-activation',
-          formatOf(gelu),
+          formatOf(seen),
           stored,
           Float64Array.from(product, (_, i) => expected(i)),
           (i) => withBias(i).error,
         ),
       );
-      final = (i) => geluReplayed(stored[i]!);
-      expected = (i) => geluForward(stored[i]!);
+      final = (i) => replayed(stored[i]!);
+      expected = (i) => value(stored[i]!);
     }
-    if (geluBackward) {
-      const pre = run.values(geluBackward);
-      final = (i) => withBias(i).mul(geluDerivativeReplayed(pre[i]!));
-      expected = (i) => product[i]! * geluDerivative(pre[i]!);
+    if (seenBackward) {
+      const pre = run.values(seenBackward);
+      final = (i) => withBias(i).mul(derivativeReplayed(pre[i]!));
+      expected = (i) => product[i]! * derivative(pre[i]!);
     }
     const added = residuals ?? old;
     const outcome = (i: number): number => expected(i) + (added?.[i] ?? 0);
@@ -168,9 +183,12 @@ export function planMatmul(
     return comparisons.map((comparison) => ({ ...comparison, of: args.label }));
   };
   const recomputed =
-    gelu &&
+    seen &&
     again &&
-    geluKernel(target, { preActivation: gelu, out: again, elements: m * n, label: 'recomputed GELU' });
+    activationForward(target, {
+      ...{ kind: mlp, preActivation: seen, out: again, elements: m * n },
+      label: `recomputed ${mlp}`,
+    });
   return { dispatches: dispatchesOf(run, target, args), out, recomputed, compare };
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { normalAt, randomBits } from '../../../src/engine/core/rng.ts';
 import { slice } from '../../../src/engine/gpu/tensor.ts';
-import { geluForward } from '../../../src/engine/kernels/gelu.ts';
+import { activationForward } from '../../../src/engine/kernels/activation.ts';
 import {
   delayedScales,
   quantizeCurrent,
@@ -102,7 +102,13 @@ test.each(FORMATS)('%s: every group of 16 at a scale of its own', (format) =>
     await run.run([
       quantizeGroups(target, { label: 'quantize', inp, out, elements: values.length }),
       // Reads what was stored as all kernels of groups do.
-      geluForward(target, { label: 'gelu', preActivation: out, out: back, elements: values.length }),
+      activationForward(target, {
+        label: 'gelu',
+        kind: 'gelu',
+        preActivation: out,
+        out: back,
+        elements: values.length,
+      }),
     ]);
     const words = run.codesOf(scales);
     const codes = run.codesOf(tensor);

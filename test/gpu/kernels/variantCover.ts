@@ -1,9 +1,10 @@
 /** Parts of the variants of all kernels in which nothing is left out that one choice, or two that meet, could break. */
 import type { Dispatch } from '../../../src/engine/gpu/operation.ts';
 
-/** One line for the kernel, and for each storage of a slot, condition and constant that made this variant of it. */
-export function choicesOf({ variant: { kernel, slots, conditions, constants } }: Dispatch): string[] {
-  const choices = [slots, conditions, constants].flatMap((record) => Object.entries(record));
+/** One line for the kernel, and for each storage or function of a slot, condition and constant that made this variant of it. */
+export function choicesOf({ variant }: Dispatch): string[] {
+  const { kernel, slots, functions = {}, conditions, constants } = variant;
+  const choices = [slots, functions, conditions, constants].flatMap((record) => Object.entries(record));
   return [kernel, ...choices.map(([name, value]) => `${kernel} ${name}=${value}`)];
 }
 

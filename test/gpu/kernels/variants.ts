@@ -1,7 +1,8 @@
 /**
- * The shader variants that a run can ask for: what the schedules of all storages and kernel choices dispatch for a small
- * model, tied and untied, and what start-up dispatches before a schedule runs; of those a pairwise cover.
+ * The shader variants that a run can ask for: what the schedules of all storages and kernel choices dispatch for small
+ * models, tied and untied and of each kind, and what start-up dispatches before a schedule runs; of those a pairwise cover.
  */
+import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
@@ -21,6 +22,14 @@ import { coverOf, pairsOf } from './variantCover.ts';
 /** A vocabulary that takes two slices: the kernels of a whole one are those of the first. */
 const VOCABULARY = 600;
 const TWO_SLICES = { maxBindingBytes: 2 ** 17 };
+
+/** The kernels of one layer do not depend on the kind of another. */
+const MODELS = Array.from({ length: Math.max(2, NORM_KINDS.length, MLP_KINDS.length) }, (_, i) => ({
+  tied: i === 0,
+  norm: NORM_KINDS[i % NORM_KINDS.length]!,
+  mlp: MLP_KINDS[i % MLP_KINDS.length]!,
+}));
+type Model = (typeof MODELS)[number];
 
 type Stored = Partial<TrainConfig> & Pick<TrainConfig, 'precision'>;
 
@@ -79,7 +88,7 @@ export function dispatchesOf(
     for (const stored of STORED) {
       for (const splitSums of [true, false]) {
         const matrices = { ...target, matrixShapes: [shape], splitSums };
-        microBatch(matrices, stored)
+        MODELS.flatMap((model) => microBatch(matrices, stored, model))
           .filter((operation) => kernelOf(operation) === 'matmul_matrix')
           .forEach(add);
       }
@@ -112,12 +121,12 @@ export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
 
 /** What steps, evaluations and the numerics panel dispatch. */
 export function ofSteps(target: Target, stored: Stored): Operation[] {
-  const split = microBatch({ ...target, splitSums: true }, stored).filter(
+  const split = MODELS.flatMap((model) => microBatch({ ...target, splitSums: true }, stored, model)).filter(
     (operation) => operation.kind === 'dispatch' && operation.variant.conditions.split,
   );
-  return [true, false].reduce<Operation[]>((operations, tied) => {
+  return MODELS.reduce<Operation[]>((operations, model) => {
     const config: TrainConfig = {
-      ...{ ...presetOf('smoke').config, batch: 1, ...stored, tied },
+      ...{ ...presetOf('smoke').config, batch: 1, ...stored, ...model },
       // The first of two blocks is recomputed.
       ...{ layers: 2, recompute: 'gelu-ln', sharpnessEvery: 1 },
     };
@@ -140,8 +149,9 @@ function kernelOf(operation: Operation): string | null {
 }
 
 /** Of enough rows for sums that are cut, with what numerics store once more in f32. */
-function microBatch(target: Target, stored: Stored): readonly Operation[] {
-  const config: TrainConfig = { ...presetOf('smoke').config, ...stored, layers: 1, batch: 16 };
+function microBatch(target: Target, stored: Stored, { norm, mlp }: Model): readonly Operation[] {
+  const shape = { norm, mlp, layers: 1, batch: 16 };
+  const config: TrainConfig = { ...presetOf('smoke').config, ...stored, ...shape };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
   const { microBatch } = buildSchedule(target, tensors, config);
   return [...microBatch, ...buildNumerics(target, tensors).measured];

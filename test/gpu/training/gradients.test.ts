@@ -21,6 +21,7 @@
  * all is therefore seen by comparison: with one role left in f32 the reference is further from the GPU.
  */
 import { describe, expect, test } from 'vitest';
+import { GPT2_KINDS, type GptConfig, MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
@@ -55,19 +56,26 @@ import {
 const ROWS = TINY.batch * TINY.context;
 /** Rows that the LM head works on at a time. */
 const HEAD_ROWS = 64;
-const GPT = gptConfig(TINY, TINY_VOCABULARY);
 const BATCH = randomBatch(0, ROWS);
 /** Relative error of the longest f32 sum. */
 const E = Math.sqrt(4 * TINY.width) * 2 ** -23;
 
+type Kinds = Partial<Pick<GptConfig, 'norm' | 'mlp'>>;
+
+function gptOf({ norm = TINY.norm, mlp = TINY.mlp }: Kinds): GptConfig {
+  return gptConfig({ ...TINY, norm, mlp }, TINY_VOCABULARY);
+}
+
 /** Random biases and gains too, as f32 numbers; padded vocabulary rows are zero. */
-const INITIAL: Parameters = new Map(
-  parameterSpecs(GPT).map((spec, i) => {
-    const mean = spec.init.kind === 'constant' ? spec.init.value : 0;
-    const values = Float64Array.from(normals(spec.rows * spec.columns, 100 + i, 0.15, mean), Math.fround);
-    return [spec.name, spec.name === 'wte.weight' ? values.fill(0, TINY_VOCABULARY * TINY.width) : values];
-  }),
-);
+function initialOf(kinds: Kinds): Parameters {
+  return new Map(
+    parameterSpecs(gptOf(kinds)).map((spec, i) => {
+      const mean = spec.init.kind === 'constant' ? spec.init.value : 0;
+      const values = Float64Array.from(normals(spec.rows * spec.columns, 100 + i, 0.15, mean), Math.fround);
+      return [spec.name, spec.name === 'wte.weight' ? values.fill(0, TINY_VOCABULARY * TINY.width) : values];
+    }),
+  );
+}
 
 /** What a store makes of two versions of `values`, now stored, that differed by `d` in the 2-norm, relative; squared. */
 function afterStore(d: number, values: Float64Array, format: FormatId): number {
@@ -97,17 +105,22 @@ interface Reference {
   readonly bound: number;
 }
 
-function referenceOf(recipe: Rounding, lossScale: number, scales?: ReadonlyMap<string, number>): Reference {
+function referenceOf(
+  kinds: Kinds,
+  recipe: Rounding,
+  lossScale: number,
+  scales?: ReadonlyMap<string, number>,
+): Reference {
   let squares = 0;
   let counting = true;
   const onStore = (role: Role | QuantizedRole, values: Float64Array, format: FormatId): void => {
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format);
   };
-  const model = { config: GPT, recipe, onStore, ...(scales && { scales }) };
+  const model = { config: gptOf(kinds), recipe, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
-    [...INITIAL].map(([name, values]) => [name, store('master', values.slice())]),
+    [...initialOf(kinds)].map(([name, values]) => [name, store('master', values.slice())]),
   );
   const batch = referenceBatch(BATCH, TINY);
   const saved = modelForward(model, parameters, batch);
@@ -124,7 +137,8 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
       expect(headRows).toBe(HEAD_ROWS);
       // Delayed scales are then those of other weights, as they are in a run.
       if (table?.history) await takeSteps(trainer, 4);
-      await trainer.setParameters((name) => Float32Array.from(INITIAL.get(name)!));
+      const initial = initialOf(config);
+      await trainer.setParameters((name) => Float32Array.from(initial.get(name)!));
       const scales = table?.history && (await delayedScalesOf(trainer, table));
       const [metrics] = await takeSteps(trainer, 1);
       expect(metrics).toMatchObject({ skipped: false, overflow: null });
@@ -193,7 +207,20 @@ function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
   return wider;
 }
 
-describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined)?, Partial<Fp8Settings>?]>([
+type Case = [
+  PrecisionMode,
+  TrainConfig['half'],
+  (GPUFeatureName[] | undefined)?,
+  (Partial<Fp8Settings> & Kinds)?,
+];
+
+/** Each that GPT-2 does not have. */
+const OTHER_KINDS: Kinds[] = [
+  ...NORM_KINDS.filter((norm) => norm !== GPT2_KINDS.norm).map((norm) => ({ norm })),
+  ...MLP_KINDS.filter((mlp) => mlp !== GPT2_KINDS.mlp).map((mlp) => ({ mlp })),
+];
+
+describe.each<Case>([
   ['fp32', 'auto'],
   ['tf32', 'auto'],
   ['fp16', 'native'],
@@ -206,13 +233,16 @@ describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined
   ['fp8', 'auto'],
   ['fp8', 'auto', undefined, { fp8Head: true, fp8Activations: '1x16' }],
   ['fp8-delayed', 'auto', undefined, { fp8Head: true }],
+  ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
+    OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
+  ),
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
   ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
-])('%s, halves %s, features %j, %o', (precision, half, features, fp8 = {}) => {
+])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
   test('every gradient is what the reference says', async () => {
-    const gpu = await gpuGradients({ precision, half, ...fp8 }, features);
-    const recipe = recipeFor({ precision, ...fp8 });
-    const { gradients, loss, bound } = referenceOf(recipe, gpu.lossScale, gpu.scales);
+    const gpu = await gpuGradients({ precision, half, ...settings }, features);
+    const recipe = recipeFor({ precision, ...settings });
+    const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
     const errors = new Map<string, number>();
     for (const [name, wanted] of gradients) errors.set(name, relativeError(gpu.gradients.get(name)!, wanted));
@@ -224,7 +254,7 @@ describe.each<[PrecisionMode, TrainConfig['half'], (GPUFeatureName[] | undefined
     console.log(list);
     for (const [name, error] of errors) expect(error, name).toBeLessThan(boundFor(name, bound, recipe.roles));
     for (const [what, changed] of alternatives(recipe)) {
-      const other = referenceOf(changed, gpu.lossScale, gpu.scales).gradients;
+      const other = referenceOf(settings, changed, gpu.lossScale, gpu.scales).gradients;
       const ratios = [...errors].map(
         ([name, error]) =>
           relativeError(gpu.gradients.get(name)!, other.get(name)!) / Math.max(error, 2 ** -24),
@@ -253,15 +283,16 @@ test('the first step with delayed scales is the one with current scales, bit by 
 
 test('samples come from the head in FP8 too', () =>
   withTrainer({ precision: 'fp8', fp8Head: true }, async (trainer) => {
-    await trainer.setParameters((name) => Float32Array.from(INITIAL.get(name)!));
+    const initial = initialOf({});
+    await trainer.setParameters((name) => Float32Array.from(initial.get(name)!));
     const tokens = [...BATCH.tokens.slice(0, TINY.context)];
     const logits = await trainer.nextTokenLogits(tokens);
     const [error, without] = [true, false].map((fp8Head) => {
-      const model = { config: GPT, recipe: recipeFor({ precision: 'fp8', fp8Head }) };
+      const model = { config: gptOf({}), recipe: recipeFor({ precision: 'fp8', fp8Head }) };
       const batch = { tokens, targets: tokens, B: 1, T: TINY.context };
       return relativeError(
         Float64Array.from(logits),
-        modelForward(model, INITIAL, batch).logits.slice(-TINY_VOCABULARY),
+        modelForward(model, initial, batch).logits.slice(-TINY_VOCABULARY),
       );
     });
     console.log(

@@ -1,5 +1,6 @@
 /** What the backward pass recomputes has the bits the forward pass had: levels differ in memory and speed only. */
 import { describe, expect, test } from 'vitest';
+import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { RECOMPUTE_LEVELS } from '../../../src/engine/config/trainConfig.ts';
 import type { TrainConfig } from '../../../src/engine/index.ts';
 import {
@@ -50,6 +51,8 @@ describe.each([
   ['fp16', { half: 'packed', accumulation: 2 }, {}],
   ['fp16', { half: 'native' }, { matmul: 'tiled' }],
   ['fp16-pure', { tied: false }, {}],
+  ['fp16', { mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }, {}],
+  ['fp8', { accumulation: 2, fp8Activations: '1x16', mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }, {}],
   ['fp8', { accumulation: 2, fp8Activations: '1x16' }, {}],
   ['fp8-delayed', {}, {}],
 ] as const)('%s with %o and %o', (precision, overrides, options) => {

@@ -1,5 +1,6 @@
 /** After step 1 nothing is created and nothing waits; what lives on the device is what the plan says. */
 import { describe, expect, test } from 'vitest';
+import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { RECOMPUTE_LEVELS } from '../../../src/engine/config/trainConfig.ts';
 import { Arena } from '../../../src/engine/gpu/arena.ts';
 import { STAMP_BYTES } from '../../../src/engine/gpu/gpuClock.ts';
@@ -98,9 +99,10 @@ describe('steps', () => {
     }));
 });
 
+const LAST_KINDS = { norm: NORM_KINDS.at(-1)!, mlp: MLP_KINDS.at(-1)! };
 const SHAPES = [
   TINY,
-  { ...TINY, layers: 1, heads: 4, width: 64, context: 20, batch: 3, tied: false }, // 60 rows: less than a chunk of the head
+  { ...TINY, layers: 1, heads: 4, width: 64, context: 20, batch: 3, tied: false, ...LAST_KINDS }, // 60 rows: less than a chunk of the head
   { ...TINY, layers: 3, heads: 1, width: 16, context: 40, batch: 5, steps: 7, recompute: 'gelu-ln' },
 ] as const satisfies readonly TrainConfig[];
 

@@ -7,7 +7,7 @@ import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggin
 import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpoint/safetensors.ts';
-import { type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
 import { byteCharacters } from '../../../src/engine/data/byteCharacters.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
@@ -35,7 +35,7 @@ async function load(bytes: Uint8Array) {
 describe.each(['gpt2_conv1d', 'gpt2_linear'])('%s', (name) => {
   test('has the logits that PyTorch computes', async () => {
     const { gpt, values } = await load(fixture(`${name}.safetensors`));
-    expect(gpt).toEqual({ ...config, tied: name === 'gpt2_conv1d' });
+    expect(gpt).toEqual({ ...config, tied: name === 'gpt2_conv1d', ...GPT2_KINDS });
     expect(values.get('wte.weight')!.length).toBe(paddedVocabulary(gpt) * gpt.width);
     const parameters = new Map([...values].map(([key, numbers]) => [key, Float64Array.from(numbers)]));
     const batch = { tokens, targets: tokens, B: 2, T: gpt.context };
@@ -165,7 +165,7 @@ test.each([
 });
 
 describe('config.json', () => {
-  const gpt: GptConfig = { ...config, tied: true };
+  const gpt: GptConfig = { ...config, tied: true, ...GPT2_KINDS };
   const edited = (change: Record<string, unknown>) =>
     JSON.stringify({ ...JSON.parse(configJson(gpt, 'F32', { kind: 'byte' })), ...change });
   const read = (text: string | Uint8Array) =>
@@ -175,8 +175,8 @@ describe('config.json', () => {
     );
 
   test('tells the heads', async () => {
-    expect(await read(configJson(gpt, 'F16', { kind: 'byte' }))).toEqual({ heads: 2, activation: true });
-    expect(await read('{"n_head":2}')).toEqual({ heads: 2, activation: false });
+    expect(await read(configJson(gpt, 'F16', { kind: 'byte' }))).toEqual({ heads: 2, mlp: 'gelu' });
+    expect(await read('{"n_head":2}')).toEqual({ heads: 2, mlp: null });
   });
 
   test('is read with a byte order mark, and with what Python writes in places that nothing reads', async () => {

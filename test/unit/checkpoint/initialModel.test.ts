@@ -35,6 +35,7 @@ test('a folder or a file gives the shape, the heads and every weight', async () 
     context: 8,
     vocabulary: 11,
     tied: true,
+    ...{ norm: 'layernorm', mlp: 'gelu' },
   });
   const { shape, weights } = await openInitialModel(model, { heads: 2, layers: 2 });
   const values = await readModel(shape, weights);

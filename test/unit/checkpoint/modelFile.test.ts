@@ -7,7 +7,7 @@ import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggin
 import { type ModelFile, openModel } from '../../../src/engine/checkpoint/modelFile.ts';
 import { bytesSource, type RandomAccess } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
-import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { loadGpt2 } from '../../../src/engine/data/gpt2.ts';
 import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
@@ -26,7 +26,15 @@ const beside = (config: string | null, tokenizer: string | null = null): FilesBe
 const open = (bytes: Uint8Array, files: FilesBeside = beside(null)): Promise<ModelFile> =>
   openModel(bytesSource('m.safetensors', bytes), files);
 
-const GPT: GptConfig = { layers: 1, heads: 2, width: 8, context: 4, vocabulary: 3, tied: true };
+const GPT: GptConfig = {
+  layers: 1,
+  heads: 2,
+  width: 8,
+  context: 4,
+  vocabulary: 3,
+  tied: true,
+  ...GPT2_KINDS,
+};
 
 /** A model of zeros. */
 function model(gpt: GptConfig, metadata: Record<string, string> = {}): Promise<Uint8Array> {
@@ -87,6 +95,34 @@ describe('config.json', () => {
     expect(error.message).toMatch(/says n_head 4 where the metadata of the weights say 2/);
     const broken = await refusal(open(await model(GPT, { n_head: 'two' })));
     expect(broken.message).toBe('"m.safetensors" has metadata with n_head "two", which is no whole number.');
+  });
+});
+
+describe('the activation function of the MLP', () => {
+  const RELU2: GptConfig = { ...GPT, mlp: 'relu2' };
+  const config = configJson(RELU2, 'F16', CHARACTERS);
+  const own = { ...OWN, 'halfstep.mlp': 'relu2' };
+
+  test('is what the metadata or config.json name, and else GELU', async () => {
+    expect(JSON.parse(config).activation_function).toBe('relu2');
+    expect((await open(await model(RELU2, own))).shape.mlp).toBe('relu2');
+    expect((await open(await model(RELU2, own), beside(config))).shape.mlp).toBe('relu2');
+    expect((await open(await model(RELU2), beside(config))).shape.mlp).toBe('relu2');
+    expect((await open(await model(GPT))).shape.mlp).toBe('gelu');
+  });
+
+  test.each([
+    ['an export', own, configJson(GPT, 'F16', CHARACTERS), 'relu2'],
+    ['an export of a version without other kinds', OWN, config, 'gelu'],
+  ])('of %s is not that of another config.json', async (_, metadata, other, kind) => {
+    const opened = await open(await model(GPT, metadata), beside(other));
+    expect(opened.shape.mlp).toBe(kind);
+    expect(opened.notes).toEqual([expect.stringMatching(/names the activation function .* it is another/)]);
+  });
+
+  test('that this version does not have is refused', async () => {
+    const error = await refusal(open(await model(GPT, { ...OWN, 'halfstep.mlp': 'swish' })));
+    expect(error.message).toMatch(/metadata with halfstep\.mlp "swish", which this version does not have/);
   });
 });
 

@@ -6,7 +6,7 @@ import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
-import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { gptConfig, type TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { byteLength, bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
 import { type StateEntry, stateEntries, stateTensors } from '../../../src/engine/model/runState.ts';
@@ -100,4 +100,12 @@ test('the folder has the run’s shape, tokenizer and weights', async () => {
   );
   const opened = await openSafetensors(bytesSource('model.safetensors', weights));
   expect((await openGpt2(opened)).shape).toMatchObject({ vocabulary: 10, width: 32, tied: true });
+});
+
+test('a model that GPT-2 of the libraries cannot be is refused by what it has', () => {
+  const gpt = gptConfig({ ...PRESETS.smoke.config, norm: 'rmsnorm' }, 10);
+  const folder = () => modelFolder(gpt, { kind: 'byte' }, 'F32', () => new Float32Array());
+  expect(folder).toThrow(
+    "The model has RMSNorm (norm rmsnorm), and the GPT-2 of Hugging Face's libraries has only layer norm.",
+  );
 });

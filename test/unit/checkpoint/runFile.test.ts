@@ -176,11 +176,12 @@ test.each([
 test('a field that the file is too old to have takes its default', async () => {
   const run = await open(
     await withMetadata(({ config, changes: __, ...run }) => {
-      const { order: _, ...older } = config as Record<string, unknown>;
+      const { order: _, norm, mlp, ...older } = config as Record<string, unknown>;
+      expect([norm, mlp]).toEqual(['layernorm', 'gelu']);
       return { ...run, config: older };
     }),
   );
-  expect(run.description.config.order).toBe('random');
+  expect(run.description.config).toMatchObject({ order: 'random', norm: 'layernorm', mlp: 'gelu' });
   expect(run.description.changes).toEqual([]);
 });
 

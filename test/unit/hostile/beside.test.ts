@@ -6,12 +6,20 @@ import { bytePieces, configJson, tokenizerJson } from '../../../src/engine/check
 import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
 import { readTokenizer } from '../../../src/engine/checkpoint/modelTokenizer.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import type { GptConfig } from '../../../src/engine/config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig } from '../../../src/engine/config/gptConfig.ts';
 import { learnedModel } from '../../../src/engine/data/pairModel.ts';
 import type { TokenizerJson } from '../../../src/engine/data/tokenizer.ts';
 import { damaged, RUNS, tampered } from './damage.ts';
 
-const GPT: GptConfig = { layers: 1, heads: 2, width: 8, context: 4, vocabulary: 3, tied: true };
+const GPT: GptConfig = {
+  layers: 1,
+  heads: 2,
+  width: 8,
+  context: 4,
+  vocabulary: 3,
+  tied: true,
+  ...GPT2_KINDS,
+};
 const encode = (text: string) => new TextEncoder().encode(text);
 const source = (bytes: Uint8Array) => bytesSource('beside.json', bytes);
 /** As the reader takes it: a mark at the start is none of the JSON. */

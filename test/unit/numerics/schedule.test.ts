@@ -18,10 +18,15 @@ const target = {
   splitSums: true,
 } as const;
 
-test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const), ['fp8', '1x16'] as const])(
-  '%s, activations %s: every gradient row is counted, and by dispatches of the same site',
-  (precision, fp8Activations) => {
-    const config = { ...presetOf('smoke').config, precision, fp8Activations };
+test.each([
+  ...PRECISION_MODES.map((precision) => [precision, 'tensor', 'layernorm', 'gelu'] as const),
+  ['fp8', '1x16', 'layernorm', 'gelu'],
+  ['fp16', 'tensor', 'rmsnorm', 'relu2'],
+  ['fp8', '1x16', 'rmsnorm', 'relu2'],
+] as const)(
+  '%s, activations %s, %s, %s: every gradient row is counted, and by dispatches of the same site',
+  (precision, fp8Activations, norm, mlp) => {
+    const config = { ...presetOf('smoke').config, precision, fp8Activations, norm, mlp };
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
     const numerics = buildNumerics(target, tensors);
@@ -43,6 +48,9 @@ test.each([...PRECISION_MODES.map((precision) => [precision, 'tensor'] as const)
     for (const rows of [gradients, weights, activations]) {
       expect(byteLength(tensors.histogram)).toBeGreaterThanOrEqual(rows.length * 1024 + 64);
     }
+    const rows = [...gradients, ...activations].map(({ name }) => name);
+    expect(rows).toContain(`h.0.mlp.${mlp}`);
+    expect(rows.includes('h.0.ln_1.bias')).toBe(norm === 'layernorm');
     const { noise } = numerics;
     const measured = [...numerics.measured, ...noise.weights].flatMap((operation) => {
       const parts = operation.kind === 'dispatch' ? operation.bindings.parts : undefined;
@@ -84,11 +92,11 @@ test.each(['fp16', 'fp16-pure', 'bf16', 'tf32', 'e8m3', 'fp8'] as const)(
       const { kernel, slots, conditions } = twin.variant;
       const slot = slotOf(twin, wide)!;
       expect([twin.label, slots[slot], written.has(slot)]).toEqual([twin.label, 'f32', true]);
-      expect([twin.label, twin.observes, conditions.gelu ?? false]).toEqual([twin.label, true, false]);
+      expect([twin.label, twin.observes, conditions.activation ?? false]).toEqual([twin.label, true, false]);
       const others = { attention_forward: 'lse', attention_backward_query: 'dots', cross_entropy: 'losses' };
       expect([kernel, slotOf(twin, aside)]).toEqual([kernel, others[kernel as keyof typeof others]]);
       // The kernels that recompute have no overflow to report.
-      const silent = kernel === 'gelu_forward' || kernel === 'layernorm_recompute';
+      const silent = kernel === 'activation_forward' || kernel === 'layernorm_recompute';
       expect([kernel, slotOf(twin, found)]).toEqual([kernel, silent ? undefined : 'found']);
     }
     // A comparison only counts: it compiles no twin.

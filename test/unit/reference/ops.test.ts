@@ -68,6 +68,36 @@ describe('layer norm', () => {
   });
 });
 
+describe('RMSNorm', () => {
+  const [rows, C] = [2, 4];
+  const inp = Float64Array.of(1, 2, 3, 4, -0.5, 0.25, 2, -1);
+  const weight = Float64Array.of(1, 0.5, 2, -1);
+  const dout = Float64Array.of(1, 2, 3, 4, 0.5, -1, 2, 1);
+
+  it('has the values and gradients of PyTorch', () => {
+    // x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5) * weight and its backward in float64
+    const { out, rms } = ops.rmsnormForward(inp, weight, rows, C);
+    const { dinp, dweight } = ops.rmsnormBackward(dout, inp, weight, rms, rows, C);
+    const wanted = [
+      [out.subarray(0, 4), [0.3651481282381064, 0.3651481282381064, 2.1908887694286383, -1.4605925129524255]],
+      [out.subarray(4), [-0.43385928228779475, 0.10846482057194869, 3.470874258302358, 0.8677185645755895]],
+      [dinp.subarray(0, 4), [0.304290188009009, 0.24343224777991154, 2.008314948741346, -1.7040242738688152]],
+      [dinp.subarray(4), [1.1382372840971422, -0.7860482831924684, 0.6533622510649684, 0.5410374390431053]],
+      [dweight, [0.148218487094209, 1.243662871808528, 6.757207412445315, 4.974651487234112]],
+    ] as const;
+    for (const [actual, torch] of wanted)
+      for (const [i, value] of torch.entries()) expect(actual[i]).toBeCloseTo(value, 13);
+  });
+
+  it('has its gradients', () => {
+    const f = () => dot(ops.rmsnormForward(inp, weight, rows, C).out, dout);
+    const { rms } = ops.rmsnormForward(inp, weight, rows, C);
+    const { dinp, dweight } = ops.rmsnormBackward(dout, inp, weight, rms, rows, C);
+    expectGradient('dinp', f, inp, dinp);
+    expectGradient('dweight', f, weight, dweight);
+  });
+});
+
 describe('GELU', () => {
   it('has the known values of the tanh form', () => {
     // torch.nn.functional.gelu(x, approximate="tanh") in float64
@@ -82,6 +112,23 @@ describe('GELU', () => {
     const inp = normals(50, 1, 2);
     const dout = normals(50, 2);
     expectGradient('dinp', () => dot(ops.geluForward(inp), dout), inp, ops.geluBackward(dout, inp));
+  });
+});
+
+describe('ReLU^2', () => {
+  const inp = Float64Array.of(-2, -0.5, 0, 0.25, 3);
+  const dout = Float64Array.of(1, 2, 3, 4, 5);
+
+  it('has the values and the gradient of PyTorch', () => {
+    // torch.relu(x).square() and its backward in float64
+    expect([...ops.relu2Forward(inp)]).toEqual([0, 0, 0, 0.0625, 9]);
+    expect([...ops.relu2Backward(dout, inp)]).toEqual([0, 0, 0, 2, 30]);
+  });
+
+  it('has its gradient', () => {
+    const x = normals(50, 1, 2);
+    const d = normals(50, 2);
+    expectGradient('dinp', () => dot(ops.relu2Forward(x), d), x, ops.relu2Backward(d, x));
   });
 });
 

@@ -1,6 +1,6 @@
 /** Reads test/fixtures/torch_gpt.json, written by scripts/make_torch_fixtures.py. */
 import { readFileSync } from 'node:fs';
-import { type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
+import { GPT2_KINDS, type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
 import type { Batch, Parameters } from '../../../src/engine/reference/model.ts';
 
 export interface TorchTensor {
@@ -42,7 +42,8 @@ export interface TorchFixture {
 
 export function readTorchFixture(): TorchFixture {
   const path = new URL('../../fixtures/torch_gpt.json', import.meta.url);
-  return JSON.parse(readFileSync(path, 'utf8')) as TorchFixture;
+  const fixture = JSON.parse(readFileSync(path, 'utf8')) as TorchFixture;
+  return { ...fixture, config: { ...fixture.config, ...GPT2_KINDS } };
 }
 
 export function valuesOf({ float32, shape }: TorchTensor): Float32Array {

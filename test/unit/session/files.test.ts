@@ -5,6 +5,7 @@ import { unzipSync } from 'fflate';
 import { beforeEach, expect, test } from 'vitest';
 import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
+import { GPT2_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { archive } from '../../../src/session/archive.ts';
 import { checkCluster } from '../../../src/session/cluster.ts';
@@ -51,7 +52,7 @@ test('a model says its shape, and its heads where a configuration is beside it',
   await open(2, GPT2, '{"n_head":4}');
   const file = {
     ...{ kind: 'model', name: 'some.safetensors', tokenizer: null, likelyTokenizer: null, notes: [] },
-    shape: { layers: 2, width: 16, context: 8, vocabulary: 11, tied: true },
+    shape: { layers: 2, width: 16, context: 8, vocabulary: 11, tied: true, ...GPT2_KINDS },
   };
   expect(events).toEqual([
     { type: 'fileOpened', id: 1, file: { ...file, heads: null } },
@@ -127,6 +128,9 @@ test('a run that PyTorch’s program cannot go on with is refused by name', asyn
     ({ description: { config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } } }) as never;
   checkCluster(described({ precision: 'bf16' }));
   expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('mode fp8');
+  expect(thrownBy(() => checkCluster(described({ mlp: 'relu2' }))).message).toContain(
+    'norm layernorm and mlp relu2',
+  );
   expect(thrownBy(() => checkCluster(described({}, 'gpt2'))).message).toContain('the gpt2 tokenizer');
   expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('moments in fp8');
 });

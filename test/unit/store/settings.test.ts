@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { GPT2_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { numberProblem, standardChoice } from '../../../src/store/changes.ts';
 import {
   configsOf,
@@ -42,7 +43,16 @@ describe('configsOf', () => {
 
   test('a file decides the tokenizer, but what ends a document in GPT-2’s is chosen', () => {
     const init: InitialShape = {
-      ...{ id: 1, name: 'm', layers: 1, width: 64, context: 32, vocabulary: 50_257, tied: true },
+      ...{
+        id: 1,
+        name: 'm',
+        layers: 1,
+        width: 64,
+        context: 32,
+        vocabulary: 50_257,
+        tied: true,
+        ...GPT2_KINDS,
+      },
       ...{ heads: 1, usualHeads: 1, tokenizer: 'gpt2', likelyTokenizer: null },
     };
     const tokenizerOf = (settings: Settings) => [
@@ -99,7 +109,16 @@ test('a vocabulary is filled up as the command line fills it up', () => {
 
 describe('a file of weights', () => {
   const init: InitialShape = {
-    ...{ id: 1, name: 'm.safetensors', layers: 2, width: 64, context: 64, vocabulary: 50_257, tied: true },
+    ...{
+      id: 1,
+      name: 'm.safetensors',
+      layers: 2,
+      width: 64,
+      context: 64,
+      vocabulary: 50_257,
+      tied: true,
+      ...GPT2_KINDS,
+    },
     ...{ heads: 1, usualHeads: 1, tokenizer: null, likelyTokenizer: 'gpt2' },
   };
   const settings = { ...DEFAULT_SETTINGS, init };

@@ -36,6 +36,8 @@ function randomSettings(seed: number): Settings {
     schedule: one(SCHEDULES),
     seeds: 1 + draw(MAX_SEEDS),
     untied: maybe(CHOICES.untied),
+    norm: maybe(CHOICES.norm),
+    mlp: maybe(CHOICES.mlp),
     tokenizer: maybe([...CHOICES.tokenizer, 'bpe:300'] as const),
     vocab: number(1 + draw(60_000)),
     order: maybe(CHOICES.order),

@@ -1,4 +1,5 @@
 import type { Operand } from '../../gpu/tensor.ts';
+import type { Activation } from '../../kernels/activation.ts';
 import { rowBlocks } from '../../kernels/rows.ts';
 import { partialElements } from '../../kernels/weightGradient.ts';
 import type { Stored } from '../emission.ts';
@@ -12,8 +13,8 @@ import type { Layer } from './layer.ts';
 interface Epilogue {
   /** (rows, outputs), added after everything else. */
   readonly residual?: Operand;
-  /** (rows, outputs): stores the pre-activation here, and GELU of it as the output. */
-  readonly gelu?: Operand;
+  /** Stores the pre-activation, (rows, outputs), and its activation function as the output. */
+  readonly activation?: Activation;
 }
 
 /** y = x W + b of rows. */
@@ -99,7 +100,7 @@ export class Linear implements Layer {
         partials,
       ),
     );
-    const { tensor: out, geluBackward } = x.gradient;
+    const { tensor: out, activationBackward } = x.gradient;
     const accumulate = pass.accumulates(x.gradient);
     pass.emit(
       (target, { matmul }) =>
@@ -113,7 +114,7 @@ export class Linear implements Layer {
           n: inputs,
           k: outputs,
           accumulate,
-          ...(geluBackward && { geluBackward }),
+          ...(activationBackward && { activationBackward }),
           found,
         }),
       ...gradientStores(x.gradient, 'out'),

@@ -1,4 +1,4 @@
-import { mlpWidth } from '../../config/gptConfig.ts';
+import { type MlpKind, mlpWidth } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
 import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
@@ -8,9 +8,10 @@ import type { GradientPlace, Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 import { Linear } from './linear.ts';
 
-/** Two linear layers with GELU between them, added to the residual stream. */
+/** Two linear layers with an activation function between them, added to the residual stream. */
 export class Mlp implements Layer {
   readonly site: Site;
+  readonly #kind: MlpKind;
   readonly #hidden: number;
   readonly #input: Linear;
   readonly #projection: Linear;
@@ -18,9 +19,14 @@ export class Mlp implements Layer {
   /** @param projectionStd of the second layer's initial weights */
   constructor(
     site: Site,
-    { width, projectionStd }: { readonly width: number; readonly projectionStd: number },
+    {
+      width,
+      projectionStd,
+      kind,
+    }: { readonly width: number; readonly projectionStd: number; readonly kind: MlpKind },
   ) {
     this.site = site;
+    this.#kind = kind;
     this.#hidden = mlpWidth({ width });
     this.#input = new Linear(site.at('c_fc'), width, this.#hidden, INITIAL_STD);
     this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, projectionStd);
@@ -50,13 +56,14 @@ export class Mlp implements Layer {
     return { operand: sum, gradient: residual.gradient };
   }
 
-  /** (rows, hidden) = GELU of the first layer: in its epilogue, or apart where what GELU sees has a scale. */
+  /** (rows, hidden) = activation of the first layer: in its epilogue, or apart where what it sees has a scale. */
   #activation(pass: Pass, x: Value): Value {
     const { site: inputSite } = this.#input;
-    const site = this.site.at('gelu');
+    const site = this.site.at(this.#kind);
     const elements = pass.rows * this.#hidden;
     const pre = pass.place(inputSite, 'preActivation', elements);
     const place = pass.place(site, 'activation', elements, 'gelu');
+    const between = { kind: this.#kind, preActivation: pre.operand };
     const isFused = !isScaled(pre.operand);
     const gradient: GradientPlace = {
       site: inputSite,
@@ -64,23 +71,23 @@ export class Mlp implements Layer {
       tensor: isFused
         ? pass.scratch('mlp.c_fc gradient', pass.format('outputGradient'), elements)
         : pass.wide(elements),
-      geluBackward: pre.operand,
+      activationBackward: between,
       listed: isFused ? 'stored' : 'quantised',
       written: false,
     };
-    const gelu = (...stores: Stored[]) =>
+    const activate = (...stores: Stored[]) =>
       pass.store(
         site.name,
         place.operand,
         elements,
-        (target, { geluForward }, out) =>
-          geluForward(target, { label: site.name, preActivation: pre.operand, out, elements }),
+        (target, { activationForward }, out) =>
+          activationForward(target, { label: site.name, ...between, out, elements }),
         ...stores,
       );
     const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);
     if (isFused) {
       this.#input.forward(
-        ...([pass, x, place.operand, gradient, { gelu: pre.operand }] as const),
+        ...([pass, x, place.operand, gradient, { activation: between }] as const),
         storedPre('preActivation'),
         activation(site, place.operand),
       );
@@ -88,8 +95,8 @@ export class Mlp implements Layer {
       const wide = pass.wide(elements);
       this.#input.forward(pass, x, wide, gradient);
       pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
-      gelu(activation(site, place.operand));
+      activate(activation(site, place.operand));
     }
-    return { operand: place.operand, gradient, remake: pass.remakerOf(place, () => gelu()) };
+    return { operand: place.operand, gradient, remake: pass.remakerOf(place, () => activate()) };
   }
 }

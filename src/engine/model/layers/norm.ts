@@ -1,3 +1,4 @@
+import { NORMS, type NormKind } from '../../config/gptConfig.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import { rowBlocks } from '../../kernels/rows.ts';
 import { activation } from '../emission.ts';
@@ -7,23 +8,28 @@ import type { Site } from '../site.ts';
 import type { GradientPlace, Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
-/** Layer norm with scale and shift, of rows of the residual stream. */
-export class LayerNorm implements Layer {
+/** A norm with a gain, and of some kinds a bias, of rows of the residual stream. */
+export class Norm implements Layer {
   readonly multiplyAdds = 0;
   readonly site: Site;
   readonly #weight: Site;
-  readonly #bias: Site;
+  /** Null where the kind has none. */
+  readonly #bias: Site | null;
+  readonly #conditions: (typeof NORMS)[NormKind]['conditions'];
   readonly #width: number;
 
-  constructor(site: Site, width: number) {
+  constructor(site: Site, width: number, kind: NormKind) {
+    const { bias, conditions } = NORMS[kind];
     this.site = site;
     this.#weight = site.at('weight');
-    this.#bias = site.at('bias');
+    this.#bias = bias ? site.at('bias') : null;
+    this.#conditions = conditions;
     this.#width = width;
   }
 
   parameters(): ParameterSpec[] {
-    return [vector(this.#weight, this.#width, 1), vector(this.#bias, this.#width, 0)];
+    const gain = vector(this.#weight, this.#width, 1);
+    return this.#bias ? [gain, vector(this.#bias, this.#width, 0)] : [gain];
   }
 
   /** (rows, C), as the matmuls after it read it. */
@@ -31,22 +37,23 @@ export class LayerNorm implements Layer {
     const { site } = this;
     const { rows, found } = pass;
     const width = this.#width;
+    const conditions = this.#conditions;
     const elements = rows * width;
     const at = site.labelled('input');
     const { operand: inp } = pass.copy(x.operand, at, at, 'normInput', elements);
     const stats = pass.save(site.at('stats'), 'f32', rows * 2);
     const place = pass.place(site, 'activation', elements, 'gelu-ln');
     const weight = pass.part(this.#weight).master;
-    const bias = pass.part(this.#bias).master;
-    const args = { label: site.name, inp, weight, bias, stats, rows, width };
+    const bias = this.#bias && pass.part(this.#bias).master;
+    const args = { label: site.name, inp, weight, bias: bias ?? undefined, stats, rows, width };
     pass.store(
       site.name,
       place.operand,
       elements,
-      (target, { layernormForward }, out) => layernormForward(target, { ...args, out, found }),
+      (target, { layernormForward }, out) => layernormForward(target, { ...args, conditions, out, found }),
       activation(site, place.operand),
     );
-    const gradient = { site, tensor: pass.scratch('layer norm gradient', 'f32', elements), written: false };
+    const gradient = { site, tensor: pass.scratch('norm gradient', 'f32', elements), written: false };
     pass.onBackward(() => this.#backward(pass, inp, stats, gradient.tensor, x.gradient));
     return {
       operand: place.operand,
@@ -64,8 +71,8 @@ export class LayerNorm implements Layer {
     const { rows, found } = pass;
     const width = this.#width;
     const weight = pass.part(this.#weight);
-    const bias = pass.part(this.#bias);
-    const partials = pass.partials(2 * rowBlocks(rows) * width);
+    const bias = this.#bias && pass.part(this.#bias);
+    const partials = pass.partials((bias ? 2 : 1) * rowBlocks(rows) * width);
     const args = { inp, dout, stats, rows, width, found };
     pass.emit((target, { layernormBackwardParameters }) =>
       layernormBackwardParameters(target, {
@@ -73,15 +80,19 @@ export class LayerNorm implements Layer {
         label: name,
         partials,
         dweight: weight.gradient,
-        dbias: bias.gradient,
+        dbias: bias?.gradient,
       }),
     );
+    const conditions = this.#conditions;
     const { tensor: dinp, rounded } = into;
     const accumulate = pass.accumulates(into);
     const label = `residual gradient at ${name}`;
     pass.emit(
       (target, { layernormBackward }) =>
-        layernormBackward(target, { ...args, label, weight: weight.master, dinp, rounded, accumulate }),
+        layernormBackward(target, {
+          ...{ ...args, label, conditions, dinp, rounded, accumulate },
+          weight: weight.master,
+        }),
       {
         name: label,
         kind: 'activationGradient',

@@ -1,7 +1,7 @@
 // gelu: the tanh form of GELU and its derivative.
 // shapes:  four values at a time
 // numerics: f32; exponential form, argument clamped so that exp never overflows
-// dispatch: none (library)
+// dispatch: none (library: a function that the MLP may have)
 // source:  Hendrycks and Gimpel 2016, as in GPT-2; reference/gelu.ts (oracle)
 
 const GELU_SCALE = 0.7978845608028654; // sqrt(2 / pi)
@@ -11,12 +11,12 @@ fn geluArgument(x: vec4f) -> vec4f {
   return clamp(GELU_SCALE * (x + GELU_CUBIC * x * x * x), vec4f(-15.0), vec4f(15.0));
 }
 
-fn gelu(x: vec4f) -> vec4f {
+fn activation(x: vec4f) -> vec4f {
   // 0.5 (1 + tanh u) = 1 - 1 / (1 + exp(2 u))
   return x - x / (1.0 + exp(2.0 * geluArgument(x)));
 }
 
-fn geluDerivative(x: vec4f) -> vec4f {
+fn activationDerivative(x: vec4f) -> vec4f {
   let tanhU = 1.0 - 2.0 / (1.0 + exp(2.0 * geluArgument(x)));
   let slope = GELU_SCALE * (1.0 + 3.0 * GELU_CUBIC * x * x);
   return 0.5 * (1.0 + tanhU) + 0.5 * x * (1.0 - tanhU * tanhU) * slope;

@@ -1,9 +1,9 @@
-// gelu_forward: out = GELU(preActivation), for what the forward pass did not keep.
+// activation_forward: out = activation function of preActivation, for what the forward pass did not keep.
 // shapes:  preActivation, out (vectors) of four elements
 // numerics: the function, the input as stored and the store of matmul_epilogue, so that the bits are those it wrote; no overflow check, it had one
 // dispatch: one lane a vector, linear grid
-// source:  recomputation of GELU in llm.c (idea); reference/gelu.ts (oracle)
-import package::lib::gelu::gelu;
+// source:  recomputation of GELU in llm.c (idea); those of reference/ (oracle)
+import activation_function::activation;
 import package::lib::grid::linearGroup;
 import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
@@ -21,11 +21,11 @@ struct Params {
 @group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
-fn gelu_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+fn activation_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = linearGroup(group) * 64u + local;
   if (i < p.vectors) {
     @if(!scaled) let x = ungrouped(decodePre(preActivation[i]), i);
     @if(scaled) let x = decodePre(preActivation[i]) * scales[p.record].inverse;
-    out[i] = encodeOut(gelu(x));
+    out[i] = encodeOut(activation(x));
   }
 }

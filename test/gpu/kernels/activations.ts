@@ -1,4 +1,6 @@
-/** shaders/lib/gelu.wgsl replayed on Approx numbers. */
+/** The functions of shaders/functions/ replayed on Approx numbers, beside their oracles. */
+import type { MlpKind } from '../../../src/engine/config/gptConfig.ts';
+import { gelu, geluDerivative, relu2, relu2Derivative } from '../../../src/engine/reference/ops.ts';
 import { Approx } from './approx.ts';
 
 const SCALE = Approx.rounded(Math.sqrt(2 / Math.PI));
@@ -15,13 +17,13 @@ function onePlusExp(x: Approx): Approx {
 
 const CLAMP = 2e-13;
 
-export function geluReplayed(value: number): Approx {
+function geluReplayed(value: number): Approx {
   const x = new Approx(value);
   const result = x.sub(x.div(onePlusExp(x)));
   return new Approx(result.value, result.error + CLAMP * Math.abs(value));
 }
 
-export function geluDerivativeReplayed(value: number): Approx {
+function geluDerivativeReplayed(value: number): Approx {
   const x = new Approx(value);
   const tanh = ONE.sub(new Approx(2).div(onePlusExp(x)));
   const slope = SCALE.mul(SLOPE_CUBIC.mul(x).mul(x).add(1));
@@ -36,3 +38,25 @@ export function geluDerivativeReplayed(value: number): Approx {
     );
   return new Approx(result.value, result.error + CLAMP * (1 + value ** 4));
 }
+
+interface ReplayedFunction {
+  readonly value: (x: number) => number;
+  readonly derivative: (x: number) => number;
+  readonly replayed: (x: number) => Approx;
+  readonly derivativeReplayed: (x: number) => Approx;
+}
+
+export const ACTIVATIONS: Readonly<Record<MlpKind, ReplayedFunction>> = {
+  gelu: {
+    value: gelu,
+    derivative: geluDerivative,
+    replayed: geluReplayed,
+    derivativeReplayed: geluDerivativeReplayed,
+  },
+  relu2: {
+    value: relu2,
+    derivative: relu2Derivative,
+    replayed: (x) => new Approx(Math.max(x, 0)).mul(Math.max(x, 0)),
+    derivativeReplayed: (x) => new Approx(2 * Math.max(x, 0)),
+  },
+};

@@ -1,0 +1,48 @@
+/** The functions of each kind of norm and MLP. */
+import type { MlpKind, NormKind } from '../config/gptConfig.ts';
+import { geluBackward, geluForward } from './gelu.ts';
+import { type LayernormGradients, layernormBackward, layernormForward } from './layernorm.ts';
+import { relu2Backward, relu2Forward } from './relu2.ts';
+import { rmsnormBackward, rmsnormForward } from './rmsnorm.ts';
+import type { Values } from './store.ts';
+
+interface ActivationFunction {
+  forward(inp: Values): Float64Array;
+  /** dinp, `inp` as it was stored. */
+  backward(dout: Values, inp: Values): Float64Array;
+}
+
+export const ACTIVATION_FUNCTIONS: Readonly<Record<MlpKind, ActivationFunction>> = {
+  gelu: { forward: geluForward, backward: geluBackward },
+  relu2: { forward: relu2Forward, backward: relu2Backward },
+};
+
+/** (rows, C), and what its backward pass needs besides the input. */
+export interface NormOutput {
+  readonly out: Float64Array;
+  /** (rows) each, in f32 on the GPU: never rounded. */
+  readonly stats: readonly Float64Array[];
+  backward(dout: Values): Omit<LayernormGradients, 'dbias'> & Partial<LayernormGradients>;
+}
+
+/** @param parameter `weight` or `bias` of the norm */
+type NormFunction = (
+  inp: Float64Array,
+  parameter: (part: string) => Float64Array,
+  rows: number,
+  C: number,
+) => NormOutput;
+
+export const NORM_FUNCTIONS: Readonly<Record<NormKind, NormFunction>> = {
+  layernorm(inp, parameter, rows, C) {
+    const gain = parameter('weight');
+    const { out, mean, rstd } = layernormForward(inp, gain, parameter('bias'), rows, C);
+    const stats = [mean, rstd];
+    return { out, stats, backward: (dout) => layernormBackward(dout, inp, gain, mean, rstd, rows, C) };
+  },
+  rmsnorm(inp, parameter, rows, C) {
+    const gain = parameter('weight');
+    const { out, rms } = rmsnormForward(inp, gain, rows, C);
+    return { out, stats: [rms], backward: (dout) => rmsnormBackward(dout, inp, gain, rms, rows, C) };
+  },
+};
