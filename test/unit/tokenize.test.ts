@@ -3,6 +3,7 @@ import { EngineError } from '../../src/engine/core/errors.ts';
 import { checksum } from '../../src/engine/data/checksum.ts';
 import { splitText } from '../../src/engine/data/dataset.ts';
 import { type TextStream, tokenize, tokenizeString } from '../../src/engine/data/tokenize.ts';
+import { collectGarbage } from './collectGarbage.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -183,14 +184,19 @@ test('a text of 24 MB needs its tokens and little more', async () => {
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
   };
+  collectGarbage();
   const before = inUse();
+  const bound = 1.8 * bytes;
   let peak = 0;
   const { tokens } = await tokenize(stream, 'char', {
     onProgress: () => {
+      // The buffers of what one collection finds dead are given back at the latest by the next.
+      for (let i = 0; i < 2 && inUse() - before >= bound; i++) collectGarbage();
       peak = Math.max(peak, inUse() - before);
     },
   });
   expect(tokens.length).toBe(bytes - lines); // one of each line's characters has two bytes
   expect(tokens).toBeInstanceOf(Uint8Array);
-  expect(peak).toBeLessThan(1.8 * bytes);
+  console.log(`${peak} bytes at most, ${bound} allowed`);
+  expect(peak).toBeLessThan(bound);
 });

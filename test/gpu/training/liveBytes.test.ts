@@ -1,8 +1,7 @@
 /** Nothing is left behind: not by steps, and not by runs that were started, saved and stopped. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { createTrainer, reportOf, type Trainer } from '../../../src/engine/index.ts';
+import { collectGarbage } from '../../unit/collectGarbage.ts';
 import { type DeviceContext, withDevice } from '../device.ts';
 import { datasetFor, TINY, takeSteps, withTrainer } from './helper.ts';
 
@@ -14,10 +13,8 @@ function bytesOf(buffers: ReadonlySet<GPUBuffer>): number {
 
 /** What the CPU holds after everything that can be collected was. */
 async function collect(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
   for (let i = 0; i < 3; i++) {
-    gc();
+    collectGarbage();
     await new Promise((resolve) => setTimeout(resolve)); // weak references are emptied between two tasks
   }
   const { heapUsed, external } = process.memoryUsage();
