@@ -11,7 +11,7 @@ import { MeasureButtons } from '../ui/MeasureButtons.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './DevicePanel.module.css';
 import { FEATURE_WORDS, formatRate, halfWords, kernelWords, modeSupport } from './deviceMessages.ts';
-import { exactBytes } from './memoryMessages.ts';
+import { exactBytes } from './memoryTotal.ts';
 
 /** The adapter: what it offers, how it holds each mode's numbers, and how fast it is. */
 export default function DevicePanel() {

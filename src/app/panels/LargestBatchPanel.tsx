@@ -21,7 +21,7 @@ import panel from '../ui/FoldedPanel.module.css';
 import { MeasureButtons } from '../ui/MeasureButtons.tsx';
 import { batchOutcome } from './batchMessages.ts';
 import styles from './LargestBatchPanel.module.css';
-import { exactBytes } from './memoryMessages.ts';
+import { exactBytes } from './memoryTotal.ts';
 
 /** For a memory budget, the largest batch of each chosen mode: computed from the plan, confirmed by one real step. */
 export default function LargestBatchPanel() {

@@ -1,4 +1,5 @@
 import {
+  isSimulatedMode,
   modeOfVariant,
   PRECISION_MODES,
   parseVariant,
@@ -19,15 +20,26 @@ import { SelectField } from '../ui/Field.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './modeChoice.ts';
-import { RoundingField, SimulatedBitsFields } from './SimulatedFields.tsx';
 
 /** Few give a mode settings of its own. */
 const VariantFields = lazyPart('settings of this mode', () => import('./VariantFields.tsx'));
+/** And few train simulated ones. */
+const SimulatedBitsFields = lazyPart('bits of the simulated mode', async () => {
+  const { SimulatedBitsFields } = await import('./SimulatedFields.tsx');
+  return { default: SimulatedBitsFields };
+});
+const RoundingField = lazyPart('rounding of simulated modes', async () => {
+  const { RoundingField } = await import('./SimulatedFields.tsx');
+  return { default: RoundingField };
+});
 
 /** Which modes are trained, and how they share the GPU. */
 export function ModeSettings() {
   const modes = useSettings((state) => state.settings.modes);
   const several = useSettings(({ settings }) => settings.modes.length > 1 || settings.seeds > 1);
+  const rounds = useSettings(
+    ({ settings }) => settings.rounding !== null || modesOf(settings).some(isSimulatedMode),
+  );
   // One place more than is taken, so that a mode can be added.
   const places = Math.min(MAX_MODES, modes.length + 1);
   return (
@@ -37,7 +49,7 @@ export function ModeSettings() {
         // biome-ignore lint/suspicious/noArrayIndexKey: a place is its index
         <OtherModeField key={i} place={i + 1} />
       ))}
-      <RoundingField />
+      {rounds && <RoundingField />}
       {several && <ScheduleField />}
       {several && <SeedsField />}
       <UnsoundNote />
@@ -100,11 +112,12 @@ function OtherModeField({ place }: { place: number }) {
 
 /** What the mode of a place takes by itself. */
 function OwnFields({ place }: { place: number }) {
-  const varied = useSettings((state) => state.settings.modes[place]?.includes('+'));
+  const id = useSettings((state) => state.settings.modes[place]);
+  if (id === undefined) return null;
   return (
     <>
-      <SimulatedBitsFields place={place} />
-      {varied && <VariantFields place={place} />}
+      {isSimulatedMode(modeOfVariant(id)) && <SimulatedBitsFields place={place} />}
+      {id.includes('+') && <VariantFields place={place} />}
     </>
   );
 }

@@ -1,3 +1,4 @@
+/** A lazy chunk: what simulated modes take. */
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
