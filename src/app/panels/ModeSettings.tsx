@@ -1,4 +1,5 @@
 import {
+  isSimulatedMode,
   modeOfVariant,
   PRECISION_MODES,
   parseVariant,
@@ -19,14 +20,20 @@ import { SelectField } from '../ui/Field.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './modeChoice.ts';
-import { RoundingField, SimulatedBitsFields } from './SimulatedFields.tsx';
 
 /** Few give a mode settings of its own. */
 const VariantFields = lazyPart('settings of this mode', () => import('./VariantFields.tsx'));
+const SimulatedFields = lazyPart('bits of this mode', () => import('./SimulatedFields.tsx'));
+const RoundingField = lazyPart('field for the rounding', () => import('./RoundingField.tsx'));
 
 /** Which modes are trained, and how they share the GPU. */
 export function ModeSettings() {
   const modes = useSettings((state) => state.settings.modes);
+  // Where a mode takes it and has none of its own, or an address gave one that none takes.
+  const rounds = useSettings(({ settings }) => {
+    const shared = settings.modes.filter((id) => !id.includes('+rounding='));
+    return settings.rounding !== null || modesOf({ modes: shared }).some(isSimulatedMode);
+  });
   const several = useSettings(({ settings }) => settings.modes.length > 1 || settings.seeds > 1);
   // One place more than is taken, so that a mode can be added.
   const places = Math.min(MAX_MODES, modes.length + 1);
@@ -37,7 +44,7 @@ export function ModeSettings() {
         // biome-ignore lint/suspicious/noArrayIndexKey: a place is its index
         <OtherModeField key={i} place={i + 1} />
       ))}
-      <RoundingField />
+      {rounds && <RoundingField />}
       {several && <ScheduleField />}
       {several && <SeedsField />}
       <UnsoundNote />
@@ -100,10 +107,12 @@ function OtherModeField({ place }: { place: number }) {
 
 /** What the mode of a place takes by itself. */
 function OwnFields({ place }: { place: number }) {
-  const varied = useSettings((state) => state.settings.modes[place]?.includes('+'));
+  const mode = useSettings((state) => state.settings.modes[place]);
+  const varied = mode?.includes('+');
+  const simulated = mode !== undefined && isSimulatedMode(modeOfVariant(mode));
   return (
     <>
-      <SimulatedBitsFields place={place} />
+      {simulated && <SimulatedFields place={place} />}
       {varied && <VariantFields place={place} />}
     </>
   );
