@@ -3,6 +3,7 @@ import {
   EngineError,
   type FileToWrite,
   GPT2_KINDS,
+  NORMS,
   piecesOf,
   type RunFile,
   type TextStream,
@@ -30,7 +31,7 @@ export function checkCluster({ description: { config, tokenizer } }: RunFile): v
   throw new EngineError(
     'BAD_VALUE',
     `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, adamw in f32, norm ${GPT2_KINDS.norm}, mlp ${GPT2_KINDS.mlp}, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
-    'Take the run file or the model instead.',
+    `Take the run file${NORMS[config.norm].exported ? ' or the model' : ''} instead.`,
   );
 }
 

@@ -114,6 +114,7 @@ function twinOf(
     ...dispatch,
     variant: {
       ...dispatch.variant,
+      functions: conditions.activation ? {} : (functions ?? {}),
       slots: { ...slots, ...(kept && { preActivation: format! }), [to]: 'f32' },
       conditions: conditions.activation ? { ...conditions, activation: false } : conditions,
     },

@@ -74,10 +74,16 @@ test.each([
   },
 );
 
-test.each(['fp16', 'fp16-pure', 'bf16', 'tf32', 'e8m3', 'fp8'] as const)(
-  '%s: what is stored once more in f32 reads the run and writes none of it',
-  (precision) => {
-    const config = { ...presetOf('smoke').config, precision, recompute: 'block' } as const;
+test.each([
+  ...(['fp16', 'fp16-pure', 'bf16', 'tf32', 'e8m3', 'fp8'] as const).map(
+    (precision) => [precision, {}] as const,
+  ),
+  ['fp16', { norm: 'rmsnorm', mlp: 'relu2' }],
+  ['fp8', { norm: 'rmsnorm', mlp: 'relu2' }],
+] as const)(
+  '%s %o: what is stored once more in f32 reads the run and writes none of it',
+  (precision, kinds) => {
+    const config = { ...presetOf('smoke').config, precision, recompute: 'block', ...kinds } as const;
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { measured, noise, microBatch: counted } = buildNumerics(target, tensors);
     const twins = measured.filter(

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import {
   MAX_BUNDLE_BYTES,
@@ -5,6 +6,7 @@ import {
   readBundle,
   writeBundle,
 } from '../../../../src/store/history/bundle.ts';
+import { runRecord } from '../../../../src/store/history/record.ts';
 import { record } from './fixtures.ts';
 
 type Parsed = ReturnType<typeof JSON.parse>;
@@ -159,4 +161,13 @@ test('a file that cannot be read is told', async () => {
   expect(await readBundle(gone as unknown as Blob)).toMatchObject({
     problem: { message: expect.stringContaining('it is gone') },
   });
+});
+
+test('a record of a version that had no kinds of layers has those of GPT-2', () => {
+  const { norm, mlp, ...older } = record().config;
+  expect([norm, mlp]).toEqual(['layernorm', 'gelu']);
+  const parsed = v.parse(runRecord, { ...record(), config: older });
+  expect(parsed.config).toMatchObject({ norm: 'layernorm', mlp: 'gelu' });
+  const others = { ...record().config, norm: 'rmsnorm', mlp: 'relu2' };
+  expect(v.parse(runRecord, { ...record(), config: others }).config).toMatchObject(others);
 });
