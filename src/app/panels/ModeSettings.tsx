@@ -23,23 +23,18 @@ import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './m
 
 /** Few give a mode settings of its own. */
 const VariantFields = lazyPart('settings of this mode', () => import('./VariantFields.tsx'));
-/** And few train simulated ones. */
-const SimulatedBitsFields = lazyPart('bits of the simulated mode', async () => {
-  const { SimulatedBitsFields } = await import('./SimulatedFields.tsx');
-  return { default: SimulatedBitsFields };
-});
-const RoundingField = lazyPart('rounding of simulated modes', async () => {
-  const { RoundingField } = await import('./SimulatedFields.tsx');
-  return { default: RoundingField };
-});
+const SimulatedFields = lazyPart('bits of this mode', () => import('./SimulatedFields.tsx'));
+const RoundingField = lazyPart('field for the rounding', () => import('./RoundingField.tsx'));
 
 /** Which modes are trained, and how they share the GPU. */
 export function ModeSettings() {
   const modes = useSettings((state) => state.settings.modes);
+  // Where a mode takes it and has none of its own, or an address gave one that none takes.
+  const rounds = useSettings(({ settings }) => {
+    const shared = settings.modes.filter((id) => !id.includes('+rounding='));
+    return settings.rounding !== null || modesOf({ modes: shared }).some(isSimulatedMode);
+  });
   const several = useSettings(({ settings }) => settings.modes.length > 1 || settings.seeds > 1);
-  const rounds = useSettings(
-    ({ settings }) => settings.rounding !== null || modesOf(settings).some(isSimulatedMode),
-  );
   // One place more than is taken, so that a mode can be added.
   const places = Math.min(MAX_MODES, modes.length + 1);
   return (
@@ -112,12 +107,13 @@ function OtherModeField({ place }: { place: number }) {
 
 /** What the mode of a place takes by itself. */
 function OwnFields({ place }: { place: number }) {
-  const id = useSettings((state) => state.settings.modes[place]);
-  if (id === undefined) return null;
+  const mode = useSettings((state) => state.settings.modes[place]);
+  const varied = mode?.includes('+');
+  const simulated = mode !== undefined && isSimulatedMode(modeOfVariant(mode));
   return (
     <>
-      {isSimulatedMode(modeOfVariant(id)) && <SimulatedBitsFields place={place} />}
-      {id.includes('+') && <VariantFields place={place} />}
+      {simulated && <SimulatedFields place={place} />}
+      {varied && <VariantFields place={place} />}
     </>
   );
 }

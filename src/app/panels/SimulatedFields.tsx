@@ -1,24 +1,18 @@
-/** A lazy chunk: what simulated modes take. */
 import {
-  DEFAULT_ROUNDING,
-  isSimulatedMode,
   modeOfVariant,
-  ROUNDINGS,
-  type Rounding,
   SIMULATED_BITS,
   type SimulatedBits,
   simulatedBits,
   simulatedMode,
   type VariantId,
 } from '../../engine/index.ts';
-import { modesOf } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { replaced } from './modeChoice.ts';
 import styles from './SettingsPanel.module.css';
 
 /** The bits of the simulated mode at a place; nothing where another mode stands there. */
-export function SimulatedBitsFields({ place }: { place: number }) {
+export default function SimulatedFields({ place }: { place: number }) {
   const modes = useSettings((state) => state.settings.modes);
   const choose = useSettings((state) => state.choose);
   const chosen = modes[place];
@@ -45,33 +39,5 @@ export function SimulatedBitsFields({ place }: { place: number }) {
       {field('exponentBits', 'Exponent bits', SIMULATED_BITS.exponent)}
       {field('mantissaBits', 'Mantissa bits', SIMULATED_BITS.mantissa)}
     </div>
-  );
-}
-
-/** Shown where a mode takes it and has none of its own, or where an address gave one that none takes. */
-export function RoundingField() {
-  const rounding = useSettings((state) => state.settings.rounding);
-  const simulated = useSettings((state) =>
-    modesOf({ modes: state.settings.modes.filter((id) => !id.includes('+rounding=')) }).some(isSimulatedMode),
-  );
-  const choose = useSettings((state) => state.choose);
-  if (!simulated && rounding === null) return null;
-  return (
-    <SelectField
-      label="Rounding"
-      value={rounding ?? DEFAULT_ROUNDING}
-      onChange={(event) => {
-        const chosen = event.target.value as Rounding;
-        choose({ rounding: chosen === DEFAULT_ROUNDING ? null : chosen });
-      }}
-      help="Of simulated modes. Toward zero cuts bits off, as arXiv 2405.18710 does."
-      data-testid="rounding"
-    >
-      {ROUNDINGS.map((choice) => (
-        <option key={choice} value={choice}>
-          {choice === 'rz' ? 'toward zero' : 'to nearest even'}
-        </option>
-      ))}
-    </SelectField>
   );
 }
