@@ -247,7 +247,7 @@ test('an error is shown although the part of the page with its button does not l
 }) => {
   const page = await browser.newPage({ baseURL: baseURL! }); // not watched: React logs what a boundary has caught
   await refuseLargeBatches(page);
-  await page.route(/WayOut-[^/]*\.js$/, (route) =>
+  await page.route(/RecoveryAction-[^/]*\.js$/, (route) =>
     route.fulfill({ contentType: 'text/javascript', body: `throw new Error('of another version');` }),
   );
   await page.goto(TOO_LARGE);

@@ -4,9 +4,9 @@ import type {
   EvalMetrics,
   NumericsFrame,
   RunSummary,
+  RunWarning,
   SharpnessMetrics,
   StepMetrics,
-  Trouble,
 } from '../engine/index.ts';
 
 export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepMetrics): string {
@@ -31,7 +31,7 @@ export function numericsLine({ step, scale, noise }: NumericsFrame): string {
   return line('numerics', { step, lossScale: scale, tensors });
 }
 
-export function troubleLine({ kind, step, message, hint }: Trouble): string {
+export function troubleLine({ kind, step, message, hint }: RunWarning): string {
   return line('trouble', { kind, step, message, hint });
 }
 

@@ -6,17 +6,17 @@ import {
   DeviceAccess,
   type Ending,
   type KeptEvents,
-  KeptRun,
   type OpenGpu,
   type PlannedRun,
   type RecordedRun,
   Recovery,
+  ResumableRun,
   RunControl,
+  type RunWarning,
   recordRun,
   splitText,
   type TrainConfig,
   type Trainer,
-  type Trouble,
   tokenize,
   trainToEnding,
 } from '../engine/index.ts';
@@ -95,7 +95,7 @@ export class Lab {
     label: string,
     options: TrainOptions = {},
   ): Promise<RecordedRun | null> {
-    const kept = new KeptRun();
+    const kept = new ResumableRun();
     let trainer: Trainer | undefined;
     const prepare = async ({ device, report }: OpenGpu): Promise<Trainer> => {
       const prepared = await kept.make(config, (trained, kind) =>
@@ -140,7 +140,7 @@ export class Lab {
     this.#gpu.close();
   }
 
-  #tellChange({ kind, message, hint }: Trouble, label: string): void {
+  #tellChange({ kind, message, hint }: RunWarning, label: string): void {
     if (kind === 'deviceLost' || kind === 'smallerBatch') this.progress.print(`${label}  ${message} ${hint}`);
   }
 }

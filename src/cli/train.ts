@@ -6,11 +6,11 @@ import {
   DeviceAccess,
   type Ending,
   type KeptEvents,
-  KeptRun,
   type NumericsFrame,
   type OpenGpu,
   type PresetName,
   Recovery,
+  ResumableRun,
   RunControl,
   type RunSummary,
   type Trainer,
@@ -67,7 +67,7 @@ async function train(command: TrainCommand): Promise<void> {
   const recovery = new Recovery(gpu);
   const { save } = command;
   const stored = save && save.every > 0 ? () => newestSave(save.path) : undefined;
-  const kept = new KeptRun({ start: resume, stored, builtin: text.kind === 'builtin' ? text.id : null });
+  const kept = new ResumableRun({ start: resume, stored, builtin: text.kind === 'builtin' ? text.id : null });
   let trainer: Trainer | undefined;
   let saver: RunSaver | null = null;
 
@@ -156,7 +156,7 @@ function runWithProgress(
   { json, numericsEvery }: TrainCommand,
   progress: ProgressLine,
   control: RunControl,
-  { saver, kept }: { saver: RunSaver | null; kept: KeptRun },
+  { saver, kept }: { saver: RunSaver | null; kept: ResumableRun },
 ): Promise<Ending> {
   const { config } = trainer;
   const begun = trainer.submittedSteps;

@@ -192,14 +192,15 @@ export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
 export { NEVER, type Told } from './train/due.ts';
-export { KEEP_EVERY_MS, type KeptEvents, KeptRun } from './train/keptRun.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export { learningRateAt } from './train/lrSchedule.ts';
 export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';
 export { readParameters } from './train/readWeights.ts';
 export { Recovery } from './train/recovery.ts';
 export { RefusedMemoryError } from './train/refusedMemory.ts';
+export { KEEP_EVERY_MS, type KeptEvents, ResumableRun } from './train/resumableRun.ts';
 export { RunControl, runTraining } from './train/run.ts';
+export type { RunWarning } from './train/runWarning.ts';
 export {
   checkSample,
   DEFAULT_SAMPLES,
@@ -211,7 +212,6 @@ export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
 export { TrainingClock } from './train/trainingClock.ts';
-export type { Trouble } from './train/trouble.ts';
 
 // experiments/: Runs side by side, sweeps, and their tables.
 

@@ -1,10 +1,10 @@
 import {
   type Dataset,
   EngineError,
-  KeptRun,
   mebibytes,
   memoryPlan,
   planLimits,
+  ResumableRun,
   type RunFile,
   type TrainConfig,
 } from '../engine/index.ts';
@@ -20,7 +20,7 @@ export interface PlannedRun {
 
 /** What of a run outlives its device. */
 export interface GroupRun extends PlannedRun {
-  readonly kept: KeptRun;
+  readonly kept: ResumableRun;
   readonly batch: MetricsBatch;
   /** Steps that an earlier visit had taken. */
   readonly resumedAt: number;
@@ -65,7 +65,12 @@ export function startRuns(
       run,
       config,
       // Runs of a lockstep are compared step by step, in the same micro-batches.
-      kept: new KeptRun({ start: resume, told: autosave?.curve.told, stored, shrinks: group.length === 1 }),
+      kept: new ResumableRun({
+        start: resume,
+        told: autosave?.curve.told,
+        stored,
+        shrinks: group.length === 1,
+      }),
       batch: new MetricsBatch(tell, autosave?.curve.time),
       resumedAt: resume?.progress.attempted ?? 0,
       ended: false,

@@ -30,7 +30,7 @@ export interface ActiveRun {
 }
 
 /** What the runs of a session report to and are watched by. */
-interface Surroundings {
+interface LaneContext {
   readonly post: (event: SessionEvent) => void;
   readonly numerics: NumericsSwitch;
   readonly sampling: Sampling;
@@ -50,11 +50,11 @@ export class SessionLane implements Lane {
   readonly trainer: Trainer;
   readonly events: Lane['events'];
   readonly #active: ActiveRun;
-  readonly #around: Surroundings;
+  readonly #around: LaneContext;
   /** It ended with something learned. */
   #finished = false;
 
-  constructor(active: ActiveRun, around: Surroundings) {
+  constructor(active: ActiveRun, around: LaneContext) {
     const { run, config, trainer, planned } = active;
     const { kept, batch } = planned;
     const { post, numerics, sampling, control, samples, autosave, leader } = around;

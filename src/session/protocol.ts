@@ -37,6 +37,7 @@ import type {
   RunChange,
   RunDescription,
   RunSummary,
+  RunWarning,
   SampledToken,
   SharpnessMetrics,
   StartChecksums,
@@ -45,7 +46,6 @@ import type {
   TokenizeProgress,
   TokenizerChoice,
   TrainConfig,
-  Trouble,
   WeightsShape,
 } from '../engine/index.ts';
 import type { ErrorReport } from './errorReport.ts';
@@ -61,8 +61,8 @@ export type {
   MemoryBytes,
   NumericsFrame,
   RunSummary,
+  RunWarning,
   SampledToken,
-  Trouble,
 };
 
 /**
@@ -315,7 +315,7 @@ export type SessionEvent =
     }
   | { readonly type: 'autosaveFailed'; readonly run: number; readonly error: ErrorReport }
   /** Told once each time it begins; the run goes on. */
-  | { readonly type: 'trouble'; readonly run: number; readonly trouble: Trouble }
+  | { readonly type: 'trouble'; readonly run: number; readonly trouble: RunWarning }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
   | { readonly type: 'sampling'; readonly run: number; readonly heading: SampleHeading }

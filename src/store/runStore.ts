@@ -5,12 +5,12 @@ import type {
   ErrorReport,
   RunFacts,
   RunSummary,
+  RunWarning,
   SampledToken,
   SampleHeading,
   SampleText,
   Schedule,
   TimedStep,
-  Trouble,
   UnsupportedReason,
 } from '../session/protocol.ts';
 import { MetricsLog } from './metricsLog.ts';
@@ -41,7 +41,7 @@ export interface RunView {
   /** Why this mode stopped by itself. */
   readonly error: ErrorReport | null;
   /** The newest of each kind, those first that were told first. */
-  readonly troubles: readonly Trouble[];
+  readonly troubles: readonly RunWarning[];
   /** In the order in which they were written: during the run, at its end, on request. */
   readonly samples: readonly SampleText[];
 }
@@ -130,15 +130,15 @@ export function beginRuns(
   });
 }
 
-export function addTrouble(run: number, trouble: Trouble): void {
+export function addTrouble(run: number, trouble: RunWarning): void {
   updateRun(run, { troubles: [...otherTroubles(run, trouble), trouble] });
 }
 
-export function dismissTrouble(run: number, trouble: Trouble): void {
+export function dismissTrouble(run: number, trouble: RunWarning): void {
   updateRun(run, { troubles: otherTroubles(run, trouble) });
 }
 
-function otherTroubles(run: number, { kind }: Trouble): readonly Trouble[] {
+function otherTroubles(run: number, { kind }: RunWarning): readonly RunWarning[] {
   return useRun.getState().runs[run]?.troubles.filter((told) => told.kind !== kind) ?? [];
 }
 

@@ -7,13 +7,13 @@ import type { AdapterReport } from '../../src/engine/gpu/device.ts';
 import { DeviceAccess } from '../../src/engine/gpu/deviceAccess.ts';
 import { SubmitPace } from '../../src/engine/gpu/submitPace.ts';
 import type { TrainerOptions } from '../../src/engine/train/createTrainer.ts';
-import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { Recovery, type Survivor } from '../../src/engine/train/recovery.ts';
 import { RefusedMemoryError } from '../../src/engine/train/refusedMemory.ts';
+import { type KeptEvents, ResumableRun } from '../../src/engine/train/resumableRun.ts';
 import { RunControl } from '../../src/engine/train/run.ts';
+import type { RunWarning } from '../../src/engine/train/runWarning.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
-import type { Trouble } from '../../src/engine/train/trouble.ts';
 
 describe('what is done when the device is lost', () => {
   let lose: () => void;
@@ -131,7 +131,7 @@ describe('what is told of a run that goes on', () => {
       pace,
     }) as unknown as Trainer;
   const step = (number: number) => ({ step: number }) as StepMetrics;
-  const optionsOf = async (kept: KeptRun): Promise<TrainerOptions> => {
+  const optionsOf = async (kept: ResumableRun): Promise<TrainerOptions> => {
     let found: TrainerOptions = {};
     await kept.make(PRESETS.smoke.config, async (_, options) => {
       found = options;
@@ -142,15 +142,15 @@ describe('what is told of a run that goes on', () => {
 
   test('every step, evaluation and sample once, the repeated ones apart, and nothing of the old device', async () => {
     const told: string[] = [];
-    const troubles: Trouble[] = [];
+    const troubles: RunWarning[] = [];
     const events = {
       onStep: (metrics: StepMetrics) => void told.push(`step ${metrics.step}`),
       onRepeated: (metrics: StepMetrics) => void told.push(`again ${metrics.step}`),
       onEval: (metrics: { step: number }) => void told.push(`eval ${metrics.step}`),
-      onTrouble: (trouble: Trouble) => void troubles.push(trouble),
+      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
       rests: { after: new Set([2]), take: async (at: number) => void told.push(`sample ${at}`) },
     };
-    const kept = new KeptRun({ stored: async () => null });
+    const kept = new ResumableRun({ stored: async () => null });
     const train = async (first: number, attached: typeof events) => {
       for (let at = first; at <= first + 2; at++) {
         attached.onStep(step(at));
@@ -191,7 +191,7 @@ describe('what is told of a run that goes on', () => {
 
   test('an evaluation before the first step is told, once', () => {
     const told: object[] = [];
-    const kept = new KeptRun();
+    const kept = new ResumableRun();
     for (let device = 0; device < 2; device++) {
       const events = kept.attach(trainerAt(0), { onStep() {}, onEval: (metrics) => void told.push(metrics) });
       events.onEval({ step: 0, valLoss: 4.5 });
@@ -203,7 +203,7 @@ describe('what is told of a run that goes on', () => {
   test('figures that arrived before the loss are told, although the run is gone on with behind their steps', () => {
     const told: number[] = [];
     const events = { onStep: (metrics: StepMetrics) => void told.push(metrics.step), onEval() {} };
-    const kept = new KeptRun();
+    const kept = new ResumableRun();
     const arrived = [step(2), step(3)];
     const lost = Object.assign(trainerAt(0), { takeMetrics: () => arrived.splice(0) });
     kept.attach(lost, events).onStep(step(1));
@@ -215,9 +215,13 @@ describe('what is told of a run that goes on', () => {
   test('after work that hung it is handed over in half as long parts, and that is said', async () => {
     let now = 0;
     const pace = new SubmitPace(1, 1, 300, () => now);
-    const troubles: Trouble[] = [];
-    const events = { onStep() {}, onEval() {}, onTrouble: (trouble: Trouble) => void troubles.push(trouble) };
-    const kept = new KeptRun();
+    const troubles: RunWarning[] = [];
+    const events = {
+      onStep() {},
+      onEval() {},
+      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+    };
+    const kept = new ResumableRun();
     kept.attach(trainerAt(0, 'a GPU', pace), events);
     pace.stepSubmitted();
     now = 10_000;
@@ -231,9 +235,13 @@ describe('what is told of a run that goes on', () => {
   });
 
   test('another adapter is named, and that its results may differ', () => {
-    const troubles: Trouble[] = [];
-    const events = { onStep() {}, onEval() {}, onTrouble: (trouble: Trouble) => void troubles.push(trouble) };
-    const kept = new KeptRun();
+    const troubles: RunWarning[] = [];
+    const events = {
+      onStep() {},
+      onEval() {},
+      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+    };
+    const kept = new ResumableRun();
     kept.attach<KeptEvents>(trainerAt(0), events).onStep(step(1));
     kept.attach(trainerAt(0, 'another'), events);
     expect(troubles[0]).toMatchObject({
@@ -245,13 +253,17 @@ describe('what is told of a run that goes on', () => {
   });
 
   test('of a saved run, what has changed since it began, once; of a run that did not change, nothing', () => {
-    const troubles: Trouble[] = [];
-    const events = { onStep() {}, onEval() {}, onTrouble: (trouble: Trouble) => void troubles.push(trouble) };
+    const troubles: RunWarning[] = [];
+    const events = {
+      onStep() {},
+      onEval() {},
+      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+    };
     const changes = [{ step: 21, what: 'adapter', from: 'a GPU', to: 'another' }] as const;
-    const kept = new KeptRun();
+    const kept = new ResumableRun();
     const resumed = () => trainerAt(20, 'another', new SubmitPace(1, 1), changes);
     kept.attach(resumed(), events);
-    new KeptRun().attach(trainerAt(20), events);
+    new ResumableRun().attach(trainerAt(20), events);
     expect(troubles).toEqual([
       {
         kind: 'changed',
@@ -276,14 +288,14 @@ describe('what is told of a run that goes on', () => {
     };
 
     test('accumulated steps are taken in smaller micro-batches of the same tokens, which is told once', async () => {
-      const troubles: Trouble[] = [];
+      const troubles: RunWarning[] = [];
       const events = {
         onStep() {},
         onEval() {},
-        onTrouble: (trouble: Trouble) => void troubles.push(trouble),
+        onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
       };
       const made: string[] = [];
-      const kept = new KeptRun();
+      const kept = new ResumableRun();
       const make = () =>
         kept.make(config, (trained) => {
           made.push(`${trained.batch} x ${trained.accumulation} in ${microBatchOf(trained)}`);
@@ -299,10 +311,12 @@ describe('what is told of a run that goes on', () => {
 
     test('others are refused: steps of one batch, runs that are compared, and what does not fit at all', async () => {
       const refused = { code: 'OUT_OF_MEMORY' };
-      await expect(new KeptRun().make({ ...config, accumulation: 1 }, create)).rejects.toMatchObject(refused);
-      await expect(new KeptRun({ shrinks: false }).make(config, create)).rejects.toMatchObject(refused);
+      await expect(new ResumableRun().make({ ...config, accumulation: 1 }, create)).rejects.toMatchObject(
+        refused,
+      );
+      await expect(new ResumableRun({ shrinks: false }).make(config, create)).rejects.toMatchObject(refused);
       const never = () => Promise.reject(new RefusedMemoryError('no', 'do', 0, null));
-      await expect(new KeptRun().make(config, never)).rejects.toMatchObject(refused);
+      await expect(new ResumableRun().make(config, never)).rejects.toMatchObject(refused);
     });
   });
 });

@@ -3,12 +3,12 @@ import { PRESETS } from '../../src/engine/config/presets.ts';
 import type { NumericsFrame } from '../../src/engine/inspect/frame.ts';
 import { BINS } from '../../src/engine/kernels/numerics.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
-import { type KeptEvents, KeptRun } from '../../src/engine/train/keptRun.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
+import { type KeptEvents, ResumableRun } from '../../src/engine/train/resumableRun.ts';
 import { RunControl, runTraining } from '../../src/engine/train/run.ts';
+import type { RunWarning } from '../../src/engine/train/runWarning.ts';
 import { TooManySkipsError } from '../../src/engine/train/steppedRun.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
-import type { Trouble } from '../../src/engine/train/trouble.ts';
 import { row } from './numericsRow.ts';
 
 const STEPS = 30;
@@ -95,7 +95,11 @@ test('nine do not, and a dynamic scaler is left to find its scale', async () => 
 describe('what is due after a step', () => {
   const EVERY = 10;
   /** Trains `kept` on to its end from `begun`; what was told, in order, without most steps. */
-  async function goOn(kept: KeptRun, begun: number, evaluate?: () => Promise<number>): Promise<string[]> {
+  async function goOn(
+    kept: ResumableRun,
+    begun: number,
+    evaluate?: () => Promise<number>,
+  ): Promise<string[]> {
     const told: string[] = [];
     const trainer = Object.assign(
       trainerWith('fp32', () => false, begun, EVERY),
@@ -117,14 +121,14 @@ describe('what is due after a step', () => {
 
   test('is done before the next one by a run that goes on from a save of that step, and by one whose last it was', async () => {
     const rest = ['step 11', ...both(20), 'step 21', ...both(30)];
-    expect(await goOn(new KeptRun(), 0)).toEqual(['step 1', ...both(10), 'rest 10', ...rest]);
-    expect(await goOn(new KeptRun(), 10)).toEqual([...both(10), 'rest 10', ...rest]);
-    expect(await goOn(new KeptRun(), 13)).toEqual(rest.slice(1));
-    expect(await goOn(new KeptRun(), STEPS)).toEqual(both(30));
+    expect(await goOn(new ResumableRun(), 0)).toEqual(['step 1', ...both(10), 'rest 10', ...rest]);
+    expect(await goOn(new ResumableRun(), 10)).toEqual([...both(10), 'rest 10', ...rest]);
+    expect(await goOn(new ResumableRun(), 13)).toEqual(rest.slice(1));
+    expect(await goOn(new ResumableRun(), STEPS)).toEqual(both(30));
   });
 
   test('is told once, whether the device was lost in the middle of it or it is in the curve of the save', async () => {
-    const kept = new KeptRun();
+    const kept = new ResumableRun();
     const lost = () => Promise.reject('lost');
     expect(await goOn(kept, 10, lost)).toEqual(['lost']);
     expect(await goOn(kept, 10)).toEqual([
@@ -136,7 +140,7 @@ describe('what is due after a step', () => {
       ...both(30),
     ]);
     expect(await goOn(kept, 10)).toEqual([]);
-    const known = new KeptRun({ told: { evaluation: 20 } });
+    const known = new ResumableRun({ told: { evaluation: 20 } });
     expect(await goOn(known, 20)).toEqual(['sharpness 20', 'step 21', ...both(30)]);
   });
 });
@@ -165,9 +169,9 @@ describe('a jump of the loss', () => {
     });
   }
 
-  async function toldOf(precision: PrecisionMode, counts: boolean): Promise<Trouble[]> {
-    const told: Trouble[] = [];
-    const onTrouble = (trouble: Trouble) => void told.push(trouble);
+  async function toldOf(precision: PrecisionMode, counts: boolean): Promise<RunWarning[]> {
+    const told: RunWarning[] = [];
+    const onTrouble = (trouble: RunWarning) => void told.push(trouble);
     await runTraining(jumping(precision, counts), { ...events, onTrouble }, new RunControl());
     return told;
   }

@@ -5,7 +5,7 @@ import { Button } from '../ui/Button.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 
-const WayOut = lazyPart('button for what can be done', () => import('./WayOut.tsx'));
+const RecoveryAction = lazyPart('button for what can be done', () => import('./RecoveryAction.tsx'));
 
 /** What stopped the runs, and what they met and went on from. */
 export function RunNotes() {
@@ -41,7 +41,7 @@ function RunErrors() {
     <>
       {error && (
         <ErrorNote error={error} testId="run-error">
-          <WayOut error={error} />
+          <RecoveryAction error={error} />
         </ErrorNote>
       )}
       {runs.map(

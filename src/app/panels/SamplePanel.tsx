@@ -9,7 +9,7 @@ import { Button } from '../ui/Button.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import { SampleForm } from './SampleForm.tsx';
 import styles from './SamplePanel.module.css';
-import { TokenChances, TokenText } from './TokenText.tsx';
+import { TokenProbabilities, TokenText } from './TokenText.tsx';
 
 /** What the model writes: by itself during the run and at its end, and on request while it is paused or done. */
 export default function SamplePanel() {
@@ -88,7 +88,7 @@ function Sample({ heading, tokens, testId, growing = false }: SampleProps) {
         )}
       </figcaption>
       <TokenText prompt={heading.prompt} tokens={tokens} at={at} onPoint={setAt} testId={testId} />
-      {at !== null && <TokenChances tokens={tokens} at={at} onPoint={setAt} />}
+      {at !== null && <TokenProbabilities tokens={tokens} at={at} onPoint={setAt} />}
     </figure>
   );
 }

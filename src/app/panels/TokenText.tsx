@@ -51,14 +51,14 @@ const Tokens = memo(function Tokens({ tokens, first, at }: TokensProps) {
   });
 });
 
-interface TokenChancesProps {
+interface TokenProbabilitiesProps {
   tokens: readonly SampledToken[];
   at: number;
   onPoint: (token: number) => void;
 }
 
 /** The ten most likely tokens in one place, as bars. The slider is how a keyboard gets to any token. */
-export function TokenChances({ tokens, at, onPoint }: TokenChancesProps) {
+export function TokenProbabilities({ tokens, at, onPoint }: TokenProbabilitiesProps) {
   const id = useId();
   const token = tokens[Math.min(at, tokens.length - 1)];
   if (!token) return null;

@@ -1,7 +1,7 @@
 /** A run with the GPU to itself, and everything that a comparison or a sweep asks of it afterwards. */
 import type { ErrorCode } from '../core/errors.ts';
-import type { KeptEvents } from '../train/keptRun.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
+import type { KeptEvents } from '../train/resumableRun.ts';
 import { type RunControl, runTraining } from '../train/run.ts';
 import type { StartChecksums } from '../train/start.ts';
 import { type RunEvents, TooManySkipsError } from '../train/steppedRun.ts';

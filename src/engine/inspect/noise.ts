@@ -21,23 +21,23 @@ import type { Emitted, Stored } from '../model/emission.ts';
 import { gradientRows, type NoiseRow, narrowedWeights } from '../model/numericsRows.ts';
 import type { ScaleTable } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
+import { buildShadows } from './f32Shadows.ts';
 import type { QuantizationNoise } from './frame.ts';
-import { buildTwins } from './twins.ts';
 
 export interface NoiseSchedule {
   /** In the order of their parts. */
   readonly rows: readonly NoiseRow[];
-  /** How many of the rows, the first, need no twin. */
-  readonly withoutTwins: number;
+  /** How many of the rows, the first, need no shadow. */
+  readonly withoutShadows: number;
   /** Word of the histogram tensor at which the parts begin. */
   readonly firstWord: number;
   /** To be run right after `operation`, before another tensor takes the place of its input. */
   after(operation: Operation): readonly Dispatch[];
   /** The same for what kernels narrow as they store it: a second run of the kernel, and what compares. */
-  twinsAfter(operation: Operation): readonly Dispatch[];
+  shadowsAfter(operation: Operation): readonly Dispatch[];
   /** Weights beside their masters. */
   readonly weights: readonly Dispatch[];
-  /** What twins write; the run does not have it. */
+  /** What shadows write; the run does not have it. */
   readonly scratch: readonly Tensor[];
 }
 
@@ -80,16 +80,16 @@ export function buildNoise(
       ? [scaledQuantizationNoise(target, { ...args, amax: scales.amax, parts })]
       : quantizationNoise(target, { ...args, parts });
   });
-  const withoutTwins = rows.length;
-  const twins = buildTwins(target, tensors, microBatch, partsFor);
+  const withoutShadows = rows.length;
+  const shadows = buildShadows(target, tensors, microBatch, partsFor);
   return {
     rows,
-    withoutTwins,
+    withoutShadows,
     firstWord,
     after: (operation) => operands.get(operation) ?? [],
-    twinsAfter: (operation) => twins.after.get(operation) ?? [],
+    shadowsAfter: (operation) => shadows.after.get(operation) ?? [],
     weights,
-    scratch: twins.scratch,
+    scratch: shadows.scratch,
   };
 }
 

@@ -227,8 +227,8 @@ export class Numerics {
   }
 
   #noiseIn(words: Uint32Array, measures: boolean): QuantizationNoise[] {
-    const { rows, withoutTwins, firstWord } = this.#schedule.noise;
-    return readNoise(measures ? rows : rows.slice(0, withoutTwins), words.subarray(firstWord));
+    const { rows, withoutShadows, firstWord } = this.#schedule.noise;
+    return readNoise(measures ? rows : rows.slice(0, withoutShadows), words.subarray(firstWord));
   }
 
   get #schedule(): NumericsSchedule {

@@ -71,7 +71,10 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
   return {
     begin: [clear],
     microBatch: counted.flatMap(({ operations }) => operations),
-    measured: counted.flatMap(({ operation, operations }) => [...operations, ...noise.twinsAfter(operation)]),
+    measured: counted.flatMap(({ operation, operations }) => [
+      ...operations,
+      ...noise.shadowsAfter(operation),
+    ]),
     gradients: [...parameterRows('gradient'), ...noise.weights, copyState],
     weights: [clear, ...parameterRows('weight'), copyState],
     activations: [

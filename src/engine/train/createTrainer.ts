@@ -16,7 +16,7 @@ import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
 import { microBatchesOf } from './microBatches.ts';
-import { allocatePlan, withWayOut } from './refusedMemory.ts';
+import { allocatePlan, suggestSmallerBatch } from './refusedMemory.ts';
 import { WeightsChecksum } from './start.ts';
 import { Trainer } from './trainer.ts';
 import type { Programs } from './trainerParts.ts';
@@ -82,7 +82,7 @@ export async function createTrainer(
   );
   await pipelines.getAll(variants, options.onProgress);
   const arena = await allocatePlan(device, plan).catch(async (error: unknown) => {
-    throw await withWayOut(error, device, config, vocabulary, planLimits(device.limits));
+    throw await suggestSmallerBatch(error, device, config, vocabulary, planLimits(device.limits));
   });
   try {
     const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>

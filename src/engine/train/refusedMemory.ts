@@ -32,7 +32,7 @@ export function allocatePlan(device: GPUDevice, { tensors }: MemoryPlan): Promis
  * The refusal with what the GPU takes in its place, found by allocating it (a sync for each that is tried), and what the next
  * level of recomputing would need. Any other error as it is.
  */
-export async function withWayOut(
+export async function suggestSmallerBatch(
   error: unknown,
   device: GPUDevice,
   config: TrainConfig,

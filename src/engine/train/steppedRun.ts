@@ -8,9 +8,9 @@ import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, type Recipe } from '../precision/recipes.ts';
 import { type Due, dueAfter, type Told } from './due.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
+import { type RunWarning, WarningWatch } from './runWarning.ts';
 import { spikeHint, storesUnscaled } from './spikeHint.ts';
 import type { Trainer } from './trainer.ts';
-import { type Trouble, TroubleWatch } from './trouble.ts';
 
 export interface RunEvents {
   /** Every step, in order, a few steps after it was submitted. */
@@ -19,7 +19,7 @@ export interface RunEvents {
   /** Where the run measures it. */
   onSharpness?(metrics: SharpnessMetrics): void;
   /** After the step at which it showed; later only where gradients are counted to explain it. */
-  onTrouble?(trouble: Trouble): void;
+  onTrouble?(trouble: RunWarning): void;
   /** Between two steps, and before a pause, where the state can be copied. What it returns is waited for. */
   afterStep?(step: number): Promise<void>;
   /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
@@ -105,9 +105,9 @@ export class SteppedRun {
   readonly #timed: boolean;
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
-  readonly #trouble: TroubleWatch;
+  readonly #trouble: WarningWatch;
   /** A jump of the loss that the share of flushed gradients may explain. */
-  #unexplained: Trouble | null = null;
+  #unexplained: RunWarning | null = null;
   /** Steps taken before this run went on; its own first steps warm up again. */
   readonly #before: number;
   #startUpMs: number | null = null;
@@ -121,7 +121,7 @@ export class SteppedRun {
     this.#events = events;
     this.#timed = timed;
     this.#before = trainer.submittedSteps;
-    this.#trouble = new TroubleWatch(this.#recipe);
+    this.#trouble = new WarningWatch(this.#recipe);
   }
 
   get #recipe(): Recipe {
@@ -145,7 +145,7 @@ export class SteppedRun {
   async advance(): Promise<void> {
     const { trainer } = this;
     await this.#waitForKernels();
-    await this.#makeUp();
+    await this.#catchUp();
     const step = trainer.submittedSteps + 1;
     if (this.#timed && this.#isCounted(step) && !this.#watch.running) {
       await trainer.drain();
@@ -179,7 +179,7 @@ export class SteppedRun {
   async finish(evaluate = true): Promise<RunSummary> {
     const { trainer } = this;
     await this.settle();
-    if (evaluate) await this.#makeUp();
+    if (evaluate) await this.#catchUp();
     if (evaluate && this.#evaluatedAt !== trainer.submittedSteps)
       await this.#evaluate(trainer.submittedSteps);
     await this.#explain(evaluate);
@@ -189,7 +189,7 @@ export class SteppedRun {
   }
 
   /** A save is written, and a device lost, before what is due after their step is done. */
-  async #makeUp(): Promise<void> {
+  async #catchUp(): Promise<void> {
     if (this.trainer.submittedSteps === this.#before) await this.#doWhatIsDue();
   }
 

@@ -13,7 +13,7 @@ import {
   type TrainerOptions,
 } from '../../../src/engine/index.ts';
 import { memoryPlan } from '../../../src/engine/model/memoryPlan.ts';
-import { KeptRun } from '../../../src/engine/train/keptRun.ts';
+import { ResumableRun } from '../../../src/engine/train/resumableRun.ts';
 import { withDevice } from '../device.ts';
 import { datasetFor, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
 
@@ -88,7 +88,7 @@ test('a GPU that refuses the memory is told with what it takes, and with what re
 
     // Accumulated steps go on by themselves, on the same tokens.
     const asked = { ...TINY, accumulation: 2 };
-    const smaller = await new KeptRun().make(asked, make);
+    const smaller = await new ResumableRun().make(asked, make);
     expect(smaller.config).toMatchObject({ batch: 8, accumulation: 2, microBatch: 4 });
     const started = async (trainer: Trainer) => ({
       start: trainer.start,

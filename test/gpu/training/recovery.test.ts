@@ -4,10 +4,10 @@ import { loadDawn } from '../../../src/cli/dawn.ts';
 import type { RunChange } from '../../../src/engine/checkpoint/runChanges.ts';
 import { DeviceAccess } from '../../../src/engine/gpu/deviceAccess.ts';
 import { createTrainer, openDevice, RunControl, runLockstep } from '../../../src/engine/index.ts';
-import { KeptRun } from '../../../src/engine/train/keptRun.ts';
 import type { EvalMetrics, StepMetrics } from '../../../src/engine/train/metrics.ts';
 import { Recovery } from '../../../src/engine/train/recovery.ts';
-import type { Trouble } from '../../../src/engine/train/trouble.ts';
+import { ResumableRun } from '../../../src/engine/train/resumableRun.ts';
+import type { RunWarning } from '../../../src/engine/train/runWarning.ts';
 import { datasetFor, resultOf, TINY } from './helper.ts';
 
 const STEPS = 12;
@@ -23,10 +23,10 @@ async function train({ loseAt = 0, everyMs = 0 }) {
   const access = new DeviceAccess(async () => openDevice(await loadDawn([])));
   const runs = CONFIGS.map((config) => ({
     config,
-    kept: new KeptRun({ everyMs }),
+    kept: new ResumableRun({ everyMs }),
     steps: [] as unknown[],
     evals: [] as EvalMetrics[],
-    troubles: [] as Trouble[],
+    troubles: [] as RunWarning[],
     changes: [] as readonly RunChange[],
   }));
   let repeated = 0;
@@ -52,7 +52,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
             repeated += 1;
           },
           onEval: (metrics: EvalMetrics) => void evals.push(metrics),
-          onTrouble: (trouble: Trouble) => void troubles.push(trouble),
+          onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
           onFinished() {},
           onFailed() {},
         };

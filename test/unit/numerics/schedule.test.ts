@@ -86,7 +86,7 @@ test.each([
     const config = { ...presetOf('smoke').config, precision, recompute: 'block', ...kinds } as const;
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { measured, noise, microBatch: counted } = buildNumerics(target, tensors);
-    const twins = measured.filter(
+    const shadows = measured.filter(
       (operation): operation is Dispatch =>
         operation.kind === 'dispatch' && operation.label.endsWith(' in f32'),
     );
@@ -94,25 +94,29 @@ test.each([
       Object.keys(bindings).find((slot) => tensorOf(bindings[slot]!) === tensor);
     const [wide, aside, found] = noise.scratch as [Tensor, Tensor, Tensor];
     const written = new Set(['out', 'dqkv', 'dlogits']);
-    for (const twin of twins) {
-      const { kernel, slots, conditions } = twin.variant;
-      const slot = slotOf(twin, wide)!;
-      expect([twin.label, slots[slot], written.has(slot)]).toEqual([twin.label, 'f32', true]);
-      expect([twin.label, twin.observes, conditions.activation ?? false]).toEqual([twin.label, true, false]);
+    for (const shadow of shadows) {
+      const { kernel, slots, conditions } = shadow.variant;
+      const slot = slotOf(shadow, wide)!;
+      expect([shadow.label, slots[slot], written.has(slot)]).toEqual([shadow.label, 'f32', true]);
+      expect([shadow.label, shadow.observes, conditions.activation ?? false]).toEqual([
+        shadow.label,
+        true,
+        false,
+      ]);
       const others = { attention_forward: 'lse', attention_backward_query: 'dots', cross_entropy: 'losses' };
-      expect([kernel, slotOf(twin, aside)]).toEqual([kernel, others[kernel as keyof typeof others]]);
+      expect([kernel, slotOf(shadow, aside)]).toEqual([kernel, others[kernel as keyof typeof others]]);
       // The kernels that recompute have no overflow to report.
       const silent = kernel === 'activation_forward' || kernel === 'layernorm_recompute';
-      expect([kernel, slotOf(twin, found)]).toEqual([kernel, silent ? undefined : 'found']);
+      expect([kernel, slotOf(shadow, found)]).toEqual([kernel, silent ? undefined : 'found']);
     }
-    // A comparison only counts: it compiles no twin.
+    // A comparison only counts: it compiles no shadow.
     expect(counted.length).toBe(
-      measured.length - twins.length - 2 * narrowedStores(tensors.training.stores).length,
+      measured.length - shadows.length - 2 * narrowedStores(tensors.training.stores).length,
     );
     // Once each; gradients of q and of k and v are two kernels, and the rounded copy of a residual gradient needs none.
     const layers = config.layers;
     const each = { fp16: 10, bf16: 10, tf32: 9, e8m3: 9, 'fp16-pure': 12, fp8: 5 }[precision];
-    expect(twins.length).toBe(each * layers + 2 + (precision === 'fp16-pure' ? 1 : 0));
+    expect(shadows.length).toBe(each * layers + 2 + (precision === 'fp16-pure' ? 1 : 0));
   },
 );
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
-import type { RunSummary, TimedStep, Trouble } from '../../../src/session/protocol.ts';
+import type { RunSummary, RunWarning, TimedStep } from '../../../src/session/protocol.ts';
 import {
   addTrouble,
   beginRuns,
@@ -53,7 +53,12 @@ test('progress is the share of all steps, whatever the order; what has ended cou
 
 test('of each kind of trouble the newest is kept, until it is dismissed', () => {
   beginRuns(configs, 'sequential');
-  const trouble = (kind: Trouble['kind'], step: number): Trouble => ({ kind, step, message: '', hint: '' });
+  const trouble = (kind: RunWarning['kind'], step: number): RunWarning => ({
+    kind,
+    step,
+    message: '',
+    hint: '',
+  });
   const shown = () => useRun.getState().runs[1]!.troubles.map(({ kind, step }) => [kind, step]);
   for (const told of [trouble('skips', 10), trouble('lossSpike', 140), trouble('skips', 300)])
     addTrouble(1, told);

@@ -5,7 +5,7 @@ import { useSettings } from '../../store/settingsStore.ts';
 import { Button } from '../ui/Button.tsx';
 
 /** What can be pressed where the runs ended with an error. */
-export default function WayOut({ error: { microBatch } }: { error: ErrorReport }) {
+export default function RecoveryAction({ error: { microBatch } }: { error: ErrorReport }) {
   const lost = useRun((state) => state.status === 'lost');
   const refused = useRun(({ startedWith, configs, active }) => (startedWith ? configs[active] : undefined));
   if (microBatch !== undefined && refused) {

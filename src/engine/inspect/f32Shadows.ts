@@ -9,7 +9,7 @@ import type { Emitted, Stored } from '../model/emission.ts';
 import { type NoiseRow, narrowedStores } from '../model/numericsRows.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
-/** What twins write: nothing of the run is among it. They run one after the other, so that one of each is enough. */
+/** What shadows write: nothing of the run is among it. They run one after the other, so that one of each is enough. */
 interface Scratch {
   /** As large as the largest of the stored tensors. */
   readonly wide: Tensor;
@@ -18,7 +18,7 @@ interface Scratch {
   readonly found: Tensor;
 }
 
-export interface Twins {
+export interface ShadowDispatches {
   /** To be run right after an operation, before another tensor takes the place of what it read. */
   readonly after: ReadonlyMap<Operation, readonly Dispatch[]>;
   /** To be allocated before they run; empty where nothing is narrowed. */
@@ -26,12 +26,12 @@ export interface Twins {
 }
 
 /** @param partsFor where the noise of a row is written */
-export function buildTwins(
+export function buildShadows(
   target: Target,
   { gpt, rows, training }: RunTensors,
   microBatch: readonly Emitted[],
   partsFor: (row: NoiseRow) => TensorSlice,
-): Twins {
+): ShadowDispatches {
   const stores = narrowedStores(training.stores);
   if (stores.length === 0) return { after: new Map(), scratch: [] };
   const largest = Math.max(...stores.map(({ operand }) => operand.elements));
@@ -50,7 +50,7 @@ export function buildTwins(
     const last = filledBy.at(-1)!;
     after.set(last, [
       ...(after.get(last) ?? []),
-      ...(source ? [] : filledBy.map((dispatch) => twinOf(target, dispatch, stored, wide, scratch))),
+      ...(source ? [] : filledBy.map((dispatch) => shadowOf(target, dispatch, stored, wide, scratch))),
       ...quantizationNoise(target, {
         ...{ inp: source ?? wide, out, elements: out.elements, label },
         parts: partsFor({ name: label, kind, format: formatOf(out) }),
@@ -68,7 +68,7 @@ function dispatchesOf(stored: Stored, microBatch: readonly Emitted[]): Dispatch[
   );
 }
 
-/** What a kernel stores beside its output. A twin may be compiled to other bits of it, and so stores it elsewhere. */
+/** What a kernel stores beside its output. A shadow may be compiled to other bits of it, and so stores it elsewhere. */
 const STORED_BESIDE: Readonly<Record<string, string>> = {
   attention_forward: 'lse',
   attention_backward_query: 'dots',
@@ -76,7 +76,7 @@ const STORED_BESIDE: Readonly<Record<string, string>> = {
 };
 
 /** `dispatch` with f32 results in `wide` for what it stores in `slot`, and nothing else of the run written. */
-function twinOf(
+function shadowOf(
   target: Target,
   dispatch: Dispatch,
   { slot, name }: Stored,

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { PRECISION_MODES, recipeOf } from '../../src/engine/precision/recipes.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
+import { type RunWarning, WarningWatch } from '../../src/engine/train/runWarning.ts';
 import { spikeHint } from '../../src/engine/train/spikeHint.ts';
-import { type Trouble, TroubleWatch } from '../../src/engine/train/trouble.ts';
 
 const STEP: StepMetrics = {
   step: 0,
@@ -17,7 +17,7 @@ const STEP: StepMetrics = {
   gpuMs: null,
 };
 
-function troubles(watch: TroubleWatch, steps: readonly Partial<StepMetrics>[]): Trouble[] {
+function troubles(watch: WarningWatch, steps: readonly Partial<StepMetrics>[]): RunWarning[] {
   return steps.flatMap((step, index) => watch.next({ ...STEP, step: index + 1, ...step }) ?? []);
 }
 
@@ -28,7 +28,7 @@ function losses(count: number): Partial<StepMetrics>[] {
 
 test('ten skips in a row are told once, with the tensor and the scale', () => {
   const skip = { skipped: true, overflow: 'h.1.mlp.c_fc', lossScale: 4096 };
-  const told = troubles(new TroubleWatch(recipeOf('fp16')), [
+  const told = troubles(new WarningWatch(recipeOf('fp16')), [
     ...Array(25).fill(skip),
     {},
     ...Array(9).fill(skip),
@@ -40,7 +40,7 @@ test('ten skips in a row are told once, with the tensor and the scale', () => {
 
 test('a skip at the floor is told when the scale gets there, and again after it had risen', () => {
   const floor = { skipped: true, overflow: 'h.0.attn', lossScale: 1 };
-  const told = troubles(new TroubleWatch(recipeOf('fp16')), [
+  const told = troubles(new WarningWatch(recipeOf('fp16')), [
     { ...floor, lossScale: 2 },
     floor,
     floor,
@@ -55,27 +55,27 @@ test('a skip at the floor is told when the scale gets there, and again after it 
 
 test('a mode without a scaler stops by itself: nothing is told of its skips', () => {
   expect(
-    troubles(new TroubleWatch(recipeOf('bf16')), Array(12).fill({ skipped: true, lossScale: 1 })),
+    troubles(new WarningWatch(recipeOf('bf16')), Array(12).fill({ skipped: true, lossScale: 1 })),
   ).toEqual([]);
 });
 
 test('a spike is six standard deviations above the mean of 128 losses, and a new level is told once', () => {
   const spiked = [...losses(140), { loss: 7 }, ...Array(200).fill({ loss: 7 })];
-  const told = troubles(new TroubleWatch(recipeOf('fp16')), spiked);
+  const told = troubles(new WarningWatch(recipeOf('fp16')), spiked);
   expect(told.map(({ kind, step }) => [kind, step])).toEqual([['lossSpike', 141]]);
   expect(told[0]!.message).toContain('7.000');
 });
 
 test('no spike: too few losses, a fall, ordinary noise, constant losses, losses that are not finite', () => {
-  expect(troubles(new TroubleWatch(recipeOf('fp16')), [...losses(127), { loss: 9 }])).toEqual([]);
+  expect(troubles(new WarningWatch(recipeOf('fp16')), [...losses(127), { loss: 9 }])).toEqual([]);
   expect(
-    troubles(new TroubleWatch(recipeOf('fp16')), [...losses(140), { loss: 0.1 }, ...losses(300)]),
+    troubles(new WarningWatch(recipeOf('fp16')), [...losses(140), { loss: 0.1 }, ...losses(300)]),
   ).toEqual([]);
   expect(
-    troubles(new TroubleWatch(recipeOf('fp16')), [...Array(130).fill({ loss: 2 }), { loss: 2.0001 }]),
+    troubles(new WarningWatch(recipeOf('fp16')), [...Array(130).fill({ loss: 2 }), { loss: 2.0001 }]),
   ).toEqual([]);
   expect(
-    troubles(new TroubleWatch(recipeOf('fp16')), [...losses(140), { loss: null }, ...losses(10)]),
+    troubles(new WarningWatch(recipeOf('fp16')), [...losses(140), { loss: null }, ...losses(10)]),
   ).toEqual([]);
 });
 

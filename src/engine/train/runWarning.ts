@@ -3,7 +3,7 @@ import { type Recipe, SCALE_FLOOR } from '../precision/recipes.ts';
 import type { StepMetrics } from './metrics.ts';
 import { spikeHint } from './spikeHint.ts';
 
-export interface Trouble {
+export interface RunWarning {
   readonly kind: 'skips' | 'scaleFloor' | 'lossSpike' | 'deviceLost' | 'smallerBatch' | 'changed';
   /** The step at which it showed. */
   readonly step: number;
@@ -21,7 +21,7 @@ const WINDOW = 128;
 const SPIKE_Z = 6;
 
 /** Watches one run with a dynamic loss scale or none; each trouble is told when it begins, not while it lasts. */
-export class TroubleWatch {
+export class WarningWatch {
   readonly #recipe: Recipe;
   #skips = 0;
   #atFloor = false;
@@ -32,7 +32,7 @@ export class TroubleWatch {
   }
 
   /** @param metrics of every step, in order */
-  next(metrics: StepMetrics): Trouble | null {
+  next(metrics: StepMetrics): RunWarning | null {
     // A mode without a dynamic loss scale stops by itself after too many skips.
     if (metrics.skipped) return this.#recipe.scaling.kind === 'dynamic' ? this.#skipped(metrics) : null;
     this.#skips = 0;
@@ -40,7 +40,7 @@ export class TroubleWatch {
     return this.#spike(metrics);
   }
 
-  #skipped({ step, lossScale, overflow }: StepMetrics): Trouble | null {
+  #skipped({ step, lossScale, overflow }: StepMetrics): RunWarning | null {
     const tensor = overflow ?? 'a gradient';
     this.#skips += 1;
     if (lossScale <= SCALE_FLOOR && !this.#atFloor) {
@@ -61,7 +61,7 @@ export class TroubleWatch {
     };
   }
 
-  #spike({ step, loss }: StepMetrics): Trouble | null {
+  #spike({ step, loss }: StepMetrics): RunWarning | null {
     if (loss === null) return null;
     const before = this.#losses;
     const mean = before.reduce((sum, value) => sum + value, 0) / before.length;

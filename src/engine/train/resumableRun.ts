@@ -19,9 +19,9 @@ import type { TrainerOptions } from './createTrainer.ts';
 import { type Due, NEVER, type Told } from './due.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
+import type { RunWarning } from './runWarning.ts';
 import type { RunEvents } from './steppedRun.ts';
 import type { Trainer } from './trainer.ts';
-import type { Trouble } from './trouble.ts';
 
 /** Between two copies of a run that is not saved, and by default between two saves of one that is. */
 export const KEEP_EVERY_MS = 60_000;
@@ -46,7 +46,7 @@ export interface KeptEvents extends RunEvents {
   onRepeated?(metrics: StepMetrics): void;
 }
 
-export class KeptRun {
+export class ResumableRun {
   readonly #start: RunFile | null;
   readonly #stored: (() => Promise<RunFile | null>) | undefined;
   readonly #builtin: TextId | null;
@@ -60,7 +60,7 @@ export class KeptRun {
   readonly #shrinks: boolean;
   /** What it is trained with, which for want of memory may have smaller micro-batches than was asked for. */
   #config: TrainConfig | null = null;
-  #shrunk: Trouble | null = null;
+  #shrunk: RunWarning | null = null;
   /** Whose events are told. */
   #trainer: Trainer | null = null;
   #onStep: (metrics: StepMetrics) => void = () => {};
@@ -167,7 +167,7 @@ export class KeptRun {
       onSharpness: (metrics: SharpnessMetrics) => {
         if (isCurrent() && this.#isNews('sharpness', metrics)) events.onSharpness?.(metrics);
       },
-      onTrouble: (trouble: Trouble) => {
+      onTrouble: (trouble: RunWarning) => {
         if (isCurrent() && !this.#repeats) events.onTrouble?.(trouble);
       },
       afterStep: async (step: number) => {
@@ -201,7 +201,7 @@ export class KeptRun {
     return isNews;
   }
 
-  #lossNote(trainer: Trainer, before: ComputedBy): Trouble {
+  #lossNote(trainer: Trainer, before: ComputedBy): RunWarning {
     const from = trainer.submittedSteps;
     const after = this.#told > 0 ? `after step ${this.#told}` : 'before the first step';
     const goesOn = from > 0 ? `goes on from step ${from}` : 'begins again from its seed';
@@ -234,12 +234,12 @@ export class KeptRun {
   }
 }
 
-function changesNote({ changes, submittedSteps: step }: Trainer): Trouble | null {
+function changesNote({ changes, submittedSteps: step }: Trainer): RunWarning | null {
   if (changes.length === 0) return null;
   return { kind: 'changed', step, message: changesText(changes), hint: changesEffect(changes) };
 }
 
-function shrinkNote(asked: TrainConfig, taken: TrainConfig, step: number): Trouble {
+function shrinkNote(asked: TrainConfig, taken: TrainConfig, step: number): RunWarning {
   const cut = (config: TrainConfig) => `${microBatchesPerStep(config)} of ${microBatchOf(config)}`;
   return {
     kind: 'smallerBatch',
