@@ -12,8 +12,9 @@ export interface OperandStorage {
 
 /**
  * Storage of an operand in one of the roles that a mode may quantise: in the blocks, and where it says so in the head. Formats
- * are those of the whole run: a rule for one block would also have to reach the layout of weights (chunks.ts), the residual
- * gradient's rounded copy and the tensors that blocks share (pass.ts).
+ * are those of the whole run. A rule for one block would need the number of blocks here, and would also have to reach the
+ * layout of weights (chunks.ts), attention's formats (layers/attention.ts), the residual gradient's rounded copy, unscaled
+ * output gradients and the tensors that blocks share (pass.ts), and the f64 model (reference/store.ts).
  */
 export function operandStorage(
   { roles, quantization }: Recipe,
