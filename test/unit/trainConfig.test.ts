@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { configure } from '../../src/engine/config/configure.ts';
 import { PRESETS, presetOf } from '../../src/engine/config/presets.ts';
 import {
   checkConfig,
@@ -14,13 +15,29 @@ import { thrownBy } from './thrownBy.ts';
 
 const base = PRESETS.smoke.config;
 
+test('a setting that does not exist is refused with the nearest, and one without a value is not given', () => {
+  const error = thrownBy(() => configure(base, untyped({ learningrate: 1 })));
+  expect(error).toMatchObject({ code: 'BAD_VALUE', message: 'There is no setting "learningrate".' });
+  expect(error.hint).toBe('Did you mean "learningRate"?');
+  expect(configure(base, untyped({ mlp: undefined, precision: undefined }))).toEqual(configure(base));
+});
+
 test('every preset is valid with every vocabulary that a text may have', () => {
   for (const { config } of Object.values(PRESETS)) {
     for (const vocabulary of [1, 80, 256, 100_000]) checkConfig(config, vocabulary);
   }
 });
 
+/** What a program without types may give. */
+const untyped = (values: Record<string, unknown>) => values as Partial<TrainConfig>;
+
 test.each<[Partial<TrainConfig>, string, string]>([
+  [untyped({ recompute: 'geluln' }), 'BAD_VALUE', 'There is no recompute "geluln"'],
+  [untyped({ order: 'rndm' }), 'BAD_VALUE', 'There is no order "rndm"'],
+  [untyped({ half: 'nativ' }), 'BAD_VALUE', 'There is no f16 "nativ"'],
+  [untyped({ optimizer: null }), 'BAD_VALUE', 'There is no optimizer "null"'],
+  [untyped({ norm: null }), 'BAD_VALUE', 'There is no norm "null"'],
+  [untyped({ tied: 'no' }), 'BAD_VALUE', 'tied is "no"'],
   [{ layers: 0 }, 'BAD_SHAPE', 'layers is 0'],
   [{ heads: -1 }, 'BAD_SHAPE', 'heads is -1'],
   [{ width: 64.5 }, 'BAD_SHAPE', 'width is 64.5'],

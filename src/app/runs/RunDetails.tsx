@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { changesEffect, changesText } from '../../engine/index.ts';
+import { changesEffect, changesText, otherKinds } from '../../engine/index.ts';
 import { changeRun, removeRuns } from '../../store/history/history.ts';
 import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../store/history/record.ts';
 import { formatCount } from '../format.ts';
@@ -41,7 +41,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
       </div>
       <div className={styles.told}>
         <p>
-          <span>{`${formatCount(run.facts.parameters)} parameters, trained on ${run.facts.text.name}`}</span>
+          <span>{`${formatCount(run.facts.parameters)} parameters${otherKinds(run.config)}, trained on ${run.facts.text.name}`}</span>
           {run.summary && <span>{` with ${run.summary.adapter}`}</span>}
           <span>.</span>
         </p>

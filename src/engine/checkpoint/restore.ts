@@ -2,7 +2,7 @@ import { EngineError } from '../core/errors.ts';
 import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
-import { stateEntries } from '../model/runState.ts';
+import { FIRST_MOMENT, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
@@ -17,6 +17,7 @@ export async function restoreState(
   tensors: RunTensors,
   run: RunFile,
 ): Promise<StepState> {
+  checkParameters(tensors, run);
   let step: StepState | undefined;
   for (const entry of stateEntries(tensors)) {
     const bytes = await readEntry(run, entry);
@@ -30,6 +31,18 @@ export async function restoreState(
     }
   }
   return step!;
+}
+
+/** Moments of a parameter that the run does not have mean that its description is another's. */
+export function checkParameters({ parameters }: Pick<RunTensors, 'parameters'>, { file }: RunFile): void {
+  const names = [...file.tensors.keys()].filter((name) => name.startsWith(FIRST_MOMENT));
+  const stranger = names.map((name) => name.slice(FIRST_MOMENT.length)).find((name) => !parameters.has(name));
+  if (stranger === undefined) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `"${file.source.name}" has ${stranger}, and a run as it describes has none.`,
+    'Its metadata and its tensors do not belong together: take an earlier file of the same run.',
+  );
 }
 
 /** The tensor and the metadata say the same, or somebody changed one of them. */

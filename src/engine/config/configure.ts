@@ -1,5 +1,5 @@
 /** A preset and what the user changed, made into a configuration without surprises. */
-import { EngineError } from '../core/errors.ts';
+import { EngineError, suggestion } from '../core/errors.ts';
 import { recipeOf } from '../precision/recipes.ts';
 import { checkConfig, type TrainConfig } from './trainConfig.ts';
 
@@ -10,9 +10,20 @@ export type Overrides = Partial<TrainConfig>;
  * The preset with the user's values. Values that the user did not give follow the ones given where keeping
  * the preset's would contradict them: the smallest rate is a tenth of a given rate, and warm-up takes at
  * most a tenth of the steps (no preset takes more).
- * @throws EngineError BAD_VALUE or BAD_SHAPE where given values cannot be right together or at all
+ * @throws EngineError BAD_VALUE or BAD_SHAPE where given values cannot be right together or at all, or there is no such setting
  */
-export function configure(preset: TrainConfig, given: Overrides): TrainConfig {
+export function configure(preset: TrainConfig, overrides: Overrides = {}): TrainConfig {
+  const given: Overrides = Object.fromEntries(
+    Object.entries(overrides).filter(([, value]) => value !== undefined),
+  );
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(preset, name));
+  if (unknown !== undefined) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `There is no setting "${unknown}".`,
+      suggestion(unknown, Object.keys(preset)),
+    );
+  }
   const merged = { ...preset, ...given };
   const config: TrainConfig = {
     ...merged,

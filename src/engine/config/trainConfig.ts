@@ -188,6 +188,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
     const value = config[field];
     if (value !== null) checkRange(field, value);
   }
+  checkChoices(config);
   checkMicroBatch(config);
   mostTokens(config.tokenizer);
   if (config.warmup > config.steps) {
@@ -202,13 +203,6 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       'BAD_VALUE',
       `min-lr ${config.minLearningRate} is above lr ${config.learningRate}.`,
       'The schedule decays from lr to min-lr: lower min-lr.',
-    );
-  }
-  if (!OPTIMIZERS.includes(config.optimizer)) {
-    throw new EngineError(
-      'BAD_VALUE',
-      `There is no optimizer "${config.optimizer}".`,
-      suggestion(config.optimizer, OPTIMIZERS),
     );
   }
   const recipe = recipeOf(config.precision);
@@ -231,6 +225,27 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       );
     }
     checkLossScale(config.lossScale);
+  }
+}
+
+/** Fields with a choice of words, under their options' names. */
+const CHOICES = {
+  optimizer: { option: 'optimizer', choices: OPTIMIZERS },
+  recompute: { option: 'recompute', choices: RECOMPUTE_LEVELS },
+  half: { option: 'f16', choices: ['auto', 'native', 'packed'] },
+  order: { option: 'order', choices: ['random', 'sequential'] },
+} as const satisfies Partial<Record<keyof TrainConfig, { option: string; choices: readonly string[] }>>;
+
+/** @throws EngineError BAD_VALUE naming a choice that does not exist */
+function checkChoices(config: TrainConfig): void {
+  for (const [field, { option, choices }] of Object.entries(CHOICES)) {
+    const value = config[field as keyof typeof CHOICES];
+    if ((choices as readonly string[]).includes(value)) continue;
+    throw new EngineError('BAD_VALUE', `There is no ${option} "${value}".`, suggestion(value, choices));
+  }
+  for (const [option, value] of Object.entries({ tied: config.tied, 'fp8-head': config.fp8Head })) {
+    if (typeof value === 'boolean') continue;
+    throw new EngineError('BAD_VALUE', `${option} is "${value}".`, 'It must be true or false.');
   }
 }
 

@@ -61,7 +61,7 @@ export class EngineError extends Error {
 
 /** The candidate that starts with `word`, else the nearest by edit distance, or undefined when nothing is close. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const wanted = word.toLowerCase();
+  const wanted = String(word).toLowerCase(); // programs without types pass anything
   const completion =
     wanted.length >= 2 && candidates.find((candidate) => candidate.toLowerCase().startsWith(wanted));
   if (completion) return completion;

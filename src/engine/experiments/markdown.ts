@@ -1,4 +1,5 @@
 /** A comparison as Markdown, and the sentences around its table. */
+import { otherKinds } from '../config/gptConfig.ts';
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { formatCount } from '../core/format.ts';
 import type { StartProof } from './startProof.ts';
@@ -39,13 +40,14 @@ export function startSentence({ start, seeds }: StartProof): string {
  * @param text its name; null until it is known
  */
 export function aboutLine(
-  { layers, width, context, batch, accumulation, steps, seed }: TrainConfig,
+  config: TrainConfig,
   text: string | null,
   schedule: 'sequential' | 'lockstep',
   adapter: string | null,
 ): string {
+  const { layers, width, context, batch, accumulation, steps, seed } = config;
   const parts = [
-    `${layers} layers, width ${width}, context ${context}, batch ${formatCount(batch * accumulation)}, ${formatCount(steps)} steps`,
+    `${layers} layers, width ${width}, context ${context}${otherKinds(config)}, batch ${formatCount(batch * accumulation)}, ${formatCount(steps)} steps`,
     ...(text === null ? [] : [`on ${text}`]),
     `seed ${seed}`,
     schedule === 'lockstep' ? 'in lockstep' : 'one after the other',

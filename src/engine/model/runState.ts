@@ -20,6 +20,9 @@ export interface StateEntry {
   readonly slices: readonly TensorSlice[];
 }
 
+/** Before a parameter's name, for its first moment. */
+export const FIRST_MOMENT = 'adam.m.';
+
 /** Every tensor of a run's state, in a fixed order. Compute weights follow from the master weights and are not among them. */
 export function stateEntries({ parameters, planned, state, scales }: RunTensors): StateEntry[] {
   const byParameter = [...parameters.values()].flatMap(({ spec, parts }) => {
@@ -35,7 +38,7 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
     };
     return [
       entry('', (part) => part.master),
-      entry('adam.m.', (part) => part.firstMoment),
+      entry(FIRST_MOMENT, (part) => part.firstMoment),
       entry('adam.v.', (part) => part.secondMoment),
     ];
   });

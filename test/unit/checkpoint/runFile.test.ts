@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
+import { checkParameters } from '../../../src/engine/checkpoint/restore.ts';
 import { openRun, type RunDescription, readEntry, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
@@ -8,6 +9,7 @@ import { bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
 import { type StateEntry, stateEntries } from '../../../src/engine/model/runState.ts';
 import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
+import { thrownBy } from '../thrownBy.ts';
 
 const CONFIG: TrainConfig = { ...PRESETS.smoke.config, precision: 'bf16-split', width: 32, context: 16 };
 
@@ -183,6 +185,17 @@ test('a field that the file is too old to have takes its default', async () => {
   );
   expect(run.description.config).toMatchObject({ order: 'random', norm: 'layernorm', mlp: 'gelu' });
   expect(run.description.changes).toEqual([]);
+});
+
+test('a run whose description has lost a parameter that its tensors have is refused by its name', async () => {
+  const run = await open(await savedRun());
+  const { parameters } = runTensors(CONFIG, 65, DEFAULT_LIMITS);
+  expect(() => checkParameters({ parameters }, run)).not.toThrow();
+  const fewer = new Map([...parameters].filter(([name]) => name !== 'h.0.ln_1.bias'));
+  expect(thrownBy(() => checkParameters({ parameters: fewer }, run))).toMatchObject({
+    code: 'WRONG_RUN',
+    message: expect.stringContaining('has h.0.ln_1.bias, and a run as it describes has none'),
+  });
 });
 
 test('weights without a run are refused with what reads them, tensors of another shape with both', async () => {
