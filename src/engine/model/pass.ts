@@ -80,7 +80,7 @@ export class Pass {
   readonly #emissions = new EmissionList();
   #tape: (() => void)[] = [];
   #block: { readonly input: Operand; readonly last: boolean } | null = null;
-  /** What is built was built before: the forward pass of a block, or of a part of one, for its backward pass. */
+  /** True while a forward pass is built for the second time, to recompute what was dropped. */
   #recomputing = false;
   /** Tensors that are still there when the backward pass begins. */
   readonly #kept = new Set<Tensor>();
@@ -97,8 +97,8 @@ export class Pass {
   // --- operations
 
   /**
-   * @param stores the named tensors of the model that the operations store. Recomputation leaves out what stores only tensors
-   * that are kept, so that none may be missing here
+   * @param stores all named tensors of the model that the operations store. Recomputation skips an emission whose tensors are
+   * all kept, so an omitted one would be lost
    */
   emit(emit: Emit, ...stores: Stored[]): void {
     if (!this.#recomputing) {
@@ -110,8 +110,8 @@ export class Pass {
   }
 
   /**
-   * Emits what `build` emits, but not before the operations are asked for: a plan needs no more of what plans no tensor, and
-   * stores none that has not been stored before.
+   * Postpones `build` until the operations are asked for, so that a plan is quick. It may plan no new tensor and store none for
+   * the first time: the plan would lack both.
    */
   later(build: () => void): void {
     this.#emissions.later(build);

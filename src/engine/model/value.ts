@@ -15,7 +15,7 @@ export interface GradientPlace {
   readonly activationBackward?: Activation | undefined;
   /** In the numerics panel, where matmuls or attention read it: as it is stored, or only a quantised copy of it. */
   readonly listed?: 'stored' | 'quantised';
-  /** Set by `Pass.accumulates`: the first writer stores, later ones add. */
+  /** Set by `Pass.accumulates`, which linear layers and norms ask: the first writer stores, later ones add. */
   written: boolean;
 }
 
