@@ -1,4 +1,5 @@
 /** What the specs share: the page's automation contract, and a watch over what a page must never do. */
+import { readFileSync } from 'node:fs';
 import { test as base, errors, expect, type Page } from 'playwright/test';
 import type { Snapshot } from '../src/store/snapshot.ts';
 import { WAIT_MS } from './limits.ts';
@@ -99,11 +100,20 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   await expect.poll(tooWide, { message: 'pixels beyond the window' }).toBe(0);
 }
 
+/**
+ * Where the file of a URL lies in the built page. Tests that change an answer read the file instead of asking the server:
+ * `route.fetch` reuses connections that the server may be closing, and does not try again as the browser does.
+ */
+export function builtFile(url: string): string {
+  const { pathname } = new URL(url);
+  return `dist${pathname.endsWith('/') ? `${pathname}index.html` : pathname}`;
+}
+
 /** Runs `code` in the training worker before the worker's own. */
 export async function beforeWorker(page: Page, code: string): Promise<void> {
   await page.route(/\/worker-[^/]*\.js$/, async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: `${code}\n${await response.text()}` });
+    const own = readFileSync(builtFile(route.request().url()), 'utf8');
+    await route.fulfill({ contentType: 'text/javascript', body: `${code}\n${own}` });
   });
 }
 

@@ -1,4 +1,4 @@
-import { beforeWorker, expect, expectNoSidewaysScroll, snapshot, test } from './page.ts';
+import { beforeWorker, builtFile, expect, expectNoSidewaysScroll, snapshot, test } from './page.ts';
 
 const reason = async (page: Parameters<typeof snapshot>[0]) => (await snapshot(page)).unsupported;
 
@@ -94,12 +94,11 @@ for (const [width, height] of [
   });
 }
 
-test('an insecure address is named as the cause', async ({ browser, baseURL }) => {
+test('an insecure address is named as the cause', async ({ browser }) => {
   // A page of its own: its requests leave the base address on purpose. The host is answered here, not looked up.
   const page = await browser.newPage();
   await page.route('http://halfstep.test/**', async (route) => {
-    const { pathname } = new URL(route.request().url());
-    await route.fulfill({ response: await route.fetch({ url: `${baseURL}${pathname}` }) });
+    await route.fulfill({ path: builtFile(route.request().url()) });
   });
   await page.goto('http://halfstep.test/');
   await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'insecureContext');
@@ -124,9 +123,8 @@ test('a worker that a policy blocks is told as that, with the rule that blocks i
 }) => {
   const page = await browser.newPage(); // not watched: the browser logs what it blocks
   await page.route(`${baseURL}/`, async (route) => {
-    const response = await route.fetch();
-    const headers = { ...response.headers(), 'content-security-policy': "worker-src 'none'" };
-    await route.fulfill({ response, headers });
+    const headers = { 'content-type': 'text/html', 'content-security-policy': "worker-src 'none'" };
+    await route.fulfill({ path: builtFile(route.request().url()), headers });
   });
   await page.goto(`${baseURL}/`);
   const told = page.getByTestId('unsupported');

@@ -250,6 +250,14 @@ test('every part that is loaded when it is needed has the one boundary', () => {
   expect(bare).toEqual(['src/app/ui/lazyPart.tsx']);
 });
 
+// Playwright's own requests reuse connections that the server may be closing, and do not try again as a browser does.
+test('the page tests read the files of the page instead of asking the server for them', () => {
+  const asking = filesUnder('e2e', /\.ts$/).filter((file) =>
+    /\broute\.fetch\(|\brequest\.(get|post|head|fetch)\(/.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+  expect(asking).toEqual([]);
+});
+
 test('what is compared with is no part of the product', () => {
   const product = ['src', 'build'].flatMap((folder) => filesUnder(folder, /\.tsx?$/));
   const wrong = product.filter((file) =>
