@@ -7,11 +7,12 @@
  *
  * It uses the command line only, so that it works whatever the code between the two looks like. Exits with 1 where a bit differs.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commitOf } from './checkout.mjs';
 import { commandOf, differingOptions } from './same-bits/cases.mjs';
 import { differences } from './same-bits/compare.mjs';
 
@@ -53,15 +54,6 @@ function runCommand(checkout, args) {
 const { checkouts, jobs, markdown } = readArguments();
 const folder = mkdtempSync(join(tmpdir(), 'same-bits-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-
-/** Short, with a mark where files have changed since; what git says where it is no checkout. */
-function commitOf(checkout) {
-  const { stdout, stderr } = spawnSync('git', ['describe', '--always', '--dirty'], {
-    cwd: checkout,
-    encoding: 'utf8',
-  });
-  return stdout.trim() || stderr.trim();
-}
 
 async function trainIn(checkout, args, name) {
   const file = join(folder, `${name}.safetensors`);
