@@ -17,6 +17,7 @@ export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
 export { type CustomRecipe, defineMode } from './precision/customModes.ts';
+export { type DescribedRole, describeRecipe, type ModeDescription } from './precision/description.ts';
 export { type FormatId, formatInfo, type HalfStorage, type NamedFormat } from './precision/formats.ts';
 export {
   goesWithState,
@@ -25,6 +26,7 @@ export {
   OPTIMIZERS,
 } from './precision/optimStates.ts';
 export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
+export { formatsOf, gradientFormat, storesHalves } from './precision/recipe.ts';
 export {
   delaysScales,
   isPrecisionMode,
@@ -33,7 +35,6 @@ export {
   type PrecisionMode,
   quantizesOperands,
   type Recipe,
-  type Role,
   recipeFor,
   recipeOf,
   type ScalingPolicy,

@@ -13,6 +13,7 @@ export {
   createDataset,
   createTrainer,
   type Dataset,
+  type DescribedRole as Role,
   defineMode,
   EngineError,
   type ErrorCode,
@@ -35,12 +36,9 @@ export {
   type PresetName,
   planLimits,
   presetOf,
-  type Recipe,
-  type Role,
   RunControl,
   type RunEvents,
   type RunSummary,
-  recipeOf,
   runTraining,
   type SampledToken,
   type SampleOptions,
@@ -60,4 +58,5 @@ export {
   tokenize,
   tokensPerStep,
 } from '../engine/index.ts';
+export { type Recipe, recipeOf } from './recipes.ts';
 export { exportModel, openRun, type ResumeOptions, resumeTrainer, saveRun } from './runs.ts';

@@ -6,7 +6,8 @@ import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
-import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
+import { copyFormat } from '../precision/recipe.ts';
+import type { Recipe } from '../precision/recipes.ts';
 import type { ParameterSpec } from './parameters.ts';
 
 /** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */
@@ -105,6 +106,9 @@ export function layoutParameters(
     filled += padded;
   };
   const vocabularyRows = vocabularySlice(specs, limit);
+  const blocks = 1 + Math.max(...specs.map(({ block }) => block ?? -1));
+  const readsCopy = ({ matmul, block }: ParameterSpec): boolean =>
+    matmul && copyFormat(recipe) === recipe.storage('weight', { block, blocks }).format;
   for (const spec of [...specs.filter((s) => s.decays), ...specs.filter((s) => !s.decays)]) {
     const step = spec.rowsOf === 'tokens' ? vocabularyRows : spec.rows;
     for (let first = 0; first < spec.rows; first += step)
@@ -121,7 +125,7 @@ export function layoutParameters(
         rows,
         chunk: index,
         master: slice(chunk.master, offset, count),
-        weight: slice(spec.matmul && chunk.compute ? chunk.compute : chunk.master, offset, count),
+        weight: slice(readsCopy(spec) ? chunk.compute! : chunk.master, offset, count),
         gradient: slice(chunk.gradient, offset, count),
         firstMoment: slice(chunk.firstMoment, offset, count),
         secondMoment: slice(chunk.secondMoment, offset, count),
@@ -152,7 +156,8 @@ function makeChunk(
   recipe: Recipe,
   moments: MomentFormats,
 ): Chunk {
-  const { master, weight, gradient } = recipe.roles;
+  const { format: master, rounding } = recipe.storage('master');
+  const copy = copyFormat(recipe);
   const tensor = (suffix: string, type: Tensor['type'], count = elements): Tensor => ({
     name: `parameters.${index}#${suffix}`,
     type,
@@ -163,9 +168,9 @@ function makeChunk(
     elements,
     decayedElements: firstUndecayed ? firstUndecayed.offset : elements,
     master: tensor('master', master),
-    compute: hasComputeCopy(recipe) ? tensor('compute', weight) : undefined,
-    low: recipe.masterRounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
-    gradient: tensor('grad', gradient),
+    compute: copy ? tensor('compute', copy) : undefined,
+    low: rounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
+    gradient: tensor('grad', recipe.storage('gradient').format),
     firstMoment: tensor('m', moments.firstMoment),
     secondMoment: tensor('v', moments.secondMoment),
     groups: moments.scale === 'group' ? tensor('groups', 'f32', (4 * elements) / MOMENT_GROUP) : undefined,
@@ -182,17 +187,18 @@ function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineEr
 
 /**
  * Gives the matrices that matmuls read tensors of their own in place of the master weights.
- * @param weightOf makes one, from the part's name and what it is a part of
+ * @param weightOf makes one, from the part's name and what it is a part of; null where matmuls read the master
  */
 export function withComputeWeights(
   parameters: ParameterLayout['parameters'],
-  weightOf: (name: string, spec: ParameterSpec, elements: number) => TensorSlice,
+  weightOf: (name: string, spec: ParameterSpec, elements: number) => TensorSlice | null,
 ): { parameters: ParameterLayout['parameters']; computeWeights: readonly ComputeWeight[] } {
   const computeWeights: ComputeWeight[] = [];
   const replaced = [...parameters].map(([name, { spec, parts }]): [string, Parameter] => {
     if (!spec.matmul) return [name, { spec, parts }];
     const own = parts.map((part) => {
       const weight = weightOf(partName(name, part, parts), spec, part.master.elements);
+      if (!weight) return part;
       computeWeights.push({ name: partName(name, part, parts), master: part.master, weight });
       return { ...part, weight };
     });

@@ -76,7 +76,7 @@ function common(tensors: RunTensors, config: TrainConfig, chunk: number) {
     ...{ beta1, beta2, epsilon, weightDecay },
     moments: tensors.moments,
     groups: tensors.chunks[chunk]!.groups,
-    masterRounding: tensors.recipe.masterRounding,
+    masterRounding: tensors.recipe.storage('master').rounding ?? 'nearest',
     seed: randomBits(chunk, config.seed),
     state: tensors.state,
   } satisfies Partial<AdamwArgs>;

@@ -27,18 +27,14 @@ import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/in
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
+import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
-import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
-import {
-  type QuantizeSettings,
-  type Recipe,
-  type Role,
-  recipeFor,
-} from '../../../src/engine/precision/recipes.ts';
+import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
+import { type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { storeOf } from '../../../src/engine/reference/store.ts';
+import { type Rounding, storeOf } from '../../../src/engine/reference/store.ts';
 import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
 import { normals } from '../../unit/reference/finiteDifference.ts';
 import {
@@ -113,7 +109,7 @@ function referenceOf(
 ): Reference {
   let squares = 0;
   let counting = true;
-  const onStore = (role: Role | QuantizedRole, values: Float64Array, format: FormatId): void => {
+  const onStore = (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId): void => {
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format);
   };
@@ -166,19 +162,18 @@ async function delayedScalesOf(
 /** Stores of `wte.weight`'s gradient: one a chunk of the LM head, one for the embedding. */
 const TIED_STORES = ROWS / HEAD_ROWS + 1;
 
-function boundFor(name: string, bound: number, { gradient }: Recipe['roles']): number {
+function boundFor(name: string, bound: number, { gradient }: Rounding['roles']): number {
   const u = gradient === 'f32' ? 0 : 2 ** -formatInfo(gradient).mantissaBits;
   return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
 }
-
-type Rounding = Pick<Recipe, 'roles' | 'quantization'>;
 
 /**
  * Each role that gradients depend on in f32 instead, gradients in f16 that keeps what the recipe flushes, and each
  * quantised role not quantised.
  */
-function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
-  const seen: Role[] = [
+function alternatives(recipe: Rounding): [string, Rounding][] {
+  const { roles, quantization } = recipe;
+  const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
     'residual',
@@ -189,21 +184,24 @@ function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
   ];
   // With the head quantised too, no matmul reads a weight in the role's own format.
   if (roles.weight !== roles.master && !quantization?.head) seen.push('weight');
-  const changed = (role: Role, format: FormatId): [string, Rounding] => [
+  const changed = (role: DescribedRole, format: FormatId): [string, Rounding] => [
     `${role} in ${format}`,
-    { roles: { ...roles, [role]: format }, ...(quantization && { quantization }) },
+    { ...recipe, roles: { ...roles, [role]: format } },
   ];
   const wider = seen.filter((role) => roles[role] !== 'f32').map((role) => changed(role, 'f32'));
   if (roles.outputGradient === 'f16-flush') wider.push(changed('outputGradient', 'f16'));
   for (const role of quantization ? (Object.keys(quantization.formats) as QuantizedRole[]) : []) {
     if (role === 'normInput' && quantization!.activations === 'tensor') continue;
     const formats = { ...quantization!.formats, [role]: 'f32' as const };
-    wider.push([`${role} not quantised`, { roles, quantization: { ...quantization!, formats } }]);
+    wider.push([`${role} not quantised`, { ...recipe, quantization: { ...quantization!, formats } }]);
   }
   if (quantization?.activations === '1x16')
-    wider.push(['one scale a tensor', { roles, quantization: { ...quantization, activations: 'tensor' } }]);
+    wider.push([
+      'one scale a tensor',
+      { ...recipe, quantization: { ...quantization, activations: 'tensor' } },
+    ]);
   if (quantization?.head)
-    wider.push(['LM head not quantised', { roles, quantization: { ...quantization, head: false } }]);
+    wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
   return wider;
 }
 
@@ -241,7 +239,7 @@ describe.each<Case>([
 ])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
   test('every gradient is what the reference says', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
-    const recipe = recipeFor({ precision, ...settings });
+    const recipe = describeRecipe(recipeFor({ precision, ...settings }));
     const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
     const errors = new Map<string, number>();
@@ -288,7 +286,10 @@ test('samples come from the head in FP8 too', () =>
     const tokens = [...BATCH.tokens.slice(0, TINY.context)];
     const logits = await trainer.nextTokenLogits(tokens);
     const [error, without] = [true, false].map((quantizeHead) => {
-      const model = { config: gptOf({}), recipe: recipeFor({ precision: 'fp8', quantizeHead }) };
+      const model = {
+        config: gptOf({}),
+        recipe: describeRecipe(recipeFor({ precision: 'fp8', quantizeHead })),
+      };
       const batch = { tokens, targets: tokens, B: 1, T: TINY.context };
       return relativeError(
         Float64Array.from(logits),

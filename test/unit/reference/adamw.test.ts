@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { type AdamwOptions, adamw } from '../../../src/engine/reference/adamw.ts';
 import { storeOf } from '../../../src/engine/reference/store.ts';
+import { described } from '../described.ts';
 
 const options: AdamwOptions = {
   learningRate: 0.1,
@@ -56,7 +56,7 @@ describe('AdamW', () => {
   it('pure f16: an update below half a step vanishes, where an f32 master moves', () => {
     const run = (mode: 'fp16-pure' | 'fp16') => {
       const [w, m, v] = [one(1), one(0), one(0)];
-      adamw(w, one(0.5), m, v, { ...options, learningRate: 1e-4 }, storeOf(recipeOf(mode)));
+      adamw(w, one(0.5), m, v, { ...options, learningRate: 1e-4 }, storeOf(described(mode)));
       return w[0]!;
     };
     expect(run('fp16-pure')).toBe(1);

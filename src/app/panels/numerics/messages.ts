@@ -142,9 +142,9 @@ export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
     ];
   }
   const parameters =
-    recipe.roles.gradient === 'f32'
+    recipe.storage('gradient').format === 'f32'
       ? 'Parameter gradients are accumulated and kept in FP32 in this mode: nothing of them is lost, and their rows show what a narrower format would make of them.'
-      : `Parameter gradients are counted as stored, in ${formatWords(recipe.roles.gradient)}: what was flushed shows as exact zeros.`;
+      : `Parameter gradients are counted as stored, in ${formatWords(recipe.storage('gradient').format)}: what was flushed shows as exact zeros.`;
   return [
     'Gradients of activations are counted in FP32 before they are narrowed, so that values a format flushes are still seen.',
     parameters,
