@@ -1,6 +1,6 @@
 import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
-import { mixed, quantized } from './mixedPrecision.ts';
+import { mixed, operands, quantized } from './mixedPrecision.ts';
 import { DELAYED_SCALING } from './quantization.ts';
 import {
   delayedScaling,
@@ -126,6 +126,15 @@ const ROWS = {
     summary:
       'As mixed bf16 with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
     storages: { ...mixed('bf16'), master: { format: 'bf16', rounding: 'split' } },
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-last-fp32': {
+    title: 'Mixed bf16, last block FP32',
+    summary:
+      'As mixed bf16 with the last block in FP32: what its matmuls and its attention read, and what it keeps for the backward pass.',
+    storages: mixed('bf16'),
+    sites: [{ in: 'last block', storages: operands('f32') }],
     scaling: none,
     unsound: false,
   },

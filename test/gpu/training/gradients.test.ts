@@ -36,6 +36,7 @@ import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { type Rounding, storeOf } from '../../../src/engine/reference/store.ts';
 import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
+import { described } from '../../unit/described.ts';
 import { normals } from '../../unit/reference/finiteDifference.ts';
 import {
   parametersOf,
@@ -106,6 +107,10 @@ function referenceOf(
   recipe: Rounding,
   lossScale: number,
   scales?: ReadonlyMap<string, number>,
+  from: { readonly parameters: Parameters; readonly batch: typeof BATCH } = {
+    parameters: initialOf(kinds),
+    batch: BATCH,
+  },
 ): Reference {
   let squares = 0;
   let counting = true;
@@ -116,9 +121,9 @@ function referenceOf(
   const model = { config: gptOf(kinds), recipe, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
-    [...initialOf(kinds)].map(([name, values]) => [name, store('master', values.slice())]),
+    [...from.parameters].map(([name, values]) => [name, store('master', values.slice())]),
   );
-  const batch = referenceBatch(BATCH, TINY);
+  const batch = referenceBatch(from.batch, TINY);
   const saved = modelForward(model, parameters, batch);
   const gradients = modelBackward(model, parameters, batch, saved, { lossScale, headRows: HEAD_ROWS });
   counting = false;
@@ -172,7 +177,7 @@ function boundFor(name: string, bound: number, { gradient }: Rounding['roles']):
  * quantised role not quantised.
  */
 function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization } = recipe;
+  const { roles, quantization, lastBlock } = recipe;
   const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
@@ -202,8 +207,21 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
     ]);
   if (quantization?.head)
     wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
+  if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
   return wider;
 }
+
+/** What the reference rounds. Where a mode names places, by hand. */
+function roundingOf(precision: PrecisionMode, settings: Partial<QuantizeSettings>): Rounding {
+  const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
+  expect(sites !== undefined).toBe(precision === LAST_BLOCK.mode);
+  return sites ? LAST_BLOCK.rounding : rounding;
+}
+
+const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
+  mode: 'bf16-last-fp32',
+  rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
+};
 
 type Case = [
   PrecisionMode,
@@ -228,6 +246,7 @@ describe.each<Case>([
   ['fp16-pure', 'auto'],
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
+  ['bf16-last-fp32', 'auto'],
   ['fp8', 'auto'],
   ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],
   ['fp8-delayed', 'auto', undefined, { quantizeHead: true }],
@@ -239,7 +258,7 @@ describe.each<Case>([
 ])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
   test('every gradient is what the reference says', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
-    const recipe = describeRecipe(recipeFor({ precision, ...settings }));
+    const recipe = roundingOf(precision, settings);
     const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
     const errors = new Map<string, number>();
@@ -277,6 +296,29 @@ test('the first step with delayed scales is the one with current scales, bit by 
       values.some((x) => x !== 0),
       name,
     ).toBe(true);
+});
+
+test('a few steps with the last block in FP32: every gradient is what the reference makes of the weights before it', () => {
+  const batches = (step: number) => randomBatch(10 + step, ROWS);
+  return withTrainer(
+    { precision: LAST_BLOCK.mode, warmup: 0 },
+    async (trainer) => {
+      for (let step = 0; step < 4; step++) {
+        const from = { parameters: await parametersOf(trainer, 'master'), batch: batches(step) };
+        const [metrics] = await takeSteps(trainer, 1);
+        expect(metrics).toMatchObject({ skipped: false, overflow: null });
+        const { gradients, loss, bound } = referenceOf(TINY, LAST_BLOCK.rounding, 1, undefined, from);
+        expect(Math.abs(metrics!.loss! / loss - 1)).toBeLessThan(bound);
+        const own = await parametersOf(trainer, 'gradient');
+        const errors = [...gradients].map(([name, wanted]) => relativeError(own.get(name)!, wanted));
+        console.log(
+          `step ${step + 1}: bound ${bound.toExponential(1)}, worst ${Math.max(...errors).toExponential(1)}`,
+        );
+        for (const error of errors) expect(error).toBeLessThan(bound);
+      }
+    },
+    { batches },
+  );
 });
 
 test('samples come from the head in FP8 too', () =>
