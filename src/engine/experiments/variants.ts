@@ -6,7 +6,8 @@
 import type { Overrides } from '../config/configure.ts';
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../precision/optimStates.ts';
+import { OPTIMIZERS } from '../kernels/optimizers/table.ts';
+import { OPTIM_STATES } from '../precision/optimStates.ts';
 import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../precision/quantization.ts';
 import {
   delaysScales,

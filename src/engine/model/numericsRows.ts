@@ -40,9 +40,10 @@ export function gradientRows(
   { roles: { gradient } }: Recipe,
   stores: readonly Stored[],
 ): NumericsRow[] {
+  const trained = specs.filter(({ trainable }) => trainable);
   const narrowed = distinct(stores.filter(({ kind, copy }) => kind === 'activationGradient' && !copy));
   return [
-    ...specs.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
+    ...trained.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
     ...narrowed
       .toReversed()
       .map(({ name, block, operand }) => row('activationGradient', name, block, formatOf(operand), false)),
