@@ -39,7 +39,6 @@ describe('nothing near, which is answered with all there is', () => {
   test.each([
     ['silu', MLP_KINDS],
     ['swiglu', MLP_KINDS],
-    ['geglu', MLP_KINDS],
     ['batchnorm', NORM_KINDS],
     ['none', NORM_KINDS],
     ['int8', PRECISION_MODES],
