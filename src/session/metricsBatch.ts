@@ -10,7 +10,7 @@ export type Send = (
   sharpness: readonly SharpnessMetrics[],
 ) => void;
 
-/** Collects a run's metrics, stamps them with training time and passes them on in batches. */
+/** Collects a run's metrics, adds the training time and sends them in batches. */
 export class MetricsBatch {
   readonly #send: Send;
   #steps: TimedStep[] = [];
@@ -27,7 +27,7 @@ export class MetricsBatch {
     this.#before = before;
   }
 
-  /** @returns the step with its time */
+  /** @returns the step with its training time */
   addStep(step: StepMetrics): TimedStep {
     const timed = { ...step, time: this.#before + this.#clock.step() };
     this.#steps.push(timed);
@@ -47,7 +47,7 @@ export class MetricsBatch {
     this.#schedule();
   }
 
-  /** What passed since the last step went into something else than training. */
+  /** Excludes the time since the last step from the training time. */
   rested(): void {
     this.#clock.rested();
   }

@@ -316,7 +316,7 @@ test('where no adapter is given after two losses, the page is told to reload; on
     error: {
       code: 'NO_ADAPTER',
       message: expect.stringMatching(/twice within a minute.*no longer gives this page a GPU/),
-      hint: expect.stringMatching(/not saved.*Reload it with the button of the browser/),
+      hint: expect.stringMatching(/not saved.*Reload the page with the browser's button/),
     },
   });
   session.handle({ type: 'train', configs: [config], schedule, text });

@@ -143,7 +143,7 @@ test('a text that the site does not serve is reported with its address', async (
       type: 'failed',
       error: expect.objectContaining({
         code: 'TEXT_UNAVAILABLE',
-        message: 'The text at /texts/sotu.txt could not be loaded: a web page came back.',
+        message: 'The text at /texts/sotu.txt could not be loaded: the server sent a web page instead.',
       }),
     },
   ]);
