@@ -52,14 +52,14 @@ test('a bundle cut off anywhere is refused with the place', () => {
   for (const share of [0, 0.1, 0.5, 0.999]) {
     const cut = whole.slice(0, Math.floor(share * whole.length));
     expect(refusal(cut)).toMatch(
-      new RegExp(`not whole JSON, at ${cut.length} characters.*Nothing was imported`),
+      new RegExp(`incomplete JSON of ${cut.length} characters.*Nothing was imported`),
     );
   }
 });
 
 test.each([
-  ['[]', /no bundle of runs/],
-  ['null', /no bundle of runs/],
+  ['[]', /not a bundle of runs/],
+  ['null', /not a bundle of runs/],
   ['{"format":"halfstep-runs"}', /version undefined, and this page reads version 1/],
   ['{"format":"halfstep-runs","version":7,"runs":[]}', /version 7, and this page reads version 1/],
   ['{"format":"halfstep-runs","version":1}', /at runs: /],
@@ -151,7 +151,7 @@ test('a giant is refused without being read', async () => {
   const giant = { size: 2 ** 31, text: () => Promise.reject(new Error('read')) } as unknown as Blob;
   const reading = await readBundle(giant);
   expect(reading).toMatchObject({
-    problem: { message: 'The file has 2048 MiB, and a bundle at most 64 MiB.' },
+    problem: { message: 'The file has 2048 MiB; a bundle may have at most 64 MiB.' },
   });
   expect(MAX_BUNDLE_BYTES).toBe(64 * 2 ** 20);
 });

@@ -99,7 +99,7 @@ test('a storage that refuses everything leaves the runs of the tab', async () =>
   await loadHistory();
   await changeRun('a', { name: 'still here' });
   expect(useHistory.getState().runs).toMatchObject([{ id: 'a', name: 'still here' }]);
-  expect(useHistory.getState().problem?.message).toMatch(/does not let the page keep runs.*blocked/);
+  expect(useHistory.getState().problem?.message).toMatch(/does not let the page store runs.*blocked/);
 });
 
 test('a record that cannot be read is kept and told, and deleted only on request', async () => {

@@ -155,13 +155,13 @@ describe('the form', () => {
 
   test.each([
     [{ learningRates: '' }, 'without a learning rate'],
-    [{ learningRates: '1e-3 many' }, '"many" is no learning rate'],
+    [{ learningRates: '1e-3 many' }, '"many" is not a learning rate'],
     [{ modes: [] }, 'without a mode'],
     [{ otherModes: 'fp99' }, 'no mode "fp99"'],
     [{ otherModes: 'fp32' }, 'mode fp32 was given twice'],
     [{ seeds: '0' }, 'seeds is 0'],
-    [{ seeds: 'x' }, '"x" is no number of seeds'],
-    [{ steps: 'x' }, '"x" is no number of steps'],
+    [{ seeds: 'x' }, '"x" is not a number of seeds'],
+    [{ steps: 'x' }, '"x" is not a number of steps'],
     [{ steps: '-1' }, 'steps is -1'],
   ])('%j is refused by name', (change, message) => {
     const planned = planSweep({ ...FORM, ...change }, SMOKE);
