@@ -11,7 +11,7 @@ import { SampleForm } from './SampleForm.tsx';
 import styles from './SamplePanel.module.css';
 import { TokenProbabilities, TokenText } from './TokenText.tsx';
 
-/** What the model writes: by itself during the run and at its end, and on request while it is paused or done. */
+/** The samples that the model writes: during the run, at its end, and on request while it is paused or done. */
 export default function SamplePanel() {
   const runs = useRun((state) => state.runs);
   const error = useRun((state) => state.sampleError);
@@ -24,10 +24,10 @@ export default function SamplePanel() {
   if (over ? !runs.some((run) => run.samples.length > 0) : !runs.some((run) => run.latest)) return null;
   return (
     <section className={styles.panel} data-testid="sample-panel">
-      <h2>What it writes</h2>
+      <h2>Samples</h2>
       <div className={styles.runs}>
         {modes.map((mode, place) => {
-          // Of several seeds the last that has written.
+          // With several seeds, the last run that has written a sample.
           const index = runs.findLastIndex(
             (one, i) => one.mode === mode && (one.samples.length > 0 || writing?.run === i),
           );

@@ -13,7 +13,7 @@ import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
 import { endedSentence, keepingSentence, scheduleSentence, unfinishedSentence } from './storedMessages.ts';
 
-/** What is kept in this browser and not shown, left unfinished or ended, and why the run of this visit is not saved. */
+/** Notes for the runs saved in this browser that are not shown, and the reason when the current run is not saved. */
 export default function SavedRunNote() {
   const state = useSavedRun();
   const busy = useRun(({ status }) => isBusy(status));
@@ -44,7 +44,7 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
         )}
         {!busy && <StoredFiles run={run} />}
         <Button onClick={() => discardSavedRun(run)} data-testid="discard-saved">
-          Discard
+          Remove
         </Button>
       </div>
     </Note>
@@ -61,7 +61,7 @@ function EndedRun({ run }: { run: StoredRun }) {
         <Button
           onClick={() => resumeSavedRun({ ...run, config: { ...run.config, steps: run.step } })}
           disabled={obstacle !== null}
-          title="Puts it on the GPU with its curves, as it was at its end, to sample, export and inspect"
+          title="Loads the model and its curves as they were at the end, to sample, export and inspect"
           data-testid="open-ended"
         >
           Open
@@ -76,7 +76,7 @@ function EndedRun({ run }: { run: StoredRun }) {
   );
 }
 
-/** Files of a run that need no GPU. */
+/** Exports of a stored run, which need no GPU. */
 function StoredFiles({ run: { place } }: { run: StoredRun }) {
   const exporting = useFiles((state) => state.exporting);
   return (
@@ -87,7 +87,7 @@ function StoredFiles({ run: { place } }: { run: StoredRun }) {
       <Button
         onClick={() => exportRun({ place }, 'model')}
         disabled={exporting}
-        title="A folder as Hugging Face's libraries read GPT-2, as one archive"
+        title="A GPT-2 folder for Hugging Face's libraries, as a ZIP archive"
         data-testid="export-saved-model"
       >
         Model
@@ -104,7 +104,7 @@ function TrainOn({ run }: { run: StoredRun }) {
   return (
     <div className={styles.trainOn}>
       <TextField
-        label="Steps in all"
+        label="Total steps"
         inputMode="numeric"
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
@@ -113,7 +113,7 @@ function TrainOn({ run }: { run: StoredRun }) {
         data-testid="train-on-steps"
       />
       <Button onClick={() => resumeSavedRun(run, steps)} disabled={obstacle !== null} data-testid="train-on">
-        Train on
+        Continue
       </Button>
     </div>
   );

@@ -5,7 +5,10 @@ import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';
 import styles from './StorageNotice.module.css';
 
-/** What the browser does not keep, told once there is something to lose, on whatever screen: training goes on meanwhile. */
+/**
+ * Warns on every screen, once there is something to lose, that the browser does not store runs or choices. Training
+ * continues.
+ */
 export function StorageNotice() {
   return (
     <>

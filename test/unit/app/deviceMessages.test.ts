@@ -24,9 +24,9 @@ describe('how an adapter holds a mode', () => {
     });
     expect(modeSupport('bf16', withF16)).toMatchObject({
       kind: 'packed',
-      why: expect.stringMatching(/no bf16: 2 to a word/),
+      why: expect.stringMatching(/no bf16: values are stored 2 per word/),
     });
-    expect(modeSupport('fp8', withF16).why).toMatch(/no e4m3fn: 4 to a word/);
+    expect(modeSupport('fp8', withF16).why).toMatch(/no e4m3fn: values are stored 4 per word/);
   });
 
   test.each(PRECISION_MODES)('%s is explained on every adapter', (mode) => {
@@ -72,7 +72,7 @@ describe('what became of a batch', () => {
   test('is told at every stage', () => {
     expect(outcome({})).toBe('Waiting for its step.');
     expect(outcome({ cancelled: true })).toBe(
-      "Planned, not confirmed: cancelled before its step; this adapter's largest buffer allows no more.",
+      "Planned but not confirmed, because it was cancelled before its step; this adapter's largest buffer allows no more.",
     );
     expect(outcome({ trying: 600 })).toBe('Taking a step with batch 600…');
     expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null } })).toBe(

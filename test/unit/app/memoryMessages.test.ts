@@ -18,7 +18,7 @@ test('what halves save and what their copies cost stand in one sentence', () => 
 
 test('a mode that takes more says so', () => {
   expect(sentence('tf32')).toMatch(/^It adds \d+\.\d MiB against FP32: activations and their gradients \+/);
-  expect(savingSentence('FP32', bytesOf('fp32'), bytesOf('fp32'))).toBe('FP32 takes as much as FP32.');
+  expect(savingSentence('FP32', bytesOf('fp32'), bytesOf('fp32'))).toBe('FP32 takes as much memory as FP32.');
 });
 
 test.each(PRECISION_MODES)('%s: the parts add up to the sum, but for rounding', (precision) => {

@@ -111,6 +111,6 @@ test('the strip names layers that have nothing left to flush instead of calling 
   );
   expect([0, 1, 2].map((layer) => history.share(0, layer))).toEqual([null, Math.fround(0.3), 0]);
   expect(stripSentence(history)).toBe(
-    'Share of gradients flushed to zero by layer, steps 300 to 300. At the last, most in h.1: 30.0 %. Exactly zero already, and grey: h.0.',
+    'Share of gradients flushed to zero by layer, steps 300 to 300. At the last step, most in h.1: 30.0 %. Grey, because already exactly zero: h.0.',
   );
 });

@@ -35,25 +35,25 @@ test('what more steps do to the learning rate is said with its numbers', () => {
 
 test('a run that ended says whether the next one takes its place', () => {
   expect(endedSentence(stored, null, false)).toMatch(
-    /^A run that finished .* ago is kept here: .*, step 100 of 100, on Moby Dick\. The next saved run leaves it as it is\.$/,
+    /^A run that finished .* ago is saved here: .*, step 100 of 100, on Moby Dick\. The next saved run does not replace it\.$/,
   );
   expect(endedSentence({ ...stored, step: 40 }, 'Choose the text again.', true)).toMatch(
-    /^A run that ended .* step 40 of 100, .* The next saved run replaces it: .* Choose the text again\.$/,
+    /^A run that ended .* step 40 of 100, .* The next saved run replaces it, .* Choose the text again\.$/,
   );
 });
 
 test('an unfinished run says whether the one that is trained is saved beside it', () => {
   const left = { ...stored, ended: false, step: 40 };
   expect(unfinishedSentence(left, null, false, true)).toContain('It resumes exactly where it was.');
-  expect(unfinishedSentence(left, null, true, true)).toContain('beside the run that is trained now');
-  expect(unfinishedSentence(left, null, true, false)).toContain('the run that is trained now is not saved');
+  expect(unfinishedSentence(left, null, true, true)).toContain('beside the run that is training now');
+  expect(unfinishedSentence(left, null, true, false)).toContain('the run that is training now is not saved');
 });
 
 test('training on says what is kept and what is replaced', () => {
   const other = { ...stored, place: 1, step: 8 } as const;
-  expect(keepingSentence(stored, null)).toBe('This run stays as it is; the longer one is kept beside it.');
+  expect(keepingSentence(stored, null)).toBe('This run is kept, and the longer one is saved beside it.');
   expect(keepingSentence(stored, other)).toMatch(
-    /stays as it is; the longer one replaces the other kept run \(.*step 8 of 100.*\)\.$/,
+    /is kept; the longer one replaces the other saved run \(.*step 8 of 100.*\)\.$/,
   );
-  expect(keepingSentence(stored, stored)).toContain('take its run file first to keep both');
+  expect(keepingSentence(stored, stored)).toContain('To keep both, export its run file first.');
 });

@@ -10,7 +10,7 @@ test('progress of a text is told in megabytes, of the whole where it is known', 
   expect(textProgressLine({ ...half, stage: 'downloading', size: null })).toBe('Loading, 100.0 MB');
   const learning = { stage: 'learning', pairs: 1200, of: 3840 } as const;
   expect([textProgressLine(learning), textShare(learning)]).toEqual([
-    'Learning pieces of words, 1,200 of 3,840',
+    'Learning BPE tokens, 1,200 of 3,840',
     0.5,
   ]);
 });
@@ -45,16 +45,16 @@ test('what may not be expected of how a text was read is said', () => {
   const read = { endMarks: 0, unlearned: 0 };
   expect(readingLine(read, 'gpt2')).toBeNull();
   expect(readingLine({ ...read, endMarks: 1200 }, 'gpt2')).toBe(
-    '<|endoftext|> is in it 1,200 times, read as ordinary characters.',
+    '<|endoftext|> occurs 1,200 times and is read as ordinary characters.',
   );
   expect(readingLine({ ...read, endMarks: 1 }, 'char')).toBe(
-    "<|endoftext|> is in it once, read as ordinary characters; GPT-2's tokenizer has one for it.",
+    "<|endoftext|> occurs once and is read as ordinary characters; GPT-2's tokenizer has a token for it.",
   );
   expect(readingLine({ ...read, endMarks: 2 }, 'gpt2-eot')).toBe(
-    '<|endoftext|> is in it 2 times and ends a document: token 50,256.',
+    '<|endoftext|> occurs 2 times and marks the end of a document (token 50,256).',
   );
   expect(readingLine({ ...read, unlearned: 2_500_000 }, 'bpe:1024')).toBe(
-    'Pieces of words were learned from its first 8 MiB of different words; 2.5 MB of others were left out.',
+    'BPE tokens were learned from its first 8 MiB of different words; 2.5 MB of other words were left out.',
   );
 });
 
