@@ -11,7 +11,6 @@ import package::lib::moments::{loadMoments, Moments};
 @if(wholeParameter) import package::lib::parameter_state::ParameterState;
 @if(stochasticMaster || stochasticMoments) import package::lib::random::{randomBits, randomVector};
 import package::lib::step_state::StepState;
-import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient};
 
 struct Params {
   vectors: u32,
@@ -27,7 +26,6 @@ struct Params {
   parameter: u32,      // of parameterStates
 }
 
-@group(0) @binding(0) var<storage, read> gradient: array<ElemGradient>;
 @group(0) @binding(5) var<storage, read> state: StepState;
 @if(wholeParameter) @group(0) @binding(7) var<storage, read> parameterStates: array<ParameterState>;
 @group(1) @binding(0) var<uniform> p: Params;
@@ -57,7 +55,7 @@ fn adamw(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
     scalesBefore = parameter.scalesBefore;
   }
   let vector = p.first + i;
-  let g = decodeGradient(gradient[i]) * state.gradFactor;
+  let g = gradient::load(i) * state.gradFactor;
   let before = loadMoments(i, vector / 32u, scalesBefore);
   let newM = p.beta1 * before.first + p.oneMinusBeta1 * g;
   let newV = p.beta2 * before.second + p.oneMinusBeta2 * g * g;

@@ -6,16 +6,12 @@
 import package::lib::grid::linearGroup;
 import package::lib::round::magnitudeBits;
 import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent};
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import out_format::{Elem4 as ElemOut, encode as encodeOut};
 
 struct Params {
   vectors: u32,
   largest: u32,  // f32 bits of the largest value of the format of out
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
 @group(0) @binding(2) var<storage, read_write> groupScales: array<u32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -34,13 +30,13 @@ fn quantize_groups(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let i = linearGroup(group) * WIDTH + local;
   var value = vec4f();
   if (i < p.vectors) {
-    value = decodeInp(inp[i]);
+    value = inp::load(i);
   }
   let magnitude = magnitudeBits(value);
   magnitudes[local] = max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w));
   workgroupBarrier();
   if (i < p.vectors) {
-    out[i] = encodeOut(value * powerOfTwo(groupExponent(local & ~3u)));
+    out::store(i, value * powerOfTwo(groupExponent(local & ~3u)));
   }
   if (i < p.vectors && local % 16u == 0u) {
     var word = 0u;

@@ -16,8 +16,11 @@ const OPTIONS = {
   optimizer: ['adamw', 'stable-adamw'],
   'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm'],
   recompute: ['none', 'gelu', 'gelu-ln', 'block'],
+  norm: ['layernorm', 'rmsnorm'],
+  mlp: ['gelu', 'relu2'],
   untied: [false, true],
   accum: [1, 3],
+  'micro-batch': ['batch', 2],
   rounding: ['rz', 'rne'],
   'fp8-head': [false, true],
   'fp8-activations': ['tensor', '1x16'],
@@ -62,9 +65,22 @@ function takes(mode, option, value) {
 const SHAPE = ['--preset', 'smoke', '--width', '32', '--ctx', '32', '--batch', '4', '--warmup', '2'];
 const RUN = ['--steps', '20', '--eval-every', '10', '--eval-batches', '2', '--sample', '0', '--seed', '7'];
 
-/** @returns {string[][]} the options in which each run differs from the defaults */
-export function differingOptions() {
-  const rows = pairwiseCover(OPTIONS, isTaken);
+/**
+ * @param {string} help what `--help` of the old checkout prints
+ * @returns {string[]} options of the cover that it does not list: there is nothing to compare with
+ */
+export function optionsMissingIn(help) {
+  const listed = new Set(help.match(/--[a-z][a-z0-9-]*/g));
+  return Object.keys(OPTIONS).filter((option) => !listed.has(`--${option}`));
+}
+
+/**
+ * @param {readonly string[]} leftOut options that stay at their defaults
+ * @returns {string[][]} the options in which each run differs from the defaults
+ */
+export function differingOptions(leftOut = []) {
+  const varied = Object.fromEntries(Object.entries(OPTIONS).filter(([option]) => !leftOut.includes(option)));
+  const rows = pairwiseCover(varied, isTaken);
   return rows.map((row) =>
     Object.entries(row)
       .filter(([option, value]) => option === 'precision' || value !== OPTIONS[option][0])

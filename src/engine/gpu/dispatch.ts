@@ -8,11 +8,9 @@ type Nothing = Readonly<Record<never, never>>;
 
 /** What differs between kernels. Operands, tensors, functions and uniforms that are undefined are left out of the dispatch. */
 export interface DispatchArgs<O extends Bound, T extends Bound> {
-  /** By binding: operands whose number format picks the prelude of the slot of the same name. */
+  /** By slot: operands, which are bound under that name and whose number format picks the slot's prelude. */
   readonly operands?: O;
-  /** Slots that are not called as the binding which picks their prelude: binding to slot. */
-  readonly slotNames?: { readonly [Binding in keyof O]?: string };
-  /** By binding: tensors whose type the WGSL states, or that share the slot of an operand. */
+  /** By binding: tensors whose type the WGSL states. */
   readonly tensors?: T;
   /** Flag of lib/found.wgsl, which comes with the uniform `site`. */
   readonly found?: Operand | undefined;
@@ -42,7 +40,6 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
   const { found, writes, conditions, constants = {}, grid, label, flops, observes } = args;
   const operands: Bound = args.operands ?? {};
   const tensors: Bound = args.tensors ?? {};
-  const slotNames: Readonly<Record<string, string | undefined>> = args.slotNames ?? {};
   const slots: Record<string, Prelude> = {};
   const bindings: Record<string, Operand> = {};
   const functions: Record<string, string> = {};
@@ -56,7 +53,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
     if (operand === undefined) continue;
     if (target === null) throw new TypeError(`${kernel} is dispatched without a target, and has operands`);
     bindings[name] = operand;
-    slots[slotNames[name] ?? name] = preludeOf(formatOf(operand), target.half);
+    slots[name] = preludeOf(formatOf(operand), target.half);
   }
   for (const name in tensors) {
     const tensor = tensors[name];

@@ -7,7 +7,7 @@ import type { Operand, Tensor } from './tensor.ts';
 export interface Variant {
   /** File of `shaders/` without its ending, and the entry point in it. */
   readonly kernel: string;
-  /** Operand slot to storage prelude: `import <slot>_format::...` */
+  /** Operand slot to storage prelude: the kernel calls `<slot>::load(i)`, and the operand is bound as the slot is called. */
   readonly slots: Readonly<Record<string, Prelude>>;
   /** Slot of a function to the file of `shaders/functions/` that has it: `import <slot>_function::...` */
   readonly functions?: Readonly<Record<string, string>>;

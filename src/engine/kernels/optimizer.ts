@@ -112,8 +112,6 @@ export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
   readonly label: string;
 }
 
-const MOMENT_SLOTS = { firstMoment: 'm', secondMoment: 'v' } as const;
-
 function momentUniforms({
   first,
   beta1,
@@ -137,7 +135,6 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
   const vectors = args.elements / 4;
   return dispatch(target, 'adamw', {
     operands: { gradient, master, firstMoment: m, secondMoment: v, compute },
-    slotNames: MOMENT_SLOTS,
     tensors: { state, low, groups, parameterStates: whole?.parameterStates },
     writes: ['master', 'firstMoment', 'secondMoment', 'compute', 'low', 'groups'],
     uniforms: {
@@ -186,7 +183,6 @@ export function adamwStatistics(
   const count = statisticsGroups(elements);
   return dispatch(target, 'adamw_statistics', {
     operands: { gradient, firstMoment: m, secondMoment: v },
-    slotNames: MOMENT_SLOTS,
     tensors: { state, partials, parameterStates: whole.parameterStates, groups },
     writes: ['partials'],
     uniforms: {

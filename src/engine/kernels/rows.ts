@@ -28,8 +28,8 @@ export function layernormForward(
 ): Dispatch {
   const { inp, weight, bias, out, stats, found, rows, width, label } = args;
   return dispatch(target, 'layernorm_forward', {
-    operands: { inp, weight, out },
-    tensors: { bias, stats },
+    operands: { inp, weight, bias, out },
+    tensors: { stats },
     grouped: 'inp',
     writes: ['out', 'stats'],
     found,
@@ -58,8 +58,8 @@ export function layernormRecompute(
   const { inp, weight, bias, stats, out, rows, width, label } = args;
   const vectors = (rows * width) / 4;
   return dispatch(target, 'layernorm_recompute', {
-    operands: { inp, weight, out },
-    tensors: { bias, stats },
+    operands: { inp, weight, bias, out },
+    tensors: { stats },
     grouped: 'inp',
     writes: ['out'],
     uniforms: { vectors, c4: width / 4 },
@@ -207,9 +207,8 @@ export function embeddingForward(
     args;
   const vectors = (args.rows * width) / 4;
   return dispatch(target, 'embedding_forward', {
-    operands: { tokenWeight, out },
-    slotNames: { tokenWeight: 'weight' },
-    tensors: { tokens, positionWeight },
+    operands: { tokenWeight, positionWeight, out },
+    tensors: { tokens },
     writes: ['out'],
     found,
     uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
@@ -235,7 +234,6 @@ export function embeddingBackwardToken(
   const vectors = (tokens * width) / 4;
   return dispatch(target, 'embedding_backward_token', {
     operands: { dout, dweight },
-    slotNames: { dweight: 'gradient' },
     tensors: { starts, positions },
     writes: ['dweight'],
     found,
@@ -254,7 +252,6 @@ export function embeddingBackwardPosition(
   const vectors = (context * width) / 4;
   return dispatch(target, 'embedding_backward_position', {
     operands: { dout, dweight },
-    slotNames: { dweight: 'gradient' },
     writes: ['dweight'],
     found,
     uniforms: { vectors, batch },

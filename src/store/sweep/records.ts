@@ -4,6 +4,9 @@
  */
 import * as v from 'valibot';
 import {
+  currentCell,
+  currentFields,
+  currentGrid,
   type Overrides,
   PRESET_NAMES,
   type SweepCell,
@@ -28,19 +31,19 @@ const planEntry = v.object({
   /** The visitor's other settings; the engine validates them. */
   given: v.pipe(
     v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])),
-    v.transform((given) => given as Overrides),
+    v.transform((given) => currentFields(given) as Overrides),
   ),
   text: v.picklist(TEXT_CHOICES),
-  grid: sweepGridSchema,
+  grid: v.pipe(sweepGridSchema, v.transform<v.InferOutput<typeof sweepGridSchema>, SweepGrid>(currentGrid)),
   /** The settings when the first cell started; null before. */
-  settings: v.nullable(sweepSettingsSchema),
+  settings: v.nullable(v.pipe(sweepSettingsSchema, v.transform(currentFields))),
 });
 
 const cellEntry = v.object({
   version: v.literal(VERSION),
   kind: v.literal('cell'),
   sweep: v.string(),
-  cell: sweepCellSchema,
+  cell: v.pipe(sweepCellSchema, v.transform(currentCell)),
 });
 
 type PlanEntry = v.InferOutput<typeof planEntry>;
@@ -62,8 +65,16 @@ export function cellStored(sweep: string, cell: SweepCell): Stored {
   return { id: cellId(sweep, cell), value: { version: VERSION, kind: 'cell', sweep, cell } };
 }
 
-export function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string {
+function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string {
   return `${sweep}/${mode}/${learningRate}/${seed}`;
+}
+
+/**
+ * Whether the entry with this id is the sweep's plan or one of its cells, whatever names its modes had when it was
+ * stored.
+ */
+export function isEntryOf(sweep: string, id: string): boolean {
+  return id === sweep || id.startsWith(`${sweep}/`);
 }
 
 /** Sweeps from their entries, newest first, and how many entries this version of the page cannot read. */
