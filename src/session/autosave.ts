@@ -113,7 +113,7 @@ export class Autosave {
    * @param choose picks the place to save to
    * @param from the place of the run that this one continues
    */
-  static async hold(
+  static async acquire(
     post: (event: SessionEvent) => void,
     run: number,
     choose: (open: OpenSlots) => Promise<Place | null>,

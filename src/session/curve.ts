@@ -87,7 +87,7 @@ export class RunCurve implements Rows {
   addStep(row: TimedStep): void {
     while ((this.steps.at(-1)?.step ?? 0) >= row.step) this.steps.pop();
     this.steps.push(row);
-    if (this.steps.length >= 2 * KEPT) this.steps = thin(this.steps, tellingSteps);
+    if (this.steps.length >= 2 * KEPT) this.steps = thin(this.steps, notableSteps);
   }
 
   addEval(row: EvalMetrics): void {
@@ -104,11 +104,11 @@ export class RunCurve implements Rows {
    * Serialises the run up to `step`, as {@link parse} reads it.
    * @param pending steps whose figures have arrived but were not added yet
    */
-  text(step: number, untold: readonly StepMetrics[]): string {
+  text(step: number, pending: readonly StepMetrics[]): string {
     const { time } = this;
     const last = this.steps.at(-1)?.step ?? 0;
     // After a lost device, repeated steps may be here already.
-    const newer = untold.filter((metrics) => metrics.step > last);
+    const newer = pending.filter((metrics) => metrics.step > last);
     const steps = [...this.steps, ...newer.map((metrics) => ({ ...metrics, time }))];
     const before = <T extends { readonly step: number }>(rows: readonly T[]) =>
       rows.filter((row) => row.step <= step).slice(-2 * KEPT);
@@ -188,7 +188,7 @@ function thin<T extends { readonly step: number }>(
 }
 
 /** The skipped steps, and the steps with the highest and the lowest loss. */
-function tellingSteps(part: readonly TimedStep[]): readonly TimedStep[] {
+function notableSteps(part: readonly TimedStep[]): readonly TimedStep[] {
   const loss = (row: TimedStep) => row.loss ?? Number.POSITIVE_INFINITY;
   const byLoss = part.toSorted((a, b) => loss(a) - loss(b));
   return [...part.filter(({ skipped }) => skipped), byLoss.at(-1)!, byLoss[0]!];

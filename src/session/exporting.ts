@@ -33,7 +33,7 @@ export interface RunOnGpu {
   /** The text that the run is trained on. */
   readonly text: TextSource;
   /** Whether the run is paused or has ended, so that its state can be copied without extra GPU memory. */
-  readonly stands: boolean;
+  readonly idle: boolean;
   /** Whether the run is being autosaved, so that GPU memory for a copy may be allocated already. */
   readonly saved: boolean;
 }
@@ -73,8 +73,8 @@ async function exported(
  * Copies the state of a run between two steps into the file format it would be saved in.
  * @throws SessionError NEEDS_PAUSE when training would have to pause for the copy
  */
-async function copyOfRun({ trainer, text, stands, saved }: RunOnGpu): Promise<RunFile> {
-  const snapshot = stands ? await takeStanding(trainer) : await takeBeside(trainer, saved);
+async function copyOfRun({ trainer, text, idle, saved }: RunOnGpu): Promise<RunFile> {
+  const snapshot = idle ? await copyIdle(trainer) : await copyWhileTraining(trainer, saved);
   try {
     const builtin = text.kind === 'builtIn' ? text.id : null;
     const blob = await blobOf(writeRun(snapshot, describeRun(trainer, builtin)), SAFETENSORS);
@@ -85,7 +85,7 @@ async function copyOfRun({ trainer, text, stands, saved }: RunOnGpu): Promise<Ru
 }
 
 /** Retries when a step was still in flight during the copy. */
-async function takeStanding(trainer: Trainer): Promise<Snapshot> {
+async function copyIdle(trainer: Trainer): Promise<Snapshot> {
   const { device, arena, plan } = trainer;
   for (;;) {
     const steps = trainer.submittedSteps;
@@ -95,7 +95,7 @@ async function takeStanding(trainer: Trainer): Promise<Snapshot> {
   }
 }
 
-async function takeBeside(trainer: Trainer, saved: boolean): Promise<Snapshot> {
+async function copyWhileTraining(trainer: Trainer, saved: boolean): Promise<Snapshot> {
   const snapshots = saved ? await trainer.snapshots() : null;
   if (snapshots && !snapshots.pauses) return snapshots.takeNext(() => trainer.submittedSteps);
   throw new SessionError(

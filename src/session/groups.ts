@@ -59,8 +59,8 @@ export function startRuns(
 ): GroupRun[] {
   const stored = autosave ? () => autosave.newest() : undefined;
   return group.map(({ run, config }) => {
-    const tell: Send = (steps, evals, sharpness) => post({ type: 'metrics', run, steps, evals, sharpness });
-    if (resume && autosave) tell(autosave.curve.steps, autosave.curve.evals, autosave.curve.sharpness);
+    const send: Send = (steps, evals, sharpness) => post({ type: 'metrics', run, steps, evals, sharpness });
+    if (resume && autosave) send(autosave.curve.steps, autosave.curve.evals, autosave.curve.sharpness);
     return {
       run,
       config,
@@ -71,7 +71,7 @@ export function startRuns(
         stored,
         shrinks: group.length === 1,
       }),
-      batch: new MetricsBatch(tell, autosave?.curve.time),
+      batch: new MetricsBatch(send, autosave?.curve.time),
       resumedAt: resume?.progress.attempted ?? 0,
       ended: false,
     };

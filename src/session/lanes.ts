@@ -50,16 +50,16 @@ export class SessionLane implements Lane {
   readonly trainer: Trainer;
   readonly events: Lane['events'];
   readonly #active: ActiveRun;
-  readonly #around: LaneContext;
+  readonly #context: LaneContext;
   /** Whether it finished with at least one applied step. */
   #finished = false;
 
-  constructor(active: ActiveRun, around: LaneContext) {
+  constructor(active: ActiveRun, context: LaneContext) {
     const { run, config, trainer, planned } = active;
     const { kept, batch } = planned;
-    const { post, numerics, sampling, control, samples, autosave, leader } = around;
+    const { post, numerics, sampling, control, samples, autosave, leader } = context;
     this.#active = active;
-    this.#around = around;
+    this.#context = context;
     this.trainer = trainer;
     const request = requestOf(config);
     const arrived = ({ step, loss }: StepMetrics) => {
@@ -75,7 +75,7 @@ export class SessionLane implements Lane {
       },
       onRepeated: (metrics) => {
         arrived(metrics);
-        batch.rested();
+        batch.excludeElapsed();
         trainer.numerics.takeFrames();
       },
       onEval: (metrics) => {
@@ -90,7 +90,7 @@ export class SessionLane implements Lane {
       onTrouble: (trouble) => {
         if (trouble.kind !== 'deviceLost' || active === leader) post({ type: 'trouble', run, trouble });
       },
-      onWaited: () => batch.rested(),
+      onWaited: () => batch.excludeElapsed(),
       onGradients: (frame) => numerics.reportLast(run, frame),
       rests: {
         after: request.length > 0 ? sampleSteps(config.steps, samples) : new Set(),
@@ -98,7 +98,7 @@ export class SessionLane implements Lane {
           if (control.stopped) return;
           const length = Math.min(request.length, LIVE_SAMPLE_LENGTH);
           await sampling.draw(active, { ...request, length }, 'live');
-          batch.rested();
+          batch.excludeElapsed();
         },
       },
       onFinished: (summary) => {
@@ -127,16 +127,16 @@ export class SessionLane implements Lane {
   announce(): void {
     const { run, trainer, facts: text, planned } = this.#active;
     const { resumedAt } = planned;
-    this.batch.rested(); // the time so far was spent on preparation
+    this.batch.excludeElapsed(); // the time so far was spent on preparation
     const { parameterCount: parameters, storage, memory, kernels, changes, start } = trainer;
     const facts = { parameters, storage, memory, kernels, changes, text, start, resumedAt };
-    this.#around.post({ type: 'started', run, config: trainer.config, facts });
+    this.#context.post({ type: 'started', run, config: trainer.config, facts });
   }
 
   /** Writes the final sample, if the run has one. */
   async writeLast(): Promise<void> {
     const request = requestOf(this.#active.config);
-    if (this.#finished && request.length > 0) await this.#around.sampling.draw(this.#active, request, 'end');
+    if (this.#finished && request.length > 0) await this.#context.sampling.draw(this.#active, request, 'end');
   }
 }
 

@@ -36,19 +36,19 @@ export class MetricsBatch {
   }
 
   addEval(result: EvalMetrics): void {
-    this.rested();
+    this.excludeElapsed();
     this.#evals.push(result);
     this.#schedule();
   }
 
   addSharpness(result: SharpnessMetrics): void {
-    this.rested();
+    this.excludeElapsed();
     this.#sharpness.push(result);
     this.#schedule();
   }
 
   /** Excludes the time since the last step from the training time. */
-  rested(): void {
+  excludeElapsed(): void {
     this.#clock.rested();
   }
 

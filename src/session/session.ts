@@ -55,7 +55,7 @@ export class Session {
    * The check for runs that earlier visits saved, while it runs, before the page has the result; resolves to whether
    * there is an unfinished one.
    */
-  #look: Promise<boolean> | null = null;
+  #firstReport: Promise<boolean> | null = null;
   /** The error that removed the trained models from the GPU; null where there was none. */
   #gone: unknown = null;
   /** The text of the runs that are on the GPU. */
@@ -156,9 +156,9 @@ export class Session {
     try {
       const { report } = await this.#gpu.open();
       this.#post({ type: 'opened', report });
-      this.#look = this.#shelf.tell(true);
-      await this.#look;
-      this.#look = null;
+      this.#firstReport = this.#shelf.report(true);
+      await this.#firstReport;
+      this.#firstReport = null;
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
@@ -185,7 +185,7 @@ export class Session {
       for (const { batch } of this.#lanes) batch.flush();
       this.#post(await endedBy(cause, this.#gpu));
     } finally {
-      if (this.#autosave || command.resume !== undefined) await this.#shelf.tell(false);
+      if (this.#autosave || command.resume !== undefined) await this.#shelf.report(false);
       this.#control = null;
       this.#lanes = [];
     }
@@ -195,7 +195,7 @@ export class Session {
   async #trainGroup(group: readonly PlannedRun[], command: TrainCommand, from: Opened | null): Promise<void> {
     const [first] = group;
     if (!first) return;
-    const resume = await this.#holdStorage(command, from);
+    const resume = await this.#acquireStorage(command, from);
     const model = from?.kind === 'model' ? from.model : null;
     const start = { resume, model, fill: command.fill };
     const dataset = await this.#readText(command.text, first.config, start);
@@ -239,24 +239,25 @@ export class Session {
     control: RunControl,
     command: TrainCommand,
   ): Promise<void> {
-    const going = runs.filter(({ ended }) => !ended);
+    const unfinished = runs.filter(({ ended }) => !ended);
     // A stopped run that has taken steps is still evaluated.
-    const isOff = () => this.#stopped && (control.abandoned || !going.some(({ kept }) => kept.hasBegun));
-    for (const planned of going) {
+    const isCancelled = () =>
+      this.#stopped && (control.abandoned || !unfinished.some(({ kept }) => kept.hasBegun));
+    for (const planned of unfinished) {
       try {
         await this.#prepare(gpu, planned, data, command.configs.length > 1);
       } catch (cause) {
         const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
         const { vocabulary } = data.dataset.tokenizer;
-        throw explainTogether(cause, going, vocabulary, gpu.report.limits, accepted);
+        throw explainTogether(cause, unfinished, vocabulary, gpu.report.limits, accepted);
       }
-      if (isOff()) return;
+      if (isCancelled()) return;
     }
     if (control.paused) this.#post({ type: 'paused' });
     await control.whileRunning(); // a pause may arrive while they are prepared
-    if (isOff()) return;
+    if (isCancelled()) return;
     const autosave = this.#autosave;
-    const around = {
+    const context = {
       post: this.#post,
       autosave,
       numerics: this.#numerics,
@@ -265,7 +266,7 @@ export class Session {
       samples: command.samples ?? DEFAULT_SAMPLES,
       leader: this.#active[0],
     };
-    this.#lanes = this.#active.map((active) => new SessionLane(active, around));
+    this.#lanes = this.#active.map((active) => new SessionLane(active, context));
     const [only] = this.#active;
     if (only) await autosave?.begin(only.trainer, command.text, command.autosaveMs!);
     for (const lane of this.#lanes) lane.announce();
@@ -287,13 +288,14 @@ export class Session {
   }
 
   /** Acquires the storage for a single run. @returns the saved run to continue, from the storage or a file */
-  async #holdStorage(
+  async #acquireStorage(
     { configs, autosaveMs, resume }: TrainCommand,
     from: Opened | null,
   ): Promise<RunFile | undefined> {
     const alone = configs.length === 1 && autosaveMs;
     // A save that the page did not know of when it sent the command must not be overwritten.
-    this.#autosave = alone && !(await this.#look) ? await this.#shelf.hold(0, resume ?? null) : null;
+    this.#autosave =
+      alone && !(await this.#firstReport) ? await this.#shelf.acquire(0, resume ?? null) : null;
     if (from?.kind === 'run') return from.run;
     if (resume === undefined) return undefined;
     const saved = await this.#autosave?.saved();
@@ -333,8 +335,8 @@ export class Session {
     const active = this.#models().find((model) => model.run === run);
     const text = this.#text;
     if (!active || !text) return null;
-    const stands = this.#control === null || this.#control.paused || active.planned.ended;
-    return { trainer: active.trainer, text, stands, saved: this.#autosave !== null };
+    const idle = this.#control === null || this.#control.paused || active.planned.ended;
+    return { trainer: active.trainer, text, idle, saved: this.#autosave !== null };
   }
 
   /** @returns false while a run is training; a training requested meanwhile waits for the end of `work` */

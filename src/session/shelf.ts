@@ -24,7 +24,7 @@ export class Shelf {
    * refused when it is used
    * @returns whether one of them is unfinished
    */
-  async tell(checked: boolean): Promise<boolean> {
+  async report(checked: boolean): Promise<boolean> {
     const open = await openSlots().catch(() => null);
     const stored = open ? await this.#stored(open, checked) : [];
     open?.close();
@@ -39,8 +39,8 @@ export class Shelf {
    * @returns null when only places of unfinished runs are left, and, which is reported, when the storage is not
    * available
    */
-  async hold(run: number, from: Place | null): Promise<Autosave | null> {
-    const autosave = await Autosave.hold(this.#post, run, (open) => this.#choose(open, from), from);
+  async acquire(run: number, from: Place | null): Promise<Autosave | null> {
+    const autosave = await Autosave.acquire(this.#post, run, (open) => this.#choose(open, from), from);
     if (autosave) this.#ended.delete(autosave.place);
     if (autosave?.place === this.#abandoned) this.#abandoned = null;
     return autosave;
@@ -56,7 +56,7 @@ export class Shelf {
     const open = await openSlots().catch(() => null);
     open?.places[place].clear();
     open?.close();
-    if (open) await this.tell(false);
+    if (open) await this.report(false);
   }
 
   async #choose(open: OpenSlots, from: Place | null): Promise<Place | null> {

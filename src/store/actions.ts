@@ -132,7 +132,7 @@ export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): 
   });
 }
 
-export function discardSavedRun({ place }: StoredRun): void {
+export function removeSavedRun({ place }: StoredRun): void {
   client?.send({ type: 'forgetSave', place });
 }
 

@@ -65,7 +65,7 @@ interface ChartState {
 }
 
 export const useCharts = create<ChartState>()((set) => ({
-  charts: keptCharts(recall('charts')),
+  charts: storedCharts(recall('charts')),
   change: (id, change) =>
     set((state) => {
       const charts = { ...state.charts, [id]: { ...state.charts[id], ...change } };
@@ -75,7 +75,7 @@ export const useCharts = create<ChartState>()((set) => ({
 }));
 
 /** Reads the stored settings of the charts. Missing or invalid fields get their defaults. */
-export function keptCharts(text: string | null): Record<ChartId, ChartSettings> {
+export function storedCharts(text: string | null): Record<ChartId, ChartSettings> {
   const kept = parsed(text);
   const charts: Record<ChartId, ChartSettings> = { ...DEFAULT_CHARTS };
   for (const id of CHART_IDS) {

@@ -64,7 +64,7 @@ export function evaluateFile(): void {
 }
 
 /** The reason why a saved run cannot continue up to `steps`; null when it can. @param steps total number of steps */
-export function goOnObstacle(saved: SavedRun, steps: number): string | null {
+export function continueObstacle(saved: SavedRun, steps: number): string | null {
   if (!(Number.isInteger(steps) && steps > saved.step && steps <= 1_000_000)) {
     return `The run has taken ${saved.step} steps. Enter a larger whole number, up to 1,000,000.`;
   }
@@ -76,11 +76,11 @@ export function goOnObstacle(saved: SavedRun, steps: number): string | null {
 }
 
 /** Continues the run in the opened file. @param steps total number of steps */
-export function goOnWithFile(steps: number): void {
+export function continueFile(steps: number): void {
   const { opened } = useFiles.getState();
   if (opened.state !== 'ready' || opened.file.kind !== 'run') return;
   const { saved } = opened.file;
-  if (isBusy(useRun.getState().status) || goOnObstacle(saved, steps) !== null) return;
+  if (isBusy(useRun.getState().status) || continueObstacle(saved, steps) !== null) return;
   const configs = [{ ...saved.config, steps }];
   beginRuns(configs, 'sequential');
   clearNumerics(configs);
@@ -107,7 +107,7 @@ export function exportRun(
 }
 
 /** The run that can be exported: when runs train one after the other, the last one started. Null for none. */
-export function takenRun(): number | null {
+export function exportableRun(): number | null {
   const { runs, active, status } = useRun.getState();
   const { latest, summary } = runs[active] ?? {};
   const gone = status === 'lost' || status === 'preparing' || status === 'idle';

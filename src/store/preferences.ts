@@ -5,10 +5,10 @@ import type { Problem } from './settings.ts';
 interface PreferencesState {
   /** Why choices are not stored, from the first failure until the visitor dismisses the note. */
   readonly problem: Problem | null;
-  readonly told: boolean;
+  readonly reported: boolean;
 }
 
-export const usePreferences = create<PreferencesState>()(() => ({ problem: null, told: false }));
+export const usePreferences = create<PreferencesState>()(() => ({ problem: null, reported: false }));
 
 export function recall(key: string): string | null {
   try {
@@ -23,11 +23,12 @@ export function remember(key: string, value: string): void {
   try {
     localStorage.setItem(`halfstep.${key}`, value);
   } catch (cause) {
-    if (!usePreferences.getState().told) usePreferences.setState({ problem: unkept(cause), told: true });
+    if (!usePreferences.getState().reported)
+      usePreferences.setState({ problem: notStored(cause), reported: true });
   }
 }
 
-function unkept(cause: unknown): Problem {
+function notStored(cause: unknown): Problem {
   const full = cause instanceof DOMException && cause.name === 'QuotaExceededError';
   const why = full
     ? "the browser's storage for this page is full"

@@ -141,7 +141,7 @@ export function dismissTrouble(run: number, trouble: RunWarning): void {
 }
 
 function otherTroubles(run: number, { kind }: RunWarning): readonly RunWarning[] {
-  return useRun.getState().runs[run]?.troubles.filter((told) => told.kind !== kind) ?? [];
+  return useRun.getState().runs[run]?.troubles.filter((warning) => warning.kind !== kind) ?? [];
 }
 
 export function updateRun(run: number, change: Partial<RunView>): void {
@@ -176,7 +176,7 @@ export function isBusy(status: RunStatus): boolean {
  * Whether the trained models are on the GPU and no step is running: paused, finished, or after runs that failed by
  * themselves.
  */
-export function standsOnGpu({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
+export function isModelOnGpu({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
   return status === 'paused' || status === 'done' || (status === 'failed' && error === null);
 }
 

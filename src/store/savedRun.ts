@@ -48,13 +48,13 @@ export function otherStoredRuns({ stored, shown }: SavedRunState, onGpu: boolean
 }
 
 /** The stored run that the next saved run replaces; null when there is a free place, or when none may be replaced. */
-export function nextToGo({ stored }: Pick<SavedRunState, 'stored'>): StoredRun | null {
+export function nextReplaced({ stored }: Pick<SavedRunState, 'stored'>): StoredRun | null {
   const place = placeForNext(stored);
   return stored.find((run) => run.place === place) ?? null;
 }
 
 /** The stored run that is replaced when the run of `from` continues: itself, another, or null for none. */
-export function givesWayTo({ stored }: Pick<SavedRunState, 'stored'>, from: Place): StoredRun | null {
+export function replacedBy({ stored }: Pick<SavedRunState, 'stored'>, from: Place): StoredRun | null {
   const place = placeToContinue(stored, from);
   return stored.find((run) => run.place === place) ?? null;
 }

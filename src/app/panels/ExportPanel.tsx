@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { EXPORT_DTYPES, type ExportDtype } from '../../engine/index.ts';
-import { exportRun, takenRun } from '../../store/fileActions.ts';
+import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
@@ -11,7 +11,7 @@ import styles from './ExportPanel.module.css';
 
 /** Exports the run on the GPU, at any time. */
 export default function ExportPanel() {
-  const run = useRun(takenRun);
+  const run = useRun(exportableRun);
   const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
   const [dtype, setDtype] = useState<ExportDtype>('F32');
   const exporting = useFiles((state) => state.exporting);

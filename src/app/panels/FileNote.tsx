@@ -2,7 +2,13 @@ import { useEffect, useRef, useState } from 'react';
 import { otherKinds } from '../../engine/index.ts';
 import type { OpenedFile, SavedRun } from '../../session/protocol.ts';
 import { obstacle as trainObstacle } from '../../store/actions.ts';
-import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '../../store/fileActions.ts';
+import {
+  closeFile,
+  continueFile,
+  continueObstacle,
+  evaluateFile,
+  exportableRun,
+} from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -17,7 +23,7 @@ import styles from './SavedRunNote.module.css';
 
 /** Shows the opened file, which a run can start from or resume, and hands over exported files. */
 export default function FileNote() {
-  useHandOver();
+  useDownload();
   return (
     <>
       <OpenedNote />
@@ -29,7 +35,7 @@ export default function FileNote() {
 /** The export error of a stored run. For a run on the GPU the export panel shows it. */
 function SavedExportError() {
   const error = useFiles((state) => state.exportError);
-  const shown = useRun(takenRun) === null;
+  const shown = useRun(exportableRun) === null;
   return shown && error && <ErrorNote error={error} testId="export-error" />;
 }
 
@@ -70,7 +76,7 @@ function OpenedState() {
 }
 
 /** Downloads the file that the worker has exported. */
-function useHandOver(): void {
+function useDownload(): void {
   const made = useFiles((state) => state.made);
   useEffect(() => {
     if (!made) return;
@@ -85,7 +91,7 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   const steps = readNumber(typed) ?? Number.NaN;
   // Re-renders when the text changes, since the visitor may choose it while the note is shown.
   useSettings((state) => state.ownText);
-  const obstacle = goOnObstacle(saved, steps);
+  const obstacle = continueObstacle(saved, steps);
   return (
     <Note testId="run-file">
       <p>
@@ -104,7 +110,7 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
       <div className={styles.buttons}>
         {!busy && (
           <Button
-            onClick={() => goOnWithFile(steps)}
+            onClick={() => continueFile(steps)}
             disabled={obstacle !== null}
             data-testid="go-on-with-file"
           >

@@ -1,7 +1,7 @@
 import { type ComponentProps, useId, useState } from 'react';
 import { checkSample, type SampleOptions } from '../../engine/index.ts';
 import { sample, stopSample } from '../../store/actions.ts';
-import { standsOnGpu, useRun } from '../../store/runStore.ts';
+import { isModelOnGpu, useRun } from '../../store/runStore.ts';
 import { problemOf } from '../../store/settings.ts';
 import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { runLabel } from '../messages.ts';
@@ -30,7 +30,7 @@ const OPTIONS = Object.keys(LABELS) as NumberOption[];
 
 /** Requests a sample from the model. Empty fields use the value of their placeholder. */
 export function SampleForm() {
-  const stands = useRun(standsOnGpu);
+  const stands = useRun(isModelOnGpu);
   const sampling = useRun((state) => state.sampling);
   const active = useRun((state) => state.runs[state.active]);
   const several = useRun((state) => state.runs.length > 1);

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { comparedModes } from '../../engine/index.ts';
 import type { SampledToken, SampleHeading } from '../../session/protocol.ts';
-import { standsOnGpu, useRun } from '../../store/runStore.ts';
+import { isModelOnGpu, useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
 import { runLabel } from '../messages.ts';
 import { sampleCaption } from '../sampleMessages.ts';
@@ -19,7 +19,7 @@ export default function SamplePanel() {
   const several = runs.some(({ config }) => config.seed !== runs[0]?.config.seed);
   const modes = comparedModes(runs);
   const over = useRun(
-    (state) => (state.status === 'failed' || state.status === 'lost') && !standsOnGpu(state),
+    (state) => (state.status === 'failed' || state.status === 'lost') && !isModelOnGpu(state),
   );
   if (over ? !runs.some((run) => run.samples.length > 0) : !runs.some((run) => run.latest)) return null;
   return (

@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import type { StoredRun } from '../../session/protocol.ts';
-import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
-import { exportRun, goOnObstacle } from '../../store/fileActions.ts';
+import { removeSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
+import { continueObstacle, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
-import { isBusy, standsOnGpu, useRun } from '../../store/runStore.ts';
-import { givesWayTo, isSaved, nextToGo, otherStoredRuns, useSavedRun } from '../../store/savedRun.ts';
+import { isBusy, isModelOnGpu, useRun } from '../../store/runStore.ts';
+import { isSaved, nextReplaced, otherStoredRuns, replacedBy, useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { Button } from '../ui/Button.tsx';
@@ -17,7 +17,7 @@ import { endedSentence, keepingSentence, scheduleSentence, unfinishedSentence } 
 export default function SavedRunNote() {
   const state = useSavedRun();
   const busy = useRun(({ status }) => isBusy(status));
-  const onGpu = useRun((run) => isBusy(run.status) || standsOnGpu(run));
+  const onGpu = useRun((run) => isBusy(run.status) || isModelOnGpu(run));
   const { error } = state;
   return (
     <>
@@ -43,7 +43,7 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
           </Button>
         )}
         {!busy && <StoredFiles run={run} />}
-        <Button onClick={() => discardSavedRun(run)} data-testid="discard-saved">
+        <Button onClick={() => removeSavedRun(run)} data-testid="discard-saved">
           Remove
         </Button>
       </div>
@@ -53,10 +53,10 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
 
 function EndedRun({ run }: { run: StoredRun }) {
   const obstacle = useSettings((state) => resumeObstacle(run, state));
-  const givesWay = useSavedRun((state) => nextToGo(state)?.place === run.place);
+  const isNextReplaced = useSavedRun((state) => nextReplaced(state)?.place === run.place);
   return (
     <Note testId="ended-run">
-      <p>{endedSentence(run, obstacle, givesWay)}</p>
+      <p>{endedSentence(run, obstacle, isNextReplaced)}</p>
       <div className={styles.buttons}>
         <Button
           onClick={() => resumeSavedRun({ ...run, config: { ...run.config, steps: run.step } })}
@@ -67,11 +67,11 @@ function EndedRun({ run }: { run: StoredRun }) {
           Open
         </Button>
         <StoredFiles run={run} />
-        <Button onClick={() => discardSavedRun(run)} data-testid="discard-ended">
+        <Button onClick={() => removeSavedRun(run)} data-testid="discard-ended">
           Remove
         </Button>
       </div>
-      {obstacle === null && <TrainOn run={run} />}
+      {obstacle === null && <ContinueRun run={run} />}
     </Note>
   );
 }
@@ -96,13 +96,13 @@ function StoredFiles({ run: { place } }: { run: StoredRun }) {
   );
 }
 
-function TrainOn({ run }: { run: StoredRun }) {
+function ContinueRun({ run }: { run: StoredRun }) {
   const [typed, setTyped] = useState(String(run.step < run.config.steps ? run.config.steps : 2 * run.step));
   const steps = readNumber(typed) ?? Number.NaN;
-  const obstacle = goOnObstacle(run, steps);
-  const goes = useSavedRun((state) => givesWayTo(state, run.place));
+  const obstacle = continueObstacle(run, steps);
+  const goes = useSavedRun((state) => replacedBy(state, run.place));
   return (
-    <div className={styles.trainOn}>
+    <div className={styles.continueRun}>
       <TextField
         label="Total steps"
         inputMode="numeric"

@@ -27,10 +27,10 @@ export function unfinishedSentence(
   return `A run was saved here ${formatAgo(run.savedAt)}: ${aboutRun(run)}. ${next}`;
 }
 
-/** @param givesWay whether the next saved run replaces it */
-export function endedSentence(run: StoredRun, obstacle: string | null, givesWay: boolean): string {
+/** @param isNextReplaced whether the next saved run replaces it */
+export function endedSentence(run: StoredRun, obstacle: string | null, isNextReplaced: boolean): string {
   const word = run.step < run.config.steps ? 'ended' : 'finished';
-  const stays = givesWay
+  const stays = isNextReplaced
     ? 'The next saved run replaces it, so export what you need first.'
     : 'The next saved run does not replace it.';
   return `A run that ${word} ${formatAgo(run.savedAt)} is saved here: ${aboutRun(run)}. ${stays}${obstacle ? ` ${obstacle}` : ''}`;

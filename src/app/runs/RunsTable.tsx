@@ -3,7 +3,7 @@ import { changeRun } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
-import { changeSentence, keptWhere } from './messages.ts';
+import { changeSentence, storageMark } from './messages.ts';
 import { RunDetails } from './RunDetails.tsx';
 import styles from './RunsTable.module.css';
 import { MAX_OVERLAID, useRunsView } from './view.ts';
@@ -75,7 +75,7 @@ function RunRow({ run, runs, open }: RunRowProps) {
   const chosen = useRunsView((state) => state.chosen.includes(run.id));
   const full = useRunsView((state) => state.chosen.length >= MAX_OVERLAID);
   const choose = useRunsView((state) => state.choose);
-  const where = useHistory((state) => keptWhere(state, run.id));
+  const where = useHistory((state) => storageMark(state, run.id));
   return (
     <tr data-testid="run" data-run={run.id} data-chosen={chosen}>
       <td>

@@ -12,13 +12,13 @@ import styles from './StorageNotice.module.css';
 export function StorageNotice() {
   return (
     <>
-      <UnkeptRuns />
-      <UnkeptChoices />
+      <UnsavedRuns />
+      <UnsavedChoices />
     </>
   );
 }
 
-function UnkeptRuns() {
+function UnsavedRuns() {
   const problem = useHistory((state) => state.problem);
   const unsaved = useHistory((state) => state.unsaved.size);
   if (!problem) return null;
@@ -37,7 +37,7 @@ function UnkeptRuns() {
   );
 }
 
-function UnkeptChoices() {
+function UnsavedChoices() {
   const problem = usePreferences((state) => state.problem);
   if (!problem) return null;
   return (

@@ -66,7 +66,7 @@ export function removedSentence(count: number, name: string | null): string {
 }
 
 /** Which part of a run is not stored, when there is a reason; otherwise null. */
-export function keptWhere(
+export function storageMark(
   { unsaved, changes, problem }: Pick<HistoryState, 'unsaved' | 'changes' | 'problem'>,
   id: string,
 ): string | null {

@@ -84,12 +84,12 @@ export class Slots {
     const sum = new Checksum();
     sum.add([number]);
     let bytes = 0;
-    const rests = new Rests();
+    const pauses = new Pauses();
     for await (const piece of cut(pieces)) {
       writeAll(file, piece, HEADER_BYTES + bytes);
       sum.add(piece);
       bytes += piece.length;
-      await rests.take();
+      await pauses.take();
     }
     file.truncate(HEADER_BYTES + bytes);
     file.flush();
@@ -126,7 +126,7 @@ function saveIn({ file, header }: Slot): Save {
 }
 
 /** Lets other work have the thread at intervals. */
-class Rests {
+class Pauses {
   #since = performance.now();
 
   async take(): Promise<void> {
@@ -200,10 +200,10 @@ async function isWhole({ file, header }: Slot): Promise<boolean> {
   const sum = new Checksum();
   sum.add([header.number]);
   const piece = new Uint8Array(PIECE_BYTES);
-  const rests = new Rests();
+  const pauses = new Pauses();
   for (let at = 0; at < header.bytes; at += piece.length) {
     // The pause comes before the read, so that nothing happens between the last read and the answer.
-    await rests.take();
+    await pauses.take();
     const part = piece.subarray(0, Math.min(piece.length, header.bytes - at));
     if (file.read(part, HEADER_BYTES + at) !== part.length) return false;
     sum.add(part);

@@ -7,7 +7,7 @@ import type { Stored } from './storage.ts';
 import { forgetUnsaved, inOrder, save, stored, without, writeWaiting } from './writing.ts';
 
 /** Ids whose removal was requested and is not yet written. */
-const leaving = new Set<string>();
+const removing = new Set<string>();
 
 /** Loads the stored runs, and again when another tab has changed them. Runs that exist only in this tab stay. */
 export function loadHistory(): Promise<void> {
@@ -15,7 +15,7 @@ export function loadHistory(): Promise<void> {
     const { runs, unreadable } = sortOut(await source.all());
     useHistory.setState((state) => {
       const own = state.runs.filter(({ id }) => state.unsaved.has(id));
-      const known = new Set([...own.map(({ id }) => id), ...leaving]);
+      const known = new Set([...own.map(({ id }) => id), ...removing]);
       const others = runs.filter(({ id }) => !known.has(id));
       return {
         runs: newestFirst([...own, ...others.map((run) => ({ ...run, ...state.changes.get(run.id) }))]),
@@ -84,12 +84,12 @@ export function removeRuns(ids: readonly string[]): Promise<void> {
     ],
     changes: without(changes, gone),
   });
-  for (const id of ids) leaving.add(id);
+  for (const id of ids) removing.add(id);
   return inOrder(async (target) => {
     try {
       await target.remove(ids);
     } finally {
-      for (const id of ids) leaving.delete(id);
+      for (const id of ids) removing.delete(id);
     }
     forgetUnsaved(ids);
     await writeWaiting(target); // the removal may have made room
@@ -111,12 +111,12 @@ export function forgetRemoved(): void {
   useHistory.setState({ removed: [] });
 }
 
-export function tellHistoryProblem(problem: Problem): void {
+export function reportHistoryProblem(problem: Problem): void {
   useHistory.setState({ problem });
 }
 
 /** Reports a run that cannot be recorded. That is a bug, but no reason to interrupt the training. */
-export function reportUnkept(why: string): void {
+export function reportUnrecorded(why: string): void {
   useHistory.setState({
     problem: {
       message: `A run could not be kept: ${why}.`,

@@ -1,5 +1,5 @@
 /** A chunk of its own, because nothing has to be stored before the first run ends. */
-import { historyChangedElsewhere, tellHistoryProblem } from './history.ts';
+import { historyChangedElsewhere, reportHistoryProblem } from './history.ts';
 import { recordRuns } from './recorder.ts';
 import { browserStorage } from './storage.ts';
 import { keepRunsIn } from './writing.ts';
@@ -12,6 +12,6 @@ let keeping = false;
 export function keepRuns(): void {
   if (keeping) return;
   keeping = true;
-  keepRunsIn(browserStorage({ changed: historyChangedElsewhere, closed: tellHistoryProblem }));
+  keepRunsIn(browserStorage({ changed: historyChangedElsewhere, closed: reportHistoryProblem }));
   recordRuns();
 }

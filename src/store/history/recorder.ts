@@ -4,7 +4,7 @@ import { tokensPerStep } from '../../engine/index.ts';
 import { logOf, type RunState, type RunView, useRun } from '../runStore.ts';
 import { useSettings } from '../settingsStore.ts';
 import { curveOf } from './curve.ts';
-import { addRuns, changeRun, reportUnkept } from './history.ts';
+import { addRuns, changeRun, reportUnrecorded } from './history.ts';
 import { runName } from './names.ts';
 import { describeIssue, MAX_SAMPLES, RECORD_VERSION, type RunRecord, runRecord } from './record.ts';
 
@@ -70,7 +70,7 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     samples: keptSamples(run),
   });
   if (record.success) void addRuns([record.output]);
-  else reportUnkept(describeIssue(record.issues[0]));
+  else reportUnrecorded(describeIssue(record.issues[0]));
 }
 
 /** How the run ended; null while it continues. */

@@ -129,13 +129,13 @@ function inOrder(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (cause) {
-      useSweeps.setState({ problem: unkept(cause) });
+      useSweeps.setState({ problem: notStored(cause) });
     }
   });
   return working;
 }
 
-function unkept(cause: unknown): Problem {
+function notStored(cause: unknown): Problem {
   const reason = cause instanceof Error && cause.message ? ` The reason it gave: ${cause.message}` : '';
   return {
     message: `This browser does not let the page store sweeps: their cells last as long as this tab.${reason}`,

@@ -49,7 +49,7 @@ function fakeTrainer(pauses: boolean) {
 
 async function begin(trainer: ReturnType<typeof fakeTrainer>['trainer']) {
   const events: SessionEvent[] = [];
-  const autosave = (await Autosave.hold(
+  const autosave = (await Autosave.acquire(
     (event) => events.push(event),
     0,
     async () => 0,

@@ -31,13 +31,13 @@ test('a rest is not training time, nor is one that a pause begins in', () => {
   const { sent, batch } = recorder();
   batch.addStep(stepMetrics(1));
   vi.advanceTimersByTime(1000); // a sample
-  batch.rested();
+  batch.excludeElapsed();
   vi.advanceTimersByTime(10);
   batch.addStep(stepMetrics(2));
   vi.advanceTimersByTime(500); // a sample, in which Pause is pressed
   batch.pause();
   vi.advanceTimersByTime(500);
-  batch.rested();
+  batch.excludeElapsed();
   vi.advanceTimersByTime(500);
   batch.resume();
   vi.advanceTimersByTime(10);

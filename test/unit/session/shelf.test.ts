@@ -119,7 +119,7 @@ function visit() {
     shelf,
     /** Trains until `step` and saves there; where that was saved. */
     async train(step: number, { from = null as Place | null, steps = STEPS, ends = true } = {}) {
-      const autosave = await shelf.hold(0, from);
+      const autosave = await shelf.acquire(0, from);
       if (!autosave) return null;
       now += 1000;
       const trainer = trainerAt(step, steps);
@@ -130,7 +130,7 @@ function visit() {
       return autosave.place;
     },
     async told(checked = true): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
-      await shelf.tell(checked);
+      await shelf.report(checked);
       const event = events.findLast(({ type }) => type === 'savedRuns');
       if (event?.type !== 'savedRuns') throw new Error('nothing was told of the storage');
       return event.stored.map(({ place, step, ended }) => ({ place, step, ended }));
@@ -160,7 +160,7 @@ describe('the storage', () => {
     await visit().train(30, { ends: false });
     await visit().train(40, { ends: false });
     const later = visit();
-    expect(await later.shelf.hold(0, null)).toBeNull();
+    expect(await later.shelf.acquire(0, null)).toBeNull();
     expect(await later.told()).toEqual([
       { place: 0, step: 30, ended: false },
       { place: 1, step: 40, ended: false },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { DEFAULT_CHARTS, keptCharts } from '../../../src/store/chartStore.ts';
+import { DEFAULT_CHARTS, storedCharts } from '../../../src/store/chartStore.ts';
 
 beforeEach(() => {
   vi.resetModules();
@@ -9,7 +9,7 @@ afterEach(() => {
 });
 
 test('what was kept is read again', () => {
-  const kept = keptCharts(
+  const kept = storedCharts(
     JSON.stringify({ loss: { x: 'time', logY: true, smoothing: 0.5, lockedY: [1, 4] } }),
   );
   expect(kept.loss).toEqual({
@@ -33,7 +33,7 @@ test.each([
   '{"loss":{"lockedY":[1]}}',
   '{"loss":{"lockedY":[null,2]}}',
 ])('what cannot be read is as at first: %s', (text) => {
-  expect(keptCharts(text)).toEqual(DEFAULT_CHARTS);
+  expect(storedCharts(text)).toEqual(DEFAULT_CHARTS);
 });
 
 test('a store that is blocked loses nothing but the memory of it', async () => {

@@ -4,7 +4,7 @@ import type { SavedRun } from '../../../src/session/protocol.ts';
 
 // The stores listen to the page from their start.
 vi.stubGlobal('document', { addEventListener: () => {} });
-const { goOnObstacle } = await import('../../../src/store/fileActions.ts');
+const { continueObstacle } = await import('../../../src/store/fileActions.ts');
 
 const SAVED = {
   step: 100,
@@ -13,8 +13,8 @@ const SAVED = {
 } as unknown as SavedRun;
 
 test('a run in a file goes on to a number of steps that its own settings go with', () => {
-  expect(goOnObstacle(SAVED, 100)).toMatch(/has taken 100 steps/);
-  expect(goOnObstacle(SAVED, 150)).toMatch(/warm-up of 200 steps/);
-  expect(goOnObstacle(SAVED, 200)).toBeNull();
-  expect(goOnObstacle(SAVED, 1_000_001)).toMatch(/1,000,000/);
+  expect(continueObstacle(SAVED, 100)).toMatch(/has taken 100 steps/);
+  expect(continueObstacle(SAVED, 150)).toMatch(/warm-up of 200 steps/);
+  expect(continueObstacle(SAVED, 200)).toBeNull();
+  expect(continueObstacle(SAVED, 1_000_001)).toMatch(/1,000,000/);
 });

@@ -5,9 +5,9 @@ import {
   addTrouble,
   beginRuns,
   dismissTrouble,
+  isModelOnGpu,
   leadingRun,
   overallProgress,
-  standsOnGpu,
   updateRun,
   useRun,
 } from '../../../src/store/runStore.ts';
@@ -30,11 +30,11 @@ test('in lockstep the figures shown are of the first run of a seed that goes on'
 });
 
 test('a mode that stopped by itself can still be sampled, and what failed otherwise cannot', () => {
-  expect(standsOnGpu({ status: 'failed', error: null })).toBe(true);
-  expect(standsOnGpu({ status: 'failed', error: { ...error, code: 'OUT_OF_MEMORY' } })).toBe(false);
-  for (const status of ['paused', 'done'] as const) expect(standsOnGpu({ status, error: null })).toBe(true);
+  expect(isModelOnGpu({ status: 'failed', error: null })).toBe(true);
+  expect(isModelOnGpu({ status: 'failed', error: { ...error, code: 'OUT_OF_MEMORY' } })).toBe(false);
+  for (const status of ['paused', 'done'] as const) expect(isModelOnGpu({ status, error: null })).toBe(true);
   for (const status of ['idle', 'preparing', 'training', 'stopping', 'lost'] as const) {
-    expect(standsOnGpu({ status, error: null })).toBe(false);
+    expect(isModelOnGpu({ status, error: null })).toBe(false);
   }
 });
 

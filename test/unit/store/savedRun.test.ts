@@ -5,7 +5,7 @@ import {
   applySaveEvent,
   autosaveMs,
   isSaved,
-  nextToGo,
+  nextReplaced,
   otherStoredRuns,
   useSavedRun,
 } from '../../../src/store/savedRun.ts';
@@ -35,7 +35,7 @@ test('what is stored is offered, the newest first, but for the run that is shown
 test('the run that gives way is known before the next one begins: the one that ended first, and no unfinished one', () => {
   const next = (...stored: StoredRun[]) => {
     useSavedRun.setState({ stored });
-    return [nextToGo({ stored })?.place ?? null, isSaved(1)];
+    return [nextReplaced({ stored })?.place ?? null, isSaved(1)];
   };
   expect(next()).toEqual([null, true]);
   expect(next(run(0, 60, 1))).toEqual([null, true]);

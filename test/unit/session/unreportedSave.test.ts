@@ -40,8 +40,8 @@ test.each([
   const look = new Promise<boolean>((resolve) => {
     tell = resolve;
   });
-  vi.spyOn(Shelf.prototype, 'tell').mockReturnValueOnce(look);
-  const hold = vi.spyOn(Shelf.prototype, 'hold').mockResolvedValue(null);
+  vi.spyOn(Shelf.prototype, 'report').mockReturnValueOnce(look);
+  const hold = vi.spyOn(Shelf.prototype, 'acquire').mockResolvedValue(null);
   vi.stubGlobal('navigator', { gpu: {} });
   const events: SessionEvent[] = [];
   const session = new Session((event) => events.push(event));
@@ -59,12 +59,12 @@ test.each([
 
 test('opening and training have settled when the storage is not used for them any more, and not before', async () => {
   let told!: (left: boolean) => void;
-  vi.spyOn(Shelf.prototype, 'tell').mockReturnValueOnce(
+  vi.spyOn(Shelf.prototype, 'report').mockReturnValueOnce(
     new Promise((resolve) => {
       told = resolve;
     }),
   );
-  vi.spyOn(Shelf.prototype, 'hold').mockResolvedValue(null);
+  vi.spyOn(Shelf.prototype, 'acquire').mockResolvedValue(null);
   vi.stubGlobal('navigator', { gpu: {} });
   const settled: string[] = [];
   const session = new Session(() => {});
