@@ -9,7 +9,7 @@ const chosen = (...names: string[]) => {
   return [found.weights.name, found.config?.name ?? null, found.tokenizer?.name ?? null];
 };
 
-test('a model’s folder, in any order, gives its weights, its configuration and its tokenizer', () => {
+test('the weights, configuration and tokenizer of a model’s folder are found in any order', () => {
   const folder = [
     'config.json',
     'generation_config.json',
@@ -26,7 +26,7 @@ test('a model’s folder, in any order, gives its weights, its configuration and
   ]);
 });
 
-test('a file of any other name is for the reader to refuse; JSON alone and two models are refused here', () => {
+test('files with other names are left to the reader; JSON alone and two models are refused here', () => {
   expect(chosen('config.json', 'pytorch_model.bin')).toEqual(['pytorch_model.bin', 'config.json', null]);
   expect(chosen('config.json')).toBe('"config.json" has no weights.');
   expect(chosen('config.json', 'tokenizer.json')).toBe('The 2 files have no weights.');
