@@ -66,18 +66,24 @@ test('settings of FP8 are there with its modes, and groups of activations show i
   await page.getByTestId('memory-plan').click();
   const heading = page.getByTestId('memory-fp8').getByRole('heading');
   const kept = await heading.innerText();
-  await page.getByTestId('fp8-activations').selectOption('1x16');
+  await page.getByTestId('quantize-activations').selectOption('1x16');
   await expect(heading).not.toHaveText(kept);
   await page.getByTestId('precision').selectOption('fp8-delayed');
   await page.getByTestId('amax-history').fill('1025');
   await expect(page.getByTestId('train')).toBeDisabled();
   await page.getByTestId('amax-history').fill('64');
   await expect(page.getByTestId('train')).toBeEnabled();
-  expect((await snapshot(page)).settings).toMatchObject({ 'fp8-activations': '1x16', 'amax-history': 64 });
+  expect((await snapshot(page)).settings).toMatchObject({
+    'quantize-activations': '1x16',
+    'amax-history': 64,
+  });
   await page.getByTestId('precision').selectOption('fp16');
   await expect(page.getByTestId('group-fp8')).toBeHidden();
   await expect(page.getByTestId('train')).toBeEnabled();
-  expect((await snapshot(page)).settings).toMatchObject({ 'fp8-activations': null, 'amax-history': null });
+  expect((await snapshot(page)).settings).toMatchObject({
+    'quantize-activations': null,
+    'amax-history': null,
+  });
 });
 
 test('the largest batch of a budget takes a step and can be used', async ({ page }) => {

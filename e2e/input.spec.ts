@@ -61,10 +61,12 @@ test('a decimal comma is read as a point, and one that may group thousands is as
 });
 
 test('what networks add to a link is no mistake, and is not passed on', async ({ page }) => {
-  await page.goto('/?preset=smoke&utm_source=mail&modes=fp16%2Cfp16+fp8-head&fbclid=IwAR0&prest=x#train');
+  await page.goto(
+    '/?preset=smoke&utm_source=mail&modes=fp16%2Cfp16+quantize-head&fbclid=IwAR0&prest=x#train',
+  );
   await expect(page.getByTestId('address-problems')).toContainText('"prest" in the address is not known.');
   await expect(page.getByTestId('address-problems')).not.toContainText(/fbclid|utm_source/);
-  expect(new URL(page.url()).search).toBe('?preset=smoke&modes=fp16%2Cfp16+fp8-head&prest=x');
+  expect(new URL(page.url()).search).toBe('?preset=smoke&modes=fp16%2Cfp16+quantize-head&prest=x');
   expect(new URL(page.url()).hash).toBe('#train');
 });
 

@@ -14,7 +14,7 @@ import {
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
 /** Where the explanation of an option starts. */
-const INDENT = 24;
+const INDENT = 26;
 const WIDTH = 100;
 
 /** The text of `--help`, made from the option table and the presets, so that it cannot differ from them. */
@@ -82,7 +82,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'micro-batch': 'the batch',
   'amax-history': String(DELAYED_SCALING.historyLength),
   'amax-algo': DELAYED_SCALING.algorithm,
-  'fp8-margin': String(DELAYED_SCALING.margin),
+  'scale-margin': String(DELAYED_SCALING.margin),
 };
 
 function defaultOf(option: OptionSpec): string {

@@ -3,7 +3,6 @@ import {
   AMAX_ALGORITHMS,
   EXPORT_DTYPES,
   type ExportDtype,
-  FP8_ACTIVATIONS,
   MLP_KINDS,
   MLPS,
   NORM_KINDS,
@@ -13,6 +12,7 @@ import {
   OPTIMIZERS,
   PRECISION_MODES,
   PRESET_NAMES,
+  QUANTIZED_ACTIVATIONS,
   RECOMPUTE_LEVELS,
   ROUNDINGS,
   TEXT_IDS,
@@ -22,7 +22,7 @@ export type ChoiceField =
   | 'precision'
   | 'rounding'
   | 'amaxAlgorithm'
-  | 'fp8Activations'
+  | 'quantizeActivations'
   | 'optimizer'
   | 'optimState'
   | 'norm'
@@ -102,15 +102,15 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     },
     {
       kind: 'flag',
-      name: 'fp8-head',
-      help: 'the LM head in FP8 too, in modes that have the matmuls of the blocks in it',
+      name: 'quantize-head',
+      help: "of modes with quantised operands: the LM head's matmuls read them too, and not only those of the blocks",
     },
     {
       kind: 'choice',
-      name: 'fp8-activations',
-      field: 'fp8Activations',
-      choices: FP8_ACTIVATIONS,
-      help: 'of FP8 modes: the inputs of GELU and layer norm in 8 bits with a scale for each 16 channels, or only that of GELU with one of the tensor',
+      name: 'quantize-activations',
+      field: 'quantizeActivations',
+      choices: QUANTIZED_ACTIVATIONS,
+      help: 'of modes with quantised operands: the inputs of GELU and layer norm in 8 bits with a scale for each 16 channels, or only that of GELU with one of the tensor',
     },
     number('amax-history', 'amaxHistory', 'steps whose largest magnitudes fp8-delayed remembers'),
     {
@@ -120,7 +120,7 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       choices: AMAX_ALGORITHMS,
       help: 'what of them makes the scales: the largest, or that of the step before',
     },
-    number('fp8-margin', 'fp8Margin', 'powers of two of room that scales of fp8-delayed leave above it'),
+    number('scale-margin', 'scaleMargin', 'powers of two of room that scales of fp8-delayed leave above it'),
     number(
       'loss-scale',
       'lossScale',

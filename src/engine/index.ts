@@ -24,19 +24,19 @@ export {
   OPTIM_STATES,
   OPTIMIZERS,
 } from './precision/optimStates.ts';
-export { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from './precision/quantization.ts';
+export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
 export {
   delaysScales,
   isPrecisionMode,
   modeSuggestion,
   PRECISION_MODES,
   type PrecisionMode,
+  quantizesOperands,
   type Recipe,
   type Role,
   recipeFor,
   recipeOf,
   type ScalingPolicy,
-  storesFp8,
 } from './precision/recipes.ts';
 export {
   DEFAULT_ROUNDING,
@@ -115,6 +115,7 @@ export {
 } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
+export { currentFields, currentOption, RENAMED_OPTIONS } from './config/renamed.ts';
 export {
   checkConfig,
   checkNumber,
@@ -232,6 +233,8 @@ export {
   bestLoss,
   cellOf,
   checkDistinct,
+  currentCell,
+  currentGrid,
   grownGrid,
   hasDiverged,
   joinedCells,
@@ -267,7 +270,6 @@ export {
 } from './experiments/sweepTable.ts';
 export { type ComparisonTable, comparisonTable } from './experiments/table.ts';
 export {
-  isVariant,
   modeOfVariant,
   offeredSettings,
   parseVariant,

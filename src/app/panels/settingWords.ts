@@ -4,8 +4,8 @@ import {
   NORMS,
   OPTIM_STATE_TABLE,
   type PrecisionMode,
+  quantizesOperands,
   rangeOf,
-  storesFp8,
 } from '../../engine/index.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
@@ -70,7 +70,7 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
     unit: 'steps',
     help: 'Of delayed scales: steps whose largest magnitudes are remembered.',
   },
-  'fp8-margin': {
+  'scale-margin': {
     label: 'Scale margin',
     unit: 'powers of two',
     help: 'Room that delayed scales leave above the largest magnitude.',
@@ -135,12 +135,12 @@ export const CHOICE_WORDS: {
     help: 'Where the windows of a batch start.',
     values: { random: 'at random places', sequential: 'one after the other' },
   },
-  'fp8-head': {
+  'quantize-head': {
     label: 'LM head',
     help: 'Of FP8 modes: what the logits are made with.',
     values: { '0': 'bf16', '1': 'FP8' },
   },
-  'fp8-activations': {
+  'quantize-activations': {
     label: 'Inputs of GELU and layer norm',
     help: 'Kept for the backward pass. With a scale for each 16 channels 8 bits do for layer norm too.',
     values: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
@@ -215,8 +215,8 @@ export const GROUPS: readonly Group[] = [
   {
     title: 'FP8',
     testId: 'group-fp8',
-    settings: ['fp8-head', 'fp8-activations', 'amax-history', 'amax-algo', 'fp8-margin'],
-    takenBy: storesFp8,
+    settings: ['quantize-head', 'quantize-activations', 'amax-history', 'amax-algo', 'scale-margin'],
+    takenBy: quantizesOperands,
   },
   {
     title: 'Loss scale and f16 storage',

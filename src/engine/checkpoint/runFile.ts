@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { presetOf } from '../config/presets.ts';
+import { currentFields } from '../config/renamed.ts';
 import { checkConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import type { TextId } from '../data/builtins.ts';
@@ -223,7 +224,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
     throw damagedRun(source.name, `${v.getDotPath(issue) ?? 'metadata'}: ${issue.message.slice(0, 200)}`);
   }
   const { progress, ...description } = parsed.output;
-  const config = configOf(description.config, source.name);
+  const config = configOf(currentFields(description.config), source.name);
   checkRecipe(config.precision, description.recipe ?? null, source.name);
   const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
   return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
@@ -276,7 +277,7 @@ const NULLABLE: ReadonlyMap<string, string> = new Map([
   ['rounding', 'string'],
   ['amaxHistory', 'number'],
   ['amaxAlgorithm', 'string'],
-  ['fp8Margin', 'number'],
+  ['scaleMargin', 'number'],
 ]);
 
 /**

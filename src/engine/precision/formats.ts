@@ -124,7 +124,7 @@ function simulatedFormat(id: SimulatedFormat): NumberFormat {
 
 /** Every format has a row, whether in the table or computed. */
 export function formatInfo(id: FormatId): NumberFormat {
-  return isSimulatedFormat(id) ? simulatedFormat(id) : FORMATS[id];
+  return Object.hasOwn(FORMATS, id) ? FORMATS[id as NamedFormat] : simulatedFormat(id as SimulatedFormat);
 }
 
 /** The largest finite value of a narrow format that has no infinity or keeps its top exponent for it. */

@@ -1,6 +1,9 @@
 /** What is kept of sweeps, an entry each for a sweep's plan and for each of its cells: a finished cell is one small write. */
 import * as v from 'valibot';
 import {
+  currentCell,
+  currentFields,
+  currentGrid,
   type Overrides,
   PRESET_NAMES,
   type SweepCell,
@@ -25,19 +28,19 @@ const planEntry = v.object({
   /** What the visitor gave beside modes, rates and seeds; what it means is the engine's to say. */
   given: v.pipe(
     v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])),
-    v.transform((given) => given as Overrides),
+    v.transform((given) => currentFields(given) as Overrides),
   ),
   text: v.picklist(TEXT_CHOICES),
-  grid: sweepGridSchema,
+  grid: v.pipe(sweepGridSchema, v.transform<v.InferOutput<typeof sweepGridSchema>, SweepGrid>(currentGrid)),
   /** As they were when the first cell had started; null before. */
-  settings: v.nullable(sweepSettingsSchema),
+  settings: v.nullable(v.pipe(sweepSettingsSchema, v.transform(currentFields))),
 });
 
 const cellEntry = v.object({
   version: v.literal(VERSION),
   kind: v.literal('cell'),
   sweep: v.string(),
-  cell: sweepCellSchema,
+  cell: v.pipe(sweepCellSchema, v.transform(currentCell)),
 });
 
 type PlanEntry = v.InferOutput<typeof planEntry>;
@@ -59,8 +62,13 @@ export function cellStored(sweep: string, cell: SweepCell): Stored {
   return { id: cellId(sweep, cell), value: { version: VERSION, kind: 'cell', sweep, cell } };
 }
 
-export function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string {
+function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string {
   return `${sweep}/${mode}/${learningRate}/${seed}`;
+}
+
+/** Whether the entry of this id is the sweep's plan or one of its cells, whatever their modes were called when it was stored. */
+export function isEntryOf(sweep: string, id: string): boolean {
+  return id === sweep || id.startsWith(`${sweep}/`);
 }
 
 /** Sweeps from their entries, newest first, and how many entries this version of the page cannot read. */

@@ -3,7 +3,7 @@ import { create } from 'zustand';
 import { joinedCells, type SweepCell } from '../../engine/index.ts';
 import { browserStorage, type RunStorage, type Stored } from '../history/storage.ts';
 import type { Problem } from '../settings.ts';
-import { cellId, cellStored, type KeptSweep, planStored, type SweepPlan, sweepsOf } from './records.ts';
+import { cellStored, isEntryOf, type KeptSweep, planStored, type SweepPlan, sweepsOf } from './records.ts';
 
 interface SweepState {
   /** Whether those of earlier visits are among `sweeps`. */
@@ -100,15 +100,16 @@ export function putCell(sweep: string, cell: SweepCell): Promise<void> {
 }
 
 export function removeSweep(id: string): Promise<void> {
-  const sweep = sweepById(id);
-  if (!sweep) return Promise.resolve();
-  const ids = [id, ...sweep.cells.map((cell) => cellId(id, cell))];
-  waiting = waiting.filter((entry) => !ids.includes(entry.id));
+  if (!sweepById(id)) return Promise.resolve();
+  waiting = waiting.filter((entry) => !isEntryOf(id, entry.id));
   useSweeps.setState(({ sweeps, shown }) => ({
     sweeps: sweeps.filter((other) => other.id !== id),
     shown: shown === id ? null : shown,
   }));
-  return inOrder(() => place().remove(ids));
+  return inOrder(async () => {
+    const ids = (await place().all()).map((entry) => entry.id);
+    await place().remove(ids.filter((one) => isEntryOf(id, one)));
+  });
 }
 
 function save(entry: Stored): Promise<void> {

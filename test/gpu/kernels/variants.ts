@@ -38,7 +38,7 @@ const STORED: readonly Stored[] = distinctBy(
   [
     ...PRECISION_MODES.map((precision) => ({ precision })),
     ...(['fp8', 'fp8-delayed'] as const).map(
-      (precision) => ({ precision, fp8Head: true, fp8Activations: '1x16' }) as const,
+      (precision) => ({ precision, quantizeHead: true, quantizeActivations: '1x16' }) as const,
     ),
     // Of the simulated modes one with each branch of their prelude stands for all.
     { precision: 'e5m2', rounding: 'rz' },

@@ -69,8 +69,8 @@ describe('three steps, a file, three more', () => {
 
   test('fp8-delayed with its head in FP8, settings of its history, and accumulation', () =>
     expectExact({
-      ...{ precision: 'fp8-delayed', fp8Head: true, accumulation: 2 },
-      ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', fp8Margin: 1, fp8Activations: '1x16' },
+      ...{ precision: 'fp8-delayed', quantizeHead: true, accumulation: 2 },
+      ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', scaleMargin: 1, quantizeActivations: '1x16' },
     }));
 
   test('with skipped steps, a growing scale, accumulation and an untied head', () =>

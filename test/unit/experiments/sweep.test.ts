@@ -123,11 +123,11 @@ describe('settings', () => {
   });
 
   test('that an older sweep does not know were not given in it', () => {
-    const { optimState: _, fp8Head: __, norm, mlp, ...older } = SETTINGS;
+    const { optimState: _, quantizeHead: __, norm, mlp, ...older } = SETTINGS;
     expect([norm, mlp]).toEqual(['layernorm', 'gelu']);
     expect(settingsDifferences(older, SETTINGS)).toEqual([]);
-    expect(settingsDifferences(older, { ...SETTINGS, fp8Head: true })).toEqual([
-      'fp8Head was false and is now true',
+    expect(settingsDifferences(older, { ...SETTINGS, quantizeHead: true })).toEqual([
+      'quantizeHead was false and is now true',
     ]);
     expect(settingsDifferences(older, { ...SETTINGS, norm: 'rmsnorm' })).toEqual([
       'norm was layernorm and is now rmsnorm',
@@ -207,6 +207,17 @@ describe('the table', () => {
     expect(lines[1]).toBe('fp32,0.001,7,2.5,0,,40,1,100,2');
     expect(lines[5]).toBe('fp32,0.003,7,,1,,40,1,100,2');
     expect(sweepProgress(sweep([]))).toBe('0 of 8 cells are finished.');
+  });
+
+  test.each([
+    [{}, 'context 32, batch'],
+    [{ norm: undefined, mlp: undefined }, 'context 32, batch'],
+    [{ norm: 'rmsnorm', mlp: 'relu2' }, 'context 32, RMSNorm, ReLU², batch'],
+    [{ mlp: 'relu2' }, 'context 32, ReLU², batch'],
+    [{ norm: 'of-a-later-version' }, 'context 32, norm of-a-later-version, mlp gelu, batch'],
+  ])('Markdown names the kinds of the model that are not GPT-2’s: %j', (kinds, said) => {
+    const settings = JSON.parse(JSON.stringify({ ...SETTINGS, context: 32, ...kinds }));
+    expect(sweepMarkdown({ ...sweep(CELLS), settings })).toContain(said);
   });
 
   test.each([

@@ -35,7 +35,11 @@ describe('the address', () => {
   });
 
   test('takes variants of modes in any spelling, as people write them and as browsers encode them', () => {
-    for (const query of ['fp16+fp8-head', 'e5m2+rounding=rnd', 'fp16+optim-state=fp8+optim-state=bf16']) {
+    for (const query of [
+      'fp16+quantize-head',
+      'e5m2+rounding=rnd',
+      'fp16+optim-state=fp8+optim-state=bf16',
+    ]) {
       expect(messages(`?modes=fp32,${query}`), query).toHaveLength(1);
     }
     for (const query of ['fp16,fp16+optim-state=fp8', 'fp16%2Cfp16%2Boptim-state%3Dfp8']) {

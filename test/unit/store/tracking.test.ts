@@ -4,7 +4,7 @@ import { withoutTracking } from '../../../src/store/tracking.ts';
 
 test.each([
   ['', ''],
-  ['?preset=smoke&modes=fp16+fp8-head,fp32', '?preset=smoke&modes=fp16+fp8-head,fp32'],
+  ['?preset=smoke&modes=fp16+quantize-head,fp32', '?preset=smoke&modes=fp16+quantize-head,fp32'],
   ['?fbclid=IwAR', ''],
   ['?preset=smoke&fbclid=IwAR&utm_source=x&modes=a%2Bb', '?preset=smoke&modes=a%2Bb'],
   ['?utm_medium=mail&&steps=5', '?&steps=5'],
