@@ -2,7 +2,7 @@
 import { activationForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
 import { matmul } from './matmul.ts';
-import { quantizeCurrent, quantizeDelayed, quantizeBlocks } from './quantize.ts';
+import { quantizeBlocks, quantizeCurrent, quantizeDelayed } from './quantize.ts';
 import {
   columnSum,
   crossEntropy,
