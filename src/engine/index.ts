@@ -268,7 +268,7 @@ export {
   sweepProgress,
   sweepRows,
 } from './experiments/sweepTable.ts';
-export { type ComparisonTable, comparisonTable } from './experiments/table.ts';
+export { type ComparisonTable, comparisonTable, FAILED_MODE } from './experiments/table.ts';
 export {
   modeOfVariant,
   offeredSettings,

@@ -30,7 +30,6 @@ export function layernormForward(
   return dispatch(target, 'layernorm_forward', {
     operands: { inp, weight, bias, out },
     tensors: { stats },
-    grouped: 'inp',
     writes: ['out', 'stats'],
     found,
     uniforms: { rows, c4: width / 4 },
@@ -60,7 +59,6 @@ export function layernormRecompute(
   return dispatch(target, 'layernorm_recompute', {
     operands: { inp, weight, bias, out },
     tensors: { stats },
-    grouped: 'inp',
     writes: ['out'],
     uniforms: { vectors, c4: width / 4 },
     conditions: { bias: bias !== undefined },
@@ -89,7 +87,6 @@ export function layernormBackward(
   return dispatch(target, 'layernorm_backward', {
     operands: { inp, dout, weight, dinp, rounded },
     tensors: { stats },
-    grouped: 'inp',
     writes: ['dinp', 'rounded'],
     found,
     uniforms: { rows, c4: width / 4 },
@@ -129,7 +126,6 @@ export function layernormBackwardParameters(
   const sums = dispatch(target, 'layernorm_backward_parameters', {
     operands: { inp, dout },
     tensors: { stats, partials },
-    grouped: 'inp',
     writes: ['partials'],
     uniforms: {
       ...{ rows, c4: width / 4, rowsPerBlock: Math.ceil(rows / blocks) },
