@@ -107,7 +107,7 @@ export function rowBlocks(rows: number): number {
   return Math.min(128, Math.max(1, Math.ceil(rows / 32)));
 }
 
-/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout where the norm has a bias. */
+/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout: each where it is given. */
 export function layernormBackwardParameters(
   target: Target,
   args: Common & {
@@ -115,7 +115,7 @@ export function layernormBackwardParameters(
     dout: Operand;
     stats: Operand;
     partials: Tensor;
-    dweight: Operand;
+    dweight?: Operand | undefined;
     dbias?: Operand | undefined;
     rows: number;
     width: number;
@@ -145,7 +145,11 @@ export function layernormBackwardParameters(
       found,
       label: `${label}.${name} gradient`,
     });
-  return [sums, reduce(0, dweight, 'weight'), ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : [])];
+  return [
+    sums,
+    ...(dweight ? [reduce(0, dweight, 'weight')] : []),
+    ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : []),
+  ];
 }
 
 /** out (C) += column sums of inp (rows, C). */
