@@ -83,6 +83,14 @@ test.each(['e8m0', 'pow2'] as const)('every code is read with the scale of its b
   }),
 );
 
+test('without scales it is refused', () => {
+  const inp: Tensor = { name: 'inp', type: FORMAT, elements: 64 };
+  const target = { half: 'packed' } as Parameters<typeof convertFormat>[0];
+  expect(() => convertFormat(target, { inp, out: inp, elements: 64, label: 'read' })).toThrow(
+    new RangeError('inp is stored in e2m1fn, which is read with scales of blocks only'),
+  );
+});
+
 /** Rows and columns beyond a tile, and sums that end within one. */
 const [M, N, K] = [68, 36, 96];
 
