@@ -66,11 +66,10 @@ async function trainIn(checkout, args, name) {
 }
 
 async function compareRun(options, index) {
-  const args = commandOf(options);
   const runs = [];
   try {
     for (const [side, checkout] of checkouts.entries())
-      runs.push(await trainIn(checkout, args, `${index}-${side}`));
+      runs.push(await trainIn(checkout, commandOf(options, helps[side]), `${index}-${side}`));
     const found = differences(...runs);
     const { finalLoss, adapter } = runs[0].lines.at(-1);
     return { options, loss: finalLoss, adapter, found };
@@ -83,9 +82,9 @@ async function compareRun(options, index) {
 }
 
 // The first command of a checkout builds it, which must not happen twice at once.
-const oldHelp = await runCommand(checkouts[0], ['train', '--help']);
-await runCommand(checkouts[1], ['train', '--help']);
-const leftOut = optionsMissingIn(oldHelp);
+const helps = [];
+for (const checkout of checkouts) helps.push(await runCommand(checkout, ['train', '--help']));
+const leftOut = optionsMissingIn(helps[0]);
 const omitted =
   leftOut.length === 0
     ? ''

@@ -22,7 +22,6 @@ export {
   goesWithState,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
-  OPTIMIZERS,
 } from './precision/optimStates.ts';
 export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
 export {
@@ -58,9 +57,10 @@ export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
 export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
 export { byteLength } from './gpu/tensor.ts';
 
-// kernels/: The histogram that kernels count exponents in.
+// kernels/: The histogram that kernels count exponents in, and the optimizers.
 
 export { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from './kernels/numerics.ts';
+export { OPTIMIZER_TABLE, OPTIMIZERS } from './kernels/optimizers/table.ts';
 
 // data/: Texts, tokenizers and batches: from bytes to a dataset that a trainer takes.
 

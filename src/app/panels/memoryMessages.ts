@@ -5,7 +5,7 @@ export const CATEGORY_WORDS: Readonly<Record<MemoryCategory, string>> = {
   masterWeights: 'Master weights',
   computeWeights: 'Compute copy',
   gradients: 'Gradients',
-  optimizer: 'Optimizer (m, v)',
+  optimizer: 'Optimizer states',
   activations: 'Activations',
   activationGradients: 'Activation gradients',
   logits: 'Logits',

@@ -40,8 +40,9 @@ export function gradientRows(
   { roles: { gradient } }: Recipe,
   stores: readonly Stored[],
 ): NumericsRow[] {
+  const trained = specs.filter(({ trainable }) => trainable);
   return [
-    ...specs.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
+    ...trained.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
     ...readGradients(stores)
       .toReversed()
       .map(({ name, block, operand }) => row('activationGradient', name, block, formatOf(operand), false)),
