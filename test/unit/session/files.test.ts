@@ -125,7 +125,7 @@ test('an archive has every file whole, uncompressed and in one folder', async ()
 
 test('a run that PyTorch’s program cannot go on with is refused by name', async () => {
   const described = (config: object, kind = 'char') =>
-    ({ description: { config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } } }) as never;
+    ({ config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } }) as never;
   checkCluster(described({ precision: 'bf16' }));
   expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('mode fp8');
   expect(thrownBy(() => checkCluster(described({ mlp: 'relu2' }))).message).toContain(
