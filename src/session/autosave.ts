@@ -2,6 +2,7 @@ import {
   describeRun,
   isLost,
   openRun,
+  type RandomAccess,
   type RunFile,
   type Snapshot,
   type Snapshots,
@@ -16,10 +17,19 @@ import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
 import type { Place } from './storage/places.ts';
 import type { Slots } from './storage/slots.ts';
 
+/** A run trains without being saved rather than wait longer for another tab. */
+const NEW_RUN_PATIENCE = { ms: 2000 };
+
+const IN_USE = 'Another tab of Halfstep is using the saved run.';
 const ELSEWHERE: ErrorReport = {
   code: 'SAVED_ELSEWHERE',
-  message: 'Another tab is training, and its run is the one that is saved.',
-  hint: 'This run continues without being saved. Close the other tab, then press Train again to have it saved.',
+  message: IN_USE,
+  hint: 'This run continues without being saved. Close the other tab to have it saved from then on.',
+};
+const NO_PLACE: ErrorReport = {
+  code: 'STORAGE_FULL',
+  message: 'Runs that another tab has left unfinished take the places of all saved runs.',
+  hint: 'This run continues without being saved. Reload the page after it to resume, download or remove one of them.',
 };
 
 /** What the browser says of its storage, in words. */
@@ -42,19 +52,23 @@ export function nothingSaved(): SessionError {
 }
 
 /**
- * Reads the run of a place, for as long as `use` takes.
+ * Reads the file of a place, which need not be of this version, for as long as `use` takes.
  * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE where another tab has it
  */
-export async function withSave<T>(place: Place, use: (run: RunFile) => Promise<T>): Promise<T> {
+export async function withSave<T>(place: Place, use: (file: RandomAccess) => Promise<T>): Promise<T> {
   const open = await openSlots();
-  if (!open) throw new SessionError('SAVED_ELSEWHERE', ELSEWHERE.message, 'Close the other tab first.');
+  if (!open) throw savedElsewhere();
   try {
-    const saved = await newestRun(open.places[place]);
-    if (!saved) throw nothingSaved();
-    return await use(saved);
+    const save = await open.places[place].newest();
+    if (!save) throw nothingSaved();
+    return await use(save.source);
   } finally {
     open.close();
   }
+}
+
+function savedElsewhere(): SessionError {
+  return new SessionError('SAVED_ELSEWHERE', IN_USE, 'Close the other tab, then try again.');
 }
 
 async function newestRun(slots: Slots): Promise<RunFile | null> {
@@ -74,11 +88,16 @@ export function savedFacts({ description, progress, file }: RunFile): SavedRun {
 export class Autosave {
   readonly #post: (event: SessionEvent) => void;
   readonly #run: number;
-  readonly #open: OpenSlots;
-  /** Where it is saved. */
-  readonly place: Place;
+  /** Null while another tab has the storage. */
+  #open: OpenSlots | null = null;
+  /** Where it is saved; null before that is known. */
+  #place: Place | null = null;
   /** Where the run lies that it goes on with, if any does. */
-  readonly #from: Place;
+  readonly #from: Place | null;
+  /** Aborted when the storage is waited for no longer. */
+  readonly #waiting = new AbortController();
+  /** Settles when it is waited for no longer, and nothing that came late is held. */
+  #taking: Promise<void> = Promise.resolve();
   #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;
   #trainer: Trainer | undefined;
@@ -93,25 +112,19 @@ export class Autosave {
   /** The newest save is of this run. */
   #saved = false;
 
-  private constructor(
-    post: (event: SessionEvent) => void,
-    run: number,
-    open: OpenSlots,
-    place: Place,
-    from: Place,
-  ) {
+  private constructor(post: (event: SessionEvent) => void, run: number, from: Place | null) {
     this.#post = post;
     this.#run = run;
-    this.#open = open;
-    this.place = place;
     this.#from = from;
   }
 
   /**
-   * Takes the storage for one run; null, which is told, where another tab has it or the browser gives none, and null where
-   * `choose` finds no place.
-   * @param choose where to save it
+   * Takes the storage for one run. Where another tab has it, a new run is saved as soon as that gives it back, which is told
+   * once; one that goes on with a saved run needs its file.
+   * @param choose where to save it; null for nowhere
    * @param from the place of the run that it goes on with
+   * @returns null where the browser gives no storage, which is told, and where `choose` finds no place
+   * @throws SessionError SAVED_ELSEWHERE where the run that it goes on with cannot be had
    */
   static async hold(
     post: (event: SessionEvent) => void,
@@ -119,15 +132,46 @@ export class Autosave {
     choose: (open: OpenSlots) => Promise<Place | null>,
     from: Place | null = null,
   ): Promise<Autosave | null> {
-    const open = await openSlots(true).catch(storageError);
-    if (!open || !('places' in open)) {
-      post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
+    const autosave = new Autosave(post, run, from);
+    try {
+      const open = await openSlots(true, from === null ? NEW_RUN_PATIENCE : {});
+      if (open) return (await autosave.#take(open, choose)) ? autosave : null;
+    } catch (cause) {
+      post({ type: 'autosaveFailed', run, error: storageError(cause) });
       return null;
     }
-    const place = await choose(open).catch(() => null);
-    if (place !== null) return new Autosave(post, run, open, place, from ?? place);
-    open.close();
-    return null;
+    if (from !== null) throw savedElsewhere();
+    post({ type: 'autosaveFailed', run, error: ELSEWHERE });
+    autosave.#taking = autosave.#takeLater(choose);
+    return autosave;
+  }
+
+  /** @returns whether there is a place for it */
+  async #take(open: OpenSlots, choose: (open: OpenSlots) => Promise<Place | null>): Promise<boolean> {
+    const place = this.#closed ? null : await choose(open).catch(() => null);
+    if (place === null || this.#closed) {
+      open.close();
+      return false;
+    }
+    this.#open = open;
+    this.#place = place;
+    return true;
+  }
+
+  async #takeLater(choose: (open: OpenSlots) => Promise<Place | null>): Promise<void> {
+    const { signal } = this.#waiting;
+    try {
+      const open = await openSlots(true, { until: signal });
+      if (open && (await this.#take(open, choose))) this.request();
+      else if (!this.#closed) this.#post({ type: 'autosaveFailed', run: this.#run, error: NO_PLACE });
+    } catch (cause) {
+      if (!this.#closed) this.#post({ type: 'autosaveFailed', run: this.#run, error: storageError(cause) });
+    }
+  }
+
+  /** Where it is saved; null as long as another tab has the storage. */
+  get place(): Place | null {
+    return this.#place;
   }
 
   /**
@@ -135,7 +179,7 @@ export class Autosave {
    * @throws EngineError WRONG_RUN or BAD_FILE
    */
   async saved(): Promise<RunFile | null> {
-    const run = await newestRun(this.#open.places[this.#from]);
+    const run = await this.#runIn(this.#from);
     if (run) this.#curve = RunCurve.parse(run.file.metadata.get(CURVE_KEY), run.progress.attempted);
     return run;
   }
@@ -148,7 +192,11 @@ export class Autosave {
   /** The newest save of this run, once none is being written any more; null before its first. */
   async newest(): Promise<RunFile | null> {
     await this.#writing;
-    return this.#saved ? newestRun(this.#open.places[this.place]) : null;
+    return this.#saved ? this.#runIn(this.#place) : null;
+  }
+
+  async #runIn(place: Place | null): Promise<RunFile | null> {
+    return this.#open && place !== null ? newestRun(this.#open.places[place]) : null;
   }
 
   /** Allocates room for a copy of the run's state, and begins to save it. After a loss it goes on with another trainer. */
@@ -186,10 +234,12 @@ export class Autosave {
   async close(end: boolean): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#waiting.abort();
     clearInterval(this.#timer);
     if (end) await this.#save();
     await this.#writing;
-    this.#open.close();
+    await this.#taking;
+    this.#open?.close();
   }
 
   /** One after the other. */
@@ -201,7 +251,7 @@ export class Autosave {
   /** What has not changed since is not saved again. */
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
-    if (!trainer || !this.#snapshots || trainer.submittedSteps === this.#newest) return;
+    if (!trainer || !this.#snapshots || !this.#open || trainer.submittedSteps === this.#newest) return;
     let arrived = Promise.resolve();
     const steps = () => {
       this.#newest = trainer.submittedSteps;
@@ -216,15 +266,16 @@ export class Autosave {
   /** @param arrived resolves with the metrics of the snapshot's last step */
   async #write(snapshot: Snapshot, trainer: Trainer, arrived: Promise<void>): Promise<void> {
     const run = this.#run;
+    const place = this.#place!;
     try {
       await arrived;
       const curve = this.#curve.text(snapshot.step, trainer.arrived);
       const description = describeRun(trainer, this.#builtin);
-      await this.#open.places[this.place].save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
+      await this.#open!.places[place].save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
       this.#saved = true;
       const { pauses } = await trainer.snapshots();
       const storage = await storageEstimate();
-      this.#post({ type: 'autosaved', run, place: this.place, step: snapshot.step, storage, pauses });
+      this.#post({ type: 'autosaved', run, place, step: snapshot.step, storage, pauses });
     } catch (cause) {
       this.#newest = -1;
       // What a lost device takes back in the middle of a save is no fault of the storage.

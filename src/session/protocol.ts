@@ -173,6 +173,17 @@ export interface StoredRun extends SavedRun {
   readonly ended: boolean;
 }
 
+/** A run in the page's private storage that this version cannot read: it keeps its place until the visitor removes it. */
+export interface UnreadableRun {
+  readonly place: Place;
+  /** The version of Halfstep that wrote it; null where it does not say. */
+  readonly writer: string | null;
+  /** Why it cannot be read. */
+  readonly error: ErrorReport;
+  /** Whether it can be taken as a run file. */
+  readonly exported: boolean;
+}
+
 /** What a file of the visitor's holds: the weights of a model, or a run to go on with. */
 export type OpenedFile =
   | {
@@ -301,8 +312,15 @@ export type SessionEvent =
   | { readonly type: 'fileRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'exported'; readonly name: string; readonly content: Blob }
   | { readonly type: 'exportRefused'; readonly error: ErrorReport }
-  /** What the storage holds. After `opened`, after `forgetSave`, and after a training that was saved. */
-  | { readonly type: 'savedRuns'; readonly stored: readonly StoredRun[] }
+  /**
+   * What the storage holds. After `opened`, after `forgetSave`, and after a training that was saved; once more where another
+   * tab had the storage then, as soon as that gives it back.
+   */
+  | {
+      readonly type: 'savedRuns';
+      readonly stored: readonly StoredRun[];
+      readonly unreadable: readonly UnreadableRun[];
+    }
   | {
       readonly type: 'autosaved';
       readonly run: number;

@@ -105,7 +105,7 @@ export class Session {
           await this.#train(command);
           this.#trainings -= 1;
         });
-        return this.#training;
+        return this.#training.then(() => this.#shelf.told);
       case 'pause':
         this.#control?.pause();
         for (const { batch } of this.#lanes) batch.pause();
@@ -156,6 +156,7 @@ export class Session {
       this.#look = this.#shelf.tell(true);
       await this.#look;
       this.#look = null;
+      await this.#shelf.told;
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
@@ -268,7 +269,7 @@ export class Session {
     for (const lane of this.#lanes) lane.announce();
     await runLanes(this.#lanes, control);
     await autosave?.close(!control.abandoned);
-    if (autosave) this.#shelf.end(autosave.place, control.abandoned);
+    if (autosave?.place != null) this.#shelf.end(autosave.place, control.abandoned);
     for (const lane of this.#lanes) await lane.writeLast();
   }
 

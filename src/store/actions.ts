@@ -131,7 +131,7 @@ export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): 
   });
 }
 
-export function discardSavedRun({ place }: StoredRun): void {
+export function discardSavedRun({ place }: Pick<StoredRun, 'place'>): void {
   client?.send({ type: 'forgetSave', place });
 }
 

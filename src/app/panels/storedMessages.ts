@@ -1,6 +1,6 @@
 /** Sentences about runs that the page's private storage keeps. */
-import { learningRateAt, type TrainConfig } from '../../engine/index.ts';
-import type { SavedRun, StoredRun } from '../../session/protocol.ts';
+import { HALFSTEP_VERSION, learningRateAt, type TrainConfig } from '../../engine/index.ts';
+import type { SavedRun, StoredRun, UnreadableRun } from '../../session/protocol.ts';
 import { formatAgo, formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
 
@@ -34,6 +34,13 @@ export function endedSentence(run: StoredRun, obstacle: string | null, givesWay:
     ? 'The next saved run replaces it: export what you need first.'
     : 'The next saved run leaves it as it is.';
   return `A run that ${word} ${formatAgo(run.savedAt)} is kept here: ${aboutRun(run)}. ${stays}${obstacle ? ` ${obstacle}` : ''}`;
+}
+
+/** A run that this version of the page cannot read. */
+export function unreadableSentence({ writer, error, exported }: UnreadableRun): string {
+  const by = writer === null ? 'another version of Halfstep' : `Halfstep ${writer}`;
+  const first = exported ? 'Take its run file before you remove it' : 'Remove it only if you do not need it';
+  return `A run that ${by} saved here is kept, but this version (${HALFSTEP_VERSION}) cannot read it. ${error.message} It keeps its place until you remove it. Reload the page, which gets the newest version of it, to resume the run. ${first}.`;
 }
 
 /** What more steps do to the learning rate. @param steps in all */

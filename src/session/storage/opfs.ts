@@ -7,7 +7,9 @@ const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
 /** Held beside it by a page whose run is saved there, for as long as it is trained. */
 const KEPT_LOCK = 'halfstep.saved-run.kept';
-const LOCK_WAIT_MS = 1000;
+const LOOK_AT_KEPT_MS = 1000;
+/** A page that checks a large save gives the lock back by itself; one that hangs does not. */
+const PATIENCE_MS = 30_000;
 
 /** Only workers have it, and TypeScript's types of a page do not. */
 interface SyncAccessHandle {
@@ -29,14 +31,22 @@ export interface OpenSlots {
   close(): void;
 }
 
+/** How long another tab is waited for. */
+export interface Patience {
+  /** Milliseconds. */
+  readonly ms?: number;
+  /** In place of a limit: until it is aborted, whatever the other tab does there. */
+  readonly until?: AbortSignal;
+}
+
 /**
- * Takes the lock and opens the files.
- * @param keeps true for a run that is saved there: others are refused meanwhile, and else wait
- * @returns null where another tab keeps them
+ * Takes the lock and opens the files. A tab that keeps them refuses others at once, unless they wait `until`.
+ * @param keeps true for a run that is saved there
+ * @returns null where another tab has them for longer than it is waited for
  * @throws DOMException where the browser has no such storage, or refuses it
  */
-export async function openSlots(keeps = false): Promise<OpenSlots | null> {
-  const release = await takeLocks(keeps);
+export async function openSlots(keeps = false, patience: Patience = {}): Promise<OpenSlots | null> {
+  const release = await takeLocks(keeps, patience);
   if (!release) return null;
   const handles: SyncAccessHandle[] = [];
   const close = (): void => {
@@ -68,20 +78,21 @@ export async function storageEstimate(): Promise<{ usage: number; quota: number 
   return usage === undefined || quota === undefined ? null : { usage, quota };
 }
 
-/**
- * A page that was just left, and one that looks for what is saved, give it back by themselves: they are waited for,
- * however long a large save takes to check.
- * @returns what gives it back; null where another tab keeps it
- */
-async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
-  const refused = new AbortController();
-  const refuseWhereKept = async (): Promise<void> => {
+/** @returns what gives it back; null where another tab has it for longer than it is waited for */
+async function takeLocks(keeps: boolean, patience: Patience): Promise<(() => void) | null> {
+  const given = new AbortController();
+  const giveUp = () => given.abort();
+  const giveUpWhereKept = async (): Promise<void> => {
     const { held } = await navigator.locks.query();
-    if (held?.some(({ name }) => name === KEPT_LOCK)) refused.abort();
+    if (held?.some(({ name }) => name === KEPT_LOCK)) giveUp();
   };
-  const timer = setInterval(() => void refuseWhereKept(), LOCK_WAIT_MS);
+  const { until, ms = PATIENCE_MS } = patience;
+  const timers = until
+    ? []
+    : [setInterval(() => void giveUpWhereKept(), LOOK_AT_KEPT_MS), setTimeout(giveUp, ms)];
+  const signal = until ?? given.signal;
   try {
-    const release = await takeLock(LOCK, refused.signal);
+    const release = await takeLock(LOCK, signal);
     if (!keeps) return release;
     const releaseKept = await takeLock(KEPT_LOCK);
     return () => {
@@ -89,10 +100,10 @@ async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
       release();
     };
   } catch (cause) {
-    if (refused.signal.aborted) return null;
+    if (signal.aborted) return null;
     throw cause;
   } finally {
-    clearInterval(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 

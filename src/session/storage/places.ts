@@ -8,12 +8,23 @@ export const PLACES = [0, 1] as const;
 export type Place = (typeof PLACES)[number];
 
 /** A run in a place. */
-interface Placed {
+export interface Placed {
   readonly place: Place;
   /** It has taken all its steps, or was ended by this visit: nothing of it is left to go on with that is not said to be. */
   readonly ended: boolean;
   /** Milliseconds since 1970. */
   readonly savedAt: number;
+}
+
+/** Who has the places: a run that this version cannot read keeps its own as an unfinished one does. */
+export function placesTaken({
+  stored,
+  unreadable,
+}: {
+  readonly stored: readonly Placed[];
+  readonly unreadable: readonly Pick<Placed, 'place'>[];
+}): Placed[] {
+  return [...stored, ...unreadable.map(({ place }) => ({ place, ended: false, savedAt: 0 }))];
 }
 
 /**
