@@ -7,11 +7,12 @@
  *
  * It uses the command line only, so that it works whatever the code between the two looks like. Exits with 1 where a bit differs.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commitOf } from './checkout.mjs';
 import { commandOf, differingOptions, optionsMissingIn } from './same-bits/cases.mjs';
 import { differences } from './same-bits/compare.mjs';
 
@@ -54,15 +55,6 @@ const { checkouts, jobs, markdown } = readArguments();
 const folder = mkdtempSync(join(tmpdir(), 'same-bits-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** Short, with a mark where files have changed since; what git says where it is no checkout. */
-function commitOf(checkout) {
-  const { stdout, stderr } = spawnSync('git', ['describe', '--always', '--dirty'], {
-    cwd: checkout,
-    encoding: 'utf8',
-  });
-  return stdout.trim() || stderr.trim();
-}
-
 async function trainIn(checkout, args, name) {
   const file = join(folder, `${name}.safetensors`);
   const output = await runCommand(checkout, [...args, '--save', file]);
@@ -74,11 +66,10 @@ async function trainIn(checkout, args, name) {
 }
 
 async function compareRun(options, index) {
-  const args = commandOf(options);
   const runs = [];
   try {
     for (const [side, checkout] of checkouts.entries())
-      runs.push(await trainIn(checkout, args, `${index}-${side}`));
+      runs.push(await trainIn(checkout, commandOf(options, helps[side]), `${index}-${side}`));
     const found = differences(...runs);
     const { finalLoss, adapter } = runs[0].lines.at(-1);
     return { options, loss: finalLoss, adapter, found };
@@ -91,9 +82,9 @@ async function compareRun(options, index) {
 }
 
 // The first command of a checkout builds it, which must not happen twice at once.
-const oldHelp = await runCommand(checkouts[0], ['train', '--help']);
-await runCommand(checkouts[1], ['train', '--help']);
-const leftOut = optionsMissingIn(oldHelp);
+const helps = [];
+for (const checkout of checkouts) helps.push(await runCommand(checkout, ['train', '--help']));
+const leftOut = optionsMissingIn(helps[0]);
 const omitted =
   leftOut.length === 0
     ? ''

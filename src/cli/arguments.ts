@@ -1,11 +1,13 @@
 /** Reads a command's arguments by its option table. What values mean is for the command to say. */
 import { parseArgs } from 'node:util';
 import {
+  currentOption,
   EngineError,
   isPrecisionMode,
   modeSuggestion,
   nearest,
   type PrecisionMode,
+  RENAMED_OPTIONS,
   readVariant,
   suggestion,
   type VariantId,
@@ -24,7 +26,7 @@ export function readArguments(
 ): Map<string, string> {
   const { tokens } = parseArgs({
     args: [...args],
-    options: Object.fromEntries(options.map((option) => [option.name, argumentType(option)])),
+    options: Object.fromEntries(options.flatMap(argumentTypes)),
     allowPositionals: true,
     strict: false, // the errors of strict mode suggest nothing
     tokens: true,
@@ -33,14 +35,28 @@ export function readArguments(
   for (const token of tokens) {
     if (token.kind === 'positional') throw strayArgument(command, token.value);
     if (token.kind !== 'option') continue;
-    const option = options.find(({ name }) => name === token.name);
+    const option = options.find(({ name }) => name === currentOption(token.name));
     if (!option) throw unknownOption(options, token.rawName);
     given.set(option.name, argumentValue(option, token.value));
   }
   return given;
 }
 
-function argumentType(option: OptionSpec): { type: 'boolean' | 'string'; short?: string } {
+/** By each name that the option has or had. */
+function argumentTypes(option: OptionSpec): [string, ArgumentType][] {
+  const names = [
+    option.name,
+    ...Object.keys(RENAMED_OPTIONS).filter((name) => currentOption(name) === option.name),
+  ];
+  return names.map((name) => [name, argumentType(option)]);
+}
+
+interface ArgumentType {
+  readonly type: 'boolean' | 'string';
+  readonly short?: string;
+}
+
+function argumentType(option: OptionSpec): ArgumentType {
   if (option.kind !== 'flag') return { type: 'string' };
   return option.short ? { type: 'boolean', short: option.short } : { type: 'boolean' };
 }

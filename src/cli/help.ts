@@ -5,6 +5,8 @@ import {
   DELAYED_SCALING,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
+  OPTIMIZER_TABLE,
+  OPTIMIZERS,
   openPreset,
   PRECISION_MODES,
   PRESETS,
@@ -14,7 +16,7 @@ import {
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
 /** Where the explanation of an option starts. */
-const INDENT = 24;
+const INDENT = 26;
 const WIDTH = 100;
 
 /** The text of `--help`, made from the option table and the presets, so that it cannot differ from them. */
@@ -36,6 +38,9 @@ ${PRECISION_MODES.map(recipeOf)
   .map(({ id, summary }) => entry(id, summary))
   .join('\n')}
 ${entry('e<X>m<Y>', 'Matmul operands with X (2 to 8) exponent and Y (1 to 10) mantissa bits, simulated in 4 bytes: e8m7, e5m2.')}
+
+Optimizers
+${OPTIMIZERS.map((id) => entry(id, OPTIMIZER_TABLE[id].summary)).join('\n')}
 
 Optimizer states
 ${OPTIM_STATES.map((id) => entry(id, OPTIM_STATE_TABLE[id].summary)).join('\n')}
@@ -82,7 +87,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'micro-batch': 'the batch',
   'amax-history': String(DELAYED_SCALING.historyLength),
   'amax-algo': DELAYED_SCALING.algorithm,
-  'fp8-margin': String(DELAYED_SCALING.margin),
+  'scale-margin': String(DELAYED_SCALING.margin),
 };
 
 function defaultOf(option: OptionSpec): string {

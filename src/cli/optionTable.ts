@@ -3,7 +3,6 @@ import {
   AMAX_ALGORITHMS,
   EXPORT_DTYPES,
   type ExportDtype,
-  FP8_ACTIVATIONS,
   MLP_KINDS,
   MLPS,
   NORM_KINDS,
@@ -13,6 +12,7 @@ import {
   OPTIMIZERS,
   PRECISION_MODES,
   PRESET_NAMES,
+  QUANTIZED_ACTIVATIONS,
   RECOMPUTE_LEVELS,
   ROUNDINGS,
   TEXT_IDS,
@@ -22,7 +22,7 @@ export type ChoiceField =
   | 'precision'
   | 'rounding'
   | 'amaxAlgorithm'
-  | 'fp8Activations'
+  | 'quantizeActivations'
   | 'optimizer'
   | 'optimState'
   | 'norm'
@@ -102,15 +102,15 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
     },
     {
       kind: 'flag',
-      name: 'fp8-head',
-      help: 'the LM head in FP8 too, in modes that have the matmuls of the blocks in it',
+      name: 'quantize-head',
+      help: "of modes with quantised operands: the LM head's matmuls read them too, and not only those of the blocks",
     },
     {
       kind: 'choice',
-      name: 'fp8-activations',
-      field: 'fp8Activations',
-      choices: FP8_ACTIVATIONS,
-      help: 'of FP8 modes: the inputs of GELU and layer norm in 8 bits with a scale for each 16 channels, or only that of GELU with one of the tensor',
+      name: 'quantize-activations',
+      field: 'quantizeActivations',
+      choices: QUANTIZED_ACTIVATIONS,
+      help: 'of modes with quantised operands: the inputs of GELU and layer norm in 8 bits with a scale for each 16 channels, or only that of GELU with one of the tensor',
     },
     number('amax-history', 'amaxHistory', 'steps whose largest magnitudes fp8-delayed remembers'),
     {
@@ -120,7 +120,7 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       choices: AMAX_ALGORITHMS,
       help: 'what of them makes the scales: the largest, or that of the step before',
     },
-    number('fp8-margin', 'fp8Margin', 'powers of two of room that scales of fp8-delayed leave above it'),
+    number('scale-margin', 'scaleMargin', 'powers of two of room that scales of fp8-delayed leave above it'),
     number(
       'loss-scale',
       'lossScale',
@@ -195,14 +195,14 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       name: 'optimizer',
       field: 'optimizer',
       choices: OPTIMIZERS,
-      help: "stable-adamw also divides each parameter's update by its root mean square where that is above 1",
+      help: 'what updates the weights; listed in npm run train -- --help',
     },
     {
       kind: 'choice',
       name: 'optim-state',
       field: 'optimState',
       choices: OPTIM_STATES,
-      help: "how AdamW's moments are kept between steps; listed in npm run train -- --help",
+      help: "how the optimizer's states are kept between steps; listed in npm run train -- --help",
     },
     number('lr', 'learningRate', 'highest learning rate'),
     {
@@ -210,8 +210,12 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       standard: 'lr / 10',
     },
     number('warmup', 'warmup', 'steps of linear warm-up; at most a tenth of the steps unless given'),
-    number('weight-decay', 'weightDecay', 'AdamW decay of matrices'),
-    number('beta2', 'beta2', "decay of AdamW's second moment"),
+    number('weight-decay', 'weightDecay', 'decoupled weight decay of matrices'),
+    number(
+      'beta2',
+      'beta2',
+      "the slower of the optimizer's two decay rates: in AdamW that of the second moment",
+    ),
     number('clip', 'clip', 'largest norm of the unscaled gradient; 0 turns clipping off'),
   ],
   Output: [

@@ -162,7 +162,7 @@ function parseNumber(name: string, field: NumberField, value: string): number {
 export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
   const overrides: Record<string, unknown> = {
     ...(given.has('untied') && { tied: false }),
-    ...(given.has('fp8-head') && { fp8Head: true }),
+    ...(given.has('quantize-head') && { quantizeHead: true }),
   };
   for (const option of OPTIONS) {
     const value = given.get(option.name);

@@ -36,7 +36,7 @@ const CHARACTERS = 96;
 
 /** Options of a run that change its memory, beside the model's. */
 const MEMORY_OPTIONS = [
-  ...['preset', 'steps', 'fp8-head', 'fp8-activations', 'amax-history'],
+  ...['preset', 'steps', 'quantize-head', 'quantize-activations', 'amax-history'],
   ...['batch', 'recompute', 'optimizer', 'optim-state', 'tokenizer', 'sharpness-every'],
 ];
 const optionsOf = (...groups: string[]): OptionSpec[] =>

@@ -123,7 +123,7 @@ function contradiction(run: RunFile, field: Field, asked: unknown): EngineError 
 
 function optionOf(field: Field): string {
   if (field === 'tied') return 'untied';
-  if (field === 'fp8Head') return 'fp8-head';
+  if (field === 'quantizeHead') return 'quantize-head';
   const option = OPTIONS.find((one) => 'field' in one && one.field === field);
   return option?.name ?? field;
 }

@@ -24,21 +24,20 @@ export {
   goesWithState,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
-  OPTIMIZERS,
 } from './precision/optimStates.ts';
-export { AMAX_ALGORITHMS, DELAYED_SCALING, FP8_ACTIVATIONS } from './precision/quantization.ts';
+export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
 export {
   delaysScales,
   isPrecisionMode,
   modeSuggestion,
   PRECISION_MODES,
   type PrecisionMode,
+  quantizesOperands,
   type Recipe,
   type Role,
   recipeFor,
   recipeOf,
   type ScalingPolicy,
-  storesFp8,
 } from './precision/recipes.ts';
 export {
   DEFAULT_ROUNDING,
@@ -60,9 +59,10 @@ export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
 export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
 export { byteLength } from './gpu/tensor.ts';
 
-// kernels/: The histogram that kernels count exponents in.
+// kernels/: The histogram that kernels count exponents in, and the optimizers.
 
 export { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from './kernels/numerics.ts';
+export { OPTIMIZER_TABLE, OPTIMIZERS } from './kernels/optimizers/table.ts';
 
 // data/: Texts, tokenizers and batches: from bytes to a dataset that a trainer takes.
 
@@ -119,6 +119,7 @@ export {
 } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
+export { currentFields, currentOption, RENAMED_OPTIONS } from './config/renamed.ts';
 export {
   checkConfig,
   checkNumber,
@@ -237,6 +238,8 @@ export {
   bestLoss,
   cellOf,
   checkDistinct,
+  currentCell,
+  currentGrid,
   grownGrid,
   hasDiverged,
   joinedCells,
@@ -270,9 +273,8 @@ export {
   sweepProgress,
   sweepRows,
 } from './experiments/sweepTable.ts';
-export { type ComparisonTable, comparisonTable } from './experiments/table.ts';
+export { type ComparisonTable, comparisonTable, FAILED_MODE } from './experiments/table.ts';
 export {
-  isVariant,
   modeOfVariant,
   offeredSettings,
   parseVariant,

@@ -157,6 +157,7 @@ export const TRAINER_OPTIONS = {
   batches: 'function?',
   initialValues: 'function?',
   submitMs: 'number?',
+  frozen: 'function?',
   resume: 'object?',
 } as const satisfies Record<keyof TrainerOptions, OptionType>;
 

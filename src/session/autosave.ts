@@ -17,7 +17,7 @@ import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
 import type { Place } from './storage/places.ts';
 import type { Slots } from './storage/slots.ts';
 
-/** A run trains without being saved rather than wait longer for another tab. */
+/** After this time a new run starts without being saved. */
 const NEW_RUN_PATIENCE = { ms: 2000 };
 
 const IN_USE = 'Another tab of Halfstep is using the saved run.';
@@ -28,11 +28,11 @@ const ELSEWHERE: ErrorReport = {
 };
 const NO_PLACE: ErrorReport = {
   code: 'STORAGE_FULL',
-  message: 'Runs that another tab has left unfinished take the places of all saved runs.',
-  hint: 'This run continues without being saved. Reload the page after it to resume, download or remove one of them.',
+  message: 'Unfinished runs occupy all places for saved runs.',
+  hint: 'This run continues without being saved. After it, reload the page to resume, export or remove one of them.',
 };
 
-/** What the browser says of its storage, in words. */
+/** Turns an error of the browser's storage into a message for the visitor. */
 function storageError(cause: unknown): ErrorReport {
   if (!(cause instanceof DOMException)) return errorReport(cause);
   const full = cause.name === 'QuotaExceededError';
@@ -40,10 +40,10 @@ function storageError(cause: unknown): ErrorReport {
     code: full ? 'STORAGE_FULL' : 'STORAGE_REFUSED',
     message: full
       ? 'The browser has no room left for this run.'
-      : `The browser keeps nothing for this page (${cause.message}).`,
+      : `The browser stores nothing for this page (${cause.message}).`,
     hint: full
-      ? 'Training continues, and the save before stays. Remove a run that is kept here, or files or data of other sites, to make room.'
-      : 'Training continues without being saved: private windows and blocked site data do that.',
+      ? 'Training continues, and the previous save is kept. To make room, remove a saved run here, or files or data of other sites.'
+      : 'Training continues without being saved. Private windows and blocked site data cause this.',
   };
 }
 
@@ -52,8 +52,8 @@ export function nothingSaved(): SessionError {
 }
 
 /**
- * Reads the file of a place, which need not be of this version, for as long as `use` takes.
- * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE where another tab has it
+ * Opens the save at `place`, of whatever version, and keeps its file open while `use` runs.
+ * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE when another tab holds the storage
  */
 export async function withSave<T>(place: Place, use: (file: RandomAccess) => Promise<T>): Promise<T> {
   const open = await openSlots();
@@ -82,21 +82,21 @@ export function savedFacts({ description, progress, file }: RunFile): SavedRun {
 }
 
 /**
- * Keeps one run in the page's private storage: now and then, on a pause, when the page is hidden, and at the end. What
- * fails is told and tried again; training goes on.
+ * Saves one run in the page's private storage: at intervals, on a pause, when the page is hidden, and at the end. A
+ * failed save is reported and retried; training continues.
  */
 export class Autosave {
   readonly #post: (event: SessionEvent) => void;
   readonly #run: number;
-  /** Null while another tab has the storage. */
+  /** Null while another tab holds the storage. */
   #open: OpenSlots | null = null;
-  /** Where it is saved; null before that is known. */
+  /** The place where the run is saved; null until it is chosen. */
   #place: Place | null = null;
-  /** Where the run lies that it goes on with, if any does. */
+  /** The place of the run that this one continues; null for a new run. */
   readonly #from: Place | null;
-  /** Aborted when the storage is waited for no longer. */
+  /** Aborted to stop waiting for the storage. */
   readonly #waiting = new AbortController();
-  /** Settles when it is waited for no longer, and nothing that came late is held. */
+  /** Settles when nothing waits for the storage any more. */
   #taking: Promise<void> = Promise.resolve();
   #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -105,11 +105,11 @@ export class Autosave {
   #builtin: TextId | null = null;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
-  /** A save is due, and waits for the run to be between two steps. */
+  /** A save is due and waits until the run is between two steps. */
   #due = false;
-  /** Steps of the newest save that was begun. */
+  /** Step of the newest save that was started. */
   #newest = -1;
-  /** The newest save is of this run. */
+  /** Whether the newest save belongs to this run. */
   #saved = false;
 
   private constructor(post: (event: SessionEvent) => void, run: number, from: Place | null) {
@@ -119,14 +119,14 @@ export class Autosave {
   }
 
   /**
-   * Takes the storage for one run. Where another tab has it, a new run is saved as soon as that gives it back, which is told
-   * once; one that goes on with a saved run needs its file.
-   * @param choose where to save it; null for nowhere
-   * @param from the place of the run that it goes on with
-   * @returns null where the browser gives no storage, which is told, and where `choose` finds no place
-   * @throws SessionError SAVED_ELSEWHERE where the run that it goes on with cannot be had
+   * Acquires the storage for one run. If another tab holds it, which is reported, a new run is saved as soon as the storage
+   * is free; a run that continues a saved one needs its file and is refused.
+   * @param choose picks the place to save to
+   * @param from the place of the run that this one continues
+   * @returns null when the browser refuses the storage, which is reported, and when `choose` finds no place
+   * @throws SessionError SAVED_ELSEWHERE when another tab holds the run to continue
    */
-  static async hold(
+  static async acquire(
     post: (event: SessionEvent) => void,
     run: number,
     choose: (open: OpenSlots) => Promise<Place | null>,
@@ -146,7 +146,7 @@ export class Autosave {
     return autosave;
   }
 
-  /** @returns whether there is a place for it */
+  /** @returns whether there is a place for the run */
   async #take(open: OpenSlots, choose: (open: OpenSlots) => Promise<Place | null>): Promise<boolean> {
     const place = this.#closed ? null : await choose(open).catch(() => null);
     if (place === null || this.#closed) {
@@ -169,13 +169,13 @@ export class Autosave {
     }
   }
 
-  /** Where it is saved; null as long as another tab has the storage. */
+  /** The place where the run is saved; null while another tab holds the storage. */
   get place(): Place | null {
     return this.#place;
   }
 
   /**
-   * The saved run, to be gone on with, whose figures {@link curve} has then; null where there is none.
+   * The saved run to continue, whose figures {@link curve} then holds; null where there is none.
    * @throws EngineError WRONG_RUN or BAD_FILE
    */
   async saved(): Promise<RunFile | null> {
@@ -184,12 +184,12 @@ export class Autosave {
     return run;
   }
 
-  /** The figures that are saved with the run: those of its steps are to be added. */
+  /** The figures saved with the run. The caller adds those of each new step. */
   get curve(): RunCurve {
     return this.#curve;
   }
 
-  /** The newest save of this run, once none is being written any more; null before its first. */
+  /** The newest save of this run, once the write in progress has finished; null before the first. */
   async newest(): Promise<RunFile | null> {
     await this.#writing;
     return this.#saved ? this.#runIn(this.#place) : null;
@@ -199,7 +199,10 @@ export class Autosave {
     return this.#open && place !== null ? newestRun(this.#open.places[place]) : null;
   }
 
-  /** Allocates room for a copy of the run's state, and begins to save it. After a loss it goes on with another trainer. */
+  /**
+   * Allocates room for a copy of the run's state and starts saving. After a lost device it is called again with the new
+   * trainer.
+   */
   async begin(trainer: Trainer, text: TextSource, intervalMs: number): Promise<void> {
     this.drop();
     this.#trainer = trainer;
@@ -209,28 +212,30 @@ export class Autosave {
     this.#timer = setInterval(() => this.request(), intervalMs);
   }
 
-  /** The device is lost: nothing can be saved until `begin`. */
+  /** Called when the device is lost: nothing can be saved until `begin` is called again. */
   drop(): void {
     clearInterval(this.#timer);
     this.#trainer = undefined;
     this.#snapshots = undefined;
   }
 
-  /** Saves now, or at the next boundary where the GPU has no room for a copy; nothing once the run has ended. */
+  /**
+   * Saves now, or at the next step boundary where the GPU has no room for a copy. Does nothing once the run has ended.
+   */
   request(): void {
     if (this.#closed) return;
     if (this.#snapshots?.pauses) this.#due = true;
     else void this.#save();
   }
 
-  /** The run is between two steps. */
+  /** Called between two steps: writes the save that is due. */
   async boundary(): Promise<void> {
     if (!this.#due) return;
     this.#due = false;
     await this.#save();
   }
 
-  /** Gives the storage back. @param end true where the run has ended as it should, and its end is to be saved */
+  /** Releases the storage. @param end whether the run ended normally, so that its final state is saved */
   async close(end: boolean): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -242,13 +247,13 @@ export class Autosave {
     this.#open?.close();
   }
 
-  /** One after the other. */
+  /** Queues a save: saves run one at a time. */
   #save(): Promise<void> {
     this.#writing = this.#writing.then(() => this.#saveChanges());
     return this.#writing;
   }
 
-  /** What has not changed since is not saved again. */
+  /** Skips the save when no step was taken since the last one. */
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
     if (!trainer || !this.#snapshots || !this.#open || trainer.submittedSteps === this.#newest) return;
@@ -258,7 +263,7 @@ export class Autosave {
       arrived = trainer.metricsArrived;
       return this.#newest;
     };
-    // A device that is lost meanwhile is reported by the run itself.
+    // The run itself reports a device that is lost meanwhile.
     const snapshot = await this.#snapshots.takeNext(steps).catch(() => null);
     if (snapshot) await this.#write(snapshot, trainer, arrived);
   }
@@ -278,7 +283,7 @@ export class Autosave {
       this.#post({ type: 'autosaved', run, place, step: snapshot.step, storage, pauses });
     } catch (cause) {
       this.#newest = -1;
-      // What a lost device takes back in the middle of a save is no fault of the storage.
+      // A save that fails because the device was lost is not a storage error.
       if (!(await isLost(trainer.device)))
         this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
     } finally {
@@ -287,10 +292,10 @@ export class Autosave {
   }
 }
 
-/** What is left of a run that cannot go on, in a sentence. */
+/** One sentence that says whether a run that cannot continue was saved. */
 export async function whereSaved(autosave: Autosave | null): Promise<string> {
   const saved = await autosave?.newest();
   return saved
     ? `The run is saved at step ${saved.progress.attempted}: it can be resumed.`
-    : 'What was learned is shown, and not saved.';
+    : 'The results so far are shown, but not saved.';
 }

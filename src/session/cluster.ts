@@ -4,6 +4,7 @@ import {
   type FileToWrite,
   GPT2_KINDS,
   NORMS,
+  OPTIMIZER_TABLE,
   piecesOf,
   type RunDescription,
   type RunFile,
@@ -27,7 +28,7 @@ export function checkCluster({
     ? `mode ${config.precision}`
     : !TOKENIZERS.includes(tokenizer.kind)
       ? `the ${tokenizer.kind} tokenizer`
-      : config.optimizer !== 'adamw' || config.optimState !== 'f32'
+      : !OPTIMIZER_TABLE[config.optimizer].inPytorch || config.optimState !== 'f32'
         ? `${config.optimizer} with moments in ${config.optimState}`
         : KINDS.some((kind) => config[kind] !== GPT2_KINDS[kind])
           ? `norm ${config.norm} and mlp ${config.mlp}`

@@ -1,4 +1,4 @@
-/** The runs that the page's private storage keeps, and which of them this visit has ended itself. */
+/** The runs in the page's private storage, and which of them ended during this visit. */
 import { openRun, type RunFile, writerOf } from '../engine/index.ts';
 import { Autosave, savedFacts } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
@@ -7,8 +7,8 @@ import { type OpenSlots, openSlots } from './storage/opfs.ts';
 import { PLACES, type Place, placeForNext, placesTaken, placeToContinue } from './storage/places.ts';
 import { type Save, Slots } from './storage/slots.ts';
 
-/** Nothing waits longer for what another tab has only to be told of it. */
-const LOOK_PATIENCE = { ms: 2000 };
+/** After this time a report does without what another tab holds. */
+const REPORT_PATIENCE = { ms: 2000 };
 
 interface Found {
   readonly stored: readonly StoredRun[];
@@ -17,9 +17,9 @@ interface Found {
 
 export class Shelf {
   readonly #post: (event: SessionEvent) => void;
-  /** Places whose run this visit has ended, before all its steps or after them. */
+  /** Places whose run ended during this visit, before or after its last step. */
   readonly #ended = new Set<Place>();
-  /** Of the run that another was started instead of. */
+  /** Place of the run that was abandoned to start another. */
   #abandoned: Place | null = null;
   #later: Promise<void> | null = null;
 
@@ -28,47 +28,49 @@ export class Shelf {
   }
 
   /**
-   * Tells what the storage holds, and what is kept there although this version cannot read it. Where another tab has the
-   * storage, that is told once it gives it back, and nothing until then.
-   * @param checked every save is read in full; else one whose weights are damaged is told too, and found so when it is used
-   * @returns whether one is left unfinished
+   * Reports which runs the storage holds, and which of them this version cannot read. If another tab holds the storage,
+   * reports none, and again as soon as it is free.
+   * @param checked whether every save is read in full; otherwise a save with damaged weights is reported too, and
+   * refused when it is used
+   * @returns whether one of them is unfinished
    */
-  async tell(checked: boolean): Promise<boolean> {
-    const open = await openSlots(false, LOOK_PATIENCE).catch(() => undefined);
-    if (open === null) this.#later ??= this.#tellLater(checked);
-    return this.#tellOf(open ?? null, checked);
+  async report(checked: boolean): Promise<boolean> {
+    const open = await openSlots(false, REPORT_PATIENCE).catch(() => undefined);
+    if (open === null) this.#later ??= this.#reportLater(checked);
+    return this.#reportFrom(open ?? null, checked);
   }
 
-  /** Resolves when nothing is to be told that another tab held back. */
-  get told(): Promise<void> {
+  /** Resolves when no report waits for another tab. */
+  get reported(): Promise<void> {
     return this.#later ?? Promise.resolve();
   }
 
-  async #tellOf(open: OpenSlots | null, checked: boolean): Promise<boolean> {
+  async #reportFrom(open: OpenSlots | null, checked: boolean): Promise<boolean> {
     const found = open ? await this.#found(open, checked) : { stored: [], unreadable: [] };
     open?.close();
     this.#post({ type: 'savedRuns', ...found });
     return found.stored.some(({ ended }) => !ended);
   }
 
-  async #tellLater(checked: boolean): Promise<void> {
+  async #reportLater(checked: boolean): Promise<void> {
     const open = await openSlots(false, { until: new AbortController().signal }).catch(() => null);
     this.#later = null;
-    if (open) await this.#tellOf(open, checked);
+    if (open) await this.#reportFrom(open, checked);
   }
 
   /**
-   * Takes the storage for a run. One that goes on with an unfinished run is saved in its place; one that is trained on from a
-   * run that had ended leaves that as it is where another place can be had.
-   * @param from the place of the run that it goes on with
-   * @returns null where an unfinished run would have to give way, and, which is told, where the storage cannot be had
-   * @throws SessionError SAVED_ELSEWHERE where another tab has the run that it goes on with
+   * Acquires the storage for a run. A run that continues an unfinished one is saved in the same place; a run that
+   * continues an ended one leaves it as it is if another place is available.
+   * @param from the place of the run that it continues
+   * @returns null when only places of unfinished runs are left, and, which is reported, when the storage is not
+   * available
+   * @throws SessionError SAVED_ELSEWHERE when another tab holds the run that it continues
    */
-  hold(run: number, from: Place | null): Promise<Autosave | null> {
-    return Autosave.hold(this.#post, run, (open) => this.#choose(open, from), from);
+  acquire(run: number, from: Place | null): Promise<Autosave | null> {
+    return Autosave.acquire(this.#post, run, (open) => this.#choose(open, from), from);
   }
 
-  /** The run of a place has come to its end in this visit. @param abandoned another is started instead of it */
+  /** Records that the run at `place` ended in this visit. @param abandoned whether another is started instead of it */
   end(place: Place, abandoned: boolean): void {
     this.#ended.add(place);
     if (abandoned) this.#abandoned = place;
@@ -78,7 +80,7 @@ export class Shelf {
     const open = await openSlots().catch(() => null);
     open?.places[place].clear();
     open?.close();
-    if (open) await this.tell(false);
+    if (open) await this.report(false);
   }
 
   async #choose(open: OpenSlots, from: Place | null): Promise<Place | null> {

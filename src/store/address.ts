@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import {
   mostTokens,
   PRESET_NAMES,
+  RENAMED_OPTIONS,
   ROUNDINGS,
   readVariant,
   suggestion,
@@ -71,8 +72,8 @@ const SCHEMAS = {
   recompute: v.picklist(CHOICES.recompute),
   optimizer: v.picklist(CHOICES.optimizer),
   'optim-state': v.picklist(CHOICES['optim-state']),
-  'fp8-head': v.picklist(CHOICES['fp8-head']),
-  'fp8-activations': v.picklist(CHOICES['fp8-activations']),
+  'quantize-head': v.picklist(CHOICES['quantize-head']),
+  'quantize-activations': v.picklist(CHOICES['quantize-activations']),
   'amax-algo': v.picklist(CHOICES['amax-algo']),
   f16: v.picklist(HALF_CHOICES),
   rounding: v.picklist(ROUNDINGS),
@@ -86,8 +87,9 @@ type Key = keyof typeof SCHEMAS;
 type Values = { -readonly [K in Key]?: v.InferOutput<(typeof SCHEMAS)[K]> };
 const KEYS = Object.keys(SCHEMAS) as Key[];
 
-/** Names that the command line has for them. */
-const ALIASES: Readonly<Record<string, Key>> = {
+/** Names that the command line or earlier versions have for them. */
+const ALIASES: Readonly<Record<string, string>> = {
+  ...RENAMED_OPTIONS,
   'loss-scale': 'lossScale',
   'growth-interval': 'growthInterval',
 };

@@ -5,7 +5,6 @@ import {
   DEFAULT_PRESET,
   DELAYED_SCALING,
   EngineError,
-  FP8_ACTIVATIONS,
   MLP_KINDS,
   modeOfVariant,
   NORM_KINDS,
@@ -17,6 +16,7 @@ import {
   PRESETS,
   type PrecisionMode,
   type PresetName,
+  QUANTIZED_ACTIVATIONS,
   RECOMPUTE_LEVELS,
   type Rounding,
   recipeOf,
@@ -62,7 +62,7 @@ export const NUMBER_FIELDS = {
   lossScale: 'lossScale',
   growthInterval: 'growthInterval',
   'amax-history': 'amaxHistory',
-  'fp8-margin': 'fp8Margin',
+  'scale-margin': 'scaleMargin',
 } as const satisfies Record<string, NumberField>;
 export type NumberSetting = keyof typeof NUMBER_FIELDS;
 export const NUMBER_SETTINGS = Object.keys(NUMBER_FIELDS) as NumberSetting[];
@@ -77,8 +77,8 @@ export const CHOICES = {
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096', 'gpt2', 'gpt2-eot'],
   order: ['random', 'sequential'],
   /** 1: the LM head in FP8 too. */
-  'fp8-head': ['0', '1'],
-  'fp8-activations': FP8_ACTIVATIONS,
+  'quantize-head': ['0', '1'],
+  'quantize-activations': QUANTIZED_ACTIVATIONS,
   'amax-algo': AMAX_ALGORITHMS,
   recompute: RECOMPUTE_LEVELS,
   optimizer: OPTIMIZERS,
@@ -94,14 +94,14 @@ const CHOICE_FIELDS = {
   recompute: 'recompute',
   optimizer: 'optimizer',
   'optim-state': 'optimState',
-  'fp8-activations': 'fp8Activations',
+  'quantize-activations': 'quantizeActivations',
   'amax-algo': 'amaxAlgorithm',
-} as const satisfies Record<Exclude<ChoiceSetting, 'untied' | 'fp8-head'>, keyof TrainConfig>;
+} as const satisfies Record<Exclude<ChoiceSetting, 'untied' | 'quantize-head'>, keyof TrainConfig>;
 
 /** A configuration's value of a choice, as the settings name it. */
 export function choiceIn(config: TrainConfig, key: ChoiceSetting): string {
   if (key === 'untied') return config.tied ? '0' : '1';
-  if (key === 'fp8-head') return config.fp8Head ? '1' : '0';
+  if (key === 'quantize-head') return config.quantizeHead ? '1' : '0';
   return config[CHOICE_FIELDS[key]] ?? DELAYED_SCALING.algorithm;
 }
 
@@ -237,8 +237,8 @@ export function firstConfig(settings: Settings): TrainConfig {
 /** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
 export function overridesOf(settings: Settings): Overrides {
   const { f16: half, rounding, untied, norm, mlp, tokenizer, order, recompute, optimizer, sample } = settings;
-  const { 'optim-state': optimState, 'fp8-head': fp8Head, 'amax-algo': amaxAlgorithm } = settings;
-  const { 'fp8-activations': fp8Activations } = settings;
+  const { 'optim-state': optimState, 'quantize-head': quantizeHead, 'amax-algo': amaxAlgorithm } = settings;
+  const { 'quantize-activations': quantizeActivations } = settings;
   const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
   for (const key of NUMBER_SETTINGS) {
     const value = settings[key];
@@ -252,8 +252,8 @@ export function overridesOf(settings: Settings): Overrides {
     ...(untied !== null && { tied: untied === '0' }),
     ...(norm !== null && { norm }),
     ...(mlp !== null && { mlp }),
-    ...(fp8Head !== null && { fp8Head: fp8Head === '1' }),
-    ...(fp8Activations !== null && { fp8Activations }),
+    ...(quantizeHead !== null && { quantizeHead: quantizeHead === '1' }),
+    ...(quantizeActivations !== null && { quantizeActivations }),
     ...(amaxAlgorithm !== null && { amaxAlgorithm }),
     ...(tokenizer !== null && { tokenizer }),
     ...(order !== null && { order }),

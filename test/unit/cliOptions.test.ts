@@ -55,13 +55,15 @@ test('every option reaches its field', () => {
     --sample 11 --f16 packed --untied --norm rmsnorm --mlp relu2 --vocab 300 --recompute gelu-ln --export out --export-dtype F16
     --optimizer stable-adamw --optim-state fp8-lm
     --json --numerics-every 20 --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
-  expect(parse('--precision fp8 --fp8-head')).toMatchObject({ config: { precision: 'fp8', fp8Head: true } });
+  expect(parse('--precision fp8 --quantize-head')).toMatchObject({
+    config: { precision: 'fp8', quantizeHead: true },
+  });
   expect(
     parse(
-      '--precision fp8-delayed --amax-history 64 --amax-algo most_recent --fp8-margin 1 --fp8-activations 1x16',
+      '--precision fp8-delayed --amax-history 64 --amax-algo most_recent --scale-margin 1 --quantize-activations 1x16',
     ),
   ).toMatchObject({
-    config: { fp8Activations: '1x16', amaxHistory: 64, amaxAlgorithm: 'most_recent', fp8Margin: 1 },
+    config: { quantizeActivations: '1x16', amaxHistory: 64, amaxAlgorithm: 'most_recent', scaleMargin: 1 },
   });
   expect(parse(line)).toMatchObject({
     kind: 'train',
@@ -114,7 +116,7 @@ test('with --init and --resume the rest waits for the file, and numbers are chec
   expect({ config, init }).toEqual({ config: null, init: 'm.safetensors' });
   expect(given).toEqual({ heads: 12, width: 768, steps: 0 });
   // Each contradicts the default preset, and may be what the file has.
-  for (const line of ['--heads 3', '--width 40', '--fp8-head', '--rounding rne', '--min-lr 5e-3']) {
+  for (const line of ['--heads 3', '--width 40', '--quantize-head', '--rounding rne', '--min-lr 5e-3']) {
     expect(parse(`--init m.safetensors ${line}`).config).toBeNull();
     expect(parse(`--resume m.safetensors ${line}`).config).toBeNull();
   }
@@ -266,7 +268,7 @@ test('defaults in --help are those of a run', () => {
   const delayed = filledIn(configOf('--precision fp8-delayed'));
   expect(shown.get('amax-history')).toBe(String(delayed.amaxHistory));
   expect(shown.get('amax-algo')).toBe(delayed.amaxAlgorithm);
-  expect(shown.get('fp8-margin')).toBe(String(delayed.fp8Margin));
+  expect(shown.get('scale-margin')).toBe(String(delayed.scaleMargin));
   expect(shown.get('rounding')).toBe(filledIn(configOf('--precision e5m2')).rounding);
   for (const [, mode, scale] of shown.get('loss-scale')!.matchAll(/(fp16\S*) (\d+)/g)) {
     expect([mode, filledIn(configOf(`--precision ${mode}`)).lossScale]).toEqual([mode, Number(scale)]);

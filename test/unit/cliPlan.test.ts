@@ -9,7 +9,11 @@ import { PRESETS } from '../../src/engine/config/presets.ts';
 import { RECOMPUTE_LEVELS } from '../../src/engine/config/trainConfig.ts';
 import { largestBatch } from '../../src/engine/model/largestBatch.ts';
 import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
-import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
+import {
+  PRECISION_MODES,
+  type PrecisionMode,
+  quantizesOperands,
+} from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
@@ -106,14 +110,14 @@ test('options of FP8 reach the modes that take them, and the others stay as they
     const { modes } = JSON.parse(plan('--preset', 'smoke', '--json', ...args).stdout) as Plan;
     return new Map(modes.map(({ precision, memory }) => [precision, memory]));
   };
-  const [plain, given] = [totals(), totals('--fp8-head', '--amax-history', '1024', '--steps', '300')];
+  const [plain, given] = [totals(), totals('--quantize-head', '--amax-history', '1024', '--steps', '300')];
   for (const precision of PRECISION_MODES) {
     const same = JSON.stringify(plain.get(precision)) === JSON.stringify(given.get(precision));
-    expect(same, precision).toBe(!storesFp8(precision));
+    expect(same, precision).toBe(!quantizesOperands(precision));
   }
-  expect(plan('--fp8-head', '--precision', 'fp32')).toMatchObject({
+  expect(plan('--quantize-head', '--precision', 'fp32')).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('Mode fp32 has no FP8, but fp8-head was given.'),
+    stderr: expect.stringContaining('Mode fp32 quantises no operands, but quantize-head was given.'),
   });
 });
 

@@ -55,7 +55,7 @@ test('what does not change a step may change; steps are the new total', () => {
 
 test.each<[string, Partial<TrainConfig>]>([
   // Each is refused with the default preset.
-  ['--fp8-head', { precision: 'fp8', fp8Head: true }],
+  ['--quantize-head', { precision: 'fp8', quantizeHead: true }],
   ['--rounding rne', { precision: 'e5m2', rounding: 'rne' }],
   ['--heads 3 --width 48', { heads: 3, width: 48 }],
   ['--heads 3', { heads: 3, width: 48 }],
@@ -65,12 +65,12 @@ test.each<[string, Partial<TrainConfig>]>([
   ['--warmup 3000', { steps: 4000, warmup: 3000 }],
   ['--loss-scale 2^10', { precision: 'fp16-static', lossScale: 1024 }],
   ['--optim-state fp8', { precision: 'bf16', optimState: 'fp8' }],
-  ['--fp8-activations 1x16', { precision: 'fp8', fp8Activations: '1x16' }],
+  ['--quantize-activations 1x16', { precision: 'fp8', quantizeActivations: '1x16' }],
   ['--growth-interval 7', { precision: 'fp16', growthInterval: 7 }],
   ['--untied --vocab 50', { tied: false, vocabulary: 50 }],
   // The mode and the text have them by themselves.
   ['--rounding rz', { precision: 'e5m2' }],
-  ['--amax-history 16 --amax-algo max --fp8-margin 0', { precision: 'fp8-delayed' }],
+  ['--amax-history 16 --amax-algo max --scale-margin 0', { precision: 'fp8-delayed' }],
   ['--loss-scale 65536 --growth-interval 2000', { precision: 'fp16', growthInterval: null }],
   ['--loss-scale 4096', { precision: 'fp16-static' }],
   ['--vocab 3', {}],
@@ -86,7 +86,7 @@ test.each<[string, RegExp, Partial<TrainConfig>?]>([
   ['--lr 0.5', /--lr is 0.5, and the run .* has 0.001/],
   ['--steps 19', /--steps is 19, and the run .* has taken 20/],
   ['--untied', /--untied was given, and the run .* was begun without it/],
-  ['--fp8-head', /--fp8-head was given, and the run .* was begun without it/],
+  ['--quantize-head', /--quantize-head was given, and the run .* was begun without it/],
   ['--rounding rne', /--rounding is rne, and the run .* has rz/, { precision: 'e5m2' }],
   // What the saved run's mode does not take is no equal value.
   ['--rounding rz', /--rounding is rz, and the run .* has none/],

@@ -7,8 +7,12 @@ import { byteLength, formatOf, scaleOf } from '../../src/engine/gpu/tensor.ts';
 import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
 import { stateEntries, stateTensors } from '../../src/engine/model/runState.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
-import type { Fp8Activations } from '../../src/engine/precision/quantization.ts';
-import { PRECISION_MODES, type PrecisionMode, storesFp8 } from '../../src/engine/precision/recipes.ts';
+import type { QuantizedActivations } from '../../src/engine/precision/quantization.ts';
+import {
+  PRECISION_MODES,
+  type PrecisionMode,
+  quantizesOperands,
+} from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const smoke = presetOf('smoke').config;
@@ -106,7 +110,7 @@ describe.each(['fp8', 'fp8-delayed'] as const)('%s', (precision) => {
   });
 
   it.each([true, false])('with its LM head in FP8, tied %s, holds that in one byte each too', (tied) => {
-    const of = (fp8Head: boolean) => memoryPlan({ ...smoke, precision, tied, fp8Head }, 80);
+    const of = (quantizeHead: boolean) => memoryPlan({ ...smoke, precision, tied, quantizeHead }, 80);
     const [without, { tensors, bytes }] = [of(false), of(true)];
     const [head, rows] = [128 * smoke.width, smoke.batch * smoke.context];
     const { bytes: before } = without;
@@ -128,12 +132,12 @@ describe('recompute', () => {
   const plan = (
     precision: PrecisionMode,
     recompute: RecomputeLevel,
-    { layers, fp8Activations }: Partial<TrainConfig> = {},
+    { layers, quantizeActivations }: Partial<TrainConfig> = {},
   ) =>
     memoryPlan(
       {
         ...{ ...shape, precision, recompute, layers: layers ?? shape.layers },
-        fp8Activations: fp8Activations ?? 'tensor',
+        quantizeActivations: quantizeActivations ?? 'tensor',
       },
       80,
     );
@@ -142,10 +146,10 @@ describe('recompute', () => {
   const perTokenAndLayer = (
     precision: PrecisionMode,
     recompute: RecomputeLevel,
-    fp8Activations: Fp8Activations = 'tensor',
+    quantizeActivations: QuantizedActivations = 'tensor',
   ): number => {
     const [less, more] = [3, 4].map((layers) =>
-      plan(precision, recompute, { layers, fp8Activations })
+      plan(precision, recompute, { layers, quantizeActivations })
         .tensors.planned.filter(({ tensor, category }) => {
           return category === 'activations' && !statistics.test(tensor.name);
         })
@@ -188,8 +192,8 @@ describe('recompute', () => {
   it.each(PRECISION_MODES)(
     '%s: every level takes less than the one before it, and only activations',
     (mode) => {
-      const fp8Activations = storesFp8(mode) ? '1x16' : 'tensor';
-      const plans = RECOMPUTE_LEVELS.map((level) => plan(mode, level, { fp8Activations }).bytes);
+      const quantizeActivations = quantizesOperands(mode) ? '1x16' : 'tensor';
+      const plans = RECOMPUTE_LEVELS.map((level) => plan(mode, level, { quantizeActivations }).bytes);
       for (const [i, { activations, total, ...others }] of plans.entries()) {
         const { activations: kept, total: all, ...rest } = plans[0]!;
         expect(others).toEqual(rest);

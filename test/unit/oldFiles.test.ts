@@ -20,7 +20,7 @@ import { keepRunsIn } from '../../src/store/history/writing.ts';
 import { DEFAULT_SETTINGS } from '../../src/store/settings.ts';
 import { shareQuery } from '../../src/store/shareLink.ts';
 import { sweepsOf } from '../../src/store/sweep/records.ts';
-import { bytesOf, KNOWN, pathOf, RUN_NAMES, tensorsIn, textOf } from './oldFiles.ts';
+import { bytesOf, inCurrentNames, KNOWN, pathOf, RUN_NAMES, tensorsIn, textOf } from './oldFiles.ts';
 import { thrownBy } from './thrownBy.ts';
 
 describe.each(RUN_NAMES)('the run %s', (name) => {
@@ -84,16 +84,17 @@ interface KnownLink {
   readonly query: string;
 }
 
-test.each(JSON.parse(textOf('links.json')) as KnownLink[])('the link $query', ({ query, ...known }) => {
+test.each(JSON.parse(textOf('links.json')) as KnownLink[])('the link $query', ({ query, ...written }) => {
+  const known = JSON.parse(inCurrentNames(JSON.stringify(written)));
   const address = readAddress(query, DEFAULT_SETTINGS);
   expect(address).toEqual({ autosave: undefined, ...known, problems: [] });
   // What the page makes of it is the same link, but for what starts a training or draws the page still.
   const shared = shareQuery({ ...DEFAULT_SETTINGS, ...address.settings });
-  expect(shared).toBe(query.replace('&autostart=1&ui=still&autosave=5', ''));
+  expect(shared).toBe(inCurrentNames(query.replace('&autostart=1&ui=still&autosave=5', '')));
 });
 
 test('a bundle of runs has every run, with its curve and what was noted', () => {
-  const { runs } = JSON.parse(textOf('page-runs.json'));
+  const { runs } = JSON.parse(inCurrentNames(textOf('page-runs.json')));
   expect(runs).toHaveLength(5);
   expect(parseBundle(textOf('page-runs.json'))).toMatchObject({ runs });
 });
@@ -112,7 +113,8 @@ test('the browser’s database of runs is read whole', async () => {
   const { runs, unreadable } = useHistory.getState();
   expect(unreadable).toEqual([]);
   const byId = (some: readonly { id: string }[]) => [...some].sort((a, b) => (a.id < b.id ? -1 : 1));
-  expect(byId(runs)).toMatchObject(byId(entries).map((entry) => (entry as { value?: object }).value!));
+  const read = JSON.parse(inCurrentNames(JSON.stringify(entries))) as typeof entries;
+  expect(byId(runs)).toMatchObject(byId(read).map((entry) => (entry as { value?: object }).value!));
 });
 
 test('so is that of sweeps', () => {
@@ -127,7 +129,10 @@ test.each([
 ])('the sweep %s has its %i cells', (name, cells) => {
   const sweep = readSweep(textOf(name), name);
   expect(sweep.cells).toHaveLength(cells);
-  expect(JSON.parse(writeSweep(sweep))).toEqual(JSON.parse(textOf(name)));
+  const written = writeSweep(sweep);
+  const { settings, grid, cells: read } = JSON.parse(inCurrentNames(textOf(name)));
+  expect(JSON.parse(written)).toMatchObject({ settings, grid, cells: read });
+  expect(readSweep(written, name)).toEqual(sweep);
 });
 
 describe('what a later version wrote is refused with its version, and what to do', () => {

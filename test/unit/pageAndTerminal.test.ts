@@ -21,7 +21,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:300', 'gpt2'],
   'loss-scale': ['2^10', '1024'],
   'amax-history': ['8'],
-  'fp8-margin': ['2'],
+  'scale-margin': ['2'],
   vocab: ['50304'],
   'micro-batch': ['8'],
   heads: ['2'],
@@ -32,7 +32,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 };
 const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
-  ...{ 'fp8-margin': 'fp8-delayed', 'fp8-head': 'fp8', 'fp8-activations': 'fp8' },
+  ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
 };
 
 describe.each(shared)('--$name', (option) => {

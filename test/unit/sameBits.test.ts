@@ -8,13 +8,21 @@ const rows: string[][] = differingOptions();
 
 test('the command line takes every run of the cover', () => {
   for (const row of rows) {
-    const [, ...args] = commandOf(row);
+    const [, ...args] = commandOf(row, helpText());
     expect(() => parseCommand(args), row.join(' ')).not.toThrow();
   }
 });
 
 test('every option of the cover is one of the command line', () => {
   expect(optionsMissingIn(helpText())).toEqual([]);
+});
+
+test('an option has the name that the checkout lists', () => {
+  const row = ['--precision', 'fp8', '--scale-margin', '1'];
+  expect(commandOf(row, helpText())).toContain('--scale-margin');
+  const old = helpText().replaceAll('--scale-margin', '--fp8-margin');
+  expect(commandOf(row, old)).toContain('--fp8-margin');
+  expect(optionsMissingIn(old)).toEqual([]);
 });
 
 test.each([

@@ -9,7 +9,7 @@ import {
   tokensPerStep,
 } from '../../src/engine/config/trainConfig.ts';
 import { comparedRuns, inMode } from '../../src/engine/experiments/planned.ts';
-import { DELAYED_SCALING, type Fp8Activations } from '../../src/engine/precision/quantization.ts';
+import { DELAYED_SCALING, type QuantizedActivations } from '../../src/engine/precision/quantization.ts';
 import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -103,44 +103,47 @@ test('a run’s scale and interval replace the mode’s', () => {
 
 test('a head in FP8 is of FP8 modes only', () => {
   for (const precision of [...PRECISION_MODES, 'e4m3'] as const) {
-    const config = { ...base, precision, fp8Head: true };
+    const config = { ...base, precision, quantizeHead: true };
     if (precision.startsWith('fp8')) {
       checkConfig(config);
       continue;
     }
     const { code, message } = thrownBy(() => checkConfig(config));
-    expect([code, message]).toEqual(['BAD_VALUE', `Mode ${precision} has no FP8, but fp8-head was given.`]);
+    expect([code, message]).toEqual([
+      'BAD_VALUE',
+      `Mode ${precision} quantises no operands, but quantize-head was given.`,
+    ]);
   }
   // In a comparison it goes to the modes that take it.
-  const both = comparedRuns(base, { fp8Head: true }, ['fp32', 'fp8'], 1);
-  expect(both.map(({ config: { fp8Head } }) => fp8Head)).toEqual([false, true]);
-  expect(thrownBy(() => comparedRuns(base, { fp8Head: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
+  const both = comparedRuns(base, { quantizeHead: true }, ['fp32', 'fp8'], 1);
+  expect(both.map(({ config: { quantizeHead } }) => quantizeHead)).toEqual([false, true]);
+  expect(thrownBy(() => comparedRuns(base, { quantizeHead: true }, ['fp32'], 1)).code).toBe('BAD_VALUE');
 });
 
 test('activations in groups are of FP8 modes and of widths that groups fill', () => {
-  const grouped = { ...base, precision: 'fp8', fp8Activations: '1x16' } as const;
+  const grouped = { ...base, precision: 'fp8', quantizeActivations: '1x16' } as const;
   checkConfig(grouped);
   expect(thrownBy(() => checkConfig({ ...grouped, precision: 'fp16' })).message).toBe(
-    'Mode fp16 has no FP8, but fp8-activations 1x16 was given.',
+    'Mode fp16 quantises no operands, but quantize-activations 1x16 was given.',
   );
   const error = thrownBy(() => checkConfig({ ...grouped, heads: 3, width: 36 }));
   expect(error).toMatchObject({
     code: 'BAD_SHAPE',
-    message: 'fp8-activations 1x16 groups 16 channels, and width is 36.',
-    hint: 'Use a width that is a multiple of 16, such as 48, or fp8-activations tensor.',
+    message: 'quantize-activations 1x16 groups 16 channels, and width is 36.',
+    hint: 'Use a width that is a multiple of 16, such as 48, or quantize-activations tensor.',
   });
-  const wrong = { ...grouped, fp8Activations: '1x128' as Fp8Activations };
+  const wrong = { ...grouped, quantizeActivations: '1x128' as QuantizedActivations };
   expect(thrownBy(() => checkConfig(wrong))).toMatchObject({ code: 'BAD_VALUE' });
-  const compared = comparedRuns(base, { fp8Activations: '1x16' }, ['fp8', 'bf16'], 1);
-  expect(compared.map(({ config }) => config.fp8Activations)).toEqual(['1x16', 'tensor']);
-  const both = comparedRuns(base, {}, ['fp8', 'fp8+fp8-activations=1x16'], 1);
-  expect(both.map(({ config }) => config.fp8Activations)).toEqual(['tensor', '1x16']);
+  const compared = comparedRuns(base, { quantizeActivations: '1x16' }, ['fp8', 'bf16'], 1);
+  expect(compared.map(({ config }) => config.quantizeActivations)).toEqual(['1x16', 'tensor']);
+  const both = comparedRuns(base, {}, ['fp8', 'fp8+quantize-activations=1x16'], 1);
+  expect(both.map(({ config }) => config.quantizeActivations)).toEqual(['tensor', '1x16']);
 });
 
 test.each([
   ['amaxHistory', 'amax-history', 32, 1025],
   ['amaxAlgorithm', 'amax-algo', 'most_recent', 'mean'],
-  ['fp8Margin', 'fp8-margin', 2, -1],
+  ['scaleMargin', 'scale-margin', 2, -1],
 ] as const)('%s is of delayed scales only', (field, option, value, wrong) => {
   const config = { ...base, [field]: value };
   checkConfig({ ...config, precision: 'fp8-delayed' });
@@ -165,7 +168,7 @@ test.each([
 
 test('delayed scaling has what the settings say, and else its own', () => {
   expect(recipeFor({ precision: 'fp8-delayed' }).quantization!.scaling).toEqual(DELAYED_SCALING);
-  const given = { amaxHistory: 1024, amaxAlgorithm: 'most_recent', fp8Margin: 3 } as const;
+  const given = { amaxHistory: 1024, amaxAlgorithm: 'most_recent', scaleMargin: 3 } as const;
   expect(recipeFor({ precision: 'fp8-delayed', ...given }).quantization!.scaling).toEqual({
     ...{ kind: 'delayed', historyLength: 1024, algorithm: 'most_recent', margin: 3 },
   });

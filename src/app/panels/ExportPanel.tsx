@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { EXPORT_DTYPES, type ExportDtype } from '../../engine/index.ts';
 import { exportObstacle } from '../../store/exportObstacle.ts';
-import { exportRun, takenRun } from '../../store/fileActions.ts';
+import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
@@ -10,9 +10,9 @@ import { SelectField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './ExportPanel.module.css';
 
-/** Files of the run on the GPU, at any time. */
+/** Exports the run on the GPU, at any time. */
 export default function ExportPanel() {
-  const run = useRun(takenRun);
+  const run = useRun(exportableRun);
   const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
   const [dtype, setDtype] = useState<ExportDtype>('F32');
   const exporting = useFiles((state) => state.exporting);
@@ -22,7 +22,7 @@ export default function ExportPanel() {
   const [noModel, noCluster] = [exportObstacle('model', config), exportObstacle('cluster', config)];
   return (
     <section className={styles.panel} data-testid="export-panel">
-      <h2>{`Take it with you${label ? `: ${label}` : ''}`}</h2>
+      <h2>{`Export${label ? `: ${label}` : ''}`}</h2>
       <dl className={styles.list}>
         <div>
           <dt>
@@ -30,7 +30,10 @@ export default function ExportPanel() {
               Run file
             </Button>
           </dt>
-          <dd>Weights, optimizer and all else: resumes exactly, on this page or on the command line.</dd>
+          <dd>
+            Weights, optimizer state and everything else: resumes exactly, on this page or on the command
+            line.
+          </dd>
         </div>
         <div>
           <dt>
@@ -43,7 +46,7 @@ export default function ExportPanel() {
             </Button>
           </dt>
           <dd data-testid="export-model-about">
-            {noModel ?? "A folder as Hugging Face's libraries read GPT-2, as one archive."}
+            {noModel ?? "A GPT-2 folder for Hugging Face's libraries, as a ZIP archive."}
           </dd>
         </div>
         <div>
@@ -57,12 +60,13 @@ export default function ExportPanel() {
             </Button>
           </dt>
           <dd data-testid="export-cluster-about">
-            {noCluster ?? 'Both, the text, and a program that continues in PyTorch on many GPUs.'}
+            {noCluster ??
+              'Both of these, the text, and a program that continues the run in PyTorch on many GPUs.'}
           </dd>
         </div>
       </dl>
       <SelectField
-        label="Weights of the model in"
+        label="Model weights as"
         value={dtype}
         onChange={(event) => setDtype(event.target.value as ExportDtype)}
         data-testid="export-dtype"

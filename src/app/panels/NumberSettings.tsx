@@ -24,7 +24,7 @@ function standardText(settings: Settings, key: NumberSetting): string {
   }
   if (key === 'micro-batch') return String(settings.batch ?? standardOf(settings, 'batch'));
   if (key === 'amax-history') return String(DELAYED_SCALING.historyLength);
-  if (key === 'fp8-margin') return String(DELAYED_SCALING.margin);
+  if (key === 'scale-margin') return String(DELAYED_SCALING.margin);
   if (key === 'vocab') return settings.init ? String(settings.init.vocabulary) : "the tokenizer's";
   return String(standardOf(settings, key));
 }

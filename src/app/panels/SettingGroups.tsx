@@ -88,7 +88,7 @@ const TAKEN_BY: Partial<Record<GroupedSetting, (mode: PrecisionMode) => boolean>
   growthInterval: scalesLoss,
   'amax-history': delaysScales,
   'amax-algo': delaysScales,
-  'fp8-margin': delaysScales,
+  'scale-margin': delaysScales,
 };
 
 function SettingField({ name }: { name: GroupedSetting }) {

@@ -5,8 +5,8 @@ import {
   modeOfVariant,
   offeredSettings,
   parseVariant,
+  quantizesOperands,
   type SimulatedMode,
-  storesFp8,
   type VariantId,
   variantId,
 } from '../../engine/index.ts';
@@ -57,7 +57,7 @@ export function chosenModes(modes: readonly VariantId[]): Partial<Settings> {
   return {
     modes,
     ...(!taken.some(isSimulatedMode) && { rounding: null }),
-    ...(!taken.some(storesFp8) && { 'fp8-head': null, 'fp8-activations': null }),
-    ...(!taken.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'fp8-margin': null }),
+    ...(!taken.some(quantizesOperands) && { 'quantize-head': null, 'quantize-activations': null }),
+    ...(!taken.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'scale-margin': null }),
   };
 }

@@ -3,9 +3,10 @@ import {
   MLPS,
   NORMS,
   OPTIM_STATE_TABLE,
+  OPTIMIZER_TABLE,
   type PrecisionMode,
+  quantizesOperands,
   rangeOf,
-  storesFp8,
 } from '../../engine/index.ts';
 import type { PresetSetting } from '../../store/changes.ts';
 import { type CHOICES, type ChoiceSetting, NUMBER_FIELDS, type NumberSetting } from '../../store/settings.ts';
@@ -41,7 +42,10 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
   'min-lr': { label: 'Lowest learning rate', help: 'Where it would be after the last step.' },
   warmup: { label: 'Warm-up', unit: 'steps', help: 'The learning rate rises in a line from zero.' },
   'weight-decay': { label: 'Weight decay', help: 'Of matrices only.' },
-  beta2: { label: 'Beta 2', help: "Decay of AdamW's second moment." },
+  beta2: {
+    label: 'Beta 2',
+    help: "The slower of the optimizer's two decay rates: in AdamW that of the second moment.",
+  },
   clip: {
     label: 'Gradient clip',
     unit: 'norm',
@@ -70,7 +74,7 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
     unit: 'steps',
     help: 'Of delayed scales: steps whose largest magnitudes are remembered.',
   },
-  'fp8-margin': {
+  'scale-margin': {
     label: 'Scale margin',
     unit: 'powers of two',
     help: 'Room that delayed scales leave above the largest magnitude.',
@@ -135,12 +139,12 @@ export const CHOICE_WORDS: {
     help: 'Where the windows of a batch start.',
     values: { random: 'at random places', sequential: 'one after the other' },
   },
-  'fp8-head': {
+  'quantize-head': {
     label: 'LM head',
     help: 'Of FP8 modes: what the logits are made with.',
     values: { '0': 'bf16', '1': 'FP8' },
   },
-  'fp8-activations': {
+  'quantize-activations': {
     label: 'Inputs of GELU and layer norm',
     help: 'Kept for the backward pass. With a scale for each 16 channels 8 bits do for layer norm too.',
     values: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
@@ -162,12 +166,14 @@ export const CHOICE_WORDS: {
   },
   optimizer: {
     label: 'Optimizer',
-    help: "StableAdamW also divides each parameter's update by its root mean square where that is above 1.",
-    values: { adamw: 'AdamW', 'stable-adamw': 'StableAdamW' },
+    help: Object.values(OPTIMIZER_TABLE)
+      .map(({ title, summary }) => `${title}: ${summary}`)
+      .join(' '),
+    values: titles(OPTIMIZER_TABLE),
   },
   'optim-state': {
     label: 'Optimizer state',
-    help: "How AdamW's two moments are kept: f32 takes 8 bytes a parameter, the others 4, 2.13 and 3.",
+    help: "How the optimizer's states are kept: AdamW's two moments take 8 bytes a parameter in FP32, else 4, 2.13 and 3.",
     values: titles(OPTIM_STATE_TABLE),
   },
 };
@@ -215,8 +221,8 @@ export const GROUPS: readonly Group[] = [
   {
     title: 'FP8',
     testId: 'group-fp8',
-    settings: ['fp8-head', 'fp8-activations', 'amax-history', 'amax-algo', 'fp8-margin'],
-    takenBy: storesFp8,
+    settings: ['quantize-head', 'quantize-activations', 'amax-history', 'amax-algo', 'scale-margin'],
+    takenBy: quantizesOperands,
   },
   {
     title: 'Loss scale and f16 storage',

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { presetOf } from '../config/presets.ts';
+import { currentFields } from '../config/renamed.ts';
 import { checkConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { HALFSTEP_VERSION } from '../core/version.ts';
@@ -222,8 +223,8 @@ function programIn(content: unknown): string | null {
 function writerHint(content: unknown): string {
   const writer = programIn(content);
   return writer === null || writer === HALFSTEP_VERSION
-    ? 'Go on with the version of Halfstep that wrote it.'
-    : `Halfstep ${writer} wrote it, and this is ${HALFSTEP_VERSION}: go on with that version.`;
+    ? 'Resume it with the version of Halfstep that wrote it.'
+    : `Halfstep ${writer} wrote it, and this is ${HALFSTEP_VERSION}: resume it with that version.`;
 }
 
 /**
@@ -256,7 +257,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
     throw damagedRun(source.name, `${v.getDotPath(issue) ?? 'metadata'}: ${issue.message.slice(0, 200)}`);
   }
   const { progress, ...description } = parsed.output;
-  const config = configOf(description.config, source.name, writerHint(content));
+  const config = configOf(currentFields(description.config), source.name, writerHint(content));
   checkRecipe(config.precision, description.recipe ?? null, source.name);
   const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
   return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
@@ -312,7 +313,7 @@ const NULLABLE: ReadonlyMap<string, string> = new Map([
   ['rounding', 'string'],
   ['amaxHistory', 'number'],
   ['amaxAlgorithm', 'string'],
-  ['fp8Margin', 'number'],
+  ['scaleMargin', 'number'],
 ]);
 
 /**
@@ -367,7 +368,7 @@ export function checkText(run: RunFile, dataset: Dataset): void {
           ? `The run in "${file.source.name}" is of a version that cut long words, and took U+FEFF for white space and U+0085 for none: "${dataset.name}" has such words or characters, and other tokens here.`
           : null;
   if (wrong === null) return;
-  throw new EngineError('WRONG_RUN', wrong, 'Go on with the version of Halfstep that wrote it.');
+  throw new EngineError('WRONG_RUN', wrong, 'Resume it with the version of Halfstep that wrote it.');
 }
 
 function damagedRun(name: string, what: string, options?: ErrorOptions): EngineError {

@@ -1,6 +1,7 @@
 /** A preset and what the user changed, made into a configuration without surprises. */
 import { EngineError, suggestion } from '../core/errors.ts';
 import { recipeOf } from '../precision/recipes.ts';
+import { currentFields } from './renamed.ts';
 import { checkConfig, type TrainConfig } from './trainConfig.ts';
 
 /** Only what the user gave. */
@@ -14,7 +15,7 @@ export type Overrides = Partial<TrainConfig>;
  */
 export function configure(preset: TrainConfig, overrides: Overrides = {}): TrainConfig {
   const given: Overrides = Object.fromEntries(
-    Object.entries(overrides).filter(([, value]) => value !== undefined),
+    Object.entries(currentFields(overrides)).filter(([, value]) => value !== undefined),
   );
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(preset, name));
   if (unknown !== undefined) {

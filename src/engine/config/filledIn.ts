@@ -19,6 +19,6 @@ export function filledIn(config: TrainConfig): TrainConfig {
     growthInterval: scaling.kind === 'dynamic' ? scaling.growthInterval : null,
     amaxHistory: delayed?.historyLength ?? null,
     amaxAlgorithm: delayed?.algorithm ?? null,
-    fp8Margin: delayed?.margin ?? null,
+    scaleMargin: delayed?.margin ?? null,
   };
 }

@@ -1,16 +1,18 @@
 import { EngineError, suggestion } from '../core/errors.ts';
 import { mostTokens, type TokenizerChoice } from '../data/tokenizer.ts';
+import { OPTIMIZERS, type Optimizer, optimizerRule } from '../kernels/optimizers/table.ts';
 import { checkLossScale } from '../precision/lossScale.ts';
-import { momentsOf, OPTIMIZERS, type Optimizer, type OptimState } from '../precision/optimStates.ts';
-import { ACTIVATION_GROUP, AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../precision/quantization.ts';
+import { momentsOf, type OptimState } from '../precision/optimStates.ts';
+import { ACTIVATION_GROUP, AMAX_ALGORITHMS, QUANTIZED_ACTIVATIONS } from '../precision/quantization.ts';
 import {
   delaysScales,
-  type Fp8Settings,
+  PRECISION_MODES,
   type PrecisionMode,
+  type QuantizeSettings,
+  quantizesOperands,
   type Recipe,
   recipeOf,
   type ScalingPolicy,
-  storesFp8,
 } from '../precision/recipes.ts';
 import { isSimulatedMode, type Rounding, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
 import {
@@ -29,7 +31,7 @@ export const RECOMPUTE_LEVELS = ['none', 'gelu', 'gelu-ln', 'block'] as const;
 export type RecomputeLevel = (typeof RECOMPUTE_LEVELS)[number];
 
 /** Everything that defines a run apart from the text. Plain data: it travels to the worker, into links and files. */
-export interface TrainConfig extends Fp8Settings {
+export interface TrainConfig extends QuantizeSettings {
   readonly layers: number;
   readonly heads: number;
   readonly width: number;
@@ -65,7 +67,7 @@ export interface TrainConfig extends Fp8Settings {
   readonly seed: number;
   readonly precision: PrecisionMode;
   readonly optimizer: Optimizer;
-  /** How AdamW's moments are kept between steps. */
+  /** How the optimizer's states are kept between steps. */
   readonly optimState: OptimState;
   /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
   readonly rounding: Rounding | null;
@@ -144,7 +146,7 @@ const RANGES = {
   sampleLength: { option: 'sample', low: 0, high: 1_000_000, whole: true },
   growthInterval: { option: 'growth-interval', low: 1, high: 1e9, whole: true },
   amaxHistory: { option: 'amax-history', low: 1, high: 1024, whole: true },
-  fp8Margin: { option: 'fp8-margin', low: 0, high: 16, whole: true },
+  scaleMargin: { option: 'scale-margin', low: 0, high: 16, whole: true },
 } as const satisfies Partial<Record<keyof TrainConfig, Range & { option: string }>>;
 
 type RangedField = keyof typeof RANGES;
@@ -207,6 +209,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
   }
   const recipe = recipeOf(config.precision);
   momentsOf(recipe, config.optimState);
+  optimizerRule(config.optimizer, config.optimState);
   const { scaling } = recipe;
   if (config.rounding !== null && !isSimulatedMode(config.precision)) {
     throw new EngineError(
@@ -215,7 +218,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
       `Only simulated modes take a rounding: use ${SIMULATED_EXAMPLE}, or leave it out.`,
     );
   }
-  checkFp8(config);
+  checkQuantization(config);
   if (config.lossScale !== null) {
     if (scaling.kind === 'none') {
       throw new EngineError(
@@ -243,7 +246,7 @@ function checkChoices(config: TrainConfig): void {
     if ((choices as readonly string[]).includes(value)) continue;
     throw new EngineError('BAD_VALUE', `There is no ${option} "${value}".`, suggestion(value, choices));
   }
-  for (const [option, value] of Object.entries({ tied: config.tied, 'fp8-head': config.fp8Head })) {
+  for (const [option, value] of Object.entries({ tied: config.tied, 'quantize-head': config.quantizeHead })) {
     if (typeof value === 'boolean') continue;
     throw new EngineError('BAD_VALUE', `${option} is "${value}".`, 'It must be true or false.');
   }
@@ -262,30 +265,34 @@ function checkMicroBatch({ batch, microBatch }: TrainConfig): void {
   );
 }
 
-/** @throws EngineError BAD_VALUE naming a setting of FP8 that the mode does not take, or that has no such value */
-function checkFp8(config: TrainConfig): void {
-  const { precision, width, fp8Head, fp8Activations, amaxHistory, amaxAlgorithm, fp8Margin } = config;
-  const ofFp8 = { 'fp8-head': fp8Head, [`fp8-activations ${fp8Activations}`]: fp8Activations !== 'tensor' };
-  for (const [option, given] of Object.entries(ofFp8)) {
-    if (!given || storesFp8(precision)) continue;
+/** @throws EngineError BAD_VALUE naming a setting of quantised modes that the mode does not take, or that has no such value */
+function checkQuantization(config: TrainConfig): void {
+  const { precision, width, quantizeHead, quantizeActivations, amaxHistory, amaxAlgorithm, scaleMargin } =
+    config;
+  const ofQuantized = {
+    'quantize-head': quantizeHead,
+    [`quantize-activations ${quantizeActivations}`]: quantizeActivations !== 'tensor',
+  };
+  for (const [option, given] of Object.entries(ofQuantized)) {
+    if (!given || quantizesOperands(precision)) continue;
     throw new EngineError(
       'BAD_VALUE',
-      `Mode ${precision} has no FP8, but ${option} was given.`,
-      `Use fp8 or fp8-delayed, or leave ${option.split(' ')[0]} out.`,
+      `Mode ${precision} quantises no operands, but ${option} was given.`,
+      `Use ${PRECISION_MODES.filter(quantizesOperands).join(' or ')}, or leave ${option.split(' ')[0]} out.`,
     );
   }
-  if (!FP8_ACTIVATIONS.includes(fp8Activations)) {
+  if (!QUANTIZED_ACTIVATIONS.includes(quantizeActivations)) {
     throw new EngineError(
       'BAD_VALUE',
-      `There is no fp8-activations "${fp8Activations}".`,
-      suggestion(fp8Activations, FP8_ACTIVATIONS),
+      `There is no quantize-activations "${quantizeActivations}".`,
+      suggestion(quantizeActivations, QUANTIZED_ACTIVATIONS),
     );
   }
-  if (fp8Activations === '1x16' && width % ACTIVATION_GROUP !== 0) {
+  if (quantizeActivations === '1x16' && width % ACTIVATION_GROUP !== 0) {
     throw new EngineError(
       'BAD_SHAPE',
-      `fp8-activations 1x16 groups ${ACTIVATION_GROUP} channels, and width is ${width}.`,
-      `Use a width that is a multiple of ${ACTIVATION_GROUP}, such as ${Math.ceil(width / ACTIVATION_GROUP) * ACTIVATION_GROUP}, or fp8-activations tensor.`,
+      `quantize-activations 1x16 groups ${ACTIVATION_GROUP} channels, and width is ${width}.`,
+      `Use a width that is a multiple of ${ACTIVATION_GROUP}, such as ${Math.ceil(width / ACTIVATION_GROUP) * ACTIVATION_GROUP}, or quantize-activations tensor.`,
     );
   }
   if (amaxAlgorithm !== null && !AMAX_ALGORITHMS.includes(amaxAlgorithm)) {
@@ -295,13 +302,13 @@ function checkFp8(config: TrainConfig): void {
       suggestion(amaxAlgorithm, AMAX_ALGORITHMS),
     );
   }
-  const ofDelayed = { 'amax-history': amaxHistory, 'amax-algo': amaxAlgorithm, 'fp8-margin': fp8Margin };
+  const ofDelayed = { 'amax-history': amaxHistory, 'amax-algo': amaxAlgorithm, 'scale-margin': scaleMargin };
   for (const [option, value] of Object.entries(ofDelayed)) {
     if (value === null || delaysScales(precision)) continue;
     throw new EngineError(
       'BAD_VALUE',
       `Mode ${precision} does not take scales from steps before, but ${option} ${value} was given.`,
-      `Use fp8-delayed, or leave ${option} out.`,
+      `Use ${PRECISION_MODES.filter(delaysScales).join(' or ')}, or leave ${option} out.`,
     );
   }
 }

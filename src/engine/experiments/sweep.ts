@@ -2,6 +2,7 @@
 
 import type { Overrides } from '../config/configure.ts';
 import { GPT2_KINDS } from '../config/gptConfig.ts';
+import { currentVariant } from '../config/renamed.ts';
 import { checkNumber, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { comparedRuns, type PlannedRun } from './planned.ts';
@@ -154,6 +155,16 @@ export function settingsDifferences(before: SweepSettings, now: SweepSettings): 
   return names
     .filter((name) => valueIn(before, name) !== valueIn(now, name))
     .map((name) => `${name} was ${word(valueIn(before, name))} and is now ${word(valueIn(now, name))}`);
+}
+
+/** The grid of a sweep that an earlier version stored, under the names that settings have. */
+export function currentGrid(grid: SweepGrid): SweepGrid {
+  return { ...grid, modes: grid.modes.map(currentVariant) };
+}
+
+/** {@link currentGrid} of a cell. */
+export function currentCell(cell: SweepCell): SweepCell {
+  return { ...cell, mode: currentVariant(cell.mode) };
 }
 
 export function placeOf({ mode, config: { learningRate, seed } }: PlannedRun): CellPlace {

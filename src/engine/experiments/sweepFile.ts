@@ -1,8 +1,9 @@
 /** A sweep as a file: whole and unchanged, or refused. */
 import * as v from 'valibot';
+import { currentFields } from '../config/renamed.ts';
 import { EngineError } from '../core/errors.ts';
 import { checksum } from '../data/checksum.ts';
-import type { Sweep, SweepCell, SweepSettings } from './sweep.ts';
+import { currentCell, currentGrid, type Sweep, type SweepCell, type SweepSettings } from './sweep.ts';
 import type { VariantId } from './variants.ts';
 
 export const SWEEP_FORMAT = 'halfstep-sweep';
@@ -114,7 +115,7 @@ export function readSweep(text: string, name: string): Sweep {
   if (parsed.output.checksum !== contentHash(settings, { grid, cells })) {
     throw damaged(name, 'a figure in it was changed');
   }
-  return { settings, grid, cells };
+  return { settings: currentFields(settings), grid: currentGrid(grid), cells: cells.map(currentCell) };
 }
 
 const KEPT = 'It was left as it is. Name another file, or move this one away.';

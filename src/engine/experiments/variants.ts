@@ -4,18 +4,20 @@
  */
 
 import type { Overrides } from '../config/configure.ts';
+import { currentOption } from '../config/renamed.ts';
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../precision/optimStates.ts';
-import { AMAX_ALGORITHMS, FP8_ACTIVATIONS } from '../precision/quantization.ts';
+import { OPTIMIZERS } from '../kernels/optimizers/table.ts';
+import { OPTIM_STATES } from '../precision/optimStates.ts';
+import { AMAX_ALGORITHMS, QUANTIZED_ACTIVATIONS } from '../precision/quantization.ts';
 import {
   delaysScales,
   isPrecisionMode,
   modeSuggestion,
   PRECISION_MODES,
   type PrecisionMode,
+  quantizesOperands,
   recipeOf,
-  storesFp8,
 } from '../precision/recipes.ts';
 import { isSimulatedMode, SIMULATED_EXAMPLE } from '../precision/simulated.ts';
 
@@ -78,17 +80,17 @@ const whereDynamic = (mode: PrecisionMode) => recipeOf(mode).scaling.kind === 'd
 export const VARIANT_SETTINGS: readonly VariantSetting[] = [
   // What modes have by themselves last: menus begin with a difference.
   choice({ name: 'rounding', field: 'rounding', unset: null, takes: isSimulatedMode }, ['rne', 'rz']),
-  flag({ name: 'fp8-head', field: 'fp8Head', unset: false, takes: storesFp8 }),
+  flag({ name: 'quantize-head', field: 'quantizeHead', unset: false, takes: quantizesOperands }),
   choice(
-    { name: 'fp8-activations', field: 'fp8Activations', unset: 'tensor', takes: storesFp8 },
-    FP8_ACTIVATIONS,
+    { name: 'quantize-activations', field: 'quantizeActivations', unset: 'tensor', takes: quantizesOperands },
+    QUANTIZED_ACTIVATIONS,
   ),
   whole(
     { name: 'amax-history', field: 'amaxHistory', unset: null, takes: delaysScales },
     [1, 4, 16, 64, 256],
   ),
   choice({ name: 'amax-algo', field: 'amaxAlgorithm', unset: null, takes: delaysScales }, AMAX_ALGORITHMS),
-  whole({ name: 'fp8-margin', field: 'fp8Margin', unset: null, takes: delaysScales }, [0, 1, 2]),
+  whole({ name: 'scale-margin', field: 'scaleMargin', unset: null, takes: delaysScales }, [0, 1, 2]),
   choice({ name: 'optim-state', field: 'optimState', unset: 'f32', takes: inEveryMode }, OPTIM_STATES),
   choice({ name: 'optimizer', field: 'optimizer', unset: 'adamw', takes: inEveryMode }, OPTIMIZERS),
   whole({ name: 'loss-scale', field: 'lossScale', unset: null, takes: whereScaled }, [
@@ -121,7 +123,8 @@ export function parseVariant(text: string): Variant {
   }
   const settings = new Map<VariantSetting, Value>();
   for (const part of parts) {
-    const [name = '', ...rest] = part.split('=');
+    const [written = '', ...rest] = part.split('=');
+    const name = currentOption(written);
     const setting = VARIANT_SETTINGS.find((one) => one.name === name);
     if (!setting) throw unknownSetting(text, name);
     if (settings.has(setting)) {
@@ -170,15 +173,6 @@ export function variantId({ mode, settings }: Variant): VariantId {
  */
 export function readVariant(text: string): VariantId {
   return variantId(parseVariant(text));
-}
-
-export function isVariant(text: unknown): text is VariantId {
-  if (typeof text !== 'string') return false;
-  try {
-    return readVariant(text) === text;
-  } catch {
-    return false;
-  }
 }
 
 /** The mode of a variant, which for a mode by itself is the same. */

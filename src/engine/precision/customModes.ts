@@ -211,7 +211,7 @@ function checkedQuantization(
   if (activations !== 'tensor' || head) {
     throw refused(
       `Mode ${id} has activations "${activations}" and head ${head}.`,
-      "A mode has 'tensor' and false; a run's settings fp8Activations and fp8Head change them.",
+      "A mode has 'tensor' and false; a run's settings quantizeActivations and quantizeHead change them.",
     );
   }
   return { formats: own, scaling: checkedScales(id, scaling), activations, head };

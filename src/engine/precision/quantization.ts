@@ -23,8 +23,8 @@ export type TensorScaling =
  * How the inputs of GELU and of the blocks' layer norms are kept: GELU's with a scale of the tensor and those of layer norm,
  * the residual stream, as they are; or both with a scale for each {@link ACTIVATION_GROUP} channels (COAT, arXiv 2410.19313).
  */
-export const FP8_ACTIVATIONS = ['tensor', '1x16'] as const;
-export type Fp8Activations = (typeof FP8_ACTIVATIONS)[number];
+export const QUANTIZED_ACTIVATIONS = ['tensor', '1x16'] as const;
+export type QuantizedActivations = (typeof QUANTIZED_ACTIVATIONS)[number];
 export const ACTIVATION_GROUP = 16;
 
 /** What kernels read in place of a tensor of the role: `normInput` only with 1x16 groups, in layer norm; the others in matmuls and GELU. */
@@ -41,7 +41,7 @@ export const DELAYED_SCALING = {
 export interface Quantization {
   readonly formats: Readonly<Record<QuantizedRole, FormatId>>;
   readonly scaling: TensorScaling;
-  readonly activations: Fp8Activations;
+  readonly activations: QuantizedActivations;
   /** The LM head's matmuls too, and not only those of the blocks. */
   readonly head: boolean;
 }

@@ -5,8 +5,8 @@ import type { FormatId } from './formats.ts';
 import {
   type AmaxAlgorithm,
   DELAYED_SCALING,
-  type Fp8Activations,
   type Quantization,
+  type QuantizedActivations,
   type QuantizedRole,
 } from './quantization.ts';
 import type { RecipeRow, ScalingPolicy } from './recipe.ts';
@@ -111,7 +111,7 @@ const ROWS = {
     unsound: false,
   },
   'fp16-noscale': {
-    title: 'Mixed f16, no scaling',
+    title: 'f16 without scaling',
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
     roles: mixed('f16-flush'),
@@ -217,21 +217,24 @@ export function modeSuggestion(id: string): string {
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
 }
 
-/** Settings that only FP8 modes take. Null leaves a value to the mode, and is all that other modes have. */
-export interface Fp8Settings {
-  /** The LM head's matmuls in FP8 too. */
-  readonly fp8Head: boolean;
+/** Settings that only modes with quantised operands take. Null leaves a value to the mode, and is all that other modes have. */
+export interface QuantizeSettings {
+  /** The LM head's matmuls on quantised operands too. */
+  readonly quantizeHead: boolean;
   /** How the inputs of GELU and layer norms are kept. */
-  readonly fp8Activations: Fp8Activations;
+  readonly quantizeActivations: QuantizedActivations;
   /** Of delayed scales: steps that are remembered, what of them counts, and powers of two of room above it. */
   readonly amaxHistory: number | null;
   readonly amaxAlgorithm: AmaxAlgorithm | null;
-  readonly fp8Margin: number | null;
+  readonly scaleMargin: number | null;
 }
 
 /** The recipe of a run: that of its mode, with what the run's own settings change in it. */
 export function recipeFor(
-  config: { readonly precision: PrecisionMode; readonly rounding?: Rounding | null } & Partial<Fp8Settings>,
+  config: {
+    readonly precision: PrecisionMode;
+    readonly rounding?: Rounding | null;
+  } & Partial<QuantizeSettings>,
 ): Recipe {
   const { precision, rounding } = config;
   if (isSimulatedMode(precision)) return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
@@ -240,13 +243,13 @@ export function recipeFor(
   return quantization ? { ...recipe, quantization: quantizationOf(quantization, config) } : recipe;
 }
 
-function quantizationOf(mode: Quantization, settings: Partial<Fp8Settings>): Quantization {
-  const { fp8Head, fp8Activations, amaxHistory, amaxAlgorithm, fp8Margin } = settings;
+function quantizationOf(mode: Quantization, settings: Partial<QuantizeSettings>): Quantization {
+  const { quantizeHead, quantizeActivations, amaxHistory, amaxAlgorithm, scaleMargin } = settings;
   const { scaling } = mode;
   return {
     ...mode,
-    activations: fp8Activations ?? mode.activations,
-    head: fp8Head ?? mode.head,
+    activations: quantizeActivations ?? mode.activations,
+    head: quantizeHead ?? mode.head,
     scaling:
       scaling.kind === 'current'
         ? scaling
@@ -254,13 +257,13 @@ function quantizationOf(mode: Quantization, settings: Partial<Fp8Settings>): Qua
             kind: 'delayed',
             historyLength: amaxHistory ?? scaling.historyLength,
             algorithm: amaxAlgorithm ?? scaling.algorithm,
-            margin: fp8Margin ?? scaling.margin,
+            margin: scaleMargin ?? scaling.margin,
           },
   };
 }
 
-/** Whether a mode stores matmul operands in FP8, so that the settings of FP8 go with it. */
-export function storesFp8(mode: PrecisionMode): boolean {
+/** Whether a mode quantises matmul operands, so that {@link QuantizeSettings} go with it. */
+export function quantizesOperands(mode: PrecisionMode): boolean {
   return recipeOf(mode).quantization !== undefined;
 }
 

@@ -1,17 +1,20 @@
-/** The page's private storage for saved runs: places of two files each, and the lock that gives them to one tab at a time. */
+/**
+ * The page's private storage for saved runs: two places of two files each, and the lock that gives them to one tab at a
+ * time.
+ */
 import type { Place } from './places.ts';
 import { type SlotFile, Slots } from './slots.ts';
 
 const FOLDERS: Readonly<Record<Place, string>> = ['saved-run', 'saved-run-2'];
 const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
-/** Held beside it by a page whose run is saved there, for as long as it is trained. */
+/** Held in addition by a page while it trains a run that is saved there. */
 const KEPT_LOCK = 'halfstep.saved-run.kept';
 const LOOK_AT_KEPT_MS = 1000;
 /** A page that checks a large save gives the lock back by itself; one that hangs does not. */
 const PATIENCE_MS = 30_000;
 
-/** Only workers have it, and TypeScript's types of a page do not. */
+/** Only workers have this handle, and TypeScript's DOM types lack it. */
 interface SyncAccessHandle {
   getSize(): number;
   read(into: Uint8Array, options: { at: number }): number;
@@ -25,7 +28,7 @@ interface WorkerFileHandle {
   createSyncAccessHandle(): Promise<SyncAccessHandle>;
 }
 
-/** All files, open: no other tab can open them until they are closed. */
+/** All files, opened: no other tab can open them until they are closed. */
 export interface OpenSlots {
   readonly places: Readonly<Record<Place, Slots>>;
   close(): void;
@@ -40,10 +43,10 @@ export interface Patience {
 }
 
 /**
- * Takes the lock and opens the files. A tab that keeps them refuses others at once, unless they wait `until`.
+ * Takes the lock and opens the files. A tab that keeps them refuses others at once, except those that wait `until`.
  * @param keeps true for a run that is saved there
- * @returns null where another tab has them for longer than it is waited for
- * @throws DOMException where the browser has no such storage, or refuses it
+ * @returns null when another tab holds them for longer than `patience`
+ * @throws DOMException when the browser has no such storage or refuses it
  */
 export async function openSlots(keeps = false, patience: Patience = {}): Promise<OpenSlots | null> {
   const release = await takeLocks(keeps, patience);
@@ -72,13 +75,13 @@ export async function openSlots(keeps = false, patience: Patience = {}): Promise
   }
 }
 
-/** Bytes that this page's storage holds and may hold, as far as the browser tells. */
+/** Bytes that this page's storage holds and may hold; null where the browser does not report them. */
 export async function storageEstimate(): Promise<{ usage: number; quota: number } | null> {
   const { usage, quota } = await navigator.storage.estimate();
   return usage === undefined || quota === undefined ? null : { usage, quota };
 }
 
-/** @returns what gives it back; null where another tab has it for longer than it is waited for */
+/** @returns a function that releases the lock; null when another tab holds it for longer than `patience` */
 async function takeLocks(keeps: boolean, patience: Patience): Promise<(() => void) | null> {
   const given = new AbortController();
   const giveUp = () => given.abort();
@@ -107,7 +110,7 @@ async function takeLocks(keeps: boolean, patience: Patience): Promise<(() => voi
   }
 }
 
-/** @returns what gives it back */
+/** @returns a function that releases the lock */
 function takeLock(name: string, signal?: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
     navigator.locks.request(name, signal ? { signal } : {}, () => new Promise<void>(resolve)).catch(reject);

@@ -5,12 +5,13 @@
 import * as v from 'valibot';
 import {
   AMAX_ALGORITHMS,
-  FP8_ACTIVATIONS,
+  currentFields,
   GPT2_KINDS,
   MLP_KINDS,
   NORM_KINDS,
   OPTIM_STATES,
   OPTIMIZERS,
+  QUANTIZED_ACTIVATIONS,
   runChanges,
 } from '../../engine/index.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from '../../session/metricsSchema.ts';
@@ -34,7 +35,7 @@ const words = v.record(text(100), text(200));
 const memory = v.objectWithRest({ total: count }, count);
 
 /** A training configuration: a few fields that are read here, and whatever else the version had, by name. */
-const config = v.objectWithRest(
+const currentConfig = v.objectWithRest(
   {
     precision: precisionMode,
     steps: count,
@@ -47,15 +48,16 @@ const config = v.objectWithRest(
     mlp: v.optional(v.picklist(MLP_KINDS), GPT2_KINDS.mlp),
     optimizer: v.optional(v.picklist(OPTIMIZERS), 'adamw'),
     optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
-    fp8Head: v.optional(v.boolean(), false),
-    fp8Activations: v.optional(v.picklist(FP8_ACTIVATIONS), 'tensor'),
+    quantizeHead: v.optional(v.boolean(), false),
+    quantizeActivations: v.optional(v.picklist(QUANTIZED_ACTIVATIONS), 'tensor'),
     microBatch: v.optional(v.nullable(count), null),
     amaxHistory: v.optional(v.nullable(count), null),
     amaxAlgorithm: v.optional(v.nullable(v.picklist(AMAX_ALGORITHMS)), null),
-    fp8Margin: v.optional(v.nullable(count), null),
+    scaleMargin: v.optional(v.nullable(count), null),
   },
   v.union([text(200), finite, v.boolean(), v.null()]),
 );
+const config = v.pipe(v.record(v.string(), v.unknown()), v.transform(currentFields), currentConfig);
 
 const facts = v.object({
   parameters: count,

@@ -1,6 +1,12 @@
-/** What is kept of sweeps, an entry each for a sweep's plan and for each of its cells: a finished cell is one small write. */
+/**
+ * Stored sweeps: one entry for a sweep's plan and one for each of its cells, so that a finished cell is one small
+ * write.
+ */
 import * as v from 'valibot';
 import {
+  currentCell,
+  currentFields,
+  currentGrid,
   type Overrides,
   PRESET_NAMES,
   type SweepCell,
@@ -19,25 +25,25 @@ const planEntry = v.object({
   version: v.literal(VERSION),
   kind: v.literal('plan'),
   id: v.string(),
-  /** When it was begun, in milliseconds since 1970. */
+  /** When it was started, in milliseconds since 1970. */
   time: v.number(),
   preset: v.picklist(PRESET_NAMES),
-  /** What the visitor gave beside modes, rates and seeds; what it means is the engine's to say. */
+  /** The visitor's other settings; the engine validates them. */
   given: v.pipe(
     v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])),
-    v.transform((given) => given as Overrides),
+    v.transform((given) => currentFields(given) as Overrides),
   ),
   text: v.picklist(TEXT_CHOICES),
-  grid: sweepGridSchema,
-  /** As they were when the first cell had started; null before. */
-  settings: v.nullable(sweepSettingsSchema),
+  grid: v.pipe(sweepGridSchema, v.transform<v.InferOutput<typeof sweepGridSchema>, SweepGrid>(currentGrid)),
+  /** The settings when the first cell started; null before. */
+  settings: v.nullable(v.pipe(sweepSettingsSchema, v.transform(currentFields))),
 });
 
 const cellEntry = v.object({
   version: v.literal(VERSION),
   kind: v.literal('cell'),
   sweep: v.string(),
-  cell: sweepCellSchema,
+  cell: v.pipe(sweepCellSchema, v.transform(currentCell)),
 });
 
 type PlanEntry = v.InferOutput<typeof planEntry>;
@@ -45,7 +51,7 @@ export interface SweepPlan extends Omit<PlanEntry, 'version' | 'kind' | 'grid'> 
   readonly grid: SweepGrid;
 }
 
-/** A sweep with the cells that are finished. */
+/** A sweep with its finished cells. */
 export interface KeptSweep extends SweepPlan {
   readonly cells: readonly SweepCell[];
 }
@@ -59,8 +65,16 @@ export function cellStored(sweep: string, cell: SweepCell): Stored {
   return { id: cellId(sweep, cell), value: { version: VERSION, kind: 'cell', sweep, cell } };
 }
 
-export function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string {
+function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string {
   return `${sweep}/${mode}/${learningRate}/${seed}`;
+}
+
+/**
+ * Whether the entry with this id is the sweep's plan or one of its cells, whatever names its modes had when it was
+ * stored.
+ */
+export function isEntryOf(sweep: string, id: string): boolean {
+  return id === sweep || id.startsWith(`${sweep}/`);
 }
 
 /** Sweeps from their entries, newest first, and how many entries this version of the page cannot read. */

@@ -30,7 +30,7 @@ import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
 import {
-  type Fp8Settings,
+  type QuantizeSettings,
   type Recipe,
   type Role,
   recipeFor,
@@ -211,7 +211,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<Fp8Settings> & Kinds)?,
+  (Partial<QuantizeSettings> & Kinds)?,
 ];
 
 /** Each that GPT-2 does not have. */
@@ -231,8 +231,8 @@ describe.each<Case>([
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
   ['fp8', 'auto'],
-  ['fp8', 'auto', undefined, { fp8Head: true, fp8Activations: '1x16' }],
-  ['fp8-delayed', 'auto', undefined, { fp8Head: true }],
+  ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],
+  ['fp8-delayed', 'auto', undefined, { quantizeHead: true }],
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
@@ -282,13 +282,13 @@ test('the first step with delayed scales is the one with current scales, bit by 
 });
 
 test('samples come from the head in FP8 too', () =>
-  withTrainer({ precision: 'fp8', fp8Head: true }, async (trainer) => {
+  withTrainer({ precision: 'fp8', quantizeHead: true }, async (trainer) => {
     const initial = initialOf({});
     await trainer.setParameters((name) => Float32Array.from(initial.get(name)!));
     const tokens = [...BATCH.tokens.slice(0, TINY.context)];
     const logits = await trainer.nextTokenLogits(tokens);
-    const [error, without] = [true, false].map((fp8Head) => {
-      const model = { config: gptOf({}), recipe: recipeFor({ precision: 'fp8', fp8Head }) };
+    const [error, without] = [true, false].map((quantizeHead) => {
+      const model = { config: gptOf({}), recipe: recipeFor({ precision: 'fp8', quantizeHead }) };
       const batch = { tokens, targets: tokens, B: 1, T: TINY.context };
       return relativeError(
         Float64Array.from(logits),

@@ -52,8 +52,12 @@ describe.each([
   ['fp16', { half: 'native' }, { matmul: 'tiled' }],
   ['fp16-pure', { tied: false }, {}],
   ['fp16', { mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }, {}],
-  ['fp8', { accumulation: 2, fp8Activations: '1x16', mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }, {}],
-  ['fp8', { accumulation: 2, fp8Activations: '1x16' }, {}],
+  [
+    'fp8',
+    { accumulation: 2, quantizeActivations: '1x16', mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! },
+    {},
+  ],
+  ['fp8', { accumulation: 2, quantizeActivations: '1x16' }, {}],
   ['fp8-delayed', {}, {}],
 ] as const)('%s with %o and %o', (precision, overrides, options) => {
   test('every level trains with the same bits, through a skipped step too', async () => {

@@ -7,7 +7,7 @@ import { STAMP_BYTES } from '../../../src/engine/gpu/gpuClock.ts';
 import { byteLength } from '../../../src/engine/gpu/tensor.ts';
 import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
 import { DEFAULT_LIMITS } from '../../../src/engine/model/tensors.ts';
-import { storesFp8 } from '../../../src/engine/precision/recipes.ts';
+import { quantizesOperands } from '../../../src/engine/precision/recipes.ts';
 import { withDevice } from '../device.ts';
 import { stateOf, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
 
@@ -113,8 +113,8 @@ describe('memory', () => {
 
   test.each(PRECISION_MODES)('%s: buffers are as large as the plan says, at every level', (precision) =>
     withDevice(async (device, { buffers }) => {
-      const settings: Partial<TrainConfig>[] = storesFp8(precision)
-        ? [{}, { fp8Head: true, fp8Activations: '1x16' }]
+      const settings: Partial<TrainConfig>[] = quantizesOperands(precision)
+        ? [{}, { quantizeHead: true, quantizeActivations: '1x16' }]
         : [{}];
       for (const shape of settings.flatMap((fp8) => everyShape.map((shape) => ({ ...shape, ...fp8 })))) {
         const { bytes, tensors } = memoryPlan({ ...shape, precision }, TINY_VOCABULARY);

@@ -5,7 +5,8 @@ import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { RunControl, runTraining, type Trainer } from '../../../src/engine/index.ts';
-import type { Optimizer, OptimState } from '../../../src/engine/precision/optimStates.ts';
+import type { Optimizer } from '../../../src/engine/kernels/optimizers/table.ts';
+import type { OptimState } from '../../../src/engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
 import {
@@ -69,8 +70,8 @@ describe('three steps, a file, three more', () => {
 
   test('fp8-delayed with its head in FP8, settings of its history, and accumulation', () =>
     expectExact({
-      ...{ precision: 'fp8-delayed', fp8Head: true, accumulation: 2 },
-      ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', fp8Margin: 1, fp8Activations: '1x16' },
+      ...{ precision: 'fp8-delayed', quantizeHead: true, accumulation: 2 },
+      ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', scaleMargin: 1, quantizeActivations: '1x16' },
     }));
 
   test('with skipped steps, a growing scale, accumulation and an untied head', () =>

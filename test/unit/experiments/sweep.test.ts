@@ -123,11 +123,11 @@ describe('settings', () => {
   });
 
   test('that an older sweep does not know were not given in it', () => {
-    const { optimState: _, fp8Head: __, norm, mlp, ...older } = SETTINGS;
+    const { optimState: _, quantizeHead: __, norm, mlp, ...older } = SETTINGS;
     expect([norm, mlp]).toEqual(['layernorm', 'gelu']);
     expect(settingsDifferences(older, SETTINGS)).toEqual([]);
-    expect(settingsDifferences(older, { ...SETTINGS, fp8Head: true })).toEqual([
-      'fp8Head was false and is now true',
+    expect(settingsDifferences(older, { ...SETTINGS, quantizeHead: true })).toEqual([
+      'quantizeHead was false and is now true',
     ]);
     expect(settingsDifferences(older, { ...SETTINGS, norm: 'rmsnorm' })).toEqual([
       'norm was layernorm and is now rmsnorm',

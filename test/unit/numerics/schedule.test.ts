@@ -25,8 +25,8 @@ test.each([
   ['fp8', '1x16', 'rmsnorm', 'relu2'],
 ] as const)(
   '%s, activations %s, %s, %s: every gradient row is counted, and by dispatches of the same site',
-  (precision, fp8Activations, norm, mlp) => {
-    const config = { ...presetOf('smoke').config, precision, fp8Activations, norm, mlp };
+  (precision, quantizeActivations, norm, mlp) => {
+    const config = { ...presetOf('smoke').config, precision, quantizeActivations, norm, mlp };
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
     const numerics = buildNumerics(target, tensors);
@@ -66,7 +66,7 @@ test.each([
     const blocks = noise.rows.filter(({ name }) => name.startsWith('h.'));
     const { roles, quantization, masterRounding } = tensors.recipe;
     const weights4 = roles.weight !== 'f32' && roles.master === 'f32' && masterRounding === 'nearest';
-    const inFp8 = fp8Activations === '1x16' ? 19 : 17;
+    const inFp8 = quantizeActivations === '1x16' ? 19 : 17;
     const operands = [roles.activation, roles.activation, roles.activation, roles.preActivation];
     const inOthers = [...operands, roles.outputGradient, ...Array(4).fill(roles.attention)];
     const stored = inOthers.filter((format) => format !== 'f32').length;

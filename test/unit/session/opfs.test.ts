@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openSlots } from '../../../src/session/storage/opfs.ts';
 
-/** Locks as the browser gives them: one holder a name, the others in the order in which they came. */
+/** Locks like the browser's: one holder per name, others in order of arrival. */
 class FakeLocks {
   readonly #queues = new Map<string, (() => void)[]>();
 
@@ -45,7 +45,7 @@ afterEach(() => {
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 
-test('one that looks for what is saved is waited for', async () => {
+test('a page that only lists the saves is waited for', async () => {
   const look = (await openSlots())!;
   const training = openSlots(true);
   await vi.advanceTimersByTimeAsync(10 * SECOND_MS);
@@ -53,7 +53,7 @@ test('one that looks for what is saved is waited for', async () => {
   expect(await training).not.toBeNull();
 });
 
-test('one that does not give it back is not waited for without end', async () => {
+test('a page that does not release it is not waited for without end', async () => {
   await openSlots();
   const others = [openSlots(), openSlots(true), openSlots(true, { ms: 2 * SECOND_MS })];
   let brief: unknown = 'waiting';
@@ -67,7 +67,7 @@ test('one that does not give it back is not waited for without end', async () =>
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('one whose run is saved there refuses others, until it has ended', async () => {
+test('a page whose run is saved there blocks others until the run has ended', async () => {
   const training = (await openSlots(true))!;
   const others = [openSlots(), openSlots(true)];
   await vi.advanceTimersByTimeAsync(2 * SECOND_MS);
