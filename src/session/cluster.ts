@@ -7,8 +7,10 @@ import {
   OPTIMIZER_TABLE,
   OPTIMIZERS,
   piecesOf,
+  type RunDescription,
   type RunFile,
   type TextStream,
+  type TokenizerJson,
   textFile,
 } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
@@ -19,7 +21,10 @@ const TOKENIZERS: readonly string[] = ['char', 'byte'];
 const KINDS = ['norm', 'mlp'] as const;
 
 /** @throws EngineError BAD_VALUE naming what the program cannot go on with */
-export function checkCluster({ description: { config, tokenizer } }: RunFile): void {
+export function checkCluster({
+  config,
+  tokenizer,
+}: Pick<RunDescription, 'config'> & { readonly tokenizer: Pick<TokenizerJson, 'kind'> }): void {
   const wrong = !MODES.includes(config.precision)
     ? `mode ${config.precision}`
     : !TOKENIZERS.includes(tokenizer.kind)

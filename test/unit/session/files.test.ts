@@ -125,7 +125,7 @@ test('an archive contains every file complete, uncompressed and in one folder', 
 
 test('a run that the PyTorch program cannot continue is refused by name', async () => {
   const described = (config: object, kind = 'char') =>
-    ({ description: { config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } } }) as never;
+    ({ config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } }) as never;
   checkCluster(described({ precision: 'bf16' }));
   expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('mode fp8');
   expect(thrownBy(() => checkCluster(described({ mlp: 'relu2' }))).message).toContain(
