@@ -5,7 +5,6 @@
 // source:  recomputation of GELU in llm.c (idea); those of reference/ (oracle)
 import activation_function::activation;
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
 
 struct Params {
@@ -20,7 +19,7 @@ struct Params {
 fn activation_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = linearGroup(group) * 64u + local;
   if (i < p.vectors) {
-    @if(!scaled) let x = ungrouped(preActivation::load(i), i);
+    @if(!scaled) let x = preActivation::load(i);
     @if(scaled) let x = preActivation::load(i) * scales[p.record].inverse;
     out::store(i, activation(x));
   }

@@ -10,6 +10,7 @@ import package::lib::moments::{loadMoments, Moments};
 @if(groupedMoments) import package::lib::moments::storeGroupedMoments;
 @if(wholeParameter) import package::lib::parameter_state::ParameterState;
 @if(stochasticMaster || stochasticMoments) import package::lib::random::{randomBits, randomVector};
+@if(stochasticMoments) import package::lib::random::MOMENT_STREAM;
 import package::lib::step_state::StepState;
 
 struct Params {
@@ -29,9 +30,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read> state: StepState;
 @if(wholeParameter) @group(0) @binding(7) var<storage, read> parameterStates: array<ParameterState>;
 @group(1) @binding(0) var<uniform> p: Params;
-
-// Apart from that of the weights.
-const MOMENT_STREAM = 0x9e3779b9u;
 
 @compute @workgroup_size(64)
 fn adamw(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {

@@ -4,7 +4,6 @@
 // dispatch: any number of workgroups, each a stride of vectors; counts meet in shared memory before they are added
 // source:  reference/exponents.ts (oracle)
 import package::lib::exponents::{exponentBins, histogram};
-import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
 
 struct Params {
@@ -26,7 +25,7 @@ fn exponent_histogram(
   @builtin(local_invocation_index) local: u32,
 ) {
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
-    @if(!scaled) let value = ungrouped(inp::load(i), i);
+    @if(!scaled) let value = inp::load(i);
     @if(scaled) let value = inp::load(i) * scales[p.record].inverse;
     let bins = exponentBins(value);
     atomicAdd(&counts[bins.x], 1u);

@@ -6,7 +6,6 @@
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 import package::lib::reduce::workgroupSum;
 import constants::LANES;
 @if(subgroups) enable subgroups;
@@ -34,7 +33,7 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   for (var i = local; i < p.c4; i += LANES) {
     let d = dout::load(base + i) * weight::load(i);
     @if(!rms) sumD += d;
-    sumDx = fma(d, (ungrouped(inp::load(base + i), base + i) - mean) * rstd, sumDx);
+    sumDx = fma(d, (inp::load(base + i) - mean) * rstd, sumDx);
   }
   @if(!rms) let meanD = workgroupSum(dot(sumD, vec4f(1.0)), local) / count;
   let meanDx = workgroupSum(dot(sumDx, vec4f(1.0)), local) / count;
@@ -43,7 +42,7 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   }
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    let normalised = (ungrouped(inp::load(base + i), base + i) - mean) * rstd;
+    let normalised = (inp::load(base + i) - mean) * rstd;
     let d = dout::load(base + i) * weight::load(i);
     @if(!rms) var value = (d - meanD - normalised * meanDx) * rstd;
     @if(rms) var value = (d - normalised * meanDx) * rstd;

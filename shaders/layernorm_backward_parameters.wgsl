@@ -3,7 +3,6 @@
 // numerics: f32 sums in order of rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  layernorm_backward of llm.c, in two dispatches since WGSL has no float atomics; reference/layernorm.ts (oracle)
-import package::lib::group_scale::ungrouped;
 
 struct Params {
   rows: u32,
@@ -30,7 +29,7 @@ fn layernorm_backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(l
     let at = row * p.c4 + column;
     let d = dout::load(at);
     let s = stats[row];
-    dweight = fma(d, (ungrouped(inp::load(at), at) - s.x) * s.y, dweight);
+    dweight = fma(d, (inp::load(at) - s.x) * s.y, dweight);
     @if(bias) dbias += d;
   }
   partials[group.y * p.c4 + column] = dweight;

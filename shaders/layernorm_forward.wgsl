@@ -5,7 +5,6 @@
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts and rmsnorm.ts (oracles)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 import package::lib::layernorm::layernorm;
 import package::lib::reduce::workgroupSum;
 import constants::LANES;
@@ -31,19 +30,19 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   @if(rms) let mean = 0.0;
   @if(!rms) var total = vec4f();
   @if(!rms) for (var i = local; i < p.c4; i += LANES) {
-    total += ungrouped(inp::load(base + i), base + i);
+    total += inp::load(base + i);
   }
   @if(!rms) let mean = workgroupSum(dot(total, vec4f(1.0)), local) / count;
   var squares = vec4f();
   for (var i = local; i < p.c4; i += LANES) {
-    let d = ungrouped(inp::load(base + i), base + i) - mean;
+    let d = inp::load(base + i) - mean;
     squares = fma(d, d, squares);
   }
   let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    @if(bias) let value = layernorm(ungrouped(inp::load(base + i), base + i), mean, rstd, weight::load(i), bias::load(i));
-    @if(!bias) let value = layernorm(ungrouped(inp::load(base + i), base + i), mean, rstd, weight::load(i), vec4f());
+    @if(bias) let value = layernorm(inp::load(base + i), mean, rstd, weight::load(i), bias::load(i));
+    @if(!bias) let value = layernorm(inp::load(base + i), mean, rstd, weight::load(i), vec4f());
     overflowed = out::overflows(value) || overflowed;
     out::store(base + i, value);
   }

@@ -4,7 +4,6 @@
 // dispatch: one lane a vector, linear grid
 // source:  recomputation of layer norm in llm.c (idea); reference/layernorm.ts (oracle)
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 import package::lib::layernorm::layernorm;
 
 struct Params {
@@ -23,7 +22,7 @@ fn layernorm_recompute(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   }
   let s = stats[i / p.c4];
   let column = i % p.c4;
-  let x = ungrouped(inp::load(i), i);
+  let x = inp::load(i);
   @if(bias) out::store(i, layernorm(x, s.x, s.y, weight::load(column), bias::load(column)));
   @if(!bias) out::store(i, layernorm(x, s.x, s.y, weight::load(column), vec4f()));
 }

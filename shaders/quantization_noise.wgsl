@@ -3,7 +3,6 @@
 // numerics: squares in f32 of values brought to 1 by a power of two from amax, so that none overflows; what is not finite is only counted
 // dispatch: 31 workgroups, each a stride of vectors; sums in a fixed order, the workgroups' on the CPU
 // source:  signal-to-quantization-noise ratio; reference/quantizationNoise.ts (oracle)
-import package::lib::group_scale::{groupScale, ungrouped};
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
 import package::lib::tensor_scale::powerOfTwo;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
@@ -63,9 +62,9 @@ fn quantization_noise(
     let value = inp::load(i);
     let bits = magnitudeBits(value);
     @if(scaled) let scaled = value * scales[p.record].scale;
-    @if(!scaled) let scaled = value * groupScale(i);
+    @if(!scaled) let scaled = value * out::scale(i);
     @if(scaled) let stored = out::load(i) * scales[p.record].inverse;
-    @if(!scaled) let stored = ungrouped(out::load(i), i);
+    @if(!scaled) let stored = out::load(i);
     let storedBits = magnitudeBits(stored);
     let finite = (bits < INFINITY_BITS) & (storedBits < INFINITY_BITS);
     let x = select(vec4f(), value * toOne, finite);

@@ -6,7 +6,6 @@
 @if(probe) import package::lib::exponents::countExponents;
 @if(activation) import activation_function::activation;
 @if(activationBackward) import activation_function::activationDerivative;
-@if(activationBackward) import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
 
 struct MatmulShape {
@@ -51,7 +50,7 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
     value = activation(preActivation::store(at, value));
   }
   @if(activationBackward) {
-    let stored = ungrouped(preActivation::load(at), at);
+    let stored = preActivation::load(at);
     @if(!scaled) let x = stored;
     @if(scaled) let x = stored * scales[shape.scalePre].inverse;
     value *= activationDerivative(x);

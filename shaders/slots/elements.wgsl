@@ -15,6 +15,11 @@ fn storeCodes(i: u32, four: Elem4) {
   SLOT[i] = four;
 }
 
+// What vector i was multiplied by before it was stored.
+fn scale(i: u32) -> f32 {
+  return 1.0;
+}
+
 fn load(i: u32) -> vec4f {
   return decode(codes(i));
 }

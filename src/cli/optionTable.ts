@@ -195,14 +195,14 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       name: 'optimizer',
       field: 'optimizer',
       choices: OPTIMIZERS,
-      help: "stable-adamw also divides each parameter's update by its root mean square where that is above 1",
+      help: 'what updates the weights; listed in npm run train -- --help',
     },
     {
       kind: 'choice',
       name: 'optim-state',
       field: 'optimState',
       choices: OPTIM_STATES,
-      help: "how AdamW's moments are kept between steps; listed in npm run train -- --help",
+      help: "how the optimizer's states are kept between steps; listed in npm run train -- --help",
     },
     number('lr', 'learningRate', 'highest learning rate'),
     {
@@ -210,8 +210,12 @@ export const OPTION_GROUPS: Readonly<Record<string, readonly OptionSpec[]>> = {
       standard: 'lr / 10',
     },
     number('warmup', 'warmup', 'steps of linear warm-up; at most a tenth of the steps unless given'),
-    number('weight-decay', 'weightDecay', 'AdamW decay of matrices'),
-    number('beta2', 'beta2', "decay of AdamW's second moment"),
+    number('weight-decay', 'weightDecay', 'decoupled weight decay of matrices'),
+    number(
+      'beta2',
+      'beta2',
+      "the slower of the optimizer's two decay rates: in AdamW that of the second moment",
+    ),
     number('clip', 'clip', 'largest norm of the unscaled gradient; 0 turns clipping off'),
   ],
   Output: [

@@ -2,6 +2,7 @@
 
 // core/: Errors that name the remedy, and figures in words.
 
+export { badValue, checkObject, checkOptions, inWords, type OptionType } from './core/checkOptions.ts';
 export { EngineError, type ErrorCode, nearest, suggestion } from './core/errors.ts';
 export {
   formatCount,
@@ -13,6 +14,7 @@ export {
 } from './core/format.ts';
 export { mebibytes } from './core/mebibytes.ts';
 export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core/memoryCategories.ts';
+export { HALFSTEP_VERSION } from './core/version.ts';
 
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
@@ -23,7 +25,6 @@ export {
   goesWithState,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
-  OPTIMIZERS,
 } from './precision/optimStates.ts';
 export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
 export { formatsOf, gradientFormat, storesHalves } from './precision/recipe.ts';
@@ -59,9 +60,10 @@ export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
 export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
 export { byteLength } from './gpu/tensor.ts';
 
-// kernels/: The histogram that kernels count exponents in.
+// kernels/: The histogram that kernels count exponents in, and the optimizers.
 
 export { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from './kernels/numerics.ts';
+export { OPTIMIZER_TABLE, OPTIMIZERS } from './kernels/optimizers/table.ts';
 
 // data/: Texts, tokenizers and batches: from bytes to a dataset that a trainer takes.
 
@@ -76,7 +78,7 @@ export {
   type TextId,
 } from './data/builtins.ts';
 export { Checksum } from './data/checksum.ts';
-export { createDataset, type Dataset, otherTokens, splitText } from './data/dataset.ts';
+export { createDataset, type Dataset, type DatasetOptions, otherTokens, splitText } from './data/dataset.ts';
 export { GPT2_END, GPT2_END_ID, loadGpt2 } from './data/gpt2.ts';
 export {
   streamOf,
@@ -94,9 +96,11 @@ export {
   type Tokenizer,
   type TokenizerChoice,
   type TokenizerJson,
+  tokenizerKind,
   tokenizerOfModel,
   tokensIn,
 } from './data/tokenizer.ts';
+export { readTokenizerJson } from './data/tokenizerJson.ts';
 export { checkTextSize, emptyText, Utf8Reader } from './data/utf8.ts';
 export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
 
@@ -187,6 +191,7 @@ export {
   type RunFile,
   type RunProgress,
   writeRun,
+  writerOf,
 } from './checkpoint/runFile.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
@@ -269,7 +274,7 @@ export {
   sweepProgress,
   sweepRows,
 } from './experiments/sweepTable.ts';
-export { type ComparisonTable, comparisonTable } from './experiments/table.ts';
+export { type ComparisonTable, comparisonTable, FAILED_MODE } from './experiments/table.ts';
 export {
   modeOfVariant,
   offeredSettings,

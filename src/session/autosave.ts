@@ -2,6 +2,7 @@ import {
   describeRun,
   isLost,
   openRun,
+  type RandomAccess,
   type RunFile,
   type Snapshot,
   type Snapshots,
@@ -16,13 +17,22 @@ import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
 import type { Place } from './storage/places.ts';
 import type { Slots } from './storage/slots.ts';
 
+/** After this time a new run starts without being saved. */
+const NEW_RUN_PATIENCE = { ms: 2000 };
+
+const IN_USE = 'Another tab of Halfstep is using the saved run.';
 const ELSEWHERE: ErrorReport = {
   code: 'SAVED_ELSEWHERE',
-  message: 'Another tab is training, and its run is the one that is saved.',
-  hint: 'This run continues without being saved. Close the other tab, then press Train again to have it saved.',
+  message: IN_USE,
+  hint: 'This run continues without being saved. Close the other tab to have it saved from then on.',
+};
+const NO_PLACE: ErrorReport = {
+  code: 'STORAGE_FULL',
+  message: 'Unfinished runs occupy all places for saved runs.',
+  hint: 'This run continues without being saved. After it, reload the page to resume, export or remove one of them.',
 };
 
-/** What the browser says of its storage, in words. */
+/** Turns an error of the browser's storage into a message for the visitor. */
 function storageError(cause: unknown): ErrorReport {
   if (!(cause instanceof DOMException)) return errorReport(cause);
   const full = cause.name === 'QuotaExceededError';
@@ -30,10 +40,10 @@ function storageError(cause: unknown): ErrorReport {
     code: full ? 'STORAGE_FULL' : 'STORAGE_REFUSED',
     message: full
       ? 'The browser has no room left for this run.'
-      : `The browser keeps nothing for this page (${cause.message}).`,
+      : `The browser stores nothing for this page (${cause.message}).`,
     hint: full
-      ? 'Training continues, and the save before stays. Remove a run that is kept here, or files or data of other sites, to make room.'
-      : 'Training continues without being saved: private windows and blocked site data do that.',
+      ? 'Training continues, and the previous save is kept. To make room, remove a saved run here, or files or data of other sites.'
+      : 'Training continues without being saved. Private windows and blocked site data cause this.',
   };
 }
 
@@ -42,19 +52,23 @@ export function nothingSaved(): SessionError {
 }
 
 /**
- * Reads the run of a place, for as long as `use` takes.
- * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE where another tab has it
+ * Opens the save at `place`, of whatever version, and keeps its file open while `use` runs.
+ * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE when another tab holds the storage
  */
-export async function withSave<T>(place: Place, use: (run: RunFile) => Promise<T>): Promise<T> {
+export async function withSave<T>(place: Place, use: (file: RandomAccess) => Promise<T>): Promise<T> {
   const open = await openSlots();
-  if (!open) throw new SessionError('SAVED_ELSEWHERE', ELSEWHERE.message, 'Close the other tab first.');
+  if (!open) throw savedElsewhere();
   try {
-    const saved = await newestRun(open.places[place]);
-    if (!saved) throw nothingSaved();
-    return await use(saved);
+    const save = await open.places[place].newest();
+    if (!save) throw nothingSaved();
+    return await use(save.source);
   } finally {
     open.close();
   }
+}
+
+function savedElsewhere(): SessionError {
+  return new SessionError('SAVED_ELSEWHERE', IN_USE, 'Close the other tab, then try again.');
 }
 
 async function newestRun(slots: Slots): Promise<RunFile | null> {
@@ -68,17 +82,22 @@ export function savedFacts({ description, progress, file }: RunFile): SavedRun {
 }
 
 /**
- * Keeps one run in the page's private storage: now and then, on a pause, when the page is hidden, and at the end. What
- * fails is told and tried again; training goes on.
+ * Saves one run in the page's private storage: at intervals, on a pause, when the page is hidden, and at the end. A
+ * failed save is reported and retried; training continues.
  */
 export class Autosave {
   readonly #post: (event: SessionEvent) => void;
   readonly #run: number;
-  readonly #open: OpenSlots;
-  /** Where it is saved. */
-  readonly place: Place;
-  /** Where the run lies that it goes on with, if any does. */
-  readonly #from: Place;
+  /** Null while another tab holds the storage. */
+  #open: OpenSlots | null = null;
+  /** The place where the run is saved; null until it is chosen. */
+  #place: Place | null = null;
+  /** The place of the run that this one continues; null for a new run. */
+  readonly #from: Place | null;
+  /** Aborted to stop waiting for the storage. */
+  readonly #waiting = new AbortController();
+  /** Settles when nothing waits for the storage any more. */
+  #taking: Promise<void> = Promise.resolve();
   #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;
   #trainer: Trainer | undefined;
@@ -86,72 +105,104 @@ export class Autosave {
   #builtin: TextId | null = null;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
-  /** A save is due, and waits for the run to be between two steps. */
+  /** A save is due and waits until the run is between two steps. */
   #due = false;
-  /** Steps of the newest save that was begun. */
+  /** Step of the newest save that was started. */
   #newest = -1;
-  /** The newest save is of this run. */
+  /** Whether the newest save belongs to this run. */
   #saved = false;
 
-  private constructor(
-    post: (event: SessionEvent) => void,
-    run: number,
-    open: OpenSlots,
-    place: Place,
-    from: Place,
-  ) {
+  private constructor(post: (event: SessionEvent) => void, run: number, from: Place | null) {
     this.#post = post;
     this.#run = run;
-    this.#open = open;
-    this.place = place;
     this.#from = from;
   }
 
   /**
-   * Takes the storage for one run; null, which is told, where another tab has it or the browser gives none, and null where
-   * `choose` finds no place.
-   * @param choose where to save it
-   * @param from the place of the run that it goes on with
+   * Acquires the storage for one run. If another tab holds it, which is reported, a new run is saved as soon as the storage
+   * is free; a run that continues a saved one needs its file and is refused.
+   * @param choose picks the place to save to
+   * @param from the place of the run that this one continues
+   * @returns null when the browser refuses the storage, which is reported, and when `choose` finds no place
+   * @throws SessionError SAVED_ELSEWHERE when another tab holds the run to continue
    */
-  static async hold(
+  static async acquire(
     post: (event: SessionEvent) => void,
     run: number,
     choose: (open: OpenSlots) => Promise<Place | null>,
     from: Place | null = null,
   ): Promise<Autosave | null> {
-    const open = await openSlots(true).catch(storageError);
-    if (!open || !('places' in open)) {
-      post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
+    const autosave = new Autosave(post, run, from);
+    try {
+      const open = await openSlots(true, from === null ? NEW_RUN_PATIENCE : {});
+      if (open) return (await autosave.#take(open, choose)) ? autosave : null;
+    } catch (cause) {
+      post({ type: 'autosaveFailed', run, error: storageError(cause) });
       return null;
     }
-    const place = await choose(open).catch(() => null);
-    if (place !== null) return new Autosave(post, run, open, place, from ?? place);
-    open.close();
-    return null;
+    if (from !== null) throw savedElsewhere();
+    post({ type: 'autosaveFailed', run, error: ELSEWHERE });
+    autosave.#taking = autosave.#takeLater(choose);
+    return autosave;
+  }
+
+  /** @returns whether there is a place for the run */
+  async #take(open: OpenSlots, choose: (open: OpenSlots) => Promise<Place | null>): Promise<boolean> {
+    const place = this.#closed ? null : await choose(open).catch(() => null);
+    if (place === null || this.#closed) {
+      open.close();
+      return false;
+    }
+    this.#open = open;
+    this.#place = place;
+    return true;
+  }
+
+  async #takeLater(choose: (open: OpenSlots) => Promise<Place | null>): Promise<void> {
+    const { signal } = this.#waiting;
+    try {
+      const open = await openSlots(true, { until: signal });
+      if (open && (await this.#take(open, choose))) this.request();
+      else if (!this.#closed) this.#post({ type: 'autosaveFailed', run: this.#run, error: NO_PLACE });
+    } catch (cause) {
+      if (!this.#closed) this.#post({ type: 'autosaveFailed', run: this.#run, error: storageError(cause) });
+    }
+  }
+
+  /** The place where the run is saved; null while another tab holds the storage. */
+  get place(): Place | null {
+    return this.#place;
   }
 
   /**
-   * The saved run, to be gone on with, whose figures {@link curve} has then; null where there is none.
+   * The saved run to continue, whose figures {@link curve} then holds; null where there is none.
    * @throws EngineError WRONG_RUN or BAD_FILE
    */
   async saved(): Promise<RunFile | null> {
-    const run = await newestRun(this.#open.places[this.#from]);
+    const run = await this.#runIn(this.#from);
     if (run) this.#curve = RunCurve.parse(run.file.metadata.get(CURVE_KEY), run.progress.attempted);
     return run;
   }
 
-  /** The figures that are saved with the run: those of its steps are to be added. */
+  /** The figures saved with the run. The caller adds those of each new step. */
   get curve(): RunCurve {
     return this.#curve;
   }
 
-  /** The newest save of this run, once none is being written any more; null before its first. */
+  /** The newest save of this run, once the write in progress has finished; null before the first. */
   async newest(): Promise<RunFile | null> {
     await this.#writing;
-    return this.#saved ? newestRun(this.#open.places[this.place]) : null;
+    return this.#saved ? this.#runIn(this.#place) : null;
   }
 
-  /** Allocates room for a copy of the run's state, and begins to save it. After a loss it goes on with another trainer. */
+  async #runIn(place: Place | null): Promise<RunFile | null> {
+    return this.#open && place !== null ? newestRun(this.#open.places[place]) : null;
+  }
+
+  /**
+   * Allocates room for a copy of the run's state and starts saving. After a lost device it is called again with the new
+   * trainer.
+   */
   async begin(trainer: Trainer, text: TextSource, intervalMs: number): Promise<void> {
     this.drop();
     this.#trainer = trainer;
@@ -161,54 +212,58 @@ export class Autosave {
     this.#timer = setInterval(() => this.request(), intervalMs);
   }
 
-  /** The device is lost: nothing can be saved until `begin`. */
+  /** Called when the device is lost: nothing can be saved until `begin` is called again. */
   drop(): void {
     clearInterval(this.#timer);
     this.#trainer = undefined;
     this.#snapshots = undefined;
   }
 
-  /** Saves now, or at the next boundary where the GPU has no room for a copy; nothing once the run has ended. */
+  /**
+   * Saves now, or at the next step boundary where the GPU has no room for a copy. Does nothing once the run has ended.
+   */
   request(): void {
     if (this.#closed) return;
     if (this.#snapshots?.pauses) this.#due = true;
     else void this.#save();
   }
 
-  /** The run is between two steps. */
+  /** Called between two steps: writes the save that is due. */
   async boundary(): Promise<void> {
     if (!this.#due) return;
     this.#due = false;
     await this.#save();
   }
 
-  /** Gives the storage back. @param end true where the run has ended as it should, and its end is to be saved */
+  /** Releases the storage. @param end whether the run ended normally, so that its final state is saved */
   async close(end: boolean): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#waiting.abort();
     clearInterval(this.#timer);
     if (end) await this.#save();
     await this.#writing;
-    this.#open.close();
+    await this.#taking;
+    this.#open?.close();
   }
 
-  /** One after the other. */
+  /** Queues a save: saves run one at a time. */
   #save(): Promise<void> {
     this.#writing = this.#writing.then(() => this.#saveChanges());
     return this.#writing;
   }
 
-  /** What has not changed since is not saved again. */
+  /** Skips the save when no step was taken since the last one. */
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
-    if (!trainer || !this.#snapshots || trainer.submittedSteps === this.#newest) return;
+    if (!trainer || !this.#snapshots || !this.#open || trainer.submittedSteps === this.#newest) return;
     let arrived = Promise.resolve();
     const steps = () => {
       this.#newest = trainer.submittedSteps;
       arrived = trainer.metricsArrived;
       return this.#newest;
     };
-    // A device that is lost meanwhile is reported by the run itself.
+    // The run itself reports a device that is lost meanwhile.
     const snapshot = await this.#snapshots.takeNext(steps).catch(() => null);
     if (snapshot) await this.#write(snapshot, trainer, arrived);
   }
@@ -216,18 +271,19 @@ export class Autosave {
   /** @param arrived resolves with the metrics of the snapshot's last step */
   async #write(snapshot: Snapshot, trainer: Trainer, arrived: Promise<void>): Promise<void> {
     const run = this.#run;
+    const place = this.#place!;
     try {
       await arrived;
       const curve = this.#curve.text(snapshot.step, trainer.arrived);
       const description = describeRun(trainer, this.#builtin);
-      await this.#open.places[this.place].save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
+      await this.#open!.places[place].save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
       this.#saved = true;
       const { pauses } = await trainer.snapshots();
       const storage = await storageEstimate();
-      this.#post({ type: 'autosaved', run, place: this.place, step: snapshot.step, storage, pauses });
+      this.#post({ type: 'autosaved', run, place, step: snapshot.step, storage, pauses });
     } catch (cause) {
       this.#newest = -1;
-      // What a lost device takes back in the middle of a save is no fault of the storage.
+      // A save that fails because the device was lost is not a storage error.
       if (!(await isLost(trainer.device)))
         this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
     } finally {
@@ -236,10 +292,10 @@ export class Autosave {
   }
 }
 
-/** What is left of a run that cannot go on, in a sentence. */
+/** One sentence that says whether a run that cannot continue was saved. */
 export async function whereSaved(autosave: Autosave | null): Promise<string> {
   const saved = await autosave?.newest();
   return saved
     ? `The run is saved at step ${saved.progress.attempted}: it can be resumed.`
-    : 'What was learned is shown, and not saved.';
+    : 'The results so far are shown, but not saved.';
 }

@@ -4,7 +4,8 @@ import { MLP_KINDS, NORM_KINDS } from '../../src/engine/config/gptConfig.ts';
 import { RECOMPUTE_LEVELS } from '../../src/engine/config/trainConfig.ts';
 import { nearest, suggestion } from '../../src/engine/core/errors.ts';
 import { TEXT_IDS } from '../../src/engine/data/builtins.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../../src/engine/precision/optimStates.ts';
+import { OPTIMIZERS } from '../../src/engine/kernels/optimizers/table.ts';
+import { OPTIM_STATES } from '../../src/engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
 
 const SETTINGS = ['learningRate', 'layers', 'heads', 'width', 'context', 'batch', 'steps', 'seed', 'norm'];

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { EXPORT_DTYPES, type ExportDtype } from '../../engine/index.ts';
-import { exportRun, takenRun } from '../../store/fileActions.ts';
+import { exportObstacle } from '../../store/exportObstacle.ts';
+import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
@@ -9,17 +10,19 @@ import { SelectField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './ExportPanel.module.css';
 
-/** Files of the run on the GPU, at any time. */
+/** Exports the run on the GPU, at any time. */
 export default function ExportPanel() {
-  const run = useRun(takenRun);
+  const run = useRun(exportableRun);
   const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
   const [dtype, setDtype] = useState<ExportDtype>('F32');
   const exporting = useFiles((state) => state.exporting);
   const error = useFiles((state) => state.exportError);
-  if (run === null) return null;
+  const config = useRun(({ runs }) => (run !== null ? runs[run]!.config : null));
+  if (run === null || config === null) return null;
+  const [noModel, noCluster] = [exportObstacle('model', config), exportObstacle('cluster', config)];
   return (
     <section className={styles.panel} data-testid="export-panel">
-      <h2>{`Take it with you${label ? `: ${label}` : ''}`}</h2>
+      <h2>{`Export${label ? `: ${label}` : ''}`}</h2>
       <dl className={styles.list}>
         <div>
           <dt>
@@ -27,35 +30,43 @@ export default function ExportPanel() {
               Run file
             </Button>
           </dt>
-          <dd>Weights, optimizer and all else: resumes exactly, on this page or on the command line.</dd>
+          <dd>
+            Weights, optimizer state and everything else: resumes exactly, on this page or on the command
+            line.
+          </dd>
         </div>
         <div>
           <dt>
             <Button
               onClick={() => exportRun({ run }, 'model', dtype)}
-              disabled={exporting}
+              disabled={exporting || noModel !== null}
               data-testid="export-model"
             >
               Model
             </Button>
           </dt>
-          <dd>A folder as Hugging Face's libraries read GPT-2, as one archive.</dd>
+          <dd data-testid="export-model-about">
+            {noModel ?? "A GPT-2 folder for Hugging Face's libraries, as a ZIP archive."}
+          </dd>
         </div>
         <div>
           <dt>
             <Button
               onClick={() => exportRun({ run }, 'cluster', dtype)}
-              disabled={exporting}
+              disabled={exporting || noCluster !== null}
               data-testid="export-cluster"
             >
               Cluster folder
             </Button>
           </dt>
-          <dd>Both, the text, and a program that continues in PyTorch on many GPUs.</dd>
+          <dd data-testid="export-cluster-about">
+            {noCluster ??
+              'Both of these, the text, and a program that continues the run in PyTorch on many GPUs.'}
+          </dd>
         </div>
       </dl>
       <SelectField
-        label="Weights of the model in"
+        label="Model weights as"
         value={dtype}
         onChange={(event) => setDtype(event.target.value as ExportDtype)}
         data-testid="export-dtype"

@@ -1,23 +1,30 @@
 import { useState } from 'react';
-import type { StoredRun } from '../../session/protocol.ts';
-import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
-import { exportRun, goOnObstacle } from '../../store/fileActions.ts';
+import type { StoredRun, UnreadableRun } from '../../session/protocol.ts';
+import { removeSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
+import { exportObstacle } from '../../store/exportObstacle.ts';
+import { continueObstacle, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
-import { isBusy, standsOnGpu, useRun } from '../../store/runStore.ts';
-import { givesWayTo, isSaved, nextToGo, otherStoredRuns, useSavedRun } from '../../store/savedRun.ts';
+import { isBusy, isModelOnGpu, useRun } from '../../store/runStore.ts';
+import { isSaved, nextReplaced, otherStoredRuns, replacedBy, useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
-import { endedSentence, keepingSentence, scheduleSentence, unfinishedSentence } from './storedMessages.ts';
+import {
+  endedSentence,
+  keepingSentence,
+  scheduleSentence,
+  unfinishedSentence,
+  unreadableSentence,
+} from './storedMessages.ts';
 
-/** What is kept in this browser and not shown, left unfinished or ended, and why the run of this visit is not saved. */
+/** Notes for the runs saved in this browser that are not shown, and the reason when the current run is not saved. */
 export default function SavedRunNote() {
   const state = useSavedRun();
   const busy = useRun(({ status }) => isBusy(status));
-  const onGpu = useRun((run) => isBusy(run.status) || standsOnGpu(run));
+  const onGpu = useRun((run) => isBusy(run.status) || isModelOnGpu(run));
   const { error } = state;
   return (
     <>
@@ -25,6 +32,9 @@ export default function SavedRunNote() {
         if (!run.ended) return <UnfinishedRun key={run.place} run={run} busy={busy} />;
         return !busy && <EndedRun key={`${run.place} ${run.savedAt}`} run={run} />;
       })}
+      {state.unreadable.map((run) => (
+        <Unreadable key={run.place} run={run} busy={busy} />
+      ))}
       {error && <ErrorNote error={error} about="Not saved" kind="caution" testId="autosave-error" />}
     </>
   );
@@ -43,8 +53,8 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
           </Button>
         )}
         {!busy && <StoredFiles run={run} />}
-        <Button onClick={() => discardSavedRun(run)} data-testid="discard-saved">
-          Discard
+        <Button onClick={() => removeSavedRun(run)} data-testid="discard-saved">
+          Remove
         </Button>
       </div>
     </Note>
@@ -53,58 +63,84 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
 
 function EndedRun({ run }: { run: StoredRun }) {
   const obstacle = useSettings((state) => resumeObstacle(run, state));
-  const givesWay = useSavedRun((state) => nextToGo(state)?.place === run.place);
+  const isNextReplaced = useSavedRun((state) => nextReplaced(state)?.place === run.place);
   return (
     <Note testId="ended-run">
-      <p>{endedSentence(run, obstacle, givesWay)}</p>
+      <p>{endedSentence(run, obstacle, isNextReplaced)}</p>
       <div className={styles.buttons}>
         <Button
           onClick={() => resumeSavedRun({ ...run, config: { ...run.config, steps: run.step } })}
           disabled={obstacle !== null}
-          title="Puts it on the GPU with its curves, as it was at its end, to sample, export and inspect"
+          title="Loads the model and its curves as they were at the end, to sample, export and inspect"
           data-testid="open-ended"
         >
           Open
         </Button>
         <StoredFiles run={run} />
-        <Button onClick={() => discardSavedRun(run)} data-testid="discard-ended">
+        <Button onClick={() => removeSavedRun(run)} data-testid="discard-ended">
           Remove
         </Button>
       </div>
-      {obstacle === null && <TrainOn run={run} />}
+      {obstacle === null && <ContinueRun run={run} />}
     </Note>
   );
 }
 
-/** Files of a run that need no GPU. */
-function StoredFiles({ run: { place } }: { run: StoredRun }) {
+/** Without buttons while a run is trained, whose saves hold the storage. */
+function Unreadable({ run, busy }: { run: UnreadableRun; busy: boolean }) {
+  return (
+    <Note kind="caution" testId="unreadable-run">
+      <p>{unreadableSentence(run)}</p>
+      {!busy && (
+        <div className={styles.buttons}>
+          {run.exported && <RunFileButton place={run.place} />}
+          <Button onClick={() => removeSavedRun(run)} data-testid="discard-unreadable">
+            Remove
+          </Button>
+        </div>
+      )}
+    </Note>
+  );
+}
+
+function RunFileButton({ place }: Pick<StoredRun, 'place'>) {
   const exporting = useFiles((state) => state.exporting);
   return (
+    <Button onClick={() => exportRun({ place }, 'run')} disabled={exporting} data-testid="export-saved">
+      Run file
+    </Button>
+  );
+}
+
+/** Exports of a stored run, which need no GPU. */
+function StoredFiles({ run: { place, config } }: { run: StoredRun }) {
+  const exporting = useFiles((state) => state.exporting);
+  const obstacle = exportObstacle('model', config);
+  return (
     <>
-      <Button onClick={() => exportRun({ place }, 'run')} disabled={exporting} data-testid="export-saved">
-        Run file
-      </Button>
+      <RunFileButton place={place} />
       <Button
         onClick={() => exportRun({ place }, 'model')}
-        disabled={exporting}
-        title="A folder as Hugging Face's libraries read GPT-2, as one archive"
+        disabled={exporting || obstacle !== null}
+        title="A GPT-2 folder for Hugging Face's libraries, as a ZIP archive"
         data-testid="export-saved-model"
       >
         Model
       </Button>
+      {obstacle !== null && <span className={styles.obstacle}>{obstacle}</span>}
     </>
   );
 }
 
-function TrainOn({ run }: { run: StoredRun }) {
+function ContinueRun({ run }: { run: StoredRun }) {
   const [typed, setTyped] = useState(String(run.step < run.config.steps ? run.config.steps : 2 * run.step));
   const steps = readNumber(typed) ?? Number.NaN;
-  const obstacle = goOnObstacle(run, steps);
-  const goes = useSavedRun((state) => givesWayTo(state, run.place));
+  const obstacle = continueObstacle(run, steps);
+  const goes = useSavedRun((state) => replacedBy(state, run.place));
   return (
-    <div className={styles.trainOn}>
+    <div className={styles.continueRun}>
       <TextField
-        label="Steps in all"
+        label="Total steps"
         inputMode="numeric"
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
@@ -113,7 +149,7 @@ function TrainOn({ run }: { run: StoredRun }) {
         data-testid="train-on-steps"
       />
       <Button onClick={() => resumeSavedRun(run, steps)} disabled={obstacle !== null} data-testid="train-on">
-        Train on
+        Continue
       </Button>
     </div>
   );

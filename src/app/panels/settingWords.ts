@@ -3,6 +3,7 @@ import {
   MLPS,
   NORMS,
   OPTIM_STATE_TABLE,
+  OPTIMIZER_TABLE,
   type PrecisionMode,
   quantizesOperands,
   rangeOf,
@@ -41,7 +42,10 @@ export const NUMBER_WORDS: Readonly<Record<NumberSetting, NumberWords>> = {
   'min-lr': { label: 'Lowest learning rate', help: 'Where it would be after the last step.' },
   warmup: { label: 'Warm-up', unit: 'steps', help: 'The learning rate rises in a line from zero.' },
   'weight-decay': { label: 'Weight decay', help: 'Of matrices only.' },
-  beta2: { label: 'Beta 2', help: "Decay of AdamW's second moment." },
+  beta2: {
+    label: 'Beta 2',
+    help: "The slower of the optimizer's two decay rates: in AdamW that of the second moment.",
+  },
   clip: {
     label: 'Gradient clip',
     unit: 'norm',
@@ -162,12 +166,14 @@ export const CHOICE_WORDS: {
   },
   optimizer: {
     label: 'Optimizer',
-    help: "StableAdamW also divides each parameter's update by its root mean square where that is above 1.",
-    values: { adamw: 'AdamW', 'stable-adamw': 'StableAdamW' },
+    help: Object.values(OPTIMIZER_TABLE)
+      .map(({ title, summary }) => `${title}: ${summary}`)
+      .join(' '),
+    values: titles(OPTIMIZER_TABLE),
   },
   'optim-state': {
     label: 'Optimizer state',
-    help: "How AdamW's two moments are kept: f32 takes 8 bytes a parameter, the others 4, 2.13 and 3.",
+    help: "How the optimizer's states are kept: AdamW's two moments take 8 bytes a parameter in FP32, else 4, 2.13 and 3.",
     values: titles(OPTIM_STATE_TABLE),
   },
 };

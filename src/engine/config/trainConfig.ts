@@ -1,7 +1,8 @@
 import { EngineError, suggestion } from '../core/errors.ts';
 import { mostTokens, type TokenizerChoice } from '../data/tokenizer.ts';
+import { OPTIMIZERS, type Optimizer, optimizerRule } from '../kernels/optimizers/table.ts';
 import { checkLossScale } from '../precision/lossScale.ts';
-import { momentsOf, OPTIMIZERS, type Optimizer, type OptimState } from '../precision/optimStates.ts';
+import { momentsOf, type OptimState } from '../precision/optimStates.ts';
 import { ACTIVATION_GROUP, AMAX_ALGORITHMS, QUANTIZED_ACTIVATIONS } from '../precision/quantization.ts';
 import {
   delaysScales,
@@ -66,7 +67,7 @@ export interface TrainConfig extends QuantizeSettings {
   readonly seed: number;
   readonly precision: PrecisionMode;
   readonly optimizer: Optimizer;
-  /** How AdamW's moments are kept between steps. */
+  /** How the optimizer's states are kept between steps. */
   readonly optimState: OptimState;
   /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
   readonly rounding: Rounding | null;
@@ -208,6 +209,7 @@ export function checkConfig(config: TrainConfig, vocabulary = 1): void {
   }
   const recipe = recipeOf(config.precision);
   momentsOf(recipe, config.optimState);
+  optimizerRule(config.optimizer, config.optimState);
   const { scaling } = recipe;
   if (config.rounding !== null && !isSimulatedMode(config.precision)) {
     throw new EngineError(

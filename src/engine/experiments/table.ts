@@ -13,13 +13,16 @@ import { type LargestBatch, largestBatch } from '../model/largestBatch.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { gradientFormat } from '../precision/recipe.ts';
-import { recipeOf } from '../precision/recipes.ts';
+import { MAX_SKIPS_WITHOUT_SCALER, recipeOf } from '../precision/recipes.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
 import { comparedModes, hasEnded, type PlannedRun } from './planned.ts';
 import type { SpeedClock } from './speed.ts';
 import { type Spread, spreadOf } from './spread.ts';
 import { modeOfVariant, type VariantId, variantTitle } from './variants.ts';
+
+/** The one way in which a mode fails, in place of its loss. */
+export const FAILED_MODE = `failed (${MAX_SKIPS_WITHOUT_SCALER} skipped steps in a row)`;
 
 export interface Cell {
   readonly text: string;
@@ -128,7 +131,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'final-loss',
-      label: 'Last training loss',
+      label: 'Final training loss',
       text: ({ runs }) =>
         spreadText(
           spreadOf(runs.map(({ latest }) => latest?.loss ?? null)),
@@ -184,7 +187,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'loss-scale',
-      label: 'Loss scale at the end',
+      label: 'Final loss scale',
       text: ({ result, runs }) =>
         recipeOf(modeOfVariant(result.mode)).scaling.kind === 'none' ? 'none' : scaleText(runs),
     },
@@ -201,7 +204,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'activations',
-      label: 'of it activations',
+      label: 'of which activations',
       text: ({ runs }) => memoryText(runs, 'activations'),
       judged: { better: 'less', by: ({ runs }) => runs[0]?.facts?.memory.activations },
     },
@@ -243,7 +246,7 @@ function toRow({ name, label, text, judged }: RowSource, columns: readonly Colum
 }
 
 function lossText({ failed, runs }: ModeResult, loss: Spread | null, without: string): string {
-  return spreadText(loss, formatLoss, failed === runs ? 'stopped by itself' : without);
+  return spreadText(loss, formatLoss, failed === runs ? FAILED_MODE : without);
 }
 
 /** "2.480", and over seeds "2.480 (2.471 to 2.492)". */

@@ -7,7 +7,8 @@ import type { Overrides } from '../config/configure.ts';
 import { currentOption } from '../config/renamed.ts';
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../precision/optimStates.ts';
+import { OPTIMIZERS } from '../kernels/optimizers/table.ts';
+import { OPTIM_STATES } from '../precision/optimStates.ts';
 import { AMAX_ALGORITHMS, QUANTIZED_ACTIVATIONS } from '../precision/quantization.ts';
 import {
   delaysScales,

@@ -1,14 +1,14 @@
 /** Makes the dispatches of kernels: slots, bindings and conditions follow from one record of operands. */
-import { type Prelude, preludeOf } from '../precision/formats.ts';
-import { type Dispatch, SITE, type Target } from './operation.ts';
-import { formatOf, groupsOf, type Operand, recordOf, scaleOf } from './tensor.ts';
+import { formatInfo, type HalfStorage, preludeOf } from '../precision/formats.ts';
+import { type Dispatch, SITE, type SlotStorage, type Target } from './operation.ts';
+import { blockScalesOf, formatOf, type Operand, recordOf, scaleOf, tensorOf } from './tensor.ts';
 
 type Bound = Readonly<Record<string, Operand | undefined>>;
 type Nothing = Readonly<Record<never, never>>;
 
 /** What differs between kernels. Operands, tensors, functions and uniforms that are undefined are left out of the dispatch. */
 export interface DispatchArgs<O extends Bound, T extends Bound> {
-  /** By slot: operands, which are bound under that name and whose number format picks the slot's prelude. */
+  /** By slot: operands, which are bound under that name and whose format and block scales make the slot's module. */
   readonly operands?: O;
   /** By binding: tensors whose type the WGSL states. */
   readonly tensors?: T;
@@ -18,8 +18,6 @@ export interface DispatchArgs<O extends Bound, T extends Bound> {
   readonly writes: readonly NoInfer<(keyof O | keyof T) & string>[];
   /** Uniform to the operand whose record of lib/tensor_scale.wgsl it holds, in kernels that have the condition `scaled`. */
   readonly scaled?: Readonly<Record<string, NoInfer<keyof O & string>>> | undefined;
-  /** The operand that may have block scales, in kernels that have the condition `grouped`. */
-  readonly grouped?: NoInfer<keyof O & string>;
   readonly uniforms: Readonly<Record<string, number | undefined>>;
   /** By slot: functions of `shaders/functions/`. */
   readonly functions?: Readonly<Record<string, string | undefined>>;
@@ -40,7 +38,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
   const { found, writes, conditions, constants = {}, grid, label, flops, observes } = args;
   const operands: Bound = args.operands ?? {};
   const tensors: Bound = args.tensors ?? {};
-  const slots: Record<string, Prelude> = {};
+  const slots: Record<string, SlotStorage> = {};
   const bindings: Record<string, Operand> = {};
   const functions: Record<string, string> = {};
   const uniforms: Record<string, number | typeof SITE> = {};
@@ -53,7 +51,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
     if (operand === undefined) continue;
     if (target === null) throw new TypeError(`${kernel} is dispatched without a target, and has operands`);
     bindings[name] = operand;
-    slots[name] = preludeOf(formatOf(operand), target.half);
+    slots[name] = slotStorage(operand, target.half);
   }
   for (const name in tensors) {
     const tensor = tensors[name];
@@ -78,7 +76,6 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
       conditions: {
         ...conditions,
         ...addScales(args.scaled, operands, bindings, uniforms),
-        ...addBlockScales(args.grouped, operands, bindings),
       },
       constants,
     },
@@ -90,6 +87,25 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
     ...(flops !== undefined && { flops }),
     ...(observes && { observes }),
   };
+}
+
+/** @throws RangeError where shaders/slots/ has no functions for it */
+function slotStorage(operand: Operand, half: HalfStorage): SlotStorage {
+  const format = formatOf(operand);
+  const prelude = preludeOf(format, half);
+  const scales = blockScalesOf(operand);
+  const { bytes } = formatInfo(format);
+  const stored = `${tensorOf(operand).name} is stored in ${format}`;
+  if (!scales && bytes < 1) throw new RangeError(`${stored}, which is read with scales of blocks only`);
+  if (scales && bytes > 1) {
+    throw new RangeError(
+      `${stored}, ${bytes} bytes an element: only formats of at most 1 have scales of blocks`,
+    );
+  }
+  if (scales && scales.block % 4 !== 0) {
+    throw new RangeError(`${stored} in blocks of ${scales.block} elements, which is no multiple of 4`);
+  }
+  return scales ? `${prelude}/${scales.block}:${scales.as}` : prelude;
 }
 
 /** Binds the table of scales where one of the operands has a scale, with the records of all. */
@@ -106,16 +122,4 @@ function addScales(
   bindings.scales = scale.tensor;
   for (const [uniform, operand] of records) uniforms[uniform] = recordOf(operand);
   return { scaled: true };
-}
-
-function addBlockScales(
-  grouped: string | undefined,
-  operands: Bound,
-  bindings: Record<string, Operand>,
-): { readonly grouped: boolean } | undefined {
-  if (grouped === undefined) return undefined;
-  const operand = operands[grouped];
-  const groups = operand && groupsOf(operand);
-  if (groups) bindings.groupScales = groups;
-  return { grouped: groups !== undefined };
 }

@@ -11,8 +11,8 @@ const files = import.meta.glob<string>('../../../shaders/**/*.wgsl', {
   eager: true,
 });
 
-/** File name relative to `shaders/`, as `./lib/round.wgsl`, to source. */
-const sources = Object.fromEntries(
+/** File name relative to `shaders/`, as `./lib/round.wgsl`, to source. Tests add preludes of formats that no mode has. */
+export const SHADERS: Record<string, string> = Object.fromEntries(
   Object.entries(files).map(([path, text]) => [`./${path.split('/shaders/')[1]}`, text]),
 );
 
@@ -52,7 +52,7 @@ function withoutStandins(code: string): string {
 
 /** Names of the kernels: files directly in `shaders/`. */
 export function kernelNames(): string[] {
-  return Object.keys(sources)
+  return Object.keys(SHADERS)
     .filter((path) => path.split('/').length === 2)
     .map((path) => path.slice(2, -'.wgsl'.length))
     .sort();
@@ -64,7 +64,7 @@ export function kernelNames(): string[] {
  */
 export async function assemble(variant: Variant): Promise<AssembledShader> {
   const sourceOf = (path: string): string => {
-    const source = sources[`./${path}.wgsl`];
+    const source = SHADERS[`./${path}.wgsl`];
     if (source === undefined) throw new RangeError(`there is no file ${path}.wgsl`);
     return source;
   };
@@ -78,7 +78,7 @@ export async function assemble(variant: Variant): Promise<AssembledShader> {
       extension: EXTENSION_STANDINS,
     };
     const linked = await link({
-      weslSrc: sources,
+      weslSrc: SHADERS,
       rootModuleName: `./${variant.kernel}.wgsl`,
       conditions: variant.conditions,
       constants: { ...variant.constants },

@@ -1,11 +1,14 @@
 /** The modules that kernels read and write their operands through: `inp::load(i)`, `out::store(i, v)`. */
-import { type Prelude, preludeSource } from '../precision/formats.ts';
+import { type FormatId, formatInfo, preludeSource } from '../precision/formats.ts';
+import type { SlotStorage } from './operation.ts';
 
 /** Bindings that kernels declare themselves have lower numbers. */
 const FIRST_BINDING = 16;
 
-/** What a kernel may call of a slot that stores to it. */
-const STORES = ['storeCodes'];
+/** What a kernel calls of a slot that it stores to, by itself or through another function of the slot. */
+const STORES = ['storeCodes', 'storeScales'];
+
+type SourceOf = (path: string) => string;
 
 /**
  * WGSL of each slot: the prelude of its format with the constants that it reads, and the functions of `shaders/slots/` over a
@@ -14,18 +17,39 @@ const STORES = ['storeCodes'];
  * @throws RangeError where a file is missing
  */
 export function slotModules(
-  slots: Readonly<Record<string, Prelude>>,
-  sourceOf: (path: string) => string,
+  slots: Readonly<Record<string, SlotStorage>>,
+  sourceOf: SourceOf,
 ): Record<string, string> {
-  const access = sourceOf('slots/elements');
   const names = Object.keys(slots).sort();
-  const modules = names.map((name, i) => {
-    const { file, constants } = preludeSource(slots[name]!);
-    const declared = Object.entries(constants).map(([constant, value]) => `const ${constant} = ${value};`);
-    const bound = access.replace(/\bSLOT\b/g, name).replace(/\bBINDING\b/g, String(FIRST_BINDING + i));
-    return [name, [sourceOf(`formats/${file}`), ...declared, bound].join('\n')] as const;
-  });
-  return Object.fromEntries(modules);
+  return Object.fromEntries(
+    names.map((name, i) => {
+      const module = moduleOf(slots[name]!, sourceOf)
+        .replace(/\bSLOT\b/g, name)
+        .replace(/\bBINDING\b/g, String(FIRST_BINDING + i));
+      return [name, module];
+    }),
+  );
+}
+
+function moduleOf(storage: SlotStorage, sourceOf: SourceOf): string {
+  const [prelude, blocks] = storage.split('/') as [string, string?];
+  const { file, constants } = preludeSource(prelude);
+  const access = blocks === undefined ? 'elements' : 'blocks';
+  const all = { ...constants, ...(blocks !== undefined && blockConstants(prelude, blocks)) };
+  const declared = Object.entries(all).map(([name, value]) => `const ${name} = ${value};`);
+  return [sourceOf(`formats/${file}`), ...declared, sourceOf(`slots/${access}`)].join('\n');
+}
+
+/** Of shaders/slots/blocks.wgsl. */
+function blockConstants(prelude: string, blocks: string): Record<string, string> {
+  const [block, as] = blocks.split(':') as [string, string];
+  // The preludes of formats that are so narrow are called as the formats are.
+  const vectorBits = 32 * formatInfo(prelude as FormatId).bytes;
+  return {
+    BLOCK4: `${Number(block) / 4}u`,
+    SCALE_BITS: as === 'e8m0' ? '8u' : '32u',
+    VECTOR_BITS: `${vectorBits}u`,
+  };
 }
 
 /** Name in linked WGSL of what a slot's module declares: that of the slot for its binding, else with the slot before it. */

@@ -41,8 +41,9 @@ export function gradientRows(
   stores: readonly Stored[],
 ): NumericsRow[] {
   const { format: gradient } = recipe.storage('gradient');
+  const trained = specs.filter(({ trainable }) => trainable);
   return [
-    ...specs.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
+    ...trained.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
     ...readGradients(stores)
       .toReversed()
       .map(({ name, block, operand }) => row('activationGradient', name, block, formatOf(operand), false)),

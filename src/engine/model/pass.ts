@@ -5,13 +5,21 @@
 import type { GptConfig } from '../config/gptConfig.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
-import { type ElementType, isScaled, type Operand, slice, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import {
+  type BlockScales,
+  type ElementType,
+  isScaled,
+  type Operand,
+  slice,
+  type Tensor,
+  tensorOf,
+} from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { roundsResidualGradient } from '../precision/recipe.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import {
-  blockSize,
+  blockScale,
   isQuantized,
   type Role,
   type RunRole,
@@ -213,10 +221,16 @@ export class Pass {
   }
 
   /** A tensor for the backward pass: of its own where it is kept, else one that all blocks share. */
-  save(site: Site, type: ElementType, elements: number, lifetime: Lifetime = 'block'): Tensor {
+  save(
+    site: Site,
+    type: ElementType,
+    elements: number,
+    lifetime: Lifetime = 'block',
+    blockScales?: BlockScales,
+  ): Tensor {
     const kept = this.#isKept(lifetime);
-    if (!kept) return this.#share('activations', site.part, type, elements);
-    const tensor = this.run.tensorPlan.add('activations', site.name, type, elements);
+    if (!kept) return this.#share('activations', site.part, type, elements, blockScales);
+    const tensor = this.run.tensorPlan.add('activations', site.name, type, elements, blockScales);
     this.#kept.add(tensor);
     return tensor;
   }
@@ -227,16 +241,12 @@ export class Pass {
    */
   place(site: Site, role: SiteRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
     const storage = this.storage(role, site);
-    const tensor = this.save(at, storage.format, elements, lifetime);
+    const blockScales = blockScale(storage, elements / this.rows);
+    const tensor = this.save(at, storage.format, elements, lifetime, blockScales);
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
     if (!isQuantized(storage)) return { operand: tensor, dropped };
-    const group = blockSize(storage);
-    if (group === undefined)
-      return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
-    // Four groups a word.
-    const words = Math.ceil(elements / (4 * group));
-    const groups = this.save(at.at('groups'), 'u32', words, lifetime);
-    return { operand: { ...slice(tensor, 0, elements), groups }, dropped };
+    if (blockScales) return { operand: slice(tensor, 0, elements), dropped };
+    return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
   }
 
   /**
@@ -364,7 +374,7 @@ export class Pass {
     this.quantize(site.name, wide, out, elements, ...stores);
   }
 
-  /** Emits what makes `out`, which has a scale or groups, from `inp`: the copy that other kernels read. */
+  /** Emits what makes `out`, which has a scale or those of blocks, from `inp`: the copy that other kernels read. */
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
     this.emit(

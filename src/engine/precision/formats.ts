@@ -20,7 +20,8 @@ export type HalfStorage = 'native' | 'packed';
 
 export interface NumberFormat {
   readonly id: FormatId;
-  readonly bytes: 1 | 2 | 4;
+  /** An element's; half a byte is two elements a byte, the first in the lower bits. */
+  readonly bytes: 0.5 | 1 | 2 | 4;
   readonly exponentBits: number;
   readonly mantissaBits: number;
   /** f32 bit pattern of the smallest magnitude that rounds beyond the largest finite value. */

@@ -1,3 +1,4 @@
+import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
 import { mixed, operands, quantized } from './mixedPrecision.ts';
@@ -90,7 +91,7 @@ const ROWS = {
     unsound: false,
   },
   'fp16-noscale': {
-    title: 'Mixed f16, no scaling',
+    title: 'f16 without scaling',
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
     storages: mixed('f16-flush'),
@@ -189,12 +190,12 @@ export function recipeOf(id: string): Recipe {
   if (isSimulatedMode(id)) return simulatedRecipe(id, DEFAULT_ROUNDING);
   const custom = customRecipe(id);
   if (custom) return custom;
-  throw new EngineError('UNKNOWN_MODE', `There is no precision mode "${id}".`, modeSuggestion(id));
+  throw new EngineError('UNKNOWN_MODE', `There is no precision mode ${inWords(id)}.`, modeSuggestion(id));
 }
 
 /** What to write instead of `id`, which is no mode. */
 export function modeSuggestion(id: string): string {
-  if (id.startsWith(CUSTOM_PREFIX)) {
+  if (String(id).startsWith(CUSTOM_PREFIX)) {
     return "Such a mode is a program's own: use that program, or call defineMode with its recipe first.";
   }
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);

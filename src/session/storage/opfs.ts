@@ -1,15 +1,20 @@
-/** The page's private storage for saved runs: places of two files each, and the lock that gives them to one tab at a time. */
+/**
+ * The page's private storage for saved runs: two places of two files each, and the lock that gives them to one tab at a
+ * time.
+ */
 import type { Place } from './places.ts';
 import { type SlotFile, Slots } from './slots.ts';
 
 const FOLDERS: Readonly<Record<Place, string>> = ['saved-run', 'saved-run-2'];
 const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
-/** Held beside it by a page whose run is saved there, for as long as it is trained. */
+/** Held in addition by a page while it trains a run that is saved there. */
 const KEPT_LOCK = 'halfstep.saved-run.kept';
-const LOCK_WAIT_MS = 1000;
+const LOOK_AT_KEPT_MS = 1000;
+/** A page that checks a large save gives the lock back by itself; one that hangs does not. */
+const PATIENCE_MS = 30_000;
 
-/** Only workers have it, and TypeScript's types of a page do not. */
+/** Only workers have this handle, and TypeScript's DOM types lack it. */
 interface SyncAccessHandle {
   getSize(): number;
   read(into: Uint8Array, options: { at: number }): number;
@@ -23,20 +28,28 @@ interface WorkerFileHandle {
   createSyncAccessHandle(): Promise<SyncAccessHandle>;
 }
 
-/** All files, open: no other tab can open them until they are closed. */
+/** All files, opened: no other tab can open them until they are closed. */
 export interface OpenSlots {
   readonly places: Readonly<Record<Place, Slots>>;
   close(): void;
 }
 
+/** How long another tab is waited for. */
+export interface Patience {
+  /** Milliseconds. */
+  readonly ms?: number;
+  /** In place of a limit: until it is aborted, whatever the other tab does there. */
+  readonly until?: AbortSignal;
+}
+
 /**
- * Takes the lock and opens the files.
- * @param keeps true for a run that is saved there: others are refused meanwhile, and else wait
- * @returns null where another tab keeps them
- * @throws DOMException where the browser has no such storage, or refuses it
+ * Takes the lock and opens the files. A tab that keeps them refuses others at once, except those that wait `until`.
+ * @param keeps true for a run that is saved there
+ * @returns null when another tab holds them for longer than `patience`
+ * @throws DOMException when the browser has no such storage or refuses it
  */
-export async function openSlots(keeps = false): Promise<OpenSlots | null> {
-  const release = await takeLocks(keeps);
+export async function openSlots(keeps = false, patience: Patience = {}): Promise<OpenSlots | null> {
+  const release = await takeLocks(keeps, patience);
   if (!release) return null;
   const handles: SyncAccessHandle[] = [];
   const close = (): void => {
@@ -62,26 +75,27 @@ export async function openSlots(keeps = false): Promise<OpenSlots | null> {
   }
 }
 
-/** Bytes that this page's storage holds and may hold, as far as the browser tells. */
+/** Bytes that this page's storage holds and may hold; null where the browser does not report them. */
 export async function storageEstimate(): Promise<{ usage: number; quota: number } | null> {
   const { usage, quota } = await navigator.storage.estimate();
   return usage === undefined || quota === undefined ? null : { usage, quota };
 }
 
-/**
- * A page that was just left, and one that looks for what is saved, give it back by themselves: they are waited for,
- * however long a large save takes to check.
- * @returns what gives it back; null where another tab keeps it
- */
-async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
-  const refused = new AbortController();
-  const refuseWhereKept = async (): Promise<void> => {
+/** @returns a function that releases the lock; null when another tab holds it for longer than `patience` */
+async function takeLocks(keeps: boolean, patience: Patience): Promise<(() => void) | null> {
+  const given = new AbortController();
+  const giveUp = () => given.abort();
+  const giveUpWhereKept = async (): Promise<void> => {
     const { held } = await navigator.locks.query();
-    if (held?.some(({ name }) => name === KEPT_LOCK)) refused.abort();
+    if (held?.some(({ name }) => name === KEPT_LOCK)) giveUp();
   };
-  const timer = setInterval(() => void refuseWhereKept(), LOCK_WAIT_MS);
+  const { until, ms = PATIENCE_MS } = patience;
+  const timers = until
+    ? []
+    : [setInterval(() => void giveUpWhereKept(), LOOK_AT_KEPT_MS), setTimeout(giveUp, ms)];
+  const signal = until ?? given.signal;
   try {
-    const release = await takeLock(LOCK, refused.signal);
+    const release = await takeLock(LOCK, signal);
     if (!keeps) return release;
     const releaseKept = await takeLock(KEPT_LOCK);
     return () => {
@@ -89,14 +103,14 @@ async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
       release();
     };
   } catch (cause) {
-    if (refused.signal.aborted) return null;
+    if (signal.aborted) return null;
     throw cause;
   } finally {
-    clearInterval(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 
-/** @returns what gives it back */
+/** @returns a function that releases the lock */
 function takeLock(name: string, signal?: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
     navigator.locks.request(name, signal ? { signal } : {}, () => new Promise<void>(resolve)).catch(reject);

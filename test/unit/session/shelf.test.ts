@@ -1,10 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openSafetensors, writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
-import type { Trainer } from '../../../src/engine/index.ts';
+import type { DeviceAccess, Trainer } from '../../../src/engine/index.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
-import type { SessionEvent, StoredRun } from '../../../src/session/protocol.ts';
+import { withSave } from '../../../src/session/autosave.ts';
+import { answerExport } from '../../../src/session/exporting.ts';
+import type { SessionEvent, StoredRun, UnreadableRun } from '../../../src/session/protocol.ts';
 import { Shelf } from '../../../src/session/shelf.ts';
+import { openSlots } from '../../../src/session/storage/opfs.ts';
 import { type Place, placeForNext } from '../../../src/session/storage/places.ts';
+import { concatenated } from '../checkpoint/files.ts';
 
 const STEPS = PRESETS.smoke.config.steps;
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
@@ -111,26 +116,31 @@ function trainerAt(submittedSteps: number, steps: number): Trainer {
   return trainer as unknown as Trainer;
 }
 
-/** A visit: what it is told of the storage, and runs that it trains. */
+/** A visit: the saved runs that it is shown, and the runs that it trains. */
 function visit() {
   const events: SessionEvent[] = [];
   const shelf = new Shelf((event) => events.push(event));
   return {
     shelf,
-    /** Trains until `step` and saves there; where that was saved. */
+    /** Trains until `step` and saves there. @returns the place */
     async train(step: number, { from = null as Place | null, steps = STEPS, ends = true } = {}) {
-      const autosave = await shelf.hold(0, from);
+      const autosave = await shelf.acquire(0, from);
       if (!autosave) return null;
       now += 1000;
       const trainer = trainerAt(step, steps);
       await autosave.begin(trainer, text, 60_000);
       Object.assign(trainer, { submittedSteps: step });
       await autosave.close(true);
-      if (ends) shelf.end(autosave.place, false);
+      if (ends) shelf.end(autosave.place!, false);
       return autosave.place;
     },
+    async unreadable(checked = true): Promise<readonly UnreadableRun[]> {
+      await shelf.report(checked);
+      const event = events.findLast(({ type }) => type === 'savedRuns');
+      return event?.type === 'savedRuns' ? event.unreadable : [];
+    },
     async told(checked = true): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
-      await shelf.tell(checked);
+      await shelf.report(checked);
       const event = events.findLast(({ type }) => type === 'savedRuns');
       if (event?.type !== 'savedRuns') throw new Error('nothing was told of the storage');
       return event.stored.map(({ place, step, ended }) => ({ place, step, ended }));
@@ -139,7 +149,7 @@ function visit() {
 }
 
 describe('the storage', () => {
-  test('keeps the run that ended last while the next one is saved, over visits', async () => {
+  test('keeps the run that ended last while the next one is saved, across visits', async () => {
     expect(await visit().train(STEPS)).toBe(0);
     const later = visit();
     expect(await later.told()).toEqual([{ place: 0, step: STEPS, ended: true }]);
@@ -148,7 +158,7 @@ describe('the storage', () => {
       { place: 0, step: STEPS, ended: true },
       { place: 1, step: 40, ended: true },
     ]);
-    // The third takes the place of the first.
+    // The third replaces the first.
     expect(await later.train(50)).toBe(0);
     expect(await later.told()).toEqual([
       { place: 0, step: 50, ended: true },
@@ -156,21 +166,21 @@ describe('the storage', () => {
     ]);
   });
 
-  test('never gives the place of an unfinished run away', async () => {
+  test('never replaces an unfinished run', async () => {
     await visit().train(30, { ends: false });
     await visit().train(40, { ends: false });
     const later = visit();
-    expect(await later.shelf.hold(0, null)).toBeNull();
+    expect(await later.shelf.acquire(0, null)).toBeNull();
     expect(await later.told()).toEqual([
       { place: 0, step: 30, ended: false },
       { place: 1, step: 40, ended: false },
     ]);
-    // Gone on with, each stays where it is.
+    // When continued, each stays in its place.
     expect(await later.train(45, { from: 1 })).toBe(1);
     expect((await later.told())[0]).toEqual({ place: 0, step: 30, ended: false });
   });
 
-  test('leaves a finished run as it was when it is trained on, where there is another place', async () => {
+  test('keeps a finished run that is continued, if another place is available', async () => {
     const here = visit();
     await here.train(STEPS);
     expect(await here.train(STEPS + 20, { from: 0, steps: 2 * STEPS })).toBe(1);
@@ -182,7 +192,7 @@ describe('the storage', () => {
     expect((await later.told()).map(({ step }) => step)).toEqual([STEPS + 30, 30]);
   });
 
-  test('does not give a place away whose newest save is damaged and the one before whole', async () => {
+  test('does not replace a run whose newest save is damaged but whose previous one is intact', async () => {
     const here = visit();
     await here.train(STEPS);
     await here.train(STEPS + 20, { from: 0, steps: 2 * STEPS });
@@ -197,7 +207,7 @@ describe('the storage', () => {
     }
   });
 
-  test('forgets one run and not the other', async () => {
+  test('deletes one run and not the other', async () => {
     const here = visit();
     await here.train(STEPS);
     await here.train(STEPS);
@@ -206,7 +216,114 @@ describe('the storage', () => {
   });
 });
 
-test('a run that another was started instead of gives way first', () => {
+/** Writes into a place what a version to come might: the run there with other metadata. */
+async function rewrite(place: Place, change: (run: Record<string, unknown>) => object): Promise<Uint8Array> {
+  const open = (await openSlots())!;
+  const { source } = (await open.places[place].newest())!;
+  const { metadata } = await openSafetensors(source);
+  const run = change(JSON.parse(metadata.get('halfstep')!));
+  const bytes = await concatenated(writeSafetensors([], { halfstep: JSON.stringify(run) }));
+  const pieces = async function* () {
+    yield bytes;
+  };
+  await open.places[place].save(pieces());
+  open.close();
+  return bytes;
+}
+
+async function exportOf(what: 'run' | 'model'): Promise<SessionEvent> {
+  const events: SessionEvent[] = [];
+  const gpu = { open: async () => ({ report: { limits: {} } }) } as unknown as DeviceAccess;
+  await answerExport(
+    { type: 'export', what, dtype: 'F32', of: { place: 0 }, folder: '/' },
+    (event) => events.push(event),
+    gpu,
+    () => null,
+  );
+  return events[0]!;
+}
+
+describe('a run of a later version', () => {
+  const laterRuns: [string, (run: Record<string, unknown>) => object, RegExp][] = [
+    ['in another form', (run) => ({ ...run, version: 2 }), /format version 2/],
+    [
+      'with a setting that does not exist here',
+      (run) => ({ ...run, config: { ...(run.config as object), settingToCome: 1 } }),
+      /settingToCome/,
+    ],
+    [
+      'in a mode that does not exist here',
+      (run) => ({ ...run, config: { ...(run.config as object), precision: 'mode-to-come' } }),
+      /mode-to-come/,
+    ],
+    ['with other fields', ({ text: _, ...run }) => run, /text/],
+  ];
+
+  test.each(laterRuns)(
+    '%s is kept, and told with what wrote it, until it is removed',
+    async (_, change, why) => {
+      await visit().train(STEPS);
+      const bytes = await rewrite(0, (run) => ({ ...change(run), program: '9.1.0' }));
+      const here = visit();
+      for (const checked of [true, false]) {
+        expect(await here.told(checked)).toEqual([]);
+        const [run, ...others] = await here.unreadable(checked);
+        expect(others).toEqual([]);
+        expect(run).toMatchObject({ place: 0, writer: '9.1.0', exported: true });
+        expect(run!.error.message).toMatch(why);
+      }
+      // The next runs leave it, however many they are.
+      expect([await here.train(10), await here.train(20), await here.train(30)]).toEqual([1, 1, 1]);
+      const kept = await withSave(0, async (file) => file.read(0, file.size));
+      expect(Buffer.from(kept).equals(Buffer.from(bytes))).toBe(true);
+      const taken = await exportOf('run');
+      if (taken.type !== 'exported') throw new Error(`it was ${taken.type}`);
+      expect(Buffer.from(await taken.content.arrayBuffer()).equals(Buffer.from(bytes))).toBe(true);
+      expect(await exportOf('model')).toMatchObject({ type: 'exportRefused' });
+      await here.shelf.forget(0);
+      expect(await here.unreadable()).toEqual([]);
+      expect(await here.train(40)).toBe(0);
+    },
+  );
+
+  test('in a storage of another form is kept too, whichever of its files that wrote', async () => {
+    for (const name of ['a', 'b']) {
+      await visit().train(STEPS);
+      const file = root.folders.get('saved-run')!.files.get(name)!;
+      if (file.bytes.length < 8) file.bytes = new Uint8Array(100);
+      new Uint32Array(file.bytes.buffer, 0, 2).set([0x73746c68, 2]);
+      const before = file.bytes.slice();
+      const here = visit();
+      const [run] = await here.unreadable();
+      expect(run).toMatchObject({ place: 0, writer: null, exported: false });
+      expect(run!.error.message).toMatch(/form 2.*forms up to 1/);
+      expect([await here.train(10), await here.train(20)]).toEqual([1, 1]);
+      expect(file.bytes).toEqual(before);
+      await here.shelf.forget(0);
+      await here.shelf.forget(1);
+    }
+  });
+
+  test('in both places: nothing is saved, and nothing lost', async () => {
+    await visit().train(STEPS);
+    await visit().train(STEPS);
+    for (const place of [0, 1] as const) await rewrite(place, (run) => ({ ...run, version: 2 }));
+    const here = visit();
+    expect(await here.shelf.acquire(0, null)).toBeNull();
+    expect((await here.unreadable()).map(({ place }) => place)).toEqual([0, 1]);
+  });
+
+  test('whose bytes are damaged is no run any more, and gives its place away', async () => {
+    await visit().train(STEPS);
+    await rewrite(0, (run) => ({ ...run, version: 2 }));
+    for (const { bytes } of root.folders.get('saved-run')!.files.values()) bytes.fill(0x20, 40, 60);
+    const here = visit();
+    expect(await here.unreadable()).toEqual([]);
+    expect(await here.train(10)).toBe(0);
+  });
+});
+
+test('an abandoned run is replaced first', () => {
   const stored = [
     { place: 0, ended: true, savedAt: 1 },
     { place: 1, ended: true, savedAt: 2 },
