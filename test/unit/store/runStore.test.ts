@@ -60,8 +60,8 @@ test('the newest warning of each kind is kept until it is dismissed', () => {
     hint: '',
   });
   const shown = () => useRun.getState().runs[1]!.warnings.map(({ kind, step }) => [kind, step]);
-  for (const told of [warning('skips', 10), warning('lossSpike', 140), warning('skips', 300)])
-    addWarning(1, told);
+  for (const one of [warning('skips', 10), warning('lossSpike', 140), warning('skips', 300)])
+    addWarning(1, one);
   expect(shown()).toEqual([
     ['lossSpike', 140],
     ['skips', 300],

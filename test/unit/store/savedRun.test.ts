@@ -27,7 +27,7 @@ test('stored runs are offered, newest first, except for the shown run', () => {
   expect(others()).toEqual([0]);
   // The GPU is lost, so the shown run is available only from the storage.
   expect(others(false)).toEqual([1, 0]);
-  // A new training is shown; its first save tells whether and where it is saved.
+  // A new training is shown; its first save reports whether and where it is saved.
   autosaveMs(1);
   expect(others()).toEqual([1, 0]);
 });
