@@ -5,9 +5,12 @@ import {
   GPT2_KINDS,
   NORMS,
   OPTIMIZER_TABLE,
+  OPTIMIZERS,
   piecesOf,
+  type RunDescription,
   type RunFile,
   type TextStream,
+  type TokenizerJson,
   textFile,
 } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
@@ -18,20 +21,23 @@ const TOKENIZERS: readonly string[] = ['char', 'byte'];
 const KINDS = ['norm', 'mlp'] as const;
 
 /** @throws EngineError BAD_VALUE naming what the program cannot go on with */
-export function checkCluster({ description: { config, tokenizer } }: RunFile): void {
+export function checkCluster({
+  config,
+  tokenizer,
+}: Pick<RunDescription, 'config'> & { readonly tokenizer: Pick<TokenizerJson, 'kind'> }): void {
   const wrong = !MODES.includes(config.precision)
     ? `mode ${config.precision}`
     : !TOKENIZERS.includes(tokenizer.kind)
       ? `the ${tokenizer.kind} tokenizer`
       : !OPTIMIZER_TABLE[config.optimizer].inPytorch || config.optimState !== 'f32'
-        ? `${config.optimizer} with moments in ${config.optimState}`
+        ? `${config.optimizer} with states in ${config.optimState}`
         : KINDS.some((kind) => config[kind] !== GPT2_KINDS[kind])
           ? `norm ${config.norm} and mlp ${config.mlp}`
           : null;
   if (wrong === null) return;
   throw new EngineError(
     'BAD_VALUE',
-    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, adamw in f32, norm ${GPT2_KINDS.norm}, mlp ${GPT2_KINDS.mlp}, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
+    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, ${OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPytorch).join(', ')} in f32, norm ${GPT2_KINDS.norm}, mlp ${GPT2_KINDS.mlp}, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
     `Take the run file${NORMS[config.norm].exported ? ' or the model' : ''} instead.`,
   );
 }

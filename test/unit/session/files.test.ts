@@ -125,12 +125,12 @@ test('an archive contains every file complete, uncompressed and in one folder', 
 
 test('a run that the PyTorch program cannot continue is refused by name', async () => {
   const described = (config: object, kind = 'char') =>
-    ({ description: { config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } } }) as never;
+    ({ config: { ...PRESETS.smoke.config, ...config }, tokenizer: { kind } }) as never;
   checkCluster(described({ precision: 'bf16' }));
   expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('mode fp8');
   expect(thrownBy(() => checkCluster(described({ mlp: 'relu2' }))).message).toContain(
     'norm layernorm and mlp relu2',
   );
   expect(thrownBy(() => checkCluster(described({}, 'gpt2'))).message).toContain('the gpt2 tokenizer');
-  expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('moments in fp8');
+  expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('states in fp8');
 });
