@@ -313,7 +313,7 @@ describe('a run of a later version', () => {
     expect((await here.unreadable()).map(({ place }) => place)).toEqual([0, 1]);
   });
 
-  test('whose bytes are damaged is no run any more, and gives its place away', async () => {
+  test('with damaged bytes no longer counts as a run and is replaced', async () => {
     await visit().train(STEPS);
     await rewrite(0, (run) => ({ ...run, version: 2 }));
     for (const { bytes } of root.folders.get('saved-run')!.files.values()) bytes.fill(0x20, 40, 60);
