@@ -18,7 +18,7 @@ export interface Placed {
   readonly savedAt: number;
 }
 
-/** Who has the places: a run that this version cannot read keeps its own as an unfinished one does. */
+/** Who occupies the places: a run that this version cannot read keeps its place like an unfinished one. */
 export function placesTaken({
   stored,
   unreadable,
