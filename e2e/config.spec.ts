@@ -66,7 +66,7 @@ test('settings of FP8 are there with its modes, and groups of activations show i
   await page.getByTestId('memory-plan').click();
   const heading = page.getByTestId('memory-fp8').getByRole('heading');
   const kept = await heading.innerText();
-  await page.getByTestId('quantize-activations').selectOption('1x16');
+  await page.getByTestId('fp8-activations').selectOption('1x16');
   await expect(heading).not.toHaveText(kept);
   await page.getByTestId('precision').selectOption('fp8-delayed');
   await page.getByTestId('amax-history').fill('1025');

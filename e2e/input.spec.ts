@@ -5,7 +5,7 @@ test('an address with mistakes is reported and starts nothing', async ({ page })
   const problems = page.getByTestId('address-problems');
   await expect(problems).toContainText('Did you mean "preset"?');
   await expect(problems).toContainText('Did you mean "fp16"?');
-  await expect(problems).toContainText('steps "many" in the address is not a number.');
+  await expect(problems).toContainText('steps is "many", which is not a number.');
   await expect(page.getByTestId('adapter')).toBeVisible();
   await expect(page.getByTestId('seed')).toHaveValue('7');
   expect((await snapshot(page)).status).toBe('idle');
@@ -64,7 +64,7 @@ test('what networks add to a link is no mistake, and is not passed on', async ({
   await page.goto(
     '/?preset=smoke&utm_source=mail&modes=fp16%2Cfp16+quantize-head&fbclid=IwAR0&prest=x#train',
   );
-  await expect(page.getByTestId('address-problems')).toContainText('"prest" in the address is not known.');
+  await expect(page.getByTestId('address-problems')).toContainText('There is no setting "prest".');
   await expect(page.getByTestId('address-problems')).not.toContainText(/fbclid|utm_source/);
   expect(new URL(page.url()).search).toBe('?preset=smoke&modes=fp16%2Cfp16+quantize-head&prest=x');
   expect(new URL(page.url()).hash).toBe('#train');

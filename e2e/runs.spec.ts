@@ -191,7 +191,7 @@ test('a link opens with the settings that were shared, starts nothing, and runs 
   await expect(page.getByTestId('copy-link')).toHaveText('Copied');
   const link = await page.evaluate(() => navigator.clipboard.readText());
   const settings = await page.evaluate(() => window.__trainer!.snapshot().settings);
-  expect(settings).toMatchObject({ steps: 40, seed: 9, lossScale: 4096 }); // else nothing was shared
+  expect(settings).toMatchObject({ steps: 40, seed: 9, 'loss-scale': 4096 }); // else nothing was shared
   await page.goto(link);
   await expect(page.getByTestId('adapter')).toBeVisible();
   expect(await page.evaluate(() => window.__trainer!.snapshot())).toMatchObject({ status: 'idle', settings });

@@ -2,7 +2,7 @@
 
 // core/: Errors that name the remedy, and figures in words.
 
-export { EngineError, type ErrorCode, nearest, suggestion } from './core/errors.ts';
+export { EngineError, type ErrorCode, suggestion } from './core/errors.ts';
 export {
   formatCount,
   formatLoss,
@@ -13,6 +13,7 @@ export {
 } from './core/format.ts';
 export { mebibytes } from './core/mebibytes.ts';
 export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core/memoryCategories.ts';
+export { writtenNumber } from './core/writtenNumber.ts';
 
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
@@ -22,16 +23,11 @@ export {
   goesWithState,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
-  OPTIMIZERS,
 } from './precision/optimStates.ts';
-export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
 export {
-  delaysScales,
   isPrecisionMode,
-  modeSuggestion,
   PRECISION_MODES,
   type PrecisionMode,
-  quantizesOperands,
   type Recipe,
   type Role,
   recipeFor,
@@ -42,7 +38,6 @@ export {
   DEFAULT_ROUNDING,
   isSimulatedFormat,
   isSimulatedMode,
-  ROUNDINGS,
   type Rounding,
   SIMULATED_BITS,
   type SimulatedBits,
@@ -104,25 +99,40 @@ export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
 export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
 export {
-  GPT2_KINDS,
   type GptConfig,
-  MLP_KINDS,
-  MLPS,
-  NORM_KINDS,
   NORMS,
   otherKinds,
   VOCABULARY_PADDING,
 } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
-export { currentFields, currentOption, RENAMED_OPTIONS } from './config/renamed.ts';
+export type { SettingGroup } from './config/settings/row.ts';
+export { isTaken } from './config/settings/rules.ts';
+export {
+  currentFields,
+  FIELDS,
+  type Field,
+  fieldOfOption,
+  type NumberField,
+  type OptionOf,
+  optionNames,
+  rowOf,
+  SETTING_GROUPS,
+  type WrittenValue,
+} from './config/settings/table.ts';
+export {
+  checkSetting,
+  readSetting,
+  schemaOf,
+  shortened,
+  thereIsNo,
+  unknownSetting,
+  writeSetting,
+} from './config/settings/values.ts';
 export {
   checkConfig,
-  checkNumber,
   gptConfig,
   microBatchOf,
-  type NumberField,
-  RECOMPUTE_LEVELS,
   rangeOf,
   scalingOf,
   type TrainConfig,
@@ -276,7 +286,6 @@ export {
   readVariant,
   VARIANT_SETTINGS,
   type VariantId,
-  type VariantSetting,
   variantId,
   variantOverrides,
   variantTitle,

@@ -1,7 +1,7 @@
 /** The preset follows the adapter, as long as the visitor has chosen neither it nor what decides the time of a step. */
 import { isPresetOpen, openPreset, PRESET_NAMES, type PresetName } from '../engine/index.ts';
 import type { MetricsLog } from './metricsLog.ts';
-import { NUMBER_FIELDS, NUMBER_SETTINGS, settingsProblem } from './settings.ts';
+import { overridesOf, settingsProblem } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { type PresetAdapted, useUi } from './uiStore.ts';
 
@@ -44,10 +44,7 @@ export function undoAdaptation(): void {
 
 function adapt(preset: PresetName, presetAdapted: PresetAdapted): boolean {
   const { presetChosen, settings } = useSettings.getState();
-  const given = NUMBER_SETTINGS.flatMap((key) =>
-    settings[key] === null ? [] : [[NUMBER_FIELDS[key], settings[key]]],
-  );
-  if (!isPresetOpen(presetChosen, Object.fromEntries(given))) return false;
+  if (!isPresetOpen(presetChosen, overridesOf(settings))) return false;
   const adapted = { ...settings, preset };
   // What was chosen was checked with the preset before: a long warm-up, say, does not go with a short run.
   if (settingsProblem(adapted) && !settingsProblem(settings)) return false;

@@ -10,7 +10,7 @@ export function AdapterLine() {
   const runs = useRun((state) => state.runs);
   const settings = useSettings((state) => state.settings);
   if (!adapter) return <p className={styles.line}>Looking for a GPU…</p>;
-  const planned = modesOf(settings).map((precision) => ({ precision, half: settings.f16 }));
+  const planned = modesOf(settings).map((precision) => ({ precision, half: settings.f16 ?? 'auto' }));
   // Of two modes the one with f16 has something to tell.
   const run = runs.find(({ config }) => usesHalf(config.precision)) ?? runs[0];
   const config = run?.config ?? planned.find(({ precision }) => usesHalf(precision)) ?? planned[0]!;

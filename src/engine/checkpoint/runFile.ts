@@ -3,8 +3,8 @@
  * `__metadata__` everything else that a run on the same adapter needs to go on bit by bit.
  */
 import * as v from 'valibot';
-import { presetOf } from '../config/presets.ts';
-import { currentFields } from '../config/renamed.ts';
+import { currentFields, DEFAULTS, FIELDS, type Field, isField } from '../config/settings/table.ts';
+import { checkSetting, isOfItsType, unknownSetting } from '../config/settings/values.ts';
 import { checkConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import type { TextId } from '../data/builtins.ts';
@@ -224,7 +224,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
     throw damagedRun(source.name, `${v.getDotPath(issue) ?? 'metadata'}: ${issue.message.slice(0, 200)}`);
   }
   const { progress, ...description } = parsed.output;
-  const config = configOf(currentFields(description.config), source.name);
+  const config = configOf(description.config, source.name);
   checkRecipe(config.precision, description.recipe ?? null, source.name);
   const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
   return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
@@ -240,22 +240,32 @@ function parse(json: string, name: string): unknown {
 
 /** The stored fields over the defaults of those that are newer than the file. */
 function configOf(stored: Readonly<Record<string, unknown>>, name: string): TrainConfig {
-  const known: Readonly<Record<string, unknown>> = { ...presetOf('starter').config };
-  for (const [field, value] of Object.entries(stored)) {
-    if (!Object.hasOwn(known, field)) {
+  for (const [field, value] of Object.entries(currentFields(stored))) {
+    if (!isField(field)) {
+      const { message } = unknownSetting(field, FIELDS);
       throw new EngineError(
         'WRONG_RUN',
-        `"${name}" sets "${field}" to ${JSON.stringify(value)}, which this program does not know.`,
-        'Go on with the version of Halfstep that wrote it.',
+        `"${name}" is of another version of Halfstep. ${message}`,
+        'Go on with the version that wrote it.',
       );
     }
-    const own = NULLABLE.get(field);
-    const isKnown = own ? value === null || typeof value === own : typeof value === typeof known[field];
-    if (!isKnown) throw damagedRun(name, `"${field}" is ${JSON.stringify(value)}`);
+    checkStored(field, value, name);
   }
-  const config = { ...known, ...stored } as unknown as TrainConfig;
+  const config = { ...DEFAULTS, ...currentFields(stored) } as TrainConfig;
   checkConfig(config);
   return config;
+}
+
+/** @throws EngineError as `checkSetting`, with the file's name; BAD_FILE where no version has written such a value */
+function checkStored(field: Field, value: unknown, name: string): void {
+  try {
+    checkSetting(field, value);
+  } catch (cause) {
+    if (!(cause instanceof EngineError)) throw cause;
+    const { code, message, hint } = cause;
+    if (!isOfItsType(field, value)) throw damagedRun(name, message.replace(/\.$/, ''), { cause });
+    throw new EngineError(code, `"${name}": ${message}`, hint, { cause });
+  }
 }
 
 /** @throws EngineError WRONG_RUN where the program has defined another mode of that name */
@@ -267,18 +277,6 @@ function checkRecipe(mode: PrecisionMode, saved: string | null, name: string): v
     saved === null ? 'It has no recipe: the file was changed by hand.' : `Define its own recipe: ${saved}`,
   );
 }
-
-/** What may be null, the mode's or the text's own, and what it else is. */
-const NULLABLE: ReadonlyMap<string, string> = new Map([
-  ['vocabulary', 'number'],
-  ['microBatch', 'number'],
-  ['lossScale', 'number'],
-  ['growthInterval', 'number'],
-  ['rounding', 'string'],
-  ['amaxHistory', 'number'],
-  ['amaxAlgorithm', 'string'],
-  ['scaleMargin', 'number'],
-]);
 
 /**
  * The entry's bytes as they lie in the file.

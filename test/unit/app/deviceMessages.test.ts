@@ -52,7 +52,7 @@ test('the kernels of a benchmark are named, and why matrix units are not among t
 test('ranges are the engine’s', () => {
   expect(rangeWords('layers')).toBe('1 to 1,024');
   expect(rangeWords('beta2')).toBe('0 to 0.999999');
-  expect(rangeWords('lossScale')).toBe('1 to 2^126');
+  expect(rangeWords('loss-scale')).toBe('1 to 2^126');
 });
 
 describe('what became of a batch', () => {
