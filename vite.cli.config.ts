@@ -10,7 +10,7 @@ export default defineConfig(({ mode }) => ({
   build: {
     license: mode === 'pack' && { fileName: 'LICENSES.md' },
     ssr: true,
-    outDir: 'dist/cli',
+    outDir: 'dist-tools/cli',
     target: 'node20',
     sourcemap: true,
     rolldownOptions: {

@@ -8,7 +8,7 @@ export default defineConfig({
   publicDir: false,
   build: {
     license: { fileName: 'LICENSES.md' },
-    outDir: 'dist/package',
+    outDir: 'dist-package',
     target: 'es2023',
     minify: false,
     sourcemap: false,

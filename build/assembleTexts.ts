@@ -103,7 +103,7 @@ function joinFiles(directory: string, names: readonly string[]): string {
   return `${names.map((name) => readFileSync(join(directory, name), 'utf8').trim()).join('\n\n')}\n`;
 }
 
-/** The nearest folder upwards with a package.json: this file runs from build/ and, bundled, from dist/cli/. */
+/** The nearest folder upwards with a package.json: this file runs from build/ and, bundled, from dist-tools/cli/. */
 function projectRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {

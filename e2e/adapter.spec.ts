@@ -1,13 +1,14 @@
 import { expect, test } from 'playwright/test';
 import { probeAdapter } from './probe-adapter.ts';
 
-// What e2e/software-gpu gives each project. If one of these changes, other tests no longer test what they say.
+// What e2e/software-gpu provides to each project. If one of these values changes, other tests no longer test what they
+// claim.
 const EXPECTED: Record<string, { f16: boolean; subgroupSize: number }> = {
   swiftshader: { f16: false, subgroupSize: 4 },
   lavapipe: { f16: true, subgroupSize: 8 },
 };
 
-test('the page gets the adapter that this project stands for, and it computes', async ({ page }, info) => {
+test('the page gets the adapter of this project, and it computes', async ({ page }, info) => {
   const expected = EXPECTED[info.project.name];
   if (!expected) throw new Error(`no expectation for project ${info.project.name}`);
   await page.goto('/');

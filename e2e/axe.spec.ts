@@ -2,20 +2,20 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright/test';
 import { expect, reach, test } from './page.ts';
 
-/** Fails with the rule, the element and what is wrong with it. */
+/** Fails with the rule, the element and the problem. */
 async function expectAccessible(page: Page, where: string): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     const { violations, passes } = await new AxeBuilder({ page }).analyze();
     expect(passes.length).toBeGreaterThan(15);
-    const told = violations.flatMap(({ id, nodes }) =>
+    const found = violations.flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`),
     );
-    expect(told, `${where}, ${colorScheme}`).toEqual([]);
+    expect(found, `${where}, ${colorScheme}`).toEqual([]);
   }
 }
 
-test('no barrier that axe knows of, on either screen, in either theme, before and after a run', async ({
+test('axe finds no accessibility violations on the Train and Runs screens, in both themes, before and after a run', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&steps=6&sample=20&ui=still&modes=fp16,fp16-noscale');
@@ -25,7 +25,7 @@ test('no barrier that axe knows of, on either screen, in either theme, before an
   await reach(page, 'done');
   await expectAccessible(page, 'Train, after a run');
   await page.getByTestId('tab-runs').click();
-  await expect(page.getByTestId('choose-run')).toHaveCount(2); // the screen is a chunk of its own
+  await expect(page.getByTestId('choose-run')).toHaveCount(2); // the screen is a separate chunk
   for (const index of [0, 1]) await page.getByTestId('choose-run').nth(index).check();
   await page.getByTestId('open-run').first().click();
   await expect(page.getByTestId('chosen-runs').getByTestId('chart-loss')).toBeVisible();

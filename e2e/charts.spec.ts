@@ -7,7 +7,7 @@ import { recordResults, results } from './runs.ts';
 const CHARTS = ['loss', 'scale', 'speed', 'norm', 'lr', 'memory'];
 const MOST_POINTS = 400;
 
-/** Redraws of each chart so far. */
+/** Number of redraws of each chart so far. */
 function redraws(page: Page): Promise<Record<string, number>> {
   return page.evaluate(() =>
     Object.fromEntries(
@@ -19,7 +19,7 @@ function redraws(page: Page): Promise<Record<string, number>> {
   );
 }
 
-/** What `document.hidden` says: a page without a window cannot be covered by another. */
+/** Sets `document.hidden`, because a page without a window cannot be covered by another. */
 async function setHidden(page: Page, hidden: boolean): Promise<void> {
   await page.evaluate((value) => {
     Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
@@ -32,7 +32,7 @@ async function saved(page: Page, testId: string): Promise<{ name: string; conten
   return { name: download.suggestedFilename(), content: readFileSync(await download.path()) };
 }
 
-test('every option of a chart does what it says', async ({ page }) => {
+test('every chart option works', async ({ page }) => {
   await makeRunsUp(page, { stepsPerMessage: 150 });
   await page.goto('/?preset=smoke&steps=300&modes=fp16,fp32&schedule=sequential&sample=0&autostart=1');
   await reach(page, 'done');
@@ -41,7 +41,7 @@ test('every option of a chart does what it says', async ({ page }) => {
   const skipped = half!.filter((step) => step.skipped);
   expect(skipped).toHaveLength(2);
 
-  await test.step('what is drawn is within the budget', async () => {
+  await test.step('the number of drawn points is within the budget', async () => {
     for (const id of [...CHARTS, 'difference']) {
       const chart = page.getByTestId(`chart-${id}`);
       await chart.scrollIntoViewIfNeeded();
@@ -75,14 +75,14 @@ test('every option of a chart does what it says', async ({ page }) => {
     await page.getByTestId('logy-loss').click();
     await expect(page.getByTestId('logy-loss')).toHaveAttribute('aria-pressed', 'true');
     drawn.push(await path());
-    // A logarithmic axis draws nothing where recharts has to make it, and a line where the chart does.
+    // recharts' own logarithmic axis would draw nothing; the chart's own one draws a line.
     for (const d of drawn) expect(d!.match(/[ML]/g)!.length).toBeGreaterThan(50);
     expect(new Set(drawn).size).toBe(drawn.length);
 
     await page.getByTestId('options-loss').click();
     await page.getByTestId('locky-loss').check();
     await page.getByTestId('smoothing-loss').fill('0');
-    await expect(loss.locator('path.recharts-line-curve')).toHaveCount(2); // no raw lines behind
+    await expect(loss.locator('path.recharts-line-curve')).toHaveCount(2); // no raw lines behind the smoothed ones
     await page.getByTestId('smoothing-loss').fill('0.9');
     await expect(loss.locator('path.recharts-line-curve')).toHaveCount(4);
     await page.getByTestId('reset-loss').click();
@@ -90,7 +90,7 @@ test('every option of a chart does what it says', async ({ page }) => {
     await page.keyboard.press('Escape');
   });
 
-  await test.step('the crosshair reads exact values in every chart, by pointer and by key', async () => {
+  await test.step('the crosshair reads exact values in every chart, by pointer and by keyboard', async () => {
     const plot = page.getByTestId('plot-scale');
     const hover = page.getByTestId('hover-scale');
     await plot.focus();
@@ -111,7 +111,7 @@ test('every option of a chart does what it says', async ({ page }) => {
     await expect(hover).toContainText(`Step ${step} skipped: ${overflow} overflowed. Scale 2¹⁷ to 2¹⁶.`);
     await expect(page.getByTestId('hover-loss')).toBeVisible();
 
-    // The keys of a chart in focus.
+    // Shortcuts of the focused chart.
     await page.getByTestId('plot-norm').press('y');
     await expect(page.getByTestId('logy-norm')).toHaveAttribute('aria-pressed', 'true');
   });
@@ -144,7 +144,7 @@ test('every option of a chart does what it says', async ({ page }) => {
     expect(png.content.length).toBeGreaterThan(5000);
   });
 
-  await test.step('nothing is cut off at 375 px, with table and menu open, and the choice outlives the page', async () => {
+  await test.step('nothing is cut off at 375 px with table and menu open, and the options survive a reload', async () => {
     const box = () => page.getByTestId('chart-norm').boundingBox();
     const before = (await box())!.width;
     await page.getByTestId('expand-norm').click();
@@ -161,7 +161,7 @@ test('every option of a chart does what it says', async ({ page }) => {
   });
 });
 
-test('of a run of 3,000 steps at most 400 points a line are drawn, and all of them are exported', async ({
+test('a run of 3,000 steps is drawn with at most 400 points per line and exported completely', async ({
   page,
 }) => {
   await makeRunsUp(page, { stepsPerMessage: 100 });
@@ -173,7 +173,7 @@ test('of a run of 3,000 steps at most 400 points a line are drawn, and all of th
   await expect(summary).toContainText(/FP32: .*step 3,000/);
   const seconds = (Date.now() - started) / 1000;
   const counts = await redraws(page);
-  expect(counts.loss!).toBeGreaterThan(0); // how often while it trains depends on the machine
+  expect(counts.loss!).toBeGreaterThan(0); // how often it is redrawn during training depends on the machine
   expect(counts.loss!).toBeLessThanOrEqual(4 * seconds + 2);
   for (const id of ['difference', ...CHARTS.slice(1)]) expect(counts[id]!).toBeLessThanOrEqual(seconds + 4);
 
@@ -183,7 +183,7 @@ test('of a run of 3,000 steps at most 400 points a line are drawn, and all of th
     const points = await page
       .locator('.recharts-line-curve')
       .evaluateAll((paths) => paths.map((path) => path.getAttribute('d')!.match(/[MLHV]/g)!.length));
-    // A step line has two corners a point, and only where its value changes.
+    // A step line has two corners per point, and points only where its value changes.
     expect(Math.max(...points)).toBeLessThanOrEqual(MOST_POINTS);
     expect(Math.max(...points)).toBeGreaterThan(100);
   }
@@ -197,7 +197,7 @@ test('of a run of 3,000 steps at most 400 points a line are drawn, and all of th
 
 test('charts are redrawn at most four times a second, and not while the page is hidden', async ({ page }) => {
   await recordResults(page);
-  // A scale far too high: the first steps are skipped.
+  // With a scale that is far too high the first steps are skipped.
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&lossScale=1073741824`);
   await expect(page.getByTestId('chart-loss')).toBeVisible();
   const started = Date.now();
@@ -209,7 +209,7 @@ test('charts are redrawn at most four times a second, and not while the page is 
   await setHidden(page, true);
   const atHide = await redraws(page);
   const seconds = (Date.now() - started) / 1000;
-  // One more each for the run's start and its first point.
+  // One more redraw each for the run's start and its first point.
   expect(atHide.loss!).toBeLessThanOrEqual(4 * seconds + 2);
   for (const id of CHARTS.slice(1)) expect(atHide[id]!).toBeLessThanOrEqual(seconds + 2);
 

@@ -19,7 +19,7 @@ const ROWS = [
   'largest-batch',
 ] as const;
 
-test('one click compares three modes from one start, with table, verdict and Markdown', async ({
+test('one click compares three modes from the same start, with table, verdict and Markdown', async ({
   page,
   context,
 }) => {
@@ -49,7 +49,8 @@ test('one click compares three modes from one start, with table, verdict and Mar
   await expect(page.getByTestId('result-speed-up-fp16')).toHaveText(/^\d+\.\d\d×, too short to tell$/);
   await expect(page.getByTestId('result-loss-scale-fp16')).toHaveText('2¹⁶');
   await expect(page.getByTestId('result-loss-scale-fp16-noscale')).toHaveText('none');
-  // Counting was off, and is still done once: scaled gradients keep nearly all, without scaling many vanish.
+  // Counting is off, but gradients are still counted once at the end: with scaling nearly all survive, without it many
+  // are flushed.
   const flushed = async (mode: string) =>
     Number.parseFloat((await page.getByTestId(`result-flushed-${mode}`).innerText()).replace('under', ''));
   await expect(page.getByTestId('numerics-on')).not.toBeChecked();
@@ -61,33 +62,31 @@ test('one click compares three modes from one start, with table, verdict and Mar
     Number(await page.getByTestId(`result-largest-batch-${mode}`).innerText());
   await expect(page.getByRole('rowheader', { name: 'Largest batch in 16 MiB' })).toBeVisible();
   expect(await largest('fp16')).toBeGreaterThan(await largest('fp32'));
-  // The best is said in words: mixed f16 needs least of all for its activations, and shares it with the mode without scaling.
-  const activations = page.getByRole('row', { name: 'of it activations' });
+  // The best value is labelled. Mixed f16 needs the least memory for activations, and so does the mode without scaling.
+  const activations = page.getByRole('row', { name: 'of which activations' });
   await expect(activations.getByText('best')).toHaveCount(2);
   await expect(page.getByTestId('verdict')).toHaveText(
     /^After 8 steps, Mixed f16 .*too short to compare speed.* One seed was trained/,
   );
 
-  // Looked for from within the page and from before the click on: the word is shown for three seconds only.
-  const told = waitFor(page, 'the word that all is copied', () =>
-    document.body.innerText.includes('Copied.'),
-  );
+  // The wait starts before the click and runs inside the page, because the word is shown for three seconds only.
+  const copied = waitFor(page, 'the word "Copied."', () => document.body.innerText.includes('Copied.'));
   await page.getByTestId('copy-markdown').click();
-  await told;
+  await copied;
   const markdown = await page.evaluate(() => navigator.clipboard.readText());
-  expect(markdown).toContain('|  | FP32 | Mixed f16 | Mixed f16, no scaling |\n| --- | --- | --- | --- |\n');
+  expect(markdown).toContain('|  | FP32 | Mixed f16 | f16 without scaling |\n| --- | --- | --- | --- |\n');
   expect(markdown).toContain(await page.getByTestId('verdict').innerText());
   expect(markdown).toContain(await page.getByTestId('identical-start').innerText());
   expect(markdown.split('\n').filter((line) => line.startsWith('| '))).toHaveLength(ROWS.length + 2);
 });
 
-test('in lockstep the modes grow together, pause and stop together, and have speeds of GPU time only', async ({
+test('in lockstep the modes train, pause and stop together, and their speeds are of GPU time only', async ({
   page,
 }) => {
   await page.goto(
     `/?preset=smoke&steps=${ENDLESS}&modes=fp32,fp16,fp16-noscale&schedule=lockstep&sample=3&autostart=1`,
   );
-  await reachStep(page, 3, 2); // which no mode would take if the one before it had to end first
+  await reachStep(page, 3, 2); // run 2 would not have started if the runs trained one after the other
   const steps = async () => (await snapshot(page)).runs.map((run) => run.steps.at(-1)?.step ?? 0);
   await expect(page.getByTestId('identical-start')).toBeVisible();
 
@@ -95,7 +94,7 @@ test('in lockstep the modes grow together, pause and stop together, and have spe
   await reach(page, 'paused');
   await page.getByTestId('sample').click();
   for (const mode of THREE) await expect(page.getByTestId(`sample-${mode}`)).not.toBeEmpty();
-  await expect.poll(async () => new Set(await steps()).size, { message: 'numbers of steps' }).toBe(1); // the last are on their way
+  await expect.poll(async () => new Set(await steps()).size, { message: 'numbers of steps' }).toBe(1); // the last figures may still be in transit
   const paused = await steps();
 
   await page.getByTestId('resume').click();
@@ -125,7 +124,7 @@ test('in lockstep the modes of each seed take turns, seed after seed', async ({ 
   await expectLockstepSpeeds(page);
 });
 
-/** Speeds in lockstep come from the GPU's own clock, and are not claimed where an adapter has none. */
+/** In lockstep, speeds come from the GPU's own clock and are not reported where an adapter has none. */
 async function expectLockstepSpeeds(page: Page): Promise<void> {
   const { adapter, runs } = await snapshot(page);
   const speed = page.getByTestId('result-tokens-per-sec-fp16');
@@ -133,7 +132,7 @@ async function expectLockstepSpeeds(page: Page): Promise<void> {
     for (const { summary } of runs) expect(summary!.gpuMsPerStep).toBeGreaterThan(0);
     await expect(page.getByRole('rowheader', { name: 'Tokens/s (GPU time)' })).toBeVisible();
     await expect(speed).toHaveText(/^[\d,.]+( |$)/);
-    await expect(page.getByRole('heading', { name: 'Tokens/s, GPU time' })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'Tokens/s (GPU time)' })).toBeVisible();
   } else {
     for (const row of ['tokens-per-sec', 'speed-up', 'val-loss-seconds']) {
       await expect(page.getByTestId(`result-${row}-fp16`)).toContainText('not measured (interleaved)');
@@ -142,7 +141,9 @@ async function expectLockstepSpeeds(page: Page): Promise<void> {
   }
 }
 
-test('over seeds the table has means and ranges, and the verdict knows the noise', async ({ page }) => {
+test('with several seeds the table shows means and ranges, and the verdict accounts for seed noise', async ({
+  page,
+}) => {
   await page.goto('/?preset=smoke&steps=4&modes=fp32,fp16&seeds=2&seed=5&sample=0&autostart=1');
   await reach(page, 'done');
   const { runs } = await snapshot(page);
@@ -155,7 +156,7 @@ test('over seeds the table has means and ranges, and the verdict knows the noise
   const lines = page.locator('.loss-line path.recharts-line-curve');
   await expect(lines).toHaveCount(4);
   const strokes = await lines.evaluateAll((paths) => paths.map((path) => path.getAttribute('stroke')));
-  expect(new Set(strokes).size).toBe(2); // one colour a mode
+  expect(new Set(strokes).size).toBe(2); // one colour per mode
   const [a, b, c] = runs.map(({ facts }) => facts!.start);
   expect(a).toEqual(b);
   expect(a).not.toEqual(c);
@@ -164,7 +165,7 @@ test('over seeds the table has means and ranges, and the verdict knows the noise
   await expect(page.getByTestId('verdict')).toHaveText(/over 2 seeds.*From seed to seed alone FP32 moves by/);
 });
 
-test('modes are chosen in their order, and one chosen twice changes places', async ({ page }) => {
+test('modes keep the order of their fields, and choosing a mode twice swaps the fields', async ({ page }) => {
   await page.goto('/?preset=smoke');
   await expect(page.getByTestId('schedule')).toBeHidden();
   await page.getByTestId('compare').selectOption('fp32');
@@ -177,17 +178,17 @@ test('modes are chosen in their order, and one chosen twice changes places', asy
   expect((await snapshot(page)).settings.modes).toEqual(['fp32', 'bf16']);
 });
 
-test('a mode can be compared with itself under other settings', async ({ page }) => {
+test('a mode can be compared with a variant of itself', async ({ page }) => {
   await page.goto('/?preset=smoke&modes=fp16,e5m2');
   await page.getByTestId('compare-2').selectOption('variant');
   await page.getByTestId('variant-2-0').selectOption('optim-state fp8');
   await page.getByTestId('variant-2-1').selectOption('loss-scale 256');
   await page.getByTestId('compare').selectOption('variant');
-  await expect(page.getByTestId('rounding')).toBeHidden(); // it has its own
+  await expect(page.getByTestId('rounding')).toBeHidden(); // the variant has its own rounding
   const modes = ['fp16', 'e5m2+rounding=rne', 'fp16+optim-state=fp8+loss-scale=256'];
   expect((await snapshot(page)).settings.modes).toEqual(modes);
   await expect(page.getByTestId('train')).toBeEnabled();
-  // The last setting taken away leaves a mode that is there already.
+  // Without its last setting the variant equals a mode that is already chosen.
   await page.getByTestId('variant-2-1').selectOption('');
   await page.getByTestId('variant-2-0').selectOption('');
   expect((await snapshot(page)).settings.modes).toEqual(modes.slice(0, 2));

@@ -1,7 +1,9 @@
 import { makeRunsUp } from './madeUpRuns.ts';
 import { beforeWorker, ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 
-test('every number is explained beside its field, and goes back to the preset', async ({ page }) => {
+test('invalid numbers are explained at their fields, and numbers can be reset to the preset', async ({
+  page,
+}) => {
   await page.goto('/?preset=smoke&layers=3');
   await expect(page.getByTestId('adapter')).toBeVisible();
   await expect(page.getByTestId('preset-changes')).toContainText('1 change from the preset');
@@ -9,12 +11,12 @@ test('every number is explained beside its field, and goes back to the preset', 
   await page.getByTestId('group-model').click();
   await page.getByTestId('group-training').click();
   await page.getByTestId('heads').fill('3');
-  await expect(page.getByText('Width 64 is not divisible by 3 heads. Use width')).toHaveCount(2); // field and obstacle
+  await expect(page.getByText('Width 64 is not divisible by 3 heads. Use width')).toHaveCount(2); // at the field and below the button
   await expect(page.getByTestId('train')).toBeDisabled();
   await page.getByTestId('width').fill('96');
   await expect(page.getByTestId('train')).toBeEnabled();
 
-  // What is being typed stays as it is typed.
+  // Typed text stays as typed.
   await page.getByTestId('lr').pressSequentially('0.002');
   await expect(page.getByTestId('lr')).toHaveValue('0.002');
   await expect(page.getByTestId('min-lr')).toHaveAttribute('placeholder', '0.0002');
@@ -32,7 +34,7 @@ test('every number is explained beside its field, and goes back to the preset', 
   expect(settings).toMatchObject({ preset: 'smoke', layers: null, heads: null, width: null, lr: null });
 });
 
-test('the plan is itemised, and a batch that is too large has its fix as a button', async ({ page }) => {
+test('the memory plan is itemised, and a button fixes a batch that is too large', async ({ page }) => {
   await page.goto('/?preset=smoke&modes=fp16,fp32');
   await page.getByTestId('memory-plan').click();
   await expect(page.getByTestId('memory-fp16')).toContainText('Compute copy');
@@ -57,7 +59,7 @@ test('the plan is itemised, and a batch that is too large has its fix as a butto
   await expect(page.getByTestId('batch')).toHaveValue('60000');
 });
 
-test('settings of FP8 are there with its modes, and groups of activations show in the plan', async ({
+test('FP8 settings are shown for FP8 modes, and block-scaled activations change the plan', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&precision=fp8');
@@ -86,7 +88,7 @@ test('settings of FP8 are there with its modes, and groups of activations show i
   });
 });
 
-test('the largest batch of a budget takes a step and can be used', async ({ page }) => {
+test('the largest batch for a budget is confirmed by a step and can be used', async ({ page }) => {
   await page.goto('/?preset=smoke&precision=fp32&sample=0');
   await page.getByTestId('largest-batch').click();
   await page.getByTestId('budget').fill('2');
@@ -106,7 +108,7 @@ test('the largest batch of a budget takes a step and can be used', async ({ page
   expect((await snapshot(page)).settings.batch).toBe(batch);
 });
 
-test('the adapter is described and measured, but not while it trains', async ({ page }, info) => {
+test('the adapter is described, and can be measured except while it trains', async ({ page }, info) => {
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0`);
   await page.getByTestId('device').click();
   await expect(page.getByTestId('device-identity')).toContainText('software');
@@ -122,7 +124,7 @@ test('the adapter is described and measured, but not while it trains', async ({ 
   await reachStep(page, 1);
   await expect(page.getByTestId('benchmark')).toBeDisabled();
 
-  // Settings stay open while it trains, and wait for a restart.
+  // Settings can be changed while it trains and take effect at a restart.
   await page.getByTestId('steps').fill('3');
   await expect(page.getByTestId('restart-changes')).toHaveText('Restart to apply 1 change');
   await page.getByTestId('restart-changes').click();
@@ -131,7 +133,7 @@ test('the adapter is described and measured, but not while it trains', async ({ 
   expect(runs[0]!.summary!.steps).toBe(3);
 });
 
-test('a preset whose first steps are slow gives way to a smaller one, says so, and comes back for good', async ({
+test('a preset with slow first steps is replaced by a smaller one, with a note, and Undo restores it permanently', async ({
   page,
 }) => {
   await makeRunsUp(page, { stepsPerMessage: 3, stepMs: 1200 });
@@ -144,20 +146,20 @@ test('a preset whose first steps are slow gives way to a smaller one, says so, a
   await expect(page.getByTestId('preset')).toHaveValue('smoke');
   const width = async () => (await snapshot(page)).runs[0]?.config.width;
   await expect.poll(width, { message: 'width of the smaller preset' }).toBe(64);
-  await reachStep(page, 6); // the smallest is slow too, and goes on
+  await reachStep(page, 6); // the smallest preset is slow too, but training continues
 
   await page.getByTestId('preset-undo').click();
   await expect(adapted).toBeHidden();
-  await expect.poll(width, { message: 'width of the preset that came back' }).toBe(128);
+  await expect.poll(width, { message: 'width of the restored preset' }).toBe(128);
   await reachStep(page, 9);
   expect((await snapshot(page)).settings.preset).toBe('starter');
   await expect(adapted).toBeHidden();
 });
 
-test('the benchmark and the search for a batch can be cancelled, and leave the GPU to a training', async ({
+test('the benchmark and the batch search can be cancelled, and a training can then use the GPU', async ({
   page,
 }) => {
-  // Held where the worker waits for the GPU, so that there is time to cancel on any adapter.
+  // The worker is blocked while it waits for the GPU, so that there is time to cancel on any adapter.
   await beforeWorker(
     page,
     `{
@@ -195,7 +197,7 @@ test('the benchmark and the search for a batch can be cancelled, and leave the G
   await expect(page.getByTestId('batch-outcome-fp32')).toContainText('Taking a step');
   await page.getByTestId('cancel-find-batch').click();
   await gpu('go');
-  await expect(page.getByTestId('batch-outcome-fp32')).toContainText('Planned, not confirmed');
+  await expect(page.getByTestId('batch-outcome-fp32')).toContainText('Planned but not confirmed');
   await expect(page.getByTestId('find-batch')).toBeEnabled();
 
   await page.getByTestId('train').click();

@@ -6,7 +6,7 @@ import { expect, snapshot, test } from './page.ts';
 
 const VERSE = 'Half a step, half a step, half a step onward.\n';
 
-/** Opens the page with the visitor's own text chosen, ready for an address. */
+/** Opens the page with the visitor's own text selected, ready for an address. */
 async function open(page: import('playwright/test').Page): Promise<void> {
   await page.goto('/?preset=smoke');
   await page.getByTestId('text').selectOption('own');
@@ -23,11 +23,11 @@ unwatched('a text from an address is loaded, tokenized and ready to train on', a
   await expect(page.getByTestId('train')).toBeEnabled();
 });
 
-unwatched('an address that cannot be used says why', async ({ page }) => {
+unwatched('a text address that cannot be used is refused with the reason', async ({ page }) => {
   await page.route('https://texts.example/missing.txt', (route) =>
     route.fulfill({ status: 404, headers: { 'access-control-allow-origin': '*' } }),
   );
-  // A server that does not say that other sites may read it.
+  // A server that does not allow other sites to read it.
   const closed = createServer((_, response) => response.end(VERSE)).listen(0, '127.0.0.1');
   await once(closed, 'listening');
   const { port } = closed.address() as AddressInfo;
@@ -37,14 +37,14 @@ unwatched('an address that cannot be used says why', async ({ page }) => {
     await page.getByTestId('text-url-load').click();
     await expect(page.getByTestId('own-error')).toContainText(message);
   };
-  await refused('texts.example/verse.txt', 'is not the address of a text');
+  await refused('texts.example/verse.txt', 'is not an http or https address');
   await refused('https://texts.example/missing.txt', 'the server answers HTTP 404');
   await refused(`http://127.0.0.1:${port}/closed.txt`, 'does not allow other sites to read it');
   await expect(page.getByTestId('train')).toBeDisabled();
   closed.close();
 });
 
-unwatched('loading can be cancelled', async ({ page }) => {
+unwatched('loading a text can be cancelled', async ({ page }) => {
   await page.route('https://texts.example/slow.txt', () => {}); // never answered
   await open(page);
   await page.getByTestId('text-url').fill('https://texts.example/slow.txt');
@@ -55,9 +55,9 @@ unwatched('loading can be cancelled', async ({ page }) => {
   expect((await snapshot(page)).ownText).toEqual({ state: 'none' });
 });
 
-test('a file of 40 MB shows how far it is, and its tokens are ready', async ({ page }) => {
+test('a file of 40 MB shows its reading progress, and its tokens are ready in the end', async ({ page }) => {
   await open(page);
-  // What is shown while it is read is gone sooner or later, as the machine has it.
+  // The progress is collected as it appears, because how long it is shown depends on the machine.
   const shown = await page.evaluateHandle(() => {
     const texts = new Set<string>();
     new MutationObserver(() => {

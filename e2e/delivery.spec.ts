@@ -1,4 +1,4 @@
-/** What is handed to the server: how large it is, and that any plain server can serve it from any folder. */
+/** The built page: its size, and that any plain server can serve it from any folder. */
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { serveFolder } from './serveFolder.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
 
-/** The headers that docs/deploy.md tells servers to send. */
+/** The headers that docs/deploy.md recommends. */
 function documentedHeaders(): Record<string, string> {
   const block = /```headers\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'docs/deploy.md'), 'utf8'))![1]!;
   return Object.fromEntries(
@@ -21,7 +21,7 @@ function documentedHeaders(): Record<string, string> {
   );
 }
 
-/** Scripts that the page cannot do without: the entry, and what it imports before it runs. */
+/** The page's initial scripts: the entry and everything it imports statically. */
 function initialScripts(): string[] {
   const page = readFileSync(join(DIST, 'index.html'), 'utf8');
   const found = new Set<string>();
@@ -37,16 +37,16 @@ function initialScripts(): string[] {
   return [...found];
 }
 
-test('the page needs at most 120 KB of JavaScript before the charts, and none of it is the engine', () => {
+test('the first scripts have at most 120 KB and contain neither the engine nor recharts', () => {
   const sources = initialScripts().map((file) => readFileSync(file, 'utf8'));
   const gzipped = sources.reduce((sum, source) => sum + gzipSync(source).length, 0);
-  expect(gzipped).toBeGreaterThan(50_000); // else the scripts were not found
+  expect(gzipped).toBeGreaterThan(50_000); // otherwise the scripts were not found
   expect(gzipped).toBeLessThanOrEqual(120_000);
   expect(sources.some((source) => source.includes('@compute'))).toBe(false);
   expect(sources.some((source) => source.includes('recharts'))).toBe(false);
 });
 
-test('the built page has nothing inline that its policy would have to allow', () => {
+test('the built page has no inline scripts or styles, and its policy has no exceptions', () => {
   const page = readFileSync(join(DIST, 'index.html'), 'utf8');
   expect(page).toMatch(/<meta http-equiv="Content-Security-Policy"/);
   expect(page).not.toMatch(/<script(?![^>]* src=)|<style|\son\w+=|\sstyle=/);
@@ -54,14 +54,14 @@ test('the built page has nothing inline that its policy would have to allow', ()
   expect(documentedHeaders()['Content-Security-Policy']).toBe(`${CONTENT_POLICY}; frame-ancestors 'none'`);
 });
 
-test('a plain server serves it from a folder, with the headers of the docs, and it trains', async ({
+test('the page trains when a plain server serves it from a folder with the documented headers', async ({
   browser,
 }) => {
   const server = await serveFolder(DIST, 'npx vite build', {
     under: '/some/folder/',
     headers: documentedHeaders(),
   });
-  const page = await browser.newPage(); // not watched: it is on another address than the rest
+  const page = await browser.newPage(); // not watched, because its address differs from the base address
   const faults: string[] = [];
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
   page.on('pageerror', (error) => faults.push(error.message));

@@ -1,4 +1,4 @@
-/** Files dropped on the page: what they are decides what becomes of them. */
+/** Files dropped on the page are handled by their content. */
 import type { Page } from 'playwright/test';
 import { ENDLESS, expect, snapshot, test } from './page.ts';
 import { train } from './runs.ts';
@@ -20,7 +20,7 @@ async function drop(page: Page, name: string, text: string): Promise<void> {
   await expect(page.getByTestId('drop-hint')).toBeHidden();
 }
 
-test('runs are imported on either screen, a text is trained on, and anything else is told what it is', async ({
+test('dropped runs are imported on both screens, a text is used for training, and other files are refused with the reason', async ({
   page,
 }) => {
   await train(page, 'precision=fp32');
@@ -43,12 +43,12 @@ test('runs are imported on either screen, a text is trained on, and anything els
   await drop(page, 'runs.json', bundle);
   await expect(rows).toHaveCount(1);
   await drop(page, 'verse.txt', VERSE);
-  await expect(problem).toContainText('A text to train on is dropped on the Train screen.');
+  await expect(problem).toContainText('To train on a text, drop it on the Train screen.');
   await drop(page, 'half.json', bundle.slice(0, bundle.length / 2));
-  await expect(problem).toContainText('not whole JSON');
+  await expect(problem).toContainText('incomplete JSON');
   await expect(rows).toHaveCount(1);
 
-  // A bundle is a text too, but hardly meant as one.
+  // A bundle dropped on the Train screen is imported, not used as a text.
   await clear();
   await page.getByTestId('tab-train').click();
   await drop(page, 'runs.json', bundle);
@@ -62,7 +62,7 @@ test('runs are imported on either screen, a text is trained on, and anything els
   await expect(page.getByTestId('own-ready')).toContainText('verse.txt');
 });
 
-test('nothing is taken while a training needs its text, and the page stays', async ({ page }) => {
+test('dropped files are ignored while a training needs its text', async ({ page }) => {
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&precision=fp32&autostart=1`);
   await expect(page.locator('html')).toHaveAttribute('data-run-state', 'training');
   const { settings } = await snapshot(page);

@@ -1,4 +1,7 @@
-/** The GPU's process is killed, or its adapter is away for a while: training goes on, and every step is the one of a run that never was disturbed. */
+/**
+ * The GPU process is killed, or the adapter is unavailable for a while: training resumes, and every step equals that of
+ * an undisturbed run.
+ */
 import { chromium, type Page } from 'playwright/test';
 import { killGpuProcess } from './killBrowser.ts';
 import { beforeWorker, ENDLESS, expect, reach, reachStep, SLOW_CLOCK, test } from './page.ts';
@@ -6,7 +9,7 @@ import { expectSame, type Result, recordResults, results } from './runs.ts';
 
 const QUERY = `preset=smoke&steps=${ENDLESS}&batch=32&sample=0&precision=fp16&lossScale=2^34&growthInterval=9`;
 
-test('training goes on by itself when the GPU process is killed; after a second kill the saved run is resumed', async ({
+test('training resumes by itself when the GPU process is killed; after a second kill the saved run can be resumed', async ({
   page,
   baseURL,
 }, { project }) => {
@@ -16,7 +19,7 @@ test('training goes on by itself when the GPU process is killed; after a second 
     await beforeWorker(own, SLOW_CLOCK);
     await trainUntilSaved(own);
     await killGpuProcess(browser);
-    await goesOn(own);
+    await expectResumed(own);
 
     await killGpuProcess(browser);
     await reach(own, 'lost');
@@ -24,7 +27,7 @@ test('training goes on by itself when the GPU process is killed; after a second 
     // Chromium gives no adapter to a page that lost two devices, until the user reloads it.
     const note = own.getByTestId('run-error');
     await expect(note).toContainText(/twice within a minute.*saved at step \d+: it can be resumed/s);
-    await expect(note).toContainText('Reload it with the button of the browser');
+    await expect(note).toContainText("Reload the page with the browser's button");
 
     await own.reload();
     await own.getByTestId('resume-saved').click();
@@ -38,7 +41,9 @@ test('training goes on by itself when the GPU process is killed; after a second 
   }
 });
 
-test('an adapter that is away for seconds while the page is hidden is waited for', async ({ page }) => {
+test('training waits for an adapter that is unavailable for seconds while the page is hidden', async ({
+  page,
+}) => {
   await beforeWorker(
     page,
     `let away = 0;
@@ -59,7 +64,7 @@ test('an adapter that is away for seconds while the page is hidden is waited for
     document.dispatchEvent(new Event('visibilitychange'));
     new BroadcastChannel('lose').postMessage(null);
   });
-  await goesOn(page);
+  await expectResumed(page);
   const steps = await stopped(page);
   expectSame(steps, await undisturbed(page, steps.at(-1)!.step));
 });
@@ -71,7 +76,7 @@ async function trainUntilSaved(page: Page): Promise<void> {
   await expect(page.getByTestId('autosaved')).toBeVisible();
 }
 
-async function goesOn(page: Page): Promise<void> {
+async function expectResumed(page: Page): Promise<void> {
   await expect(page.getByTestId('trouble-deviceLost')).toContainText(/goes on from step \d+ by itself/);
   await reachStep(page, (await results(page)).at(-1)!.step + 3);
 }
@@ -84,7 +89,7 @@ async function stopped(page: Page): Promise<Result[]> {
   return steps;
 }
 
-/** A run that nothing happened to, of at least so many steps. */
+/** An undisturbed run of at least this many steps. */
 async function undisturbed(page: Page, steps: number): Promise<Result[]> {
   await recordResults(page);
   await page.goto(`/?${QUERY}&autosave=0&autostart=1`);

@@ -1,6 +1,6 @@
 import { expect, reach, snapshot, test } from './page.ts';
 
-test('an address with mistakes is reported and starts nothing', async ({ page }) => {
+test('an address with mistakes is reported and does not start training', async ({ page }) => {
   await page.goto('/?prest=smoke&precision=fp17&steps=many&seed=7&autostart=1');
   const problems = page.getByTestId('address-problems');
   await expect(problems).toContainText('Did you mean "preset"?');
@@ -13,13 +13,13 @@ test('an address with mistakes is reported and starts nothing', async ({ page })
   await expect(problems).toBeHidden();
 });
 
-test('an address with markup in it is only ever text', async ({ page }) => {
+test('markup in the address is shown as text only', async ({ page }) => {
   await page.goto('/?%3Cimg%20src=x%20onerror=document.title=1%3E=1&preset=%3Cb%3Esmoke');
   await expect(page.getByTestId('address-problems')).toContainText('"<img src"');
   await expect(page.getByTestId('address-problems').locator('img, b')).toHaveCount(0);
 });
 
-test('numbers that cannot be trained with are refused in the words of the engine', async ({ page }) => {
+test("invalid numbers are refused with the engine's messages", async ({ page }) => {
   await page.goto('/?preset=smoke');
   await page.getByTestId('steps').fill('-5');
   await expect(page.getByTestId('train')).toBeDisabled();
@@ -37,7 +37,7 @@ test('numbers that cannot be trained with are refused in the words of the engine
   await expect(page.getByTestId('train')).toBeEnabled();
 });
 
-test('a decimal comma is read as a point, and one that may group thousands is asked about', async ({
+test('a decimal comma is read as a point, and an ambiguous one is refused with both readings', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke');
@@ -55,12 +55,12 @@ test('a decimal comma is read as a point, and one that may group thousands is as
   await page.getByTestId('tab-sweep').click();
   const problem = page.getByTestId('sweep-problem');
   await page.getByTestId('sweep-rates').fill('0,001, 0,003');
-  await expect(page.getByTestId('sweep-start')).toHaveText('Train 8 cells'); // two modes, rates and seeds
+  await expect(page.getByTestId('sweep-start')).toHaveText('Train 8 cells'); // two modes times two rates times two seeds
   await page.getByTestId('sweep-rates').fill('0,5');
   await expect(problem).toContainText('Write 0.5 or "0; 5": it may be either.');
 });
 
-test('what networks add to a link is no mistake, and is not passed on', async ({ page }) => {
+test('tracking parameters in a link are not reported and are removed from the address', async ({ page }) => {
   await page.goto(
     '/?preset=smoke&utm_source=mail&modes=fp16%2Cfp16+quantize-head&fbclid=IwAR0&prest=x#train',
   );
@@ -70,7 +70,7 @@ test('what networks add to a link is no mistake, and is not passed on', async ({
   expect(new URL(page.url()).hash).toBe('#train');
 });
 
-test('a vocabulary is filled up as on the command line', async ({ page }) => {
+test('a vocabulary can be padded as on the command line', async ({ page }) => {
   await page.goto('/?preset=smoke&steps=1&sample=0&eval-batches=1&precision=fp32');
   await page.getByTestId('group-data').click();
   await expect(page.getByTestId('vocab')).toHaveAttribute('placeholder', "the tokenizer's");
@@ -80,7 +80,7 @@ test('a vocabulary is filled up as on the command line', async ({ page }) => {
   await reach(page, 'done');
   const { config, facts } = (await snapshot(page)).runs[0]!;
   expect(config.vocabulary).toBe(200);
-  // Of 2 tied layers of width 64 with a context of 64.
+  // Parameters of 2 layers of width 64 with a tied head and a context of 64.
   expect(facts!.text.vocabulary).toBeLessThan(200);
   expect(facts!.parameters).toBe(2 * (12 * 64 * 64 + 13 * 64) + (200 + 64) * 64 + 2 * 64);
 });
@@ -92,7 +92,7 @@ test('native f16 on an adapter without it is refused before anything runs', asyn
   await expect(page.locator('html')).toHaveAttribute('data-run-state', 'failed');
 });
 
-test('a mode made to fail says so before it starts', async ({ page }) => {
+test('a mode that is made to fail is labelled before it starts', async ({ page }) => {
   await page.goto('/?preset=smoke');
   await expect(page.getByTestId('unsound')).toBeHidden();
   await page.getByTestId('precision').selectOption('fp16-noscale');
@@ -110,7 +110,7 @@ const BAD_FILES = [
 ] as const;
 
 for (const [name, bytes, code, message] of BAD_FILES) {
-  test(`${name} is refused inline`, async ({ page }) => {
+  test(`${name} is refused next to its field`, async ({ page }) => {
     await page.goto('/?preset=smoke');
     await page.getByTestId('text').selectOption('own');
     await page
@@ -123,7 +123,7 @@ for (const [name, bytes, code, message] of BAD_FILES) {
   });
 }
 
-test('a dropped text is trained on, and never leaves the device', async ({ page }) => {
+test('a dropped text is used for training and never leaves the device', async ({ page }) => {
   await page.goto('/?preset=smoke&steps=6&precision=fp32&sample=0');
   await expect(page.getByTestId('adapter')).toBeVisible();
   const sent: string[] = [];
@@ -147,9 +147,7 @@ test('a dropped text is trained on, and never leaves the device', async ({ page 
   expect(sent).toEqual([]);
 });
 
-test('the mark that ends a document is counted in a text, and taken where that is asked for', async ({
-  page,
-}) => {
+test('end-of-document marks in a text are counted, and treated as such on request', async ({ page }) => {
   await page.goto('/?preset=smoke&tokenizer=gpt2');
   await page.getByTestId('text').selectOption('own');
   await page.getByText('Paste a text instead').click();
@@ -159,17 +157,17 @@ test('the mark that ends a document is counted in a text, and taken where that i
     'Pasted text: 3,600 tokens from a vocabulary of 50,257',
   );
   await expect(page.getByTestId('own-reading')).toContainText(
-    'is in it 400 times, read as ordinary characters.',
+    'occurs 400 times and is read as ordinary characters.',
   );
-  await page.getByLabel('Take it as the end of a document').click();
+  await page.getByLabel('Treat it as the end of a document').click();
   await expect(page.getByTestId('own-ready')).toHaveText(
     'Pasted text: 1,200 tokens from a vocabulary of 50,257',
   );
-  await expect(page.getByTestId('own-reading')).toContainText('ends a document: token 50,256.');
+  await expect(page.getByTestId('own-reading')).toContainText('marks the end of a document (token 50,256).');
   await expect(page.getByTestId('train')).toBeEnabled();
 });
 
-test('a pasted text is taken', async ({ page }) => {
+test('a pasted text can be used', async ({ page }) => {
   await page.goto('/?preset=smoke');
   await page.getByTestId('text').selectOption('own');
   await page.getByText('Paste a text instead').click();

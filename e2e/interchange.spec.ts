@@ -1,4 +1,4 @@
-/** Files that go from the page to the command line and back: a run goes on in either, step by step the same. */
+/** Files exchanged between the page and the command line: a run can be resumed in either, with identical steps. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ async function losses(page: Page): Promise<Losses> {
   return new Map((await results(page)).map(({ step, loss }) => [step, loss]));
 }
 
-/** What a button makes, as a file on the disk. */
+/** Saves the file that a button exports. */
 async function take(page: Page, testId: string): Promise<{ path: string; name: string }> {
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId(testId).click()]);
   const path = join(folder, download.suggestedFilename());
@@ -40,17 +40,17 @@ async function give(page: Page, ...paths: string[]): Promise<void> {
   await page.getByTestId('from-file').click();
 }
 
-/** Goes on with a run on the command line; Ctrl-C as soon as it has taken a step. */
-async function goOn(from: string, to: string): Promise<Losses> {
+/** Resumes a run on the command line and sends Ctrl-C after its first step. */
+async function resumeInTerminal(from: string, to: string): Promise<Losses> {
   const args = ['train', '--resume', from, '--save', to, '--json', '--sample', '0'];
   const child = spawn(process.execPath, [CLI, ...args], {
     env: { ...process.env, ...lavapipeEnv() },
     timeout: WAIT_MS,
   });
   const seen = new Map<number, number | null>();
-  let said = '';
+  let stderr = '';
   child.stderr.on('data', (part) => {
-    said += part;
+    stderr += part;
   });
   let rest = '';
   child.stdout.on('data', (part) => {
@@ -64,7 +64,7 @@ async function goOn(from: string, to: string): Promise<Losses> {
     }
   });
   const code = await new Promise((resolve) => child.on('close', resolve));
-  expect(code, `exit code of ${args.join(' ')} (null after ${WAIT_MS / 60_000} minutes): ${said}`).toBe(0);
+  expect(code, `exit code of ${args.join(' ')} (null after ${WAIT_MS / 60_000} minutes): ${stderr}`).toBe(0);
   return seen;
 }
 
@@ -73,7 +73,10 @@ function expectSame(part: Losses, whole: Losses): void {
   for (const [step, loss] of part) expect(loss, `loss of step ${step}`).toBe(whole.get(step));
 }
 
-test('a run goes from the page to the command line and back, bit by bit', async ({ page, context }) => {
+test('a run moves from the page to the command line and back with identical bits', async ({
+  page,
+  context,
+}) => {
   await recordResults(page);
   await page.goto(QUERY);
   await expect(page.getByTestId('train')).toBeEnabled();
@@ -83,9 +86,9 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   await reach(page, 'paused');
   const paused = await take(page, 'export-run');
 
-  // The run stays paused here, and takes on the command line and in another tab the steps that it is to take here later.
+  // The run stays paused here. On the command line and in another tab it takes the steps that it takes here later.
   const onward = join(folder, 'onward.safetensors');
-  const there = await goOn(paused.path, onward);
+  const there = await resumeInTerminal(paused.path, onward);
   const taken = Math.max(...there.keys());
   const other = await context.newPage();
   await recordResults(other);
@@ -98,7 +101,7 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   await other.getByTestId('stop').click();
   await reach(other, 'done');
   const back = await losses(other);
-  // The browser has another name for the adapter: here the bits are the same, and elsewhere they might not be.
+  // The browser names the adapter differently. Here the bits are the same; on another adapter they might differ.
   const { changes } = (await snapshot(other)).runs[0]!.facts!;
   expect(changes).toMatchObject([
     { step: Math.min(...there.keys()), what: 'adapter' },
@@ -118,7 +121,7 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   expect(Math.min(...back.keys())).toBe(taken + 1);
   expectSame(back, whole);
 
-  // The finished model, and all that another machine needs.
+  // The finished model and everything that a cluster needs.
   const model = await take(page, 'export-cluster');
   const files = unzipSync(readFileSync(model.path));
   const inside = (name: string) => files[`${model.name.replace('.zip', '')}/${name}`]!;
@@ -139,7 +142,7 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   writeFileSync(join(folder, 'model.safetensors'), inside('model.safetensors'));
   const valLoss = (await snapshot(page)).runs[0]!.summary!.valLoss!;
 
-  // Weights alone start another run: the file decides the shape, and says what the run before had learned.
+  // Weights alone start another run: the file decides the shape, and its loss equals that of the previous run.
   await give(page, join(folder, 'model.safetensors'));
   await expect(page.getByTestId('model-file')).toContainText('2 layers, 2 heads, width 64');
   await page.getByTestId('group-model').click();
@@ -156,7 +159,7 @@ test('a run goes from the page to the command line and back, bit by bit', async 
   await expect(page.getByTestId('results')).not.toContainText('not finite');
 });
 
-test('files that are no model and no run of this page are refused by name, and nothing changes', async ({
+test('files that are neither a model nor a run are refused by name, and nothing changes', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&precision=fp32');

@@ -5,7 +5,7 @@ import type {} from './harness/main.ts';
 
 const HARNESS = fileURLToPath(new URL('../dist/harness/index.html', import.meta.url));
 
-// The kernels are compiled once a page and used by every test: one page for all, in order.
+// The kernels are compiled once per page, so all tests share one page and run in order.
 test.describe.configure({ mode: 'serial' });
 
 let page: Page;
@@ -24,10 +24,10 @@ test.afterAll(async () => {
   await page?.close();
 });
 
-test('a pairwise cover of the shader variants is read, and one with every choice dispatched, by one of the adapters', async () => {
+test('a pairwise cover of the shader variants compiles, and a smaller cover runs, on one of the adapters', async () => {
   const adapter = await page.evaluate(() => window.harness.adapter());
   const hasHalf = adapter.features.includes('shader-f16');
-  // What SwiftShader can run is left to it: both run in the same Chromium.
+  // Variants that SwiftShader can run are tested there: both adapters run in the same Chromium.
   const needing = hasHalf ? ('shader-f16' as const) : undefined;
   const { read, ran, cannotRun, failures, seconds } = await page.evaluate(
     (feature) => window.harness.variants(feature),
@@ -45,7 +45,7 @@ test('a pairwise cover of the shader variants is read, and one with every choice
 
 test('the kernels agree with the f64 oracles', async () => {
   const { features } = await page.evaluate(() => window.harness.adapter());
-  // Again, only what SwiftShader cannot run.
+  // Here too, only what SwiftShader cannot run.
   const storages = features.includes('shader-f16') ? (['native'] as const) : undefined;
   const { lines, failures, seconds } = await page.evaluate(
     (which) => window.harness.kernels(which),
@@ -56,11 +56,11 @@ test('the kernels agree with the f64 oracles', async () => {
 });
 
 for (const precision of ['fp32', 'fp16', 'bf16'] as const) {
-  test(`a short run in ${precision} learns`, async () => {
+  test(`a short run in ${precision} reduces the loss`, async () => {
     const result = await page.evaluate((mode) => window.harness.train(mode), precision);
     const { losses, storage, kernels, msPerStep, gpuMsPerStep } = result;
     console.log(
-      `${precision} (${storage ?? 'no halves'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}, ${msPerStep} ms a step, of GPU time ${gpuMsPerStep}`,
+      `${precision} (${storage ?? 'no 16-bit floats'}, ${JSON.stringify(kernels)}): loss ${losses[0]} to ${losses.at(-1)}, ${msPerStep} ms per step, ${gpuMsPerStep} ms of it GPU time`,
     );
     expect(losses).toHaveLength(20);
     expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.1);

@@ -1,13 +1,13 @@
 import { ENDLESS, expect, reach, reachStep, test } from './page.ts';
 
-test('? lists the keys, Escape closes the list, and the switch turns them off', async ({ page }) => {
+test('? lists the shortcuts, Escape closes the list, and the switch turns them off', async ({ page }) => {
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&precision=fp32&sample=0`);
   await expect(page.getByTestId('adapter')).toBeVisible();
   const help = page.getByTestId('shortcuts-help');
   await page.keyboard.press('?');
   await expect(help).toBeVisible();
-  await expect(help).toContainText('trains, pauses and resumes');
-  await page.keyboard.press('s'); // in a dialog nothing is trained or stopped
+  await expect(help).toContainText('start, pause and resume training');
+  await page.keyboard.press('s'); // shortcuts are inactive in a dialog
   await page.keyboard.press('Escape');
   await expect(help).toBeHidden();
 
@@ -21,7 +21,7 @@ test('? lists the keys, Escape closes the list, and the switch turns them off', 
   await expect(help).toBeHidden();
 });
 
-test('the icon carries the progress while training', async ({ page }) => {
+test('the icon shows the progress while training', async ({ page }) => {
   const icon = () => page.locator('link[rel="icon"]').getAttribute('href');
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&precision=fp32&sample=0&autostart=1`);
   await reachStep(page, 2);

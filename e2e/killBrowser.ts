@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Browser, BrowserContext } from 'playwright/test';
 
-/** SIGKILL to every process of the browser with this profile: none of them can write another word. */
+/** Sends SIGKILL to every process of the browser with this profile, so that none of them can write anything more. */
 export async function killBrowser(context: BrowserContext, profile: string): Promise<void> {
   const closed = context.waitForEvent('close');
   for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -10,7 +10,7 @@ export async function killBrowser(context: BrowserContext, profile: string): Pro
   await closed;
 }
 
-/** SIGKILL to the process of this browser that drives the GPU: the browser starts another. */
+/** Sends SIGKILL to the GPU process of this browser, which then starts another. */
 export async function killGpuProcess(browser: Browser): Promise<void> {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
@@ -20,7 +20,7 @@ export async function killGpuProcess(browser: Browser): Promise<void> {
   await session.detach();
 }
 
-/** Empty for a process that has ended meanwhile. */
+/** The command line of a process; empty if it has ended meanwhile. */
 function commandLine(id: string): string {
   try {
     return readFileSync(`/proc/${id}/cmdline`, 'utf8');

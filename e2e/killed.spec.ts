@@ -1,4 +1,4 @@
-/** The browser itself is killed, at any moment and in the middle of saves, and every step is the one of a run that never was. */
+/** The browser is killed at arbitrary moments, also during saves, and every step equals that of an undisturbed run. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +9,13 @@ import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 import { expectSame, type Result, recordResults, results } from './runs.ts';
 
 const KILLS = 10;
-/** The run goes on for as long as there is something to kill: how far it gets in a visit is the machine's affair. */
+/** The run has enough steps for all kills: how far it gets in a visit depends on the machine. */
 const QUERY = `preset=smoke&steps=${ENDLESS}&batch=16&sample=0&precision=fp16&lossScale=2^34&growthInterval=9`;
 
 test(`${KILLS} kills of the browser lose nothing`, async ({ page, baseURL }, { project }) => {
-  /** What each visit had reported when it ended, from the first step on. */
+  /** The steps that each visit had reported when it ended, from the first step on. */
   const visits: Result[][] = [];
-  /** Steps that were reported before a kill and had to be taken again. */
+  /** Number of steps that were reported before a kill and had to be repeated. */
   let again = 0;
   const profile = mkdtempSync(join(tmpdir(), 'halfstep-profile-'));
   try {
@@ -25,14 +25,14 @@ test(`${KILLS} kills of the browser lose nothing`, async ({ page, baseURL }, { p
         baseURL: baseURL!,
       });
       const visited = context.pages()[0]!;
-      await resumeOrBegin(visited, kill);
+      await resumeOrStart(visited, kill);
       const before = (await snapshot(visited)).runs[0]!.facts!.resumedAt;
       if (kill > 0) expect(before).toBeGreaterThan(0);
       again += Math.max(0, (visits.at(-1)?.at(-1)?.step ?? 0) - before);
-      // Before the first save there is nothing to go on with.
+      // Before the first save there is nothing to resume.
       if (kill === 0) await expect(visited.getByTestId('autosaved')).toBeVisible();
       await reachStep(visited, before + 4 + integerAt(kill, 1, 8));
-      // Any moment will do, so this one wait is for nothing in particular.
+      // An arbitrary delay: this wait is for no condition, so that the kill comes at any moment.
       await visited.waitForTimeout(integerAt(kill, 2, 60));
       visits.push(await results(visited));
       if (kill < KILLS) await killBrowser(context, profile);
@@ -57,10 +57,10 @@ test(`${KILLS} kills of the browser lose nothing`, async ({ page, baseURL }, { p
 });
 
 /**
- * With a save every 50 ms: most of the time one is being written. The first visit begins; later ones go on with what is
- * saved, which the page tells a moment after it has its adapter.
+ * Opens the page with a save every 50 ms, so that a save is in progress most of the time. The first visit starts a run;
+ * later ones resume the saved run, which the page shows a moment after it has its adapter.
  */
-async function resumeOrBegin(page: Page, visit: number): Promise<void> {
+async function resumeOrStart(page: Page, visit: number): Promise<void> {
   await recordResults(page);
   await page.goto(`/?${QUERY}&autosave=0.05`);
   await expect(page.getByTestId('train')).toBeEnabled();

@@ -5,7 +5,7 @@ const SIZES = [
   { width: 375, height: 740 },
 ];
 
-test('nothing is cut off and the controls stay in reach, wide and narrow, before and after', async ({
+test('nothing is cut off and the controls stay visible in wide and narrow windows, before and after a run', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&steps=6&modes=fp16,fp32&sample=30&ui=still');
@@ -24,7 +24,7 @@ test('nothing is cut off and the controls stay in reach, wide and narrow, before
   }
 });
 
-test('a chart that follows its window late does not widen the page', async ({ page }) => {
+test('a chart that resizes late does not widen the page', async ({ page }) => {
   await page.addInitScript(() => {
     ResizeObserver.prototype.observe = () => {};
   });
@@ -41,7 +41,9 @@ test('a chart that follows its window late does not widen the page', async ({ pa
   await expectNoSidewaysScroll(page);
 });
 
-test('the theme follows the system until one is chosen, and the choice is kept', async ({ page }) => {
+test('the theme follows the system until one is chosen, and the choice survives a reload', async ({
+  page,
+}) => {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.goto('/');

@@ -1,6 +1,6 @@
 /**
- * Replaces the training worker by one that makes figures up, at any pace and of any number of steps: for tests of what
- * the page does with runs that no software GPU trains in the time of a test.
+ * Replaces the training worker by a fake that invents figures, at any pace and for any number of steps, to test what
+ * the page does with runs that a software GPU could not train within a test.
  */
 import type { Page } from 'playwright/test';
 import type { TrainConfig } from '../src/engine/config/trainConfig.ts';
@@ -13,9 +13,9 @@ import type {
 } from '../src/session/protocol.ts';
 
 export interface MadeUpRuns {
-  /** Steps in one message; messages come ten times a second, as those of the real worker. */
+  /** Steps per message; messages arrive ten times a second, like those of the real worker. */
   readonly stepsPerMessage: number;
-  /** What each step says to have taken; without it some 10, more for each mode. */
+  /** Reported duration of each step; by default about 10 ms, and more for each further mode. */
   readonly stepMs?: number;
 }
 
@@ -28,7 +28,7 @@ export async function makeRunsUp(page: Page, options: MadeUpRuns): Promise<void>
   );
 }
 
-/** Runs in the worker: nothing from outside its braces is there. */
+/** Runs in the worker, so it may use nothing from outside its own body. */
 function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
   const MIB = 2 ** 20;
   const scope = self as unknown as { postMessage(event: SessionEvent): void; onmessage: unknown };

@@ -1,4 +1,4 @@
-/** The files of a model's folder, chosen or dropped together. */
+/** Files of a model's folder that are chosen or dropped together. */
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright/test';
 import { expect, snapshot, test } from './page.ts';
@@ -23,7 +23,7 @@ async function choose(page: Page, files: Files): Promise<void> {
   await page
     .getByTestId('model-file-input')
     .setInputFiles(files.map(([name, buffer]) => ({ name, mimeType: '', buffer })));
-  // What became of them is said at the top of the page.
+  // The result is shown at the top of the page.
   const note = page.getByTestId('model-file').or(page.getByTestId('file-error'));
   await expect(note).toBeInViewport();
   await page.getByTestId('from-file').click();
@@ -41,7 +41,9 @@ async function drop(page: Page, files: Files): Promise<void> {
   await page.dispatchEvent('body', 'drop', { dataTransfer });
 }
 
-test('are taken alike, and a configuration of another model is refused by both numbers', async ({ page }) => {
+test('chosen and dropped model folders are handled alike, and a mismatching configuration is refused with both numbers', async ({
+  page,
+}) => {
   await page.goto('/?preset=smoke&precision=fp32');
   await expect(page.getByTestId('train')).toBeEnabled();
   await page.getByTestId('group-data').click();
@@ -60,5 +62,5 @@ test('are taken alike, and a configuration of another model is refused by both n
     expect((await snapshot(page)).settings.init).toBeNull();
   }
   await choose(page, folder().slice(0, 2));
-  await expect(page.getByTestId('file-error')).toContainText('2 files were given, which have no weights.');
+  await expect(page.getByTestId('file-error')).toContainText('The 2 files have no weights.');
 });

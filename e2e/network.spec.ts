@@ -1,15 +1,18 @@
-/** The page asks its own server for its own files, an address that the visitor typed for a text, and nobody for anything else. */
+/**
+ * The page requests its own files from its own server and a text from the address that the visitor entered, and nothing
+ * else.
+ */
 import { test } from 'playwright/test';
 import { expect, reach, snapshot } from './page.ts';
 
-test('a whole use asks other hosts for nothing but the text that was typed in', async ({
+test('a complete session requests nothing from other hosts but the text whose address was entered', async ({
   page,
   context,
   baseURL,
 }) => {
-  const asked: string[] = [];
-  context.on('request', (request) => asked.push(request.url()));
-  page.on('websocket', (socket) => asked.push(socket.url()));
+  const requested: string[] = [];
+  context.on('request', (request) => requested.push(request.url()));
+  page.on('websocket', (socket) => requested.push(socket.url()));
   await context.route('https://texts.example/**', (route) =>
     route.fulfill({
       body: 'Half a step, half a step. '.repeat(200),
@@ -17,7 +20,7 @@ test('a whole use asks other hosts for nothing but the text that was typed in', 
     }),
   );
 
-  // A comparison with samples, whose last run is taken with all that another machine needs.
+  // A comparison with samples, whose last run is exported for a cluster.
   await page.goto('/?preset=smoke&modes=fp32,bf16&steps=4&sample=8&eval-batches=1&autostart=1');
   await reach(page, 'done');
   await expect(page.getByTestId('sample-bf16')).toBeVisible();
@@ -47,10 +50,10 @@ test('a whole use asks other hosts for nothing but the text that was typed in', 
   await expect(page.getByTestId('own-ready')).toContainText('verse.txt');
   expect((await snapshot(page)).ownText).toMatchObject({ facts: { vocabulary: 50257 } });
 
-  const own = asked.filter((url) => url.startsWith(`${baseURL}/`));
-  const others = asked.filter((url) => !own.includes(url) && !/^(data|blob):/.test(url));
+  const own = requested.filter((url) => url.startsWith(`${baseURL}/`));
+  const others = requested.filter((url) => !own.includes(url) && !/^(data|blob):/.test(url));
   expect(others).toEqual(['https://texts.example/verse.txt']);
-  // What the worker asks for is among what was watched.
+  // The worker's requests are among those observed.
   for (const file of [/\/texts\/moby-dick\.txt$/, /\/train_ddp\.py$/, /\/r50k_base-[^/]+\.js$/]) {
     expect(own.some((url) => file.test(url))).toBe(true);
   }

@@ -1,20 +1,22 @@
-/** The page whose scripts do not run says why, without any script. */
+/** A page whose scripts do not run explains why, without any script. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'playwright/test';
 
 const OPENED_AS_FILE = new URL('../dist/index.html', import.meta.url).href;
 
-test('opened as a file it says that browsers load no scripts there, and what to do', async ({ page }) => {
+test('opened as a file, the page explains that browsers load no scripts there and what to do', async ({
+  page,
+}) => {
   expect(fileURLToPath(OPENED_AS_FILE)).toMatch(/dist.index\.html$/);
   await page.goto(OPENED_AS_FILE);
   const why = page.locator('.notStarted');
   await expect(why).toBeVisible();
-  await expect(why).toContainText('If its address begins with file://, this is why');
+  await expect(why).toContainText('If the address begins with file://');
   await expect(why).toContainText('npm start');
   expect(await page.evaluate(() => '__trainer' in window)).toBe(false);
 });
 
-test('from a server it is hidden while scripts may come, is shown where none does, and is gone with them', async ({
+test('from a server, the explanation is hidden while scripts load, shown when none arrives, and gone once they run', async ({
   page,
 }) => {
   await page.route(/\.js$/, (route) => route.abort());
@@ -22,7 +24,7 @@ test('from a server it is hidden while scripts may come, is shown where none doe
   const why = page.locator('.notStarted');
   await expect(why).toHaveCSS('animation-delay', '5s');
   await expect(why).toBeVisible();
-  await expect(why).toContainText('If it comes from a server');
+  await expect(why).toContainText('If the page comes from a server');
   await page.unroute(/\.js$/);
   await page.goto('/');
   await expect(page.getByTestId('train')).toBeVisible();

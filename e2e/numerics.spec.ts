@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright/test';
 import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
 
-/** By row of the table: the share that is zero once stored, in percent: flushed of what is not zero, and exact zeros. */
+/** For each row of the table, the percentage that is zero once stored: flushed values and exact zeros. */
 function zerosInOrder(rows: Locator): Promise<number[]> {
   return rows.evaluateAll((all) =>
     all.map((row) => {
@@ -16,7 +16,7 @@ function zerosInOrder(rows: Locator): Promise<number[]> {
   );
 }
 
-/** The heatmap hides none of its rows, and the last of them can be pointed at. */
+/** Expects that the heatmap shows all of its rows and that the last one can be pointed at. */
 async function expectWhole(page: Page): Promise<void> {
   const heatmap = page.getByTestId('numerics-heatmap');
   const box = page.getByRole('region', { name: 'Heatmap of exponents' });
@@ -32,7 +32,7 @@ async function expectWhole(page: Page): Promise<void> {
   await expect(page.getByTestId('numerics-hover')).toContainText(`${last}: `);
 }
 
-test('gradients are counted while a run trains, and a slider asks what another scale would lose', async ({
+test('gradients are counted while a run trains, and a slider shows what another loss scale would lose', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&precision=fp16-noscale&steps=25&sample=0&ui=still');
@@ -44,7 +44,7 @@ test('gradients are counted while a run trains, and a slider asks what another s
   await reach(page, 'done');
   await expect(page.getByTestId('numerics-title')).toHaveText(/at step 25$/);
 
-  // 28 parameters; 5 gradients a block, and two more.
+  // 28 parameter tensors, 5 activation gradients per block, and two more.
   await page.getByTestId('numerics-table').locator('summary').click();
   const rows = page.getByTestId('numerics-row');
   await expect(rows).toHaveCount(40);
@@ -57,7 +57,7 @@ test('gradients are counted while a run trains, and a slider asks what another s
   expect(await zerosInOrder(rows)).toEqual((await zerosInOrder(rows)).toSorted((a, b) => b - a));
   await expectWhole(page);
 
-  // What the headline says is what the table counts.
+  // The headline agrees with the table.
   const zero = await rows
     .filter({ hasText: /(weight|bias).*100\.0 %/ })
     .filter({ hasText: 'all zero' })
@@ -66,7 +66,7 @@ test('gradients are counted while a run trains, and a slider asks what another s
     zero === 0 ? 'All 28 parameter tensors get a gradient.' : new RegExp(`^${zero} of 28 parameter tensors`),
   );
 
-  // The same counts at other scales: a higher one saves what vanished, and the best is marked.
+  // The same counts at other scales: a higher scale saves values that were flushed, and the best is marked.
   const slider = page.getByTestId('numerics-what-if');
   await expect(slider).toHaveValue('0');
   await slider.fill('8');
@@ -81,7 +81,7 @@ test('gradients are counted while a run trains, and a slider asks what another s
   await expect(slider).toHaveValue('0');
   expect(await percent('numerics-flushed')).toBe(unscaled);
 
-  // Drawn, with a hover and a history; the cost is said.
+  // The heatmap is drawn, with a hover text and a history, and the cost is shown.
   const heatmap = page.getByTestId('numerics-heatmap');
   await heatmap.hover({ position: { x: 20, y: 60 } });
   await expect(page.getByTestId('numerics-hover')).toHaveText(

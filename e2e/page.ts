@@ -1,4 +1,4 @@
-/** What the specs share: the page's automation contract, and a watch over what a page must never do. */
+/** Shared by the specs: the page's automation interface, and a fixture that watches for errors and foreign requests. */
 import { readFileSync } from 'node:fs';
 import { test as base, errors, expect, type Page } from 'playwright/test';
 import type { Snapshot } from '../src/store/snapshot.ts';
@@ -6,7 +6,7 @@ import { WAIT_MS } from './limits.ts';
 
 type RunStatus = Snapshot['status'];
 
-/** Fails every test whose page logs an error, throws, or asks anything of another host. */
+/** Fails every test whose page logs an error, throws, or sends a request to another host. */
 export const test = base.extend<{ watched: undefined }>({
   watched: [
     async ({ page, baseURL }, use) => {
@@ -33,12 +33,12 @@ export function snapshot(page: Page): Promise<Snapshot> {
   });
 }
 
-/** Steps of a run that is still going on whenever a test looks, however fast the machine: it ends by Stop. */
+/** Steps of a run that is still training whenever a test looks, however fast the machine; tests end it with Stop. */
 export const ENDLESS = 100_000;
 
 /**
- * Waits until `condition`, which runs in the page, gives something else than false; an error that it throws ends the wait.
- * @param what follows "waited for" in the error of a wait that took too long
+ * Waits until `condition`, which runs in the page, returns a truthy value; an error that it throws ends the wait.
+ * @param what completes "waited for" in the error of a wait that timed out
  */
 export async function waitFor<R, A = undefined>(
   page: Page,
@@ -55,12 +55,12 @@ export async function waitFor<R, A = undefined>(
     return (await handle.jsonValue()) as R;
   } catch (error) {
     if (!(error instanceof errors.TimeoutError)) throw error;
-    throw new Error(`waited ${WAIT_MS / 60_000} minutes for ${what}; ${await whereabouts(page)}`);
+    throw new Error(`waited ${WAIT_MS / 60_000} minutes for ${what}; ${await pageState(page)}`);
   }
 }
 
-/** The page in a few words, for errors. */
-async function whereabouts(page: Page): Promise<string> {
+/** The state of the page in a few words, for errors. */
+async function pageState(page: Page): Promise<string> {
   const { status, runs, errors: faults } = await snapshot(page);
   const steps = runs.map((run) => `step ${run.steps.at(-1)?.step ?? 0} of ${run.config.steps}`);
   return `the page is ${status} (${steps.join(', ') || 'no run'}), its errors: ${JSON.stringify(faults)}`;
@@ -74,10 +74,10 @@ export async function reach(page: Page, ...wanted: RunStatus[]): Promise<void> {
     (states) => states.find((one) => one === document.documentElement.dataset.runState) ?? false,
     [...wanted, 'failed', 'lost'],
   );
-  if (!wanted.includes(state as RunStatus)) throw new Error(await whereabouts(page));
+  if (!wanted.includes(state as RunStatus)) throw new Error(await pageState(page));
 }
 
-/** Waits until the run of index `run` has reported so many steps; fails at once where the training ends before. */
+/** Waits until run number `run` has reported step `step`; fails at once if the training ends before. */
 export async function reachStep(page: Page, step: number, run = 0): Promise<void> {
   const reached = await waitFor(
     page,
@@ -90,10 +90,10 @@ export async function reachStep(page: Page, step: number, run = 0): Promise<void
     [run, step] as const,
   );
   if (reached !== 'reached')
-    throw new Error(`step ${step} of run ${run} never came; ${await whereabouts(page)}`);
+    throw new Error(`step ${step} of run ${run} never came; ${await pageState(page)}`);
 }
 
-/** Nothing is wider than the window; charts may take a moment to follow it. */
+/** Expects that nothing is wider than the window; charts may take a moment to follow it. */
 export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   const tooWide = () =>
     page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -101,8 +101,8 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
 }
 
 /**
- * Where the file of a URL lies in the built page. Tests that change an answer read the file instead of asking the server:
- * `route.fetch` reuses connections that the server may be closing, and does not try again as the browser does.
+ * The file of a URL in the built page. Tests that change a response read the file instead of fetching it: `route.fetch`
+ * reuses connections that the server may be closing and does not retry as the browser does.
  */
 export function builtFile(url: string): string {
   const { pathname } = new URL(url);
@@ -118,8 +118,8 @@ export async function beforeWorker(page: Page, code: string): Promise<void> {
 }
 
 /**
- * For {@link beforeWorker}: the worker's clock runs at a twentieth, so that what is to follow within a minute, such as the
- * second loss of a GPU, may take twenty. Timers run as ever.
+ * For {@link beforeWorker}: slows the worker's clock to a twentieth, so that events which must follow within a minute,
+ * such as the second loss of a GPU, may take twenty. Timers are unchanged.
  */
 export const SLOW_CLOCK = `{
   const { now } = Performance.prototype;

@@ -1,11 +1,11 @@
-/** A server that is gone, or has another version, while the page is open. */
+/** A server that is down, or has another version, while the page is open. */
 import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 
-test('a part that does not load is told in its place, training goes on, and another try shows it', async ({
+test('a part that does not load is replaced by a note, training continues, and a retry shows it', async ({
   browser,
   baseURL,
 }) => {
-  const page = await browser.newPage({ baseURL: baseURL! }); // not watched: the browser logs what it could not load
+  const page = await browser.newPage({ baseURL: baseURL! }); // not watched, because the browser logs the failed request
   try {
     await page.route(/\/Charts-[^/]*\.js$/, (route) => route.abort());
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&autosave=1&autostart=1`);
@@ -15,10 +15,10 @@ test('a part that does not load is told in its place, training goes on, and anot
     await expect(note).toContainText('Training continues and is saved.');
     await expect(page.getByTestId('value-loss')).toHaveText(/^\d\.\d{3}$/);
 
-    // The part is asked for again, which fails again.
-    const asked = page.waitForRequest(/\/Charts-[^/]*\.js$/);
+    // The retry requests the part again, which fails again.
+    const requested = page.waitForRequest(/\/Charts-[^/]*\.js$/);
     await note.getByRole('button', { name: 'Try again' }).click();
-    await asked;
+    await requested;
     await expect(note).toContainText('The charts could not be loaded');
 
     await page.unroute(/\/Charts-[^/]*\.js$/);

@@ -4,15 +4,15 @@ export interface AdapterProbe {
   features: string[];
   subgroupMinSize: number;
   subgroupMaxSize: number;
-  /** [0, 1, 2, 3] times 3 by a compute kernel. */
+  /** [0, 1, 2, 3] times 3, computed by a kernel. */
   tripled: number[];
   /** 2048 + 1 computed in f16; 0 without shader-f16. */
   f16Sum: number;
 }
 
 /**
- * What WebGPU offers to the page this is evaluated in; null without an adapter. Shared by the browser tests, which send
- * its source text into the page: it must not use anything from outside its own body.
+ * Probes WebGPU in the page in which it is evaluated; null without an adapter. The browser tests send its source text
+ * into the page, so it must not use anything from outside its own body.
  */
 export async function probeAdapter(): Promise<AdapterProbe | null> {
   const adapter = await navigator.gpu?.requestAdapter();

@@ -1,4 +1,7 @@
-/** What the worker reports of every step, kept in the page under test: a snapshot of the page has only the last 200. */
+/**
+ * Keeps every step that the worker reports in the page under test, because a snapshot of the page has only the last
+ * 200.
+ */
 import type { TimedStep } from '../src/session/protocol.ts';
 
 declare global {
@@ -8,7 +11,7 @@ declare global {
   }
 }
 
-/** To be run in a page before its own scripts. */
+/** Must run in a page before its own scripts. */
 export function keepReported(): void {
   const reported: TimedStep[][] = [];
   window.__reported = reported;
@@ -28,19 +31,19 @@ export function keepReported(): void {
   };
 }
 
-/** To be run in a page. @throws Error where `keepReported` was not */
+/** Runs in a page. @throws Error if `keepReported` did not run */
 export function reportedSteps(run: number): TimedStep[] {
   if (!window.__reported) throw new Error('keepReported did not run before the page');
   return window.__reported[run] ?? [];
 }
 
-/** What came of a step: all but its times. */
+/** The results of a step, without its times. */
 export type Result = Omit<TimedStep, 'time' | 'gpuMs'>;
 
-/** Of so many steps and more, a saved run keeps a choice (`src/session/curve.ts`). */
+/** From this many steps on, a saved run keeps only a selection (`src/session/curve.ts`). */
 const KEPT = 1000;
 
-/** @throws Error where a step was reported twice, out of order, or not at all */
+/** @throws Error if a step was reported twice, out of order, or not at all */
 export function resultsOf(steps: readonly TimedStep[]): Result[] {
   const whole = steps.length < KEPT;
   for (const [i, { step }] of steps.entries()) {

@@ -3,13 +3,13 @@ import type { Page } from 'playwright/test';
 import { ENDLESS, expect, expectNoSidewaysScroll, reach, reachStep, snapshot, test } from './page.ts';
 import { train } from './runs.ts';
 
-/** Runs in the database: one that is written is not lost with the page. */
+/** Number of runs in the database, which survive the page. */
 function keptRuns(page: Page): Promise<number> {
   return page.evaluate(
     () =>
       new Promise<number>((resolve, reject) => {
         const request = indexedDB.open('halfstep');
-        // The page has not opened it yet: it must not be made here, without the page's stores.
+        // The page has not opened the database yet, and it must not be created here without the page's stores.
         request.onupgradeneeded = () => {
           request.transaction!.abort();
           resolve(0);
@@ -34,10 +34,10 @@ async function importText(page: Page, text: string): Promise<void> {
     .setInputFiles({ name: 'runs.json', mimeType: 'application/json', buffer });
 }
 
-test('runs are kept, compared, exported, deleted and imported again', async ({ page }) => {
+test('runs are stored, compared, exported, deleted and imported again', async ({ page }) => {
   await train(page, 'precision=fp16&lossScale=2^30');
   await expect.poll(() => keptRuns(page), { message: 'runs in the database' }).toBe(1);
-  await train(page, 'precision=fp32'); // a load of its own: the first run comes out of the database
+  await train(page, 'precision=fp32'); // loads the page again, so that the first run comes from the database
   await page.keyboard.press('2');
   await expect(page).toHaveURL(/#runs$/);
   const rows = page.getByTestId('run');
@@ -46,13 +46,13 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
   await expect(rows.nth(0).getByTestId('run-valLoss')).toHaveText(/^\d\.\d{3}$/);
   await expect(rows.nth(1).getByTestId('run-skipped')).toHaveText('6'); // 2^30 overflows for at least six steps
 
-  // Sorted either way by a figure.
+  // Rows can be sorted by a figure in both directions.
   await page.getByTestId('sort-skipped').click();
   await expect(rows.nth(0).getByTestId('run-skipped')).toHaveText('0');
   await page.getByTestId('sort-skipped').press('Enter');
   await expect(rows.nth(0).getByTestId('run-skipped')).toHaveText('6');
 
-  // Named, noted and starred: names are text.
+  // Runs can be named, annotated and starred; names are shown as text.
   await rows.nth(0).getByTestId('open-run').click();
   await page.getByTestId('run-name').fill('<img src=x onerror=alert(1)>');
   await page.getByTestId('run-note').fill('scale too high');
@@ -60,7 +60,7 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
   await expect(rows.nth(0).getByTestId('open-run')).toHaveText('<img src=x onerror=alert(1)>');
   await rows.nth(0).getByTestId('open-run').click();
 
-  // Drawn together, with what differs and nothing else.
+  // Runs are drawn together, with a table of exactly their differences.
   for (const index of [0, 1]) await rows.nth(index).getByTestId('choose-run').check();
   const chosen = page.getByTestId('chosen-runs');
   await expect(chosen.locator('.loss-line path.recharts-line-curve')).toHaveCount(2);
@@ -77,7 +77,7 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
   await expect(differences).toContainText('loss scale');
   await expect(differences).not.toContainText('learning rate');
 
-  // Out and in again, by file.
+  // Export and import by file.
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('export').click()]);
   const bundle = readFileSync(await download.path(), 'utf8');
   expect(JSON.parse(bundle).runs).toHaveLength(2);
@@ -104,7 +104,7 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
 
   // A damaged file changes nothing, whatever is wrong with it.
   await importText(page, bundle.slice(0, bundle.length / 2));
-  await expect(page.getByTestId('import-problem')).toContainText('not whole JSON');
+  await expect(page.getByTestId('import-problem')).toContainText('incomplete JSON');
   await importText(page, bundle.replace('"version":1', '"version":2'));
   await expect(page.getByTestId('import-problem')).toContainText('version 2');
   await importText(page, bundle.replace('"outcome":"', '"outcome":"<b>'));
@@ -118,7 +118,7 @@ test('runs are kept, compared, exported, deleted and imported again', async ({ p
   }
 });
 
-test('a training goes on while its runs are looked at, and outlasts a database that is taken away', async ({
+test('training continues while the Runs screen is shown, and when a newer page takes the database', async ({
   page,
 }) => {
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&precision=fp32&autostart=1`);
@@ -145,7 +145,7 @@ test('a training goes on while its runs are looked at, and outlasts a database t
   await expect(page.getByTestId('run')).toContainText('in this tab only');
 });
 
-test('without a database the page trains, says so, and keeps the runs of the tab', async ({ page }) => {
+test('without a database the page trains, warns, and keeps the runs of this tab', async ({ page }) => {
   await page.addInitScript(() => {
     IDBFactory.prototype.open = () => {
       throw new DOMException('blocked here', 'SecurityError');
@@ -157,7 +157,7 @@ test('without a database the page trains, says so, and keeps the runs of the tab
   await expect(page.getByTestId('run')).toHaveCount(1);
 });
 
-test('a record that cannot be read is told and kept', async ({ page }) => {
+test('an unreadable record is reported and kept', async ({ page }) => {
   await page.goto('/#runs');
   await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
   await page.evaluate(
@@ -181,7 +181,7 @@ test('a record that cannot be read is told and kept', async ({ page }) => {
   await expect(page.getByTestId('unreadable')).toBeVisible();
 });
 
-test('a link opens with the settings that were shared, starts nothing, and runs nothing', async ({
+test('a shared link opens with its settings, starts no training, and runs no markup', async ({
   page,
   context,
 }) => {
@@ -191,7 +191,7 @@ test('a link opens with the settings that were shared, starts nothing, and runs 
   await expect(page.getByTestId('copy-link')).toHaveText('Copied');
   const link = await page.evaluate(() => navigator.clipboard.readText());
   const settings = await page.evaluate(() => window.__trainer!.snapshot().settings);
-  expect(settings).toMatchObject({ steps: 40, seed: 9, 'loss-scale': 4096 }); // else nothing was shared
+  expect(settings).toMatchObject({ steps: 40, seed: 9, 'loss-scale': 4096 }); // otherwise nothing was shared
   await page.goto(link);
   await expect(page.getByTestId('adapter')).toBeVisible();
   expect(await page.evaluate(() => window.__trainer!.snapshot())).toMatchObject({ status: 'idle', settings });

@@ -1,4 +1,4 @@
-/** Trainings, for tests of what is kept of them. */
+/** Trains runs, for tests of what is stored of them. */
 import type { Page } from 'playwright/test';
 import { expect, reach } from './page.ts';
 import { keepReported, type Result, reportedSteps, resultsOf } from './reported.ts';
@@ -12,17 +12,17 @@ export async function train(page: Page, query: string): Promise<void> {
   await reach(page, 'done');
 }
 
-/** Has pages that are opened from here on keep every step for {@link results}. */
+/** Makes pages that are opened from now on keep every step for {@link results}. */
 export async function recordResults(page: Page): Promise<void> {
   await page.addInitScript(keepReported);
 }
 
-/** What came of the steps of a run, each once and in order; of one that went on, also what was kept of those before. */
+/** The results of a run's steps, each once and in order; for a resumed run including the stored ones. */
 export async function results(page: Page, run = 0): Promise<Result[]> {
   return resultsOf(await page.evaluate(reportedSteps, run));
 }
 
-/** @param whole every step of a run that nothing happened to */
+/** @param whole every step of an undisturbed run */
 export function expectSame(part: readonly Result[], whole: readonly Result[]): void {
   expect(part.length).toBeGreaterThan(0);
   expect(part).toEqual(part.map(({ step }) => whole[step - 1]));

@@ -34,7 +34,9 @@ test('samples appear during the run, each with its step and loss, and a token sh
   );
 });
 
-test('asked for while paused: it streams, can be stopped, and Resume ends it first', async ({ page }) => {
+test('a sample requested while paused streams, can be stopped, and ends before training resumes', async ({
+  page,
+}) => {
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&precision=fp32&sample=0&autostart=1`);
   await reachStep(page, 2);
   await page.getByTestId('pause').click();
@@ -60,7 +62,7 @@ test('asked for while paused: it streams, can be stopped, and Resume ends it fir
   await reach(page, 'done');
 });
 
-test('what cannot be sampled is said before or instead', async ({ page }) => {
+test('invalid sample options are refused, before sampling where possible', async ({ page }) => {
   await page.goto('/?preset=smoke&steps=2&precision=fp32&sample=0&autostart=1');
   await reach(page, 'done');
   await page.getByTestId('sample-temperature').fill('-1');

@@ -1,4 +1,4 @@
-/** A run survives its tab: it is kept in the page's private storage and goes on, bit by bit. */
+/** A run survives its tab: it is saved in the page's private storage and resumes with identical bits. */
 import type { Page } from 'playwright/test';
 import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 import { expectSame, recordResults, results } from './runs.ts';
@@ -6,9 +6,7 @@ import { expectSame, recordResults, results } from './runs.ts';
 const EVAL_EVERY = 3;
 const QUERY = `/?preset=smoke&sample=0&eval-every=${EVAL_EVERY}&eval-batches=1&precision=fp16&lossScale=2^34&growthInterval=9&autostart=1`;
 
-test('a tab that is closed in the middle of a run leaves it to go on with, step by step the same', async ({
-  page,
-}) => {
+test('a run whose tab was closed can be resumed, with identical steps', async ({ page }) => {
   await recordResults(page);
   await page.goto(`${QUERY}&steps=${ENDLESS}&autosave=1`);
   await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
@@ -35,15 +33,15 @@ test('a tab that is closed in the middle of a run leaves it to go on with, step 
   await reachStep(page, last);
   await page.getByTestId('stop').click();
   await reach(page, 'done');
-  // The steps before the tab was closed are there too.
+  // The steps from before the tab was closed are included.
   expect(resumed[0]!.step).toBe(1);
   expectSame(resumed, await results(page));
-  // Also the evaluation of the step of the save, which may have been cut off. A stop evaluates wherever it comes.
+  // So is the evaluation at the step of the save, which may have been interrupted. A stop evaluates at any step.
   const regular = (all: typeof evals) => all.filter(({ step }) => step <= last && step % EVAL_EVERY === 0);
   expect(regular(evals)).toEqual(regular((await snapshot(page)).runs[0]!.evals));
 });
 
-test('a run that has ended is nothing to go on with', async ({ page }) => {
+test('a run that has ended is not offered for resuming', async ({ page }) => {
   await page.goto(`${QUERY}&steps=6&autosave=1`);
   await reach(page, 'done');
   await page.reload();
@@ -51,13 +49,13 @@ test('a run that has ended is nothing to go on with', async ({ page }) => {
   await expect(page.getByTestId('saved-run')).toHaveCount(0);
 });
 
-/** Presses, and takes what the page hands over. */
+/** Clicks a button and returns the name of the downloaded file. */
 async function download(page: Page, testId: string): Promise<string> {
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId(testId).click()]);
   return file.suggestedFilename();
 }
 
-test('a finished run is there after a reload: it writes, is exported and trained on, and the next one leaves it', async ({
+test('a finished run can be sampled, exported and continued after a reload, and the next run does not replace it', async ({
   page,
 }) => {
   const query = '/?preset=smoke&sample=0&precision=fp16&autosave=60';
@@ -70,12 +68,12 @@ test('a finished run is there after a reload: it writes, is exported and trained
   const note = page.getByTestId('ended-run');
   await expect(note).toContainText('A run that finished');
   await expect(note).toContainText(
-    'Mixed f16, step 12 of 12, on Moby Dick. The next saved run leaves it as it is.',
+    'Mixed f16, step 12 of 12, on Moby Dick. The next saved run does not replace it.',
   );
   expect(await download(page, 'export-saved-model')).toBe('halfstep-fp16-step-12-model-f32.zip');
   expect(await download(page, 'export-saved')).toBe('halfstep-fp16-step-12.safetensors');
 
-  // Opened it is as it was, on the GPU; it is no other run.
+  // Opening it restores it on the GPU, without recording another run.
   await page.getByTestId('open-ended').click();
   await reach(page, 'done');
   await expect(note).toHaveCount(0);
@@ -90,19 +88,19 @@ test('a finished run is there after a reload: it writes, is exported and trained
   await expect(page.getByTestId('run')).toHaveCount(1);
   await page.getByTestId('tab-train').click();
 
-  // Another is trained and saved beside it; what the one after would replace is said.
+  // Another run is trained and saved beside it; the note says which one the next run replaces.
   await page.getByTestId('train').click();
   await reach(page, 'done');
   await expect(page.getByTestId('autosaved')).toContainText('at step 8');
   await expect(note).toContainText('step 12 of 12, on Moby Dick. The next saved run replaces it');
 
-  // Trained on from what it had learned, at the rate of a longer run.
+  // It is continued from its weights, at the learning rate of a longer run.
   await page.getByTestId('train-on-steps').fill('12');
   await expect(page.getByTestId('train-on')).toBeDisabled();
   await page.getByTestId('train-on-steps').fill('20');
   await expect(note).toContainText('The learning rate changes from');
   await expect(note).toContainText(
-    'the longer one replaces the other kept run (Mixed f16, step 8 of 8, on Moby Dick).',
+    'the longer one replaces the other saved run (Mixed f16, step 8 of 8, on Moby Dick).',
   );
   await page.getByTestId('train-on').click();
   await reach(page, 'done');
@@ -120,7 +118,7 @@ test('a finished run is there after a reload: it writes, is exported and trained
   await expect(note).toContainText('step 20 of 20');
 });
 
-test('a run that was stopped is kept as one that finished', async ({ page }) => {
+test('a stopped run is kept like a finished one', async ({ page }) => {
   await page.goto('/?preset=smoke&sample=0&steps=100000&autosave=60&autostart=1');
   await reachStep(page, 3);
   await page.getByTestId('stop').click();
@@ -134,8 +132,8 @@ test('a run that was stopped is kept as one that finished', async ({ page }) => 
   expect(await download(page, 'export-saved-model')).toContain(`step-${stopped}`);
 });
 
-test('a run that stopped by itself can write and be exported, also after a reload', async ({ page }) => {
-  // A fixed scale that every step overflows at: the weights stay as they began.
+test('a failed run can be sampled and exported, also after a reload', async ({ page }) => {
+  // A fixed scale at which every step overflows, so that the weights keep their initial values.
   await page.goto('/?preset=smoke&sample=0&steps=30&precision=fp16-static&lossScale=2^60&autostart=1');
   await reach(page, 'failed');
   await expect(page.getByTestId('run-error-fp16-static')).toContainText('10 steps in a row were skipped');

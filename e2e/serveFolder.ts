@@ -1,4 +1,4 @@
-/** A plain server of built files, where `vite preview` is not the server: other browsers, other folders, other headers. */
+/** A plain server for built files, for tests with other browsers, folders or headers than `vite preview`. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -20,15 +20,15 @@ export interface FolderServer {
 }
 
 export interface ServeOptions {
-  /** The folder in addresses, between slashes. */
+  /** The path under which it serves, between slashes. */
   readonly under?: string;
-  /** Sent with every answer. */
+  /** Headers of every response. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
- * @param build the command that makes the folder
- * @throws Error where the folder has no index.html
+ * @param build the command that builds the folder
+ * @throws Error if the folder has no index.html
  */
 export async function serveFolder(
   folder: string,

@@ -1,7 +1,7 @@
-/** A run that ended by itself, after ten skipped steps in a row: its model is there, as its message says. */
+/** A run that failed after ten skipped steps in a row: its model stays available, as its message says. */
 import { expect, snapshot, test } from './page.ts';
 
-test('a run that could not go on can be sampled and taken', async ({ page }) => {
+test('a failed run can be sampled and exported', async ({ page }) => {
   await page.goto(
     '/?preset=smoke&steps=400&warmup=10&lr=0.1&precision=fp16-static&lossScale=2^18&sample=0&autostart=1',
   );

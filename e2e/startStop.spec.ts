@@ -1,9 +1,9 @@
-/** A visitor who starts and stops again and again fills nothing up. */
+/** Starting and stopping repeatedly leaks no GPU memory. */
 import { beforeWorker, ENDLESS, expect, reach, reachStep, test } from './page.ts';
 
 const CYCLES = 8;
 
-test(`bytes on the GPU are after ${CYCLES} runs what they were after one`, async ({ page }) => {
+test(`GPU memory after ${CYCLES} runs equals that after the first`, async ({ page }) => {
   await beforeWorker(
     page,
     `{

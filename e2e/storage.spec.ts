@@ -1,11 +1,9 @@
-/** A browser that keeps nothing, and two tabs that keep the same runs. */
+/** A browser that stores nothing, and two tabs that store the same runs. */
 import type { Page } from 'playwright/test';
 import { expect, reach, test } from './page.ts';
 import { train } from './runs.ts';
 
-test('where choices cannot be kept the page works, and says so once, when there is something to keep', async ({
-  page,
-}) => {
+test('when choices cannot be stored the page works and warns once, at the first choice', async ({ page }) => {
   await page.addInitScript(() => {
     Object.defineProperty(window, 'localStorage', {
       get: () => {
@@ -17,7 +15,7 @@ test('where choices cannot be kept the page works, and says so once, when there 
   await expect(page.getByTestId('preferences-problem')).toBeHidden();
   await page.getByLabel('Dark').check({ force: true });
   const problem = page.getByTestId('preferences-problem');
-  await expect(problem).toContainText('does not let the page keep anything');
+  await expect(problem).toContainText('does not let the page store anything');
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   await problem.getByRole('button').click();
   await page.getByLabel('Light').check({ force: true });
@@ -25,7 +23,7 @@ test('where choices cannot be kept the page works, and says so once, when there 
   await expect(problem).toBeHidden();
 });
 
-test('a full storage is told as such', async ({ page }) => {
+test('a full storage is reported as such', async ({ page }) => {
   await page.addInitScript(() => {
     Storage.prototype.setItem = () => {
       throw new DOMException('no room', 'QuotaExceededError');
@@ -37,7 +35,7 @@ test('a full storage is told as such', async ({ page }) => {
   await expect(page.getByTestId('shortcuts')).not.toBeChecked();
 });
 
-test('two tabs keep their runs side by side, and what one changes the other shows', async ({
+test('two tabs store their runs side by side, and changes in one appear in the other', async ({
   page,
   context,
 }) => {
@@ -47,7 +45,7 @@ test('two tabs keep their runs side by side, and what one changes the other show
   const full = (tab: Page) =>
     tab.getByTestId('run').filter({ has: tab.getByTestId('run-mode').getByText('FP32', { exact: true }) });
 
-  // One changes a run that the other has trained, has not looked at since, and writes a sample of.
+  // One tab changes a run that the other has trained; the other then samples from it.
   await other.getByTestId('tab-runs').click();
   await expect(other.getByTestId('run')).toHaveCount(2);
   await full(other).getByTestId('star-run').click();
@@ -67,13 +65,13 @@ test('two tabs keep their runs side by side, and what one changes the other show
     await expect(tab.getByTestId('run-details')).toContainText('Call me ');
   }
 
-  // A run that is trained while the other tab shows the history appears there.
+  // A run trained while the other tab shows the history appears there.
   await page.getByTestId('tab-train').click();
   await page.getByTestId('train').click();
   await reach(page, 'done');
   await expect(other.getByTestId('run')).toHaveCount(3);
 
-  // What one deletes is gone from the other, and no change brings it back.
+  // A run deleted in one tab disappears from the other, and no later change restores it.
   await other.getByTestId('delete-run').click();
   await expect(other.getByTestId('run')).toHaveCount(2);
   await page.getByTestId('tab-runs').click();

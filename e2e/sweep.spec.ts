@@ -8,7 +8,7 @@ async function finishedCells(page: Page): Promise<number> {
   return Number.parseInt(await page.getByTestId('sweep-progress').innerText(), 10);
 }
 
-/** For `beforeWorker`: what is read from the GPU after the first training never comes, so that no other one ends. */
+/** For `beforeWorker`: after the first training no data is read back from the GPU, so that no other training ends. */
 const HOLD_AFTER_FIRST = `{
   let held = false;
   const post = self.postMessage.bind(self);
@@ -22,12 +22,12 @@ const HOLD_AFTER_FIRST = `{
   };
 }`;
 
-test('a sweep fills in, outlasts a reload, goes on, and is exported', async ({ page }) => {
+test('a sweep fills in, survives a reload, continues, and is exported', async ({ page }) => {
   await beforeWorker(page, HOLD_AFTER_FIRST);
   await page.goto('/?preset=smoke#sweep');
   await expect(page.getByTestId('no-sweeps')).toContainText('No sweeps yet');
 
-  // What cannot be is said before anything starts.
+  // An impossible sweep is refused before anything starts.
   const start = page.getByTestId('sweep-start');
   await page.getByTestId('sweep-rates').fill('');
   await expect(page.getByTestId('sweep-problem')).toContainText('without a learning rate');
@@ -43,18 +43,18 @@ test('a sweep fills in, outlasts a reload, goes on, and is exported', async ({ p
   const first = await page.getByTestId('sweep-fp32-0.001').locator('span').first().innerText();
   expect(first).toMatch(/^\d\.\d{3} \(0\/1\)$/);
 
-  // The tab is closed in the middle of a cell: the finished ones are there, and nothing starts by itself.
+  // The tab is closed in the middle of a cell: finished cells are kept, and nothing starts by itself.
   await page.unrouteAll();
   await page.reload();
   await expect.poll(() => finishedCells(page), { message: 'finished cells' }).toBe(1);
   await expect(page.getByTestId('sweep-fp32-0.001')).toContainText(first);
-  await expect(page.getByTestId('sweep-continue')).toHaveText('Continue, 3 to go');
+  await expect(page.getByTestId('sweep-continue')).toHaveText('Continue, 3 left');
   await page.getByTestId('sweep-continue').click();
   await expect(page.getByTestId('sweep-progress')).toContainText('4 of 4 cells are finished.');
   await expect(page.getByTestId('sweep-continue')).toHaveCount(0);
   await expect(page.getByTestId('sweep-fp16-10')).toContainText('diverged (1/1)');
 
-  // The same file as the command line's; cells are no runs.
+  // The file has the command line's format; cells are not listed as runs.
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByTestId('sweep-json').click(),
@@ -77,10 +77,10 @@ test('a sweep fills in, outlasts a reload, goes on, and is exported', async ({ p
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     const { violations } = await new AxeBuilder({ page }).analyze();
-    const told = violations.flatMap(({ id, nodes }) =>
+    const found = violations.flatMap(({ id, nodes }) =>
       nodes.map(({ failureSummary }) => `${id}: ${failureSummary}`),
     );
-    expect(told, colorScheme).toEqual([]);
+    expect(found, colorScheme).toEqual([]);
   }
   await page.getByTestId('sweep-delete').click();
   await expect(page.getByTestId('no-sweeps')).toBeVisible();
@@ -88,12 +88,12 @@ test('a sweep fills in, outlasts a reload, goes on, and is exported', async ({ p
   await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
 });
 
-test('Stop keeps what is finished and drops the cell at hand', async ({ page }) => {
+test('Stop keeps finished cells and discards the current one', async ({ page }) => {
   await page.goto('/?preset=smoke#sweep');
   await page.getByTestId('sweep-steps').fill(String(ENDLESS));
   await page.getByTestId('sweep-start').click();
   await expect(page.getByTestId('sweep-live')).toContainText(/step \d/);
-  await page.getByTestId('tab-train').click(); // its curves are those of any run
+  await page.getByTestId('tab-train').click(); // its curves are shown like those of any run
   await expect(page.getByTestId('sweep-line')).toBeVisible();
   await page.getByTestId('tab-sweep').click();
   await page.getByTestId('sweep-stop').click();

@@ -2,7 +2,9 @@ import type { Page } from 'playwright/test';
 import { beforeWorker, ENDLESS, expect, reach, reachStep, SLOW_CLOCK, snapshot, test } from './page.ts';
 import { recordResults, results } from './runs.ts';
 
-test('a first visit: one button, and the loss falls by a fifth in 60 steps', async ({ page }, info) => {
+test('on a first visit one click trains, and the loss falls by a fifth in 60 steps', async ({
+  page,
+}, info) => {
   const requests: string[] = [];
   page.on('request', (request) => requests.push(new URL(request.url()).pathname));
   await page.goto('/?steps=60&sample=120');
@@ -41,9 +43,7 @@ test('a first visit: one button, and the loss falls by a fifth in 60 steps', asy
   await expect(page).toHaveTitle(/^Done · /);
 });
 
-test('either storage of f16 can be asked for, is said to be so, and gives the same losses', async ({
-  page,
-}, info) => {
+test('both f16 storages can be requested, are shown, and give the same losses', async ({ page }, info) => {
   const train = async (f16: string) => {
     await page.goto(`/?preset=smoke&steps=6&f16=${f16}&sample=0&autostart=1`);
     await reach(page, 'done');
@@ -53,13 +53,15 @@ test('either storage of f16 can be asked for, is said to be so, and gives the sa
   };
   const native = info.project.name === 'lavapipe';
   const packed = await train('packed');
-  await expect(page.getByTestId('storage')).toHaveText(native ? /because you asked/ : /lacks shader-f16/);
-  if (!native) return; // that it is refused there is tested in input.spec.ts
+  await expect(page.getByTestId('storage')).toHaveText(native ? /as requested/ : /lacks shader-f16/);
+  if (!native) return; // input.spec.ts tests that it is refused there
   expect(await train('native')).toEqual(packed);
   await expect(page.getByTestId('storage')).toHaveText(/native: this adapter has shader-f16/);
 });
 
-test('a scale that is far too high is halved, step by step, and the model still learns', async ({ page }) => {
+test('a loss scale that is far too high is halved at each skipped step, and the loss still falls', async ({
+  page,
+}) => {
   await page.goto('/?preset=smoke&steps=30&lossScale=2^36&sample=0&autostart=1');
   await reach(page, 'done');
 
@@ -74,21 +76,21 @@ test('a scale that is far too high is halved, step by step, and the model still 
   expect(skipped.every((step) => typeof step.overflow === 'string')).toBe(true);
   expect(summary!.finalLoss!).toBeLessThan(steps[0]!.loss!);
 
-  // Tile, chart marks and figures tell the same.
+  // The tile, the chart marks and the snapshot agree.
   await expect(page.getByTestId('value-skipped')).toHaveText(String(skipped.length));
   await expect(page.getByTestId('skip-mark')).toHaveCount(skipped.length);
   await expect(page.getByTestId('tile-skipped')).toHaveAttribute('title', /overflowed.*Normal\./);
   await expect(page.getByTestId('skip-mark').first()).toContainText('Scale 2³⁶ to 2³⁵');
   await expect(page.getByTestId('tile-skipped')).toContainText(skipped.at(-1)!.overflow!);
 
-  // Ten in a row are told, calmly, and can be put away.
-  const told = page.getByTestId('trouble-skips');
-  await expect(told).toContainText('10 steps in a row were skipped');
-  await told.getByRole('button', { name: 'Dismiss' }).click();
-  await expect(told).toHaveCount(0);
+  // Ten skipped steps in a row cause a warning, which can be dismissed.
+  const warning = page.getByTestId('trouble-skips');
+  await expect(warning).toContainText('10 steps in a row were skipped');
+  await warning.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(warning).toHaveCount(0);
 });
 
-test('pause, write, resume and stop, by button and by key', async ({ page }) => {
+test('pause, sample, resume and stop work by button and by shortcut', async ({ page }) => {
   await page.goto(`/?preset=smoke&steps=${ENDLESS}&precision=fp32&sample=20`);
   await expect(page.getByTestId('adapter')).toBeVisible();
   await page.keyboard.press('Space');
@@ -103,19 +105,19 @@ test('pause, write, resume and stop, by button and by key', async ({ page }) => 
   await expect(page.getByTestId('sample-fp32')).toHaveText(/^Call me ./);
   const pausedAt = (await snapshot(page)).runs[0]!.steps.at(-1)!.step;
 
-  // A character that the text does not have is explained and harms nothing.
+  // A character that the text does not contain is explained, and training is unaffected.
   await page.getByTestId('sample-prompt').fill('☃');
   await page.getByTestId('sample').click();
   await expect(page.getByTestId('sample-error')).toContainText('BAD_TEXT');
   expect((await snapshot(page)).runs[0]!.steps.at(-1)!.step).toBe(pausedAt);
 
-  // In a field, S is a letter.
+  // In a field, S types a letter.
   await page.getByTestId('sample-prompt').press('s');
   expect((await snapshot(page)).status).toBe('paused');
 
   await page.getByTestId('resume').click();
   await reachStep(page, pausedAt + 2);
-  await page.getByRole('heading', { level: 1 }).click(); // leaves the button: Space would press it
+  await page.getByRole('heading', { level: 1 }).click(); // moves focus off the button, which Space would press
   await page.keyboard.press('s');
   await reach(page, 'done');
   const { runs } = await snapshot(page);
@@ -124,7 +126,7 @@ test('pause, write, resume and stop, by button and by key', async ({ page }) => 
   await expect(page.getByTestId('train')).toHaveText('Train again');
 });
 
-test('two modes from the same start in the same charts', async ({ page }) => {
+test('two modes train from the same start and share the charts', async ({ page }) => {
   await page.goto('/?preset=smoke&steps=10&modes=fp16,fp32&sample=20');
   await page.getByTestId('train').click();
   await reach(page, 'done');
@@ -167,15 +169,15 @@ test.describe('a GPU that is lost', () => {
   });
   const lose = (page: Page) => page.evaluate(() => new BroadcastChannel('lose').postMessage(null));
 
-  test('a comparison goes on by itself on a new one, each step once; a second loss stops it', async ({
+  test('a comparison resumes by itself on a new device, each step reported once; a second loss stops it', async ({
     page,
   }) => {
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&modes=fp16,fp32&schedule=lockstep&autostart=1`);
     await reachStep(page, 4, 1);
     await lose(page);
     await expect(page.getByTestId('trouble-deviceLost')).toContainText('Training begins again from its seed');
-    const told = (await results(page)).at(-1)!.step;
-    await reachStep(page, told + 3);
+    const reported = (await results(page)).at(-1)!.step;
+    await reachStep(page, reported + 3);
     for (const run of [0, 1]) expect((await results(page, run)).length).toBeGreaterThan(3);
 
     await lose(page);
@@ -187,7 +189,9 @@ test.describe('a GPU that is lost', () => {
     await reach(page, 'done');
   });
 
-  test('a saved run goes on where it was saved; a second loss leaves it to be resumed', async ({ page }) => {
+  test('a saved run resumes from its save; after a second loss it can be resumed by hand', async ({
+    page,
+  }) => {
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&autosave=1&autostart=1`);
     await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
     await lose(page);
@@ -203,7 +207,7 @@ test.describe('a GPU that is lost', () => {
   });
 });
 
-/** Refuses what comes to more than 5 MiB within an error scope: a batch of 4 takes less, one of 8 more. */
+/** Refuses allocations of more than 5 MiB within an error scope: a batch of 4 needs less, one of 8 more. */
 const refuseLargeBatches = (page: Page) =>
   beforeWorker(
     page,
@@ -220,7 +224,7 @@ const refuseLargeBatches = (page: Page) =>
   );
 const TOO_LARGE = '/?preset=smoke&steps=4&sample=0&precision=fp16&batch=8&autostart=1';
 
-test('a GPU without room for a batch offers the one it has room for; accumulated steps take it by themselves', async ({
+test('when a batch does not fit in GPU memory the page offers one that does; accumulated steps switch to it by themselves', async ({
   page,
 }) => {
   await refuseLargeBatches(page);
@@ -241,11 +245,8 @@ test('a GPU without room for a batch offers the one it has room for; accumulated
   expect(run!.steps).toHaveLength(4);
 });
 
-test('an error is shown although the part of the page with its button does not load', async ({
-  browser,
-  baseURL,
-}) => {
-  const page = await browser.newPage({ baseURL: baseURL! }); // not watched: React logs what a boundary has caught
+test('an error is shown even if the chunk with its button does not load', async ({ browser, baseURL }) => {
+  const page = await browser.newPage({ baseURL: baseURL! }); // not watched, because React logs errors that a boundary catches
   await refuseLargeBatches(page);
   await page.route(/RecoveryAction-[^/]*\.js$/, (route) =>
     route.fulfill({ contentType: 'text/javascript', body: `throw new Error('of another version');` }),

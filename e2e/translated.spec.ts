@@ -2,8 +2,8 @@ import { test as bare, type Page } from 'playwright/test';
 import { expect, reach, reachStep, snapshot, test } from './page.ts';
 
 /**
- * Does to the page what a browser's translation does: each text gives its place to a `font` element with a text of its own, also
- * those that come later. What is marked `translate="no"` is left alone.
+ * Imitates a browser's translation: each text node is replaced by a `font` element with its own text node, also those
+ * added later. Elements marked `translate="no"` are left alone.
  */
 async function translate(page: Page): Promise<void> {
   await page.addInitScript(() => {
@@ -33,7 +33,7 @@ async function translate(page: Page): Promise<void> {
   });
 }
 
-/** What the tiles say beside what the stores hold, once the page has been redrawn. */
+/** Expects that the tiles agree with the stores once the page has been redrawn. */
 async function expectTrueFigures(page: Page): Promise<void> {
   const wrong = () =>
     page.evaluate(() => {
@@ -61,10 +61,10 @@ async function expectTrueFigures(page: Page): Promise<void> {
       ];
       return pairs.filter(([shown, held]) => !shown.includes(held));
     });
-  await expect.poll(wrong, { message: 'what tiles show beside what is so' }).toEqual([]);
+  await expect.poll(wrong, { message: 'tiles that differ from the stores' }).toEqual([]);
 }
 
-/** Looks at every screen, and unfolds and points at what is on it. */
+/** Visits every screen, and opens and points at its parts. */
 async function lookAround(page: Page): Promise<void> {
   await page.getByTestId('plot-loss').hover({ position: { x: 200, y: 60 } });
   await page.getByTestId('plot-loss').hover({ position: { x: 260, y: 80 } });
@@ -76,11 +76,9 @@ async function lookAround(page: Page): Promise<void> {
   await page.getByTestId('tab-train').click();
 }
 
-test('a page whose every text is replaced trains, compares and counts, and shows figures that are so', async ({
-  page,
-}) => {
+test('a translated page trains, compares and counts, and shows correct figures', async ({ page }) => {
   await translate(page);
-  // Far more steps than are taken: it is stopped.
+  // Far more steps than are taken, because the run is stopped.
   await page.goto(
     '/?preset=smoke&steps=100000&eval-every=10&modes=fp32,fp16-noscale&schedule=lockstep&sample=20&autosave=0',
   );
@@ -104,7 +102,7 @@ test('a page whose every text is replaced trains, compares and counts, and shows
   await expectTrueFigures(page);
   await lookAround(page);
 
-  // The table, the histograms and the export of what was trained.
+  // The table, the histograms and the export of the trained runs.
   const { runs } = await snapshot(page);
   for (const { config, summary } of runs) {
     await expect(page.getByTestId(`result-val-loss-${config.precision}`)).toHaveText(
@@ -121,7 +119,7 @@ test('a page whose every text is replaced trains, compares and counts, and shows
     await expect(page.getByTestId('numerics-title')).toContainText(new RegExp(`^${view}`, 'i'));
   }
 
-  // One after the other to their ends, over another comparison.
+  // A sequential comparison up to its end, after the first one.
   await page.getByTestId('schedule').selectOption('sequential');
   await page.getByTestId('steps').fill('6');
   await page.getByTestId('train').click();
@@ -129,7 +127,7 @@ test('a page whose every text is replaced trains, compares and counts, and shows
   await expectTrueFigures(page);
   await expect(page.getByTestId('verdict')).toContainText('After 6 steps');
 
-  // One mode alone.
+  // A single mode.
   await page.getByTestId('compare').selectOption('');
   await page.getByTestId('precision').selectOption('fp16');
   await page.getByTestId('steps').fill('100000');
@@ -142,7 +140,7 @@ test('a page whose every text is replaced trains, compares and counts, and shows
   await reach(page, 'done');
   await expectTrueFigures(page);
 
-  // Runs beside each other, one of them open.
+  // Several runs on the Runs screen, one of them open.
   await page.getByTestId('tab-runs').click();
   const rows = page.getByTestId('run');
   await expect(rows).toHaveCount(5);
@@ -155,7 +153,7 @@ test('a page whose every text is replaced trains, compares and counts, and shows
   await expect(rows).toHaveCount(5);
 });
 
-test('a sweep goes on in a page whose every text is replaced', async ({ page }) => {
+test('a sweep runs to its end in a translated page', async ({ page }) => {
   await translate(page);
   await page.goto('/?preset=smoke#sweep');
   await page.getByTestId('sweep-rates').fill('1e-3, 2e-3');
@@ -170,7 +168,7 @@ test('a sweep goes on in a page whose every text is replaced', async ({ page }) 
   await page.getByTestId('sweep-start').waitFor({ state: 'detached' });
 });
 
-bare('a view that fails is shown again, with the training that went on meanwhile', async ({ page }) => {
+bare('a view that failed can be shown again while training continues', async ({ page }) => {
   await page.goto('/?preset=smoke&steps=100000&eval-every=0&sample=0&autosave=0#runs');
   await expect(page.getByTestId('runs-screen')).toBeVisible();
   await page.evaluate(() => location.replace('#train'));
@@ -178,7 +176,7 @@ bare('a view that fails is shown again, with the training that went on meanwhile
   await reachStep(page, 2);
   await page.getByTestId('tab-runs').click();
   await expect(page.getByTestId('runs-screen')).toBeVisible();
-  // As an extension would that moves what React is to take down.
+  // As an extension would that removes elements which React is about to unmount.
   await page.evaluate(() => document.querySelector('[data-testid=runs-screen]')!.remove());
   await page.getByTestId('tab-train').click();
   await expect(page.getByTestId('view-failed')).toContainText('Training continues');

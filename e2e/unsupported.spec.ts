@@ -17,7 +17,7 @@ test('without navigator.gpu the page says so and offers diagnostics', async ({ p
   expect(copied.userAgent).toContain('Mozilla');
 });
 
-test('without an adapter the page says why and what to do', async ({ page }) => {
+test('without an adapter the page explains why and what to do', async ({ page }) => {
   await beforeWorker(page, 'GPU.prototype.requestAdapter = async () => null;');
   await page.goto('/');
   await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'noAdapter');
@@ -25,7 +25,7 @@ test('without an adapter the page says why and what to do', async ({ page }) => 
   expect(await reason(page)).toBe('noAdapter');
 });
 
-test('a refused device is told apart from a missing adapter', async ({ page }) => {
+test('a refused device is distinguished from a missing adapter', async ({ page }) => {
   await beforeWorker(
     page,
     "GPUAdapter.prototype.requestDevice = async () => { throw new DOMException('too busy', 'OperationError'); };",
@@ -35,7 +35,7 @@ test('a refused device is told apart from a missing adapter', async ({ page }) =
   await expect(page.getByTestId('unsupported')).toContainText('too busy');
 });
 
-test('limits that are too low are named with both numbers', async ({ page }) => {
+test('limits that are too low are reported with both numbers', async ({ page }) => {
   await beforeWorker(
     page,
     "Object.defineProperty(GPUSupportedLimits.prototype, 'maxComputeInvocationsPerWorkgroup', { get: () => 64 });",
@@ -45,13 +45,13 @@ test('limits that are too low are named with both numbers', async ({ page }) => 
   await expect(page.getByTestId('unsupported')).toContainText(
     "The adapter's maxComputeInvocationsPerWorkgroup is 64; even the smallest model needs 256.",
   );
-  // What the adapter does offer is in the diagnostics.
+  // The adapter's limits are in the diagnostics.
   await expect(page.getByTestId('diagnostics')).toContainText(
     /"maxComputeInvocationsPerWorkgroup": (256|1024)/, // SwiftShader's and lavapipe's
   );
 });
 
-test('a block by policy is told apart, and a recorded run is there to explore', async ({ page }) => {
+test('a block by policy is reported as such, and a recorded run is shown', async ({ page }) => {
   await beforeWorker(
     page,
     "GPU.prototype.requestAdapter = async () => { throw new DOMException('not allowed here', 'SecurityError'); };",
@@ -66,7 +66,7 @@ test('a block by policy is told apart, and a recorded run is there to explore', 
   await expect(recorded).toContainText(/trained on \d{4}-\d\d-\d\d on .*llvmpipe/);
   await expect(recorded.locator('.loss-line path.recharts-line-curve')).toHaveCount(3);
   await expect(page.getByTestId('result-val-loss-fp16-noscale')).toHaveText(/^3\.\d{3}$/);
-  // It is a picture of a run, not a run.
+  // It is a recording, not a training.
   await expect(page).toHaveTitle('Halfstep');
   await expect(page.locator('html')).toHaveAttribute('data-run-state', 'idle');
   await expectNoSidewaysScroll(page);
@@ -83,19 +83,19 @@ for (const [width, height] of [
     const curves = page.getByTestId('recorded-run').locator('.loss-line path.recharts-line-curve');
     await expect(curves).toHaveCount(3);
     const box = (await curves.first().boundingBox())!;
-    // With the reason and what helps above it, and the whole chart before anybody scrolls.
+    // The reason and the remedy are above it, and the whole chart is visible without scrolling.
     expect(box.y + box.height).toBeLessThanOrEqual(height);
     const remedy = (await page.getByTestId('remedy').boundingBox())!;
     expect(remedy.y + remedy.height).toBeLessThanOrEqual(box.y);
     await expectNoSidewaysScroll(page);
-    // The rest is further down than anybody looks by chance: one press away.
+    // The details are far below, but one click away.
     await page.getByTestId('remedy').click();
-    await expect(page.getByRole('heading', { name: 'Why nothing can be trained here' })).toBeInViewport();
+    await expect(page.getByRole('heading', { name: 'Why training is not possible here' })).toBeInViewport();
   });
 }
 
 test('an insecure address is named as the cause', async ({ browser }) => {
-  // A page of its own: its requests leave the base address on purpose. The host is answered here, not looked up.
+  // A separate page, because its requests leave the base address on purpose. The host is answered here, not resolved.
   const page = await browser.newPage();
   await page.route('http://halfstep.test/**', async (route) => {
     await route.fulfill({ path: builtFile(route.request().url()) });
@@ -110,26 +110,26 @@ test('an insecure address is named as the cause', async ({ browser }) => {
 });
 
 test('a worker that fails is reported', async ({ browser, baseURL }) => {
-  const page = await browser.newPage(); // not watched: the failure is in its console, as it should be
+  const page = await browser.newPage(); // not watched, because the failure is logged, as it should be
   await beforeWorker(page, "throw new Error('broken on purpose');");
   await page.goto(`${baseURL}/`);
   await expect(page.getByTestId('run-error')).toContainText('WORKER_FAILED');
   await page.close();
 });
 
-test('a worker that a policy blocks is told as that, with the rule that blocks it', async ({
+test('a worker blocked by a policy is reported as such, with the rule that blocks it', async ({
   browser,
   baseURL,
 }) => {
-  const page = await browser.newPage(); // not watched: the browser logs what it blocks
+  const page = await browser.newPage(); // not watched, because the browser logs what it blocks
   await page.route(`${baseURL}/`, async (route) => {
     const headers = { 'content-type': 'text/html', 'content-security-policy': "worker-src 'none'" };
     await route.fulfill({ path: builtFile(route.request().url()), headers });
   });
   await page.goto(`${baseURL}/`);
-  const told = page.getByTestId('unsupported');
-  await expect(told).toHaveAttribute('data-reason', 'workerBlocked');
-  await expect(told).toContainText(/worker-src 'none'.*blocks \S+\/assets\/worker-[\w-]+\.js/);
+  const note = page.getByTestId('unsupported');
+  await expect(note).toHaveAttribute('data-reason', 'workerBlocked');
+  await expect(note).toContainText(/worker-src 'none'.*blocks \S+\/assets\/worker-[\w-]+\.js/);
   await expect(page.getByTestId('recorded-run')).toContainText('trained on');
   expect((await snapshot(page)).status).toBe('idle');
   await page.close();
@@ -139,14 +139,14 @@ for (const [name, answer] of [
   ['is not there', { status: 404, body: 'not found' }],
   ['comes as plain text', { status: 200, contentType: 'text/plain', body: '' }],
 ] as const) {
-  test(`a worker whose script ${name} is told as one that did not load`, async ({ browser, baseURL }) => {
-    const page = await browser.newPage(); // not watched: the browser logs it
+  test(`a worker whose script ${name} is reported as one that did not load`, async ({ browser, baseURL }) => {
+    const page = await browser.newPage(); // not watched, because the browser logs it
     await page.route(/\/worker-[^/]*\.js$/, (route) => route.fulfill(answer));
     await page.goto(`${baseURL}/?autostart=1`);
-    const told = page.getByTestId('unsupported');
-    await expect(told).toHaveAttribute('data-reason', 'workerMissing');
-    await expect(told).toContainText(/\/assets\/worker-[\w-]+\.js/);
-    await expect(told).toContainText('reload');
+    const note = page.getByTestId('unsupported');
+    await expect(note).toHaveAttribute('data-reason', 'workerMissing');
+    await expect(note).toContainText(/\/assets\/worker-[\w-]+\.js/);
+    await expect(note).toContainText('reload');
     await page.close();
   });
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run build:package`, and first of all what `npm pack` does: the package `halfstep` in dist/package, from
+ * `npm run build:package`, and first of all what `npm pack` does: the package `halfstep` in dist-package, from
  * src/package. package.json is its manifest too: what the page and the command line need are development dependencies.
  */
 import { spawnSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const OUT = join(ROOT, 'dist', 'package');
+const OUT = join(ROOT, 'dist-package');
 const TYPES = join(OUT, 'types');
 const ENTRIES = ['index.d.ts', 'node.d.ts'];
 

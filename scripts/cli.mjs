@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCES = ['src', 'shaders', 'build', 'vite.cli.config.ts', 'package-lock.json'];
 
 const [command, ...args] = process.argv.slice(2);
-const program = join(ROOT, 'dist', 'cli', `${command}.js`);
+const program = join(ROOT, 'dist-tools', 'cli', `${command}.js`);
 
 if (!command || !existsSync(join(ROOT, 'src', 'cli', `${command}.ts`))) {
   process.stderr.write(

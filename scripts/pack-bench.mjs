@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NAME = 'halfstep-bench';
-const OUT = join(ROOT, 'dist', 'pack');
+const OUT = join(ROOT, 'dist-tools', 'pack');
 const FOLDER = join(OUT, NAME);
 const MAX_BYTES = 60 * 2 ** 20;
 

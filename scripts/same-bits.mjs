@@ -7,12 +7,13 @@
  *
  * It uses the command line only, so that it works whatever the code between the two looks like. Exits with 1 where a bit differs.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { commandOf, differingOptions } from './same-bits/cases.mjs';
+import { commitOf } from './checkout.mjs';
+import { commandOf, differingOptions, optionsMissingIn } from './same-bits/cases.mjs';
 import { differences } from './same-bits/compare.mjs';
 
 const USAGE = 'Usage: npm run same-bits -- OLD NEW [--jobs N] [--markdown FILE]';
@@ -54,15 +55,6 @@ const { checkouts, jobs, markdown } = readArguments();
 const folder = mkdtempSync(join(tmpdir(), 'same-bits-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** Short, with a mark where files have changed since; what git says where it is no checkout. */
-function commitOf(checkout) {
-  const { stdout, stderr } = spawnSync('git', ['describe', '--always', '--dirty'], {
-    cwd: checkout,
-    encoding: 'utf8',
-  });
-  return stdout.trim() || stderr.trim();
-}
-
 async function trainIn(checkout, args, name) {
   const file = join(folder, `${name}.safetensors`);
   const output = await runCommand(checkout, [...args, '--save', file]);
@@ -74,11 +66,10 @@ async function trainIn(checkout, args, name) {
 }
 
 async function compareRun(options, index) {
-  const args = commandOf(options);
   const runs = [];
   try {
     for (const [side, checkout] of checkouts.entries())
-      runs.push(await trainIn(checkout, args, `${index}-${side}`));
+      runs.push(await trainIn(checkout, commandOf(options, helps[side]), `${index}-${side}`));
     const found = differences(...runs);
     const { finalLoss, adapter } = runs[0].lines.at(-1);
     return { options, loss: finalLoss, adapter, found };
@@ -91,8 +82,15 @@ async function compareRun(options, index) {
 }
 
 // The first command of a checkout builds it, which must not happen twice at once.
-for (const checkout of checkouts) await runCommand(checkout, ['train', '--help']);
-const cases = [...differingOptions().entries()];
+const helps = [];
+for (const checkout of checkouts) helps.push(await runCommand(checkout, ['train', '--help']));
+const leftOut = optionsMissingIn(helps[0]);
+const omitted =
+  leftOut.length === 0
+    ? ''
+    : ` Not varied, since the old checkout does not have them: ${leftOut.map((option) => `--${option}`).join(', ')}.`;
+if (omitted) console.log(omitted.trim());
+const cases = [...differingOptions(leftOut).entries()];
 const results = [];
 async function work() {
   for (let next = cases.shift(); next; next = cases.shift()) {
@@ -113,7 +111,7 @@ if (markdown) {
       `| \`${options.join(' ')}\` | ${loss ?? ''} | ${found.length === 0 ? 'same' : found.join('; ')} |`,
   );
   const [old, next] = checkouts.map(commitOf);
-  const about = `\`npm run same-bits\`: commit ${old} and ${next}, ${results[0].adapter}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}. ${summary}.`;
+  const about = `\`npm run same-bits\`: commit ${old} and ${next}, ${results[0].adapter}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}. ${summary}.${omitted}`;
   writeFileSync(
     markdown,
     [about, '', '| options | last loss | bits |', '| --- | --- | --- |', ...rows, ''].join('\n'),

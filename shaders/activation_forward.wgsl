@@ -5,18 +5,13 @@
 // source:  recomputation of GELU in llm.c (idea); those of reference/ (oracle)
 import activation_function::activation;
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
-import preActivation_format::{Elem4 as ElemPre, decode as decodePre};
-import out_format::{Elem4 as ElemOut, encode as encodeOut};
 
 struct Params {
   vectors: u32,
   @if(scaled) record: u32,
 }
 
-@group(0) @binding(0) var<storage, read> preActivation: array<ElemPre>;
-@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
 @if(scaled) @group(0) @binding(2) var<storage, read> scales: array<TensorScale>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -24,8 +19,8 @@ struct Params {
 fn activation_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = linearGroup(group) * 64u + local;
   if (i < p.vectors) {
-    @if(!scaled) let x = ungrouped(decodePre(preActivation[i]), i);
-    @if(scaled) let x = decodePre(preActivation[i]) * scales[p.record].inverse;
-    out[i] = encodeOut(activation(x));
+    @if(!scaled) let x = preActivation::load(i);
+    @if(scaled) let x = preActivation::load(i) * scales[p.record].inverse;
+    out::store(i, activation(x));
   }
 }

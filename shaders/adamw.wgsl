@@ -10,8 +10,8 @@ import package::lib::moments::{loadMoments, Moments};
 @if(groupedMoments) import package::lib::moments::storeGroupedMoments;
 @if(wholeParameter) import package::lib::parameter_state::ParameterState;
 @if(stochasticMaster || stochasticMoments) import package::lib::random::{randomBits, randomVector};
+@if(stochasticMoments) import package::lib::random::MOMENT_STREAM;
 import package::lib::step_state::StepState;
-import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient};
 
 struct Params {
   vectors: u32,
@@ -27,13 +27,9 @@ struct Params {
   parameter: u32,      // of parameterStates
 }
 
-@group(0) @binding(0) var<storage, read> gradient: array<ElemGradient>;
 @group(0) @binding(5) var<storage, read> state: StepState;
 @if(wholeParameter) @group(0) @binding(7) var<storage, read> parameterStates: array<ParameterState>;
 @group(1) @binding(0) var<uniform> p: Params;
-
-// Apart from that of the weights.
-const MOMENT_STREAM = 0x9e3779b9u;
 
 @compute @workgroup_size(64)
 fn adamw(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -57,7 +53,7 @@ fn adamw(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
     scalesBefore = parameter.scalesBefore;
   }
   let vector = p.first + i;
-  let g = decodeGradient(gradient[i]) * state.gradFactor;
+  let g = gradient::load(i) * state.gradFactor;
   let before = loadMoments(i, vector / 32u, scalesBefore);
   let newM = p.beta1 * before.first + p.oneMinusBeta1 * g;
   let newV = p.beta2 * before.second + p.oneMinusBeta2 * g * g;

@@ -8,7 +8,6 @@ import package::lib::parameter_state::ParameterState;
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
 import package::lib::statistics::{workgroupStatistics, STATISTICS_WIDTH};
 import package::lib::step_state::StepState;
-import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient};
 
 struct Params {
   vectors: u32,
@@ -23,7 +22,6 @@ struct Params {
   epsilon: f32,
 }
 
-@group(0) @binding(0) var<storage, read> gradient: array<ElemGradient>;
 @group(0) @binding(5) var<storage, read> state: StepState;
 @group(0) @binding(7) var<storage, read> parameterStates: array<ParameterState>;
 @group(0) @binding(8) var<storage, read_write> partials: array<vec4f>;
@@ -44,7 +42,7 @@ fn adamw_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   var largestM = vec4f();
   var largestV = vec4f();
   for (var i = group.x * STATISTICS_WIDTH + local; i < p.vectors; i += p.groups * STATISTICS_WIDTH) {
-    let g = decodeGradient(gradient[i]) * state.gradFactor;
+    let g = gradient::load(i) * state.gradFactor;
     let before = loadMoments(i, (p.first + i) / 32u, scales);
     let newM = p.beta1 * before.first + p.oneMinusBeta1 * g;
     let newV = p.beta2 * before.second + p.oneMinusBeta2 * g * g;

@@ -3,11 +3,10 @@
 // numerics: probabilities recomputed from lse in f32; P and dS stay in registers
 // dispatch: x over T / LANES, y over B * H; one lane a key row, after attention_backward_query
 // source:  FlashAttention backward (Dao et al. 2022), without atomics; reference/attention.ts (oracle)
-import package::lib::attention_backward::{dout, lse, pairOf, qkv, storeGradient};
+import package::lib::attention_backward::{lse, pairOf, storeGradient};
 @if(subgroups) import package::lib::attention_backward::PARTS;
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::found::reportOverflow;
-import qkv_format::{decode as decodeQkv};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
@@ -29,8 +28,8 @@ fn attention_backward_key_value(
   var dk: array<vec4f, HEAD4>;
   var dv: array<vec4f, HEAD4>;
   for (var c = 0u; c < HEAD4; c++) {
-    k[c] = decodeQkv(qkv[kAt + c]) * shape.scale;
-    v[c] = decodeQkv(qkv[vAt + c]);
+    k[c] = qkv::load(kAt + c) * shape.scale;
+    v[c] = qkv::load(vAt + c);
   }
   // Queries before the first key of this workgroup attend to none of its keys.
   for (var trip = 0u; trip < MAX_TRIPS; trip++) {
@@ -44,8 +43,8 @@ fn attention_backward_key_value(
     @if(subgroups) var doutPart: array<vec4f, PARTS>;
     @if(subgroups) for (var n = 0u; n < PARTS; n++) {
       let c = min(lane + n * LANES, HEAD4 - 1u);
-      qPart[n] = decodeQkv(qkv[qAt + c]);
-      doutPart[n] = decodeQkv(dout[outAt + c]);
+      qPart[n] = qkv::load(qAt + c);
+      doutPart[n] = dout::load(outAt + c);
     }
     var scores = vec4f();
     var dprobabilities = vec4f();
@@ -54,8 +53,8 @@ fn attention_backward_key_value(
     for (var c = 0u; c < HEAD4; c++) {
       @if(subgroups) q[c] = subgroupShuffle(qPart[c / LANES], c % LANES);
       @if(subgroups) doutRow[c] = subgroupShuffle(doutPart[c / LANES], c % LANES);
-      @if(!subgroups) q[c] = decodeQkv(qkv[qAt + c]);
-      @if(!subgroups) doutRow[c] = decodeQkv(dout[outAt + c]);
+      @if(!subgroups) q[c] = qkv::load(qAt + c);
+      @if(!subgroups) doutRow[c] = dout::load(outAt + c);
       scores = fma(k[c], q[c], scores);
       dprobabilities = fma(doutRow[c], v[c], dprobabilities);
     }

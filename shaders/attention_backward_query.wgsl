@@ -3,16 +3,14 @@
 // numerics: probabilities recomputed from lse in f32; P and dS stay in registers
 // dispatch: x over T / LANES, y over B * H; one lane a query row
 // source:  FlashAttention backward (Dao et al. 2022), without atomics; reference/attention.ts (oracle)
-import package::lib::attention_backward::{dout, lse, pairOf, qkv, storeGradient};
+import package::lib::attention_backward::{lse, pairOf, storeGradient};
 @if(subgroups) import package::lib::attention_backward::PARTS;
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::found::reportOverflow;
-import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
 @group(0) @binding(4) var<storage, read_write> dots: array<f32>;
-@group(0) @binding(5) var<storage, read> out: array<ElemQkv>;
 
 @compute @workgroup_size(LANES)
 fn attention_backward_query(
@@ -30,9 +28,9 @@ fn attention_backward_query(
   var dq: array<vec4f, HEAD4>;
   var doutDots = vec4f();
   for (var c = 0u; c < HEAD4; c++) {
-    q[c] = decodeQkv(qkv[qAt + c]) * shape.scale;
-    doutRow[c] = decodeQkv(dout[outAt + c]);
-    doutDots = fma(decodeQkv(out[outAt + c]), doutRow[c], doutDots);
+    q[c] = qkv::load(qAt + c) * shape.scale;
+    doutRow[c] = dout::load(outAt + c);
+    doutDots = fma(out::load(outAt + c), doutRow[c], doutDots);
   }
   let doutDot = dot(doutDots, vec4f(1.0));
   let rowLse = lse[head * shape.context + t];
@@ -47,17 +45,17 @@ fn attention_backward_query(
     @if(subgroups) var vPart: array<vec4f, PARTS>;
     @if(subgroups) for (var i = 0u; i < PARTS; i++) {
       let c = min(lane + i * LANES, HEAD4 - 1u);
-      kPart[i] = decodeQkv(qkv[kAt + c]);
-      vPart[i] = decodeQkv(qkv[vAt + c]);
+      kPart[i] = qkv::load(kAt + c);
+      vPart[i] = qkv::load(vAt + c);
     }
     var scores = vec4f();
     var dprobabilities = vec4f();
     var k: array<vec4f, HEAD4>;
     for (var c = 0u; c < HEAD4; c++) {
       @if(subgroups) k[c] = subgroupShuffle(kPart[c / LANES], c % LANES);
-      @if(!subgroups) k[c] = decodeQkv(qkv[kAt + c]);
+      @if(!subgroups) k[c] = qkv::load(kAt + c);
       @if(subgroups) let v = subgroupShuffle(vPart[c / LANES], c % LANES);
-      @if(!subgroups) let v = decodeQkv(qkv[vAt + c]);
+      @if(!subgroups) let v = qkv::load(vAt + c);
       scores = fma(q[c], k[c], scores);
       dprobabilities = fma(doutRow[c], v, dprobabilities);
     }

@@ -5,13 +5,9 @@
 // source:  FlashAttention (Dao et al. 2022); reference/attention.ts (oracle)
 import package::lib::attention_rows::{K, LOWEST, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::found::reportOverflow;
-import qkv_format::{Elem4 as ElemQkv, decode as decodeQkv};
-import out_format::{Elem4 as ElemOut, encode as encodeOut, overflows as overflowsOut};
 import constants::{HEAD4, LANES};
 @if(subgroups) enable subgroups;
 
-@group(0) @binding(0) var<storage, read> qkv: array<ElemQkv>;
-@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
 @group(0) @binding(2) var<storage, read_write> lse: array<f32>;
 
 // Vectors of a row that each lane reads for the others.
@@ -30,7 +26,7 @@ fn attention_forward(
   var q: array<vec4f, HEAD4>;
   var o: array<vec4f, HEAD4>;
   for (var c = 0u; c < HEAD4; c++) {
-    q[c] = decodeQkv(qkv[qAt + c]) * shape.scale;
+    q[c] = qkv::load(qAt + c) * shape.scale;
   }
   var highest = LOWEST;
   var sum = 0.0;
@@ -45,13 +41,13 @@ fn attention_forward(
     @if(subgroups) var vPart: array<vec4f, PARTS>;
     @if(subgroups) for (var i = 0u; i < PARTS; i++) {
       let c = min(lane + i * LANES, HEAD4 - 1u);
-      kPart[i] = decodeQkv(qkv[kAt + c]);
-      vPart[i] = decodeQkv(qkv[vAt + c]);
+      kPart[i] = qkv::load(kAt + c);
+      vPart[i] = qkv::load(vAt + c);
     }
     var products = vec4f();
     for (var c = 0u; c < HEAD4; c++) {
       @if(subgroups) let k = subgroupShuffle(kPart[c / LANES], c % LANES);
-      @if(!subgroups) let k = decodeQkv(qkv[kAt + c]);
+      @if(!subgroups) let k = qkv::load(kAt + c);
       products = fma(q[c], k, products);
     }
     let score = select(LOWEST, dot(products, vec4f(1.0)), j <= t);
@@ -62,7 +58,7 @@ fn attention_forward(
     sum = fma(sum, keep, weight);
     for (var c = 0u; c < HEAD4; c++) {
       @if(subgroups) let v = subgroupShuffle(vPart[c / LANES], c % LANES);
-      @if(!subgroups) let v = decodeQkv(qkv[vAt + c]);
+      @if(!subgroups) let v = qkv::load(vAt + c);
       o[c] = fma(vec4f(weight), v, o[c] * keep);
     }
   }
@@ -72,8 +68,8 @@ fn attention_forward(
     let inverse = 1.0 / sum;
     for (var c = 0u; c < HEAD4; c++) {
       let value = o[c] * inverse;
-      overflowed = overflowsOut(value) || overflowed;
-      out[outAt + c] = encodeOut(value);
+      overflowed = out::overflows(value) || overflowed;
+      out::store(outAt + c, value);
     }
     lse[head * shape.context + t] = highest + log(sum);
   }

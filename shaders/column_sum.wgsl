@@ -3,7 +3,6 @@
 // numerics: f32 sums in order of rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  matmul_backward_bias of llm.c (algorithm); reference/matmul.ts (oracle)
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 
 struct Params {
   rows: u32,
@@ -11,7 +10,6 @@ struct Params {
   rowsPerBlock: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
 @group(0) @binding(1) var<storage, read_write> partials: array<vec4f>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -25,7 +23,7 @@ fn column_sum(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let first = group.y * p.rowsPerBlock;
   let end = min(first + p.rowsPerBlock, p.rows);
   for (var row = first; row < end; row++) {
-    sum += decodeInp(inp[row * p.c4 + column]);
+    sum += inp::load(row * p.c4 + column);
   }
   partials[group.y * p.c4 + column] = sum;
 }

@@ -6,16 +6,11 @@
 import package::lib::grid::linearGroup;
 @if(split) import package::lib::round::packHalves;
 @if(split) import package::lib::split::splitHalves;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import out_format::{Elem4 as ElemOut};
-@if(!split) import out_format::{encode as encodeOut};
 
 struct Params {
   vectors: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
 @if(split) @group(0) @binding(2) var<storage, read_write> low: array<vec2u>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -25,13 +20,13 @@ fn convert_format(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation
   if (i >= p.vectors) {
     return;
   }
-  let value = decodeInp(inp[i]);
+  let value = inp::load(i);
   @if(!split) {
-    out[i] = encodeOut(value);
+    out::store(i, value);
   }
   @if(split) {
     let halves = splitHalves(value);
-    out[i] = packHalves(halves.high);
+    out::storeCodes(i, packHalves(halves.high));
     low[i] = packHalves(halves.low);
   }
 }

@@ -9,7 +9,6 @@ import package::lib::grid::linearGroup;
 import package::lib::logit_rows::{columns, max4, rowOrigin, LOWEST};
 import package::lib::reduce::{workgroupMax, workgroupSum};
 @if(backward) import package::lib::step_state::StepState;
-@if(backward) import dlogits_format::{Elem4 as ElemDlogits, encode as encodeDlogits, overflows as overflowsDlogits};
 import constants::LANES;
 @if(subgroups) enable subgroups;
 
@@ -25,7 +24,6 @@ struct Params {
 @group(0) @binding(0) var<storage, read> logits: array<vec4f>;
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
 @group(0) @binding(2) var<storage, read_write> losses: array<f32>;
-@if(backward) @group(0) @binding(3) var<storage, read_write> dlogits: array<ElemDlogits>;
 @if(backward) @group(0) @binding(4) var<storage, read> state: StepState;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -73,8 +71,8 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
         let value = unscaled * state.lossScale;
         // Padded columns are no gradients, and surplus workgroups must not count the last row again.
         @if(probe) countExponentsWhere(value, (columns(i) < vec4u(p.vocabulary)) & vec4<bool>(linearGroup(group) < p.rows));
-        dlogits[origin + i] = encodeDlogits(value);
-        overflowed = overflowsDlogits(value) || overflowed;
+        dlogits::store(origin + i, value);
+        overflowed = dlogits::overflows(value) || overflowed;
       }
     }
   }

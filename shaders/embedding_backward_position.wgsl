@@ -5,8 +5,6 @@
 // source:  wpe_backward of llm.c (algorithm); reference/embedding.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
-import dout_format::{Elem4 as ElemDout, decode as decodeDout};
-import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient, encode as encodeGradient, overflows as overflowsGradient};
 
 struct Params {
   vectors: u32,  // T * C / 4
@@ -14,8 +12,6 @@ struct Params {
   site: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dout: array<ElemDout>;
-@group(0) @binding(1) var<storage, read_write> dweight: array<ElemGradient>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
@@ -24,10 +20,10 @@ fn embedding_backward_position(@builtin(workgroup_id) group: vec3u, @builtin(loc
   if (i >= p.vectors) {
     return;
   }
-  var sum = decodeGradient(dweight[i]);
+  var sum = dweight::load(i);
   for (var b = 0u; b < p.batch; b++) {
-    sum += decodeDout(dout[b * p.vectors + i]);
+    sum += dout::load(b * p.vectors + i);
   }
-  dweight[i] = encodeGradient(sum);
-  reportOverflow(overflowsGradient(sum), p.site);
+  dweight::store(i, sum);
+  reportOverflow(dweight::overflows(sum), p.site);
 }

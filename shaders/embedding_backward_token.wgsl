@@ -5,8 +5,6 @@
 // source:  encoder_backward of llm.c (idea); reference/embedding.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
-import dout_format::{Elem4 as ElemDout, decode as decodeDout};
-import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient, encode as encodeGradient, overflows as overflowsGradient};
 
 struct Params {
   vectors: u32,  // tokens * C / 4
@@ -17,8 +15,6 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> starts: array<u32>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
-@group(0) @binding(2) var<storage, read> dout: array<ElemDout>;
-@group(0) @binding(3) var<storage, read_write> dweight: array<ElemGradient>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
@@ -29,11 +25,11 @@ fn embedding_backward_token(@builtin(workgroup_id) group: vec3u, @builtin(local_
   }
   let token = p.firstToken + i / p.c4;
   let column = i % p.c4;
-  var sum = decodeGradient(dweight[i]);
+  var sum = dweight::load(i);
   let end = starts[token + 1u];
   for (var j = starts[token]; j < end; j++) {
-    sum += decodeDout(dout[positions[j] * p.c4 + column]);
+    sum += dout::load(positions[j] * p.c4 + column);
   }
-  dweight[i] = encodeGradient(sum);
-  reportOverflow(overflowsGradient(sum), p.site);
+  dweight::store(i, sum);
+  reportOverflow(dweight::overflows(sum), p.site);
 }

@@ -5,8 +5,6 @@
 // source:  GPT-2; reference/embedding.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
-import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
-import out_format::{Elem4 as ElemOut, encode as encodeOut, overflows as overflowsOut};
 
 struct Params {
   vectors: u32,  // B * T * C / 4
@@ -18,9 +16,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> tokens: array<u32>;
-@group(0) @binding(1) var<storage, read> tokenWeight: array<ElemWeight>;
-@group(0) @binding(2) var<storage, read> positionWeight: array<ElemWeight>;
-@group(0) @binding(3) var<storage, read_write> out: array<ElemOut>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
@@ -35,8 +30,8 @@ fn embedding_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   if (token >= p.tokenRows) {
     return;
   }
-  let value = decodeWeight(tokenWeight[token * p.c4 + column])
-    + decodeWeight(positionWeight[row % p.context * p.c4 + column]);
-  out[i] = encodeOut(value);
-  reportOverflow(overflowsOut(value), p.site);
+  let value = tokenWeight::load(token * p.c4 + column)
+    + positionWeight::load(row % p.context * p.c4 + column);
+  out::store(i, value);
+  reportOverflow(out::overflows(value), p.site);
 }

@@ -4,16 +4,13 @@
 // dispatch: any number of workgroups, each a stride of vectors; counts meet in shared memory before they are added
 // source:  reference/exponents.ts (oracle)
 import package::lib::exponents::{exponentBins, histogram};
-import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 
 struct Params {
   vectors: u32,
   @if(scaled) record: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
 @if(scaled) @group(0) @binding(1) var<storage, read> scales: array<TensorScale>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -28,8 +25,8 @@ fn exponent_histogram(
   @builtin(local_invocation_index) local: u32,
 ) {
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
-    @if(!scaled) let value = ungrouped(decodeInp(inp[i]), i);
-    @if(scaled) let value = decodeInp(inp[i]) * scales[p.record].inverse;
+    @if(!scaled) let value = inp::load(i);
+    @if(scaled) let value = inp::load(i) * scales[p.record].inverse;
     let bins = exponentBins(value);
     atomicAdd(&counts[bins.x], 1u);
     atomicAdd(&counts[bins.y], 1u);

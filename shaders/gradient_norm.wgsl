@@ -5,7 +5,6 @@
 // source:  global_norm of llm.c (algorithm), GradScaler's unscale_ (PyTorch); reference/gradNorm.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::step_state::StepState;
-import gradient_format::{Elem4 as ElemGradient, decode as decodeGradient, nonFinite as nonFiniteGradient};
 
 struct Params {
   vectors: u32,
@@ -13,7 +12,6 @@ struct Params {
   site: u32,
 }
 
-@group(0) @binding(0) var<storage, read> gradient: array<ElemGradient>;
 @group(0) @binding(1) var<storage, read> state: StepState;
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>;
 @group(1) @binding(0) var<uniform> p: Params;
@@ -28,10 +26,10 @@ fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   var squares = vec4f();
   var bad = false;
   for (var i = group.x * WIDTH + local; i < p.vectors; i += PARTIALS * WIDTH) {
-    let stored = gradient[i];
-    let nonFinite = nonFiniteGradient(stored);
+    let codes = gradient::codes(i);
+    let nonFinite = gradient::nonFinite(codes);
     bad = bad || nonFinite;
-    let unscaled = select(decodeGradient(stored), vec4f(), nonFinite) * state.inverseScale;
+    let unscaled = select(gradient::decode(codes), vec4f(), nonFinite) * state.inverseScale;
     squares = fma(unscaled, unscaled, squares);
   }
   part[local] = dot(squares, vec4f(1.0));

@@ -6,13 +6,7 @@
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 import package::lib::reduce::workgroupSum;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import dout_format::{Elem4 as ElemDout, decode as decodeDout};
-import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
-import dinp_format::{Elem4 as ElemDinp, decode as decodeDinp, encode as encodeDinp, overflows as overflowsDinp};
-@if(roundedCopy) import rounded_format::{Elem4 as ElemRounded, encode as encodeRounded, overflows as overflowsRounded};
 import constants::LANES;
 @if(subgroups) enable subgroups;
 
@@ -22,12 +16,7 @@ struct Params {
   site: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read> dout: array<ElemDout>;
-@group(0) @binding(2) var<storage, read> weight: array<ElemWeight>;
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(4) var<storage, read_write> dinp: array<ElemDinp>;
-@if(roundedCopy) @group(0) @binding(5) var<storage, read_write> rounded: array<ElemRounded>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -42,9 +31,9 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   @if(!rms) var sumD = vec4f();
   var sumDx = vec4f();
   for (var i = local; i < p.c4; i += LANES) {
-    let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
+    let d = dout::load(base + i) * weight::load(i);
     @if(!rms) sumD += d;
-    sumDx = fma(d, (ungrouped(decodeInp(inp[base + i]), base + i) - mean) * rstd, sumDx);
+    sumDx = fma(d, (inp::load(base + i) - mean) * rstd, sumDx);
   }
   @if(!rms) let meanD = workgroupSum(dot(sumD, vec4f(1.0)), local) / count;
   let meanDx = workgroupSum(dot(sumDx, vec4f(1.0)), local) / count;
@@ -53,22 +42,20 @@ fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invoca
   }
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    let normalised = (ungrouped(decodeInp(inp[base + i]), base + i) - mean) * rstd;
-    let d = decodeDout(dout[base + i]) * decodeWeight(weight[i]);
+    let normalised = (inp::load(base + i) - mean) * rstd;
+    let d = dout::load(base + i) * weight::load(i);
     @if(!rms) var value = (d - meanD - normalised * meanDx) * rstd;
     @if(rms) var value = (d - normalised * meanDx) * rstd;
     @if(accumulate) {
-      value += decodeDinp(dinp[base + i]);
+      value += dinp::load(base + i);
     }
     @if(probe && !roundedCopy) countExponents(value);
-    let stored = encodeDinp(value);
-    dinp[base + i] = stored;
-    overflowed = overflowsDinp(value) || overflowed;
+    let stored = dinp::store(base + i, value);
+    overflowed = dinp::overflows(value) || overflowed;
     @if(roundedCopy) {
-      let gradient = decodeDinp(stored);
-      @if(probe) countExponents(gradient);
-      rounded[base + i] = encodeRounded(gradient);
-      overflowed = overflowsRounded(gradient) || overflowed;
+      @if(probe) countExponents(stored);
+      rounded::store(base + i, stored);
+      overflowed = rounded::overflows(stored) || overflowed;
     }
   }
   reportOverflow(overflowed, p.site);

@@ -3,9 +3,6 @@
 // numerics: f32 sums in order of rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  layernorm_backward of llm.c, in two dispatches since WGSL has no float atomics; reference/layernorm.ts (oracle)
-import package::lib::group_scale::ungrouped;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import dout_format::{Elem4 as ElemDout, decode as decodeDout};
 
 struct Params {
   rows: u32,
@@ -14,8 +11,6 @@ struct Params {
   @if(bias) blocks: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read> dout: array<ElemDout>;
 @group(0) @binding(2) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
 @group(1) @binding(0) var<uniform> p: Params;
@@ -32,9 +27,9 @@ fn layernorm_backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(l
   let end = min(first + p.rowsPerBlock, p.rows);
   for (var row = first; row < end; row++) {
     let at = row * p.c4 + column;
-    let d = decodeDout(dout[at]);
+    let d = dout::load(at);
     let s = stats[row];
-    dweight = fma(d, (ungrouped(decodeInp(inp[at]), at) - s.x) * s.y, dweight);
+    dweight = fma(d, (inp::load(at) - s.x) * s.y, dweight);
     @if(bias) dbias += d;
   }
   partials[group.y * p.c4 + column] = dweight;

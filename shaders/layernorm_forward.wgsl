@@ -5,12 +5,8 @@
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts and rmsnorm.ts (oracles)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 import package::lib::layernorm::layernorm;
 import package::lib::reduce::workgroupSum;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
-import out_format::{Elem4 as ElemOut, encode as encodeOut, overflows as overflowsOut};
 import constants::LANES;
 @if(subgroups) enable subgroups;
 
@@ -20,10 +16,6 @@ struct Params {
   site: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read> weight: array<ElemWeight>;
-@if(bias) @group(0) @binding(2) var<storage, read> bias: array<ElemWeight>;
-@group(0) @binding(3) var<storage, read_write> out: array<ElemOut>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -38,21 +30,21 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   @if(rms) let mean = 0.0;
   @if(!rms) var total = vec4f();
   @if(!rms) for (var i = local; i < p.c4; i += LANES) {
-    total += ungrouped(decodeInp(inp[base + i]), base + i);
+    total += inp::load(base + i);
   }
   @if(!rms) let mean = workgroupSum(dot(total, vec4f(1.0)), local) / count;
   var squares = vec4f();
   for (var i = local; i < p.c4; i += LANES) {
-    let d = ungrouped(decodeInp(inp[base + i]), base + i) - mean;
+    let d = inp::load(base + i) - mean;
     squares = fma(d, d, squares);
   }
   let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
-    @if(bias) let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), decodeWeight(bias[i]));
-    @if(!bias) let value = layernorm(ungrouped(decodeInp(inp[base + i]), base + i), mean, rstd, decodeWeight(weight[i]), vec4f());
-    overflowed = overflowsOut(value) || overflowed;
-    out[base + i] = encodeOut(value);
+    @if(bias) let value = layernorm(inp::load(base + i), mean, rstd, weight::load(i), bias::load(i));
+    @if(!bias) let value = layernorm(inp::load(base + i), mean, rstd, weight::load(i), vec4f());
+    overflowed = out::overflows(value) || overflowed;
+    out::store(base + i, value);
   }
   if (local == 0u) {
     stats[row] = vec2f(mean, rstd);

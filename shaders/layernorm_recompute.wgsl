@@ -4,21 +4,13 @@
 // dispatch: one lane a vector, linear grid
 // source:  recomputation of layer norm in llm.c (idea); reference/layernorm.ts (oracle)
 import package::lib::grid::linearGroup;
-import package::lib::group_scale::ungrouped;
 import package::lib::layernorm::layernorm;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import weight_format::{Elem4 as ElemWeight, decode as decodeWeight};
-import out_format::{Elem4 as ElemOut, encode as encodeOut};
 
 struct Params {
   vectors: u32,  // rows * C / 4
   c4: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read> weight: array<ElemWeight>;
-@if(bias) @group(0) @binding(2) var<storage, read> bias: array<ElemWeight>;
-@group(0) @binding(3) var<storage, read_write> out: array<ElemOut>;
 @group(0) @binding(4) var<storage, read> stats: array<vec2f>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -30,7 +22,7 @@ fn layernorm_recompute(@builtin(workgroup_id) group: vec3u, @builtin(local_invoc
   }
   let s = stats[i / p.c4];
   let column = i % p.c4;
-  let x = ungrouped(decodeInp(inp[i]), i);
-  @if(bias) out[i] = encodeOut(layernorm(x, s.x, s.y, decodeWeight(weight[column]), decodeWeight(bias[column])));
-  @if(!bias) out[i] = encodeOut(layernorm(x, s.x, s.y, decodeWeight(weight[column]), vec4f()));
+  let x = inp::load(i);
+  @if(bias) out::store(i, layernorm(x, s.x, s.y, weight::load(column), bias::load(column)));
+  @if(!bias) out::store(i, layernorm(x, s.x, s.y, weight::load(column), vec4f()));
 }

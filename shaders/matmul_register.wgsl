@@ -5,13 +5,8 @@
 // source:  register tiling; with subgroups the lanes share the loading of a (research kernels 3.2); reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
-import a_format::{Elem4 as ElemA, decode as decodeA};
-import b_format::{Elem4 as ElemB, decode as decodeB};
 import constants::{LANES, ROWS};
 @if(subgroups) enable subgroups;
-
-@group(0) @binding(0) var<storage, read> a: array<ElemA>;
-@group(0) @binding(1) var<storage, read> b: array<ElemB>;
 
 // Arrays above 16 vectors leave the registers on software adapters, so that a tall tile has two.
 @if(tall) const TILE_ROWS = 2u * ROWS;
@@ -40,7 +35,7 @@ struct Sums {
 // Vector `slot` of a for steps 4 k4 .. 4 k4 + 3. Rows beyond the end repeat the last; their results are not stored.
 @if(!aTransposed)
 fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
-  return decodeA(a[min(row0 + slot, shape.m - 1u) * (shape.k / 4u) + k4]);
+  return a::load(min(row0 + slot, shape.m - 1u) * (shape.k / 4u) + k4);
 }
 
 // Slot kk * TILE_ROWS4 + q holds rows 4 q .. 4 q + 3 of step kk; steps beyond the end count as zero.
@@ -48,7 +43,7 @@ fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
 fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
   let k = k4 * 4u + slot / TILE_ROWS4;
   let row4 = min(row0 / 4u + slot % TILE_ROWS4, shape.m / 4u - 1u);
-  return select(vec4f(), decodeA(a[min(k, shape.k - 1u) * (shape.m / 4u) + row4]), k < shape.k);
+  return select(vec4f(), a::load(min(k, shape.k - 1u) * (shape.m / 4u) + row4), k < shape.k);
 }
 
 // A lane's vectors of a for steps 4 k4 .. 4 k4 + 3.
@@ -65,10 +60,10 @@ fn loadParts(part: ptr<function, array<vec4f, PARTS>>, lane: u32, row0: u32, k4:
 fn loadB(k2: u32, column4: u32) -> array<vec4f, 4> {
   let at = 2u * k2 * shape.n4 + column4;
   return array<vec4f, 4>(
-    decodeB(b[at]),
-    decodeB(b[at + RIGHT]),
-    decodeB(b[at + shape.n4]),
-    decodeB(b[at + shape.n4 + RIGHT]),
+    b::load(at),
+    b::load(at + RIGHT),
+    b::load(at + shape.n4),
+    b::load(at + shape.n4 + RIGHT),
   );
 }
 
@@ -78,10 +73,10 @@ fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
   let last = shape.k - 1u;
   let k = k4 * 4u;
   return array<vec4f, 4>(
-    decodeB(b[min(k, last) * shape.n4 + column4]),
-    decodeB(b[min(k + 1u, last) * shape.n4 + column4]),
-    decodeB(b[min(k + 2u, last) * shape.n4 + column4]),
-    decodeB(b[min(k + 3u, last) * shape.n4 + column4]),
+    b::load(min(k, last) * shape.n4 + column4),
+    b::load(min(k + 1u, last) * shape.n4 + column4),
+    b::load(min(k + 2u, last) * shape.n4 + column4),
+    b::load(min(k + 3u, last) * shape.n4 + column4),
   );
 }
 
@@ -89,10 +84,10 @@ fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
 fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
   let stride = shape.k / 4u;
   let at = column4 * 4u * stride + k4;
-  let t0 = decodeB(b[at]);
-  let t1 = decodeB(b[at + stride]);
-  let t2 = decodeB(b[at + 2u * stride]);
-  let t3 = decodeB(b[at + 3u * stride]);
+  let t0 = b::load(at);
+  let t1 = b::load(at + stride);
+  let t2 = b::load(at + 2u * stride);
+  let t3 = b::load(at + 3u * stride);
   return array<vec4f, 4>(
     vec4f(t0.x, t1.x, t2.x, t3.x),
     vec4f(t0.y, t1.y, t2.y, t3.y),

@@ -3,12 +3,9 @@
 // numerics: squares in f32 of values brought to 1 by a power of two from amax, so that none overflows; what is not finite is only counted
 // dispatch: 31 workgroups, each a stride of vectors; sums in a fixed order, the workgroups' on the CPU
 // source:  signal-to-quantization-noise ratio; reference/quantizationNoise.ts (oracle)
-import package::lib::group_scale::{groupScale, ungrouped};
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
 import package::lib::tensor_scale::powerOfTwo;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import out_format::{Elem4 as ElemOut, decode as decodeOut};
 
 struct Params {
   vectors: u32,
@@ -27,8 +24,6 @@ struct Part {
   reserved: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read> out: array<ElemOut>;
 @group(0) @binding(2) var<storage, read_write> parts: array<Part, 32>;
 @if(scaled) @group(0) @binding(3) var<storage, read> scales: array<TensorScale>;
 @if(scaled) @group(0) @binding(4) var<storage, read> amax: array<u32>;
@@ -64,12 +59,12 @@ fn quantization_noise(
   var magnitude = vec4u();
   var count = vec4u();
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
-    let value = decodeInp(inp[i]);
+    let value = inp::load(i);
     let bits = magnitudeBits(value);
     @if(scaled) let scaled = value * scales[p.record].scale;
-    @if(!scaled) let scaled = value * groupScale(i);
-    @if(scaled) let stored = decodeOut(out[i]) * scales[p.record].inverse;
-    @if(!scaled) let stored = ungrouped(decodeOut(out[i]), i);
+    @if(!scaled) let scaled = value * out::scale(i);
+    @if(scaled) let stored = out::load(i) * scales[p.record].inverse;
+    @if(!scaled) let stored = out::load(i);
     let storedBits = magnitudeBits(stored);
     let finite = (bits < INFINITY_BITS) & (storedBits < INFINITY_BITS);
     let x = select(vec4f(), value * toOne, finite);

@@ -6,16 +6,12 @@
 import package::lib::grid::linearGroup;
 import package::lib::round::magnitudeBits;
 import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent, TensorScale};
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
-import out_format::{Elem4 as ElemOut, encode as encodeOut};
 
 struct Params {
   vectors: u32,
   record: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
-@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
 @if(current) @group(0) @binding(2) var<storage, read> amax: array<u32>;
 @if(!current) @group(0) @binding(2) var<storage, read_write> amax: array<atomic<u32>>;
 @if(current) @group(0) @binding(3) var<storage, read_write> scales: array<TensorScale>;
@@ -48,8 +44,8 @@ fn quantize(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   let i = linearGroup(group) * WIDTH + local;
   let scale = scaleOf(i);
   if (i < p.vectors) {
-    let value = decodeInp(inp[i]);
-    out[i] = encodeOut(value * scale);
+    let value = inp::load(i);
+    out::store(i, value * scale);
     @if(!current) {
       let magnitude = magnitudeBits(value);
       atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));

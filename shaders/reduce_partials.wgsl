@@ -4,7 +4,6 @@
 // dispatch: x over C / 4 / 64
 // source:  second stage of column_sum, layernorm_backward_parameters and matmuls in parts; reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
-import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
 
 struct Params {
   blocks: u32,
@@ -14,7 +13,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> partials: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> out: array<ElemOut>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
@@ -27,7 +25,7 @@ fn reduce_partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   for (var block = 0u; block < p.blocks; block++) {
     sum += partials[p.first + block * p.c4 + column];
   }
-  sum += decodeOut(out[column]);
-  out[column] = encodeOut(sum);
-  reportOverflow(overflowsOut(sum), p.site);
+  sum += out::load(column);
+  out::store(column, sum);
+  reportOverflow(out::overflows(sum), p.site);
 }

@@ -4,14 +4,12 @@
 // dispatch: any number of workgroups, each a stride of vectors; integer atomics, so that their order changes nothing
 // source:  per-tensor scaling of TransformerEngine; reference/tensorScale.ts (oracle)
 import package::lib::round::magnitudeBits;
-import inp_format::{Elem4 as ElemInp, decode as decodeInp};
 
 struct Params {
   vectors: u32,
   record: u32,
 }
 
-@group(0) @binding(0) var<storage, read> inp: array<ElemInp>;
 @group(0) @binding(1) var<storage, read_write> amax: array<atomic<u32>>;
 @group(1) @binding(0) var<uniform> p: Params;
 
@@ -27,7 +25,7 @@ fn tensor_amax(
 ) {
   var magnitude = vec4u();
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
-    magnitude = max(magnitude, magnitudeBits(decodeInp(inp[i])));
+    magnitude = max(magnitude, magnitudeBits(inp::load(i)));
   }
   atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
   workgroupBarrier();

@@ -108,7 +108,7 @@ async function serve() {
     configFile: false,
     appType: 'mpa',
     root: ROOT,
-    build: { outDir: 'dist/peers' },
+    build: { outDir: 'dist-tools/peers' },
     preview: { host: '127.0.0.1', port: 0 },
   });
   const { port } = server.httpServer.address();

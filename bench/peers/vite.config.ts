@@ -12,7 +12,7 @@ export default defineConfig(({ mode: implementation }) => ({
   plugins: [textsPlugin()],
   build: {
     target: 'es2023',
-    outDir: `../../dist/peers/${implementation}`,
+    outDir: `../../dist-tools/peers/${implementation}`,
     emptyOutDir: true,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,

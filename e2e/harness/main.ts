@@ -1,4 +1,7 @@
-/** Kernel tests in a page, for browsers that Node cannot stand for. Built by vite.harness.config.ts; not in the product. */
+/**
+ * Kernel tests in a page, for browsers that Node cannot replace. Built by vite.harness.config.ts; not part of the
+ * product.
+ */
 import {
   createDataset,
   createTrainer,
@@ -22,16 +25,16 @@ export interface TrainResult {
   readonly gpuMsPerStep: number | null;
 }
 
-/** What the tests call in the page. Each call takes minutes on a software GPU. */
+/** The functions that tests call in the page. Each call takes minutes on a software GPU. */
 export interface Harness {
   /** Features and subgroup size of the device. */
   adapter(): Promise<{ features: readonly string[]; lanes: number | null; name: string }>;
-  /** @param needing only the variants that need this feature; all where it is left out */
+  /** @param needing restricts the variants to those that need this feature */
   variants(needing?: 'shader-f16'): Promise<VariantCheck>;
-  /** @param storages of halves; all that the adapter has where they are left out */
+  /** @param storages of 16-bit floats; by default all that the adapter supports */
   kernels(storages?: readonly HalfStorage[]): Promise<SuiteResult>;
   train(precision: PrecisionMode): Promise<TrainResult>;
-  /** GPU errors that no scope caught, so far. */
+  /** Uncaptured GPU errors so far. */
   problems(): readonly string[];
 }
 
@@ -44,7 +47,7 @@ declare global {
 const problems: string[] = [];
 let opened: Promise<Bench> | undefined;
 
-/** One device and one kernel cache for the page: what `variants` compiled, `kernels` uses. */
+/** One device and one kernel cache for the page, so that `kernels` uses what `variants` compiled. */
 function bench(): Promise<Bench> {
   opened ??= openDevice(navigator.gpu).then(({ device, report }) => {
     device.onuncapturederror = ({ error }) => problems.push(error.message);

@@ -1,4 +1,4 @@
-/** What a soak does to a run that goes on, and how it is seen that the run survived. */
+/** The faults that a soak injects into a training, and checks that the run survived. */
 import type { Page } from 'playwright/test';
 import { expect, reach, snapshot } from '../page.ts';
 import { atLeast, inject, lastStep, refusals, savedStep } from './visit.ts';
@@ -6,7 +6,7 @@ import { atLeast, inject, lastStep, refusals, savedStep } from './visit.ts';
 export const FAULTS = ['device lost', 'quota', 'save failed', 'hidden', 'killed', 'save damaged'] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** The run goes on by itself; after two losses in a minute it ends, saved, and is gone on with by hand. */
+/** The run resumes by itself; after two losses within a minute it ends, saved, and is resumed by hand. */
 export async function loseDevice(page: Page): Promise<void> {
   const before = await lastStep(page);
   await inject(page, 'lose');
@@ -16,7 +16,7 @@ export async function loseDevice(page: Page): Promise<void> {
   await reach(page, 'training');
 }
 
-/** Training goes on, the save before stays, and a later save succeeds. */
+/** Training continues, the previous save is kept, and a later save succeeds. */
 export async function refuseWrite(
   page: Page,
   name: 'QuotaExceededError' | 'InvalidStateError',
@@ -27,21 +27,21 @@ export async function refuseWrite(
   await atLeast(page, 'a saved step', savedStep, (await savedStep(page)) + 1);
 }
 
-/** The page is told that it is hidden: it saves, and goes on. */
+/** The page is hidden: it saves and continues. */
 export async function hide(page: Page): Promise<void> {
   const before = await lastStep(page);
-  const tell = (hidden: boolean) =>
+  const setHidden = (hidden: boolean) =>
     page.evaluate((value) => {
       Object.defineProperty(document, 'hidden', { configurable: true, value });
       document.dispatchEvent(new Event('visibilitychange'));
     }, hidden);
-  await tell(true);
+  await setHidden(true);
   await atLeast(page, 'a saved step', savedStep, before);
-  await tell(false);
+  await setHidden(false);
 }
 
 /**
- * Turns one bit of the newest save, while no page of Halfstep has the files open.
+ * Flips one bit of the newest save while no page of Halfstep has the files open.
  * @returns whether there were two saves, so that an older one is left
  */
 export async function damageNewest(page: Page): Promise<boolean> {
@@ -69,10 +69,10 @@ export async function damageNewest(page: Page): Promise<boolean> {
       }
       places.push(saves);
     }
-    // The run that is trained is where something was written last; the other place has one that has ended.
+    // The current run's place was written last; the other place holds an ended run.
     const written = (saves: readonly Save[]) => Math.max(0, ...saves.map(({ time }) => time));
     const [saves] = places.toSorted((a, b) => written(b) - written(a));
-    if (!saves || saves.length < 2) return false; // one was being written: that is damage enough
+    if (!saves || saves.length < 2) return false; // a save was in progress, which is damage enough
     const [newest] = saves.toSorted((a, b) => b.number - a.number);
     const { bytes, handle } = newest!;
     bytes[bytes.length >> 1]! ^= 1;
@@ -83,7 +83,7 @@ export async function damageNewest(page: Page): Promise<boolean> {
   });
 }
 
-/** Goes on with what is saved. @returns the step from which */
+/** Resumes the saved run. @returns the step from which it continues */
 export async function resume(page: Page, query: string): Promise<number> {
   await page.goto(`/?${query}`);
   await expect(page.getByTestId('train')).toBeEnabled();

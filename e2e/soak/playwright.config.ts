@@ -5,7 +5,9 @@ import { TEST_MS } from '../limits.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** `npm run soak`: as the end-to-end tests on lavapipe, for as long as SOAK_MINUTES says and the last run takes. */
+/**
+ * `npm run soak`: the configuration of the end-to-end tests on lavapipe, with time for SOAK_MINUTES and the last run.
+ */
 export default defineConfig({
   ...base,
   testDir: '.',

@@ -1,4 +1,4 @@
-/** What a soak injected, what was survived and what was lost. */
+/** Counts the faults that a soak injected, those survived, and the steps lost. */
 import { writeFileSync } from 'node:fs';
 
 export class SoakReport {
@@ -8,9 +8,9 @@ export class SoakReport {
   adapter = '';
   runs = 0;
   steps = 0;
-  /** Steps that the page had told before a kill and that were not saved yet: they are taken again. */
+  /** Steps that the page had reported before a kill but not saved, so that they are repeated. */
   repeated = 0;
-  /** Steps of finished runs, or their ends, that are missing or differ from those of the undisturbed run. */
+  /** Steps of finished runs, or their evaluations, that are missing or differ from those of the undisturbed run. */
   lost = 0;
 
   constructor(seed: number) {
@@ -37,10 +37,10 @@ export class SoakReport {
     );
     console.log(
       [
-        `${minutes} minutes on ${adapter} (lavapipe under that name), seed ${this.#seed}: ${runs} runs of ${steps} steps in all`,
+        `${minutes} minutes on ${adapter} (lavapipe under that name), seed ${this.#seed}: ${runs} runs with ${steps} steps in total`,
         'fault           injected  survived',
         ...rows,
-        `${repeated} steps were taken again after a kill, with the same results. Lost: ${lost}.`,
+        `${repeated} steps were repeated after a kill, with the same results. Lost: ${lost}.`,
       ].join('\n'),
     );
   }

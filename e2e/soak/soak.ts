@@ -1,4 +1,7 @@
-/** `npm run soak`: runs under faults, in an order that a seed gives, and each of their steps is that of a run without any. */
+/**
+ * `npm run soak`: trains runs under faults, in an order given by a seed, and compares each of their steps with an
+ * undisturbed run.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,10 +16,10 @@ import { atLeast, lastStep, openVisit, savedStep, type Visit } from './visit.ts'
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 1);
 const SEED = Number(process.env.SOAK_SEED ?? 1);
 
-/** So many and then Stop: how many steps a run has by then is the machine's affair. */
+/** Faults injected into a run before it is stopped: the number of steps until then depends on the machine. */
 const FAULTS_IN_RUN = 8;
 const EVAL_EVERY = 10;
-/** Loss scales that overflow again and again, delayed scales, random rounding, and none of it. */
+/** Modes with loss scales that overflow repeatedly, delayed scales, stochastic rounding, and none of these. */
 const MODES = [
   'precision=fp16&lossScale=2^34&growthInterval=9',
   'precision=fp8-delayed',
@@ -27,7 +30,7 @@ const MODES = [
 const query = (mode: string, autosave = 0.2) =>
   `preset=smoke&steps=${ENDLESS}&sample=0&eval-every=${EVAL_EVERY}&eval-batches=1&${mode}&autosave=${autosave}`;
 
-/** The faults in an order of the seed's, each once before any comes again. */
+/** The faults in an order given by the seed, each once before any is repeated. */
 function* schedule(): Generator<Fault, never> {
   for (let draw = 0; ; ) {
     const deck = [...FAULTS];
@@ -40,8 +43,8 @@ test(`training under faults for ${MINUTES} minutes`, async ({ page, baseURL }, {
   const report = new SoakReport(SEED);
   const faults = schedule();
   let injected = 0;
-  /** However short, a soak has every fault once. */
-  const goesOn = () => Date.now() < end || injected < FAULTS.length;
+  /** Even a short soak injects every fault once. */
+  const isOngoing = () => Date.now() < end || injected < FAULTS.length;
   const profile = mkdtempSync(join(tmpdir(), 'halfstep-soak-'));
   const open = () => openVisit(profile, project.use.launchOptions!, baseURL!);
   let visit = await open();
@@ -63,9 +66,9 @@ test(`training under faults for ${MINUTES} minutes`, async ({ page, baseURL }, {
       const mode = MODES[report.runs % MODES.length]!;
       await visit.page.goto(`/?${query(mode)}`);
       await visit.page.getByTestId('train').click();
-      // Before the first save there is nothing that could survive.
+      // Before the first save nothing could survive.
       await atLeast(visit.page, 'a saved step', savedStep, 1);
-      for (let count = 0; count < FAULTS_IN_RUN && goesOn(); count++) {
+      for (let count = 0; count < FAULTS_IN_RUN && isOngoing(); count++) {
         const { value: fault } = faults.next();
         injected += 1;
         report.injected(fault);
@@ -90,7 +93,7 @@ test(`training under faults for ${MINUTES} minutes`, async ({ page, baseURL }, {
       expectSame(disturbed.steps, whole.steps);
       expect(regular(disturbed)).toEqual(regular(whole));
       expect(visit.faults).toEqual([]);
-    } while (goesOn());
+    } while (isOngoing());
     await visit.context.close();
   } finally {
     report.print(process.env.SOAK_JSON);
@@ -100,7 +103,7 @@ test(`training under faults for ${MINUTES} minutes`, async ({ page, baseURL }, {
 
 type Run = Awaited<ReturnType<typeof ended>>;
 
-/** Stops the run. A stop evaluates wherever it comes. */
+/** Stops the run, which evaluates at any step. */
 async function ended(page: Visit['page']) {
   await page.getByTestId('stop').click();
   await reach(page, 'done');
@@ -109,7 +112,7 @@ async function ended(page: Visit['page']) {
 
 const references = new Map<string, Run>();
 
-/** A run to which nothing happens, of at least so many steps; each mode's is trained again only where it was shorter. */
+/** An undisturbed run of at least this many steps; a mode's run is trained again only if the known one is shorter. */
 async function undisturbed(page: Visit['page'], mode: string, steps: number): Promise<Run> {
   const known = references.get(mode);
   if (known && known.steps.length >= steps) return known;

@@ -1,10 +1,10 @@
-/** A visit to the page with a profile that survives the browser, and a worker in which things can be made to go wrong. */
+/** A visit to the page with a browser profile that survives kills, and a worker in which faults can be injected. */
 import { type BrowserContext, chromium, type LaunchOptions, type Page } from 'playwright/test';
 import { WAIT_MS } from '../limits.ts';
 import { beforeWorker, expect, snapshot } from '../page.ts';
 import { recordResults } from '../runs.ts';
 
-/** On demand the device is lost, or the storage refuses the next large write. */
+/** Code for the worker: on demand the device is lost, or the storage refuses the next large write. */
 const FAULTS = `{
   const { requestDevice } = GPUAdapter.prototype;
   let device;
@@ -30,7 +30,7 @@ const FAULTS = `{
 export interface Visit {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** What no page may do: errors that nothing caught. */
+  /** Uncaught errors of the page. */
   readonly faults: string[];
 }
 
@@ -59,7 +59,7 @@ export function inject(
   return page.evaluate((name) => new BroadcastChannel('soak').postMessage(name), fault);
 }
 
-/** Writes that the storage refused in this visit. */
+/** Number of writes that the storage refused in this visit. */
 export function refusals(page: Page): Promise<number> {
   return page.evaluate(() => (window as unknown as { refused: number }).refused);
 }
@@ -68,15 +68,15 @@ export async function lastStep(page: Page): Promise<number> {
   return (await snapshot(page)).runs[0]?.steps.at(-1)?.step ?? 0;
 }
 
-/** The step of the newest save that the page tells of; 0 before the first. */
+/** The step of the newest save shown by the page; 0 before the first. */
 export async function savedStep(page: Page): Promise<number> {
   const lines = await page.getByTestId('autosaved').allInnerTexts();
   return Number(/at step ([\d,]+)/.exec(lines[0] ?? '')?.[1]?.replaceAll(',', '') ?? 0);
 }
 
 /**
- * Waits until `value` is at least `least`, or the run has ended one way or the other.
- * @param what the value is, for the error of a wait that took too long
+ * Waits until `value` is at least `least`, or the run has ended in any way.
+ * @param what names the value in the error of a wait that timed out
  */
 export async function atLeast(
   page: Page,

@@ -13,7 +13,7 @@ const cache = join(repo, '.cache');
 
 export const LAYER_NAME = 'VK_LAYER_HALFSTEP_cpu_as_swiftshader';
 
-/** Paths that setup.mjs makes or that its packages bring. */
+/** Paths that setup.mjs creates or its packages install. */
 export const paths = {
   cache: join(cache, 'software-gpu'),
   layer: join(cache, 'software-gpu', 'libcpu_as_swiftshader.so'),
@@ -62,12 +62,12 @@ export function lavapipeEnv() {
 }
 
 /**
- * Has lavapipe compile shaders without optimising them: in half the time, and they run at half the speed. For tests
- * that compile more than they compute. The code is kept apart from optimised code.
+ * Makes lavapipe compile shaders without optimising them: in half the time, but they run at half the speed. For tests
+ * that compile more than they compute. This code is cached separately from optimised code.
  */
 export const COMPILE_QUICKLY = { GALLIVM_PERF: 'nopt' };
 
-// On a network without a way out, Chromium's own background requests fail many at a time and slow its start.
+// On an isolated network, Chromium's background requests fail in large numbers and slow its start.
 const QUIET = [
   '--disable-background-networking',
   '--disable-component-update',
@@ -75,7 +75,7 @@ const QUIET = [
   '--disable-quic',
   '--no-first-run',
 ];
-// Chromium refuses to run its sandbox as root, which is what containers and CI machines give.
+// Chromium refuses to run its sandbox as root, the usual user in containers and on CI machines.
 const SANDBOX = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 
 /** Playwright launch options: Debian's Chromium on its bundled SwiftShader. */

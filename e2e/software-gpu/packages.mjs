@@ -1,4 +1,4 @@
-/** The Debian packages that software GPUs need: which are missing, and how they are installed. */
+/** The Debian packages that software GPUs need: finds the missing ones and installs them. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { findLavapipeIcd } from './environment.mjs';
@@ -11,7 +11,7 @@ const OLDEST_MESA = 24;
 const DEBIAN_SOURCES = '/etc/apt/sources.list.d/debian.sources';
 const SOURCES_LIST = '/etc/apt/sources.list';
 const BACKPORTS_FILE = '/etc/apt/sources.list.d/halfstep-backports.sources';
-// Another apt may be at work on a machine that has just started: wait for its lock.
+// Another apt may be running on a machine that has just started, so apt waits for its lock.
 const APT = ['-o', 'DPkg::Lock::Timeout=300'];
 const INSTALL = [...APT, 'install', '-y', '--no-install-recommends'];
 
@@ -35,7 +35,7 @@ const major = (version) => Number.parseInt((version ?? '0').replace(/^\d+:/, '')
 const mesaIsReady = (installed) =>
   major(installed.get(MESA)) >= OLDEST_MESA && findLavapipeIcd() !== undefined;
 
-/** The suite that has a new enough Mesa where the distribution's own is too old, else undefined. */
+/** The suite with a recent enough Mesa when the distribution's own is too old, otherwise undefined. */
 function backportsSuite() {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   return /^VERSION_CODENAME="?bookworm"?$/m.test(release) ? 'bookworm-backports' : undefined;
@@ -45,7 +45,7 @@ function backportsSuite() {
 function deb822Entries() {
   const text = existsSync(DEBIAN_SOURCES) ? readFileSync(DEBIAN_SOURCES, 'utf8').replace(/^#.*\n/gm, '') : '';
   return text.split(/\n\s*\n/).map((stanza) => {
-    // A field goes on over the lines that start with a blank (a key may be written out in Signed-By).
+    // A field continues on lines that start with a blank (a key may be inlined in Signed-By).
     const fields = stanza.matchAll(/^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t].*)*)/gm);
     return new Map([...fields].map(([, key, value]) => [key.toLowerCase(), value]));
   });
@@ -78,7 +78,7 @@ function backportsSource(suite) {
 }
 
 /**
- * Installs what is missing; not as root, prints the commands and ends the process.
+ * Installs missing packages; without root it prints the commands and exits.
  * @returns {Map<string, string>} installed versions by package name
  */
 export function ensurePackages() {
@@ -90,7 +90,7 @@ export function ensurePackages() {
   const suite = mesaMissing ? backportsSuite() : undefined;
   const source = suite && !existsSync(BACKPORTS_FILE) ? backportsSource(suite) : undefined;
   const installs = [];
-  // Mesa first: the browsers would pull in parts of the old one, to be replaced at once.
+  // Mesa comes first, because the browsers would pull in parts of the old one.
   if (mesaMissing) installs.push([...INSTALL, ...(suite ? ['-t', suite] : []), MESA]);
   if (missing.length > 0) installs.push([...INSTALL, ...missing]);
 
@@ -104,7 +104,7 @@ export function ensurePackages() {
     writeFileSync(BACKPORTS_FILE, source);
   }
   say('apt-get update');
-  // A third-party source may be broken. What matters is whether the packages can be installed.
+  // A third-party source may be broken; what matters is whether the packages can be installed.
   run('apt-get', [...APT, 'update'], { mayFail: true });
   for (const args of installs) {
     say(`apt-get ${args.slice(APT.length).join(' ')}`);

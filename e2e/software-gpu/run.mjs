@@ -11,7 +11,7 @@ export function fail(message) {
 }
 
 /**
- * Runs a program quietly: what it printed is shown only when it fails.
+ * Runs a program quietly: its output is shown only when it fails.
  * @param {string} command @param {string[]} args @param {{ mayFail?: boolean }} [options]
  */
 export function run(command, args, { mayFail = false } = {}) {
@@ -20,7 +20,7 @@ export function run(command, args, { mayFail = false } = {}) {
   if (done.status === 0) return;
   const output = `${done.error ?? ''}${done.stdout ?? ''}${done.stderr ?? ''}`;
   const tail = output.trim().split('\n').slice(-15).join('\n');
-  const message = `${command} ${args.join(' ')} failed${mayFail ? ', going on' : ''}:\n${tail}`;
+  const message = `${command} ${args.join(' ')} failed${mayFail ? ', continuing' : ''}:\n${tail}`;
   if (!mayFail) fail(message);
   say(message);
 }

@@ -20,7 +20,7 @@ const LAYER_SOURCE = fileURLToPath(new URL('cpu_as_swiftshader_layer.c', import.
 const GCC_FLAGS = ['-O2', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-fvisibility=hidden'];
 const SWIFTSHADER = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json'];
 
-/** Whether `stamp` holds `content` and all `products` are there: then there is nothing to do. */
+/** Whether `stamp` holds `content` and all `products` exist, so that there is nothing to do. */
 function isCurrent(stamp, content, products) {
   return [stamp, ...products].every((path) => existsSync(path)) && readFileSync(stamp, 'utf8') === content;
 }
@@ -28,7 +28,7 @@ function isCurrent(stamp, content, products) {
 function buildLayer() {
   const stamp = join(paths.cache, 'layer.stamp');
   const hash = createHash('sha256').update(readFileSync(LAYER_SOURCE)).digest('hex');
-  const content = `${hash} ${paths.layer}`; // the manifest names the path, and a working tree may be moved
+  const content = `${hash} ${paths.layer}`; // includes the path, because the manifest contains it and a working tree may be moved
   if (isCurrent(stamp, content, [paths.layer, paths.layerManifest])) return;
   say('compiling the Vulkan layer');
   run('gcc', [...GCC_FLAGS, '-o', paths.layer, LAYER_SOURCE]);
@@ -54,7 +54,7 @@ function copyChromium(version) {
     rmSync(partial, { recursive: true, force: true });
     return spawnSync('cp', [flags, paths.debianChromium, partial]).status === 0;
   };
-  // Hard links cost no space, but need one file system and, unless root makes them, ownership.
+  // Hard links take no space, but need the same file system and, unless root creates them, ownership.
   if (!copy('-al') && !copy('-a')) fail(`could not copy ${paths.debianChromium} to ${partial}`);
   for (const name of SWIFTSHADER) rmSync(join(partial, name), { force: true });
   rmSync(paths.privateChromium, { recursive: true, force: true });

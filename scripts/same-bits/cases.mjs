@@ -16,14 +16,17 @@ const OPTIONS = {
   optimizer: ['adamw', 'stable-adamw'],
   'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm'],
   recompute: ['none', 'gelu', 'gelu-ln', 'block'],
+  norm: ['layernorm', 'rmsnorm'],
+  mlp: ['gelu', 'relu2'],
   untied: [false, true],
   accum: [1, 3],
+  'micro-batch': ['batch', 2],
   rounding: ['rz', 'rne'],
-  'fp8-head': [false, true],
-  'fp8-activations': ['tensor', '1x16'],
+  'quantize-head': [false, true],
+  'quantize-activations': ['tensor', '1x16'],
   'amax-history': [16, 4],
   'amax-algo': ['max', 'most_recent'],
-  'fp8-margin': [0, 1],
+  'scale-margin': [0, 1],
   // 2^32 overflows f16 at once: the first steps are skipped while the scale falls.
   'loss-scale': ['default', 2 ** 32],
   f16: ['auto', 'native'],
@@ -34,14 +37,21 @@ const OPTIONS = {
   'sharpness-every': [0, 5],
 };
 
+/** Names of options in checkouts before they were renamed. */
+const FORMER_NAMES = {
+  'quantize-head': 'fp8-head',
+  'quantize-activations': 'fp8-activations',
+  'scale-margin': 'fp8-margin',
+};
+
 /** Modes that take an option with another value than its default; other options go with every mode. */
 const TAKEN_BY = {
   rounding: SIMULATED,
-  'fp8-head': FP8,
-  'fp8-activations': FP8,
+  'quantize-head': FP8,
+  'quantize-activations': FP8,
   'amax-history': ['fp8-delayed'],
   'amax-algo': ['fp8-delayed'],
-  'fp8-margin': ['fp8-delayed'],
+  'scale-margin': ['fp8-delayed'],
   'loss-scale': DYNAMIC,
   f16: HALVES,
 };
@@ -62,9 +72,26 @@ function takes(mode, option, value) {
 const SHAPE = ['--preset', 'smoke', '--width', '32', '--ctx', '32', '--batch', '4', '--warmup', '2'];
 const RUN = ['--steps', '20', '--eval-every', '10', '--eval-batches', '2', '--sample', '0', '--seed', '7'];
 
-/** @returns {string[][]} the options in which each run differs from the defaults */
-export function differingOptions() {
-  const rows = pairwiseCover(OPTIONS, isTaken);
+/**
+ * @param {string} help what `--help` of the old checkout prints
+ * @returns {string[]} options of the cover that it does not list: there is nothing to compare with
+ */
+export function optionsMissingIn(help) {
+  const listed = listedIn(help);
+  return Object.keys(OPTIONS).filter((option) => !listed.has(option) && !listed.has(FORMER_NAMES[option]));
+}
+
+function listedIn(help) {
+  return new Set(help.match(/(?<=--)[a-z][a-z0-9-]*/g));
+}
+
+/**
+ * @param {readonly string[]} leftOut options that stay at their defaults
+ * @returns {string[][]} the options in which each run differs from the defaults
+ */
+export function differingOptions(leftOut = []) {
+  const varied = Object.fromEntries(Object.entries(OPTIONS).filter(([option]) => !leftOut.includes(option)));
+  const rows = pairwiseCover(varied, isTaken);
   return rows.map((row) =>
     Object.entries(row)
       .filter(([option, value]) => option === 'precision' || value !== OPTIONS[option][0])
@@ -72,7 +99,15 @@ export function differingOptions() {
   );
 }
 
-/** @param {string[]} options of {@link differingOptions} */
-export function commandOf(options) {
-  return ['train', ...SHAPE, ...RUN, ...options, '--json'];
+/**
+ * @param {string[]} options of {@link differingOptions}
+ * @param {string} help of the checkout that runs it: the options have the names that it lists
+ */
+export function commandOf(options, help) {
+  const listed = listedIn(help);
+  const named = options.map((word) => {
+    const name = word.replace(/^--/, '');
+    return word === name || listed.has(name) ? word : `--${FORMER_NAMES[name] ?? name}`;
+  });
+  return ['train', ...SHAPE, ...RUN, ...named, '--json'];
 }

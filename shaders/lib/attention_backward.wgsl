@@ -4,14 +4,9 @@
 // dispatch: none (library)
 // source:  FlashAttention backward (Dao et al. 2022); reference/attention.ts (oracle)
 @if(probe) import package::lib::exponents::countExponents;
-import qkv_format::{Elem4 as ElemQkv};
-import dqkv_format::{Elem4 as ElemDqkv, encode as encodeDqkv, overflows as overflowsDqkv};
 import constants::{HEAD4, LANES};
 
-@group(0) @binding(0) var<storage, read> qkv: array<ElemQkv>;
-@group(0) @binding(1) var<storage, read> dout: array<ElemQkv>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dqkv: array<ElemDqkv>;
 
 // Vectors of a row that a lane loads for its subgroup.
 @if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
@@ -31,6 +26,6 @@ fn pairOf(scores: vec4f, dprobabilities: vec4f, rowLse: f32, rowDot: f32, isVisi
 // Stores a vector of dqkv, and returns whether it overflowed.
 fn storeGradient(at: u32, value: vec4f) -> bool {
   @if(probe) countExponents(value);
-  dqkv[at] = encodeDqkv(value);
-  return overflowsDqkv(value);
+  dqkv::store(at, value);
+  return dqkv::overflows(value);
 }

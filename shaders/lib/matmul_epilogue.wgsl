@@ -6,13 +6,7 @@
 @if(probe) import package::lib::exponents::countExponents;
 @if(activation) import activation_function::activation;
 @if(activationBackward) import activation_function::activationDerivative;
-@if(activationBackward) import package::lib::group_scale::ungrouped;
 @if(scaled) import package::lib::tensor_scale::TensorScale;
-import out_format::{Elem4 as ElemOut, decode as decodeOut, encode as encodeOut, overflows as overflowsOut};
-@if(bias) import bias_format::{Elem4 as ElemBias, decode as decodeBias};
-@if(residual) import residual_format::{Elem4 as ElemResidual, decode as decodeResidual};
-@if(activation || activationBackward) import preActivation_format::{Elem4 as ElemPre, decode as decodePre};
-@if(activation) import preActivation_format::{encode as encodePre, overflows as overflowsPre};
 
 struct MatmulShape {
   m: u32,    // rows of out
@@ -26,11 +20,6 @@ struct MatmulShape {
 }
 
 @group(1) @binding(0) var<uniform> shape: MatmulShape;
-@group(0) @binding(2) var<storage, read_write> out: array<ElemOut>;
-@if(bias) @group(0) @binding(3) var<storage, read> bias: array<ElemBias>;
-@if(residual) @group(0) @binding(4) var<storage, read> residual: array<ElemResidual>;
-@if(activation) @group(0) @binding(5) var<storage, read_write> preActivation: array<ElemPre>;
-@if(activationBackward) @group(0) @binding(5) var<storage, read> preActivation: array<ElemPre>;
 @if(scaled) @group(0) @binding(6) var<storage, read> scales: array<TensorScale>;
 
 // The steps of k that a workgroup sums: all of them, or those of its part.
@@ -54,27 +43,25 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
     value *= scales[shape.scaleA].inverse * scales[shape.scaleB].inverse;
   }
   @if(bias) {
-    value += decodeBias(bias[column4]);
+    value += bias::load(column4);
   }
   @if(activation) {
-    overflowed = overflowsPre(value);
-    let stored = encodePre(value);
-    preActivation[at] = stored;
-    value = activation(decodePre(stored));
+    overflowed = preActivation::overflows(value);
+    value = activation(preActivation::store(at, value));
   }
   @if(activationBackward) {
-    let stored = ungrouped(decodePre(preActivation[at]), at);
+    let stored = preActivation::load(at);
     @if(!scaled) let x = stored;
     @if(scaled) let x = stored * scales[shape.scalePre].inverse;
     value *= activationDerivative(x);
   }
   @if(residual) {
-    value += decodeResidual(residual[at]);
+    value += residual::load(at);
   }
   @if(accumulate) {
-    value += decodeOut(out[at]);
+    value += out::load(at);
   }
   @if(probe) countExponents(value);
-  out[at] = encodeOut(value);
-  return overflowed || overflowsOut(value);
+  out::store(at, value);
+  return overflowed || out::overflows(value);
 }

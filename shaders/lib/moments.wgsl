@@ -6,20 +6,12 @@
 @if(groupedMoments) import package::lib::expand::{contract, expand, expansionOf, magnitudesOf};
 @if(scaledMoments) import package::lib::parameter_state::inverseScales;
 @if(scaledMoments) import package::lib::round::{magnitudeBits, INFINITY_BITS, QUIET_NAN};
-import m_format::{Elem4 as ElemM, decode as decodeM};
-import v_format::{Elem4 as ElemV, decode as decodeV};
-@if(!stochasticMoments) import m_format::{encode as encodeM};
-@if(!stochasticMoments) import v_format::{encode as encodeV};
-@if(stochasticMoments) import m_format::{encodeStochastic as encodeMStochastic};
-@if(stochasticMoments) import v_format::{encodeStochastic as encodeVStochastic};
 
 struct Moments {
   first: vec4f,
   second: vec4f,
 }
 
-@group(0) @binding(2) var<storage, read_write> firstMoment: array<ElemM>;
-@group(0) @binding(3) var<storage, read_write> secondMoment: array<ElemV>;
 @if(groupedMoments) @group(0) @binding(6) var<storage, read_write> groups: array<vec4f>;
 
 // Vectors of a group.
@@ -30,7 +22,7 @@ const FINITE_MAX = 0x1.fffffep127f;
 
 // `group` is that of the vector; `scales` are those that it was stored with.
 fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
-  var moments = Moments(decodeM(firstMoment[i]), decodeV(secondMoment[i]));
+  var moments = Moments(firstMoment::load(i), secondMoment::load(i));
   @if(scaledMoments) {
     let inverse = inverseScales(scales);
     moments = Moments(moments.first * inverse.x, moments.second * inverse.y);
@@ -49,16 +41,16 @@ fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
 @if(!groupedMoments)
 fn storeMoments(i: u32, moments: Moments, scales: vec2f, random: vec4u) {
   @if(stochasticMoments) {
-    firstMoment[i] = encodeMStochastic(moments.first, random);
-    secondMoment[i] = encodeVStochastic(moments.second, random >> vec4u(16u));
+    firstMoment::storeCodes(i, firstMoment::encodeStochastic(moments.first, random));
+    secondMoment::storeCodes(i, secondMoment::encodeStochastic(moments.second, random >> vec4u(16u)));
   }
   @if(scaledMoments) {
-    firstMoment[i] = encodeM(scaled(moments.first, scales.x));
-    secondMoment[i] = encodeV(scaled(moments.second, scales.y));
+    firstMoment::store(i, scaled(moments.first, scales.x));
+    secondMoment::store(i, scaled(moments.second, scales.y));
   }
   @if(!stochasticMoments && !scaledMoments) {
-    firstMoment[i] = encodeM(moments.first);
-    secondMoment[i] = encodeV(moments.second);
+    firstMoment::store(i, moments.first);
+    secondMoment::store(i, moments.second);
   }
 }
 
@@ -86,8 +78,8 @@ fn storeGroupedMoments(i: u32, group: u32, local: u32, moments: Moments) {
   }
   let all = extremes[local - lane];
   let record = vec4f(all.x, expansionOf(all.x, min(all.x, all.y)), all.z, expansionOf(all.z, min(all.z, all.w)));
-  firstMoment[i] = encodeM(expand(moments.first, record.x, record.y));
-  secondMoment[i] = encodeV(expand(moments.second, record.z, record.w));
+  firstMoment::store(i, expand(moments.first, record.x, record.y));
+  secondMoment::store(i, expand(moments.second, record.z, record.w));
   if (lane == 0u) {
     groups[group] = record;
   }

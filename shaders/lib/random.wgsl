@@ -4,6 +4,9 @@
 // dispatch: none (library)
 // source:  SquirrelNoise5 (Squirrel Eiserloh), as llm.c uses it; src/engine/core/rng.ts (oracle)
 
+// Apart from that of the weights: what the seed of an optimizer's states is xored with.
+const MOMENT_STREAM = 0x9e3779b9u;
+
 fn randomBits(position: u32, seed: u32) -> u32 {
   return randomBits4(vec4u(position), seed).x;
 }

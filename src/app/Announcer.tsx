@@ -2,10 +2,10 @@ import { useEffect, useRef, useState } from 'react';
 import { useRun } from '../store/runStore.ts';
 import { progressSentence } from './messages.ts';
 
-/** A screen reader that hears every step hears nothing else. */
+/** Announcing every step would drown out everything else. */
 const INTERVAL_MS = 10_000;
 
-/** Tells screen readers where the training stands: politely, and at most every ten seconds. */
+/** Announces the progress of the training to screen readers: politely, and at most every ten seconds. */
 export function Announcer() {
   const status = useRun((state) => state.status);
   const [text, setText] = useState('');

@@ -14,7 +14,7 @@ import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
 import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 
 const UnsupportedScreen = lazyPart(
-  'reason why nothing can be trained here',
+  'reason why training is not possible here',
   () => import('./screens/UnsupportedScreen.tsx'),
 );
 const RunsScreen = lazyPart(
@@ -27,7 +27,7 @@ const SweepScreen = lazyPart(
   () => import('./sweep/SweepScreen.tsx'),
   <p className={styles.waiting}>Loading the sweeps…</p>,
 );
-const ShortcutsDialog = lazyPart('list of keys', () => import('./ui/ShortcutsDialog.tsx'));
+const ShortcutsDialog = lazyPart('list of shortcuts', () => import('./ui/ShortcutsDialog.tsx'));
 
 export function App() {
   const unsupported = useRun((state) => state.unsupported);
@@ -51,7 +51,7 @@ export function App() {
       <main>
         <StorageNotice />
         {help && <ShortcutsDialog />}
-        {/* Hidden, not taken down: what was typed and unfolded stays, and nothing of it is redrawn. */}
+        {/* Hidden, not unmounted: typed text and open sections stay, and nothing is redrawn meanwhile. */}
         <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>
           {unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}
         </Activity>
@@ -59,7 +59,7 @@ export function App() {
         {screen === 'sweep' && <SweepScreen />}
       </main>
       <footer className={styles.bottom}>
-        <p>Runs on this device only. Nothing you type, drop or train leaves it.</p>
+        <p>Everything runs on this device. Nothing you type, drop or train leaves it.</p>
         <ShortcutsSwitch />
       </footer>
       <Announcer />

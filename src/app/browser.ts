@@ -1,6 +1,6 @@
-/** Names of browser and system, as people know them, from a user agent. Only for words: nothing is decided by it. */
+/** Names of the browser and the system, from the user agent. They are only shown: no behaviour depends on them. */
 
-/** In this order: Edge and Opera call themselves Chrome too, and Chrome calls itself Safari. */
+/** The order matters: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari. */
 const BROWSERS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/Edg(?:e|A|iOS)?\/(\d+)/, 'Edge'],
   [/OPR\/(\d+)/, 'Opera'],
@@ -19,7 +19,7 @@ const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/Linux|X11/, 'Linux'],
 ];
 
-/** "Firefox 147 on Linux"; "an unknown browser" where the user agent says nothing known. */
+/** "Firefox 147 on Linux"; "an unknown browser" where no pattern matches. */
 export function browserName(userAgent: string): string {
   let browser = 'an unknown browser';
   for (const [pattern, name] of BROWSERS) {

@@ -1,4 +1,4 @@
-/** Hands a file to the visitor. */
+/** Downloads a file to the visitor's disk. */
 export function download(name: string, content: Blob): void {
   const url = URL.createObjectURL(content);
   const link = document.createElement('a');

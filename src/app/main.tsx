@@ -14,7 +14,7 @@ import('../store/history/keepRuns.ts').then(
   () =>
     useHistory.setState({
       problem: {
-        message: 'A part of the page did not load: runs are not kept.',
+        message: 'A part of the page did not load, so runs are not stored.',
         hint: 'Reload the page before you train.',
       },
     }),

@@ -1,4 +1,4 @@
-/** Sentences that depend on the state of the run or the machine. What the engine reports is shown in its own words. */
+/** Sentences about the state of the run or the machine. Messages of the engine are shown unchanged. */
 
 import {
   PRESETS,
@@ -32,12 +32,12 @@ const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
   lost: 'GPU lost',
 };
 
-/** The line under the buttons. */
+/** The line below the buttons. */
 export function statusLine(state: RunState): string {
   const { status, compiling, runs, active, writing } = state;
   const run = runs[active];
   const which = runs.length > 1 && run ? `${whichRun(state, run)}: ` : '';
-  if (status === 'idle') return 'Nothing starts until you press Train.';
+  if (status === 'idle') return 'Press Train to start.';
   if (status === 'preparing') return `${which}${preparingLine(compiling)}`;
   if (status === 'done' && runs.length > 1) return `Done, ${runs.length} runs`;
   if (!run?.latest) {
@@ -64,10 +64,10 @@ function whichRun({ runs, active, schedule }: RunState, run: RunView): string {
   return `${together.length} runs in turn${seeded}`;
 }
 
-/** Why the page chose a preset by itself. */
+/** Says why the page chose a preset by itself. */
 export function adaptedSentence(adapted: PresetAdapted): string {
   if (adapted.why === 'software') {
-    return 'This browser computes WebGPU in software, so the smallest preset is chosen.';
+    return 'WebGPU runs in software here, so the smallest preset is chosen.';
   }
   const { title } = PRESETS[adapted.from];
   return `A step of ${title} took ${(adapted.stepMs / 1000).toFixed(1)} s here, so a smaller preset is chosen.`;
@@ -79,7 +79,7 @@ function preparingLine(compiling: RunState['compiling']): string {
   return `compiling kernels, ${compiling.compiled} of ${compiling.total}`;
 }
 
-/** For screen readers: short, in words. */
+/** The progress for screen readers, short and in words. */
 export function progressSentence({ status, runs, active }: RunState): string {
   const run = runs[active];
   const step = run?.latest;
@@ -89,7 +89,7 @@ export function progressSentence({ status, runs, active }: RunState): string {
   return `${STATUS_WORDS[status]}, ${runLabel(run)}: step ${step.step}, loss ${formatLoss(step.loss)}${scale}, ${step.skippedSteps} skipped`;
 }
 
-/** What a skipped step was, for the mark's hover and the tile. */
+/** Describes a skipped step, for the mark's tooltip and the tile. */
 export function skipSentence(step: number, overflow: string | null, from: number, to: number | null): string {
   const tensor = overflow ? `${overflow} overflowed` : 'a gradient was not finite';
   if (to === null || to === from) return `Step ${formatCount(step)} skipped: ${tensor}.`;
@@ -100,7 +100,10 @@ export function usesHalf(mode: PrecisionMode): boolean {
   return Object.values(recipeOf(mode).roles).some((format) => format.startsWith('f16'));
 }
 
-/** How halves are held and why. `storage` is what the run says; before it, what the adapter and the setting imply. */
+/**
+ * How 16-bit floats are stored, and why. `storage` is what the run reports; before a run, the adapter and the setting
+ * decide.
+ */
 export function storageSentence(
   adapter: AdapterReport,
   config: Pick<TrainConfig, 'precision' | 'half'>,
@@ -112,10 +115,10 @@ export function storageSentence(
   if (held === 'native') {
     return offered
       ? 'f16 is native: this adapter has shader-f16.'
-      : 'Native f16 was asked for, but this adapter lacks shader-f16.';
+      : 'Native f16 was requested, but this adapter lacks shader-f16.';
   }
   if (!offered)
-    return 'f16 is packed, two to a word: this adapter lacks shader-f16. The rounding is the same.';
-  if (config.half === 'packed') return 'f16 is packed, two to a word, because you asked for it.';
-  return 'f16 is packed, two to a word, which software adapters read faster. The rounding is the same.';
+    return 'f16 is packed, two values per word, because this adapter lacks shader-f16. The rounding is the same.';
+  if (config.half === 'packed') return 'f16 is packed, two values per word, as requested.';
+  return 'f16 is packed, two values per word, which software adapters read faster. The rounding is the same.';
 }

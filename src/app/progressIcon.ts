@@ -1,12 +1,12 @@
-/** The tab's icon, which carries the progress as the title does: of many tabs only icons are seen. */
+/** The tab's icon, which shows the progress: with many tabs open only icons are visible. */
 
-/** Fixed colours: an icon is drawn outside the page, on tabs of either shade. */
+/** Fixed colours, because the icon is drawn outside the page, on light and dark tabs. */
 const ACCENT = '#1d5fc4';
 const REST = '#b9c6da';
 const RADIUS = 12;
 const LENGTH = 2 * Math.PI * RADIUS;
 
-/** An SVG of a ring that is filled to `share` (0 to 1), clockwise from the top. */
+/** An SVG ring filled to `share` (0 to 1), clockwise from the top. */
 export function progressIcon(share: number): string {
   const filled = (LENGTH * share).toFixed(1);
   const ring = `cx="16" cy="16" r="${RADIUS}" fill="none" stroke-width="7"`;
@@ -15,7 +15,7 @@ export function progressIcon(share: number): string {
 
 let original: string | null = null;
 
-/** Null brings the page's own icon back. */
+/** Shows the progress as the icon; null restores the page's own icon. */
 export function showProgressIcon(share: number | null): void {
   const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
   if (!link) return;

@@ -1,8 +1,8 @@
-/** Sentences about what the model writes. */
+/** Sentences about samples. */
 import type { SampledToken, SampleHeading } from '../session/protocol.ts';
 import { formatCount, formatLoss, formatPercent } from './format.ts';
 
-/** "Step 75, loss 2.815" and, for what was asked for, with what. */
+/** "Step 75, loss 2.815" and, for a requested sample, its options. */
 export function sampleCaption({ kind, step, loss, temperature, topK, seed }: SampleHeading): string {
   const where = step === 0 ? 'Before the first step' : `Step ${formatCount(step)}, loss ${formatLoss(loss)}`;
   if (kind !== 'asked') return where;
@@ -10,7 +10,7 @@ export function sampleCaption({ kind, step, loss, temperature, topK, seed }: Sam
   return `${where}, temperature ${temperature}, ${from}, seed ${seed}`;
 }
 
-/** How a token is written in a list: what cannot be seen is named. */
+/** The text of a token in a list: invisible characters are named. */
 export function tokenName(text: string): string {
   const names: Readonly<Record<string, string>> = {
     '\n': 'line break',
@@ -23,7 +23,7 @@ export function tokenName(text: string): string {
   return names[text] ?? text;
 }
 
-/** For screen readers: what was drawn and how likely it was. */
+/** The drawn token and its probability, for screen readers. */
 export function tokenSentence(token: SampledToken): string {
   return `${tokenName(token.text)}, ${formatPercent(token.probability)}`;
 }

@@ -1,4 +1,4 @@
-/** What becomes of files that were dropped on the Train screen: loaded when the first are. */
+/** Handles files that were dropped on the Train screen; loaded with the first of them. */
 import { takeOwnText } from '../store/actions.ts';
 import { openFiles } from '../store/fileActions.ts';
 import { isBundle } from '../store/history/bundleHead.ts';
@@ -6,9 +6,9 @@ import { hasWeights } from '../store/modelFiles.ts';
 import { showScreen } from './hooks/useScreen.ts';
 
 /**
- * A model or a saved run, with what was dropped of its folder; a bundle of runs; or else a text to train on, which a bundle
- * is too, but hardly meant as one.
- * @param all that were dropped together, of which `file` is the first
+ * Opens a model or a saved run, with the other dropped files of its folder; imports a bundle of runs; takes anything
+ * else as a text to train on.
+ * @param all the files dropped together, of which `file` is the first
  */
 export async function takeDropped(file: File, all: readonly File[]): Promise<void> {
   if (hasWeights(all)) {

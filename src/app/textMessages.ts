@@ -6,8 +6,8 @@ import { formatCount, formatMegabytes } from './format.ts';
 const STAGES: Readonly<Record<TextProgress['stage'], string>> = {
   downloading: 'Loading',
   reading: 'Reading',
-  learning: 'Learning pieces of words',
-  tokenizing: 'Turning into tokens',
+  learning: 'Learning BPE tokens',
+  tokenizing: 'Tokenizing',
 };
 
 /** "Reading, 12.0 of 200.0 MB". */
@@ -23,10 +23,10 @@ export function textProgressLine(progress: TextProgress | null): string {
     : `${STAGES[stage]}, ${done} of ${formatMegabytes(size)} MB`;
 }
 
-/** Share of the whole way, which for a file is its two readings; null where the size is not known. */
+/** Share of the whole work, which for a file is two passes; null when the size is unknown. */
 export function textShare(progress: TextProgress | null): number | null {
   if (!progress) return 0;
-  if (progress.stage === 'learning') return 0.5; // between the two
+  if (progress.stage === 'learning') return 0.5; // between the two passes
   const { stage, bytes, size } = progress;
   if (size === null) return null;
   const share = Math.min(1, bytes / Math.max(1, size));
@@ -34,7 +34,7 @@ export function textShare(progress: TextProgress | null): number | null {
   return (share + (stage === 'tokenizing' ? 1 : 0)) / 2;
 }
 
-/** "4,600 characters, 18 different", or "1,200 tokens from a vocabulary of 50,257" where tokens are no characters. */
+/** "4,600 characters, 18 different", or "1,200 tokens from a vocabulary of 50,257" where tokens are not characters. */
 export function textFactsLine({ bytes, tokens, vocabulary }: TextFacts, tokenizer: TokenizerChoice): string {
   const size = bytes >= 1e6 ? ` (${formatMegabytes(bytes)} MB)` : '';
   return tokenizer === 'char'
@@ -42,7 +42,7 @@ export function textFactsLine({ bytes, tokens, vocabulary }: TextFacts, tokenize
     : `${formatCount(tokens)} tokens${size} from a vocabulary of ${formatCount(vocabulary)}`;
 }
 
-/** What is to be known of how a text was read; null where that is nothing. */
+/** Points out anything unexpected about how a text was read; null when there is nothing. */
 export function readingLine(
   { endMarks, unlearned }: Pick<TextFacts, 'endMarks' | 'unlearned'>,
   tokenizer: TokenizerChoice,
@@ -52,17 +52,17 @@ export function readingLine(
   if (unlearned > 0) {
     const left = `${formatMegabytes(unlearned)} MB`;
     lines.push(
-      `Pieces of words were learned from its first 8 MiB of different words; ${left} of others were left out.`,
+      `BPE tokens were learned from its first 8 MiB of different words; ${left} of other words were left out.`,
     );
   }
   return lines.length > 0 ? lines.join(' ') : null;
 }
 
 function endMarksLine(endMarks: number, tokenizer: TokenizerChoice): string {
-  const marks = `<|endoftext|> is in it ${formatTimes(endMarks)}`;
-  if (tokenizer === 'gpt2-eot') return `${marks} and ends a document: token 50,256.`;
-  const other = tokenizer === 'gpt2' ? '' : "; GPT-2's tokenizer has one for it";
-  return `${marks}, read as ordinary characters${other}.`;
+  const marks = `<|endoftext|> occurs ${formatTimes(endMarks)}`;
+  if (tokenizer === 'gpt2-eot') return `${marks} and marks the end of a document (token 50,256).`;
+  const other = tokenizer === 'gpt2' ? '' : "; GPT-2's tokenizer has a token for it";
+  return `${marks} and is read as ordinary characters${other}.`;
 }
 
 function formatTimes(count: number): string {

@@ -9,7 +9,7 @@ import { EngineError } from '../engine/index.ts';
  * @throws EngineError NO_WEBGPU where the repository or its packages are not there, or the program fails
  */
 export function browserBench<T>(script: string, args: readonly string[] = []): T {
-  // The command is dist/cli/bench.js of the repository.
+  // The command is dist-tools/cli/bench.js of the repository.
   const path = join(dirname(process.argv[1]!), '../../bench', script);
   if (!existsSync(path)) {
     throw new EngineError(

@@ -64,24 +64,38 @@ function contentOf(lock: string): string {
 
 /** Of another machine, and of what is no lock of this program, nobody here can say. */
 function isStale(lock: string, holder: string): boolean {
-  const [pid = '', ...host] = holder.split(' ');
-  if (!/^\d+$/.test(pid) || host.join(' ') !== hostname()) return false;
-  if (Number(pid) === process.pid) return !ownLocks.has(lock);
+  const { pid, host } = processIn(holder);
+  if (pid === null || host !== hostname()) return false;
+  if (pid === process.pid) return !ownLocks.has(lock);
   try {
-    process.kill(Number(pid), 0);
+    process.kill(pid, 0);
     return false;
   } catch (cause) {
     return (cause as NodeJS.ErrnoException).code === 'ESRCH'; // else another user's
   }
 }
 
-function held(path: string, holder: string): EngineError {
+/** The process that a lock names; `pid` is null where it names none. */
+function processIn(holder: string): { readonly pid: number | null; readonly host: string } {
   const [pid = '', ...host] = holder.split(' ');
-  return new EngineError(
-    'BAD_VALUE',
-    `"${path}" is being worked on by ${holder ? `process ${pid} on ${host.join(' ')}` : 'another process'}.`,
-    `Wait until it has ended or name another file. If there is no such process, delete "${path}.lock".`,
-  );
+  return { pid: /^\d+$/.test(pid) ? Number(pid) : null, host: host.join(' ') };
+}
+
+function held(path: string, holder: string): EngineError {
+  const { pid, host } = processIn(holder);
+  const by =
+    pid === null
+      ? `another process: "${path}.lock" is there, and does not name it`
+      : `process ${pid} on ${host || 'an unnamed host'}`;
+  return new EngineError('BAD_VALUE', `"${path}" is being worked on by ${by}.`, wayOut(path, pid, host));
+}
+
+/** Only on its own host can be seen whether the process still runs. */
+function wayOut(path: string, pid: number | null, host: string): string {
+  const wait = 'Wait until it has ended or name another file.';
+  const remove = `remove the lock: rm "${path}.lock".`;
+  if (pid === null || host === hostname()) return `${wait} If there is no such process, ${remove}`;
+  return `${wait} This host is ${hostname()} and cannot see that process: look for it with "ps -p ${pid}" on ${host || 'its host'}, and if it has ended, ${remove}`;
 }
 
 function unlockable(path: string, cause: unknown): EngineError {

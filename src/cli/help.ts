@@ -4,6 +4,8 @@ import {
   type Field,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
+  OPTIMIZER_TABLE,
+  OPTIMIZERS,
   openPreset,
   PRECISION_MODES,
   PRESETS,
@@ -36,6 +38,9 @@ ${PRECISION_MODES.map(recipeOf)
   .map(({ id, summary }) => entry(id, summary))
   .join('\n')}
 ${entry('e<X>m<Y>', 'Matmul operands with X (2 to 8) exponent and Y (1 to 10) mantissa bits, simulated in 4 bytes: e8m7, e5m2.')}
+
+Optimizers
+${OPTIMIZERS.map((id) => entry(id, OPTIMIZER_TABLE[id].summary)).join('\n')}
 
 Optimizer states
 ${OPTIM_STATES.map((id) => entry(id, OPTIM_STATE_TABLE[id].summary)).join('\n')}

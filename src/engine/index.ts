@@ -53,9 +53,10 @@ export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
 export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
 export { byteLength } from './gpu/tensor.ts';
 
-// kernels/: The histogram that kernels count exponents in.
+// kernels/: The histogram that kernels count exponents in, and the optimizers.
 
 export { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from './kernels/numerics.ts';
+export { OPTIMIZER_TABLE, OPTIMIZERS } from './kernels/optimizers/table.ts';
 
 // data/: Texts, tokenizers and batches: from bytes to a dataset that a trainer takes.
 
@@ -278,7 +279,7 @@ export {
   sweepProgress,
   sweepRows,
 } from './experiments/sweepTable.ts';
-export { type ComparisonTable, comparisonTable } from './experiments/table.ts';
+export { type ComparisonTable, comparisonTable, FAILED_MODE } from './experiments/table.ts';
 export {
   modeOfVariant,
   offeredSettings,

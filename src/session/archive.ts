@@ -1,12 +1,15 @@
-/** Several files as one that a browser can hand to a visitor: a ZIP archive without compression, which weights do not take. */
+/**
+ * Packs several files into one that the browser can hand over: a ZIP archive without compression, since weights do not
+ * compress.
+ */
 import { BlobParts, EngineError, type FileToWrite } from '../engine/index.ts';
 
-/** Offsets of 32 bits: larger archives take a form of the format that the library does not write. */
+/** Offsets have 32 bits. Larger archives need ZIP64, which the library does not write. */
 const MOST_BYTES = 2 ** 32 - 1;
 
 /**
- * @param folder that the files lie in
- * @throws EngineError SAVE_FAILED when they are more than an archive holds, and what writing a file throws
+ * @param folder the archive's top-level folder
+ * @throws EngineError SAVE_FAILED when the files exceed what an archive holds, and whatever reading the files throws
  */
 export async function archive(folder: string, files: readonly FileToWrite[]): Promise<Blob> {
   const { Zip, ZipPassThrough } = await import('fflate');
@@ -19,7 +22,7 @@ export async function archive(folder: string, files: readonly FileToWrite[]): Pr
   for (const { name, pieces } of files) {
     const entry = new ZipPassThrough(`${folder}/${name}`);
     zip.add(entry);
-    // A copy: what the library holds on to may be written over by the next piece.
+    // A copy, because the next piece may reuse the buffer that the library still refers to.
     for await (const piece of pieces()) {
       entry.push(piece.slice());
       if (failure) throw failure;

@@ -19,10 +19,10 @@ import type { Slots } from './storage/slots.ts';
 const ELSEWHERE: ErrorReport = {
   code: 'SAVED_ELSEWHERE',
   message: 'Another tab is training, and its run is the one that is saved.',
-  hint: 'This run continues without being saved. Close the other tab, then press Train again to have it saved.',
+  hint: 'This run continues without being saved. To have it saved, close the other tab and press Train again.',
 };
 
-/** What the browser says of its storage, in words. */
+/** Turns an error of the browser's storage into a message for the visitor. */
 function storageError(cause: unknown): ErrorReport {
   if (!(cause instanceof DOMException)) return errorReport(cause);
   const full = cause.name === 'QuotaExceededError';
@@ -30,10 +30,10 @@ function storageError(cause: unknown): ErrorReport {
     code: full ? 'STORAGE_FULL' : 'STORAGE_REFUSED',
     message: full
       ? 'The browser has no room left for this run.'
-      : `The browser keeps nothing for this page (${cause.message}).`,
+      : `The browser stores nothing for this page (${cause.message}).`,
     hint: full
-      ? 'Training continues, and the save before stays. Remove a run that is kept here, or files or data of other sites, to make room.'
-      : 'Training continues without being saved: private windows and blocked site data do that.',
+      ? 'Training continues, and the previous save is kept. To make room, remove a saved run here, or files or data of other sites.'
+      : 'Training continues without being saved. Private windows and blocked site data cause this.',
   };
 }
 
@@ -42,8 +42,8 @@ export function nothingSaved(): SessionError {
 }
 
 /**
- * Reads the run of a place, for as long as `use` takes.
- * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE where another tab has it
+ * Opens the run saved at `place` and keeps its file open while `use` runs.
+ * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE when another tab holds the storage
  */
 export async function withSave<T>(place: Place, use: (run: RunFile) => Promise<T>): Promise<T> {
   const open = await openSlots();
@@ -68,16 +68,16 @@ export function savedFacts({ description, progress, file }: RunFile): SavedRun {
 }
 
 /**
- * Keeps one run in the page's private storage: now and then, on a pause, when the page is hidden, and at the end. What
- * fails is told and tried again; training goes on.
+ * Saves one run in the page's private storage: at intervals, on a pause, when the page is hidden, and at the end. A
+ * failed save is reported and retried; training continues.
  */
 export class Autosave {
   readonly #post: (event: SessionEvent) => void;
   readonly #run: number;
   readonly #open: OpenSlots;
-  /** Where it is saved. */
+  /** The place where the run is saved. */
   readonly place: Place;
-  /** Where the run lies that it goes on with, if any does. */
+  /** The place of the run that this one continues; the same as `place` for a new run. */
   readonly #from: Place;
   #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -86,11 +86,11 @@ export class Autosave {
   #builtin: TextId | null = null;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
-  /** A save is due, and waits for the run to be between two steps. */
+  /** A save is due and waits until the run is between two steps. */
   #due = false;
-  /** Steps of the newest save that was begun. */
+  /** Step of the newest save that was started. */
   #newest = -1;
-  /** The newest save is of this run. */
+  /** Whether the newest save belongs to this run. */
   #saved = false;
 
   private constructor(
@@ -108,12 +108,12 @@ export class Autosave {
   }
 
   /**
-   * Takes the storage for one run; null, which is told, where another tab has it or the browser gives none, and null where
-   * `choose` finds no place.
-   * @param choose where to save it
-   * @param from the place of the run that it goes on with
+   * Acquires the storage for one run. Returns null when another tab holds it or the browser refuses it, both of which
+   * are reported, and when `choose` finds no place.
+   * @param choose picks the place to save to
+   * @param from the place of the run that this one continues
    */
-  static async hold(
+  static async acquire(
     post: (event: SessionEvent) => void,
     run: number,
     choose: (open: OpenSlots) => Promise<Place | null>,
@@ -131,7 +131,7 @@ export class Autosave {
   }
 
   /**
-   * The saved run, to be gone on with, whose figures {@link curve} has then; null where there is none.
+   * The saved run to continue, whose figures {@link curve} then holds; null where there is none.
    * @throws EngineError WRONG_RUN or BAD_FILE
    */
   async saved(): Promise<RunFile | null> {
@@ -140,18 +140,21 @@ export class Autosave {
     return run;
   }
 
-  /** The figures that are saved with the run: those of its steps are to be added. */
+  /** The figures saved with the run. The caller adds those of each new step. */
   get curve(): RunCurve {
     return this.#curve;
   }
 
-  /** The newest save of this run, once none is being written any more; null before its first. */
+  /** The newest save of this run, once the write in progress has finished; null before the first. */
   async newest(): Promise<RunFile | null> {
     await this.#writing;
     return this.#saved ? newestRun(this.#open.places[this.place]) : null;
   }
 
-  /** Allocates room for a copy of the run's state, and begins to save it. After a loss it goes on with another trainer. */
+  /**
+   * Allocates room for a copy of the run's state and starts saving. After a lost device it is called again with the new
+   * trainer.
+   */
   async begin(trainer: Trainer, text: TextSource, intervalMs: number): Promise<void> {
     this.drop();
     this.#trainer = trainer;
@@ -161,28 +164,30 @@ export class Autosave {
     this.#timer = setInterval(() => this.request(), intervalMs);
   }
 
-  /** The device is lost: nothing can be saved until `begin`. */
+  /** Called when the device is lost: nothing can be saved until `begin` is called again. */
   drop(): void {
     clearInterval(this.#timer);
     this.#trainer = undefined;
     this.#snapshots = undefined;
   }
 
-  /** Saves now, or at the next boundary where the GPU has no room for a copy; nothing once the run has ended. */
+  /**
+   * Saves now, or at the next step boundary where the GPU has no room for a copy. Does nothing once the run has ended.
+   */
   request(): void {
     if (this.#closed) return;
     if (this.#snapshots?.pauses) this.#due = true;
     else void this.#save();
   }
 
-  /** The run is between two steps. */
+  /** Called between two steps: writes the save that is due. */
   async boundary(): Promise<void> {
     if (!this.#due) return;
     this.#due = false;
     await this.#save();
   }
 
-  /** Gives the storage back. @param end true where the run has ended as it should, and its end is to be saved */
+  /** Releases the storage. @param end whether the run ended normally, so that its final state is saved */
   async close(end: boolean): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -192,13 +197,13 @@ export class Autosave {
     this.#open.close();
   }
 
-  /** One after the other. */
+  /** Queues a save: saves run one at a time. */
   #save(): Promise<void> {
     this.#writing = this.#writing.then(() => this.#saveChanges());
     return this.#writing;
   }
 
-  /** What has not changed since is not saved again. */
+  /** Skips the save when no step was taken since the last one. */
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
     if (!trainer || !this.#snapshots || trainer.submittedSteps === this.#newest) return;
@@ -208,7 +213,7 @@ export class Autosave {
       arrived = trainer.metricsArrived;
       return this.#newest;
     };
-    // A device that is lost meanwhile is reported by the run itself.
+    // The run itself reports a device that is lost meanwhile.
     const snapshot = await this.#snapshots.takeNext(steps).catch(() => null);
     if (snapshot) await this.#write(snapshot, trainer, arrived);
   }
@@ -227,7 +232,7 @@ export class Autosave {
       this.#post({ type: 'autosaved', run, place: this.place, step: snapshot.step, storage, pauses });
     } catch (cause) {
       this.#newest = -1;
-      // What a lost device takes back in the middle of a save is no fault of the storage.
+      // A save that fails because the device was lost is not a storage error.
       if (!(await isLost(trainer.device)))
         this.#post({ type: 'autosaveFailed', run, error: storageError(cause) });
     } finally {
@@ -236,10 +241,10 @@ export class Autosave {
   }
 }
 
-/** What is left of a run that cannot go on, in a sentence. */
+/** One sentence that says whether a run that cannot continue was saved. */
 export async function whereSaved(autosave: Autosave | null): Promise<string> {
   const saved = await autosave?.newest();
   return saved
     ? `The run is saved at step ${saved.progress.attempted}: it can be resumed.`
-    : 'What was learned is shown, and not saved.';
+    : 'The results so far are shown, but not saved.';
 }

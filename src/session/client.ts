@@ -5,12 +5,12 @@ import workerUrl from './worker.ts?worker&url';
 /** The main thread's side of the worker. */
 export class SessionClient {
   readonly #worker: Worker;
-  /** Commands that the worker may still use the page's storage for. */
+  /** Commands that have not settled: the worker may still use the page's storage for them. */
   #unsettled = 0;
 
   /**
-   * Starts the worker. That its script is blocked or missing is told as `unsupported`, later.
-   * @throws DOMException SecurityError where a page may not start workers at all, as in a sandboxed frame
+   * Starts the worker. A blocked or missing script is reported later, as `unsupported`.
+   * @throws DOMException SecurityError where the page may not start workers at all, as in a sandboxed frame
    */
   constructor(onEvent: (event: SessionEvent) => void) {
     let refused = false;
@@ -25,7 +25,7 @@ export class SessionClient {
       else onEvent(data);
     });
     this.#worker.addEventListener('error', (event) => {
-      // A script that runs and fails says how; one that never ran has nothing to say.
+      // A script that ran and failed has a message; one that never ran has none.
       if (event instanceof ErrorEvent) onEvent(failed(event.message));
       else if (!refused) onEvent(missing());
     });
@@ -39,9 +39,10 @@ export class SessionClient {
   }
 
   /**
-   * Browsers may keep a page that was left, to show it again on Back, and freeze its worker as it is. One that had just
-   * taken the storage's lock would keep every other page waiting for it: browsers do not keep a page whose worker has a lock,
-   * but Firefox decides that before `pagehide`. So a worker that may use the storage ends, and Back loads the page anew.
+   * Browsers may keep a page after the visitor leaves it, to show it again on Back, and freeze its worker. A worker
+   * frozen while it holds the storage lock would block every other page. Browsers do not keep pages whose worker holds
+   * a lock, but Firefox decides that before `pagehide`. So a worker that may use the storage is terminated, and Back
+   * reloads the page.
    */
   #endWhenLeft(): void {
     let ended = false;
@@ -66,7 +67,7 @@ function failed(why: string): SessionEvent {
     error: {
       code: 'WORKER_FAILED',
       message: `The training worker failed: ${why}.`,
-      hint: 'Reload the page. What was trained in it is lost.',
+      hint: 'Reload the page. Training that was not saved is lost.',
     },
   };
 }

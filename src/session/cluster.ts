@@ -12,13 +12,13 @@ import {
 } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 
-/** What `train_ddp.py` goes on with, where that is not every value of a setting. */
+/** What `train_ddp.py` continues, where that is not every value of a setting. */
 const LIMITED = FIELDS.flatMap((field) => {
   const { option, inPyTorch } = rowOf(field);
   return inPyTorch ? [{ field, option, values: inPyTorch as readonly unknown[] }] : [];
 });
 
-/** @throws EngineError BAD_VALUE naming what the program cannot go on with */
+/** @throws EngineError BAD_VALUE naming what the program cannot continue */
 export function checkCluster({ description: { config } }: RunFile): void {
   const wrong = LIMITED.filter(({ field, values }) => !values.includes(config[field]));
   if (wrong.length === 0) return;

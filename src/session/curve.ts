@@ -1,4 +1,4 @@
-/** The figures of a run so far, kept with the saved run: the charts of a run that goes on begin where the run did. */
+/** A run's figures so far, stored with the saved run so that the charts of a resumed run start at its first step. */
 import * as v from 'valibot';
 import {
   type EvalMetrics,
@@ -10,10 +10,12 @@ import {
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
 import type { TimedStep } from './protocol.ts';
 
-/** Where the curve lies in a saved file's `__metadata__`, as JSON. Nothing but the charts needs it. */
+/** Key of the curve in a saved file's `__metadata__`; its value is JSON. Only the charts need it. */
 export const CURVE_KEY = 'halfstep.curve';
 
-/** Twice as many rows of a kind are thinned to these: a file of any run stays within some 200 KB of figures. */
+/**
+ * When a kind has twice as many rows, they are thinned to this number: the figures of any run stay within about 200 KB.
+ */
 const KEPT = 1000;
 
 const list = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.maxLength(2 * KEPT));
@@ -44,7 +46,7 @@ interface Rows {
   readonly sharpness: readonly SharpnessMetrics[];
 }
 
-/** Every step of a short run; of a long one those that its lines need to look as they did, and the newest. */
+/** Holds every step of a short run; of a long run the newest step and those that preserve the shape of the lines. */
 export class RunCurve implements Rows {
   steps: TimedStep[];
   evals: EvalMetrics[];
@@ -57,8 +59,8 @@ export class RunCurve implements Rows {
   }
 
   /**
-   * What was kept with a saved run of `attempted` steps.
-   * @returns an empty curve where there is none or it cannot be read: the run goes on without it
+   * Reads the curve saved with a run of `attempted` steps.
+   * @returns an empty curve where there is none or it cannot be read: the run resumes without it
    */
   static parse(text: string | undefined, attempted: number): RunCurve {
     const parsed = v.safeParse(schema, parseJson(text));
@@ -71,21 +73,21 @@ export class RunCurve implements Rows {
     return inOrder ? new RunCurve({ steps, evals, sharpness }) : new RunCurve();
   }
 
-  /** Milliseconds of training up to its last step. */
+  /** Milliseconds of training up to the last step. */
   get time(): number {
     return this.steps.at(-1)?.time ?? 0;
   }
 
-  /** The newest evaluation and measurement in it. */
+  /** Steps of the newest evaluation and of the newest sharpness measurement. */
   get told(): Told {
     return { evaluation: this.evals.at(-1)?.step ?? NEVER, sharpness: this.sharpness.at(-1)?.step ?? NEVER };
   }
 
-  /** A step that is taken again, after the device was lost, replaces the one before and all behind it. */
+  /** A step repeated after a lost device replaces the earlier one and everything after it. */
   addStep(row: TimedStep): void {
     while ((this.steps.at(-1)?.step ?? 0) >= row.step) this.steps.pop();
     this.steps.push(row);
-    if (this.steps.length >= 2 * KEPT) this.steps = thin(this.steps, tellingSteps);
+    if (this.steps.length >= 2 * KEPT) this.steps = thin(this.steps, notableSteps);
   }
 
   addEval(row: EvalMetrics): void {
@@ -99,14 +101,14 @@ export class RunCurve implements Rows {
   }
 
   /**
-   * What {@link parse} reads: the run up to `step`.
-   * @param untold steps whose figures are there and were not added yet
+   * Serialises the run up to `step`, as {@link parse} reads it.
+   * @param pending steps whose figures have arrived but were not added yet
    */
-  text(step: number, untold: readonly StepMetrics[]): string {
+  text(step: number, pending: readonly StepMetrics[]): string {
     const { time } = this;
     const last = this.steps.at(-1)?.step ?? 0;
-    // After a lost device steps are taken again that are there already.
-    const newer = untold.filter((metrics) => metrics.step > last);
+    // After a lost device, repeated steps may be here already.
+    const newer = pending.filter((metrics) => metrics.step > last);
     const steps = [...this.steps, ...newer.map((metrics) => ({ ...metrics, time }))];
     const before = <T extends { readonly step: number }>(rows: readonly T[]) =>
       rows.filter((row) => row.step <= step).slice(-2 * KEPT);
@@ -161,14 +163,16 @@ function unpack(row: v.InferOutput<typeof step>): TimedStep {
 }
 
 /**
- * At most two rows of as many steps in each part of the run, so that a long past is as dense as a short one.
- * @param two which of a part's rows are kept, the first two of them
+ * Keeps at most two rows of each part of the run, all parts being equally long, so that old steps stay as dense as new
+ * ones.
+ * @param two picks the rows to keep of a part; the first two count
  */
 function thin<T extends { readonly step: number }>(
   rows: readonly T[],
   two: (part: readonly T[]) => readonly T[] = (part) => [part[0]!, part.at(-1)!],
 ): T[] {
-  // A power of two: parts are the union of earlier ones, and what was dropped then is not missed now.
+  // A power of two, so that each part is a union of earlier parts and rows dropped earlier would have been dropped here
+  // too.
   const size = 2 ** Math.ceil(Math.log2((2 * rows.at(-1)!.step) / KEPT));
   const parts = new Map<number, T[]>();
   for (const row of rows) {
@@ -183,8 +187,8 @@ function thin<T extends { readonly step: number }>(
   });
 }
 
-/** Steps that were skipped, and those of the highest and the lowest loss. */
-function tellingSteps(part: readonly TimedStep[]): readonly TimedStep[] {
+/** The skipped steps, and the steps with the highest and the lowest loss. */
+function notableSteps(part: readonly TimedStep[]): readonly TimedStep[] {
   const loss = (row: TimedStep) => row.loss ?? Number.POSITIVE_INFINITY;
   const byLoss = part.toSorted((a, b) => loss(a) - loss(b));
   return [...part.filter(({ skipped }) => skipped), byLoss.at(-1)!, byLoss[0]!];

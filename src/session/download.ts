@@ -1,18 +1,18 @@
-/** A text from an address that the visitor gives. */
+/** Downloads a text from an address that the visitor gives. */
 import { BlobParts, checkTextSize, emptyText, Utf8Reader } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 
 export interface DownloadOptions {
-  /** `size` is null where the server does not say it, or says less than it sends. */
+  /** `size` is null when the server does not state it or sends more than it stated. */
   readonly onProgress?: (bytes: number, size: number | null) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Loads the text at `address` into a file of the browser's, which keeps many bytes on disk: the worker's memory holds
- * one part of them at a time. What is not text is refused at its first wrong byte, not after the last.
- * @throws SessionError TEXT_UNAVAILABLE for what is no address, does not answer, or may not be read
- * @throws EngineError BAD_TEXT for what is not UTF-8 text, is empty or too large
+ * Downloads the text at `address` into a file of the browser's, which keeps large data on disk: the worker holds one
+ * part at a time in memory. Data that is not text is refused at its first invalid byte, not at the end.
+ * @throws SessionError TEXT_UNAVAILABLE when `address` is no address, does not answer or may not be read
+ * @throws EngineError BAD_TEXT when the data is not UTF-8 text, is empty or too large
  */
 export async function downloadText(address: string, { onProgress, signal }: DownloadOptions): Promise<File> {
   const url = readAddress(address);
@@ -27,7 +27,7 @@ export async function downloadText(address: string, { onProgress, signal }: Down
     throw unavailable(
       url,
       `the server answers HTTP ${response.status}`,
-      'Check the address in a tab of its own.',
+      'Open the address in a new tab to check it.',
     );
   }
   const announced = Number(response.headers.get('content-length')) || null;
@@ -42,7 +42,7 @@ export async function downloadText(address: string, { onProgress, signal }: Down
         signal.throwIfAborted();
         throw unreachable(url, cause);
       });
-      signal.throwIfAborted(); // what had already arrived is still given after an abort
+      signal.throwIfAborted(); // a reader may still return buffered data after an abort
       if (done) break;
       check.push(value);
       parts.take(value);
@@ -61,12 +61,12 @@ function readAddress(address: string): URL {
   if (/^https?:/i.test(text) && URL.canParse(text)) return new URL(text);
   throw new SessionError(
     'TEXT_UNAVAILABLE',
-    `"${shorten(address)}" is not the address of a text.`,
-    'Write it in full, with https:// at its start.',
+    `"${shorten(address)}" is not an http or https address.`,
+    'Enter the full address, beginning with https://.',
   );
 }
 
-/** The file's name where the address ends in one, else the host. */
+/** The file name at the end of the address, or the host where there is none. */
 function nameOf(url: URL): string {
   const last = url.pathname.split('/').at(-1) ?? '';
   try {
@@ -76,7 +76,7 @@ function nameOf(url: URL): string {
   }
 }
 
-/** Browsers do not tell a page which of these it was. */
+/** Browsers do not tell a page which of the two reasons applies. */
 function unreachable(url: URL, cause: unknown): SessionError {
   const insecure = url.protocol === 'http:' && globalThis.location?.protocol === 'https:';
   const why = cause instanceof Error && cause.message ? ` (${cause.message})` : '';
@@ -84,8 +84,8 @@ function unreachable(url: URL, cause: unknown): SessionError {
     url,
     `there is no connection, or its server does not allow other sites to read it${why}`,
     insecure
-      ? 'This page was opened over https and may not read http addresses: use https, or download the text and choose it as a file.'
-      : 'The server must send "Access-Control-Allow-Origin". Else download the text and choose it as a file.',
+      ? 'This page was opened over https and may not read http addresses. Use https, or download the text and choose it as a file.'
+      : 'The server must send "Access-Control-Allow-Origin". Otherwise download the text and choose it as a file.',
   );
 }
 

@@ -1,6 +1,6 @@
 import { EngineError, type ErrorCode, RefusedMemoryError } from '../engine/index.ts';
 
-/** Codes of what can go wrong around the engine. */
+/** Error codes of the session, beside those of the engine. */
 export type SessionErrorCode =
   | 'GPU_BUSY'
   | 'SAVED_ELSEWHERE'
@@ -16,12 +16,12 @@ export type SessionErrorCode =
   | 'WORKER_FAILED'
   | 'UNEXPECTED';
 
-/** An error as data: an Error object would lose its code and hint on the way between threads. */
+/** An error as data. An Error object would lose its code and hint when it is posted between threads. */
 export interface ErrorReport {
   readonly code: ErrorCode | SessionErrorCode;
   readonly message: string;
   readonly hint: string;
-  /** Where a run's memory was refused: the largest micro-batch that the GPU takes instead. */
+  /** Set when a run's memory was refused: the largest micro-batch that the GPU accepts instead. */
   readonly microBatch?: number;
 }
 
@@ -45,14 +45,14 @@ export function errorReport(cause: unknown): ErrorReport {
   const message = cause instanceof Error ? cause.message : String(cause);
   return {
     code: 'UNEXPECTED',
-    message: message || 'Something failed without saying why.',
-    hint: 'This looks like a defect in Halfstep. Reload the page; if it happens again, report it with the diagnostics.',
+    message: message || 'Something failed without an error message.',
+    hint: 'This looks like a bug in Halfstep. Reload the page; if it happens again, report it with the diagnostics.',
   };
 }
 
-/** What needs the GPU for itself is refused with it. */
+/** The refusal of work that needs the GPU to itself while a run is training. */
 export const BUSY: ErrorReport = {
   code: 'GPU_BUSY',
   message: 'The GPU is training.',
-  hint: 'Stop the training, or wait until it has ended: the figures would be of both.',
+  hint: 'Stop the training or wait until it ends. Measured together, both would look slower than they are.',
 };

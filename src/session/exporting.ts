@@ -1,4 +1,6 @@
-/** Files of a run for the visitor to take: made from a copy of its state, so that training goes on meanwhile. */
+/**
+ * Exports a run as files for the visitor. They are made from a copy of its state, so that training continues meanwhile.
+ */
 import {
   blobOf,
   blobSource,
@@ -28,15 +30,17 @@ const SAFETENSORS = 'application/octet-stream';
 
 export interface RunOnGpu {
   readonly trainer: Trainer;
-  /** That it is trained on. */
+  /** The text that the run is trained on. */
   readonly text: TextSource;
-  /** It is paused or has ended: a copy needs no room beside it on the GPU. */
-  readonly stands: boolean;
-  /** There is such room already, because it is saved while it goes on. */
+  /** Whether the run is paused or has ended, so that its state can be copied without extra GPU memory. */
+  readonly idle: boolean;
+  /** Whether the run is being autosaved, so that GPU memory for a copy may be allocated already. */
   readonly saved: boolean;
 }
 
-/** Makes the file that was asked for, or tells why there is none. @param onGpu the run of an index; null where it is gone */
+/**
+ * Makes the requested file, or reports why it cannot. @param onGpu looks up a run by its index; null where it is gone
+ */
 export async function answerExport(
   command: ExportCommand,
   post: (event: SessionEvent) => void,
@@ -66,11 +70,11 @@ async function exported(
 }
 
 /**
- * The state of a run between two steps, as the file that it would be saved in.
- * @throws SessionError NEEDS_PAUSE where training would have to stand
+ * Copies the state of a run between two steps into the file format it would be saved in.
+ * @throws SessionError NEEDS_PAUSE when training would have to pause for the copy
  */
-async function copyOfRun({ trainer, text, stands, saved }: RunOnGpu): Promise<RunFile> {
-  const snapshot = stands ? await takeStanding(trainer) : await takeBeside(trainer, saved);
+async function copyOfRun({ trainer, text, idle, saved }: RunOnGpu): Promise<RunFile> {
+  const snapshot = idle ? await copyIdle(trainer) : await copyWhileTraining(trainer, saved);
   try {
     const builtin = text.kind === 'builtIn' ? text.id : null;
     const blob = await blobOf(writeRun(snapshot, describeRun(trainer, builtin)), SAFETENSORS);
@@ -80,8 +84,8 @@ async function copyOfRun({ trainer, text, stands, saved }: RunOnGpu): Promise<Ru
   }
 }
 
-/** Once more where a step was still on its way. */
-async function takeStanding(trainer: Trainer): Promise<Snapshot> {
+/** Retries when a step was still in flight during the copy. */
+async function copyIdle(trainer: Trainer): Promise<Snapshot> {
   const { device, arena, plan } = trainer;
   for (;;) {
     const steps = trainer.submittedSteps;
@@ -91,21 +95,21 @@ async function takeStanding(trainer: Trainer): Promise<Snapshot> {
   }
 }
 
-async function takeBeside(trainer: Trainer, saved: boolean): Promise<Snapshot> {
+async function copyWhileTraining(trainer: Trainer, saved: boolean): Promise<Snapshot> {
   const snapshots = saved ? await trainer.snapshots() : null;
   if (snapshots && !snapshots.pauses) return snapshots.takeNext(() => trainer.submittedSteps);
   throw new SessionError(
     'NEEDS_PAUSE',
-    'The GPU has no room for a copy of this run beside it.',
-    'Pause the training, or wait for its end, and take the file then.',
+    'The GPU has no memory left for a copy of this run.',
+    'Pause the training or wait until it ends, then export.',
   );
 }
 
 /**
- * @param text that the run is trained on; null where the page does not have it
- * @param limits of the adapter that saved it
- * @throws EngineError BAD_VALUE where no program goes on with such a run, NOT_FINITE where a weight is not in the format,
- * SAVE_FAILED where it is more than an archive holds
+ * @param text the run's text; null where the page does not have it
+ * @param limits of the adapter that saved the run
+ * @throws EngineError BAD_VALUE when no program continues such a run, NOT_FINITE when a weight does not fit the format,
+ * SAVE_FAILED when the files exceed what an archive holds
  */
 async function exportRun(
   run: RunFile,
@@ -128,7 +132,7 @@ async function exportRun(
   };
 }
 
-/** The text of a saved run, where it is one of the page's. */
+/** The text of a saved run, if it is one of the page's built-in texts. */
 function textOfSave({ description: { text } }: RunFile, folder: string): TextSource | null {
   return text.builtin && { kind: 'builtIn', id: text.builtin, folder: `${folder}texts/` };
 }
@@ -137,6 +141,6 @@ function notOnGpu(): SessionError {
   return new SessionError(
     'NOT_ON_GPU',
     'This run is no longer on the GPU.',
-    'Of several runs that train one after the other, the last can be taken. Train this one alone.',
+    'When runs train one after the other, only the last one can be exported. To export this one, train it alone.',
   );
 }

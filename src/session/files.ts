@@ -1,4 +1,6 @@
-/** Files of models and saved runs that the visitor gives: read where they lie, so that a large one takes no memory. */
+/**
+ * Opens models and saved runs from the visitor's files. They are read in place, so that a large file takes no memory.
+ */
 import {
   blobSource,
   choiceOf,
@@ -17,7 +19,7 @@ export type Opened =
   | { readonly kind: 'model'; readonly model: ModelFile }
   | { readonly kind: 'run'; readonly run: RunFile };
 
-/** Keeps the newest file that could be read. */
+/** Keeps the newest file that could be opened. */
 export class OpenFiles {
   readonly #post: (event: SessionEvent) => void;
   #newest: { readonly id: number; readonly opened: Opened } | null = null;
@@ -26,7 +28,7 @@ export class OpenFiles {
     this.#post = post;
   }
 
-  /** Tells what a file is; no weight is read. */
+  /** Reports what a file contains, without reading its weights. */
   async open({ id, file, config, tokenizer }: Extract<SessionCommand, { type: 'openFile' }>): Promise<void> {
     try {
       const source = blobSource(file.name, file);
@@ -44,13 +46,13 @@ export class OpenFiles {
     }
   }
 
-  /** @throws SessionError FILE_GONE for a file that another has taken the place of */
+  /** @throws SessionError FILE_GONE when another file was opened since */
   get(id: number): Opened {
     if (this.#newest?.id === id) return this.#newest.opened;
     throw new SessionError('FILE_GONE', 'The file is no longer open.', 'Choose it again.');
   }
 
-  /** What reads the text of the file's model or run; null where one is made for the text. */
+  /** The tokenizer of the file's model or run; null where one is built from the text. */
   tokenizer(id: number | undefined): TokenizerJson | null {
     if (id === undefined) return null;
     const opened = this.get(id);

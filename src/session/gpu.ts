@@ -3,8 +3,8 @@ import { errorReport } from './errorReport.ts';
 import type { SessionEvent, UnsupportedReason } from './protocol.ts';
 
 /**
- * The worker's device. Its `open` fails with NO_ADAPTER and another hint where a device was lost before.
- * @param onLost called once for every device that is lost
+ * Gives access to the worker's device. After a lost device, a NO_ADAPTER error of `open` has a hint of its own.
+ * @param onLost called once for every lost device
  */
 export function workerGpu(onLost: (cause: unknown) => void): DeviceAccess {
   let wasLost = false;
@@ -30,19 +30,23 @@ export function workerGpu(onLost: (cause: unknown) => void): DeviceAccess {
 }
 
 /**
- * Chromium gives no adapter to a site that lost two devices by crashes of the GPU's process within two minutes: until these
- * are over, or the user reloads it. A reload by a script, `location.reload()`, does not count (tried with Chromium 156).
+ * Chromium gives no adapter to a site that lost two devices to crashes of the GPU process within two minutes, until
+ * that time is over or the user reloads the page. A reload by script, `location.reload()`, does not count (tried with
+ * Chromium 156).
  */
 function withheld(cause: unknown): EngineError {
   return new EngineError(
     'NO_ADAPTER',
     'The browser no longer gives this page a GPU.',
-    'Reload it with the button of the browser, or try again in two minutes: so long browsers keep the GPU from a page that lost it twice.',
+    "Reload the page with the browser's button, or try again in two minutes: browsers withhold the GPU for that long from a page that lost it twice.",
     { cause },
   );
 }
 
-/** How a training ended that failed: after a last loss it is told whether the page must be reloaded before another. */
+/**
+ * The event for a failed training. After the last of several losses it also says whether the page must be reloaded
+ * first.
+ */
 export async function endedBy(cause: unknown, gpu: DeviceAccess): Promise<SessionEvent> {
   const error = errorReport(cause);
   if (error.code === 'NO_ADAPTER') return { type: 'lost', error };
@@ -62,7 +66,10 @@ export function unsupportedReason(cause: unknown): UnsupportedReason {
   return 'deviceRequestFailed';
 }
 
-/** The browser has WebGPU and will not let this page use it: a blocklist, an administrator's or an embedding page's rule. */
+/**
+ * Whether the browser has WebGPU but refuses it to this page, because of a blocklist, an administrator's policy or a
+ * rule of the embedding page.
+ */
 function isRefusal(cause: unknown): boolean {
   if (!(cause instanceof EngineError) || !(cause.cause instanceof Error)) return false;
   const { name, message } = cause.cause;

@@ -12,30 +12,30 @@ import type { Autosave } from './autosave.ts';
 import { MetricsBatch, type Send } from './metricsBatch.ts';
 import type { AdapterReport, Schedule, SessionEvent } from './protocol.ts';
 
-/** A configuration with its index in the `train` command. */
+/** A configuration and its index in the `train` command. */
 export interface PlannedRun {
   readonly run: number;
   readonly config: TrainConfig;
 }
 
-/** What of a run outlives its device. */
+/** A run's state that survives a lost device. */
 export interface GroupRun extends PlannedRun {
   readonly kept: ResumableRun;
   readonly batch: MetricsBatch;
-  /** Steps that an earlier visit had taken. */
+  /** Steps taken before this visit. */
   readonly resumedAt: number;
-  /** Nothing of it is left to be trained. */
+  /** Whether it has finished or failed. */
   ended: boolean;
 }
 
-/** What runs start with. */
+/** The data that runs start from. */
 export interface StartData {
   readonly dataset: Dataset;
-  /** By parameter; null where they are drawn from the seed. */
+  /** Initial weights by parameter name; null where they are drawn from the seed. */
   readonly weights: ReadonlyMap<string, Float32Array> | null;
 }
 
-/** What has the GPU at the same time: every run alone, or in lockstep all runs of a seed. */
+/** Groups the runs that are on the GPU together: each run alone, or in lockstep all runs of a seed. */
 export function groupRuns(configs: readonly TrainConfig[], schedule: Schedule): PlannedRun[][] {
   const groups: PlannedRun[][] = [];
   for (const [run, config] of configs.entries()) {
@@ -47,9 +47,9 @@ export function groupRuns(configs: readonly TrainConfig[], schedule: Schedule): 
 }
 
 /**
- * What of these runs outlives their devices, from their start. The figures of a saved run are told at once.
- * @param autosave of the one that is saved
- * @param resume the saved run that one goes on with
+ * Creates the state of these runs that survives a lost device. Sends the figures of a saved run at once.
+ * @param autosave of the run that is saved
+ * @param resume the saved run to continue
  */
 export function startRuns(
   group: readonly PlannedRun[],
@@ -59,19 +59,19 @@ export function startRuns(
 ): GroupRun[] {
   const stored = autosave ? () => autosave.newest() : undefined;
   return group.map(({ run, config }) => {
-    const tell: Send = (steps, evals, sharpness) => post({ type: 'metrics', run, steps, evals, sharpness });
-    if (resume && autosave) tell(autosave.curve.steps, autosave.curve.evals, autosave.curve.sharpness);
+    const send: Send = (steps, evals, sharpness) => post({ type: 'metrics', run, steps, evals, sharpness });
+    if (resume && autosave) send(autosave.curve.steps, autosave.curve.evals, autosave.curve.sharpness);
     return {
       run,
       config,
-      // Runs of a lockstep are compared step by step, in the same micro-batches.
+      // Runs in lockstep are compared step by step, so they keep the same micro-batches.
       kept: new ResumableRun({
         start: resume,
         told: autosave?.curve.told,
         stored,
         shrinks: group.length === 1,
       }),
-      batch: new MetricsBatch(tell, autosave?.curve.time),
+      batch: new MetricsBatch(send, autosave?.curve.time),
       resumedAt: resume?.progress.attempted ?? 0,
       ended: false,
     };
@@ -79,9 +79,9 @@ export function startRuns(
 }
 
 /**
- * What a refused allocation means where several runs are on the GPU at once: WebGPU does not tell how much memory there
- * is, so the runs that it took before are the one number, and what all of them need is the other.
- * @param accepted bytes of the runs that the GPU took
+ * Explains a refused allocation when several runs share the GPU. WebGPU does not report how much memory there is, so
+ * the message gives the memory of the accepted runs and what all runs need.
+ * @param accepted bytes of each run that the GPU accepted
  */
 export function explainTogether(
   cause: unknown,

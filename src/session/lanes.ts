@@ -18,7 +18,7 @@ import type { NumericsSwitch } from './numericsSwitch.ts';
 import type { RunSummary, SampleRequest, SessionEvent, TextFacts } from './protocol.ts';
 import type { Sampling } from './sampling.ts';
 
-/** A run that has its place on the GPU. Its last step and loss head the samples it writes. */
+/** A run that is on the GPU. `step` and `loss`, those of its last step, are shown above the samples it writes. */
 export interface ActiveRun {
   readonly run: number;
   readonly config: TrainConfig;
@@ -29,37 +29,37 @@ export interface ActiveRun {
   loss: number | null;
 }
 
-/** What the runs of a session report to and are watched by. */
+/** What a lane reports to and is controlled by. */
 interface LaneContext {
   readonly post: (event: SessionEvent) => void;
   readonly numerics: NumericsSwitch;
   readonly sampling: Sampling;
   readonly control: RunControl;
   readonly autosave: Autosave | null;
-  /** Samples spread over a run, the last at its end. */
+  /** Number of samples spread over a run, the last at its end. */
   readonly samples: number;
-  /** The run that tells what all of them met. */
+  /** The run that reports events that affect all runs of the group. */
   readonly leader: ActiveRun | undefined;
 }
 
-/** Tokens of a sample during a run, at most: long enough to see words appear, short enough not to hold the run up. */
+/** Most tokens of a sample during a run: long enough to see words appear, short enough not to delay the run. */
 const LIVE_SAMPLE_LENGTH = 100;
 
-/** Ties a run to the events that the page sees. */
+/** Connects a run to the events that the page receives. */
 export class SessionLane implements Lane {
   readonly trainer: Trainer;
   readonly events: Lane['events'];
   readonly #active: ActiveRun;
-  readonly #around: LaneContext;
-  /** It ended with something learned. */
+  readonly #context: LaneContext;
+  /** Whether it finished with at least one applied step. */
   #finished = false;
 
-  constructor(active: ActiveRun, around: LaneContext) {
+  constructor(active: ActiveRun, context: LaneContext) {
     const { run, config, trainer, planned } = active;
     const { kept, batch } = planned;
-    const { post, numerics, sampling, control, samples, autosave, leader } = around;
+    const { post, numerics, sampling, control, samples, autosave, leader } = context;
     this.#active = active;
-    this.#around = around;
+    this.#context = context;
     this.trainer = trainer;
     const request = requestOf(config);
     const arrived = ({ step, loss }: StepMetrics) => {
@@ -75,7 +75,7 @@ export class SessionLane implements Lane {
       },
       onRepeated: (metrics) => {
         arrived(metrics);
-        batch.rested();
+        batch.excludeElapsed();
         trainer.numerics.takeFrames();
       },
       onEval: (metrics) => {
@@ -90,7 +90,7 @@ export class SessionLane implements Lane {
       onTrouble: (trouble) => {
         if (trouble.kind !== 'deviceLost' || active === leader) post({ type: 'trouble', run, trouble });
       },
-      onWaited: () => batch.rested(),
+      onWaited: () => batch.excludeElapsed(),
       onGradients: (frame) => numerics.reportLast(run, frame),
       rests: {
         after: request.length > 0 ? sampleSteps(config.steps, samples) : new Set(),
@@ -98,7 +98,7 @@ export class SessionLane implements Lane {
           if (control.stopped) return;
           const length = Math.min(request.length, LIVE_SAMPLE_LENGTH);
           await sampling.draw(active, { ...request, length }, 'live');
-          batch.rested();
+          batch.excludeElapsed();
         },
       },
       onFinished: (summary) => {
@@ -109,7 +109,7 @@ export class SessionLane implements Lane {
         post({ type: 'finished', run, summary });
         this.#finished = summary.appliedSteps > 0;
       },
-      // A finding about the mode, not a fault: a comparison goes on to show the difference.
+      // This is a result about the mode, not a fault: the comparison continues and shows it.
       onFailed: (error) => {
         batch.flush();
         planned.ended = true;
@@ -123,29 +123,29 @@ export class SessionLane implements Lane {
     return this.#active.planned.batch;
   }
 
-  /** Tells the page that the run starts. */
+  /** Announces to the page that the run starts. */
   announce(): void {
     const { run, trainer, facts: text, planned } = this.#active;
     const { resumedAt } = planned;
-    this.batch.rested(); // up to now it was prepared
+    this.batch.excludeElapsed(); // the time so far was spent on preparation
     const { parameterCount: parameters, storage, memory, kernels, changes, start } = trainer;
     const facts = { parameters, storage, memory, kernels, changes, text, start, resumedAt };
-    this.#around.post({ type: 'started', run, config: trainer.config, facts });
+    this.#context.post({ type: 'started', run, config: trainer.config, facts });
   }
 
-  /** The sample at the end, where the run has one. */
+  /** Writes the final sample, if the run has one. */
   async writeLast(): Promise<void> {
     const request = requestOf(this.#active.config);
-    if (this.#finished && request.length > 0) await this.#around.sampling.draw(this.#active, request, 'end');
+    if (this.#finished && request.length > 0) await this.#context.sampling.draw(this.#active, request, 'end');
   }
 }
 
-/** The same beginning and random numbers every time: what changes is the model. */
+/** Every sample has the same prompt and random numbers, so that only the model changes. */
 function requestOf({ sampleLength: length, seed }: TrainConfig): SampleRequest {
   return { prompt: '', length, temperature: 0.8, topK: 40, seed };
 }
 
-/** One lane has the GPU to itself and is timed; several take turns. */
+/** A single lane has the GPU to itself and is timed; several lanes take turns. */
 export async function runLanes(lanes: readonly Lane[], control: RunControl): Promise<void> {
   const [only, ...others] = lanes;
   if (only && others.length === 0) await runAlone(only, control);

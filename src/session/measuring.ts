@@ -4,15 +4,15 @@ import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
 
 type MeasureCommand = Extract<SessionCommand, { type: 'benchmark' | 'confirmBatch' | 'cancelMeasuring' }>;
 
-/** What needs the GPU for itself and is no training: one at a time, in the order in which it was asked for. */
+/** Runs measurements, which need the GPU to themselves, one at a time in the order of the requests. */
 export class Measuring {
   readonly #post: (event: SessionEvent) => void;
   readonly #gpu: DeviceAccess;
   readonly #enqueue: (work: () => Promise<void>) => boolean;
-  /** Of the measurements that were asked for and have not ended. */
+  /** Aborts the measurements that were requested and have not ended. */
   #abort = new AbortController();
 
-  /** @param enqueue gives `work` the GPU when nothing else has it; false while a training does */
+  /** @param enqueue runs `work` once the GPU is free; returns false while a run is training */
   constructor(
     post: (event: SessionEvent) => void,
     gpu: DeviceAccess,

@@ -10,7 +10,7 @@ export type Send = (
   sharpness: readonly SharpnessMetrics[],
 ) => void;
 
-/** Collects a run's metrics, stamps them with training time and passes them on in batches. */
+/** Collects a run's metrics, adds the training time and sends them in batches. */
 export class MetricsBatch {
   readonly #send: Send;
   #steps: TimedStep[] = [];
@@ -27,7 +27,7 @@ export class MetricsBatch {
     this.#before = before;
   }
 
-  /** @returns the step with its time */
+  /** @returns the step with its training time */
   addStep(step: StepMetrics): TimedStep {
     const timed = { ...step, time: this.#before + this.#clock.step() };
     this.#steps.push(timed);
@@ -36,19 +36,19 @@ export class MetricsBatch {
   }
 
   addEval(result: EvalMetrics): void {
-    this.rested();
+    this.excludeElapsed();
     this.#evals.push(result);
     this.#schedule();
   }
 
   addSharpness(result: SharpnessMetrics): void {
-    this.rested();
+    this.excludeElapsed();
     this.#sharpness.push(result);
     this.#schedule();
   }
 
-  /** What passed since the last step went into something else than training. */
-  rested(): void {
+  /** Excludes the time since the last step from the training time. */
+  excludeElapsed(): void {
     this.#clock.rested();
   }
 

@@ -1,4 +1,4 @@
-/** What is read back of a run's figures: from saved runs, from the browser's database and from bundles. */
+/** Schemas of stored figures: in saved runs, in the browser's database and in bundles. */
 import * as v from 'valibot';
 import type { EvalMetrics, SharpnessMetrics } from '../engine/index.ts';
 

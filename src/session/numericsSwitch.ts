@@ -7,7 +7,7 @@ interface NumericsRun {
   readonly trainer: Trainer;
 }
 
-/** Histograms of the runs' numbers: on or off for all, and what they report. Never makes training fail. */
+/** Switches the histograms of all runs on or off and reports them. An error here never fails the training. */
 export class NumericsSwitch {
   readonly #post: (event: SessionEvent) => void;
   #interval: number | null = null;
@@ -25,20 +25,20 @@ export class NumericsSwitch {
   }
 
   /**
-   * Before the first step, so that no step runs beside the compiler. A compared run counts its gradients once at its end even
-   * where counting is switched off: its table says how many were lost.
+   * Prepares counting before the first step, so that no step competes with the compiler. A compared run counts its
+   * gradients once at its end even when counting is off: the comparison table shows how many were flushed.
    */
   async prepare(trainer: Trainer, compared: boolean): Promise<void> {
     if (this.#interval !== null) await this.#enable(trainer, this.#interval);
     else if (compared) await this.#orRefuse(trainer.numerics.prepare());
   }
 
-  /** The gradients after a run's last step: where steps were counted too, the newest of those stays. */
+  /** Reports the gradients after a run's last step, unless counting was on: then the newest counted frame stays. */
   reportLast(run: number, frame: NumericsFrame): void {
     if (this.#interval === null) this.#post({ type: 'numerics', run, frame });
   }
 
-  /** Passes on what has arrived. */
+  /** Sends the frames that have arrived. */
   report({ run, trainer }: NumericsRun): void {
     if (this.#interval === null) return;
     for (const frame of trainer.numerics.takeFrames()) this.#post({ type: 'numerics', run, frame });
@@ -48,7 +48,7 @@ export class NumericsSwitch {
     try {
       const runs = runsNow();
       if (runs.length === 0) {
-        throw new EngineError('BAD_VALUE', 'There is no model to look into.', 'Train one first.');
+        throw new EngineError('BAD_VALUE', 'There is no model to inspect.', 'Train one first.');
       }
       for (const { run, trainer } of runs) {
         this.#post({ type: 'inspected', run, what, frame: await trainer.numerics.inspect(what) });

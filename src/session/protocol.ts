@@ -1,27 +1,29 @@
 /**
- * The whole contract between the page and the worker that owns the GPU. Commands are verbs, events say what
- * happened. Everything is plain data (or a File, which is a handle), so it survives structured cloning.
+ * The protocol between the page and the worker that owns the GPU. Commands are verbs; events say what happened.
+ * Everything is plain data, or a File (a handle), so that it survives structured cloning.
  *
  *   open       -> (opened savedRuns) | unsupported
- *   forgetSave -> savedRuns                    nothing where another tab has the storage
- *   save       -> what is trained is saved soon
+ *   forgetSave -> savedRuns                    nothing when another tab holds the storage
+ *   save       -> the run is saved soon
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
- *   openFile   -> fileOpened | fileRefused      a model or a run in a file, whose training `from` then asks for
- *   export     -> exported | exportRefused      of a run on the GPU, whenever; of the saved one while nothing trains
+ *   openFile   -> fileOpened | fileRefused      a model or a run; `train` refers to it by `from`
+ *   export     -> exported | exportRefused      a run on the GPU at any time; a saved run only while nothing trains
  *   train      -> metrics? (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
- *                 with trouble* and, of a single run, (autosaved | autosaveFailed)* among the metrics, and a sample after some of the steps; in lockstep the runs of a seed start together, and their
- *                 metrics interleave. A run whose device is lost is prepared and started again, with a trouble that says
- *                 so, and no step of it is told twice; the metrics before the first are those of a saved run that goes on; or, at any point, failed, or lost after two losses in a minute or where no GPU comes back
+ *                 Among the metrics come trouble* and, for a single run, (autosaved | autosaveFailed)*; a sample follows
+ *                 some of the steps. In lockstep the runs of a seed start together and their metrics interleave.
+ *                 A run whose device is lost is prepared and started again, with a trouble that says so; no step is
+ *                 reported twice. Metrics before `started` belong to the saved run that is resumed. At any point the
+ *                 training may end with failed, or with lost: after two losses within a minute, or when no GPU comes back.
  *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
- *   stopSample -> sampled, with the text so far; so do resume, stop and train
- *   numerics   -> numerics* | numericsRefused  frames of the runs, whenever they are trained
- *   inspect    -> inspected* | numericsRefused one frame a run, at any time
+ *   stopSample -> sampled, with the text so far; resume, stop and train have the same effect
+ *   numerics   -> numerics* | numericsRefused  frames of the runs while they train
+ *   inspect    -> inspected* | numericsRefused one frame for each run, at any time
  *   benchmark  -> benchmarked | benchmarkRefused | benchmarkCancelled  refused while training
  *   confirmBatch -> batchTried* (batchConfirmed | batchRefused | batchCancelled)    likewise
- *   cancelMeasuring -> what is measured, or waits to be, ends as cancelled
+ *   cancelMeasuring -> the current measurement and those waiting end as cancelled
  *
- * Besides, each command is followed by one `settled`, once its work is done as far as that may use the page's storage.
+ * Each command is also followed by one `settled`, once it no longer uses the page's storage.
  */
 
 import type {
@@ -66,13 +68,13 @@ export type {
 };
 
 /**
- * Sequential: a run at a time, with the GPU to itself. Lockstep: the runs of a seed together, a step each in turn, which
- * needs the memory of all and measures no speed.
+ * Sequential: one run at a time, with the GPU to itself. Lockstep: the runs of a seed take turns, one step each; this
+ * needs the memory of all of them and measures no speed.
  */
 export const SCHEDULES = ['sequential', 'lockstep'] as const;
 export type Schedule = (typeof SCHEDULES)[number];
 
-/** Why no training is possible here. The page has one text per reason. */
+/** Why training is impossible here. The page has one text for each reason. */
 export type UnsupportedReason =
   | 'noNavigatorGpu'
   | 'insecureContext'
@@ -84,18 +86,18 @@ export type UnsupportedReason =
   | 'workerMissing';
 
 export type TextSource =
-  /** `folder` is the address under which the page serves its texts. */
+  /** `folder` is the address from which the page serves its texts. */
   | { readonly kind: 'builtIn'; readonly id: TextId; readonly folder: string }
-  /** `id` is that of its check: the same file is not read again. */
+  /** `id` is that of the text check: the same file is not read again. */
   | { readonly kind: 'own'; readonly id: number; readonly file: File };
 
-/** How a text is to be read: refusals depend on it (a text must be longer than the context). */
+/** How a text will be used. Whether it is refused depends on it: a text must be longer than the context. */
 export interface TextUse extends Pick<TrainConfig, 'tokenizer' | 'context'> {
-  /** Id of the opened file whose tokenizer reads it, in place of one that is made for it. */
+  /** Id of the opened file whose tokenizer reads the text, instead of one built from the text. */
   readonly from?: number | undefined;
 }
 
-/** What is being done to a text, and how many of its bytes it was done to. */
+/** The stage of reading a text, and how many bytes it has reached. */
 export type TextProgress =
   | TokenizeProgress
   | { readonly stage: 'downloading'; readonly bytes: number; readonly size: number | null };
@@ -107,16 +109,16 @@ export interface TextFacts {
   readonly vocabulary: number;
   /** Fingerprint of its UTF-8 bytes, 16 hex digits. */
   readonly checksum: string;
-  /** Times that it has `<|endoftext|>`. */
+  /** Number of `<|endoftext|>` marks in the text. */
   readonly endMarks: number;
-  /** Bytes that no pair was learned from, since there was no room for more different words. */
+  /** Bytes of words that came after the tokenizer's word table was full, so that no pair was learned from them. */
   readonly unlearned: number;
-  /** Fingerprint of its tokens, where not every version makes them alike. */
+  /** Fingerprint of the tokens, set when versions of Halfstep tokenize this text differently. */
   readonly otherTokens?: string;
 }
 
 export interface SampleRequest {
-  /** Empty for a neutral one. */
+  /** Empty for a neutral prompt. */
   readonly prompt: string;
   readonly length: number;
   readonly temperature: number;
@@ -126,80 +128,80 @@ export interface SampleRequest {
 
 export interface RunFacts {
   readonly parameters: number;
-  /** How halves are stored; null where the mode has none. */
+  /** How 16-bit values are stored; null where the mode has none. */
   readonly storage: HalfStorage | null;
   readonly memory: MemoryBytes;
   readonly kernels: Readonly<Record<string, string>>;
-  /** From where on its last bits may differ from those of an undisturbed run. */
+  /** The steps from which the last bits may differ from those of an undisturbed run. */
   readonly changes: readonly RunChange[];
   readonly text: TextFacts;
-  /** Runs of one seed have the same, whatever their mode: what makes a comparison fair. */
+  /** Equal for all runs of one seed, whatever their mode: proof that a comparison is fair. */
   readonly start: StartChecksums;
-  /** Steps that an earlier visit had taken; 0 for a new run. */
+  /** Steps taken before this visit; 0 for a new run. */
   readonly resumedAt: number;
 }
 
-/** A step with the milliseconds of training (pauses and evaluations left out) after which its figures arrived. */
+/** A step with the milliseconds of training, without pauses and evaluations, up to the arrival of its figures. */
 export interface TimedStep extends StepMetrics {
   readonly time: number;
 }
 
-/** A sample as it begins. */
+/** A sample's request and the state of the model when it begins. */
 export interface SampleHeading extends SampleRequest {
-  /** Written during a run, at its end, or because the visitor asked. */
+  /** Written during a run, at its end, or on the visitor's request. */
   readonly kind: 'live' | 'end' | 'asked';
-  /** Last step trained before the sample was drawn, and its loss in nats; null when it was not finite, and before step 1. */
+  /** Last step before the sample was drawn, and its loss in nats; null when it was not finite, and before step 1. */
   readonly step: number;
   readonly loss: number | null;
 }
 
 export interface SampleText extends SampleHeading {
-  /** Without the prompt. Shorter than asked for when it was stopped. */
+  /** Without the prompt. Shorter than requested when it was stopped. */
   readonly text: string;
   readonly tokens: readonly SampledToken[];
 }
 
-/** A run in a file, of the visitor's or of the page's private storage. */
+/** A saved run, in a file of the visitor's or in the page's private storage. */
 export interface SavedRun extends Pick<RunDescription, 'config' | 'text' | 'savedAt'> {
   /** Steps taken. */
   readonly step: number;
   readonly bytes: number;
 }
 
-/** A run that is kept in the page's private storage. */
+/** A run saved in the page's private storage. */
 export interface StoredRun extends SavedRun {
   readonly place: Place;
-  /** It took all its steps, or was ended in this visit; others are left to go on with. */
+  /** Whether it took all its steps or was ended in this visit. Others can be resumed. */
   readonly ended: boolean;
 }
 
-/** What a file of the visitor's holds: the weights of a model, or a run to go on with. */
+/** The contents of a visitor's file: the weights of a model, or a run to resume. */
 export type OpenedFile =
   | {
       readonly kind: 'model';
       readonly name: string;
       readonly shape: WeightsShape;
-      /** Null where neither the file nor a configuration beside it says. */
+      /** Null where neither the file nor a configuration beside it states it. */
       readonly heads: number | null;
-      /** Null where the text's must do. */
+      /** Null where the model comes without one, so that the text's tokenizer is used. */
       readonly tokenizer: TokenizerChoice | null;
-      /** What the number of tokens suggests, where nothing says what tokenizer it has. */
+      /** The tokenizer that the vocabulary size suggests, where the model comes without one. */
       readonly likelyTokenizer: TokenizerChoice | null;
-      /** What was assumed of it, and what was left out that lies beside it: sentences. */
+      /** Sentences about what was assumed of the model and which files beside it were ignored. */
       readonly notes: readonly string[];
     }
   | { readonly kind: 'run'; readonly name: string; readonly saved: SavedRun };
 
 /**
- * The run itself, to go on with here or on the command line; the model as Hugging Face's libraries read it; or that, the
- * run, its text and a program that goes on with it in PyTorch.
+ * `run`: the run itself, to resume here or on the command line. `model`: the model as Hugging Face's libraries read it.
+ * `cluster`: both, the text, and a program that continues the run in PyTorch.
  */
 const EXPORTS = ['run', 'model', 'cluster'] as const;
 export type ExportKind = (typeof EXPORTS)[number];
 
 export type SessionCommand =
   | { readonly type: 'open' }
-  /** `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, where there are any. */
+  /** `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, if any. */
   | {
       readonly type: 'openFile';
       readonly id: number;
@@ -213,7 +215,7 @@ export type SessionCommand =
       readonly what: ExportKind;
       readonly dtype: ExportDtype;
       readonly of: { readonly run: number } | { readonly place: Place };
-      /** The address under which the page serves its own files. */
+      /** The address from which the page serves its own files. */
       readonly folder: string;
     }
   | { readonly type: 'checkText'; readonly id: number; readonly file: File; readonly use: TextUse }
@@ -221,8 +223,8 @@ export type SessionCommand =
   | { readonly type: 'loadText'; readonly id: number; readonly address: string; readonly use: TextUse }
   | { readonly type: 'cancelText'; readonly id: number }
   /**
-   * Trains every configuration, each from its own start, on the same text. `samples` (4) are written in each, spread over
-   * its steps, the last at the end.
+   * Trains every configuration, each from its own start, on the same text. Each writes `samples` samples (default 4),
+   * spread over its steps, the last at the end.
    */
   | {
       readonly type: 'train';
@@ -231,44 +233,44 @@ export type SessionCommand =
       readonly text: TextSource;
       readonly samples?: number;
       /**
-       * Goes on with the run of that place, whose configuration `configs` has, with more steps where it is to be trained on.
-       * One that has taken them all is put on the GPU as it ended.
+       * Continues the run saved at that place, whose configuration `configs` holds, with more steps if it is to train
+       * longer. A run that has taken all its steps is put on the GPU in its final state.
        */
       readonly resume?: Place;
-      /** Id of an opened file: its run is gone on with, or every run starts from its weights. `configs` have its shape. */
+      /** Id of an opened file: its run is continued, or every run starts from its weights. `configs` have its shape. */
       readonly from?: number;
-      /** A text of fewer tokens than the model of `from` has is filled up to them. */
+      /** Whether a text with a smaller vocabulary than the model of `from` is padded to the model's. */
       readonly fill?: boolean;
       /**
-       * Milliseconds between saves of a single run; left out where it is not to be saved. Several are never saved, nor is
-       * one over what an earlier visit has left while the page was not told of it.
+       * Milliseconds between saves of a single run; left out where it is not saved. Several runs are never saved, and
+       * no run overwrites what an earlier visit left before the page has received `savedRuns`.
        */
       readonly autosaveMs?: number;
     }
-  /** The page is hidden, and may be closed without another word. */
+  /** The page is hidden and may be closed without further notice. */
   | { readonly type: 'save' }
   | { readonly type: 'forgetSave'; readonly place: Place }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
-  /** An abandoned run is neither evaluated nor reported as finished: something else is to start at once. */
+  /** An abandoned run is neither evaluated nor reported as finished, because another one is to start at once. */
   | { readonly type: 'stop'; readonly abandon?: boolean }
   | { readonly type: 'sample'; readonly request: SampleRequest }
   | { readonly type: 'stopSample' }
-  /** Steps between histograms of the gradients; null for none. Holds for all runs to come. */
+  /** Steps between histograms of the gradients; null for none. Applies to all later runs too. */
   | { readonly type: 'numerics'; readonly interval: number | null }
   | { readonly type: 'inspect'; readonly what: InspectedKind }
   | { readonly type: 'benchmark' }
-  /** Takes one real step of the configuration. Several are taken one after the other. */
+  /** Takes one real step of the configuration. Several requests run one after the other. */
   | {
       readonly type: 'confirmBatch';
       readonly id: number;
       readonly config: TrainConfig;
       readonly vocabulary: number;
     }
-  /** Takes effect between two measurements, and before a step. */
+  /** Takes effect between two measurements and before each step. */
   | { readonly type: 'cancelMeasuring' };
 
-/** Told of every command once, when the worker has given back what it took of the page's storage for it. */
+/** Posted once for every command, when the worker has released the page's storage for it. */
 export interface Settled {
   readonly type: 'settled';
 }
@@ -278,12 +280,12 @@ export type SessionEvent =
   | { readonly type: 'opened'; readonly report: AdapterReport }
   | { readonly type: 'unsupported'; readonly reason: UnsupportedReason; readonly error: ErrorReport }
   | { readonly type: 'textProgress'; readonly id: number; readonly progress: TextProgress }
-  /** With the file that is to be named when training on it. */
+  /** `file` is the one to name in `train`. */
   | { readonly type: 'textChecked'; readonly id: number; readonly facts: TextFacts; readonly file: File }
   | { readonly type: 'textRefused'; readonly id: number; readonly error: ErrorReport }
-  /** Kernels compiled of how many; 0 of 0 while the adapter is measured. */
+  /** Kernels compiled, of `total`; 0 of 0 while the adapter is measured. */
   | { readonly type: 'preparing'; readonly run: number; readonly compiled: number; readonly total: number }
-  /** `config` is what is trained: for want of memory its micro-batches may be smaller than was asked for. */
+  /** `config` is what is trained: its micro-batches may be smaller than requested when memory is short. */
   | {
       readonly type: 'started';
       readonly run: number;
@@ -301,20 +303,20 @@ export type SessionEvent =
   | { readonly type: 'fileRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'exported'; readonly name: string; readonly content: Blob }
   | { readonly type: 'exportRefused'; readonly error: ErrorReport }
-  /** What the storage holds. After `opened`, after `forgetSave`, and after a training that was saved. */
+  /** The saved runs in the storage. Posted after `opened`, after `forgetSave`, and after a training that was saved. */
   | { readonly type: 'savedRuns'; readonly stored: readonly StoredRun[] }
   | {
       readonly type: 'autosaved';
       readonly run: number;
       readonly place: Place;
       readonly step: number;
-      /** Bytes of the page's storage, used and allowed; null where the browser does not tell. */
+      /** Bytes of the page's storage, used and allowed; null where the browser does not report them. */
       readonly storage: { readonly usage: number; readonly quota: number } | null;
-      /** True where the GPU has no room for a copy of the run, so that training stands while it is read. */
+      /** True when the GPU has no room for a copy of the run, so that training pauses while its state is read. */
       readonly pauses: boolean;
     }
   | { readonly type: 'autosaveFailed'; readonly run: number; readonly error: ErrorReport }
-  /** Told once each time it begins; the run goes on. */
+  /** Posted once each time a problem begins; the run continues. */
   | { readonly type: 'trouble'; readonly run: number; readonly trouble: RunWarning }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
@@ -323,7 +325,7 @@ export type SessionEvent =
   | { readonly type: 'sampled'; readonly run: number; readonly sample: SampleText }
   | { readonly type: 'sampleRefused'; readonly error: ErrorReport }
   | { readonly type: 'finished'; readonly run: number; readonly summary: RunSummary }
-  /** This mode cannot be trained on; the others still can. */
+  /** This run cannot continue; the others can. */
   | { readonly type: 'runFailed'; readonly run: number; readonly error: ErrorReport }
   | { readonly type: 'numerics'; readonly run: number; readonly frame: NumericsFrame }
   | {

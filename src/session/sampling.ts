@@ -2,10 +2,10 @@ import { checkSample, EngineError, type SampledToken, type Trainer } from '../en
 import { errorReport } from './errorReport.ts';
 import type { SampleHeading, SampleRequest, SessionEvent } from './protocol.ts';
 
-/** Tokens travel in batches: a fast GPU draws hundreds a second, and the page redraws four times in one. */
+/** Tokens are sent in batches: a fast GPU draws hundreds a second, and the page redraws four times in that time. */
 const INTERVAL_MS = 100;
 
-/** The model that writes, and where its training stands. */
+/** The model that writes a sample, and the state of its training. */
 export interface Writer {
   readonly run: number;
   readonly trainer: Pick<Trainer, 'sample'>;
@@ -13,7 +13,7 @@ export interface Writer {
   readonly loss: number | null;
 }
 
-/** Writes samples, one at a time, and tells each as it grows. */
+/** Writes samples, one at a time, and reports each as it grows. */
 export class Sampling {
   readonly #post: (event: SessionEvent) => void;
   #queue: Promise<void> = Promise.resolve();
@@ -23,23 +23,26 @@ export class Sampling {
     this.#post = post;
   }
 
-  /** Resolves when nothing is being written. */
+  /** Resolves when no sample is being written. */
   get idle(): Promise<void> {
     return this.#queue;
   }
 
-  /** Ends the sample being written, if it is of one of these kinds, after the token in progress. */
+  /** Stops the current sample after the token in progress, if it is of one of these kinds. */
   stop(...kinds: readonly SampleHeading['kind'][]): void {
     if (this.#current && kinds.includes(this.#current.kind)) this.#current.abort.abort();
   }
 
-  /** Writes what the visitor asked for; a failure is told as a refusal. `writersNow` is asked when its turn comes; each writes. */
+  /**
+   * Writes a sample that the visitor requested; a failure is reported as a refusal. `writersNow` is called when its
+   * turn comes, and each writer writes one sample.
+   */
   ask(writersNow: () => readonly Writer[], request: SampleRequest): void {
     void this.enqueue(async () => {
       try {
         const writers = writersNow();
         if (writers.length === 0) {
-          throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then ask for text.');
+          throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then write samples.');
         }
         checkSample(request);
         for (const writer of writers) {
@@ -52,21 +55,21 @@ export class Sampling {
     });
   }
 
-  /** Writes a sample of a run's own. Rejects with what the trainer fails with. */
+  /** Writes a sample that belongs to a run. Rejects with the trainer's error. */
   draw(writer: Writer, request: SampleRequest, kind: 'live' | 'end'): Promise<void> {
     return this.enqueue(async () => {
       await this.#write(writer, request, kind);
     });
   }
 
-  /** Does something else that needs the model for itself, when nothing is being written. */
+  /** Runs other work that needs the model to itself, when no sample is being written. */
   enqueue(work: () => Promise<void>): Promise<void> {
     const done = this.#queue.then(work);
     this.#queue = done.catch(() => undefined);
     return done;
   }
 
-  /** Returns whether it was stopped. */
+  /** @returns whether it was stopped */
   async #write(
     { run, trainer, step, loss }: Writer,
     request: SampleRequest,

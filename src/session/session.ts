@@ -34,7 +34,7 @@ import { type Start, TextShelf, textFacts, trainingText } from './texts.ts';
 
 type TrainCommand = Extract<SessionCommand, { type: 'train' }>;
 
-/** Owns the GPU and the trainers. One training at a time; the last trainers stay so that they can be sampled from. */
+/** Owns the GPU and the trainers. One training at a time; the last trainers are kept so that they can write samples. */
 export class Session {
   readonly #post: (event: SessionEvent) => void;
   readonly #gpu: DeviceAccess;
@@ -46,21 +46,24 @@ export class Session {
   readonly #numerics: NumericsSwitch;
   readonly #measuring: Measuring;
   readonly #shelf: Shelf;
-  /** One run, or in lockstep those of a seed. */
+  /** One run, or in lockstep the runs of a seed. */
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
   #lanes: readonly SessionLane[] = [];
   #autosave: Autosave | null = null;
-  /** What an earlier visit has left is looked for, and the page does not know of it; whether there is something. */
-  #look: Promise<boolean> | null = null;
-  /** What took the trained models from the GPU; null where nothing did. */
+  /**
+   * The check for runs that earlier visits saved, while it runs, before the page has the result; resolves to whether
+   * there is an unfinished one.
+   */
+  #firstReport: Promise<boolean> | null = null;
+  /** The error that removed the trained models from the GPU; null where there was none. */
   #gone: unknown = null;
-  /** Of the runs that are on the GPU. */
+  /** The text of the runs that are on the GPU. */
   #text: TextSource | null = null;
   #stopped = false;
-  /** Ends the reading of the text that is to be trained on. */
+  /** Aborts the reading of the text to train on. */
   #reading: AbortController | null = null;
-  /** Trainings that were asked for and have not ended. */
+  /** Trainings that were requested and have not ended. */
   #trainings = 0;
   #training: Promise<void> = Promise.resolve();
 
@@ -72,15 +75,15 @@ export class Session {
     this.#numerics = new NumericsSwitch(post);
     this.#shelf = new Shelf(post);
     this.#gpu = workerGpu((cause) => {
-      if (this.#trainings > 0) return; // they go on by themselves
+      if (this.#trainings > 0) return; // they resume by themselves
       if (this.#active.length > 0) this.#gone = cause;
-      this.#active = []; // their buffers went with the device, which is opened anew when it is needed
+      this.#active = []; // their buffers were lost with the device; it is reopened when needed
     });
     this.#recovery = new Recovery(this.#gpu);
     this.#measuring = new Measuring(post, this.#gpu, (work) => this.#afterTraining(work));
   }
 
-  /** @returns resolves when the page's storage is used for this no longer; undefined where it never is */
+  /** @returns a promise that resolves when the command no longer uses the page's storage; undefined if it never does */
   handle(command: SessionCommand): Promise<void> | undefined {
     switch (command.type) {
       case 'open':
@@ -94,7 +97,7 @@ export class Session {
         void this.#files.open(command);
         break;
       case 'export':
-        // The runs stay on the GPU until it is done.
+        // Queued with the samples, so that the runs stay on the GPU until the export is done.
         return this.#sampling.enqueue(() =>
           answerExport(command, this.#post, this.#gpu, (run) => this.#onGpu(run)),
         );
@@ -137,7 +140,7 @@ export class Session {
         this.#numerics.set(command.interval, this.#active);
         break;
       case 'inspect':
-        // A forward pass, like a sample's.
+        // Inspecting runs a forward pass, as sampling does.
         void this.#sampling.enqueue(() => this.#numerics.inspect(command.what, () => this.#models()));
         break;
       case 'benchmark':
@@ -153,9 +156,9 @@ export class Session {
     try {
       const { report } = await this.#gpu.open();
       this.#post({ type: 'opened', report });
-      this.#look = this.#shelf.tell(true);
-      await this.#look;
-      this.#look = null;
+      this.#firstReport = this.#shelf.report(true);
+      await this.#firstReport;
+      this.#firstReport = null;
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
@@ -171,7 +174,7 @@ export class Session {
       const from = command.from === undefined ? null : this.#files.get(command.from);
       this.#text = text;
       for (const group of groupRuns(configs, schedule)) {
-        await this.#control?.whileRunning(); // the pause came as the last run ended
+        await this.#control?.whileRunning(); // a pause may arrive while the last run ends
         if (this.#stopped) break;
         await this.#sampling.idle;
         this.#release();
@@ -182,17 +185,17 @@ export class Session {
       for (const { batch } of this.#lanes) batch.flush();
       this.#post(await endedBy(cause, this.#gpu));
     } finally {
-      if (this.#autosave || command.resume !== undefined) await this.#shelf.tell(false);
+      if (this.#autosave || command.resume !== undefined) await this.#shelf.report(false);
       this.#control = null;
       this.#lanes = [];
     }
   }
 
-  /** One run with the GPU to itself, or several in lockstep, on as many devices as it takes. */
+  /** Trains one run with the GPU to itself, or several in lockstep, on as many devices as losses require. */
   async #trainGroup(group: readonly PlannedRun[], command: TrainCommand, from: Opened | null): Promise<void> {
     const [first] = group;
     if (!first) return;
-    const resume = await this.#holdStorage(command, from);
+    const resume = await this.#acquireStorage(command, from);
     const model = from?.kind === 'model' ? from.model : null;
     const start = { resume, model, fill: command.fill };
     const dataset = await this.#readText(command.text, first.config, start);
@@ -213,7 +216,7 @@ export class Session {
     });
   }
 
-  /** Null when it was stopped: a large text takes a while to be read. */
+  /** Returns null when the training was stopped meanwhile: reading a large text takes time. */
   async #readText(text: TextSource, config: TrainConfig, start: Start): Promise<Dataset | null> {
     const reading = new AbortController();
     this.#reading = reading;
@@ -228,7 +231,7 @@ export class Session {
     }
   }
 
-  /** Those of the runs that have not ended, from their newest state. */
+  /** Trains the runs that have not ended, from their newest state. */
   async #trainOn(
     gpu: OpenGpu,
     runs: readonly GroupRun[],
@@ -236,24 +239,25 @@ export class Session {
     control: RunControl,
     command: TrainCommand,
   ): Promise<void> {
-    const going = runs.filter(({ ended }) => !ended);
-    // A run that has learned something is still evaluated.
-    const isOff = () => this.#stopped && (control.abandoned || !going.some(({ kept }) => kept.hasBegun));
-    for (const planned of going) {
+    const unfinished = runs.filter(({ ended }) => !ended);
+    // A stopped run that has taken steps is still evaluated.
+    const isCancelled = () =>
+      this.#stopped && (control.abandoned || !unfinished.some(({ kept }) => kept.hasBegun));
+    for (const planned of unfinished) {
       try {
         await this.#prepare(gpu, planned, data, command.configs.length > 1);
       } catch (cause) {
         const accepted = this.#active.map(({ trainer }) => trainer.memory.total);
         const { vocabulary } = data.dataset.tokenizer;
-        throw explainTogether(cause, going, vocabulary, gpu.report.limits, accepted);
+        throw explainTogether(cause, unfinished, vocabulary, gpu.report.limits, accepted);
       }
-      if (isOff()) return;
+      if (isCancelled()) return;
     }
     if (control.paused) this.#post({ type: 'paused' });
-    await control.whileRunning(); // the pause came as they were prepared
-    if (isOff()) return;
+    await control.whileRunning(); // a pause may arrive while they are prepared
+    if (isCancelled()) return;
     const autosave = this.#autosave;
-    const around = {
+    const context = {
       post: this.#post,
       autosave,
       numerics: this.#numerics,
@@ -262,7 +266,7 @@ export class Session {
       samples: command.samples ?? DEFAULT_SAMPLES,
       leader: this.#active[0],
     };
-    this.#lanes = this.#active.map((active) => new SessionLane(active, around));
+    this.#lanes = this.#active.map((active) => new SessionLane(active, context));
     const [only] = this.#active;
     if (only) await autosave?.begin(only.trainer, command.text, command.autosaveMs!);
     for (const lane of this.#lanes) lane.announce();
@@ -272,7 +276,7 @@ export class Session {
     for (const lane of this.#lanes) await lane.writeLast();
   }
 
-  /** The device of these runs is lost. */
+  /** Called when the device of these runs is lost. */
   #drop(runs: readonly GroupRun[]): void {
     for (const { run, kept, batch, ended } of runs) {
       kept.detach();
@@ -283,14 +287,15 @@ export class Session {
     this.#release();
   }
 
-  /** The saved run that is gone on with: the one in the storage, which a single run takes, or a file. */
-  async #holdStorage(
+  /** Acquires the storage for a single run. @returns the saved run to continue, from the storage or a file */
+  async #acquireStorage(
     { configs, autosaveMs, resume }: TrainCommand,
     from: Opened | null,
   ): Promise<RunFile | undefined> {
     const alone = configs.length === 1 && autosaveMs;
-    // What the page could not know of when it asked is not to be written over.
-    this.#autosave = alone && !(await this.#look) ? await this.#shelf.hold(0, resume ?? null) : null;
+    // A save that the page did not know of when it sent the command must not be overwritten.
+    this.#autosave =
+      alone && !(await this.#firstReport) ? await this.#shelf.acquire(0, resume ?? null) : null;
     if (from?.kind === 'run') return from.run;
     if (resume === undefined) return undefined;
     const saved = await this.#autosave?.saved();
@@ -320,7 +325,7 @@ export class Session {
 
   async #resume(): Promise<void> {
     this.#sampling.stop('asked');
-    await this.#sampling.idle; // training and writing would take turns, and each would look slow
+    await this.#sampling.idle; // otherwise training and sampling would take turns, and each would look slow
     for (const { batch } of this.#lanes) batch.resume();
     this.#control?.resume();
     this.#post({ type: 'resumed' });
@@ -330,11 +335,11 @@ export class Session {
     const active = this.#models().find((model) => model.run === run);
     const text = this.#text;
     if (!active || !text) return null;
-    const stands = this.#control === null || this.#control.paused || active.planned.ended;
-    return { trainer: active.trainer, text, stands, saved: this.#autosave !== null };
+    const idle = this.#control === null || this.#control.paused || active.planned.ended;
+    return { trainer: active.trainer, text, idle, saved: this.#autosave !== null };
   }
 
-  /** @returns false where a training has the GPU; one that is asked for meanwhile waits for the end of `work` */
+  /** @returns false while a run is training; a training requested meanwhile waits for the end of `work` */
   #afterTraining(work: () => Promise<void>): boolean {
     if (this.#trainings > 0) return false;
     this.#training = this.#training.then(async () => {
@@ -344,7 +349,7 @@ export class Session {
     return true;
   }
 
-  /** The runs that are on the GPU. @throws what took them from it */
+  /** The runs that are on the GPU. @throws the error that removed them from it */
   #models(): readonly ActiveRun[] {
     if (this.#gone) throw this.#gone;
     return this.#active;

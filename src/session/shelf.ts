@@ -1,4 +1,4 @@
-/** The runs that the page's private storage keeps, and which of them this visit has ended itself. */
+/** The runs in the page's private storage, and which of them ended during this visit. */
 import { openRun, type RunFile } from '../engine/index.ts';
 import { Autosave, savedFacts } from './autosave.ts';
 import type { SessionEvent, StoredRun } from './protocol.ts';
@@ -8,9 +8,9 @@ import type { Save, Slots } from './storage/slots.ts';
 
 export class Shelf {
   readonly #post: (event: SessionEvent) => void;
-  /** Places whose run this visit has ended, before all its steps or after them. */
+  /** Places whose run ended during this visit, before or after its last step. */
   readonly #ended = new Set<Place>();
-  /** Of the run that another was started instead of. */
+  /** Place of the run that was abandoned to start another. */
   #abandoned: Place | null = null;
 
   constructor(post: (event: SessionEvent) => void) {
@@ -18,11 +18,13 @@ export class Shelf {
   }
 
   /**
-   * Tells what the storage holds. A save that cannot be read was written by another version of the page: it is not told.
-   * @param checked every save is read in full; else one whose weights are damaged is told too, and found so when it is used
-   * @returns whether one is left unfinished
+   * Reports which runs the storage holds. Saves that cannot be read were written by another version of the page and are
+   * left out.
+   * @param checked whether every save is read in full; otherwise a save with damaged weights is reported too, and
+   * refused when it is used
+   * @returns whether one of them is unfinished
    */
-  async tell(checked: boolean): Promise<boolean> {
+  async report(checked: boolean): Promise<boolean> {
     const open = await openSlots().catch(() => null);
     const stored = open ? await this.#stored(open, checked) : [];
     open?.close();
@@ -31,19 +33,20 @@ export class Shelf {
   }
 
   /**
-   * Takes the storage for a run. One that goes on with an unfinished run is saved in its place; one that is trained on from a
-   * run that had ended leaves that as it is where another place can be had.
-   * @param from the place of the run that it goes on with
-   * @returns null where an unfinished run would have to give way, and, which is told, where the storage cannot be had
+   * Acquires the storage for a run. A run that continues an unfinished one is saved in the same place; a run that
+   * continues an ended one leaves it as it is if another place is available.
+   * @param from the place of the run that it continues
+   * @returns null when only places of unfinished runs are left, and, which is reported, when the storage is not
+   * available
    */
-  async hold(run: number, from: Place | null): Promise<Autosave | null> {
-    const autosave = await Autosave.hold(this.#post, run, (open) => this.#choose(open, from), from);
+  async acquire(run: number, from: Place | null): Promise<Autosave | null> {
+    const autosave = await Autosave.acquire(this.#post, run, (open) => this.#choose(open, from), from);
     if (autosave) this.#ended.delete(autosave.place);
     if (autosave?.place === this.#abandoned) this.#abandoned = null;
     return autosave;
   }
 
-  /** The run of a place has come to its end in this visit. @param abandoned another is started instead of it */
+  /** Records that the run at `place` ended in this visit. @param abandoned whether another is started instead of it */
   end(place: Place, abandoned: boolean): void {
     this.#ended.add(place);
     if (abandoned) this.#abandoned = place;
@@ -53,7 +56,7 @@ export class Shelf {
     const open = await openSlots().catch(() => null);
     open?.places[place].clear();
     open?.close();
-    if (open) await this.tell(false);
+    if (open) await this.report(false);
   }
 
   async #choose(open: OpenSlots, from: Place | null): Promise<Place | null> {
@@ -66,7 +69,7 @@ export class Shelf {
   async #stored({ places }: OpenSlots, checked: boolean): Promise<StoredRun[]> {
     const found: StoredRun[] = [];
     for (const place of PLACES) {
-      // Where the newest cannot be read, the one before may be whole.
+      // If the newest save cannot be read, the one before may be intact.
       const run =
         (checked ? null : await readRun(places[place].glance())) ?? (await newestWhole(places[place]));
       if (!run) continue;

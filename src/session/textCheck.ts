@@ -10,7 +10,7 @@ const INTERVAL_MS = 250;
 
 type TextCommand = Extract<SessionCommand, { type: 'checkText' | 'loadText' | 'cancelText' }>;
 
-/** Reads the visitor's texts onto the shelf, one at a time: a new one ends the reading of the last. */
+/** Reads the visitor's texts onto the shelf, one at a time: a new text aborts the reading of the one before. */
 export class TextCheck {
   readonly #post: (event: SessionEvent) => void;
   readonly #shelf: TextShelf;

@@ -1,4 +1,4 @@
-/** The texts of the page: each is read and tokenized once, and its tokens stay for the next run. */
+/** The page's texts: each is read and tokenized once, and its tokens are kept for the next run. */
 import {
   builtinStream,
   checkFingerprint,
@@ -27,12 +27,15 @@ interface Shelved {
   readonly text: TokenizedText;
 }
 
-/** Keeps the tokens of the newest text of each kind: a comparison, a longer run or a new seed reads nothing again. */
+/**
+ * Keeps the tokens of the newest text of each kind, so that a comparison, a longer run or a new seed does not read it
+ * again.
+ */
 export class TextShelf {
   readonly #kept = new Map<TextSource['kind'], Shelved>();
 
   /**
-   * @param tokenizer one that is made for the text, or one that exists already
+   * @param tokenizer the kind to build from the text, or an existing tokenizer
    * @throws SessionError TEXT_UNAVAILABLE
    * @throws EngineError BAD_TEXT, or TEXT_TOO_SHORT for the context
    */
@@ -44,7 +47,7 @@ export class TextShelf {
     const key = `${source.id} ${typeof tokenizer === 'string' ? tokenizer : JSON.stringify(tokenizer)}`;
     let kept = this.#kept.get(source.kind);
     if (kept?.key !== key) {
-      this.#kept.delete(source.kind); // before the next one, which may be as large, takes its memory
+      this.#kept.delete(source.kind); // frees its memory before the next text, which may be as large, is read
       kept = { key, text: await tokenize(await streamFrom(source), tokenizer, options) };
       this.#kept.set(source.kind, kept);
     }
@@ -52,20 +55,20 @@ export class TextShelf {
   }
 }
 
-/** What runs start from, where it is not their seed. */
+/** What runs start from, if not from their seed. */
 export interface Start {
-  /** The run that is gone on with. */
+  /** The run to continue. */
   readonly resume: RunFile | undefined;
   readonly model: ModelFile | null;
-  /** A text of fewer tokens than the model has is filled up to them. */
+  /** Whether a text with a smaller vocabulary than the model is padded to the model's. */
   readonly fill?: boolean | undefined;
 }
 
 /**
- * The text that runs are trained on, read as what they start from reads it. Configurations of a comparison do not differ
- * in that.
- * @throws the signal's reason when it is aborted; what `TextShelf.dataset` throws; EngineError WRONG_RUN where the run was trained on another text, WRONG_MODEL
- * where the model has not the text's vocabulary
+ * Reads the text that runs are trained on, with the tokenizer of what they start from. All configurations of a
+ * comparison use the same one.
+ * @throws the signal's reason when it is aborted; what `TextShelf.dataset` throws; EngineError WRONG_RUN when the run
+ * was trained on another text, WRONG_MODEL when the model's vocabulary differs from the text's
  */
 export async function trainingText(
   shelf: TextShelf,
@@ -82,7 +85,8 @@ export async function trainingText(
         (model?.tokenizer ? tokenizerOfModel(model.tokenizer, tokenizer) : tokenizer),
       context,
     },
-    // Another text is refused as such, not for characters that the tokenizer lacks.
+    // The checksum is compared first, so that another text is refused as such and not for characters that the tokenizer
+    // lacks.
     {
       signal,
       onFingerprint: (checksum) => resume && checkFingerprint(resume, { name: 'The chosen text', checksum }),
@@ -110,7 +114,7 @@ export function textFacts(dataset: Dataset): TextFacts {
   };
 }
 
-/** Reads a text again, from where it came. */
+/** Reads a text again from its source. */
 export async function streamFrom(source: TextSource): Promise<TextStream> {
   if (source.kind === 'own') return fileStream(source.file);
   return builtinStream(source.id, (id: FileTextId) => loadBuiltin(`${source.folder}${id}.txt`));
@@ -121,7 +125,7 @@ function fileStream(file: File): TextStream {
 }
 
 async function* chunksOf(file: File): AsyncGenerator<Uint8Array> {
-  // Not `for await`: Safari's streams are not iterable.
+  // Not `for await`, because Safari's streams are not iterable.
   const reader = file.stream().getReader();
   try {
     for (;;) {
@@ -129,7 +133,7 @@ async function* chunksOf(file: File): AsyncGenerator<Uint8Array> {
         throw new SessionError(
           'TEXT_UNAVAILABLE',
           `"${file.name}" cannot be read.`,
-          'It was moved or changed since you chose it, or it is a folder: choose a file again.',
+          'It was moved or changed after you chose it, or it is a folder. Choose a file again.',
         );
       });
       if (done) return;
@@ -145,16 +149,16 @@ async function loadBuiltin(url: string): Promise<Uint8Array> {
     new SessionError(
       'TEXT_UNAVAILABLE',
       `The text at ${url} could not be loaded: ${why}.`,
-      'Check that the whole site is served, texts included, or use a text of your own.',
+      'Check that the whole site is served, including its texts, or use a text of your own.',
     );
   const response = await fetch(url).catch((cause: unknown) => {
     throw unavailable(cause instanceof Error ? cause.message : 'no connection');
   });
-  // Servers with a fallback page answer 200 for what they do not have.
+  // Servers with a fallback page answer 200 for files they do not have.
   const isPage = response.headers.get('content-type')?.includes('text/html');
   if (!response.ok || isPage) {
     await response.body?.cancel();
-    throw unavailable(response.ok ? 'a web page came back' : `HTTP ${response.status}`);
+    throw unavailable(response.ok ? 'the server sent a web page instead' : `HTTP ${response.status}`);
   }
   return new Uint8Array(await response.arrayBuffer());
 }

@@ -22,11 +22,11 @@ import { useUi } from './uiStore.ts';
 
 let client: SessionClient | null = null;
 
-/** Called once: reads the address, looks for a GPU and, if the address asks for it, trains. */
+/** Called once at start: reads the address, looks for a GPU and starts training if the address requests it. */
 export function boot(): void {
   const address = readAddress(location.search, DEFAULT_SETTINGS);
   const query = withoutTracking(location.search);
-  // Whoever copies the address passes on settings, and not who has sent them here.
+  // A copied address should carry settings, not where the visitor came from.
   if (query !== location.search)
     history.replaceState(history.state, '', location.pathname + query + location.hash);
   useSettings.getState().choose(address.settings);
@@ -62,7 +62,7 @@ export function send(command: SessionCommand): void {
   client?.send(command);
 }
 
-/** Why Train would not start now; null when it would. */
+/** The reason why Train cannot start now; null when it can. */
 export function obstacle(
   { settings, unread, ownText } = useSettings.getState(),
   adapter = useRun.getState().adapter,
@@ -83,7 +83,7 @@ export function train(): void {
   trainRuns(runsOf(settings), settings);
 }
 
-/** Trains what the settings say, or something that differs from it. Nothing while something trains. */
+/** Trains the given runs: those of the settings, or variations of them. Does nothing while a run is training. */
 export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): void {
   if (!client || isBusy(useRun.getState().status)) return;
   const configs = runs.map(({ config }) => config);
@@ -104,15 +104,16 @@ export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): 
   });
 }
 
-/** Why the saved run cannot go on now; null where it can. */
+/** The reason why the saved run cannot be resumed now; null when it can. */
 export function resumeObstacle({ text }: SavedRun, { ownText } = useSettings.getState()): string | null {
   if (text.builtin !== null || ownText.state === 'ready') return null;
-  return `It was trained on your file "${text.name}": choose it again as your text to resume it.`;
+  return `It was trained on your file "${text.name}". To resume it, choose that file as your text again.`;
 }
 
 /**
- * Goes on with a stored run: to its end, or with more steps than it had. One that has taken all its steps is shown as it ended.
- * @param steps in all
+ * Resumes a stored run, up to its planned end or with more steps. A run that has taken all its steps is shown in its
+ * final state.
+ * @param steps total number of steps
  */
 export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): void {
   if (!client || isBusy(useRun.getState().status) || resumeObstacle(stored) !== null) return;
@@ -131,11 +132,11 @@ export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): 
   });
 }
 
-export function discardSavedRun({ place }: StoredRun): void {
+export function removeSavedRun({ place }: StoredRun): void {
   client?.send({ type: 'forgetSave', place });
 }
 
-/** The modes whose difference the project exists to show; everything else stays as it is chosen. */
+/** The modes whose difference this project demonstrates; all other settings stay as chosen. */
 const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 
 export function compareShowcase(): void {
@@ -152,14 +153,14 @@ export function resume(): void {
   if (useRun.getState().status === 'paused') client?.send({ type: 'resume' });
 }
 
-/** Takes effect at the next step; the run is still evaluated, and what was trained can be sampled. */
+/** Stops after the current step. The run is still evaluated, and its model can be sampled. */
 export function stop(): void {
   if (!isBusy(useRun.getState().status)) return;
   useRun.setState({ status: 'stopping' });
   client?.send({ type: 'stop' });
 }
 
-/** Ends what runs, without evaluating it, and trains with the settings as they are. */
+/** Ends the current run without evaluating it and trains with the current settings. */
 export function restart(): void {
   if (obstacle() !== null) return;
   if (!isBusy(useRun.getState().status)) {
@@ -175,7 +176,7 @@ export function restart(): void {
   client?.send({ type: 'stop', abandon: true });
 }
 
-/** Histograms of the gradients every so many steps, or none; from the next step on. */
+/** Switches histograms of the gradients on, every `interval` steps, or off; from the next step on. */
 export function chooseNumerics(enabled: boolean, interval = useNumerics.getState().interval): void {
   rememberNumerics(enabled);
   useNumerics.setState({ interval });
@@ -187,23 +188,23 @@ function switchNumerics(enabled: boolean): void {
   client?.send({ type: 'numerics', interval: enabled ? useNumerics.getState().interval : null });
 }
 
-/** Takes one look at the weights, or at the activations of the newest batch. */
+/** Inspects the weights, or the activations of the newest batch, once. */
 export function inspect(what: InspectedKind): void {
   useNumerics.setState({ inspecting: what, error: null });
   client?.send({ type: 'inspect', what });
 }
 
-/** Before a slow first run has cost the visitor a minute. */
+/** Lowers a preset that is too slow, before the first run costs the visitor a minute. */
 function leaveSlowPreset(run: number): void {
   const log = logOf(run);
   const { status, schedule, purpose, startedWith } = useRun.getState();
-  // In lockstep the steps of the other modes pass too; a sweep keeps the preset it was begun with.
+  // In lockstep a step's time includes the other modes; a sweep keeps the preset it was started with.
   if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep' || purpose === 'sweep') return;
-  if (startedWith === null) return; // a run that went on keeps what it began with
+  if (startedWith === null) return; // a resumed run keeps its settings
   if (adaptToSpeed(log)) restart();
 }
 
-/** Takes the preset back that the page lowered by itself, and trains with it where it was trained without. */
+/** Restores the preset that the page lowered by itself, and restarts a run that trains with the lower one. */
 export function undoPreset(): void {
   undoAdaptation();
   if (isBusy(useRun.getState().status)) restart();
@@ -214,17 +215,17 @@ export function sample(request: SampleRequest): void {
   client?.send({ type: 'sample', request });
 }
 
-/** What was written so far stays. */
+/** Stops the sample; the text so far is kept. */
 export function stopSample(): void {
   client?.send({ type: 'stopSample' });
 }
 
-/** Takes a text of the visitor's. It is read in the worker and never leaves the device. */
+/** Uses a file as the visitor's text. It is read in the worker and never leaves the device. */
 export function takeOwnText(file: File): void {
   client?.send(readFile(file));
 }
 
-/** Takes the text at an http or https address. */
+/** Uses the text at an http or https address. */
 export function takeTextFrom(address: string): void {
   client?.send(readFrom(address));
 }
@@ -234,14 +235,14 @@ export function cancelText(): void {
   if (command) client?.send(command);
 }
 
-/** Another tokenizer finds another vocabulary in the same text. */
+/** A different tokenizer finds a different vocabulary, so the text is read again. */
 useSettings.subscribe(({ settings }, before) => {
   if (settings.tokenizer === before.settings.tokenizer && settings.init === before.settings.init) return;
   const command = readAgain();
   if (command) client?.send(command);
 });
 
-/** Where the worker finds the text: one of the page's, or the visitor's own. */
+/** Where the worker gets the text: a built-in text, or the visitor's own. */
 export function textSource(text: TextChoice): TextSource {
   if (text === 'own') return ownTextSource();
   return { kind: 'builtIn', id: text, folder: new URL('texts/', document.baseURI).href };

@@ -1,14 +1,16 @@
-/** The preset follows the adapter, as long as the visitor has chosen neither it nor what decides the time of a step. */
+/**
+ * Adapts the preset to the adapter, unless the visitor chose the preset or a setting that decides the time of a step.
+ */
 import { isPresetOpen, openPreset, PRESET_NAMES, type PresetName } from '../engine/index.ts';
 import type { MetricsLog } from './metricsLog.ts';
 import { overridesOf, settingsProblem } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { type PresetAdapted, useUi } from './uiStore.ts';
 
-/** A step of this many milliseconds makes the first minute of a visit dull. */
+/** Steps that take longer than this many milliseconds make the first minute of a visit dull. */
 const SLOW_STEP_MS = 400;
 
-/** Milliseconds of a step once warm: the shorter of the second and the third; null before there are three. */
+/** Milliseconds of a warmed-up step: the shorter of the second and the third; null before there are three. */
 export function warmStepMs(log: Pick<MetricsLog, 'length' | 'columns'>): number | null {
   if (log.length < 3) return null;
   const { time } = log.columns;
@@ -26,7 +28,7 @@ export function adaptToAdapter(isFallback: boolean): void {
   if (open !== preset) adapt(open, { why: 'software', from: preset });
 }
 
-/** Whether the preset was lowered because its first steps were slow: then what trains is to be started anew. */
+/** Lowers the preset if its first steps were slow. @returns whether it did, so that the training has to restart */
 export function adaptToSpeed(log: Pick<MetricsLog, 'length' | 'columns'>): boolean {
   const stepMs = warmStepMs(log);
   const { preset } = useSettings.getState().settings;
@@ -35,7 +37,7 @@ export function adaptToSpeed(log: Pick<MetricsLog, 'length' | 'columns'>): boole
   return adapt(smaller, { why: 'slow', from: preset, stepMs });
 }
 
-/** Goes back to the preset that was lowered, for good. */
+/** Restores the preset that the page lowered, and keeps it. */
 export function undoAdaptation(): void {
   const { presetAdapted } = useUi.getState();
   useUi.setState({ presetAdapted: null });
@@ -46,7 +48,8 @@ function adapt(preset: PresetName, presetAdapted: PresetAdapted): boolean {
   const { presetChosen, settings } = useSettings.getState();
   if (!isPresetOpen(presetChosen, overridesOf(settings))) return false;
   const adapted = { ...settings, preset };
-  // What was chosen was checked with the preset before: a long warm-up, say, does not go with a short run.
+  // The chosen values were checked with the previous preset and may not fit this one: a long warm-up does not fit a
+  // short run.
   if (settingsProblem(adapted) && !settingsProblem(settings)) return false;
   useSettings.setState({ settings: adapted });
   useUi.setState({ presetAdapted });

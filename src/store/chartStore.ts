@@ -16,7 +16,7 @@ const CHART_IDS = [
 ] as const;
 export type ChartId = (typeof CHART_IDS)[number];
 
-/** What a chart may run along: steps, tokens, or seconds of training. */
+/** Units of a chart's x axis: steps, tokens, or seconds of training. */
 export const X_AXES = ['step', 'tokens', 'time'] as const;
 export type XAxisKind = (typeof X_AXES)[number];
 
@@ -26,9 +26,9 @@ const SETTINGS = v.object({
   x: v.picklist(X_AXES),
   logX: v.boolean(),
   logY: v.boolean(),
-  /** Null smooths as suits the length of the run. */
+  /** Null smooths according to the length of the run. */
   smoothing: v.nullable(v.pipe(finite, v.minValue(0), v.maxValue(MAX_SMOOTHING))),
-  /** The range that the y axis keeps whatever is drawn; null follows what is drawn. */
+  /** The fixed range of the y axis; null follows the data. */
   lockedY: v.nullable(v.tuple([finite, finite])),
   expanded: v.boolean(),
   table: v.boolean(),
@@ -46,7 +46,7 @@ const STANDARD: ChartSettings = {
   table: false,
 };
 
-/** The speed is a median of 20 steps already. */
+/** The speed needs no smoothing: it is a median of 20 steps already. */
 export const DEFAULT_CHARTS: Readonly<Record<ChartId, ChartSettings>> = {
   loss: STANDARD,
   difference: STANDARD,
@@ -65,7 +65,7 @@ interface ChartState {
 }
 
 export const useCharts = create<ChartState>()((set) => ({
-  charts: keptCharts(recall('charts')),
+  charts: storedCharts(recall('charts')),
   change: (id, change) =>
     set((state) => {
       const charts = { ...state.charts, [id]: { ...state.charts[id], ...change } };
@@ -74,8 +74,8 @@ export const useCharts = create<ChartState>()((set) => ({
     }),
 }));
 
-/** What was kept, where it can still be read: a field that is missing or wrong is as at first. */
-export function keptCharts(text: string | null): Record<ChartId, ChartSettings> {
+/** Reads the stored settings of the charts. Missing or invalid fields get their defaults. */
+export function storedCharts(text: string | null): Record<ChartId, ChartSettings> {
   const kept = parsed(text);
   const charts: Record<ChartId, ChartSettings> = { ...DEFAULT_CHARTS };
   for (const id of CHART_IDS) {

@@ -1,4 +1,4 @@
-/** The runs on the page as the engine's comparison takes them. */
+/** Converts the runs on the page into the engine's comparison input. */
 
 import {
   type ComparedRun,
@@ -11,7 +11,7 @@ import type { Schedule } from '../session/protocol.ts';
 import type { MetricsLog } from './metricsLog.ts';
 import { logOf, type RunView } from './runStore.ts';
 
-/** Place of a run's mode among those compared: what its colour goes by, whatever its seed. */
+/** Index of a run's mode among the compared modes, which decides its colour whatever its seed. */
 export function modePlace(runs: readonly Pick<RunView, 'mode'>[], run: number): number {
   const mode = runs[run]?.mode;
   return mode === undefined ? 0 : comparedModes(runs).indexOf(mode);
@@ -46,7 +46,7 @@ export function endedRuns(
   });
 }
 
-/** Which clock tells the time of a run alone: in lockstep the steps of the others pass on the wall's. */
+/** The clock that measures a run alone: in lockstep the wall clock includes the steps of the others. */
 export function clockOf(schedule: Schedule): SpeedClock {
   return schedule === 'lockstep' ? 'gpu' : 'wall';
 }

@@ -1,10 +1,10 @@
-/** Most points a drawn line may have: recharts' redraw time grows with them. */
+/** Most points of a drawn line: recharts' redraw time grows with them. */
 export const MAX_POINTS = 400;
 
 /**
  * Indexes of the points to draw for `count` values: the smallest and the largest of every bucket, so that no spike is
- * lost, and the last. Bucket sizes are powers of two from a fixed origin: a point that was drawn keeps being drawn
- * while values are added, until the buckets double.
+ * lost, and the last. Bucket sizes are powers of two from a fixed origin: a drawn point stays drawn while values are
+ * added, until the bucket size doubles.
  *
  * NaN (a loss that was not finite) is left out, but a bucket of nothing else keeps one point, which draws as a gap.
  */
@@ -15,12 +15,12 @@ export function decimate(values: ArrayLike<number>, count: number, maxPoints = M
   return keepExtremes(values, count, (start) => start + size);
 }
 
-/** Buckets of a doubling of the index: so many octaves (of four million values) stay within 400 points. */
+/** Buckets in each doubling of the index: enough for four million values to stay within 400 points. */
 const BUCKETS_IN_OCTAVE = 9;
 
 /**
- * As `decimate`, for a logarithmic axis: buckets grow with their index, so that they are equally wide as drawn.
- * They do not depend on `count` at all.
+ * Like `decimate`, for a logarithmic axis: buckets grow with their index, so that all are equally wide when drawn. They
+ * do not depend on `count`.
  */
 export function decimateLog(values: ArrayLike<number>, count: number): number[] {
   const growth = 2 ** (1 / BUCKETS_IN_OCTAVE);
@@ -66,7 +66,7 @@ export function changePoints(values: ArrayLike<number>, count: number, maxPoints
   return kept;
 }
 
-/** At most `maxPoints` of `items`, evenly over the list, first and last among them. */
+/** At most `maxPoints` of `items`, evenly spread over the list, including the first and the last. */
 export function thin<T>(items: readonly T[], maxPoints = MAX_POINTS): readonly T[] {
   if (items.length <= maxPoints) return items;
   const stride = (items.length - 1) / (maxPoints - 1);

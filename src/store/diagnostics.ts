@@ -1,13 +1,15 @@
 import { useMeasurements } from './measurementStore.ts';
 import { useRun } from './runStore.ts';
 
-/** What the adapter offers to this page. */
+/** Features and limits that the adapter offers to this page. */
 export interface AdapterOffer {
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** Asked for by the page itself: the worker has none to tell of where it could not open a device. Null without one. */
+/**
+ * Requested by the page itself, because a worker that could not open a device reports none. Null without an adapter.
+ */
 export async function adapterOffer(): Promise<AdapterOffer | null> {
   try {
     const adapter = await navigator.gpu?.requestAdapter();
@@ -19,11 +21,11 @@ export async function adapterOffer(): Promise<AdapterOffer | null> {
     }
     return { features: [...adapter.features].sort(), limits };
   } catch {
-    return null; // why is told by the reason and the error
+    return null; // `reason` and `error` already say why
   }
 }
 
-/** What a report of a problem needs: JSON, without anything the visitor trained on. */
+/** The contents of a problem report, as JSON, without anything the visitor trained on. */
 export function diagnostics(offer: AdapterOffer | null = null): string {
   const { status, adapter, unsupported, error } = useRun.getState();
   return JSON.stringify(

@@ -13,7 +13,7 @@ import { secondsLeft, tokensPerSecond } from './speed.ts';
 
 const pulse = new Pulse(paint);
 
-/** Brings the stores up to date with what the worker says. */
+/** Updates the stores with an event of the worker. */
 export function applyEvent(event: SessionEvent): void {
   switch (event.type) {
     case 'opened':
@@ -29,7 +29,7 @@ export function applyEvent(event: SessionEvent): void {
       break;
     case 'preparing': {
       const { compiled, total } = event;
-      endWriting(); // by a device that is lost
+      endWriting(); // a lost device may have interrupted a sample
       useRun.setState({ active: leadingRun(useRun.getState(), event.run), compiling: { compiled, total } });
       changeStatus('preparing');
       break;
@@ -114,19 +114,19 @@ export function applyEvent(event: SessionEvent): void {
   }
 }
 
-/** Idle when a stop came before the first step. */
+/** The status after the end: idle when the training was stopped before its first step. */
 function endStatus(): RunStatus {
   const { runs } = useRun.getState();
   if (runs.some((run) => run.summary)) return 'done';
   return runs.some((run) => run.error) ? 'failed' : 'idle';
 }
 
-/** Once Stop was pressed, only the end changes the status: events under way must not show the run as going on. */
+/** Changes the status, unless Stop was pressed: events in transit must not show the run as still training. */
 function changeStatus(status: RunStatus): void {
   if (useRun.getState().status !== 'stopping') useRun.setState({ status });
 }
 
-/** Copies the newest figures into the store, which redraws the page; of a hidden one not the charts. */
+/** Copies the newest figures into the store, which redraws the page; while it is hidden, not the charts. */
 function paint(): void {
   const clock = clockOf(useRun.getState().schedule);
   useRun.setState((state) => ({

@@ -1,4 +1,4 @@
-/** What a visitor does with files of models and runs: a chunk of its own, fetched with the first of them. */
+/** Actions on files of models and runs: a chunk of its own, loaded on first use. */
 import { type ExportDtype, usualHeads } from '../engine/index.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import type { Place } from '../session/storage/places.ts';
@@ -14,8 +14,8 @@ import { useSettings } from './settingsStore.ts';
 let opens = 0;
 
 /**
- * Reads what the weights among the files are. What was opened before is given back; runs and settings stay as they are
- * until it is known.
+ * Opens the weights among the files. The file opened before is closed; runs and settings are unchanged until the
+ * contents are known.
  */
 export function openFiles(files: readonly File[]): void {
   closeFile();
@@ -36,7 +36,7 @@ export function openFiles(files: readonly File[]): void {
   });
 }
 
-/** Trains with random weights again. */
+/** Closes the file: runs start from random weights again. */
 export function closeFile(): void {
   useFiles.setState({ opened: { state: 'none' } });
   useSettings.getState().choose({ init: null });
@@ -53,7 +53,7 @@ function startFrom(
   useSettings.getState().choose({ init });
 }
 
-/** Measures the weights on the text, and trains nothing. */
+/** Evaluates the weights on the text without training. */
 export function evaluateFile(): void {
   const { settings } = useSettings.getState();
   if (!settings.init) return;
@@ -63,24 +63,24 @@ export function evaluateFile(): void {
   );
 }
 
-/** Why a saved run cannot go on to so many steps now; null where it can. @param steps in all */
-export function goOnObstacle(saved: SavedRun, steps: number): string | null {
+/** The reason why a saved run cannot continue up to `steps`; null when it can. @param steps total number of steps */
+export function continueObstacle(saved: SavedRun, steps: number): string | null {
   if (!(Number.isInteger(steps) && steps > saved.step && steps <= 1_000_000)) {
-    return `It has taken ${saved.step} steps: give a whole number above that, up to 1,000,000.`;
+    return `The run has taken ${saved.step} steps. Enter a larger whole number, up to 1,000,000.`;
   }
   const { warmup } = saved.config;
   if (steps < warmup) {
-    return `It has a warm-up of ${warmup} steps: give at least as many in all.`;
+    return `The run has a warm-up of ${warmup} steps. Enter at least as many steps in total.`;
   }
   return resumeObstacle(saved);
 }
 
-/** Goes on with the run in the opened file. @param steps in all */
-export function goOnWithFile(steps: number): void {
+/** Continues the run in the opened file. @param steps total number of steps */
+export function continueFile(steps: number): void {
   const { opened } = useFiles.getState();
   if (opened.state !== 'ready' || opened.file.kind !== 'run') return;
   const { saved } = opened.file;
-  if (isBusy(useRun.getState().status) || goOnObstacle(saved, steps) !== null) return;
+  if (isBusy(useRun.getState().status) || continueObstacle(saved, steps) !== null) return;
   const configs = [{ ...saved.config, steps }];
   beginRuns(configs, 'sequential');
   clearNumerics(configs);
@@ -96,7 +96,7 @@ export function goOnWithFile(steps: number): void {
   useFiles.setState({ opened: { state: 'none' } });
 }
 
-/** Makes a file of a run on the GPU, or of a stored one. */
+/** Exports a run on the GPU, or a stored one, as a file. */
 export function exportRun(
   of: { readonly run: number } | { readonly place: Place },
   what: ExportKind,
@@ -106,8 +106,8 @@ export function exportRun(
   send({ type: 'export', what, dtype, of, folder: new URL('.', document.baseURI).href });
 }
 
-/** The run that can be taken: of several that train one after the other, the last that was begun. Null for none. */
-export function takenRun(): number | null {
+/** The run that can be exported: when runs train one after the other, the last one started. Null for none. */
+export function exportableRun(): number | null {
   const { runs, active, status } = useRun.getState();
   const { latest, summary } = runs[active] ?? {};
   const gone = status === 'lost' || status === 'preparing' || status === 'idle';

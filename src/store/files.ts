@@ -1,4 +1,4 @@
-/** Files of models and saved runs that the visitor gives, and those that the page makes of its runs. */
+/** The visitor's files of models and saved runs, and the files that the page exports. */
 import { create } from 'zustand';
 import type { ErrorReport, OpenedFile, SessionEvent } from '../session/protocol.ts';
 
@@ -8,9 +8,9 @@ interface FilesState {
     | { readonly state: 'reading'; readonly id: number; readonly name: string }
     | { readonly state: 'ready'; readonly id: number; readonly file: OpenedFile }
     | { readonly state: 'refused'; readonly name: string; readonly error: ErrorReport };
-  /** A file was asked for and is not there yet. */
+  /** Whether an export is in progress. */
   readonly exporting: boolean;
-  /** A file that is to be handed to the visitor. */
+  /** The finished file, to be handed to the visitor. */
   readonly made: { readonly name: string; readonly content: Blob } | null;
   readonly exportError: ErrorReport | null;
 }
@@ -24,7 +24,7 @@ export const useFiles = create<FilesState>()(() => ({
 
 type FileEvent = Extract<SessionEvent, { type: 'fileOpened' | 'fileRefused' | 'exported' | 'exportRefused' }>;
 
-/** What the worker says of files; of one that another has taken the place of, nothing is taken. */
+/** Applies the worker's events about files. Events about a file that was replaced meanwhile are ignored. */
 export function applyFileEvent(event: FileEvent): void {
   const { opened } = useFiles.getState();
   switch (event.type) {

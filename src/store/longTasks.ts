@@ -1,4 +1,4 @@
-/** Whether the page stays responsive while it trains: tasks of the main thread that took longer than 50 ms. */
+/** Measures whether the page stays responsive while it trains: tasks of the main thread that took longer than 50 ms. */
 import { useRun } from './runStore.ts';
 
 export interface LongTasks {
@@ -9,10 +9,10 @@ export interface LongTasks {
 
 const NONE: LongTasks = { count: 0, longestMs: 0, totalMs: 0 };
 
-/** Null where the browser does not report them: so far only Chromium does. */
+/** Null where the browser does not report long tasks; so far only Chromium does. */
 let found: LongTasks | null = null;
 
-/** Called once. */
+/** Called once at start. */
 export function watchLongTasks(): void {
   if (!PerformanceObserver.supportedEntryTypes.includes('longtask')) return;
   found = NONE;
@@ -32,7 +32,7 @@ export function watchLongTasks(): void {
   }).observe({ type: 'longtask' });
 }
 
-/** Since Train was last pressed; preparing, pauses and what comes after the end are left out. */
+/** Long tasks since Train was last pressed, without preparation, pauses and everything after the end. */
 export function longTasks(): LongTasks | null {
   return found;
 }

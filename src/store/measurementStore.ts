@@ -3,41 +3,41 @@ import type { DeeperLevel, LargestBatch, VariantId } from '../engine/index.ts';
 import type { BenchmarkResult, ConfirmedBatch, ErrorReport, SessionEvent } from '../session/protocol.ts';
 import { readNumber, typedProblem } from './typedNumber.ts';
 
-/** What the plan allows a mode, and what the GPU then did. */
+/** The largest batch that the plan allows a mode, and the result of trying it on the GPU. */
 export interface BatchSearch {
   readonly id: number;
   readonly mode: VariantId;
   readonly found: LargestBatch;
-  /** What recomputing more would allow, where the budget is what limits the batch. */
+  /** What a deeper recompute level would allow, when the budget limits the batch. */
   readonly deeper: DeeperLevel | null;
   /** The batch that is being tried. */
   readonly trying: number | null;
   readonly confirmed: ConfirmedBatch | null;
   readonly error: ErrorReport | null;
-  /** The visitor ended it before its step. */
+  /** Whether the visitor cancelled it before its step. */
   readonly cancelled: boolean;
 }
 
 export const BUDGET_UNITS = { MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 
-/** As it was typed. */
+/** The budget as typed. */
 export interface MemoryBudget {
   readonly amount: string;
   readonly unit: keyof typeof BUDGET_UNITS;
 }
 
 interface MeasurementState {
-  /** What the largest batch is to fit into; null until the visitor has given one. */
+  /** The memory budget for the largest batch; null until the visitor has entered one. */
   readonly budget: MemoryBudget | null;
   readonly benchmarking: boolean;
   readonly benchmark: BenchmarkResult | null;
   readonly benchmarkError: ErrorReport | null;
   readonly searches: readonly BatchSearch[];
-  /** Cancel was pressed, and the measurement of that moment goes on to its end. */
+  /** Cancel was pressed while the current measurement still runs. */
   readonly cancelling: boolean;
 }
 
-/** What was measured on the adapter outside a training. */
+/** Measurements of the adapter outside a training. */
 export const useMeasurements = create<MeasurementState>()(() => ({
   benchmarking: false,
   benchmark: null,
@@ -47,21 +47,21 @@ export const useMeasurements = create<MeasurementState>()(() => ({
   cancelling: false,
 }));
 
-/** The visitor's budget, or one that the adapter has in any case. */
+/** The visitor's budget, or a default that every adapter has. */
 export function budgetOr({ budget }: Pick<MeasurementState, 'budget'>, isFallback: boolean): MemoryBudget {
   return budget ?? { amount: isFallback ? '16' : '1024', unit: 'MiB' };
 }
 
-/** null where what was typed is no number above 0. */
+/** Null when the typed text is not a number above 0. */
 export function budgetBytes({ amount, unit }: MemoryBudget): number | null {
   const value = readNumber(amount);
   return value === null || value <= 0 ? null : value * BUDGET_UNITS[unit];
 }
 
-/** What is wrong with the amount as it was typed; null where it is a budget. */
+/** What is wrong with the typed amount; null when it is valid. */
 export function budgetProblem(budget: MemoryBudget): string | null {
   if (budgetBytes(budget) !== null) return null;
-  return (budget.amount.trim() && typedProblem(budget.amount)) || 'Give a number above 0.';
+  return (budget.amount.trim() && typedProblem(budget.amount)) || 'Enter a number above 0.';
 }
 
 type Measurement = Extract<SessionEvent, { type: `benchmark${string}` | `batch${string}` }>;
@@ -93,7 +93,7 @@ export function applyMeasurement(event: Measurement): void {
   }
 }
 
-/** Answers to an earlier search find no row, and are dropped. */
+/** Updates a search. Answers to an earlier search match no row and are dropped. */
 function updateSearch(id: number, change: Partial<BatchSearch>): void {
   useMeasurements.setState(({ searches }) => ({
     searches: searches.map((search) => (search.id === id ? { ...search, ...change } : search)),

@@ -1,4 +1,4 @@
-/** What a visitor may have measured while nothing trains. */
+/** Measurements that a visitor can start while nothing trains. */
 import { inMode, type VariantId } from '../engine/index.ts';
 import { send } from './actions.ts';
 import { type BatchSearch, useMeasurements } from './measurementStore.ts';
@@ -9,20 +9,20 @@ import { useSettings } from './settingsStore.ts';
 
 let ids = 0;
 
-/** Some five seconds of the GPU. */
+/** Starts the benchmark, which takes about five seconds. */
 export function startBenchmark(): void {
   useMeasurements.setState({ benchmarking: true, benchmarkError: null });
   send({ type: 'benchmark' });
 }
 
-/** Ends the benchmark, or the search for batches, with what was found so far. */
+/** Cancels the benchmark or the batch search; results so far are kept. */
 export function cancelMeasuring(): void {
   useMeasurements.setState({ cancelling: true });
   send({ type: 'cancelMeasuring' });
 }
 
 /**
- * The largest batch of each mode within the budget, each confirmed by a step on the GPU.
+ * Searches the largest batch of each mode within the budget and confirms each by a step on the GPU.
  * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
  */
 export function searchBatches(modes: readonly VariantId[], budgetBytes: number): void {

@@ -3,7 +3,7 @@ import type { TimedStep } from '../session/protocol.ts';
 import { MovingAverage } from './smoothing.ts';
 import { GpuDuration, StepDuration } from './stepDuration.ts';
 
-/** The smoothed loss looks back over a fiftieth of the run: a longer look would lag behind a falling curve. */
+/** The smoothed loss averages over a fiftieth of the run: a longer window would lag behind a falling curve. */
 function smoothingWeight(steps: number): number {
   return 1 - 1 / Math.min(50, Math.max(5, steps / 50));
 }
@@ -23,11 +23,11 @@ interface Columns {
   skippedSteps: Uint32Array;
   /** Milliseconds of training. */
   time: Float64Array;
-  /** Milliseconds a step, median of the last 20; NaN while warming up. */
+  /** Milliseconds per step, median of the last 20; NaN during warm-up. */
   stepMs: Float64Array;
   /** GPU time of the step in milliseconds; NaN where it was not measured. */
   gpuMs: Float64Array;
-  /** Median GPU time of the last 20 steps; NaN while warming up and where one of them has none. */
+  /** Median GPU time of the last 20 steps; NaN during warm-up and when one of them has none. */
   gpuStepMs: Float64Array;
 }
 
@@ -50,9 +50,9 @@ function columns(capacity: number): Columns {
 }
 
 /**
- * Every step of one run, in typed columns outside React and zustand: a step costs some 90 bytes and no render.
- * Complete, whatever is drawn: exports and the snapshot read from here. Of a run that goes on after an earlier visit it has
- * what was kept of the steps before.
+ * Every step of one run, in typed columns outside React and zustand: a step costs about 90 bytes and no render. The log
+ * is complete whatever is drawn: exports and the snapshot read from it. For a resumed run it starts with the steps that
+ * were saved.
  */
 export class MetricsLog {
   length = 0;
@@ -60,14 +60,14 @@ export class MetricsLog {
   readonly sharpness: SharpnessMetrics[] = [];
   /** First tensor that overflowed, by index of the skipped step. */
   readonly #overflow = new Map<number, string>();
-  /** How strongly `smoothed` is smoothed, 0 to 1. */
+  /** Weight of the past in `smoothed`, 0 to 1. */
   readonly smoothing: number;
   #columns = columns(FIRST_CAPACITY);
   readonly #average: MovingAverage;
   readonly #duration = new StepDuration();
   readonly #gpuDuration = new GpuDuration();
 
-  /** @param steps how many the run is to have; it may have fewer or more */
+  /** @param steps planned number of steps; the run may take fewer or more */
   constructor(steps: number) {
     this.smoothing = smoothingWeight(steps);
     this.#average = new MovingAverage(this.smoothing);

@@ -11,9 +11,9 @@ interface NumericsState {
   readonly enabled: boolean;
   /** Steps between histograms. */
   readonly interval: number;
-  /** Newest frame of each kind by run; absent until one has come. */
+  /** Newest frame of each kind by run; absent until the first has arrived. */
   readonly frames: ReadonlyMap<number, Partial<Record<NumericsView, NumericsFrame>>>;
-  /** Being looked at in the worker. */
+  /** What the worker is inspecting. */
   readonly inspecting: InspectedKind | null;
   readonly error: ErrorReport | null;
 }
@@ -26,12 +26,15 @@ export const useNumerics = create<NumericsState>()(() => ({
   error: null,
 }));
 
-/** Frames may come faster than the page is redrawn. */
+/** Frames that arrived since the last redraw: they may come faster than the page is redrawn. */
 let arrived = new Map<number, NumericsFrame>();
 let histories: readonly UnderflowHistory[] = [];
 const pulse = new Pulse(show);
 
-/** Underflow shares of a run over its steps; grows without changing identity, so that readers look again at each frame. */
+/**
+ * Underflow shares of a run over its steps. The object grows without changing identity, so components read it again at
+ * each frame.
+ */
 export function underflowOf(run: number): UnderflowHistory | undefined {
   return histories[run];
 }
@@ -69,7 +72,7 @@ function show(): void {
 
 const PREFERENCE = 'numerics';
 
-/** On where a GPU makes it cheap, off on software adapters, and as it was left where it was chosen. */
+/** On for GPUs, where counting is cheap, and off on software adapters, unless the visitor chose otherwise. */
 export function numericsDefault(isFallback: boolean): boolean {
   const chosen = recall(PREFERENCE);
   return chosen ? chosen === 'on' : !isFallback;

@@ -1,30 +1,30 @@
-/** The visitor's own text: where it comes from, how far it is read, and the file to train on. */
+/** The visitor's own text: its source, the reading progress, and the file to train on. */
 import type { SessionCommand, SessionEvent, TextSource, TextUse } from '../session/protocol.ts';
 import { firstConfig } from './settings.ts';
 import { type OwnText, useSettings } from './settingsStore.ts';
 
 type TextEvent = Extract<SessionEvent, { type: 'textProgress' | 'textChecked' | 'textRefused' }>;
 
-/** The text that was read last. A file is a handle: it is not in the store, which holds plain data. */
+/** The text read last. A file is a handle, so it is kept outside the store, which holds plain data. */
 let source: Extract<TextSource, { kind: 'own' }> | null = null;
 let reads = 0;
 
-/** The command that reads a file; shows the text as being read. */
+/** Shows the text as being read and returns the command that reads the file. */
 export function readFile(file: File): SessionCommand {
   return { type: 'checkText', id: begin(file.name), file, use: use() };
 }
 
-/** The command that loads and reads what is at `address`. */
+/** The command that downloads and reads the text at `address`. */
 export function readFrom(address: string): SessionCommand {
   return { type: 'loadText', id: begin(address), address, use: use() };
 }
 
-/** The command that reads the text once more, with the settings as they are; null without a text. */
+/** The command that reads the text again with the current settings; null without a text. */
 export function readAgain(): SessionCommand | null {
   return source && readFile(source.file);
 }
 
-/** The command that ends the reading; null when nothing is being read. */
+/** The command that cancels the reading; null when nothing is being read. */
 export function cancelReading(): SessionCommand | null {
   const { ownText } = useSettings.getState();
   if (ownText.state !== 'checking') return null;
@@ -33,11 +33,11 @@ export function cancelReading(): SessionCommand | null {
 }
 
 export function ownTextSource(): TextSource {
-  if (!source) throw new Error('No own text was taken.'); // `obstacle` keeps Train from getting here
+  if (!source) throw new Error('No own text was taken.'); // `obstacle` prevents Train from getting here
   return source;
 }
 
-/** What the worker says about a text; of one that was cancelled or replaced since, nothing is taken. */
+/** Applies the worker's events about a text. Events about a text that was cancelled or replaced are ignored. */
 export function applyTextEvent(event: TextEvent): void {
   const { ownText } = useSettings.getState();
   if (ownText.state !== 'checking' || ownText.id !== event.id) return;

@@ -29,7 +29,10 @@ import {
 } from './settings.ts';
 import type { OwnText } from './settingsStore.ts';
 
-/** The plan pads the vocabulary, so that any below 128 characters, as all built-in texts have, needs the same. */
+/**
+ * The vocabulary to plan with. The plan pads it, so that any below 128 characters, as of all built-in texts, needs the
+ * same memory.
+ */
 export function plannedVocabulary(settings: Settings, ownText: OwnText): number {
   const { tokenizer } = firstConfig(settings);
   const tokens = mostTokens(tokenizer);
@@ -38,14 +41,14 @@ export function plannedVocabulary(settings: Settings, ownText: OwnText): number 
   return own ? ownText.facts.vocabulary : VOCABULARY_PADDING;
 }
 
-/** What the adapter allows, and whether the runs would be saved: then each has a copy of its state beside it. */
+/** The adapter's limits, and whether the run would be saved: a saved run has a copy of its state on the GPU. */
 function limitsOf(settings: Settings, adapter: AdapterReport): PlanLimits {
   return { ...planLimits(adapter.limits), saved: isSaved(settings.modes.length * settings.seeds) };
 }
 
 /**
- * What each mode's run will allocate on the adapter, before anything is allocated: the engine's own plan.
- * @throws EngineError where the settings cannot be right or a tensor passes the adapter's limit
+ * The memory that each mode's run will allocate, by the engine's own plan, before anything is allocated.
+ * @throws EngineError when the settings are invalid or a tensor exceeds the adapter's limit
  */
 export function plannedMemory(settings: Settings, ownText: OwnText, adapter: AdapterReport): MemoryBytes[] {
   const vocabulary = plannedVocabulary(settings, ownText);
@@ -56,12 +59,14 @@ export function plannedMemory(settings: Settings, ownText: OwnText, adapter: Ada
 export interface ModeEstimate {
   readonly mode: VariantId;
   readonly bytes: MemoryBytes;
-  /** Of the same run in FP32. */
+  /** Memory of the same run in FP32. */
   readonly fp32: MemoryBytes;
   readonly largest: { readonly name: string; readonly bytes: number };
 }
 
-/** What each mode's run would take, even where the adapter does not allow it; empty where no plan can be made. */
+/**
+ * The memory that each mode's run would take, even if the adapter does not allow it; empty when no plan can be made.
+ */
 export function memoryEstimates(
   settings: Settings,
   ownText: OwnText,
@@ -76,12 +81,14 @@ export function memoryEstimates(
       return { mode, bytes, fp32, largest: { name: largest.name, bytes: byteLength(largest) } };
     });
   } catch (cause) {
-    if (cause instanceof EngineError) return []; // `planProblem` has the reason
+    if (cause instanceof EngineError) return []; // `planProblem` reports the reason
     throw cause;
   }
 }
 
-/** The largest micro-batch that every mode can have on the adapter, where the chosen one is too large; else null. */
+/**
+ * The largest micro-batch that every mode can have on the adapter, when the chosen one is too large; otherwise null.
+ */
 export function microBatchThatFits(
   settings: Settings,
   ownText: OwnText,
@@ -102,8 +109,8 @@ export function microBatchThatFits(
 }
 
 /**
- * The largest batch of each mode whose run takes at most `budgetBytes`, everything else as in the settings, and the
- * first deeper level of recomputing that allows more.
+ * The largest batch of each mode whose run takes at most `budgetBytes`, with all other settings unchanged, and the
+ * first deeper recompute level that allows more.
  * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
  */
 export function batchesWithin(
@@ -124,7 +131,7 @@ export function batchesWithin(
   });
 }
 
-/** Why the settings cannot be trained with here; null when they can be tried. */
+/** The reason why the settings cannot be trained here; null when they can be tried. */
 export function planProblem(
   settings: Settings,
   ownText: OwnText,

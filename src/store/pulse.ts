@@ -1,6 +1,6 @@
-/** Four redraws a second: more cannot be read, and the main thread belongs to the visitor. */
+/** Four redraws a second: nobody can read more, and the main thread has to stay responsive. */
 const INTERVAL_MS = 250;
-/** Of a hidden page only the title is seen. */
+/** A hidden page shows only its title. */
 const HIDDEN_INTERVAL_MS = 1000;
 
 /** Calls `paint` soon after `request`: at most every 250 ms, and every second while the page is hidden. */
@@ -20,12 +20,12 @@ export class Pulse {
     if (this.#timer !== undefined) return;
     const interval = document.hidden ? HIDDEN_INTERVAL_MS : INTERVAL_MS;
     const wait = this.#lastPaint + interval - performance.now();
-    // Not by timer where it is due: browsers hold back the timers of hidden pages, but not the worker's messages.
+    // A due repaint does not use a timer: browsers throttle the timers of hidden pages, but not the worker's messages.
     if (wait <= 0) this.now();
     else this.#timer = setTimeout(() => this.now(), wait);
   }
 
-  /** For what ends a run: the last figures are shown together with the state they belong to. */
+  /** Paints at once, when a run ends: its last figures are shown together with its final state. */
   now(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,4 +1,4 @@
-/** A run that was trained elsewhere, for pages that cannot train: it fills the same stores and is drawn by the same charts. */
+/** A recorded run for pages that cannot train. It fills the same stores and is drawn by the same charts. */
 import * as v from 'valibot';
 import { configure, PRESET_NAMES, PRESETS } from '../engine/index.ts';
 import type { RunSummary } from '../session/protocol.ts';
@@ -26,7 +26,7 @@ const RECORDING = v.object({
 });
 type Recording = v.InferOutput<typeof RECORDING>;
 
-/** Where and when what is shown was trained. */
+/** Where and when the recorded run was trained. */
 export interface RecordingFacts {
   readonly date: string;
   readonly adapter: string;
@@ -35,8 +35,8 @@ export interface RecordingFacts {
 }
 
 /**
- * Loads the recording that comes with the page and shows it.
- * @throws Error when it is not served, or is no recording
+ * Loads the recording that is served with the page and shows it.
+ * @throws Error when it is not served or not valid
  */
 export async function showRecording(): Promise<RecordingFacts> {
   const response = await fetch(new URL('recorded-run.json', document.baseURI));
@@ -47,7 +47,7 @@ export async function showRecording(): Promise<RecordingFacts> {
   return { date, steps, preset: PRESETS[preset].title, adapter: runs[0]?.summary.adapter ?? '' };
 }
 
-/** @throws ValiError for what is no recording */
+/** @throws ValiError when `json` is not a recording */
 export function readRecording(json: unknown): Recording {
   return v.parse(RECORDING, json);
 }
@@ -62,7 +62,7 @@ export function show({ preset, steps, runs }: Recording): void {
     fillLog(index, run, summary.msPerStep ?? 0);
     updateRun(index, { latest: logOf(index)?.at(-1) ?? null, summary });
   }
-  // Idle: nothing is being trained, and the page's title and state must not say so.
+  // The status is idle, because nothing is training and the page's title must not say otherwise.
   useRun.setState({ status: 'idle', frame: 1 });
 }
 

@@ -1,4 +1,4 @@
-/** A drawing that can wait its turn. */
+/** A drawing that waits for its turn. */
 interface Drawing {
   readonly draw: () => void;
   readonly intervalMs: number;
@@ -8,15 +8,15 @@ interface Drawing {
 }
 
 export interface DrawingHandle {
-  /** Draws when it is its turn. */
+  /** Requests a redraw at the next turn. */
   request(): void;
-  /** What is out of sight waits until it is seen. */
+  /** A drawing that is out of sight waits until it is visible. */
   setVisible(visible: boolean): void;
   remove(): void;
 }
 
 /**
- * Shares the main thread among drawings: one in an animation frame, each at most once in its interval, the longest
+ * Shares the main thread among drawings: one per animation frame, each at most once in its interval, the longest
  * waiting first, and none while the page is hidden.
  */
 export class RedrawQueue {

@@ -26,23 +26,23 @@ export type RunStatus =
   | 'failed'
   | 'lost';
 
-/** One mode's run, as far as the page shows it. Its steps are in `logOf(index)`. */
+/** One run as the page shows it. Its steps are in `logOf(index)`. */
 export interface RunView {
-  /** What it goes by: the configuration's mode, or a variant of it. */
+  /** The run's name: the configuration's mode, or a variant of it. */
   readonly mode: VariantId;
   readonly config: TrainConfig;
   readonly facts: RunFacts | null;
   readonly latest: TimedStep | null;
   readonly valLoss: { readonly step: number; readonly value: number | null } | null;
-  /** Live figure while training; the summary has the one to compare by. */
+  /** Live figure during training; for comparisons use the one in `summary`. */
   readonly tokensPerSec: number | null;
   readonly secondsLeft: readonly [number, number] | null;
   readonly summary: RunSummary | null;
-  /** Why this mode stopped by itself. */
+  /** Why this run failed. */
   readonly error: ErrorReport | null;
-  /** The newest of each kind, those first that were told first. */
+  /** The newest warning of each kind, oldest first. */
   readonly troubles: readonly RunWarning[];
-  /** In the order in which they were written: during the run, at its end, on request. */
+  /** Samples in the order of writing: during the run, at its end, on request. */
   readonly samples: readonly SampleText[];
 }
 
@@ -56,24 +56,26 @@ export interface RunState {
   readonly status: RunStatus;
   readonly adapter: AdapterReport | null;
   readonly unsupported: { readonly reason: UnsupportedReason; readonly error: ErrorReport | null } | null;
-  /** What the runs were started with; unlike `runs` it stays the same object while they go on. */
+  /** The configurations of the runs; unlike `runs`, the same object while they train. */
   readonly configs: readonly TrainConfig[];
-  /** The settings they were made from; null where they came from elsewhere. */
+  /** The settings the runs were started with; null when they came from elsewhere. */
   readonly startedWith: Settings | null;
   readonly runs: readonly RunView[];
   readonly schedule: Schedule;
-  /** A cell of a sweep is shown like any run, and kept with its sweep instead of among the runs. */
+  /** A cell of a sweep is shown like any run, but stored with its sweep instead of with the runs. */
   readonly purpose: 'training' | 'sweep';
-  /** Index of the run being prepared, trained or, at the end, trained last; in lockstep the first of its seed. */
+  /**
+   * Index of the run that is prepared or trained or, at the end, was trained last; in lockstep the first of its seed.
+   */
   readonly active: number;
   readonly compiling: { readonly compiled: number; readonly total: number } | null;
   readonly error: ErrorReport | null;
-  /** A sample was asked for and is not there yet. */
+  /** Whether a requested sample is not finished yet. */
   readonly sampling: boolean;
-  /** The sample that is being written, as far as it is. */
+  /** The sample that is being written, up to its newest token. */
   readonly writing: Writing | null;
   readonly sampleError: ErrorReport | null;
-  /** Counts redraws: charts read the logs anew when it changes. */
+  /** Counts redraws: charts read the logs again when it changes. */
   readonly frame: number;
 }
 
@@ -102,8 +104,8 @@ export function logOf(run: number): MetricsLog | undefined {
 }
 
 /**
- * Replaces what is shown by new, empty runs.
- * @param modes what each run goes by; where there are none, its precision mode
+ * Replaces the shown runs by new, empty ones.
+ * @param modes names of the runs; missing ones default to the precision mode
  */
 export function beginRuns(
   configs: readonly TrainConfig[],
@@ -139,7 +141,7 @@ export function dismissTrouble(run: number, trouble: RunWarning): void {
 }
 
 function otherTroubles(run: number, { kind }: RunWarning): readonly RunWarning[] {
-  return useRun.getState().runs[run]?.troubles.filter((told) => told.kind !== kind) ?? [];
+  return useRun.getState().runs[run]?.troubles.filter((warning) => warning.kind !== kind) ?? [];
 }
 
 export function updateRun(run: number, change: Partial<RunView>): void {
@@ -149,8 +151,7 @@ export function updateRun(run: number, change: Partial<RunView>): void {
 }
 
 /**
- * Index of the run whose figures are shown while `run` is trained: in lockstep the first of those it trains with that
- * goes on.
+ * Index of the run whose figures are shown while `run` trains: in lockstep the first of its seed that has not failed.
  */
 export function leadingRun({ runs, schedule }: Pick<RunState, 'runs' | 'schedule'>, run: number): number {
   if (schedule === 'sequential') return run;
@@ -159,7 +160,7 @@ export function leadingRun({ runs, schedule }: Pick<RunState, 'runs' | 'schedule
   return leading < 0 ? run : leading;
 }
 
-/** Share of all runs' steps that is done, from 0 to 1; what has ended counts as whole. */
+/** Share of all runs' steps that is done, from 0 to 1; ended runs count as complete. */
 export function overallProgress({ runs }: Pick<RunState, 'runs'>): number {
   const shares = runs.map(({ config, latest, summary, error }) =>
     summary || error ? 1 : (latest?.step ?? 0) / Math.max(1, config.steps),
@@ -171,8 +172,11 @@ export function isBusy(status: RunStatus): boolean {
   return status === 'preparing' || status === 'training' || status === 'paused' || status === 'stopping';
 }
 
-/** Whether what the runs learned is on the GPU and stands still: paused, at their end, or where they stopped by themselves. */
-export function standsOnGpu({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
+/**
+ * Whether the trained models are on the GPU and no step is running: paused, finished, or after runs that failed by
+ * themselves.
+ */
+export function isModelOnGpu({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
   return status === 'paused' || status === 'done' || (status === 'failed' && error === null);
 }
 

@@ -1,4 +1,7 @@
-/** What the models write, token by token. The text in progress grows outside React and is copied in at each redraw. */
+/**
+ * The samples that models write, token by token. The text in progress grows outside React and is copied into the store
+ * at each redraw.
+ */
 import type { SampledToken, SampleHeading, SessionEvent } from '../session/protocol.ts';
 import { updateRun, useRun, type Writing } from './runStore.ts';
 
@@ -35,7 +38,7 @@ export function applySampleEvent(event: SampleEvent): void {
   }
 }
 
-/** What was being written is over, finished or not. */
+/** Ends the sample in progress, finished or not. */
 export function endWriting(): void {
   heading = null;
   tokens = [];

@@ -5,9 +5,9 @@ import { type Place, placeForNext, placeToContinue } from '../session/storage/pl
 export const AUTOSAVE_SECONDS = 60;
 
 interface SavedRunState {
-  /** What the page's private storage keeps. */
+  /** The runs in the page's private storage. */
   readonly stored: readonly StoredRun[];
-  /** The place of the run that is shown, where it came from one or was saved there. */
+  /** The place of the shown run, if it came from one or was saved there. */
   readonly shown: Place | null;
   /** Seconds between saves of the run that is trained; 0 for none. */
   readonly every: number;
@@ -17,7 +17,7 @@ interface SavedRunState {
   readonly error: ErrorReport | null;
 }
 
-/** What is kept of runs in the page's private storage, as far as the worker tells. */
+/** The runs in the page's private storage, as the worker reported them. */
 export const useSavedRun = create<SavedRunState>()(() => ({
   stored: [],
   shown: null,
@@ -39,32 +39,33 @@ export function applySaveEvent(
 }
 
 /**
- * The stored runs to offer, the newest first: all but the one that is shown and has its model on the GPU anyway.
- * @param onGpu whether what is shown is trained, or its model stands on the GPU: a lost GPU leaves only what is stored
+ * The stored runs to offer, newest first: all but the one that is shown and has its model on the GPU.
+ * @param onGpu whether the shown run is training or its model is on the GPU; after a lost GPU only the stored run is
+ * left
  */
 export function otherStoredRuns({ stored, shown }: SavedRunState, onGpu: boolean): StoredRun[] {
   return stored.filter(({ place }) => place !== shown || !onGpu).toSorted((a, b) => b.savedAt - a.savedAt);
 }
 
-/** The run whose place the next one takes that is saved; null where it gets a free place, or none. */
-export function nextToGo({ stored }: Pick<SavedRunState, 'stored'>): StoredRun | null {
+/** The stored run that the next saved run replaces; null when there is a free place, or when none may be replaced. */
+export function nextReplaced({ stored }: Pick<SavedRunState, 'stored'>): StoredRun | null {
   const place = placeForNext(stored);
   return stored.find((run) => run.place === place) ?? null;
 }
 
-/** The stored run that gives way where that of `from` is trained on: itself, another, or null for none. */
-export function givesWayTo({ stored }: Pick<SavedRunState, 'stored'>, from: Place): StoredRun | null {
+/** The stored run that is replaced when the run of `from` continues: itself, another, or null for none. */
+export function replacedBy({ stored }: Pick<SavedRunState, 'stored'>, from: Place): StoredRun | null {
   const place = placeToContinue(stored, from);
   return stored.find((run) => run.place === place) ?? null;
 }
 
-/** Whether `runs` that start now would be saved: one alone is, as long as no unfinished run has to give way for it. */
+/** Whether runs that start now would be saved: only a single run is, and only if it replaces no unfinished run. */
 export function isSaved(runs: number): boolean {
   const { stored, every } = useSavedRun.getState();
   return runs === 1 && every > 0 && placeForNext(stored) !== null;
 }
 
-/** Before `runs` start: milliseconds between saves; undefined for none. */
+/** Called before runs start. @returns milliseconds between saves; undefined for none */
 export function autosaveMs(runs: number): number | undefined {
   useSavedRun.setState({ shown: null, newest: null, error: null });
   return isSaved(runs) ? useSavedRun.getState().every * 1000 : undefined;

@@ -10,7 +10,7 @@ export type OwnText =
       readonly state: 'checking';
       readonly id: number;
       readonly name: string;
-      /** Null until the worker has something to tell. */
+      /** Null until the worker reports progress. */
       readonly progress: TextProgress | null;
     }
   | { readonly state: 'ready'; readonly facts: TextFacts }
@@ -18,14 +18,14 @@ export type OwnText =
 
 interface SettingsState {
   readonly settings: Settings;
-  /** What stands in a number's field where the number itself would be spelled otherwise, as `0.` and `2^16` are. */
+  /** The text in a number's field where it differs from the usual spelling of the number, such as `0.` or `2^16`. */
   readonly typed: Partial<Record<NumberSetting, string>>;
-  /** The part of `typed` that is no number. */
+  /** The entries of `typed` that are not numbers. */
   readonly unread: Partial<Record<NumberSetting, string>>;
   /** The preset was chosen by a person or an address: the page no longer adapts it to the adapter. */
   readonly presetChosen: boolean;
   readonly ownText: OwnText;
-  /** What the address asked for and did not get. */
+  /** What the address requested and was refused. */
   readonly addressProblems: readonly Problem[];
 
   choose(change: Partial<Settings>): void;

@@ -1,4 +1,4 @@
-/** More would flatten the curve to a line. */
+/** A larger value would flatten the curve to a line. */
 export const MAX_SMOOTHING = 0.99;
 
 /**
@@ -10,12 +10,12 @@ export class MovingAverage {
   #sum = 0;
   #weight = 0;
 
-  /** @param keep share of the past in each new value: 0 does not smooth, 0.99 looks back over some 100 values */
+  /** @param keep weight of the past in each new value: 0 does not smooth, 0.99 averages over about 100 values */
   constructor(keep: number) {
     this.#keep = keep;
   }
 
-  /** @param steps  since the value before: of a run from the history not every step is there */
+  /** @param steps since the previous value: the history does not hold every step of a run */
   push(value: number, steps = 1): number {
     if (Number.isNaN(value)) return value;
     const keep = this.#keep ** steps;

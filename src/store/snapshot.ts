@@ -4,7 +4,7 @@ import { useSettings } from './settingsStore.ts';
 
 const STEPS_IN_SNAPSHOT = 200;
 
-/** Everything a machine may want to know about the page, as JSON. Read-only: nothing in it is live. */
+/** The state of the page for automation, as plain data. It is a copy: later changes do not affect it. */
 export function snapshot() {
   const { status, adapter, unsupported, runs, active, error, sampleError } = useRun.getState();
   const { settings, addressProblems, ownText } = useSettings.getState();

@@ -2,8 +2,8 @@ import { type SpeedClock, WARM_UP_STEPS } from '../engine/index.ts';
 import type { MetricsLog } from './metricsLog.ts';
 
 /**
- * Tokens a second at the entry `at`, from the median of 20 steps, skipped ones included; null while warming up, and for the
- * GPU's clock where the adapter has no timestamps.
+ * Tokens per second at the entry `at`, from the median of 20 steps, including skipped ones; null during warm-up, and
+ * for the GPU's clock when the adapter has no timestamps.
  */
 export function tokensPerSecond(
   log: MetricsLog,
@@ -21,8 +21,8 @@ const BLOCKS = 5;
 const STEPS_BEFORE_ESTIMATE = 20;
 
 /**
- * Seconds left as [shortest, longest], from the fastest and the slowest ten of the last 50 steps; null for the first
- * 20 steps, whose speed says little. Evaluations are not foreseen.
+ * Seconds left as [shortest, longest], from the fastest and the slowest ten of the last 50 steps; null for the first 20
+ * steps, whose speed is not representative. Evaluations are not included.
  */
 export function secondsLeft(log: MetricsLog, steps: number): readonly [number, number] | null {
   const done = log.length;
@@ -35,7 +35,7 @@ export function secondsLeft(log: MetricsLog, steps: number): readonly [number, n
     if (start < WARM_UP_STEPS - 1) break;
     perStep.push((time[end]! - time[start]!) / (step[end]! - step[start]!) / 1000);
   }
-  // Of a run that went on not every step is in the log.
+  // The log of a resumed run does not hold every step.
   const left = Math.max(0, steps - step[done - 1]!);
   return [left * Math.min(...perStep), left * Math.max(...perStep)];
 }

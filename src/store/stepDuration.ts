@@ -1,11 +1,13 @@
-/** How long steps take, as their figures arrive. */
+/** Measures how long steps take, from the arrival of their figures. */
 import { WARM_UP_STEPS } from '../engine/index.ts';
 
 const SPEED_WINDOW = 20;
-/** Figures of up to so many steps arrive together (engine/gpu/readbackRing.ts): single intervals may be zero. */
+/**
+ * Figures of up to this many steps arrive together (engine/gpu/readbackRing.ts), so that single intervals may be zero.
+ */
 const ARRIVE_TOGETHER = 4;
 
-/** Median duration of the last 20 steps, from the times at which their figures arrived. */
+/** Median duration of the last 20 steps, from the arrival times of their figures. */
 export class StepDuration {
   readonly #arrivals: { readonly time: number; readonly step: number }[] = [];
   readonly #durations = new RunningMedian();
@@ -13,8 +15,8 @@ export class StepDuration {
 
   /**
    * @param time milliseconds of training after which a step's figures arrived
-   * @param step its number: of a run that went on not every one is there
-   * @returns milliseconds a step; NaN while warming up
+   * @param step its number: the log of a resumed run does not hold every step
+   * @returns milliseconds per step; NaN during warm-up
    */
   push(time: number, step: number): number {
     this.#count += 1;
@@ -33,14 +35,14 @@ export class GpuDuration {
   readonly #durations = new RunningMedian();
   #count = 0;
 
-  /** @returns milliseconds; NaN while warming up, and as long as one of the last 20 steps is NaN */
+  /** @returns milliseconds; NaN during warm-up, and while one of the last 20 steps is NaN */
   push(milliseconds: number): number {
     this.#count += 1;
     return this.#count <= WARM_UP_STEPS ? Number.NaN : this.#durations.push(milliseconds);
   }
 }
 
-/** Of the newest values. */
+/** Median of the newest values. */
 class RunningMedian {
   readonly #values: number[] = [];
 

@@ -1,4 +1,7 @@
-/** What search engines, mail programs and networks add to links: no settings of the page, and no mistakes of the visitor. */
+/**
+ * Tracking parameters that search engines, mail programs and networks add to links: they are neither settings nor
+ * mistakes of the visitor.
+ */
 
 const TRACKING: ReadonlySet<string> = new Set([
   ...[
@@ -24,7 +27,7 @@ export function isTracking(key: string): boolean {
   return name.startsWith('utm_') || TRACKING.has(name);
 }
 
-/** The query without such keys, every other character as it was. */
+/** The query without tracking keys; every other character is unchanged. */
 export function withoutTracking(query: string): string {
   const kept = query
     .replace(/^\?/, '')

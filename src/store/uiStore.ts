@@ -17,12 +17,15 @@ interface UiState {
   /** Follows the fragment of the address, so that the browser's Back button works. */
   readonly screen: Screen;
   readonly theme: Theme;
-  /** Single-key shortcuts can be turned off (WCAG 2.1.4): they collide with speech input and some assistive tools. */
+  /**
+   * Whether single-key shortcuts are on. They can be turned off (WCAG 2.1.4), since they collide with speech input and
+   * some assistive tools.
+   */
   readonly shortcuts: boolean;
-  /** The list of keys is open. */
+  /** Whether the list of shortcuts is open. */
   readonly help: boolean;
   readonly still: boolean;
-  /** The preset was lowered by the page itself. */
+  /** Set when the page lowered the preset by itself. */
   readonly presetAdapted: PresetAdapted | null;
   setTheme(theme: Theme): void;
   setShortcuts(shortcuts: boolean): void;

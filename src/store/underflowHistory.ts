@@ -12,7 +12,7 @@ const FIRST_CAPACITY = 64;
 /** Share of a run's gradients that its own format and scale flushed to zero, by layer and probed step. */
 export class UnderflowHistory {
   length = 0;
-  /** Blocks, and last what lies outside them: the final norm and the logits. */
+  /** The blocks and, as the last row, everything outside them: the final norm and the logits. */
   readonly layers: number;
   readonly #format: FormatId;
   #steps = new Uint32Array(FIRST_CAPACITY);
@@ -46,7 +46,7 @@ export class UnderflowHistory {
     return this.#steps[index]!;
   }
 
-  /** null where all gradients of the layer are exactly zero: there is none left to flush. */
+  /** Null when all gradients of the layer are exactly zero, so that none can be flushed. */
   share(index: number, layer: number): number | null {
     const share = this.#shares[index * this.layers + layer]!;
     return Number.isNaN(share) ? null : share;

@@ -1,18 +1,20 @@
-/** Stock Firefox ESR, headless on lavapipe: the second WebGPU implementation (wgpu, Naga) that the page must run on. */
+/**
+ * Stock Firefox ESR, headless on lavapipe: the second WebGPU implementation (wgpu, Naga) that the page must support.
+ */
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { ELEMENT_MS, TEST_MS, WAIT_MS } from '../../e2e/limits.ts';
 import { firefoxLavapipe } from '../../e2e/software-gpu/environment.mjs';
 
 export interface FirefoxPage {
   page: Page;
-  /** What the page wrote to its console and its uncaught errors, oldest first, as `type: text`. */
+  /** Console messages and uncaught errors of the page, oldest first, as `type: text`. */
   log: string[];
   close(): Promise<void>;
 }
 
 /**
- * Starts Firefox and opens `url`, which must be one that a secure context may have (http://127.0.0.1:...):
- * `navigator.gpu` is missing elsewhere. Each call has a browser and a profile of its own.
+ * Starts Firefox and opens `url`, which must be a secure context (http://127.0.0.1:...), because `navigator.gpu` is
+ * missing elsewhere. Each call has its own browser and profile.
  */
 export async function openFirefoxPage(url: string): Promise<FirefoxPage> {
   const browser: Browser = await puppeteer.launch({
@@ -39,9 +41,9 @@ export async function openFirefoxPage(url: string): Promise<FirefoxPage> {
 }
 
 /**
- * Waits until `condition`, which runs in the page, is true; an error that it throws ends the wait. Asked from here, since
- * Puppeteer's own wait evaluates text in the page, which the page's policy forbids.
- * @param what follows "waited for" in the error of a wait that took too long, which also quotes the page's text and log
+ * Waits until `condition`, which runs in the page, is true; an error that it throws ends the wait. It polls from here,
+ * because Puppeteer's own wait evaluates text in the page, which the page's policy forbids.
+ * @param what completes "waited for" in the error of a wait that timed out, which also quotes the page's text and log
  */
 export async function waitFor<A extends string | number | undefined = undefined>(
   { page, log }: FirefoxPage,

@@ -1,4 +1,4 @@
-/** The kernels in stock Firefox: wgpu and Naga instead of Dawn and Tint, with shader-f16 and without subgroups. */
+/** Runs the kernels in stock Firefox: wgpu and Naga instead of Dawn and Tint, with shader-f16 and without subgroups. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type {} from '../../e2e/harness/main.ts';
@@ -21,7 +21,7 @@ afterAll(async () => {
   server?.close();
 });
 
-test('a pairwise cover of the shader variants that Firefox can run is read, and one with every choice dispatched', async () => {
+test('a pairwise cover of the shader variants that Firefox supports compiles, and a smaller cover runs', async () => {
   const adapter = await firefox.page.evaluate(() => window.harness.adapter());
   const { read, ran, cannotRun, failures, seconds } = await firefox.page.evaluate(() =>
     window.harness.variants(),
@@ -32,7 +32,7 @@ test('a pairwise cover of the shader variants that Firefox can run is read, and 
   expect(failures).toEqual([]);
   expect(read).toBeGreaterThan(250);
   expect(ran).toBeGreaterThan(100);
-  // It has shader-f16, and variants with subgroups are not made for an adapter without them.
+  // It has shader-f16; variants with subgroups are not built for an adapter without them.
   expect(cannotRun).toEqual([]);
 });
 
@@ -42,7 +42,7 @@ test('the kernels agree with the f64 oracles', async () => {
   expect(failures).toEqual([]);
 });
 
-test.each(['fp32', 'fp16', 'bf16'] as const)('a short run in %s learns', async (precision) => {
+test.each(['fp32', 'fp16', 'bf16'] as const)('a short run in %s reduces the loss', async (precision) => {
   const result = await firefox.page.evaluate((mode) => window.harness.train(mode), precision);
   const { losses, storage, kernels, msPerStep, gpuMsPerStep } = result;
   console.log(

@@ -1,4 +1,4 @@
-/** The page itself in stock Firefox: it trains, saves, and after a reload goes on, bit by bit. */
+/** Tests the page in stock Firefox: it trains, saves, and resumes after a reload with identical bits. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ELEMENT_MS } from '../../e2e/limits.ts';
@@ -8,7 +8,7 @@ import type { Snapshot } from '../../src/store/snapshot.ts';
 import { type FirefoxPage, openFirefoxPage, waitFor } from './firefox.ts';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
-/** Far more steps than are taken before Stop is pressed. Scales that overflow again and again show that theirs is saved too. */
+/** Far more steps than are taken before Stop. Loss scales that overflow repeatedly show that the scale is saved too. */
 const QUERY =
   '?preset=smoke&steps=100000&sample=0&eval-batches=1&precision=fp16&lossScale=2^34&growthInterval=9';
 
@@ -26,20 +26,20 @@ afterAll(async () => {
   server?.close();
 });
 
-test('a page that is left while it trains gives the storage back, though the browser keeps the page', async () => {
+test('a page that is left while it trains releases the storage, even though the browser keeps the page', async () => {
   const { page } = firefox;
-  // Nothing is saved: the test below starts with an empty storage, as this one.
+  // Nothing is saved, so that the test below starts with an empty storage, as this one does.
   await page.goto(`${server.address}${QUERY}&autosave=1000`);
   await press('train');
   await reach('training');
   const held = () => page.evaluate(async () => (await navigator.locks.query()).held?.map(({ name }) => name));
   expect(await held()).toEqual(['halfstep.saved-run', 'halfstep.saved-run.kept']);
-  // What happens to a page that Firefox keeps: here nothing freezes its worker, which trains, unless the page ends it.
+  // Firefox keeps the page: here nothing freezes its worker, which keeps training unless the page terminates it.
   await page.evaluate(() => {
     dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
   });
   await expect.poll(held, { timeout: ELEMENT_MS }).toEqual([]);
-  // Shown again, it starts as any page does.
+  // When it is shown again it starts like any page.
   await page.evaluate(() => {
     Object.assign(window, { isTheOldOne: true });
     dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
@@ -50,7 +50,7 @@ test('a page that is left while it trains gives the storage back, though the bro
   expect(await held()).toEqual(['halfstep.saved-run', 'halfstep.saved-run.kept']);
 });
 
-test('a run that is saved goes on after a reload, and every step is the one of an undisturbed run', async () => {
+test('a saved run resumes after a reload, and every step equals that of an undisturbed run', async () => {
   const { page, log } = firefox;
   await page.goto(`${server.address}${QUERY}&autosave=0.2`);
   await press('train');
@@ -107,7 +107,7 @@ async function reach(status: Snapshot['status']): Promise<void> {
   );
 }
 
-/** Presses Stop once the run has taken so many steps. @returns what came of all its steps */
+/** Presses Stop once the run has taken this many steps. @returns the results of all its steps */
 async function stopAfter(step: number): Promise<Result[]> {
   await waitFor(
     firefox,

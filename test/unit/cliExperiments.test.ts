@@ -168,6 +168,29 @@ describe('files', () => {
     expect(thrownBy(() => lockFile(at('none/s.json'))).message).toContain('s.json.lock');
   });
 
+  test('a lock of another host is left alone, and the message says how to look for its process and remove it', () => {
+    const lock = at('s.json.lock');
+    writeFileSync(lock, '4711 node-7.cluster');
+    const { code, message, hint } = thrownBy(() => lockFile(at('s.json')));
+    expect(code).toBe('BAD_VALUE');
+    expect(message).toBe(`"${at('s.json')}" is being worked on by process 4711 on node-7.cluster.`);
+    expect(hint).toContain(`This host is ${hostname()} and cannot see that process`);
+    expect(hint).toContain('"ps -p 4711" on node-7.cluster');
+    expect(hint).toContain(`rm "${lock}"`);
+    expect(readFileSync(lock, 'utf8')).toBe('4711 node-7.cluster');
+  });
+
+  test.each(['', 'not a lock', 'x'])('a lock that names no process ("%s") is left alone', (content) => {
+    const lock = at('s.json.lock');
+    writeFileSync(lock, content);
+    const { message, hint } = thrownBy(() => lockFile(at('s.json')));
+    expect(message).toBe(
+      `"${at('s.json')}" is being worked on by another process: "${lock}" is there, and does not name it.`,
+    );
+    expect(hint).toContain(`rm "${lock}"`);
+    expect(readFileSync(lock, 'utf8')).toBe(content);
+  });
+
   test('a report that cannot be written does not keep the other from being written', () => {
     const [first, second] = [at('none/a.md'), at('b.json')];
     const write = () =>

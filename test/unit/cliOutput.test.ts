@@ -196,14 +196,25 @@ test('the summary says what was reached, and that a run was stopped', () => {
   expect(summaryText({ ...short, steps: 0 }, config)).toContain('Loss       2.3000 in validation (nats)');
 });
 
-test('the live rate leaves out the first five steps and looks back on the last fifty', () => {
-  const rate = new StepRate();
-  for (let step = 1; step <= 6; step++) rate.record(step, 1000 * step);
-  expect(rate.stepsPerSecond).toBeNull();
-  rate.record(7, 6500);
-  expect(rate.stepsPerSecond).toBe(2);
-  for (let step = 8; step <= 100; step++) rate.record(step, 10_000 + 100 * step);
-  expect(rate.stepsPerSecond).toBeCloseTo(10, 9);
+describe('the live rate', () => {
+  test('leaves out the first five steps, waits for five more, and looks back on the last fifty', () => {
+    const rate = new StepRate();
+    for (let step = 1; step <= 10; step++) rate.record(step, 1000 * step);
+    expect(rate.stepsPerSecond).toBeNull();
+    rate.record(11, 8500);
+    expect(rate.stepsPerSecond).toBe(2);
+    for (let step = 12; step <= 110; step++) rate.record(step, 10_000 + 100 * step);
+    expect(rate.stepsPerSecond).toBeCloseTo(10, 9);
+  });
+
+  test('of a resumed run is not that of its first steps, whose figures arrive together', () => {
+    const rate = new StepRate();
+    // Ten steps were left of 300: four figures come at once, then four, then two.
+    for (let i = 0; i < 10; i++) {
+      rate.record(291 + i, 500 * Math.floor(i / 4) + i / 100);
+      expect(rate.stepsPerSecond, `after step ${291 + i}`).toBeNull();
+    }
+  });
 });
 
 /** A screen that remembers what was written, and a clock that stands still between moves. */

@@ -1,4 +1,4 @@
-/** Finds texts in TSX that React would look for in the page where a translator or an extension has put an element in their place. */
+/** Finds text in TSX that React would look for in the DOM after a translator or an extension has replaced it. */
 import { parseSync } from 'vite';
 
 interface Node {
@@ -10,19 +10,19 @@ interface Node {
 
 type Kind = 'element' | 'mayChange' | 'text' | 'mayBeText';
 
-/** Props and methods whose type is ReactNode and that are given elements only. */
+/** Props and methods of type ReactNode that only receive elements. */
 const SLOTS: ReadonlySet<unknown> = new Set(['children', 'action', 'legend']);
 
-/** Lists made of the list they are called on. */
+/** Methods that return a list made from the list they are called on. */
 const KEEPS_ELEMENTS: ReadonlySet<unknown> = new Set(['reverse', 'toReversed', 'filter', 'slice']);
 
-/** What holds no words: a translator would change what it shows. */
+/** Elements whose content is not prose: a translator would corrupt it. */
 const UNTRANSLATED: ReadonlySet<unknown> = new Set(['code', 'kbd', 'pre', 'output']);
 
 /**
- * React keeps text that has siblings as a node of its own: it writes to that node, removes it, and inserts others before it, all of
- * which fail or go unseen once the node was replaced. Text that is all that an element has is written with `textContent`, which
- * replaces whatever became of it.
+ * React keeps text that has siblings as a node of its own: it writes to that node, removes it, and inserts others
+ * before it, all of which fail or go unseen once the node was replaced. Text that is the only child of an element is
+ * written with `textContent`, which replaces whatever it has become.
  * @returns "file:line: what is wrong: the text" for each
  */
 export function fragileTexts(file: string, source: string): string[] {
@@ -63,7 +63,7 @@ function checkChildren(
   }
 }
 
-/** White space that JSX leaves out, and comments. */
+/** White space that JSX drops, and comments. */
 function isBlank(child: Node): boolean {
   if (child.type === 'JSXText') return /^\s*\n\s*$/.test(String(child.value));
   return child.type === 'JSXExpressionContainer' && (child.expression as Node).type === 'JSXEmptyExpression';
@@ -108,7 +108,7 @@ function elementNames(root: Node): ReadonlySet<unknown> {
   return names;
 }
 
-/** Whether an expression is an element, several or none, and never a text, as far as its form says. */
+/** Whether an expression is, judging by its form, an element, several or none, and never text. */
 function rendersElements(expression: Node, known: ReadonlySet<unknown>): boolean {
   const renders = (node: unknown) => rendersElements(node as Node, known);
   switch (expression.type) {

@@ -156,6 +156,6 @@ test('each slot of a kernel has the constants of its own format', async () => {
     const slots = { inp, out };
     const { code } = await assemble({ kernel: 'convert_format', slots, conditions: {}, constants: {} });
     // Only what is stored rounds.
-    expect(code.match(/const FLUSHES = \w+/g)).toEqual([`const FLUSHES = ${flushes}`]);
+    expect(code.match(/const \w*FLUSHES = \w+/g)).toEqual([`const out_FLUSHES = ${flushes}`]);
   }
 });

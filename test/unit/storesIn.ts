@@ -17,14 +17,14 @@ function endOfReference(code: string, from: number): number {
 
 /**
  * Which of the module variables `names` WGSL stores to, in the order of `names`: assigns a value to, or to a part of, or
- * has a function take the address of, unless it only loads from there.
+ * has a function take the address of, unless it only loads from there or asks how long it is.
  */
 export function storesIn(code: string, names: readonly string[]): string[] {
   return names.filter((name) =>
     [...code.matchAll(new RegExp(`(?<![\\w.])${name}\\b`, 'g'))].some(({ index }) => {
       const before = code.slice(Math.max(0, index - 100), index);
       // Where an operator would stand behind its left side, `&` takes an address.
-      if (/[(,=]\s*&\s*$/.test(before)) return !/\batomicLoad\(\s*&\s*$/.test(before);
+      if (/[(,=]\s*&\s*$/.test(before)) return !/\b(atomicLoad|arrayLength)\(\s*&\s*$/.test(before);
       const rest = code.slice(endOfReference(code, index + name.length));
       return /^\s*(\+\+|--|(<<|>>|[-+*/%&|^])?=(?!=))/.test(rest);
     }),

@@ -6,7 +6,7 @@ import styles from './ChartTable.module.css';
 import { type ChartDefinition, entryOfStep, inWords, nearestEntry, type Series, xOf } from './chart.ts';
 import { longestOf } from './crosshair.ts';
 
-/** Rows a person reads; the exported file has every step. */
+/** Enough rows for a person to read; the exported file has every step. */
 const ROWS = 16;
 const ROWS_OF_EVENTS = 20;
 
@@ -23,11 +23,11 @@ export function ChartTable({ chart, series, kind }: ChartTableProps) {
   const rows = rowsOf(series, kind);
   const total = Math.max(0, ...series.map(({ length }) => length));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
     <section className={styles.scroll} aria-label={`${chart.title}, table`} tabIndex={0}>
       <table className={styles.table} data-testid={`table-${chart.id}`}>
         <caption>
-          {`${chart.title}: ${rows.length} of ${formatCount(total)} steps. The CSV file has them all.`}
+          {`${chart.title}: ${rows.length} of ${formatCount(total)} steps. The CSV file has all of them.`}
         </caption>
         <thead>
           <tr>
@@ -91,7 +91,7 @@ function rowsOf(series: readonly Series[], kind: XAxisKind): number[] {
   if (!longest) return [];
   const all = Array.from({ length: longest.length }, (_, i) => i);
   const even = thin(all, ROWS).map((i) => xOf(longest.run, kind, i));
-  // A run's share of the rows, for its validations and for its skipped steps.
+  // Rows for the validations and skipped steps of each run.
   const share = Math.max(2, Math.floor(ROWS_OF_EVENTS / series.length / 2));
   const events = series.flatMap((one) => {
     const evaluated = (one.validation ?? []).map(({ step }) => entryOfStep(one, step));
@@ -101,6 +101,6 @@ function rowsOf(series: readonly Series[], kind: XAxisKind): number[] {
       .map((at) => xOf(one.run, kind, at));
   });
   const places = [...even, ...events].sort((a, b) => a - b);
-  // On a time axis, two runs' events hardly ever fall on the same instant, nor need they.
+  // On a time axis the events of two runs rarely coincide, so only equal places are merged.
   return places.filter((x, i) => i === 0 || x !== places[i - 1]);
 }

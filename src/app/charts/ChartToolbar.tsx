@@ -8,9 +8,9 @@ import { useDismiss } from './useDismiss.ts';
 interface ChartToolbarProps {
   chart: ChartDefinition;
   settings: ChartSettings;
-  /** The range to keep when the y axis is locked; null while nothing is drawn. */
+  /** The range to lock the y axis to; null while nothing is drawn. */
   yRange: readonly [number, number] | null;
-  /** How strongly the first run is smoothed while the slider is untouched. */
+  /** Smoothing of the first run while the slider is untouched. */
   ownSmoothing: number;
   tokensKnown: boolean;
   onCsv: () => void;
@@ -19,7 +19,7 @@ interface ChartToolbarProps {
 
 const X_LABELS = { step: 'Step', tokens: 'Tokens', time: 'Training time' } as const;
 
-/** What can be set in every chart. The most used at hand, the rest in a menu. */
+/** The settings of a chart: the most used as buttons, the others in a menu. */
 export function ChartToolbar(props: ChartToolbarProps) {
   const { chart, settings } = props;
   const change = (next: Partial<ChartSettings>) => useCharts.getState().change(chart.id, next);
@@ -68,7 +68,7 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
   return (
     <div className={styles.panel}>
       <fieldset className={styles.axis}>
-        <legend>Along</legend>
+        <legend>X axis</legend>
         {X_AXES.map((kind) => (
           <label key={kind} className={styles.choice}>
             <input
@@ -100,7 +100,7 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
           onChange={() => change({ lockedY: settings.lockedY ? null : yRange && [...yRange] })}
           data-testid={`locky-${chart.id}`}
         />
-        Keep the y range
+        Lock y axis
       </label>
       {chart.smooths && <Smoothing {...props} />}
       <div className={styles.actions}>
@@ -141,8 +141,8 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
         </button>
       </div>
       <p className={styles.keys}>
-        In a chart with focus: arrows read values, <kbd translate="no">X</kbd> <kbd translate="no">Y</kbd>{' '}
-        logarithmic
+        In a focused chart: arrow keys read values, <kbd translate="no">X</kbd> <kbd translate="no">Y</kbd>{' '}
+        logarithmic axis
         {chart.smooths && (
           <>
             <span>{', '}</span>

@@ -1,4 +1,4 @@
-/** The lazy chunk: everything that imports recharts is behind this module. */
+/** The lazy chunk of the charts: everything that imports recharts is behind this module. */
 import { useMemo } from 'react';
 import { comparedModes, variantTitle } from '../../engine/index.ts';
 import { modePlace } from '../../store/comparison.ts';
@@ -21,14 +21,14 @@ import type { PlottedRun } from './plottedRun.ts';
 import { COLORS } from './series.ts';
 
 const SMALL_CHARTS = [GRADIENT_NORM, LEARNING_RATE, MEMORY];
-/** Only where a run measures it. */
+/** Shown only when a run measures sharpness. */
 const SHARPNESS_CHARTS = [SHARPNESS, MAX_LOGIT];
 
-/** `frame` counts on at most four times a second, and not while the page is hidden. */
+/** `frame` increases at most four times a second, and not while the page is hidden. */
 export default function Charts() {
   const frame = useRun((state) => state.frame);
   const runs = usePlottedRuns();
-  // Between the steps of a run in lockstep are those of the others: only the GPU's clock tells its own speed.
+  // Between the steps of a run in lockstep the others take theirs, so only the GPU's clock measures its own speed.
   const lockstep = useRun((state) => state.schedule === 'lockstep');
   const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
   const measured = runs.some(({ log }) => log.sharpness.length > 0);
@@ -48,16 +48,16 @@ export default function Charts() {
   );
 }
 
-/** The runs on the page. The same array while they go on, apart from the start of each. */
+/** The runs on the page. The array keeps its identity while they train, except when one starts. */
 function usePlottedRuns(): readonly PlottedRun[] {
   const configs = useRun((state) => state.configs);
-  // As text, so that React sees the same value as long as it is: views are new objects at every redraw.
+  // Joined to a string, so that React sees an equal value: views are new objects at every redraw.
   const memory = useRun((state) =>
     state.runs.map(({ facts, summary }) => (facts ?? summary)?.memory.total ?? '').join(' '),
   );
   return useMemo(() => {
     const bytes = memory.split(' ');
-    const { runs } = useRun.getState(); // as long as the configurations
+    const { runs } = useRun.getState(); // has as many entries as `configs`
     const seeds = new Set(configs.map(({ seed }) => seed)).size;
     return configs.flatMap((config, index): PlottedRun[] => {
       const log = logOf(index);

@@ -10,7 +10,7 @@ import { INSET } from './Plot.tsx';
 import type { Plot } from './plot.ts';
 import { placeLabel, readout } from './readout.ts';
 
-/** Marks nearer than this share of the axis to the crosshair are told with it. */
+/** Marks within this share of the axis are included in the readout. */
 const MARK_REACH = 0.01;
 
 interface CrosshairProps {
@@ -23,8 +23,8 @@ interface CrosshairProps {
 }
 
 /**
- * Lays the crosshair over a chart. It is a slider along the x axis: pointer, arrow keys and screen readers all get the
- * exact values, and every other chart shows its own values at the same place.
+ * Overlays the crosshair on a chart. It is a slider along the x axis, so that pointer, arrow keys and screen readers
+ * get exact values. Every other chart shows its values at the same place.
  */
 export function Crosshair({ chart, series, plot, width, height, children }: CrosshairProps) {
   const at = useCrosshair((state) => state.at);
@@ -70,7 +70,7 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
       aria-valuetext={
         shown
           ? `${placeLabel(kind, x)}: ${lines.map(({ title, values, notes }) => [`${title} ${values ?? ''}`, ...notes].join('. ')).join('; ')}`
-          : 'Arrow keys read the values'
+          : 'Use the arrow keys to read values'
       }
       aria-keyshortcuts="x y [ ]"
       data-testid={`plot-${chart.id}`}
@@ -116,7 +116,7 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
   );
 }
 
-/** Entries to move by, of a run of `length`. */
+/** Number of entries to move by, in a run of `length`. */
 const STEPS_BY_KEY: Readonly<Record<string, (length: number) => number>> = {
   ArrowLeft: () => -1,
   ArrowRight: () => 1,
@@ -130,9 +130,9 @@ const STEPS_BY_KEY: Readonly<Record<string, (length: number) => number>> = {
 
 type Change = (settings: ChartSettings, ownSmoothing: number) => Partial<ChartSettings>;
 
-/** Of the chart in focus only: a letter typed elsewhere changes nothing. */
+/** Keys of the focused chart only: a letter typed elsewhere changes nothing. */
 const CHANGES_BY_KEY: Readonly<Record<string, Change>> = {
-  y: ({ logY }) => ({ logY: !logY }), // of no effect where the chart has no such axis
+  y: ({ logY }) => ({ logY: !logY }), // has no effect where the chart has no logarithmic y axis
   x: ({ logX }) => ({ logX: !logX }),
   '[': ({ smoothing }, own) => ({ smoothing: smoothedBy(smoothing ?? own, -0.05) }),
   ']': ({ smoothing }, own) => ({ smoothing: smoothedBy(smoothing ?? own, 0.05) }),
@@ -147,7 +147,7 @@ function changeSettings(chart: ChartDefinition, change: Change, ownSmoothing: nu
   apply(chart.id, change(charts[chart.id], ownSmoothing));
 }
 
-/** In units of the x axis. On a logarithmic one it grows with x. */
+/** The reach in units of the x axis. On a logarithmic axis it grows with x. */
 function markReach(axis: Plot['x'], x: number): number {
   const share = (axis.high - axis.low) * MARK_REACH;
   return axis.log ? x * (10 ** share - 1) : share;

@@ -1,7 +1,7 @@
 import styles from './Legend.module.css';
 import { runColor, runDash } from './series.ts';
 
-/** The line as it is drawn, with the mode's name. */
+/** A sample of the run's line, with the mode's name. */
 export function LegendLine({ run, label }: { run: number; label: string }) {
   return (
     <span className={styles.entry}>
@@ -21,7 +21,7 @@ export function LegendLine({ run, label }: { run: number; label: string }) {
   );
 }
 
-/** The kind of line of a GPU's own clock, whichever run it is of. */
+/** The line style of the GPU's own clock, which is the same for every run. */
 export function LegendDotted({ label }: { label: string }) {
   return (
     <span className={styles.entry}>
@@ -33,7 +33,7 @@ export function LegendDotted({ label }: { label: string }) {
   );
 }
 
-/** A line across the chart. */
+/** A reference line across the chart. */
 export function LegendReference({ label, dash }: { label: string; dash: string }) {
   return (
     <span className={styles.entry}>

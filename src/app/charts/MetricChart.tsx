@@ -20,11 +20,11 @@ import { useRedraw } from './useRedraw.ts';
 
 interface MetricChartProps extends ChartProps {
   chart: ChartDefinition;
-  /** Takes the whole width, as the large chart does. */
+  /** Whether it takes the full width, like the large chart. */
   wide?: boolean;
 }
 
-/** The large chart may be redrawn four times a second, the small ones once. */
+/** Shortest time between redraws: the large chart up to four times a second, small ones once a second. */
 const LARGE_INTERVAL_MS = 250;
 const SMALL_INTERVAL_MS = 1000;
 
@@ -34,7 +34,7 @@ const X_NAMES: Readonly<Record<XAxisKind, string>> = {
   time: 'training time',
 };
 
-/** The frame that all charts share: axes, crosshair, legend, toolbar, table, exports and the text for screen readers. */
+/** The frame shared by all charts: axes, crosshair, legend, toolbar, table, exports and the text for screen readers. */
 export function MetricChart({ chart, runs, frame, wide = false }: MetricChartProps) {
   const id = useId();
   const figure = useRef<HTMLElement>(null);
@@ -43,7 +43,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
   const width = useWidth(body);
   const drawn = useRedraw(figure, frame, chart.large ? LARGE_INTERVAL_MS : SMALL_INTERVAL_MS);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the logs are outside React; `drawn` says when to read them anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the logs are outside React; `drawn` says when to read them again
   const series = useMemo(
     () =>
       runs
@@ -79,7 +79,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
         await chartPng(svg, { title: chart.title, xLabel: xName, legend }),
       );
     } catch (cause) {
-      setProblem(`The picture could not be made: ${cause instanceof Error ? cause.message : cause}`);
+      setProblem(`The image could not be created: ${cause instanceof Error ? cause.message : cause}`);
     }
   };
 
@@ -156,7 +156,7 @@ function Legend({ chart, series, plot }: LegendProps) {
   return (
     <div className={styles.legend}>
       {series
-        // Further seeds look like the first.
+        // Further seeds of a mode look like the first and need no entry.
         .filter(({ lineless, run }) => !lineless && (run.place ?? 0) < COLORS)
         .map(({ index, run }) => (
           <LegendLine
@@ -178,7 +178,7 @@ function labelled({ references }: PlotModel): PlotModel['references'] {
   return references.filter(({ label }) => label !== '');
 }
 
-/** Why nothing is drawn; null where something is. */
+/** Why nothing is drawn; null when something is. */
 function emptyText(
   chart: ChartDefinition,
   runs: readonly PlottedRun[],
@@ -189,7 +189,7 @@ function emptyText(
   const measured = series.some(
     ({ values, length }) => rangeOf(Array.from({ length }, (_, i) => values[i]!)) !== null,
   );
-  if (measured) return `No ${chart.quantity} above 0: a logarithmic axis has no place for it.`;
+  if (measured) return `No ${chart.quantity} above 0, which a logarithmic axis requires.`;
   return chart.empty(runs);
 }
 

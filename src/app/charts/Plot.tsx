@@ -12,7 +12,7 @@ import {
 import type { PlotLine, PlotMark, Plot as PlotModel } from './plot.ts';
 import { runColor, runDash } from './series.ts';
 
-/** Pixels between the edge of the chart and the area in which values are drawn. */
+/** Pixels between the edge of the chart and its plot area. */
 export const INSET = { left: 58, right: 14, top: 8, bottom: 24 };
 
 interface PlotProps {
@@ -21,16 +21,16 @@ interface PlotProps {
   steps: boolean;
   width: number;
   height: number;
-  /** Gets the count of redraws as `data-redraws`: what the drawing budget is about. */
+  /** Receives the number of redraws as `data-redraws`, which the redraw budget is tested by. */
   figure: RefObject<HTMLElement | null>;
 }
 
-/** What a line across the chart marks stands in the legend: over the values it could not be read. */
+/** Dash of reference lines. Their labels are in the legend, because over the values they would be unreadable. */
 export const REFERENCE_DASH = '3 3';
 
 const TICK = { fontSize: 12, fill: 'var(--muted)' };
 
-/** The only part that recharts draws; not when the crosshair moves. */
+/** The only part drawn by recharts; it is not redrawn when the crosshair moves. */
 export const Plot = memo(function Plot({ id, plot, steps, width, height, figure }: PlotProps) {
   const redraws = useRef(0);
   useEffect(() => {
@@ -97,10 +97,12 @@ export const Plot = memo(function Plot({ id, plot, steps, width, height, figure 
   );
 });
 
-/** Validation is dots, the GPU's own clock dotted, the smoothed line is the one to see, the raw one is faint behind it. */
+/**
+ * Validation is drawn as dots, the GPU's own clock dotted, the smoothed line strong and the raw one faint behind it.
+ */
 function look({ kind, run, points }: PlotLine) {
   const stroke = runColor(run);
-  // A line of one point has no length.
+  // A line with a single point has no length, so a dot is drawn.
   const dot = points.length === 1 ? { r: 2, fill: stroke, stroke } : false;
   if (kind === 'validation')
     return {

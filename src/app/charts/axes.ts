@@ -1,10 +1,10 @@
 /**
- * Ranges and tick marks. All axes are linear to recharts, which draws nothing where a logarithmic one meets 0: a
- * logarithmic axis here is one of log10 of the values, with ticks labelled by the values.
+ * Ranges and tick marks. To recharts all axes are linear, because it draws nothing where a logarithmic axis meets 0: a
+ * logarithmic axis here is a linear one over log10 of the values, with ticks labelled by the values.
  */
 
 export interface Tick {
-  /** In axis units: of a logarithmic axis log10 of the value. */
+  /** In axis units: log10 of the value on a logarithmic axis. */
   readonly at: number;
   readonly label: string;
 }
@@ -19,7 +19,7 @@ export interface Axis {
 
 type Label = (value: number) => string;
 
-/** Where a value stands on the axis; null where it has no place: a gap, or 0 and below on a logarithmic axis. */
+/** Position of a value on the axis; null where it has none: a gap, or 0 and below on a logarithmic axis. */
 export function place(value: number, log: boolean): number | null {
   const at = log ? Math.log10(value) : value;
   return Number.isFinite(at) ? at : null;
@@ -46,7 +46,7 @@ export function logAxis(low: number, high: number, count: number, label: Label):
   };
 }
 
-/** Seconds, at ticks that a clock would have. */
+/** An axis in seconds with ticks at clock intervals. */
 export function timeAxis(high: number, count: number): Axis {
   const wanted = high / Math.max(1, count);
   const step = CLOCK_STEPS.find((seconds) => seconds >= wanted) ?? 3600 * niceStep(wanted / 3600);
@@ -58,7 +58,7 @@ export function timeAxis(high: number, count: number): Axis {
   };
 }
 
-/** A range that holds `values` with a little room; null where there is no finite one. */
+/** The range of `values`; null when none is finite. */
 export function rangeOf(values: Iterable<number>): readonly [low: number, high: number] | null {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
@@ -69,7 +69,7 @@ export function rangeOf(values: Iterable<number>): readonly [low: number, high: 
   return low <= high ? [low, high] : null;
 }
 
-/** The range with a twentieth of room at both ends; a single value gets room too. */
+/** The range widened by a twentieth at both ends; a single value gets room too. */
 export function withRoom([low, high]: readonly [number, number], log: boolean): readonly [number, number] {
   if (log) {
     const room = high > low ? (high / low) ** 0.05 : 2;
@@ -105,7 +105,7 @@ function niceStep(wanted: number): number {
 
 function ticksEvery(step: number, low: number, high: number): number[] {
   const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
-  // Multiplied, not added up, and rounded: else a tick reads 0.30000000000000004.
+  // Ticks are multiplied, not summed, and rounded; otherwise one would read 0.30000000000000004.
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) =>
     Number(((first + i) * step).toPrecision(12)),
   );

@@ -1,4 +1,4 @@
-/** What a chart is, apart from how it is drawn. The charts themselves are in `definitions.tsx`. */
+/** Types and lookups of charts, apart from drawing. The charts themselves are in `definitions.tsx`. */
 import type { ReactNode } from 'react';
 import { tokensPerStep } from '../../engine/index.ts';
 import type { ChartId, ChartSettings, XAxisKind } from '../../store/chartStore.ts';
@@ -17,18 +17,18 @@ export interface Series {
   /** Place among the plotted runs: its colour and dash. */
   readonly index: number;
   readonly run: PlottedRun;
-  /** Entries of the log that this series covers: more may have come since. */
+  /** Entries of the log in this series: the log may have grown since. */
   readonly length: number;
   /** NaN is a gap. Longer than `length` where it is a column of the log. */
   readonly values: ArrayLike<number>;
   /** Drawn over the faint values. */
   readonly smoothed?: ArrayLike<number>;
-  /** The same quantity by the GPU's own clock; a gap where it has none. Drawn dotted. */
+  /** The same quantity by the GPU's own clock, drawn dotted; NaN where it has none. */
   readonly gpu?: ArrayLike<number>;
-  /** Measured now and then. */
+  /** Measured only at some steps. */
   readonly validation?: MetricsLog['evals'];
   readonly marks?: readonly Mark[];
-  /** The values are drawn as marks only. */
+  /** Whether the values are drawn as marks only. */
   readonly lineless?: boolean;
 }
 
@@ -39,15 +39,15 @@ export interface ChartDefinition {
   readonly quantity: string;
   /** Column of the exported file. */
   readonly column: string;
-  /** Steps hold their value up to the next change. */
+  /** `steps` hold their value up to the next change. */
   readonly shape: 'line' | 'steps';
-  /** Whether there is something to smooth. */
+  /** Whether the values can be smoothed. */
   readonly smooths: boolean;
   readonly logY: boolean;
-  /** The linear y axis starts at 0. */
+  /** Whether the linear y axis starts at 0. */
   readonly fromZero?: boolean;
   readonly large?: boolean;
-  /** Null where the run has nothing for this chart. */
+  /** Null when the run has no values for this chart. */
   readonly series: (
     run: PlottedRun,
     index: number,
@@ -55,29 +55,29 @@ export interface ChartDefinition {
     settings: ChartSettings,
   ) => Series | null;
   readonly format: (value: number) => string;
-  /** What a gap means, in a word or two. */
+  /** The meaning of a gap, in a word or two. */
   readonly gap: string;
   readonly tick: (value: number) => string;
-  /** In place of a range that fits the values. */
+  /** Replaces the range that fits the values. */
   readonly yRange?: (low: number, high: number) => readonly [low: number, high: number];
-  /** In place of round numbers. */
+  /** Replaces round numbers. */
   readonly yTicks?: (low: number, high: number) => readonly number[];
-  /** Values that lines across the chart mark. */
+  /** Values marked by lines across the chart. */
   readonly references?: (runs: readonly PlottedRun[]) => readonly { value: number; label: string }[];
   /** Why nothing is drawn. */
   readonly empty: (runs: readonly PlottedRun[]) => string;
-  /** A sentence for those who do not see the chart. */
+  /** A sentence for visitors who do not see the chart. */
   readonly summary: (series: Series) => string;
-  /** Beside the names of the runs. */
+  /** Further entries of the legend, beside the runs. */
   readonly legend?: (series: readonly Series[]) => ReactNode;
 }
 
-/** A value of the chart in words. */
+/** A value of the chart as text. */
 export function inWords(chart: ChartDefinition, value: number | null): string {
   return value === null || Number.isNaN(value) ? chart.gap : chart.format(value);
 }
 
-/** Where entry `i` of a run's log stands on the x axis, in steps, tokens or seconds; NaN where the run cannot say. */
+/** Position of entry `i` of a run's log on the x axis, in steps, tokens or seconds; NaN where it is unknown. */
 export function xOf({ log, config }: PlottedRun, kind: XAxisKind, i: number): number {
   if (kind === 'time') return log.columns.time[i]! / 1000;
   const step = log.columns.step[i]!;
@@ -85,7 +85,7 @@ export function xOf({ log, config }: PlottedRun, kind: XAxisKind, i: number): nu
   return config ? step * tokensPerStep(config) : Number.NaN;
 }
 
-/** Index of the last of `length` entries that is not right of `x`; -1 before the first. */
+/** Index of the last of `length` entries at or before `x`; -1 before the first. */
 export function entryAt(run: PlottedRun, length: number, kind: XAxisKind, x: number): number {
   let low = -1;
   let high = length - 1;

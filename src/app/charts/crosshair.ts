@@ -10,8 +10,8 @@ interface CrosshairState {
 export const useCrosshair = create<CrosshairState>()(() => ({ at: null }));
 
 /**
- * Where a chart of another x axis shows the crosshair: at the same entry of the first run that has it.
- * Null where no run does.
+ * Position of the crosshair on a chart with another x axis: at the same entry of the first run that has it. Null when
+ * no run does.
  */
 export function crosshairX(
   at: NonNullable<CrosshairState['at']>,
@@ -25,7 +25,7 @@ export function crosshairX(
   return null;
 }
 
-/** The longest run's entry nearest to `x`: the crosshair rests on steps that exist. */
+/** The entry of the longest run nearest to `x`, so that the crosshair stays on existing steps. */
 export function snap(series: readonly Series[], kind: XAxisKind, x: number): number | null {
   const longest = longestOf(series, kind);
   if (!longest) return null;
@@ -34,7 +34,7 @@ export function snap(series: readonly Series[], kind: XAxisKind, x: number): num
   return xOf(run, kind, entry < 0 ? length - 1 : entry);
 }
 
-/** `by` entries further along the longest run. */
+/** The position `by` entries further along the longest run. */
 export function moved(series: readonly Series[], kind: XAxisKind, x: number, by: number): number | null {
   const longest = longestOf(series, kind);
   if (!longest) return null;

@@ -1,4 +1,4 @@
-/** The charts of a run. What they share is in `MetricChart`. */
+/** The charts of a run. Their common frame is `MetricChart`. */
 
 import { type SpeedClock, tokensPerStep } from '../../engine/index.ts';
 import type { ChartSettings } from '../../store/chartStore.ts';
@@ -21,7 +21,7 @@ import type { PlottedRun } from './plottedRun.ts';
 
 export const LOSS: ChartDefinition = {
   id: 'loss',
-  title: 'Loss, nats a token',
+  title: 'Loss (nats per token)',
   quantity: 'loss',
   column: 'loss',
   shape: 'line',
@@ -38,7 +38,7 @@ export const LOSS: ChartDefinition = {
   format: formatLoss,
   gap: 'not finite',
   tick: plainNumber,
-  empty: () => 'The loss of every step will be drawn here.',
+  empty: () => 'The loss of every step will appear here.',
   summary: ({ run: { title, log }, length, validation }) => {
     const [first, last] = [log.at(0)!, log.at(length - 1)!];
     const evaluated = validation?.at(-1);
@@ -49,7 +49,7 @@ export const LOSS: ChartDefinition = {
 
 export const DIFFERENCE: ChartDefinition = {
   id: 'difference',
-  title: 'Loss difference, nats',
+  title: 'Loss difference (nats per token)',
   quantity: 'loss difference',
   column: 'smoothed_loss_difference',
   shape: 'line',
@@ -65,9 +65,9 @@ export const DIFFERENCE: ChartDefinition = {
   tick: formatSigned,
   references: () => [{ value: 0, label: '' }],
   empty: (runs) =>
-    `The difference to ${runs[0]?.title ?? 'the first run'} will be drawn here, once two runs have steps.`,
+    `The difference to ${runs[0]?.title ?? 'the first run'} will appear here once two runs have steps.`,
   summary: ({ run: { title }, values, length }) =>
-    `${title}: smoothed loss less that of the first run: ${inWords(DIFFERENCE, lastOf(values, length))}.`,
+    `${title}: smoothed loss minus that of the first run: ${inWords(DIFFERENCE, lastOf(values, length))}.`,
 };
 
 export const LOSS_SCALE: ChartDefinition = {
@@ -93,7 +93,7 @@ export const LOSS_SCALE: ChartDefinition = {
   empty: (runs) => {
     const started = runs.filter(({ log }) => log.length > 0);
     if (started.length === 0)
-      return 'The loss scale of every step will be drawn here, with a mark for each skipped one.';
+      return 'The loss scale of every step will appear here, with a mark for each skipped step.';
     return `${started.map(({ title }) => title).join(' and ')}: no loss scaling, and no step was skipped.`;
   },
   summary: (series) => {
@@ -129,30 +129,30 @@ export const SPEED: ChartDefinition = {
   format: formatTokensPerSecond,
   gap: 'warming up',
   tick: formatCompact,
-  empty: () => 'The speed will be drawn here, after 5 steps of warm-up.',
+  empty: () => 'The speed will appear here after 5 warm-up steps.',
   summary: ({ run: { title }, values, gpu, length }) => {
     const alone = gpu ? `, by the GPU's own clock ${inWords(SPEED, lastOf(gpu, length))}` : '';
-    return `${title}: tokens a second, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}${alone}.`;
+    return `${title}: tokens per second, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}${alone}.`;
   },
   legend: (series) => series.some(({ gpu }) => gpu) && <LegendDotted label="GPU time alone" />,
 };
 
-/** In place of `SPEED` where other runs use the GPU between the steps of a run. */
+/** Replaces `SPEED` when other runs use the GPU between the steps of a run. */
 export const GPU_SPEED: ChartDefinition = {
   ...SPEED,
-  title: 'Tokens/s, GPU time',
+  title: 'Tokens/s (GPU time)',
   column: 'tokens_per_second_gpu',
   series: (run, index, _runs, settings) => {
     const values = speeds(run, 'gpu');
     return values?.some(Number.isFinite) ? overRaw(run, index, values, settings) : null;
   },
-  empty: () => "The speed by the GPU's own clock will be drawn here, after 5 steps of warm-up.",
+  empty: () => "The speed by the GPU's own clock will appear here after 5 warm-up steps.",
   summary: ({ run: { title }, values, length }) =>
-    `${title}: tokens a second of GPU time, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}.`,
+    `${title}: tokens per second of GPU time, median of 20 steps: ${inWords(SPEED, lastOf(values, length))}.`,
   legend: () => null,
 };
 
-/** Tokens a second at every entry of the log; NaN while warming up and where the clock has no time. */
+/** Tokens per second at every entry of the log; NaN during warm-up and where the clock has no time. */
 function speeds({ log, config }: PlottedRun, clock: SpeedClock): Float64Array | null {
   if (!config) return null;
   const tokens = tokensPerStep(config);
@@ -164,7 +164,7 @@ function speeds({ log, config }: PlottedRun, clock: SpeedClock): Float64Array | 
 
 export const GRADIENT_NORM: ChartDefinition = {
   id: 'norm',
-  title: 'Gradient norm, unscaled',
+  title: 'Gradient norm (unscaled)',
   quantity: 'gradient norm',
   column: 'gradient_norm',
   shape: 'line',
@@ -178,7 +178,7 @@ export const GRADIENT_NORM: ChartDefinition = {
     [...new Set(runs.map(({ config }) => config?.clip ?? 0))]
       .filter((clip) => clip > 0)
       .map((clip) => ({ value: clip, label: `clipped above ${clip}` })),
-  empty: () => 'The norm of every gradient, without the loss scale, will be drawn here.',
+  empty: () => 'The gradient norm of every step, without the loss scale, will appear here.',
   summary: ({ run: { title }, values, length }) =>
     `${title}: gradient norm ${inWords(GRADIENT_NORM, lastOf(values, length))}.`,
 };
@@ -196,12 +196,12 @@ export const LEARNING_RATE: ChartDefinition = {
   format: shortExponent,
   gap: 'none',
   tick: shortExponent,
-  empty: () => 'The learning rate of every step will be drawn here.',
+  empty: () => 'The learning rate of every step will appear here.',
   summary: ({ run: { title }, values, length }) =>
     `${title}: learning rate ${shortExponent(lastOf(values, length))}.`,
 };
 
-/** Measured now and then: each value stands until the next. */
+/** Sharpness is measured only at some steps: each value holds until the next. */
 function heldSharpness({ log }: PlottedRun, of: 'sharpness' | 'maxLogit'): Float64Array | null {
   if (log.sharpness.length === 0) return null;
   const { step } = log.columns;
@@ -216,7 +216,7 @@ function heldSharpness({ log }: PlottedRun, of: 'sharpness' | 'maxLogit'): Float
 
 export const SHARPNESS: ChartDefinition = {
   id: 'sharpness',
-  title: 'Sharpness in the logits, epsilon 0.001',
+  title: 'Sharpness in the logits (epsilon 0.001)',
   quantity: 'sharpness',
   column: 'sharpness',
   shape: 'steps',
@@ -229,23 +229,23 @@ export const SHARPNESS: ChartDefinition = {
   format: (value) => String(Number(value.toPrecision(4))),
   gap: 'not measured yet',
   tick: plainNumber,
-  empty: () => 'The sharpness will be drawn here, once it is measured.',
+  empty: () => 'The sharpness will appear here once it is measured.',
   summary: ({ run: { title }, values, length }) =>
     `${title}: sharpness ${inWords(SHARPNESS, lastOf(values, length))}.`,
 };
 
-/** Sharpness grows with the logits, and is to be read beside them. */
+/** Shown beside the sharpness, which grows with the logits. */
 export const MAX_LOGIT: ChartDefinition = {
   ...SHARPNESS,
   id: 'logit',
-  title: 'Largest |logit|, mean',
+  title: 'Largest |logit| (mean)',
   quantity: 'largest logit',
   column: 'max_logit',
   series: (run, index) => {
     const values = heldSharpness(run, 'maxLogit');
     return values && { index, run, length: run.log.length, values };
   },
-  empty: () => 'The largest logit of each position, on average, will be drawn here.',
+  empty: () => 'The largest logit of each position, on average, will appear here.',
   summary: ({ run: { title }, values, length }) =>
     `${title}: mean largest |logit| ${inWords(MAX_LOGIT, lastOf(values, length))}.`,
 };
@@ -254,7 +254,7 @@ const MIB = 2 ** 20;
 
 export const MEMORY: ChartDefinition = {
   id: 'memory',
-  title: 'GPU memory, MiB',
+  title: 'GPU memory (MiB)',
   quantity: 'GPU memory in MiB',
   column: 'gpu_memory_mib',
   shape: 'steps',
@@ -262,7 +262,7 @@ export const MEMORY: ChartDefinition = {
   logY: false,
   // A line along the edge would look cut off.
   yRange: (_, highest) => [0, 1.2 * highest],
-  // Every buffer is made before step 1 and none after it: the bytes of the run are those of each step.
+  // All buffers are created before step 1, so the run's bytes are those of every step.
   series: (run, index) => {
     if (run.memoryBytes === undefined) return null;
     const { length } = run.log;
@@ -272,12 +272,12 @@ export const MEMORY: ChartDefinition = {
   gap: 'unknown',
   tick: plainNumber,
   empty: () =>
-    'The bytes of all buffers will be drawn here. A flat line: a run allocates nothing after its start.',
+    'The size of all buffers will appear here, as a flat line: a run allocates nothing after its start.',
   summary: ({ run: { title, memoryBytes = 0 } }) =>
     `${title}: ${(memoryBytes / MIB).toFixed(1)} MiB, the same at every step.`,
 };
 
-/** The values, and over them the smoothed ones where smoothing is not turned off. */
+/** The values and, unless smoothing is off, the smoothed values over them. */
 function overRaw(
   run: PlottedRun,
   index: number,
@@ -290,19 +290,19 @@ function overRaw(
   return keep === 0 ? series : { ...series, smoothed: smooth(values, run.log.columns.step, length, keep) };
 }
 
-/** The log's own average where no other is asked for: of a run from the history it is that of every step. */
+/** The log's own average unless another smoothing is chosen: for a run from the history it covers every step. */
 function smoothedLoss({ log }: PlottedRun, { smoothing }: ChartSettings): Float64Array {
   const { loss, smoothed, step } = log.columns;
   return smoothing === null ? smoothed : smooth(loss, step, log.length, smoothing);
 }
 
-/** The first run; of a comparison over seeds the first of the same seed. */
+/** The first run or, in a comparison over seeds, the first run of the same seed. */
 function referenceOf(run: PlottedRun, runs: readonly PlottedRun[]): PlottedRun {
   const sameSeed = runs.find(({ config }) => config?.seed === run.config?.seed);
   return (run.place === undefined ? undefined : sameSeed) ?? runs[0]!;
 }
 
-/** Smoothed loss less that of `first` at the same place of the x axis; a gap where `first` has no step. */
+/** Smoothed loss minus that of `first` at the same x; a gap where `first` has no step. */
 function differences(
   run: PlottedRun,
   first: PlottedRun,
@@ -333,12 +333,12 @@ function skipText({ run: { log }, length }: Series): string {
   return `${formatCount(skipped)} of ${formatCount(steps)} steps skipped (${formatPercent(skipped / Math.max(1, steps))})`;
 }
 
-/** Whole powers, not more than the height holds labels for. */
+/** Whole powers of two, as many as the height has room for. */
 function powersOfTwo(low: number, high: number): number[] {
   const stride = Math.max(1, Math.ceil((high - low) / 6));
   const first = Math.ceil(low / stride) * stride;
   const ticks = Array.from({ length: Math.floor((high - first) / stride) + 1 }, (_, i) => first + i * stride);
-  // The lowest label would meet those of the x axis.
+  // The lowest label would overlap those of the x axis.
   return ticks.filter((at) => at > low);
 }
 
@@ -346,7 +346,7 @@ function lastOf(values: ArrayLike<number>, length: number): number {
   return length > 0 ? values[length - 1]! : Number.NaN;
 }
 
-/** As short as the tick allows: 4, 0.25, 1e-7. */
+/** The shortest form of a tick: 4, 0.25, 1e-7. */
 function plainNumber(value: number): string {
   return value !== 0 && Math.abs(value) < 1e-4 ? shortExponent(value) : String(Number(value.toPrecision(6)));
 }

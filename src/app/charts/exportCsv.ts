@@ -1,4 +1,4 @@
-/** Every step of every run, whatever the chart draws of them. */
+/** Exports every step of every run, whatever the chart draws. */
 
 import type { ChartDefinition, Series } from './chart.ts';
 import { xOf } from './chart.ts';
@@ -41,12 +41,12 @@ export function chartCsv(chart: ChartDefinition, series: readonly Series[]): str
   return `${[header, ...rows].map((row) => row.join(',')).join('\r\n')}\r\n`;
 }
 
-/** Empty where there is no finite number. */
+/** Empty when the number is not finite. */
 function numberCell(value: number | null | undefined): string {
   return value !== null && value !== undefined && Number.isFinite(value) ? String(value) : '';
 }
 
-/** Quoted; and a name that a spreadsheet would run as a formula is kept from it by an apostrophe. */
+/** Quotes a text, and prefixes one that a spreadsheet would run as a formula with an apostrophe. */
 function textCell(text: string): string {
   const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;

@@ -1,4 +1,4 @@
-/** The chart as a picture: what is drawn, with its title and legend, in the colours of the theme. */
+/** Exports a chart as an image with its title and legend, in the colours of the theme. */
 
 export interface PictureLegend {
   readonly text: string;
@@ -15,10 +15,10 @@ interface Picture {
 const SVG = 'http://www.w3.org/2000/svg';
 const PADDING = 16;
 const LINE = 20;
-/** For screens with small pixels, and slides. */
+/** For high-resolution screens and slides. */
 const SCALE = 2;
 
-/** Presentation that style sheets and tokens give: a picture has neither. */
+/** Style properties that come from style sheets and tokens, which an image does not have. */
 const COPIED = [
   'fill',
   'fill-opacity',
@@ -32,22 +32,22 @@ const COPIED = [
   'text-anchor',
 ] as const;
 
-/** @param drawn the chart's svg element, in the page: its computed colours are taken */
+/** @param drawn the chart's svg element in the page, whose computed colours are used */
 export async function chartPng(drawn: SVGSVGElement, picture: Picture): Promise<Blob> {
   const { svg, width, height } = compose(drawn, picture);
   const image = new Image();
-  // As data, not as an object URL: it needs no clean-up, and a canvas stays readable after it in every browser.
+  // A data URL needs no clean-up, and it leaves the canvas readable in every browser.
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
   await image.decode();
   const canvas = document.createElement('canvas');
   canvas.width = width * SCALE;
   canvas.height = height * SCALE;
   const context = canvas.getContext('2d');
-  if (!context) throw new Error('This browser gave no canvas to draw the picture on.');
+  if (!context) throw new Error('This browser provides no canvas to draw the image on.');
   context.scale(SCALE, SCALE);
   context.drawImage(image, 0, 0, width, height);
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The picture could not be encoded.'))));
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The image could not be encoded.'))));
   });
 }
 
@@ -108,7 +108,7 @@ function withComputedStyle(node: Node): Node {
   return copy;
 }
 
-/** The colour that a token stands for in the theme of the moment. */
+/** Resolves a colour token in the current theme. */
 function resolveColor(near: Element, color: string): string {
   const probe = document.createElement('span');
   probe.style.color = color;

@@ -1,4 +1,4 @@
-/** From the values of all runs to what is drawn: at most 400 points a line, and two axes. */
+/** Turns the values of all runs into what is drawn: at most 400 points per line, and two axes. */
 import type { ChartSettings, XAxisKind } from '../../store/chartStore.ts';
 import { changePoints, decimate, decimateLog, thin } from '../../store/decimate.ts';
 import { formatCompact, formatCount } from '../format.ts';
@@ -6,7 +6,7 @@ import { type Axis, linearAxis, logAxis, place, rangeOf, timeAxis, timeLabel, wi
 import { type ChartDefinition, entryOfStep, type Series, xOf } from './chart.ts';
 import type { PlottedRun } from './plottedRun.ts';
 
-/** In axis units; `y` is null where a line has a gap. */
+/** In axis units; `y` is null at a gap. */
 export interface Point {
   readonly x: number;
   readonly y: number | null;
@@ -34,7 +34,7 @@ export interface Plot {
   readonly yRange: readonly [low: number, high: number];
 }
 
-/** The tokens of a step are not known of every run. */
+/** The unit of the x axis: steps when tokens are wanted but a run's tokens per step are unknown. */
 export function xKindOf(runs: readonly PlottedRun[], wanted: XAxisKind): XAxisKind {
   return wanted === 'tokens' && runs.some(({ config }) => !config) ? 'step' : wanted;
 }
@@ -83,12 +83,12 @@ function onAxis(point: { x: number | null; y: number | null }): point is Point {
   return point.x !== null;
 }
 
-/** Dots and marks are not cut off at the edge: those beyond a kept range are left out. */
+/** Dots and marks are not clipped at the edge, so those beyond a locked range are left out. */
 function inside({ y }: { y: number | null }, axis: Axis): boolean {
   return y !== null && y >= axis.low && y <= axis.high;
 }
 
-/** About so many labels on the y axis, and one in so many pixels on the x axis. */
+/** Approximate number of labels on the y axis, and pixels per label on the x axis. */
 const Y_TICKS = { large: 6, small: 5 };
 const PIXELS_A_TICK = 90;
 
@@ -147,7 +147,7 @@ function xAxis(series: readonly Series[], kind: XAxisKind, log: boolean, width: 
   const label = kind === 'time' ? timeLabel : last < 100_000 ? formatCount : formatCompact;
   if (log) {
     const first = Math.min(...ends.map(([start]) => start));
-    // Before there are two places on the axis, a tenfold of room.
+    // With fewer than two positions on the axis, it spans a factor of ten.
     const low = Number.isFinite(first) ? first : 1;
     return logAxis(low, Math.max(last, low * 10), ticks, label);
   }

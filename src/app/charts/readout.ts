@@ -1,4 +1,4 @@
-/** The exact values at a place of the x axis: for the hover, for the slider's text and for tables. */
+/** The exact values at a position of the x axis, for the crosshair, the slider's text and tables. */
 import type { XAxisKind } from '../../store/chartStore.ts';
 import { formatCompact, formatCount } from '../format.ts';
 import { timeLabel } from './axes.ts';
@@ -9,13 +9,13 @@ export interface ReadoutLine {
   readonly title: string;
   /** "2.310, smoothed 2.290"; null where the run has only marks. */
   readonly values: string | null;
-  /** Skipped steps that are near. */
+  /** Skipped steps nearby. */
   readonly notes: readonly string[];
 }
 
 const NOTES = 3;
 
-/** @param reach  how far from `x` a mark is still told, in units of the x axis: marks are a few pixels wide */
+/** @param reach largest distance of an included mark from `x`, in units of the x axis: marks are a few pixels wide */
 export function readout(
   chart: ChartDefinition,
   series: readonly Series[],
@@ -35,7 +35,7 @@ export function readout(
   });
 }
 
-/** Every value of the series at entry `at`, in words. */
+/** Every value of the series at entry `at`, as text. */
 function valuesAt(
   chart: ChartDefinition,
   { run, values, smoothed, gpu, validation }: Series,

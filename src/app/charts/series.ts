@@ -1,4 +1,4 @@
-/** How runs are told apart: by colour, by dash and, in every legend and hover, by name. */
+/** Runs are distinguished by colour, by dash and, in every legend and readout, by name. */
 export const COLORS = 6;
 const DASHES = [undefined, '7 4', '2 3', '10 3 2 3', '14 4', '5 2 1 2 1 2'] as const;
 

@@ -3,12 +3,12 @@ import { type DrawingHandle, RedrawQueue } from '../../store/redrawQueue.ts';
 
 const queue = new RedrawQueue();
 
-/** Charts that are a page away from being seen are drawn already: they are there when they are scrolled to. */
+/** Charts within a page of the visible part are drawn in advance, so that they are ready when scrolled to. */
 const NEAR = '100% 0px';
 
 /**
- * Counts on when a chart is to be drawn anew: after `frame` has changed, when it is the chart's turn, and only near
- * the visible part of the page.
+ * A counter that increases when a chart is to be redrawn: after `frame` has changed, when it is the chart's turn, and
+ * only near the visible part of the page.
  */
 export function useRedraw(figure: RefObject<HTMLElement | null>, frame: number, intervalMs: number): number {
   const [drawn, setDrawn] = useState(0);

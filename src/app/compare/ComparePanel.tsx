@@ -19,7 +19,7 @@ import figures from '../ui/FiguresTable.module.css';
 import { Note } from '../ui/Note.tsx';
 import styles from './ComparePanel.module.css';
 
-/** What the modes come to beside each other: the proof of an equal start, the table as runs end, and the verdict. */
+/** The comparison of the modes: the proof of an equal start, a table that fills as runs end, and the verdict. */
 export default function ComparePanel() {
   const table = useTable();
   const sentence = table && verdict(table.comparison);
@@ -43,7 +43,7 @@ export default function ComparePanel() {
   );
 }
 
-/** Made anew when a run ends, not at every redraw; null before the first has. */
+/** Recomputed when a run ends, not at every redraw; null before the first run has ended. */
 function useTable(): ComparisonTable | null {
   const ended = useRun(({ runs }) =>
     runs.map(({ summary, error }) => (summary || error ? '1' : '0')).join(''),
@@ -52,7 +52,7 @@ function useTable(): ComparisonTable | null {
   const adapter = useRun((state) => state.adapter);
   const given = useMeasurements((state) => state.budget);
   const bytes = budgetBytes(budgetOr({ budget: given }, adapter?.isFallback ?? false));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the runs are read when one has ended or others are begun
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the runs are read when one has ended or others have started
   return useMemo(() => {
     const { runs, schedule } = useRun.getState();
     if (!ended.includes('1')) return null;
@@ -62,7 +62,7 @@ function useTable(): ComparisonTable | null {
 }
 
 function StartLine() {
-  // As text, so that React sees the same value as long as it is: views are new objects at every redraw.
+  // As text, so that React sees an equal value: views are new objects at every redraw.
   const text = useRun(({ runs }) => {
     const proof = startProof(runs);
     return proof && startSentence(proof);
@@ -88,7 +88,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
   return (
     <>
       {note && <p className={styles.start}>{note}</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard */}
       <section className={figures.scroll} aria-label="Comparison table" tabIndex={0}>
         <table className={`${figures.table} ${styles.compared}`} data-testid="results">
           <thead>
@@ -126,7 +126,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
 const COPY_WORDS = {
   idle: '',
   copied: 'Copied.',
-  refused: 'The browser refused the clipboard: select the table and copy it.',
+  refused: 'The browser refused access to the clipboard. Select the table and copy it.',
 } as const;
 
 function CopyMarkdown({ table, sentence }: { table: ComparisonTable; sentence: string | null }) {

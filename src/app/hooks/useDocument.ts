@@ -4,7 +4,7 @@ import { useUi } from '../../store/uiStore.ts';
 import { formatLoss } from '../format.ts';
 import { showProgressIcon } from '../progressIcon.ts';
 
-/** Keeps what lies outside React in step: the title, and the attributes that style sheets and machines read. */
+/** Updates everything outside React: the title, and the attributes that style sheets and automation read. */
 export function useDocument(): void {
   const status = useRun((state) => state.status);
   const title = useRun(documentTitle);
@@ -29,19 +29,22 @@ export function useDocument(): void {
   }, [still]);
 }
 
-/** Whole percent over all runs. */
+/** Whole percent of all runs. */
 function percentDone(runs: number, active: number, step: number, steps: number): number {
   return Math.round((100 * (active + step / steps)) / runs);
 }
 
-/** What the icon shows, in steps of 5 % so that it is not drawn anew all the time; null where nothing is trained. */
+/**
+ * The progress shown by the icon, in steps of 5 % so that it is not redrawn all the time; null when nothing is
+ * training.
+ */
 function progressShare({ status, runs, active }: RunState): number | null {
   const run = runs[active];
   if (!run?.latest || (status !== 'training' && status !== 'paused' && status !== 'stopping')) return null;
   return Math.round(percentDone(runs.length, active, run.latest.step, run.config.steps) / 5) / 20;
 }
 
-/** A training tab is watched from other tabs: "42 % · 1.832 · Halfstep". */
+/** The title, so that training can be followed from other tabs: "42 % · 1.832 · Halfstep". */
 function documentTitle({ status, runs, active }: RunState): string {
   const run = runs[active];
   const step = run?.latest;

@@ -3,8 +3,8 @@ import { useEffect, useState } from 'react';
 const always = () => true;
 
 /**
- * Lets files be dropped anywhere on the page. True while one is held over it, whether or not it would be taken.
- * Both functions must stay the same from one render to the next.
+ * Lets files be dropped anywhere on the page. Returns true while one is dragged over it, whether or not it would be
+ * accepted. Both functions must keep their identity between renders.
  */
 export function useFileDrop(
   take: (file: File, all: readonly File[]) => void,
@@ -15,7 +15,7 @@ export function useFileDrop(
     const carriesFile = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
     const hover = (event: DragEvent) => {
       if (!carriesFile(event)) return;
-      event.preventDefault(); // else the browser opens the file instead of the page
+      event.preventDefault(); // otherwise the browser would open the file
       event.dataTransfer!.dropEffect = ready() ? 'copy' : 'none';
       setOver(true);
     };

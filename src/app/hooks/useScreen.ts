@@ -1,7 +1,7 @@
 import { useEffect } from 'react';
 import { SCREENS, type Screen, useUi } from '../../store/uiStore.ts';
 
-/** The screen that the address names; Train where it names none. */
+/** The screen named in the address; Train if it names none. */
 export function useScreen(): Screen {
   useEffect(() => {
     const follow = () => {

@@ -2,11 +2,11 @@ import { useEffect } from 'react';
 import { useUi } from '../../store/uiStore.ts';
 import { SHORTCUTS } from '../shortcuts.ts';
 
-/** Not in fields, where keys write, nor on buttons, which Space presses, nor while a dialog is open. */
+/** Shortcuts are ignored in fields, where keys type, on buttons, which Space presses, and while a dialog is open. */
 const INTERACTIVE =
   'input, select, textarea, button, a, summary, dialog, [contenteditable], [role="application"]';
 
-/** Listens for the keys of the table, unless they are turned off. */
+/** Listens for the shortcuts, unless they are turned off. */
 export function useShortcuts(): void {
   const on = useUi((state) => state.shortcuts);
   useEffect(() => {

@@ -4,14 +4,14 @@ import { useSettings } from '../../store/settingsStore.ts';
 import { storageSentence, usesHalf } from '../messages.ts';
 import styles from './AdapterLine.module.css';
 
-/** Which GPU computes, and how it holds f16, with the reason. */
+/** Shows which GPU computes and how it stores f16, with the reason. */
 export function AdapterLine() {
   const adapter = useRun((state) => state.adapter);
   const runs = useRun((state) => state.runs);
   const settings = useSettings((state) => state.settings);
   if (!adapter) return <p className={styles.line}>Looking for a GPU…</p>;
   const planned = modesOf(settings).map((precision) => ({ precision, half: settings.f16 ?? 'auto' }));
-  // Of two modes the one with f16 has something to tell.
+  // Among several modes, one with f16 has a storage to report.
   const run = runs.find(({ config }) => usesHalf(config.precision)) ?? runs[0];
   const config = run?.config ?? planned.find(({ precision }) => usesHalf(precision)) ?? planned[0]!;
   return (

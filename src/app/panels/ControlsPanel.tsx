@@ -8,7 +8,7 @@ import { Button } from '../ui/Button.tsx';
 import styles from './ControlsPanel.module.css';
 import { countChanges } from './settingWords.ts';
 
-/** What the one primary button does. It stays the same element, so that keyboard focus stays on it. */
+/** The action of the one primary button. It stays the same element, so that keyboard focus stays on it. */
 function primaryAction(status: RunStatus): { label: string; testId: string; run: () => void } {
   if (status === 'training') return { label: 'Pause', testId: 'pause', run: pause };
   if (status === 'paused') return { label: 'Resume', testId: 'resume', run: resume };
@@ -40,7 +40,7 @@ export function ControlsPanel() {
           className={busy ? undefined : styles.needless}
           onClick={stop}
           disabled={!busy || status === 'stopping'}
-          title="Ends at the next step; what was trained can still be sampled"
+          title="Ends after the current step; the model can still be sampled"
           data-testid="stop"
         >
           Stop
@@ -50,7 +50,7 @@ export function ControlsPanel() {
             className={styles.showcase}
             onClick={compareShowcase}
             disabled={blocked !== null}
-            title="Trains the three from the same start, one after the other unless the settings say otherwise"
+            title="Trains the three modes from the same start, one after the other unless the schedule is set to interleaved"
             data-testid="compare-three"
           >
             <span className={styles.long}>Compare FP32, mixed f16, and f16 without scaling</span>
@@ -70,7 +70,7 @@ export function ControlsPanel() {
   );
 }
 
-/** What to press where only the batch is too large for the adapter. */
+/** Offers a smaller micro-batch when only the batch is too large for the adapter. */
 function FittingMicroBatch() {
   const microBatch = useSettings(({ settings, ownText }) => {
     const { adapter } = useRun.getState();

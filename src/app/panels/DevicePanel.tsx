@@ -13,7 +13,7 @@ import styles from './DevicePanel.module.css';
 import { FEATURE_WORDS, formatRate, halfWords, kernelWords, modeSupport } from './deviceMessages.ts';
 import { exactBytes } from './memoryTotal.ts';
 
-/** The adapter: what it offers, how it holds each mode's numbers, and how fast it is. */
+/** The adapter: its features and limits, how it stores each mode's numbers, and how fast it is. */
 export default function DevicePanel() {
   const adapter = useRun((state) => state.adapter);
   if (!adapter) return null;
@@ -51,7 +51,7 @@ function Identity({ adapter }: AdapterProps) {
         <div>
           <dt>Kind</dt>
           <dd>
-            <span className={styles.badge}>software</span> computes on the processor
+            <span className={styles.badge}>software</span> runs on the CPU
           </dd>
         </div>
       )}
@@ -84,7 +84,7 @@ function Limits({ adapter }: AdapterProps) {
   );
   const buffer = largest > 0 ? exactBytes(largest) : '–';
   const { limits } = adapter;
-  // Kernels stay within what WebGPU guarantees everywhere.
+  // Kernels stay within the limits that WebGPU guarantees on every adapter.
   const rows = [
     ['Buffer', exactBytes(limits.maxBufferSize ?? 0), buffer],
     ['Storage binding', exactBytes(limits.maxStorageBufferBindingSize ?? 0), buffer],
@@ -155,7 +155,7 @@ function Benchmark() {
         runningLabel="Measuring…"
         running={benchmarking}
         onStart={startBenchmark}
-        whyNotNow="Not while training: the figures would be of both."
+        whyNotNow="Not available while training, which would slow both down."
         testId="benchmark"
       />
       {benchmarkError && <ErrorNote error={benchmarkError} testId="benchmark-error" />}

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { EXPORT_DTYPES, type ExportDtype } from '../../engine/index.ts';
-import { exportRun, takenRun } from '../../store/fileActions.ts';
+import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
@@ -9,9 +9,9 @@ import { SelectField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './ExportPanel.module.css';
 
-/** Files of the run on the GPU, at any time. */
+/** Exports the run on the GPU, at any time. */
 export default function ExportPanel() {
-  const run = useRun(takenRun);
+  const run = useRun(exportableRun);
   const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
   const [dtype, setDtype] = useState<ExportDtype>('F32');
   const exporting = useFiles((state) => state.exporting);
@@ -19,7 +19,7 @@ export default function ExportPanel() {
   if (run === null) return null;
   return (
     <section className={styles.panel} data-testid="export-panel">
-      <h2>{`Take it with you${label ? `: ${label}` : ''}`}</h2>
+      <h2>{`Export${label ? `: ${label}` : ''}`}</h2>
       <dl className={styles.list}>
         <div>
           <dt>
@@ -27,7 +27,10 @@ export default function ExportPanel() {
               Run file
             </Button>
           </dt>
-          <dd>Weights, optimizer and all else: resumes exactly, on this page or on the command line.</dd>
+          <dd>
+            Weights, optimizer state and everything else: resumes exactly, on this page or on the command
+            line.
+          </dd>
         </div>
         <div>
           <dt>
@@ -39,7 +42,7 @@ export default function ExportPanel() {
               Model
             </Button>
           </dt>
-          <dd>A folder as Hugging Face's libraries read GPT-2, as one archive.</dd>
+          <dd>A GPT-2 folder for Hugging Face's libraries, as a ZIP archive.</dd>
         </div>
         <div>
           <dt>
@@ -51,11 +54,11 @@ export default function ExportPanel() {
               Cluster folder
             </Button>
           </dt>
-          <dd>Both, the text, and a program that continues in PyTorch on many GPUs.</dd>
+          <dd>Both of these, the text, and a program that continues the run in PyTorch on many GPUs.</dd>
         </div>
       </dl>
       <SelectField
-        label="Weights of the model in"
+        label="Model weights as"
         value={dtype}
         onChange={(event) => setDtype(event.target.value as ExportDtype)}
         data-testid="export-dtype"

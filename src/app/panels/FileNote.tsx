@@ -2,7 +2,13 @@ import { useEffect, useRef, useState } from 'react';
 import { otherKinds } from '../../engine/index.ts';
 import type { OpenedFile, SavedRun } from '../../session/protocol.ts';
 import { obstacle as trainObstacle } from '../../store/actions.ts';
-import { closeFile, evaluateFile, goOnObstacle, goOnWithFile, takenRun } from '../../store/fileActions.ts';
+import {
+  closeFile,
+  continueFile,
+  continueObstacle,
+  evaluateFile,
+  exportableRun,
+} from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -15,9 +21,9 @@ import { TextField } from '../ui/Field.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
 
-/** The file that a run can start from or resume, and what was made for the visitor to take. */
+/** Shows the opened file, which a run can start from or resume, and hands over exported files. */
 export default function FileNote() {
-  useHandOver();
+  useDownload();
   return (
     <>
       <OpenedNote />
@@ -26,17 +32,17 @@ export default function FileNote() {
   );
 }
 
-/** The panel of the run on the GPU tells its own. */
+/** The export error of a stored run. For a run on the GPU the export panel shows it. */
 function SavedExportError() {
   const error = useFiles((state) => state.exportError);
-  const shown = useRun(takenRun) === null;
+  const shown = useRun(exportableRun) === null;
   return shown && error && <ErrorNote error={error} testId="export-error" />;
 }
 
 function OpenedNote() {
   const opened = useFiles((state) => state.opened);
   const place = useRef<HTMLDivElement>(null);
-  // The file may have been chosen at the other end of the page.
+  // The file may have been chosen at the other end of the page, so the note scrolls into view.
   useEffect(() => {
     if (opened.state !== 'none') place.current?.scrollIntoView({ block: 'nearest' });
   }, [opened]);
@@ -69,8 +75,8 @@ function OpenedState() {
   }
 }
 
-/** Hands over what the worker has made. */
-function useHandOver(): void {
+/** Downloads the file that the worker has exported. */
+function useDownload(): void {
   const made = useFiles((state) => state.made);
   useEffect(() => {
     if (!made) return;
@@ -83,32 +89,32 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   const [typed, setTyped] = useState(String(Math.max(saved.config.steps, saved.step)));
   const busy = useRun((state) => isBusy(state.status));
   const steps = readNumber(typed) ?? Number.NaN;
-  // The text may be chosen while the note is there.
+  // Re-renders when the text changes, since the visitor may choose it while the note is shown.
   useSettings((state) => state.ownText);
-  const obstacle = goOnObstacle(saved, steps);
+  const obstacle = continueObstacle(saved, steps);
   return (
     <Note testId="run-file">
       <p>
         <strong>{name}</strong>
-        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It resumes exactly where it was; what is shown now stays under Runs.'}`}</span>
+        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It resumes exactly where it was; the runs shown now stay under Runs.'}`}</span>
       </p>
       <TextField
-        label="Steps in all"
+        label="Total steps"
         inputMode="numeric"
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
-        help="The learning rate falls until then, so another number changes the steps to come."
+        help="The learning rate decays until then, so a different number changes the remaining steps."
         error={typedProblem(typed)}
         data-testid="file-steps"
       />
       <div className={styles.buttons}>
         {!busy && (
           <Button
-            onClick={() => goOnWithFile(steps)}
+            onClick={() => continueFile(steps)}
             disabled={obstacle !== null}
             data-testid="go-on-with-file"
           >
-            Resume it
+            Resume
           </Button>
         )}
         <Button onClick={closeFile} data-testid="close-file">
@@ -133,21 +139,21 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
     <Note testId="model-file">
       <p>
         Training starts from the weights of <strong>{name}</strong>
-        <span>{`: ${formatCounted(layers, 'layer')}, ${heads !== null ? `${formatCounted(heads, 'head')}, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'with an output matrix of its own'}${otherKinds(shape)}.`}</span>
+        <span>{`: ${formatCounted(layers, 'layer')}, ${heads !== null ? `${formatCounted(heads, 'head')}, ` : ''}width ${formatCount(width)}, context ${formatCount(context)}, vocabulary ${formatCount(vocabulary)}, ${tied ? 'tied' : 'untied output matrix'}${otherKinds(shape)}.`}</span>
       </p>
       {assumedHeads !== undefined && (
         <p>
-          {`It does not say how many heads it has: ${formatCounted(assumedHeads, 'head')} ${assumedHeads === 1 ? 'is' : 'are'} assumed, of about 64 channels each as in GPT-2. Drop its config.json with it, or set them under Model.`}
+          {`The file does not state its number of heads: ${formatCounted(assumedHeads, 'head')} ${assumedHeads === 1 ? 'is' : 'are'} assumed, with about 64 channels each as in GPT-2. Drop its config.json with it, or set the heads under Model.`}
         </p>
       )}
       {tokenizer === null && assumed !== null && (
         <p>
-          It has as many tokens as GPT-2 and brings no tokenizer: GPT-2's is assumed. Drop its tokenizer.json
-          with it, or choose another under Data.
+          It has as many tokens as GPT-2 but no tokenizer, so GPT-2's is assumed. Drop its tokenizer.json with
+          it, or choose another tokenizer under Data.
         </p>
       )}
       {tokenizer === null && assumed === null && (
-        <p>{`It brings no tokenizer. The text must have exactly its ${formatCount(vocabulary)} tokens; whether they stand in the same order cannot be checked. Drop its tokenizer.json with it.`}</p>
+        <p>{`It has no tokenizer. The text must have exactly ${formatCount(vocabulary)} tokens, and whether their order is the same cannot be checked. Drop its tokenizer.json with it.`}</p>
       )}
       {notes.map((note) => (
         <p key={note}>{note}</p>
@@ -155,7 +161,7 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
       <div className={styles.buttons}>
         {!busy && (
           <Button onClick={evaluateFile} disabled={blocked !== null} data-testid="evaluate-file">
-            Evaluate it
+            Evaluate
           </Button>
         )}
         <Button onClick={closeFile} disabled={busy} data-testid="close-file">

@@ -23,7 +23,10 @@ import { batchOutcome } from './batchMessages.ts';
 import styles from './LargestBatchPanel.module.css';
 import { exactBytes } from './memoryTotal.ts';
 
-/** For a memory budget, the largest batch of each chosen mode: computed from the plan, confirmed by one real step. */
+/**
+ * Finds the largest batch of each chosen mode for a memory budget: computed from the plan and confirmed by one real
+ * step.
+ */
 export default function LargestBatchPanel() {
   const settings = useSettings((state) => state.settings);
   const searches = useMeasurements((state) => state.searches);
@@ -35,7 +38,7 @@ export default function LargestBatchPanel() {
   const [modes, setModes] = useState<readonly VariantId[]>(() => [
     ...new Set<VariantId>(['fp32', ...settings.modes]),
   ]);
-  // Computed modes and variants are listed where the settings chose them.
+  // Simulated modes and variants are listed only if the settings chose them.
   const [offered] = useState<readonly VariantId[]>(() => [...new Set([...PRECISION_MODES, ...modes])]);
   const [refusal, setRefusal] = useState<string | null>(null);
   const bytes = budgetBytes(budget);
@@ -48,7 +51,8 @@ export default function LargestBatchPanel() {
   return (
     <div className={panel.panel}>
       <p className={panel.note}>
-        The plan says what fits; then the GPU takes one real step with it. Other settings stay as they are.
+        The memory plan gives the largest batch, and the GPU confirms it with one real step. All other
+        settings stay as they are.
       </p>
       <div className={styles.budget}>
         <TextField
@@ -94,7 +98,7 @@ export default function LargestBatchPanel() {
         running={searching}
         onStart={find}
         disabled={bytes === null || invalid || modes.length === 0}
-        whyNotNow="Not while training: both would need the memory."
+        whyNotNow="Not available while training, which needs the memory."
         testId="find-batch"
       />
       {refusal && (

@@ -1,4 +1,4 @@
-/** A lazy chunk: the plan of each mode, item by item. */
+/** A lazy chunk that lists the memory plan of each mode. */
 import { variantTitle } from '../../engine/index.ts';
 import type { ModeEstimate } from '../../store/plan.ts';
 import styles from './MemoryPanel.module.css';

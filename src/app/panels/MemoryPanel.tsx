@@ -14,12 +14,12 @@ const MemoryEstimates = lazyPart(
   <p>Loading…</p>,
 );
 
-/** What the run will allocate, before it does: the plan that the allocator follows. */
+/** Shows what the run will allocate, from the plan that the allocator follows. */
 export function MemoryPanel() {
   const adapter = useRun((state) => state.adapter);
   const settings = useSettings((state) => state.settings);
   const ownText = useSettings((state) => state.ownText);
-  useSavedRun(({ stored }) => stored); // what they decide is in the estimates
+  useSavedRun(({ stored }) => stored); // the estimates depend on the stored runs
   if (!adapter) return null;
   const estimates = memoryEstimates(settings, ownText, adapter);
   if (estimates.length === 0) return null;

@@ -10,7 +10,7 @@ import { TextField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './OwnText.module.css';
 
-/** A text of the visitor's: a file, what is at an address, or a paste. */
+/** Lets the visitor choose a text: a file, an address, or pasted text. */
 export default function OwnText() {
   const ownText = useSettings((state) => state.ownText);
   const [pasted, setPasted] = useState('');
@@ -24,7 +24,7 @@ export default function OwnText() {
           onChange={(event) => {
             const file = event.target.files?.[0];
             if (file) takeOwnText(file);
-            event.target.value = ''; // the same file can be chosen again after it was corrected
+            event.target.value = ''; // so that the same file can be chosen again after it was corrected
           }}
           data-testid="own-file"
         />
@@ -56,7 +56,7 @@ export default function OwnText() {
   );
 }
 
-/** A text from an address. Only the address's own server hears of it. */
+/** Loads a text from an address. The request goes to that server only. */
 function AddressForm() {
   const [address, setAddress] = useState('');
   return (
@@ -68,7 +68,7 @@ function AddressForm() {
       }}
     >
       <TextField
-        label="Or from an address"
+        label="Or load it from an address"
         inputMode="url"
         placeholder="https://"
         value={address}
@@ -104,7 +104,7 @@ function OwnTextState({ ownText }: { ownText: OwnTextOf }) {
   }
 }
 
-/** What the visitor may not expect of how the text was read. */
+/** Points out what may be unexpected about how the text was read. */
 function ReadingNote({ facts, tokenizer }: { facts: TextFacts; tokenizer: TokenizerChoice }) {
   const choose = useSettings((state) => state.choose);
   const line = readingLine(facts, tokenizer);
@@ -121,7 +121,7 @@ function ReadingNote({ facts, tokenizer }: { facts: TextFacts; tokenizer: Tokeni
               onChange={({ target }) => choose({ tokenizer: target.checked ? 'gpt2-eot' : 'gpt2' })}
               data-testid="own-end-marks"
             />
-            Take it as the end of a document
+            Treat it as the end of a document
           </label>
         )}
       </div>
@@ -136,7 +136,7 @@ function Reading({ name, progress }: Extract<OwnTextOf, { state: 'checking' }>) 
       <p className={styles.state}>
         <strong>{name}</strong>
       </p>
-      {/* Without a value the bar shows that something is going on, but not how far it is. */}
+      {/* Without a value the bar shows activity but no progress. */}
       <progress max={1} {...(share !== null && { value: share })} aria-label={`Reading ${name}`} />
       <p className={styles.state}>{textProgressLine(progress)}</p>
       <Button onClick={cancelText} data-testid="text-cancel">

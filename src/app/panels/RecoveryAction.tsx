@@ -4,7 +4,7 @@ import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { Button } from '../ui/Button.tsx';
 
-/** What can be pressed where the runs ended with an error. */
+/** Offers a button when the runs ended with an error that has a remedy. */
 export default function RecoveryAction({ error: { microBatch } }: { error: ErrorReport }) {
   const lost = useRun((state) => state.status === 'lost');
   const refused = useRun(({ startedWith, configs, active }) => (startedWith ? configs[active] : undefined));

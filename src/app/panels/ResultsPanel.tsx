@@ -21,7 +21,7 @@ const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finishe
   ['val-loss', 'Validation loss', ({ summary }) => formatLoss(summary.valLoss)],
   [
     'final-loss',
-    'Last training loss',
+    'Final training loss',
     ({ summary }) => (summary.steps === 0 ? 'no step taken' : formatLoss(summary.finalLoss)),
   ],
   [
@@ -43,16 +43,16 @@ const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finishe
   ],
   [
     'loss-scale',
-    'Loss scale at the end',
+    'Final loss scale',
     ({ config, summary }) =>
       scalesLoss(config.precision) ? formatPowerOfTwo(Math.log2(summary.lossScale)) : 'none',
   ],
   ['memory', 'GPU memory', ({ summary }) => formatMiB(summary.memory.total)],
-  ['activations', 'of it activations', ({ summary }) => formatMiB(summary.memory.activations)],
+  ['activations', 'of which activations', ({ summary }) => formatMiB(summary.memory.activations)],
   ['storage', 'f16 storage', ({ summary }) => summary.storage ?? 'no f16'],
 ];
 
-/** What a single run came to; several are compared. */
+/** The results of a single run; several are shown by the comparison. */
 export default function ResultsPanel() {
   const runs = useRun((state) => state.runs);
   if (!runs.some((run) => run.summary)) return null;

@@ -5,9 +5,9 @@ import { Button } from '../ui/Button.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 
-const RecoveryAction = lazyPart('button for what can be done', () => import('./RecoveryAction.tsx'));
+const RecoveryAction = lazyPart('button for the remedy', () => import('./RecoveryAction.tsx'));
 
-/** What stopped the runs, and what they met and went on from. */
+/** Notes about the runs: the errors that ended them and the warnings they continued from. */
 export function RunNotes() {
   return (
     <>
@@ -17,7 +17,7 @@ export function RunNotes() {
   );
 }
 
-/** What the runs met and went on from. */
+/** The warnings that the runs continued from. */
 function Troubles() {
   const runs = useRun((state) => state.runs);
   return runs.flatMap((run, index) =>

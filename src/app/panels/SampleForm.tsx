@@ -1,7 +1,7 @@
 import { type ComponentProps, useId, useState } from 'react';
 import { checkSample, type SampleOptions } from '../../engine/index.ts';
 import { sample, stopSample } from '../../store/actions.ts';
-import { standsOnGpu, useRun } from '../../store/runStore.ts';
+import { isModelOnGpu, useRun } from '../../store/runStore.ts';
 import { problemOf } from '../../store/settings.ts';
 import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { runLabel } from '../messages.ts';
@@ -9,7 +9,7 @@ import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import styles from './SamplePanel.module.css';
 
-/** For runs that were told to end without a sample. */
+/** Length for runs that were set to end without a sample. */
 const SAMPLE_LENGTH = 200;
 
 type NumberOption = Exclude<keyof SampleOptions, 'prompt'>;
@@ -28,9 +28,9 @@ const TEST_IDS: Readonly<Record<NumberOption, string>> = {
 };
 const OPTIONS = Object.keys(LABELS) as NumberOption[];
 
-/** Asks the model for text. Empty fields take what stands in them in grey. */
+/** Requests a sample from the model. Empty fields use the value of their placeholder. */
 export function SampleForm() {
-  const stands = useRun(standsOnGpu);
+  const stands = useRun(isModelOnGpu);
   const sampling = useRun((state) => state.sampling);
   const active = useRun((state) => state.runs[state.active]);
   const several = useRun((state) => state.runs.length > 1);
@@ -42,7 +42,7 @@ export function SampleForm() {
     temperature: 0.8,
     topK: 40,
     length: active?.config.sampleLength || SAMPLE_LENGTH,
-    // Another seed each time, or the button would seem to do nothing.
+    // A new seed each time, otherwise the button would seem to do nothing.
     seed: ((active?.config.seed ?? 0) + drawn + 1) >>> 0,
   };
   const numberOf = (option: NumberOption): number | null => {
@@ -94,10 +94,12 @@ export function SampleForm() {
           {sampling ? 'Generating…' : several && active ? `Generate with ${runLabel(active)}` : 'Generate'}
         </Button>
         <Button disabled={!sampling} onClick={stopSample} data-testid="sample-stop">
-          Stop writing
+          Stop
         </Button>
       </div>
-      {!ready && <p className={styles.hint}>Pause the training to have it write, or wait for the end.</p>}
+      {!ready && (
+        <p className={styles.hint}>Pause the training to generate a sample, or wait until it ends.</p>
+      )}
     </form>
   );
 }
@@ -106,8 +108,8 @@ function PromptField(props: ComponentProps<'textarea'>) {
   const id = useId();
   return (
     <div className={styles.prompt}>
-      <label htmlFor={id}>Begin with</label>
-      <textarea id={id} rows={2} placeholder="nothing: a fresh line" {...props} />
+      <label htmlFor={id}>Prompt</label>
+      <textarea id={id} rows={2} placeholder="empty: starts on a new line" {...props} />
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { comparedModes } from '../../engine/index.ts';
 import type { SampledToken, SampleHeading } from '../../session/protocol.ts';
-import { standsOnGpu, useRun } from '../../store/runStore.ts';
+import { isModelOnGpu, useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
 import { runLabel } from '../messages.ts';
 import { sampleCaption } from '../sampleMessages.ts';
@@ -11,7 +11,7 @@ import { SampleForm } from './SampleForm.tsx';
 import styles from './SamplePanel.module.css';
 import { TokenProbabilities, TokenText } from './TokenText.tsx';
 
-/** What the model writes: by itself during the run and at its end, and on request while it is paused or done. */
+/** The samples that the model writes: during the run, at its end, and on request while it is paused or done. */
 export default function SamplePanel() {
   const runs = useRun((state) => state.runs);
   const error = useRun((state) => state.sampleError);
@@ -19,15 +19,15 @@ export default function SamplePanel() {
   const several = runs.some(({ config }) => config.seed !== runs[0]?.config.seed);
   const modes = comparedModes(runs);
   const over = useRun(
-    (state) => (state.status === 'failed' || state.status === 'lost') && !standsOnGpu(state),
+    (state) => (state.status === 'failed' || state.status === 'lost') && !isModelOnGpu(state),
   );
   if (over ? !runs.some((run) => run.samples.length > 0) : !runs.some((run) => run.latest)) return null;
   return (
     <section className={styles.panel} data-testid="sample-panel">
-      <h2>What it writes</h2>
+      <h2>Samples</h2>
       <div className={styles.runs}>
         {modes.map((mode, place) => {
-          // Of several seeds the last that has written.
+          // With several seeds, the last run that has written a sample.
           const index = runs.findLastIndex(
             (one, i) => one.mode === mode && (one.samples.length > 0 || writing?.run === i),
           );

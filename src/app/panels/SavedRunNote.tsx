@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import type { StoredRun } from '../../session/protocol.ts';
-import { discardSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
-import { exportRun, goOnObstacle } from '../../store/fileActions.ts';
+import { removeSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
+import { continueObstacle, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
-import { isBusy, standsOnGpu, useRun } from '../../store/runStore.ts';
-import { givesWayTo, isSaved, nextToGo, otherStoredRuns, useSavedRun } from '../../store/savedRun.ts';
+import { isBusy, isModelOnGpu, useRun } from '../../store/runStore.ts';
+import { isSaved, nextReplaced, otherStoredRuns, replacedBy, useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../store/typedNumber.ts';
 import { Button } from '../ui/Button.tsx';
@@ -13,11 +13,11 @@ import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
 import { endedSentence, keepingSentence, scheduleSentence, unfinishedSentence } from './storedMessages.ts';
 
-/** What is kept in this browser and not shown, left unfinished or ended, and why the run of this visit is not saved. */
+/** Notes for the runs saved in this browser that are not shown, and the reason when the current run is not saved. */
 export default function SavedRunNote() {
   const state = useSavedRun();
   const busy = useRun(({ status }) => isBusy(status));
-  const onGpu = useRun((run) => isBusy(run.status) || standsOnGpu(run));
+  const onGpu = useRun((run) => isBusy(run.status) || isModelOnGpu(run));
   const { error } = state;
   return (
     <>
@@ -43,8 +43,8 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
           </Button>
         )}
         {!busy && <StoredFiles run={run} />}
-        <Button onClick={() => discardSavedRun(run)} data-testid="discard-saved">
-          Discard
+        <Button onClick={() => removeSavedRun(run)} data-testid="discard-saved">
+          Remove
         </Button>
       </div>
     </Note>
@@ -53,30 +53,30 @@ function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
 
 function EndedRun({ run }: { run: StoredRun }) {
   const obstacle = useSettings((state) => resumeObstacle(run, state));
-  const givesWay = useSavedRun((state) => nextToGo(state)?.place === run.place);
+  const isNextReplaced = useSavedRun((state) => nextReplaced(state)?.place === run.place);
   return (
     <Note testId="ended-run">
-      <p>{endedSentence(run, obstacle, givesWay)}</p>
+      <p>{endedSentence(run, obstacle, isNextReplaced)}</p>
       <div className={styles.buttons}>
         <Button
           onClick={() => resumeSavedRun({ ...run, config: { ...run.config, steps: run.step } })}
           disabled={obstacle !== null}
-          title="Puts it on the GPU with its curves, as it was at its end, to sample, export and inspect"
+          title="Loads the model and its curves as they were at the end, to sample, export and inspect"
           data-testid="open-ended"
         >
           Open
         </Button>
         <StoredFiles run={run} />
-        <Button onClick={() => discardSavedRun(run)} data-testid="discard-ended">
+        <Button onClick={() => removeSavedRun(run)} data-testid="discard-ended">
           Remove
         </Button>
       </div>
-      {obstacle === null && <TrainOn run={run} />}
+      {obstacle === null && <ContinueRun run={run} />}
     </Note>
   );
 }
 
-/** Files of a run that need no GPU. */
+/** Exports of a stored run, which need no GPU. */
 function StoredFiles({ run: { place } }: { run: StoredRun }) {
   const exporting = useFiles((state) => state.exporting);
   return (
@@ -87,7 +87,7 @@ function StoredFiles({ run: { place } }: { run: StoredRun }) {
       <Button
         onClick={() => exportRun({ place }, 'model')}
         disabled={exporting}
-        title="A folder as Hugging Face's libraries read GPT-2, as one archive"
+        title="A GPT-2 folder for Hugging Face's libraries, as a ZIP archive"
         data-testid="export-saved-model"
       >
         Model
@@ -96,15 +96,15 @@ function StoredFiles({ run: { place } }: { run: StoredRun }) {
   );
 }
 
-function TrainOn({ run }: { run: StoredRun }) {
+function ContinueRun({ run }: { run: StoredRun }) {
   const [typed, setTyped] = useState(String(run.step < run.config.steps ? run.config.steps : 2 * run.step));
   const steps = readNumber(typed) ?? Number.NaN;
-  const obstacle = goOnObstacle(run, steps);
-  const goes = useSavedRun((state) => givesWayTo(state, run.place));
+  const obstacle = continueObstacle(run, steps);
+  const goes = useSavedRun((state) => replacedBy(state, run.place));
   return (
-    <div className={styles.trainOn}>
+    <div className={styles.continueRun}>
       <TextField
-        label="Steps in all"
+        label="Total steps"
         inputMode="numeric"
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
@@ -113,7 +113,7 @@ function TrainOn({ run }: { run: StoredRun }) {
         data-testid="train-on-steps"
       />
       <Button onClick={() => resumeSavedRun(run, steps)} disabled={obstacle !== null} data-testid="train-on">
-        Train on
+        Continue
       </Button>
     </div>
   );

@@ -19,7 +19,7 @@ import { ShareLink } from './ShareLink.tsx';
 import { settingsIn } from './settingWords.ts';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
-// What few visitors open is not part of the page's first script.
+// Parts that few visitors open are not in the page's first script.
 const WAITING = <p>Loading…</p>;
 const DevicePanel = lazyPart('benchmark', () => import('./DevicePanel.tsx'), WAITING);
 const LargestBatchPanel = lazyPart(
@@ -31,7 +31,7 @@ const FilePicker = lazyPart('field for files', () => import('./FilePicker.tsx'),
 
 export function SettingsPanel() {
   const settings = useSettings((state) => state.settings);
-  // Narrow screens fold the settings into one line; wide ones always show them.
+  // Narrow screens collapse the settings into one line; wide screens always show them.
   const [unfolded, setUnfolded] = useState(false);
   const id = useId();
   return (
@@ -49,7 +49,7 @@ export function SettingsPanel() {
       </button>
       <div id={id} className={styles.body} data-unfolded={unfolded}>
         <fieldset className={styles.fields}>
-          <legend className="visuallyHidden">What to train</legend>
+          <legend className="visuallyHidden">Training settings</legend>
           <PresetField />
           <ModeSettings />
           <TextSettings />

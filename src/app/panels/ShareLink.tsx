@@ -3,7 +3,7 @@ import { leftOutOfLink, shareQuery } from '../../store/shareLink.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import styles from './ShareLink.module.css';
 
-/** An address of this page with the settings in it. Opening it configures and starts nothing. */
+/** Copies a link to this page with the settings. Opening it sets them and starts nothing. */
 export function ShareLink() {
   const settings = useSettings((state) => state.settings);
   const unread = useSettings((state) => Object.keys(state.unread).length > 0);
@@ -17,7 +17,7 @@ export function ShareLink() {
         testId="copy-link"
       />
       <p className={styles.about} data-testid="link-leaves-out">
-        {leftOut ?? 'Opens this page with these settings, and starts nothing.'}
+        {leftOut ?? 'The link opens this page with these settings and does not start training.'}
       </p>
     </div>
   );

@@ -42,7 +42,7 @@ export function TilesPanel() {
         <StatTile
           label="Batch size"
           value={formatCount(config.batch * config.accumulation)}
-          detail={`sequences of ${config.context}: ${formatCount(tokensPerStep(config))} tokens a step`}
+          detail={`sequences of ${config.context}: ${formatCount(tokensPerStep(config))} tokens per step`}
           title="Sequences whose gradients are averaged in one step"
           testId="batch"
         />
@@ -66,7 +66,7 @@ function LossTile({ run }: TileProps) {
       value={run?.latest ? formatLoss(run.latest.loss) : NOTHING_YET}
       {...(typeof run?.latest?.loss === 'number' && { unit: 'nats' })}
       detail={val ? `validation ${formatLoss(val.value)} at step ${formatCount(val.step)}` : 'training batch'}
-      title="Mean cross-entropy of the newest training batch, in nats a token, before scaling"
+      title="Mean cross-entropy of the newest training batch, in nats per token, before loss scaling"
       tone={run?.latest && run.latest.loss === null ? 'bad' : 'normal'}
       testId="loss"
     />
@@ -76,7 +76,7 @@ function LossTile({ run }: TileProps) {
 function SpeedTile({ run }: TileProps) {
   const speed = run?.summary?.tokensPerSec ?? run?.tokensPerSec ?? null;
   const lockstep = useRun((state) => state.schedule === 'lockstep');
-  // Between the steps of a run are those of the others: only the GPU's clock tells its own speed.
+  // Between the steps of a run the others take theirs, so only the GPU's clock measures its own speed.
   const timestamps = run?.latest?.gpuMs != null;
   const unknownSpeed = run?.latest
     ? lockstep && !timestamps
@@ -91,9 +91,9 @@ function SpeedTile({ run }: TileProps) {
       detail={
         perStep === null
           ? unknownSpeed
-          : `${perStep < 100 ? perStep.toPrecision(3) : formatCount(perStep)} ms ${lockstep ? 'of GPU time ' : ''}a step`
+          : `${perStep < 100 ? perStep.toPrecision(3) : formatCount(perStep)} ms ${lockstep ? 'of GPU time ' : ''}per step`
       }
-      title="Tokens of training batches over wall time, skipped steps counted; live: the last 20 steps, at the end: the whole run without its first 5"
+      title="Tokens of training batches per second of wall time, including skipped steps. Live: the last 20 steps. At the end: the whole run without its first 5 steps"
       testId="speed"
     />
   );
@@ -111,7 +111,7 @@ function ScaleTile({ run, scaling }: TileProps & { scaling: 'none' | 'static' | 
           ? 'this mode does not scale'
           : `${scale === undefined ? '' : `${formatCount(scale)}, `}${scaling}`
       }
-      title="The loss is multiplied by this before the backward pass, and gradients are divided by it after: it keeps small gradients above the smallest f16"
+      title="The loss is multiplied by this factor before the backward pass and the gradients are divided by it afterwards. It keeps small gradients above the smallest f16"
       testId="scale"
     />
   );
@@ -129,7 +129,7 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
         Math.log2(skipped.lossScale),
         last === undefined ? null : Math.log2(log?.at(last + 1)?.lossScale ?? skipped.lossScale),
       )
-    : 'Steps whose gradients overflowed: weights did not move, the loss scale was halved';
+    : 'Steps whose gradients overflowed: the weights were not updated and the loss scale was halved';
   return (
     <StatTile
       label="Skipped steps"
@@ -149,7 +149,7 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
   );
 }
 
-/** Skips while a scale is being found are normal; more than 1 % of the last 200 steps deserve a look. */
+/** A few skips while the loss scale settles are normal; more than 1 % of the last 200 steps are not. */
 function skipTone(index: number): 'normal' | 'caution' | 'bad' {
   const recent = logOf(index)?.last(200) ?? [];
   if (recent.length >= 10 && recent.slice(-10).every((step) => step.skipped)) return 'bad';
@@ -165,13 +165,13 @@ function MemoryTile({ run }: TileProps) {
       label="GPU memory"
       value={memory ? formatMiB(memory.total) : NOTHING_YET}
       detail={memory && `activations ${formatMiB(memory.activations)}${run?.facts ? '' : ', planned'}`}
-      title="Every buffer of the run: weights, gradients, optimizer, activations. Before the start it is the plan that the run will allocate"
+      title="All buffers of the run: weights, gradients, optimizer states, activations. Before the start, the planned allocation"
       testId="memory"
     />
   );
 }
 
-/** Of the first mode; null while no GPU is known or the settings are refused, which the controls explain. */
+/** Planned memory of the first mode; null without a GPU and for invalid settings, which the controls explain. */
 function usePlannedMemory(): MemoryBytes | null {
   const adapter = useRun((state) => state.adapter);
   const settings = useSettings((state) => state.settings);

@@ -13,10 +13,10 @@ interface TokenTextProps {
   testId: string;
 }
 
-/** Generated text is only ever text: React escapes it, and nothing here takes HTML. */
+/** Generated text is only rendered as text: React escapes it, and no HTML is inserted. */
 export function TokenText({ prompt, tokens, at, onPoint, testId }: TokenTextProps) {
   const begun = prompt.trim() !== '';
-  // A fresh line that the model begins with would only push its text down.
+  // A leading line break would only push the text down.
   const first = begun ? 0 : tokens.findIndex(({ text }) => text.trim() !== '');
   const point = (event: PointerEvent) => {
     const index = event.target instanceof HTMLElement ? event.target.dataset.token : undefined;
@@ -57,7 +57,7 @@ interface TokenProbabilitiesProps {
   onPoint: (token: number) => void;
 }
 
-/** The ten most likely tokens in one place, as bars. The slider is how a keyboard gets to any token. */
+/** The ten most likely tokens at one position, as bars. The slider gives keyboard users access to every token. */
 export function TokenProbabilities({ tokens, at, onPoint }: TokenProbabilitiesProps) {
   const id = useId();
   const token = tokens[Math.min(at, tokens.length - 1)];
@@ -93,7 +93,7 @@ export function TokenProbabilities({ tokens, at, onPoint }: TokenProbabilitiesPr
           </li>
         ))}
       </ol>
-      <p className={styles.note}>What the model gives each token here, before temperature and top-k.</p>
+      <p className={styles.note}>The model's probabilities at this position, before temperature and top-k.</p>
     </div>
   );
 }

@@ -1,4 +1,4 @@
-/** What the device panel says about an adapter. */
+/** Texts of the device panel. */
 import {
   type FormatId,
   formatInfo,
@@ -8,13 +8,13 @@ import {
 } from '../../engine/index.ts';
 import type { AdapterReport, BenchmarkResult, HalfStorage } from '../../session/protocol.ts';
 
-/** Features that Halfstep uses where they are. Others that the device has are listed by name. */
+/** Features that Halfstep uses if they are available. Other features are listed by name only. */
 export const FEATURE_WORDS: Readonly<Record<string, string>> = {
   'shader-f16': 'native half precision',
-  subgroups: 'lanes share values without memory',
+  subgroups: 'lanes exchange values without going through memory',
   'timestamp-query': 'exact GPU time',
   [SUBGROUP_MATRIX]: 'matrix units, used where they pass a self-test and are faster',
-  'core-features-and-limits': 'all of core WebGPU',
+  'core-features-and-limits': 'the core features of WebGPU',
 };
 
 export interface ModeSupport {
@@ -22,13 +22,13 @@ export interface ModeSupport {
   readonly why: string;
 }
 
-/** How an adapter holds the numbers of a mode; the least native of its formats decides. */
+/** How an adapter stores the numbers of a mode; the least native of its formats decides. */
 export function modeSupport(
   mode: PrecisionMode,
   adapter: Pick<AdapterReport, 'half' | 'features'>,
 ): ModeSupport {
   const { roles, quantization } = recipeOf(mode);
-  // The narrowest first: what a mode quantises is why it is there.
+  // Quantised formats come first, because they are the point of the mode.
   const formats = [...Object.values(quantization?.formats ?? {}), ...Object.values(roles)];
   const all = formats.map((format) => formatSupport(format, adapter));
   return (
@@ -39,7 +39,7 @@ export function modeSupport(
   );
 }
 
-const F32: ModeSupport = { kind: 'native', why: 'f32 is what WebGPU computes in' };
+const F32: ModeSupport = { kind: 'native', why: 'WebGPU computes in f32' };
 
 function formatSupport(
   format: FormatId,
@@ -49,16 +49,19 @@ function formatSupport(
   const { bytes } = formatInfo(format);
   if (!format.startsWith('f16')) {
     return bytes === 4
-      ? { kind: 'simulated', why: `WebGPU has no ${format}: rounded to it, stored in 4 bytes` }
-      : { kind: 'packed', why: `WebGPU has no ${format}: ${4 / bytes} to a word, widened to f32 to compute` };
+      ? { kind: 'simulated', why: `WebGPU has no ${format}: values are rounded to it and stored in 4 bytes` }
+      : {
+          kind: 'packed',
+          why: `WebGPU has no ${format}: values are stored ${4 / bytes} per word and widened to f32 to compute`,
+        };
   }
   if (half === 'native') return { kind: 'native', why: 'this adapter has shader-f16' };
   return features.includes('shader-f16')
-    ? { kind: 'packed', why: 'two to a word, which software adapters read faster' }
-    : { kind: 'packed', why: 'two to a word: this adapter lacks shader-f16' };
+    ? { kind: 'packed', why: 'two values per word, which software adapters read faster' }
+    : { kind: 'packed', why: 'two values per word: this adapter lacks shader-f16' };
 }
 
-/** "12.3 TFLOP/s", "850 MFLOP/s": three digits, whatever the adapter. */
+/** "12.3 TFLOP/s", "850 MFLOP/s": three digits at every scale. */
 export function formatRate(perSecond: number, unit: 'FLOP/s' | 'B/s'): string {
   const prefixes = ['', 'k', 'M', 'G', 'T', 'P'];
   const power = Math.min(prefixes.length - 1, Math.max(0, Math.floor(Math.log10(perSecond) / 3)));
@@ -66,7 +69,7 @@ export function formatRate(perSecond: number, unit: 'FLOP/s' | 'B/s'): string {
   return `${value < 100 ? value.toPrecision(3) : Math.round(value)} ${prefixes[power]}${unit}`;
 }
 
-/** `register16, subgroup matrix f16 16x16x16`, or why the latter is not used. */
+/** `register16, subgroup matrix f16 16x16x16`, or why the matrix units are not used. */
 export function kernelWords({ matmul, subgroupMatrix }: BenchmarkResult['kernels']): string {
   return subgroupMatrix === undefined ? matmul : `${matmul}, subgroup matrix ${subgroupMatrix}`;
 }

@@ -1,13 +1,13 @@
-/** What the memory panel says about a plan, once it is opened. */
+/** Texts of the memory panel, loaded when it is opened. */
 import { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from '../../engine/index.ts';
 
 export const CATEGORY_WORDS: Readonly<Record<MemoryCategory, string>> = {
   masterWeights: 'Master weights',
   computeWeights: 'Compute copy',
   gradients: 'Gradients',
-  optimizer: 'Optimizer (m, v)',
+  optimizer: 'Optimizer states',
   activations: 'Activations',
-  activationGradients: 'Their gradients',
+  activationGradients: 'Activation gradients',
   logits: 'Logits',
   batch: 'Batch',
   state: 'State',
@@ -16,7 +16,7 @@ export const CATEGORY_WORDS: Readonly<Record<MemoryCategory, string>> = {
 
 const MIB = 2 ** 20;
 
-/** What is counted together in the sentence of savings. */
+/** Categories that are added up in the sentence about savings. */
 const PARTS: readonly (readonly [string, readonly MemoryCategory[]])[] = [
   ['activations and their gradients', ['activations', 'activationGradients']],
   ['weight copies', ['computeWeights']],
@@ -39,7 +39,7 @@ export function savingSentence(title: string, bytes: MemoryBytes, fp32: MemoryBy
     const change = categories.reduce((sum, category) => sum + bytes[category] - fp32[category], 0);
     return { name, change: tenths(change) };
   }).filter(({ change }) => change !== 0);
-  if (tenths(saved) === 0 && parts.length === 0) return `${title} takes as much as FP32.`;
+  if (tenths(saved) === 0 && parts.length === 0) return `${title} takes as much memory as FP32.`;
   const verb = saved < 0 ? 'adds' : 'saves';
   const items = parts.map(
     ({ name, change }) => `${name} ${change < 0 ? '−' : '+'}${(Math.abs(change) / 10).toFixed(1)}`,
@@ -47,7 +47,7 @@ export function savingSentence(title: string, bytes: MemoryBytes, fp32: MemoryBy
   return `${title} ${verb} ${(Math.abs(saved) / MIB).toFixed(1)} MiB against FP32: ${items.join(', ')}.`;
 }
 
-/** The categories of a plan that take something, in their order. */
+/** The categories of a plan that are not empty, in their usual order. */
 export function filledCategories(bytes: MemoryBytes): readonly MemoryCategory[] {
   return MEMORY_CATEGORIES.filter((category) => bytes[category] > 0);
 }

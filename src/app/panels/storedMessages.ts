@@ -1,4 +1,4 @@
-/** Sentences about runs that the page's private storage keeps. */
+/** Sentences about runs in the page's private storage. */
 import { learningRateAt, type TrainConfig } from '../../engine/index.ts';
 import type { SavedRun, StoredRun } from '../../session/protocol.ts';
 import { formatAgo, formatCount } from '../format.ts';
@@ -11,8 +11,8 @@ function aboutRun({ config, step, text }: SavedRun): string {
 
 /**
  * @param obstacle why it cannot be resumed now
- * @param busy another run is trained
- * @param saved that run is saved, or the next one would be
+ * @param busy whether another run is training
+ * @param saved whether that run is saved, or the next one would be
  */
 export function unfinishedSentence(
   run: StoredRun,
@@ -21,22 +21,22 @@ export function unfinishedSentence(
   saved: boolean,
 ): string {
   const beside = saved
-    ? 'It stays as it is beside the run that is trained now.'
-    : 'So that it is not lost, the run that is trained now is not saved.';
+    ? 'It is kept beside the run that is training now.'
+    : 'To keep it, the run that is training now is not saved.';
   const next = busy ? beside : (obstacle ?? 'It resumes exactly where it was.');
   return `A run was saved here ${formatAgo(run.savedAt)}: ${aboutRun(run)}. ${next}`;
 }
 
-/** @param givesWay the next run that is saved takes its place */
-export function endedSentence(run: StoredRun, obstacle: string | null, givesWay: boolean): string {
+/** @param isNextReplaced whether the next saved run replaces it */
+export function endedSentence(run: StoredRun, obstacle: string | null, isNextReplaced: boolean): string {
   const word = run.step < run.config.steps ? 'ended' : 'finished';
-  const stays = givesWay
-    ? 'The next saved run replaces it: export what you need first.'
-    : 'The next saved run leaves it as it is.';
-  return `A run that ${word} ${formatAgo(run.savedAt)} is kept here: ${aboutRun(run)}. ${stays}${obstacle ? ` ${obstacle}` : ''}`;
+  const stays = isNextReplaced
+    ? 'The next saved run replaces it, so export what you need first.'
+    : 'The next saved run does not replace it.';
+  return `A run that ${word} ${formatAgo(run.savedAt)} is saved here: ${aboutRun(run)}. ${stays}${obstacle ? ` ${obstacle}` : ''}`;
 }
 
-/** What more steps do to the learning rate. @param steps in all */
+/** How more steps change the learning rate. @param steps total number of steps */
 export function scheduleSentence({ config, step }: SavedRun, steps: number): string {
   return `The learning rate ${rateChange(config, step, steps)}, as in one run of ${formatCount(steps)} steps.`;
 }
@@ -54,14 +54,14 @@ function rateChange(config: TrainConfig, step: number, steps: number): string {
     : `changes from ${last} to ${next}, then falls to ${lowest}`;
 }
 
-/** Where a run is saved that is trained on. @param goes the stored run that it replaces */
+/** Says which stored run a longer run replaces. @param goes the stored run that it replaces */
 export function keepingSentence(run: StoredRun, goes: StoredRun | null): string {
   if (goes?.place === run.place)
-    return 'The longer run replaces this one: take its run file first to keep both.';
-  const stays = 'This run stays as it is';
+    return 'The longer run replaces this one. To keep both, export its run file first.';
+  const stays = 'This run is kept';
   return goes
-    ? `${stays}; the longer one replaces the other kept run (${aboutRun(goes)}).`
-    : `${stays}; the longer one is kept beside it.`;
+    ? `${stays}; the longer one replaces the other saved run (${aboutRun(goes)}).`
+    : `${stays}, and the longer one is saved beside it.`;
 }
 
 function rateWords(rate: number): string {

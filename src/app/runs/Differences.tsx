@@ -4,15 +4,15 @@ import figures from '../ui/FiguresTable.module.css';
 import styles from './Differences.module.css';
 import { type DifferenceRow, differencesOf } from './differences.ts';
 
-/** What the chosen runs do not have in common, and nothing else. */
+/** The settings and results in which the chosen runs differ. */
 export function Differences({ runs }: { runs: readonly RunRecord[] }) {
-  if (runs.length < 2) return <p className={styles.hint}>Choose a second run to see what differs.</p>;
+  if (runs.length < 2) return <p className={styles.hint}>Choose a second run to see the differences.</p>;
   const { settings, results } = differencesOf(runs);
   return (
     <div className={figures.panel}>
-      <h2>What differs</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard */}
-      <section className={figures.scroll} aria-label="What differs" tabIndex={0}>
+      <h2>Differences</h2>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard */}
+      <section className={figures.scroll} aria-label="Differences" tabIndex={0}>
         <table className={`${figures.table} ${styles.differs}`} data-testid="differences">
           <thead>
             <tr>
@@ -25,10 +25,10 @@ export function Differences({ runs }: { runs: readonly RunRecord[] }) {
               ))}
             </tr>
           </thead>
-          <Rows title="Settings" none="The same in all." rows={settings} columns={runs.length} />
+          <Rows title="Settings" none="The same in all runs." rows={settings} columns={runs.length} />
           <Rows
             title="Results"
-            none="The same in all, to the digits shown."
+            none="The same in all runs, to the digits shown."
             rows={results}
             columns={runs.length}
           />
@@ -40,7 +40,7 @@ export function Differences({ runs }: { runs: readonly RunRecord[] }) {
 
 interface RowsProps {
   title: string;
-  /** Said where there is no row. */
+  /** Shown when there is no row. */
   none: string;
   rows: readonly DifferenceRow[];
   columns: number;

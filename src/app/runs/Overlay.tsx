@@ -1,4 +1,4 @@
-/** Part of the lazy chunk of the charts. */
+/** Charts of runs from the history; part of the lazy chunk of the charts. */
 import { useMemo } from 'react';
 import { tokensPerStep } from '../../engine/index.ts';
 import { logOfCurve } from '../../store/history/curve.ts';
@@ -17,15 +17,15 @@ import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
 const CHARTS: Readonly<Record<OverlayMetric, { readonly label: string; readonly chart: ChartDefinition }>> = {
   loss: { label: 'Loss', chart: LOSS },
   scale: { label: 'Loss scale', chart: LOSS_SCALE },
-  speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'No speed was measured in these runs.' } },
+  speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'These runs have no measured speed.' } },
   norm: { label: 'Gradient norm', chart: GRADIENT_NORM },
 };
 
-/** Runs that have ended, in one chart for each metric. Nothing of them grows, so there is one frame. */
+/** Draws ended runs in one chart per metric. They no longer grow, so there is a single frame. */
 export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
   const metrics = useRunsView((state) => state.metrics);
   const plotted = useMemo(() => runs.map(plottedRun), [runs]);
-  // Without any scale, the chart would only say that there is nothing to draw.
+  // Without a loss scale, the chart would only say that there is nothing to draw.
   const drawn = metrics.filter((metric) => metric !== 'scale' || runs.some(hasScale));
   return (
     <>

@@ -7,7 +7,7 @@ import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import styles from './RunDetails.module.css';
 
-/** Names and notes are saved as they are typed. */
+/** Details of a run. Names and notes are saved as they are typed. */
 export function RunDetails({ run }: { run: RunRecord }) {
   const note = useId();
   const sample = run.samples.at(-1);
@@ -39,7 +39,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
           Delete this run
         </Button>
       </div>
-      <div className={styles.told}>
+      <div className={styles.facts}>
         <p>
           <span>{`${formatCount(run.facts.parameters)} parameters${otherKinds(run.config)}, trained on ${run.facts.text.name}`}</span>
           {run.summary && <span>{` with ${run.summary.adapter}`}</span>}
@@ -53,7 +53,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
         {run.error && <p>{`${run.error.message} ${run.error.hint}`}</p>}
         {sample && (
           <figure>
-            <figcaption>{`What it wrote after step ${formatCount(sample.step)}`}</figcaption>
+            <figcaption>{`Sample after step ${formatCount(sample.step)}`}</figcaption>
             <pre translate="no" className={styles.sample}>{`${sample.prompt}${sample.text}`}</pre>
           </figure>
         )}

@@ -1,4 +1,4 @@
-/** A lazy chunk: what has ended is looked at after, not while the page opens. */
+/** A lazy chunk, because the page opens without needing the ended runs. */
 import { useEffect, useRef } from 'react';
 import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
@@ -47,8 +47,8 @@ export default function RunsScreen() {
       {runs.length === 0 && (
         <p className={styles.empty} data-testid="no-runs">
           {loaded
-            ? 'No runs yet. Every run that ends, is stopped or fails after its first step is kept here by itself, in this browser only.'
-            : 'Reading the runs of this browser…'}
+            ? 'No runs yet. Every run that finishes, is stopped or fails after its first step is stored here automatically, in this browser only.'
+            : 'Loading the runs of this browser…'}
         </p>
       )}
       {chosen.length > 0 && (
@@ -69,7 +69,7 @@ function useChosenRuns(): readonly RunRecord[] {
   return chosen.flatMap((id) => runs.find((run) => run.id === id) ?? []);
 }
 
-/** The training that goes on meanwhile. */
+/** Progress of a training that continues meanwhile. */
 function TrainingLine() {
   const busy = useRun((state) => isBusy(state.status));
   const line = useRun(statusLine);
@@ -105,7 +105,7 @@ function ImportResult() {
 function Removed() {
   const removed = useHistory((state) => state.removed);
   const undo = useRef<HTMLButtonElement>(null);
-  // The button that was pressed is gone: without this, the keyboard starts again at the top of the page.
+  // The pressed button is gone; without this, keyboard focus would return to the top of the page.
   useEffect(() => {
     if (removed.length > 0) undo.current?.focus({ preventScroll: true });
   }, [removed]);

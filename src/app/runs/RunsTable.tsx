@@ -3,14 +3,14 @@ import { changeRun } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
-import { changeSentence, keptWhere } from './messages.ts';
+import { changeSentence, storageMark } from './messages.ts';
 import { RunDetails } from './RunDetails.tsx';
 import styles from './RunsTable.module.css';
 import { MAX_OVERLAID, useRunsView } from './view.ts';
 
-/** The boxes to choose by come first. */
+/** The check boxes are the first column. */
 const COLUMN_COUNT = COLUMNS.length + 1;
-/** Star and name are more than their text. */
+/** Columns that only show text; star and name are buttons. */
 const PLAIN_COLUMNS = COLUMNS.filter(({ id }) => id !== 'starred' && id !== 'name');
 
 export function RunsTable() {
@@ -18,7 +18,7 @@ export function RunsTable() {
   const sort = useRunsView((state) => state.sort);
   const open = useRunsView((state) => state.open);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
     <section className={styles.scroll} aria-label="Table of runs" tabIndex={0}>
       <table className={styles.table} data-testid="runs">
         <thead>
@@ -75,7 +75,7 @@ function RunRow({ run, runs, open }: RunRowProps) {
   const chosen = useRunsView((state) => state.chosen.includes(run.id));
   const full = useRunsView((state) => state.chosen.length >= MAX_OVERLAID);
   const choose = useRunsView((state) => state.choose);
-  const where = useHistory((state) => keptWhere(state, run.id));
+  const where = useHistory((state) => storageMark(state, run.id));
   return (
     <tr data-testid="run" data-run={run.id} data-chosen={chosen}>
       <td>
@@ -83,7 +83,7 @@ function RunRow({ run, runs, open }: RunRowProps) {
           type="checkbox"
           className={styles.choose}
           aria-label={`Draw ${run.name}`}
-          title={full && !chosen ? `At most ${MAX_OVERLAID} runs are drawn together` : undefined}
+          title={full && !chosen ? `At most ${MAX_OVERLAID} runs can be drawn together` : undefined}
           checked={chosen}
           disabled={full && !chosen}
           onChange={({ target }) => choose(run.id, target.checked)}

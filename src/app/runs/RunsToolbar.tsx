@@ -15,7 +15,7 @@ import { countRuns, formatSize } from './messages.ts';
 import styles from './RunsScreen.module.css';
 import { useRunsView } from './view.ts';
 
-/** What concerns the chosen runs, or all where none is chosen. */
+/** Actions on the chosen runs, or on all runs when none is chosen. */
 export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
   const runs = useHistory((state) => state.runs);
   const unreadable = useHistory((state) => state.unreadable);
@@ -35,7 +35,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
         onChange={({ target }) => {
           const [picked] = target.files ?? [];
           if (picked) void importBundle(picked);
-          target.value = ''; // the same file can be chosen again
+          target.value = ''; // so that the same file can be chosen again
         }}
         data-testid="import-file"
       />
@@ -47,7 +47,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
         onClick={() =>
           download(fileName('json'), new Blob([writeBundle(meant)], { type: 'application/json' }))
         }
-        title="One file with configurations, results, curves and samples, which can be imported again"
+        title="A file with configurations, results, curves and samples, which can be imported again"
         data-testid="export"
       >
         {`Export ${which}`}
@@ -55,7 +55,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
       <Button
         disabled={none}
         onClick={() => download(fileName('csv'), new Blob([tableAsCsv(meant)], { type: 'text/csv' }))}
-        title="The table of figures, for a spreadsheet"
+        title="The table, for spreadsheets"
         data-testid="export-csv"
       >
         CSV

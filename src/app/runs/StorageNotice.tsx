@@ -5,17 +5,20 @@ import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';
 import styles from './StorageNotice.module.css';
 
-/** What the browser does not keep, told once there is something to lose, on whatever screen: training goes on meanwhile. */
+/**
+ * Warns on every screen, once there is something to lose, that the browser does not store runs or choices. Training
+ * continues.
+ */
 export function StorageNotice() {
   return (
     <>
-      <UnkeptRuns />
-      <UnkeptChoices />
+      <UnsavedRuns />
+      <UnsavedChoices />
     </>
   );
 }
 
-function UnkeptRuns() {
+function UnsavedRuns() {
   const problem = useHistory((state) => state.problem);
   const unsaved = useHistory((state) => state.unsaved.size);
   if (!problem) return null;
@@ -34,7 +37,7 @@ function UnkeptRuns() {
   );
 }
 
-function UnkeptChoices() {
+function UnsavedChoices() {
   const problem = usePreferences((state) => state.problem);
   if (!problem) return null;
   return (

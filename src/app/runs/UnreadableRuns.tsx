@@ -7,14 +7,14 @@ import screen from '../ui/Screen.module.css';
 import { countRuns } from './messages.ts';
 import styles from './RunsScreen.module.css';
 
-/** Records of another version, or damaged ones: told, kept, and given out as they are. */
+/** Records of another version, or damaged ones: they are reported, kept unchanged, and can be downloaded. */
 export function UnreadableRuns() {
   const unreadable = useHistory((state) => state.unreadable);
   if (unreadable.length === 0) return null;
   return (
     <Note kind="caution" testId="unreadable">
       <p>
-        {`${countRuns(unreadable.length)} of this browser cannot be read by this version of the page. ${unreadable.length === 1 ? 'It is' : 'They are'} kept as ${unreadable.length === 1 ? 'it is' : 'they are'}.`}
+        {`${countRuns(unreadable.length)} of this browser cannot be read by this version of the page. ${unreadable.length === 1 ? 'It is' : 'They are'} kept unchanged.`}
       </p>
       <ul className={styles.unreadable}>
         {unreadable.map(({ id, why, value }) => (
@@ -41,7 +41,7 @@ export function UnreadableRuns() {
   );
 }
 
-/** What is damaged need not be JSON. */
+/** A damaged record may not be representable in JSON. */
 function asJson(value: unknown): string {
   try {
     return JSON.stringify(value, null, 2) ?? String(value);

@@ -1,4 +1,4 @@
-/** The columns of the runs table: on the screen, in CSV and in Markdown. */
+/** Columns of the runs table, for the screen, CSV and Markdown. */
 import { figuresOf, modeOfRecord, type RunFigures } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../format.ts';
@@ -21,9 +21,9 @@ export type ColumnId =
 export interface Column {
   readonly id: ColumnId;
   readonly label: string;
-  /** Read from the left; figures stand under each other. */
+  /** Whether the text is left-aligned; figures are right-aligned. */
   readonly words?: true;
-  /** What is sorted by and exported; null where there is none, which sorts last. */
+  /** The value to sort by and to export; null where there is none, which sorts last. */
   readonly value: (run: RunRecord) => string | number | null;
   readonly text: (run: RunRecord) => string;
 }
@@ -31,7 +31,7 @@ export interface Column {
 const NONE = '–';
 const date = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
-/** A figure of the run, the same in the table and in exports. */
+/** A column for a figure, the same in the table and in exports. */
 function figure(
   id: ColumnId,
   label: string,
@@ -49,7 +49,7 @@ function figure(
   };
 }
 
-/** What is read as it is, and sorted and exported by what it stands for. */
+/** A column for text, which is sorted and exported by `value`. */
 function words(
   id: ColumnId,
   label: string,
@@ -93,7 +93,7 @@ export const COLUMNS: readonly Column[] = [
   ),
 ];
 
-/** Runs without a figure come last, whichever way it is sorted. */
+/** Runs without a value come last, in either direction. */
 export function sortRuns(
   runs: readonly RunRecord[],
   { column, descending }: { readonly column: ColumnId; readonly descending: boolean },

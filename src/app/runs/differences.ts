@@ -11,7 +11,7 @@ export interface DifferenceRow {
 const RESULTS = COLUMNS.filter(({ id }) => !['starred', 'name', 'time', 'preset', 'mode'].includes(id));
 const NONE = '–';
 
-/** Rows in which the runs are not all alike: of what was asked for, of the machine, and of the results. */
+/** Rows in which the runs differ: requested settings, the machine, and results. */
 export function differencesOf(runs: readonly RunRecord[]): Record<'settings' | 'results', DifferenceRow[]> {
   const asked = runs.map(askedFor);
   const machines = runs.map(({ facts, summary }) => ({

@@ -1,8 +1,8 @@
-/** The runs table for spreadsheets and for documents. */
+/** Exports the runs table for spreadsheets and documents. */
 import type { RunRecord } from '../../store/history/record.ts';
 import { COLUMNS } from './columns.ts';
 
-/** Plain numbers, times in ISO 8601, empty where there is no figure. */
+/** CSV with plain numbers, times in ISO 8601, and empty cells for missing values. */
 export function tableAsCsv(runs: readonly RunRecord[]): string {
   const rows = runs.map((run) =>
     COLUMNS.map(({ id, value }) => {
@@ -14,7 +14,7 @@ export function tableAsCsv(runs: readonly RunRecord[]): string {
   return [COLUMNS.map(({ label }) => label).join(','), ...rows, ''].join('\r\n');
 }
 
-/** A leading apostrophe keeps spreadsheets from running what begins like a formula. */
+/** A leading apostrophe keeps spreadsheets from running text that begins like a formula. */
 function csvText(text: string): string {
   const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;

@@ -4,7 +4,7 @@ import { keepRuns } from '../../store/history/keepRuns.ts';
 import { importSentence } from './messages.ts';
 import { useRunsView } from './view.ts';
 
-/** Reads a bundle and says what came of it. */
+/** Imports a bundle and reports the result. */
 export async function importBundle(file: File): Promise<void> {
   const reading = await readBundle(file);
   if ('problem' in reading) {

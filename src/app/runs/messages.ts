@@ -1,4 +1,4 @@
-/** Sentences about runs of the history. */
+/** Sentences about the runs of the history. */
 import { PRESETS, type PrecisionMode } from '../../engine/index.ts';
 import { changesBetween, previousOf, type SettingValue } from '../../store/history/changes.ts';
 import type { HistoryState } from '../../store/history/historyStore.ts';
@@ -6,7 +6,7 @@ import type { RunRecord } from '../../store/history/record.ts';
 import { formatCount, formatMiB, formatPowerOfTwo } from '../format.ts';
 import { titleOf } from '../messages.ts';
 
-/** Presets of other versions keep their name. */
+/** The title of a preset; presets of other versions keep their name. */
 export function presetTitle(preset: string): string {
   return Object.hasOwn(PRESETS, preset) ? PRESETS[preset as keyof typeof PRESETS].title : preset;
 }
@@ -29,7 +29,7 @@ export function settingText(name: string, value: SettingValue): string {
 
 const CHANGES_NAMED = 3;
 
-/** What was asked for differently than in the run of the same preset before it. */
+/** The requested settings that differ from the previous run of the same preset. */
 export function changeSentence(run: RunRecord, runs: readonly RunRecord[]): string {
   const previous = previousOf(run, runs);
   if (!previous) return `First run of ${presetTitle(run.preset)}`;
@@ -60,13 +60,13 @@ export function importSentence(added: number, inFile: number): string {
   return `${countRuns(added)} imported.${known > 0 ? ` ${countRuns(known)} ${known === 1 ? 'was' : 'were'} here already.` : ''}`;
 }
 
-/** What is said while it can still be brought back. */
+/** The sentence shown while a removal can be undone. */
 export function removedSentence(count: number, name: string | null): string {
   return `Deleted ${count === 1 && name !== null ? name : countRuns(count)}.`;
 }
 
-/** What is not kept of a run, where something is not and there is a reason; null of all others. */
-export function keptWhere(
+/** Which part of a run is not stored, when there is a reason; otherwise null. */
+export function storageMark(
   { unsaved, changes, problem }: Pick<HistoryState, 'unsaved' | 'changes' | 'problem'>,
   id: string,
 ): string | null {

@@ -2,29 +2,29 @@ import { create } from 'zustand';
 import type { Problem } from '../../store/settings.ts';
 import type { ColumnId } from './columns.ts';
 
-/** More lines than these cannot be told apart. */
+/** More lines would be indistinguishable. */
 export const MAX_OVERLAID = 6;
 
-/** What of the chosen runs may be drawn. */
+/** Metrics of the chosen runs that can be drawn. */
 export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm'] as const;
 export type OverlayMetric = (typeof OVERLAY_METRICS)[number];
 
 interface RunsView {
   readonly sort: { readonly column: ColumnId; readonly descending: boolean };
-  /** Ids in the order in which they were chosen: colours follow it. */
+  /** Ids in the order of choosing, which decides the colours. */
   readonly chosen: readonly string[];
-  /** A chart each. */
+  /** The metrics to draw, one chart for each. */
   readonly metrics: readonly OverlayMetric[];
-  /** The run whose details are unfolded. */
+  /** The run whose details are open. */
   readonly open: string | null;
-  /** What the last import came to. */
+  /** The result of the last import. */
   readonly imported: { readonly text: string } | { readonly problem: Problem } | null;
   sortBy(column: ColumnId): void;
   choose(id: string, chosen: boolean): void;
   draw(metric: OverlayMetric, drawn: boolean): void;
 }
 
-/** How the runs are looked at. It outlasts a visit to another screen, and no more. */
+/** The view of the runs screen. It is kept while other screens are shown, but not stored. */
 export const useRunsView = create<RunsView>()((set) => ({
   sort: { column: 'time', descending: true },
   chosen: [],

@@ -7,7 +7,7 @@ import styles from './UnsupportedScreen.module.css';
 
 const Charts = lazyPart('charts', () => import('../charts/Charts.tsx'), <p>Loading the charts…</p>);
 
-/** What training would look like: a real run that was recorded elsewhere. */
+/** Shows what training would look like: a real run, recorded elsewhere. */
 export function RecordedRun() {
   const [recording, setRecording] = useState<RecordingFacts | 'loading' | 'missing'>('loading');
   useEffect(() => {
@@ -18,11 +18,11 @@ export function RecordedRun() {
     <section className={styles.recorded} data-testid="recorded-run">
       <h2>A recorded run: the same model in three precisions</h2>
       {recording === 'loading' ? (
-        <p>Loading it…</p>
+        <p>Loading…</p>
       ) : (
         <>
           <Charts />
-          <p>{`FP32, mixed f16 and f16 without loss scaling, from the same start and on the same batches: preset ${recording.preset}, ${formatCount(recording.steps)} steps, trained on ${recording.date} on ${recording.adapter}. Speeds are those of that machine; nothing is being trained here.`}</p>
+          <p>{`FP32, mixed f16 and f16 without scaling, from the same start and on the same batches: preset ${recording.preset}, ${formatCount(recording.steps)} steps, trained on ${recording.date} on ${recording.adapter}. Speeds are those of that machine; nothing is being trained here.`}</p>
           <ResultsPanel />
         </>
       )}

@@ -11,15 +11,15 @@ import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import styles from './TrainScreen.module.css';
 
-// recharts is larger than everything else together: the page is usable before it has arrived.
+// recharts is larger than everything else together, so the page is usable before it has loaded.
 const Charts = lazyPart(
   'charts',
   () => import('../charts/Charts.tsx'),
   <p className={styles.waiting}>Loading the charts…</p>,
 );
-// What a run came to is there after it.
+// Results are needed only after a run.
 const ResultsPanel = lazyPart('results', () => import('../panels/ResultsPanel.tsx'));
-// What another visit left.
+// Needed only when an earlier visit left a run.
 const SavedRunNote = lazyPart('note of saved runs', () => import('../panels/SavedRunNote.tsx'));
 const FileNote = lazyPart('note of opened files', () => import('../panels/FileNote.tsx'));
 const ExportPanel = lazyPart('export', () => import('../panels/ExportPanel.tsx'));
@@ -68,7 +68,7 @@ export function TrainScreen() {
 
 const DROP_HINT =
   'Drop a text to train on, or a .safetensors file: a model to start from, or a saved run to resume. It stays on this device.';
-const BUSY_HINT = 'A file can be dropped here when the training has ended.';
+const BUSY_HINT = 'Files can be dropped here when the training has ended.';
 
 async function takeDropped(file: File, all: readonly File[]): Promise<void> {
   const { takeDropped: take } = await import('../takeDropped.ts');
@@ -79,7 +79,7 @@ function textCanChange(): boolean {
   return !isBusy(useRun.getState().status);
 }
 
-/** What trains here was not started here. */
+/** Shown when the current run belongs to a sweep. */
 function SweepLine() {
   const sweeping = useRun(({ purpose, status }) => purpose === 'sweep' && isBusy(status));
   if (!sweeping) return null;

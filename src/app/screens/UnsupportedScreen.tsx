@@ -14,7 +14,8 @@ interface UnsupportedScreenProps {
 }
 
 /**
- * Shows a recorded run, and says by reason what is missing and what to do about it. A lazy chunk: most visitors never see it.
+ * Shows a recorded run and explains what is missing and what to do about it. A lazy chunk, because most visitors never
+ * see it.
  */
 export default function UnsupportedScreen({ reason, error }: UnsupportedScreenProps) {
   const { title, short, why, steps } = UNSUPPORTED[reason];
@@ -33,9 +34,9 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
         </Button>
       </div>
       <RecordedRun />
-      {/* Focus scrolls to it, and readers of the screen go on from there. */}
+      {/* Focus scrolls to it, and screen readers continue from there. */}
       <h2 ref={remedy} tabIndex={-1}>
-        Why nothing can be trained here
+        Why training is not possible here
       </h2>
       <p>{why}</p>
       <p data-testid="browser">{`This is ${browserName(navigator.userAgent)}.`}</p>
@@ -47,7 +48,7 @@ export default function UnsupportedScreen({ reason, error }: UnsupportedScreenPr
       </ul>
       {error && (
         <>
-          <h2>What the browser said</h2>
+          <h2>What the browser reported</h2>
           <p>{`${error.message} ${error.hint}`}</p>
         </>
       )}

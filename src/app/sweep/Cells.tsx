@@ -1,10 +1,17 @@
 import { useState } from 'react';
-import { bestLoss, hasDiverged, rateName, type SweepCell, variantTitle } from '../../engine/index.ts';
+import {
+  bestLoss,
+  FAILED_MODE,
+  hasDiverged,
+  rateName,
+  type SweepCell,
+  variantTitle,
+} from '../../engine/index.ts';
 import { formatCount, formatDuration, formatLoss, formatTokensPerSecond } from '../format.ts';
 import screen from '../ui/Screen.module.css';
 import styles from './SweepScreen.module.css';
 
-/** Every finished cell as a row. Rows are made only while it is open. */
+/** Every finished cell as a row. Rows are rendered only while it is open. */
 export function Cells({ cells }: { cells: readonly SweepCell[] }) {
   const [open, setOpen] = useState(false);
   const best = bestLoss(cells);
@@ -13,7 +20,7 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
     <details onToggle={(event) => setOpen(event.currentTarget.open)} data-testid="sweep-cells">
       <summary>{`All ${formatCount(cells.length)} finished cells`}</summary>
       {open && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
         <section className={screen.scroll} aria-label="Finished cells" tabIndex={0}>
           <table className={styles.cells}>
             <thead>
@@ -48,6 +55,6 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
 }
 
 function outcome(cell: SweepCell, best: number | null): string {
-  if (cell.stopped !== null) return 'stopped by itself';
+  if (cell.stopped !== null) return FAILED_MODE;
   return `${formatLoss(cell.loss)}${cell.loss !== null && hasDiverged(cell, best) ? ', diverged' : ''}`;
 }

@@ -6,13 +6,13 @@ import { useSweeps } from '../../store/sweep/sweepStore.ts';
 import screen from '../ui/Screen.module.css';
 import styles from './Heatmap.module.css';
 
-/** Modes by learning rates. A table first: every figure stands in its cell, and colour only repeats it. */
+/** Modes by learning rates, as a table: every figure stands in its cell, and the colour only repeats it. */
 export function Heatmap({ sweep }: { sweep: KeptSweep }) {
   const rows = sweepRows(sweep);
   const training = useTraining(sweep.id);
   const share = shares(rows.flatMap(({ results }) => results));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reachable by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
     <section className={screen.scroll} aria-label="Losses by mode and learning rate" tabIndex={0}>
       <table className={styles.table} data-testid="sweep-heatmap">
         <thead>
@@ -73,7 +73,7 @@ function shares(results: readonly RateResult[]): (result: RateResult) => number 
   };
 }
 
-/** Mode and rate of the cell at hand; null where this sweep does not train. */
+/** Mode and rate of the current cell; null when this sweep is not training. */
 function useTraining(id: string): string | null {
   const running = useSweeps((state) => state.running === id);
   return useRun(({ runs: [run] }) => (running && run ? `${run.mode} ${run.config.learningRate}` : null));

@@ -12,7 +12,7 @@ import { TextField } from '../ui/Field.tsx';
 import screen from '../ui/Screen.module.css';
 import styles from './SweepScreen.module.css';
 
-/** What is typed stays while other screens are shown. */
+/** Typed text stays while other screens are shown. */
 const useForm = create<SweepForm>()(() => DEFAULT_FORM);
 
 export function SweepFormPanel() {
@@ -42,7 +42,7 @@ export function SweepFormPanel() {
           inputMode="text"
           value={form.learningRates}
           onChange={(event) => useForm.setState({ learningRates: event.target.value })}
-          help="Highest rates, separated by commas and spaces, or by semicolons."
+          help="Peak rates, separated by a comma and a space, or by semicolons."
           data-testid="sweep-rates"
         />
         <TextField
@@ -50,7 +50,7 @@ export function SweepFormPanel() {
           inputMode="numeric"
           value={form.seeds}
           onChange={(event) => useForm.setState({ seeds: event.target.value })}
-          help="How many, one after the other."
+          help="Number of consecutive seeds."
           data-testid="sweep-seeds"
         />
         <TextField
@@ -59,7 +59,7 @@ export function SweepFormPanel() {
           value={form.steps}
           placeholder={String(firstConfig(settings).steps)}
           onChange={(event) => useForm.setState({ steps: event.target.value })}
-          help="Of every run. Only the last is evaluated."
+          help="Steps of every run. Only the last step is evaluated."
           data-testid="sweep-steps"
         />
       </div>
@@ -86,7 +86,7 @@ export function SweepFormPanel() {
 
 function ModeBoxes({ chosen }: { chosen: readonly PrecisionMode[] }) {
   const toggle = (mode: PrecisionMode, on: boolean) =>
-    // In the order of the list, whatever the order in which they were chosen.
+    // The order of the list is kept, whatever the order of choosing.
     useForm.setState({
       modes: PRECISION_MODES.filter((other) => (other === mode ? on : chosen.includes(other))),
     });

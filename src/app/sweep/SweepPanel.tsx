@@ -25,7 +25,7 @@ import { Cells } from './Cells.tsx';
 import { Heatmap } from './Heatmap.tsx';
 import styles from './SweepScreen.module.css';
 
-/** The sweep that is shown: the one chosen, else the newest. */
+/** Shows the chosen sweep, or else the newest. */
 export function SweepPanel() {
   const sweeps = useSweeps((state) => state.sweeps);
   const shown = useSweeps((state) => state.shown);
@@ -94,7 +94,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
             disabled={busy || waitsForText !== null}
             onClick={() => continueSweep(sweep.id)}
             data-testid="sweep-continue"
-          >{`Continue, ${missing} to go`}</Button>
+          >{`Continue, ${missing} left`}</Button>
         )}
         <Button disabled={running} onClick={() => void removeSweep(sweep.id)} data-testid="sweep-delete">
           Delete
@@ -104,7 +104,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
   );
 }
 
-/** The cell at hand; its curves are on the Train screen. */
+/** Progress of the current cell; its curves are on the Train screen. */
 function LiveLine() {
   const line = useRun(statusLine);
   const cell = useRun(({ runs: [run] }) => (run ? `${runLabel(run)}, seed ${run.config.seed}` : ''));
@@ -131,7 +131,7 @@ function Exports({ sweep, whole }: { sweep: KeptSweep; whole: Sweep | null }) {
       </Button>
       <Button
         onClick={() => give('json', 'application/json', writeSweep(whole))}
-        title="The file that npm run sweep writes and prints"
+        title="The same format as the file of npm run sweep"
         data-testid="sweep-json"
       >
         JSON

@@ -1,4 +1,4 @@
-/** A lazy chunk: what many runs come to, for whoever asks that. */
+/** A lazy chunk, because few visitors run sweeps. */
 import { useEffect } from 'react';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { loadSweeps, useSweeps } from '../../store/sweep/sweepStore.ts';
@@ -19,8 +19,8 @@ export default function SweepScreen() {
     <div className={screen.screen} data-testid="sweep-screen">
       <h1>Sweep</h1>
       <p className={styles.intro}>
-        Trains every mode at every learning rate from every seed, one run after the other: which formats still
-        learn where others diverge? Every finished cell is kept in this browser at once.
+        Trains every mode at every learning rate from every seed, one run after the other, to show which
+        formats still learn where others diverge. Every finished cell is stored in this browser immediately.
       </p>
       <Problems />
       <OtherTraining />
@@ -28,7 +28,7 @@ export default function SweepScreen() {
       {!empty && <SweepPanel />}
       {empty && (
         <p className={styles.muted} data-testid="no-sweeps">
-          {loaded ? 'No sweeps yet.' : 'Reading the sweeps of this browser…'}
+          {loaded ? 'No sweeps yet.' : 'Loading the sweeps of this browser…'}
         </p>
       )}
     </div>
@@ -48,7 +48,7 @@ function Problems() {
       {unreadable > 0 && (
         <Note kind="caution">
           <p>
-            {`${unreadable} stored ${unreadable === 1 ? 'entry' : 'entries'} of sweeps cannot be read by this version of the page, and ${unreadable === 1 ? 'is' : 'are'} kept as ${unreadable === 1 ? 'it is' : 'they are'}.`}
+            {`${unreadable} stored ${unreadable === 1 ? 'entry' : 'entries'} of sweeps cannot be read by this version of the page and ${unreadable === 1 ? 'is' : 'are'} kept unchanged.`}
           </p>
         </Note>
       )}
@@ -56,14 +56,14 @@ function Problems() {
   );
 }
 
-/** The GPU is taken by something else than a sweep. */
+/** Shown when the GPU is used by a training that is not a sweep. */
 function OtherTraining() {
   const busy = useRun(({ status, purpose }) => isBusy(status) && purpose !== 'sweep');
   const line = useRun(statusLine);
   if (!busy) return null;
   return (
     <p className={styles.muted} data-testid="sweep-waits">
-      <span>{`A training has the GPU: ${line}. `}</span>
+      <span>{`The GPU is busy with a training: ${line}. `}</span>
       <a href="#train">Show it</a>
     </p>
   );

@@ -10,7 +10,7 @@ interface CopyButtonProps {
   testId: string;
 }
 
-/** Copies a text; where there is no clipboard (an insecure page has none), shows it to be copied by hand. */
+/** Copies a text. Without a clipboard, as on insecure pages, it shows the text to be copied by hand. */
 export function CopyButton({ label, text, disabled, testId }: CopyButtonProps) {
   const [copied, setCopied] = useState<{ text: string; byHand: boolean } | null>(null);
   const copy = async () => {

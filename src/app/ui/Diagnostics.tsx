@@ -3,7 +3,9 @@ import { type AdapterOffer, diagnostics } from '../../store/diagnostics.ts';
 import { Button } from './Button.tsx';
 import styles from './Diagnostics.module.css';
 
-/** Everything a report of a problem needs, to copy. @param offer what the adapter offers, where the worker could not tell */
+/**
+ * The contents of a problem report, to copy. @param offer the adapter's features and limits when the worker has none
+ */
 export function Diagnostics({ offer = null }: { offer?: AdapterOffer | null }) {
   const [copied, setCopied] = useState(false);
   const details = useRef<HTMLDetailsElement>(null);
@@ -13,7 +15,7 @@ export function Diagnostics({ offer = null }: { offer?: AdapterOffer | null }) {
       await navigator.clipboard.writeText(text);
       setCopied(true);
     } catch {
-      // Without a clipboard (an insecure page has none) the text is shown to be copied by hand.
+      // Without a clipboard, as on insecure pages, the text is shown to be copied by hand.
       if (details.current) details.current.open = true;
     }
   };

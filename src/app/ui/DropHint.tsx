@@ -1,6 +1,6 @@
 import styles from './DropHint.module.css';
 
-/** Over the whole page while a file is held above it: what would become of the file. */
+/** Covers the page while a file is dragged over it and says what dropping it would do. */
 export function DropHint({ text }: { text: string }) {
   return (
     <div className={styles.hint} aria-hidden="true" data-testid="drop-hint">

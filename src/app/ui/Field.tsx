@@ -3,10 +3,10 @@ import styles from './Field.module.css';
 
 interface FieldProps {
   label: string;
-  /** What the value is counted in. */
+  /** Unit of the value. */
   unit?: string | undefined;
   help?: ReactNode;
-  /** What is wrong with the value; takes the place of the help. */
+  /** What is wrong with the value; replaces the help. */
   error?: string | null | undefined;
   /** A button beside the label. */
   action?: ReactNode;
@@ -58,17 +58,17 @@ function FieldLabel({ id, label, unit, action }: Omit<FieldProps, 'help' | 'erro
 }
 
 interface ResetButtonProps {
-  /** Of the field. */
+  /** Label of the field. */
   label: string;
-  /** What the field goes back to. */
+  /** The value that the field returns to. */
   value: string;
-  /** The value is not written where a narrow field has no room for it. */
+  /** Leaves out the value, for narrow fields. */
   brief?: boolean;
   onClick: () => void;
   testId: string;
 }
 
-/** Takes a field back to what it is without the visitor. */
+/** Resets a field to its default. */
 export function ResetButton({ label, value, brief = false, onClick, testId }: ResetButtonProps) {
   return (
     <button

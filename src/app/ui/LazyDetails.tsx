@@ -5,7 +5,7 @@ interface LazyDetailsProps extends ComponentProps<'details'> {
   testId: string;
 }
 
-/** A fold whose content is only made, and that of a lazy part only fetched, when it is first opened. */
+/** A disclosure whose content is rendered, and if lazy loaded, only when it is first opened. */
 export function LazyDetails({ summary, testId, children, ...rest }: LazyDetailsProps) {
   const [opened, setOpened] = useState(false);
   return (

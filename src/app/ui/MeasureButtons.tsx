@@ -6,17 +6,17 @@ import styles from './MeasureButtons.module.css';
 
 interface MeasureButtonsProps {
   label: string;
-  /** While it is measured. */
+  /** Label while the measurement runs. */
   runningLabel: string;
   running: boolean;
   onStart: () => void;
   disabled?: boolean;
-  /** Why nothing is measured while something trains. */
+  /** Why the measurement is not available while a run is training. */
   whyNotNow: string;
   testId: string;
 }
 
-/** Starts and cancels what needs the GPU for itself. */
+/** Starts and cancels a measurement that needs the GPU to itself. */
 export function MeasureButtons(props: MeasureButtonsProps) {
   const { label, runningLabel, running, onStart, disabled = false, whyNotNow, testId } = props;
   const busy = useRun((state) => isBusy(state.status));

@@ -24,15 +24,18 @@ export function Note({ kind = 'info', children, testId }: NoteProps) {
 interface ErrorNoteProps {
   error: ErrorReport;
   testId: string;
-  /** Which run it is about, where there are several. */
+  /** The run that it is about, if there are several. */
   about?: string;
-  /** `caution` for what was to be expected. */
+  /** `caution` for expected errors. */
   kind?: 'caution' | 'bad';
-  /** What to press, where something can be pressed. */
+  /** Buttons, if there is something to press. */
   children?: ReactNode;
 }
 
-/** What happened and what to do about it. Messages may quote file names and addresses: they are only ever text. */
+/**
+ * Says what happened and what to do about it. Messages may quote file names and addresses, so they are only rendered as
+ * text.
+ */
 export function ErrorNote({ error, testId, about, kind = 'bad', children }: ErrorNoteProps) {
   return (
     <Note kind={kind} testId={testId}>

@@ -6,8 +6,9 @@ import { Note } from './Note.tsx';
 import styles from './RootBoundary.module.css';
 
 /**
- * Around everything that is shown. The runs are in the worker and their figures in stores: when the view fails, as it may where
- * a translator or an extension has changed it, a note stands in its place until it is made anew, and training continues.
+ * Error boundary around the whole page. The runs are in the worker and their figures in stores, so training continues
+ * when rendering fails, as it may after a translator or an extension has changed the DOM. A note is shown until the
+ * page is rendered again.
  */
 export class RootBoundary extends Component<{ children: ReactNode }, { error: Error | null }> {
   override state = { error: null };
@@ -27,8 +28,8 @@ function FailedView({ error, onShow }: { error: Error; onShow: () => void }) {
   return (
     <main className={styles.page}>
       <Note kind="bad" testId="view-failed">
-        <p>{`The page could not be drawn: ${error}`}</p>
-        <p>{`${training ? `Training continues${saved ? ' and is saved' : ''}. ` : 'What was trained is kept in this tab. '}A translation or an extension of the browser may have changed what is shown: switch it off for this page if this happens again.`}</p>
+        <p>{`The page could not be displayed: ${error}`}</p>
+        <p>{`${training ? `Training continues${saved ? ' and is saved' : ''}. ` : 'The runs are still in this tab. '}A translation or an extension of the browser may have changed the page. If this happens again, switch it off for this page.`}</p>
         <Button kind="primary" onClick={onShow} data-testid="show-again">
           Show the page again
         </Button>

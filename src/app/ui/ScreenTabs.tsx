@@ -3,7 +3,7 @@ import styles from './ScreenTabs.module.css';
 
 const TITLES = { train: 'Train', runs: 'Runs', sweep: 'Sweep' } as const;
 
-/** Links, so that they open in a new tab, can be copied, and Back returns. */
+/** Tabs are links, so that they can be opened in a new tab and copied, and Back works. */
 export function ScreenTabs() {
   const shown = useUi((state) => state.screen);
   return (

@@ -4,7 +4,7 @@ import { SHORTCUTS } from '../shortcuts.ts';
 import { Button } from './Button.tsx';
 import styles from './ShortcutsDialog.module.css';
 
-/** The keys and what they do. The browser's own dialog: Escape closes it, focus stays in it and returns. */
+/** Lists the keyboard shortcuts. It is a native dialog: Escape closes it, and focus stays in it and returns. */
 export default function ShortcutsDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -18,7 +18,7 @@ export default function ShortcutsDialog() {
       onClose={() => useUi.setState({ help: false })}
       data-testid="shortcuts-help"
     >
-      <h2 id="shortcuts-title">Keys</h2>
+      <h2 id="shortcuts-title">Keyboard shortcuts</h2>
       <dl className={styles.keys}>
         {SHORTCUTS.map(({ key, label, does }) => (
           <div key={key}>
@@ -30,7 +30,7 @@ export default function ShortcutsDialog() {
         ))}
       </dl>
       <p className={styles.note}>
-        They do nothing while you write in a field. The switch at the foot of the page turns them off.
+        They are inactive while you type in a field. The switch at the bottom of the page turns them off.
       </p>
       <form method="dialog">
         <Button type="submit">Close</Button>

@@ -22,7 +22,7 @@ export function ShortcutsSwitch() {
         onClick={() => useUi.setState({ help: true })}
         data-testid="shortcuts-open"
       >
-        What they do
+        Show shortcuts
       </button>
     </span>
   );

@@ -5,7 +5,7 @@ interface StatTileProps {
   label: string;
   value: ReactNode;
   unit?: string;
-  /** A second line: what the value is made of or compared with. */
+  /** Second line: what the value consists of or is compared with. */
   detail?: ReactNode;
   /** The definition, on hover. */
   title: string;

@@ -1,4 +1,4 @@
-/** Parts of the page that are not in its first script. Only here is React's `lazy` called, so that none goes without a boundary. */
+/** Parts of the page that are not in its first script. React's `lazy` is called only here, so that each has an error boundary. */
 import {
   Component,
   type ComponentType,
@@ -13,11 +13,11 @@ import { Button } from './Button.tsx';
 import { Note } from './Note.tsx';
 
 /**
- * A part that is fetched when it is first shown. Where that fails, or the part does, a note stands in its place and the
- * rest of the page goes on. Vite's event `vite:preloadError` is left alone: what it is for, reloading by itself, would end
- * the training.
- * @param name reads as "The … could not be loaded"
- * @param waiting what stands there until it has arrived
+ * A part that is loaded when it is first shown. If loading or rendering it fails, a note replaces it and the rest of
+ * the page keeps working. Vite's event `vite:preloadError` is not handled, because it is meant for reloading the page,
+ * which would end the training.
+ * @param name completes "The … could not be loaded"
+ * @param waiting shown until the part has loaded
  */
 export function lazyPart<P extends object>(
   name: string,
@@ -39,7 +39,7 @@ export function lazyPart<P extends object>(
     static getDerivedStateFromError = (error: Error) => ({ error });
 
     override componentDidCatch() {
-      Part = fetchPart(); // React keeps what became of a lazy component, failures too
+      Part = fetchPart(); // React caches the result of a lazy component, including failures
     }
 
     override render() {
@@ -57,7 +57,7 @@ export function lazyPart<P extends object>(
   };
 }
 
-/** Browsers of before 2026 ask for a script that has failed only once a visit: there, a reload is what helps. */
+/** Browsers from before 2026 request a failed script only once per visit; there only a reload helps. */
 function MissingPart({ what, onTry }: { what: string; onTry: () => void }) {
   const training = useRun((state) => isBusy(state.status));
   const saved = useSavedRun(({ newest, error }) => newest !== null && !error);

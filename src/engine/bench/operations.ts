@@ -7,7 +7,7 @@ import { type Dispatch, type Operation, type Target, uniformOf, variantKey } fro
 import { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { chooseHalf, makeTarget } from '../gpu/target.ts';
-import { bytesPerElement, tensorOf } from '../gpu/tensor.ts';
+import { byteRange } from '../gpu/tensor.ts';
 import { secondsPerReplay } from '../gpu/timing.ts';
 import { chooseKernels } from '../kernels/kernelChoice.ts';
 import { PHASES as MODEL_PHASES, operationsOf } from '../model/emission.ts';
@@ -142,7 +142,7 @@ function describe(dispatch: Dispatch): Omit<OperationTiming, 'phase' | 'count' |
   const { variant, bindings, label, flops = 0 } = dispatch;
   let bytes = 0;
   for (const operand of Object.values(bindings)) {
-    bytes += operand.elements * bytesPerElement(tensorOf(operand).type);
+    bytes += byteRange(operand).size;
   }
   const conditions = Object.keys(variant.conditions).filter((name) => variant.conditions[name]);
   return {

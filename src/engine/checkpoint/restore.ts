@@ -1,25 +1,30 @@
+import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
+import { OPTIMIZER_TABLE } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
-import { FIRST_MOMENT, stateEntries } from '../model/runState.ts';
+import { type StateEntry, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
 /**
  * Writes a saved run's tensors into the buffers of a new one, byte by byte; compute weights are not among them. A tensor at
  * a time is in memory.
- * @throws EngineError WRONG_RUN when the file has other tensors than the run, BAD_FILE when it is damaged
+ * @throws EngineError WRONG_RUN when the file is a run of another optimizer or has other tensors, BAD_FILE when it is damaged
  */
 export async function restoreState(
   device: GPUDevice,
   arena: Arena,
+  config: TrainConfig,
   tensors: RunTensors,
   run: RunFile,
 ): Promise<StepState> {
-  checkParameters(tensors, run);
+  checkOptimizer(config, run);
+  const entries = stateEntries(tensors);
+  checkStates(entries, run);
   let step: StepState | undefined;
-  for (const entry of stateEntries(tensors)) {
+  for (const entry of entries) {
     const bytes = await readEntry(run, entry);
     if (entry.name === 'step_state') step = checkedState(bytes, run);
     let from = 0;
@@ -33,10 +38,31 @@ export async function restoreState(
   return step!;
 }
 
-/** Moments of a parameter that the run does not have mean that its description is another's. */
-export function checkParameters({ parameters }: Pick<RunTensors, 'parameters'>, { file }: RunFile): void {
-  const names = [...file.tensors.keys()].filter((name) => name.startsWith(FIRST_MOMENT));
-  const stranger = names.map((name) => name.slice(FIRST_MOMENT.length)).find((name) => !parameters.has(name));
+/** @throws EngineError WRONG_RUN when the run was begun with another optimizer, or keeps the optimizer's states otherwise */
+export function checkOptimizer(
+  { optimizer, optimState }: Pick<TrainConfig, 'optimizer' | 'optimState'>,
+  { file, description: { config: saved } }: RunFile,
+): void {
+  if (optimizer === saved.optimizer && optimState === saved.optimState) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `"${file.source.name}" is a run of ${saved.optimizer} with states in ${saved.optimState}; it was asked to resume with ${optimizer} and states in ${optimState}.`,
+    `A run resumes with the optimizer that it began with. To give its weights to another optimizer, export them and start a new run from them.`,
+  );
+}
+
+const STATE_PREFIXES = new Set(
+  Object.values(OPTIMIZER_TABLE).flatMap(({ rule }) => rule.states.map(({ filePrefix }) => filePrefix)),
+);
+
+/**
+ * States that a run as it is described does not have mean that its description is another's.
+ * @throws EngineError WRONG_RUN naming one of them
+ */
+export function checkStates(entries: readonly StateEntry[], { file }: RunFile): void {
+  const known = new Set(entries.map(({ name }) => name));
+  const isState = (name: string) => [...STATE_PREFIXES].some((prefix) => name.startsWith(prefix));
+  const stranger = [...file.tensors.keys()].find((name) => isState(name) && !known.has(name));
   if (stranger === undefined) return;
   throw new EngineError(
     'WRONG_RUN',

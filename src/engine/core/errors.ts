@@ -59,14 +59,17 @@ export class EngineError extends Error {
   }
 }
 
-/** The candidate that starts with `word`, else the nearest by edit distance, or undefined when nothing is close. */
+/**
+ * The candidate that starts with `word`, else the nearest by edit distance; undefined where none is within one edit for every
+ * three letters of `word`.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const wanted = String(word).toLowerCase(); // programs without types pass anything
   const completion =
     wanted.length >= 2 && candidates.find((candidate) => candidate.toLowerCase().startsWith(wanted));
   if (completion) return completion;
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(wanted.length / 2)) + 1;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) {

@@ -1,7 +1,15 @@
 /** A sweep's cells as a table of modes by learning rates, and as text to take away. */
+import { GPT2_KINDS, type GptConfig, MLPS, NORMS, otherKinds } from '../config/gptConfig.ts';
 import { formatCount, formatLoss } from '../core/format.ts';
 import { type Spread, spreadOf } from './spread.ts';
-import { bestLoss, DIVERGED_NATS, hasDiverged, type Sweep, type SweepCell } from './sweep.ts';
+import {
+  bestLoss,
+  DIVERGED_NATS,
+  hasDiverged,
+  type Sweep,
+  type SweepCell,
+  type SweepSettings,
+} from './sweep.ts';
 import { type VariantId, variantTitle } from './variants.ts';
 
 /** A mode at a learning rate, over its seeds. */
@@ -104,7 +112,7 @@ export function sweepMarkdown(sweep: Sweep): string {
   );
   const { layers, width, context, batch, accumulation, steps, text, adapter } = settings;
   return [
-    `Halfstep sweep: ${layers} layers, width ${width}, context ${context}, batch ${Number(batch) * Number(accumulation)}, ${steps} steps on ${text}, seeds ${grid.seeds.join(', ')}, ${adapter}. ${sweepProgress(sweep)}`,
+    `Halfstep sweep: ${layers} layers, width ${width}, context ${context}${kindsOf(settings)}, batch ${Number(batch) * Number(accumulation)}, ${steps} steps on ${text}, seeds ${grid.seeds.join(', ')}, ${adapter}. ${sweepProgress(sweep)}`,
     [
       line(['mode', ...grid.learningRates.map((rate) => `lr ${rateName(rate)}`)]),
       line(['---', ...grid.learningRates.map(() => '---:')]),
@@ -112,6 +120,13 @@ export function sweepMarkdown(sweep: Sweep): string {
     ].join('\n'),
     `${SWEEP_LEGEND}\n`,
   ].join('\n\n');
+}
+
+/** Sweep files that name no kinds have GPT-2's; one of a later version may name kinds that this one does not have. */
+function kindsOf(settings: SweepSettings): string {
+  const { norm, mlp } = { ...GPT2_KINDS, ...settings } as Pick<GptConfig, 'norm' | 'mlp'>;
+  const known = Object.hasOwn(NORMS, norm) && Object.hasOwn(MLPS, mlp);
+  return known ? otherKinds({ norm, mlp }) : `, norm ${norm}, mlp ${mlp}`;
 }
 
 /** One row a cell, for spreadsheets: plain numbers, empty where there is no figure. */

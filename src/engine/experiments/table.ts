@@ -12,13 +12,16 @@ import type { MemoryBytes } from '../core/memoryCategories.ts';
 import { type LargestBatch, largestBatch } from '../model/largestBatch.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import { recipeOf } from '../precision/recipes.ts';
+import { MAX_SKIPS_WITHOUT_SCALER, recipeOf } from '../precision/recipes.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
 import { comparedModes, hasEnded, type PlannedRun } from './planned.ts';
 import type { SpeedClock } from './speed.ts';
 import { type Spread, spreadOf } from './spread.ts';
 import { modeOfVariant, type VariantId, variantTitle } from './variants.ts';
+
+/** The one way in which a mode fails, in place of its loss. */
+export const FAILED_MODE = `failed (${MAX_SKIPS_WITHOUT_SCALER} skipped steps in a row)`;
 
 export interface Cell {
   readonly text: string;
@@ -242,7 +245,7 @@ function toRow({ name, label, text, judged }: RowSource, columns: readonly Colum
 }
 
 function lossText({ failed, runs }: ModeResult, loss: Spread | null, without: string): string {
-  return spreadText(loss, formatLoss, failed === runs ? 'stopped by itself' : without);
+  return spreadText(loss, formatLoss, failed === runs ? FAILED_MODE : without);
 }
 
 /** "2.480", and over seeds "2.480 (2.471 to 2.492)". */

@@ -38,9 +38,8 @@ function clause(
   clock: SpeedClock,
 ): string {
   const name = variantTitle(result.mode);
-  if (result.failed === result.runs) return `${name} had stopped by itself`;
-  const failures =
-    result.failed > 0 ? ` (it stopped by itself in ${result.failed} of ${result.runs} seeds)` : '';
+  if (result.failed === result.runs) return `${name} had failed by then`;
+  const failures = result.failed > 0 ? ` (it failed in ${result.failed} of ${result.runs} seeds)` : '';
   if (!result.valLoss || !result.lossDifference) {
     return `${name} ${result.nonFinite > 0 ? 'has no finite validation loss' : 'was not evaluated by then'}${failures}`;
   }

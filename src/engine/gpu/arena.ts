@@ -1,6 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
-import { byteLength, bytesPerElement, type Operand, type Tensor, tensorOf } from './tensor.ts';
+import { byteLength, byteRange, type Operand, type Tensor, tensorOf } from './tensor.ts';
 
 export interface BufferRange {
   readonly buffer: GPUBuffer;
@@ -55,11 +55,7 @@ export class Arena {
   }
 
   range(operand: Operand): BufferRange {
-    const tensor = tensorOf(operand);
-    const buffer = this.buffer(tensor);
-    if (!('tensor' in operand)) return { buffer, offset: 0, size: buffer.size };
-    const bytes = bytesPerElement(tensor.type);
-    return { buffer, offset: operand.offset * bytes, size: Math.ceil((operand.elements * bytes) / 4) * 4 };
+    return { buffer: this.buffer(tensorOf(operand)), ...byteRange(operand) };
   }
 
   destroy(): void {

@@ -1,18 +1,16 @@
 /** Makes the dispatches of kernels: slots, bindings and conditions follow from one record of operands. */
-import { type Prelude, preludeOf } from '../precision/formats.ts';
-import { type Dispatch, SITE, type Target } from './operation.ts';
-import { formatOf, groupsOf, type Operand, recordOf, scaleOf } from './tensor.ts';
+import { type HalfStorage, preludeOf } from '../precision/formats.ts';
+import { type Dispatch, SITE, type SlotStorage, type Target } from './operation.ts';
+import { blockScalesOf, formatOf, type Operand, recordOf, scaleOf } from './tensor.ts';
 
 type Bound = Readonly<Record<string, Operand | undefined>>;
 type Nothing = Readonly<Record<never, never>>;
 
 /** What differs between kernels. Operands, tensors, functions and uniforms that are undefined are left out of the dispatch. */
 export interface DispatchArgs<O extends Bound, T extends Bound> {
-  /** By binding: operands whose number format picks the prelude of the slot of the same name. */
+  /** By slot: operands, which are bound under that name and whose format and block scales make the slot's module. */
   readonly operands?: O;
-  /** Slots that are not called as the binding which picks their prelude: binding to slot. */
-  readonly slotNames?: { readonly [Binding in keyof O]?: string };
-  /** By binding: tensors whose type the WGSL states, or that share the slot of an operand. */
+  /** By binding: tensors whose type the WGSL states. */
   readonly tensors?: T;
   /** Flag of lib/found.wgsl, which comes with the uniform `site`. */
   readonly found?: Operand | undefined;
@@ -20,8 +18,6 @@ export interface DispatchArgs<O extends Bound, T extends Bound> {
   readonly writes: readonly NoInfer<(keyof O | keyof T) & string>[];
   /** Uniform to the operand whose record of lib/tensor_scale.wgsl it holds, in kernels that have the condition `scaled`. */
   readonly scaled?: Readonly<Record<string, NoInfer<keyof O & string>>> | undefined;
-  /** The operand that may have block scales, in kernels that have the condition `grouped`. */
-  readonly grouped?: NoInfer<keyof O & string>;
   readonly uniforms: Readonly<Record<string, number | undefined>>;
   /** By slot: functions of `shaders/functions/`. */
   readonly functions?: Readonly<Record<string, string | undefined>>;
@@ -42,8 +38,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
   const { found, writes, conditions, constants = {}, grid, label, flops, observes } = args;
   const operands: Bound = args.operands ?? {};
   const tensors: Bound = args.tensors ?? {};
-  const slotNames: Readonly<Record<string, string | undefined>> = args.slotNames ?? {};
-  const slots: Record<string, Prelude> = {};
+  const slots: Record<string, SlotStorage> = {};
   const bindings: Record<string, Operand> = {};
   const functions: Record<string, string> = {};
   const uniforms: Record<string, number | typeof SITE> = {};
@@ -56,7 +51,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
     if (operand === undefined) continue;
     if (target === null) throw new TypeError(`${kernel} is dispatched without a target, and has operands`);
     bindings[name] = operand;
-    slots[slotNames[name] ?? name] = preludeOf(formatOf(operand), target.half);
+    slots[name] = slotStorage(operand, target.half);
   }
   for (const name in tensors) {
     const tensor = tensors[name];
@@ -81,7 +76,6 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
       conditions: {
         ...conditions,
         ...addScales(args.scaled, operands, bindings, uniforms),
-        ...addBlockScales(args.grouped, operands, bindings),
       },
       constants,
     },
@@ -93,6 +87,12 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
     ...(flops !== undefined && { flops }),
     ...(observes && { observes }),
   };
+}
+
+function slotStorage(operand: Operand, half: HalfStorage): SlotStorage {
+  const prelude = preludeOf(formatOf(operand), half);
+  const scales = blockScalesOf(operand);
+  return scales ? `${prelude}/${scales.block}:${scales.as}` : prelude;
 }
 
 /** Binds the table of scales where one of the operands has a scale, with the records of all. */
@@ -109,16 +109,4 @@ function addScales(
   bindings.scales = scale.tensor;
   for (const [uniform, operand] of records) uniforms[uniform] = recordOf(operand);
   return { scaled: true };
-}
-
-function addBlockScales(
-  grouped: string | undefined,
-  operands: Bound,
-  bindings: Record<string, Operand>,
-): { readonly grouped: boolean } | undefined {
-  if (grouped === undefined) return undefined;
-  const operand = operands[grouped];
-  const groups = operand && groupsOf(operand);
-  if (groups) bindings.groupScales = groups;
-  return { grouped: groups !== undefined };
 }

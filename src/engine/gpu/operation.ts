@@ -1,14 +1,17 @@
 /** What a step is made of: flat lists of operations, plain data until `Program` compiles them. */
 import type { HalfStorage, Prelude } from '../precision/formats.ts';
 import type { MatrixShape } from './subgroupMatrix.ts';
-import type { Operand, Tensor } from './tensor.ts';
+import type { BlockScales, Operand, Tensor } from './tensor.ts';
+
+/** How the operand of a slot is stored: in a format, and where its blocks have scales with their size and how they are stored. */
+export type SlotStorage = Prelude | `${Prelude}/${number}:${BlockScales['as']}`;
 
 /** One assembled form of a `.wgsl` file. Equal variants share a pipeline. */
 export interface Variant {
   /** File of `shaders/` without its ending, and the entry point in it. */
   readonly kernel: string;
-  /** Operand slot to storage prelude: `import <slot>_format::...` */
-  readonly slots: Readonly<Record<string, Prelude>>;
+  /** By slot: the kernel calls `<slot>::load(i)`, and the operand is bound as the slot is called. */
+  readonly slots: Readonly<Record<string, SlotStorage>>;
   /** Slot of a function to the file of `shaders/functions/` that has it: `import <slot>_function::...` */
   readonly functions?: Readonly<Record<string, string>>;
   readonly conditions: Readonly<Record<string, boolean>>;

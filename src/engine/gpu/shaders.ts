@@ -1,8 +1,8 @@
 /** The only module that reads `shaders/`. */
-import { link } from 'wesl/core';
+import { link, minimallyMangledName } from 'wesl/core';
 import { EngineError } from '../core/errors.ts';
-import { preludeSource } from '../precision/formats.ts';
 import { type Variant, variantKey } from './operation.ts';
+import { nameInSlot, slotModules, withReadOnly } from './slots.ts';
 import { type UniformField, uniformsOf } from './uniforms.ts';
 
 const files = import.meta.glob<string>('../../../shaders/**/*.wgsl', {
@@ -12,7 +12,7 @@ const files = import.meta.glob<string>('../../../shaders/**/*.wgsl', {
 });
 
 /** File name relative to `shaders/`, as `./lib/round.wgsl`, to source. */
-const sources = Object.fromEntries(
+export const SHADERS: Record<string, string> = Object.fromEntries(
   Object.entries(files).map(([path, text]) => [`./${path.split('/shaders/')[1]}`, text]),
 );
 
@@ -52,7 +52,7 @@ function withoutStandins(code: string): string {
 
 /** Names of the kernels: files directly in `shaders/`. */
 export function kernelNames(): string[] {
-  return Object.keys(sources)
+  return Object.keys(SHADERS)
     .filter((path) => path.split('/').length === 2)
     .map((path) => path.slice(2, -'.wgsl'.length))
     .sort();
@@ -63,32 +63,35 @@ export function kernelNames(): string[] {
  * @throws EngineError SHADER_COMPILE naming the variant when a name or file is missing, or a uniform is neither u32 nor f32
  */
 export async function assemble(variant: Variant): Promise<AssembledShader> {
-  const preludes = Object.entries(variant.slots).map(([slot, prelude]) => {
-    const { file, constants } = preludeSource(prelude);
-    const source = sources[`./formats/${file}.wgsl`];
-    if (source === undefined) throw shaderError(variant, `there is no prelude ${prelude}`);
-    const declared = Object.entries(constants).map(([name, value]) => `const ${name} = ${value};`);
-    return [`${slot}_format`, () => [source, ...declared].join('\n')] as const;
-  });
-  const functions = Object.entries(variant.functions ?? {}).map(([slot, file]) => {
-    const source = sources[`./functions/${file}.wgsl`];
-    if (source === undefined) throw shaderError(variant, `there is no function ${file}`);
-    return [`${slot}_function`, () => source] as const;
-  });
+  const sourceOf = (path: string): string => {
+    const source = SHADERS[`./${path}.wgsl`];
+    if (source === undefined) throw new RangeError(`there is no file ${path}.wgsl`);
+    return source;
+  };
   try {
+    const functions = Object.entries(variant.functions ?? {}).map(
+      ([slot, file]) => [`${slot}_function`, sourceOf(`functions/${file}`)] as const,
+    );
+    const modules: Record<string, string> = {
+      ...slotModules(variant.slots, sourceOf),
+      ...Object.fromEntries(functions),
+      extension: EXTENSION_STANDINS,
+    };
     const linked = await link({
-      weslSrc: sources,
+      weslSrc: SHADERS,
       rootModuleName: `./${variant.kernel}.wgsl`,
       conditions: variant.conditions,
       constants: { ...variant.constants },
-      virtualLibs: {
-        ...Object.fromEntries([...preludes, ...functions]),
-        extension: () => EXTENSION_STANDINS,
+      virtualLibs: Object.fromEntries(Object.entries(modules).map(([name, source]) => [name, () => source])),
+      mangler: (declaration, module, name, taken) => {
+        const slot = module.modulePath.slice('package::'.length);
+        const inSlot = Object.hasOwn(variant.slots, slot);
+        return inSlot ? nameInSlot(slot, declaration.originalName) : minimallyMangledName(name, taken);
       },
       keepComments: false,
       sourceMap: false,
     });
-    const code = withoutStandins(linked.dest);
+    const code = withReadOnly(withoutStandins(linked.dest), Object.keys(variant.slots));
     return { code, entryPoint: variant.kernel, bindings: bindingsOf(code), uniforms: uniformsOf(code) };
   } catch (error) {
     throw shaderError(variant, error instanceof Error ? error.message : String(error), error);

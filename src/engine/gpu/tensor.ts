@@ -8,6 +8,20 @@ export interface Tensor {
   readonly name: string;
   readonly type: ElementType;
   readonly elements: number;
+  readonly blockScales?: BlockScales | undefined;
+}
+
+/**
+ * Scales of blocks of a tensor: powers of two that their elements were multiplied by before they were stored. They lie behind
+ * the elements of each part, at a 256-byte boundary, so that a kernel binds both at once; see shaders/slots/blocks.wgsl.
+ */
+export interface BlockScales {
+  /** Consecutive elements that share a scale: a multiple of 4, and the width of a row where each row has one. */
+  readonly block: number;
+  /** An f32, or its exponent field alone in a byte. */
+  readonly as: 'pow2' | 'e8m0';
+  /** Elements of each part that is bound by itself, whole blocks; the last may have fewer. Absent where only the whole is bound. */
+  readonly part?: number | undefined;
 }
 
 /** Where the scale of an operand lies: a record of the table that holds those of a run. */
@@ -16,15 +30,13 @@ export interface Scale {
   readonly record: number;
 }
 
-/** Part of a tensor, as a kernel binds it. Offsets are in elements and land on 256-byte boundaries. */
+/** Part of a tensor, as a kernel binds it. Offsets are in elements and land on 256-byte boundaries; see also {@link BlockScales}. */
 export interface TensorSlice {
   readonly tensor: Tensor;
   readonly offset: number;
   readonly elements: number;
   /** The scale that values were multiplied by before they were stored; absent where they are as they are. */
   readonly scale?: Scale;
-  /** Inverse scales of groups of 16 elements, counted from the tensor's first; see shaders/lib/group_scale.wgsl. */
-  readonly groups?: Tensor;
 }
 
 export type Operand = Tensor | TensorSlice;
@@ -35,17 +47,82 @@ export function bytesPerElement(type: ElementType): NumberFormat['bytes'] {
 
 /** Bytes of the buffer that holds `tensor`: at least 16, a multiple of 4 as WebGPU's copies need. */
 export function byteLength(tensor: Tensor): number {
-  return Math.max(16, Math.ceil((tensor.elements * bytesPerElement(tensor.type)) / 4) * 4);
+  const { elements, blockScales } = tensor;
+  if (!blockScales) return Math.max(16, wordBytes(tensor.type, elements));
+  const { part = elements } = blockScales;
+  const whole = Math.ceil(elements / part) - 1;
+  return whole * partStride(tensor, part) + partBytes(tensor, elements - whole * part);
 }
 
+/**
+ * Where an operand lies in the buffer of its tensor, in bytes. A part with scales is always bound whole, however few elements
+ * are asked for: kernels count scales from its end.
+ * @throws RangeError where the operand is a tensor of several parts with scales
+ */
+export function byteRange(operand: Operand): { readonly offset: number; readonly size: number } {
+  const tensor = tensorOf(operand);
+  const { type, blockScales } = tensor;
+  if (!blockScales) {
+    if (!('tensor' in operand)) return { offset: 0, size: byteLength(tensor) };
+    return {
+      offset: operand.offset * bytesPerElement(type),
+      size: wordBytes(type, operand.elements),
+    };
+  }
+  const offset = 'tensor' in operand ? operand.offset : 0;
+  checkPart(tensor, offset, operand.elements);
+  const { part = tensor.elements } = blockScales;
+  return {
+    offset: (offset / part) * partStride(tensor, part),
+    size: partBytes(tensor, Math.min(part, tensor.elements - offset)),
+  };
+}
+
+function wordBytes(type: ElementType, elements: number): number {
+  return Math.ceil((elements * bytesPerElement(type)) / 4) * 4;
+}
+
+/** Elements and scales of a part. Scales are stored in fours. */
+function partBytes({ type, blockScales }: Tensor, elements: number): number {
+  const { block, as } = blockScales!;
+  const fours = Math.ceil(elements / block / 4);
+  return alignUp(elements * bytesPerElement(type)) + fours * (as === 'e8m0' ? 4 : 16);
+}
+
+/** From a part to the next. */
+function partStride(tensor: Tensor, part: number): number {
+  return alignUp(partBytes(tensor, part));
+}
+
+/** To where a binding may begin. */
+function alignUp(bytes: number): number {
+  return Math.ceil(bytes / 256) * 256;
+}
+
+/** @throws RangeError where blocks have scales that do not lie behind these elements */
 export function slice(tensor: Tensor, offset: number, elements: number): TensorSlice {
+  checkPart(tensor, offset, elements);
   return { tensor, offset, elements };
 }
 
-/** Part of an operand, with the operand's scale. `offset` is counted from where the operand begins. */
+/**
+ * Part of an operand, with the operand's scale. `offset` is counted from where the operand begins.
+ * @throws RangeError where blocks have scales that do not lie behind these elements
+ */
 export function sliceOf(operand: Operand, offset: number, elements: number): TensorSlice {
   if (!('tensor' in operand)) return slice(operand, offset, elements);
-  return { ...operand, offset: operand.offset + offset, elements };
+  return { ...operand, ...slice(operand.tensor, operand.offset + offset, elements) };
+}
+
+function checkPart({ name, blockScales }: Tensor, offset: number, elements: number): void {
+  if (!blockScales) return;
+  const { part } = blockScales;
+  if (part === undefined ? offset === 0 : offset % part === 0 && elements <= part) return;
+  const where =
+    part === undefined ? 'its scales behind the last element' : `scales behind each ${part} elements`;
+  throw new RangeError(
+    `${name} has ${where}: ${elements} elements from element ${offset} on cannot be bound by themselves`,
+  );
 }
 
 /** The record of an operand's scale among those of the run; the first of all is 1, for operands without a scale. */
@@ -57,13 +134,13 @@ export function scaleOf(operand: Operand): Scale | undefined {
   return 'tensor' in operand ? operand.scale : undefined;
 }
 
-/** Stored with a scale, of its own or of groups of elements: quantised from another tensor. */
+/** Stored with a scale, of its own or of its blocks: quantised from another tensor. */
 export function isScaled(operand: Operand): boolean {
-  return scaleOf(operand) !== undefined || groupsOf(operand) !== undefined;
+  return scaleOf(operand) !== undefined || blockScalesOf(operand) !== undefined;
 }
 
-export function groupsOf(operand: Operand): Tensor | undefined {
-  return 'tensor' in operand ? operand.groups : undefined;
+export function blockScalesOf(operand: Operand): BlockScales | undefined {
+  return tensorOf(operand).blockScales;
 }
 
 export function tensorOf(operand: Operand): Tensor {

@@ -44,12 +44,14 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
   const count = (index: number, label: string, inp: Operand): Dispatch =>
     exponentHistogram(target, { inp, histogram: countRow(index), elements: inp.elements, label });
   const parameterRows = (which: 'gradient' | 'weight'): Operation[] =>
-    [...parameters.values()].flatMap(({ spec, parts }, index) =>
-      parts
-        .map((part) => learned(spec, part, part[which]))
-        .filter(({ elements }) => elements > 0)
-        .map((operand) => count(index, spec.name, operand)),
-    );
+    [...parameters.values()]
+      .filter(({ parts }) => parts[0]![which])
+      .flatMap(({ spec, parts }, index) =>
+        parts
+          .map((part) => learned(spec, part, part[which]!))
+          .filter(({ elements }) => elements > 0)
+          .map((operand) => count(index, spec.name, operand)),
+      );
 
   const microBatch = buildPass(training, target);
   const gradients = gradientRows(specs, recipe, training.stores);

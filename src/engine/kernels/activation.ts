@@ -21,7 +21,6 @@ export function activationForward(
     operands: { preActivation, out },
     functions: { activation: kind },
     scaled: { record: 'preActivation' },
-    grouped: 'preActivation',
     writes: ['out'],
     uniforms: { vectors },
     grid: linearGrid(vectors, 64),

@@ -44,7 +44,7 @@ export function attentionForward(target: Target, args: Common & { out: Operand }
   });
 }
 
-/** dqkv (B, T, 3, H, D) from dout, which has the format of qkv; dots (B * H, T) f32 is scratch between the two passes. */
+/** dqkv (B, T, 3, H, D) from dout; dots (B * H, T) f32 is scratch between the two passes. */
 export function attentionBackward(
   target: Target,
   args: Common & { out: Operand; dout: Operand; dots: Operand; dqkv: Operand },
@@ -52,14 +52,14 @@ export function attentionBackward(
   const { qkv, lse, out, dout, dots, dqkv } = args;
   return [
     dispatch(target, 'attention_backward_query', {
-      operands: { qkv, dqkv },
-      tensors: { lse, out, dout, dots },
+      operands: { qkv, out, dout, dqkv },
+      tensors: { lse, dots },
       writes: ['dqkv', 'dots'],
       ...common(target, args),
     }),
     dispatch(target, 'attention_backward_key_value', {
-      operands: { qkv, dqkv },
-      tensors: { lse, dout, dots },
+      operands: { qkv, dout, dqkv },
+      tensors: { lse, dots },
       writes: ['dqkv'],
       ...common(target, args),
     }),

@@ -58,7 +58,6 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     operands: { a, b, out, bias, residual, preActivation },
     functions: { activation: kind },
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
-    grouped: 'preActivation',
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
     uniforms: { m, n4: n / 4, k, step: parts?.step },

@@ -2,7 +2,7 @@
 import { activationForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
 import { matmul } from './matmul.ts';
-import { quantizeCurrent, quantizeDelayed, quantizeGroups } from './quantize.ts';
+import { quantizeBlocks, quantizeCurrent, quantizeDelayed } from './quantize.ts';
 import {
   columnSum,
   crossEntropy,
@@ -23,7 +23,7 @@ export const MODEL_KERNELS = {
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },
-  ...{ quantizeCurrent, quantizeDelayed, quantizeGroups },
+  ...{ quantizeCurrent, quantizeDelayed, quantizeBlocks },
 };
 
 export type ModelKernels = typeof MODEL_KERNELS;

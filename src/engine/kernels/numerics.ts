@@ -29,7 +29,6 @@ export function exponentHistogram(
   return dispatch(asWords(target), 'exponent_histogram', {
     operands: { inp },
     scaled: { record: 'inp' },
-    grouped: 'inp',
     tensors: { histogram },
     writes: ['histogram'],
     uniforms: { vectors: elements / 4 },
@@ -102,7 +101,6 @@ function noise(target: Target, { inp, out, parts, elements, label }: NoiseArgs, 
   return dispatch(asWords(target), 'quantization_noise', {
     operands: { inp, out },
     scaled: { record: 'out' },
-    grouped: 'out',
     tensors: { parts, amax },
     writes: ['parts'],
     uniforms: { vectors: elements / 4, overflow: formatInfo(formatOf(out)).overflowBits },

@@ -1,14 +1,15 @@
-/** Kernels of 8-bit operands with a scale of their tensor. */
+/** Kernels that store operands in 8 bits, multiplied by a scale of their tensor or by those of its blocks. */
 
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
-import { formatOf, groupsOf, type Operand, recordOf, type Tensor } from '../gpu/tensor.ts';
+import { blockScalesOf, formatOf, type Operand, recordOf, type Tensor, tensorOf } from '../gpu/tensor.ts';
 import { largestBits, type TensorScaling } from '../precision/quantization.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;
-/** Lanes of quantize_groups.wgsl. */
-const GROUPS_WIDTH = 64;
+/** Lanes of quantize_blocks.wgsl, and of them at most so many for a block: four blocks then share a workgroup. */
+const BLOCKS_WIDTH = 64;
+const MAX_BLOCK_LANES = 16;
 /** Enough to fill a GPU; each workgroup ends with one atomic. */
 const MAX_GROUPS = 512;
 /** Vectors a lane should see before its workgroup pays for that. */
@@ -63,19 +64,30 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
   });
 }
 
-/** out = inp in the format of out, which has groups: each 16 elements at the scale that their largest magnitude asks for. */
-export function quantizeGroups(
+/**
+ * out = inp in the format of out, which has scales of blocks: each block at the scale that its largest magnitude asks for.
+ * @throws RangeError where out has none, or `elements` are no whole blocks of four-element vectors
+ */
+export function quantizeBlocks(
   target: Target,
   args: { label: string; inp: Operand; out: Operand; elements: number },
 ): Dispatch {
   const { inp, out, elements, label } = args;
-  const vectors = elements / 4;
-  return dispatch(target, 'quantize_groups', {
+  const block = blockScalesOf(out)?.block ?? 0;
+  if (!(block > 0 && block % 4 === 0 && elements % block === 0)) {
+    throw new RangeError(
+      `${tensorOf(out).name}: ${elements} elements cannot be stored in blocks of ${block}, which must be whole and of a multiple of 4`,
+    );
+  }
+  const blocks = elements / block;
+  // A power of two, so that no two blocks share a lane.
+  const lanes = Math.min(MAX_BLOCK_LANES, 2 ** Math.ceil(Math.log2(block / 4)));
+  return dispatch(target, 'quantize_blocks', {
     operands: { inp, out },
-    tensors: { groupScales: groupsOf(out) },
-    writes: ['out', 'groupScales'],
-    uniforms: { vectors, largest: largestBits(formatOf(out)) },
-    grid: linearGrid(vectors, GROUPS_WIDTH),
+    writes: ['out'],
+    uniforms: { blocks, largest: largestBits(formatOf(out)) },
+    constants: { BLOCK4: block / 4, LANES: lanes },
+    grid: linearGrid(blocks, BLOCKS_WIDTH / lanes),
     label,
   });
 }

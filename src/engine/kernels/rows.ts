@@ -28,9 +28,8 @@ export function layernormForward(
 ): Dispatch {
   const { inp, weight, bias, out, stats, found, rows, width, label } = args;
   return dispatch(target, 'layernorm_forward', {
-    operands: { inp, weight, out },
-    tensors: { bias, stats },
-    grouped: 'inp',
+    operands: { inp, weight, bias, out },
+    tensors: { stats },
     writes: ['out', 'stats'],
     found,
     uniforms: { rows, c4: width / 4 },
@@ -58,9 +57,8 @@ export function layernormRecompute(
   const { inp, weight, bias, stats, out, rows, width, label } = args;
   const vectors = (rows * width) / 4;
   return dispatch(target, 'layernorm_recompute', {
-    operands: { inp, weight, out },
-    tensors: { bias, stats },
-    grouped: 'inp',
+    operands: { inp, weight, bias, out },
+    tensors: { stats },
     writes: ['out'],
     uniforms: { vectors, c4: width / 4 },
     conditions: { bias: bias !== undefined },
@@ -89,7 +87,6 @@ export function layernormBackward(
   return dispatch(target, 'layernorm_backward', {
     operands: { inp, dout, weight, dinp, rounded },
     tensors: { stats },
-    grouped: 'inp',
     writes: ['dinp', 'rounded'],
     found,
     uniforms: { rows, c4: width / 4 },
@@ -110,7 +107,7 @@ export function rowBlocks(rows: number): number {
   return Math.min(128, Math.max(1, Math.ceil(rows / 32)));
 }
 
-/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout where the norm has a bias. */
+/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout: each where it is given. */
 export function layernormBackwardParameters(
   target: Target,
   args: Common & {
@@ -118,7 +115,7 @@ export function layernormBackwardParameters(
     dout: Operand;
     stats: Operand;
     partials: Tensor;
-    dweight: Operand;
+    dweight?: Operand | undefined;
     dbias?: Operand | undefined;
     rows: number;
     width: number;
@@ -129,7 +126,6 @@ export function layernormBackwardParameters(
   const sums = dispatch(target, 'layernorm_backward_parameters', {
     operands: { inp, dout },
     tensors: { stats, partials },
-    grouped: 'inp',
     writes: ['partials'],
     uniforms: {
       ...{ rows, c4: width / 4, rowsPerBlock: Math.ceil(rows / blocks) },
@@ -149,7 +145,11 @@ export function layernormBackwardParameters(
       found,
       label: `${label}.${name} gradient`,
     });
-  return [sums, reduce(0, dweight, 'weight'), ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : [])];
+  return [
+    sums,
+    ...(dweight ? [reduce(0, dweight, 'weight')] : []),
+    ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : []),
+  ];
 }
 
 /** out (C) += column sums of inp (rows, C). */
@@ -207,9 +207,8 @@ export function embeddingForward(
     args;
   const vectors = (args.rows * width) / 4;
   return dispatch(target, 'embedding_forward', {
-    operands: { tokenWeight, out },
-    slotNames: { tokenWeight: 'weight' },
-    tensors: { tokens, positionWeight },
+    operands: { tokenWeight, positionWeight, out },
+    tensors: { tokens },
     writes: ['out'],
     found,
     uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
@@ -235,7 +234,6 @@ export function embeddingBackwardToken(
   const vectors = (tokens * width) / 4;
   return dispatch(target, 'embedding_backward_token', {
     operands: { dout, dweight },
-    slotNames: { dweight: 'gradient' },
     tensors: { starts, positions },
     writes: ['dweight'],
     found,
@@ -254,7 +252,6 @@ export function embeddingBackwardPosition(
   const vectors = (context * width) / 4;
   return dispatch(target, 'embedding_backward_position', {
     operands: { dout, dweight },
-    slotNames: { dweight: 'gradient' },
     writes: ['dweight'],
     found,
     uniforms: { vectors, batch },

@@ -1,10 +1,11 @@
 /**
- * Parameters, gradients and Adam moments lie in flat chunks: one AdamW dispatch covers many tensors, and no
+ * Parameters, gradients and optimizer states lie in flat chunks: one update covers many tensors, and no
  * chunk is larger than a binding may be.
  */
 import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import type { OptimizerRule } from '../kernels/optimizers/rule.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
 import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
 import type { ParameterSpec } from './parameters.ts';
@@ -12,7 +13,15 @@ import type { ParameterSpec } from './parameters.ts';
 /** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */
 const ALIGNMENT = 256;
 
+/** How a group of parameters is updated. */
+export interface UpdateRule {
+  readonly optimizer: OptimizerRule;
+  readonly moments: MomentFormats;
+}
+
 export interface Chunk {
+  /** Null of frozen parameters, which have neither gradient nor states. */
+  readonly rule: UpdateRule | null;
   readonly elements: number;
   /** The first elements, which have weight decay. */
   readonly decayedElements: number;
@@ -21,9 +30,9 @@ export interface Chunk {
   readonly compute: Tensor | undefined;
   /** Lower halves of a split master, two a word. */
   readonly low: Tensor | undefined;
-  readonly gradient: Tensor;
-  readonly firstMoment: Tensor;
-  readonly secondMoment: Tensor;
+  readonly gradient: Tensor | undefined;
+  /** By the names that the rule gives them. */
+  readonly states: Readonly<Record<string, Tensor>>;
   /** Four numbers for each group of moments, where they are scaled by group; see shaders/lib/moments.wgsl. */
   readonly groups: Tensor | undefined;
 }
@@ -37,9 +46,9 @@ export interface ParameterPart {
   readonly master: TensorSlice;
   /** What matmuls read. */
   readonly weight: TensorSlice;
-  readonly gradient: TensorSlice;
-  readonly firstMoment: TensorSlice;
-  readonly secondMoment: TensorSlice;
+  /** Undefined where the parameter is frozen. */
+  readonly gradient: TensorSlice | undefined;
+  readonly states: Readonly<Record<string, TensorSlice>>;
 }
 
 /** A part of a matrix that matmuls read from a tensor of its own. */
@@ -52,6 +61,8 @@ export interface ComputeWeight {
 
 export interface Parameter {
   readonly spec: ParameterSpec;
+  /** Null where it is frozen. */
+  readonly rule: UpdateRule | null;
   /** One, but for a vocabulary matrix that is larger than a binding: slices of {@link ParameterLayout.vocabularyRows}. */
   readonly parts: readonly ParameterPart[];
 }
@@ -79,58 +90,90 @@ interface Placed {
   readonly elements: number;
 }
 
+interface PlacedChunk {
+  readonly rule: UpdateRule | null;
+  readonly members: Placed[];
+}
+
 /**
  * Packs parameters into chunks of at most `maxBytes` (at four bytes an element), vocabulary matrices in slices where they
- * are larger.
+ * are larger. Parameters of one rule share chunks, first those that decay; frozen ones come last.
+ * @param ruleOf how a trainable parameter is updated: equal rules are the same object
  * @throws EngineError LIMIT_EXCEEDED when another parameter alone is larger, or some rows of the vocabulary
  */
 export function layoutParameters(
   specs: readonly ParameterSpec[],
   recipe: Recipe,
-  moments: MomentFormats,
+  ruleOf: (spec: ParameterSpec) => UpdateRule,
   maxBytes: number,
 ): ParameterLayout {
   const limit = Math.floor(maxBytes / 4 / ALIGNMENT) * ALIGNMENT;
-  const groups: Placed[][] = [];
-  let filled = Number.POSITIVE_INFINITY;
-  const place = (spec: ParameterSpec, firstRow: number, rows: number): void => {
+  const placed: PlacedChunk[] = [];
+  let filled = 0;
+  const place = (rule: UpdateRule | null, spec: ParameterSpec, firstRow: number, rows: number): void => {
     const elements = rows * spec.columns;
     const padded = Math.ceil(elements / ALIGNMENT) * ALIGNMENT;
     if (padded > limit) throw tooLarge(spec, rows, maxBytes);
-    if (filled + padded > limit) {
-      groups.push([]);
+    if (placed.at(-1)?.rule !== rule || filled + padded > limit) {
+      placed.push({ rule, members: [] });
       filled = 0;
     }
-    groups.at(-1)!.push({ spec, firstRow, rows, offset: filled, elements });
+    placed.at(-1)!.members.push({ spec, firstRow, rows, offset: filled, elements });
     filled += padded;
   };
   const vocabularyRows = vocabularySlice(specs, limit);
-  for (const spec of [...specs.filter((s) => s.decays), ...specs.filter((s) => !s.decays)]) {
-    const step = spec.rowsOf === 'tokens' ? vocabularyRows : spec.rows;
-    for (let first = 0; first < spec.rows; first += step)
-      place(spec, first, Math.min(step, spec.rows - first));
+  for (const [rule, members] of groupsOf(specs, ruleOf)) {
+    for (const spec of [...members.filter((s) => s.decays), ...members.filter((s) => !s.decays)]) {
+      const step = spec.rowsOf === 'tokens' ? vocabularyRows : spec.rows;
+      for (let first = 0; first < spec.rows; first += step)
+        place(rule, spec, first, Math.min(step, spec.rows - first));
+    }
   }
-  const parts = new Map<string, ParameterPart[]>(specs.map(({ name }) => [name, []]));
-  const chunks = groups.map((group, index) => {
-    const last = group.at(-1)!;
+  const parameters = new Map<string, Parameter & { parts: ParameterPart[] }>(
+    specs.map((spec) => [spec.name, { spec, rule: spec.trainable ? ruleOf(spec) : null, parts: [] }]),
+  );
+  const chunks = placed.map(({ rule, members }, index) => {
+    const last = members.at(-1)!;
     const elements = Math.ceil((last.offset + last.elements) / ALIGNMENT) * ALIGNMENT;
-    const chunk = makeChunk(index, elements, group, recipe, moments);
-    for (const { spec, firstRow, rows, offset, elements: count } of group) {
-      parts.get(spec.name)!.push({
+    const chunk = makeChunk(index, elements, rule, members, recipe);
+    for (const { spec, firstRow, rows, offset, elements: count } of members) {
+      const sliceOf = (tensor: Tensor): TensorSlice => slice(tensor, offset, count);
+      parameters.get(spec.name)!.parts.push({
         firstRow,
         rows,
         chunk: index,
-        master: slice(chunk.master, offset, count),
-        weight: slice(spec.matmul && chunk.compute ? chunk.compute : chunk.master, offset, count),
-        gradient: slice(chunk.gradient, offset, count),
-        firstMoment: slice(chunk.firstMoment, offset, count),
-        secondMoment: slice(chunk.secondMoment, offset, count),
+        master: sliceOf(chunk.master),
+        weight: sliceOf(spec.matmul && chunk.compute ? chunk.compute : chunk.master),
+        gradient: chunk.gradient && sliceOf(chunk.gradient),
+        states: mapStates(chunk.states, sliceOf),
       });
     }
     return chunk;
   });
-  const parameters = new Map(specs.map((spec) => [spec.name, { spec, parts: parts.get(spec.name)! }]));
   return { specs, chunks, parameters, vocabularyRows };
+}
+
+/** Parameters by rule, in the order of their first parameters; frozen ones last. */
+function groupsOf(
+  specs: readonly ParameterSpec[],
+  ruleOf: (spec: ParameterSpec) => UpdateRule,
+): Map<UpdateRule | null, ParameterSpec[]> {
+  const groups = new Map<UpdateRule | null, ParameterSpec[]>();
+  for (const spec of [...specs].sort((a, b) => Number(b.trainable) - Number(a.trainable))) {
+    const rule = spec.trainable ? ruleOf(spec) : null;
+    const members = groups.get(rule);
+    if (members) members.push(spec);
+    else groups.set(rule, [spec]);
+  }
+  return groups;
+}
+
+/** The same for each state. */
+export function mapStates<From, To>(
+  states: Readonly<Record<string, From>>,
+  of: (state: From) => To,
+): Readonly<Record<string, To>> {
+  return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, of(state)]));
 }
 
 /** Up to where the next part begins: zeros that stay zeros, so that groups of moments are whole. */
@@ -148,9 +191,9 @@ function vocabularySlice(specs: readonly ParameterSpec[], limit: number): number
 function makeChunk(
   index: number,
   elements: number,
-  group: readonly Placed[],
+  rule: UpdateRule | null,
+  members: readonly Placed[],
   recipe: Recipe,
-  moments: MomentFormats,
 ): Chunk {
   const { master, weight, gradient } = recipe.roles;
   const tensor = (suffix: string, type: Tensor['type'], count = elements): Tensor => ({
@@ -158,17 +201,19 @@ function makeChunk(
     type,
     elements: count,
   });
-  const firstUndecayed = group.find(({ spec }) => !spec.decays);
+  const firstUndecayed = members.find(({ spec }) => !spec.decays);
+  const states = rule?.optimizer.states.map(({ name, role }) => [name, tensor(name, rule.moments[role])]);
   return {
+    rule,
     elements,
     decayedElements: firstUndecayed ? firstUndecayed.offset : elements,
     master: tensor('master', master),
     compute: hasComputeCopy(recipe) ? tensor('compute', weight) : undefined,
     low: recipe.masterRounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
-    gradient: tensor('grad', gradient),
-    firstMoment: tensor('m', moments.firstMoment),
-    secondMoment: tensor('v', moments.secondMoment),
-    groups: moments.scale === 'group' ? tensor('groups', 'f32', (4 * elements) / MOMENT_GROUP) : undefined,
+    gradient: rule ? tensor('grad', gradient) : undefined,
+    states: Object.fromEntries(states ?? []),
+    groups:
+      rule?.moments.scale === 'group' ? tensor('groups', 'f32', (4 * elements) / MOMENT_GROUP) : undefined,
   };
 }
 
@@ -189,14 +234,15 @@ export function withComputeWeights(
   weightOf: (name: string, spec: ParameterSpec, elements: number) => TensorSlice,
 ): { parameters: ParameterLayout['parameters']; computeWeights: readonly ComputeWeight[] } {
   const computeWeights: ComputeWeight[] = [];
-  const replaced = [...parameters].map(([name, { spec, parts }]): [string, Parameter] => {
-    if (!spec.matmul) return [name, { spec, parts }];
+  const replaced = [...parameters].map(([name, parameter]): [string, Parameter] => {
+    const { spec, parts } = parameter;
+    if (!spec.matmul) return [name, parameter];
     const own = parts.map((part) => {
       const weight = weightOf(partName(name, part, parts), spec, part.master.elements);
       computeWeights.push({ name: partName(name, part, parts), master: part.master, weight });
       return { ...part, weight };
     });
-    return [name, { spec, parts: own }];
+    return [name, { ...parameter, parts: own }];
   });
   return { parameters: new Map(replaced), computeWeights };
 }

@@ -84,7 +84,9 @@ export class EmissionList {
 
   /** Every named tensor that is stored, in order; of what is added later nothing. */
   get stores(): readonly Stored[] {
-    return this.#emissions.flatMap((emission) => ('later' in emission ? [] : emission.stores));
+    const stores: Stored[] = [];
+    for (const emission of this.#emissions) if (!('later' in emission)) stores.push(...emission.stores);
+    return stores;
   }
 
   #complete(): Emission[] {

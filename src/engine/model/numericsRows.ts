@@ -40,13 +40,18 @@ export function gradientRows(
   { roles: { gradient } }: Recipe,
   stores: readonly Stored[],
 ): NumericsRow[] {
-  const narrowed = distinct(stores.filter(({ kind, copy }) => kind === 'activationGradient' && !copy));
+  const trained = specs.filter(({ trainable }) => trainable);
   return [
-    ...specs.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
-    ...narrowed
+    ...trained.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),
+    ...readGradients(stores)
       .toReversed()
       .map(({ name, block, operand }) => row('activationGradient', name, block, formatOf(operand), false)),
   ];
+}
+
+/** Activation gradients that matmuls and attention read, in the order in which they are stored. */
+function readGradients(stores: readonly Stored[]): Stored[] {
+  return distinct(stores.filter(({ kind, copy }) => kind === 'activationGradient' && !copy));
 }
 
 /** Weights as matmuls and embeddings read them. */
@@ -107,12 +112,13 @@ export function narrowedWeights(parameters: ReadonlyMap<string, Parameter>): Nar
  */
 export function histogramWords(
   specs: readonly ParameterSpec[],
-  { recipe, parameters }: Pick<ModelRun, 'recipe' | 'parameters'>,
+  { parameters }: Pick<ModelRun, 'parameters'>,
   stores: readonly Stored[],
 ): number {
   const scaled = new Set(stores.filter(({ operand }) => isScaled(operand)).map(({ name }) => name)).size;
   const noise = scaled + narrowedStores(stores).length + narrowedWeights(parameters).length;
-  return gradientRows(specs, recipe, stores).length * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
+  const gradients = specs.length + readGradients(stores).length;
+  return gradients * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
 }
 
 function row(

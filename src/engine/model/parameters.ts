@@ -16,6 +16,8 @@ export interface ParameterSpec {
   readonly learnedRows: number;
   /** Weight decay applies to matrices only (nanoGPT's grouping: two or more dimensions). */
   readonly decays: boolean;
+  /** A frozen parameter has no gradient and no optimizer states, and keeps its values. */
+  readonly trainable: boolean;
   /** Read by matmuls, so it has a copy in the recipe's weight format where that differs from the master's. */
   readonly matmul: boolean;
   readonly init:
@@ -35,13 +37,15 @@ export function matrix(
   },
   std = INITIAL_STD,
 ): ParameterSpec {
-  return { name, block, learnedRows: shape.rows, ...shape, decays: true, init: { kind: 'normal', std } };
+  const init = { kind: 'normal', std } as const;
+  return { name, block, learnedRows: shape.rows, ...shape, decays: true, trainable: true, init };
 }
 
 /** A vector (columns) that begins as `value` everywhere. */
 export function vector({ name, block }: Site, columns: number, value: number): ParameterSpec {
   const shape = { rows: 1, learnedRows: 1, columns, rowsOf: null };
-  return { name, block, ...shape, decays: false, matmul: false, init: { kind: 'constant', value } };
+  const init = { kind: 'constant', value } as const;
+  return { name, block, ...shape, decays: false, trainable: true, matmul: false, init };
 }
 
 /** Values of a parameter without the rows that only pad the vocabulary. */

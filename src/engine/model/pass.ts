@@ -5,7 +5,15 @@
 import type { GptConfig } from '../config/gptConfig.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
-import { type ElementType, isScaled, type Operand, slice, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import {
+  type BlockScales,
+  type ElementType,
+  isScaled,
+  type Operand,
+  slice,
+  type Tensor,
+  tensorOf,
+} from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { ACTIVATION_GROUP, type QuantizedRole } from '../precision/quantization.ts';
 import { type Recipe, type Role, roundsResidualGradient } from '../precision/recipes.ts';
@@ -194,9 +202,15 @@ export class Pass {
   }
 
   /** A tensor for the backward pass: of its own where it is kept, else one that all blocks share. */
-  save(site: Site, type: ElementType, elements: number, lifetime: Lifetime = 'block'): Tensor {
+  save(
+    site: Site,
+    type: ElementType,
+    elements: number,
+    lifetime: Lifetime = 'block',
+    blockScales?: BlockScales,
+  ): Tensor {
     const kept = this.#isKept(lifetime);
-    const tensor = this.#add('activations', kept ? site.name : site.part, type, elements);
+    const tensor = this.#add('activations', kept ? site.name : site.part, type, elements, blockScales);
     if (kept) this.#kept.add(tensor);
     return tensor;
   }
@@ -207,15 +221,12 @@ export class Pass {
    */
   place(site: Site, role: QuantizedRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
     const { format, scaled } = operandStorage(this.run.recipe, role, site);
-    const tensor = this.save(at, format, elements, lifetime);
+    const blockScales = scaled === 'group' ? ({ block: ACTIVATION_GROUP, as: 'e8m0' } as const) : undefined;
+    const tensor = this.save(at, format, elements, lifetime, blockScales);
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
     if (!scaled) return { operand: tensor, dropped };
-    if (scaled === 'tensor')
-      return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
-    // Four groups a word.
-    const words = Math.ceil(elements / (4 * ACTIVATION_GROUP));
-    const groups = this.save(at.at('groups'), 'u32', words, lifetime);
-    return { operand: { ...slice(tensor, 0, elements), groups }, dropped };
+    if (blockScales) return { operand: slice(tensor, 0, elements), dropped };
+    return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
   }
 
   /**
@@ -333,7 +344,7 @@ export class Pass {
     this.quantize(label, wide, out, elements, ...stores);
   }
 
-  /** Emits what makes `out`, which has a scale or groups, from `inp`: the copy that other kernels read. */
+  /** Emits what makes `out`, which has a scale or those of blocks, from `inp`: the copy that other kernels read. */
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
     this.emit(
@@ -353,7 +364,8 @@ export class Pass {
     name: string,
     type: ElementType,
     elements: number,
+    blockScales?: BlockScales,
   ): Tensor {
-    return this.run.tensorPlan.add(category, name, type, elements);
+    return this.run.tensorPlan.add(category, name, type, elements, blockScales);
   }
 }

@@ -1,6 +1,6 @@
 /** Operations that store operands multiplied by scales, and that find those scales. */
 import type { Operation, Target } from '../gpu/operation.ts';
-import { groupsOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
+import { blockScalesOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { delayedScales, quantizeCurrent } from '../kernels/quantize.ts';
@@ -8,18 +8,18 @@ import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
 /**
- * Makes `out`, which has a scale or groups, from `inp`: the copy that other kernels read.
+ * Makes `out`, which has a scale or those of blocks, from `inp`: the copy that other kernels read.
  * @param calibrates takes a delayed scale from the tensor itself
  */
 export function quantize(
   target: Target,
-  { quantizeCurrent, quantizeDelayed, quantizeGroups }: ModelKernels,
+  { quantizeBlocks, quantizeCurrent, quantizeDelayed }: ModelKernels,
   { quantization, amax, scales }: ScaleTable,
   calibrates: boolean,
   args: { label: string; inp: Operand; out: Operand; elements: number },
 ): Operation[] {
   const label = quantizedLabel(args.label);
-  if (groupsOf(args.out)) return [quantizeGroups(target, { ...args, label })];
+  if (blockScalesOf(args.out)) return [quantizeBlocks(target, { ...args, label })];
   const isCurrent = quantization.scaling.kind === 'current' || calibrates;
   return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });
 }

@@ -13,19 +13,16 @@ import type { RunTensors } from './tensors.ts';
 
 /** One tensor of a saved run. Its values lie in slices of the plan's tensors, one after the other. */
 export interface StateEntry {
-  /** GPT-2's name for a parameter, `adam.m.` or `adam.v.` before it for its moments. */
+  /** GPT-2's name for a parameter; before it the prefix of the rule's state for one of its states, as `adam.m.`. */
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
   readonly slices: readonly TensorSlice[];
 }
 
-/** Before a parameter's name, for its first moment. */
-export const FIRST_MOMENT = 'adam.m.';
-
 /** Every tensor of a run's state, in a fixed order. Compute weights follow from the master weights and are not among them. */
 export function stateEntries({ parameters, planned, state, scales }: RunTensors): StateEntry[] {
-  const byParameter = [...parameters.values()].flatMap(({ spec, parts }) => {
+  const byParameter = [...parameters.values()].flatMap(({ spec, rule, parts }) => {
     const { name, rows, columns } = spec;
     const entry = (prefix: string, sliceOf: (part: ParameterPart) => TensorSlice): StateEntry => {
       const slices = parts.map(sliceOf);
@@ -38,8 +35,9 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
     };
     return [
       entry('', (part) => part.master),
-      entry(FIRST_MOMENT, (part) => part.firstMoment),
-      entry('adam.v.', (part) => part.secondMoment),
+      ...(rule?.optimizer.states ?? []).map(({ name: state, filePrefix }) =>
+        entry(filePrefix, (part) => part.states[state]!),
+      ),
     ];
   });
   const covered = new Set(byParameter.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)));

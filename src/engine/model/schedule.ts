@@ -46,14 +46,14 @@ export function readingPass(
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { chunks, state, lossSums, scales, decoder, sampleRow } = tensors;
+  const { gradients, state, lossSums, scales, decoder, sampleRow } = tensors;
   const windows = microBatchOf(config);
   const reading = (use: (pass: Pass) => void, count = windows) =>
     operationsOf(readingPass(tensors, target, count, use));
   const evaluation = (sharpness?: Tensor) => reading((pass) => decoder.evaluate(pass, sharpness));
   return {
     begin: [
-      ...chunks.map(({ gradient }): Operation => ({ kind: 'clear', target: gradient })),
+      ...gradients.map((target): Operation => ({ kind: 'clear', target })),
       { kind: 'clear', target: lossSums },
       ...(scales ? [forgetMagnitudes(scales)] : []),
     ],

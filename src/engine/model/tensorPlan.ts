@@ -1,6 +1,6 @@
 /** The tensors of a run by name, each planned once, whoever asks for it first. */
 import type { MemoryCategory } from '../core/memoryCategories.ts';
-import type { ElementType, Tensor } from '../gpu/tensor.ts';
+import type { BlockScales, ElementType, Tensor } from '../gpu/tensor.ts';
 
 export interface PlannedTensor {
   readonly tensor: Tensor;
@@ -14,18 +14,27 @@ export class TensorPlan {
 
   /**
    * The tensor called `name`, as large as the most that anybody asks for under that name.
-   * @throws RangeError where two askers want different formats, or one asks after the plan is complete for what it lacks
+   * @throws RangeError where two askers want different formats or scales, or one asks after the plan is complete for what it lacks
    */
-  add(category: MemoryCategory, name: string, type: ElementType, elements: number): Tensor {
+  add(
+    category: MemoryCategory,
+    name: string,
+    type: ElementType,
+    elements: number,
+    blockScales?: BlockScales,
+  ): Tensor {
     const known = this.#byName.get(name);
     if (known && known.type !== type) throw new RangeError(`${name} is ${known.type} and ${type}`);
+    if (known && JSON.stringify(known.blockScales) !== JSON.stringify(blockScales)) {
+      throw new RangeError(`${name} has different scales of blocks`);
+    }
     if (known && known.elements >= elements) return known;
     if (this.#complete) throw new RangeError(`${name} of ${elements} elements is not planned`);
     if (known) {
       known.elements = elements;
       return known;
     }
-    const tensor = { name, type, elements };
+    const tensor = { name, type, elements, ...(blockScales && { blockScales }) };
     this.#byName.set(name, tensor);
     this.planned.push({ tensor, category });
     return tensor;

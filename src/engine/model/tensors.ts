@@ -2,17 +2,17 @@
 import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
 import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
 import { type Operand, scaleOf, slice, type Tensor, type TensorSlice, tensorOf } from '../gpu/tensor.ts';
-import { NORM_PARTIALS, PARAMETER_STATE_WORDS, statisticsGroups } from '../kernels/optimizer.ts';
+import { NORM_PARTIALS } from '../kernels/optimizer.ts';
+import { optimizerRule } from '../kernels/optimizers/table.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { type MomentFormats, momentsOf } from '../precision/optimStates.ts';
+import { momentsOf } from '../precision/optimStates.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import {
   type ComputeWeight,
   layoutParameters,
-  type Parameter,
   type ParameterLayout,
-  paddedElements,
+  type UpdateRule,
   withComputeWeights,
 } from './chunks.ts';
 import { Decoder } from './decoder.ts';
@@ -22,18 +22,20 @@ import { type ModelRun, Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { operandStorage } from './storage.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
+import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
 
 export interface RunTensors extends ParameterLayout, ModelRun {
   readonly planned: readonly PlannedTensor[];
   readonly decoder: Decoder;
   /** A training micro-batch, whose operations are built once the adapter is known. */
   readonly training: Pass;
-  readonly moments: MomentFormats;
-  /** Weights made one by one after an update, where AdamW does not write them itself. */
+  /** Weights made one by one after an update, where the optimizer does not write them itself. */
   readonly computeWeights: readonly ComputeWeight[];
-  /** Where AdamW needs to know whole parameters, in the order of `parameters`; see shaders/lib/parameter_state.wgsl. */
-  readonly parameterStates: Tensor | undefined;
-  readonly statistics: Tensor | undefined;
+  /** Of all chunks that are trained. */
+  readonly gradients: readonly Tensor[];
+  readonly updates: readonly PlannedUpdate[];
+  /** What the updates need beside states, by name. */
+  readonly scratch: ReadonlyMap<string, Tensor>;
   /** Rows of the batch that the LM head works on at a time. */
   readonly headRows: number;
   /** What the head reads. */
@@ -59,6 +61,8 @@ export interface PlanLimits {
   readonly maxBindingBytes: number;
   /** True where the run is saved while it goes on: a copy of its state then lies beside it. */
   readonly saved?: boolean;
+  /** Parameters, by name, that are not trained: none where left out. */
+  readonly frozen?: ((name: string) => boolean) | undefined;
 }
 
 /** WebGPU's default, what a plan without an adapter assumes. */
@@ -73,15 +77,23 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const recipe = recipeFor(config);
   const windows = microBatchOf(config);
   const rows = windows * config.context;
-  const { maxBindingBytes } = limits;
+  const { maxBindingBytes, frozen } = limits;
   const plan = new TensorPlan();
   const decoder = new Decoder(gpt);
-  const moments = momentsOf(recipe, config.optimState);
-  const layout = layoutParameters(decoder.parameters(), recipe, moments, maxBindingBytes);
+  const rule: UpdateRule = {
+    optimizer: optimizerRule(config.optimizer, config.optimState),
+    moments: momentsOf(recipe, config.optimState),
+  };
+  const specs = decoder
+    .parameters()
+    .map((spec) => ({ ...spec, trainable: spec.trainable && !frozen?.(spec.name) }));
+  const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
   planChunks(plan, layout);
   const scales = recipe.quantization && new ScaleTable(recipe.quantization);
   const { parameters, computeWeights } = ownWeights(plan, recipe, layout, scales);
-  const wholeParameters = config.optimizer === 'stable-adamw' || moments.scale === 'parameter';
+  const updates = planUpdates(layout);
+  const gradients = layout.chunks.flatMap(({ gradient }) => gradient ?? []);
+  if (gradients.length === 0) throw new RangeError('All parameters are frozen: there is nothing to train');
   const found = plan.add('state', 'found inf', 'u32', 4);
   const run: ModelRun = {
     ...{ gpt, recipe, scales, parameters, windows, rows, maxBindingBytes },
@@ -103,14 +115,9 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const tensors: RunTensors = {
     ...layout,
     ...run,
-    ...{ decoder, training, moments, computeWeights, logits, losses, found },
+    ...{ decoder, training, computeWeights, gradients, updates, logits, losses, found },
     planned: plan.planned,
-    parameterStates: wholeParameters
-      ? plan.add('optimizer', 'parameter states', 'f32', PARAMETER_STATE_WORDS * parameters.size)
-      : undefined,
-    statistics: wholeParameters
-      ? plan.add('state', 'parameter statistics', 'f32', 4 * statisticsPartials(layout))
-      : undefined,
+    scratch: planScratch(plan, updates),
     headRows: decoder.head.rowsAtOnce(run),
     normF: hidden.operand,
     sharpness:
@@ -118,12 +125,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     stateAside: plan.add('state', 'step state aside', 'u32', STEP_STATE_WORDS),
     evalFound: plan.add('state', 'evaluation found inf', 'u32', 4),
     schedule: plan.add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
-    normPartials: plan.add(
-      'state',
-      'gradient norm partial sums',
-      'f32',
-      NORM_PARTIALS * layout.chunks.length,
-    ),
+    normPartials: plan.add('state', 'gradient norm partial sums', 'f32', NORM_PARTIALS * gradients.length),
     sampleRow: oneRow(plan, hidden.operand, gpt),
     histogram: plan.add('state', 'exponent counts', 'u32', words),
   };
@@ -137,8 +139,7 @@ function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
     plan.include('masterWeights', chunk.low);
     plan.include('computeWeights', chunk.compute);
     plan.include('gradients', chunk.gradient);
-    plan.include('optimizer', chunk.firstMoment);
-    plan.include('optimizer', chunk.secondMoment);
+    for (const state of Object.values(chunk.states)) plan.include('optimizer', state);
     plan.include('optimizer', chunk.groups);
   }
 }
@@ -163,13 +164,4 @@ function oneRow(plan: TensorPlan, input: Operand, { width }: GptConfig): Operand
   const tensor = plan.add('state', 'sampled row', tensorOf(input).type, width);
   const scale = scaleOf(input);
   return scale ? { ...slice(tensor, 0, width), scale } : tensor;
-}
-
-/** Partial sums of all parts of all parameters, in their order. */
-function statisticsPartials({ parameters }: ParameterLayout): number {
-  return [...parameters.values()].reduce((sum, parameter) => sum + partialsOf(parameter), 0);
-}
-
-function partialsOf({ parts }: Parameter): number {
-  return parts.reduce((sum, part) => sum + statisticsGroups(paddedElements(part)), 0);
 }

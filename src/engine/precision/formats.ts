@@ -20,7 +20,8 @@ export type HalfStorage = 'native' | 'packed';
 
 export interface NumberFormat {
   readonly id: FormatId;
-  readonly bytes: 1 | 2 | 4;
+  /** An element's; half a byte is two elements a byte, the first in the lower bits. */
+  readonly bytes: 0.5 | 1 | 2 | 4;
   readonly exponentBits: number;
   readonly mantissaBits: number;
   /** f32 bit pattern of the smallest magnitude that rounds beyond the largest finite value. */
@@ -123,7 +124,7 @@ function simulatedFormat(id: SimulatedFormat): NumberFormat {
 
 /** Every format has a row, whether in the table or computed. */
 export function formatInfo(id: FormatId): NumberFormat {
-  return isSimulatedFormat(id) ? simulatedFormat(id) : FORMATS[id];
+  return Object.hasOwn(FORMATS, id) ? FORMATS[id as NamedFormat] : simulatedFormat(id as SimulatedFormat);
 }
 
 /** The largest finite value of a narrow format that has no infinity or keeps its top exponent for it. */

@@ -1,14 +1,10 @@
-/** How Adam's moments are kept between steps: a small table beside the precision modes, which it combines with. */
+/** How the optimizer's states are kept between steps: a small table beside the precision modes, which it combines with. */
 import { EngineError, suggestion } from '../core/errors.ts';
 import type { FormatId } from './formats.ts';
 import { keepsMaster, PRECISION_MODES, type Recipe, recipeOf } from './recipes.ts';
 
 export const OPTIM_STATES = ['f32', 'bf16', 'fp8', 'fp8-lm'] as const;
 export type OptimState = (typeof OPTIM_STATES)[number];
-
-/** `stable-adamw` also divides each parameter's update by its root mean square where that is above 1. */
-export const OPTIMIZERS = ['adamw', 'stable-adamw'] as const;
-export type Optimizer = (typeof OPTIMIZERS)[number];
 
 /** Elements that share a largest magnitude and an exponent where moments are scaled by group. */
 export const MOMENT_GROUP = 128;
@@ -37,13 +33,13 @@ export const OPTIM_STATE_TABLE: Readonly<Record<OptimState, OptimStateRow>> = {
   f32: {
     title: 'FP32',
     summary:
-      "AdamW's two moments as the precision mode has them: FP32, in pure f16 f16. 8 bytes a parameter.",
+      "AdamW's two moments, or an optimizer's one, as the precision mode has them: FP32, in pure f16 f16. 8 bytes a parameter, or 4.",
     moments: null,
   },
   bf16: {
     title: 'bf16',
     summary:
-      'Both moments in bf16, rounded up or down at random: to nearest the second moment would stop falling. 4 bytes a parameter.',
+      'Moments in bf16, rounded up or down at random: to nearest the second moment would stop falling. 4 bytes a parameter, of one moment 2.',
     moments: { firstMoment: 'bf16', secondMoment: 'bf16', rounding: 'stochastic', scale: 'none' },
   },
   fp8: {

@@ -110,7 +110,7 @@ const ROWS = {
     unsound: false,
   },
   'fp16-noscale': {
-    title: 'Mixed f16, no scaling',
+    title: 'f16 without scaling',
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
     roles: mixed('f16-flush'),

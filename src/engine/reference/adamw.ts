@@ -1,30 +1,6 @@
-import { randomBits } from '../core/rng.ts';
-import type { MomentFormats } from '../precision/optimStates.ts';
-import type { MasterRounding } from '../precision/recipes.ts';
-import { type ChunkBits, roundStochastically, stepSeed, storeMoments } from './moments.ts';
+import { storeMoment } from './moments.ts';
 import type { Store, Values } from './store.ts';
-
-export interface AdamwOptions {
-  readonly learningRate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  /** Decoupled; 0 for tensors that do not decay. */
-  readonly weightDecay: number;
-  /** Number of this applied step, from 1; skipped steps do not count. */
-  readonly step: number;
-  /** What a stored gradient is multiplied by: 1 / loss scale times the clip coefficient. */
-  readonly gradFactor: number;
-  /** StableAdamW: values of this tensor that the mean square of its update is over. Left out for plain AdamW. */
-  readonly clipUpdateOver?: number | undefined;
-}
-
-/** How what AdamW leaves behind is stored where that is more than a format. */
-export interface AdamwStorage {
-  readonly moments: MomentFormats;
-  readonly masterRounding: MasterRounding;
-  readonly bits: ChunkBits;
-}
+import { storeMaster, type UpdateOptions, type UpdateStorage } from './update.ts';
 
 /**
  * One AdamW step of one tensor, in place, as torch.optim.AdamW:
@@ -41,9 +17,9 @@ export function adamw(
   grad: Values,
   m: Float64Array,
   v: Float64Array,
-  options: AdamwOptions,
+  options: UpdateOptions,
   store: Store = (_role, values) => values,
-  storage?: AdamwStorage,
+  storage?: UpdateStorage,
 ): void {
   const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradFactor, clipUpdateOver } = options;
   const correction1 = 1 - beta1 ** step;
@@ -71,20 +47,7 @@ export function adamw(
     store('secondMoment', v);
     return;
   }
-  storeMoments(m, v, storage.moments, step, storage.bits);
+  storeMoment(m, 'firstMoment', storage.moments, step, storage.bits);
+  storeMoment(v, 'secondMoment', storage.moments, step, storage.bits);
   storeMaster(weight, step, storage, store);
-}
-
-function storeMaster(weight: Float64Array, step: number, storage: AdamwStorage, store: Store): void {
-  const { masterRounding, bits } = storage;
-  if (masterRounding === 'nearest') {
-    store('master', weight);
-    return;
-  }
-  const seed = stepSeed(bits, step, 'master');
-  for (let i = 0; i < weight.length; i++) {
-    const x = weight[i]!;
-    weight[i] =
-      masterRounding === 'split' ? Math.fround(x) : roundStochastically(x, randomBits(bits.first + i, seed));
-  }
 }

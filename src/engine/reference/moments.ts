@@ -1,4 +1,4 @@
-/** How AdamW's moments are rounded between steps: the oracle for shaders/lib/moments.wgsl and what it imports. */
+/** How an optimizer's moments are rounded between steps: the oracle for shaders/lib/moments.wgsl and what it imports. */
 
 import { randomBits } from '../core/rng.ts';
 import { type FormatId, largestFinite } from '../precision/formats.ts';
@@ -74,34 +74,30 @@ export function roundStochastically(x: number, random: number, shift: 0 | 16 = 0
 }
 
 /**
- * Rounds the new moments of one parameter in place, as they are read in the next step.
+ * Rounds a new moment of one parameter in place, as it is read in the next step.
  * @param step number of the applied step, from 1
  */
-export function storeMoments(
-  m: Float64Array,
-  v: Float64Array,
+export function storeMoment(
+  values: Float64Array,
+  which: 'firstMoment' | 'secondMoment',
   moments: MomentFormats,
   step: number,
   bits: ChunkBits,
 ): void {
-  const { firstMoment, secondMoment, rounding, scale } = moments;
+  const { rounding, scale } = moments;
+  const format = moments[which];
   if (scale === 'group') {
-    for (const values of [m, v]) storeGroups(values);
+    storeGroups(values);
   } else if (scale === 'parameter') {
-    storeScaled(m, firstMoment);
-    storeScaled(v, secondMoment);
+    storeScaled(values, format);
   } else if (rounding === 'stochastic') {
     const seed = stepSeed(bits, step, 'moments');
-    for (let i = 0; i < m.length; i++) {
-      const random = randomBits(bits.first + i, seed);
-      m[i] = roundStochastically(m[i]!, random);
-      v[i] = roundStochastically(v[i]!, random, 16);
+    const shift = which === 'firstMoment' ? 0 : 16;
+    for (let i = 0; i < values.length; i++) {
+      values[i] = roundStochastically(values[i]!, randomBits(bits.first + i, seed), shift);
     }
   } else {
-    for (let i = 0; i < m.length; i++) {
-      m[i] = roundTo(firstMoment, m[i]!);
-      v[i] = roundTo(secondMoment, v[i]!);
-    }
+    for (let i = 0; i < values.length; i++) values[i] = roundTo(format, values[i]!);
   }
 }
 

@@ -1,22 +1,24 @@
 import type { GptConfig } from '../config/gptConfig.ts';
 import { randomBits } from '../core/rng.ts';
+import { adamwRule } from '../kernels/optimizers/adamw.ts';
 import { layoutParameters } from '../model/chunks.ts';
 import { parameterSpecs } from '../model/decoder.ts';
 import { learnedElements } from '../model/parameters.ts';
 import { momentsOf, type OptimState } from '../precision/optimStates.ts';
 import type { Recipe } from '../precision/recipes.ts';
-import { type AdamwStorage, adamw } from './adamw.ts';
+import { adamw } from './adamw.ts';
 import { allFinite, clipCoefficient, gradNorm } from './gradNorm.ts';
 import { type Batch, modelForward, type Parameters, parameter, type ReferenceModel } from './model.ts';
 import { modelBackward } from './modelBackward.ts';
 import { decodeBits, f32Bits, splitBits } from './rounding.ts';
 import { type ScalerOptions, type ScalerState, updateScaler } from './scaler.ts';
 import { storeOf } from './store.ts';
+import type { UpdateOracle, UpdateStorage } from './update.ts';
 
 export interface TrainState {
   /** What the model reads. */
   readonly parameters: Parameters;
-  /** What AdamW updates: the same map, but for a split master, whose upper halves are the parameters. */
+  /** What the optimizer updates: the same map, but for a split master, whose upper halves are the parameters. */
   readonly masters: Parameters;
   readonly firstMoment: Parameters;
   readonly secondMoment: Parameters;
@@ -32,10 +34,14 @@ export interface StepOptions {
   readonly epsilon: number;
   readonly weightDecay: number;
   readonly clip: number;
+  /** What updates a parameter; AdamW where left out. */
+  readonly update?: UpdateOracle;
   /** StableAdamW's clip of each parameter's update. */
   readonly clipUpdate?: boolean;
+  /** Parameters that are not trained, by name. */
+  readonly frozen?: (name: string) => boolean;
   /** How each parameter is stored where that is more than its roles' formats: {@link storageOf}. */
-  readonly storage?: (name: string) => AdamwStorage;
+  readonly storage?: (name: string) => UpdateStorage;
   /** Null for modes whose scale never changes. */
   readonly scaler: ScalerOptions | null;
 }
@@ -46,7 +52,7 @@ export interface StepResult {
   /** Global norm of the unscaled gradients before the clip. */
   readonly gradNorm: number;
   readonly skipped: boolean;
-  /** As stored: still multiplied by the loss scale of this step. */
+  /** As stored: still multiplied by the loss scale of this step. Frozen parameters have none. */
   readonly gradients: Parameters;
 }
 
@@ -81,9 +87,10 @@ export function storageOf(
   recipe: Recipe,
   optimState: OptimState,
   seed: number,
-): (name: string) => AdamwStorage {
+): (name: string) => UpdateStorage {
   const moments = momentsOf(recipe, optimState);
-  const { parameters } = layoutParameters(parameterSpecs(config), recipe, moments, 2 ** 40);
+  const rule = { optimizer: adamwRule(false), moments };
+  const { parameters } = layoutParameters(parameterSpecs(config), recipe, () => rule, 2 ** 40);
   return (name) => {
     const [part] = parameters.get(name)!.parts;
     const bits = { seed: randomBits(part!.chunk, seed), first: part!.master.offset };
@@ -93,7 +100,7 @@ export function storageOf(
 
 /**
  * One optimizer step on the micro-batches of `batches`, in the project's order: accumulate, finite check and
- * unscaled norm, clip, AdamW, scaler update. Changes `state`; a non-finite gradient skips the step, and then only the
+ * unscaled norm, clip, update, scaler update. Changes `state`; a non-finite gradient skips the step, and then only the
  * scaler and the counter of skips move.
  */
 export function trainStep(
@@ -104,16 +111,17 @@ export function trainStep(
 ): StepResult {
   const { scale } = state.scaler;
   let loss = 0;
-  let gradients: Parameters = new Map();
+  let all: Parameters = new Map();
   for (const batch of batches) {
     const saved = modelForward(model, state.parameters, batch);
     loss += saved.loss / batches.length;
-    gradients = modelBackward(model, state.parameters, batch, saved, {
+    all = modelBackward(model, state.parameters, batch, saved, {
       lossScale: scale,
       accumulation: batches.length,
-      into: gradients,
+      into: all,
     });
   }
+  const gradients: Parameters = new Map([...all].filter(([name]) => !options.frozen?.(name)));
   const norm = gradNorm(gradients.values(), 1 / scale);
   const skipped = ![...gradients.values()].every(allFinite);
   if (skipped) {
@@ -122,10 +130,12 @@ export function trainStep(
     state.applied++;
     const gradFactor = clipCoefficient(norm, options.clip) / scale;
     const store = storeOf(model.recipe, model);
+    const { update = adamw } = options;
     for (const spec of parameterSpecs(model.config)) {
       const { name } = spec;
+      if (options.frozen?.(name)) continue;
       const weight = parameter(state.masters, name);
-      adamw(
+      update(
         weight,
         parameter(gradients, name),
         parameter(state.firstMoment, name),

@@ -41,6 +41,8 @@ export interface TrainerOptions {
   readonly initialValues?: ((name: string) => Float32Array) | undefined;
   /** Milliseconds that a submission may hold the GPU for, at most; changes no result. */
   readonly submitMs?: number | undefined;
+  /** Parameters, by name, that keep their values: they have no gradient and no optimizer states. A saved run resumes with the same ones. */
+  readonly frozen?: ((name: string) => boolean) | undefined;
   /** A saved run to go on with, on its kernels. */
   readonly resume?: RunFile | undefined;
 }
@@ -65,7 +67,8 @@ export async function createTrainer(
   const { vocabulary } = dataset.tokenizer;
   checkConfig(config, vocabulary);
   const half = chooseHalf(config.half, report);
-  const plan = memoryPlan(config, vocabulary, planLimits(device.limits));
+  const limits = { ...planLimits(device.limits), frozen: options.frozen };
+  const plan = memoryPlan(config, vocabulary, limits);
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
   const { resume } = options;
@@ -82,7 +85,7 @@ export async function createTrainer(
   );
   await pipelines.getAll(variants, options.onProgress);
   const arena = await allocatePlan(device, plan).catch(async (error: unknown) => {
-    throw await suggestSmallerBatch(error, device, config, vocabulary, planLimits(device.limits));
+    throw await suggestSmallerBatch(error, device, config, vocabulary, limits);
   });
   try {
     const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>

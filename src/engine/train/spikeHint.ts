@@ -20,7 +20,7 @@ export function spikeHint(recipe: Recipe, flushed: number | null): string {
   if (storesUnscaled(recipe)) sentences.push(gradientSentence(recipe, flushed));
   if (recipe.unsound) {
     if (!keepsMaster(recipe)) {
-      sentences.push('Weights and AdamW moments have no FP32 copy: updates that are too small are lost.');
+      sentences.push('Weights and optimizer states have no FP32 copy: updates that are too small are lost.');
     }
     sentences.push('This mode is made to fail: use fp16, which scales the loss, or bf16.');
   } else if (isMaterial(flushed)) {

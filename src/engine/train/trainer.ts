@@ -266,7 +266,7 @@ export class Trainer {
    */
   async restore(run: RunFile): Promise<void> {
     const { tensors } = this.plan;
-    const state = await restoreState(this.device, this.arena, tensors, run);
+    const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;

@@ -1,15 +1,18 @@
-/** The page's private storage for saved runs: places of two files each, and the lock that gives them to one tab at a time. */
+/**
+ * The page's private storage for saved runs: two places of two files each, and the lock that gives them to one tab at a
+ * time.
+ */
 import type { Place } from './places.ts';
 import { type SlotFile, Slots } from './slots.ts';
 
 const FOLDERS: Readonly<Record<Place, string>> = ['saved-run', 'saved-run-2'];
 const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
-/** Held beside it by a page whose run is saved there, for as long as it is trained. */
+/** Held in addition by a page while it trains a run that is saved there. */
 const KEPT_LOCK = 'halfstep.saved-run.kept';
 const LOCK_WAIT_MS = 1000;
 
-/** Only workers have it, and TypeScript's types of a page do not. */
+/** Only workers have this handle, and TypeScript's DOM types lack it. */
 interface SyncAccessHandle {
   getSize(): number;
   read(into: Uint8Array, options: { at: number }): number;
@@ -23,7 +26,7 @@ interface WorkerFileHandle {
   createSyncAccessHandle(): Promise<SyncAccessHandle>;
 }
 
-/** All files, open: no other tab can open them until they are closed. */
+/** All files, opened: no other tab can open them until they are closed. */
 export interface OpenSlots {
   readonly places: Readonly<Record<Place, Slots>>;
   close(): void;
@@ -31,9 +34,9 @@ export interface OpenSlots {
 
 /**
  * Takes the lock and opens the files.
- * @param keeps true for a run that is saved there: others are refused meanwhile, and else wait
- * @returns null where another tab keeps them
- * @throws DOMException where the browser has no such storage, or refuses it
+ * @param keeps true for a run that is saved there: other tabs are then refused, and otherwise wait
+ * @returns null when another tab keeps them
+ * @throws DOMException when the browser has no such storage or refuses it
  */
 export async function openSlots(keeps = false): Promise<OpenSlots | null> {
   const release = await takeLocks(keeps);
@@ -62,16 +65,16 @@ export async function openSlots(keeps = false): Promise<OpenSlots | null> {
   }
 }
 
-/** Bytes that this page's storage holds and may hold, as far as the browser tells. */
+/** Bytes that this page's storage holds and may hold; null where the browser does not report them. */
 export async function storageEstimate(): Promise<{ usage: number; quota: number } | null> {
   const { usage, quota } = await navigator.storage.estimate();
   return usage === undefined || quota === undefined ? null : { usage, quota };
 }
 
 /**
- * A page that was just left, and one that looks for what is saved, give it back by themselves: they are waited for,
- * however long a large save takes to check.
- * @returns what gives it back; null where another tab keeps it
+ * Pages that are being left, and pages that only list the saves, release the lock by themselves, so this waits for them
+ * however long checking a large save takes.
+ * @returns a function that releases the lock; null when another tab keeps it
  */
 async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
   const refused = new AbortController();
@@ -96,7 +99,7 @@ async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
   }
 }
 
-/** @returns what gives it back */
+/** @returns a function that releases the lock */
 function takeLock(name: string, signal?: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
     navigator.locks.request(name, signal ? { signal } : {}, () => new Promise<void>(resolve)).catch(reject);

@@ -1,25 +1,26 @@
-/** Which saved run gives its place to the next one. */
+/** Decides which saved run the next one replaces. */
 
 /**
- * The storage has a place for each of two runs, so that the last one that has ended stays while the next is saved: only the run
- * after that takes its place.
+ * The storage has two places, so that the last ended run is kept while the next one is saved. Only the run after that
+ * replaces it.
  */
 export const PLACES = [0, 1] as const;
 export type Place = (typeof PLACES)[number];
 
-/** A run in a place. */
+/** A run saved at a place. */
 interface Placed {
   readonly place: Place;
-  /** It has taken all its steps, or was ended by this visit: nothing of it is left to go on with that is not said to be. */
+  /**
+   * Whether it has taken all its steps or was ended in this visit, so that nothing unfinished would be lost with it.
+   */
   readonly ended: boolean;
   /** Milliseconds since 1970. */
   readonly savedAt: number;
 }
 
 /**
- * Where a run that begins is saved: in a free place, else in that of the run that ended first; null where a run that is left
- * unfinished would have to give way.
- * @param abandoned the place of a run that another was started instead of, which gives way before others
+ * The place for a new run: a free one, otherwise that of the run that ended first; null when both hold unfinished runs.
+ * @param abandoned the place of a run that another was started instead of; it is replaced before others
  */
 export function placeForNext(stored: readonly Placed[], abandoned: Place | null = null): Place | null {
   const free = PLACES.find((place) => !stored.some((run) => run.place === place));
@@ -29,8 +30,8 @@ export function placeForNext(stored: readonly Placed[], abandoned: Place | null 
 }
 
 /**
- * Where a run is saved that goes on with the one in `from`: where that lies if it is unfinished. One that had ended stays as it
- * was, where another place can be had.
+ * The place for a run that continues the one at `from`: the same place if that run is unfinished. An ended run is kept
+ * as it is if another place is available.
  */
 export function placeToContinue(
   stored: readonly Placed[],

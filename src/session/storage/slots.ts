@@ -1,6 +1,6 @@
 /**
- * Two files that are written in turns: whenever the browser is killed, one of them holds a whole save. A file's header
- * says which save it is, how many bytes follow and the checksum of both, and is written last.
+ * Two files that are written alternately: whenever the browser is killed, one of them holds a complete save. A file's
+ * header holds the save's number, the bytes that follow and the checksum of both, and is written last.
  */
 
 import { Checksum, type RandomAccess } from '../../engine/index.ts';
@@ -9,17 +9,17 @@ import { Checksum, type RandomAccess } from '../../engine/index.ts';
 export interface SlotFile {
   /** Bytes. */
   size(): number;
-  /** Fills `into` from `at`; fewer bytes at the end of the file. @returns how many */
+  /** Fills `into` from position `at`; reads fewer bytes at the end of the file. @returns how many */
   read(into: Uint8Array, at: number): number;
   write(from: Uint8Array, at: number): number;
   truncate(size: number): void;
-  /** Returns when the disk has everything that was written. */
+  /** Returns when everything written is on the disk. */
   flush(): void;
 }
 
 /** What {@link Slots.newest} found. */
 export interface Save {
-  /** Counts saves, from 1. */
+  /** Number of the save, from 1. */
   readonly number: number;
   readonly source: RandomAccess;
 }
@@ -28,9 +28,9 @@ const MAGIC = 0x73746c68; // "hlts"
 const VERSION = 1;
 /** Magic, version, number, length (low, high), checksum (16 digits). */
 const HEADER_BYTES = 5 * 4 + 16;
-/** Read or written at a time. */
+/** Bytes read or written at a time. */
 const PIECE_BYTES = 2 ** 20;
-/** Milliseconds of reading or writing, at most, before others have the thread: the training that goes on shares it. */
+/** Most milliseconds of reading or writing before other work gets the thread, which a running training shares. */
 const BUSY_MS = 8;
 
 interface Header {
@@ -46,7 +46,7 @@ interface Slot {
 
 export class Slots {
   readonly #files: readonly [SlotFile, SlotFile];
-  /** That of the newest whole save; null where there is none, undefined until it was asked for. */
+  /** The newest complete save; null where there is none, undefined before the first check. */
   #newest: Promise<Slot | null> | undefined;
 
   constructor(files: readonly [SlotFile, SlotFile]) {
@@ -54,42 +54,42 @@ export class Slots {
   }
 
   /**
-   * The newest whole save; null where there is none. What it reads changes with the second save after it. Asked for the
-   * first time, it reads the save in full, and the one before only where that is damaged; others have the thread meanwhile.
+   * The newest complete save; null where there is none. Its contents are overwritten by the second save after it. The
+   * first call reads the whole save, and the one before only if that is damaged; other work gets the thread meanwhile.
    */
   async newest(): Promise<Save | null> {
     const slot = await this.#newestSlot();
     return slot && saveIn(slot);
   }
 
-  /** The newest save by its header alone, which says nothing of whether it is whole; null where there is none. */
+  /** The newest save by its header alone, without checking its contents; null where there is none. */
   glance(): Save | null {
     const [slot] = byNumber(this.#files);
     return slot ? saveIn(slot) : null;
   }
 
   /**
-   * Replaces the older save. The newest stays what it was until this one is whole.
-   * @throws DOMException QuotaExceededError, or what `pieces` throws; the newest save is untouched
+   * Replaces the older save. The newest is untouched until this one is complete.
+   * @throws DOMException QuotaExceededError, or what `pieces` throws; the newest save is then unchanged
    */
   async save(pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    // Without the check, what is written over could be the only whole save.
+    // The check comes first: without it, the save overwritten here could be the only complete one.
     const newest = await this.#newestSlot();
     const [first, second] = this.#files;
     const file = newest?.file === first ? second : first;
     const number = (newest?.header.number ?? 0) + 1;
-    // From here on this slot is not whole, whatever it was.
+    // The slot is marked incomplete first, whatever it held.
     writeAll(file, new Uint8Array(HEADER_BYTES), 0);
     file.flush();
     const sum = new Checksum();
     sum.add([number]);
     let bytes = 0;
-    const rests = new Rests();
+    const pauses = new Pauses();
     for await (const piece of cut(pieces)) {
       writeAll(file, piece, HEADER_BYTES + bytes);
       sum.add(piece);
       bytes += piece.length;
-      await rests.take();
+      await pauses.take();
     }
     file.truncate(HEADER_BYTES + bytes);
     file.flush();
@@ -99,7 +99,7 @@ export class Slots {
     this.#newest = Promise.resolve({ file, header });
   }
 
-  /** Forgets both saves. One that is checked meanwhile is found damaged. */
+  /** Deletes both saves. A save that is being checked meanwhile is found damaged. */
   clear(): void {
     for (const file of this.#files) {
       file.truncate(0);
@@ -110,7 +110,7 @@ export class Slots {
 
   #newestSlot(): Promise<Slot | null> {
     this.#newest ??= newestOf(this.#files).catch((cause: unknown) => {
-      this.#newest = undefined; // a disk that could not be read is asked again
+      this.#newest = undefined; // the next call tries the disk again
       throw cause;
     });
     return this.#newest;
@@ -125,8 +125,8 @@ function saveIn({ file, header }: Slot): Save {
   return { number: header.number, source: { name: 'the saved run', size: header.bytes, read } };
 }
 
-/** Gives others the thread now and then. */
-class Rests {
+/** Lets other work have the thread at intervals. */
+class Pauses {
   #since = performance.now();
 
   async take(): Promise<void> {
@@ -142,11 +142,11 @@ async function* cut(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arra
   }
 }
 
-/** @throws DOMException QuotaExceededError where the file took fewer bytes */
+/** @throws DOMException QuotaExceededError when the file took fewer bytes */
 function writeAll(file: SlotFile, bytes: Uint8Array, at: number): void {
   const written = file.write(bytes, at);
   if (written === bytes.length) return;
-  throw new DOMException(`${written} of ${bytes.length} bytes were taken.`, 'QuotaExceededError');
+  throw new DOMException(`${written} of ${bytes.length} bytes were written.`, 'QuotaExceededError');
 }
 
 function headerBytes({ number, bytes, checksum }: Header): Uint8Array {
@@ -174,7 +174,10 @@ function headerOf(file: SlotFile): Header | null {
   };
 }
 
-/** The newest save that is whole, by headers first: no save is read for an older one that is not needed. */
+/**
+ * The newest complete save. Headers are compared first, so that no save is read in full for an older one that is not
+ * needed.
+ */
 async function newestOf(files: readonly SlotFile[]): Promise<Slot | null> {
   for (const slot of byNumber(files)) {
     if (await isWhole(slot)) return slot;
@@ -182,7 +185,7 @@ async function newestOf(files: readonly SlotFile[]): Promise<Slot | null> {
   return null;
 }
 
-/** What the headers say, the newest first. */
+/** The saves by their headers, newest first. */
 function byNumber(files: readonly SlotFile[]): Slot[] {
   const slots = files.flatMap((file) => {
     const header = headerOf(file);
@@ -191,16 +194,16 @@ function byNumber(files: readonly SlotFile[]): Slot[] {
   return slots.toSorted((a, b) => b.header.number - a.header.number);
 }
 
-/** Whether the bytes are those that were saved. */
+/** Whether the bytes are the ones that were saved. */
 async function isWhole({ file, header }: Slot): Promise<boolean> {
   if (file.size() !== HEADER_BYTES + header.bytes) return false;
   const sum = new Checksum();
   sum.add([header.number]);
   const piece = new Uint8Array(PIECE_BYTES);
-  const rests = new Rests();
+  const pauses = new Pauses();
   for (let at = 0; at < header.bytes; at += piece.length) {
-    // Before the read, not after it: nothing happens between the last one and the answer.
-    await rests.take();
+    // The pause comes before the read, so that nothing happens between the last read and the answer.
+    await pauses.take();
     const part = piece.subarray(0, Math.min(piece.length, header.bytes - at));
     if (file.read(part, HEADER_BYTES + at) !== part.length) return false;
     sum.add(part);

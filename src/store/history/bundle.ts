@@ -1,4 +1,4 @@
-/** Runs as one file that can be read again, here or in another browser. */
+/** Several runs in one file that can be imported here or in another browser. */
 import * as v from 'valibot';
 import type { Problem } from '../settings.ts';
 import { BUNDLE_FORMAT } from './bundleHead.ts';
@@ -6,7 +6,7 @@ import { describeIssue, type RunRecord, runRecord } from './record.ts';
 
 const BUNDLE_VERSION = 1;
 
-/** Some hundred runs of the longest kind. */
+/** Room for about a hundred of the longest runs. */
 export const MAX_BUNDLE_BYTES = 64 * 2 ** 20;
 const MAX_BUNDLE_RUNS = 5000;
 
@@ -28,12 +28,12 @@ const NO_OBJECT = /^\s*[^\s{]/;
 
 export type BundleReading = { readonly runs: readonly RunRecord[] } | { readonly problem: Problem };
 
-/** Reads a whole bundle or none of it: every run is checked before any is handed on. */
+/** Reads a bundle completely or not at all: every run is validated before any is returned. */
 export async function readBundle(file: Blob): Promise<BundleReading> {
   if (file.size > MAX_BUNDLE_BYTES) {
     const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
     return refused(
-      `The file has ${mib(file.size)}, and a bundle at most ${mib(MAX_BUNDLE_BYTES)}.`,
+      `The file has ${mib(file.size)}; a bundle may have at most ${mib(MAX_BUNDLE_BYTES)}.`,
       'Export fewer runs at a time.',
     );
   }
@@ -41,7 +41,7 @@ export async function readBundle(file: Blob): Promise<BundleReading> {
   try {
     text = await file.text();
   } catch (cause) {
-    return refused(`The file cannot be read: ${said(cause)}.`, 'Choose it again.');
+    return refused(`The file cannot be read: ${reasonOf(cause)}.`, 'Choose it again.');
   }
   return parseBundle(text);
 }
@@ -51,10 +51,11 @@ export function parseBundle(text: string): BundleReading {
   try {
     content = JSON.parse(text);
   } catch (cause) {
-    if (NO_OBJECT.test(text)) return refused('The file is no bundle of runs: it is not JSON.', NOT_A_BUNDLE);
+    if (NO_OBJECT.test(text))
+      return refused('The file is not a bundle of runs: it is not JSON.', NOT_A_BUNDLE);
     return refused(
-      `The file is not whole JSON, at ${text.length} characters: ${said(cause)}.`,
-      'It may have been cut off on the way. Export it again, or copy it again.',
+      `The file is incomplete JSON of ${text.length} characters: ${reasonOf(cause)}.`,
+      'It may have been truncated. Export it again, or copy it again.',
     );
   }
   const head = v.safeParse(
@@ -62,15 +63,12 @@ export function parseBundle(text: string): BundleReading {
     content,
   );
   if (!head.success || head.output.format !== BUNDLE_FORMAT) {
-    return refused(
-      `The file is no bundle of runs: it does not say "format": "${BUNDLE_FORMAT}".`,
-      NOT_A_BUNDLE,
-    );
+    return refused(`The file is not a bundle of runs: it lacks "format": "${BUNDLE_FORMAT}".`, NOT_A_BUNDLE);
   }
   if (head.output.version !== BUNDLE_VERSION) {
     return refused(
       `The bundle has version ${quote(head.output.version)}, and this page reads version ${BUNDLE_VERSION}.`,
-      'Reload the page to get its newest version, or export the runs from a page like this one.',
+      'Reload the page to get its newest version, or export the runs from a page of this version.',
     );
   }
   const parsed = v.safeParse(bundle, content, { abortEarly: true });
@@ -82,13 +80,13 @@ export function parseBundle(text: string): BundleReading {
 }
 
 const NOT_A_BUNDLE =
-  'Choose a file that the Export button of the Runs screen has written. A text to train on is dropped on the Train screen.';
+  'Choose a file written by the Export button of the Runs screen. To train on a text, drop it on the Train screen.';
 
 function refused(message: string, hint: string): BundleReading {
   return { problem: { message, hint: `${hint} Nothing was imported, and no run was changed.` } };
 }
 
-function said(cause: unknown): string {
+function reasonOf(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).slice(0, 200);
 }
 

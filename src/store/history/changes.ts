@@ -1,14 +1,14 @@
-/** How runs differ in what they were asked to do. */
+/** Differences between the settings of runs. */
 import type { RunRecord } from './record.ts';
 
 export type SettingValue = string | number | boolean | null;
 
-/** What was asked for, by name: the configuration, and the text. */
+/** The requested settings by name: the preset, the configuration and the text. */
 export function askedFor({ preset, config, facts }: RunRecord): Readonly<Record<string, SettingValue>> {
   return { preset, text: facts.text.name, ...config };
 }
 
-/** The run of the same preset that ended last before this one. */
+/** The latest run of the same preset that ended before this one. */
 export function previousOf(run: RunRecord, runs: readonly RunRecord[]): RunRecord | null {
   let previous: RunRecord | null = null;
   for (const other of runs) {

@@ -1,18 +1,18 @@
-/** Between the complete log of a run and the part of it that is kept. */
+/** Converts between the complete log of a run and the part of it that is stored. */
 import type { EvalMetrics } from '../../engine/index.ts';
 import { changePoints, decimate, thin } from '../decimate.ts';
 import { MetricsLog } from '../metricsLog.ts';
 import { tokensPerSecond } from '../speed.ts';
 import type { RunCurve } from './record.ts';
 
-/** Marks of skipped steps that are kept, evenly over the run. Their number is kept exactly. */
+/** Most stored marks of skipped steps, evenly spread over the run. Their total number is stored exactly. */
 const MAX_SKIPS = 500;
-/** As exact as an f32 is. */
+/** Decimal digits of an f32. */
 const DIGITS = 7;
 
 /**
- * The rows that each line needs to look as it did, at most 400 a line, and every skip with the step after it.
- * @param tokensPerStep null where the times between the steps say nothing about the run's speed
+ * The rows that preserve the shape of each line, at most 400 for each, and every skipped step with the step after it.
+ * @param tokensPerStep null when the times between the steps do not show the run's speed
  */
 export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve {
   const { length, columns: c } = log;
@@ -44,7 +44,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
   };
 }
 
-/** A log that the charts draw like the complete one. `steps` is how many the run was to have. */
+/** A log that the charts draw like the complete one. `steps` is the planned number of steps. */
 export function logOfCurve(
   curve: RunCurve,
   steps: number,
@@ -68,7 +68,7 @@ export function logOfCurve(
       time: curve.time[i]!,
       gpuMs: null,
     });
-    // Averages and medians over the kept rows are others than those over all of them.
+    // Averages and medians over the stored rows would differ from those over all rows, so the stored values are used.
     log.columns.smoothed[i] = curve.smoothed[i] ?? Number.NaN;
     const speed = curve.tokensPerSec[i];
     log.columns.stepMs[i] = speed ? (1000 * tokensPerStep) / speed : Number.NaN;

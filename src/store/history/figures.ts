@@ -1,4 +1,4 @@
-/** What a run came to, also where it ended without a summary. */
+/** Final figures of a run, also of one that ended without a summary. */
 import type { VariantId } from '../../engine/index.ts';
 import type { RunRecord } from './record.ts';
 
@@ -12,7 +12,7 @@ export interface RunFigures {
   readonly lossScale: number;
 }
 
-/** What the run is called by: its variant, else its mode. */
+/** The name of the run: its variant, or else its mode. */
 export function modeOfRecord({ variant, config }: RunRecord): VariantId {
   return variant ?? config.precision;
 }

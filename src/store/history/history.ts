@@ -1,4 +1,4 @@
-/** The runs that have ended: of this page, and once asked for, of earlier visits and other tabs. */
+/** The ended runs: those of this page and, once loaded, those of earlier visits and other tabs. */
 import * as v from 'valibot';
 import type { Problem } from '../settings.ts';
 import { type Changeable, type UnreadableRun, useHistory } from './historyStore.ts';
@@ -6,16 +6,16 @@ import { describeIssue, type RunRecord, runRecord } from './record.ts';
 import type { Stored } from './storage.ts';
 import { forgetUnsaved, inOrder, save, stored, without, writeWaiting } from './writing.ts';
 
-/** Ids whose removal has been asked for and not yet written. */
-const leaving = new Set<string>();
+/** Ids whose removal was requested and is not yet written. */
+const removing = new Set<string>();
 
-/** Reads what is stored; again when another tab has changed it. What is in this tab only stays. */
+/** Loads the stored runs, and again when another tab has changed them. Runs that exist only in this tab stay. */
 export function loadHistory(): Promise<void> {
   return inOrder(async (source) => {
     const { runs, unreadable } = sortOut(await source.all());
     useHistory.setState((state) => {
       const own = state.runs.filter(({ id }) => state.unsaved.has(id));
-      const known = new Set([...own.map(({ id }) => id), ...leaving]);
+      const known = new Set([...own.map(({ id }) => id), ...removing]);
       const others = runs.filter(({ id }) => !known.has(id));
       return {
         runs: newestFirst([...own, ...others.map((run) => ({ ...run, ...state.changes.get(run.id) }))]),
@@ -28,7 +28,9 @@ export function loadHistory(): Promise<void> {
 const RELOAD_DELAY_MS = 200;
 let reloading = false;
 
-/** What another tab did concerns this one only once it shows the history. It may do a lot at once. */
+/**
+ * Reloads after a change by another tab, but only once this tab shows the history. Several changes cause one reload.
+ */
 export function historyChangedElsewhere(): void {
   if (!useHistory.getState().loaded || reloading) return;
   reloading = true;
@@ -47,16 +49,19 @@ export function addRuns(runs: readonly RunRecord[]): Promise<void> {
   return save(runs.map(stored));
 }
 
-/** Adds those that are not there yet, all or none; how many they were. */
+/** Adds the runs that are not there yet, all or none. @returns how many were added */
 export async function importRuns(runs: readonly RunRecord[]): Promise<number> {
-  await loadHistory(); // else a run of an earlier visit would be taken for a new one
+  await loadHistory(); // otherwise a run of an earlier visit would count as new
   const known = new Set(useHistory.getState().runs.map(({ id }) => id));
   const fresh = [...new Map(runs.map((run) => [run.id, run])).values()].filter(({ id }) => !known.has(id));
   if (fresh.length > 0) await addRuns(fresh);
   return fresh.length;
 }
 
-/** Of a stored run only what is changed is written: another tab may have changed the rest of it, or removed it. */
+/**
+ * Changes fields of a run. Only the changed fields are written, since another tab may have changed the others or
+ * removed the run.
+ */
 export function changeRun(id: string, change: Changeable): Promise<void> {
   if (!runById(id)) return Promise.resolve();
   useHistory.setState((state) => ({
@@ -66,7 +71,7 @@ export function changeRun(id: string, change: Changeable): Promise<void> {
   return inOrder(writeWaiting);
 }
 
-/** Removes runs, readable or not. They can be brought back until others are removed or the page is closed. */
+/** Removes runs, readable or not. They can be restored until others are removed or the page is closed. */
 export function removeRuns(ids: readonly string[]): Promise<void> {
   const gone = new Set(ids);
   const { runs, unreadable, changes } = useHistory.getState();
@@ -79,15 +84,15 @@ export function removeRuns(ids: readonly string[]): Promise<void> {
     ],
     changes: without(changes, gone),
   });
-  for (const id of ids) leaving.add(id);
+  for (const id of ids) removing.add(id);
   return inOrder(async (target) => {
     try {
       await target.remove(ids);
     } finally {
-      for (const id of ids) leaving.delete(id);
+      for (const id of ids) removing.delete(id);
     }
     forgetUnsaved(ids);
-    await writeWaiting(target); // there may be room for them now
+    await writeWaiting(target); // the removal may have made room
   });
 }
 
@@ -106,12 +111,12 @@ export function forgetRemoved(): void {
   useHistory.setState({ removed: [] });
 }
 
-export function tellHistoryProblem(problem: Problem): void {
+export function reportHistoryProblem(problem: Problem): void {
   useHistory.setState({ problem });
 }
 
-/** A run that cannot be made into a record is a defect, and no reason to disturb the training. */
-export function reportUnkept(why: string): void {
+/** Reports a run that cannot be recorded. That is a bug, but no reason to interrupt the training. */
+export function reportUnrecorded(why: string): void {
   useHistory.setState({
     problem: {
       message: `A run could not be kept: ${why}.`,

@@ -3,7 +3,7 @@ import type { Problem } from '../settings.ts';
 import type { RunRecord } from './record.ts';
 import type { Stored } from './storage.ts';
 
-/** In the database, but not as this version of the page can read it. Kept as it is. */
+/** An entry of the database that this version of the page cannot read. It is kept unchanged. */
 export interface UnreadableRun extends Stored {
   readonly why: string;
 }
@@ -18,11 +18,14 @@ export interface HistoryState {
   readonly unreadable: readonly UnreadableRun[];
   /** Ids of runs that are in this tab only. */
   readonly unsaved: ReadonlySet<string>;
-  /** By id, what was changed of runs that are stored and is not stored itself: other tabs may change the rest of them. */
+  /**
+   * Changes to stored runs that are not written yet, by id. Only these fields are written, since other tabs may change
+   * the rest.
+   */
   readonly changes: ReadonlyMap<string, Changeable>;
-  /** Why there are such runs and changes. */
+  /** The reason why runs and changes are not stored. */
   readonly problem: Problem | null;
-  /** What was deleted last and can be brought back. */
+  /** The runs removed last, which can be restored. */
   readonly removed: readonly Stored[];
 }
 

@@ -1,4 +1,4 @@
-/** Words that read well aloud and mean nothing here: a name is to be remembered, not understood. */
+/** Words that are easy to say and carry no meaning here: a name is to be remembered, not understood. */
 const FIRST =
   'amber ample azure bold brisk bronze calm cedar clear coral cosy crisp dapper dawn deep dusky early easy ember even fair fern fleet flint fresh gentle gilded glad golden grand green hazel honest ivory jade keen kind lapis light lilac lively lucid lunar mellow merry misty noble oaken olive opal patient pearl plain plum prime quiet rapid rosy ruby rustic sable sage'.split(
     ' ',
@@ -8,7 +8,7 @@ const SECOND =
     ' ',
   );
 
-/** Two words that follow from `id` alone: the same run has the same name wherever it is imported. */
+/** Two words derived from `id` alone, so that a run has the same name wherever it is imported. */
 export function runName(id: string): string {
   const bits = fnv1a(id);
   return `${FIRST[bits % FIRST.length]!} ${SECOND[(bits >>> 16) % SECOND.length]!}`;

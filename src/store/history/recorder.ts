@@ -1,21 +1,21 @@
-/** Makes a record of every run that ends, by watching the run store. Training never waits for it. */
+/** Records every run that ends by watching the run store. Training never waits for it. */
 import * as v from 'valibot';
 import { tokensPerStep } from '../../engine/index.ts';
 import { logOf, type RunState, type RunView, useRun } from '../runStore.ts';
 import { useSettings } from '../settingsStore.ts';
 import { curveOf } from './curve.ts';
-import { addRuns, changeRun, reportUnkept } from './history.ts';
+import { addRuns, changeRun, reportUnrecorded } from './history.ts';
 import { runName } from './names.ts';
 import { describeIssue, MAX_SAMPLES, RECORD_VERSION, type RunRecord, runRecord } from './record.ts';
 
 interface Start {
   readonly id: string;
   readonly preset: string;
-  /** Ids of the records made so far, by index of the run. */
+  /** Ids of the records written so far, by index of the run. */
   readonly saved: Map<number, string>;
 }
 
-/** Called once. Runs that were begun before are recorded too. */
+/** Called once at start. Runs that started before are recorded too. */
 export function recordRuns(): void {
   let start = startOf(useRun.getState());
   useRun.subscribe((state, before) => {
@@ -41,13 +41,13 @@ function recordEnd(state: RunState, index: number, start: Start): void {
   const outcome = outcomeOf(state, run);
   const log = logOf(index);
   const { facts, summary, config } = run;
-  // What did not get to its first step has nothing to be compared by; the page has said why.
+  // A run without a first step has nothing to compare; the page has already shown why it ended.
   if (!outcome || !log || log.length === 0 || !facts) return;
-  // A finished run that was only opened again has been recorded as it ended.
+  // A finished run that was only reopened is already recorded.
   if (facts.resumedAt >= (log.at(-1)?.step ?? 0)) return;
   const id = crypto.randomUUID();
   start.saved.set(index, id);
-  // What is written is what can be read: a field that the schema does not name is left out here, not there.
+  // Validated before it is written, so that everything written can be read; fields outside the schema are dropped here.
   const record = v.safeParse(runRecord, {
     version: RECORD_VERSION,
     id,
@@ -65,21 +65,21 @@ function recordEnd(state: RunState, index: number, start: Start): void {
     summary,
     evals: log.evals,
     sharpness: log.sharpness,
-    // In lockstep the steps of the other modes pass too.
+    // In lockstep the times between steps include the other modes.
     curve: curveOf(log, state.schedule === 'lockstep' ? null : tokensPerStep(config)),
     samples: keptSamples(run),
   });
   if (record.success) void addRuns([record.output]);
-  else reportUnkept(describeIssue(record.issues[0]));
+  else reportUnrecorded(describeIssue(record.issues[0]));
 }
 
-/** Null while the run goes on. */
+/** How the run ended; null while it continues. */
 function outcomeOf({ status }: RunState, run: RunView): RunRecord['outcome'] | null {
   if (run.summary) return run.summary.steps < run.config.steps ? 'stopped' : 'finished';
   return run.error || status === 'failed' || status === 'lost' ? 'failed' : null;
 }
 
-/** The newest; the probabilities of their tokens would take more room than everything else of a run. */
+/** The newest samples, without token probabilities, which would take more space than the rest of the run. */
 function keptSamples({ samples }: RunView): RunRecord['samples'] {
   return samples.slice(-MAX_SAMPLES).map(({ prompt, text, step }) => ({ prompt, text, step }));
 }

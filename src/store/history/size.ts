@@ -1,6 +1,6 @@
 const known = new WeakMap<object, number>();
 
-/** Bytes that values take in a bundle, and about as many in the database. */
+/** Bytes of the values in a bundle, and about as many in the database. */
 export function bytesOf(values: readonly unknown[]): number {
   return values.reduce<number>((sum, value) => sum + bytesOfOne(value), 0);
 }
@@ -15,7 +15,7 @@ function bytesOfOne(value: unknown): number {
   return bytes;
 }
 
-/** What is damaged need not be JSON. */
+/** A damaged entry may not be representable in JSON: it counts as 0 bytes. */
 function jsonLength(value: object): number {
   try {
     return JSON.stringify(value).length;

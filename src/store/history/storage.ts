@@ -1,18 +1,18 @@
-/** Where records are kept between visits. The history works without one: then they last as long as the page. */
+/** Stores records between visits. Without storage the history still works, for as long as the page is open. */
 import type { IDBPDatabase } from 'idb';
 import type { Problem } from '../settings.ts';
 
-/** A record as it lies in the database: not yet known to be one. */
+/** An entry of the database, not yet validated as a record. */
 export interface Stored {
   readonly id: string;
   readonly value: unknown;
 }
 
-/** All or nothing each; rejects with a DOMException where the browser refuses. */
+/** Each operation is atomic and rejects with a DOMException when the browser refuses it. */
 export interface RunStorage {
   all(): Promise<readonly Stored[]>;
   put(entries: readonly Stored[]): Promise<void>;
-  /** Changes fields of a record as it is stored, whichever tab wrote it last; false where it is no longer stored. */
+  /** Changes fields of the stored record, whichever tab wrote it last; false when it is no longer stored. */
   change(id: string, fields: object): Promise<boolean>;
   remove(ids: readonly string[]): Promise<void>;
 }
@@ -20,19 +20,19 @@ export interface RunStorage {
 export interface StorageWatcher {
   /** Another tab wrote or removed records. */
   changed(): void;
-  /** The database was taken away while it was open. */
+  /** The database was closed by a newer page. */
   closed(problem: Problem): void;
 }
 
 const VERSION = 1;
 
-/** Runs and sweeps have a database each: neither waits for the other's next version. */
+/** Runs and sweeps have separate databases, so that neither blocks the other's upgrades. */
 const PLACES = {
   runs: { name: 'halfstep', store: 'runs', channel: 'halfstep.runs' },
   sweeps: { name: 'halfstep-sweeps', store: 'entries', channel: 'halfstep.sweeps' },
 } as const;
 
-/** The browser's database, opened when it is first needed and again after it was closed. */
+/** The browser's database, opened on first use and again after it was closed. */
 export function browserStorage(watcher: StorageWatcher, place: keyof typeof PLACES = 'runs'): RunStorage {
   const { name, store, channel: channelName } = PLACES[place];
   let opened: Promise<IDBPDatabase> | null = null;
@@ -48,15 +48,15 @@ export function browserStorage(watcher: StorageWatcher, place: keyof typeof PLAC
   };
 
   const openDatabase = async () => {
-    // Not part of the page's first script: the page is usable before what was kept is there.
+    // Loaded lazily: the page is usable before its stored runs are loaded.
     const { openDB } = await import('idb');
     return openDB(name, VERSION, {
       upgrade: (database) => {
-        // Keys are outside the records, so that one that cannot be read can still be named and removed.
+        // Keys lie outside the records, so that an unreadable record can still be identified and removed.
         database.createObjectStore(store);
       },
       blocking: (_current, _wanted, event) => {
-        // Another tab has a newer page, which cannot open the database while this one holds it.
+        // Another tab has a newer page, which cannot open the database while this page has it open.
         (event.target as IDBDatabase).close();
         opened = Promise.reject(new DOMException('A newer page holds the database.', 'VersionError'));
         opened.catch(() => {});
@@ -98,25 +98,25 @@ export function browserStorage(watcher: StorageWatcher, place: keyof typeof PLAC
   };
 }
 
-/** Why runs are not kept, and what to do. */
+/** Explains why runs are not stored and what to do about it. */
 export function storageProblem(cause: unknown): Problem {
   const name = cause instanceof DOMException ? cause.name : '';
   if (name === 'QuotaExceededError') {
     return {
-      message: "The browser's storage for this page is full: runs are kept in this tab only.",
-      hint: 'Export what you want to keep, then delete runs or free space on the disk.',
+      message: "The browser's storage for this page is full. New runs exist in this tab only.",
+      hint: 'Export the runs you want to keep, then remove runs or free disk space.',
     };
   }
   if (name === 'VersionError') {
     return {
       message:
-        'A newer version of Halfstep has taken over the runs of this browser: this page keeps its own in this tab only.',
+        'A newer version of Halfstep has taken over the stored runs. New runs of this page exist in this tab only.',
       hint: 'When the training here has ended, export its runs and reload the page.',
     };
   }
-  const said = cause instanceof Error && cause.message ? ` It said: ${cause.message}` : '';
+  const reason = cause instanceof Error && cause.message ? ` The reason it gave: ${cause.message}` : '';
   return {
-    message: `This browser does not let the page keep runs: they last as long as this tab.${said}`,
-    hint: 'A private window or a setting that blocks site data does this. Export the runs you want to keep.',
+    message: `This browser does not let the page store runs: they last as long as this tab.${reason}`,
+    hint: 'Private windows and settings that block site data cause this. Export the runs you want to keep.',
   };
 }

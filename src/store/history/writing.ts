@@ -1,4 +1,4 @@
-/** Brings the storage up to date with the history, one thing after the other. */
+/** Writes the history to the storage, one operation after the other. */
 import { type Changeable, useHistory } from './historyStore.ts';
 import type { RunRecord } from './record.ts';
 import { type RunStorage, type Stored, storageProblem } from './storage.ts';
@@ -9,22 +9,22 @@ let storage: RunStorage = {
   change: async () => true,
   remove: async () => {},
 };
-/** Reads and writes happen one after the other, in the order in which they were asked for. */
+/** Reads and writes run one after the other, in the order of the requests. */
 let working: Promise<void> = Promise.resolve();
 
-/** Called once, before anything else here: without it, nothing outlasts the page. */
+/** Called once, before anything else here. Without it, nothing outlasts the page. */
 export function keepRunsIn(where: RunStorage): void {
   storage = where;
 }
 
-/** Writes runs that are in the store, and whatever else waits. */
+/** Writes the given entries and everything else that is not written yet. */
 export function save(entries: readonly Stored[]): Promise<void> {
   const ids = entries.map(({ id }) => id);
   useHistory.setState((state) => ({ unsaved: new Set([...state.unsaved, ...ids]) }));
   return inOrder(writeWaiting);
 }
 
-/** Writes everything that is in this tab only: whole runs, then what was changed of stored ones. */
+/** Writes everything that exists only in this tab: first whole runs, then changes to stored ones. */
 export async function writeWaiting(target: RunStorage): Promise<void> {
   const { runs, unreadable, unsaved } = useHistory.getState();
   const entries = [...runs.map(stored), ...unreadable.map(({ id, value }) => ({ id, value }))];
@@ -34,7 +34,7 @@ export async function writeWaiting(target: RunStorage): Promise<void> {
     forgetUnsaved(some.map(({ id }) => id));
   };
   const failures: unknown[] = [];
-  // Where they are too much together, some of them may still fit.
+  // If they do not fit together, some of them may still fit alone.
   await put(waiting).catch(async (cause: unknown) => {
     if (waiting.length < 2) failures.push(cause);
     else failures.push(...(await rejections(waiting.map((entry) => put([entry])))));
@@ -48,7 +48,7 @@ export async function writeWaiting(target: RunStorage): Promise<void> {
 async function writeChange(target: RunStorage, id: string, change: Changeable): Promise<void> {
   const stillStored = await target.change(id, change);
   useHistory.setState(({ runs, changes }) => ({
-    // What was added to the change while it was written made it another object, which is still to be written.
+    // A field changed during the write replaced the object, and that one is still to be written.
     changes: changes.get(id) === change ? without(changes, new Set([id])) : changes,
     runs: stillStored ? runs : runs.filter((run) => run.id !== id),
   }));
@@ -75,7 +75,7 @@ export function without<T>(map: ReadonlyMap<string, T>, ids: ReadonlySet<string>
   return new Map([...map].filter(([id]) => !ids.has(id)));
 }
 
-/** Never rejects: a storage that fails is told as a problem, and what was to be written stays in the tab. */
+/** Never rejects: a storage error is reported as a problem, and the data stays in the tab. */
 export function inOrder(work: (target: RunStorage) => Promise<void>): Promise<void> {
   working = working.then(async () => {
     try {

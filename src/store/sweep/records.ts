@@ -1,4 +1,7 @@
-/** What is kept of sweeps, an entry each for a sweep's plan and for each of its cells: a finished cell is one small write. */
+/**
+ * Stored sweeps: one entry for a sweep's plan and one for each of its cells, so that a finished cell is one small
+ * write.
+ */
 import * as v from 'valibot';
 import {
   currentCell,
@@ -22,17 +25,17 @@ const planEntry = v.object({
   version: v.literal(VERSION),
   kind: v.literal('plan'),
   id: v.string(),
-  /** When it was begun, in milliseconds since 1970. */
+  /** When it was started, in milliseconds since 1970. */
   time: v.number(),
   preset: v.picklist(PRESET_NAMES),
-  /** What the visitor gave beside modes, rates and seeds; what it means is the engine's to say. */
+  /** The visitor's other settings; the engine validates them. */
   given: v.pipe(
     v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])),
     v.transform((given) => currentFields(given) as Overrides),
   ),
   text: v.picklist(TEXT_CHOICES),
   grid: v.pipe(sweepGridSchema, v.transform<v.InferOutput<typeof sweepGridSchema>, SweepGrid>(currentGrid)),
-  /** As they were when the first cell had started; null before. */
+  /** The settings when the first cell started; null before. */
   settings: v.nullable(v.pipe(sweepSettingsSchema, v.transform(currentFields))),
 });
 
@@ -48,7 +51,7 @@ export interface SweepPlan extends Omit<PlanEntry, 'version' | 'kind' | 'grid'> 
   readonly grid: SweepGrid;
 }
 
-/** A sweep with the cells that are finished. */
+/** A sweep with its finished cells. */
 export interface KeptSweep extends SweepPlan {
   readonly cells: readonly SweepCell[];
 }
@@ -66,7 +69,10 @@ function cellId(sweep: string, { mode, learningRate, seed }: SweepCell): string 
   return `${sweep}/${mode}/${learningRate}/${seed}`;
 }
 
-/** Whether the entry of this id is the sweep's plan or one of its cells, whatever their modes were called when it was stored. */
+/**
+ * Whether the entry with this id is the sweep's plan or one of its cells, whatever names its modes had when it was
+ * stored.
+ */
 export function isEntryOf(sweep: string, id: string): boolean {
   return id === sweep || id.startsWith(`${sweep}/`);
 }

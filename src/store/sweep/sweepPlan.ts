@@ -1,4 +1,4 @@
-/** What the visitor asks of a sweep, and the sweep that it makes with the settings of the Train screen. */
+/** The form of a sweep, and the sweep that it makes with the settings of the Train screen. */
 
 import {
   type PlannedRun,
@@ -11,14 +11,14 @@ import { overridesOf, type Problem, problemOf, type Settings } from '../settings
 import { readNumber, readNumbers, typedProblem } from '../typedNumber.ts';
 import type { SweepPlan } from './records.ts';
 
-/** As it is typed. */
+/** The form as typed. */
 export interface SweepForm {
   readonly modes: readonly PrecisionMode[];
-  /** Modes beside those of the list and variants, separated by commas. */
+  /** Modes that are not in the list, and variants, separated by commas. */
   readonly otherModes: string;
   readonly learningRates: string;
   readonly seeds: string;
-  /** Empty: the preset's. */
+  /** Empty for the preset's value. */
   readonly steps: string;
 }
 
@@ -33,7 +33,7 @@ export const DEFAULT_FORM: SweepForm = {
 /** Everything of a sweep but its name and time. */
 export type PlannedSweep = Pick<SweepPlan, 'preset' | 'given' | 'text' | 'grid'>;
 
-/** @returns the sweep, or what is wrong with the form, with the settings, or with both together */
+/** @returns the sweep, or what is wrong with the form, the settings, or their combination */
 export function planSweep(
   form: SweepForm,
   settings: Settings,
@@ -43,8 +43,8 @@ export function planSweep(
   if ('word' in rates) {
     return {
       problem: {
-        message: `"${rates.word}" is no learning rate. ${rates.why}`,
-        hint: 'Several are written 3e-4, 1e-3, 3e-3.',
+        message: `"${rates.word}" is not a learning rate. ${rates.why}`,
+        hint: 'Write several as 3e-4, 1e-3, 3e-3.',
       },
     };
   }
@@ -56,8 +56,8 @@ export function planSweep(
   if (init) {
     return {
       problem: {
-        message: `A sweep starts from random weights, and the settings start from those of "${init.name}".`,
-        hint: 'Take the file away on the Train screen.',
+        message: `A sweep starts from random weights, but the settings start from those of "${init.name}".`,
+        hint: 'Remove the file on the Train screen.',
       },
     };
   }
@@ -71,14 +71,14 @@ export function planSweep(
   return planned ?? { problem: problem! };
 }
 
-/** @throws EngineError where the values cannot be right together */
+/** @throws EngineError when the values are invalid together */
 export function runsOfSweep({ preset, given, grid }: PlannedSweep): PlannedRun[] {
   return planCells(PRESETS[preset].config, given, grid);
 }
 
 function noNumber(text: string, of: string): Problem {
   const hint = (text.trim() && typedProblem(text)) || 'Write digits, for example 3.';
-  return { message: `"${text}" is no number of ${of}.`, hint };
+  return { message: `"${text}" is not a number of ${of}.`, hint };
 }
 
 function words(text: string): string[] {

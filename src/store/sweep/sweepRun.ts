@@ -1,4 +1,4 @@
-/** Trains the cells of a sweep that are not there yet, one after the other, through the same worker as any training. */
+/** Trains the missing cells of a sweep, one after the other, through the same worker as any training. */
 
 import {
   cellOf,
@@ -19,7 +19,7 @@ import type { KeptSweep } from './records.ts';
 import { type PlannedSweep, runsOfSweep } from './sweepPlan.ts';
 import { putCell, putPlan, sweepById, useSweeps } from './sweepStore.ts';
 
-/** Begins a sweep and shows it. */
+/** Starts a sweep and shows it. */
 export function startSweep(plan: PlannedSweep): void {
   if (isBusy(useRun.getState().status)) return;
   const id = crypto.randomUUID();
@@ -28,24 +28,24 @@ export function startSweep(plan: PlannedSweep): void {
   continueSweep(id);
 }
 
-/** Goes on with the cells that are missing. */
+/** Continues with the missing cells. */
 export function continueSweep(id: string): void {
   if (isBusy(useRun.getState().status) || !sweepById(id)) return;
   useSweeps.setState({ running: id, ended: null });
   nextCell(id);
 }
 
-/** What is finished stays; the cell at hand counts for nothing. */
+/** Stops the sweep. Finished cells stay; the current cell is discarded. */
 export function stopSweep(): void {
   const { running } = useSweeps.getState();
   useSweeps.setState({ running: null });
   if (running !== null) stop();
 }
 
-/** Why a sweep cannot go on now; null when it can. */
+/** The reason why a sweep cannot continue now; null when it can. */
 export function sweepObstacle({ text }: Pick<KeptSweep, 'text'>): string | null {
   if (text !== 'own' || useSettings.getState().ownText.state === 'ready') return null;
-  return 'It trains on a text of yours: choose that text on the Train screen first.';
+  return 'It trains on your own text. Choose that text on the Train screen first.';
 }
 
 function nextCell(id: string): void {
@@ -61,7 +61,7 @@ function nextCell(id: string): void {
   clearNumerics(configs);
   send({ type: 'train', configs, schedule: 'sequential', text: textSource(sweep.text) });
   const forget = useRun.subscribe((state, before) => {
-    // Something else was started in its place.
+    // Another training was started in its place.
     if (state.configs !== configs) {
       forget();
       end(id, null);
@@ -70,12 +70,15 @@ function nextCell(id: string): void {
     if (state.runs[0]?.facts && !before.runs[0]?.facts) checkSettings(id, state);
     if (isBusy(state.status)) return;
     forget();
-    // After everyone who watches the run has seen its end.
+    // Deferred, so that every subscriber sees the end of this run first.
     queueMicrotask(() => takeCell(id, planned, state, (performance.now() - started) / 1000));
   });
 }
 
-/** The first cell says what the others must have in common; another text, adapter or version of the page ends it. */
+/**
+ * The first cell fixes the settings that all cells must share; another text, adapter or version of the page ends the
+ * sweep.
+ */
 function checkSettings(id: string, { runs, adapter }: RunState): void {
   const sweep = sweepById(id);
   const text = runs[0]?.facts?.text;
@@ -89,8 +92,8 @@ function checkSettings(id: string, { runs, adapter }: RunState): void {
   const differences = settingsDifferences(settings, now);
   if (differences.length === 0) return;
   end(id, {
-    message: `This sweep was begun with other settings: ${differences.join('; ')}.`,
-    hint: 'Its cells would not compare. Begin a new sweep, or bring back what it was begun with.',
+    message: `This sweep was started with other settings: ${differences.join('; ')}.`,
+    hint: 'Its cells would not be comparable. Start a new sweep, or restore the settings it was started with.',
   });
   stop();
 }
@@ -113,10 +116,10 @@ function takeCell(id: string, planned: PlannedRun, { runs, status, error }: RunS
     end(id, error && { message: error.message, hint: error.hint });
     return;
   } else {
-    end(id, null); // stopped before its last step
+    end(id, null); // it was stopped before its last step
     return;
   }
-  // Someone may have started something else, or stopped the sweep, meanwhile.
+  // Another training may have been started, or the sweep stopped, meanwhile.
   if (useSweeps.getState().running === id && !isBusy(useRun.getState().status)) nextCell(id);
   else end(id, null);
 }
@@ -131,7 +134,7 @@ function end(id: string, problem: Problem | null): void {
   }
 }
 
-/** As it is exported; null before its first cell has started. */
+/** The sweep in its export format; null before its first cell has started. */
 export function wholeSweep({ settings, grid, cells }: KeptSweep): Sweep | null {
   return settings && { settings: settings as SweepSettings, grid, cells };
 }

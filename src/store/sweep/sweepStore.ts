@@ -18,7 +18,7 @@ interface SweepState {
   readonly running: string | null;
   /** Why the sweep of this id ended before its last cell. */
   readonly ended: { readonly id: string; readonly problem: Problem } | null;
-  /** Why cells are in this tab only. */
+  /** Why cells exist only in this tab. */
   readonly problem: Problem | null;
 }
 
@@ -33,12 +33,12 @@ export const useSweeps = create<SweepState>()(() => ({
 }));
 
 let storage: RunStorage | null = null;
-/** Reads and writes happen one after the other. */
+/** Reads and writes run one after the other. */
 let working: Promise<void> = Promise.resolve();
-/** What is in this tab only. */
+/** Entries that are not written yet. */
 let waiting: readonly Stored[] = [];
 
-/** Where sweeps are kept; the browser's database unless a test gives another. */
+/** Sets where sweeps are stored; the browser's database unless a test sets another. */
 export function keepSweepsIn(where: RunStorage): void {
   storage = where;
 }
@@ -58,7 +58,7 @@ export function sweepById(id: string | null): KeptSweep | undefined {
   return useSweeps.getState().sweeps.find((sweep) => sweep.id === id);
 }
 
-/** Reads what is stored; again when another tab has added to it. What is in this tab stays. */
+/** Loads the stored sweeps, and again when another tab has added to them. Entries of this tab stay. */
 export function loadSweeps(): Promise<void> {
   return inOrder(async () => {
     const { sweeps, unreadable } = sweepsOf(await place().all());
@@ -123,22 +123,22 @@ function save(entry: Stored): Promise<void> {
   });
 }
 
-/** Never rejects: what a storage refuses stays in the tab, and is tried again with the next. */
+/** Never rejects: entries that the storage refuses stay in the tab and are retried with the next write. */
 function inOrder(work: () => Promise<void>): Promise<void> {
   working = working.then(async () => {
     try {
       await work();
     } catch (cause) {
-      useSweeps.setState({ problem: unkept(cause) });
+      useSweeps.setState({ problem: notStored(cause) });
     }
   });
   return working;
 }
 
-function unkept(cause: unknown): Problem {
-  const said = cause instanceof Error && cause.message ? ` It said: ${cause.message}` : '';
+function notStored(cause: unknown): Problem {
+  const reason = cause instanceof Error && cause.message ? ` The reason it gave: ${cause.message}` : '';
   return {
-    message: `This browser does not let the page keep sweeps: their cells last as long as this tab.${said}`,
-    hint: 'Export the sweep before you close it.',
+    message: `This browser does not let the page store sweeps: their cells last as long as this tab.${reason}`,
+    hint: 'Export the sweep before you close the tab.',
   };
 }

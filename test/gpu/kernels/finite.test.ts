@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Operation, Target } from '../../../src/engine/gpu/operation.ts';
 import type { Tensor } from '../../../src/engine/gpu/tensor.ts';
-import { adamw, gradientNorm, NORM_PARTIALS, stepDecide } from '../../../src/engine/kernels/optimizer.ts';
+import { gradientNorm, NORM_PARTIALS, stepDecide } from '../../../src/engine/kernels/optimizer.ts';
+import { adamw } from '../../../src/engine/kernels/optimizers/adamw.ts';
 import { initialStepState, NO_SITE } from '../../../src/engine/kernels/stepState.ts';
 import { formatInfo, type HalfStorage, type NamedFormat } from '../../../src/engine/precision/formats.ts';
 import { clipCoefficient } from '../../../src/engine/reference/ops.ts';

@@ -9,7 +9,7 @@ import {
   adamwStatistics,
   PARAMETER_STATE_WORDS,
   statisticsGroups,
-} from '../../../src/engine/kernels/optimizer.ts';
+} from '../../../src/engine/kernels/optimizers/adamw.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import {
   MOMENT_GROUP,

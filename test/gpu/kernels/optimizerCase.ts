@@ -3,7 +3,8 @@
 import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf } from '../../../src/engine/gpu/tensor.ts';
-import { adamw, convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/engine/kernels/optimizer.ts';
+import { convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/engine/kernels/optimizer.ts';
+import { adamw } from '../../../src/engine/kernels/optimizers/adamw.ts';
 import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/kernels/stepState.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { hasComputeCopy, type Recipe } from '../../../src/engine/precision/recipes.ts';

@@ -2,26 +2,19 @@
 import { expect, test } from 'vitest';
 import { normalAt, randomBits } from '../../../src/engine/core/rng.ts';
 import { slice } from '../../../src/engine/gpu/tensor.ts';
-import { activationForward } from '../../../src/engine/kernels/activation.ts';
 import {
   delayedScales,
   quantizeCurrent,
   quantizeDelayed,
-  quantizeGroups,
   SCALE_WORDS,
 } from '../../../src/engine/kernels/quantize.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
-import {
-  ACTIVATION_GROUP,
-  AMAX_ALGORITHMS,
-  largestBits,
-} from '../../../src/engine/precision/quantization.ts';
+import { AMAX_ALGORITHMS, largestBits } from '../../../src/engine/precision/quantization.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import {
   amaxBits,
   type DelayedScale,
   nextDelayedScale,
-  quantizedInGroups,
   scaleFor,
 } from '../../../src/engine/reference/tensorScale.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
@@ -81,48 +74,6 @@ test.each(FORMATS)('%s: every tensor at its current scale', (format) =>
       ]);
       const codes = values.map((x) => encodeBits(format, f32Bits(Math.fround(x * scale))));
       expect([...run.codesOf(outs[i]!)], name).toEqual(codes);
-    }
-  }),
-);
-
-test.each(FORMATS)('%s: every group of 16 at a scale of its own', (format) =>
-  withBench(async (bench) => {
-    const target = targetOf(bench, 'packed', false);
-    const run = new KernelRun(bench);
-    // Groups on which scaling could go wrong, one behind the other; then those of a tensor that ends within a workgroup.
-    const groups = Object.values(TENSORS).map((values) =>
-      Array.from({ length: ACTIVATION_GROUP }, (_, i) => values[values.length - 1 - (i % values.length)]!),
-    );
-    const values = [...groups.flat(), ...TENSORS.normal!.slice(0, 16 * 75)];
-    const inp = run.codes('inp', 'f32', values.map(f32Bits));
-    const tensor = run.output('out', format, values.length);
-    const scales = run.zeros('groups', 'u32', Math.ceil(values.length / 64));
-    const out = { ...slice(tensor, 0, values.length), groups: scales };
-    const back = run.output('back', 'f32', values.length);
-    await run.run([
-      quantizeGroups(target, { label: 'quantize', inp, out, elements: values.length }),
-      // Reads what was stored as all kernels of groups do.
-      activationForward(target, {
-        label: 'gelu',
-        kind: 'gelu',
-        preActivation: out,
-        out: back,
-        elements: values.length,
-      }),
-    ]);
-    const words = run.codesOf(scales);
-    const codes = run.codesOf(tensor);
-    const read = new Float32Array(run.bytesOf(back));
-    for (let at = 0; at < values.length; at += ACTIVATION_GROUP) {
-      const group = values.slice(at, at + ACTIVATION_GROUP);
-      const scale = scaleFor(amaxBits(group), format, 1);
-      const exponent = (words[at >> 6]! >>> (8 * ((at >> 4) % 4))) & 255;
-      expect(2 ** (127 - exponent), `group ${at / 16}`).toBe(scale);
-      const wanted = group.map((x) => encodeBits(format, f32Bits(Math.fround(x * scale))));
-      expect([...codes.subarray(at, at + ACTIVATION_GROUP)], `group ${at / 16}`).toEqual(wanted);
-      const kept = quantizedInGroups(group, format);
-      // GELU of what is large is the number itself or zero: there its f32 error has no place.
-      for (const [i, x] of kept.entries()) if (x > 100) expect(read[at + i]).toBe(Math.fround(x));
     }
   }),
 );

@@ -5,10 +5,13 @@ import type { MatmulKernel, Operation, Target } from '../../../src/engine/gpu/op
 import { PipelineCache } from '../../../src/engine/gpu/pipelines.ts';
 import { Program } from '../../../src/engine/gpu/program.ts';
 import {
+  type BlockScales,
   byteLength,
+  byteRange,
   bytesPerElement,
   type ElementType,
   formatOf,
+  slice,
   type Tensor,
 } from '../../../src/engine/gpu/tensor.ts';
 import { NO_SITE } from '../../../src/engine/kernels/stepState.ts';
@@ -57,9 +60,9 @@ export function subgroupChoices({ report }: Pick<Bench, 'report'>): boolean[] {
 
 type Codes = Uint8Array | Uint16Array | Uint32Array;
 
-/** One number a code. */
+/** One number a code, or for two codes of half a byte. */
 function codesIn(type: ElementType, bytes: ArrayBuffer): Codes {
-  return new { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[bytesPerElement(type)](bytes);
+  return new { 0.5: Uint8Array, 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[bytesPerElement(type)](bytes);
 }
 
 /** Elements behind every output that no kernel may touch: within the binding, so that nothing clamps a stray store. */
@@ -104,12 +107,26 @@ export class KernelRun {
 
   /**
    * A tensor that starts full of NaN (or 0xffffffff), so that what a kernel leaves out shows. Behind it lies a guard:
-   * a store there fails the run.
+   * a store there fails the run. Where its blocks have scales, those lie before the guard.
    */
-  output(name: string, type: ElementType, elements: number): Tensor {
-    const tensor = { name, type, elements: elements + GUARD };
+  output(
+    name: string,
+    type: ElementType,
+    elements: number,
+    scales?: Pick<BlockScales, 'block' | 'as'>,
+  ): Tensor {
+    const blockScales = scales && { ...scales, part: elements };
+    const tensor: Tensor = { name, type, elements: elements + GUARD, blockScales };
     this.#contents.set(tensor, new Uint8Array(byteLength(tensor)).fill(0xff));
     this.#outputs.set(tensor, elements);
+    return tensor;
+  }
+
+  /** A tensor with these bytes, which may be followed by scales. */
+  stored(tensor: Tensor, bytes: Uint8Array<ArrayBuffer>): Tensor {
+    if (bytes.length !== byteLength(tensor))
+      throw new RangeError(`${tensor.name} has ${byteLength(tensor)} bytes`);
+    this.#contents.set(tensor, bytes);
     return tensor;
   }
 
@@ -190,7 +207,8 @@ export class KernelRun {
   }
 
   #checkGuard(tensor: Tensor, elements: number): void {
-    const guard = new Uint8Array(this.bytesOf(tensor)).subarray(elements * bytesPerElement(tensor.type));
+    const { offset } = byteRange(slice(tensor, elements, 4));
+    const guard = new Uint8Array(this.bytesOf(tensor)).subarray(offset);
     const touched = guard.findIndex((byte) => byte !== 0xff);
     if (touched < 0) return;
     const element = elements + Math.floor(touched / bytesPerElement(tensor.type));

@@ -11,9 +11,9 @@ import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
+import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
-import { OPTIM_STATES, OPTIMIZERS } from '../../../src/engine/precision/optimStates.ts';
 import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { usesHalves } from './modes.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
@@ -164,7 +164,7 @@ function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
   for (const precision of MASTERS) {
     for (const optimizer of OPTIMIZERS) {
-      for (const optimState of OPTIM_STATES) {
+      for (const optimState of OPTIMIZER_TABLE[optimizer].rule.optimStates) {
         if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
         const config = { ...presetOf('smoke').config, batch: 1, precision, optimizer, optimState };
         operations.push(

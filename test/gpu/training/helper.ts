@@ -23,6 +23,7 @@ import {
   type TrainerOptions,
 } from '../../../src/engine/index.ts';
 import { readStepState, type StepState } from '../../../src/engine/kernels/stepState.ts';
+import type { ParameterPart } from '../../../src/engine/model/chunks.ts';
 import type { Batch, Parameters } from '../../../src/engine/reference/model.ts';
 import { decodeBits } from '../../../src/engine/reference/rounding.ts';
 import { type DeviceContext, withDevice } from '../device.ts';
@@ -157,14 +158,17 @@ function decode(tensor: Tensor, bytes: ArrayBuffer): Float64Array {
   return Float64Array.from(codes.subarray(0, tensor.elements), (code) => decodeBits(format, code));
 }
 
-/** Every parameter's master, gradient or moment by name. */
+/** Every parameter's master, gradient or optimizer state by name; of frozen ones only masters. */
 export async function parametersOf(
   trainer: Trainer,
-  which: 'master' | 'gradient' | 'firstMoment' | 'secondMoment',
+  which: 'master' | 'gradient' | { readonly state: string },
 ): Promise<Parameters> {
   const values: Parameters = new Map();
-  for (const [name, { parts }] of trainer.plan.tensors.parameters) {
-    const numbers = await Promise.all(parts.map((part) => numbersOf(trainer, part[which])));
+  const sliceOf = (part: ParameterPart) =>
+    typeof which === 'string' ? part[which] : part.states[which.state];
+  for (const [name, { rule, parts }] of trainer.plan.tensors.parameters) {
+    if (which !== 'master' && !rule) continue;
+    const numbers = await Promise.all(parts.map((part) => numbersOf(trainer, sliceOf(part)!)));
     values.set(
       name,
       numbers.length === 1 ? numbers[0]! : Float64Array.from(numbers.flatMap((part) => [...part])),
@@ -190,18 +194,18 @@ export function storedAs(trainer: Trainer, name: string): Operand {
  * history, and the step state.
  */
 export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
-  const { chunks, state, computeWeights, scales, parameterStates } = trainer.plan.tensors;
+  const { chunks, state, computeWeights, scales, scratch } = trainer.plan.tensors;
   const tensors: Tensor[] = computeWeights.map(({ weight }) => weight.tensor);
   if (scales?.history) tensors.push(scales.scales, scales.history);
   const inChunks = chunks.flatMap((chunk) => [
     chunk.master,
     ...(chunk.compute ? [chunk.compute] : []),
     ...(chunk.low ? [chunk.low] : []),
-    chunk.firstMoment,
-    chunk.secondMoment,
+    ...Object.values(chunk.states),
     ...(chunk.groups ? [chunk.groups] : []),
   ]);
-  if (parameterStates) tensors.push(parameterStates);
+  const kept = trainer.plan.tensors.planned.filter(({ category }) => category === 'optimizer');
+  tensors.push(...[...scratch.values()].filter((one) => kept.some(({ tensor }) => tensor === one)));
   const copies = new Map<string, Buffer>();
   for (const tensor of [...tensors, ...inChunks, state])
     copies.set(tensor.name, Buffer.from(await trainer.read(tensor)));

@@ -5,7 +5,8 @@ import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { RunControl, runTraining, type Trainer } from '../../../src/engine/index.ts';
-import type { Optimizer, OptimState } from '../../../src/engine/precision/optimStates.ts';
+import type { Optimizer } from '../../../src/engine/kernels/optimizers/table.ts';
+import type { OptimState } from '../../../src/engine/precision/optimStates.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
 import {

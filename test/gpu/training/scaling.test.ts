@@ -141,9 +141,8 @@ describe('nothing but rounding depends on the scale', () => {
 async function restart(trainer: Trainer, start: ReadonlyMap<string, Float64Array>): Promise<void> {
   await trainer.setParameters((name) => Float32Array.from(start.get(name)!));
   const encoder = trainer.device.createCommandEncoder();
-  for (const { firstMoment, secondMoment } of trainer.plan.tensors.chunks) {
-    encoder.clearBuffer(trainer.arena.buffer(firstMoment));
-    encoder.clearBuffer(trainer.arena.buffer(secondMoment));
+  for (const { states } of trainer.plan.tensors.chunks) {
+    for (const state of Object.values(states)) encoder.clearBuffer(trainer.arena.buffer(state));
   }
   encoder.clearBuffer(trainer.arena.buffer(trainer.plan.tensors.state));
   trainer.device.queue.submit([encoder.finish()]);

@@ -9,8 +9,8 @@ const withF16 = { half: 'native', features: ['shader-f16'] } as const;
 const software = { half: 'packed', features: ['shader-f16'] } as const;
 const without = { half: 'packed', features: [] } as const;
 
-describe('how an adapter holds a mode', () => {
-  test('is native where WebGPU has the format, and packed or simulated for a reason where it has not', () => {
+describe('how an adapter stores a mode', () => {
+  test('is native if WebGPU has the format, and otherwise packed or simulated with a reason', () => {
     expect(modeSupport('fp32', without)).toMatchObject({ kind: 'native' });
     expect(modeSupport('fp16', withF16)).toEqual({ kind: 'native', why: 'this adapter has shader-f16' });
     expect(modeSupport('fp16', software).why).toContain('software adapters');
@@ -24,9 +24,9 @@ describe('how an adapter holds a mode', () => {
     });
     expect(modeSupport('bf16', withF16)).toMatchObject({
       kind: 'packed',
-      why: expect.stringMatching(/no bf16: 2 to a word/),
+      why: expect.stringMatching(/no bf16: values are stored 2 per word/),
     });
-    expect(modeSupport('fp8', withF16).why).toMatch(/no e4m3fn: 4 to a word/);
+    expect(modeSupport('fp8', withF16).why).toMatch(/no e4m3fn: values are stored 4 per word/);
   });
 
   test.each(PRECISION_MODES)('%s is explained on every adapter', (mode) => {
@@ -36,14 +36,14 @@ describe('how an adapter holds a mode', () => {
   });
 });
 
-test('rates have three digits and their prefix', () => {
+test('rates have three digits and a prefix', () => {
   expect(formatRate(1.234e12, 'FLOP/s')).toBe('1.23 TFLOP/s');
   expect(formatRate(850.4e6, 'FLOP/s')).toBe('850 MFLOP/s');
   expect(formatRate(23.1e9, 'B/s')).toBe('23.1 GB/s');
   expect(formatRate(5e17, 'FLOP/s')).toBe('500 PFLOP/s');
 });
 
-test('the kernels of a benchmark are named, and why matrix units are not among them', () => {
+test('the kernels of a benchmark are named, with the reason if matrix units are not used', () => {
   expect(kernelWords({ matmul: 'register16' })).toBe('register16');
   const subgroupMatrix = 'not used: f16 16x16x16 is not faster than tiled';
   expect(kernelWords({ matmul: 'tiled', subgroupMatrix })).toBe(`tiled, subgroup matrix ${subgroupMatrix}`);
@@ -55,7 +55,7 @@ test('ranges are the engine’s', () => {
   expect(rangeWords('loss-scale')).toBe('1 to 2^126');
 });
 
-describe('what became of a batch', () => {
+describe('the result of a batch search', () => {
   const search: BatchSearch = {
     id: 1,
     mode: 'fp32',
@@ -69,10 +69,10 @@ describe('what became of a batch', () => {
   const outcome = (change: Partial<BatchSearch>) => batchOutcome({ ...search, ...change });
   const refused = { message: 'The GPU refused 9 MiB.', hint: '' };
 
-  test('is told at every stage', () => {
+  test('is described at every stage', () => {
     expect(outcome({})).toBe('Waiting for its step.');
     expect(outcome({ cancelled: true })).toBe(
-      "Planned, not confirmed: cancelled before its step; this adapter's largest buffer allows no more.",
+      "Planned but not confirmed, because it was cancelled before its step; this adapter's largest buffer allows no more.",
     );
     expect(outcome({ trying: 600 })).toBe('Taking a step with batch 600…');
     expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null } })).toBe(
@@ -80,14 +80,14 @@ describe('what became of a batch', () => {
     );
   });
 
-  test('is told with what recomputing more would allow', () => {
+  test('includes the batch that a deeper recompute level would allow', () => {
     const deeper = { recompute: 'gelu-ln', batch: 1700, bytes: 5, limitedBy: 'budget' } as const;
     expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null }, deeper })).toMatch(
       /^Confirmed by a step; .*\. Recompute \(GELU and layer norm\) would allow 1,700\.$/,
     );
   });
 
-  test('is told with what was reached where memory ran out', () => {
+  test('includes the batch that was reached when memory ran out', () => {
     expect(outcome({ confirmed: { batch: 600, bytes: 5, refused } })).toBe(
       'The plan allows 1,200, but the GPU ran out of memory: reached 600. The GPU refused 9 MiB.',
     );

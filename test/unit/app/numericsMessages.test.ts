@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ratioWords } from '../../../src/app/panels/numerics/messages.ts';
 import type { QuantizationNoise } from '../../../src/engine/inspect/frame.ts';
 
-test('a ratio that was not measured says why', () => {
+test('a ratio that was not measured is replaced by the reason', () => {
   const row = { name: 'w', kind: 'weight', format: 'f16', sqnr: null, saturated: 0, underflow: 0, amax: 1 };
   const words = (given: Partial<QuantizationNoise>) => ratioWords({ ...row, ...given } as QuantizationNoise);
   expect(words({ sqnr: 31.449 })).toBe('31.4 dB');

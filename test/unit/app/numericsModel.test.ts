@@ -14,7 +14,7 @@ import type { NumericsKind } from '../../../src/engine/model/numericsRows.ts';
 import { UnderflowHistory } from '../../../src/store/underflowHistory.ts';
 import { row } from '../numericsRow.ts';
 
-/** Of ten values: so many exact zeros, so many of 2^-30, which f16 flushes, and ones. */
+/** Ten values: the given numbers of exact zeros and of 2^-30, which f16 flushes, and ones for the rest. */
 interface Tensor {
   readonly name: string;
   readonly kind?: NumericsKind;
@@ -48,7 +48,7 @@ describe('tensors whose gradient is exactly zero', () => {
     { name: 'h.0.attn gradient', kind: 'activationGradient', zeros: 10 },
   ]);
 
-  test('come first where the rows are sorted by what is zero, not last as having lost nothing', () => {
+  test('come first when rows are sorted by zeros, not last as if they had lost nothing', () => {
     expect(inOrder(frame)).toEqual([
       'h.0.attn.c_attn.weight',
       'h.0.attn.c_attn.bias',
@@ -59,7 +59,7 @@ describe('tensors whose gradient is exactly zero', () => {
     ]);
   });
 
-  test('are counted in the headline; gradients of activations are no parameter tensors', () => {
+  test('are counted in the headline, which excludes activation gradients', () => {
     expect(tensorsWithoutGradient(frame)).toEqual({ without: 2, of: 5 });
     expect(gradientSentence(frame)).toEqual({
       count: '2 of 5',
@@ -70,7 +70,7 @@ describe('tensors whose gradient is exactly zero', () => {
     expect(gradientSentence(frameOf([{ name: 'wte.weight', nonFinite: 10 }])).count).toBe('All 1');
   });
 
-  test('have no share of flushed values, and the words say why', () => {
+  test('have no share of flushed values, and the text says why', () => {
     const [first] = heatRows(frame, 0, F16, 'zeros');
     expect(flushedShare(first!.losses)).toBeNull();
     expect(shareWords(flushedShare(first!.losses))).toBe('all zero');
@@ -85,7 +85,7 @@ test('a row without a finite value is not called all zero', () => {
   expect(hoverSentence(heat!, null)).toContain('10 values, none of the others finite.');
 });
 
-test('a forecast says how many gradients are zero whatever the scale, and claims no 0 % where all are', () => {
+test('a forecast says how many gradients are zero at any scale, and does not report 0 % when all are', () => {
   const gradient = (name: string, zeros: number, small: number) =>
     ({ name, kind: 'activationGradient', zeros, small }) as const;
   const some = frameOf([gradient('logits gradient', 0, 5), gradient('h.0.attn gradient', 10, 0)]);
@@ -100,7 +100,7 @@ test('a forecast says how many gradients are zero whatever the scale, and claims
   );
 });
 
-test('the strip names layers that have nothing left to flush instead of calling them sound', () => {
+test('the strip names layers whose gradients are all zero instead of showing them as unaffected', () => {
   const history = new UnderflowHistory(2, 'f16');
   history.push(
     frameOf([
@@ -111,6 +111,6 @@ test('the strip names layers that have nothing left to flush instead of calling 
   );
   expect([0, 1, 2].map((layer) => history.share(0, layer))).toEqual([null, Math.fround(0.3), 0]);
   expect(stripSentence(history)).toBe(
-    'Share of gradients flushed to zero by layer, steps 300 to 300. At the last, most in h.1: 30.0 %. Exactly zero already, and grey: h.0.',
+    'Share of gradients flushed to zero by layer, steps 300 to 300. At the last step, most in h.1: 30.0 %. Grey, because already exactly zero: h.0.',
   );
 });

@@ -19,7 +19,7 @@ const other = record({ id: 'other', name: 'other', time: 3, preset: 'starter' })
 const failed = record({ id: 'failed', name: 'failed', time: 4, summary: null, evals: [], outcome: 'failed' });
 const runs = [failed, other, second, first];
 
-test('what changed is told against the last run of the same preset', () => {
+test('changes are given relative to the previous run of the same preset', () => {
   expect(changeSentence(first, runs)).toBe('First run of Smoke');
   expect(changeSentence(second, runs)).toBe('precision Mixed f16 → FP32, seed 1337 → 7 since first');
   expect(changeSentence(other, runs)).toBe('First run of Starter');
@@ -33,7 +33,7 @@ test('what changed is told against the last run of the same preset', () => {
   expect(changeSentence(much, runs)).toBe('layers 2 → 3, heads 2 → 3, width 64 → 96 and 2 more since failed');
 });
 
-test('every column sorts both ways, and what has no figure comes last', () => {
+test('every column sorts in both directions, and runs without a value come last', () => {
   for (const { id, value } of COLUMNS) {
     for (const descending of [false, true]) {
       const values = sortRuns(runs, { column: id, descending }).map(value);
@@ -45,7 +45,7 @@ test('every column sorts both ways, and what has no figure comes last', () => {
   expect(sortRuns(runs, { column: 'valLoss', descending: true }).at(-1)).toBe(failed);
 });
 
-test('only what differs is listed', () => {
+test('only differences are listed', () => {
   const { settings, results } = differencesOf([first, second]);
   expect(settings).toEqual([
     { name: 'precision', cells: ['Mixed f16', 'FP32'] },
@@ -58,7 +58,7 @@ test('only what differs is listed', () => {
   expect(differencesOf([first, first])).toEqual({ settings: [], results: [] });
 });
 
-test('CSV has plain numbers, and no cell that a spreadsheet would run', () => {
+test('CSV has plain numbers and no cell that a spreadsheet would run as a formula', () => {
   const hostile = record({ name: '=HYPERLINK("http://x","y")', time: 0 });
   const [header, row] = tableAsCsv([hostile]).split('\r\n');
   expect(header).toBe(COLUMNS.map(({ label }) => label).join(','));
@@ -67,7 +67,7 @@ test('CSV has plain numbers, and no cell that a spreadsheet would run', () => {
   expect(row).toContain('1970-01-01T00:00:00.000Z');
 });
 
-test('Markdown has a row a run, and names that cannot break out of their cell', () => {
+test('Markdown has a row for each run, and names cannot break out of their cells', () => {
   const lines = tableAsMarkdown([record({ name: 'a | b\n<img>' }), second])
     .trim()
     .split('\n');
@@ -91,6 +91,6 @@ test.each([
   [0, 1, 'Nothing to import: 1 run of the file is here already.'],
   [1, 1, '1 run imported.'],
   [2, 5, '2 runs imported. 3 runs were here already.'],
-])('an import of %i of %i runs is told', (added, inFile, told) =>
+])('an import of %i of %i runs is reported', (added, inFile, told) =>
   expect(importSentence(added, inFile)).toBe(told),
 );

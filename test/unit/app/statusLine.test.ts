@@ -3,7 +3,7 @@ import { statusLine } from '../../../src/app/messages.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { beginRuns, useRun } from '../../../src/store/runStore.ts';
 
-test('runs that have ended are counted, also where none took a step', () => {
+test('ended runs are counted, even if none took a step', () => {
   const config = { ...PRESETS.smoke.config, steps: 0, warmup: 0 };
   const modes = ['fp32', 'fp16'] as const;
   beginRuns(

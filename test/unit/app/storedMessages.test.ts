@@ -15,7 +15,7 @@ const stored: StoredRun = {
   text: { name: 'Moby Dick', checksum: '', tokens: null, builtin: 'moby-dick' },
 };
 
-test('what more steps do to the learning rate is said with its numbers', () => {
+test('the effect of more steps on the learning rate is given in numbers', () => {
   const next = learningRateAt({ ...config, steps: 200 }, 100);
   expect(next).toBeCloseTo(5.5e-4, 10); // half of the cosine
   expect(scheduleSentence(stored, 200)).toBe(
@@ -25,7 +25,7 @@ test('what more steps do to the learning rate is said with its numbers', () => {
   expect(scheduleSentence(constant, 200)).toBe(
     'The learning rate stays at 0.001, as in one run of 200 steps.',
   );
-  // Stopped early: to the same end, and in the middle of its warm-up.
+  // Stopped early: continued to the same end, and in the middle of its warm-up.
   expect(scheduleSentence({ ...stored, step: 1 }, 100)).toContain('continues at 0.001 and falls to 0.0001,');
   const warming = { ...stored, step: 5, config: { ...config, warmup: 10 } };
   expect(scheduleSentence(warming, 100)).toContain(
@@ -33,27 +33,27 @@ test('what more steps do to the learning rate is said with its numbers', () => {
   );
 });
 
-test('a run that ended says whether the next one takes its place', () => {
+test('the note of an ended run says whether the next one replaces it', () => {
   expect(endedSentence(stored, null, false)).toMatch(
-    /^A run that finished .* ago is kept here: .*, step 100 of 100, on Moby Dick\. The next saved run leaves it as it is\.$/,
+    /^A run that finished .* ago is saved here: .*, step 100 of 100, on Moby Dick\. The next saved run does not replace it\.$/,
   );
   expect(endedSentence({ ...stored, step: 40 }, 'Choose the text again.', true)).toMatch(
-    /^A run that ended .* step 40 of 100, .* The next saved run replaces it: .* Choose the text again\.$/,
+    /^A run that ended .* step 40 of 100, .* The next saved run replaces it, .* Choose the text again\.$/,
   );
 });
 
-test('an unfinished run says whether the one that is trained is saved beside it', () => {
+test('the note of an unfinished run says whether the current run is saved beside it', () => {
   const left = { ...stored, ended: false, step: 40 };
   expect(unfinishedSentence(left, null, false, true)).toContain('It resumes exactly where it was.');
-  expect(unfinishedSentence(left, null, true, true)).toContain('beside the run that is trained now');
-  expect(unfinishedSentence(left, null, true, false)).toContain('the run that is trained now is not saved');
+  expect(unfinishedSentence(left, null, true, true)).toContain('beside the run that is training now');
+  expect(unfinishedSentence(left, null, true, false)).toContain('the run that is training now is not saved');
 });
 
-test('training on says what is kept and what is replaced', () => {
+test('continuing a run says what is kept and what is replaced', () => {
   const other = { ...stored, place: 1, step: 8 } as const;
-  expect(keepingSentence(stored, null)).toBe('This run stays as it is; the longer one is kept beside it.');
+  expect(keepingSentence(stored, null)).toBe('This run is kept, and the longer one is saved beside it.');
   expect(keepingSentence(stored, other)).toMatch(
-    /stays as it is; the longer one replaces the other kept run \(.*step 8 of 100.*\)\.$/,
+    /is kept; the longer one replaces the other saved run \(.*step 8 of 100.*\)\.$/,
   );
-  expect(keepingSentence(stored, stored)).toContain('take its run file first to keep both');
+  expect(keepingSentence(stored, stored)).toContain('To keep both, export its run file first.');
 });

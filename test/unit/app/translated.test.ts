@@ -37,7 +37,7 @@ test.each([
   expect(problems(body)).toEqual([]);
 });
 
-test('no text of the page that changes, or that something is put before, has siblings; code and keys are not translated', () => {
+test('no text that changes, or before which something is inserted, has siblings; code and keys are not translated', () => {
   const parts = readdirSync(join(ROOT, 'src/app'), { recursive: true, withFileTypes: true })
     .filter(({ name }) => name.endsWith('.tsx'))
     .map(({ parentPath, name }) => relative(ROOT, join(parentPath, name)));

@@ -13,7 +13,7 @@ import { sharpnessOf } from '../../../src/engine/inspect/sharpness.ts';
 import { DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';
 import { plottedRun } from './runs.ts';
 
-test('has a row for every step of every run, however many are drawn', () => {
+test('has a row for every step of every run, however few are drawn', () => {
   const runs = [plottedRun(3000), plottedRun(10, undefined, { title: 'FP32' })];
   runs[1]!.log.evals.push({ step: 10, valLoss: 3.25 });
   const series = runs.flatMap((run, index) => LOSS.series(run, index, runs, DEFAULT_CHARTS.loss) ?? []);
@@ -26,7 +26,7 @@ test('has a row for every step of every run, however many are drawn', () => {
   expect(lines.at(-2)).toMatch(/^FP32,10,5120,0\.1,0\.4,[\d.]+,3\.25,0,$/);
 });
 
-test("has the speed by the GPU's own clock beside that of the wall, where there is one", () => {
+test("has the speed by the GPU's own clock beside that by wall time, if there is one", () => {
   const timed = plottedRun(8, () => ({ gpuMs: 4 }));
   const runs = [timed, plottedRun(8)];
   const seriesOf = (chart: ChartDefinition) =>
@@ -35,11 +35,11 @@ test("has the speed by the GPU's own clock beside that of the wall, where there 
   expect(lines[0]).toContain('tokens_per_second,tokens_per_second_gpu,');
   expect(lines[8]).toMatch(/^Mixed f16,8,4096,0\.08,51200,128000,0,$/);
   expect(lines[16]).toMatch(/^Mixed f16,8,4096,0\.08,51200,,0,$/);
-  // In lockstep there is no other, and runs without it have no line.
+  // In lockstep it is the only speed, and runs without it have no line.
   expect(seriesOf(GPU_SPEED).map(({ values }) => values[7])).toEqual([128_000]);
 });
 
-test('sharpness stands from one measurement to the next, and a run without any has no line', () => {
+test('sharpness holds from one measurement to the next, and a run without any has no line', () => {
   const run = plottedRun(5);
   const [first, second] = [2, 4].map((step) =>
     sharpnessOf(step, Float32Array.from([0.1, step / 16, 3, 0]), 1),
@@ -56,7 +56,7 @@ test('sharpness stands from one measurement to the next, and a run without any h
   expect(SHARPNESS.series(plottedRun(5), 0, [run], DEFAULT_CHARTS.sharpness)).toBeNull();
 });
 
-test('leaves out what is not finite, and never writes a formula', () => {
+test('leaves out non-finite values and never writes a formula', () => {
   const run = plottedRun(1, () => ({ loss: null, skipped: true, overflow: 'a, "b"' }), {
     title: '=HYPERLINK("x")',
   });

@@ -22,7 +22,7 @@ function plotOf(chart: ChartDefinition, runs: readonly PlottedRun[], change: Par
   return buildPlot(chart, series, settings, 800);
 }
 
-test("the GPU's own clock is a line beside that of the wall", () => {
+test("the speed by the GPU's own clock is a line beside that by wall time", () => {
   const kinds = (run: PlottedRun) => plotOf(SPEED, [run]).lines.map(({ kind }) => kind);
   expect(kinds(plottedRun(20, () => ({ gpuMs: 4 })))).toEqual(['main', 'gpu']);
   expect(kinds(plottedRun(20))).toEqual(['main']);
@@ -38,7 +38,7 @@ describe.each(ALL.map((chart) => [chart.id, chart] as const))('%s', (_, chart) =
     { logY: true },
     { x: 'tokens', logX: true, logY: true },
     { x: 'time', logX: true },
-  ] as const)('draws at most 400 points a line, all within finite axes: %o', (change) => {
+  ] as const)('draws at most 400 points per line, all within finite axes: %o', (change) => {
     const { lines, x, y } = plotOf(chart, [noisy(), noisy()], change);
     expect(lines.length).toBeGreaterThan(0);
     for (const { points } of lines) {
@@ -60,14 +60,14 @@ describe.each(ALL.map((chart) => [chart.id, chart] as const))('%s', (_, chart) =
   });
 });
 
-test('on a logarithmic axis a value of 0 is a gap, and the rest is drawn', () => {
+test('on a logarithmic axis a value of 0 is a gap, and the others are drawn', () => {
   const run = plottedRun(4, (step) => ({ gradNorm: step === 2 ? 0 : step }));
   const { lines, y } = plotOf(GRADIENT_NORM, [run], { logY: true, smoothing: 0 });
   expect(lines[0]!.points.map((point) => point.y)).toEqual([0, null, Math.log10(3), Math.log10(4)]);
   expect(10 ** y.low).toBeGreaterThan(0.5);
 });
 
-test('a time of 0 has no place on a logarithmic axis', () => {
+test('a time of 0 has no position on a logarithmic axis', () => {
   const run = plottedRun(3, (step) => ({ time: (step - 1) * 100 }));
   const { lines, x } = plotOf(LOSS, [run], { x: 'time', logX: true, smoothing: 0 });
   const [first, second] = lines[0]!.points.map((point) => point.x);
@@ -77,7 +77,7 @@ test('a time of 0 has no place on a logarithmic axis', () => {
   expect(x.low).toBeCloseTo(-1);
 });
 
-test('runs along steps, tokens and seconds', () => {
+test('the x axis can show steps, tokens or seconds', () => {
   const run = plottedRun(20);
   const end = (x: ChartSettings['x']) => plotOf(LOSS, [run], { x }).lines[0]!.points.at(-1)!.x;
   expect(end('step')).toBe(20);
@@ -87,7 +87,7 @@ test('runs along steps, tokens and seconds', () => {
   expect(plotOf(LOSS, [run, unknown], { x: 'tokens' }).xKind).toBe('step');
 });
 
-test('a kept range of y stays whatever is drawn, unless a logarithmic axis cannot have it', () => {
+test('a locked y range stays whatever is drawn, unless a logarithmic axis cannot show it', () => {
   const range = (change: Partial<ChartSettings>) => plotOf(LOSS, [plottedRun(20)], change).yRange;
   expect(range({ lockedY: [1, 2] })).toEqual([1, 2]);
   expect(range({ lockedY: [-1, 2] })).toEqual([-1, 2]);
@@ -97,7 +97,7 @@ test('a kept range of y stays whatever is drawn, unless a logarithmic axis canno
   expect(high).toBeCloseTo(2);
 });
 
-test('the raw loss is drawn behind the smoothed one, and alone where nothing is smoothed', () => {
+test('the raw loss is drawn behind the smoothed one, or alone without smoothing', () => {
   const kinds = (smoothing: number | null) =>
     plotOf(LOSS, [plottedRun(20)], { smoothing }).lines.map(({ kind }) => kind);
   expect(kinds(null)).toEqual(['raw', 'main']);
@@ -106,7 +106,7 @@ test('the raw loss is drawn behind the smoothed one, and alone where nothing is 
 });
 
 describe('the difference', () => {
-  test('is that of the smoothed losses at the same step', () => {
+  test('is between the smoothed losses at the same step', () => {
     const runs = [plottedRun(20, () => ({ loss: 3 })), plottedRun(10, () => ({ loss: 2.5 }))];
     const { lines } = plotOf(DIFFERENCE, runs);
     expect(lines).toHaveLength(1);
@@ -114,7 +114,7 @@ describe('the difference', () => {
     for (const { y } of lines[0]!.points) expect(y).toBeCloseTo(-0.5, 12);
   });
 
-  test('is that at the same time on a time axis, and a gap where the first run had none', () => {
+  test('is at the same time on a time axis, with a gap where the first run had no step', () => {
     const first = plottedRun(10, (step) => ({ loss: step }));
     const slower = plottedRun(10, (step) => ({ loss: 0, time: step * 20 }));
     const { lines } = plotOf(DIFFERENCE, [first, slower], { x: 'time', smoothing: 0 });
@@ -141,7 +141,7 @@ describe('the loss scale', () => {
     expect(y.ticks.every(({ at }) => Number.isInteger(at))).toBe(true);
   });
 
-  test('has no line for a mode without scaling, but its skips', () => {
+  test('shows no line for a mode without scaling, only its skipped steps', () => {
     const { lines, marks } = plotOf(LOSS_SCALE, [{ ...skipping, mode: 'fp16-noscale' }]);
     expect(lines).toEqual([]);
     expect(marks).toHaveLength(3);
@@ -151,7 +151,7 @@ describe('the loss scale', () => {
   });
 });
 
-test('the clip line stands where the run clips; memory is flat and from 0', () => {
+test('the clip line is at the clip threshold; memory is flat and starts at 0', () => {
   expect(plotOf(GRADIENT_NORM, [plottedRun(20)]).references).toEqual([{ at: 1, label: 'clipped above 1' }]);
   const { lines, y } = plotOf(MEMORY, [plottedRun(20)]);
   expect(lines[0]!.points.map((point) => point.y)).toEqual([4, 4]);

@@ -1,4 +1,4 @@
-/** Runs to plot, made of given steps. */
+/** Makes runs to plot from given steps. */
 import type { PlottedRun } from '../../../src/app/charts/plottedRun.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { TimedStep } from '../../../src/session/protocol.ts';

@@ -16,7 +16,7 @@ test('the seeds of a mode share its colour and dash', () => {
   expect(new Set(places.map(runDash)).size).toBe(2);
 });
 
-test('over seeds the difference is to the first mode of the same seed', () => {
+test('with several seeds the difference is to the first mode of the same seed', () => {
   const last = runs.map((one) => DIFFERENCE.series(one, one.place!, runs, settings)?.values[9] ?? null);
   expect(last).toEqual([null, expect.closeTo(0.25, 9), null, expect.closeTo(0.5, 9)]);
 });

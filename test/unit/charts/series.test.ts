@@ -32,10 +32,13 @@ test('six runs differ by colour and by dash', () => {
   expect(new Set(runs.map(runDash)).size).toBe(RUNS);
 });
 
-test.each(Array.from({ length: RUNS }, (_, i) => i))('run %i stands out on both themes', (run) => {
-  const name = /--series-\d/.exec(runColor(run))![0];
-  const [color, surface] = [token(name), token('--surface')];
-  for (const theme of [0, 1] as const) {
-    expect(contrast(color[theme], surface[theme])).toBeGreaterThanOrEqual(3);
-  }
-});
+test.each(Array.from({ length: RUNS }, (_, i) => i))(
+  'the colour of run %i has enough contrast in both themes',
+  (run) => {
+    const name = /--series-\d/.exec(runColor(run))![0];
+    const [color, surface] = [token(name), token('--surface')];
+    for (const theme of [0, 1] as const) {
+      expect(contrast(color[theme], surface[theme])).toBeGreaterThanOrEqual(3);
+    }
+  },
+);

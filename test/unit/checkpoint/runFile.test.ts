@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { checkParameters } from '../../../src/engine/checkpoint/restore.ts';
+import { checkOptimizer, checkStates } from '../../../src/engine/checkpoint/restore.ts';
 import { openRun, type RunDescription, readEntry, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
@@ -189,12 +189,26 @@ test('a field that the file is too old to have takes its default', async () => {
 
 test('a run whose description has lost a parameter that its tensors have is refused by its name', async () => {
   const run = await open(await savedRun());
-  const { parameters } = runTensors(CONFIG, 65, DEFAULT_LIMITS);
-  expect(() => checkParameters({ parameters }, run)).not.toThrow();
-  const fewer = new Map([...parameters].filter(([name]) => name !== 'h.0.ln_1.bias'));
-  expect(thrownBy(() => checkParameters({ parameters: fewer }, run))).toMatchObject({
+  const entries = entriesOf(CONFIG);
+  expect(() => checkStates(entries, run)).not.toThrow();
+  const fewer = entries.filter(({ name }) => !name.endsWith('h.0.ln_1.bias'));
+  expect(thrownBy(() => checkStates(fewer, run))).toMatchObject({
     code: 'WRONG_RUN',
-    message: expect.stringContaining('has h.0.ln_1.bias, and a run as it describes has none'),
+    message: expect.stringContaining('has adam.m.h.0.ln_1.bias, and a run as it describes has none'),
+  });
+});
+
+test('a run resumes with the optimizer and the states that it began with, and no others', async () => {
+  const run = await open(await savedRun());
+  expect(() => checkOptimizer(CONFIG, run)).not.toThrow();
+  expect(thrownBy(() => checkOptimizer({ ...CONFIG, optimizer: 'stable-adamw' }, run))).toMatchObject({
+    code: 'WRONG_RUN',
+    message: expect.stringMatching(/is a run of adamw with states in \w+; .* with stable-adamw/),
+    hint: expect.stringContaining('the optimizer that it began with'),
+  });
+  expect(thrownBy(() => checkOptimizer({ ...CONFIG, optimState: 'fp8' }, run))).toMatchObject({
+    code: 'WRONG_RUN',
+    message: expect.stringContaining('states in fp8'),
   });
 });
 

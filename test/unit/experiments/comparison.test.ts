@@ -188,7 +188,7 @@ describe('the verdict', () => {
   test('says what is level, what is worse, how fast, and that one seed knows no noise', () => {
     const noscale = run({ mode: 'fp16-noscale', evals: evals([4, 3.5, 2.75]), tokensPerSec: 1010 });
     expect(of(['fp32', 'fp16', 'fp16-noscale'], [reference, half, noscale])).toBe(
-      'After 30 steps, Mixed f16 ends level with FP32 at 2.00 times its speed; Mixed f16, no scaling is 0.750 nats worse than FP32 (no speed difference beyond noise). One seed was trained: how much the seed alone changes is not known.',
+      'After 30 steps, Mixed f16 ends level with FP32 at 2.00 times its speed; f16 without scaling is 0.750 nats worse than FP32 (no speed difference beyond noise). One seed was trained: how much the seed alone changes is not known.',
     );
   });
 
@@ -224,9 +224,9 @@ describe('the verdict', () => {
 
   test('says that a mode stopped by itself, in some seeds or in all', () => {
     const failed = run({ mode: 'fp16-pure', failed: true, evals: [] });
-    expect(of(['fp32', 'fp16-pure'], [reference, failed])).toContain('Pure f16 had stopped by itself.');
+    expect(of(['fp32', 'fp16-pure'], [reference, failed])).toContain('Pure f16 had failed by then.');
     const seeds = [reference, lossOf('fp32', 2, 2), { ...failed, seed: 2 }, lossOf('fp16-pure', 1, 3)];
-    expect(of(['fp32', 'fp16-pure'], seeds)).toContain('(it stopped by itself in 1 of 2 seeds)');
+    expect(of(['fp32', 'fp16-pure'], seeds)).toContain('(it failed in 1 of 2 seeds)');
   });
 
   test('says nothing about the others where the reference came to nothing', () => {

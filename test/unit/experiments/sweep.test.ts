@@ -210,6 +210,17 @@ describe('the table', () => {
   });
 
   test.each([
+    [{}, 'context 32, batch'],
+    [{ norm: undefined, mlp: undefined }, 'context 32, batch'],
+    [{ norm: 'rmsnorm', mlp: 'relu2' }, 'context 32, RMSNorm, ReLU², batch'],
+    [{ mlp: 'relu2' }, 'context 32, ReLU², batch'],
+    [{ norm: 'of-a-later-version' }, 'context 32, norm of-a-later-version, mlp gelu, batch'],
+  ])('Markdown names the kinds of the model that are not GPT-2’s: %j', (kinds, said) => {
+    const settings = JSON.parse(JSON.stringify({ ...SETTINGS, context: 32, ...kinds }));
+    expect(sweepMarkdown({ ...sweep(CELLS), settings })).toContain(said);
+  });
+
+  test.each([
     [3e-4, '3e-4'],
     [1.5e-3, '1.5e-3'],
     [1e-2, '1e-2'],

@@ -179,7 +179,7 @@ describe('the comparison table', () => {
     end(1, 4, 100, { summary: null, error: { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } });
     logOf(1)!.evals.splice(0, 2, { step: 7, valLoss: null });
     expect(cells()).toMatchObject({
-      'val-loss': ['3.100', 'stopped by itself'],
+      'val-loss': ['3.100', 'failed (10 skipped steps in a row)'],
       'tokens-per-sec': ['5,120', 'not measured'],
       divergence: ['reference', 'step 1'],
       'loss-scale': ['none', '2¹⁶'],

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
-import { type AdamwOptions, adamw } from '../../../src/engine/reference/adamw.ts';
+import { adamw } from '../../../src/engine/reference/adamw.ts';
 import { storeOf } from '../../../src/engine/reference/store.ts';
+import type { UpdateOptions } from '../../../src/engine/reference/update.ts';
 
-const options: AdamwOptions = {
+const options: UpdateOptions = {
   learningRate: 0.1,
   beta1: 0.9,
   beta2: 0.99,

@@ -7,7 +7,7 @@ import {
   expand,
   momentGroup,
   momentScale,
-  storeMoments,
+  storeMoment,
 } from '../../../src/engine/reference/moments.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { thrownBy } from '../../unit/thrownBy.ts';
@@ -22,7 +22,9 @@ function stored(
   optimState: 'fp8' | 'fp8-lm' | 'bf16',
 ): [Float64Array, Float64Array] {
   const [m, v] = [Float64Array.from(values), Float64Array.from(values, Math.abs)];
-  storeMoments(m, v, momentsOf(fp32, optimState), 1, bits);
+  const moments = momentsOf(fp32, optimState);
+  storeMoment(m, 'firstMoment', moments, 1, bits);
+  storeMoment(v, 'secondMoment', moments, 1, bits);
   return [m, v];
 }
 
@@ -125,7 +127,7 @@ it('a second moment in bf16 falls on average at random, and not at all to neares
   };
   const nearest = decay((v) => v.set(v.map((x) => roundTo('bf16', x))));
   const moments = momentsOf(fp32, 'bf16');
-  const stochastic = decay((v, step) => storeMoments(zeros(256), v, moments, step, bits));
+  const stochastic = decay((v, step) => storeMoment(v, 'secondMoment', moments, step, bits));
   console.log(
     `after 1000 decays by 0.999: ${nearest} to nearest, ${stochastic.toFixed(4)} at random, exact ${(0.999 ** 1000).toFixed(4)}`,
   );

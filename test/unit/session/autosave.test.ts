@@ -25,7 +25,7 @@ afterEach(() => {
 
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
 
-/** A run that has taken `submittedSteps` steps, and whose state is copied at once. */
+/** A run that has taken `submittedSteps` steps and whose state is copied at once. */
 function fakeTrainer(pauses: boolean) {
   const state = { name: 'step_state', type: 'u32', shape: [16], slices: [] } as const;
   const take = vi.fn(async (step: number) => ({
@@ -49,7 +49,7 @@ function fakeTrainer(pauses: boolean) {
 
 async function begin(trainer: ReturnType<typeof fakeTrainer>['trainer']) {
   const events: SessionEvent[] = [];
-  const autosave = (await Autosave.hold(
+  const autosave = (await Autosave.acquire(
     (event) => events.push(event),
     0,
     async () => 0,
@@ -69,7 +69,7 @@ test('a run that has ended is not saved again when the page is hidden', async ()
   expect(take.mock.calls).toEqual([[5], [9]]);
   expect(storage.close).toHaveBeenCalledOnce();
 
-  trainer.submittedSteps = 10; // a sample was drawn, or the same trainer looked at
+  trainer.submittedSteps = 10; // a sample was drawn, or the same trainer was inspected
   autosave.request();
   await autosave.boundary();
   await autosave.close(true);
@@ -77,7 +77,7 @@ test('a run that has ended is not saved again when the page is hidden', async ()
   expect(storage.save).toHaveBeenCalledTimes(2);
 });
 
-test('where the GPU has no room for a copy, a save waits for the run to be between two steps, and says so', async () => {
+test('without GPU memory for a copy, a save waits until the run is between two steps, and reports that', async () => {
   const { trainer, take } = fakeTrainer(true);
   const { autosave, events } = await begin(trainer);
   trainer.submittedSteps = 3;
@@ -88,7 +88,7 @@ test('where the GPU has no room for a copy, a save waits for the run to be betwe
   await autosave.close(false);
 });
 
-test('a save that fails is told, and the next one is tried although no step was taken since', async () => {
+test('a failed save is reported, and the next one is tried even if no step was taken since', async () => {
   const { trainer } = fakeTrainer(false);
   const { autosave, events } = await begin(trainer);
   trainer.submittedSteps = 3;
@@ -100,7 +100,7 @@ test('a save that fails is told, and the next one is tried although no step was 
   await autosave.close(false);
 });
 
-test('a save has the figures of its last steps, which arrive after the state itself', async () => {
+test('a save includes the figures of its last steps, which arrive after the state itself', async () => {
   const { trainer } = fakeTrainer(false);
   const { autosave, events } = await begin(trainer);
   let arrive = (): void => {};

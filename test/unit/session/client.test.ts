@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SessionClient } from '../../../src/session/client.ts';
 import type { SessionEvent, Settled } from '../../../src/session/protocol.ts';
 
-// The page's side alone: what becomes of the worker when the page is left, and may be shown again.
+// Tests the page's side alone: what happens to the worker when the page is left and shown again.
 
 class FakeWorker extends EventTarget {
   static newest: FakeWorker;
@@ -39,9 +39,9 @@ afterEach(() => {
   vi.clearAllMocks();
 });
 
-test('a page that is left while its worker may hold the storage ends it, and is loaded anew when it is shown again', () => {
+test('a page that is left while its worker may hold the storage terminates it, and reloads when it is shown again', () => {
   client.send({ type: 'open' });
-  page.dispatchEvent(new Event('pageshow')); // the first one, which every page has
+  page.dispatchEvent(new Event('pageshow')); // the first one, which every page gets
   expect(reload).not.toHaveBeenCalled();
   FakeWorker.newest.tell({ type: 'savedRuns', stored: [] });
   page.dispatchEvent(new Event('pagehide'));
@@ -50,7 +50,7 @@ test('a page that is left while its worker may hold the storage ends it, and is 
   expect(reload).toHaveBeenCalledOnce();
 });
 
-test('one whose worker has given the storage back goes on as it was', () => {
+test('a page whose worker has released the storage continues as it was', () => {
   client.send({ type: 'open' });
   client.send({ type: 'save' });
   FakeWorker.newest.tell({ type: 'savedRuns', stored: [] });

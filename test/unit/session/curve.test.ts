@@ -28,7 +28,7 @@ function curveOf(steps: number): RunCurve {
   return curve;
 }
 
-test('a short run comes back bit by bit, up to the step that was saved, with steps that were not told yet', () => {
+test('a short run is restored exactly up to the saved step, including steps that were not added yet', () => {
   const curve = curveOf(90);
   curve.addEval({ step: 50, valLoss: 3.25 });
   curve.addEval({ step: 90, valLoss: null });
@@ -38,11 +38,11 @@ test('a short run comes back bit by bit, up to the step that was saved, with ste
   expect(at(60).evals).toEqual([{ step: 50, valLoss: 3.25 }]);
   expect(at(91).steps).toEqual([...curve.steps, { ...untold, time: curve.time }]);
   expect(at(91).evals).toEqual(curve.evals);
-  // What a run that goes on has not to tell again.
+  // What a resumed run need not report again.
   expect([at(60), at(91)].map(({ told }) => told.evaluation)).toEqual([50, 90]);
 });
 
-test('a run that was evaluated before its first step keeps that, and one that never was says so', () => {
+test('an evaluation before the first step is kept, and a run without evaluations is recognised', () => {
   const evaluated = new RunCurve();
   evaluated.addEval({ step: 0, valLoss: 4.5 });
   const parsed = RunCurve.parse(evaluated.text(0, []), 0);
@@ -52,7 +52,7 @@ test('a run that was evaluated before its first step keeps that, and one that ne
   expect([parsed.told.evaluation, new RunCurve().told.evaluation]).toEqual([0, NEVER]);
 });
 
-test('of a long run a bounded number of steps is kept, skips and the newest among them', () => {
+test('a bounded number of steps of a long run is kept, including skipped ones and the newest', () => {
   const curve = curveOf(20_000);
   const { steps } = curve;
   expect(steps.length).toBeLessThan(2000);
@@ -66,7 +66,7 @@ test('of a long run a bounded number of steps is kept, skips and the newest amon
   expect(RunCurve.parse(text, 20_000).steps).toEqual(steps);
 });
 
-test('steps that are taken again replace those of before', () => {
+test('repeated steps replace the earlier ones', () => {
   const curve = curveOf(30);
   for (let step = 21; step <= 25; step++) curve.addStep({ ...row(step), time: 0 });
   expect(curve.steps.map(({ step }) => step)).toEqual(Array.from({ length: 25 }, (_, i) => i + 1));
@@ -83,7 +83,7 @@ test.each([
     '{"steps":[],"evals":[{"step":2,"valLoss":1},{"step":1,"valLoss":1}],"sharpness":[]}',
   ],
   ['has steps that were never taken', curveOf(11).text(11, [])],
-])('a curve that %s is left out', (_, text) => {
+])('a curve that %s is ignored', (_, text) => {
   const { steps, evals, sharpness } = RunCurve.parse(text, 10);
   expect({ steps, evals, sharpness }).toEqual({ steps: [], evals: [], sharpness: [] });
 });

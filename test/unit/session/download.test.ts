@@ -7,7 +7,7 @@ const { signal } = new AbortController();
 
 afterEach(() => vi.unstubAllGlobals());
 
-/** Answers every request with these chunks. */
+/** Responds to every request with these chunks. */
 function serve(chunks: readonly (string | Uint8Array)[], init: ResponseInit = {}) {
   const body = () =>
     new ReadableStream({
@@ -38,14 +38,14 @@ test('the text becomes a file, with progress in bytes', async () => {
   expect(fetch.mock.calls[0]![1]).toMatchObject({ credentials: 'omit', referrerPolicy: 'no-referrer' });
 });
 
-test('a size that the server does not say, or says wrongly, is not shown', async () => {
+test('a size that the server does not state, or states wrongly, is not shown', async () => {
   serve(['abcdef'], { headers: { 'content-length': '3' } });
   const seen: unknown[] = [];
   await downloadText('https://texts.example/', { signal, onProgress: (...at) => seen.push(at) });
   expect(seen).toEqual([[6, null]]);
 });
 
-test('a text larger than what is held at a time comes back whole', async () => {
+test('a text larger than the buffer is returned whole', async () => {
   const chunk = new Uint8Array(3 * 2 ** 20).fill(0x61);
   serve([chunk, chunk, chunk, chunk]);
   const file = await downloadText('https://texts.example', { signal });
@@ -68,7 +68,7 @@ test.each([
   expect(fetch).not.toHaveBeenCalled();
 });
 
-test('no answer: the server must allow other sites to read the text', async () => {
+test('without a response the hint says that the server must allow other sites', async () => {
   vi.stubGlobal('fetch', async () => {
     throw new TypeError('Failed to fetch');
   });
@@ -78,7 +78,7 @@ test('no answer: the server must allow other sites to read the text', async () =
   expect(hint).toContain('Access-Control-Allow-Origin');
 });
 
-test('an http address on an https page is told apart', async () => {
+test('an http address on an https page has its own hint', async () => {
   vi.stubGlobal('location', { protocol: 'https:' });
   vi.stubGlobal('fetch', async () => {
     throw new TypeError('Failed to fetch');
@@ -86,7 +86,7 @@ test('an http address on an https page is told apart', async () => {
   expect((await refusal('http://texts.example/a.txt')).hint).toContain('may not read http addresses');
 });
 
-test.each([404, 503])('HTTP %i is named', async (status) => {
+test.each([404, 503])('HTTP %i is reported', async (status) => {
   serve(['no'], { status });
   expect((await refusal()).message).toContain(`the server answers HTTP ${status}`);
 });
@@ -96,17 +96,17 @@ test.each([
   ['binary', ['PK', Uint8Array.of(3, 4, 0)], /binary: byte 4/],
   ['not UTF-8', ['caf', Uint8Array.of(0xe9, 0x20)], /byte 3 \(0xe9\)/],
   ['cut off in a character', ['a', Uint8Array.of(0xf0, 0x9f)], /byte 1 \(0xf0\)/],
-] as const)('what is %s is refused', async (_, chunks, message) => {
+] as const)('data that is %s is refused', async (_, chunks, message) => {
   serve(chunks);
   expect(await refusal()).toMatchObject({ code: 'BAD_TEXT', message: expect.stringMatching(message) });
 });
 
-test('a text that is announced as too large is not loaded', async () => {
+test('a text that is announced as too large is not downloaded', async () => {
   serve(['a'], { headers: { 'content-length': String(2 ** 31) } });
   expect((await refusal()).message).toContain(String(2 ** 31));
 });
 
-test('cancelling ends the loading', async () => {
+test('cancelling ends the download', async () => {
   const abort = new AbortController();
   let pulled = 0;
   const body = new ReadableStream({

@@ -1,4 +1,4 @@
-/** What the worker makes of files, and the archives it makes. */
+/** Tests how the worker opens files, and the archives it writes. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { unzipSync } from 'fflate';
@@ -47,7 +47,7 @@ const run = (change: object = {}) => ({
 const runFile = (content: object) =>
   concatenated(writeSafetensors([], { halfstep: JSON.stringify(content) }));
 
-test('a model says its shape, and its heads where a configuration is beside it', async () => {
+test('a model file reports its shape, and its heads if there is a configuration', async () => {
   await open(1, GPT2);
   await open(2, GPT2, '{"n_head":4}');
   const file = {
@@ -63,7 +63,7 @@ test('a model says its shape, and its heads where a configuration is beside it',
   expect(() => files.get(1)).toThrow('The file is no longer open.');
 });
 
-test('what lies beside a model is read as the command line reads it', async () => {
+test('the files beside a model are read as on the command line', async () => {
   const tokenizer = tokenizerJson({ kind: 'char', characters: 'cab' });
   await open(1, GPT2, '\uFEFF{"n_head":2,"initializer_range":NaN}', tokenizer);
   await open(2, GPT2, new Uint8Array(Buffer.from('\uFEFF{"n_head":2}', 'utf16le')));
@@ -79,7 +79,7 @@ test('what lies beside a model is read as the command line reads it', async () =
   ]);
 });
 
-test('a run says what it is, and its own tokenizer reads its text', async () => {
+test('a run file is recognised, and its own tokenizer reads its text', async () => {
   await open(1, await runFile(run()));
   expect(events[0]).toMatchObject({
     type: 'fileOpened',
@@ -89,7 +89,7 @@ test('a run says what it is, and its own tokenizer reads its text', async () => 
   expect(files.tokenizer(undefined)).toBeNull();
 });
 
-test('what cannot be used is refused by code, and what was open stays', async () => {
+test('unusable files are refused with a code, and the open file stays', async () => {
   await open(1, GPT2);
   await open(2, GPT2.subarray(0, 5000));
   await open(3, await concatenated(writeSafetensors([], {})));
@@ -100,14 +100,14 @@ test('what cannot be used is refused by code, and what was open stays', async ()
   expect(files.get(1).kind).toBe('model');
 });
 
-test('an archive has every file whole, uncompressed and in one folder', async () => {
+test('an archive contains every file complete, uncompressed and in one folder', async () => {
   const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => i * 7);
   const held = new Uint8Array(1000);
   const blob = await archive('a-run', [
     { name: 'text.txt', pieces: () => [new TextEncoder().encode('Call me Ishmael.')] },
     {
       name: 'weights',
-      // As a reader does that uses its memory again.
+      // As a reader would that reuses its buffer.
       async *pieces() {
         for (let at = 0; at < bytes.length; at += held.length) {
           held.set(bytes.subarray(at, at + held.length));
@@ -123,7 +123,7 @@ test('an archive has every file whole, uncompressed and in one folder', async ()
   expect(blob.size).toBeGreaterThan(bytes.length);
 });
 
-test('a run that PyTorch’s program cannot go on with is refused by name', async () => {
+test('a run that the PyTorch program cannot continue is refused by name', async () => {
   const described = (config: object) =>
     ({ description: { config: { ...PRESETS.smoke.config, ...config } } }) as never;
   checkCluster(described({ precision: 'bf16' }));

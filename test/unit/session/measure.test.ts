@@ -5,7 +5,7 @@ import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';
 
-// What the session lets measure and when, on an engine that only answers: the real one needs a GPU.
+// Tests which measurements the session runs and when, on a fake engine: the real one needs a GPU.
 const engine = vi.hoisted(() => ({
   benchmark: vi.fn(),
   confirmBatch: vi.fn(),
@@ -46,7 +46,7 @@ afterEach(() => {
 const types = () => events.map(({ type }) => type);
 const happened = (type: SessionEvent['type']) => eventually(() => expect(types()).toContain(type));
 
-test('batches are confirmed one after the other, with each that was tried', async () => {
+test('batches are confirmed one after the other, and each one tried is reported', async () => {
   let running = 0;
   engine.confirmBatch.mockImplementation(async (_device, _report, { batch }, _vocabulary, { onTry }) => {
     running += 1;
@@ -68,7 +68,7 @@ test('batches are confirmed one after the other, with each that was tried', asyn
   ]);
 });
 
-test('what cannot be measured is told, and the next measurement goes on', async () => {
+test('a failed measurement is reported, and the next one runs', async () => {
   const error = { code: 'SHADER_COMPILE', message: 'no', hint: 'do' } as const;
   engine.confirmBatch.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
   session.handle(confirm(3));
@@ -80,7 +80,7 @@ test('what cannot be measured is told, and the next measurement goes on', async 
   ]);
 });
 
-test('nothing is measured while something trains, and a training waits for a measurement', async () => {
+test('measurements are refused during training, and a training waits for a measurement', async () => {
   let end = (_summary: object) => {};
   engine.runTraining.mockImplementation(
     () =>
@@ -104,7 +104,7 @@ test('nothing is measured while something trains, and a training waits for a mea
   await eventually(() => expect(engine.benchmark).toHaveBeenCalledTimes(2));
 });
 
-test('an abandoned run is not reported as finished, and nothing is written', async () => {
+test('an abandoned run is not reported as finished and writes no samples', async () => {
   engine.runTraining.mockImplementation(async (_trainer, _events, control) => {
     session.handle({ type: 'stop', abandon: true });
     expect(control.abandoned).toBe(true);
@@ -115,7 +115,7 @@ test('an abandoned run is not reported as finished, and nothing is written', asy
   expect(types()).toEqual(['preparing', 'started', 'completed']);
 });
 
-test('what is measured ends where it is cancelled, what waits at once, and the next is measured again', async () => {
+test('cancelling ends the current measurement and those waiting, and later ones run again', async () => {
   let measuring = (_signal: AbortSignal) => {};
   const started = new Promise<AbortSignal>((resolve) => {
     measuring = resolve;

@@ -27,17 +27,17 @@ function recorder() {
   return { sent, batch };
 }
 
-test('a rest is not training time, nor is one that a pause begins in', () => {
+test('excluded time is not training time, even if a pause begins within it', () => {
   const { sent, batch } = recorder();
   batch.addStep(stepMetrics(1));
   vi.advanceTimersByTime(1000); // a sample
-  batch.rested();
+  batch.excludeElapsed();
   vi.advanceTimersByTime(10);
   batch.addStep(stepMetrics(2));
-  vi.advanceTimersByTime(500); // a sample, in which Pause is pressed
+  vi.advanceTimersByTime(500); // a sample during which Pause is pressed
   batch.pause();
   vi.advanceTimersByTime(500);
-  batch.rested();
+  batch.excludeElapsed();
   vi.advanceTimersByTime(500);
   batch.resume();
   vi.advanceTimersByTime(10);
@@ -61,7 +61,7 @@ test('sends the first step at once and at most ten messages a second after it', 
   );
 });
 
-test('sends what is left without being asked, and nothing twice', () => {
+test('sends the remaining metrics by itself, and nothing twice', () => {
   const { sent, batch } = recorder();
   batch.addStep(stepMetrics(1));
   batch.addStep(stepMetrics(2));

@@ -24,7 +24,7 @@ function fakeRun(run: number) {
   return { of, run, trainer: { numerics: of } as unknown as Trainer };
 }
 
-test('what is switched on holds for running and for later runs, and off for all', async () => {
+test('switching on applies to current and later runs, switching off to all', async () => {
   const [running, later] = [fakeRun(0), fakeRun(1)];
   numerics.set(5, [running]);
   await numerics.prepare(later.trainer, false);
@@ -40,7 +40,7 @@ test('what is switched on holds for running and for later runs, and off for all'
   expect(events).toEqual([]);
 });
 
-test('switched off, compared runs are prepared all the same, and their last gradients are told', async () => {
+test('compared runs are prepared even when it is off, and their last gradients are reported', async () => {
   const { of, trainer } = fakeRun(1);
   const frame = { step: 8 } as NumericsFrame;
   await numerics.prepare(trainer, true);
@@ -53,7 +53,7 @@ test('switched off, compared runs are prepared all the same, and their last grad
   expect(events).toHaveLength(1);
 });
 
-test('frames are passed on under the number of their run', () => {
+test('frames are sent with the index of their run', () => {
   const run = fakeRun(3);
   numerics.set(5, [run]);
   numerics.report(run);
@@ -63,7 +63,7 @@ test('frames are passed on under the number of their run', () => {
   ]);
 });
 
-test('a look goes to every run, and without one it is refused', async () => {
+test('every run is inspected, and without a run inspecting is refused', async () => {
   await numerics.inspect('weights', () => [fakeRun(0), fakeRun(1)]);
   expect(events.map((event) => event.type === 'inspected' && event.run)).toEqual([0, 1]);
   events.length = 0;
@@ -71,7 +71,7 @@ test('a look goes to every run, and without one it is refused', async () => {
   expect(events).toMatchObject([{ type: 'numericsRefused', error: { code: 'BAD_VALUE' } }]);
 });
 
-test('kernels that do not compile are told and do not fail the run', async () => {
+test('kernels that do not compile are reported and do not fail the run', async () => {
   const run = fakeRun(0);
   run.of.enable.mockRejectedValueOnce(new EngineError('SHADER_COMPILE', 'refused', 'update'));
   numerics.set(20, [run]);

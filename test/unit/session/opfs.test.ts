@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openSlots } from '../../../src/session/storage/opfs.ts';
 
-/** Locks as the browser gives them: one holder a name, the others in the order in which they came. */
+/** Locks like the browser's: one holder per name, others in order of arrival. */
 class FakeLocks {
   readonly #queues = new Map<string, (() => void)[]>();
 
@@ -44,7 +44,7 @@ afterEach(() => {
 
 const MINUTE_MS = 60_000;
 
-test('one that looks for what is saved is waited for, however long', async () => {
+test('a page that only lists the saves is waited for, however long it takes', async () => {
   const look = (await openSlots())!;
   const training = openSlots(true);
   await vi.advanceTimersByTimeAsync(MINUTE_MS);
@@ -52,7 +52,7 @@ test('one that looks for what is saved is waited for, however long', async () =>
   expect(await training).not.toBeNull();
 });
 
-test('one whose run is saved there refuses others, until it has ended', async () => {
+test('a page whose run is saved there blocks others until the run has ended', async () => {
   const training = (await openSlots(true))!;
   const others = [openSlots(), openSlots(true)];
   await vi.advanceTimersByTimeAsync(MINUTE_MS);

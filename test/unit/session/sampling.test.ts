@@ -11,7 +11,7 @@ let events: SessionEvent[];
 let sampling: Sampling;
 let next: () => void;
 
-/** Writes a token whenever `next` is called, until it is told to end. */
+/** Writes a token whenever `next` is called, until it is aborted. */
 const writer: Writer = {
   run: 0,
   step: 5,
@@ -46,7 +46,7 @@ beforeEach(() => {
   sampling = new Sampling((event) => events.push(event));
 });
 
-test('a stopped sample is what was written so far', async () => {
+test('a stopped sample contains the text so far', async () => {
   sampling.ask(() => [writer], request);
   await writeAll(1);
   sampling.stop('asked');
@@ -55,7 +55,7 @@ test('a stopped sample is what was written so far', async () => {
   expect(events.at(-1)).toMatchObject({ type: 'sampled', sample: { text: 'aa', kind: 'asked', step: 5 } });
 });
 
-test('a sample of the run is not ended by what ends the visitor’s', async () => {
+test('stopping the visitor’s sample does not stop a sample of the run', async () => {
   const done = sampling.draw(writer, request, 'live');
   await writeAll(1);
   sampling.stop('asked');
@@ -64,7 +64,7 @@ test('a sample of the run is not ended by what ends the visitor’s', async () =
   expect(events.at(-1)).toMatchObject({ type: 'sampled', sample: { text: 'aaaa', kind: 'live' } });
 });
 
-test('tokens travel in batches and none is lost', async () => {
+test('tokens are sent in batches and none is lost', async () => {
   const clock = vi.spyOn(performance, 'now');
   clock.mockReturnValue(0);
   sampling.ask(() => [writer], request);
@@ -80,7 +80,7 @@ test('tokens travel in batches and none is lost', async () => {
   clock.mockRestore();
 });
 
-test('one at a time, in order', async () => {
+test('samples are written one at a time, in order', async () => {
   sampling.ask(() => [writer], request);
   sampling.ask(() => [writer], request);
   await writeAll(4);

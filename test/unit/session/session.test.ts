@@ -8,7 +8,7 @@ import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';
 
-// The session's own behaviour, on an engine that only counts: the real one needs a GPU and is tested with it.
+// Tests the session's own behaviour on a fake engine that only counts: the real one needs a GPU and has its own tests.
 const engine = vi.hoisted(() => ({
   openDevice: vi.fn(),
   createTrainer: vi.fn(),
@@ -22,7 +22,7 @@ vi.mock('../../../src/engine/index.ts', async (actual) => {
 const config = PRESETS.smoke.config;
 const request = { prompt: 'x', length: 3, temperature: 1, topK: 1, seed: 1 };
 const numerics = { prepare: async () => {} };
-/** What a session asks of a trainer, whatever it computes. */
+/** The part of a trainer that the session uses. */
 const parts = {
   takeMetrics: () => [],
   ...{ numerics, config, submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} },
@@ -90,7 +90,7 @@ test('trains two modes one after the other and keeps the last for sampling', asy
   });
 });
 
-test('a stop while kernels compile ends before the first step, and the second mode is not begun', async () => {
+test('a stop while kernels compile ends the training before the first step, and the second mode does not start', async () => {
   engine.createTrainer.mockImplementationOnce(async () => {
     session.handle({ type: 'stop' });
     return { ...parts, destroy: vi.fn(), sample: vi.fn() };
@@ -101,7 +101,7 @@ test('a stop while kernels compile ends before the first step, and the second mo
   expect(engine.runTraining).not.toHaveBeenCalled();
 });
 
-test('a pause that comes as a run ends holds the next, and the model stays for samples', async () => {
+test('a pause at the end of a run delays the next one, and the model can still write samples', async () => {
   engine.runTraining.mockImplementationOnce(async () => {
     session.handle({ type: 'pause' });
     return { appliedSteps: 1 };
@@ -117,7 +117,7 @@ test('a pause that comes as a run ends holds the next, and the model stays for s
   expect(events.filter(({ type }) => type === 'finished')).toMatchObject([{ run: 0 }, { run: 1 }]);
 });
 
-test('a mode that stops by itself does not keep the next from its run', async () => {
+test('a failed mode does not prevent the next one from training', async () => {
   const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: 'use fp16' } as const;
   engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
   session.handle({ type: 'train', configs: [config, config], schedule, text });
@@ -153,7 +153,7 @@ describe('in lockstep', () => {
     expect(sampled()).toMatchObject([3, 4, 5].map((run) => ({ run })));
   });
 
-  test('a mode that stops by itself is reported, and the others finish', async () => {
+  test('a failed mode is reported, and the others finish', async () => {
     const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: 'use fp16' } as const;
     engine.runLockstep.mockImplementationOnce(async ([first, second, third]: readonly Lane[]) => {
       third!.events.onFailed(new EngineError(error.code, error.message, error.hint));
@@ -166,7 +166,7 @@ describe('in lockstep', () => {
     expect(types()).not.toContain('failed');
   });
 
-  test('a stop while the second mode compiles starts nothing', async () => {
+  test('a stop while the second mode compiles prevents the start', async () => {
     engine.createTrainer.mockImplementationOnce(async () => ({ ...parts, destroy: vi.fn() }));
     engine.createTrainer.mockImplementationOnce(async () => {
       session.handle({ type: 'stop' });
@@ -177,7 +177,7 @@ describe('in lockstep', () => {
     expect(types()).toEqual(['preparing', 'preparing', 'completed']);
   });
 
-  test('memory that does not suffice for all is refused with both numbers and the way out', async () => {
+  test('insufficient memory for all runs is refused with both numbers and a remedy', async () => {
     const total = 10 * 2 ** 20;
     engine.createTrainer.mockImplementationOnce(async () => ({
       destroy: vi.fn(),
@@ -198,7 +198,7 @@ describe('in lockstep', () => {
     });
   });
 
-  test('a lost device moves all modes to a new one, which the first of them tells', async () => {
+  test('after a lost device all modes move to a new one, which the first of them reports', async () => {
     engine.runLockstep.mockReturnValueOnce(new Promise(() => {}));
     engine.runLockstep.mockImplementationOnce(async (lanes: readonly Lane[]) => {
       for (const { events } of lanes) events.onFinished({ appliedSteps: 0 } as RunSummary);
@@ -215,7 +215,7 @@ describe('in lockstep', () => {
     expect(types()).not.toContain('lost');
   });
 
-  test('pause, resume and stop reach the one control of all modes', async () => {
+  test('pause, resume and stop apply to all modes', async () => {
     let control!: RunControl;
     let end!: () => void;
     engine.runLockstep.mockImplementationOnce(async (_lanes, given: RunControl) => {
@@ -238,7 +238,7 @@ describe('in lockstep', () => {
   });
 });
 
-test('an error of the engine travels with code, message and hint', async () => {
+test('an engine error is posted with code, message and hint', async () => {
   const error = { code: 'OUT_OF_MEMORY', message: 'refused', hint: 'a smaller batch' } as const;
   engine.runTraining.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
   session.handle({ type: 'train', configs: [config], schedule, text });
@@ -246,7 +246,7 @@ test('an error of the engine travels with code, message and hint', async () => {
   expect(events.at(-1)).toEqual({ type: 'failed', error });
 });
 
-test('a training whose device is lost goes on with a new one, paused if it was, and tells its steps once', async () => {
+test('a training whose device is lost resumes on a new one, paused if it was, and reports each step once', async () => {
   const lost: ((metrics: StepMetrics) => void)[] = [];
   engine.runTraining.mockImplementationOnce(async (_trainer, { onStep }) => {
     for (const step of [1, 2]) onStep({ step, loss: 1 } as StepMetrics);
@@ -279,10 +279,10 @@ test('a training whose device is lost goes on with a new one, paused if it was, 
   expect(steps.map(({ step, loss }) => [step, loss])).toEqual([1, 2, 3].map((step) => [step, 1]));
   expect(engine.openDevice).toHaveBeenCalledTimes(2);
   expect(types().filter((type) => type === 'lost' || type === 'failed')).toEqual([]);
-  expect(takeFrames).toHaveBeenCalledTimes(2); // the frames of repeated steps are thrown away
+  expect(takeFrames).toHaveBeenCalledTimes(2); // the frames of repeated steps are discarded
 });
 
-test('two losses within a minute are told once, as the end, and the next training opens a new device', async () => {
+test('two losses within a minute are reported once, as the end, and the next training opens a new device', async () => {
   engine.runTraining.mockReturnValueOnce(new Promise(() => {}));
   engine.runTraining.mockImplementationOnce(async () => {
     setTimeout(loseDevice, 20, { reason: 'unknown', message: 'driver reset' });
@@ -301,7 +301,7 @@ test('two losses within a minute are told once, as the end, and the next trainin
   expect(engine.openDevice).toHaveBeenCalledTimes(3);
 });
 
-test('where no adapter is given after two losses, the page is told to reload; one that is back is used', async () => {
+test('without an adapter after two losses the hint is to reload; an adapter that returns is used', async () => {
   engine.runTraining.mockReturnValueOnce(new Promise(() => {}));
   engine.runTraining.mockImplementationOnce(async () => {
     engine.openDevice.mockRejectedValueOnce(new EngineError('NO_ADAPTER', 'no', 'do'));
@@ -316,14 +316,14 @@ test('where no adapter is given after two losses, the page is told to reload; on
     error: {
       code: 'NO_ADAPTER',
       message: expect.stringMatching(/twice within a minute.*no longer gives this page a GPU/),
-      hint: expect.stringMatching(/not saved.*Reload it with the button of the browser/),
+      hint: expect.stringMatching(/not saved.*Reload the page with the browser's button/),
     },
   });
   session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('completed');
 });
 
-test('a device that is lost while nothing trains is opened anew when it is needed, and its models are refused', async () => {
+test('a device lost while nothing trains is reopened when needed, and its models are refused', async () => {
   session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('completed');
   events.length = 0;
@@ -359,7 +359,7 @@ test.each([
   ['', 'BAD_TEXT', /empty/],
   ['too short', 'TEXT_TOO_SHORT', /Context 64/],
   ['a\0b', 'BAD_TEXT', /binary/],
-])('the own text %j is refused with %s', async (content, code, message) => {
+])('the visitor’s text %j is refused with %s', async (content, code, message) => {
   session.handle({ type: 'checkText', id: 4, file: new File([content], 'own.txt'), use: config });
   await happened('textRefused');
   expect(events).toEqual([
@@ -371,7 +371,7 @@ test.each([
   ]);
 });
 
-test('during a run it writes after each quarter of the steps, and Stop ends that too', async () => {
+test('samples are written after each quarter of the steps, and Stop ends them too', async () => {
   const rested: number[] = [];
   engine.runTraining.mockImplementationOnce(async (_trainer, { onStep, rests }) => {
     expect([...rests.after]).toEqual([75, 150, 225]);

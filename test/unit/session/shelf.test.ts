@@ -111,15 +111,15 @@ function trainerAt(submittedSteps: number, steps: number): Trainer {
   return trainer as unknown as Trainer;
 }
 
-/** A visit: what it is told of the storage, and runs that it trains. */
+/** A visit: the saved runs that it is shown, and the runs that it trains. */
 function visit() {
   const events: SessionEvent[] = [];
   const shelf = new Shelf((event) => events.push(event));
   return {
     shelf,
-    /** Trains until `step` and saves there; where that was saved. */
+    /** Trains until `step` and saves there. @returns the place */
     async train(step: number, { from = null as Place | null, steps = STEPS, ends = true } = {}) {
-      const autosave = await shelf.hold(0, from);
+      const autosave = await shelf.acquire(0, from);
       if (!autosave) return null;
       now += 1000;
       const trainer = trainerAt(step, steps);
@@ -130,7 +130,7 @@ function visit() {
       return autosave.place;
     },
     async told(checked = true): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
-      await shelf.tell(checked);
+      await shelf.report(checked);
       const event = events.findLast(({ type }) => type === 'savedRuns');
       if (event?.type !== 'savedRuns') throw new Error('nothing was told of the storage');
       return event.stored.map(({ place, step, ended }) => ({ place, step, ended }));
@@ -139,7 +139,7 @@ function visit() {
 }
 
 describe('the storage', () => {
-  test('keeps the run that ended last while the next one is saved, over visits', async () => {
+  test('keeps the run that ended last while the next one is saved, across visits', async () => {
     expect(await visit().train(STEPS)).toBe(0);
     const later = visit();
     expect(await later.told()).toEqual([{ place: 0, step: STEPS, ended: true }]);
@@ -148,7 +148,7 @@ describe('the storage', () => {
       { place: 0, step: STEPS, ended: true },
       { place: 1, step: 40, ended: true },
     ]);
-    // The third takes the place of the first.
+    // The third replaces the first.
     expect(await later.train(50)).toBe(0);
     expect(await later.told()).toEqual([
       { place: 0, step: 50, ended: true },
@@ -156,21 +156,21 @@ describe('the storage', () => {
     ]);
   });
 
-  test('never gives the place of an unfinished run away', async () => {
+  test('never replaces an unfinished run', async () => {
     await visit().train(30, { ends: false });
     await visit().train(40, { ends: false });
     const later = visit();
-    expect(await later.shelf.hold(0, null)).toBeNull();
+    expect(await later.shelf.acquire(0, null)).toBeNull();
     expect(await later.told()).toEqual([
       { place: 0, step: 30, ended: false },
       { place: 1, step: 40, ended: false },
     ]);
-    // Gone on with, each stays where it is.
+    // When continued, each stays in its place.
     expect(await later.train(45, { from: 1 })).toBe(1);
     expect((await later.told())[0]).toEqual({ place: 0, step: 30, ended: false });
   });
 
-  test('leaves a finished run as it was when it is trained on, where there is another place', async () => {
+  test('keeps a finished run that is continued, if another place is available', async () => {
     const here = visit();
     await here.train(STEPS);
     expect(await here.train(STEPS + 20, { from: 0, steps: 2 * STEPS })).toBe(1);
@@ -182,7 +182,7 @@ describe('the storage', () => {
     expect((await later.told()).map(({ step }) => step)).toEqual([STEPS + 30, 30]);
   });
 
-  test('does not give a place away whose newest save is damaged and the one before whole', async () => {
+  test('does not replace a run whose newest save is damaged but whose previous one is intact', async () => {
     const here = visit();
     await here.train(STEPS);
     await here.train(STEPS + 20, { from: 0, steps: 2 * STEPS });
@@ -197,7 +197,7 @@ describe('the storage', () => {
     }
   });
 
-  test('forgets one run and not the other', async () => {
+  test('deletes one run and not the other', async () => {
     const here = visit();
     await here.train(STEPS);
     await here.train(STEPS);
@@ -206,7 +206,7 @@ describe('the storage', () => {
   });
 });
 
-test('a run that another was started instead of gives way first', () => {
+test('an abandoned run is replaced first', () => {
   const stored = [
     { place: 0, ended: true, savedAt: 1 },
     { place: 1, ended: true, savedAt: 2 },

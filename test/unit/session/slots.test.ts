@@ -5,7 +5,7 @@ class Killed extends Error {}
 
 afterEach(() => vi.restoreAllMocks());
 
-/** On a clock that leaps a second at every look all work takes long, also on a machine that is done with it at once. */
+/** On a clock that advances by a second at every reading, all work takes long, even on a fast machine. */
 function leapingClock(): void {
   let now = 0;
   vi.spyOn(performance, 'now').mockImplementation(() => {
@@ -14,12 +14,12 @@ function leapingClock(): void {
   });
 }
 
-/** Two files of a disk on which only so many operations happen before the power goes. */
+/** Two files on a disk that fails after a given number of operations. */
 class Disk {
   contents: [Uint8Array, Uint8Array] = [new Uint8Array(), new Uint8Array()];
   operations = 0;
   dieAfter = Number.POSITIVE_INFINITY;
-  /** Bytes that one file may have. */
+  /** Largest size of a file in bytes. */
   quota = Number.POSITIVE_INFINITY;
   /** "file from-to" of every read. */
   reads: string[] = [];
@@ -40,7 +40,7 @@ class Disk {
       },
       write: (from, at) => {
         const whole = step();
-        // The last write before the end gets half of its bytes onto the disk.
+        // The last write before the failure writes half of its bytes.
         const taken = Math.min(whole ? from.length : from.length >> 1, this.quota - at);
         const old = this.contents[index];
         const grown = new Uint8Array(Math.max(old.length, at + taken));
@@ -72,7 +72,7 @@ async function contentOf(slots: Slots): Promise<string | null> {
 
 const textOf = (save: number): string => `save ${save} `.repeat(5 + (save % 3));
 
-test('the newest save comes back, on a new visit too', async () => {
+test('the newest save is returned, also in a new visit', async () => {
   const disk = new Disk();
   const slots = new Slots(disk.files());
   expect(await slots.newest()).toBeNull();
@@ -85,7 +85,7 @@ test('the newest save comes back, on a new visit too', async () => {
   expect(await new Slots(disk.files()).newest()).toBeNull();
 });
 
-test('killed at any operation, the save before or the new one is there, whole', async () => {
+test('after a kill at any operation, the previous or the new save is complete', async () => {
   const kinds = new Set<string>();
   for (let dieAfter = 0; ; dieAfter++) {
     const disk = new Disk();
@@ -106,7 +106,7 @@ test('killed at any operation, the save before or the new one is there, whole', 
   expect(kinds.size).toBe(2);
 });
 
-test('a large save lets others have the thread while it is written', async () => {
+test('writing a large save yields the thread to other work', async () => {
   const file = (): SlotFile => ({
     size: () => 0,
     read: () => 0,
@@ -125,7 +125,7 @@ test('a large save lets others have the thread while it is written', async () =>
   expect(turns).toBeGreaterThan(0);
 });
 
-test('a full disk leaves the newest save as it is, and the next save may succeed', async () => {
+test('a full disk leaves the newest save unchanged, and the next save may succeed', async () => {
   const disk = new Disk();
   const slots = new Slots(disk.files());
   await slots.save(pieces(textOf(1)));
@@ -138,7 +138,7 @@ test('a full disk leaves the newest save as it is, and the next save may succeed
   expect(await contentOf(new Slots(disk.files()))).toBe(textOf(3));
 });
 
-test('every changed byte of a save is noticed: the one before is taken', async () => {
+test('every changed byte of a save is detected, and the previous save is used', async () => {
   const disk = new Disk();
   const slots = new Slots(disk.files());
   await slots.save(pieces(textOf(1)));
@@ -163,7 +163,7 @@ async function twoSaves(...damaged: readonly (0 | 1)[]): Promise<Disk> {
   return disk;
 }
 
-test('of two saves the newest alone is read, and only when it is asked for', async () => {
+test('of two saves only the newest is read, and only on request', async () => {
   const disk = await twoSaves();
   const slots = new Slots(disk.files());
   expect(disk.reads).toEqual([]);
@@ -173,7 +173,7 @@ test('of two saves the newest alone is read, and only when it is asked for', asy
   expect(disk.reads).toHaveLength(3);
 });
 
-test('the one before is read where the newest is damaged, and neither is offered where both are', async () => {
+test('the previous save is read if the newest is damaged, and none is offered if both are', async () => {
   const disk = await twoSaves(1);
   const slots = new Slots(disk.files());
   expect((await slots.newest())?.number).toBe(1);
@@ -188,7 +188,7 @@ test('the one before is read where the newest is damaged, and neither is offered
   expect(await contentOf(new Slots(broken.files()))).toBe(textOf(3));
 });
 
-test('a save that nobody looked before never writes over the only whole one', async () => {
+test('a save without a prior check never overwrites the only complete one', async () => {
   const disk = await twoSaves(1);
   disk.operations = 0;
   disk.dieAfter = 2;
@@ -196,7 +196,7 @@ test('a save that nobody looked before never writes over the only whole one', as
   expect(await contentOf(new Slots(disk.files()))).toBe(textOf(1));
 });
 
-test('a file that cannot be read is asked again', async () => {
+test('an unreadable file is tried again', async () => {
   const disk = await twoSaves();
   const [first, second] = disk.files();
   const read = vi.spyOn(second, 'read').mockImplementationOnce(() => {
@@ -220,7 +220,7 @@ describe('while a large save is checked', () => {
     return disk;
   }
 
-  test('others have the thread', async () => {
+  test('the thread is yielded to other work', async () => {
     const slots = new Slots((await largeSave()).files());
     leapingClock();
     let turns = 0;
@@ -230,7 +230,7 @@ describe('while a large save is checked', () => {
     expect(turns).toBeGreaterThan(0);
   });
 
-  test('a save that begins waits for the answer', async () => {
+  test('a new save waits for the result', async () => {
     const disk = await largeSave();
     const slots = new Slots(disk.files());
     const checked = slots.newest();
@@ -241,7 +241,7 @@ describe('while a large save is checked', () => {
     expect(await contentOf(new Slots(disk.files()))).toBe(textOf(2));
   });
 
-  test('what is forgotten is not offered', async () => {
+  test('deleted saves are not offered', async () => {
     const slots = new Slots((await largeSave()).files());
     const checked = slots.newest();
     slots.clear();

@@ -5,7 +5,7 @@ import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';
 
-// Texts are read for real; what would train on them needs a GPU and is tested with one.
+// Texts are really read; training on them needs a GPU and has its own tests.
 vi.mock('../../../src/engine/index.ts', async (actual) => {
   const limits = { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 };
   return {
@@ -43,7 +43,7 @@ afterEach(() => {
 const types = () => events.map(({ type }) => type);
 const happened = (type: SessionEvent['type']) => eventually(() => expect(types()).toContain(type));
 
-test('a text that was read is not read again for a training, nor for another', async () => {
+test('a text is read once, for all trainings on it', async () => {
   const file = new File(['abc\n'.repeat(500)], 'own.txt');
   const stream = vi.spyOn(file, 'stream');
   session.handle({ type: 'checkText', id: 7, file, use: config });
@@ -70,7 +70,7 @@ test('a text that was read is not read again for a training, nor for another', a
   expect(stream.mock.calls.length).toBe(2 * reads);
 });
 
-test('a text that is cancelled says nothing more', async () => {
+test('a cancelled text sends no more events', async () => {
   let read: () => void = () => {};
   const file = new File(['abc\n'.repeat(500)], 'own.txt');
   const held = new Promise<void>((resolve) => {
@@ -93,7 +93,7 @@ test('a text that is cancelled says nothing more', async () => {
   expect(events).toMatchObject([{ type: 'textChecked', id: 2 }]);
 });
 
-test('a training that is stopped while its text is read ends there', async () => {
+test('a training that is stopped while its text is read ends', async () => {
   const file = new File(['abc\n'.repeat(500_000)], 'own.txt');
   const stream = file.stream.bind(file);
   vi.spyOn(file, 'stream').mockImplementation(() => {
@@ -105,7 +105,7 @@ test('a training that is stopped while its text is read ends there', async () =>
   expect(types()).toEqual(['completed']);
 });
 
-test('an own text is counted as the training will see it', async () => {
+test('the tokens of a text are counted as the training will use them', async () => {
   session.handle({ type: 'checkText', id: 1, file: new File(['abc\n'.repeat(500)], 'own.txt'), use: config });
   await happened('textChecked');
   expect(events).toEqual([
@@ -143,13 +143,13 @@ test('a text that the site does not serve is reported with its address', async (
       type: 'failed',
       error: expect.objectContaining({
         code: 'TEXT_UNAVAILABLE',
-        message: 'The text at /texts/sotu.txt could not be loaded: a web page came back.',
+        message: 'The text at /texts/sotu.txt could not be loaded: the server sent a web page instead.',
       }),
     },
   ]);
 });
 
-test('a text of fewer tokens than the weights have is filled up only where that was asked for', async () => {
+test('a text with a smaller vocabulary than the weights is padded only on request', async () => {
   const weights = readFileSync(new URL('../../fixtures/gpt2_conv1d.safetensors', import.meta.url));
   const file = new File([new Uint8Array(weights)], 'm.safetensors');
   session.handle({ type: 'openFile', id: 3, file, config: null, tokenizer: null });

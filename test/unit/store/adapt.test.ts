@@ -22,13 +22,13 @@ beforeEach(() => {
   useUi.setState({ presetAdapted: null });
 });
 
-test('a step is timed when warm: the first, and one that was held up, do not count', () => {
+test('a step is timed after warm-up: the first, and a delayed one, do not count', () => {
   expect(warmStepMs(arrivals(9000, 9500))).toBeNull();
   expect(warmStepMs(arrivals(9000, 9500, 9950, 20_000))).toBe(450);
   expect(warmStepMs(arrivals(100, 2000, 2030))).toBe(30);
 });
 
-test('smaller presets end at the smallest', () => {
+test('there is no preset below the smallest', () => {
   expect(smallerPreset('starter')).toBe('smoke');
   expect(smallerPreset('smoke')).toBeNull();
 });
@@ -36,7 +36,7 @@ test('smaller presets end at the smallest', () => {
 describe('a slow step', () => {
   const slow = arrivals(900, 2100, 3300);
 
-  test('lowers the preset once, says from which, and can be undone for good', () => {
+  test('lowers the preset once, reports from which, and can be undone permanently', () => {
     expect(adaptToSpeed(slow)).toBe(true);
     expect(preset()).toBe('smoke');
     expect(useUi.getState().presetAdapted).toEqual({ why: 'slow', from: 'starter', stepMs: 1200 });
@@ -47,7 +47,7 @@ describe('a slow step', () => {
     expect(adaptToSpeed(slow)).toBe(false);
   });
 
-  test('changes nothing that the visitor chose', () => {
+  test('changes no choice of the visitor', () => {
     useSettings.getState().choose({ batch: 32 });
     expect(adaptToSpeed(slow)).toBe(false);
     adaptToAdapter(true);
@@ -63,23 +63,23 @@ describe('a slow step', () => {
   });
 });
 
-test('a preset that what was chosen does not go with is not taken', () => {
+test('a preset that conflicts with the chosen settings is not used', () => {
   useSettings.getState().choose({ warmup: 1000 });
   adaptToAdapter(true);
   expect(adaptToSpeed(arrivals(0, 900, 1800))).toBe(false);
-  expect(preset()).toBe('starter'); // of whose 2,000 steps they are a part; smoke has 300
+  expect(preset()).toBe('starter'); // fits the 2,000 steps of starter; smoke has 300
   useSettings.getState().choose({ warmup: 200 });
   adaptToAdapter(true);
   expect(preset()).toBe('smoke');
 });
 
-test('what is wrong with any preset does not keep the large one', () => {
+test('settings that are invalid with every preset do not prevent a smaller one', () => {
   useSettings.getState().choose({ lr: 50 });
   adaptToAdapter(true);
   expect(preset()).toBe('smoke');
 });
 
-test('a software adapter starts with the smallest preset, unless the visitor chose steps of his own size', () => {
+test('a software adapter starts with the smallest preset, unless the visitor chose the size of a step', () => {
   adaptToAdapter(false);
   expect(preset()).toBe('starter');
   useSettings.getState().choose({ steps: 60 });

@@ -56,7 +56,7 @@ describe('the address', () => {
     ]);
   });
 
-  test('with an unknown mode among several is reported with the nearest one', () => {
+  test('with an unknown mode among several is reported with the nearest mode', () => {
     expect(read('?modes=fp32,fp17')).toMatchObject({
       settings: {},
       problems: [{ message: 'There is no precision mode "fp17".', hint: 'Did you mean "fp16"?' }],
@@ -72,7 +72,7 @@ describe('the address', () => {
   test.each([
     'fbclid=IwAR0&utm_source=newsletter&UTM_Campaign=a%26b&gclid=x',
     'ref=producthunt&_ga=2.1&mc_eid=7&msclkid=',
-  ])('of a link that was sent on is read without %s', (tracking) => {
+  ])('of a forwarded link is read without %s', (tracking) => {
     for (const query of [`?preset=smoke&${tracking}`, `?${tracking}&preset=smoke&autostart=1`]) {
       expect(read(query)).toMatchObject({ settings: { preset: 'smoke' }, problems: [] });
     }
@@ -80,7 +80,7 @@ describe('the address', () => {
     expect(messages(`?refs=1&utmsource=2&${tracking}`)).toHaveLength(2);
   });
 
-  test('takes the names of the command line, and every tokenizer that it has', () => {
+  test('accepts the names and tokenizers of the command line', () => {
     expect(read('?loss-scale=2^10&growth-interval=7&vocab=50304&tokenizer=bpe:2048').settings).toEqual({
       ...{ 'loss-scale': 1024, 'growth-interval': 7, vocab: 50304, tokenizer: 'bpe:2048' },
     });
@@ -98,13 +98,13 @@ describe('the address', () => {
     expect(read('')).toEqual({ settings: {}, autostart: false, still: false, problems: [] });
   });
 
-  test('with an unknown key is reported with the nearest one, and the rest holds', () => {
+  test('with an unknown key is reported with the nearest key, and the other settings apply', () => {
     const { settings, problems } = read('?prest=smoke&steps=20');
     expect(settings).toEqual({ steps: 20 });
     expect(problems).toEqual([{ message: 'There is no setting "prest".', hint: 'Did you mean "preset"?' }]);
   });
 
-  test('with an unknown value is reported with the nearest one, and does not start', () => {
+  test('with an unknown value is reported with the nearest value, and does not start', () => {
     const address = read('?precision=fp17&autostart=1');
     expect(address.autostart).toBe(false);
     expect(address.settings).toEqual({});
@@ -145,13 +145,13 @@ describe('the address', () => {
     '?text=own',
     '?preset=toString',
     '?a=<img src=x onerror=alert(1)>',
-  ])('%s is only ever refused', (query) => {
+  ])('%s is refused safely', (query) => {
     const { settings, problems } = read(query);
     expect(settings).toEqual({});
     expect(problems).toHaveLength(1);
   });
 
-  test('quotes only the beginning of what it refuses', () => {
+  test('quotes only the beginning of refused text', () => {
     expect(messages(`?${'x'.repeat(5000)}=1`)[0]!.length).toBeLessThan(100);
     expect(messages(`?steps=${'y'.repeat(5000)}`)[0]!.length).toBeLessThan(100);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { DEFAULT_CHARTS, keptCharts } from '../../../src/store/chartStore.ts';
+import { DEFAULT_CHARTS, storedCharts } from '../../../src/store/chartStore.ts';
 
 beforeEach(() => {
   vi.resetModules();
@@ -8,8 +8,8 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test('what was kept is read again', () => {
-  const kept = keptCharts(
+test('stored settings are restored', () => {
+  const kept = storedCharts(
     JSON.stringify({ loss: { x: 'time', logY: true, smoothing: 0.5, lockedY: [1, 4] } }),
   );
   expect(kept.loss).toEqual({
@@ -32,11 +32,11 @@ test.each([
   '{"loss":{"smoothing":1}}',
   '{"loss":{"lockedY":[1]}}',
   '{"loss":{"lockedY":[null,2]}}',
-])('what cannot be read is as at first: %s', (text) => {
-  expect(keptCharts(text)).toEqual(DEFAULT_CHARTS);
+])('unreadable settings get their defaults: %s', (text) => {
+  expect(storedCharts(text)).toEqual(DEFAULT_CHARTS);
 });
 
-test('a store that is blocked loses nothing but the memory of it', async () => {
+test('with blocked storage, settings work but are not remembered', async () => {
   const blocked = () => {
     throw new Error('storage is blocked');
   };
@@ -46,7 +46,7 @@ test('a store that is blocked loses nothing but the memory of it', async () => {
   expect(useCharts.getState().charts.loss.logX).toBe(true);
 });
 
-test('a choice is kept', async () => {
+test('a choice is stored', async () => {
   const stored = new Map<string, string>();
   vi.stubGlobal('localStorage', {
     getItem: (key: string) => stored.get(key) ?? null,

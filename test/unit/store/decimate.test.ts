@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { changePoints, decimate, decimateLog, MAX_POINTS, thin } from '../../../src/store/decimate.ts';
 
-/** A noisy, falling curve; the same every time. */
+/** A noisy, falling curve, always the same. */
 function curve(count: number): Float64Array {
   let state = 1;
   return Float64Array.from({ length: count }, (_, i) => {
@@ -11,7 +11,7 @@ function curve(count: number): Float64Array {
 }
 
 describe('decimate', () => {
-  test('keeps every value while they fit', () => {
+  test('keeps all values that fit', () => {
     expect(decimate(curve(MAX_POINTS), MAX_POINTS)).toHaveLength(MAX_POINTS);
     expect(decimate(curve(3), 3)).toEqual([0, 1, 2]);
     expect(decimate(curve(0), 0)).toEqual([]);
@@ -32,7 +32,7 @@ describe('decimate', () => {
     expect(decimate(values, 5000)).toEqual(expect.arrayContaining([1234, 4321]));
   });
 
-  test('is stable: values that arrive later do not move points that are drawn', () => {
+  test('is stable: later values do not move drawn points', () => {
     const values = curve(5000);
     const before = decimate(values, 4000);
     const after = decimate(values, 4064);
@@ -40,7 +40,7 @@ describe('decimate', () => {
     expect(after.slice(0, settled.length)).toEqual(settled);
   });
 
-  test('draws a stretch without finite values as a gap and passes over single ones', () => {
+  test('draws a stretch without finite values as a gap and skips single ones', () => {
     const values = curve(1000);
     values.fill(Number.NaN, 400, 600);
     values[10] = Number.NaN;
@@ -61,7 +61,7 @@ describe('decimateLog', () => {
     },
   );
 
-  test('keeps every one of the first, which are far apart on the axis', () => {
+  test('keeps all of the first values, which are far apart on the axis', () => {
     expect(decimateLog(curve(1_000_000), 1_000_000).slice(0, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
@@ -87,13 +87,13 @@ describe('changePoints', () => {
     expect(changePoints([], 0)).toEqual([]);
   });
 
-  test('falls back to the extremes of buckets where there are too many changes', () => {
+  test('falls back to the extremes of buckets when there are too many changes', () => {
     const values = Array.from({ length: 3000 }, (_, i) => i % 2);
     expect(changePoints(values, 3000).length).toBeLessThanOrEqual(MAX_POINTS);
   });
 });
 
-test('thin keeps both ends and at most so many', () => {
+test('thin keeps both ends and at most the given number', () => {
   const items = Array.from({ length: 1001 }, (_, i) => i);
   const kept = thin(items, 100);
   expect(kept).toHaveLength(100);

@@ -2,9 +2,9 @@ import { expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { SavedRun } from '../../../src/session/protocol.ts';
 
-// The stores listen to the page from their start.
+// The stores use the document when they are created.
 vi.stubGlobal('document', { addEventListener: () => {} });
-const { goOnObstacle } = await import('../../../src/store/fileActions.ts');
+const { continueObstacle } = await import('../../../src/store/fileActions.ts');
 
 const SAVED = {
   step: 100,
@@ -12,9 +12,9 @@ const SAVED = {
   text: { builtin: 'moby-dick' },
 } as unknown as SavedRun;
 
-test('a run in a file goes on to a number of steps that its own settings go with', () => {
-  expect(goOnObstacle(SAVED, 100)).toMatch(/has taken 100 steps/);
-  expect(goOnObstacle(SAVED, 150)).toMatch(/warm-up of 200 steps/);
-  expect(goOnObstacle(SAVED, 200)).toBeNull();
-  expect(goOnObstacle(SAVED, 1_000_001)).toMatch(/1,000,000/);
+test('a run in a file continues to a number of steps that fits its settings', () => {
+  expect(continueObstacle(SAVED, 100)).toMatch(/has taken 100 steps/);
+  expect(continueObstacle(SAVED, 150)).toMatch(/warm-up of 200 steps/);
+  expect(continueObstacle(SAVED, 200)).toBeNull();
+  expect(continueObstacle(SAVED, 1_000_001)).toMatch(/1,000,000/);
 });

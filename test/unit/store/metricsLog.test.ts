@@ -27,7 +27,7 @@ function filled(count: number): MetricsLog {
 }
 
 describe('MetricsLog', () => {
-  test('gives back every step as it was reported, however many there are', () => {
+  test('returns every step as reported, however many there are', () => {
     const log = filled(5000);
     expect(log.length).toBe(5000);
     expect(log.at(0)).toEqual(timedStep(1));
@@ -37,7 +37,7 @@ describe('MetricsLog', () => {
     expect(log.last(3).map(({ step }) => step)).toEqual([4998, 4999, 5000]);
   });
 
-  test('keeps what a skipped step and a loss that is not finite say', () => {
+  test('keeps skipped steps and non-finite losses', () => {
     const log = new MetricsLog(10);
     const skipped = timedStep(1, {
       loss: null,
@@ -61,7 +61,7 @@ describe('MetricsLog', () => {
     expect(new MetricsLog(10).indexAt(1)).toBe(-1);
   });
 
-  test('smooths without a bias towards zero, and to a gap where the loss is not finite', () => {
+  test('smooths without a bias towards zero, with gaps where the loss is not finite', () => {
     const log = new MetricsLog(1000);
     for (let step = 1; step <= 30; step++) log.push(timedStep(step, { loss: step === 5 ? null : 2.5 }));
     const smoothed = [...log.columns.smoothed.subarray(0, 30)];
@@ -72,31 +72,31 @@ describe('MetricsLog', () => {
 });
 
 describe('speed', () => {
-  test('is not told while warming up', () => {
+  test('is unknown during warm-up', () => {
     expect(tokensPerSecond(filled(5), 512)).toBeNull();
     expect(tokensPerSecond(filled(6), 512)).toBeCloseTo(51_200);
   });
 
-  test('looks at the last 20 steps only', () => {
-    const log = filled(100); // 10 ms a step
+  test('uses the last 20 steps only', () => {
+    const log = filled(100); // 10 ms per step
     for (let step = 101; step <= 120; step++) log.push(timedStep(step, { time: 1000 + (step - 100) * 40 }));
     expect(tokensPerSecond(log, 512)).toBeCloseTo(512 / 0.04);
   });
 
-  test('is the median: a pause of the machine does not show', () => {
+  test('is a median, so that a pause of the machine does not show', () => {
     const log = filled(40);
     for (let step = 41; step <= 60; step++)
       log.push(timedStep(step, { time: step * 10 + (step > 50 ? 5000 : 0) }));
     expect(tokensPerSecond(log, 512)).toBeCloseTo(51_200);
   });
 
-  test('does not depend on figures arriving one by one', () => {
+  test('does not require figures to arrive one by one', () => {
     const log = new MetricsLog(100);
     for (let step = 1; step <= 60; step++) log.push(timedStep(step, { time: Math.ceil(step / 4) * 40 }));
     expect(tokensPerSecond(log, 512)).toBeCloseTo(51_200);
   });
 
-  test("by the GPU's clock is the median of its times, and is not told where one of them is missing", () => {
+  test("by the GPU's clock is the median of its times, and unknown if one of them is missing", () => {
     const log = new MetricsLog(100);
     for (let step = 1; step <= 60; step++) log.push(timedStep(step, { gpuMs: step % 3 === 0 ? 50 : 4 }));
     expect(tokensPerSecond(log, 512, 4, 'gpu')).toBeNull(); // warming up
@@ -107,13 +107,13 @@ describe('speed', () => {
     expect(tokensPerSecond(log, 512)).toBeCloseTo(51_200);
   });
 
-  test('is not told where no time has passed', () => {
+  test('is unknown when no time has passed', () => {
     const log = new MetricsLog(100);
     for (let step = 1; step <= 10; step++) log.push(timedStep(step, { time: 5 }));
     expect(tokensPerSecond(log, 512)).toBeNull();
   });
 
-  test('tells the time left as a range after 20 steps', () => {
+  test('gives the time left as a range after 20 steps', () => {
     expect(secondsLeft(filled(19), 100)).toBeNull();
     const [low, high] = secondsLeft(filled(60), 100)!;
     expect(low).toBeCloseTo(0.4);

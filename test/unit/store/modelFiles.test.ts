@@ -9,7 +9,7 @@ const chosen = (...names: string[]) => {
   return [found.weights.name, found.config?.name ?? null, found.tokenizer?.name ?? null];
 };
 
-test('a model’s folder, in any order, gives its weights, its configuration and its tokenizer', () => {
+test('the weights, configuration and tokenizer of a model’s folder are found in any order', () => {
   const folder = [
     'config.json',
     'generation_config.json',
@@ -26,12 +26,12 @@ test('a model’s folder, in any order, gives its weights, its configuration and
   ]);
 });
 
-test('a file of any other name is for the reader to refuse; JSON alone and two models are refused here', () => {
+test('files with other names are left to the reader; JSON alone and two models are refused here', () => {
   expect(chosen('config.json', 'pytorch_model.bin')).toEqual(['pytorch_model.bin', 'config.json', null]);
   expect(chosen('config.json')).toBe('"config.json" has no weights.');
-  expect(chosen('config.json', 'tokenizer.json')).toBe('2 files were given, which have no weights.');
+  expect(chosen('config.json', 'tokenizer.json')).toBe('The 2 files have no weights.');
   expect(chosen('a.safetensors', 'b.safetensors', 'c.safetensors')).toBe(
-    '3 files of weights were given: "a.safetensors", "b.safetensors" and 1 more.',
+    'There are 3 files of weights: "a.safetensors", "b.safetensors" and 1 more.',
   );
   expect(hasWeights(files('config.json', 'a.safetensors'))).toBe(true);
   expect(hasWeights(files('config.json', 'text.txt'))).toBe(false);

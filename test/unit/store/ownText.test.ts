@@ -22,7 +22,7 @@ const file = new File(['a'], 'a.txt');
 
 beforeEach(() => useSettings.setState({ ownText: { state: 'none' } }));
 
-test('what is read last counts: events of an earlier reading change nothing', () => {
+test('only the latest reading counts: events of an earlier one change nothing', () => {
   const first = readFile(file);
   const second = readFrom('https://texts.example/b.txt');
   if (first.type !== 'checkText' || second.type !== 'loadText') throw new Error('wrong commands');
@@ -37,7 +37,7 @@ test('what is read last counts: events of an earlier reading change nothing', ()
   expect(ownTextSource()).toEqual({ kind: 'own', id: second.id, file });
 });
 
-test('cancelling names the reading that is to end, and what it still says is not heard', () => {
+test('cancelling names the reading to end, whose later events are ignored', () => {
   const command = readFile(file);
   if (command.type !== 'checkText') throw new Error('wrong command');
   expect(cancelReading()).toEqual({ type: 'cancelText', id: command.id });

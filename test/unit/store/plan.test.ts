@@ -15,7 +15,7 @@ function adapter(maxStorageBufferBindingSize: number): AdapterReport {
   return { limits: { maxStorageBufferBindingSize, maxBufferSize: 256 * MIB } } as unknown as AdapterReport;
 }
 
-test('the memory shown before the start is the plan of the run, for every built-in text', () => {
+test('the memory shown before the start equals the plan of the run, for every built-in text', () => {
   const [config] = configsOf(DEFAULT_SETTINGS);
   const shown = plannedMemory(DEFAULT_SETTINGS, none, adapter(128 * MIB))[0];
   for (const text of [...FILE_TEXTS.map(assembleText), createCopyTask()]) {
@@ -24,7 +24,7 @@ test('the memory shown before the start is the plan of the run, for every built-
   }
 });
 
-test('the copy for saving is planned for a run that is saved: one alone, unless two others are left to go on with', () => {
+test('the copy for saving is planned only for a saved run: a single one, unless two unfinished ones are stored', () => {
   const snapshots = (modes: readonly PrecisionMode[] = ['fp32']) =>
     plannedMemory({ ...DEFAULT_SETTINGS, modes }, none, adapter(128 * MIB)).map(({ snapshot }) => snapshot);
   const before = useSavedRun.getState();
@@ -32,7 +32,7 @@ test('the copy for saving is planned for a run that is saved: one alone, unless 
   expect(snapshots(['fp32', 'fp16'])).toEqual([0, 0]);
   const left = (place: Place, ended: boolean) => ({ place, ended, savedAt: place }) as StoredRun;
   useSavedRun.setState({ stored: [left(0, false), left(1, true)] });
-  expect(snapshots()[0]).toBeGreaterThan(0); // the one that has ended gives way
+  expect(snapshots()[0]).toBeGreaterThan(0); // the ended run is replaced
   useSavedRun.setState({ stored: [left(0, false), left(1, false)] });
   expect(snapshots()).toEqual([0]);
   useSavedRun.setState({ stored: [], every: 0 });
@@ -49,7 +49,7 @@ test('a model beyond the limits of the adapter is refused before it starts, with
   expect(planProblem(settings, none, null)).toBeNull(); // nothing is known about the GPU yet
 });
 
-test('each mode is estimated once, however many seeds it is trained from, beside what FP32 would take', () => {
+test('each mode is estimated once, however many seeds it has, with the memory of FP32', () => {
   const settings = { ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], seeds: 3 } as const;
   const estimates = memoryEstimates(settings, none, adapter(128 * MIB));
   expect(estimates.map(({ mode }) => mode)).toEqual(['fp16', 'fp32']);
@@ -59,7 +59,7 @@ test('each mode is estimated once, however many seeds it is trained from, beside
   expect(half!.largest.bytes).toBeLessThan(half!.bytes.total);
 });
 
-test('the micro-batch that is offered fits every mode and divides the batch, and no larger one does both', () => {
+test('the offered micro-batch is the largest that fits every mode and divides the batch', () => {
   const settings = { ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], batch: 5000 } as const;
   const small = adapter(32 * MIB);
   expect(memoryEstimates(settings, none, small)).toHaveLength(2); // shown although it does not fit
@@ -71,5 +71,5 @@ test('the micro-batch that is offered fits every mode and divides the batch, and
     expect(planProblem({ ...settings, 'micro-batch': larger }, none, small)).not.toBeNull();
   }
   expect(microBatchThatFits({ ...settings, 'micro-batch': fits }, none, small)).toBeNull(); // nothing to fix
-  expect(microBatchThatFits({ ...settings, width: 4096 }, none, small)).toBeNull(); // not the batch's fault
+  expect(microBatchThatFits({ ...settings, width: 4096 }, none, small)).toBeNull(); // not caused by the batch
 });

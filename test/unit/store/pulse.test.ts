@@ -13,7 +13,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Asks for a paint every 10 ms for `seconds` and counts those that came. */
+/** Requests a paint every 10 ms for `seconds` and counts the paints. */
 function paintsIn(seconds: number): number {
   const paint = vi.fn();
   const pulse = new Pulse(paint);
@@ -34,7 +34,7 @@ test('paints once a second while the page is hidden, for its title', () => {
   expect(paintsIn(10)).toBeLessThanOrEqual(11);
 });
 
-test('paints when the page is shown again, and what was asked for last', () => {
+test('paints when the page is shown again, with the latest state', () => {
   const paint = vi.fn();
   const pulse = new Pulse(paint);
   pulse.request();

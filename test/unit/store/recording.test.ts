@@ -5,7 +5,7 @@ import { logOf, useRun } from '../../../src/store/runStore.ts';
 
 const json = JSON.parse(readFileSync(new URL('../../../public/recorded-run.json', import.meta.url), 'utf8'));
 
-test('the recording that comes with the page is drawn as a run that is not going on', () => {
+test('the recording of the page is shown as runs that are not training', () => {
   show(readRecording(json));
   const { status, configs, runs } = useRun.getState();
   expect(status).toBe('idle');
@@ -16,13 +16,13 @@ test('the recording that comes with the page is drawn as a run that is not going
     expect(run.latest?.loss).toBe(json.runs[index].loss[299]);
     expect(run.summary?.adapter).toMatch(/./);
   }
-  // What it is there to show: without loss scaling, f16 learns less.
+  // The point of the recording: without loss scaling, f16 learns less.
   const [full, half, unscaled] = runs.map(({ summary }) => summary!.valLoss!);
   expect(Math.abs(half! - full!)).toBeLessThan(0.02);
   expect(unscaled! - full!).toBeGreaterThan(0.3);
 });
 
-test('a file that is no recording is refused', () => {
+test('a file that is not a recording is refused', () => {
   expect(() => readRecording({ ...json, runs: [{ ...json.runs[0], loss: 'low' }] })).toThrow();
   expect(() => readRecording({ ...json, preset: 'huge' })).toThrow();
 });

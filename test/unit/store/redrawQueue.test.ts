@@ -28,7 +28,7 @@ function advance(milliseconds: number, every: () => void): void {
   }
 }
 
-test('draws each at most once in its interval, and one in a frame', () => {
+test('draws each drawing at most once in its interval, and one per frame', () => {
   const queue = new RedrawQueue();
   const drawnIn: number[] = [];
   const large = vi.fn(() => drawnIn.push(frame));
@@ -46,12 +46,12 @@ test('draws each at most once in its interval, and one in a frame', () => {
   expect(new Set(drawnIn).size).toBe(drawnIn.length);
 });
 
-test('draws nothing while the page is hidden, and what was asked for when it is shown again', () => {
+test('draws nothing while the page is hidden, and what was requested when it is shown again', () => {
   const queue = new RedrawQueue();
   const draw = vi.fn();
   const handle = queue.add(draw, 250);
   handle.request();
-  page.hidden = true; // after the frame was asked for
+  page.hidden = true; // after the frame was requested
   advance(5000, () => handle.request());
   expect(draw).not.toHaveBeenCalled();
   page.hidden = false;
@@ -60,7 +60,7 @@ test('draws nothing while the page is hidden, and what was asked for when it is 
   expect(draw).toHaveBeenCalledTimes(1);
 });
 
-test('what is out of sight waits until it is seen', () => {
+test('a drawing out of sight waits until it is visible', () => {
   const queue = new RedrawQueue();
   const draw = vi.fn();
   const handle = queue.add(draw, 250);
@@ -72,7 +72,7 @@ test('what is out of sight waits until it is seen', () => {
   expect(draw).toHaveBeenCalledTimes(1);
 });
 
-test('draws no more after it was removed, and not without being asked', () => {
+test('does not draw after removal or without a request', () => {
   const queue = new RedrawQueue();
   const draw = vi.fn();
   const handle = queue.add(draw, 250);
@@ -85,7 +85,7 @@ test('draws no more after it was removed, and not without being asked', () => {
   expect(draw).toHaveBeenCalledTimes(1);
 });
 
-test('the longest waiting comes first: none starves', () => {
+test('the drawing that waits longest comes first, so that none starves', () => {
   const queue = new RedrawQueue();
   const counts = Array.from({ length: 40 }, () => vi.fn());
   const handles = counts.map((draw) => queue.add(draw, 0));

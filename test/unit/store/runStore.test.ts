@@ -5,9 +5,9 @@ import {
   addTrouble,
   beginRuns,
   dismissTrouble,
+  isModelOnGpu,
   leadingRun,
   overallProgress,
-  standsOnGpu,
   updateRun,
   useRun,
 } from '../../../src/store/runStore.ts';
@@ -17,7 +17,7 @@ const configs = [1, 2].flatMap((seed) =>
   (['fp32', 'fp16'] as const).map((precision) => ({ ...PRESETS.smoke.config, steps: 10, precision, seed })),
 );
 
-test('in lockstep the figures shown are of the first run of a seed that goes on', () => {
+test('in lockstep the shown figures are those of the first run of a seed that has not failed', () => {
   beginRuns(configs, 'lockstep');
   const leading = (run: number) => leadingRun(useRun.getState(), run);
   expect([0, 1, 2, 3].map(leading)).toEqual([0, 0, 2, 2]);
@@ -29,16 +29,16 @@ test('in lockstep the figures shown are of the first run of a seed that goes on'
   expect([0, 1, 2, 3].map(leading)).toEqual([0, 1, 2, 3]);
 });
 
-test('a mode that stopped by itself can still be sampled, and what failed otherwise cannot', () => {
-  expect(standsOnGpu({ status: 'failed', error: null })).toBe(true);
-  expect(standsOnGpu({ status: 'failed', error: { ...error, code: 'OUT_OF_MEMORY' } })).toBe(false);
-  for (const status of ['paused', 'done'] as const) expect(standsOnGpu({ status, error: null })).toBe(true);
+test('a failed mode can still be sampled, but not after other errors', () => {
+  expect(isModelOnGpu({ status: 'failed', error: null })).toBe(true);
+  expect(isModelOnGpu({ status: 'failed', error: { ...error, code: 'OUT_OF_MEMORY' } })).toBe(false);
+  for (const status of ['paused', 'done'] as const) expect(isModelOnGpu({ status, error: null })).toBe(true);
   for (const status of ['idle', 'preparing', 'training', 'stopping', 'lost'] as const) {
-    expect(standsOnGpu({ status, error: null })).toBe(false);
+    expect(isModelOnGpu({ status, error: null })).toBe(false);
   }
 });
 
-test('progress is the share of all steps, whatever the order; what has ended counts as whole', () => {
+test('progress is the share of all steps in any order; ended runs count as complete', () => {
   beginRuns(configs, 'lockstep');
   const progress = () => overallProgress(useRun.getState());
   expect(progress()).toBe(0);
@@ -51,7 +51,7 @@ test('progress is the share of all steps, whatever the order; what has ended cou
   expect(progress()).toBe(0);
 });
 
-test('of each kind of trouble the newest is kept, until it is dismissed', () => {
+test('the newest warning of each kind is kept until it is dismissed', () => {
   beginRuns(configs, 'sequential');
   const trouble = (kind: RunWarning['kind'], step: number): RunWarning => ({
     kind,

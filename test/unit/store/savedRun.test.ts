@@ -5,7 +5,7 @@ import {
   applySaveEvent,
   autosaveMs,
   isSaved,
-  nextToGo,
+  nextReplaced,
   otherStoredRuns,
   useSavedRun,
 } from '../../../src/store/savedRun.ts';
@@ -20,22 +20,22 @@ function run(place: 0 | 1, step: number, savedAt: number, ended = true): StoredR
 
 const others = (onGpu = true) => otherStoredRuns(useSavedRun.getState(), onGpu).map(({ place }) => place);
 
-test('what is stored is offered, the newest first, but for the run that is shown', () => {
+test('stored runs are offered, newest first, except for the shown run', () => {
   applySaveEvent({ type: 'savedRuns', stored: [run(0, 60, 1), run(1, 60, 2)] });
   expect(others()).toEqual([1, 0]);
   applySaveEvent({ type: 'autosaved', run: 0, place: 1, step: 5, storage: null, pauses: false });
   expect(others()).toEqual([0]);
-  // The GPU is lost: what is on the screen is only a picture of what is stored.
+  // The GPU is lost, so the shown run is available only from the storage.
   expect(others(false)).toEqual([1, 0]);
-  // A new training takes the screen; whether it is saved, and where, is told with its first save.
+  // A new training is shown; its first save tells whether and where it is saved.
   autosaveMs(1);
   expect(others()).toEqual([1, 0]);
 });
 
-test('the run that gives way is known before the next one begins: the one that ended first, and no unfinished one', () => {
+test('the run to be replaced is known before the next one starts: the one that ended first, never an unfinished one', () => {
   const next = (...stored: StoredRun[]) => {
     useSavedRun.setState({ stored });
-    return [nextToGo({ stored })?.place ?? null, isSaved(1)];
+    return [nextReplaced({ stored })?.place ?? null, isSaved(1)];
   };
   expect(next()).toEqual([null, true]);
   expect(next(run(0, 60, 1))).toEqual([null, true]);

@@ -11,7 +11,7 @@ import {
 } from '../../../src/store/settings.ts';
 
 describe('configsOf', () => {
-  test('makes runs that differ in precision and nothing else', () => {
+  test('makes runs that differ only in precision', () => {
     const [first, second, ...rest] = configsOf({
       ...DEFAULT_SETTINGS,
       preset: 'smoke',
@@ -23,7 +23,7 @@ describe('configsOf', () => {
     expect(second).toEqual({ ...first, precision: 'bf16' });
   });
 
-  test('gives the loss scale to the modes that have one', () => {
+  test('gives the loss scale to the modes that use one', () => {
     const [first, second] = configsOf({
       ...DEFAULT_SETTINGS,
       modes: ['fp16', 'fp32'],
@@ -33,7 +33,7 @@ describe('configsOf', () => {
     expect(second!.lossScale).toBeNull();
   });
 
-  test('leaves a growth interval to the modes that grow, and fits the warm-up to a short run', () => {
+  test('gives a growth interval to modes with a dynamic scale, and fits the warm-up to a short run', () => {
     const settings = {
       ...DEFAULT_SETTINGS,
       modes: ['fp16', 'fp16-static'],
@@ -45,7 +45,7 @@ describe('configsOf', () => {
     expect(second!.growthInterval).not.toBe(7);
   });
 
-  test('a file decides the tokenizer, but what ends a document in GPT-2’s is chosen', () => {
+  test('a file decides the tokenizer, but the visitor chooses whether GPT-2’s ends documents', () => {
     const init: InitialShape = {
       ...{
         id: 1,
@@ -69,13 +69,13 @@ describe('configsOf', () => {
     expect(tokenizerOf({ ...settings, tokenizer: 'gpt2-eot' })).toEqual(['gpt2-eot', 'gpt2-eot']);
   });
 
-  test('leaves a loss scale that no mode has for the engine to refuse', () => {
+  test('leaves it to the engine to refuse a loss scale that no mode uses', () => {
     const settings = { ...DEFAULT_SETTINGS, modes: ['fp32'], 'loss-scale': 1024 } as const;
     expect(settingsProblem(settings)?.message).toMatch(/does not scale the loss/);
   });
 });
 
-test('repeats every mode over consecutive seeds, a seed at a time', () => {
+test('repeats every mode over consecutive seeds, one seed at a time', () => {
   const configs = configsOf({ ...DEFAULT_SETTINGS, modes: ['fp32', 'fp16'], seed: 7, seeds: 2 });
   expect(configs.map(({ precision, seed }) => [precision, seed])).toEqual([
     ['fp32', 7],
@@ -104,7 +104,7 @@ test('a number is blamed for its own problem only', () => {
   expect(settingsProblem(DEFAULT_SETTINGS)).toBeNull();
 });
 
-test('a vocabulary is filled up as the command line fills it up', () => {
+test('a vocabulary is padded as on the command line', () => {
   expect(configsOf(DEFAULT_SETTINGS)[0]!.vocabulary).toBeNull();
   const [config] = configsOf({ ...DEFAULT_SETTINGS, tokenizer: 'gpt2', vocab: 50_304 });
   expect(config).toMatchObject({ tokenizer: 'gpt2', vocabulary: 50_304 });
@@ -127,7 +127,7 @@ describe('a file of weights', () => {
   };
   const settings = { ...DEFAULT_SETTINGS, init };
 
-  test('decides its vocabulary, which may be given again to fill it up', () => {
+  test('decides the vocabulary, which may be repeated to request padding', () => {
     expect(configsOf({ ...settings, vocab: 50_257 })[0]!.vocabulary).toBe(50_257);
     expect(numberProblem({ ...settings, vocab: 50_304 }, 'vocab')).toEqual({
       message: 'vocab is 50304, but "m.safetensors" has 50257 tokens.',
@@ -135,7 +135,7 @@ describe('a file of weights', () => {
     });
   });
 
-  test('suggests a tokenizer, which the visitor may choose otherwise, or decides it', () => {
+  test('suggests a tokenizer, which the visitor may change, or decides it', () => {
     const tokenizer = (change: object) => configsOf({ ...settings, ...change })[0]!.tokenizer;
     expect(tokenizer({})).toBe('gpt2');
     expect(standardChoice({ ...settings, tokenizer: 'byte' }, 'tokenizer')).toBe('gpt2');

@@ -22,7 +22,7 @@ import { leftOutOfLink, shareQuery } from '../../../src/store/shareLink.ts';
 
 const choicesOf = (key: PresetSetting) => Object.keys(titlesOf(key));
 
-/** Settings drawn from everything that can be chosen; about half of the numbers are left to the preset. */
+/** Random settings over all choices; about half of the numbers are left to the preset. */
 function randomSettings(seed: number): Settings {
   let position = 0;
   const draw = (bound: number) => integerAt(position++, seed, bound);
@@ -65,7 +65,7 @@ function randomSettings(seed: number): Settings {
   };
 }
 
-test('a link opens with the settings that it was made from, and starts nothing', () => {
+test('a link restores the settings it was made from and starts nothing', () => {
   let sound = 0;
   for (let seed = 0; seed < 500; seed++) {
     const settings = randomSettings(seed);
@@ -79,7 +79,7 @@ test('a link opens with the settings that it was made from, and starts nothing',
   expect(sound).toBeGreaterThan(100);
 });
 
-test('a link names the preset, the mode, and only what differs from them', () => {
+test('a link contains the preset, the mode, and only differences from them', () => {
   expect(shareQuery(DEFAULT_SETTINGS)).toBe('?preset=starter&precision=fp16');
   const modes = ['fp32', 'fp16'] as const;
   expect(shareQuery({ ...DEFAULT_SETTINGS, preset: 'smoke', seed: 7, modes, text: 'code' })).toBe(
@@ -90,7 +90,7 @@ test('a link names the preset, the mode, and only what differs from them', () =>
   );
 });
 
-test('an own text is left out, and said to be', () => {
+test('the visitor’s own text is left out of the link, with a note', () => {
   const settings: Settings = { ...DEFAULT_SETTINGS, text: 'own' };
   expect(shareQuery(settings)).not.toContain('text');
   expect(leftOutOfLink(settings)).toMatch(/stays on this device.*Moby Dick/);

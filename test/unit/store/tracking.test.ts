@@ -1,4 +1,4 @@
-/** Links that networks and mail programs have lengthened. */
+/** Links to which networks and mail programs have added parameters. */
 import { expect, test } from 'vitest';
 import { withoutTracking } from '../../../src/store/tracking.ts';
 
@@ -9,4 +9,4 @@ test.each([
   ['?preset=smoke&fbclid=IwAR&utm_source=x&modes=a%2Bb', '?preset=smoke&modes=a%2Bb'],
   ['?utm_medium=mail&&steps=5', '?&steps=5'],
   ['?%66bclid=1&prest=2', '?prest=2'],
-])('the address bar keeps of %j only %j', (query, kept) => expect(withoutTracking(query)).toBe(kept));
+])('of %j the address bar keeps only %j', (query, kept) => expect(withoutTracking(query)).toBe(kept));

@@ -12,7 +12,7 @@ const rows = [
   row('parameterGradient', 'h.1.attn.c_attn.weight', 'f32', false),
 ];
 
-/** `small` values of 2^-30 and as many more of 1 as make ten, in each row. */
+/** Ten values in each row: `small` of 2^-30, the others of 1. */
 function frame(step: number, small: readonly number[], scale = 1): NumericsFrame {
   const counts = new Uint32Array(rows.length * BINS);
   for (const [i, count] of small.entries()) {
@@ -22,7 +22,7 @@ function frame(step: number, small: readonly number[], scale = 1): NumericsFrame
   return { step, scale, rows, counts, noise: [], cost: null };
 }
 
-test('shares are of the gradients of a layer that are narrowed, at the scale of their step', () => {
+test('shares refer to the narrowed gradients of a layer, at the scale of their step', () => {
   const history = new UnderflowHistory(2, 'f16');
   history.push(frame(20, [1, 3, 5, 0, 10]));
   history.push(frame(40, [1, 3, 5, 0, 10], 2 ** 8));

@@ -24,13 +24,13 @@ interface FrameViewProps {
   frame: NumericsFrame;
 }
 
-/** Its own chunk: nothing of it is needed before the first histogram. */
+/** A chunk of its own, because it is not needed before the first histogram. */
 export default function FrameView({ run, index, view, frame }: FrameViewProps) {
   const recipe = recipeFor(run.config);
   const own = recipe.roles.outputGradient;
   const [format, setFormat] = useState<FormatId>(own);
   const [order, setOrder] = useState<Order>('layer');
-  /** log2 of the loss scale asked about; null follows the run. */
+  /** log2 of the loss scale that the visitor asks about; null follows the run. */
   const [asked, setAsked] = useState<number | null>(null);
   const ofGradients = view === 'gradients';
   const current = Math.log2(frame.scale);
@@ -55,7 +55,7 @@ export default function FrameView({ run, index, view, frame }: FrameViewProps) {
       )}
       <div className={styles.fields}>
         <SelectField
-          label="Bands of"
+          label="Format"
           value={format}
           onChange={(event) => setFormat(event.target.value as FormatId)}
           data-testid="numerics-format"

@@ -8,18 +8,18 @@ import type { HeatRow } from './model.ts';
 import styles from './NumericsPanel.module.css';
 import { usePalette } from './usePalette.ts';
 
-/** A taller picture, of a model with more than four blocks or so, gets a box that scrolls: the page would become endless. */
+/** Taller heatmaps, of models with more than about four blocks, get a scroll box so that the page stays short. */
 const TALLEST_WHOLE = 1280;
 
 interface HeatmapProps {
   rows: readonly HeatRow[];
   scaleLog2: number;
   bands: Bands;
-  /** The picture in words. */
+  /** Text alternative of the heatmap. */
   summary: string;
 }
 
-/** Drawn anew when a frame, the scale, the width or the theme changes, and never otherwise. */
+/** Redrawn only when the frame, the scale, the width or the theme changes. */
 export function Heatmap({ rows, scaleLog2, bands, summary }: HeatmapProps) {
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);

@@ -3,7 +3,7 @@ import type { QuantizationNoise } from '../../../engine/index.ts';
 import { formatWords, NOISE_SENTENCE, ratioWords, shareWords } from './messages.ts';
 import styles from './NumericsPanel.module.css';
 
-/** What narrow formats did to the tensors of a step. Rows are made only while it is open. */
+/** Quantisation noise of the tensors of a step. Rows are rendered only while it is open. */
 export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
   const [open, setOpen] = useState(false);
   return (

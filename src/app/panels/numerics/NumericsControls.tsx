@@ -16,7 +16,7 @@ interface NumericsControlsProps {
   hasFrame: boolean;
 }
 
-/** Which numbers to look at, and whether and how often gradients are counted. */
+/** Selects the view, and whether and how often gradients are counted. */
 export function NumericsControls({ view, onView, cost, hasFrame }: NumericsControlsProps) {
   const enabled = useNumerics((state) => state.enabled);
   const inspecting = useNumerics((state) => state.inspecting);
@@ -30,17 +30,17 @@ export function NumericsControls({ view, onView, cost, hasFrame }: NumericsContr
     <>
       <div className={styles.controls}>
         <fieldset className={styles.views}>
-          <legend className="visuallyHidden">What to look at</legend>
+          <legend className="visuallyHidden">Tensors to inspect</legend>
           {(['gradients', 'weights', 'activations'] as const).map((what) => (
             <Button
               key={what}
               aria-pressed={view === what}
               disabled={what !== 'gradients' && (!trained || inspecting !== null)}
-              title={what === 'gradients' ? undefined : 'Takes one look at them as they are in this moment'}
+              title={what === 'gradients' ? undefined : 'Takes one snapshot of their current values'}
               onClick={() => look(what)}
               data-testid={`numerics-${what}`}
             >
-              {`${VIEW_WORDS[what]}${what !== 'gradients' ? ', now' : ''}`}
+              {what === 'gradients' ? VIEW_WORDS[what] : `Snapshot ${what}`}
             </Button>
           ))}
         </fieldset>
@@ -64,7 +64,7 @@ export function NumericsControls({ view, onView, cost, hasFrame }: NumericsContr
   );
 }
 
-/** Takes a whole number from 1; what is typed stays until it is one. */
+/** Accepts a whole number from 1; other input stays in the field but is not applied. */
 function IntervalField() {
   const interval = useNumerics((state) => state.interval);
   const enabled = useNumerics((state) => state.enabled);
@@ -77,11 +77,11 @@ function IntervalField() {
   return (
     <div className={styles.interval}>
       <TextField
-        label="Steps between"
+        label="Interval (steps)"
         value={text}
         inputMode="numeric"
         onChange={change}
-        error={intervalOf(text) === null ? 'A whole number from 1 to 999999.' : null}
+        error={intervalOf(text) === null ? 'Enter a whole number from 1 to 999999.' : null}
         data-testid="numerics-interval"
       />
     </div>
@@ -107,19 +107,17 @@ function statusOf({
   isFallback: boolean;
 }): string {
   if (view !== 'gradients') {
-    return hasFrame ? 'One look costs training nothing but its own time.' : 'Looking…';
+    return hasFrame ? 'A snapshot delays training only while it is taken.' : 'Taking the snapshot…';
   }
-  if (!enabled && hasFrame) return 'Off while training. What is shown is of the step named below.';
+  if (!enabled && hasFrame) return 'Off while training. The histogram shows the step named below.';
   if (!enabled) {
     return isFallback
-      ? 'Off: on a software adapter counting takes time from training. Switch it on to see gradients underflow.'
-      : 'Off: nothing is counted, and nothing costs time.';
+      ? 'Off, because counting slows training down on a software adapter. Switch it on to see gradients underflow.'
+      : 'Off: gradients are not counted.';
   }
   if (!hasFrame) {
-    return 'The first histogram comes with the first counted step, once its kernels are compiled.';
+    return 'The first histogram appears with the first counted step, once its kernels are compiled.';
   }
-  if (cost === 0) return 'numerics: its cost is below the noise of step times';
-  return cost === null
-    ? 'numerics: its cost is being measured'
-    : `numerics ${formatPercent(cost)} of step time`;
+  if (cost === 0) return 'numerics: cost below the noise of step times';
+  return cost === null ? 'numerics: measuring the cost' : `numerics ${formatPercent(cost)} of step time`;
 }

@@ -10,7 +10,7 @@ import styles from './NumericsPanel.module.css';
 
 const FrameView = lazyPart('histograms', () => import('./FrameView.tsx'));
 
-/** Where the run's numbers lie, what its format loses of them, and what another loss scale would lose. */
+/** Shows the distribution of the run's values, what its format loses, and what another loss scale would lose. */
 export default function NumericsPanel() {
   const [view, setView] = useState<NumericsView>('gradients');
   const [chosenRun, setChosenRun] = useState<number | null>(null);
@@ -21,14 +21,14 @@ export default function NumericsPanel() {
   const index = chosenRun !== null && frames.has(chosenRun) ? chosenRun : active;
   const run = runs[index];
   const ofRun = frames.get(index);
-  // What was asked for may still be on its way: until then the gradients stay.
+  // While a requested snapshot is in progress, the gradients stay.
   const shown = ofRun?.[view] ? view : 'gradients';
   const frame = ofRun?.[shown];
   return (
     <section className={styles.panel} aria-labelledby="numerics-title" data-testid="numerics">
       <h2 id="numerics-title">Numerics</h2>
       <p className={styles.lead}>
-        Where the values of each tensor lie, by power of two, and which of them the format loses.
+        The distribution of each tensor's values by power of two, and which of them the format loses.
       </p>
       <NumericsControls
         view={view}

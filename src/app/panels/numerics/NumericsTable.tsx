@@ -5,7 +5,7 @@ import { formatWords, shareWords } from './messages.ts';
 import type { HeatRow } from './model.ts';
 import styles from './NumericsPanel.module.css';
 
-/** The heatmap as figures. Rows are made only while it is open. */
+/** The heatmap as a table. Rows are rendered only while it is open. */
 export function NumericsTable({ rows }: { rows: readonly HeatRow[] }) {
   const [open, setOpen] = useState(false);
   return (

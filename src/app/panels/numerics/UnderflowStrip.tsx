@@ -8,18 +8,18 @@ import { usePalette } from './usePalette.ts';
 
 const ROW = 14;
 const LABEL = 44;
-/** Columns narrower than this are drawn as the largest of several. */
+/** Columns narrower than this are merged: each shows the largest of several frames. */
 const MIN_COLUMN = 2;
 
 interface UnderflowStripProps {
   history: UnderflowHistory;
-  /** `history` grows without changing identity; this says how far. */
+  /** `history` grows without changing identity; this is its current length. */
   length: number;
 }
 
 /**
- * Share flushed to zero by layer over the probed steps, in the run's own format and at the scale of each step. Grey where all
- * gradients of a layer are exactly zero: none is left to flush.
+ * Share flushed to zero by layer over the probed steps, in the run's own format and at the scale of each step. Grey
+ * where all gradients of a layer are exactly zero, so that none can be flushed.
  */
 export function UnderflowStrip({ history, length }: UnderflowStripProps) {
   const host = useRef<HTMLDivElement>(null);
@@ -76,7 +76,7 @@ export function UnderflowStrip({ history, length }: UnderflowStripProps) {
   );
 }
 
-/** The largest of several frames; null where one of them had nothing but zeros. */
+/** The largest share of several frames; null where one of them had only zeros. */
 function worstShare(history: UnderflowHistory, layer: number, from: number, to: number): number | null {
   let largest = 0;
   for (

@@ -13,11 +13,11 @@ interface WhatIfProps {
   /** The run's mode scales its loss. */
   scaled: boolean;
   forecast: { share: string; rest: string };
-  /** null follows the run again. */
+  /** Null follows the run again. */
   onAsk: (scaleLog2: number | null) => void;
 }
 
-/** What another loss scale would lose of the gradients just counted: no step is trained for it. */
+/** Shows what another loss scale would lose of the gradients just counted, without training a step. */
 export function WhatIf({ scaleLog2, current, best, scaled, forecast, onAsk }: WhatIfProps) {
   const id = useId();
   const { lowest, highest } = WHAT_IF_SCALES;
@@ -53,7 +53,7 @@ export function WhatIf({ scaleLog2, current, best, scaled, forecast, onAsk }: Wh
       <div className={styles.buttons}>
         <Button onClick={() => onAsk(best)} data-testid="numerics-best" data-scale={best}>
           <span className={styles.bestSwatch} aria-hidden="true" />
-          <span>{` Loses least: ${formatPowerOfTwo(best)}`}</span>
+          <span>{` Best scale: ${formatPowerOfTwo(best)}`}</span>
         </Button>
         <Button onClick={() => onAsk(null)} disabled={scaleLog2 === current} data-testid="numerics-current">
           {`Back to ${scaled ? formatPowerOfTwo(current) : 'no scaling'}`}

@@ -1,4 +1,4 @@
-/** The heatmap on a canvas: plain drawing, so that a frame costs a few thousand rectangles and no DOM. */
+/** Draws the heatmap on a canvas, so that a frame costs a few thousand rectangles and no DOM. */
 import type { Bands } from '../../../engine/index.ts';
 import { formatPowerOfTwo } from '../../format.ts';
 import { COLUMNS, columnOf, exponentOf, type HeatRow, HIGHEST, LOWEST } from './model.ts';
@@ -40,7 +40,7 @@ export function layOut(rows: readonly HeatRow[], width: number): Geometry {
   return { width, height: top + FOOTER, labelWidth, column: (width - labelWidth) / COLUMNS, tops };
 }
 
-/** The cell under a point; null beside all. */
+/** The cell at a point; null outside the rows. */
 export function cellAt(
   { tops, labelWidth, column }: Geometry,
   x: number,
@@ -54,7 +54,7 @@ export function cellAt(
   };
 }
 
-/** Resizes the canvas to the device's pixels and draws everything. */
+/** Resizes the canvas to device pixels and draws everything. */
 export function drawHeatmap(
   canvas: HTMLCanvasElement,
   rows: readonly HeatRow[],
@@ -88,7 +88,7 @@ function drawBands(
   { keptFrom, normalFrom, overflowFrom }: Bands,
   palette: Palette,
 ): void {
-  // A boundary beyond the axis leaves its band empty, or fills it up to the other end.
+  // A boundary beyond the axis leaves its band empty, or extends it to the other end.
   const at = (exponent: number) => {
     const unscaled = exponent - scaleLog2;
     if (unscaled > HIGHEST) return width - column;
@@ -120,7 +120,7 @@ function drawAxis(
   context.fillStyle = palette.muted;
   context.textAlign = 'center';
   const every = column * TICK_EVERY < 34 ? 2 * TICK_EVERY : TICK_EVERY;
-  // The ends of the axis are taken by zeros and what is not finite.
+  // The first and last columns hold zeros and non-finite values, so they get no exponent.
   for (let exponent = LOWEST + TICK_EVERY; exponent < HIGHEST; exponent += every) {
     context.fillText(formatPowerOfTwo(exponent), labelWidth + (columnOf(exponent) + 0.5) * column, 26);
   }
@@ -150,14 +150,14 @@ function drawRow(
   context.fillStyle = palette.value;
   for (const [i, share] of shares.entries()) {
     if (share === 0) continue;
-    // The root shows the few values at the edges of a row, which are those that get lost.
+    // The square root makes the few values at the edges of a row visible, which are the ones that get lost.
     context.globalAlpha = Math.min(1, 0.12 + Math.sqrt(share) * 1.4);
     context.fillRect(labelWidth + i * column, top + 1, Math.max(1, column - 0.5), ROW - 2);
   }
   context.globalAlpha = 1;
 }
 
-/** In a group, its heading says which block it is. */
+/** Within a group the heading already names the block. */
 function shortName(name: string, grouped: boolean): string {
   const short = name.replace('residual gradient at', 'residual at').replace(' gradient', '');
   return grouped ? short.replace(/\bh\.\d+\./, '') : short;
@@ -166,12 +166,12 @@ function shortName(name: string, grouped: boolean): string {
 function fitted(context: CanvasRenderingContext2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
   let length = text.length - 1;
-  // Names differ at their end.
+  // The end of a name is kept, since names differ there.
   while (length > 1 && context.measureText(`…${text.slice(-length)}`).width > width) length -= 1;
   return `…${text.slice(-length).replace(/^\./, '')}`;
 }
 
-/** What the hover says of a column. */
+/** The name of a column in the hover text. */
 export function columnName(column: number): string {
   if (column === 0) return 'exactly zero';
   if (column === COLUMNS - 1) return 'not finite';

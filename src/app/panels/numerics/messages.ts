@@ -39,7 +39,7 @@ export function formatWords(format: FormatId): string {
     : FORMAT_WORDS[format];
 }
 
-/** "At 2¹⁰, 34 % of the gradients that matmuls read would vanish in f16": the what-if in words. */
+/** "34 % of the gradients that matmuls and attention read are flushed to zero in f16": the what-if in words. */
 export function whatIfSentence(
   frame: NumericsFrame,
   scaleLog2: number,
@@ -58,7 +58,7 @@ export function whatIfSentence(
   if (flushed === null) {
     return {
       share: 'All',
-      rest: 'of the gradients that matmuls and attention read are exactly zero: no loss scale brings them back.',
+      rest: 'of the gradients that matmuls and attention read are exactly zero: no loss scale restores them.',
     };
   }
   const overflow =
@@ -69,7 +69,7 @@ export function whatIfSentence(
   const zeros =
     losses.zeros === 0
       ? ''
-      : ` Beside them ${formatPercent(losses.zeros / (losses.zeros + nonZero(losses)))} of all were exactly zero before they were stored.`;
+      : ` In addition, ${formatPercent(losses.zeros / (losses.zeros + nonZero(losses)))} of all were exactly zero before they were stored.`;
   return {
     share: formatPercent(flushed),
     rest: `of the gradients that matmuls and attention read are flushed to zero in ${formatWords(format)}${most}; ${shareWords(subnormalShare(losses))} keep fewer bits. ${overflow}${zeros}`,
@@ -81,7 +81,7 @@ export function shareWords(share: number | null): string {
   return share === null ? 'all zero' : formatPercent(share);
 }
 
-/** "16 of 28 parameter tensors get no gradient": what a step can teach the model at all. */
+/** "16 of 28 parameter tensors get no gradient": how much of the model a step can train at all. */
 export function gradientSentence(frame: NumericsFrame): { count: string; rest: string } {
   const { without, of } = tensorsWithoutGradient(frame);
   return without === 0
@@ -92,7 +92,7 @@ export function gradientSentence(frame: NumericsFrame): { count: string; rest: s
       };
 }
 
-/** What the strip shows of the newest frame; `history` has one at least. */
+/** The text alternative of the underflow strip; `history` must not be empty. */
 export function stripSentence(history: UnderflowHistory): string {
   const last = history.length - 1;
   const layers = Array.from({ length: history.layers }, (_, layer) => ({
@@ -102,8 +102,8 @@ export function stripSentence(history: UnderflowHistory): string {
   const zero = layers.filter(({ share }) => share === null).map(({ name }) => name);
   const worst = layers.reduce((most, layer) => ((layer.share ?? 0) > (most.share ?? 0) ? layer : most));
   const most = worst.share ? `most in ${worst.name}: ${formatPercent(worst.share)}` : 'none';
-  const dead = zero.length === 0 ? '' : ` Exactly zero already, and grey: ${zero.join(', ')}.`;
-  return `Share of gradients flushed to zero by layer, steps ${formatCount(history.step(0))} to ${formatCount(history.step(last))}. At the last, ${most}.${dead}`;
+  const dead = zero.length === 0 ? '' : ` Grey, because already exactly zero: ${zero.join(', ')}.`;
+  return `Share of gradients flushed to zero by layer, steps ${formatCount(history.step(0))} to ${formatCount(history.step(last))}. At the last step, ${most}.${dead}`;
 }
 
 export function hoverSentence(
@@ -129,28 +129,28 @@ export function ratioWords({ sqnr, saturated, amax }: QuantizationNoise): string
   return saturated > 0 || !Number.isFinite(amax) ? 'not finite' : 'exact';
 }
 
-/** What the ratios are of. */
+/** Explains what the ratios compare. */
 export const NOISE_SENTENCE =
-  'Measured on the values, in the last micro-batch of the step: weights beside their FP32 masters, FP8 operands with their scale, and what kernels narrow as they store it beside the same kernels with FP32 output.';
+  'Measured on the values in the last micro-batch of the step: weights against their FP32 masters, FP8 operands with their scale, and values that kernels narrow as they store them against the same kernels with FP32 output.';
 
-/** What is counted, and what the counts cannot say. */
+/** What is counted, and what the counts cannot show. */
 export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
   if (view === 'weights') return ['Weights are counted as matmuls and embeddings read them.'];
   if (view === 'activations') {
     return [
-      'Activations are counted as stored: the newest batch, whether it was trained on or evaluated, goes through the model once more with the weights as they are.',
+      'Activations are counted as stored: the newest batch, from training or evaluation, runs through the model once more with the current weights.',
     ];
   }
   const parameters =
     recipe.roles.gradient === 'f32'
-      ? 'Parameter gradients are accumulated and kept in FP32 in this mode: nothing of them is lost, and their rows show what a narrower format would make of them.'
-      : `Parameter gradients are counted as stored, in ${formatWords(recipe.roles.gradient)}: what was flushed shows as exact zeros.`;
+      ? 'Parameter gradients are accumulated and stored in FP32 in this mode, so none of them are lost. Their rows show what a narrower format would lose.'
+      : `Parameter gradients are counted as stored, in ${formatWords(recipe.roles.gradient)}: flushed values show as exact zeros.`;
   return [
-    'Gradients of activations are counted in FP32 before they are narrowed, so that values a format flushes are still seen.',
+    'Gradients of activations are counted in FP32 before they are narrowed, so that values which the format flushes are still visible.',
     parameters,
-    'Shares flushed are of the values that are not zero. An exact zero was zero before it was stored: what it is computed from was flushed, or there is nothing to learn there, as at positions that carry no loss.',
-    'A forecast takes each tensor on its own: what was lost upstream, and so never reached a tensor, is not brought back by another scale.',
-    'The scale that loses least has the fewest overflows, then the fewest values flushed, then the fewest subnormal ones. It may leave no room: gradients of the next step can be larger and overflow.',
+    'Flushed shares refer to values that are not zero. An exact zero was zero before it was stored: its inputs were flushed, or there is nothing to learn there, as at positions without a loss.',
+    'A forecast treats each tensor separately: values that were lost upstream and never reached a tensor are not restored by another scale.',
+    'The best scale has the fewest overflows, then the fewest flushed values, then the fewest subnormal ones. It may leave no headroom: gradients of the next step can be larger and overflow.',
     'Bands are exact to a power of two: a value from 65,520 to 65,536 overflows f16 but shares a column with values that do not.',
   ];
 }

@@ -1,4 +1,4 @@
-/** What the heatmap and the table show of a frame, made once for each frame, scale and order. */
+/** Rows of the heatmap and the table, computed once for each frame, scale and order. */
 import {
   type Bands,
   blockName,
@@ -14,7 +14,10 @@ import {
   zeroShare,
 } from '../../../engine/index.ts';
 
-/** Columns of the heatmap: exact zeros, exponents of unscaled values with what lies beyond at both ends, not finite. */
+/**
+ * Columns of the heatmap: exact zeros, exponents of unscaled values with everything beyond at both ends, and non-finite
+ * values.
+ */
 export const LOWEST = -40;
 export const HIGHEST = 16;
 const ZERO_COLUMN = 0;
@@ -44,7 +47,7 @@ export function exponentOf(column: number): number {
   return column - 1 + LOWEST;
 }
 
-/** @param scaleLog2 the loss scale whose losses are shown; that of the frame where nothing else is asked */
+/** @param scaleLog2 the loss scale whose losses are shown; the frame's own unless the visitor asks about another */
 export function heatRows(frame: NumericsFrame, scaleLog2: number, bands: Bands, order: Order): HeatRow[] {
   const counted = Math.log2(frame.scale);
   const rows = frame.rows.map((row, index): HeatRow => {
@@ -64,7 +67,7 @@ export function heatRows(frame: NumericsFrame, scaleLog2: number, bands: Bands, 
   return grouped(rows);
 }
 
-/** Blocks in order, then what lies outside them; in each the gradients that are narrowed first. */
+/** Blocks in order, then everything outside them; in each group the gradients that are narrowed come first. */
 function grouped(rows: readonly HeatRow[]): HeatRow[] {
   const groups = new Map<number, HeatRow[]>();
   for (const row of rows) {

@@ -4,7 +4,9 @@ import type { Palette } from './drawHeatmap.ts';
 
 const TOKENS = ['text', 'muted', 'line', 'accent', 'bad', 'caution'] as const;
 
-/** The tokens as a canvas needs them: light-dark() is resolved only where a colour is used, as it is here on a child. */
+/**
+ * Resolves the colour tokens for a canvas: light-dark() is resolved only where a colour is used, as here on a child.
+ */
 export function usePalette(host: RefObject<HTMLElement | null>): Palette | null {
   const theme = useUi((state) => state.theme);
   const [palette, setPalette] = useState<Palette | null>(null);
@@ -24,7 +26,7 @@ export function usePalette(host: RefObject<HTMLElement | null>): Palette | null 
     };
     read();
     const scheme = matchMedia('(prefers-color-scheme: dark)');
-    // The root's own attribute changes after this effect when the theme is chosen on the page.
+    // The root's attribute changes after this effect when the theme is chosen on the page.
     const observer = new MutationObserver(read);
     observer.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
     scheme.addEventListener('change', read);

@@ -1,5 +1,6 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
+import { optimizerRule } from '../../kernels/optimizers/table.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
@@ -60,6 +61,7 @@ export function checkTogether(config: TrainConfig): void {
   checkSchedule(config);
   checkGroups(config);
   momentsOf(recipeOf(config.precision), config.optimState);
+  optimizerRule(config.optimizer, config.optimState);
 }
 
 function checkMicroBatch({ batch, microBatch }: TrainConfig): void {

@@ -1,10 +1,15 @@
 /** Settings of steps, the optimizer and what is measured on the way: rows of the table in table.ts. */
-import { OPTIM_STATE_TABLE, OPTIM_STATES, OPTIMIZERS } from '../../precision/optimStates.ts';
+import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../kernels/optimizers/table.ts';
+import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../../precision/optimStates.ts';
 import { choice, number, titlesOf } from './row.ts';
 
 /** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
 export const RECOMPUTE_LEVELS = ['none', 'gelu', 'gelu-ln', 'block'] as const;
 export type RecomputeLevel = (typeof RECOMPUTE_LEVELS)[number];
+
+const optimizers = Object.values(OPTIMIZER_TABLE)
+  .map(({ title, summary }) => `${title}: ${summary}`)
+  .join(' ');
 
 const training = { group: 'training' } as const;
 const run = { group: 'run' } as const;
@@ -88,7 +93,7 @@ export const TRAINING_ROWS = {
     default: 'f32',
     option: 'optim-state',
     label: 'Optimizer state',
-    help: "how AdamW's two moments are kept between steps: f32 takes 8 bytes a parameter, the others 4, 2.13 and 3",
+    help: "how the optimizer's states are kept between steps: AdamW's two moments take 8 bytes a parameter in FP32, else 4, 2.13 and 3",
     titles: titlesOf(OPTIM_STATE_TABLE),
     compared: OPTIM_STATES,
     inPyTorch: ['f32'],
@@ -99,10 +104,10 @@ export const TRAINING_ROWS = {
     default: 'adamw',
     option: 'optimizer',
     label: 'Optimizer',
-    help: "StableAdamW also divides each parameter's update by its root mean square where that is above 1",
-    titles: { adamw: 'AdamW', 'stable-adamw': 'StableAdamW' },
+    help: `what updates the weights. ${optimizers.replace(/\.$/, '')}`,
+    titles: titlesOf(OPTIMIZER_TABLE),
     compared: OPTIMIZERS,
-    inPyTorch: ['adamw'],
+    inPyTorch: OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPytorch),
   }),
   learningRate: number({
     ...training,
@@ -153,7 +158,7 @@ export const TRAINING_ROWS = {
     whole: false,
     option: 'beta1',
     label: 'Beta 1',
-    help: "decay of AdamW's first moment",
+    help: "the faster of the optimizer's two decay rates: in AdamW that of the first moment",
   }),
   beta2: number({
     ...training,
@@ -163,7 +168,7 @@ export const TRAINING_ROWS = {
     whole: false,
     option: 'beta2',
     label: 'Beta 2',
-    help: "decay of AdamW's second moment",
+    help: "the slower of the optimizer's two decay rates: in AdamW that of the second moment",
   }),
   epsilon: number({
     ...training,
@@ -173,7 +178,7 @@ export const TRAINING_ROWS = {
     whole: false,
     option: 'epsilon',
     label: 'Epsilon',
-    help: "added to the root of AdamW's second moment before an update is divided by it",
+    help: "added to the root of AdamW's second moment, by which an update is divided",
   }),
   /** Largest global norm of the unscaled gradient; 0 turns clipping off. */
   clip: number({

@@ -65,13 +65,15 @@ export class Embedding implements Layer {
     const { tokenStarts: starts, tokenPositions } = pass.run;
     const { found, windows: batch } = pass;
     for (const part of pass.parts(this.tokens)) {
+      const { gradient } = part;
+      if (!gradient) continue;
       pass.emit((target, { embeddingBackwardToken }) =>
         embeddingBackwardToken(target, {
           label: `${this.tokens.name} gradient`,
           starts,
           positions: tokenPositions,
           dout,
-          dweight: part.gradient,
+          dweight: gradient,
           firstToken: part.firstRow,
           tokens: part.rows,
           width,
@@ -80,6 +82,7 @@ export class Embedding implements Layer {
       );
     }
     const { gradient: dweight } = pass.part(this.positions);
+    if (!dweight) return;
     const label = `${this.positions.name} gradient`;
     pass.emit((target, { embeddingBackwardPosition }) =>
       embeddingBackwardPosition(target, { label, dout, dweight, batch, context, width, found }),

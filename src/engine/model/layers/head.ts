@@ -205,11 +205,13 @@ export class Head implements Layer {
           found,
         }),
       );
+      const { gradient: dweight } = part;
+      if (!dweight) continue;
       const partials = pass.partials(partialElements(part.rows, C, count, run.maxBindingBytes / 4));
       const label = `${this.weight.name} gradient`;
       const shape = { m: part.rows, n: C, k: count };
       pass.emit((target, { weightGradient }) =>
-        weightGradient(target, { label, a: dout, b: inp, out: part.gradient, ...shape, found }, partials),
+        weightGradient(target, { label, a: dout, b: inp, out: dweight, ...shape, found }, partials),
       );
     }
   }

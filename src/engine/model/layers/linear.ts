@@ -77,29 +77,34 @@ export class Linear implements Layer {
     const { rows, found, run } = pass;
     const weight = pass.part(this.#weight);
     const bias = pass.part(this.#bias).gradient;
-    const sums = pass.partials(rowBlocks(rows) * outputs);
-    pass.emit((target, { columnSum }) =>
-      columnSum(target, {
-        label: `${this.#bias.name} gradient`,
-        inp: of.tensor,
-        partials: sums,
-        out: bias,
-        rows,
-        width: outputs,
-        found,
-      }),
-    );
+    if (bias) {
+      const sums = pass.partials(rowBlocks(rows) * outputs);
+      pass.emit((target, { columnSum }) =>
+        columnSum(target, {
+          label: `${this.#bias.name} gradient`,
+          inp: of.tensor,
+          partials: sums,
+          out: bias,
+          rows,
+          width: outputs,
+          found,
+        }),
+      );
+    }
     const dY = pass.outputGradient(site, of, rows * outputs);
-    x.remake?.();
-    const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
-    const label = `${this.#weight.name} gradient`;
-    pass.emit((target, { weightGradient }) =>
-      weightGradient(
-        target,
-        { label, a: x.operand, b: dY, out: weight.gradient, m: inputs, n: outputs, k: rows, found },
-        partials,
-      ),
-    );
+    const { gradient: dweight } = weight;
+    if (dweight) {
+      x.remake?.();
+      const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
+      const label = `${this.#weight.name} gradient`;
+      pass.emit((target, { weightGradient }) =>
+        weightGradient(
+          target,
+          { label, a: x.operand, b: dY, out: dweight, m: inputs, n: outputs, k: rows, found },
+          partials,
+        ),
+      );
+    }
     const { tensor: out, activationBackward } = x.gradient;
     const accumulate = pass.accumulates(x.gradient);
     pass.emit(

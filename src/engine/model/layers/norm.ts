@@ -72,17 +72,14 @@ export class Norm implements Layer {
     const width = this.#width;
     const weight = pass.part(this.#weight);
     const bias = this.#bias && pass.part(this.#bias);
-    const partials = pass.partials((bias ? 2 : 1) * rowBlocks(rows) * width);
     const args = { inp, dout, stats, rows, width, found };
-    pass.emit((target, { layernormBackwardParameters }) =>
-      layernormBackwardParameters(target, {
-        ...args,
-        label: name,
-        partials,
-        dweight: weight.gradient,
-        dbias: bias?.gradient,
-      }),
-    );
+    const [dweight, dbias] = [weight.gradient, bias?.gradient];
+    if (dweight || dbias) {
+      const partials = pass.partials((dbias ? 2 : 1) * rowBlocks(rows) * width);
+      pass.emit((target, { layernormBackwardParameters }) =>
+        layernormBackwardParameters(target, { ...args, label: name, partials, dweight, dbias }),
+      );
+    }
     const conditions = this.#conditions;
     const { tensor: dinp, rounded } = into;
     const accumulate = pass.accumulates(into);

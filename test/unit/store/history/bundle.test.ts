@@ -28,12 +28,12 @@ const edited = (edit: (bundle: Parsed) => void): string => {
   return JSON.stringify(bundle);
 };
 
-test('a bundle that was written is read as it was', () => {
+test('a written bundle is read back unchanged', () => {
   expect(parseBundle(writeBundle(runs))).toEqual({ runs });
   expect(parseBundle(writeBundle([]))).toEqual({ runs: [] });
 });
 
-test('figures that other versions did not measure are read as not measured', () => {
+test('figures that older versions did not measure are read as not measured', () => {
   const older = edited((b) => {
     delete b.runs[0].summary.gpuMsPerStep;
     delete b.runs[0].summary.gradientsFlushed;
@@ -47,23 +47,23 @@ test('figures that other versions did not measure are read as not measured', () 
   });
 });
 
-test('a bundle cut off anywhere is refused with the place', () => {
+test('a truncated bundle is refused with its length', () => {
   const whole = writeBundle(runs);
   for (const share of [0, 0.1, 0.5, 0.999]) {
     const cut = whole.slice(0, Math.floor(share * whole.length));
     expect(refusal(cut)).toMatch(
-      new RegExp(`not whole JSON, at ${cut.length} characters.*Nothing was imported`),
+      new RegExp(`incomplete JSON of ${cut.length} characters.*Nothing was imported`),
     );
   }
 });
 
 test.each([
-  ['[]', /no bundle of runs/],
-  ['null', /no bundle of runs/],
+  ['[]', /not a bundle of runs/],
+  ['null', /not a bundle of runs/],
   ['{"format":"halfstep-runs"}', /version undefined, and this page reads version 1/],
   ['{"format":"halfstep-runs","version":7,"runs":[]}', /version 7, and this page reads version 1/],
   ['{"format":"halfstep-runs","version":1}', /at runs: /],
-])('%s is refused for what it is', (text, why) => expect(refusal(text)).toMatch(why));
+])('%s is refused with the reason', (text, why) => expect(refusal(text)).toMatch(why));
 
 test.each<[string, (bundle: Parsed) => void, RegExp]>([
   [
@@ -138,7 +138,7 @@ test.each<[string, (bundle: Parsed) => void, RegExp]>([
   ],
 ])('%s is refused with its place', (_, edit, why) => expect(refusal(edited(edit))).toMatch(why));
 
-test('what is not known is left out, and reaches no prototype', () => {
+test('unknown fields are dropped and reach no prototype', () => {
   const text = edited((bundle) => {
     bundle.runs[0].extra = 1;
   }).replace('"extra":1', '"__proto__":{"polluted":true},"extra":1');
@@ -147,23 +147,23 @@ test('what is not known is left out, and reaches no prototype', () => {
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 });
 
-test('a giant is refused without being read', async () => {
+test('a file that is too large is refused without being read', async () => {
   const giant = { size: 2 ** 31, text: () => Promise.reject(new Error('read')) } as unknown as Blob;
   const reading = await readBundle(giant);
   expect(reading).toMatchObject({
-    problem: { message: 'The file has 2048 MiB, and a bundle at most 64 MiB.' },
+    problem: { message: 'The file has 2048 MiB; a bundle may have at most 64 MiB.' },
   });
   expect(MAX_BUNDLE_BYTES).toBe(64 * 2 ** 20);
 });
 
-test('a file that cannot be read is told', async () => {
+test('an unreadable file is reported', async () => {
   const gone = { size: 10, text: () => Promise.reject(new DOMException('it is gone', 'NotFoundError')) };
   expect(await readBundle(gone as unknown as Blob)).toMatchObject({
     problem: { message: expect.stringContaining('it is gone') },
   });
 });
 
-test('a record of a version that had no kinds of layers has those of GPT-2', () => {
+test('a record of a version without layer kinds gets those of GPT-2', () => {
   const { norm, mlp, ...older } = record().config;
   expect([norm, mlp]).toEqual(['layernorm', 'gelu']);
   const parsed = v.parse(runRecord, { ...record(), config: older });

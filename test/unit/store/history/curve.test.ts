@@ -29,7 +29,7 @@ function longLog() {
   );
 }
 
-test('a long run is kept in few rows, with its spikes, its end and its counts', () => {
+test('a long run is stored in few rows, with its spikes, its end and its counts', () => {
   const log = longLog();
   const curve = curveOf(log, 512);
   expect(curve.step.length).toBeLessThan(4 * MAX_POINTS + 2 * 500);
@@ -40,7 +40,7 @@ test('a long run is kept in few rows, with its spikes, its end and its counts', 
   expect(JSON.stringify(curve).length).toBeLessThan(300_000);
 });
 
-test('what is drawn from the kept rows is what was drawn from all of them', () => {
+test('the stored rows are drawn like all rows', () => {
   const log = longLog();
   const restored = logOfCurve(JSON.parse(JSON.stringify(curveOf(log, 512))), COUNT, [], 512);
   const valueAt = (step: number) => log.columns.smoothed[log.indexAt(step)]!;
@@ -55,7 +55,7 @@ test('what is drawn from the kept rows is what was drawn from all of them', () =
   }
 });
 
-test('every skip of a run with few has its tensor and the scale after it', () => {
+test('every skipped step of a run with few has its tensor and the next scale', () => {
   const log = logOfSteps(
     Array.from({ length: 3000 }, (_, i) =>
       step(i + 1, {
@@ -79,7 +79,7 @@ test('every skip of a run with few has its tensor and the scale after it', () =>
   }
 });
 
-test('the speed comes back as it was kept, and none where the steps of other runs passed too', () => {
+test('the speed is restored as stored, and left out when steps of other runs interleaved', () => {
   const log = longLog();
   const curve = curveOf(log, 512);
   const restored = logOfCurve(curve, COUNT, [], 512);

@@ -33,7 +33,7 @@ const storage: RunStorage = {
   },
 };
 
-/** As a page that has just been opened. */
+/** Resets the stores as for a newly opened page. */
 function reload() {
   useHistory.setState(useHistory.getInitialState(), true);
 }
@@ -47,7 +47,7 @@ beforeEach(() => {
 
 const ids = () => useHistory.getState().runs.map(({ id }) => id);
 
-test('runs survive a reload, newest first, with what was changed of them', async () => {
+test('runs survive a reload, newest first, with their changes', async () => {
   await addRuns([record({ id: 'old', time: 1 })]);
   await addRuns([record({ id: 'new', time: 2 })]);
   await changeRun('old', { name: '<b>mine</b>', starred: true, note: 'keep' });
@@ -58,7 +58,7 @@ test('runs survive a reload, newest first, with what was changed of them', async
   expect(useHistory.getState().runs[1]).toMatchObject({ name: '<b>mine</b>', starred: true, note: 'keep' });
 });
 
-test('a deleted run can be brought back', async () => {
+test('a deleted run can be restored', async () => {
   await addRuns([record({ id: 'a', time: 1 }), record({ id: 'b', time: 2 })]);
   await removeRuns(['a']);
   expect([ids(), [...kept.keys()]]).toEqual([['b'], ['b']]);
@@ -68,7 +68,7 @@ test('a deleted run can be brought back', async () => {
   expect(useHistory.getState().removed).toEqual([]);
 });
 
-test('a full storage loses nothing, says so, and is written to when there is room again', async () => {
+test('a full storage loses nothing, is reported, and is written to when there is room again', async () => {
   room = 1;
   await addRuns([record({ id: 'a' })]);
   await addRuns([record({ id: 'b' })]);
@@ -76,7 +76,7 @@ test('a full storage loses nothing, says so, and is written to when there is roo
   expect([...useHistory.getState().unsaved]).toEqual(['b']);
   expect(useHistory.getState().problem?.message).toMatch(/storage for this page is full/);
 
-  await loadHistory(); // reading again does not drop what is in the tab only
+  await loadHistory(); // loading again does not drop runs that exist only in this tab
   expect(ids().sort()).toEqual(['a', 'b']);
 
   await removeRuns(['a']);
@@ -84,7 +84,7 @@ test('a full storage loses nothing, says so, and is written to when there is roo
   expect(useHistory.getState()).toMatchObject({ problem: null, unsaved: new Set() });
 });
 
-test('of several runs that do not all fit, those that do are kept', async () => {
+test('of several runs that do not all fit, those that fit are stored', async () => {
   room = 2;
   await addRuns([record({ id: 'a' }), record({ id: 'b' }), record({ id: 'c' })]);
   expect(kept.size).toBe(2);
@@ -92,17 +92,17 @@ test('of several runs that do not all fit, those that do are kept', async () => 
   expect(useHistory.getState().runs).toHaveLength(3);
 });
 
-test('a storage that refuses everything leaves the runs of the tab', async () => {
+test('a storage that refuses everything leaves the runs in the tab', async () => {
   const refuse = () => Promise.reject(new DOMException('blocked', 'SecurityError'));
   keepRunsIn({ all: refuse, put: refuse, change: refuse, remove: refuse });
   await addRuns([record({ id: 'a' })]);
   await loadHistory();
   await changeRun('a', { name: 'still here' });
   expect(useHistory.getState().runs).toMatchObject([{ id: 'a', name: 'still here' }]);
-  expect(useHistory.getState().problem?.message).toMatch(/does not let the page keep runs.*blocked/);
+  expect(useHistory.getState().problem?.message).toMatch(/does not let the page store runs.*blocked/);
 });
 
-test('a record that cannot be read is kept and told, and deleted only on request', async () => {
+test('an unreadable record is kept, reported, and deleted only on request', async () => {
   kept.set('broken', { version: 1, name: '<img src=x>' });
   kept.set('later', { ...record({ id: 'later' }), version: 9 });
   kept.set('nothing', null);
@@ -120,9 +120,9 @@ test('a record that cannot be read is kept and told, and deleted only on request
   expect(useHistory.getState().unreadable).toHaveLength(3);
 });
 
-test('an import adds what is not there, and changes nothing that is', async () => {
+test('an import adds new runs and changes no existing ones', async () => {
   await addRuns([record({ id: 'a', name: 'renamed' })]);
-  reload(); // the runs of earlier visits are known although nobody has looked at them
+  reload(); // stored runs are known even though they were not loaded yet
   const added = await importRuns([record({ id: 'a' }), record({ id: 'b' }), record({ id: 'b' })]);
   expect(added).toBe(1);
   expect(useHistory.getState().runs.find(({ id }) => id === 'a')?.name).toBe('renamed');
@@ -137,21 +137,21 @@ test('a change made while the run is being written is written too', async () => 
   expect(useHistory.getState().unsaved.size).toBe(0);
 });
 
-test('what another tab changed of a run is kept, whatever this tab changes of it', async () => {
+test('changes of another tab are kept, whatever this tab changes', async () => {
   await addRuns([record({ id: 'a', name: 'first' })]);
   kept.set('a', record({ id: 'a', name: 'renamed elsewhere', starred: true }));
   await changeRun('a', { note: 'mine' });
   expect(kept.get('a')).toMatchObject({ name: 'renamed elsewhere', starred: true, note: 'mine' });
 });
 
-test('a run that another tab deleted does not come back with a change', async () => {
+test('a change does not restore a run that another tab deleted', async () => {
   await addRuns([record({ id: 'a' }), record({ id: 'b' })]);
   kept.delete('a');
   await changeRun('a', { starred: true });
   expect([[...kept.keys()], ids()]).toEqual([['b'], ['b']]);
 });
 
-test('a change that cannot be written stays, over what is read, and is written later', async () => {
+test('a change that cannot be written overrides what is loaded, and is written later', async () => {
   await addRuns([record({ id: 'a' })]);
   const full = () => Promise.reject(new DOMException('no room', 'QuotaExceededError'));
   keepRunsIn({ ...storage, change: full });
@@ -166,7 +166,7 @@ test('a change that cannot be written stays, over what is read, and is written l
   expect(useHistory.getState()).toMatchObject({ problem: null, changes: new Map() });
 });
 
-test('names follow from the id and differ', () => {
+test('names are derived from the id and differ', () => {
   expect(runName('one')).toBe(runName('one'));
   const names = new Set(Array.from({ length: 500 }, (_, i) => runName(`run-${i}`)));
   expect(names.size).toBeGreaterThan(450);

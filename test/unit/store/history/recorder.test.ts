@@ -57,7 +57,7 @@ beforeEach(() => {
   beginRuns([config], 'sequential');
 });
 
-test('a finished run is recorded once, with its last step, and its samples as they come', () => {
+test('a finished run is recorded once, with its last step, and later samples are added', () => {
   send(started, metrics());
   expect(saved()).toEqual([]);
   send(finished(), { type: 'completed' });
@@ -78,18 +78,18 @@ test('a run that ended early is recorded as stopped', () => {
   expect(saved()).toMatchObject([{ outcome: 'stopped' }]);
 });
 
-test('a lost GPU leaves a failed run with the reason', () => {
+test('a lost GPU leaves a failed run with its error', () => {
   send(started, metrics(), { type: 'lost', error });
   expect(saved()).toMatchObject([{ outcome: 'failed', error, summary: null }]);
 });
 
-test('a run whose micro-batches were made smaller is kept as it was trained', () => {
+test('a run with reduced micro-batches is recorded as it was trained', () => {
   const trained = { ...config, microBatch: config.batch / 2 };
   send({ ...started, config: trained }, metrics(), finished());
   expect(saved()[0]!.config).toEqual(trained);
 });
 
-test('of two runs each has its own record, of one start', () => {
+test('two runs have separate records with the same start', () => {
   beginRuns([config, { ...config, precision: 'fp32' }], 'sequential');
   send(
     started,
@@ -106,7 +106,7 @@ test('of two runs each has its own record, of one start', () => {
   expect(a!.config.precision).toBe('fp32');
 });
 
-test('what did not get to its first step is not recorded', () => {
+test('a run without a first step is not recorded', () => {
   send({ type: 'failed', error });
   expect(saved()).toEqual([]);
 });

@@ -45,7 +45,7 @@ beforeEach(() => {
   useRun.setState({ ...useRun.getInitialState(), adapter: { name: 'a GPU' } as never }, true);
 });
 
-/** What the worker says of the cell at hand. */
+/** The worker's events for the current cell. */
 async function finishCell(change: object = {}, text: object = {}): Promise<void> {
   const { facts, summary } = record();
   const whole = { ...facts, text: { ...facts.text, checksum: 'abc', ...text } };
@@ -55,14 +55,14 @@ async function finishCell(change: object = {}, text: object = {}): Promise<void>
     { type: 'completed' },
   ];
   for (const event of events) applyEvent(event as SessionEvent);
-  await Promise.resolve(); // the next cell starts after everyone has seen the end of this one
+  await Promise.resolve(); // the next cell starts after all subscribers have seen the end of this one
 }
 const shown = () => useSweeps.getState().sweeps[0]!;
 const places = () => shown().cells.map(({ mode, seed }) => `${mode} ${seed}`);
 const atHand = () => useRun.getState().configs.map(({ precision, seed }) => `${precision} ${seed}`);
 
 describe('a sweep', () => {
-  test('trains cell after cell, keeps each at once, and makes no runs of them', async () => {
+  test('trains cell after cell, stores each at once, and does not record them as runs', async () => {
     startSweep(plan());
     expect(atHand()).toEqual(['fp32 1337']);
     await finishCell();
@@ -77,11 +77,11 @@ describe('a sweep', () => {
     expect(useHistory.getState().runs).toEqual([]);
   });
 
-  test('comes back from the database, and goes on where it was', async () => {
+  test('is restored from the database and continues where it was', async () => {
     startSweep(plan());
     await finishCell();
     await finishCell();
-    await loadSweeps(); // after what is being written
+    await loadSweeps(); // after the current writes
     useSweeps.setState(useSweeps.getInitialState(), true);
     useRun.setState({ ...useRun.getInitialState(), adapter: { name: 'a GPU' } as never }, true);
     await loadSweeps();
@@ -96,7 +96,7 @@ describe('a sweep', () => {
     expect(entries.size).toBe(0);
   });
 
-  test('has a cell for a mode that stopped by itself, and none for a run that was stopped', async () => {
+  test('has a cell for a failed mode, and none for a stopped run', async () => {
     startSweep(plan());
     const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } as const;
     for (const event of [{ type: 'runFailed', run: 0, error }, { type: 'completed' }] as const)
@@ -109,7 +109,7 @@ describe('a sweep', () => {
     expect(useSweeps.getState().running).toBeNull();
   });
 
-  test('ends with both values when the text is no longer the one it was begun with', async () => {
+  test('ends with both values when the text differs from the one it was started with', async () => {
     startSweep(plan());
     await finishCell();
     await finishCell({ steps: 1 }, { checksum: 'xyz' });
@@ -118,14 +118,14 @@ describe('a sweep', () => {
     expect(places()).toEqual(['fp32 1337']);
   });
 
-  test('ends where something else is started in its place', async () => {
+  test('ends when another training is started in its place', async () => {
     startSweep(plan());
     beginRuns([PRESETS.smoke.config], 'sequential');
     expect(useSweeps.getState().running).toBeNull();
     expect(useSweeps.getState().ended).toBeNull();
   });
 
-  test('says that a browser keeps nothing, and writes all as soon as it does', async () => {
+  test('reports that the browser stores nothing, and writes everything once it does', async () => {
     refused = new Error('no room');
     startSweep(plan());
     await finishCell();
@@ -141,7 +141,7 @@ describe('a sweep', () => {
 });
 
 describe('the form', () => {
-  test('is a plan with what the Train screen says, but for the rate, the seed and the evaluations', () => {
+  test('makes a plan with the settings of the Train screen, except for rate, seed and evaluations', () => {
     const settings: Settings = { ...SMOKE, lr: 5e-3, seed: 7, 'eval-every': 10, layers: 3, text: 'copy' };
     expect(plan({ otherModes: 'e5m2', steps: '9' }, settings)).toMatchObject({
       preset: 'smoke',
@@ -155,13 +155,13 @@ describe('the form', () => {
 
   test.each([
     [{ learningRates: '' }, 'without a learning rate'],
-    [{ learningRates: '1e-3 many' }, '"many" is no learning rate'],
+    [{ learningRates: '1e-3 many' }, '"many" is not a learning rate'],
     [{ modes: [] }, 'without a mode'],
     [{ otherModes: 'fp99' }, 'no precision mode "fp99"'],
     [{ otherModes: 'fp32' }, 'mode fp32 was given twice'],
     [{ seeds: '0' }, 'seeds is 0'],
-    [{ seeds: 'x' }, '"x" is no number of seeds'],
-    [{ steps: 'x' }, '"x" is no number of steps'],
+    [{ seeds: 'x' }, '"x" is not a number of seeds'],
+    [{ steps: 'x' }, '"x" is not a number of steps'],
     [{ steps: '-1' }, 'steps is -1'],
   ])('%j is refused by name', (change, message) => {
     const planned = planSweep({ ...FORM, ...change }, SMOKE);

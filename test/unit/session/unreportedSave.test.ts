@@ -5,7 +5,7 @@ import { Session } from '../../../src/session/session.ts';
 import { Shelf } from '../../../src/session/shelf.ts';
 import { eventually } from '../eventually.ts';
 
-// A run that is asked for while the session still looks for what is saved, on an engine that trains nothing.
+// A run that is requested while the session is still looking for saved runs, on a fake engine that trains nothing.
 vi.mock('../../../src/engine/index.ts', async (actual) => {
   return {
     ...(await actual<object>()),
@@ -40,8 +40,8 @@ test.each([
   const look = new Promise<boolean>((resolve) => {
     tell = resolve;
   });
-  vi.spyOn(Shelf.prototype, 'tell').mockReturnValueOnce(look);
-  const hold = vi.spyOn(Shelf.prototype, 'hold').mockResolvedValue(null);
+  vi.spyOn(Shelf.prototype, 'report').mockReturnValueOnce(look);
+  const hold = vi.spyOn(Shelf.prototype, 'acquire').mockResolvedValue(null);
   vi.stubGlobal('navigator', { gpu: {} });
   const events: SessionEvent[] = [];
   const session = new Session((event) => events.push(event));
@@ -57,14 +57,14 @@ test.each([
   expect(hold).toHaveBeenCalledTimes(times);
 });
 
-test('opening and training have settled when the storage is not used for them any more, and not before', async () => {
+test('opening and training settle once they no longer use the storage, and not before', async () => {
   let told!: (left: boolean) => void;
-  vi.spyOn(Shelf.prototype, 'tell').mockReturnValueOnce(
+  vi.spyOn(Shelf.prototype, 'report').mockReturnValueOnce(
     new Promise((resolve) => {
       told = resolve;
     }),
   );
-  vi.spyOn(Shelf.prototype, 'hold').mockResolvedValue(null);
+  vi.spyOn(Shelf.prototype, 'acquire').mockResolvedValue(null);
   vi.stubGlobal('navigator', { gpu: {} });
   const settled: string[] = [];
   const session = new Session(() => {});

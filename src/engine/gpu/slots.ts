@@ -1,0 +1,70 @@
+/** The modules that kernels read and write their operands through: `inp::load(i)`, `out::store(i, v)`. */
+import { type FormatId, formatInfo, preludeSource } from '../precision/formats.ts';
+import type { SlotStorage } from './operation.ts';
+
+/** Bindings that kernels declare themselves have lower numbers. */
+const FIRST_BINDING = 16;
+
+/** What a kernel calls of a slot that it stores to, by itself or through another function of the slot. */
+const STORES = ['storeCodes', 'storeScales'];
+
+type SourceOf = (path: string) => string;
+
+/**
+ * WGSL of each slot: the prelude of its format with the constants that it reads, and the functions of `shaders/slots/` over a
+ * binding that is called as the slot.
+ * @param sourceOf by path below `shaders/`
+ * @throws RangeError where a file is missing, or scales of blocks are asked for that cannot be
+ */
+export function slotModules(
+  slots: Readonly<Record<string, SlotStorage>>,
+  sourceOf: SourceOf,
+): Record<string, string> {
+  const names = Object.keys(slots).sort();
+  return Object.fromEntries(
+    names.map((name, i) => {
+      const module = moduleOf(slots[name]!, sourceOf)
+        .replace(/\bSLOT\b/g, name)
+        .replace(/\bBINDING\b/g, String(FIRST_BINDING + i));
+      return [name, module];
+    }),
+  );
+}
+
+function moduleOf(storage: SlotStorage, sourceOf: SourceOf): string {
+  const [prelude, blocks] = storage.split('/') as [string, string?];
+  const { file, constants } = preludeSource(prelude);
+  const access = blocks === undefined ? 'elements' : 'blocks';
+  const all = { ...constants, ...(blocks !== undefined && blockConstants(prelude, blocks)) };
+  const declared = Object.entries(all).map(([name, value]) => `const ${name} = ${value};`);
+  return [sourceOf(`formats/${file}`), ...declared, sourceOf(`slots/${access}`)].join('\n');
+}
+
+/** Of shaders/slots/blocks.wgsl. */
+function blockConstants(prelude: string, blocks: string): Record<string, string> {
+  const [block, as] = blocks.split(':') as [string, string];
+  if (Number(block) % 4 !== 0)
+    throw new RangeError(`blocks of ${block} elements are not whole vectors of four`);
+  // The preludes of formats this narrow are called as the formats are.
+  const vectorBits = 32 * formatInfo(prelude as FormatId).bytes;
+  if (vectorBits > 32)
+    throw new RangeError(`${prelude} has more than a byte an element: its blocks have no scales`);
+  return {
+    BLOCK4: `${Number(block) / 4}u`,
+    SCALE_BITS: as === 'e8m0' ? '8u' : '32u',
+    VECTOR_BITS: `${vectorBits}u`,
+  };
+}
+
+/** Name in linked WGSL of what a slot's module declares: that of the slot for its binding, else with the slot before it. */
+export function nameInSlot(slot: string, name: string): string {
+  return name === slot ? slot : `${slot}_${name}`;
+}
+
+/** Linked WGSL with bindings that the kernel only reads bound so. */
+export function withReadOnly(code: string, slots: readonly string[]): string {
+  return slots.reduce((linked, slot) => {
+    if (STORES.some((store) => linked.includes(`fn ${nameInSlot(slot, store)}(`))) return linked;
+    return linked.replace(`var<storage, read_write> ${slot}:`, `var<storage, read> ${slot}:`);
+  }, code);
+}

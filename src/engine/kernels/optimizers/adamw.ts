@@ -1,0 +1,234 @@
+/** AdamW and StableAdamW: their kernels, and the rule that dispatches them. */
+import { dispatch } from '../../gpu/dispatch.ts';
+import { type Dispatch, linearGrid, type Operation, type Target } from '../../gpu/operation.ts';
+import type { Operand } from '../../gpu/tensor.ts';
+import { largestFinite } from '../../precision/formats.ts';
+import { type MomentFormats, OPTIM_STATES } from '../../precision/optimStates.ts';
+import type { MasterRounding } from '../../precision/recipes.ts';
+import type { OptimizerRule, Update, UpdatePart, UpdateSettings } from './rule.ts';
+
+export interface AdamHyperparameters {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+}
+
+interface MomentArgs {
+  readonly gradient: Operand;
+  readonly m: Operand;
+  readonly v: Operand;
+  readonly moments: Pick<MomentFormats, 'rounding' | 'scale'>;
+  /** Records of all groups of the chunk, where moments are scaled by group. */
+  readonly groups?: Operand | undefined;
+  /** Element of the chunk where the operands begin. */
+  readonly first: number;
+  readonly elements: number;
+  readonly state: Operand;
+}
+
+/** One parameter's place in `parameterStates`. */
+export interface WholeParameter {
+  readonly parameterStates: Operand;
+  readonly index: number;
+}
+
+export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
+  readonly master: Operand;
+  readonly compute?: Operand | undefined;
+  /** Lower halves of a split master. */
+  readonly low?: Operand | undefined;
+  readonly masterRounding: MasterRounding;
+  /** Of the chunk's random bits: equal seeds round alike at equal applied steps. */
+  readonly seed: number;
+  /** The first elements, which have weight decay. */
+  readonly decayedElements: number;
+  /** Where the operands are one parameter, prepared by {@link adamwPrepare}. */
+  readonly whole?: WholeParameter | undefined;
+  readonly label: string;
+}
+
+function momentUniforms({
+  first,
+  beta1,
+  beta2,
+  epsilon,
+}: Pick<MomentArgs, 'first'> & Omit<AdamHyperparameters, 'weightDecay'>): Record<string, number> {
+  return { first: first / 4, beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, epsilon };
+}
+
+function momentConditions({ rounding, scale }: MomentArgs['moments']): Record<string, boolean> {
+  return {
+    stochasticMoments: rounding === 'stochastic',
+    scaledMoments: scale === 'parameter',
+    groupedMoments: scale === 'group',
+  };
+}
+
+/** With moments scaled by group, `elements` is a multiple of 256. */
+export function adamw(target: Target, args: AdamwArgs): Dispatch {
+  const { gradient, master, m, v, compute, low, groups, whole, state } = args;
+  const vectors = args.elements / 4;
+  return dispatch(target, 'adamw', {
+    operands: { gradient, master, firstMoment: m, secondMoment: v, compute },
+    tensors: { state, low, groups, parameterStates: whole?.parameterStates },
+    writes: ['master', 'firstMoment', 'secondMoment', 'compute', 'low', 'groups'],
+    uniforms: {
+      vectors,
+      decayed: args.decayedElements / 4,
+      ...momentUniforms(args),
+      weightDecay: args.weightDecay,
+      seed: args.seed,
+      parameter: whole?.index ?? 0,
+    },
+    conditions: {
+      ...momentConditions(args.moments),
+      computeCopy: compute !== undefined,
+      splitMaster: low !== undefined,
+      stochasticMaster: args.masterRounding === 'stochastic',
+      wholeParameter: whole !== undefined,
+    },
+    grid: linearGrid(vectors, 64),
+    label: args.label,
+  });
+}
+
+/** Words of a `ParameterState` in shaders/lib/parameter_state.wgsl. */
+export const PARAMETER_STATE_WORDS = 8;
+/** At most so many workgroups read a part of a parameter before the update. */
+const STATISTICS_GROUPS = 64;
+
+/** Partial sums, of four f32 each, that {@link adamwStatistics} leaves for a part of so many elements. */
+export function statisticsGroups(elements: number): number {
+  return Math.min(STATISTICS_GROUPS, Math.ceil(elements / 256));
+}
+
+/** Partial sums over one part of a parameter: of its squared update, and the largest of its new moments. */
+export function adamwStatistics(
+  target: Target,
+  args: MomentArgs &
+    Omit<AdamHyperparameters, 'weightDecay'> & {
+      whole: WholeParameter;
+      partials: Operand;
+      /** Of partials, where this part begins. */
+      partial: number;
+      label: string;
+    },
+): Dispatch {
+  const { gradient, m, v, groups, whole, state, partials, partial, elements } = args;
+  const count = statisticsGroups(elements);
+  return dispatch(target, 'adamw_statistics', {
+    operands: { gradient, firstMoment: m, secondMoment: v },
+    tensors: { state, partials, parameterStates: whole.parameterStates, groups },
+    writes: ['partials'],
+    uniforms: {
+      vectors: elements / 4,
+      parameter: whole.index,
+      groups: count,
+      partial,
+      ...momentUniforms(args),
+    },
+    conditions: momentConditions(args.moments),
+    grid: [count, 1, 1],
+    label: args.label,
+  });
+}
+
+/** From the partial sums of all parts of a parameter to its state: the factor of its update and the scales of its moments. */
+export function adamwPrepare(args: {
+  whole: WholeParameter;
+  state: Operand;
+  partials: Operand;
+  /** Where the parameter's partial sums begin, and how many they are. */
+  partial: number;
+  count: number;
+  /** Learned values of the parameter, which the mean is over. */
+  size: number;
+  /** StableAdamW's clip of the update. */
+  clipUpdate: boolean;
+  /** Formats of moments that are scaled by parameter. */
+  scaled: Pick<MomentFormats, 'firstMoment' | 'secondMoment'> | undefined;
+  label: string;
+}): Dispatch {
+  const { whole, state, partials, partial, count, scaled } = args;
+  return dispatch(null, 'adamw_prepare', {
+    tensors: { partials, state, parameterStates: whole.parameterStates },
+    writes: ['parameterStates'],
+    uniforms: {
+      parameter: whole.index,
+      partial,
+      count,
+      clipUpdate: args.clipUpdate ? 1 : 0,
+      inverseSize: 1 / args.size,
+      limitM: scaled ? largestFinite(scaled.firstMoment) : 0,
+      limitV: scaled ? largestFinite(scaled.secondMoment) : 0,
+    },
+    grid: [1, 1, 1],
+    label: args.label,
+  });
+}
+
+/** Tensors of {@link OptimizerRule.scratch}: eight words a parameter that are saved, and partial sums that are not. */
+const PARAMETER_STATES = 'parameter states';
+const STATISTICS = 'parameter statistics';
+
+/** @param clipUpdate StableAdamW: divides each parameter's update by its root mean square where that is above 1 */
+export function adamwRule(clipUpdate: boolean): OptimizerRule {
+  return {
+    states: [
+      { name: 'm', filePrefix: 'adam.m.', role: 'firstMoment' },
+      { name: 'v', filePrefix: 'adam.v.', role: 'secondMoment' },
+    ],
+    optimStates: OPTIM_STATES,
+    takesWholeParameters: ({ scale }) => clipUpdate || scale === 'parameter',
+    scratch: (parts) => [
+      { name: PARAMETER_STATES, category: 'optimizer', elements: PARAMETER_STATE_WORDS },
+      {
+        name: STATISTICS,
+        category: 'state',
+        elements: 4 * parts.reduce((sum, { elements }) => sum + statisticsGroups(elements), 0),
+      },
+    ],
+    update: (target, update, settings) =>
+      update.scratch.has(PARAMETER_STATES)
+        ? updateWhole(target, update, settings, clipUpdate)
+        : update.parts.map((part) => adamw(target, argsOf(update, part, settings))),
+  };
+}
+
+function argsOf({ label }: Update, { states, ...part }: UpdatePart, settings: UpdateSettings): AdamwArgs {
+  return { label, ...part, m: states.m!, v: states.v!, ...settings };
+}
+
+/** First what the update needs to know of the parameter, then the update of its parts. */
+function updateWhole(
+  target: Target,
+  update: Update,
+  settings: UpdateSettings,
+  clipUpdate: boolean,
+): Operation[] {
+  const { label, parts, scratch, learned } = update;
+  const states = scratch.get(PARAMETER_STATES)!;
+  const whole: WholeParameter = {
+    parameterStates: states.tensor,
+    index: states.first / PARAMETER_STATE_WORDS,
+  };
+  const { tensor: partials, first } = scratch.get(STATISTICS)!;
+  const operations: Operation[] = [];
+  let partial = first / 4;
+  for (const part of parts) {
+    const args = argsOf(update, part, settings);
+    operations.push(adamwStatistics(target, { ...args, whole, partials, partial }));
+    partial += statisticsGroups(part.elements);
+  }
+  const { moments, state } = settings;
+  return [
+    ...operations,
+    adamwPrepare({
+      ...{ whole, state, partials, partial: first / 4, count: partial - first / 4 },
+      ...{ size: learned, clipUpdate, label },
+      scaled: moments.scale === 'parameter' ? moments : undefined,
+    }),
+    ...parts.map((part) => adamw(target, { ...argsOf(update, part, settings), whole })),
+  ];
+}

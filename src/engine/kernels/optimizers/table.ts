@@ -1,0 +1,59 @@
+/** The optimizers: a row each, from which the choices of page and command line, their texts and the names in files derive. */
+import { EngineError, suggestion } from '../../core/errors.ts';
+import type { OptimState } from '../../precision/optimStates.ts';
+import { adamwRule } from './adamw.ts';
+import type { OptimizerRule } from './rule.ts';
+
+export interface OptimizerRow {
+  readonly title: string;
+  /** One or two sentences: what it does, and what it asks of learning rate and weight decay. */
+  readonly summary: string;
+  /** Whether public/train_ddp.py resumes its runs. */
+  readonly inPytorch: boolean;
+  /** @internal */
+  readonly rule: OptimizerRule;
+}
+
+const ROWS = {
+  adamw: {
+    title: 'AdamW',
+    summary: "Adam with decoupled weight decay, as PyTorch's.",
+    inPytorch: true,
+    rule: adamwRule(false),
+  },
+  'stable-adamw': {
+    title: 'StableAdamW',
+    summary: "AdamW that divides each parameter's update by its root mean square where that is above 1.",
+    inPytorch: false,
+    rule: adamwRule(true),
+  },
+} as const satisfies Readonly<Record<string, OptimizerRow>>;
+
+export type Optimizer = keyof typeof ROWS;
+export const OPTIMIZER_TABLE: Readonly<Record<Optimizer, OptimizerRow>> = ROWS;
+export const OPTIMIZERS = Object.keys(ROWS) as readonly Optimizer[];
+
+/**
+ * The rule of an optimizer whose states are kept as `optimState` says.
+ * @throws EngineError BAD_VALUE where there is no such optimizer, or it cannot keep its states so
+ */
+export function optimizerRule(optimizer: Optimizer, optimState: OptimState): OptimizerRule {
+  if (!Object.hasOwn(ROWS, optimizer)) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `There is no optimizer "${optimizer}".`,
+      suggestion(optimizer, OPTIMIZERS),
+    );
+  }
+  const { title, rule } = OPTIMIZER_TABLE[optimizer];
+  if (rule.optimStates.includes(optimState)) return rule;
+  throw new EngineError(
+    'BAD_VALUE',
+    `Optimizer ${optimizer} does not keep its states in ${optimState}.`,
+    `${title} takes optimizer state ${rule.optimStates.join(' or ')}. With ${optimState}, use ${takers(optimState).join(' or ')}.`,
+  );
+}
+
+function takers(optimState: OptimState): Optimizer[] {
+  return OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].rule.optimStates.includes(optimState));
+}

@@ -1,0 +1,90 @@
+/** What the optimizer updates at once: a chunk, or all parts of a parameter, with the scratch that its rule asks for. */
+import { slice, type Tensor } from '../gpu/tensor.ts';
+import type { ScratchSpec, Update } from '../kernels/optimizers/rule.ts';
+import { mapStates, type ParameterLayout, paddedElements, type UpdateRule } from './chunks.ts';
+import { learnedElements } from './parameters.ts';
+import type { TensorPlan } from './tensorPlan.ts';
+
+/** A part of a chunk, in elements. */
+interface PlacedPart {
+  readonly chunk: number;
+  readonly first: number;
+  readonly elements: number;
+  readonly decayedElements: number;
+}
+
+export interface PlannedUpdate extends Pick<Update, 'label' | 'learned'> {
+  readonly rule: UpdateRule;
+  readonly parts: readonly PlacedPart[];
+  /** By name; `first` is the element where it begins in the tensor of that name. */
+  readonly scratch: ReadonlyMap<string, ScratchSpec & { readonly first: number }>;
+}
+
+/** All updates of a step, in their order. Frozen parameters have none. */
+export function planUpdates({ chunks, parameters }: ParameterLayout): PlannedUpdate[] {
+  const takesWhole = ({ optimizer, moments }: UpdateRule) => optimizer.takesWholeParameters(moments);
+  const ofChunks = chunks.flatMap(({ rule, master, elements, decayedElements }, chunk): PlannedUpdate[] => {
+    if (!rule || takesWhole(rule)) return [];
+    const part = { chunk, first: 0, elements, decayedElements };
+    return [{ rule, label: master.name, learned: elements, parts: [part], scratch: new Map() }];
+  });
+  const filled = new Map<string, number>();
+  const ofParameters = [...parameters.values()].flatMap(({ spec, rule, parts }): PlannedUpdate[] => {
+    if (!rule || !takesWhole(rule)) return [];
+    const places = parts.map((part): PlacedPart => {
+      const elements = paddedElements(part);
+      const decayedElements = spec.decays ? elements : 0;
+      return { chunk: part.chunk, first: part.master.offset, elements, decayedElements };
+    });
+    const scratch = rule.optimizer.scratch(places).map((one) => {
+      const first = filled.get(one.name) ?? 0;
+      filled.set(one.name, first + one.elements);
+      return [one.name, { ...one, first }] as const;
+    });
+    const learned = learnedElements(spec);
+    return [{ rule, label: spec.name, learned, parts: places, scratch: new Map(scratch) }];
+  });
+  return [...ofChunks, ...ofParameters];
+}
+
+/** The tensors of the updates' scratch, by name. */
+export function planScratch(
+  plan: TensorPlan,
+  updates: readonly PlannedUpdate[],
+): ReadonlyMap<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const { scratch } of updates) {
+    for (const { name, category, first, elements } of scratch.values()) {
+      tensors.set(name, plan.add(category, name, 'f32', first + elements));
+    }
+  }
+  return tensors;
+}
+
+/** An update with its operands. @param seedOf of a chunk's random bits */
+export function placedUpdate(
+  { label, learned, parts, scratch }: PlannedUpdate,
+  chunks: ParameterLayout['chunks'],
+  tensors: ReadonlyMap<string, Tensor>,
+  seedOf: (chunk: number) => number,
+): Update {
+  return {
+    label,
+    learned,
+    parts: parts.map(({ chunk: index, first, elements, decayedElements }) => {
+      const chunk = chunks[index]!;
+      const part = (tensor: Tensor) => slice(tensor, first, elements);
+      return {
+        gradient: part(chunk.gradient!),
+        master: part(chunk.master),
+        states: mapStates(chunk.states, part),
+        compute: chunk.compute && part(chunk.compute),
+        low: chunk.low && slice(chunk.low, first / 2, elements / 2),
+        groups: chunk.groups,
+        seed: seedOf(index),
+        ...{ first, elements, decayedElements },
+      };
+    }),
+    scratch: new Map([...scratch].map(([name, { first }]) => [name, { tensor: tensors.get(name)!, first }])),
+  };
+}

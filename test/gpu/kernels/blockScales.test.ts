@@ -1,0 +1,158 @@
+/** Tensors whose blocks have scales behind their elements, against scalar references: codes, scales and values to the bit. */
+import { expect, test } from 'vitest';
+import { normalAt, randomBits } from '../../../src/engine/core/rng.ts';
+import {
+  type BlockScales,
+  byteLength,
+  byteRange,
+  slice,
+  type Tensor,
+} from '../../../src/engine/gpu/tensor.ts';
+import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
+import { quantizeBlocks } from '../../../src/engine/kernels/quantize.ts';
+import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { currentScale, quantized } from '../../../src/engine/reference/tensorScale.ts';
+import { KernelRun, targetOf } from './runKernel.ts';
+import { withBench } from './withBench.ts';
+
+const FORMATS = ['e4m3fn', 'e5m2'] as const;
+
+/** Blocks on which scaling could go wrong. Subnormal f32 numbers are left out: adapters may flush them. */
+const BLOCKS: readonly ((i: number) => number)[] = [
+  () => 0,
+  (i) => (i === 1 ? Number.POSITIVE_INFINITY : i),
+  (i) => (i === 2 ? Number.NaN : -i),
+  (i) => (i + 1) * 2 ** -124,
+  (i) => ((i % 12) - 6) * 2 ** 124,
+  () => 0.3,
+  (i) => (i === 3 ? -1e6 : 1e-3),
+  (i) => 1.75 * 2 ** ((i % 8) - 4) * (i % 2 ? 1 + 2 ** -23 : 1),
+];
+
+/** Those, then usual ones of many sizes: `count` blocks of `width`. */
+function valuesOf(count: number, width: number): number[] {
+  return Array.from({ length: count * width }, (_, at) => {
+    const [block, i] = [Math.floor(at / width), at % width];
+    const usual = normalAt(at, 3) * 2 ** ((randomBits(block, 4) % 16) - 8);
+    return Math.fround(BLOCKS[block]?.(i) ?? usual);
+  });
+}
+
+/** Exponent fields of the inverse scales of `count` blocks, from the bytes of a part. */
+function inverseExponents(
+  bytes: ArrayBuffer,
+  { offset, size }: { offset: number; size: number },
+  count: number,
+  as: BlockScales['as'],
+): number[] {
+  const words = new Uint32Array(bytes, offset, size / 4);
+  return Array.from({ length: count }, (_, k) =>
+    as === 'e8m0'
+      ? (words.at(-1 - (k >> 2))! >>> (8 * (k & 3))) & 255
+      : (words.at(-1 - k)! & 0x7fffff) === 0
+        ? words.at(-1 - k)! >>> 23
+        : Number.NaN,
+  );
+}
+
+const same = (actual: number, wanted: number) =>
+  Object.is(actual, wanted) || (Number.isNaN(actual) && Number.isNaN(wanted));
+
+/**
+ * Groups of 16; one vector; blocks of vectors that are no power of two, and that leave lanes without work; of as many as share a
+ * block's lanes, and of more: rows. Counts that leave a workgroup and a word of scales unfilled.
+ */
+const CASES = [
+  { width: 16, count: 8 + 75 },
+  { width: 4, count: 133 },
+  { width: 12, count: 21 },
+  { width: 32, count: 17 },
+  { width: 64, count: 9 },
+  { width: 100, count: 10 },
+  { width: 768, count: 11 },
+  { width: 2052, count: 9 },
+] as const;
+
+test.each(FORMATS)('%s: every block at a scale of its own, as one byte or one word', (format) =>
+  withBench(async (bench) => {
+    const target = targetOf(bench, 'packed', false);
+    const run = new KernelRun(bench);
+    const cases = CASES.flatMap((one) => (['e8m0', 'pow2'] as const).map((as) => ({ ...one, as }))).map(
+      ({ width, count, as }) => {
+        const name = `${count} blocks of ${width}, ${as}`;
+        const elements = count * width;
+        const values = valuesOf(count, width);
+        const inp = run.codes(`${name} inp`, 'f32', values.map(f32Bits));
+        const tensor = run.output(`${name} out`, format, elements, { block: width, as });
+        const out = slice(tensor, 0, elements);
+        const back = run.output(`${name} back`, 'f32', elements);
+        const operations = [
+          quantizeBlocks(target, { label: name, inp, out, elements }),
+          // Reads what was stored as all kernels do.
+          convertFormat(target, { label: `${name} read`, inp: out, out: back, elements }),
+        ];
+        return { name, width, count, as, values, tensor, out, back, operations };
+      },
+    );
+    await run.run(cases.flatMap(({ operations }) => operations));
+    for (const { name, width, count, as, values, tensor, out, back } of cases) {
+      const exponents = inverseExponents(run.bytesOf(tensor), byteRange(out), count, as);
+      const codes = run.codesOf(tensor);
+      const read = new Float32Array(run.bytesOf(back));
+      for (const [block, exponent] of exponents.entries()) {
+        const at = block * width;
+        const own = values.slice(at, at + width);
+        const scale = currentScale(own, format);
+        const title = `${name}, block ${block}`;
+        expect(2 ** (127 - exponent), title).toBe(scale);
+        const wanted = own.map((x) => encodeBits(format, f32Bits(Math.fround(x * scale))));
+        expect([...codes.subarray(at, at + width)], title).toEqual(wanted);
+        const kept = quantized(own, format, scale);
+        expect(
+          [...kept].findIndex((x, i) => !same(read[at + i]!, x)),
+          title,
+        ).toBe(-1);
+      }
+    }
+  }),
+);
+
+test('parts of a tensor are stored and read each by itself, in any order', () =>
+  withBench(async (bench) => {
+    const target = targetOf(bench, 'packed', false);
+    const run = new KernelRun(bench);
+    const width = 36;
+    const part = 5 * width;
+    // The last has two rows, and its scales behind them.
+    const elements = 2 * part + 2 * width;
+    const blockScales = { block: width, as: 'e8m0', part } as const;
+    const tensor: Tensor = { name: 'out', type: 'e4m3fn', elements, blockScales };
+    run.stored(tensor, new Uint8Array(byteLength(tensor)).fill(0xff));
+    const values = valuesOf(elements / width, width);
+    const parts = [part, 0, 2 * part].map((first) => {
+      const count = Math.min(part, elements - first);
+      const own = values.slice(first, first + count);
+      const inp = run.codes(`inp from ${first}`, 'f32', own.map(f32Bits));
+      const back = run.output(`back from ${first}`, 'f32', count);
+      return { first, count, own, inp, back, out: slice(tensor, first, count) };
+    });
+    await run.run([
+      ...parts.map(({ inp, out, count, first }) =>
+        quantizeBlocks(target, { label: `part from ${first}`, inp, out, elements: count }),
+      ),
+      ...parts.map(({ out, back, count, first }) =>
+        convertFormat(target, { label: `read from ${first}`, inp: out, out: back, elements: count }),
+      ),
+    ]);
+    for (const { first, count, own, back } of parts) {
+      const read = run.read(back);
+      for (let at = 0; at < count; at += width) {
+        const row = own.slice(at, at + width);
+        const kept = quantized(row, 'e4m3fn', currentScale(row, 'e4m3fn'));
+        expect(
+          [...kept].findIndex((x, i) => !same(read[at + i]!, x)),
+          `row from ${first + at}`,
+        ).toBe(-1);
+      }
+    }
+  }));

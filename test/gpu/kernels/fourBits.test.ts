@@ -1,0 +1,134 @@
+/**
+ * A format of four bits with a scale for each 32 elements (OCP's MXFP4), which no mode has: its prelude and its row stand here
+ * alone, and the kernels read it as they are.
+ */
+import { beforeAll, expect, test } from 'vitest';
+import { randomBits } from '../../../src/engine/core/rng.ts';
+import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
+import { SHADERS } from '../../../src/engine/gpu/shaders.ts';
+import { byteLength, type Tensor } from '../../../src/engine/gpu/tensor.ts';
+import { matmul } from '../../../src/engine/kernels/matmul.ts';
+import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
+import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import { f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { KernelRun, targetOf } from './runKernel.ts';
+import { withBench } from './withBench.ts';
+
+const FORMAT = 'e2m1fn' as FormatId;
+const PRELUDE = `
+// e2m1fn: storage prelude. 4-bit floats up to 6, eight a word.
+// shapes:  Elem4 is four elements, half a byte each, in the lower half of a word
+// numerics: 0, 0.5, 1, 1.5, 2, 3, 4 and 6 of both signs
+// dispatch: none (format)
+// source:  OCP 4-bit floating point E2M1 (1/2/1)
+alias Elem4 = u32;
+
+fn decode(e: Elem4) -> vec4f {
+  let codes = (vec4u(e) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(0xfu);
+  let magnitude = codes & vec4u(7u);
+  let normal = (magnitude << vec4u(22u)) + vec4u(126u << 23u);
+  let bits = select(normal, bitcast<vec4u>(vec4f(magnitude) * 0.5), magnitude < vec4u(2u));
+  return bitcast<vec4f>(bits | ((codes & vec4u(8u)) << vec4u(28u)));
+}
+`;
+const VALUES = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6];
+const BLOCK = 32;
+
+beforeAll(() => {
+  SHADERS['./formats/e2m1fn.wgsl'] = PRELUDE;
+  const row = { id: FORMAT, bytes: 0.5, exponentBits: 2, mantissaBits: 1, overflowBits: f32Bits(7) };
+  Object.assign(FORMATS, { [FORMAT]: { ...row, flushSubnormals: false, saturates: true } });
+});
+
+interface FourBits {
+  readonly tensor: Tensor;
+  readonly values: Float64Array;
+}
+
+/** Codes in turn or at random, with scales from 2^-2 to 2^2. */
+function fourBits(
+  run: KernelRun,
+  name: string,
+  elements: number,
+  as: 'e8m0' | 'pow2',
+  seed: number,
+): FourBits {
+  const tensor: Tensor = { name, type: FORMAT, elements, blockScales: { block: BLOCK, as } };
+  const bytes = new Uint8Array(byteLength(tensor));
+  const words = new Uint32Array(bytes.buffer);
+  const values = Float64Array.from({ length: elements }, (_, i) => {
+    const code = seed === 0 ? i % 16 : randomBits(i, seed) % 16;
+    const block = Math.floor(i / BLOCK);
+    const exponent = (randomBits(block, seed + 100) % 5) - 2;
+    bytes[i >> 1]! |= code << (4 * (i & 1));
+    const [word, shift] = as === 'e8m0' ? [block >> 2, 8 * (block & 3)] : [block, 23];
+    // Kept inverted, from the last word backwards.
+    if (i % BLOCK === 0) words[words.length - 1 - word]! |= (127 + exponent) << shift;
+    return VALUES[code]! * 2 ** exponent;
+  });
+  run.stored(tensor, bytes);
+  return { tensor, values };
+}
+
+test.each(['e8m0', 'pow2'] as const)('every code is read with the scale of its block, scales as %s', (as) =>
+  withBench(async (bench) => {
+    const run = new KernelRun(bench);
+    const { tensor, values } = fourBits(run, 'inp', 16 * BLOCK + 5 * BLOCK, as, 0);
+    // Codes are half of what they are in bytes, the scales lie behind a 256-byte boundary.
+    expect(byteLength(tensor)).toBe(512 + (as === 'e8m0' ? 6 * 4 : 6 * 16));
+    const out = run.output('out', 'f32', tensor.elements);
+    const target = targetOf(bench, 'packed', false);
+    await run.run([convertFormat(target, { inp: tensor, out, elements: tensor.elements, label: 'read' })]);
+    expect(run.read(out)).toEqual(values);
+  }),
+);
+
+/** Rows and columns beyond a tile, and sums that end within one. */
+const [M, N, K] = [68, 36, 96];
+
+test.each<[MatmulKernel, boolean]>([
+  ['register32', true],
+  ['register8', false],
+  ['tiled', false],
+])('matmul (%s, subgroups %s) reads both operands in all layouts, to the bit', (kernel, subgroups) =>
+  withBench(async (bench) => {
+    const run = new KernelRun(bench);
+    const target = targetOf(bench, 'packed', subgroups, kernel);
+    const found = run.found();
+    const a = fourBits(run, 'a', M * K, 'e8m0', 1);
+    const b = fourBits(run, 'b', N * K, 'pow2', 2);
+    const layouts = [{}, { bTransposed: true }, { aTransposed: true }] as const;
+    const outs = layouts.map((_, i) => run.output(`out ${i}`, 'f32', M * N));
+    await run.run(
+      layouts.map((layout, i) =>
+        matmul(target, {
+          label: `${i}`,
+          a: a.tensor,
+          b: b.tensor,
+          out: outs[i]!,
+          m: M,
+          n: N,
+          k: K,
+          found,
+          ...layout,
+        }),
+      ),
+    );
+    for (const [i, { aTransposed, bTransposed }] of (
+      layouts as readonly { aTransposed?: boolean; bTransposed?: boolean }[]
+    ).entries()) {
+      // Products are multiples of 2^-6 and at most 24^2, so that sums of 96 are below 2^16 and exact in f32.
+      const expected = Float64Array.from({ length: M * N }, (_, at) => {
+        const [m, n] = [Math.floor(at / N), at % N];
+        let sum = 0;
+        for (let k = 0; k < K; k++) {
+          sum +=
+            a.values[aTransposed ? k * M + m : m * K + k]! * b.values[bTransposed ? n * K + k : k * N + n]!;
+        }
+        return sum;
+      });
+      expect(run.read(outs[i]!), `layout ${i}`).toEqual(expected);
+    }
+    expect(run.overflow()).toBeNull();
+  }),
+);
