@@ -140,6 +140,23 @@ export const TRAINING_ROWS = {
     unit: 'steps',
     help: 'steps in which the learning rate rises in a line from zero; at most a tenth of all unless given',
   }),
+  /** How the learning rate falls from the warm-up to the last step. */
+  lrSchedule: choice({
+    ...training,
+    default: 'cosine',
+    option: 'lr-schedule',
+    label: 'Learning rate schedule',
+    help: 'how the learning rate falls after the warm-up: along a cosine, in a line, not at all, or as warmup-stable-decay (wsd), which keeps it until the last fifth of the steps and then lets it fall by 1 - sqrt',
+    titles: {
+      cosine: 'cosine',
+      linear: 'linear',
+      constant: 'constant',
+      wsd: 'warmup-stable-decay',
+    },
+    compared: ['cosine', 'linear', 'constant', 'wsd'],
+    disables: { constant: ['minLearningRate'] },
+    inPyTorch: ['cosine'],
+  }),
   weightDecay: number({
     ...training,
     default: 0.1,
