@@ -22,7 +22,7 @@ test('invalid numbers are explained at their fields, and numbers can be reset to
   await expect(page.getByTestId('min-lr')).toHaveAttribute('placeholder', '0.0002');
   await page.getByTestId('clip').fill('a little');
   await expect(page.getByTestId('clip')).toHaveValue('a little');
-  await expect(page.getByText('This is not a number.')).toBeVisible();
+  await expect(page.getByText(/is "a little", which is not a number\./)).toBeVisible();
   await expect(page.getByTestId('group-training')).toContainText('1 to correct');
 
   await page.getByTestId('reset-clip').click();

@@ -27,7 +27,7 @@ test("invalid numbers are refused with the engine's messages", async ({ page }) 
     'steps is -5. It must be a whole number from 0 to 1000000.',
   );
   await page.getByTestId('steps').fill('a few');
-  await expect(page.getByText('This is not a number.')).toBeVisible();
+  await expect(page.getByText('steps is "a few", which is not a number.')).toBeVisible();
   await page.getByTestId('steps').fill('');
   await page.getByTestId('advanced').click();
   await page.getByTestId('lossScale').fill('60000');
