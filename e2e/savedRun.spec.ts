@@ -144,3 +144,102 @@ test('a failed run can be sampled and exported, also after a reload', async ({ p
   await expect(page.getByTestId('saved-run')).toContainText('static scale');
   expect(await download(page, 'export-saved-model')).toContain('model-f32.zip');
 });
+
+test('a tab that has the saved run keeps no other from training: that says so, and is saved once the tab is closed', async ({
+  page,
+  context,
+}) => {
+  const other = await context.newPage();
+  await other.goto('/texts/NOTICE.txt');
+  // As a tab does that hangs while it looks for what is saved.
+  await other.evaluate(() => {
+    void navigator.locks.request('halfstep.saved-run', () => new Promise(() => {}));
+  });
+  await page.goto(`${QUERY}&steps=${ENDLESS}&autosave=1`);
+  const note = page.getByTestId('autosave-error');
+  await expect(note).toContainText('Another tab of Halfstep is using the saved run.');
+  await expect(note).toContainText('Close the other tab to have it saved');
+  await reachStep(page, 5);
+  await expect(page.getByTestId('autosaved')).toHaveCount(0);
+  await other.close();
+  await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
+  await expect(note).toHaveCount(0);
+  await page.getByTestId('stop').click();
+  await reach(page, 'done');
+  const taken = (await snapshot(page)).runs[0]!.summary!.steps;
+  // Its curve has the steps that were taken before it could be saved.
+  await page.goto('/');
+  await page.getByTestId('resume-saved').click();
+  await reachStep(page, taken + 1);
+  const { steps, facts } = (await snapshot(page)).runs[0]!;
+  expect(facts!.resumedAt).toBe(taken);
+  expect(steps.slice(0, taken).map(({ step }) => step)).toEqual(
+    Array.from({ length: taken }, (_, i) => i + 1),
+  );
+});
+
+test('a run that a later version of the page saved is named, and stays until it is removed', async ({
+  page,
+  context,
+}) => {
+  await page.goto(`${QUERY}&steps=4`);
+  await reach(page, 'done');
+  await page.goto('about:blank');
+  // A file of the same origin, which opens none of the saved runs.
+  const storage = await context.newPage();
+  await storage.goto('/texts/NOTICE.txt');
+  const form = () =>
+    storage.evaluate(async () => {
+      const root = await navigator.storage.getDirectory();
+      const folder = await root.getDirectoryHandle('saved-run');
+      const sizes: [number, number][] = [];
+      for (const name of ['a', 'b']) {
+        const file = await (await folder.getFileHandle(name)).getFile();
+        if (file.size > 8) sizes.push([file.size, new DataView(await file.arrayBuffer()).getUint32(4, true)]);
+      }
+      return sizes;
+    });
+  await storage.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle('saved-run');
+    for (const name of ['a', 'b']) {
+      const handle = await folder.getFileHandle(name);
+      if ((await handle.getFile()).size === 0) continue;
+      const writable = await handle.createWritable({ keepExistingData: true });
+      await writable.write({ type: 'write', position: 4, data: Uint32Array.of(2) });
+      await writable.close();
+    }
+  });
+  const kept = await form();
+  expect(kept.map(([, version]) => version)).toContain(2);
+
+  for (const steps of [5, 6]) {
+    await page.goto(`${QUERY}&steps=${steps}`);
+    await reach(page, 'done');
+    await expect(page.getByTestId('autosaved')).toContainText(`at step ${steps}`);
+  }
+  const note = page.getByTestId('unreadable-run');
+  await expect(note).toContainText('A run that another version of Halfstep saved here is kept');
+  await expect(note).toContainText('It keeps its place until you remove it. Reload the page');
+  expect(await form()).toEqual(kept);
+  await page.goto('/');
+  await note.getByTestId('discard-unreadable').click();
+  await expect(note).toHaveCount(0);
+});
+
+test('exports that a model cannot have say why before they are pressed, on the GPU and in the storage', async ({
+  page,
+}) => {
+  await page.goto('/?preset=smoke&sample=0&steps=4&norm=rmsnorm&autostart=1');
+  await reach(page, 'done');
+  await expect(page.getByTestId('export-run')).toBeEnabled();
+  await expect(page.getByTestId('export-model')).toBeDisabled();
+  await expect(page.getByTestId('export-model-about')).toContainText('The model has RMSNorm');
+  await expect(page.getByTestId('export-cluster')).toBeDisabled();
+  await expect(page.getByTestId('export-cluster-about')).toContainText('norm rmsnorm and mlp gelu');
+  await page.goto('/');
+  const note = page.getByTestId('ended-run');
+  await expect(note.getByTestId('export-saved')).toBeEnabled();
+  await expect(note.getByTestId('export-saved-model')).toBeDisabled();
+  await expect(note).toContainText('Save the run instead');
+});

@@ -91,7 +91,7 @@ export async function softwareDriver(machine: Machine = thisMachine()): Promise<
   }
   if (archive === null) {
     return {
-      unavailable: `the package ${PACKAGE}, which holds a software driver, is not installed (in the repository, npm ci installs it)`,
+      unavailable: `the package ${PACKAGE}, which holds a software driver, is not installed (in the repository, npm ci installs it where it can be downloaded)`,
     };
   }
   const first = await unpackedIn(cache, archive).catch(reasonOf);

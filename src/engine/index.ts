@@ -2,6 +2,7 @@
 
 // core/: Errors that name the remedy, and figures in words.
 
+export { badValue, checkObject, checkOptions, inWords, type OptionType } from './core/checkOptions.ts';
 export { EngineError, type ErrorCode, suggestion } from './core/errors.ts';
 export {
   formatCount,
@@ -13,6 +14,7 @@ export {
 } from './core/format.ts';
 export { mebibytes } from './core/mebibytes.ts';
 export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core/memoryCategories.ts';
+export { HALFSTEP_VERSION } from './core/version.ts';
 export { writtenNumber } from './core/writtenNumber.ts';
 
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
@@ -71,7 +73,7 @@ export {
   type TextId,
 } from './data/builtins.ts';
 export { Checksum } from './data/checksum.ts';
-export { createDataset, type Dataset, otherTokens, splitText } from './data/dataset.ts';
+export { createDataset, type Dataset, type DatasetOptions, otherTokens, splitText } from './data/dataset.ts';
 export { GPT2_END, GPT2_END_ID, loadGpt2 } from './data/gpt2.ts';
 export {
   streamOf,
@@ -92,6 +94,7 @@ export {
   tokenizerOfModel,
   tokensIn,
 } from './data/tokenizer.ts';
+export { readTokenizerJson } from './data/tokenizerJson.ts';
 export { checkTextSize, emptyText, Utf8Reader } from './data/utf8.ts';
 export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
 
@@ -197,6 +200,7 @@ export {
   type RunFile,
   type RunProgress,
   writeRun,
+  writerOf,
 } from './checkpoint/runFile.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 

@@ -1,6 +1,7 @@
 /** Whole files of a run: saved, opened, resumed, and the model in it as Hugging Face's libraries read it. */
 import {
   type AdapterReport,
+  badValue,
   blobOf,
   blobSource,
   checkText,
@@ -8,16 +9,21 @@ import {
   type Dataset,
   describeRun,
   EngineError,
+  EXPORT_DTYPES,
   type ExportDtype,
+  inWords,
   modelFolder,
+  type OptionType,
   openRun as openRunFile,
   type RunFile,
   readParameters,
   Snapshots,
+  suggestion,
   type Trainer,
   type TrainerOptions,
   writeRun,
 } from '../engine/index.ts';
+import * as check from './checked.ts';
 
 const SAFETENSORS = 'application/octet-stream';
 
@@ -29,6 +35,7 @@ const SAFETENSORS = 'application/octet-stream';
  * @throws EngineError SAVE_FAILED when a step was taken meanwhile
  */
 export async function saveRun(trainer: Trainer): Promise<Blob> {
+  check.trainer(trainer, 'saveRun');
   await trainer.drain();
   const { device, arena, plan, submittedSteps } = trainer;
   const snapshot = await Snapshots.unstaged(device, arena, plan.tensors).take(submittedSteps);
@@ -53,7 +60,9 @@ export async function saveRun(trainer: Trainer): Promise<Blob> {
  * @throws EngineError BAD_FILE when it is damaged, WRONG_RUN when it is no run of this version or of another recipe than
  * the one defined here, UNKNOWN_MODE before `defineMode` has defined its mode
  */
-export function openRun(file: Blob, name = 'run.safetensors'): Promise<RunFile> {
+export async function openRun(file: Blob, name = 'run.safetensors'): Promise<RunFile> {
+  check.blob(file, 'openRun');
+  check.text('name')(name, 'openRun');
   return openRunFile(blobSource(name, file));
 }
 
@@ -61,6 +70,12 @@ export interface ResumeOptions extends Omit<TrainerOptions, 'resume'> {
   /** The run's new number of steps, those before included; left out, what it was begun with. */
   readonly steps?: number | undefined;
 }
+
+const { resume: _, ...TRAINER_OPTIONS } = check.TRAINER_OPTIONS;
+const RESUME_OPTIONS = check.options('options', {
+  ...TRAINER_OPTIONS,
+  steps: 'number?',
+} satisfies Record<keyof ResumeOptions, OptionType>);
 
 /**
  * A trainer that resumes a saved run: bit for bit as if it had not been interrupted on the adapter that saved it; elsewhere
@@ -74,8 +89,14 @@ export async function resumeTrainer(
   report: AdapterReport,
   run: RunFile,
   dataset: Dataset,
-  { steps, ...options }: ResumeOptions = {},
+  resumeOptions: ResumeOptions = {},
 ): Promise<Trainer> {
+  check.device(device, 'resumeTrainer');
+  check.report(report, 'resumeTrainer');
+  check.run(run, 'resumeTrainer');
+  check.dataset(dataset, 'resumeTrainer');
+  RESUME_OPTIONS(resumeOptions, 'resumeTrainer');
+  const { steps, ...options } = resumeOptions;
   checkText(run, dataset);
   const { config } = run.description;
   const { attempted } = run.progress;
@@ -98,6 +119,10 @@ export async function resumeTrainer(
  * @throws EngineError NOT_FINITE naming a weight that is not finite, or not in F16
  */
 export async function exportModel(trainer: Trainer, dtype: ExportDtype = 'F32'): Promise<File[]> {
+  check.trainer(trainer, 'exportModel');
+  if (!EXPORT_DTYPES.includes(dtype)) {
+    throw badValue(`exportModel: dtype is ${inWords(dtype)}.`, suggestion(String(dtype), EXPORT_DTYPES));
+  }
   await trainer.drain();
   const parameters = await readParameters(trainer);
   const { json } = trainer.dataset.tokenizer;

@@ -2,6 +2,7 @@ import {
   describeRun,
   isLost,
   openRun,
+  type RandomAccess,
   type RunFile,
   type Snapshot,
   type Snapshots,
@@ -16,10 +17,19 @@ import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
 import type { Place } from './storage/places.ts';
 import type { Slots } from './storage/slots.ts';
 
+/** After this time a new run starts without being saved. */
+const NEW_RUN_PATIENCE = { ms: 2000 };
+
+const IN_USE = 'Another tab of Halfstep is using the saved run.';
 const ELSEWHERE: ErrorReport = {
   code: 'SAVED_ELSEWHERE',
-  message: 'Another tab is training, and its run is the one that is saved.',
-  hint: 'This run continues without being saved. To have it saved, close the other tab and press Train again.',
+  message: IN_USE,
+  hint: 'This run continues without being saved. Close the other tab to have it saved from then on.',
+};
+const NO_PLACE: ErrorReport = {
+  code: 'STORAGE_FULL',
+  message: 'Unfinished runs occupy all places for saved runs.',
+  hint: 'This run continues without being saved. After it, reload the page to resume, export or remove one of them.',
 };
 
 /** Turns an error of the browser's storage into a message for the visitor. */
@@ -42,19 +52,23 @@ export function nothingSaved(): SessionError {
 }
 
 /**
- * Opens the run saved at `place` and keeps its file open while `use` runs.
+ * Opens the save at `place`, of whatever version, and keeps its file open while `use` runs.
  * @throws SessionError NOTHING_SAVED, or SAVED_ELSEWHERE when another tab holds the storage
  */
-export async function withSave<T>(place: Place, use: (run: RunFile) => Promise<T>): Promise<T> {
+export async function withSave<T>(place: Place, use: (file: RandomAccess) => Promise<T>): Promise<T> {
   const open = await openSlots();
-  if (!open) throw new SessionError('SAVED_ELSEWHERE', ELSEWHERE.message, 'Close the other tab first.');
+  if (!open) throw savedElsewhere();
   try {
-    const saved = await newestRun(open.places[place]);
-    if (!saved) throw nothingSaved();
-    return await use(saved);
+    const save = await open.places[place].newest();
+    if (!save) throw nothingSaved();
+    return await use(save.source);
   } finally {
     open.close();
   }
+}
+
+function savedElsewhere(): SessionError {
+  return new SessionError('SAVED_ELSEWHERE', IN_USE, 'Close the other tab, then try again.');
 }
 
 async function newestRun(slots: Slots): Promise<RunFile | null> {
@@ -74,11 +88,16 @@ export function savedFacts({ description, progress, file }: RunFile): SavedRun {
 export class Autosave {
   readonly #post: (event: SessionEvent) => void;
   readonly #run: number;
-  readonly #open: OpenSlots;
-  /** The place where the run is saved. */
-  readonly place: Place;
-  /** The place of the run that this one continues; the same as `place` for a new run. */
-  readonly #from: Place;
+  /** Null while another tab holds the storage. */
+  #open: OpenSlots | null = null;
+  /** The place where the run is saved; null until it is chosen. */
+  #place: Place | null = null;
+  /** The place of the run that this one continues; null for a new run. */
+  readonly #from: Place | null;
+  /** Aborted to stop waiting for the storage. */
+  readonly #waiting = new AbortController();
+  /** Settles when nothing waits for the storage any more. */
+  #taking: Promise<void> = Promise.resolve();
   #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;
   #trainer: Trainer | undefined;
@@ -93,25 +112,19 @@ export class Autosave {
   /** Whether the newest save belongs to this run. */
   #saved = false;
 
-  private constructor(
-    post: (event: SessionEvent) => void,
-    run: number,
-    open: OpenSlots,
-    place: Place,
-    from: Place,
-  ) {
+  private constructor(post: (event: SessionEvent) => void, run: number, from: Place | null) {
     this.#post = post;
     this.#run = run;
-    this.#open = open;
-    this.place = place;
     this.#from = from;
   }
 
   /**
-   * Acquires the storage for one run. Returns null when another tab holds it or the browser refuses it, both of which
-   * are reported, and when `choose` finds no place.
+   * Acquires the storage for one run. If another tab holds it, which is reported, a new run is saved as soon as the storage
+   * is free; a run that continues a saved one needs its file and is refused.
    * @param choose picks the place to save to
    * @param from the place of the run that this one continues
+   * @returns null when the browser refuses the storage, which is reported, and when `choose` finds no place
+   * @throws SessionError SAVED_ELSEWHERE when another tab holds the run to continue
    */
   static async acquire(
     post: (event: SessionEvent) => void,
@@ -119,15 +132,46 @@ export class Autosave {
     choose: (open: OpenSlots) => Promise<Place | null>,
     from: Place | null = null,
   ): Promise<Autosave | null> {
-    const open = await openSlots(true).catch(storageError);
-    if (!open || !('places' in open)) {
-      post({ type: 'autosaveFailed', run, error: open ?? ELSEWHERE });
+    const autosave = new Autosave(post, run, from);
+    try {
+      const open = await openSlots(true, from === null ? NEW_RUN_PATIENCE : {});
+      if (open) return (await autosave.#take(open, choose)) ? autosave : null;
+    } catch (cause) {
+      post({ type: 'autosaveFailed', run, error: storageError(cause) });
       return null;
     }
-    const place = await choose(open).catch(() => null);
-    if (place !== null) return new Autosave(post, run, open, place, from ?? place);
-    open.close();
-    return null;
+    if (from !== null) throw savedElsewhere();
+    post({ type: 'autosaveFailed', run, error: ELSEWHERE });
+    autosave.#taking = autosave.#takeLater(choose);
+    return autosave;
+  }
+
+  /** @returns whether there is a place for the run */
+  async #take(open: OpenSlots, choose: (open: OpenSlots) => Promise<Place | null>): Promise<boolean> {
+    const place = this.#closed ? null : await choose(open).catch(() => null);
+    if (place === null || this.#closed) {
+      open.close();
+      return false;
+    }
+    this.#open = open;
+    this.#place = place;
+    return true;
+  }
+
+  async #takeLater(choose: (open: OpenSlots) => Promise<Place | null>): Promise<void> {
+    const { signal } = this.#waiting;
+    try {
+      const open = await openSlots(true, { until: signal });
+      if (open && (await this.#take(open, choose))) this.request();
+      else if (!this.#closed) this.#post({ type: 'autosaveFailed', run: this.#run, error: NO_PLACE });
+    } catch (cause) {
+      if (!this.#closed) this.#post({ type: 'autosaveFailed', run: this.#run, error: storageError(cause) });
+    }
+  }
+
+  /** The place where the run is saved; null while another tab holds the storage. */
+  get place(): Place | null {
+    return this.#place;
   }
 
   /**
@@ -135,7 +179,7 @@ export class Autosave {
    * @throws EngineError WRONG_RUN or BAD_FILE
    */
   async saved(): Promise<RunFile | null> {
-    const run = await newestRun(this.#open.places[this.#from]);
+    const run = await this.#runIn(this.#from);
     if (run) this.#curve = RunCurve.parse(run.file.metadata.get(CURVE_KEY), run.progress.attempted);
     return run;
   }
@@ -148,7 +192,11 @@ export class Autosave {
   /** The newest save of this run, once the write in progress has finished; null before the first. */
   async newest(): Promise<RunFile | null> {
     await this.#writing;
-    return this.#saved ? newestRun(this.#open.places[this.place]) : null;
+    return this.#saved ? this.#runIn(this.#place) : null;
+  }
+
+  async #runIn(place: Place | null): Promise<RunFile | null> {
+    return this.#open && place !== null ? newestRun(this.#open.places[place]) : null;
   }
 
   /**
@@ -191,10 +239,12 @@ export class Autosave {
   async close(end: boolean): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#waiting.abort();
     clearInterval(this.#timer);
     if (end) await this.#save();
     await this.#writing;
-    this.#open.close();
+    await this.#taking;
+    this.#open?.close();
   }
 
   /** Queues a save: saves run one at a time. */
@@ -206,7 +256,7 @@ export class Autosave {
   /** Skips the save when no step was taken since the last one. */
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
-    if (!trainer || !this.#snapshots || trainer.submittedSteps === this.#newest) return;
+    if (!trainer || !this.#snapshots || !this.#open || trainer.submittedSteps === this.#newest) return;
     let arrived = Promise.resolve();
     const steps = () => {
       this.#newest = trainer.submittedSteps;
@@ -221,15 +271,16 @@ export class Autosave {
   /** @param arrived resolves with the metrics of the snapshot's last step */
   async #write(snapshot: Snapshot, trainer: Trainer, arrived: Promise<void>): Promise<void> {
     const run = this.#run;
+    const place = this.#place!;
     try {
       await arrived;
       const curve = this.#curve.text(snapshot.step, trainer.arrived);
       const description = describeRun(trainer, this.#builtin);
-      await this.#open.places[this.place].save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
+      await this.#open!.places[place].save(writeRun(snapshot, description, { [CURVE_KEY]: curve }));
       this.#saved = true;
       const { pauses } = await trainer.snapshots();
       const storage = await storageEstimate();
-      this.#post({ type: 'autosaved', run, place: this.place, step: snapshot.step, storage, pauses });
+      this.#post({ type: 'autosaved', run, place, step: snapshot.step, storage, pauses });
     } catch (cause) {
       this.#newest = -1;
       // A save that fails because the device was lost is not a storage error.

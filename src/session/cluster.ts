@@ -5,6 +5,7 @@ import {
   type FileToWrite,
   NORMS,
   piecesOf,
+  type RunDescription,
   type RunFile,
   rowOf,
   type TextStream,
@@ -19,7 +20,7 @@ const LIMITED = FIELDS.flatMap((field) => {
 });
 
 /** @throws EngineError BAD_VALUE naming what the program cannot continue */
-export function checkCluster({ description: { config } }: RunFile): void {
+export function checkCluster({ config }: Pick<RunDescription, 'config'>): void {
   const wrong = LIMITED.filter(({ field, values }) => !values.includes(config[field]));
   if (wrong.length === 0) return;
   const has = wrong.map(({ field, option }) => `${option} ${config[field]}`).join(' and ');

@@ -9,7 +9,9 @@ import {
   modelFolderOfRun,
   openRun,
   type PlanLimits,
+  piecesOf,
   planLimits,
+  type RandomAccess,
   type RunFile,
   type Snapshot,
   Snapshots,
@@ -62,11 +64,22 @@ async function exported(
 ): Promise<Exported> {
   const { of } = command;
   if ('place' in of) {
-    return withSave(of.place, (run) => exportRun(run, command, textOfSave(run, command.folder), limits));
+    return withSave(of.place, (file) => exportSave(file, command, limits));
   }
   const run = onGpu(of.run);
   if (!run) throw notOnGpu();
   return exportRun(await copyOfRun(run), command, run.text, limits);
+}
+
+/** A run that another version has written can be taken as the file that it is, and as nothing else. */
+async function exportSave(file: RandomAccess, command: ExportCommand, limits: PlanLimits): Promise<Exported> {
+  try {
+    const run = await openRun(file);
+    return await exportRun(run, command, textOfSave(run, command.folder), limits);
+  } catch (cause) {
+    if (command.what !== 'run') throw cause;
+    return { name: 'halfstep-saved-run.safetensors', content: await blobOf(piecesOf(file), SAFETENSORS) };
+  }
 }
 
 /**
@@ -122,7 +135,7 @@ async function exportRun(
   if (what === 'run') {
     return { name: `${name}.safetensors`, content: await blobOf(bytesOf(run), SAFETENSORS) };
   }
-  if (what === 'cluster') checkCluster(run);
+  if (what === 'cluster') checkCluster(run.description);
   const model = await modelFolderOfRun(run, dtype, limits);
   const others = what === 'cluster' ? await clusterFiles(run, text && (await streamFrom(text)), folder) : [];
   const suffix = what === 'cluster' ? 'cluster' : `model-${dtype.toLowerCase()}`;

@@ -175,6 +175,17 @@ export interface StoredRun extends SavedRun {
   readonly ended: boolean;
 }
 
+/** A run in the page's private storage that this version cannot read. It keeps its place until the visitor removes it. */
+export interface UnreadableRun {
+  readonly place: Place;
+  /** The version of Halfstep that wrote it; null if it does not say. */
+  readonly writer: string | null;
+  /** Why it cannot be read. */
+  readonly error: ErrorReport;
+  /** Whether it can be exported as a run file. */
+  readonly exported: boolean;
+}
+
 /** The contents of a visitor's file: the weights of a model, or a run to resume. */
 export type OpenedFile =
   | {
@@ -303,8 +314,15 @@ export type SessionEvent =
   | { readonly type: 'fileRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'exported'; readonly name: string; readonly content: Blob }
   | { readonly type: 'exportRefused'; readonly error: ErrorReport }
-  /** The saved runs in the storage. Posted after `opened`, after `forgetSave`, and after a training that was saved. */
-  | { readonly type: 'savedRuns'; readonly stored: readonly StoredRun[] }
+  /**
+   * The saved runs in the storage. Posted after `opened`, after `forgetSave`, and after a training that was saved; if another
+   * tab held the storage then, again as soon as it is free.
+   */
+  | {
+      readonly type: 'savedRuns';
+      readonly stored: readonly StoredRun[];
+      readonly unreadable: readonly UnreadableRun[];
+    }
   | {
       readonly type: 'autosaved';
       readonly run: number;

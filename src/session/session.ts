@@ -108,7 +108,7 @@ export class Session {
           await this.#train(command);
           this.#trainings -= 1;
         });
-        return this.#training;
+        return this.#training.then(() => this.#shelf.reported);
       case 'pause':
         this.#control?.pause();
         for (const { batch } of this.#lanes) batch.pause();
@@ -159,6 +159,7 @@ export class Session {
       this.#firstReport = this.#shelf.report(true);
       await this.#firstReport;
       this.#firstReport = null;
+      await this.#shelf.reported;
     } catch (cause) {
       this.#post({ type: 'unsupported', reason: unsupportedReason(cause), error: errorReport(cause) });
     }
@@ -272,7 +273,7 @@ export class Session {
     for (const lane of this.#lanes) lane.announce();
     await runLanes(this.#lanes, control);
     await autosave?.close(!control.abandoned);
-    if (autosave) this.#shelf.end(autosave.place, control.abandoned);
+    if (autosave?.place != null) this.#shelf.end(autosave.place, control.abandoned);
     for (const lane of this.#lanes) await lane.writeLast();
   }
 

@@ -1,10 +1,19 @@
 /** The runs in the page's private storage, and which of them ended during this visit. */
-import { openRun, type RunFile } from '../engine/index.ts';
+import { openRun, type RunFile, writerOf } from '../engine/index.ts';
 import { Autosave, savedFacts } from './autosave.ts';
-import type { SessionEvent, StoredRun } from './protocol.ts';
+import { errorReport } from './errorReport.ts';
+import type { SessionEvent, StoredRun, UnreadableRun } from './protocol.ts';
 import { type OpenSlots, openSlots } from './storage/opfs.ts';
-import { PLACES, type Place, placeForNext, placeToContinue } from './storage/places.ts';
-import type { Save, Slots } from './storage/slots.ts';
+import { PLACES, type Place, placeForNext, placesTaken, placeToContinue } from './storage/places.ts';
+import { type Save, Slots } from './storage/slots.ts';
+
+/** After this time a report does without what another tab holds. */
+const REPORT_PATIENCE = { ms: 2000 };
+
+interface Found {
+  readonly stored: readonly StoredRun[];
+  readonly unreadable: readonly UnreadableRun[];
+}
 
 export class Shelf {
   readonly #post: (event: SessionEvent) => void;
@@ -12,24 +21,41 @@ export class Shelf {
   readonly #ended = new Set<Place>();
   /** Place of the run that was abandoned to start another. */
   #abandoned: Place | null = null;
+  #later: Promise<void> | null = null;
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
   }
 
   /**
-   * Reports which runs the storage holds. Saves that cannot be read were written by another version of the page and are
-   * left out.
+   * Reports which runs the storage holds, and which of them this version cannot read. If another tab holds the storage,
+   * reports none, and again as soon as it is free.
    * @param checked whether every save is read in full; otherwise a save with damaged weights is reported too, and
    * refused when it is used
    * @returns whether one of them is unfinished
    */
   async report(checked: boolean): Promise<boolean> {
-    const open = await openSlots().catch(() => null);
-    const stored = open ? await this.#stored(open, checked) : [];
+    const open = await openSlots(false, REPORT_PATIENCE).catch(() => undefined);
+    if (open === null) this.#later ??= this.#reportLater(checked);
+    return this.#reportFrom(open ?? null, checked);
+  }
+
+  /** Resolves when no report waits for another tab. */
+  get reported(): Promise<void> {
+    return this.#later ?? Promise.resolve();
+  }
+
+  async #reportFrom(open: OpenSlots | null, checked: boolean): Promise<boolean> {
+    const found = open ? await this.#found(open, checked) : { stored: [], unreadable: [] };
     open?.close();
-    this.#post({ type: 'savedRuns', stored });
-    return stored.some(({ ended }) => !ended);
+    this.#post({ type: 'savedRuns', ...found });
+    return found.stored.some(({ ended }) => !ended);
+  }
+
+  async #reportLater(checked: boolean): Promise<void> {
+    const open = await openSlots(false, { until: new AbortController().signal }).catch(() => null);
+    this.#later = null;
+    if (open) await this.#reportFrom(open, checked);
   }
 
   /**
@@ -38,12 +64,10 @@ export class Shelf {
    * @param from the place of the run that it continues
    * @returns null when only places of unfinished runs are left, and, which is reported, when the storage is not
    * available
+   * @throws SessionError SAVED_ELSEWHERE when another tab holds the run that it continues
    */
-  async acquire(run: number, from: Place | null): Promise<Autosave | null> {
-    const autosave = await Autosave.acquire(this.#post, run, (open) => this.#choose(open, from), from);
-    if (autosave) this.#ended.delete(autosave.place);
-    if (autosave?.place === this.#abandoned) this.#abandoned = null;
-    return autosave;
+  acquire(run: number, from: Place | null): Promise<Autosave | null> {
+    return Autosave.acquire(this.#post, run, (open) => this.#choose(open, from), from);
   }
 
   /** Records that the run at `place` ended in this visit. @param abandoned whether another is started instead of it */
@@ -60,31 +84,56 @@ export class Shelf {
   }
 
   async #choose(open: OpenSlots, from: Place | null): Promise<Place | null> {
-    const stored = await this.#stored(open, false);
-    return from === null
-      ? placeForNext(stored, this.#abandoned)
-      : placeToContinue(stored, from, this.#abandoned);
+    const taken = placesTaken(await this.#found(open, false));
+    const place =
+      from === null ? placeForNext(taken, this.#abandoned) : placeToContinue(taken, from, this.#abandoned);
+    if (place !== null) this.#ended.delete(place);
+    if (place === this.#abandoned) this.#abandoned = null;
+    return place;
   }
 
-  async #stored({ places }: OpenSlots, checked: boolean): Promise<StoredRun[]> {
-    const found: StoredRun[] = [];
+  async #found({ places }: OpenSlots, checked: boolean): Promise<Found> {
+    const stored: StoredRun[] = [];
+    const unreadable: UnreadableRun[] = [];
     for (const place of PLACES) {
-      // If the newest save cannot be read, the one before may be intact.
-      const run =
-        (checked ? null : await readRun(places[place].glance())) ?? (await newestWhole(places[place]));
-      if (!run) continue;
-      const saved = savedFacts(run);
+      const read = await readPlace(places[place], checked);
+      if (read.state === 'unreadable') unreadable.push({ place, ...read.what });
+      if (read.state !== 'run') continue;
+      const saved = savedFacts(read.run);
       const ended = saved.step >= saved.config.steps || this.#ended.has(place);
-      found.push({ ...saved, place, ended });
+      stored.push({ ...saved, place, ended });
     }
-    return found;
+    return { stored, unreadable };
   }
 }
 
-async function newestWhole(slots: Slots): Promise<RunFile | null> {
-  return readRun(await slots.newest().catch(() => null));
+type Read =
+  | { readonly state: 'empty' }
+  | { readonly state: 'run'; readonly run: RunFile }
+  | { readonly state: 'unreadable'; readonly what: Omit<UnreadableRun, 'place'> };
+
+/** What a damaged save held is lost; one that is whole and cannot be read is another version's, and is not this one's to lose. */
+async function readPlace(slots: Slots, checked: boolean): Promise<Read> {
+  const form = slots.laterForm();
+  if (form !== null) return { state: 'unreadable', what: ofLaterForm(form) };
+  const glanced = checked ? null : await readSave(slots.glance());
+  if (glanced?.state === 'run') return glanced;
+  // Where the newest is damaged, the one before may be whole.
+  return readSave(await slots.newest().catch(() => null));
 }
 
-function readRun(save: Save | null): Promise<RunFile | null> {
-  return save ? openRun(save.source).catch(() => null) : Promise.resolve(null);
+async function readSave(save: Save | null): Promise<Read> {
+  if (!save) return { state: 'empty' };
+  try {
+    return { state: 'run', run: await openRun(save.source) };
+  } catch (cause) {
+    const writer = await writerOf(save.source);
+    return { state: 'unreadable', what: { writer, error: errorReport(cause), exported: true } };
+  }
+}
+
+function ofLaterForm(form: number): Omit<UnreadableRun, 'place'> {
+  const message = `The storage has form ${form}, and this version of the page reads forms up to ${Slots.FORM}.`;
+  const error = { code: 'WRONG_RUN', message, hint: 'Reload the page to get its newest version.' } as const;
+  return { writer: null, error, exported: false };
 }

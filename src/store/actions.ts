@@ -132,7 +132,7 @@ export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): 
   });
 }
 
-export function removeSavedRun({ place }: StoredRun): void {
+export function removeSavedRun({ place }: Pick<StoredRun, 'place'>): void {
   client?.send({ type: 'forgetSave', place });
 }
 

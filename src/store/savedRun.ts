@@ -1,12 +1,14 @@
 import { create } from 'zustand';
-import type { ErrorReport, SessionEvent, StoredRun } from '../session/protocol.ts';
-import { type Place, placeForNext, placeToContinue } from '../session/storage/places.ts';
+import type { ErrorReport, SessionEvent, StoredRun, UnreadableRun } from '../session/protocol.ts';
+import { type Place, placeForNext, placesTaken, placeToContinue } from '../session/storage/places.ts';
 
 export const AUTOSAVE_SECONDS = 60;
 
 interface SavedRunState {
   /** The runs in the page's private storage. */
   readonly stored: readonly StoredRun[];
+  /** The runs in it that this version of the page cannot read. */
+  readonly unreadable: readonly UnreadableRun[];
   /** The place of the shown run, if it came from one or was saved there. */
   readonly shown: Place | null;
   /** Seconds between saves of the run that is trained; 0 for none. */
@@ -20,6 +22,7 @@ interface SavedRunState {
 /** The runs in the page's private storage, as the worker reported them. */
 export const useSavedRun = create<SavedRunState>()(() => ({
   stored: [],
+  unreadable: [],
   shown: null,
   every: AUTOSAVE_SECONDS,
   newest: null,
@@ -30,7 +33,7 @@ export function applySaveEvent(
   event: Extract<SessionEvent, { type: 'savedRuns' | 'autosaved' | 'autosaveFailed' }>,
 ): void {
   if (event.type === 'savedRuns') {
-    useSavedRun.setState({ stored: event.stored });
+    useSavedRun.setState({ stored: event.stored, unreadable: event.unreadable });
   } else if (event.type === 'autosaved') {
     useSavedRun.setState({ newest: event, shown: event.place, error: null });
   } else {
@@ -47,22 +50,24 @@ export function otherStoredRuns({ stored, shown }: SavedRunState, onGpu: boolean
   return stored.filter(({ place }) => place !== shown || !onGpu).toSorted((a, b) => b.savedAt - a.savedAt);
 }
 
+type Stored = Pick<SavedRunState, 'stored' | 'unreadable'>;
+
 /** The stored run that the next saved run replaces; null when there is a free place, or when none may be replaced. */
-export function nextReplaced({ stored }: Pick<SavedRunState, 'stored'>): StoredRun | null {
-  const place = placeForNext(stored);
-  return stored.find((run) => run.place === place) ?? null;
+export function nextReplaced(state: Stored): StoredRun | null {
+  const place = placeForNext(placesTaken(state));
+  return state.stored.find((run) => run.place === place) ?? null;
 }
 
 /** The stored run that is replaced when the run of `from` continues: itself, another, or null for none. */
-export function replacedBy({ stored }: Pick<SavedRunState, 'stored'>, from: Place): StoredRun | null {
-  const place = placeToContinue(stored, from);
-  return stored.find((run) => run.place === place) ?? null;
+export function replacedBy(state: Stored, from: Place): StoredRun | null {
+  const place = placeToContinue(placesTaken(state), from);
+  return state.stored.find((run) => run.place === place) ?? null;
 }
 
 /** Whether runs that start now would be saved: only a single run is, and only if it replaces no unfinished run. */
 export function isSaved(runs: number): boolean {
-  const { stored, every } = useSavedRun.getState();
-  return runs === 1 && every > 0 && placeForNext(stored) !== null;
+  const state = useSavedRun.getState();
+  return runs === 1 && state.every > 0 && placeForNext(placesTaken(state)) !== null;
 }
 
 /** Called before runs start. @returns milliseconds between saves; undefined for none */

@@ -26,8 +26,9 @@ function rows(): Row[] {
 }
 
 test('every package has a row, and every row a package', () => {
-  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = json('package.json');
-  const packages = { ...dependencies, ...devDependencies, ...optionalDependencies, ...peerDependencies };
+  const { dependencies, devDependencies, peerDependencies, workspaces } = json('package.json');
+  const optional = workspaces.map((folder: string) => json(`${folder}/package.json`).optionalDependencies);
+  const packages = Object.assign({}, dependencies, devDependencies, peerDependencies, ...optional);
   expect(
     rows()
       .map(({ name }) => name)
@@ -40,6 +41,16 @@ test.each(rows())('$name: $line, $licence, $engines', ({ name, line, licence, en
   if (line !== 'as the packages') expect(`${version}.`.startsWith(`${line}.`)).toBe(true);
   expect(licence).toBe(license.replace(' OR ', ' or '));
   expect(engines).toBe(enginesWords(asked?.node));
+});
+
+test('the software driver of 67 MB may fail to be downloaded, and nobody who installs the package gets it', () => {
+  const name = '@sparticuz/chromium';
+  const { packages } = json('package-lock.json');
+  expect(packages[`node_modules/${name}`]).toMatchObject({ optional: true });
+  // What only it needs fails with it; its other dependencies are those of this project.
+  expect(packages['node_modules/follow-redirects']).toMatchObject({ optional: true });
+  for (const [field, list] of Object.entries<object>(packages['']))
+    if (/dependencies$/i.test(field)) expect(Object.keys(list), field).not.toContain(name);
 });
 
 /** "^20.0.0 || >=24.0.0" as "^20 or >= 24"; what every Node satisfies as "any". */

@@ -5,8 +5,10 @@ import { createTokenizer } from '../../src/engine/data/tokenizer.ts';
 import {
   chancesOf,
   checkSample,
+  checkTokens,
   drawToken,
   sampleSteps,
+  sampleText,
   startToken,
 } from '../../src/engine/train/sampler.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -82,6 +84,7 @@ test('top-k and temperature choose the token', () => {
 
 test.each([
   [{ length: 0 }, 'The length is 0.'],
+  [{ length: 1_000_001 }, 'The length is 1000001.'],
   [{ length: 1.5 }, 'The length is 1.5.'],
   [{ temperature: Number.NaN }, 'The temperature is NaN.'],
   [{ temperature: 11 }, 'The temperature is 11.'],
@@ -91,4 +94,32 @@ test.each([
   const options = { prompt: '', length: 10, temperature: 0.8, topK: 40, seed: 1 };
   expect(() => checkSample(options)).not.toThrow();
   expect(thrownBy(() => checkSample({ ...options, ...wrong })).message).toBe(message);
+});
+
+test.each([
+  [null, 'The context is null.'],
+  ['The', 'The context is "The".'],
+  [[], 'The context has no token.'],
+  [[1, 2, 9], 'The context has 9 at place 2.'],
+  [[0.5], 'The context has 0.5 at place 0.'],
+  [[0, '1'], 'The context has "1" at place 1.'],
+  [[-1], 'The context has -1 at place 0.'],
+])('a context of %j is refused before the GPU is asked', (context, message) => {
+  expect(thrownBy(() => checkTokens(context as never, 9))).toMatchObject({ code: 'BAD_VALUE', message });
+});
+
+test('tokens of the model are a context, in a list or as a tokenizer gives them', () => {
+  for (const context of [[0, 8], new Uint32Array([3])])
+    expect(() => checkTokens(context as never, 9)).not.toThrow();
+});
+
+test.each([
+  [{}, /lacks prompt/],
+  [null, /A sample is null/],
+  [{ prompt: 5, length: 1, temperature: 1, topK: 0, seed: 1 }, /prompt 5/],
+  [{ prompt: '', length: 1, temperature: 1, topk: 0, seed: 1 }, /no "topk"/],
+])('a sample asked for with %j is refused before a token is drawn', async (options, message) => {
+  const model = { dataset: {}, nextTokenLogits: () => expect.unreachable('a token was drawn') };
+  const error = await sampleText(model as never, options as never).catch((cause) => cause);
+  expect(error).toMatchObject({ code: 'BAD_VALUE', message: expect.stringMatching(message) });
 });

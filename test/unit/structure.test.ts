@@ -168,6 +168,8 @@ describe('one table of settings', () => {
       'src/cli/resumeRun.ts',
       // What decides how long a step takes.
       'src/engine/config/openPreset.ts',
+      // What functions of the package look for in their arguments.
+      'src/package/checked.ts',
       // What a file of weights decides.
       'src/store/settings.ts',
     ]);

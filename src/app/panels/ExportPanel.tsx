@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { EXPORT_DTYPES, type ExportDtype } from '../../engine/index.ts';
+import { exportObstacle } from '../../store/exportObstacle.ts';
 import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';
@@ -16,7 +17,9 @@ export default function ExportPanel() {
   const [dtype, setDtype] = useState<ExportDtype>('F32');
   const exporting = useFiles((state) => state.exporting);
   const error = useFiles((state) => state.exportError);
-  if (run === null) return null;
+  const config = useRun(({ runs }) => (run !== null ? runs[run]!.config : null));
+  if (run === null || config === null) return null;
+  const [noModel, noCluster] = [exportObstacle('model', config), exportObstacle('cluster', config)];
   return (
     <section className={styles.panel} data-testid="export-panel">
       <h2>{`Export${label ? `: ${label}` : ''}`}</h2>
@@ -36,25 +39,30 @@ export default function ExportPanel() {
           <dt>
             <Button
               onClick={() => exportRun({ run }, 'model', dtype)}
-              disabled={exporting}
+              disabled={exporting || noModel !== null}
               data-testid="export-model"
             >
               Model
             </Button>
           </dt>
-          <dd>A GPT-2 folder for Hugging Face's libraries, as a ZIP archive.</dd>
+          <dd data-testid="export-model-about">
+            {noModel ?? "A GPT-2 folder for Hugging Face's libraries, as a ZIP archive."}
+          </dd>
         </div>
         <div>
           <dt>
             <Button
               onClick={() => exportRun({ run }, 'cluster', dtype)}
-              disabled={exporting}
+              disabled={exporting || noCluster !== null}
               data-testid="export-cluster"
             >
               Cluster folder
             </Button>
           </dt>
-          <dd>Both of these, the text, and a program that continues the run in PyTorch on many GPUs.</dd>
+          <dd data-testid="export-cluster-about">
+            {noCluster ??
+              'Both of these, the text, and a program that continues the run in PyTorch on many GPUs.'}
+          </dd>
         </div>
       </dl>
       <SelectField

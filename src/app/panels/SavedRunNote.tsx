@@ -1,6 +1,7 @@
 import { useState } from 'react';
-import type { StoredRun } from '../../session/protocol.ts';
+import type { StoredRun, UnreadableRun } from '../../session/protocol.ts';
 import { removeSavedRun, resumeObstacle, resumeSavedRun } from '../../store/actions.ts';
+import { exportObstacle } from '../../store/exportObstacle.ts';
 import { continueObstacle, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { isBusy, isModelOnGpu, useRun } from '../../store/runStore.ts';
@@ -11,7 +12,13 @@ import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import styles from './SavedRunNote.module.css';
-import { endedSentence, keepingSentence, scheduleSentence, unfinishedSentence } from './storedMessages.ts';
+import {
+  endedSentence,
+  keepingSentence,
+  scheduleSentence,
+  unfinishedSentence,
+  unreadableSentence,
+} from './storedMessages.ts';
 
 /** Notes for the runs saved in this browser that are not shown, and the reason when the current run is not saved. */
 export default function SavedRunNote() {
@@ -25,6 +32,9 @@ export default function SavedRunNote() {
         if (!run.ended) return <UnfinishedRun key={run.place} run={run} busy={busy} />;
         return !busy && <EndedRun key={`${run.place} ${run.savedAt}`} run={run} />;
       })}
+      {state.unreadable.map((run) => (
+        <Unreadable key={run.place} run={run} busy={busy} />
+      ))}
       {error && <ErrorNote error={error} about="Not saved" kind="caution" testId="autosave-error" />}
     </>
   );
@@ -76,22 +86,48 @@ function EndedRun({ run }: { run: StoredRun }) {
   );
 }
 
-/** Exports of a stored run, which need no GPU. */
-function StoredFiles({ run: { place } }: { run: StoredRun }) {
+/** Without buttons while a run is trained, whose saves hold the storage. */
+function Unreadable({ run, busy }: { run: UnreadableRun; busy: boolean }) {
+  return (
+    <Note kind="caution" testId="unreadable-run">
+      <p>{unreadableSentence(run)}</p>
+      {!busy && (
+        <div className={styles.buttons}>
+          {run.exported && <RunFileButton place={run.place} />}
+          <Button onClick={() => removeSavedRun(run)} data-testid="discard-unreadable">
+            Remove
+          </Button>
+        </div>
+      )}
+    </Note>
+  );
+}
+
+function RunFileButton({ place }: Pick<StoredRun, 'place'>) {
   const exporting = useFiles((state) => state.exporting);
   return (
+    <Button onClick={() => exportRun({ place }, 'run')} disabled={exporting} data-testid="export-saved">
+      Run file
+    </Button>
+  );
+}
+
+/** Exports of a stored run, which need no GPU. */
+function StoredFiles({ run: { place, config } }: { run: StoredRun }) {
+  const exporting = useFiles((state) => state.exporting);
+  const obstacle = exportObstacle('model', config);
+  return (
     <>
-      <Button onClick={() => exportRun({ place }, 'run')} disabled={exporting} data-testid="export-saved">
-        Run file
-      </Button>
+      <RunFileButton place={place} />
       <Button
         onClick={() => exportRun({ place }, 'model')}
-        disabled={exporting}
+        disabled={exporting || obstacle !== null}
         title="A GPT-2 folder for Hugging Face's libraries, as a ZIP archive"
         data-testid="export-saved-model"
       >
         Model
       </Button>
+      {obstacle !== null && <span className={styles.obstacle}>{obstacle}</span>}
     </>
   );
 }

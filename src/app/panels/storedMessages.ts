@@ -1,6 +1,6 @@
 /** Sentences about runs in the page's private storage. */
-import { learningRateAt, type TrainConfig } from '../../engine/index.ts';
-import type { SavedRun, StoredRun } from '../../session/protocol.ts';
+import { HALFSTEP_VERSION, learningRateAt, type TrainConfig } from '../../engine/index.ts';
+import type { SavedRun, StoredRun, UnreadableRun } from '../../session/protocol.ts';
 import { formatAgo, formatCount } from '../format.ts';
 import { titleOf } from '../messages.ts';
 
@@ -34,6 +34,15 @@ export function endedSentence(run: StoredRun, obstacle: string | null, isNextRep
     ? 'The next saved run replaces it, so export what you need first.'
     : 'The next saved run does not replace it.';
   return `A run that ${word} ${formatAgo(run.savedAt)} is saved here: ${aboutRun(run)}. ${stays}${obstacle ? ` ${obstacle}` : ''}`;
+}
+
+/** About a run that this version of the page cannot read. */
+export function unreadableSentence({ writer, error, exported }: UnreadableRun): string {
+  const by = writer === null ? 'another version of Halfstep' : `Halfstep ${writer}`;
+  const first = exported
+    ? 'Export its run file before you remove it'
+    : 'Remove it only if you do not need it';
+  return `A run saved here by ${by} cannot be read by this version (${HALFSTEP_VERSION}). ${error.message} It is kept until you remove it. To resume it, reload the page, which loads the newest version. ${first}.`;
 }
 
 /** How more steps change the learning rate. @param steps total number of steps */

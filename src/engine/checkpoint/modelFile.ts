@@ -14,6 +14,7 @@ import { HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './huggingface.ts';
 import { readConfig, type SaidByConfig } from './modelConfig.ts';
 import { readTokenizer } from './modelTokenizer.ts';
 import type { RandomAccess } from './randomAccess.ts';
+import { isRunFile } from './runFile.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 export interface ModelFile {
@@ -38,6 +39,7 @@ export interface ModelFile {
  */
 export async function openModel(source: RandomAccess, beside: FilesBeside): Promise<ModelFile> {
   const file = await openSafetensors(source);
+  if (isRunFile(file)) throw savedRun(source.name);
   const weights = await openGpt2(file);
   const ownMlp = metadataMlp(file);
   const notes: string[] = [];
@@ -63,6 +65,15 @@ export async function openModel(source: RandomAccess, beside: FilesBeside): Prom
     notes,
     weights,
   };
+}
+
+/** Its tensors are a model's and an optimizer's: the first one of those would else be named as a stranger. */
+function savedRun(name: string): EngineError {
+  return new EngineError(
+    'WRONG_MODEL',
+    `"${name}" is a saved run, and not a model.`,
+    'Resume it with --resume. To start a new run from its weights, write its model with --resume FILE --export DIR, and give that folder to --init.',
+  );
 }
 
 const EXACT_GELU =

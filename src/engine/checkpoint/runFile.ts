@@ -1,5 +1,5 @@
 /**
- * One run in one safetensors file: master weights under GPT-2's names, Adam's moments, the step's state, and in
+ * One run in one safetensors file: master weights under GPT-2's names, the optimizer's states, the step's state, and in
  * `__metadata__` everything else that a run on the same adapter needs to go on bit by bit.
  */
 import * as v from 'valibot';
@@ -7,6 +7,7 @@ import { currentFields, DEFAULTS, FIELDS, type Field, isField } from '../config/
 import { checkSetting, isOfItsType, unknownSetting } from '../config/settings/values.ts';
 import { checkConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
+import { HALFSTEP_VERSION } from '../core/version.ts';
 import type { TextId } from '../data/builtins.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
@@ -134,7 +135,12 @@ export function writeRun(
   const metadata = {
     ...more,
     format: 'pt',
-    [RUN_KEY]: JSON.stringify({ version: RUN_FILE_VERSION, ...description, progress }),
+    [RUN_KEY]: JSON.stringify({
+      version: RUN_FILE_VERSION,
+      program: HALFSTEP_VERSION,
+      ...description,
+      progress,
+    }),
   };
   const tensors = entries.map((entry) => ({
     name: entry.name,
@@ -191,7 +197,34 @@ const descriptionSchema = v.object({
  * @throws EngineError BAD_FILE when it is damaged
  */
 export async function isRun(source: RandomAccess): Promise<boolean> {
-  return (await openSafetensors(source)).metadata.has(RUN_KEY);
+  return isRunFile(await openSafetensors(source));
+}
+
+/** The same of a file that is open. */
+export function isRunFile({ metadata }: SafetensorsFile): boolean {
+  return metadata.has(RUN_KEY);
+}
+
+/** The version of Halfstep that wrote a run, whether or not this one can read it; null where the file does not say. */
+export async function writerOf(source: RandomAccess): Promise<string | null> {
+  try {
+    return programIn(JSON.parse((await openSafetensors(source)).metadata.get(RUN_KEY) ?? 'null'));
+  } catch {
+    return null;
+  }
+}
+
+function programIn(content: unknown): string | null {
+  const parsed = v.safeParse(v.object({ program: text(40) }), content);
+  return parsed.success ? parsed.output.program : null;
+}
+
+/** What to do with a run that this version cannot read. */
+function writerHint(content: unknown): string {
+  const writer = programIn(content);
+  return writer === null || writer === HALFSTEP_VERSION
+    ? 'Resume it with the version of Halfstep that wrote it.'
+    : `Halfstep ${writer} wrote it, and this is ${HALFSTEP_VERSION}: resume it with that version.`;
 }
 
 /**
@@ -205,8 +238,8 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
   if (json === undefined) {
     throw new EngineError(
       'WRONG_RUN',
-      `"${source.name}" holds ${file.tensors.size} tensors, but no run to go on with: "${RUN_KEY}" is missing from its metadata.`,
-      'Give a file that was written with --save. To start from the weights of another model, use --init.',
+      `"${source.name}" is no saved run: it holds ${file.tensors.size} tensors, and its metadata lack "${RUN_KEY}".`,
+      'Give a file that was written with --save. If it is a model, start a new run from its weights with --init.',
     );
   }
   const content = parse(json, source.name);
@@ -215,7 +248,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
     throw new EngineError(
       'WRONG_RUN',
       `"${source.name}" is a run of format version ${JSON.stringify(version) ?? 'none'}; this program reads version ${RUN_FILE_VERSION}.`,
-      'Go on with the version of Halfstep that wrote it.',
+      writerHint(content),
     );
   }
   const parsed = v.safeParse(descriptionSchema, content);
@@ -224,7 +257,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
     throw damagedRun(source.name, `${v.getDotPath(issue) ?? 'metadata'}: ${issue.message.slice(0, 200)}`);
   }
   const { progress, ...description } = parsed.output;
-  const config = configOf(description.config, source.name);
+  const config = configOf(description.config, source.name, writerHint(content));
   checkRecipe(config.precision, description.recipe ?? null, source.name);
   const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
   return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
@@ -238,16 +271,15 @@ function parse(json: string, name: string): unknown {
   }
 }
 
-/** The stored fields over the defaults of those that are newer than the file. */
-function configOf(stored: Readonly<Record<string, unknown>>, name: string): TrainConfig {
+/**
+ * The stored fields over the defaults of those that are newer than the file.
+ * @param hint for a field that this version does not know
+ */
+function configOf(stored: Readonly<Record<string, unknown>>, name: string, hint: string): TrainConfig {
   for (const [field, value] of Object.entries(currentFields(stored))) {
     if (!isField(field)) {
       const { message } = unknownSetting(field, FIELDS);
-      throw new EngineError(
-        'WRONG_RUN',
-        `"${name}" is of another version of Halfstep. ${message}`,
-        'Go on with the version that wrote it.',
-      );
+      throw new EngineError('WRONG_RUN', `"${name}" is of another version of Halfstep. ${message}`, hint);
     }
     checkStored(field, value, name);
   }
@@ -330,7 +362,7 @@ export function checkText(run: RunFile, dataset: Dataset): void {
           ? `The run in "${file.source.name}" is of a version that cut long words, and took U+FEFF for white space and U+0085 for none: "${dataset.name}" has such words or characters, and other tokens here.`
           : null;
   if (wrong === null) return;
-  throw new EngineError('WRONG_RUN', wrong, 'Go on with the version of Halfstep that wrote it.');
+  throw new EngineError('WRONG_RUN', wrong, 'Resume it with the version of Halfstep that wrote it.');
 }
 
 function damagedRun(name: string, what: string, options?: ErrorOptions): EngineError {

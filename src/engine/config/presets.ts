@@ -1,3 +1,4 @@
+import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { DEFAULTS, type TrainConfig } from './settings/table.ts';
 
@@ -94,7 +95,11 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
  */
 export function presetOf(name: string): Preset {
   if (!Object.hasOwn(PRESETS, name)) {
-    throw new EngineError('UNKNOWN_PRESET', `There is no preset "${name}".`, suggestion(name, PRESET_NAMES));
+    throw new EngineError(
+      'UNKNOWN_PRESET',
+      `There is no preset ${inWords(name)}.`,
+      suggestion(name, PRESET_NAMES),
+    );
   }
   return PRESETS[name as PresetName];
 }

@@ -2,6 +2,7 @@
  * Text to token ids and back: one token a character (Unicode code point), a UTF-8 byte, or a piece of a word, learned from
  * the text or GPT-2's.
  */
+import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { GPT2_VOCABULARY, gpt2Model } from './gpt2.ts';
 import { learnedModel, PairEncoder, type PairModel, tokenBytes } from './pairModel.ts';
@@ -109,7 +110,7 @@ export function mostTokens(choice: TokenizerChoice): number | null {
   if (tokens !== null) return tokens;
   throw new EngineError(
     'BAD_VALUE',
-    `There is no tokenizer "${(choice as string).slice(0, 40)}".`,
+    `There is no tokenizer ${inWords(choice)}.`,
     suggestion(choice, ['char', 'byte', 'gpt2', 'gpt2-eot', 'bpe:1024']),
   );
 }
@@ -119,7 +120,7 @@ export function mostTokens(choice: TokenizerChoice): number | null {
  * @throws EngineError BAD_VALUE where N cannot be
  */
 export function pairTokens(choice: TokenizerChoice): number | null {
-  if (!choice.startsWith('bpe:')) return null;
+  if (typeof choice !== 'string' || !choice.startsWith('bpe:')) return null;
   const digits = choice.slice('bpe:'.length);
   const tokens = /^\d{1,6}$/.test(digits) ? Number(digits) : 0;
   if (tokens >= LEAST_PAIR_TOKENS && tokens <= MOST_SYMBOLS) return tokens;

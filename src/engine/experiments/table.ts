@@ -130,7 +130,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'final-loss',
-      label: 'Last training loss',
+      label: 'Final training loss',
       text: ({ runs }) =>
         spreadText(
           spreadOf(runs.map(({ latest }) => latest?.loss ?? null)),
@@ -186,7 +186,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'loss-scale',
-      label: 'Loss scale at the end',
+      label: 'Final loss scale',
       text: ({ result, runs }) =>
         recipeOf(modeOfVariant(result.mode)).scaling.kind === 'none' ? 'none' : scaleText(runs),
     },
@@ -203,7 +203,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'activations',
-      label: 'of it activations',
+      label: 'of which activations',
       text: ({ runs }) => memoryText(runs, 'activations'),
       judged: { better: 'less', by: ({ runs }) => runs[0]?.facts?.memory.activations },
     },

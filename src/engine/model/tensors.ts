@@ -1,7 +1,15 @@
 /** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
 import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
 import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
-import { type Operand, scaleOf, slice, type Tensor, type TensorSlice, tensorOf } from '../gpu/tensor.ts';
+import {
+  blockScalesOf,
+  type Operand,
+  scaleOf,
+  slice,
+  type Tensor,
+  type TensorSlice,
+  tensorOf,
+} from '../gpu/tensor.ts';
 import { NORM_PARTIALS } from '../kernels/optimizer.ts';
 import { optimizerRule } from '../kernels/optimizers/table.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
@@ -159,8 +167,16 @@ function ownWeights(
   });
 }
 
-/** The sampled row: it is copied as the head's input is stored, and so has its scale. */
+/**
+ * The sampled row: it is copied as the head's input is stored, and so has its scale.
+ * @throws RangeError where the input's blocks have scales, which are not copied
+ */
 function oneRow(plan: TensorPlan, input: Operand, { width }: GptConfig): Operand {
+  if (blockScalesOf(input)) {
+    throw new RangeError(
+      `${tensorOf(input).name} has scales of blocks: a row of it cannot be copied by itself`,
+    );
+  }
   const tensor = plan.add('state', 'sampled row', tensorOf(input).type, width);
   const scale = scaleOf(input);
   return scale ? { ...slice(tensor, 0, width), scale } : tensor;

@@ -1,4 +1,5 @@
 /** Precision modes that a program defines as data, beside those of the table. */
+import { checkOptions, type OptionType } from '../core/checkOptions.ts';
 import { EngineError } from '../core/errors.ts';
 import type { FormatId } from './formats.ts';
 import { checkLossScale } from './lossScale.ts';
@@ -72,17 +73,26 @@ export function defineMode(recipe: CustomRecipe): CustomMode {
   return recipe.id;
 }
 
+const FIELDS = {
+  id: 'string',
+  title: 'any?',
+  summary: 'any?',
+  roles: 'object',
+  masterRounding: 'string',
+  scaling: 'object',
+  quantization: 'object?',
+  unsound: 'boolean?',
+} as const satisfies Record<keyof CustomRecipe, OptionType>;
+const SCALING_FIELDS: Readonly<Record<ScalingPolicy['kind'], Readonly<Record<string, OptionType>>>> = {
+  none: { kind: 'string' },
+  static: { kind: 'string', scale: 'number' },
+  dynamic: { kind: 'string', initialScale: 'number', growthInterval: 'number' },
+};
+
 /** A copy with its fields in one order, so that equal recipes are equal as JSON. */
-function checked({
-  id,
-  title,
-  summary,
-  roles,
-  masterRounding,
-  scaling,
-  quantization,
-  unsound,
-}: CustomRecipe): CustomRecipe {
+function checked(recipe: CustomRecipe): CustomRecipe {
+  checkOptions('The recipe of defineMode', recipe, FIELDS);
+  const { id, title, summary, roles, masterRounding, scaling, quantization, unsound } = recipe;
   if (!NAME.test(id)) {
     throw refused(
       `"${String(id).slice(0, 60)}" cannot be the name of a mode.`,
@@ -142,6 +152,8 @@ function checkMaster(id: string, { master, weight }: RecipeRow['roles'], roundin
 }
 
 function checkedScaling(id: string, scaling: ScalingPolicy): ScalingPolicy {
+  if (Object.hasOwn(SCALING_FIELDS, scaling.kind))
+    checkOptions(`The ${scaling.kind} scaling of mode ${id}`, scaling, SCALING_FIELDS[scaling.kind]);
   switch (scaling.kind) {
     case 'none':
       return { kind: 'none' };
@@ -166,6 +178,12 @@ function checkedQuantization(
   roles: RecipeRow['roles'],
   quantization: Quantization,
 ): Quantization {
+  checkOptions(`The quantization of mode ${id}`, quantization, {
+    formats: 'object',
+    scaling: 'object',
+    activations: 'any',
+    head: 'any',
+  } satisfies Record<keyof Quantization, OptionType>);
   const { formats, scaling, activations, head } = quantization;
   const { activation, weight, outputGradient, preActivation, normInput } = formats;
   const own = { activation, weight, outputGradient, preActivation, normInput };

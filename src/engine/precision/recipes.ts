@@ -1,3 +1,4 @@
+import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
 import type { FormatId } from './formats.ts';
@@ -205,12 +206,12 @@ export function recipeOf(id: string): Recipe {
   if (isSimulatedMode(id)) return simulatedRecipe(id, DEFAULT_ROUNDING);
   const custom = customRecipe(id);
   if (custom) return custom;
-  throw new EngineError('UNKNOWN_MODE', `There is no precision mode "${id}".`, modeSuggestion(id));
+  throw new EngineError('UNKNOWN_MODE', `There is no precision mode ${inWords(id)}.`, modeSuggestion(id));
 }
 
 /** What to write instead of `id`, which is no mode. */
 export function modeSuggestion(id: string): string {
-  if (id.startsWith(CUSTOM_PREFIX)) {
+  if (String(id).startsWith(CUSTOM_PREFIX)) {
     return "Such a mode is a program's own: use that program, or call defineMode with its recipe first.";
   }
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);

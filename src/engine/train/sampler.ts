@@ -1,3 +1,5 @@
+import { rangeOf } from '../config/trainConfig.ts';
+import { badValue, checkOptions, inWords, type OptionType } from '../core/checkOptions.ts';
 import { EngineError } from '../core/errors.ts';
 import { uniformAt } from '../core/rng.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -48,20 +50,45 @@ export const DEFAULT_SAMPLES = 4;
 
 /** [option, name, smallest, largest, must be whole] */
 const RANGES: readonly (readonly [keyof SampleOptions, string, number, number, boolean])[] = [
-  ['length', 'The length', 1, 100_000, true],
+  // As long as the one that a run writes at its end.
+  ['length', 'The length', 1, rangeOf('sampleLength').high, true],
   ['temperature', 'The temperature', 0, 10, false],
   ['topK', 'Top-k', 0, 65_536, true],
   ['seed', 'The seed', 0, 0xffffffff, true],
 ];
 
+const TYPES = {
+  prompt: 'string',
+  length: 'number',
+  temperature: 'number',
+  topK: 'number',
+  seed: 'number',
+} as const satisfies Record<keyof SampleOptions, OptionType>;
+
+const WATCH = { onToken: 'function?', signal: 'object?' } as const satisfies Record<
+  keyof SampleWatch,
+  OptionType
+>;
+
 /** @throws EngineError BAD_VALUE naming the option, its value and its range */
 export function checkSample(options: SampleOptions): void {
+  checkOptions('A sample', options, TYPES);
   for (const [option, name, low, high, whole] of RANGES) {
     const value = options[option] as number;
     if (value >= low && value <= high && (!whole || Number.isInteger(value))) continue;
     const kind = whole ? 'a whole number' : 'a number';
     throw new EngineError('BAD_VALUE', `${name} is ${value}.`, `It must be ${kind} from ${low} to ${high}.`);
   }
+}
+
+/** @throws EngineError BAD_VALUE for an empty context, and for what is no token of the model */
+export function checkTokens(context: readonly number[], vocabulary: number): void {
+  const hint = `Give one token or more, whole numbers from 0 to ${vocabulary - 1}: dataset.tokenizer.encode(text).`;
+  if (!Array.isArray(context) && !ArrayBuffer.isView(context))
+    throw badValue(`The context is ${inWords(context)}.`, hint);
+  if (context.length === 0) throw badValue('The context has no token.', hint);
+  const at = context.findIndex((token) => !(Number.isInteger(token) && token >= 0 && token < vocabulary));
+  if (at >= 0) throw badValue(`The context has ${inWords(context[at])} at place ${at}.`, hint);
 }
 
 /** Steps after which a run of `steps` writes, for `count` samples spread evenly; the last comes at its end. */
@@ -75,13 +102,16 @@ export function sampleSteps(steps: number, count: number): Set<number> {
 
 /**
  * Continues `prompt`, one forward pass and one sync a token. Returns only the generated text.
- * @throws EngineError BAD_TEXT naming the characters that the training text does not have
+ * @throws EngineError BAD_VALUE as {@link checkSample}, BAD_TEXT naming the characters that the training text does not have
  */
 export async function sampleText(
   model: LanguageModel,
   options: SampleOptions,
-  { onToken, signal }: SampleWatch = {},
+  watch: SampleWatch = {},
 ): Promise<string> {
+  checkSample(options);
+  checkOptions('What watches a sample', watch, WATCH);
+  const { onToken, signal } = watch;
   const { tokenizer } = model.dataset;
   const decode = tokenizer.decoder();
   const tokens = options.prompt === '' ? [startToken(model.dataset)] : [...tokenizer.encode(options.prompt)];

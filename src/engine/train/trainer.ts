@@ -3,6 +3,7 @@ import { type ComputedSoFar, changesOnResume, computedBy, type RunChange } from 
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import { microBatchesPerStep, type TrainConfig } from '../config/trainConfig.ts';
+import { checkOptions } from '../core/checkOptions.ts';
 import { EngineError } from '../core/errors.ts';
 import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
@@ -29,7 +30,7 @@ import { type MemoryPlan, withSnapshot } from '../model/memoryPlan.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
-import { type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
+import { checkTokens, type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
 import type { StartChecksums } from './start.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
@@ -252,8 +253,10 @@ export class Trainer {
   /**
    * Replaces every parameter; optimizer state and schedule stay. Waits for the GPU.
    * @param valuesOf (rows * columns) f32 of the parameter called `name`, GPT-2 layout
+   * @throws EngineError BAD_VALUE where it is no function
    */
   async setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
+    checkOptions('setParameters', { valuesOf }, { valuesOf: 'function' });
     const { device, arena, plan } = this;
     await uploadParameters(device, arena, this.#pipelines, this.#target, plan.tensors, valuesOf);
     this.calibrate();
@@ -289,7 +292,7 @@ export class Trainer {
   /**
    * Continues a prompt with text of the model, and returns only that; the same seed writes the same. One forward pass over
    * the context and one sync a token. Training state does not change.
-   * @throws EngineError BAD_TEXT naming the prompt's characters that the training text lacks, or DEVICE_LOST
+   * @throws EngineError BAD_VALUE for options that cannot be, BAD_TEXT naming the prompt's characters that the training text lacks, or DEVICE_LOST
    */
   sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
     return sampleText(this, options, watch).catch(async (error: unknown) => {
@@ -301,8 +304,10 @@ export class Trainer {
   /**
    * (V) f32 logits of the token after `context` tokens, newest last, one for each of the tokenizer's; of longer contexts the
    * last T count. One sync.
+   * @throws EngineError BAD_VALUE for an empty context, and for what is no token
    */
-  nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
+  async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
+    checkTokens(context, this.plan.tensors.gpt.vocabulary);
     return this.#evaluation.nextTokenLogits(context);
   }
 

@@ -10,7 +10,9 @@ const FILES = ['a', 'b'] as const;
 const LOCK = 'halfstep.saved-run';
 /** Held in addition by a page while it trains a run that is saved there. */
 const KEPT_LOCK = 'halfstep.saved-run.kept';
-const LOCK_WAIT_MS = 1000;
+const LOOK_AT_KEPT_MS = 1000;
+/** A page that checks a large save gives the lock back by itself; one that hangs does not. */
+const PATIENCE_MS = 30_000;
 
 /** Only workers have this handle, and TypeScript's DOM types lack it. */
 interface SyncAccessHandle {
@@ -32,14 +34,22 @@ export interface OpenSlots {
   close(): void;
 }
 
+/** How long another tab is waited for. */
+export interface Patience {
+  /** Milliseconds. */
+  readonly ms?: number;
+  /** In place of a limit: until it is aborted, whatever the other tab does there. */
+  readonly until?: AbortSignal;
+}
+
 /**
- * Takes the lock and opens the files.
- * @param keeps true for a run that is saved there: other tabs are then refused, and otherwise wait
- * @returns null when another tab keeps them
+ * Takes the lock and opens the files. A tab that keeps them refuses others at once, except those that wait `until`.
+ * @param keeps true for a run that is saved there
+ * @returns null when another tab holds them for longer than `patience`
  * @throws DOMException when the browser has no such storage or refuses it
  */
-export async function openSlots(keeps = false): Promise<OpenSlots | null> {
-  const release = await takeLocks(keeps);
+export async function openSlots(keeps = false, patience: Patience = {}): Promise<OpenSlots | null> {
+  const release = await takeLocks(keeps, patience);
   if (!release) return null;
   const handles: SyncAccessHandle[] = [];
   const close = (): void => {
@@ -71,20 +81,21 @@ export async function storageEstimate(): Promise<{ usage: number; quota: number 
   return usage === undefined || quota === undefined ? null : { usage, quota };
 }
 
-/**
- * Pages that are being left, and pages that only list the saves, release the lock by themselves, so this waits for them
- * however long checking a large save takes.
- * @returns a function that releases the lock; null when another tab keeps it
- */
-async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
-  const refused = new AbortController();
-  const refuseWhereKept = async (): Promise<void> => {
+/** @returns a function that releases the lock; null when another tab holds it for longer than `patience` */
+async function takeLocks(keeps: boolean, patience: Patience): Promise<(() => void) | null> {
+  const given = new AbortController();
+  const giveUp = () => given.abort();
+  const giveUpWhereKept = async (): Promise<void> => {
     const { held } = await navigator.locks.query();
-    if (held?.some(({ name }) => name === KEPT_LOCK)) refused.abort();
+    if (held?.some(({ name }) => name === KEPT_LOCK)) giveUp();
   };
-  const timer = setInterval(() => void refuseWhereKept(), LOCK_WAIT_MS);
+  const { until, ms = PATIENCE_MS } = patience;
+  const timers = until
+    ? []
+    : [setInterval(() => void giveUpWhereKept(), LOOK_AT_KEPT_MS), setTimeout(giveUp, ms)];
+  const signal = until ?? given.signal;
   try {
-    const release = await takeLock(LOCK, refused.signal);
+    const release = await takeLock(LOCK, signal);
     if (!keeps) return release;
     const releaseKept = await takeLock(KEPT_LOCK);
     return () => {
@@ -92,10 +103,10 @@ async function takeLocks(keeps: boolean): Promise<(() => void) | null> {
       release();
     };
   } catch (cause) {
-    if (refused.signal.aborted) return null;
+    if (signal.aborted) return null;
     throw cause;
   } finally {
-    clearInterval(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 

@@ -8,7 +8,7 @@ export const PLACES = [0, 1] as const;
 export type Place = (typeof PLACES)[number];
 
 /** A run saved at a place. */
-interface Placed {
+export interface Placed {
   readonly place: Place;
   /**
    * Whether it has taken all its steps or was ended in this visit, so that nothing unfinished would be lost with it.
@@ -16,6 +16,17 @@ interface Placed {
   readonly ended: boolean;
   /** Milliseconds since 1970. */
   readonly savedAt: number;
+}
+
+/** Who has the places: a run that this version cannot read keeps its own as an unfinished one does. */
+export function placesTaken({
+  stored,
+  unreadable,
+}: {
+  readonly stored: readonly Placed[];
+  readonly unreadable: readonly Pick<Placed, 'place'>[];
+}): Placed[] {
+  return [...stored, ...unreadable.map(({ place }) => ({ place, ended: false, savedAt: 0 }))];
 }
 
 /**

@@ -25,7 +25,6 @@ export interface Save {
 }
 
 const MAGIC = 0x73746c68; // "hlts"
-const VERSION = 1;
 /** Magic, version, number, length (low, high), checksum (16 digits). */
 const HEADER_BYTES = 5 * 4 + 16;
 /** Bytes read or written at a time. */
@@ -45,6 +44,9 @@ interface Slot {
 }
 
 export class Slots {
+  /** The form of saves that this version writes and reads. */
+  static readonly FORM = 1;
+
   readonly #files: readonly [SlotFile, SlotFile];
   /** The newest complete save; null where there is none, undefined before the first check. */
   #newest: Promise<Slot | null> | undefined;
@@ -97,6 +99,11 @@ export class Slots {
     writeAll(file, headerBytes(header), 0);
     file.flush();
     this.#newest = Promise.resolve({ file, header });
+  }
+
+  /** The form of the saves that a later version of the page wrote to either file, which this one cannot read; null if none did. */
+  laterForm(): number | null {
+    return this.#files.map(formOf).find((form) => form !== null && form > Slots.FORM) ?? null;
   }
 
   /** Deletes both saves. A save that is being checked meanwhile is found damaged. */
@@ -153,7 +160,7 @@ function headerBytes({ number, bytes, checksum }: Header): Uint8Array {
   const out = new Uint8Array(HEADER_BYTES);
   new Uint32Array(out.buffer, 0, 5).set([
     MAGIC,
-    VERSION,
+    Slots.FORM,
     number,
     bytes % 2 ** 32,
     Math.floor(bytes / 2 ** 32),
@@ -162,11 +169,20 @@ function headerBytes({ number, bytes, checksum }: Header): Uint8Array {
   return out;
 }
 
+/** Version of the file's header; null where it has none. */
+function formOf(file: SlotFile): number | null {
+  const words = new Uint32Array(2);
+  const bytes = new Uint8Array(words.buffer);
+  if (file.read(bytes, 0) < bytes.length) return null;
+  const [magic, version] = words;
+  return magic === MAGIC ? version! : null;
+}
+
 function headerOf(file: SlotFile): Header | null {
   const bytes = new Uint8Array(HEADER_BYTES);
   if (file.read(bytes, 0) < HEADER_BYTES) return null;
   const [magic, version, number, low, high] = new Uint32Array(bytes.buffer, 0, 5);
-  if (magic !== MAGIC || version !== VERSION) return null;
+  if (magic !== MAGIC || version !== Slots.FORM) return null;
   return {
     number: number!,
     bytes: low! + high! * 2 ** 32,

@@ -85,14 +85,14 @@ test('fp32: frozen weights stay as they are, the others and the loss follow the 
   ));
 
 test.each([
-  ['fp16', 'adamw', 'fp8'],
-  ['bf16-sr', 'adamw', 'bf16'],
-  ['bf16-split', 'stable-adamw', 'f32'],
-  ['fp8', 'adamw', 'fp8-lm'],
+  ['fp16', 'adamw', 'fp8', 'gelu-ln'],
+  ['bf16-sr', 'lion', 'bf16', 'block'],
+  ['bf16-split', 'stable-adamw', 'f32', 'none'],
+  ['fp8', 'adamw', 'fp8-lm', 'gelu-ln'],
 ] as const)(
-  '%s with %s, states in %s: the same loss and gradients as without frozen parameters, which keep every bit',
-  async (precision, optimizer, optimState) => {
-    const overrides = { precision, optimizer, optimState, warmup: 0 } as const;
+  '%s with %s, states in %s, recomputing %s: the same loss and gradients as without frozen parameters, which keep every bit',
+  async (precision, optimizer, optimState, recompute) => {
+    const overrides = { precision, optimizer, optimState, recompute, warmup: 0 } as const;
     const first = async (trainer: Trainer) => {
       const [metrics] = await takeSteps(trainer, 1);
       return { loss: metrics!.loss, gradients: await parametersOf(trainer, 'gradient') };

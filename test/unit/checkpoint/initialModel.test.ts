@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { beginRun } from '../../../src/cli/beginRun.ts';
 import {
   fillOption,
   type InitialModel,
@@ -11,12 +12,15 @@ import {
   openInitialModel,
   overridesOfModel,
 } from '../../../src/cli/initialModel.ts';
+import { parseCommand, type TrainCommand } from '../../../src/cli/options.ts';
+import { ProgressLine } from '../../../src/cli/progress.ts';
 import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { checkVocabulary, readModel } from '../../../src/engine/checkpoint/modelFile.ts';
 import type { Overrides } from '../../../src/engine/config/configure.ts';
 import { tokenizeString } from '../../../src/engine/data/tokenize.ts';
 import { createTokenizer } from '../../../src/engine/data/tokenizer.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
+import { pathOf, RUN_NAMES } from '../oldFiles.ts';
 import { thrownBy } from '../thrownBy.ts';
 import { file, floats, refusal } from './files.ts';
 
@@ -121,4 +125,32 @@ test('a text is read with the tokenizer of the file, and characters that it lack
   expect(tokenizer.json).toEqual(own);
   const error = thrownBy(() => tokenizeString('abxé', 'a text', own));
   expect(error.message).toBe('Not among the 3 characters of the training text: "x" (U+0078), "é" (U+00E9).');
+});
+
+test.each(RUN_NAMES)(
+  'the saved run %s is called one, with what resumes it, and not by a tensor of it',
+  async (name) => {
+    const path = pathOf(`${name}.safetensors`);
+    const error = await refusal(openInitialModel(path, { heads: 2 }));
+    expect([error.code, error.isUsage]).toEqual(['WRONG_MODEL', true]);
+    expect(error.message).toBe(`"${name}.safetensors" is a saved run, and not a model.`);
+    expect(error.hint).toContain('--resume');
+    expect(error.hint).toContain('--export');
+  },
+);
+
+test('a run that a later version saved is called one too', async () => {
+  const path = join(mkdtempSync(join(folder, 'later-')), 'run.safetensors');
+  writeFileSync(path, await file([floats('whatever', [1], [0])], { halfstep: '{"version":99}' }));
+  expect((await refusal(openInitialModel(path, {}))).message).toContain('is a saved run');
+});
+
+test('--resume on a model says that it is none of the runs, and names --init', async () => {
+  const command = parseCommand(['--resume', model]) as TrainCommand;
+  const error = await refusal(
+    beginRun(command, new ProgressLine(process.stderr), () => Promise.reject(new Error('asked for a GPU'))),
+  );
+  expect([error.code, error.isUsage]).toEqual(['WRONG_RUN', true]);
+  expect(error.message).toMatch(/^"model\.safetensors" is no saved run: it holds \d+ tensors/);
+  expect(error.hint).toContain('--init');
 });

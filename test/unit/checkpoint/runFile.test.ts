@@ -1,10 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { checkOptimizer, checkStates } from '../../../src/engine/checkpoint/restore.ts';
-import { openRun, type RunDescription, readEntry, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import {
+  openRun,
+  type RunDescription,
+  readEntry,
+  writeRun,
+  writerOf,
+} from '../../../src/engine/checkpoint/runFile.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { HALFSTEP_VERSION } from '../../../src/engine/core/version.ts';
 import { bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
 import { type StateEntry, stateEntries } from '../../../src/engine/model/runState.ts';
@@ -224,4 +232,31 @@ test('weights without a run are refused with what reads them, tensors of another
     code: 'WRONG_RUN',
     message: expect.stringMatching(/BF16 \[128, 32\].*BF16 \[128, 64\]/),
   });
+});
+
+test('a run names the version that wrote it, which is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  expect(HALFSTEP_VERSION).toBe(version);
+  const bytes = await savedRun();
+  expect(await writerOf(bytesSource('run.safetensors', bytes))).toBe(version);
+  // Another version knows neither its form nor its settings.
+  for (const change of [{ version: 99 }, { config: { ...CONFIG, settingToCome: 1 } }]) {
+    const later = await withMetadata((run) => ({ ...run, ...change, program: '9.1.0' }));
+    const { code, hint } = await open(later).then(
+      () => expect.unreachable('it was read'),
+      (cause) => cause,
+    );
+    expect(code).toBe('WRONG_RUN');
+    expect(hint).toBe(`Halfstep 9.1.0 wrote it, and this is ${version}: resume it with that version.`);
+    expect(await writerOf(bytesSource('run.safetensors', later))).toBe('9.1.0');
+  }
+});
+
+test.each([
+  ['no program', (run: object) => ({ ...run, program: undefined })],
+  ['a program of another type', (run: object) => ({ ...run, program: { major: 1 } })],
+  ['a name without end', (run: object) => ({ ...run, program: 'x'.repeat(1000) })],
+  ['no JSON', () => '{'],
+])('the writer of a run with %s is not known', async (_, change) => {
+  expect(await writerOf(bytesSource('run.safetensors', await withMetadata(change)))).toBeNull();
 });

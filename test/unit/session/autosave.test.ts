@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
@@ -8,11 +8,23 @@ import type { StepMetrics } from '../../../src/engine/train/metrics.ts';
 import { Autosave } from '../../../src/session/autosave.ts';
 import { CURVE_KEY, RunCurve } from '../../../src/session/curve.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
+import type { Patience } from '../../../src/session/storage/opfs.ts';
 import { eventually } from '../eventually.ts';
 
-const storage = vi.hoisted(() => ({ save: vi.fn(), close: vi.fn() }));
+const storage = vi.hoisted(() => ({
+  save: vi.fn(),
+  close: vi.fn(),
+  /** Resolved when another tab that has the storage gives it back; null where none has it. */
+  elsewhere: null as Promise<void> | null,
+}));
 vi.mock('../../../src/session/storage/opfs.ts', () => ({
-  openSlots: async () => {
+  openSlots: async (_: boolean, { until }: Patience) => {
+    if (storage.elsewhere) {
+      if (!until) return null;
+      const ended = new Promise((resolve) => until.addEventListener('abort', resolve));
+      await Promise.race([storage.elsewhere, ended]);
+      if (until.aborted) return null;
+    }
     const slots = { save: storage.save, newest: async () => null };
     return { places: [slots, slots], close: storage.close };
   },
@@ -20,6 +32,7 @@ vi.mock('../../../src/session/storage/opfs.ts', () => ({
 }));
 
 afterEach(() => {
+  storage.elsewhere = null;
   vi.resetAllMocks();
 });
 
@@ -123,4 +136,67 @@ test('a save includes the figures of its last steps, which arrive after the stat
   arrive();
   await eventually(() => expect(events).toMatchObject([{ type: 'autosaved', step: 1 }]));
   await autosave.close(false);
+});
+
+describe('while another tab has the storage', () => {
+  let giveBack: () => void;
+  beforeEach(() => {
+    storage.elsewhere = new Promise((resolve) => {
+      giveBack = resolve;
+    });
+  });
+
+  test('a new run says so, trains unsaved, and is saved with all its steps as soon as it is free', async () => {
+    const { trainer, take } = fakeTrainer(false);
+    const { autosave, events } = await begin(trainer);
+    expect(events).toMatchObject([{ type: 'autosaveFailed', error: { code: 'SAVED_ELSEWHERE' } }]);
+    const { error } = events[0] as Extract<SessionEvent, { type: 'autosaveFailed' }>;
+    expect(error.message).toBe('Another tab of Halfstep is using the saved run.');
+    expect(error.hint).toMatch(/continues without being saved.*Close the other tab/);
+    trainer.submittedSteps = 5;
+    autosave.request();
+    await autosave.boundary();
+    expect([take.mock.calls.length, storage.save.mock.calls.length, autosave.place]).toEqual([0, 0, null]);
+    expect(await autosave.newest()).toBeNull();
+
+    giveBack();
+    await eventually(() => expect(events.at(-1)).toMatchObject({ type: 'autosaved', step: 5, place: 0 }));
+    trainer.submittedSteps = 9;
+    await autosave.close(true);
+    expect(take.mock.calls).toEqual([[5], [9]]);
+    expect(storage.close).toHaveBeenCalledOnce();
+  });
+
+  test('a run that ends before that waits for it no longer', async () => {
+    const { trainer } = fakeTrainer(false);
+    const { autosave, events } = await begin(trainer);
+    trainer.submittedSteps = 5;
+    await autosave.close(true);
+    giveBack();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(storage.save).not.toHaveBeenCalled();
+    expect(events).toHaveLength(1);
+  });
+
+  test('and has filled every place by then, that is said', async () => {
+    const events: SessionEvent[] = [];
+    const post = (event: SessionEvent) => events.push(event);
+    const autosave = (await Autosave.acquire(post, 0, async () => null))!;
+    giveBack();
+    await eventually(() => expect(events.at(-1)).toMatchObject({ error: { code: 'STORAGE_FULL' } }));
+    expect(storage.close).toHaveBeenCalledOnce();
+    await autosave.close(true);
+  });
+
+  test('a run that is to go on from a saved one is refused: it needs its file', async () => {
+    const held = Autosave.acquire(
+      () => {},
+      0,
+      async () => 0,
+      0,
+    );
+    await expect(held).rejects.toMatchObject({
+      report: { code: 'SAVED_ELSEWHERE', hint: 'Close the other tab, then try again.' },
+    });
+  });
 });

@@ -43,7 +43,7 @@ test('a page that is left while its worker may hold the storage terminates it, a
   client.send({ type: 'open' });
   page.dispatchEvent(new Event('pageshow')); // the first one, which every page gets
   expect(reload).not.toHaveBeenCalled();
-  FakeWorker.newest.tell({ type: 'savedRuns', stored: [] });
+  FakeWorker.newest.tell({ type: 'savedRuns', stored: [], unreadable: [] });
   page.dispatchEvent(new Event('pagehide'));
   expect(FakeWorker.newest.terminate).toHaveBeenCalledOnce();
   page.dispatchEvent(new Event('pageshow'));
@@ -53,12 +53,12 @@ test('a page that is left while its worker may hold the storage terminates it, a
 test('a page whose worker has released the storage continues as it was', () => {
   client.send({ type: 'open' });
   client.send({ type: 'save' });
-  FakeWorker.newest.tell({ type: 'savedRuns', stored: [] });
+  FakeWorker.newest.tell({ type: 'savedRuns', stored: [], unreadable: [] });
   FakeWorker.newest.tell({ type: 'settled' });
   FakeWorker.newest.tell({ type: 'settled' });
   page.dispatchEvent(new Event('pagehide'));
   page.dispatchEvent(new Event('pageshow'));
   expect(FakeWorker.newest.terminate).not.toHaveBeenCalled();
   expect(reload).not.toHaveBeenCalled();
-  expect(events).toEqual([{ type: 'savedRuns', stored: [] }]);
+  expect(events).toEqual([{ type: 'savedRuns', stored: [], unreadable: [] }]);
 });

@@ -124,8 +124,7 @@ test('an archive contains every file complete, uncompressed and in one folder', 
 });
 
 test('a run that the PyTorch program cannot continue is refused by name', async () => {
-  const described = (config: object) =>
-    ({ description: { config: { ...PRESETS.smoke.config, ...config } } }) as never;
+  const described = (config: object) => ({ config: { ...PRESETS.smoke.config, ...config } });
   checkCluster(described({ precision: 'bf16' }));
   expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('precision fp8');
   expect(thrownBy(() => checkCluster(described({ mlp: 'relu2' }))).message).toContain('with mlp relu2.');

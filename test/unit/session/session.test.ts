@@ -362,7 +362,8 @@ test.each([
 ])('the visitor’s text %j is refused with %s', async (content, code, message) => {
   session.handle({ type: 'checkText', id: 4, file: new File([content], 'own.txt'), use: config });
   await happened('textRefused');
-  expect(events).toEqual([
+  // A slow machine reports how far it has read before.
+  expect(events.filter(({ type }) => type !== 'textProgress')).toEqual([
     {
       type: 'textRefused',
       id: 4,

@@ -1,10 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openSafetensors, writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
-import type { Trainer } from '../../../src/engine/index.ts';
+import type { DeviceAccess, Trainer } from '../../../src/engine/index.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
-import type { SessionEvent, StoredRun } from '../../../src/session/protocol.ts';
+import { withSave } from '../../../src/session/autosave.ts';
+import { answerExport } from '../../../src/session/exporting.ts';
+import type { SessionEvent, StoredRun, UnreadableRun } from '../../../src/session/protocol.ts';
 import { Shelf } from '../../../src/session/shelf.ts';
+import { openSlots } from '../../../src/session/storage/opfs.ts';
 import { type Place, placeForNext } from '../../../src/session/storage/places.ts';
+import { concatenated } from '../checkpoint/files.ts';
 
 const STEPS = PRESETS.smoke.config.steps;
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
@@ -126,8 +131,13 @@ function visit() {
       await autosave.begin(trainer, text, 60_000);
       Object.assign(trainer, { submittedSteps: step });
       await autosave.close(true);
-      if (ends) shelf.end(autosave.place, false);
+      if (ends) shelf.end(autosave.place!, false);
       return autosave.place;
+    },
+    async unreadable(checked = true): Promise<readonly UnreadableRun[]> {
+      await shelf.report(checked);
+      const event = events.findLast(({ type }) => type === 'savedRuns');
+      return event?.type === 'savedRuns' ? event.unreadable : [];
     },
     async told(checked = true): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
       await shelf.report(checked);
@@ -203,6 +213,113 @@ describe('the storage', () => {
     await here.train(STEPS);
     await here.shelf.forget(0);
     expect(await here.told()).toEqual([{ place: 1, step: STEPS, ended: true }]);
+  });
+});
+
+/** Writes into a place what a version to come might: the run there with other metadata. */
+async function rewrite(place: Place, change: (run: Record<string, unknown>) => object): Promise<Uint8Array> {
+  const open = (await openSlots())!;
+  const { source } = (await open.places[place].newest())!;
+  const { metadata } = await openSafetensors(source);
+  const run = change(JSON.parse(metadata.get('halfstep')!));
+  const bytes = await concatenated(writeSafetensors([], { halfstep: JSON.stringify(run) }));
+  const pieces = async function* () {
+    yield bytes;
+  };
+  await open.places[place].save(pieces());
+  open.close();
+  return bytes;
+}
+
+async function exportOf(what: 'run' | 'model'): Promise<SessionEvent> {
+  const events: SessionEvent[] = [];
+  const gpu = { open: async () => ({ report: { limits: {} } }) } as unknown as DeviceAccess;
+  await answerExport(
+    { type: 'export', what, dtype: 'F32', of: { place: 0 }, folder: '/' },
+    (event) => events.push(event),
+    gpu,
+    () => null,
+  );
+  return events[0]!;
+}
+
+describe('a run of a later version', () => {
+  const laterRuns: [string, (run: Record<string, unknown>) => object, RegExp][] = [
+    ['in another form', (run) => ({ ...run, version: 2 }), /format version 2/],
+    [
+      'with a setting that does not exist here',
+      (run) => ({ ...run, config: { ...(run.config as object), settingToCome: 1 } }),
+      /settingToCome/,
+    ],
+    [
+      'in a mode that does not exist here',
+      (run) => ({ ...run, config: { ...(run.config as object), precision: 'mode-to-come' } }),
+      /mode-to-come/,
+    ],
+    ['with other fields', ({ text: _, ...run }) => run, /text/],
+  ];
+
+  test.each(laterRuns)(
+    '%s is kept, and told with what wrote it, until it is removed',
+    async (_, change, why) => {
+      await visit().train(STEPS);
+      const bytes = await rewrite(0, (run) => ({ ...change(run), program: '9.1.0' }));
+      const here = visit();
+      for (const checked of [true, false]) {
+        expect(await here.told(checked)).toEqual([]);
+        const [run, ...others] = await here.unreadable(checked);
+        expect(others).toEqual([]);
+        expect(run).toMatchObject({ place: 0, writer: '9.1.0', exported: true });
+        expect(run!.error.message).toMatch(why);
+      }
+      // The next runs leave it, however many they are.
+      expect([await here.train(10), await here.train(20), await here.train(30)]).toEqual([1, 1, 1]);
+      const kept = await withSave(0, async (file) => file.read(0, file.size));
+      expect(Buffer.from(kept).equals(Buffer.from(bytes))).toBe(true);
+      const taken = await exportOf('run');
+      if (taken.type !== 'exported') throw new Error(`it was ${taken.type}`);
+      expect(Buffer.from(await taken.content.arrayBuffer()).equals(Buffer.from(bytes))).toBe(true);
+      expect(await exportOf('model')).toMatchObject({ type: 'exportRefused' });
+      await here.shelf.forget(0);
+      expect(await here.unreadable()).toEqual([]);
+      expect(await here.train(40)).toBe(0);
+    },
+  );
+
+  test('in a storage of another form is kept too, whichever of its files that wrote', async () => {
+    for (const name of ['a', 'b']) {
+      await visit().train(STEPS);
+      const file = root.folders.get('saved-run')!.files.get(name)!;
+      if (file.bytes.length < 8) file.bytes = new Uint8Array(100);
+      new Uint32Array(file.bytes.buffer, 0, 2).set([0x73746c68, 2]);
+      const before = file.bytes.slice();
+      const here = visit();
+      const [run] = await here.unreadable();
+      expect(run).toMatchObject({ place: 0, writer: null, exported: false });
+      expect(run!.error.message).toMatch(/form 2.*forms up to 1/);
+      expect([await here.train(10), await here.train(20)]).toEqual([1, 1]);
+      expect(file.bytes).toEqual(before);
+      await here.shelf.forget(0);
+      await here.shelf.forget(1);
+    }
+  });
+
+  test('in both places: nothing is saved, and nothing lost', async () => {
+    await visit().train(STEPS);
+    await visit().train(STEPS);
+    for (const place of [0, 1] as const) await rewrite(place, (run) => ({ ...run, version: 2 }));
+    const here = visit();
+    expect(await here.shelf.acquire(0, null)).toBeNull();
+    expect((await here.unreadable()).map(({ place }) => place)).toEqual([0, 1]);
+  });
+
+  test('whose bytes are damaged is no run any more, and gives its place away', async () => {
+    await visit().train(STEPS);
+    await rewrite(0, (run) => ({ ...run, version: 2 }));
+    for (const { bytes } of root.folders.get('saved-run')!.files.values()) bytes.fill(0x20, 40, 60);
+    const here = visit();
+    expect(await here.unreadable()).toEqual([]);
+    expect(await here.train(10)).toBe(0);
   });
 });
 

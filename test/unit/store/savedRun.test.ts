@@ -7,6 +7,7 @@ import {
   isSaved,
   nextReplaced,
   otherStoredRuns,
+  replacedBy,
   useSavedRun,
 } from '../../../src/store/savedRun.ts';
 
@@ -21,7 +22,7 @@ function run(place: 0 | 1, step: number, savedAt: number, ended = true): StoredR
 const others = (onGpu = true) => otherStoredRuns(useSavedRun.getState(), onGpu).map(({ place }) => place);
 
 test('stored runs are offered, newest first, except for the shown run', () => {
-  applySaveEvent({ type: 'savedRuns', stored: [run(0, 60, 1), run(1, 60, 2)] });
+  applySaveEvent({ type: 'savedRuns', stored: [run(0, 60, 1), run(1, 60, 2)], unreadable: [] });
   expect(others()).toEqual([1, 0]);
   applySaveEvent({ type: 'autosaved', run: 0, place: 1, step: 5, storage: null, pauses: false });
   expect(others()).toEqual([0]);
@@ -35,7 +36,7 @@ test('stored runs are offered, newest first, except for the shown run', () => {
 test('the run to be replaced is known before the next one starts: the one that ended first, never an unfinished one', () => {
   const next = (...stored: StoredRun[]) => {
     useSavedRun.setState({ stored });
-    return [nextReplaced({ stored })?.place ?? null, isSaved(1)];
+    return [nextReplaced(useSavedRun.getState())?.place ?? null, isSaved(1)];
   };
   expect(next()).toEqual([null, true]);
   expect(next(run(0, 60, 1))).toEqual([null, true]);
@@ -43,4 +44,20 @@ test('the run to be replaced is known before the next one starts: the one that e
   expect(next(run(0, 30, 1, false), run(1, 60, 2))).toEqual([1, true]);
   expect(next(run(0, 30, 1, false), run(1, 40, 2, false))).toEqual([null, false]);
   expect(isSaved(2)).toBe(false);
+});
+
+test('a run that this version cannot read keeps its place, and what else is stored gives way before it', () => {
+  const error = { code: 'WRONG_RUN', message: 'It is of a later version.', hint: '' } as const;
+  const unreadable = (place: 0 | 1) => ({ place, writer: '9.0.0', error, exported: true });
+  const next = (places: (0 | 1)[], ...stored: StoredRun[]) => {
+    applySaveEvent({ type: 'savedRuns', stored, unreadable: places.map(unreadable) });
+    return [nextReplaced(useSavedRun.getState())?.place ?? null, isSaved(1)];
+  };
+  expect(next([0])).toEqual([null, true]);
+  expect(next([0], run(1, 60, 2))).toEqual([1, true]);
+  expect(next([0], run(1, 30, 2, false))).toEqual([null, false]);
+  expect(next([0, 1])).toEqual([null, false]);
+  expect(
+    replacedBy({ ...useSavedRun.getState(), stored: [run(1, 60, 2)], unreadable: [unreadable(0)] }, 1)?.place,
+  ).toBe(1);
 });

@@ -1,0 +1,287 @@
+/**
+ * The engine's functions as programs without types may call them: what is passed is looked at before anything is done, and
+ * refused by name (EngineError BAD_VALUE). Types and behaviour are the engine's own.
+ */
+import {
+  badValue,
+  checkConfig as check,
+  checkObject,
+  checkOptions,
+  configure as configureRun,
+  createTrainer as create,
+  type DatasetOptions,
+  createDataset as datasetOf,
+  EngineError,
+  inWords,
+  largestBatch as largest,
+  planLimits as limitsOf,
+  mostTokens,
+  type OptionType,
+  openDevice as open,
+  PRESETS,
+  tokensPerStep as perStep,
+  memoryPlan as plan,
+  type RunEvents,
+  readTokenizerJson,
+  splitText as split,
+  streamOf as stream,
+  suggestion,
+  type TokenizeOptions,
+  type TokenizerChoice,
+  type TrainerOptions,
+  tokenize as tokens,
+  runTraining as train,
+} from '../engine/index.ts';
+
+/** Looks at one argument. @param of the function, for messages */
+type Check = (value: unknown, of: string) => void;
+// biome-ignore lint/suspicious/noExplicitAny: any function is guarded
+type AnyFunction = (...args: any[]) => any;
+
+/** `call`, after its arguments were looked at in turn. Those of a promise's function are refused by the promise. */
+export function guarded<F extends AnyFunction>(name: string, call: F, ...checks: readonly Check[]): F {
+  const whole: AnyFunction = (...args) => {
+    for (const [i, one] of checks.entries()) one(args[i], name);
+    return call(...args);
+  };
+  return whole as F;
+}
+
+/** The same of a function whose promise rejects. */
+export function guardedAsync<F extends AnyFunction>(name: string, call: F, ...checks: readonly Check[]): F {
+  const look = guarded(name, () => {}, ...checks) as AnyFunction;
+  const whole: AnyFunction = async (...args) => {
+    look(...args);
+    return call(...args);
+  };
+  return whole as F;
+}
+
+/** Something that another function has made, known by some of its properties. */
+export function made(label: string, properties: readonly string[], hint: string): Check {
+  return (value, of) => {
+    checkObject(`${of}: ${label}`, value, hint);
+    const missing = properties.find((name) => (value as Record<string, unknown>)[name] === undefined);
+    if (missing !== undefined) throw badValue(`${of}: ${label} has no ${missing}.`, hint);
+  };
+}
+
+export function options(label: string, types: Readonly<Record<string, OptionType>>): Check {
+  return (value, of) => {
+    if (value !== undefined) checkOptions(`${of}: ${label}`, value, types);
+  };
+}
+
+export function text(label: string): Check {
+  return (value, of) => {
+    if (typeof value === 'string') return;
+    throw badValue(`${of}: ${label} is ${inWords(value)}.`, 'It must be a string.');
+  };
+}
+
+function number(label: string, hint: string): Check {
+  return (value, of) => {
+    if (typeof value === 'number' && value >= 1) return;
+    throw badValue(`${of}: ${label} is ${inWords(value)}.`, hint);
+  };
+}
+
+function optional(check: Check): Check {
+  return (value, of) => {
+    if (value !== undefined) check(value, of);
+  };
+}
+
+export const blob: Check = (value, of) => {
+  if (value instanceof Blob) return;
+  throw badValue(
+    `${of}: file is ${inWords(value)}.`,
+    'Give a Blob: what saveRun resolved with, a File, or in Node await fs.openAsBlob(path).',
+  );
+};
+
+/** A choice, or what rebuilds a tokenizer. */
+const tokenizer: Check = (value, of) => {
+  if (typeof value !== 'object' || value === null) {
+    mostTokens(value as TokenizerChoice);
+    return;
+  }
+  try {
+    readTokenizerJson(JSON.stringify(value), 'tokenizer');
+  } catch (cause) {
+    if (!(cause instanceof EngineError)) throw cause;
+    throw badValue(
+      `${of}: tokenizer is none: ${cause.message}`,
+      'Give a choice, as "char" or "bpe:1024", or what tokenizer.json of a dataset holds.',
+    );
+  }
+};
+
+const FROM_PRESET = "Begin with a preset's: configure(presetOf('smoke').config, { steps: 100 }).";
+const SETTINGS: Readonly<Record<string, unknown>> = { ...PRESETS.smoke.config };
+
+/** Every setting is there and none besides; what they may be is for `checkConfig`. */
+export const config: Check = (value, of) => {
+  checkObject(`${of}: config`, value, FROM_PRESET);
+  const given = value as Readonly<Record<string, unknown>>;
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(SETTINGS, name));
+  if (unknown !== undefined) {
+    throw badValue(`${of}: config has no setting "${unknown}".`, suggestion(unknown, Object.keys(SETTINGS)));
+  }
+  const missing = Object.keys(SETTINGS).find((name) => given[name] === undefined);
+  if (missing !== undefined) throw badValue(`${of}: config lacks the setting "${missing}".`, FROM_PRESET);
+};
+
+export const device = made(
+  'device',
+  ['createBuffer', 'queue', 'limits'],
+  'Give the device of: const { device, report } = await openDevice(navigator.gpu).',
+);
+export const report = made(
+  'report',
+  ['name', 'features', 'limits'],
+  'Give what openDevice resolved with beside the device.',
+);
+export const dataset = made(
+  'dataset',
+  ['train', 'validation', 'tokenizer'],
+  'Give what createDataset or splitText has returned.',
+);
+export const run = made('run', ['file', 'description', 'progress'], 'Give what openRun resolved with.');
+export const trainer = made('trainer', ['step', 'drain', 'config'], 'Give what createTrainer resolved with.');
+
+export const TRAINER_OPTIONS = {
+  onProgress: 'function?',
+  matmul: 'string?',
+  before: 'object?',
+  batches: 'function?',
+  initialValues: 'function?',
+  submitMs: 'number?',
+  frozen: 'function?',
+  resume: 'object?',
+} as const satisfies Record<keyof TrainerOptions, OptionType>;
+
+const EVENTS = {
+  onStep: 'function',
+  onEval: 'function',
+  onSharpness: 'function?',
+  onTrouble: 'function?',
+  afterStep: 'function?',
+  onWaited: 'function?',
+  onGradients: 'function?',
+  rests: 'object?',
+  told: 'object?',
+} as const satisfies Record<keyof RunEvents, OptionType>;
+
+const DATASET_OPTIONS = {
+  // A whole configuration may be spread into them.
+  ...(Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, 'any?'])) as Record<string, OptionType>),
+  ...({ name: 'string', tokenizer: 'any', context: 'number' } satisfies Record<
+    keyof DatasetOptions,
+    OptionType
+  >),
+};
+
+const TOKENIZE_OPTIONS = {
+  onProgress: 'function?',
+  onFingerprint: 'function?',
+  signal: 'object?',
+} as const satisfies Record<keyof TokenizeOptions, OptionType>;
+
+const vocabulary = number('vocabulary', 'Give the number of tokens: dataset.tokenizer.vocabulary.');
+const context = number('context', 'Give the tokens of a window: config.context.');
+const limits = made(
+  'limits',
+  ['maxBindingBytes'],
+  'Give those of the adapter: planLimits(device.limits); planLimits(report.limits) is the same.',
+);
+/** WebGPU is not everywhere, and a browser without it says so by `navigator.gpu` alone. */
+const gpu: Check = (value, of) => {
+  if (typeof (value as GPU | undefined)?.requestAdapter === 'function') return;
+  throw badValue(
+    `${of}: gpu is ${inWords(value)}.`,
+    'Give navigator.gpu, which only browsers with WebGPU on https or localhost have, or in Node: await loadDawn().',
+  );
+};
+
+export const configure = guarded(
+  'configure',
+  configureRun,
+  made(
+    'preset',
+    ['layers', 'steps', 'precision'],
+    "Give a preset's configuration: presetOf('smoke').config.",
+  ),
+  optional((value, of) =>
+    checkObject(`${of}: overrides`, value, 'Give an object of settings, as { steps: 100 }.'),
+  ),
+);
+export const checkConfig = guarded('checkConfig', check, config, optional(vocabulary));
+export const createDataset = guarded('createDataset', datasetOf, text('text'), (value, of) => {
+  checkOptions(`${of}: options`, value, DATASET_OPTIONS);
+  tokenizer((value as DatasetOptions).tokenizer, of);
+});
+export const createTrainer = guardedAsync(
+  'createTrainer',
+  create,
+  ...[device, report, config, dataset],
+  options('options', TRAINER_OPTIONS),
+);
+export const largestBatch = guarded(
+  'largestBatch',
+  largest,
+  ...[config, vocabulary, limits],
+  optional(number('budgetBytes', 'Give bytes, as 8 * 2 ** 30.')),
+  optional(number('most', 'Give the largest batch to look at.')),
+);
+export const memoryPlan = guarded('memoryPlan', plan, config, vocabulary, optional(limits));
+export const openDevice = guardedAsync(
+  'openDevice',
+  open,
+  gpu,
+  optional((value, of) => {
+    if (Array.isArray(value)) return;
+    throw badValue(`${of}: without is ${inWords(value)}.`, "Give a list of features, as ['shader-f16'].");
+  }),
+);
+export const planLimits = guarded(
+  'planLimits',
+  limitsOf,
+  made('limits', ['maxStorageBufferBindingSize', 'maxBufferSize'], 'Give device.limits or report.limits.'),
+);
+export const runTraining = guardedAsync(
+  'runTraining',
+  train,
+  trainer,
+  (value, of) => checkOptions(`${of}: events`, value, EVENTS),
+  optional(made('control', ['whileRunning', 'stop'], 'Give a new RunControl(), or leave it out.')),
+);
+export const splitText = guarded(
+  'splitText',
+  split,
+  made('text', ['tokens', 'tokenizer', 'name'], 'Give what tokenize resolved with.'),
+  context,
+);
+export const streamOf = guarded('streamOf', stream, text('name'), (value, of) => {
+  if (value instanceof Uint8Array) return;
+  throw badValue(
+    `${of}: bytes is ${inWords(value)}.`,
+    'Give a Uint8Array of UTF-8; new TextEncoder().encode(text) makes one.',
+  );
+});
+export const tokenize = guardedAsync(
+  'tokenize',
+  tokens,
+  made(
+    'stream',
+    ['name', 'open'],
+    'Give what streamOf has returned, or an object with name, size and open().',
+  ),
+  tokenizer,
+  options('options', TOKENIZE_OPTIONS),
+);
+export const tokensPerStep = guarded(
+  'tokensPerStep',
+  perStep,
+  made('config', ['batch', 'context', 'accumulation'], FROM_PRESET),
+);

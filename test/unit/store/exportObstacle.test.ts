@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { PRESETS } from '../../../src/engine/config/presets.ts';
+import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { exportObstacle } from '../../../src/store/exportObstacle.ts';
+
+const config = (changes: Partial<TrainConfig>): TrainConfig => ({ ...PRESETS.smoke.config, ...changes });
+
+test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
+  [{}, null, null],
+  [{ norm: 'rmsnorm' }, /RMSNorm.*Save the run instead/, /norm rmsnorm.*Take the run file instead/],
+  [{ mlp: 'relu2' }, null, /mlp relu2.*Take the run file or the model instead/],
+  [{ norm: 'rmsnorm', mlp: 'relu2' }, /RMSNorm/, /norm rmsnorm and mlp relu2/],
+  [{ precision: 'fp8' }, null, /precision fp8.*It continues precision fp32, tf32, bf16, fp16/],
+  [{ tokenizer: 'bpe:512' }, null, /tokenizer bpe:512.*It continues tokenizer char, byte/],
+  [{ tokenizer: 'gpt2-eot' }, null, /tokenizer gpt2-eot/],
+  [{ tokenizer: 'byte' }, null, null],
+  [{ optimState: 'bf16' }, null, /optim-state bf16/],
+])(
+  '%j: whether model and cluster folder can be made is known before they are asked for',
+  (changes, model, cluster) => {
+    const found = [exportObstacle('model', config(changes)), exportObstacle('cluster', config(changes))];
+    for (const [i, wanted] of [model, cluster].entries()) {
+      if (wanted) expect(found[i]).toMatch(wanted);
+      else expect(found[i]).toBeNull();
+    }
+    expect(exportObstacle('run', config(changes))).toBeNull();
+  },
+);
