@@ -1,5 +1,5 @@
 // attention_backward: what the passes over queries and over keys share: what they read, P and dS of a pair, and the stores.
-// shapes:  qkv, dqkv (B, T, 3, H, D); dout (B, T, H, D); lse (B * H, T) f32; bindings 4 and above are the kernel's own
+// shapes:  qkv, dqkv (B, T, 3, H, D); dout (B, T, H, D); lse (B * H, T) f32
 // numerics: probabilities recomputed from lse in f32; dqkv rounded once, as its format says
 // dispatch: none (library)
 // source:  FlashAttention backward (Dao et al. 2022); reference/attention.ts (oracle)

@@ -19,6 +19,7 @@ export { HALFSTEP_VERSION } from './core/version.ts';
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
 export { type CustomRecipe, defineMode } from './precision/customModes.ts';
+export { type DescribedRole, describeRecipe, type ModeDescription } from './precision/description.ts';
 export { type FormatId, formatInfo, type HalfStorage, type NamedFormat } from './precision/formats.ts';
 export {
   goesWithState,
@@ -26,6 +27,7 @@ export {
   OPTIM_STATES,
 } from './precision/optimStates.ts';
 export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
+export { formatsOf, gradientFormat, storesHalves } from './precision/recipe.ts';
 export {
   delaysScales,
   isPrecisionMode,
@@ -34,7 +36,6 @@ export {
   type PrecisionMode,
   quantizesOperands,
   type Recipe,
-  type Role,
   recipeFor,
   recipeOf,
   type ScalingPolicy,

@@ -9,6 +9,7 @@ export {
   type AdapterReport,
   type CustomRecipe,
   type Dataset,
+  type DescribedRole as Role,
   defineMode,
   EngineError,
   type ErrorCode,
@@ -27,12 +28,9 @@ export {
   type PrecisionMode,
   type PresetName,
   presetOf,
-  type Recipe,
-  type Role,
   RunControl,
   type RunEvents,
   type RunSummary,
-  recipeOf,
   type SampledToken,
   type SampleOptions,
   type ScalingPolicy,
@@ -62,4 +60,5 @@ export {
   tokenize,
   tokensPerStep,
 } from './checked.ts';
+export { type Recipe, recipeOf } from './recipes.ts';
 export { exportModel, openRun, type ResumeOptions, resumeTrainer, saveRun } from './runs.ts';

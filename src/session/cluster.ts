@@ -5,6 +5,7 @@ import {
   GPT2_KINDS,
   NORMS,
   OPTIMIZER_TABLE,
+  OPTIMIZERS,
   piecesOf,
   type RunDescription,
   type RunFile,
@@ -29,14 +30,14 @@ export function checkCluster({
     : !TOKENIZERS.includes(tokenizer.kind)
       ? `the ${tokenizer.kind} tokenizer`
       : !OPTIMIZER_TABLE[config.optimizer].inPytorch || config.optimState !== 'f32'
-        ? `${config.optimizer} with moments in ${config.optimState}`
+        ? `${config.optimizer} with states in ${config.optimState}`
         : KINDS.some((kind) => config[kind] !== GPT2_KINDS[kind])
           ? `norm ${config.norm} and mlp ${config.mlp}`
           : null;
   if (wrong === null) return;
   throw new EngineError(
     'BAD_VALUE',
-    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, adamw in f32, norm ${GPT2_KINDS.norm}, mlp ${GPT2_KINDS.mlp}, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
+    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, ${OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPytorch).join(', ')} in f32, norm ${GPT2_KINDS.norm}, mlp ${GPT2_KINDS.mlp}, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
     `Take the run file${NORMS[config.norm].exported ? ' or the model' : ''} instead.`,
   );
 }

@@ -1,5 +1,6 @@
 /** Where scales of blocks lie: behind the elements of each part of a tensor that is bound by itself. */
 import { describe, expect, test } from 'vitest';
+import { dispatch } from '../../src/engine/gpu/dispatch.ts';
 import { assemble } from '../../src/engine/gpu/shaders.ts';
 import {
   type BlockScales,
@@ -107,11 +108,12 @@ describe('refused', () => {
   });
 
   test.each([
-    ['bf16/16:e8m0', /bf16 has more than a byte an element/],
-    ['e4m3fn/6:e8m0', /blocks of 6 elements are not whole vectors of four/],
-  ] as const)('is a slot stored as %s', async (inp, message) => {
-    const variant = { kernel: 'column_sum', slots: { inp }, conditions: {}, constants: {} };
-    await expect(assemble(variant)).rejects.toThrow(message);
+    ['bf16', 16, 'x is stored in bf16, 2 bytes an element: only formats of at most 1 have scales of blocks'],
+    ['e4m3fn', 6, 'x is stored in e4m3fn in blocks of 6 elements, which is no multiple of 4'],
+  ] as const)('is an operand in %s with blocks of %d', (type, block, message) => {
+    const inp = tensor(48, { block, as: 'e8m0' }, type);
+    const args = { operands: { inp }, writes: [], uniforms: {}, grid: [1, 1, 1], label: 'x' } as const;
+    expect(() => dispatch({ half: 'packed' }, 'column_sum', args)).toThrow(new RangeError(message));
   });
 });
 

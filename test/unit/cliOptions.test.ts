@@ -5,6 +5,7 @@ import { OPTIONS } from '../../src/cli/optionTable.ts';
 import { filledIn } from '../../src/engine/config/filledIn.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../src/engine/config/trainConfig.ts';
+import { OPTIMIZERS } from '../../src/engine/kernels/optimizers/table.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
 import { learningRateAt } from '../../src/engine/train/lrSchedule.ts';
 import { thrownBy } from './thrownBy.ts';
@@ -296,7 +297,8 @@ test('--help lists every option, preset and mode, whatever else is given', () =>
   expect(parseCommand(['-h'])).toEqual({ kind: 'help' });
   const help = helpText();
   for (const { name } of OPTIONS) expect(help).toMatch(new RegExp(`^ {2}--${name}\\b`, 'm'));
-  for (const name of [...Object.keys(PRESETS), ...PRECISION_MODES]) expect(help).toContain(`  ${name} `);
+  for (const name of [...Object.keys(PRESETS), ...PRECISION_MODES, ...OPTIMIZERS])
+    expect(help).toContain(`  ${name} `);
   for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   expect(help).not.toContain('undefined');
 });

@@ -105,6 +105,13 @@ test('modes that an optimizer state does not go with are left out, unless they a
   });
 });
 
+test('an optimizer state that the optimizer does not take is refused with those that it does', () => {
+  expect(plan('--preset', 'smoke', '--optimizer', 'lion', '--optim-state', 'fp8')).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/lion does not keep its states in fp8.*f32 or bf16.*adamw/s),
+  });
+});
+
 test('options of FP8 reach the modes that take them, and the others stay as they are', () => {
   const totals = (...args: string[]) => {
     const { modes } = JSON.parse(plan('--preset', 'smoke', '--json', ...args).stdout) as Plan;

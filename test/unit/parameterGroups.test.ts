@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { presetOf } from '../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../src/engine/config/trainConfig.ts';
 import { type Operation, type Target, tensorsOf } from '../../src/engine/gpu/operation.ts';
-import { byteLength, type Tensor, tensorOf } from '../../src/engine/gpu/tensor.ts';
+import { byteLength, type Tensor, type TensorSlice, tensorOf } from '../../src/engine/gpu/tensor.ts';
+import { buildNumerics } from '../../src/engine/inspect/schedule.ts';
+import { BINS } from '../../src/engine/kernels/numerics.ts';
 import { optimizerRule } from '../../src/engine/kernels/optimizers/table.ts';
 import { layoutParameters, type UpdateRule } from '../../src/engine/model/chunks.ts';
 import { parameterSpecs } from '../../src/engine/model/decoder.ts';
@@ -66,6 +68,20 @@ describe.each([
     expect(bytes.gradients).toBeLessThan(whole.bytes.gradients);
     expect(bytes.optimizer).toBeLessThan(whole.bytes.optimizer);
     expect(bytes.masterWeights).toBeGreaterThanOrEqual(whole.bytes.masterWeights);
+  });
+
+  test('are not counted where the gradients of the others are', () => {
+    const { rows, gradients } = buildNumerics(TARGET, tensors);
+    const counted = gradients.flatMap((one) =>
+      one.kind === 'dispatch' && one.variant.kernel === 'exponent_histogram' ? [one] : [],
+    );
+    for (const { label, bindings } of counted) {
+      const at = bindings.histogram as TensorSlice;
+      const { name } = rows.gradients[at.offset / BINS]!;
+      expect(label).toBe(`exponents of ${name}`);
+      expect(frozen(name), name).toBe(false);
+    }
+    expect(counted.length).toBeGreaterThan(0);
   });
 
   test('are only read, and every tensor that an operation names is planned', () => {

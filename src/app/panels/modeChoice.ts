@@ -1,4 +1,4 @@
-/** How the fields for modes change the settings. */
+/** How the mode fields change the settings. */
 import {
   delaysScales,
   isSimulatedMode,
@@ -12,29 +12,29 @@ import {
 } from '../../engine/index.ts';
 import { modesOf, type Settings } from '../../store/settings.ts';
 
-/** Value of the one entry of a menu that stands for all simulated modes. */
+/** Value of the menu entry for all simulated modes. */
 export const SIMULATED = 'simulated';
 
-/** Value of the entry that gives the mode of a place, or the first, a setting of its own. */
+/** Value of the menu entry that makes a variant of the mode in that field, or of the first mode. */
 export const VARIANT = 'variant';
 
-/** What the simulated entry chooses, the first that is not taken yet. */
+/** Modes that the simulated entry chooses: the first one not chosen yet. */
 const FIRST_SIMULATED: readonly SimulatedMode[] = ['e8m3', 'e8m2', 'e8m1', 'e5m2'];
 
-/** The entry of a mode or a variant of it. */
+/** The menu entry of a mode or a variant. */
 export function optionOf(id: VariantId | undefined): string {
   const mode = id && modeOfVariant(id);
   return mode !== undefined && isSimulatedMode(mode) ? SIMULATED : (mode ?? '');
 }
 
-/** What an entry chooses at a place of `modes`. */
+/** The mode that a menu entry chooses in field number `place`. */
 export function modeOf(option: string, modes: readonly VariantId[], place: number): VariantId {
   if (option === VARIANT) return newVariant(modes[place] ?? modes[0] ?? 'fp16', modes);
   if (option !== SIMULATED) return option as VariantId;
   return FIRST_SIMULATED.find((mode) => !modes.includes(mode)) ?? FIRST_SIMULATED[0]!;
 }
 
-/** `id` with the first setting that makes it another than those in `modes`. */
+/** `id` with the first setting that makes it different from all of `modes`. */
 function newVariant(id: VariantId, modes: readonly VariantId[]): VariantId {
   const variant = parseVariant(id);
   const ids = offeredSettings(variant).map(({ setting, value }) =>
@@ -43,7 +43,7 @@ function newVariant(id: VariantId, modes: readonly VariantId[]): VariantId {
   return ids.find((other) => !modes.includes(other)) ?? id;
 }
 
-/** `modes` with `mode` at `place`; where it stood before stands what was at `place`. */
+/** `modes` with `mode` at `place`. If it was chosen elsewhere, the two swap. */
 export function replaced(modes: readonly VariantId[], place: number, mode: VariantId): VariantId[] {
   const before = modes[place];
   const changed = modes.map((other) => (other === mode && before ? before : other));

@@ -34,7 +34,7 @@ export function SweepFormPanel() {
           placeholder="e5m2, fp16+optim-state=fp8"
           value={form.otherModes}
           onChange={(event) => useForm.setState({ otherModes: event.target.value })}
-          help="A variant is a mode with settings of its own: fp16+optim-state=fp8."
+          help="A variant is a mode with its own settings: fp16+optim-state=fp8."
           data-testid="sweep-other-modes"
         />
         <TextField

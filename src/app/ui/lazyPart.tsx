@@ -64,7 +64,7 @@ function MissingPart({ what, onTry }: { what: string; onTry: () => void }) {
   return (
     <Note kind="bad" testId="part-missing">
       <p>
-        {`${what} ${training ? `Training continues${saved ? ' and is saved' : ''}. ` : ''}Try again; if that does not help, reload the page${training && !saved ? ' after the training' : ''}: there may be a new version of it.`}
+        {`${what} ${training ? `Training continues${saved ? ' and is saved' : ''}. ` : ''}Try again; if that does not help, reload the page${training && !saved ? ' after the training' : ''}; it may have a newer version.`}
       </p>
       <Button onClick={onTry}>Try again</Button>
     </Note>

@@ -1,5 +1,5 @@
 /**
- * One run in one safetensors file: master weights under GPT-2's names, Adam's moments, the step's state, and in
+ * One run in one safetensors file: master weights under GPT-2's names, the optimizer's states, the step's state, and in
  * `__metadata__` everything else that a run on the same adapter needs to go on bit by bit.
  */
 import * as v from 'valibot';

@@ -12,6 +12,7 @@ import type { MemoryBytes } from '../core/memoryCategories.ts';
 import { type LargestBatch, largestBatch } from '../model/largestBatch.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
+import { gradientFormat } from '../precision/recipe.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, recipeOf } from '../precision/recipes.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
@@ -130,7 +131,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'final-loss',
-      label: 'Last training loss',
+      label: 'Final training loss',
       text: ({ runs }) =>
         spreadText(
           spreadOf(runs.map(({ latest }) => latest?.loss ?? null)),
@@ -186,7 +187,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'loss-scale',
-      label: 'Loss scale at the end',
+      label: 'Final loss scale',
       text: ({ result, runs }) =>
         recipeOf(modeOfVariant(result.mode)).scaling.kind === 'none' ? 'none' : scaleText(runs),
     },
@@ -203,7 +204,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
     },
     {
       name: 'activations',
-      label: 'of it activations',
+      label: 'of which activations',
       text: ({ runs }) => memoryText(runs, 'activations'),
       judged: { better: 'less', by: ({ runs }) => runs[0]?.facts?.memory.activations },
     },
@@ -286,7 +287,7 @@ function scaleText(runs: readonly TableRun[]): string {
 
 /** A share of what is not zero anyway; a dash and why where there is none. */
 function flushedText(mode: VariantId, runs: readonly TableRun[]): string {
-  if (recipeOf(modeOfVariant(mode)).roles.outputGradient === 'f32') return '– (gradients are f32)';
+  if (gradientFormat(recipeOf(modeOfVariant(mode))) === 'f32') return '– (gradients are f32)';
   const shares = runs.map(({ summary }) => summary?.gradientsFlushed ?? null);
   return spreadText(spreadOf(shares), formatPercent, '– (not counted)');
 }

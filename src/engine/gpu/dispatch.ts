@@ -1,7 +1,7 @@
 /** Makes the dispatches of kernels: slots, bindings and conditions follow from one record of operands. */
-import { type HalfStorage, preludeOf } from '../precision/formats.ts';
+import { formatInfo, type HalfStorage, preludeOf } from '../precision/formats.ts';
 import { type Dispatch, SITE, type SlotStorage, type Target } from './operation.ts';
-import { blockScalesOf, formatOf, type Operand, recordOf, scaleOf } from './tensor.ts';
+import { blockScalesOf, formatOf, type Operand, recordOf, scaleOf, tensorOf } from './tensor.ts';
 
 type Bound = Readonly<Record<string, Operand | undefined>>;
 type Nothing = Readonly<Record<never, never>>;
@@ -89,9 +89,22 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
   };
 }
 
+/** @throws RangeError where shaders/slots/ has no functions for it */
 function slotStorage(operand: Operand, half: HalfStorage): SlotStorage {
-  const prelude = preludeOf(formatOf(operand), half);
+  const format = formatOf(operand);
+  const prelude = preludeOf(format, half);
   const scales = blockScalesOf(operand);
+  const { bytes } = formatInfo(format);
+  const stored = `${tensorOf(operand).name} is stored in ${format}`;
+  if (!scales && bytes < 1) throw new RangeError(`${stored}, which is read with scales of blocks only`);
+  if (scales && bytes > 1) {
+    throw new RangeError(
+      `${stored}, ${bytes} bytes an element: only formats of at most 1 have scales of blocks`,
+    );
+  }
+  if (scales && scales.block % 4 !== 0) {
+    throw new RangeError(`${stored} in blocks of ${scales.block} elements, which is no multiple of 4`);
+  }
   return scales ? `${prelude}/${scales.block}:${scales.as}` : prelude;
 }
 

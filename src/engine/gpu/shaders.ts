@@ -11,7 +11,7 @@ const files = import.meta.glob<string>('../../../shaders/**/*.wgsl', {
   eager: true,
 });
 
-/** File name relative to `shaders/`, as `./lib/round.wgsl`, to source. */
+/** File name relative to `shaders/`, as `./lib/round.wgsl`, to source. Tests add preludes of formats that no mode has. */
 export const SHADERS: Record<string, string> = Object.fromEntries(
   Object.entries(files).map(([path, text]) => [`./${path.split('/shaders/')[1]}`, text]),
 );

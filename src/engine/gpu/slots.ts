@@ -14,7 +14,7 @@ type SourceOf = (path: string) => string;
  * WGSL of each slot: the prelude of its format with the constants that it reads, and the functions of `shaders/slots/` over a
  * binding that is called as the slot.
  * @param sourceOf by path below `shaders/`
- * @throws RangeError where a file is missing, or scales of blocks are asked for that cannot be
+ * @throws RangeError where a file is missing
  */
 export function slotModules(
   slots: Readonly<Record<string, SlotStorage>>,
@@ -43,12 +43,8 @@ function moduleOf(storage: SlotStorage, sourceOf: SourceOf): string {
 /** Of shaders/slots/blocks.wgsl. */
 function blockConstants(prelude: string, blocks: string): Record<string, string> {
   const [block, as] = blocks.split(':') as [string, string];
-  if (Number(block) % 4 !== 0)
-    throw new RangeError(`blocks of ${block} elements are not whole vectors of four`);
-  // The preludes of formats this narrow are called as the formats are.
+  // The preludes of formats that are so narrow are called as the formats are.
   const vectorBits = 32 * formatInfo(prelude as FormatId).bytes;
-  if (vectorBits > 32)
-    throw new RangeError(`${prelude} has more than a byte an element: its blocks have no scales`);
   return {
     BLOCK4: `${Number(block) / 4}u`,
     SCALE_BITS: as === 'e8m0' ? '8u' : '32u',

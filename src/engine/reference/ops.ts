@@ -6,6 +6,7 @@ export * from './embedding.ts';
 export * from './gelu.ts';
 export * from './gradNorm.ts';
 export * from './layernorm.ts';
+export * from './lion.ts';
 export * from './matmul.ts';
 export * from './relu2.ts';
 export * from './rmsnorm.ts';

@@ -1,6 +1,7 @@
 /** What a jump of the loss is put down to, for the page and the terminal alike. */
 import { formatPercent, formatPowerOfTwo } from '../core/format.ts';
 import { bandsOf } from '../inspect/bands.ts';
+import { gradientFormat } from '../precision/recipe.ts';
 import { keepsMaster, type Recipe } from '../precision/recipes.ts';
 
 /** A smaller share of flushed gradients is not named as the cause: modes with loss scaling lose that much and train. */
@@ -10,8 +11,9 @@ const GENTLER =
   'One such step often passes by itself. If the loss stays up, use a lower learning rate, a longer warm-up or tighter clipping.';
 
 /** Whether gradients are stored without a loss scale in a format with fewer exponents than FP32, so that small ones become zero. */
-export function storesUnscaled({ scaling, roles }: Recipe): boolean {
-  return scaling.kind === 'none' && bandsOf(roles.outputGradient).normalFrom > bandsOf('f32').normalFrom;
+export function storesUnscaled(recipe: Recipe): boolean {
+  const { normalFrom } = bandsOf(gradientFormat(recipe));
+  return recipe.scaling.kind === 'none' && normalFrom > bandsOf('f32').normalFrom;
 }
 
 /** @param flushed share of the gradients that storing them flushed to zero after the jump; null where they were not counted */
@@ -35,8 +37,8 @@ function isMaterial(flushed: number | null): flushed is number {
   return flushed !== null && flushed >= MATERIAL_SHARE;
 }
 
-function gradientSentence({ roles }: Recipe, flushed: number | null): string {
-  const below = `those below ${formatPowerOfTwo(bandsOf(roles.outputGradient).keptFrom)} become zero`;
+function gradientSentence(recipe: Recipe, flushed: number | null): string {
+  const below = `those below ${formatPowerOfTwo(bandsOf(gradientFormat(recipe)).keptFrom)} become zero`;
   if (flushed === null) {
     return `Gradients are stored without loss scaling: ${below}. They were not counted; the page's Numerics panel and compare report the share.`;
   }

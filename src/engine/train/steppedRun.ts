@@ -5,6 +5,7 @@ import { EngineError } from '../core/errors.ts';
 import { flushedGradients } from '../inspect/bands.ts';
 import type { NumericsFrame } from '../inspect/frame.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
+import { gradientFormat } from '../precision/recipe.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, type Recipe } from '../precision/recipes.ts';
 import { type Due, dueAfter, type Told } from './due.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
@@ -252,11 +253,10 @@ export class SteppedRun {
   /** Share that was flushed to zero; null where gradients are f32, or nothing was compiled to count them. */
   async #flushedGradients(): Promise<number | null> {
     const { trainer } = this;
-    const { outputGradient } = this.#recipe.roles;
     if (!trainer.numerics.isReady) return null;
     const frame = await trainer.countGradients();
     this.#events.onGradients?.(frame);
-    return flushedGradients(frame, outputGradient);
+    return flushedGradients(frame, gradientFormat(this.#recipe));
   }
 
   async #summary(wanted: boolean): Promise<RunSummary> {

@@ -28,6 +28,7 @@ import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/step
 import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSnapshot } from '../model/memoryPlan.ts';
 import type { HalfStorage } from '../precision/formats.ts';
+import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
 import { checkTokens, type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
@@ -107,8 +108,7 @@ export class Trainer {
     this.#target = parts.target;
     this.#trainingBatch = parts.batches;
     this.#start = parts.start;
-    const formats = Object.values(parts.plan.tensors.recipe.roles);
-    this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
+    this.storage = storesHalves(parts.plan.tensors.recipe) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
     this.#clock = GpuClock.of(parts.device);
     this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>

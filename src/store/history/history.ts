@@ -119,7 +119,7 @@ export function reportHistoryProblem(problem: Problem): void {
 export function reportUnrecorded(why: string): void {
   useHistory.setState({
     problem: {
-      message: `A run could not be kept: ${why}.`,
+      message: `A run could not be stored: ${why}.`,
       hint: 'It is still on the Train screen, until the next training starts.',
     },
   });

@@ -1,12 +1,12 @@
 /**
- * A format of four bits with a scale for each 32 elements (OCP's MXFP4), which no mode has: its prelude and its row stand here
+ * A format of four bits with a scale for each 32 elements (OCP's MXFP4) or for each row, which no mode has: its prelude and its row stand here
  * alone, and the kernels read it as they are.
  */
 import { beforeAll, expect, test } from 'vitest';
 import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import { SHADERS } from '../../../src/engine/gpu/shaders.ts';
-import { byteLength, type Tensor } from '../../../src/engine/gpu/tensor.ts';
+import { type BlockScales, byteLength, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
@@ -32,7 +32,7 @@ fn decode(e: Elem4) -> vec4f {
 }
 `;
 const VALUES = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6];
-const BLOCK = 32;
+const MXFP4 = { block: 32, as: 'e8m0' } as const;
 
 beforeAll(() => {
   SHADERS['./formats/e2m1fn.wgsl'] = PRELUDE;
@@ -50,20 +50,21 @@ function fourBits(
   run: KernelRun,
   name: string,
   elements: number,
-  as: 'e8m0' | 'pow2',
+  blockScales: BlockScales,
   seed: number,
 ): FourBits {
-  const tensor: Tensor = { name, type: FORMAT, elements, blockScales: { block: BLOCK, as } };
+  const { block: width, as } = blockScales;
+  const tensor: Tensor = { name, type: FORMAT, elements, blockScales };
   const bytes = new Uint8Array(byteLength(tensor));
   const words = new Uint32Array(bytes.buffer);
   const values = Float64Array.from({ length: elements }, (_, i) => {
     const code = seed === 0 ? i % 16 : randomBits(i, seed) % 16;
-    const block = Math.floor(i / BLOCK);
+    const block = Math.floor(i / width);
     const exponent = (randomBits(block, seed + 100) % 5) - 2;
     bytes[i >> 1]! |= code << (4 * (i & 1));
     const [word, shift] = as === 'e8m0' ? [block >> 2, 8 * (block & 3)] : [block, 23];
     // Kept inverted, from the last word backwards.
-    if (i % BLOCK === 0) words[words.length - 1 - word]! |= (127 + exponent) << shift;
+    if (i % width === 0) words[words.length - 1 - word]! |= (127 + exponent) << shift;
     return VALUES[code]! * 2 ** exponent;
   });
   run.stored(tensor, bytes);
@@ -73,7 +74,7 @@ function fourBits(
 test.each(['e8m0', 'pow2'] as const)('every code is read with the scale of its block, scales as %s', (as) =>
   withBench(async (bench) => {
     const run = new KernelRun(bench);
-    const { tensor, values } = fourBits(run, 'inp', 16 * BLOCK + 5 * BLOCK, as, 0);
+    const { tensor, values } = fourBits(run, 'inp', 21 * 32, { block: 32, as }, 0);
     // Codes are half of what they are in bytes, the scales lie behind a 256-byte boundary.
     expect(byteLength(tensor)).toBe(512 + (as === 'e8m0' ? 6 * 4 : 6 * 16));
     const out = run.output('out', 'f32', tensor.elements);
@@ -82,6 +83,14 @@ test.each(['e8m0', 'pow2'] as const)('every code is read with the scale of its b
     expect(run.read(out)).toEqual(values);
   }),
 );
+
+test('without scales it is refused', () => {
+  const inp: Tensor = { name: 'inp', type: FORMAT, elements: 64 };
+  const target = { half: 'packed' } as Parameters<typeof convertFormat>[0];
+  expect(() => convertFormat(target, { inp, out: inp, elements: 64, label: 'read' })).toThrow(
+    new RangeError('inp is stored in e2m1fn, which is read with scales of blocks only'),
+  );
+});
 
 /** Rows and columns beyond a tile, and sums that end within one. */
 const [M, N, K] = [68, 36, 96];
@@ -95,8 +104,8 @@ test.each<[MatmulKernel, boolean]>([
     const run = new KernelRun(bench);
     const target = targetOf(bench, 'packed', subgroups, kernel);
     const found = run.found();
-    const a = fourBits(run, 'a', M * K, 'e8m0', 1);
-    const b = fourBits(run, 'b', N * K, 'pow2', 2);
+    const a = fourBits(run, 'a', M * K, MXFP4, 1);
+    const b = fourBits(run, 'b', N * K, { block: K, as: 'pow2' }, 2);
     const layouts = [{}, { bTransposed: true }, { aTransposed: true }] as const;
     const outs = layouts.map((_, i) => run.output(`out ${i}`, 'f32', M * N));
     await run.run(

@@ -6,8 +6,10 @@ import { formatOf } from '../../../src/engine/gpu/tensor.ts';
 import { convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/engine/kernels/optimizer.ts';
 import { adamw } from '../../../src/engine/kernels/optimizers/adamw.ts';
 import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/kernels/stepState.ts';
+import { describeRecipe } from '../../../src/engine/precision/description.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
-import { hasComputeCopy, type Recipe } from '../../../src/engine/precision/recipes.ts';
+import { copyFormat } from '../../../src/engine/precision/recipe.ts';
+import type { Recipe } from '../../../src/engine/precision/recipes.ts';
 import { adamw as adamwOracle } from '../../../src/engine/reference/ops.ts';
 import {
   decodeBits,
@@ -49,13 +51,15 @@ export function adamwState(state: AdamwState): ArrayBuffer {
 const OPTIONS = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1 } as const;
 const ELEMENTS = 300; // no multiple of a workgroup's 64 vectors
 const DECAYED = 120;
-const STEP = 3;
+/** Of the applied step that {@link masterOf} rounds for, and its seed. */
+export const MASTER_STEP = 3;
 
-const SEED = 0x1234567;
+export const MASTER_SEED = 0x1234567;
 
 /** Master weights as the recipe keeps them; `values` as the kernel reads them, `round` as it writes them. */
-function masterOf(run: KernelRun, { roles, masterRounding }: Recipe, given: Float64Array) {
-  const stepSeed = randomBits(STEP, SEED);
+export function masterOf(run: KernelRun, recipe: Recipe, given: Float64Array) {
+  const { roles, masterRounding } = describeRecipe(recipe);
+  const stepSeed = randomBits(MASTER_STEP, MASTER_SEED);
   const stochastic = (x: number, i: number): number =>
     decodeBits('bf16', encodeBf16Stochastic(f32Bits(x), randomBits(i, stepSeed)));
   if (masterRounding !== 'split') {
@@ -83,7 +87,8 @@ function masterOf(run: KernelRun, { roles, masterRounding }: Recipe, given: Floa
 /** One step from given moments; the compute copy is the stored master rounded once more. */
 export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
   const run = new KernelRun(bench);
-  const { roles } = recipe;
+  const { roles, masterRounding } = describeRecipe(recipe);
+  const copy = copyFormat(recipe);
   const gradFactor = 2 ** -10 * 0.7;
   const learningRate = 1e-3;
   const {
@@ -102,14 +107,17 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
       roles.secondMoment,
       normal(ELEMENTS, 4, 0.1).map((x) => x * x),
     ),
-    compute: hasComputeCopy(recipe) ? run.output('compute', roles.weight, ELEMENTS) : undefined,
+    compute: copy ? run.output('compute', copy, ELEMENTS) : undefined,
   };
-  const corrections = [1 / (1 - OPTIONS.beta1 ** STEP), 1 / Math.sqrt(1 - OPTIONS.beta2 ** STEP)] as const;
+  const corrections = [
+    1 / (1 - OPTIONS.beta1 ** MASTER_STEP),
+    1 / Math.sqrt(1 - OPTIONS.beta2 ** MASTER_STEP),
+  ] as const;
   const [biasCorrection1, biasCorrection2] = corrections;
   const state = run.bytes(
     'state',
     adamwState({
-      ...{ apply: true, applied: STEP, gradFactor, learningRate },
+      ...{ apply: true, applied: MASTER_STEP, gradFactor, learningRate },
       ...{ biasCorrection1, biasCorrection2 },
     }),
   );
@@ -120,10 +128,10 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
       state,
       elements: ELEMENTS,
       decayedElements: DECAYED,
-      masterRounding: recipe.masterRounding,
+      masterRounding,
       moments: { rounding: 'nearest', scale: 'none' },
       first: 0,
-      seed: SEED,
+      seed: MASTER_SEED,
       label: 'adamw',
     }),
   ]);
@@ -137,7 +145,7 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
     const part = (values: Float64Array) => values.subarray(from, to);
     adamwOracle(part(expected.w), part(g!), part(expected.m), part(expected.v), {
       ...OPTIONS,
-      ...{ learningRate, weightDecay, step: STEP, gradFactor },
+      ...{ learningRate, weightDecay, step: MASTER_STEP, gradFactor },
     });
   }
   const constant = Approx.rounded;

@@ -10,8 +10,8 @@ import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpo
 import { GPT2_KINDS, type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
 import { byteCharacters } from '../../../src/engine/data/byteCharacters.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
-import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward } from '../../../src/engine/reference/model.ts';
+import { described } from '../described.ts';
 import { contents, file, floats, refusal, tensor } from './files.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -40,7 +40,7 @@ describe.each(['gpt2_conv1d', 'gpt2_linear'])('%s', (name) => {
     const parameters = new Map([...values].map(([key, numbers]) => [key, Float64Array.from(numbers)]));
     const batch = { tokens, targets: tokens, B: 2, T: gpt.context };
     const ours = modelForward(
-      { config: gpt, recipe: recipeOf('fp32'), exact: true },
+      { config: gpt, recipe: described('fp32'), exact: true },
       parameters,
       batch,
     ).logits;

@@ -21,6 +21,7 @@ describe('a variant', () => {
   test.each([
     ['fp16', 'fp16', 'Mixed f16'],
     ['fp16+optim-state=fp8', 'fp16+optim-state=fp8', 'Mixed f16 (optim-state fp8)'],
+    ['bf16+optimizer=lion', 'bf16+optimizer=lion', 'Mixed bf16 (optimizer lion)'],
     [
       'fp16+optimizer=stable-adamw+optim-state=bf16',
       'fp16+optim-state=bf16+optimizer=stable-adamw',
@@ -89,6 +90,7 @@ describe('a comparison of variants', () => {
       'optim-state was given for all runs, and again in fp16+',
     ],
     [['bf16-sr+optim-state=fp8'], {}, 'needs f32 master weights, and mode bf16-sr keeps none'],
+    [['fp16+optim-state=fp8-lm+optimizer=lion'], {}, 'lion does not keep its states in fp8-lm'],
     [['fp16+loss-scale=1000'], {}, 'Loss scale 1000 is not a power of two'],
   ] as const)('%j with %j is refused by name', (modes, given, message) => {
     const error = thrownBy(() => compare(modes, given));

@@ -32,11 +32,11 @@ test('a short run is restored exactly up to the saved step, including steps that
   const curve = curveOf(90);
   curve.addEval({ step: 50, valLoss: 3.25 });
   curve.addEval({ step: 90, valLoss: null });
-  const { time: _, ...untold } = row(91);
-  const at = (step: number) => RunCurve.parse(curve.text(step, [untold, { ...untold, step: 92 }]), step);
+  const { time: _, ...pending } = row(91);
+  const at = (step: number) => RunCurve.parse(curve.text(step, [pending, { ...pending, step: 92 }]), step);
   expect(at(60).steps).toEqual(curve.steps.slice(0, 60));
   expect(at(60).evals).toEqual([{ step: 50, valLoss: 3.25 }]);
-  expect(at(91).steps).toEqual([...curve.steps, { ...untold, time: curve.time }]);
+  expect(at(91).steps).toEqual([...curve.steps, { ...pending, time: curve.time }]);
   expect(at(91).evals).toEqual(curve.evals);
   // What a resumed run need not report again.
   expect([at(60), at(91)].map(({ told }) => told.evaluation)).toEqual([50, 90]);

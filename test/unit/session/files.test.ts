@@ -132,5 +132,5 @@ test('a run that the PyTorch program cannot continue is refused by name', async 
     'norm layernorm and mlp relu2',
   );
   expect(thrownBy(() => checkCluster(described({}, 'gpt2'))).message).toContain('the gpt2 tokenizer');
-  expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('moments in fp8');
+  expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('states in fp8');
 });

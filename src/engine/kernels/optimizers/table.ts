@@ -2,6 +2,7 @@
 import { EngineError, suggestion } from '../../core/errors.ts';
 import type { OptimState } from '../../precision/optimStates.ts';
 import { adamwRule } from './adamw.ts';
+import { lionRule } from './lion.ts';
 import type { OptimizerRule } from './rule.ts';
 
 export interface OptimizerRow {
@@ -26,6 +27,13 @@ const ROWS = {
     summary: "AdamW that divides each parameter's update by its root mean square where that is above 1.",
     inPytorch: false,
     rule: adamwRule(true),
+  },
+  lion: {
+    title: 'Lion',
+    summary:
+      'Moves every weight by the learning rate, against the sign of a momentum that is its only state. Use a learning rate 3 to 10 times lower than with AdamW, and a weight decay as many times higher.',
+    inPytorch: false,
+    rule: lionRule,
   },
 } as const satisfies Readonly<Record<string, OptimizerRow>>;
 

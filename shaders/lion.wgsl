@@ -1,0 +1,52 @@
+// lion: one Lion update of a chunk of parameters, or nothing at all on a skipped step.
+// shapes:  gradient, master, momentum, compute, low (vectors) of four elements; the first `decayed` vectors have weight decay
+// numerics: f32 between load and store, the update uses the momentum before it is rounded; gradients are unscaled and clipped by one factor; the sign of 0 is 0
+// dispatch: one lane a vector, linear grid
+// source:  Chen et al. 2023 (arXiv 2302.06675), algorithm 2; reference/lion.ts (oracle)
+import package::lib::grid::linearGroup;
+import package::lib::master::{loadMaster, storeMaster};
+@if(stochasticMaster || stochasticMomentum) import package::lib::random::{randomBits, randomVector};
+@if(stochasticMomentum) import package::lib::random::MOMENT_STREAM;
+import package::lib::step_state::StepState;
+
+struct Params {
+  vectors: u32,
+  decayed: u32,
+  beta1: f32,
+  oneMinusBeta1: f32,
+  beta2: f32,
+  oneMinusBeta2: f32,
+  weightDecay: f32,
+  seed: u32,           // of the chunk, for stochastic rounding
+  first: u32,          // vector of the chunk where this dispatch begins
+}
+
+@group(0) @binding(5) var<storage, read> state: StepState;
+@group(1) @binding(0) var<uniform> p: Params;
+
+@compute @workgroup_size(64)
+fn lion(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = linearGroup(group) * 64u + local;
+  if (i >= p.vectors || state.apply == 0u) {
+    return;
+  }
+  let vector = p.first + i;
+  let g = gradient::load(i) * state.gradFactor;
+  let m = momentum::load(i);
+  let direction = sign(p.beta1 * m + p.oneMinusBeta1 * g);
+  let next = p.beta2 * m + p.oneMinusBeta2 * g;
+  var random = vec4u();
+  @if(stochasticMomentum) {
+    random = randomVector(vector, randomBits(state.applied, p.seed) ^ MOMENT_STREAM);
+    momentum::storeCodes(i, momentum::encodeStochastic(next, random));
+  }
+  @if(!stochasticMomentum) {
+    momentum::store(i, next);
+  }
+  let decay = select(0.0, p.weightDecay, i < p.decayed) * state.learningRate;
+  let old = loadMaster(i);
+  @if(stochasticMaster) {
+    random = randomVector(vector, randomBits(state.applied, p.seed));
+  }
+  storeMaster(i, old - decay * old - state.learningRate * direction, random);
+}
