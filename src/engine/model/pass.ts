@@ -7,6 +7,7 @@ import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts'
 import type { Operation, Target } from '../gpu/operation.ts';
 import {
   type BlockScales,
+  blockScalesOf,
   type ElementType,
   isScaled,
   type Operand,
@@ -25,6 +26,7 @@ import {
   type RunRole,
   type SiteRole,
   type Storage,
+  tensorScale,
   writtenFormat,
 } from '../precision/storage.ts';
 import type { Parameter, ParameterPart } from './chunks.ts';
@@ -245,7 +247,6 @@ export class Pass {
     const tensor = this.save(at, storage.format, elements, lifetime, blockScales);
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
     if (!isQuantized(storage)) return { operand: tensor, dropped };
-    if (blockScales) return { operand: slice(tensor, 0, elements), dropped };
     return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
   }
 
@@ -280,12 +281,16 @@ export class Pass {
     return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'forward');
   }
 
-  /** The first `elements` of `tensor`, with the scale called `name`. */
+  /**
+   * The first `elements` of `tensor`, with the scale called `name` where blocks of the tensor have none.
+   * @throws RangeError where the recipe asks for scales of blocks, and the tensor was planned without
+   */
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
-    return {
-      ...slice(tensor, 0, elements),
-      scale: this.run.scales!.scale(name, this.storage(role, site), role, site),
-    };
+    const part = slice(tensor, 0, elements);
+    if (blockScalesOf(tensor)) return part;
+    const storage = this.storage(role, site);
+    if (!tensorScale(storage)) throw new RangeError(`${name} has no place for scales of rows or blocks`);
+    return { ...part, scale: this.run.scales!.scale(name, storage, role, site) };
   }
 
   /** What kernels write of an operand of a role before it is quantised. */
@@ -294,8 +299,8 @@ export class Pass {
   }
 
   /** Scratch of the backward pass, which all layers share by its name. */
-  scratch(name: string, type: ElementType, elements: number): Tensor {
-    return this.#share('activationGradients', name, type, elements);
+  scratch(name: string, type: ElementType, elements: number, blockScales?: BlockScales): Tensor {
+    return this.#share('activationGradients', name, type, elements, blockScales);
   }
 
   /** f32 scratch for sums in two passes. */
@@ -328,7 +333,8 @@ export class Pass {
     const storage = this.storage('outputGradient', site);
     if (!isQuantized(storage)) return rounded ?? inp;
     const name = `${site.name} dY`;
-    const tensor = this.scratch('output gradient operand', storage.format, elements);
+    const blockScales = blockScale(storage, elements / this.rows);
+    const tensor = this.scratch('output gradient operand', storage.format, elements, blockScales);
     const operand = this.scaled(name, 'outputGradient', site, tensor, elements);
     const { block } = site;
     const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
@@ -378,7 +384,7 @@ export class Pass {
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
     this.emit(
-      (target, kernels) => quantize(target, kernels, scales!, this.calibrates, { label, inp, out, elements }),
+      (target, kernels) => quantize(target, kernels, scales, this.calibrates, { label, inp, out, elements }),
       ...stores,
     );
   }
