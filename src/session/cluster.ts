@@ -6,9 +6,11 @@ import {
   NORMS,
   OPTIMIZER_TABLE,
   OPTIMIZERS,
+  PRECISION_MODES,
   piecesOf,
   type RunDescription,
   type RunFile,
+  recipeOf,
   type TextStream,
   type TokenizerJson,
   textFile,
@@ -16,7 +18,7 @@ import {
 import { SessionError } from './errorReport.ts';
 
 /** What `train_ddp.py` goes on with. */
-const MODES: readonly string[] = ['fp32', 'tf32', 'bf16', 'fp16'];
+const MODES = PRECISION_MODES.filter((id) => recipeOf(id).inPytorch);
 const TOKENIZERS: readonly string[] = ['char', 'byte'];
 const KINDS = ['norm', 'mlp'] as const;
 
@@ -25,7 +27,7 @@ export function checkCluster({
   config,
   tokenizer,
 }: Pick<RunDescription, 'config'> & { readonly tokenizer: Pick<TokenizerJson, 'kind'> }): void {
-  const wrong = !MODES.includes(config.precision)
+  const wrong = !recipeOf(config.precision).inPytorch
     ? `mode ${config.precision}`
     : !TOKENIZERS.includes(tokenizer.kind)
       ? `the ${tokenizer.kind} tokenizer`

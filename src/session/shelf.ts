@@ -7,7 +7,7 @@ import { type OpenSlots, openSlots } from './storage/opfs.ts';
 import { PLACES, type Place, placeForNext, placesTaken, placeToContinue } from './storage/places.ts';
 import { type Save, Slots } from './storage/slots.ts';
 
-/** Milliseconds to wait before a report leaves out the runs that another tab holds. */
+/** After this time a report does without what another tab holds. */
 const REPORT_PATIENCE = { ms: 2000 };
 
 interface Found {
@@ -21,6 +21,7 @@ export class Shelf {
   readonly #ended = new Set<Place>();
   /** Place of the run that was abandoned to start another. */
   #abandoned: Place | null = null;
+  /** The report that waits for another tab. */
   #later: Promise<void> | null = null;
 
   constructor(post: (event: SessionEvent) => void) {
@@ -112,16 +113,13 @@ type Read =
   | { readonly state: 'run'; readonly run: RunFile }
   | { readonly state: 'unreadable'; readonly what: Omit<UnreadableRun, 'place'> };
 
-/**
- * A damaged save is lost anyway. An intact save that cannot be read was written by another version and must not be
- * lost.
- */
+/** A complete save that cannot be read was written by another version, and is kept; a damaged one counts as empty. */
 async function readPlace(slots: Slots, checked: boolean): Promise<Read> {
   const form = slots.laterForm();
   if (form !== null) return { state: 'unreadable', what: ofLaterForm(form) };
   const glanced = checked ? null : await readSave(slots.glance());
   if (glanced?.state === 'run') return glanced;
-  // Where the newest is damaged, the one before may be whole.
+  // If the newest save is damaged, the one before may be intact.
   return readSave(await slots.newest().catch(() => null));
 }
 
