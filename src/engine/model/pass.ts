@@ -2,7 +2,6 @@
  * One way through the model as it is built. Layers plan their tensors here, emit their operations, and leave their backward
  * pass on a tape, which exists only while the program is built. Building needs no device.
  */
-import type { GptConfig } from '../config/gptConfig.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import {
@@ -18,7 +17,6 @@ import {
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { roundsResidualGradient } from '../precision/recipe.ts';
-import type { Recipe } from '../precision/recipes.ts';
 import {
   blockScale,
   isQuantized,
@@ -29,41 +27,13 @@ import {
   tensorScale,
   writtenFormat,
 } from '../precision/storage.ts';
-import type { Parameter, ParameterPart } from './chunks.ts';
+import type { ParameterPart } from './chunks.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
+import type { ModelRun } from './modelRun.ts';
 import { quantize } from './quantize.ts';
-import type { ScaleTable } from './scales.ts';
 import type { Site } from './site.ts';
 import type { TensorPlan } from './tensorPlan.ts';
 import type { GradientPlace, Value } from './value.ts';
-
-/** What all passes of a run share. */
-export interface ModelRun {
-  readonly gpt: GptConfig;
-  readonly recipe: Recipe;
-  readonly recompute: RecomputeLevel;
-  readonly tensorPlan: TensorPlan;
-  /** Of a mode that stores operands multiplied by scales. */
-  readonly scales: ScaleTable | undefined;
-  readonly parameters: ReadonlyMap<string, Parameter>;
-  /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
-  readonly vocabularyRows: number;
-  /** Windows of a training or evaluation micro-batch. */
-  readonly windows: number;
-  /** Windows times context. */
-  readonly rows: number;
-  /** Tokens that the mean loss of a step is over. */
-  readonly lossTokens: number;
-  /** Largest binding, hence largest tensor, in bytes. */
-  readonly maxBindingBytes: number;
-  readonly tokens: Tensor;
-  readonly targets: Tensor;
-  readonly tokenStarts: Tensor;
-  readonly tokenPositions: Tensor;
-  /** Step state: where the loss is added, and the loss scale is read. */
-  readonly state: Tensor;
-  readonly lossSums: Tensor;
-}
 
 export interface PassOptions {
   /** Whether layers leave a backward pass on the tape. */

@@ -26,9 +26,10 @@ import {
   withComputeWeights,
 } from './chunks.ts';
 import { Decoder } from './decoder.ts';
+import type { ModelRun } from './modelRun.ts';
 import { histogramWords } from './numericsRows.ts';
 import type { ParameterSpec } from './parameters.ts';
-import { type ModelRun, Pass } from './pass.ts';
+import { Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
