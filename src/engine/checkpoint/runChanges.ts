@@ -36,7 +36,7 @@ export interface ComputedBy {
   readonly kernels: RecordedKernels;
   readonly config: Pick<
     TrainConfig,
-    'batch' | 'accumulation' | 'microBatch' | 'steps' | 'learningRate' | 'minLearningRate'
+    'batch' | 'accumulation' | 'microBatch' | 'steps' | 'learningRate' | 'minLearningRate' | 'lrSchedule'
   >;
 }
 
@@ -68,14 +68,14 @@ export function changesOnResume(before: ComputedSoFar, now: ComputedBy, step: nu
 /** Alike where the bits are. */
 function inWords({ adapter, kernels, config }: ComputedBy): Record<RunChange['what'], string> {
   const { matmul, subgroupMatrix } = kernels;
-  const { steps, learningRate, minLearningRate } = config;
+  const { steps, learningRate, minLearningRate, lrSchedule } = config;
   const usesMatrices = subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
   return {
     adapter,
     kernels: usesMatrices ? `${matmul} and matrix units ${subgroupMatrix}` : matmul,
     microBatch: `${microBatchesPerStep(config)} of ${microBatchOf(config)}`,
     // A rate that does not decay is the same in a schedule of any length.
-    steps: learningRate > minLearningRate ? `${steps}` : 'any',
+    steps: learningRate > minLearningRate && lrSchedule !== 'constant' ? `${steps}` : 'any',
   };
 }
 
