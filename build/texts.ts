@@ -1,4 +1,4 @@
-/** Gives the page its texts: `texts/<id>.txt` and `texts/NOTICE.txt`, as files of the build and from the dev server. */
+/** Serves the texts `texts/<id>.txt` and `texts/NOTICE.txt`, as files of the build and from the dev server. */
 import type { Plugin } from 'vite';
 import { assembleText, FILE_TEXTS, textsNotice } from './assembleTexts.ts';
 
@@ -22,7 +22,7 @@ export function textsPlugin(): Plugin {
       });
     },
     generateBundle() {
-      if (this.environment.config.consumer !== 'client') return; // the command line reads the packages itself
+      if (this.environment.config.consumer !== 'client') return; // the command line reads the packages instead
       for (const [fileName, make] of Object.entries(FILES)) {
         this.emitFile({ type: 'asset', fileName, source: make() });
       }

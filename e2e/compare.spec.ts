@@ -66,7 +66,7 @@ test('one click compares three modes from the same start, with table, verdict an
   const activations = page.getByRole('row', { name: 'of which activations' });
   await expect(activations.getByText('best')).toHaveCount(2);
   await expect(page.getByTestId('verdict')).toHaveText(
-    /^After 8 steps, Mixed f16 .*too short to compare speed.* One seed was trained/,
+    /^After 8 steps, Mixed f16 .*too short to compare speed.* Only one seed was trained/,
   );
 
   // The wait starts before the click and runs inside the page, because the word is shown for three seconds only.
@@ -162,7 +162,7 @@ test('with several seeds the table shows means and ranges, and the verdict accou
   expect(a).not.toEqual(c);
   await expect(page.getByTestId('identical-start')).toContainText('first of 2 seeds');
   await expect(page.getByTestId('result-val-loss-fp32')).toHaveText(/^\d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)$/);
-  await expect(page.getByTestId('verdict')).toHaveText(/over 2 seeds.*From seed to seed alone FP32 moves by/);
+  await expect(page.getByTestId('verdict')).toHaveText(/over 2 seeds.*The seed alone changes FP32 by/);
 });
 
 test('modes keep the order of their fields, and choosing a mode twice swaps the fields', async ({ page }) => {

@@ -145,13 +145,13 @@ test('a failed run can be sampled and exported, also after a reload', async ({ p
   expect(await download(page, 'export-saved-model')).toContain('model-f32.zip');
 });
 
-test('a tab that has the saved run keeps no other from training: that says so, and is saved once the tab is closed', async ({
+test('another tab can train while one holds the saved run: it warns, and its run is saved once that tab is closed', async ({
   page,
   context,
 }) => {
   const other = await context.newPage();
   await other.goto('/texts/NOTICE.txt');
-  // As a tab does that hangs while it looks for what is saved.
+  // Like a tab that hangs while it looks for saved runs.
   await other.evaluate(() => {
     void navigator.locks.request('halfstep.saved-run', () => new Promise(() => {}));
   });
@@ -167,7 +167,7 @@ test('a tab that has the saved run keeps no other from training: that says so, a
   await page.getByTestId('stop').click();
   await reach(page, 'done');
   const taken = (await snapshot(page)).runs[0]!.summary!.steps;
-  // Its curve has the steps that were taken before it could be saved.
+  // Its curve includes the steps taken before it could be saved.
   await page.goto('/');
   await page.getByTestId('resume-saved').click();
   await reachStep(page, taken + 1);
@@ -178,14 +178,11 @@ test('a tab that has the saved run keeps no other from training: that says so, a
   );
 });
 
-test('a run that a later version of the page saved is named, and stays until it is removed', async ({
-  page,
-  context,
-}) => {
+test('a run saved by a later version is shown, and stays until it is removed', async ({ page, context }) => {
   await page.goto(`${QUERY}&steps=4`);
   await reach(page, 'done');
   await page.goto('about:blank');
-  // A file of the same origin, which opens none of the saved runs.
+  // A file of the same origin that does not open the saved runs.
   const storage = await context.newPage();
   await storage.goto('/texts/NOTICE.txt');
   const form = () =>
@@ -227,7 +224,7 @@ test('a run that a later version of the page saved is named, and stays until it 
   await expect(note).toHaveCount(0);
 });
 
-test('exports that a model cannot have say why before they are pressed, on the GPU and in the storage', async ({
+test('impossible exports say why before they are pressed, for runs on the GPU and for stored ones', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&sample=0&steps=4&norm=rmsnorm&autostart=1');

@@ -30,7 +30,7 @@ test('a sweep fills in, survives a reload, continues, and is exported', async ({
   // An impossible sweep is refused before anything starts.
   const start = page.getByTestId('sweep-start');
   await page.getByTestId('sweep-rates').fill('');
-  await expect(page.getByTestId('sweep-problem')).toContainText('without a learning rate');
+  await expect(page.getByTestId('sweep-problem')).toContainText('has no learning rate');
   await expect(start).toBeDisabled();
   await page.getByTestId('sweep-rates').fill('1e-3, 10');
   await page.getByTestId('sweep-seeds').fill('1');

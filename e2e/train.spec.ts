@@ -175,7 +175,7 @@ test.describe('a GPU that is lost', () => {
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&modes=fp16,fp32&schedule=lockstep&autostart=1`);
     await reachStep(page, 4, 1);
     await lose(page);
-    await expect(page.getByTestId('trouble-deviceLost')).toContainText('Training begins again from its seed');
+    await expect(page.getByTestId('trouble-deviceLost')).toContainText('Training restarts from its seed');
     const reported = (await results(page)).at(-1)!.step;
     await reachStep(page, reported + 3);
     for (const run of [0, 1]) expect((await results(page, run)).length).toBeGreaterThan(3);
@@ -195,7 +195,7 @@ test.describe('a GPU that is lost', () => {
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&autosave=1&autostart=1`);
     await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
     await lose(page);
-    await expect(page.getByTestId('trouble-deviceLost')).toContainText(/Training goes on from step [1-9]/);
+    await expect(page.getByTestId('trouble-deviceLost')).toContainText(/Training resumes from step [1-9]/);
     await reach(page, 'training');
     await lose(page);
     await reach(page, 'lost');
@@ -230,7 +230,7 @@ test('when a batch does not fit in GPU memory the page offers one that does; acc
   await refuseLargeBatches(page);
   await page.goto(TOO_LARGE);
   await expect(page.getByTestId('run-error')).toContainText('OUT_OF_MEMORY');
-  await expect(page.getByTestId('run-error')).toContainText('It takes 4 windows at a time');
+  await expect(page.getByTestId('run-error')).toContainText('Use micro-batch 4');
   await page.getByRole('button', { name: 'Train in micro-batches of 4' }).click();
   await reach(page, 'training', 'done');
   await expect(page.getByTestId('run-error')).toHaveCount(0);
@@ -254,7 +254,7 @@ test('an error is shown even if the chunk with its button does not load', async 
   await page.goto(TOO_LARGE);
   const error = page.getByTestId('run-error');
   await expect(error.getByTestId('part-missing')).toContainText('could not be loaded. Try again');
-  await expect(error).toContainText('It takes 4 windows at a time');
+  await expect(error).toContainText('Use micro-batch 4');
   await expect(page.getByTestId('train')).toBeEnabled();
   await page.close();
 });

@@ -1,6 +1,6 @@
 /**
- * Runs a command of src/cli: `node scripts/cli.mjs train --preset smoke`. Builds it first when a source is newer
- * than the last build. The command runs in this process, so that exit codes, signals and pipes are its own.
+ * Runs a command of src/cli: `node scripts/cli.mjs train --preset smoke`. If a source is newer than the last build, it
+ * builds the command first. The command runs in this process, so that exit codes, signals and pipes work as expected.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -25,7 +25,7 @@ if (!existsSync(program) || newestChange() > statSync(program).mtimeMs) build();
 process.argv.splice(1, 2 + args.length, program, ...args);
 await import(pathToFileURL(program).href);
 
-/** Folders count too: their time changes when a file in them is removed. */
+/** The time of the newest change. Folders count too, because their time changes when a file is removed. */
 function newestChange() {
   const paths = SOURCES.flatMap((source) => {
     const path = join(ROOT, source);
@@ -40,7 +40,7 @@ function build() {
   const result = spawnSync(
     process.execPath,
     [vite, 'build', '--config', 'vite.cli.config.ts', '--logLevel', 'warn'],
-    { cwd: ROOT, stdio: ['ignore', 2, 2] }, // standard output is the command's
+    { cwd: ROOT, stdio: ['ignore', 2, 2] }, // standard output belongs to the command
   );
   if (result.status !== 0) process.exit(1);
 }

@@ -1,4 +1,4 @@
-/** For `node --import`: runs the collector all the time, so that what a program leaves to it shows within milliseconds. */
+/** For `node --import`: runs the garbage collector constantly, so that resources left to it are noticed within milliseconds. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

@@ -1,11 +1,11 @@
-"""Writes test/fixtures/bpe_words.json: random texts of every kind with the ids that Hugging Face's Rust tokenizers give them,
-reading tokenizer.json as Halfstep exports it.
+"""Writes test/fixtures/bpe_words.json: random texts and the ids that Hugging Face's Rust tokenizers give them with a
+tokenizer.json that Halfstep exported.
 
     pip install tokenizers==0.23.2
     python3 scripts/make_tokenizer_fixture.py tokenizer.json pairs.json
 
-tokenizer.json and pairs.json are an export of a `bpe` tokenizer and the pairs that it was made of. Its SHA-256 is written
-too, so that a test can say that the export of the same pairs is still the file that was read here.
+tokenizer.json is the export of a `bpe` tokenizer and pairs.json its pairs. The SHA-256 of tokenizer.json is written too, so
+that a test can check that exporting these pairs still gives the same file.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def main(tokenizer_path, pairs_path):
     tokenizer = Tokenizer.from_file(tokenizer_path)
     state = random.Random(14)
     texts = [text(state) for _ in range(400)]
-    # Words that are longer than what is encoded at a time.
+    # Words longer than one span of the encoder.
     long = ["a" * 1001, "ab" * 700 + "a", "-" * 777, " " * 600 + "x", "\n" * 301, "lower" * 300, "é" * 333, "ATGC" * 400]
     cases = [{"text": one, "ids": tokenizer.encode(one, add_special_tokens=False).ids} for one in texts + long]
     out = Path(__file__).parent.parent / "test/fixtures/bpe_words.json"

@@ -6,9 +6,9 @@ Run with Debian's own Python (another python3 may come first on PATH):
     apt-get install -y python3-torch
     /usr/bin/python3 scripts/make_torch_fixtures.py
 
-The model is written out in plain PyTorch with GPT-2's parameter names and Conv1D layout ([in, out]). Initial values
-are float32 numbers; the run that is recorded computes in float64 from them, and a second run in float32 shows how far
-PyTorch's own float32 is from it. Data is synthetic: nothing here comes from a text or a trained model.
+The model is written in plain PyTorch with GPT-2's parameter names and Conv1D layout ([in, out]). Initial values are
+float32 numbers. The recorded run computes in float64; a second run in float32 shows the error of PyTorch's own float32.
+All data is synthetic: nothing here comes from a text or a trained model.
 """
 import base64
 import json
@@ -44,7 +44,7 @@ def shapes():
 
 
 def initial(generator):
-    """Float32 values; biases and gains are random too, so that every gradient path shows."""
+    """Float32 values. Biases and gains are random too, so that every gradient path is tested."""
     params = {}
     for name, shape in shapes():
         values = STD * torch.randn(shape, generator=generator, dtype=torch.float32)
@@ -54,8 +54,8 @@ def initial(generator):
 
 
 def make_batches(generator):
-    """Tokens and targets (B, T) of each step. In every other batch all tokens are about equally frequent, in the rest there
-    are only three: the gradient norm is then below the clip in some steps and above it in others."""
+    """Tokens and targets (B, T) of each step. Every other batch has all tokens about equally often, the others have only
+    three different ones, so that the gradient norm is below the clip in some steps and above it in others."""
     V, T = CONFIG["vocabulary"], CONFIG["context"]
     size = BATCH * (T + 1)
     batches = []
@@ -128,7 +128,7 @@ def train(start, batches, dtype):
 
 
 def tensor(values):
-    """Elements as float32, and what float32 cannot hold: the 2-norm and the sum in float64."""
+    """Elements as float32, with the 2-norm and the sum in float64, which check what float32 cannot represent."""
     data = values.detach().to(torch.float32).contiguous().numpy().astype("<f4").tobytes()
     double = values.detach().to(torch.float64)
     return dict(shape=list(values.shape), norm=double.norm().item(), sum=double.sum().item(),

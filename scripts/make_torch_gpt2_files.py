@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""Writes test/fixtures/gpt2_*.safetensors and gpt2_logits.json: two tiny GPT-2 and their logits in plain PyTorch.
+"""Writes test/fixtures/gpt2_*.safetensors and gpt2_logits.json: two tiny GPT-2 models and their logits in plain PyTorch.
 
 Run with Debian's own Python (another python3 may come first on PATH):
 
     apt-get install -y python3-torch
     /usr/bin/python3 scripts/make_torch_gpt2_files.py
 
-gpt2_conv1d has the names and layout of Hugging Face's GPT2LMHeadModel (prefix, Conv1D [in, out], tied head left out), in
-F32. gpt2_linear has nn.Linear's layout [out, in], no prefix, a head of its own, causal masks beside the weights, in BF16.
-Logits are float64 from the numbers in the files. With a folder that `npm run train -- --export` wrote, and a file of
-token ids (JSON, a list), the script prints the mean cross entropy of that model over them:
+gpt2_conv1d is in F32 with the names and layout of Hugging Face's GPT2LMHeadModel (prefix, Conv1D [in, out], no tied head).
+gpt2_linear is in BF16 with the layout of nn.Linear [out, in], no prefix, an untied head, and causal masks among the weights.
+Logits are computed in float64 from the numbers in the files. Given a folder that `npm run train -- --export` wrote and a
+file of token ids (a JSON list), the script prints the mean cross entropy of that model over them:
 
     /usr/bin/python3 scripts/make_torch_gpt2_files.py FOLDER IDS.json
 """
@@ -28,7 +28,7 @@ FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test"
 
 
 def write(path, tensors, dtype):
-    """A safetensors file. Every tensor is written in `dtype`, masks as bytes."""
+    """Writes a safetensors file. Every tensor is written in `dtype`, masks as bytes."""
     entries, parts, end = {}, [], 0
     for name, tensor in tensors.items():
         mask = tensor.dtype == torch.bool
@@ -45,7 +45,7 @@ def write(path, tensors, dtype):
 
 
 def read(path):
-    """Float64 tensors by name."""
+    """Reads tensors by name, as float64."""
     with open(path, "rb") as file:
         data = file.read()
     (length,) = struct.unpack("<Q", data[:8])

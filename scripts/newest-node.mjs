@@ -1,11 +1,11 @@
 /**
- * A stage of `npm test`: the command line on the newest Node that npm offers as a package, while its collector runs all the
- * time. Node 25 and later end a process that leaves a file to the collector.
+ * A stage of `npm test`: runs the command line on the newest Node that npm has as a package, with constant garbage
+ * collection. Node 25 and later end a process when they garbage-collect an open file.
  *
  *   node scripts/newest-node.mjs              train, --init and --resume
- *   node scripts/newest-node.mjs SCRIPT ...   any script on that Node, without the collector
+ *   node scripts/newest-node.mjs SCRIPT ...   any script on that Node, without constant garbage collection
  *
- * The package (58 MB to load, 150 MB on the disk) lies in .cache; without a registry the one that is there is taken.
+ * The package (58 MB to download, 150 MB on disk) is kept in .cache. If the registry cannot be reached, the one there is used.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -17,13 +17,13 @@ import { COMPILE_QUICKLY, lavapipeEnv } from '../e2e/software-gpu/environment.mj
 const repo = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(repo, '.cache', 'newest-node');
 const isWindows = process.platform === 'win32';
-/** The program itself: unlike the package `node`, it runs no script to load anything else. */
+/** The package with the program itself. Unlike the package `node`, it has no script that downloads something else. */
 const PACKAGE = `node-${isWindows ? 'win' : process.platform}-${process.arch}`;
 const program = join(folder, 'node_modules', PACKAGE, 'bin', isWindows ? 'node.exe' : 'node');
 const COLLECT = join(repo, 'scripts', 'collect-garbage.mjs');
 const CLI = join(repo, 'scripts', 'cli.mjs');
 const STEPS = { saved: 30, resumed: 45, init: 20 };
-/** Many times what a run takes on two busy cores. */
+/** Many times the duration of a run on two busy cores. */
 const LIMIT_MS = 300_000;
 
 function install() {
@@ -37,7 +37,7 @@ function install() {
   });
   if (done.status === 0 && existsSync(program)) return;
   if (!existsSync(program)) fail(`npm could not install ${PACKAGE}, and none is in ${folder}`);
-  console.log(`npm could not be asked for a newer ${PACKAGE}: the one in ${folder} is used`);
+  console.log(`npm could not check for a newer ${PACKAGE}, so the one in ${folder} is used`);
 }
 
 /** @returns the JSON lines of a run */
@@ -48,9 +48,9 @@ function train(...args) {
     env: { ...process.env, ...lavapipeEnv(), ...COMPILE_QUICKLY },
     timeout: LIMIT_MS,
   });
-  const told = `train ${args.join(' ')}\n${stderr}`;
-  if (status !== 0) fail(`exit code ${status ?? signal} (limit ${LIMIT_MS / 1000} s) of ${told}`);
-  if (/garbage|ERR_|\(node:\d+\)/.test(stderr)) fail(`Node complains about ${told}`);
+  const context = `train ${args.join(' ')}\n${stderr}`;
+  if (status !== 0) fail(`exit code ${status ?? signal} (limit ${LIMIT_MS / 1000} s) of ${context}`);
+  if (/garbage|ERR_|\(node:\d+\)/.test(stderr)) fail(`Node warned about ${context}`);
   return stdout.split('\n').slice(0, -1).map(JSON.parse);
 }
 

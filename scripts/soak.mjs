@@ -1,10 +1,10 @@
 /**
- * Trains in the real page for a chosen time while things go wrong, and holds every step against a run that nothing
- * happened to. e2e/soak has what goes wrong.
+ * Trains in the real page for a chosen time with injected faults (see e2e/soak), and compares every step with an
+ * undisturbed run.
  *
  *   npm run soak -- --minutes 30 --json FILE --seed 1
  *
- * Needs what the end-to-end tests need (`npm run test:setup`). Exits with 1 where anything was lost.
+ * It needs the setup of the end-to-end tests (`npm run test:setup`). Exits with 1 when anything was lost.
  */
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
@@ -29,7 +29,7 @@ function options() {
   }
 }
 
-/** A number of an option; ends the program where it is none. */
+/** Parses the number of an option; ends the program when it is not one. */
 function numberOf(name, text, least) {
   const value = Number(text);
   if (Number.isFinite(value) && value >= least) return value;

@@ -1,7 +1,7 @@
 /**
- * `npm run test:ddp`: a saved run that goes on in `train_ddp.py`, two CPU processes over gloo and one without torchrun, has
- * the losses, skipped steps and learning rates of the same run that goes on here, and ends where that ends. A command of its
- * own, since it needs PyTorch: `PYTHON=/usr/bin/python3` chooses one that has it.
+ * `npm run test:ddp`: checks that a saved run resumed in `train_ddp.py`, with two CPU processes over gloo and with one
+ * process without torchrun, has the same losses, skipped steps, learning rates and end as the same run resumed here. It is
+ * a command of its own because it needs PyTorch; `PYTHON=/usr/bin/python3` selects a Python that has it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,15 +14,15 @@ import { fileURLToPath } from 'node:url';
 const PYTHON = process.env.PYTHON ?? 'python3';
 const SAVED = 12;
 const STEPS = 18;
-/** Of a run whose steps with a rare character are skipped: enough for several of both kinds. */
+/** Steps of the run that skips steps with a rare character: enough for several skipped and several applied ones. */
 const SKIPPING_STEPS = 42;
 const MAX_SKIPS = 10;
 const PROCESSES = 2;
-/** A process that takes longer hangs, such as one that waits for another which has failed. */
+/** A process that takes longer is considered hung, such as one that waits for another that has failed. */
 const LIMIT_MS = 1_800_000;
-/** fp32: sums of f32 in another order. bf16: autocast keeps attention's rounding and sums elsewhere than Halfstep. */
+/** Bounds in nats. In fp32 sums have another order. In bf16, autocast also rounds attention at other points than Halfstep. */
 const MODES = { fp32: 1e-4, bf16: 2e-3 };
-/** In the text a few times in a hundred windows. */
+/** A character that is in a few of a hundred windows of the text. */
 const RARE = '☃';
 
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -36,7 +36,7 @@ function check(holds, what) {
   if (!holds) failures.push(what);
 }
 
-/** @returns the exit code, the steps that were told, by their number, and the messages */
+/** @returns the exit code, the reported steps by number, the output and the error messages */
 async function run(command, args, env = process.env) {
   const child = spawn(command, args, { env, timeout: LIMIT_MS });
   let out = '';
@@ -65,13 +65,13 @@ async function trained(...args) {
   return done;
 }
 
-/** Without what torchrun says to its processes. */
+/** An environment without torchrun's variables. */
 function alone() {
   const { RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, ...env } = process.env;
   return { ...env, CUDA_VISIBLE_DEVICES: '', OMP_NUM_THREADS: '1' };
 }
 
-/** With it: torchrun of Debian 12 does not start with its Python. */
+/** Starts the processes with torchrun's variables. The torchrun of Debian 12 does not start with its Python. */
 async function together(...args) {
   const port = await freePort();
   const done = await Promise.all(
@@ -102,7 +102,7 @@ async function freePort() {
   return port;
 }
 
-/** Steps of both from one number to another: the same are skipped, at the same rates, with losses within the bound. */
+/** Checks that both runs skip the same steps, with equal learning rates and with losses within the bound. */
 function compare(what, here, there, first, last, bound) {
   const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   const pairs = numbers.map((number) => [here.steps.get(number), there.steps.get(number)]);
@@ -121,13 +121,13 @@ function compare(what, here, there, first, last, bound) {
     skips.every(([a, b]) => a === b),
     `${what}: the same steps are skipped, ${shown}`,
   );
-  // Rates of Halfstep are f32.
+  // Halfstep's learning rates are f32.
   const rates = pairs.every(([a, b]) => Math.abs(a.lr - b.lr) <= 2 ** -23 * a.lr);
-  check(rates, `${what}: the same learning rates, which skipped steps do not move`);
+  check(rates, `${what}: the same learning rates, which skipped steps do not advance`);
   return skips.map(([skipped]) => skipped);
 }
 
-async function goesOn(mode, bound) {
+async function resumes(mode, bound) {
   const saved = join(folder, `${mode}.safetensors`);
   const out = join(folder, `${mode}-out.safetensors`);
   const asked = ['--preset', 'smoke', '--warmup', '4', '--accum', '2', '--eval-every', '0', '--untied'];
@@ -135,15 +135,18 @@ async function goesOn(mode, bound) {
   const here = await trained('--resume', saved, '--steps', String(STEPS));
   const more = ['--data', text, '--steps', String(STEPS)];
   compare(mode, here, await together(saved, ...more, '--out', out), SAVED + 1, STEPS, bound);
-  // The way back: what PyTorch wrote is a model that a run can start from.
+  // The file that PyTorch wrote must be a model that a run can start from.
   await trained('--init', out, '--steps', '1', '--eval-every', '0');
   const single = await run(PYTHON, [PROGRAM, saved, ...more], alone());
-  check(single.messages.includes('without torchrun'), `${mode}: one process says that it is alone`);
+  check(
+    single.messages.includes('without torchrun'),
+    `${mode}: a single process reports that it runs without torchrun`,
+  );
   compare(`${mode}, one process`, here, single, SAVED + 1, STEPS, bound);
   return saved;
 }
 
-/** The run with one row of a tensor made infinite. */
+/** Writes a copy of the run with one row of a tensor made infinite. */
 function poisoned(path, name, row) {
   const bytes = readFileSync(path);
   const size = Number(bytes.readBigUInt64LE(0));
@@ -158,31 +161,31 @@ function poisoned(path, name, row) {
   return { path: changed, description: JSON.parse(header.__metadata__.halfstep) };
 }
 
-/** Steps that meet the rare character are skipped, and no others. */
+/** Checks that exactly the steps with the rare character are skipped. */
 async function skipsSome(mode, saved, bound) {
   const { characters } = poisoned(saved, 'wte.weight', 0).description.tokenizer;
   const { path } = poisoned(saved, 'wte.weight', [...characters].indexOf(RARE));
   const here = await trained('--resume', path, '--steps', String(SKIPPING_STEPS));
   const there = await together(path, '--data', text, '--steps', String(SKIPPING_STEPS));
-  check(there.code === 0, `${mode}: some skips do not end a run`);
+  check(there.code === 0, `${mode}: a few skips do not end the run`);
   const skips = compare(`${mode}, some skips`, here, there, SAVED + 1, SKIPPING_STEPS, bound);
   const some = skips.filter(Boolean).length;
   check(some >= 3 && some <= skips.length - 3, `${mode}: ${some} of ${skips.length} steps are skipped`);
 }
 
-/** Every step is skipped: both end after the tenth, and the weights are those of the file. */
+/** Checks that, when every step is skipped, both end after the tenth with the weights of the file. */
 async function skipsAll(mode, saved) {
   const { path } = poisoned(saved, 'h.0.attn.c_proj.weight', 0);
   const out = join(folder, `${mode}-stopped.safetensors`);
   const here = await train('--resume', path, '--steps', '60');
   const there = await together(path, '--data', text, '--steps', '60', '--out', out);
-  check(here.code === 1 && there.code === 1, `${mode}: ten skips in a row are a failure, here and there`);
+  check(here.code === 1 && there.code === 1, `${mode}: ten skips in a row fail in both`);
   compare(`${mode}, all skipped`, here, there, SAVED + 1, SAVED + MAX_SKIPS, 0);
   check(there.steps.size === MAX_SKIPS, `${mode}: it ends after ${there.steps.size} steps`);
-  check(there.messages.includes(`They are in ${out}`), `${mode}: the failure says where the weights are`);
+  check(there.messages.includes(`They are in ${out}`), `${mode}: the error says where the weights are`);
 }
 
-/** What ends in one line, and no traceback. */
+/** Checks that user errors give a one-line message without a traceback. */
 async function refuses(saved) {
   const cases = {
     'no MASTER_ADDR': [[saved, '--data', text, '--steps', '18'], { RANK: '0', WORLD_SIZE: '1' }],
@@ -198,7 +201,7 @@ async function refuses(saved) {
   }
 }
 
-/** fp16 needs CUDA; its scale does not. From a scale, whether steps are skipped, and the scales that follow. */
+/** Tests of the loss scale, which needs no CUDA, unlike fp16: start, whether steps are skipped, and the resulting scales. */
 const SCALES = [
   [2, [true, true, true], [1, 1, 1]],
   [2 ** 23, [false, false, false], [2 ** 24, 2 ** 24, 2 ** 24]],
@@ -234,7 +237,7 @@ try {
   writeFileSync(text, written.join(''));
   await scales();
   for (const [mode, bound] of Object.entries(MODES)) {
-    const saved = await goesOn(mode, bound);
+    const saved = await resumes(mode, bound);
     await skipsSome(mode, saved, bound);
     await skipsAll(mode, saved);
     if (mode === 'fp32') await refuses(saved);
@@ -242,5 +245,5 @@ try {
 } finally {
   rmSync(folder, { recursive: true });
 }
-console.log(failures.length === 0 ? 'all hold' : `${failures.length} do not hold`);
+console.log(failures.length === 0 ? 'all checks passed' : `${failures.length} checks failed`);
 if (failures.length > 0) process.exitCode = 1;

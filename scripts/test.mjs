@@ -1,11 +1,11 @@
 /**
- * What `npm test` runs: every check, in order. A stage that fails leaves out only the stages that need what it makes.
+ * `npm test`: runs every check in order. When a stage fails, only the stages that need it are not run.
  *
  *   node scripts/test.mjs                    all stages
  *   node scripts/test.mjs --only unit,gpu    these stages, in the order below
- *   node scripts/test.mjs --check            what `npm run check` runs in minutes: the stages that have `check`
+ *   node scripts/test.mjs --check            the stages that have `check`, which take minutes: `npm run check`
  *
- * The last line is `N passed, M failed`: tests over all runners; a stage that fails without a failed test counts as one.
+ * The last line is `N passed, M failed`, over all test runners. A stage that fails without a failed test counts as one.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -15,10 +15,10 @@ import { fileURLToPath } from 'node:url';
 const repo = fileURLToPath(new URL('..', import.meta.url));
 const reports = join(repo, '.cache', 'test-reports');
 
-// Biome colours its output into files too, and heeds no NO_COLOR.
+// Biome colours its output even in files, and ignores NO_COLOR.
 const PLAIN = process.stdout.isTTY ? [] : ['--colors=off'];
 
-// Called by path: it works the same from npm, from a shell, and where npm has not linked a package's commands.
+// Programs are called by path, which works from npm, from a shell, and when npm has not linked the commands of packages.
 const node = (script, ...args) => [process.execPath, join(repo, script), ...args];
 const modules = (script, ...args) => node(join('node_modules', script), ...args);
 
@@ -40,13 +40,13 @@ const vitest = (project, ...needs) => ({
   count: countVitest,
 });
 
-/** Every kernel in f32 and in native halves, ten steps against PyTorch, and sixteen that have had the same bits before. */
+/** Every kernel in f32 and native f16, ten steps against PyTorch, and a saved run whose bits are known. */
 const FEW_GPU_TESTS = [
   ...['kernels', 'training/torch.test.ts', 'training/oldFiles.test.ts'].map((path) => `test/gpu/${path}`),
   ...['--testNamePattern', "in '(fp32|fp16 native)'|follows PyTorch|terminal-fp16 is restored"],
 ];
 
-/** Those with `check` are part of `npm run check`, with these arguments added to their command. */
+/** Stages with `check` are part of `npm run check`, with these arguments added to their command. */
 const STAGES = [
   { name: 'setup', command: node('e2e/software-gpu/setup.mjs'), check: [] },
   { name: 'types', command: modules('typescript/bin/tsc', '--noEmit'), check: [] },
@@ -72,7 +72,7 @@ const STAGES = [
 ];
 
 function countVitest(json) {
-  // A file that cannot be loaded fails without a test of its own having failed.
+  // A test file that cannot be loaded fails without any failed test.
   const broken = json.testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
   );
@@ -109,7 +109,7 @@ function checkStages() {
   return STAGES.filter(({ check }) => check).map(({ command, count, check, ...stage }) => ({
     ...stage,
     command: [...command, ...check],
-    // Tests that a pattern leaves out are no skipped ones.
+    // Tests that the name pattern leaves out do not count as skipped.
     count: count && ((json) => ({ ...count(json), ...(check.length > 0 && { skipped: 0 }) })),
   }));
 }
@@ -120,7 +120,7 @@ function childEnv() {
   return { ...env, NO_COLOR: '1' };
 }
 
-/** Runs one stage; whether it passed, and its counts (none for a stage that is not a test runner). */
+/** Runs one stage. @returns whether it passed, and its counts, which are 0 for stages that are not test runners */
 function runStage({ name, command, env, count }) {
   console.log(`\n== ${name}`);
   const start = performance.now();
@@ -133,9 +133,9 @@ function runStage({ name, command, env, count }) {
   if (count && existsSync(report(name)))
     Object.assign(counts, count(JSON.parse(readFileSync(report(name), 'utf8'))));
   if (!passed) counts.failed = Math.max(counts.failed, 1);
-  // A pattern that no title has any more would leave out everything.
+  // A name pattern that matches no title would leave out all tests.
   if (count && passed && counts.passed === 0) {
-    console.log(`== ${name}: FAILED, since no test was run`);
+    console.log(`== ${name}: FAILED, because no test was run`);
     return { passed: false, counts: { ...counts, failed: 1 } };
   }
   return { passed, counts };
@@ -148,7 +148,7 @@ const failed = new Set();
 for (const stage of selectedStages(process.argv.slice(2))) {
   const missing = stage.needs?.find((name) => failed.has(name));
   if (missing) {
-    console.log(`\n== ${stage.name}: not run, since ${missing} failed`);
+    console.log(`\n== ${stage.name}: not run, because ${missing} failed`);
     failed.add(stage.name);
     total.failed += 1;
     continue;

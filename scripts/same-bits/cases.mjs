@@ -1,6 +1,6 @@
 /**
- * The runs of same-bits: a pairwise cover, in which every two values of any two options meet in some run, where the command
- * line takes them together.
+ * The runs of same-bits: a pairwise cover, in which any two values of different options occur together in some run, if the
+ * command line accepts them together.
  */
 import { pairwiseCover } from './cover.mjs';
 
@@ -10,7 +10,7 @@ const DYNAMIC = ['fp16', 'fp16-tf32'];
 const WITHOUT_MASTER = ['fp16-pure', 'bf16-sr'];
 const HALVES = ['fp16', 'fp16-tf32', 'fp16-static', 'fp16-noscale', 'fp16-pure'];
 
-/** Values of every option. The first is the default, which is left out of the command; true stands for the bare option. */
+/** Values of every option. The first is the default, which is left out of the command; true means the option without a value. */
 const OPTIONS = {
   precision: ['fp32', 'tf32', ...HALVES, 'bf16', 'bf16-sr', 'bf16-split', ...FP8, ...SIMULATED],
   optimizer: ['adamw', 'stable-adamw'],
@@ -27,7 +27,7 @@ const OPTIONS = {
   'amax-history': [16, 4],
   'amax-algo': ['max', 'most_recent'],
   'scale-margin': [0, 1],
-  // 2^32 overflows f16 at once: the first steps are skipped while the scale falls.
+  // 2^32 overflows f16, so that the first steps are skipped while the scale falls.
   'loss-scale': ['default', 2 ** 32],
   f16: ['auto', 'native'],
   vocab: ['own', 300],
@@ -37,14 +37,14 @@ const OPTIONS = {
   'sharpness-every': [0, 5],
 };
 
-/** Names of options in checkouts before they were renamed. */
+/** Names of options in checkouts from before they were renamed. */
 const FORMER_NAMES = {
   'quantize-head': 'fp8-head',
   'quantize-activations': 'fp8-activations',
   'scale-margin': 'fp8-margin',
 };
 
-/** Modes that take an option with another value than its default; other options go with every mode. */
+/** The modes that accept other values than the default of an option. Options that are not listed go with every mode. */
 const TAKEN_BY = {
   rounding: SIMULATED,
   'quantize-head': FP8,
@@ -56,7 +56,7 @@ const TAKEN_BY = {
   f16: HALVES,
 };
 
-/** Whether some precision mode takes all values of `row`, which may lack options. */
+/** Whether some precision mode accepts all values of `row`, which may be incomplete. */
 function isTaken(row) {
   const modes = 'precision' in row ? [row.precision] : OPTIONS.precision;
   return modes.some((mode) => Object.entries(row).every(([option, value]) => takes(mode, option, value)));
@@ -68,13 +68,13 @@ function takes(mode, option, value) {
   return TAKEN_BY[option]?.includes(mode) ?? true;
 }
 
-/** Small, so that most of a run is the compilation of its kernels, and with several chunks of rows and of the vocabulary. */
+/** The model is small, so that kernel compilation dominates, but has several chunks of rows and of the vocabulary. */
 const SHAPE = ['--preset', 'smoke', '--width', '32', '--ctx', '32', '--batch', '4', '--warmup', '2'];
 const RUN = ['--steps', '20', '--eval-every', '10', '--eval-batches', '2', '--sample', '0', '--seed', '7'];
 
 /**
- * @param {string} help what `--help` of the old checkout prints
- * @returns {string[]} options of the cover that it does not list: there is nothing to compare with
+ * @param {string} help the output of `--help` in the old checkout
+ * @returns {string[]} options of the cover that it does not list, which cannot be compared
  */
 export function optionsMissingIn(help) {
   const listed = listedIn(help);
@@ -86,8 +86,8 @@ function listedIn(help) {
 }
 
 /**
- * @param {readonly string[]} leftOut options that stay at their defaults
- * @returns {string[][]} the options in which each run differs from the defaults
+ * @param {readonly string[]} leftOut options that keep their defaults
+ * @returns {string[][]} the options of each run that differ from the defaults
  */
 export function differingOptions(leftOut = []) {
   const varied = Object.fromEntries(Object.entries(OPTIONS).filter(([option]) => !leftOut.includes(option)));

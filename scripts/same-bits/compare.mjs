@@ -1,7 +1,7 @@
-/** What differs between two runs of the same command: the lines of --json and the tensors of the saved file. */
+/** Compares two runs of the same command: the lines of --json and the tensors of the saved file. */
 import { readFileSync } from 'node:fs';
 
-/** Fields of each kind of line that must be equal; times, speeds and memory may differ. */
+/** The fields of each kind of line that must be equal. Times, speeds and memory may differ. */
 const COMPARED = {
   step: {
     loss: 'loss',
@@ -16,7 +16,7 @@ const COMPARED = {
 
 /**
  * @param {{ lines: object[], file: string }} before @param {{ lines: object[], file: string }} after
- * @returns {string[]} one sentence a difference; none where every bit is the same
+ * @returns {string[]} one sentence for each difference; empty when every bit is the same
  */
 export function differences(before, after) {
   return [...lineDifferences(before.lines, after.lines), ...tensorDifferences(before.file, after.file)];
@@ -49,7 +49,7 @@ function tensorDifferences(before, after) {
   ];
 }
 
-/** Weights and optimizer states of a safetensors file, by name. */
+/** Reads the weights and optimizer states of a safetensors file by name. */
 function readTensors(path) {
   const bytes = readFileSync(path);
   const start = 8 + Number(bytes.readBigUInt64LE(0));

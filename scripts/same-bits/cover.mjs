@@ -1,13 +1,13 @@
 /**
- * A pairwise cover under constraints: rows in which every two values of any two factors meet, where a row can hold both.
- * Greedy: each row starts with a pair that has not been covered and takes, factor by factor, the value that covers most new
- * pairs. Written here because covertable 2.5.2 stops before the cover is complete where constraints exclude many pairs.
+ * Computes a pairwise cover under constraints: rows in which any two values of different factors occur together, if a row
+ * may contain both. It is greedy: each row starts with an uncovered pair and takes for each factor the value that covers
+ * most new pairs. It is our own because covertable 2.5.2 leaves the cover incomplete when constraints exclude many pairs.
  */
 
 /**
- * @param {Record<string, readonly unknown[]>} factors values of each; the first is taken where none covers anything new
- * @param {(row: Record<string, unknown>) => boolean} isAllowed for rows with some factors missing too: whether what is there goes
- *   together. Every allowed row must be completable with first values.
+ * @param {Record<string, readonly unknown[]>} factors values of each; the first is taken when none covers a new pair
+ * @param {(row: Record<string, unknown>) => boolean} isAllowed whether the values of a row, which may be incomplete, go
+ *   together. It must be possible to complete every allowed row with first values.
  * @returns {Record<string, unknown>[]}
  */
 export function pairwiseCover(factors, isAllowed) {

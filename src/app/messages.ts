@@ -4,6 +4,7 @@ import {
   PRESETS,
   type PrecisionMode,
   recipeOf,
+  storesHalves,
   type TrainConfig,
   type VariantId,
   variantTitle,
@@ -97,7 +98,7 @@ export function skipSentence(step: number, overflow: string | null, from: number
 }
 
 export function usesHalf(mode: PrecisionMode): boolean {
-  return Object.values(recipeOf(mode).roles).some((format) => format.startsWith('f16'));
+  return storesHalves(recipeOf(mode));
 }
 
 /**

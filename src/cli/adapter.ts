@@ -1,4 +1,4 @@
-/** This machine's GPU, or why there is none. */
+/** Opens this machine's GPU, or a software driver if there is none. */
 import { type AdapterReport, EngineError, openDevice } from '../engine/index.ts';
 import { loadDawn, reloadDawn } from './dawn.ts';
 import { chosenDrivers, explainNoAdapter, installedDrivers, softwareNote } from './noAdapter.ts';
@@ -11,7 +11,7 @@ interface OpenAdapter {
 }
 
 /**
- * Opens this machine's GPU or, where there is none, the software driver that npm has installed, with a line that says so.
+ * Opens this machine's GPU. If there is none, opens the software driver that npm has installed and prints a note.
  * @throws EngineError NO_WEBGPU when Dawn cannot be loaded, NO_ADAPTER when it finds no usable driver
  */
 export async function openAdapter(): Promise<OpenAdapter> {
@@ -28,14 +28,14 @@ function isNoAdapter(error: unknown): error is EngineError {
   return error instanceof EngineError && error.code === 'NO_ADAPTER';
 }
 
-/** @param cause what Dawn said, where it was asked */
+/** @param cause Dawn's error; undefined when Dawn was not tried */
 async function openSoftware(cause?: EngineError): Promise<OpenAdapter> {
   const chosen = chosenDrivers(process.env);
   const refusal = (unavailable: string | null) =>
     explainNoAdapter({
       ...{ platform: process.platform, chosen, drivers: installedDrivers(), unavailable, cause },
     });
-  // Who names a driver wants that one or none.
+  // A user who names a driver does not want a different one.
   if (chosen) throw refusal(null);
   const driver = await softwareDriver();
   if ('unavailable' in driver) throw refusal(driver.unavailable);
@@ -46,9 +46,7 @@ async function openSoftware(cause?: EngineError): Promise<OpenAdapter> {
     return opened;
   } catch (error) {
     if (!isNoAdapter(error)) throw error;
-    throw refusal(
-      `the software driver in ${driver.folder} does not work here${problem ? ` (${problem})` : ''}`,
-    );
+    throw refusal(`the software driver in ${driver.folder} does not work${problem ? ` (${problem})` : ''}`);
   }
 }
 
@@ -58,7 +56,7 @@ async function dawn(load: typeof loadDawn): Promise<GPU> {
   } catch (cause) {
     throw new EngineError(
       'NO_WEBGPU',
-      `The npm package "webgpu" (Dawn) does not load here: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}.`,
+      `The npm package "webgpu" (Dawn) could not be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}.`,
       `It has binaries for Linux, macOS and Windows on x64 and arm64; this is ${process.platform} on ${process.arch}. Run npm ci again, or train in the page: npm start.`,
       { cause },
     );

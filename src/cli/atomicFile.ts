@@ -1,4 +1,4 @@
-/** Files that are there as a whole or not at all, whenever the process ends. */
+/** Writes files atomically: whenever the process ends, a file has either its old content or all of the new. */
 import {
   accessSync,
   closeSync,
@@ -21,14 +21,14 @@ export function json(content: unknown): string {
 }
 
 /**
- * Replaces the file, on the disk when it returns: a temporary file beside it is written, synced and renamed.
+ * Replaces a file by writing, syncing and renaming a temporary file beside it. When it returns, the file is on the disk.
  * @throws EngineError BAD_VALUE naming the path and the reason
  */
 export function writeAtomically(path: string, content: string): void {
   const { target, mode } = replaced(path);
   const temporary = `${target}.${process.pid}.tmp`;
   try {
-    // Not `writeSync`, which writes a part of it on a disk that becomes full, and returns how much.
+    // Not `writeSync`: when the disk becomes full, it writes a part and returns the number of bytes.
     writeFileSync(temporary, content, { flush: true, mode });
     renameSync(temporary, target);
     syncFolder(dirname(target));
@@ -38,7 +38,7 @@ export function writeAtomically(path: string, content: string): void {
   }
 }
 
-/** Writes every file that can be written. @throws EngineError BAD_VALUE of the first that cannot, after the others */
+/** Writes every file that can be written, then throws the error of the first that could not. @throws EngineError BAD_VALUE */
 export function writeAllAtomically(
   files: readonly { readonly path: string | undefined; readonly content: () => string }[],
 ): void {
@@ -54,8 +54,8 @@ export function writeAllAtomically(
 }
 
 /**
- * As {@link writeAtomically}, piece by piece. What a killed process left of its temporary file the next one overwrites.
- * @throws EngineError SAVE_FAILED; the file is what it was
+ * Does the same as {@link writeAtomically}, piece by piece. It overwrites a temporary file that a killed process left.
+ * @throws EngineError SAVE_FAILED, after which the file is unchanged
  */
 export async function writePiecesAtomically(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const { target, mode } = replaced(path);
@@ -75,7 +75,7 @@ export async function writePiecesAtomically(path: string, pieces: AsyncIterable<
     throw new EngineError(
       'SAVE_FAILED',
       `Cannot write "${path}": ${cause instanceof Error ? cause.message : String(cause)}.`,
-      'What was there before is unchanged. Free some space, or give another path.',
+      'A file that was there before is unchanged. Free some space, or give another path.',
       { cause },
     );
   }
@@ -85,21 +85,21 @@ function removeIfThere(path: string): void {
   try {
     rmSync(path);
   } catch {
-    // It was not made.
+    // It did not exist.
   }
 }
 
-/** The file behind a path, which may be a link, and the permissions of what is there: a private run stays private. */
+/** Follows links, and returns the permissions of an existing file, so that a private run stays private. */
 function replaced(path: string): { target: string; mode: number } {
   try {
     const target = realpathSync(path);
     return { target, mode: statSync(target).mode & 0o777 };
   } catch {
-    return { target: path, mode: 0o666 }; // there is none yet
+    return { target: path, mode: 0o666 }; // a new file
   }
 }
 
-/** Without it the new name may be lost with the power. Windows cannot open folders, and needs it not. */
+/** Syncs a folder, so that a renamed file survives a power failure. Windows cannot open folders and does not need this. */
 function syncFolder(path: string): void {
   if (process.platform === 'win32') return;
   const folder = openSync(path, 'r');
@@ -111,7 +111,7 @@ function syncFolder(path: string): void {
 }
 
 /**
- * Refuses a report's path that could not be written after hours of work, or that holds a sweep, whose cells would be lost.
+ * Checks the path of a report before hours of work: it must be writable and must not contain a sweep, which would be lost.
  * @throws EngineError BAD_VALUE
  */
 export function checkReportPath(path: string): void {
@@ -124,7 +124,7 @@ export function checkReportPath(path: string): void {
   if (there?.isDirectory()) throw unwritable(path, 'it is a folder');
   if (there && !there.isFile()) throw unwritable(path, 'it is a device or a pipe');
   if (there && readFileSync(path, 'utf8').slice(0, 100).includes(`"${SWEEP_FORMAT}"`)) {
-    throw unwritable(path, 'it holds a sweep');
+    throw unwritable(path, 'it contains a sweep');
   }
 }
 
@@ -133,7 +133,7 @@ function unwritable(path: string, cause: unknown): EngineError {
   return new EngineError(
     'BAD_VALUE',
     `Cannot write "${path}": ${reason}.`,
-    'Name another file, in a folder that exists and can be written.',
+    'Name another file, in a folder that exists and is writable.',
     { cause },
   );
 }

@@ -32,22 +32,22 @@ import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
 import { openText, showReading } from './texts.ts';
 
-/** What is trained: what was asked for, or a saved run. */
+/** Everything that training starts from: the configuration and text, and a saved run or a model file if one was given. */
 export interface Beginning {
   readonly preset: PresetName;
   readonly config: TrainConfig;
   readonly dataset: Dataset;
   readonly text: TextChoice;
   readonly resume: RunFile | undefined;
-  /** Weights to start from, by parameter. */
+  /** Initial weights by parameter; null when they are drawn from the seed or restored from the saved run. */
   readonly initial: ReadonlyMap<string, Float32Array> | null;
-  /** What was assumed of the file that it starts from. */
+  /** Notes on what was assumed about the model file. */
   readonly notes: readonly string[];
 }
 
 /**
- * Everything that can be wrong before the GPU is asked for anything.
- * @param adapter asked only where it decides the preset, and then last
+ * Makes all checks that do not need the GPU, and reads the files and the text.
+ * @param adapter called only when the adapter decides the preset, after all other checks
  */
 export async function beginRun(
   command: TrainCommand,
@@ -68,7 +68,7 @@ export async function beginRun(
     await prepareExport(exportTo.folder);
   }
   const stream = await openText(text);
-  // A run that began with --init may have a tokenizer that its text would not give.
+  // A run that started with --init may have a tokenizer that was not made for its text.
   const tokenizer =
     resume?.description.tokenizer ??
     (model?.tokenizer ? tokenizerOfModel(model.tokenizer, asked.tokenizer) : asked.tokenizer);
@@ -96,7 +96,7 @@ export async function beginRun(
   };
 }
 
-/** What the file decides goes before what was given, and that before what it only suggests. */
+/** Settings that the file determines take precedence over given ones, and those over what it only suggests. */
 function configOf(model: InitialModel, given: Overrides): Overrides {
   const { likelyTokenizer } = model;
   return {

@@ -1,4 +1,4 @@
-/** Entry point of `npm run bench`: what the adapter can do, and what Halfstep makes of it. */
+/** Entry point of `npm run bench`, which measures the adapter and Halfstep on it. */
 import {
   type AdapterReport,
   splitText,
@@ -45,14 +45,14 @@ async function main(args: readonly string[]): Promise<number> {
   context.print(headline(report));
   if (!asked && report.isFallback) {
     context.print(
-      `A software renderer is slow: ${shapes} is measured; --shapes a,b measures the usual ones.`,
+      `A software renderer is slow, so only ${shapes} is measured; --shapes a,b measures the usual shapes.`,
     );
   }
   const results = new BenchResults(context.print);
   for (const stage of stages) {
     context.print(`\n${stage}`);
     await results.collect(stage, () => STAGES[stage](context, results));
-    // After each, as the next one may take hours, or end the process.
+    // The file is written after each stage, because the next one may take hours or end the process.
     if (path !== undefined) writeAtomically(path, json({ ...provenance(report), ...results.json }));
   }
   device.destroy();

@@ -1,4 +1,4 @@
-/** What the stages of `npm run bench` work with, and where their figures go. */
+/** The inputs of the stages of `npm run bench`, and the collector of their results. */
 
 import {
   type AdapterReport,
@@ -11,18 +11,18 @@ import {
 export interface BenchContext {
   readonly device: GPUDevice;
   readonly report: AdapterReport;
-  /** Names as given: each is looked up where it is used, so that a wrong one costs only itself. */
+  /** Names as given. Each is looked up when it is measured, so that a wrong name does not stop the others. */
   readonly shapes: readonly string[];
   readonly modes: readonly PrecisionMode[];
-  /** Bytes for which the largest batch is measured beside batch 1; null measures each shape's own batch. */
+  /** Memory budget in bytes, for which batch 1 and the largest batch are measured; null measures each shape's own batch. */
   readonly budget: number | null;
-  /** Steps of the long run. */
+  /** Number of steps of the long run. */
   readonly steps: number;
   readonly datasetOf: (config: TrainConfig) => Promise<Dataset>;
   readonly print: (line: string) => void;
 }
 
-/** What was measured, and what could not be: a benchmark that fails is told, and the others still run. */
+/** Collects results and problems. A benchmark that fails is reported, and the others still run. */
 export class BenchResults {
   readonly json: Record<string, unknown> = { problems: [] as string[] };
   readonly #print: (line: string) => void;

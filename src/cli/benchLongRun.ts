@@ -1,25 +1,25 @@
-/** The stage `longrun`: thousands of steps, and whether the last ones are slower than the first. */
+/** The stage `longrun`: trains for thousands of steps and checks whether they become slower. */
 import {
   driftOf,
   EngineError,
-  LEAST_STEPS,
   type LongRunBlock,
+  MIN_STEPS,
   measureLongRun,
   presetOf,
 } from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { formatBytes, formatCount, formatLoss } from './format.ts';
 
-/** Blocks between two lines of progress. */
-const REPORTED = 10;
+/** Number of blocks per line of progress. */
+const BLOCKS_PER_LINE = 10;
 
 export async function longrun(context: BenchContext, results: BenchResults): Promise<void> {
   const { device, report, steps, print } = context;
-  if (steps < LEAST_STEPS) {
+  if (steps < MIN_STEPS) {
     throw new EngineError(
       'BAD_VALUE',
-      `--steps is ${steps}, too few to see a slope.`,
-      `Give at least ${LEAST_STEPS}.`,
+      `--steps is ${steps}, which is too few to measure a slope.`,
+      `Give at least ${MIN_STEPS}.`,
     );
   }
   const config = { ...presetOf('smoke').config, precision: context.modes[0]! };
@@ -33,7 +33,7 @@ export async function longrun(context: BenchContext, results: BenchResults): Pro
     steps,
     (block) => {
       residentBytes.push(process.memoryUsage.rss());
-      if (++blocks % REPORTED === 0) print(progressLine(block));
+      if (++blocks % BLOCKS_PER_LINE === 0) print(progressLine(block));
     },
   );
   const drift = driftOf(measured);
@@ -42,10 +42,10 @@ export async function longrun(context: BenchContext, results: BenchResults): Pro
 }
 
 function progressLine({ step, msPerStep, controlMs, loss }: LongRunBlock): string {
-  return `step ${formatCount(step)}  ${msPerStep.toFixed(2)} ms a step  control ${controlMs.toFixed(1)} ms  loss ${formatLoss(loss)}`;
+  return `step ${formatCount(step)}  ${msPerStep.toFixed(2)} ms per step  control ${controlMs.toFixed(1)} ms  loss ${formatLoss(loss)}`;
 }
 
-/** What a long run showed, in words. @param residentBytes memory of the process after each block */
+/** Summarises a long run. @param residentBytes memory of the process after each block */
 export function longRunText(
   precision: string,
   blocks: readonly LongRunBlock[],
@@ -61,7 +61,7 @@ export function longRunText(
     `${formatBytes(bytes)} in ${count} buffers`;
   return [
     `Long run   preset smoke, ${precision}, ${formatCount(last.step)} steps in ${blocks.length} blocks`,
-    `Drift      ${per1000(slope)} % of step time in 1,000 steps (95 %: ${per1000(low)} to ${per1000(high)}), over a control kernel`,
+    `Drift      ${per1000(slope)} % of step time in 1,000 steps (95 %: ${per1000(low)} to ${per1000(high)}), relative to a control kernel`,
     `GPU        ${live(first)} after the first block, ${live(last)} after the last`,
     `Process    ${formatBytes(residentBytes[0]!)} resident after the first block, ${formatBytes(residentBytes.at(-1)!)} after the last`,
     `Loss       ${formatLoss(first.loss)} after the first block, ${formatLoss(last.loss)} after the last`,

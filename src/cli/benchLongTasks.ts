@@ -1,14 +1,14 @@
-/** The stage `longtasks`: how long the page's main thread is held up while the page trains. */
+/** The stage `longtasks`: measures how long the page's main thread is blocked during training. */
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { browserBench } from './browserBench.ts';
 import { textTable } from './table.ts';
 
-/** What bench/longTasks.mjs prints for each training. */
+/** The output of bench/longTasks.mjs for each training. */
 interface PageTraining {
   readonly query: string;
   readonly steps: number;
   readonly seconds: number;
-  /** Tasks of the main thread above 50 ms; null where the browser does not report them. */
+  /** Tasks of the main thread above 50 ms; null when the browser does not report them. */
   readonly longTasks: {
     readonly count: number;
     readonly longestMs: number;

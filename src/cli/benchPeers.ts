@@ -1,4 +1,4 @@
-/** The stage `peers`: other trainers on the same shapes in the same browser. bench/peers/run.mjs does the measuring. */
+/** The stage `peers`: compares other trainers on the same shapes in the same browser, measured by bench/peers/run.mjs. */
 import { benchShape, describeShape, type TrainConfig } from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { browserBench } from './browserBench.ts';
@@ -21,7 +21,7 @@ export async function peers(context: BenchContext, results: BenchResults): Promi
       results: shape.results.map((result) => ({ ...result, ratio: ratioOf(result) })),
     })),
   };
-  // e2e/software-gpu has lavapipe give itself out as SwiftShader, which Chromium lets pages use.
+  // e2e/software-gpu makes lavapipe report itself as SwiftShader, which Chromium lets pages use.
   const alias = report.isFallback ? ' (lavapipe under that name)' : '';
   for (const shape of measured.shapes) {
     print(`${shape.shape}: ${describeShape(shapes[shape.shape]!)}`);

@@ -1,4 +1,4 @@
-/** `--only roofline`: what the adapter reaches at most, and how near to it square matmuls come. */
+/** The stage `roofline`: measures the adapter's peaks, and square matmuls relative to them. */
 import { measureRoofline } from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { gigabytes, gigaflops, peakShare } from './format.ts';
@@ -15,7 +15,7 @@ export async function roofline(
   const { peakFlops, halfPeakFlops, copyBytesPerSec, readBytesPerSec, matmuls } = measured;
   print(
     textTable(
-      ['', 'measured', 'of the f32 peak, in turns', 'half of them'],
+      ['', 'measured', 'share of the f32 peak (median)', 'quartiles'],
       [
         ['f32 multiply-add peak', gigaflops(peakFlops), '', ''],
         [
@@ -24,7 +24,7 @@ export async function roofline(
           '',
           '',
         ],
-        ['copy bandwidth, read and written', gigabytes(copyBytesPerSec), '', ''],
+        ['copy bandwidth, read plus written', gigabytes(copyBytesPerSec), '', ''],
         ['read bandwidth, gradient_norm', gigabytes(readBytesPerSec), '', ''],
         ...matmuls.map(({ format, layout, kernel, flops, ofPeak, quartiles }) => [
           `matmul ${MATMUL_SIZE} ${layout}, ${format} operands (${kernel})`,

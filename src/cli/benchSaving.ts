@@ -1,4 +1,4 @@
-/** The stage `saving`: what a save takes from the training, of shapes in the first of the modes. */
+/** The stage `saving`: measures how much a save slows training down, for each shape in the first mode. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ export async function saving(context: BenchContext, results: BenchResults): Prom
   results.json.saving = { precision, shapes: measured };
 }
 
-/** What was measured of a shape, in words. */
+/** Summarises the measurement of a shape. */
 export function savingText(
   shape: string,
   precision: string,
@@ -47,10 +47,11 @@ export function savingText(
 ): string {
   const extra = pairs.map(({ extraMs }) => extraMs).sort((a, b) => a - b);
   const median = extra[extra.length >> 1]!;
-  const how = stagingBytes > 0 ? `a copy of ${formatBytes(stagingBytes)} on the GPU` : 'no room for a copy';
+  const how =
+    stagingBytes > 0 ? `a copy of ${formatBytes(stagingBytes)} on the GPU` : 'no GPU memory for a copy';
   return [
-    `${shape}, ${precision}: ${msPerStep.toFixed(1)} ms a step, ${how}`,
-    `a save takes ${median.toFixed(1)} ms from the training (median of ${pairs.length} pairs, ${extra[0]!.toFixed(1)} to ${extra.at(-1)!.toFixed(1)})`,
-    `of step time that is ${percent(median / KEEP_EVERY_MS)} at one save a minute (the page), ${percent(median / (DEFAULT_SAVE_EVERY * msPerStep))} at one in ${DEFAULT_SAVE_EVERY} steps (--save)`,
+    `${shape}, ${precision}: ${msPerStep.toFixed(1)} ms per step, ${how}`,
+    `a save costs training ${median.toFixed(1)} ms (median of ${pairs.length} pairs, ${extra[0]!.toFixed(1)} to ${extra.at(-1)!.toFixed(1)})`,
+    `which is ${percent(median / KEEP_EVERY_MS)} of step time with one save per minute (the page), ${percent(median / (DEFAULT_SAVE_EVERY * msPerStep))} with one every ${DEFAULT_SAVE_EVERY} steps (--save)`,
   ].join('\n');
 }

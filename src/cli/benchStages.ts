@@ -1,4 +1,4 @@
-/** The stages of `npm run bench`: each prints a table and keeps its figures for the JSON file. */
+/** The stages of `npm run bench`. Each prints a table and stores its figures for the JSON file. */
 
 import {
   benchShape,
@@ -23,7 +23,7 @@ import { saving } from './benchSaving.ts';
 import { formatBytes, formatCount, gigabytes, gigaflops, peakShare, percent } from './format.ts';
 import { textTable } from './table.ts';
 
-/** Seconds that each measured training takes at least. */
+/** Minimum seconds of each measured training. */
 const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
 
@@ -55,7 +55,7 @@ function kernelTable({ operations, phases }: StepProfile, shareOf: (flops: numbe
       flops > 0 ? peakShare(shareOf(flops / (ms / 1000))) : '',
     ]);
   const parts = Object.entries(phases).map(([phase, ms]) => `${phase} ${ms.toFixed(1)} ms`);
-  return `${textTable(['kernel', 'phase', 'count', 'ms', 'share', 'speed', 'of the peak'], rows)}\nPhases as one list each: ${parts.join(', ')}`;
+  return `${textTable(['kernel', 'phase', 'count', 'ms', 'share', 'speed', 'of the peak'], rows)}\nEach phase timed as a whole: ${parts.join(', ')}`;
 }
 
 async function step(context: BenchContext, results: BenchResults): Promise<void> {
@@ -80,15 +80,15 @@ async function step(context: BenchContext, results: BenchResults): Promise<void>
   });
   if (rows.length === 0) return;
   context.print(
-    textTable(['run', 'tokens/s', 'ms a step', ...PHASES, 'MFU', 'memory', 'first loss after'], rows),
+    textTable(['run', 'tokens/s', 'ms per step', ...PHASES, 'MFU', 'memory', 'first loss after'], rows),
   );
-  context.print('The phases of a step are timed by themselves, in ms.');
+  context.print('Each phase of a step is timed separately, in ms.');
 }
 
-/** Doublings of one dimension each: how the cost grows. */
+/** Each row doubles one dimension, to show how the cost grows. */
 const DOUBLINGS: readonly (readonly [name: string, change: (config: TrainConfig) => Partial<TrainConfig>])[] =
   [
-    ['as it is', () => ({})],
+    ['unchanged', () => ({})],
     ['width x 2', ({ width }) => ({ width: 2 * width })],
     ['layers x 2', ({ layers }) => ({ layers: 2 * layers })],
     ['context x 2', ({ context }) => ({ context: 2 * context })],
@@ -120,7 +120,7 @@ async function scaling(context: BenchContext, results: BenchResults): Promise<vo
   }
 }
 
-/** Calls `measure` for every shape, mode and batch; figures go to `json[stage]` under `shape mode`. */
+/** Calls `measure` for every shape, mode and batch, and stores its results in `json[stage]` under `shape mode`. */
 async function forEachRun(
   context: BenchContext,
   results: BenchResults,
@@ -144,7 +144,7 @@ async function forEachRun(
   }
 }
 
-/** The shape's own batch or, with a budget, batch 1 and the largest within it. */
+/** Returns a run with the shape's own batch or, with a budget, runs with batch 1 and the largest batch that fits. */
 async function runsOf(
   { device, budget, datasetOf }: BenchContext,
   config: TrainConfig,

@@ -1,4 +1,4 @@
-/** Entry point of `npm run compare`: precision modes trained from the same starts, beside each other. */
+/** Entry point of `npm run compare`, which trains precision modes from the same starts and compares them. */
 
 import {
   aboutLine,
@@ -41,14 +41,13 @@ const OPTIONS: readonly OptionSpec[] = [
 
 const HELP = `Usage: npm run compare -- [options]
 
-Trains precision modes from the same starts, one after the other, and shows what each does to loss, speed and
-memory. The first mode is the one that the others are compared with. Progress goes to standard error; Ctrl-C ends
-it with what is finished.
+Trains precision modes one after the other from the same starts, and compares their loss, speed and memory. The
+first mode is the reference. Progress goes to standard error. Ctrl-C stops and reports the runs that have finished.
 
 ${optionList(OPTIONS)}
 `;
 
-/** A run with its configuration, in the order of training. */
+/** The table, and the finished runs in training order. */
 interface Finished {
   readonly table: ComparisonTable;
   readonly runs: readonly RecordedRun[];
@@ -61,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const experiment = experimentOf(given);
-  plannedOn(experiment.preset, experiment); // what is wrong with the options should not wait for the text and the GPU
+  plannedOn(experiment.preset, experiment); // checks the options before the text is read and the GPU is opened
   const files = { json: given.get('json'), markdown: given.get('markdown') };
   for (const path of Object.values(files)) if (path !== undefined) checkReportPath(path);
   await compare(experiment, files);
@@ -89,7 +88,7 @@ async function compare(
   lab.close();
   if (runs.length === 0) {
     if (failure) throw failure;
-    show('Stopped before a run was finished: there is nothing to compare.\n', process.stderr);
+    show('Stopped before any run had finished, so there is nothing to compare.\n', process.stderr);
     return;
   }
   const table = comparisonTable(withUnfinished(planned, runs), runs, 'wall', null);
@@ -116,7 +115,7 @@ async function compare(
   if (failure) throw failure;
 }
 
-/** Those that were to be trained keep their column. */
+/** Adds planned runs that did not finish, so that they keep their columns. */
 function withUnfinished(planned: readonly PlannedRun[], runs: readonly RecordedRun[]) {
   return planned.map(
     (one, i) => runs[i] ?? { ...one, facts: null, latest: null, summary: null, error: null },
@@ -133,7 +132,7 @@ function terminalTable({ modes, rows }: ComparisonTable): string {
   );
 }
 
-/** JSON has no word for numbers that are not finite: they are written as null. */
+/** The figures for the JSON file. Non-finite numbers become null, because JSON cannot represent them. */
 function figures({ table, runs }: Finished) {
   return {
     format: 'halfstep-comparison',

@@ -1,54 +1,54 @@
-/** Dawn, the WebGPU of Node, as a process uses it: loaded once, kept alive, quiet, and polled calmly. */
+/** Loads Dawn, the WebGPU implementation for Node, once per process, silences its warnings and slows down its polling. */
 import { withQuietStderr } from './quietStderr.ts';
 
-// Dawn aborts the process when an instance is collected before the objects made from it, so they live on globalThis.
+// Dawn aborts the process when an instance is garbage-collected before its objects, so instances are kept on globalThis.
 const holder = globalThis as typeof globalThis & { dawnInstances?: GPU[] };
 
 /** f16 on NVIDIA is behind a toggle in Dawn's Vulkan backend, and experimental features are behind another. */
 const TOGGLES = ['enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'];
 
-/** How long Dawn waits before it asks the driver again whether something has finished. */
+/** Interval in milliseconds at which Dawn asks the driver whether work has finished. */
 const POLL_MS = 1;
 
 /**
- * Dawn's entry point, one per process: later calls return the newest. Also puts GPUBufferUsage and the other WebGPU
- * globals in place.
- * @param options Dawn toggles, as the npm package `webgpu` takes them
- * @throws whatever the package throws where it has no binary for this machine
+ * Returns Dawn's entry point. There is one per process; later calls return the newest. The first call also defines
+ * GPUBufferUsage and the other WebGPU globals.
+ * @param options Dawn toggles for the npm package `webgpu`
+ * @throws the package's error when it has no binary for this machine
  */
 export async function loadDawn(options: readonly string[] = TOGGLES): Promise<GPU> {
   return holder.dawnInstances?.at(-1) ?? reloadDawn(options);
 }
 
-/** Another instance, which looks for drivers anew: one that has found none finds none later. As {@link loadDawn}. */
+/** Creates another instance as {@link loadDawn} does. Only a new instance searches for drivers again. */
 export async function reloadDawn(options: readonly string[] = TOGGLES): Promise<GPU> {
   const { create, globals } = await import('webgpu');
   if (!holder.dawnInstances) {
     Object.assign(globalThis, globals);
-    pollCalmly();
+    slowDownPolling();
     holder.dawnInstances = [];
   }
   const dawn = create([...options]);
   holder.dawnInstances.push(dawn);
-  keepQuiet(dawn);
+  silenceWarnings(dawn);
   return dawn;
 }
 
 /**
- * Dawn looks for drivers before `requestAdapter` returns its promise, and warns on standard error about each: about limits
- * that it lowers, and about drivers that it does not find, which the caller reports better.
+ * Suppresses the warnings that Dawn writes to standard error about drivers that it does not find and limits that it
+ * lowers. It does so synchronously, before `requestAdapter` returns its promise. The caller reports missing drivers.
  */
-function keepQuiet(dawn: GPU): void {
+function silenceWarnings(dawn: GPU): void {
   const requestAdapter = dawn.requestAdapter.bind(dawn);
   dawn.requestAdapter = (options) => withQuietStderr(() => requestAdapter(options));
 }
 
 /**
- * While a promise of Dawn's is open, the package asks the driver again from every turn of the event loop, which keeps
- * one core busy: half the machine where the GPU is emulated on two. It looks setImmediate up each time, so that a slower
- * one can be put in its place. Native callbacks are Dawn's, or those of promises, for which a millisecond is soon enough.
+ * While a promise of Dawn is pending, the package polls the driver in every turn of the event loop, which keeps one core
+ * busy. With a GPU emulated on two cores, that is half the machine. The package looks setImmediate up at each call, so a
+ * slower one can replace it. Native callbacks belong to Dawn or to promises, for which a millisecond's delay is harmless.
  */
-function pollCalmly(): void {
+function slowDownPolling(): void {
   globalThis.setImmediate = new Proxy(globalThis.setImmediate, {
     apply(immediate, self, args: Parameters<typeof setImmediate>) {
       const [callback] = args;

@@ -1,20 +1,20 @@
-/** What is done with a model when its run has ended, also where the run could not go on. */
-import { EngineError, type StoppedItself, type Trainer } from '../engine/index.ts';
+/** Exports and samples the model when a run has ended, even if its mode ended it early. */
+import { type EarlyStop, EngineError, type Trainer } from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
 import type { TrainCommand } from './options.ts';
 import { type Screen, show } from './terminal.ts';
 
 export interface Ended {
   readonly trainer: Trainer;
-  /** Why it could not go on. */
-  readonly error: StoppedItself | null;
-  /** Why its end could not be saved. */
+  /** Why the mode ended the run early; null when it did not. */
+  readonly error: EarlyStop | null;
+  /** Why the final state could not be saved; null when it could, or was not asked for. */
   readonly unsaved: EngineError | null;
 }
 
 /**
- * Exports the model and has it write a sample, as asked for. What fails does not keep the rest from being done.
- * @throws EngineError the run's error with the places where its weights lie; else the first failure
+ * Exports the model and writes a sample if asked for. A failure of one does not prevent the other.
+ * @throws EngineError the error of the run, with the places where its weights are stored; else the first failure
  */
 export async function endRun(
   { trainer, error, unsaved }: Ended,
@@ -50,15 +50,15 @@ export async function endRun(
 }
 
 function stopped(
-  { code, message, hint }: StoppedItself,
+  { code, message, hint }: EarlyStop,
   places: readonly string[],
   resumed: string | undefined,
 ): EngineError {
-  const lost = resumed === undefined ? 'The weights were not kept' : `Nothing since "${resumed}" was kept`;
+  const lost = resumed === undefined ? 'The weights were not saved' : `Nothing since "${resumed}" was saved`;
   const where =
     places.length > 0
       ? `The weights are ${places.join(' and ')}.`
-      : `${lost}: --save FILE or --export DIR would do that.`;
+      : `${lost}; use --save FILE or --export DIR to keep them.`;
   return new EngineError(code, message, `${where} ${hint}`);
 }
 

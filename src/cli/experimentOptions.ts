@@ -24,7 +24,7 @@ import { presetNote } from './runText.ts';
 import { show } from './terminal.ts';
 
 const DEFAULT_MODES = 'fp32,fp16,bf16';
-const MOST_SEEDS = 100;
+const MAX_SEEDS = 100;
 
 const VARIANT_NAMES = VARIANT_SETTINGS.map((field) => rowOf(field).option).join(', ');
 
@@ -53,7 +53,7 @@ export const EXPERIMENT_OPTIONS: readonly OptionSpec[] = [
   {
     kind: 'count',
     name: 'seeds',
-    help: `consecutive seeds that each is trained from, at most ${MOST_SEEDS} [1]`,
+    help: `consecutive seeds that each is trained from, at most ${MAX_SEEDS} [1]`,
   },
 ];
 
@@ -101,6 +101,6 @@ function modesOf(value: string): readonly VariantId[] {
 
 function seedsOf(value: string): number {
   const seeds = wholeNumber('seeds', value);
-  if (seeds <= MOST_SEEDS) return seeds;
-  throw new EngineError('BAD_VALUE', `--seeds is ${seeds}.`, `Give a whole number from 1 to ${MOST_SEEDS}.`);
+  if (seeds <= MAX_SEEDS) return seeds;
+  throw new EngineError('BAD_VALUE', `--seeds is ${seeds}.`, `Give a whole number from 1 to ${MAX_SEEDS}.`);
 }

@@ -1,4 +1,4 @@
-/** `--export DIR`: the trained model as Hugging Face's libraries read it. */
+/** `--export DIR`: writes the trained model for Hugging Face's libraries. */
 import { constants } from 'node:fs';
 import { access, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,12 +12,12 @@ import {
 } from '../engine/index.ts';
 
 /**
- * Makes the folder in one that exists, so that a path which cannot be written is known before hours of work.
+ * Creates the folder, so that a path that cannot be written is reported before hours of work. Its parent must exist.
  * @throws EngineError BAD_VALUE naming the path and the reason
  */
 export async function prepareExport(folder: string): Promise<void> {
   try {
-    // Not `recursive`, which Node never gives up on where the system refuses folders (/proc).
+    // Not `recursive`, with which Node never returns where folders cannot be created (/proc).
     await mkdir(folder).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EEXIST') throw cause;
     });
@@ -28,9 +28,9 @@ export async function prepareExport(folder: string): Promise<void> {
 }
 
 /**
- * Writes `model.safetensors`, `config.json` and the tokenizer's files. What is there of an earlier export is replaced only
- * when all of the new one is on the disk.
- * @throws EngineError SAVE_FAILED when the disk refuses, NOT_FINITE when a weight is not in F16
+ * Writes `model.safetensors`, `config.json` and the tokenizer's files. Files of an earlier export are replaced only after
+ * all new files are on the disk.
+ * @throws EngineError SAVE_FAILED when a file cannot be written, NOT_FINITE when a weight is not finite or too large for F16
  */
 export async function exportModel(trainer: Trainer, folder: string, dtype: ExportDtype): Promise<void> {
   const { gpt } = trainer.plan.tensors;

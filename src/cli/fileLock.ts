@@ -1,20 +1,20 @@
-/** A file that one process at a time works on. */
+/** Locks a file so that only one process at a time works on it. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../engine/index.ts';
 
-/** Locks of this process. One with its number that is not among them is of an earlier process: containers give numbers again. */
+/** The locks of this process. A lock with its id that is not among them is from an earlier process, because containers reuse ids. */
 const ownLocks = new Set<string>();
 
 /**
- * Takes the lock of a file, a file beside it that names this process, and that of a process which has ended.
- * @returns gives it back; a process that is killed leaves it to be taken over
- * @throws EngineError BAD_VALUE naming the process that has it, or why it cannot be written
+ * Locks a file by creating a lock file beside it that names this process. A lock of a process that has ended is replaced.
+ * @returns a function that releases the lock; a killed process leaves it to be replaced
+ * @throws EngineError BAD_VALUE naming the process that holds the lock, or why it cannot be written
  */
 export function lockFile(path: string): () => void {
   const lock = `${path}.lock`;
   const own = `${process.pid} ${hostname()}`;
-  // The second time after a lock that nobody has any more was removed.
+  // The second attempt follows the removal of a stale lock.
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       writeFileSync(lock, own, { flag: 'wx' });
@@ -36,13 +36,13 @@ export function lockFile(path: string): () => void {
   throw held(path, contentOf(lock));
 }
 
-/** Another process may have found it stale too, and have its own lock there by now. */
+/** Removes a stale lock. Another process may have removed it too and created its own by now, which is put back. */
 function removeStale(path: string, lock: string, holder: string): void {
   const removed = `${lock}.${process.pid}`;
   try {
     renameSync(lock, removed);
   } catch {
-    return; // it is gone
+    return; // another process removed it
   }
   const taken = contentOf(removed);
   if (taken === holder) {
@@ -53,7 +53,7 @@ function removeStale(path: string, lock: string, holder: string): void {
   throw held(path, taken);
 }
 
-/** Empty for a lock that is gone, or was made a moment ago. */
+/** Returns the content of a lock; '' if it is gone or was only just created. */
 function contentOf(lock: string): string {
   try {
     return readFileSync(lock, 'utf8');
@@ -62,7 +62,7 @@ function contentOf(lock: string): string {
   }
 }
 
-/** Of another machine, and of what is no lock of this program, nobody here can say. */
+/** Whether the lock's process has ended. Locks of other machines and unknown content do not count as stale. */
 function isStale(lock: string, holder: string): boolean {
   const { pid, host } = processIn(holder);
   if (pid === null || host !== hostname()) return false;
@@ -71,11 +71,11 @@ function isStale(lock: string, holder: string): boolean {
     process.kill(pid, 0);
     return false;
   } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === 'ESRCH'; // else another user's
+    return (cause as NodeJS.ErrnoException).code === 'ESRCH'; // another code means a process of another user
   }
 }
 
-/** The process that a lock names; `pid` is null where it names none. */
+/** Returns the process that a lock names; `pid` is null when it names none. */
 function processIn(holder: string): { readonly pid: number | null; readonly host: string } {
   const [pid = '', ...host] = holder.split(' ');
   return { pid: /^\d+$/.test(pid) ? Number(pid) : null, host: host.join(' ') };
@@ -85,17 +85,17 @@ function held(path: string, holder: string): EngineError {
   const { pid, host } = processIn(holder);
   const by =
     pid === null
-      ? `another process: "${path}.lock" is there, and does not name it`
+      ? `another process, which "${path}.lock" does not name`
       : `process ${pid} on ${host || 'an unnamed host'}`;
-  return new EngineError('BAD_VALUE', `"${path}" is being worked on by ${by}.`, wayOut(path, pid, host));
+  return new EngineError('BAD_VALUE', `"${path}" is in use by ${by}.`, remedy(path, pid, host));
 }
 
-/** Only on its own host can be seen whether the process still runs. */
-function wayOut(path: string, pid: number | null, host: string): string {
-  const wait = 'Wait until it has ended or name another file.';
+/** What the user can do. Whether the process still runs can only be seen on its own host. */
+function remedy(path: string, pid: number | null, host: string): string {
+  const wait = 'Wait until it ends, or name another file.';
   const remove = `remove the lock: rm "${path}.lock".`;
   if (pid === null || host === hostname()) return `${wait} If there is no such process, ${remove}`;
-  return `${wait} This host is ${hostname()} and cannot see that process: look for it with "ps -p ${pid}" on ${host || 'its host'}, and if it has ended, ${remove}`;
+  return `${wait} This host, ${hostname()}, cannot see that process. Look for it with "ps -p ${pid}" on ${host || 'its host'}, and if it has ended, ${remove}`;
 }
 
 function unlockable(path: string, cause: unknown): EngineError {

@@ -4,9 +4,9 @@ import { EngineError, type RandomAccess } from '../engine/index.ts';
 import { fileProblem } from './fileProblem.ts';
 
 /**
- * A file on the disk. Each read opens and closes it: its readers end in many ways, and Node ends the process when it
- * collects a handle that was left open.
- * @throws EngineError BAD_FILE when it cannot be opened; so does a read once it was changed or replaced
+ * Random access to a file on disk. Each read opens and closes the file, because readers end in many ways, and Node ends
+ * the process when it garbage-collects an open handle.
+ * @throws EngineError BAD_FILE when it cannot be opened; a read throws the same after the file was changed or replaced
  */
 export async function fileSource(path: string): Promise<RandomAccess> {
   try {
@@ -41,7 +41,7 @@ async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>):
   }
 }
 
-/** `print` differs for another file in the same place, and for the same file with other bytes. */
+/** `print` identifies the file and its content: it changes when the file is replaced or written to. */
 async function factsOf(file: FileHandle): Promise<{ size: number; print: string; isFolder: boolean }> {
   const facts = await file.stat({ bigint: true });
   const { dev, ino, size, mtimeNs } = facts;
@@ -52,6 +52,6 @@ function changed(path: string): EngineError {
   return new EngineError(
     'BAD_FILE',
     `"${path}" was changed or replaced while it was in use.`,
-    'Give it again when nothing writes it any more.',
+    'Try again when nothing writes to it.',
   );
 }

@@ -1,4 +1,4 @@
-/** `--init FILE`: a GPT-2 that a run starts from. */
+/** `--init FILE`: opens the GPT-2 that a run starts from. */
 import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
@@ -21,9 +21,9 @@ export interface InitialModel extends ModelFile {
 }
 
 /**
- * @param path of a safetensors file, or of a folder with a `model.safetensors`
- * @param given what the user set, to hold against the file
- * @throws EngineError BAD_FILE or WRONG_MODEL naming what is wrong with the file, BAD_VALUE naming an option that
+ * @param path a safetensors file, or a folder with a `model.safetensors`
+ * @param given the user's settings, which are checked against the file
+ * @throws EngineError BAD_FILE or WRONG_MODEL saying what is wrong with the file, BAD_VALUE naming an option that
  * contradicts it
  */
 export async function openInitialModel(path: string, given: Overrides): Promise<InitialModel> {
@@ -38,8 +38,8 @@ export async function openInitialModel(path: string, given: Overrides): Promise<
   if (heads === undefined) {
     throw new EngineError(
       'BAD_VALUE',
-      `"${name}" does not say how many heads its width of ${shape.width} has, and no config.json is beside it.`,
-      `Give --heads; GPT-2's heads are 64 wide, which makes ${usualHeads(shape.width)}.`,
+      `"${name}" does not state its number of heads, and there is no config.json beside it.`,
+      `Give --heads; with GPT-2's heads of width 64, its width of ${shape.width} has ${usualHeads(shape.width)}.`,
     );
   }
   const model = { ...file, shape: { ...shape, heads } };
@@ -47,25 +47,25 @@ export async function openInitialModel(path: string, given: Overrides): Promise<
   return model;
 }
 
-/** What to tell of the file before a run starts from it. */
+/** Returns the notes to show before a run starts from the file. */
 export function modelNotes(
   { name, shape, likelyTokenizer, notes }: InitialModel,
   given: Overrides,
 ): string[] {
   if (likelyTokenizer === null || given.tokenizer !== undefined) return [...notes];
   return [
-    `"${name}" has ${shape.vocabulary} tokens, as GPT-2, and nothing beside it says of what tokenizer: GPT-2's is assumed. --tokenizer says otherwise.`,
+    `"${name}" has ${shape.vocabulary} tokens like GPT-2, and no tokenizer.json is beside it, so GPT-2's tokenizer is assumed. Use --tokenizer to choose another.`,
     ...notes,
   ];
 }
 
-/** The shape as values of a configuration, and the tokenizer where the file decides it. */
+/** Returns the shape as settings, and the tokenizer if the file determines it. */
 export function overridesOfModel({ shape, tokenizer }: InitialModel, given: Overrides): Overrides {
   if (!tokenizer) return shape;
   return { ...shape, tokenizer: choiceOfModel(choiceOf(tokenizer), given.tokenizer ?? null) };
 }
 
-/** How to fill up the vocabulary of a text whose tokens are fewer than the model's; null where that was asked for. */
+/** The option that pads a text's vocabulary to that of the model; null when it was given. */
 export function fillOption({ shape }: InitialModel, given: Overrides): string | null {
   return given.vocabulary === shape.vocabulary ? null : `--vocab ${shape.vocabulary}`;
 }
@@ -82,12 +82,12 @@ function refuseContradictions(model: InitialModel, given: Overrides): void {
     throw new EngineError(
       'BAD_VALUE',
       `${what}, but "${model.name}" ${file}.`,
-      `Leave --${option} out: with --init the file decides it.`,
+      `Leave --${option} out, because with --init the file determines it.`,
     );
   }
 }
 
-/** A file beside the weights; null where there is none. It is open only while it is read. */
+/** Random access to a file beside the weights; null when there is none. The file is open only during a read. */
 async function sourceBeside(path: string, name: string): Promise<RandomAccess | null> {
   const beside = join(dirname(path), name);
   const facts = await stat(beside).catch(() => null);

@@ -1,16 +1,16 @@
 import type { EventEmitter } from 'node:events';
 
-/** npm passes a Ctrl-C on to a process that the terminal has already told: both arrive within milliseconds. */
+/** npm forwards a Ctrl-C that the terminal also sends to the process. Both arrive within milliseconds. */
 const SAME_INTERRUPT_MS = 500;
 
-/** What shells report for a program that SIGINT ended. */
+/** Exit code that shells report for a program ended by SIGINT. */
 const EXIT_INTERRUPTED = 130;
 
 type Interrupt = 'SIGINT' | 'SIGTERM';
 
 /**
  * Calls `stop` at the first SIGINT or SIGTERM and `kill` at a later one.
- * @param signals the process, or a stand-in for it
+ * @param signals the process, or a replacement in tests
  */
 export function onInterrupt(
   signals: Pick<EventEmitter, 'on'>,
@@ -31,13 +31,13 @@ export function onInterrupt(
 }
 
 /**
- * Ends the process as if it had no handler of the signal. `process.exit` would destroy what a driver's threads are using:
- * while they compile kernels, Mesa's crash.
+ * Ends the process as if it had no handler for the signal. `process.exit` would free memory that driver threads are
+ * using; Mesa's crash if they are compiling kernels.
  */
 export function endBySignal(signal: Interrupt): void {
   // Windows has no signals that end a process with their own exit code.
   if (process.platform === 'win32') process.exit(EXIT_INTERRUPTED);
-  process.emit('exit', EXIT_INTERRUPTED); // what must be given back
+  process.emit('exit', EXIT_INTERRUPTED); // handlers release locks and other resources
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }

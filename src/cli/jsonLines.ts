@@ -1,4 +1,4 @@
-/** The lines of `--json`: the fields and their order are a promise to scripts. */
+/** The lines of `--json`. Scripts rely on the fields and their order. */
 
 import type {
   EvalMetrics,
@@ -21,7 +21,10 @@ export function sharpnessLine(metrics: SharpnessMetrics): string {
   return line('sharpness', { ...metrics });
 }
 
-/** Shares are of the values that are not zero, and null where all are; `sqnrDb` is null where nothing was lost and where values are not finite. */
+/**
+ * Shares are of the nonzero values, and null when all values are zero. `sqnrDb` is null when nothing was lost and when
+ * values are not finite.
+ */
 export function numericsLine({ step, scale, noise }: NumericsFrame): string {
   const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax }) => ({
     ...{ name, kind, format, sqnrDb: sqnr },
@@ -31,7 +34,7 @@ export function numericsLine({ step, scale, noise }: NumericsFrame): string {
   return line('numerics', { step, lossScale: scale, tensors });
 }
 
-export function troubleLine({ kind, step, message, hint }: RunWarning): string {
+export function warningLine({ kind, step, message, hint }: RunWarning): string {
   return line('trouble', { kind, step, message, hint });
 }
 
@@ -39,7 +42,7 @@ export function summaryLine(summary: RunSummary): string {
   return line('summary', { ...summary });
 }
 
-/** JSON has no word for numbers that are not finite: JSON.stringify writes null. */
+/** Non-finite numbers become null, because JSON cannot represent them. */
 function line(type: string, fields: Record<string, unknown>): string {
   return `${JSON.stringify({ type, ...fields })}\n`;
 }

@@ -1,16 +1,16 @@
-/** Runs of an experiment in the terminal, one after the other: the GPU and the text they share, and their progress. */
+/** Trains the runs of an experiment one after the other in the terminal, with a shared GPU and text, and shows progress. */
 import {
   type AdapterReport,
   createTrainer,
   type Dataset,
   DeviceAccess,
   type Ending,
-  type KeptEvents,
   type OpenGpu,
   type PlannedRun,
   type RecordedRun,
   Recovery,
   ResumableRun,
+  type ResumableRunEvents,
   RunControl,
   type RunWarning,
   recordRun,
@@ -51,7 +51,7 @@ export class Lab {
     onReaderGone(() => this.#control.abandon());
     onInterrupt(process, {
       stop: () => {
-        progress.print('Stopping: what has ended is kept. Press Ctrl-C again to end at once.');
+        progress.print('Stopping. Finished runs are kept. Press Ctrl-C again to quit immediately.');
         this.#control.abandon();
       },
       kill: endBySignal,
@@ -59,9 +59,9 @@ export class Lab {
   }
 
   /**
-   * The text comes first: what is wrong with it should not wait for the GPU.
-   * @param plan the runs on an adapter; they do not differ in how they read the text, nor does the adapter change that
-   * @returns the GPU and the text, and what is planned
+   * Reads the text, then opens the GPU, so that errors in the text are reported first.
+   * @param plan returns the runs for an adapter, all of which use the same tokenizer on every adapter
+   * @returns the lab and the plan
    */
   static async open<Plan extends { readonly runs: readonly PlannedRun[] }>(
     text: TextChoice,
@@ -80,15 +80,15 @@ export class Lab {
     return { ...planned, lab: new Lab(gpu, report, dataset, progress) };
   }
 
-  /** Ctrl-C was pressed: the run at hand counts for nothing, and no other is to start. */
+  /** Whether Ctrl-C was pressed. The current run is then discarded, and no other must start. */
   get stopped(): boolean {
     return this.#control.stopped;
   }
 
   /**
-   * Trains with the GPU to itself; null when it was stopped.
-   * @param label what its progress lines begin with
-   * @throws EngineError for configurations the adapter cannot run, and the first fault of the device
+   * Trains one run alone on the GPU; null when it was stopped.
+   * @param label beginning of its progress lines
+   * @throws EngineError for configurations that the adapter cannot run, and the first fault of the device
    */
   async train(
     { mode, config }: PlannedRun,
@@ -108,7 +108,7 @@ export class Lab {
       if (options.countGradients) await prepared.numerics.prepare();
       return prepared;
     };
-    const train = (events: KeptEvents): Promise<Ending | null> =>
+    const train = (events: ResumableRunEvents): Promise<Ending | null> =>
       this.#recovery.run({
         control: this.#control,
         train: async (gpu) => {
@@ -116,13 +116,13 @@ export class Lab {
           return trainToEnding(trainer, kept.attach(trainer, events), this.#control);
         },
         drop: () => kept.detach(),
-        saved: async () => 'The runs that have ended are kept; the one at hand is not.',
+        saved: async () => 'Finished runs are kept; the current one is not.',
       });
     try {
       const rate = new StepRate();
       const run = await recordRun(
         mode,
-        (events) => train({ ...events, onTrouble: (trouble) => this.#tellChange(trouble, label) }),
+        (events) => train({ ...events, onWarning: (warning) => this.#printWarning(warning, label) }),
         (metrics) => {
           rate.record(metrics.step, performance.now());
           const text = () => `${label}  ${progressText(metrics, config, rate.stepsPerSecond)}`;
@@ -140,22 +140,22 @@ export class Lab {
     this.#gpu.close();
   }
 
-  #tellChange({ kind, message, hint }: RunWarning, label: string): void {
+  #printWarning({ kind, message, hint }: RunWarning, label: string): void {
     if (kind === 'deviceLost' || kind === 'smallerBatch') this.progress.print(`${label}  ${message} ${hint}`);
   }
 }
 
-/** What became of the runs of an experiment. */
+/** The results of an experiment. */
 export interface Trained<T> {
-  /** Of the runs that have ended, in their order. */
+  /** Results of the finished runs, in order. */
   readonly results: readonly T[];
-  /** What the next one failed with: thrown when the results are written. Undefined where none did. */
+  /** The error of the run that failed, to be thrown after the results are written; undefined when none did. */
   readonly failure: unknown;
 }
 
 /**
- * Trains one after the other until one is stopped or fails: what the others have come to is not lost with it.
- * @param train null where it was stopped
+ * Trains runs one after the other until one is stopped or fails. The results of the runs before it are kept.
+ * @param train returns null when the run was stopped
  */
 export async function trainEach<P, T>(
   planned: readonly P[],
@@ -174,7 +174,7 @@ export async function trainEach<P, T>(
   return { results, failure: undefined };
 }
 
-/** "fp16, seed 1337 (2 of 6)" */
+/** Labels a run: "fp16, seed 1337 (2 of 6)". */
 export function runLabel(words: readonly (string | number)[], index: number, count: number): string {
   return `${words.join(', ')} (${index + 1} of ${count})`;
 }

@@ -1,11 +1,11 @@
-/** What to say, and what to do, when Dawn finds no GPU. */
+/** Explains why Dawn finds no GPU, and what to do about it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../engine/index.ts';
 
 const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'];
 
-/** Variables by which the Vulkan loader is told what drivers there are; the first that is set counts. */
+/** Environment variables that tell the Vulkan loader which drivers to use. The first one that is set takes effect. */
 const CHOICES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
 
 export interface ChosenDrivers {
@@ -13,7 +13,7 @@ export interface ChosenDrivers {
   readonly paths: string;
 }
 
-/** The drivers that the user has named; null where that is left to the loader. */
+/** The drivers that the user has chosen; null when the choice is left to the loader. */
 export function chosenDrivers(env: NodeJS.ProcessEnv): ChosenDrivers | null {
   const variable = CHOICES.find((name) => env[name]);
   return variable ? { variable, paths: env[variable]! } : null;
@@ -28,9 +28,9 @@ export function installedDrivers(): string[] {
   );
 }
 
-/** How distributions install Mesa's software driver, by the first of their names that is known. */
+/** Commands that install Mesa's software driver, by distribution. The first known name of a distribution is used. */
 const MESA: Readonly<Record<string, string>> = {
-  'debian 12': 'apt-get install -t bookworm-backports mesa-vulkan-drivers (backports have to be enabled)',
+  'debian 12': 'apt-get install -t bookworm-backports mesa-vulkan-drivers (with backports enabled)',
   debian: 'apt-get install mesa-vulkan-drivers',
   ubuntu: 'apt-get install mesa-vulkan-drivers',
   fedora: 'dnf install mesa-vulkan-drivers',
@@ -40,7 +40,7 @@ const MESA: Readonly<Record<string, string>> = {
 };
 
 /**
- * The command, to be run as root.
+ * Returns the command that installs Mesa's software driver, to be run as root.
  * @param osRelease content of /etc/os-release
  */
 export function mesaCommand(osRelease: string): string {
@@ -59,9 +59,9 @@ function osRelease(): string {
   }
 }
 
-/** For a run on the driver that came with npm: one line. */
+/** The note for a run on the software driver from npm. */
 export function softwareNote(release = osRelease()): string {
-  return `note: no GPU driver was found, so this runs on SwiftShader, a software renderer from npm. A GPU with its Vulkan driver is far faster, and Mesa's software renderer about fifteen times as fast (as root: ${mesaCommand(release)}).\n`;
+  return `note: no GPU driver was found, so this runs on SwiftShader, a software renderer from npm. A GPU with its Vulkan driver is far faster, and Mesa's software renderer is about fifteen times as fast (to install it, as root: ${mesaCommand(release)}).\n`;
 }
 
 interface NoAdapter {
@@ -69,13 +69,13 @@ interface NoAdapter {
   readonly chosen: ChosenDrivers | null;
   /** Paths of the installed Vulkan driver descriptions. */
   readonly drivers: readonly string[];
-  /** Why the software driver from npm does not help, in half a sentence; null where it was not asked. */
+  /** Why the software driver from npm cannot be used, as a clause; null when it was not tried. */
   readonly unavailable: string | null;
   readonly osRelease?: string;
   readonly cause?: Error | undefined;
 }
 
-/** Why there is no adapter, as far as it can be seen from outside the driver, and the exact fix. */
+/** Returns the error that explains, as far as can be seen from outside the driver, why there is no adapter and how to fix it. */
 export function explainNoAdapter(facts: NoAdapter): EngineError {
   const { platform, chosen, drivers, unavailable, cause } = facts;
   const error = (reason: string, fix: string) =>
@@ -83,14 +83,14 @@ export function explainNoAdapter(facts: NoAdapter): EngineError {
   if (platform !== 'linux') {
     return error('the operating system offers none to WebGPU', 'Update the graphics driver, then try again.');
   }
-  const softwareFix = `Without a GPU, Mesa's software driver will do, version 24 or later; as root: ${mesaCommand(facts.osRelease ?? osRelease())}.`;
+  const softwareFix = `Without a GPU, install Mesa's software driver, version 24 or later; as root: ${mesaCommand(facts.osRelease ?? osRelease())}.`;
   const missing = chosen?.paths.split(':').filter((path) => path && !existsSync(path)) ?? [];
   if (chosen && missing.length > 0) {
     return error(
       `${chosen.variable} names ${missing.join(', ')}, which does not exist`,
       drivers.length > 0
         ? `Unset it, or set it to one of: ${drivers.join(', ')}.`
-        : 'Unset it: where no driver is installed, the software driver from npm is used.',
+        : 'Unset it. The software driver from npm is then used, because no other driver is installed.',
     );
   }
   const alsoNot = unavailable === null ? '' : `; ${unavailable}`;
@@ -102,11 +102,11 @@ export function explainNoAdapter(facts: NoAdapter): EngineError {
   }
   const software = drivers.find((path) => /lvp_icd/.test(path));
   return error(
-    `none of the Vulkan drivers works here (${chosen?.paths ?? drivers.join(', ')})${alsoNot}`,
+    `none of the Vulkan drivers works (${chosen?.paths ?? drivers.join(', ')})${alsoNot}`,
     [
-      'If this machine has a GPU, check that this user may open /dev/dri/renderD128 and update its driver.',
+      'If this machine has a GPU, check that this user can open /dev/dri/renderD128, and update the driver.',
       software && chosen?.paths !== software
-        ? `Mesa's software driver can be forced with VK_ICD_FILENAMES=${software}; it must be version 24 or later.`
+        ? `To use Mesa's software driver, which must be version 24 or later, set VK_ICD_FILENAMES=${software}.`
         : softwareFix,
     ].join(' '),
   );

@@ -1,4 +1,4 @@
-/** What bench/peers/run.mjs measured, as ratios, a table and complaints. */
+/** Turns the results of bench/peers/run.mjs into ratios, a table and a list of problems. */
 import { median } from '../engine/index.ts';
 import { formatCount, formatLoss } from './format.ts';
 import { textTable } from './table.ts';
@@ -11,30 +11,30 @@ export interface PeerReport {
 export interface PeerShape {
   readonly shape: string;
   readonly adapter: string | null;
-  /** The first is what the others are compared with. */
+  /** The first is the baseline. */
   readonly results: readonly PeerResult[];
 }
 
 export interface PeerResult {
   readonly name: string;
-  /** Null where the package is not installed. */
+  /** Null when the package is not installed. */
   readonly version: string | null;
   readonly steps: number;
-  /** In nats, of step 1, of the last warm-up step (the same in all) and of the last step; null where it was not reached. */
+  /** Losses in nats of step 1, of the last warm-up step (the same step for all) and of the last step; null when not reached. */
   readonly losses: {
     readonly first: number | null;
     readonly early: number | null;
     readonly last: number | null;
   };
-  /** tokens/s of the baseline and of this one in turns. */
+  /** tokens/s of the baseline and of this trainer, measured alternately. */
   readonly pairs: readonly { readonly baseline: number; readonly own: number }[];
   readonly error: string | null;
 }
 
-/** From equal starts and equal batches, losses may differ by rounding only: this is far beyond it. */
+/** Largest allowed difference. With equal weights and batches, losses differ only by rounding, which is far smaller. */
 const SAME_LOSS = 0.01;
 
-/** Median and range of what `result` reached of the baseline's speed beside it; null where nothing was measured. */
+/** Median and range of the speed of `result` relative to the baseline; null when nothing was measured. */
 export function ratioOf({ pairs }: PeerResult): { median: number; low: number; high: number } | null {
   const ratios = pairs.map(({ baseline, own }) => own / baseline);
   if (ratios.length === 0) return null;
@@ -63,11 +63,19 @@ export function peerTable({ results }: PeerShape): string {
       String(steps),
     ];
   });
-  const header = ['', 'tokens/s', `of ${baseline.name}`, 'first loss', 'after warm-up', 'last loss', 'steps'];
+  const header = [
+    '',
+    'tokens/s',
+    `relative to ${baseline.name}`,
+    'first loss',
+    'after warm-up',
+    'last loss',
+    'steps',
+  ];
   return textTable(header, rows);
 }
 
-/** What makes a row worth nothing: a failure, a loss that does not fall, or one that is not the baseline's. */
+/** Lists the rows that are not valid: failures, losses that do not fall, and losses that differ from the baseline's. */
 export function peerProblems({ shape, results }: PeerShape): string[] {
   const baseline = results[0]!;
   return results.flatMap(({ name, losses: { first, early, last }, error }) => {
@@ -79,7 +87,7 @@ export function peerProblems({ shape, results }: PeerShape): string[] {
     const expected = baseline.losses.early;
     if (early !== null && expected !== null && Math.abs(early - expected) > SAME_LOSS) {
       return [
-        `${of}: the loss after warm-up is ${formatLoss(early)}, not ${formatLoss(expected)} as ${baseline.name}'s.`,
+        `${of}: the loss after warm-up is ${formatLoss(early)}, but that of ${baseline.name} is ${formatLoss(expected)}.`,
       ];
     }
     return [];

@@ -1,4 +1,4 @@
-/** Entry point of `npm run plan`: what a run takes in each mode, and its largest batch, without a GPU. */
+/** Entry point of `npm run plan`, which computes memory and largest batch of each mode without a GPU. */
 
 import {
   comparedRuns,
@@ -30,9 +30,9 @@ import { textTable } from './table.ts';
 import { show } from './terminal.ts';
 
 const DEFAULT_BUDGET = '8GiB';
-/** What desktop GPUs commonly allow; the page and the other commands ask the adapter. */
+/** Common limit of desktop GPUs. The page and the other commands read the adapter's limit. */
 const DEFAULT_BINDING = '2GiB';
-/** Tokens of a tokenizer: characters of the built-in texts, padded alike, and bytes. */
+/** Vocabulary of the character tokenizer for the built-in texts, up to padding. */
 const CHARACTERS = 96;
 
 const OPTIONS: readonly OptionSpec[] = [
@@ -41,7 +41,7 @@ const OPTIONS: readonly OptionSpec[] = [
     kind: 'list',
     name: 'precision',
     choices: PRECISION_MODES,
-    help: 'precision modes to plan, and variants of them, as fp16+optim-state=fp8',
+    help: 'precision modes to plan, or variants such as fp16+optim-state=fp8',
   },
   { kind: 'size', name: 'budget', help: `memory of the GPU [${DEFAULT_BUDGET}]` },
   { kind: 'size', name: 'binding', help: `largest buffer that a kernel can bind [${DEFAULT_BINDING}]` },
@@ -49,16 +49,16 @@ const OPTIONS: readonly OptionSpec[] = [
   {
     kind: 'flag',
     name: 'saved',
-    help: 'count the copy that saving takes: a run on the page, or with --save',
+    help: 'include the copy for saving, as in the page and with --save',
   },
-  { kind: 'flag', name: 'json', help: 'one JSON object on standard output' },
+  { kind: 'flag', name: 'json', help: 'print one JSON object' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
 
 interface PlannedMode {
   readonly precision: VariantId;
   readonly largestBatch: number;
-  /** At the largest batch; at batch 1 where not even that fits. */
+  /** Memory at the largest batch, or at batch 1 when not even that fits. */
   readonly memory: MemoryBytes;
 }
 
@@ -70,7 +70,7 @@ async function main(args: readonly string[]): Promise<number> {
     );
     return 0;
   }
-  const { precision, saved, ...values } = Object.fromEntries(given); // a list here, one mode in a configuration
+  const { precision, saved, ...values } = Object.fromEntries(given); // `precision` is a list here
   const overrides = overridesOf(new Map(Object.entries(values)));
   const preset = presetOf(given.get('preset') ?? DEFAULT_PRESET).config;
   const config: TrainConfig = { ...preset, ...overrides };
@@ -114,7 +114,7 @@ function plan(
   return { precision: mode, largestBatch: batch, memory: bytes };
 }
 
-/** Which level of recomputing makes room for the batch that was asked for. */
+/** Says which level of recomputation makes the requested batch fit. */
 function recomputeAdvice(
   { mode, config }: PlannedRun,
   vocabulary: number,
@@ -125,7 +125,7 @@ function recomputeAdvice(
   const level = deeperLevelFor(batch - 1, config, vocabulary, limits, budget);
   return level
     ? `${mode}: a batch of ${batch} fits with --recompute ${level.recompute}.`
-    : `${mode}: a batch of ${batch} does not fit, whatever is recomputed.`;
+    : `${mode}: a batch of ${batch} does not fit at any level of recomputation.`;
 }
 
 function table(modes: readonly PlannedMode[], config: TrainConfig, budget: number): string {
@@ -143,7 +143,7 @@ function table(modes: readonly PlannedMode[], config: TrainConfig, budget: numbe
     ...used.map((category) => category.replace(/[A-Z]/g, ' $&').toLowerCase()),
     'total',
   ];
-  return `Largest batch within ${formatBytes(budget)}: ${layers} layers, ${heads} heads, width ${width}, context ${context}${otherKinds(config)}, recompute ${recompute}. Where none fits, the memory is that of batch 1.\n\n${textTable(header, rows)}`;
+  return `Largest batch within ${formatBytes(budget)}: ${layers} layers, ${heads} heads, width ${width}, context ${context}${otherKinds(config)}, recompute ${recompute}. If no batch fits, the memory is that of batch 1.\n\n${textTable(header, rows)}`;
 }
 
 runCommand(main);

@@ -1,4 +1,4 @@
-/** A line about the run that is rewritten in place on a terminal and repeated now and then elsewhere. */
+/** A progress line that is rewritten in place on a terminal, and printed at intervals elsewhere. */
 import { type Screen, show, visible } from './terminal.ts';
 
 const TTY_INTERVAL_MS = 100;
@@ -8,7 +8,7 @@ export class ProgressLine {
   #screen: Screen;
   #now: () => number;
   #last = Number.NEGATIVE_INFINITY;
-  /** What stands on the terminal's current line. */
+  /** The text on the terminal's current line. */
   #shown = '';
 
   constructor(screen: Screen, now: () => number = () => performance.now()) {
@@ -17,8 +17,8 @@ export class ProgressLine {
   }
 
   /**
-   * @param text made only when it is shown
-   * @param always for first and last lines, which are never left out
+   * @param text called only when the line is shown
+   * @param always shows the line regardless of the interval, for first and last lines
    */
   update(text: () => string, always = false): void {
     const interval = this.#screen.isTTY ? TTY_INTERVAL_MS : FILE_INTERVAL_MS;
@@ -28,7 +28,7 @@ export class ProgressLine {
       show(`${text()}\n`, this.#screen);
       return;
     }
-    // A line that wraps could not be overwritten.
+    // The line is cut, because one that wraps could not be overwritten.
     this.#shown = visible(text()).slice(0, Math.max(1, (this.#screen.columns || 80) - 1));
     this.#screen.write(`\r\x1b[K${this.#shown}`);
   }
@@ -39,7 +39,7 @@ export class ProgressLine {
     this.#screen.write(`${clear}${visible(line)}\n${this.#shown}`);
   }
 
-  /** Leaves the progress line as it stands. */
+  /** Leaves the progress line on the screen and starts a new line. */
   finish(): void {
     if (this.#shown) this.#screen.write('\n');
     this.#shown = '';

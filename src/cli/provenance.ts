@@ -1,6 +1,6 @@
 import type { AdapterReport } from '../engine/index.ts';
 
-/** What a figure is worth nothing without. */
+/** The adapter, runtime and date that belong to every measurement. */
 export function provenance(report: AdapterReport) {
   return {
     adapter: report.name,

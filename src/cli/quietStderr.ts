@@ -3,10 +3,10 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 const STDERR = 2;
 
 /**
- * Calls a native function without what it writes to standard error by itself, which Node cannot redirect: for as long as the
- * call lasts, descriptor 2 is /dev/null. Only on Linux, and only where the terminal or the pipe can be opened again: a file
- * or a socket gets what the function writes.
- * @param call must not be asynchronous: nobody else may write to standard error in the meantime
+ * Calls a native function and suppresses what it writes directly to standard error, which Node cannot redirect. During the
+ * call, descriptor 2 is /dev/null. This works only on Linux, and only if standard error is a terminal or pipe that can be
+ * opened again; a file or a socket still receives the output.
+ * @param call must be synchronous, so that nothing else writes to standard error in the meantime
  */
 export function withQuietStderr<T>(call: () => T): T {
   const kept = process.platform === 'linux' && process.stderr.writableLength === 0 ? openAgain() : null;
@@ -20,15 +20,16 @@ export function withQuietStderr<T>(call: () => T): T {
   }
 }
 
-/** The lowest free descriptor is the one that opens next, so that closing 2 makes room for what 2 is to be. */
+/** Replaces descriptor 2. The next open uses the lowest free descriptor, which is 2 after closing it. */
 function pointStderrTo(path: string, flags: number): void {
   closeSync(STDERR);
   openSync(path, flags);
 }
 
 /**
- * A second descriptor of what standard error is; null where there is none to be had. A file's would have an offset of its own
- * and overwrite what standard output writes to the same file. A pipe without a reader would block unless O_NONBLOCK is given.
+ * Opens a second descriptor for standard error; null when that is not possible. For a file it would have its own offset
+ * and overwrite what standard output writes to the same file, so files are left out. O_NONBLOCK keeps the open from
+ * blocking on a pipe without a reader.
  */
 function openAgain(): { readonly descriptor: number; readonly flags: number } | null {
   try {

@@ -1,4 +1,4 @@
-/** `--resume`: what a saved run goes on with, and which options may still be given. */
+/** `--resume`: determines the configuration of a resumed run, and checks the options that are given with it. */
 import {
   checkConfig,
   EngineError,
@@ -17,14 +17,14 @@ import { overridesOf, type TextChoice } from './options.ts';
 const SHAPE: readonly Field[] = ['layers', 'heads', 'width', 'context', 'batch'];
 
 /**
- * The saved run's configuration with the options that may change.
- * @throws EngineError WRONG_RUN naming an option that contradicts the file, with both values; BAD_VALUE for one that may
- * change and is wrong
+ * Returns the configuration of the saved run with the options that may change.
+ * @throws EngineError WRONG_RUN naming an option that contradicts the file, with both values; BAD_VALUE for an invalid
+ * value of an option that may change
  */
 export function resumedConfig(file: RunFile, given: ReadonlyMap<string, string>): TrainConfig {
   const overrides = overridesOf(given);
   const preset = given.get('preset');
-  const run = asCut(file, {
+  const run = withMicroBatch(file, {
     ...(preset !== undefined && pick(presetOf(preset).config, SHAPE)),
     ...overrides,
   });
@@ -42,15 +42,16 @@ export function resumedConfig(file: RunFile, given: ReadonlyMap<string, string>)
 }
 
 /**
- * Files that name no micro-batch have a run whose batches were cut for want of memory as one of smaller batches. Asked for as
- * it began, it is cut the same way: its steps have the same tokens in the same micro-batches.
+ * Old files have no micro-batch. If memory was short, they describe a run with smaller batches and more accumulation. When
+ * the run is resumed with its original batch, this describes it by a micro-batch instead, so that each step has the same
+ * tokens in the same micro-batches.
  */
-function asCut(run: RunFile, { batch, accumulation }: Partial<TrainConfig>): RunFile {
+function withMicroBatch(run: RunFile, { batch, accumulation }: Partial<TrainConfig>): RunFile {
   const saved = run.description.config;
   if (batch === undefined || accumulation === undefined || saved.microBatch !== null) return run;
   const sameTokens = batch * accumulation === saved.batch * saved.accumulation;
-  const isCut = batch > saved.batch && batch % saved.batch === 0;
-  if (!sameTokens || !isCut) return run;
+  const isSplit = batch > saved.batch && batch % saved.batch === 0;
+  if (!sameTokens || !isSplit) return run;
   const config = { ...saved, batch, accumulation, microBatch: saved.batch };
   return { ...run, description: { ...run.description, config } };
 }
@@ -59,7 +60,7 @@ function pick(config: TrainConfig, fields: readonly Field[]): Partial<TrainConfi
   return Object.fromEntries(fields.map((field) => [field, config[field]]));
 }
 
-/** Whether the run has this value, given or left to its mode and its text. */
+/** Whether the run has this value, whether it was given or follows from its mode or text. */
 function isSaved({ description }: RunFile, field: Field, value: unknown): boolean {
   const { config, tokenizer } = description;
   if (value === config[field] || value === filledIn(config)[field]) return true;
@@ -75,24 +76,24 @@ function checkPreset(run: RunFile, name: string, given: Partial<TrainConfig>): v
   if (other === undefined) return;
   throw new EngineError(
     'WRONG_RUN',
-    `--preset ${name} has ${other} ${preset[other]}, and ${nameOf(run)} has ${saved[other]}.`,
-    'A run goes on as it began: leave --preset out, or start a new run.',
+    `--preset ${name} has ${other} ${preset[other]}, but ${nameOf(run)} has ${saved[other]}.`,
+    'A resumed run keeps its settings. Leave --preset out, or start a new run.',
   );
 }
 
-/** @throws EngineError WRONG_RUN where the new total is none that the run can have */
+/** @throws EngineError WRONG_RUN when the new total is less than the run's steps so far or its warm-up */
 function checkSteps(run: RunFile, { steps, warmup }: TrainConfig): void {
   const { attempted } = run.progress;
   const saved = run.description.config;
-  const [least, why] =
+  const [minimum, why] =
     steps < attempted
-      ? [attempted, `has taken ${attempted}`]
+      ? [attempted, `has already taken ${attempted}`]
       : [warmup, `has a linear warm-up of ${warmup} steps, after which the learning rate can fall`];
-  if (steps >= least) return;
+  if (steps >= minimum) return;
   throw new EngineError(
     'WRONG_RUN',
-    `--steps is ${steps}, and ${nameOf(run)} ${why}.`,
-    `--steps is the total: give at least ${least}, or leave it out for ${saved.steps}.`,
+    `--steps is ${steps}, but ${nameOf(run)} ${why}.`,
+    `--steps is the total number of steps. Give at least ${minimum}, or leave it out for ${saved.steps}.`,
   );
 }
 
@@ -101,12 +102,12 @@ function contradiction(run: RunFile, field: Field, asked: unknown): EngineError 
   const saved = filledIn(run.description.config)[field];
   const message =
     typeof asked === 'boolean'
-      ? `--${name} was given, and ${nameOf(run)} was begun without it.`
-      : `--${name} is ${asked}, and ${nameOf(run)} has ${saved ?? 'none'}.`;
+      ? `--${name} was given, but ${nameOf(run)} was started without it.`
+      : `--${name} is ${asked}, but ${nameOf(run)} has ${saved ?? 'none'}.`;
   return new EngineError(
     'WRONG_RUN',
     message,
-    `A run goes on as it began: leave --${name} out, or start a new run.`,
+    `A resumed run keeps its settings. Leave --${name} out, or start a new run.`,
   );
 }
 
@@ -114,12 +115,12 @@ function nameOf({ file }: RunFile): string {
   return `the run in "${file.source.name}"`;
 }
 
-/** The text to go on with, where none was given. @throws EngineError WRONG_RUN when it was a file of the user's */
+/** The text of the saved run, when none is given. @throws EngineError WRONG_RUN when it was the user's own file */
 export function textOf({ text }: RunDescription): TextChoice {
   if (text.builtin) return { kind: 'builtin', id: text.builtin };
   throw new EngineError(
     'WRONG_RUN',
-    `The run was trained on the file "${text.name}", which is not saved with it.`,
-    'Give it again: --data FILE.',
+    `The run was trained on the file "${text.name}", which is not saved with the run.`,
+    'Give the file again with --data FILE.',
   );
 }

@@ -1,14 +1,14 @@
-/** What every command does around its work: exit codes, messages on standard error, closed pipes. */
+/** Runs a command: exit codes, error messages on standard error, closed pipes. */
 import { EngineError } from '../engine/index.ts';
 import { flushed, show } from './terminal.ts';
 
 export const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
-/** The reader of a pipe, such as `head`, has had enough. */
+/** Called when the reader of a pipe, such as `head`, has closed it. */
 let readerGone: () => void = () => process.exit(0);
 
-/** @param stop ends the work in place of the process, which has something to keep: `tee` ends at Ctrl-C too, and before it */
+/** @param stop ends the work instead of the process, so that results are kept: at Ctrl-C `tee` ends too, and first */
 export function onReaderGone(stop: () => void): void {
   readerGone = stop;
 }
@@ -30,11 +30,11 @@ function reportFailure(error: unknown): number {
     return error.isUsage ? EXIT_USAGE : EXIT_FAILURE;
   }
   const details = error instanceof Error ? error.stack : String(error);
-  show(`error: this should not have happened; please report it.\n${details}\n`, process.stderr);
+  show(`error: this is a bug in Halfstep; please report it.\n${details}\n`, process.stderr);
   return EXIT_FAILURE;
 }
 
-/** Ends although Dawn's threads are still there, after what was written to a pipe has left. */
+/** Ends the process after all output has been written, although Dawn's threads are still running. */
 function exit(code: number): void {
   flushed(() => process.exit(code));
 }

@@ -1,4 +1,4 @@
-/** What the command line tells a person before, during and after a run. */
+/** The texts that the command line prints before, during and after a run. */
 
 import {
   type Dataset,
@@ -6,8 +6,8 @@ import {
   GPT2_END,
   GPT2_END_ID,
   type HalfStorage,
+  MAX_LEARNED_BYTES,
   type MemoryBytes,
-  MOST_LEARNED_BYTES,
   microBatchOf,
   otherKinds,
   type PresetName,
@@ -29,9 +29,9 @@ export interface RunFacts {
   readonly memory: MemoryBytes;
 }
 
-/** That the adapter has decided the preset. */
+/** The note that the preset was chosen because of the adapter. */
 export function presetNote(preset: PresetName, standard: PresetName): string {
-  return `note: a software renderer is slow, so the preset is "${preset}"; --preset ${standard} trains the usual one.\n`;
+  return `note: a software renderer is slow, so preset "${preset}" is used; --preset ${standard} selects the usual one.\n`;
 }
 
 export function planText({ adapter, config, dataset, parameters, storage, memory }: RunFacts): string {
@@ -44,7 +44,7 @@ export function planText({ adapter, config, dataset, parameters, storage, memory
   const note = readingNote(dataset);
   return [
     `Adapter    ${adapter}`,
-    `Text       ${dataset.name}: ${formatCount(dataset.train.length)} training and ${formatCount(dataset.validation.length)} validation tokens, vocabulary ${vocabularyText(dataset.tokenizer.vocabulary, config)}, fingerprint ${dataset.checksum}`,
+    `Text       ${dataset.name}: ${formatCount(dataset.train.length)} training and ${formatCount(dataset.validation.length)} validation tokens, vocabulary ${vocabularyText(dataset.tokenizer.vocabulary, config)}, checksum ${dataset.checksum}`,
     ...(note ? [note] : []),
     `Model      ${formatCount(parameters)} parameters: ${layers} layers, ${heads} heads, width ${width}, context ${context}${otherKinds(config)}`,
     `Steps      ${formatCount(steps)} of ${formatCount(tokensPerStep(config))} tokens (${batchText(config)})`,
@@ -53,36 +53,36 @@ export function planText({ adapter, config, dataset, parameters, storage, memory
   ].join('\n');
 }
 
-/** What a step is made of, and in which parts where that is not a batch at a time. */
+/** Describes the batch, accumulation and micro-batches of a step. */
 function batchText(config: TrainConfig): string {
   const { batch, accumulation } = config;
   const windows = microBatchOf(config);
-  const cut = windows === batch ? '' : `, in micro-batches of ${windows}`;
-  return `batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''}${cut}`;
+  const parts = windows === batch ? '' : `, in micro-batches of ${windows}`;
+  return `batch ${batch}${accumulation > 1 ? ` x ${accumulation}` : ''}${parts}`;
 }
 
-/** What may not be expected of how a text was read; null where that is nothing. */
+/** Notes on unexpected details of how a text was tokenized; null when there are none. */
 export function readingNote({ tokenizer, reading }: Pick<Dataset, 'tokenizer' | 'reading'>): string | null {
   const { endMarks, unlearned } = reading;
   const lines = [];
   if (endMarks > 0 && !endsText(tokenizer.json)) {
     const each = [...tokenizer.encode(GPT2_END)].length;
     lines.push(
-      `Note       the text has ${GPT2_END} ${formatCount(endMarks)} times, each read as ${each} ordinary tokens: --tokenizer gpt2-eot takes it as token ${GPT2_END_ID}, the end of a document`,
+      `Note       the text has ${GPT2_END} ${formatCount(endMarks)} times, each read as ${each} ordinary tokens; --tokenizer gpt2-eot reads it as token ${GPT2_END_ID}, the end of a document`,
     );
   }
   if (unlearned > 0) {
     lines.push(
-      `Note       pieces of words were learned from the first ${formatBytes(MOST_LEARNED_BYTES)} of different words; ${formatBytes(unlearned)} of the text were others and were left out`,
+      `Note       pieces of words were learned from the first ${formatBytes(MAX_LEARNED_BYTES)} of distinct words; ${formatBytes(unlearned)} of the text, in words beyond these, were not used`,
     );
   }
   return lines.length > 0 ? lines.join('\n') : null;
 }
 
-/** Of the tokenizer, and what the model makes of it. */
+/** The vocabulary of the tokenizer, and its size in the model if it is padded. */
 function vocabularyText(tokens: number, { vocabulary }: TrainConfig): string {
   return vocabulary !== null && vocabulary > tokens
-    ? `${tokens} filled up to ${formatCount(vocabulary)}`
+    ? `${tokens} padded to ${formatCount(vocabulary)}`
     : `${tokens}`;
 }
 
@@ -135,12 +135,12 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
   const speed =
     tokensPerSec === null || msPerStep === null
       ? 'too few steps to measure'
-      : `${formatCount(tokensPerSec)} tokens/s, ${msPerStep.toFixed(1)} ms a step`;
+      : `${formatCount(tokensPerSec)} tokens/s, ${msPerStep.toFixed(1)} ms per step`;
   return [
     `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
     `Loss       ${training}${formatLoss(valLoss)} in validation (nats)`,
     `Speed      ${speed}${tokensPerSec === null ? '' : `, ${shareText(mfu)}`}`,
-    `Start      ${startUpMs === null ? 'no step came back' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, kernels included`}`,
+    `Start      ${startUpMs === null ? 'no step finished' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, including compilation`}`,
     `Scale      ${formatScale(summary.lossScale)}`,
     `Memory     ${formatBytes(summary.memory.total)}`,
   ].join('\n');
@@ -148,11 +148,11 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
 
 function shareText(mfu: number | null): string {
   return mfu === null
-    ? 'share of the f32 peak unknown: that peak could not be measured'
+    ? 'share of the f32 peak unknown, because the peak could not be measured'
     : `${percent(mfu)} of the measured f32 peak`;
 }
 
-/** `activationGradients` as `activation gradients`. */
+/** Formats `activationGradients` as `activation gradients`. */
 function spaced(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -1,4 +1,4 @@
-/** `--save`: a run's state in a file, now and then while it goes on, and at its end. */
+/** `--save`: saves a run's state to a file at intervals and at its end. */
 import { stat } from 'node:fs/promises';
 import {
   describeRun,
@@ -17,38 +17,38 @@ import { writePiecesAtomically } from './atomicFile.ts';
 import { fileSource } from './fileSource.ts';
 import type { SaveChoice, TextChoice } from './options.ts';
 
-/** Writes one run's snapshots. A save that fails leaves the file of the last that did not. */
+/** Saves the snapshots of one run. A save that fails leaves the previous file unchanged. */
 export class RunSaver {
   readonly #choice: SaveChoice;
   readonly #snapshots: Snapshots;
   readonly #trainer: Pick<Trainer, 'config' | 'device'>;
   readonly #describe: () => RunDescription;
-  readonly #tell: (line: string) => void;
+  readonly #print: (line: string) => void;
   #writing: Promise<void> = Promise.resolve();
-  /** Of a save whose bytes have left the GPU. */
+  /** Resolves when the last save whose bytes have left the GPU is on the disk, or has failed. */
   #onDisk: Promise<void> = Promise.resolve();
-  /** The last step whose snapshot was begun. */
+  /** The last step of which a snapshot was started. */
   #newest = -1;
   #failure: EngineError | null = null;
 
-  /** @param tell shows a line to the user while the run goes on */
+  /** @param print shows a line to the user during the run */
   constructor(
     choice: SaveChoice,
     snapshots: Snapshots,
     trainer: Pick<Trainer, 'config' | 'device'>,
     describe: () => RunDescription,
-    tell: (line: string) => void,
+    print: (line: string) => void,
   ) {
     this.#choice = choice;
     this.#snapshots = snapshots;
     this.#trainer = trainer;
     this.#describe = describe;
-    this.#tell = tell;
+    this.#print = print;
   }
 
   /**
-   * Begins a save where one is due, and after the last step: what is done with the model then may fail. Waits only for the
-   * save before, and where the GPU has no room for a copy.
+   * Starts a save if one is due, and after the last step, because exporting or sampling the model may fail. It waits only
+   * for the previous save, and for this one if the GPU has no memory for a copy.
    */
   async afterStep(step: number): Promise<void> {
     const { every } = this.#choice;
@@ -57,9 +57,9 @@ export class RunSaver {
   }
 
   /**
-   * Saves the end, and waits until it is on the disk.
-   * @param step the last one taken
-   * @returns SAVE_FAILED where the newest state could not be written, else null
+   * Saves the final state and waits until it is on the disk.
+   * @param step the last step
+   * @returns SAVE_FAILED when the newest state could not be written, else null
    */
   async finish(step: number): Promise<EngineError | null> {
     if (this.#newest !== step || this.#failure) await this.#begin(step);
@@ -67,7 +67,7 @@ export class RunSaver {
     return this.#failure;
   }
 
-  /** Waits until no file is written any more. What a lost device holds back is not waited for. */
+  /** Waits until no file is being written. It does not wait for snapshots, which a lost device never delivers. */
   async settled(): Promise<void> {
     await this.#onDisk;
   }
@@ -77,7 +77,7 @@ export class RunSaver {
     this.#newest = step;
     const snapshot = this.#snapshots.take(step);
     this.#writing = snapshot.then((taken) => this.#write(taken));
-    // A lost device is reported by the run itself; unobserved, it must not take the process down.
+    // The run itself reports a lost device. If nobody waits for this promise, its failure must not end the process.
     this.#writing.catch(() => undefined);
     if (this.#snapshots.pauses) await snapshot;
   }
@@ -89,58 +89,58 @@ export class RunSaver {
       await written;
       this.#failure = null;
     } catch (error) {
-      // What a lost device takes back in the middle of a save is no fault of the disk.
+      // If the device was lost during the save, the error is not a failure to write the file.
       if (!(error instanceof EngineError) || (await isLost(this.#trainer.device))) throw error;
       this.#failure = error;
-      this.#tell(`step ${snapshot.step}  not saved: ${error.message} ${error.hint}`);
+      this.#print(`step ${snapshot.step}  not saved: ${error.message} ${error.hint}`);
     } finally {
       snapshot.release();
     }
   }
 }
 
-/** @param tell shows a line to the user while the run goes on */
+/** @param print shows a line to the user during the run */
 export async function openSaver(
   trainer: Trainer,
   save: SaveChoice,
   text: TextChoice,
-  tell: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<RunSaver> {
   const snapshots = await trainer.snapshots();
-  if (snapshots.pauses) tell('The GPU has no room for a copy of the run: each save pauses the training.');
+  if (snapshots.pauses) print('The GPU has no memory for a copy of the run, so each save pauses training.');
   const describe = () => describeRun(trainer, text.kind === 'builtin' ? text.id : null);
-  return new RunSaver(save, snapshots, trainer, describe, tell);
+  return new RunSaver(save, snapshots, trainer, describe, print);
 }
 
 /**
- * What is left of a run that cannot go on, in a sentence. A copy in this program's memory is written where nothing is saved.
- * @param copy the newest that there is in memory
+ * Says in a sentence what is saved of a run that cannot continue. A newer copy in memory is written to the file first.
+ * @param copy the newest copy in memory
  */
 export async function whatIsSaved(save: SaveChoice | null, copy: RunFile | null): Promise<string> {
-  if (!save) return 'Nothing of the run is saved: --save FILE --save-every N would do that.';
-  const there = async () => (await newestSave(save.path).catch(() => null))?.progress.attempted ?? 0;
+  if (!save) return 'Nothing of the run was saved; use --save FILE --save-every N to save it.';
+  const savedStep = async () => (await newestSave(save.path).catch(() => null))?.progress.attempted ?? 0;
   let problem = '';
-  if (copy && copy.progress.attempted > (await there())) {
+  if (copy && copy.progress.attempted > (await savedStep())) {
     await writePiecesAtomically(save.path, piecesOf(copy.file.source)).catch((cause: EngineError) => {
       problem = `${cause.message} `;
     });
   }
-  const step = await there();
+  const step = await savedStep();
   return step > 0
-    ? `${problem}The run is saved at step ${step}: --resume "${save.path}" goes on with it.`
-    : `${problem}Nothing of the run is saved: --save-every N with fewer steps would do that.`;
+    ? `${problem}The run is saved at step ${step}; --resume "${save.path}" resumes it.`
+    : `${problem}Nothing of the run was saved; use --save-every N with fewer steps to save it earlier.`;
 }
 
-/** The newest save; null before the first. */
+/** Opens the newest save; null before the first. */
 export async function newestSave(path: string): Promise<RunFile | null> {
   const isThere = await stat(path).catch(() => null);
   return isThere && openRun(await fileSource(path));
 }
 
 /**
- * Refuses to save over something else before any step is taken.
- * @param resumed path of the run that is gone on with, which may be saved over
- * @throws EngineError SAVE_FAILED when there is a file already that is not that run
+ * Refuses, before the first step, to overwrite a file other than the resumed run.
+ * @param resumed path of the resumed run, which may be overwritten
+ * @throws EngineError BAD_VALUE when there is already another file
  */
 export async function checkSavePath(path: string, resumed: string | undefined): Promise<void> {
   const facts = await stat(path).catch(() => null);
@@ -159,10 +159,10 @@ export async function checkSavePath(path: string, resumed: string | undefined): 
     .then(
       ({ progress, description }) => `a run, at step ${progress.attempted} of ${description.config.steps}`,
     )
-    .catch(() => 'something else');
+    .catch(() => null);
   throw new EngineError(
     'BAD_VALUE',
-    `--save "${path}" is there already and holds ${what}.`,
-    `Give another path${what === 'something else' ? '' : ', or go on with it: --resume'}; or delete it first.`,
+    `--save "${path}" already exists and contains ${what ?? 'something other than a run'}.`,
+    `Give another path, ${what ? 'resume the run with --resume, ' : ''}or delete the file first.`,
   );
 }

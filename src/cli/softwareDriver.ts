@@ -1,6 +1,6 @@
 /**
- * SwiftShader, a Vulkan driver in software, and a Vulkan loader: an optional package brings both, so that a machine without
- * any driver can train. The package is a headless Chromium (MIT) with these two beside it (Apache-2.0).
+ * Provides SwiftShader, a software Vulkan driver, and a Vulkan loader from an optional package, so that a machine without
+ * any driver can train. The package is a headless Chromium (MIT) that comes with these two (Apache-2.0).
  */
 import {
   chmodSync,
@@ -22,35 +22,35 @@ import { fileURLToPath } from 'node:url';
 import { createBrotliDecompress } from 'node:zlib';
 
 const PACKAGE = '@sparticuz/chromium';
-/** Of the package's archive, what is used; the rest is for browsers. */
+/** The files of the package's archive that are used. */
 const LOADER = 'libvulkan.so.1';
 const DESCRIPTION = 'vk_swiftshader_icd.json';
 const FILES: readonly string[] = [LOADER, DESCRIPTION, 'libvk_swiftshader.so'];
 
 const NAME = 'software-driver';
-/** Unpacking takes a second: what is older was left by a process that was killed. */
+/** Unpacking takes a second, so older partial folders were left by killed processes. */
 const LEFT_AFTER_MS = 3_600_000;
 
-/** glibc's: a library that was loaded so stays, although it is no add-on of Node's. */
+/** A flag of glibc that keeps the library loaded, although Node rejects it as an add-on. */
 const RTLD_NODELETE = 0x1000;
 
 export interface Machine {
   readonly platform: NodeJS.Platform;
   readonly arch: string;
-  /** Null where the package is not installed. */
+  /** Null when the package is not installed. */
   readonly archive: Archive | null;
-  /** The folder in which the driver is kept, and that for a project which this user may only read. */
+  /** The folder for the driver. `fallback` is used when this user cannot write to the project. */
   readonly cache: string;
   readonly fallback: string;
 }
 
 export interface Archive {
   readonly path: string;
-  /** Of the package: another one is unpacked beside it. */
+  /** Version of the package. Each version is unpacked to a folder of its own. */
   readonly version: string;
 }
 
-/** A folder with the driver, or why there is none: half a sentence. */
+/** A folder with the driver, or a clause that says why there is none. */
 export type SoftwareDriver = { readonly folder: string } | { readonly unavailable: string };
 
 export function thisMachine(): Machine {
@@ -81,17 +81,17 @@ function installedArchive(): Archive | null {
   }
 }
 
-/** The driver's folder, unpacked at the first call on a machine. */
+/** Returns the driver's folder. The first call on a machine unpacks it. */
 export async function softwareDriver(machine: Machine = thisMachine()): Promise<SoftwareDriver> {
   const { platform, arch, archive, cache, fallback } = machine;
   if (platform !== 'linux' || arch !== 'x64') {
     return {
-      unavailable: `the software driver that npm installs is for Linux on x64, and this is ${platform} on ${arch}`,
+      unavailable: `the software driver that npm installs is for Linux on x64, but this is ${platform} on ${arch}`,
     };
   }
   if (archive === null) {
     return {
-      unavailable: `the package ${PACKAGE}, which holds a software driver, is not installed (in the repository, npm ci installs it where it can be downloaded)`,
+      unavailable: `the package ${PACKAGE}, which contains a software driver, is not installed (in the repository, npm ci installs it if it can be downloaded)`,
     };
   }
   const first = await unpackedIn(cache, archive).catch(reasonOf);
@@ -107,19 +107,19 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** What lies in a folder that everybody may write to, such as /tmp, could be anybody's code. */
+/** Unpacks to a folder in a shared place such as /tmp, but only if no other user can write to it and plant code there. */
 async function unpackedInShared(cache: string, archive: Archive): Promise<{ folder: string }> {
   mkdirSync(cache, { recursive: true, mode: 0o700 });
   const { uid, mode } = lstatSync(cache);
   if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
-    throw new Error(`${cache} may be written by others`);
+    throw new Error(`${cache} is writable by other users`);
   }
   return unpackedIn(cache, archive);
 }
 
 /**
- * A folder is there as a whole or not at all: it is renamed when it is complete, and of two processes the first to do so wins.
- * @throws where the cache cannot be written
+ * Unpacks the driver atomically: the folder is renamed when it is complete. If two processes do so, the first one wins.
+ * @throws Error when the cache cannot be written
  */
 async function unpackedIn(cache: string, { path, version }: Archive): Promise<{ folder: string }> {
   const folder = join(cache, `${NAME}-${version}`);
@@ -132,7 +132,7 @@ async function unpackedIn(cache: string, { path, version }: Archive): Promise<{ 
     const only = { ignore: (entry: string) => !FILES.some((name) => entry.endsWith(`/${name}`)) };
     await pipeline(createReadStream(path), createBrotliDecompress(), extract(partial, only));
     if (!isComplete(partial)) throw new Error(`${path} lacks one of ${FILES.join(', ')}`);
-    chmodSync(partial, 0o755); // who installs may be another user than who trains
+    chmodSync(partial, 0o755); // the user who trains may not be the one who installed
     moveTo(folder, partial);
   } finally {
     rmSync(partial, { recursive: true, force: true });
@@ -146,7 +146,7 @@ function moveTo(folder: string, complete: string): void {
   } catch (cause) {
     if (isComplete(folder)) return; // another process was faster
     if (!existsSync(folder)) throw cause;
-    rmSync(folder, { recursive: true, force: true }); // files were removed from it
+    rmSync(folder, { recursive: true, force: true }); // the folder is incomplete
     renameSync(complete, folder);
   }
 }
@@ -163,15 +163,16 @@ function isComplete(folder: string): boolean {
   return FILES.every((name) => existsSync(join(folder, name)));
 }
 
-/** Whether there is a Vulkan loader, on the machine or loaded: without one Dawn need not look for drivers. */
+/** Whether a Vulkan loader is installed or already loaded. Without one, Dawn cannot find any driver. */
 export function hasVulkanLoader(): boolean {
   return process.platform !== 'linux' || problemLoading(LOADER, constants.dlopen.RTLD_NOW) === null;
 }
 
 /**
- * Has Dawn find the driver: a Dawn that is made afterwards asks for "libvulkan.so.1", which glibc answers with a library of
- * that name that is loaded already, and the loader reads VK_ICD_FILENAMES. No path has to be set before Node starts.
- * @returns why the loader cannot be loaded; null where it is
+ * Makes Dawn find the driver. A Dawn instance that is created later loads "libvulkan.so.1", for which glibc returns the
+ * library of that name that is already loaded, and this loader reads VK_ICD_FILENAMES. So no path has to be set before
+ * Node starts.
+ * @returns why the loader cannot be loaded; null when it was
  */
 export function loadVulkan(folder: string): string | null {
   process.env.VK_ICD_FILENAMES = join(folder, DESCRIPTION);
@@ -184,7 +185,7 @@ function problemLoading(library: string, flags: number): string | null {
     return null;
   } catch (cause) {
     const { message } = cause as Error;
-    // Node says so of every library that is no add-on, after it was loaded.
+    // Node reports this for every library that is not an add-on, but only after loading it.
     return message.startsWith('Module did not self-register') ? null : message;
   }
 }

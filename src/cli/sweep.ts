@@ -1,10 +1,10 @@
-/** Entry point of `npm run sweep`: modes by learning rates by seeds, cell by cell, so that it can be killed and continued. */
+/** Entry point of `npm run sweep`, which trains modes by learning rates by seeds, and can be killed and resumed. */
 
 import {
   cellOf,
+  changedTokens,
   EngineError,
   missingRuns,
-  otherTokens,
   type PlannedRun,
   type Preset,
   placeOf,
@@ -38,19 +38,19 @@ import { show } from './terminal.ts';
 
 const OPTIONS: readonly OptionSpec[] = [
   ...EXPERIMENT_OPTIONS,
-  { kind: 'numbers', name: 'lrs', help: 'highest learning rates, separated by commas: 3e-4,1e-3,3e-3,1e-2' },
-  { kind: 'file', name: 'json', help: 'the file of the sweep; alone, its table is shown' },
+  { kind: 'numbers', name: 'lrs', help: 'peak learning rates, separated by commas: 3e-4,1e-3,3e-3,1e-2' },
+  { kind: 'file', name: 'json', help: 'file of the sweep; without other options its table is shown' },
   { kind: 'file', name: 'markdown', help: 'write the table to this file, for a report or an issue' },
-  // Most of a cell's evaluations would show nobody anything.
+  // The table uses only the last evaluation of a cell.
   ...passedOn(['lr']).map((option) => (option.name === 'eval-every' ? { ...option, standard: '0' } : option)),
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
 
 const HELP = `Usage: npm run sweep -- --modes LIST --lrs LIST --seeds N --json FILE [options]
 
-Trains every mode at every learning rate from every seed. Each finished cell is written to FILE at once: killed and
-started again with the same command, the sweep goes on where it was. Modes, rates and seeds may be added later; a
-file that belongs to other settings is refused. Only the last step of a cell is evaluated unless --eval-every is given.
+Trains every mode at every learning rate with every seed. Each finished cell is written to FILE immediately, so that
+a sweep that was killed resumes when the same command is run again. Modes, rates and seeds can be added later. A file
+with other settings is refused. Only the last step of a cell is evaluated unless --eval-every is given.
 
 ${optionList(OPTIONS)}
 `;
@@ -64,15 +64,15 @@ async function main(args: readonly string[]): Promise<number> {
   const path = given.get('json');
   const markdown = given.get('markdown');
   if (path === undefined) {
-    throw new EngineError('BAD_VALUE', 'A sweep needs a file to keep its cells in.', 'Give --json FILE.');
+    throw new EngineError('BAD_VALUE', 'A sweep needs a file for its cells.', 'Give --json FILE.');
   }
   if (markdown !== undefined) checkReportPath(markdown);
-  const asksOnlyToSee = [...given.keys()].every((name) => name === 'json' || name === 'markdown');
-  const kept = asksOnlyToSee ? loadSweep(path) : null;
-  if (asksOnlyToSee && !kept) {
+  const showsOnly = [...given.keys()].every((name) => name === 'json' || name === 'markdown');
+  const kept = showsOnly ? loadSweep(path) : null;
+  if (showsOnly && !kept) {
     throw new EngineError(
       'BAD_VALUE',
-      `There is no file "${path}", and no learning rate was given to begin a sweep in it.`,
+      `There is no file "${path}", and no learning rate was given to start a sweep.`,
       'Give --lrs 3e-4,1e-3,3e-3, and the modes and seeds to try.',
     );
   }
@@ -83,7 +83,7 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** The sweep as far as it came, and what the next cell failed with. */
+/** Runs the sweep. @returns its finished cells, and the error of the cell that failed, if any */
 async function runSweep(
   given: ReadonlyMap<string, string>,
   path: string,
@@ -93,9 +93,9 @@ async function runSweep(
   const grid = sweepGrid(modes, ratesOf(given.get('lrs')), seeds, overrides.seed ?? asked.config.seed);
   const plan = (preset: Preset) => ({ preset, runs: sweepPlan(preset.config, overrides, grid) });
   const [first] = plan(asked).runs;
-  const there = loadSweep(path); // what is wrong with the file should not wait for the GPU
-  // A sweep goes on with the preset that it was begun with, whichever the adapter would be given.
-  const begun = there && experiment.presetOpen ? presetBegun(there.settings) : null;
+  const existing = loadSweep(path); // errors in the file are reported before the GPU is opened
+  // A sweep resumes with the preset that it was started with, even if the adapter would get another.
+  const begun = existing && experiment.presetOpen ? presetBegun(existing.settings) : null;
   const unlock = lockFile(path);
   let lab: Lab | undefined;
   try {
@@ -104,12 +104,14 @@ async function runSweep(
     );
     const { preset, runs: planned } = opened;
     lab = opened.lab;
-    const read = { ...lab.dataset, otherTokens: otherTokens(lab.dataset) };
+    const read = { ...lab.dataset, changedTokens: changedTokens(lab.dataset) };
     const settings = sweepSettings(preset.config, overrides, planned, read, lab.report.name);
     const file = SweepFile.open(path, settings, grid);
     const missing = missingRuns(planned, file.sweep.cells);
     if (missing.length < planned.length) {
-      lab.progress.print(`${planned.length - missing.length} of ${planned.length} cells are there already.`);
+      lab.progress.print(
+        `${planned.length - missing.length} of ${planned.length} cells are already finished.`,
+      );
     }
     const { progress } = lab;
     const { failure } = await trainEach(missing, async (run) => {
@@ -125,7 +127,7 @@ async function runSweep(
   }
 }
 
-/** null when it was stopped. */
+/** Trains one cell; null when it was stopped. */
 async function trainCell(
   lab: Lab,
   planned: PlannedRun,
@@ -148,7 +150,7 @@ function cellLine({ mode, learningRate, seed, loss, stopped, skippedSteps, secon
   return `${mode}, lr ${rateName(learningRate)}, seed ${seed}: ${outcome}, ${skippedSteps} skipped, ${formatDuration(seconds)}`;
 }
 
-/** @throws EngineError BAD_VALUE naming what is no number */
+/** @throws EngineError BAD_VALUE naming a value that is not a number */
 function ratesOf(value: string | undefined): number[] {
   if (value === undefined) return [];
   return value.split(',').map((word) => {
@@ -156,7 +158,7 @@ function ratesOf(value: string | undefined): number[] {
     if (word.trim() !== '' && Number.isFinite(rate)) return rate;
     throw new EngineError(
       'BAD_VALUE',
-      `--lrs has "${word}", which is no number.`,
+      `--lrs contains "${word}", which is not a number.`,
       'Write numbers separated by commas: 3e-4,1e-3,3e-3.',
     );
   });

@@ -1,4 +1,4 @@
-/** The file of a sweep: every finished cell is on the disk before the next one starts. */
+/** Stores a sweep in a file. Every finished cell is on the disk before the next one starts. */
 import { readFileSync } from 'node:fs';
 import {
   EngineError,
@@ -15,8 +15,8 @@ import {
 import { writeAtomically } from './atomicFile.ts';
 
 /**
- * The sweep in a file; null where there is no such file.
- * @throws EngineError BAD_VALUE when it is damaged, no sweep, or cannot be read
+ * Loads the sweep in a file; null when there is no such file.
+ * @throws EngineError BAD_VALUE when the file is damaged, not a sweep, or cannot be read
  */
 export function loadSweep(path: string): Sweep | null {
   let text: string;
@@ -40,8 +40,8 @@ export class SweepFile {
   }
 
   /**
-   * Continues the sweep of the file, or begins one. The grid grows to hold both.
-   * @throws EngineError BAD_VALUE when the file is another sweep's, naming what differs; it is then left as it is
+   * Resumes the sweep in the file, or starts a new one. The grid is extended to include both.
+   * @throws EngineError BAD_VALUE when the file has other settings, naming what differs; the file is not changed
    */
   static open(path: string, settings: SweepSettings, grid: SweepGrid): SweepFile {
     const file = new SweepFile(path, { settings, grid, cells: [] });
@@ -57,15 +57,15 @@ export class SweepFile {
     this.#write([cell]);
   }
 
-  /** What is on the disk is read again: another process may have added cells to the same sweep. */
+  /** Reads the file again before writing, because another process may have added cells to the same sweep. */
   #write(added: readonly SweepCell[]): void {
     const { settings, grid, cells } = this.#sweep;
-    const there = loadSweep(this.#path);
-    if (there) checkSame(this.#path, there.settings, settings);
+    const stored = loadSweep(this.#path);
+    if (stored) checkSame(this.#path, stored.settings, settings);
     this.#sweep = {
       settings,
-      grid: there ? grownGrid(there.grid, grid) : grid,
-      cells: joinedCells(joinedCells(there?.cells ?? [], cells), added),
+      grid: stored ? grownGrid(stored.grid, grid) : grid,
+      cells: joinedCells(joinedCells(stored?.cells ?? [], cells), added),
     };
     writeAtomically(this.#path, writeSweep(this.#sweep));
   }
@@ -77,6 +77,6 @@ function checkSame(path: string, before: SweepSettings, now: SweepSettings): voi
   throw new EngineError(
     'BAD_VALUE',
     `"${path}" belongs to another sweep: ${differences.join('; ')}.`,
-    'Name another file, or give the options it was begun with: modes, learning rates and seeds may be added. It was left as it is.',
+    'Name another file, or give the options that it was started with; only modes, learning rates and seeds can be added. The file was not changed.',
   );
 }

@@ -1,4 +1,4 @@
-/** Rows as aligned text; the first column to the left, the others, which are figures, to the right. */
+/** Formats rows as an aligned table, with the first column left-aligned and the others, which are numbers, right-aligned. */
 export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>

@@ -1,4 +1,7 @@
-/** All that the commands write goes through here: a name in a file, or what a model writes, must not steer the terminal. */
+/**
+ * Writes to the terminal. All output of the commands goes through here, so that names in files and generated text cannot
+ * send control sequences to the terminal.
+ */
 
 export interface Screen {
   readonly isTTY?: boolean | undefined;
@@ -6,10 +9,10 @@ export interface Screen {
   write(text: string): unknown;
 }
 
-/** Of categories C0 and C1, and DEL: all but line breaks and tabs. */
+/** Control characters (C0, C1 and DEL) except line breaks and tabs. */
 const CONTROL = /\r(?!\n)|[^\P{Cc}\r\n\t]/gu;
 
-/** Control characters as `\u001b`, which is also how JSON may write them: a line of JSON stays what it is. */
+/** Replaces control characters by escapes such as `\u001b`, which JSON may use too, so that JSON lines keep their meaning. */
 export function visible(text: string): string {
   return text.replace(CONTROL, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
@@ -19,7 +22,7 @@ export function show(text: string, screen: Screen = process.stdout): void {
   screen.write(visible(text));
 }
 
-/** Calls `then` after what was written to a pipe has left. */
+/** Calls `then` after all output to pipes has been written. */
 export function flushed(then: () => void): void {
   process.stdout.write('', () => process.stderr.write('', then));
 }

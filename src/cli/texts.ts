@@ -1,4 +1,4 @@
-/** Gets the text of a run: a built-in one from its package, or the user's file. */
+/** Opens the text of a run: a built-in one from its package, or the user's file. */
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -15,31 +15,31 @@ import { formatCount } from './format.ts';
 import type { TextChoice } from './options.ts';
 import type { ProgressLine } from './progress.ts';
 
-/** Texts that are read within a second need no progress. */
+/** No progress is shown for texts that are read within this time. */
 const QUIET_MS = 1000;
 
-/** Shows on a line how far a text is read. */
+/** Shows the progress of tokenizing a text on a line. */
 export function showReading(
   line: ProgressLine,
   now: () => number = () => performance.now(),
 ): (progress: TokenizeProgress) => void {
-  const begun = now();
+  const startedAt = now();
   return (progress) => {
-    if (now() - begun >= QUIET_MS) line.update(() => readingText(progress));
+    if (now() - startedAt >= QUIET_MS) line.update(() => readingText(progress));
   };
 }
 
 function readingText(progress: TokenizeProgress): string {
   if (progress.stage === 'learning') {
-    return `Learning pieces of words ${formatCount(progress.pairs)}/${formatCount(progress.of)}`;
+    return `Learning byte pairs ${formatCount(progress.pairs)}/${formatCount(progress.of)}`;
   }
   const { stage, bytes, size } = progress;
-  const whole = size === null ? '' : `/${(size / 1e6).toFixed(1)}`;
-  const what = stage === 'reading' ? 'Reading the text' : 'Turning the text into tokens';
-  return `${what} ${(bytes / 1e6).toFixed(1)}${whole} MB`;
+  const total = size === null ? '' : `/${(size / 1e6).toFixed(1)}`;
+  const what = stage === 'reading' ? 'Reading the text' : 'Tokenizing the text';
+  return `${what} ${(bytes / 1e6).toFixed(1)}${total} MB`;
 }
 
-/** @throws EngineError BAD_TEXT when a file cannot be read; so does reading it */
+/** @throws EngineError BAD_TEXT when a file cannot be read, now or later in its stream */
 export function openText(choice: TextChoice): Promise<TextStream> {
   if (choice.kind === 'file') return openFile(choice.path);
   return builtinStream(choice.id, async (id) => new TextEncoder().encode(assembleText(id)));
@@ -49,7 +49,7 @@ async function openFile(path: string): Promise<TextStream> {
   const name = basename(path);
   try {
     const facts = await stat(path);
-    // Pipes can be read only once: what they give is kept.
+    // A pipe can be read only once, so its content is kept in memory.
     if (!facts.isFile()) return streamOf(name, await readFile(path));
     return { name, size: facts.size, open: () => chunksOf(path) };
   } catch (cause) {
@@ -59,7 +59,7 @@ async function openFile(path: string): Promise<TextStream> {
 
 async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
   try {
-    // Closes the file where its reader has had enough, too.
+    // This loop also closes the file when the reader stops early.
     for await (const chunk of createReadStream(path)) yield chunk;
   } catch (cause) {
     throw unreadable(path, cause);

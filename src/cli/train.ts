@@ -1,16 +1,16 @@
-/** Entry point of `npm run train`: one training run in the terminal. */
+/** Entry point of `npm run train`, which trains one run in the terminal. */
 
 import {
   type AdapterReport,
   createTrainer,
   DeviceAccess,
   type Ending,
-  type KeptEvents,
   type NumericsFrame,
   type OpenGpu,
   type PresetName,
   Recovery,
   ResumableRun,
+  type ResumableRunEvents,
   RunControl,
   type RunSummary,
   type Trainer,
@@ -23,7 +23,7 @@ import { lockFile } from './fileLock.ts';
 import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { endBySignal, onInterrupt } from './interrupt.ts';
-import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, troubleLine } from './jsonLines.ts';
+import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, warningLine } from './jsonLines.ts';
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { EXIT_FAILURE, onReaderGone, runCommand } from './runCommand.ts';
@@ -51,7 +51,7 @@ async function train(command: TrainCommand): Promise<void> {
   const screen = command.json ? process.stderr : process.stdout;
   const progress = new ProgressLine(screen);
   const control = new RunControl();
-  // Until the first step nothing has been learned that could be summed up; after the last, all has been said.
+  // Before the first step there is nothing to summarise, so an interrupt ends the process immediately.
   let interrupted = endBySignal;
   onInterrupt(process, { stop: (signal) => interrupted(signal), kill: endBySignal });
 
@@ -93,7 +93,7 @@ async function train(command: TrainCommand): Promise<void> {
     const ended = await recovery.run({
       control,
       train: async (opened) => {
-        // Where it was trained on a device before: its last save is the one to go on from.
+        // After a lost device, training resumes from the last save, which may still be being written.
         await saver?.settled();
         trainer = await prepare(opened);
         saver = save && (await openSaver(trainer, save, text, (line) => progress.print(line)));
@@ -101,7 +101,7 @@ async function train(command: TrainCommand): Promise<void> {
         if (resume && !kept.hasBegun) progress.print(`Resumed    after step ${trainer.submittedSteps}`);
         if (save || command.exportTo) onReaderGone(() => control.stop());
         interrupted = () => {
-          progress.print('Stopping after this step. Press Ctrl-C again to end at once.');
+          progress.print('Stopping after this step. Press Ctrl-C again to quit immediately.');
           control.stop();
         };
         const { summary, error } = await runWithProgress(trainer, command, progress, control, {
@@ -113,12 +113,12 @@ async function train(command: TrainCommand): Promise<void> {
       },
       drop: () => {
         kept.detach();
-        progress.print('The GPU was lost: asking for it again.');
+        progress.print('The GPU was lost. Trying to open it again.');
       },
       saved: () => whatIsSaved(save, kept.copy),
     });
     if (!ended) {
-      // Stopped while there was no GPU.
+      // The run was stopped while there was no GPU.
       progress.print(await whatIsSaved(save, kept.copy));
       return;
     }
@@ -146,8 +146,8 @@ function planOf(trainer: Trainer, command: TrainCommand, preset: PresetName): st
 
 function adapterText(report: AdapterReport, resumed: boolean, preset: PresetName): string {
   if (!report.isFallback) return report.name;
-  // A run that goes on keeps its shape.
-  const advice = preset === 'smoke' || resumed ? '' : ', slow: --preset smoke is made for it';
+  // A resumed run cannot change its preset.
+  const advice = preset === 'smoke' || resumed ? '' : ', which is slow; --preset smoke is meant for it';
   return `${report.name} (a software renderer${advice})`;
 }
 
@@ -161,9 +161,9 @@ function runWithProgress(
   const { config } = trainer;
   const begun = trainer.submittedSteps;
   const rate = new StepRate();
-  /** Of steps whose own lines are still to come. */
+  /** Numerics frames of steps that have not been reported yet. */
   const measured: NumericsFrame[] = [];
-  const events: KeptEvents = {
+  const events: ResumableRunEvents = {
     onStep(metrics) {
       rate.record(metrics.step, performance.now());
       if (json) show(stepLine(metrics));
@@ -185,15 +185,15 @@ function runWithProgress(
     },
     async afterStep(step) {
       if (numericsEvery > 0 && step % numericsEvery === 0) {
-        // So that no later step finds its measurements unread.
+        // Waits for the frame, so that it is here when the step is reported.
         await trainer.numerics.drain();
         measured.push(...trainer.numerics.takeFrames());
       }
       await saver?.afterStep(step);
     },
-    onTrouble(trouble) {
-      if (json) show(troubleLine(trouble));
-      progress.print(`note: ${trouble.message}\n      ${trouble.hint}`);
+    onWarning(warning) {
+      if (json) show(warningLine(warning));
+      progress.print(`note: ${warning.message}\n      ${warning.hint}`);
     },
   };
   return trainToEnding(trainer, kept.attach(trainer, events), control);

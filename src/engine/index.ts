@@ -1,6 +1,6 @@
-/** The engine's only door: outside of it (tests and oracles aside) everything is imported from here. */
+/** The public interface of the engine. Code outside the engine, except tests, imports everything from here. */
 
-// core/: Errors that name the remedy, and figures in words.
+// core/: Errors with a hint, and number formats.
 
 export { badValue, checkObject, checkOptions, inWords, type OptionType } from './core/checkOptions.ts';
 export { EngineError, type ErrorCode, suggestion } from './core/errors.ts';
@@ -20,18 +20,19 @@ export { writtenNumber } from './core/writtenNumber.ts';
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
 export { type CustomRecipe, defineMode } from './precision/customModes.ts';
+export { type DescribedRole, describeRecipe, type ModeDescription } from './precision/description.ts';
 export { type FormatId, formatInfo, type HalfStorage, type NamedFormat } from './precision/formats.ts';
 export {
   goesWithState,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
 } from './precision/optimStates.ts';
+export { formatsOf, gradientFormat, storesHalves } from './precision/recipe.ts';
 export {
   isPrecisionMode,
   PRECISION_MODES,
   type PrecisionMode,
   type Recipe,
-  type Role,
   recipeFor,
   recipeOf,
   type ScalingPolicy,
@@ -48,19 +49,19 @@ export {
   simulatedMode,
 } from './precision/simulated.ts';
 
-// gpu/: Open a device, and a new one after a loss.
+// gpu/: Open a device, and reopen one after a loss.
 
 export { type AdapterReport, openDevice, reportOf } from './gpu/device.ts';
 export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
 export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
 export { byteLength } from './gpu/tensor.ts';
 
-// kernels/: The histogram that kernels count exponents in, and the optimizers.
+// kernels/: The bins of the exponent histogram, and the optimizers.
 
 export { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from './kernels/numerics.ts';
 export { OPTIMIZER_TABLE, OPTIMIZERS } from './kernels/optimizers/table.ts';
 
-// data/: Texts, tokenizers and batches: from bytes to a dataset that a trainer takes.
+// data/: Texts, tokenizers and batches: everything from bytes to the dataset of a trainer.
 
 export { type Batch, batchAt } from './data/batches.ts';
 export {
@@ -73,7 +74,13 @@ export {
   type TextId,
 } from './data/builtins.ts';
 export { Checksum } from './data/checksum.ts';
-export { createDataset, type Dataset, type DatasetOptions, otherTokens, splitText } from './data/dataset.ts';
+export {
+  changedTokens,
+  createDataset,
+  type Dataset,
+  type DatasetOptions,
+  splitText,
+} from './data/dataset.ts';
 export { GPT2_END, GPT2_END_ID, loadGpt2 } from './data/gpt2.ts';
 export {
   streamOf,
@@ -96,9 +103,9 @@ export {
 } from './data/tokenizer.ts';
 export { readTokenizerJson } from './data/tokenizerJson.ts';
 export { checkTextSize, emptyText, Utf8Reader } from './data/utf8.ts';
-export { MOST_LEARNED_BYTES } from './data/wordPieces.ts';
+export { MAX_LEARNED_BYTES } from './data/wordPieces.ts';
 
-// config/: Settings of a run: a preset, what was changed of it, and what each setting may be.
+// config/: Settings of a run: presets, overrides, and the range of each setting.
 
 export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
@@ -143,7 +150,7 @@ export {
   tokensPerStep,
 } from './config/trainConfig.ts';
 
-// model/: What a run will allocate, before it does, and the largest batch that fits.
+// model/: The memory plan of a run, and the largest batch that fits.
 
 export { parameterSpecs } from './model/decoder.ts';
 export {
@@ -159,7 +166,7 @@ export { initialValues } from './model/parameters.ts';
 export { blockName } from './model/site.ts';
 export type { PlanLimits } from './model/tensors.ts';
 
-// inspect/: What the probe of a run's numbers reports (`trainer.numerics`), and what a format loses of it.
+// inspect/: Results of probing a run's numbers (`trainer.numerics`), and what a format would lose of them.
 
 export {
   type Bands,
@@ -181,7 +188,7 @@ export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect
 export type { InspectedKind } from './inspect/numerics.ts';
 export type { SharpnessMetrics } from './inspect/sharpness.ts';
 
-// checkpoint/: Save and open runs, read and write the files of Hugging Face's libraries.
+// checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
 export { EXPORT_DTYPES, type ExportDtype, type WeightsShape } from './checkpoint/gpt2.ts';
@@ -204,17 +211,17 @@ export {
 } from './checkpoint/runFile.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
-// train/: Make or resume a trainer, step, evaluate, sample, save on the way and recover from a lost device.
+// train/: Create or resume a trainer, train, evaluate, sample, take snapshots, and recover from a lost device.
 
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
-export { NEVER, type Told } from './train/due.ts';
+export { NEVER, type Reported } from './train/due.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export { learningRateAt } from './train/lrSchedule.ts';
 export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';
 export { readParameters } from './train/readWeights.ts';
 export { Recovery } from './train/recovery.ts';
 export { RefusedMemoryError } from './train/refusedMemory.ts';
-export { KEEP_EVERY_MS, type KeptEvents, ResumableRun } from './train/resumableRun.ts';
+export { KEEP_EVERY_MS, ResumableRun, type ResumableRunEvents } from './train/resumableRun.ts';
 export { RunControl, runTraining } from './train/run.ts';
 export type { RunWarning } from './train/runWarning.ts';
 export {
@@ -229,17 +236,17 @@ export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
 export { TrainingClock } from './train/trainingClock.ts';
 
-// experiments/: Runs side by side, sweeps, and their tables.
+// experiments/: Comparisons, sweeps, and their tables.
 
 export type { ComparedRun } from './experiments/comparison.ts';
 export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
 export { aboutLine, startSentence, toMarkdown } from './experiments/markdown.ts';
 export { comparedModes, comparedRuns, hasEnded, inMode, type PlannedRun } from './experiments/planned.ts';
 export {
+  type EarlyStop,
   type Ending,
   type RecordedRun,
   recordRun,
-  type StoppedItself,
   trainToEnding,
 } from './experiments/recordRun.ts';
 export type { SpeedClock } from './experiments/speed.ts';
@@ -297,11 +304,11 @@ export {
 } from './experiments/variants.ts';
 export { verdict } from './experiments/verdict.ts';
 
-// bench/: What `npm run bench` and the page's benchmark measure.
+// bench/: The measurements of `npm run bench` and of the page's benchmark.
 
 export { type BenchmarkResult, benchmark } from './bench/adapter.ts';
 export { budgetedBatches } from './bench/batches.ts';
-export { driftOf, LEAST_STEPS, type LongRunBlock, measureLongRun } from './bench/longRun.ts';
+export { driftOf, type LongRunBlock, MIN_STEPS, measureLongRun } from './bench/longRun.ts';
 export { PHASES, phaseTimes, profileStep, type StepProfile } from './bench/operations.ts';
 export { measureRoofline, sharesOfPeak } from './bench/roofline.ts';
 export { measureSaving, type SavingCost } from './bench/saving.ts';

@@ -165,12 +165,12 @@ const EVENTS = {
   onStep: 'function',
   onEval: 'function',
   onSharpness: 'function?',
-  onTrouble: 'function?',
+  onWarning: 'function?',
   afterStep: 'function?',
   onWaited: 'function?',
   onGradients: 'function?',
-  rests: 'object?',
-  told: 'object?',
+  pauses: 'object?',
+  reported: 'object?',
 } as const satisfies Record<keyof RunEvents, OptionType>;
 
 const DATASET_OPTIONS = {

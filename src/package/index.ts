@@ -1,7 +1,7 @@
 /**
- * `halfstep`: what a program needs to train a GPT on a `GPUDevice`, in Node or a page. docs/package.md says what of it is
- * stable. A device is `openDevice(navigator.gpu)`, or in Node `openDevice(await loadDawn())` with `loadDawn` of `halfstep/node`.
- * Errors are `EngineError`, with a code, a message and what to do.
+ * `halfstep`: the functions for training a GPT on a `GPUDevice`, in Node or in a page. docs/package.md says which of
+ * them are stable. Get a device from `openDevice(navigator.gpu)`, or in Node from `openDevice(await loadDawn())` with
+ * `loadDawn` of `halfstep/node`. Errors are `EngineError`s with a code, a message and a hint.
  */
 
 export type { RunDescription, RunFile, RunProgress } from '../engine/index.ts';
@@ -9,6 +9,7 @@ export {
   type AdapterReport,
   type CustomRecipe,
   type Dataset,
+  type DescribedRole as Role,
   defineMode,
   EngineError,
   type ErrorCode,
@@ -27,12 +28,9 @@ export {
   type PrecisionMode,
   type PresetName,
   presetOf,
-  type Recipe,
-  type Role,
   RunControl,
   type RunEvents,
   type RunSummary,
-  recipeOf,
   type SampledToken,
   type SampleOptions,
   type ScalingPolicy,
@@ -62,4 +60,5 @@ export {
   tokenize,
   tokensPerStep,
 } from './checked.ts';
+export { type Recipe, recipeOf } from './recipes.ts';
 export { exportModel, openRun, type ResumeOptions, resumeTrainer, saveRun } from './runs.ts';

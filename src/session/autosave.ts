@@ -17,7 +17,7 @@ import { type OpenSlots, openSlots, storageEstimate } from './storage/opfs.ts';
 import type { Place } from './storage/places.ts';
 import type { Slots } from './storage/slots.ts';
 
-/** After this time a new run starts without being saved. */
+/** Milliseconds to wait for the storage before a new run starts without being saved. */
 const NEW_RUN_PATIENCE = { ms: 2000 };
 
 const IN_USE = 'Another tab of Halfstep is using the saved run.';
@@ -96,7 +96,7 @@ export class Autosave {
   readonly #from: Place | null;
   /** Aborted to stop waiting for the storage. */
   readonly #waiting = new AbortController();
-  /** Settles when nothing waits for the storage any more. */
+  /** Settles when nothing waits for the storage. */
   #taking: Promise<void> = Promise.resolve();
   #curve = new RunCurve();
   #timer: ReturnType<typeof setInterval> | undefined;

@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import {
   type EvalMetrics,
   NEVER,
+  type Reported,
   type SharpnessMetrics,
   type StepMetrics,
-  type Told,
 } from '../engine/index.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
 import type { TimedStep } from './protocol.ts';
@@ -79,7 +79,7 @@ export class RunCurve implements Rows {
   }
 
   /** Steps of the newest evaluation and of the newest sharpness measurement. */
-  get told(): Told {
+  get reported(): Reported {
     return { evaluation: this.evals.at(-1)?.step ?? NEVER, sharpness: this.sharpness.at(-1)?.step ?? NEVER };
   }
 

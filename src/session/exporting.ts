@@ -71,7 +71,7 @@ async function exported(
   return exportRun(await copyOfRun(run), command, run.text, limits);
 }
 
-/** A run that another version has written can be taken as the file that it is, and as nothing else. */
+/** A run written by another version can only be exported as its own file. */
 async function exportSave(file: RandomAccess, command: ExportCommand, limits: PlanLimits): Promise<Exported> {
   try {
     const run = await openRun(file);

@@ -67,7 +67,7 @@ export function startRuns(
       // Runs in lockstep are compared step by step, so they keep the same micro-batches.
       kept: new ResumableRun({
         start: resume,
-        told: autosave?.curve.told,
+        reported: autosave?.curve.reported,
         stored,
         shrinks: group.length === 1,
       }),

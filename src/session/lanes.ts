@@ -1,7 +1,7 @@
 import {
   EngineError,
-  type KeptEvents,
   type Lane,
+  type ResumableRunEvents,
   type RunControl,
   runLockstep,
   runTraining,
@@ -66,7 +66,7 @@ export class SessionLane implements Lane {
       active.step = step;
       active.loss = loss;
     };
-    const events: Lane['events'] & KeptEvents = {
+    const events: Lane['events'] & ResumableRunEvents = {
       onStep: (metrics) => {
         arrived(metrics);
         const timed = batch.addStep(metrics);
@@ -87,12 +87,12 @@ export class SessionLane implements Lane {
         batch.addSharpness(metrics);
         autosave?.curve.addSharpness(metrics);
       },
-      onTrouble: (trouble) => {
+      onWarning: (trouble) => {
         if (trouble.kind !== 'deviceLost' || active === leader) post({ type: 'trouble', run, trouble });
       },
       onWaited: () => batch.excludeElapsed(),
       onGradients: (frame) => numerics.reportLast(run, frame),
-      rests: {
+      pauses: {
         after: request.length > 0 ? sampleSteps(config.steps, samples) : new Set(),
         take: async () => {
           if (control.stopped) return;

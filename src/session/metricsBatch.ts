@@ -49,7 +49,7 @@ export class MetricsBatch {
 
   /** Excludes the time since the last step from the training time. */
   excludeElapsed(): void {
-    this.#clock.rested();
+    this.#clock.excludeSinceStep();
   }
 
   pause(): void {

@@ -114,7 +114,7 @@ export interface TextFacts {
   /** Bytes of words that came after the tokenizer's word table was full, so that no pair was learned from them. */
   readonly unlearned: number;
   /** Fingerprint of the tokens, set when versions of Halfstep tokenize this text differently. */
-  readonly otherTokens?: string;
+  readonly changedTokens?: string;
 }
 
 export interface SampleRequest {

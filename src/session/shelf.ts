@@ -21,6 +21,7 @@ export class Shelf {
   readonly #ended = new Set<Place>();
   /** Place of the run that was abandoned to start another. */
   #abandoned: Place | null = null;
+  /** The report that waits for another tab. */
   #later: Promise<void> | null = null;
 
   constructor(post: (event: SessionEvent) => void) {
@@ -112,13 +113,13 @@ type Read =
   | { readonly state: 'run'; readonly run: RunFile }
   | { readonly state: 'unreadable'; readonly what: Omit<UnreadableRun, 'place'> };
 
-/** What a damaged save held is lost; one that is whole and cannot be read is another version's, and is not this one's to lose. */
+/** A complete save that cannot be read was written by another version, and is kept; a damaged one counts as empty. */
 async function readPlace(slots: Slots, checked: boolean): Promise<Read> {
   const form = slots.laterForm();
   if (form !== null) return { state: 'unreadable', what: ofLaterForm(form) };
   const glanced = checked ? null : await readSave(slots.glance());
   if (glanced?.state === 'run') return glanced;
-  // Where the newest is damaged, the one before may be whole.
+  // If the newest save is damaged, the one before may be intact.
   return readSave(await slots.newest().catch(() => null));
 }
 

@@ -1,13 +1,13 @@
 /** The page's texts: each is read and tokenized once, and its tokens are kept for the next run. */
 import {
   builtinStream,
+  changedTokens,
   checkFingerprint,
   checkText,
   checkVocabulary,
   type Dataset,
   type FileTextId,
   type ModelFile,
-  otherTokens,
   type RunFile,
   splitText,
   type TextStream,
@@ -107,10 +107,10 @@ export function textFacts(dataset: Dataset): TextFacts {
   const { name, bytes, train, validation, tokenizer, checksum, reading } = dataset;
   const tokens = train.length + validation.length;
   const { endMarks, unlearned } = reading;
-  const other = otherTokens(dataset);
+  const other = changedTokens(dataset);
   return {
     ...{ name, bytes, tokens, vocabulary: tokenizer.vocabulary, checksum, endMarks, unlearned },
-    ...(other && { otherTokens: other }),
+    ...(other && { changedTokens: other }),
   };
 }
 

@@ -6,7 +6,7 @@ import { applyMeasurement } from './measurementStore.ts';
 import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { applyTextEvent } from './ownText.ts';
 import { Pulse } from './pulse.ts';
-import { addTrouble, leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
+import { addWarning, leadingRun, logOf, type RunStatus, updateRun, useRun } from './runStore.ts';
 import { applySampleEvent, endWriting, writingNow } from './samples.ts';
 import { applySaveEvent } from './savedRun.ts';
 import { secondsLeft, tokensPerSecond } from './speed.ts';
@@ -59,7 +59,7 @@ export function applyEvent(event: SessionEvent): void {
       applySaveEvent(event);
       break;
     case 'trouble':
-      addTrouble(event.run, event.trouble);
+      addWarning(event.run, event.trouble);
       break;
     case 'paused':
       changeStatus('paused');

@@ -1,9 +1,12 @@
-/** Which files a run cannot be exported as: refused beside the button, before anything is written. */
+/**
+ * Says which exports are impossible for a run, so that the reason is shown beside the button before anything is
+ * written.
+ */
 import { checkExport, EngineError, type TrainConfig } from '../engine/index.ts';
 import { checkCluster } from '../session/cluster.ts';
 import type { ExportKind } from '../session/protocol.ts';
 
-/** Why a run of this configuration cannot be exported so; null where it can. */
+/** The reason why a run with this configuration cannot be exported in this form; null when it can. */
 export function exportObstacle(what: ExportKind, config: TrainConfig): string | null {
   try {
     if (what === 'model') checkExport(config);

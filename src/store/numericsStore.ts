@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import { recipeFor, type TrainConfig } from '../engine/index.ts';
+import { gradientFormat, recipeFor, type TrainConfig } from '../engine/index.ts';
 import type { ErrorReport, InspectedKind, NumericsFrame } from '../session/protocol.ts';
 import { recall, remember } from './preferences.ts';
 import { Pulse } from './pulse.ts';
@@ -41,9 +41,7 @@ export function underflowOf(run: number): UnderflowHistory | undefined {
 
 export function clearNumerics(configs: readonly TrainConfig[]): void {
   arrived = new Map();
-  histories = configs.map(
-    (config) => new UnderflowHistory(config.layers, recipeFor(config).roles.outputGradient),
-  );
+  histories = configs.map((config) => new UnderflowHistory(config.layers, gradientFormat(recipeFor(config))));
   useNumerics.setState({ frames: new Map(), inspecting: null, error: null });
 }
 

@@ -41,7 +41,7 @@ export interface RunView {
   /** Why this run failed. */
   readonly error: ErrorReport | null;
   /** The newest warning of each kind, oldest first. */
-  readonly troubles: readonly RunWarning[];
+  readonly warnings: readonly RunWarning[];
   /** Samples in the order of writing: during the run, at its end, on request. */
   readonly samples: readonly SampleText[];
 }
@@ -132,16 +132,16 @@ export function beginRuns(
   });
 }
 
-export function addTrouble(run: number, trouble: RunWarning): void {
-  updateRun(run, { troubles: [...otherTroubles(run, trouble), trouble] });
+export function addWarning(run: number, warning: RunWarning): void {
+  updateRun(run, { warnings: [...otherWarnings(run, warning), warning] });
 }
 
-export function dismissTrouble(run: number, trouble: RunWarning): void {
-  updateRun(run, { troubles: otherTroubles(run, trouble) });
+export function dismissWarning(run: number, warning: RunWarning): void {
+  updateRun(run, { warnings: otherWarnings(run, warning) });
 }
 
-function otherTroubles(run: number, { kind }: RunWarning): readonly RunWarning[] {
-  return useRun.getState().runs[run]?.troubles.filter((warning) => warning.kind !== kind) ?? [];
+function otherWarnings(run: number, { kind }: RunWarning): readonly RunWarning[] {
+  return useRun.getState().runs[run]?.warnings.filter((warning) => warning.kind !== kind) ?? [];
 }
 
 export function updateRun(run: number, change: Partial<RunView>): void {
@@ -191,7 +191,7 @@ function emptyRun(config: TrainConfig, mode: VariantId): RunView {
     secondsLeft: null,
     summary: null,
     error: null,
-    troubles: [],
+    warnings: [],
     samples: [],
   };
 }

@@ -94,7 +94,7 @@ test('where the GPU refuses the memory, halves are tried, and the first refusal 
     expect(tried).toEqual([batch, batch / 2]);
     expect(confirmed).toMatchObject({
       batch: batch / 2,
-      refused: { message: expect.stringContaining('The GPU refused') },
+      refused: { message: expect.stringContaining('The GPU could not allocate') },
     });
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));

@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 const DRIVER = /^note: no GPU driver was found, so this runs on SwiftShader.*fifteen times.*$/;
-const PRESET = /^note: a software renderer is slow, so the preset is "smoke"; --preset starter .*$/;
+const PRESET = /^note: a software renderer is slow, so preset "smoke" is used; --preset starter .*$/;
 
 test('train without options trains the smallest preset; standard error has two notes, and nothing of Dawn', () => {
   const { status, output, stderr } = onEmptyMachine(home, ['train', '--steps', '12', '--json']);
@@ -45,7 +45,7 @@ test('compare does, and the preset that is given stays', () => {
   const { status, output, stderr } = onEmptyMachine(home, args);
   expect(status, stderr).toBe(0);
   expect(stderr).toMatch(/SwiftShader/);
-  expect(stderr).not.toContain('so the preset is');
+  expect(stderr).not.toContain('so preset');
   expect(stderr).not.toMatch(/warning|vkCreateInstance/i);
   expect(readFileSync(output, 'utf8')).toMatch(/swiftshader/);
 });
@@ -55,11 +55,11 @@ test('sweep does, and goes on with its file', () => {
   const args = ['sweep', '--modes', 'fp16', '--lrs', '1e-3', '--steps', '1', '--json', file];
   const first = onEmptyMachine(home, args);
   expect(first.status, first.stderr).toBe(0);
-  expect(first.stderr).toContain('so the preset is "smoke"');
+  expect(first.stderr).toContain('so preset "smoke" is used');
   expect(JSON.parse(readFileSync(file, 'utf8')).settings).toMatchObject({ layers: 2, width: 64 });
   const second = onEmptyMachine(home, args);
   expect(second.status, second.stderr).toBe(0);
-  expect(second.stderr).toContain('1 of 1 cells are there already.');
+  expect(second.stderr).toContain('1 of 1 cells are already finished.');
 });
 
 test('wrong use is reported before a driver is looked for', () => {

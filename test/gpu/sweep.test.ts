@@ -43,7 +43,7 @@ test('a killed sweep loses no cell, goes on where it was, and grows', async () =
 
   const small = cli(sweep('--modes', 'fp32,fp16', '--seeds', '3'));
   expect(small.status, small.stderr).toBe(0);
-  expect(small.stderr).toContain(`${Math.min(6, kept.length)} of 6 cells are there already.`);
+  expect(small.stderr).toContain(`${Math.min(6, kept.length)} of 6 cells are already finished.`);
   const after = cellsThere();
   expect(after.slice(0, kept.length)).toEqual(kept);
   expect(after.length).toBe(Math.max(6, kept.length));
@@ -66,6 +66,6 @@ test('a sweep goes on with the preset of its file, also where the adapter would 
   expect(begun.status, begun.stderr).toBe(0);
   const again = cli(asked);
   expect(again.status, again.stderr).toBe(0);
-  expect(again.stderr).toContain('1 of 1 cells are there already.');
-  expect(again.stderr).not.toContain('so the preset is');
+  expect(again.stderr).toContain('1 of 1 cells are already finished.');
+  expect(again.stderr).not.toContain('so preset');
 });

@@ -3,7 +3,7 @@ import { batchAt, batchesChecksum, positionsByToken } from '../../src/engine/dat
 import { checksum } from '../../src/engine/data/checksum.ts';
 import { microBatchesOf } from '../../src/engine/train/microBatches.ts';
 
-/** Token i is i, so that a window shows where it starts. */
+/** Token i has the value i, so that a window shows where it starts. */
 const split = Uint32Array.from({ length: 53 }, (_, i) => i);
 const options = { batch: 3, context: 8, order: 'random', seed: 1337 } as const;
 
@@ -72,7 +72,7 @@ test('positionsByToken is a permutation of all positions', () => {
   }
 });
 
-test('checksums tell single changes, order and length apart', () => {
+test('checksums differ for single changes, order and length', () => {
   const seen = new Set([
     checksum([1, 2, 3]),
     checksum([1, 3, 2]),
@@ -93,7 +93,7 @@ test('the first batches have a checksum that proves an identical start', () => {
   expect(of(split, 2)).not.toBe(of(split, 1337));
 });
 
-test('micro-batches are the windows of the batches, in their order', () => {
+test('micro-batches take the windows of the batches in order', () => {
   const config = { ...options, batch: 6 };
   const whole = (index: number) => batchAt(split, index, config);
   for (const microBatch of [null, 3, 2, 1]) {

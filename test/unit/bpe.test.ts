@@ -20,7 +20,7 @@ const BPE_WORDS: { exported: string; pairs: number[]; cases: { text: string; ids
 );
 const bytes = (text: string) => [...new TextEncoder().encode(text)];
 
-/** All counts anew for every pair: slow, and with nothing to keep up to date. */
+/** Learns pairs by counting again for every pair, which is slow but simple. */
 function learnPlainly(words: ReadonlyMap<string, number>, vocabulary: number): number[] {
   let all = [...words].map(([word, count]) => ({ ids: bytes(word), count }));
   const learned: number[] = [];
@@ -52,7 +52,7 @@ function learnPlainly(words: ReadonlyMap<string, number>, vocabulary: number): n
   return learned;
 }
 
-test('pairs are those that counting anew each time finds, on 300 sets of words', () => {
+test('learned pairs equal those of counting again each time, on 300 sets of words', () => {
   const words = fc
     .array(fc.tuple(fc.stringMatching(/^[ab]{1,6}c{0,2}$/), fc.integer({ min: 1, max: 9 })), {
       maxLength: 12,
@@ -66,7 +66,7 @@ test('pairs are those that counting anew each time finds, on 300 sets of words',
   );
 });
 
-test('any text comes back, in one piece, streamed, and token by token', async () => {
+test('any text is decoded exactly, in one piece, streamed, and token by token', async () => {
   const learned = tokenizeString(TEXT, 'a text', 'bpe:300').tokenizer;
   expect(learned.vocabulary).toBeGreaterThan(280);
   fc.assert(
@@ -95,13 +95,13 @@ test('any text comes back, in one piece, streamed, and token by token', async ()
   expect(whole.tokens.length).toBeLessThan(TEXT.length / 1.5);
 });
 
-test('what a model may write never fails to decode', () => {
+test('decoding never fails for tokens that a model may produce', () => {
   const tokenizer = createTokenizer({ kind: 'bpe', pairs: [0x61, 0x62] });
   expect(tokenizer.decode([256, 0xc3, 0x21, 999])).toBe('ab\ufffd!\ufffd');
   expect([tokenizer.name(256), tokenizer.name(0xc3)]).toEqual(['ab', '0xc3']);
 });
 
-test('one word of 20,000 letters comes back', () => {
+test('one word of 20,000 letters is decoded exactly', () => {
   const letters = Array.from({ length: 20_000 }, (_, i) =>
     String.fromCodePoint(0x4e00 + ((i * 7919) % 20_000)),
   );
@@ -109,14 +109,14 @@ test('one word of 20,000 letters comes back', () => {
   expect(tokenizer.decode(tokens)).toBe(letters.join(''));
 });
 
-test('Moby Dick has the pairs and the tokens that it has always had', () => {
+test('Moby Dick has the same pairs and tokens as in earlier versions', () => {
   const { tokenizer, reading } = tokenizeString(assembleText('moby-dick'), 'Moby Dick', 'bpe:1024');
   const { pairs } = tokenizer.json as Extract<TokenizerJson, { kind: 'bpe' }>;
   expect([checksum(pairs), reading.tokens]).toEqual(['93849b59c810965f', 'f706cd02f8a32aea']);
-  expect(reading).toMatchObject({ endMarks: 0, unlearned: 0, wasReadOtherwise: false });
+  expect(reading).toMatchObject({ endMarks: 0, unlearned: 0, readingChanged: false });
 });
 
-test('an exported file gives the same ids to another program, whatever the text', () => {
+test('another program gives the same ids with an exported file, for any text', () => {
   const json: TokenizerJson = { kind: 'bpe', pairs: BPE_WORDS.pairs };
   expect(createHash('sha256').update(tokenizerJson(json)).digest('hex')).toBe(BPE_WORDS.exported);
   const tokenizer = createTokenizer(json);
@@ -127,9 +127,9 @@ test('an exported file gives the same ids to another program, whatever the text'
   }
 });
 
-test('what earlier versions read otherwise is known', () => {
+test('texts that earlier versions tokenized differently are marked', () => {
   const otherwise = (text: string) =>
-    tokenizeString(`${text} ${TEXT}`, 'a text', 'bpe:300').reading.wasReadOtherwise;
+    tokenizeString(`${text} ${TEXT}`, 'a text', 'bpe:300').reading.readingChanged;
   expect([otherwise('-'.repeat(64)), otherwise('😀'.repeat(64)), otherwise('a b')]).toEqual([
     false,
     false,
@@ -151,14 +151,14 @@ test('the number of tokens is checked with the configuration', () => {
   }
 });
 
-test('it is read back from its JSON, and a damaged one is refused', () => {
+test('a tokenizer is restored from its JSON, and damaged JSON is refused', () => {
   const { json } = tokenizeString(TEXT, 'a text', 'bpe:300').tokenizer;
   expect(readTokenizerJson(JSON.stringify(json), 'm')).toEqual(json);
   const error = thrownBy(() => readTokenizerJson('{"kind":"bpe","pairs":[97,98,256,257]}', 'm'));
-  expect(error.message).toBe('"m" has a tokenizer that has 257 in pair 1, which is no token before it.');
+  expect(error.message).toBe('"m" has a tokenizer that has 257 in pair 1, which is not an earlier token.');
 });
 
-test('Hugging Face gets its tokens and merges by their names', () => {
+test('the export for Hugging Face has its tokens and merges by name', () => {
   const { model, pre_tokenizer } = JSON.parse(tokenizerJson({ kind: 'bpe', pairs: [0x20, 0x61, 256, 0x62] }));
   expect(model.vocab).toMatchObject({ Ġa: 256, Ġab: 257 });
   expect(model.merges).toEqual(['Ġ a', 'Ġa b']);

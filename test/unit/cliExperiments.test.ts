@@ -45,7 +45,7 @@ test('options of a run are passed on, and modes and seeds are the experiment’s
   });
   expect(parse('')).toMatchObject({ modes: ['fp32', 'fp16', 'bf16'], seeds: 1, given: {} });
   expect(passedOn(['lr']).map(({ name }) => name)).not.toContain('lr');
-  // What an experiment does nothing with is no option of it.
+  // Options that an experiment does not use do not exist for it.
   expect(passedOn([]).map(({ name }) => name)).not.toContain('numerics-every');
 });
 
@@ -65,7 +65,7 @@ test.each([
   expect(error.hint).toContain(hint);
 });
 
-test('a run that fails takes nothing from those before it', async () => {
+test('a run that fails does not affect the results of earlier runs', async () => {
   const failure = new Error('no memory');
   const train = async (run: number) => {
     if (run === 3) throw failure;
@@ -73,7 +73,7 @@ test('a run that fails takes nothing from those before it', async () => {
   };
   expect(await trainEach([1, 2, 3, 4], train)).toEqual({ results: [10, 20], failure });
   expect(await trainEach([1, 2, 4], train)).toEqual({ results: [10, 20, 40], failure: undefined });
-  // Stopped with Ctrl-C.
+  // The run was stopped with Ctrl-C.
   expect(await trainEach([1, 5, 2], train)).toEqual({ results: [10], failure: undefined });
 });
 
@@ -90,7 +90,7 @@ describe('files', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('are replaced as a whole, and leave nothing beside them', () => {
+  test('are replaced atomically, without leaving temporary files', () => {
     writeAtomically(at('a.json'), 'first');
     writeAtomically(at('a.json'), 'second');
     expect(readFileSync(at('a.json'), 'utf8')).toBe('second');
@@ -98,7 +98,7 @@ describe('files', () => {
     expect(thrownBy(() => writeAtomically(at('none/a.json'), '')).message).toContain('none/a.json');
   });
 
-  test('are replaced where a link leads, with the permissions that they had', async () => {
+  test('are replaced at the target of a link, with their old permissions', async () => {
     mkdirSync(at('disk'));
     const [link, file] = [at('link'), at('disk/file')];
     for (const write of [
@@ -117,7 +117,7 @@ describe('files', () => {
     }
   });
 
-  test('a report is refused early where it cannot be written, and never takes the place of a sweep', () => {
+  test('a report that cannot be written is refused early, and never overwrites a sweep', () => {
     mkdirSync(at('folder'));
     symlinkSync('/dev/null', at('null'));
     SweepFile.open(at('s.json'), { steps: 4 }, GRID);
@@ -125,14 +125,14 @@ describe('files', () => {
       ['none/a.md', 'none'],
       ['folder', 'it is a folder'],
       ['null', 'it is a device or a pipe'],
-      ['s.json', 'it holds a sweep'],
+      ['s.json', 'it contains a sweep'],
     ] as const) {
       expect(thrownBy(() => checkReportPath(at(path))).message).toContain(why);
     }
     checkReportPath(at('new.md'));
   });
 
-  test('a sweep keeps every cell, whoever adds it', () => {
+  test('a sweep keeps every cell, whichever process adds it', () => {
     const one = SweepFile.open(at('s.json'), { steps: 4 }, GRID);
     const other = SweepFile.open(at('s.json'), { steps: 4 }, sweepGrid(['fp32'], [1e-2], 1, 1));
     one.add(cell(1));
@@ -144,7 +144,7 @@ describe('files', () => {
     });
   });
 
-  test('a lock lets one process at a time work on a file, and that of an ended one is taken over', () => {
+  test('a lock lets one process at a time use a file, and the lock of an ended process is replaced', () => {
     const unlock = lockFile(at('s.json'));
     const { message, hint } = thrownBy(() => lockFile(at('s.json')));
     expect(message).toContain(`process ${process.pid} on ${hostname()}`);
@@ -158,35 +158,33 @@ describe('files', () => {
     expect(readFileSync(at('s.json.lock'), 'utf8')).toBe(`${process.pid} ${hostname()}`);
     again();
 
-    // Of a process that had the same number, as the first of a container always has.
+    // A lock of an earlier process with the same id, which is common in containers.
     writeFileSync(at('s.json.lock'), `${process.pid} ${hostname()}`);
     const last = lockFile(at('s.json'));
-    // Someone has deleted the lock and taken it: it is not given back for them.
+    // Another process has deleted the lock and created its own, which must not be released.
     writeFileSync(at('s.json.lock'), `${pid} elsewhere`);
     last();
     expect(thrownBy(() => lockFile(at('s.json'))).message).toContain(`process ${pid} on elsewhere`);
     expect(thrownBy(() => lockFile(at('none/s.json'))).message).toContain('s.json.lock');
   });
 
-  test('a lock of another host is left alone, and the message says how to look for its process and remove it', () => {
+  test('a lock of another host is kept, and the message says how to find its process and remove the lock', () => {
     const lock = at('s.json.lock');
     writeFileSync(lock, '4711 node-7.cluster');
     const { code, message, hint } = thrownBy(() => lockFile(at('s.json')));
     expect(code).toBe('BAD_VALUE');
-    expect(message).toBe(`"${at('s.json')}" is being worked on by process 4711 on node-7.cluster.`);
-    expect(hint).toContain(`This host is ${hostname()} and cannot see that process`);
+    expect(message).toBe(`"${at('s.json')}" is in use by process 4711 on node-7.cluster.`);
+    expect(hint).toContain(`This host, ${hostname()}, cannot see that process`);
     expect(hint).toContain('"ps -p 4711" on node-7.cluster');
     expect(hint).toContain(`rm "${lock}"`);
     expect(readFileSync(lock, 'utf8')).toBe('4711 node-7.cluster');
   });
 
-  test.each(['', 'not a lock', 'x'])('a lock that names no process ("%s") is left alone', (content) => {
+  test.each(['', 'not a lock', 'x'])('a lock that names no process ("%s") is kept', (content) => {
     const lock = at('s.json.lock');
     writeFileSync(lock, content);
     const { message, hint } = thrownBy(() => lockFile(at('s.json')));
-    expect(message).toBe(
-      `"${at('s.json')}" is being worked on by another process: "${lock}" is there, and does not name it.`,
-    );
+    expect(message).toBe(`"${at('s.json')}" is in use by another process, which "${lock}" does not name.`);
     expect(hint).toContain(`rm "${lock}"`);
     expect(readFileSync(lock, 'utf8')).toBe(content);
   });
@@ -203,7 +201,7 @@ describe('files', () => {
     expect(readFileSync(second, 'utf8')).toBe('b');
   });
 
-  test('another sweep’s, a damaged and a foreign one are refused and left as they are', () => {
+  test('files of another sweep, damaged ones and others are refused and not changed', () => {
     expect(loadSweep(at('none.json'))).toBeNull();
     SweepFile.open(at('s.json'), { steps: 4 }, GRID).add(cell(1));
     const whole = readFileSync(at('s.json'), 'utf8');
@@ -216,7 +214,7 @@ describe('files', () => {
     writeFileSync(at('s.json'), whole.slice(0, 200));
     refused('damaged');
     writeFileSync(at('s.json'), '{"adapter":"x"}');
-    refused('is no sweep');
+    refused('is not a sweep');
   });
 });
 

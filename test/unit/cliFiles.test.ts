@@ -1,4 +1,4 @@
-/** No file is left open: from version 25 on, Node ends a process that leaves one to the collector. */
+/** No file is left open, because Node 25 and later end a process that garbage-collects an open file. */
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,7 +67,7 @@ test('--init reads every weight and leaves nothing open', async () => {
   expect(initial?.size).toBeGreaterThan(0);
 });
 
-test('--resume leaves nothing open, and its tensors can be read for as long as the run goes on', async () => {
+test('--resume leaves nothing open, and its tensors can be read during the whole run', async () => {
   const { resume } = await begin('--resume', at('run.safetensors'), '--data', at('text.txt'));
   expect([...left.values()]).toEqual([]);
   expect(await readEntry(resume!, runTensor)).toEqual(new Uint8Array([1, 2, 3, 4]));
@@ -76,7 +76,7 @@ test('--resume leaves nothing open, and its tensors can be read for as long as t
   expect(await readEntry(saved!, runTensor)).toEqual(new Uint8Array([1, 2, 3, 4]));
 });
 
-test('what is refused leaves nothing open', async () => {
+test('a refused file is not left open', async () => {
   const refused = [
     () => begin('--init', at('damaged.safetensors')),
     () => begin('--init', folder, '--heads', '4'),
@@ -93,17 +93,17 @@ test('what is refused leaves nothing open', async () => {
   for (const one of refused) await expect(one()).rejects.toMatchObject({ isUsage: true });
 });
 
-test('a text that is read in part is closed', async () => {
+test('a text that is only read in part is closed', async () => {
   const text = await openText({ kind: 'file', path: at('text.txt') });
   for await (const chunk of text.open()) {
     expect(chunk.length).toBeGreaterThan(0);
     break;
   }
-  // A stream closes with the next turn of the event loop.
+  // A stream closes in the next turn of the event loop.
   await vi.waitFor(() => expect([...left.values()]).toEqual([]), { timeout: 10_000 });
 });
 
-test('the last step is saved at once: what is done with the model after it may fail', async () => {
+test('the last step is saved immediately, because export and sample may fail', async () => {
   const begun: number[] = [];
   const snapshots = {
     pauses: false,
@@ -121,20 +121,20 @@ test('the last step is saved at once: what is done with the model after it may f
   expect(begun).toEqual([40]);
 });
 
-test('the copy of a run that cannot go on is saved where nothing newer is', async () => {
+test('the copy of a run that cannot continue is saved if the file has nothing newer', async () => {
   const copy = await newestSave(at('run.safetensors'));
-  expect(await whatIsSaved(null, copy)).toMatch(/^Nothing of the run is saved: --save FILE/);
+  expect(await whatIsSaved(null, copy)).toMatch(/^Nothing of the run was saved; use --save FILE/);
   const save = { path: at('new.safetensors'), every: 0 };
-  expect(await whatIsSaved(save, null)).toMatch(/^Nothing of the run is saved/);
+  expect(await whatIsSaved(save, null)).toMatch(/^Nothing of the run was saved/);
   expect(await whatIsSaved(save, copy)).toBe(
-    `The run is saved at step 20: --resume "${save.path}" goes on with it.`,
+    `The run is saved at step 20; --resume "${save.path}" resumes it.`,
   );
   expect(readFileSync(save.path)).toEqual(readFileSync(at('run.safetensors')));
   const none = { path: at('none/new.safetensors'), every: 0 };
-  expect(await whatIsSaved(none, copy)).toMatch(/^Cannot write .*Nothing of the run is saved/);
+  expect(await whatIsSaved(none, copy)).toMatch(/^Cannot write .*Nothing of the run was saved/);
 });
 
-test('a file that was replaced since is not read as the one before', async () => {
+test('a file that was replaced after it was opened is refused', async () => {
   const source = await fileSource(at('text.txt'));
   expect(new TextDecoder().decode(await source.read(1, 3))).toBe('bcd');
   writeFileSync(at('other'), 'ABCDEFGHIJK'.repeat(50));

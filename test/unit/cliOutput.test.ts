@@ -64,7 +64,7 @@ const summary: RunSummary = {
   changes: [{ step: 21, what: 'adapter', from: 'another', to: 'a GPU' }],
 };
 
-test('JSON lines have exactly the promised fields', () => {
+test('JSON lines have exactly the documented fields', () => {
   expect(stepLine(metrics)).toBe(
     '{"type":"step","step":12,"loss":2.5,"lossScale":65536,"skipped":false,"gradNorm":0.75,"lr":0.001}\n',
   );
@@ -90,7 +90,7 @@ test('numbers that are not finite are null in JSON', () => {
   expect(JSON.parse(line)).toMatchObject({ loss: null, gradNorm: null });
 });
 
-test('numbers as people read them', () => {
+test('numbers are formatted for people', () => {
   expect(formatLoss(1.23456)).toBe('1.2346');
   expect(formatLoss(null)).toBe('not finite');
   expect(formatBytes(3 * 2 ** 19)).toBe('1.5 MiB');
@@ -117,19 +117,19 @@ test('the plan names adapter, text, model, mode and every part of the memory', (
     ...{ adapter: 'a GPU', dataset, parameters: 1, storage: null, memory },
     config: { ...config, vocabulary: 50_257 },
   });
-  expect(filled).toContain('vocabulary 10 filled up to 50,257, fingerprint');
+  expect(filled).toContain('vocabulary 10 padded to 50,257, checksum');
   expect(plan).toContain('123,456 parameters: 2 layers, 2 heads, width 64, context 64');
   expect(plan).toContain('300 of 512 tokens (batch 8)');
   expect(plan).toContain('Mixed f16, f16 packed');
   expect(plan).toContain('3.0 MiB: master weights 1.0, activation gradients 2.0');
 });
 
-test('a text that says `<|endoftext|>` in vain is noted, with what would take it', async () => {
+test('a note reports `<|endoftext|>` read as ordinary text, and the option that changes this', async () => {
   await loadGpt2();
   const noteOf = (tokenizer: TokenizerChoice, text = 'To be.<|endoftext|>') =>
     readingNote(createDataset(text.repeat(50), { name: 'Hamlet', tokenizer, context: 16 }));
   expect(noteOf('gpt2')).toBe(
-    'Note       the text has <|endoftext|> 50 times, each read as 7 ordinary tokens: --tokenizer gpt2-eot takes it as token 50256, the end of a document',
+    'Note       the text has <|endoftext|> 50 times, each read as 7 ordinary tokens; --tokenizer gpt2-eot reads it as token 50256, the end of a document',
   );
   expect(noteOf('char')).toContain('each read as 13 ordinary tokens');
   expect([noteOf('gpt2-eot'), noteOf('gpt2', 'To be, or not to be.')]).toEqual([null, null]);
@@ -143,11 +143,11 @@ test('a text that says `<|endoftext|>` in vain is noted, with what would take it
   );
   const reading = { ...dataset.reading, endMarks: 0, unlearned: 5 * 2 ** 20 };
   expect(readingNote({ ...dataset, reading })).toBe(
-    'Note       pieces of words were learned from the first 8.0 MiB of different words; 5.0 MiB of the text were others and were left out',
+    'Note       pieces of words were learned from the first 8.0 MiB of distinct words; 5.0 MiB of the text, in words beyond these, were not used',
   );
 });
 
-test('a text that takes more than a second to be read has a progress line', () => {
+test('reading a text for more than a second shows a progress line', () => {
   let now = 0;
   const written: string[] = [];
   const screen = { isTTY: true, columns: 80, write: (text: string) => written.push(text) };
@@ -161,8 +161,8 @@ test('a text that takes more than a second to be read has a progress line', () =
   }
   expect(written.map((text) => text.replace('\r\x1b[K', ''))).toEqual([
     'Reading the text 25.0/50.0 MB',
-    'Learning pieces of words 1,200/3,840',
-    'Turning the text into tokens 1.0 MB',
+    'Learning byte pairs 1,200/3,840',
+    'Tokenizing the text 1.0 MB',
   ]);
 });
 
@@ -177,13 +177,13 @@ test('the progress line has step, loss, tokens/s, scale, skips and ETA', () => {
   );
 });
 
-test('the summary says what was reached, and that a run was stopped', () => {
+test('the summary reports the results, and that a run was stopped', () => {
   expect(summaryText(summary, config)).toContain('300 (299 applied, 1 skipped)');
   expect(summaryText(summary, config)).toContain(
     '4.4000 at the first step, 2.2000 at the last, 2.3000 in validation',
   );
   expect(summaryText(summary, config)).toContain(
-    '3,000 tokens/s, 170.3 ms a step, 25.0 % of the measured f32 peak',
+    '3,000 tokens/s, 170.3 ms per step, 25.0 % of the measured f32 peak',
   );
   expect(summaryText(summary, config)).toContain('Start      2.1 s until the first loss');
   const short = { ...summary, steps: 4, tokensPerSec: null, msPerStep: null, mfu: null };
@@ -191,7 +191,7 @@ test('the summary says what was reached, and that a run was stopped', () => {
   expect(summaryText(short, config)).toContain('too few steps to measure');
   expect(summaryText(short, config)).not.toContain('peak');
   expect(summaryText({ ...summary, mfu: null }, config)).toContain(
-    'a step, share of the f32 peak unknown: that peak could not be measured\n',
+    'per step, share of the f32 peak unknown, because the peak could not be measured\n',
   );
   expect(summaryText({ ...short, steps: 0 }, config)).toContain('Loss       2.3000 in validation (nats)');
 });
@@ -217,7 +217,7 @@ describe('the live rate', () => {
   });
 });
 
-/** A screen that remembers what was written, and a clock that stands still between moves. */
+/** A screen that records its output, and a clock that tests advance. */
 function fakeScreen(isTTY: boolean, columns = 20) {
   const written: string[] = [];
   const clock = { now: 0 };
@@ -238,7 +238,7 @@ test('on a terminal the progress line is rewritten in place, cut to fit, ten tim
   expect(written).toEqual(['\r\x1b[Kstep 1', `\r\x1b[K${cut}`, `\r\x1b[Kan evaluation\n${cut}`, '\n']);
 });
 
-test('elsewhere it is a line of its own every ten seconds', () => {
+test('elsewhere a separate line is written every ten seconds', () => {
   const { written, clock, line } = fakeScreen(false);
   line.update(() => 'step 1');
   clock.now = 9_999;
@@ -264,7 +264,7 @@ test('the first interrupt stops, an echo of it does nothing, a later one kills',
   expect(calls).toEqual(['stop', 'kill']);
 });
 
-test('SIGTERM stops as Ctrl-C does', () => {
+test('SIGTERM stops like Ctrl-C', () => {
   const signals = new EventEmitter();
   const calls: string[] = [];
   onInterrupt(signals, { stop: () => calls.push('stop'), kill: () => calls.push('kill') });
@@ -272,17 +272,17 @@ test('SIGTERM stops as Ctrl-C does', () => {
   expect(calls).toEqual(['stop']);
 });
 
-describe('what a name holds that would steer the terminal', () => {
+describe('control sequences in names', () => {
   const NAME = 'a\x1b[2J\x07\r\x7f\x9b1m.txt';
   const SEEN = 'a\\u001b[2J\\u0007\\u000d\\u007f\\u009b1m.txt';
 
-  test('is seen as text, and line breaks, tabs and letters stay what they are', () => {
+  test('are shown as text, and line breaks, tabs and letters are kept', () => {
     const { written, screen } = fakeScreen(false);
     show(`Text\t${NAME}\r\nÜ 漢 🜁\n`, screen);
     expect(written).toEqual([`Text\t${SEEN}\r\nÜ 漢 🜁\n`]);
   });
 
-  test.each([true, false])('in progress lines too, on a terminal: %s', (isTTY) => {
+  test.each([true, false])('are shown as text in progress lines too (terminal: %s)', (isTTY) => {
     const { written, line } = fakeScreen(isTTY, 80);
     line.update(() => NAME);
     line.print(NAME);
@@ -290,14 +290,14 @@ describe('what a name holds that would steer the terminal', () => {
     expect(own).toBe(isTTY ? `${SEEN}${SEEN}\n${SEEN}` : `${SEEN}\n${SEEN}\n`);
   });
 
-  test('is in a line of JSON what it was', () => {
+  test('keep their value in JSON lines', () => {
     const { written, screen } = fakeScreen(false);
     show(summaryLine({ ...summary, adapter: NAME }), screen);
     expect(written.join('')).toMatch(/^[^\p{Cc}]*\n$/u);
     expect(JSON.parse(written.join(''))).toEqual({ type: 'summary', ...summary, adapter: NAME });
   });
 
-  test('no command writes past the two files that see to it', () => {
+  test('cannot be written by any code outside the two files that escape them', () => {
     const folder = fileURLToPath(new URL('../../src/cli', import.meta.url));
     const writing = readdirSync(folder).filter((file) =>
       /\.write\(|console\./.test(readFileSync(join(folder, file), 'utf8')),

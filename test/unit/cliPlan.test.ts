@@ -1,4 +1,4 @@
-/** `npm run plan` as a process: it needs no GPU. */
+/** Runs `npm run plan` as a process, which needs no GPU. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
@@ -53,7 +53,7 @@ test('the largest batch of every mode is the last that fits the budget, by the p
   expect(batchOf('fp16')).toBeGreaterThan(1.4 * batchOf('fp32'));
 });
 
-test('a run that is saved has its copy in the table, and a smaller batch', () => {
+test('with saving the table includes the copy, and the largest batch is smaller', () => {
   const [json, table] = [['--json'], []].map(
     (more) => plan('--preset', 'gpt2', '--budget', '4GiB', '--precision', 'fp32', '--saved', ...more).stdout,
   );
@@ -71,7 +71,7 @@ test('a budget below the parameters fits no batch, and says so in the table', ()
   expect(stdout).toMatch(/^fp32 +none fits/m);
 });
 
-test('recomputing makes room for larger batches, and the table says which level a batch needs', () => {
+test('recomputation allows larger batches, and the table says which level a batch needs', () => {
   const args = ['--preset', 'gpt2-163m', '--budget', '24GiB', '--precision', 'fp32,fp16', '--json'];
   const batches = (...more: string[]) =>
     (JSON.parse(plan(...args, ...more).stdout) as Plan).modes.map(({ largestBatch }) => largestBatch);
@@ -87,11 +87,11 @@ test('recomputing makes room for larger batches, and the table says which level 
   expect(stdout).toMatch(/^fp32: a batch of 64 fits with --recompute block\.$/m);
   expect(stdout).toMatch(/^fp16: a batch of 64 fits with --recompute gelu\.$/m);
   expect(plan('--batch', '9999', '--budget', '64MiB').stdout).toContain(
-    'fp32: a batch of 9999 does not fit, whatever is recomputed.',
+    'fp32: a batch of 9999 does not fit at any level of recomputation.',
   );
 });
 
-test('modes that an optimizer state does not go with are left out, unless they are asked for', () => {
+test('modes that do not support an optimizer state are left out, unless they are asked for', () => {
   const args = ['--preset', 'smoke', '--optim-state', 'fp8'];
   expect(plan(...args).stdout).toMatch(
     /^Left out: fp16-pure, bf16-sr\. Optimizer state fp8 needs f32 master/m,

@@ -1,4 +1,4 @@
-/** The command line as a process of its own: what only shows from outside, without a GPU. */
+/** Tests the command line as a separate process, for behaviour that only shows from outside. No GPU is needed. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,13 +26,13 @@ beforeAll(() => {
   expect(cli(['train', '--help']).stderr).toBe('');
 });
 
-test('--help goes to standard output and is a success', () => {
+test('--help writes to standard output and exits with 0', () => {
   const { status, stdout, stderr } = cli(['train', '--help']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toMatch(/^Usage: npm run train -- \[options\]\n/);
 });
 
-test('the help of a sweep has its own defaults, and speaks of no option that it does not have', () => {
+test('the help of sweep has its own defaults, and mentions no option that it does not have', () => {
   const { stdout } = cli(['sweep', '--help']);
   expect(stdout).toMatch(/--eval-every N[^[]+\[0\]/);
   expect(stdout).toMatch(/--min-lr N[^[]+\[lr \/ 10\]/);
@@ -53,7 +53,7 @@ test('wrong use exits with 2, says what and how, and writes nothing to standard 
   expect(cli(['trian'])).toMatchObject({ status: 2, stdout: '' });
 });
 
-test('a file to save to that another process has, or that cannot be made, is refused before anything is read', () => {
+test('a file to save to that another process has locked, or that cannot be created, is refused before anything is read', () => {
   const folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
   try {
     const path = join(folder, 'run.safetensors');
@@ -61,14 +61,14 @@ test('a file to save to that another process has, or that cannot be made, is ref
     writeFileSync(`${path}.lock`, `${process.pid} ${hostname()}`);
     const taken = cli([...args, path]);
     expect(taken).toMatchObject({ status: 2, stdout: '' });
-    expect(taken.stderr).toContain(`error: "${path}" is being worked on by process ${process.pid}`);
+    expect(taken.stderr).toContain(`error: "${path}" is in use by process ${process.pid}`);
 
     const missing = join(folder, 'missing', 'run.safetensors');
     const { status, stderr } = cli([...args, missing]);
     expect(status).toBe(2);
     expect(stderr).toContain(`error: Cannot write "${missing}": ENOENT`);
 
-    // What fails later gives the file back.
+    // A later failure releases the lock.
     cli([...args, join(folder, 'other.safetensors')]);
     expect(readdirSync(folder)).toEqual(['run.safetensors.lock']);
   } finally {
@@ -77,7 +77,7 @@ test('a file to save to that another process has, or that cannot be made, is ref
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
-  '%s before the first step ends by the signal, and gives the file back',
+  '%s before the first step ends the process by the signal, and releases the lock',
   async (signal) => {
     const folder = mkdtempSync(join(tmpdir(), 'halfstep-'));
     const pipe = join(folder, 'text');
@@ -86,7 +86,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const args = [SCRIPT, 'train', '--preset', 'smoke', '--data', pipe, '--save', save];
     const child = spawn(process.execPath, args, { stdio: 'ignore', timeout: WAIT_MS });
     const ended = once(child, 'exit');
-    // Opens when the command opens it, which then waits for a text that does not come.
+    // This resolves when the command opens the pipe, after which it waits for a text that never comes.
     const opened = open(pipe, 'w');
     try {
       const text = await Promise.race([opened, ended]);
@@ -97,7 +97,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
       expect(readdirSync(folder)).toEqual(['text']);
     } finally {
       child.kill('SIGKILL');
-      // Without a reader it would wait to be opened for ever.
+      // Without a reader, opening the pipe would block forever.
       closeSync(openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK));
       await (await opened).close();
       rmSync(folder, { recursive: true });

@@ -30,20 +30,20 @@ const RUN = {
   },
 } as unknown as RunFile;
 
-/** A run as `RUN` with another configuration. */
+/** The run `RUN` with another configuration. */
 const runOf = (config: Partial<TrainConfig>): RunFile => ({
   ...RUN,
   description: { ...RUN.description, config: { ...RUN.description.config, ...config } },
 });
 
-/** What the command line gives of these options. */
+/** The options as the command line parses them. */
 function resumed(line: string, config: Partial<TrainConfig> = {}): TrainConfig {
   const command = parseCommand(['--resume', 'run.safetensors', ...line.split(' ').filter((word) => word)]);
   if (command.kind !== 'train' || !command.resume) throw new Error(`${line} resumes nothing`);
   return resumedConfig(runOf(config), command.resume.given);
 }
 
-test('what does not change a step may change; steps are the new total', () => {
+test('settings that do not affect a step may change; steps is the new total', () => {
   const saved = RUN.description.config;
   expect(resumed('')).toEqual(saved);
   expect(resumed('--preset smoke --steps 60 --eval-every 7 --width 64')).toEqual({
@@ -68,32 +68,32 @@ test.each<[string, Partial<TrainConfig>]>([
   ['--quantize-activations 1x16', { precision: 'fp8', quantizeActivations: '1x16' }],
   ['--growth-interval 7', { precision: 'fp16', growthInterval: 7 }],
   ['--untied --vocab 50', { tied: false, vocabulary: 50 }],
-  // The mode and the text have them by themselves.
+  // The mode and the text imply these values.
   ['--rounding rz', { precision: 'e5m2' }],
   ['--amax-history 16 --amax-algo max --scale-margin 0', { precision: 'fp8-delayed' }],
   ['--loss-scale 65536 --growth-interval 2000', { precision: 'fp16', growthInterval: null }],
   ['--loss-scale 4096', { precision: 'fp16-static' }],
   ['--vocab 3', {}],
-])('%s, which the run has, is taken', (line, config) => {
+])('%s, which the run has, is accepted', (line, config) => {
   expect(resumed(line, config)).toEqual(runOf(config).description.config);
   expect(resumed(`${line} --steps 5000`, config).steps).toBe(5000);
 });
 
 test.each<[string, RegExp, Partial<TrainConfig>?]>([
-  ['--width 128', /^--width is 128, and the run in "run.safetensors" has 64\.$/],
-  ['--preset starter', /--preset starter has layers 4, and the run .* has 2/],
-  ['--precision bf16', /--precision is bf16, and the run .* has fp16/],
-  ['--lr 0.5', /--lr is 0.5, and the run .* has 0.001/],
-  ['--steps 19', /--steps is 19, and the run .* has taken 20/],
-  ['--untied', /--untied was given, and the run .* was begun without it/],
-  ['--quantize-head', /--quantize-head was given, and the run .* was begun without it/],
-  ['--rounding rne', /--rounding is rne, and the run .* has rz/, { precision: 'e5m2' }],
-  // What the saved run's mode does not take is no equal value.
-  ['--rounding rz', /--rounding is rz, and the run .* has none/],
-  ['--amax-history 16', /--amax-history is 16, and the run .* has none/, { precision: 'fp8' }],
+  ['--width 128', /^--width is 128, but the run in "run.safetensors" has 64\.$/],
+  ['--preset starter', /--preset starter has layers 4, but the run .* has 2/],
+  ['--precision bf16', /--precision is bf16, but the run .* has fp16/],
+  ['--lr 0.5', /--lr is 0.5, but the run .* has 0.001/],
+  ['--steps 19', /--steps is 19, but the run .* has already taken 20/],
+  ['--untied', /--untied was given, but the run .* was started without it/],
+  ['--quantize-head', /--quantize-head was given, but the run .* was started without it/],
+  ['--rounding rne', /--rounding is rne, but the run .* has rz/, { precision: 'e5m2' }],
+  // A setting that the saved run's mode does not take is not equal to any value.
+  ['--rounding rz', /--rounding is rz, but the run .* has none/],
+  ['--amax-history 16', /--amax-history is 16, but the run .* has none/, { precision: 'fp8' }],
   ['--growth-interval 2000', /--growth-interval is 2000, .* has none/, { precision: 'fp16-static' }],
   ['--loss-scale 1', /--loss-scale is 1, .* has none/, { precision: 'fp32' }],
-  ['--vocab 4', /--vocab is 4, and the run .* has none/],
+  ['--vocab 4', /--vocab is 4, but the run .* has none/],
 ])('%s contradicts the run', (line, message, config = {}) => {
   expect(thrownBy(() => resumed(line, config))).toMatchObject({
     code: 'WRONG_RUN',
@@ -101,13 +101,13 @@ test.each<[string, RegExp, Partial<TrainConfig>?]>([
   });
 });
 
-test('advice on the number of steps is not refused in its turn', () => {
+test('the number of steps that a hint suggests is accepted', () => {
   const run = { steps: 400, warmup: 200 };
   const { code, message, hint } = thrownBy(() => resumed('--steps 150', run));
   expect({ code, message }).toEqual({
     code: 'WRONG_RUN',
     message:
-      '--steps is 150, and the run in "run.safetensors" has a linear warm-up of 200 steps, after which the learning rate can fall.',
+      '--steps is 150, but the run in "run.safetensors" has a linear warm-up of 200 steps, after which the learning rate can fall.',
   });
   const least = /at least (\d+), or leave it out for (\d+)/.exec(hint)!.slice(1);
   expect(least).toEqual(['200', '400']);
@@ -115,18 +115,18 @@ test('advice on the number of steps is not refused in its turn', () => {
   expect(thrownBy(() => resumed('--eval-batches 0')).message).toBe('eval-batches is 0.');
 });
 
-describe('a run whose batches were cut resumes with the command line that began it', () => {
+describe('a run whose batches were split resumes with the command line that started it', () => {
   const saved = { batch: 4, accumulation: 4 };
   const began = '--batch 8 --accum 2';
 
-  test('saved with its micro-batch, which may be another on a GPU with more memory', () => {
+  test('saved with its micro-batch, which may differ on a GPU with more memory', () => {
     const cut = { batch: 8, accumulation: 2, microBatch: 4 };
     const whole = { ...RUN.description.config, ...cut };
     expect(resumed(began, cut)).toEqual(whole);
     expect(resumed(`${began} --micro-batch 8`, cut)).toEqual({ ...whole, microBatch: 8 });
   });
 
-  test('saved as one of smaller batches, in the micro-batches that it had', () => {
+  test('saved as a run of smaller batches, with the micro-batches that it had', () => {
     const asked = { ...RUN.description.config, batch: 8, accumulation: 2, microBatch: 4 };
     expect(resumed(began, saved)).toEqual(asked);
     expect(resumed('--preset smoke --accum 2', saved)).toEqual(asked);
@@ -142,7 +142,7 @@ describe('a run whose batches were cut resumes with the command line that began 
   });
 });
 
-test('the text must be the same; one of the user’s must be given again', () => {
+test('the text must be the same, and the user’s own text must be given again', () => {
   checkText(RUN, DATASET);
   const other = createDataset('abd'.repeat(200), { name: 'other.txt', tokenizer: 'char', context: 16 });
   expect(thrownBy(() => checkText(RUN, other)).message).toMatch(/letters\.txt.*other\.txt/);
@@ -171,7 +171,7 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
       adapter,
     );
   expect((await resumed()).dataset.tokenizer.json).toEqual(tokenizer);
-  // Another text is refused as such, not for characters that the tokenizer lacks.
+  // Another text is refused because it differs, not because the tokenizer lacks its characters.
   writeFileSync(text, 'def'.repeat(200));
   await expect(resumed()).rejects.toMatchObject({
     code: 'WRONG_RUN',
@@ -179,7 +179,7 @@ test('the saved tokenizer reads the text, which may lack some of its characters'
   });
 });
 
-test('tokens are those that the run was trained on, or it is refused by name', () => {
+test('a text whose tokens are not those that the run was trained on is refused by name', () => {
   const context = 16;
   const created = (text: string) =>
     createDataset(text.repeat(40), { name: 'letters.txt', tokenizer: 'bpe:260', context });
@@ -195,19 +195,22 @@ test('tokens are those that the run was trained on, or it is refused by name', (
   const long = created(`To be, ${'-'.repeat(70)} or not to be. `);
   const bom = created('To be,\ufeff or not to be. ');
   for (const dataset of [plain, long, bom]) checkText(runOn(dataset, dataset.reading.tokens), dataset);
-  // A file that does not say which tokens they were is of a version that had other rules for some texts.
+  // A file without a checksum of the tokens is from a version that tokenized some texts differently.
   checkText(runOn(plain, null), plain);
   for (const dataset of [long, bom]) {
     const error = thrownBy(() => checkText(runOn(dataset, null), dataset));
-    expect([error.code, error.message]).toEqual(['WRONG_RUN', expect.stringContaining('cut long words')]);
+    expect([error.code, error.message]).toEqual([
+      'WRONG_RUN',
+      expect.stringContaining('tokenized long words'),
+    ]);
   }
   const error = thrownBy(() => checkText(runOn(plain, '00ff00ff00ff00ff'), plain));
   expect(error.message).toBe(
-    `The run in "run.safetensors" was trained on the tokens 00ff00ff00ff00ff of "letters.txt"; here they are ${plain.reading.tokens}.`,
+    `The run in "run.safetensors" was trained on tokens of "letters.txt" with checksum 00ff00ff00ff00ff, but here their checksum is ${plain.reading.tokens}.`,
   );
 });
 
-test('a file is replaced whole or not at all', async () => {
+test('a file is replaced completely or not at all', async () => {
   const path = join(folder, 'run.safetensors');
   await writePiecesAtomically(path, pieces(3));
   expect(readFileSync(path, 'utf8')).toBe('012');
@@ -229,13 +232,13 @@ async function* pieces(count: number, failAt = -1): AsyncGenerator<Uint8Array> {
   }
 }
 
-test('nothing that is there is saved over, but the run that is gone on with', async () => {
+test('saving overwrites no existing file except the resumed run', async () => {
   const path = join(folder, 'notes.txt');
   await checkSavePath(path, undefined);
   writeFileSync(path, 'mine');
   await expect(checkSavePath(path, undefined)).rejects.toMatchObject({
     code: 'BAD_VALUE',
-    message: expect.stringContaining('something else'),
+    message: expect.stringContaining('something other than a run'),
   });
   await checkSavePath(path, path);
   await expect(checkSavePath(folder, undefined)).rejects.toMatchObject({
@@ -248,7 +251,7 @@ test('nothing that is there is saved over, but the run that is gone on with', as
   });
 });
 
-test('an export that the disk refuses after the run is a failure and no wrong use', async () => {
+test('an export that cannot be written after the run is a failure, not a usage error', async () => {
   const { tokenizer } = DATASET;
   const tensors = {
     gpt: gptConfig(PRESETS.smoke.config, tokenizer.vocabulary),

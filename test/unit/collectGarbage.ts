@@ -3,5 +3,5 @@ import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
 
-/** Collects everything that can be, at once: on a busy machine the collector comes late by itself. */
+/** Runs the garbage collector immediately, because on a busy machine it runs late by itself. */
 export const collectGarbage = runInNewContext('gc') as () => void;

@@ -1,6 +1,6 @@
 import type { CountedWords } from '../../src/engine/data/bpe.ts';
 
-/** Words and their counts as pairs are learned from them. */
+/** Words and their counts, from which pairs are learned. */
 export function countedWords(counts: ReadonlyMap<string, number>): CountedWords {
   const words = Array.from(counts.keys(), (word) => new TextEncoder().encode(word));
   const all = [...counts.values()];
@@ -12,7 +12,7 @@ export function countedWords(counts: ReadonlyMap<string, number>): CountedWords 
   };
 }
 
-/** What a generator returns at its end. */
+/** Runs a generator to its end and returns its result. */
 export function finished<Result>(work: Generator<unknown, Result>): Result {
   for (;;) {
     const step = work.next();

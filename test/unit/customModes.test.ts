@@ -7,13 +7,15 @@ import { PRESETS } from '../../src/engine/config/presets.ts';
 import { scalingOf } from '../../src/engine/config/trainConfig.ts';
 import { runTensors } from '../../src/engine/model/tensors.ts';
 import { type CustomRecipe, customRecipeJson, defineMode } from '../../src/engine/precision/customModes.ts';
+import { describeRecipe } from '../../src/engine/precision/description.ts';
 import { isPrecisionMode, PRECISION_MODES, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { file } from './checkpoint/files.ts';
 import { customRecipe, MIXTURES } from './customRecipes.ts';
+import { described } from './described.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const { config: SMOKE } = PRESETS.smoke;
-const fp32 = recipeOf('fp32');
+const fp32 = described('fp32');
 
 test('a mode is known from its definition on, and trains as its recipe says', () => {
   expect(isPrecisionMode('custom-narrow')).toBe(false);
@@ -30,7 +32,7 @@ test('a mode is known from its definition on, and trains as its recipe says', ()
   const config = configure(SMOKE, { precision: mode });
   expect(scalingOf(config)).toEqual(scaling);
   const { planned, recipe } = runTensors(config, 65, { maxBindingBytes: 2 ** 27 });
-  expect(recipe).toMatchObject({ id: mode, roles, scaling });
+  expect(describeRecipe(recipe)).toMatchObject({ id: mode, roles, scaling });
   const typeOf = (name: string) => planned.find(({ tensor }) => tensor.name === name)?.tensor.type;
   expect([typeOf('embedding'), typeOf('h.0.ln_1')]).toEqual(['f16', 'bf16']);
 });
@@ -39,7 +41,7 @@ test('the recipe that was given may change afterwards, the mode does not', () =>
   const recipe = { ...customRecipe('kept'), roles: { ...fp32.roles } };
   defineMode(recipe);
   recipe.roles.activation = 'bf16';
-  expect(recipeOf('custom-kept').roles.activation).toBe('f32');
+  expect(recipeOf('custom-kept').storages.activation.format).toBe('f32');
 });
 
 test('the same recipe twice is one mode, in whatever order its fields are; another is refused', () => {
@@ -53,7 +55,7 @@ test('the same recipe twice is one mode, in whatever order its fields are; anoth
 
 describe('a recipe that kernels cannot follow is refused by name', () => {
   const { roles } = fp32;
-  const fp8 = recipeOf('fp8');
+  const fp8 = described('fp8');
   const quantised = { roles: fp8.roles, quantization: fp8.quantization! };
   const cases: [string, Partial<Record<keyof CustomRecipe, unknown>>, RegExp][] = [
     ['a name of a later version', { id: 'fp4' }, /"fp4".*name/],
@@ -102,11 +104,18 @@ describe('a recipe that kernels cannot follow is refused by name', () => {
   });
 });
 
-test('every mode of the table can be defined under another name', () => {
-  for (const mode of [...PRECISION_MODES, 'e4m3', 'e8m7']) {
-    const recipe = recipeOf(mode);
+test('every mode of the table can be defined under another name, but for one that names places', () => {
+  const placed = describeRecipe(recipeOf('bf16-last-fp32'));
+  expect(thrownBy(() => defineMode({ ...placed, id: 'custom-placed' }))).toMatchObject({
+    code: 'BAD_VALUE',
+    message: expect.stringContaining('names places'),
+    hint: expect.stringContaining('no sites'),
+  });
+  for (const mode of [...PRECISION_MODES, 'e4m3', 'e8m7'].filter((id) => id !== placed.id)) {
+    const recipe = describeRecipe(recipeOf(mode));
     defineMode({ ...recipe, id: `custom-as-${mode}` });
-    expect({ ...recipeOf(`custom-as-${mode}`), id: mode }).toEqual(recipe);
+    expect({ ...describeRecipe(recipeOf(`custom-as-${mode}`)), id: mode }).toEqual(recipe);
+    expect({ ...recipeOf(`custom-as-${mode}`), id: mode }).toEqual({ ...recipeOf(mode), inPytorch: false });
   }
 });
 

@@ -1,10 +1,11 @@
 /** Recipes of a program's own, for tests. */
 import { type CustomRecipe, defineMode } from '../../src/engine/precision/customModes.ts';
-import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
+import type { PrecisionMode } from '../../src/engine/precision/recipes.ts';
+import { described } from './described.ts';
 
 /** A recipe that differs from mode fp32 in what is given. */
 export function customRecipe(name: string, given: Partial<CustomRecipe> = {}): CustomRecipe {
-  return { ...recipeOf('fp32'), title: 'Own', summary: 'For a test.', ...given, id: `custom-${name}` };
+  return { ...described('fp32'), title: 'Own', summary: 'For a test.', ...given, id: `custom-${name}` };
 }
 
 /**

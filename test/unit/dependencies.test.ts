@@ -1,4 +1,4 @@
-/** docs/dependencies.md names every package with its version line, licence and demand on Node, as they are. */
+/** docs/dependencies.md lists every package with its actual version, licence and required Node version. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
@@ -12,7 +12,7 @@ interface Row {
   readonly engines: string;
 }
 
-/** The tables whose second column is a version line; a row may name packages that go together. */
+/** The rows of the tables whose second column is a version. A row may list several packages. */
 function rows(): Row[] {
   const [own] = file('docs/dependencies.md').split('\n## Own code');
   return own!.split('\n').flatMap((line) => {
@@ -53,7 +53,7 @@ test('the software driver of 67 MB may fail to be downloaded, and nobody who ins
     if (/dependencies$/i.test(field)) expect(Object.keys(list), field).not.toContain(name);
 });
 
-/** "^20.0.0 || >=24.0.0" as "^20 or >= 24"; what every Node satisfies as "any". */
+/** Formats "^20.0.0 || >=24.0.0" as "^20 or >= 24", and ranges that every Node satisfies as "any". */
 function enginesWords(range: string | undefined): string {
   if (!range || /^>=0\./.test(range)) return 'any';
   const parts = range.split(/\s*\|\|\s*/).map((part) => part.replace(/(\.0)+$/, '').replace('>=', '>= '));

@@ -5,14 +5,14 @@ import { expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Paths of the repository that a document names, in backquotes or in a picture. */
+/** Repository paths that a document mentions in backquotes. */
 function pathsIn(text: string): string[] {
   const quoted = [...text.matchAll(/`((?:src|shaders|test|e2e|scripts|bench|build|examples)\/[\w./-]*)`/g)];
-  // NAME stands for any.
+  // NAME is a placeholder.
   return quoted.map(([, path]) => path!).filter((path) => !path.includes('NAME'));
 }
 
-/** Paths within the engine that a picture names. */
+/** Engine paths that a diagram mentions. */
 function enginePathsIn(text: string): string[] {
   const pictures = [...text.matchAll(/```\n(.*?)```/gs)].map(([, picture]) => picture!);
   const paths = pictures.flatMap((picture) => [...picture.matchAll(/(?<![\w/])([a-z]+\/(?:\w+\.ts)?)/g)]);
@@ -28,7 +28,7 @@ test.each(['README.md', ...DOCS.map((name) => `docs/${name}`)])('paths that %s n
   expect(missing).toEqual([]);
 });
 
-test('the picture of the architecture names what is there', () => {
+test('the diagram of the architecture names existing paths', () => {
   const paths = enginePathsIn(readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')).filter(
     (path) => path !== 'shaders/',
   );

@@ -1,10 +1,9 @@
 import type { ImportGraph } from './importCircle.ts';
 
 /**
- * What is wrong with a tree whose folders are to be in order: files that lie in none of them, and imports of a folder by
- * one that stands before it.
- * @param root the folder that holds `folders`, lowest first
- * @param door the one file beside the folders; it may import everything and is imported by none of them
+ * Finds violations of the order of folders: files outside of them, and imports of a folder by an earlier one.
+ * @param root the folder that contains `folders`, lowest first
+ * @param door the only file outside the folders; it may import everything, and no folder may import it
  */
 export function orderViolations(
   graph: ImportGraph,

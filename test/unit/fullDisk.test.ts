@@ -1,4 +1,4 @@
-/** What a disk that becomes full leaves: a limit on the size of files makes the system write a part and then refuse. */
+/** Simulates a disk that becomes full, by a limit on file sizes that makes the system write a part and then fail. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,12 +32,12 @@ test.each([
     'SAVE_FAILED',
     'await writer.writePiecesAtomically(path, (async function* () { yield Buffer.from(content); })())',
   ],
-])('%s that no longer fits leaves the file as it was, and nothing beside it', (name, code, call) => {
+])('%s that does not fit leaves the old file unchanged, and no temporary file', (name, code, call) => {
   const path = join(folder, `${name}.json`);
   writeFileSync(path, 'before');
   const script = `
     import * as writer from ${JSON.stringify(join(built(), 'atomicFile.mjs'))};
-    process.on('SIGXFSZ', () => undefined); // the limit's signal, which no full disk sends, would end the process
+    process.on('SIGXFSZ', () => undefined); // the limit sends this signal, which a full disk does not
     const [path, content] = [${JSON.stringify(path)}, 'x'.repeat(1e5)];
     try {
       ${call};

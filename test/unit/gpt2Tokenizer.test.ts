@@ -1,4 +1,4 @@
-/** GPT-2's own tokenizer against the published encoder, whose merging is another program's. */
+/** Compares GPT-2's tokenizer with the published encoder, which merges pairs with its own code. */
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -31,12 +31,12 @@ test('known texts have the ids that GPT-2 was trained with', () => {
   const ids = (text: string) => [...gpt2.encode(text)];
   expect(ids('Hello world')).toEqual([15496, 995]);
   expect(ids(" don't\n\n  é☃😀")).toEqual([836, 470, 628, 220, 38251, 24583, 225, 47249, 222]);
-  // A name of a special token is text like any other.
+  // The name of a special token is ordinary text.
   expect(ids('<|endoftext|>')).toEqual([27, 91, 437, 1659, 5239, 91, 29]);
   expect([gpt2.vocabulary, mostTokens('gpt2'), gpt2.name(50256)]).toEqual([50257, 50257, '<|endoftext|>']);
 });
 
-test('texts whose white space is Unicode’s have the ids that three other programs give them', () => {
+test('texts with Unicode white space have the ids that three other programs give', () => {
   const cases: { name: string; text: string; ids: number[] }[] = JSON.parse(
     readFileSync(new URL('../fixtures/gpt2_words.json', import.meta.url), 'utf8'),
   );
@@ -48,14 +48,14 @@ test('texts whose white space is Unicode’s have the ids that three other progr
   }
 });
 
-test('any text has the published encoder’s ids, and comes back', () => {
+test('any text has the ids of the published encoder, and is decoded exactly', () => {
   const text = fc.array(
     fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.lorem({ mode: 'sentences' })),
     { maxLength: 4 },
   );
   fc.assert(
     fc.property(text, (parts) => {
-      // The published encoder takes JavaScript's white space for Unicode's.
+      // The published encoder uses JavaScript's white space instead of Unicode's.
       const whole = parts.join(' ').replace(/[\u0085\ufeff]/g, '');
       const ids = gpt2.encode(whole);
       expect([...ids]).toEqual(published(whole));
@@ -81,12 +81,12 @@ test('a text in pieces of any size has the same ids, two bytes each', async () =
   }
 });
 
-test('`<|endoftext|>` is the token that ends a document where that was asked for', async () => {
+test('`<|endoftext|>` becomes the token that ends a document if asked for', async () => {
   const ended = createTokenizer({ kind: 'gpt2', endOfText: true });
   const texts = [
     ['one<|endoftext|>two', [505, 50256, 11545]],
     ['<|endoftext|><|endoftext|>', [50256, 50256]],
-    // White space before it is at the end of a text: it is one word.
+    // White space before the mark is at the end of a text, so it is one word.
     ['a  <|endoftext|> b', [64, 220, 220, 50256, 275]],
     ['<<|endoftext|>', [27, 50256]],
     ['<|endoftext<|endoftext|>', [27, 91, 437, 1659, 5239, 50256]],
@@ -118,7 +118,7 @@ test('`<|endoftext|>` is the token that ends a document where that was asked for
   ]);
 });
 
-test('what `<|endoftext|>` means is the run’s choice where a model brings GPT-2’s tokenizer, and nothing else is', () => {
+test('of a model with GPT-2’s tokenizer, the run decides only what `<|endoftext|>` means', () => {
   expect(tokenizerOfModel({ kind: 'gpt2' }, 'gpt2-eot')).toEqual({ kind: 'gpt2', endOfText: true });
   expect(tokenizerOfModel({ kind: 'gpt2', endOfText: true }, 'gpt2')).toEqual({ kind: 'gpt2' });
   expect(tokenizerOfModel({ kind: 'gpt2', endOfText: true }, 'char')).toEqual({
@@ -133,10 +133,10 @@ test('what `<|endoftext|>` means is the run’s choice where a model brings GPT-
   ]).toEqual(['gpt2-eot', 'gpt2-eot', 'byte']);
 });
 
-test('words without end have the ids of the whole word, wherever their pieces end', () => {
+test('very long words have the ids of the whole word, wherever pieces end', () => {
   const encoder = new PairEncoder(gpt2Model());
   const words = ['é'.repeat(30_000), '!'.repeat(66_000), '\n'.repeat(20_000), 'etaoin'.repeat(9000)];
-  // Of white space the last character is the next word's.
+  // The last white-space character belongs to the next word.
   const text = `${words.join('')}`;
   const bytes = (word: string) => new TextEncoder().encode(word);
   const ids = [words[0]!, words[1]!, words[2]!.slice(1), '\n', words[3]!].flatMap((word) =>
@@ -146,7 +146,7 @@ test('words without end have the ids of the whole word, wherever their pieces en
   expect([...gpt2.encode(text)]).toEqual(ids);
 });
 
-test('pairs are joined as by looking for the earliest anew each time', () => {
+test('pairs are joined as by searching for the earliest pair each time', () => {
   const pairs = [97, 97, 256, 97, 97, 98, 258, 256, 98, 98];
   const plainly = (bytes: readonly number[]): number[] => {
     let ids = [...bytes];
@@ -170,7 +170,7 @@ test('pairs are joined as by looking for the earliest anew each time', () => {
   );
 });
 
-test('files of other tools name its tokens, merges and end', () => {
+test('exported files have its tokens, merges and end token', () => {
   const { model, added_tokens } = JSON.parse(tokenizerJson({ kind: 'gpt2' }));
   expect(Object.keys(model.vocab)).toHaveLength(50257);
   expect(model.vocab).toMatchObject({ '!': 0, Ġt: 256, Ġgazed: 50255, '<|endoftext|>': 50256 });

@@ -1,7 +1,7 @@
-/** Files by name, each with those it imports. */
+/** Maps each file to the files that it imports. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
-/** The shortest circle of imports, its first file again at its end; null where there is none. */
+/** Finds the shortest import cycle, with its first file repeated at the end; null when there is none. */
 export function shortestCircle(graph: ImportGraph): readonly string[] | null {
   let shortest: readonly string[] | null = null;
   for (const file of graph.keys()) {
@@ -11,7 +11,7 @@ export function shortestCircle(graph: ImportGraph): readonly string[] | null {
   return shortest;
 }
 
-/** Breadth first, so that the circle is the shortest of those through `start`. */
+/** Searches breadth first, which finds the shortest cycle through `start`. */
 function circleThrough(start: string, graph: ImportGraph): readonly string[] | null {
   const importers = new Map<string, string>();
   const queue = [start];
@@ -26,7 +26,7 @@ function circleThrough(start: string, graph: ImportGraph): readonly string[] | n
   return null;
 }
 
-/** From the file where the search began. */
+/** The path from the file where the search started. */
 function pathTo(end: string, importers: ReadonlyMap<string, string>): string[] {
   const path = [end];
   for (let file = importers.get(end); file !== undefined; file = importers.get(file)) path.unshift(file);

@@ -1,4 +1,4 @@
-/** Finds text in TSX that React would look for in the DOM after a translator or an extension has replaced it. */
+/** Finds text in TSX whose DOM node React would still use after a translator or an extension has replaced it. */
 import { parseSync } from 'vite';
 
 interface Node {
@@ -20,9 +20,9 @@ const KEEPS_ELEMENTS: ReadonlySet<unknown> = new Set(['reverse', 'toReversed', '
 const UNTRANSLATED: ReadonlySet<unknown> = new Set(['code', 'kbd', 'pre', 'output']);
 
 /**
- * React keeps text that has siblings as a node of its own: it writes to that node, removes it, and inserts others
- * before it, all of which fail or go unseen once the node was replaced. Text that is the only child of an element is
- * written with `textContent`, which replaces whatever it has become.
+ * React keeps text with siblings as a separate node: it writes to it, removes it and inserts others before it, which
+ * fails or has no effect after the node was replaced. Text that is the only child of an element is written with
+ * `textContent`, which always works.
  * @returns "file:line: what is wrong: the text" for each
  */
 export function fragileTexts(file: string, source: string): string[] {

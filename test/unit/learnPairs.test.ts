@@ -1,4 +1,4 @@
-/** What learning pairs costs: counted places and bytes, and the turns that it leaves to others; no times. */
+/** Tests the cost of learning pairs by counted positions and bytes, not by time, and that other tasks get to run. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { integerAt } from '../../src/engine/core/rng.ts';
 import { learnPairs, SLICE } from '../../src/engine/data/bpe.ts';
@@ -42,7 +42,7 @@ test('a text without word breaks: work in proportion to its size, in slices', ()
       break;
     }
   }
-  // Each byte is counted once; a join takes a token away and changes five counts at most. A slice ends after the word at hand.
+  // Each byte is counted once. A join removes a token and changes at most five counts. A slice ends after the current word.
   console.log(`${changes} changes for ${words.bytes} bytes, ${most} at most in each of ${slices} slices`);
   expect(pairs).toBe(768);
   expect(changes).toBeLessThanOrEqual(6 * words.bytes);
@@ -50,20 +50,20 @@ test('a text without word breaks: work in proportion to its size, in slices', ()
   expect(slices).toBeGreaterThan(changes / (5 * (SLICE + 64)));
 });
 
-test('memory is in proportion to the bytes of different words', () => {
+test('memory is proportional to the bytes of distinct words', () => {
   const words = wordsOf(letters(2 ** 21));
   const { arrayBuffers } = process.memoryUsage();
   let peak = 0;
   for (const _ of learnPairs(words, 512))
     peak = Math.max(peak, process.memoryUsage().arrayBuffers - arrayBuffers);
-  // 22 bytes a byte, and what the few different pairs take.
+  // 22 bytes for each byte, and a little for the few distinct pairs.
   const bound = 22 * words.bytes + 2 ** 20;
   console.log(`${peak} bytes at most, ${bound} allowed`);
-  expect(peak).toBeGreaterThan(10 * words.bytes); // what earlier tests left is given back meanwhile
+  expect(peak).toBeGreaterThan(10 * words.bytes); // memory of earlier tests may be freed meanwhile
   expect(peak).toBeLessThanOrEqual(bound);
 });
 
-test('rows of pairs are taken, given back and found again as often as pairs come and go', () => {
+test('rows of pairs are allocated, freed and found again as pairs appear and disappear', () => {
   const counts = new PairCounts(2);
   let drawn = 0;
   const below = (bound: number) => integerAt(drawn++, 3, bound);
@@ -88,12 +88,12 @@ test('rows of pairs are taken, given back and found again as often as pairs come
   }
 });
 
-/** Aborts in a task of its own, as a message or a signal would. */
+/** Aborts in a separate task, as a message or a signal would. */
 function abortSoon(abort: AbortController): void {
   setImmediate(() => abort.abort(new Error('cancelled')));
 }
 
-test.each(['learning', 'tokenizing'] as const)('what others ask for while %s is heard', async (stage) => {
+test.each(['learning', 'tokenizing'] as const)('an abort during %s takes effect', async (stage) => {
   const bytes = letters(400_000);
   const abort = new AbortController();
   const seen: TokenizeProgress[] = [];
@@ -112,11 +112,11 @@ test.each(['learning', 'tokenizing'] as const)('what others ask for while %s is 
     },
   });
   await expect(reading).rejects.toThrow('cancelled');
-  // A turn may be over before the task has its own.
+  // A turn may end before the other task runs.
   expect(seen.filter((progress) => progress.stage === stage).length).toBeLessThanOrEqual(3);
 });
 
-test('what others ask for is heard within a chunk of any size', async () => {
+test('an abort takes effect within a chunk of any size', async () => {
   const bytes = letters(2 ** 23);
   const abort = new AbortController();
   const stream = {

@@ -1,4 +1,4 @@
-/** Words of any length, encoded span by span, against encoding them at once. */
+/** Compares encoding words of any length span by span with encoding them at once. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LongWord, type Span, SpanTooShort, wider } from '../../src/engine/data/longWord.ts';
@@ -6,7 +6,7 @@ import { PairEncoder } from '../../src/engine/data/pairModel.ts';
 
 const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
-/** The ids, and how often the span had to be widened. */
+/** Returns the ids, and how often the span had to be widened. */
 function bySpans(encoder: PairEncoder, bytes: Uint8Array, part: number, first: Span) {
   for (let span = first, tries = 0; ; span = wider(span), tries++) {
     const word = new LongWord(encoder, span);
@@ -58,8 +58,8 @@ test('2,000 words of random pairs, in spans so short that some must be widened',
   expect(kept).toBeGreaterThan(500);
 });
 
-test('what reaches back through a chain of pairs is found', () => {
-  // Each pair of the chain comes before the one to its left: whether the last letter is there decides how the first is joined.
+test('an effect that reaches back through a chain of pairs is detected', () => {
+  // Each pair of the chain ranks before the one to its left, so the last letter decides how the first one is joined.
   const letters = Array.from({ length: 40 }, (_, i) => 100 + i);
   const pairs = letters
     .slice(0, -1)

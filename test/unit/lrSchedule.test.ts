@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { learningRateAt, scheduleTable } from '../../src/engine/train/lrSchedule.ts';
 
-/** nanoGPT's configuration for its character model on a CPU. */
+/** nanoGPT's configuration for its character model on CPUs. */
 const config = {
   steps: 2000,
   learningRate: 1e-3,
@@ -69,7 +69,7 @@ test('warmup-stable-decay falls in what a long warm-up leaves, and in a run of f
   expect(of(10, 10, 10)).toBe(1e-4);
 });
 
-test('no warm-up, and nothing but warm-up', () => {
+test('a schedule without warm-up, and one with only warm-up', () => {
   expect(learningRateAt({ ...config, warmup: 0 }, 0)).toBe(1e-3);
   const rising = { ...config, warmup: 10, steps: 10 };
   expect(learningRateAt(rising, 9)).toBeCloseTo((1e-3 * 10) / 11, 15);
@@ -91,6 +91,6 @@ test('the table has a vec4 for every applied step, rounded once from f64', () =>
   expect(table[2]).toBeCloseTo(10, 5);
 });
 
-test('a run of no steps still has a row to bind', () => {
+test('a run without steps still has a row to bind', () => {
   expect(scheduleTable({ ...config, steps: 0, warmup: 0 }).length).toBe(4);
 });

@@ -1,4 +1,4 @@
-/** What the command line says where there is no GPU: why, what would help, and what it does instead. */
+/** Tests what the command line reports when there is no GPU: the reason, the fix, and what it uses instead. */
 import { describe, expect, test } from 'vitest';
 import { chosenDrivers, explainNoAdapter, mesaCommand, softwareNote } from '../../src/cli/noAdapter.ts';
 
@@ -10,7 +10,7 @@ const facts = {
 };
 
 describe('no adapter: the reason and the exact fix', () => {
-  test('where no driver is installed, with why the one from npm does not help', () => {
+  test('no driver is installed, and the one from npm cannot be used', () => {
     const none = explainNoAdapter({ ...facts, unavailable: 'the package is not installed' });
     expect(none.code).toBe('NO_ADAPTER');
     expect(none.isUsage).toBe(false);
@@ -18,7 +18,7 @@ describe('no adapter: the reason and the exact fix', () => {
     expect(none.hint).toContain('apt-get install -t bookworm-backports mesa-vulkan-drivers');
   });
 
-  test('where the user named drivers that are not there, under either variable', () => {
+  test('the user chose drivers that do not exist, with either variable', () => {
     for (const variable of ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES'] as const) {
       const chosen = { variable, paths: '/no/such_icd.json' };
       const wrong = explainNoAdapter({ ...facts, chosen, drivers: [LAVAPIPE] });
@@ -28,20 +28,20 @@ describe('no adapter: the reason and the exact fix', () => {
     }
   });
 
-  test('where drivers are there and none works', () => {
+  test('drivers are installed, but none works', () => {
     const drivers = ['/usr/share/vulkan/icd.d/intel_icd.json', LAVAPIPE];
     const useless = explainNoAdapter({ ...facts, drivers, unavailable: 'it is read-only here' });
-    expect(useless.message).toMatch(/none of the Vulkan drivers works here .*; it is read-only here\.$/);
+    expect(useless.message).toMatch(/none of the Vulkan drivers works .*; it is read-only here\.$/);
     expect(useless.hint).toContain(`VK_ICD_FILENAMES=${LAVAPIPE}`);
     expect(useless.hint).toContain('/dev/dri');
   });
 
-  test('on other systems', () => {
+  test('other operating systems', () => {
     expect(explainNoAdapter({ ...facts, platform: 'darwin' }).hint).toContain('Update the graphics driver');
   });
 });
 
-test('drivers count as chosen where a variable names any, the newer of the two first', () => {
+test('drivers count as chosen when a variable names any; the newer variable takes precedence', () => {
   expect(chosenDrivers({})).toBeNull();
   expect(chosenDrivers({ VK_ICD_FILENAMES: '' })).toBeNull();
   expect(chosenDrivers({ VK_ICD_FILENAMES: '/a.json', VK_DRIVER_FILES: '/b.json' })).toEqual({
@@ -58,7 +58,7 @@ test.each([
   ['ID=opensuse-leap\nID_LIKE="suse opensuse"\n', 'zypper install'],
   ['ID=constructor\n', 'most distributions'],
   ['', 'most distributions'],
-])('how Mesa is installed follows from os-release (%j)', (release, command) => {
+])('the command that installs Mesa follows from os-release (%j)', (release, command) => {
   expect(mesaCommand(release)).toContain(command);
   expect(softwareNote(release)).toContain(command);
 });

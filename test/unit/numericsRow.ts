@@ -1,7 +1,7 @@
 import type { NumericsKind, NumericsRow } from '../../src/engine/model/numericsRows.ts';
 import type { FormatId } from '../../src/engine/precision/formats.ts';
 
-/** A row of the numerics panel, of the block that its name begins with. */
+/** Makes a row of the numerics panel; its name determines the block. */
 export function row(
   kind: NumericsKind,
   name: string,

@@ -1,4 +1,4 @@
-/** Files that earlier versions wrote are read whole; those of versions to come are refused by name. */
+/** Files of earlier versions are read completely; files of later versions are refused by name. */
 import { describe, expect, test } from 'vitest';
 import { beginRun } from '../../src/cli/beginRun.ts';
 import { openInitialModel, overridesOfModel } from '../../src/cli/initialModel.ts';
@@ -33,7 +33,7 @@ describe.each(RUN_NAMES)('the run %s', (name) => {
     expect(await tensorsIn(run.file)).toEqual(tensors);
   });
 
-  test('is resumed by the command line on its text, with no option but the file', async () => {
+  test('is resumed by the command line on its text, without other options', async () => {
     const text = known.text.builtin === null ? ['--data', pathOf('text.txt')] : [];
     const command = parseCommand(['--resume', pathOf(`${name}.safetensors`), ...text]) as TrainCommand;
     const { config, dataset } = await beginRun(command, new ProgressLine(process.stderr), () =>
@@ -44,7 +44,7 @@ describe.each(RUN_NAMES)('the run %s', (name) => {
   });
 });
 
-test('a run in the private storage of the page is found whole', async () => {
+test('a run in the private storage of the page is found complete', async () => {
   const save = bytesOf('page-bf16-split.safetensors');
   const slots = new Slots([
     fileOf(Buffer.concat([bytesOf('page-storage-header.bin'), save])),
@@ -89,13 +89,13 @@ test.each(JSON.parse(textOf('links.json')) as KnownLink[])('the link $query', ({
   const known = JSON.parse(inLinks(JSON.stringify(written)));
   const address = readAddress(query, DEFAULT_SETTINGS);
   expect(address).toEqual({ autosave: undefined, ...known, problems: [] });
-  // What the page makes of it is the same link, but for what starts a training or draws the page still.
+  // The page makes the same link of it, without the parameters that start training or stop animations.
   const shared = shareQuery({ ...DEFAULT_SETTINGS, ...address.settings });
   const pairs = (link: string) => [...new URLSearchParams(link)].sort();
   expect(pairs(shared)).toEqual(pairs(inLinks(query.replace('&autostart=1&ui=still&autosave=5', ''))));
 });
 
-test('a bundle of runs has every run, with its curve and what was noted', () => {
+test('a bundle of runs has every run with its curve and notes', () => {
   const { runs } = JSON.parse(inCurrentNames(textOf('page-runs.json')));
   expect(runs).toHaveLength(5);
   expect(parseBundle(textOf('page-runs.json'))).toMatchObject({ runs });
@@ -108,7 +108,7 @@ const databases: Readonly<Record<string, Stores>> = JSON.parse(textOf('page-data
 const storedIn = (database: string, store: string) =>
   databases[database]!.stores[store]!.map(([id, value]) => ({ id, value }));
 
-test('the browser’s database of runs is read whole', async () => {
+test('the browser’s database of runs is read completely', async () => {
   const entries = storedIn('halfstep', 'runs');
   keepRunsIn({ all: async () => entries } as Partial<RunStorage> as RunStorage);
   await loadHistory();
@@ -137,8 +137,8 @@ test.each([
   expect(readSweep(written, name)).toEqual(sweep);
 });
 
-describe('what a later version wrote is refused with its version, and what to do', () => {
-  /** With the version of its format changed. */
+describe('a file of a later version is refused with its version and a hint', () => {
+  /** Returns the file with its format version changed. */
   const later = (name: string) =>
     textOf(name).replace('"version": 1', '"version": 2').replace('"version":1', '"version":2');
 
@@ -147,7 +147,7 @@ describe('what a later version wrote is refused with its version, and what to do
     expect(error.message).toBe(
       '"page-sweep.json" is a sweep of format version 2; this program reads version 1.',
     );
-    expect(error.hint).toMatch(/version of Halfstep that wrote it.* left as it is/);
+    expect(error.hint).toMatch(/version of Halfstep that wrote it.* not changed/);
   });
 
   test('a bundle of runs', () => {
@@ -160,7 +160,7 @@ describe('what a later version wrote is refused with its version, and what to do
   test('an export with a tokenizer of another kind', () => {
     expect(thrownBy(() => readTokenizerJson('{"kind":"unigram"}', 'model.safetensors'))).toMatchObject({
       message:
-        '"model.safetensors" has a tokenizer that is of no kind that is known: char, byte, bpe or gpt2.',
+        '"model.safetensors" has a tokenizer that is of an unknown kind; the kinds are char, byte, bpe and gpt2.',
       hint: expect.stringMatching(/version of Halfstep that wrote it/),
     });
   });

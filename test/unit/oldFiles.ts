@@ -1,4 +1,4 @@
-/** One of each kind of file that users keep, as the commit in the fixtures' README wrote them, and what is known of them. */
+/** One file of each kind that users keep, written by the commit in the fixtures' README, and their expected contents. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ export const pathOf = (name: string): string => join(FOLDER, name);
 export const bytesOf = (name: string): Buffer => readFileSync(pathOf(name));
 export const textOf = (name: string): string => bytesOf(name).toString('utf8');
 
-/** As `--json` printed it. */
+/** The output of `--json`. */
 export interface PrintedStep {
   readonly step: number;
   readonly loss: number;
@@ -30,7 +30,7 @@ export interface KnownRun {
   readonly storage: string | null;
   /** Dtype, shape and the first 16 digits of the SHA-256 of each tensor. */
   readonly tensors: Readonly<Record<string, string>>;
-  /** What came of it when the version that saved it resumed it. */
+  /** The results of resuming it with the version that saved it. */
   readonly resumed: {
     readonly steps: readonly PrintedStep[];
     readonly evaluations: readonly { readonly step: number; readonly valLoss: number }[];
@@ -39,7 +39,7 @@ export interface KnownRun {
 }
 
 export interface KnownFiles {
-  /** Of the adapter on which the runs were trained: see test/gpu/training/arithmetic.ts. */
+  /** Arithmetic of the adapter on which the runs were trained; see test/gpu/training/arithmetic.ts. */
   readonly arithmetic: string;
   readonly runs: Readonly<Record<RunName, KnownRun>>;
   readonly export: Readonly<Record<string, string>>;

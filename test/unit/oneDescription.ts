@@ -1,8 +1,8 @@
-/** What may be written in one place of the engine only: the model's names and widths. */
+/** Checks that the model's names and widths are written in only one place of the engine. */
 interface Rule {
   readonly what: string;
   readonly pattern: RegExp;
-  /** Where it may stand. */
+  /** The files that may contain it. */
   readonly allowed: RegExp;
 }
 
@@ -16,10 +16,10 @@ const RULES: readonly Rule[] = [
   { what: 'a name matched by its ending', pattern: /name\w*\.endsWith\(/, allowed: /^$/ },
 ];
 
-/** The oracle is a description of its own: its independence is its worth. */
+/** The oracle is a separate description on purpose, because it must be independent. */
 const APART = /^src\/engine\/reference\//;
 
-/** Lines of a source file that describe the model once more. */
+/** Finds lines of a source file that describe the model again. */
 export function repeatedDescriptions(file: string, source: string): string[] {
   if (APART.test(file)) return [];
   return RULES.filter(({ allowed }) => !allowed.test(file)).flatMap(({ what, pattern }) =>

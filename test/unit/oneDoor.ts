@@ -1,6 +1,6 @@
 import type { ImportGraph } from './importCircle.ts';
 
-/** Imports of files in `folder`, from outside of it, that do not go through `door`. */
+/** Finds imports from outside `folder` of its files other than `door`. */
 export function pastTheDoor(graph: ImportGraph, folder: string, door: string): string[] {
   const inside = (file: string) => file.startsWith(`${folder}/`);
   return [...graph]

@@ -23,7 +23,7 @@ test('a software adapter trains the smallest preset, with what else was given, a
     ...{ layers, width, context, batch },
     ...{ steps: 50, precision: 'bf16', warmup: 5, growthInterval: 200 },
   });
-  expect(presetNote(software.preset, 'starter')).toMatch(/^note: .*"smoke"; --preset starter .*\n$/);
+  expect(presetNote(software.preset, 'starter')).toMatch(/^note: .*"smoke" is used; --preset starter .*\n$/);
 
   const gpu = await begin('--text copy --steps 50', false);
   expect(gpu.preset).toBe('starter');

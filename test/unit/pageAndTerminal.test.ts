@@ -1,4 +1,4 @@
-/** What the command line takes for a run, an address of the page takes by the same name. */
+/** Links of the page accept the options of the command line under the same names. */
 import { describe, expect, test } from 'vitest';
 import { parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
@@ -6,14 +6,14 @@ import { rowOf } from '../../src/engine/config/settings/table.ts';
 import { readAddress } from '../../src/store/address.ts';
 import { configsOf, DEFAULT_SETTINGS } from '../../src/store/settings.ts';
 
-/** Options of files, of the terminal's output, and of what the page does by buttons. */
+/** Options for files and terminal output, and for actions that are buttons in the page. */
 const NO_SETTINGS = [
   ...['init', 'data', 'export', 'export-dtype', 'save', 'save-every', 'resume'],
   ...['numerics-every', 'json', 'help'],
 ];
 const shared = OPTIONS.filter(({ name }) => !NO_SETTINGS.includes(name));
 
-/** A value, and the mode that takes it, where not all do. */
+/** A value, and a mode that accepts it if not all do. */
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   preset: ['smoke', 'small'],
   text: ['sotu', 'copy'],

@@ -8,14 +8,14 @@ import { DeviceAccess } from '../../src/engine/gpu/deviceAccess.ts';
 import { SubmitPace } from '../../src/engine/gpu/submitPace.ts';
 import type { TrainerOptions } from '../../src/engine/train/createTrainer.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
-import { Recovery, type Survivor } from '../../src/engine/train/recovery.ts';
+import { type RecoverableTraining, Recovery } from '../../src/engine/train/recovery.ts';
 import { RefusedMemoryError } from '../../src/engine/train/refusedMemory.ts';
-import { type KeptEvents, ResumableRun } from '../../src/engine/train/resumableRun.ts';
+import { ResumableRun, type ResumableRunEvents } from '../../src/engine/train/resumableRun.ts';
 import { RunControl } from '../../src/engine/train/run.ts';
 import type { RunWarning } from '../../src/engine/train/runWarning.ts';
 import type { Trainer } from '../../src/engine/train/trainer.ts';
 
-describe('what is done when the device is lost', () => {
+describe('when the device is lost', () => {
   let lose: () => void;
   let now: number;
   let waits: number[];
@@ -48,11 +48,11 @@ describe('what is done when the device is lost', () => {
     });
   });
 
-  /** Each attempt does the next of `attempts`. */
+  /** Attempt i runs `attempts[i]`. */
   function survivor(
     attempts: readonly (() => Promise<string>)[],
     control = new RunControl(),
-  ): Survivor<string> {
+  ): RecoverableTraining<string> {
     let attempt = 0;
     return {
       control,
@@ -73,13 +73,13 @@ describe('what is done when the device is lost', () => {
     return new Promise<string>(() => {});
   };
 
-  test('it goes on with another one, whether the loss shows as a failure or as silence', async () => {
+  test('training continues on another one, whether the loss shows as an error or not at all', async () => {
     const done = async () => 'done';
     expect(await recovery.run(survivor([hang, loseAfter(60_000), done]))).toBe('done');
     expect({ opened, dropped, waits }).toEqual({ opened: 3, dropped: 2, waits: [0, 0] });
   });
 
-  test('a second loss within a minute, in whatever run, is the end', async () => {
+  test('a second loss within a minute, in any run, ends training', async () => {
     expect(await recovery.run(survivor([hang, async () => 'first run']))).toBe('first run');
     await expect(recovery.run(survivor([loseAfter(59_000)]))).rejects.toMatchObject({
       code: 'DEVICE_LOST',
@@ -89,7 +89,7 @@ describe('what is done when the device is lost', () => {
     expect({ opened, dropped }).toEqual({ opened: 2, dropped: 2 });
   });
 
-  test('an adapter that is away is asked for again, ever more rarely, and not for ever', async () => {
+  test('a missing adapter is requested again with growing delays, but not forever', async () => {
     refusals = 3;
     expect(await recovery.run(survivor([hang, async () => 'done']))).toBe('done');
     expect(waits).toEqual([0, 500, 1000, 2000]);
@@ -102,7 +102,7 @@ describe('what is done when the device is lost', () => {
     });
   });
 
-  test('a stop ends the waiting, and what fails without a loss is told as it is', async () => {
+  test('a stop ends the wait, and an error without a loss is passed on', async () => {
     const control = new RunControl();
     control.stop();
     expect(await recovery.run(survivor([hang], control))).toBeNull();
@@ -112,8 +112,8 @@ describe('what is done when the device is lost', () => {
   });
 });
 
-describe('what is told of a run that goes on', () => {
-  // With matrix units: without them the steps that are repeated would have other last bits.
+describe('events of a run that continues after a loss', () => {
+  // These kernels have matrix units; without them the repeated steps would differ in their last bits.
   const KERNELS = { matmul: 'register32', subgroupMatrix: 'f16 16x16x16' } as const;
   const trainerAt = (
     submittedSteps: number,
@@ -140,15 +140,15 @@ describe('what is told of a run that goes on', () => {
     return found;
   };
 
-  test('every step, evaluation and sample once, the repeated ones apart, and nothing of the old device', async () => {
-    const told: string[] = [];
-    const troubles: RunWarning[] = [];
+  test('every step, evaluation and sample is reported once, repeated steps separately, and nothing of the old device', async () => {
+    const reported: string[] = [];
+    const warnings: RunWarning[] = [];
     const events = {
-      onStep: (metrics: StepMetrics) => void told.push(`step ${metrics.step}`),
-      onRepeated: (metrics: StepMetrics) => void told.push(`again ${metrics.step}`),
-      onEval: (metrics: { step: number }) => void told.push(`eval ${metrics.step}`),
-      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
-      rests: { after: new Set([2]), take: async (at: number) => void told.push(`sample ${at}`) },
+      onStep: (metrics: StepMetrics) => void reported.push(`step ${metrics.step}`),
+      onRepeated: (metrics: StepMetrics) => void reported.push(`again ${metrics.step}`),
+      onEval: (metrics: { step: number }) => void reported.push(`eval ${metrics.step}`),
+      onWarning: (warning: RunWarning) => void warnings.push(warning),
+      pauses: { after: new Set([2]), take: async (at: number) => void reported.push(`sample ${at}`) },
     };
     const kept = new ResumableRun({ stored: async () => null });
     const train = async (first: number, attached: typeof events) => {
@@ -156,7 +156,7 @@ describe('what is told of a run that goes on', () => {
         attached.onStep(step(at));
         if (at === 2) {
           attached.onEval({ step: 2 });
-          await attached.rests.take(2);
+          await attached.pauses.take(2);
         }
       }
     };
@@ -166,7 +166,7 @@ describe('what is told of a run that goes on', () => {
     const after = kept.attach(trainerAt(1), events);
     before.onStep(step(4));
     await train(2, after);
-    expect(told).toEqual([
+    expect(reported).toEqual([
       'step 1',
       'step 2',
       'eval 2',
@@ -176,11 +176,11 @@ describe('what is told of a run that goes on', () => {
       'again 3',
       'step 4',
     ]);
-    expect(troubles).toEqual([
+    expect(warnings).toEqual([
       {
         kind: 'deviceLost',
         step: 3,
-        message: 'The GPU was lost after step 3. Training goes on from step 1 by itself.',
+        message: 'The GPU was lost after step 3. Training resumes from step 1 automatically.',
         hint: 'Steps 2 to 3 are computed again, with identical results, and counted once.',
       },
     ]);
@@ -189,37 +189,40 @@ describe('what is told of a run that goes on', () => {
     expect(await optionsOf(kept)).toEqual({ resume: undefined, before: trainedBy, submitMs: 300 });
   });
 
-  test('an evaluation before the first step is told, once', () => {
-    const told: object[] = [];
+  test('an evaluation before the first step is reported once', () => {
+    const reported: object[] = [];
     const kept = new ResumableRun();
     for (let device = 0; device < 2; device++) {
-      const events = kept.attach(trainerAt(0), { onStep() {}, onEval: (metrics) => void told.push(metrics) });
+      const events = kept.attach(trainerAt(0), {
+        onStep() {},
+        onEval: (metrics) => void reported.push(metrics),
+      });
       events.onEval({ step: 0, valLoss: 4.5 });
       kept.detach();
     }
-    expect(told).toEqual([{ step: 0, valLoss: 4.5 }]);
+    expect(reported).toEqual([{ step: 0, valLoss: 4.5 }]);
   });
 
-  test('figures that arrived before the loss are told, although the run is gone on with behind their steps', () => {
-    const told: number[] = [];
-    const events = { onStep: (metrics: StepMetrics) => void told.push(metrics.step), onEval() {} };
+  test('metrics that arrived before the loss are reported, although the run resumes after their steps', () => {
+    const reported: number[] = [];
+    const events = { onStep: (metrics: StepMetrics) => void reported.push(metrics.step), onEval() {} };
     const kept = new ResumableRun();
     const arrived = [step(2), step(3)];
     const lost = Object.assign(trainerAt(0), { takeMetrics: () => arrived.splice(0) });
     kept.attach(lost, events).onStep(step(1));
-    kept.detach(); // a save of step 3 is there, and the run had not come to report it
+    kept.detach(); // step 3 is saved, but was not reported yet
     kept.attach(trainerAt(3), events).onStep(step(4));
-    expect(told).toEqual([1, 2, 3, 4]);
+    expect(reported).toEqual([1, 2, 3, 4]);
   });
 
-  test('after work that hung it is handed over in half as long parts, and that is said', async () => {
+  test('after work that hung, submissions are half as long, and the warning says so', async () => {
     let now = 0;
     const pace = new SubmitPace(1, 1, 300, () => now);
-    const troubles: RunWarning[] = [];
+    const warnings: RunWarning[] = [];
     const events = {
       onStep() {},
       onEval() {},
-      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+      onWarning: (warning: RunWarning) => void warnings.push(warning),
     };
     const kept = new ResumableRun();
     kept.attach(trainerAt(0, 'a GPU', pace), events);
@@ -229,70 +232,70 @@ describe('what is told of a run that goes on', () => {
     const { submitMs } = await optionsOf(kept);
     expect(submitMs).toBe(150);
     kept.attach(trainerAt(0, 'a GPU', new SubmitPace(1, 1, submitMs)), events);
-    expect(troubles[0]!.hint).toBe(
-      'Nothing is lost. Its work is now handed over in parts of 150 ms at most.',
+    expect(warnings[0]!.hint).toBe(
+      'Nothing is lost. Work is submitted in parts of at most 150 ms from here on.',
     );
   });
 
-  test('another adapter is named, and that its results may differ', () => {
-    const troubles: RunWarning[] = [];
+  test('the warning names another adapter and says that results may differ', () => {
+    const warnings: RunWarning[] = [];
     const events = {
       onStep() {},
       onEval() {},
-      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+      onWarning: (warning: RunWarning) => void warnings.push(warning),
     };
     const kept = new ResumableRun();
-    kept.attach<KeptEvents>(trainerAt(0), events).onStep(step(1));
+    kept.attach<ResumableRunEvents>(trainerAt(0), events).onStep(step(1));
     kept.attach(trainerAt(0, 'another'), events);
-    expect(troubles[0]).toMatchObject({
-      message: 'The GPU was lost after step 1. Training begins again from its seed by itself.',
+    expect(warnings[0]).toMatchObject({
+      message: 'The GPU was lost after step 1. Training restarts from its seed automatically.',
       hint: expect.stringMatching(
-        /^From step 1 on: another adapter \(another in place of a GPU\)\. Losses may differ/,
+        /^From step 1 on: another adapter \(another instead of a GPU\)\. Losses may differ/,
       ),
     });
   });
 
-  test('of a saved run, what has changed since it began, once; of a run that did not change, nothing', () => {
-    const troubles: RunWarning[] = [];
+  test('the changes of a saved run are reported once, and nothing for a run without changes', () => {
+    const warnings: RunWarning[] = [];
     const events = {
       onStep() {},
       onEval() {},
-      onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+      onWarning: (warning: RunWarning) => void warnings.push(warning),
     };
     const changes = [{ step: 21, what: 'adapter', from: 'a GPU', to: 'another' }] as const;
     const kept = new ResumableRun();
     const resumed = () => trainerAt(20, 'another', new SubmitPace(1, 1), changes);
     kept.attach(resumed(), events);
     new ResumableRun().attach(trainerAt(20), events);
-    expect(troubles).toEqual([
+    expect(warnings).toEqual([
       {
         kind: 'changed',
         step: 20,
-        message: 'From step 21 on: another adapter (another in place of a GPU).',
-        hint: 'Losses may differ in their last bits from those of an undisturbed run.',
+        message: 'From step 21 on: another adapter (another instead of a GPU).',
+        hint: 'Losses may differ in their last bits from those of an uninterrupted run.',
       },
     ]);
     kept.detach();
     kept.attach(resumed(), events);
-    expect(troubles.map(({ kind }) => kind)).toEqual(['changed', 'deviceLost']);
-    expect(troubles[1]!.hint).toBe('Nothing is lost.');
+    expect(warnings.map(({ kind }) => kind)).toEqual(['changed', 'deviceLost']);
+    expect(warnings[1]!.hint).toBe('Nothing is lost.');
   });
 
-  describe('where the GPU refuses the memory', () => {
+  describe('when the GPU cannot allocate the memory', () => {
     const config = { ...PRESETS.smoke.config, batch: 12, accumulation: 2 };
-    /** Takes micro-batches of up to 3, and says so. */
+    /** Allocates micro-batches of up to 3, and suggests that. */
     const create = async (config: TrainConfig) => {
       const windows = microBatchOf(config);
       if (windows > 3) throw new RefusedMemoryError('no', 'do', windows > 6 ? 6 : 3, null);
       return trainerAt(0);
     };
 
-    test('accumulated steps are taken in smaller micro-batches of the same tokens, which is told once', async () => {
-      const troubles: RunWarning[] = [];
+    test('accumulated steps use smaller micro-batches of the same tokens, which is reported once', async () => {
+      const warnings: RunWarning[] = [];
       const events = {
         onStep() {},
         onEval() {},
-        onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+        onWarning: (warning: RunWarning) => void warnings.push(warning),
       };
       const made: string[] = [];
       const kept = new ResumableRun();
@@ -302,14 +305,14 @@ describe('what is told of a run that goes on', () => {
           return create(trained);
         });
       kept.attach(await make(), events);
-      kept.attach(await make(), events); // on the next device at once
+      kept.attach(await make(), events); // the next device uses them immediately
       expect(made).toEqual(['12 x 2 in 12', '12 x 2 in 6', '12 x 2 in 3', '12 x 2 in 3']);
-      expect(troubles.filter(({ kind }) => kind === 'smallerBatch').map(({ message }) => message)).toEqual([
-        'The GPU has no room for micro-batches of 12: each step is taken in 8 of 3 instead of 2 of 12.',
+      expect(warnings.filter(({ kind }) => kind === 'smallerBatch').map(({ message }) => message)).toEqual([
+        'The GPU has too little memory for micro-batches of 12: each step runs in 8 of 3 instead of 2 of 12.',
       ]);
     });
 
-    test('others are refused: steps of one batch, runs that are compared, and what does not fit at all', async () => {
+    test('steps of one batch, compared runs, and runs that do not fit at all fail', async () => {
       const refused = { code: 'OUT_OF_MEMORY' };
       await expect(new ResumableRun().make({ ...config, accumulation: 1 }, create)).rejects.toMatchObject(
         refused,

@@ -8,7 +8,7 @@ test('randomBits is SquirrelNoise5, as in llm.c', () => {
   expect(randomBits(123456, 7)).toBe(0x32a30ce3);
 });
 
-test('seeds above 2^31 are seeds of their own', () => {
+test('seeds above 2^31 give streams of their own', () => {
   expect(randomBits(1, 0xffffffff)).not.toBe(randomBits(1, 0x7fffffff));
 });
 
@@ -16,7 +16,7 @@ test('uniformAt has the moments of a uniform distribution', () => {
   const values = Array.from({ length: 20_000 }, (_, i) => uniformAt(i, 3));
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
-  // Standard errors are 0.0020 and 0.0021: five of them.
+  // The standard errors are 0.0020 and 0.0021; the bounds are five of them.
   expect(Math.abs(mean - 1 / 2)).toBeLessThan(0.0102);
   expect(Math.abs(square - 1 / 3)).toBeLessThan(0.0106);
   expect(Math.min(...values)).toBeGreaterThanOrEqual(0);

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import {
-  type ComputedBy,
   changesBetween,
   changesEffect,
   changesOnResume,
   changesText,
+  type RunConditions,
 } from '../../src/engine/checkpoint/runChanges.ts';
 
 const PLAIN = { matmul: 'register32' } as const;
 const MATRICES = { matmul: 'register32', subgroupMatrix: 'f16 16x16x16' } as const;
 
-const BEFORE: ComputedBy = {
+const BEFORE: RunConditions = {
   adapter: 'SwiftShader',
   kernels: MATRICES,
   config: {
@@ -18,10 +18,10 @@ const BEFORE: ComputedBy = {
     ...{ steps: 300, learningRate: 1e-3, minLearningRate: 1e-4, lrSchedule: 'cosine' },
   },
 };
-const ELSEWHERE: ComputedBy = { ...BEFORE, adapter: 'llvmpipe' };
+const ELSEWHERE: RunConditions = { ...BEFORE, adapter: 'llvmpipe' };
 
-describe('what is a change', () => {
-  test('nothing where adapter, kernels and micro-batches are the same', () => {
+describe('changes', () => {
+  test('there are none when adapter, kernels and micro-batches are the same', () => {
     expect(changesBetween(BEFORE, structuredClone(BEFORE), 21)).toEqual([]);
   });
 
@@ -34,7 +34,7 @@ describe('what is a change', () => {
     expect(changesBetween(BEFORE, now, 21)).toEqual([{ step: 21, what, from, to }]);
   });
 
-  test('not the number of steps where no step is left, or the learning rate does not decay towards it', () => {
+  test('the number of steps does not count when no step is left or the learning rate is constant', () => {
     const shorter = { ...BEFORE, config: { ...BEFORE.config, steps: 20 } };
     expect(changesBetween(BEFORE, shorter, 20)).toHaveLength(1);
     expect(changesBetween(BEFORE, shorter, 21)).toEqual([]);
@@ -48,8 +48,8 @@ describe('what is a change', () => {
     }
   });
 
-  test('not the reason for which matrix units are not used', () => {
-    const unused = (why: string): ComputedBy => ({
+  test('the reason for not using matrix units does not count', () => {
+    const unused = (why: string): RunConditions => ({
       ...BEFORE,
       kernels: { ...PLAIN, subgroupMatrix: `not used: ${why}` },
     });
@@ -60,7 +60,7 @@ describe('what is a change', () => {
   });
 });
 
-test('a run that goes on there and back has two changes, and those of before stay', () => {
+test('a run that moves to another adapter and back has two changes, and earlier ones are kept', () => {
   const there = changesOnResume({ ...BEFORE, changes: [] }, ELSEWHERE, 21);
   const back = changesOnResume({ ...ELSEWHERE, changes: there }, BEFORE, 31);
   expect(back).toEqual([
@@ -70,7 +70,7 @@ test('a run that goes on there and back has two changes, and those of before sta
   expect(changesOnResume({ ...BEFORE, changes: back }, BEFORE, 41)).toEqual(back);
 });
 
-test('no more are kept than a file may have, and the first of them stays', () => {
+test('no more changes are kept than a file may have, and the first one is kept', () => {
   let changes = changesOnResume({ ...BEFORE, changes: [] }, ELSEWHERE, 1);
   const first = changes[0];
   for (let step = 2; step <= 1100; step++) {
@@ -80,22 +80,22 @@ test('no more are kept than a file may have, and the first of them stays', () =>
   expect(changes[0]).toEqual(first);
 });
 
-test('a sentence for each step, of many only the newest', () => {
+test('the text has a sentence for each step, but only the newest of many', () => {
   const at = (step: number) => ({ step, what: 'adapter', from: 'A', to: 'B' }) as const;
   const kernels = { step: 21, what: 'kernels', from: 'register8', to: 'tiled' } as const;
   const micro = { step: 30, what: 'microBatch', from: '2 of 12', to: '8 of 3' } as const;
   expect(changesText([at(21), kernels, micro])).toBe(
-    'From step 21 on: another adapter (B in place of A), other kernels (tiled in place of register8). From step 30 on: other micro-batches (8 of 3 in place of 2 of 12).',
+    'From step 21 on: another adapter (B instead of A), other kernels (tiled instead of register8). From step 30 on: other micro-batches (8 of 3 instead of 2 of 12).',
   );
   expect(changesText([1, 2, 3, 4, 5].map(at))).toMatch(
-    /^Earlier changes, the first at step 1, are left out\. From step 3 on: .* From step 4 on: .* From step 5 on: [^.]*\.$/,
+    /^Earlier changes, the first at step 1, are not listed\. From step 3 on: .* From step 4 on: .* From step 5 on: [^.]*\.$/,
   );
 });
 
-test('a schedule that changed says that losses differ, and not in their last bits only', () => {
+test('for a changed schedule the text says that losses differ, not only in their last bits', () => {
   const adapter = { step: 21, what: 'adapter', from: 'A', to: 'B' } as const;
   const steps = { step: 21, what: 'steps', from: '300', to: '600' } as const;
-  expect(changesText([steps])).toBe('From step 21 on: another number of steps in all (600 in place of 300).');
+  expect(changesText([steps])).toBe('From step 21 on: another total number of steps (600 instead of 300).');
   expect(changesEffect([adapter])).toMatch(/^Losses may differ in their last bits from/);
   expect(changesEffect([steps, adapter])).toMatch(
     /^The learning rate follows another schedule .* losses differ/,

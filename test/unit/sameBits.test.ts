@@ -1,4 +1,4 @@
-/** The runs that `npm run same-bits` compares two checkouts by. */
+/** Tests the runs with which `npm run same-bits` compares two checkouts. */
 import { expect, test } from 'vitest';
 import { commandOf, differingOptions, optionsMissingIn } from '../../scripts/same-bits/cases.mjs';
 import { helpText } from '../../src/cli/help.ts';
@@ -6,14 +6,14 @@ import { parseCommand } from '../../src/cli/options.ts';
 
 const rows: string[][] = differingOptions();
 
-test('the command line takes every run of the cover', () => {
+test('the command line accepts every run of the cover', () => {
   for (const row of rows) {
     const [, ...args] = commandOf(row, helpText());
     expect(() => parseCommand(args), row.join(' ')).not.toThrow();
   }
 });
 
-test('every option of the cover is one of the command line', () => {
+test('every option of the cover exists on the command line', () => {
   expect(optionsMissingIn(helpText())).toEqual([]);
 });
 
@@ -29,14 +29,14 @@ test.each([
   ['--norm', 'rmsnorm'],
   ['--mlp', 'relu2'],
   ['--micro-batch', '2'],
-])('%s %s meets every precision mode', (option, value) => {
+])('%s %s occurs with every precision mode', (option, value) => {
   const modesOf = (some: readonly string[][]) =>
     new Set(some.map((row) => row[row.indexOf('--precision') + 1]));
   const withIt = rows.filter((row) => row[row.indexOf(option) + 1] === value && row.includes(option));
   expect([...modesOf(withIt)].sort()).toEqual([...modesOf(rows)].sort());
 });
 
-test('an option that the old checkout does not list is left at its default, and found whatever its name contains', () => {
+test('an option that the old checkout does not list keeps its default, even if another name contains it', () => {
   const help = helpText()
     .replace(/^ *--norm\b.*$/m, '')
     .replace(/^ *--mlp\b.*$/m, '');

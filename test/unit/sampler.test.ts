@@ -3,13 +3,13 @@ import { createDataset } from '../../src/engine/data/dataset.ts';
 import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
 import { createTokenizer } from '../../src/engine/data/tokenizer.ts';
 import {
-  chancesOf,
   checkSample,
   checkTokens,
   drawToken,
   sampleSteps,
   sampleText,
   startToken,
+  tokenProbabilities,
 } from '../../src/engine/train/sampler.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -54,7 +54,7 @@ test('samples are spread evenly; the last is the one at the end', () => {
 
 test('the ten most likely tokens, most likely first, with the softmax of all', () => {
   const logits = Float32Array.from({ length: 16 }, (_, i) => ((i * 7) % 16) / 4);
-  const { top, probability } = chancesOf(logits, 3, characters);
+  const { top, probability } = tokenProbabilities(logits, 3, characters);
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
   const expected = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!).slice(0, 10);
   expect(top.map(({ text }) => text)).toEqual(expected.map((token) => characters.name(token)));
@@ -64,13 +64,13 @@ test('the ten most likely tokens, most likely first, with the softmax of all', (
   expect(probability).toBeCloseTo(Math.exp(logits[3]!) / total, 10);
 });
 
-test('fewer tokens than ten are all there; equal ones in the order of their ids', () => {
-  const { top } = chancesOf(new Float32Array(4), 2, characters);
+test('fewer than ten tokens are all listed, and equal ones in the order of their ids', () => {
+  const { top } = tokenProbabilities(new Float32Array(4), 2, characters);
   expect(top).toEqual(['a', 'b', 'c', 'd'].map((text) => ({ text, probability: 0.25 })));
 });
 
-test('logits that are not finite give no probability, and no error', () => {
-  const { top, probability } = chancesOf(Float32Array.of(Number.NaN, 1, Number.NaN), 1, characters);
+test('non-finite logits give a probability of 0 and no error', () => {
+  const { top, probability } = tokenProbabilities(Float32Array.of(Number.NaN, 1, Number.NaN), 1, characters);
   expect([probability, ...top.map((chance) => chance.probability)].every((share) => share === 0)).toBe(true);
 });
 

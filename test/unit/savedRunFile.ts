@@ -1,4 +1,4 @@
-/** A file as `--save` writes it, with one small tensor. */
+/** Writes a file as `--save` does, with one small tensor. */
 import { writePiecesAtomically } from '../../src/cli/atomicFile.ts';
 import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';
@@ -15,8 +15,8 @@ export const runTensor = {
 } as unknown as StateEntry;
 
 /**
- * @param text that it was trained on, as a file of the user's
- * @param tokenizer where it is not that of the text
+ * @param text the text that it was trained on, as the user's own file
+ * @param tokenizer if it is not that of the text
  */
 export async function writeRunFile(path: string, text: string, tokenizer?: TokenizerJson): Promise<void> {
   const dataset = createDataset(text, { name: 'text.txt', tokenizer: 'char', context: 16 });

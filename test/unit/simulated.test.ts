@@ -36,7 +36,7 @@ test('a mode is named by its bits, and other names are refused with what is poss
   for (const name of ['e2m1', 'e8m10', 'e5m2', 'e4m3']) {
     expect(isPrecisionMode(name)).toBe(true);
     expect(recipeOf(name)).toBe(recipeOf(name));
-    expect(recipeOf(name).roles.activation).toBe(`${name}-rz`);
+    expect(recipeOf(name).storages.activation.format).toBe(`${name}-rz`);
   }
   for (const [name, nearest] of [
     ['e9m2', 'e8m2'],
@@ -58,8 +58,8 @@ test('a mode is named by its bits, and other names are refused with what is poss
 
 test('a rounding is of simulated modes only', () => {
   const config = { ...PRESETS.smoke.config, rounding: 'rne' } as const;
-  expect(recipeFor({ ...config, precision: 'e8m3' }).roles.weight).toBe('e8m3-rne');
-  expect(recipeFor({ precision: 'e8m3', rounding: null }).roles.weight).toBe('e8m3-rz');
+  expect(recipeFor({ ...config, precision: 'e8m3' }).storages.weight.format).toBe('e8m3-rne');
+  expect(recipeFor({ precision: 'e8m3', rounding: null }).storages.weight.format).toBe('e8m3-rz');
   checkConfig({ ...config, precision: 'e8m3' });
   for (const precision of PRECISION_MODES) {
     const { code, message } = thrownBy(() => checkConfig({ ...config, precision }));

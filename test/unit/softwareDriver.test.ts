@@ -1,4 +1,4 @@
-/** The software driver that npm installs: where it is unpacked, and why it may not be there. */
+/** Tests the software driver that npm installs: where it is unpacked, and why it may be unavailable. */
 import {
   chmodSync,
   existsSync,
@@ -53,13 +53,13 @@ test('it is unpacked once, into the project', async () => {
   expect(readdirSync(join(folder, '..'))).toHaveLength(1);
 });
 
-test('two at once end with one whole folder', async () => {
+test('two processes at the same time give one complete folder', async () => {
   const folders = await Promise.all(Array.from({ length: 4 }, () => folderOf()));
   expect(new Set(folders).size).toBe(1);
   expect(readdirSync(join(folders[0]!, '..'))).toHaveLength(1);
 });
 
-test('what a killed process left counts for nothing, and goes once it is old', async () => {
+test('a partial folder of a killed process is ignored, and removed once it is old', async () => {
   const { cache } = machine();
   for (const name of ['software-driver.aaaaaa', 'software-driver.bbbbbb']) {
     mkdirSync(join(cache, name), { recursive: true });
@@ -72,32 +72,36 @@ test('what a killed process left counts for nothing, and goes once it is old', a
   ]);
 });
 
-test('a folder that lacks a file is made anew', async () => {
+test('a folder that lacks a file is replaced', async () => {
   const folder = await folderOf();
   rmSync(join(folder, 'libvk_swiftshader.so'));
   expect(await folderOf()).toBe(folder);
 });
 
-test('where the project cannot be written, it is unpacked into a folder of the user alone', async () => {
-  writeFileSync(join(root, 'project'), 'a file where a folder should be'); // root may write to read-only folders
+test('if the project is not writable, it is unpacked into a private folder of the user', async () => {
+  writeFileSync(join(root, 'project'), 'a file where a folder should be'); // root can write to read-only folders
   const folder = await folderOf();
   expect(folder).toContain('/own/software-driver-');
   expect(statSync(join(root, 'own')).mode & 0o077).toBe(0);
 });
 
-test('a folder outside the project that others may write to is not trusted, nor is a link', async () => {
+test('a folder outside the project that others can write to is not trusted, nor is a link to one', async () => {
   const cache = join(root, 'file', '.cache');
   writeFileSync(join(root, 'file'), '');
   mkdirSync(join(root, 'open'));
   chmodSync(join(root, 'open'), 0o777);
-  expect(await reasonFor({ cache, fallback: join(root, 'open') })).toContain('open may be written by others');
+  expect(await reasonFor({ cache, fallback: join(root, 'open') })).toContain(
+    'open is writable by other users',
+  );
   symlinkSync(join(root, 'open'), join(root, 'link'));
-  expect(await reasonFor({ cache, fallback: join(root, 'link') })).toContain('link may be written by others');
+  expect(await reasonFor({ cache, fallback: join(root, 'link') })).toContain(
+    'link is writable by other users',
+  );
   expect(existsSync(join(root, 'open', 'libvulkan.so.1'))).toBe(false);
 });
 
-test('why it is not there: another processor, another system, no package, a broken package', async () => {
-  expect(await reasonFor({ arch: 'arm64' })).toMatch(/for Linux on x64, and this is linux on arm64$/);
+test('it is unavailable on another processor or system, without the package, and with a broken package', async () => {
+  expect(await reasonFor({ arch: 'arm64' })).toMatch(/for Linux on x64, but this is linux on arm64$/);
   expect(await reasonFor({ platform: 'darwin' })).toContain('this is darwin on x64');
   expect(await reasonFor({ archive: null })).toContain('is not installed (in the repository, npm ci');
   const path = join(root, 'broken.tar.br');

@@ -4,7 +4,7 @@ import type { NumericsFrame } from '../../src/engine/inspect/frame.ts';
 import { BINS } from '../../src/engine/kernels/numerics.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
-import { type KeptEvents, ResumableRun } from '../../src/engine/train/resumableRun.ts';
+import { ResumableRun, type ResumableRunEvents } from '../../src/engine/train/resumableRun.ts';
 import { RunControl, runTraining } from '../../src/engine/train/run.ts';
 import type { RunWarning } from '../../src/engine/train/runWarning.ts';
 import { TooManySkipsError } from '../../src/engine/train/steppedRun.ts';
@@ -12,7 +12,7 @@ import type { Trainer } from '../../src/engine/train/trainer.ts';
 import { row } from './numericsRow.ts';
 
 const STEPS = 30;
-/** Readbacks that are on their way while steps are submitted. */
+/** Readbacks in flight while steps are submitted. */
 const IN_FLIGHT = 2;
 
 /** A trainer after `begun` steps whose steps in `skipped` are skipped; metrics arrive a few steps late. */
@@ -81,45 +81,45 @@ const events = { onStep: () => {}, onEval: () => {} };
 const train = (mode: PrecisionMode, skipped: (step: number) => boolean) =>
   runTraining(trainerWith(mode, skipped), events, new RunControl());
 
-test('ten skips in a row end a mode without a scaler, although a later step that was on its way was applied', async () => {
+test('ten consecutive skips end a mode without a scaler, even if a later step in flight was applied', async () => {
   const error = await train('fp32', (step) => step > 5 && step <= 15).catch((cause: unknown) => cause);
   expect(error).toBeInstanceOf(TooManySkipsError);
   expect((error as TooManySkipsError).summary.steps).toBe(15 + IN_FLIGHT);
 });
 
-test('nine do not, and a dynamic scaler is left to find its scale', async () => {
+test('nine skips do not, and a dynamic scaler may search for its scale', async () => {
   expect((await train('fp32', (step) => step > 5 && step <= 14)).steps).toBe(STEPS);
   expect((await train('fp16', () => true)).steps).toBe(STEPS);
 });
 
-describe('what is due after a step', () => {
+describe('work that is due after a step', () => {
   const EVERY = 10;
-  /** Trains `kept` on to its end from `begun`; what was told, in order, without most steps. */
+  /** Trains `kept` from step `begun` to its end. @returns what was reported, in order, without most steps */
   async function goOn(
     kept: ResumableRun,
     begun: number,
     evaluate?: () => Promise<number>,
   ): Promise<string[]> {
-    const told: string[] = [];
+    const reported: string[] = [];
     const trainer = Object.assign(
       trainerWith('fp32', () => false, begun, EVERY),
       evaluate && { evaluate },
     );
-    const attached = kept.attach<KeptEvents>(trainer, {
-      onStep: ({ step }) => void (step % EVERY === 1 && told.push(`step ${step}`)),
-      onEval: ({ step }) => void told.push(`eval ${step}`),
-      onSharpness: ({ step }) => void told.push(`sharpness ${step}`),
-      rests: { after: new Set([EVERY]), take: async (step) => void told.push(`rest ${step}`) },
+    const attached = kept.attach<ResumableRunEvents>(trainer, {
+      onStep: ({ step }) => void (step % EVERY === 1 && reported.push(`step ${step}`)),
+      onEval: ({ step }) => void reported.push(`eval ${step}`),
+      onSharpness: ({ step }) => void reported.push(`sharpness ${step}`),
+      pauses: { after: new Set([EVERY]), take: async (step) => void reported.push(`rest ${step}`) },
     });
     await runTraining(trainer, attached, new RunControl()).catch((cause: unknown) =>
-      told.push(String(cause)),
+      reported.push(String(cause)),
     );
     kept.detach();
-    return told;
+    return reported;
   }
   const both = (step: number) => [`eval ${step}`, `sharpness ${step}`];
 
-  test('is done before the next one by a run that goes on from a save of that step, and by one whose last it was', async () => {
+  test('is done before the next step of a run resumed from a save of that step, and if it was the last step', async () => {
     const rest = ['step 11', ...both(20), 'step 21', ...both(30)];
     expect(await goOn(new ResumableRun(), 0)).toEqual(['step 1', ...both(10), 'rest 10', ...rest]);
     expect(await goOn(new ResumableRun(), 10)).toEqual([...both(10), 'rest 10', ...rest]);
@@ -127,7 +127,7 @@ describe('what is due after a step', () => {
     expect(await goOn(new ResumableRun(), STEPS)).toEqual(both(30));
   });
 
-  test('is told once, whether the device was lost in the middle of it or it is in the curve of the save', async () => {
+  test('is reported once, whether the device was lost during it or it is in the curve of the save', async () => {
     const kept = new ResumableRun();
     const lost = () => Promise.reject('lost');
     expect(await goOn(kept, 10, lost)).toEqual(['lost']);
@@ -140,16 +140,16 @@ describe('what is due after a step', () => {
       ...both(30),
     ]);
     expect(await goOn(kept, 10)).toEqual([]);
-    const known = new ResumableRun({ told: { evaluation: 20 } });
+    const known = new ResumableRun({ reported: { evaluation: 20 } });
     expect(await goOn(known, 20)).toEqual(['sharpness 20', 'step 21', ...both(30)]);
   });
 });
 
-describe('a jump of the loss', () => {
+describe('the warning about a loss spike', () => {
   const LONG = 160;
   const JUMP = 140;
 
-  /** Losses that vary by 0.05 and jump at step `JUMP`; three of four gradients lie below all that f16 holds. */
+  /** Losses that vary by 0.05 and jump at step `JUMP`; three of four gradients are too small for f16. */
   function jumping(precision: PrecisionMode, counts: boolean): Trainer {
     const trainer = trainerWith(precision, () => false);
     const { takeMetrics } = trainer;
@@ -169,24 +169,24 @@ describe('a jump of the loss', () => {
     });
   }
 
-  async function toldOf(precision: PrecisionMode, counts: boolean): Promise<RunWarning[]> {
-    const told: RunWarning[] = [];
-    const onTrouble = (trouble: RunWarning) => void told.push(trouble);
-    await runTraining(jumping(precision, counts), { ...events, onTrouble }, new RunControl());
-    return told;
+  async function warningsOf(precision: PrecisionMode, counts: boolean): Promise<RunWarning[]> {
+    const warnings: RunWarning[] = [];
+    const onWarning = (warning: RunWarning) => void warnings.push(warning);
+    await runTraining(jumping(precision, counts), { ...events, onWarning }, new RunControl());
+    return warnings;
   }
 
-  test('of a mode without loss scaling is told once, with the share of gradients counted after it', async () => {
-    const told = await toldOf('fp16-noscale', true);
-    expect(told.map(({ kind, step }) => [kind, step])).toEqual([['lossSpike', JUMP]]);
-    expect(told[0]!.hint).toContain('Without loss scaling 75.0 % of the gradients');
-    expect(told[0]!.hint).not.toContain('learning rate');
+  test('comes once in a mode without loss scaling, with the share of gradients counted after it', async () => {
+    const warnings = await warningsOf('fp16-noscale', true);
+    expect(warnings.map(({ kind, step }) => [kind, step])).toEqual([['lossSpike', JUMP]]);
+    expect(warnings[0]!.hint).toContain('Without loss scaling 75.0 % of the gradients');
+    expect(warnings[0]!.hint).not.toContain('learning rate');
   });
 
-  test('says that nothing was counted where nothing could be, and in other modes what often helps', async () => {
-    const [told] = await toldOf('fp16-noscale', false);
-    expect(told!.hint).toContain('not counted');
-    const [sound] = await toldOf('fp16', true);
+  test('says that gradients were not counted if they could not be, and in other modes what often helps', async () => {
+    const [warning] = await warningsOf('fp16-noscale', false);
+    expect(warning!.hint).toContain('not counted');
+    const [sound] = await warningsOf('fp16', true);
     expect(sound!.hint).toContain('lower learning rate');
   });
 });

@@ -1,4 +1,4 @@
-/** Steps over index and member accesses behind a name. */
+/** Skips index and member accesses after a name. */
 function endOfReference(code: string, from: number): number {
   let at = from;
   for (;;) {
@@ -16,14 +16,14 @@ function endOfReference(code: string, from: number): number {
 }
 
 /**
- * Which of the module variables `names` WGSL stores to, in the order of `names`: assigns a value to, or to a part of, or
- * has a function take the address of, unless it only loads from there or asks how long it is.
+ * Returns the module variables of `names` that WGSL stores to, in the order of `names`. A store is an assignment to the
+ * variable or a part of it, or passing its address to a function, except for loads and arrayLength.
  */
 export function storesIn(code: string, names: readonly string[]): string[] {
   return names.filter((name) =>
     [...code.matchAll(new RegExp(`(?<![\\w.])${name}\\b`, 'g'))].some(({ index }) => {
       const before = code.slice(Math.max(0, index - 100), index);
-      // Where an operator would stand behind its left side, `&` takes an address.
+      // After an operand `&` would be an operator; elsewhere it takes an address.
       if (/[(,=]\s*&\s*$/.test(before)) return !/\b(atomicLoad|arrayLength)\(\s*&\s*$/.test(before);
       const rest = code.slice(endOfReference(code, index + name.length));
       return /^\s*(\+\+|--|(<<|>>|[-+*/%&|^])?=(?!=))/.test(rest);

@@ -10,7 +10,7 @@ import { settingsListedIn } from './repeatedSettings.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What each layer may import: itself, and the layers below it. */
+/** The layers that each layer may import: itself and those below it. */
 const LAYERS: Record<string, readonly string[]> = {
   'src/engine': ['src/engine', 'shaders'],
   'src/session': ['src/session', 'src/engine'],
@@ -20,7 +20,7 @@ const LAYERS: Record<string, readonly string[]> = {
   'src/package': ['src/package', 'src/cli', 'src/engine'],
 };
 
-/** The engine's folders: each imports only itself and what stands before it. */
+/** The engine's folders. Each imports only itself and those before it. */
 const ENGINE_FOLDERS = [
   'core',
   'precision',
@@ -52,14 +52,14 @@ function importsIn(source: string): string[] {
   return [...statements].map(([, specifier]) => specifier!);
 }
 
-/** The files of the repository that a file imports, from the root. */
+/** Returns the paths, from the root, of the repository's files that a file imports. */
 function importedFiles(file: string): string[] {
   return importsOf(file)
     .filter((specifier) => specifier.startsWith('.') && !specifier.includes('*'))
     .map((specifier) => relative(ROOT, join(ROOT, file, '..', specifier.replace(/\?.*$/, ''))));
 }
 
-/** Names in braces that a file imports or exports from another; from any with null. */
+/** Returns the names that a file imports or exports from another file, or from any file if it is null. */
 function namesFrom(file: string, from: string | null): string[] {
   const statements = readFileSync(join(ROOT, file), 'utf8').matchAll(/\{([^{}]*)\}\s*from\s*'(\.[^']+)'/g);
   return [...statements]
@@ -103,7 +103,7 @@ describe('import circles', () => {
     expect(shortestCircle(graph)?.join(' -> ') ?? null).toBeNull();
   });
 
-  test('a planted one is found, and the shortest of several', () => {
+  test('a planted cycle is found, and the shortest of several', () => {
     const graph = new Map([
       ['a', ['b', 'c']],
       ['b', ['d']],
@@ -197,7 +197,7 @@ describe('folders of the engine', () => {
     expect(empty).toEqual([]);
   });
 
-  test('no product imports the oracles', () => {
+  test('the product does not import the oracles', () => {
     const product = ['src', 'build']
       .flatMap((folder) => filesUnder(folder, /\.tsx?$/))
       .filter((file) => !file.startsWith('src/engine/reference/'));
@@ -230,7 +230,7 @@ describe('the door of the engine', () => {
     existsSync(join(ROOT, folder)),
   );
 
-  test('is the only file that others import: tests and oracles aside', () => {
+  test('is the only file that code outside imports, except tests and oracles', () => {
     const files = folders.flatMap((folder) => filesUnder(folder, /\.(tsx?|mjs)$/));
     const graph = new Map(files.map((file) => [file, importedFiles(file)]));
     expect([...graph.values()].filter((imported) => imported.includes(DOOR)).length).toBeGreaterThan(100);
@@ -240,7 +240,7 @@ describe('the door of the engine', () => {
     ]);
   });
 
-  test('opens nothing that nobody uses', () => {
+  test('exports nothing that is not used', () => {
     const used = new Set(
       [...folders, 'test', 'e2e'].flatMap((folder) =>
         filesUnder(folder, /\.(tsx?|mjs)$/)
@@ -252,7 +252,7 @@ describe('the door of the engine', () => {
     expect(open.filter((name) => !used.has(name))).toEqual([]);
   });
 
-  test('a way past it is found, from wherever it is taken', () => {
+  test('an import past it is found, from any folder', () => {
     const graph = new Map([
       ['e/index.ts', ['e/low/a.ts']],
       ['e/low/a.ts', ['e/low/b.ts']],
@@ -274,7 +274,7 @@ test('the engine needs no DOM, no React and no Node', () => {
   }
 });
 
-test('every part that is loaded when it is needed has the one boundary', () => {
+test('every part that is loaded lazily has the same boundary', () => {
   const bare = filesUnder('src', /\.tsx?$/).filter((file) =>
     /\blazy\b/.test(readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')),
   );
@@ -289,7 +289,7 @@ test('the page tests read the files of the page instead of asking the server for
   expect(asking).toEqual([]);
 });
 
-test('what is compared with is no part of the product', () => {
+test('the trainers of the comparison are not part of the product', () => {
   const product = ['src', 'build'].flatMap((folder) => filesUnder(folder, /\.tsx?$/));
   const wrong = product.filter((file) =>
     importsOf(file).some((specifier) => /^@jax-js\/|^@tensorflow\/|\/bench\/peers\//.test(specifier)),

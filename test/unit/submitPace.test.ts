@@ -5,13 +5,13 @@ const TARGET_MS = 300;
 let now: number;
 let pace: SubmitPace;
 
-/** For steps of `units`, of which 1000 a millisecond are expected. */
+/** A pace for steps of `units`, with an expected rate of 1000 units per millisecond. */
 function begin(units: number): void {
   now = 0;
   pace = new SubmitPace(1000, units, TARGET_MS, () => now);
 }
 
-/** Takes a step of `units` on a GPU that computes `rate` units a millisecond. @returns how long its submissions took */
+/** Takes a step of `units` on a GPU that computes `rate` units per millisecond. @returns the durations of its submissions */
 function step(units: number, rate: number, timestamps = true): number[] {
   pace.stepSubmitted();
   const taken: number[] = [];
@@ -42,7 +42,7 @@ test.each([true, false])(
   },
 );
 
-test('one that becomes slower while it runs is followed at once, and one that recovers little by little', () => {
+test('the pace follows a GPU that becomes slower immediately, and one that becomes faster gradually', () => {
   const units = 500_000;
   begin(units);
   for (let i = 0; i < 3; i++) step(units, 1000);
@@ -61,7 +61,7 @@ test('short steps are one submission and are not timed one by one', () => {
   expect(pace.isSlow).toBe(false);
 });
 
-test('a program whose work is of another kind has a pace of its own', () => {
+test('a program with another kind of work has its own pace', () => {
   begin(1_000_000);
   step(1_000_000, 1000);
   const done = pace.submitted('optimizer', 300);
@@ -71,7 +71,7 @@ test('a program whose work is of another kind has a pace of its own', () => {
   expect(pace.unitsPerSubmit('model')).toBe(300_000);
 });
 
-test('the target halves for the next device only where something had been running for long', () => {
+test('the target halves for the next device only if a submission had been running for long', () => {
   begin(1);
   expect(pace.nextTargetMs).toBe(TARGET_MS);
   pace.stepSubmitted();
@@ -81,7 +81,7 @@ test('the target halves for the next device only where something had been runnin
   expect(pace.nextTargetMs).toBe(TARGET_MS / 2);
   pace.stepArrived(1);
   expect(pace.nextTargetMs).toBe(TARGET_MS);
-  // Some browsers call a lost submission done before they tell the loss.
+  // Some browsers report a lost submission as done before they report the loss.
   const done = pace.submitted('model', 1);
   now += 10_000;
   done();

@@ -1,6 +1,6 @@
 import { EngineError } from '../../src/engine/core/errors.ts';
 
-/** The EngineError that `body` throws; fails when it throws none or something else. */
+/** Returns the EngineError that `body` throws; fails when it throws none or another error. */
 export function thrownBy(body: () => unknown): EngineError {
   try {
     body();

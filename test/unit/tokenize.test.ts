@@ -7,7 +7,7 @@ import { collectGarbage } from './collectGarbage.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** A stream of `bytes` in chunks of so many, that counts how often it was opened. */
+/** A stream of `bytes` in chunks of a given size, which counts how often it was opened. */
 function streamOf(bytes: Uint8Array, chunk = 7) {
   const stream = {
     name: 'a text',
@@ -30,7 +30,7 @@ const refusal = async (stream: TextStream, kind: 'char' | 'byte' = 'char') => {
 describe('a streamed text', () => {
   const text = 'King Lear 😀, naïve\r\n\t“quoted”\rend';
 
-  test.each(['char', 'byte'] as const)('%s: is the text, wherever its chunks end', async (kind) => {
+  test.each(['char', 'byte'] as const)('%s: gives the same tokens wherever its chunks end', async (kind) => {
     const whole = tokenizeString(text, 'a text', kind);
     expect(whole.tokenizer.decode(whole.tokens)).toBe(text);
     expect(whole.checksum).toBe(checksum(encode(text)));
@@ -51,7 +51,7 @@ describe('a streamed text', () => {
     }
   });
 
-  test('tokens are a byte each for up to 256 characters and two beyond', async () => {
+  test('tokens take one byte for up to 256 characters, and two for more', async () => {
     const characters = (count: number) =>
       String.fromCodePoint(...Array.from({ length: count }, (_, i) => 0x4e00 + i));
     const narrow = await tokenize(streamOf(encode(characters(256))), 'char');
@@ -62,7 +62,7 @@ describe('a streamed text', () => {
     expect((await tokenize(streamOf(encode(characters(257))), 'byte')).tokens).toBeInstanceOf(Uint8Array);
   });
 
-  test('the splits are windows on the tokens, not copies', async () => {
+  test('the splits are views of the tokens, not copies', async () => {
     const tokenized = await tokenize(streamOf(encode('abc\n'.repeat(100))), 'char');
     const { train, validation } = splitText(tokenized, 8);
     expect([train.buffer, validation.buffer]).toEqual([tokenized.tokens.buffer, tokenized.tokens.buffer]);
@@ -110,7 +110,7 @@ describe('hostile texts', () => {
     expect(stream.opened).toBe(0);
   });
 
-  test('a stream that does not say its size is cut off at the limit', async () => {
+  test('a stream of unknown size is refused at the limit', async () => {
     const chunk = new Uint8Array(2 ** 26).fill(0x61);
     let given = 0;
     const stream: TextStream = {
@@ -124,7 +124,7 @@ describe('hostile texts', () => {
       },
     };
     const abort = new AbortController();
-    // The limit is 1 GiB; that it holds is tested in utf8.test.ts without reading so much. Here: reading can be ended.
+    // utf8.test.ts tests the limit of 1 GiB without reading so much. This test checks that reading can be aborted.
     await expect(
       tokenize(stream, 'byte', { signal: abort.signal, onProgress: () => abort.abort() }),
     ).rejects.toThrow(/abort/i);
@@ -153,7 +153,7 @@ describe('hostile texts', () => {
     ['longer', 'abcabca'],
     ['shorter', 'abcab'],
     ['of other characters', 'abcabd'],
-  ])('a text that is %s the second time is not trained on', async (_, second) => {
+  ])('a text that is %s in the second pass is refused', async (_, second) => {
     let pass = 0;
     const stream: TextStream = {
       name: 'a text',
@@ -162,11 +162,11 @@ describe('hostile texts', () => {
         yield encode(pass++ === 0 ? 'abcabc' : second);
       },
     };
-    expect((await refusal(stream)).message).toContain('changed while it was read');
+    expect((await refusal(stream)).message).toContain('changed while it was being read');
   });
 });
 
-test('a text of 24 MB needs its tokens and little more', async () => {
+test('tokenizing 24 MB needs little memory besides the tokens', async () => {
   const line = encode('It was the best of times, it was the worst of times, naïve or not;\n');
   const lines = Math.ceil(24e6 / line.length);
   const bytes = lines * line.length;
@@ -190,12 +190,12 @@ test('a text of 24 MB needs its tokens and little more', async () => {
   let peak = 0;
   const { tokens } = await tokenize(stream, 'char', {
     onProgress: () => {
-      // The buffers of what one collection finds dead are given back at the latest by the next.
+      // Buffers of objects that one collection finds dead are freed by the next one at the latest.
       for (let i = 0; i < 2 && inUse() - before >= bound; i++) collectGarbage();
       peak = Math.max(peak, inUse() - before);
     },
   });
-  expect(tokens.length).toBe(bytes - lines); // one of each line's characters has two bytes
+  expect(tokens.length).toBe(bytes - lines); // one character of each line has two bytes
   expect(tokens).toBeInstanceOf(Uint8Array);
   console.log(`${peak} bytes at most, ${bound} allowed`);
   expect(peak).toBeLessThan(bound);

@@ -5,7 +5,7 @@ import { thrownBy } from './thrownBy.ts';
 
 const tokenizerOf = (kind: TokenizerChoice, text: string) => tokenizeString(text, 'a text', kind).tokenizer;
 
-test('a char vocabulary is the text’s code points in order', () => {
+test('a char vocabulary is the code points of the text in order', () => {
   const tokenizer = tokenizerOf('char', 'b😀a\nbé\ufb01');
   expect(tokenizer.json).toEqual({ kind: 'char', characters: '\nabé\ufb01😀' });
   expect(tokenizer.vocabulary).toBe(6);
@@ -29,7 +29,7 @@ test('byte tokens are UTF-8', () => {
   expect([...tokenizer.encode('é!')]).toEqual([0xc3, 0xa9, 0x21]);
 });
 
-test('what a model may write never fails to decode', () => {
+test('decoding never fails for tokens that a model may produce', () => {
   expect(createTokenizer({ kind: 'byte' }).decode([0xc3, 0x21])).toBe('\ufffd!');
   expect(createTokenizer({ kind: 'char', characters: 'ab' }).decode([1, 7])).toBe('b\ufffd');
 });
@@ -40,7 +40,7 @@ test('all characters outside the vocabulary are named', () => {
   expect(error.message).toBe('Not among the 3 characters of the training text: "é" (U+00E9), "☃" (U+2603).');
 });
 
-test('of many unknown characters the first are named and the rest counted', () => {
+test('of many unknown characters the first are named and the others counted', () => {
   const error = thrownBy(() => createTokenizer({ kind: 'char', characters: 'a' }).encode('bcdefghijkl'));
   expect(error.message).toMatch(/"i" \(U\+0069\), 3 more\.$/);
 });

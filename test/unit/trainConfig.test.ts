@@ -10,6 +10,7 @@ import {
 } from '../../src/engine/config/trainConfig.ts';
 import { comparedRuns, inMode } from '../../src/engine/experiments/planned.ts';
 import { DELAYED_SCALING, type QuantizedActivations } from '../../src/engine/precision/quantization.ts';
+import { delayedScaling } from '../../src/engine/precision/recipe.ts';
 import { PRECISION_MODES, recipeFor, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -168,10 +169,10 @@ test.each([
 });
 
 test('delayed scaling has what the settings say, and else its own', () => {
-  expect(recipeFor({ precision: 'fp8-delayed' }).quantization!.scaling).toEqual(DELAYED_SCALING);
+  expect(delayedScaling(recipeFor({ precision: 'fp8-delayed' }))).toEqual(DELAYED_SCALING);
   const given = { amaxHistory: 1024, amaxAlgorithm: 'most_recent', scaleMargin: 3 } as const;
-  expect(recipeFor({ precision: 'fp8-delayed', ...given }).quantization!.scaling).toEqual({
-    ...{ kind: 'delayed', historyLength: 1024, algorithm: 'most_recent', margin: 3 },
+  expect(delayedScaling(recipeFor({ precision: 'fp8-delayed', ...given }))).toEqual({
+    ...{ historyLength: 1024, algorithm: 'most_recent', margin: 3 },
   });
 });
 

@@ -4,7 +4,7 @@ import { thrownBy } from './thrownBy.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 
-/** Reads `bytes` in chunks of so many. */
+/** Reads `bytes` in chunks of a given size. */
 function decode(bytes: Uint8Array, chunk = bytes.length): string {
   const reader = new Utf8Reader();
   const characters: string[] = [];
@@ -29,7 +29,7 @@ test('valid UTF-8 of every length, without its byte order mark', () => {
   }
 });
 
-test('it agrees with the browser’s decoder, on line ends and a second mark too', () => {
+test('it agrees with the browser’s decoder, also on line ends and a second mark', () => {
   const text = '\ufeff\ufeffa\r\nb\rc\n\ud7ff\ue000\u{10000}\u0080\u07ff\u0800\uffff';
   const utf8 = new TextEncoder().encode(text);
   expect(decode(utf8, 2)).toBe(new TextDecoder('utf-8', { fatal: true }).decode(utf8));

@@ -1,4 +1,4 @@
-/** Words against the pattern that exported files name, with Unicode's White_Space in place of JavaScript's `\s`. */
+/** Compares words with the pattern of exported files, with Unicode's White_Space instead of JavaScript's `\s`. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LearnedWords } from '../../src/engine/data/wordPieces.ts';
@@ -11,7 +11,7 @@ const PATTERN = new RegExp(
 );
 const codePoints = (text: string) => Array.from(text, (character) => character.codePointAt(0)!);
 
-/** The words of a text that is given `size` characters at a time; parts of a word are joined by "|". */
+/** Returns the words of a text that is passed `size` characters at a time; parts of a word are joined by "|". */
 function wordsOf(text: string, size = Number.POSITIVE_INFINITY, most = 256): string[] {
   const words: string[] = [];
   let part = '';
@@ -37,7 +37,7 @@ test('words are GPT-2’s, wherever the pieces of a text end', () => {
   for (let size = 1; size < 9; size++) expect(wordsOf(text, size)).toEqual(words);
 });
 
-test('words are those of the pattern, on 4,000 texts of everything that it tells apart', () => {
+test('words equal those of the pattern, on 4,000 texts of all character kinds', () => {
   const unit = fc.constantFrom(
     ..." '\n\r\t\u0085\u00a0\u180e\u200b\u2028\u3000\ufeff",
     ..."stdmlrve1²ß9中-!<'😀",
@@ -54,14 +54,14 @@ test('words are those of the pattern, on 4,000 texts of everything that it tells
   );
 });
 
-test('a word without end is handed over in parts of so many characters', () => {
+test('a very long word is passed in parts of a given number of characters', () => {
   expect(wordsOf('ééééé, \n\n\n\n\nx', 3, 2)).toEqual(['éé|éé|é', ',', ' \n|\n\n|\n', '\n', 'x']);
   const reader = new WordReader({ take: () => undefined }, 2);
   reader.push(codePoints('abc defghi j'));
   expect(reader.longest).toBe(7); // with its space
 });
 
-test('words that are learned from are bounded, and those that were known are still counted', () => {
+test('the number of words to learn from is bounded, and known words are still counted', () => {
   const words = new LearnedWords(10);
   for (const text of ['abc abc', ' de', ' abc fgh', ' de']) words.push(Uint32Array.from(codePoints(text)));
   words.end();
@@ -74,5 +74,5 @@ test('words that are learned from are bounded, and those that were known are sti
     [' abc', 2],
     [' de', 2],
   ]);
-  expect([words.bytes, words.left]).toEqual([10, ' fgh'.length]);
+  expect([words.bytes, words.omittedBytes]).toEqual([10, ' fgh'.length]);
 });

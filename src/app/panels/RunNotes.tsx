@@ -1,5 +1,5 @@
 import { recipeOf } from '../../engine/index.ts';
-import { dismissTrouble, useRun } from '../../store/runStore.ts';
+import { dismissWarning, useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
@@ -12,23 +12,23 @@ export function RunNotes() {
   return (
     <>
       <RunErrors />
-      <Troubles />
+      <Warnings />
     </>
   );
 }
 
 /** The warnings that the runs continued from. */
-function Troubles() {
+function Warnings() {
   const runs = useRun((state) => state.runs);
   return runs.flatMap((run, index) =>
-    run.troubles.map((trouble) => (
+    run.warnings.map((warning) => (
       <Note
-        key={`${run.mode} ${run.config.seed} ${trouble.kind}`}
+        key={`${run.mode} ${run.config.seed} ${warning.kind}`}
         kind="caution"
-        testId={`trouble-${trouble.kind}`}
+        testId={`trouble-${warning.kind}`}
       >
-        <p>{`${runs.length > 1 ? `${runLabel(run)}: ` : ''}${trouble.message} ${trouble.hint}`}</p>
-        <Button onClick={() => dismissTrouble(index, trouble)}>Dismiss</Button>
+        <p>{`${runs.length > 1 ? `${runLabel(run)}: ` : ''}${warning.message} ${warning.hint}`}</p>
+        <Button onClick={() => dismissWarning(index, warning)}>Dismiss</Button>
       </Note>
     )),
   );

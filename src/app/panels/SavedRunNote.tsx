@@ -86,7 +86,7 @@ function EndedRun({ run }: { run: StoredRun }) {
   );
 }
 
-/** Without buttons while a run is trained, whose saves hold the storage. */
+/** Has no buttons while a run is training, because its saves hold the storage. */
 function Unreadable({ run, busy }: { run: UnreadableRun; busy: boolean }) {
   return (
     <Note kind="caution" testId="unreadable-run">

@@ -2,6 +2,7 @@
 import {
   type FormatId,
   formatInfo,
+  formatsOf,
   type PrecisionMode,
   recipeOf,
   SUBGROUP_MATRIX,
@@ -27,10 +28,7 @@ export function modeSupport(
   mode: PrecisionMode,
   adapter: Pick<AdapterReport, 'half' | 'features'>,
 ): ModeSupport {
-  const { roles, quantization } = recipeOf(mode);
-  // Quantised formats come first, because they are the point of the mode.
-  const formats = [...Object.values(quantization?.formats ?? {}), ...Object.values(roles)];
-  const all = formats.map((format) => formatSupport(format, adapter));
+  const all = formatsOf(recipeOf(mode)).map((format) => formatSupport(format, adapter));
   return (
     all.find(({ kind }) => kind === 'simulated') ??
     all.find(({ kind }) => kind === 'packed') ??

@@ -1,4 +1,4 @@
-/** What the adapter reaches in five seconds: the figures that a run's speed is held against. */
+/** Benchmarks an adapter in about five seconds, for comparison with the speed of runs. */
 import { Arena } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
@@ -18,25 +18,25 @@ import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { FormatId, HalfStorage } from '../precision/formats.ts';
 
 export interface BenchmarkResult {
-  /** f32 multiply-adds on registers, FLOP/s. */
+  /** Peak rate of f32 multiply-adds on registers, in FLOP/s. */
   readonly peakFlops: number;
-  /** Square matmul with f32 operands, FLOP/s. */
+  /** Square matmul with f32 operands, in FLOP/s. */
   readonly f32MatmulFlops: number;
-  /** The same with f16 operands, summed in f32 as in training. */
+  /** The same with f16 operands, accumulated in f32 as in training. */
   readonly f16MatmulFlops: number;
-  /** How those operands were held: the way a run on this adapter would. */
+  /** How the f16 operands were stored, which is how a run on this adapter stores them. */
   readonly half: HalfStorage;
   readonly matmulSize: number;
-  /** The kernels that ran: those a run would choose. */
+  /** The kernels that were measured, which are those that a run would choose. */
   readonly kernels: RecordedKernels;
-  /** Bytes read and written a second when one buffer is copied to another. */
+  /** Bytes read plus bytes written per second when one buffer is copied to another. */
   readonly copyBytesPerSec: number;
 }
 
 /**
- * Measures peak, matmuls and memory, each as the best of several repeats. Waits for the GPU; frees all it made.
- * Only meaningful while nothing else runs on the device.
- * @param signal ends it between two measurements
+ * Measures peak, matmuls and memory bandwidth, each as the best of several repeats. It waits for the GPU and frees all
+ * that it allocates. Nothing else should use the device meanwhile.
+ * @param signal aborts between two measurements
  * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE; the signal's reason once it is aborted
  */
 export async function benchmark(
@@ -64,12 +64,12 @@ export async function benchmark(
   };
 }
 
-/** Size of a square matmul that fills a GPU; a software adapter would take seconds for one. */
+/** Size of a square matmul that fills a GPU. Software adapters use a smaller one, because this would take them seconds. */
 export function fillingMatmul({ isFallback }: AdapterReport): number {
   return isFallback ? 256 : 2048;
 }
 
-/** A square matmul: operands in `format`, result in f32. */
+/** A square matmul with operands in `format` and the result in f32. */
 export interface SquareMatmul {
   readonly format: FormatId;
   readonly size: number;
@@ -93,7 +93,7 @@ async function measureMatmulFlops(
   }
 }
 
-/** One square matmul of zeros as {@link measureMatmulFlops} times it, with the buffers that it needs. */
+/** Compiles one square matmul of zeros and allocates its buffers. */
 export async function matmulProgram(
   device: GPUDevice,
   pipelines: PipelineCache,
@@ -121,7 +121,7 @@ export async function matmulProgram(
   }
 }
 
-/** Far beyond the caches of a GPU; a software adapter has the memory of the processor. */
+/** Buffer sizes for measuring bandwidth. The one for GPUs is far larger than their caches; software adapters use CPU memory. */
 const MEMORY_BYTES = { gpu: 128 * 2 ** 20, software: 16 * 2 ** 20 };
 
 function memoryBytes(device: GPUDevice, { isFallback }: AdapterReport): number {
@@ -130,7 +130,7 @@ function memoryBytes(device: GPUDevice, { isFallback }: AdapterReport): number {
   return Math.min(wanted, maxBufferSize, maxStorageBufferBindingSize);
 }
 
-/** Bytes a second that the kernel of the gradient norm reads: sums of squares, and next to nothing written. */
+/** Measures the bytes per second that the gradient-norm kernel reads. It sums squares and writes very little. */
 export async function measureReadBandwidth(
   device: GPUDevice,
   pipelines: PipelineCache,
@@ -158,7 +158,7 @@ export async function measureReadBandwidth(
   }
 }
 
-/** Bytes a second that copies from buffer to buffer read and write. */
+/** Measures the bytes per second that buffer copies read and write. */
 export async function measureCopyBandwidth(device: GPUDevice, report: AdapterReport): Promise<number> {
   const bytes = memoryBytes(device, report);
   const tensor = (name: string) => ({ name, type: 'u32', elements: bytes / 4 }) as const;

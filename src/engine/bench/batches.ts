@@ -6,9 +6,9 @@ import { memoryEstimate } from '../model/memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 
 /**
- * Batch 1 and the largest batch that fits `budgetBytes`: once where they are the same.
- * @throws EngineError BAD_VALUE with both sizes where not even batch 1 fits
- * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit
+ * Returns batch 1 and the largest batch that fits `budgetBytes`, or one batch if they are equal.
+ * @throws EngineError BAD_VALUE with both sizes when not even batch 1 fits
+ * @throws EngineError LIMIT_EXCEEDED when a single tensor of batch 1 exceeds the adapter's limit
  */
 export function budgetedBatches(
   config: TrainConfig,
@@ -22,12 +22,12 @@ export function budgetedBatches(
   throw limitedBy === 'budget'
     ? new EngineError(
         'BAD_VALUE',
-        `No batch fits the budget of ${mebibytes(budgetBytes)}: batch 1 takes ${mebibytes(bytes.total)}.`,
+        `No batch fits the budget of ${mebibytes(budgetBytes)}: batch 1 needs ${mebibytes(bytes.total)}.`,
         'Give a larger --budget, or a smaller shape.',
       )
     : new EngineError(
         'LIMIT_EXCEEDED',
-        `No batch fits: ${largest.name} of batch 1 passes the ${mebibytes(limits.maxBindingBytes)} that this adapter binds.`,
+        `No batch fits: with batch 1, ${largest.name} exceeds the largest binding of this adapter, ${mebibytes(limits.maxBindingBytes)}.`,
         'Use a smaller shape.',
       );
 }

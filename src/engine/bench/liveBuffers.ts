@@ -3,7 +3,7 @@ export interface LiveBuffers {
   readonly bytes: number;
 }
 
-/** Counts what is created on the device from here on and not destroyed, until `stop`. */
+/** Counts the buffers that are created on the device from now on and not destroyed, until `stop` is called. */
 export function watchBuffers(device: GPUDevice): { live(): LiveBuffers; stop(): void } {
   const buffers = new Set<GPUBuffer>();
   const createBuffer = device.createBuffer;

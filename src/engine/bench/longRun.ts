@@ -1,4 +1,4 @@
-/** Whether a step takes longer the longer a run lasts, or memory grows: what leaks and queues that fill up do. */
+/** Measures whether steps become slower or memory grows in a long run, as leaks or growing queues would cause. */
 
 import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -13,30 +13,30 @@ import { fillingMatmul, matmulProgram } from './adapter.ts';
 import { type LiveBuffers, watchBuffers } from './liveBuffers.ts';
 import { type Slope, theilSen } from './slope.ts';
 
-/** Steps that compile, allocate and fill caches: not counted. The second half of them tells how long a step takes. */
+/** Steps that are not measured, because of compilation and cold caches. The second half of them estimates the step time. */
 const WARM_UP_STEPS = 20;
-/** The run is cut into about so many pieces; a slope needs some. */
+/** Approximate number of blocks. A slope needs many points. */
 const BLOCKS = 100;
-const LEAST_BLOCK = 5;
-export const LEAST_STEPS = 10 * LEAST_BLOCK;
-/** The control takes this share of a block's time. */
+const MIN_BLOCK = 5;
+export const MIN_STEPS = 10 * MIN_BLOCK;
+/** Time of the control kernel as a share of a block's time. */
 const CONTROL_SHARE = 0.25;
 
 export interface LongRunBlock {
-  /** Steps taken when the block was over. */
+  /** Number of steps at the end of the block. */
   readonly step: number;
   readonly msPerStep: number;
-  /** The control kernel just before and after the block, mean of both: it drifts only as the machine does. */
+  /** Mean time of the control kernel before and after the block. It changes only when the machine's speed does. */
   readonly controlMs: number;
   readonly live: LiveBuffers;
-  /** Of the block's last step. */
+  /** Loss of the block's last step in nats; null when it was not finite. */
   readonly loss: number | null;
 }
 
 /**
- * Trains `steps` steps in blocks, each timed up to a sync, with a matmul that never changes timed between them.
+ * Trains `steps` steps in blocks, each timed up to a sync. Between blocks a fixed matmul is timed as a control.
  * @param onBlock called after every block
- * @throws EngineError where the adapter cannot run the configuration, or fails at it
+ * @throws EngineError when the adapter cannot run the configuration, or fails while it does
  */
 export async function measureLongRun(
   device: GPUDevice,
@@ -58,7 +58,7 @@ export async function measureLongRun(
     const run = { ...config, steps: steps + WARM_UP_STEPS, evalEvery: 0, evalBatches: 1, sampleLength: 0 };
     const trainer = await createTrainer(device, report, run, dataset);
     try {
-      const length = Math.max(LEAST_BLOCK, Math.round(steps / BLOCKS));
+      const length = Math.max(MIN_BLOCK, Math.round(steps / BLOCKS));
       await train(trainer, WARM_UP_STEPS / 2);
       const { msPerStep: usual } = await train(trainer, WARM_UP_STEPS / 2);
       const replays = Math.max(1, Math.round((CONTROL_SHARE * usual * length) / replayMs));
@@ -83,7 +83,7 @@ export async function measureLongRun(
   }
 }
 
-/** Relative change of step time over control time, a step: 1e-6 is 0.1 % in a thousand steps. */
+/** Relative change per step of step time over control time: 1e-6 is 0.1 % in a thousand steps. */
 export function driftOf(blocks: readonly LongRunBlock[]): Slope {
   return theilSen(
     blocks.map(({ step }) => step),

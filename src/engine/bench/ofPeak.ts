@@ -1,4 +1,4 @@
-/** How near a matmul comes to the adapter's peak, on a machine whose own speed comes and goes. */
+/** Measures matmuls relative to the adapter's peak, on machines whose speed varies. */
 import type { AdapterReport } from '../gpu/device.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { peakProgram, shareOfPeak } from '../gpu/roofline.ts';
@@ -7,21 +7,21 @@ import type { KernelChoice } from '../kernels/kernelChoice.ts';
 import { matmulProgram, type SquareMatmul } from './adapter.ts';
 import { median } from './slope.ts';
 
-/** Odd, so that the medians are measurements. */
+/** The number is odd, so that medians are measured values. */
 const PAIRS = 31;
 
 export interface OfPeak {
-  /** FLOP/s, median. */
+  /** Median in FLOP/s. */
   readonly flops: number;
-  /** Over the f32 multiply-add peak measured just before, median; null where {@link shareOfPeak} refuses it. */
+  /** Median share of the f32 multiply-add peak measured just before; null when {@link shareOfPeak} rejects it. */
   readonly ofPeak: number | null;
-  /** Half of the pairs are between these two. */
+  /** Lower and upper quartile of the shares. */
   readonly quartiles: readonly [number | null, number | null];
 }
 
 /**
- * FLOP/s of square matmuls, each in turns with the kernel of the peak: what else the machine does meets both alike. Waits for
- * the GPU; frees all it made.
+ * Measures square matmuls, each alternating with the peak kernel, so that other load on the machine affects both equally.
+ * It waits for the GPU and frees all that it allocates.
  * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
  */
 export async function measureOfPeak(
@@ -55,10 +55,10 @@ export async function measureOfPeak(
 }
 
 interface MeasuredPairs {
-  /** FLOP of a replay of the matmul and of the peak's kernel. */
+  /** FLOP of one replay of the matmul; `peakWork` is that of the peak kernel. */
   readonly work: number;
   readonly peakWork: number;
-  /** Seconds of the peak's kernel and of the matmul. */
+  /** Seconds of the peak kernel and of the matmul. */
   readonly pairs: readonly [number, number][];
   readonly usesMatrix: boolean;
 }

@@ -1,4 +1,4 @@
-/** Where the time of a step goes: every distinct operation, and every phase, replayed by itself. */
+/** Profiles a step: every distinct operation and every phase is replayed and timed by itself. */
 
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { Arena } from '../gpu/arena.ts';
@@ -15,7 +15,7 @@ import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
 import { buildPass, buildSchedule } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
-const MOST_REPLAYS = 1000;
+const MAX_REPLAYS = 1000;
 
 export const PHASES = [...MODEL_PHASES, 'optimizer', 'other'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -23,17 +23,17 @@ export type Phase = (typeof PHASES)[number];
 export interface OperationTiming {
   readonly phase: Phase;
   readonly kernel: string;
-  /** Rows x columns x sum of a matmul; '' for other kernels. */
+  /** m x n x k of a matmul; '' for other kernels. */
   readonly shape: string;
-  /** Conditions of the variant: `bias gelu`. */
+  /** Conditions of the variant, such as `bias gelu`. */
   readonly form: string;
   readonly label: string;
-  /** How often a step dispatches it. */
+  /** Number of dispatches per step. */
   readonly count: number;
-  /** Of one dispatch. */
+  /** Milliseconds of one dispatch. */
   readonly ms: number;
   readonly flops: number;
-  /** Bytes bound, each operand once: what has to pass through memory at least. */
+  /** Bytes of all operands, each counted once: a lower bound of the memory traffic. */
   readonly bytes: number;
 }
 
@@ -43,9 +43,9 @@ export interface StepProfile {
 }
 
 /**
- * Times every distinct operation of one micro-batch and one optimizer step, and every phase, by itself.
- * Compiles, allocates and frees everything it needs; waits for the GPU throughout.
- * @throws EngineError where the adapter cannot hold the run
+ * Times every distinct operation and every phase of one micro-batch and one optimizer step. It compiles, allocates and
+ * frees everything that it needs, and waits for the GPU throughout.
+ * @throws EngineError when the adapter cannot hold the run
  */
 export function profileStep(
   device: GPUDevice,
@@ -64,7 +64,7 @@ export function profileStep(
   });
 }
 
-/** Milliseconds of each phase, as {@link profileStep}, without its operations. */
+/** Times only the phases, in milliseconds, as {@link profileStep} does. */
 export function phaseTimes(
   device: GPUDevice,
   report: AdapterReport,
@@ -75,7 +75,7 @@ export function phaseTimes(
 }
 
 type PhaseLists = Readonly<Record<Phase, readonly Operation[]>>;
-/** Milliseconds that one replay of the operations takes. */
+/** Returns the milliseconds of one replay of the operations. */
 type Timer = (operations: readonly Operation[]) => Promise<number>;
 
 async function timePhases(lists: PhaseLists, time: Timer): Promise<StepProfile['phases']> {
@@ -84,7 +84,7 @@ async function timePhases(lists: PhaseLists, time: Timer): Promise<StepProfile['
   return phases;
 }
 
-/** Lends the operations of a step on zeroed tensors: no kernel's time depends on values. */
+/** Passes the operations of a step to `use`. Tensors are zero, because no kernel's time depends on values. */
 async function withStep<T>(
   device: GPUDevice,
   report: AdapterReport,
@@ -103,8 +103,8 @@ async function withStep<T>(
   const time = async (operations: readonly Operation[]): Promise<number> => {
     const program = await Program.compile(device, pipelines, arena, 'profile', operations);
     try {
-      program.submit(Number.POSITIVE_INFINITY); // what drivers put off until a pipeline is used
-      return 1000 * (await secondsPerReplay(device, program, MOST_REPLAYS));
+      program.submit(Number.POSITIVE_INFINITY); // drivers finish compiling at the first use of a pipeline
+      return 1000 * (await secondsPerReplay(device, program, MAX_REPLAYS));
     } finally {
       program.destroy();
     }
@@ -125,7 +125,7 @@ function phaseLists(target: Target, tensors: RunTensors, config: TrainConfig): P
   return { forward: forward!, lmHead: lmHead!, backward: backward!, optimizer, other: begin };
 }
 
-/** One dispatch of each variant and uniforms, with how many there are; copies and clears are in the phases only. */
+/** Groups equal dispatches and counts them. Copies and clears are timed in the phases only. */
 function distinct(operations: readonly Operation[]): [Dispatch, number][] {
   const found = new Map<string, [Dispatch, number]>();
   for (const operation of operations) {

@@ -1,4 +1,4 @@
-/** What an adapter reaches at most, and how near to it square matmuls come. */
+/** Measures an adapter's peaks, and square matmuls relative to them. */
 import type { AdapterReport } from '../gpu/device.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
 import { halfPeakFlops, peakFlops, shareOfPeak } from '../gpu/roofline.ts';
@@ -13,7 +13,7 @@ import type { FormatId } from '../precision/formats.ts';
 import { measureCopyBandwidth, measureReadBandwidth, type SquareMatmul } from './adapter.ts';
 import { measureOfPeak, type OfPeak } from './ofPeak.ts';
 
-/** Which operand is stored transposed: forward, dX and dW of a layer. */
+/** The operand that is stored transposed in the forward pass, in dX and in dW of a layer. */
 const LAYOUTS = {
   NN: {},
   NT: { bTransposed: true },
@@ -21,15 +21,15 @@ const LAYOUTS = {
 } as const satisfies Record<string, Partial<SquareMatmul>>;
 
 export interface RooflineMatmul extends OfPeak {
-  /** Of both operands. */
+  /** Format of both operands. */
   readonly format: FormatId;
   readonly layout: string;
-  /** The kernel that multiplies such matrices. */
+  /** The kernel that a run would use for these matrices. */
   readonly kernel: string;
 }
 
 export interface Roofline {
-  /** f32 multiply-adds on registers, FLOP/s. */
+  /** Peak rate of f32 multiply-adds on registers, in FLOP/s. */
   readonly peakFlops: number;
   /** The same in f16, which training does not use; null without shader-f16. */
   readonly halfPeakFlops: number | null;
@@ -41,8 +41,8 @@ export interface Roofline {
 }
 
 /**
- * Measures peaks, bandwidths and square matmuls of `matmulSize` in three formats and layouts. Waits for the GPU throughout;
- * frees all it made.
+ * Measures peaks, bandwidths and square matmuls of `matmulSize` in three formats and layouts. It waits for the GPU
+ * throughout and frees all that it allocates.
  * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
  */
 export async function measureRoofline(
@@ -78,15 +78,15 @@ export async function measureRoofline(
   };
 }
 
-/** The kernel that square matrices of the format are multiplied by. */
+/** Names the kernel for square matmuls in this format. */
 function kernelOf({ matmul, matrixShapes }: KernelChoice, format: FormatId, size: number): string {
   const shape = matrixShapeFor(matrixShapes, [format], size, size);
   return shape ? `subgroup matrix ${shapeName(shape)}` : matmul;
 }
 
 /**
- * What share of the adapter's f32 peak a speed in FLOP/s is; null for one that only a peak measured too low allows. Measures
- * the peak once a device, and waits for the GPU.
+ * Returns a function that gives a speed in FLOP/s as a share of the adapter's f32 peak; null for shares that only a peak
+ * measured too low explains. It measures the peak once for each device, and waits for the GPU.
  * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
  */
 export async function sharesOfPeak(

@@ -1,4 +1,4 @@
-/** What saving takes from training: steps among which a run is saved, against as many without, in turns. */
+/** Measures what saving costs training: steps during which the run is saved alternate with as many without a save. */
 import type { Snapshot } from '../checkpoint/snapshot.ts';
 import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -6,30 +6,30 @@ import type { AdapterReport } from '../gpu/device.ts';
 import { createTrainer } from '../train/createTrainer.ts';
 import type { Trainer } from '../train/trainer.ts';
 
-/** Compile, allocate and fill caches: not counted. */
+/** Steps that are not measured, because of compilation and cold caches. */
 const WARM_UP_STEPS = 10;
 const PAIRS = 9;
-/** Milliseconds of training on each side of a pair, at least. */
-const LEAST_MS = 1500;
+/** Minimum training time in milliseconds on each side of a pair. */
+const MIN_MS = 1500;
 
 export interface SavingPair {
   readonly steps: number;
   /** Milliseconds of the steps without a save. */
   readonly plainMs: number;
-  /** What as many steps with one save took more. */
+  /** Additional milliseconds of as many steps with one save. */
   readonly extraMs: number;
 }
 
 export interface SavingCost {
   readonly pairs: readonly SavingPair[];
   readonly msPerStep: number;
-  /** Of the copy on the GPU; 0 where there is no room for it, and training pauses. */
+  /** Bytes of the staging buffers on the GPU; 0 when there is no memory for them and training pauses for a save. */
   readonly stagingBytes: number;
 }
 
 /**
- * @param save writes a snapshot to where it is kept; it is released afterwards
- * @throws EngineError where the adapter cannot run the configuration, or `save` fails
+ * @param save stores a snapshot, which is released afterwards
+ * @throws EngineError when the adapter cannot run the configuration, and the errors of `save`
  */
 export async function measureSaving(
   device: GPUDevice,
@@ -48,10 +48,10 @@ export async function measureSaving(
     };
     await train(trainer, WARM_UP_STEPS);
     const msPerStep = (await train(trainer, WARM_UP_STEPS)) / WARM_UP_STEPS;
-    const steps = Math.max(WARM_UP_STEPS, Math.ceil(LEAST_MS / msPerStep));
+    const steps = Math.max(WARM_UP_STEPS, Math.ceil(MIN_MS / msPerStep));
     const pairs: SavingPair[] = [];
     for (let i = 0; i < PAIRS; i++) {
-      // In turns: a machine that becomes slower does so for both.
+      // The order alternates, so that a change of the machine's speed affects both sides.
       const before = i % 2 === 0 ? await train(trainer, steps) : null;
       const { ms, taken } = await trainBeside(trainer, steps, takeOne, snapshots.pauses);
       const plainMs = before ?? (await train(trainer, steps));
@@ -63,14 +63,14 @@ export async function measureSaving(
   }
 }
 
-/** @returns milliseconds of so many steps, up to a sync */
+/** @returns milliseconds of `steps` steps, up to a sync */
 async function train(trainer: Trainer, steps: number): Promise<number> {
   const start = performance.now();
   for (let i = 0; i < steps; i++) await step(trainer);
   return end(trainer, start);
 }
 
-/** At least so many steps, and as many more as a save takes that begins with them. */
+/** Starts a save and trains until it is done, for at least `steps` steps. */
 async function trainBeside(
   trainer: Trainer,
   steps: number,

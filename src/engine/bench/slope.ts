@@ -1,23 +1,23 @@
-/** A straight line through noisy measurements that a few wild ones cannot move. */
+/** Robust linear regression: a few outliers do not change the slope. */
 
 export interface Slope {
-  /** Median of the slopes between all pairs of points (Theil-Sen), in y a unit of x. */
+  /** Median of the slopes between all pairs of points (Theil-Sen), in units of y per unit of x. */
   readonly slope: number;
   /** 95 % confidence interval of the slope, from the distribution of Kendall's rank statistic. */
   readonly low: number;
   readonly high: number;
 }
 
-/** 97.5 % of a normal distribution lie below so many standard deviations. */
+/** 97.5 % quantile of the standard normal distribution. */
 const Z = 1.96;
 
 /**
- * Theil-Sen slope of `y` over `x`, which must differ from point to point.
+ * Theil-Sen slope of `y` over `x`, whose values must be distinct.
  * @throws RangeError with fewer than three points
  */
 export function theilSen(x: readonly number[], y: readonly number[]): Slope {
   const n = x.length;
-  if (n < 3 || y.length !== n) throw new RangeError(`a slope needs three points or more, not ${n}`);
+  if (n < 3 || y.length !== n) throw new RangeError(`A slope needs at least three points, not ${n}`);
   const slopes: number[] = [];
   for (let i = 0; i < n; i++) {
     for (let j = i + 1; j < n; j++) slopes.push((y[j]! - y[i]!) / (x[j]! - x[i]!));
@@ -30,9 +30,9 @@ export function theilSen(x: readonly number[], y: readonly number[]): Slope {
   return { slope: median(slopes), low: slopes[low]!, high: slopes[high]! };
 }
 
-/** @throws RangeError where there is nothing */
+/** @throws RangeError when there are no values */
 export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new RangeError('nothing has no median');
+  if (values.length === 0) throw new RangeError('The median of no values is undefined');
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

@@ -1,4 +1,4 @@
-/** Speed of whole training steps, measured the way every run measures its own. */
+/** Measures the speed of whole training steps, as every run does. */
 
 import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -7,14 +7,14 @@ import { createTrainer } from '../train/createTrainer.ts';
 import type { RunSummary } from '../train/metrics.ts';
 import { RunControl, runTraining } from '../train/run.ts';
 
-/** A run counts from its sixth step; this many are counted however slow they are. */
-const LEAST_STEPS = 10;
-/** More than any adapter takes in the time given. */
-const MOST_STEPS = 100_000;
+/** A run takes at least this many steps, however slow they are. Speed is measured from the sixth. */
+const MIN_STEPS = 10;
+/** More steps than any adapter completes in the given time. */
+const MAX_STEPS = 100_000;
 
 /**
  * Trains for about `seconds` and returns the run's summary. Waits for the GPU.
- * @throws EngineError where the adapter cannot run the configuration
+ * @throws EngineError when the adapter cannot run the configuration
  */
 export async function measureSteps(
   device: GPUDevice,
@@ -23,7 +23,7 @@ export async function measureSteps(
   dataset: Dataset,
   seconds: number,
 ): Promise<RunSummary> {
-  const run = { ...config, steps: MOST_STEPS, evalEvery: 0, evalBatches: 1, sampleLength: 0 };
+  const run = { ...config, steps: MAX_STEPS, evalEvery: 0, evalBatches: 1, sampleLength: 0 };
   const trainer = await createTrainer(device, report, run, dataset);
   const control = new RunControl();
   const end = performance.now() + 1000 * seconds;
@@ -32,7 +32,7 @@ export async function measureSteps(
       trainer,
       {
         onStep: ({ step }) => {
-          if (step >= LEAST_STEPS && performance.now() > end) control.stop();
+          if (step >= MIN_STEPS && performance.now() > end) control.stop();
         },
         onEval: () => undefined,
       },

@@ -1,65 +1,67 @@
-/** The small JSON files that lie beside weights: `config.json` and `tokenizer.json`. */
+/** Companion files: the `config.json` and `tokenizer.json` that lie beside a file of weights. */
 import { EngineError } from '../core/errors.ts';
 import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } from '../core/strictJson.ts';
 import { type RandomAccess, readExactly } from './randomAccess.ts';
 
-/** Null where there is none. */
-export interface FilesBeside {
+/** Each is null when there is no such file. */
+export interface CompanionFiles {
   readonly config: RandomAccess | null;
   readonly tokenizer: RandomAccess | null;
 }
 
-/** Why a file is not what the weights need, in words that go on "the config.json beside it". */
-export class BesideProblem extends Error {
+/** Says why a companion file does not fit the weights, as a predicate of "the config.json beside it". */
+export class CompanionFileError extends Error {
   constructor(what: string, options?: ErrorOptions) {
     super(what, options);
-    this.name = 'BesideProblem';
+    this.name = 'CompanionFileError';
   }
 }
 
-/** Of other programs' files too: theirs are a few levels deep. */
+/** Nesting depth that is read. Files of other programs are a few levels deep. */
 const MAX_DEPTH = 16;
 
 /**
- * A JSON object in UTF-8, with or without a byte order mark. NaN, Infinity and -Infinity are read, since Python writes
- * them: whoever uses a value has to check it.
- * @param most bytes that are read
- * @throws BesideProblem saying what else it is; EngineError BAD_FILE when the file cannot be read
+ * Reads a JSON object in UTF-8, with or without a byte order mark. It accepts NaN, Infinity and -Infinity because Python
+ * writes them, so callers must check numbers.
+ * @param maxBytes largest accepted size of the file
+ * @throws CompanionFileError when the file is not such an object; EngineError BAD_FILE when it cannot be read
  */
-export async function readObject(source: RandomAccess, most: number): Promise<JsonObject> {
-  if (source.size > most) throw new BesideProblem(`has ${source.size} bytes, and at most ${most} are read`);
+export async function readObject(source: RandomAccess, maxBytes: number): Promise<JsonObject> {
+  if (source.size > maxBytes) {
+    throw new CompanionFileError(`has ${source.size} bytes; at most ${maxBytes} are read`);
+  }
   const bytes = await readExactly(source, 0, source.size);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new BesideProblem('is not UTF-8', { cause });
+    throw new CompanionFileError('is not UTF-8', { cause });
   }
   let value: JsonValue;
   try {
     value = parseStrictJson(text, MAX_DEPTH, { python: true });
   } catch (cause) {
     if (!(cause instanceof JsonProblem)) throw cause;
-    throw new BesideProblem(`is not JSON at character ${cause.offset}: ${cause.message}`, { cause });
+    throw new CompanionFileError(`is not JSON at character ${cause.offset}: ${cause.message}`, { cause });
   }
   if (value instanceof Map) return value;
-  throw new BesideProblem('is no JSON object');
+  throw new CompanionFileError('is not a JSON object');
 }
 
-/** A value as a message quotes it. */
-export function said(value: JsonValue | undefined): string {
+/** Describes a JSON value for a message. */
+export function describe(value: JsonValue | undefined): string {
   if (typeof value === 'string') return quote(value);
   if (value instanceof Map) return 'an object';
   if (Array.isArray(value)) return 'a list';
   return String(value);
 }
 
-/** @returns the error that refuses weights for a file beside them */
-export function wrongBeside(
+/** @returns the error that refuses a file of weights because of its companion */
+export function wrongCompanionFile(
   file: string,
-  beside: string,
+  companion: string,
   { message, cause }: Error,
   hint: string,
 ): EngineError {
-  return new EngineError('WRONG_MODEL', `The ${beside} beside "${file}" ${message}.`, hint, { cause });
+  return new EngineError('WRONG_MODEL', `The ${companion} beside "${file}" ${message}.`, hint, { cause });
 }

@@ -1,6 +1,6 @@
-/** Bytes that arrive in pieces, as one Blob: the browser keeps many of them on disk. */
+/** Collects bytes that arrive in pieces into one Blob, because browsers keep large Blobs on disk. */
 
-/** Bytes that are handed to the browser at a time. */
+/** Bytes after which the collected pieces become a Blob. */
 const PART_BYTES = 8 * 2 ** 20;
 
 export class BlobParts {
@@ -9,32 +9,32 @@ export class BlobParts {
   #heldBytes = 0;
   #bytes = 0;
 
-  /** Bytes so far. */
+  /** Bytes collected so far. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** @param piece not to be changed before `end` */
+  /** @param piece must not be changed before `end` */
   take(piece: Uint8Array): void {
     this.#held.push(piece as Uint8Array<ArrayBuffer>);
     this.#heldBytes += piece.length;
     this.#bytes += piece.length;
-    if (this.#heldBytes >= PART_BYTES) this.#handOn();
+    if (this.#heldBytes >= PART_BYTES) this.#flush();
   }
 
   end(type: string): Blob {
-    this.#handOn();
+    this.#flush();
     return new Blob(this.#parts, { type });
   }
 
-  #handOn(): void {
+  #flush(): void {
     this.#parts.push(new Blob(this.#held));
     this.#held = [];
     this.#heldBytes = 0;
   }
 }
 
-/** @param pieces each as `take` has it */
+/** @param pieces must not be changed before the promise resolves */
 export async function blobOf(pieces: AsyncIterable<Uint8Array>, type = ''): Promise<Blob> {
   const parts = new BlobParts();
   for await (const piece of pieces) parts.take(piece);

@@ -1,7 +1,7 @@
-/** The number formats of safetensors files, by the names that the format's documentation gives them. */
+/** The number formats of safetensors files, by their names in the format's documentation. */
 import { EngineError } from '../core/errors.ts';
 
-/** Bytes of one number. */
+/** Bytes per number. */
 export const DTYPE_BYTES = {
   BOOL: 1,
   U8: 1,
@@ -25,27 +25,27 @@ export function isDtype(word: unknown): word is Dtype {
   return typeof word === 'string' && Object.hasOwn(DTYPE_BYTES, word);
 }
 
-/** Formats that weights are read from: every value of them is an f32. */
+/** Formats that weights are read from. Each of their values is exact in f32. */
 const FLOATS = ['F32', 'F16', 'BF16'] as const;
 export type FloatDtype = (typeof FLOATS)[number];
 
-/** @throws EngineError WRONG_MODEL naming the tensor when its numbers are of another kind */
+/** @throws EngineError WRONG_MODEL naming the tensor when its format is not one of these */
 export function floatDtype(name: string, dtype: Dtype): FloatDtype {
   if ((FLOATS as readonly string[]).includes(dtype)) return dtype as FloatDtype;
   throw new EngineError(
     'WRONG_MODEL',
-    `${name} holds ${dtype} numbers, and weights are read from ${FLOATS.join(', ')}.`,
+    `${name} holds ${dtype} numbers; weights are read from ${FLOATS.join(', ')}.`,
     'Convert it first: in PyTorch, tensor.to(torch.float32).',
   );
 }
 
 /**
- * Widens little-endian numbers to f32, exactly. NaN and infinities stay what they are.
- * @param bytes whole numbers, at any alignment
+ * Widens little-endian numbers to f32, exactly. NaN and infinities are kept.
+ * @param bytes (out.length) numbers of `dtype`, at any alignment
  */
 export function decodeFloats(dtype: FloatDtype, bytes: Uint8Array, out: Float32Array): void {
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
-  // Views need alignment, which a file does not promise. Every machine that runs WebGPU is little-endian.
+  // Typed views need alignment, which a file does not guarantee. Every machine that runs WebGPU is little-endian.
   const { buffer } = new Uint8Array(bytes);
   if (dtype === 'F32') {
     words.set(new Uint32Array(buffer));
@@ -56,21 +56,21 @@ export function decodeFloats(dtype: FloatDtype, bytes: Uint8Array, out: Float32A
   else for (let i = 0; i < codes.length; i++) words[i] = widenHalf(codes[i]!);
 }
 
-/** f32 bits of an f16. */
+/** Returns the f32 bits of an f16 code. */
 function widenHalf(code: number): number {
   const sign = (code & 0x8000) << 16;
   const magnitude = code & 0x7fff;
   if (magnitude >= 0x7c00) return sign | 0x7f800000 | ((magnitude & 0x3ff) << 13);
   if (magnitude >= 0x400) return sign | ((magnitude << 13) + (112 << 23));
   if (magnitude === 0) return sign;
-  // A subnormal: shifted until its highest bit is the hidden one.
+  // A subnormal is shifted until its highest bit is the hidden one.
   const shift = Math.clz32(magnitude) - 21;
   return sign | ((113 - shift) << 23) | (((magnitude << shift) & 0x3ff) << 13);
 }
 
 /**
- * Rounds f32 to f16, to nearest even, as little-endian bytes.
- * @param name of the tensor, for the message
+ * Rounds f32 values to f16, to nearest even, as little-endian bytes.
+ * @param name of the tensor, for the error message
  * @throws EngineError NOT_FINITE for a value that f16 cannot hold (|x| >= 65520)
  */
 export function encodeHalves(name: string, values: Float32Array): Uint8Array {
@@ -82,7 +82,7 @@ export function encodeHalves(name: string, values: Float32Array): Uint8Array {
     if (magnitude >= 0x477ff000) {
       throw new EngineError(
         'NOT_FINITE',
-        `${name} has ${values[i]} at element ${i}; F16 holds numbers below 65520.`,
+        `${name} has ${values[i]} at element ${i}; F16 holds magnitudes below 65520.`,
         'Write the file in F32.',
       );
     }
@@ -94,14 +94,14 @@ export function encodeHalves(name: string, values: Float32Array): Uint8Array {
 function narrowHalf(magnitude: number): number {
   const exponent = magnitude >>> 23;
   if (exponent < 102) return 0; // below half of the smallest subnormal, 2^-25
-  // Bits that fall away: 13 of a normal number, more of a subnormal, whose hidden bit becomes visible.
+  // A normal number drops 13 bits; a subnormal drops more, because its hidden bit becomes explicit.
   const shift = Math.max(13, 126 - exponent);
   const mantissa = exponent < 113 ? (magnitude & 0x7fffff) | 0x800000 : magnitude - (112 << 23);
   const half = (1 << (shift - 1)) - 1;
   return (mantissa + half + ((mantissa >>> shift) & 1)) >>> shift;
 }
 
-/** Index of the first element that is not finite, by its exponent bits; -1 when all are. */
+/** Returns the index of the first non-finite element, or -1. */
 export function firstNonFinite(values: Float32Array): number {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   return words.findIndex((bits) => (bits & 0x7f800000) === 0x7f800000);

@@ -1,7 +1,7 @@
 /**
- * GPT-2 checkpoints as other tools write them, mapped to this engine's parameters: by name, with or without the prefix
- * `transformer.` and the names of PyTorch's wrappers, in Conv1D layout (in, out) as OpenAI's and Hugging Face's, or in
- * Linear layout (out, in) as nanoGPT's.
+ * Maps GPT-2 checkpoints of other tools to this engine's parameters. Names may have the prefix `transformer.` and the
+ * prefixes of PyTorch's wrappers. Matrices may be in Conv1D layout (in, out), as OpenAI and Hugging Face write them, or
+ * in Linear layout (out, in), as nanoGPT does.
  */
 
 import { GPT2_KINDS, type GptConfig } from '../config/gptConfig.ts';
@@ -13,62 +13,65 @@ import { DTYPE_BYTES, encodeHalves } from './dtypes.ts';
 import { readFloats, type SafetensorsFile, type TensorToWrite, tensorPieces } from './safetensors.ts';
 import type { TensorInfo } from './safetensorsHeader.ts';
 
-/** Numbers that a model is written in. */
+/** Formats that a model can be exported in. */
 export const EXPORT_DTYPES = ['F32', 'F16'] as const;
 export type ExportDtype = (typeof EXPORT_DTYPES)[number];
 
-/** What is known of a model without its number of heads, which weights alone do not tell; other kinds of MLP than GPT-2's neither. */
+/**
+ * What weights alone say about a model. The number of heads does not show in them. Nor does the kind of MLP, which is
+ * assumed to be GPT-2's until a file says otherwise.
+ */
 export type WeightsShape = Omit<GptConfig, 'heads'>;
 
-/** The parameters of a GPT-2 in a file. */
+/** The parameters of a GPT-2 in a file, which are read one at a time. */
 export interface Gpt2Weights {
   readonly shape: WeightsShape;
-  /** Matrices are stored (out, in). */
+  /** Whether matrices are stored (out, in). */
   readonly linear: boolean;
   /**
-   * The parameter called `name` in the engine's layout, (rows * columns) f32, with the padding rows of vocabulary matrices.
+   * Reads a parameter in the engine's layout: (rows * columns) f32, including the padding rows of vocabulary matrices.
    * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
    */
   read(name: string): Promise<Float32Array>;
 }
 
 const PREFIX = 'transformer.';
-/** Parts of a name that `torch.compile`, DDP, FSDP and activation checkpointing add, outside or around any module. */
+/** Parts that `torch.compile`, DDP, FSDP and activation checkpointing add to the names of modules. */
 const WRAPPERS: ReadonlySet<string> = new Set([
   '_orig_mod',
   'module',
   '_fsdp_wrapped_module',
   '_checkpoint_wrapped_module',
 ]);
-/** Causal masks that older files keep beside the weights. */
+/** Causal masks that older files contain. They are not parameters. */
 const BUFFER = /^h\.\d+\.attn\.(masked_)?bias$/;
 const HEAD = 'lm_head.weight';
 
 /**
- * Finds every parameter of a GPT-2, and refuses whatever else is there. Reads tensors only to see whether an LM head is a
- * copy of the token embedding.
+ * Finds every parameter of a GPT-2 and refuses files with other tensors. It reads tensor data only to check whether the
+ * LM head is a copy of the token embedding.
  * @throws EngineError WRONG_MODEL naming the tensor and both shapes
  */
 export async function openGpt2(file: SafetensorsFile): Promise<Gpt2Weights> {
   const tensors = byParameterName(file);
   const shape = await shapeOf(file, tensors);
   const specs = parameterSpecs({ ...shape, heads: 1 });
-  const linear = new Linear(file.source.name);
+  const layout = new MatrixLayout(file.source.name);
   const transposed = new Map<string, boolean>();
   for (const spec of specs) {
     const tensor = required(file, tensors, spec.name);
-    transposed.set(spec.name, linear.isTransposed(spec, tensor));
+    transposed.set(spec.name, layout.isTransposed(spec, tensor));
   }
-  const stranger = [...tensors].find(([name]) => !transposed.has(name) && name !== HEAD)?.[1];
-  if (stranger) {
+  const unexpected = [...tensors].find(([name]) => !transposed.has(name) && name !== HEAD)?.[1];
+  if (unexpected) {
     throw wrongModel(
       file.source.name,
-      `has ${stranger.name} [${stranger.shape.join(', ')}], which a GPT-2 of ${shape.layers} layers does not have`,
+      `has ${unexpected.name} [${unexpected.shape.join(', ')}], which a GPT-2 of ${shape.layers} layers does not have`,
     );
   }
   return {
     shape,
-    linear: linear.transposed,
+    linear: layout.transposed,
     async read(name) {
       const spec = specs.find((each) => each.name === name)!;
       const values = await readFloats(file, tensors.get(name)!);
@@ -81,7 +84,7 @@ export async function openGpt2(file: SafetensorsFile): Promise<Gpt2Weights> {
   };
 }
 
-/** Without prefixes and wrappers, and without what is no parameter. */
+/** Maps parameter names, without prefixes and wrappers, to their tensors, and leaves out buffers. */
 function byParameterName({ tensors, source }: SafetensorsFile): Map<string, TensorInfo> {
   const named = new Map<string, TensorInfo>();
   for (const tensor of tensors.values()) {
@@ -148,8 +151,8 @@ async function sameBytes(file: SafetensorsFile, a: TensorInfo, b: TensorInfo): P
   return true;
 }
 
-/** Which way round a file's matrices are: the first that is not square says it for all. */
-class Linear {
+/** Detects the layout of a file's matrices. The first one that is not square decides it for all. */
+class MatrixLayout {
   readonly #file: string;
   #decided: { readonly by: string; readonly transposed: boolean } | null = null;
 
@@ -157,7 +160,7 @@ class Linear {
     this.#file = file;
   }
 
-  /** Matrices are stored (out, in); false where there are none. */
+  /** Whether matrices are stored (out, in); false when there are none. */
   get transposed(): boolean {
     return this.#decided?.transposed ?? false;
   }
@@ -177,7 +180,7 @@ class Linear {
       );
     }
     if (!isProjection) return false;
-    // The file's first projection, c_attn, is (C, 3 C): it comes before the square one.
+    // The first projection, c_attn, is (C, 3 C) and has decided the layout before the first square one.
     if (rows === columns) return this.#decided!.transposed;
     this.#decided ??= { by: name, transposed: turned };
     if (this.#decided.transposed !== turned) {
@@ -190,7 +193,7 @@ class Linear {
   }
 }
 
-/** @returns (rows, columns) of a matrix that is stored as (columns, rows) */
+/** @param values (columns, rows)  @returns (rows, columns) */
 function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
@@ -201,10 +204,11 @@ function transpose(values: Float32Array, rows: number, columns: number): Float32
 }
 
 /**
- * A model's tensors as Hugging Face's `GPT2LMHeadModel` saves them: Conv1D layout, the padding rows of the vocabulary left
- * out, no LM head where it is the token embedding.
- * @param valuesOf (rows * columns) f32 of the engine's parameter called `name`
- * @throws EngineError NOT_FINITE naming the tensor when a value is not finite, or not in F16
+ * Returns a model's tensors as Hugging Face's `GPT2LMHeadModel` saves them: in Conv1D layout, without the padding rows of
+ * the vocabulary, and without an LM head if it is tied to the token embedding.
+ * @param valuesOf returns (rows * columns) f32 of the engine's parameter called `name`
+ * @throws EngineError NOT_FINITE, while the tensors are written, naming the tensor with a value that is not finite or too
+ * large for F16
  */
 export function gpt2Tensors(
   config: GptConfig,
@@ -222,7 +226,7 @@ export function gpt2Tensors(
   });
 }
 
-/** Numbers of a piece: what is converted at a time. */
+/** Numbers that are converted at a time. */
 const PIECE = 2 ** 20 / DTYPE_BYTES.F32;
 
 async function* piecesOf(
@@ -244,6 +248,6 @@ export function wrongModel(file: string, what: string): EngineError {
   return new EngineError(
     'WRONG_MODEL',
     `"${file}" ${what}.`,
-    'Give the safetensors file of a GPT-2 language model: of Hugging Face, of nanoGPT (with biases), or one that Halfstep exported.',
+    'Give the safetensors file of a GPT-2 language model from Hugging Face, nanoGPT (with biases) or Halfstep.',
   );
 }

@@ -1,5 +1,5 @@
 /**
- * The files beside the weights that Hugging Face's libraries read: `config.json` of a GPT-2 and `tokenizer.json`.
+ * Writes the companion files that Hugging Face's libraries read: the `config.json` of a GPT-2 and `tokenizer.json`.
  * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
 
@@ -11,25 +11,25 @@ import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
 import { pairModel, type TokenizerJson } from '../data/tokenizer.ts';
 import type { ExportDtype } from './gpt2.ts';
 
-/** Keys of a weights file's metadata: what weights alone do not tell. */
+/** Metadata keys of an exported file, for what does not show in the weights alone. */
 export const HEADS_KEY = 'n_head';
 export const MLP_KEY = 'halfstep.mlp';
 export const TOKENIZER_KEY = 'halfstep.tokenizer';
 
 /**
- * Refuses what the GPT-2 of these libraries cannot have.
- * @throws EngineError BAD_VALUE naming it
+ * Refuses models that the GPT-2 class of these libraries cannot represent.
+ * @throws EngineError BAD_VALUE naming the setting
  */
 export function checkExport({ norm }: Pick<GptConfig, 'norm'>): void {
   if (NORMS[norm].exported) return;
   throw new EngineError(
     'BAD_VALUE',
-    `The model has ${NORMS[norm].title} (norm ${norm}), and the GPT-2 of Hugging Face's libraries has only ${NORMS.layernorm.title}.`,
-    'Save the run instead: Halfstep resumes it and writes its samples.',
+    `The model has ${NORMS[norm].title} (norm ${norm}), but GPT-2 in Hugging Face's libraries has only ${NORMS.layernorm.title}.`,
+    'Save the run instead. Halfstep can resume it and sample from it.',
   );
 }
 
-/** `config.json` of a model that was written in `dtype`. Dropout is none: the engine has none. */
+/** Returns the `config.json` of a model whose weights are in `dtype`. Dropout is 0 because the engine has none. */
 export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: TokenizerJson): string {
   const { layers, heads, width, context, vocabulary, tied, mlp } = config;
   return pretty({
@@ -58,8 +58,8 @@ export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: Toke
 }
 
 /**
- * `tokenizer.json`: every tokenizer of the engine is a byte-pair model of that library, some without a single pair.
- * @throws RangeError for GPT-2's before `loadGpt2`
+ * Returns the `tokenizer.json` of a tokenizer. Each is a BPE model of that library, some without any merges.
+ * @throws RangeError for GPT-2's tokenizer before `loadGpt2`
  */
 export function tokenizerJson(json: TokenizerJson): string {
   const model = json.kind === 'byte' ? learnedModel([]) : pairModel(json);
@@ -72,7 +72,7 @@ export function tokenizerJson(json: TokenizerJson): string {
     normalizer: null,
     pre_tokenizer: model ? byteLevel(json.kind !== 'byte') : null,
     post_processor: null,
-    // Without pairs a text falls apart into its characters, and those are joined with nothing between them.
+    // A character tokenizer has no merges, so a text is split into characters, and `Fuse` joins them without spaces.
     decoder: model ? byteLevel(false) : { type: 'Fuse' },
     model: {
       type: 'BPE',
@@ -104,13 +104,13 @@ function byteLevel(useRegex: boolean) {
 }
 
 function vocabularyOf(pieces: readonly string[]): Record<string, number> {
-  // Without a prototype, `__proto__` is a token like any other.
+  // The object has no prototype, so that `__proto__` is an ordinary token.
   const vocabulary: Record<string, number> = Object.create(null);
   for (const [id, token] of pieces.entries()) vocabulary[token] = id;
   return vocabulary;
 }
 
-/** Every token as a string of byte characters; special ones by their names, whose characters are their bytes'. */
+/** Returns every token as a string of byte characters. The names of special tokens are ASCII and stay as they are. */
 export function bytePieces(model: PairModel): string[] {
   const characters = byteCharacters();
   return tokenBytes(model).map((bytes) => Array.from(bytes, (byte) => characters[byte]).join(''));
@@ -123,7 +123,10 @@ export function mergesOf({ pairs }: PairModel, pieces: readonly string[]): strin
   );
 }
 
-/** `tokenizer_config.json`: no special tokens but GPT-2's own, which the class that belongs to `gpt2` would add to all. */
+/**
+ * Returns `tokenizer_config.json`. It names the generic class, because the class for `gpt2` would add GPT-2's special
+ * tokens to every tokenizer.
+ */
 export function tokenizerConfigJson(context: number, { kind }: TokenizerJson): string {
   return pretty({
     tokenizer_class: 'PreTrainedTokenizerFast',

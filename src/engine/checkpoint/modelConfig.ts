@@ -1,17 +1,17 @@
 /**
- * `config.json` of a GPT-2, held against the weights that it lies beside.
- * Format: GPT2Config of transformers, with that class's defaults for what is left out.
+ * Reads the `config.json` of a GPT-2 and checks it against the weights.
+ * Format: GPT2Config of transformers, with that class's defaults for keys that are left out.
  */
 
 import { MLP_KINDS, MLPS, type MlpKind, mlpWidth } from '../config/gptConfig.ts';
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
-import { BesideProblem, readObject, said } from './beside.ts';
+import { CompanionFileError, describe, readObject } from './beside.ts';
 import type { WeightsShape } from './gpt2.ts';
 import type { RandomAccess } from './randomAccess.ts';
 
 const MAX_BYTES = 2 ** 20;
 
-/** Keys that change what a model computes, with the only values that the engine computes. */
+/** Keys that change what a model computes, with the values that the engine supports. */
 const FIXED: readonly (readonly [string, readonly JsonValue[]])[] = [
   ['model_type', ['gpt2']],
   ['activation_function', MLP_KINDS.flatMap((kind) => MLPS[kind].names)],
@@ -23,29 +23,33 @@ const FIXED: readonly (readonly [string, readonly JsonValue[]])[] = [
   ['quantization_config', [null]],
 ];
 
-export interface SaidByConfig {
+export interface ConfigContents {
   readonly heads: number;
-  /** Null where it does not name the activation function. */
+  /** Null when the file does not name the activation function. */
   readonly mlp: MlpKind | null;
 }
 
 /**
- * @throws BesideProblem when it says that the model computes something else than a GPT-2, contradicts the weights, or has
- * no number of heads; EngineError BAD_FILE when it cannot be read
+ * @throws CompanionFileError when the file describes something other than a GPT-2, contradicts the weights, or has no
+ * number of heads; EngineError BAD_FILE when it cannot be read
  */
-export async function readConfig(source: RandomAccess, shape: WeightsShape): Promise<SaidByConfig> {
+export async function readConfig(source: RandomAccess, shape: WeightsShape): Promise<ConfigContents> {
   const config = await readObject(source, MAX_BYTES);
   for (const [key, allowed] of FIXED) {
     const value = config.get(key);
     if (value === undefined || allowed.includes(value)) continue;
-    throw new BesideProblem(`has ${key} ${said(value)}, and only ${allowed.join(' or ')} is trained`);
+    throw new CompanionFileError(
+      `has ${key} ${describe(value)}; Halfstep trains only ${allowed.join(' or ')}`,
+    );
   }
   const contradictions = contradictionsOf(config, shape);
-  if (contradictions.length > 0) throw new BesideProblem(`says ${contradictions.join(', and ')}`);
+  if (contradictions.length > 0) throw new CompanionFileError(`says ${contradictions.join(', and ')}`);
   const heads = config.get('n_head');
   if (!(Number.isSafeInteger(heads) && (heads as number) > 0)) {
-    throw new BesideProblem(
-      heads === undefined ? 'has no n_head' : `has n_head ${said(heads)}, which is no whole number above 0`,
+    throw new CompanionFileError(
+      heads === undefined
+        ? 'has no n_head'
+        : `has n_head ${describe(heads)}, which is not a positive integer`,
     );
   }
   const name = config.get('activation_function');
@@ -66,8 +70,8 @@ function contradictionsOf(config: JsonObject, shape: WeightsShape): string[] {
   return inWeights.flatMap(([key, has]) => {
     const value = config.get(key);
     if (value === undefined || value === has || (key === 'n_inner' && value === null)) return [];
-    if (key !== 'tie_word_embeddings') return [`${key} ${said(value)} where the weights have ${has}`];
+    if (key !== 'tie_word_embeddings') return [`${key} ${describe(value)} where the weights have ${has}`];
     const head = tied ? 'no lm_head.weight of their own' : 'an lm_head.weight of their own';
-    return [`${key} ${said(value)} where the weights have ${head}`];
+    return [`${key} ${describe(value)} where the weights have ${head}`];
   });
 }

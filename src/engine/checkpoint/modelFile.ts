@@ -1,4 +1,4 @@
-/** A GPT-2 in a file that a run can start from. */
+/** Opens a file with a GPT-2 that a run can start from. */
 
 import { GPT2_KINDS, type GptConfig, MLP_KINDS, type MlpKind } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
@@ -8,36 +8,37 @@ import { BYTES } from '../data/pairModel.ts';
 import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
-import { BesideProblem, type FilesBeside, wrongBeside } from './beside.ts';
+import { CompanionFileError, type CompanionFiles, wrongCompanionFile } from './beside.ts';
 import { type Gpt2Weights, openGpt2, type WeightsShape, wrongModel } from './gpt2.ts';
 import { HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './huggingface.ts';
-import { readConfig, type SaidByConfig } from './modelConfig.ts';
+import { type ConfigContents, readConfig } from './modelConfig.ts';
 import { readTokenizer } from './modelTokenizer.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { isRunFile } from './runFile.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 export interface ModelFile {
-  /** The file's, for messages. */
+  /** Name of the file, for messages. */
   readonly name: string;
   readonly shape: WeightsShape;
-  /** Null where neither the file nor the configuration beside it says. */
+  /** Null when neither the file nor its config.json states it. */
   readonly heads: number | null;
-  /** Of a file that Halfstep wrote, or of the tokenizer.json beside it; null where the text's must do. */
+  /** From the metadata of a file that Halfstep wrote, or from its tokenizer.json; null when neither exists. */
   readonly tokenizer: TokenizerJson | null;
-  /** What the number of tokens suggests, where nothing says what tokenizer the model has. */
+  /** The tokenizer that the vocabulary size suggests, when `tokenizer` is null. */
   readonly likelyTokenizer: TokenizerChoice | null;
-  /** What was assumed of the file, and what was left out that lies beside it: sentences. */
+  /** Sentences for the user: what was assumed about the file, and which companion files were ignored. */
   readonly notes: readonly string[];
   readonly weights: Gpt2Weights;
 }
 
 /**
- * Reads what a model is; of its tensors only what tells whether the LM head is the token embedding. What lies beside the
- * file is held against it: a file that Halfstep wrote says all of it itself, and another model's configuration is left out.
- * @throws EngineError BAD_FILE or WRONG_MODEL naming what is wrong with the file or with one beside it
+ * Reads the description of a model. Of the tensors it reads only what shows whether the LM head is tied to the token
+ * embedding. Companion files are checked against the weights. A file that Halfstep wrote describes itself completely, so
+ * that a config.json that contradicts it is ignored, with a note.
+ * @throws EngineError BAD_FILE or WRONG_MODEL saying what is wrong with the file or with a companion file
  */
-export async function openModel(source: RandomAccess, beside: FilesBeside): Promise<ModelFile> {
+export async function openModel(source: RandomAccess, beside: CompanionFiles): Promise<ModelFile> {
   const file = await openSafetensors(source);
   if (isRunFile(file)) throw savedRun(source.name);
   const weights = await openGpt2(file);
@@ -52,7 +53,7 @@ export async function openModel(source: RandomAccess, beside: FilesBeside): Prom
   if (tokenizer && tokenCount(tokenizer) > shape.vocabulary) {
     throw wrongModel(
       source.name,
-      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} ${tokenCount(tokenizer)}`,
+      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokenCount(tokenizer)}`,
     );
   }
   if (weights.linear && !(ownMlp ?? config?.mlp)) notes.push(EXACT_GELU);
@@ -77,37 +78,39 @@ function savedRun(name: string): EngineError {
 }
 
 const EXACT_GELU =
-  "Its matrices lie as nanoGPT's, and no config.json names the activation function: GELU is computed with tanh, as GPT-2 does. A model that was trained with the exact one, as newer versions of nanoGPT have it, starts with a slightly higher loss.";
+  'Its matrices are laid out as in nanoGPT, and no config.json names the activation function, so the tanh approximation of GELU is used, as in GPT-2. A model that was trained with exact GELU, as in newer versions of nanoGPT, starts with a slightly higher loss.';
 
-/** What the configuration says; null where the file itself says all, and the configuration is another model's. */
+/** Reads config.json; null when it contradicts a file that describes itself completely. */
 async function configBeside(
   file: SafetensorsFile,
   source: RandomAccess,
   shape: WeightsShape,
   notes: string[],
-): Promise<SaidByConfig | null> {
+): Promise<ConfigContents | null> {
   const heads = metadataHeads(file);
   const mlp = metadataMlp(file);
   try {
     const config = await readConfig(source, shape);
     if (heads !== null && heads !== config.heads)
-      throw new BesideProblem(`says n_head ${config.heads} where the metadata of the weights say ${heads}`);
+      throw new CompanionFileError(
+        `says n_head ${config.heads} where the metadata of the weights say ${heads}`,
+      );
     if (mlp !== null && config.mlp !== null && mlp !== config.mlp)
-      throw new BesideProblem(
+      throw new CompanionFileError(
         `names the activation function ${config.mlp} where the metadata of the weights name ${mlp}`,
       );
     return config;
   } catch (cause) {
-    if (!(cause instanceof BesideProblem)) throw cause;
+    if (!(cause instanceof CompanionFileError)) throw cause;
     if (heads === null || !file.metadata.has(TOKENIZER_KEY)) {
-      throw wrongBeside(
+      throw wrongCompanionFile(
         file.source.name,
         source.name,
         cause,
-        "Put the model's own config.json there. Without any, the number of heads has to be given.",
+        "Put the model's own config.json there, or remove the file and give the number of heads.",
       );
     }
-    notes.push(`The ${source.name} beside it ${cause.message}: it is another model's, and was left out.`);
+    notes.push(`The ${source.name} beside it ${cause.message}. It belongs to another model and was ignored.`);
     return null;
   }
 }
@@ -117,28 +120,28 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
     const { tokenizer, added } = await readTokenizer(source);
     if (added.length > 0) {
       notes.push(
-        `The text is not searched for the special tokens that its ${source.name} adds: ${added.slice(0, 4).map(quote).join(', ')}${added.length > 4 ? ` and ${added.length - 4} more` : ''}.`,
+        `Special tokens that its ${source.name} adds are read as ordinary text: ${added.slice(0, 4).map(quote).join(', ')}${added.length > 4 ? ` and ${added.length - 4} more` : ''}.`,
       );
     }
     return tokenizer;
   } catch (cause) {
-    if (!(cause instanceof BesideProblem)) throw cause;
-    throw wrongBeside(
+    if (!(cause instanceof CompanionFileError)) throw cause;
+    throw wrongCompanionFile(
       file,
       source.name,
       cause,
-      "Halfstep reads GPT-2's tokenizer and those that it exports, and would give the model other tokens than it has learned. Leave the file out only where the text's own tokens are the model's.",
+      "Halfstep reads only GPT-2's tokenizer and those that it exports. Remove the file only if the model was trained with the tokenizer that you choose for the text.",
     );
   }
 }
 
-/** Of a file that Halfstep wrote. @throws EngineError BAD_FILE where it was damaged */
+/** The tokenizer in the metadata of a file that Halfstep wrote. @throws EngineError BAD_FILE when it is damaged */
 function metadataTokenizer({ metadata, source }: SafetensorsFile): TokenizerJson | null {
   const said = metadata.get(TOKENIZER_KEY);
   return said === undefined ? null : readTokenizerJson(said, source.name);
 }
 
-/** Tokens that texts can have. */
+/** Number of tokens that a text can contain. */
 function tokenCount(tokenizer: TokenizerJson): number {
   switch (tokenizer.kind) {
     case 'byte':
@@ -152,13 +155,13 @@ function tokenCount(tokenizer: TokenizerJson): number {
   }
 }
 
-/** Heads of GPT-2's width: what a width has where nobody says how many. */
+/** Number of heads to assume for a width when no file states it: heads of width 64, as in GPT-2. */
 export function usualHeads(width: number): number {
   return Math.max(1, Math.round(width / 64));
 }
 
 /**
- * Every parameter by name, as `createTrainer` takes them: (rows * columns) f32.
+ * Reads every parameter by name, as `createTrainer` takes them: (rows * columns) f32.
  * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
  */
 export async function readModel(shape: GptConfig, weights: Gpt2Weights): Promise<Map<string, Float32Array>> {
@@ -168,8 +171,8 @@ export async function readModel(shape: GptConfig, weights: Gpt2Weights): Promise
 }
 
 /**
- * @param fill how to say that a vocabulary is to be filled up, where that can be said; null where it was said
- * @throws EngineError WRONG_MODEL with both numbers when the file's tokens cannot be the text's
+ * @param fill what the user can do to pad the vocabulary, for the hint; '' when nothing, null when it is already padded
+ * @throws EngineError WRONG_MODEL with both numbers when the vocabularies do not match
  */
 export function checkVocabulary(
   { name, shape, tokenizer: own }: Pick<ModelFile, 'name' | 'shape' | 'tokenizer'>,
@@ -180,12 +183,15 @@ export function checkVocabulary(
   if (own || tokenizer.vocabulary === shape.vocabulary || (fill === null && fewer)) return;
   throw new EngineError(
     'WRONG_MODEL',
-    `"${name}" has ${shape.vocabulary} tokens, but the ${tokenizer.kind} tokenizer makes ${tokenizer.vocabulary} of this text.`,
-    `Use the tokenizer and text that it was trained with${fewer && fill ? `, or ${fill} where its further tokens are only padding` : ''}.`,
+    `"${name}" has ${shape.vocabulary} tokens, but the ${tokenizer.kind} tokenizer has ${tokenizer.vocabulary} for this text.`,
+    `Use the tokenizer and text that it was trained with${fewer && fill ? `, or ${fill} if its other tokens are only padding` : ''}.`,
   );
 }
 
-/** An export that names none is of a version without others. @throws EngineError WRONG_MODEL where the metadata name an unknown kind */
+/**
+ * The kind of MLP in the metadata. An export that names none is from a version that had only GPT-2's.
+ * @throws EngineError WRONG_MODEL when the kind is unknown
+ */
 function metadataMlp({ metadata, source }: SafetensorsFile): MlpKind | null {
   const said = metadata.get(MLP_KEY) ?? (metadata.has(TOKENIZER_KEY) ? GPT2_KINDS.mlp : undefined);
   const known = MLP_KINDS.find((kind) => kind === said);
@@ -196,10 +202,13 @@ function metadataMlp({ metadata, source }: SafetensorsFile): MlpKind | null {
   );
 }
 
-/** @throws EngineError WRONG_MODEL where the metadata have no such number */
+/** The number of heads in the metadata, if any. @throws EngineError WRONG_MODEL when it is not a number */
 function metadataHeads({ metadata, source }: SafetensorsFile): number | null {
   const heads = metadata.get(HEADS_KEY);
   if (heads === undefined) return null;
   if (/^[1-9]\d{0,5}$/.test(heads)) return Number(heads);
-  throw wrongModel(source.name, `has metadata with ${HEADS_KEY} ${quote(heads)}, which is no whole number`);
+  throw wrongModel(
+    source.name,
+    `has metadata with ${HEADS_KEY} ${quote(heads)}, which is not a whole number`,
+  );
 }

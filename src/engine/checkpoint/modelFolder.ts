@@ -1,4 +1,4 @@
-/** A trained model as Hugging Face's libraries read it: the files of its folder. */
+/** Exports a trained model as the folder of files that Hugging Face's libraries read. */
 
 import type { GptConfig } from '../config/gptConfig.ts';
 import { gptConfig } from '../config/trainConfig.ts';
@@ -21,14 +21,15 @@ import { readFloats, writeSafetensors } from './safetensors.ts';
 
 export interface FileToWrite {
   readonly name: string;
-  /** Its bytes in order, in pieces of any size. */
+  /** The bytes of the file in order, in pieces of any size. */
   pieces(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 /**
- * `model.safetensors`, `config.json` and the tokenizer's files.
- * @param valuesOf (rows * columns) f32 of the engine's parameter called `name`
- * @throws EngineError BAD_VALUE, as `checkExport`, NOT_FINITE while the weights are written, as `gpt2Tensors`; RangeError before `loadGpt2`
+ * Returns `model.safetensors`, `config.json` and the tokenizer's files.
+ * @param valuesOf returns (rows * columns) f32 of the engine's parameter called `name`
+ * @throws EngineError BAD_VALUE, as `checkExport`; NOT_FINITE while the weights are written, as `gpt2Tensors`; RangeError
+ * for GPT-2's tokenizer before `loadGpt2`
  */
 export function modelFolder(
   gpt: GptConfig,
@@ -56,8 +57,8 @@ export function modelFolder(
 }
 
 /**
- * The folder of a saved run's model.
- * @param limits of the adapter that saved it: they decide how its tensors are laid out
+ * Returns the folder of a saved run's model.
+ * @param limits of the adapter that saved the run, because they determine how its tensors are laid out
  * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL while the weights are written, as {@link readMaster}
  */
 export async function modelFolderOfRun(
@@ -75,15 +76,15 @@ export function textFile(name: string, text: string): FileToWrite {
   return { name, pieces: () => [new TextEncoder().encode(text)] };
 }
 
-/** The model that a saved run trains. */
+/** The shape of the model that a saved run trains. */
 export async function modelOfRun({ description: { config, tokenizer } }: RunFile): Promise<GptConfig> {
   if (tokenizer.kind === 'gpt2') await loadGpt2();
   return gptConfig(config, createTokenizer(tokenizer).vocabulary);
 }
 
 /**
- * A parameter of a saved run, as exact as the run keeps it: a split master is put together again.
- * @param tensors of the run's configuration, laid out as on the adapter that saved it
+ * Reads a parameter of a saved run at full precision; the two halves of a split master are added.
+ * @param tensors of the run's configuration, laid out as on the adapter that saved the run
  * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
  */
 export async function readMaster(
@@ -99,9 +100,9 @@ export async function readMaster(
     if (!low) continue;
     const at = file.tensors.get(low.name)!.offset + 2 * master.offset;
     const bytes = await readExactly(file.source, at, 2 * master.elements);
-    const rests = new Int16Array(new Uint8Array(bytes).buffer); // signed: shaders/lib/split.wgsl
+    const remainders = new Int16Array(new Uint8Array(bytes).buffer); // signed, see shaders/lib/split.wgsl
     const first = firstRow * spec.columns;
-    for (let i = 0; i < rests.length; i++) words[first + i]! += rests[i]!;
+    for (let i = 0; i < remainders.length; i++) words[first + i]! += remainders[i]!;
   }
   return values;
 }

@@ -1,5 +1,5 @@
 /**
- * `tokenizer.json` beside weights: GPT-2's own, or one of the forms that Halfstep exports.
+ * Reads the `tokenizer.json` beside weights: GPT-2's, or one that Halfstep exported.
  * Format: https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
 
@@ -7,28 +7,28 @@ import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_VOCABULARY, gpt2Model, loadGpt2 } from '../data/gpt2.ts';
 import { BYTES } from '../data/pairModel.ts';
-import { MOST_SYMBOLS, type TokenizerJson } from '../data/tokenizer.ts';
-import { BesideProblem, readObject, said } from './beside.ts';
+import { MAX_VOCABULARY, type TokenizerJson } from '../data/tokenizer.ts';
+import { CompanionFileError, describe, readObject } from './beside.ts';
 import { bytePieces, mergesOf } from './huggingface.ts';
 import type { RandomAccess } from './randomAccess.ts';
 
-/** GPT-2's has 2 MB; a learned one of the most tokens has 5. */
+/** Largest file that is read. GPT-2's has 2 MB, and the largest that Halfstep exports has 5 MB. */
 const MAX_BYTES = 32 * 2 ** 20;
 
-export interface SaidByTokenizer {
+export interface TokenizerContents {
   readonly tokenizer: TokenizerJson;
-  /** Special tokens that it adds to the vocabulary, by name: no text gives one here. */
+  /** Names of special tokens outside the vocabulary. Halfstep reads these names in a text as ordinary text. */
   readonly added: readonly string[];
 }
 
 /**
- * @throws BesideProblem naming what no tokenizer of the engine does; EngineError BAD_FILE when it cannot be read,
- * TOKENIZER_UNAVAILABLE as {@link loadGpt2}
+ * @throws CompanionFileError naming what the engine's tokenizers do not support; EngineError BAD_FILE when the file cannot
+ * be read, TOKENIZER_UNAVAILABLE as {@link loadGpt2}
  */
-export async function readTokenizer(source: RandomAccess): Promise<SaidByTokenizer> {
+export async function readTokenizer(source: RandomAccess): Promise<TokenizerContents> {
   const json = await readObject(source, MAX_BYTES);
   const model = json.get('model');
-  if (!(model instanceof Map)) throw new BesideProblem('has no model');
+  if (!(model instanceof Map)) throw new CompanionFileError('has no model');
   only(model, 'type', [undefined, 'BPE']);
   only(model, 'dropout', [undefined, null, 0]);
   only(model, 'continuing_subword_prefix', [undefined, null, '']);
@@ -44,20 +44,21 @@ export async function readTokenizer(source: RandomAccess): Promise<SaidByTokeniz
 
 function only(object: JsonObject, key: string, allowed: readonly (JsonValue | undefined)[]): void {
   const value = object.get(key);
-  if (!allowed.includes(value)) throw new BesideProblem(`has ${key} ${said(value)}, which is not read`);
+  if (!allowed.includes(value))
+    throw new CompanionFileError(`has ${key} ${describe(value)}, which is not supported`);
 }
 
-/** Tokens in the order of their ids. */
+/** Returns the tokens in the order of their ids. */
 function piecesOf(vocab: JsonValue | undefined): readonly string[] {
-  if (!(vocab instanceof Map)) throw new BesideProblem('has no vocab');
-  if (vocab.size > MOST_SYMBOLS) {
-    throw new BesideProblem(`has ${vocab.size} tokens, and at most ${MOST_SYMBOLS} are read`);
+  if (!(vocab instanceof Map)) throw new CompanionFileError('has no vocab');
+  if (vocab.size > MAX_VOCABULARY) {
+    throw new CompanionFileError(`has ${vocab.size} tokens; at most ${MAX_VOCABULARY} are supported`);
   }
   const pieces = new Array<string | undefined>(vocab.size).fill(undefined);
   for (const [piece, id] of vocab) {
     if (!(Number.isInteger(id) && id >= 0 && id < pieces.length) || pieces[id] !== undefined) {
-      throw new BesideProblem(
-        `has a token with id ${said(id)}: ids are not 0 to ${vocab.size - 1}, each once`,
+      throw new CompanionFileError(
+        `has a token with id ${describe(id)}: ids are not 0 to ${vocab.size - 1}, each once`,
       );
     }
     pieces[id] = piece;
@@ -65,13 +66,13 @@ function piecesOf(vocab: JsonValue | undefined): readonly string[] {
   return pieces as string[];
 }
 
-/** As "a b", whether they are written so or as ["a", "b"]. */
+/** Returns merges as "a b", whether the file has that form or ["a", "b"]. */
 function mergesIn(merges: JsonValue | undefined): readonly string[] {
-  if (!Array.isArray(merges)) throw new BesideProblem('has no merges');
+  if (!Array.isArray(merges)) throw new CompanionFileError('has no merges');
   return merges.map((merge: JsonValue, i) => {
     const words = Array.isArray(merge) ? merge : [merge];
     if (words.length > 2 || !words.every((word) => typeof word === 'string')) {
-      throw new BesideProblem(`has a merge ${i} that is no pair`);
+      throw new CompanionFileError(`has a merge ${i} that is not a pair`);
     }
     return words.join(' ');
   });
@@ -86,10 +87,11 @@ async function tokenizerOf(
     if (merges.length === 0 && pieces.length > 0 && pieces.every((piece) => [...piece].length === 1)) {
       return { kind: 'char', characters: pieces.join('') };
     }
-    throw new BesideProblem('cuts no words, and has tokens of several characters');
+    throw new CompanionFileError('does not split words, but has tokens of several characters');
   }
   if (!(cut instanceof Map) || cut.get('type') !== 'ByteLevel') {
-    throw new BesideProblem(`has pre_tokenizer ${cut instanceof Map ? said(cut.get('type')) : said(cut)}`);
+    const type = cut instanceof Map ? cut.get('type') : cut;
+    throw new CompanionFileError(`has pre_tokenizer ${describe(type)}; only ByteLevel is supported`);
   }
   only(cut, 'add_prefix_space', [false]);
   if (merges.length > 0) only(cut, 'use_regex', [undefined, true]);
@@ -104,22 +106,26 @@ async function tokenizerOf(
       return { kind: 'gpt2' };
     }
   }
-  throw new BesideProblem(
+  throw new CompanionFileError(
     `has a vocabulary of ${pieces.length} pieces of words that is neither GPT-2's nor one that Halfstep learned`,
   );
 }
 
-/** Pairs of ids, where token 256 + i is what the merge i makes. */
+/** Returns the pairs of ids of a learned vocabulary, in which merge i makes token 256 + i. */
 function learnedPairs(pieces: readonly string[], merges: readonly string[]): number[] {
   if (pieces.length !== BYTES + merges.length) {
-    throw new BesideProblem(`has ${pieces.length} tokens, but ${merges.length} merges beside ${BYTES} bytes`);
+    throw new CompanionFileError(
+      `has ${pieces.length} tokens, which does not match ${BYTES} bytes and ${merges.length} merges`,
+    );
   }
   const ids = new Map(pieces.map((piece, id) => [piece, id]));
   return merges.flatMap((merge, i) => {
     const words = merge.split(' ');
     const pair = words.map((word) => ids.get(word));
     if (words.length !== 2 || pieces[BYTES + i] !== words.join('') || !pair.every((id) => id! < BYTES + i)) {
-      throw new BesideProblem(`has a merge ${i} that does not make token ${BYTES + i} of tokens before it`);
+      throw new CompanionFileError(
+        `has a merge ${i} that does not join two earlier tokens to token ${BYTES + i}`,
+      );
     }
     return pair as number[];
   });
@@ -129,19 +135,21 @@ function same(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((word, i) => word === b[i]);
 }
 
-/** Names of the special tokens that are not in the vocabulary itself. */
+/** Returns the names of the special tokens that are not in the vocabulary. */
 function addedTokens(tokens: JsonValue | undefined, pieces: readonly string[]): string[] {
   if (tokens === undefined || tokens === null) return [];
-  if (!Array.isArray(tokens)) throw new BesideProblem('has added_tokens that are no list');
+  if (!Array.isArray(tokens)) throw new CompanionFileError('has added_tokens that are not a list');
   return tokens.flatMap((token: JsonValue) => {
     const content = token instanceof Map ? token.get('content') : undefined;
     const id = token instanceof Map ? token.get('id') : undefined;
     if (typeof content !== 'string' || !Number.isInteger(id)) {
-      throw new BesideProblem('has an added token without content and id');
+      throw new CompanionFileError('has an added token without content and id');
     }
     if (pieces[id as number] === content) return [];
     if ((id as number) < pieces.length || (token as JsonObject).get('special') !== true) {
-      throw new BesideProblem(`has the added token ${said(content)}, which texts are not searched for`);
+      throw new CompanionFileError(
+        `has the added token ${describe(content)}, which is not a special token after the vocabulary`,
+      );
     }
     return [content];
   });

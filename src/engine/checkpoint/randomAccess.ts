@@ -1,12 +1,12 @@
-/** Bytes that are read where they lie, so that a file larger than memory can be opened. */
+/** Random access to the bytes of a file, so that files larger than memory can be opened. */
 import { EngineError } from '../core/errors.ts';
 
 export interface RandomAccess {
-  /** For messages. */
+  /** Name for messages. */
   readonly name: string;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** The `length` bytes from `offset`; fewer only where the source has become shorter since. */
+  /** Reads `length` bytes from `offset`. It returns fewer only if the source has become shorter. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -28,7 +28,7 @@ export function blobSource(name: string, blob: Blob): RandomAccess {
 
 const PIECE_BYTES = 2 ** 20;
 
-/** All bytes in their order. @throws as `readExactly` */
+/** Reads all bytes in order, 1 MiB at a time. @throws as `readExactly` */
 export async function* piecesOf(source: RandomAccess): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < source.size; at += PIECE_BYTES) {
     yield await readExactly(source, at, Math.min(PIECE_BYTES, source.size - at));
@@ -36,8 +36,8 @@ export async function* piecesOf(source: RandomAccess): AsyncGenerator<Uint8Array
 }
 
 /**
- * Exactly `length` bytes, which must lie within the source's size.
- * @throws EngineError BAD_FILE when the source gives fewer, or cannot be read
+ * Reads exactly `length` bytes, which must lie within the source's size.
+ * @throws EngineError BAD_FILE when the source returns fewer bytes or cannot be read
  */
 export async function readExactly(source: RandomAccess, offset: number, length: number): Promise<Uint8Array> {
   let bytes: Uint8Array;
@@ -56,7 +56,7 @@ export async function readExactly(source: RandomAccess, offset: number, length: 
   if (bytes.length === length) return bytes;
   throw new EngineError(
     'BAD_FILE',
-    `"${source.name}" gave ${bytes.length} of ${length} bytes at byte ${offset}: it was changed while it was read.`,
-    'Give it again when it is complete.',
+    `Only ${bytes.length} of ${length} bytes of "${source.name}" could be read at byte ${offset}: it changed while it was being read.`,
+    'Try again when nothing writes to it.',
   );
 }

@@ -9,9 +9,10 @@ import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
 /**
- * Writes a saved run's tensors into the buffers of a new one, byte by byte; compute weights are not among them. A tensor at
- * a time is in memory.
- * @throws EngineError WRONG_RUN when the file is a run of another optimizer or has other tensors, BAD_FILE when it is damaged
+ * Copies a saved run's tensors into the buffers of a new run, bit by bit. The file does not contain compute weights. Only
+ * one tensor is in CPU memory at a time.
+ * @throws EngineError WRONG_RUN when the file is a run of another optimizer or has other tensors, BAD_FILE when it is
+ * damaged
  */
 export async function restoreState(
   device: GPUDevice,
@@ -38,7 +39,7 @@ export async function restoreState(
   return step!;
 }
 
-/** @throws EngineError WRONG_RUN when the run was begun with another optimizer, or keeps the optimizer's states otherwise */
+/** @throws EngineError WRONG_RUN when the run was started with another optimizer or another format of its states */
 export function checkOptimizer(
   { optimizer, optimState }: Pick<TrainConfig, 'optimizer' | 'optimState'>,
   { file, description: { config: saved } }: RunFile,
@@ -46,8 +47,8 @@ export function checkOptimizer(
   if (optimizer === saved.optimizer && optimState === saved.optimState) return;
   throw new EngineError(
     'WRONG_RUN',
-    `"${file.source.name}" is a run of ${saved.optimizer} with states in ${saved.optimState}; it was asked to resume with ${optimizer} and states in ${optimState}.`,
-    `A run resumes with the optimizer that it began with. To give its weights to another optimizer, export them and start a new run from them.`,
+    `"${file.source.name}" is a run of ${saved.optimizer} with states in ${saved.optimState}; it cannot resume with ${optimizer} and states in ${optimState}.`,
+    'A resumed run keeps its optimizer. To train its weights with another one, export them and start a new run from them.',
   );
 }
 
@@ -56,28 +57,28 @@ const STATE_PREFIXES = new Set(
 );
 
 /**
- * States that a run as it is described does not have mean that its description is another's.
+ * Refuses a file with optimizer states that the run does not have: its description is that of another run.
  * @throws EngineError WRONG_RUN naming one of them
  */
 export function checkStates(entries: readonly StateEntry[], { file }: RunFile): void {
   const known = new Set(entries.map(({ name }) => name));
   const isState = (name: string) => [...STATE_PREFIXES].some((prefix) => name.startsWith(prefix));
-  const stranger = [...file.tensors.keys()].find((name) => isState(name) && !known.has(name));
-  if (stranger === undefined) return;
+  const unexpected = [...file.tensors.keys()].find((name) => isState(name) && !known.has(name));
+  if (unexpected === undefined) return;
   throw new EngineError(
     'WRONG_RUN',
-    `"${file.source.name}" has ${stranger}, and a run as it describes has none.`,
-    'Its metadata and its tensors do not belong together: take an earlier file of the same run.',
+    `"${file.source.name}" has the tensor ${unexpected}, which the run that it describes does not have.`,
+    'Its metadata and tensors do not match. Use an earlier file of the same run.',
   );
 }
 
-/** The tensor and the metadata say the same, or somebody changed one of them. */
+/** Checks the step state against the metadata, which differ only if one of them was changed after saving. */
 function checkedState(bytes: Uint8Array, { file, progress }: RunFile): StepState {
   const state = readStepState(bytes.slice().buffer);
   if (state.attempted === progress.attempted && state.applied === progress.applied) return state;
   throw new EngineError(
     'BAD_FILE',
-    `"${file.source.name}" says that ${progress.attempted} steps were taken, and its state that it was ${state.attempted}.`,
-    'Its metadata and its tensors do not belong together: take an earlier file of the same run.',
+    `The metadata of "${file.source.name}" say ${progress.attempted} steps, but its tensor step_state says ${state.attempted}.`,
+    'Its metadata and tensors do not match. Use an earlier file of the same run.',
   );
 }

@@ -1,19 +1,19 @@
-/** From which steps on a run was computed by something else than before, so that its numbers may be others. */
+/** Records the steps from which a run was computed under other conditions, so that its numbers may differ. */
 import * as v from 'valibot';
 import { microBatchesPerStep, microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { NOT_USED } from '../gpu/subgroupMatrix.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 
-/** More are not kept: the bits may differ from the first on. */
+/** Later changes are not recorded, because the numbers may differ from the first change on anyway. */
 const MAX_CHANGES = 1000;
-/** Steps with changes that are told in full: the newest. */
-const MOST_TOLD = 3;
+/** A message lists the changes of this many steps, the newest ones. */
+const MAX_LISTED = 3;
 
 const words = v.pipe(v.string(), v.maxLength(3000));
 
 export interface RunChange {
-  /** The first step that was computed by what it changed to. */
+  /** The first step under the new conditions. */
   readonly step: number;
   readonly what: 'adapter' | 'kernels' | 'microBatch' | 'steps';
   readonly from: string;
@@ -27,11 +27,11 @@ const runChange = v.object({
   to: words,
 });
 
-/** As files and records have them. @internal */
+/** The schema of changes in run files and records. @internal */
 export const runChanges: v.GenericSchema<RunChange[]> = v.pipe(v.array(runChange), v.maxLength(MAX_CHANGES));
 
-/** What may change while a run goes on, and on which the bits of a step depend. */
-export interface ComputedBy {
+/** The conditions that affect the bits of a step and may change when a run is resumed. */
+export interface RunConditions {
   readonly adapter: string;
   readonly kernels: RecordedKernels;
   readonly config: Pick<
@@ -40,33 +40,33 @@ export interface ComputedBy {
   >;
 }
 
-/** The same with the changes before it, as saved runs have them. */
-export type ComputedSoFar = ComputedBy & { readonly changes: readonly RunChange[] };
+/** The conditions of a saved run, with the changes up to then. */
+export type RecordedConditions = RunConditions & { readonly changes: readonly RunChange[] };
 
-export function computedBy({
+export function conditionsOf({
   report,
   kernels,
   config,
-}: Pick<ComputedBy, 'kernels' | 'config'> & { readonly report: AdapterReport }): ComputedBy {
+}: Pick<RunConditions, 'kernels' | 'config'> & { readonly report: AdapterReport }): RunConditions {
   return { adapter: report.name, kernels, config };
 }
 
-/** @param step the first that `now` computes */
-export function changesBetween(before: ComputedBy, now: ComputedBy, step: number): RunChange[] {
+/** @param step the first step under the conditions `now` */
+export function changesBetween(before: RunConditions, now: RunConditions, step: number): RunChange[] {
   const [was, is] = [inWords(before), inWords(now)];
-  const areOver = now.config.steps < step;
+  const hasEnded = now.config.steps < step;
   return runChange.entries.what.options
-    .filter((what) => was[what] !== is[what] && !(what === 'steps' && areOver))
+    .filter((what) => was[what] !== is[what] && !(what === 'steps' && hasEnded))
     .map((what) => ({ step, what, from: was[what], to: is[what] }));
 }
 
-/** Those of a run so far, and those that come with going on with it. @param step the first that `now` computes */
-export function changesOnResume(before: ComputedSoFar, now: ComputedBy, step: number): RunChange[] {
+/** Appends the changes that resuming a run brings. @param step the first step under the conditions `now` */
+export function changesOnResume(before: RecordedConditions, now: RunConditions, step: number): RunChange[] {
   return [...before.changes, ...changesBetween(before, now, step)].slice(0, MAX_CHANGES);
 }
 
-/** Alike where the bits are. */
-function inWords({ adapter, kernels, config }: ComputedBy): Record<RunChange['what'], string> {
+/** Describes the conditions. Descriptions are equal if and only if the bits of a step are. */
+function inWords({ adapter, kernels, config }: RunConditions): Record<RunChange['what'], string> {
   const { matmul, subgroupMatrix } = kernels;
   const { steps, learningRate, minLearningRate, lrSchedule } = config;
   const usesMatrices = subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
@@ -74,7 +74,7 @@ function inWords({ adapter, kernels, config }: ComputedBy): Record<RunChange['wh
     adapter,
     kernels: usesMatrices ? `${matmul} and matrix units ${subgroupMatrix}` : matmul,
     microBatch: `${microBatchesPerStep(config)} of ${microBatchOf(config)}`,
-    // A rate that does not decay is the same in a schedule of any length.
+    // A constant learning rate does not depend on the number of steps.
     steps: learningRate > minLearningRate && lrSchedule !== 'constant' ? `${steps}` : 'any',
   };
 }
@@ -83,27 +83,27 @@ const NAMES: Readonly<Record<RunChange['what'], string>> = {
   adapter: 'another adapter',
   kernels: 'other kernels',
   microBatch: 'other micro-batches',
-  steps: 'another number of steps in all',
+  steps: 'another total number of steps',
 };
 
-/** A sentence for each step with changes, the newest of them where there are many. */
+/** One sentence for each step with changes, of which only the newest are listed. */
 export function changesText(changes: readonly RunChange[]): string {
   const steps = [...new Set(changes.map(({ step }) => step))];
-  const told = steps.slice(-MOST_TOLD);
-  const sentences = told.map((at) => {
+  const listed = steps.slice(-MAX_LISTED);
+  const sentences = listed.map((at) => {
     const parts = changes
       .filter(({ step }) => step === at)
-      .map(({ what, from, to }) => `${NAMES[what]} (${to} in place of ${from})`);
+      .map(({ what, from, to }) => `${NAMES[what]} (${to} instead of ${from})`);
     return `From step ${at} on: ${parts.join(', ')}.`;
   });
-  const untold =
-    steps.length > told.length ? `Earlier changes, the first at step ${steps[0]}, are left out. ` : '';
-  return `${untold}${sentences.join(' ')}`;
+  const omitted =
+    steps.length > listed.length ? `Earlier changes, the first at step ${steps[0]}, are not listed. ` : '';
+  return `${omitted}${sentences.join(' ')}`;
 }
 
-/** What they mean for the run's numbers, in a sentence. */
+/** One sentence on what the changes mean for the run's numbers. */
 export function changesEffect(changes: readonly RunChange[]): string {
   return changes.some(({ what }) => what === 'steps')
-    ? 'The learning rate follows another schedule from there on, so losses differ from those of an undisturbed run.'
-    : 'Losses may differ in their last bits from those of an undisturbed run.';
+    ? 'The learning rate follows another schedule from there on, so losses differ from those of an uninterrupted run.'
+    : 'Losses may differ in their last bits from those of an uninterrupted run.';
 }

@@ -1,6 +1,6 @@
 /**
- * One run in one safetensors file: master weights under GPT-2's names, the optimizer's states, the step's state, and in
- * `__metadata__` everything else that a run on the same adapter needs to go on bit by bit.
+ * Saves a run in one safetensors file: master weights under GPT-2's names, optimizer states, the step state, and in
+ * `__metadata__` everything else that is needed to resume it bit for bit on the same adapter.
  */
 import * as v from 'valibot';
 import { currentFields, DEFAULTS, FIELDS, type Field, isField } from '../config/settings/table.ts';
@@ -27,28 +27,28 @@ import { type RunChange, runChanges } from './runChanges.ts';
 import { openSafetensors, type SafetensorsFile, tensorPieces, writeSafetensors } from './safetensors.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Raised when a file of the old form can no longer be read as one of the new. */
+/** Incremented when old files can no longer be read. */
 const RUN_FILE_VERSION = 1;
 
-/** What a saved run was made of, apart from its tensors. */
+/** Everything about a saved run apart from its tensors. */
 export interface RunDescription {
   readonly config: TrainConfig;
-  /** Of a precision mode that the program defined: its recipe, as `customRecipeJson`. */
+  /** The recipe of a custom precision mode, as `customRecipeJson`. */
   readonly recipe?: string;
-  /** How halves were held; null where the mode has none. Both have the same bytes. */
+  /** How f16 was stored; null in modes without f16. The bytes in the file are the same. */
   readonly storage: HalfStorage | null;
-  /** What was chosen for the adapter. */
+  /** The kernels that were chosen for the adapter. */
   readonly kernels: RecordedKernels;
   readonly adapter: string;
-  /** From where on its numbers may differ from those of an undisturbed run: nowhere, for most. */
+  /** The steps from which the numbers may differ from those of an uninterrupted run. Most runs have none. */
   readonly changes: readonly RunChange[];
   readonly text: {
     readonly name: string;
-    /** Of the text's bytes: another text gives other batches. */
+    /** Checksum of the text's bytes. Another text gives other batches. */
     readonly checksum: string;
-    /** Of its tokens where they are pieces of words; null for others, and in files that were written before this was saved. */
+    /** Checksum of byte-pair tokens; null for other tokenizers, and in files of versions that did not save it. */
     readonly tokens: string | null;
-    /** Where it is one of the built-in texts. */
+    /** The id of a built-in text; null for other texts. */
     readonly builtin: TextId | null;
   };
   readonly tokenizer: TokenizerJson;
@@ -57,14 +57,14 @@ export interface RunDescription {
   readonly savedAt: number;
 }
 
-/** Where the run stood, for people and other programs: the tensor `step_state` is what resuming reads. */
+/** The progress of a run, for people and other programs. Resuming reads the tensor `step_state` instead. */
 export interface RunProgress {
   readonly attempted: number;
   readonly applied: number;
   readonly skipped: number;
   readonly lossScale: number;
   readonly growthTracker: number;
-  /** The next of the batches that steps are made of; windows and random numbers are functions of it and the seed. */
+  /** Index of the next batch. Windows and random numbers depend on it and the seed alone. */
   readonly nextMicroBatch: number;
 }
 
@@ -74,7 +74,7 @@ export interface RunFile {
   readonly progress: RunProgress;
 }
 
-/** Key in `__metadata__` under which the description lies, as JSON. */
+/** Key in `__metadata__` of the description, which is JSON. */
 const RUN_KEY = 'halfstep';
 
 const DTYPES: Readonly<Partial<Record<ElementType, Dtype>>> = {
@@ -88,21 +88,21 @@ const DTYPES: Readonly<Partial<Record<ElementType, Dtype>>> = {
   u32: 'U32',
 };
 
-/** How an entry's numbers are called in the file. */
+/** The safetensors dtype of an entry. */
 function dtypeOf({ name, type }: StateEntry): Dtype {
   const dtype = DTYPES[type];
-  if (!dtype) throw new RangeError(`${name} is in ${type}, which no file can hold`);
+  if (!dtype) throw new RangeError(`${name} is in ${type}, which safetensors does not have`);
   return dtype;
 }
 
-/** A run that can be described: a trainer. */
+/** The parts of a trainer that a description needs. */
 export interface DescribedRun
   extends Pick<RunDescription, 'config' | 'storage' | 'kernels' | 'changes' | 'firstLoss'> {
   readonly dataset: Dataset;
   readonly report: AdapterReport;
 }
 
-/** What a run is, now. @param builtin where its text is one of the built-in texts */
+/** Describes a run in its current state. @param builtin id of its text if that is a built-in one */
 export function describeRun(run: DescribedRun, builtin: TextId | null): RunDescription {
   const { config, dataset, report, storage, kernels, changes, firstLoss } = run;
   const recipe = customRecipeJson(config.precision);
@@ -121,8 +121,8 @@ export function describeRun(run: DescribedRun, builtin: TextId | null): RunDescr
 }
 
 /**
- * The file, piece by piece. The snapshot must not be released before the end.
- * @param more entries of `__metadata__` that resuming does not need
+ * Returns the bytes of the file, piece by piece. The snapshot must not be released before the end.
+ * @param more further entries of `__metadata__`, which resuming does not need
  */
 export function writeRun(
   snapshot: Snapshot,
@@ -173,7 +173,7 @@ const descriptionSchema = v.object({
     tokens: v.optional(v.nullable(text(100)), null),
     builtin: v.nullable(text(100)),
   }),
-  /** Nothing nested: what is in it is for `readTokenizerJson` to say. */
+  /** Only a rough check, because `readTokenizerJson` checks the details. */
   tokenizer: v.object({
     kind: text(100),
     characters: v.optional(v.string()),
@@ -193,19 +193,19 @@ const descriptionSchema = v.object({
 });
 
 /**
- * Whether a safetensors file was meant as a run, of whatever version.
- * @throws EngineError BAD_FILE when it is damaged
+ * Whether a safetensors file contains a run, of whatever version.
+ * @throws EngineError BAD_FILE when the file is damaged
  */
 export async function isRun(source: RandomAccess): Promise<boolean> {
   return isRunFile(await openSafetensors(source));
 }
 
-/** The same of a file that is open. */
+/** The same for an open file. */
 export function isRunFile({ metadata }: SafetensorsFile): boolean {
   return metadata.has(RUN_KEY);
 }
 
-/** The version of Halfstep that wrote a run, whether or not this one can read it; null where the file does not say. */
+/** The version of Halfstep that wrote a run, even one that this version cannot read; null when the file does not say. */
 export async function writerOf(source: RandomAccess): Promise<string | null> {
   try {
     return programIn(JSON.parse((await openSafetensors(source)).metadata.get(RUN_KEY) ?? 'null'));
@@ -224,13 +224,13 @@ function writerHint(content: unknown): string {
   const writer = programIn(content);
   return writer === null || writer === HALFSTEP_VERSION
     ? 'Resume it with the version of Halfstep that wrote it.'
-    : `Halfstep ${writer} wrote it, and this is ${HALFSTEP_VERSION}: resume it with that version.`;
+    : `It was written by Halfstep ${writer}, and this is ${HALFSTEP_VERSION}. Resume it with that version.`;
 }
 
 /**
- * Reads what a saved run is; no tensor is read.
- * @throws EngineError BAD_FILE when it is damaged, WRONG_RUN when it is whole but no run of this version,
- * and of a usage code when its configuration cannot be trained
+ * Reads the description of a saved run, but no tensor.
+ * @throws EngineError BAD_FILE when the file is damaged, WRONG_RUN when it is intact but not a run of this version, and
+ * errors as `checkConfig` when its configuration cannot be trained
  */
 export async function openRun(source: RandomAccess): Promise<RunFile> {
   const file = await openSafetensors(source);
@@ -238,7 +238,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
   if (json === undefined) {
     throw new EngineError(
       'WRONG_RUN',
-      `"${source.name}" is no saved run: it holds ${file.tensors.size} tensors, and its metadata lack "${RUN_KEY}".`,
+      `"${source.name}" is not a saved run: it has ${file.tensors.size} tensors, but its metadata lack "${RUN_KEY}".`,
       'Give a file that was written with --save. If it is a model, start a new run from its weights with --init.',
     );
   }
@@ -267,13 +267,13 @@ function parse(json: string, name: string): unknown {
   try {
     return JSON.parse(json);
   } catch (cause) {
-    throw damagedRun(name, `its metadata "${RUN_KEY}" is no JSON`, { cause });
+    throw damagedRun(name, `its metadata "${RUN_KEY}" is not JSON`, { cause });
   }
 }
 
 /**
- * The stored fields over the defaults of those that are newer than the file.
- * @param hint for a field that this version does not know
+ * Reads the stored settings. Settings that are newer than the file get their defaults.
+ * @param hint for a setting that this version does not have
  */
 function configOf(stored: Readonly<Record<string, unknown>>, name: string, hint: string): TrainConfig {
   for (const [field, value] of Object.entries(currentFields(stored))) {
@@ -300,19 +300,21 @@ function checkStored(field: Field, value: unknown, name: string): void {
   }
 }
 
-/** @throws EngineError WRONG_RUN where the program has defined another mode of that name */
+/** @throws EngineError WRONG_RUN when the program has defined another mode with the same name */
 function checkRecipe(mode: PrecisionMode, saved: string | null, name: string): void {
   if (saved === customRecipeJson(mode)) return;
   throw new EngineError(
     'WRONG_RUN',
-    `The run in "${name}" was trained in another mode than the one that is defined as "${mode}" here.`,
-    saved === null ? 'It has no recipe: the file was changed by hand.' : `Define its own recipe: ${saved}`,
+    `The run in "${name}" was trained in a mode "${mode}" that is not the one defined here.`,
+    saved === null
+      ? 'The file has no recipe for it, so it was edited by hand.'
+      : `Define the mode with the recipe of the file: ${saved}`,
   );
 }
 
 /**
- * The entry's bytes as they lie in the file.
- * @throws EngineError WRONG_RUN when the file has it in another shape or format, or not at all; BAD_FILE as `tensorPieces`
+ * Reads the bytes of an entry.
+ * @throws EngineError WRONG_RUN when the file lacks it or has it in another shape or format; BAD_FILE as `tensorPieces`
  */
 export async function readEntry({ file }: RunFile, entry: StateEntry): Promise<Uint8Array> {
   const found = file.tensors.get(entry.name);
@@ -321,8 +323,8 @@ export async function readEntry({ file }: RunFile, entry: StateEntry): Promise<U
   if (!found || has !== wanted) {
     throw new EngineError(
       'WRONG_RUN',
-      `"${file.source.name}" has ${has ?? 'no tensor'} for ${entry.name}, and the run needs ${wanted}.`,
-      'Its metadata and its tensors do not belong together: take an earlier file of the same run.',
+      `"${file.source.name}" has ${has ?? 'no tensor'} for ${entry.name}; the run needs ${wanted}.`,
+      'Its metadata and tensors do not match. Use an earlier file of the same run.',
     );
   }
   const bytes = new Uint8Array(entryBytes(entry));
@@ -342,12 +344,12 @@ export function checkFingerprint(
   if (text.checksum === checksum) return;
   throw new EngineError(
     'WRONG_RUN',
-    `The run in "${file.source.name}" was trained on "${text.name}" (fingerprint ${text.checksum}); "${name}" has ${checksum}.`,
+    `The run in "${file.source.name}" was trained on "${text.name}" with checksum ${text.checksum}, but "${name}" has checksum ${checksum}.`,
     'Give the same text, byte for byte.',
   );
 }
 
-/** @throws EngineError WRONG_RUN when the text or what became of it is not the one that the run was trained on */
+/** @throws EngineError WRONG_RUN when the text or its tokens are not those that the run was trained on */
 export function checkText(run: RunFile, dataset: Dataset): void {
   checkFingerprint(run, dataset);
   const { description, file } = run;
@@ -355,11 +357,11 @@ export function checkText(run: RunFile, dataset: Dataset): void {
   const { reading } = dataset;
   const wrong =
     JSON.stringify(description.tokenizer) !== JSON.stringify(dataset.tokenizer.json)
-      ? `The tokenizer in "${file.source.name}" is not the one that "${dataset.name}" gives now.`
+      ? `The tokenizer in "${file.source.name}" is not the one that this version makes for "${dataset.name}".`
       : tokens !== null && tokens !== reading.tokens
-        ? `The run in "${file.source.name}" was trained on the tokens ${tokens} of "${dataset.name}"; here they are ${reading.tokens}.`
-        : tokens === null && reading.wasReadOtherwise
-          ? `The run in "${file.source.name}" is of a version that cut long words, and took U+FEFF for white space and U+0085 for none: "${dataset.name}" has such words or characters, and other tokens here.`
+        ? `The run in "${file.source.name}" was trained on tokens of "${dataset.name}" with checksum ${tokens}, but here their checksum is ${reading.tokens}.`
+        : tokens === null && reading.readingChanged
+          ? `The run in "${file.source.name}" is from a version that tokenized long words and the characters U+FEFF and U+0085 differently. "${dataset.name}" contains them, so this version would give it other tokens.`
           : null;
   if (wrong === null) return;
   throw new EngineError('WRONG_RUN', wrong, 'Resume it with the version of Halfstep that wrote it.');
@@ -368,8 +370,8 @@ export function checkText(run: RunFile, dataset: Dataset): void {
 function damagedRun(name: string, what: string, options?: ErrorOptions): EngineError {
   return new EngineError(
     'BAD_FILE',
-    `"${name}" is no whole run: ${what}.`,
-    'It was damaged, or changed by hand: take an earlier file of the same run.',
+    `The run in "${name}" is damaged: ${what}.`,
+    'The file was damaged or edited by hand. Use an earlier file of the same run.',
     options,
   );
 }

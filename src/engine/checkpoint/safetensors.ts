@@ -1,5 +1,5 @@
 /**
- * Safetensors files: tensors by name, read from where they lie and written as a stream.
+ * Reads safetensors files by random access, and writes them as a stream.
  * Format: https://huggingface.co/docs/safetensors, "Format".
  */
 import { EngineError } from '../core/errors.ts';
@@ -19,34 +19,35 @@ export interface SafetensorsFile extends Header {
   readonly source: RandomAccess;
 }
 
-/** Read at a time: what is needed beside the result stays small. A multiple of every number's size. */
+/** Bytes read at a time, which keeps memory use small. It is a multiple of the size of every number format. */
 const PIECE_BYTES = 2 ** 20;
-/** Headers are filled up with spaces to a multiple of this, so that the first tensor is aligned. */
+/** Headers are padded with spaces to a multiple of this, so that the first tensor is aligned. */
 const ALIGNMENT = 8;
 
 /**
- * Reads and checks the header; no tensor is read. Takes no more memory than a multiple of the header, which the file must
- * hold in full.
- * @throws EngineError BAD_FILE naming what is wrong, with both numbers
+ * Reads and checks the header, but no tensor. Memory is bounded by a multiple of the header's size, which is checked
+ * against the file's first.
+ * @throws EngineError BAD_FILE saying what is wrong, with both numbers
  */
 export async function openSafetensors(source: RandomAccess): Promise<SafetensorsFile> {
   const { name, size } = source;
-  if (size < LENGTH_BYTES) throw damaged(name, `it has ${size} bytes, and the header's length alone has 8`);
+  if (size < LENGTH_BYTES)
+    throw damaged(name, `it has ${size} bytes, but the length of the header alone takes 8`);
   const start = await readExactly(source, 0, LENGTH_BYTES);
   const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
   if (length > size - LENGTH_BYTES) {
     throw damaged(name, `its header should have ${length} bytes, but ${size - LENGTH_BYTES} follow`);
   }
   if (length > MAX_HEADER_BYTES) {
-    throw damaged(name, `its header has ${length} bytes, and at most ${MAX_HEADER_BYTES} are read`);
+    throw damaged(name, `its header has ${length} bytes; at most ${MAX_HEADER_BYTES} are read`);
   }
   const header = await readExactly(source, LENGTH_BYTES, Number(length));
   return { source, ...parseHeader(header, source) };
 }
 
 /**
- * The bytes of a tensor, in pieces of whole numbers.
- * @throws EngineError BAD_FILE when the file cannot be read, or was changed since it was opened
+ * Reads the bytes of a tensor in pieces, none of which splits a number.
+ * @throws EngineError BAD_FILE when the file cannot be read or has changed since it was opened
  */
 export async function* tensorPieces(
   { source }: SafetensorsFile,
@@ -58,9 +59,9 @@ export async function* tensorPieces(
 }
 
 /**
- * The numbers of an F32, F16 or BF16 tensor, widened to f32 exactly.
+ * Reads an F32, F16 or BF16 tensor, widened to f32 exactly: (elements).
  * @throws EngineError NOT_FINITE naming the tensor and the first element that is NaN or infinite
- * @throws EngineError WRONG_MODEL when its numbers are of another kind, BAD_FILE as {@link tensorPieces}
+ * @throws EngineError WRONG_MODEL for other number formats, BAD_FILE as {@link tensorPieces}
  */
 export async function readFloats(file: SafetensorsFile, tensor: TensorInfo): Promise<Float32Array> {
   const dtype = floatDtype(tensor.name, tensor.dtype);
@@ -80,7 +81,7 @@ function notFinite(file: string, { name, elements }: TensorInfo, index: number, 
   return new EngineError(
     'NOT_FINITE',
     `${name} in "${file}" is ${value} at element ${index} of ${elements}.`,
-    'A model with such a weight computes nothing else. Take an earlier file of the same run.',
+    'A model with such a weight gives only non-finite results. Use an earlier file of the same run.',
   );
 }
 
@@ -93,8 +94,9 @@ export interface TensorToWrite {
 }
 
 /**
- * A file, piece by piece. Tensors are written with the widest numbers first, so that each is aligned to its own.
- * @throws RangeError when names repeat, or a tensor gives more or fewer bytes than its shape has
+ * Returns the bytes of a file, piece by piece. The widest number formats are written first, so that every tensor is
+ * aligned.
+ * @throws RangeError when two tensors have the same name, or `pieces` does not return as many bytes as the shape needs
  */
 export async function* writeSafetensors(
   tensors: readonly TensorToWrite[],
@@ -126,7 +128,8 @@ function headerBytes(
   let end = 0;
   for (const tensor of tensors) {
     const { name, dtype, shape } = tensor;
-    if (entries.has(name) || name === METADATA_KEY) throw new RangeError(`${name} is there twice`);
+    if (entries.has(name) || name === METADATA_KEY)
+      throw new RangeError(`There are two tensors called ${name}`);
     const begin = end;
     end += bytesOf(tensor);
     entries.set(name, JSON.stringify({ dtype, shape, data_offsets: [begin, end] }));

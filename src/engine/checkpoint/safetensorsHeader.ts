@@ -1,5 +1,5 @@
 /**
- * The header of a safetensors file, checked in full before a tensor is read.
+ * Parses the header of a safetensors file and checks all of it before any tensor is read.
  * Format: https://huggingface.co/docs/safetensors, "Format".
  */
 import { EngineError } from '../core/errors.ts';
@@ -11,30 +11,30 @@ export interface TensorInfo {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly elements: number;
-  /** First byte, from the start of the file: a multiple of the number's size only where the writer cared. */
+  /** First byte from the start of the file. Not every writer aligns it to the size of the numbers. */
   readonly offset: number;
   readonly bytes: number;
 }
 
 export interface Header {
   readonly metadata: ReadonlyMap<string, string>;
-  /** In the order of their bytes. */
+  /** In the order of their offsets. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
 }
 
-/** Before the header: its length, a little-endian 64-bit number. */
+/** The header is preceded by its length, a little-endian 64-bit integer. */
 export const LENGTH_BYTES = 8;
-/** The model with most tensors has far less; the format itself allows 100 MB. */
+/** Largest header that is read. Real models have far smaller ones; the format allows 100 MB. */
 export const MAX_HEADER_BYTES = 16 * 2 ** 20;
 export const METADATA_KEY = '__metadata__';
 
 const MAX_DIMENSIONS = 16;
-/** Header, entry, shape. */
+/** Nesting depth: header, entry, shape. */
 const MAX_DEPTH = 3;
 
 /**
  * @param bytes the header alone
- * @param file its name and size in bytes, for messages and to hold the offsets against
+ * @param file its name, for messages, and its size in bytes, against which offsets are checked
  * @throws EngineError BAD_FILE naming the tensor and both numbers
  */
 export function parseHeader(
@@ -75,9 +75,9 @@ function parseObject(bytes: Uint8Array, file: string): ReadonlyMap<string, JsonV
 }
 
 function metadataOf(entry: JsonValue, file: string): ReadonlyMap<string, string> {
-  if (!(entry instanceof Map)) throw damaged(file, `its ${METADATA_KEY} is no object`);
+  if (!(entry instanceof Map)) throw damaged(file, `its ${METADATA_KEY} is not an object`);
   for (const [key, value] of entry) {
-    if (typeof value !== 'string') throw damaged(file, `its ${METADATA_KEY} ${quote(key)} is no string`);
+    if (typeof value !== 'string') throw damaged(file, `its ${METADATA_KEY} ${quote(key)} is not a string`);
   }
   return entry as ReadonlyMap<string, string>;
 }
@@ -86,24 +86,25 @@ const ENTRY_KEYS = ['dtype', 'shape', 'data_offsets'];
 
 function tensorOf(name: string, entry: JsonValue, dataStart: number, file: string): TensorInfo {
   const wrong = (what: string): EngineError => damaged(file, `tensor ${quote(name)} ${what}`);
-  if (!(entry instanceof Map)) throw wrong('is no object');
+  if (!(entry instanceof Map)) throw wrong('is not an object');
   for (const key of entry.keys())
     if (!ENTRY_KEYS.includes(key)) throw wrong(`has an unknown key ${quote(key)}`);
   const dtype = entry.get('dtype');
   if (!isDtype(dtype)) {
-    const said = typeof dtype === 'string' ? quote(dtype) : 'no string';
-    throw wrong(`has a dtype that is ${said}; known are ${Object.keys(DTYPE_BYTES).join(', ')}`);
+    const what =
+      typeof dtype === 'string' ? `the unknown dtype ${quote(dtype)}` : 'a dtype that is not a string';
+    throw wrong(`has ${what}; dtypes are ${Object.keys(DTYPE_BYTES).join(', ')}`);
   }
   const shape = entry.get('shape');
   if (!isList(shape) || shape.length > MAX_DIMENSIONS || !shape.every(isCount)) {
-    throw wrong(`has a shape that is no list of at most ${MAX_DIMENSIONS} whole numbers`);
+    throw wrong(`has a shape that is not a list of at most ${MAX_DIMENSIONS} whole numbers`);
   }
   const offsets = entry.get('data_offsets');
   if (!isList(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-    throw wrong('has data_offsets that are no pair of whole numbers');
+    throw wrong('has data_offsets that are not a pair of whole numbers');
   }
   const [begin, end] = offsets as [number, number];
-  // A product beyond 2^53 is not exact, but it is still far from the offsets' difference.
+  // A product above 2^53 is not exact, but it cannot equal the difference of the offsets either.
   const elements = shape.reduce((product: number, size) => product * size, 1);
   const needed = elements * DTYPE_BYTES[dtype];
   if (needed !== end - begin) {
@@ -122,7 +123,7 @@ function isCount(value: JsonValue): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Tensors must cover all bytes after the header, each byte once. */
+/** Checks that the tensors cover every byte after the header exactly once. */
 function checkLayout(
   tensors: readonly TensorInfo[],
   dataStart: number,
@@ -137,24 +138,24 @@ function checkLayout(
     if (offset > end) {
       throw damaged(
         file,
-        `${offset - end} bytes between ${before} (to byte ${end}) and tensor ${quote(name)} (from ${offset}) belong to none`,
+        `${offset - end} bytes between ${before} (which ends at byte ${end}) and tensor ${quote(name)} (which begins at ${offset}) belong to no tensor`,
       );
     }
     end = offset + bytes;
     before = `tensor ${quote(name)}`;
     if (end > size) {
-      throw damaged(file, `${before} ends at byte ${end}, but the file at ${size}`);
+      throw damaged(file, `${before} ends at byte ${end}, but the file ends at ${size}`);
     }
   }
-  if (end < size) throw damaged(file, `${before} ends at byte ${end}, but the file at ${size}`);
+  if (end < size) throw damaged(file, `${before} ends at byte ${end}, but the file ends at ${size}`);
 }
 
-/** A file that is not what it should be. */
+/** The error for a file that is not valid safetensors. */
 export function damaged(file: string, what: string, options?: ErrorOptions): EngineError {
   return new EngineError(
     'BAD_FILE',
-    `"${file}" is no whole safetensors file: ${what}.`,
-    'It is of another kind, or was damaged or cut off on the way: get it again.',
+    `"${file}" is not a valid safetensors file: ${what}.`,
+    'It is another kind of file, or it was damaged or cut off. Get it again.',
     options,
   );
 }

@@ -3,26 +3,26 @@ import { byteLength, bytesPerElement, type Tensor } from '../gpu/tensor.ts';
 import { type StateEntry, stateEntries, stateTensors } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
-/** A run's state as it was between two steps. Its bytes lie in mapped GPU memory until it is released. */
+/** The state of a run between two steps. Its bytes are in mapped GPU memory until it is released. */
 export interface Snapshot {
-  /** Steps attempted before it. */
+  /** Number of attempted steps. */
   readonly step: number;
   readonly entries: readonly StateEntry[];
-  /** Views of the entry's bytes, in order; not to be used after `release`. */
+  /** Returns views of the entry's bytes, in order. They must not be used after `release`. */
   bytesOf(entry: StateEntry): Uint8Array<ArrayBuffer>[];
   release(): void;
 }
 
 /**
- * Takes snapshots while training goes on: a copy on the GPU at a step boundary, read by the CPU when it has arrived. Where
- * the GPU has no room for the copy, a tensor at a time is read instead, and training must wait.
+ * Takes snapshots during training: the GPU copies the state at a step boundary, and the CPU reads the copy when it has
+ * arrived. If the GPU has no memory for the copy, tensors are read one at a time, and training must wait.
  */
 export class Snapshots {
   readonly #device: GPUDevice;
   readonly #arena: Arena;
   readonly #entries: readonly StateEntry[];
   readonly #staging: ReadonlyMap<Tensor, GPUBuffer> | null;
-  /** Resolves when the staging is free again. */
+  /** Resolves when the staging buffers are free again. */
   #free: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -37,7 +37,7 @@ export class Snapshots {
     this.#staging = staging;
   }
 
-  /** Allocates the staging, as many bytes as the state has, where the GPU gives them (one sync). */
+  /** Allocates staging buffers of the size of the state, if the GPU has the memory (one CPU-GPU sync). */
   static async allocate(device: GPUDevice, arena: Arena, tensors: RunTensors): Promise<Snapshots> {
     const entries = stateEntries(tensors);
     device.pushErrorScope('out-of-memory');
@@ -48,7 +48,7 @@ export class Snapshots {
         device.createBuffer({ label: `snapshot of ${tensor.name}`, size: byteLength(tensor), usage }),
       ]),
     );
-    // Drivers allocate lazily: touching every buffer makes a refusal show here.
+    // Drivers allocate lazily. Clearing every buffer makes an allocation failure show here.
     const encoder = device.createCommandEncoder({ label: 'touch' });
     for (const buffer of staging.values()) encoder.clearBuffer(buffer);
     device.queue.submit([encoder.finish()]);
@@ -57,29 +57,29 @@ export class Snapshots {
     return new Snapshots(device, arena, entries, null);
   }
 
-  /** Allocates nothing: a tensor at a time is read. */
+  /** Allocates nothing; tensors are read one at a time. */
   static unstaged(device: GPUDevice, arena: Arena, tensors: RunTensors): Snapshots {
     return new Snapshots(device, arena, stateEntries(tensors), null);
   }
 
-  /** True where no step may be submitted before a snapshot has arrived. */
+  /** Whether no step may be submitted until a snapshot has arrived. */
   get pauses(): boolean {
     return this.#staging === null;
   }
 
-  /** What the copy takes on the GPU: as planned, or nothing where there is no room for it. */
+  /** Bytes of the copy on the GPU: as planned, or 0 when there is none. */
   get bytes(): number {
     return [...(this.#staging?.values() ?? [])].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Resolves when the last snapshot has been released: only then can the next be taken. */
+  /** Resolves when the last snapshot has been released, after which the next can be taken. */
   get free(): Promise<void> {
     return this.#free;
   }
 
   /**
-   * Copies the state behind all steps that were submitted, without waiting for them.
-   * @param step how many these are
+   * Copies the state after all submitted steps. Steps may be submitted while the copy is on its way, unless `pauses`.
+   * @param step number of submitted steps
    */
   async take(step: number): Promise<Snapshot> {
     let release = (): void => {};
@@ -88,7 +88,7 @@ export class Snapshots {
     });
     const staging = this.#staging;
     const copied = staging ? this.#copyAll(staging) : this.#readEach();
-    copied.catch(release); // a lost device takes the copy back; who waits for the next one is told as well
+    copied.catch(release); // a lost device ends the copy, and the next snapshot must not wait for it
     const bytesOf = await copied;
     return {
       step,
@@ -106,8 +106,8 @@ export class Snapshots {
   }
 
   /**
-   * Waits for the snapshots that others took, then copies the state behind all steps that are submitted by then.
-   * @param steps how many these are, asked at that moment
+   * Waits until other snapshots are released, then takes one of all steps that are submitted by then.
+   * @param steps returns the number of submitted steps
    */
   async takeNext(steps: () => number): Promise<Snapshot> {
     for (let seen: Promise<void> | null = null; seen !== this.#free; ) {

@@ -1,4 +1,5 @@
 /** A configuration with the values that it leaves to its precision mode. */
+import { delayedScaling } from '../precision/recipe.ts';
 import { recipeFor } from '../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../precision/simulated.ts';
 import { scalingOf, type TrainConfig } from './trainConfig.ts';
@@ -9,8 +10,7 @@ import { scalingOf, type TrainConfig } from './trainConfig.ts';
  */
 export function filledIn(config: TrainConfig): TrainConfig {
   const scaling = scalingOf(config);
-  const { quantization } = recipeFor(config);
-  const delayed = quantization?.scaling.kind === 'delayed' ? quantization.scaling : null;
+  const delayed = delayedScaling(recipeFor(config));
   const initialScale = scaling.kind === 'dynamic' ? scaling.initialScale : null;
   return {
     ...config,

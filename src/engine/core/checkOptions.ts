@@ -1,4 +1,4 @@
-/** Objects that programs pass: refused by name where a key does not exist, or a value is of another type. */
+/** Checks objects that programs pass, and refuses unknown keys and values of the wrong type by name. */
 import { EngineError, suggestion } from './errors.ts';
 
 const TYPES = {
@@ -7,16 +7,16 @@ const TYPES = {
   number: 'a number',
   boolean: 'true or false',
   object: 'an object',
-  /** What is to be is for others to say. */
+  /** Any value; the caller checks it further. */
   any: 'there',
 } as const;
 type TypeName = keyof typeof TYPES;
-/** What a value must be; with a question mark it may be left out, or be undefined. */
+/** The required type of a value. With a question mark it may be missing or undefined. */
 export type OptionType = TypeName | `${TypeName}?`;
 
 /**
- * @param what for messages: who takes the object, and as what
- * @throws EngineError BAD_VALUE naming the key, and the nearest that exists
+ * @param what name of the object, for messages
+ * @throws EngineError BAD_VALUE naming the key, and suggesting the nearest existing one
  */
 export function checkOptions(
   what: string,
@@ -43,14 +43,14 @@ function isOf(type: TypeName, value: unknown): boolean {
   return typeof value === type && value !== null;
 }
 
-/** @throws EngineError BAD_VALUE where it is no object, a list, or a promise */
+/** @throws EngineError BAD_VALUE when the value is not an object, or is a list or a promise */
 export function checkObject(what: string, value: unknown, hint: string): asserts value is object {
   const isPlain = typeof value === 'object' && value !== null;
   if (isPlain && !Array.isArray(value) && !(value instanceof Promise)) return;
   throw badValue(`${what} is ${inWords(value)}.`, hint);
 }
 
-/** A value in a message: what it is, and itself where it is short. */
+/** Describes a value for a message. */
 export function inWords(value: unknown): string {
   if (typeof value === 'string') return `"${value.slice(0, 40)}"`;
   if (typeof value === 'function') return 'a function';

@@ -1,4 +1,4 @@
-/** Stable identifiers: tests and the page match on these, never on message text. */
+/** Stable identifiers. Tests and the page match on these, never on message text. */
 export type ErrorCode =
   | 'UNKNOWN_OPTION'
   | 'UNKNOWN_PRESET'
@@ -24,7 +24,7 @@ export type ErrorCode =
   | 'SELF_TEST_FAILED'
   | 'TOO_MANY_SKIPS';
 
-/** Codes that mean "you asked for something impossible" (command line exit code 2) rather than "it failed" (1). */
+/** Codes that mean that the input was wrong (exit code 2 of the command line), as opposed to a failure (exit code 1). */
 const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'UNKNOWN_OPTION',
   'UNKNOWN_PRESET',
@@ -40,8 +40,8 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Every error a user can meet. `message` says what happened and gives both numbers where a limit
- * was passed; `hint` says what to do about it.
+ * An error that a user can see. `message` says what happened, with the value and the limit where one was exceeded;
+ * `hint` says how to fix it.
  */
 export class EngineError extends Error {
   readonly code: ErrorCode;
@@ -60,11 +60,11 @@ export class EngineError extends Error {
 }
 
 /**
- * The candidate that starts with `word`, else the nearest by edit distance; undefined where none is within one edit for every
- * three letters of `word`.
+ * The candidate that starts with `word`, else the one at the smallest edit distance; undefined when none is within one
+ * edit for every three letters of `word`.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const wanted = String(word).toLowerCase(); // programs without types pass anything
+  const wanted = String(word).toLowerCase(); // untyped callers may pass something other than a string
   const completion =
     wanted.length >= 2 && candidates.find((candidate) => candidate.toLowerCase().startsWith(wanted));
   if (completion) return completion;
@@ -80,13 +80,13 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best;
 }
 
-/** "Did you mean X?" where something is close, else the list of what exists. */
+/** "Did you mean X?" when a candidate is close, else the list of all candidates. */
 export function suggestion(word: string, candidates: readonly string[]): string {
   const close = nearest(word, candidates);
   return close ? `Did you mean "${close}"?` : `Choose one of: ${candidates.join(', ')}.`;
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
+/** The number of insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {

@@ -1,4 +1,4 @@
-/** Null for what is not finite: JSON has no word for it. */
+/** Maps NaN and infinities to null, because JSON cannot represent them. */
 export function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }

@@ -1,4 +1,7 @@
-/** Figures as the page, the tables of experiments and their exports write them: one language, so that people can compare. */
+/**
+ * Number formats shared by the page, the experiment tables and their exports. The locale is fixed so that figures from
+ * different machines can be compared.
+ */
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
 export function formatCount(value: number): string {
@@ -23,7 +26,7 @@ export function formatPercent(share: number): string {
 
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
-/** 2¹⁶ for 16. */
+/** Formats 16 as 2¹⁶. */
 export function formatPowerOfTwo(exponent: number): string {
   const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)] ?? digit);
   return `2${exponent < 0 ? '⁻' : ''}${digits.join('')}`;

@@ -1,4 +1,4 @@
-/** What the bytes of a run are for. */
+/** The categories that the memory plan of a run is split into. */
 export const MEMORY_CATEGORIES = [
   'masterWeights',
   'computeWeights',
@@ -12,5 +12,5 @@ export const MEMORY_CATEGORIES = [
   'snapshot',
 ] as const;
 export type MemoryCategory = (typeof MEMORY_CATEGORIES)[number];
-/** Of a run, by category. */
+/** The bytes of a run by category. */
 export type MemoryBytes = Readonly<Record<MemoryCategory, number>> & { readonly total: number };

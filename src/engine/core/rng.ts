@@ -1,6 +1,6 @@
 /**
- * Counter-based random numbers: value i of a stream needs no state, so any position of a run can be
- * recomputed. The hash is SquirrelNoise5 (Squirrel Eiserloh), as used in llm.c.
+ * Counter-based random numbers. Value i of a stream depends on i and the seed alone, so any position of a run can be
+ * recomputed. The hash is SquirrelNoise5 (Squirrel Eiserloh), as in llm.c.
  */
 export function randomBits(position: number, seed: number): number {
   let n = Math.imul(position, 0xd2a80a3f);
@@ -24,7 +24,7 @@ export function uniformAt(position: number, seed: number): number {
   return (high * 2 ** 26 + low) / 2 ** 53;
 }
 
-/** Whole number in [0, bound), by scaling 53 bits: the bias is below bound / 2^53. */
+/** Integer in [0, bound), by scaling 53 random bits. The bias is below bound / 2^53. */
 export function integerAt(position: number, seed: number, bound: number): number {
   return Math.floor(uniformAt(position, seed) * bound);
 }

@@ -1,14 +1,14 @@
 /**
- * JSON (RFC 8259) for files that anyone may have written. `JSON.parse` lets the last of repeated keys win in silence,
- * and nesting without end takes far more memory than its text: both are refused here.
+ * A JSON parser (RFC 8259) for untrusted files. `JSON.parse` silently keeps the last of several equal keys, and deep
+ * nesting takes far more memory than the text itself. This parser refuses both.
  */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
-/** A map, so that `__proto__` is a key like any other. */
+/** Objects are maps, so that `__proto__` is an ordinary key. */
 export type JsonObject = ReadonlyMap<string, JsonValue>;
 
-/** Where and why a text is not JSON. */
+/** Says why a text is not valid JSON, and where. */
 export class JsonProblem extends Error {
-  /** In UTF-16 code units. */
+  /** Position of the error in UTF-16 code units. */
   readonly offset: number;
 
   constructor(message: string, offset: number) {
@@ -22,16 +22,16 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
 const LONGEST_NUMBER = 40;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const WORDS = { true: true, false: false, null: null } as const;
-/** What Python's `json` writes for numbers that JSON does not have. */
+/** The words that Python's `json` module writes for non-finite numbers. */
 const PYTHON_WORDS = { NaN: Number.NaN, Infinity: Infinity, '-Infinity': -Infinity } as const;
 
 interface JsonOptions {
-  /** Also reads NaN, Infinity and -Infinity. */
+  /** Also accepts NaN, Infinity and -Infinity. */
   readonly python?: boolean;
 }
 
 /**
- * @param maxDepth of arrays and objects within each other
+ * @param maxDepth largest number of nested arrays and objects
  * @throws JsonProblem
  */
 export function parseStrictJson(
@@ -156,7 +156,7 @@ class Parser {
   }
 }
 
-/** What others wrote is quoted only in part. */
+/** Quotes text from a file for a message, cut to 100 characters. */
 export function quote(words: string): string {
   return JSON.stringify(words.length > 100 ? `${words.slice(0, 99)}…` : words);
 }

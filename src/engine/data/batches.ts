@@ -1,17 +1,17 @@
 /**
- * Which tokens a step sees. A function of the batch's index alone, so that every precision mode, a resumed
- * run and a test get the same batches.
+ * Selects the tokens of each step. A batch depends on its index and the seed alone, so that every precision mode, a
+ * resumed run and a test see the same batches.
  */
 import { integerAt } from '../core/rng.ts';
 import { checksum } from './checksum.ts';
 
-/** Token ids, each as wide as the vocabulary needs. */
+/** Token ids in the narrowest integer type that holds the vocabulary. */
 export type TokenArray = Uint8Array | Uint16Array | Uint32Array;
 
 export interface BatchOptions {
-  /** B: windows in a batch. */
+  /** B: windows per batch. */
   readonly batch: number;
-  /** T: tokens in a window. */
+  /** T: tokens per window. */
   readonly context: number;
   readonly order: 'random' | 'sequential';
   readonly seed: number;
@@ -20,14 +20,14 @@ export interface BatchOptions {
 export interface Batch {
   /** B * T token ids, window by window. */
   readonly tokens: Uint32Array;
-  /** B * T token ids: what follows each of `tokens`. */
+  /** B * T token ids: the successor of each of `tokens`. */
   readonly targets: Uint32Array;
 }
 
 /**
- * Micro-batch `index` (from 0) of a split that has more than T tokens.
+ * Returns micro-batch `index` (from 0) of a split with n > T tokens.
  *
- * Random: the windows start uniformly in [0, n - T), n the split's tokens. Sequential: window i of batch b
+ * In random order each window starts at a uniform position in [0, n - T). In sequential order window i of batch b
  * starts at `((b * B + i) * T) mod (n - T)`.
  */
 export function batchAt(split: TokenArray, index: number, options: BatchOptions): Batch {
@@ -44,18 +44,18 @@ export function batchAt(split: TokenArray, index: number, options: BatchOptions)
   return { tokens, targets };
 }
 
-/** Fingerprint of the first batches: two runs that show the same one started on the same data. */
+/** Checksum of the first `count` batches. Two runs with equal checksums started on the same data. */
 export function batchesChecksum(batch: (index: number) => Batch, count = 4): string {
   const batches = Array.from({ length: count }, (_, index) => batch(index));
   return checksum(...batches.flatMap(({ tokens, targets }) => [tokens, targets]));
 }
 
 /**
- * Where each token occurs, as compressed sparse rows: token v is at
- * `positions[starts[v]] .. positions[starts[v + 1] - 1]`, in ascending order. With it the embedding gradient
- * is a sum per row in a fixed order, without atomics.
+ * Lists the positions of each token in compressed sparse rows: token v occurs at
+ * `positions[starts[v]] .. positions[starts[v + 1] - 1]`, in ascending order. This lets the embedding gradient be
+ * summed row by row in a fixed order, without atomics.
  * @param tokens B * T ids, all below `rows`
- * @param rows V, or Vp where the padding rows take part
+ * @param rows V, or Vp when padding rows are included
  * @returns starts (rows + 1) and positions (B * T)
  */
 export function positionsByToken(

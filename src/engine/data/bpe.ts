@@ -1,36 +1,37 @@
 /**
- * Byte-pair encoding on UTF-8, learned from a text (Sennrich et al. 2016, on bytes and within words as GPT-2 has it). Ids
- * 0..255 are bytes; every further id is a pair of earlier ones. The same text gives the same pairs everywhere.
+ * Learns a byte-pair encoding from a UTF-8 text (Sennrich et al. 2016, on bytes and within words, as in GPT-2). Ids
+ * 0..255 are bytes; every later id is a pair of earlier ids. The same text gives the same pairs on every machine.
  */
 
 import { PairCounts } from './pairCounts.ts';
 import { BYTES, PAIR } from './pairModel.ts';
 
-/** Different words and how often each occurs. */
+/** The distinct words of a text, each with the number of its occurrences. */
 export interface CountedWords {
-  /** How many there are. */
+  /** Number of distinct words. */
   readonly size: number;
-  /** Of all together. */
+  /** Total bytes of the distinct words. */
   readonly bytes: number;
   word(index: number): Uint8Array;
   count(index: number): number;
 }
 
-/** Pairs that are there once would only learn the text by heart. */
-const LEAST_COUNT = 2;
-/** Places that are looked at in one go: some milliseconds. */
+/** A pair that occurs only once would memorise the text instead of compressing it. */
+const MIN_COUNT = 2;
+/** Positions processed between two yields, which takes a few milliseconds. */
 export const SLICE = 2 ** 13;
 const NOTHING = -1;
 
 /**
- * Learns the pairs of up to `vocabulary` tokens: always the most frequent pair; of equally frequent ones the lowest ids.
+ * Learns pairs for a vocabulary of up to `vocabulary` tokens. Each step takes the most frequent pair; ties go to the
+ * lowest ids.
  *
- * Time: a constant number of looks into a table for each of at most n places that are joined, where n is the number of
- * bytes of all different words, and log P for each change of one of P different pairs. Memory: 22 n bytes, and at most
- * 82 for each of P pairs in `PairCounts`; P is at most n + 4 * 2^16, since those that a join took away are there until its end.
+ * Let n be the bytes of all distinct words and P the number of distinct pairs. Time: a constant number of table look-ups
+ * for each of at most n joins, and log P for each change of a pair's count. Memory: 22 n bytes, and at most 82 bytes for
+ * each pair in `PairCounts`. P is at most n + 4 * 2^16, because pairs that a join removes stay in the table until it ends.
  *
- * Yields the number of pairs so far after about `SLICE` places.
- * @returns the two ids of token 256, of token 257, and so on: fewer where no pair is left that occurs twice
+ * Yields the number of pairs learned so far about every `SLICE` positions.
+ * @returns the two ids of token 256, then of token 257, and so on; fewer than asked for when no pair occurs twice
  */
 export function* learnPairs(words: CountedWords, vocabulary: number): Generator<number, number[]> {
   const text = new JoinedWords(words);
@@ -46,18 +47,18 @@ export function* learnPairs(words: CountedWords, vocabulary: number): Generator<
   return learned;
 }
 
-/** All different words, one after the other, as lists of tokens of which neighbours are joined. */
+/** The distinct words one after the other, each as a linked list of tokens in which neighbours get joined. */
 class JoinedWords {
-  readonly #pairs = new PairCounts(LEAST_COUNT);
-  /** By the place of a token's first byte: its id, its neighbours in the word, and how often the word occurs. */
+  readonly #pairs = new PairCounts(MIN_COUNT);
+  // These are indexed by the position of a token's first byte: its id, its neighbours in the word, and the word's count.
   readonly #ids: Uint16Array;
   readonly #next: Int32Array;
   readonly #before: Int32Array;
   readonly #counts: Uint32Array;
-  /** Other places of the pair that begins there. */
+  // The other occurrences of the pair that begins at a position, as a doubly linked list.
   readonly #nextPlace: Int32Array;
   readonly #lastPlace: Int32Array;
-  /** Places looked at since the last yield. */
+  /** Positions processed since the last yield. */
   #work = 0;
 
   constructor({ bytes }: CountedWords) {
@@ -93,13 +94,13 @@ class JoinedWords {
     return pair === NOTHING ? null : [Math.floor(pair / PAIR), pair % PAIR];
   }
 
-  /** Makes `id` of every such pair of neighbours, within a word from left to right. */
+  /** Replaces every occurrence of the pair by `id`, from left to right within a word. */
   *join(first: number, second: number, id: number): Generator<void> {
     const pairs = this.#pairs;
     const row = pairs.find(first * PAIR + second);
     for (let place = pairs.head(row); place !== NOTHING; place = pairs.head(row)) {
       let joined = 0;
-      // Of three alike in a row the first two are joined: it begins at the first of the row.
+      // Of three equal tokens in a row the first two are joined, so the search moves to the start of the row.
       if (first === second) while (this.#idAt(this.#before[place]!) === first) place = this.#before[place]!;
       while (this.#idAt(place) === first && this.#idAt(this.#next[place]!) === second) {
         this.#joinAt(place, id);
@@ -139,7 +140,7 @@ class JoinedWords {
     this.#add(place);
   }
 
-  /** The pair that begins at a place is counted. */
+  /** Counts the pair that begins at a position. */
   #add(place: number): void {
     const pairs = this.#pairs;
     const row = pairs.row(this.#pairAt(place));

@@ -1,11 +1,11 @@
-/** The texts that come with Halfstep. Only what they are: the engine reads no files, a loader is passed in. */
+/** Descriptions of the texts that come with Halfstep. The engine reads no files; the caller passes a loader. */
 import { EngineError, suggestion } from '../core/errors.ts';
 import { COPY_TASK_LOSS, createCopyTask } from './copyTask.ts';
 import { streamOf, type TextStream } from './tokenize.ts';
 
 export const TEXT_IDS = ['moby-dick', 'sotu', 'code', 'copy'] as const;
 export type TextId = (typeof TEXT_IDS)[number];
-/** Texts that come from files; `copy` is made by the engine. */
+/** Texts that are loaded from files. The engine generates `copy` itself. */
 export type FileTextId = Exclude<TextId, 'copy'>;
 
 export const DEFAULT_TEXT: TextId = 'moby-dick';
@@ -51,8 +51,8 @@ export const BUILTIN_TEXTS: Readonly<Record<TextId, BuiltinText>> = {
 };
 
 /**
- * The built-in text called `id`.
- * @throws EngineError BAD_VALUE with the nearest existing name
+ * Returns the built-in text called `id`.
+ * @throws EngineError BAD_VALUE, suggesting the nearest existing name
  */
 export function builtinText(id: string): BuiltinText {
   if (!Object.hasOwn(BUILTIN_TEXTS, id)) {
@@ -61,7 +61,7 @@ export function builtinText(id: string): BuiltinText {
   return BUILTIN_TEXTS[id as TextId];
 }
 
-/** Gets the bytes of a text that comes from files: the page fetches, the command line reads. */
+/** Loads the bytes of a text. The page fetches them, the command line reads a file. */
 export type TextLoader = (id: FileTextId) => Promise<Uint8Array>;
 
 export async function builtinStream(id: TextId, load: TextLoader): Promise<TextStream> {

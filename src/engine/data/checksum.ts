@@ -1,8 +1,8 @@
 /**
- * 64-bit fingerprint of whole numbers below 2^32, as 16 hex digits. It tells data apart; it is not
- * cryptographic (Web Crypto is asynchronous and missing on insecure pages). Changing one number always
- * changes the result, because every step of a lane is a bijection.
- * @param lists read one after the other, as if they were concatenated
+ * 64-bit checksum of integers below 2^32, as 16 hex digits. It is not cryptographic: Web Crypto is asynchronous and
+ * missing on pages without HTTPS. Changing a single number always changes the result, because every step of a lane is
+ * a bijection.
+ * @param lists hashed as if they were concatenated
  */
 export function checksum(...lists: readonly ArrayLike<number>[]): string {
   const sum = new Checksum();
@@ -10,7 +10,7 @@ export function checksum(...lists: readonly ArrayLike<number>[]): string {
   return sum.hex();
 }
 
-/** The same of numbers that come in pieces. */
+/** The same checksum for numbers that arrive in pieces. */
 export class Checksum {
   #low = 0x811c9dc5;
   #high = 0x41c6ce57;
@@ -32,7 +32,7 @@ export class Checksum {
   }
 }
 
-/** Without it the high bits of a number would never reach the low bits of a lane. */
+/** Without the rotation the high bits of a number would never reach the low bits of a lane. */
 function rotate(value: number, by: number): number {
   return (value << by) | (value >>> (32 - by));
 }

@@ -1,4 +1,4 @@
-/** A text turned into tokens and split for training and validation. */
+/** A tokenized text, split for training and validation. */
 import { EngineError } from '../core/errors.ts';
 import type { TokenArray } from './batches.ts';
 import { type TokenizedText, tokenizeString } from './tokenize.ts';
@@ -13,14 +13,14 @@ export interface Dataset extends Omit<TokenizedText, 'tokens'> {
 
 export interface DatasetOptions {
   readonly name: string;
-  /** How the text is read: as a configuration has it, or as a saved run has it already. */
+  /** The tokenizer that a configuration asks for, or the one that a saved run or a model file already has. */
   readonly tokenizer: TokenizerChoice | TokenizerJson;
   /** T: both splits must hold at least one window of T tokens and its targets. */
   readonly context: number;
 }
 
 /**
- * The text's two splits, as windows on its tokens: nothing is copied.
+ * Splits a text's tokens into two views; nothing is copied.
  * @throws EngineError TEXT_TOO_SHORT when a split has fewer than T + 1 tokens
  */
 export function splitText({ tokens, ...text }: TokenizedText, context: number): Dataset {
@@ -31,13 +31,16 @@ export function splitText({ tokens, ...text }: TokenizedText, context: number): 
   return { ...text, train, validation };
 }
 
-/** Fingerprint of tokens that versions which did not save it may have made otherwise; undefined for those that all make alike. */
-export function otherTokens({ reading }: Pick<Dataset, 'reading'>): string | undefined {
-  return reading.wasReadOtherwise ? (reading.tokens ?? undefined) : undefined;
+/**
+ * Checksum of the tokens when earlier versions may have tokenized the text differently; undefined when all versions
+ * give the same tokens.
+ */
+export function changedTokens({ reading }: Pick<Dataset, 'reading'>): string | undefined {
+  return reading.readingChanged ? (reading.tokens ?? undefined) : undefined;
 }
 
 /**
- * Of a text in memory. On the CPU, before it returns: texts of many MB are better read by `tokenize`.
+ * Tokenizes and splits a text in memory. It blocks until it is done; use `tokenize` for texts of many MB.
  * @throws EngineError BAD_TEXT when the text is empty or too large
  * @throws EngineError TEXT_TOO_SHORT when a split has fewer than T + 1 tokens
  */
@@ -45,7 +48,7 @@ export function createDataset(text: string, { name, tokenizer, context }: Datase
   return splitText(tokenizeString(text, name, tokenizer), context);
 }
 
-/** The validation split is the shorter one for every text that a context of one token or more accepts. */
+/** Checks only the validation split, which is the shorter one whenever it is long enough for a context of one token. */
 function checkLength(name: string, total: number, validation: number, context: number): void {
   if (validation >= context + 1) return;
   const shorter = validation > 1 ? `Use a context of at most ${validation - 1}, or a` : 'Use a';

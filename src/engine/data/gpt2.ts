@@ -1,19 +1,20 @@
 /**
- * GPT-2's own byte-pair vocabulary: 50,257 tokens. Its table (OpenAI's r50k_base, as the package gpt-tokenizer publishes
- * it, 0.2 MB compressed) is loaded when a text or a file first asks for it.
+ * GPT-2's byte-pair vocabulary of 50,257 tokens. Its table (OpenAI's r50k_base, from the package gpt-tokenizer, 0.2 MB
+ * compressed) is loaded when a text or a file first needs it.
  */
 import { EngineError } from '../core/errors.ts';
 import { BYTES, PairEncoder, type PairModel } from './pairModel.ts';
 
 export const GPT2_VOCABULARY = 50_257;
-/** The token that ends a document. In a text its name is text like any other, unless a tokenizer has `endOfText`. */
+/** The token that ends a document. Its name in a text is ordinary text unless the tokenizer has `endOfText`. */
 export const GPT2_END = '<|endoftext|>';
 export const GPT2_END_ID = GPT2_VOCABULARY - 1;
 
 let model: PairModel | null = null;
 
 /**
- * Loads GPT-2's vocabulary, which its tokenizer needs from then on; `tokenize` does so itself. A second call does nothing.
+ * Loads GPT-2's vocabulary, which must happen before its tokenizer is created. `tokenize` does so itself. Further calls
+ * do nothing.
  * @throws EngineError TOKENIZER_UNAVAILABLE
  */
 export async function loadGpt2(): Promise<void> {
@@ -36,8 +37,8 @@ export function gpt2Model(): PairModel {
 }
 
 /**
- * The pairs that made a list of tokens: each is what the pairs before it leave of its bytes.
- * @param tokens in the order of their ids, as text or, where they are no UTF-8, as bytes
+ * Recovers the pairs from a list of tokens: encoding a token's bytes with the earlier pairs leaves its two ids.
+ * @param tokens in the order of their ids, as text, or as bytes where they are not valid UTF-8
  */
 function modelOf(tokens: readonly (string | readonly number[])[]): PairModel {
   const encoder = new TextEncoder();

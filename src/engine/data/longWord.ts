@@ -1,6 +1,6 @@
 import type { PairEncoder } from './pairModel.ts';
 
-/** Bytes that are encoded at a time, and how many of them at the end may still turn out otherwise. */
+/** How many bytes are encoded at a time, and how many of them at the end may still change with what follows. */
 export interface Span {
   readonly bytes: number;
   readonly margin: number;
@@ -9,26 +9,26 @@ export interface Span {
 /** The margin is four times the longest token of a learned vocabulary. */
 export const FIRST_SPAN: Span = { bytes: 2 ** 13, margin: 2 ** 10 };
 
-/** Of the next try. */
+/** The span of the next attempt. */
 export function wider({ bytes, margin }: Span): Span {
   return { bytes: 16 * bytes, margin: 16 * margin };
 }
 
-/** What follows changed a token further back than the margin: the text is to be read again with a wider span. */
+/** Later bytes changed a token that lies further back than the margin. The text must be read again with a wider span. */
 export class SpanTooShort extends Error {}
 
 /**
- * Encodes a word of any length span by span. The result is what encoding it at once gives: tokens are the encoding of
- * their bytes if and only if every two neighbours are the encoding of theirs (two pairs that are joined across a border
- * would be so there too, since what lies between two borders is joined alike whatever is outside). Windows overlap in one
- * token, which both must have: so every two neighbours come from the encoding of some span.
+ * Encodes a word of any length span by span, with the same result as encoding it at once. This holds because a token
+ * list is the encoding of its bytes if and only if every two neighbours are the encoding of their own bytes: what lies
+ * between two token borders is joined in the same way whatever is outside. Consecutive spans overlap in one token, which
+ * both must produce, so every two neighbours come from the encoding of a single span.
  */
 export class LongWord {
   readonly #encoder: PairEncoder;
   readonly #span: Span;
   readonly #bytes: Uint8Array;
   #length = 0;
-  /** The token that the span must begin with; null at the beginning of the word. */
+  /** The token that the span must begin with; null at the start of the word. */
   #shared: number | null = null;
 
   constructor(encoder: PairEncoder, span: Span) {
@@ -38,7 +38,7 @@ export class LongWord {
   }
 
   /**
-   * @returns ids that are certain
+   * @returns the ids that later bytes cannot change
    * @throws SpanTooShort
    */
   push(bytes: Uint8Array, length: number): number[] {
@@ -67,10 +67,10 @@ export class LongWord {
   #advance(found: number[]): void {
     const ids = this.#encode();
     const lengthOf = (at: number) => this.#encoder.lengthOf(ids[at]!);
-    const certain = this.#span.bytes - this.#span.margin;
+    const settled = this.#span.bytes - this.#span.margin;
     let start = 0;
     let at = 0;
-    for (let end = lengthOf(0); end + lengthOf(at + 1) <= certain; at++) {
+    for (let end = lengthOf(0); end + lengthOf(at + 1) <= settled; at++) {
       start = end;
       end += lengthOf(at + 1);
     }

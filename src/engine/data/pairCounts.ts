@@ -1,27 +1,27 @@
 /**
- * How often each pair of neighbours occurs, and which occurs most. Typed arrays with a row a pair that is there: 25 bytes
- * and 8 of the index, up to twice as much since they grow by doubling, and up to 16 in lists of rows.
+ * Counts the pairs of neighbouring tokens and finds the most frequent one. The typed arrays have one row for each pair:
+ * 25 bytes and 8 bytes of index, up to twice that because they grow by doubling, and up to 16 bytes in lists of rows.
  */
 
 const NOTHING = -1;
 const FIRST_ROWS = 1024;
 
 export class PairCounts {
-  /** Pairs below this count are never the best. */
+  /** Pairs with a lower count stay out of the heap. */
   readonly #least: number;
   #keys = new Uint32Array(FIRST_ROWS);
   #counts = new Uint32Array(FIRST_ROWS);
-  /** The first of the pair's places: the others are linked by who keeps them. */
+  /** The pair's first position in the text. The caller links the others. */
   #heads = new Int32Array(FIRST_ROWS);
-  /** Where the row is in the heap. */
+  /** The row's index in the heap; -1 when it is not there. */
   #ranks = new Int32Array(FIRST_ROWS);
   #heap = new Int32Array(FIRST_ROWS);
-  /** The count that the heap is in order by: all rows of it but the one at hand are where they belong. */
+  /** The counts that the heap is ordered by. They are updated row by row, so that only one row is out of order at a time. */
   #ranked = new Uint32Array(FIRST_ROWS);
-  /** Whether the count has changed since the heap was put in order. */
+  /** Whether the count has changed since `settle` last ran. */
   #isChanged = new Uint8Array(FIRST_ROWS);
   #changed: number[] = [];
-  /** Row + 1 by the pair's hash; at most half of the places are taken. */
+  /** Open-addressing hash table of row + 1, at most half full. */
   #index = new Int32Array(2 * FIRST_ROWS);
   readonly #free: number[] = [];
   #rows = 0;
@@ -31,12 +31,12 @@ export class PairCounts {
     this.#least = least;
   }
 
-  /** The pair's row, or -1. */
+  /** Returns the pair's row, or -1. */
   find(key: number): number {
     return this.#index[this.#placeOf(key)]! - 1;
   }
 
-  /** The pair's row, made where there is none. */
+  /** Returns the pair's row, and creates it if there is none. */
   row(key: number): number {
     const place = this.#placeOf(key);
     const known = this.#index[place]!;
@@ -69,12 +69,12 @@ export class PairCounts {
     this.#changed.push(row);
   }
 
-  /** The most frequent pair; of equally frequent ones the one of the lowest ids; -1 where none is frequent enough. */
+  /** Returns the most frequent pair, with ties going to the lowest ids; -1 when no pair is frequent enough. */
   best(): number {
     return this.#inHeap === 0 ? NOTHING : this.#keys[this.#heap[0]!]!;
   }
 
-  /** Puts the heap in order after counts have changed. Yields after every `slice` of them. @returns how many had changed */
+  /** Restores the heap order after counts have changed. Yields after every `slice` changes. @returns the number of changes */
   *settle(slice: number): Generator<void, number> {
     const changed = this.#changed;
     this.#changed = [];
@@ -152,7 +152,7 @@ export class PairCounts {
     }
   }
 
-  /** Those after it that would not be found past a gap move up. */
+  /** Removes a row from the hash table. Later entries move up where a gap would hide them from a search. */
   #remove(row: number): void {
     const index = this.#index;
     const mask = index.length - 1;

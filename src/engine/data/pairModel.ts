@@ -1,27 +1,27 @@
-/** Tokens made of bytes by joining pairs: what a learned vocabulary and GPT-2's own have in common. */
+/** Vocabularies of bytes and joined pairs. A learned vocabulary and GPT-2's share this form. */
 
-/** Ids of single bytes. */
+/** Number of ids that stand for single bytes. */
 export const BYTES = 256;
-/** Ids are below 2^16: a pair is one number. */
+/** Ids are below 2^16, so that a pair fits in one number: first * PAIR + second. */
 export const PAIR = 2 ** 16;
-/** More bytes than are encoded at a time: a rank and a place are one number. */
+/** No span has this many bytes, so that a rank and a position fit in one number: rank * PLACES + position. */
 const PLACES = 2 ** 26;
 
 export interface PairModel {
   /** The byte of each of the first 256 ids. */
   readonly bytes: Uint8Array;
-  /** The two ids of token 256, of token 257, and so on, in the order in which pairs are joined. */
+  /** The two ids of token 256, then of token 257, and so on, in the order in which pairs are joined. */
   readonly pairs: readonly number[];
-  /** Names of the ids after the last pair. No text gives one; a model may write it. */
+  /** Names of the special tokens, whose ids follow the last pair. Encoding a text never produces one; a model may. */
   readonly special: readonly string[];
 }
 
-/** Of pairs as `learnPairs` returns them: the first 256 ids are the bytes in their order. */
+/** Builds a model from the pairs of `learnPairs`. The first 256 ids are the bytes in order. */
 export function learnedModel(pairs: readonly number[]): PairModel {
   return { bytes: Uint8Array.from({ length: BYTES }, (_, byte) => byte), pairs, special: [] };
 }
 
-/** The bytes that each id stands for, as text: those of a special token's name. */
+/** Returns the bytes that each id stands for. For a special token these are the bytes of its name. */
 export function tokenBytes({ bytes, pairs, special }: PairModel): Uint8Array[] {
   const tokens = Array.from(bytes, (byte) => Uint8Array.of(byte));
   for (let i = 0; i < pairs.length; i += 2) {
@@ -35,7 +35,7 @@ export function tokenBytes({ bytes, pairs, special }: PairModel): Uint8Array[] {
   return [...tokens, ...special.map((name) => new TextEncoder().encode(name))];
 }
 
-/** Joins pairs: within a word always the first of the list that fits, from left to right. */
+/** Encodes words by joining pairs. The pair that comes first in the list is joined first, from left to right. */
 export class PairEncoder {
   /** Id of each byte. */
   readonly #ids = new Uint8Array(BYTES);
@@ -50,18 +50,18 @@ export class PairEncoder {
     for (let i = 0; i < pairs.length; i += 2) this.addPair(pairs[i]!, pairs[i + 1]!);
   }
 
-  /** Makes the next token. */
+  /** Adds the next token. */
   addPair(first: number, second: number): void {
     this.#joined.set(first * PAIR + second, this.#lengths.length);
     this.#lengths.push(this.lengthOf(first) + this.lengthOf(second));
   }
 
-  /** Bytes that an id stands for. */
+  /** Number of bytes that an id stands for. */
   lengthOf(id: number): number {
     return this.#lengths[id]!;
   }
 
-  /** Ids of one word's bytes, in time in proportion to their number and its logarithm. */
+  /** Encodes the first `length` bytes of one word, in O(n log n). */
   encode(bytes: Uint8Array, length = bytes.length): number[] {
     if (this.#scratch.ids.length < length) this.#scratch = new Scratch(2 * length);
     const { ids, next, before, pairs, queue } = this.#scratch;
@@ -70,27 +70,27 @@ export class PairEncoder {
       next[at] = at + 1;
       before[at] = at - 1;
     }
-    for (let at = 0; at < length; at++) this.#look(at, length);
+    for (let at = 0; at < length; at++) this.#queuePair(at, length);
     for (let top = queue.pop(); top >= 0; top = queue.pop()) {
       const id = Math.floor(top / PLACES);
       const at = top % PLACES;
-      if (pairs[at] !== id) continue; // one of the two was joined to another since
+      if (pairs[at] !== id) continue; // one of the two tokens has been joined with another since
       const to = next[at]!;
       const after = next[to]!;
       ids[at] = id;
       next[at] = after;
       pairs[to] = NONE;
       if (after < length) before[after] = at;
-      this.#look(at, length);
-      if (before[at]! >= 0) this.#look(before[at]!, length);
+      this.#queuePair(at, length);
+      if (before[at]! >= 0) this.#queuePair(before[at]!, length);
     }
     const found: number[] = [];
     for (let at = 0; at < length; at = next[at]!) found.push(ids[at]!);
     return found;
   }
 
-  /** Queues the pair that begins at a byte. */
-  #look(at: number, length: number): void {
+  /** Queues the pair that begins at a position, if it is one of the vocabulary. */
+  #queuePair(at: number, length: number): void {
     const { ids, next, pairs, queue } = this.#scratch;
     const to = next[at]!;
     const id = to < length ? this.#joined.get(ids[at]! * PAIR + ids[to]!) : NONE;
@@ -101,14 +101,14 @@ export class PairEncoder {
 
 const NONE = -1;
 
-/** Ids of pairs, in typed arrays: they are looked up several times for each byte of a text. */
+/** Maps pairs to ids. It uses typed arrays because it is read several times for each byte of a text. */
 class PairIds {
   #keys = new Uint32Array(2 ** 10);
-  /** At most half of the places are taken. */
+  /** Open-addressing hash table, at most half full. */
   #ids = new Int32Array(2 ** 10).fill(NONE);
   #size = 0;
 
-  /** -1 where the pair is none of them. */
+  /** Returns the id of a pair, or -1. */
   get(key: number): number {
     return this.#ids[this.#placeOf(key)]!;
   }
@@ -143,33 +143,33 @@ class PairIds {
   }
 }
 
-/** What encoding a word of up to `bytes` bytes takes. */
+/** Working memory for encoding a word of up to `bytes` bytes. */
 class Scratch {
-  /** The id that begins at each byte. */
+  /** The id of the token that begins at each byte. */
   readonly ids: Int32Array;
   readonly next: Int32Array;
   readonly before: Int32Array;
-  /** The id of the pair that begins at each byte, -1 for none. */
+  /** The id of the pair that begins at each byte; -1 for none. */
   readonly pairs: Int32Array;
-  readonly queue: Queue;
+  readonly queue: MinHeap;
 
   constructor(bytes: number) {
     this.ids = new Int32Array(bytes);
     this.next = new Int32Array(bytes);
     this.before = new Int32Array(bytes);
     this.pairs = new Int32Array(bytes);
-    // A pair a byte at first, and two more for each of at most so many that are joined.
-    this.queue = new Queue(3 * bytes);
+    // There is one pair for each byte at first, and two more for each of at most `bytes` joins.
+    this.queue = new MinHeap(3 * bytes);
   }
 }
 
-/** A heap of numbers, none of them negative: the smallest comes first. */
-class Queue {
+/** A binary heap of non-negative numbers that returns the smallest first. */
+class MinHeap {
   readonly #heap: Float64Array;
   #size = 0;
 
-  constructor(most: number) {
-    this.#heap = new Float64Array(most);
+  constructor(capacity: number) {
+    this.#heap = new Float64Array(capacity);
   }
 
   push(value: number): void {
@@ -184,7 +184,7 @@ class Queue {
     heap[at] = value;
   }
 
-  /** -1 when it is empty. */
+  /** Removes the smallest number; -1 when the heap is empty. */
   pop(): number {
     if (this.#size === 0) return -1;
     const heap = this.#heap;

@@ -1,36 +1,37 @@
-/** First reading of a text: which characters there are, how many, its fingerprint, and the words that pairs are learned from. */
+/** The first pass over a text: it collects the characters, their number, the fingerprint and the words to learn pairs from. */
 import { EngineError } from '../core/errors.ts';
 import { learnPairs } from './bpe.ts';
 import { TextFingerprint } from './textFingerprint.ts';
 import {
   createTokenizer,
   gpt2Json,
-  MOST_SYMBOLS,
-  notAmong,
+  MAX_VOCABULARY,
   pairTokens,
   type Tokenizer,
   type TokenizerChoice,
   type TokenizerJson,
+  unknownCharactersError,
 } from './tokenizer.ts';
 import { Utf8Reader } from './utf8.ts';
 import { EndMarks, LearnedWords } from './wordPieces.ts';
 
-export interface Found {
+/** The result of the first pass, from which the second pass writes the tokens. */
+export interface SurveyedText {
   readonly tokenizer: Tokenizer;
-  /** Tokens of the text; null where they are pieces of words, which are counted as they are made. */
+  /** Number of tokens; null for byte-pair tokenizers, whose tokens are only counted in the second pass. */
   readonly count: number | null;
   readonly bytes: number;
   readonly markBytes: number;
   readonly checksum: string;
-  /** Times that the text has `<|endoftext|>`. */
+  /** Occurrences of `<|endoftext|>` in the text. */
   readonly endMarks: number;
-  /** Bytes of the text that no pair was learned from. */
+  /** Bytes of words that were left out of learning pairs, because the table of words was full. */
   readonly unlearned: number;
-  /** Whether the text has characters that JavaScript's `\s` takes for white space and Unicode does not, or the reverse. */
+  /** Whether the text has a character on which JavaScript's `\s` and Unicode's White_Space disagree. */
   readonly hasOddSpace: boolean;
 }
 
-/** Pairs learned so far, of at most so many. */
+/** Progress of learning pairs: `pairs` learned so far, of at most `of`. */
 export interface Learning {
   readonly pairs: number;
   readonly of: number;
@@ -47,10 +48,10 @@ export class Survey {
   #largest = 0;
   #characters = 0;
   readonly #endMarks = new EndMarks();
-  /** What is fitted to the text; null where the tokenizer is there already. */
+  /** The kind of tokenizer to fit to the text; null when the tokenizer already exists. */
   readonly #choice: TokenizerChoice | null;
   readonly #given: TokenizerJson | null;
-  /** Of a text that pairs are learned from. */
+  /** The words to learn pairs from; null when no pairs are learned. */
   readonly #words: LearnedWords | null;
 
   constructor(kind: TokenizerChoice | TokenizerJson) {
@@ -81,8 +82,8 @@ export class Survey {
     return this.#fingerprint.hex();
   }
 
-  /** Makes the tokenizer. Yields some milliseconds after some milliseconds, with what was learned. */
-  *fit(): Generator<Learning, Found> {
+  /** Makes the tokenizer. While it learns pairs it yields its progress every few milliseconds. */
+  *fit(): Generator<Learning, SurveyedText> {
     const json = this.#given ? this.#checked(this.#given) : yield* this.#fitted(this.#choice!);
     const { bytes, markBytes } = this.#reader;
     return {
@@ -92,7 +93,7 @@ export class Survey {
       markBytes,
       checksum: this.#fingerprint.hex(),
       endMarks: this.#endMarks.count,
-      unlearned: this.#words?.left ?? 0,
+      unlearned: this.#words?.omittedBytes ?? 0,
       hasOddSpace: ODD_SPACES.some((codePoint) => this.#seen[codePoint] === 1),
     };
   }
@@ -116,7 +117,7 @@ export class Survey {
     this.#seenCodePoints.forEach((seen, codePoint) => {
       if (seen && !known.has(String.fromCodePoint(codePoint))) unknown.push(String.fromCodePoint(codePoint));
     });
-    if (unknown.length > 0) throw notAmong(known.size, unknown);
+    if (unknown.length > 0) throw unknownCharactersError(known.size, unknown);
     return json;
   }
 
@@ -125,16 +126,16 @@ export class Survey {
   }
 }
 
-/** Ascending, so that equal texts have equal ids whatever their order. */
+/** The characters in ascending order, so that ids do not depend on where in the text a character first occurs. */
 function charactersOf(seen: Uint8Array): string {
   const characters: string[] = [];
   for (let codePoint = 0; codePoint < seen.length; codePoint++) {
     if (seen[codePoint]) characters.push(String.fromCodePoint(codePoint));
   }
-  if (characters.length > MOST_SYMBOLS) {
+  if (characters.length > MAX_VOCABULARY) {
     throw new EngineError(
       'BAD_TEXT',
-      `The text has ${characters.length} different characters; at most ${MOST_SYMBOLS} can be tokens of their own.`,
+      `The text has ${characters.length} different characters; a character tokenizer holds at most ${MAX_VOCABULARY}.`,
       'Train with the byte tokenizer, which needs 256 tokens for any text.',
     );
   }

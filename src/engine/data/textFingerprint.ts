@@ -3,13 +3,13 @@ import type { Utf8Reader } from './utf8.ts';
 
 const MARK_BYTES = 3;
 
-/** Fingerprint of a text that comes in pieces, without its byte order mark. */
+/** The checksum of a text that arrives in pieces, without its byte order mark. */
 export class TextFingerprint {
   readonly #checksum = new Checksum();
-  /** The first bytes wait until it is known whether they are a mark. */
+  /** The first bytes are held back until it is known whether they are a byte order mark. */
   #head: number[] | null = [];
 
-  /** @param reader has read the piece already */
+  /** @param reader has already read the piece, so that it knows the byte order mark */
   add(piece: Uint8Array, { markBytes }: Pick<Utf8Reader, 'markBytes'>): void {
     if (!this.#head) {
       this.#checksum.add(piece);

@@ -1,9 +1,9 @@
-/** Second reading of a text: ids into an array that is as long as the text and as wide as the vocabulary needs. */
+/** The second pass over a text: it writes the ids into an array of the narrowest type that holds the vocabulary. */
 import { EngineError } from '../core/errors.ts';
 import { Checksum } from './checksum.ts';
 import type { Span } from './longWord.ts';
 import { PairEncoder } from './pairModel.ts';
-import type { Found } from './survey.ts';
+import type { SurveyedText } from './survey.ts';
 import { TextFingerprint } from './textFingerprint.ts';
 import { endsText, pairModel, type Tokenizer, type TokenizerJson } from './tokenizer.ts';
 import { Utf8Reader } from './utf8.ts';
@@ -11,27 +11,27 @@ import { PieceReader } from './wordPieces.ts';
 
 export interface Written {
   readonly tokens: Uint8Array | Uint16Array;
-  /** Fingerprint of the tokens that are pieces of words; null for others, which the text's fingerprint tells apart. */
+  /** Checksum of byte-pair tokens; null for other tokenizers, whose tokens follow from the text's fingerprint. */
   readonly checksum: string | null;
-  /** Characters of the longest word; 0 where words do not matter. */
+  /** Characters of the longest word; 0 for tokenizers that do not cut words. */
   readonly longestWord: number;
 }
 
 export interface TokenWriter {
-  /** @throws EngineError BAD_TEXT where the text is no longer what it was; SpanTooShort */
+  /** @throws EngineError BAD_TEXT when the text has changed since the first pass; SpanTooShort */
   take(piece: Uint8Array): void;
   end(): Written;
 }
 
-export function tokenWriter(found: Found, span: Span): TokenWriter {
-  const { json } = found.tokenizer;
+export function tokenWriter(text: SurveyedText, span: Span): TokenWriter {
+  const { json } = text.tokenizer;
   switch (json.kind) {
     case 'byte':
-      return new ByteWriter(found);
+      return new ByteWriter(text);
     case 'char':
-      return new CharacterWriter(found, json.characters);
+      return new CharacterWriter(text, json.characters);
     default:
-      return new PieceWriter(found, json, span);
+      return new PieceWriter(text, json, span);
   }
 }
 
@@ -40,7 +40,7 @@ class ByteWriter implements TokenWriter {
   #count = 0;
   #skip: number;
 
-  constructor({ tokenizer, count, markBytes }: Found) {
+  constructor({ tokenizer, count, markBytes }: SurveyedText) {
     this.#tokens = allocate(count!, tokenizer);
     this.#skip = markBytes;
   }
@@ -63,11 +63,11 @@ class ByteWriter implements TokenWriter {
 class CharacterWriter implements TokenWriter {
   readonly #tokens: Uint8Array | Uint16Array;
   readonly #reader = new Utf8Reader();
-  /** Id of a code point, -1 for those that the first reading did not see. */
+  /** The id of each code point; -1 for those that the first pass did not see. */
   readonly #ids: Int32Array;
   #count = 0;
 
-  constructor({ tokenizer, count }: Found, characters: string) {
+  constructor({ tokenizer, count }: SurveyedText, characters: string) {
     this.#tokens = allocate(count!, tokenizer);
     const codePoints = Array.from(characters, (character) => character.codePointAt(0)!);
     this.#ids = new Int32Array(codePoints.reduce((most, one) => Math.max(most, one), 0) + 1).fill(-1);
@@ -93,12 +93,12 @@ class CharacterWriter implements TokenWriter {
   }
 }
 
-/** Tokens that are kept in one piece until all are there. */
+/** Tokens in one part of a text whose length is not known yet. */
 const PART = 2 ** 20;
 
-/** Counts as it writes: the tokens are there twice while they are put into one array. */
+/** Writes byte-pair tokens, whose number is known only at the end. They are in memory twice while the parts are joined. */
 class PieceWriter implements TokenWriter {
-  readonly #found: Found;
+  readonly #text: SurveyedText;
   readonly #reader = new Utf8Reader();
   readonly #fingerprint = new TextFingerprint();
   readonly #pieces: PieceReader;
@@ -108,9 +108,9 @@ class PieceWriter implements TokenWriter {
   /** Tokens in `#part`. */
   #count = 0;
 
-  constructor(found: Found, json: Extract<TokenizerJson, { kind: 'bpe' | 'gpt2' }>, span: Span) {
-    this.#found = found;
-    this.#part = allocate(PART, found.tokenizer);
+  constructor(text: SurveyedText, json: Extract<TokenizerJson, { kind: 'bpe' | 'gpt2' }>, span: Span) {
+    this.#text = text;
+    this.#part = allocate(PART, text.tokenizer);
     const encoder = new PairEncoder(pairModel(json));
     this.#pieces = new PieceReader(encoder, (ids) => this.#add(ids), { endOfText: endsText(json), span });
   }
@@ -123,8 +123,8 @@ class PieceWriter implements TokenWriter {
 
   end(): Written {
     this.#pieces.end();
-    if (this.#fingerprint.hex() !== this.#found.checksum) throw changed();
-    const tokens = allocate(this.#parts.length * PART + this.#count, this.#found.tokenizer);
+    if (this.#fingerprint.hex() !== this.#text.checksum) throw changed();
+    const tokens = allocate(this.#parts.length * PART + this.#count, this.#text.tokenizer);
     for (const [i, part] of this.#parts.entries()) tokens.set(part, i * PART);
     tokens.set(this.#part.subarray(0, this.#count), this.#parts.length * PART);
     return { tokens, checksum: this.#checksum.hex(), longestWord: this.#pieces.longestWord };
@@ -135,7 +135,7 @@ class PieceWriter implements TokenWriter {
     for (let i = 0; i < ids.length; i++) {
       if (this.#count === PART) {
         this.#parts.push(this.#part);
-        this.#part = allocate(PART, this.#found.tokenizer);
+        this.#part = allocate(PART, this.#text.tokenizer);
         this.#count = 0;
       }
       this.#part[this.#count++] = ids[i]!;
@@ -150,7 +150,7 @@ function allocate(count: number, { vocabulary }: Pick<Tokenizer, 'vocabulary'>):
   } catch (cause) {
     throw new EngineError(
       'BAD_TEXT',
-      `The ${count} tokens of the text need ${Math.ceil((count * bytesEach) / 2 ** 20)} MiB in one piece, and there is no room for them.`,
+      `The ${count} tokens of the text need ${Math.ceil((count * bytesEach) / 2 ** 20)} MiB in one piece, and the allocation failed.`,
       'Close other pages, or use a shorter text.',
       { cause },
     );
@@ -160,7 +160,7 @@ function allocate(count: number, { vocabulary }: Pick<Tokenizer, 'vocabulary'>):
 function changed(): EngineError {
   return new EngineError(
     'BAD_TEXT',
-    'The text was changed while it was read.',
-    'Give it again when it is complete.',
+    'The text changed while it was being read.',
+    'Try again when nothing writes to it.',
   );
 }

@@ -1,72 +1,75 @@
 /**
- * A text of any size to token ids. It is read twice, piece by piece, and is never in memory as a whole: once to learn
- * what it is made of, once to write the tokens.
+ * Tokenizes a text of any size. The text is read twice, piece by piece, and is never in memory as a whole: the first pass
+ * surveys it and fits the tokenizer, the second writes the tokens.
  */
 import type { TokenArray } from './batches.ts';
 import { loadGpt2 } from './gpt2.ts';
 import { FIRST_SPAN, type Span, SpanTooShort, wider } from './longWord.ts';
-import { type Found, type Learning, Survey } from './survey.ts';
+import { type Learning, Survey, type SurveyedText } from './survey.ts';
 import type { Tokenizer, TokenizerChoice, TokenizerJson } from './tokenizer.ts';
 import { tokenWriter, type Written } from './tokenWriter.ts';
 import { Turns } from './turns.ts';
 import { checkTextSize, emptyText } from './utf8.ts';
 import { withSpan } from './wordPieces.ts';
 
-/** Where a text comes from: a file, a built-in text, a test. */
+/** The source of a text, such as a file or a built-in text. */
 export interface TextStream {
   readonly name: string;
-  /** Bytes, where they are known before the text is read. */
+  /** Size in bytes; null when it is not known before the text is read. */
   readonly size: number | null;
-  /** Reads the text from its start, once a pass. */
+  /** Reads the text from its start. It is called once for each pass. */
   open(): AsyncIterable<Uint8Array>;
 }
 
 export interface TokenizedText {
   readonly name: string;
   readonly tokenizer: Tokenizer;
-  /** A byte a token for up to 256 different tokens, else two. */
+  /** One byte for each token where the vocabulary has at most 256, else two. */
   readonly tokens: TokenArray;
   /** Size of the text in UTF-8, without a byte order mark. */
   readonly bytes: number;
-  /** Fingerprint of the text's UTF-8 bytes, 16 hex digits: equal for equal texts, whatever the tokenizer. */
+  /** Checksum of the text's UTF-8 bytes, 16 hex digits. It does not depend on the tokenizer. */
   readonly checksum: string;
   readonly reading: TextReading;
 }
 
-/** What is to be known of how a text was read. */
+/** Facts about how a text was tokenized, for warnings and saved runs. */
 export interface TextReading {
-  /** Times that the text has `<|endoftext|>`. */
+  /** Occurrences of `<|endoftext|>` in the text. */
   readonly endMarks: number;
-  /** Bytes of the text that no pair was learned from: there was no room for more different words. */
+  /** Bytes of words that were left out of learning pairs, because the table of words was full. */
   readonly unlearned: number;
-  /** Fingerprint of the tokens where they are pieces of words; null for others, which `checksum` tells apart. */
+  /** Checksum of byte-pair tokens; null for other tokenizers, whose tokens follow from the text's `checksum`. */
   readonly tokens: string | null;
-  /** Whether versions whose saved runs have no such fingerprint may have made other tokens of the text. */
-  readonly wasReadOtherwise: boolean;
+  /** Whether versions that did not save `tokens` may have tokenized this text differently. */
+  readonly readingChanged: boolean;
 }
 
-/** `size` is null where nobody knows it. */
+/** `size` is in bytes; null when it is not known. */
 export type TokenizeProgress =
   | { readonly stage: 'reading' | 'tokenizing'; readonly bytes: number; readonly size: number | null }
   | ({ readonly stage: 'learning' } & Learning);
 
 export interface TokenizeOptions {
-  /** Called for every chunk, and many times while pairs are learned. */
+  /** Called for every chunk, and every few milliseconds while pairs are learned. */
   readonly onProgress?: (progress: TokenizeProgress) => void;
-  /** Called when the text was read once, before anything is made of it: what it throws ends the work. */
+  /** Called after the first pass, before the tokenizer is fitted. An error that it throws ends the work. */
   readonly onFingerprint?: (checksum: string) => void;
-  /** Ends the work with the signal's reason. Other tasks have their turn every 64 KiB, and every 8,192 places while pairs are learned. */
+  /**
+   * Aborts the work with the signal's reason. The event loop runs other tasks every 64 KiB, and every 8,192 positions
+   * while pairs are learned.
+   */
   readonly signal?: AbortSignal;
 }
 
-/** Bytes that are read at a time, so that what is needed beside the tokens is small whatever the chunks are. */
+/** Bytes that are processed at a time, so that working memory stays small whatever the size of the chunks. */
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Tokens of a streamed text. Memory: the tokens, twice where they are pieces of words; some megabytes of tables; what
- * learning pairs takes, which is bounded whatever the text; and what the stream itself holds.
- * @param kind of a tokenizer made for this text, or one that exists already
- * @throws EngineError BAD_TEXT when it is empty, too large, binary, not UTF-8, or was changed between the passes;
+ * Tokenizes a streamed text. Memory: the tokens (twice for byte-pair tokenizers), a few megabytes of tables, a bounded
+ * amount for learning pairs, and what the stream itself holds.
+ * @param kind the kind of tokenizer to make for this text, or an existing tokenizer
+ * @throws EngineError BAD_TEXT when the text is empty, too large, binary, not UTF-8, or changed between the passes;
  * TOKENIZER_UNAVAILABLE
  */
 export async function tokenize(
@@ -91,14 +94,14 @@ export async function tokenize(
       onProgress?.({ stage, bytes, size });
     }
   };
-  const write = async (found: Found, span: Span): Promise<Written> => {
-    const writer = tokenWriter(found, span);
+  const write = async (surveyed: SurveyedText, span: Span): Promise<Written> => {
+    const writer = tokenWriter(surveyed, span);
     try {
       await readAll('tokenizing', (piece) => writer.take(piece));
       return writer.end();
     } catch (cause) {
       if (!(cause instanceof SpanTooShort)) throw cause;
-      return write(found, wider(span));
+      return write(surveyed, wider(span));
     }
   };
   try {
@@ -118,7 +121,7 @@ export async function tokenize(
   }
 }
 
-/** The same of a text that is in memory already. @throws RangeError for GPT-2's tokenizer before `loadGpt2` */
+/** Tokenizes a text in memory, synchronously. @throws RangeError for GPT-2's tokenizer before `loadGpt2` */
 export function tokenizeString(
   text: string,
   name: string,
@@ -131,16 +134,16 @@ export function tokenizeString(
   const fitting = survey.fit();
   let step = fitting.next();
   while (!step.done) step = fitting.next();
-  const found = step.value;
+  const surveyed = step.value;
   const written = withSpan((span) => {
-    const writer = tokenWriter(found, span);
+    const writer = tokenWriter(surveyed, span);
     for (const piece of piecesOf(bytes)) writer.take(piece);
     return writer.end();
   });
-  return { name, ...result(found, written) };
+  return { name, ...result(surveyed, written) };
 }
 
-/** A text in memory as a stream, for texts that the program brings itself. */
+/** Wraps a text in memory as a stream. */
 export function streamOf(name: string, bytes: Uint8Array): TextStream {
   return {
     name,
@@ -155,16 +158,22 @@ function isGpt2(kind: TokenizerChoice | TokenizerJson): boolean {
   return typeof kind === 'object' ? kind.kind === 'gpt2' : kind.startsWith('gpt2');
 }
 
-/** Characters at which words were cut before: of learned pairs, and of GPT-2's, whose 2^16 code units are as many at least. */
-const WORDS_WERE_CUT_AT = { bpe: 64, gpt2: 2 ** 15 };
+/**
+ * Characters at which earlier versions cut words. For GPT-2 the limit was 2^16 code units, which are at least 2^15
+ * characters.
+ */
+const FORMER_WORD_LIMITS = { bpe: 64, gpt2: 2 ** 15 };
 
-function result(found: Found, { tokens, checksum, longestWord }: Written): Omit<TokenizedText, 'name'> {
-  const { tokenizer, bytes, endMarks, unlearned, hasOddSpace } = found;
+function result(
+  surveyed: SurveyedText,
+  { tokens, checksum, longestWord }: Written,
+): Omit<TokenizedText, 'name'> {
+  const { tokenizer, bytes, endMarks, unlearned, hasOddSpace } = surveyed;
   const { kind } = tokenizer;
   const inPieces = kind === 'bpe' || kind === 'gpt2';
-  const wasReadOtherwise = inPieces && (hasOddSpace || longestWord > WORDS_WERE_CUT_AT[kind]);
-  const reading = { endMarks, unlearned, tokens: checksum, wasReadOtherwise };
-  return { tokenizer, tokens, bytes, checksum: found.checksum, reading };
+  const readingChanged = inPieces && (hasOddSpace || longestWord > FORMER_WORD_LIMITS[kind]);
+  const reading = { endMarks, unlearned, tokens: checksum, readingChanged };
+  return { tokenizer, tokens, bytes, checksum: surveyed.checksum, reading };
 }
 
 function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {

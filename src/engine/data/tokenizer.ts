@@ -1,6 +1,6 @@
 /**
- * Text to token ids and back: one token a character (Unicode code point), a UTF-8 byte, or a piece of a word, learned from
- * the text or GPT-2's.
+ * Converts text to token ids and back. A token is a character (Unicode code point), a UTF-8 byte, or a piece of a word
+ * from a byte-pair encoding, which is learned from the text or GPT-2's.
  */
 import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
@@ -8,42 +8,42 @@ import { GPT2_VOCABULARY, gpt2Model } from './gpt2.ts';
 import { learnedModel, PairEncoder, type PairModel, tokenBytes } from './pairModel.ts';
 import { PieceReader, withSpan } from './wordPieces.ts';
 
-/** What rebuilds a tokenizer; part of saved runs. */
+/** The serialised form of a tokenizer, which saved runs contain. */
 export type TokenizerJson =
   | { readonly kind: 'char'; readonly characters: string }
   | { readonly kind: 'byte' }
-  /** The two ids of token 256, of token 257, and so on; tokens below are bytes. */
+  /** The two ids of token 256, then of token 257, and so on. Lower ids are bytes. */
   | { readonly kind: 'bpe'; readonly pairs: readonly number[] }
-  /** GPT-2's own. With `endOfText` its `<|endoftext|>` in a text is the token that ends a document; else it is text like any other. */
+  /** GPT-2's own. With `endOfText`, `<|endoftext|>` in a text becomes the token that ends a document; else it is ordinary text. */
   | { readonly kind: 'gpt2'; readonly endOfText?: true };
 
-/** What a run asks for: `bpe:N` learns up to N tokens from the text, `gpt2-eot` is GPT-2's with `endOfText`. */
+/** The tokenizer setting of a run: `bpe:N` learns up to N tokens from the text, `gpt2-eot` is GPT-2's with `endOfText`. */
 export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}` | 'gpt2' | 'gpt2-eot';
 
 export interface Tokenizer {
   readonly kind: TokenizerJson['kind'];
-  /** Number of different tokens, V. Ids are 0..V-1. */
+  /** Number of distinct tokens, V. Ids are 0..V-1. */
   readonly vocabulary: number;
-  /** @throws EngineError BAD_TEXT naming the characters that the vocabulary lacks */
+  /** @throws EngineError BAD_TEXT naming the characters that are not in the vocabulary */
   encode(text: string): Uint32Array;
-  /** Never fails: ids outside the vocabulary and broken UTF-8 become U+FFFD, since a model may write them. */
+  /** Never fails. Ids outside the vocabulary and invalid UTF-8 become U+FFFD, because a model may produce them. */
   decode(tokens: ArrayLike<number>): string;
   /**
-   * Decodes a stream of tokens one at a time. A character of several tokens comes with the last of them: the tokens
-   * before it give an empty text.
+   * Decodes a stream of tokens one at a time. A character that takes several tokens is returned with the last of them;
+   * the tokens before it return an empty string.
    */
   decoder(): (token: number) => string;
-  /** What stands for one token in a list: its character, or the byte in hexadecimal where it is only a part of one. */
+  /** The name of a token in a list: its text, or its bytes in hexadecimal where they are not whole characters. */
   name(token: number): string;
   readonly json: TokenizerJson;
 }
 
-/** As many as two bytes can number. */
-export const MOST_SYMBOLS = 2 ** 16;
+/** Largest vocabulary of a tokenizer, because ids are stored in at most two bytes. */
+export const MAX_VOCABULARY = 2 ** 16;
 
 const REPLACEMENT = '\ufffd';
 
-/** @throws RangeError for GPT-2's before `loadGpt2` */
+/** @throws RangeError for GPT-2's tokenizer before `loadGpt2` */
 export function createTokenizer(json: TokenizerJson): Tokenizer {
   switch (json.kind) {
     case 'byte':
@@ -58,7 +58,7 @@ export function createTokenizer(json: TokenizerJson): Tokenizer {
 
 type PairJson = Extract<TokenizerJson, { kind: 'bpe' | 'gpt2' }>;
 
-/** The tokens of a tokenizer that joins pairs; null for the others. */
+/** The vocabulary of a byte-pair tokenizer; null for the others. */
 export function pairModel(json: PairJson): PairModel;
 export function pairModel(json: TokenizerJson): PairModel | null;
 export function pairModel(json: TokenizerJson): PairModel | null {
@@ -66,45 +66,48 @@ export function pairModel(json: TokenizerJson): PairModel | null {
   return json.kind === 'bpe' ? learnedModel(json.pairs) : null;
 }
 
-/** The choice that asks for a tokenizer like this one. */
+/** The setting that gives a tokenizer like this one. */
 export function choiceOf(json: TokenizerJson): TokenizerChoice {
   if (json.kind === 'gpt2') return json.endOfText ? 'gpt2-eot' : 'gpt2';
   return json.kind === 'bpe' ? `bpe:${tokensIn(json)}` : json.kind;
 }
 
-/** Number of different tokens, V, of the tokenizer that this rebuilds. */
+/** Number of distinct tokens, V, of a serialised tokenizer. */
 export function tokensIn(json: TokenizerJson): number {
   if (json.kind === 'char') return [...json.characters].length;
   if (json.kind === 'gpt2') return GPT2_VOCABULARY;
-  return LEAST_PAIR_TOKENS + (json.kind === 'bpe' ? json.pairs.length / 2 : 0);
+  return MIN_PAIR_TOKENS + (json.kind === 'bpe' ? json.pairs.length / 2 : 0);
 }
 
-/** GPT-2's tokenizer as a choice asks for it; null for the choices that are made for a text. */
+/** GPT-2's tokenizer for a setting; null for settings whose tokenizer is made for a text. */
 export function gpt2Json(choice: TokenizerChoice): TokenizerJson | null {
   if (choice === 'gpt2') return { kind: 'gpt2' };
   return choice === 'gpt2-eot' ? { kind: 'gpt2', endOfText: true } : null;
 }
 
-/** How a text is read for a model that brings its tokenizer: what `<|endoftext|>` means in GPT-2's is the run's choice. */
+/**
+ * The tokenizer for a run that starts from a model with its own tokenizer. Only the meaning of `<|endoftext|>` in GPT-2's
+ * tokenizer is taken from the run's setting.
+ */
 export function tokenizerOfModel(own: TokenizerJson, choice: TokenizerChoice): TokenizerJson {
   return (own.kind === 'gpt2' && gpt2Json(choice)) || own;
 }
 
-/** The same of choices; null for none. */
+/** The same for settings, where null means that the run has none. */
 export function choiceOfModel(own: TokenizerChoice, choice: TokenizerChoice | null): TokenizerChoice {
   return choice !== null && gpt2Json(own) && gpt2Json(choice) ? choice : own;
 }
 
-/** Bytes alone. */
-const LEAST_PAIR_TOKENS = 256;
+/** The 256 bytes, without any pair. */
+const MIN_PAIR_TOKENS = 256;
 
 /**
- * Tokens of a choice, at most; null where the text decides.
- * @throws EngineError BAD_VALUE for what is no choice
+ * The largest vocabulary that a setting can give; null when it depends on the text.
+ * @throws EngineError BAD_VALUE when there is no such tokenizer
  */
 export function mostTokens(choice: TokenizerChoice): number | null {
   if (choice === 'char') return null;
-  if (choice === 'byte') return LEAST_PAIR_TOKENS;
+  if (choice === 'byte') return MIN_PAIR_TOKENS;
   if (gpt2Json(choice)) return GPT2_VOCABULARY;
   const tokens = pairTokens(choice);
   if (tokens !== null) return tokens;
@@ -116,18 +119,18 @@ export function mostTokens(choice: TokenizerChoice): number | null {
 }
 
 /**
- * The size asked for by `bpe:N`; null for the other tokenizers.
- * @throws EngineError BAD_VALUE where N cannot be
+ * The N of `bpe:N`; null for other tokenizers.
+ * @throws EngineError BAD_VALUE when N is out of range
  */
 export function pairTokens(choice: TokenizerChoice): number | null {
   if (typeof choice !== 'string' || !choice.startsWith('bpe:')) return null;
   const digits = choice.slice('bpe:'.length);
   const tokens = /^\d{1,6}$/.test(digits) ? Number(digits) : 0;
-  if (tokens >= LEAST_PAIR_TOKENS && tokens <= MOST_SYMBOLS) return tokens;
+  if (tokens >= MIN_PAIR_TOKENS && tokens <= MAX_VOCABULARY) return tokens;
   throw new EngineError(
     'BAD_VALUE',
     `tokenizer is "${choice.slice(0, 40)}".`,
-    `After bpe: comes the number of tokens, from ${LEAST_PAIR_TOKENS} to ${MOST_SYMBOLS}, as in bpe:1024.`,
+    `Give the number of tokens after bpe:, from ${MIN_PAIR_TOKENS} to ${MAX_VOCABULARY}, as in bpe:1024.`,
   );
 }
 
@@ -144,7 +147,7 @@ function charTokenizer(characters: readonly string[]): Tokenizer {
         if (id === undefined) throw unknownCharacters(text, ids);
         tokens[count++] = id;
       }
-      return tokens.slice(0, count); // fewer than text.length where there are surrogate pairs
+      return tokens.slice(0, count); // shorter than text.length if there are surrogate pairs
     },
     decode: (tokens) => Array.from(tokens, (id) => characters[id] ?? REPLACEMENT).join(''),
     decoder: () => (token) => characters[token] ?? REPLACEMENT,
@@ -211,12 +214,12 @@ function pairTokenizer(json: PairJson): Tokenizer {
   };
 }
 
-/** Whether `<|endoftext|>` in a text is a token of its own. */
+/** Whether `<|endoftext|>` in a text becomes a special token. */
 export function endsText(json: TokenizerJson): boolean {
   return json.kind === 'gpt2' && json.endOfText === true;
 }
 
-/** Half a surrogate pair is no character and becomes U+FFFD, as in UTF-8. */
+/** Replaces lone surrogates by U+FFFD, as encoding to UTF-8 does. */
 function codePointsOf(text: string): number[] {
   return Array.from(text, (character) => {
     const codePoint = character.codePointAt(0)!;
@@ -224,18 +227,18 @@ function codePointsOf(text: string): number[] {
   });
 }
 
-/** Characters named in a message; more of them say nothing more. */
+/** Number of characters that a message lists. */
 const NAMED = 8;
 
 function unknownCharacters(text: string, ids: ReadonlyMap<string, number>): EngineError {
-  return notAmong(
+  return unknownCharactersError(
     ids.size,
     [...new Set(text)].filter((character) => !ids.has(character)),
   );
 }
 
-/** @param unknown characters of a text that are none of the vocabulary's `known` */
-export function notAmong(known: number, unknown: readonly string[]): EngineError {
+/** @param known size of the vocabulary  @param unknown characters of a text that it does not contain */
+export function unknownCharactersError(known: number, unknown: readonly string[]): EngineError {
   const names = unknown.slice(0, NAMED).map(nameOf);
   if (unknown.length > NAMED) names.push(`${unknown.length - NAMED} more`);
   return new EngineError(

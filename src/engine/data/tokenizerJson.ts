@@ -1,18 +1,18 @@
-/** Tokenizers that files bring along. */
+/** Reads the tokenizers of saved runs and exported models. */
 
 import { EngineError } from '../core/errors.ts';
 import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson } from '../core/strictJson.ts';
-import { MOST_SYMBOLS, type TokenizerJson } from './tokenizer.ts';
+import { MAX_VOCABULARY, type TokenizerJson } from './tokenizer.ts';
 
 const MAX_DEPTH = 3;
 
 /**
- * A tokenizer from its JSON, checked.
- * @param file where it is from, for messages
+ * Parses and checks a serialised tokenizer.
+ * @param file name of the file that it is from, for messages
  * @throws EngineError BAD_FILE saying what is wrong
  */
 export function readTokenizerJson(text: string, file: string): TokenizerJson {
-  const wrong = (what: string, hint = 'It was damaged: get it again.') =>
+  const wrong = (what: string, hint = 'The file is damaged. Get it again.') =>
     new EngineError('BAD_FILE', `"${file}" has a tokenizer that ${what}.`, hint);
   let value: JsonValue;
   try {
@@ -21,7 +21,7 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
     if (!(cause instanceof JsonProblem)) throw cause;
     throw wrong(`is not JSON at character ${cause.offset}: ${cause.message}`);
   }
-  if (!(value instanceof Map)) throw wrong('is no object');
+  if (!(value instanceof Map)) throw wrong('is not an object');
   const json: JsonObject = value;
   switch (json.get('kind')) {
     case 'byte':
@@ -35,28 +35,28 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
       const characters = json.get('characters');
       if (typeof characters !== 'string') throw wrong('has no characters');
       const count = new Set(characters).size;
-      if (count === 0 || count > MOST_SYMBOLS || count !== [...characters].length) {
+      if (count === 0 || count > MAX_VOCABULARY || count !== [...characters].length) {
         throw wrong(
-          `has ${count} different characters in ${[...characters].length}; from 1 to ${MOST_SYMBOLS} fit`,
+          `lists ${[...characters].length} characters, ${count} of them different; it must list from 1 to ${MAX_VOCABULARY}, each once`,
         );
       }
       return { kind: 'char', characters };
     }
     case 'bpe': {
       const pairs = json.get('pairs');
-      if (!Array.isArray(pairs) || pairs.length % 2 !== 0 || pairs.length / 2 + 256 > MOST_SYMBOLS) {
-        throw wrong(`has no list of at most ${MOST_SYMBOLS - 256} pairs`);
+      if (!Array.isArray(pairs) || pairs.length % 2 !== 0 || pairs.length / 2 + 256 > MAX_VOCABULARY) {
+        throw wrong(`does not have a list of at most ${MAX_VOCABULARY - 256} pairs`);
       }
       const at = pairs.findIndex(
         (id, i) => !(Number.isInteger(id) && id >= 0 && id < 256 + Math.floor(i / 2)),
       );
-      if (at >= 0) throw wrong(`has ${pairs[at]} in pair ${at >> 1}, which is no token before it`);
+      if (at >= 0) throw wrong(`has ${pairs[at]} in pair ${at >> 1}, which is not an earlier token`);
       return { kind: 'bpe', pairs };
     }
     default:
       throw wrong(
-        'is of no kind that is known: char, byte, bpe or gpt2',
-        'Use the version of Halfstep that wrote it, if that is a later one. Else it was damaged: get it again.',
+        'is of an unknown kind; the kinds are char, byte, bpe and gpt2',
+        'Use the version of Halfstep that wrote it, if that is a later one. Otherwise the file is damaged. Get it again.',
       );
   }
 }

@@ -1,9 +1,9 @@
-/** Node's. Its message ports take up to a thousand messages in one turn, in which no signal and no timer is heard. */
+/** Node has this. Its message ports handle up to a thousand messages in one turn, during which no timer or signal is handled. */
 const { setImmediate } = globalThis as { setImmediate?: (call: () => void) => void };
 
 /**
- * Gives way to what else waits (a message, a signal, a timer) in the midst of long work. Each turn is a task of its own:
- * promises alone would let nothing else run, and browsers let timers wait for four milliseconds.
+ * Lets the event loop run other tasks (messages, signals, timers) during long work. Each turn is a task of its own:
+ * awaiting a promise would not let other tasks run, and browsers delay timers by at least four milliseconds.
  */
 export class Turns {
   readonly #signal: AbortSignal | undefined;

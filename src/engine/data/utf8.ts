@@ -1,35 +1,35 @@
-/** Bytes to characters, chunk by chunk, refusing what is not text. */
+/** Decodes UTF-8 chunk by chunk and refuses input that is not text. */
 import { EngineError } from '../core/errors.ts';
 
-/** Tokens take up to twice as much, in one piece; more a browser does not give to a page. */
+/** The tokens take up to twice as many bytes in one array, and browsers do not allocate more than 2 GiB in one piece. */
 export const MAX_TEXT_BYTES = 2 ** 30;
 
 const BYTE_ORDER_MARK = 0xfeff;
 const MARK_BYTES = 3;
 
 /**
- * Strict UTF-8 of a stream, by the platform's `TextDecoder`. A byte order mark at the start is dropped; line ends stay as
- * they are. Characters may be cut anywhere by the borders of chunks.
+ * Decodes strict UTF-8 from a stream with the platform's `TextDecoder`. A byte order mark at the start is dropped; line
+ * ends are kept. A character may be split between chunks.
  */
 export class Utf8Reader {
   #offset = 0;
-  /** The bytes before `#offset` that begin a character: at most three. */
+  /** The bytes before `#offset` that begin an incomplete character; at most three. */
   #begun = new Uint8Array(0);
   #mark = 0;
 
-  /** Bytes read, without the byte order mark. */
+  /** Bytes read so far, without the byte order mark. */
   get bytes(): number {
     return this.#offset - this.#mark;
   }
 
-  /** Bytes of the byte order mark: 0 or 3. */
+  /** Size of the byte order mark: 0 or 3. */
   get markBytes(): number {
     return this.#mark;
   }
 
   /**
-   * The characters that end in `chunk`, as code points.
-   * @throws EngineError BAD_TEXT for bytes that are binary (with a NUL), too many, or not UTF-8
+   * Returns the characters that end in `chunk`, as code points.
+   * @throws EngineError BAD_TEXT when the text contains a NUL, is too large, or is not UTF-8
    */
   push(chunk: Uint8Array): Uint32Array {
     if (this.#offset === 0) refuseUtf16(chunk);
@@ -37,10 +37,10 @@ export class Utf8Reader {
     const start = this.#offset - this.#begun.length;
     const bytes = joined(this.#begun, chunk);
     const text = decoded(bytes);
-    const sound = text ?? soundPart(bytes);
-    const nul = sound.indexOf('\0');
-    if (nul >= 0) throw binary(start + utf8Length(sound.slice(0, nul)));
-    const read = utf8Length(sound);
+    const valid = text ?? validPrefix(bytes);
+    const nul = valid.indexOf('\0');
+    if (nul >= 0) throw binary(start + utf8Length(valid.slice(0, nul)));
+    const read = utf8Length(valid);
     if (text === null) throw invalid(start + read, bytes[read]!);
     this.#begun = bytes.slice(read);
     this.#offset += chunk.length;
@@ -50,7 +50,7 @@ export class Utf8Reader {
     return codePoints.subarray(1);
   }
 
-  /** @throws EngineError BAD_TEXT when nothing was read, or the last character is not complete */
+  /** @throws EngineError BAD_TEXT when the text is empty or its last character is incomplete */
   end(): void {
     const [lead] = this.#begun;
     if (lead !== undefined) throw invalid(this.#offset - this.#begun.length, lead);
@@ -59,25 +59,25 @@ export class Utf8Reader {
   }
 }
 
-/** The whole characters of bytes that may end within one; null where they are no UTF-8. */
+/** Decodes the complete characters of `bytes`, which may end inside one; null when they are not UTF-8. */
 function decoded(bytes: Uint8Array): string | null {
   try {
-    // A new one each time, since what a decoder holds back after it has failed is not defined.
+    // A new decoder each time, because the state of one that has failed is not defined.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true });
   } catch {
     return null;
   }
 }
 
-/** What stands before the first wrong character, which the decoder does not name: bytes after it are halved away. */
-function soundPart(bytes: Uint8Array): string {
-  let [sound, wrong] = [0, bytes.length];
-  while (wrong - sound > 1) {
-    const middle = (sound + wrong) >> 1;
-    if (decoded(bytes.subarray(0, middle)) === null) wrong = middle;
-    else sound = middle;
+/** Returns the text before the first invalid character. The decoder does not report its position, so this bisects. */
+function validPrefix(bytes: Uint8Array): string {
+  let [valid, invalid] = [0, bytes.length];
+  while (invalid - valid > 1) {
+    const middle = (valid + invalid) >> 1;
+    if (decoded(bytes.subarray(0, middle)) === null) invalid = middle;
+    else valid = middle;
   }
-  return decoded(bytes.subarray(0, sound))!;
+  return decoded(bytes.subarray(0, valid))!;
 }
 
 function utf8Length(text: string): number {
@@ -89,7 +89,7 @@ function codePointsOf(text: string): Uint32Array {
   let count = 0;
   for (let i = 0; i < text.length; i++) {
     const codePoint = text.codePointAt(i)!;
-    if (codePoint > 0xffff) i += 1; // it takes two units of the string
+    if (codePoint > 0xffff) i += 1; // a surrogate pair
     codePoints[count++] = codePoint;
   }
   return codePoints.subarray(0, count);
@@ -105,18 +105,18 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> 
 function invalid(offset: number, lead: number): EngineError {
   return new EngineError(
     'BAD_TEXT',
-    `The text is not valid UTF-8: byte ${offset} (0x${lead.toString(16).padStart(2, '0')}) begins no character.`,
+    `The text is not valid UTF-8: byte ${offset} (0x${lead.toString(16).padStart(2, '0')}) does not begin a valid character.`,
     'Save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE.',
   );
 }
 
-/** @throws EngineError BAD_TEXT when a text of so many bytes is too large to train on */
+/** @throws EngineError BAD_TEXT when a text of `bytes` bytes is too large to train on */
 export function checkTextSize(bytes: number): void {
   if (bytes <= MAX_TEXT_BYTES) return;
   throw new EngineError(
     'BAD_TEXT',
-    `The text has ${bytes} bytes or more; at most ${MAX_TEXT_BYTES} (${MAX_TEXT_BYTES / 2 ** 20} MiB) can be held in memory.`,
-    'Cut it: a model of this size learns no more from a longer text.',
+    `The text has at least ${bytes} bytes; at most ${MAX_TEXT_BYTES} (${MAX_TEXT_BYTES / 2 ** 20} MiB) can be read.`,
+    'Shorten it. Models of this size do not learn more from a longer text.',
   );
 }
 

@@ -1,4 +1,4 @@
-/** Tokens that are pieces of words: what learning them and reading a text with them keep between the text's pieces. */
+/** Byte-pair tokens of a text that arrives in pieces: the words to learn pairs from, and the ids of the text. */
 import type { CountedWords } from './bpe.ts';
 import { GPT2_END, GPT2_END_ID } from './gpt2.ts';
 import { FIRST_SPAN, LongWord, type Span, SpanTooShort, wider } from './longWord.ts';
@@ -7,22 +7,22 @@ import { WordReader, type WordSink } from './words.ts';
 import { WordTable } from './wordTable.ts';
 
 /**
- * Characters of a word that pairs are learned from: longer ones are cut. Only learning cuts: what was learned is a list of
- * pairs, whatever it was learned from.
+ * Longest word in characters that pairs are learned from; longer words are cut. Only learning cuts them: encoding a text
+ * with the learned pairs does not.
  */
 const LONGEST_LEARNED_WORD = 64;
-/** Bytes of all different words that pairs are learned from; learning takes at least 22 times as much. */
-export const MOST_LEARNED_BYTES = 2 ** 23;
+/** Total bytes of the distinct words that pairs are learned from. Learning takes at least 22 times as much memory. */
+export const MAX_LEARNED_BYTES = 2 ** 23;
 
-/** Counts the words of a text that pairs are learned from: words that come when there is no more room for new ones are left out. */
+/** Counts the words of a text to learn pairs from. Once the table is full, new words are left out. */
 export class LearnedWords implements WordSink, CountedWords {
   readonly #table: WordTable;
   readonly #reader = new WordReader(this, LONGEST_LEARNED_WORD);
   #counts = new Uint32Array(1024);
-  #left = 0;
+  #omittedBytes = 0;
 
-  /** @param mostBytes of all different words */
-  constructor(mostBytes = MOST_LEARNED_BYTES) {
+  /** @param mostBytes limit on the total bytes of the distinct words */
+  constructor(mostBytes = MAX_LEARNED_BYTES) {
     this.#table = new WordTable(mostBytes);
   }
 
@@ -34,9 +34,9 @@ export class LearnedWords implements WordSink, CountedWords {
     return this.#table.bytes;
   }
 
-  /** Bytes of the text that nothing is learned from. */
-  get left(): number {
-    return this.#left;
+  /** Bytes of the words that were left out. */
+  get omittedBytes(): number {
+    return this.#omittedBytes;
   }
 
   word(index: number): Uint8Array {
@@ -58,7 +58,7 @@ export class LearnedWords implements WordSink, CountedWords {
   take(bytes: Uint8Array, length: number): void {
     const index = this.#table.add(bytes, length);
     if (index < 0) {
-      this.#left += length;
+      this.#omittedBytes += length;
       return;
     }
     if (index === this.#counts.length) {
@@ -70,7 +70,7 @@ export class LearnedWords implements WordSink, CountedWords {
   }
 }
 
-/** Characters; what is longer is encoded span by span. */
+/** Longest word in characters that is encoded at once. Longer words are encoded span by span. */
 const LONGEST_WHOLE_WORD = 256;
 const CACHED_WORDS = 2 ** 17;
 const CACHED_BYTES = 2 ** 22;
@@ -78,12 +78,12 @@ const CACHED_BYTES = 2 ** 22;
 const END_MARK = Array.from(GPT2_END, (character) => character.charCodeAt(0));
 
 export interface PieceOptions {
-  /** `<|endoftext|>` is GPT-2's token, and ends a text; else it is text like any other. */
+  /** Whether `<|endoftext|>` becomes GPT-2's special token; else it is ordinary text. */
   readonly endOfText: boolean;
   readonly span?: Span;
 }
 
-/** Turns a text that comes in pieces into ids, the same ones wherever the pieces end. */
+/** Encodes a text that arrives in pieces. The ids do not depend on where the pieces end. */
 export class PieceReader implements WordSink {
   readonly #reader = new WordReader(this, LONGEST_WHOLE_WORD);
   readonly #encoder: PairEncoder;
@@ -94,10 +94,10 @@ export class PieceReader implements WordSink {
   readonly #cachedIds: number[][] = [];
   #long: LongWord | null = null;
   #inLong = false;
-  /** Characters of the mark that the text has just had. */
+  /** Number of characters of the end mark that the text has just matched. */
   #marked = 0;
 
-  /** @param take receives the text's ids, some at a time */
+  /** @param take receives the ids of the text, a few at a time */
   constructor(encoder: PairEncoder, take: (ids: readonly number[]) => void, options: PieceOptions) {
     this.#encoder = encoder;
     this.#take = take;
@@ -150,7 +150,7 @@ export class PieceReader implements WordSink {
       return;
     }
     this.#pushMarked();
-    // The mark's first character is none of its others.
+    // The first character of the mark occurs only once in it, so a failed match can only restart here.
     if (codePoint === END_MARK[0]) this.#marked = 1;
     else this.#reader.pushOne(codePoint);
   }
@@ -161,7 +161,7 @@ export class PieceReader implements WordSink {
   }
 }
 
-/** Calls `read` with wider and wider windows until one does. */
+/** Calls `read` with wider and wider spans until one is wide enough. */
 export function withSpan<Result>(read: (span: Span) => Result): Result {
   for (let span = FIRST_SPAN; ; span = wider(span)) {
     try {
@@ -172,7 +172,7 @@ export function withSpan<Result>(read: (span: Span) => Result): Result {
   }
 }
 
-/** Counts `<|endoftext|>` in a text that comes in pieces. */
+/** Counts `<|endoftext|>` in a text that arrives in pieces. */
 export class EndMarks {
   count = 0;
   #marked = 0;

@@ -1,19 +1,19 @@
-/** Different words, each with a number of its own, in typed arrays: so many bytes at most, whatever the words are. */
+/** A hash table that numbers distinct words. It uses typed arrays, so that its size is bounded whatever the words are. */
 
 const EMPTY = 0;
-const LEAST_SLOTS = 64;
+const MIN_SLOTS = 64;
 
 export class WordTable {
   readonly #mostBytes: number;
   readonly #mostWords: number;
   #bytes = new Uint8Array(2 ** 8);
-  /** Where word i ends; it begins where the one before ends. */
-  #ends = new Uint32Array(LEAST_SLOTS / 2);
-  /** Number of a word + 1; at most half of the places are taken. */
-  #slots = new Int32Array(LEAST_SLOTS);
+  /** The end of word i in `#bytes`. It begins where word i - 1 ends. */
+  #ends = new Uint32Array(MIN_SLOTS / 2);
+  /** Open-addressing hash table of index + 1, at most half full. */
+  #slots = new Int32Array(MIN_SLOTS);
   #size = 0;
 
-  /** @param mostBytes of all words together */
+  /** @param mostBytes limit on the total bytes of all words */
   constructor(mostBytes: number, mostWords = Number.POSITIVE_INFINITY) {
     this.#mostBytes = mostBytes;
     this.#mostWords = mostWords;
@@ -24,17 +24,17 @@ export class WordTable {
     return this.#size;
   }
 
-  /** Bytes of all words. */
+  /** Total bytes of all words. */
   get bytes(): number {
     return this.#start(this.#size);
   }
 
-  /** A view on the word's bytes, valid until the next word is added. */
+  /** Returns a view of the word's bytes, valid until the next word is added. */
   word(index: number): Uint8Array {
     return this.#bytes.subarray(this.#start(index), this.#ends[index]);
   }
 
-  /** The number of the word in the first `length` bytes, which is `size` before the call if it is new; -1 if it is new and there is no room. */
+  /** Returns the index of the word in the first `length` bytes, and adds it if it is new; -1 if it is new and the table is full. */
   add(bytes: Uint8Array, length: number): number {
     const place = this.#find(bytes, length);
     const known = this.#slots[place]!;
@@ -97,7 +97,7 @@ export class WordTable {
   }
 }
 
-/** FNV-1a, its high bits mixed into the low ones. */
+/** FNV-1a, with the high bits mixed into the low ones. */
 function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = 0x811c9dc5;
   for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);

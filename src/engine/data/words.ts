@@ -1,10 +1,10 @@
 /**
- * Cuts a text into GPT-2's words: contractions, letters, digits, other signs with a space before them, and white space.
- * The pattern, as exported files name it (`ByteLevel` with `use_regex`), is OpenAI's
+ * Splits a text into words as GPT-2 does: contractions, letters, digits and other signs, each with an optional space
+ * before it, and white space. The pattern (`ByteLevel` with `use_regex` in exported files) is OpenAI's
  *
  *   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  *
- * in which `\s` is Unicode's White_Space. JavaScript's `\s` is another set: it has U+FEFF and lacks U+0085.
+ * where `\s` is Unicode's White_Space. JavaScript's `\s` differs: it includes U+FEFF and lacks U+0085.
  */
 
 const WHITE = 1;
@@ -17,7 +17,7 @@ const KINDS: readonly (readonly [kind: number, pattern: RegExp])[] = [
   [NUMBER, /\p{N}/u],
 ];
 const CODE_POINTS = 0x110000;
-/** The kind of each code point, 0 where it was not asked for yet. */
+/** Cache of the kind of each code point; 0 where it has not been computed yet. */
 let kinds: Uint8Array | null = null;
 
 function kindOf(codePoint: number): number {
@@ -30,26 +30,26 @@ function kindOf(codePoint: number): number {
   return kind;
 }
 
-/** Receives words as UTF-8. */
+/** Receives words in UTF-8. */
 export interface WordSink {
   /**
-   * The first `length` bytes of `bytes`, which are the reader's own and valid until the call returns.
-   * @param ends false where more of the same word follows
+   * Takes the first `length` bytes of `bytes`. The reader reuses the array after the call returns.
+   * @param ends false when more of the same word follows
    */
   take(bytes: Uint8Array, length: number, ends: boolean): void;
 }
 
 const SPACE = 0x20;
 const APOSTROPHE = 0x27;
-const MOST_BYTES_OF_CHARACTER = 4;
+const MAX_CHARACTER_BYTES = 4;
 const NOTHING = -1;
-/** Letters that end a contraction, alone and after another. */
+/** Contractions of one letter ('s) and of two ('ll), the latter as a map from the first letter to the second. */
 const ENDINGS = new Set([...'sdmt'].map((letter) => letter.charCodeAt(0)));
 const LONG_ENDINGS = new Map([...['ll', 've', 're']].map((word) => [word.charCodeAt(0), word.charCodeAt(1)]));
 
 /**
- * Reads a text in pieces and hands over its words, the same ones wherever the pieces end. What it holds does not grow
- * with the length of a word: one of more than `most` characters is handed over in parts of so many.
+ * Reads a text in pieces and passes its words to a sink. The words do not depend on where the pieces end. Memory is
+ * bounded: a word of more than `most` characters is passed in parts of that many.
  */
 export class WordReader {
   readonly #sink: WordSink;
@@ -60,18 +60,18 @@ export class WordReader {
   #characters = 0;
   #wordCharacters = 0;
   #longest = 0;
-  /** Kind of the word that is being read; 0 between words. */
+  /** Kind of the current word; 0 between words. */
   #kind = 0;
-  /** The last character of white space: it may belong to the next word. */
+  /** The last white-space character, which may belong to the next word. */
   #held = NOTHING;
-  /** After an apostrophe that begins a word: 1, and 2 with the first of two letters, which is in `#first`. */
+  /** 1 after an apostrophe that begins a word; 2 after the first letter of a two-letter contraction, which `#first` holds. */
   #contraction = 0;
   #first = 0;
 
   constructor(sink: WordSink, most: number) {
     this.#sink = sink;
     this.#most = most;
-    this.#bytes = new Uint8Array(most * MOST_BYTES_OF_CHARACTER);
+    this.#bytes = new Uint8Array(most * MAX_CHARACTER_BYTES);
   }
 
   /** Characters of the longest word so far. */
@@ -96,14 +96,14 @@ export class WordReader {
     if (this.#kind === WHITE) this.#endWhite();
     if (this.#kind !== kind) {
       if (this.#kind !== 0) this.#end();
-      // A space that was left to this word stands before the apostrophe.
+      // If the word already has a space before the apostrophe, it is not a contraction.
       if (this.#length === 0 && codePoint === APOSTROPHE) this.#contraction = 1;
       this.#kind = kind;
     }
     this.#append(codePoint);
   }
 
-  /** Ends the text: what follows is another. */
+  /** Ends the text. Further characters begin a new text. */
   end(): void {
     if (this.#contraction === 2) this.#giveUpContraction();
     this.#contraction = 0;
@@ -112,7 +112,7 @@ export class WordReader {
     this.#end();
   }
 
-  /** Whether the character is a part of what may be a contraction. */
+  /** Continues a possible contraction. @returns whether it used the character */
   #contract(codePoint: number): boolean {
     if (this.#contraction === 1) {
       this.#contraction = 0;
@@ -137,7 +137,7 @@ export class WordReader {
     return true;
   }
 
-  /** The apostrophe was a sign, and the letter after it begins a word. */
+  /** Ends the apostrophe as a sign of its own and begins a new word with the letter after it. */
   #giveUpContraction(): void {
     this.#contraction = 0;
     this.#end();
@@ -145,7 +145,7 @@ export class WordReader {
     this.#append(this.#first);
   }
 
-  /** White space before something else: its last character stands alone, or belongs to the next word if it is a space. */
+  /** Ends white space before a word. Its last character becomes a word of its own, or part of the next word if it is a space. */
   #endWhite(): void {
     const last = this.#held;
     this.#held = NOTHING;
@@ -155,7 +155,7 @@ export class WordReader {
   }
 
   #append(codePoint: number): void {
-    if (this.#characters === this.#most) this.#hand(false);
+    if (this.#characters === this.#most) this.#flush(false);
     this.#characters += 1;
     this.#wordCharacters += 1;
     const bytes = this.#bytes;
@@ -177,12 +177,12 @@ export class WordReader {
   #end(): void {
     this.#kind = 0;
     if (this.#length === 0) return;
-    this.#hand(true);
+    this.#flush(true);
     this.#longest = Math.max(this.#longest, this.#wordCharacters);
     this.#wordCharacters = 0;
   }
 
-  #hand(ends: boolean): void {
+  #flush(ends: boolean): void {
     this.#sink.take(this.#bytes, this.#length, ends);
     this.#length = 0;
     this.#characters = 0;

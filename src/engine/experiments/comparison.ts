@@ -1,4 +1,4 @@
-/** What precision modes come to beside each other. Pure functions of what the runs reported. */
+/** Compares precision modes. These are pure functions of what the runs reported. */
 import { firstDivergence, type LossCurve } from './divergence.ts';
 import { interpolate } from './interpolate.ts';
 import { type SpeedClock, type SpeedFinding, speedFinding, speedNoise, type TimedRun } from './speed.ts';
@@ -7,70 +7,70 @@ import type { VariantId } from './variants.ts';
 
 export interface TimedEval {
   readonly step: number;
-  /** Nats; null when not finite. */
+  /** In nats; null when not finite. */
   readonly valLoss: number | null;
-  /** Seconds of training, evaluations and pauses left out; null where they are not this run's own. */
+  /** Seconds of training, without evaluations and pauses; null when the run shared the GPU with others. */
   readonly seconds: number | null;
 }
 
-/** A run that has ended: by itself, by a stop, or because its mode could not go on. */
+/** A run that has ended: after its last step, by a stop, or because its mode failed. */
 export interface ComparedRun extends LossCurve, TimedRun {
   readonly mode: VariantId;
   readonly seed: number;
-  /** The mode could not go on. */
+  /** Whether the mode failed, so that the run ended early. */
   readonly failed: boolean;
   /** In ascending order of steps. */
   readonly evals: readonly TimedEval[];
 }
 
-/** Where a mode leaves the reference, over the seeds where it does. */
+/** Where a mode diverges from the reference, over the seeds for which it does. */
 export interface Divergence {
-  /** Of the seed that diverges first, and of the one that diverges last. */
+  /** Step at which the first seed diverges; `latest` is that of the last seed. */
   readonly earliest: number;
   readonly latest: number;
   readonly seeds: number;
 }
 
-/** Figures over the seeds; null where there are none. */
+/** The results of a mode over its seeds. Figures are null when there are none. */
 export interface ModeResult {
   readonly mode: VariantId;
   readonly runs: number;
   readonly failed: number;
-  /** At the comparison's step. */
+  /** At the step of the comparison. */
   readonly valLoss: Spread | null;
-  /** Runs without a loss there because an evaluation was not finite. */
+  /** Number of runs without a loss at that step because an evaluation was not finite. */
   readonly nonFinite: number;
-  /** Minus the reference's at the same seed: above zero is worse. */
+  /** Loss minus that of the reference with the same seed. Positive is worse. */
   readonly lossDifference: Spread | null;
-  /** At the comparison's time. */
+  /** At the time of the comparison. */
   readonly valLossAtSeconds: Spread | null;
   readonly tokensPerSec: Spread | null;
-  /** Tokens/s over the reference's at the same seed. */
+  /** Tokens/s over those of the reference with the same seed. */
   readonly speedUp: Spread | null;
-  /** Whether that is more than noise; null for the reference and where a speed was not measured. */
+  /** Whether the speed-up exceeds noise; null for the reference and when a speed was not measured. */
   readonly speedFinding: SpeedFinding | null;
-  /** null for the reference and for modes that stay with it. */
+  /** Null for the reference and for modes that do not diverge from it. */
   readonly divergence: Divergence | null;
 }
 
 export interface Comparison {
-  /** One a mode; the first is the reference. */
+  /** One result for each mode; the first is the reference. */
   readonly modes: readonly ModeResult[];
-  /** Seeds that the figures are of. */
+  /** Number of seeds in the figures. */
   readonly seeds: number;
-  /** The last step that all runs which did not fail were evaluated at or past; null before any was. */
+  /** The last step up to which all runs that did not fail were evaluated; null before the first evaluation. */
   readonly step: number | null;
-  /** When the fastest mode had come to that step: over seeds, the mean; null where time was not measured. */
+  /** Seconds after which the fastest mode reached that step, as the mean over seeds; null when time was not measured. */
   readonly seconds: number | null;
-  /** Nats between the reference's best and worst seed; null with one seed. */
+  /** Difference in nats between the best and worst seed of the reference; null with one seed. */
   readonly seedNoise: number | null;
-  /** What seconds and speeds are of. */
+  /** The clock of seconds and speeds. */
   readonly clock: SpeedClock;
 }
 
 /**
- * Compares modes that were trained from the same starts. Of seeds that not every mode has finished nothing is used,
- * as long as there is one that every mode has.
+ * Compares modes that were trained from the same starts. Once every mode has finished at least one common seed, only
+ * seeds that every mode has finished are used.
  * @param modes the first is the reference
  */
 export function compareRuns(
@@ -128,7 +128,7 @@ function lastCommonStep(runs: readonly ComparedRun[]): number | null {
   return last.length > 0 ? Math.min(...last) : null;
 }
 
-/** Seconds after which the first of a seed's runs had come to `step`. */
+/** Seconds after which the fastest run of a seed reached `step`. */
 function fastestTo(step: number | null, runs: readonly ComparedRun[], seed: number): number | null {
   if (step === null) return null;
   const times = runs

@@ -7,25 +7,25 @@ import type { AdapterReport } from '../gpu/device.ts';
 import { createTrainer } from '../train/createTrainer.ts';
 
 export interface ConfirmedBatch {
-  /** The batch that took a step; 0 where not even one sequence did. */
+  /** The batch that completed a step; 0 if not even a single sequence fits. */
   readonly batch: number;
-  /** What the run allocated. */
+  /** Bytes that the run allocated. */
   readonly bytes: number;
-  /** Why the batch asked for did not; null where it did. */
+  /** Why the requested batch failed; null when it did not. */
   readonly refused: { readonly message: string; readonly hint: string } | null;
 }
 
 export interface ConfirmOptions {
   /** Called with each batch before it is tried. */
   readonly onTry?: (batch: number) => void;
-  /** Ends it before the next batch, or before the step of a batch that is being prepared. */
+  /** Ends the search before the next batch, or before the step of the batch that is being prepared. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Takes one real step with the configuration's batch, and where the GPU refuses the memory, with halves of it until
- * one succeeds. The text does not matter to memory: the step learns nothing of use, and everything is freed.
- * @throws EngineError for anything but OUT_OF_MEMORY; the signal's reason once it is aborted
+ * Confirms that a batch fits by taking one real step with it. When the GPU runs out of memory, the batch is halved until
+ * a step succeeds. The step trains on blank text, which makes no difference to memory, and everything is freed afterwards.
+ * @throws EngineError for errors other than OUT_OF_MEMORY; the signal's reason once it is aborted
  */
 export async function confirmBatch(
   device: GPUDevice,
@@ -55,7 +55,7 @@ export async function confirmBatch(
   return { batch: 0, bytes: 0, refused };
 }
 
-/** Bytes that a run allocated which took a step. */
+/** Takes one step. @returns the bytes that the run allocated */
 async function oneStep(
   device: GPUDevice,
   report: AdapterReport,
@@ -86,11 +86,11 @@ async function oneStep(
   }
 }
 
-/** A text of nothing with a vocabulary of `size`: only that decides how much a run allocates. */
+/** An empty text with a vocabulary of `size`, which is all that memory depends on. */
 function blankText(size: number): Dataset {
   const characters = Array.from({ length: size }, (_, i) => String.fromCodePoint(0x10000 + i)).join('');
   const tokenizer = createTokenizer({ kind: 'char', characters });
   const nothing = new Uint32Array(0);
-  const reading = { endMarks: 0, unlearned: 0, tokens: null, wasReadOtherwise: false };
+  const reading = { endMarks: 0, unlearned: 0, tokens: null, readingChanged: false };
   return { name: 'blank', tokenizer, train: nothing, validation: nothing, bytes: 0, checksum: '', reading };
 }

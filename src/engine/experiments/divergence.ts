@@ -1,29 +1,29 @@
-/** Training losses of a run, step by step. */
+/** The training losses of a run, step by step. */
 export interface LossCurve {
-  /** From the run's first step on, without gaps. */
+  /** Step numbers from the run's first step on, without gaps. */
   readonly steps: ArrayLike<number>;
-  /** In nats; NaN where the loss was not finite. */
+  /** Losses in nats; NaN when not finite. */
   readonly losses: ArrayLike<number>;
 }
 
 const DIVERGENCE_NATS = 0.02;
-/** A gap must be seen for so many steps before it is said to stay. */
-const LEAST_STAY = 5;
+/** A gap must last for this many steps to count as a divergence. */
+const MIN_GAP_STEPS = 5;
 
 /**
- * The first step from which on the gap between two runs' smoothed losses stays above {@link DIVERGENCE_NATS}; null when
- * it never does. Both runs see the same batches, so the smoothed gap is free of the batches' own noise. A step where
- * one loss is finite and the other is not counts as a gap.
+ * Finds the first step after which the gap between two runs' smoothed losses stays above {@link DIVERGENCE_NATS}; null
+ * when there is none. Both runs see the same batches, so the noise of the batches cancels. A step at which only one of
+ * the losses is finite counts as a gap.
  */
 export function firstDivergence(reference: LossCurve, other: LossCurve): number | null {
   const length = Math.min(reference.steps.length, other.steps.length);
   const gaps = smoothedGaps(reference.losses, other.losses, length);
   let first = length;
   while (first > 0 && Math.abs(gaps[first - 1]!) > DIVERGENCE_NATS) first -= 1;
-  return length - first >= LEAST_STAY ? other.steps[first]! : null;
+  return length - first >= MIN_GAP_STEPS ? other.steps[first]! : null;
 }
 
-/** Mean gap over the last 2 % of the run, at least 5 and at most 50 steps; infinite where only one loss is finite. */
+/** Mean gap over a window of 2 % of the run, from 5 to 50 steps; infinite when only one loss is finite. */
 function smoothedGaps(reference: ArrayLike<number>, other: ArrayLike<number>, length: number): Float64Array {
   const window = Math.min(50, Math.max(5, Math.round(length / 50)));
   const gaps = new Float64Array(length);

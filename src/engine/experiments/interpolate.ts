@@ -1,10 +1,10 @@
 export interface CurvePoint {
   readonly x: number;
-  /** null where the curve is not finite. */
+  /** Null when the value is not finite. */
   readonly y: number | null;
 }
 
-/** The curve's value at `x`, linear between its points; null outside of them and beside one that is not finite. */
+/** Interpolates a curve linearly at `x`; null outside its points and next to a point that is not finite. */
 export function interpolate(points: readonly CurvePoint[], x: number): number | null {
   const after = points.findIndex((point) => point.x >= x);
   const right = points[after];

@@ -1,4 +1,4 @@
-/** A comparison as Markdown, and the sentences around its table. */
+/** Writes a comparison as Markdown, with the sentences around its table. */
 import { otherKinds } from '../config/gptConfig.ts';
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { formatCount } from '../core/format.ts';
@@ -6,7 +6,7 @@ import type { StartProof } from './startProof.ts';
 import type { ComparisonTable } from './table.ts';
 import { variantTitle } from './variants.ts';
 
-/** The comparison for a report or an issue: what was trained, the table, the verdict and the proof of the start. */
+/** Writes the comparison for a report or an issue: what was trained, the table, the verdict and the proof of the start. */
 export function toMarkdown(
   { modes, rows }: ComparisonTable,
   about: string,
@@ -25,19 +25,19 @@ export function toMarkdown(
   return `${parts.filter((part) => part !== null).join('\n\n')}\n`;
 }
 
-/** The line that says whether the comparison is fair. */
+/** The sentence that says whether all runs started identically, so that the comparison is fair. */
 export function startSentence({ start, seeds }: StartProof): string {
   if (!start) {
-    return 'The runs did not start alike: their initial weights or first batches differ, so their losses say nothing about the modes.';
+    return 'The runs did not start identically: their initial weights or first batches differ, so their losses say nothing about the modes.';
   }
   const every = seeds > 1 ? `, first of ${seeds} seeds` : '';
   return `Identical start: weights ${start.weights.slice(0, 8)}, batches ${start.batches.slice(0, 8)}${every}.`;
 }
 
 /**
- * What was trained, where, and from which seed.
+ * The sentence that says what was trained, where, and from which seed.
  * @param config of the first run
- * @param text its name; null until it is known
+ * @param text name of the text; null while it is not known
  */
 export function aboutLine(
   config: TrainConfig,

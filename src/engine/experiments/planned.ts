@@ -1,4 +1,4 @@
-/** What a comparison trains: every mode from every seed. */
+/** Plans the runs of a comparison: every mode with every seed. */
 
 import { configure, type Overrides } from '../config/configure.ts';
 import { filledIn } from '../config/filledIn.ts';
@@ -8,18 +8,18 @@ import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { parseVariant, type VariantId, variantOverrides } from './variants.ts';
 
-/** A run of an experiment: its configuration, and the mode or variant that it goes by among the others. */
+/** A run of an experiment: its configuration, and the mode or variant that identifies it. */
 export interface PlannedRun {
   readonly mode: VariantId;
   readonly config: TrainConfig;
 }
 
-/** The modes of a comparison in their order: each is trained from every seed. */
+/** The modes of a comparison, in order. */
 export function comparedModes(runs: readonly { readonly mode: VariantId }[]): VariantId[] {
   return [...new Set(runs.map(({ mode }) => mode))];
 }
 
-/** A run that has ended has a summary, or could not go on. */
+/** Whether a run has ended, with a summary or with an error. */
 export function hasEnded({
   summary,
   error,
@@ -31,11 +31,11 @@ export function hasEnded({
 }
 
 /**
- * One run a mode, seed by seed; those of a seed differ in their mode and its variants' settings only, so that they start
- * and are fed alike. A setting that belongs to some modes, as a loss scale, goes to those that take it; where none does,
- * the engine refuses it.
- * @param seeds consecutive ones from the given seed on, or the preset's
- * @throws EngineError where the values cannot be right, a setting is given twice, or two runs would be the same
+ * Plans one run for each mode, seed by seed. The runs of a seed differ only in their mode and the settings of its variant,
+ * so that they start from the same weights and see the same batches. A setting that only some modes take, such as a loss
+ * scale, is applied to those modes; if no mode takes it, the engine refuses it.
+ * @param seeds number of consecutive seeds, from the given one or the preset's
+ * @throws EngineError when a value is out of range, a setting is given twice, or two runs would be identical
  */
 export function comparedRuns(
   preset: TrainConfig,
@@ -66,12 +66,12 @@ export function comparedRuns(
 function givenTwice(name: string, variant: VariantId): EngineError {
   return new EngineError(
     'BAD_VALUE',
-    `${name} was given for all runs, and again in ${variant}.`,
-    'Give it in one place: for all, or with each mode that is to have it.',
+    `${name} was given for all runs and again in ${variant}.`,
+    'Give it once: either for all runs, or with each mode that needs it.',
   );
 }
 
-/** @throws EngineError BAD_VALUE naming two runs that differ in their names only */
+/** @throws EngineError BAD_VALUE naming two runs with the same configuration */
 function checkDifferent(runs: readonly PlannedRun[]): void {
   const prints = runs.map(({ config }) => JSON.stringify(filledIn(config)));
   const second = prints.findIndex((print, i) => prints.indexOf(print) !== i);
@@ -84,7 +84,7 @@ function checkDifferent(runs: readonly PlannedRun[]): void {
   );
 }
 
-/** The configuration in another mode: settings that it does not take are left out, and those of the variant are its own. */
+/** Returns the configuration in another mode, without settings that the mode does not take and with those of the variant. */
 export function inMode(config: TrainConfig, id: VariantId): TrainConfig {
   const variant = parseVariant(id);
   const untaken = FIELDS.filter((field) => !isTaken(field, variant.mode));

@@ -1,7 +1,7 @@
-/** A run with the GPU to itself, and everything that a comparison or a sweep asks of it afterwards. */
+/** Trains one run alone on the GPU and records everything that a comparison or a sweep needs. */
 import type { ErrorCode } from '../core/errors.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
-import type { KeptEvents } from '../train/resumableRun.ts';
+import type { ResumableRunEvents } from '../train/resumableRun.ts';
 import { type RunControl, runTraining } from '../train/run.ts';
 import type { StartChecksums } from '../train/start.ts';
 import { type RunEvents, TooManySkipsError } from '../train/steppedRun.ts';
@@ -11,8 +11,8 @@ import type { ComparedRun, TimedEval } from './comparison.ts';
 import type { TableRun } from './table.ts';
 import type { VariantId } from './variants.ts';
 
-/** Why a mode could not go on: a finding about it, not a fault. */
-export interface StoppedItself {
+/** Why a mode ended its run early. This is a result of the experiment, not a failure of the program. */
+export interface EarlyStop {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string;
@@ -20,26 +20,26 @@ export interface StoppedItself {
 
 export interface RecordedRun extends TableRun, ComparedRun {
   readonly facts: NonNullable<TableRun['facts']> & { readonly start: StartChecksums };
-  /** Of the run so far where the mode stopped by itself. */
+  /** Covers the run so far if the mode ended it early. */
   readonly summary: RunSummary;
-  readonly error: StoppedItself | null;
+  readonly error: EarlyStop | null;
 }
 
-/** A run's end, and the trainer that came to it. */
+/** The result of a run, and its trainer. */
 export interface Ending {
   readonly trainer: Trainer;
   readonly summary: RunSummary;
-  readonly error: StoppedItself | null;
+  readonly error: EarlyStop | null;
 }
 
 /**
- * Records a run. Its trainer stays the caller's to destroy.
- * @param mode what it goes by in its experiment
- * @param train trains it to its end with the events it is given; null where it was stopped before it could
+ * Records a run. The caller destroys its trainer.
+ * @param mode identifies the run in its experiment
+ * @param train trains the run to its end with the given events; null when it was stopped before it could start
  */
 export async function recordRun(
   mode: VariantId,
-  train: (events: KeptEvents) => Promise<Ending | null>,
+  train: (events: ResumableRunEvents) => Promise<Ending | null>,
   onStep: (metrics: StepMetrics) => void = () => {},
 ): Promise<RecordedRun | null> {
   const clock = new TrainingClock();
@@ -48,7 +48,7 @@ export async function recordRun(
   const times: number[] = [];
   const evals: TimedEval[] = [];
   let latest: StepMetrics | null = null;
-  const events: KeptEvents = {
+  const events: ResumableRunEvents = {
     onStep(metrics: StepMetrics) {
       steps.push(metrics.step);
       losses.push(metrics.loss ?? Number.NaN);
@@ -57,11 +57,11 @@ export async function recordRun(
       onStep(metrics);
     },
     onEval({ step, valLoss }: Omit<TimedEval, 'seconds'>) {
-      clock.rested();
+      clock.excludeSinceStep();
       evals.push({ step, valLoss, seconds: (times.at(-1) ?? 0) / 1000 });
     },
-    onWaited: () => clock.rested(),
-    onRepeated: () => clock.rested(),
+    onWaited: () => clock.excludeSinceStep(),
+    onRepeated: () => clock.excludeSinceStep(),
   };
   const ending = await train(events);
   if (!ending) return null;
@@ -77,13 +77,13 @@ export async function recordRun(
     summary,
     error,
     ...{ steps, losses, times, evals },
-    // As in the page, a run that could not go on has no speed.
+    // As in the page, a run that ended early has no speed.
     tokensPerSec: error ? null : summary.tokensPerSec,
   };
 }
 
 /**
- * Trains until the configured number of steps, a stop, or until the mode cannot go on, which is told in `error`.
+ * Trains until the configured number of steps, a stop, or until the mode fails, which `error` reports.
  * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the device
  */
 export async function trainToEnding(

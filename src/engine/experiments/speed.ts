@@ -1,31 +1,31 @@
-/** Whether two speeds differ by more than they vary on their own. */
+/** Decides whether two speeds differ by more than noise. */
 import { WARM_UP_STEPS } from '../train/metrics.ts';
 import { type Spread, spreadOf } from './spread.ts';
 
-/** Whose time speeds are of: in lockstep, where runs take turns, only the GPU's own clock tells them apart. */
+/** The clock of speeds. In lockstep, where runs take turns, only GPU timestamps measure a single run. */
 export type SpeedClock = 'wall' | 'gpu';
 
 export interface TimedRun {
-  /** Milliseconds of the run's own time at the end of each step; null where nobody measured them. */
+  /** Milliseconds of training at the end of each step; null when not measured. */
   readonly times: ArrayLike<number> | null;
   readonly tokensPerSec: number | null;
 }
 
 const PARTS = 5;
-/** Figures of up to four steps arrive together: parts must be long beside that. */
-const LEAST_STEPS = PARTS * 10;
-/** A shorter part is one reading of a shared machine. */
-const LEAST_MS = 1000;
+/** Metrics of up to four steps arrive together, so each part must be much longer than that. */
+const MIN_STEPS = PARTS * 10;
+/** A shorter run says more about other load on the machine than about the mode. */
+const MIN_MS = 1000;
 
 /**
- * Tokens/s of the slowest and the fastest fifth of a run's steps, without the warm-up. null where the run is too short to
- * say: fewer than 50 steps or one second.
+ * Tokens/s of the slowest and the fastest fifth of a run's steps after the warm-up; null when the run is too short, with
+ * fewer than 50 steps or less than one second.
  */
 export function speedWithin({ times, tokensPerSec }: TimedRun): Spread | null {
   if (!times || tokensPerSec === null) return null;
   const first = WARM_UP_STEPS - 1;
   const steps = times.length - 1 - first;
-  if (steps < LEAST_STEPS || !(times[times.length - 1]! - times[first]! >= LEAST_MS)) return null;
+  if (steps < MIN_STEPS || !(times[times.length - 1]! - times[first]! >= MIN_MS)) return null;
   const at = (part: number) => first + Math.round((steps * part) / PARTS);
   const msPerStep = (from: number, to: number) => (times[to]! - times[from]!) / (to - from);
   const mean = msPerStep(first, times.length - 1);
@@ -34,8 +34,8 @@ export function speedWithin({ times, tokensPerSec }: TimedRun): Spread | null {
 }
 
 /**
- * How much a mode's speed varies on its own: over its runs, or within the only one. null where nothing tells: several
- * runs must be as long as one, since what slows the first seconds of each would be taken for the mode.
+ * How much a mode's speed varies by itself: between its runs, or within a single run. It is null when a run is too short.
+ * Each of several runs must be long enough by itself, because slow first seconds would otherwise be blamed on the mode.
  */
 export function speedNoise(runs: readonly TimedRun[]): Spread | null {
   const measured = runs.filter(({ tokensPerSec }) => tokensPerSec !== null);
@@ -46,11 +46,11 @@ export function speedNoise(runs: readonly TimedRun[]): Spread | null {
 
 export type SpeedFinding =
   | 'differs'
-  /** By less than the speeds vary on their own, or than is worth telling. */
+  /** The difference is within noise, or too small to matter. */
   | 'withinNoise'
   | 'tooShort';
 
-/** Speeds nearer than this are not told apart, however little they vary. */
+/** Smaller differences of speed count as noise, however little the speeds vary. */
 const EQUAL_SPEED = 0.03;
 
 /** @param speedUp of the mode over the reference */

@@ -1,13 +1,13 @@
-/** Figures of several seeds: their mean and range. */
+/** Mean and range of a figure over several seeds. */
 export interface Spread {
   readonly mean: number;
   readonly low: number;
   readonly high: number;
-  /** How many values it is of. */
+  /** Number of values. */
   readonly count: number;
 }
 
-/** Of the values that are there; null when none is. */
+/** Summarises the values that are not null; null when all are. */
 export function spreadOf(values: readonly (number | null)[]): Spread | null {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return null;

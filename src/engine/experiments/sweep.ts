@@ -1,4 +1,4 @@
-/** A sweep trains every mode at every learning rate from every seed, a cell each. The page and the terminal share this. */
+/** A sweep trains every mode at every learning rate with every seed, one cell each. The page and the terminal share this. */
 
 import type { Overrides } from '../config/configure.ts';
 import { DEFAULTS, isField } from '../config/settings/table.ts';
@@ -14,7 +14,7 @@ export interface SweepGrid {
   readonly seeds: readonly number[];
 }
 
-/** Where a cell lies in the grid. */
+/** The position of a cell in the grid. */
 export interface CellPlace {
   readonly mode: VariantId;
   readonly learningRate: number;
@@ -24,35 +24,35 @@ export interface CellPlace {
 export interface CellResult {
   /** Validation loss after the last step in nats; null when it is not finite. */
   readonly loss: number | null;
-  /** Code of the error with which the mode stopped by itself; null when it did not. */
+  /** Code of the error with which the mode ended the run early; null when it did not. */
   readonly stopped: string | null;
   readonly steps: number;
   readonly skippedSteps: number;
   readonly tokensPerSec: number | null;
-  /** Wall time of the whole cell: kernels, training and evaluation. */
+  /** Wall time of the whole cell: compilation, training and evaluation. */
   readonly seconds: number;
 }
 
 /** A finished run of a sweep. */
 export interface SweepCell extends CellPlace, CellResult {}
 
-/** Everything that the cells of a sweep have in common, by name. Sweeps with equal settings can be continued and grown. */
+/** The settings that all cells of a sweep share, by name. Sweeps with equal settings can be resumed and extended. */
 export type SweepSettings = Readonly<Record<string, string | number | boolean | null>>;
 
-/** What a sweep was asked to do and what it has done. */
+/** A sweep: its settings, its grid and the finished cells. */
 export interface Sweep {
   readonly settings: SweepSettings;
   readonly grid: SweepGrid;
   readonly cells: readonly SweepCell[];
 }
 
-/** A cell diverged when its final loss is not finite, or so many nats above the best cell of the sweep. */
+/** A cell has diverged when its final loss is not finite, or more than this above the best cell of the sweep. */
 export const DIVERGED_NATS = 1;
 
 /**
- * The values of a grid, each checked on its own.
- * @param seeds how many consecutive ones from `firstSeed` on
- * @throws EngineError BAD_VALUE or UNKNOWN_MODE naming what is empty, double or out of range
+ * Makes a grid and checks each of its values.
+ * @param seeds number of consecutive seeds from `firstSeed` on
+ * @throws EngineError BAD_VALUE or UNKNOWN_MODE naming what is empty, given twice or out of range
  */
 export function sweepGrid(
   modes: readonly string[],
@@ -63,18 +63,18 @@ export function sweepGrid(
   if (learningRates.length === 0) {
     throw new EngineError(
       'BAD_VALUE',
-      'A sweep without a learning rate has no cell.',
-      'Give one or several, separated by commas: 3e-4,1e-3,3e-3.',
+      'The sweep has no learning rate.',
+      'Give one or more, separated by commas: 3e-4,1e-3,3e-3.',
     );
   }
   if (modes.length === 0) {
-    throw new EngineError('BAD_VALUE', 'A sweep without a mode has no cell.', 'Give one or several modes.');
+    throw new EngineError('BAD_VALUE', 'The sweep has no mode.', 'Give one or more modes.');
   }
-  if (!Number.isInteger(seeds) || seeds < 1 || seeds > MOST_SEEDS) {
+  if (!Number.isInteger(seeds) || seeds < 1 || seeds > MAX_SEEDS) {
     throw new EngineError(
       'BAD_VALUE',
       `seeds is ${seeds}.`,
-      `It must be a whole number from 1 to ${MOST_SEEDS}.`,
+      `It must be a whole number from 1 to ${MAX_SEEDS}.`,
     );
   }
   for (const rate of learningRates) checkSetting('learningRate', rate);
@@ -88,9 +88,9 @@ export function sweepGrid(
   };
 }
 
-const MOST_SEEDS = 100;
+const MAX_SEEDS = 100;
 
-/** @throws EngineError BAD_VALUE naming the value that is there twice */
+/** @throws EngineError BAD_VALUE naming a value that is given twice */
 export function checkDistinct(what: string, values: readonly (string | number)[]): void {
   const twice = values.find((value, i) => values.indexOf(value) !== i);
   if (twice === undefined) return;
@@ -98,9 +98,9 @@ export function checkDistinct(what: string, values: readonly (string | number)[]
 }
 
 /**
- * A run a cell, in the order in which they are trained: seed by seed, so that the whole grid is seen early.
- * Only the last step is evaluated unless evaluations are asked for, and no sample is written.
- * @throws EngineError where the values cannot be right together
+ * Plans one run for each cell in training order: seed by seed, so that the whole grid has results early. Only the last
+ * step is evaluated unless evaluations are asked for, and no samples are written.
+ * @throws EngineError when the values do not fit together
  */
 export function sweepPlan(preset: TrainConfig, given: Overrides, grid: SweepGrid): PlannedRun[] {
   const { modes, learningRates, seeds } = grid;
@@ -112,38 +112,39 @@ export function sweepPlan(preset: TrainConfig, given: Overrides, grid: SweepGrid
 }
 
 /**
- * What was given counts by itself: the first cell's mode may not take it, or have its own.
- * @param text name and fingerprint, and `otherTokens`; @param adapter its name: cells of different ones are not bit by bit
- * comparable
+ * Returns the settings that all cells share. Given values are taken as they are rather than from the first cell, whose
+ * mode may not take them or may have its own.
+ * @param text its name and checksum, and `changedTokens`
+ * @param adapter its name, because cells of different adapters are not comparable bit for bit
  */
 export function sweepSettings(
   preset: TrainConfig,
   given: Overrides,
   runs: readonly PlannedRun[],
-  text: { readonly name: string; readonly checksum: string; readonly otherTokens?: string | undefined },
+  text: { readonly name: string; readonly checksum: string; readonly changedTokens?: string | undefined },
   adapter: string,
 ): SweepSettings {
   const [first] = runs;
-  if (!first) throw new Error('a sweep has a cell');
+  if (!first) throw new Error('The sweep has no cells');
   const fields = VARIANT_SETTINGS.map((field) => [field, preset[field]]);
-  // What the grid decides is no setting; null for what follows from a learning rate: a tenth of it.
+  // The grid decides the first four, so they are no settings. The minimum learning rate follows from the learning rate.
   const { precision, learningRate, seed, sampleLength, ...shared } = {
     ...first.config,
     ...Object.fromEntries(fields),
     minLearningRate: null,
     ...given,
   };
-  const { name, checksum, otherTokens } = text;
+  const { name, checksum, changedTokens } = text;
   return {
     ...shared,
     text: name,
     textChecksum: checksum,
-    ...(otherTokens && { textTokens: otherTokens }),
+    ...(changedTokens && { textTokens: changedTokens }),
     adapter,
   };
 }
 
-/** In words, what differs; empty where nothing does. A setting that a sweep does not know yet was not given in it. */
+/** Describes each setting that differs. A setting that is newer than a sweep has its default there. */
 export function settingsDifferences(before: SweepSettings, now: SweepSettings): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
   const valueIn = (settings: SweepSettings, name: string) =>
@@ -172,17 +173,17 @@ export function samePlace(a: CellPlace, b: CellPlace): boolean {
   return a.mode === b.mode && a.learningRate === b.learningRate && a.seed === b.seed;
 }
 
-/** Runs whose cell is not there yet. */
+/** The runs whose cells are not finished. */
 export function missingRuns(runs: readonly PlannedRun[], cells: readonly CellPlace[]): PlannedRun[] {
   return runs.filter((run) => !cells.some((cell) => samePlace(cell, placeOf(run))));
 }
 
-/** A mode that stopped by itself has no final loss, whatever its last one was. */
+/** Makes the cell of a run. A mode that ended its run early has no final loss. */
 export function cellOf(run: PlannedRun, result: CellResult): SweepCell {
   return { ...placeOf(run), ...result, loss: result.stopped === null ? result.loss : null };
 }
 
-/** Both grids' modes, rates and seeds. */
+/** The union of two grids. */
 export function grownGrid(a: SweepGrid, b: SweepGrid): SweepGrid {
   const both = <T>(of: (grid: SweepGrid) => readonly T[]) => [...new Set([...of(a), ...of(b)])];
   const ascending = (values: readonly number[]) => [...values].sort((x, y) => x - y);
@@ -193,12 +194,12 @@ export function grownGrid(a: SweepGrid, b: SweepGrid): SweepGrid {
   };
 }
 
-/** Those of `a`, and those of `b` that have another place. */
+/** The cells of `a`, and those of `b` that are not in `a`. */
 export function joinedCells(a: readonly SweepCell[], b: readonly SweepCell[]): SweepCell[] {
   return [...a, ...b.filter((cell) => !a.some((other) => samePlace(other, cell)))];
 }
 
-/** In the order in which a grid is trained. */
+/** Sorts cells in training order. */
 export function sortedCells({ modes }: SweepGrid, cells: readonly SweepCell[]): SweepCell[] {
   return [...cells].sort(
     (a, b) =>
@@ -206,13 +207,13 @@ export function sortedCells({ modes }: SweepGrid, cells: readonly SweepCell[]): 
   );
 }
 
-/** The lowest final loss; null where none is finite. */
+/** The lowest final loss; null when none is finite. */
 export function bestLoss(cells: readonly SweepCell[]): number | null {
   const losses = cells.flatMap(({ loss }) => (loss === null ? [] : [loss]));
   return losses.length > 0 ? Math.min(...losses) : null;
 }
 
-/** @param best of the whole sweep */
+/** @param best lowest loss of the sweep */
 export function hasDiverged({ loss }: SweepCell, best: number | null): boolean {
   return loss === null || (best !== null && loss > best + DIVERGED_NATS);
 }

@@ -1,4 +1,4 @@
-/** A sweep as a file: whole and unchanged, or refused. */
+/** Reads and writes sweep files. A file that is cut off or was edited is refused. */
 import * as v from 'valibot';
 import { currentFields } from '../config/settings/table.ts';
 import { EngineError } from '../core/errors.ts';
@@ -11,7 +11,7 @@ const SWEEP_VERSION = 1;
 
 const finite = v.pipe(v.number(), v.finite());
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-/** What a mode or variant is called: whether this version has it is for whoever trains it to say. */
+/** The name of a mode or variant. Whether this version has it is checked when it is trained. */
 const mode = v.pipe(
   v.string(),
   v.regex(/^[\w+=.-]{1,200}$/),
@@ -48,7 +48,7 @@ const sweepFile = v.object({
   checksum: v.string(),
 });
 
-/** Fingerprint of the settings, whatever their order. */
+/** Checksum of the settings, independent of their order. */
 function settingsHash(settings: SweepSettings): string {
   const names = Object.keys(settings).sort();
   return hashOf(names.map((name) => [name, settings[name]]));
@@ -83,42 +83,46 @@ export function writeSweep({ settings, grid, cells }: Sweep): string {
 
 /**
  * @param name of the file, for messages
- * @throws EngineError BAD_VALUE when it is cut off, changed, of another version, or something else
+ * @throws EngineError BAD_VALUE when it is cut off, edited, of another version, or not a sweep
  */
 export function readSweep(text: string, name: string): Sweep {
   let content: unknown;
   try {
     content = JSON.parse(text);
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    throw damaged(name, `after ${text.length} characters it is not whole JSON (${said.slice(0, 120)})`);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw damaged(name, `its ${text.length} characters are not valid JSON (${reason.slice(0, 120)})`);
   }
   const isSweep = v.is(v.looseObject({ format: v.literal(SWEEP_FORMAT) }), content);
   if (!isSweep) {
-    throw new EngineError('BAD_VALUE', `"${name}" is no sweep: it has no "format": "${SWEEP_FORMAT}".`, KEPT);
+    throw new EngineError(
+      'BAD_VALUE',
+      `"${name}" is not a sweep: it has no "format": "${SWEEP_FORMAT}".`,
+      KEPT,
+    );
   }
   const { version } = content as { readonly version?: unknown };
   if (version !== SWEEP_VERSION) {
     throw new EngineError(
       'BAD_VALUE',
       `"${name}" is a sweep of format version ${JSON.stringify(version)?.slice(0, 40) ?? 'none'}; this program reads version ${SWEEP_VERSION}.`,
-      `Continue it with the version of Halfstep that wrote it. ${KEPT}`,
+      `Resume it with the version of Halfstep that wrote it. ${KEPT}`,
     );
   }
   const parsed = v.safeParse(sweepFile, content, { abortEarly: true });
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    throw damaged(name, `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message.slice(0, 160)}`);
+    throw damaged(name, `${v.getDotPath(issue) ?? 'content'}: ${issue.message.slice(0, 160)}`);
   }
   const { settings, grid, cells } = parsed.output;
-  if (parsed.output.settingsHash !== settingsHash(settings)) throw damaged(name, 'its settings were changed');
+  if (parsed.output.settingsHash !== settingsHash(settings)) throw damaged(name, 'its settings were edited');
   if (parsed.output.checksum !== contentHash(settings, { grid, cells })) {
-    throw damaged(name, 'a figure in it was changed');
+    throw damaged(name, 'its grid or cells were edited');
   }
   return { settings: currentFields(settings), grid: currentGrid(grid), cells: cells.map(currentCell) };
 }
 
-const KEPT = 'It was left as it is. Name another file, or move this one away.';
+const KEPT = 'The file was not changed. Name another file, or move this one away.';
 
 function damaged(name: string, why: string): EngineError {
   return new EngineError('BAD_VALUE', `The sweep in "${name}" is damaged: ${why}.`, KEPT);

@@ -1,4 +1,4 @@
-/** A sweep's cells as a table of modes by learning rates, and as text to take away. */
+/** Writes the cells of a sweep as a table of modes by learning rates, as Markdown and as CSV. */
 import { GPT2_KINDS, type GptConfig, MLPS, NORMS, otherKinds } from '../config/gptConfig.ts';
 import { formatCount, formatLoss } from '../core/format.ts';
 import { type Spread, spreadOf } from './spread.ts';
@@ -12,17 +12,17 @@ import {
 } from './sweep.ts';
 import { type VariantId, variantTitle } from './variants.ts';
 
-/** A mode at a learning rate, over its seeds. */
+/** The results of a mode at a learning rate over its seeds. */
 export interface RateResult {
   readonly mode: VariantId;
   readonly learningRate: number;
-  /** Seeds that are finished. */
+  /** Number of finished seeds. */
   readonly finished: number;
   readonly diverged: number;
-  /** Final losses of those that did not diverge; null where none is left. */
+  /** Final losses of the seeds that did not diverge; null when all did. */
   readonly loss: Spread | null;
   readonly skippedSteps: number;
-  /** The lowest mean among those without a divergence, or one that reads the same. */
+  /** Whether its mean is the lowest of the results without divergence, or rounds to the same text. */
   readonly best: boolean;
 }
 
@@ -45,8 +45,8 @@ export function sweepRows({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): Sweep
       ),
     ),
   }));
-  const means = rows.flatMap(({ results }) => results.flatMap((result) => soundMean(result) ?? []));
-  // Of those that read the same, none is better.
+  const means = rows.flatMap(({ results }) => results.flatMap((result) => convergedMean(result) ?? []));
+  // Means that round to the same text count as equal.
   const lowest = formatLoss(Math.min(...means));
   return rows.map(({ mode, results }) => ({
     mode,
@@ -55,11 +55,11 @@ export function sweepRows({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): Sweep
 }
 
 function isBest(result: RateResult, lowest: string): boolean {
-  const mean = soundMean(result);
+  const mean = convergedMean(result);
   return mean !== null && formatLoss(mean) === lowest;
 }
 
-function soundMean({ diverged, loss }: RateResult): number | null {
+function convergedMean({ diverged, loss }: RateResult): number | null {
   return diverged === 0 && loss ? loss.mean : null;
 }
 
@@ -69,33 +69,33 @@ function rateResult(
   cells: readonly SweepCell[],
   best: number | null,
 ): RateResult {
-  const sound = cells.filter((cell) => !hasDiverged(cell, best));
+  const converged = cells.filter((cell) => !hasDiverged(cell, best));
   return {
     mode,
     learningRate,
     finished: cells.length,
-    diverged: cells.length - sound.length,
-    loss: spreadOf(sound.map(({ loss }) => loss)),
+    diverged: cells.length - converged.length,
+    loss: spreadOf(converged.map(({ loss }) => loss)),
     skippedSteps: cells.reduce((sum, { skippedSteps }) => sum + skippedSteps, 0),
     best: false,
   };
 }
 
-/** "2.480 (0/3)": the mean loss of the seeds that did not diverge, and how many of the finished did. */
+/** "2.480 (0/3)": the mean loss of the seeds that did not diverge, and how many of the finished seeds did. */
 export function rateText({ finished, diverged, loss }: RateResult): string {
   if (finished === 0) return '–';
   return `${loss ? formatLoss(loss.mean) : 'diverged'} (${diverged}/${finished})`;
 }
 
-/** "3e-4", "1e-2": as people write learning rates, all of a table alike. */
+/** Writes learning rates as people do: "3e-4", "1e-2". */
 export function rateName(learningRate: number): string {
   return learningRate === 0 ? '0' : learningRate.toExponential().replace('e+', 'e');
 }
 
-/** What a table cell says. */
-export const SWEEP_LEGEND = `Mean validation loss in nats after the last step, of the seeds that did not diverge; in brackets how many of the finished seeds did (not finite, or more than ${DIVERGED_NATS.toFixed(1)} above the best cell).`;
+/** The legend of the table. */
+export const SWEEP_LEGEND = `Each cell shows the mean validation loss in nats after the last step over the seeds that did not diverge and, in brackets, how many of the finished seeds diverged (loss not finite, or more than ${DIVERGED_NATS.toFixed(1)} above the best cell).`;
 
-/** "9 of 27 cells are finished": what stands in the grid. */
+/** "9 of 27 cells are finished." */
 export function sweepProgress({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): string {
   const all = grid.modes.length * grid.learningRates.length * grid.seeds.length;
   return `${formatCount(cells.length)} of ${formatCount(all)} cells are finished.`;
@@ -122,14 +122,14 @@ export function sweepMarkdown(sweep: Sweep): string {
   ].join('\n\n');
 }
 
-/** Sweep files that name no kinds have GPT-2's; one of a later version may name kinds that this one does not have. */
+/** Describes norm and MLP. Files without them have GPT-2's; files of later versions may have kinds that are unknown here. */
 function kindsOf(settings: SweepSettings): string {
   const { norm, mlp } = { ...GPT2_KINDS, ...settings } as Pick<GptConfig, 'norm' | 'mlp'>;
   const known = Object.hasOwn(NORMS, norm) && Object.hasOwn(MLPS, mlp);
   return known ? otherKinds({ norm, mlp }) : `, norm ${norm}, mlp ${mlp}`;
 }
 
-/** One row a cell, for spreadsheets: plain numbers, empty where there is no figure. */
+/** One row for each cell, for spreadsheets: plain numbers, empty where there is none. */
 export function sweepCsv({ cells }: Pick<Sweep, 'cells'>): string {
   const best = bestLoss(cells);
   const rows = cells.map((cell) =>

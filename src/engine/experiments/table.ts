@@ -1,4 +1,4 @@
-/** The comparison as rows of text, one cell a mode: what the page and the terminal show and what is copied. */
+/** Writes a comparison as rows of text with one cell for each mode, for the page, the terminal and exports. */
 
 import {
   formatCount,
@@ -12,6 +12,7 @@ import type { MemoryBytes } from '../core/memoryCategories.ts';
 import { type LargestBatch, largestBatch } from '../model/largestBatch.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
+import { gradientFormat } from '../precision/recipe.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, recipeOf } from '../precision/recipes.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
@@ -25,7 +26,7 @@ export const FAILED_MODE = `failed (${MAX_SKIPS_WITHOUT_SCALER} skipped steps in
 
 export interface Cell {
   readonly text: string;
-  /** The best of its row, or one of the best where several read the same. */
+  /** Whether it is the best of its row. Several cells with the same text may be. */
   readonly best: boolean;
 }
 
@@ -42,21 +43,21 @@ export interface ComparisonTable {
   readonly rows: readonly Row[];
 }
 
-const NOTHING_YET = '–';
+const NO_RESULT = '–';
 const INTERLEAVED = 'not measured (interleaved)';
 const NOT_MEASURED = 'not measured';
 const NOT_FINITE = 'not finite';
 const NO_STEP = 'no step taken';
 
-/** What the table asks of the plan: the most a run could have had within a budget. */
+/** The memory budget for which the table gives the largest batch. */
 export interface BatchBudget {
   readonly bytes: number;
   readonly limits: PlanLimits;
 }
 
-/** What the table shows of a run beside what the comparison makes of its curves. */
+/** The parts of a run that the table shows besides the results of the comparison. */
 export interface TableRun extends PlannedRun {
-  /** null until it has started. */
+  /** Null until the run has started. */
   readonly facts: {
     readonly memory: MemoryBytes;
     readonly storage: HalfStorage | null;
@@ -64,11 +65,11 @@ export interface TableRun extends PlannedRun {
   } | null;
   readonly latest: Pick<StepMetrics, 'step' | 'loss' | 'lossScale' | 'appliedSteps' | 'skippedSteps'> | null;
   readonly summary: Pick<RunSummary, 'lossScale' | 'gradientsFlushed'> | null;
-  /** Why it stopped by itself. */
+  /** Why its mode ended the run early; null when it did not. */
   readonly error: object | null;
 }
 
-/** A mode's runs that have ended, one a seed, and what the comparison makes of them. */
+/** The ended runs of a mode, one for each seed, and their result in the comparison. */
 interface Column {
   readonly result: ModeResult;
   readonly runs: readonly TableRun[];
@@ -78,14 +79,14 @@ interface RowSource {
   readonly name: string;
   readonly label: string;
   readonly text: (column: Column) => string;
-  /** What the row is judged by, where less or more is better. */
+  /** The value that decides which cell is best; absent for rows without a better or worse. */
   readonly judged?: { readonly better: 'less' | 'more'; readonly by: (column: Column) => number | undefined };
 }
 
 /**
- * @param runs all that were planned
- * @param ended the curves of those that have ended
- * @param budget null where none is known: the table then has no largest batch
+ * @param runs all planned runs
+ * @param ended the curves of the runs that have ended
+ * @param budget null when it is not known; the table then has no row for the largest batch
  */
 export function comparisonTable(
   runs: readonly TableRun[],
@@ -142,7 +143,7 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
       name: 'tokens-per-sec',
       label: `Tokens/s${gpu}`,
       text: ({ result }) => spreadText(result.tokensPerSec, formatTokensPerSecond, unmeasured),
-      // What may be noise is not called best.
+      // No speed is marked best when the differences may be noise.
       judged: {
         better: 'more',
         by: ({ result }) => (speedsDiffer ? result.tokensPerSec?.mean : undefined),
@@ -219,7 +220,7 @@ function largestBatchRow({ bytes, limits }: BatchBudget): RowSource {
     label: `Largest batch in ${formatMiB(bytes)}`,
     text: (column) => {
       const found = largest(column);
-      if (!found) return NOTHING_YET;
+      if (!found) return NO_RESULT;
       return found.batch > 0 ? formatCount(found.batch) : 'none fits';
     },
     judged: { better: 'more', by: (column) => largest(column)?.batch },
@@ -227,12 +228,12 @@ function largestBatchRow({ bytes, limits }: BatchBudget): RowSource {
 }
 
 function toRow({ name, label, text, judged }: RowSource, columns: readonly Column[]): Row {
-  const texts = columns.map((column) => (column.runs.length > 0 ? text(column) : NOTHING_YET));
+  const texts = columns.map((column) => (column.runs.length > 0 ? text(column) : NO_RESULT));
   const values = columns.map((column) => (column.runs.length > 0 ? judged?.by(column) : undefined));
   const known = values.filter((value) => value !== undefined);
   const best = judged?.better === 'more' ? Math.max(...known) : Math.min(...known);
   const bestText = texts[values.indexOf(best)];
-  // Where all that have a figure read the same, none is better.
+  // If all values round to the same text, none is marked best.
   const differ = texts.some((other, i) => values[i] !== undefined && other !== bestText);
   return {
     name,
@@ -255,7 +256,7 @@ function spreadText(spread: Spread | null, format: (value: number) => string, no
   return spread.count > 1 ? `${mean} (${low} to ${high})` : mean;
 }
 
-/** What keeps a speed-up from being one. */
+/** The reason to doubt a speed-up, if there is one. */
 function doubtOf({ speedFinding }: ModeResult): string {
   if (speedFinding === 'tooShort') return ', too short to tell';
   return speedFinding === 'withinNoise' ? ', within noise' : '';
@@ -277,16 +278,16 @@ function divergenceText({ divergence }: ModeResult, seeds: number): string {
 
 function scaleText(runs: readonly TableRun[]): string {
   const scales = runs.flatMap(({ summary, latest }) => summary?.lossScale ?? latest?.lossScale ?? []);
-  if (scales.length === 0) return NOTHING_YET;
+  if (scales.length === 0) return NO_RESULT;
   const [low, high] = [Math.min(...scales), Math.max(...scales)].map((scale) =>
     formatPowerOfTwo(Math.log2(scale)),
   );
   return low === high ? `${low}` : `${low} to ${high}`;
 }
 
-/** A share of what is not zero anyway; a dash and why where there is none. */
+/** The share of nonzero gradients flushed to zero, or a dash with the reason why there is none. */
 function flushedText(mode: VariantId, runs: readonly TableRun[]): string {
-  if (recipeOf(modeOfVariant(mode)).roles.outputGradient === 'f32') return '– (gradients are f32)';
+  if (gradientFormat(recipeOf(modeOfVariant(mode))) === 'f32') return '– (gradients are f32)';
   const shares = runs.map(({ summary }) => summary?.gradientsFlushed ?? null);
   return spreadText(spreadOf(shares), formatPercent, '– (not counted)');
 }
@@ -296,7 +297,7 @@ function hasSteps(runs: readonly TableRun[]): boolean {
 }
 
 function memoryText([run]: readonly TableRun[], part: 'total' | 'activations'): string {
-  return run?.facts ? formatMiB(run.facts.memory[part]) : NOTHING_YET;
+  return run?.facts ? formatMiB(run.facts.memory[part]) : NO_RESULT;
 }
 
 function total(runs: readonly TableRun[], of: (run: TableRun) => number | undefined): number {

@@ -1,12 +1,12 @@
-/** A comparison in plain language. Every word follows from the figures. */
+/** Summarises a comparison in sentences that follow from its figures. */
 import type { Comparison, ModeResult } from './comparison.ts';
 import type { SpeedClock } from './speed.ts';
 import { variantTitle } from './variants.ts';
 
-/** Below what three digits show, losses are called equal. */
+/** Smaller differences do not show in three digits, so the losses are called equal. */
 const EQUAL_NATS = 0.0005;
 
-/** null until there is something to compare. */
+/** Returns null until there is something to compare. */
 export function verdict({ modes, seeds, step, seedNoise, clock }: Comparison): string | null {
   const [reference, ...others] = modes;
   if (!reference || step === null) return null;
@@ -15,20 +15,20 @@ export function verdict({ modes, seeds, step, seedNoise, clock }: Comparison): s
   if (compared.length === 0) return seeds > 1 ? aloneSentence(after, reference) : null;
   const base = variantTitle(reference.mode);
   if (!reference.valLoss) {
-    return `${base}, the mode to compare with, came to no validation loss: nothing can be said about the others.`;
+    return `${base}, the reference, has no validation loss, so the other modes cannot be compared with it.`;
   }
   const clauses = compared.map((result) => clause(result, reference, seedNoise, clock));
   const noise =
     seedNoise === null
-      ? 'One seed was trained: how much the seed alone changes is not known.'
-      : `From seed to seed alone ${base} moves by ${seedNoise.toFixed(3)} nats.`;
+      ? 'Only one seed was trained, so the effect of the seed is not known.'
+      : `The seed alone changes ${base} by ${seedNoise.toFixed(3)} nats.`;
   return `${after}, ${clauses.join('; ')}. ${noise}`;
 }
 
 function aloneSentence(after: string, { mode, valLoss }: ModeResult): string | null {
   if (!valLoss) return null;
   const range = `${valLoss.low.toFixed(3)} to ${valLoss.high.toFixed(3)}`;
-  return `${after}, ${variantTitle(mode)} has a mean validation loss of ${valLoss.mean.toFixed(3)} nats, from ${range}.`;
+  return `${after}, ${variantTitle(mode)} has a mean validation loss of ${valLoss.mean.toFixed(3)} nats (${range}).`;
 }
 
 function clause(

@@ -8,7 +8,7 @@ export interface BufferRange {
   readonly size: number;
 }
 
-/** The buffers of a run: exactly the tensors it was given, all freed together. */
+/** Owns one buffer for each of the given tensors. All are freed together. */
 export class Arena {
   readonly #buffers: ReadonlyMap<Tensor, GPUBuffer>;
   readonly liveBytes: number;
@@ -19,7 +19,7 @@ export class Arena {
   }
 
   /**
-   * Allocates one zeroed buffer a tensor and waits until the GPU has accepted them (one sync).
+   * Allocates one zeroed buffer for each tensor and waits until the GPU has accepted them (one CPU-GPU sync).
    * @throws EngineError OUT_OF_MEMORY after freeing everything
    */
   static async allocate(device: GPUDevice, tensors: Iterable<Tensor>): Promise<Arena> {
@@ -32,7 +32,7 @@ export class Arena {
       buffers.set(tensor, device.createBuffer({ label: tensor.name, size, usage }));
       bytes += size;
     }
-    // Drivers allocate lazily: touching every buffer makes a refusal show here rather than in step 1.
+    // Drivers allocate lazily. Clearing every buffer makes an allocation failure show here rather than in step 1.
     const encoder = device.createCommandEncoder({ label: 'touch' });
     for (const buffer of buffers.values()) encoder.clearBuffer(buffer);
     device.queue.submit([encoder.finish()]);
@@ -41,7 +41,7 @@ export class Arena {
       for (const buffer of buffers.values()) buffer.destroy();
       throw new EngineError(
         'OUT_OF_MEMORY',
-        `The GPU refused ${mebibytes(bytes)} for this run (${error.message}).`,
+        `The GPU could not allocate ${mebibytes(bytes)} for this run (${error.message}).`,
         'Use a smaller batch, context or width, or close other pages that use the GPU.',
       );
     }
@@ -63,7 +63,7 @@ export class Arena {
   }
 }
 
-/** The first `bytes` of a tensor, through a staging buffer made for it. Waits for the GPU. */
+/** Reads the first `bytes` of a tensor through a temporary staging buffer (one CPU-GPU sync). */
 export async function readTensor(
   device: GPUDevice,
   arena: Arena,
@@ -81,7 +81,7 @@ export async function readTensor(
   return copy;
 }
 
-/** GPUBufferUsage as numbers: Node has no such global before an instance is created. */
+/** The values of GPUBufferUsage. Node does not have this global until an instance is created. */
 export const GPUBufferUsageFlags = {
   MAP_READ: 0x1,
   COPY_SRC: 0x4,

@@ -1,4 +1,4 @@
-/** Adapter and device: what the visitor's GPU offers, and why something is missing. */
+/** Opens an adapter and a device, and reports what they offer. */
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { SUBGROUP_MATRIX, type SubgroupMatrixConfig } from './subgroupMatrix.ts';
@@ -9,24 +9,24 @@ export interface AdapterReport {
   readonly vendor: string;
   readonly architecture: string;
   readonly description: string;
-  /** A software renderer: everything works, slowly. */
+  /** Whether it is a software renderer, on which everything works, but slowly. */
   readonly isFallback: boolean;
   readonly features: readonly string[];
   readonly subgroupSize: { readonly min: number; readonly max: number } | null;
   /**
-   * Best storage for halves: native where shader-f16 exists, packed where it does not and on software adapters, which
-   * load an element at a time and so need half the loads for two in a word.
+   * Best storage for f16: native where shader-f16 exists; packed elsewhere and on software adapters, which load one
+   * element at a time and need half as many loads for two halves in a word.
    */
   readonly half: HalfStorage;
-  /** What matrix units multiply at once; empty where the device has none. */
+  /** The matrix shapes that matrix units multiply; empty when the device has none. */
   readonly matrixConfigs: readonly SubgroupMatrixConfig[];
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** Used where offered; nothing beyond core WebGPU is required. */
+/** Features that are used if available. Nothing beyond core WebGPU is required. */
 const OPTIONAL_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX] as GPUFeatureName[];
 
-/** Limits worth raising above WebGPU's defaults, each because a tensor or a tile may need it. */
+/** Limits that are raised above WebGPU's defaults, because a tensor or a tile may need more. */
 const RAISED_LIMITS = [
   'maxStorageBufferBindingSize',
   'maxBufferSize',
@@ -35,7 +35,7 @@ const RAISED_LIMITS = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
-/** What the smallest preset's kernels and tensors need: WebGPU promises no less, but some adapters offer less. */
+/** Limits that the smallest preset needs. WebGPU guarantees them, but some adapters offer less. */
 const NEEDED_LIMITS: Partial<Record<keyof GPUSupportedLimits, number>> = {
   maxBufferSize: 2 ** 26,
   maxStorageBufferBindingSize: 2 ** 26,
@@ -46,14 +46,13 @@ const NEEDED_LIMITS: Partial<Record<keyof GPUSupportedLimits, number>> = {
   maxComputeWorkgroupsPerDimension: 65_535,
 };
 
-/** Names by which software renderers are known. */
+/** Names of software renderers. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|warp|basic render/i;
 
 /**
- * Opens the best adapter with the features and limits Halfstep uses.
+ * Opens the high-performance adapter with the features and limits that Halfstep uses.
  * @param without features to leave unused, for tests of the fallbacks
- * @throws EngineError NO_ADAPTER, LIMIT_EXCEEDED or DEVICE_FAILED with the reason and what to do; what the browser
- * rejected with is the cause
+ * @throws EngineError NO_ADAPTER, LIMIT_EXCEEDED or DEVICE_FAILED, with the browser's error as the cause
  */
 export async function openDevice(
   gpu: GPU,
@@ -81,7 +80,7 @@ export async function openDevice(
   } catch (cause) {
     throw new EngineError(
       'DEVICE_FAILED',
-      `The GPU was found but refused a device: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `A GPU was found, but opening a device on it failed: ${cause instanceof Error ? cause.message : String(cause)}`,
       'Close other pages that use the GPU, update the driver, or restart the browser.',
       { cause },
     );
@@ -109,7 +108,7 @@ function noAdapter(detail: string, cause?: unknown): EngineError {
   );
 }
 
-/** What a device that is already open offers. */
+/** Reports what an open device offers. */
 export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPUDevice): AdapterReport {
   const { info } = adapter;
   const name =
@@ -137,7 +136,7 @@ export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPU
   };
 }
 
-/** Plain copies: the browser's own objects cannot be sent from worker to page. */
+/** Copies the configurations, because the browser's own objects cannot be posted from worker to page. */
 function matrixConfigs(info: GPUAdapterInfo, device: GPUDevice): SubgroupMatrixConfig[] {
   if (!(device.features as ReadonlySet<string>).has(SUBGROUP_MATRIX)) return [];
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };

@@ -8,7 +8,7 @@ export interface OpenGpu {
   readonly lost: Promise<never>;
 }
 
-/** A program's one device: opened when it is first needed, and anew after it was lost. */
+/** Manages a program's single device. It is opened when first needed, and reopened after a loss. */
 export class DeviceAccess {
   readonly #request: () => Promise<Pick<OpenGpu, 'device' | 'report'>>;
   readonly #onLost: (cause: unknown) => void;
@@ -32,7 +32,7 @@ export class DeviceAccess {
     return this.#gpu;
   }
 
-  /** Gives the device back, where one is open. */
+  /** Destroys the device if one is open. */
   close(): void {
     void this.#gpu?.then(({ device }) => device.destroy());
   }
@@ -48,19 +48,19 @@ export class DeviceAccess {
   }
 }
 
-/** The calls that a lost device fails may be told before the loss is. */
-const LOSS_IS_TOLD_WITHIN_MS = 200;
+/** Time within which a loss is reported. The calls that fail because of it may be reported first. */
+const LOSS_REPORT_MS = 200;
 
-/** The device's loss, where it is lost by now or at once; null where it is not. */
+/** Returns the error of the device's loss if it is lost now or within {@link LOSS_REPORT_MS}, else null. */
 export function lossOf({ lost }: OpenGpu): Promise<unknown> {
-  return Promise.race([lost.catch((cause: unknown) => cause), afterTold(null)]);
+  return Promise.race([lost.catch((cause: unknown) => cause), afterReportTime(null)]);
 }
 
-/** Whether a failure was one of a device that is lost by now or at once. */
+/** Whether the device is lost now or within {@link LOSS_REPORT_MS}. */
 export function isLost(device: GPUDevice): Promise<boolean> {
-  return Promise.race([device.lost.then(() => true), afterTold(false)]);
+  return Promise.race([device.lost.then(() => true), afterReportTime(false)]);
 }
 
-function afterTold<T>(value: T): Promise<T> {
-  return new Promise((resolve) => setTimeout(resolve, LOSS_IS_TOLD_WITHIN_MS, value));
+function afterReportTime<T>(value: T): Promise<T> {
+  return new Promise((resolve) => setTimeout(resolve, LOSS_REPORT_MS, value));
 }

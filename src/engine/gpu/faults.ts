@@ -3,12 +3,12 @@ import { EngineError } from '../core/errors.ts';
 export function deviceLost(info: GPUDeviceLostInfo): EngineError {
   return new EngineError(
     'DEVICE_LOST',
-    `The GPU was taken away or reset${info.message ? `: ${info.message}` : '.'}`,
-    'Start the training again. If it happens again, choose a smaller preset.',
+    `The GPU was removed or reset${info.message ? `: ${info.message}` : '.'}`,
+    'Start training again. If it happens again, choose a smaller preset.',
   );
 }
 
-/** Remembers the first thing that went wrong on a device outside any call: an error that nobody caught, or its loss. */
+/** Records the first fault of a device that no call reports: an uncaptured error, or its loss. */
 export class FaultWatch {
   readonly #device: GPUDevice;
   #first: EngineError | undefined;
@@ -26,7 +26,7 @@ export class FaultWatch {
     if (this.#first) throw this.#first;
   }
 
-  /** What caused `error`: the device's own first fault where it has one. */
+  /** Returns the cause of `error`: the first fault of the device if there is one, else `error` itself. */
   explain(error: unknown): unknown {
     return this.#first ?? error;
   }
@@ -36,22 +36,22 @@ export class FaultWatch {
   }
 
   readonly #onError = ({ error }: GPUUncapturedErrorEvent): void => {
-    this.#first ??= error instanceof GPUOutOfMemoryError ? ranOut(error) : refused(error);
+    this.#first ??= error instanceof GPUOutOfMemoryError ? outOfMemory(error) : invalid(error);
   };
 }
 
-function ranOut({ message }: GPUError): EngineError {
+function outOfMemory({ message }: GPUError): EngineError {
   return new EngineError(
     'OUT_OF_MEMORY',
-    `The GPU ran out of memory while it trained: ${message}`,
+    `The GPU ran out of memory during training: ${message}`,
     'Use a smaller batch, or close other pages and programs that use the GPU.',
   );
 }
 
-function refused({ message }: GPUError): EngineError {
+function invalid({ message }: GPUError): EngineError {
   return new EngineError(
     'GPU_VALIDATION',
-    `The GPU refused an operation: ${message}`,
+    `The GPU reported an invalid operation: ${message}`,
     'This is a bug in Halfstep; please report it with the name of your GPU.',
   );
 }

@@ -1,22 +1,22 @@
-/** How long steps take on the GPU itself, whatever else uses it and the processor meanwhile. */
+/** Measures the GPU time of steps with timestamp queries. */
 import { GPUBufferUsageFlags } from './arena.ts';
 import type { PassStamps } from './program.ts';
 
-/** The first and the last instant of a step, in nanoseconds as u64. */
+/** Bytes of the two timestamps of a step, each a u64 in nanoseconds. */
 export const STAMP_BYTES = 16;
 
 /**
- * Timestamps around each step: from the start of its first kernel to the end of its last, so that clearing the gradients is
- * not counted. Nothing is waited for: they are read back with the step's other figures.
+ * Takes timestamps at the start of the first kernel and at the end of the last kernel of each step, so that clearing the
+ * gradients is not included. Nothing waits for them: they are read back with the step's metrics.
  */
 export class GpuClock {
-  /** For the first program with kernels of a step, and for the last. */
+  /** Timestamp writes for the first program with kernels of a step; `end` is for the last. */
   readonly start: PassStamps;
   readonly end: PassStamps;
   readonly #queries: GPUQuerySet;
   readonly #resolved: GPUBuffer;
 
-  /** null where the device has no timestamps. */
+  /** Returns null when the device has no timestamp queries. */
   static of(device: GPUDevice): GpuClock | null {
     return device.features.has('timestamp-query') ? new GpuClock(device) : null;
   }
@@ -32,7 +32,7 @@ export class GpuClock {
     this.end = { querySet: this.#queries, endOfPassWriteIndex: 1 };
   }
 
-  /** Copies the timestamps of the step that was submitted last to `offset` of a buffer. */
+  /** Copies the timestamps of the last submitted step to `offset` of a buffer. */
   read(encoder: GPUCommandEncoder, to: GPUBuffer, offset: number): void {
     encoder.resolveQuerySet(this.#queries, 0, 2, this.#resolved, 0);
     encoder.copyBufferToBuffer(this.#resolved, 0, to, offset, STAMP_BYTES);
@@ -45,8 +45,8 @@ export class GpuClock {
 }
 
 /**
- * Milliseconds between a step's timestamps; null where they cannot be right: drivers exist whose timestamps are zero or run
- * backwards, and browsers round them, which leaves nothing of very short steps.
+ * Milliseconds between the timestamps of a step; null when they cannot be right. Some drivers return zero or decreasing
+ * timestamps, and browsers round them, so that very short steps have equal ones.
  */
 export function stepMilliseconds(bytes: ArrayBuffer): number | null {
   const [start, end] = new BigUint64Array(bytes);

@@ -8,7 +8,7 @@ export interface CompiledKernel {
   readonly layouts: readonly GPUBindGroupLayout[];
 }
 
-/** Compiles each variant once per device. Requests for one that is compiling share the promise. */
+/** Compiles each variant once per device. Requests for a variant that is compiling share its promise. */
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #kernels = new Map<string, Promise<CompiledKernel>>();
@@ -32,8 +32,8 @@ export class PipelineCache {
   }
 
   /**
-   * Compiles variants side by side.
-   * @param onProgress called with how many of how many are ready
+   * Compiles variants in parallel.
+   * @param onProgress called with the number compiled and the total
    */
   async getAll(
     variants: readonly Variant[],
@@ -51,7 +51,7 @@ export class PipelineCache {
   }
 }
 
-/** @throws EngineError SHADER_COMPILE with the compiler's own messages and the lines they point to */
+/** @throws EngineError SHADER_COMPILE with the compiler's messages and the lines that they refer to */
 async function compile(device: GPUDevice, variant: Variant, key: string): Promise<CompiledKernel> {
   const shader = await assemble(variant);
   const layouts = bindGroupLayouts(device, shader, key);
@@ -71,8 +71,8 @@ async function compile(device: GPUDevice, variant: Variant, key: string): Promis
     const detail = (await compilerMessages(module, shader.code)) || String(cause);
     throw new EngineError(
       'SHADER_COMPILE',
-      `The GPU's compiler refused ${key}: ${detail}`,
-      'Try another browser or a newer driver, or another precision mode.',
+      `The GPU's compiler could not compile ${key}: ${detail}`,
+      'Try another browser, a newer driver or another precision mode.',
       { cause },
     );
   }

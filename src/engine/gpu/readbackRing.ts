@@ -1,11 +1,11 @@
 import { GPUBufferUsageFlags } from './arena.ts';
 
-/** Firefox resolves mapAsync from a 100 ms timer: with four in flight it still sees 40 steps a second. */
+/** Firefox resolves mapAsync from a 100 ms timer. Four readbacks in flight still allow 40 steps per second. */
 const DEFAULT_DEPTH = 4;
 
 /**
- * Small GPU results that arrive a few steps late. Queuing one never waits; only a full ring does, and that is
- * what keeps the CPU from running away from the GPU.
+ * Reads small results back from the GPU a few steps late. Queuing a readback never waits. The caller waits only when the
+ * ring is full, which keeps the CPU from running ahead of the GPU.
  */
 export class ReadbackRing {
   readonly #free: GPUBuffer[];
@@ -30,18 +30,18 @@ export class ReadbackRing {
     return this.#free.length === 0;
   }
 
-  /** Resolves when everything queued by now has been delivered. */
+  /** Resolves when everything queued so far has been delivered. */
   get delivered(): Promise<void> {
     return this.#pending.at(-1) ?? Promise.resolve();
   }
 
   /**
-   * Queues a result, which `copy` puts into the buffer that it is given; results are delivered in order. The ring must not be
-   * full.
+   * Queues a readback. `copy` copies the result into the buffer that it receives. Results are delivered in order.
+   * @throws RangeError when the ring is full
    */
   push(device: GPUDevice, copy: (encoder: GPUCommandEncoder, to: GPUBuffer) => void): void {
     const buffer = this.#free.pop();
-    if (!buffer) throw new RangeError('The readback ring is full: wait for it first');
+    if (!buffer) throw new RangeError('The readback ring is full: call waitForRoom first');
     const encoder = device.createCommandEncoder({ label: 'readback' });
     copy(encoder, buffer);
     device.queue.submit([encoder.finish()]);
@@ -54,17 +54,17 @@ export class ReadbackRing {
       this.#pending.shift();
       this.#deliver(bytes);
     });
-    // A failure is reported by whoever waits; unobserved, it must not take the process down.
+    // Callers that wait get the failure. If nobody waits, it must not end the process.
     delivery.catch(() => undefined);
     this.#pending.push(delivery);
   }
 
-  /** Waits until there is room for one more. */
+  /** Waits until another readback can be queued. */
   async waitForRoom(): Promise<void> {
     while (this.isFull) await this.#pending[0];
   }
 
-  /** Waits until everything queued has been delivered: a CPU-GPU sync. */
+  /** Waits until everything queued has been delivered (a CPU-GPU sync). */
   async drain(): Promise<void> {
     while (this.#pending.length > 0) await this.delivered;
   }

@@ -1,4 +1,4 @@
-/** What the adapter can do at most, measured and not read from a data sheet. */
+/** Measures the adapter's peak arithmetic rate. */
 import { Arena } from './arena.ts';
 import type { AdapterReport } from './device.ts';
 import { dispatch } from './dispatch.ts';
@@ -8,7 +8,7 @@ import { Program } from './program.ts';
 import { secondsPerUnit } from './timing.ts';
 
 const LANES = 64;
-/** Operations of one lane of peak_fma.wgsl. */
+/** Floating-point operations of one lane of peak_fma.wgsl. */
 const FLOPS_PER_LANE = 2 * 4 * 6 * 8 * 512;
 const FLOPS_PER_GROUP = LANES * FLOPS_PER_LANE;
 const MAX_GROUPS = 32768;
@@ -17,8 +17,8 @@ const PEAK_MS = 20;
 const peaks = new WeakMap<GPUDevice, Promise<number>>();
 
 /**
- * Peak f32 multiply-add rate in FLOP/s, measured at the first call for a device. Takes up to a second on a software
- * adapter and waits for the GPU: never called in a run.
+ * Peak rate of f32 multiply-adds in FLOP/s, measured at the first call for a device. It waits for the GPU, for up to a
+ * second on software adapters, so it is never called between steps.
  * @throws EngineError OUT_OF_MEMORY
  */
 export function peakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
@@ -26,13 +26,13 @@ export function peakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<
   if (!peak) {
     peak = measurePeakFlops(device, pipelines);
     peaks.set(device, peak);
-    peak.catch(() => peaks.delete(device)); // memory that was short may be there the next time
+    peak.catch(() => peaks.delete(device)); // the next attempt may have enough memory
   }
   return peak;
 }
 
 /**
- * The same in f16 arithmetic, which no training kernel uses: what it would offer. Measured at each call.
+ * Peak rate of f16 multiply-adds in FLOP/s, measured at each call. No training kernel uses f16 arithmetic.
  * @throws EngineError OUT_OF_MEMORY, and SHADER_COMPILE on a device without shader-f16
  */
 export function halfPeakFlops(device: GPUDevice, pipelines: PipelineCache): Promise<number> {
@@ -40,9 +40,9 @@ export function halfPeakFlops(device: GPUDevice, pipelines: PipelineCache): Prom
 }
 
 /**
- * `flops` (FLOP/s) over the f32 multiply-add peak. Only matrix units exceed that peak: without them a share above 1 means that
- * the peak was measured too low, and null is returned.
- * @param usesMatrixUnits whether any of the work may have run on them
+ * Returns `flops` over `peak`, the peak of f32 multiply-adds, both in FLOP/s. Only matrix units exceed that peak. Without
+ * them a share above 1 means that the peak was measured too low, and null is returned.
+ * @param usesMatrixUnits whether any of the work may have run on matrix units
  */
 export function shareOfPeak(flops: number, peak: number, usesMatrixUnits: boolean): number | null {
   const share = flops / peak;
@@ -66,8 +66,8 @@ async function measurePeakFlops(device: GPUDevice, pipelines: PipelineCache, hal
 }
 
 /**
- * FLOP/s from one short dispatch: below the peak by a factor of a few, for decisions that must not cost time. Two
- * syncs.
+ * Estimates FLOP/s from one short dispatch, for decisions that must be quick. The result is a few times lower than the
+ * peak. Two CPU-GPU syncs.
  */
 export async function roughFlops(
   device: GPUDevice,
@@ -77,7 +77,7 @@ export async function roughFlops(
   const { program, flops, destroy } = await compilePeak(device, pipelines, isFallback ? 1 : 64);
   try {
     let milliseconds = 0;
-    // The first submission pays for start-up.
+    // The first submission includes start-up costs, so only the second one counts.
     for (let repeat = 0; repeat < 2; repeat++) {
       const start = performance.now();
       program.submit(Number.POSITIVE_INFINITY);
@@ -90,7 +90,7 @@ export async function roughFlops(
   }
 }
 
-/** A dispatch of the kernel of the peak, and how much work it is. */
+/** A dispatch of the peak kernel, and its work in FLOP. */
 export interface Peak {
   readonly program: Program;
   readonly flops: number;
@@ -98,7 +98,7 @@ export interface Peak {
 }
 
 /**
- * The kernel of the peak, to be timed in turns with others: about {@link PEAK_MS} of it, as measured.
+ * Returns the peak kernel with about {@link PEAK_MS} of work, to be timed alternately with other kernels.
  * @throws EngineError OUT_OF_MEMORY
  */
 export async function peakProgram(device: GPUDevice, pipelines: PipelineCache): Promise<Peak> {

@@ -1,21 +1,21 @@
-/** The matrix shapes of `chromium-experimental-subgroup-matrix` that matmul_matrix.wgsl can use, and the tiles made of them. */
+/** Selects the matrix shapes of `chromium-experimental-subgroup-matrix` that matmul_matrix.wgsl can use, and their tiles. */
 import { type FormatId, formatInfo } from '../precision/formats.ts';
 
 export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix';
-/** Before the reason, where a run records that it uses none. */
+/** Prefix of the reason when a run records that it does not use matrix units. */
 export const NOT_USED = 'not used: ';
 
-/** Left (m, k) times right (k, n), both of `component`, summed in f32. */
+/** A product of (m, k) and (k, n) matrices of `component`, accumulated in f32. */
 export interface MatrixShape {
   readonly component: 'f16' | 'f32';
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** Done by each lane for itself: proves the kernel around it on adapters without matrix units, for tests only. */
+  /** Whether each lane computes the product by itself, so that tests can run the kernel on adapters without matrix units. */
   readonly emulated?: boolean;
 }
 
-/** An entry of `adapterInfo.subgroupMatrixConfigs`, which @webgpu/types does not know yet. */
+/** An entry of `adapterInfo.subgroupMatrixConfigs`, which @webgpu/types does not declare yet. */
 export interface SubgroupMatrixConfig {
   readonly componentType: string;
   readonly resultComponentType: string;
@@ -24,21 +24,21 @@ export interface SubgroupMatrixConfig {
   readonly K: number;
 }
 
-/** Rows and columns of out that one subgroup owns; on GPUs with matrices of 8 x 8 more than eight leave the registers. */
+/** Rows and columns of `out` that one subgroup computes. On GPUs with 8 x 8 matrices more than eight of them do not fit in registers. */
 const SHARE_ROWS = 32;
 const shareColumns = ({ m, n }: MatrixShape): number => (m * n > 64 ? 32 : 16);
-/** Steps of the sum in shared memory at a time: both tiles and the scratch stay below 16 KiB. */
+/** Length along k of the tiles in workgroup memory. Both tiles and the scratch stay below 16 KiB. */
 const TILE_STEPS = { f16: 32, f32: 16 };
-/** Bytes behind each stored row, which keep lanes off the same bank. */
+/** Padding in bytes after each stored row, which avoids bank conflicts. */
 const PADDING_BYTES = 16;
 const BYTES = { f16: 2, f32: 4 };
 
-/** `f16 16x16x16`, m x n x k. */
+/** Formats a shape as `f16 16x16x16`, m x n x k. */
 export function shapeName({ component, m, n, k }: MatrixShape): string {
   return `${component} ${m}x${n}x${k}`;
 }
 
-/** The shapes that sum in f32 and divide the kernel's tiles, for each component the largest first. */
+/** Selects the shapes that accumulate in f32 and divide the kernel's tiles. For each component the largest comes first. */
 export function usableShapes(configs: Iterable<SubgroupMatrixConfig>): MatrixShape[] {
   const shapes: MatrixShape[] = [];
   for (const { componentType, resultComponentType, M: m, N: n, K: k } of configs) {
@@ -51,17 +51,17 @@ export function usableShapes(configs: Iterable<SubgroupMatrixConfig>): MatrixSha
   return shapes.sort((a, b) => a.component.localeCompare(b.component) || volume(b) - volume(a));
 }
 
-/** Fewer rows or columns leave most of a subgroup's share empty. */
-const LEAST_EXTENT = 32;
+/** With fewer rows or columns most of a subgroup's tile would be empty. */
+const MIN_EXTENT = 32;
 
-/** The shape for operands of these formats, each value of which its component holds exactly; undefined for none. */
+/** Returns the shape for operands of these formats, whose values its component represents exactly; undefined when there is none. */
 export function matrixShapeFor(
   shapes: readonly MatrixShape[],
   formats: readonly FormatId[],
   m: number,
   n: number,
 ): MatrixShape | undefined {
-  if (Math.min(m, n) < LEAST_EXTENT) return undefined;
+  if (Math.min(m, n) < MIN_EXTENT) return undefined;
   return shapes.find(({ component }) => component === 'f32' || formats.every(fitsF16));
 }
 
@@ -70,10 +70,10 @@ function fitsF16(format: FormatId): boolean {
   return exponentBits <= 5 && mantissaBits <= 10;
 }
 
-/** Constants of the kernel. @param lanes of every subgroup */
+/** Returns the constants of the kernel. @param lanes size of every subgroup */
 export function matrixTile(shape: MatrixShape, lanes: number, aTransposed: boolean, bTransposed: boolean) {
   const { component, m, n, k } = shape;
-  // Four subgroups where the workgroups that WebGPU guarantees have room for them, side by side in twos.
+  // The workgroup has four subgroups in two columns, or two where four exceed the workgroup size that WebGPU guarantees.
   const subgroups = 4 * lanes <= 256 ? 4 : 2;
   const [rows, columns] = [SHARE_ROWS / m, shareColumns(shape) / n];
   const TILE_M = (subgroups / 2) * SHARE_ROWS;

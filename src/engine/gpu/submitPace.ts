@@ -1,39 +1,39 @@
-/** How much work one submission holds, from how long work takes. It changes no result, only where commands are cut. */
+/** Decides how much work one submission contains from how long work takes. This changes no result. */
 import type { PassStamps, Program } from './program.ts';
 
-/** What a submission may hold the GPU for: a page that draws waits for it, and watchdogs take the GPU away after seconds. */
+/** Target duration of a submission. The page cannot draw during one, and watchdogs reset the GPU after some seconds. */
 export const SUBMIT_MS = 300;
-/** Below this, submitting would cost more than it helps. */
-const LEAST_MS = 10;
-/** What has been on the GPU for so long when its device is lost is what it was lost for: Windows allows 2 s. */
+/** Shorter submissions would cost more than they help. */
+const MIN_MS = 10;
+/** A submission that ran this long when the device was lost probably caused the loss. Windows allows 2 s. */
 const HUNG_MS = 1000;
-/** One that was quick by chance does not make the next one long. */
+/** Limits how fast the rate grows, so that one fast submission does not make the next one too long. */
 const LARGEST_RISE = 1.1;
 
-/** How much of a run's work is submitted at once. */
+/** Tracks the speed of a run and limits the work of its submissions. */
 export class SubmitPace {
   readonly targetMs: number;
   readonly #now: () => number;
   readonly #stepUnits: number;
-  /** Units of work a millisecond: of steps, and of each program once its submissions are timed. */
+  /** Units of work per millisecond, for whole steps. `#rates` has those of programs whose submissions were timed. */
   #rate: number;
   readonly #rates = new Map<string, number>();
-  /** Steps are so long that it matters where they are cut: every submission is timed. */
+  /** Whether steps are so long that every submission is timed. */
   #slow = false;
   #steps = 0;
   #submissions = 0;
-  /** When the step at hand began: when it was submitted, or when the one before it ended. */
+  /** When the current step began: when it was submitted, or when the one before it ended. */
   #stepSince = 0;
-  /** Likewise of the submission at hand. */
+  /** The same for the current submission. */
   #busySince = 0;
-  /** The last submission took as long as one that hangs: a loss ends it, and may be told later than that. */
+  /** Whether the last submission took as long as one that hangs. A loss ends it, and may be reported only after that. */
   #hung = false;
 
   /**
-   * @param rate units of work (see `Program`) a millisecond, roughly, until steps are timed
-   * @param stepUnits of a whole step
-   * @param targetMs what a submission may take
-   * @param now milliseconds
+   * @param rate estimated units of work (see `Program`) per millisecond, used until steps are timed
+   * @param stepUnits units of work of a whole step
+   * @param targetMs longest intended duration of a submission
+   * @param now clock in milliseconds
    */
   constructor(rate: number, stepUnits: number, targetMs = SUBMIT_MS, now = () => performance.now()) {
     this.#rate = rate;
@@ -42,23 +42,23 @@ export class SubmitPace {
     this.#now = now;
   }
 
-  /** What the next submission of a program may hold. One operation is never cut, whatever it takes. */
+  /** Units of work that the next submission of a program may contain. A single operation is never split. */
   unitsPerSubmit(program: string): number {
     return (this.#rates.get(program) ?? this.#rate) * this.targetMs;
   }
 
-  /** True where every submission is to be timed, for some microseconds each. */
+  /** Whether every submission is timed, which costs some microseconds each. */
   get isSlow(): boolean {
     return this.#slow;
   }
 
-  /** For the device after one that is lost: half as long where work that took too long may have been the reason. */
+  /** The target for a new device after a loss: half as long if a long submission may have caused the loss. */
   get nextTargetMs(): number {
     const waits = this.#steps + this.#submissions > 0 && this.#isTooLong(this.#now() - this.#busySince);
-    return this.#hung || waits ? Math.max(LEAST_MS, this.targetMs / 2) : this.targetMs;
+    return this.#hung || waits ? Math.max(MIN_MS, this.targetMs / 2) : this.targetMs;
   }
 
-  /** A submission of `units` was put on the queue. @returns what to call when it has been done */
+  /** Records that `units` were submitted. @returns a function to call when they are done */
   submitted(program: string, units: number): () => void {
     this.#begin();
     this.#submissions += 1;
@@ -80,7 +80,7 @@ export class SubmitPace {
     this.#steps += 1;
   }
 
-  /** @param gpuMs its GPU time; null where that is not measured: the time since the step before it counts then */
+  /** @param gpuMs GPU time of the step; null when not measured, in which case the time since the step before it is used */
   stepArrived(gpuMs: number | null): void {
     const now = this.#now();
     const milliseconds = gpuMs ?? now - this.#stepSince;
@@ -102,7 +102,7 @@ export class SubmitPace {
   }
 }
 
-/** Submits a program in pieces as its pace allows. Never waits. */
+/** Submits a program in pieces as the pace allows. Never waits. */
 export function submitPaced(
   { queue }: GPUDevice,
   pace: SubmitPace,
@@ -111,7 +111,7 @@ export function submitPaced(
 ): void {
   const { label } = program;
   const time = (units: number): void => {
-    // A device that is lost never gets it done.
+    // The promise may reject when the device is lost.
     queue.onSubmittedWorkDone().then(pace.submitted(label, units), () => undefined);
   };
   program.submit(pace.unitsPerSubmit(label), { stamps, onSubmit: pace.isSlow ? time : undefined });

@@ -1,20 +1,20 @@
-/** What kernels are told about an adapter. */
+/** The properties of an adapter that kernels depend on. */
 
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { AdapterReport } from './device.ts';
 import type { MatmulKernel, Target } from './operation.ts';
 
-/** Row kernels without subgroups reduce over this many lanes in shared memory. */
+/** Without subgroups, row kernels reduce over this many lanes in workgroup memory. */
 const LANES_WITHOUT_SUBGROUPS = 64;
 
-/** The storage of halves that a run asks for. @throws EngineError BAD_VALUE when native halves are not there */
+/** Returns the f16 storage for a run. @throws EngineError BAD_VALUE when native f16 is not available */
 export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport): HalfStorage {
   if (wanted === 'native' && !report.features.includes('shader-f16')) {
     throw new EngineError(
       'BAD_VALUE',
-      `Native f16 needs the WebGPU feature shader-f16; ${report.name} does not offer it.`,
-      'Use packed f16: the same values, two in a word.',
+      `Native f16 needs the WebGPU feature shader-f16, which ${report.name} does not offer.`,
+      'Use packed f16, which stores the same values, two in a word.',
     );
   }
   return wanted === 'auto' ? report.half : wanted;
@@ -31,17 +31,17 @@ export function makeTarget(
     lanes: report.subgroupSize?.min ?? LANES_WITHOUT_SUBGROUPS,
     matmul,
     matrixShapes,
-    // Two cores have enough to do, and the partial sums would only pass through memory.
+    // Software adapters have few cores, which are busy anyway, and partial sums would only add memory traffic.
     splitSums: !report.isFallback,
   };
 }
 
 /**
- * The matmul kernels worth trying on an adapter, the expected one first. On software adapters the answer is known:
- * as many rows as their compilers keep at hand, and never shared memory, which costs them ten times the speed.
+ * Returns the matmul kernels to time on an adapter, with the one that is expected to win first. On software adapters the
+ * answer is known: as many rows as their compilers keep in registers, and no workgroup memory, which is ten times slower.
  */
 export function matmulCandidates({ isFallback, subgroupSize }: AdapterReport): readonly MatmulKernel[] {
   if (isFallback) return [subgroupSize && subgroupSize.min >= 8 ? 'register32' : 'register8'];
-  // Without subgroups every lane loads all of `a` itself, and fewer rows keep registers free.
+  // Without subgroups every lane loads all of `a` by itself, and fewer rows need fewer registers.
   return [subgroupSize ? 'register16' : 'register8', 'tiled'];
 }

@@ -1,4 +1,5 @@
 import { type FormatId, formatInfo, type NumberFormat } from '../precision/formats.ts';
+import type { Scale as SharedScale } from '../precision/storage.ts';
 
 /** Number formats, and u32 for indices and counters. */
 export type ElementType = FormatId | 'u32';
@@ -19,7 +20,7 @@ export interface BlockScales {
   /** Consecutive elements that share a scale: a multiple of 4, and the width of a row where each row has one. */
   readonly block: number;
   /** An f32, or its exponent field alone in a byte. */
-  readonly as: 'pow2' | 'e8m0';
+  readonly as: SharedScale['as'];
   /** Elements of each part that is bound by itself, whole blocks; the last may have fewer. Absent where only the whole is bound. */
   readonly part?: number | undefined;
 }

@@ -1,14 +1,14 @@
 import type { Program } from './program.ts';
 
-/** Long enough that submission and timer do not show. */
-const ENOUGH_MS = 20;
+/** A measurement must take this long, so that submission costs and timer resolution do not matter. */
+const MIN_MS = 20;
 const REPEATS = 3;
-const MOST_REPLAYS = 256;
+const MAX_REPLAYS = 256;
 
 /**
- * Seconds the GPU takes for one unit of work: the best of three submissions that each hold as many units as last
- * {@link ENOUGH_MS}, or `most`. Waits for the GPU a few times: never called in a run.
- * @param submit puts `units` of the work on the queue; called with ever larger numbers
+ * Measures the seconds that the GPU takes for one unit of work: the best of three submissions, each with enough units to
+ * take {@link MIN_MS}, or with `most` units. It waits for the GPU several times, so it is never called between steps.
+ * @param submit submits `units` of the work; called with increasing numbers
  */
 export async function secondsPerUnit(
   device: GPUDevice,
@@ -25,30 +25,31 @@ export async function secondsPerUnit(
       await device.queue.onSubmittedWorkDone();
       best = Math.min(best, performance.now() - start);
     }
-    if (best >= ENOUGH_MS || units >= most) return best / 1000 / units;
-    // One jump to what should suffice, but not so far that a first guess could hold the GPU for seconds.
-    units = Math.min(most, units * Math.min(16, Math.ceil((1.5 * ENOUGH_MS) / Math.max(best, 0.01))));
+    if (best >= MIN_MS || units >= most) return best / 1000 / units;
+    // Jumps to the number that should suffice, but by at most a factor of 16, so that a wrong first measurement cannot
+    // occupy the GPU for seconds.
+    units = Math.min(most, units * Math.min(16, Math.ceil((1.5 * MIN_MS) / Math.max(best, 0.01))));
   }
 }
 
-/** Seconds that one replay of `program` takes, as {@link secondsPerUnit}. */
+/** Measures the seconds of one replay of `program`, as {@link secondsPerUnit}. */
 export function secondsPerReplay(device: GPUDevice, program: Program, most: number): Promise<number> {
   return secondsPerUnit(device, (replays) => submitReplays(device, program, replays), most);
 }
 
-/** A program, and how often it is replayed in a submission that is timed. */
+/** A program, and the number of its replays in one timed submission. */
 export interface Timed {
   readonly program: Program;
   readonly replays: number;
 }
 
-/** Replays that last {@link ENOUGH_MS} or a little longer. Waits for the GPU. */
+/** Finds the number of replays that take about {@link MIN_MS}. Waits for the GPU. */
 export async function calibrate(device: GPUDevice, program: Program): Promise<Timed> {
-  const seconds = await secondsPerReplay(device, program, MOST_REPLAYS);
-  return { program, replays: Math.min(MOST_REPLAYS, Math.ceil(ENOUGH_MS / 1000 / seconds)) };
+  const seconds = await secondsPerReplay(device, program, MAX_REPLAYS);
+  return { program, replays: Math.min(MAX_REPLAYS, Math.ceil(MIN_MS / 1000 / seconds)) };
 }
 
-/** Seconds a replay of two programs, each timed `pairs` times, one after the other. Waits for the GPU at each. */
+/** Measures the seconds per replay of two programs `pairs` times, alternating between them. Waits for the GPU each time. */
 export async function secondsInTurns(
   device: GPUDevice,
   both: readonly [Timed, Timed],

@@ -1,6 +1,7 @@
 /**
- * What a format would lose of counted values at any loss scale. A scale is a power of two, so that another one only moves
- * exponents: nothing here asks the GPU. Exact to the power of two: a bin belongs to the band that holds its smaller end.
+ * Computes from a histogram of exponents what a format would lose at any loss scale. Scales are powers of two, so a
+ * different scale only shifts exponents and nothing here uses the GPU. Results are exact to a power of two: a bin counts
+ * towards the band that contains its smaller end.
  */
 
 import { BINS, EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from '../kernels/numerics.ts';
@@ -8,15 +9,15 @@ import type { NumericsRow } from '../model/numericsRows.ts';
 import { type FormatId, formatInfo } from '../precision/formats.ts';
 import { type NumericsFrame, rowCounts } from './frame.ts';
 
-/** Exponents of stored values at which a format's bands begin. */
+/** The exponents of stored values at which a format's bands begin. */
 export interface Bands {
-  /** Below it values become zero: |x| <= 2^-25 in f16, where a tie goes to zero. */
+  /** Values below this become zero: |x| <= 2^-25 in f16, where a tie rounds to zero. */
   readonly keptFrom: number;
-  /** Below it values keep fewer bits. */
+  /** Values below this are subnormal and keep fewer bits. */
   readonly normalFrom: number;
   /**
-   * From it values overflow, or saturate in a format that does. In f16 those from 65520 to 65536 do too, which share a bin
-   * with ones that do not; in e4m3fn those above 464.
+   * Values from this on overflow, or saturate in formats that saturate. Smaller values that overflow too are not counted,
+   * because they share a bin with values that do not: from 65520 to 65536 in f16, above 464 in e4m3fn.
    */
   readonly overflowFrom: number;
 }
@@ -25,16 +26,16 @@ export function bandsOf(id: FormatId): Bands {
   const { exponentBits, mantissaBits, overflowBits, flushSubnormals, truncates } = formatInfo(id);
   const bias = 2 ** (exponentBits - 1) - 1;
   const normalFrom = 1 - bias;
-  // Rounding to zero ends at half of the smallest subnormal, truncation at the whole.
+  // Rounding to nearest flushes values up to half of the smallest subnormal, truncation up to the subnormal itself.
   const keptFrom = flushSubnormals ? normalFrom : normalFrom - mantissaBits - (truncates ? 0 : 1);
-  // The first whole binade beyond.
+  // The first binade that overflows completely.
   const overflowFrom = Math.ceil(overflowBits / 2 ** 23) - 127;
   return { keptFrom, normalFrom, overflowFrom };
 }
 
-/** Counts of values by what becomes of them. */
+/** Counts of values by what a format does to them. */
 export interface Losses {
-  /** Exact zeros before any rounding: nothing to lose. */
+  /** Values that were exactly zero before rounding. */
   readonly zeros: number;
   readonly flushed: number;
   readonly subnormal: number;
@@ -45,8 +46,8 @@ export interface Losses {
 const NO_LOSSES: Losses = { zeros: 0, flushed: 0, subnormal: 0, normal: 0, overflow: 0 };
 
 /**
- * @param counts one row of a frame
- * @param shift log2 of the scale asked about over the scale the values were counted at
+ * @param counts (BINS), one row of a frame
+ * @param shift log2 of the scale in question over the scale that the values were counted at
  */
 export function lossesAt(counts: Uint32Array, shift: number, bands: Bands): Losses {
   let flushed = 0;
@@ -75,29 +76,29 @@ function addLosses(a: Losses, b: Losses): Losses {
   };
 }
 
-/** Values that are not zero to begin with: what shares are of. */
+/** Number of values that were not zero before rounding. Shares are taken of these. */
 export function nonZero({ flushed, subnormal, normal, overflow }: Losses): number {
   return flushed + subnormal + normal + overflow;
 }
 
-/** Share of the values that are not zero that would be stored as zero; null where all are zero, of which there is no share. */
+/** Share of the nonzero values that the format flushes to zero; null when all values are zero. */
 export function flushedShare(losses: Losses): number | null {
   const of = nonZero(losses);
   return of === 0 ? null : losses.flushed / of;
 }
 
-/** Share of the values that are not zero that keep fewer bits; null where all are zero. */
+/** Share of the nonzero values that become subnormal; null when all values are zero. */
 export function subnormalShare(losses: Losses): number | null {
   const of = nonZero(losses);
   return of === 0 ? null : losses.subnormal / of;
 }
 
-/** Share of all values that are zero once stored, whether they were before or are flushed; 0 where there are none. */
+/** Share of all values that are zero once stored, flushed or zero before; 0 when there are no values. */
 export function zeroShare(losses: Losses): number {
   return (losses.zeros + losses.flushed) / Math.max(1, losses.zeros + nonZero(losses));
 }
 
-/** Exponent of the largest finite value that was counted, unscaled; null where all are zero. */
+/** Exponent of the largest finite value, without the scale; null when all values are zero. */
 export function largestExponent(counts: Uint32Array, scaleLog2: number): number | null {
   for (let bin = NON_FINITE_BIN - 1; bin > ZERO_BIN; bin--) {
     if (counts[bin]! > 0) return bin - EXPONENT_BIAS - scaleLog2;
@@ -110,7 +111,7 @@ function isAllZero(counts: Uint32Array): boolean {
   return counts[ZERO_BIN]! > 0 && counts.every((count, bin) => bin === ZERO_BIN || count === 0);
 }
 
-/** How many of a frame's parameter tensors have a gradient that is exactly zero everywhere: a step does not learn them. */
+/** Counts the parameter tensors of a frame whose gradient is exactly zero everywhere, so that a step does not train them. */
 export function tensorsWithoutGradient(frame: NumericsFrame): {
   readonly without: number;
   readonly of: number;
@@ -121,7 +122,7 @@ export function tensorsWithoutGradient(frame: NumericsFrame): {
   return { without: zero.filter(Boolean).length, of: zero.length };
 }
 
-/** The losses of several rows together at loss scale 2^`scaleLog2`. */
+/** Sums the losses of the `wanted` rows at loss scale 2^`scaleLog2`. */
 export function frameLosses(
   frame: NumericsFrame,
   scaleLog2: number,
@@ -135,14 +136,17 @@ export function frameLosses(
   );
 }
 
-/** Gradients that matmuls read: what a loss scale is for. Parameter gradients are accumulated, not narrowed, in sound modes. */
+/**
+ * Whether a row is a gradient that matmuls read, which is what a loss scale protects. Most modes accumulate parameter
+ * gradients in f32.
+ */
 export function isScaledOperand(row: NumericsRow): boolean {
   return row.kind === 'activationGradient';
 }
 
 /**
- * Share of a frame's gradients that storing them in `format` flushed to zero, at the loss scale they had; null where nothing
- * is narrowed, and where all of them are zero.
+ * Share of a frame's gradients that storing them in `format` flushes to zero at the frame's loss scale; null for f32 and
+ * when all of them are zero.
  */
 export function flushedGradients(frame: NumericsFrame, format: FormatId): number | null {
   if (format === 'f32') return null;
@@ -152,8 +156,8 @@ export function flushedGradients(frame: NumericsFrame, format: FormatId): number
 export const WHAT_IF_SCALES = { lowest: 0, highest: 24 } as const;
 
 /**
- * log2 of the loss scale that loses least of these gradients, each tensor taken on its own: first the fewest overflows, one
- * of which skips a whole step, then the fewest flushed to zero, then the fewest subnormal, then the lower scale.
+ * log2 of the loss scale that loses least of a frame's gradients. It has the fewest overflows, because one of them skips
+ * a whole step; then the fewest values flushed to zero; then the fewest subnormals; and of equal scales it is the lowest.
  */
 export function bestScale(frame: NumericsFrame, bands: Bands): number {
   const summed = new Uint32Array(BINS);

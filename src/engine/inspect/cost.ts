@@ -1,10 +1,10 @@
-/** Steps whose histograms pay for compilation and cold caches. */
+/** Probed steps that are not measured, because they include compilation and cold caches. */
 const UNCOUNTED_PROBES = 1;
 
-/** Fewer probed steps say more about noise than about cost. */
-const ENOUGH_PROBES = 3;
+/** Measured probes that are needed before a cost is reported; fewer would mostly show noise. */
+const MIN_PROBES = 3;
 
-/** Sum of the time between a step's results and those of the step before. */
+/** The mean time between the results of consecutive steps. */
 class StepTime {
   #milliseconds = 0;
   #steps = 0;
@@ -20,8 +20,9 @@ class StepTime {
 }
 
 /**
- * What probing costs, from when results of steps arrive: the GPU is kept busy, so a step that takes longer arrives later.
- * Needs no timestamps. Steps are in flight together, so that single differences say little and means are used.
+ * Estimates the cost of probing from the arrival times of step results. The GPU is kept busy, so a step that takes longer
+ * arrives later, and no timestamp queries are needed. Several steps are in flight at once, so single differences are
+ * noisy and only means are used.
  */
 export class ProbeCost {
   #plain = new StepTime();
@@ -29,7 +30,7 @@ export class ProbeCost {
   #probes = 0;
   #last: number | null = null;
 
-  /** The next result does not follow the one before it: something else ran in between. */
+  /** Leaves out the next difference, because something else ran between the two steps. */
   interrupt(): void {
     this.#last = null;
   }
@@ -42,13 +43,13 @@ export class ProbeCost {
   }
 
   /**
-   * Share of the training time at one probed step in `interval`; null before there are enough steps of both kinds, 0 where
-   * the difference is lost in the noise of step times.
+   * Share of the training time that probing takes at one probed step in `interval`. It is null until there are enough
+   * steps of both kinds, and 0 when probed steps were not slower.
    */
   share(interval: number): number | null {
     const plain = this.#plain.mean;
     const probed = this.#probed.mean;
-    if (plain === null || probed === null || this.#probes < UNCOUNTED_PROBES + ENOUGH_PROBES) return null;
+    if (plain === null || probed === null || this.#probes < UNCOUNTED_PROBES + MIN_PROBES) return null;
     const extra = Math.max(0, probed - plain);
     const total = interval * plain + extra;
     return total > 0 ? extra / total : null;

@@ -1,4 +1,7 @@
-/** Stores of a micro-batch once more, in f32: what kernels that narrow as they store leave nowhere. */
+/**
+ * f32 shadows: kernels that narrow their results as they store them run a second time and store f32, so that the two can
+ * be compared. The f32 values are not kept anywhere else.
+ */
 
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
 import { formatOf, type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
@@ -9,23 +12,23 @@ import type { Emitted, Stored } from '../model/emission.ts';
 import { type NoiseRow, narrowedStores } from '../model/numericsRows.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
-/** What shadows write: nothing of the run is among it. They run one after the other, so that one of each is enough. */
+/** The tensors that shadows write; the run does not use them. Shadows run one after the other and share one of each. */
 interface Scratch {
-  /** As large as the largest of the stored tensors. */
+  /** The f32 results, as large as the largest narrowed tensor. */
   readonly wide: Tensor;
-  /** What a kernel stores beside its output, a number or two a row and head. */
+  /** The kernel's secondary output, such as the log-sum-exp of attention: one or two numbers for each row and head. */
   readonly aside: Tensor;
   readonly found: Tensor;
 }
 
 export interface ShadowDispatches {
-  /** To be run right after an operation, before another tensor takes the place of what it read. */
+  /** Dispatches that must run right after an operation, before the buffers of its inputs are reused. */
   readonly after: ReadonlyMap<Operation, readonly Dispatch[]>;
-  /** To be allocated before they run; empty where nothing is narrowed. */
+  /** Tensors to allocate before they run; empty when nothing is narrowed. */
   readonly scratch: readonly Tensor[];
 }
 
-/** @param partsFor where the noise of a row is written */
+/** @param partsFor returns where the noise of a row is written */
 export function buildShadows(
   target: Target,
   { gpt, rows, training }: RunTensors,
@@ -45,7 +48,7 @@ export function buildShadows(
     const { name: label, kind, operand: out, slot } = stored;
     const filledBy = dispatchesOf(stored, microBatch);
     const wide = slice(scratch.wide, 0, out.elements);
-    // Rounded from an f32 tensor that is still there.
+    // A tensor that is rounded from an f32 tensor needs no shadow: its source still exists.
     const source = slot === 'rounded' ? filledBy[0]!.bindings.dinp : undefined;
     const last = filledBy.at(-1)!;
     after.set(last, [
@@ -60,7 +63,7 @@ export function buildShadows(
   return { after, scratch: Object.values(scratch) };
 }
 
-/** One dispatch, or several in a row that each fill their part. */
+/** The dispatches that fill a stored tensor: one, or several that each fill a part. */
 function dispatchesOf(stored: Stored, microBatch: readonly Emitted[]): Dispatch[] {
   const { operations } = microBatch.find(({ stores }) => stores.includes(stored))!;
   return operations.filter(
@@ -68,14 +71,17 @@ function dispatchesOf(stored: Stored, microBatch: readonly Emitted[]): Dispatch[
   );
 }
 
-/** What a kernel stores beside its output. A shadow may be compiled to other bits of it, and so stores it elsewhere. */
+/**
+ * Secondary outputs of kernels. A shadow may be compiled so that it gives different bits for them, so it must not
+ * overwrite the run's.
+ */
 const STORED_BESIDE: Readonly<Record<string, string>> = {
   attention_forward: 'lse',
   attention_backward_query: 'dots',
   cross_entropy: 'losses',
 };
 
-/** `dispatch` with f32 results in `wide` for what it stores in `slot`, and nothing else of the run written. */
+/** Returns `dispatch` changed so that it stores the f32 values of `slot` in `wide` and writes no tensor of the run. */
 function shadowOf(
   target: Target,
   dispatch: Dispatch,
@@ -98,12 +104,12 @@ function shadowOf(
     const args = { kind, preActivation: preActivation!, out: wide, elements: wide.elements, label };
     return { ...activationForward(target, args), observes: true };
   }
-  // A fused activation function left out, what remains is its input.
+  // Without the fused activation function the kernel's output is the pre-activation.
   const { preActivation: format, ...slots } = dispatch.variant.slots;
   const kept = conditions.activation ? undefined : preActivation;
   const to = slot === 'preActivation' ? 'out' : slot;
   const beside = STORED_BESIDE[kernel];
-  const twinBindings: Dispatch['bindings'] = {
+  const shadowBindings: Dispatch['bindings'] = {
     ...bindings,
     ...(kept && { preActivation: kept }),
     ...(beside && { [beside]: aside }),
@@ -118,8 +124,8 @@ function shadowOf(
       slots: { ...slots, ...(kept && { preActivation: format! }), [to]: 'f32' },
       conditions: conditions.activation ? { ...conditions, activation: false } : conditions,
     },
-    bindings: twinBindings,
-    writes: dispatch.writes.filter((name) => name in twinBindings),
+    bindings: shadowBindings,
+    writes: dispatch.writes.filter((name) => name in shadowBindings),
     label,
     observes: true,
   };

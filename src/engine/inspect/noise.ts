@@ -1,4 +1,4 @@
-/** Where the error of storing tensors in narrow formats is measured, and how the GPU's partial sums are read. */
+/** Schedules the measurement of quantisation noise, and reads the GPU's partial sums of it. */
 
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
 import {
@@ -25,23 +25,26 @@ import { buildShadows } from './f32Shadows.ts';
 import type { QuantizationNoise } from './frame.ts';
 
 export interface NoiseSchedule {
-  /** In the order of their parts. */
+  /** Rows in the order of their partial sums in the histogram tensor. */
   readonly rows: readonly NoiseRow[];
-  /** How many of the rows, the first, need no shadow. */
+  /** The first `withoutShadows` rows need no shadow. */
   readonly withoutShadows: number;
-  /** Word of the histogram tensor at which the parts begin. */
+  /** Word of the histogram tensor at which the partial sums begin. */
   readonly firstWord: number;
-  /** To be run right after `operation`, before another tensor takes the place of its input. */
+  /** Dispatches that must run right after `operation`, before the buffer of its input is reused. */
   after(operation: Operation): readonly Dispatch[];
-  /** The same for what kernels narrow as they store it: a second run of the kernel, and what compares. */
+  /** The same for kernels that narrow as they store: the shadow of the kernel, and the comparison. */
   shadowsAfter(operation: Operation): readonly Dispatch[];
-  /** Weights beside their masters. */
+  /** Compares compute weights with their masters. */
   readonly weights: readonly Dispatch[];
-  /** What shadows write; the run does not have it. */
+  /** The tensors that shadows write, which are not part of the run. */
   readonly scratch: readonly Tensor[];
 }
 
-/** @param microBatch of training: every operand that it quantises has a row, and so has what its kernels narrow as they store it */
+/**
+ * @param microBatch the training micro-batch. Every operand that it quantises gets a row, and so does every tensor that
+ * its kernels narrow as they store it.
+ */
 export function buildNoise(
   target: Target,
   tensors: RunTensors,
@@ -54,7 +57,7 @@ export function buildNoise(
     slice(histogram, firstWord + index * NOISE_WORDS, NOISE_WORDS);
   const indices = new Map<string, number>();
   const partsFor = (row: NoiseRow): TensorSlice => {
-    // FP8 modes store attention's output and quantise a copy of it.
+    // The format is part of the key because FP8 modes store attention's output and also quantise a copy of it.
     const key = `${row.name} ${row.format}`;
     const index = indices.get(key) ?? rows.push(row) - 1;
     indices.set(key, index);
@@ -70,7 +73,7 @@ export function buildNoise(
   }
   const weights = narrowedWeights(parameters).flatMap(({ name, spec, part }): Dispatch[] => {
     const { master: inp, weight: out, firstRow } = part;
-    // Rows that only pad the vocabulary are no numbers of the model.
+    // Rows that pad the vocabulary are left out.
     const learned = Math.max(0, spec.learnedRows - firstRow);
     const elements = Math.min(part.rows, learned) * spec.columns;
     if (elements === 0) return [];
@@ -93,7 +96,7 @@ export function buildNoise(
   };
 }
 
-/** @param inp what `stored` was quantised from */
+/** @param inp the tensor that `stored` was quantised from */
 function scaledNoise(
   target: Target,
   scales: ScaleTable,
@@ -108,7 +111,7 @@ function scaledNoise(
     : quantizationNoise(target, { ...args, parts });
 }
 
-/** @param words the parts of all rows, as the kernel wrote them */
+/** @param words (rows, NOISE_WORDS): the partial sums as the kernel wrote them */
 export function readNoise(rows: readonly NoiseRow[], words: Uint32Array): QuantizationNoise[] {
   return rows.map((row, i) => ({
     ...row,
@@ -116,7 +119,7 @@ export function readNoise(rows: readonly NoiseRow[], words: Uint32Array): Quanti
   }));
 }
 
-/** @param words (NOISE_WORDS): structs Part of shaders/quantization_noise.wgsl */
+/** @param words (NOISE_WORDS): the structs `Part` of shaders/quantization_noise.wgsl */
 export function readParts(words: Uint32Array<ArrayBuffer>): Omit<QuantizationNoise, keyof NoiseRow> {
   const floats = new Float32Array(words.buffer);
   let signal = 0;

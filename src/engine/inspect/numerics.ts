@@ -14,21 +14,21 @@ import { buildNumerics, type NumericsSchedule } from './schedule.ts';
 
 const DEFAULT_INTERVAL = 20;
 
-/** A step whose ring is full is not probed: two are enough, since probes are several steps apart. */
+/** Probes in flight. Two are enough because probes are several steps apart; a step is not probed while the ring is full. */
 const RING_DEPTH = 2;
 
 export type InspectedKind = 'weights' | 'activations';
 
 interface Probe extends Readonly<Record<'begin' | 'microBatch' | 'gradients', Program>> {
-  /** Whether the micro-batch measures what kernels narrow as they store it. */
+  /** Whether the micro-batch runs f32 shadows too, to measure what kernels narrow as they store it. */
   readonly measures: boolean;
 }
 
 type ProgramName = 'begin' | 'microBatch' | 'measured' | 'gradients' | InspectedKind;
 
 /**
- * Histograms of the exponents of a run's numbers. Nothing is built, compiled or created before it is first asked for, and a
- * probed step trains exactly as any other: same bits, no wait.
+ * Takes histograms of the exponents of a run's numbers. Nothing is built, compiled or allocated before it is first needed.
+ * A probed step gives the same bits as any other and does not wait for the CPU.
  */
 export class Numerics {
   readonly #device: GPUDevice;
@@ -41,11 +41,11 @@ export class Numerics {
   readonly #programs: Program[] = [];
   readonly #deliveries: ((bytes: ArrayBuffer) => void)[] = [];
   readonly #frames: NumericsFrame[] = [];
-  /** Which submitted steps are probed, until their metrics arrive. */
+  /** Whether each submitted step is probed, for steps whose metrics have not arrived yet. */
   readonly #inFlight: boolean[] = [];
   #built: NumericsSchedule | undefined;
   #ring: ReadbackRing | undefined;
-  /** Buffers of what a measured micro-batch stores besides. */
+  /** Buffers of the tensors that shadows write. */
   #scratch: Arena | undefined;
   #probe: Probe | undefined;
   #preparing: Promise<void> | undefined;
@@ -70,19 +70,19 @@ export class Numerics {
     this.#build = () => buildNumerics(parts.target, parts.tensors);
   }
 
-  /** Gradients can be counted: every kernel for it is compiled. */
+  /** Whether all kernels that count gradients are compiled. */
   get isReady(): boolean {
     return this.#probe !== undefined;
   }
 
-  /** While the kernels that count gradients compile, else undefined. Never rejects. */
+  /** Resolves when the kernels that count gradients are compiled; undefined when none are compiling. Never rejects. */
   get preparing(): Promise<void> | undefined {
     return this.#preparing;
   }
 
   /**
-   * Compiles what counting gradients needs. A step beside the compiler is slower than a step is: runs wait for it with
-   * their clock stopped.
+   * Compiles the kernels that count gradients. Steps are slower while the compiler runs, so runs stop their clock and wait
+   * for it.
    * @throws EngineError SHADER_COMPILE
    */
   prepare(): Promise<void> {
@@ -102,9 +102,8 @@ export class Numerics {
   }
 
   /**
-   * Probes every `interval`-th step from when the kernels are compiled, those among them that measure what a narrow format
-   * does to a tensor as it is stored.
-   * @throws EngineError SHADER_COMPILE, and OUT_OF_MEMORY where there is no room to store the largest such tensor in f32
+   * Probes every `interval`-th step, with f32 shadows, as soon as the kernels are compiled.
+   * @throws EngineError SHADER_COMPILE, and OUT_OF_MEMORY when the shadows' tensors cannot be allocated
    */
   async enable(interval = DEFAULT_INTERVAL): Promise<void> {
     if (!Number.isInteger(interval) || interval < 1) throw new RangeError(`interval is ${interval}`);
@@ -116,13 +115,14 @@ export class Numerics {
     this.#interval = null;
   }
 
-  /** Frames of probed steps that have arrived since the last call, oldest first. */
+  /** Removes and returns the frames that have arrived since the last call, oldest first. */
   takeFrames(): NumericsFrame[] {
     return this.#frames.splice(0);
   }
 
   /**
-   * Weights as they are, or the activations of the newest batch. Not for use inside a step.
+   * Counts the current weights, or the activations of the newest batch, and waits for the result (one CPU-GPU sync). It
+   * must not be called between `beginStep` and `endStep`.
    * @throws EngineError SHADER_COMPILE
    */
   async inspect(kind: InspectedKind): Promise<NumericsFrame> {
@@ -134,9 +134,9 @@ export class Numerics {
   }
 
   /**
-   * Gradients of `count` micro-batches, at the loss scale of the next step, whether or not steps are probed. Not for use
-   * inside a step.
-   * @param write puts micro-batch `index` in place
+   * Counts the gradients of `count` micro-batches at the loss scale of the next step, and waits for the result (one CPU-GPU
+   * sync). Steps need not be probed. It must not be called between `beginStep` and `endStep`.
+   * @param write writes the tokens of micro-batch `index` to the GPU
    * @throws EngineError SHADER_COMPILE
    */
   async countGradients(count: number, write: (index: number) => void): Promise<NumericsFrame> {
@@ -153,7 +153,7 @@ export class Numerics {
     return this.#frame(ring, 'gradients', (state) => state.lossScale);
   }
 
-  /** What to submit for each micro-batch of step `step` (from 1) where it is probed. */
+  /** Begins step `step` (from 1). @returns the program to submit for each micro-batch if the step is probed */
   beginStep(step: number): Program | undefined {
     const due = this.#interval !== null && step % this.#interval === 0;
     this.#probing = due && this.#probe !== undefined && !this.#ring!.isFull;
@@ -191,7 +191,7 @@ export class Numerics {
     this.#scratch?.destroy();
   }
 
-  /** Waits for the frame of what was submitted last. */
+  /** Reads back the frame that was submitted last and waits for it. */
   #frame(
     ring: ReadbackRing,
     kind: keyof NumericsSchedule['rows'],
@@ -258,7 +258,7 @@ export class Numerics {
     return this.#ring;
   }
 
-  /** Compiled once; calls for one that is compiling share it. */
+  /** Compiles a program once. Calls while it is compiling share the promise. */
   #program(name: ProgramName): Promise<Program> {
     let program = this.#compiled.get(name);
     if (!program) {
@@ -279,13 +279,13 @@ export class Numerics {
       `numerics ${name}`,
       operations,
     );
-    // The run may have ended while its kernels were compiled.
+    // The run may have ended while the kernels were compiling.
     if (this.#destroyed) program.destroy();
     else this.#programs.push(program);
     return program;
   }
 
-  /** The tensors of the run and those of the scratch, allocated here. */
+  /** Allocates the shadows' tensors. @returns a source of these and of the run's buffers */
   async #withScratch(): Promise<BufferSource> {
     const { scratch } = this.#schedule.noise;
     const made = await Arena.allocate(this.#device, scratch);

@@ -1,4 +1,4 @@
-/** The op lists of the numerics panel. */
+/** The operation lists that probe a run's numbers. */
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
 import { type Operand, slice, type TensorSlice } from '../gpu/tensor.ts';
 import { BINS, exponentHistogram, withProbe } from '../kernels/numerics.ts';
@@ -14,18 +14,18 @@ import { buildNoise, type NoiseSchedule } from './noise.ts';
 export interface NumericsSchedule {
   readonly begin: readonly Operation[];
   /**
-   * The training micro-batch, operation by operation, counting what it narrows, and measuring what it quantises: the same
-   * results, the same site numbers.
+   * The training micro-batch, in which kernels also count the gradients that they store, and the noise of quantised
+   * operands is measured. Results and found-inf sites are those of the plain micro-batch.
    */
   readonly microBatch: readonly Operation[];
-  /** The same, measuring what kernels narrow as they store it too. */
+  /** The same with f32 shadows, which measure the noise of tensors that kernels narrow as they store them. */
   readonly measured: readonly Operation[];
-  /** After the micro-batches of a step. */
+  /** Runs after the micro-batches of a step. */
   readonly gradients: readonly Operation[];
   readonly weights: readonly Operation[];
   /**
-   * Of the newest batch that went through the model, whether trained on or evaluated: its forward pass with the weights
-   * as they are, in which each tensor is counted before another block takes its place.
+   * A forward pass with the current weights over the newest batch, whether it was trained on or evaluated. Each tensor is
+   * counted before the next block reuses its buffer.
    */
   readonly activations: readonly Operation[];
   readonly noise: NoiseSchedule;
@@ -94,7 +94,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
   };
 }
 
-/** Counting what it stores of a row's tensor, where it does. */
+/** Returns `operation` with a probe, if it stores a tensor that has a row in the histogram. */
 function probedOperation(
   operation: Operation,
   { stores }: Emitted,
@@ -105,7 +105,7 @@ function probedOperation(
   return stored ? withProbe(operation, rows.get(stored.name)!) : operation;
 }
 
-/** A parameter without the rows that only pad the vocabulary: their zeros are no numbers of the model. */
+/** Returns a parameter without the rows that pad the vocabulary, whose zeros must not be counted. */
 function learned(
   { learnedRows, columns }: ParameterSpec,
   { firstRow, rows }: ParameterPart,

@@ -1,6 +1,6 @@
 /**
- * Loss-landscape sharpness of an autoregressive model, in its logits: the metric of Keskar et al. (2017) with the identity
- * for A, as arXiv 2405.18710 applies it. The paper's epsilon is not known to us: both of Keskar's are reported.
+ * Sharpness of an autoregressive model's loss with respect to its logits: the metric of Keskar et al. (2017) with A = I,
+ * as used in arXiv 2405.18710. That paper does not state its epsilon, so both values of Keskar et al. are reported.
  */
 
 import { finite } from '../core/finite.ts';
@@ -8,19 +8,19 @@ import { SHARPNESS_WIDTH } from '../kernels/rows.ts';
 
 export interface SharpnessMetrics {
   readonly step: number;
-  /** Mean over all positions at epsilon 1e-3, in percent of 1 + loss; null where a logit is not finite. */
+  /** Mean over all positions at epsilon 1e-3, in percent of 1 + loss; null when a logit is not finite. */
   readonly sharpness: number | null;
   /** The same at epsilon 5e-4. */
   readonly sharpnessHalf: number | null;
   /** Means over the last position of each window. */
   readonly sharpnessLast: number | null;
   readonly sharpnessHalfLast: number | null;
-  /** Mean over all positions of the largest |logit|: sharpness grows with the logits, and is to be read beside it. */
+  /** Mean over all positions of the largest |logit|. Sharpness grows with the logits, so it is reported alongside. */
   readonly maxLogit: number | null;
 }
 
 /**
- * @param rows (B * T, 4) of shaders/logit_sharpness.wgsl
+ * @param rows (B * T, 4) as written by shaders/logit_sharpness.wgsl
  * @param context T
  */
 export function sharpnessOf(step: number, rows: Float32Array, context: number): SharpnessMetrics {

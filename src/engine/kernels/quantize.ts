@@ -3,7 +3,8 @@
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import { blockScalesOf, formatOf, type Operand, recordOf, type Tensor, tensorOf } from '../gpu/tensor.ts';
-import { largestBits, type TensorScaling } from '../precision/quantization.ts';
+import { largestBits } from '../precision/quantization.ts';
+import type { DelayedScaling } from '../precision/storage.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;
@@ -94,7 +95,7 @@ export function quantizeBlocks(
 
 /** The scales of the first `records` tensors for the step that follows. */
 export function delayedScales(
-  args: Omit<Extract<TensorScaling, { kind: 'delayed' }>, 'kind'> & {
+  args: DelayedScaling & {
     readonly amax: Operand;
     /** (records, historyLength) u32 */
     readonly history: Operand;

@@ -7,7 +7,8 @@ import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import type { OptimizerRule } from '../kernels/optimizers/rule.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
-import { hasComputeCopy, type Recipe } from '../precision/recipes.ts';
+import { copyFormat } from '../precision/recipe.ts';
+import type { Recipe } from '../precision/recipes.ts';
 import type { ParameterSpec } from './parameters.ts';
 
 /** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */
@@ -122,6 +123,9 @@ export function layoutParameters(
     filled += padded;
   };
   const vocabularyRows = vocabularySlice(specs, limit);
+  const blocks = 1 + Math.max(...specs.map(({ block }) => block ?? -1));
+  const readsCopy = ({ matmul, block }: ParameterSpec): boolean =>
+    matmul && copyFormat(recipe) === recipe.storage('weight', { block, blocks }).format;
   for (const [rule, members] of groupsOf(specs, ruleOf)) {
     for (const spec of [...members.filter((s) => s.decays), ...members.filter((s) => !s.decays)]) {
       const step = spec.rowsOf === 'tokens' ? vocabularyRows : spec.rows;
@@ -143,7 +147,7 @@ export function layoutParameters(
         rows,
         chunk: index,
         master: sliceOf(chunk.master),
-        weight: sliceOf(spec.matmul && chunk.compute ? chunk.compute : chunk.master),
+        weight: sliceOf(readsCopy(spec) ? chunk.compute! : chunk.master),
         gradient: chunk.gradient && sliceOf(chunk.gradient),
         states: mapStates(chunk.states, sliceOf),
       });
@@ -195,7 +199,8 @@ function makeChunk(
   members: readonly Placed[],
   recipe: Recipe,
 ): Chunk {
-  const { master, weight, gradient } = recipe.roles;
+  const { format: master, rounding } = recipe.storage('master');
+  const copy = copyFormat(recipe);
   const tensor = (suffix: string, type: Tensor['type'], count = elements): Tensor => ({
     name: `parameters.${index}#${suffix}`,
     type,
@@ -208,9 +213,9 @@ function makeChunk(
     elements,
     decayedElements: firstUndecayed ? firstUndecayed.offset : elements,
     master: tensor('master', master),
-    compute: hasComputeCopy(recipe) ? tensor('compute', weight) : undefined,
-    low: recipe.masterRounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
-    gradient: rule ? tensor('grad', gradient) : undefined,
+    compute: copy ? tensor('compute', copy) : undefined,
+    low: rounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
+    gradient: rule ? tensor('grad', recipe.storage('gradient').format) : undefined,
     states: Object.fromEntries(states ?? []),
     groups:
       rule?.moments.scale === 'group' ? tensor('groups', 'f32', (4 * elements) / MOMENT_GROUP) : undefined,
@@ -227,11 +232,11 @@ function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineEr
 
 /**
  * Gives the matrices that matmuls read tensors of their own in place of the master weights.
- * @param weightOf makes one, from the part's name and what it is a part of
+ * @param weightOf makes one, from the part's name and what it is a part of; null where matmuls read the master
  */
 export function withComputeWeights(
   parameters: ParameterLayout['parameters'],
-  weightOf: (name: string, spec: ParameterSpec, elements: number) => TensorSlice,
+  weightOf: (name: string, spec: ParameterSpec, elements: number) => TensorSlice | null,
 ): { parameters: ParameterLayout['parameters']; computeWeights: readonly ComputeWeight[] } {
   const computeWeights: ComputeWeight[] = [];
   const replaced = [...parameters].map(([name, parameter]): [string, Parameter] => {
@@ -239,6 +244,7 @@ export function withComputeWeights(
     if (!spec.matmul) return [name, parameter];
     const own = parts.map((part) => {
       const weight = weightOf(partName(name, part, parts), spec, part.master.elements);
+      if (!weight) return part;
       computeWeights.push({ name: partName(name, part, parts), master: part.master, weight });
       return { ...part, weight };
     });

@@ -79,7 +79,7 @@ export class Decoder {
   hidden(pass: Pass): Value {
     const { scales } = pass.run;
     // Current scales know only the batch at hand; delayed ones collect over the micro-batches of a step.
-    if (scales?.quantization.scaling.kind === 'current') pass.emit(() => forgetMagnitudes(scales));
+    if (scales?.delayed === null) pass.emit(() => forgetMagnitudes(scales));
     let x = this.embedding.forward(pass);
     for (const [index, { norm1, attention, norm2, mlp }] of this.blocks.entries()) {
       const isLast = index === this.blocks.length - 1;

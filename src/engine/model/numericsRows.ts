@@ -37,9 +37,10 @@ export interface NoiseRow {
  */
 export function gradientRows(
   specs: readonly ParameterSpec[],
-  { roles: { gradient } }: Recipe,
+  recipe: Recipe,
   stores: readonly Stored[],
 ): NumericsRow[] {
+  const { format: gradient } = recipe.storage('gradient');
   const trained = specs.filter(({ trainable }) => trainable);
   return [
     ...trained.map(({ name, block }) => row('parameterGradient', name, block, gradient, gradient !== 'f32')),

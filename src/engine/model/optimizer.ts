@@ -12,7 +12,7 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
   const { chunks, gradients, state, found, normPartials: partials, updates, scratch, recipe } = tensors;
   const scaling = scalingOf(config, recipe);
   const { beta1, beta2, epsilon, weightDecay } = config;
-  const { masterRounding } = recipe;
+  const { rounding: masterRounding = 'nearest' } = recipe.storage('master');
   const settings = { beta1, beta2, epsilon, weightDecay, masterRounding, state };
   const seedOf = (chunk: number) => randomBits(chunk, config.seed);
   return [

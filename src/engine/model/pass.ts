@@ -15,14 +15,23 @@ import {
   tensorOf,
 } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
-import { ACTIVATION_GROUP, type QuantizedRole } from '../precision/quantization.ts';
-import { type Recipe, type Role, roundsResidualGradient } from '../precision/recipes.ts';
+import type { FormatId } from '../precision/formats.ts';
+import { roundsResidualGradient } from '../precision/recipe.ts';
+import type { Recipe } from '../precision/recipes.ts';
+import {
+  blockScale,
+  isQuantized,
+  type Role,
+  type RunRole,
+  type SiteRole,
+  type Storage,
+  writtenFormat,
+} from '../precision/storage.ts';
 import type { Parameter, ParameterPart } from './chunks.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import { quantize } from './quantize.ts';
 import type { ScaleTable } from './scales.ts';
 import type { Site } from './site.ts';
-import { operandStorage } from './storage.ts';
 import type { TensorPlan } from './tensorPlan.ts';
 import type { GradientPlace, Value } from './value.ts';
 
@@ -196,9 +205,19 @@ export class Pass {
 
   // --- tensors
 
-  /** The format of a role. */
-  format(role: Role): Recipe['roles'][Role] {
-    return this.run.recipe.roles[role];
+  /** How the recipe stores a tensor of a role at a site. */
+  storage(role: Role, { block }: Pick<Site, 'block'>): Storage {
+    return this.run.recipe.storage(role, { block, blocks: this.run.gpt.layers });
+  }
+
+  /** The format in which kernels store a role at a site, where what they store may be quantised after. */
+  written(role: SiteRole, site: Site): FormatId {
+    return writtenFormat(this.storage(role, site));
+  }
+
+  /** The format of a role that the whole run shares. */
+  format(role: RunRole): FormatId {
+    return this.run.recipe.storage(role).format;
   }
 
   /** A tensor for the backward pass: of its own where it is kept, else one that all blocks share. */
@@ -210,21 +229,22 @@ export class Pass {
     blockScales?: BlockScales,
   ): Tensor {
     const kept = this.#isKept(lifetime);
-    const tensor = this.#add('activations', kept ? site.name : site.part, type, elements, blockScales);
-    if (kept) this.#kept.add(tensor);
+    if (!kept) return this.#share('activations', site.part, type, elements, blockScales);
+    const tensor = this.run.tensorPlan.add('activations', site.name, type, elements, blockScales);
+    this.#kept.add(tensor);
     return tensor;
   }
 
   /**
-   * An operand in a role that the mode may quantise; see {@link save}.
+   * An operand in a role that the recipe may quantise; see {@link save}.
    * @param at where its tensor lies, if not at the site itself
    */
-  place(site: Site, role: QuantizedRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
-    const { format, scaled } = operandStorage(this.run.recipe, role, site);
-    const blockScales = scaled === 'group' ? ({ block: ACTIVATION_GROUP, as: 'e8m0' } as const) : undefined;
-    const tensor = this.save(at, format, elements, lifetime, blockScales);
+  place(site: Site, role: SiteRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
+    const storage = this.storage(role, site);
+    const blockScales = blockScale(storage, elements / this.rows);
+    const tensor = this.save(at, storage.format, elements, lifetime, blockScales);
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
-    if (!scaled) return { operand: tensor, dropped };
+    if (!isQuantized(storage)) return { operand: tensor, dropped };
     if (blockScales) return { operand: slice(tensor, 0, elements), dropped };
     return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
   }
@@ -237,11 +257,11 @@ export class Pass {
     inp: Operand,
     site: Site,
     at: Site,
-    role: QuantizedRole,
+    role: SiteRole,
     elements: number,
     lifetime?: Lifetime,
   ): Pick<Value, 'operand' | 'remake'> {
-    if (!operandStorage(this.run.recipe, role, site).scaled) return { operand: inp };
+    if (!isQuantized(this.storage(role, site))) return { operand: inp };
     const place = this.place(site, role, elements, lifetime, at);
     const stored = { ...activation(site, place.operand), copy: true };
     const make = () => this.quantize(site.name, inp, place.operand, elements, stored);
@@ -251,28 +271,31 @@ export class Pass {
 
   /** Where the residual stream lies after a layer. */
   stream(site: Site, endsBlock: boolean): Tensor {
-    const { recipe, recompute, gpt } = this.run;
+    const { recompute, gpt } = this.run;
     const type = this.format('residual');
     const elements = this.rows * gpt.width;
-    const isCopied = recompute !== 'block' && operandStorage(recipe, 'normInput', site).scaled !== null;
+    const isCopied = recompute !== 'block' && isQuantized(this.storage('normInput', site));
     if (!isCopied) return this.save(site, type, elements, endsBlock ? 'kept' : 'block');
     // Norms keep copies of their own, so that two places are enough: a block reads one, fills the other, and comes back.
     return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'forward');
   }
 
   /** The first `elements` of `tensor`, with the scale called `name`. */
-  scaled(name: string, role: QuantizedRole, site: Site, tensor: Tensor, elements: number): Operand {
-    return { ...slice(tensor, 0, elements), scale: this.run.scales!.scale(name, role, site) };
+  scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
+    return {
+      ...slice(tensor, 0, elements),
+      scale: this.run.scales!.scale(name, this.storage(role, site), role, site),
+    };
   }
 
-  /** What kernels write of an operand before it is quantised. */
-  wide(elements: number): Tensor {
-    return this.#add('activations', 'before quantisation', this.format('activation'), elements);
+  /** What kernels write of an operand of a role before it is quantised. */
+  wide(role: SiteRole, site: Site, elements: number): Tensor {
+    return this.#share('activations', 'before quantisation', this.written(role, site), elements);
   }
 
   /** Scratch of the backward pass, which all layers share by its name. */
   scratch(name: string, type: ElementType, elements: number): Tensor {
-    return this.#add('activationGradients', name, type, elements);
+    return this.#share('activationGradients', name, type, elements);
   }
 
   /** f32 scratch for sums in two passes. */
@@ -281,25 +304,31 @@ export class Pass {
   }
 
   logits(name: string, type: ElementType, elements: number): Tensor {
-    return this.#add('logits', name, type, elements);
+    return this.#share('logits', name, type, elements);
   }
 
-  /** Where the gradient of the residual stream is collected. All of its values share one: additions pass it on as it is. */
-  residualGradient(site: Site): GradientPlace {
-    const elements = this.rows * this.run.gpt.width;
-    const rounded = roundsResidualGradient(this.run.recipe)
-      ? this.scratch('residual gradient operand', this.format('outputGradient'), elements)
+  /**
+   * Where the gradient of the residual stream is collected, as the layer reads it whose output the value is.
+   * @param earlier of another value of the stream: all share one tensor, since additions pass it on as it is
+   */
+  residualGradient(site: Site, earlier?: GradientPlace): GradientPlace {
+    const { recipe, gpt } = this.run;
+    const elements = this.rows * gpt.width;
+    // No matmul reads that of the embedding. It is rounded as in the first block, so that overflow shows there too.
+    const reader = { block: site.block ?? 0, blocks: gpt.layers };
+    const rounded = roundsResidualGradient(recipe, reader)
+      ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
       : undefined;
     const tensor = this.scratch('residual gradient', this.format('residualGradient'), elements);
-    return { site, tensor, rounded, written: false };
+    return { site, tensor, rounded, collected: earlier?.collected ?? { written: false } };
   }
 
   /** What the matmuls of a layer's backward pass read of its output gradient: a quantised copy, which is emitted, or a rounded one. */
   outputGradient(site: Site, { tensor: inp, rounded }: GradientPlace, elements: number): Operand {
-    const { format, scaled } = operandStorage(this.run.recipe, 'outputGradient', site);
-    if (!scaled) return rounded ?? inp;
+    const storage = this.storage('outputGradient', site);
+    if (!isQuantized(storage)) return rounded ?? inp;
     const name = `${site.name} dY`;
-    const tensor = this.scratch('output gradient operand', format, elements);
+    const tensor = this.scratch('output gradient operand', storage.format, elements);
     const operand = this.scaled(name, 'outputGradient', site, tensor, elements);
     const { block } = site;
     const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
@@ -308,9 +337,9 @@ export class Pass {
   }
 
   /** Of a gradient's next writer: whether it adds. The first stores, later ones add; call it where the writer is emitted. */
-  accumulates(place: GradientPlace): boolean {
-    const { written } = place;
-    place.written = true;
+  accumulates({ collected }: GradientPlace): boolean {
+    const { written } = collected;
+    collected.written = true;
     return written;
   }
 
@@ -329,7 +358,8 @@ export class Pass {
 
   /** Emits what makes `out`: a kernel that writes it, or where it has a scale one that writes what is then quantised. */
   store(
-    label: string,
+    role: SiteRole,
+    site: Site,
     out: Operand,
     elements: number,
     kernel: (target: Target, kernels: ModelKernels, out: Operand) => Operation,
@@ -339,9 +369,9 @@ export class Pass {
       this.emit((target, kernels) => kernel(target, kernels, out), ...stores);
       return;
     }
-    const wide = this.wide(elements);
+    const wide = this.wide(role, site, elements);
     this.emit((target, kernels) => kernel(target, kernels, wide));
-    this.quantize(label, wide, out, elements, ...stores);
+    this.quantize(site.name, wide, out, elements, ...stores);
   }
 
   /** Emits what makes `out`, which has a scale or those of blocks, from `inp`: the copy that other kernels read. */
@@ -359,13 +389,7 @@ export class Pass {
     return RECOMPUTE_LEVELS.indexOf(this.run.recompute) < RECOMPUTE_LEVELS.indexOf(lifetime);
   }
 
-  #add(
-    category: Parameters<TensorPlan['add']>[0],
-    name: string,
-    type: ElementType,
-    elements: number,
-    blockScales?: BlockScales,
-  ): Tensor {
-    return this.run.tensorPlan.add(category, name, type, elements, blockScales);
+  #share(...asked: Parameters<TensorPlan['shared']>): Tensor {
+    return this.run.tensorPlan.shared(...asked);
   }
 }

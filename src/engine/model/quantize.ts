@@ -14,13 +14,13 @@ import type { ScaleTable } from './scales.ts';
 export function quantize(
   target: Target,
   { quantizeBlocks, quantizeCurrent, quantizeDelayed }: ModelKernels,
-  { quantization, amax, scales }: ScaleTable,
+  { delayed, amax, scales }: ScaleTable,
   calibrates: boolean,
   args: { label: string; inp: Operand; out: Operand; elements: number },
 ): Operation[] {
   const label = quantizedLabel(args.label);
   if (blockScalesOf(args.out)) return [quantizeBlocks(target, { ...args, label })];
-  const isCurrent = quantization.scaling.kind === 'current' || calibrates;
+  const isCurrent = delayed === null || calibrates;
   return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });
 }
 
@@ -32,8 +32,8 @@ function quantizedLabel(name: string): string {
  * Before a part of a batch is quantised whose current scale is its own: no more of the batch is there yet. A delayed scale is
  * of whole batches, as everywhere.
  */
-export function forgetMagnitude({ quantization, amax }: ScaleTable, out: Operand): Operation[] {
-  if (quantization.scaling.kind !== 'current') return [];
+export function forgetMagnitude({ delayed, amax }: ScaleTable, out: Operand): Operation[] {
+  if (delayed !== null) return [];
   return [{ kind: 'clear', target: slice(amax, recordOf(out), 1) }];
 }
 
@@ -44,10 +44,9 @@ export function forgetMagnitudes({ amax, activationRecords }: ScaleTable): Opera
 
 /** The delayed scales of the step that follows; current ones need none. */
 export function nextScales(table: ScaleTable, state: Tensor): Operation[] {
-  const { scaling } = table.quantization;
-  const { amax, scales, history, activationRecords: records } = table;
-  if (scaling.kind !== 'delayed' || !history) return [];
-  return [delayedScales({ ...scaling, amax, history, scales, state, records })];
+  const { delayed, amax, scales, history, activationRecords: records } = table;
+  if (!delayed || !history) return [];
+  return [delayedScales({ ...delayed, amax, history, scales, state, records })];
 }
 
 /**
@@ -61,14 +60,14 @@ export function quantizeWeights(
     computeWeights,
   }: { scales: ScaleTable | undefined; computeWeights: readonly ComputeWeight[] },
 ): Operation[] {
-  if (!table) return [];
-  const { amax, scales, names, activationRecords } = table;
+  const forgotten =
+    table && slice(table.amax, table.activationRecords, table.names.length - table.activationRecords);
   return [
-    { kind: 'clear', target: slice(amax, activationRecords, names.length - activationRecords) },
+    ...(forgotten ? [{ kind: 'clear', target: forgotten } satisfies Operation] : []),
     ...computeWeights.flatMap(({ name, master, weight }): Operation[] => {
       const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
       return weight.scale
-        ? quantizeCurrent(target, { ...args, amax, scales })
+        ? quantizeCurrent(target, { ...args, amax: table!.amax, scales: table!.scales })
         : [convertFormat(target, args)];
     }),
   ];

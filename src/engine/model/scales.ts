@@ -2,14 +2,17 @@
 import type { Scale, Tensor } from '../gpu/tensor.ts';
 import { SCALE_WORDS } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
-import { largestBits, type Quantization, type QuantizedRole } from '../precision/quantization.ts';
+import { largestBits } from '../precision/quantization.ts';
+import { type DelayedScaling, type SiteRole, type Storage, tensorScale } from '../precision/storage.ts';
 import type { Site } from './site.ts';
 import type { TensorPlan } from './tensorPlan.ts';
 
 /** The record of one scale. Where it lies is known once all are. */
 interface ScaleRecord extends Scale {
   readonly name: string;
-  readonly role: QuantizedRole | null;
+  readonly role: SiteRole;
+  /** In which it is stored. */
+  readonly format: FormatId;
   readonly block: number | null;
   record: number;
   tensor: Tensor;
@@ -25,23 +28,33 @@ interface ScaleTensors {
 const UNPLANNED: Tensor = { name: 'unplanned scales', type: 'u32', elements: 0 };
 
 export class ScaleTable {
-  readonly quantization: Quantization;
-  /** The first is 1, for operands without a scale. */
-  #records: ScaleRecord[] = [{ name: '1', role: null, block: null, record: 0, tensor: UNPLANNED }];
+  /** Null where all scales are current. */
+  readonly delayed: DelayedScaling | null;
+  #records: ScaleRecord[] = [];
   readonly #byName = new Map<string, ScaleRecord>();
   #tensors: ScaleTensors | undefined;
   #activationRecords = 0;
 
-  constructor(quantization: Quantization) {
-    this.quantization = quantization;
+  constructor(delayed: DelayedScaling | null) {
+    this.delayed = delayed;
   }
 
-  /** The scale called `name`, which it gets a record for at the first call. */
-  scale(name: string, role: QuantizedRole, { block }: Pick<Site, 'block'>): Scale {
+  /**
+   * The scale called `name`, which it gets a record for at the first call.
+   * @throws RangeError where it is not delayed although others are, those of weights aside, or the other way round
+   */
+  scale(name: string, storage: Storage, role: SiteRole, { block }: Pick<Site, 'block'>): Scale {
     const known = this.#byName.get(name);
     if (known) return known;
     if (this.#tensors) throw new RangeError(`There is no scale ${name}`);
-    const record = { name, role, block, record: 0, tensor: UNPLANNED };
+    const isDelayed = tensorScale(storage)!.when !== 'current';
+    if (isDelayed !== (this.delayed !== null && role !== 'weight')) {
+      throw new RangeError(
+        `The scale ${name} is ${isDelayed ? 'delayed' : 'current'}, and others of the run are not`,
+      );
+    }
+    const { format } = storage;
+    const record = { name, role, format, block, record: 0, tensor: UNPLANNED };
     this.#byName.set(name, record);
     this.#records.push(record);
     return record;
@@ -52,7 +65,7 @@ export class ScaleTable {
    * then the head's and at last the weights'. Saved runs rely on that order.
    */
   complete(plan: TensorPlan): void {
-    const [one, ...others] = this.#records;
+    const others = this.#records;
     const isWeight = ({ role }: ScaleRecord) => role === 'weight';
     const place = ({ block, role }: ScaleRecord) => [
       block ?? Number.POSITIVE_INFINITY,
@@ -65,20 +78,21 @@ export class ScaleTable {
         const [blockB, roleB] = place(b) as [number, number];
         return blockA === blockB ? roleA - roleB : blockA - blockB;
       });
-    this.#records = [one!, ...activations, ...others.filter(isWeight)];
+    // The first is 1, for operands without a scale.
+    const all = [...activations, ...others.filter(isWeight)];
+    this.#records = [{ ...all[0]!, name: '1' }, ...all];
     this.#activationRecords = 1 + activations.length;
-    const { scaling } = this.quantization;
     const count = this.#records.length;
     this.#tensors = {
       scales: plan.add('state', 'scales of 8-bit tensors', 'u32', count * SCALE_WORDS),
       amax: plan.add('state', 'largest magnitudes', 'u32', count),
       history:
-        scaling.kind === 'delayed'
+        this.delayed !== null
           ? plan.add(
               'state',
               'largest magnitudes of earlier steps',
               'u32',
-              this.#activationRecords * scaling.historyLength,
+              this.#activationRecords * this.delayed.historyLength,
             )
           : undefined,
     };
@@ -117,8 +131,7 @@ export class ScaleTable {
   initialValues(): Uint32Array<ArrayBuffer> {
     const words = new Uint32Array(this.#records.length * SCALE_WORDS);
     const one = 0x3f800000;
-    for (const [index, { role }] of this.#records.entries()) {
-      const format: FormatId = this.quantization.formats[role ?? 'activation'];
+    for (const [index, { format }] of this.#records.entries()) {
       words.set([one, one, largestBits(format), 0], index * SCALE_WORDS);
     }
     return words;

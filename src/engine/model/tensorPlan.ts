@@ -40,6 +40,19 @@ export class TensorPlan {
     return tensor;
   }
 
+  /** The tensor that all share who ask for `name` in one format. The format is in its name if `name` is planned in another. */
+  shared(
+    category: MemoryCategory,
+    name: string,
+    type: ElementType,
+    elements: number,
+    blockScales?: BlockScales,
+  ): Tensor {
+    const known = this.#byName.get(name);
+    const isOther = known !== undefined && known.type !== type;
+    return this.add(category, isOther ? `${name} in ${type}` : name, type, elements, blockScales);
+  }
+
   /** Takes a tensor that was made elsewhere. */
   include(category: MemoryCategory, tensor: Tensor | undefined): void {
     if (tensor) this.planned.push({ tensor, category });

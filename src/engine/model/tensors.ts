@@ -15,7 +15,9 @@ import { optimizerRule } from '../kernels/optimizers/table.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import { momentsOf } from '../precision/optimStates.ts';
+import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
+import { isQuantized, tensorScale } from '../precision/storage.ts';
 import {
   type ComputeWeight,
   layoutParameters,
@@ -28,7 +30,6 @@ import { histogramWords } from './numericsRows.ts';
 import type { ParameterSpec } from './parameters.ts';
 import { type ModelRun, Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
-import { operandStorage } from './storage.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
 
@@ -97,8 +98,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     .map((spec) => ({ ...spec, trainable: spec.trainable && !frozen?.(spec.name) }));
   const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
   planChunks(plan, layout);
-  const scales = recipe.quantization && new ScaleTable(recipe.quantization);
-  const { parameters, computeWeights } = ownWeights(plan, recipe, layout, scales);
+  const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
+  const { parameters, computeWeights } = ownWeights(plan, recipe, gpt, layout, scales);
   const updates = planUpdates(layout);
   const gradients = layout.chunks.flatMap(({ gradient }) => gradient ?? []);
   if (gradients.length === 0) throw new RangeError('All parameters are frozen: there is nothing to train');
@@ -152,18 +153,22 @@ function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
   }
 }
 
-/** Tensors of their own for the weights that matmuls read, with scales, where a mode has quantised operands. */
+/** Tensors of their own for the weights that matmuls read, where their copies are made one by one. */
 function ownWeights(
   plan: TensorPlan,
   recipe: Recipe,
+  { layers: blocks }: GptConfig,
   { parameters }: ParameterLayout,
   scales: ScaleTable | undefined,
 ): Pick<RunTensors, 'parameters' | 'computeWeights'> {
-  if (!scales) return { parameters, computeWeights: [] };
-  return withComputeWeights(parameters, (name, spec: ParameterSpec, elements): TensorSlice => {
-    const { format, scaled } = operandStorage(recipe, 'weight', spec);
+  if (!makesCopiesApart(recipe)) return { parameters, computeWeights: [] };
+  const { format: master } = recipe.storage('master');
+  return withComputeWeights(parameters, (name, spec: ParameterSpec, elements): TensorSlice | null => {
+    const storage = recipe.storage('weight', { block: spec.block, blocks });
+    const { format } = storage;
+    if (format === master) return null;
     const part = slice(plan.add('computeWeights', `${name}#compute`, format, elements), 0, elements);
-    return scaled ? { ...part, scale: scales.scale(name, 'weight', spec) } : part;
+    return isQuantized(storage) ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) } : part;
   });
 }
 

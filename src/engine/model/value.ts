@@ -15,8 +15,8 @@ export interface GradientPlace {
   readonly activationBackward?: Activation | undefined;
   /** In the numerics panel, where matmuls or attention read it: as it is stored, or only a quantised copy of it. */
   readonly listed?: 'stored' | 'quantised';
-  /** Set by `Pass.accumulates`, which linear layers and norms ask: the first writer stores, later ones add. */
-  written: boolean;
+  /** Set by `Pass.accumulates`, which linear layers and norms ask: the first writer stores, later ones add. Values with one tensor share it. */
+  readonly collected: { written: boolean };
 }
 
 /** A tensor of the model, (rows, columns), as the next layer reads it. */

@@ -1,11 +1,13 @@
 /** Precision modes that a program defines as data, beside those of the table. */
 import { checkOptions, type OptionType } from '../core/checkOptions.ts';
 import { EngineError } from '../core/errors.ts';
+import { type DescribedRole, type ModeDescription, type Quantization, rowOf } from './description.ts';
 import type { FormatId } from './formats.ts';
 import { checkLossScale } from './lossScale.ts';
-import { AMAX_ALGORITHMS, type Quantization } from './quantization.ts';
-import type { MasterRounding, RecipeRow, Role, ScalingPolicy } from './recipe.ts';
+import { AMAX_ALGORITHMS } from './quantization.ts';
+import { RecipeOf, type ScalingPolicy } from './recipe.ts';
 import { isSimulatedFormat } from './simulated.ts';
+import type { MasterRounding } from './storage.ts';
 
 /** What the names of such modes begin with. */
 export const CUSTOM_PREFIX = 'custom-';
@@ -17,40 +19,44 @@ const OPERAND: readonly FormatId[] = ['f32', 'tf32', 'f16', 'f16-flush', 'bf16']
 const WIDE: readonly FormatId[] = ['f32', 'f16', 'bf16'];
 const SCALED: readonly FormatId[] = ['e4m3fn', 'e5m2'];
 
-const ROLES: Readonly<Record<Role, { readonly formats: readonly FormatId[]; readonly simulated: boolean }>> =
-  {
-    activation: { formats: OPERAND, simulated: true },
-    weight: { formats: OPERAND, simulated: true },
-    outputGradient: { formats: OPERAND, simulated: true },
-    residual: { formats: WIDE, simulated: false },
-    residualGradient: { formats: WIDE, simulated: false },
-    attention: { formats: OPERAND, simulated: true },
-    preActivation: { formats: OPERAND, simulated: true },
-    gradient: { formats: WIDE, simulated: false },
-    master: { formats: WIDE, simulated: false },
-    firstMoment: { formats: WIDE, simulated: false },
-    secondMoment: { formats: WIDE, simulated: false },
-  };
+const ROLES: Readonly<
+  Record<DescribedRole, { readonly formats: readonly FormatId[]; readonly simulated: boolean }>
+> = {
+  activation: { formats: OPERAND, simulated: true },
+  weight: { formats: OPERAND, simulated: true },
+  outputGradient: { formats: OPERAND, simulated: true },
+  residual: { formats: WIDE, simulated: false },
+  residualGradient: { formats: WIDE, simulated: false },
+  attention: { formats: OPERAND, simulated: true },
+  preActivation: { formats: OPERAND, simulated: true },
+  gradient: { formats: WIDE, simulated: false },
+  master: { formats: WIDE, simulated: false },
+  firstMoment: { formats: WIDE, simulated: false },
+  secondMoment: { formats: WIDE, simulated: false },
+};
 
 /** A mode that a program has defined. No version of the engine brings one of such a name. */
 export type CustomMode = `custom-${string}`;
 
 /** A recipe whose name is a program's own. */
-export interface CustomRecipe extends RecipeRow {
-  readonly id: CustomMode;
+export type CustomRecipe = ModeDescription<CustomMode>;
+
+interface Definition {
+  readonly given: CustomRecipe;
+  readonly recipe: RecipeOf<CustomMode>;
 }
 
-const defined = new Map<string, CustomRecipe>();
+const defined = new Map<string, Definition>();
 
 /** The recipe that was defined under a name; undefined for none. */
-export function customRecipe(id: string): CustomRecipe | undefined {
-  return defined.get(id);
+export function customRecipe(id: string): RecipeOf<CustomMode> | undefined {
+  return defined.get(id)?.recipe;
 }
 
 /** What a run file keeps of a mode that was defined: its recipe as JSON, equal for equal recipes; null for other modes. */
 export function customRecipeJson(id: string): string | null {
-  const recipe = defined.get(id);
-  return recipe ? JSON.stringify(recipe) : null;
+  const definition = defined.get(id);
+  return definition ? JSON.stringify(definition.given) : null;
 }
 
 /**
@@ -69,7 +75,7 @@ export function defineMode(recipe: CustomRecipe): CustomMode {
       'Give this one another name.',
     );
   }
-  if (!known) defined.set(own.id, own);
+  if (!known) defined.set(own.id, { given: own, recipe: new RecipeOf(own.id, rowOf(own)) });
   return recipe.id;
 }
 
@@ -81,6 +87,7 @@ const FIELDS = {
   masterRounding: 'string',
   scaling: 'object',
   quantization: 'object?',
+  sites: 'object?',
   unsound: 'boolean?',
 } as const satisfies Record<keyof CustomRecipe, OptionType>;
 const SCALING_FIELDS: Readonly<Record<ScalingPolicy['kind'], Readonly<Record<string, OptionType>>>> = {
@@ -92,7 +99,7 @@ const SCALING_FIELDS: Readonly<Record<ScalingPolicy['kind'], Readonly<Record<str
 /** A copy with its fields in one order, so that equal recipes are equal as JSON. */
 function checked(recipe: CustomRecipe): CustomRecipe {
   checkOptions('The recipe of defineMode', recipe, FIELDS);
-  const { id, title, summary, roles, masterRounding, scaling, quantization, unsound } = recipe;
+  const { id, title, summary, roles, masterRounding, scaling, quantization, sites, unsound } = recipe;
   if (!NAME.test(id)) {
     throw refused(
       `"${String(id).slice(0, 60)}" cannot be the name of a mode.`,
@@ -104,7 +111,13 @@ function checked(recipe: CustomRecipe): CustomRecipe {
       throw refused(`Mode ${id} has no ${field} of 1 to 200 characters.`, 'Tables and messages show it.');
     }
   }
-  const known = Object.keys(ROLES) as Role[];
+  if (sites !== undefined) {
+    throw refused(
+      `Mode ${id} names places in the model.`,
+      "A program's own mode stores a role in one format everywhere: spread the recipe of a mode that has no sites.",
+    );
+  }
+  const known = Object.keys(ROLES) as DescribedRole[];
   const stray = Object.keys(roles).find((role) => !Object.hasOwn(ROLES, role));
   if (stray !== undefined)
     throw refused(`Mode ${id} has a role "${stray}".`, `There are ${known.join(', ')}.`);
@@ -114,7 +127,7 @@ function checked(recipe: CustomRecipe): CustomRecipe {
     id,
     title,
     summary,
-    roles: Object.fromEntries(known.map((role) => [role, roles[role]])) as RecipeRow['roles'],
+    roles: Object.fromEntries(known.map((role) => [role, roles[role]])) as CustomRecipe['roles'],
     masterRounding,
     scaling: checkedScaling(id, scaling),
     ...(quantization && { quantization: checkedQuantization(id, roles, quantization) }),
@@ -122,7 +135,7 @@ function checked(recipe: CustomRecipe): CustomRecipe {
   };
 }
 
-function checkRole(id: string, role: Role, format: FormatId): void {
+function checkRole(id: string, role: DescribedRole, format: FormatId): void {
   const { formats, simulated } = ROLES[role];
   if (formats.includes(format) || (simulated && typeof format === 'string' && isSimulatedFormat(format)))
     return;
@@ -134,7 +147,7 @@ function checkRole(id: string, role: Role, format: FormatId): void {
 }
 
 /** A narrow master is what matmuls read: a copy in yet another format would have nothing to add. */
-function checkMaster(id: string, { master, weight }: RecipeRow['roles'], rounding: MasterRounding): void {
+function checkMaster(id: string, { master, weight }: CustomRecipe['roles'], rounding: MasterRounding): void {
   const wanted: readonly MasterRounding[] =
     master === 'bf16' ? ['nearest', 'stochastic', 'split'] : ['nearest'];
   if (!wanted.includes(rounding)) {
@@ -175,7 +188,7 @@ function checkedScaling(id: string, scaling: ScalingPolicy): ScalingPolicy {
 
 function checkedQuantization(
   id: string,
-  roles: RecipeRow['roles'],
+  roles: CustomRecipe['roles'],
   quantization: Quantization,
 ): Quantization {
   checkOptions(`The quantization of mode ${id}`, quantization, {

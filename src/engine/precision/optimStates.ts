@@ -76,8 +76,12 @@ export function momentsOf(recipe: Recipe, optimState: OptimState): MomentFormats
   }
   const { moments } = OPTIM_STATE_TABLE[optimState];
   if (!moments) {
-    const { firstMoment, secondMoment } = recipe.roles;
-    return { firstMoment, secondMoment, rounding: 'nearest', scale: 'none' };
+    return {
+      firstMoment: recipe.storage('firstMoment').format,
+      secondMoment: recipe.storage('secondMoment').format,
+      rounding: 'nearest',
+      scale: 'none',
+    };
   }
   if (!goesWithState(recipe, optimState)) {
     const without = PRECISION_MODES.filter((mode) => !keepsMaster(recipeOf(mode)));

@@ -1,27 +1,20 @@
 /** What a precision mode is, as data: recipes.ts has the table of those that the engine brings. */
 import type { FormatId } from './formats.ts';
-import type { Quantization } from './quantization.ts';
-
-/** What a tensor is for. A recipe gives every role a format; kernels never see mode names. */
-export type Role =
-  /** x: input of a forward matmul, saved as rounded for dW (layer-norm and GELU outputs). */
-  | 'activation'
-  /** w: the matrix a forward matmul and its dX read. */
-  | 'weight'
-  /** dY operand: rounded copy of an output gradient, read only by dX and dW matmuls. */
-  | 'outputGradient'
-  | 'residual'
-  | 'residualGradient'
-  /** q, k, v, the attention output and their gradients. */
-  | 'attention'
-  /** What GELU's backward needs. */
-  | 'preActivation'
-  /** dW, bias and layer-norm gradients as they are accumulated. */
-  | 'gradient'
-  /** The copy AdamW updates; embeddings, biases and layer-norm parameters are read from it. */
-  | 'master'
-  | 'firstMoment'
-  | 'secondMoment';
+import type { AmaxAlgorithm, QuantizedActivations } from './quantization.ts';
+import {
+  type DelayedScaling,
+  isQuantized,
+  PLACES,
+  type Place,
+  type Role,
+  type RunRole,
+  type Scale,
+  type SiteRole,
+  type Storage,
+  type StorageSite,
+  tensorScale,
+  writtenFormat,
+} from './storage.ts';
 
 export type ScalingPolicy =
   | { readonly kind: 'none' }
@@ -32,23 +25,176 @@ export type ScalingPolicy =
       readonly growthInterval: number;
     };
 
-/**
- * How AdamW writes weights that are no f32: to nearest; up or down at random, so that updates below half a step count on
- * average; or in two halves, of which the upper is what the model reads and the lower keeps the digits that it drops.
- */
-export type MasterRounding = 'nearest' | 'stochastic' | 'split';
+/** Settings that only modes with quantised operands take. Null leaves a value to the mode, and is all that other modes have. */
+export interface QuantizeSettings {
+  /** The LM head's matmuls on quantised operands too. */
+  readonly quantizeHead: boolean;
+  /** How the inputs of GELU and layer norms are kept. */
+  readonly quantizeActivations: QuantizedActivations;
+  /** Of delayed scales: steps that are remembered, what of them counts, and powers of two of room above it. */
+  readonly amaxHistory: number | null;
+  readonly amaxAlgorithm: AmaxAlgorithm | null;
+  readonly scaleMargin: number | null;
+}
+
+/** Storages of some roles at a place. */
+export interface SiteRule {
+  readonly in: Place;
+  /** Settings of a run without which the rule does not hold. */
+  readonly given?: Partial<Pick<QuantizeSettings, 'quantizeHead' | 'quantizeActivations'>>;
+  readonly storages: Readonly<Partial<Record<SiteRole, Storage>>>;
+}
 
 /** A precision mode, but for its name. */
 export interface RecipeRow {
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
-  readonly roles: Readonly<Record<Role, FormatId>>;
-  /** Of role `master`; `stochastic` and `split` are for bf16. */
-  readonly masterRounding: MasterRounding;
+  /** Storages wherever no rule says otherwise; none has scales. */
+  readonly storages: Readonly<Record<Role, Storage>>;
+  /** Of several that hold at a place the last counts. */
+  readonly sites?: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
-  /** Narrower copies that matmuls read, where a mode has them; `roles` then says what they are made from. */
-  readonly quantization?: Quantization;
   /** Exists to be seen failing: the page says so before it starts. */
   readonly unsound: boolean;
+  /** Whether public/train_ddp.py resumes its runs; not where absent. */
+  readonly inPytorch?: boolean;
+}
+
+/** The recipe of a run: the row of its mode, with what the settings of the run change in it. */
+export class RecipeOf<Id extends string> implements RecipeRow {
+  readonly id: Id;
+  readonly title: string;
+  readonly summary: string;
+  readonly storages: RecipeRow['storages'];
+  readonly sites: readonly SiteRule[];
+  readonly scaling: ScalingPolicy;
+  readonly unsound: boolean;
+  readonly inPytorch: boolean;
+  readonly #row: RecipeRow;
+
+  constructor(id: Id, row: RecipeRow, settings: Partial<QuantizeSettings> = {}) {
+    this.#row = row;
+    this.id = id;
+    this.title = row.title;
+    this.summary = row.summary;
+    this.storages = row.storages;
+    this.sites = (row.sites ?? [])
+      .filter((rule) => isGiven(rule, settings))
+      .map((rule) => withDelays(rule, settings));
+    this.scaling = row.scaling;
+    this.unsound = row.unsound;
+    this.inPytorch = row.inPytorch ?? false;
+  }
+
+  /** With the rules that hold only with other settings. */
+  get row(): RecipeRow {
+    return this.#row;
+  }
+
+  /** The recipe of the same mode in a run with these settings. */
+  given(settings: Partial<QuantizeSettings>): RecipeOf<Id> {
+    return new RecipeOf(this.id, this.#row, settings);
+  }
+
+  /** How a tensor of a role is stored, at a place where the role's storage may differ from place to place. */
+  storage(role: RunRole): Storage;
+  storage(role: Role, site: StorageSite): Storage;
+  storage(role: Role, site?: StorageSite): Storage {
+    const rule = site && this.sites.findLast((each) => role in each.storages && PLACES[each.in](site));
+    return (rule?.storages as Partial<Record<Role, Storage>>)?.[role] ?? this.storages[role];
+  }
+}
+
+type AnyRecipe = RecipeOf<string>;
+
+function isGiven({ given = {} }: SiteRule, settings: Partial<QuantizeSettings>): boolean {
+  return Object.entries(given).every(([key, value]) => settings[key as keyof QuantizeSettings] === value);
+}
+
+/** The rule with the run's own values for delayed scales. */
+function withDelays(rule: SiteRule, settings: Partial<QuantizeSettings>): SiteRule {
+  const own = ({ historyLength, algorithm, margin }: DelayedScaling): DelayedScaling => ({
+    historyLength: settings.amaxHistory ?? historyLength,
+    algorithm: settings.amaxAlgorithm ?? algorithm,
+    margin: settings.scaleMargin ?? margin,
+  });
+  const scaleOf = (scale: Scale): Scale =>
+    scale.when === 'current' ? scale : { ...scale, when: own(scale.when) };
+  const storages = Object.entries(rule.storages).map(([role, storage]) => [
+    role,
+    storage.scales ? { ...storage, scales: storage.scales.map(scaleOf) } : storage,
+  ]);
+  return { ...rule, storages: Object.fromEntries(storages) };
+}
+
+/** The storages that a role has somewhere, or every role, those of named places first. */
+export function storagesOf({ sites, storages }: RecipeRow, role?: Role): Storage[] {
+  return [...(sites ?? []).map((rule) => rule.storages), storages].flatMap(
+    (table: Partial<Record<Role, Storage>>) => (role ? (table[role] ?? []) : Object.values(table)),
+  );
+}
+
+/** Every format that a run of the recipe stores numbers in, those of named places first. */
+export function formatsOf(recipe: RecipeRow): FormatId[] {
+  return [...new Set(storagesOf(recipe).map(({ format }) => format))];
+}
+
+/** Whether a run has numbers in one of the two f16 formats, which adapters hold in different ways. */
+export function storesHalves(recipe: RecipeRow): boolean {
+  return formatsOf(recipe).some((format) => format.startsWith('f16'));
+}
+
+/** The format in which output gradients are stored, before any is quantised: what their underflow is counted in. */
+export function gradientFormat({ storages }: RecipeRow): FormatId {
+  return writtenFormat(storages.outputGradient);
+}
+
+/** Whether operands of matmuls are quantised somewhere. */
+export function isQuantizing(recipe: RecipeRow): boolean {
+  return storagesOf(recipe).some(isQuantized);
+}
+
+/** How the recipe delays scales; null where it delays none. */
+export function delayedScaling(recipe: RecipeRow): DelayedScaling | null {
+  for (const storage of storagesOf(recipe)) {
+    const when = tensorScale(storage)?.when ?? 'current';
+    if (when !== 'current') return when;
+  }
+  return null;
+}
+
+/**
+ * The format of the rounded copy that the optimizer writes of all master weights, where matmuls read one. Null where they read
+ * the masters, and where copies are made one by one: quantised ones, and those of recipes with several formats.
+ */
+export function copyFormat(recipe: RecipeRow): FormatId | null {
+  const copies = weightCopies(recipe);
+  const [format, ...others] = new Set(copies.map((copy) => copy.format));
+  return format && others.length === 0 && !copies.some(isQuantized) ? format : null;
+}
+
+/** Whether matmuls read copies of weights that are made one by one after an update. */
+export function makesCopiesApart(recipe: RecipeRow): boolean {
+  return copyFormat(recipe) === null && weightCopies(recipe).length > 0;
+}
+
+/** Storages of weights that are not those of the masters. */
+function weightCopies(recipe: RecipeRow): Storage[] {
+  const { master } = recipe.storages;
+  return storagesOf(recipe, 'weight').filter(
+    (weight) => isQuantized(weight) || weight.format !== master.format,
+  );
+}
+
+/** True where the optimizer finds weights with all bits of an f32, whole or in two halves. */
+export function keepsMaster(recipe: RecipeRow): boolean {
+  const { format, rounding } = recipe.storages.master;
+  return format === 'f32' || rounding === 'split';
+}
+
+/** True where dX and dW read a rounded copy of the residual gradient at a place, rather than the stream itself or a quantised copy. */
+export function roundsResidualGradient(recipe: AnyRecipe, site: StorageSite): boolean {
+  const operand = recipe.storage('outputGradient', site);
+  return !isQuantized(operand) && operand.format !== recipe.storage('residualGradient').format;
 }

@@ -1,15 +1,16 @@
 import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
-import type { FormatId } from './formats.ts';
+import { mixed, operands, quantized } from './mixedPrecision.ts';
+import { DELAYED_SCALING } from './quantization.ts';
 import {
-  type AmaxAlgorithm,
-  DELAYED_SCALING,
-  type Quantization,
-  type QuantizedActivations,
-  type QuantizedRole,
-} from './quantization.ts';
-import type { RecipeRow, ScalingPolicy } from './recipe.ts';
+  delayedScaling,
+  isQuantizing,
+  type QuantizeSettings,
+  RecipeOf,
+  type RecipeRow,
+  type ScalingPolicy,
+} from './recipe.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -19,11 +20,8 @@ import {
   simulatedHint,
 } from './simulated.ts';
 
-export type { MasterRounding, Role, ScalingPolicy } from './recipe.ts';
-
-export interface Recipe extends RecipeRow {
-  readonly id: PrecisionMode;
-}
+export { keepsMaster, type QuantizeSettings, type ScalingPolicy } from './recipe.ts';
+export type { MasterRounding, Role } from './storage.ts';
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
 export const SCALE_GROWTH = 2;
@@ -37,39 +35,24 @@ export const MAX_SKIPS_WITHOUT_SCALER = 10;
 const dynamic: ScalingPolicy = { kind: 'dynamic', initialScale: 2 ** 16, growthInterval: 2000 };
 const none: ScalingPolicy = { kind: 'none' };
 
-/** Every role in `wide`, except the matmul operands and what is saved for backward, in `narrow`. */
-function mixed(narrow: FormatId, preActivation: FormatId = narrow): Recipe['roles'] {
-  return {
-    activation: narrow,
-    weight: narrow,
-    outputGradient: narrow,
-    attention: narrow,
-    preActivation,
-    residual: 'f32',
-    residualGradient: 'f32',
-    gradient: 'f32',
-    master: 'f32',
-    firstMoment: 'f32',
-    secondMoment: 'f32',
-  };
-}
-
 /** E4M3 where precision counts, E5M2 where range does. */
-const fp8Formats: Readonly<Record<QuantizedRole, FormatId>> = {
+const FP8 = {
   activation: 'e4m3fn',
   weight: 'e4m3fn',
   preActivation: 'e4m3fn',
   normInput: 'e4m3fn',
   outputGradient: 'e5m2',
-};
+} as const;
 
-const allHalf = Object.fromEntries(Object.keys(mixed('f16')).map((role) => [role, 'f16'])) as Recipe['roles'];
+const half = { format: 'f16' } as const;
+const allHalf = Object.fromEntries(
+  Object.keys(mixed('f16')).map((role) => [role, half]),
+) as unknown as RecipeRow['storages'];
 
 const mixedHalf: RecipeRow = {
   title: 'Mixed f16',
   summary: 'f16 operands and saved activations, FP32 accumulation and master weights, dynamic loss scaling.',
-  roles: mixed('f16'),
-  masterRounding: 'nearest',
+  storages: mixed('f16'),
   scaling: dynamic,
   unsound: false,
 };
@@ -79,21 +62,21 @@ const ROWS = {
   fp32: {
     title: 'FP32',
     summary: 'Everything in 32-bit floats: the reference the other modes are compared with.',
-    roles: mixed('f32'),
-    masterRounding: 'nearest',
+    storages: mixed('f32'),
     scaling: none,
     unsound: false,
+    inPytorch: true,
   },
   tf32: {
     title: 'TF32',
     summary:
       'Matmul operands rounded to 10 mantissa bits with the full FP32 range (simulated: stored in 4 bytes).',
-    roles: mixed('tf32', 'f32'),
-    masterRounding: 'nearest',
+    storages: mixed('tf32', 'f32'),
     scaling: none,
     unsound: false,
+    inPytorch: true,
   },
-  fp16: mixedHalf,
+  fp16: { ...mixedHalf, inPytorch: true },
   // In PyTorch, autocast with `allow_tf32` runs in TF32 what matmuls autocast leaves in FP32. A mode narrows the operands of
   // every matmul here, and what stays in FP32 is no matmul.
   'fp16-tf32': {
@@ -105,8 +88,7 @@ const ROWS = {
   'fp16-static': {
     title: 'Mixed f16, static scale',
     summary: 'As mixed f16 with one loss scale for the whole run.',
-    roles: mixed('f16'),
-    masterRounding: 'nearest',
+    storages: mixed('f16'),
     scaling: { kind: 'static', scale: 2 ** 12 },
     unsound: false,
   },
@@ -114,8 +96,7 @@ const ROWS = {
     title: 'f16 without scaling',
     summary:
       'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
-    roles: mixed('f16-flush'),
-    masterRounding: 'nearest',
+    storages: mixed('f16-flush'),
     scaling: none,
     unsound: true,
   },
@@ -123,8 +104,7 @@ const ROWS = {
     title: 'Pure f16',
     summary:
       'Weights, gradients and Adam moments in f16 without master copies or scaling: small updates vanish. Made to fail.',
-    roles: allHalf,
-    masterRounding: 'nearest',
+    storages: allHalf,
     scaling: none,
     unsound: true,
   },
@@ -132,17 +112,16 @@ const ROWS = {
     title: 'Mixed bf16',
     summary:
       'bf16 operands and saved activations with the range of FP32: no loss scaling needed, 8 bits of precision.',
-    roles: mixed('bf16'),
-    masterRounding: 'nearest',
+    storages: mixed('bf16'),
     scaling: none,
     unsound: false,
+    inPytorch: true,
   },
   'bf16-sr': {
     title: 'bf16, stochastic rounding',
     summary:
       'bf16 weights without a master copy: each update is rounded up or down at random, so that small ones count on average.',
-    roles: { ...mixed('bf16'), master: 'bf16' },
-    masterRounding: 'stochastic',
+    storages: { ...mixed('bf16'), master: { format: 'bf16', rounding: 'stochastic' } },
     scaling: none,
     unsound: false,
   },
@@ -150,8 +129,16 @@ const ROWS = {
     title: 'bf16, split master',
     summary:
       'As mixed bf16 with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
-    roles: { ...mixed('bf16'), master: 'bf16' },
-    masterRounding: 'split',
+    storages: { ...mixed('bf16'), master: { format: 'bf16', rounding: 'split' } },
+    scaling: none,
+    unsound: false,
+  },
+  'bf16-last-fp32': {
+    title: 'Mixed bf16, last block FP32',
+    summary:
+      'As mixed bf16 with the last block in FP32: what its matmuls and its attention read, and what it keeps for the backward pass.',
+    storages: mixed('bf16'),
+    sites: [{ in: 'last block', storages: operands('f32') }],
     scaling: none,
     unsound: false,
   },
@@ -159,20 +146,18 @@ const ROWS = {
     title: 'FP8',
     summary:
       'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with a scale of each tensor; attention in bf16, LM head too unless it is switched to FP8.',
-    roles: mixed('bf16'),
-    masterRounding: 'nearest',
+    storages: mixed('bf16'),
     scaling: none,
-    quantization: { formats: fp8Formats, scaling: { kind: 'current' }, activations: 'tensor', head: false },
+    sites: quantized(FP8, 'current'),
     unsound: false,
   },
   'fp8-delayed': {
     title: 'FP8, delayed scales',
     summary:
       'As FP8 with the scales of activations and gradients taken from the largest magnitudes of the steps before: each tensor is read once.',
-    roles: mixed('bf16'),
-    masterRounding: 'nearest',
+    storages: mixed('bf16'),
     scaling: none,
-    quantization: { formats: fp8Formats, scaling: DELAYED_SCALING, activations: 'tensor', head: false },
+    sites: quantized(FP8, DELAYED_SCALING),
     unsound: false,
   },
 } satisfies Readonly<Record<string, RecipeRow>>;
@@ -181,12 +166,14 @@ type NamedMode = keyof typeof ROWS;
 /** A row of the table, a mode computed from its name, or a program's own. */
 export type PrecisionMode = NamedMode | SimulatedMode | CustomMode;
 
+export type Recipe = RecipeOf<PrecisionMode>;
+
 /** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
 export const PRECISION_MODES = Object.keys(ROWS) as readonly NamedMode[];
 
-const RECIPES = Object.fromEntries(PRECISION_MODES.map((id) => [id, { id, ...ROWS[id] }])) as Readonly<
-  Record<NamedMode, Recipe>
->;
+const RECIPES = Object.fromEntries(
+  PRECISION_MODES.map((id) => [id, new RecipeOf(id, ROWS[id])]),
+) as unknown as Readonly<Record<NamedMode, Recipe>>;
 
 function isNamed(id: string): id is NamedMode {
   return Object.hasOwn(RECIPES, id);
@@ -217,18 +204,6 @@ export function modeSuggestion(id: string): string {
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
 }
 
-/** Settings that only modes with quantised operands take. Null leaves a value to the mode, and is all that other modes have. */
-export interface QuantizeSettings {
-  /** The LM head's matmuls on quantised operands too. */
-  readonly quantizeHead: boolean;
-  /** How the inputs of GELU and layer norms are kept. */
-  readonly quantizeActivations: QuantizedActivations;
-  /** Of delayed scales: steps that are remembered, what of them counts, and powers of two of room above it. */
-  readonly amaxHistory: number | null;
-  readonly amaxAlgorithm: AmaxAlgorithm | null;
-  readonly scaleMargin: number | null;
-}
-
 /** The recipe of a run: that of its mode, with what the run's own settings change in it. */
 export function recipeFor(
   config: {
@@ -238,38 +213,17 @@ export function recipeFor(
 ): Recipe {
   const { precision, rounding } = config;
   if (isSimulatedMode(precision)) return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
-  const recipe = recipeOf(precision);
-  const { quantization } = recipe;
-  return quantization ? { ...recipe, quantization: quantizationOf(quantization, config) } : recipe;
-}
-
-function quantizationOf(mode: Quantization, settings: Partial<QuantizeSettings>): Quantization {
-  const { quantizeHead, quantizeActivations, amaxHistory, amaxAlgorithm, scaleMargin } = settings;
-  const { scaling } = mode;
-  return {
-    ...mode,
-    activations: quantizeActivations ?? mode.activations,
-    head: quantizeHead ?? mode.head,
-    scaling:
-      scaling.kind === 'current'
-        ? scaling
-        : {
-            kind: 'delayed',
-            historyLength: amaxHistory ?? scaling.historyLength,
-            algorithm: amaxAlgorithm ?? scaling.algorithm,
-            margin: scaleMargin ?? scaling.margin,
-          },
-  };
+  return recipeOf(precision).given(config);
 }
 
 /** Whether a mode quantises matmul operands, so that {@link QuantizeSettings} go with it. */
 export function quantizesOperands(mode: PrecisionMode): boolean {
-  return recipeOf(mode).quantization !== undefined;
+  return isQuantizing(recipeOf(mode));
 }
 
 /** Whether a mode takes scales from the steps before, so that how it does can be set. */
 export function delaysScales(mode: PrecisionMode): boolean {
-  return recipeOf(mode).quantization?.scaling.kind === 'delayed';
+  return delayedScaling(recipeOf(mode)) !== null;
 }
 
 const simulatedRecipes = new Map<string, Recipe>();
@@ -285,30 +239,13 @@ function simulatedRecipe(id: SimulatedMode, rounding: Rounding): Recipe {
     exponentBits === 8
       ? 'the range of FP32'
       : `${exponentBits} exponent bits, clipped to the largest value, without loss scaling`;
-  const recipe: Recipe = {
-    id,
+  const recipe: Recipe = new RecipeOf(id, {
     title: `${id.toUpperCase()} simulated`,
     summary: `Matmul operands ${rounded} to ${bits} with ${range} (stored in 4 bytes).`,
-    roles: mixed(format, 'f32'),
-    masterRounding: 'nearest',
+    storages: mixed(format, 'f32'),
     scaling: none,
     unsound: false,
-  };
+  });
   simulatedRecipes.set(format, recipe);
   return recipe;
-}
-
-/** True where the compute weights are a separate rounded copy of all master weights; quantised ones are made one by one. */
-export function hasComputeCopy({ roles, quantization }: Recipe): boolean {
-  return roles.weight !== roles.master && !quantization;
-}
-
-/** True where AdamW finds weights with all bits of an f32, whole or in two halves. */
-export function keepsMaster(recipe: Recipe): boolean {
-  return recipe.roles.master === 'f32' || recipe.masterRounding === 'split';
-}
-
-/** True where dX and dW read a rounded copy of the residual gradient rather than the stream itself, or one that is quantised. */
-export function roundsResidualGradient({ roles, quantization }: Recipe): boolean {
-  return roles.outputGradient !== roles.residualGradient && !quantization;
 }

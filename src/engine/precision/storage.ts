@@ -96,8 +96,13 @@ export function tensorScale({ scales }: Storage): Scale | undefined {
   return scales?.find(({ per }) => per === 'tensor');
 }
 
-/** Consecutive elements that share a scale; undefined where no scale is that of a block. */
-export function blockSize({ scales }: Storage): number | undefined {
-  for (const { per } of scales ?? []) if (typeof per === 'object') return per.block;
+/** The scale that consecutive elements share, and how many do where a row has `columns`; undefined where none is smaller than the tensor's. */
+export function blockScale(
+  { scales }: Storage,
+  columns: number,
+): { readonly block: number; readonly as: Scale['as'] } | undefined {
+  for (const { per, as } of scales ?? []) {
+    if (per !== 'tensor') return { block: per === 'row' ? columns : per.block, as };
+  }
   return undefined;
 }

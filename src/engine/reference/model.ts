@@ -3,13 +3,20 @@
  * of a kernel; between a load and the next store the GPU works in f32 registers, for which f64 stands here.
  */
 import { type GptConfig, headSize } from '../config/gptConfig.ts';
-import type { Recipe } from '../precision/recipes.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';
 import { crossEntropyForward } from './crossEntropy.ts';
 import { embeddingForward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, NORM_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { add, matmul, matmulTransposedB } from './matmul.ts';
-import { type Quantize, quantizeOf, type Store, type StoreOptions, storeOf } from './store.ts';
+import {
+  type Quantize,
+  quantizeOf,
+  type Rounding,
+  roundingOfBlock,
+  type Store,
+  type StoreOptions,
+  storeOf,
+} from './store.ts';
 
 /**
  * Master values or gradients by GPT-2 name, in the layouts of `parameterSpecs`. Vocabulary matrices may have V or Vp
@@ -19,7 +26,7 @@ export type Parameters = Map<string, Float64Array>;
 
 export interface ReferenceModel extends StoreOptions {
   readonly config: GptConfig;
-  readonly recipe: Pick<Recipe, 'roles' | 'quantization'> & Partial<Pick<Recipe, 'masterRounding'>>;
+  readonly recipe: Rounding;
 }
 
 /** One micro-batch: tokens and targets (B, T), T at most the context. */
@@ -69,16 +76,18 @@ export function parameter(parameters: Parameters, name: string): Float64Array {
   return values;
 }
 
-/** The compute copy of a block's matmul weight: the master rounded to the recipe's weight format, or quantised. */
+/** The compute copy of a block's matmul weight: the master rounded to the block's weight format, or quantised. */
 export function computeWeight(
-  { recipe, ...options }: ReferenceModel,
+  { config, recipe, ...options }: ReferenceModel,
   parameters: Parameters,
-  name: string,
+  layer: number,
+  part: string,
 ): Float64Array {
+  const name = `h.${layer}.${part}.weight`;
   const master = parameter(parameters, name);
   return recipe.quantization
     ? quantizeOf(recipe, options)('weight', name, master)
-    : storeOf(recipe, options)('weight', master.slice());
+    : storeOf(roundingOfBlock(recipe, layer === config.layers - 1), options)('weight', master.slice());
 }
 
 /** Name of the matrix the LM head multiplies with. */
@@ -125,14 +134,14 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const { width: C, vocabulary: V } = config;
   const rows = B * T;
   const { forward: activate } = ACTIVATION_FUNCTIONS[config.mlp];
-  const linear = (inp: Float64Array, name: string, inputs: number, outputs: number) =>
+  const linear = (inp: Float64Array, layer: number, part: string, inputs: number, outputs: number) =>
     matmul(
       inp,
-      computeWeight(model, parameters, `${name}.weight`),
+      computeWeight(model, parameters, layer, part),
       rows,
       outputs,
       inputs,
-      parameter(parameters, `${name}.bias`),
+      parameter(parameters, `h.${layer}.${part}.bias`),
     );
 
   const wte = parameter(parameters, 'wte.weight');
@@ -141,19 +150,20 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const layers: LayerActivations[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
+    const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
     const x0 = quantize('normInput', `${h}.ln_1 input`, x);
     const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantize);
-    const qkv = store('attention', linear(ln1.out, `${h}.attn.c_attn`, C, 3 * C));
+    const qkv = store('attention', linear(ln1.out, layer, 'attn.c_attn', C, 3 * C));
     const attention = attentionForward(qkv, attentionShape(config, batch));
     const o = store('attention', attention.out);
     const oOperand = quantize('activation', `${h}.attn`, o);
-    const middle = store('residual', add(x, linear(oOperand, `${h}.attn.c_proj`, C, C)));
+    const middle = store('residual', add(x, linear(oOperand, layer, 'attn.c_proj', C, C)));
     const x1 = quantize('normInput', `${h}.ln_2 input`, middle);
     const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantize);
-    const wide = store('preActivation', linear(ln2.out, `${h}.mlp.c_fc`, C, 4 * C));
+    const wide = store('preActivation', linear(ln2.out, layer, 'mlp.c_fc', C, 4 * C));
     const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide);
     const act = quantize('activation', `${h}.mlp.${config.mlp}`, store('activation', activate(pre)));
-    x = store('residual', add(middle, linear(act, `${h}.mlp.c_proj`, 4 * C, C)));
+    x = store('residual', add(middle, linear(act, layer, 'mlp.c_proj', 4 * C, C)));
     layers.push({ x0, ln1, qkv, o, oOperand, lse: attention.lse, x1, ln2, pre, act });
   }
   const lnf = storedNorm(

@@ -14,7 +14,7 @@ import {
   parameter,
   type ReferenceModel,
 } from './model.ts';
-import { quantizeOf, storeOf } from './store.ts';
+import { quantizeOf, roundingOfBlock, type Store, storeOf } from './store.ts';
 
 export interface BackwardOptions {
   /** Gradients come out multiplied by it. */
@@ -63,20 +63,22 @@ export function modelBackward(
   };
   /** Accumulates dweight and dbias; returns dinp, unrounded. `dbias` is the tensor its bias sums: not the operand. */
   const linear = (
-    name: string,
+    layer: number,
+    part: string,
     inp: Float64Array,
     operand: Float64Array,
     dbias: Float64Array,
     inputs: number,
     outputs: number,
   ) => {
+    const name = `h.${layer}.${part}`;
     accumulate(`${name}.weight`, matmulTransposedA(inp, operand, inputs, outputs, rows));
     accumulate(`${name}.bias`, columnSum(dbias, rows, outputs));
-    const weight = computeWeight(model, parameters, `${name}.weight`);
+    const weight = computeWeight(model, parameters, layer, part);
     return matmulTransposedB(operand, weight, rows, inputs, outputs);
   };
   /** The dY operand of `name`: a copy of the residual gradient for matmuls only, rounded or quantised. */
-  const operandOf = (name: string, dres: Float64Array) =>
+  const operandOf = (name: string, dres: Float64Array, store: Store) =>
     model.recipe.quantization
       ? quantize('outputGradient', `${name} dY`, dres)
       : store('outputGradient', dres.slice());
@@ -98,18 +100,21 @@ export function modelBackward(
   for (let layer = config.layers - 1; layer >= 0; layer--) {
     const h = `h.${layer}`;
     const s = saved.layers[layer]!;
-    const dact = linear(`${h}.mlp.c_proj`, s.act, operandOf(`${h}.mlp.c_proj`, dres), dres, 4 * C, C);
+    const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
+    const dsum = operandOf(`${h}.mlp.c_proj`, dres, store);
+    const dact = linear(layer, 'mlp.c_proj', s.act, dsum, dres, 4 * C, C);
     const dpre = store('outputGradient', ACTIVATION_FUNCTIONS[config.mlp].backward(dact, s.pre));
     const dpreOperand = quantize('outputGradient', `${h}.mlp.c_fc dY`, dpre);
-    const dln2 = linear(`${h}.mlp.c_fc`, s.ln2.out, dpreOperand, dpre, C, 4 * C);
+    const dln2 = linear(layer, 'mlp.c_fc', s.ln2.out, dpreOperand, dpre, C, 4 * C);
     dres = store('residualGradient', add(dres, norm(dln2, s.ln2, `${h}.ln_2`)));
 
-    const dattn = linear(`${h}.attn.c_proj`, s.oOperand, operandOf(`${h}.attn.c_proj`, dres), dres, C, C);
+    const dmiddle = operandOf(`${h}.attn.c_proj`, dres, store);
+    const dattn = linear(layer, 'attn.c_proj', s.oOperand, dmiddle, dres, C, C);
     const dout = store('attention', dattn);
     const shape = attentionShape(config, batch);
     const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
     const dqkvOperand = quantize('outputGradient', `${h}.attn.c_attn dY`, dqkv);
-    const dln1 = linear(`${h}.attn.c_attn`, s.ln1.out, dqkvOperand, dqkv, C, 3 * C);
+    const dln1 = linear(layer, 'attn.c_attn', s.ln1.out, dqkvOperand, dqkv, C, 3 * C);
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 

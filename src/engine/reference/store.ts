@@ -1,20 +1,33 @@
+import type { DescribedRole, ModeDescription } from '../precision/description.ts';
 import type { FormatId } from '../precision/formats.ts';
-import type { QuantizedRole } from '../precision/quantization.ts';
-import type { Recipe, Role } from '../precision/recipes.ts';
+import type { QuantizedRole } from '../precision/mixedPrecision.ts';
 import { roundTo } from './rounding.ts';
 import { currentScale, quantized, quantizedInGroups } from './tensorScale.ts';
 
 /** What the oracles read: any array of numbers. */
 export type Values = Float64Array | Float32Array;
 
+/** What the model rounds, and where: a mode as programs write it, which the oracle reads by itself. */
+export interface Rounding
+  extends Pick<ModeDescription<string>, 'roles' | 'quantization'>,
+    Partial<Pick<ModeDescription<string>, 'masterRounding'>> {
+  /** Roles that have another format in the last block. */
+  readonly lastBlock?: Partial<Rounding['roles']>;
+}
+
+/** What a block rounds. */
+export function roundingOfBlock(recipe: Rounding, isLast: boolean): Rounding {
+  return isLast ? { ...recipe, roles: { ...recipe.roles, ...recipe.lastBlock } } : recipe;
+}
+
 /** Rounds `values` in place as a kernel that stores a tensor of this role does, and returns them. */
-export type Store = (role: Role, values: Float64Array) => Float64Array;
+export type Store = (role: DescribedRole, values: Float64Array) => Float64Array;
 
 export interface StoreOptions {
   /** Leaves roles in f32 unrounded: with f32 only the model is smooth, and finite differences are clean. */
   readonly exact?: boolean;
   /** Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later. */
-  readonly onStore?: (role: Role | QuantizedRole, values: Float64Array, format: FormatId) => void;
+  readonly onStore?: (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId) => void;
   /** Scales of quantised tensors by name, where they do not follow from the tensors themselves. */
   readonly scales?: ReadonlyMap<string, number>;
 }
@@ -26,7 +39,7 @@ const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
 /** Quantisation at the points of a recipe; `onStore` sees values times their scale, but those in groups as they read back. */
 export function quantizeOf(
-  { quantization }: Pick<Recipe, 'quantization'>,
+  { quantization }: Pick<Rounding, 'quantization'>,
   { onStore, scales }: StoreOptions = {},
 ): Quantize {
   if (!quantization) return (_role, _name, values) => values;
@@ -51,7 +64,7 @@ export function quantizeOf(
 }
 
 /** Rounding at the storage points of a recipe. */
-export function storeOf(recipe: Pick<Recipe, 'roles'>, options: StoreOptions = {}): Store {
+export function storeOf(recipe: Pick<Rounding, 'roles'>, options: StoreOptions = {}): Store {
   const { exact = false, onStore } = options;
   return (role, values) => {
     const format = recipe.roles[role];

@@ -94,7 +94,7 @@ export function storageOf(
   return (name) => {
     const [part] = parameters.get(name)!.parts;
     const bits = { seed: randomBits(part!.chunk, seed), first: part!.master.offset };
-    return { moments, masterRounding: recipe.masterRounding, bits };
+    return { moments, masterRounding: recipe.storage('master').rounding ?? 'nearest', bits };
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ComputedSoFar } from '../checkpoint/runChanges.ts';
+import type { RecordedConditions } from '../checkpoint/runChanges.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { checkConfig, microBatchesPerStep, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
@@ -22,39 +22,39 @@ import { Trainer } from './trainer.ts';
 import type { Programs } from './trainerParts.ts';
 import { uploadParameters, writeInitialState } from './weights.ts';
 
-/** Share of the roughly measured rate that is assumed until steps are timed. */
+/** Share of the roughly measured FLOP rate that a step is assumed to reach until steps have been timed. */
 const ASSUMED_SHARE = 0.15;
 
 export interface TrainerOptions {
-  /** Called while kernels compile, with how many of how many are ready. */
+  /** Called while kernels compile, with the number compiled and the total. */
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
-  /** Use this matmul kernel and no other: what a test asks for. @internal */
+  /** Uses this matmul kernel without timing others. For tests. @internal */
   readonly matmul?: MatmulKernel | undefined;
-  /** By what the run was trained on a device that it lost: its kernels come before a saved run's own. @internal */
-  readonly before?: ComputedSoFar | undefined;
+  /** The conditions under which the run was trained before its device was lost. Its kernels take precedence over those of `resume`. @internal */
+  readonly before?: RecordedConditions | undefined;
   /**
-   * Gives training batch `index` (from 0), B * T ids each, in place of the dataset's own windows: for a comparison with
-   * another program on the same batches.
+   * Returns training batch `index` (from 0), B * T ids each, instead of the dataset's windows. For comparisons with other
+   * programs on the same batches.
    */
   readonly batches?: ((index: number) => Batch) | undefined;
-  /** (rows * columns) f32 of the parameter called `name`, in place of values drawn from the seed. */
+  /** Returns (rows * columns) f32 of the parameter called `name`, instead of values drawn from the seed. */
   readonly initialValues?: ((name: string) => Float32Array) | undefined;
-  /** Milliseconds that a submission may hold the GPU for, at most; changes no result. */
+  /** Longest time in milliseconds that one submission may occupy the GPU. It changes no result. */
   readonly submitMs?: number | undefined;
-  /** Parameters, by name, that keep their values: they have no gradient and no optimizer states. A saved run resumes with the same ones. */
+  /** Selects parameters by name that are not trained and have neither gradient nor optimizer states. A saved run must resume with the same ones. */
   readonly frozen?: ((name: string) => boolean) | undefined;
-  /** A saved run to go on with, on its kernels. */
+  /** A saved run to resume, with the kernels that it was trained with. */
   readonly resume?: RunFile | undefined;
 }
 
 /**
- * Allocates the plan ({@link memoryPlan}: everything, before step 1), compiles every kernel of the run and uploads the
- * initial weights, drawn from the seed. Waits for the GPU several times, once for each chunk of parameters among them. Some
- * seconds where kernels are compiled for the first time.
- * @param device stays the caller's: the trainer's `destroy` leaves it open, and several trainers may share it
- * @param report what `openDevice` returned beside it
- * @param dataset tokenized as the configuration says, both splits longer than its context
- * @throws EngineError for configurations the adapter cannot run (LIMIT_EXCEEDED, OUT_OF_MEMORY, SHADER_COMPILE, ...)
+ * Allocates the memory plan ({@link memoryPlan}), compiles all kernels of the run and uploads the initial weights, which
+ * are drawn from the seed. There are several CPU-GPU syncs, one of them for each chunk of parameters. Compiling kernels
+ * for the first time takes some seconds.
+ * @param device owned by the caller: `destroy` leaves it open, and several trainers may share it
+ * @param report as `openDevice` returned it with the device
+ * @param dataset tokenized as the configuration says, with both splits longer than the context
+ * @throws EngineError for configurations that the adapter cannot run (LIMIT_EXCEEDED, OUT_OF_MEMORY, SHADER_COMPILE, ...)
  */
 export async function createTrainer(
   device: GPUDevice,
@@ -126,7 +126,7 @@ export async function createTrainer(
       return weights.add(name, options.initialValues?.(name) ?? initialValues(spec, config.seed));
     });
     if (resume) await trainer.restore(resume);
-    else if (options.before) trainer.beginAgain(options.before);
+    else if (options.before) trainer.restartFrom(options.before);
     trainer.calibrate();
     return trainer;
   } catch (error) {

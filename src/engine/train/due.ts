@@ -1,25 +1,25 @@
-/** What a run does between two steps that is not training, and whether a run that goes on has still to do it. */
+/** Decides what a run must do between two steps apart from training, and what a resumed run has already done. */
 import type { TrainConfig } from '../config/trainConfig.ts';
 
 /** In the order in which they are done after a step. */
-const DUES = ['evaluation', 'sharpness', 'rest'] as const;
+const DUES = ['evaluation', 'sharpness', 'pause'] as const;
 
 export type Due = (typeof DUES)[number];
 
-/** The newest step after which each was told: what is due after a step is told before the next is taken. */
-export type Told = Readonly<Partial<Record<Due, number>>>;
+/** The last step after which each was reported. Everything due after a step is reported before the next step. */
+export type Reported = Readonly<Partial<Record<Due, number>>>;
 
-/** Before the start, which may be evaluated as step 0. */
+/** Stands for no step at all. Step 0 is the start, which may be evaluated. */
 export const NEVER = -1;
 
-/** @param rests steps after which the run rests for something else, such as a sample */
+/** @param pauseAfter steps after which training pauses for other work, such as a sample */
 export function dueAfter(
   step: number,
   { evalEvery, sharpnessEvery }: Pick<TrainConfig, 'evalEvery' | 'sharpnessEvery'>,
-  rests: ReadonlySet<number> = new Set(),
-  told: Told = {},
+  pauseAfter: ReadonlySet<number> = new Set(),
+  reported: Reported = {},
 ): Due[] {
-  const falls = (every: number) => step > 0 && every > 0 && step % every === 0;
-  const isDue = { evaluation: falls(evalEvery), sharpness: falls(sharpnessEvery), rest: rests.has(step) };
-  return DUES.filter((due) => isDue[due] && step > (told[due] ?? NEVER));
+  const at = (every: number) => step > 0 && every > 0 && step % every === 0;
+  const isDue = { evaluation: at(evalEvery), sharpness: at(sharpnessEvery), pause: pauseAfter.has(step) };
+  return DUES.filter((due) => isDue[due] && step > (reported[due] ?? NEVER));
 }

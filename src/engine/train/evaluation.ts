@@ -1,4 +1,4 @@
-/** What reads a run's weights between steps: loss and sharpness on validation windows, and logits to sample from. */
+/** Forward passes between steps: loss and sharpness on validation windows, and logits to sample from. */
 
 import { paddedVocabulary } from '../config/gptConfig.ts';
 import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
@@ -13,14 +13,14 @@ import { microBatchesOf } from './microBatches.ts';
 import type { Programs } from './trainerParts.ts';
 import { writeBatch } from './writeBatch.ts';
 
-/** Validation windows come from a stream of their own, the same in every run. */
+/** Seed of the validation windows, which are the same in every run. */
 const EVALUATION_SEED = 0x5eed;
-/** What is read back at a time, at most, and at least one micro-batch. */
+/** Upper limit in bytes of one readback, which is at least one micro-batch. */
 const READ_BYTES = 4 * 2 ** 20;
 
 type ForwardProgram = keyof Pick<Programs, 'evaluation' | 'sharpness' | 'sampleForward' | 'sampleLogits'>;
 
-/** See the methods of `Trainer`. Training state is only read. */
+/** Implements methods of `Trainer`, which document them. Training state is only read. */
 export class Evaluation {
   readonly #device: GPUDevice;
   readonly #arena: Arena;
@@ -28,7 +28,7 @@ export class Evaluation {
   readonly #config: TrainConfig;
   readonly #dataset: Dataset;
   readonly #submit: (program: ForwardProgram) => void;
-  /** Of the validation windows, from 0. */
+  /** Returns validation micro-batch `index`, from 0. */
   readonly #microBatch: (index: number) => Batch;
 
   constructor(
@@ -53,8 +53,8 @@ export class Evaluation {
   }
 
   /**
-   * The losses of all rows are added in f64 in the order of the windows, so that neither their number nor how a batch is cut
-   * leaves a trace in the mean. A sync for each 4 MiB of losses.
+   * Adds the losses of all rows in f64 in the order of the windows, so that the mean does not depend on the size of
+   * micro-batches. One CPU-GPU sync for each 4 MiB of losses.
    */
   async loss(): Promise<number | null> {
     const { losses } = this.#tensors;
@@ -66,7 +66,7 @@ export class Evaluation {
     return finite(sum / (passes * losses.elements));
   }
 
-  /** @param output of `sharpness` in the plan */
+  /** @param output the tensor `sharpness` of the plan */
   async sharpness(step: number, output: Tensor): Promise<SharpnessMetrics> {
     const passes = this.#passesPerBatch;
     const rows = new Float32Array(passes * output.elements);
@@ -98,7 +98,7 @@ export class Evaluation {
     return this.#config.batch / microBatchOf(this.#config);
   }
 
-  /** Runs `program` on the first validation micro-batches and reads what each pass leaves in `output`, f32. */
+  /** Runs `program` on the first `passes` validation micro-batches and reads `output` (f32) after each. */
   async #forEachPass(
     program: ForwardProgram,
     passes: number,
@@ -106,13 +106,13 @@ export class Evaluation {
     visit: (values: Float32Array, index: number) => void,
   ): Promise<void> {
     const bytes = byteLength(output);
-    const most = Math.min(passes, Math.max(1, Math.floor(READ_BYTES / bytes)));
+    const perRead = Math.min(passes, Math.max(1, Math.floor(READ_BYTES / bytes)));
     const usage = GPUBufferUsageFlags.MAP_READ | GPUBufferUsageFlags.COPY_DST;
     const label = `read ${output.name}`;
-    const staging = this.#device.createBuffer({ label, size: most * bytes, usage });
+    const staging = this.#device.createBuffer({ label, size: perRead * bytes, usage });
     try {
-      for (let first = 0; first < passes; first += most) {
-        const count = Math.min(most, passes - first);
+      for (let first = 0; first < passes; first += perRead) {
+        const count = Math.min(perRead, passes - first);
         for (let i = 0; i < count; i++) {
           writeBatch(this.#device, this.#arena, this.#tensors, this.#microBatch(first + i));
           this.#submit(program);

@@ -1,4 +1,4 @@
-/** Several runs on one device, a step each in turn, so that their curves grow together. */
+/** Trains several runs on one device in lockstep: one step of each in turn, so that their curves grow together. */
 import type { EngineError } from '../core/errors.ts';
 import type { RunSummary } from './metrics.ts';
 import type { RunControl } from './run.ts';
@@ -6,9 +6,9 @@ import { type RunEvents, SteppedRun, TooManySkipsError } from './steppedRun.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface LockstepEvents extends RunEvents {
-  /** This run is over; the others may still be going on. `tokensPerSec` is null: the steps of the others lie between. */
+  /** This run has ended; others may continue. `tokensPerSec` is null because the runs share the GPU. */
   onFinished(summary: RunSummary): void;
-  /** This run cannot go on; the others do. */
+  /** This run has failed; the others continue. */
   onFailed(error: EngineError): void;
 }
 
@@ -18,30 +18,30 @@ export interface Lane {
 }
 
 /**
- * Trains all lanes, each until its number of steps, a stop, or a failure of its own. Pause and stop take effect after a
- * round, so that all lanes have taken the same number of steps.
- * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the device they share: no lane survives it
+ * Trains all lanes, each until its configured number of steps, a stop, or its own failure. Pause and stop take effect
+ * after a round, so that all lanes have taken the same number of steps.
+ * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the shared device, which ends all lanes
  */
 export async function runLockstep(lanes: readonly Lane[], control: RunControl): Promise<void> {
-  let going = lanes.map(({ trainer, events }) => ({ run: new SteppedRun(trainer, events, false), events }));
+  let active = lanes.map(({ trainer, events }) => ({ run: new SteppedRun(trainer, events, false), events }));
   try {
-    while (going.length > 0) {
+    while (active.length > 0) {
       if (control.paused) {
-        for (const { run } of going) await run.settle();
+        for (const { run } of active) await run.settle();
         await control.whileRunning();
       }
-      const round = going;
-      going = [];
+      const round = active;
+      active = [];
       for (const lane of round) {
         if (control.stopped || lane.run.isOver) await finish(lane, control);
-        else going.push(lane);
+        else active.push(lane);
       }
-      // A lane that went on from an earlier state than the others catches up.
-      const least = Math.min(...going.map(({ run }) => run.trainer.submittedSteps));
-      for (const { run } of going) if (run.trainer.submittedSteps === least) await run.advance();
+      // Only the lanes with the fewest steps advance, so that a lane resumed from an earlier state catches up.
+      const least = Math.min(...active.map(({ run }) => run.trainer.submittedSteps));
+      for (const { run } of active) if (run.trainer.submittedSteps === least) await run.advance();
     }
   } catch (error) {
-    // A readback that fails says little; the device knows why.
+    // A failed readback does not say why it failed; the fault of the device does.
     throw lanes[0]?.trainer.faults.explain(error) ?? error;
   }
 }

@@ -1,4 +1,4 @@
-/** Learning rate of every applied step: linear warm-up, then a schedule down to the smallest rate. */
+/** The learning-rate schedule by applied steps: linear warm-up, then a decay to the minimum. */
 import type { TrainConfig } from '../config/trainConfig.ts';
 
 export type ScheduleConfig = Pick<
@@ -44,12 +44,12 @@ export function learningRateAt(config: ScheduleConfig, it: number): number {
   return minLearningRate + share * (learningRate - minLearningRate);
 }
 
-/** Numbers in a row of the table: one vec4f. */
+/** Numbers per row of the table, which is one vec4f. */
 const SCHEDULE_ROW = 4;
 
 /**
- * What AdamW needs at each applied step, rounded from f64: skipped steps do not advance the row, so the GPU
- * can index it by its own counter and the CPU never learns of a skip in time to matter.
+ * The factors of AdamW for each applied step, rounded from f64. The GPU selects the row by its own counter of applied
+ * steps, because the CPU learns too late whether a step was skipped.
  * @returns max(steps, 1) rows of (lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 0) with t = row + 1
  */
 export function scheduleTable(config: ScheduleConfig): Float32Array {

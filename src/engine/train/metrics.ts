@@ -1,4 +1,4 @@
-/** What a run reports. All plain data: it crosses the worker boundary and goes into JSON lines as it is. */
+/** What a run reports. These are plain data, which are posted from the worker and written as JSON lines. */
 
 import type { RunChange } from '../checkpoint/runChanges.ts';
 import { finite } from '../core/finite.ts';
@@ -7,27 +7,27 @@ import type { StepState } from '../kernels/stepState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
 
-/** Steps before speed is counted: the first ones pay for start-up. */
+/** Steps that are left out of speeds, because they include start-up costs. */
 export const WARM_UP_STEPS = 5;
 
 export interface StepMetrics {
-  /** Attempted steps, from 1. */
+  /** Number of attempted steps, from 1. */
   readonly step: number;
   /** Mean training loss of the step in nats, unscaled; null when it is not finite. */
   readonly loss: number | null;
-  /** The scale this step's backward pass used; 1 in modes without scaling. */
+  /** Loss scale of this step's backward pass; 1 in modes without scaling. */
   readonly lossScale: number;
-  /** True when a non-finite value was found and weights, moments and schedule did not move. */
+  /** Whether the step was skipped, which leaves weights, moments and schedule unchanged, because a value was not finite. */
   readonly skipped: boolean;
   /** Name of the first tensor that overflowed in a skipped step. */
   readonly overflow: string | null;
   /** Global norm of the unscaled gradient before clipping; null when it is not finite. */
   readonly gradNorm: number | null;
-  /** Learning rate the step used (or would have used). */
+  /** Learning rate of the step, also when it was skipped. */
   readonly lr: number;
   readonly appliedSteps: number;
   readonly skippedSteps: number;
-  /** GPU time of the step in milliseconds, without what other runs did in between; null without usable timestamps. */
+  /** GPU time of this run's step in milliseconds; null without usable timestamps. */
   readonly gpuMs: number | null;
 }
 
@@ -38,44 +38,44 @@ export interface EvalMetrics {
 }
 
 export interface RunSummary {
-  /** Adapter in words: vendor, architecture, description. */
+  /** Name of the adapter: vendor, architecture, description. */
   readonly adapter: string;
   readonly precision: PrecisionMode;
-  /** How halves are stored; null where the mode has none. */
+  /** How f16 is stored; null in modes without f16. */
   readonly storage: HalfStorage | null;
   readonly params: number;
   readonly steps: number;
   readonly appliedSteps: number;
   readonly skippedSteps: number;
   readonly lossScale: number;
-  /** Of step 1; null when it was not finite, or no step was taken. */
+  /** Training loss of step 1 in nats; null when it was not finite or no step was taken. */
   readonly firstLoss: number | null;
-  /** Of the last step, also where that was taken before the run was resumed; null as `firstLoss`. */
+  /** Training loss of the last step in nats, even if it was taken before the run was resumed; null as `firstLoss`. */
   readonly finalLoss: number | null;
-  /** After the last step; null when it was not finite, or nobody wanted to know. */
+  /** Validation loss after the last step in nats; null when it was not finite or not evaluated. */
   readonly valLoss: number | null;
-  /** From the first counted step (5 warm-up steps excluded) to a final sync; null when too few steps ran. */
+  /** Measured from the first step after the 5 warm-up steps to a final sync; null when too few steps ran. */
   readonly tokensPerSec: number | null;
-  /** From the call that made the trainer to the result of its first step: kernels, memory and weights; null before that. */
+  /** Time from creating the trainer to the result of its first step; null before that. */
   readonly startUpMs: number | null;
   readonly msPerStep: number | null;
-  /** Mean GPU time of the steps after the warm-up; null when too few steps ran, and where a timestamp is missing. */
+  /** Mean GPU time of the steps after the warm-up; null when too few steps ran or a timestamp is missing. */
   readonly gpuMsPerStep: number | null;
-  /** Model FLOP/s over the adapter's measured f32 FMA peak; null when the peak was not measured, or too low. */
+  /** Model FLOP/s over the adapter's measured f32 FMA peak; null when the peak was not measured or came out too low. */
   readonly mfu: number | null;
   /**
-   * Share of the gradients other than zero that their format flushed to zero on the batch after the last step, at the loss
-   * scale it would have had; null where gradients are f32, where all are zero, and where they were not counted.
+   * Share of the nonzero gradients that their format flushes to zero, counted on the next batch after the last step at the
+   * loss scale that it would have; null when gradients are f32, all zero, or not counted.
    */
   readonly gradientsFlushed: number | null;
   readonly memory: MemoryBytes;
-  /** Kernel choices made for this adapter, as `kernel: variant`. */
+  /** Kernels chosen for this adapter, as `kernel: variant`. */
   readonly kernels: Readonly<Record<string, string>>;
-  /** From where on its numbers may differ from those of an undisturbed run. */
+  /** The steps from which the numbers may differ from those of an uninterrupted run. */
   readonly changes: readonly RunChange[];
 }
 
-/** What a step's state says. @param siteName of the dispatch that first met a value that is not finite */
+/** Converts a step's state to metrics. @param siteName returns the name of the tensor written at a found-inf site */
 export function metricsOf(
   state: StepState,
   siteName: (site: number) => string,

@@ -1,11 +1,11 @@
-/** Batches as they are computed: a part at a time where they are cut. */
+/** Splits batches into micro-batches. */
 
 import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { Batch } from '../data/batches.ts';
 
 /**
- * Micro-batch `index` (from 0): the batches' windows in their own order, `microBatch` at a time.
- * @param batches `batch` windows each
+ * Returns a function of micro-batch `index` (from 0), which takes the windows of the batches in order.
+ * @param batches returns batches of `batch` windows each
  */
 export function microBatchesOf(
   batches: (index: number) => Batch,

@@ -1,12 +1,12 @@
-/** Parameters from the GPU to the CPU, as exact as the run keeps them. */
+/** Reads parameters from the GPU at full precision. */
 import { decodeFloats } from '../checkpoint/dtypes.ts';
 import { formatOf, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
 import type { Trainer } from './trainer.ts';
 
 /**
- * The master weights by name, (rows * columns) f32 each, padding rows included; a split master is put together again.
- * One sync a chunk of parameters.
+ * Reads the master weights by name, (rows * columns) f32 each, including padding rows. The two halves of a split master
+ * are added. One CPU-GPU sync for each chunk of parameters.
  */
 export async function readParameters(trainer: Trainer): Promise<Map<string, Float32Array>> {
   const { chunks, parameters } = trainer.plan.tensors;
@@ -36,7 +36,7 @@ function decode(tensor: Tensor, bytes: Uint8Array): Float32Array {
   return values;
 }
 
-/** The signed rests of a split master (`shaders/lib/split.wgsl`), added to the bits of its upper halves. */
+/** Adds the signed remainders of a split master (`shaders/lib/split.wgsl`) to the bits of its upper halves. */
 function addLow(values: Float32Array, low: Int16Array): void {
   const words = new Uint32Array(values.buffer);
   for (let i = 0; i < words.length; i++) words[i]! += low[i]!;

@@ -1,15 +1,18 @@
-/** Training that goes on by itself where its device is lost: on a new one, from the newest state that was kept. */
+/** Recovers from a lost device: training continues on a new one from the newest saved or copied state. */
 
 import { EngineError } from '../core/errors.ts';
 import { type DeviceAccess, lossOf, type OpenGpu } from '../gpu/deviceAccess.ts';
 import type { RunControl } from './run.ts';
 
-/** Milliseconds before each try to open a new device: an adapter may be away while its driver restarts or the page is hidden. */
-const TRY_AFTER_MS = [0, 500, 1000, 2000, 4000, ...Array.from({ length: 7 }, () => 8000)];
-/** A device that is lost again so soon would be lost for ever. */
+/**
+ * Delays in milliseconds before each attempt to open a new device. An adapter may be missing while its driver restarts or
+ * the page is hidden.
+ */
+const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 4000, ...Array.from({ length: 7 }, () => 8000)];
+/** A device that is lost again within this time would probably be lost again and again. */
 const TOO_SOON_MS = 60_000;
 
-/** Time as `Recovery` needs it. */
+/** The clock that `Recovery` uses, which tests replace. */
 export interface RecoveryClock {
   /** Milliseconds. */
   now(): number;
@@ -21,24 +24,24 @@ const REAL_CLOCK: RecoveryClock = {
   wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };
 
-/** What is to survive a loss, such as a run or the runs of a lockstep. */
-export interface Survivor<T> {
-  /** Makes trainers on this device, from the newest state, and trains them to their end. */
+/** Training that can be continued on another device, such as one run or the runs of a lockstep. */
+export interface RecoverableTraining<T> {
+  /** Creates trainers on this device from the newest state and trains them to their end. */
   train(gpu: OpenGpu): Promise<T>;
-  /** The device is gone: what belonged to it is to be dropped, and nothing that comes of it told. */
+  /** Called when the device is lost. It drops everything on the device and reports no further events of it. */
   drop(): void;
-  /** Whether and where the runs are saved, in a sentence, for when they cannot go on. */
+  /** A sentence that says whether and where the runs are saved, for the error when training cannot continue. */
   saved(): Promise<string>;
-  /** A stop also ends the waiting for a new device. */
+  /** A stop also ends the wait for a new device. */
   readonly control: RunControl;
 }
 
-/** What all trainings of a program share: a device that is lost again and again is lost for each of them. */
+/** All trainings of a program share one instance, because a device that keeps getting lost is lost for all of them. */
 export class Recovery {
   readonly #access: DeviceAccess;
   readonly #clock: RecoveryClock;
-  /** When the device that replaced a lost one was opened. */
-  #backAt = Number.NEGATIVE_INFINITY;
+  /** When the last replacement device was opened. */
+  #reopenedAt = Number.NEGATIVE_INFINITY;
 
   constructor(access: DeviceAccess, clock = REAL_CLOCK) {
     this.#access = access;
@@ -46,33 +49,34 @@ export class Recovery {
   }
 
   /**
-   * Trains, and where the device is lost, again on a new one. Null when it was stopped while there was none.
-   * @throws EngineError DEVICE_LOST when the new device is lost within a minute as well; NO_ADAPTER or DEVICE_FAILED when
-   * none is given for about a minute; and what `train` fails with
+   * Trains, and continues on a new device whenever one is lost.
+   * @returns null when training was stopped while there was no device
+   * @throws EngineError DEVICE_LOST when a replacement device is lost within a minute; NO_ADAPTER or DEVICE_FAILED when no
+   * device can be opened for about a minute; and the errors of `train`
    */
-  async run<T>(survivor: Survivor<T>): Promise<T | null> {
+  async run<T>(training: RecoverableTraining<T>): Promise<T | null> {
     let gpu = await this.#access.open();
     for (;;) {
       try {
-        return await Promise.race([survivor.train(gpu), gpu.lost]);
+        return await Promise.race([training.train(gpu), gpu.lost]);
       } catch (cause) {
-        // A loss is reported as such; what fails because of it is only a consequence.
+        // If the device was lost, the error is only a consequence of that.
         const loss = await lossOf(gpu);
         if (!loss) throw cause;
-        survivor.drop();
-        if (this.#clock.now() - this.#backAt < TOO_SOON_MS) throw lostAgain(loss, await survivor.saved());
-        const next = await this.#reopen(survivor);
+        training.drop();
+        if (this.#clock.now() - this.#reopenedAt < TOO_SOON_MS) throw lostAgain(loss, await training.saved());
+        const next = await this.#reopen(training);
         if (!next) return null;
         gpu = next;
-        this.#backAt = this.#clock.now();
+        this.#reopenedAt = this.#clock.now();
       }
     }
   }
 
-  /** Null when it was stopped meanwhile. */
-  async #reopen({ control, saved }: Survivor<unknown>): Promise<OpenGpu | null> {
+  /** Opens a new device; null when training was stopped meanwhile. */
+  async #reopen({ control, saved }: RecoverableTraining<unknown>): Promise<OpenGpu | null> {
     let failure: unknown;
-    for (const delay of TRY_AFTER_MS) {
+    for (const delay of RETRY_DELAYS_MS) {
       await Promise.race([this.#clock.wait(delay), control.untilStopped]);
       if (control.stopped) return null;
       try {

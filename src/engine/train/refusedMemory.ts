@@ -1,4 +1,4 @@
-/** What is possible instead where the GPU refuses the memory of a run. */
+/** Suggests what to change when the GPU cannot allocate the memory of a run. */
 
 import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
@@ -8,9 +8,9 @@ import { deeperLevels } from '../model/largestBatch.ts';
 import { type MemoryPlan, memoryPlan } from '../model/memoryPlan.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 
-/** OUT_OF_MEMORY, with the largest micro-batch that the GPU takes of those into which the batch can be divided. */
+/** OUT_OF_MEMORY, with the largest divisor of the batch that the GPU can allocate as a micro-batch. */
 export class RefusedMemoryError extends EngineError {
-  /** 0 where not even one window fits. */
+  /** 0 when not even one window fits. */
   readonly microBatch: number;
 
   constructor(message: string, hint: string, microBatch: number, cause: unknown) {
@@ -20,7 +20,7 @@ export class RefusedMemoryError extends EngineError {
   }
 }
 
-/** As many tensors as the plan has, or OUT_OF_MEMORY after freeing what was allocated (one sync). */
+/** Allocates all tensors of the plan. @throws OUT_OF_MEMORY after freeing what was allocated (one CPU-GPU sync) */
 export function allocatePlan(device: GPUDevice, { tensors }: MemoryPlan): Promise<Arena> {
   return Arena.allocate(
     device,
@@ -29,8 +29,9 @@ export function allocatePlan(device: GPUDevice, { tensors }: MemoryPlan): Promis
 }
 
 /**
- * The refusal with what the GPU takes in its place, found by allocating it (a sync for each that is tried), and what the next
- * level of recomputing would need. Any other error as it is.
+ * Adds two suggestions to an OUT_OF_MEMORY error: the largest micro-batch that the GPU can allocate, found by allocating
+ * it (one CPU-GPU sync for each attempt), and the memory at the next level of recomputation. Returns other errors as
+ * they are.
  */
 export async function suggestSmallerBatch(
   error: unknown,
@@ -42,11 +43,11 @@ export async function suggestSmallerBatch(
   if (!(error instanceof EngineError && error.code === 'OUT_OF_MEMORY')) return error;
   const fits = await largestAccepted(device, config, vocabulary, limits);
   const smaller = fits
-    ? `It takes ${fits.microBatch} windows at a time (${mebibytes(fits.bytes)}): with micro-batch ${fits.microBatch}, steps and evaluations stay what they are.`
+    ? `Use micro-batch ${fits.microBatch}, for which the GPU has the memory (${mebibytes(fits.bytes)}); steps and evaluations see the same tokens.`
     : error.hint;
   const [recompute] = deeperLevels(config.recompute);
   const deeper = recompute
-    ? ` With recompute ${recompute} the same run takes ${mebibytes(memoryPlan({ ...config, recompute }, vocabulary, limits).bytes.total)}.`
+    ? ` With recompute ${recompute} the same run needs ${mebibytes(memoryPlan({ ...config, recompute }, vocabulary, limits).bytes.total)}.`
     : '';
   return new RefusedMemoryError(error.message, `${smaller}${deeper}`, fits?.microBatch ?? 0, error);
 }
@@ -57,7 +58,7 @@ async function largestAccepted(
   vocabulary: number,
   limits: PlanLimits,
 ): Promise<{ microBatch: number; bytes: number } | null> {
-  await device.queue.onSubmittedWorkDone(); // what was refused is free again
+  await device.queue.onSubmittedWorkDone(); // the memory of the failed attempt is free after this
   for (let microBatch = microBatchOf(config) - 1; microBatch > 0; microBatch--) {
     if (config.batch % microBatch !== 0) continue;
     const plan = memoryPlan({ ...config, microBatch }, vocabulary, limits);
@@ -69,7 +70,7 @@ async function largestAccepted(
   return null;
 }
 
-/** The same steps in micro-batches that the GPU takes; null where the error is another, or none of them fits. */
+/** The configuration with the suggested micro-batch; null for other errors and when none fits. */
 export function smallerMicroBatches(config: TrainConfig, error: unknown): TrainConfig | null {
   if (!(error instanceof RefusedMemoryError) || error.microBatch === 0) return null;
   return { ...config, microBatch: error.microBatch };

@@ -1,13 +1,13 @@
-/** What of a run outlives its device: its newest state, what was chosen for it, and what was told of it. */
+/** Run state that survives a lost device: newest snapshot, kernel choices, last reported step. */
 import { blobOf } from '../checkpoint/blobParts.ts';
 import { blobSource } from '../checkpoint/randomAccess.ts';
 import {
-  type ComputedBy,
-  type ComputedSoFar,
   changesBetween,
   changesEffect,
   changesText,
-  computedBy,
+  conditionsOf,
+  type RecordedConditions,
+  type RunConditions,
 } from '../checkpoint/runChanges.ts';
 import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
@@ -16,33 +16,33 @@ import type { TextId } from '../data/builtins.ts';
 import { SUBMIT_MS } from '../gpu/submitPace.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import type { TrainerOptions } from './createTrainer.ts';
-import { type Due, NEVER, type Told } from './due.ts';
+import { type Due, NEVER, type Reported } from './due.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import { smallerMicroBatches } from './refusedMemory.ts';
 import type { RunWarning } from './runWarning.ts';
 import type { RunEvents } from './steppedRun.ts';
 import type { Trainer } from './trainer.ts';
 
-/** Between two copies of a run that is not saved, and by default between two saves of one that is. */
+/** Interval between copies of a run that is not saved, and the default interval between saves of one that is. */
 export const KEEP_EVERY_MS = 60_000;
 
-export interface KeptRunOptions {
-  /** The saved run that this one goes on with. */
+export interface ResumableRunOptions {
+  /** The saved run that this one resumes. */
   readonly start?: RunFile | undefined;
-  /** What is known to have been told of that run. */
-  readonly told?: Told | undefined;
-  /** The newest save of this run; null before the first. A run that has none is copied to the host's memory instead. */
+  /** What was already reported of that run. */
+  readonly reported?: Reported | undefined;
+  /** Returns the newest save of this run; null before the first. Without it the run is copied to CPU memory instead. */
   readonly stored?: (() => Promise<RunFile | null>) | undefined;
-  /** Of its text, where that is one of the built-in ones, for its copies. */
+  /** The id of its text if that is a built-in one; copies include it. */
   readonly builtin?: TextId | null;
-  /** Milliseconds between two copies. */
+  /** Milliseconds between copies. */
   readonly everyMs?: number;
-  /** Whether the micro-batches of accumulated steps may become smaller where the GPU refuses their memory. */
+  /** Whether the micro-batches of accumulated steps may be made smaller when the GPU cannot allocate them. */
   readonly shrinks?: boolean;
 }
 
-export interface KeptEvents extends RunEvents {
-  /** In place of `onStep` for a step that was told before its device was lost. */
+export interface ResumableRunEvents extends RunEvents {
+  /** Called instead of `onStep` for a step that was reported before the device was lost. */
   onRepeated?(metrics: StepMetrics): void;
 }
 
@@ -51,33 +51,33 @@ export class ResumableRun {
   readonly #stored: (() => Promise<RunFile | null>) | undefined;
   readonly #builtin: TextId | null;
   readonly #everyMs: number;
-  /** In the host's memory, or where the browser puts it. */
+  /** A copy in CPU memory, or on disk if the browser keeps Blobs there. */
   #copy: RunFile | null = null;
   #copiedAt = 0;
-  /** By which it was trained up to now: another device is held to its kernels. */
-  #before: ComputedSoFar | undefined;
+  /** The conditions up to now. A new device must use the same kernels. */
+  #before: RecordedConditions | undefined;
   #submitMs: number | undefined;
   readonly #shrinks: boolean;
-  /** What it is trained with, which for want of memory may have smaller micro-batches than was asked for. */
+  /** The configuration in use, which may have smaller micro-batches than the one asked for; null until then. */
   #config: TrainConfig | null = null;
   #shrunk: RunWarning | null = null;
-  /** Whose events are told. */
+  /** The trainer whose events are reported; null while there is no device. */
   #trainer: Trainer | null = null;
   #onStep: (metrics: StepMetrics) => void = () => {};
-  /** The last step that was told. */
-  #told = 0;
-  readonly #toldOf: Record<Due, number>;
+  /** The last step that was reported. */
+  #reportedStep = 0;
+  readonly #reported: Record<Due, number>;
   #repeats = false;
 
   constructor({
     start,
-    told,
+    reported,
     stored,
     builtin = null,
     everyMs = KEEP_EVERY_MS,
     shrinks = true,
-  }: KeptRunOptions = {}) {
-    this.#toldOf = { evaluation: NEVER, sharpness: NEVER, rest: NEVER, ...told };
+  }: ResumableRunOptions = {}) {
+    this.#reported = { evaluation: NEVER, sharpness: NEVER, pause: NEVER, ...reported };
     this.#shrinks = shrinks;
     this.#start = start ?? null;
     this.#stored = stored;
@@ -85,17 +85,17 @@ export class ResumableRun {
     this.#everyMs = everyMs;
   }
 
-  /** Steps of it were told. */
+  /** Whether any step was reported. */
   get hasBegun(): boolean {
-    return this.#told > 0;
+    return this.#reportedStep > 0;
   }
 
-  /** The newest copy in the host's memory; null before the first, and of a run that is saved. */
+  /** The newest copy in CPU memory; null before the first, and for runs that are saved. */
   get copy(): RunFile | null {
     return this.#copy;
   }
 
-  /** The newest state that is not on the device: saved, copied, or what the run began with. Undefined for its seed. */
+  /** The newest state outside the device: saved, copied, or the run's start; undefined when it started from its seed. */
   async newest(): Promise<RunFile | undefined> {
     const stored = (await this.#stored?.().catch(() => null)) ?? null;
     let newest: RunFile | undefined;
@@ -106,10 +106,10 @@ export class ResumableRun {
   }
 
   /**
-   * Makes a trainer for this run, on whatever device. Where the GPU refuses the memory of accumulated steps, they are taken in
-   * smaller micro-batches, which is told as a trouble.
-   * @param asked the configuration, as it was asked for
-   * @throws what `create` throws
+   * Creates a trainer for this run. When the GPU cannot allocate the micro-batches of accumulated steps, smaller ones are
+   * used, which is reported as a warning.
+   * @param asked the configuration that the user asked for
+   * @throws the errors of `create`
    */
   async make(
     asked: TrainConfig,
@@ -123,7 +123,7 @@ export class ResumableRun {
         const smaller = this.#shrinks && asked.accumulation > 1 && smallerMicroBatches(config, error);
         if (!smaller) throw error;
         this.#config = smaller;
-        this.#shrunk = shrinkNote(asked, smaller, this.#told);
+        this.#shrunk = shrinkNote(asked, smaller, this.#reportedStep);
       }
     }
   }
@@ -133,25 +133,26 @@ export class ResumableRun {
   }
 
   /**
-   * The run is trained by `trainer` from now on. After a loss this is told as a trouble, and so are the changes of a saved run.
-   * @returns the events to train it with: each is told once, however often a step is computed
+   * Makes `trainer` the one that trains this run. After a lost device this is reported as a warning, and so are the changes
+   * of a saved run.
+   * @returns the events to pass to training, which report each step once even if it is computed again
    */
-  attach<E extends KeptEvents>(trainer: Trainer, events: E): E {
+  attach<E extends ResumableRunEvents>(trainer: Trainer, events: E): E {
     const note = this.#before ? this.#lossNote(trainer, this.#before) : changesNote(trainer);
     this.#trainer = trainer;
-    this.#before = { ...computedBy(trainer), changes: trainer.changes };
-    this.#told = Math.max(this.#told, trainer.submittedSteps);
+    this.#before = { ...conditionsOf(trainer), changes: trainer.changes };
+    this.#reportedStep = Math.max(this.#reportedStep, trainer.submittedSteps);
     this.#copiedAt = performance.now();
-    if (note) events.onTrouble?.(note);
-    if (this.#shrunk) events.onTrouble?.(this.#shrunk);
+    if (note) events.onWarning?.(note);
+    if (this.#shrunk) events.onWarning?.(this.#shrunk);
     this.#shrunk = null;
     const isCurrent = () => this.#trainer === trainer;
     this.#onStep = (metrics) => {
-      this.#repeats = metrics.step <= this.#told;
+      this.#repeats = metrics.step <= this.#reportedStep;
       if (this.#repeats) {
         events.onRepeated?.(metrics);
       } else {
-        this.#told = metrics.step;
+        this.#reportedStep = metrics.step;
         events.onStep(metrics);
       }
     };
@@ -160,56 +161,59 @@ export class ResumableRun {
       onStep: (metrics: StepMetrics) => {
         if (isCurrent()) this.#onStep(metrics);
       },
-      told: this.#toldOf,
+      reported: this.#reported,
       onEval: (metrics: EvalMetrics) => {
-        if (isCurrent() && this.#isNews('evaluation', metrics)) events.onEval(metrics);
+        if (isCurrent() && this.#isNew('evaluation', metrics)) events.onEval(metrics);
       },
       onSharpness: (metrics: SharpnessMetrics) => {
-        if (isCurrent() && this.#isNews('sharpness', metrics)) events.onSharpness?.(metrics);
+        if (isCurrent() && this.#isNew('sharpness', metrics)) events.onSharpness?.(metrics);
       },
-      onTrouble: (trouble: RunWarning) => {
-        if (isCurrent() && !this.#repeats) events.onTrouble?.(trouble);
+      onWarning: (warning: RunWarning) => {
+        if (isCurrent() && !this.#repeats) events.onWarning?.(warning);
       },
       afterStep: async (step: number) => {
         if (!isCurrent()) return;
-        await this.#copyWhereDue(trainer);
+        await this.#copyIfDue(trainer);
         await events.afterStep?.(step);
       },
-      ...(events.rests && {
-        rests: {
-          after: events.rests.after,
+      ...(events.pauses && {
+        pauses: {
+          after: events.pauses.after,
           take: async (step: number) => {
-            if (!isCurrent() || step <= this.#toldOf.rest) return;
-            await events.rests?.take(step);
-            this.#toldOf.rest = step;
+            if (!isCurrent() || step <= this.#reported.pause) return;
+            await events.pauses?.take(step);
+            this.#reported.pause = step;
           },
         },
       }),
     };
   }
 
-  /** The device is lost: what arrived before is told, as a save may be behind it, and nothing that the trainer still says. */
+  /**
+   * Called when the device is lost. Metrics that have arrived are still reported, because a save may contain later steps;
+   * further events of the trainer are ignored.
+   */
   detach(): void {
     for (const metrics of this.#trainer?.takeMetrics() ?? []) this.#onStep(metrics);
     this.#submitMs = this.#trainer?.pace.nextTargetMs ?? this.#submitMs;
     this.#trainer = null;
   }
 
-  #isNews(due: Due, { step }: { readonly step: number }): boolean {
-    const isNews = step > this.#toldOf[due];
-    if (isNews) this.#toldOf[due] = step;
-    return isNews;
+  #isNew(due: Due, { step }: { readonly step: number }): boolean {
+    const isNew = step > this.#reported[due];
+    if (isNew) this.#reported[due] = step;
+    return isNew;
   }
 
-  #lossNote(trainer: Trainer, before: ComputedBy): RunWarning {
+  #lossNote(trainer: Trainer, before: RunConditions): RunWarning {
     const from = trainer.submittedSteps;
-    const after = this.#told > 0 ? `after step ${this.#told}` : 'before the first step';
-    const goesOn = from > 0 ? `goes on from step ${from}` : 'begins again from its seed';
+    const after = this.#reportedStep > 0 ? `after step ${this.#reportedStep}` : 'before the first step';
+    const resumes = from > 0 ? `resumes from step ${from}` : 'restarts from its seed';
     const { targetMs } = trainer.pace;
     const shorter =
-      targetMs < SUBMIT_MS ? ` Its work is now handed over in parts of ${targetMs} ms at most.` : '';
-    const [first, last] = [from + 1, this.#told];
-    const changes = changesBetween(before, computedBy(trainer), first);
+      targetMs < SUBMIT_MS ? ` Work is submitted in parts of at most ${targetMs} ms from here on.` : '';
+    const [first, last] = [from + 1, this.#reportedStep];
+    const changes = changesBetween(before, conditionsOf(trainer), first);
     const again = 'computed again, with identical results, and counted once';
     const repeated =
       first > last
@@ -219,16 +223,16 @@ export class ResumableRun {
           : `Steps ${first} to ${last} are ${again}.`;
     return {
       kind: 'deviceLost',
-      step: this.#told,
-      message: `The GPU was lost ${after}. Training ${goesOn} by itself.`,
+      step: this.#reportedStep,
+      message: `The GPU was lost ${after}. Training ${resumes} automatically.`,
       hint: `${changes.length === 0 ? repeated : `${changesText(changes)} ${changesEffect(changes)}`}${shorter}`,
     };
   }
 
-  /** Training waits for it: a copy on the GPU, beside which it could go on, is not in the plan of a run that is not saved. */
-  async #copyWhereDue(trainer: Trainer): Promise<void> {
+  /** Training waits for the copy, because the memory plan of an unsaved run has no staging buffers. */
+  async #copyIfDue(trainer: Trainer): Promise<void> {
     if (this.#stored || performance.now() - this.#copiedAt < this.#everyMs) return;
-    // Without memory for it the copy before is kept; a device that is lost meanwhile is told by the run itself.
+    // If the copy fails, the previous one is kept. A lost device is reported by the run itself.
     this.#copy = await copyOf(trainer, this.#builtin).catch(() => this.#copy);
     this.#copiedAt = performance.now();
   }
@@ -240,12 +244,12 @@ function changesNote({ changes, submittedSteps: step }: Trainer): RunWarning | n
 }
 
 function shrinkNote(asked: TrainConfig, taken: TrainConfig, step: number): RunWarning {
-  const cut = (config: TrainConfig) => `${microBatchesPerStep(config)} of ${microBatchOf(config)}`;
+  const split = (config: TrainConfig) => `${microBatchesPerStep(config)} of ${microBatchOf(config)}`;
   return {
     kind: 'smallerBatch',
     step,
-    message: `The GPU has no room for micro-batches of ${microBatchOf(asked)}: each step is taken in ${cut(taken)} instead of ${cut(asked)}.`,
-    hint: 'Steps and evaluations see the same tokens. Gradients are summed in another order: the last bits may differ from those of a GPU with more memory.',
+    message: `The GPU has too little memory for micro-batches of ${microBatchOf(asked)}: each step runs in ${split(taken)} instead of ${split(asked)}.`,
+    hint: 'Steps and evaluations see the same tokens. Gradients are summed in another order, so the last bits may differ from those of a GPU with more memory.',
   };
 }
 

@@ -2,9 +2,9 @@ import type { RunSummary } from './metrics.ts';
 import { type RunEvents, SteppedRun } from './steppedRun.ts';
 import type { Trainer } from './trainer.ts';
 
-/** Pause, resume and stop, honoured at the next step boundary. */
+/** Pauses, resumes and stops training; each takes effect at the next step boundary. */
 export class RunControl {
-  /** Resolves when it is stopped. */
+  /** Resolves when training is stopped. */
   readonly untilStopped: Promise<void>;
   #stopped = false;
   #abandoned = false;
@@ -22,7 +22,7 @@ export class RunControl {
     return this.#stopped;
   }
 
-  /** Stopped by someone who does not want to know how good the model became. */
+  /** Whether training was stopped without a final evaluation. */
   get abandoned(): boolean {
     return this.#abandoned;
   }
@@ -54,15 +54,15 @@ export class RunControl {
     this.stop();
   }
 
-  /** Resolves when not paused; at once where nothing is. */
+  /** Resolves as soon as training is not paused. */
   async whileRunning(): Promise<void> {
     while (this.#paused) await this.#paused;
   }
 }
 
 /**
- * Trains until the configured number of steps, a stop, or a failure; evaluates at intervals and at the end.
- * Metrics are delivered as they arrive; only evaluation and pauses wait for the GPU.
+ * Trains until the configured number of steps, a stop, or a failure, and evaluates at intervals and at the end.
+ * Metrics are delivered as they arrive. Only evaluation and pauses wait for the GPU.
  * @throws TooManySkipsError in modes without a dynamic loss scale
  * @throws EngineError DEVICE_LOST or GPU_VALIDATION, the first fault of the device
  */
@@ -84,7 +84,7 @@ export async function runTraining(
     }
     return await run.finish(!control.abandoned);
   } catch (error) {
-    // A readback that fails says little; the device knows why.
+    // A failed readback does not say why it failed; the fault of the device does.
     throw trainer.faults.explain(error);
   }
 }

@@ -1,11 +1,11 @@
-/** Signs that a run is in trouble, most of them read from its metrics. Nothing is stopped or changed because of them. */
+/** Warnings about a run, most of them derived from its metrics. They change nothing in the run. */
 import { type Recipe, SCALE_FLOOR } from '../precision/recipes.ts';
 import type { StepMetrics } from './metrics.ts';
 import { spikeHint } from './spikeHint.ts';
 
 export interface RunWarning {
   readonly kind: 'skips' | 'scaleFloor' | 'lossSpike' | 'deviceLost' | 'smallerBatch' | 'changed';
-  /** The step at which it showed. */
+  /** The step at which it was noticed. */
   readonly step: number;
   /** What happened, with both numbers. */
   readonly message: string;
@@ -13,14 +13,14 @@ export interface RunWarning {
   readonly hint: string;
 }
 
-/** Skipped steps in a row that are told. A scaler that starts far too high needs some; it halves at each. */
+/** Number of consecutive skips that causes a warning. A scaler that starts too high needs some skips, and halves at each. */
 const SKIPS_IN_A_ROW = 10;
-/** Losses that a new one is compared with, as in llm.c's outlier detector. */
+/** Number of losses that a new one is compared with, as in llm.c's outlier detector. */
 const WINDOW = 128;
-/** Standard deviations above their mean. Ours: llm.c leaves it to the user. */
+/** Standard deviations above the mean that make a spike. This threshold is ours; llm.c leaves it to the user. */
 const SPIKE_Z = 6;
 
-/** Watches one run with a dynamic loss scale or none; each trouble is told when it begins, not while it lasts. */
+/** Watches the metrics of one run and warns once when a problem begins, not at every step while it lasts. */
 export class WarningWatch {
   readonly #recipe: Recipe;
   #skips = 0;
@@ -33,7 +33,7 @@ export class WarningWatch {
 
   /** @param metrics of every step, in order */
   next(metrics: StepMetrics): RunWarning | null {
-    // A mode without a dynamic loss scale stops by itself after too many skips.
+    // A mode without a dynamic loss scale ends the run after too many skips instead.
     if (metrics.skipped) return this.#recipe.scaling.kind === 'dynamic' ? this.#skipped(metrics) : null;
     this.#skips = 0;
     this.#atFloor = false;
@@ -48,16 +48,16 @@ export class WarningWatch {
       return {
         kind: 'scaleFloor',
         step,
-        message: `Step ${step} was skipped at a loss scale of ${lossScale}, and the scale goes no lower than ${SCALE_FLOOR}: ${tensor} overflowed without being scaled up.`,
-        hint: 'The weights are as they were before it. Use a lower learning rate, or bf16 or fp32, which hold larger values.',
+        message: `Step ${step} was skipped at a loss scale of ${lossScale}, which cannot go below ${SCALE_FLOOR}: ${tensor} overflowed without being scaled up.`,
+        hint: 'The step did not change the weights. Use a lower learning rate, or bf16 or fp32, which hold larger values.',
       };
     }
     if (this.#skips !== SKIPS_IN_A_ROW) return null;
     return {
       kind: 'skips',
       step,
-      message: `${SKIPS_IN_A_ROW} steps in a row were skipped, up to step ${step}: ${tensor} overflowed, at a loss scale of 2^${Math.log2(lossScale)} in the last.`,
-      hint: 'The weights did not move, and the scale halves at each skip until it fits. If it keeps coming back, start with a smaller loss scale or a lower learning rate.',
+      message: `${SKIPS_IN_A_ROW} steps in a row were skipped, up to step ${step}: ${tensor} overflowed, the last time at a loss scale of 2^${Math.log2(lossScale)}.`,
+      hint: 'Skipped steps do not change the weights, and each halves the loss scale. If this happens again, start with a smaller loss scale or a lower learning rate.',
     };
   }
 
@@ -71,7 +71,7 @@ export class WarningWatch {
       this.#losses = [...before.slice(1 - WINDOW), loss];
       return null;
     }
-    // A new level is not compared with the old one a second time.
+    // The window restarts, so that a loss that stays high causes one warning only.
     this.#losses = [];
     return {
       kind: 'lossSpike',

@@ -7,45 +7,45 @@ import { GPT2_END_ID } from '../data/gpt2.ts';
 import { endsText, type Tokenizer } from '../data/tokenizer.ts';
 
 export interface SampleOptions {
-  /** Text to continue; empty starts where a line or a document begins: {@link startToken}. */
+  /** Text to continue. An empty prompt starts at the beginning of a line or document; see {@link startToken}. */
   readonly prompt: string;
   /** Tokens to generate. */
   readonly length: number;
-  /** 0 always takes the most likely token. */
+  /** 0 always selects the most likely token. */
   readonly temperature: number;
-  /** Only the k most likely tokens are drawn from; 0 for all. */
+  /** Samples only from the k most likely tokens; 0 for all. */
   readonly topK: number;
   readonly seed: number;
 }
 
-/** A token and the model's own probability of it, in [0, 1]: before temperature and top-k. */
-export interface TokenChance {
+/** A token and the model's probability of it in [0, 1], before temperature and top-k. */
+export interface TokenProbability {
   readonly text: string;
   readonly probability: number;
 }
 
-export interface SampledToken extends TokenChance {
-  /** The ten most likely tokens in its place, most likely first. */
-  readonly top: readonly TokenChance[];
+export interface SampledToken extends TokenProbability {
+  /** The ten most likely tokens at its position, most likely first. */
+  readonly top: readonly TokenProbability[];
 }
 
 export interface SampleWatch {
-  /** Called for every token as it is drawn. */
+  /** Called for every sampled token. */
   readonly onToken?: (token: SampledToken) => void;
-  /** Ends the text after the token in progress. */
+  /** Ends sampling after the current token. */
   readonly signal?: AbortSignal;
 }
 
-/** What continues a text: a trainer, trained or not. */
+/** A model that predicts the next token. `Trainer` is one. */
 export interface LanguageModel {
   readonly dataset: Dataset;
-  /** Logits of the token after `context` tokens, one for each of the tokenizer's. */
+  /** Returns (V) logits of the token that follows `context`. */
   nextTokenLogits(context: readonly number[]): Promise<Float32Array>;
 }
 
 const TOP = 10;
 
-/** Samples of a run that asks for no other number: after each quarter of its steps. */
+/** Default number of samples of a run: one after each quarter of its steps. */
 export const DEFAULT_SAMPLES = 4;
 
 /** [option, name, smallest, largest, must be whole] */
@@ -81,9 +81,9 @@ export function checkSample(options: SampleOptions): void {
   }
 }
 
-/** @throws EngineError BAD_VALUE for an empty context, and for what is no token of the model */
+/** @throws EngineError BAD_VALUE for an empty context, and for values that are not tokens of the model */
 export function checkTokens(context: readonly number[], vocabulary: number): void {
-  const hint = `Give one token or more, whole numbers from 0 to ${vocabulary - 1}: dataset.tokenizer.encode(text).`;
+  const hint = `Give at least one token, a whole number from 0 to ${vocabulary - 1}: dataset.tokenizer.encode(text).`;
   if (!Array.isArray(context) && !ArrayBuffer.isView(context))
     throw badValue(`The context is ${inWords(context)}.`, hint);
   if (context.length === 0) throw badValue('The context has no token.', hint);
@@ -91,7 +91,7 @@ export function checkTokens(context: readonly number[], vocabulary: number): voi
   if (at >= 0) throw badValue(`The context has ${inWords(context[at])} at place ${at}.`, hint);
 }
 
-/** Steps after which a run of `steps` writes, for `count` samples spread evenly; the last comes at its end. */
+/** Steps after which a run of `steps` writes one of `count` evenly spread samples. The last one, at the end, is not listed. */
 export function sampleSteps(steps: number, count: number): Set<number> {
   const after = new Set<number>();
   for (let i = 1; i < count; i++) after.add(Math.round((steps * i) / count));
@@ -101,8 +101,8 @@ export function sampleSteps(steps: number, count: number): Set<number> {
 }
 
 /**
- * Continues `prompt`, one forward pass and one sync a token. Returns only the generated text.
- * @throws EngineError BAD_VALUE as {@link checkSample}, BAD_TEXT naming the characters that the training text does not have
+ * Continues `prompt` and returns only the generated text. One forward pass and one CPU-GPU sync for each token.
+ * @throws EngineError BAD_VALUE as {@link checkSample}, BAD_TEXT naming the characters that are not in the vocabulary
  */
 export async function sampleText(
   model: LanguageModel,
@@ -120,19 +120,18 @@ export async function sampleText(
     const logits = await model.nextTokenLogits(tokens);
     const token = drawToken(logits, options.temperature, options.topK, uniformAt(i, options.seed));
     tokens.push(token);
-    onToken?.({ ...chancesOf(logits, token, tokenizer), text: decode(token) });
+    onToken?.({ ...tokenProbabilities(logits, token, tokenizer), text: decode(token) });
   }
   return tokenizer.decode(tokens.slice(start));
 }
 
 const LINE_BREAKS = ['\n', '\r'];
-/** Tokens of a text that are searched for a line break: a text of lines has one there. */
+/** Number of tokens that are searched for a line break. A text with lines has one among them. */
 const SEARCHED = 2 ** 20;
 
 /**
- * What an empty prompt starts from: the token between documents where the text has one, else a line
- * break that is one token of the training text, else the token that the text begins with. A token that the text does not
- * have has never been trained.
+ * Returns the token that an empty prompt starts with: `<|endoftext|>` if the training text has it, else a line break if
+ * it is a single token of the text, else the first token of the text. A token that is not in the text was never trained.
  */
 export function startToken({
   tokenizer,
@@ -150,8 +149,8 @@ export function startToken({
   return train[0]!;
 }
 
-/** Probabilities of the drawn token and of the most likely ones; 0 where the logits are not finite. */
-export function chancesOf(
+/** Returns the probabilities of the sampled token and of the most likely ones; 0 when the logits are not finite. */
+export function tokenProbabilities(
   logits: Float32Array,
   drawn: number,
   tokenizer: Pick<Tokenizer, 'name'>,
@@ -170,7 +169,7 @@ export function chancesOf(
   };
 }
 
-/** The `TOP` largest logits' tokens in descending order; the lower id first among equals. */
+/** Returns the tokens of the `TOP` largest logits in descending order. Of equal logits the lower id comes first. */
 function mostLikely(logits: Float32Array): number[] {
   const best: number[] = [];
   for (let token = 0; token < logits.length; token++) {
@@ -185,7 +184,7 @@ function mostLikely(logits: Float32Array): number[] {
 }
 
 /**
- * Token drawn from softmax(logits / temperature) over the top k.
+ * Samples a token from softmax(logits / temperature) over the top k.
  * @param uniform random number in [0, 1)
  */
 export function drawToken(logits: Float32Array, temperature: number, topK: number, uniform: number): number {

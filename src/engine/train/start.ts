@@ -1,19 +1,19 @@
-/** Proof that runs began alike: fingerprints of what they start from, before any format rounds it. */
+/** Checksums of what runs start from, before rounding to any format. They prove that compared runs started identically. */
 import { checksum } from '../data/checksum.ts';
 
-/** 16 hex digits each. Equal in runs that differ in precision only. */
+/** 16 hex digits each. Runs that differ only in precision have equal checksums. */
 export interface StartChecksums {
-  /** Of the initial weights as f32. */
+  /** Checksum of the initial weights in f32. */
   readonly weights: string;
-  /** Of the first training micro-batches. */
+  /** Checksum of the first training micro-batches. */
   readonly batches: string;
 }
 
-/** Fingerprints weights as they are uploaded, tensor by tensor in any order: modes group them differently. */
+/** Hashes weights as they are uploaded, tensor by tensor. The order does not matter, because modes group them differently. */
 export class WeightsChecksum {
   readonly #byName = new Map<string, string>();
 
-  /** Passes the values through. @param values f32, as drawn from the seed */
+  /** Returns the values unchanged. @param values f32, as drawn from the seed */
   add(name: string, values: Float32Array): Float32Array {
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     this.#byName.set(name, checksum(bits));

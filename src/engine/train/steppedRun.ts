@@ -1,38 +1,39 @@
-/** One trainer's run, advanced a step at a time: what runs on their own and runs in turns have in common. */
+/** Advances one trainer's run a step at a time, for runs that train alone and for runs in lockstep. */
 
 import { tokensPerStep } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { flushedGradients } from '../inspect/bands.ts';
 import type { NumericsFrame } from '../inspect/frame.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
+import { gradientFormat } from '../precision/recipe.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, type Recipe } from '../precision/recipes.ts';
-import { type Due, dueAfter, type Told } from './due.ts';
+import { type Due, dueAfter, type Reported } from './due.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
 import { type RunWarning, WarningWatch } from './runWarning.ts';
 import { spikeHint, storesUnscaled } from './spikeHint.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface RunEvents {
-  /** Every step, in order, a few steps after it was submitted. */
+  /** Called for every step, in order, a few steps after it was submitted. */
   onStep(metrics: StepMetrics): void;
   onEval(metrics: EvalMetrics): void;
-  /** Where the run measures it. */
+  /** Called if the run measures sharpness. */
   onSharpness?(metrics: SharpnessMetrics): void;
-  /** After the step at which it showed; later only where gradients are counted to explain it. */
-  onTrouble?(trouble: RunWarning): void;
-  /** Between two steps, and before a pause, where the state can be copied. What it returns is waited for. */
+  /** Called after the step at which the problem was noticed, or a little later if gradients are counted to explain it. */
+  onWarning?(warning: RunWarning): void;
+  /** Called between two steps and before a pause, when the state can be copied. Training waits for the promise. */
   afterStep?(step: number): Promise<void>;
-  /** Steps had to wait, with the clock stopped, for something that was not asked for by `rests`. */
+  /** Called after training had to wait, with the clock stopped, for something other than `pauses`. */
   onWaited?(): void;
-  /** The gradients after the last step, and after one that is to be explained, where the run was prepared to count them. */
+  /** Called with histograms of the gradients after the last step, and after a loss spike, if the run can count them. */
   onGradients?(frame: NumericsFrame): void;
-  /** Work between steps that is not training, such as a sample: all steps are done and the clock stands. */
-  readonly rests?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
-  /** What was told of this run before, on another device or in an earlier visit: it is not done again. */
-  readonly told?: Told;
+  /** Pauses for other work, such as a sample. All submitted steps are done by then, and the clock is stopped. */
+  readonly pauses?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
+  /** What was already reported of this run, on another device or in an earlier visit. It is not done again. */
+  readonly reported?: Reported;
 }
 
-/** Wall time of counted steps; evaluation, sampling and pauses are left out. */
+/** Wall time of the counted steps, without evaluation, sampling and pauses. */
 class Stopwatch {
   #milliseconds = 0;
   #steps = 0;
@@ -74,13 +75,13 @@ class GpuTime {
     this.#steps += 1;
   }
 
-  /** null where a step has none: a mean over the others would leave out what is not like them. */
+  /** Null if any step lacks a time, because the mean of the others would be biased. */
   get msPerStep(): number | null {
     return this.#complete && this.#steps > 0 ? this.#milliseconds / this.#steps : null;
   }
 }
 
-/** A mode without a scaler met values it cannot hold in ten steps in a row. The summary is of the run so far. */
+/** A mode without a dynamic loss scale skipped ten steps in a row. The summary covers the run so far. */
 export class TooManySkipsError extends EngineError {
   readonly summary: RunSummary;
 
@@ -88,7 +89,7 @@ export class TooManySkipsError extends EngineError {
     super(
       'TOO_MANY_SKIPS',
       `${MAX_SKIPS_WITHOUT_SCALER} steps in a row were skipped: ${overflow ?? 'a tensor'} is not finite, and ${summary.precision} has no loss scaler to adapt.`,
-      'No skipped step has changed the weights. Use fp16, fp32 or bf16, or a lower learning rate.',
+      'Skipped steps do not change the weights. Use fp16, fp32 or bf16, or a lower learning rate.',
     );
     this.name = 'TooManySkipsError';
     this.summary = summary;
@@ -96,7 +97,7 @@ export class TooManySkipsError extends EngineError {
 }
 
 /**
- * A run between its steps. Metrics are delivered as they arrive; only evaluation and `settle` wait for the GPU.
+ * Controls a run step by step. Metrics are delivered as they arrive. Only evaluation and `settle` wait for the GPU.
  * Every method throws the first fault of the device (EngineError DEVICE_LOST or GPU_VALIDATION).
  */
 export class SteppedRun {
@@ -105,42 +106,42 @@ export class SteppedRun {
   readonly #timed: boolean;
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
-  readonly #trouble: WarningWatch;
-  /** A jump of the loss that the share of flushed gradients may explain. */
+  readonly #warnings: WarningWatch;
+  /** A loss spike that the share of flushed gradients may explain. */
   #unexplained: RunWarning | null = null;
-  /** Steps taken before this run went on; its own first steps warm up again. */
+  /** Steps taken before the run was resumed. The first steps after that are warm-up steps again. */
   readonly #before: number;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
   #valLoss: number | null = null;
   #evaluatedAt = -1;
 
-  /** @param timed false where others use the GPU between the steps: wall time then says nothing about this run */
+  /** @param timed false when other runs use the GPU between the steps, so that wall time means nothing for this run */
   constructor(trainer: Trainer, events: RunEvents, timed = true) {
     this.trainer = trainer;
     this.#events = events;
     this.#timed = timed;
     this.#before = trainer.submittedSteps;
-    this.#trouble = new WarningWatch(this.#recipe);
+    this.#warnings = new WarningWatch(this.#recipe);
   }
 
   get #recipe(): Recipe {
     return this.trainer.plan.tensors.recipe;
   }
 
-  /** Ten skips in a row, with no scaler that could end them. A step that was on its way may still have been applied. */
-  get #lost(): boolean {
+  /** Whether ten steps in a row were skipped without a dynamic loss scale. Steps in flight may have been applied since. */
+  get #failed(): boolean {
     return this.#recipe.scaling.kind !== 'dynamic' && this.trainer.longestSkips >= MAX_SKIPS_WITHOUT_SCALER;
   }
 
-  /** True after the configured number of steps, and when a mode without a scaler cannot go on. */
+  /** True after the configured number of steps, and when a mode without a dynamic loss scale has failed. */
   get isOver(): boolean {
-    return this.trainer.submittedSteps >= this.trainer.config.steps || this.#lost;
+    return this.trainer.submittedSteps >= this.trainer.config.steps || this.#failed;
   }
 
   /**
-   * Submits one step, and does what is due after it. Before its first step a run that goes on does what is due after the
-   * last one before, where that was not told. Waits for the GPU only for that, and as long as its queue is full.
+   * Submits one step and does what is due after it. Before the first step of a resumed run it does what was due after the
+   * step before, if that was not reported. It waits for the GPU only for this, and while the queue is full.
    */
   async advance(): Promise<void> {
     const { trainer } = this;
@@ -160,12 +161,12 @@ export class SteppedRun {
     await this.#explain(true);
   }
 
-  /** Lets the state be copied, behind all steps that were submitted. */
+  /** Calls `afterStep`, so that the state after all submitted steps can be copied. */
   async boundary(): Promise<void> {
     await this.#events.afterStep?.(this.trainer.submittedSteps);
   }
 
-  /** Waits for all submitted steps, with the clock stopped after them. */
+  /** Waits for all submitted steps and stops the clock. */
   async settle(): Promise<void> {
     await this.trainer.drain();
     this.#watch.stop();
@@ -173,7 +174,7 @@ export class SteppedRun {
   }
 
   /**
-   * Waits for the last step, evaluates it and counts its gradients, unless nobody wants to know how good the model became.
+   * Waits for the last step and, if `evaluate` is set, evaluates the model and counts its gradients.
    * @throws TooManySkipsError when the run ended for that reason
    */
   async finish(evaluate = true): Promise<RunSummary> {
@@ -184,30 +185,30 @@ export class SteppedRun {
       await this.#evaluate(trainer.submittedSteps);
     await this.#explain(evaluate);
     const summary = await this.#summary(evaluate);
-    if (this.#lost) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
+    if (this.#failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
     return summary;
   }
 
-  /** A save is written, and a device lost, before what is due after their step is done. */
+  /** After resuming, does what is due after the last step: a save is written, or a device lost, before that is done. */
   async #catchUp(): Promise<void> {
     if (this.trainer.submittedSteps === this.#before) await this.#doWhatIsDue();
   }
 
   async #doWhatIsDue(): Promise<void> {
-    const { rests, told } = this.#events;
+    const { pauses, reported } = this.#events;
     const step = this.trainer.submittedSteps;
     const work: Readonly<Record<Due, () => Promise<void> | undefined>> = {
       evaluation: () => this.#evaluate(step),
       sharpness: async () => this.#events.onSharpness?.(await this.trainer.sharpness()),
-      rest: () => rests?.take(step),
+      pause: () => pauses?.take(step),
     };
-    for (const due of dueAfter(step, this.trainer.config, rests?.after, told)) {
+    for (const due of dueAfter(step, this.trainer.config, pauses?.after, reported)) {
       await this.settle();
       await work[due]();
     }
   }
 
-  /** Steps beside the compiler would be slow, and their time would say nothing about the run. */
+  /** Waits until the numerics kernels are compiled, because steps are slow while the compiler runs. */
   async #waitForKernels(): Promise<void> {
     const { numerics } = this.trainer;
     if (!numerics.preparing) return;
@@ -222,21 +223,21 @@ export class SteppedRun {
       this.#last = metrics;
       if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
-      const trouble = this.#trouble.next(metrics);
-      if (trouble?.kind === 'lossSpike' && storesUnscaled(this.#recipe)) this.#unexplained = trouble;
-      else if (trouble) this.#events.onTrouble?.(trouble);
+      const warning = this.#warnings.next(metrics);
+      if (warning?.kind === 'lossSpike' && storesUnscaled(this.#recipe)) this.#unexplained = warning;
+      else if (warning) this.#events.onWarning?.(warning);
     }
     this.trainer.faults.check();
   }
 
-  /** Waits for the GPU where there is something to explain and gradients can be counted. */
+  /** Reports a loss spike, with the share of flushed gradients if they can be counted (a CPU-GPU sync). */
   async #explain(count: boolean): Promise<void> {
-    const trouble = this.#unexplained;
-    if (!trouble) return;
+    const warning = this.#unexplained;
+    if (!warning) return;
     this.#unexplained = null;
     if (count && this.trainer.numerics.isReady) await this.settle();
     const flushed = count ? await this.#flushedGradients() : null;
-    this.#events.onTrouble?.({ ...trouble, hint: spikeHint(this.#recipe, flushed) });
+    this.#events.onWarning?.({ ...warning, hint: spikeHint(this.#recipe, flushed) });
   }
 
   #isCounted(step: number): boolean {
@@ -249,17 +250,16 @@ export class SteppedRun {
     this.#events.onEval({ step, valLoss: this.#valLoss });
   }
 
-  /** Share that was flushed to zero; null where gradients are f32, or nothing was compiled to count them. */
+  /** Share of gradients flushed to zero; null when gradients are f32 or the kernels to count them are not compiled. */
   async #flushedGradients(): Promise<number | null> {
     const { trainer } = this;
-    const { outputGradient } = this.#recipe.roles;
     if (!trainer.numerics.isReady) return null;
     const frame = await trainer.countGradients();
     this.#events.onGradients?.(frame);
-    return flushedGradients(frame, outputGradient);
+    return flushedGradients(frame, gradientFormat(this.#recipe));
   }
 
-  async #summary(wanted: boolean): Promise<RunSummary> {
+  async #summary(evaluate: boolean): Promise<RunSummary> {
     const { trainer } = this;
     const { msPerStep } = this.#watch;
     const state = await trainer.state();
@@ -280,9 +280,9 @@ export class SteppedRun {
       startUpMs: this.#startUpMs,
       msPerStep,
       gpuMsPerStep: this.#gpuTime.msPerStep,
-      // Measuring the peak takes time: not for a run that nobody wants to know about.
-      mfu: wanted && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
-      gradientsFlushed: wanted ? await this.#flushedGradients() : null,
+      // An abandoned run skips both, because measuring the peak and counting gradients take time.
+      mfu: evaluate && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
+      gradientsFlushed: evaluate ? await this.#flushedGradients() : null,
       memory: trainer.memory,
       kernels: trainer.kernels,
       changes: trainer.changes,

@@ -1,5 +1,10 @@
 import { restoreState } from '../checkpoint/restore.ts';
-import { type ComputedSoFar, changesOnResume, computedBy, type RunChange } from '../checkpoint/runChanges.ts';
+import {
+  changesOnResume,
+  conditionsOf,
+  type RecordedConditions,
+  type RunChange,
+} from '../checkpoint/runChanges.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import { microBatchesPerStep, type TrainConfig } from '../config/trainConfig.ts';
@@ -28,6 +33,7 @@ import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/step
 import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSnapshot } from '../model/memoryPlan.ts';
 import type { HalfStorage } from '../precision/formats.ts';
+import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
 import { checkTokens, type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
@@ -40,34 +46,34 @@ import { writeTrainingBatch } from './writeBatch.ts';
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /**
- * One model in training on one device: buffers, compiled programs and the step. Nothing is created after
- * construction except command buffers.
+ * Trains one model on one device. It holds the buffers and compiled programs, and after construction creates nothing but
+ * command buffers.
  */
 export class Trainer {
-  /** When making it began, on the clock of `performance.now()`. @internal */
+  /** When its creation began, in milliseconds of `performance.now()`. @internal */
   readonly createdAt: number;
   readonly config: TrainConfig;
   readonly dataset: Dataset;
-  /** Of the adapter that it is on. */
+  /** The report on its adapter. */
   readonly report: AdapterReport;
   /** @internal */
   readonly plan: MemoryPlan;
-  /** How halves are stored; null where the mode has none. */
+  /** How f16 is stored; null in modes without f16. */
   readonly storage: HalfStorage | null;
-  /** Learned numbers, those of a tied head once, padding left out. */
+  /** Number of trained values. A tied head is counted once, padding not at all. */
   readonly parameterCount: number;
-  /** Kernel choices made for this adapter, stored with the run. */
+  /** Kernels chosen for this adapter, which are saved with the run. */
   readonly kernels: RecordedKernels;
   readonly device: GPUDevice;
   /** @internal */
   readonly arena: Arena;
-  /** What went wrong on the device outside any call. @internal */
+  /** Faults of the device that no call reports, such as its loss. @internal */
   readonly faults: FaultWatch;
-  /** Histograms of what the run's numbers are; off until it is switched on. @internal */
+  /** Histograms of the run's numbers, off by default. @internal */
   readonly numerics: Numerics;
-  /** How its work is cut into submissions. @internal */
+  /** Decides how work is split into submissions. @internal */
   readonly pace: SubmitPace;
-  /** Metrics that have arrived, oldest first, until `takeMetrics` gives them out. @internal */
+  /** Metrics that have arrived, oldest first, until `takeMetrics` removes them. @internal */
   readonly arrived: StepMetrics[] = [];
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
@@ -107,8 +113,7 @@ export class Trainer {
     this.#target = parts.target;
     this.#trainingBatch = parts.batches;
     this.#start = parts.start;
-    const formats = Object.values(parts.plan.tensors.recipe.roles);
-    this.storage = formats.some((format) => format.startsWith('f16')) ? parts.half : null;
+    this.storage = storesHalves(parts.plan.tensors.recipe) ? parts.half : null;
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
     this.#clock = GpuClock.of(parts.device);
     this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
@@ -116,59 +121,59 @@ export class Trainer {
     );
   }
 
-  /** Bytes on the GPU by category and in total, the copy for saving included where there is one. */
+  /** Bytes on the GPU by category and in total, including the staging buffers for snapshots if there are any. */
   get memory(): MemoryBytes {
     return withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0);
   }
 
-  /** Steps submitted, whether or not their metrics have arrived. */
+  /** Number of submitted steps, whether or not their metrics have arrived. */
   get submittedSteps(): number {
     return this.#submitted;
   }
 
-  /** The most steps skipped in a row, of those whose metrics have arrived; a resumed run's includes those before it. */
+  /** Largest number of consecutive skips among steps whose metrics have arrived. Skips before a resume count too. */
   get longestSkips(): number {
     return this.#longestSkips;
   }
 
-  /** Mean training loss in nats of step 1; null when it was not finite, and until its metrics have arrived. */
+  /** Mean training loss of step 1 in nats; null when it was not finite or has not arrived yet. */
   get firstLoss(): number | null {
     return this.#firstLoss;
   }
 
-  /** Of the newest step whose metrics have arrived, or that a saved run ended with; null when it was not finite, and before step 1. */
+  /** Mean training loss in nats of the newest step whose metrics have arrived; null when it was not finite, and before step 1. */
   get lastLoss(): number | null {
     return this.#lastLoss;
   }
 
-  /** Since when a run that was gone on with may have other numbers than an undisturbed one; empty for most. */
+  /** The steps from which a resumed run may differ from an uninterrupted one. Most runs have none. */
   get changes(): readonly RunChange[] {
     return this.#changes;
   }
 
-  /** Readbacks that the GPU has not answered yet: at most the ring's depth. @internal */
+  /** Number of readbacks in flight, at most the depth of the ring. @internal */
   get pendingReadbacks(): number {
     return this.#ring.pending;
   }
 
-  /** Resolves when the metrics of all steps submitted by now have arrived. */
+  /** Resolves when the metrics of all steps submitted so far have arrived. */
   get metricsArrived(): Promise<void> {
     return this.#ring.delivered;
   }
 
-  /** What the run began with, whatever was trained since. */
+  /** Checksums of the initial weights and first batches. */
   get start(): StartChecksums {
     return this.#start();
   }
 
-  /** Floating-point operations of the model's matmuls for one trained token, forward and backward. */
+  /** Floating-point operations of the model's matmuls per trained token, forward and backward. */
   get flopsPerToken(): number {
     return this.plan.tensors.decoder.flopsPerToken;
   }
 
   /**
-   * Submits one optimizer step, all its micro-batches, and queues one small readback. Never waits for the GPU.
-   * @throws RangeError before anything is submitted when the readback ring is full: {@link waitForRoom} comes first
+   * Submits one optimizer step with all its micro-batches, and queues one small readback. Never waits for the GPU.
+   * @throws RangeError before anything is submitted when the readback ring is full; call {@link waitForRoom} first
    */
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
@@ -186,13 +191,13 @@ export class Trainer {
   }
 
   /**
-   * Histograms of the gradients that the next step would have on its first batch. Takes no step and changes none to
-   * come. One sync.
+   * Counts the gradients that the next step would have on its first batch. It takes no step and does not affect later
+   * ones. One CPU-GPU sync.
    * @throws EngineError SHADER_COMPILE
    * @internal
    */
   async countGradients(): Promise<NumericsFrame> {
-    const putBack = this.#setStateAside();
+    const restoreState = this.#stashState();
     try {
       this.#submit(this.#programs.begin);
       const perStep = microBatchesPerStep(this.config);
@@ -200,16 +205,16 @@ export class Trainer {
         this.#writeTrainingBatch(this.#submitted * perStep + index),
       );
     } finally {
-      putBack();
+      restoreState();
     }
   }
 
-  /** Resolves as soon as a step can be queued: the only back-pressure between CPU and GPU. */
+  /** Resolves as soon as a step can be queued. This is the only back-pressure between CPU and GPU. */
   waitForRoom(): Promise<void> {
     return this.#ring.waitForRoom();
   }
 
-  /** Metrics that have arrived since the last call, oldest first: one a step, a few steps after it. Never waits. */
+  /** Removes and returns the metrics that have arrived, oldest first. They arrive a few steps after theirs. Never waits. */
   takeMetrics(): StepMetrics[] {
     return this.arrived.splice(0);
   }
@@ -222,38 +227,39 @@ export class Trainer {
   }
 
   /**
-   * Mean validation loss in nats over the same `evalBatches` batches every time; null when not finite. A sync for each 4 MiB
-   * of losses. Reads weights only: training state does not change.
+   * Computes the mean validation loss in nats, always over the same `evalBatches` batches; null when it is not finite. One
+   * CPU-GPU sync for each 4 MiB of losses. Training state does not change.
    */
   evaluate(): Promise<number | null> {
     return this.#evaluation.loss();
   }
 
   /**
-   * Sharpness of the weights as they are, on the first evaluation batch, the same every time. One sync. Reads weights only:
-   * training state does not change.
-   * @throws RangeError where the run was not configured to measure it
+   * Measures the sharpness of the current weights, always on the same evaluation batch. One CPU-GPU sync. Training state
+   * does not change.
+   * @throws RangeError when `sharpnessEvery` is 0
    */
   async sharpness(): Promise<SharpnessMetrics> {
     const { sharpness } = this.plan.tensors;
-    if (!sharpness) throw new RangeError('sharpnessEvery is 0: nothing was planned to measure sharpness');
+    if (!sharpness)
+      throw new RangeError('sharpnessEvery is 0, so the run has no buffers to measure sharpness');
     return this.#evaluation.sharpness(this.#submitted, sharpness);
   }
 
-  /** Share of the f32 peak that `tokensPerSec` is: {@link modelFlopsUtilization}. */
+  /** Model FLOPs utilization at `tokensPerSec`; see {@link modelFlopsUtilization}. */
   modelFlopsUtilization(tokensPerSec: number): Promise<number | null> {
     return modelFlopsUtilization(this, tokensPerSec);
   }
 
-  /** Loss scale that the next step will use, and counters (a CPU-GPU sync). */
+  /** Reads the step state: the loss scale of the next step, and counters. One CPU-GPU sync. */
   async state(): Promise<StepState> {
     return readStepState(await this.read(this.plan.tensors.state));
   }
 
   /**
    * Replaces every parameter; optimizer state and schedule stay. Waits for the GPU.
-   * @param valuesOf (rows * columns) f32 of the parameter called `name`, GPT-2 layout
-   * @throws EngineError BAD_VALUE where it is no function
+   * @param valuesOf returns (rows * columns) f32 of the parameter called `name`, in GPT-2's layout
+   * @throws EngineError BAD_VALUE when it is not a function
    */
   async setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
     checkOptions('setParameters', { valuesOf }, { valuesOf: 'function' });
@@ -263,8 +269,8 @@ export class Trainer {
   }
 
   /**
-   * Puts a saved run's weights, moments, loss scale and counters in the place of this run's, bit by bit. Waits for the GPU.
-   * @throws EngineError WRONG_RUN or BAD_FILE; this trainer is then to be thrown away
+   * Restores a saved run's weights, optimizer states, loss scale and counters bit for bit. Waits for the GPU.
+   * @throws EngineError WRONG_RUN or BAD_FILE, after which this trainer must not be used
    * @internal
    */
   async restore(run: RunFile): Promise<void> {
@@ -275,24 +281,25 @@ export class Trainer {
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
     this.#lastLoss = state.attempted > 0 ? finite(state.lossSum) : null;
-    this.#changes = changesOnResume(run.description, computedBy(this), this.#submitted + 1);
+    this.#changes = changesOnResume(run.description, conditionsOf(this), this.#submitted + 1);
   }
 
-  /** It was trained before, and nothing of that is left but what was told: what is another now is a change from step 1 on. @internal */
-  beginAgain(before: ComputedSoFar): void {
-    this.#changes = changesOnResume(before, computedBy(this), 1);
+  /** Marks a run that restarts from its seed after a lost device. Conditions that differ now are changes from step 1 on. @internal */
+  restartFrom(before: RecordedConditions): void {
+    this.#changes = changesOnResume(before, conditionsOf(this), 1);
   }
 
-  /** What copies this run's state while it goes on. The first call allocates its staging (one sync): before step 1. @internal */
+  /** Takes snapshots during training. The first call, before step 1, allocates staging buffers (one CPU-GPU sync). @internal */
   async snapshots(): Promise<Snapshots> {
     this.#snapshots ??= await Snapshots.allocate(this.device, this.arena, this.plan.tensors);
     return this.#snapshots;
   }
 
   /**
-   * Continues a prompt with text of the model, and returns only that; the same seed writes the same. One forward pass over
-   * the context and one sync a token. Training state does not change.
-   * @throws EngineError BAD_VALUE for options that cannot be, BAD_TEXT naming the prompt's characters that the training text lacks, or DEVICE_LOST
+   * Continues a prompt and returns only the generated text, which is the same for the same seed. One forward pass over the
+   * context and one CPU-GPU sync for each token. Training state does not change.
+   * @throws EngineError BAD_VALUE for invalid options, BAD_TEXT naming the prompt's characters that are not in the
+   * vocabulary, or DEVICE_LOST
    */
   sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
     return sampleText(this, options, watch).catch(async (error: unknown) => {
@@ -302,21 +309,21 @@ export class Trainer {
   }
 
   /**
-   * (V) f32 logits of the token after `context` tokens, newest last, one for each of the tokenizer's; of longer contexts the
-   * last T count. One sync.
-   * @throws EngineError BAD_VALUE for an empty context, and for what is no token
+   * Returns the (V) f32 logits of the token that follows `context`. Only the last T tokens of a longer context are used.
+   * One CPU-GPU sync.
+   * @throws EngineError BAD_VALUE for an empty context, and for values that are not tokens
    */
   async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
     checkTokens(context, this.plan.tensors.gpt.vocabulary);
     return this.#evaluation.nextTokenLogits(context);
   }
 
-  /** Bytes of a tensor of the plan (a CPU-GPU sync). Creates a staging buffer: not for use inside a step. @internal */
+  /** Reads the bytes of a planned tensor (one CPU-GPU sync). It creates a staging buffer, so it is not for use in a step. @internal */
   read(tensor: Tensor, bytes = byteLength(tensor)): Promise<ArrayBuffer> {
     return readTensor(this.device, this.arena, tensor, bytes);
   }
 
-  /** Frees everything that it holds on the GPU; the device stays open. No other call is valid afterwards. */
+  /** Frees all its memory on the GPU; the device stays open. No other call is valid afterwards. */
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
@@ -328,22 +335,22 @@ export class Trainer {
   }
 
   /**
-   * Before step 1 delayed scales are found on its own batches, for all that reads them: at a scale of 1 most gradients
-   * underflow. Does nothing in other modes and later.
+   * Before step 1, initialises delayed scales from the batches of step 1, because most gradients would underflow at a
+   * scale of 1. It does nothing in other modes and after step 1.
    * @internal
    */
   calibrate(): void {
     if (this.#submitted > 0 || !this.plan.tensors.scales?.history) return;
-    const putBack = this.#setStateAside();
+    const restoreState = this.#stashState();
     this.#runMicroBatches(this.#programs.calibration);
-    putBack();
+    restoreState();
   }
 
   /**
-   * For what computes gradients without being a step. The returned function puts the state back, loss included, and forgets
-   * what overflowed, which no optimizer has looked at.
+   * Saves the step state before work that computes gradients without being a step. The returned function restores it and
+   * clears the found-inf flag, which the optimizer would otherwise see in the next step.
    */
-  #setStateAside(): () => void {
+  #stashState(): () => void {
     const { state, stateAside, found } = this.plan.tensors;
     this.#copy(state, stateAside);
     return () => {

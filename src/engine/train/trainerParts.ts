@@ -1,4 +1,4 @@
-/** What a trainer is made of, compiled and allocated. */
+/** The compiled and allocated parts of a trainer. */
 
 import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Batch } from '../data/batches.ts';
@@ -15,10 +15,10 @@ import type { Schedule } from '../model/schedule.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { StartChecksums } from './start.ts';
 
-/** The compiled op lists of a run: one a list of `Schedule`. */
+/** The compiled operation lists of a run, one for each list of `Schedule`. */
 export type Programs = Readonly<Record<keyof Schedule, Program>>;
 
-/** See the fields of `Trainer`. */
+/** The fields of `Trainer` document these. */
 export interface TrainerParts {
   readonly createdAt: number;
   readonly config: TrainConfig;
@@ -33,7 +33,7 @@ export interface TrainerParts {
   readonly programs: Programs;
   readonly pipelines: PipelineCache;
   readonly target: Target;
-  /** Training micro-batch `index`, from 0. */
+  /** Returns training micro-batch `index`, from 0. */
   readonly batches: (index: number) => Batch;
   readonly start: () => StartChecksums;
 }

@@ -1,19 +1,19 @@
-/** Time of a run's own training: evaluations, samples and pauses are left out. */
+/** Measures the training time of a run, without evaluations, samples and pauses. */
 export class TrainingClock {
-  /** When training time was zero; moves forward by whatever is not training. */
+  /** When training time was zero. It moves forward by all time that is not training. */
   #origin = performance.now();
   #lastStep = this.#origin;
   #pausedAt: number | null = null;
 
-  /** A step has ended: milliseconds of training up to now. */
+  /** Records the end of a step. @returns milliseconds of training so far */
   step(): number {
     this.#lastStep = performance.now();
     return (this.#pausedAt ?? this.#lastStep) - this.#origin;
   }
 
-  /** What passed since the last step went into something else than training, such as an evaluation or a sample. */
-  rested(): void {
-    const end = this.#pausedAt ?? performance.now(); // `resume` leaves the rest out
+  /** Excludes the time since the last step, which was spent on something else, such as an evaluation or a sample. */
+  excludeSinceStep(): void {
+    const end = this.#pausedAt ?? performance.now(); // `resume` excludes the time after that
     this.#origin += end - this.#lastStep;
     this.#lastStep = end;
   }

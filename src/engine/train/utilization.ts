@@ -3,7 +3,7 @@ import { PipelineCache } from '../gpu/pipelines.ts';
 import { peakFlops, shareOfPeak } from '../gpu/roofline.ts';
 import { type RecordedKernels, usesMatrixUnits } from '../kernels/kernelChoice.ts';
 
-/** What a share of the peak depends on: a trainer's device, model and kernels. */
+/** The parts of a trainer that the utilization depends on. */
 export interface MeasuredRun {
   readonly device: GPUDevice;
   readonly flopsPerToken: number;
@@ -11,9 +11,9 @@ export interface MeasuredRun {
 }
 
 /**
- * Model FLOP/s of `tokensPerSec` over the adapter's f32 FMA peak; null where that could not be measured: where memory is too
- * short, and where the share is one that {@link shareOfPeak} refuses. The first call for a device measures (some syncs): not
- * for use inside a step.
+ * Model FLOPs utilization (MFU): model FLOP/s at `tokensPerSec` over the adapter's measured f32 FMA peak. It is null when
+ * there was too little memory to measure the peak, and when {@link shareOfPeak} rejects the result. The first call for a
+ * device measures the peak (several CPU-GPU syncs), so it is not for use in a step.
  */
 export async function modelFlopsUtilization(
   { device, flopsPerToken, kernels }: MeasuredRun,

@@ -1,4 +1,4 @@
-/** Moving parameters between CPU and GPU, and the state a run starts from. */
+/** Uploads parameters and the initial state of a run to the GPU. */
 
 import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { Arena } from '../gpu/arena.ts';
@@ -12,8 +12,9 @@ import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
 /**
- * Writes every parameter, rounding on the GPU to the formats of the master and compute weights.
- * @param valuesOf (rows * columns) f32 of the parameter called `name`
+ * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights. One CPU-GPU sync for each
+ * chunk of parameters.
+ * @param valuesOf returns (rows * columns) f32 of the parameter called `name`
  */
 export async function uploadParameters(
   device: GPUDevice,
@@ -23,7 +24,7 @@ export async function uploadParameters(
   tensors: RunTensors,
   valuesOf: (name: string) => Float32Array,
 ): Promise<void> {
-  // Parts of a parameter lie in chunks that follow each other: its values are asked for once.
+  // The parts of a parameter lie in consecutive chunks, so its values are requested only once.
   let newest: { name: string; values: Float32Array } = { name: '', values: new Float32Array(0) };
   for (const chunk of tensors.chunks) {
     const values = new Float32Array(chunk.elements);
@@ -53,7 +54,7 @@ export async function uploadParameters(
   await computeCopies(device, arena, pipelines, target, tensors);
 }
 
-/** Rounds or quantises the master weights to the compute weights, in modes that have both. Waits for the GPU. */
+/** Rounds or quantises the master weights to the compute weights in modes that have both. Waits for the GPU. */
 export async function computeCopies(
   device: GPUDevice,
   arena: Arena,
@@ -71,7 +72,7 @@ export async function computeCopies(
   program.destroy();
 }
 
-/** State before step 1: loss scale, no overflow, the learning-rate table; moments are zero from allocation. */
+/** Writes the state before step 1: loss scale, no overflow, learning-rate table. Moments are zero from allocation. */
 export function writeInitialState(
   device: GPUDevice,
   arena: Arena,
@@ -93,7 +94,7 @@ export function writeInitialState(
   );
 }
 
-/** No site has overflowed: what the optimizer leaves behind after each step. */
+/** Clears the found-inf flag, as the optimizer does after each step. */
 export function forgetOverflow(device: GPUDevice, found: GPUBuffer): void {
   device.queue.writeBuffer(found, 0, new Uint32Array([NO_SITE]));
 }

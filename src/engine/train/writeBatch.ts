@@ -1,4 +1,4 @@
-/** Batches on their way to the GPU. */
+/** Writes batches to the GPU. */
 
 import { paddedVocabulary } from '../config/gptConfig.ts';
 import { type Batch, positionsByToken } from '../data/batches.ts';
@@ -6,7 +6,7 @@ import type { Arena } from '../gpu/arena.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { RunTensors } from '../model/tensors.ts';
 
-/** The batch that the model reads next. */
+/** Writes tokens and targets for a forward pass. */
 export function writeBatch(
   device: GPUDevice,
   arena: Arena,
@@ -17,7 +17,7 @@ export function writeBatch(
   write(device, arena, tensors.targets, targets);
 }
 
-/** As {@link writeBatch}, with what the embedding's backward pass sums over. */
+/** Writes a batch as {@link writeBatch}, and the positions of each token for the embedding's backward pass. */
 export function writeTrainingBatch(device: GPUDevice, arena: Arena, tensors: RunTensors, batch: Batch): void {
   writeBatch(device, arena, tensors, batch);
   const { starts, positions } = positionsByToken(batch.tokens, paddedVocabulary(tensors.gpt));

@@ -11,7 +11,7 @@ const LOCK = 'halfstep.saved-run';
 /** Held in addition by a page while it trains a run that is saved there. */
 const KEPT_LOCK = 'halfstep.saved-run.kept';
 const LOOK_AT_KEPT_MS = 1000;
-/** A page that checks a large save gives the lock back by itself; one that hangs does not. */
+/** A page that checks a large save releases the lock by itself; a page that hangs does not. */
 const PATIENCE_MS = 30_000;
 
 /** Only workers have this handle, and TypeScript's DOM types lack it. */
@@ -34,11 +34,11 @@ export interface OpenSlots {
   close(): void;
 }
 
-/** How long another tab is waited for. */
+/** How long to wait for another tab. */
 export interface Patience {
   /** Milliseconds. */
   readonly ms?: number;
-  /** In place of a limit: until it is aborted, whatever the other tab does there. */
+  /** Replaces the limit: waits until it is aborted, whatever the other tab does. */
   readonly until?: AbortSignal;
 }
 

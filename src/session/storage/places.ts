@@ -18,7 +18,7 @@ export interface Placed {
   readonly savedAt: number;
 }
 
-/** Who has the places: a run that this version cannot read keeps its own as an unfinished one does. */
+/** The runs that occupy places. One that this version cannot read is kept like an unfinished one. */
 export function placesTaken({
   stored,
   unreadable,

@@ -44,7 +44,7 @@ interface Slot {
 }
 
 export class Slots {
-  /** The form of saves that this version writes and reads. */
+  /** The format version of saves that this version of the page writes and reads. */
   static readonly FORM = 1;
 
   readonly #files: readonly [SlotFile, SlotFile];
@@ -101,7 +101,10 @@ export class Slots {
     this.#newest = Promise.resolve({ file, header });
   }
 
-  /** The form of the saves that a later version of the page wrote to either file, which this one cannot read; null if none did. */
+  /**
+   * The format version of saves in either file that a later version of the page wrote and this one cannot read; null if
+   * there are none.
+   */
   laterForm(): number | null {
     return this.#files.map(formOf).find((form) => form !== null && form > Slots.FORM) ?? null;
   }

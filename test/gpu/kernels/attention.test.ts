@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
-import { fewModes, modesByRoles } from './modes.ts';
+import { fewModes, modesByRoles, rolesOf } from './modes.ts';
 import { targetOf } from './runKernel.ts';
 import { expectWithin, withBench } from './withBench.ts';
 
@@ -23,7 +23,7 @@ describe.each([
   test.each(modes)('attention in $title', ({ title, recipe, half }) =>
     withBench(async (bench) => {
       const target = targetOf(bench, half, subgroups);
-      const { attention } = recipe.roles;
+      const { attention } = rolesOf(recipe);
       const comparisons = await checkAttention(bench, target, attention, attentionShapes(HEAD_SIZE));
       expectWithin(`attention (${lanes}) ${title}`, comparisons);
     }),

@@ -18,6 +18,7 @@ import {
 import { gamma, ULP } from './approx.ts';
 import { type Comparison, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';
+import { rolesOf } from './modes.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
 const B = 3;
@@ -30,7 +31,7 @@ const PADDED_V = 16;
 export async function checkEmbedding(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
   const run = new KernelRun(bench);
   const found = run.found();
-  const { roles } = recipe;
+  const roles = rolesOf(recipe);
   const rows = B * T;
   const ids = indices(rows, 1, V);
   const order = Array.from(ids.keys()).sort((i, j) => ids[i]! - ids[j]! || i - j);

@@ -10,7 +10,7 @@ import { clipCoefficient } from '../../../src/engine/reference/ops.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { gamma } from './approx.ts';
 import { compareStored } from './bounds.ts';
-import { modesByRoles, storedModes } from './modes.ts';
+import { modesByRoles, rolesOf, storedModes } from './modes.ts';
 import { adamwState, checkAdamw, checkConvert, checkGradientNorm } from './optimizerCase.ts';
 import { type Bench, KernelRun, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
@@ -284,7 +284,7 @@ test.each(modesByRoles(['master', 'weight'], ['native', 'packed']))(
   ({ title, recipe, half }) =>
     withBench(async (bench) => {
       const target = targetOf(bench, half, false);
-      const { master, weight } = recipe.roles;
+      const { master, weight } = rolesOf(recipe);
       expectWithin(`convert ${title}`, [
         ...(await checkConvert(bench, target, 'f32', master)),
         ...(await checkConvert(bench, target, master, weight)),

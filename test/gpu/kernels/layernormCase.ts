@@ -9,7 +9,8 @@ import {
   layernormRecompute,
   rowBlocks,
 } from '../../../src/engine/kernels/rows.ts';
-import { type Recipe, roundsResidualGradient } from '../../../src/engine/precision/recipes.ts';
+import { roundsResidualGradient } from '../../../src/engine/precision/recipe.ts';
+import type { Recipe } from '../../../src/engine/precision/recipes.ts';
 import {
   LAYERNORM_EPSILON,
   layernormBackward as layernormBackwardOracle,
@@ -21,6 +22,7 @@ import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { Approx, approx, gamma, sum } from './approx.ts';
 import { type Comparison, compareExact, compareReplayed, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
+import { rolesOf } from './modes.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
 export interface RowShape {
@@ -79,7 +81,7 @@ function planForward(
   found: Tensor,
 ): Plan {
   const { rows, width, offset = 0 } = shape;
-  const { roles } = recipe;
+  const roles = rolesOf(recipe);
   const { conditions, bias: hasBias } = NORMS[kind];
   const inp = run.input(
     'inp',
@@ -134,7 +136,7 @@ function planBackward(
   accumulate: boolean,
   found: Tensor,
 ): Plan {
-  const { roles } = recipe;
+  const roles = rolesOf(recipe);
   const { conditions, bias: hasBias } = NORMS[kind];
   const inp = run.input(
     'inp',
@@ -150,7 +152,7 @@ function planBackward(
   );
   const stats = run.input('stats', 'f32', interleaved);
   const dinp = run.input('dinp', roles.residualGradient, normal(rows * width, 4));
-  const rounded = roundsResidualGradient(recipe)
+  const rounded = roundsResidualGradient(recipe, { block: 0, blocks: 1 })
     ? run.output('rounded', roles.outputGradient, rows * width)
     : undefined;
   const partials = run.output('partials', 'f32', (hasBias ? 2 : 1) * rowBlocks(rows) * width);

@@ -3,8 +3,10 @@ import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf } from '../../../src/engine/gpu/tensor.ts';
 import { lion } from '../../../src/engine/kernels/optimizers/lion.ts';
+import { describeRecipe } from '../../../src/engine/precision/description.ts';
 import { momentsOf, type OptimState } from '../../../src/engine/precision/optimStates.ts';
-import { hasComputeCopy, type Recipe } from '../../../src/engine/precision/recipes.ts';
+import { copyFormat } from '../../../src/engine/precision/recipe.ts';
+import type { Recipe } from '../../../src/engine/precision/recipes.ts';
 import { lion as lionOracle } from '../../../src/engine/reference/lion.ts';
 import { roundStochastically, stepSeed } from '../../../src/engine/reference/moments.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
@@ -32,12 +34,13 @@ export async function checkLion(
   optimState: OptimState,
 ): Promise<Comparison[]> {
   const run = new KernelRun(bench);
-  const { roles, masterRounding } = recipe;
+  const { roles, masterRounding } = describeRecipe(recipe);
+  const copy = copyFormat(recipe);
   const moments = momentsOf(recipe, optimState);
   const { master, low, values, round, stored } = masterOf(run, recipe, normal(ELEMENTS, 2, 0.1));
   const gradient = run.input('gradient', roles.gradient, gradients());
   const m = run.input('m', moments.firstMoment, momenta());
-  const compute = hasComputeCopy(recipe) ? run.output('compute', roles.weight, ELEMENTS) : undefined;
+  const compute = copy ? run.output('compute', copy, ELEMENTS) : undefined;
   const words = { applied: MASTER_STEP, gradFactor: FACTOR, learningRate: RATE };
   const state = run.bytes(
     'state',

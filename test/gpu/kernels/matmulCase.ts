@@ -6,7 +6,8 @@ import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { activationForward } from '../../../src/engine/kernels/activation.ts';
 import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
 import { partialElements, weightGradient } from '../../../src/engine/kernels/weightGradient.ts';
-import type { Recipe, Role } from '../../../src/engine/precision/recipes.ts';
+import type { DescribedRole as Role } from '../../../src/engine/precision/description.ts';
+import type { Recipe } from '../../../src/engine/precision/recipes.ts';
 import {
   matmul as matmulOracle,
   matmulTransposedA,
@@ -16,6 +17,7 @@ import { ACTIVATIONS } from './activations.ts';
 import { Approx, gamma } from './approx.ts';
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
+import { rolesOf } from './modes.ts';
 import { type Bench, KernelRun } from './runKernel.ts';
 
 type Slot = Role | 'f32';
@@ -96,7 +98,7 @@ export function planMatmul(
   found: Tensor,
   contents?: MatmulContents,
 ): PlannedMatmul {
-  const format = (slot: Slot) => (slot === 'f32' ? 'f32' : recipe.roles[slot]);
+  const format = (slot: Slot) => (slot === 'f32' ? 'f32' : rolesOf(recipe)[slot]);
   const has = (part: MatmulKind['fused'][number]) => kind.fused.includes(part);
   const a = run.input('a', format(kind.a), contents?.a ?? normal(m * k, 1));
   const b = run.input('b', format(kind.b), contents?.b ?? normal(k * n, 2, 0.5));

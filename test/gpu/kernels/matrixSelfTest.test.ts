@@ -36,6 +36,6 @@ test.each([
 
 test('a pipeline that the driver refuses is a reason, not an error', async () => {
   expect(await faultOf(F32, 'var<workgroup> scratch', 'const broken = ;')).toMatch(
-    /^f32 8x4x8: The GPU's compiler refused/,
+    /^f32 8x4x8: The GPU's compiler could not compile/,
   );
 });

@@ -1,10 +1,11 @@
 /** The precision modes that differ in what they store, and the storages that differ on an adapter. */
+import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import type { FormatId, HalfStorage } from '../../../src/engine/precision/formats.ts';
+import { storesHalves } from '../../../src/engine/precision/recipe.ts';
 import {
   PRECISION_MODES,
   type PrecisionMode,
   type Recipe,
-  type Role,
   recipeOf,
 } from '../../../src/engine/precision/recipes.ts';
 
@@ -15,23 +16,22 @@ export interface StoredMode {
 }
 
 const isHalf = (format: FormatId): boolean => format === 'f16' || format === 'f16-flush';
-export const usesHalves = ({ roles }: Recipe): boolean => Object.values(roles).some(isHalf);
+
+/** The format of each role where nothing is quantised. */
+export const rolesOf = (recipe: Recipe): Readonly<Record<DescribedRole, FormatId>> =>
+  describeRecipe(recipe).roles;
 
 /** One recipe for each distinct table of roles and rounding of masters; those with halves once a storage. */
 export function storedModes(storages: readonly HalfStorage[]): StoredMode[] {
-  return distinct(
-    storages,
-    ({ roles, masterRounding }) => [roles, masterRounding],
-    (recipe) => usesHalves(recipe),
-  );
+  return distinct(storages, ({ storages }) => storages, storesHalves);
 }
 
 /** One recipe for each row of formats that it gives these roles: for kernels whose operands all have one of them, or are f32. */
-export function modesByRoles(some: readonly Role[], storages: readonly HalfStorage[]): StoredMode[] {
+export function modesByRoles(some: readonly DescribedRole[], storages: readonly HalfStorage[]): StoredMode[] {
   return distinct(
     storages,
-    ({ roles }) => some.map((role) => roles[role]),
-    ({ roles }) => some.some((role) => isHalf(roles[role])),
+    ({ storages }) => some.map((role) => storages[role].format),
+    ({ storages }) => some.some((role) => isHalf(storages[role].format)),
   );
 }
 
@@ -54,7 +54,7 @@ function distinct(
 }
 
 export function storedMode(id: PrecisionMode, half: HalfStorage): StoredMode {
-  return { title: usesHalves(recipeOf(id)) ? `${id} ${half}` : id, recipe: recipeOf(id), half };
+  return { title: storesHalves(recipeOf(id)) ? `${id} ${half}` : id, recipe: recipeOf(id), half };
 }
 
 /**

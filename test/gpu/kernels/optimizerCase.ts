@@ -6,8 +6,10 @@ import { formatOf } from '../../../src/engine/gpu/tensor.ts';
 import { convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/engine/kernels/optimizer.ts';
 import { adamw } from '../../../src/engine/kernels/optimizers/adamw.ts';
 import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/kernels/stepState.ts';
+import { describeRecipe } from '../../../src/engine/precision/description.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
-import { hasComputeCopy, type Recipe } from '../../../src/engine/precision/recipes.ts';
+import { copyFormat } from '../../../src/engine/precision/recipe.ts';
+import type { Recipe } from '../../../src/engine/precision/recipes.ts';
 import { adamw as adamwOracle } from '../../../src/engine/reference/ops.ts';
 import {
   decodeBits,
@@ -55,7 +57,8 @@ export const MASTER_STEP = 3;
 export const MASTER_SEED = 0x1234567;
 
 /** Master weights as the recipe keeps them; `values` as the kernel reads them, `round` as it writes them. */
-export function masterOf(run: KernelRun, { roles, masterRounding }: Recipe, given: Float64Array) {
+export function masterOf(run: KernelRun, recipe: Recipe, given: Float64Array) {
+  const { roles, masterRounding } = describeRecipe(recipe);
   const stepSeed = randomBits(MASTER_STEP, MASTER_SEED);
   const stochastic = (x: number, i: number): number =>
     decodeBits('bf16', encodeBf16Stochastic(f32Bits(x), randomBits(i, stepSeed)));
@@ -84,7 +87,8 @@ export function masterOf(run: KernelRun, { roles, masterRounding }: Recipe, give
 /** One step from given moments; the compute copy is the stored master rounded once more. */
 export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
   const run = new KernelRun(bench);
-  const { roles } = recipe;
+  const { roles, masterRounding } = describeRecipe(recipe);
+  const copy = copyFormat(recipe);
   const gradFactor = 2 ** -10 * 0.7;
   const learningRate = 1e-3;
   const {
@@ -103,7 +107,7 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
       roles.secondMoment,
       normal(ELEMENTS, 4, 0.1).map((x) => x * x),
     ),
-    compute: hasComputeCopy(recipe) ? run.output('compute', roles.weight, ELEMENTS) : undefined,
+    compute: copy ? run.output('compute', copy, ELEMENTS) : undefined,
   };
   const corrections = [
     1 / (1 - OPTIONS.beta1 ** MASTER_STEP),
@@ -124,7 +128,7 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
       state,
       elements: ELEMENTS,
       decayedElements: DECAYED,
-      masterRounding: recipe.masterRounding,
+      masterRounding,
       moments: { rounding: 'nearest', scale: 'none' },
       first: 0,
       seed: MASTER_SEED,

@@ -3,7 +3,7 @@ import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts
 import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
-import { modesByRoles } from './modes.ts';
+import { modesByRoles, rolesOf } from './modes.ts';
 import { targetOf } from './runKernel.ts';
 import { checkSharpness } from './sharpnessCase.ts';
 import { expectWithin, withBench } from './withBench.ts';
@@ -35,7 +35,7 @@ describe.each([
     ({ title, recipe, half }) =>
       withBench(async (bench) => {
         const target = targetOf(bench, half, subgroups);
-        const comparisons = await checkCrossEntropy(bench, target, recipe.roles.outputGradient);
+        const comparisons = await checkCrossEntropy(bench, target, rolesOf(recipe).outputGradient);
         expectWithin(`cross entropy (${lanes}) ${title}`, comparisons);
       }),
   );

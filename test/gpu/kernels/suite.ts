@@ -8,7 +8,7 @@ import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeC
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
-import { type StoredMode, storedModes } from './modes.ts';
+import { rolesOf, type StoredMode, storedModes } from './modes.ts';
 import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
 import { type Bench, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
@@ -115,7 +115,7 @@ function rowCases(
 ): Case[] {
   const target = targetOf(bench, half, subgroups);
   const how = `${title}${subgroups ? ', subgroups' : ''}`;
-  const { attention, outputGradient } = recipe.roles;
+  const { attention, outputGradient } = rolesOf(recipe);
   return [
     compared(`layer norm ${how}`, () => checkLayernorm(bench, target, recipe)),
     compared(`cross entropy ${how}`, () => checkCrossEntropy(bench, target, outputGradient)),

@@ -14,8 +14,8 @@ import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
+import { storesHalves } from '../../../src/engine/precision/recipe.ts';
 import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
-import { usesHalves } from './modes.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 import { coverOf, pairsOf } from './variantCover.ts';
 
@@ -45,8 +45,8 @@ const STORED: readonly Stored[] = distinctBy(
     { precision: 'e8m3', rounding: 'rne' },
   ],
   ({ precision, ...more }) => {
-    const { roles, masterRounding, quantization, scaling } = recipeOf(precision);
-    return JSON.stringify([roles, masterRounding, quantization, scaling.kind === 'none', more]);
+    const { storages, sites, scaling } = recipeOf(precision);
+    return JSON.stringify([storages, sites, scaling.kind === 'none', more]);
   },
 );
 
@@ -96,7 +96,7 @@ export function dispatchesOf(
   }
   for (const target of targets(subgroupSizes)) {
     for (const stored of STORED) {
-      if (target.half === 'native' && !usesHalves(recipeOf(stored.precision))) continue;
+      if (target.half === 'native' && !storesHalves(recipeOf(stored.precision))) continue;
       ofSteps(target, stored).forEach(add);
     }
   }

@@ -61,14 +61,14 @@ test('ten skips in a row: the end is saved, exported and sampled, and the failur
   // It has been skipping for too long to go on.
   const resumed = cli('--f16 auto', '--resume', run);
   expect({ status: resumed.status, steps: resumed.steps }).toEqual({ status: 1, steps: [] });
-  expect(resumed.stderr).toContain(`Nothing since "${run}" was kept`);
+  expect(resumed.stderr).toContain(`Nothing since "${run}" was saved`);
   expect(resumed.lossOf('summary')).toBe(failed.lossOf('summary'));
 });
 
 test('without files the failure says how they would have been kept', () => {
   const { status, stderr } = cli(SKIPPING);
   expect(status).toBe(1);
-  expect(stderr).toContain('The weights were not kept: --save FILE or --export DIR');
+  expect(stderr).toContain('The weights were not saved; use --save FILE or --export DIR');
 });
 
 test('an end that cannot be saved is still summed up, exported and sampled', () => {

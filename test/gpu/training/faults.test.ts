@@ -80,8 +80,8 @@ test('a GPU that refuses the memory is told with what it takes, and with what re
       createTrainer(device, report, config, datasetFor(config), { ...options, matmul: 'register32' });
     expect(await make(TINY).catch((error: unknown) => error)).toMatchObject({
       code: 'OUT_OF_MEMORY',
-      message: `The GPU refused ${mebibytes(bytesOf({}))} for this run (no room).`,
-      hint: `It takes 4 windows at a time (${mebibytes(bytesOf({ microBatch: 4 }))}): with micro-batch 4, steps and evaluations stay what they are. With recompute gelu the same run takes ${mebibytes(bytesOf({ recompute: 'gelu' }))}.`,
+      message: `The GPU could not allocate ${mebibytes(bytesOf({}))} for this run (no room).`,
+      hint: `Use micro-batch 4, for which the GPU has the memory (${mebibytes(bytesOf({ microBatch: 4 }))}); steps and evaluations see the same tokens. With recompute gelu the same run needs ${mebibytes(bytesOf({ recompute: 'gelu' }))}.`,
     });
     expect(buffers.size).toBe(0);
     (await make({ ...TINY, recompute: 'block' })).destroy();

@@ -5,10 +5,10 @@ import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import { byteLength } from '../../../src/engine/gpu/tensor.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
-import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Parameters } from '../../../src/engine/reference/model.ts';
 import { trainState, trainStep } from '../../../src/engine/reference/trainStep.ts';
 import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
+import { described } from '../../unit/described.ts';
 import {
   differences,
   fileOf,
@@ -41,7 +41,7 @@ test('fp32: frozen weights stay as they are, the others and the loss follow the 
     async (trainer) => {
       const { config } = trainer;
       const start = await parametersOf(trainer, 'master');
-      const model = { config: gptConfig(config, TINY_VOCABULARY), recipe: recipeOf('fp32') };
+      const model = { config: gptConfig(config, TINY_VOCABULARY), recipe: described('fp32') };
       const state = trainState(model, start);
       for (let step = 0; step < 5; step++) {
         const [metrics] = await takeSteps(trainer, 1);

@@ -27,19 +27,16 @@ import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/in
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
+import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
-import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
-import {
-  type QuantizeSettings,
-  type Recipe,
-  type Role,
-  recipeFor,
-} from '../../../src/engine/precision/recipes.ts';
+import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
+import { type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { storeOf } from '../../../src/engine/reference/store.ts';
+import { type Rounding, storeOf } from '../../../src/engine/reference/store.ts';
 import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
+import { described } from '../../unit/described.ts';
 import { normals } from '../../unit/reference/finiteDifference.ts';
 import {
   parametersOf,
@@ -110,19 +107,23 @@ function referenceOf(
   recipe: Rounding,
   lossScale: number,
   scales?: ReadonlyMap<string, number>,
+  from: { readonly parameters: Parameters; readonly batch: typeof BATCH } = {
+    parameters: initialOf(kinds),
+    batch: BATCH,
+  },
 ): Reference {
   let squares = 0;
   let counting = true;
-  const onStore = (role: Role | QuantizedRole, values: Float64Array, format: FormatId): void => {
+  const onStore = (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId): void => {
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format);
   };
   const model = { config: gptOf(kinds), recipe, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
-    [...initialOf(kinds)].map(([name, values]) => [name, store('master', values.slice())]),
+    [...from.parameters].map(([name, values]) => [name, store('master', values.slice())]),
   );
-  const batch = referenceBatch(BATCH, TINY);
+  const batch = referenceBatch(from.batch, TINY);
   const saved = modelForward(model, parameters, batch);
   const gradients = modelBackward(model, parameters, batch, saved, { lossScale, headRows: HEAD_ROWS });
   counting = false;
@@ -166,19 +167,18 @@ async function delayedScalesOf(
 /** Stores of `wte.weight`'s gradient: one a chunk of the LM head, one for the embedding. */
 const TIED_STORES = ROWS / HEAD_ROWS + 1;
 
-function boundFor(name: string, bound: number, { gradient }: Recipe['roles']): number {
+function boundFor(name: string, bound: number, { gradient }: Rounding['roles']): number {
   const u = gradient === 'f32' ? 0 : 2 ** -formatInfo(gradient).mantissaBits;
   return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
 }
-
-type Rounding = Pick<Recipe, 'roles' | 'quantization'>;
 
 /**
  * Each role that gradients depend on in f32 instead, gradients in f16 that keeps what the recipe flushes, and each
  * quantised role not quantised.
  */
-function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
-  const seen: Role[] = [
+function alternatives(recipe: Rounding): [string, Rounding][] {
+  const { roles, quantization, lastBlock } = recipe;
+  const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
     'residual',
@@ -189,23 +189,39 @@ function alternatives({ roles, quantization }: Rounding): [string, Rounding][] {
   ];
   // With the head quantised too, no matmul reads a weight in the role's own format.
   if (roles.weight !== roles.master && !quantization?.head) seen.push('weight');
-  const changed = (role: Role, format: FormatId): [string, Rounding] => [
+  const changed = (role: DescribedRole, format: FormatId): [string, Rounding] => [
     `${role} in ${format}`,
-    { roles: { ...roles, [role]: format }, ...(quantization && { quantization }) },
+    { ...recipe, roles: { ...roles, [role]: format } },
   ];
   const wider = seen.filter((role) => roles[role] !== 'f32').map((role) => changed(role, 'f32'));
   if (roles.outputGradient === 'f16-flush') wider.push(changed('outputGradient', 'f16'));
   for (const role of quantization ? (Object.keys(quantization.formats) as QuantizedRole[]) : []) {
     if (role === 'normInput' && quantization!.activations === 'tensor') continue;
     const formats = { ...quantization!.formats, [role]: 'f32' as const };
-    wider.push([`${role} not quantised`, { roles, quantization: { ...quantization!, formats } }]);
+    wider.push([`${role} not quantised`, { ...recipe, quantization: { ...quantization!, formats } }]);
   }
   if (quantization?.activations === '1x16')
-    wider.push(['one scale a tensor', { roles, quantization: { ...quantization, activations: 'tensor' } }]);
+    wider.push([
+      'one scale a tensor',
+      { ...recipe, quantization: { ...quantization, activations: 'tensor' } },
+    ]);
   if (quantization?.head)
-    wider.push(['LM head not quantised', { roles, quantization: { ...quantization, head: false } }]);
+    wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
+  if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
   return wider;
 }
+
+/** What the reference rounds. Where a mode names places, by hand. */
+function roundingOf(precision: PrecisionMode, settings: Partial<QuantizeSettings>): Rounding {
+  const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
+  expect(sites !== undefined).toBe(precision === LAST_BLOCK.mode);
+  return sites ? LAST_BLOCK.rounding : rounding;
+}
+
+const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
+  mode: 'bf16-last-fp32',
+  rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
+};
 
 type Case = [
   PrecisionMode,
@@ -230,6 +246,7 @@ describe.each<Case>([
   ['fp16-pure', 'auto'],
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
+  ['bf16-last-fp32', 'auto'],
   ['fp8', 'auto'],
   ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],
   ['fp8-delayed', 'auto', undefined, { quantizeHead: true }],
@@ -241,7 +258,7 @@ describe.each<Case>([
 ])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
   test('every gradient is what the reference says', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
-    const recipe = recipeFor({ precision, ...settings });
+    const recipe = roundingOf(precision, settings);
     const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
     const errors = new Map<string, number>();
@@ -281,6 +298,29 @@ test('the first step with delayed scales is the one with current scales, bit by 
     ).toBe(true);
 });
 
+test('a few steps with the last block in FP32: every gradient is what the reference makes of the weights before it', () => {
+  const batches = (step: number) => randomBatch(10 + step, ROWS);
+  return withTrainer(
+    { precision: LAST_BLOCK.mode, warmup: 0 },
+    async (trainer) => {
+      for (let step = 0; step < 4; step++) {
+        const from = { parameters: await parametersOf(trainer, 'master'), batch: batches(step) };
+        const [metrics] = await takeSteps(trainer, 1);
+        expect(metrics).toMatchObject({ skipped: false, overflow: null });
+        const { gradients, loss, bound } = referenceOf(TINY, LAST_BLOCK.rounding, 1, undefined, from);
+        expect(Math.abs(metrics!.loss! / loss - 1)).toBeLessThan(bound);
+        const own = await parametersOf(trainer, 'gradient');
+        const errors = [...gradients].map(([name, wanted]) => relativeError(own.get(name)!, wanted));
+        console.log(
+          `step ${step + 1}: bound ${bound.toExponential(1)}, worst ${Math.max(...errors).toExponential(1)}`,
+        );
+        for (const error of errors) expect(error).toBeLessThan(bound);
+      }
+    },
+    { batches },
+  );
+});
+
 test('samples come from the head in FP8 too', () =>
   withTrainer({ precision: 'fp8', quantizeHead: true }, async (trainer) => {
     const initial = initialOf({});
@@ -288,7 +328,10 @@ test('samples come from the head in FP8 too', () =>
     const tokens = [...BATCH.tokens.slice(0, TINY.context)];
     const logits = await trainer.nextTokenLogits(tokens);
     const [error, without] = [true, false].map((quantizeHead) => {
-      const model = { config: gptOf({}), recipe: recipeFor({ precision: 'fp8', quantizeHead }) };
+      const model = {
+        config: gptOf({}),
+        recipe: describeRecipe(recipeFor({ precision: 'fp8', quantizeHead })),
+      };
       const batch = { tokens, targets: tokens, B: 1, T: TINY.context };
       return relativeError(
         Float64Array.from(logits),

@@ -6,6 +6,7 @@ import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { lion } from '../../../src/engine/reference/lion.ts';
 import { storageOf, trainState, trainStep } from '../../../src/engine/reference/trainStep.ts';
+import { described } from '../../unit/described.ts';
 import {
   differences,
   fileOf,
@@ -37,11 +38,10 @@ test.each(['f32', 'bf16'] as const)('fp32, momentum in %s: three steps follow th
     { ...LION, optimState },
     async (trainer) => {
       const { config } = trainer;
-      const recipe = recipeOf('fp32');
-      const model = { config: gptConfig(config, TINY_VOCABULARY), recipe };
+      const model = { config: gptConfig(config, TINY_VOCABULARY), recipe: described('fp32') };
       const start = await parametersOf(trainer, 'master');
       const state = trainState(model, start);
-      const storage = storageOf(model.config, recipe, optimState, config.seed);
+      const storage = storageOf(model.config, recipeOf('fp32'), optimState, config.seed);
       for (let step = 0; step < 3; step++) {
         const [metrics] = await takeSteps(trainer, 1);
         const oracle = trainStep(model, state, [referenceBatch(batches(step), config)], {

@@ -52,7 +52,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
             repeated += 1;
           },
           onEval: (metrics: EvalMetrics) => void evals.push(metrics),
-          onTrouble: (trouble: RunWarning) => void troubles.push(trouble),
+          onWarning: (trouble: RunWarning) => void troubles.push(trouble),
           onFinished() {},
           onFailed() {},
         };
@@ -86,7 +86,7 @@ test('from the newest copy, or without one from the seed, every loss and evaluat
   expect(fromCopy.devices).toBe(2);
   expect(fromCopy.results).toEqual(whole.results);
   expect(fromCopy.troubles[0]!.message).toMatch(
-    /^The GPU was lost after step 7\. Training goes on from step \d/,
+    /^The GPU was lost after step 7\. Training resumes from step \d/,
   );
 
   const fromSeed = await train({ loseAt: 3, everyMs: Number.POSITIVE_INFINITY });
@@ -94,7 +94,7 @@ test('from the newest copy, or without one from the seed, every loss and evaluat
   expect(fromSeed.changes).toEqual([change, change].map((of) => ({ step: 1, ...of })));
   expect(fromSeed.results).toEqual(whole.results);
   expect(fromSeed.repeated).toBeGreaterThanOrEqual(3);
-  expect(fromSeed.troubles[0]!.message).toMatch(/begins again from its seed/);
+  expect(fromSeed.troubles[0]!.message).toMatch(/restarts from its seed/);
 });
 
 test('a save that the lost device takes back does not hold up the next', async () => {

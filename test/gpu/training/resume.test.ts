@@ -58,6 +58,7 @@ const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimSt
   bf16: ['bf16', 'stable-adamw'],
   'bf16-sr': ['bf16', 'adamw'],
   'bf16-split': ['fp8', 'adamw'],
+  'bf16-last-fp32': ['fp8', 'stable-adamw'],
   fp8: ['f32', 'adamw'],
   'fp8-delayed': ['f32', 'adamw'],
 };

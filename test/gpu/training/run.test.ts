@@ -101,7 +101,7 @@ describe('events', () => {
         {
           onStep: ({ step }) => seen.push(step),
           onEval: () => {},
-          rests: {
+          pauses: {
             after: new Set([3, 9]),
             take: async (step) => {
               seen.push(`rest ${step}`);

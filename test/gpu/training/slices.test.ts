@@ -7,6 +7,7 @@ import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
+import { described } from '../../unit/described.ts';
 import {
   letters,
   numbersOf,
@@ -90,7 +91,7 @@ describe.each([
     expect(sliced.embedding).toEqual(whole.embedding);
     if (!tied) expect(sliced.gradients.get('lm_head.weight')).toEqual(whole.gradients.get('lm_head.weight'));
     // The gradient of ln_f is summed slice by slice: f32 rounding, and values of f16 that it tips over.
-    const { gradient } = recipeOf(precision).roles;
+    const { gradient } = described(precision).roles;
     const tolerance =
       precision === 'fp32' ? Math.sqrt(20) * E : 2 ** -11 + (gradient === 'f16' ? 2 ** -11 : 0);
     for (const [name, values] of whole.gradients) {
@@ -115,7 +116,7 @@ test('fp32: gradients of slices are those of the f64 model', async () => {
     { batches, ...small },
   );
   expect([...initial.keys()]).toEqual(parameterSpecs(gpt).map(({ name }) => name));
-  const model = { config: gpt, recipe: recipeOf('fp32') };
+  const model = { config: gpt, recipe: described('fp32') };
   const batch = referenceBatch(batches(0), config);
   const expected = modelBackward(model, initial, batch, modelForward(model, initial, batch), {
     lossScale: 1,

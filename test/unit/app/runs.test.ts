@@ -91,6 +91,6 @@ test.each([
   [0, 1, 'Nothing to import: 1 run of the file is here already.'],
   [1, 1, '1 run imported.'],
   [2, 5, '2 runs imported. 3 runs were here already.'],
-])('an import of %i of %i runs is reported', (added, inFile, told) =>
-  expect(importSentence(added, inFile)).toBe(told),
+])('an import of %i of %i runs is reported', (added, inFile, sentence) =>
+  expect(importSentence(added, inFile)).toBe(sentence),
 );

@@ -56,7 +56,7 @@ test('a loss that does not fall, or is not the one of the same training, makes a
   expect(peerProblems({ shape: 'b', adapter: 'x', results: [baseline, stuck, broken, other] })).toEqual([
     'peers b stuck: the loss did not fall (4.2000 to 4.2000).',
     'peers b broken: the loss did not fall (4.2000 to not finite).',
-    "peers b other: the loss after warm-up is 3.3000, not 3.1000 as halfstep fp32's.",
+    'peers b other: the loss after warm-up is 3.3000, but that of halfstep fp32 is 3.1000.',
   ]);
 });
 

@@ -44,7 +44,7 @@ test('an unknown shape and a budget below the parameters are named, and every ot
     'step smoke fp16',
   ]);
   for (const problem of results.problems.slice(1)) {
-    expect(problem).toMatch(/No batch fits the budget of 0.0 MiB: batch 1 takes \d+\.\d MiB\.$/);
+    expect(problem).toMatch(/No batch fits the budget of 0.0 MiB: batch 1 needs \d+\.\d MiB\.$/);
   }
   expect(context.lines[0]).toBe('step gpt3: There is no shape "gpt3". Did you mean "gpt2"?');
 });
@@ -79,8 +79,12 @@ test('a budget gives batch 1 and the last batch that fits', () => {
 test('what a save takes is said in milliseconds, and as a share of step time at both default intervals', () => {
   const pairs = [120, -30, 300].map((extraMs) => ({ steps: 50, plainMs: 1500, extraMs }));
   const text = savingText('a', 'fp16', { pairs, msPerStep: 30, stagingBytes: 2 ** 20 });
-  expect(text).toMatch(/30\.0 ms a step, a copy of 1\.0 MiB on the GPU/);
-  expect(text).toMatch(/takes 120\.0 ms from the training \(median of 3 pairs, -30\.0 to 300\.0\)/);
-  expect(text).toMatch(/0\.2 % at one save a minute \(the page\), 0\.8 % at one in 500 steps/);
-  expect(savingText('a', 'fp16', { pairs, msPerStep: 30, stagingBytes: 0 })).toMatch(/no room for a copy/);
+  expect(text).toMatch(/30\.0 ms per step, a copy of 1\.0 MiB on the GPU/);
+  expect(text).toMatch(/costs training 120\.0 ms \(median of 3 pairs, -30\.0 to 300\.0\)/);
+  expect(text).toMatch(
+    /0\.2 % of step time with one save per minute \(the page\), 0\.8 % with one every 500 steps/,
+  );
+  expect(savingText('a', 'fp16', { pairs, msPerStep: 30, stagingBytes: 0 })).toMatch(
+    /no GPU memory for a copy/,
+  );
 });

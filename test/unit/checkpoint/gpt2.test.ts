@@ -1,7 +1,7 @@
 /** GPT-2 files as PyTorch and Hugging Face write them: read, computed with, and written again. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { BesideProblem } from '../../../src/engine/checkpoint/beside.ts';
+import { CompanionFileError } from '../../../src/engine/checkpoint/beside.ts';
 import { gpt2Tensors, openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
 import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
@@ -10,8 +10,8 @@ import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpo
 import { GPT2_KINDS, type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
 import { byteCharacters } from '../../../src/engine/data/byteCharacters.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
-import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { modelForward } from '../../../src/engine/reference/model.ts';
+import { described } from '../described.ts';
 import { contents, file, floats, refusal, tensor } from './files.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -40,7 +40,7 @@ describe.each(['gpt2_conv1d', 'gpt2_linear'])('%s', (name) => {
     const parameters = new Map([...values].map(([key, numbers]) => [key, Float64Array.from(numbers)]));
     const batch = { tokens, targets: tokens, B: 2, T: gpt.context };
     const ours = modelForward(
-      { config: gpt, recipe: recipeOf('fp32'), exact: true },
+      { config: gpt, recipe: described('fp32'), exact: true },
       parameters,
       batch,
     ).logits;
@@ -187,22 +187,26 @@ describe('config.json', () => {
   });
 
   test.each<[string, string | Uint8Array, RegExp]>([
-    ['another model', edited({ model_type: 'llama' }), /model_type "llama", and only gpt2 is trained/],
+    ['another model', edited({ model_type: 'llama' }), /model_type "llama"; Halfstep trains only gpt2/],
     [
       'another activation',
       edited({ activation_function: 'relu' }),
-      /activation_function "relu", and only gelu/,
+      /activation_function "relu"; Halfstep trains only gelu/,
     ],
     [
       'another epsilon',
       edited({ layer_norm_epsilon: 1e-6 }),
-      /layer_norm_epsilon 0\.000001, and only 0\.00001/,
+      /layer_norm_epsilon 0\.000001; Halfstep trains only 0\.00001/,
     ],
-    ['unscaled attention', edited({ scale_attn_weights: false }), /scale_attn_weights false, and only true/],
+    [
+      'unscaled attention',
+      edited({ scale_attn_weights: false }),
+      /scale_attn_weights false; Halfstep trains only true/,
+    ],
     [
       'attention scaled by layer',
       edited({ scale_attn_by_inverse_layer_idx: true }),
-      /scale_attn_by_inverse_layer_idx true, and only false/,
+      /scale_attn_by_inverse_layer_idx true; Halfstep trains only false/,
     ],
     ['quantised weights', edited({ quantization_config: { bits: 8 } }), /quantization_config an object/],
     ['other layers', edited({ n_layer: 12 }), /n_layer 12 where the weights have 2$/],
@@ -215,22 +219,22 @@ describe('config.json', () => {
     ['another MLP', edited({ n_inner: 32 }), /n_inner 32 where the weights have 64$/],
     ['a head of its own', edited({ tie_word_embeddings: false }), /false where the weights have no lm_head/],
     ['no heads', edited({ n_head: undefined }), /^has no n_head$/],
-    ['half a head', edited({ n_head: 1.5 }), /n_head 1\.5, which is no whole number above 0/],
+    ['half a head', edited({ n_head: 1.5 }), /n_head 1\.5, which is not a positive integer/],
     ['heads without end', edited({ n_head: 'X' }).replace('"X"', 'Infinity'), /n_head Infinity, which is no/],
     [
       'an epsilon of NaN',
       edited({ layer_norm_epsilon: 'X' }).replace('"X"', 'NaN'),
-      /layer_norm_epsilon NaN, and only 0\.00001/,
+      /layer_norm_epsilon NaN; Halfstep trains only 0\.00001/,
     ],
     ['a width of -Infinity', edited({ n_embd: 'X' }).replace('"X"', '-Infinity'), /n_embd -Infinity where/],
     ['no JSON', '{', /not JSON at character 1: a key is missing/],
     ['a key twice', '{"n_head":1,"n_head":2}', /the key "n_head" is there twice/],
-    ['a list', '[]', /no JSON object/],
+    ['a list', '[]', /not a JSON object/],
     ['UTF-16', new Uint8Array(Buffer.from('\uFEFF{"n_head":2}', 'utf16le')), /is not UTF-8/],
-    ['more than a configuration has', new Uint8Array(2 ** 20 + 1), /has 1048577 bytes, and at most 1048576/],
+    ['more than a configuration has', new Uint8Array(2 ** 20 + 1), /has 1048577 bytes; at most 1048576/],
   ])('%s is refused', async (_, text, why) => {
     await expect(read(text)).rejects.toThrow(why);
-    await expect(read(text)).rejects.toThrow(BesideProblem);
+    await expect(read(text)).rejects.toThrow(CompanionFileError);
   });
 });
 

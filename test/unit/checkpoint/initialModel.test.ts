@@ -64,7 +64,7 @@ test('without a config.json the heads are asked for', async () => {
   const alone = join(mkdtempSync(join(folder, 'alone-')), 'm.safetensors');
   copyFileSync(model, alone);
   const error = await refusal(openInitialModel(alone, {}));
-  expect(error.message).toMatch(/does not say how many heads its width of 16 has/);
+  expect(error.message).toMatch(/does not state its number of heads/);
   expect((await openInitialModel(alone, { heads: 4 })).shape.heads).toBe(4);
 });
 
@@ -91,7 +91,10 @@ test('a tokenizer that is only likely gives way to the one that is asked for, an
   const model = await openInitialModel(folder, {});
   const opened: InitialModel = { ...model, likelyTokenizer: 'gpt2', notes: ['Something else.'] };
   expect(overridesOfModel(opened, {})).not.toHaveProperty('tokenizer');
-  expect(modelNotes(opened, {})).toEqual([expect.stringContaining("GPT-2's is assumed"), 'Something else.']);
+  expect(modelNotes(opened, {})).toEqual([
+    expect.stringContaining("GPT-2's tokenizer is assumed"),
+    'Something else.',
+  ]);
   expect(modelNotes(opened, { tokenizer: 'bpe:50257' })).toEqual(['Something else.']);
 });
 
@@ -113,7 +116,7 @@ test('a text of another vocabulary is refused with both numbers; fewer tokens ca
   check(11, {});
   check(9, { vocabulary: 11 });
   const few = thrownBy(() => check(9, {}));
-  expect(few.message).toBe('"model.safetensors" has 11 tokens, but the char tokenizer makes 9 of this text.');
+  expect(few.message).toBe('"model.safetensors" has 11 tokens, but the char tokenizer has 9 for this text.');
   expect(few.hint).toContain('--vocab 11');
   expect(thrownBy(() => check(12, { vocabulary: 11 })).hint).not.toContain('--vocab');
 });
@@ -151,6 +154,6 @@ test('--resume on a model says that it is none of the runs, and names --init', a
     beginRun(command, new ProgressLine(process.stderr), () => Promise.reject(new Error('asked for a GPU'))),
   );
   expect([error.code, error.isUsage]).toEqual(['WRONG_RUN', true]);
-  expect(error.message).toMatch(/^"model\.safetensors" is no saved run: it holds \d+ tensors/);
+  expect(error.message).toMatch(/^"model\.safetensors" is not a saved run: it has \d+ tensors/);
   expect(error.hint).toContain('--init');
 });

@@ -1,7 +1,7 @@
 /** A model's file against what lies beside it: nothing is guessed in silence. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { FilesBeside } from '../../../src/engine/checkpoint/beside.ts';
+import type { CompanionFiles } from '../../../src/engine/checkpoint/beside.ts';
 import { gpt2Tensors } from '../../../src/engine/checkpoint/gpt2.ts';
 import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { type ModelFile, openModel } from '../../../src/engine/checkpoint/modelFile.ts';
@@ -19,11 +19,11 @@ const CONV1D = fixture('gpt2_conv1d');
 
 const text = (name: string, content: string): RandomAccess =>
   bytesSource(name, new TextEncoder().encode(content));
-const beside = (config: string | null, tokenizer: string | null = null): FilesBeside => ({
+const beside = (config: string | null, tokenizer: string | null = null): CompanionFiles => ({
   config: config === null ? null : text('config.json', config),
   tokenizer: tokenizer === null ? null : text('tokenizer.json', tokenizer),
 });
-const open = (bytes: Uint8Array, files: FilesBeside = beside(null)): Promise<ModelFile> =>
+const open = (bytes: Uint8Array, files: CompanionFiles = beside(null)): Promise<ModelFile> =>
   openModel(bytesSource('m.safetensors', bytes), files);
 
 const GPT: GptConfig = {
@@ -54,7 +54,7 @@ describe('config.json', () => {
     [
       'of another function',
       '{"n_head":4,"activation_function":"gelu"}',
-      /activation_function "gelu", and only/,
+      /activation_function "gelu"; Halfstep trains only/,
     ],
     ['of a program', '{"port":8080}', /has no n_head\./],
     ['cut off', '{"n_head":', /is not JSON at character 10/],
@@ -67,14 +67,22 @@ describe('config.json', () => {
   });
 
   test.each<[string, string, RegExp]>([
-    ['other heads', '{"n_head":4}', /says n_head 4 where the metadata of the weights say 2: it is another/],
-    ['another shape', '{"n_head":2,"n_embd":768}', /n_embd 768 where the weights have 8: it is another/],
+    [
+      'other heads',
+      '{"n_head":4}',
+      /says n_head 4 where the metadata of the weights say 2\. It belongs to another/,
+    ],
+    [
+      'another shape',
+      '{"n_head":2,"n_embd":768}',
+      /n_embd 768 where the weights have 8\. It belongs to another/,
+    ],
     [
       'another model',
       '{"model_type":"llama"}',
-      /model_type "llama", and only gpt2 is trained: it is another/,
+      /model_type "llama"; Halfstep trains only gpt2\. It belongs to another/,
     ],
-    ['no JSON at all', 'port = 8080', /is not JSON at character 0: no value is here: it is another/],
+    ['no JSON at all', 'port = 8080', /is not JSON at character 0: no value is here\. It belongs to another/],
   ])('with %s does not decide about an own export, which says so', async (_, config, why) => {
     const opened = await open(await model(GPT, OWN), beside(config));
     expect(opened).toMatchObject({ heads: 2, tokenizer: CHARACTERS });
@@ -94,7 +102,9 @@ describe('config.json', () => {
     const error = await refusal(open(await model(GPT, { n_head: '2' }), beside('{"n_head":4}')));
     expect(error.message).toMatch(/says n_head 4 where the metadata of the weights say 2/);
     const broken = await refusal(open(await model(GPT, { n_head: 'two' })));
-    expect(broken.message).toBe('"m.safetensors" has metadata with n_head "two", which is no whole number.');
+    expect(broken.message).toBe(
+      '"m.safetensors" has metadata with n_head "two", which is not a whole number.',
+    );
   });
 });
 
@@ -117,7 +127,9 @@ describe('the activation function of the MLP', () => {
   ])('of %s is not that of another config.json', async (_, metadata, other, kind) => {
     const opened = await open(await model(GPT, metadata), beside(other));
     expect(opened.shape.mlp).toBe(kind);
-    expect(opened.notes).toEqual([expect.stringMatching(/names the activation function .* it is another/)]);
+    expect(opened.notes).toEqual([
+      expect.stringMatching(/names the activation function .* It belongs to another/),
+    ]);
   });
 
   test('that this version does not have is refused', async () => {
@@ -147,7 +159,7 @@ describe('the tokenizer', () => {
       [edited(own, { model: pairs }), []],
       [
         edited(own, { added_tokens: [padded] }),
-        [expect.stringMatching(/not searched for .* tokenizer\.json adds: "\[PAD\]"\./)],
+        [expect.stringMatching(/tokenizer\.json adds are read as ordinary text: "\[PAD\]"\./)],
       ],
     ];
     for (const [file, notes] of files) {
@@ -190,7 +202,7 @@ describe('the tokenizer', () => {
     [
       'it lower-cases',
       () => gpt2With((json) => (json.normalizer = { type: 'Lowercase' })),
-      /has normalizer an object, which is not read/,
+      /has normalizer an object, which is not supported/,
     ],
     [
       'it adds spaces',
@@ -208,29 +220,35 @@ describe('the tokenizer', () => {
       () => gpt2With((json) => (json.added_tokens = [{ id: 50_257, content: 'whale', special: false }])),
       /has the added token "whale"/,
     ],
-    ['it is of words', () => '{"model":{"type":"WordLevel"}}', /has type "WordLevel", which is not read/],
+    [
+      'it is of words',
+      () => '{"model":{"type":"WordLevel"}}',
+      /has type "WordLevel", which is not supported/,
+    ],
     ['it is of another kind', () => '{"words":["a"]}', /has no model/],
     ['it is cut off', () => tokenizerJson({ kind: 'gpt2' }).slice(0, 5000), /is not JSON at character/],
   ])('is refused by name where %s, whatever the number of tokens', async (_, file, why) => {
     const error = await refusal(open(await model(GPT2_SIZE), beside(null, file())));
     expect([error.code, error.message]).toEqual(['WRONG_MODEL', expect.stringMatching(why)]);
     expect(error.message).toMatch(/^The tokenizer\.json beside "m\.safetensors" /);
-    expect(error.hint).toMatch(/Leave the file out only where/);
+    expect(error.hint).toMatch(/Remove the file only if/);
   });
 
   test('in the metadata goes before one beside, and none has more tokens than the weights', async () => {
     const own = await open(await model(GPT, OWN), beside(null, 'not even JSON'));
     expect(own.tokenizer).toEqual(CHARACTERS);
     const many = await refusal(open(await model({ ...GPT, vocabulary: 2 }, OWN), beside(null)));
-    expect(many.message).toBe('"m.safetensors" has 2 tokens, but its tokenizer 3.');
+    expect(many.message).toBe('"m.safetensors" has 2 tokens, but its tokenizer has 3.');
     const bytes = await refusal(open(await model(GPT), beside(null, tokenizerJson({ kind: 'byte' }))));
-    expect(bytes.message).toContain('has 3 tokens, but its tokenizer (the tokenizer.json beside it) 256.');
+    expect(bytes.message).toContain(
+      'has 3 tokens, but its tokenizer (the tokenizer.json beside it) has 256.',
+    );
   });
 });
 
 test('the activation function of a file in nanoGPT’s layout is assumed, and that is said', async () => {
   const linear = fixture('gpt2_linear');
-  expect((await open(linear)).notes).toEqual([expect.stringMatching(/GELU is computed with tanh/)]);
+  expect((await open(linear)).notes).toEqual([expect.stringMatching(/tanh approximation of GELU is used/)]);
   expect((await open(linear, beside('{"n_head":2}'))).notes).toHaveLength(1);
   const named = beside('{"n_head":2,"activation_function":"gelu_new"}');
   expect((await open(linear, named)).notes).toEqual([]);

@@ -106,6 +106,6 @@ test('a model that GPT-2 of the libraries cannot be is refused by what it has', 
   const gpt = gptConfig({ ...PRESETS.smoke.config, norm: 'rmsnorm' }, 10);
   const folder = () => modelFolder(gpt, { kind: 'byte' }, 'F32', () => new Float32Array());
   expect(folder).toThrow(
-    "The model has RMSNorm (norm rmsnorm), and the GPT-2 of Hugging Face's libraries has only layer norm.",
+    "The model has RMSNorm (norm rmsnorm), but GPT-2 in Hugging Face's libraries has only layer norm.",
   );
 });

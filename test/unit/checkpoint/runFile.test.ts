@@ -110,7 +110,7 @@ test('a vocabulary matrix in slices is one tensor of the file', () => {
 });
 
 test.each([
-  ['no JSON', () => '{', 'BAD_FILE', /is no JSON/],
+  ['no JSON', () => '{', 'BAD_FILE', /is not JSON/],
   ['another version', (run) => ({ ...run, version: 99 }), 'WRONG_RUN', /version 99.*version 1/],
   ['no version', () => null, 'WRONG_RUN', /version none/],
   ['a field that is missing', ({ text: _, ...run }) => run, 'BAD_FILE', /text/],
@@ -202,7 +202,9 @@ test('a run whose description has lost a parameter that its tensors have is refu
   const fewer = entries.filter(({ name }) => !name.endsWith('h.0.ln_1.bias'));
   expect(thrownBy(() => checkStates(fewer, run))).toMatchObject({
     code: 'WRONG_RUN',
-    message: expect.stringContaining('has adam.m.h.0.ln_1.bias, and a run as it describes has none'),
+    message: expect.stringContaining(
+      'has the tensor adam.m.h.0.ln_1.bias, which the run that it describes does not have',
+    ),
   });
 });
 
@@ -212,7 +214,7 @@ test('a run resumes with the optimizer and the states that it began with, and no
   expect(thrownBy(() => checkOptimizer({ ...CONFIG, optimizer: 'stable-adamw' }, run))).toMatchObject({
     code: 'WRONG_RUN',
     message: expect.stringMatching(/is a run of adamw with states in \w+; .* with stable-adamw/),
-    hint: expect.stringContaining('the optimizer that it began with'),
+    hint: expect.stringContaining('A resumed run keeps its optimizer'),
   });
   expect(thrownBy(() => checkOptimizer({ ...CONFIG, optimState: 'fp8' }, run))).toMatchObject({
     code: 'WRONG_RUN',
@@ -247,7 +249,9 @@ test('a run names the version that wrote it, which is that of the package', asyn
       (cause) => cause,
     );
     expect(code).toBe('WRONG_RUN');
-    expect(hint).toBe(`Halfstep 9.1.0 wrote it, and this is ${version}: resume it with that version.`);
+    expect(hint).toBe(
+      `It was written by Halfstep 9.1.0, and this is ${version}. Resume it with that version.`,
+    );
     expect(await writerOf(bytesSource('run.safetensors', later))).toBe('9.1.0');
   }
 });

@@ -50,7 +50,9 @@ describe('a file that was written', () => {
     const wrong = tensor('w', 'F32', [2], Uint8Array.of(1, 2, 3));
     await expect(concatenated(writeSafetensors([wrong]))).rejects.toThrow('w gave 3 bytes, not 8');
     const twice = floats('w', [1], [1]);
-    await expect(concatenated(writeSafetensors([twice, twice]))).rejects.toThrow('w is there twice');
+    await expect(concatenated(writeSafetensors([twice, twice]))).rejects.toThrow(
+      'There are two tensors called w',
+    );
   });
 });
 
@@ -78,7 +80,7 @@ test('keys of prototypes are names like others', async () => {
 
 describe('refused, with what is wrong', () => {
   test.each<[string, Uint8Array, RegExp]>([
-    ['an empty file', new Uint8Array(0), /has 0 bytes, and the header's length alone has 8/],
+    ['an empty file', new Uint8Array(0), /has 0 bytes, but the length of the header alone takes 8/],
     [
       'a header longer than the file',
       handmade(one, 8).subarray(0, 40),
@@ -102,36 +104,36 @@ describe('refused, with what is wrong', () => {
       /the key "dtype" is there twice/,
     ],
     ['nesting', handmade(`{"w":${'['.repeat(1000)}`), /nested more than 3 deep/],
-    ['metadata that is a number', handmade('{"__metadata__":1}'), /__metadata__ is no object/],
-    ['metadata of numbers', handmade('{"__metadata__":{"step":7}}'), /__metadata__ "step" is no string/],
-    ['an entry that is null', handmade('{"w":null}'), /tensor "w" is no object/],
+    ['metadata that is a number', handmade('{"__metadata__":1}'), /__metadata__ is not an object/],
+    ['metadata of numbers', handmade('{"__metadata__":{"step":7}}'), /__metadata__ "step" is not a string/],
+    ['an entry that is null', handmade('{"w":null}'), /tensor "w" is not an object/],
     ['an unknown key', handmade(one.replace('"shape"', '"form"')), /tensor "w" has an unknown key "form"/],
     [
       'an unknown dtype',
       handmade(one.replace('F32', 'toString'), 8),
-      /tensor "w" has a dtype that is "toString"; known are BOOL, /,
+      /tensor "w" has the unknown dtype "toString"; dtypes are BOOL, /,
     ],
-    ['a negative size', handmade(one.replace('[2]', '[-2]'), 8), /"w" has a shape that is no list/],
-    ['a size that is not whole', handmade(one.replace('[2]', '[0.5]'), 8), /has a shape that is no list/],
+    ['a negative size', handmade(one.replace('[2]', '[-2]'), 8), /"w" has a shape that is not a list/],
+    ['a size that is not whole', handmade(one.replace('[2]', '[0.5]'), 8), /has a shape that is not a list/],
     ['a size beyond 2^53', handmade(one.replace('[2]', '[9007199254740993]'), 8), /has a shape/],
     [
       'a product without end',
       handmade(one.replace('[2]', `[${Array(16).fill('9007199254740991').join()}]`), 8),
       /"w" of shape .* needs .* bytes, but its data_offsets 0 to 8 span 8/,
     ],
-    ['one offset', handmade(one.replace('0,8', '8'), 8), /data_offsets that are no pair/],
+    ['one offset', handmade(one.replace('0,8', '8'), 8), /data_offsets that are not a pair/],
     ['offsets the wrong way', handmade(one.replace('0,8', '8,0'), 8), /needs 8 bytes, but .* 8 to 0 span -8/],
     [
       'bytes that are not those of the shape',
       handmade(one.replace('[2]', '[3]'), 8),
       /tensor "w" of shape \[3\] in F32 needs 12 bytes, but its data_offsets 0 to 8 span 8/,
     ],
-    ['data beyond the end', handmade(one, 7), /tensor "w" ends at byte 70, but the file at 69/],
-    ['data that belong to none', handmade(one, 9), /tensor "w" ends at byte 70, but the file at 71/],
+    ['data beyond the end', handmade(one, 7), /tensor "w" ends at byte 70, but the file ends at 69/],
+    ['data that belong to none', handmade(one, 9), /tensor "w" ends at byte 70, but the file ends at 71/],
     [
       'a gap',
       handmade(one.replaceAll('0,8', '1,9'), 9),
-      /1 bytes between the header \(to byte 62\) and tensor "w" \(from 63\)/,
+      /1 bytes between the header \(which ends at byte 62\) and tensor "w" \(which begins at 63\)/,
     ],
     [
       'an overlap',
@@ -149,7 +151,7 @@ describe('refused, with what is wrong', () => {
     const source = watched(new Uint8Array(8));
     new DataView((await source.read(0, 8)).buffer).setBigUint64(0, 100_000_000n, true);
     const error = await refusal(openSafetensors({ ...source, size: 2 ** 30 }));
-    expect(error.message).toContain('has 100000000 bytes, and at most 16777216 are read');
+    expect(error.message).toContain('has 100000000 bytes; at most 16777216 are read');
     expect(source.longest).toBe(8);
   });
 
@@ -160,7 +162,9 @@ describe('refused, with what is wrong', () => {
       read: async (offset, length) => bytes.slice(0, -4).subarray(offset, offset + length),
     });
     const error = await refusal(readFloats(opened, opened.tensors.get('w')!));
-    expect(error.message).toMatch(/gave 4 of 8 bytes at byte \d+: it was changed/);
+    expect(error.message).toMatch(
+      /^Only 4 of 8 bytes of "a\.safetensors" could be read at byte \d+: it changed/,
+    );
     const gone = { ...bytesSource('a', bytes), read: () => Promise.reject(new Error('EIO: i/o error')) };
     expect((await refusal(openSafetensors(gone))).message).toContain('at byte 0: EIO');
   });
@@ -181,7 +185,7 @@ describe('refused, with what is wrong', () => {
     const error = await refusal(readFloats(opened, opened.tensors.get('w')!));
     expect([error.code, error.message]).toEqual([
       'WRONG_MODEL',
-      'w holds I64 numbers, and weights are read from F32, F16, BF16.',
+      'w holds I64 numbers; weights are read from F32, F16, BF16.',
     ]);
   });
 });
@@ -210,5 +214,5 @@ test('f32 is rounded to f16 as the oracle does, around every f16', () => {
   const wrong = [...both].filter((bits, i) => codes[i] !== encodeBits('f16', bits));
   expect(wrong).toEqual([]);
   const error = thrownBy(() => encodeHalves('w', Float32Array.of(1, -65520)));
-  expect(error.message).toBe('w has -65520 at element 1; F16 holds numbers below 65520.');
+  expect(error.message).toBe('w has -65520 at element 1; F16 holds magnitudes below 65520.');
 });

@@ -65,8 +65,8 @@ describe('the plan', () => {
   });
 
   test.each([
-    [['fp32'], [], 1, 'without a learning rate'],
-    [[], [1e-3], 1, 'without a mode'],
+    [['fp32'], [], 1, 'has no learning rate'],
+    [[], [1e-3], 1, 'has no mode'],
     [['fp32'], [1e-3], 0, 'seeds is 0'],
     [['fp32'], [1e-3], 1.5, 'seeds is 1.5'],
     [['fp32'], [1e-3, 0.001], 1, 'learning rate 0.001 was given twice'],
@@ -144,7 +144,7 @@ describe('settings', () => {
     ]);
     expect(settingsDifferences(SETTINGS, { ...SETTINGS })).toEqual([]);
     // Cells of a text that an earlier version has cut into other tokens.
-    const read = sweepSettings(preset, { steps: 40 }, PLAN, { ...TEXT, otherTokens: 'f00d' }, 'a GPU');
+    const read = sweepSettings(preset, { steps: 40 }, PLAN, { ...TEXT, changedTokens: 'f00d' }, 'a GPU');
     expect(settingsDifferences(SETTINGS, read)).toEqual(['textTokens was none and is now f00d']);
     expect(settingsDifferences(read, read)).toEqual([]);
   });
@@ -237,22 +237,22 @@ describe('the file', () => {
   });
 
   test.each([
-    ['cut off', (text: string) => text.slice(0, -20), 'damaged: after'],
-    ['a changed loss', (text: string) => text.replace('2.5', '2.4'), 'a figure in it was changed'],
+    ['cut off', (text: string) => text.slice(0, -20), 'damaged: its'],
+    ['a changed loss', (text: string) => text.replace('2.5', '2.4'), 'its grid or cells were edited'],
     [
       'a changed setting',
       (text: string) => text.replace('"steps": 40', '"steps": 41'),
-      'settings were changed',
+      'settings were edited',
     ],
     ['a figure that is none', (text: string) => text.replace('2.5', '"2.5"'), 'cells.0.loss'],
     ['a later version', (text: string) => text.replace('"version": 1', '"version": 2'), 'version'],
-    ['something else', () => '{"runs":[]}', 'is no sweep'],
-    ['no object', () => 'null', 'is no sweep'],
-    ['empty', () => '', 'damaged: after 0 characters'],
+    ['something else', () => '{"runs":[]}', 'is not a sweep'],
+    ['no object', () => 'null', 'is not a sweep'],
+    ['empty', () => '', 'damaged: its 0 characters'],
   ])('with %s is refused by name', (_, change, message) => {
     const error = thrownBy(() => readSweep(change(file()), 'a/file.json'));
     expect(error.message).toContain('a/file.json');
     expect(error.message).toContain(message);
-    expect(error.hint).toContain('left as it is');
+    expect(error.hint).toContain('not changed');
   });
 });

@@ -259,7 +259,7 @@ describe('the proof of an equal start', () => {
     const { facts } = useRun.getState().runs[1]!;
     updateRun(1, { facts: { ...facts!, start: { ...facts!.start, batches: '0' } } });
     expect(proof()).toEqual({ start: null, seeds: 1 });
-    expect(startSentence(proof()!)).toMatch(/did not start alike/);
+    expect(startSentence(proof()!)).toMatch(/did not start identically/);
   });
 });
 

@@ -94,7 +94,7 @@ describe('a comparison of variants', () => {
     [
       ['fp16+optim-state=fp8'],
       { optimState: 'bf16' },
-      'optim-state was given for all runs, and again in fp16+',
+      'optim-state was given for all runs and again in fp16+',
     ],
     [['bf16-sr+optim-state=fp8'], {}, 'needs f32 master weights, and mode bf16-sr keeps none'],
     [['fp16+optim-state=fp8-lm+optimizer=lion'], {}, 'lion does not keep its states in fp8-lm'],

@@ -1,7 +1,7 @@
 /** 10,000 damaged and tampered copies of the files beside weights: each is refused by its problem, or read for what it says. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BesideProblem } from '../../../src/engine/checkpoint/beside.ts';
+import { CompanionFileError } from '../../../src/engine/checkpoint/beside.ts';
 import { bytePieces, configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
 import { readTokenizer } from '../../../src/engine/checkpoint/modelTokenizer.ts';
@@ -30,7 +30,7 @@ async function readOrRefused<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
   } catch (error) {
-    if (error instanceof BesideProblem) return null;
+    if (error instanceof CompanionFileError) return null;
     throw error;
   }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { adamw } from '../../../src/engine/reference/adamw.ts';
 import { storeOf } from '../../../src/engine/reference/store.ts';
 import type { UpdateOptions } from '../../../src/engine/reference/update.ts';
+import { described } from '../described.ts';
 
 const options: UpdateOptions = {
   learningRate: 0.1,
@@ -57,7 +57,7 @@ describe('AdamW', () => {
   it('pure f16: an update below half a step vanishes, where an f32 master moves', () => {
     const run = (mode: 'fp16-pure' | 'fp16') => {
       const [w, m, v] = [one(1), one(0), one(0)];
-      adamw(w, one(0.5), m, v, { ...options, learningRate: 1e-4 }, storeOf(recipeOf(mode)));
+      adamw(w, one(0.5), m, v, { ...options, learningRate: 1e-4 }, storeOf(described(mode)));
       return w[0]!;
     };
     expect(run('fp16-pure')).toBe(1);

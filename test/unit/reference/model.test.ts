@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { GPT2_KINDS, type GptConfig, MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { integerAt } from '../../../src/engine/core/rng.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
+import type { DescribedRole as Role } from '../../../src/engine/precision/description.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
-import type { QuantizedRole } from '../../../src/engine/precision/quantization.ts';
-import { type Role, recipeOf } from '../../../src/engine/precision/recipes.ts';
+import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
 import {
   type Activations,
   type Batch,
@@ -14,6 +14,7 @@ import {
 } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
+import { described } from '../described.ts';
 import { dot, expectGradient, normals } from './finiteDifference.ts';
 
 const config: GptConfig = {
@@ -25,7 +26,7 @@ const config: GptConfig = {
   tied: true,
   ...GPT2_KINDS,
 };
-const exact: ReferenceModel = { config, recipe: recipeOf('fp32'), exact: true };
+const exact: ReferenceModel = { config, recipe: described('fp32'), exact: true };
 
 /** Random everywhere, biases and gains too; padded vocabulary rows hold garbage that must not matter. */
 function randomParameters(of: GptConfig): Parameters {
@@ -125,9 +126,9 @@ describe('accumulation and loss scale', () => {
 
   it('a power of two commutes with every rounding while nothing is subnormal: bit-identical gradients', () => {
     for (const [recipe, low, high] of [
-      [recipeOf('fp32'), 1, 2 ** 16],
-      [recipeOf('tf32'), 1, 2 ** 16],
-      [recipeOf('bf16'), 1, 2 ** 16],
+      [described('fp32'), 1, 2 ** 16],
+      [described('tf32'), 1, 2 ** 16],
+      [described('bf16'), 1, 2 ** 16],
     ] as const) {
       const model = { config, recipe };
       const a = flat(gradientsOf(model, parameters, first, low)).map((x) => x / low);
@@ -137,12 +138,12 @@ describe('accumulation and loss scale', () => {
   });
 
   it('f16 gradients underflow without a scale and overflow with one too large', () => {
-    const model = { config, recipe: recipeOf('fp16-noscale') };
+    const model = { config, recipe: described('fp16-noscale') };
     const tiny = 2 ** -14;
     const lost = flat(gradientsOf(model, parameters, first, tiny)).filter((x) => x === 0).length;
     const kept = flat(gradientsOf(model, parameters, first, 2 ** 8)).filter((x) => x === 0).length;
     expect(lost).toBeGreaterThan(kept);
-    const overflowed = flat(gradientsOf({ config, recipe: recipeOf('fp16') }, parameters, first, 2 ** 24));
+    const overflowed = flat(gradientsOf({ config, recipe: described('fp16') }, parameters, first, 2 ** 24));
     expect(overflowed.every(Number.isFinite)).toBe(false);
   });
 });
@@ -150,11 +151,11 @@ describe('accumulation and loss scale', () => {
 describe('rounding at the storage points', () => {
   const parameters = randomParameters(config);
   const batch = randomBatch(1);
-  const all32 = recipeOf('fp32').roles;
+  const all32 = described('fp32').roles;
   const rounded = (values: Float64Array, format: FormatId) => values.every((x) => roundTo(format, x) === x);
 
   it('every saved tensor is a value of its role, and mean, rstd, lse and logits are not rounded', () => {
-    const model = { config, recipe: recipeOf('fp16') };
+    const model = { config, recipe: described('fp16') };
     const saved = modelForward(model, parameters, batch);
     for (const layer of saved.layers) {
       for (const values of [layer.ln1.out, layer.qkv, layer.o, layer.ln2.out, layer.pre, layer.act]) {
@@ -179,7 +180,7 @@ describe('rounding at the storage points', () => {
     const onStore = (role: Role | QuantizedRole, { length }: Float64Array) => {
       if (role !== 'weight' && role !== 'gradient') stores.push(`${role} ${length / N}`);
     };
-    const model = { config: oneLayer, recipe: recipeOf('fp32'), onStore };
+    const model = { config: oneLayer, recipe: described('fp32'), onStore };
     const parameters = randomParameters(oneLayer);
     const saved = modelForward(model, parameters, batch);
     expect(stores.splice(0)).toEqual([
@@ -257,7 +258,7 @@ describe('rounding at the storage points', () => {
 
   it.each(['fp16', 'bf16', 'tf32'] as const)('%s gradients point where f32 ones do', (mode) => {
     const scale = mode === 'fp16' ? 2 ** 10 : 1;
-    const a = flat(gradientsOf({ config, recipe: recipeOf(mode) }, parameters, batch, scale));
+    const a = flat(gradientsOf({ config, recipe: described(mode) }, parameters, batch, scale));
     const b = flat(referenceGradients);
     expect(dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))).toBeGreaterThan(mode === 'bf16' ? 0.999 : 0.99999);
   });

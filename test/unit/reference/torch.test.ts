@@ -1,15 +1,15 @@
 /** The f64 reference model, clip and AdamW against ten steps of PyTorch in float64. */
 import { describe, expect, it } from 'vitest';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
-import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Parameters, ReferenceModel } from '../../../src/engine/reference/model.ts';
 import { type StepResult, trainState, trainStep } from '../../../src/engine/reference/trainStep.ts';
 import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
+import { described } from '../described.ts';
 import { batchOf, initialParameters, readTorchFixture, type TorchTensor, valuesOf } from './torchFixture.ts';
 
 const fixture = readTorchFixture();
 const { config, optimizer, steps } = fixture;
-const model: ReferenceModel = { config, recipe: recipeOf('fp32'), exact: true };
+const model: ReferenceModel = { config, recipe: described('fp32'), exact: true };
 const state = trainState(model, initialParameters(fixture));
 const results: StepResult[] = [];
 for (let step = 0; step < steps; step++) {
@@ -77,7 +77,7 @@ describe('ten steps against PyTorch in float64', () => {
 
 describe('the reference rounded to f32 at every store', () => {
   it('stays within what the GPU is allowed: 1e-5 at step 1, 1e-4 at step 10', () => {
-    const rounding: ReferenceModel = { config, recipe: recipeOf('fp32') };
+    const rounding: ReferenceModel = { config, recipe: described('fp32') };
     const run = trainState(rounding, initialParameters(fixture));
     for (let step = 0; step < steps; step++) {
       const learningRate = fixture.learningRate[step]!;

@@ -8,10 +8,11 @@ import {
   trainState,
   trainStep,
 } from '../../../src/engine/reference/trainStep.ts';
+import { described } from '../described.ts';
 import { batchOf, initialParameters, readTorchFixture } from './torchFixture.ts';
 
 const fixture = readTorchFixture();
-const model: ReferenceModel = { config: fixture.config, recipe: recipeOf('fp16') };
+const model: ReferenceModel = { config: fixture.config, recipe: described('fp16') };
 const options: StepOptions = { ...fixture.optimizer, learningRate: 1e-3, scaler: { interval: 2 } };
 const batch = batchOf(fixture, 0);
 
@@ -62,8 +63,8 @@ describe('reference step', () => {
     ['bf16-split', 'fp8'],
     ['fp16', 'fp8-lm'],
   ] as const)('%s with %s moments learns, replays, and skips without moving', (mode, optimState) => {
-    const recipe = recipeOf(mode);
-    const storage = storageOf(fixture.config, recipe, optimState, 5);
+    const recipe = described(mode);
+    const storage = storageOf(fixture.config, recipeOf(mode), optimState, 5);
     const stable = { ...options, storage, clipUpdate: true };
     const run = () => {
       const state = trainState({ ...model, recipe }, initialParameters(fixture), 2 ** 10);

@@ -146,7 +146,7 @@ describe('while another tab has the storage', () => {
     });
   });
 
-  test('a new run says so, trains unsaved, and is saved with all its steps as soon as it is free', async () => {
+  test('a new run warns, trains unsaved, and is saved with all its steps as soon as the storage is free', async () => {
     const { trainer, take } = fakeTrainer(false);
     const { autosave, events } = await begin(trainer);
     expect(events).toMatchObject([{ type: 'autosaveFailed', error: { code: 'SAVED_ELSEWHERE' } }]);

@@ -14,7 +14,7 @@ class FakeWorker extends EventTarget {
     FakeWorker.newest = this;
   }
 
-  tell(data: SessionEvent | Settled): void {
+  post(data: SessionEvent | Settled): void {
     this.dispatchEvent(new MessageEvent('message', { data }));
   }
 }
@@ -43,7 +43,7 @@ test('a page that is left while its worker may hold the storage terminates it, a
   client.send({ type: 'open' });
   page.dispatchEvent(new Event('pageshow')); // the first one, which every page gets
   expect(reload).not.toHaveBeenCalled();
-  FakeWorker.newest.tell({ type: 'savedRuns', stored: [], unreadable: [] });
+  FakeWorker.newest.post({ type: 'savedRuns', stored: [], unreadable: [] });
   page.dispatchEvent(new Event('pagehide'));
   expect(FakeWorker.newest.terminate).toHaveBeenCalledOnce();
   page.dispatchEvent(new Event('pageshow'));
@@ -53,9 +53,9 @@ test('a page that is left while its worker may hold the storage terminates it, a
 test('a page whose worker has released the storage continues as it was', () => {
   client.send({ type: 'open' });
   client.send({ type: 'save' });
-  FakeWorker.newest.tell({ type: 'savedRuns', stored: [], unreadable: [] });
-  FakeWorker.newest.tell({ type: 'settled' });
-  FakeWorker.newest.tell({ type: 'settled' });
+  FakeWorker.newest.post({ type: 'savedRuns', stored: [], unreadable: [] });
+  FakeWorker.newest.post({ type: 'settled' });
+  FakeWorker.newest.post({ type: 'settled' });
   page.dispatchEvent(new Event('pagehide'));
   page.dispatchEvent(new Event('pageshow'));
   expect(FakeWorker.newest.terminate).not.toHaveBeenCalled();

@@ -32,14 +32,14 @@ test('a short run is restored exactly up to the saved step, including steps that
   const curve = curveOf(90);
   curve.addEval({ step: 50, valLoss: 3.25 });
   curve.addEval({ step: 90, valLoss: null });
-  const { time: _, ...untold } = row(91);
-  const at = (step: number) => RunCurve.parse(curve.text(step, [untold, { ...untold, step: 92 }]), step);
+  const { time: _, ...pending } = row(91);
+  const at = (step: number) => RunCurve.parse(curve.text(step, [pending, { ...pending, step: 92 }]), step);
   expect(at(60).steps).toEqual(curve.steps.slice(0, 60));
   expect(at(60).evals).toEqual([{ step: 50, valLoss: 3.25 }]);
-  expect(at(91).steps).toEqual([...curve.steps, { ...untold, time: curve.time }]);
+  expect(at(91).steps).toEqual([...curve.steps, { ...pending, time: curve.time }]);
   expect(at(91).evals).toEqual(curve.evals);
   // What a resumed run need not report again.
-  expect([at(60), at(91)].map(({ told }) => told.evaluation)).toEqual([50, 90]);
+  expect([at(60), at(91)].map(({ reported }) => reported.evaluation)).toEqual([50, 90]);
 });
 
 test('an evaluation before the first step is kept, and a run without evaluations is recognised', () => {
@@ -47,9 +47,10 @@ test('an evaluation before the first step is kept, and a run without evaluations
   evaluated.addEval({ step: 0, valLoss: 4.5 });
   const parsed = RunCurve.parse(evaluated.text(0, []), 0);
   expect(parsed.evals).toEqual([{ step: 0, valLoss: 4.5 }]);
-  const due = (curve: RunCurve) => dueAfter(0, { evalEvery: 0, sharpnessEvery: 0 }, new Set([0]), curve.told);
-  expect(due(parsed)).toEqual(['rest']);
-  expect([parsed.told.evaluation, new RunCurve().told.evaluation]).toEqual([0, NEVER]);
+  const due = (curve: RunCurve) =>
+    dueAfter(0, { evalEvery: 0, sharpnessEvery: 0 }, new Set([0]), curve.reported);
+  expect(due(parsed)).toEqual(['pause']);
+  expect([parsed.reported.evaluation, new RunCurve().reported.evaluation]).toEqual([0, NEVER]);
 });
 
 test('a bounded number of steps of a long run is kept, including skipped ones and the newest', () => {

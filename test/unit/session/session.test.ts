@@ -374,10 +374,10 @@ test.each([
 
 test('samples are written after each quarter of the steps, and Stop ends them too', async () => {
   const rested: number[] = [];
-  engine.runTraining.mockImplementationOnce(async (_trainer, { onStep, rests }) => {
-    expect([...rests.after]).toEqual([75, 150, 225]);
+  engine.runTraining.mockImplementationOnce(async (_trainer, { onStep, pauses }) => {
+    expect([...pauses.after]).toEqual([75, 150, 225]);
     onStep({ step: 75, loss: 2.5 } as StepMetrics);
-    await rests.take(75);
+    await pauses.take(75);
     rested.push(75);
     return { appliedSteps: 0 };
   });

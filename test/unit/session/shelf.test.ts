@@ -139,10 +139,10 @@ function visit() {
       const event = events.findLast(({ type }) => type === 'savedRuns');
       return event?.type === 'savedRuns' ? event.unreadable : [];
     },
-    async told(checked = true): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
+    async savedRuns(checked = true): Promise<Pick<StoredRun, 'place' | 'step' | 'ended'>[]> {
       await shelf.report(checked);
       const event = events.findLast(({ type }) => type === 'savedRuns');
-      if (event?.type !== 'savedRuns') throw new Error('nothing was told of the storage');
+      if (event?.type !== 'savedRuns') throw new Error('the storage was not reported');
       return event.stored.map(({ place, step, ended }) => ({ place, step, ended }));
     },
   };
@@ -152,15 +152,15 @@ describe('the storage', () => {
   test('keeps the run that ended last while the next one is saved, across visits', async () => {
     expect(await visit().train(STEPS)).toBe(0);
     const later = visit();
-    expect(await later.told()).toEqual([{ place: 0, step: STEPS, ended: true }]);
+    expect(await later.savedRuns()).toEqual([{ place: 0, step: STEPS, ended: true }]);
     expect(await later.train(40)).toBe(1);
-    expect(await later.told()).toEqual([
+    expect(await later.savedRuns()).toEqual([
       { place: 0, step: STEPS, ended: true },
       { place: 1, step: 40, ended: true },
     ]);
     // The third replaces the first.
     expect(await later.train(50)).toBe(0);
-    expect(await later.told()).toEqual([
+    expect(await later.savedRuns()).toEqual([
       { place: 0, step: 50, ended: true },
       { place: 1, step: 40, ended: true },
     ]);
@@ -171,25 +171,25 @@ describe('the storage', () => {
     await visit().train(40, { ends: false });
     const later = visit();
     expect(await later.shelf.acquire(0, null)).toBeNull();
-    expect(await later.told()).toEqual([
+    expect(await later.savedRuns()).toEqual([
       { place: 0, step: 30, ended: false },
       { place: 1, step: 40, ended: false },
     ]);
     // When continued, each stays in its place.
     expect(await later.train(45, { from: 1 })).toBe(1);
-    expect((await later.told())[0]).toEqual({ place: 0, step: 30, ended: false });
+    expect((await later.savedRuns())[0]).toEqual({ place: 0, step: 30, ended: false });
   });
 
   test('keeps a finished run that is continued, if another place is available', async () => {
     const here = visit();
     await here.train(STEPS);
     expect(await here.train(STEPS + 20, { from: 0, steps: 2 * STEPS })).toBe(1);
-    expect((await here.told()).map(({ step }) => step)).toEqual([STEPS, STEPS + 20]);
+    expect((await here.savedRuns()).map(({ step }) => step)).toEqual([STEPS, STEPS + 20]);
     await here.shelf.forget(1);
     await visit().train(30, { ends: false });
     const later = visit();
     expect(await later.train(STEPS + 30, { from: 0, steps: 2 * STEPS })).toBe(0);
-    expect((await later.told()).map(({ step }) => step)).toEqual([STEPS + 30, 30]);
+    expect((await later.savedRuns()).map(({ step }) => step)).toEqual([STEPS + 30, 30]);
   });
 
   test('does not replace a run whose newest save is damaged but whose previous one is intact', async () => {
@@ -200,7 +200,7 @@ describe('the storage', () => {
     // Place 0 has the first in file a, and in b the third.
     root.folders.get('saved-run')!.files.get('b')!.bytes.fill(0x20, 40, 200);
     for (const checked of [true, false]) {
-      expect((await visit().told(checked)).map(({ place, step }) => [place, step])).toEqual([
+      expect((await visit().savedRuns(checked)).map(({ place, step }) => [place, step])).toEqual([
         [0, STEPS],
         [1, STEPS + 20],
       ]);
@@ -212,7 +212,7 @@ describe('the storage', () => {
     await here.train(STEPS);
     await here.train(STEPS);
     await here.shelf.forget(0);
-    expect(await here.told()).toEqual([{ place: 1, step: STEPS, ended: true }]);
+    expect(await here.savedRuns()).toEqual([{ place: 1, step: STEPS, ended: true }]);
   });
 });
 
@@ -260,13 +260,13 @@ describe('a run of a later version', () => {
   ];
 
   test.each(laterRuns)(
-    '%s is kept, and told with what wrote it, until it is removed',
+    '%s is kept, and savedRuns with what wrote it, until it is removed',
     async (_, change, why) => {
       await visit().train(STEPS);
       const bytes = await rewrite(0, (run) => ({ ...change(run), program: '9.1.0' }));
       const here = visit();
       for (const checked of [true, false]) {
-        expect(await here.told(checked)).toEqual([]);
+        expect(await here.savedRuns(checked)).toEqual([]);
         const [run, ...others] = await here.unreadable(checked);
         expect(others).toEqual([]);
         expect(run).toMatchObject({ place: 0, writer: '9.1.0', exported: true });
@@ -313,7 +313,7 @@ describe('a run of a later version', () => {
     expect((await here.unreadable()).map(({ place }) => place)).toEqual([0, 1]);
   });
 
-  test('whose bytes are damaged is no run any more, and gives its place away', async () => {
+  test('with damaged bytes no longer counts as a run and is replaced', async () => {
     await visit().train(STEPS);
     await rewrite(0, (run) => ({ ...run, version: 2 }));
     for (const { bytes } of root.folders.get('saved-run')!.files.values()) bytes.fill(0x20, 40, 60);

@@ -161,8 +161,8 @@ test('a text with a smaller vocabulary than the weights is padded only on reques
   await happened('failed');
   expect(events.find(({ type }) => type === 'failed')).toMatchObject({
     error: {
-      message: '"m.safetensors" has 11 tokens, but the char tokenizer makes 9 of this text.',
-      hint: expect.stringContaining('or Vocabulary 11 under Data where its further tokens are only padding'),
+      message: '"m.safetensors" has 11 tokens, but the char tokenizer has 9 for this text.',
+      hint: expect.stringContaining('or Vocabulary 11 under Data if its other tokens are only padding'),
     },
   });
   session.handle({ ...command, fill: true });

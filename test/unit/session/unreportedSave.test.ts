@@ -36,9 +36,9 @@ test.each([
   ['is left alone', true, 0],
   ['that is not there changes nothing', false, 1],
 ])('a saved run that the page does not know of %s', async (_, left, times) => {
-  let tell!: (left: boolean) => void;
+  let finishReport!: (left: boolean) => void;
   const look = new Promise<boolean>((resolve) => {
-    tell = resolve;
+    finishReport = resolve;
   });
   vi.spyOn(Shelf.prototype, 'report').mockReturnValueOnce(look);
   const hold = vi.spyOn(Shelf.prototype, 'acquire').mockResolvedValue(null);
@@ -52,16 +52,16 @@ test.each([
   session.handle(TRAIN);
   await new Promise((resolve) => setTimeout(resolve));
   expect(hold).not.toHaveBeenCalled();
-  tell(left);
+  finishReport(left);
   await happened('completed');
   expect(hold).toHaveBeenCalledTimes(times);
 });
 
 test('opening and training settle once they no longer use the storage, and not before', async () => {
-  let told!: (left: boolean) => void;
+  let finishReport!: (left: boolean) => void;
   vi.spyOn(Shelf.prototype, 'report').mockReturnValueOnce(
     new Promise((resolve) => {
-      told = resolve;
+      finishReport = resolve;
     }),
   );
   vi.spyOn(Shelf.prototype, 'acquire').mockResolvedValue(null);
@@ -75,7 +75,7 @@ test('opening and training settle once they no longer use the storage, and not b
   const all = [handle({ type: 'open' }), handle(TRAIN), handle({ type: 'save' })];
   await new Promise((resolve) => setTimeout(resolve));
   expect(settled).toEqual(['save']);
-  told(false);
+  finishReport(false);
   await Promise.all(all);
   expect(settled).toEqual(['save', 'open', 'train']);
 });

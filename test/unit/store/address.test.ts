@@ -52,7 +52,7 @@ describe('the address', () => {
       'fp16+optim-state=f32 is the same run as fp16.',
     ]);
     expect(messages('?modes=fp16,fp16+optim-state=fp8&optim-state=bf16')).toEqual([
-      'optim-state was given for all runs, and again in fp16+optim-state=fp8.',
+      'optim-state was given for all runs and again in fp16+optim-state=fp8.',
     ]);
   });
 

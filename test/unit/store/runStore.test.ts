@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { RunSummary, RunWarning, TimedStep } from '../../../src/session/protocol.ts';
 import {
-  addTrouble,
+  addWarning,
   beginRuns,
-  dismissTrouble,
+  dismissWarning,
   isModelOnGpu,
   leadingRun,
   overallProgress,
@@ -53,20 +53,20 @@ test('progress is the share of all steps in any order; ended runs count as compl
 
 test('the newest warning of each kind is kept until it is dismissed', () => {
   beginRuns(configs, 'sequential');
-  const trouble = (kind: RunWarning['kind'], step: number): RunWarning => ({
+  const warning = (kind: RunWarning['kind'], step: number): RunWarning => ({
     kind,
     step,
     message: '',
     hint: '',
   });
-  const shown = () => useRun.getState().runs[1]!.troubles.map(({ kind, step }) => [kind, step]);
-  for (const told of [trouble('skips', 10), trouble('lossSpike', 140), trouble('skips', 300)])
-    addTrouble(1, told);
+  const shown = () => useRun.getState().runs[1]!.warnings.map(({ kind, step }) => [kind, step]);
+  for (const one of [warning('skips', 10), warning('lossSpike', 140), warning('skips', 300)])
+    addWarning(1, one);
   expect(shown()).toEqual([
     ['lossSpike', 140],
     ['skips', 300],
   ]);
-  dismissTrouble(1, trouble('skips', 300));
+  dismissWarning(1, warning('skips', 300));
   expect(shown()).toEqual([['lossSpike', 140]]);
   beginRuns(configs, 'sequential');
   expect(shown()).toEqual([]);

@@ -28,7 +28,7 @@ test('stored runs are offered, newest first, except for the shown run', () => {
   expect(others()).toEqual([0]);
   // The GPU is lost, so the shown run is available only from the storage.
   expect(others(false)).toEqual([1, 0]);
-  // A new training is shown; its first save tells whether and where it is saved.
+  // A new training is shown; its first save reports whether and where it is saved.
   autosaveMs(1);
   expect(others()).toEqual([1, 0]);
 });
@@ -46,7 +46,7 @@ test('the run to be replaced is known before the next one starts: the one that e
   expect(isSaved(2)).toBe(false);
 });
 
-test('a run that this version cannot read keeps its place, and what else is stored gives way before it', () => {
+test('a run that this version cannot read keeps its place, and other runs are replaced first', () => {
   const error = { code: 'WRONG_RUN', message: 'It is of a later version.', hint: '' } as const;
   const unreadable = (place: 0 | 1) => ({ place, writer: '9.0.0', error, exported: true });
   const next = (places: (0 | 1)[], ...stored: StoredRun[]) => {

@@ -1,5 +1,12 @@
 import { useMemo, useState } from 'react';
-import { bandsOf, bestScale, type FormatId, type NumericsFrame, recipeFor } from '../../../engine/index.ts';
+import {
+  bandsOf,
+  bestScale,
+  type FormatId,
+  gradientFormat,
+  type NumericsFrame,
+  recipeFor,
+} from '../../../engine/index.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
 import type { RunView } from '../../../store/runStore.ts';
 import { formatCount } from '../../format.ts';
@@ -27,7 +34,7 @@ interface FrameViewProps {
 /** A chunk of its own, because it is not needed before the first histogram. */
 export default function FrameView({ run, index, view, frame }: FrameViewProps) {
   const recipe = recipeFor(run.config);
-  const own = recipe.roles.outputGradient;
+  const own = gradientFormat(recipe);
   const [format, setFormat] = useState<FormatId>(own);
   const [order, setOrder] = useState<Order>('layer');
   /** log2 of the loss scale that the visitor asks about; null follows the run. */

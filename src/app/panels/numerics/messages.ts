@@ -141,10 +141,11 @@ export function limitsOf(view: NumericsView, recipe: Recipe): string[] {
       'Activations are counted as stored: the newest batch, from training or evaluation, runs through the model once more with the current weights.',
     ];
   }
+  const { format: gradient } = recipe.storage('gradient');
   const parameters =
-    recipe.roles.gradient === 'f32'
+    gradient === 'f32'
       ? 'Parameter gradients are accumulated and stored in FP32 in this mode, so none of them are lost. Their rows show what a narrower format would lose.'
-      : `Parameter gradients are counted as stored, in ${formatWords(recipe.roles.gradient)}: flushed values show as exact zeros.`;
+      : `Parameter gradients are counted as stored, in ${formatWords(gradient)}: flushed values show as exact zeros.`;
   return [
     'Gradients of activations are counted in FP32 before they are narrowed, so that values which the format flushes are still visible.',
     parameters,

@@ -47,7 +47,7 @@ export class Attention implements Layer {
     const { width, heads, context } = this.#options;
     const { rows, windows: batch, found } = pass;
     const elements = rows * width;
-    const format = pass.format('attention');
+    const format = pass.storage('attention', site).format;
     const shape = { batch, context, heads, headSize: width / heads };
     const inputSite = this.#input.site;
     const qkv = pass.save(inputSite, format, 3 * elements);
@@ -55,7 +55,7 @@ export class Attention implements Layer {
       site: inputSite,
       tensor: pass.scratch('attn.c_attn gradient', format, 3 * elements),
       listed: 'stored',
-      written: false,
+      collected: { written: false },
     };
     this.#input.forward(pass, x, qkv, gradientOfQkv, {}, activation(inputSite, qkv));
     const out = pass.save(site, format, elements);
@@ -69,7 +69,7 @@ export class Attention implements Layer {
       site,
       tensor: pass.scratch('attention output gradient', format, elements),
       listed: 'stored',
-      written: false,
+      collected: { written: false },
     };
     pass.onBackward(() =>
       this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of: gradientOfQkv, shape }),
@@ -78,7 +78,7 @@ export class Attention implements Layer {
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
     const { site: projection } = this.#projection;
     const sum = pass.stream(projection, false);
-    const value = { operand: sum, gradient: residual.gradient };
+    const value = { operand: sum, gradient: pass.residualGradient(projection, residual.gradient) };
     this.#projection.forward(
       pass,
       { ...copy, gradient },

@@ -2,13 +2,13 @@ import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
 import { type Operand, slice, sliceOf, type Tensor, type TensorSlice } from '../../gpu/tensor.ts';
 import { SHARPNESS_WIDTH } from '../../kernels/rows.ts';
 import { partialElements } from '../../kernels/weightGradient.ts';
+import { isQuantized } from '../../precision/storage.ts';
 import type { ParameterPart } from '../chunks.ts';
 import type { Stored } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { ModelRun, Pass } from '../pass.ts';
 import { forgetMagnitude } from '../quantize.ts';
 import { Site } from '../site.ts';
-import { operandStorage } from '../storage.ts';
 import type { Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
@@ -115,7 +115,11 @@ export class Head implements Layer {
     const rowsAtOnce = this.rowsAtOnce(run);
     const logits = this.#logits(run, pass);
     const losses = pass.logits('losses', 'f32', rows);
-    const dlogits = pass.logits('logits gradient', pass.format('outputGradient'), rowsAtOnce * Vp);
+    const dlogits = pass.logits(
+      'logits gradient',
+      pass.written('outputGradient', this.#site),
+      rowsAtOnce * Vp,
+    );
     const read = trains ? this.#gradientOperand(pass, dlogits) : dlogits;
     const backward = trains && { dlogits, state: run.state, lossTokens: run.lossTokens };
     const emitChunk = (first: number): void => {
@@ -156,10 +160,10 @@ export class Head implements Layer {
 
   /** dlogits as matmuls read them: a quantised copy, or themselves. */
   #gradientOperand(pass: Pass, dlogits: Tensor): Operand {
-    const { format, scaled } = operandStorage(pass.run.recipe, 'outputGradient', this.#site);
-    if (!scaled) return dlogits;
+    const storage = pass.storage('outputGradient', this.#site);
+    if (!isQuantized(storage)) return dlogits;
     const { elements } = dlogits;
-    const copy = pass.logits('logits gradient operand', format, elements);
+    const copy = pass.logits('logits gradient operand', storage.format, elements);
     return pass.scaled(`${this.#site.name} dY`, 'outputGradient', this.#site, copy, elements);
   }
 

@@ -44,16 +44,18 @@ export class Mlp implements Layer {
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
     const { site } = this;
     const hidden = this.#activation(pass, x);
-    const sum = pass.stream(this.#projection.site, true);
+    const { site: projection } = this.#projection;
+    const sum = pass.stream(projection, true);
+    const gradient = pass.residualGradient(projection, residual.gradient);
     this.#projection.forward(
       pass,
       hidden,
       sum,
-      residual.gradient,
+      gradient,
       { residual: residual.operand },
       activation(site, sum, 'out', `residual after ${site.name}`),
     );
-    return { operand: sum, gradient: residual.gradient };
+    return { operand: sum, gradient };
   }
 
   /** (rows, hidden) = activation of the first layer: in its epilogue, or apart where what it sees has a scale. */
@@ -69,15 +71,16 @@ export class Mlp implements Layer {
       site: inputSite,
       // Nothing else is in the scratch tensor then.
       tensor: isFused
-        ? pass.scratch('mlp.c_fc gradient', pass.format('outputGradient'), elements)
-        : pass.wide(elements),
+        ? pass.scratch('mlp.c_fc gradient', pass.written('outputGradient', inputSite), elements)
+        : pass.wide('outputGradient', inputSite, elements),
       activationBackward: between,
       listed: isFused ? 'stored' : 'quantised',
-      written: false,
+      collected: { written: false },
     };
     const activate = (...stores: Stored[]) =>
       pass.store(
-        site.name,
+        'activation',
+        site,
         place.operand,
         elements,
         (target, { activationForward }, out) =>
@@ -92,7 +95,7 @@ export class Mlp implements Layer {
         activation(site, place.operand),
       );
     } else {
-      const wide = pass.wide(elements);
+      const wide = pass.wide('preActivation', inputSite, elements);
       this.#input.forward(pass, x, wide, gradient);
       pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
       activate(activation(site, place.operand));

@@ -47,19 +47,24 @@ export class Norm implements Layer {
     const bias = this.#bias && pass.part(this.#bias).master;
     const args = { label: site.name, inp, weight, bias: bias ?? undefined, stats, rows, width };
     pass.store(
-      site.name,
+      'activation',
+      site,
       place.operand,
       elements,
       (target, { layernormForward }, out) => layernormForward(target, { ...args, conditions, out, found }),
       activation(site, place.operand),
     );
-    const gradient = { site, tensor: pass.scratch('norm gradient', 'f32', elements), written: false };
+    const gradient = {
+      site,
+      tensor: pass.scratch('norm gradient', 'f32', elements),
+      collected: { written: false },
+    };
     pass.onBackward(() => this.#backward(pass, inp, stats, gradient.tensor, x.gradient));
     return {
       operand: place.operand,
       gradient,
       remake: pass.remakerOf(place, () =>
-        pass.store(site.name, place.operand, elements, (target, { layernormRecompute }, out) =>
+        pass.store('activation', site, place.operand, elements, (target, { layernormRecompute }, out) =>
           layernormRecompute(target, { ...args, out }),
         ),
       ),

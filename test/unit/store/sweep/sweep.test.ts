@@ -154,9 +154,9 @@ describe('the form', () => {
   });
 
   test.each([
-    [{ learningRates: '' }, 'without a learning rate'],
+    [{ learningRates: '' }, 'has no learning rate'],
     [{ learningRates: '1e-3 many' }, '"many" is not a learning rate'],
-    [{ modes: [] }, 'without a mode'],
+    [{ modes: [] }, 'has no mode'],
     [{ otherModes: 'fp99' }, 'no precision mode "fp99"'],
     [{ otherModes: 'fp32' }, 'mode fp32 was given twice'],
     [{ seeds: '0' }, 'seeds is 0'],

@@ -1,0 +1,116 @@
+/**
+ * A precision mode as programs write it and run files keep it: a format for each role, and apart from that what rounds
+ * masters and what is quantised. Only the rows of the table can name places in the model.
+ */
+import type { FormatId } from './formats.ts';
+import { mixed, type QuantizedRole, quantized } from './mixedPrecision.ts';
+import type { QuantizedActivations } from './quantization.ts';
+import {
+  delayedScaling,
+  type RecipeOf,
+  type RecipeRow,
+  type ScalingPolicy,
+  type SiteRule,
+} from './recipe.ts';
+import type { DelayedScaling, MasterRounding, Role, SiteRole, Storage } from './storage.ts';
+
+/** Roles that have a format of their own: layer norm reads the residual stream in that of the stream. */
+export type DescribedRole = Exclude<Role, 'normInput'>;
+
+/** When the scale of a tensor is decided. */
+export type TensorScaling = { readonly kind: 'current' } | ({ readonly kind: 'delayed' } & DelayedScaling);
+
+/** Narrower copies that matmuls read of the operands in the blocks; roles say what they are made from. */
+export interface Quantization {
+  readonly formats: Readonly<Record<QuantizedRole, FormatId>>;
+  readonly scaling: TensorScaling;
+  readonly activations: QuantizedActivations;
+  /** The LM head's matmuls too, and not only those of the blocks. */
+  readonly head: boolean;
+}
+
+export interface ModeDescription<Id extends string> {
+  readonly id: Id;
+  readonly title: string;
+  /** One line that is true on every adapter. */
+  readonly summary: string;
+  readonly roles: Readonly<Record<DescribedRole, FormatId>>;
+  /** Of role `master`; `stochastic` and `split` are for bf16. */
+  readonly masterRounding: MasterRounding;
+  readonly scaling: ScalingPolicy;
+  readonly quantization?: Quantization;
+  /** Of a mode that names places in the model. A program's own cannot. */
+  readonly sites?: readonly SiteRule[];
+  /** Exists to be seen failing: the page says so before it starts. */
+  readonly unsound: boolean;
+}
+
+/** The row of a mode that names no places. */
+export function rowOf({
+  title,
+  summary,
+  roles,
+  masterRounding,
+  scaling,
+  quantization,
+  unsound,
+}: ModeDescription<string>): RecipeRow {
+  const { normInput, ...others } = mixed('f32');
+  const described = Object.keys(others) as DescribedRole[];
+  const storages = Object.fromEntries(described.map((role) => [role, { format: roles[role] }]));
+  return {
+    title,
+    summary,
+    storages: {
+      ...(storages as Record<DescribedRole, Storage>),
+      normInput: { ...normInput, format: roles.residual },
+      master: { format: roles.master, ...(masterRounding !== 'nearest' && { rounding: masterRounding }) },
+    },
+    ...(quantization && { sites: quantized(quantization.formats, whenOf(quantization.scaling)) }),
+    scaling,
+    unsound,
+  };
+}
+
+function whenOf(scaling: TensorScaling): 'current' | DelayedScaling {
+  if (scaling.kind === 'current') return 'current';
+  const { historyLength, algorithm, margin } = scaling;
+  return { historyLength, algorithm, margin };
+}
+
+/** A recipe in words that a program can change and give to `defineMode`, which refuses it if it has `sites`. */
+export function describeRecipe<Id extends string>(recipe: RecipeOf<Id>): ModeDescription<Id> {
+  const { id, title, summary, storages, scaling, unsound } = recipe;
+  const roles = Object.entries(storages).filter(([role]) => role !== 'normInput');
+  const quantization = quantizationOf(recipe);
+  return {
+    ...{ id, title, summary },
+    roles: Object.fromEntries(roles.map(([role, { format }]) => [role, format])) as Record<
+      DescribedRole,
+      FormatId
+    >,
+    masterRounding: storages.master.rounding ?? 'nearest',
+    scaling,
+    ...(quantization ? { quantization } : recipe.sites.length > 0 && { sites: recipe.sites }),
+    unsound,
+  };
+}
+
+/** What `quantized` made the recipe's rules of; undefined where they are others. */
+function quantizationOf(recipe: RecipeOf<string>): Quantization | undefined {
+  const { row, sites } = recipe;
+  const stored: Partial<Record<SiteRole, Storage>> = Object.assign(
+    {},
+    ...(row.sites ?? []).map((rule) => rule.storages),
+  );
+  const formats = Object.fromEntries(Object.entries(stored).map(([role, { format }]) => [role, format]));
+  const made = quantized(formats as Quantization['formats'], delayedScaling(row) ?? 'current');
+  if (JSON.stringify(made) !== JSON.stringify(row.sites)) return undefined;
+  const delayed = delayedScaling(recipe);
+  return {
+    formats: formats as Quantization['formats'],
+    scaling: delayed ? { kind: 'delayed', ...delayed } : { kind: 'current' },
+    activations: sites.some(({ given }) => given?.quantizeActivations === '1x16') ? '1x16' : 'tensor',
+    head: sites.some((rule) => rule.in === 'head'),
+  };
+}
