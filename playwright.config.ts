@@ -5,12 +5,12 @@ import { chromiumLavapipe, chromiumSwiftShader } from './e2e/software-gpu/enviro
 const PORT = Number(process.env.PORT ?? 4173);
 
 /**
- * End-to-end tests on the built page (`npx vite build` first), in Debian's Chromium on two software GPUs:
- * `swiftshader` lacks shader-f16 and stands for machines that must pack halves, `lavapipe` has it.
+ * End-to-end tests on the built page (`npx vite build` first), in Debian's Chromium on two software GPUs: `swiftshader`
+ * lacks shader-f16 and represents machines that must pack f16; `lavapipe` has it.
  */
 export default defineConfig({
   testDir: 'e2e',
-  // A software GPU takes every core for one test already, and compiles and computes slowly.
+  // A single test on a software GPU uses every core already, and compiles and computes slowly.
   workers: 1,
   timeout: TEST_MS,
   expect: { timeout: ELEMENT_MS },
@@ -19,16 +19,16 @@ export default defineConfig({
   reporter: 'list',
   use: {
     baseURL: `http://127.0.0.1:${PORT}`,
-    // Without a limit of its own, an action waits in silence for the end of its test.
+    // Without its own limit, an action would wait silently until the end of its test.
     actionTimeout: ELEMENT_MS,
     navigationTimeout: ELEMENT_MS,
-    trace: 'off', // recording the page costs more than the tests on two cores
+    trace: 'off', // on two cores, recording the page would cost more than the tests
     screenshot: 'only-on-failure',
   },
   projects: [
     {
       name: 'swiftshader',
-      // What depends on the adapter. The rest of the page is tested where a step takes a quarter of the time.
+      // Tests that depend on the adapter. The others run where a step takes a quarter of the time.
       testMatch: /(adapter|input|kernels|train)\.spec\.ts/,
       use: { browserName: 'chromium', launchOptions: chromiumSwiftShader() },
     },

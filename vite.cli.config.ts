@@ -1,8 +1,8 @@
 import { defineConfig } from 'vite';
 
 /**
- * The command line as one Node program a command, with the shaders inside. Packages stay in node_modules; in the mode
- * `pack` all but Dawn, which is a binary, are inside too, with their licences beside.
+ * Builds the command line: one Node program for each command, with the shaders inside. Packages stay in node_modules.
+ * In the mode `pack` all packages but Dawn, which is a binary, are bundled, and their licences are written beside.
  */
 export default defineConfig(({ mode }) => ({
   publicDir: false,

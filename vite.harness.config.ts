@@ -3,7 +3,10 @@ import { defineConfig } from 'vite';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** The page of the browsers' kernel tests, beside the built product but no part of it. Build it after the product. */
+/**
+ * Builds the page of the browsers' kernel tests into the built page's folder, though it is not part of the product.
+ * Build it after the page.
+ */
 export default defineConfig({
   root: here('e2e/harness'),
   base: './',

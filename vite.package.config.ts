@@ -1,8 +1,8 @@
 import { defineConfig } from 'vite';
 
 /**
- * The engine as the package `halfstep` ships it: ES modules for Node and browsers, with the shaders and all libraries
- * inside but `wesl`, and their licences beside. scripts/build-package.mjs adds the types.
+ * Builds the engine as the package `halfstep`: ES modules for Node and browsers, with the shaders and all libraries but
+ * `wesl` inside, and their licences beside. scripts/build-package.mjs adds the types.
  */
 export default defineConfig({
   publicDir: false,

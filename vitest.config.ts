@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { TEST_MS, WAIT_MS } from './e2e/limits.ts';
 import { COMPILE_QUICKLY, lavapipeEnv } from './e2e/software-gpu/environment.mjs';
 
-/** Waits for set-up until the project that needs it is run, so that unit tests work on any machine. */
+/** Runs the set-up only when a project needs it, so that unit tests work on any machine. */
 function gpuEnv(): Record<string, string> {
   try {
     return { ...lavapipeEnv(), ...COMPILE_QUICKLY };
@@ -12,9 +12,10 @@ function gpuEnv(): Record<string, string> {
   }
 }
 
-// Files run in processes of their own: the environment that picks the Vulkan driver must be there when it is loaded.
+// Each file runs in its own process, because the environment that selects the Vulkan driver must be set before it is
+// loaded.
 const oneAtATime = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as const;
-// Most of a GPU test's time is the compiler's, which uses one core.
+// GPU tests spend most of their time in the compiler, which uses one core.
 const twoAtATime = { pool: 'forks', fileParallelism: true, maxWorkers: 2 } as const;
 
 export default defineConfig({
@@ -26,7 +27,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           testTimeout: WAIT_MS,
           hookTimeout: WAIT_MS,
-          // vitest would leave a core to itself, which waits: of two that is half the machine.
+          // vitest would reserve an idle core for itself, half of a machine with two.
           maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
@@ -42,7 +43,7 @@ export default defineConfig({
           ...twoAtATime,
         },
       },
-      // The package as npm installs it, in Node and Chromium. What it starts inherits the environment.
+      // Tests the package as installed by npm, in Node and Chromium. Child processes inherit the environment.
       {
         test: {
           name: 'package',
@@ -54,7 +55,7 @@ export default defineConfig({
           ...oneAtATime,
         },
       },
-      // Not part of `npm test`: a file of 200 MB is written and read.
+      // Not part of `npm test`, because it writes and reads a file of 200 MB.
       {
         test: {
           name: 'large',

@@ -5,7 +5,7 @@ test('an address with mistakes is reported and does not start training', async (
   const problems = page.getByTestId('address-problems');
   await expect(problems).toContainText('Did you mean "preset"?');
   await expect(problems).toContainText('Did you mean "fp16"?');
-  await expect(problems).toContainText('steps "many" in the address is not a number.');
+  await expect(problems).toContainText('steps is "many", which is not a number.');
   await expect(page.getByTestId('adapter')).toBeVisible();
   await expect(page.getByTestId('seed')).toHaveValue('7');
   expect((await snapshot(page)).status).toBe('idle');
@@ -27,7 +27,7 @@ test("invalid numbers are refused with the engine's messages", async ({ page }) 
     'steps is -5. It must be a whole number from 0 to 1000000.',
   );
   await page.getByTestId('steps').fill('a few');
-  await expect(page.getByText('This is not a number.')).toBeVisible();
+  await expect(page.getByText('steps is "a few", which is not a number.')).toBeVisible();
   await page.getByTestId('steps').fill('');
   await page.getByTestId('advanced').click();
   await page.getByTestId('lossScale').fill('60000');
@@ -64,7 +64,7 @@ test('tracking parameters in a link are not reported and are removed from the ad
   await page.goto(
     '/?preset=smoke&utm_source=mail&modes=fp16%2Cfp16+quantize-head&fbclid=IwAR0&prest=x#train',
   );
-  await expect(page.getByTestId('address-problems')).toContainText('"prest" in the address is not known.');
+  await expect(page.getByTestId('address-problems')).toContainText('There is no setting "prest".');
   await expect(page.getByTestId('address-problems')).not.toContainText(/fbclid|utm_source/);
   expect(new URL(page.url()).search).toBe('?preset=smoke&modes=fp16%2Cfp16+quantize-head&prest=x');
   expect(new URL(page.url()).hash).toBe('#train');

@@ -191,7 +191,7 @@ test('a shared link opens with its settings, starts no training, and runs no mar
   await expect(page.getByTestId('copy-link')).toHaveText('Copied');
   const link = await page.evaluate(() => navigator.clipboard.readText());
   const settings = await page.evaluate(() => window.__trainer!.snapshot().settings);
-  expect(settings).toMatchObject({ steps: 40, seed: 9, lossScale: 4096 }); // otherwise nothing was shared
+  expect(settings).toMatchObject({ steps: 40, seed: 9, 'loss-scale': 4096 }); // otherwise nothing was shared
   await page.goto(link);
   await expect(page.getByTestId('adapter')).toBeVisible();
   expect(await page.evaluate(() => window.__trainer!.snapshot())).toMatchObject({ status: 'idle', settings });

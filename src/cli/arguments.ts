@@ -1,15 +1,15 @@
 /** Reads a command's arguments by its option table. What values mean is for the command to say. */
 import { parseArgs } from 'node:util';
 import {
-  currentOption,
   EngineError,
-  isPrecisionMode,
-  modeSuggestion,
-  nearest,
+  fieldOfOption,
+  optionNames,
   type PrecisionMode,
-  RENAMED_OPTIONS,
   readVariant,
+  recipeOf,
+  rowOf,
   suggestion,
+  unknownSetting,
   type VariantId,
 } from '../engine/index.ts';
 import type { OptionSpec } from './optionTable.ts';
@@ -35,8 +35,8 @@ export function readArguments(
   for (const token of tokens) {
     if (token.kind === 'positional') throw strayArgument(command, token.value);
     if (token.kind !== 'option') continue;
-    const option = options.find(({ name }) => name === currentOption(token.name));
-    if (!option) throw unknownOption(options, token.rawName);
+    const option = optionCalled(options, token.name);
+    if (!option) throw unknownOption(token.rawName, options);
     given.set(option.name, argumentValue(option, token.value));
   }
   return given;
@@ -44,10 +44,7 @@ export function readArguments(
 
 /** By each name that the option has or had. */
 function argumentTypes(option: OptionSpec): [string, ArgumentType][] {
-  const names = [
-    option.name,
-    ...Object.keys(RENAMED_OPTIONS).filter((name) => currentOption(name) === option.name),
-  ];
+  const names = option.kind === 'setting' ? optionNames(option.field) : [option.name];
   return names.map((name) => [name, argumentType(option)]);
 }
 
@@ -57,12 +54,24 @@ interface ArgumentType {
 }
 
 function argumentType(option: OptionSpec): ArgumentType {
-  if (option.kind !== 'flag') return { type: 'string' };
-  return option.short ? { type: 'boolean', short: option.short } : { type: 'boolean' };
+  if (!isSwitch(option)) return { type: 'string' };
+  return 'short' in option && option.short ? { type: 'boolean', short: option.short } : { type: 'boolean' };
+}
+
+/** Whether it is given by its name alone. */
+function isSwitch(option: OptionSpec): boolean {
+  return option.kind === 'flag' || (option.kind === 'setting' && rowOf(option.field).kind === 'flag');
+}
+
+function optionCalled(options: readonly OptionSpec[], name: string): OptionSpec | undefined {
+  const field = fieldOfOption(name);
+  return options.find((option) =>
+    option.kind === 'setting' ? option.field === field : option.name === name,
+  );
 }
 
 function argumentValue(option: OptionSpec, value: string | undefined): string {
-  if (option.kind === 'flag') {
+  if (isSwitch(option)) {
     if (value === undefined) return '';
     throw new EngineError(
       'BAD_VALUE',
@@ -82,24 +91,9 @@ function argumentValue(option: OptionSpec, value: string | undefined): string {
   return value;
 }
 
-function unknownOption(options: readonly OptionSpec[], raw: string): EngineError {
-  const word = raw.replace(/^-+/, '');
-  const close =
-    options.find((option) => 'field' in option && inDashes(option.field) === inDashes(word))?.name ??
-    nearest(
-      word,
-      options.map(({ name }) => name),
-    );
-  return new EngineError(
-    'UNKNOWN_OPTION',
-    `There is no option "${raw}".`,
-    close ? `Did you mean "--${close}"?` : 'See --help for all options.',
-  );
-}
-
-/** Configuration files and other trainers spell options as the fields that they set: learningRate, learning_rate. */
-function inDashes(name: string): string {
-  return name.replace(/[A-Z]/g, '-$&').replaceAll('_', '-').toLowerCase();
+function unknownOption(raw: string, options: readonly OptionSpec[]): EngineError {
+  const names = options.map(({ name }) => name);
+  return unknownSetting(raw.replace(/^-+/, ''), names, 'UNKNOWN_OPTION');
 }
 
 function strayArgument(command: string, value: string): EngineError {
@@ -114,23 +108,16 @@ function strayArgument(command: string, value: string): EngineError {
  * A comma-separated list of precision modes.
  * @throws EngineError UNKNOWN_MODE naming the first that is not known, and the nearest that is
  */
-export function modeList(name: string, value: string): readonly PrecisionMode[] {
-  return value.split(',').map((item) => {
-    if (isPrecisionMode(item)) return item;
-    throw new EngineError('UNKNOWN_MODE', `--${name} has "${item}".`, modeSuggestion(item));
-  });
+export function modeList(value: string): readonly PrecisionMode[] {
+  return value.split(',').map((item) => recipeOf(item).id);
 }
 
 /**
  * A comma-separated list of precision modes and variants of them, each in its one spelling.
  * @throws EngineError UNKNOWN_MODE or BAD_VALUE naming the first that is not right
  */
-export function variantList(name: string, value: string): readonly VariantId[] {
-  return value.split(',').map((item) => {
-    const [mode = ''] = item.split('+');
-    modeList(name, mode);
-    return readVariant(item);
-  });
+export function variantList(value: string): readonly VariantId[] {
+  return value.split(',').map(readVariant);
 }
 
 /**

@@ -66,7 +66,7 @@ export function parseBench(args: readonly string[]): BenchCommand {
     kind: 'bench',
     stages: listOf('only', given.get('only') ?? DEFAULT_STAGES, STAGE_NAMES),
     shapes: given.has('shapes') ? listOf('shapes', given.get('shapes'), SHAPE_NAMES) : null,
-    modes: modeList('precision', given.get('precision') ?? DEFAULT_MODES),
+    modes: modeList(given.get('precision') ?? DEFAULT_MODES),
     budget: budget === undefined ? null : parseBytes('budget', budget),
     steps: wholeNumber('steps', given.get('steps') ?? String(DEFAULT_STEPS)),
     json: given.get('json'),

@@ -12,6 +12,7 @@ import {
   PRECISION_MODES,
   type Preset,
   presetOf,
+  rowOf,
   type TrainConfig,
   VARIANT_SETTINGS,
   type VariantId,
@@ -25,7 +26,7 @@ import { show } from './terminal.ts';
 const DEFAULT_MODES = 'fp32,fp16,bf16';
 const MAX_SEEDS = 100;
 
-const VARIANT_NAMES = VARIANT_SETTINGS.map(({ name }) => name).join(', ');
+const VARIANT_NAMES = VARIANT_SETTINGS.map((field) => rowOf(field).option).join(', ');
 
 /** What a run of its own takes: its mode, its files and its output. */
 const NOT_PASSED_ON = [
@@ -93,7 +94,7 @@ export function presetOn(report: AdapterReport, experiment: Experiment): Preset 
 }
 
 function modesOf(value: string): readonly VariantId[] {
-  const modes = variantList('modes', value);
+  const modes = variantList(value);
   checkDistinct('mode', modes);
   return modes;
 }

@@ -1,8 +1,7 @@
 import {
   DEFAULT_PRESET,
-  DEFAULT_ROUNDING,
   DEFAULT_TEXT,
-  DELAYED_SCALING,
+  type Field,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
   OPTIMIZER_TABLE,
@@ -12,6 +11,7 @@ import {
   PRESETS,
   type Preset,
   recipeOf,
+  rowOf,
 } from '../engine/index.ts';
 import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
 
@@ -57,9 +57,8 @@ export function optionList(options: readonly OptionSpec[]): string {
 
 /** How the value of an option is written. */
 const VALUES: Readonly<Record<OptionSpec['kind'], string>> = {
-  number: ' N',
+  setting: '',
   count: ' N',
-  choice: '',
   name: '',
   file: ' FILE',
   folder: ' DIR',
@@ -70,33 +69,33 @@ const VALUES: Readonly<Record<OptionSpec['kind'], string>> = {
 };
 
 function optionHelp(option: OptionSpec): string {
-  const choices = 'choices' in option ? `${option.choices.join(' | ')}: ` : '';
+  const values =
+    'choices' in option ? option.choices : option.kind === 'setting' ? valuesOf(option.field) : [];
+  const choices = values.length > 0 ? `${values.join(' | ')}: ` : '';
   const standard = defaultOf(option);
+  const isNumber = option.kind === 'setting' && rowOf(option.field).kind === 'number';
   return entry(
-    `--${option.name}${VALUES[option.kind]}`,
+    `--${option.name}${isNumber ? ' N' : VALUES[option.kind]}`,
     `${choices}${option.help}${standard ? ` [${standard}]` : ''}`,
   );
 }
 
-/** Where it is not the preset's value. */
-const DEFAULTS: Readonly<Record<string, string>> = {
-  preset: DEFAULT_PRESET,
-  text: DEFAULT_TEXT,
-  rounding: DEFAULT_ROUNDING,
-  vocab: "the tokenizer's",
-  'micro-batch': 'the batch',
-  'amax-history': String(DELAYED_SCALING.historyLength),
-  'amax-algo': DELAYED_SCALING.algorithm,
-  'scale-margin': String(DELAYED_SCALING.margin),
-};
+/** Those that are listed beside a setting: none where any number of a range will do, or the option alone says it. */
+function valuesOf(field: Field): readonly string[] {
+  const row = rowOf(field);
+  return row.kind === 'choice' || row.kind === 'name' ? Object.keys(row.titles) : [];
+}
 
 function defaultOf(option: OptionSpec): string {
-  const own = option.standard ?? DEFAULTS[option.name];
-  if (own !== undefined) return own;
-  if (option.kind !== 'number' && option.kind !== 'choice') return '';
+  if (option.kind !== 'setting') return option.standard ?? DEFAULT_NAMES[option.name] ?? '';
+  const { kind, standard } = rowOf(option.field);
+  if (kind === 'flag') return '';
+  if (standard !== undefined) return standard;
   const value = PRESETS[DEFAULT_PRESET].config[option.field];
   return value === null ? `the mode's: ${modeScales()}` : String(value);
 }
+
+const DEFAULT_NAMES: Readonly<Record<string, string>> = { preset: DEFAULT_PRESET, text: DEFAULT_TEXT };
 
 /** Starting scales of the modes that have one. */
 function modeScales(): string {

@@ -5,11 +5,13 @@ import {
   choiceOf,
   choiceOfModel,
   EngineError,
+  FIELDS,
   type GptConfig,
   type ModelFile,
   type Overrides,
   openModel,
   type RandomAccess,
+  rowOf,
   usualHeads,
 } from '../engine/index.ts';
 import { fileSource } from './fileSource.ts';
@@ -68,26 +70,14 @@ export function fillOption({ shape }: InitialModel, given: Overrides): string | 
   return given.vocabulary === shape.vocabulary ? null : `--vocab ${shape.vocabulary}`;
 }
 
-/** Option names of the settings that the file determines. */
-const DECIDED = {
-  layers: 'layers',
-  heads: 'heads',
-  width: 'width',
-  context: 'ctx',
-  vocabulary: 'vocab',
-  tied: 'untied',
-  norm: 'norm',
-  mlp: 'mlp',
-  tokenizer: 'tokenizer',
-} as const satisfies Partial<Record<keyof Overrides, string>>;
-
 function refuseContradictions(model: InitialModel, given: Overrides): void {
   const decided = overridesOfModel(model, given);
-  for (const [field, option] of Object.entries(DECIDED) as [keyof typeof DECIDED, string][]) {
+  for (const field of FIELDS) {
     const asked = given[field];
     const has = decided[field];
     if (asked === undefined || has === undefined || asked === has) continue;
-    const what = field === 'tied' ? `--${option} was given` : `--${option} is ${asked}`;
+    const { kind, option } = rowOf(field);
+    const what = kind === 'flag' ? `--${option} was given` : `--${option} is ${asked}`;
     const file = field === 'tied' ? 'shares its head with the embedding' : `has ${field} ${has}`;
     throw new EngineError(
       'BAD_VALUE',

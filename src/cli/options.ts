@@ -1,7 +1,6 @@
 /** Arguments of `npm run train` to what is to be done. */
 import {
   builtinText,
-  checkNumber,
   configure,
   DEFAULT_PRESET,
   DEFAULT_TEXT,
@@ -9,14 +8,13 @@ import {
   EXPORT_DTYPES,
   type ExportDtype,
   isPresetOpen,
-  type NumberField,
   type Overrides,
   type PresetName,
   presetOf,
-  recipeOf,
-  suggestion,
+  readSetting,
   type TextId,
   type TrainConfig,
+  thereIsNo,
 } from '../engine/index.ts';
 import { readArguments, wholeNumber } from './arguments.ts';
 import { DEFAULT_EXPORT_DTYPE, DEFAULT_SAVE_EVERY, OPTIONS } from './optionTable.ts';
@@ -109,10 +107,13 @@ function exportChoice(given: ReadonlyMap<string, string>): ExportChoice | null {
       'Add --export DIR, or leave it out.',
     );
   }
-  return {
-    folder,
-    dtype: parseChoice('export-dtype', EXPORT_DTYPES, dtype ?? DEFAULT_EXPORT_DTYPE) as ExportDtype,
-  };
+  return { folder, dtype: dtype === undefined ? DEFAULT_EXPORT_DTYPE : exportDtype(dtype) };
+}
+
+function exportDtype(value: string): ExportDtype {
+  const found = EXPORT_DTYPES.find((dtype) => dtype === value);
+  if (found) return found;
+  throw thereIsNo('export-dtype', value, EXPORT_DTYPES);
 }
 
 function numericsEvery(given: ReadonlyMap<string, string>): number {
@@ -136,52 +137,18 @@ function saveChoice(given: ReadonlyMap<string, string>): SaveChoice | null {
   return { path, every: every === undefined ? DEFAULT_SAVE_EVERY : wholeNumber('save-every', every, 0) };
 }
 
-function parseChoice(name: string, choices: readonly string[], value: string): string {
-  if (name === 'precision') return recipeOf(value).id;
-  if (choices.includes(value)) return value;
-  // How many tokens is checked with the rest of the configuration.
-  if (name === 'tokenizer' && value.startsWith('bpe:')) return value;
-  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, suggestion(value, choices));
-}
-
-function parseNumber(name: string, field: NumberField, value: string): number {
-  const power = field === 'lossScale' ? /^2\^(\d{1,3})$/.exec(value) : null;
-  const isNumber = power || /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value);
-  if (!isNumber) {
-    throw new EngineError('BAD_VALUE', `--${name} is "${value}", which is not a number.`, rangeHint(field));
-  }
-  const number = power ? 2 ** Number(power[1]) : Number(value);
-  checkNumber(field, number);
-  return number;
-}
-
 /**
- * Only the values given. Of a number its own range is checked; what the values are together is for `configure` to check.
+ * Only the values given, each checked on its own; what they are together is for `configure` to check.
  * @throws EngineError of a usage code
  */
 export function overridesOf(given: ReadonlyMap<string, string>): Overrides {
-  const overrides: Record<string, unknown> = {
-    ...(given.has('untied') && { tied: false }),
-    ...(given.has('quantize-head') && { quantizeHead: true }),
-  };
-  for (const option of OPTIONS) {
-    const value = given.get(option.name);
-    if (value === undefined) continue;
-    if (option.kind === 'number') overrides[option.field] = parseNumber(option.name, option.field, value);
-    if (option.kind === 'choice') overrides[option.field] = parseChoice(option.name, option.choices, value);
-  }
-  return overrides;
-}
-
-/** What the engine says about a field that is no number: the ranges are written down there only. */
-function rangeHint(field: NumberField): string {
-  try {
-    checkNumber(field, Number.NaN);
-  } catch (error) {
-    if (error instanceof EngineError) return error.hint;
-    throw error;
-  }
-  return 'Give a number.';
+  const values = OPTIONS.flatMap((option) => {
+    const text = given.get(option.name);
+    return option.kind !== 'setting' || text === undefined
+      ? []
+      : [[option.field, readSetting(option.field, text)]];
+  });
+  return Object.fromEntries(values);
 }
 
 /** @throws EngineError BAD_VALUE for an unknown text, and for two */

@@ -16,6 +16,7 @@ import {
   PRECISION_MODES,
   presetOf,
   recipeOf,
+  rowOf,
   type TrainConfig,
   type VariantId,
 } from '../engine/index.ts';
@@ -23,7 +24,7 @@ import { readArguments, variantList } from './arguments.ts';
 import { formatBytes, parseBytes } from './format.ts';
 import { optionList } from './help.ts';
 import { overridesOf } from './options.ts';
-import { OPTION_GROUPS, type OptionSpec } from './optionTable.ts';
+import { type OptionSpec, OPTIONS as TRAIN_OPTIONS } from './optionTable.ts';
 import { runCommand } from './runCommand.ts';
 import { textTable } from './table.ts';
 import { show } from './terminal.ts';
@@ -34,16 +35,8 @@ const DEFAULT_BINDING = '2GiB';
 /** Vocabulary of the character tokenizer for the built-in texts, up to padding. */
 const CHARACTERS = 96;
 
-/** Options besides those of the model that affect memory. */
-const MEMORY_OPTIONS = [
-  ...['preset', 'steps', 'quantize-head', 'quantize-activations', 'amax-history'],
-  ...['batch', 'recompute', 'optimizer', 'optim-state', 'tokenizer', 'sharpness-every'],
-];
-const optionsOf = (...groups: string[]): OptionSpec[] =>
-  groups.flatMap((group) => OPTION_GROUPS[group]!.filter(({ name }) => MEMORY_OPTIONS.includes(name)));
-
 const OPTIONS: readonly OptionSpec[] = [
-  ...optionsOf('Run'),
+  ...TRAIN_OPTIONS.filter(({ name }) => name === 'preset'),
   {
     kind: 'list',
     name: 'precision',
@@ -52,9 +45,7 @@ const OPTIONS: readonly OptionSpec[] = [
   },
   { kind: 'size', name: 'budget', help: `memory of the GPU [${DEFAULT_BUDGET}]` },
   { kind: 'size', name: 'binding', help: `largest buffer that a kernel can bind [${DEFAULT_BINDING}]` },
-  ...optionsOf('Precision'),
-  ...OPTION_GROUPS.Model!,
-  ...optionsOf('Training', 'Text', 'Output'),
+  ...TRAIN_OPTIONS.filter((option) => option.kind === 'setting' && rowOf(option.field).planned),
   {
     kind: 'flag',
     name: 'saved',
@@ -95,7 +86,7 @@ async function main(args: readonly string[]): Promise<number> {
   const planned =
     precision === undefined
       ? PRECISION_MODES.filter((mode) => !leftOut.includes(mode))
-      : variantList('precision', precision);
+      : variantList(precision);
   const runs = comparedRuns(preset, overrides, planned, 1);
   const modes = runs.map((run) => plan(run, vocabulary, limits, budget));
   const advice = ({ largestBatch: fits }: PlannedMode, i: number): string[] =>

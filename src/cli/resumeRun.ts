@@ -2,29 +2,18 @@
 import {
   checkConfig,
   EngineError,
+  type Field,
   filledIn,
   presetOf,
   type RunDescription,
   type RunFile,
+  rowOf,
   type TrainConfig,
   tokensIn,
 } from '../engine/index.ts';
 import { overridesOf, type TextChoice } from './options.ts';
-import { OPTIONS } from './optionTable.ts';
 
-type Field = keyof TrainConfig;
-
-/** Options that may change on resuming. They affect no step except through the end of the schedule and in the last bits. */
-const FREE: ReadonlySet<Field> = new Set<Field>([
-  'steps',
-  'evalEvery',
-  'evalBatches',
-  'sampleLength',
-  'microBatch',
-  'recompute',
-  'half',
-]);
-/** Settings in which a preset that is given with `--resume` must match the run. */
+/** What a preset given with `--resume` must have in common with the run. */
 const SHAPE: readonly Field[] = ['layers', 'heads', 'width', 'context', 'batch'];
 
 /**
@@ -42,7 +31,7 @@ export function resumedConfig(file: RunFile, given: ReadonlyMap<string, string>)
   const saved = run.description.config;
   const free: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(overrides) as [Field, unknown][]) {
-    if (FREE.has(field)) free[field] = value;
+    if (rowOf(field).resumable) free[field] = value;
     else if (!isSaved(run, field, value)) throw contradiction(run, field, value);
   }
   if (preset !== undefined) checkPreset(run, preset, overrides);
@@ -109,7 +98,7 @@ function checkSteps(run: RunFile, { steps, warmup }: TrainConfig): void {
 }
 
 function contradiction(run: RunFile, field: Field, asked: unknown): EngineError {
-  const name = optionOf(field);
+  const name = rowOf(field).option;
   const saved = filledIn(run.description.config)[field];
   const message =
     typeof asked === 'boolean'
@@ -120,13 +109,6 @@ function contradiction(run: RunFile, field: Field, asked: unknown): EngineError 
     message,
     `A resumed run keeps its settings. Leave --${name} out, or start a new run.`,
   );
-}
-
-function optionOf(field: Field): string {
-  if (field === 'tied') return 'untied';
-  if (field === 'quantizeHead') return 'quantize-head';
-  const option = OPTIONS.find((one) => 'field' in one && one.field === field);
-  return option?.name ?? field;
 }
 
 function nameOf({ file }: RunFile): string {

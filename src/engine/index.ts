@@ -3,7 +3,7 @@
 // core/: Errors with a hint, and number formats.
 
 export { badValue, checkObject, checkOptions, inWords, type OptionType } from './core/checkOptions.ts';
-export { EngineError, type ErrorCode, nearest, suggestion } from './core/errors.ts';
+export { EngineError, type ErrorCode, suggestion } from './core/errors.ts';
 export {
   formatCount,
   formatLoss,
@@ -15,6 +15,7 @@ export {
 export { mebibytes } from './core/mebibytes.ts';
 export { MEMORY_CATEGORIES, type MemoryBytes, type MemoryCategory } from './core/memoryCategories.ts';
 export { HALFSTEP_VERSION } from './core/version.ts';
+export { writtenNumber } from './core/writtenNumber.ts';
 
 // precision/: Number formats, the recipes of the precision modes, and optimizer states.
 
@@ -26,15 +27,11 @@ export {
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
 } from './precision/optimStates.ts';
-export { AMAX_ALGORITHMS, DELAYED_SCALING, QUANTIZED_ACTIVATIONS } from './precision/quantization.ts';
 export { formatsOf, gradientFormat, storesHalves } from './precision/recipe.ts';
 export {
-  delaysScales,
   isPrecisionMode,
-  modeSuggestion,
   PRECISION_MODES,
   type PrecisionMode,
-  quantizesOperands,
   type Recipe,
   recipeFor,
   recipeOf,
@@ -44,7 +41,6 @@ export {
   DEFAULT_ROUNDING,
   isSimulatedFormat,
   isSimulatedMode,
-  ROUNDINGS,
   type Rounding,
   SIMULATED_BITS,
   type SimulatedBits,
@@ -102,7 +98,6 @@ export {
   type Tokenizer,
   type TokenizerChoice,
   type TokenizerJson,
-  tokenizerKind,
   tokenizerOfModel,
   tokensIn,
 } from './data/tokenizer.ts';
@@ -115,25 +110,40 @@ export { MAX_LEARNED_BYTES } from './data/wordPieces.ts';
 export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
 export {
-  GPT2_KINDS,
   type GptConfig,
-  MLP_KINDS,
-  MLPS,
-  NORM_KINDS,
   NORMS,
   otherKinds,
   VOCABULARY_PADDING,
 } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
-export { currentFields, currentOption, RENAMED_OPTIONS } from './config/renamed.ts';
+export type { SettingGroup } from './config/settings/row.ts';
+export { isTaken } from './config/settings/rules.ts';
+export {
+  currentFields,
+  FIELDS,
+  type Field,
+  fieldOfOption,
+  type NumberField,
+  type OptionOf,
+  optionNames,
+  rowOf,
+  SETTING_GROUPS,
+  type WrittenValue,
+} from './config/settings/table.ts';
+export {
+  checkSetting,
+  readSetting,
+  schemaOf,
+  shortened,
+  thereIsNo,
+  unknownSetting,
+  writeSetting,
+} from './config/settings/values.ts';
 export {
   checkConfig,
-  checkNumber,
   gptConfig,
   microBatchOf,
-  type NumberField,
-  RECOMPUTE_LEVELS,
   rangeOf,
   scalingOf,
   type TrainConfig,
@@ -288,7 +298,6 @@ export {
   readVariant,
   VARIANT_SETTINGS,
   type VariantId,
-  type VariantSetting,
   variantId,
   variantOverrides,
   variantTitle,

@@ -1,7 +1,7 @@
 /**
- * `halfstep`: what a program needs to train a GPT on a `GPUDevice`, in Node or a page. docs/package.md says what of it is
- * stable. A device is `openDevice(navigator.gpu)`, or in Node `openDevice(await loadDawn())` with `loadDawn` of `halfstep/node`.
- * Errors are `EngineError`, with a code, a message and what to do.
+ * `halfstep`: the functions for training a GPT on a `GPUDevice`, in Node or in a page. docs/package.md says which of
+ * them are stable. Get a device from `openDevice(navigator.gpu)`, or in Node from `openDevice(await loadDawn())` with
+ * `loadDawn` of `halfstep/node`. Errors are `EngineError`s with a code, a message and a hint.
  */
 
 export type { RunDescription, RunFile, RunProgress } from '../engine/index.ts';

@@ -1,11 +1,14 @@
-/** `halfstep/node`: WebGPU in Node, by Google's Dawn in the npm package `webgpu`, an optional peer dependency. */
+/**
+ * `halfstep/node`: WebGPU in Node through Google's Dawn, from the npm package `webgpu`, an optional peer dependency.
+ */
 import { loadDawn as load } from '../cli/dawn.ts';
 import { badValue, EngineError, inWords } from '../engine/index.ts';
 
 /**
- * Node's counterpart of `navigator.gpu`, for `openDevice`. Also puts `GPUBufferUsage` and the other WebGPU globals in
- * place. One instance a process: later calls return it. It stays alive as long as the process, which Dawn needs.
- * @param toggles of Dawn, as the package `webgpu` takes them; by default those that f16 on NVIDIA and matrix units need
+ * Node's counterpart of `navigator.gpu`, for `openDevice`. Also defines `GPUBufferUsage` and the other WebGPU globals.
+ * There is one instance per process, which later calls return; it lives as long as the process, as Dawn requires.
+ * @param toggles of Dawn, in the form of the package `webgpu`; by default those that f16 on NVIDIA and matrix units
+ * need
  * @throws EngineError NO_WEBGPU when the package is not installed, or has no binary for this machine; BAD_VALUE
  */
 export async function loadDawn(toggles?: readonly string[]): Promise<GPU> {

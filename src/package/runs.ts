@@ -1,4 +1,4 @@
-/** Whole files of a run: saved, opened, resumed, and the model in it as Hugging Face's libraries read it. */
+/** Saves, opens and resumes whole runs, and exports their models for Hugging Face's libraries. */
 import {
   type AdapterReport,
   badValue,
@@ -28,10 +28,10 @@ import * as check from './checked.ts';
 const SAFETENSORS = 'application/octet-stream';
 
 /**
- * The run as one safetensors file: master weights under GPT-2's names (f32, or the master's format), optimizer states as
- * they are stored, the step's state, and all else that resuming needs. About 12 bytes a parameter in most modes. Page, command line
- * and {@link openRun} read it. Waits for every submitted step, and for one sync a tensor; takes no GPU memory beyond one
- * tensor. No step may be taken until it resolves.
+ * The run as one safetensors file: master weights under GPT-2's names (f32, or the master's format), optimizer states
+ * as stored, the step's state, and everything else that resuming needs. About 12 bytes per parameter in most modes. The
+ * page, the command line and {@link openRun} read it. Waits for every submitted step, and syncs once per tensor; needs
+ * GPU memory for one tensor. No step may be taken until it resolves.
  * @throws EngineError SAVE_FAILED when a step was taken meanwhile
  */
 export async function saveRun(trainer: Trainer): Promise<Blob> {
@@ -54,11 +54,11 @@ export async function saveRun(trainer: Trainer): Promise<Blob> {
 }
 
 /**
- * Reads what a saved run is, from {@link saveRun}, the page or the command line; no tensor is read yet. In Node,
+ * Opens a run saved by {@link saveRun}, the page or the command line; no tensor is read yet. In Node,
  * `fs.openAsBlob(path)` gives a file as a Blob.
  * @param name for messages
- * @throws EngineError BAD_FILE when it is damaged, WRONG_RUN when it is no run of this version or of another recipe than
- * the one defined here, UNKNOWN_MODE before `defineMode` has defined its mode
+ * @throws EngineError BAD_FILE when it is damaged, WRONG_RUN when it is not a run of this version, or its recipe
+ * differs from the one defined here, UNKNOWN_MODE before `defineMode` has defined its mode
  */
 export async function openRun(file: Blob, name = 'run.safetensors'): Promise<RunFile> {
   check.blob(file, 'openRun');
@@ -67,7 +67,7 @@ export async function openRun(file: Blob, name = 'run.safetensors'): Promise<Run
 }
 
 export interface ResumeOptions extends Omit<TrainerOptions, 'resume'> {
-  /** The run's new number of steps, those before included; left out, what it was begun with. */
+  /** The run's new total number of steps; by default the one it was started with. */
   readonly steps?: number | undefined;
 }
 
@@ -78,11 +78,12 @@ const RESUME_OPTIONS = check.options('options', {
 } satisfies Record<keyof ResumeOptions, OptionType>);
 
 /**
- * A trainer that resumes a saved run: bit for bit as if it had not been interrupted on the adapter that saved it; elsewhere
- * sums may differ in their last bits. Allocates and compiles as `createTrainer`, and waits for the GPU.
- * @param dataset of the run's own text and tokenizer: `createDataset(text, { ..., tokenizer: run.description.tokenizer })`
- * @throws EngineError WRONG_RUN when the text or its tokens are others, or `steps` is less than was taken; BAD_FILE when a
- * tensor is damaged; and as `createTrainer`
+ * Creates a trainer that resumes a saved run. On the adapter that saved it, the bits are those of an uninterrupted run;
+ * elsewhere sums may differ in their last bits. Allocates and compiles like `createTrainer`, and waits for the GPU.
+ * @param dataset of the run's own text and tokenizer: `createDataset(text, { ..., tokenizer: run.description.tokenizer
+ * })`
+ * @throws EngineError WRONG_RUN when the text or its tokens differ, or `steps` is below the number of steps taken;
+ * BAD_FILE when a tensor is damaged; and the errors of `createTrainer`
  */
 export async function resumeTrainer(
   device: GPUDevice,
@@ -112,11 +113,11 @@ export async function resumeTrainer(
 }
 
 /**
- * The trained model as Hugging Face's `transformers` reads a GPT-2: `model.safetensors`, `config.json`, `tokenizer.json`
- * and `tokenizer_config.json`, to be written into one folder. Weights come from the masters. Waits for every submitted step, and for one
- * sync a chunk of parameters; all weights are in memory as f32.
+ * The trained model as Hugging Face's `transformers` reads a GPT-2: `model.safetensors`, `config.json`,
+ * `tokenizer.json` and `tokenizer_config.json`, to be written into one folder. Weights come from the masters. Waits for
+ * every submitted step, and syncs once per chunk of parameters; holds all weights in memory as f32.
  * @param dtype of `model.safetensors`: 'F32', or 'F16'
- * @throws EngineError NOT_FINITE naming a weight that is not finite, or not in F16
+ * @throws EngineError NOT_FINITE naming a weight that is not finite, or does not fit F16
  */
 export async function exportModel(trainer: Trainer, dtype: ExportDtype = 'F32'): Promise<File[]> {
   check.trainer(trainer, 'exportModel');
@@ -131,6 +132,6 @@ export async function exportModel(trainer: Trainer, dtype: ExportDtype = 'F32'):
 }
 
 async function* inTurn(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  // A copy: a piece may be written over by the next.
+  // A copy, because the next piece may reuse the buffer.
   for await (const piece of pieces) yield piece.slice();
 }

@@ -1,44 +1,34 @@
 /** What is added to a model's folder so that its run goes on in PyTorch, on many GPUs. */
 import {
   EngineError,
+  FIELDS,
   type FileToWrite,
-  GPT2_KINDS,
   NORMS,
-  OPTIMIZER_TABLE,
-  OPTIMIZERS,
   piecesOf,
   type RunDescription,
   type RunFile,
+  rowOf,
   type TextStream,
-  type TokenizerJson,
   textFile,
 } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 
-/** What `train_ddp.py` goes on with. */
-const MODES: readonly string[] = ['fp32', 'tf32', 'bf16', 'fp16'];
-const TOKENIZERS: readonly string[] = ['char', 'byte'];
-const KINDS = ['norm', 'mlp'] as const;
+/** What `train_ddp.py` continues, where that is not every value of a setting. */
+const LIMITED = FIELDS.flatMap((field) => {
+  const { option, inPyTorch } = rowOf(field);
+  return inPyTorch ? [{ field, option, values: inPyTorch as readonly unknown[] }] : [];
+});
 
-/** @throws EngineError BAD_VALUE naming what the program cannot go on with */
-export function checkCluster({
-  config,
-  tokenizer,
-}: Pick<RunDescription, 'config'> & { readonly tokenizer: Pick<TokenizerJson, 'kind'> }): void {
-  const wrong = !MODES.includes(config.precision)
-    ? `mode ${config.precision}`
-    : !TOKENIZERS.includes(tokenizer.kind)
-      ? `the ${tokenizer.kind} tokenizer`
-      : !OPTIMIZER_TABLE[config.optimizer].inPytorch || config.optimState !== 'f32'
-        ? `${config.optimizer} with states in ${config.optimState}`
-        : KINDS.some((kind) => config[kind] !== GPT2_KINDS[kind])
-          ? `norm ${config.norm} and mlp ${config.mlp}`
-          : null;
-  if (wrong === null) return;
+/** @throws EngineError BAD_VALUE naming what the program cannot continue */
+export function checkCluster({ config }: Pick<RunDescription, 'config'>): void {
+  const wrong = LIMITED.filter(({ field, values }) => !values.includes(config[field]));
+  if (wrong.length === 0) return;
+  const has = wrong.map(({ field, option }) => `${option} ${config[field]}`).join(' and ');
+  const takes = wrong.map(({ option, values }) => `${option} ${values.join(', ')}`).join('; ');
   throw new EngineError(
     'BAD_VALUE',
-    `train_ddp.py does not go on with ${wrong}: it has ${MODES.join(', ')}, ${OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPytorch).join(', ')} in f32, norm ${GPT2_KINDS.norm}, mlp ${GPT2_KINDS.mlp}, and the tokenizers ${TOKENIZERS.join(' and ')}.`,
-    `Take the run file${NORMS[config.norm].exported ? ' or the model' : ''} instead.`,
+    `train_ddp.py does not continue a run with ${has}.`,
+    `It continues ${takes}. Take the run file${NORMS[config.norm].exported ? ' or the model' : ''} instead.`,
   );
 }
 

@@ -3,7 +3,7 @@
  */
 import { isPresetOpen, openPreset, PRESET_NAMES, type PresetName } from '../engine/index.ts';
 import type { MetricsLog } from './metricsLog.ts';
-import { NUMBER_FIELDS, NUMBER_SETTINGS, settingsProblem } from './settings.ts';
+import { overridesOf, settingsProblem } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { type PresetAdapted, useUi } from './uiStore.ts';
 
@@ -46,10 +46,7 @@ export function undoAdaptation(): void {
 
 function adapt(preset: PresetName, presetAdapted: PresetAdapted): boolean {
   const { presetChosen, settings } = useSettings.getState();
-  const given = NUMBER_SETTINGS.flatMap((key) =>
-    settings[key] === null ? [] : [[NUMBER_FIELDS[key], settings[key]]],
-  );
-  if (!isPresetOpen(presetChosen, Object.fromEntries(given))) return false;
+  if (!isPresetOpen(presetChosen, overridesOf(settings))) return false;
   const adapted = { ...settings, preset };
   // The chosen values were checked with the previous preset and may not fit this one: a long warm-up does not fit a
   // short run.

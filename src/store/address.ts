@@ -1,98 +1,62 @@
-import * as v from 'valibot';
 import {
-  mostTokens,
-  PRESET_NAMES,
-  RENAMED_OPTIONS,
-  ROUNDINGS,
+  builtinText,
+  EngineError,
+  fieldOfOption,
+  presetOf,
+  readSetting,
   readVariant,
-  suggestion,
-  TEXT_IDS,
-  type TokenizerChoice,
+  rowOf,
+  shortened,
+  thereIsNo,
+  unknownSetting,
+  type VariantId,
+  writtenNumber,
 } from '../engine/index.ts';
 import { SCHEDULES } from '../session/protocol.ts';
-import {
-  CHOICES,
-  HALF_CHOICES,
-  NUMBER_SETTINGS,
-  type NumberSetting,
-  type Problem,
-  problemOf,
-  type Settings,
-  settingsProblem,
-} from './settings.ts';
+import { PRESET_SETTINGS, type Problem, problemOf, type Settings, settingsProblem } from './settings.ts';
 import { isTracking } from './tracking.ts';
-import { writtenNumber } from './typedNumber.ts';
-
-/** Numbers are only read here; whether one can be trained with is the engine's to say. */
-const number = v.pipe(
-  v.string(),
-  v.transform((text) => writtenNumber(text.trim())),
-  v.number(),
-);
-
-const tokenizer = v.pipe(
-  v.string(),
-  v.check((text) => problemOf(() => mostTokens(text as TokenizerChoice)) === null),
-  v.transform((text) => text as TokenizerChoice),
-);
 
 /** A mode or variant in any spelling. In a query, + stands for a space. */
-const variantText = v.pipe(
-  v.string(),
-  v.transform((text) => text.replaceAll(' ', '+')),
-  v.check((text) => problemOf(() => readVariant(text)) === null),
-  v.transform(readVariant),
-);
+function mode(text: string): VariantId {
+  return readVariant(text.replaceAll(' ', '+'));
+}
 
-const SCHEMAS = {
-  preset: v.picklist(PRESET_NAMES),
+function oneOf<Name extends string>(key: string, names: readonly Name[]) {
+  return (text: string): Name => {
+    const found = names.find((name) => name === text);
+    if (found === undefined) throw thereIsNo(key, text, names);
+    return found;
+  };
+}
+
+/** Numbers are only read here; whether one can be trained with is for others to say. */
+function number(key: string, low = 0, high = Number.MAX_VALUE) {
+  return (text: string): number => {
+    const value = writtenNumber(text.trim());
+    if (value !== null && value >= low && value <= high) return value;
+    const what = value === null ? `"${shortened(text)}", which is not a number` : value;
+    throw new EngineError('BAD_VALUE', `${key} is ${what}.`, `It must be a number from ${low} to ${high}.`);
+  };
+}
+
+/** What an address has beside the settings of a run. Each throws an EngineError for what it cannot read. */
+const OTHERS = {
+  preset: (text: string) => presetOf(shortened(text)).name,
   /** One mode; `modes` for several. */
-  precision: v.pipe(
-    variantText,
-    v.transform((mode) => [mode]),
-  ),
-  modes: v.pipe(
-    v.string(),
-    v.transform((text) => text.split(',')),
-    v.array(variantText),
-  ),
-  schedule: v.picklist(SCHEDULES),
-  seeds: number,
+  precision: (text: string) => [mode(text)],
+  modes: (text: string) => text.split(',').map(mode),
+  schedule: oneOf('schedule', SCHEDULES),
+  seeds: number('seeds'),
   // A file cannot be named in an address.
-  text: v.picklist(TEXT_IDS),
-  ...(Object.fromEntries(NUMBER_SETTINGS.map((key) => [key, number])) as Record<
-    NumberSetting,
-    typeof number
-  >),
-  untied: v.picklist(CHOICES.untied),
-  norm: v.picklist(CHOICES.norm),
-  mlp: v.picklist(CHOICES.mlp),
-  tokenizer,
-  order: v.picklist(CHOICES.order),
-  recompute: v.picklist(CHOICES.recompute),
-  optimizer: v.picklist(CHOICES.optimizer),
-  'optim-state': v.picklist(CHOICES['optim-state']),
-  'quantize-head': v.picklist(CHOICES['quantize-head']),
-  'quantize-activations': v.picklist(CHOICES['quantize-activations']),
-  'amax-algo': v.picklist(CHOICES['amax-algo']),
-  f16: v.picklist(HALF_CHOICES),
-  rounding: v.picklist(ROUNDINGS),
-  sample: number,
-  samples: number,
-  autostart: v.picklist(['0', '1']),
-  ui: v.picklist(['live', 'still']),
-  autosave: v.pipe(number, v.minValue(0), v.maxValue(3600)),
+  text: (text: string) => builtinText(shortened(text)).id,
+  samples: number('samples'),
+  autostart: oneOf('autostart', ['0', '1']),
+  ui: oneOf('ui', ['live', 'still']),
+  autosave: number('autosave', 0, 3600),
 };
-type Key = keyof typeof SCHEMAS;
-type Values = { -readonly [K in Key]?: v.InferOutput<(typeof SCHEMAS)[K]> };
-const KEYS = Object.keys(SCHEMAS) as Key[];
-
-/** Names that the command line or earlier versions have for them. */
-const ALIASES: Readonly<Record<string, string>> = {
-  ...RENAMED_OPTIONS,
-  'loss-scale': 'lossScale',
-  'growth-interval': 'growthInterval',
-};
+type Other = keyof typeof OTHERS;
+type Values = { -readonly [Key in Other]?: ReturnType<(typeof OTHERS)[Key]> };
+const KEYS = [...Object.keys(OTHERS), ...PRESET_SETTINGS];
 
 export interface Address {
   readonly settings: Partial<Settings>;
@@ -110,18 +74,9 @@ export function readAddress(query: string, defaults: Settings): Address {
   const read: Values = {};
   const problems: Problem[] = [];
   for (const [name, text] of new URLSearchParams(query)) {
-    const key = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
-    if (isTracking(key)) continue;
-    if (!isKey(key)) {
-      problems.push({
-        message: `"${shorten(key)}" in the address is not known.`,
-        hint: suggestion(key, KEYS),
-      });
-      continue;
-    }
-    const parsed = v.safeParse(SCHEMAS[key], text);
-    if (parsed.success) Object.assign(read, { [key]: parsed.output });
-    else problems.push(refusal(key, text));
+    if (isTracking(name)) continue;
+    const problem = problemOf(() => Object.assign(read, readPair(name, text)));
+    if (problem) problems.push(problem);
   }
   const { autostart, ui, autosave, precision, ...rest } = read;
   const settings: Partial<Settings> = { ...(precision && { modes: precision }), ...rest };
@@ -143,37 +98,12 @@ export function readAddress(query: string, defaults: Settings): Address {
   return { settings, autostart: autostart === '1' && !refused, still: ui === 'still', autosave, problems };
 }
 
-function refusal(key: Key, text: string): Problem {
-  if (key === 'modes' || key === 'precision') {
-    const names = key === 'modes' ? text.split(',') : [text];
-    const unknown = names.find((mode) => !v.is(variantText, mode)) ?? text;
-    const written = unknown.replaceAll(' ', '+');
-    return {
-      message: `${key === 'modes' ? 'mode' : key} "${shorten(written)}" in the address is not known.`,
-      hint: problemOf(() => readVariant(written))?.hint ?? '',
-    };
-  }
-  if (key === 'tokenizer') {
-    return {
-      message: `tokenizer "${shorten(text)}" in the address is not known.`,
-      hint: problemOf(() => mostTokens(text as TokenizerChoice))?.hint ?? '',
-    };
-  }
-  const schema = SCHEMAS[key];
-  const message = `${key} "${shorten(text)}" in the address is not `;
-  return 'options' in schema
-    ? { message: `${message}known.`, hint: suggestion(text, schema.options) }
-    : {
-        message: `${message}a number.`,
-        hint: `Write ${key} in plain digits with a point for decimals, as in 1000 or 0.001.`,
-      };
-}
-
-function isKey(key: string): key is Key {
-  return Object.hasOwn(SCHEMAS, key);
-}
-
-/** Addresses can be made by anyone: what is quoted back stays short. */
-function shorten(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+/** @throws EngineError for a name that nothing has, and for a value that the name cannot have */
+function readPair(name: string, text: string): Readonly<Record<string, unknown>> {
+  if (Object.hasOwn(OTHERS, name)) return { [name]: OTHERS[name as Other](text) };
+  const field = fieldOfOption(name);
+  if (field === undefined) throw unknownSetting(name, KEYS);
+  const row = rowOf(field);
+  const value = readSetting(field, text);
+  return { [row.option]: row.kind === 'flag' ? (value === row.given ? '1' : '0') : value };
 }

@@ -1,29 +1,20 @@
 /** How the settings differ: from their preset, from what is training, and which of them is to blame. */
-import { checkNumber } from '../engine/index.ts';
+import { checkSetting, rowOf } from '../engine/index.ts';
 import {
-  CHOICE_SETTINGS,
-  CHOICES,
   type ChoiceSetting,
-  choiceIn,
   DEFAULT_SETTINGS,
+  fieldOf,
   firstConfig,
-  NUMBER_FIELDS,
-  NUMBER_SETTINGS,
+  isNumber,
   type NumberSetting,
+  PRESET_SETTINGS,
+  type PresetSetting,
   type Problem,
   problemOf,
   type Settings,
+  settingIn,
   settingsProblem,
 } from './settings.ts';
-
-/** A setting whose value a preset gives. */
-export type PresetSetting = NumberSetting | ChoiceSetting | 'f16' | 'rounding';
-export const PRESET_SETTINGS: readonly PresetSetting[] = [
-  ...NUMBER_SETTINGS,
-  ...CHOICE_SETTINGS,
-  'f16',
-  'rounding',
-];
 
 /** Settings whose values differ from those they have when all is left to preset and mode. */
 export function changedSettings(settings: Settings): PresetSetting[] {
@@ -45,26 +36,20 @@ export function resetOf(keys: readonly PresetSetting[]): Partial<Settings> {
 
 /** What a number is while its field is empty, with whatever else was chosen. Null: what the mode says. */
 export function standardOf(settings: Settings, key: NumberSetting): number | null {
-  return firstConfig(leaveToPreset(settings, [key]))[NUMBER_FIELDS[key]];
+  return settingIn(firstConfig(leaveToPreset(settings, [key])), key) as number | null;
 }
 
 /** What a choice is while it is left to the preset, or to what the file of weights suggests. */
 export function standardChoice(settings: Settings, key: ChoiceSetting): string {
-  return choiceIn(firstConfig(leaveToPreset(settings, [key])), key);
+  const value = settingIn(firstConfig(leaveToPreset(settings, [key])), key);
+  return String(value ?? rowOf(fieldOf(key)).standard);
 }
 
 /** The value that a run would have. */
 function valueIn(settings: Settings, key: PresetSetting): unknown {
   const chosen = settings[key];
   if (chosen !== null) return chosen;
-  const config = firstConfig(settings); // warm-up and the lowest rate follow others
-  if (key === 'f16') return config.half;
-  if (key === 'rounding') return config.rounding;
-  return isChoice(key) ? choiceIn(config, key) : config[NUMBER_FIELDS[key]];
-}
-
-function isChoice(key: PresetSetting): key is ChoiceSetting {
-  return Object.hasOwn(CHOICES, key);
+  return settingIn(firstConfig(settings), key); // warm-up and the lowest rate follow others
 }
 
 /** What is wrong with one number, in the engine's words, where that number is to blame; null when it is not. */
@@ -75,7 +60,7 @@ export function numberProblem(settings: Settings, key: NumberSetting): Problem |
   // Numbers that are wrong by themselves are told at their own fields.
   const sane = leaveToPreset(
     settings,
-    NUMBER_SETTINGS.filter((other) => rangeProblem(settings, other)),
+    PRESET_SETTINGS.filter((other) => isNumber(other) && rangeProblem(settings, other)),
   );
   const problem = settingsProblem(sane);
   if (!problem) return null;
@@ -85,7 +70,7 @@ export function numberProblem(settings: Settings, key: NumberSetting): Problem |
 
 function rangeProblem(settings: Settings, key: NumberSetting): Problem | null {
   const value = settings[key];
-  return value === null ? null : problemOf(() => checkNumber(NUMBER_FIELDS[key], value));
+  return value === null ? null : problemOf(() => checkSetting(fieldOf(key), value));
 }
 
 /** How many choices were changed since a training was started with `started`; the modes are one. */

@@ -2,7 +2,7 @@
  * Says which exports are impossible for a run, so that the reason is shown beside the button before anything is
  * written.
  */
-import { checkExport, EngineError, type TrainConfig, tokenizerKind } from '../engine/index.ts';
+import { checkExport, EngineError, type TrainConfig } from '../engine/index.ts';
 import { checkCluster } from '../session/cluster.ts';
 import type { ExportKind } from '../session/protocol.ts';
 
@@ -10,7 +10,7 @@ import type { ExportKind } from '../session/protocol.ts';
 export function exportObstacle(what: ExportKind, config: TrainConfig): string | null {
   try {
     if (what === 'model') checkExport(config);
-    if (what === 'cluster') checkCluster({ config, tokenizer: { kind: tokenizerKind(config.tokenizer) } });
+    if (what === 'cluster') checkCluster({ config });
     return null;
   } catch (cause) {
     if (cause instanceof EngineError) return `${cause.message} ${cause.hint}`;

@@ -1,117 +1,67 @@
 import {
-  AMAX_ALGORITHMS,
   choiceOfModel,
   comparedRuns,
   DEFAULT_PRESET,
-  DELAYED_SCALING,
   EngineError,
-  MLP_KINDS,
+  FIELDS,
+  type Field,
+  fieldOfOption,
   modeOfVariant,
-  NORM_KINDS,
   type NumberField,
-  OPTIM_STATES,
-  OPTIMIZERS,
+  type OptionOf,
   type Overrides,
   type PlannedRun,
   PRESETS,
   type PrecisionMode,
   type PresetName,
-  QUANTIZED_ACTIVATIONS,
-  RECOMPUTE_LEVELS,
-  type Rounding,
   recipeOf,
+  rowOf,
   TEXT_IDS,
   type TokenizerChoice,
   type TrainConfig,
   type VariantId,
   variantTitle,
   type WeightsShape,
+  type WrittenValue,
 } from '../engine/index.ts';
 import type { Schedule } from '../session/protocol.ts';
 
 export const TEXT_CHOICES = [...TEXT_IDS, 'own'] as const;
 export type TextChoice = (typeof TEXT_CHOICES)[number];
 
-export const HALF_CHOICES = ['auto', 'native', 'packed'] as const;
-
 /** As many as colours, dashes and a table can tell apart. */
 export const MAX_MODES = 4;
 export const MAX_SEEDS = 5;
 
-/** Numbers that have a field, and what they set. The names are those of the address, as the command line has them. */
-export const NUMBER_FIELDS = {
-  layers: 'layers',
-  heads: 'heads',
-  width: 'width',
-  ctx: 'context',
-  vocab: 'vocabulary',
-  batch: 'batch',
-  accum: 'accumulation',
-  'micro-batch': 'microBatch',
-  steps: 'steps',
-  lr: 'learningRate',
-  'min-lr': 'minLearningRate',
-  warmup: 'warmup',
-  'weight-decay': 'weightDecay',
-  beta2: 'beta2',
-  clip: 'clip',
-  seed: 'seed',
-  'eval-every': 'evalEvery',
-  'eval-batches': 'evalBatches',
-  'sharpness-every': 'sharpnessEvery',
-  lossScale: 'lossScale',
-  growthInterval: 'growthInterval',
-  'amax-history': 'amaxHistory',
-  'scale-margin': 'scaleMargin',
-} as const satisfies Record<string, NumberField>;
-export type NumberSetting = keyof typeof NUMBER_FIELDS;
-export const NUMBER_SETTINGS = Object.keys(NUMBER_FIELDS) as NumberSetting[];
+/** Settings that all modes of a comparison share; the modes are a setting of their own here. */
+type Shared = Exclude<Field, 'precision'>;
+export type NumberSetting = OptionOf<NumberField>;
+/** Every setting whose value a preset gives, by the name of its option. */
+export type PresetSetting = OptionOf<Shared>;
+export type ChoiceSetting = Exclude<PresetSetting, NumberSetting>;
+type Given = { readonly [Of in Shared as OptionOf<Of>]: WrittenValue<Of> | null };
 
-/** Settings with a few values. Null leaves the choice to the preset. */
-export const CHOICES = {
-  /** 1: the output matrix is not shared with the token embedding. */
-  untied: ['0', '1'],
-  norm: NORM_KINDS,
-  mlp: MLP_KINDS,
-  /** Those that the page offers: an address may ask for any number of learned tokens. */
-  tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:4096', 'gpt2', 'gpt2-eot'],
-  order: ['random', 'sequential'],
-  /** 1: the LM head in FP8 too. */
-  'quantize-head': ['0', '1'],
-  'quantize-activations': QUANTIZED_ACTIVATIONS,
-  'amax-algo': AMAX_ALGORITHMS,
-  recompute: RECOMPUTE_LEVELS,
-  optimizer: OPTIMIZERS,
-  'optim-state': OPTIM_STATES,
-} as const;
-export type ChoiceSetting = keyof typeof CHOICES;
-/** What the choices set, but for those that are yes or no: {@link choiceIn}. */
-const CHOICE_FIELDS = {
-  norm: 'norm',
-  mlp: 'mlp',
-  tokenizer: 'tokenizer',
-  order: 'order',
-  recompute: 'recompute',
-  optimizer: 'optimizer',
-  'optim-state': 'optimState',
-  'quantize-activations': 'quantizeActivations',
-  'amax-algo': 'amaxAlgorithm',
-} as const satisfies Record<Exclude<ChoiceSetting, 'untied' | 'quantize-head'>, keyof TrainConfig>;
+const SHARED = FIELDS.filter((field) => field !== 'precision');
+export const PRESET_SETTINGS = SHARED.map((field) => rowOf(field).option) as readonly PresetSetting[];
 
-/** A configuration's value of a choice, as the settings name it. */
-export function choiceIn(config: TrainConfig, key: ChoiceSetting): string {
-  if (key === 'untied') return config.tied ? '0' : '1';
-  if (key === 'quantize-head') return config.quantizeHead ? '1' : '0';
-  return config[CHOICE_FIELDS[key]] ?? DELAYED_SCALING.algorithm;
+/** The field of a configuration that a setting sets. */
+export function fieldOf(key: PresetSetting): Field {
+  return fieldOfOption(key)!;
 }
 
-export const CHOICE_SETTINGS = Object.keys(CHOICES) as ChoiceSetting[];
+export function isNumber(key: PresetSetting): key is NumberSetting {
+  return rowOf(fieldOf(key)).kind === 'number';
+}
 
-/** What the visitor chose. Null leaves a value to the preset or the mode. The names are those of the address. */
-export interface Settings
-  extends Readonly<Record<NumberSetting, number | null>>,
-    Readonly<Record<'tokenizer', TokenizerChoice | null>>,
-    Readonly<{ [Key in Exclude<ChoiceSetting, 'tokenizer'>]: (typeof CHOICES)[Key][number] | null }> {
+/** A configuration's value of a setting, as the settings write it. Null: what the mode says. */
+export function settingIn(config: TrainConfig, key: PresetSetting): string | number | null {
+  const row = rowOf(fieldOf(key));
+  const value = config[fieldOf(key)];
+  return row.kind === 'flag' ? (value === row.given ? '1' : '0') : (value as string | number | null);
+}
+
+/** What the visitor chose. Null leaves a value to the preset or the mode. The names are those of links and of the command line. */
+export interface Settings extends Given {
   readonly preset: PresetName;
   /** Distinct modes and variants of them; the first is what the others are compared with. */
   readonly modes: readonly VariantId[];
@@ -119,14 +69,9 @@ export interface Settings
   /** Every mode is trained from so many consecutive seeds. */
   readonly seeds: number;
   readonly text: TextChoice;
-  readonly f16: TrainConfig['half'];
-  /** Of simulated modes; null leaves it to them. */
-  readonly rounding: Rounding | null;
   /** The opened file whose weights runs start from; null for random ones. It decides the shape. */
   readonly init: InitialShape | null;
-  /** Tokens of the sample at the end. Has no field: machines that only want figures set it to 0. */
-  readonly sample: number | null;
-  /** Samples written in a run, spread over its steps, the last at its end. Has no field either. */
+  /** Samples written in a run, spread over its steps, the last at its end. Has no field. */
   readonly samples: number | null;
 }
 
@@ -145,7 +90,7 @@ export interface InitialShape extends WeightsShape {
 }
 
 /** What the file of weights has for a setting, as its field shows it; null where the setting decides. */
-export function givenByFile(settings: Settings, key: NumberSetting | ChoiceSetting): number | string | null {
+export function givenByFile(settings: Settings, key: PresetSetting): number | string | null {
   const { init } = settings;
   if (!init) return null;
   switch (key) {
@@ -183,9 +128,10 @@ export interface Problem {
 }
 
 /** Every value that a preset gives, left to it. */
-const PRESETS_OWN = Object.fromEntries(
-  [...NUMBER_SETTINGS, ...CHOICE_SETTINGS].map((key) => [key, null]),
-) as Record<NumberSetting | ChoiceSetting, null>;
+const PRESETS_OWN = Object.fromEntries(PRESET_SETTINGS.map((key) => [key, null])) as Record<
+  PresetSetting,
+  null
+>;
 
 export const DEFAULT_SETTINGS: Settings = {
   ...PRESETS_OWN,
@@ -194,10 +140,7 @@ export const DEFAULT_SETTINGS: Settings = {
   schedule: 'sequential',
   seeds: 1,
   text: 'moby-dick',
-  f16: 'auto',
-  rounding: null,
   init: null,
-  sample: null,
   samples: null,
 };
 
@@ -236,32 +179,13 @@ export function firstConfig(settings: Settings): TrainConfig {
 
 /** The values of a configuration that the visitor gave; modes and seeds are the comparison's. */
 export function overridesOf(settings: Settings): Overrides {
-  const { f16: half, rounding, untied, norm, mlp, tokenizer, order, recompute, optimizer, sample } = settings;
-  const { 'optim-state': optimState, 'quantize-head': quantizeHead, 'amax-algo': amaxAlgorithm } = settings;
-  const { 'quantize-activations': quantizeActivations } = settings;
-  const overrides: Partial<Record<NumberField | 'sampleLength', number>> = {};
-  for (const key of NUMBER_SETTINGS) {
+  const given = PRESET_SETTINGS.flatMap((key) => {
     const value = settings[key];
-    if (value !== null) overrides[NUMBER_FIELDS[key]] = value;
-  }
-  if (sample !== null) overrides.sampleLength = sample;
-  return {
-    ...overrides,
-    half,
-    ...(rounding !== null && { rounding }),
-    ...(untied !== null && { tied: untied === '0' }),
-    ...(norm !== null && { norm }),
-    ...(mlp !== null && { mlp }),
-    ...(quantizeHead !== null && { quantizeHead: quantizeHead === '1' }),
-    ...(quantizeActivations !== null && { quantizeActivations }),
-    ...(amaxAlgorithm !== null && { amaxAlgorithm }),
-    ...(tokenizer !== null && { tokenizer }),
-    ...(order !== null && { order }),
-    ...(recompute !== null && { recompute }),
-    ...(optimizer !== null && { optimizer }),
-    ...(optimState !== null && { optimState }),
-    ...overridesOfFile(settings),
-  };
+    if (value === null) return [];
+    const row = rowOf(fieldOf(key));
+    return [[fieldOf(key), row.kind === 'flag' ? (value === '1') === row.given : value]];
+  });
+  return { ...Object.fromEntries(given), ...overridesOfFile(settings) };
 }
 
 /** What is wrong with the settings as a whole, in the engine's words; null when they can be tried. */

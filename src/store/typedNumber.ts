@@ -3,8 +3,9 @@
  * except where it may as well group thousands: what it means then is asked, and never guessed.
  */
 
+import { writtenNumber } from '../engine/index.ts';
+
 const NO_NUMBER = 'This is not a number.';
-const WRITTEN = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|^2\^\d{1,3}$/i;
 /** `1,000` and `-12,345`: in English a thousand, elsewhere one. No group follows a zero. */
 const GROUPED = /^[-+]?[1-9]\d{0,2},\d{3}$/;
 const DECIMAL_COMMA = /^([-+]?\d*),(\d*)((?:e[-+]?\d+)?)$/i;
@@ -18,9 +19,13 @@ export function readNumber(text: string): number | null {
 
 /** Why {@link readNumber} gives none, in a sentence; null where it gives one. */
 export function typedProblem(text: string): string | null {
-  if (readNumber(text) !== null) return null;
+  return readNumber(text) === null ? (ambiguity(text) ?? NO_NUMBER) : null;
+}
+
+/** What is asked where the text may be two numbers; null where it is one or none. */
+export function ambiguity(text: string): string | null {
   const plain = plainDigits(text);
-  if (!GROUPED.test(plain)) return NO_NUMBER;
+  if (!GROUPED.test(plain)) return null;
   return `Write ${plain.replace(',', '')} or ${plain.replace(',', '.')}: "${text.trim()}" may be either.`;
 }
 
@@ -59,13 +64,6 @@ function numbersOfWord(word: string): readonly number[] | string {
   return /^0\d/.test(second)
     ? [value]
     : `Write ${first}.${second} or "${first}; ${second}": it may be either.`;
-}
-
-/** In digits with a decimal point, or as a power of two: `3e-4`, `2^16`. */
-export function writtenNumber(text: string): number | null {
-  if (!WRITTEN.test(text)) return null;
-  const value = text.startsWith('2^') ? 2 ** Number(text.slice(2)) : Number(text);
-  return Number.isFinite(value) ? value : null;
 }
 
 /** First characters of the digits that keyboards of phones have: Arabic-Indic, Persian and full-width. */

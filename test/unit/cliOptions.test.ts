@@ -4,6 +4,7 @@ import { type Command, parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
 import { filledIn } from '../../src/engine/config/filledIn.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';
+import { rowOf } from '../../src/engine/config/settings/table.ts';
 import type { TrainConfig } from '../../src/engine/config/trainConfig.ts';
 import { OPTIMIZERS } from '../../src/engine/kernels/optimizers/table.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
@@ -149,7 +150,7 @@ test.each([
   ['--init a --resume b', 'BAD_VALUE', 'Both --init a and --resume b', 'leave one of them out'],
   ['--numerics-every 20', 'BAD_VALUE', 'without --json', 'Add --json'],
   ['--export-dtype F16', 'BAD_VALUE', 'without --export', 'Add --export DIR'],
-  ['--export out --export-dtype f32', 'BAD_VALUE', '--export-dtype is "f32"', '"F32"'],
+  ['--export out --export-dtype f32', 'BAD_VALUE', 'There is no export-dtype "f32"', '"F32"'],
   ['--preset smok', 'UNKNOWN_PRESET', '"smok"', 'Did you mean "smoke"?'],
   [
     '--preset x',
@@ -158,16 +159,16 @@ test.each([
     'Choose one of: smoke, starter, small, nanogpt-char, gpt2, gpt2-163m.',
   ],
   ['--precision fp-16', 'UNKNOWN_MODE', '"fp-16"', 'Did you mean "fp16"?'],
-  ['--learning-rate 1', 'UNKNOWN_OPTION', '"--learning-rate"', 'Did you mean "--lr"?'],
-  ['--context 8', 'UNKNOWN_OPTION', '"--context"', 'Did you mean "--ctx"?'],
-  ['--eval_batches 8', 'UNKNOWN_OPTION', '"--eval_batches"', 'Did you mean "--eval-batches"?'],
-  ['--precison fp16', 'UNKNOWN_OPTION', '"--precison"', 'Did you mean "--precision"?'],
-  ['--max-iters 1', 'UNKNOWN_OPTION', '"--max-iters"', '--help'],
-  ['-b 4', 'UNKNOWN_OPTION', '"-b"', ''],
+  ['--learning-rate 1', 'UNKNOWN_OPTION', 'There is no setting "learning-rate"', 'Did you mean "lr"?'],
+  ['--context 8', 'UNKNOWN_OPTION', '"context"', 'Did you mean "ctx"?'],
+  ['--eval_batches 8', 'UNKNOWN_OPTION', '"eval_batches"', 'Did you mean "eval-batches"?'],
+  ['--precison fp16', 'UNKNOWN_OPTION', '"precison"', 'Did you mean "precision"?'],
+  ['--max-iters 1', 'UNKNOWN_OPTION', '"max-iters"', '--help'],
+  ['-b 4', 'UNKNOWN_OPTION', '"b"', ''],
   ['smoke', 'UNKNOWN_OPTION', '"smoke"', 'npm run train -- --preset'],
-  ['--tokenizer bytes', 'BAD_VALUE', '--tokenizer is "bytes"', 'Did you mean "byte"?'],
-  ['--order up', 'BAD_VALUE', '--order is "up"', 'random, sequential'],
-  ['--f16 nativ', 'BAD_VALUE', '--f16 is "nativ"', 'Did you mean "native"?'],
+  ['--tokenizer bytes', 'BAD_VALUE', 'There is no tokenizer "bytes"', 'Did you mean "byte"?'],
+  ['--order up', 'BAD_VALUE', 'There is no order "up"', 'random, sequential'],
+  ['--f16 nativ', 'BAD_VALUE', 'There is no f16 "nativ"', 'Did you mean "native"?'],
   ['--text moby-dik', 'BAD_VALUE', '"moby-dik"', 'Did you mean "moby-dick"?'],
 ])('%s: unknown names get a suggestion', (line, code, message, hint) => {
   const error = thrownBy(() => parse(line));
@@ -182,7 +183,7 @@ test.each([
   ['--batch -3', 'batch is -3', 'from 1 to 65536'],
   ['--accum 0', 'accum is 0', 'from 1 to 65536'],
   ['--layers 0', 'layers is 0', 'from 1 to 1024'],
-  ['--ctx 0', 'context is 0', 'from 1 to'],
+  ['--ctx 0', 'ctx is 0', 'from 1 to'],
   ['--steps -1', 'steps is -1', 'to 1000000'],
   ['--steps 1e99', 'steps is 1e+99', 'to 1000000'],
   ['--steps 1.5', 'steps is 1.5', 'whole number'],
@@ -201,13 +202,13 @@ test.each([
 });
 
 test.each([
-  ['--batch many', '--batch is "many"', 'whole number from 1 to 65536'],
-  ['--lr 1e', '--lr is "1e"', 'from 0 to 10'],
-  ['--lr Infinity', '--lr is "Infinity"', 'from 0 to 10'],
-  ['--lr NaN', '--lr is "NaN"', 'from 0 to 10'],
-  ['--width 0x40', '--width is "0x40"', 'whole number from 1'],
-  ['--steps 2^10', '--steps is "2^10"', 'whole number'],
-  ['--loss-scale big', '--loss-scale is "big"', 'power of two'],
+  ['--batch many', 'batch is "many", which is not a number', 'whole number from 1 to 65536'],
+  ['--lr 1e', 'lr is "1e"', 'from 0 to 10'],
+  ['--lr Infinity', 'lr is "Infinity"', 'from 0 to 10'],
+  ['--lr NaN', 'lr is "NaN"', 'from 0 to 10'],
+  ['--width 0x40', 'width is "0x40"', 'whole number from 1'],
+  ['--steps 2^', 'steps is "2^"', 'whole number'],
+  ['--loss-scale big', 'loss-scale is "big"', 'whole number from 1'],
   ['--batch', '--batch needs a value', '--batch VALUE'],
   ['--batch --steps 4', '--batch needs a value', '--batch VALUE'],
   ['--data=', '--data needs a value', '--data FILE'],
@@ -259,7 +260,7 @@ test('defaults in --help are those of a run', () => {
   const shown = defaultsIn(helpText());
   const config: TrainConfig = filledIn(configOf(''));
   for (const option of OPTIONS) {
-    if (option.kind !== 'number' && option.kind !== 'choice') continue;
+    if (option.kind !== 'setting' || rowOf(option.field).kind === 'flag') continue;
     const value = config[option.field];
     // What fp16 does not take is another mode's.
     if (value !== null && option.name !== 'min-lr' && option.name !== 'loss-scale') {

@@ -132,7 +132,7 @@ test('wrong use exits with 2 and names what is wrong', () => {
   expect(plan('--precision', 'fp32,fp17')).toEqual({
     status: 2,
     stdout: '',
-    stderr: 'error: --precision has "fp17".\nDid you mean "fp16"?\n',
+    stderr: 'error: There is no precision mode "fp17".\nDid you mean "fp16"?\n',
   });
   expect(plan('--budget', '24X').stderr).toContain('Write a size such as 24GiB');
   expect(plan('--vocab', '0').stderr).toContain('vocab is 0.\nIt must be a whole number from 1 to 1048576.');

@@ -115,7 +115,7 @@ test('every mode of the table can be defined under another name, but for one tha
     const recipe = describeRecipe(recipeOf(mode));
     defineMode({ ...recipe, id: `custom-as-${mode}` });
     expect({ ...describeRecipe(recipeOf(`custom-as-${mode}`)), id: mode }).toEqual(recipe);
-    expect({ ...recipeOf(`custom-as-${mode}`), id: mode }).toEqual({ ...recipeOf(mode) });
+    expect({ ...recipeOf(`custom-as-${mode}`), id: mode }).toEqual({ ...recipeOf(mode), inPytorch: false });
   }
 });
 

@@ -6,10 +6,11 @@ const config = {
   steps: 2000,
   learningRate: 1e-3,
   minLearningRate: 1e-4,
+  lrSchedule: 'cosine',
   warmup: 100,
   beta1: 0.9,
   beta2: 0.99,
-};
+} as const;
 
 test('warm-up rises in steps of lr / (warmup + 1) and never starts at 0', () => {
   expect(learningRateAt(config, 0)).toBeCloseTo(1e-3 / 101, 15);
@@ -25,6 +26,47 @@ test('the cosine starts at lr, is halfway in the middle and ends at min-lr', () 
   expect(learningRateAt(config, 1999)).toBeGreaterThan(1e-4);
   expect(learningRateAt(config, 2000)).toBe(1e-4);
   expect(learningRateAt(config, 5000)).toBe(1e-4);
+});
+
+/**
+ * Of PyTorch 1.13, by the step after the warm-up: CosineAnnealingLR(T_max = 1900, eta_min), LinearLR(1, 0.1, 1900),
+ * ConstantLR(1), and LambdaLR with the decay of transformers' get_wsd_schedule(decay_type = '1-sqrt') over 400 steps.
+ */
+const TORCH = {
+  cosine: {
+    101: 0.0009999993848585915,
+    1050: 0.0005499999999999954,
+    1999: 0.00010000061514140841,
+    2000: 1e-4,
+  },
+  linear: {
+    101: 0.0009995263157894737,
+    575: 0.0007750000000000021,
+    1999: 0.00010047368421052821,
+    2000: 1e-4,
+  },
+  constant: { 101: 1e-3, 575: 1e-3, 1999: 1e-3, 2000: 1e-3 },
+  wsd: {
+    ...{ 101: 1e-3, 1599: 1e-3, 1600: 1e-3, 1601: 0.000955, 1700: 0.00055 },
+    ...{ 1800: 0.00036360389693210714, 1999: 0.00010112570400528196, 2000: 1e-4 },
+  },
+} as const;
+
+test.each(Object.entries(TORCH))('%s has the rates of PyTorch', (lrSchedule, rates) => {
+  for (const [it, rate] of Object.entries(rates)) {
+    const own = learningRateAt({ ...config, lrSchedule: lrSchedule as keyof typeof TORCH }, Number(it));
+    // PyTorch multiplies from step to step: 1900 roundings of half a unit in the last place, 2^-53 each.
+    expect(Math.abs(own / rate - 1), `step ${it}: ${own}`).toBeLessThan(1900 * 2 ** -53);
+  }
+});
+
+test('warmup-stable-decay falls in what a long warm-up leaves, and in a run of few steps', () => {
+  const of = (warmup: number, steps: number, it: number) =>
+    learningRateAt({ ...config, lrSchedule: 'wsd', warmup, steps }, it);
+  expect(of(1900, 2000, 1900)).toBe(1e-3);
+  expect(of(1900, 2000, 1925)).toBeCloseTo(5.5e-4, 15); // sqrt(25 / 100)
+  expect([0, 1, 2].map((it) => of(0, 2, it))).toEqual([1e-3, 1e-3, 1e-4]);
+  expect(of(10, 10, 10)).toBe(1e-4);
 });
 
 test('a schedule without warm-up, and one with only warm-up', () => {

@@ -6,6 +6,7 @@ import { orderViolations } from './folderOrder.ts';
 import { shortestCircle } from './importCircle.ts';
 import { repeatedDescriptions } from './oneDescription.ts';
 import { pastTheDoor } from './oneDoor.ts';
+import { settingsListedIn } from './repeatedSettings.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -152,6 +153,36 @@ describe('one description of the model', () => {
     ];
     expect(lines.flatMap((line) => repeatedDescriptions('src/engine/model/plan.ts', line))).toHaveLength(4);
     expect(repeatedDescriptions('src/engine/reference/model.ts', lines.join('\n'))).toEqual([]);
+  });
+});
+
+describe('one table of settings', () => {
+  test('no other file lists settings, but for what decides something for several of them at once', () => {
+    const listing = filesUnder('src', /\.tsx?$/)
+      .filter((file) => !file.startsWith('src/engine/config/settings/'))
+      .filter((file) => settingsListedIn(readFileSync(join(ROOT, file), 'utf8')).length > 0);
+    expect(listing.sort()).toEqual([
+      // What holds while the field is empty, where that follows from the mode or the batch.
+      'src/app/panels/NumberSettings.tsx',
+      // What a preset that is given with --resume must have in common with the run.
+      'src/cli/resumeRun.ts',
+      // What decides how long a step takes.
+      'src/engine/config/openPreset.ts',
+      // What functions of the package look for in their arguments.
+      'src/package/checked.ts',
+      // What a file of weights decides.
+      'src/store/settings.ts',
+    ]);
+  });
+
+  test('a planted list is found', () => {
+    const list =
+      "const CHOICES = { norm: 'norm', 'optim-state': 'optimState', 'amax-algo': 'amaxAlgorithm' };";
+    expect(settingsListedIn(list)).toHaveLength(5);
+    expect(settingsListedIn("type Of = Pick<TrainConfig, 'steps' | 'warmup' | 'beta1' | 'beta2'>;")).toEqual(
+      [],
+    );
+    expect(settingsListedIn("choose({ batch, 'micro-batch': null, lr: 1 });")).toEqual([]);
   });
 });
 

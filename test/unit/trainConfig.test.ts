@@ -43,7 +43,7 @@ test.each<[Partial<TrainConfig>, string, string]>([
   [{ layers: 0 }, 'BAD_SHAPE', 'layers is 0'],
   [{ heads: -1 }, 'BAD_SHAPE', 'heads is -1'],
   [{ width: 64.5 }, 'BAD_SHAPE', 'width is 64.5'],
-  [{ context: Number.NaN }, 'BAD_SHAPE', 'context is NaN'],
+  [{ context: Number.NaN }, 'BAD_SHAPE', 'ctx is NaN'],
   [{ width: 65, heads: 2 }, 'BAD_SHAPE', 'Width 65 is not divisible by 2 heads'],
   [{ width: 60, heads: 10 }, 'BAD_SHAPE', 'Head size 6 (width 60 / 10 heads) is not divisible by 4'],
   [{ width: 520, heads: 2 }, 'BAD_SHAPE', 'Head size 260 is above 256'],

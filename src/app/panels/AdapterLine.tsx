@@ -10,7 +10,7 @@ export function AdapterLine() {
   const runs = useRun((state) => state.runs);
   const settings = useSettings((state) => state.settings);
   if (!adapter) return <p className={styles.line}>Looking for a GPU…</p>;
-  const planned = modesOf(settings).map((precision) => ({ precision, half: settings.f16 }));
+  const planned = modesOf(settings).map((precision) => ({ precision, half: settings.f16 ?? 'auto' }));
   // Among several modes, one with f16 has a storage to report.
   const run = runs.find(({ config }) => usesHalf(config.precision)) ?? runs[0];
   const config = run?.config ?? planned.find(({ precision }) => usesHalf(precision)) ?? planned[0]!;

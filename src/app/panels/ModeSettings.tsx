@@ -105,7 +105,7 @@ function OtherModeField({ place }: { place: number }) {
   );
 }
 
-/** What the mode of a place takes by itself. */
+/** Fields that only the mode in this field has. */
 function OwnFields({ place }: { place: number }) {
   const mode = useSettings((state) => state.settings.modes[place]);
   const varied = mode?.includes('+');
@@ -124,7 +124,7 @@ function summaryOf(id: VariantId, rounding: Rounding | null): string {
 
 interface ModeOptionsProps {
   without?: VariantId | undefined;
-  /** What can be given a setting of its own. */
+  /** The mode that the variant entry would vary. */
   varied: VariantId | undefined;
 }
 
@@ -149,12 +149,12 @@ function ModeOptions({ without, varied }: ModeOptionsProps) {
 
 const SCHEDULE_WORDS: Readonly<Record<Schedule, { readonly title: string; readonly help: string }>> = {
   sequential: {
-    title: 'one after the other',
-    help: 'Each run has the GPU to itself, so their speeds can be compared.',
+    title: 'sequential',
+    help: 'The runs train one after the other, each with the GPU to itself, so that their speeds can be compared.',
   },
   lockstep: {
-    title: 'step by step in turn',
-    help: 'The curves grow together. Speed is not measured, and the memory of all is needed at once',
+    title: 'interleaved',
+    help: 'The modes take turns, one step each, so that their curves grow together. Speed is given in GPU time only, and the memory of all is needed at once',
   },
 };
 
@@ -165,7 +165,7 @@ function ScheduleField() {
   const { help } = SCHEDULE_WORDS[schedule];
   return (
     <SelectField
-      label="The runs train"
+      label="Schedule"
       value={schedule}
       onChange={(event) => choose({ schedule: event.target.value as Schedule })}
       help={schedule === 'lockstep' ? `${help}${together === null ? '' : `: ${formatMiB(together)}`}.` : help}
@@ -180,7 +180,7 @@ function ScheduleField() {
   );
 }
 
-/** What the modes of a seed need at once; null while no GPU is known or the settings are refused. */
+/** Memory that the modes of a seed need together; null without a GPU and for invalid settings. */
 function useTogetherBytes(): number | null {
   const adapter = useRun((state) => state.adapter);
   const settings = useSettings((state) => state.settings);
@@ -197,7 +197,7 @@ function SeedsField() {
   const choose = useSettings((state) => state.choose);
   return (
     <SelectField
-      label="Repeat over"
+      label="Seeds"
       value={seeds}
       onChange={(event) => choose({ seeds: Number(event.target.value) })}
       help="Consecutive seeds show how much the seed alone changes; figures become means and ranges."
@@ -220,7 +220,7 @@ function UnsoundNote() {
   return (
     <Note kind="caution" testId="unsound">
       <p>
-        {`${names} ${unsound.length > 1 ? 'are' : 'is'} made to fail: here to show what loss scaling and FP32 master weights are for. Expect a worse loss, or a stop with an explanation.`}
+        {`${names} ${unsound.length > 1 ? 'are' : 'is'} made to fail, to show what loss scaling and FP32 master weights are for. Expect a worse loss, or a failed run with an explanation.`}
       </p>
     </Note>
   );

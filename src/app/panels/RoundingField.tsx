@@ -1,6 +1,7 @@
-import { DEFAULT_ROUNDING, ROUNDINGS, type Rounding } from '../../engine/index.ts';
+import { DEFAULT_ROUNDING, type Rounding, rowOf } from '../../engine/index.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';
+import { helpOf, titlesOf } from './settingWords.ts';
 
 /** How simulated modes round that have no rounding of their own. */
 export default function RoundingField() {
@@ -8,18 +9,18 @@ export default function RoundingField() {
   const choose = useSettings((state) => state.choose);
   return (
     <SelectField
-      label="Rounding"
+      label={rowOf('rounding').label}
       value={rounding ?? DEFAULT_ROUNDING}
       onChange={(event) => {
         const chosen = event.target.value as Rounding;
         choose({ rounding: chosen === DEFAULT_ROUNDING ? null : chosen });
       }}
-      help="Of simulated modes. Toward zero cuts bits off, as arXiv 2405.18710 does."
+      help={helpOf('rounding')}
       data-testid="rounding"
     >
-      {ROUNDINGS.map((choice) => (
-        <option key={choice} value={choice}>
-          {choice === 'rz' ? 'toward zero' : 'to nearest even'}
+      {Object.entries(titlesOf('rounding')).map(([value, title]) => (
+        <option key={value} value={value}>
+          {title}
         </option>
       ))}
     </SelectField>

@@ -1,29 +1,21 @@
-import { delaysScales, type PrecisionMode } from '../../engine/index.ts';
+import { isTaken, rowOf } from '../../engine/index.ts';
 import { changedSettings, numberProblem, resetOf, standardChoice } from '../../store/changes.ts';
 import {
-  CHOICE_SETTINGS,
-  CHOICES,
   type ChoiceSetting,
+  fieldOf,
   givenByFile,
-  HALF_CHOICES,
+  isNumber,
   modesOf,
   type NumberSetting,
+  type PresetSetting,
   type Settings,
-  scalesLoss,
 } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { Button } from '../ui/Button.tsx';
 import { ResetButton, SelectField } from '../ui/Field.tsx';
 import { NumberSettingField } from './NumberSettings.tsx';
 import styles from './SettingGroups.module.css';
-import {
-  BY_FILE,
-  CHOICE_WORDS,
-  countChanges,
-  GROUPS,
-  type Group,
-  type GroupedSetting,
-} from './settingWords.ts';
+import { BY_FILE, countChanges, GROUPS, type Group, helpOf, testIdOf, titlesOf } from './settingWords.ts';
 
 /** Folded away: the preset is right for a first visit. */
 export function SettingGroups() {
@@ -54,15 +46,14 @@ function Changes() {
   );
 }
 
-function SettingGroup({ title, testId, settings: keys, takenBy }: Group) {
+function SettingGroup({ title, testId, settings: keys }: Group) {
   const settings = useSettings((state) => state.settings);
   const unread = useSettings((state) => state.unread);
   const changed = changedSettings(settings).filter((key) => keys.some((own) => own === key)).length;
   const wrong = keys.filter(
     (key) => key in unread || (isNumber(key) && numberProblem(settings, key) !== null),
   ).length;
-  // Shown where an address gave what no mode takes, too.
-  if (takenBy && !modesOf(settings).some(takenBy) && keys.every((key) => settings[key] === null)) return null;
+  if (!keys.some((key) => isShown(settings, key))) return null;
   return (
     <details className={styles.group}>
       <summary data-testid={testId}>
@@ -82,25 +73,15 @@ function SettingGroup({ title, testId, settings: keys, takenBy }: Group) {
   );
 }
 
-/** Of settings that only some modes of a group take. */
-const TAKEN_BY: Partial<Record<GroupedSetting, (mode: PrecisionMode) => boolean>> = {
-  lossScale: scalesLoss,
-  growthInterval: scalesLoss,
-  'amax-history': delaysScales,
-  'amax-algo': delaysScales,
-  'scale-margin': delaysScales,
-};
-
-function SettingField({ name }: { name: GroupedSetting }) {
-  const settings = useSettings((state) => state.settings);
-  if (name === 'f16') return <StorageField />;
-  const takes = TAKEN_BY[name];
-  if (takes && !modesOf(settings).some(takes) && settings[name] === null) return null;
-  return isNumber(name) ? <NumberSettingField name={name} /> : <ChoiceField name={name} />;
+/** What a mode takes, and what an address gave although none does. */
+function isShown(settings: Settings, key: PresetSetting): boolean {
+  return settings[key] !== null || modesOf(settings).some((mode) => isTaken(fieldOf(key), mode));
 }
 
-function isNumber(key: GroupedSetting): key is NumberSetting {
-  return key !== 'f16' && !CHOICE_SETTINGS.some((choice) => choice === key);
+function SettingField({ name }: { name: PresetSetting }) {
+  const settings = useSettings((state) => state.settings);
+  if (!isShown(settings, name)) return null;
+  return isNumber(name) ? <NumberSettingField name={name} /> : <ChoiceField name={name as ChoiceSetting} />;
 }
 
 function ChoiceField({ name }: { name: ChoiceSetting }) {
@@ -108,8 +89,8 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
   const given = useSettings((state) => givenByFile(state.settings, name));
   const standard = useSettings((state) => standardChoice(state.settings, name));
   const choose = useSettings((state) => state.choose);
-  const { label, help } = CHOICE_WORDS[name];
-  const values: Readonly<Record<string, string>> = CHOICE_WORDS[name].values;
+  const { label } = rowOf(fieldOf(name));
+  const values = titlesOf(name);
   const value = String(given ?? chosen ?? standard);
   return (
     <SelectField
@@ -117,7 +98,7 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
       value={value}
       disabled={given !== null}
       onChange={(event) => choose({ [name]: event.target.value })}
-      help={given === null ? help : BY_FILE}
+      help={given === null ? helpOf(name) : BY_FILE}
       action={
         given === null &&
         chosen !== null &&
@@ -126,36 +107,16 @@ function ChoiceField({ name }: { name: ChoiceSetting }) {
             label={label}
             value={values[standard] ?? standard}
             onClick={() => choose(resetOf([name]))}
-            testId={name}
+            testId={testIdOf(name)}
           />
         )
       }
-      data-testid={name}
+      data-testid={testIdOf(name)}
     >
       {values[value] === undefined && <option value={value}>{value}</option>}
-      {CHOICES[name].map((value) => (
+      {Object.entries(values).map(([value, title]) => (
         <option key={value} value={value}>
-          {values[value]}
-        </option>
-      ))}
-    </SelectField>
-  );
-}
-
-function StorageField() {
-  const half = useSettings((state) => state.settings.f16);
-  const choose = useSettings((state) => state.choose);
-  return (
-    <SelectField
-      label="f16 storage"
-      value={half}
-      onChange={(event) => choose({ f16: event.target.value as Settings['f16'] })}
-      help="Native needs the WebGPU feature shader-f16. Packed rounds the same and runs everywhere."
-      data-testid="f16"
-    >
-      {HALF_CHOICES.map((choice) => (
-        <option key={choice} value={choice}>
-          {choice === 'auto' ? 'best for this adapter' : choice}
+          {title}
         </option>
       ))}
     </SelectField>

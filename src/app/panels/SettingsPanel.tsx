@@ -1,7 +1,7 @@
 import { useId, useState } from 'react';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../engine/index.ts';
 import { undoPreset } from '../../store/actions.ts';
-import type { Settings } from '../../store/settings.ts';
+import { isNumber, type Settings } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useUi } from '../../store/uiStore.ts';
 import { adaptedSentence, titleOf } from '../messages.ts';
@@ -16,6 +16,7 @@ import { SavedLine } from './SavedLine.tsx';
 import { SettingGroups } from './SettingGroups.tsx';
 import styles from './SettingsPanel.module.css';
 import { ShareLink } from './ShareLink.tsx';
+import { settingsIn } from './settingWords.ts';
 import { TextSettings, textTitle } from './TextSettings.tsx';
 
 // Parts that few visitors open are not in the page's first script.
@@ -53,8 +54,11 @@ export function SettingsPanel() {
           <ModeSettings />
           <TextSettings />
           <div className={styles.pair}>
-            <NumberSettingField name="steps" brief />
-            <NumberSettingField name="seed" brief />
+            {settingsIn('run')
+              .filter(isNumber)
+              .map((key) => (
+                <NumberSettingField key={key} name={key} brief />
+              ))}
           </div>
           <SettingGroups />
         </fieldset>

@@ -1,5 +1,12 @@
 /** A lazy chunk: the settings that the mode of a place does not share with the others. */
-import { offeredSettings, parseVariant, type VariantSetting, variantId } from '../../engine/index.ts';
+import {
+  type Field,
+  offeredSettings,
+  parseVariant,
+  rowOf,
+  variantId,
+  writeSetting,
+} from '../../engine/index.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { chosenModes, replaced } from './modeChoice.ts';
@@ -11,11 +18,11 @@ export default function VariantFields({ place }: { place: number }) {
   if (id === undefined) return null;
   const variant = parseVariant(id);
   const given = [...variant.settings.keys()];
-  const change = (own: VariantSetting | null, text: string) => {
+  const change = (own: Field | null, text: string) => {
     const settings = new Map(variant.settings);
     if (own) settings.delete(own);
-    const offer = offeredSettings(variant).find((one) => optionOf(one.setting, one.text) === text);
-    if (offer) settings.set(offer.setting, offer.value);
+    const offer = offeredSettings(variant).find((one) => optionOf(one.field, one.text) === text);
+    if (offer) settings.set(offer.field, offer.value);
     const changed = variantId({ ...variant, settings });
     const others = modes.filter((_, i) => i !== place);
     // A mode that has lost its last setting may be there already.
@@ -24,12 +31,12 @@ export default function VariantFields({ place }: { place: number }) {
   // One more than there are, so that a setting can be added.
   return [...given, null].map((own, i) => {
     const offers = offeredSettings(variant)
-      .filter(({ setting }) => setting === own || !given.includes(setting))
-      .map(({ setting, text }) => optionOf(setting, text));
-    const value = own ? optionOf(own, own.write(variant.settings.get(own)!)) : '';
+      .filter(({ field }) => field === own || !given.includes(field))
+      .map(({ field, text }) => optionOf(field, text));
+    const value = own ? optionOf(own, writeSetting(own, variant.settings.get(own)!)) : '';
     return (
       <SelectField
-        key={own?.name ?? ''}
+        key={own ?? ''}
         label={i === 0 ? 'Set apart by' : 'and by'}
         value={value}
         onChange={(event) => change(own, event.target.value)}
@@ -45,6 +52,6 @@ export default function VariantFields({ place }: { place: number }) {
   });
 }
 
-function optionOf({ name }: VariantSetting, text: string): string {
-  return `${name} ${text}`;
+function optionOf(field: Field, text: string): string {
+  return `${rowOf(field).option} ${text}`;
 }

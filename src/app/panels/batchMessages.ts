@@ -1,7 +1,8 @@
 /** Sentences about the result of a search for the largest batch. */
+import { rowOf } from '../../engine/index.ts';
 import type { BatchSearch } from '../../store/measurementStore.ts';
 import { formatCount } from '../format.ts';
-import { CHOICE_WORDS } from './settingWords.ts';
+import { titlesOf } from './settingWords.ts';
 
 const LIMIT_WORDS: Readonly<Record<BatchSearch['found']['limitedBy'], string>> = {
   budget: 'the budget allows no more',
@@ -12,8 +13,7 @@ const LIMIT_WORDS: Readonly<Record<BatchSearch['found']['limitedBy'], string>> =
 /** "Recompute (GELU) would allow 24." Empty when recomputing more would not help. */
 function deeperWords({ deeper }: BatchSearch): string {
   if (!deeper) return '';
-  const { label, values } = CHOICE_WORDS.recompute;
-  return ` ${label} (${values[deeper.recompute]}) would allow ${formatCount(deeper.batch)}.`;
+  return ` ${rowOf('recompute').label} (${titlesOf('recompute')[deeper.recompute]}) would allow ${formatCount(deeper.batch)}.`;
 }
 
 /** The line below a batch. */

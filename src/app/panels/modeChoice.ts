@@ -1,16 +1,15 @@
 /** How the mode fields change the settings. */
 import {
-  delaysScales,
   isSimulatedMode,
+  isTaken,
   modeOfVariant,
   offeredSettings,
   parseVariant,
-  quantizesOperands,
   type SimulatedMode,
   type VariantId,
   variantId,
 } from '../../engine/index.ts';
-import { modesOf, type Settings } from '../../store/settings.ts';
+import { fieldOf, modesOf, PRESET_SETTINGS, type Settings } from '../../store/settings.ts';
 
 /** Value of the menu entry for all simulated modes. */
 export const SIMULATED = 'simulated';
@@ -37,8 +36,8 @@ export function modeOf(option: string, modes: readonly VariantId[], place: numbe
 /** `id` with the first setting that makes it different from all of `modes`. */
 function newVariant(id: VariantId, modes: readonly VariantId[]): VariantId {
   const variant = parseVariant(id);
-  const ids = offeredSettings(variant).map(({ setting, value }) =>
-    variantId({ ...variant, settings: new Map(variant.settings).set(setting, value) }),
+  const ids = offeredSettings(variant).map(({ field, value }) =>
+    variantId({ ...variant, settings: new Map(variant.settings).set(field, value) }),
   );
   return ids.find((other) => !modes.includes(other)) ?? id;
 }
@@ -54,10 +53,6 @@ export function replaced(modes: readonly VariantId[], place: number, mode: Varia
 /** The change that chooses `modes`: what only some modes take goes with the last of them. */
 export function chosenModes(modes: readonly VariantId[]): Partial<Settings> {
   const taken = modesOf({ modes });
-  return {
-    modes,
-    ...(!taken.some(isSimulatedMode) && { rounding: null }),
-    ...(!taken.some(quantizesOperands) && { 'quantize-head': null, 'quantize-activations': null }),
-    ...(!taken.some(delaysScales) && { 'amax-history': null, 'amax-algo': null, 'scale-margin': null }),
-  };
+  const untaken = PRESET_SETTINGS.filter((key) => !taken.some((mode) => isTaken(fieldOf(key), mode)));
+  return { modes, ...Object.fromEntries(untaken.map((key) => [key, null])) };
 }

@@ -3,8 +3,8 @@
  * `__metadata__` everything else that is needed to resume it bit for bit on the same adapter.
  */
 import * as v from 'valibot';
-import { presetOf } from '../config/presets.ts';
-import { currentFields } from '../config/renamed.ts';
+import { currentFields, DEFAULTS, FIELDS, type Field, isField } from '../config/settings/table.ts';
+import { checkSetting, isOfItsType, unknownSetting } from '../config/settings/values.ts';
 import { checkConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { HALFSTEP_VERSION } from '../core/version.ts';
@@ -257,7 +257,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
     throw damagedRun(source.name, `${v.getDotPath(issue) ?? 'metadata'}: ${issue.message.slice(0, 200)}`);
   }
   const { progress, ...description } = parsed.output;
-  const config = configOf(currentFields(description.config), source.name, writerHint(content));
+  const config = configOf(description.config, source.name, writerHint(content));
   checkRecipe(config.precision, description.recipe ?? null, source.name);
   const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
   return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
@@ -276,22 +276,28 @@ function parse(json: string, name: string): unknown {
  * @param hint for a setting that this version does not have
  */
 function configOf(stored: Readonly<Record<string, unknown>>, name: string, hint: string): TrainConfig {
-  const known: Readonly<Record<string, unknown>> = { ...presetOf('starter').config };
-  for (const [field, value] of Object.entries(stored)) {
-    if (!Object.hasOwn(known, field)) {
-      throw new EngineError(
-        'WRONG_RUN',
-        `"${name}" sets "${field}" to ${JSON.stringify(value)}, which is not a setting of this version.`,
-        hint,
-      );
+  for (const [field, value] of Object.entries(currentFields(stored))) {
+    if (!isField(field)) {
+      const { message } = unknownSetting(field, FIELDS);
+      throw new EngineError('WRONG_RUN', `"${name}" is of another version of Halfstep. ${message}`, hint);
     }
-    const own = NULLABLE.get(field);
-    const isKnown = own ? value === null || typeof value === own : typeof value === typeof known[field];
-    if (!isKnown) throw damagedRun(name, `"${field}" is ${JSON.stringify(value)}`);
+    checkStored(field, value, name);
   }
-  const config = { ...known, ...stored } as unknown as TrainConfig;
+  const config = { ...DEFAULTS, ...currentFields(stored) } as TrainConfig;
   checkConfig(config);
   return config;
+}
+
+/** @throws EngineError as `checkSetting`, with the file's name; BAD_FILE where no version has written such a value */
+function checkStored(field: Field, value: unknown, name: string): void {
+  try {
+    checkSetting(field, value);
+  } catch (cause) {
+    if (!(cause instanceof EngineError)) throw cause;
+    const { code, message, hint } = cause;
+    if (!isOfItsType(field, value)) throw damagedRun(name, message.replace(/\.$/, ''), { cause });
+    throw new EngineError(code, `"${name}": ${message}`, hint, { cause });
+  }
 }
 
 /** @throws EngineError WRONG_RUN when the program has defined another mode with the same name */
@@ -305,18 +311,6 @@ function checkRecipe(mode: PrecisionMode, saved: string | null, name: string): v
       : `Define the mode with the recipe of the file: ${saved}`,
   );
 }
-
-/** Settings that may be null, where the mode or the text decides, with their type otherwise. */
-const NULLABLE: ReadonlyMap<string, string> = new Map([
-  ['vocabulary', 'number'],
-  ['microBatch', 'number'],
-  ['lossScale', 'number'],
-  ['growthInterval', 'number'],
-  ['rounding', 'string'],
-  ['amaxHistory', 'number'],
-  ['amaxAlgorithm', 'string'],
-  ['scaleMargin', 'number'],
-]);
 
 /**
  * Reads the bytes of an entry.

@@ -1,7 +1,7 @@
 /** A preset and what the user changed, made into a configuration without surprises. */
-import { EngineError, suggestion } from '../core/errors.ts';
-import { recipeOf } from '../precision/recipes.ts';
-import { currentFields } from './renamed.ts';
+import { checkGiven } from './settings/rules.ts';
+import { currentFields, FIELDS, isField } from './settings/table.ts';
+import { unknownSetting } from './settings/values.ts';
 import { checkConfig, type TrainConfig } from './trainConfig.ts';
 
 /** Only what the user gave. */
@@ -17,14 +17,8 @@ export function configure(preset: TrainConfig, overrides: Overrides = {}): Train
   const given: Overrides = Object.fromEntries(
     Object.entries(currentFields(overrides)).filter(([, value]) => value !== undefined),
   );
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(preset, name));
-  if (unknown !== undefined) {
-    throw new EngineError(
-      'BAD_VALUE',
-      `There is no setting "${unknown}".`,
-      suggestion(unknown, Object.keys(preset)),
-    );
-  }
+  const unknown = Object.keys(given).find((name) => !isField(name));
+  if (unknown !== undefined) throw unknownSetting(unknown, FIELDS);
   const merged = { ...preset, ...given };
   const config: TrainConfig = {
     ...merged,
@@ -34,12 +28,6 @@ export function configure(preset: TrainConfig, overrides: Overrides = {}): Train
     warmup: given.warmup ?? Math.min(preset.warmup, Math.max(0, Math.floor(merged.steps / 10))),
   };
   checkConfig(config);
-  if (given.growthInterval != null && recipeOf(config.precision).scaling.kind !== 'dynamic') {
-    throw new EngineError(
-      'BAD_VALUE',
-      `Mode ${config.precision} has no dynamic loss scale, but a growth-interval of ${given.growthInterval} was given.`,
-      'Use fp16, or leave growth-interval out.',
-    );
-  }
+  checkGiven(given, config);
   return config;
 }

@@ -72,12 +72,6 @@ export function choiceOf(json: TokenizerJson): TokenizerChoice {
   return json.kind === 'bpe' ? `bpe:${tokensIn(json)}` : json.kind;
 }
 
-/** The kind of tokenizer that a setting selects. */
-export function tokenizerKind(choice: TokenizerChoice): TokenizerJson['kind'] {
-  if (choice === 'char' || choice === 'byte') return choice;
-  return gpt2Json(choice) ? 'gpt2' : 'bpe';
-}
-
 /** Number of distinct tokens, V, of a serialised tokenizer. */
 export function tokensIn(json: TokenizerJson): number {
   if (json.kind === 'char') return [...json.characters].length;

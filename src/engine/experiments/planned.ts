@@ -2,9 +2,11 @@
 
 import { configure, type Overrides } from '../config/configure.ts';
 import { filledIn } from '../config/filledIn.ts';
+import { isTaken } from '../config/settings/rules.ts';
+import { FIELDS, type Field, rowOf } from '../config/settings/table.ts';
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
-import { parseVariant, VARIANT_SETTINGS, type VariantId, variantOverrides } from './variants.ts';
+import { parseVariant, type VariantId, variantOverrides } from './variants.ts';
 
 /** A run of an experiment: its configuration, and the mode or variant that identifies it. */
 export interface PlannedRun {
@@ -42,11 +44,10 @@ export function comparedRuns(
   seeds: number,
 ): PlannedRun[] {
   const variants = modes.map((id) => ({ id, ...parseVariant(id) }));
-  const shared = Object.entries(given).map(([field, value]) => {
-    const setting = VARIANT_SETTINGS.find((one) => one.field === field);
-    const own = setting && variants.find(({ settings }) => settings.has(setting));
-    if (own) throw givenTwice(setting.name, own.id);
-    const takers = setting ? variants.filter(({ mode }) => setting.takes(mode)) : [];
+  const shared = (Object.entries(given) as [Field, unknown][]).map(([field, value]) => {
+    const own = variants.find(({ settings }) => settings.has(field));
+    if (own) throw givenTwice(rowOf(field).option, own.id);
+    const takers = variants.filter(({ mode }) => isTaken(field, mode));
     return { field, value, takers };
   });
   const firstSeed = given.seed ?? preset.seed;
@@ -86,10 +87,10 @@ function checkDifferent(runs: readonly PlannedRun[]): void {
 /** Returns the configuration in another mode, without settings that the mode does not take and with those of the variant. */
 export function inMode(config: TrainConfig, id: VariantId): TrainConfig {
   const variant = parseVariant(id);
-  const untaken = VARIANT_SETTINGS.filter(({ takes }) => !takes(variant.mode));
+  const untaken = FIELDS.filter((field) => !isTaken(field, variant.mode));
   return {
     ...config,
-    ...Object.fromEntries(untaken.map(({ field, unset }) => [field, unset])),
+    ...Object.fromEntries(untaken.map((field) => [field, rowOf(field).default])),
     ...variantOverrides(variant),
     precision: variant.mode,
   };

@@ -1,12 +1,12 @@
 /** A sweep trains every mode at every learning rate with every seed, one cell each. The page and the terminal share this. */
 
 import type { Overrides } from '../config/configure.ts';
-import { GPT2_KINDS } from '../config/gptConfig.ts';
-import { currentVariant } from '../config/renamed.ts';
-import { checkNumber, type TrainConfig } from '../config/trainConfig.ts';
+import { DEFAULTS, isField } from '../config/settings/table.ts';
+import { checkSetting } from '../config/settings/values.ts';
+import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { comparedRuns, type PlannedRun } from './planned.ts';
-import { readVariant, VARIANT_SETTINGS, type VariantId } from './variants.ts';
+import { currentVariant, readVariant, VARIANT_SETTINGS, type VariantId } from './variants.ts';
 
 export interface SweepGrid {
   readonly modes: readonly VariantId[];
@@ -77,7 +77,7 @@ export function sweepGrid(
       `It must be a whole number from 1 to ${MAX_SEEDS}.`,
     );
   }
-  for (const rate of learningRates) checkNumber('learningRate', rate);
+  for (const rate of learningRates) checkSetting('learningRate', rate);
   const ids = modes.map(readVariant);
   checkDistinct('learning rate', learningRates);
   checkDistinct('mode', ids);
@@ -126,7 +126,7 @@ export function sweepSettings(
 ): SweepSettings {
   const [first] = runs;
   if (!first) throw new Error('The sweep has no cells');
-  const fields = VARIANT_SETTINGS.map(({ field }) => [field, preset[field]]);
+  const fields = VARIANT_SETTINGS.map((field) => [field, preset[field]]);
   // The grid decides the first four, so they are no settings. The minimum learning rate follows from the learning rate.
   const { precision, learningRate, seed, sampleLength, ...shared } = {
     ...first.config,
@@ -147,11 +147,8 @@ export function sweepSettings(
 /** Describes each setting that differs. A setting that is newer than a sweep has its default there. */
 export function settingsDifferences(before: SweepSettings, now: SweepSettings): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-  const unset: SweepSettings = {
-    ...GPT2_KINDS,
-    ...Object.fromEntries(VARIANT_SETTINGS.map(({ field, unset }) => [field, unset])),
-  };
-  const valueIn = (settings: SweepSettings, name: string) => settings[name] ?? unset[name] ?? null;
+  const valueIn = (settings: SweepSettings, name: string) =>
+    Object.hasOwn(settings, name) ? settings[name]! : isField(name) ? DEFAULTS[name] : null;
   const word = (value: SweepSettings[string]) => String(value ?? 'none');
   return names
     .filter((name) => valueIn(before, name) !== valueIn(now, name))

@@ -1,6 +1,6 @@
 /** Reads and writes sweep files. A file that is cut off or was edited is refused. */
 import * as v from 'valibot';
-import { currentFields } from '../config/renamed.ts';
+import { currentFields } from '../config/settings/table.ts';
 import { EngineError } from '../core/errors.ts';
 import { checksum } from '../data/checksum.ts';
 import { currentCell, currentGrid, type Sweep, type SweepCell, type SweepSettings } from './sweep.ts';

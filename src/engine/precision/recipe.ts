@@ -57,6 +57,8 @@ export interface RecipeRow {
   readonly scaling: ScalingPolicy;
   /** Exists to be seen failing: the page says so before it starts. */
   readonly unsound: boolean;
+  /** Whether public/train_ddp.py resumes its runs; not where absent. */
+  readonly inPytorch?: boolean;
 }
 
 /** The recipe of a run: the row of its mode, with what the settings of the run change in it. */
@@ -68,6 +70,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   readonly sites: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
   readonly unsound: boolean;
+  readonly inPytorch: boolean;
   readonly #row: RecipeRow;
 
   constructor(id: Id, row: RecipeRow, settings: Partial<QuantizeSettings> = {}) {
@@ -81,6 +84,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
       .map((rule) => withDelays(rule, settings));
     this.scaling = row.scaling;
     this.unsound = row.unsound;
+    this.inPytorch = row.inPytorch ?? false;
   }
 
   /** With the rules that hold only with other settings. */

@@ -65,6 +65,7 @@ const ROWS = {
     storages: mixed('f32'),
     scaling: none,
     unsound: false,
+    inPytorch: true,
   },
   tf32: {
     title: 'TF32',
@@ -73,8 +74,9 @@ const ROWS = {
     storages: mixed('tf32', 'f32'),
     scaling: none,
     unsound: false,
+    inPytorch: true,
   },
-  fp16: mixedHalf,
+  fp16: { ...mixedHalf, inPytorch: true },
   // In PyTorch, autocast with `allow_tf32` runs in TF32 what matmuls autocast leaves in FP32. A mode narrows the operands of
   // every matmul here, and what stays in FP32 is no matmul.
   'fp16-tf32': {
@@ -113,6 +115,7 @@ const ROWS = {
     storages: mixed('bf16'),
     scaling: none,
     unsound: false,
+    inPytorch: true,
   },
   'bf16-sr': {
     title: 'bf16, stochastic rounding',

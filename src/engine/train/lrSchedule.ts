@@ -1,21 +1,46 @@
-/** The learning-rate schedule by applied steps: linear warm-up, then cosine decay to the minimum. */
+/** The learning-rate schedule by applied steps: linear warm-up, then a decay to the minimum. */
 import type { TrainConfig } from '../config/trainConfig.ts';
 
 export type ScheduleConfig = Pick<
   TrainConfig,
-  'steps' | 'learningRate' | 'minLearningRate' | 'warmup' | 'beta1' | 'beta2'
+  'steps' | 'learningRate' | 'minLearningRate' | 'lrSchedule' | 'warmup' | 'beta1' | 'beta2'
 >;
 
-/**
- * Learning rate of applied step `it` (from 0), in f64.
- * @see nanoGPT train.py get_lr, with lr_decay_iters = steps
- */
+/** Share of the way from the smallest rate up to the highest. */
+type Share = (
+  /** From 0 after the warm-up to 1 at the end. */
+  progress: number,
+  /** Steps until the end, of as many after the warm-up and in all. */
+  left: number,
+  falling: number,
+  steps: number,
+) => number;
+
+const SHARES: Readonly<Record<TrainConfig['lrSchedule'], Share>> = {
+  /** @see nanoGPT train.py get_lr, with lr_decay_iters = steps; PyTorch's CosineAnnealingLR */
+  cosine: (progress) => 0.5 * (1 + Math.cos(Math.PI * progress)),
+  /** @see PyTorch's LinearLR */
+  linear: (progress) => 1 - progress,
+  constant: () => 1,
+  /**
+   * Warmup-stable-decay: falls in the last fifth of all steps, or in what a longer warm-up leaves of it.
+   * @see Hägele et al., arXiv 2405.18392, whose decay of 20 % of the steps along 1 - sqrt this is
+   */
+  wsd: (progress, left, falling, steps) => {
+    const decay = Math.min(falling, Math.ceil(steps / 5));
+    if (progress === 1) return 0;
+    return left > decay ? 1 : 1 - Math.sqrt((decay - left) / decay);
+  },
+};
+
+/** Rate of applied step `it` (from 0), in f64. After the last step it stays where the schedule ends. */
 export function learningRateAt(config: ScheduleConfig, it: number): number {
-  const { steps, learningRate, minLearningRate, warmup } = config;
+  const { steps, learningRate, minLearningRate, lrSchedule, warmup } = config;
   if (it < warmup) return (learningRate * (it + 1)) / (warmup + 1);
-  if (it >= steps) return minLearningRate;
-  const progress = (it - warmup) / (steps - warmup);
-  const share = 0.5 * (1 + Math.cos(Math.PI * progress));
+  const left = Math.max(0, steps - it);
+  const falling = steps - warmup;
+  const progress = left === 0 ? 1 : (it - warmup) / falling;
+  const share = SHARES[lrSchedule](progress, left, falling, steps);
   return minLearningRate + share * (learningRate - minLearningRate);
 }
 

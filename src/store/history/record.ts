@@ -4,15 +4,13 @@
  */
 import * as v from 'valibot';
 import {
-  AMAX_ALGORITHMS,
   currentFields,
-  GPT2_KINDS,
-  MLP_KINDS,
-  NORM_KINDS,
-  OPTIM_STATES,
-  OPTIMIZERS,
-  QUANTIZED_ACTIVATIONS,
+  FIELDS,
+  type Field,
+  rowOf,
   runChanges,
+  schemaOf,
+  type TrainConfig,
 } from '../../engine/index.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics } from '../../session/metricsSchema.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
@@ -34,30 +32,36 @@ const words = v.record(text(100), text(200));
 
 const memory = v.objectWithRest({ total: count }, count);
 
-/** A training configuration: a few fields that are read here, and whatever else the version had, by name. */
-const currentConfig = v.objectWithRest(
-  {
-    precision: precisionMode,
-    steps: count,
-    seed: count,
-    batch: count,
-    context: count,
-    accumulation: count,
-    // Other versions of the page had no others.
-    norm: v.optional(v.picklist(NORM_KINDS), GPT2_KINDS.norm),
-    mlp: v.optional(v.picklist(MLP_KINDS), GPT2_KINDS.mlp),
-    optimizer: v.optional(v.picklist(OPTIMIZERS), 'adamw'),
-    optimState: v.optional(v.picklist(OPTIM_STATES), 'f32'),
-    quantizeHead: v.optional(v.boolean(), false),
-    quantizeActivations: v.optional(v.picklist(QUANTIZED_ACTIVATIONS), 'tensor'),
-    microBatch: v.optional(v.nullable(count), null),
-    amaxHistory: v.optional(v.nullable(count), null),
-    amaxAlgorithm: v.optional(v.nullable(v.picklist(AMAX_ALGORITHMS)), null),
-    scaleMargin: v.optional(v.nullable(count), null),
-  },
-  v.union([text(200), finite, v.boolean(), v.null()]),
+const setting = v.union([text(200), finite, v.boolean(), v.null()]);
+
+/**
+ * What the table says of a setting. Numbers may be any: what a version allowed is its own. A record without the setting is
+ * older than it, and had the default.
+ */
+function stored(field: Field): v.GenericSchema {
+  const row = rowOf(field);
+  const value = row.kind === 'number' ? finite : row.kind === 'name' ? text(200) : schemaOf(field);
+  return v.optional(row.default === null ? v.nullable(value) : value, row.default);
+}
+
+/** A training configuration: what is read here must be there; what this version does not know is kept by its name. */
+const config = v.pipe(
+  v.record(v.string(), v.unknown()),
+  v.transform(currentFields),
+  v.objectWithRest(
+    {
+      ...(Object.fromEntries(FIELDS.map((field) => [field, stored(field)])) as StoredSettings),
+      precision: precisionMode,
+      steps: count,
+      seed: count,
+      batch: count,
+      context: count,
+      accumulation: count,
+    },
+    setting,
+  ),
 );
-const config = v.pipe(v.record(v.string(), v.unknown()), v.transform(currentFields), currentConfig);
+type StoredSettings = { [Of in Field]: v.GenericSchema<TrainConfig[Of]> };
 
 const facts = v.object({
   parameters: count,

@@ -52,7 +52,7 @@ test('the kernels of a benchmark are named, with the reason if matrix units are 
 test('ranges are the engine’s', () => {
   expect(rangeWords('layers')).toBe('1 to 1,024');
   expect(rangeWords('beta2')).toBe('0 to 0.999999');
-  expect(rangeWords('lossScale')).toBe('1 to 2^126');
+  expect(rangeWords('loss-scale')).toBe('1 to 2^126');
 });
 
 describe('the result of a batch search', () => {

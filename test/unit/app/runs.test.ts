@@ -21,9 +21,9 @@ const runs = [failed, other, second, first];
 
 test('changes are given relative to the previous run of the same preset', () => {
   expect(changeSentence(first, runs)).toBe('First run of Smoke');
-  expect(changeSentence(second, runs)).toBe('seed 1337 → 7, precision Mixed f16 → FP32 since first');
+  expect(changeSentence(second, runs)).toBe('precision Mixed f16 → FP32, seed 1337 → 7 since first');
   expect(changeSentence(other, runs)).toBe('First run of Starter');
-  expect(changeSentence(failed, runs)).toBe('seed 7 → 1337, precision FP32 → Mixed f16 since second');
+  expect(changeSentence(failed, runs)).toBe('precision FP32 → Mixed f16, seed 7 → 1337 since second');
   const again = record({ id: 'again', name: 'again', time: 5 });
   expect(changeSentence(again, [...runs, again])).toBe('Same settings as failed');
   const much = record({
@@ -48,8 +48,8 @@ test('every column sorts in both directions, and runs without a value come last'
 test('only differences are listed', () => {
   const { settings, results } = differencesOf([first, second]);
   expect(settings).toEqual([
-    { name: 'seed', cells: ['1337', '7'] },
     { name: 'precision', cells: ['Mixed f16', 'FP32'] },
+    { name: 'seed', cells: ['1337', '7'] },
   ]);
   expect(results).toEqual([
     { name: 'Validation loss', cells: ['3.250', '3.000'] },

@@ -160,13 +160,13 @@ test.each([
     'text for a number',
     (run) => ({ ...run, config: { ...CONFIG, width: '64' } }),
     'BAD_FILE',
-    /"width" is "64"/,
+    /width is "64", which is not a number/,
   ],
   [
     'null for a number',
     (run) => ({ ...run, config: { ...CONFIG, width: null } }),
     'BAD_FILE',
-    /"width" is null/,
+    /width is "null", which is not a number/,
   ],
   ['a width that cannot be', (run) => ({ ...run, config: { ...CONFIG, width: 33 } }), 'BAD_SHAPE', /33/],
   [

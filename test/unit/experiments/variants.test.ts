@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
+import { rowOf } from '../../../src/engine/config/settings/table.ts';
+import { readSetting, writeSetting } from '../../../src/engine/config/settings/values.ts';
 import { comparedRuns, inMode } from '../../../src/engine/experiments/planned.ts';
 import {
   modeOfVariant,
@@ -38,9 +40,9 @@ describe('a variant', () => {
 
   test('is read back from its spelling in every combination, and fits links, CSV and file names', () => {
     for (const mode of [...PRECISION_MODES, 'e5m2'] as const) {
-      for (const { setting, value } of offeredSettings({ mode, settings: new Map() })) {
-        const id = variantId({ mode, settings: new Map([[setting, value]]) });
-        expect(parseVariant(id)).toEqual({ mode, settings: new Map([[setting, value]]) });
+      for (const { field, value } of offeredSettings({ mode, settings: new Map() })) {
+        const id = variantId({ mode, settings: new Map([[field, value]]) });
+        expect(parseVariant(id)).toEqual({ mode, settings: new Map([[field, value]]) });
         expect(id).toMatch(/^[a-z0-9_+=-]+$/);
       }
     }
@@ -48,17 +50,22 @@ describe('a variant', () => {
   });
 
   test.each([
-    ['fp17', 'no mode "fp17"', 'Did you mean "fp16"'],
-    ['fp17+optim-state=fp8', 'no mode "fp17"', 'Did you mean "fp16"'],
+    ['fp17', 'no precision mode "fp17"', 'Did you mean "fp16"'],
+    ['fp17+optim-state=fp8', 'no precision mode "fp17"', 'Did you mean "fp16"'],
     ['fp16+optimstate=fp8', 'no setting "optimstate"', 'Did you mean "optim-state"'],
     ['fp16+', 'no setting ""', 'Choose one of'],
-    ['fp16+optim-state=fp9', 'optim-state is "fp9"', 'Did you mean "fp8"'],
-    ['fp16+optim-state', 'optim-state is ""', 'Choose one of'],
+    ['fp16+optim-state=fp9', 'There is no optim-state "fp9"', 'Did you mean "fp8"'],
+    ['fp16+optim-state', 'There is no optim-state ""', 'Choose one of'],
     ['fp16+optim-state=fp8+optim-state=fp8', 'gives optim-state twice', 'Leave one'],
-    ['fp16+loss-scale=1e3', 'loss-scale is "1e3"', 'Choose one of'],
-    ['fp16+rounding=rne', 'Mode fp16 takes no rounding', 'e<X>m<Y>'],
-    ['fp32+loss-scale=1024', 'Mode fp32 takes no loss-scale', 'fp16, fp16-tf32, fp16-static'],
-    ['bf16+quantize-head', 'Mode bf16 takes no quantize-head', 'fp8, fp8-delayed'],
+    ['fp16+loss-scale=1e3', 'Loss scale 1000 is not a power of two', 'Try 1024'],
+    ['fp16+loss-scale=many', 'loss-scale is "many", which is not a number', 'from 1 to'],
+    ['fp16+rounding=rne', 'Mode fp16 rounds to nearest even, but rounding rne was given', 'e<X>m<Y>'],
+    [
+      'fp32+loss-scale=1024',
+      'Mode fp32 does not scale the loss, but loss-scale 1024',
+      'fp16, fp16-tf32 or fp16-static',
+    ],
+    ['bf16+quantize-head', 'Mode bf16 quantises no operands, but quantize-head', 'fp8 or fp8-delayed'],
   ])('%s is refused by name', (text, message, hint) => {
     const error = thrownBy(() => readVariant(text));
     expect(error.isUsage).toBe(true);
@@ -111,9 +118,10 @@ test('a configuration in another mode leaves out the settings that the mode does
 });
 
 test('every setting has a value that it reads back, and one for modes without it', () => {
-  for (const { name, field, values, unset, read, write } of VARIANT_SETTINGS) {
-    expect(preset, name).toHaveProperty(field);
-    for (const text of values) expect(write(read(text)!)).toBe(text);
-    expect(unset === null || values.includes(write(unset as string)), name).toBe(true);
+  for (const field of VARIANT_SETTINGS) {
+    const { compared, default: unset } = rowOf(field);
+    const values = compared!.map((text) => readSetting(field, text));
+    for (const value of values) expect(readSetting(field, writeSetting(field, value))).toBe(value);
+    expect(unset === null || values.includes(unset), field).toBe(true);
   }
 });

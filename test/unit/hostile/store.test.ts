@@ -38,7 +38,14 @@ test('bundles', () => {
 const links = (
   [
     DEFAULT_SETTINGS,
-    { ...DEFAULT_SETTINGS, preset: 'smoke', modes: ['fp32', 'fp16'], seed: 7, text: 'code', lossScale: 1024 },
+    {
+      ...DEFAULT_SETTINGS,
+      preset: 'smoke',
+      modes: ['fp32', 'fp16'],
+      seed: 7,
+      text: 'code',
+      'loss-scale': 1024,
+    },
     {
       ...DEFAULT_SETTINGS,
       layers: 3,

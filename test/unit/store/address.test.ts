@@ -19,8 +19,8 @@ describe('the address', () => {
         steps: 20,
         seed: 1,
         f16: 'packed',
-        lossScale: 2 ** 30,
-        growthInterval: 50,
+        'loss-scale': 2 ** 30,
+        'growth-interval': 50,
         text: 'copy',
         sample: 0,
       },
@@ -59,10 +59,10 @@ describe('the address', () => {
   test('with an unknown mode among several is reported with the nearest mode', () => {
     expect(read('?modes=fp32,fp17')).toMatchObject({
       settings: {},
-      problems: [{ message: 'mode "fp17" in the address is not known.', hint: 'Did you mean "fp16"?' }],
+      problems: [{ message: 'There is no precision mode "fp17".', hint: 'Did you mean "fp16"?' }],
     });
-    expect(messages('?modes=')).toEqual(['mode "" in the address is not known.']);
-    expect(messages('?schedule=lockstop')).toEqual(['schedule "lockstop" in the address is not known.']);
+    expect(messages('?modes=')).toEqual(['There is no precision mode "".']);
+    expect(messages('?schedule=lockstop')).toEqual(['There is no schedule "lockstop".']);
   });
 
   test('that chooses modes twice is reported', () => {
@@ -82,15 +82,15 @@ describe('the address', () => {
 
   test('accepts the names and tokenizers of the command line', () => {
     expect(read('?loss-scale=2^10&growth-interval=7&vocab=50304&tokenizer=bpe:2048').settings).toEqual({
-      ...{ lossScale: 1024, growthInterval: 7, vocab: 50304, tokenizer: 'bpe:2048' },
+      ...{ 'loss-scale': 1024, 'growth-interval': 7, vocab: 50304, tokenizer: 'bpe:2048' },
     });
     expect(read('?tokenizer=bpe:1').problems).toMatchObject([
       {
-        message: 'tokenizer "bpe:1" in the address is not known.',
+        message: 'tokenizer is "bpe:1".',
         hint: expect.stringContaining('from 256'),
       },
     ]);
-    expect(messages('?tokenizer=gpt3')).toEqual(['tokenizer "gpt3" in the address is not known.']);
+    expect(messages('?tokenizer=gpt3')).toEqual(['There is no tokenizer "gpt3".']);
     expect(messages('?vocab=0')).toEqual(['vocab is 0.']);
   });
 
@@ -101,9 +101,7 @@ describe('the address', () => {
   test('with an unknown key is reported with the nearest key, and the other settings apply', () => {
     const { settings, problems } = read('?prest=smoke&steps=20');
     expect(settings).toEqual({ steps: 20 });
-    expect(problems).toEqual([
-      { message: '"prest" in the address is not known.', hint: 'Did you mean "preset"?' },
-    ]);
+    expect(problems).toEqual([{ message: 'There is no setting "prest".', hint: 'Did you mean "preset"?' }]);
   });
 
   test('with an unknown value is reported with the nearest value, and does not start', () => {
@@ -111,7 +109,7 @@ describe('the address', () => {
     expect(address.autostart).toBe(false);
     expect(address.settings).toEqual({});
     expect(address.problems[0]).toEqual({
-      message: 'precision "fp17" in the address is not known.',
+      message: 'There is no precision mode "fp17".',
       hint: 'Did you mean "fp16"?',
     });
     expect(address.problems.at(-1)?.message).toBe('Training was not started.');

@@ -3,11 +3,10 @@ import {
   changedSettings,
   leaveToPreset,
   numberProblem,
-  PRESET_SETTINGS,
   pendingChanges,
   standardOf,
 } from '../../../src/store/changes.ts';
-import { DEFAULT_SETTINGS, type Settings } from '../../../src/store/settings.ts';
+import { DEFAULT_SETTINGS, PRESET_SETTINGS, type Settings } from '../../../src/store/settings.ts';
 
 const smoke: Settings = { ...DEFAULT_SETTINGS, preset: 'smoke' };
 const message = (settings: Settings, key: Parameters<typeof numberProblem>[1]) =>
@@ -25,11 +24,11 @@ describe('changes from the preset', () => {
       order: 'random',
       f16: 'packed',
     };
-    expect(changedSettings(settings)).toEqual(['layers', 'lr', 'untied', 'f16']); // batch and order are Smoke's
+    expect(changedSettings(settings)).toEqual(['layers', 'untied', 'lr', 'f16']); // batch and order are Smoke's
   });
 
   test('are all undone by resetting to the preset', () => {
-    const settings: Settings = { ...smoke, layers: 3, clip: 0, lossScale: 1024, tokenizer: 'byte' };
+    const settings: Settings = { ...smoke, layers: 3, clip: 0, 'loss-scale': 1024, tokenizer: 'byte' };
     expect(leaveToPreset(settings, PRESET_SETTINGS)).toEqual(smoke);
     expect(leaveToPreset(settings, ['clip'])).toEqual({ ...settings, clip: null });
   });
@@ -61,8 +60,8 @@ describe('the invalid number', () => {
   });
 
   test('is a loss scale that no mode supports', () => {
-    expect(message({ ...smoke, modes: ['fp32'], lossScale: 64 }, 'lossScale')).toMatch(/does not scale/);
-    expect(message({ ...smoke, lossScale: 60_000 }, 'lossScale')).toMatch(/not a power of two/);
+    expect(message({ ...smoke, modes: ['fp32'], 'loss-scale': 64 }, 'loss-scale')).toMatch(/does not scale/);
+    expect(message({ ...smoke, 'loss-scale': 60_000 }, 'loss-scale')).toMatch(/not a power of two/);
   });
 });
 

@@ -24,7 +24,11 @@ describe('configsOf', () => {
   });
 
   test('gives the loss scale to the modes that use one', () => {
-    const [first, second] = configsOf({ ...DEFAULT_SETTINGS, modes: ['fp16', 'fp32'], lossScale: 2 ** 30 });
+    const [first, second] = configsOf({
+      ...DEFAULT_SETTINGS,
+      modes: ['fp16', 'fp32'],
+      'loss-scale': 2 ** 30,
+    });
     expect(first!.lossScale).toBe(2 ** 30);
     expect(second!.lossScale).toBeNull();
   });
@@ -33,7 +37,7 @@ describe('configsOf', () => {
     const settings = {
       ...DEFAULT_SETTINGS,
       modes: ['fp16', 'fp16-static'],
-      growthInterval: 7,
+      'growth-interval': 7,
       steps: 20,
     } as const;
     const [first, second] = configsOf(settings);
@@ -66,7 +70,7 @@ describe('configsOf', () => {
   });
 
   test('leaves it to the engine to refuse a loss scale that no mode uses', () => {
-    const settings = { ...DEFAULT_SETTINGS, modes: ['fp32'], lossScale: 1024 } as const;
+    const settings = { ...DEFAULT_SETTINGS, modes: ['fp32'], 'loss-scale': 1024 } as const;
     expect(settingsProblem(settings)?.message).toMatch(/does not scale the loss/);
   });
 });

@@ -1,20 +1,26 @@
 import { expect, test } from 'vitest';
+import { titlesOf } from '../../../src/app/panels/settingWords.ts';
 import { PRESET_NAMES } from '../../../src/engine/config/presets.ts';
+import { rowOf } from '../../../src/engine/config/settings/table.ts';
 import { integerAt } from '../../../src/engine/core/rng.ts';
 import { TEXT_IDS } from '../../../src/engine/data/builtins.ts';
+import type { TokenizerChoice } from '../../../src/engine/data/tokenizer.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
-import { ROUNDINGS } from '../../../src/engine/precision/simulated.ts';
 import { SCHEDULES } from '../../../src/session/protocol.ts';
 import { readAddress } from '../../../src/store/address.ts';
 import {
-  CHOICES,
   DEFAULT_SETTINGS,
-  HALF_CHOICES,
+  fieldOf,
+  isNumber,
   MAX_SEEDS,
+  PRESET_SETTINGS,
+  type PresetSetting,
   type Settings,
   settingsProblem,
 } from '../../../src/store/settings.ts';
 import { leftOutOfLink, shareQuery } from '../../../src/store/shareLink.ts';
+
+const choicesOf = (key: PresetSetting) => Object.keys(titlesOf(key));
 
 /** Random settings over all choices; about half of the numbers are left to the preset. */
 function randomSettings(seed: number): Settings {
@@ -23,6 +29,13 @@ function randomSettings(seed: number): Settings {
   const one = <T>(choices: readonly T[]): T => choices[draw(choices.length)]!;
   const number = (value: number) => (draw(2) === 0 ? null : value);
   const maybe = <T>(choices: readonly T[]) => (draw(2) === 0 ? null : one(choices));
+  // Few modes take what not all do.
+  const choices = Object.fromEntries(
+    PRESET_SETTINGS.filter((key) => !isNumber(key)).map((key) => [
+      key,
+      draw(rowOf(fieldOf(key)).takenBy ? 10 : 2) === 0 ? one(choicesOf(key)) : null,
+    ]),
+  ) as Partial<Settings>;
   return {
     ...DEFAULT_SETTINGS,
     preset: one(PRESET_NAMES),
@@ -35,29 +48,19 @@ function randomSettings(seed: number): Settings {
     ],
     schedule: one(SCHEDULES),
     seeds: 1 + draw(MAX_SEEDS),
-    untied: maybe(CHOICES.untied),
-    norm: maybe(CHOICES.norm),
-    mlp: maybe(CHOICES.mlp),
-    tokenizer: maybe([...CHOICES.tokenizer, 'bpe:300'] as const),
-    vocab: number(1 + draw(60_000)),
-    order: maybe(CHOICES.order),
-    recompute: maybe(CHOICES.recompute),
-    optimizer: maybe(CHOICES.optimizer),
+    ...choices,
+    tokenizer: maybe([...choicesOf('tokenizer'), 'bpe:300'] as TokenizerChoice[]),
     'optim-state': maybe(['f32', 'bf16'] as const), // in any mode
+    vocab: number(1 + draw(60_000)),
     batch: number(1 + draw(64)),
     lr: number(1e-4 * (1 + draw(20))),
     text: one(TEXT_IDS),
     steps: number(1 + draw(100_000)),
     seed: number(draw(2 ** 32 - 10)),
-    f16: one(HALF_CHOICES),
-    'quantize-head': draw(10) === 0 ? one(CHOICES['quantize-head']) : null,
-    'quantize-activations': draw(10) === 0 ? one(CHOICES['quantize-activations']) : null,
     'amax-history': draw(10) === 0 ? 1 + draw(1024) : null,
-    'amax-algo': draw(10) === 0 ? one(CHOICES['amax-algo']) : null,
     'scale-margin': draw(10) === 0 ? draw(17) : null,
-    rounding: draw(10) === 0 ? one(ROUNDINGS) : null,
-    lossScale: number(2 ** draw(30)),
-    growthInterval: number(1 + draw(5000)),
+    'loss-scale': number(2 ** draw(30)),
+    'growth-interval': number(1 + draw(5000)),
     sample: number(draw(500)),
   };
 }

@@ -157,7 +157,7 @@ describe('the form', () => {
     [{ learningRates: '' }, 'has no learning rate'],
     [{ learningRates: '1e-3 many' }, '"many" is not a learning rate'],
     [{ modes: [] }, 'has no mode'],
-    [{ otherModes: 'fp99' }, 'no mode "fp99"'],
+    [{ otherModes: 'fp99' }, 'no precision mode "fp99"'],
     [{ otherModes: 'fp32' }, 'mode fp32 was given twice'],
     [{ seeds: '0' }, 'seeds is 0'],
     [{ seeds: 'x' }, '"x" is not a number of seeds'],

@@ -1,0 +1,157 @@
+/** Settings of number formats: rows of the table in table.ts. */
+import { checkLossScale } from '../../precision/lossScale.ts';
+import { DELAYED_SCALING } from '../../precision/quantization.ts';
+import {
+  delaysScales,
+  PRECISION_MODES,
+  type PrecisionMode,
+  quantizesOperands,
+  recipeOf,
+} from '../../precision/recipes.ts';
+import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
+import { choice, flag, name, number } from './row.ts';
+
+const QUANTIZED = { modes: quantizesOperands, others: 'quantises no operands' };
+const DELAYED = { modes: delaysScales, others: 'does not take scales from steps before' };
+const scalingKind = (mode: PrecisionMode) => recipeOf(mode).scaling.kind;
+
+export const PRECISION_ROWS = {
+  precision: name({
+    default: 'fp16' as PrecisionMode,
+    option: 'precision',
+    group: 'modes',
+    label: 'Precision',
+    help: 'the precision mode',
+    titles: Object.fromEntries([
+      ...PRECISION_MODES.map((mode) => [mode, recipeOf(mode).title]),
+      ['e<X>m<Y>', 'Simulated eXmY'],
+    ]),
+    check: recipeOf,
+    inPyTorch: ['fp32', 'tf32', 'bf16', 'fp16'],
+  }),
+  /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
+  rounding: choice({
+    default: null,
+    option: 'rounding',
+    group: 'modes',
+    label: 'Rounding',
+    help: 'of simulated modes, e<X>m<Y>: toward zero, as arXiv 2405.18710 does, or to nearest even',
+    standard: DEFAULT_ROUNDING,
+    titles: { rz: 'toward zero', rne: 'to nearest even' },
+    takenBy: { modes: isSimulatedMode, others: 'rounds to nearest even' },
+    compared: ['rne', 'rz'],
+  }),
+  /** The LM head's matmuls on quantised operands too. */
+  quantizeHead: flag({
+    planned: true,
+    default: false,
+    given: true,
+    option: 'quantize-head',
+    formerly: ['fp8-head', 'fp8Head'],
+    group: 'quantization',
+    label: 'LM head',
+    help: "the LM head's matmuls read quantised operands too, and not only those of the blocks",
+    titles: { off: 'bf16', on: 'quantised' },
+    takenBy: QUANTIZED,
+    compared: ['on', 'off'],
+  }),
+  /** How the inputs of the activation function and of layer norms are kept. */
+  quantizeActivations: choice({
+    planned: true,
+    default: 'tensor',
+    option: 'quantize-activations',
+    formerly: ['fp8-activations', 'fp8Activations'],
+    group: 'quantization',
+    label: 'Inputs of GELU and layer norm',
+    help: 'kept for the backward pass: those of GELU and layer norm in 8 bits with a scale for each 16 channels, or only those of GELU with one of the tensor',
+    titles: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
+    takenBy: QUANTIZED,
+    compared: ['tensor', '1x16'],
+  }),
+  /** Of delayed scales: steps that are remembered. */
+  amaxHistory: number({
+    planned: true,
+    default: null,
+    low: 1,
+    high: 1024,
+    option: 'amax-history',
+    group: 'quantization',
+    label: 'Scale history',
+    unit: 'steps',
+    help: 'of delayed scales: steps whose largest magnitudes are remembered',
+    standard: String(DELAYED_SCALING.historyLength),
+    takenBy: DELAYED,
+    compared: ['1', '4', '16', '64', '256'],
+  }),
+  amaxAlgorithm: choice({
+    default: null,
+    option: 'amax-algo',
+    group: 'quantization',
+    label: 'Scales from',
+    help: 'of delayed scales: what of the history counts, its largest magnitude or that of the step before',
+    standard: DELAYED_SCALING.algorithm,
+    titles: { max: 'its largest magnitude', most_recent: 'the step before' },
+    takenBy: DELAYED,
+    compared: ['max', 'most_recent'],
+  }),
+  scaleMargin: number({
+    default: null,
+    low: 0,
+    high: 16,
+    option: 'scale-margin',
+    formerly: ['fp8-margin', 'fp8Margin'],
+    group: 'quantization',
+    label: 'Scale margin',
+    unit: 'powers of two',
+    help: 'of delayed scales: powers of two of room above the largest magnitude',
+    standard: String(DELAYED_SCALING.margin),
+    takenBy: DELAYED,
+    compared: ['0', '1', '2'],
+  }),
+};
+
+/** What modes have by themselves. */
+export const SCALING_ROWS = {
+  /** Initial (dynamic) or fixed (static) loss scale; null takes the mode's default. */
+  lossScale: number({
+    default: null,
+    low: 1,
+    high: 2 ** 126,
+    check: checkLossScale,
+    option: 'loss-scale',
+    formerly: ['lossScale'],
+    group: 'scaling',
+    label: 'Loss scale at the start',
+    help: 'first (dynamic) or fixed (static) loss scale: a power of two, written 65536 or 2^16',
+    takenBy: { modes: (mode) => scalingKind(mode) !== 'none', others: 'does not scale the loss' },
+    compared: ['1', '2^8', '2^12', '2^16', '2^20'],
+  }),
+  /** Clean steps before the loss scale doubles; null takes the mode's default. */
+  growthInterval: number({
+    default: null,
+    low: 1,
+    high: 1e9,
+    option: 'growth-interval',
+    formerly: ['growthInterval'],
+    group: 'scaling',
+    label: 'Growth interval',
+    unit: 'steps',
+    help: 'clean steps before a dynamic loss scale doubles',
+    takenBy: {
+      modes: (mode) => scalingKind(mode) === 'dynamic',
+      others: 'has no dynamic loss scale',
+      givenByPresets: true,
+    },
+    compared: ['20', '200', '2000'],
+  }),
+  /** How f16 is stored: `auto` takes native where the adapter has shader-f16. */
+  half: choice({
+    default: 'auto',
+    option: 'f16',
+    group: 'scaling',
+    label: 'f16 storage',
+    help: 'native needs the WebGPU feature shader-f16; packed, two halves in a word, rounds the same and runs everywhere',
+    titles: { auto: 'best for this adapter', native: 'native', packed: 'packed' },
+    resumable: true,
+  }),
+};

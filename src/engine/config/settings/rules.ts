@@ -1,0 +1,104 @@
+/** What values must be together: one sentence for each combination that makes no sense. */
+import { EngineError } from '../../core/errors.ts';
+import { optimizerRule } from '../../kernels/optimizers/table.ts';
+import { momentsOf } from '../../precision/optimStates.ts';
+import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
+import { SIMULATED_EXAMPLE } from '../../precision/simulated.ts';
+import { FIELDS, type Field, rowOf, type TrainConfig } from './table.ts';
+
+/** Whether a mode takes a setting. */
+export function isTaken(field: Field, mode: PrecisionMode): boolean {
+  return rowOf(field).takenBy?.modes(mode) ?? true;
+}
+
+/**
+ * Refuses a setting that the mode does not take.
+ * @throws EngineError BAD_VALUE naming both, and the modes that take it
+ */
+export function checkTaken(field: Field, value: unknown, mode: PrecisionMode): void {
+  const { kind, option, default: unset, takenBy } = rowOf(field);
+  if (!takenBy || value === unset || takenBy.modes(mode)) return;
+  const takers: string[] = PRECISION_MODES.filter(takenBy.modes);
+  throw new EngineError(
+    'BAD_VALUE',
+    `Mode ${mode} ${takenBy.others}, but ${option}${kind === 'flag' ? '' : ` ${value}`} was given.`,
+    `Use ${takers.length > 0 ? listed(takers) : SIMULATED_EXAMPLE}, or leave ${option} out.`,
+  );
+}
+
+/** "a, b or c". */
+function listed(words: readonly string[]): string {
+  return [words.slice(0, -1).join(', '), ...words.slice(-1)].filter(Boolean).join(' or ');
+}
+
+/**
+ * Refuses what has no effect beside another value: what presets say is not refused, only what was given.
+ * @throws EngineError BAD_VALUE naming both
+ */
+export function checkGiven(given: Partial<TrainConfig>, config: TrainConfig): void {
+  for (const field of FIELDS) {
+    const value = given[field];
+    if (value !== undefined) checkTaken(field, value, config.precision);
+    const { option, disables } = rowOf(field);
+    for (const other of disables?.[String(config[field])] ?? []) {
+      if (given[other as Field] === undefined) continue;
+      throw new EngineError(
+        'BAD_VALUE',
+        `${option} ${config[field]} does not use ${rowOf(other as Field).option}, but ${rowOf(other as Field).option} ${given[other as Field]} was given.`,
+        `Leave it out, or use another ${option}.`,
+      );
+    }
+  }
+}
+
+/** @throws EngineError BAD_VALUE or BAD_SHAPE for values that are right by themselves and wrong together */
+export function checkTogether(config: TrainConfig): void {
+  for (const field of FIELDS) {
+    if (!rowOf(field).takenBy?.givenByPresets) checkTaken(field, config[field], config.precision);
+  }
+  checkMicroBatch(config);
+  checkSchedule(config);
+  checkGroups(config);
+  momentsOf(recipeOf(config.precision), config.optimState);
+  optimizerRule(config.optimizer, config.optimState);
+}
+
+function checkMicroBatch({ batch, microBatch }: TrainConfig): void {
+  if (microBatch === null || batch % microBatch === 0) return;
+  const divisors = Array.from({ length: Math.min(batch, microBatch) }, (_, i) => i + 1).filter(
+    (size) => batch % size === 0,
+  );
+  throw new EngineError(
+    'BAD_VALUE',
+    `micro-batch is ${microBatch}, which does not divide the batch of ${batch}.`,
+    `A batch is cut into equal parts: use a micro-batch of ${divisors.at(-1)}, or leave it out to compute the batch at once.`,
+  );
+}
+
+function checkSchedule({ steps, warmup, learningRate, minLearningRate }: TrainConfig): void {
+  if (warmup > steps) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `warmup is ${warmup}, but the run has only ${steps} steps.`,
+      `The learning rate would never be reached: use a warmup of at most ${steps}, or more steps.`,
+    );
+  }
+  if (minLearningRate > learningRate) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `min-lr ${minLearningRate} is above lr ${learningRate}.`,
+      'The schedule decays from lr to min-lr: lower min-lr.',
+    );
+  }
+}
+
+function checkGroups({ quantizeActivations, width }: TrainConfig): void {
+  if (quantizeActivations !== '1x16' || width % ACTIVATION_GROUP === 0) return;
+  const above = Math.ceil(width / ACTIVATION_GROUP) * ACTIVATION_GROUP;
+  throw new EngineError(
+    'BAD_SHAPE',
+    `quantize-activations 1x16 groups ${ACTIVATION_GROUP} channels, and width is ${width}.`,
+    `Use a width that is a multiple of ${ACTIVATION_GROUP}, such as ${above}, or quantize-activations tensor.`,
+  );
+}
