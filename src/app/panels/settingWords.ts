@@ -31,6 +31,7 @@ export interface Group {
 
 /** Of a field: the name that the setting had first, by which programs that drive the page know it. */
 export function testIdOf(key: PresetSetting): string {
+  if (key === 'sample') return 'sample-setting'; // the button that requests a sample has the name itself
   return rowOf(fieldOf(key)).formerly?.[0] ?? key;
 }
 
