@@ -216,8 +216,8 @@ test('a run saved by a later version is shown, and stays until it is removed', a
     await expect(page.getByTestId('autosaved')).toContainText(`at step ${steps}`);
   }
   const note = page.getByTestId('unreadable-run');
-  await expect(note).toContainText('A run that another version of Halfstep saved here is kept');
-  await expect(note).toContainText('It keeps its place until you remove it. Reload the page');
+  await expect(note).toContainText('A run saved here by another version of Halfstep cannot be read');
+  await expect(note).toContainText('It is kept until you remove it. To resume it, reload the page');
   expect(await form()).toEqual(kept);
   await page.goto('/');
   await note.getByTestId('discard-unreadable').click();

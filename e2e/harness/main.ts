@@ -12,7 +12,7 @@ import {
   RunControl,
   runTraining,
 } from '../../src/engine/index.ts';
-import { type Bench, makeBench } from '../../test/gpu/kernels/runKernel.ts';
+import { type KernelFixture, makeKernelFixture } from '../../test/gpu/kernels/runKernel.ts';
 import { checkVariants, type VariantCheck } from '../../test/gpu/kernels/runVariants.ts';
 import { runSuite, type SuiteResult } from '../../test/gpu/kernels/suite.ts';
 import { pairwiseVariants } from '../../test/gpu/kernels/variants.ts';
@@ -45,20 +45,20 @@ declare global {
 }
 
 const problems: string[] = [];
-let opened: Promise<Bench> | undefined;
+let opened: Promise<KernelFixture> | undefined;
 
 /** One device and one kernel cache for the page, so that `kernels` uses what `variants` compiled. */
-function bench(): Promise<Bench> {
+function fixture(): Promise<KernelFixture> {
   opened ??= openDevice(navigator.gpu).then(({ device, report }) => {
     device.onuncapturederror = ({ error }) => problems.push(error.message);
     device.lost.then(({ message }) => problems.push(`device lost: ${message}`));
-    return makeBench(device, report);
+    return makeKernelFixture(device, report);
   });
   return opened;
 }
 
 async function train(precision: PrecisionMode): Promise<TrainResult> {
-  const { device, report } = await bench();
+  const { device, report } = await fixture();
   const config = {
     ...presetOf('smoke').config,
     ...{ layers: 1, context: 32, batch: 4, steps: 20, warmup: 2, evalEvery: 0, evalBatches: 1, precision },
@@ -78,11 +78,11 @@ async function train(precision: PrecisionMode): Promise<TrainResult> {
 
 window.harness = {
   adapter: async () => {
-    const { report } = await bench();
+    const { report } = await fixture();
     return { features: report.features, lanes: report.subgroupSize?.min ?? null, name: report.name };
   },
   variants: async (needing) => {
-    const here = await bench();
+    const here = await fixture();
     const { subgroupSize } = here.report;
     const variants = await pairwiseVariants(subgroupSize ? [subgroupSize.min] : []);
     return checkVariants(
@@ -90,7 +90,7 @@ window.harness = {
       variants.filter(({ features }) => !needing || features.includes(needing)),
     );
   },
-  kernels: async (storages) => runSuite(await bench(), storages),
+  kernels: async (storages) => runSuite(await fixture(), storages),
   train,
   problems: () => problems,
 };

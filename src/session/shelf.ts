@@ -7,7 +7,7 @@ import { type OpenSlots, openSlots } from './storage/opfs.ts';
 import { PLACES, type Place, placeForNext, placesTaken, placeToContinue } from './storage/places.ts';
 import { type Save, Slots } from './storage/slots.ts';
 
-/** After this time a report does without what another tab holds. */
+/** Milliseconds to wait before a report leaves out the runs that another tab holds. */
 const REPORT_PATIENCE = { ms: 2000 };
 
 interface Found {
@@ -113,7 +113,10 @@ type Read =
   | { readonly state: 'run'; readonly run: RunFile }
   | { readonly state: 'unreadable'; readonly what: Omit<UnreadableRun, 'place'> };
 
-/** A complete save that cannot be read was written by another version, and is kept; a damaged one counts as empty. */
+/**
+ * A damaged save is lost anyway. An intact save that cannot be read was written by another version and must not be
+ * lost.
+ */
 async function readPlace(slots: Slots, checked: boolean): Promise<Read> {
   const form = slots.laterForm();
   if (form !== null) return { state: 'unreadable', what: ofLaterForm(form) };

@@ -1,4 +1,4 @@
-/** Measures of the adapter, and a batch confirmed by a step: finite figures, and nothing left on the device. */
+/** Measurements of the adapter, and a batch confirmed by a step: figures are finite, and no buffer stays on the device. */
 import { expect, test } from 'vitest';
 import { driftOf, measureLongRun } from '../../src/engine/bench/longRun.ts';
 import { measureOfPeak } from '../../src/engine/bench/ofPeak.ts';
@@ -17,7 +17,7 @@ import { chooseKernels } from '../../src/engine/kernels/kernelChoice.ts';
 import { withDevice } from './device.ts';
 import { TINY, TINY_VOCABULARY } from './training/helper.ts';
 
-test('the benchmark gives figures of every kind, and frees what it made', () =>
+test('the benchmark reports every kind of figure, and frees its buffers', () =>
   withDevice(async (device, { adapter, buffers }) => {
     const report = reportOf(adapter, device);
     const result = await benchmark(device, report);
@@ -25,7 +25,7 @@ test('the benchmark gives figures of every kind, and frees what it made', () =>
       expect(Number.isFinite(result[key]), key).toBe(true);
       expect(result[key], key).toBeGreaterThan(0);
     }
-    // Units that are off by thousands would be outside of what any machine can do.
+    // A wrong unit (a factor of 1000) would be outside the range of any machine.
     expect(result.peakFlops).toBeGreaterThan(1e7);
     expect(result.peakFlops).toBeLessThan(1e15);
     expect(result.copyBytesPerSec).toBeGreaterThan(1e7);
@@ -35,7 +35,7 @@ test('the benchmark gives figures of every kind, and frees what it made', () =>
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 
-test('a matmul is held against the peak in pairs, and frees what it made', () =>
+test('a matmul is compared with the peak in pairs, and frees its buffers', () =>
   withDevice(async (device, { adapter, buffers }) => {
     const report = reportOf(adapter, device);
     const pipelines = new PipelineCache(device);
@@ -54,7 +54,7 @@ test('a matmul is held against the peak in pairs, and frees what it made', () =>
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 
-test('a batch is confirmed by a step that allocates what the plan says', () =>
+test('a batch is confirmed by a step that allocates the planned memory', () =>
   withDevice(async (device, { adapter, buffers }) => {
     const tried: number[] = [];
     const config = { ...TINY, batch: 6, accumulation: 4 };
@@ -70,9 +70,9 @@ test('a batch is confirmed by a step that allocates what the plan says', () =>
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 
-test('where the GPU refuses the memory, halves are tried, and the first refusal is told', () =>
+test('where the GPU refuses the memory, the batch is halved, and the first refusal is reported', () =>
   withDevice(async (device, { adapter, buffers }) => {
-    // Refuses the largest activation of 8 sequences, 64 KiB, and not that of 4.
+    // Refuses the largest activation of 8 sequences (64 KiB), but not that of 4.
     const createBuffer = device.createBuffer.bind(device);
     const popErrorScope = device.popErrorScope.bind(device);
     let refused = false;
@@ -99,7 +99,7 @@ test('where the GPU refuses the memory, halves are tried, and the first refusal 
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 
-test('what is no lack of memory is not tried with less', () =>
+test('an error other than a lack of memory is not retried with a smaller batch', () =>
   withDevice(async (device, { adapter }) => {
     const tried: number[] = [];
     const config = { ...TINY, heads: 3 };
@@ -133,7 +133,7 @@ test('a long run is timed in blocks with flat memory, its loss falls, and nothin
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 
-test('the benchmark and a confirmation end when they are cancelled, and free what they made', () =>
+test('the benchmark and a confirmation end when they are cancelled, and free their buffers', () =>
   withDevice(async (device, { adapter, buffers }) => {
     const report = reportOf(adapter, device);
     const early = new AbortController();

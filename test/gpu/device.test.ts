@@ -120,7 +120,7 @@ describe('withDevice', () => {
       expect(await device.popErrorScope()).not.toBeNull();
     }));
 
-  test('passes on the failure of the body, with what the GPU said first', async () => {
+  test('passes on the error of the body, with the first error of the GPU', async () => {
     const plain = withDevice(() => {
       throw new Error('the body');
     });
@@ -139,7 +139,7 @@ describe('withDevice', () => {
     await expect(withDevice((device) => device.destroy())).rejects.toThrow(/device lost \(destroyed\)/);
   });
 
-  test('records buffers and destroys what is left', async () => {
+  test('records buffers and destroys those that are left', async () => {
     let kept: DeviceContext | undefined;
     await withDevice((device, context) => {
       kept = context;
@@ -152,7 +152,7 @@ describe('withDevice', () => {
     expect(kept?.buffers.size).toBe(0);
   });
 
-  test('hands back what the body returns', async () => {
+  test('returns the result of the body', async () => {
     expect(await withDevice(() => 7)).toBe(7);
   });
 });

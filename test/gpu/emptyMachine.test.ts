@@ -1,4 +1,4 @@
-/** Where no driver is installed, every command runs on the one that npm has brought, and says so calmly. */
+/** Where no driver is installed, every command runs on the one from npm, and says so in a note. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ test('compare does, and the preset that is given stays', () => {
   expect(readFileSync(output, 'utf8')).toMatch(/swiftshader/);
 });
 
-test('sweep does, and goes on with its file', () => {
+test('sweep does, and continues its file', () => {
   const file = join(home, 'sweep.json');
   const args = ['sweep', '--modes', 'fp16', '--lrs', '1e-3', '--steps', '1', '--json', file];
   const first = onEmptyMachine(home, args);

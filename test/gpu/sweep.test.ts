@@ -1,4 +1,4 @@
-/** `npm run sweep` as a process that is killed in the middle: what it had finished is kept, and it goes on from there. */
+/** `npm run sweep` as a process that is killed midway: its finished cells are kept, and it continues from there. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ function cli(args: readonly string[]) {
   return done;
 }
 
-/** Kills the process as soon as so many cells are on the disk. */
+/** Kills the process as soon as this many cells are on disk. */
 async function killAfter(cells: number, args: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: 'ignore', timeout: WAIT_MS });
   const ended = new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)));
@@ -33,8 +33,8 @@ async function killAfter(cells: number, args: readonly string[]): Promise<void> 
   clearInterval(poll);
 }
 
-test('a killed sweep loses no cell, goes on where it was, and grows', async () => {
-  // Far more cells than are trained between the second one and a look at the disk.
+test('a killed sweep loses no cell, continues from where it was, and can be extended', async () => {
+  // Far more cells than can be trained between the second cell and the next poll of the file.
   const asked = sweep('--modes', 'fp32,fp16', '--seeds', '100');
   await killAfter(2, asked);
   const kept = cellsThere();
@@ -58,7 +58,7 @@ test('a killed sweep loses no cell, goes on where it was, and grows', async () =
   expect(readFileSync(FILE, 'utf8')).toBe(before);
 });
 
-test('a sweep goes on with the preset of its file, also where the adapter would be given another', () => {
+test('a sweep continues with the preset of its file, even where the default of the adapter is another', () => {
   const file = join(FOLDER, 'starter.json');
   const options = '--modes fp32 --lrs 1e-3 --steps 1 --eval-batches 1 --text copy'.split(' ');
   const asked = ['sweep', ...options, '--json', file];

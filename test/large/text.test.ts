@@ -1,4 +1,4 @@
-/** What a text of 200 MB costs, read from a real file: `npx vitest run --project large`. */
+/** The memory that a text of 200 MB takes, read from a real file: `npx vitest run --project large`. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -76,11 +76,11 @@ await halfstep.resumeTrainer(device, report, run, dataset, resumed);
 const files: File[] = await halfstep.exportModel(trainer, 'F16');
 console.log(description.name, files.map((file) => file.name));
 
-// @ts-expect-error there is no such mode
+// @ts-expect-error this mode does not exist
 halfstep.configure(halfstep.presetOf('smoke').config, { precision: 'fp64' });
-// @ts-expect-error a program's own mode has a name that no version brings
+// @ts-expect-error a program's own mode needs a name that is not built in
 halfstep.defineMode({ ...own, id: 'fp64' });
-// @ts-expect-error buffers are no part of the package
+// @ts-expect-error buffers are not part of the package
 trainer.arena;
 // @ts-expect-error a trainer comes from createTrainer
 new halfstep.Trainer();

@@ -9,7 +9,7 @@ import { WAIT_MS } from '../../e2e/limits.ts';
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 export const MODULES = join(REPOSITORY, 'node_modules');
 
-/** @returns standard output. @throws Error with all that the command said where it failed */
+/** @returns standard output. @throws Error with the command's whole output if it fails */
 export function run(folder: string, command: string, args: readonly string[]): string {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     cwd: folder,
@@ -42,7 +42,7 @@ export class Installed {
     }
   }
 
-  /** The project's own copy of a package, as if it were installed beside: Dawn's binaries alone are 132 MB. */
+  /** The project's own copy of a package, as if it were installed too: Dawn's binaries alone are 132 MB. */
   add(name: string): void {
     mkdirSync(join(this.app, 'node_modules', name, '..'), { recursive: true });
     symlinkSync(join(MODULES, name), join(this.app, 'node_modules', name), 'junction');

@@ -1,4 +1,4 @@
-/** What a program gets that installs `halfstep` from `npm pack`: packages, types, and every example as it stands. */
+/** `halfstep` installed from `npm pack`: its packages, types, and every example as published. */
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ function expectLearning(losses: ReadonlyMap<number, number>, first: number, last
   expect(end).toBeLessThan(start - 0.5);
 }
 
-test('nothing is installed with it but wesl, and nothing is missing', () => {
+test('wesl is the only package installed with it, and none is missing', () => {
   expect(readdirSync(join(installed.app, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
     'halfstep',
     'wesl',
@@ -129,7 +129,7 @@ describe('in Node', () => {
       expect(sample).toHaveLength(100);
     });
 
-    test('own-precision.mjs trains in a mode of its own, in less memory', () => {
+    test('own-precision.mjs trains in its own mode, in less memory', () => {
       const output = node(installed.app, 'own-precision.mjs');
       const lines = [...output.matchAll(/^(\S+): (\S+) MiB, loss (\S+) to (\S+)$/gm)];
       expect(lines.map(([, mode]) => mode)).toEqual(['fp32', 'custom-narrow-sums']);
@@ -167,7 +167,7 @@ test('page.html trains and samples in a browser, without a bundler', async () =>
     page.on('pageerror', (error) => faults.push(error.message));
     await page.goto(server.address);
     const log = page.locator('#log');
-    // Whatever ends the run, an error too, is its last line.
+    // The run's last line is its result or its error.
     await page.waitForFunction(
       () => /\n(done|.*\.) ?\n$/.test(document.querySelector('#log')!.textContent),
       null,

@@ -8,7 +8,7 @@ import { kernelNames } from '../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../src/engine/gpu/subgroupMatrix.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
 import type { DeviceOptions } from '../gpu/device.ts';
-import type { Bench } from '../gpu/kernels/runKernel.ts';
+import type { KernelFixture } from '../gpu/kernels/runKernel.ts';
 import { runVariants } from '../gpu/kernels/runVariants.ts';
 import { choicesOf, coverOf, pairsOf } from '../gpu/kernels/variantCover.ts';
 import {
@@ -18,19 +18,19 @@ import {
   ofSteps,
   pairwiseVariants,
 } from '../gpu/kernels/variants.ts';
-import { withBench } from '../gpu/kernels/withBench.ts';
+import { withKernelFixture } from '../gpu/kernels/withKernelFixture.ts';
 
 /** Smallest subgroups of SwiftShader and lavapipe, and the largest of any GPU: what a kernel needs grows with them. */
 const SUBGROUPS = [4, 8, 64];
 
 /** On WebGPU's guaranteed limits: adapters raise them, and no kernel may count on it. */
-function withNull<T>(features: GPUFeatureName[], body: (bench: Bench) => Promise<T>): Promise<T> {
+function withNull<T>(features: GPUFeatureName[], body: (fixture: KernelFixture) => Promise<T>): Promise<T> {
   const options: DeviceOptions = {
     dawn: ['backend=null', 'enable-dawn-features=allow_unsafe_apis'],
     features,
     limits: {},
   };
-  return withBench(body, options);
+  return withKernelFixture(body, options);
 }
 
 const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups'];
@@ -46,8 +46,8 @@ const variants = await Promise.all(cover.map(linked));
 
 describe('a pairwise cover of the variants is valid', () => {
   test('with all features, at every subgroup size', () =>
-    withNull([...FEATURES, SUBGROUP_MATRIX as GPUFeatureName], async (bench) => {
-      const result = await runVariants(bench, variants);
+    withNull([...FEATURES, SUBGROUP_MATRIX as GPUFeatureName], async (fixture) => {
+      const result = await runVariants(fixture, variants);
       console.log(`all features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
       expect(result.failures).toEqual([]);
       expect(result.cannotRun).toEqual([]);
@@ -55,8 +55,8 @@ describe('a pairwise cover of the variants is valid', () => {
     }));
 
   test('with core WebGPU only', () =>
-    withNull([], async (bench) => {
-      const result = await runVariants(bench, await pairwiseVariants([]));
+    withNull([], async (fixture) => {
+      const result = await runVariants(fixture, await pairwiseVariants([]));
       console.log(`no features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
       expect(result.failures).toEqual([]);
       for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
@@ -74,8 +74,8 @@ describe('a variant is refused by name', () => {
       ({ key, features }) => key.startsWith('layernorm_forward') && features.length === 2,
     )!;
     const other = variants.find(({ key }) => key.startsWith('loss_sum'))!;
-    return withNull(features, async (bench) => {
-      const { failures } = await runVariants(bench, [other, change(half, bench.device)]);
+    return withNull(features, async (fixture) => {
+      const { failures } = await runVariants(fixture, [other, change(half, fixture.device)]);
       expect(failures).toHaveLength(1);
       return failures[0]!;
     });

@@ -7,8 +7,8 @@ import type { FormatId } from '../precision/formats.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import { type Parameter, type ParameterPart, partName } from './chunks.ts';
 import type { Stored } from './emission.ts';
+import type { ModelRun } from './modelRun.ts';
 import type { ParameterSpec } from './parameters.ts';
-import type { ModelRun } from './pass.ts';
 
 export type NumericsKind = 'parameterGradient' | 'activationGradient' | 'weight' | 'activation';
 

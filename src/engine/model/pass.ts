@@ -2,11 +2,11 @@
  * One way through the model as it is built. Layers plan their tensors here, emit their operations, and leave their backward
  * pass on a tape, which exists only while the program is built. Building needs no device.
  */
-import type { GptConfig } from '../config/gptConfig.ts';
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import {
   type BlockScales,
+  blockScalesOf,
   type ElementType,
   isScaled,
   type Operand,
@@ -17,7 +17,6 @@ import {
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { roundsResidualGradient } from '../precision/recipe.ts';
-import type { Recipe } from '../precision/recipes.ts';
 import {
   blockScale,
   isQuantized,
@@ -25,43 +24,16 @@ import {
   type RunRole,
   type SiteRole,
   type Storage,
+  tensorScale,
   writtenFormat,
 } from '../precision/storage.ts';
-import type { Parameter, ParameterPart } from './chunks.ts';
+import type { ParameterPart } from './chunks.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
+import type { ModelRun } from './modelRun.ts';
 import { quantize } from './quantize.ts';
-import type { ScaleTable } from './scales.ts';
 import type { Site } from './site.ts';
 import type { TensorPlan } from './tensorPlan.ts';
 import type { GradientPlace, Value } from './value.ts';
-
-/** What all passes of a run share. */
-export interface ModelRun {
-  readonly gpt: GptConfig;
-  readonly recipe: Recipe;
-  readonly recompute: RecomputeLevel;
-  readonly tensorPlan: TensorPlan;
-  /** Of a mode that stores operands multiplied by scales. */
-  readonly scales: ScaleTable | undefined;
-  readonly parameters: ReadonlyMap<string, Parameter>;
-  /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
-  readonly vocabularyRows: number;
-  /** Windows of a training or evaluation micro-batch. */
-  readonly windows: number;
-  /** Windows times context. */
-  readonly rows: number;
-  /** Tokens that the mean loss of a step is over. */
-  readonly lossTokens: number;
-  /** Largest binding, hence largest tensor, in bytes. */
-  readonly maxBindingBytes: number;
-  readonly tokens: Tensor;
-  readonly targets: Tensor;
-  readonly tokenStarts: Tensor;
-  readonly tokenPositions: Tensor;
-  /** Step state: where the loss is added, and the loss scale is read. */
-  readonly state: Tensor;
-  readonly lossSums: Tensor;
-}
 
 export interface PassOptions {
   /** Whether layers leave a backward pass on the tape. */
@@ -245,7 +217,6 @@ export class Pass {
     const tensor = this.save(at, storage.format, elements, lifetime, blockScales);
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
     if (!isQuantized(storage)) return { operand: tensor, dropped };
-    if (blockScales) return { operand: slice(tensor, 0, elements), dropped };
     return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
   }
 
@@ -280,12 +251,16 @@ export class Pass {
     return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'forward');
   }
 
-  /** The first `elements` of `tensor`, with the scale called `name`. */
+  /**
+   * The first `elements` of `tensor`, with the scale called `name` where blocks of the tensor have none.
+   * @throws RangeError where the recipe asks for scales of blocks, and the tensor was planned without
+   */
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
-    return {
-      ...slice(tensor, 0, elements),
-      scale: this.run.scales!.scale(name, this.storage(role, site), role, site),
-    };
+    const part = slice(tensor, 0, elements);
+    if (blockScalesOf(tensor)) return part;
+    const storage = this.storage(role, site);
+    if (!tensorScale(storage)) throw new RangeError(`${name} has no place for scales of rows or blocks`);
+    return { ...part, scale: this.run.scales!.scale(name, storage, role, site) };
   }
 
   /** What kernels write of an operand of a role before it is quantised. */
@@ -294,8 +269,8 @@ export class Pass {
   }
 
   /** Scratch of the backward pass, which all layers share by its name. */
-  scratch(name: string, type: ElementType, elements: number): Tensor {
-    return this.#share('activationGradients', name, type, elements);
+  scratch(name: string, type: ElementType, elements: number, blockScales?: BlockScales): Tensor {
+    return this.#share('activationGradients', name, type, elements, blockScales);
   }
 
   /** f32 scratch for sums in two passes. */
@@ -328,7 +303,8 @@ export class Pass {
     const storage = this.storage('outputGradient', site);
     if (!isQuantized(storage)) return rounded ?? inp;
     const name = `${site.name} dY`;
-    const tensor = this.scratch('output gradient operand', storage.format, elements);
+    const blockScales = blockScale(storage, elements / this.rows);
+    const tensor = this.scratch('output gradient operand', storage.format, elements, blockScales);
     const operand = this.scaled(name, 'outputGradient', site, tensor, elements);
     const { block } = site;
     const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
@@ -378,7 +354,7 @@ export class Pass {
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
     this.emit(
-      (target, kernels) => quantize(target, kernels, scales!, this.calibrates, { label, inp, out, elements }),
+      (target, kernels) => quantize(target, kernels, scales, this.calibrates, { label, inp, out, elements }),
       ...stores,
     );
   }

@@ -3,23 +3,25 @@ import type { Operation, Target } from '../gpu/operation.ts';
 import { blockScalesOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import { delayedScales, quantizeCurrent } from '../kernels/quantize.ts';
+import { delayedScales, quantizeBlocks, quantizeCurrent } from '../kernels/quantize.ts';
 import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
 /**
  * Makes `out`, which has a scale or those of blocks, from `inp`: the copy that other kernels read.
+ * @param table where `out` has a scale of its own
  * @param calibrates takes a delayed scale from the tensor itself
  */
 export function quantize(
   target: Target,
   { quantizeBlocks, quantizeCurrent, quantizeDelayed }: ModelKernels,
-  { delayed, amax, scales }: ScaleTable,
+  table: ScaleTable | undefined,
   calibrates: boolean,
   args: { label: string; inp: Operand; out: Operand; elements: number },
 ): Operation[] {
   const label = quantizedLabel(args.label);
   if (blockScalesOf(args.out)) return [quantizeBlocks(target, { ...args, label })];
+  const { delayed, amax, scales } = table!;
   const isCurrent = delayed === null || calibrates;
   return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });
 }
@@ -66,6 +68,7 @@ export function quantizeWeights(
     ...(forgotten ? [{ kind: 'clear', target: forgotten } satisfies Operation] : []),
     ...computeWeights.flatMap(({ name, master, weight }): Operation[] => {
       const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
+      if (blockScalesOf(weight)) return [quantizeBlocks(target, args)];
       return weight.scale
         ? quantizeCurrent(target, { ...args, amax: table!.amax, scales: table!.scales })
         : [convertFormat(target, args)];

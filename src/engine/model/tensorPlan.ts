@@ -25,7 +25,7 @@ export class TensorPlan {
   ): Tensor {
     const known = this.#byName.get(name);
     if (known && known.type !== type) throw new RangeError(`${name} is ${known.type} and ${type}`);
-    if (known && JSON.stringify(known.blockScales) !== JSON.stringify(blockScales)) {
+    if (known && !areEqual(known.blockScales, blockScales)) {
       throw new RangeError(`${name} has different scales of blocks`);
     }
     if (known && known.elements >= elements) return known;
@@ -40,7 +40,10 @@ export class TensorPlan {
     return tensor;
   }
 
-  /** The tensor that all share who ask for `name` in one format. The format is in its name if `name` is planned in another. */
+  /**
+   * The tensor that all share who ask for `name` in one format with the same scales. Both are in its name if `name` is planned
+   * otherwise.
+   */
   shared(
     category: MemoryCategory,
     name: string,
@@ -49,8 +52,9 @@ export class TensorPlan {
     blockScales?: BlockScales,
   ): Tensor {
     const known = this.#byName.get(name);
-    const isOther = known !== undefined && known.type !== type;
-    return this.add(category, isOther ? `${name} in ${type}` : name, type, elements, blockScales);
+    const isOther = known !== undefined && (known.type !== type || !areEqual(known.blockScales, blockScales));
+    const blocks = blockScales ? ` with a scale for each ${blockScales.block}` : '';
+    return this.add(category, isOther ? `${name} in ${type}${blocks}` : name, type, elements, blockScales);
   }
 
   /** Takes a tensor that was made elsewhere. */
@@ -62,4 +66,8 @@ export class TensorPlan {
   complete(): void {
     this.#complete = true;
   }
+}
+
+function areEqual(a: BlockScales | undefined, b: BlockScales | undefined): boolean {
+  return a?.block === b?.block && a?.as === b?.as && a?.part === b?.part;
 }

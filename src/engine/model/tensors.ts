@@ -17,7 +17,7 @@ import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import { momentsOf } from '../precision/optimStates.ts';
 import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
-import { isQuantized, tensorScale } from '../precision/storage.ts';
+import { blockScale, isQuantized, tensorScale } from '../precision/storage.ts';
 import {
   type ComputeWeight,
   layoutParameters,
@@ -26,9 +26,10 @@ import {
   withComputeWeights,
 } from './chunks.ts';
 import { Decoder } from './decoder.ts';
+import type { ModelRun } from './modelRun.ts';
 import { histogramWords } from './numericsRows.ts';
 import type { ParameterSpec } from './parameters.ts';
-import { type ModelRun, Pass } from './pass.ts';
+import { Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
@@ -167,8 +168,15 @@ function ownWeights(
     const storage = recipe.storage('weight', { block: spec.block, blocks });
     const { format } = storage;
     if (format === master) return null;
-    const part = slice(plan.add('computeWeights', `${name}#compute`, format, elements), 0, elements);
-    return isQuantized(storage) ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) } : part;
+    const blockScales = blockScale(storage, spec.columns);
+    const part = slice(
+      plan.add('computeWeights', `${name}#compute`, format, elements, blockScales),
+      0,
+      elements,
+    );
+    return isQuantized(storage) && !blockScales
+      ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) }
+      : part;
   });
 }
 

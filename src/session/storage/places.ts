@@ -18,7 +18,7 @@ export interface Placed {
   readonly savedAt: number;
 }
 
-/** The runs that occupy places. One that this version cannot read is kept like an unfinished one. */
+/** Who occupies the places: a run that this version cannot read keeps its place like an unfinished one. */
 export function placesTaken({
   stored,
   unreadable,

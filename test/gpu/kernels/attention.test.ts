@@ -2,7 +2,7 @@ import { describe, test } from 'vitest';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { fewModes, modesByRoles, rolesOf } from './modes.ts';
 import { targetOf } from './runKernel.ts';
-import { expectWithin, withBench } from './withBench.ts';
+import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 /** The head size of the schedules that variants.ts compiles. */
 const HEAD_SIZE = 32;
@@ -21,20 +21,20 @@ describe.each([
   { subgroups: false, lanes: 'no subgroups', modes: fewModes() },
 ])('with $lanes', ({ subgroups, lanes, modes }) => {
   test.each(modes)('attention in $title', ({ title, recipe, half }) =>
-    withBench(async (bench) => {
-      const target = targetOf(bench, half, subgroups);
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, half, subgroups);
       const { attention } = rolesOf(recipe);
-      const comparisons = await checkAttention(bench, target, attention, attentionShapes(HEAD_SIZE));
+      const comparisons = await checkAttention(fixture, target, attention, attentionShapes(HEAD_SIZE));
       expectWithin(`attention (${lanes}) ${title}`, comparisons);
     }),
   );
 });
 
 test.each(OTHER_HEAD_SIZES)('attention with head size $headSize in $format, subgroups $subgroups', (form) =>
-  withBench(async (bench) => {
+  withKernelFixture(async (fixture) => {
     const { headSize, format, subgroups } = form;
-    const target = targetOf(bench, 'native', subgroups);
-    const comparisons = await checkAttention(bench, target, format, attentionShapes(headSize));
+    const target = targetOf(fixture, 'native', subgroups);
+    const comparisons = await checkAttention(fixture, target, format, attentionShapes(headSize));
     expectWithin(`attention head size ${headSize} ${format}${subgroups ? ' subgroups' : ''}`, comparisons);
   }),
 );

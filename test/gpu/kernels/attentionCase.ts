@@ -15,7 +15,7 @@ import {
 import { Approx, approx, gamma, ULP } from './approx.ts';
 import { type Comparison, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 /** Contexts of less than a workgroup, and of a workgroup of 8 or 64 lanes and a bit. */
 export function attentionShapes(headSize: number): AttentionShape[] {
@@ -153,13 +153,13 @@ function backwardErrors(
 }
 
 export async function checkAttention(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   format: FormatId,
   shapes: readonly AttentionShape[],
   { gradient = 1 } = {},
 ): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const found = run.found();
   const plans = shapes.map((shape) => {
     const { batch: B, context: T, heads: H, headSize: D } = shape;

@@ -13,7 +13,7 @@ import { quantizeBlocks } from '../../../src/engine/kernels/quantize.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { currentScale, quantized } from '../../../src/engine/reference/tensorScale.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { withBench } from './withBench.ts';
+import { withKernelFixture } from './withKernelFixture.ts';
 
 const FORMATS = ['e4m3fn', 'e5m2'] as const;
 
@@ -74,9 +74,9 @@ const CASES = [
 ] as const;
 
 test.each(FORMATS)('%s: every block at a scale of its own, as one byte or one word', (format) =>
-  withBench(async (bench) => {
-    const target = targetOf(bench, 'packed', false);
-    const run = new KernelRun(bench);
+  withKernelFixture(async (fixture) => {
+    const target = targetOf(fixture, 'packed', false);
+    const run = new KernelRun(fixture);
     const cases = CASES.flatMap((one) => (['e8m0', 'pow2'] as const).map((as) => ({ ...one, as }))).map(
       ({ width, count, as }) => {
         const name = `${count} blocks of ${width}, ${as}`;
@@ -118,9 +118,9 @@ test.each(FORMATS)('%s: every block at a scale of its own, as one byte or one wo
 );
 
 test('parts of a tensor are stored and read each by itself, in any order', () =>
-  withBench(async (bench) => {
-    const target = targetOf(bench, 'packed', false);
-    const run = new KernelRun(bench);
+  withKernelFixture(async (fixture) => {
+    const target = targetOf(fixture, 'packed', false);
+    const run = new KernelRun(fixture);
     const width = 36;
     const part = 5 * width;
     // The last has two rows, and its scales behind them.

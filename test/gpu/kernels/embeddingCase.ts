@@ -19,7 +19,7 @@ import { gamma, ULP } from './approx.ts';
 import { type Comparison, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';
 import { rolesOf } from './modes.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 const B = 3;
 const T = 13;
@@ -28,8 +28,12 @@ const V = 11;
 /** Rows of the table; those from V on belong to no token. */
 const PADDED_V = 16;
 
-export async function checkEmbedding(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+export async function checkEmbedding(
+  fixture: KernelFixture,
+  target: Target,
+  recipe: Recipe,
+): Promise<Comparison[]> {
+  const run = new KernelRun(fixture);
   const found = run.found();
   const roles = rolesOf(recipe);
   const rows = B * T;
@@ -96,12 +100,12 @@ const SUM_SHAPES = [
 ] as const;
 
 export async function checkColumnSum(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   inpFormat: FormatId,
   outFormat: FormatId,
 ): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const found = run.found();
   const plans = SUM_SHAPES.map(({ rows, width }) => {
     const inp = run.input('inp', inpFormat, normal(rows * width, 1));

@@ -7,7 +7,7 @@ import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import { isSimulatedFormat, type SimulatedFormat } from '../../../src/engine/precision/simulated.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 export interface CodeCheck {
   readonly codes: number;
@@ -142,10 +142,14 @@ function checkCodes(
 }
 
 /** f32 to `format`. */
-export async function checkEncoder(bench: Bench, target: Target, format: FormatId): Promise<CodeCheck> {
+export async function checkEncoder(
+  fixture: KernelFixture,
+  target: Target,
+  format: FormatId,
+): Promise<CodeCheck> {
   const words = encoderInputs(format);
   while (words.length % 4 > 0) words.push(0);
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const inp = run.codes('inp', 'f32', words);
   const out = run.output('out', format, words.length);
   await run.run([convertFormat(target, { inp, out, elements: words.length, label: 'encode' })]);
@@ -162,12 +166,16 @@ export async function checkEncoder(bench: Bench, target: Target, format: FormatI
 }
 
 /** Every code of `format` to f32. */
-export async function checkDecoder(bench: Bench, target: Target, format: FormatId): Promise<CodeCheck> {
+export async function checkDecoder(
+  fixture: KernelFixture,
+  target: Target,
+  format: FormatId,
+): Promise<CodeCheck> {
   const codes = isNarrow(format)
     ? Uint32Array.from({ length: 256 ** bytesPerElement(format) }, (_, code) => code)
     : encoderInputs('f32');
   const words = Array.from(codes).slice(0, codes.length - (codes.length % 4));
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const inp = run.codes('inp', format, words);
   const out = run.output('out', 'f32', words.length);
   await run.run([convertFormat(target, { inp, out, elements: words.length, label: 'decode' })]);

@@ -7,7 +7,7 @@ import { BINS, exponentHistogram } from '../../../src/engine/kernels/numerics.ts
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { exponentHistogram as oracle } from '../../../src/engine/reference/exponents.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 export interface ExponentCheck {
   readonly counted: number;
@@ -29,8 +29,12 @@ function codesOf(format: FormatId, elements: number): number[] {
 /** Four vectors, an odd number of them, one workgroup's share and several; all into rows of one histogram. */
 const SIZES = [4, 300, 4 * 1024, 4 * 1024 * 5 + 12];
 
-export async function checkExponents(bench: Bench, target: Target, format: FormatId): Promise<ExponentCheck> {
-  const run = new KernelRun(bench);
+export async function checkExponents(
+  fixture: KernelFixture,
+  target: Target,
+  format: FormatId,
+): Promise<ExponentCheck> {
+  const run = new KernelRun(fixture);
   const histogram = run.codes('histogram', 'u32', new Array<number>(SIZES.length * BINS).fill(0));
   const codes = SIZES.map((elements) => codesOf(format, elements));
   const dispatches = codes.map((values, row) =>

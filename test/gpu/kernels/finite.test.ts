@@ -12,9 +12,9 @@ import { gamma } from './approx.ts';
 import { compareStored } from './bounds.ts';
 import { modesByRoles, rolesOf, storedModes } from './modes.ts';
 import { adamwState, checkAdamw, checkConvert, checkGradientNorm } from './optimizerCase.ts';
-import { type Bench, KernelRun, targetOf } from './runKernel.ts';
+import { type KernelFixture, KernelRun, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
-import { expectWithin, withBench } from './withBench.ts';
+import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 /** Formats that gradients are accumulated in. */
 type GradientFormat = Exclude<NamedFormat, 'e4m3fn' | 'e5m2'>;
@@ -29,8 +29,13 @@ const STORED: readonly { format: GradientFormat; half: HalfStorage }[] = [
 ];
 
 /** One gradient_norm dispatch and one found flag a list of codes. */
-async function findsIn(bench: Bench, target: Target, format: GradientFormat, lists: readonly Uint32Array[]) {
-  const run = new KernelRun(bench);
+async function findsIn(
+  fixture: KernelFixture,
+  target: Target,
+  format: GradientFormat,
+  lists: readonly Uint32Array[],
+) {
+  const run = new KernelRun(fixture);
   const state = run.bytes('state', initialStepState(1));
   const partials = run.output('partials', 'f32', NORM_PARTIALS);
   const flags: Tensor[] = [];
@@ -46,7 +51,7 @@ async function findsIn(bench: Bench, target: Target, format: GradientFormat, lis
 
 describe('the finite check', () => {
   test.each(STORED)('finds inf and NaN anywhere in $format, $half', ({ format, half }) =>
-    withBench(async (bench) => {
+    withKernelFixture(async (fixture) => {
       const wide = formatInfo(format).bytes === 4;
       const [bits, exponent] = wide ? [31, 0x7f800000] : [15, format === 'bf16' ? 0x7f80 : 0x7c00];
       const sign = 2 ** bits;
@@ -64,14 +69,14 @@ describe('the finite check', () => {
           }
         }
       }
-      const found = await findsIn(bench, targetOf(bench, half, false), format, lists);
+      const found = await findsIn(fixture, targetOf(fixture, half, false), format, lists);
       expect(found.filter((hit) => !hit)).toEqual([]);
       console.log(`finite check ${format} ${half}: ${found.length} of ${lists.length} found`);
     }),
   );
 
   test.each(STORED)('lets the ends of $format pass, $half', ({ format, half }) =>
-    withBench(async (bench) => {
+    withKernelFixture(async (fixture) => {
       const largest = { f32: 0x7f7fffff, tf32: 0x7f7fe000, bf16: 0x7f7f, f16: 0x7bff, 'f16-flush': 0x7bff }[
         format
       ];
@@ -86,7 +91,7 @@ describe('the finite check', () => {
         codes.slice().reverse(),
         ...Array.from(codes, (code) => new Uint32Array(8).fill(code)),
       ];
-      const found = await findsIn(bench, targetOf(bench, half, false), format, lists);
+      const found = await findsIn(fixture, targetOf(fixture, half, false), format, lists);
       expect(found).toEqual(lists.map(() => false));
     }),
   );
@@ -98,16 +103,16 @@ describe('norm and clip', () => {
     { format: 'f16', half: 'native' },
     { format: 'f16', half: 'packed' },
   ] as const)('sum of squares of $format gradients, $half', ({ format, half }) =>
-    withBench(async (bench) => {
-      const comparisons = await checkGradientNorm(bench, targetOf(bench, half, false), format);
+    withKernelFixture(async (fixture) => {
+      const comparisons = await checkGradientNorm(fixture, targetOf(fixture, half, false), format);
       expectWithin(`gradient norm ${format} ${half}`, comparisons);
     }),
   );
 
   test('the norm of {3, 4} is 5 at any scale, and the clip acts on the unscaled norm', () =>
-    withBench(async (bench) => {
-      const run = new KernelRun(bench);
-      const target = targetOf(bench, 'packed', false);
+    withKernelFixture(async (fixture) => {
+      const run = new KernelRun(fixture);
+      const target = targetOf(fixture, 'packed', false);
       const schedule = run.input('schedule', 'f32', [0.5, 1, 1, 0]);
       const cases = [1, 2 ** 8, 2 ** 16, 2 ** 24, 2 ** 100].flatMap((scale) =>
         [0, 1, 4.999, 5.001, 100].map((clip) => ({
@@ -158,8 +163,8 @@ describe('norm and clip', () => {
     }));
 
   test('a sum of squares that is not finite skips the step under its own name', () =>
-    withBench(async (bench) => {
-      const run = new KernelRun(bench);
+    withKernelFixture(async (fixture) => {
+      const run = new KernelRun(fixture);
       const found = run.found();
       const state = run.bytes('state', initialStepState(2 ** 10));
       const partials = run.codes('partials', 'f32', [0x3f800000, 0x7f800000, 0, 0]);
@@ -179,8 +184,8 @@ describe('norm and clip', () => {
 
 describe('the scaler', () => {
   test.each(SCALER_CASES)('follows the reference from $initialScale, interval $interval', (options) =>
-    withBench(async (bench) => {
-      const { differences, ...seen } = await checkScaler(bench, options, 1500, 5);
+    withKernelFixture(async (fixture) => {
+      const { differences, ...seen } = await checkScaler(fixture, options, 1500, 5);
       console.log(`scaler ${JSON.stringify(options)}: ${JSON.stringify(seen)}`);
       expect(differences).toEqual([]);
       expect(seen.cleared).toBe(true);
@@ -188,9 +193,9 @@ describe('the scaler', () => {
   );
 
   test('200 overflows in a row stop at the floor', () =>
-    withBench(async (bench) => {
+    withKernelFixture(async (fixture) => {
       const options = { ...SCALER_CASES[0]!, overflowRate: 1 };
-      const { differences, low, skipped } = await checkScaler(bench, options, 200, 5);
+      const { differences, low, skipped } = await checkScaler(fixture, options, 200, 5);
       expect(differences).toEqual([]);
       expect([low, skipped]).toEqual([1, 200]);
     }));
@@ -198,8 +203,8 @@ describe('the scaler', () => {
 
 describe('AdamW', () => {
   test.each(storedModes(['native', 'packed']))('one step in $title', ({ title, recipe, half }) =>
-    withBench(async (bench) => {
-      expectWithin(`adamw ${title}`, await checkAdamw(bench, targetOf(bench, half, false), recipe));
+    withKernelFixture(async (fixture) => {
+      expectWithin(`adamw ${title}`, await checkAdamw(fixture, targetOf(fixture, half, false), recipe));
     }),
   );
 
@@ -217,9 +222,9 @@ describe('AdamW', () => {
   } as const;
 
   test('a skipped step changes no bit of weights and moments', () =>
-    withBench(async (bench) => {
-      const run = new KernelRun(bench);
-      const target = targetOf(bench, 'native', false);
+    withKernelFixture(async (fixture) => {
+      const run = new KernelRun(fixture);
+      const target = targetOf(fixture, 'native', false);
       const codes = [0x3dcccccd, 0xff800000, 0x7fc00001, 1, 0x80000000, 0x7f7fffff, 0xbf800000, 0];
       const tensor = (name: string) => run.codes(name, 'f32', codes);
       const state = run.bytes(
@@ -241,12 +246,12 @@ describe('AdamW', () => {
     }));
 
   test('an update below half an f16 step vanishes in f16 weights and moves f32 masters', () =>
-    withBench(async (bench) => {
+    withKernelFixture(async (fixture) => {
       const steps = 50;
       const rate = 2 ** -13; // half an f16 step below 1 is 2^-12, and AdamW's direction is 1 for a constant gradient
       const weightAfter = async (format: 'f16' | 'f32'): Promise<number[]> => {
-        const run = new KernelRun(bench);
-        const target = targetOf(bench, 'native', false);
+        const run = new KernelRun(fixture);
+        const target = targetOf(fixture, 'native', false);
         const gradient = run.input('gradient', format, new Float64Array(8).fill(1));
         const master = run.input('master', format, new Float64Array(8).fill(1));
         const m = run.zeros('m', format, 8);
@@ -282,12 +287,12 @@ describe('AdamW', () => {
 test.each(modesByRoles(['master', 'weight'], ['native', 'packed']))(
   'weights are converted exactly in $title',
   ({ title, recipe, half }) =>
-    withBench(async (bench) => {
-      const target = targetOf(bench, half, false);
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, half, false);
       const { master, weight } = rolesOf(recipe);
       expectWithin(`convert ${title}`, [
-        ...(await checkConvert(bench, target, 'f32', master)),
-        ...(await checkConvert(bench, target, master, weight)),
+        ...(await checkConvert(fixture, target, 'f32', master)),
+        ...(await checkConvert(fixture, target, master, weight)),
       ]);
     }),
 );

@@ -12,7 +12,7 @@ import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
 import { f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { withBench } from './withBench.ts';
+import { withKernelFixture } from './withKernelFixture.ts';
 
 const FORMAT = 'e2m1fn' as FormatId;
 const PRELUDE = `
@@ -72,13 +72,13 @@ function fourBits(
 }
 
 test.each(['e8m0', 'pow2'] as const)('every code is read with the scale of its block, scales as %s', (as) =>
-  withBench(async (bench) => {
-    const run = new KernelRun(bench);
+  withKernelFixture(async (fixture) => {
+    const run = new KernelRun(fixture);
     const { tensor, values } = fourBits(run, 'inp', 21 * 32, { block: 32, as }, 0);
     // Codes are half of what they are in bytes, the scales lie behind a 256-byte boundary.
     expect(byteLength(tensor)).toBe(512 + (as === 'e8m0' ? 6 * 4 : 6 * 16));
     const out = run.output('out', 'f32', tensor.elements);
-    const target = targetOf(bench, 'packed', false);
+    const target = targetOf(fixture, 'packed', false);
     await run.run([convertFormat(target, { inp: tensor, out, elements: tensor.elements, label: 'read' })]);
     expect(run.read(out)).toEqual(values);
   }),
@@ -100,9 +100,9 @@ test.each<[MatmulKernel, boolean]>([
   ['register8', false],
   ['tiled', false],
 ])('matmul (%s, subgroups %s) reads both operands in all layouts, to the bit', (kernel, subgroups) =>
-  withBench(async (bench) => {
-    const run = new KernelRun(bench);
-    const target = targetOf(bench, 'packed', subgroups, kernel);
+  withKernelFixture(async (fixture) => {
+    const run = new KernelRun(fixture);
+    const target = targetOf(fixture, 'packed', subgroups, kernel);
     const found = run.found();
     const a = fourBits(run, 'a', M * K, MXFP4, 1);
     const b = fourBits(run, 'b', N * K, { block: K, as: 'pow2' }, 2);

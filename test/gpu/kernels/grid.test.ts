@@ -4,28 +4,28 @@ import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { layernormForward } from '../../../src/engine/kernels/rows.ts';
 import { normal } from './inputs.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { withBench } from './withBench.ts';
+import { withKernelFixture } from './withKernelFixture.ts';
 
 const MAX_GROUPS = 65535;
 
 test('one lane a vector: a copy of 17 million numbers', () =>
-  withBench(async (bench) => {
+  withKernelFixture(async (fixture) => {
     const elements = 4 * 64 * MAX_GROUPS + 1000;
-    const run = new KernelRun(bench);
+    const run = new KernelRun(fixture);
     // Finite numbers with 10 mantissa bits: rounding to TF32 keeps them.
     const codes = Uint32Array.from({ length: elements }, (_, i) => ((i % 0x3f000) + 0x400) << 13);
     const inp = run.codes('inp', 'f32', codes);
     const out = run.output('out', 'tf32', elements);
-    const target = targetOf(bench, 'packed', false);
+    const target = targetOf(fixture, 'packed', false);
     await run.run([convertFormat(target, { inp, out, elements, label: 'copy' })]);
     expect(firstDifference(run.codesOf(out), codes)).toBeNull();
   }));
 
 test('one workgroup a row: layer norm of 70,001 rows', () =>
-  withBench(async (bench) => {
+  withKernelFixture(async (fixture) => {
     const [rows, width, period] = [70_001, 8, 7];
     const some = normal(period * width, 1);
-    const run = new KernelRun(bench);
+    const run = new KernelRun(fixture);
     const inp = run.input(
       'inp',
       'f32',
@@ -33,7 +33,7 @@ test('one workgroup a row: layer norm of 70,001 rows', () =>
     );
     const out = run.output('out', 'f32', rows * width);
     await run.run([
-      layernormForward(targetOf(bench, 'packed', true), {
+      layernormForward(targetOf(fixture, 'packed', true), {
         label: 'rows',
         inp,
         weight: run.input('weight', 'f32', normal(width, 2)),

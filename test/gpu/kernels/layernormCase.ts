@@ -23,7 +23,7 @@ import { Approx, approx, gamma, sum } from './approx.ts';
 import { type Comparison, compareExact, compareReplayed, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
 import { rolesOf } from './modes.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 export interface RowShape {
   readonly rows: number;
@@ -236,8 +236,12 @@ function planBackward(
   return { operations, compare };
 }
 
-export async function checkLayernorm(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+export async function checkLayernorm(
+  fixture: KernelFixture,
+  target: Target,
+  recipe: Recipe,
+): Promise<Comparison[]> {
+  const run = new KernelRun(fixture);
   const found = run.found();
   const plans = NORM_KINDS.flatMap((kind) =>
     ROW_SHAPES.flatMap((shape) => [

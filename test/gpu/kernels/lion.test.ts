@@ -5,7 +5,7 @@ import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { checkLion } from './lionCase.ts';
 import { adamwState } from './optimizerCase.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { expectWithin, withBench } from './withBench.ts';
+import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 test.each([
   ['fp32', 'f32'],
@@ -16,15 +16,15 @@ test.each([
   ['bf16-sr', 'bf16'],
   ['bf16-split', 'bf16'],
 ] as const)('one step in %s, momentum in %s', (mode, optimState) =>
-  withBench(async (bench) => {
-    const target = targetOf(bench, 'packed', false);
-    expectWithin(`lion ${mode}`, await checkLion(bench, target, recipeOf(mode), optimState));
+  withKernelFixture(async (fixture) => {
+    const target = targetOf(fixture, 'packed', false);
+    expectWithin(`lion ${mode}`, await checkLion(fixture, target, recipeOf(mode), optimState));
   }),
 );
 
 test('a skipped step changes no bit of weights and momentum', () =>
-  withBench(async (bench) => {
-    const run = new KernelRun(bench);
+  withKernelFixture(async (fixture) => {
+    const run = new KernelRun(fixture);
     const codes = [0x3dcccccd, 0xff800000, 0x7fc00001, 1, 0x80000000, 0x7f7fffff, 0xbf800000, 0];
     const [gradient, master, m] = ['gradient', 'master', 'm'].map((name) =>
       run.codes(name, 'f32', codes),
@@ -32,7 +32,7 @@ test('a skipped step changes no bit of weights and momentum', () =>
     const words = { gradFactor: 1, learningRate: 1, biasCorrection1: 1, biasCorrection2: 1 };
     const state = run.bytes('state', adamwState({ apply: false, ...words }));
     await run.run([
-      lion(targetOf(bench, 'packed', false), {
+      lion(targetOf(fixture, 'packed', false), {
         ...{ gradient, master, m, state, compute: undefined, low: undefined, label: 'lion' },
         ...{ beta1: 0.9, beta2: 0.99, weightDecay: 0.1, moments: { rounding: 'nearest' }, seed: 0 },
         ...{ masterRounding: 'nearest', first: 0, elements: 8, decayedElements: 8 },

@@ -14,7 +14,7 @@ import { Approx, approx } from './approx.ts';
 import { type Comparison, compareExact, compareReplayed, type Rounding } from './bounds.ts';
 import { normal } from './inputs.ts';
 import { adamwState, MASTER_SEED, MASTER_STEP, masterOf } from './optimizerCase.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 const OPTIONS = { beta1: 0.9, beta2: 0.99, weightDecay: 0.3 } as const;
 const ELEMENTS = 300; // no multiple of a workgroup's 64 vectors
@@ -28,12 +28,12 @@ const momenta = () => normal(ELEMENTS, 3, 0.1).map((x, i) => (i % 5 === 0 ? 0 : 
 
 /** One step from a given momentum; the compute copy is the stored master rounded once more. */
 export async function checkLion(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   recipe: Recipe,
   optimState: OptimState,
 ): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const { roles, masterRounding } = describeRecipe(recipe);
   const copy = copyFormat(recipe);
   const moments = momentsOf(recipe, optimState);

@@ -7,7 +7,7 @@ import { crossEntropyBackward, crossEntropyForward } from '../../../src/engine/r
 import { Approx, approx, gamma, sum } from './approx.ts';
 import { type Comparison, compareReplayed, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 export interface LossShape {
   readonly rows: number;
@@ -49,12 +49,12 @@ function placeOf(i: number, { rows, paddedVocabulary: Vp, sliceColumns }: LossSh
 
 /** @param dlogitsFormat null for the forward kernel of an evaluation */
 export async function checkCrossEntropy(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   dlogitsFormat: FormatId | null,
   lossScale = 2 ** 10,
 ): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const found = run.found();
   const state = run.bytes('state', initialStepState(lossScale));
   const plans = LOSS_SHAPES.map((shape) => {
@@ -135,8 +135,8 @@ const SUMMED = [
 ] as const;
 
 /** The loss of a step is the sum over micro-batches of sums over rows / tokens; it knows no scale. */
-export async function checkLossSum(bench: Bench): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+export async function checkLossSum(fixture: KernelFixture): Promise<Comparison[]> {
+  const run = new KernelRun(fixture);
   const comparisons: (() => Comparison)[] = [];
   const operations = SUMMED.flatMap(([rows, count]) => {
     const state = run.bytes('state', initialStepState(2 ** 16));

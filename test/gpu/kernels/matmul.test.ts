@@ -5,7 +5,7 @@ import type { Comparison } from './bounds.ts';
 import { awkwardShapes, checkMatmul, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
 import { fewModes, storedModes } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { expectWithin, withBench } from './withBench.ts';
+import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 const ALL = storedModes(['native', 'packed']);
 const KERNELS = [
@@ -17,12 +17,12 @@ const KERNELS = [
 
 describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) => {
   test.each(modes)('every matmul of a model in $title', (mode) =>
-    withBench(async (bench) => {
-      const target = targetOf(bench, mode.half, subgroups, kernel);
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, mode.half, subgroups, kernel);
       const comparisons: Comparison[] = [];
       for (const kind of MATMUL_KINDS) {
         comparisons.push(
-          ...(await checkMatmul(bench, target, mode.recipe, kind, awkwardShapes(kind.layout))),
+          ...(await checkMatmul(fixture, target, mode.recipe, kind, awkwardShapes(kind.layout))),
         );
       }
       expectWithin(`matmul (${title}) ${mode.title}`, comparisons);
@@ -44,11 +44,11 @@ test.each([
 ] as const)(
   'weight gradients whose sums are cut, %s, the same bits twice (subgroups %s, %s)',
   (kernel, subgroups, mode) =>
-    withBench(async (bench) => {
-      const target = { ...targetOf(bench, 'packed', subgroups, kernel), splitSums: true };
+    withKernelFixture(async (fixture) => {
+      const target = { ...targetOf(fixture, 'packed', subgroups, kernel), splitSums: true };
       const kind = MATMUL_KINDS.find(({ name }) => name === 'weight gradient')!;
       const once = async () => {
-        const run = new KernelRun(bench);
+        const run = new KernelRun(fixture);
         const found = run.found();
         const planned = LONG_SUMS.map((shape) => planMatmul(run, target, recipeOf(mode), kind, shape, found));
         expect(planned.map(({ dispatches }) => dispatches[0]!.grid[2])).toEqual([2, 3, 7]);
@@ -77,16 +77,16 @@ test.each<[MatrixShape, string]>([
   [{ component: 'f32', m: 8, n: 4, k: 16 }, 'fp32'],
   [{ component: 'f16', m: 8, n: 16, k: 4 }, 'fp16'],
 ])('matmul on matrices of a subgroup, emulated, %o in %s', (shape, mode) =>
-  withBench(async (bench) => {
+  withKernelFixture(async (fixture) => {
     const target = {
-      ...targetOf(bench, 'packed', true),
+      ...targetOf(fixture, 'packed', true),
       matrixShapes: [{ ...shape, emulated: true }],
       splitSums: true,
     };
     const comparisons: Comparison[] = [];
     for (const name of ['c_fc with GELU', 'c_fc gradient through GELU', 'weight gradient']) {
       const kind = MATMUL_KINDS.find((one) => one.name === name)!;
-      const run = new KernelRun(bench);
+      const run = new KernelRun(fixture);
       const found = run.found();
       const planned = MATRIX_SHAPED[kind.layout].map((size) =>
         planMatmul(run, target, recipeOf(mode), kind, size, found),

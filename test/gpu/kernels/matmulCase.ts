@@ -18,7 +18,7 @@ import { Approx, gamma } from './approx.ts';
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
 import { rolesOf } from './modes.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 type Slot = Role | 'f32';
 
@@ -203,13 +203,13 @@ function dispatchesOf(run: KernelRun, target: Target, args: MatmulArgs): Dispatc
 
 /** Runs one kind at several shapes through the same pipeline. */
 export async function checkMatmul(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   recipe: Recipe,
   kind: MatmulKind,
   shapes: readonly MatmulShape[],
 ): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const found = run.found();
   const planned = shapes.map((shape) => planMatmul(run, target, recipe, kind, shape, found));
   await run.run(

@@ -2,14 +2,14 @@
 import { expect, test } from 'vitest';
 import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { matrixFault } from '../../../src/engine/kernels/matrixSelfTest.ts';
-import { withBench } from './withBench.ts';
+import { withKernelFixture } from './withKernelFixture.ts';
 
 const F16: MatrixShape = { component: 'f16', m: 8, n: 8, k: 4, emulated: true };
 const F32: MatrixShape = { component: 'f32', m: 8, n: 4, k: 8, emulated: true };
 
 /** What is said when the text of the kernel has been changed so. */
 function faultOf(shape: MatrixShape, from: string, to: string): Promise<string | null> {
-  return withBench(async ({ device, report, pipelines }) => {
+  return withKernelFixture(async ({ device, report, pipelines }) => {
     const make = device.createShaderModule.bind(device);
     device.createShaderModule = (descriptor) => {
       const { label = '', code } = descriptor;

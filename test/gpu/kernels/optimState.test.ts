@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { OPTIM_STATES } from '../../../src/engine/precision/optimStates.ts';
 import { checkOptimState, roundMany } from './optimStateCase.ts';
 import { targetOf } from './runKernel.ts';
-import { expectWithin, withBench } from './withBench.ts';
+import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 /** Bits that every NaN of the format has. */
 const NAN = { e4m3fn: 0x7f, f16: 0x7e00 } as const;
@@ -14,11 +14,11 @@ test.each([
 ] as const)(
   'two steps with $optimState moments, updates clipped: $clipUpdate',
   ({ optimState, clipUpdate }) =>
-    withBench(async (bench) => {
-      const target = targetOf(bench, 'packed', false);
-      const first = await checkOptimState(bench, target, optimState, { clipUpdate, step: 1 });
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, 'packed', false);
+      const first = await checkOptimState(fixture, target, optimState, { clipUpdate, step: 1 });
       const before = first.stored;
-      const second = await checkOptimState(bench, target, optimState, { clipUpdate, step: 2, before });
+      const second = await checkOptimState(fixture, target, optimState, { clipUpdate, step: 2, before });
       expect([first.clipped, second.clipped]).toEqual([false, clipUpdate]);
       expectWithin(optimState, [...first.comparisons, ...second.comparisons]);
     }),
@@ -27,8 +27,8 @@ test.each([
 test.each(['fp8', 'fp8-lm'] as const)(
   '%s: what is not finite becomes NaN, stays it, and changes no other moment',
   (optimState) =>
-    withBench(async (bench) => {
-      const target = targetOf(bench, 'packed', false);
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, 'packed', false);
       // In the usual group, the one that is all equal and the one with an outlier.
       const bad = [
         [5, Number.NaN],
@@ -37,10 +37,16 @@ test.each(['fp8', 'fp8-lm'] as const)(
       ] as const;
       // A moment of zero counts for no scale, and neither does one that is not finite.
       const zero = bad.map(([i]) => [i, 0] as const);
-      const { stored: clean } = await checkOptimState(bench, target, optimState, { step: 1, replaced: zero });
-      const { stored } = await checkOptimState(bench, target, optimState, { step: 1, replaced: bad });
+      const { stored: clean } = await checkOptimState(fixture, target, optimState, {
+        step: 1,
+        replaced: zero,
+      });
+      const { stored } = await checkOptimState(fixture, target, optimState, { step: 1, replaced: bad });
       const next = { step: 2, replaced: zero };
-      const { stored: later } = await checkOptimState(bench, target, optimState, { ...next, before: stored });
+      const { stored: later } = await checkOptimState(fixture, target, optimState, {
+        ...next,
+        before: stored,
+      });
       const [m, v] = optimState === 'fp8' ? [NAN.e4m3fn, NAN.e4m3fn] : [NAN.e4m3fn, NAN.f16];
       for (const [i] of bad) {
         for (const { m: first, v: second } of [stored, later]) {
@@ -56,7 +62,7 @@ test.each(['fp8', 'fp8-lm'] as const)(
 );
 
 test('stochastic rounding is unbiased: means of 16384 draws within four standard errors, finite stays finite', () =>
-  withBench(async (bench) => {
+  withKernelFixture(async (fixture) => {
     const draws = 2 ** 14;
     const step = 2 ** -133; // of bf16's subnormals
     const values = [
@@ -70,7 +76,7 @@ test('stochastic rounding is unbiased: means of 16384 draws within four standard
       100.25 * step,
       -0.3 * step,
     ];
-    const rounded = await roundMany(bench, targetOf(bench, 'packed', false), values, draws);
+    const rounded = await roundMany(fixture, targetOf(fixture, 'packed', false), values, draws);
     const shares = values.map((value, i) => {
       const x = Math.fround(value);
       const all = rounded[i]!;
@@ -86,7 +92,12 @@ test('stochastic rounding is unbiased: means of 16384 draws within four standard
   }));
 
 test('the largest f32 is not rounded up to infinity', () =>
-  withBench(async (bench) => {
-    const [all] = await roundMany(bench, targetOf(bench, 'packed', false), [(2 - 2 ** -23) * 2 ** 127], 64);
+  withKernelFixture(async (fixture) => {
+    const [all] = await roundMany(
+      fixture,
+      targetOf(fixture, 'packed', false),
+      [(2 - 2 ** -23) * 2 ** 127],
+      64,
+    );
     expect(new Set(all)).toEqual(new Set([(2 - 2 ** -7) * 2 ** 127]));
   }));

@@ -32,7 +32,7 @@ import { Approx, approx, sum, ULP } from './approx.ts';
 import { type Comparison, compareReplayed, compareStored, type Rounding } from './bounds.ts';
 import { normal } from './inputs.ts';
 import { adamwState } from './optimizerCase.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 const ELEMENTS = 768;
 const OPTIONS = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1 } as const;
@@ -114,7 +114,7 @@ export interface OptimStateResult {
  * @param replaced gradients to take in place of the usual ones, by index
  */
 export async function checkOptimState(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   optimState: OptimState,
   {
@@ -131,7 +131,7 @@ export async function checkOptimState(
 ): Promise<OptimStateResult> {
   const recipe = recipeOf('fp32');
   const moments = momentsOf(recipe, optimState);
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const given = gradients(step);
   for (const [i, value] of replaced) given[i] = value;
   const gradient = run.input('gradient', 'f32', given);
@@ -306,12 +306,12 @@ function compareMoments(
 
 /** What stochastic rounding to bf16 made of 2^14 copies of each of `values`, as first moments of the step that they were the gradient of. */
 export async function roundMany(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   values: readonly number[],
   draws: number,
 ): Promise<Float64Array[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const elements = values.length * draws;
   const gradient = run.input(
     'gradient',

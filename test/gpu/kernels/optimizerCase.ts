@@ -23,7 +23,7 @@ import {
 import { Approx, approx, gamma } from './approx.ts';
 import { type Comparison, compareExact, compareReplayed, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 /** The words of StepState that AdamW reads; shaders/lib/step_state.wgsl. */
 export interface AdamwState {
@@ -85,8 +85,12 @@ export function masterOf(run: KernelRun, recipe: Recipe, given: Float64Array) {
 }
 
 /** One step from given moments; the compute copy is the stored master rounded once more. */
-export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+export async function checkAdamw(
+  fixture: KernelFixture,
+  target: Target,
+  recipe: Recipe,
+): Promise<Comparison[]> {
+  const run = new KernelRun(fixture);
   const { roles, masterRounding } = describeRecipe(recipe);
   const copy = copyFormat(recipe);
   const gradFactor = 2 ** -10 * 0.7;
@@ -186,11 +190,11 @@ export async function checkAdamw(bench: Bench, target: Target, recipe: Recipe): 
 
 /** Sum of squares of the unscaled gradient, over sizes below and beyond one round of the grid. */
 export async function checkGradientNorm(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   format: FormatId,
 ): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const found = run.found();
   const scale = 2 ** 8;
   const state = run.bytes('state', initialStepState(scale));
@@ -225,12 +229,12 @@ export async function checkGradientNorm(
 
 /** The same values in another format: the oracle's rounding, exactly. */
 export async function checkConvert(
-  bench: Bench,
+  fixture: KernelFixture,
   target: Target,
   from: FormatId,
   to: FormatId,
 ): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const inp = run.input('inp', from, normal(300, 1));
   const out = run.output('out', to, 300);
   await run.run([convertFormat(target, { inp, out, elements: 300, label: 'convert' })]);

@@ -9,7 +9,7 @@ import { F16_EDGES, picked } from './inputs.ts';
 import { MATMUL_KINDS, planMatmul } from './matmulCase.ts';
 import { storedMode } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { expectWithin, withBench } from './withBench.ts';
+import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 const kindOf = (name: string) => MATMUL_KINDS.find((kind) => kind.name === name)!;
 const KERNELS = [
@@ -31,9 +31,9 @@ const FP16 = storedMode('fp16', 'native');
 describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgroups }) => {
   /** logits: f16 operands, f32 result. */
   async function logits(k: number, a: ArrayLike<number>, b: ArrayLike<number>): Promise<number[]> {
-    return withBench(async (bench) => {
-      const run = new KernelRun(bench);
-      const target = targetOf(bench, 'native', subgroups, kernel);
+    return withKernelFixture(async (fixture) => {
+      const run = new KernelRun(fixture);
+      const target = targetOf(fixture, 'native', subgroups, kernel);
       const inp = run.input('a', 'f16', a);
       const weight = run.input(
         'b',
@@ -61,7 +61,7 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
   });
 
   test('a row of 300 times a column of 300 overflows f16 and not f32', () =>
-    withBench(async (bench) => {
+    withKernelFixture(async (fixture) => {
       const k = 1024;
       const of300 = new Float64Array(4 * k).fill(300);
       for (const [mode, overflows] of [
@@ -69,15 +69,15 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
         [storedMode('fp32', 'native'), false],
         [storedMode('bf16', 'native'), false],
       ] as const) {
-        const run = new KernelRun(bench);
+        const run = new KernelRun(fixture);
         const found = run.found();
-        const target = targetOf(bench, mode.half, subgroups, kernel);
+        const target = targetOf(fixture, mode.half, subgroups, kernel);
         const shape = { m: 4, n: 4, k };
         const contents = { a: of300, b: of300 };
         const narrow = planMatmul(run, target, mode.recipe, kindOf('c_attn'), shape, found, contents);
         await run.run(narrow.dispatches);
         expect(run.overflow()).toBe(overflows ? narrow.dispatches[0]!.label : null);
-        const wide = new KernelRun(bench);
+        const wide = new KernelRun(fixture);
         const logitsPlan = planMatmul(
           wide,
           target,
@@ -95,9 +95,9 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
     }));
 
   test.each(STORED_FORMATS)('the first sum that $format $half cannot hold, and the last it can', (stored) =>
-    withBench(async (bench) => {
+    withKernelFixture(async (fixture) => {
       const { format, half } = stored;
-      const target = targetOf(bench, half, subgroups, kernel);
+      const target = targetOf(fixture, half, subgroups, kernel);
       const { overflowBits } = formatInfo(format);
       for (const [bits, overflows] of [
         [overflowBits - 1, false],
@@ -105,7 +105,7 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
       ] as const) {
         for (const sign of [1, -1]) {
           const value = sign * decodeBits('f32', bits);
-          const run = new KernelRun(bench);
+          const run = new KernelRun(fixture);
           // A sum of one product by 1: exact on any adapter.
           const a = run.input('a', 'f32', [value, 0, 0, 0]);
           const b = run.input('b', 'f32', [1, ...new Array<number>(15).fill(0)]);
@@ -120,10 +120,10 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
   );
 
   test('the edges of f16 as operands', () =>
-    withBench(async (bench) => {
+    withKernelFixture(async (fixture) => {
       for (const mode of [FP16, storedMode('fp16', 'packed'), storedMode('fp16-noscale', 'native')]) {
-        const run = new KernelRun(bench);
-        const target = targetOf(bench, mode.half, subgroups, kernel);
+        const run = new KernelRun(fixture);
+        const target = targetOf(fixture, mode.half, subgroups, kernel);
         const shape = { m: 37, n: 36, k: 4 };
         const a = picked(shape.m * shape.k, 1, F16_EDGES);
         const plans = ['logits', 'c_attn'].map((name) => {
@@ -147,10 +147,10 @@ describe.each(KERNELS)('matmul, $kernel, subgroups $subgroups', ({ kernel, subgr
 describe('the found flag', () => {
   /** Layer norm with weight `gain` puts values of about `gain` into `format`. */
   const run = (format: FormatId, gains: readonly number[]): Promise<string | null> =>
-    withBench(async (bench) => {
-      const kernelRun = new KernelRun(bench);
+    withKernelFixture(async (fixture) => {
+      const kernelRun = new KernelRun(fixture);
       const found = kernelRun.found();
-      const target = targetOf(bench, 'native', true);
+      const target = targetOf(fixture, 'native', true);
       const [rows, width] = [3, 20];
       const inp = kernelRun.input('inp', 'f32', picked(rows * width, 1, [-1, 1]));
       await kernelRun.run(
@@ -193,8 +193,10 @@ describe('the found flag', () => {
 });
 
 test('attention reports an output gradient that overflows f16', () =>
-  withBench(async (bench) => {
+  withKernelFixture(async (fixture) => {
     await expect(
-      checkAttention(bench, targetOf(bench, 'native', true), 'f16', attentionShapes(32), { gradient: 3e4 }),
+      checkAttention(fixture, targetOf(fixture, 'native', true), 'f16', attentionShapes(32), {
+        gradient: 3e4,
+      }),
     ).rejects.toThrow(/reported an overflow/);
   }));

@@ -12,7 +12,7 @@ import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { quantizationNoise as oracle } from '../../../src/engine/reference/quantizationNoise.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { withBench } from './withBench.ts';
+import { withKernelFixture } from './withKernelFixture.ts';
 
 const normal = (elements: number, size: number) =>
   Array.from({ length: elements }, (_, i) => (i % 13 === 0 ? 0 : Math.fround(normalAt(i, 3) * size)));
@@ -43,9 +43,9 @@ const CASES: readonly Case[] = [
 const BOUND = (10 / Math.LN10) * 2 * 15 * 2 ** -24;
 
 test('signal-to-quantisation-noise ratios agree with f64, shares and amax exactly', () =>
-  withBench(async (bench) => {
-    const run = new KernelRun(bench);
-    const target = targetOf(bench, 'packed', false);
+  withKernelFixture(async (fixture) => {
+    const run = new KernelRun(fixture);
+    const target = targetOf(fixture, 'packed', false);
     const parts = run.zeros('parts', 'u32', CASES.length * NOISE_WORDS);
     const records = CASES.map(({ scale = 1 }) => [f32Bits(scale), f32Bits(1 / scale), 0, 0]);
     const scales = run.codes('scales', 'u32', records.flat());

@@ -18,7 +18,7 @@ import {
   scaleFor,
 } from '../../../src/engine/reference/tensorScale.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { withBench } from './withBench.ts';
+import { withKernelFixture } from './withKernelFixture.ts';
 
 const FORMATS = ['e4m3fn', 'e5m2'] as const;
 const ONE = 0x3f800000;
@@ -43,9 +43,9 @@ function integer(i: number): number {
 }
 
 test.each(FORMATS)('%s: every tensor at its current scale', (format) =>
-  withBench(async (bench) => {
-    const target = targetOf(bench, 'packed', false);
-    const run = new KernelRun(bench);
+  withKernelFixture(async (fixture) => {
+    const target = targetOf(fixture, 'packed', false);
+    const run = new KernelRun(fixture);
     const names = Object.keys(TENSORS);
     const scales = run.codes(
       'scales',
@@ -81,8 +81,8 @@ test.each(FORMATS)('%s: every tensor at its current scale', (format) =>
 test.each(AMAX_ALGORITHMS)(
   'delayed scales (%s) follow the reference through zero, infinity, NaN and a skipped step',
   (algorithm) =>
-    withBench(async (bench) => {
-      const target = targetOf(bench, 'packed', false);
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, 'packed', false);
       /** Largest magnitudes of the steps, one list a tensor; the step called `skipped` leaves all as it is. */
       const seen = [
         [3, 1e-3, 5, 0, 0, 0, 2, 1e6, 1],
@@ -91,7 +91,7 @@ test.each(AMAX_ALGORITHMS)(
         [448, 449, 100, 700, 1, 1, 1, 1, 1],
       ];
       const [historyLength, margin, skipped] = [4, 1, 7];
-      const run = new KernelRun(bench);
+      const run = new KernelRun(fixture);
       const scales = run.codes(
         'scales',
         'u32',

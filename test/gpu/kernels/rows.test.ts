@@ -6,7 +6,7 @@ import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { modesByRoles, rolesOf } from './modes.ts';
 import { targetOf } from './runKernel.ts';
 import { checkSharpness } from './sharpnessCase.ts';
-import { expectWithin, withBench } from './withBench.ts';
+import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 const STORAGES = ['native', 'packed'] as const;
 const LAYER_NORM = [
@@ -24,8 +24,8 @@ describe.each([
   { subgroups: false, lanes: 'shared memory' },
 ])('with $lanes', ({ subgroups, lanes }) => {
   test.each(modesByRoles(LAYER_NORM, STORAGES))('layer norm in $title', ({ title, recipe, half }) =>
-    withBench(async (bench) => {
-      const comparisons = await checkLayernorm(bench, targetOf(bench, half, subgroups), recipe);
+    withKernelFixture(async (fixture) => {
+      const comparisons = await checkLayernorm(fixture, targetOf(fixture, half, subgroups), recipe);
       expectWithin(`layer norm (${lanes}) ${title}`, comparisons);
     }),
   );
@@ -33,43 +33,43 @@ describe.each([
   test.each(modesByRoles(['outputGradient'], STORAGES))(
     'cross entropy in $title',
     ({ title, recipe, half }) =>
-      withBench(async (bench) => {
-        const target = targetOf(bench, half, subgroups);
-        const comparisons = await checkCrossEntropy(bench, target, rolesOf(recipe).outputGradient);
+      withKernelFixture(async (fixture) => {
+        const target = targetOf(fixture, half, subgroups);
+        const comparisons = await checkCrossEntropy(fixture, target, rolesOf(recipe).outputGradient);
         expectWithin(`cross entropy (${lanes}) ${title}`, comparisons);
       }),
   );
 
   test('sharpness', () =>
-    withBench(async (bench) => {
-      const comparisons = await checkSharpness(bench, targetOf(bench, 'packed', subgroups));
+    withKernelFixture(async (fixture) => {
+      const comparisons = await checkSharpness(fixture, targetOf(fixture, 'packed', subgroups));
       expectWithin(`sharpness (${lanes})`, comparisons);
     }));
 
   test('cross entropy without gradient', () =>
-    withBench(async (bench) => {
-      const comparisons = await checkCrossEntropy(bench, targetOf(bench, 'packed', subgroups), null);
+    withKernelFixture(async (fixture) => {
+      const comparisons = await checkCrossEntropy(fixture, targetOf(fixture, 'packed', subgroups), null);
       expectWithin(`cross entropy forward (${lanes})`, comparisons);
     }));
 });
 
 test.each(modesByRoles(EMBEDDING, STORAGES))('embedding in $title', ({ title, recipe, half }) =>
-  withBench(async (bench) => {
-    expectWithin(`embedding ${title}`, await checkEmbedding(bench, targetOf(bench, half, false), recipe));
+  withKernelFixture(async (fixture) => {
+    expectWithin(`embedding ${title}`, await checkEmbedding(fixture, targetOf(fixture, half, false), recipe));
   }),
 );
 
 test.each(Object.keys(FORMATS) as FormatId[])('column sums of %s', (format) =>
-  withBench(async (bench) => {
+  withKernelFixture(async (fixture) => {
     for (const half of ['native', 'packed'] as const) {
-      const target = targetOf(bench, half, false);
+      const target = targetOf(fixture, half, false);
       expectWithin(`column sum ${format} ${half}`, [
-        ...(await checkColumnSum(bench, target, format, 'f32')),
-        ...(await checkColumnSum(bench, target, format, 'f16')),
+        ...(await checkColumnSum(fixture, target, format, 'f32')),
+        ...(await checkColumnSum(fixture, target, format, 'f16')),
       ]);
     }
   }),
 );
 
 test('the loss of a step is a mean over tokens, not scaled', () =>
-  withBench(async (bench) => expectWithin('loss sum', await checkLossSum(bench))));
+  withKernelFixture(async (fixture) => expectWithin('loss sum', await checkLossSum(fixture))));

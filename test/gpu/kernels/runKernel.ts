@@ -19,22 +19,22 @@ import type { FormatId, HalfStorage } from '../../../src/engine/precision/format
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 
 /** A device and the kernels compiled on it so far: keep one for many runs. */
-export interface Bench {
+export interface KernelFixture {
   readonly device: GPUDevice;
   readonly report: AdapterReport;
   readonly pipelines: PipelineCache;
 }
 
-export function makeBench(device: GPUDevice, report: AdapterReport): Bench {
+export function makeKernelFixture(device: GPUDevice, report: AdapterReport): KernelFixture {
   return { device, report, pipelines: new PipelineCache(device) };
 }
 
 /** Lanes of row kernels without subgroups; the smallest subgroup of the software adapters is 4 or 8. */
 export const LANES_WITHOUT_SUBGROUPS = 64;
 
-/** A target that the bench's adapter can run, whatever it would choose for itself. */
+/** A target that the fixture's adapter can run, whatever it would choose for itself. */
 export function targetOf(
-  { report }: Pick<Bench, 'report'>,
+  { report }: Pick<KernelFixture, 'report'>,
   half: HalfStorage,
   subgroups: boolean,
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
@@ -44,7 +44,7 @@ export function targetOf(
 }
 
 /** Storages and subgroup use that the adapter offers. */
-export function storagesOf({ report }: Pick<Bench, 'report'>): HalfStorage[] {
+export function storagesOf({ report }: Pick<KernelFixture, 'report'>): HalfStorage[] {
   return report.features.includes('shader-f16') ? ['native', 'packed'] : ['packed'];
 }
 
@@ -54,7 +54,7 @@ export function matmulKernels(lanes: number | null): MatmulKernel[] {
   return lanes < 8 ? ['register8'] : ['register16', 'register32'];
 }
 
-export function subgroupChoices({ report }: Pick<Bench, 'report'>): boolean[] {
+export function subgroupChoices({ report }: Pick<KernelFixture, 'report'>): boolean[] {
   return report.subgroupSize ? [true, false] : [false];
 }
 
@@ -72,7 +72,7 @@ const MAP_READ = 0x1;
 const COPY_DST = 0x8;
 
 export class KernelRun {
-  readonly #bench: Bench;
+  readonly #fixture: KernelFixture;
   readonly #contents = new Map<Tensor, Uint8Array<ArrayBuffer>>();
   readonly #rounded = new Map<Tensor, Float64Array>();
   /** Elements of an output without its guard. */
@@ -81,8 +81,8 @@ export class KernelRun {
   #results: ReadonlyMap<Tensor, ArrayBuffer> | undefined;
   #sites: readonly string[] = [];
 
-  constructor(bench: Bench) {
-    this.#bench = bench;
+  constructor(fixture: KernelFixture) {
+    this.#fixture = fixture;
   }
 
   /** A tensor holding `values` rounded to its format. */
@@ -153,7 +153,7 @@ export class KernelRun {
   }
 
   async run(operations: readonly Operation[]): Promise<void> {
-    const { device, pipelines } = this.#bench;
+    const { device, pipelines } = this.#fixture;
     const tensors = [...this.#contents.keys()];
     const arena = await Arena.allocate(device, tensors);
     const program = await Program.compile(device, pipelines, arena, 'kernel test', operations);

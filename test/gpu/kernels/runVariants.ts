@@ -2,7 +2,7 @@
 import { Arena } from '../../../src/engine/gpu/arena.ts';
 import { tensorsOf } from '../../../src/engine/gpu/operation.ts';
 import { Program } from '../../../src/engine/gpu/program.ts';
-import type { Bench } from './runKernel.ts';
+import type { KernelFixture } from './runKernel.ts';
 import { choicesOf, coverOf } from './variantCover.ts';
 import type { KnownVariant } from './variants.ts';
 
@@ -18,16 +18,19 @@ export interface VariantRun {
 const CHUNK = 16;
 
 /** Compiles and dispatches, on zeroed tensors, every variant whose features the device has. */
-export async function runVariants(bench: Bench, variants: readonly KnownVariant[]): Promise<VariantRun> {
+export async function runVariants(
+  fixture: KernelFixture,
+  variants: readonly KnownVariant[],
+): Promise<VariantRun> {
   const start = performance.now();
-  const { runnable, cannotRun } = split(bench, variants);
+  const { runnable, cannotRun } = split(fixture, variants);
   const failures: string[] = [];
   for (let first = 0; first < runnable.length; first += CHUNK) {
     const chunk = runnable.slice(first, first + CHUNK);
-    const problems = await runTogether(bench, chunk);
+    const problems = await runTogether(fixture, chunk);
     // What only fails in company, or names no kernel, is run again alone.
     if (problems.length > 0) {
-      for (const variant of chunk) failures.push(...(await runTogether(bench, [variant])));
+      for (const variant of chunk) failures.push(...(await runTogether(fixture, [variant])));
       if (failures.length === 0) failures.push(...problems);
     }
   }
@@ -48,12 +51,15 @@ export interface VariantCheck extends VariantRun {
  * For compilers that take a second a kernel: has them read the variants, which finds what is not WGSL to them, and
  * runs a cover of the variants, which makes them translate each kernel in each format and condition.
  */
-export async function checkVariants(bench: Bench, variants: readonly KnownVariant[]): Promise<VariantCheck> {
+export async function checkVariants(
+  fixture: KernelFixture,
+  variants: readonly KnownVariant[],
+): Promise<VariantCheck> {
   const start = performance.now();
-  const { runnable, cannotRun } = split(bench, variants);
-  const unread = await readAll(bench.device, runnable);
+  const { runnable, cannotRun } = split(fixture, variants);
+  const unread = await readAll(fixture.device, runnable);
   const { ran, failures } = await runVariants(
-    bench,
+    fixture,
     coverOf(runnable, ({ dispatch }) => choicesOf(dispatch)),
   );
   return {
@@ -65,7 +71,7 @@ export async function checkVariants(bench: Bench, variants: readonly KnownVarian
   };
 }
 
-function split({ device }: Bench, variants: readonly KnownVariant[]) {
+function split({ device }: KernelFixture, variants: readonly KnownVariant[]) {
   const canRun = ({ features }: KnownVariant) => features.every((feature) => device.features.has(feature));
   return {
     runnable: variants.filter(canRun),
@@ -88,7 +94,7 @@ async function readAll(device: GPUDevice, variants: readonly KnownVariant[]): Pr
 
 /** What went wrong, with the name of the first variant. */
 async function runTogether(
-  { device, pipelines }: Bench,
+  { device, pipelines }: KernelFixture,
   variants: readonly KnownVariant[],
 ): Promise<string[]> {
   const problems: string[] = [];

@@ -6,7 +6,7 @@ import { slice } from '../../../src/engine/gpu/tensor.ts';
 import { stepDecide } from '../../../src/engine/kernels/optimizer.ts';
 import { initialStepState, NO_SITE, STEP_STATE_WORDS } from '../../../src/engine/kernels/stepState.ts';
 import { updateScaler } from '../../../src/engine/reference/scaler.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 export interface ScalerCase {
   readonly initialScale: number;
@@ -33,9 +33,9 @@ const FLAG_STRIDE = 64;
 const SCHEDULE_LENGTH = 50;
 
 /** Runs `steps` steps in one submission; descriptions of the first differences from the reference, and what happened. */
-export async function checkScaler(bench: Bench, options: ScalerCase, steps: number, seed: number) {
+export async function checkScaler(fixture: KernelFixture, options: ScalerCase, steps: number, seed: number) {
   const { initialScale, interval, floor, ceiling, overflowRate, dynamic = true } = options;
-  const run = new KernelRun(bench);
+  const run = new KernelRun(fixture);
   const flags = new Uint32Array(steps * FLAG_STRIDE).fill(NO_SITE);
   for (let step = 0; step < steps; step++) {
     if (uniformAt(step, seed) < overflowRate) flags[step * FLAG_STRIDE] = 1 + (step % 97);

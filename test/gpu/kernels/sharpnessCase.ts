@@ -6,12 +6,12 @@ import { crossEntropy, logitSharpness as oracle } from '../../../src/engine/refe
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';
 import { fromSlices, LOSS_SHAPES, toSlices } from './lossCase.ts';
-import { type Bench, KernelRun } from './runKernel.ts';
+import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 const HALF_ULP = 2 ** -24;
 
-export async function checkSharpness(bench: Bench, target: Target): Promise<Comparison[]> {
-  const run = new KernelRun(bench);
+export async function checkSharpness(fixture: KernelFixture, target: Target): Promise<Comparison[]> {
+  const run = new KernelRun(fixture);
   const plans = LOSS_SHAPES.map((shape) => {
     const { rows, vocabulary, paddedVocabulary, spread } = shape;
     // Padded logits would win every maximum and sum.

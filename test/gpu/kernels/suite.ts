@@ -10,7 +10,7 @@ import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
 import { rolesOf, type StoredMode, storedModes } from './modes.ts';
 import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
-import { type Bench, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
+import { type KernelFixture, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
 
 export interface SuiteResult {
@@ -27,13 +27,13 @@ const SCALER_STEPS = 300;
 
 /** @param storages those of halves to test; where only native ones are, so are only the kernels that hold halves */
 export async function runSuite(
-  bench: Bench,
-  storages: readonly HalfStorage[] = storagesOf(bench),
+  fixture: KernelFixture,
+  storages: readonly HalfStorage[] = storagesOf(fixture),
 ): Promise<SuiteResult> {
   const start = performance.now();
   const lines: string[] = [];
   const failures: string[] = [];
-  for (const [title, check] of cases(bench, storages)) {
+  for (const [title, check] of cases(fixture, storages)) {
     try {
       lines.push(await check(title));
     } catch (error) {
@@ -45,7 +45,7 @@ export async function runSuite(
 
 type Case = readonly [title: string, check: (title: string) => Promise<string>];
 
-function cases(bench: Bench, storages: readonly HalfStorage[]): Case[] {
+function cases(fixture: KernelFixture, storages: readonly HalfStorage[]): Case[] {
   const modes = storedModes(storages).filter(
     ({ recipe, half }) => MODES.includes(recipe.id) && storages.includes(half),
   );
@@ -56,34 +56,34 @@ function cases(bench: Bench, storages: readonly HalfStorage[]): Case[] {
   ];
   return [
     ...storages.flatMap((half) =>
-      (Object.keys(FORMATS) as FormatId[]).map((format) => codesCase(bench, format, half)),
+      (Object.keys(FORMATS) as FormatId[]).map((format) => codesCase(fixture, format, half)),
     ),
-    ...SIMULATED.map((format) => codesCase(bench, format, 'packed')),
-    ...subgroupChoices(bench).flatMap((subgroups, i) =>
-      modesOfForm(i, modes).flatMap((mode) => rowCases(bench, mode, subgroups, compared)),
+    ...SIMULATED.map((format) => codesCase(fixture, format, 'packed')),
+    ...subgroupChoices(fixture).flatMap((subgroups, i) =>
+      modesOfForm(i, modes).flatMap((mode) => rowCases(fixture, mode, subgroups, compared)),
     ),
-    ...matmulForms(bench).flatMap((form, i) =>
-      modesOfForm(i, modes).map((mode) => matmulCase(bench, mode, form, compared)),
+    ...matmulForms(fixture).flatMap((form, i) =>
+      modesOfForm(i, modes).map((mode) => matmulCase(fixture, mode, form, compared)),
     ),
     ...modes.map((mode) =>
       compared(`adamw ${mode.title}`, () =>
-        checkAdamw(bench, targetOf(bench, mode.half, false), mode.recipe),
+        checkAdamw(fixture, targetOf(fixture, mode.half, false), mode.recipe),
       ),
     ),
     ...modes.map((mode) =>
       compared(`embedding ${mode.title}`, () =>
-        checkEmbedding(bench, targetOf(bench, mode.half, false), mode.recipe),
+        checkEmbedding(fixture, targetOf(fixture, mode.half, false), mode.recipe),
       ),
     ),
-    compared('column sum f16', () => checkColumnSum(bench, targetOf(bench, halves, false), 'f16', 'f32')),
-    compared('gradient norm f16', () => checkGradientNorm(bench, targetOf(bench, halves, false), 'f16')),
-    compared('loss sum', () => checkLossSum(bench)),
+    compared('column sum f16', () => checkColumnSum(fixture, targetOf(fixture, halves, false), 'f16', 'f32')),
+    compared('gradient norm f16', () => checkGradientNorm(fixture, targetOf(fixture, halves, false), 'f16')),
+    compared('loss sum', () => checkLossSum(fixture)),
     ...SCALER_CASES.map(
       (options): Case => [
         `scaler from ${options.initialScale}`,
         async (title) => {
           const { differences, applied, skipped, low, high } = await checkScaler(
-            bench,
+            fixture,
             options,
             SCALER_STEPS,
             5,
@@ -96,30 +96,30 @@ function cases(bench: Bench, storages: readonly HalfStorage[]): Case[] {
   ];
 }
 
-function codesCase(bench: Bench, format: FormatId, half: HalfStorage): Case {
-  const target = targetOf(bench, half, false);
+function codesCase(fixture: KernelFixture, format: FormatId, half: HalfStorage): Case {
+  const target = targetOf(fixture, half, false);
   return [
     `codes of ${format} ${half}`,
     async (title) =>
-      `${title}: encode ${codes(await checkEncoder(bench, target, format))}, decode ${codes(await checkDecoder(bench, target, format))}`,
+      `${title}: encode ${codes(await checkEncoder(fixture, target, format))}, decode ${codes(await checkDecoder(fixture, target, format))}`,
   ];
 }
 
 type Compared = (title: string, check: () => Promise<Comparison[]>) => Case;
 
 function rowCases(
-  bench: Bench,
+  fixture: KernelFixture,
   { title, recipe, half }: StoredMode,
   subgroups: boolean,
   compared: Compared,
 ): Case[] {
-  const target = targetOf(bench, half, subgroups);
+  const target = targetOf(fixture, half, subgroups);
   const how = `${title}${subgroups ? ', subgroups' : ''}`;
   const { attention, outputGradient } = rolesOf(recipe);
   return [
-    compared(`layer norm ${how}`, () => checkLayernorm(bench, target, recipe)),
-    compared(`cross entropy ${how}`, () => checkCrossEntropy(bench, target, outputGradient)),
-    compared(`attention ${how}`, () => checkAttention(bench, target, attention, attentionShapes(32))),
+    compared(`layer norm ${how}`, () => checkLayernorm(fixture, target, recipe)),
+    compared(`cross entropy ${how}`, () => checkCrossEntropy(fixture, target, outputGradient)),
+    compared(`attention ${how}`, () => checkAttention(fixture, target, attention, attentionShapes(32))),
   ];
 }
 
@@ -133,24 +133,24 @@ interface MatmulForm {
   readonly subgroups: boolean;
 }
 
-function matmulForms(bench: Bench): MatmulForm[] {
-  const lanes = bench.report.subgroupSize?.min ?? null;
+function matmulForms(fixture: KernelFixture): MatmulForm[] {
+  const lanes = fixture.report.subgroupSize?.min ?? null;
   return (lanes === null ? [null] : [lanes, null]).flatMap((size) =>
     matmulKernels(size).map((kernel) => ({ kernel, subgroups: size !== null })),
   );
 }
 
 function matmulCase(
-  bench: Bench,
+  fixture: KernelFixture,
   { title, recipe, half }: StoredMode,
   { kernel, subgroups }: MatmulForm,
   compared: Compared,
 ): Case {
   return compared(`matmul ${kernel} ${title}${subgroups ? ', subgroups' : ''}`, async () => {
-    const target = targetOf(bench, half, subgroups, kernel);
+    const target = targetOf(fixture, half, subgroups, kernel);
     const comparisons: Comparison[] = [];
     for (const kind of MATMUL_KINDS) {
-      comparisons.push(...(await checkMatmul(bench, target, recipe, kind, awkwardShapes(kind.layout))));
+      comparisons.push(...(await checkMatmul(fixture, target, recipe, kind, awkwardShapes(kind.layout))));
     }
     return comparisons;
   });

@@ -1,4 +1,4 @@
-/** The modes that exist to be seen failing fail, and the one that should recover recovers. */
+/** The modes that exist to demonstrate failures fail, and the mode that should recover recovers. */
 import { expect, test } from 'vitest';
 import { assembleText } from '../../../build/assembleTexts.ts';
 import {

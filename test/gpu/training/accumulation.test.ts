@@ -107,7 +107,7 @@ describe('evaluation', () => {
     },
   );
 
-  test('that overflows gives no number, and does not skip the next step', () =>
+  test('with an overflow returns no number, and does not make the next step skip', () =>
     withTrainer(
       { precision: 'fp16', lossScale: 2 ** 10, tied: false },
       async (trainer) => {

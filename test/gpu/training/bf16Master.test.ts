@@ -1,4 +1,4 @@
-/** bf16 weights without an f32 copy: what they share with mode `bf16`, and that they replay. */
+/** bf16 weights without an f32 copy: they match mode `bf16` where they should, and are reproducible. */
 import { expect, test } from 'vitest';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { fromF32Bits, joinBits, roundTo } from '../../../src/engine/reference/rounding.ts';

@@ -1,4 +1,4 @@
-/** `npm run train`: what is left of a run that could not go on, whose end could not be saved, or whose reader has left. */
+/** `npm run train`: what remains of a run that had to stop, whose final save failed, or whose output pipe was closed. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/cli.mjs', import.meta.url));
-/** Many times what a run of a few steps takes on a busy machine. */
+/** Many times the duration of a run of a few steps on a busy machine. */
 const LIMIT_MS = 300_000;
 const BATCHES = 'train --eval-every 0 --eval-batches 2 --sample 8 --json';
 
@@ -44,7 +44,7 @@ function cli(options: string, ...files: string[]) {
 /** Steps that overflow all along, once the learning rate has made gradients large. */
 const SKIPPING = '--preset smoke --precision fp16-static --loss-scale 2^18 --lr 0.1 --warmup 10 --steps 400';
 
-test('ten skips in a row: the end is saved, exported and sampled, and the failure says where', () => {
+test('after ten skips in a row the final state is saved, exported and sampled, and the error names the files', () => {
   const [run, model] = [at('run.safetensors'), at('model')];
   const failed = cli(`${SKIPPING} --save-every 0`, '--save', run, '--export', model);
   expect(failed.status).toBe(1);
@@ -58,22 +58,22 @@ test('ten skips in a row: the end is saved, exported and sampled, and the failur
   const exact = cli('--preset smoke --precision fp16-static --steps 0', '--init', model);
   expect(exact.lossOf('summary')).toBe(failed.lossOf('summary'));
   expect(measured.lossOf('summary')).toBeCloseTo(failed.lossOf('summary'), 2);
-  // It has been skipping for too long to go on.
+  // It has skipped too many steps in a row to continue.
   const resumed = cli('--f16 auto', '--resume', run);
   expect({ status: resumed.status, steps: resumed.steps }).toEqual({ status: 1, steps: [] });
   expect(resumed.stderr).toContain(`Nothing since "${run}" was saved`);
   expect(resumed.lossOf('summary')).toBe(failed.lossOf('summary'));
 });
 
-test('without files the failure says how they would have been kept', () => {
+test('without output files the error names the options that would have kept the run', () => {
   const { status, stderr } = cli(SKIPPING);
   expect(status).toBe(1);
   expect(stderr).toContain('The weights were not saved; use --save FILE or --export DIR');
 });
 
-test('an end that cannot be saved is still summed up, exported and sampled', () => {
+test('a run whose final save fails still prints its summary, is exported and sampled', () => {
   const [run, model] = [at('run.safetensors'), at('model')];
-  // As a full disk does, this keeps the save from its temporary file.
+  // Like a full disk, this prevents the save from creating its temporary file.
   mkdirSync(`${run}.tmp`);
   const { status, stderr, lossOf } = cli('--preset smoke --steps 3', '--save', run, '--export', model);
   expect(status).toBe(1);

@@ -17,7 +17,7 @@ import { ResumableRun } from '../../../src/engine/train/resumableRun.ts';
 import { withDevice } from '../device.ts';
 import { datasetFor, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
 
-/** A run on a device that may be broken: `withDevice` would rightly fail on the breakage itself. */
+/** A run on a device that the test may break: `withDevice` would rightly fail on that error. */
 async function runWith(onStep: (trainer: Trainer, metrics: StepMetrics) => void): Promise<unknown> {
   const { device, report } = await openDevice(await loadDawn([]));
   const config = { ...TINY, steps: 50, warmup: 0, evalEvery: 0 };
@@ -38,7 +38,7 @@ test('a device that is lost ends the run with the reason', async () => {
   await expect(run).rejects.toMatchObject({ code: 'DEVICE_LOST' });
 });
 
-test('a validation error on the device ends the run with what the GPU said', async () => {
+test('a validation error on the device ends the run with the message of the GPU', async () => {
   const run = runWith((trainer, { step }) => {
     if (step !== 3) return;
     const { device } = trainer;
@@ -50,7 +50,7 @@ test('a validation error on the device ends the run with what the GPU said', asy
   await expect(run).rejects.toMatchObject({ code: 'GPU_VALIDATION' });
 });
 
-/** Refuses allocations, as a GPU would, that come to more than `budget` bytes together. */
+/** Refuses allocations beyond a total of `budget` bytes, as a GPU would. */
 function refuseAbove(device: GPUDevice, budget: number): void {
   let bytes = 0;
   const [push, pop, create] = [device.pushErrorScope, device.popErrorScope, device.createBuffer];
@@ -70,7 +70,7 @@ function refuseAbove(device: GPUDevice, budget: number): void {
   };
 }
 
-test('a GPU that refuses the memory is told with what it takes, and with what recomputing more would take', () =>
+test('a GPU that refuses the memory is reported with the memory needed, now and with more recomputation', () =>
   withDevice(async (device, { adapter, buffers }) => {
     const bytesOf = (config: Partial<TrainConfig>) =>
       memoryPlan({ ...TINY, ...config }, TINY_VOCABULARY).bytes.total;
@@ -86,7 +86,7 @@ test('a GPU that refuses the memory is told with what it takes, and with what re
     expect(buffers.size).toBe(0);
     (await make({ ...TINY, recompute: 'block' })).destroy();
 
-    // Accumulated steps go on by themselves, on the same tokens.
+    // The accumulated steps continue without help, on the same tokens.
     const asked = { ...TINY, accumulation: 2 };
     const smaller = await new ResumableRun().make(asked, make);
     expect(smaller.config).toMatchObject({ batch: 8, accumulation: 2, microBatch: 4 });

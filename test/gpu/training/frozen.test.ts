@@ -1,4 +1,4 @@
-/** Parameters that are not trained keep every bit; the others train as the f64 oracle does, and as without frozen ones. */
+/** Frozen parameters keep every bit; the others train as in the f64 oracle, and as without frozen ones. */
 import { expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
@@ -121,7 +121,7 @@ test.each([
   },
 );
 
-test('a run with frozen parameters is saved without states of theirs, and resumes bit by bit', async () => {
+test('a run with frozen parameters is saved without their optimizer states, and resumes bit by bit', async () => {
   const overrides = { precision: 'fp16', optimizer: 'stable-adamw' } as const;
   const whole = await withTrainer(
     overrides,

@@ -17,7 +17,7 @@ describe('the GPU time of steps', () => {
     }),
   );
 
-  test('is that of a whole step, however many submissions it is cut into', async () => {
+  test('covers the whole step, however many submissions it is split into', async () => {
     const stamped: string[] = [];
     const prepare = (device: GPUDevice) => {
       const create = device.createCommandEncoder.bind(device);
@@ -38,7 +38,7 @@ describe('the GPU time of steps', () => {
     expect(stamped).toEqual([...step, ...step]);
   });
 
-  test('is not there on a device without timestamps, and nothing else changes', () =>
+  test('is missing on a device without timestamps, and nothing else changes', () =>
     withTrainer(
       { precision: 'fp16', steps: 8 },
       async (trainer) => {

@@ -256,7 +256,7 @@ describe.each<Case>([
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
   ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
 ])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
-  test('every gradient is what the reference says', async () => {
+  test('every gradient matches the reference', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
     const recipe = roundingOf(precision, settings);
     const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
@@ -298,7 +298,7 @@ test('the first step with delayed scales is the one with current scales, bit by 
     ).toBe(true);
 });
 
-test('a few steps with the last block in FP32: every gradient is what the reference makes of the weights before it', () => {
+test('a few steps with the last block in FP32: every gradient matches the reference at the weights before the step', () => {
   const batches = (step: number) => randomBatch(10 + step, ROWS);
   return withTrainer(
     { precision: LAST_BLOCK.mode, warmup: 0 },

@@ -1,4 +1,4 @@
-/** `npm run train -- --save`: the process is killed at random moments, in the middle of saves too, and goes on. */
+/** `npm run train -- --save`: the process is killed at random moments, also during saves, and resumed. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -82,7 +82,7 @@ test(`${KILLS} kills, and every step and evaluation is the one of an undisturbed
       expect(first, `first step of process ${visit}`).toBeGreaterThan(visit === 0 ? 0 : 1);
       expect(steps).toEqual(whole.slice(first - 1, first - 1 + steps.length));
     }
-    // Those that a kill cut off were made up for, in this order, by the process after it. Ctrl-C evaluates where it comes.
+    // The next process took, in this order, the evaluations that a kill cut off. Ctrl-C evaluates at the step it stops at.
     const evals = (lines: readonly string[]) =>
       of('eval', lines).filter((line) => stepOf(line) <= reached && stepOf(line) % EVAL_EVERY === 0);
     expect([...new Set(visits.flatMap(evals))]).toEqual(evals(undisturbed));

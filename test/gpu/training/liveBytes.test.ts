@@ -1,4 +1,4 @@
-/** Nothing is left behind: not by steps, and not by runs that were started, saved and stopped. */
+/** Nothing leaks: neither from steps, nor from runs that were started, saved and stopped. */
 import { expect, test } from 'vitest';
 import { createTrainer, reportOf, type Trainer } from '../../../src/engine/index.ts';
 import { collectGarbage } from '../../unit/collectGarbage.ts';
@@ -11,7 +11,7 @@ function bytesOf(buffers: ReadonlySet<GPUBuffer>): number {
   return [...buffers].reduce((sum, { size }) => sum + size, 0);
 }
 
-/** What the CPU holds after everything that can be collected was. */
+/** CPU memory in use after garbage collection. */
 async function collect(): Promise<number> {
   for (let i = 0; i < 3; i++) {
     collectGarbage();

@@ -1,4 +1,4 @@
-/** Several trainers in turn on one device: the same bits as each alone, and failures that stay with their lane. */
+/** Several trainers in turn on one device: the same bits as each alone, and a failure affects its own lane only. */
 import { describe, expect, test } from 'vitest';
 import {
   createTrainer,
@@ -71,7 +71,7 @@ function withTrainers<T>(
 const MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 
 describe('lockstep', () => {
-  test('gives every mode the bits it has alone, and no speed', async () => {
+  test('gives every mode the same bits as alone, and no speed', async () => {
     const alone = await withTrainers(MODES, {}, async (trainers) => {
       const losses: (number | null)[][] = [];
       for (const trainer of trainers) {
@@ -100,7 +100,7 @@ describe('lockstep', () => {
     expect(Math.max(...fives)).toBeLessThan(Math.min(...tens));
   });
 
-  test('a mode that cannot go on leaves the others running', async () => {
+  test('a mode that fails leaves the others running', async () => {
     await withTrainers(['fp16', 'fp32'], { steps: 20, evalEvery: 0 }, async ([sound, broken]) => {
       await setOne(broken!, 'ln_f.bias', 0, Number.POSITIVE_INFINITY);
       const runs = [record(sound!, []), record(broken!, [])];
@@ -145,7 +145,7 @@ describe('lockstep', () => {
 });
 
 describe('the start of a run', () => {
-  test('has the same checksums in every mode, other weights and batches with another seed, and outlasts training', async () => {
+  test('has the same checksums in every mode, others with another seed, and stays readable after training', async () => {
     const all = ['fp32', 'fp16', 'fp16-pure'] as const;
     const starts = await withTrainers(all, {}, async (trainers) => {
       const before = trainers.map(({ start }) => start);

@@ -1,4 +1,4 @@
-/** What is measured between steps: it changes nothing that a run is saved with, and is ready before the first step. */
+/** Measurements between steps: they change nothing in a saved run, and work before the first step. */
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
@@ -6,7 +6,7 @@ import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { initialValues } from '../../../src/engine/model/parameters.ts';
 import { fileOf, TINY, takeSteps, withTrainer } from './helper.ts';
 
-/** Everything that reads the weights without being a step. */
+/** Every operation that reads the weights, other than a step. */
 const MEASUREMENTS: Readonly<Record<string, (trainer: Trainer) => Promise<unknown>>> = {
   evaluate: (trainer) => trainer.evaluate(),
   sharpness: (trainer) => trainer.sharpness(),
@@ -16,7 +16,7 @@ const MEASUREMENTS: Readonly<Record<string, (trainer: Trainer) => Promise<unknow
   'inspect activations': (trainer) => trainer.numerics.inspect('activations'),
 };
 
-describe('no byte of a saved run is changed by what is measured', () => {
+describe('measurements change no byte of a saved run', () => {
   test.each([
     ['fp16', 0],
     ['fp16', 3],
@@ -37,7 +37,7 @@ describe('no byte of a saved run is changed by what is measured', () => {
     }),
   );
 
-  test('and a resumed run has the last loss of the one that counted its gradients at the end', async () => {
+  test('and a resumed run has the last loss of the saved run, which counted its gradients at the end', async () => {
     const { file, lastLoss } = await withTrainer({ precision: 'fp16', accumulation: 2 }, async (trainer) => {
       const snapshots = await trainer.snapshots();
       await takeSteps(trainer, 2);
@@ -52,7 +52,7 @@ describe('no byte of a saved run is changed by what is measured', () => {
     );
   });
 
-  test('and one that was saved before its first step has no last loss', async () => {
+  test('and a run that was saved before its first step has no last loss', async () => {
     const file = await withTrainer({}, async (trainer) => fileOf(trainer, await trainer.snapshots()));
     const resume = await openRun(bytesSource('run.safetensors', file));
     await withTrainer(resume.description.config, (trainer) => expect(trainer.lastLoss).toBeNull(), {
@@ -90,7 +90,7 @@ describe('delayed scales are those of the run before its first step', () => {
     expect(down).toEqual(plain);
   });
 
-  test('a run that was saved at step 0 without them finds them when it is resumed', async () => {
+  test('a run that was saved at step 0 without scales computes them when it is resumed', async () => {
     const { file, loss } = await withTrainer(config, async (trainer) => {
       const loss = await trainer.evaluate();
       const { scales } = trainer.plan.tensors.scales!;

@@ -1,4 +1,4 @@
-/** How a batch is cut decides memory and the order of sums, and nothing of what a run sees or is measured on. */
+/** The micro-batch size decides memory and the order of sums; a run's data and measurements do not depend on it. */
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
@@ -23,7 +23,7 @@ async function measuredFor<T>(
 }
 
 describe.each(['fp32', 'tf32', 'fp16', 'fp16-pure', 'bf16'] as const)('%s', (precision) => {
-  test('weights are measured alike to the last bit, and start alike', async () => {
+  test('measurements of equal weights agree to the last bit, and so do the checksums of the start', async () => {
     const runs = await measuredFor({ precision }, async (trainer) => ({
       valLoss: await trainer.evaluate(),
       sharpness: await trainer.sharpness(),
@@ -56,7 +56,7 @@ test('gradients are counted on a whole batch', async () => {
 const CUT_ERROR = (2 * 2 ** -10) / 224;
 
 describe.each(['fp8', 'fp8-delayed'] as const)('%s, with a scale of each micro-batch', (precision) => {
-  test('weights are measured alike as far as the scale reaches, and start alike', async () => {
+  test('measurements of equal weights agree within the precision of the scale, and the checksums of the start agree', async () => {
     const runs = await measuredFor({ precision }, async (trainer) => ({
       valLoss: (await trainer.evaluate())!,
       start: trainer.start,
@@ -73,7 +73,7 @@ describe.each(['fp8', 'fp8-delayed'] as const)('%s, with a scale of each micro-b
   });
 });
 
-test('a step has the same loss as far as its sum goes, and is proven to start alike', async () => {
+test('a step has the same loss within the rounding of its sum, and the same checksums of the start', async () => {
   const runs = await measuredFor({}, async (trainer) => {
     const { start, config } = trainer;
     const [first] = await takeSteps(trainer, 1);
@@ -87,7 +87,7 @@ test('a step has the same loss as far as its sum goes, and is proven to start al
   expect(startProof(runs)?.start).toEqual(runs[0]!.facts.start);
 });
 
-test('a run that was cut is saved as it was asked for, and resumed it is measured as before', async () => {
+test('a run in micro-batches is saved with the settings that were given, and measured as before once resumed', async () => {
   const config = { ...ASKED, microBatch: 2 };
   const { file, valLoss } = await withTrainer(config, async (trainer) => {
     await takeSteps(trainer, 3);

@@ -1,4 +1,4 @@
-/** Probed steps train exactly as others do, and count exactly what there is. */
+/** Probed steps train exactly as other steps do, and their counts are exact. */
 import { describe, expect, test } from 'vitest';
 import { formatOf, type Operand, slice } from '../../../src/engine/gpu/tensor.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
@@ -57,7 +57,7 @@ describe('probed steps', () => {
     expect(probed.metrics).toEqual(plain.metrics);
   });
 
-  test('create nothing, and a full ring leaves a step unprobed rather than waiting', () =>
+  test('create no GPU object, and with a full ring a step is left unprobed instead of waiting', () =>
     withTrainer({ precision: 'fp16' }, async (trainer, { buffers }) => {
       await trainer.numerics.enable(1);
       const before = [...buffers].map(({ label }) => label);
@@ -94,7 +94,7 @@ describe('probed steps', () => {
     },
   );
 
-  test('compile nothing until asked for, and leave nothing when the run ends first', async () => {
+  test('compile nothing until they are requested, and leave nothing behind when the run ends first', async () => {
     let left: ReadonlySet<GPUBuffer> = new Set();
     const compiled: string[] = [];
     const prepare = (device: GPUDevice) => {
@@ -173,7 +173,7 @@ describe('counts', () => {
       }
     }));
 
-  test.each([1, 2])('have every element once in each of %i micro-batches', (accumulation) =>
+  test.each([1, 2])('count every element once in each of %i micro-batches', (accumulation) =>
     withTrainer({ precision: 'fp16', accumulation }, async (trainer) => {
       await trainer.numerics.enable(1);
       await takeSteps(trainer, 1);
@@ -192,7 +192,7 @@ describe('counts', () => {
     }),
   );
 
-  test('of what f16 flushes are taken before it is flushed', () =>
+  test('of values that f16 flushes are taken before the flush', () =>
     withTrainer({ precision: 'fp16-noscale' }, async (trainer) => {
       await trainer.numerics.enable(1);
       await takeSteps(trainer, 1);
@@ -205,7 +205,7 @@ describe('counts', () => {
       expect(stored[0]).toBeGreaterThan(counts[0]! + 0.9 * flushed); // but for those that round up to 2^-14
     }));
 
-  test('of an overflow show it, in the tensor that is named', () =>
+  test('of a tensor with an overflow show the overflow', () =>
     withTrainer({ precision: 'fp16', lossScale: 2 ** 30 }, async (trainer) => {
       await trainer.numerics.enable(1);
       const [step] = await takeSteps(trainer, 1);
@@ -280,7 +280,7 @@ describe('quantisation noise', () => {
   const KERNEL_ERROR = 2 ** -18;
 
   test.each(['fp16', 'bf16', 'e8m3'] as const)(
-    'in %s of what kernels narrow as they store it is that of their results in f64',
+    'in %s of values that kernels narrow as they store them matches their results in f64',
     (precision) =>
       withTrainer({ precision }, async (trainer) => {
         const { parameters, planned, gpt, rows } = trainer.plan.tensors;

@@ -20,7 +20,7 @@ import { fileOf, withTrainer } from './helper.ts';
 
 type Result = KnownRun['resumed'];
 
-/** Takes the steps that are known, with the evaluations between them. */
+/** Takes the recorded steps, with the evaluations between them. */
 async function goOn(trainer: Trainer, last: number): Promise<Result> {
   const steps: PrintedStep[] = [];
   const evaluations: { step: number; valLoss: number }[] = [];
@@ -61,7 +61,7 @@ async function resume(name: RunName, features?: GPUFeatureName[]) {
 }
 
 test.each(RUN_NAMES)(
-  '%s is restored to the bit, and takes the steps that it took where it was saved',
+  '%s is restored to the bit, and repeats the steps recorded where it was saved',
   async (name) => {
     const { arithmetic, restored, result } = await resume(name);
     const known = KNOWN.runs[name];

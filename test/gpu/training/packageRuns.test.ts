@@ -1,4 +1,4 @@
-/** Files of a run as the package offers them: whole, and refused by name where they do not fit. */
+/** Saved runs through the package's API: they are complete, and refused with a named reason where they do not fit. */
 import { expect, test } from 'vitest';
 import { reportOf, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
 import { exportModel, openRun, resumeTrainer, saveRun } from '../../../src/package/runs.ts';
@@ -18,7 +18,7 @@ async function resumed(
   return resumeTrainer(device, reportOf(adapter, device), await openRun(file), own, { steps });
 }
 
-test('a run that is saved and resumed has the bits of one that is not', () =>
+test('a run that is saved and resumed matches an uninterrupted run bit by bit', () =>
   withTrainer(OTHERS, async (trainer, context) => {
     await takeSteps(trainer, STEPS);
     const file = await saveRun(trainer);
@@ -37,7 +37,7 @@ test('a run that is saved and resumed has the bits of one that is not', () =>
     }
   }));
 
-test('what does not fit a file is refused before the GPU is asked for anything', () =>
+test('settings that do not fit a file are refused before any GPU work', () =>
   withTrainer(OTHERS, async (trainer, context) => {
     await takeSteps(trainer, STEPS);
     const file = await saveRun(trainer);
@@ -56,12 +56,12 @@ test('what does not fit a file is refused before the GPU is asked for anything',
     });
   }));
 
-test('a step in the middle of a save is no part of a file: it is refused', () =>
+test('a step during a save would mix two states in a file, so it is refused', () =>
   withTrainer(OTHERS, async (trainer) => {
     await takeSteps(trainer, 1);
     const { device } = trainer;
     const createBuffer = device.createBuffer.bind(device);
-    // The first of the buffers that tensors are read through.
+    // The first of the buffers for readback.
     device.createBuffer = (descriptor) => {
       device.createBuffer = createBuffer;
       trainer.step();
@@ -74,7 +74,7 @@ test('a step in the middle of a save is no part of a file: it is refused', () =>
     expect((await saveRun(trainer)).size).toBeGreaterThan(0);
   }));
 
-test('an exported model has the masters, to the bit', () =>
+test('an exported model has the master weights, to the bit', () =>
   withTrainer(OTHERS, async (trainer) => {
     await takeSteps(trainer, 1);
     const files = await exportModel(trainer);

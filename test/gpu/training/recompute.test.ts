@@ -1,4 +1,4 @@
-/** What the backward pass recomputes has the bits the forward pass had: levels differ in memory and speed only. */
+/** Recomputed tensors have the bits of the forward pass: levels differ in memory and speed only. */
 import { describe, expect, test } from 'vitest';
 import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { RECOMPUTE_LEVELS } from '../../../src/engine/config/trainConfig.ts';
@@ -80,7 +80,7 @@ describe.each([
   });
 });
 
-test.each(LEVELS)('%s: what overflows is named as it is when nothing is recomputed', (recompute) =>
+test.each(LEVELS)('%s: an overflow is named as it is without recomputation', (recompute) =>
   withTrainer({ precision: 'fp16', layers: LAYERS, recompute }, async (trainer) => {
     await setOne(trainer, 'h.0.mlp.c_fc.bias', 3, 7e4);
     const before = await snapshot(trainer);

@@ -1,4 +1,4 @@
-/** A run whose device is taken away goes on, bit by bit, as the run that kept it. */
+/** A run whose device is lost continues bit by bit like a run that kept its device. */
 import { expect, test } from 'vitest';
 import { loadDawn } from '../../../src/cli/dawn.ts';
 import type { RunChange } from '../../../src/engine/checkpoint/runChanges.ts';
@@ -73,7 +73,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
   return { results, devices, repeated, troubles, changes: runs.flatMap((run) => run.changes) };
 }
 
-test('from the newest copy, or without one from the seed, every loss and evaluation is what it would have been', async () => {
+test('from the latest copy, or else from the seed, every loss and evaluation equals that of an undisturbed run', async () => {
   const whole = await train({});
   expect(whole.results.map(({ steps }) => steps.length)).toEqual([STEPS, STEPS]);
 
@@ -90,14 +90,14 @@ test('from the newest copy, or without one from the seed, every loss and evaluat
   );
 
   const fromSeed = await train({ loseAt: 3, everyMs: Number.POSITIVE_INFINITY });
-  // Of what was told, the steps before the loss are of the first.
+  // Among the reported steps, those before the loss of the device ran on the first device.
   expect(fromSeed.changes).toEqual([change, change].map((of) => ({ step: 1, ...of })));
   expect(fromSeed.results).toEqual(whole.results);
   expect(fromSeed.repeated).toBeGreaterThanOrEqual(3);
   expect(fromSeed.troubles[0]!.message).toMatch(/restarts from its seed/);
 });
 
-test('a save that the lost device takes back does not hold up the next', async () => {
+test('a save that is lost with the device does not block the next one', async () => {
   const [config] = CONFIGS;
   const { device, report } = await openDevice(await loadDawn([]));
   const trainer = await createTrainer(device, report, config!, datasetFor(config!));

@@ -1,4 +1,4 @@
-/** After step 1 nothing is created and nothing waits; what lives on the device is what the plan says. */
+/** After step 1 no GPU object is created and nothing waits; the buffers on the device match the plan. */
 import { describe, expect, test } from 'vitest';
 import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { RECOMPUTE_LEVELS } from '../../../src/engine/config/trainConfig.ts';
@@ -111,7 +111,7 @@ describe('memory', () => {
     RECOMPUTE_LEVELS.map((recompute) => ({ ...shape, recompute })),
   );
 
-  test.each(PRECISION_MODES)('%s: buffers are as large as the plan says, at every level', (precision) =>
+  test.each(PRECISION_MODES)('%s: buffers have the planned sizes, at every level', (precision) =>
     withDevice(async (device, { buffers }) => {
       const settings: Partial<TrainConfig>[] = quantizesOperands(precision)
         ? [{}, { quantizeHead: true, quantizeActivations: '1x16' }]

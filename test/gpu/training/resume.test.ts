@@ -1,4 +1,4 @@
-/** A run that is saved and gone on with is, bit by bit, the run that was never stopped. */
+/** A run that is saved and resumed equals, bit by bit, the run that was never stopped. */
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
@@ -19,7 +19,7 @@ import {
   withTrainer,
 } from './helper.ts';
 
-/** Six steps, saved behind the third without waiting for it, against three of the saved run. */
+/** Compares six steps, with a save queued after the third, with the last three of a resumed run. */
 async function expectExact(overrides: Partial<TrainConfig>): Promise<void> {
   const whole = await withTrainer(overrides, async (trainer) => {
     const snapshots = await trainer.snapshots();
@@ -79,7 +79,7 @@ describe('three steps, a file, three more', () => {
     expectExact({ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2, tied: false }));
 });
 
-test('an evaluation that the save came before is made up for, with its value, and no bit of the training changes', async () => {
+test('an evaluation that was due at the save is taken on resuming, with the same value, and no bit of the training changes', async () => {
   const every = { precision: 'fp8-delayed', evalEvery: 2, sharpnessEvery: 2, steps: 4 } as const;
   const train = async (trainer: Trainer) => {
     const steps: StepResult[] = [];
@@ -115,7 +115,7 @@ test('an evaluation that the save came before is made up for, with its value, an
   );
 });
 
-test('on another adapter, without the matrix units it began with, and for longer, it goes on, and from then on its files say since when', async () => {
+test('a run resumes on another adapter, without matrix units and for more steps, and its files record since which step', async () => {
   const began = await withTrainer({}, async (trainer) => {
     await takeSteps(trainer, 2);
     return fileOf(trainer, await trainer.snapshots(), {
@@ -144,7 +144,7 @@ test('on another adapter, without the matrix units it began with, and for longer
   );
 });
 
-test('without room for a copy a tensor at a time is read: the same file', () =>
+test('where a copy does not fit, tensors are read one at a time, with the same file as the result', () =>
   withTrainer({ precision: 'fp16' }, async (trainer) => {
     await takeSteps(trainer, 2);
     const staged = await fileOf(trainer, await trainer.snapshots());
@@ -153,7 +153,7 @@ test('without room for a copy a tensor at a time is read: the same file', () =>
     expect((await fileOf(trainer, paused)).equals(staged)).toBe(true);
   }));
 
-/** A device that has no memory for what is asked of it within an error scope. */
+/** A device that refuses every allocation made within an error scope. */
 function refusing(device: GPUDevice): GPUDevice {
   const popErrorScope = async () => {
     await device.popErrorScope();

@@ -63,7 +63,7 @@ const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 describe('events', () => {
-  test('every step in order, evaluations after the steps they follow, one at the end', async () => {
+  test('steps come in order, evaluations after their steps, and one evaluation at the end', async () => {
     const { order, steps, evals, summary } = await train({ evalEvery: 4 });
     expect(order).toEqual([1, 2, 3, 4, 'eval 4', 5, 6, 7, 8, 'eval 8', 9, 10, 'eval 10']);
     expect(summary).toMatchObject({
@@ -90,7 +90,7 @@ describe('events', () => {
     expect(summary).toMatchObject({ tokensPerSec: null, msPerStep: null, mfu: null });
   });
 
-  test('a rest comes after its step, with every step done, and its time is not counted', async () => {
+  test('a pause comes after its step, once every step is done, and its time is not counted', async () => {
     const seen: (number | string)[] = [];
     const REST_MS = 500;
     let wall = 0;
@@ -116,11 +116,11 @@ describe('events', () => {
       return result;
     });
     expect(seen).toEqual([1, 2, 3, 'rest 3', 4, 5, 6, 7, 8, 9, 'rest 9', 10, 11, 12]);
-    // Seven steps are counted, after five of warm-up: what they took and the rests are apart in the wall time.
+    // Seven steps are counted, after five of warm-up: their time and the pauses are separate in the wall time.
     expect(7 * summary.msPerStep!).toBeLessThan(wall - 2 * REST_MS + 50);
   });
 
-  test('kernels that are asked for in a run compile between its steps, and what was counted is in the summary', async () => {
+  test('kernels that are requested during a run compile between its steps, and the counts are in the summary', async () => {
     const seen: (number | string)[] = [];
     await withTrainer({ precision: 'fp16-noscale', steps: 9, evalEvery: 0 }, async (trainer) => {
       const events: RunEvents = {
@@ -146,7 +146,7 @@ describe('events', () => {
     expect(seen.at(-1)).toBe('gradients after 9');
   });
 
-  test('no steps are a summary of the start', async () => {
+  test('a run of 0 steps ends with a summary of the start', async () => {
     const { order, summary } = await train({ steps: 0, warmup: 0 });
     expect(order).toEqual(['eval 0']);
     expect(summary).toMatchObject({ steps: 0, appliedSteps: 0, firstLoss: null, finalLoss: null });

@@ -1,4 +1,4 @@
-/** The loss scale: how it moves, and that nothing but rounding depends on it. */
+/** The loss scale: how it changes, and that it affects rounding only. */
 import { describe, expect, test } from 'vitest';
 import { integerAt } from '../../../src/engine/core/rng.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
@@ -23,7 +23,7 @@ import {
 
 const ROWS = TINY.batch * TINY.context;
 
-/** What the reference scaler does with the skips that the GPU reported. */
+/** The reference scaler's results for the skips that the GPU reported. */
 function expectScaler(metrics: readonly StepResult[], start: number, interval: number): void {
   let state = { scale: start, growthTracker: 0 };
   for (const { lossScale, skipped } of metrics) {

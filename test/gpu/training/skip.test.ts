@@ -1,4 +1,4 @@
-/** A step that meets a value its format cannot hold changes nothing but the loss scale and the counters. */
+/** A step with a value that its format cannot represent changes only the loss scale and the counters. */
 import { describe, expect, test } from 'vitest';
 import type { TrainConfig } from '../../../src/engine/index.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
@@ -61,7 +61,7 @@ describe.each<Partial<TrainConfig>>([
     );
   };
 
-  test('w, its copy, m, v, t and schedule do not move by one bit, and later steps are those of a run without it', async () => {
+  test('w, its copy, m, v, t and the schedule keep every bit, and later steps equal those of a run without the skip', async () => {
     const clean = await run(null);
     const withSkip = await run(2);
     expect(differences(clean.end, withSkip.end, true)).toEqual([]);

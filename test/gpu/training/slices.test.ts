@@ -1,4 +1,4 @@
-/** A vocabulary matrix larger than a binding is trained in slices, as if it were whole. */
+/** A vocabulary matrix larger than a binding is trained in slices, with the results of an unsliced one. */
 import { describe, expect, test } from 'vitest';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { TrainConfig } from '../../../src/engine/index.ts';
@@ -83,7 +83,7 @@ describe.each([
       if (matrices.includes(name)) expect(parts).toEqual(SLICES);
       else expect(parts, name).toHaveLength(1);
     }
-    // The forward pass, the loss and what the head makes of it are the same bits.
+    // The forward pass, the loss and the head's gradients have the same bits.
     expect(sliced.logits).toEqual(whole.logits);
     expect(sliced.logits).toHaveLength(TINY_VOCABULARY);
     expect(sliced.valLoss).toBe(whole.valLoss);
@@ -127,7 +127,7 @@ test('fp32: gradients of slices are those of the f64 model', async () => {
   }
 });
 
-test('a smaller tokenizer is filled up: its own tokens are sampled, and its text trained on', () =>
+test('a smaller tokenizer is padded: only its own tokens are sampled, and its text can be trained on', () =>
   withTrainer(
     { ...SHAPE, precision: 'fp16' },
     async (trainer) => {

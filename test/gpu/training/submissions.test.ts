@@ -1,4 +1,4 @@
-/** Where a step's commands are cut into submissions changes nothing but how many there are. */
+/** Splitting a step's commands into more submissions changes no result. */
 import { expect, test } from 'vitest';
 import { differences, snapshot, takeSteps, withTrainer } from './helper.ts';
 

@@ -1,4 +1,4 @@
-/** Weights that leave the GPU come back to the same bits, whatever the master is kept in. */
+/** Weights that leave the GPU come back with the same bits, whatever the format of the master. */
 import { expect, test } from 'vitest';
 import { readParameters } from '../../../src/engine/train/readWeights.ts';
 import { differences, parametersOf, snapshot, takeSteps, withTrainer } from './helper.ts';

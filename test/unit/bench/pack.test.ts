@@ -1,4 +1,4 @@
-/** What the packed archive would run and needs beside it, and the table of ratios. */
+/** The commands and dependencies of the packed archive, and the table of ratios. */
 import { isBuiltin } from 'node:module';
 import { build, type Rolldown } from 'vite';
 import { expect, test } from 'vitest';

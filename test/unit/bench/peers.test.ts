@@ -35,7 +35,7 @@ test('a ratio is the median of what was measured side by side', () => {
   expect(lines[3]).toMatch(/^slow 1\.0\.0 +100 +0\.100 \(0\.050 to 0\.20\) +4\.2000/);
 });
 
-test('what failed is named with its reason, and the others keep their figures', () => {
+test('a failed implementation is named with its reason, and the others keep their figures', () => {
   const failed = result('absent', {
     version: null,
     steps: 0,
@@ -60,7 +60,7 @@ test('a loss that does not fall, or is not the one of the same training, makes a
   ]);
 });
 
-test('stretches alternate with the baseline, and one that fails stops nobody else', async () => {
+test('stretches alternate with the baseline, and a failed one does not stop the others', async () => {
   const order: string[] = [];
   const entrant = (name: string, failsAt = Number.POSITIVE_INFINITY) => {
     let calls = 0;

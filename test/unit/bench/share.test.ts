@@ -1,4 +1,4 @@
-/** Shares of the measured f32 peak: none above all of it but where matrix units, which exceed that peak, took part. */
+/** Shares of the measured f32 peak: none exceeds 1 except with matrix units, which can exceed that peak. */
 import { expect, test } from 'vitest';
 import { peakShare } from '../../../src/cli/format.ts';
 import { ofPeak } from '../../../src/engine/bench/ofPeak.ts';
@@ -20,7 +20,7 @@ test('with matrix units it may be above 1', () => {
   expect(usesMatrixUnits({ matmul: 'register8' })).toBe(false);
 });
 
-test('of a matmul timed in turns, each of the three shares by itself', () => {
+test('of a matmul timed in turns, each of the three shares is checked separately', () => {
   // The peak's kernel takes a second for its FLOP; the matmul, of as many, 2, 1.25 or 0.8 seconds.
   const pairs = [2, 2, 2, 1.25, 1.25, 0.8, 0.8, 0.8].map((seconds): [number, number] => [1, seconds]);
   const work = { work: 1e9, peakWork: 1e9, pairs };
@@ -30,7 +30,7 @@ test('of a matmul timed in turns, each of the three shares by itself', () => {
   expect(ofPeak({ ...fast, usesMatrix: false })).toMatchObject({ ofPeak: null, quartiles: [null, null] });
 });
 
-test('where it is missing, tables say so in words', () => {
+test('where a share is missing, tables say so in words', () => {
   expect(peakShare(0.5)).toBe('50.0 %');
   expect(peakShare(null)).toBe('peak unknown');
 });

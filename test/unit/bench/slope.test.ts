@@ -16,7 +16,7 @@ test('the slope of a line is found through noise and wild points, and lies in it
   expect(high).toBeGreaterThan(slope);
 });
 
-test('95 % of the intervals hold the slope, within what 200 trials can tell', () => {
+test('95 % of the intervals contain the slope, within the error of 200 trials', () => {
   const trials = Array.from({ length: 200 }, (_, trial) =>
     theilSen(
       points,
@@ -38,7 +38,7 @@ function block(step: number, msPerStep: number, controlMs: number): LongRunBlock
   return { step, msPerStep, controlMs, live: { count: 3, bytes: 2 ** 20 }, loss: 4 - step / 1000 };
 }
 
-test('what slows the control as much as the steps is not drift', () => {
+test('a slowdown of both the control and the steps is not drift', () => {
   const slowing = points.map((i) => block(100 * (i + 1), 10 + i, 5 + i / 2));
   expect(driftOf(slowing).slope).toBeCloseTo(0, 12);
   const leaking = points.map((i) => block(100 * (i + 1), 10 * Math.exp(i / 100), 5));

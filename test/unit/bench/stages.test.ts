@@ -1,4 +1,4 @@
-/** What the benchmark makes of requests that it cannot meet, which shows before a GPU is needed. */
+/** How the benchmark handles requests that it cannot meet, which needs no GPU. */
 
 import { expect, test } from 'vitest';
 import { type BenchContext, BenchResults } from '../../../src/cli/benchContext.ts';
@@ -32,7 +32,7 @@ function contextOf(changes: Partial<BenchContext>): BenchContext & { lines: stri
   };
 }
 
-test('an unknown shape and a budget below the parameters are named, and every other request is still heard', async () => {
+test('an unknown shape and a budget below the parameters are named, and every other request is still handled', async () => {
   const context = contextOf({ shapes: ['gpt3', 'a', 'smoke'], modes: ['fp32', 'fp16'], budget: 1000 });
   const results = new BenchResults(context.print);
   await STAGES.step(context, results);
@@ -49,7 +49,7 @@ test('an unknown shape and a budget below the parameters are named, and every ot
   expect(context.lines[0]).toBe('step gpt3: There is no shape "gpt3". Did you mean "gpt2"?');
 });
 
-test('a failure of the program itself is not taken for a failed measurement', async () => {
+test('an error of the program itself is not treated as a failed measurement', async () => {
   const results = new BenchResults(() => undefined);
   await expect(
     results.collect('step', async () => {
@@ -76,7 +76,7 @@ test('a budget gives batch 1 and the last batch that fits', () => {
   expect(thrownBy(() => budgetedBatches(config, VOCABULARY, LIMITS, bytes(1) - 1)).code).toBe('BAD_VALUE');
 });
 
-test('what a save takes is said in milliseconds, and as a share of step time at both default intervals', () => {
+test('the cost of a save is reported in milliseconds, and as a share of step time at both default intervals', () => {
   const pairs = [120, -30, 300].map((extraMs) => ({ steps: 50, plainMs: 1500, extraMs }));
   const text = savingText('a', 'fp16', { pairs, msPerStep: 30, stagingBytes: 2 ** 20 });
   expect(text).toMatch(/30\.0 ms per step, a copy of 1\.0 MiB on the GPU/);

@@ -174,12 +174,12 @@ describe('config.json', () => {
       gpt,
     );
 
-  test('tells the heads', async () => {
+  test('names the number of heads', async () => {
     expect(await read(configJson(gpt, 'F16', { kind: 'byte' }))).toEqual({ heads: 2, mlp: 'gelu' });
     expect(await read('{"n_head":2}')).toEqual({ heads: 2, mlp: null });
   });
 
-  test('is read with a byte order mark, and with what Python writes in places that nothing reads', async () => {
+  test('is read with a byte order mark, and with NaN and Infinity as Python writes them in unused fields', async () => {
     expect((await read(`\uFEFF${edited({})}`)).heads).toBe(2);
     const text = edited({ initializer_range: 'A', summary: ['B', { deep: 'C' }] });
     const python = text.replace('"A"', 'Infinity').replace('"B"', '-Infinity').replace('"C"', 'NaN');

@@ -1,4 +1,4 @@
-/** `--init FILE` against what else was asked for. */
+/** `--init FILE` combined with the other options. */
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ const model = join(folder, 'model.safetensors');
 copyFileSync(fileURLToPath(new URL('../../fixtures/gpt2_conv1d.safetensors', import.meta.url)), model);
 writeFileSync(join(folder, 'config.json'), '{"model_type":"gpt2","n_head":2}');
 
-test('a folder or a file gives the shape, the heads and every weight', async () => {
+test('the shape, the heads and every weight come from a folder or a file', async () => {
   const opened = await openInitialModel(folder, {});
   expect(overridesOfModel(opened, {})).toEqual({
     layers: 2,
@@ -68,7 +68,7 @@ test('without a config.json the heads are asked for', async () => {
   expect((await openInitialModel(alone, { heads: 4 })).shape.heads).toBe(4);
 });
 
-test('what lies beside the file is read as the page reads it, and held against the file', async () => {
+test('files in the same folder are read as on the page, and checked against the model file', async () => {
   const dir = mkdtempSync(join(folder, 'beside-'));
   const weights = join(dir, 'm.safetensors');
   copyFileSync(model, weights);
@@ -87,7 +87,7 @@ test('what lies beside the file is read as the page reads it, and held against t
   );
 });
 
-test('a tokenizer that is only likely gives way to the one that is asked for, and is told where it holds', async () => {
+test('a guessed tokenizer gives way to the requested one, and is reported where it is used', async () => {
   const model = await openInitialModel(folder, {});
   const opened: InitialModel = { ...model, likelyTokenizer: 'gpt2', notes: ['Something else.'] };
   expect(overridesOfModel(opened, {})).not.toHaveProperty('tokenizer');
@@ -107,7 +107,7 @@ test('a file that is not there, and one of another kind', async () => {
   expect((await refusal(openInitialModel(other, {}))).message).toBe('"other.safetensors" has no wte.weight.');
 });
 
-test('a text of another vocabulary is refused with both numbers; fewer tokens can be filled up', async () => {
+test('a text of another vocabulary is refused with both numbers; fewer tokens can be padded', async () => {
   const opened = await openInitialModel(folder, {});
   const letters = (count: number) =>
     createTokenizer({ kind: 'char', characters: 'abcdefghijklm'.slice(0, count) });
@@ -121,7 +121,7 @@ test('a text of another vocabulary is refused with both numbers; fewer tokens ca
   expect(thrownBy(() => check(12, { vocabulary: 11 })).hint).not.toContain('--vocab');
 });
 
-test('a text is read with the tokenizer of the file, and characters that it lacks are named', () => {
+test('a text is read with the tokenizer of the file, and characters missing from it are named', () => {
   const own = { kind: 'char', characters: 'cab' } as const;
   const { tokens, tokenizer } = tokenizeString('abba', 'a text', own);
   expect([...tokens]).toEqual([1, 2, 2, 1]);
@@ -131,7 +131,7 @@ test('a text is read with the tokenizer of the file, and characters that it lack
 });
 
 test.each(RUN_NAMES)(
-  'the saved run %s is called one, with what resumes it, and not by a tensor of it',
+  'the error for the saved run %s says that it is a run and how to resume it, and names no tensor',
   async (name) => {
     const path = pathOf(`${name}.safetensors`);
     const error = await refusal(openInitialModel(path, { heads: 2 }));
@@ -142,13 +142,13 @@ test.each(RUN_NAMES)(
   },
 );
 
-test('a run that a later version saved is called one too', async () => {
+test('a run saved by a later version is recognized as a run too', async () => {
   const path = join(mkdtempSync(join(folder, 'later-')), 'run.safetensors');
   writeFileSync(path, await file([floats('whatever', [1], [0])], { halfstep: '{"version":99}' }));
   expect((await refusal(openInitialModel(path, {}))).message).toContain('is a saved run');
 });
 
-test('--resume on a model says that it is none of the runs, and names --init', async () => {
+test('--resume on a model says that the file is not a saved run, and names --init', async () => {
   const command = parseCommand(['--resume', model]) as TrainCommand;
   const error = await refusal(
     beginRun(command, new ProgressLine(process.stderr), () => Promise.reject(new Error('asked for a GPU'))),

@@ -1,4 +1,4 @@
-/** A model's file against what lies beside it: nothing is guessed in silence. */
+/** A model's file and its companion files: no guess goes unreported. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CompanionFiles } from '../../../src/engine/checkpoint/beside.ts';
@@ -113,7 +113,7 @@ describe('the activation function of the MLP', () => {
   const config = configJson(RELU2, 'F16', CHARACTERS);
   const own = { ...OWN, 'halfstep.mlp': 'relu2' };
 
-  test('is what the metadata or config.json name, and else GELU', async () => {
+  test('is the one that the metadata or config.json name, and otherwise GELU', async () => {
     expect(JSON.parse(config).activation_function).toBe('relu2');
     expect((await open(await model(RELU2, own))).shape.mlp).toBe('relu2');
     expect((await open(await model(RELU2, own), beside(config))).shape.mlp).toBe('relu2');
@@ -132,7 +132,7 @@ describe('the activation function of the MLP', () => {
     ]);
   });
 
-  test('that this version does not have is refused', async () => {
+  test('that this version does not support is refused', async () => {
     const error = await refusal(open(await model(GPT, { ...OWN, 'halfstep.mlp': 'swish' })));
     expect(error.message).toMatch(/metadata with halfstep\.mlp "swish", which this version does not have/);
   });
@@ -141,13 +141,13 @@ describe('the activation function of the MLP', () => {
 describe('the tokenizer', () => {
   const GPT2_SIZE: GptConfig = { ...GPT, vocabulary: 50_257 };
 
-  test('of 50,257 tokens is only suggested where nothing says what it is', async () => {
+  test('of 50,257 tokens is only suggested where no file names it', async () => {
     const opened = await open(await model(GPT2_SIZE));
     expect(opened).toMatchObject({ tokenizer: null, likelyTokenizer: 'gpt2' });
     expect((await open(await model(GPT))).likelyTokenizer).toBeNull();
   });
 
-  test('is GPT-2’s where the tokenizer.json beside is, however it is written', async () => {
+  test('is GPT-2’s where the tokenizer.json in the folder is, in any notation', async () => {
     const own = tokenizerJson({ kind: 'gpt2' });
     const { model: inside } = JSON.parse(own);
     const old = { ...inside, type: undefined, continuing_subword_prefix: '', end_of_word_suffix: '' };
@@ -234,7 +234,7 @@ describe('the tokenizer', () => {
     expect(error.hint).toMatch(/Remove the file only if/);
   });
 
-  test('in the metadata goes before one beside, and none has more tokens than the weights', async () => {
+  test('in the metadata has priority over tokenizer.json, and neither may have more tokens than the weights', async () => {
     const own = await open(await model(GPT, OWN), beside(null, 'not even JSON'));
     expect(own.tokenizer).toEqual(CHARACTERS);
     const many = await refusal(open(await model({ ...GPT, vocabulary: 2 }, OWN), beside(null)));
@@ -246,7 +246,7 @@ describe('the tokenizer', () => {
   });
 });
 
-test('the activation function of a file in nanoGPT’s layout is assumed, and that is said', async () => {
+test('the activation function of a file in nanoGPT’s layout is assumed, with a note', async () => {
   const linear = fixture('gpt2_linear');
   expect((await open(linear)).notes).toEqual([expect.stringMatching(/tanh approximation of GELU is used/)]);
   expect((await open(linear, beside('{"n_head":2}'))).notes).toHaveLength(1);

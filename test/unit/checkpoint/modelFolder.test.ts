@@ -1,4 +1,4 @@
-/** A saved run as the model it trains, without a GPU. */
+/** The model of a saved run, without a GPU. */
 import { expect, test } from 'vitest';
 import { openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
 import { modelFolder, modelOfRun, readMaster } from '../../../src/engine/checkpoint/modelFolder.ts';
@@ -102,7 +102,7 @@ test('the folder has the run’s shape, tokenizer and weights', async () => {
   expect((await openGpt2(opened)).shape).toMatchObject({ vocabulary: 10, width: 32, tied: true });
 });
 
-test('a model that GPT-2 of the libraries cannot be is refused by what it has', () => {
+test('a model that GPT-2 of the libraries cannot represent is refused, naming the feature', () => {
   const gpt = gptConfig({ ...PRESETS.smoke.config, norm: 'rmsnorm' }, 10);
   const folder = () => modelFolder(gpt, { kind: 'byte' }, 'F32', () => new Float32Array());
   expect(folder).toThrow(

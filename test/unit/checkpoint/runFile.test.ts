@@ -81,7 +81,7 @@ async function withMetadata(change: (run: Record<string, unknown>) => unknown): 
   return bytesOf(writeSafetensors([], { halfstep: typeof run === 'string' ? run : JSON.stringify(run) }));
 }
 
-test('a run comes back as it was written, under names that other tools know', async () => {
+test('a run is read as it was written, with tensor names that other tools know', async () => {
   const run = await open(await savedRun());
   expect(run.description).toEqual(describe(CONFIG));
   expect(run.progress).toEqual({
@@ -183,7 +183,7 @@ test.each([
   },
 );
 
-test('a field that the file is too old to have takes its default', async () => {
+test('a field missing from an older file takes its default', async () => {
   const run = await open(
     await withMetadata(({ config, changes: __, ...run }) => {
       const { order: _, norm, mlp, ...older } = config as Record<string, unknown>;
@@ -195,7 +195,7 @@ test('a field that the file is too old to have takes its default', async () => {
   expect(run.description.changes).toEqual([]);
 });
 
-test('a run whose description has lost a parameter that its tensors have is refused by its name', async () => {
+test('a run whose description lacks a parameter of its tensors is refused, naming the parameter', async () => {
   const run = await open(await savedRun());
   const entries = entriesOf(CONFIG);
   expect(() => checkStates(entries, run)).not.toThrow();
@@ -222,7 +222,7 @@ test('a run resumes with the optimizer and the states that it began with, and no
   });
 });
 
-test('weights without a run are refused with what reads them, tensors of another shape with both', async () => {
+test('weights without a run are refused naming the option that reads them, tensors of another shape naming both shapes', async () => {
   const weights = await bytesOf(writeSafetensors([], { format: 'pt' }));
   await expect(open(weights)).rejects.toMatchObject({
     code: 'WRONG_RUN',

@@ -46,7 +46,7 @@ describe('a file that was written', () => {
     }
   });
 
-  test('may be written with a byte count that is wrong: that is a bug, and told as one', async () => {
+  test('may have been given a wrong byte count: this is a bug, and reported as one', async () => {
     const wrong = tensor('w', 'F32', [2], Uint8Array.of(1, 2, 3));
     await expect(concatenated(writeSafetensors([wrong]))).rejects.toThrow('w gave 3 bytes, not 8');
     const twice = floats('w', [1], [1]);
@@ -66,7 +66,7 @@ test('tensors at odd offsets, in any order in the header, with spaces after it, 
   expect(await readFloats(opened, opened.tensors.get('b')!)).toEqual(Float32Array.of(1.5));
 });
 
-test('keys of prototypes are names like others', async () => {
+test('keys of Object.prototype are ordinary names', async () => {
   const entry = '{"dtype":"U8","shape":[1],"data_offsets":[AT]}';
   const names = ['__proto__', 'constructor', 'toString'];
   const entries = names.map((name, i) => `"${name}":${entry.replace('AT', `${i},${i + 1}`)}`);
@@ -78,7 +78,7 @@ test('keys of prototypes are names like others', async () => {
   expect(({} as { dtype?: string }).dtype).toBeUndefined();
 });
 
-describe('refused, with what is wrong', () => {
+describe('refused, with the reason', () => {
   test.each<[string, Uint8Array, RegExp]>([
     ['an empty file', new Uint8Array(0), /has 0 bytes, but the length of the header alone takes 8/],
     [
@@ -180,7 +180,7 @@ describe('refused, with what is wrong', () => {
     expect((await refusal(readFloats(halves, halves.tensors.get('w')!))).message).toContain('-Infinity');
   });
 
-  test('weights that are no weights', async () => {
+  test('tensors that cannot be weights', async () => {
     const opened = await open(await file([tensor('w', 'I64', [1], new Uint8Array(8))]));
     const error = await refusal(readFloats(opened, opened.tensors.get('w')!));
     expect([error.code, error.message]).toEqual([

@@ -29,7 +29,7 @@ function run(change: Partial<ComparedRun>): ComparedRun {
   };
 }
 
-/** Of 60 steps that took `ms` each: long enough for their speed to be told. */
+/** A run of 60 steps that took `ms` each: long enough to report its speed. */
 function even(ms: number): number[] {
   return Array.from({ length: 60 }, (_, i) => ms * (i + 1));
 }
@@ -54,7 +54,7 @@ describe('interpolate', () => {
   ])('at %d is %s', (x, y) => expect(interpolate(points, x)).toBe(y));
 });
 
-test('a spread is of the values that are there', () => {
+test('a spread ignores missing values', () => {
   expect(spreadOf([1, null, 3])).toEqual({ mean: 2, low: 1, high: 3, count: 2 });
   expect(spreadOf([null])).toBeNull();
 });
@@ -63,14 +63,14 @@ describe('first divergence', () => {
   const base = curve(flat(100));
   const from = (step: number, gap: number) => flat(100).map((loss, i) => (i + 1 < step ? loss : loss + gap));
 
-  test('is the step from which on the smoothed gap stays', () => {
+  test('is the step from which the smoothed gap persists', () => {
     // The window is 5 steps: a gap of 1 shows at once, one of 0.05 when two of five steps have it (0.02 is not above 0.02).
     expect(firstDivergence(base, curve(from(40, 1)))).toBe(40);
     expect(firstDivergence(base, curve(from(40, -1)))).toBe(40);
     expect(firstDivergence(base, curve(from(40, 0.05)))).toBe(42);
   });
 
-  test('is not a gap that closes, that is too small, or that was only just seen', () => {
+  test('ignores a gap that closes, that is too small, or that has only just appeared', () => {
     expect(firstDivergence(base, base)).toBeNull();
     expect(firstDivergence(base, curve(from(40, 0.019)))).toBeNull();
     const bump = flat(100).map((loss, i) => (i >= 40 && i < 60 ? loss + 1 : loss));
@@ -78,13 +78,13 @@ describe('first divergence', () => {
     expect(firstDivergence(base, curve(from(97, 1)))).toBeNull();
   });
 
-  test('a loss that stops being finite is a gap; one that both lack is not', () => {
+  test('a loss that becomes non-finite is a gap, unless it does in both runs', () => {
     expect(firstDivergence(base, curve(from(50, Number.NaN)))).toBe(50);
     const gone = curve(from(50, Number.NaN));
     expect(firstDivergence(gone, gone)).toBeNull();
   });
 
-  test('the batches themselves do not count: both see the same', () => {
+  test('noise of the batches cancels: both runs see the same', () => {
     const noisy = flat(100).map((_, i) => 3 + Math.sin(i));
     expect(firstDivergence(curve(noisy), curve(noisy.map((loss) => loss + 0.01)))).toBeNull();
     expect(firstDivergence(curve(noisy), curve(noisy.map((loss) => loss + 0.03)))).toBe(1);
@@ -123,7 +123,7 @@ describe('a comparison', () => {
     expect(modes[0]!.valLossAtSeconds).toBeNull(); // fp32 had not been evaluated by then
   });
 
-  test('a mode that failed does not shorten the others, and has no loss where it never came', () => {
+  test('a mode that failed does not shorten the others, and has no loss at steps that it did not reach', () => {
     const lost = flat(14).map((loss, i) => (i < 4 ? loss : Number.NaN));
     const failed = run({
       mode: 'fp16-pure',
@@ -173,7 +173,7 @@ describe('a comparison', () => {
     expect(seedNoise).toBeCloseTo(0.2, 12);
   });
 
-  test('of nothing has no figures', () => {
+  test('of no runs has no figures', () => {
     expect(compareRuns(['fp32', 'fp16'], [])).toMatchObject({ step: null, seconds: null, seeds: 0 });
     const unevaluated = run({ ...curve([]), evals: [] });
     expect(compareRuns(['fp32'], [unevaluated]).step).toBeNull();
@@ -185,7 +185,7 @@ describe('the verdict', () => {
   const lossOf = (mode: ComparedRun['mode'], seed: number, loss: number) =>
     run({ mode, seed, evals: evals([4, 3, loss]) });
 
-  test('says what is level, what is worse, how fast, and that one seed knows no noise', () => {
+  test('says which modes are level, which are worse, how fast they are, and that one seed gives no noise estimate', () => {
     const noscale = run({ mode: 'fp16-noscale', evals: evals([4, 3.5, 2.75]), tokensPerSec: 1010 });
     expect(of(['fp32', 'fp16', 'fp16-noscale'], [reference, half, noscale])).toBe(
       'After 30 steps, Mixed f16 ends level with FP32 at 2.00 times its speed; f16 without scaling is 0.750 nats worse than FP32 (no speed difference beyond noise). Only one seed was trained, so the effect of the seed is not known.',
@@ -229,14 +229,14 @@ describe('the verdict', () => {
     expect(of(['fp32', 'fp16-pure'], seeds)).toContain('(it failed in 1 of 2 seeds)');
   });
 
-  test('says nothing about the others where the reference came to nothing', () => {
+  test('says nothing about the others where the reference has no result', () => {
     const failed = run({ failed: true, evals: [] });
     expect(of(['fp32', 'fp16'], [failed, half])).toMatch(/^FP32, the reference, has no validation loss/);
     const notFinite = run({ mode: 'fp16', evals: evals([4, 3, null]) });
     expect(of(['fp32', 'fp16'], [reference, notFinite])).toContain('Mixed f16 has no finite validation loss');
   });
 
-  test('of one mode is about its seeds, and there is none before a second run', () => {
+  test('of one mode is about its seeds, and needs at least two runs', () => {
     expect(of(['fp32'], [lossOf('fp32', 1, 2), lossOf('fp32', 2, 2.1)])).toBe(
       'After 30 steps and over 2 seeds, FP32 has a mean validation loss of 2.050 nats (2.000 to 2.100).',
     );

@@ -7,7 +7,7 @@ import {
 } from '../../../src/engine/experiments/speed.ts';
 import { spreadOf } from '../../../src/engine/experiments/spread.ts';
 
-/** A run whose steps took what `msOf` says, and its speed at 512 tokens a step after the warm-up. */
+/** A run with step times from `msOf`, and its speed at 512 tokens per step after the warm-up. */
 function timed(steps: number, msOf: (step: number) => number): TimedRun {
   const durations = Array.from({ length: steps }, (_, i) => msOf(i + 1));
   let now = 0;
@@ -21,7 +21,7 @@ function timed(steps: number, msOf: (step: number) => number): TimedRun {
 }
 
 describe('the speed within a run', () => {
-  test('is that of its fifths, without the warm-up', () => {
+  test('is computed from fifths of the run, without the warm-up', () => {
     // 20 steps a fifth: 40 ms each in the first, 20 ms in the others.
     const run = timed(105, (step) => (step <= 5 ? 5000 : step <= 25 ? 40 : 20));
     const within = speedWithin(run)!;
@@ -60,28 +60,28 @@ describe('a difference in speed', () => {
   const noisy = (ms: number, phase: number) =>
     timed(105, (step) => ms * (1 + 0.3 * Math.sin(step / 16 + phase)));
 
-  test('is told where the parts of the runs do not overlap', () => {
+  test('is reported where the parts of the runs do not overlap', () => {
     expect(finding([timed(105, () => 50)], [steady])).toBe('differs');
     expect(finding([timed(105, () => 200)], [steady])).toBe('differs');
   });
 
-  test('is not told below 3 %, however even the runs are', () => {
+  test('is not reported below 3 %, however even the runs are', () => {
     expect(finding([timed(105, () => 98)], [steady])).toBe('withinNoise');
     expect(finding([timed(105, () => 96)], [steady])).toBe('differs');
   });
 
-  test('is not told within what the runs vary by themselves', () => {
+  test('is not reported within the variation of the runs themselves', () => {
     expect(finding([noisy(100, 1)], [noisy(100, 2)])).toBe('withinNoise');
     expect(finding([noisy(90, 1)], [noisy(100, 2)])).toBe('withinNoise');
     expect(finding([noisy(20, 1)], [noisy(100, 2)])).toBe('differs');
   });
 
-  test('is not told of runs that are too short, even where it is large', () => {
+  test('is not reported of runs that are too short, even where it is large', () => {
     expect(finding([timed(20, () => 50)], [timed(20, () => 74)])).toBe('tooShort');
     expect(finding([steady], [timed(20, () => 74)])).toBe('tooShort');
   });
 
-  test('over seeds is held against their range, and asks of each run what it asks of one', () => {
+  test('over seeds is compared with their range, with the same requirements for each run as for one', () => {
     const runs = (steps: number, ...ms: number[]) => ms.map((one) => timed(steps, () => one));
     expect(finding(runs(55, 50, 52, 55), runs(55, 100, 96, 90))).toBe('differs');
     expect(finding(runs(55, 50, 52, 92), runs(55, 100, 96, 90))).toBe('withinNoise');

@@ -81,7 +81,7 @@ describe('the plan', () => {
     expect(error.hint).not.toBe('');
   });
 
-  test('has left what is not there yet, wherever it lies', () => {
+  test('lists the missing cells, wherever they are in the grid', () => {
     const cells = [cell('fp16', 1e-3, 7, 3), cell('fp32', 3e-3, 8, null)];
     expect(missingRuns(PLAN, cells)).toEqual(PLAN.filter((_, i) => i !== 1 && i !== 6));
   });
@@ -108,7 +108,7 @@ describe('settings', () => {
     expect(sweepSettings(preset, { steps: 40 }, planned, TEXT, 'a GPU')).toEqual(SETTINGS);
   });
 
-  test('have what was given, although the first mode may not take it', () => {
+  test('have every setting that was given, even if the first mode does not take it', () => {
     const given = { lossScale: 1024, rounding: 'rne' } as const;
     const grid = sweepGrid(['fp32', 'fp16', 'e5m2'], [1e-3], 1, 7);
     expect(sweepSettings(preset, given, sweepPlan(preset, given, grid), TEXT, 'a GPU')).toMatchObject(given);
@@ -122,7 +122,7 @@ describe('settings', () => {
     expect(sweepSettings(preset, { steps: 40 }, planned, TEXT, 'a GPU')).toEqual(SETTINGS);
   });
 
-  test('that an older sweep does not know were not given in it', () => {
+  test('missing from an older sweep count as not given', () => {
     const { optimState: _, quantizeHead: __, norm, mlp, ...older } = SETTINGS;
     expect([norm, mlp]).toEqual(['layernorm', 'gelu']);
     expect(settingsDifferences(older, SETTINGS)).toEqual([]);
@@ -157,7 +157,7 @@ describe('divergence', () => {
     expect(hasDiverged(cell('fp32', 1e-3, 7, 3.01), 2)).toBe(true);
   });
 
-  test('is what a mode came to that stopped by itself, whatever its last loss was', () => {
+  test('is also the result of a mode that gave up, whatever its last loss was', () => {
     const result = { loss: 2, steps: 12, skippedSteps: 10, tokensPerSec: null, seconds: 1 };
     expect(cellOf(PLAN[0]!, { ...result, stopped: 'TOO_MANY_SKIPS' }).loss).toBeNull();
     expect(cellOf(PLAN[0]!, { ...result, stopped: null }).loss).toBe(2);
@@ -173,7 +173,7 @@ describe('the table', () => {
     cell('fp32', 3e-3, 7, null),
   ];
 
-  test('has the mean of those that did not diverge, and counts the others', () => {
+  test('has the mean of the cells that did not diverge, and counts the others', () => {
     const texts = sweepRows(sweep(CELLS)).map(({ results }) => results.map(rateText));
     expect(texts).toEqual([
       ['2.600 (0/2)', 'diverged (1/1)'],
@@ -232,7 +232,7 @@ describe('the table', () => {
 describe('the file', () => {
   const file = () => writeSweep(sweep([cell('fp32', 1e-3, 7, 2.5), cell('fp16', 1e-3, 7, null)]));
 
-  test('comes back as it was', () => {
+  test('is read as it was written', () => {
     expect(readSweep(file(), 'f')).toEqual(sweep([cell('fp32', 1e-3, 7, 2.5), cell('fp16', 1e-3, 7, null)]));
   });
 

@@ -30,7 +30,7 @@ function begin(
   );
 }
 
-/** Ends a run whose every step had this loss and took so many milliseconds. */
+/** Ends a run whose steps all had this loss and took this many milliseconds. */
 function end(
   run: number,
   loss: number,
@@ -88,14 +88,14 @@ const labels = () => Object.fromEntries(table().rows.map(({ name, label }) => [n
 beforeEach(() => begin(PLANNED.slice(0, 2), 'sequential'));
 
 describe('the comparison table', () => {
-  test('has every figure, the best marked, and nothing marked where all read the same', () => {
+  test('has every figure, with the best marked, and none marked where all display the same', () => {
     end(0, 3, 100);
     end(1, 3.0001, 50);
     expect(cells()).toEqual({
       'val-loss': ['3.100', '3.100'],
       'val-loss-seconds': ['3.200', '3.100!'],
       'final-loss': ['3.000', '3.000'],
-      // Ten steps tell no speed: none is called best.
+      // Ten steps are too few for a speed, so none is marked as best.
       'tokens-per-sec': ['5,120', '10,240'],
       'speed-up': ['reference', '2.00×, too short to tell'],
       divergence: ['reference', 'none'],
@@ -134,7 +134,7 @@ describe('the comparison table', () => {
     expect(verdict(table().comparison)).toMatch(/^After 0 steps, Mixed f16 is 1\.000 nats worse than FP32/);
   });
 
-  test('a loss that was not measured is told apart from one that is not finite', () => {
+  test('a loss that was not measured is distinguished from one that is not finite', () => {
     begin([...PLANNED.slice(0, 2), ['bf16', 1]], 'sequential');
     end(0, 3, 100);
     end(1, 3, 100);
@@ -150,7 +150,7 @@ describe('the comparison table', () => {
     expect(cells()['val-loss']).toEqual(['not evaluated', 'not evaluated', 'not evaluated']);
   });
 
-  test('has the largest batch of the budget that was given, or none', () => {
+  test('has the largest batch for the given budget, or none', () => {
     end(0, 3, 100);
     const row = (bytes: number) => table(bytes).rows.find(({ name }) => name === 'largest-batch');
     expect(row(1000)?.cells.map(({ text }) => text)).toEqual(['none fits', '–']);
@@ -215,7 +215,7 @@ describe('the comparison table', () => {
     });
   });
 
-  test('calls a speed best that is beyond noise', () => {
+  test('marks a speed as best only beyond noise', () => {
     begin(PLANNED, 'sequential', 60);
     for (const [run, ms] of [100, 50, 110, 55].entries()) end(run, 3, ms);
     expect(cells()['tokens-per-sec']).toEqual(['4,887 (4,655 to 5,120)', '9,775 (9,309 to 10,240)!']);

@@ -38,7 +38,7 @@ describe('a variant', () => {
     expect(modeOfVariant(readVariant(text))).toBe(id.split('+')[0]);
   });
 
-  test('is read back from its spelling, whatever it is made of, and fits links, CSV and the names of files', () => {
+  test('is read back from its spelling in every combination, and fits links, CSV and file names', () => {
     for (const mode of [...PRECISION_MODES, 'e5m2'] as const) {
       for (const { field, value } of offeredSettings({ mode, settings: new Map() })) {
         const id = variantId({ mode, settings: new Map([[field, value]]) });
@@ -106,7 +106,7 @@ describe('a comparison of variants', () => {
   });
 });
 
-test('a configuration in another mode leaves out what that mode does not take', () => {
+test('a configuration in another mode leaves out the settings that the mode does not take', () => {
   const [scaled] = compare(['fp16+loss-scale=256+optimizer=stable-adamw']);
   expect(inMode(scaled!.config, 'fp8+quantize-head=on')).toEqual({
     ...scaled!.config,

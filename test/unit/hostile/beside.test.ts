@@ -1,4 +1,4 @@
-/** 10,000 damaged and tampered copies of the files beside weights: each is refused by its problem, or read for what it says. */
+/** 10,000 damaged and tampered copies of config.json and tokenizer.json: each is refused with its problem, or read correctly. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CompanionFileError } from '../../../src/engine/checkpoint/beside.ts';
@@ -22,7 +22,7 @@ const GPT: GptConfig = {
 };
 const encode = (text: string) => new TextEncoder().encode(text);
 const source = (bytes: Uint8Array) => bytesSource('beside.json', bytes);
-/** As the reader takes it: a mark at the start is none of the JSON. */
+/** Parses as the reader does: a byte order mark is not part of the JSON. */
 const parsed = (bytes: Uint8Array) =>
   JSON.parse(new TextDecoder().decode(bytes).replace(/(?<=[:[,]\s*)(NaN|-?Infinity)(?=\s*[,}\]])/g, 'null'));
 
@@ -102,7 +102,7 @@ test('every tokenizer that Halfstep writes is read back', async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof(characters, pairs), async (json) => {
       const read = await readOrRefused(readTokenizer(source(encode(tokenizerJson(json)))));
-      // Two pairs may make the same bytes: then two ids have one name, which no vocabulary can say.
+      // Two merges may produce the same bytes: then two ids share a name, which no vocabulary can express.
       const tokens = json.kind === 'bpe' ? bytePieces(learnedModel(json.pairs)) : [];
       expect(read?.tokenizer).toEqual(new Set(tokens).size === tokens.length ? json : undefined);
     }),

@@ -1,4 +1,4 @@
-/** Of 10,000 damaged and 10,000 tampered files each is refused by name or read exactly, and none takes what it has not. */
+/** Of 10,000 damaged and 10,000 tampered files each is refused with its problem or read exactly. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EngineError } from '../../../src/engine/core/errors.ts';
@@ -18,7 +18,7 @@ const model = await file(
 
 const headerLength = (bytes: Uint8Array) => Number(new DataView(bytes.buffer).getBigUint64(0, true));
 
-/** What a header says, read without any of the reader's care. */
+/** The contents of a header, read without the reader's checks. */
 function expected(bytes: Uint8Array): Map<string, Uint8Array> {
   const start = 8 + headerLength(bytes);
   const { __metadata__: _, ...entries } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));
@@ -50,7 +50,7 @@ async function isReadOrRefused(bytes: Uint8Array): Promise<void> {
 
 test('damaged bytes', async () => {
   await fc.assert(fc.asyncProperty(damaged(plain, model), isReadOrRefused), RUNS);
-  // Damage to the numbers alone cannot be seen: both ways out are taken often.
+  // Damage to the numbers alone cannot be detected, so both outcomes are frequent.
   expect(counts.read).toBeGreaterThan(500);
   expect(counts.refused).toBeGreaterThan(5000);
 });

@@ -1,4 +1,4 @@
-/** 10,000 damaged bundles of runs and 10,000 damaged links: each is refused with a reason, or read as it says. */
+/** 10,000 damaged bundles of runs and 10,000 damaged links: each is refused with a reason, or read correctly. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readAddress } from '../../../src/store/address.ts';
@@ -12,7 +12,7 @@ const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const halves = { ...RUNS, numRuns: RUNS.numRuns / 2 };
 
-/** How many were read: a test that sees only refusals shows little. */
+/** How many were read: a test with refusals only would show little. */
 const read = { bundles: 0, links: 0 };
 
 function isBundleOrProblem(text: string): void {
@@ -22,7 +22,7 @@ function isBundleOrProblem(text: string): void {
     expect(reading.problem.hint).toMatch(/Nothing was imported/);
   } else {
     read.bundles += 1;
-    // What was let in can be written and read again: nothing in it is of a kind that the schema does not know.
+    // A bundle that was accepted can be written and read again: all of it conforms to the schema.
     expect(JSON.stringify(parseBundle(writeBundle(reading.runs)))).toBe(JSON.stringify(reading));
   }
   expect(({} as { x?: number }).x).toBeUndefined();

@@ -23,7 +23,7 @@ function read(bytes: Uint8Array, chunk: number): string | null {
   }
 }
 
-/** Of the platform's decoder, less what is no text to train on. */
+/** The platform decoder's result, except for texts that cannot be trained on. */
 function expected(bytes: Uint8Array): string | null {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

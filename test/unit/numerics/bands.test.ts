@@ -36,11 +36,11 @@ test('the bands of f16 are those of its definition', () => {
   expect(bandsOf('e5m2')).toEqual({ keptFrom: -17, normalFrom: -14, overflowFrom: 16 });
 });
 
-describe('what a scale would lose', () => {
+describe('the loss of precision at a scale', () => {
   // Three quarters between powers of two, where no bin lies in two bands.
   const values = Array.from({ length: 60 }, (_, i) => (i % 2 ? -0.75 : 0.75) * 2 ** (i - 42));
 
-  test.each(Object.keys(FORMATS) as FormatId[])('in %s is what rounding does at that scale', (format) => {
+  test.each(Object.keys(FORMATS) as FormatId[])('in %s matches rounding at that scale', (format) => {
     const counts = histogram(values);
     for (let scale = 0; scale <= 24; scale++) {
       const stored = values.map((x) => roundTo(format, x * 2 ** scale));
@@ -64,7 +64,7 @@ describe('what a scale would lose', () => {
     }
   });
 
-  test('leaves zeros out of the share, and keeps what was never finite as an overflow at any scale', () => {
+  test('leaves zeros out of the share, and counts values that were never finite as overflows at any scale', () => {
     const counts = histogram([0, -0, 0, 2 ** -30, 1, Number.POSITIVE_INFINITY, Number.NaN]);
     const losses = lossesAt(counts, 0, bandsOf('f16'));
     expect(losses).toEqual({ zeros: 3, flushed: 1, subnormal: 0, normal: 1, overflow: 2 });
@@ -80,11 +80,11 @@ test('the largest exponent is of the unscaled values', () => {
 });
 
 describe('the scale that loses least', () => {
-  test('raises small gradients out of the flushed band, and no further than they need', () => {
+  test('raises small gradients out of the flushed band, and no further than needed', () => {
     expect(bestScale(frameOf([[0.75 * 2 ** -30]]), bandsOf('f16'))).toBe(17); // 2^-31 becomes 2^-14
   });
 
-  test('never overflows where it need not: an overflow skips a step', () => {
+  test('avoids overflows where it can, since an overflow skips a step', () => {
     const frame = frameOf([[1.5 * 2 ** 8], new Array<number>(1000).fill(2 ** -60)]);
     const scale = bestScale(frame, bandsOf('f16'));
     expect(frameLosses(frame, scale, bandsOf('f16'), isScaledOperand).overflow).toBe(0);

@@ -16,7 +16,7 @@ test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
   [{ tokenizer: 'byte' }, null, null],
   [{ optimState: 'bf16' }, null, /optim-state bf16/],
 ])(
-  '%j: whether model and cluster folder can be made is known before they are asked for',
+  '%j: whether the model and the cluster folder can be exported is known in advance',
   (changes, model, cluster) => {
     const found = [exportObstacle('model', config(changes)), exportObstacle('cluster', config(changes))];
     for (const [i, wanted] of [model, cluster].entries()) {

@@ -2,10 +2,16 @@
 import { reportOf } from '../../../src/engine/gpu/device.ts';
 import { type DeviceOptions, withDevice } from '../device.ts';
 import { type Comparison, report } from './bounds.ts';
-import { type Bench, makeBench } from './runKernel.ts';
+import { type KernelFixture, makeKernelFixture } from './runKernel.ts';
 
-export function withBench<T>(body: (bench: Bench) => Promise<T>, options?: DeviceOptions): Promise<T> {
-  return withDevice((device, { adapter }) => body(makeBench(device, reportOf(adapter, device))), options);
+export function withKernelFixture<T>(
+  body: (fixture: KernelFixture) => Promise<T>,
+  options?: DeviceOptions,
+): Promise<T> {
+  return withDevice(
+    (device, { adapter }) => body(makeKernelFixture(device, reportOf(adapter, device))),
+    options,
+  );
 }
 
 /** Prints the worst errors beside their bounds and fails when one is outside. */
