@@ -65,6 +65,8 @@ def read_run(path):
     norm, mlp = config.get("norm", "layernorm"), config.get("mlp", "gelu")
     if (norm, mlp) != ("layernorm", "gelu"):
         fail(f"the model has norm {norm} and mlp {mlp}: only layernorm with gelu can go on here.")
+    if config.get("lrSchedule", "cosine") != "cosine":
+        fail(f"the learning rate schedule is {config['lrSchedule']}: only cosine can go on here.")
     if kind not in TOKENIZERS:
         fail(f"the tokenizer is {kind}: only {' and '.join(TOKENIZERS)} can go on here.")
     tensors = {}

@@ -119,6 +119,7 @@ export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
 export type { SettingGroup } from './config/settings/row.ts';
 export { isTaken } from './config/settings/rules.ts';
+export { schemaOf } from './config/settings/schema.ts';
 export {
   currentFields,
   FIELDS,
@@ -134,7 +135,6 @@ export {
 export {
   checkSetting,
   readSetting,
-  schemaOf,
   shortened,
   thereIsNo,
   unknownSetting,

@@ -87,8 +87,8 @@ export class SessionLane implements Lane {
         batch.addSharpness(metrics);
         autosave?.curve.addSharpness(metrics);
       },
-      onWarning: (trouble) => {
-        if (trouble.kind !== 'deviceLost' || active === leader) post({ type: 'trouble', run, trouble });
+      onWarning: (warning) => {
+        if (warning.kind !== 'deviceLost' || active === leader) post({ type: 'warning', run, warning });
       },
       onWaited: () => batch.excludeElapsed(),
       onGradients: (frame) => numerics.reportLast(run, frame),

@@ -10,9 +10,9 @@
  *   openFile   -> fileOpened | fileRefused      a model or a run; `train` refers to it by `from`
  *   export     -> exported | exportRefused      a run on the GPU at any time; a saved run only while nothing trains
  *   train      -> metrics? (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
- *                 Among the metrics come trouble* and, for a single run, (autosaved | autosaveFailed)*; a sample follows
+ *                 Among the metrics come warning* and, for a single run, (autosaved | autosaveFailed)*; a sample follows
  *                 some of the steps. In lockstep the runs of a seed start together and their metrics interleave.
- *                 A run whose device is lost is prepared and started again, with a trouble that says so; no step is
+ *                 A run whose device is lost is prepared and started again, with a warning that says so; no step is
  *                 reported twice. Metrics before `started` belong to the saved run that is resumed. At any point the
  *                 training may end with failed, or with lost: after two losses within a minute, or when no GPU comes back.
  *   sample     -> sampling sampleTokens* (sampled | sampleRefused)      while paused or after the end
@@ -335,7 +335,7 @@ export type SessionEvent =
     }
   | { readonly type: 'autosaveFailed'; readonly run: number; readonly error: ErrorReport }
   /** Posted once each time a problem begins; the run continues. */
-  | { readonly type: 'trouble'; readonly run: number; readonly trouble: RunWarning }
+  | { readonly type: 'warning'; readonly run: number; readonly warning: RunWarning }
   | { readonly type: 'paused' }
   | { readonly type: 'resumed' }
   | { readonly type: 'sampling'; readonly run: number; readonly heading: SampleHeading }

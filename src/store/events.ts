@@ -58,8 +58,8 @@ export function applyEvent(event: SessionEvent): void {
     case 'autosaveFailed':
       applySaveEvent(event);
       break;
-    case 'trouble':
-      addWarning(event.run, event.trouble);
+    case 'warning':
+      addWarning(event.run, event.warning);
       break;
     case 'paused':
       changeStatus('paused');

@@ -6,6 +6,7 @@ import {
   FIELDS,
   type Field,
   fieldOfOption,
+  isTaken,
   modeOfVariant,
   type NumberField,
   type OptionOf,
@@ -151,6 +152,11 @@ export function scalesLoss(mode: VariantId): boolean {
 /** The precision modes of the settings, each once. */
 export function modesOf({ modes }: Pick<Settings, 'modes'>): PrecisionMode[] {
   return [...new Set(modes.map(modeOfVariant))];
+}
+
+/** Whether the page has a field of it now: where a mode takes it, and where an address gave it although none does. */
+export function isShown(settings: Settings, key: PresetSetting): boolean {
+  return settings[key] !== null || modesOf(settings).some((mode) => isTaken(fieldOf(key), mode));
 }
 
 /**

@@ -15,7 +15,7 @@ const BEFORE: RunConditions = {
   kernels: MATRICES,
   config: {
     ...{ batch: 12, accumulation: 2, microBatch: null },
-    ...{ steps: 300, learningRate: 1e-3, minLearningRate: 1e-4 },
+    ...{ steps: 300, learningRate: 1e-3, minLearningRate: 1e-4, lrSchedule: 'cosine' },
   },
 };
 const ELSEWHERE: RunConditions = { ...BEFORE, adapter: 'llvmpipe' };
@@ -38,9 +38,14 @@ describe('changes', () => {
     const shorter = { ...BEFORE, config: { ...BEFORE.config, steps: 20 } };
     expect(changesBetween(BEFORE, shorter, 20)).toHaveLength(1);
     expect(changesBetween(BEFORE, shorter, 21)).toEqual([]);
-    const config = { ...BEFORE.config, minLearningRate: BEFORE.config.learningRate };
-    const longer = { ...config, steps: 600 };
-    expect(changesBetween({ ...BEFORE, config }, { ...BEFORE, config: longer }, 21)).toEqual([]);
+    for (const constant of [
+      { minLearningRate: BEFORE.config.learningRate },
+      { lrSchedule: 'constant' },
+    ] as const) {
+      const config = { ...BEFORE.config, ...constant };
+      const longer = { ...config, steps: 600 };
+      expect(changesBetween({ ...BEFORE, config }, { ...BEFORE, config: longer }, 21)).toEqual([]);
+    }
   });
 
   test('the reason for not using matrix units does not count', () => {

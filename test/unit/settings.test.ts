@@ -4,8 +4,8 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { afterEach, describe, expect, test } from 'vitest';
 import { NumberSettingField } from '../../src/app/panels/NumberSettings.tsx';
 import RoundingField from '../../src/app/panels/RoundingField.tsx';
-import { SettingGroups } from '../../src/app/panels/SettingGroups.tsx';
-import { helpOf, settingsIn, testIdOf } from '../../src/app/panels/settingWords.ts';
+import SettingFields from '../../src/app/panels/SettingFields.tsx';
+import { GROUPS, helpOf, settingsIn, testIdOf } from '../../src/app/panels/settingWords.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
@@ -85,7 +85,7 @@ describe('--help and the page', () => {
   test('the page draws a field of each, with its words', () => {
     const modes = ['fp16', 'fp8-delayed', 'e5m2'] as const;
     const html = [
-      drawn(createElement(SettingGroups), { modes }),
+      ...GROUPS.map(({ settings: keys }) => drawn(createElement(SettingFields, { keys }), { modes })),
       drawn(createElement(RoundingField), { modes }),
       ...settingsIn('run')
         .filter(isNumber)

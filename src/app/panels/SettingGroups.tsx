@@ -1,21 +1,13 @@
-import { isTaken, rowOf } from '../../engine/index.ts';
-import { changedSettings, numberProblem, resetOf, standardChoice } from '../../store/changes.ts';
-import {
-  type ChoiceSetting,
-  fieldOf,
-  givenByFile,
-  isNumber,
-  modesOf,
-  type NumberSetting,
-  type PresetSetting,
-  type Settings,
-} from '../../store/settings.ts';
+import { changedSettings, numberProblem, resetOf } from '../../store/changes.ts';
+import { isNumber, isShown, type NumberSetting } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { Button } from '../ui/Button.tsx';
-import { ResetButton, SelectField } from '../ui/Field.tsx';
-import { NumberSettingField } from './NumberSettings.tsx';
+import { LazyDetails } from '../ui/LazyDetails.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import styles from './SettingGroups.module.css';
-import { BY_FILE, countChanges, GROUPS, type Group, helpOf, testIdOf, titlesOf } from './settingWords.ts';
+import { countChanges, GROUPS, type Group } from './settingWords.ts';
+
+const SettingFields = lazyPart('fields of these settings', () => import('./SettingFields.tsx'));
 
 /** Folded away: the preset is right for a first visit. */
 export function SettingGroups() {
@@ -55,70 +47,21 @@ function SettingGroup({ title, testId, settings: keys }: Group) {
   ).length;
   if (!keys.some((key) => isShown(settings, key))) return null;
   return (
-    <details className={styles.group}>
-      <summary data-testid={testId}>
-        <span>{title}</span>
-        {wrong > 0 ? (
-          <span className={styles.wrong}>{`${wrong} to correct`}</span>
-        ) : (
-          changed > 0 && <span className={styles.changed}>{`${changed} changed`}</span>
-        )}
-      </summary>
-      <div className={styles.body}>
-        {keys.map((key) => (
-          <SettingField key={key} name={key} />
-        ))}
-      </div>
-    </details>
-  );
-}
-
-/** What a mode takes, and what an address gave although none does. */
-function isShown(settings: Settings, key: PresetSetting): boolean {
-  return settings[key] !== null || modesOf(settings).some((mode) => isTaken(fieldOf(key), mode));
-}
-
-function SettingField({ name }: { name: PresetSetting }) {
-  const settings = useSettings((state) => state.settings);
-  if (!isShown(settings, name)) return null;
-  return isNumber(name) ? <NumberSettingField name={name} /> : <ChoiceField name={name as ChoiceSetting} />;
-}
-
-function ChoiceField({ name }: { name: ChoiceSetting }) {
-  const chosen = useSettings((state) => state.settings[name]);
-  const given = useSettings((state) => givenByFile(state.settings, name));
-  const standard = useSettings((state) => standardChoice(state.settings, name));
-  const choose = useSettings((state) => state.choose);
-  const { label } = rowOf(fieldOf(name));
-  const values = titlesOf(name);
-  const value = String(given ?? chosen ?? standard);
-  return (
-    <SelectField
-      label={label}
-      value={value}
-      disabled={given !== null}
-      onChange={(event) => choose({ [name]: event.target.value })}
-      help={given === null ? helpOf(name) : BY_FILE}
-      action={
-        given === null &&
-        chosen !== null &&
-        chosen !== standard && (
-          <ResetButton
-            label={label}
-            value={values[standard] ?? standard}
-            onClick={() => choose(resetOf([name]))}
-            testId={testIdOf(name)}
-          />
-        )
+    <LazyDetails
+      className={styles.group}
+      testId={testId}
+      summary={
+        <>
+          <span>{title}</span>
+          {wrong > 0 ? (
+            <span className={styles.wrong}>{`${wrong} to correct`}</span>
+          ) : (
+            changed > 0 && <span className={styles.changed}>{`${changed} changed`}</span>
+          )}
+        </>
       }
-      data-testid={testIdOf(name)}
     >
-      {values[value] === undefined && <option value={value}>{value}</option>}
-      {Object.entries(values).map(([value, title]) => (
-        <option key={value} value={value}>
-          {title}
-        </option>
-      ))}
-    </SelectField>
+      <SettingFields keys={keys} />
+    </LazyDetails>
   );
 }

@@ -36,7 +36,7 @@ export interface RunConditions {
   readonly kernels: RecordedKernels;
   readonly config: Pick<
     TrainConfig,
-    'batch' | 'accumulation' | 'microBatch' | 'steps' | 'learningRate' | 'minLearningRate'
+    'batch' | 'accumulation' | 'microBatch' | 'steps' | 'learningRate' | 'minLearningRate' | 'lrSchedule'
   >;
 }
 
@@ -68,14 +68,14 @@ export function changesOnResume(before: RecordedConditions, now: RunConditions, 
 /** Describes the conditions. Descriptions are equal if and only if the bits of a step are. */
 function inWords({ adapter, kernels, config }: RunConditions): Record<RunChange['what'], string> {
   const { matmul, subgroupMatrix } = kernels;
-  const { steps, learningRate, minLearningRate } = config;
+  const { steps, learningRate, minLearningRate, lrSchedule } = config;
   const usesMatrices = subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
   return {
     adapter,
     kernels: usesMatrices ? `${matmul} and matrix units ${subgroupMatrix}` : matmul,
     microBatch: `${microBatchesPerStep(config)} of ${microBatchOf(config)}`,
     // A constant learning rate does not depend on the number of steps.
-    steps: learningRate > minLearningRate ? `${steps}` : 'any',
+    steps: learningRate > minLearningRate && lrSchedule !== 'constant' ? `${steps}` : 'any',
   };
 }
 

@@ -8,7 +8,8 @@ import {
   sweepGrid,
 } from '../../engine/index.ts';
 import { overridesOf, type Problem, problemOf, type Settings } from '../settings.ts';
-import { readNumber, readNumbers, typedProblem } from '../typedNumber.ts';
+import { readNumber, typedProblem } from '../typedNumber.ts';
+import { readNumbers } from './numberList.ts';
 import type { SweepPlan } from './records.ts';
 
 /** The form as typed. */

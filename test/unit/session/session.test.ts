@@ -209,8 +209,8 @@ describe('in lockstep', () => {
     await happened('completed');
     expect(engine.createTrainer).toHaveBeenCalledTimes(6);
     expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 1, 1, 0, 0, 0]);
-    expect(events.filter(({ type }) => type === 'trouble')).toMatchObject([
-      { run: 0, trouble: { kind: 'deviceLost' } },
+    expect(events.filter(({ type }) => type === 'warning')).toMatchObject([
+      { run: 0, warning: { kind: 'deviceLost' } },
     ]);
     expect(types()).not.toContain('lost');
   });

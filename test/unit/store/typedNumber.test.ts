@@ -1,7 +1,8 @@
 /** Numbers as people type them, on keyboards of any language. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readNumber, readNumbers, typedProblem } from '../../../src/store/typedNumber.ts';
+import { readNumbers } from '../../../src/store/sweep/numberList.ts';
+import { readNumber, typedProblem } from '../../../src/store/typedNumber.ts';
 
 describe('a field reads', () => {
   test.each([
