@@ -12,7 +12,7 @@ import { readAddress } from './address.ts';
 import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
-import { planProblem } from './plan.ts';
+import { loadPlanner, planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
@@ -52,7 +52,9 @@ export function boot(): void {
     useRun.setState({ unsupported: { reason: 'workerBlocked', error: null } });
     return;
   }
-  client.send({ type: 'open' });
+  // The adapter's limits are planned with as soon as they are known.
+  const open = () => client?.send({ type: 'open' });
+  void loadPlanner().then(open, open);
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) client?.send({ type: 'save' });
   });

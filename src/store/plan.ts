@@ -1,18 +1,11 @@
 import {
-  byteLength,
   type DeeperLevel,
-  deeperLevelFor,
   EngineError,
-  fittingMicroBatch,
   inMode,
   type LargestBatch,
-  largestBatch,
   type MemoryBytes,
-  memoryEstimate,
-  memoryPlan,
   mostTokens,
   type PlanLimits,
-  planLimits,
   type VariantId,
   VOCABULARY_PADDING,
 } from '../engine/index.ts';
@@ -29,6 +22,16 @@ import {
 } from './settings.ts';
 import type { OwnText } from './settingsStore.ts';
 
+type Planner = typeof import('./planner.ts');
+
+/** What plans are made with. Null until it is loaded: then no memory is known, and the engine checks what is trained. */
+let planner: Planner | null = null;
+
+/** Loads what plans are made with, which is no part of the page's first script: before an adapter is looked for. */
+export async function loadPlanner(): Promise<void> {
+  planner ??= await import('./planner.ts');
+}
+
 /**
  * The vocabulary to plan with. The plan pads it, so that any below 128 characters, as of all built-in texts, needs the
  * same memory.
@@ -42,7 +45,7 @@ export function plannedVocabulary(settings: Settings, ownText: OwnText): number 
 }
 
 /** The adapter's limits, and whether the run would be saved: a saved run has a copy of its state on the GPU. */
-function limitsOf(settings: Settings, adapter: AdapterReport): PlanLimits {
+function limitsOf({ planLimits }: Planner, settings: Settings, adapter: AdapterReport): PlanLimits {
   return { ...planLimits(adapter.limits), saved: isSaved(settings.modes.length * settings.seeds) };
 }
 
@@ -51,9 +54,16 @@ function limitsOf(settings: Settings, adapter: AdapterReport): PlanLimits {
  * @throws EngineError when the settings are invalid or a tensor exceeds the adapter's limit
  */
 export function plannedMemory(settings: Settings, ownText: OwnText, adapter: AdapterReport): MemoryBytes[] {
+  if (!planner) return [];
+  const { memoryPlan } = planner;
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = limitsOf(settings, adapter);
+  const limits = limitsOf(planner, settings, adapter);
   return configsOf(settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
+}
+
+/** Bytes of the largest buffer that the adapter binds; null while that is not known. */
+export function bindingLimit({ limits }: AdapterReport): number | null {
+  return planner?.planLimits(limits).maxBindingBytes ?? null;
 }
 
 export interface ModeEstimate {
@@ -72,8 +82,10 @@ export function memoryEstimates(
   ownText: OwnText,
   adapter: AdapterReport,
 ): readonly ModeEstimate[] {
+  if (!planner) return [];
+  const { byteLength, memoryEstimate } = planner;
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = limitsOf(settings, adapter);
+  const limits = limitsOf(planner, settings, adapter);
   try {
     return runsOf({ ...settings, seeds: 1 }).map(({ mode, config }) => {
       const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
@@ -94,11 +106,13 @@ export function microBatchThatFits(
   ownText: OwnText,
   adapter: AdapterReport,
 ): number | null {
-  if (settingsProblem(settings) || !planProblem(settings, ownText, adapter)) return null;
+  if (!planner || settingsProblem(settings) || !planProblem(settings, ownText, adapter)) return null;
+  const { fittingMicroBatch } = planner;
+  const limits = limitsOf(planner, settings, adapter);
   const vocabulary = plannedVocabulary(settings, ownText);
   try {
     const fits = configsOf({ ...settings, seeds: 1 }).map((config) =>
-      fittingMicroBatch(config, vocabulary, limitsOf(settings, adapter)),
+      fittingMicroBatch(config, vocabulary, limits),
     );
     const least = Math.min(...fits);
     return least > 0 ? least : null;
@@ -120,8 +134,10 @@ export function batchesWithin(
   modes: readonly VariantId[],
   budgetBytes: number,
 ): { mode: VariantId; found: LargestBatch; deeper: DeeperLevel | null }[] {
+  if (!planner) return [];
+  const { deeperLevelFor, largestBatch } = planner;
   const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = limitsOf(settings, adapter);
+  const limits = limitsOf(planner, settings, adapter);
   return modes.map((mode) => {
     const config = inMode(firstConfig(settings), mode);
     const found = largestBatch(config, vocabulary, limits, budgetBytes);

@@ -1,5 +1,4 @@
-import { planLimits } from '../../engine/index.ts';
-import { memoryEstimates } from '../../store/plan.ts';
+import { bindingLimit, memoryEstimates } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
 import { useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -22,8 +21,8 @@ export function MemoryPanel() {
   useSavedRun(({ stored }) => stored); // the estimates depend on the stored runs
   if (!adapter) return null;
   const estimates = memoryEstimates(settings, ownText, adapter);
-  if (estimates.length === 0) return null;
-  const limit = planLimits(adapter.limits).maxBindingBytes;
+  const limit = bindingLimit(adapter);
+  if (estimates.length === 0 || limit === null) return null;
   return (
     <LazyDetails
       summary={

@@ -1,15 +1,24 @@
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { assembleText, FILE_TEXTS } from '../../../build/assembleTexts.ts';
 import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
 import { memoryPlan } from '../../../src/engine/model/memoryPlan.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
 import type { AdapterReport, StoredRun } from '../../../src/session/protocol.ts';
 import type { Place } from '../../../src/session/storage/places.ts';
-import { memoryEstimates, microBatchThatFits, plannedMemory, planProblem } from '../../../src/store/plan.ts';
+import {
+  loadPlanner,
+  memoryEstimates,
+  microBatchThatFits,
+  plannedMemory,
+  planProblem,
+} from '../../../src/store/plan.ts';
 import { useSavedRun } from '../../../src/store/savedRun.ts';
 import { configsOf, DEFAULT_SETTINGS } from '../../../src/store/settings.ts';
 
 const MIB = 2 ** 20;
+
+beforeAll(loadPlanner);
+
 const none = { state: 'none' } as const;
 function adapter(maxStorageBufferBindingSize: number): AdapterReport {
   return { limits: { maxStorageBufferBindingSize, maxBufferSize: 256 * MIB } } as unknown as AdapterReport;

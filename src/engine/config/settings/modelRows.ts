@@ -71,7 +71,7 @@ export const MODEL_ROWS = {
     option: 'untied',
     group: 'model',
     label: 'Output matrix',
-    help: 'the output matrix is one of its own, where GPT-2 takes the token embedding',
+    help: 'the output matrix has parameters of its own; in GPT-2 it is the token embedding',
     titles: { off: 'tied', on: 'of its own' },
   }),
   tokenizer: name({

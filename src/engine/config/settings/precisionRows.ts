@@ -63,7 +63,7 @@ export const PRECISION_ROWS = {
     formerly: ['fp8-activations', 'fp8Activations'],
     group: 'quantization',
     label: 'Inputs of GELU and layer norm',
-    help: 'kept for the backward pass: those of GELU and layer norm in 8 bits with a scale for each 16 channels, or only those of GELU with one of the tensor',
+    help: 'inputs of GELU and layer norm, as they are kept for the backward pass: both in 8 bits with a scale for each 16 channels (1x16), or only those of GELU with one of the tensor',
     titles: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
     takenBy: QUANTIZED,
     compared: ['tensor', '1x16'],

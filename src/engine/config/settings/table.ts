@@ -35,7 +35,7 @@ export const SETTING_GROUPS: Readonly<Record<SettingGroup, string>> = {
   model: 'Model',
   training: 'Training',
   data: 'Data',
-  quantization: 'Quantized operands',
+  quantization: 'Quantised operands',
   scaling: 'Loss scale and f16 storage',
 };
 

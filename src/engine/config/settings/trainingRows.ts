@@ -82,7 +82,7 @@ export const TRAINING_ROWS = {
     default: 'none',
     option: 'recompute',
     label: 'Recompute',
-    help: 'what the backward pass computes again instead of keeping it: the same results bit by bit in less memory, slower; of other kinds of model their activation and norms',
+    help: 'what the backward pass computes again instead of keeping it: the same results bit by bit in less memory, slower; gelu and gelu-ln mean the activation function and the norms that the model has',
     titles: { none: 'nothing', gelu: 'GELU', 'gelu-ln': 'GELU and layer norm', block: 'whole blocks' },
     resumable: true,
   }),
