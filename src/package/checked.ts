@@ -1,6 +1,6 @@
 /**
- * The engine's functions as programs without types may call them: what is passed is looked at before anything is done, and
- * refused by name (EngineError BAD_VALUE). Types and behaviour are the engine's own.
+ * The engine's functions with checks of their arguments, for callers without TypeScript. A wrong argument is refused by
+ * name before anything is done (EngineError BAD_VALUE). Types and behaviour are those of the engine.
  */
 import {
   badValue,
@@ -33,12 +33,12 @@ import {
   runTraining as train,
 } from '../engine/index.ts';
 
-/** Looks at one argument. @param of the function, for messages */
+/** Checks one argument. @param of the function's name, for messages */
 type Check = (value: unknown, of: string) => void;
 // biome-ignore lint/suspicious/noExplicitAny: any function is guarded
 type AnyFunction = (...args: any[]) => any;
 
-/** `call`, after its arguments were looked at in turn. Those of a promise's function are refused by the promise. */
+/** Wraps `call` to check its arguments in order. An asynchronous function rejects instead of throwing. */
 export function guarded<F extends AnyFunction>(name: string, call: F, ...checks: readonly Check[]): F {
   const whole: AnyFunction = (...args) => {
     for (const [i, one] of checks.entries()) one(args[i], name);
@@ -47,7 +47,7 @@ export function guarded<F extends AnyFunction>(name: string, call: F, ...checks:
   return whole as F;
 }
 
-/** The same of a function whose promise rejects. */
+/** Like {@link guarded}, for a function whose promise rejects. */
 export function guardedAsync<F extends AnyFunction>(name: string, call: F, ...checks: readonly Check[]): F {
   const look = guarded(name, () => {}, ...checks) as AnyFunction;
   const whole: AnyFunction = async (...args) => {
@@ -57,7 +57,7 @@ export function guardedAsync<F extends AnyFunction>(name: string, call: F, ...ch
   return whole as F;
 }
 
-/** Something that another function has made, known by some of its properties. */
+/** A check for an object that another function returns, recognized by some of its properties. */
 export function made(label: string, properties: readonly string[], hint: string): Check {
   return (value, of) => {
     checkObject(`${of}: ${label}`, value, hint);
@@ -96,11 +96,11 @@ export const blob: Check = (value, of) => {
   if (value instanceof Blob) return;
   throw badValue(
     `${of}: file is ${inWords(value)}.`,
-    'Give a Blob: what saveRun resolved with, a File, or in Node await fs.openAsBlob(path).',
+    'Give a Blob: the result of saveRun, a File, or in Node await fs.openAsBlob(path).',
   );
 };
 
-/** A choice, or what rebuilds a tokenizer. */
+/** A check for a choice of tokenizer, or for the description of one. */
 const tokenizer: Check = (value, of) => {
   if (typeof value !== 'object' || value === null) {
     mostTokens(value as TokenizerChoice);
@@ -111,16 +111,17 @@ const tokenizer: Check = (value, of) => {
   } catch (cause) {
     if (!(cause instanceof EngineError)) throw cause;
     throw badValue(
-      `${of}: tokenizer is none: ${cause.message}`,
-      'Give a choice, as "char" or "bpe:1024", or what tokenizer.json of a dataset holds.',
+      `${of}: tokenizer is not a tokenizer: ${cause.message}`,
+      'Give a choice such as "char" or "bpe:1024", or the parsed tokenizer.json of a dataset.',
     );
   }
 };
 
-const FROM_PRESET = "Begin with a preset's: configure(presetOf('smoke').config, { steps: 100 }).";
+const FROM_PRESET =
+  "Start from a preset's configuration: configure(presetOf('smoke').config, { steps: 100 }).";
 const SETTINGS: Readonly<Record<string, unknown>> = { ...PRESETS.smoke.config };
 
-/** Every setting is there and none besides; what they may be is for `checkConfig`. */
+/** Checks that every setting is present and no other; `checkConfig` checks their values. */
 export const config: Check = (value, of) => {
   checkObject(`${of}: config`, value, FROM_PRESET);
   const given = value as Readonly<Record<string, unknown>>;
@@ -135,20 +136,20 @@ export const config: Check = (value, of) => {
 export const device = made(
   'device',
   ['createBuffer', 'queue', 'limits'],
-  'Give the device of: const { device, report } = await openDevice(navigator.gpu).',
+  'Give a device from openDevice: const { device, report } = await openDevice(navigator.gpu).',
 );
 export const report = made(
   'report',
   ['name', 'features', 'limits'],
-  'Give what openDevice resolved with beside the device.',
+  'Give the report that openDevice returns with the device.',
 );
 export const dataset = made(
   'dataset',
   ['train', 'validation', 'tokenizer'],
-  'Give what createDataset or splitText has returned.',
+  'Give the result of createDataset or splitText.',
 );
-export const run = made('run', ['file', 'description', 'progress'], 'Give what openRun resolved with.');
-export const trainer = made('trainer', ['step', 'drain', 'config'], 'Give what createTrainer resolved with.');
+export const run = made('run', ['file', 'description', 'progress'], 'Give the result of openRun.');
+export const trainer = made('trainer', ['step', 'drain', 'config'], 'Give the result of createTrainer.');
 
 export const TRAINER_OPTIONS = {
   onProgress: 'function?',
@@ -174,7 +175,7 @@ const EVENTS = {
 } as const satisfies Record<keyof RunEvents, OptionType>;
 
 const DATASET_OPTIONS = {
-  // A whole configuration may be spread into them.
+  // A whole configuration may have been spread into the overrides.
   ...(Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, 'any?'])) as Record<string, OptionType>),
   ...({ name: 'string', tokenizer: 'any', context: 'number' } satisfies Record<
     keyof DatasetOptions,
@@ -189,13 +190,13 @@ const TOKENIZE_OPTIONS = {
 } as const satisfies Record<keyof TokenizeOptions, OptionType>;
 
 const vocabulary = number('vocabulary', 'Give the number of tokens: dataset.tokenizer.vocabulary.');
-const context = number('context', 'Give the tokens of a window: config.context.');
+const context = number('context', 'Give the number of tokens in a window: config.context.');
 const limits = made(
   'limits',
   ['maxBindingBytes'],
-  'Give those of the adapter: planLimits(device.limits); planLimits(report.limits) is the same.',
+  'Give the limits of the adapter: planLimits(device.limits) or planLimits(report.limits).',
 );
-/** WebGPU is not everywhere, and a browser without it says so by `navigator.gpu` alone. */
+/** A browser without WebGPU has no `navigator.gpu`, so the hint says where it exists. */
 const gpu: Check = (value, of) => {
   if (typeof (value as GPU | undefined)?.requestAdapter === 'function') return;
   throw badValue(
@@ -213,7 +214,7 @@ export const configure = guarded(
     "Give a preset's configuration: presetOf('smoke').config.",
   ),
   optional((value, of) =>
-    checkObject(`${of}: overrides`, value, 'Give an object of settings, as { steps: 100 }.'),
+    checkObject(`${of}: overrides`, value, 'Give an object of settings, such as { steps: 100 }.'),
   ),
 );
 export const checkConfig = guarded('checkConfig', check, config, optional(vocabulary));
@@ -259,7 +260,7 @@ export const runTraining = guardedAsync(
 export const splitText = guarded(
   'splitText',
   split,
-  made('text', ['tokens', 'tokenizer', 'name'], 'Give what tokenize resolved with.'),
+  made('text', ['tokens', 'tokenizer', 'name'], 'Give the result of tokenize.'),
   context,
 );
 export const streamOf = guarded('streamOf', stream, text('name'), (value, of) => {
@@ -272,11 +273,7 @@ export const streamOf = guarded('streamOf', stream, text('name'), (value, of) =>
 export const tokenize = guardedAsync(
   'tokenize',
   tokens,
-  made(
-    'stream',
-    ['name', 'open'],
-    'Give what streamOf has returned, or an object with name, size and open().',
-  ),
+  made('stream', ['name', 'open'], 'Give the result of streamOf, or an object with name, size and open().'),
   tokenizer,
   options('options', TOKENIZE_OPTIONS),
 );

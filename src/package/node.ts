@@ -23,8 +23,8 @@ export async function loadDawn(toggles?: readonly string[]): Promise<GPU> {
   } catch (cause) {
     throw new EngineError(
       'NO_WEBGPU',
-      `The npm package "webgpu" (Dawn) does not load here: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}.`,
-      'Install it beside halfstep: npm install webgpu. It has binaries for Linux, macOS and Windows on x64 and arm64.',
+      `The npm package "webgpu" (Dawn) could not be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}.`,
+      'Install it with npm install webgpu. It has binaries for Linux, macOS and Windows on x64 and arm64.',
       { cause },
     );
   }

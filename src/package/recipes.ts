@@ -1,4 +1,4 @@
-/** Precision modes as programs read them and write their own. */
+/** Precision modes as data: programs read the built-in ones and define their own. */
 import {
   describeRecipe,
   type ModeDescription,
@@ -6,7 +6,7 @@ import {
   recipeOf as recipeOfMode,
 } from '../engine/index.ts';
 
-/** A precision mode: a format for each role, and what else `defineMode` takes. */
+/** A precision mode: a format for each role, and the other fields that `defineMode` takes. */
 export type Recipe = ModeDescription<PrecisionMode>;
 
 /**

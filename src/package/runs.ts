@@ -43,7 +43,7 @@ export async function saveRun(trainer: Trainer): Promise<Blob> {
     if (trainer.submittedSteps !== submittedSteps) {
       throw new EngineError(
         'SAVE_FAILED',
-        `The run was at step ${submittedSteps} when saving began, and at step ${trainer.submittedSteps} when it ended.`,
+        `The run was at step ${submittedSteps} when saving began, but at step ${trainer.submittedSteps} when it ended.`,
         'Await saveRun before the next step.',
       );
     }
@@ -105,8 +105,8 @@ export async function resumeTrainer(
   if (wanted < attempted) {
     throw new EngineError(
       'WRONG_RUN',
-      `steps is ${wanted}, and the run in "${run.file.source.name}" has taken ${attempted}.`,
-      `steps is the total: give at least ${attempted}, or leave it out for ${config.steps}.`,
+      `steps is ${wanted}, but the run in "${run.file.source.name}" has taken ${attempted} steps.`,
+      `steps is the total of the run: give at least ${attempted}, or omit it for ${config.steps}.`,
     );
   }
   return createTrainer(device, report, { ...config, steps: wanted }, dataset, { ...options, resume: run });

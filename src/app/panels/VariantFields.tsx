@@ -37,7 +37,7 @@ export default function VariantFields({ place }: { place: number }) {
     return (
       <SelectField
         key={own ?? ''}
-        label={i === 0 ? 'Set apart by' : 'and by'}
+        label={i === 0 ? 'Override' : 'and'}
         value={value}
         onChange={(event) => change(own, event.target.value)}
         data-testid={`variant-${place}-${i}`}
