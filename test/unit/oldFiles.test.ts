@@ -30,6 +30,8 @@ describe.each(RUN_NAMES)('the run %s', (name) => {
     const run = await openRun(bytesSource(name, bytesOf(`${name}.safetensors`)));
     const { progress, description } = run;
     expect({ ...description, progress }).toMatchObject(known);
+    // Newer than the file: it means what every run had.
+    expect(description.config.lrSchedule).toBe('cosine');
     expect(await tensorsIn(run.file)).toEqual(tensors);
   });
 
@@ -99,6 +101,8 @@ test('a bundle of runs has every run with its curve and notes', () => {
   const { runs } = JSON.parse(inCurrentNames(textOf('page-runs.json')));
   expect(runs).toHaveLength(5);
   expect(parseBundle(textOf('page-runs.json'))).toMatchObject({ runs });
+  const read = parseBundle(textOf('page-runs.json')) as { runs: readonly { config: object }[] };
+  for (const { config } of read.runs) expect(config).toMatchObject({ lrSchedule: 'cosine' });
 });
 
 interface Stores {

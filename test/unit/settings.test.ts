@@ -233,3 +233,13 @@ describe('a setting that the mode does not take is refused in one sentence', () 
     }
   });
 });
+
+test('a setting without effect beside another is refused in one sentence', () => {
+  const said =
+    'lr-schedule constant does not use min-lr, but min-lr 0.0001 was given. Leave it out, or use another lr-schedule.';
+  expect(optionProblem('--lr-schedule', 'constant', '--min-lr', '1e-4')).toBe(said);
+  expect(linkProblems('?lr-schedule=constant&min-lr=1e-4')).toEqual([said]);
+  // What a preset says is left alone, and a comparison can vary it.
+  expect(linkProblems('?lr-schedule=constant')).toEqual([]);
+  expect(linkProblems('?modes=fp16,fp16+lr-schedule=wsd')).toEqual([]);
+});
