@@ -87,7 +87,8 @@ function valuesOf(field: Field): readonly string[] {
 }
 
 function defaultOf(option: OptionSpec): string {
-  if (option.kind !== 'setting') return option.standard ?? DEFAULT_NAMES[option.name] ?? '';
+  if (option.standard !== undefined) return option.standard;
+  if (option.kind !== 'setting') return DEFAULT_NAMES[option.name] ?? '';
   const { kind, standard } = rowOf(option.field);
   if (kind === 'flag') return '';
   if (standard !== undefined) return standard;
