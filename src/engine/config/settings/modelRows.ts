@@ -31,7 +31,7 @@ export const MODEL_ROWS = {
     option: 'width',
     label: 'Width',
     unit: 'channels',
-    help: 'channels: the numbers that stand for one token',
+    help: 'channels per token',
   }),
   context: number({
     ...dimension,
@@ -71,8 +71,8 @@ export const MODEL_ROWS = {
     option: 'untied',
     group: 'model',
     label: 'Output matrix',
-    help: 'the output matrix has parameters of its own; in GPT-2 it is the token embedding',
-    titles: { off: 'tied', on: 'of its own' },
+    help: 'uses a separate output matrix; GPT-2 uses the token embedding',
+    titles: { off: 'tied', on: 'untied' },
   }),
   tokenizer: name({
     planned: true,
@@ -80,19 +80,19 @@ export const MODEL_ROWS = {
     option: 'tokenizer',
     group: 'data',
     label: 'Tokenizer',
-    help: "one token a character, a UTF-8 byte, or a piece of a word: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257, gpt2-eot takes <|endoftext|> in the text as the one that ends a document",
+    help: "one token per character, per UTF-8 byte, or BPE: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257, gpt2-eot reads <|endoftext|> in the text as the token that ends a document",
     titles: {
       char: 'characters',
       byte: 'bytes',
-      'bpe:1024': '1,024 pieces of words',
-      'bpe:4096': '4,096 pieces of words',
-      gpt2: "GPT-2's 50,257 pieces",
+      'bpe:1024': 'BPE, 1,024 tokens',
+      'bpe:4096': 'BPE, 4,096 tokens',
+      gpt2: "GPT-2's 50,257 tokens",
       'gpt2-eot': "GPT-2's, <|endoftext|> ends a document",
     },
     check: (choice) => mostTokens(choice as TokenizerChoice),
     inPyTorch: ['char', 'byte'],
   }),
-  /** Least tokens of the vocabulary: a smaller tokenizer's is filled up with tokens that no text has. Null leaves it. */
+  /** Minimum vocabulary size; a smaller tokenizer's is padded with unused tokens. Null takes the tokenizer's. */
   vocabulary: number({
     planned: true,
     ...SHAPE_RANGES.vocabulary,
@@ -101,7 +101,7 @@ export const MODEL_ROWS = {
     group: 'data',
     label: 'Vocabulary',
     unit: 'tokens',
-    help: "least tokens of the vocabulary: a smaller tokenizer's is padded with tokens that no text has",
+    help: "minimum vocabulary size; a smaller tokenizer's is padded with unused tokens",
     standard: "the tokenizer's",
   }),
   order: choice({

@@ -82,7 +82,7 @@ export const TRAINING_ROWS = {
     default: 'none',
     option: 'recompute',
     label: 'Recompute',
-    help: 'what the backward pass computes again instead of keeping it: the same results bit by bit in less memory, slower; gelu and gelu-ln mean the activation function and the norms that the model has',
+    help: 'what the backward pass recomputes instead of storing: less memory, slower, identical bits; gelu and gelu-ln stand for the activation function and the norms of the model',
     titles: { none: 'nothing', gelu: 'GELU', 'gelu-ln': 'GELU and layer norm', block: 'whole blocks' },
     resumable: true,
   }),
@@ -93,7 +93,7 @@ export const TRAINING_ROWS = {
     default: 'f32',
     option: 'optim-state',
     label: 'Optimizer state',
-    help: "how the optimizer's states are kept between steps: AdamW's two moments take 8 bytes a parameter in FP32, else 4, 2.13 and 3",
+    help: "how the optimizer's states are stored between steps: AdamW's two moments take 8 bytes per parameter in FP32, otherwise 4, 2.13 or 3",
     titles: titlesOf(OPTIM_STATE_TABLE),
     compared: OPTIM_STATES,
     inPyTorch: ['f32'],
@@ -126,8 +126,8 @@ export const TRAINING_ROWS = {
     high: 10,
     whole: false,
     option: 'min-lr',
-    label: 'Lowest learning rate',
-    help: 'where the learning rate would be after the last step',
+    label: 'Minimum learning rate',
+    help: 'learning rate at the end of the schedule',
     standard: 'lr / 10',
   }),
   warmup: number({
@@ -138,7 +138,7 @@ export const TRAINING_ROWS = {
     option: 'warmup',
     label: 'Warm-up',
     unit: 'steps',
-    help: 'steps in which the learning rate rises in a line from zero; at most a tenth of all unless given',
+    help: 'steps in which the learning rate rises linearly from zero; at most a tenth of all unless given',
   }),
   /** How the learning rate falls from the warm-up to the last step. */
   lrSchedule: choice({
@@ -146,7 +146,7 @@ export const TRAINING_ROWS = {
     default: 'cosine',
     option: 'lr-schedule',
     label: 'Learning rate schedule',
-    help: 'how the learning rate falls after the warm-up: along a cosine, in a line, not at all, or as warmup-stable-decay (wsd), which keeps it until the last fifth of the steps and then lets it fall by 1 - sqrt',
+    help: 'how the learning rate falls after the warm-up: along a cosine, linearly, not at all, or as warmup-stable-decay (wsd), which keeps it until the last fifth of the steps and then lets it fall by 1 - sqrt',
     titles: {
       cosine: 'cosine',
       linear: 'linear',
