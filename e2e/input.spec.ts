@@ -96,7 +96,7 @@ test('a mode that is made to fail is labelled before it starts', async ({ page }
   await page.goto('/?preset=smoke');
   await expect(page.getByTestId('unsound')).toBeHidden();
   await page.getByTestId('precision').selectOption('fp16-noscale');
-  await expect(page.getByTestId('unsound')).toContainText('meant to show a failure');
+  await expect(page.getByTestId('unsound')).toContainText('is made to fail');
   await page.getByTestId('precision').selectOption('fp16');
   await page.getByTestId('compare').selectOption('fp16-pure');
   await expect(page.getByTestId('unsound')).toContainText('Pure f16 is made to fail');
