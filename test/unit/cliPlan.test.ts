@@ -9,11 +9,7 @@ import { PRESETS } from '../../src/engine/config/presets.ts';
 import { RECOMPUTE_LEVELS } from '../../src/engine/config/trainConfig.ts';
 import { largestBatch } from '../../src/engine/model/largestBatch.ts';
 import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
-import {
-  PRECISION_MODES,
-  type PrecisionMode,
-  quantizesOperands,
-} from '../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, type PrecisionMode, quantizesHead } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cli.mjs', import.meta.url));
@@ -120,11 +116,11 @@ test('options of FP8 reach the modes that take them, and the others stay as they
   const [plain, given] = [totals(), totals('--quantize-head', '--amax-history', '1024', '--steps', '300')];
   for (const precision of PRECISION_MODES) {
     const same = JSON.stringify(plain.get(precision)) === JSON.stringify(given.get(precision));
-    expect(same, precision).toBe(!quantizesOperands(precision));
+    expect(same, precision).toBe(!quantizesHead(precision));
   }
   expect(plan('--quantize-head', '--precision', 'fp32')).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('Mode fp32 quantises no operands, but quantize-head was given.'),
+    stderr: expect.stringContaining('Mode fp32 has no quantised LM head, but quantize-head was given.'),
   });
 });
 

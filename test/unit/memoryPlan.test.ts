@@ -9,9 +9,9 @@ import { stateEntries, stateTensors } from '../../src/engine/model/runState.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 import type { QuantizedActivations } from '../../src/engine/precision/quantization.ts';
 import {
+  groupsActivations,
   PRECISION_MODES,
   type PrecisionMode,
-  quantizesOperands,
 } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -194,7 +194,7 @@ describe('recompute', () => {
   it.each(PRECISION_MODES)(
     '%s: every level takes less than the one before it, and only activations',
     (mode) => {
-      const quantizeActivations = quantizesOperands(mode) ? '1x16' : 'tensor';
+      const quantizeActivations = groupsActivations(mode) ? '1x16' : 'tensor';
       const plans = RECOMPUTE_LEVELS.map((level) => plan(mode, level, { quantizeActivations }).bytes);
       for (const [i, { activations, total, ...others }] of plans.entries()) {
         const { activations: kept, total: all, ...rest } = plans[0]!;

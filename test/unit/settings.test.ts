@@ -218,7 +218,7 @@ describe('a setting that the mode does not take is refused in one sentence', () 
       'fp8',
       'Mode fp8 does not take scales from steps before, but scale-margin 2 was given.',
     ],
-    ['quantize-head', '', 'fp16', 'Mode fp16 quantises no operands, but quantize-head was given.'],
+    ['quantize-head', '', 'fp16', 'Mode fp16 has no quantised LM head, but quantize-head was given.'],
     ['growth-interval', '7', 'tf32', 'Mode tf32 has no dynamic loss scale, but growth-interval 7 was given.'],
   ] as const)('%s %s in %s', async (key, text, mode, sentence) => {
     const field: Field = fieldOf(key);

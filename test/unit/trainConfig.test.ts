@@ -113,7 +113,7 @@ test('a head in FP8 is of FP8 modes only', () => {
     const { code, message } = thrownBy(() => checkConfig(config));
     expect([code, message]).toEqual([
       'BAD_VALUE',
-      `Mode ${precision} quantises no operands, but quantize-head was given.`,
+      `Mode ${precision} has no quantised LM head, but quantize-head was given.`,
     ]);
   }
   // In a comparison it goes to the modes that take it.
@@ -126,7 +126,7 @@ test('activations in groups are of FP8 modes and of widths that groups fill', ()
   const grouped = { ...base, precision: 'fp8', quantizeActivations: '1x16' } as const;
   checkConfig(grouped);
   expect(thrownBy(() => checkConfig({ ...grouped, precision: 'fp16' })).message).toBe(
-    'Mode fp16 quantises no operands, but quantize-activations 1x16 was given.',
+    'Mode fp16 has no groups of channels with a scale, but quantize-activations 1x16 was given.',
   );
   const error = thrownBy(() => checkConfig({ ...grouped, heads: 3, width: 36 }));
   expect(error).toMatchObject({

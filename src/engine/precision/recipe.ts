@@ -150,9 +150,9 @@ export function gradientFormat({ storages }: RecipeRow): FormatId {
   return writtenFormat(storages.outputGradient);
 }
 
-/** Whether operands of matmuls are quantised somewhere. */
-export function isQuantizing(recipe: RecipeRow): boolean {
-  return storagesOf(recipe).some(isQuantized);
+/** Whether a rule of the recipe holds only with another value of the setting than the default. */
+export function hasRuleFor({ sites }: RecipeRow, setting: keyof NonNullable<SiteRule['given']>): boolean {
+  return (sites ?? []).some(({ given }) => given?.[setting] !== undefined);
 }
 
 /** How the recipe delays scales; null where it delays none. */

@@ -5,7 +5,7 @@ import { mixed, operands, quantized } from './mixedPrecision.ts';
 import { DELAYED_SCALING } from './quantization.ts';
 import {
   delayedScaling,
-  isQuantizing,
+  hasRuleFor,
   type QuantizeSettings,
   RecipeOf,
   type RecipeRow,
@@ -216,9 +216,14 @@ export function recipeFor(
   return recipeOf(precision).given(config);
 }
 
-/** Whether a mode quantises matmul operands, so that {@link QuantizeSettings} go with it. */
-export function quantizesOperands(mode: PrecisionMode): boolean {
-  return isQuantizing(recipeOf(mode));
+/** Whether a mode can quantise the operands of the LM head. */
+export function quantizesHead(mode: PrecisionMode): boolean {
+  return hasRuleFor(recipeOf(mode).row, 'quantizeHead');
+}
+
+/** Whether a mode can store the inputs of GELU and layer norm in groups. */
+export function groupsActivations(mode: PrecisionMode): boolean {
+  return hasRuleFor(recipeOf(mode).row, 'quantizeActivations');
 }
 
 /** Whether a mode takes scales from the steps before, so that how it does can be set. */

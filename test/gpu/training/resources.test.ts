@@ -7,7 +7,7 @@ import { STAMP_BYTES } from '../../../src/engine/gpu/gpuClock.ts';
 import { byteLength } from '../../../src/engine/gpu/tensor.ts';
 import { memoryPlan, PRECISION_MODES, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
 import { DEFAULT_LIMITS } from '../../../src/engine/model/tensors.ts';
-import { quantizesOperands } from '../../../src/engine/precision/recipes.ts';
+import { quantizesHead } from '../../../src/engine/precision/recipes.ts';
 import { withDevice } from '../device.ts';
 import { stateOf, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './helper.ts';
 
@@ -113,7 +113,7 @@ describe('memory', () => {
 
   test.each(PRECISION_MODES)('%s: buffers have the planned sizes, at every level', (precision) =>
     withDevice(async (device, { buffers }) => {
-      const settings: Partial<TrainConfig>[] = quantizesOperands(precision)
+      const settings: Partial<TrainConfig>[] = quantizesHead(precision)
         ? [{}, { quantizeHead: true, quantizeActivations: '1x16' }]
         : [{}];
       for (const shape of settings.flatMap((fp8) => everyShape.map((shape) => ({ ...shape, ...fp8 })))) {

@@ -65,7 +65,7 @@ describe('a variant', () => {
       'Mode fp32 does not scale the loss, but loss-scale 1024',
       'fp16, fp16-tf32 or fp16-static',
     ],
-    ['bf16+quantize-head', 'Mode bf16 quantises no operands, but quantize-head', 'fp8 or fp8-delayed'],
+    ['bf16+quantize-head', 'Mode bf16 has no quantised LM head, but quantize-head', 'fp8 or fp8-delayed'],
   ])('%s is refused by name', (text, message, hint) => {
     const error = thrownBy(() => readVariant(text));
     expect(error.isUsage).toBe(true);

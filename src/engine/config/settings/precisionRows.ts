@@ -3,15 +3,15 @@ import { checkLossScale } from '../../precision/lossScale.ts';
 import { DELAYED_SCALING } from '../../precision/quantization.ts';
 import {
   delaysScales,
+  groupsActivations,
   PRECISION_MODES,
   type PrecisionMode,
-  quantizesOperands,
+  quantizesHead,
   recipeOf,
 } from '../../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
 import { choice, flag, name, number } from './row.ts';
 
-const QUANTIZED = { modes: quantizesOperands, others: 'quantises no operands' };
 const DELAYED = { modes: delaysScales, others: 'does not take scales from steps before' };
 const scalingKind = (mode: PrecisionMode) => recipeOf(mode).scaling.kind;
 
@@ -52,7 +52,7 @@ export const PRECISION_ROWS = {
     label: 'LM head',
     help: "the LM head's matmuls read quantised operands too, and not only those of the blocks",
     titles: { off: 'bf16', on: 'quantised' },
-    takenBy: QUANTIZED,
+    takenBy: { modes: quantizesHead, others: 'has no quantised LM head' },
     compared: ['on', 'off'],
   }),
   /** How the inputs of the activation function and of layer norms are kept. */
@@ -65,7 +65,7 @@ export const PRECISION_ROWS = {
     label: 'Inputs of GELU and layer norm',
     help: 'how the inputs of GELU and layer norm are stored for the backward pass: both in 8 bits with a scale per 16 channels (1x16), or only those of GELU with one scale per tensor',
     titles: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
-    takenBy: QUANTIZED,
+    takenBy: { modes: groupsActivations, others: 'has no groups of channels with a scale' },
     compared: ['tensor', '1x16'],
   }),
   /** Of delayed scales: steps that are remembered. */

@@ -25,7 +25,7 @@ interface SettingWords<Option extends string> {
 /** Which precision modes take a setting. */
 export interface TakenBy {
   readonly modes: (mode: PrecisionMode) => boolean;
-  /** "quantises no operands": what is true of the others. */
+  /** "has no quantised LM head": what is true of the others. */
   readonly others: string;
   /** Presets give it whatever the mode: only what a run asks for itself is refused. */
   readonly givenByPresets?: boolean;
