@@ -33,6 +33,22 @@ export function mixed(narrow: FormatId, preActivation?: FormatId): RecipeRow['st
   };
 }
 
+/** Matmul operands and the input of the activation function in `format`, each row with a scale, in the blocks of a mode in bf16. */
+export function quantizedByRow(format: FormatId): readonly SiteRule[] {
+  const byRow = (from: FormatId): Storage => ({
+    format,
+    from,
+    scales: [{ per: 'row', as: 'e8m0', when: 'current' }],
+  });
+  const storages = {
+    activation: byRow('bf16'),
+    weight: byRow('f32'),
+    outputGradient: byRow('bf16'),
+    preActivation: byRow('bf16'),
+  };
+  return [{ in: 'blocks', storages }];
+}
+
 /**
  * Quantised operands in the blocks of a mode whose other operands are in bf16, and with the settings of a run in the head too,
  * or with a scale for each {@link ACTIVATION_GROUP} channels of what GELU and the layer norms read.

@@ -1,7 +1,7 @@
 import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
-import { mixed, operands, quantized } from './mixedPrecision.ts';
+import { mixed, operands, quantized, quantizedByRow } from './mixedPrecision.ts';
 import { DELAYED_SCALING } from './quantization.ts';
 import {
   delayedScaling,
@@ -158,6 +158,15 @@ const ROWS = {
     storages: mixed('bf16'),
     scaling: none,
     sites: quantized(FP8, DELAYED_SCALING),
+    unsound: false,
+  },
+  'fp8-row': {
+    title: 'FP8, scales of rows',
+    summary:
+      'Matmul operands and saved activations of the blocks in E4M3 with a scale for each row: of activations and gradients a token, of weights an input channel. Attention and LM head in bf16.',
+    storages: mixed('bf16'),
+    scaling: none,
+    sites: quantizedByRow('e4m3fn'),
     unsound: false,
   },
 } satisfies Readonly<Record<string, RecipeRow>>;

@@ -85,8 +85,9 @@ export function computeWeight(
 ): Float64Array {
   const name = `h.${layer}.${part}.weight`;
   const master = parameter(parameters, name);
+  const inputs = part === 'mlp.c_proj' ? 4 * config.width : config.width;
   return recipe.quantization
-    ? quantizeOf(recipe, options)('weight', name, master)
+    ? quantizeOf(recipe, options)('weight', name, master, inputs)
     : storeOf(roundingOfBlock(recipe, layer === config.layers - 1), options)('weight', master.slice());
 }
 
@@ -103,7 +104,7 @@ export function headWeight(
   const name = headParameter(config);
   const values = parameter(parameters, name).slice(0, config.vocabulary * config.width);
   return recipe.quantization?.head
-    ? quantizeOf(recipe, options)('weight', name, values)
+    ? quantizeOf(recipe, options)('weight', name, values, config.vocabulary)
     : storeOf(recipe, options)('weight', values);
 }
 
@@ -122,7 +123,7 @@ function storedNorm(
 ): NormOutput {
   const normed = NORM_FUNCTIONS[norm](x, (part) => parameter(parameters, `${name}.${part}`), rows, width);
   const out = store('activation', normed.out);
-  return { ...normed, out: quantize ? quantize('activation', name, out) : out };
+  return { ...normed, out: quantize ? quantize('activation', name, out, rows) : out };
 }
 
 /** Loss and everything the backward pass needs. */
@@ -151,18 +152,18 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
     const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
-    const x0 = quantize('normInput', `${h}.ln_1 input`, x);
+    const x0 = quantize('normInput', `${h}.ln_1 input`, x, rows);
     const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantize);
     const qkv = store('attention', linear(ln1.out, layer, 'attn.c_attn', C, 3 * C));
     const attention = attentionForward(qkv, attentionShape(config, batch));
     const o = store('attention', attention.out);
-    const oOperand = quantize('activation', `${h}.attn`, o);
+    const oOperand = quantize('activation', `${h}.attn`, o, rows);
     const middle = store('residual', add(x, linear(oOperand, layer, 'attn.c_proj', C, C)));
-    const x1 = quantize('normInput', `${h}.ln_2 input`, middle);
+    const x1 = quantize('normInput', `${h}.ln_2 input`, middle, rows);
     const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantize);
     const wide = store('preActivation', linear(ln2.out, layer, 'mlp.c_fc', C, 4 * C));
-    const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide);
-    const act = quantize('activation', `${h}.mlp.${config.mlp}`, store('activation', activate(pre)));
+    const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide, rows);
+    const act = quantize('activation', `${h}.mlp.${config.mlp}`, store('activation', activate(pre)), rows);
     x = store('residual', add(middle, linear(act, layer, 'mlp.c_proj', 4 * C, C)));
     layers.push({ x0, ln1, qkv, o, oOperand, lse: attention.lse, x1, ln2, pre, act });
   }

@@ -80,7 +80,7 @@ export function modelBackward(
   /** The dY operand of `name`: a copy of the residual gradient for matmuls only, rounded or quantised. */
   const operandOf = (name: string, dres: Float64Array, store: Store) =>
     model.recipe.quantization
-      ? quantize('outputGradient', `${name} dY`, dres)
+      ? quantize('outputGradient', `${name} dY`, dres, rows)
       : store('outputGradient', dres.slice());
 
   const tokens = rows * accumulation;
@@ -90,7 +90,7 @@ export function modelBackward(
   );
   const dlogits = model.recipe.quantization?.head
     ? inChunks(dlogitsWide, (headRows ?? rows) * V, (chunk) =>
-        quantize('outputGradient', 'lm_head dY', chunk),
+        quantize('outputGradient', 'lm_head dY', chunk, chunk.length / V),
       )
     : dlogitsWide;
   accumulate(headParameter(config), matmulTransposedA(dlogits, saved.lnf.out, V, C, rows));
@@ -104,7 +104,7 @@ export function modelBackward(
     const dsum = operandOf(`${h}.mlp.c_proj`, dres, store);
     const dact = linear(layer, 'mlp.c_proj', s.act, dsum, dres, 4 * C, C);
     const dpre = store('outputGradient', ACTIVATION_FUNCTIONS[config.mlp].backward(dact, s.pre));
-    const dpreOperand = quantize('outputGradient', `${h}.mlp.c_fc dY`, dpre);
+    const dpreOperand = quantize('outputGradient', `${h}.mlp.c_fc dY`, dpre, rows);
     const dln2 = linear(layer, 'mlp.c_fc', s.ln2.out, dpreOperand, dpre, C, 4 * C);
     dres = store('residualGradient', add(dres, norm(dln2, s.ln2, `${h}.ln_2`)));
 
@@ -113,7 +113,7 @@ export function modelBackward(
     const dout = store('attention', dattn);
     const shape = attentionShape(config, batch);
     const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
-    const dqkvOperand = quantize('outputGradient', `${h}.attn.c_attn dY`, dqkv);
+    const dqkvOperand = quantize('outputGradient', `${h}.attn.c_attn dY`, dqkv, rows);
     const dln1 = linear(layer, 'attn.c_attn', s.ln1.out, dqkvOperand, dqkv, C, 3 * C);
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }

@@ -1,4 +1,4 @@
-import type { DescribedRole, ModeDescription } from '../precision/description.ts';
+import type { DescribedRole, ModeDescription, Quantization } from '../precision/description.ts';
 import type { FormatId } from '../precision/formats.ts';
 import type { QuantizedRole } from '../precision/mixedPrecision.ts';
 import { roundTo } from './rounding.ts';
@@ -9,8 +9,10 @@ export type Values = Float64Array | Float32Array;
 
 /** What the model rounds, and where: a mode as programs write it, which the oracle reads by itself. */
 export interface Rounding
-  extends Pick<ModeDescription<string>, 'roles' | 'quantization'>,
+  extends Pick<ModeDescription<string>, 'roles'>,
     Partial<Pick<ModeDescription<string>, 'masterRounding'>> {
+  /** With `per` each row has a scale instead of the tensor. */
+  readonly quantization?: Quantization & { readonly per?: 'row' };
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
 }
@@ -32,8 +34,13 @@ export interface StoreOptions {
   readonly scales?: ReadonlyMap<string, number>;
 }
 
-/** What matmuls read of a stored tensor: itself, or a copy that is quantised. */
-export type Quantize = (role: QuantizedRole, name: string, values: Float64Array) => Float64Array;
+/** What matmuls read of a stored tensor with so many rows: itself, or a copy that is quantised. */
+export type Quantize = (
+  role: QuantizedRole,
+  name: string,
+  values: Float64Array,
+  rows: number,
+) => Float64Array;
 
 const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
@@ -44,10 +51,11 @@ export function quantizeOf(
 ): Quantize {
   if (!quantization) return (_role, _name, values) => values;
   const grouped = quantization.activations === '1x16';
-  return (role, name, values) => {
+  return (role, name, values, rows) => {
     const format = quantization.formats[role];
-    if (grouped && IN_GROUPS.includes(role)) {
-      const copy = quantizedInGroups(values, format);
+    const byRow = quantization.per === 'row' && role !== 'normInput';
+    if (byRow || (grouped && IN_GROUPS.includes(role))) {
+      const copy = quantizedInGroups(values, format, byRow ? values.length / rows : undefined);
       onStore?.(role, copy.slice(), format);
       return copy;
     }

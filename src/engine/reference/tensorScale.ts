@@ -46,11 +46,15 @@ export function nextDelayedScale(
   return { history: rolled, scale: scaleFor(counts, format, scale, margin) };
 }
 
-/** Values as they read back, stored in `format` with a scale for each {@link ACTIVATION_GROUP} consecutive ones. */
-export function quantizedInGroups(values: ArrayLike<number>, format: FormatId): Float64Array {
+/** Values as they read back, stored in `format` with a scale for each `length` consecutive ones: a group of channels, or a row. */
+export function quantizedInGroups(
+  values: ArrayLike<number>,
+  format: FormatId,
+  length: number = ACTIVATION_GROUP,
+): Float64Array {
   const out = Float64Array.from(values);
-  for (let at = 0; at < out.length; at += ACTIVATION_GROUP) {
-    const group = out.slice(at, at + ACTIVATION_GROUP);
+  for (let at = 0; at < out.length; at += length) {
+    const group = out.slice(at, at + length);
     out.set(quantized(group, format, currentScale(group, format)), at);
   }
   return out;

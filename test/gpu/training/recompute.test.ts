@@ -59,6 +59,7 @@ describe.each([
   ],
   ['fp8', { accumulation: 2, quantizeActivations: '1x16' }, {}],
   ['fp8-delayed', {}, {}],
+  ['fp8-row', { accumulation: 2 }, {}],
 ] as const)('%s with %o and %o', (precision, overrides, options) => {
   test('every level trains with the same bits, through a skipped step too', async () => {
     const trained = (recompute: TrainConfig['recompute']) =>

@@ -61,6 +61,7 @@ const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimSt
   'bf16-last-fp32': ['fp8', 'stable-adamw'],
   fp8: ['f32', 'adamw'],
   'fp8-delayed': ['f32', 'adamw'],
+  'fp8-row': ['fp8', 'adamw'],
 };
 
 describe('three steps, a file, three more', () => {
