@@ -62,10 +62,23 @@ function withDirectImports(text, declaredIn) {
   );
 }
 
+/** The same for the types that TypeScript infers, which it may name by way of index.ts: `import("../../index.ts").Name`. */
+function withDirectTypes(text, declaredIn) {
+  return text.replace(
+    /import\("((?:\.\.\/)+)index\.ts"\)\.(\w+)/g,
+    (_, up, name) => `import("${up}${declaredIn.get(name)}").${name}`,
+  );
+}
+
 const declaredIn = exportsOf(join(TYPES, 'engine', 'index.d.ts'));
 for (const name of readdirSync(join(TYPES, 'package'))) {
   const file = join(TYPES, 'package', name);
   writeFileSync(file, withDirectImports(readFileSync(file, 'utf8'), declaredIn));
+}
+for (const entry of readdirSync(join(TYPES, 'engine'), { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile()) continue;
+  const file = join(entry.parentPath, entry.name);
+  writeFileSync(file, withDirectTypes(readFileSync(file, 'utf8'), declaredIn));
 }
 const kept = ENTRIES.reduce((found, name) => reachable(join(TYPES, 'package', name), found), new Set());
 for (const entry of readdirSync(TYPES, { recursive: true, withFileTypes: true })) {

@@ -47,7 +47,7 @@ test('settings that do not fit a file are refused before any GPU work', () =>
     });
     await expect(resumed(trainer, context, file, { text: `${letters()}0` })).rejects.toMatchObject({
       code: 'WRONG_RUN',
-      message: expect.stringContaining('fingerprint'),
+      message: expect.stringContaining('checksum'),
     });
     const cut = openRun(file.slice(0, file.size - 4), 'cut.safetensors');
     await expect(cut).rejects.toMatchObject({
