@@ -1,14 +1,14 @@
 /**
- * Whether two checkouts take the same time for a step: trains the same run in both in turns, a few seconds each, and
- * compares neighbouring turns, so that a machine that slows down slows both.
+ * Compares how long a step takes in two checkouts. It trains the same run in both, in turns of a few seconds, and compares
+ * neighbouring turns, so that a machine that slows down slows both.
  *
  *   npm run same-speed -- OLD NEW                          two folders in which `npm ci` has run
  *   npm run same-speed -- OLD NEW --shapes b --precision fp8 --markdown FILE
  *
- * It uses the command line only: each side is a process of its own, which is halted (SIGSTOP) during the other's turn, so
- * that it needs Linux, which also counts the processor time of each turn: on a software adapter that is the work of a step,
- * whatever else the machine does. A ratio is old / new: above 1 the new one is faster. The interval covers the middle of all
- * pairs with 95 % by their ranks. A process keeps its luck with memory, so that each pair of them is started anew several times.
+ * It uses the command line only. Each side is a process of its own, halted (SIGSTOP) during the other's turn. It needs
+ * Linux: it also reads the processor time of each turn from /proc, which on a software adapter is the work of a step, whatever
+ * else the machine does. A ratio is old / new: above 1 the new checkout is faster. The interval is a 95 % confidence interval
+ * of the median, from ranks. Memory layout can favour a process for its whole life, so both are started anew several times.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -69,7 +69,7 @@ function readArguments() {
   }
 }
 
-/** Processor time of all processes of a group, in ticks. Fields of /proc/PID/stat are counted after the name in brackets. */
+/** Processor time of all processes of a group, in ticks. Fields of /proc/PID/stat are indexed from after the parenthesised name. */
 function processorTime(group) {
   let ticks = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -155,7 +155,7 @@ async function pairsOfTurns(checkouts, args, turns, milliseconds, first) {
     const ratios = [];
     for (let turn = 0; turn < turns; turn++) {
       const times = [];
-      // Each goes first in every other pair: what follows a halt must not fall on one side.
+      // Each goes first in every other pair: so that the cost of resuming after a halt does not always hit the same one.
       for (const index of (turn + first) % 2 === 0 ? [0, 1] : [1, 0])
         times[index] = await sides[index].until(sides[index].steps + steps);
       const [old, next] = times;
@@ -167,7 +167,7 @@ async function pairsOfTurns(checkouts, args, turns, milliseconds, first) {
   }
 }
 
-/** The middle, and the pair of ranks that contains it in 95 of 100 samples (binomial, normal approximation). */
+/** The median, and the pair of ranks that contains it in 95 of 100 samples (binomial, normal approximation). */
 function middle(ratios) {
   const sorted = ratios.toSorted((x, y) => x - y);
   const n = sorted.length;
@@ -200,7 +200,7 @@ for (const shape of shapes)
 
 if (markdown) {
   const [old, next] = checkouts.map(commitOf);
-  const about = `\`npm run same-speed\`: commit ${old} and ${next}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}. A step in the old commit / in the new one, above 1 the new one is faster: middle of all pairs, and its interval of 95 %.`;
+  const about = `\`npm run same-speed\`: commit ${old} and ${next}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}. A step in the old commit / in the new one, above 1 the new commit is faster: the median over all pairs, and its 95 % confidence interval.`;
   writeFileSync(
     markdown,
     [

@@ -17,7 +17,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   smoke: {
     name: 'smoke',
     title: 'Smoke',
-    purpose: 'Seconds on a phone or a software adapter; used by the tests.',
+    purpose: 'Seconds on a phone or a software adapter.',
     config: {
       ...DEFAULTS,
       layers: 2,

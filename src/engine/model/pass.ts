@@ -41,13 +41,13 @@ export interface PassOptions {
   readonly windows: number;
   /** Where the first operation that overflows is noted. */
   readonly found: Tensor;
-  /** Finds the first of the delayed scales: each tensor is stored at what it asks for itself. */
+  /** Used to find the initial delayed scales: each tensor is stored at the scale that its own values ask for. */
   readonly calibrates?: boolean;
 }
 
 /**
- * How long a tensor of a block is kept for the backward pass: always, not beyond the forward pass, or at the recompute
- * levels before the one that is named.
+ * How long a tensor of a block is kept for the backward pass: always, not beyond the forward pass, or only at
+ * recompute levels below the named one.
  */
 type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 
@@ -99,7 +99,7 @@ export class Pass {
   }
 
   /**
-   * Postpones `build` until the operations are asked for, so that a plan is quick. It may plan no new tensor and store none for
+   * Postpones `build` until the operations are asked for, so that a plan is quick. It must not plan a tensor or store one for
    * the first time: the plan would lack both.
    */
   later(build: () => void): void {
@@ -123,12 +123,12 @@ export class Pass {
     return this.#emissions.build(target, kernels);
   }
 
-  /** Every named tensor that the pass stores, in order; of what it emits later nothing. */
+  /** Every named tensor that the pass stores, in order, excluding what {@link later} adds. */
   get stores(): readonly Stored[] {
     return this.#emissions.stores;
   }
 
-  /** Which part of the micro-batch what follows belongs to. */
+  /** The phase of the micro-batch that the following operations belong to. */
   set phase(phase: Phase) {
     this.#emissions.phase = phase;
   }
@@ -138,7 +138,7 @@ export class Pass {
   /**
    * One block. At recompute level `block` its forward pass is built once more before its backward pass.
    * @param input where the residual stream lies before it
-   * @param last of the last block everything is still there when the backward pass begins
+   * @param last true for the last block, whose tensors still exist when the backward pass begins
    */
   block<T>(input: Operand, last: boolean, build: () => T): T {
     const inBlock = (): T => {
@@ -161,7 +161,7 @@ export class Pass {
     return out;
   }
 
-  /** What makes a dropped operand again; undefined where it is still there. */
+  /** A function that recomputes a dropped operand; undefined where it still exists. */
   remakerOf({ dropped }: Place, make: () => void): (() => void) | undefined {
     return dropped ? () => this.#recompute(make) : undefined;
   }
@@ -182,7 +182,7 @@ export class Pass {
     return this.run.recipe.storage(role, { block, blocks: this.run.gpt.layers });
   }
 
-  /** The format in which kernels store a role at a site, where what they store may be quantised after. */
+  /** The format in which kernels store a role at a site, which may be quantised afterwards. */
   written(role: SiteRole, site: Site): FormatId {
     return writtenFormat(this.storage(role, site));
   }
@@ -221,7 +221,7 @@ export class Pass {
   }
 
   /**
-   * What readers of a quantised role read of `inp`: a copy, which is emitted, or where the mode makes none `inp` itself.
+   * What readers of a quantised role read: a copy of `inp`, which is emitted, or `inp` itself if the mode makes none.
    * @param at where the copy lies
    */
   copy(
@@ -247,7 +247,7 @@ export class Pass {
     const elements = this.rows * gpt.width;
     const isCopied = recompute !== 'block' && isQuantized(this.storage('normInput', site));
     if (!isCopied) return this.save(site, type, elements, endsBlock ? 'kept' : 'block');
-    // Norms keep copies of their own, so that two places are enough: a block reads one, fills the other, and comes back.
+    // Norms keep copies of their own, so that two places are enough: a block reads one, fills the other, and its output goes back into the first.
     return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'forward');
   }
 
@@ -263,7 +263,7 @@ export class Pass {
     return { ...part, scale: this.run.scales!.scale(name, storage, role, site) };
   }
 
-  /** What kernels write of an operand of a role before it is quantised. */
+  /** The tensor that a kernel writes before it is quantised. */
   wide(role: SiteRole, site: Site, elements: number): Tensor {
     return this.#share('activations', 'before quantisation', this.written(role, site), elements);
   }
@@ -283,7 +283,7 @@ export class Pass {
   }
 
   /**
-   * Where the gradient of the residual stream is collected, as the layer reads it whose output the value is.
+   * Where the gradient of the residual stream is collected, in the form read by the layer that produced the value.
    * @param earlier of another value of the stream: all share one tensor, since additions pass it on as it is
    */
   residualGradient(site: Site, earlier?: GradientPlace): GradientPlace {
@@ -312,7 +312,7 @@ export class Pass {
     return operand;
   }
 
-  /** Of a gradient's next writer: whether it adds. The first stores, later ones add; call it where the writer is emitted. */
+  /** Whether the next writer of the gradient must add: the first stores, later ones add. Call it when that writer is emitted. */
   accumulates({ collected }: GradientPlace): boolean {
     const { written } = collected;
     collected.written = true;
@@ -325,14 +325,14 @@ export class Pass {
     return parameter.parts;
   }
 
-  /** A parameter that is no vocabulary matrix, and so is never split. */
+  /** A parameter other than a vocabulary matrix, so it is never split. */
   part(site: Site): ParameterPart {
     return this.parts(site)[0]!;
   }
 
   // --- narrowing and quantising
 
-  /** Emits what makes `out`: a kernel that writes it, or where it has a scale one that writes what is then quantised. */
+  /** Emits what makes `out`: one kernel, or if `out` has a scale, a kernel and a quantiser. */
   store(
     role: SiteRole,
     site: Site,

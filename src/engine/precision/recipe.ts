@@ -25,39 +25,41 @@ export type ScalingPolicy =
       readonly growthInterval: number;
     };
 
-/** Settings that only modes with quantised operands take. Null leaves a value to the mode, and is all that other modes have. */
+/** Settings that only modes with quantised operands take. Null leaves a value to the mode; in other modes these are always null. */
 export interface QuantizeSettings {
   /** The LM head's matmuls on quantised operands too. */
   readonly quantizeHead: boolean;
-  /** How the inputs of GELU and layer norms are kept. */
+  /** How the inputs of the activation function and of the norms are stored for the backward pass. */
   readonly quantizeActivations: QuantizedActivations;
-  /** Of delayed scales: steps that are remembered, what of them counts, and powers of two of room above it. */
+  /** Delayed scales: steps whose largest magnitudes are remembered. */
   readonly amaxHistory: number | null;
+  /** Delayed scales: which of the remembered magnitudes sets the scale. */
   readonly amaxAlgorithm: AmaxAlgorithm | null;
+  /** Delayed scales: headroom above that magnitude, in powers of two. */
   readonly scaleMargin: number | null;
 }
 
 /** Storages of some roles at a place. */
 export interface SiteRule {
   readonly in: Place;
-  /** Settings of a run without which the rule does not hold. */
+  /** The rule applies only in runs with these settings. */
   readonly given?: Partial<Pick<QuantizeSettings, 'quantizeHead' | 'quantizeActivations'>>;
   readonly storages: Readonly<Partial<Record<SiteRole, Storage>>>;
 }
 
-/** A precision mode, but for its name. */
+/** A precision mode without its name. */
 export interface RecipeRow {
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
   /** Storages wherever no rule says otherwise; none has scales. */
   readonly storages: Readonly<Record<Role, Storage>>;
-  /** Of several that hold at a place the last counts. */
+  /** If several rules match, the last one wins. */
   readonly sites?: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
-  /** Exists to be seen failing: the page says so before it starts. */
+  /** Included to show a failure: the page says so before it starts. */
   readonly unsound: boolean;
-  /** Whether public/train_ddp.py resumes its runs; not where absent. */
+  /** Whether public/train_ddp.py resumes its runs; false if absent. */
   readonly inPytorch?: boolean;
 }
 
@@ -128,7 +130,7 @@ function withDelays(rule: SiteRule, settings: Partial<QuantizeSettings>): SiteRu
   return { ...rule, storages: Object.fromEntries(storages) };
 }
 
-/** The storages that a role has somewhere, or every role, those of named places first. */
+/** All storages of one role, or of all roles; those of named places come first. */
 export function storagesOf({ sites, storages }: RecipeRow, role?: Role): Storage[] {
   return [...(sites ?? []).map((rule) => rule.storages), storages].flatMap(
     (table: Partial<Record<Role, Storage>>) => (role ? (table[role] ?? []) : Object.values(table)),

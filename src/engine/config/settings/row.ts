@@ -11,40 +11,40 @@ export type SettingGroup = 'run' | 'modes' | 'quantization' | 'scaling' | 'model
 interface SettingWords<Option extends string> {
   /** Its name in commands, links and variants of modes. */
   readonly option: Option;
-  /** Other names that are read: of the option or the field in earlier versions. */
+  /** Earlier names of the option or field, still accepted. */
   readonly formerly?: readonly string[];
   readonly group: SettingGroup;
   readonly label: string;
-  /** What it does, without a capital and a period: a part of `--help`, and of the page's field. */
+  /** What it does, as a lower-case phrase without a full stop; used in `--help` and in the page's field. */
   readonly help: string;
   readonly unit?: string;
-  /** What holds where the value is null, or follows from other settings; of what precision modes decide nothing. */
+  /** Shown as the default where the value is null. Not set where the precision mode decides. */
   readonly standard?: string;
 }
 
 /** Which precision modes take a setting. */
 export interface TakenBy {
   readonly modes: (mode: PrecisionMode) => boolean;
-  /** "has no quantised LM head": what is true of the others. */
+  /** What is true of the modes that do not take it, such as "has no quantised LM head". */
   readonly others: string;
   /** Presets give it whatever the mode: only what a run asks for itself is refused. */
   readonly givenByPresets?: boolean;
 }
 
 export interface SettingRow<Value, Option extends string = string> extends SettingWords<Option> {
-  /** Of a preset that says nothing else, and of files that are older than the setting. */
+  /** The value in presets that give none, and in files that are older than the setting. */
   readonly default: Value;
   /** All modes where absent. */
   readonly takenBy?: TakenBy;
-  /** Values that menus offer where two runs of a comparison can differ in it. */
+  /** Values that menus offer for comparisons of two runs that differ in it. */
   readonly compared?: readonly string[];
-  /** Whether a saved run may be resumed with another value: none changes what a step computes but for last bits and the schedule. */
+  /** Whether a saved run may be resumed with another value. Such settings change only last bits and the schedule. */
   readonly resumable?: boolean;
   /** Whether `plan` takes it: it changes the memory of a run. */
   readonly planned?: boolean;
   /** Values with which public/train_ddp.py continues a run; all where absent. */
   readonly inPyTorch?: readonly Value[];
-  /** Settings by field that have no effect beside a value of this one. */
+  /** By value of this setting: the fields of settings that have no effect with it. */
   readonly disables?: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -55,7 +55,7 @@ export interface NumberRow<Value extends number | null = number | null, Option e
   readonly high: number;
   readonly whole: boolean;
   readonly code?: ErrorCode;
-  /** Throws an EngineError for a number in the range that is none of its values. */
+  /** Throws an EngineError for a number that is in range but not allowed. */
   readonly check?: (value: number) => unknown;
 }
 
@@ -66,7 +66,7 @@ export interface ChoiceRow<Value extends string | null = string | null, Option e
   readonly titles: Readonly<Record<string, string>>;
 }
 
-/** Given by the option alone, as `--untied`. */
+/** A switch: its option takes no value, as `--untied`. */
 export interface FlagRow<Option extends string = string> extends SettingRow<boolean, Option> {
   readonly kind: 'flag';
   /** The value that the option gives. */
@@ -92,7 +92,7 @@ type WrittenNumber<Value extends number | null, Option extends string> = Omit<
   'whole'
 > & { readonly whole?: boolean };
 
-/** A whole number unless it says otherwise; null as the default leaves it to the mode or to other settings. */
+/** A whole number unless it says otherwise. A default of null leaves it to the mode or to other settings. */
 export function number<const Option extends string>(
   row: WrittenNumber<number, Option> & { readonly default: number },
 ): NumberRow<number, Option>;
@@ -105,7 +105,7 @@ export function number<Option extends string>(
   return { kind: 'number', whole: true, ...row };
 }
 
-/** A choice among the values that have a title; null as the default leaves it to the mode. */
+/** A choice among the values that have a title. A default of null leaves it to the mode. */
 export function choice<Value extends string, const Option extends string>(
   row: Written<ChoiceRow<NoInfer<Value>, Option>> & {
     readonly default: NoInfer<Value>;

@@ -5,7 +5,7 @@ import { PRECISION_ROWS, SCALING_ROWS } from './precisionRows.ts';
 import type { AnyRow, SettingGroup, SettingRow } from './row.ts';
 import { TRAINING_ROWS } from './trainingRows.ts';
 
-// Variants of modes are spelled in this order; menus begin with a difference, so what modes have by themselves comes last.
+// Variants of modes are spelled in this order; menus begin with a difference, so settings that the mode already determines come last.
 export const SETTINGS = { ...PRECISION_ROWS, ...MODEL_ROWS, ...TRAINING_ROWS, ...SCALING_ROWS };
 
 type Rows = typeof SETTINGS;
@@ -21,7 +21,7 @@ export type NumberField = {
 
 /** The options, by field. */
 export type OptionOf<Of extends Field> = Rows[Of]['option'];
-/** Of a flag, `--untied`, links have 0 and 1. */
+/** Links write a flag as 0 or 1. */
 export type WrittenValue<Of extends Field> = Rows[Of] extends { readonly kind: 'flag' }
   ? '0' | '1'
   : NonNullable<TrainConfig[Of]>;
@@ -64,12 +64,12 @@ function byName(namesOf: (field: Field) => readonly string[]): Map<string, Field
 const byOption = byName((field) => [rowOf(field).option, ...(rowOf(field).formerly ?? [])]);
 const byField = byName((field) => [field, ...(rowOf(field).formerly ?? [])]);
 
-/** The setting that an option is called by, in whatever version; undefined where there is none. */
+/** The setting that an option names, now or in an earlier version; undefined where there is none. */
 export function fieldOfOption(name: string): Field | undefined {
   return byOption.get(name);
 }
 
-/** Names of an option: its own, and those that it had. */
+/** The names of an option, present and former. */
 export function optionNames(field: Field): string[] {
   return [rowOf(field).option, ...(rowOf(field).formerly ?? [])];
 }

@@ -6,11 +6,11 @@ import type { MasterRounding } from '../../precision/recipes.ts';
 
 /** A tensor as large as the parameters, which the optimizer keeps from step to step. It begins as zeros. */
 export interface OptimizerState {
-  /** Of its tensors, and in {@link UpdatePart.states}. */
+  /** Names its tensors, and is the key in {@link UpdatePart.states}. */
   readonly name: string;
   /** Before a parameter's name in run files. No two rules share one unless they can read each other's states. */
   readonly filePrefix: string;
-  /** Which of a mode's and an optimizer state's formats it has. */
+  /** Which moment's format it is stored in. */
   readonly role: 'firstMoment' | 'secondMoment';
 }
 
@@ -23,11 +23,11 @@ export interface ScratchSpec {
   readonly elements: number;
 }
 
-/** A chunk, or what of a parameter lies in one. */
+/** A chunk, or the part of one parameter that lies in one chunk. */
 export interface UpdatePart {
   readonly gradient: Operand;
   readonly master: Operand;
-  /** By their names. */
+  /** Keyed by state name. */
   readonly states: Readonly<Record<string, Operand>>;
   /** Rounded copy that matmuls read, where there is one. */
   readonly compute: Operand | undefined;
@@ -39,7 +39,7 @@ export interface UpdatePart {
   readonly first: number;
   /** A multiple of 256; those that belong to no parameter are zeros, and stay zeros. */
   readonly elements: number;
-  /** The first elements, which have weight decay. */
+  /** Number of leading elements that have weight decay. */
   readonly decayedElements: number;
   /** Of the chunk's random bits: equal seeds round alike at equal applied steps. */
   readonly seed: number;
@@ -51,7 +51,7 @@ export interface Update {
   readonly parts: readonly UpdatePart[];
   /** Learned values, without padding. */
   readonly learned: number;
-  /** By name; `first` is the element where this update's own begins. Empty for chunks. */
+  /** By name; `first` is the element where this update's part begins. Empty for chunks. */
   readonly scratch: ReadonlyMap<string, { readonly tensor: Tensor; readonly first: number }>;
 }
 
@@ -59,7 +59,7 @@ export interface UpdateSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Decoupled: times the learning rate. */
+  /** Decoupled: multiplied by the learning rate. */
   readonly weightDecay: number;
   readonly moments: MomentFormats;
   readonly masterRounding: MasterRounding;
@@ -70,9 +70,9 @@ export interface UpdateSettings {
 export interface OptimizerRule {
   /** In the order of the plan and of run files. */
   readonly states: readonly OptimizerState[];
-  /** How the states can be kept. */
+  /** Which `--optim-state` values it accepts. */
   readonly optimStates: readonly OptimState[];
-  /** Whether an update covers a parameter. Otherwise it covers a chunk, and has no scratch. */
+  /** Whether an update covers one parameter; if not, it covers a chunk and has no scratch. */
   takesWholeParameters(moments: MomentFormats): boolean;
   /** What the update of one parameter needs. */
   scratch(parts: readonly Pick<UpdatePart, 'elements'>[]): readonly ScratchSpec[];
