@@ -241,5 +241,9 @@ test('a setting without effect beside another is refused in one sentence', () =>
   expect(linkProblems('?lr-schedule=constant&min-lr=1e-4')).toEqual([said]);
   // What a preset says is left alone, and a comparison can vary it.
   expect(linkProblems('?lr-schedule=constant')).toEqual([]);
+  const epsilon =
+    'optimizer lion does not use epsilon, but epsilon 1e-7 was given. Leave it out, or use another optimizer.';
+  expect(optionProblem('--optimizer', 'lion', '--epsilon', '1e-7')).toBe(epsilon);
+  expect(linkProblems('?optimizer=lion&epsilon=1e-7')).toEqual([epsilon]);
   expect(linkProblems('?modes=fp16,fp16+lr-schedule=wsd')).toEqual([]);
 });

@@ -107,6 +107,7 @@ export const TRAINING_ROWS = {
     help: `what updates the weights. ${optimizers.replace(/\.$/, '')}`,
     titles: titlesOf(OPTIMIZER_TABLE),
     compared: OPTIMIZERS,
+    disables: Object.fromEntries(OPTIMIZERS.map((id) => [id, OPTIMIZER_TABLE[id].unused])),
     inPyTorch: OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPytorch),
   }),
   learningRate: number({

@@ -11,6 +11,8 @@ export interface OptimizerRow {
   readonly summary: string;
   /** Whether public/train_ddp.py resumes its runs. */
   readonly inPytorch: boolean;
+  /** Settings by field that its update does not read. */
+  readonly unused: readonly string[];
   /** @internal */
   readonly rule: OptimizerRule;
 }
@@ -20,12 +22,14 @@ const ROWS = {
     title: 'AdamW',
     summary: "Adam with decoupled weight decay, as PyTorch's.",
     inPytorch: true,
+    unused: [],
     rule: adamwRule(false),
   },
   'stable-adamw': {
     title: 'StableAdamW',
     summary: "AdamW that divides each parameter's update by its root mean square where that is above 1.",
     inPytorch: false,
+    unused: [],
     rule: adamwRule(true),
   },
   lion: {
@@ -33,6 +37,7 @@ const ROWS = {
     summary:
       'Moves every weight by the learning rate, against the sign of a momentum that is its only state. Use a learning rate 3 to 10 times lower than with AdamW, and a weight decay as many times higher.',
     inPytorch: false,
+    unused: ['epsilon'],
     rule: lionRule,
   },
 } as const satisfies Readonly<Record<string, OptimizerRow>>;
