@@ -98,7 +98,7 @@ test('runs are stored, compared, exported, deleted and imported again', async ({
   await expect(rows).toHaveCount(2);
   await rows.nth(0).getByTestId('open-run').click();
   await expect(page.getByTestId('run-went-on')).toContainText(
-    /From step 2 on: another adapter \(another .* in place of a GPU/,
+    /From step 2 on: another adapter \(another .* instead of a GPU/,
   );
   await expect(rows.filter({ hasText: 'scale too high' })).toContainText('<img src=x onerror=alert(1)>');
 
