@@ -1,4 +1,4 @@
-/** What is added to a model's folder so that its run goes on in PyTorch, on many GPUs. */
+/** The files that are added to a model's folder so that its run can continue in PyTorch, on many GPUs. */
 import {
   EngineError,
   FIELDS,
@@ -69,14 +69,14 @@ async function program(address: string): Promise<string> {
 function readme({ description: { config, text }, progress }: RunFile, hasText: boolean): string {
   return `A run of Halfstep in ${config.precision}, after step ${progress.attempted} of ${config.steps}.
 
-It goes on in PyTorch (1.13 or later, nothing else), on as many GPUs as torchrun is given:
+It continues in PyTorch (1.13 or later, nothing else), on as many GPUs as torchrun is given:
 
   torchrun --nproc-per-node 8 train_ddp.py run.safetensors --data text.txt --steps ${config.steps} --out trained.safetensors
 
 --steps is the total, and the end of the learning rate's schedule.
 ${hasText ? 'text.txt is its text.' : `Its text, "${text.name}", is not in this folder: put it there as text.txt, byte for byte.`}
 
-run.safetensors also goes on in Halfstep: dropped on the page, or with npm run train -- --resume run.safetensors.
+run.safetensors also continues in Halfstep: dropped on the page, or with npm run train -- --resume run.safetensors.
 model.safetensors, config.json, tokenizer.json and tokenizer_config.json are the model as Hugging Face's libraries read it.
 `;
 }

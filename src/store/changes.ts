@@ -57,7 +57,7 @@ export function numberProblem(settings: Settings, key: NumberSetting): Problem |
   if (settings[key] === null) return null;
   const own = rangeProblem(settings, key);
   if (own) return own;
-  // Numbers that are wrong by themselves are told at their own fields.
+  // Numbers that are wrong by themselves are reported at their own fields.
   const sane = leaveToPreset(
     settings,
     PRESET_SETTINGS.filter((other) => isNumber(other) && rangeProblem(settings, other)),

@@ -5,7 +5,7 @@ import { slice, type Tensor } from '../gpu/tensor.ts';
 import { type MatmulArgs, matmul, type SumParts } from './matmul.ts';
 import { reducePartials } from './rows.ts';
 
-/** 256 tiles of 64 x 64: below that a large GPU has nothing to do on most of its cores. No adapter tells how many it has. */
+/** 256 tiles of 64 x 64: below that a large GPU has nothing to do on most of its cores. No adapter reports how many it has. */
 const ENOUGH_RESULTS = 2 ** 20;
 /** A part sums so many steps at least, so that storing and reading its results is little beside it. */
 const LEAST_STEPS = 256;

@@ -69,7 +69,7 @@ export interface RunTensors extends ParameterLayout, ModelRun {
 export interface PlanLimits {
   /** Largest binding, hence largest tensor, in bytes. */
   readonly maxBindingBytes: number;
-  /** True where the run is saved while it goes on: a copy of its state then lies beside it. */
+  /** True if the run is saved during training: a copy of its state is then allocated too. */
   readonly saved?: boolean;
   /** Parameters, by name, that are not trained: none where left out. */
   readonly frozen?: ((name: string) => boolean) | undefined;
