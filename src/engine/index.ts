@@ -32,6 +32,7 @@ export {
   isPrecisionMode,
   PRECISION_MODES,
   type PrecisionMode,
+  REFERENCE_MODE,
   type Recipe,
   recipeFor,
   recipeOf,

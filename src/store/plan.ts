@@ -6,6 +6,7 @@ import {
   type MemoryBytes,
   mostTokens,
   type PlanLimits,
+  REFERENCE_MODE,
   type VariantId,
   VOCABULARY_PADDING,
 } from '../engine/index.ts';
@@ -89,7 +90,7 @@ export function memoryEstimates(
   try {
     return runsOf({ ...settings, seeds: 1 }).map(({ mode, config }) => {
       const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
-      const fp32 = memoryEstimate(inMode(config, 'fp32'), vocabulary, limits).bytes;
+      const fp32 = memoryEstimate(inMode(config, REFERENCE_MODE), vocabulary, limits).bytes;
       return { mode, bytes, fp32, largest: { name: largest.name, bytes: byteLength(largest) } };
     });
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { PRECISION_MODES, type VariantId, variantTitle } from '../../engine/index.ts';
+import { PRECISION_MODES, REFERENCE_MODE, type VariantId, variantTitle } from '../../engine/index.ts';
 import {
   type BatchSearch,
   BUDGET_UNITS,
@@ -36,7 +36,7 @@ export default function LargestBatchPanel() {
   const choose = (change: Partial<MemoryBudget>) =>
     useMeasurements.setState({ budget: { ...budget, ...change } });
   const [modes, setModes] = useState<readonly VariantId[]>(() => [
-    ...new Set<VariantId>(['fp32', ...settings.modes]),
+    ...new Set<VariantId>([REFERENCE_MODE, ...settings.modes]),
   ]);
   // Simulated modes and variants are listed only if the settings chose them.
   const [offered] = useState<readonly VariantId[]>(() => [...new Set([...PRECISION_MODES, ...modes])]);

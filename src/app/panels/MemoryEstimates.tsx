@@ -1,5 +1,5 @@
 /** A lazy chunk that lists the memory plan of each mode. */
-import { variantTitle } from '../../engine/index.ts';
+import { REFERENCE_MODE, variantTitle } from '../../engine/index.ts';
 import type { ModeEstimate } from '../../store/plan.ts';
 import styles from './MemoryPanel.module.css';
 import { CATEGORY_WORDS, filledCategories, savingSentence } from './memoryMessages.ts';
@@ -40,7 +40,7 @@ function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }
       <p className={styles.fact}>
         {`Largest buffer: ${largest.name}, ${exactBytes(largest.bytes)} of the ${exactBytes(limit)} this adapter allows.`}
       </p>
-      {mode !== 'fp32' && (
+      {mode !== REFERENCE_MODE && (
         <p className={styles.fact} data-testid={`saving-${mode}`}>
           {savingSentence(title, bytes, fp32)}
         </p>

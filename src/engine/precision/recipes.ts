@@ -180,6 +180,9 @@ export type Recipe = RecipeOf<PrecisionMode>;
 /** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
 export const PRECISION_MODES = Object.keys(ROWS) as readonly NamedMode[];
 
+/** The mode that memory and results of the others are compared with. */
+export const REFERENCE_MODE = 'fp32' satisfies NamedMode;
+
 const RECIPES = Object.fromEntries(
   PRECISION_MODES.map((id) => [id, new RecipeOf(id, ROWS[id])]),
 ) as unknown as Readonly<Record<NamedMode, Recipe>>;
