@@ -92,7 +92,7 @@ describe('refused', () => {
     expect(byteLength(planned)).toBe(256 + 8);
     for (const other of [undefined, { block: 32, as: 'e8m0' }, { block: 16, as: 'pow2' }] as const) {
       expect(() => plan.add('activations', 'x', 'e4m3fn', 64, other)).toThrow(
-        new RangeError('x has different scales of blocks'),
+        new RangeError('x is planned with two different kinds of block scales'),
       );
     }
   });
