@@ -108,7 +108,11 @@ describe('refused', () => {
   });
 
   test.each([
-    ['bf16', 16, 'x is stored in bf16, 2 bytes an element: only formats of at most 1 have scales of blocks'],
+    [
+      'bf16',
+      16,
+      'x is stored in bf16 with 2 bytes per element: only formats with at most 1 byte can have block scales',
+    ],
     ['e4m3fn', 6, 'x is stored in e4m3fn in blocks of 6 elements, which is no multiple of 4'],
   ] as const)('is an operand in %s with blocks of %d', (type, block, message) => {
     const inp = tensor(48, { block, as: 'e8m0' }, type);
