@@ -62,11 +62,11 @@ export function boundFor({ kernels, layout }: Budget, rows: readonly Row[]): num
   const compiled = rows.filter(isCompiled);
   const bounds = targetsIn(compiled).flatMap((target) => {
     const own = compiled.filter(({ targets }) => targets.includes(target));
-    const all = own.reduce((sum, { flops }) => sum + flops, 0);
+    const all = own.reduce((sum, { flops }) => sum + (flops ?? 0), 0);
     const meant = own.filter(
       (row) =>
         kernels.test(row.kernel) &&
-        row.flops >= MATTERS_FROM * all &&
+        (row.flops ?? 0) >= MATTERS_FROM * all &&
         (layout === undefined || layoutOf(row) === layout),
     );
     return meant.length > 0 ? [Math.min(...meant.map(({ bound }) => bound))] : [];
