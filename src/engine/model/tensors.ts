@@ -97,7 +97,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   };
   const specs = decoder
     .parameters()
-    .map((spec) => ({ ...spec, trainable: spec.trainable && !frozen?.(spec.name) }));
+    .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
   const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
