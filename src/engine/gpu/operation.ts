@@ -66,8 +66,19 @@ export interface Target {
   readonly splitSums: boolean;
 }
 
-/** A register tile of so many rows a lane, or a tile in shared memory. */
-export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
+/**
+ * A register tile of so many rows a lane, whose lanes share what they load of `a` or each load all of it, or a tile in
+ * shared memory: of a size that follows from the result's, or of this one.
+ */
+export const MATMUL_KERNELS = [
+  'register8',
+  'register16',
+  'register32',
+  'register16-unshared',
+  'tiled',
+  'tiled64',
+  'tiled128',
+] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
 
 /** Groups of `width` over `count` items on WebGPU's two-dimensional grid; `linearGroup` in shaders/lib/grid.wgsl undoes it. */
