@@ -292,9 +292,13 @@ describe('a budget', () => {
     expect(boundFor(budget('TN'), rows)).toBeNull();
   });
 
-  test('of no layout holds for every one', () => {
-    const rows = [row(['a'], [], 0.9, 50), row(['a'], ['bTransposed'], 0.4, 50)];
-    expect(boundFor(budget(), rows)).toBe(40);
+  test('takes the best tile of a kernel, or each', () => {
+    const rows = [
+      ...[row(['a'], ['TILE=128', 'a=f32'], 0.9, 50), row(['a'], ['TILE=128', 'a=f16'], 0.8, 50)],
+      row(['a'], ['TILE=64', 'a=f32'], 0.4, 50),
+    ];
+    expect(boundFor(budget(), rows)).toBe(80);
+    expect(boundFor({ ...budget(), everyTile: true }, rows)).toBe(40);
   });
 });
 
