@@ -56,8 +56,9 @@ export type Operation = Dispatch | Copy | Clear;
 /** What kernels need to know about the adapter and the run. */
 export interface Target {
   readonly half: HalfStorage;
-  readonly subgroups: boolean;
-  /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
+  /** Lanes of every subgroup of the run's pipelines; null where there are none, or where sizes vary and cannot be fixed: kernels then take their variants without subgroups. */
+  readonly subgroup: number | null;
+  /** Lanes of a row kernel's workgroup, which need not be a multiple of a subgroup or a part of one. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
   /** Shapes of matrices that the adapter multiplies at once, proven on it; empty on most. Where one fits, it goes before `matmul`. */
