@@ -9,16 +9,16 @@ export interface AdapterReport {
   readonly vendor: string;
   readonly architecture: string;
   readonly description: string;
-  /** Whether it is a software renderer, on which everything works, but slowly. */
+  /** Whether it is a software adapter, on which everything works, but slowly. */
   readonly isFallback: boolean;
   readonly features: readonly string[];
   readonly subgroupSize: { readonly min: number; readonly max: number } | null;
   /**
-   * Best storage for f16: native where shader-f16 exists; packed elsewhere and on software adapters, which load one
-   * element at a time and need half as many loads for two halves in a word.
+   * Fastest storage for f16: native where shader-f16 exists, except on software adapters. These load one element at a time, so
+   * that packed halves, two in a word, need half as many loads.
    */
   readonly half: HalfStorage;
-  /** The matrix shapes that matrix units multiply; empty when the device has none. */
+  /** The matrix shapes that the device's matrix units multiply; empty if it has none. */
   readonly matrixConfigs: readonly SubgroupMatrixConfig[];
   readonly limits: Readonly<Record<string, number>>;
 }

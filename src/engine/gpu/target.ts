@@ -1,4 +1,4 @@
-/** The properties of an adapter that kernels depend on. */
+/** Derives the properties that kernels depend on from what an adapter reports. */
 
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
@@ -8,7 +8,7 @@ import type { MatmulKernel, Target } from './operation.ts';
 /** Lanes of a row kernel's workgroup on GPUs, and where there are no subgroups at least. */
 const LANES = 64;
 
-/** Returns the f16 storage for a run. @throws EngineError BAD_VALUE when native f16 is not available */
+/** Returns the f16 storage of a run. @throws EngineError BAD_VALUE if native f16 is wanted and not available */
 export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport): HalfStorage {
   if (wanted === 'native' && !report.features.includes('shader-f16')) {
     throw new EngineError(
