@@ -7,13 +7,13 @@ export type KernelFilter = ReadonlyMap<string, string>;
 /** The choices of a target by name, as options write them. */
 export function choicesOf({
   matmul,
-  subgroups,
+  subgroup,
   lanes,
   matrixShapes,
 }: Target): Readonly<Record<string, string>> {
   return {
     matmul,
-    subgroups: subgroups ? 'on' : 'off',
+    subgroups: subgroup !== null ? 'on' : 'off',
     lanes: String(lanes),
     matrix: matrixShapes.length > 0 ? 'on' : 'off',
   };

@@ -95,10 +95,11 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   const matrices = matrixShapeFor(target.matrixShapes, [formatOf(a), formatOf(b)], m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
+    const { asksSubgroup = false } = target;
     const { subgroup } = target;
     if (subgroup === null) throw new RangeError('matrices need subgroups of one size');
     const constants = { ...matrixTile(matrices, subgroup, aTransposed, bTransposed), SUBGROUP: subgroup };
-    const conditions = { half: component === 'f16', emulated };
+    const conditions = { half: component === 'f16', emulated, asksSubgroup };
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
   }
