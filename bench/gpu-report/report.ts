@@ -7,7 +7,7 @@ import type { Family } from './families.ts';
 import type { ReportOptions } from './options.ts';
 import { type Kernel, type Row, rowOf } from './rows.ts';
 import { filtered } from './targets.ts';
-import { kernelsOfFile, kernelsOfStep } from './variants.ts';
+import { groupName, kernelsOfFile, kernelsOfStep } from './variants.ts';
 
 export interface Report {
   /** The compiler: Mesa's version, as the driver says it. */
@@ -29,7 +29,7 @@ export async function groupsOf(
   const targets = filtered(candidateTargets(report, 'auto'), filter);
   const groups = new Map<string, Kernel[]>();
   for (const precision of precisions) {
-    groups.set(`${preset} ${precision}`, await kernelsOfStep(preset, precision, targets, report.limits));
+    groups.set(groupName(preset, precision), await kernelsOfStep(preset, precision, targets, report.limits));
   }
   return groups;
 }

@@ -14,11 +14,13 @@ export interface Kernel {
   readonly traits: readonly string[];
   readonly code: string;
   readonly entryPoint: string;
-  /** Dispatches a step; null where it is of no step. */
+  /** Which targets of a run dispatch it, as targetName in targets.ts calls them; none where it is of no step. */
+  readonly targets: readonly string[];
+  /** Dispatches a step on the first of them; null where it is of no step. */
   readonly dispatches: number | null;
-  /** Floating-point operations a step, where they decide how long it takes. */
+  /** Floating-point operations of those, where they decide how long it takes. */
   readonly flops: number;
-  /** Bytes bound a step, each operand of a dispatch once. */
+  /** Bytes that those bind, each operand of a dispatch once. */
   readonly bytes: number;
 }
 

@@ -19,6 +19,12 @@ export function choicesOf({
   };
 }
 
+export function targetName(target: Target): string {
+  return Object.entries(choicesOf(target))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
+}
+
 /** @throws EngineError BAD_VALUE where an entry is no `name=value` */
 export function readFilter(value: string | undefined): KernelFilter {
   if (value === undefined) return new Map();
@@ -38,14 +44,9 @@ export function filtered(targets: readonly Target[], filter: KernelFilter): Targ
     return [...filter].every(([name, value]) => choices[name] === value);
   });
   if (left.length > 0) return left;
-  const known = targets.map((target) =>
-    Object.entries(choicesOf(target))
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
-  );
   throw new EngineError(
     'BAD_VALUE',
     'No target has all choices of --kernels.',
-    `There are: ${known.join('; ')}.`,
+    `There are: ${targets.map(targetName).join('; ')}.`,
   );
 }
