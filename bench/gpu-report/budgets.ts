@@ -46,13 +46,13 @@ export const BUDGETS: readonly Budget[] = [
   { title: 'matmul NT, large', kernels: MATMUL, layout: 'NT', least: { fp32: 85, fp16: 85 }, goal: 85 },
   { title: 'matmul TN, large', kernels: MATMUL, layout: 'TN', least: { fp32: 85, fp16: 85 }, goal: 85 },
   { title: 'matmul, every tile', kernels: MATMUL, everyTile: true, least: { fp32: 60, fp16: 60 }, goal: 60 },
-  { title: 'matrix units NN', kernels: MATRIX, layout: 'NN', least: { fp16: 36 }, goal: 70 },
-  { title: 'matrix units NT', kernels: MATRIX, layout: 'NT', least: { fp16: 34 }, goal: 70 },
-  { title: 'matrix units TN', kernels: MATRIX, layout: 'TN', least: { fp16: 37 }, goal: 70 },
+  { title: 'matrix units NN', kernels: MATRIX, layout: 'NN', least: { fp16: 51 }, goal: 70 },
+  { title: 'matrix units NT', kernels: MATRIX, layout: 'NT', least: { fp16: 49 }, goal: 70 },
+  { title: 'matrix units TN', kernels: MATRIX, layout: 'TN', least: { fp16: 53 }, goal: 70 },
 ];
 
 /** Kernels that spill, with the registers that they may: the goal is that there is none. */
-export const SPILLS: Readonly<Record<string, number>> = { attention_backward_key_value: 72 };
+export const SPILLS: Readonly<Record<string, number>> = { attention_backward_key_value: 73 };
 
 /** A kernel with less of a target's operations does not decide how long the step takes. */
 const MATTERS_FROM = 0.02;

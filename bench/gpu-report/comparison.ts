@@ -3,6 +3,9 @@ import type { Report } from './report.ts';
 import { type CompiledRow, isCompiled, type Row } from './rows.ts';
 import { aboutReport, boundText, markdownTable, namesOf, percent, spills } from './table.ts';
 
+/** Constants, and the conditions under which lanes share what they load. */
+const HOW = /=\d+$|subgroups?$|^sharesPart$/i;
+
 const HEADER = ['kernel', 'VGPRs', 'spilled', 'waves a SIMD', 'FMA share', 'bound', 'change'];
 
 /**
@@ -29,7 +32,7 @@ function bestByTask(rows: readonly Row[]): Map<string, CompiledRow> {
   const best = new Map<string, CompiledRow>();
   for (const row of rows.filter(isCompiled)) {
     const kernel = row.kernel.replace(/^matmul_(tiled|register)$/, 'matmul');
-    const traits = row.traits.filter((trait) => trait !== 'subgroups' && !/=\d+$/.test(trait));
+    const traits = row.traits.filter((trait) => !HOW.test(trait));
     const task = [sectionOf(row), kernel, ...traits].join(' ');
     const other = best.get(task);
     if (!other || row.bound > other.bound) best.set(task, { ...row, kernel, traits });
