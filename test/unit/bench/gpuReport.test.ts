@@ -1,11 +1,14 @@
 /** What bench/gpu-report reads from a listing, and the shares of the peak that follow. */
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Budget, boundFor } from '../../../bench/gpu-report/budgets.ts';
 import { comparisonTables } from '../../../bench/gpu-report/comparison.ts';
 import { FAMILIES, SIMDS } from '../../../bench/gpu-report/families.ts';
 import { boundOf, hotLoop } from '../../../bench/gpu-report/hotLoop.ts';
 import { costOf } from '../../../bench/gpu-report/instructions.ts';
+import { nullDeviceEnv } from '../../../bench/gpu-report/layer.ts';
 import { readProgram, readStatistics, workgroupSize } from '../../../bench/gpu-report/listing.ts';
 import { readOptions } from '../../../bench/gpu-report/options.ts';
 import { type CompiledRow, type Kernel, type Row, rowOf } from '../../../bench/gpu-report/rows.ts';
@@ -301,6 +304,30 @@ describe('a budget', () => {
     ];
     expect(boundFor(budget(), rows)).toBe(80);
     expect(boundFor({ ...budget(), everyTile: true }, rows)).toBe(40);
+  });
+});
+
+describe('what is missing is named, with the fix', () => {
+  let root: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'gpu-report-test-'));
+    mkdirSync(join(root, 'bench', 'gpu-report'), { recursive: true });
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const environment = () => nullDeviceEnv(root, 'navi31', join(root, 'listings'), root);
+
+  test('RADV', () => {
+    expect(environment).toThrow(`there is no radeon_icd*.json in ${root}`);
+    expect(environment).toThrow(expect.objectContaining({ hint: expect.stringMatching(/setup\.mjs/) }));
+  });
+
+  test('what the layer is built with', () => {
+    writeFileSync(join(root, 'radeon_icd.x86_64.json'), '{}');
+    writeFileSync(join(root, 'bench', 'gpu-report', 'null_gpu_layer.c'), '#include <no/such/header.h>\n');
+    expect(environment).toThrow(/layer of the report could not be compiled with gcc: .*/s);
+    expect(environment).toThrow(expect.objectContaining({ hint: expect.stringMatching(/libvulkan-dev/) }));
   });
 });
 
