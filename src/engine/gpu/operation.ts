@@ -60,6 +60,7 @@ export interface Target {
   /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
+  readonly attention: AttentionKernel;
   /** Shapes of matrices that the adapter multiplies at once, proven on it; empty on most. Where one fits, it goes before `matmul`. */
   readonly matrixShapes: readonly MatrixShape[];
   /** Long sums with few results are cut into parts, to give a GPU enough to do. */
@@ -69,6 +70,10 @@ export interface Target {
 /** A register tile of so many rows a lane, or a tile in shared memory. */
 export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
+
+/** A key a trip, whose vectors lanes read for each other where there are subgroups; or several, read at addresses that are uniform over a workgroup. */
+export const ATTENTION_KERNELS = ['register', 'uniform'] as const;
+export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 
 /** Groups of `width` over `count` items on WebGPU's two-dimensional grid; `linearGroup` in shaders/lib/grid.wgsl undoes it. */
 export function linearGrid(count: number, width: number): [number, number, number] {

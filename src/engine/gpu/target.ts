@@ -3,7 +3,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { AdapterReport } from './device.ts';
-import type { MatmulKernel, Target } from './operation.ts';
+import type { AttentionKernel, MatmulKernel, Target } from './operation.ts';
 
 /** Without subgroups, row kernels reduce over this many lanes in workgroup memory. */
 const LANES_WITHOUT_SUBGROUPS = 64;
@@ -23,13 +23,20 @@ export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport):
 export function makeTarget(
   report: AdapterReport,
   half: HalfStorage,
-  { matmul, matrixShapes }: Pick<Target, 'matmul' | 'matrixShapes'>,
+  {
+    matmul,
+    matrixShapes,
+    attention = attentionCandidates(report)[0]!,
+  }: Pick<Target, 'matmul' | 'matrixShapes'> & {
+    readonly attention?: AttentionKernel | undefined;
+  },
 ): Target {
   return {
     half,
     subgroups: report.subgroupSize !== null,
     lanes: report.subgroupSize?.min ?? LANES_WITHOUT_SUBGROUPS,
     matmul,
+    attention,
     matrixShapes,
     // Software adapters have few cores, which are busy anyway, and partial sums would only add memory traffic.
     splitSums: !report.isFallback,
@@ -44,4 +51,11 @@ export function matmulCandidates({ isFallback, subgroupSize }: AdapterReport): r
   if (isFallback) return [subgroupSize && subgroupSize.min >= 8 ? 'register32' : 'register8'];
   // Without subgroups every lane loads all of `a` by itself, and fewer rows need fewer registers.
   return [subgroupSize ? 'register16' : 'register8', 'tiled'];
+}
+
+/** Returns the attention kernels to time on an adapter, with the one that is expected to win first. */
+export function attentionCandidates({
+  isFallback,
+}: Pick<AdapterReport, 'isFallback'>): readonly AttentionKernel[] {
+  return isFallback ? ['register'] : ['uniform', 'register'];
 }

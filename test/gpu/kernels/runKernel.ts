@@ -1,7 +1,7 @@
 /** Runs operations on tensors with given contents and reads everything back. Works in Node and in a page. */
 import { Arena } from '../../../src/engine/gpu/arena.ts';
 import type { AdapterReport } from '../../../src/engine/gpu/device.ts';
-import type { MatmulKernel, Operation, Target } from '../../../src/engine/gpu/operation.ts';
+import type { AttentionKernel, MatmulKernel, Operation, Target } from '../../../src/engine/gpu/operation.ts';
 import { PipelineCache } from '../../../src/engine/gpu/pipelines.ts';
 import { Program } from '../../../src/engine/gpu/program.ts';
 import {
@@ -38,9 +38,10 @@ export function targetOf(
   half: HalfStorage,
   subgroups: boolean,
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
+  attention: AttentionKernel = 'register',
 ): Target {
   const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
-  return { half, subgroups, lanes, matmul, matrixShapes: [], splitSums: false };
+  return { half, subgroups, lanes, matmul, attention, matrixShapes: [], splitSums: false };
 }
 
 /** Storages and subgroup use that the adapter offers. */

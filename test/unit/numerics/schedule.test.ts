@@ -15,6 +15,7 @@ const target = {
   subgroups: true,
   lanes: 8,
   matmul: 'register32',
+  attention: 'register',
   matrixShapes: [],
   splitSums: true,
 } as const;
