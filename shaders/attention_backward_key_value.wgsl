@@ -6,8 +6,9 @@
 import package::lib::attention_backward::{lse, pairOf, storeGradient};
 import package::lib::attention_rows::{firstKey, firstQuery, K, keyCount, MAX_TRIPS, outRow, Q, qkvRow, queryHead, queryHeads, shape, V};
 @if(dropout) import package::lib::attention_scores::{kept, rowSeed};
-@if(subgroups) import package::lib::attention_share::{shareBase, SHARES};
+@if(subgroups) import package::lib::attention_rows::SHARES;
 import package::lib::found::reportOverflow;
+@if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{HEAD4, LANES};
 @if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
@@ -32,7 +33,6 @@ fn attention_backward_key_value(
     k[c] = qkv::load(kAt + c) * shape.scale;
     v[c] = qkv::load(vAt + c);
   }
-  @if(subgroups) let base = shareBase(lane);
   for (var member = 0u; member < queryHeads(); member++) {
     let head = queryHead(group.y, member);
     let begin = max(group.x * LANES, firstQuery(head)) - firstQuery(head);
@@ -54,7 +54,7 @@ fn attention_backward_key_value(
       @if(subgroups) var qPart: array<vec4f, SHARES>;
       @if(subgroups) var doutPart: array<vec4f, SHARES>;
       @if(subgroups) for (var n = 0u; n < SHARES; n++) {
-        let c = min(lane - base + n * SHARE, HEAD4 - 1u);
+        let c = min(sharedIndex(lane) + n * SHARE, HEAD4 - 1u);
         qPart[n] = qkv::load(qAt + c);
         doutPart[n] = dout::load(outAt + c);
       }
@@ -63,8 +63,8 @@ fn attention_backward_key_value(
       var q: array<vec4f, HEAD4>;
       var doutRow: array<vec4f, HEAD4>;
       for (var c = 0u; c < HEAD4; c++) {
-        @if(subgroups) q[c] = subgroupShuffle(qPart[c / SHARE], base + c % SHARE);
-        @if(subgroups) doutRow[c] = subgroupShuffle(doutPart[c / SHARE], base + c % SHARE);
+        @if(subgroups) q[c] = subgroupShuffle(qPart[c / SHARE], sharedLane(lane, c));
+        @if(subgroups) doutRow[c] = subgroupShuffle(doutPart[c / SHARE], sharedLane(lane, c));
         @if(!subgroups) q[c] = qkv::load(qAt + c);
         @if(!subgroups) doutRow[c] = dout::load(outAt + c);
         scores = fma(k[c], q[c], scores);

@@ -6,8 +6,9 @@
 import package::lib::attention_backward::{lse, pairOf, storeGradient};
 import package::lib::attention_rows::{firstKey, firstQuery, K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 @if(dropout) import package::lib::attention_scores::{kept, rowSeed};
-@if(subgroups) import package::lib::attention_share::{shareBase, SHARES};
+@if(subgroups) import package::lib::attention_rows::SHARES;
 import package::lib::found::reportOverflow;
+@if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{HEAD4, LANES};
 @if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
@@ -44,7 +45,6 @@ fn attention_backward_query(
   @if(!windows) let doutDot = dot(doutDots, vec4f(1.0));
   @if(windows) let doutDot = dots[head * shape.context + t];
   let rowLse = lse[head * shape.context + t];
-  @if(subgroups) let base = shareBase(lane);
   let end = firstQuery(head) + min(shape.context, (group.x + 1u) * LANES);
   for (var j = firstKey(head, firstQuery(head) + group.x * LANES); j < MAX_TRIPS; j++) {
     if (j >= end) {
@@ -55,7 +55,7 @@ fn attention_backward_query(
     @if(subgroups) var kPart: array<vec4f, SHARES>;
     @if(subgroups) var vPart: array<vec4f, SHARES>;
     @if(subgroups) for (var i = 0u; i < SHARES; i++) {
-      let c = min(lane - base + i * SHARE, HEAD4 - 1u);
+      let c = min(sharedIndex(lane) + i * SHARE, HEAD4 - 1u);
       kPart[i] = qkv::load(kAt + c);
       vPart[i] = qkv::load(vAt + c);
     }
@@ -63,9 +63,9 @@ fn attention_backward_query(
     var dprobabilities = vec4f();
     var k: array<vec4f, HEAD4>;
     for (var c = 0u; c < HEAD4; c++) {
-      @if(subgroups) k[c] = subgroupShuffle(kPart[c / SHARE], base + c % SHARE);
+      @if(subgroups) k[c] = subgroupShuffle(kPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) k[c] = qkv::load(kAt + c);
-      @if(subgroups) let v = subgroupShuffle(vPart[c / SHARE], base + c % SHARE);
+      @if(subgroups) let v = subgroupShuffle(vPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) let v = qkv::load(vAt + c);
       scores = fma(q[c], k[c], scores);
       dprobabilities = fma(doutRow[c], v, dprobabilities);

@@ -6,8 +6,9 @@
 import package::lib::attention_rows::{firstKey, firstQuery, K, LOWEST, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::attention_scores::capped;
 @if(dropout) import package::lib::attention_scores::{kept, rowSeed};
-@if(subgroups) import package::lib::attention_share::{shareBase, SHARES};
+@if(subgroups) import package::lib::attention_rows::SHARES;
 import package::lib::found::reportOverflow;
+@if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{HEAD4, LANES};
 @if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
@@ -32,7 +33,6 @@ fn attention_forward(
   for (var c = 0u; c < HEAD4; c++) {
     q[c] = qkv::load(qAt + c) * shape.scale;
   }
-  @if(subgroups) let base = shareBase(lane);
   var highest = LOWEST;
   var sum = 0.0;
   let end = firstQuery(head) + min(shape.context, (group.x + 1u) * LANES);
@@ -45,13 +45,13 @@ fn attention_forward(
     @if(subgroups) var kPart: array<vec4f, SHARES>;
     @if(subgroups) var vPart: array<vec4f, SHARES>;
     @if(subgroups) for (var i = 0u; i < SHARES; i++) {
-      let c = min(lane - base + i * SHARE, HEAD4 - 1u);
+      let c = min(sharedIndex(lane) + i * SHARE, HEAD4 - 1u);
       kPart[i] = qkv::load(kAt + c);
       vPart[i] = qkv::load(vAt + c);
     }
     var products = vec4f();
     for (var c = 0u; c < HEAD4; c++) {
-      @if(subgroups) let k = subgroupShuffle(kPart[c / SHARE], base + c % SHARE);
+      @if(subgroups) let k = subgroupShuffle(kPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) let k = qkv::load(kAt + c);
       products = fma(q[c], k, products);
     }
@@ -68,7 +68,7 @@ fn attention_forward(
     @if(!dropout) let taken = weight;
     @if(dropout) let taken = weight * kept(seed, j);
     for (var c = 0u; c < HEAD4; c++) {
-      @if(subgroups) let v = subgroupShuffle(vPart[c / SHARE], base + c % SHARE);
+      @if(subgroups) let v = subgroupShuffle(vPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) let v = qkv::load(vAt + c);
       o[c] = fma(vec4f(taken), v, o[c] * keep);
     }

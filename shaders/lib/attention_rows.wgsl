@@ -6,6 +6,7 @@
 // dispatch: none (library)
 // source:  packed qkv of GPT-2's c_attn; grouped queries (Ainslie et al. 2023)
 import constants::{HEAD4};
+@if(subgroups) import constants::SHARE;
 
 struct AttentionShape {
   context: u32,  // T, the queries of a window
@@ -28,6 +29,8 @@ const MAX_TRIPS = 0x1000000u;
 const Q = 0u;
 const K = 1u;
 const V = 2u;
+// Vectors of a row that a lane loads for those it shares with.
+@if(subgroups) const SHARES = (HEAD4 + SHARE - 1u) / SHARE;
 // Of a row of `windows`, before the starts of documents.
 @if(windows) const WINDOW_WORDS = 3u;
 

@@ -92,7 +92,7 @@ describe('refused', () => {
     expect(byteLength(planned)).toBe(256 + 8);
     for (const other of [undefined, { block: 32, as: 'e8m0' }, { block: 16, as: 'pow2' }] as const) {
       expect(() => plan.add('activations', 'x', 'e4m3fn', 64, other)).toThrow(
-        new RangeError('x has different scales of blocks'),
+        new RangeError('x is planned with two different kinds of block scales'),
       );
     }
   });
@@ -108,7 +108,11 @@ describe('refused', () => {
   });
 
   test.each([
-    ['bf16', 16, 'x is stored in bf16, 2 bytes an element: only formats of at most 1 have scales of blocks'],
+    [
+      'bf16',
+      16,
+      'x is stored in bf16 with 2 bytes per element: only formats with at most 1 byte can have block scales',
+    ],
     ['e4m3fn', 6, 'x is stored in e4m3fn in blocks of 6 elements, which is no multiple of 4'],
   ] as const)('is an operand in %s with blocks of %d', (type, block, message) => {
     const inp = tensor(48, { block, as: 'e8m0' }, type);

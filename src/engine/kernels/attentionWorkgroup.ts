@@ -1,4 +1,5 @@
 /** How attention is cut into workgroups and lanes: what fits in registers, and which lanes read for each other. */
+import { laneForm } from '../gpu/lanes.ts';
 import type { Target } from '../gpu/operation.ts';
 
 export interface WorkgroupShape {
@@ -9,14 +10,9 @@ export interface WorkgroupShape {
 }
 
 /** One lane a row. With subgroups, lanes share what they load by shuffles. */
-export function registerLanes({ lanes, subgroups }: Target, headSize: number): WorkgroupShape {
-  const subgroup = lanes;
-  const share = greatestCommonDivisor(lanes, subgroup);
-  return {
-    rows: lanes,
-    conditions: { subgroups, shared: subgroups && share < subgroup },
-    constants: { HEAD4: headSize / 4, LANES: lanes, ...(subgroups && { SHARE: share }) },
-  };
+export function registerLanes(target: Target, headSize: number): WorkgroupShape {
+  const { conditions, constants } = laneForm(target);
+  return { rows: target.lanes, conditions, constants: { ...constants, HEAD4: headSize / 4 } };
 }
 
 /** What a lane keeps of a row of D: q and o; q, dout and dq; k, v and dk; k and dv; k, v, dk and dv. */
@@ -32,11 +28,8 @@ const KEYS = { forward: 8, query: 1, key: 1, value: 1, keyValue: 1 };
 const MOST_LANES = 256;
 
 /** A row of a large head is split over as many lanes as keep it in registers. */
-export function uniformLanes(
-  { lanes: rows, subgroups }: Target,
-  headSize: number,
-  pass: keyof typeof KEYS,
-): WorkgroupShape {
+export function uniformLanes(target: Target, headSize: number, pass: keyof typeof KEYS): WorkgroupShape {
+  const { lanes: rows } = target;
   const vectors = headSize / 4;
   const fits = (parts: number) => (ROWS_KEPT[pass] * headSize) / parts <= KEPT_NUMBERS[pass];
   const possible = [1, 2, 3, 4].filter((parts) => vectors % parts === 0 && parts * rows <= MOST_LANES);
@@ -44,7 +37,7 @@ export function uniformLanes(
   const keys = KEYS[pass];
   return {
     rows,
-    conditions: { split: parts > 1, subgroups: parts > 1 && subgroups },
+    conditions: { split: parts > 1, ...(parts > 1 && partConditions(target)) },
     constants: {
       ...{ HEAD4: vectors, ROWS: rows, PARTS: parts, LANES: parts * rows },
       ...{ KEYS: keys, SUMS: pass === 'forward' || pass === 'value' ? keys : 2 * keys },
@@ -52,6 +45,12 @@ export function uniformLanes(
   };
 }
 
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+/** Whether the lanes of a subgroup have the same part of their rows, which lets a compiler read keys once for all of them. */
+export function partsAreUniform({ subgroup, lanes }: Target): boolean {
+  return subgroup !== null && lanes % subgroup === 0;
+}
+
+function partConditions(target: Target): Readonly<Record<string, boolean>> {
+  const { asksSubgroup = false } = target;
+  return partsAreUniform(target) ? { subgroups: true, asksSubgroup } : {};
 }

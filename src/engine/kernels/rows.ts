@@ -1,5 +1,6 @@
 /** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
 import { dispatch } from '../gpu/dispatch.ts';
+import { laneForm } from '../gpu/lanes.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand, Tensor } from '../gpu/tensor.ts';
 
@@ -27,14 +28,15 @@ export function layernormForward(
   },
 ): Dispatch {
   const { inp, weight, bias, out, stats, found, rows, width, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'layernorm_forward', {
     operands: { inp, weight, bias, out },
     tensors: { stats },
     writes: ['out', 'stats'],
     found,
     uniforms: { rows, c4: width / 4 },
-    conditions: { ...args.conditions, subgroups: target.subgroups, bias: bias !== undefined },
-    constants: { LANES: target.lanes },
+    conditions: { ...args.conditions, ...form.conditions, bias: bias !== undefined },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
@@ -84,6 +86,7 @@ export function layernormBackward(
   },
 ): Dispatch {
   const { inp, dout, weight, stats, dinp, rounded, accumulate, found, rows, width, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'layernorm_backward', {
     operands: { inp, dout, weight, dinp, rounded },
     tensors: { stats },
@@ -92,11 +95,11 @@ export function layernormBackward(
     uniforms: { rows, c4: width / 4 },
     conditions: {
       ...args.conditions,
-      subgroups: target.subgroups,
+      ...form.conditions,
       accumulate,
       roundedCopy: rounded !== undefined,
     },
-    constants: { LANES: target.lanes },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
@@ -279,6 +282,7 @@ export function crossEntropy(
   },
 ): Dispatch {
   const { logits, targets, losses, backward, found, rows, vocabulary, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'cross_entropy', {
     operands: { dlogits: backward?.dlogits },
     tensors: { logits, targets, losses, state: backward?.state },
@@ -291,8 +295,8 @@ export function crossEntropy(
       vocabulary,
       inverseTokens: backward && 1 / backward.lossTokens,
     },
-    conditions: { subgroups: target.subgroups, backward: backward !== undefined },
-    constants: { LANES: target.lanes },
+    conditions: { ...form.conditions, backward: backward !== undefined },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
@@ -321,8 +325,7 @@ export function logitSharpness(
     tensors: { logits, targets, out },
     writes: ['out'],
     uniforms: { rows, v4: args.paddedVocabulary / 4, slice4: args.sliceColumns / 4, vocabulary, epsilon },
-    conditions: { subgroups: target.subgroups },
-    constants: { LANES: target.lanes },
+    ...laneForm(target),
     grid: linearGrid(rows, 1),
     label,
   });

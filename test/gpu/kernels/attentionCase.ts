@@ -9,6 +9,7 @@ import {
   type AttentionWindow,
   windowWords,
 } from '../../../src/engine/kernels/attentionOptions.ts';
+import { partsAreUniform } from '../../../src/engine/kernels/attentionWorkgroup.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import {
   attentionDelta,
@@ -153,4 +154,20 @@ function leaveUnwritten(shape: ReferenceShape, dqkv: Float64Array): void {
       row.fill(0);
     }
   }
+}
+
+/** Cuts the dispatches of the uniform kernels as if a lane could keep less: the heads that need it take long to compile here. */
+export function inParts(parts: number, target: Target): (dispatch: Dispatch) => Dispatch {
+  return (dispatch) => {
+    const { conditions, constants } = dispatch.variant;
+    if (constants.ROWS === undefined) return dispatch;
+    return {
+      ...dispatch,
+      variant: {
+        ...dispatch.variant,
+        conditions: { ...conditions, split: true, subgroups: partsAreUniform(target) },
+        constants: { ...constants, PARTS: parts, LANES: parts * constants.ROWS },
+      },
+    };
+  };
 }

@@ -40,8 +40,16 @@ export function targetOf(
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
   attention: AttentionKernel = 'register',
 ): Target {
-  const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
-  return { half, subgroups, lanes, matmul, attention, matrixShapes: [], splitSums: false };
+  const subgroup = subgroups ? (report.subgroupSize?.min ?? null) : null;
+  return {
+    half,
+    subgroup,
+    lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+    matmul,
+    attention,
+    matrixShapes: [],
+    splitSums: false,
+  };
 }
 
 /** Storages and subgroup use that the adapter offers. */

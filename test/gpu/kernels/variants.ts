@@ -15,6 +15,7 @@ import {
 } from '../../../src/engine/gpu/operation.ts';
 import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
+import { probeDispatch } from '../../../src/engine/gpu/subgroups.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
@@ -91,7 +92,7 @@ export function dispatchesOf(
   };
   for (const shape of matrixShapes) {
     const target: Omit<Target, 'splitSums'> = {
-      ...{ half: 'packed', subgroups: true, lanes: 32, attention: 'register' },
+      ...{ half: 'packed', subgroup: 32, lanes: 64, attention: 'register' },
       ...{ matmul: 'register16', matrixShapes: [shape] },
     };
     for (const stored of STORED) {
@@ -108,9 +109,12 @@ export function dispatchesOf(
       ofSteps(target, stored).forEach(add);
     }
   }
-  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, lanes }) => `${half} ${lanes}`);
+  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
   for (const half of [false, true]) add(peak(half));
+  for (const size of subgroupSizes) {
+    for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
+  }
   return [...dispatches.values()];
 }
 
@@ -192,14 +196,17 @@ function targets(subgroupSizes: readonly number[]): Target[] {
         matmul,
         // They meet in no kernel.
         attention: ATTENTION_KERNELS[i % ATTENTION_KERNELS.length]!,
-        subgroups: subgroup !== null,
-        lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+        subgroup,
+        // As on software adapters, and on GPUs.
+        lanes: subgroup !== null && subgroup < 32 ? subgroup : LANES_WITHOUT_SUBGROUPS,
         matrixShapes: [],
         splitSums: false,
       })),
     ),
   );
 }
+
+const PROBED = { name: 'probe', type: 'u32', elements: 2 ** 14 } as const;
 
 /** As roofline.ts dispatches it. */
 function peak(half: boolean): Dispatch {
