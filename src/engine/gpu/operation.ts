@@ -70,8 +70,19 @@ export interface Target {
   readonly splitSums: boolean;
 }
 
-/** Matmul kernels: with a register tile of 8, 16 or 32 rows per lane, or with tiles in workgroup memory. */
-export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
+/**
+ * Matmul kernels: with a register tile of 8, 16 or 32 rows per lane, whose lanes share what they load of `a` or (`unshared`)
+ * each load all of it, or with tiles in workgroup memory, of a size that follows from the result's or of the given one.
+ */
+export const MATMUL_KERNELS = [
+  'register8',
+  'register16',
+  'register32',
+  'register16-unshared',
+  'tiled',
+  'tiled64',
+  'tiled128',
+] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
 
 /**

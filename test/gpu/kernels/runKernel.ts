@@ -59,7 +59,7 @@ export function storagesOf({ report }: Pick<KernelFixture, 'report'>): HalfStora
 
 /** The matmul kernels that adapters choose between at that subgroup size; null is without subgroups. */
 export function matmulKernels(lanes: number | null): MatmulKernel[] {
-  if (lanes === null) return ['register8', 'tiled'];
+  if (lanes === null) return ['register8', 'register16-unshared', 'tiled64', 'tiled128'];
   return lanes < 8 ? ['register8'] : ['register16', 'register32'];
 }
 
