@@ -56,8 +56,9 @@ export type Operation = Dispatch | Copy | Clear;
 /** The properties of the adapter and the run that kernels depend on. */
 export interface Target {
   readonly half: HalfStorage;
-  readonly subgroups: boolean;
-  /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
+  /** Lanes of every subgroup of the run's pipelines; null where there are none, or where sizes vary and cannot be fixed: kernels then take their variants without subgroups. */
+  readonly subgroup: number | null;
+  /** Lanes of a row kernel's workgroup, which need not be a multiple of a subgroup or a part of one. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
   /** Matrix shapes that passed the self-test on this adapter; empty on most. A fitting shape takes precedence over `matmul`. */

@@ -1,4 +1,5 @@
 import { dispatch } from '../gpu/dispatch.ts';
+import { laneForm } from '../gpu/lanes.ts';
 import type { Dispatch, MatmulKernel, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
 import { formatOf, type Operand } from '../gpu/tensor.ts';
@@ -118,7 +119,9 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   const matrices = matrixShapeFor(target.matrixShapes, [formatOf(a), formatOf(b)], m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
-    const constants = matrixTile(matrices, target.lanes, aTransposed, bTransposed);
+    const { subgroup } = target;
+    if (subgroup === null) throw new RangeError('matrices need subgroups of one size');
+    const constants = { ...matrixTile(matrices, subgroup, aTransposed, bTransposed), SUBGROUP: subgroup };
     const conditions = { half: component === 'f16', emulated };
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
@@ -129,15 +132,16 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   }
   const { rows, ROWS, tall } = REGISTER_TILES[target.matmul];
   const isUnshared = target.matmul === 'register16-unshared';
-  const subgroups = target.subgroups && !isUnshared;
-  const lanes = isUnshared ? UNSHARED_LANES : subgroups ? target.lanes : 16;
+  const subgroup = isUnshared ? null : target.subgroup;
+  const lanes = isUnshared ? UNSHARED_LANES : subgroup === null ? 16 : target.lanes;
+  const form = laneForm({ subgroup, lanes });
   // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
   const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
   return {
     kernel: 'matmul_register',
     tileRows: rows,
     tileColumns: (wide ? 8 : 4) * lanes,
-    conditions: { subgroups, tall, wide },
-    constants: { LANES: lanes, ROWS },
+    conditions: { ...form.conditions, tall, wide },
+    constants: { ...form.constants, ROWS },
   };
 }

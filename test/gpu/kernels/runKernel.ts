@@ -39,8 +39,15 @@ export function targetOf(
   subgroups: boolean,
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
 ): Target {
-  const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
-  return { half, subgroups, lanes, matmul, matrixShapes: [], splitSums: false };
+  const subgroup = subgroups ? (report.subgroupSize?.min ?? null) : null;
+  return {
+    half,
+    subgroup,
+    lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+    matmul,
+    matrixShapes: [],
+    splitSums: false,
+  };
 }
 
 /** Storages and subgroup use that the adapter offers. */
