@@ -58,6 +58,8 @@ export interface Target {
   readonly half: HalfStorage;
   /** Lanes of every subgroup of the run's pipelines; null where there are none, or where sizes vary and cannot be fixed: kernels then take their variants without subgroups. */
   readonly subgroup: number | null;
+  /** Whether pipelines ask for that size, since the adapter has several. */
+  readonly asksSubgroup?: boolean;
   /** Lanes of a row kernel's workgroup, which need not be a multiple of a subgroup or a part of one. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;

@@ -25,11 +25,11 @@ export function makeTarget(
   half: HalfStorage,
   { matmul, matrixShapes }: Pick<Target, 'matmul' | 'matrixShapes'>,
 ): Target {
-  const { min, max } = report.subgroupSize ?? {};
-  const subgroup = min !== undefined && min === max ? min : null;
+  const { size: subgroup, asked } = report.subgroup ?? { size: null, asked: false };
   return {
     half,
     subgroup,
+    asksSubgroup: asked,
     // Barriers cost software adapters more than the lanes of a wider workgroup bring.
     lanes: subgroup === null ? LANES : report.isFallback ? subgroup : Math.max(LANES, subgroup),
     matmul,
@@ -43,8 +43,9 @@ export function makeTarget(
  * Returns the matmul kernels to time on an adapter, with the one that is expected to win first. On software adapters the
  * answer is known: as many rows as their compilers keep in registers, and no workgroup memory, which is ten times slower.
  */
-export function matmulCandidates({ isFallback, subgroupSize }: AdapterReport): readonly MatmulKernel[] {
-  if (isFallback) return [subgroupSize && subgroupSize.min >= 8 ? 'register32' : 'register8'];
+export function matmulCandidates({ isFallback, subgroup }: AdapterReport): readonly MatmulKernel[] {
+  const size = subgroup?.size ?? 0;
+  if (isFallback) return [size >= 8 ? 'register32' : 'register8'];
   // Without subgroups every lane loads all of `a` by itself, and fewer rows need fewer registers.
-  return [subgroupSize ? 'register16' : 'register8', 'tiled'];
+  return [size > 0 ? 'register16' : 'register8', 'tiled'];
 }

@@ -9,6 +9,7 @@ import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
 import { type Dispatch, type Operation, type Target, variantKey } from '../../../src/engine/gpu/operation.ts';
 import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
+import { probeDispatch } from '../../../src/engine/gpu/subgroups.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
@@ -103,6 +104,9 @@ export function dispatchesOf(
   const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
   for (const half of [false, true]) add(peak(half));
+  for (const size of subgroupSizes) {
+    for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
+  }
   return [...dispatches.values()];
 }
 
@@ -191,6 +195,8 @@ function targets(subgroupSizes: readonly number[]): Target[] {
     ),
   );
 }
+
+const PROBED = { name: 'probe', type: 'u32', elements: 2 ** 14 } as const;
 
 /** As roofline.ts dispatches it. */
 function peak(half: boolean): Dispatch {

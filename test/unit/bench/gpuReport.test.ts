@@ -317,7 +317,7 @@ describe('options', () => {
     const adapter: AdapterReport = {
       ...{ name: 'amd rdna-3', vendor: 'amd', architecture: 'rdna-3', description: '', isFallback: false },
       ...{ features: ['shader-f16', 'subgroups'], subgroupSize: { min: 32, max: 64 }, half: 'native' },
-      ...{ matrixConfigs: [], limits: {} },
+      ...{ subgroup: { size: 32, asked: true, note: null }, matrixConfigs: [], limits: {} },
     };
     const targets = candidateTargets(adapter, 'auto');
     const tiled = filtered(targets, new Map([['matmul', 'tiled']]));
