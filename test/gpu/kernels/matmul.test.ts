@@ -3,7 +3,7 @@ import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
-import { awkwardShapes, checkMatmul, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
+import { awkwardShapes, checkMatmul, kindsFor, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
 import { fewModes, storedModes } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
 import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
@@ -25,7 +25,7 @@ describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) 
     withKernelFixture(async (fixture) => {
       const target = targetOf(fixture, mode.half, subgroups, kernel);
       const comparisons: Comparison[] = [];
-      for (const kind of MATMUL_KINDS) {
+      for (const kind of kindsFor(kernel)) {
         comparisons.push(
           ...(await checkMatmul(fixture, target, mode.recipe, kind, awkwardShapes(kind.layout))),
         );
