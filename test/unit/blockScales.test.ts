@@ -98,9 +98,9 @@ describe('refused', () => {
   });
 
   test.each([
-    [1000, { block: 16, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 16,/],
-    [1000, { block: 10, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 10,/],
-    [1000, undefined, /^x: 1000 elements cannot be stored in blocks of 0,/],
+    [1000, { block: 16, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 16:/],
+    [1000, { block: 10, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 10:/],
+    [1000, undefined, /^x: 1000 elements cannot be stored in blocks of 0:/],
   ] as const)('are %d elements in blocks of %o', (elements, blockScales, message) => {
     const out = tensor(elements, blockScales);
     const target = { half: 'packed' } as Parameters<typeof quantizeBlocks>[0];

@@ -46,7 +46,7 @@ const LIMITS = { maxBindingBytes: 2 ** 27 };
 
 const TARGET = {
   half: 'packed',
-  subgroups: false,
+  subgroup: null,
   lanes: 64,
   matmul: 'register8',
   matrixShapes: [],

@@ -56,8 +56,9 @@ export type Operation = Dispatch | Copy | Clear;
 /** The properties of the adapter and the run that kernels depend on. */
 export interface Target {
   readonly half: HalfStorage;
-  readonly subgroups: boolean;
-  /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
+  /** Lanes of every subgroup of the run's pipelines; null where there are none, or where sizes vary and cannot be fixed: kernels then take their variants without subgroups. */
+  readonly subgroup: number | null;
+  /** Lanes of a row kernel's workgroup, which need not be a multiple of a subgroup or a part of one. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
   /** Matrix shapes that passed the self-test on this adapter; empty on most. A fitting shape takes precedence over `matmul`. */
@@ -66,8 +67,19 @@ export interface Target {
   readonly splitSums: boolean;
 }
 
-/** Matmul kernels: with a register tile of 8, 16 or 32 rows per lane, or with tiles in workgroup memory. */
-export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
+/**
+ * Matmul kernels: with a register tile of 8, 16 or 32 rows per lane, whose lanes share what they load of `a` or (`unshared`)
+ * each load all of it, or with tiles in workgroup memory, of a size that follows from the result's or of the given one.
+ */
+export const MATMUL_KERNELS = [
+  'register8',
+  'register16',
+  'register32',
+  'register16-unshared',
+  'tiled',
+  'tiled64',
+  'tiled128',
+] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
 
 /** Grid of enough workgroups of `width` lanes for `count` items, in two dimensions; `linearGroup` in shaders/lib/grid.wgsl inverts it. */

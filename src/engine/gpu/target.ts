@@ -5,8 +5,8 @@ import type { HalfStorage } from '../precision/formats.ts';
 import type { AdapterReport } from './device.ts';
 import type { MatmulKernel, Target } from './operation.ts';
 
-/** Without subgroups, row kernels reduce over this many lanes in workgroup memory. */
-const LANES_WITHOUT_SUBGROUPS = 64;
+/** Lanes of a row kernel's workgroup on GPUs, and where there are no subgroups at least. */
+const LANES = 64;
 
 /** Returns the f16 storage of a run. @throws EngineError BAD_VALUE if native f16 is wanted and not available */
 export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport): HalfStorage {
@@ -25,10 +25,13 @@ export function makeTarget(
   half: HalfStorage,
   { matmul, matrixShapes }: Pick<Target, 'matmul' | 'matrixShapes'>,
 ): Target {
+  const { min, max } = report.subgroupSize ?? {};
+  const subgroup = min !== undefined && min === max ? min : null;
   return {
     half,
-    subgroups: report.subgroupSize !== null,
-    lanes: report.subgroupSize?.min ?? LANES_WITHOUT_SUBGROUPS,
+    subgroup,
+    // Barriers cost software adapters more than the lanes of a wider workgroup bring.
+    lanes: subgroup === null ? LANES : report.isFallback ? subgroup : Math.max(LANES, subgroup),
     matmul,
     matrixShapes,
     // Software adapters have few cores, which are busy anyway, and partial sums would only add memory traffic.

@@ -84,7 +84,7 @@ export function dispatchesOf(
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
   for (const shape of matrixShapes) {
-    const target = { half: 'packed', matmul: 'register16', subgroups: true, lanes: 32 } as const;
+    const target = { half: 'packed', matmul: 'register16', subgroup: 32, lanes: 64 } as const;
     for (const stored of STORED) {
       for (const splitSums of [true, false]) {
         const matrices = { ...target, matrixShapes: [shape], splitSums };
@@ -100,7 +100,7 @@ export function dispatchesOf(
       ofSteps(target, stored).forEach(add);
     }
   }
-  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, lanes }) => `${half} ${lanes}`);
+  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
   for (const half of [false, true]) add(peak(half));
   return [...dispatches.values()];
@@ -182,8 +182,9 @@ function targets(subgroupSizes: readonly number[]): Target[] {
       matmulKernels(subgroup).map((matmul) => ({
         half,
         matmul,
-        subgroups: subgroup !== null,
-        lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+        subgroup,
+        // As on software adapters, and on GPUs.
+        lanes: subgroup !== null && subgroup < 32 ? subgroup : LANES_WITHOUT_SUBGROUPS,
         matrixShapes: [],
         splitSums: false,
       })),
