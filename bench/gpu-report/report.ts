@@ -21,17 +21,19 @@ export interface Report {
 /** Kernels by the group that they stand in. */
 export type Groups = ReadonlyMap<string, readonly Kernel[]>;
 
+/** What the options name, and `others` beside. */
 export async function groupsOf(
   { wgsl, preset, precisions, filter }: ReportOptions,
   report: AdapterReport,
+  others: Groups,
 ): Promise<Groups> {
-  if (wgsl.length > 0) return new Map([['WGSL', wgsl.flatMap(kernelsOfFile)]]);
+  if (wgsl.length > 0) return new Map([['WGSL', wgsl.flatMap(kernelsOfFile)], ...others]);
   const targets = filtered(candidateTargets(report, 'auto'), filter);
   const groups = new Map<string, Kernel[]>();
   for (const precision of precisions) {
     groups.set(groupName(preset, precision), await kernelsOfStep(preset, precision, targets, report.limits));
   }
-  return groups;
+  return new Map([...groups, ...others]);
 }
 
 /**

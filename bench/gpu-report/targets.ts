@@ -13,7 +13,7 @@ export function choicesOf({
 }: Target): Readonly<Record<string, string>> {
   return {
     matmul,
-    subgroups: subgroup !== null ? 'on' : 'off',
+    subgroups: subgroup === null ? 'off' : String(subgroup),
     lanes: String(lanes),
     matrix: matrixShapes.length > 0 ? 'on' : 'off',
   };

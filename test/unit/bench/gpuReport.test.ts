@@ -1,13 +1,14 @@
 /** What bench/gpu-report reads from a listing, and the shares of the peak that follow. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { type Budget, boundFor } from '../../../bench/gpu-report/budgets.ts';
 import { comparisonTables } from '../../../bench/gpu-report/comparison.ts';
 import { FAMILIES, SIMDS } from '../../../bench/gpu-report/families.ts';
 import { boundOf, hotLoop } from '../../../bench/gpu-report/hotLoop.ts';
 import { costOf } from '../../../bench/gpu-report/instructions.ts';
 import { readProgram, readStatistics, workgroupSize } from '../../../bench/gpu-report/listing.ts';
 import { readOptions } from '../../../bench/gpu-report/options.ts';
-import { type Kernel, type Row, rowOf } from '../../../bench/gpu-report/rows.ts';
+import { type CompiledRow, type Kernel, type Row, rowOf } from '../../../bench/gpu-report/rows.ts';
 import { namesOf, reportTables } from '../../../bench/gpu-report/table.ts';
 import { filtered } from '../../../bench/gpu-report/targets.ts';
 import { kernelsOfCode } from '../../../bench/gpu-report/variants.ts';
@@ -229,8 +230,20 @@ describe('a row', () => {
     });
   });
 
+  test('of another trainer is listed where it computes', () => {
+    const peer = { flops: null, bytes: null, dispatches: 3 };
+    const rows = ['matmul_register', 'reduce_partials'].map((name) =>
+      rowOf('navi31', 'jax-js', kernel(name, peer), outcome(name, 64)),
+    );
+    expect(rows).toMatchObject([{ computes: true }, { computes: false }]);
+    const text = reportTables(rows);
+    expect(text).toContain('| matmul_register | 3 | 60 |');
+    expect(text).toContain('Not listed: 1 kernels that move memory and spill nothing.');
+    expect(text).not.toContain('reduce_partials');
+  });
+
   test('of what does not compile has the reason', () => {
-    const row = rowOf('navi31', 'WGSL', kernel('x', { dispatches: null }), {
+    const row = rowOf('navi31', 'WGSL', kernel('x', { dispatches: null, flops: null }), {
       failure: 'no such function\nat 1',
     });
     expect(reportTables([row])).toContain('| does not compile: no such function |');
@@ -250,6 +263,42 @@ describe('a row', () => {
       '| matmul_register | navi31, gpt2 fp32 | 256 → 60 | **17 VGPRs** → 0 | 24 | 94 % | 47 % → 94 % | 2.00 times |',
     );
     expect(text).toContain('| reduce_partials | navi31, gpt2 fp32 | 12 → - | 0 → - |');
+  });
+});
+
+describe('a budget', () => {
+  const budget = (layout?: 'NN' | 'NT' | 'TN'): Budget => ({
+    ...{ title: 'matmul', kernels: /^matmul/, least: {}, goal: 85 },
+    ...(layout && { layout }),
+  });
+  const row = (targets: string[], traits: string[], bound: number, flops: number): Row => ({
+    ...(rowOf(
+      'navi31',
+      'gpt2 fp32',
+      kernel('matmul_register'),
+      outcome('matmul_register', 64),
+    ) as CompiledRow),
+    ...{ targets, traits, bound, flops },
+  });
+
+  test('is about the best target, and of that about its worst kernel that matters', () => {
+    const rows = [
+      ...[row(['a'], [], 0.9, 50), row(['a'], ['bTransposed'], 0.4, 50), row(['a'], [], 0.1, 1)],
+      ...[row(['b'], [], 0.6, 50), row(['b', 'c'], ['bTransposed'], 0.7, 50)],
+    ];
+    expect(boundFor(budget(), rows)).toBe(70);
+    expect(boundFor(budget('NN'), rows)).toBe(90);
+    expect(boundFor(budget('NT'), rows)).toBe(70);
+    expect(boundFor(budget('TN'), rows)).toBeNull();
+  });
+
+  test('takes the best tile of a kernel, or each', () => {
+    const rows = [
+      ...[row(['a'], ['TILE=128', 'a=f32'], 0.9, 50), row(['a'], ['TILE=128', 'a=f16'], 0.8, 50)],
+      row(['a'], ['TILE=64', 'a=f32'], 0.4, 50),
+    ];
+    expect(boundFor(budget(), rows)).toBe(80);
+    expect(boundFor({ ...budget(), everyTile: true }, rows)).toBe(40);
   });
 });
 
