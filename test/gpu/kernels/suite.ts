@@ -119,7 +119,9 @@ function rowCases(
   return [
     compared(`layer norm ${how}`, () => checkLayernorm(fixture, target, recipe)),
     compared(`cross entropy ${how}`, () => checkCrossEntropy(fixture, target, outputGradient)),
-    compared(`attention ${how}`, () => checkAttention(fixture, target, attention, attentionShapes(32))),
+    compared(`attention ${how}`, () =>
+      checkAttention(fixture, target, { format: attention }, attentionShapes(32)),
+    ),
   ];
 }
 

@@ -6,7 +6,13 @@ import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
-import { type Dispatch, type Operation, type Target, variantKey } from '../../../src/engine/gpu/operation.ts';
+import {
+  ATTENTION_KERNELS,
+  type Dispatch,
+  type Operation,
+  type Target,
+  variantKey,
+} from '../../../src/engine/gpu/operation.ts';
 import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { probeDispatch } from '../../../src/engine/gpu/subgroups.ts';
@@ -85,11 +91,13 @@ export function dispatchesOf(
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
   for (const shape of matrixShapes) {
-    const target = { half: 'packed', matmul: 'register16', subgroup: 32, lanes: 64 } as const;
+    const target: Omit<Target, 'splitSums'> = {
+      ...{ half: 'packed', subgroup: 32, lanes: 64, attention: 'register' },
+      ...{ matmul: 'register16', matrixShapes: [shape] },
+    };
     for (const stored of STORED) {
       for (const splitSums of [true, false]) {
-        const matrices = { ...target, matrixShapes: [shape], splitSums };
-        MODELS.flatMap((model) => microBatch(matrices, stored, model))
+        MODELS.flatMap((model) => microBatch({ ...target, splitSums }, stored, model))
           .filter((operation) => kernelOf(operation) === 'matmul_matrix')
           .forEach(add);
       }
@@ -183,9 +191,11 @@ function optimizerVariants(target: Target): Operation[] {
 function targets(subgroupSizes: readonly number[]): Target[] {
   return [...subgroupSizes, null].flatMap((subgroup) =>
     (['native', 'packed'] as const).flatMap((half) =>
-      matmulKernels(subgroup).map((matmul) => ({
+      matmulKernels(subgroup).map((matmul, i) => ({
         half,
         matmul,
+        // They meet in no kernel.
+        attention: ATTENTION_KERNELS[i % ATTENTION_KERNELS.length]!,
         subgroup,
         // As on software adapters, and on GPUs.
         lanes: subgroup !== null && subgroup < 32 ? subgroup : LANES_WITHOUT_SUBGROUPS,
