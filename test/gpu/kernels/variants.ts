@@ -5,8 +5,8 @@
 import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
-import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
 import { type Dispatch, type Operation, type Target, variantKey } from '../../../src/engine/gpu/operation.ts';
+import { PEAK_FORMS, peakDispatch } from '../../../src/engine/gpu/roofline.ts';
 import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
@@ -102,7 +102,8 @@ export function dispatchesOf(
   }
   const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, lanes }) => `${half} ${lanes}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
-  for (const half of [false, true]) add(peak(half));
+  const peak = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
+  for (const form of PEAK_FORMS) for (const half of [false, true]) add(peakDispatch(peak, 1, form, half));
   return [...dispatches.values()];
 }
 
@@ -189,17 +190,4 @@ function targets(subgroupSizes: readonly number[]): Target[] {
       })),
     ),
   );
-}
-
-/** As roofline.ts dispatches it. */
-function peak(half: boolean): Dispatch {
-  const out = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
-  return dispatch(null, 'peak_fma', {
-    tensors: { out },
-    writes: ['out'],
-    uniforms: { factor: 0.999, addend: 0.001 },
-    conditions: { half },
-    grid: [1, 1, 1],
-    label: 'peak',
-  });
 }
