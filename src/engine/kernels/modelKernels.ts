@@ -1,14 +1,12 @@
 /** The kernels that layers dispatch, in one value: layers get it when their operations are made, so that a plan loads none. */
 import { activationForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
+import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
 import { quantizeBlocks, quantizeCurrent, quantizeDelayed } from './quantize.ts';
 import {
   columnSum,
   crossEntropy,
-  embeddingBackwardPosition,
-  embeddingBackwardToken,
-  embeddingForward,
   layernormBackward,
   layernormBackwardParameters,
   layernormForward,

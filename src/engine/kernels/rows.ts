@@ -1,4 +1,4 @@
-/** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
+/** Kernels that work row by row: layer norm, bias gradients, cross entropy. */
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand, Tensor } from '../gpu/tensor.ts';
@@ -183,79 +183,6 @@ export function reducePartials(
     found,
     uniforms: { blocks, c4: width / 4, first: first / 4 },
     grid: [Math.ceil(width / 256), 1, 1],
-    label,
-  });
-}
-
-/** out (B*T, C) = token embedding + position embedding, of the tokens whose rows are in `tokenWeight`. */
-export function embeddingForward(
-  target: Target,
-  args: Common & {
-    tokens: Operand;
-    /** (tokenRows, C), the embedding from row `firstToken` on. */
-    tokenWeight: Operand;
-    firstToken: number;
-    tokenRows: number;
-    positionWeight: Operand;
-    out: Operand;
-    rows: number;
-    context: number;
-    width: number;
-  },
-): Dispatch {
-  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, out, found, context, width, label } =
-    args;
-  const vectors = (args.rows * width) / 4;
-  return dispatch(target, 'embedding_forward', {
-    operands: { tokenWeight, positionWeight, out },
-    tensors: { tokens },
-    writes: ['out'],
-    found,
-    uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
-    grid: linearGrid(vectors, 64),
-    label,
-  });
-}
-
-/** dweight (tokens, C), from row `firstToken` on, += rows of dout sorted by token (CSR: starts, positions). */
-export function embeddingBackwardToken(
-  target: Target,
-  args: Common & {
-    starts: Operand;
-    positions: Operand;
-    dout: Operand;
-    dweight: Operand;
-    firstToken: number;
-    tokens: number;
-    width: number;
-  },
-): Dispatch {
-  const { starts, positions, dout, dweight, firstToken, found, tokens, width, label } = args;
-  const vectors = (tokens * width) / 4;
-  return dispatch(target, 'embedding_backward_token', {
-    operands: { dout, dweight },
-    tensors: { starts, positions },
-    writes: ['dweight'],
-    found,
-    uniforms: { vectors, c4: width / 4, firstToken },
-    grid: linearGrid(vectors, 64),
-    label,
-  });
-}
-
-/** dweight (T, C) += dout (B, T, C) summed over the batch. */
-export function embeddingBackwardPosition(
-  target: Target,
-  args: Common & { dout: Operand; dweight: Operand; batch: number; context: number; width: number },
-): Dispatch {
-  const { dout, dweight, found, batch, context, width, label } = args;
-  const vectors = (context * width) / 4;
-  return dispatch(target, 'embedding_backward_position', {
-    operands: { dout, dweight },
-    writes: ['dweight'],
-    found,
-    uniforms: { vectors, batch },
-    grid: linearGrid(vectors, 64),
     label,
   });
 }

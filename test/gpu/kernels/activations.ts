@@ -12,7 +12,10 @@ const ONE = new Approx(1);
 function onePlusExp(x: Approx, sign: 1 | -1): Approx {
   const u = SCALE.mul(x.add(CUBIC.mul(x).mul(x).mul(x)));
   const clamped = Math.abs(u.value) > 15 ? new Approx(15 * Math.sign(u.value)) : u;
-  return clamped.mul(2 * sign).exp().add(1);
+  return clamped
+    .mul(2 * sign)
+    .exp()
+    .add(1);
 }
 
 const CLAMP = 2e-13;

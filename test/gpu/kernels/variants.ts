@@ -120,10 +120,15 @@ export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
   return { ...shader, key: variantKey(dispatch.variant), dispatch, features };
 }
 
+/** Kernels that only targets with split sums dispatch. */
+const ONLY_SPLIT: readonly string[] = ['embedding_backward_runs', 'embedding_backward_join'];
+
 /** What steps, evaluations and the numerics panel dispatch. */
 export function ofSteps(target: Target, stored: Stored): Operation[] {
   const split = MODELS.flatMap((model) => microBatch({ ...target, splitSums: true }, stored, model)).filter(
-    (operation) => operation.kind === 'dispatch' && operation.variant.conditions.split,
+    (operation) =>
+      operation.kind === 'dispatch' &&
+      (operation.variant.conditions.split || ONLY_SPLIT.includes(operation.variant.kernel)),
   );
   return MODELS.reduce<Operation[]>((operations, model) => {
     const config: TrainConfig = {
