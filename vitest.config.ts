@@ -43,6 +43,17 @@ export default defineConfig({
           ...twoAtATime,
         },
       },
+      // scripts/on-matrix-units.mjs starts these on a driver with real subgroup matrices, and sets their environment.
+      {
+        test: {
+          name: 'matrix',
+          include: ['test/matrix/**/*.test.ts'],
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
+          sequence: { groupOrder: 5 },
+          ...twoAtATime,
+        },
+      },
       // Tests the package as installed by npm, in Node and Chromium. Child processes inherit the environment.
       {
         test: {

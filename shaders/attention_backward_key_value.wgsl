@@ -7,7 +7,9 @@ import package::lib::attention_backward::{lse, pairOf, storeGradient};
 @if(subgroups) import package::lib::attention_backward::PARTS;
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::found::reportOverflow;
+@if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{HEAD4, LANES};
+@if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
 
 @group(0) @binding(4) var<storage, read> dots: array<f32>;
@@ -42,7 +44,7 @@ fn attention_backward_key_value(
     @if(subgroups) var qPart: array<vec4f, PARTS>;
     @if(subgroups) var doutPart: array<vec4f, PARTS>;
     @if(subgroups) for (var n = 0u; n < PARTS; n++) {
-      let c = min(lane + n * LANES, HEAD4 - 1u);
+      let c = min(sharedIndex(lane) + n * SHARE, HEAD4 - 1u);
       qPart[n] = qkv::load(qAt + c);
       doutPart[n] = dout::load(outAt + c);
     }
@@ -51,8 +53,8 @@ fn attention_backward_key_value(
     var q: array<vec4f, HEAD4>;
     var doutRow: array<vec4f, HEAD4>;
     for (var c = 0u; c < HEAD4; c++) {
-      @if(subgroups) q[c] = subgroupShuffle(qPart[c / LANES], c % LANES);
-      @if(subgroups) doutRow[c] = subgroupShuffle(doutPart[c / LANES], c % LANES);
+      @if(subgroups) q[c] = subgroupShuffle(qPart[c / SHARE], sharedLane(lane, c));
+      @if(subgroups) doutRow[c] = subgroupShuffle(doutPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) q[c] = qkv::load(qAt + c);
       @if(!subgroups) doutRow[c] = dout::load(outAt + c);
       scores = fma(k[c], q[c], scores);

@@ -7,7 +7,9 @@ import package::lib::attention_backward::{lse, pairOf, storeGradient};
 @if(subgroups) import package::lib::attention_backward::PARTS;
 import package::lib::attention_rows::{K, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::found::reportOverflow;
+@if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{HEAD4, LANES};
+@if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
 
 @group(0) @binding(4) var<storage, read_write> dots: array<f32>;
@@ -44,7 +46,7 @@ fn attention_backward_query(
     @if(subgroups) var kPart: array<vec4f, PARTS>;
     @if(subgroups) var vPart: array<vec4f, PARTS>;
     @if(subgroups) for (var i = 0u; i < PARTS; i++) {
-      let c = min(lane + i * LANES, HEAD4 - 1u);
+      let c = min(sharedIndex(lane) + i * SHARE, HEAD4 - 1u);
       kPart[i] = qkv::load(kAt + c);
       vPart[i] = qkv::load(vAt + c);
     }
@@ -52,9 +54,9 @@ fn attention_backward_query(
     var dprobabilities = vec4f();
     var k: array<vec4f, HEAD4>;
     for (var c = 0u; c < HEAD4; c++) {
-      @if(subgroups) k[c] = subgroupShuffle(kPart[c / LANES], c % LANES);
+      @if(subgroups) k[c] = subgroupShuffle(kPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) k[c] = qkv::load(kAt + c);
-      @if(subgroups) let v = subgroupShuffle(vPart[c / LANES], c % LANES);
+      @if(subgroups) let v = subgroupShuffle(vPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) let v = qkv::load(vAt + c);
       scores = fma(q[c], k[c], scores);
       dprobabilities = fma(doutRow[c], v, dprobabilities);

@@ -5,13 +5,15 @@
 // source:  FlashAttention (Dao et al. 2022); reference/attention.ts (oracle)
 import package::lib::attention_rows::{K, LOWEST, MAX_TRIPS, outRow, Q, qkvRow, shape, V};
 import package::lib::found::reportOverflow;
+@if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{HEAD4, LANES};
+@if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
 
 @group(0) @binding(2) var<storage, read_write> lse: array<f32>;
 
 // Vectors of a row that each lane reads for the others.
-@if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
+@if(subgroups) const PARTS = (HEAD4 + SHARE - 1u) / SHARE;
 
 @compute @workgroup_size(LANES)
 fn attention_forward(
@@ -40,13 +42,13 @@ fn attention_forward(
     @if(subgroups) var kPart: array<vec4f, PARTS>;
     @if(subgroups) var vPart: array<vec4f, PARTS>;
     @if(subgroups) for (var i = 0u; i < PARTS; i++) {
-      let c = min(lane + i * LANES, HEAD4 - 1u);
+      let c = min(sharedIndex(lane) + i * SHARE, HEAD4 - 1u);
       kPart[i] = qkv::load(kAt + c);
       vPart[i] = qkv::load(vAt + c);
     }
     var products = vec4f();
     for (var c = 0u; c < HEAD4; c++) {
-      @if(subgroups) let k = subgroupShuffle(kPart[c / LANES], c % LANES);
+      @if(subgroups) let k = subgroupShuffle(kPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) let k = qkv::load(kAt + c);
       products = fma(q[c], k, products);
     }
@@ -57,7 +59,7 @@ fn attention_forward(
     highest = newHighest;
     sum = fma(sum, keep, weight);
     for (var c = 0u; c < HEAD4; c++) {
-      @if(subgroups) let v = subgroupShuffle(vPart[c / LANES], c % LANES);
+      @if(subgroups) let v = subgroupShuffle(vPart[c / SHARE], sharedLane(lane, c));
       @if(!subgroups) let v = qkv::load(vAt + c);
       o[c] = fma(vec4f(weight), v, o[c] * keep);
     }

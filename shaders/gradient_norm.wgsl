@@ -1,6 +1,6 @@
-// gradient_norm: finite check and sum of squares of the unscaled gradient, in 256 partial sums.
+// gradient_norm: checks that the gradient is finite, and computes 256 partial sums of the squares of the unscaled gradient.
 // shapes:  gradient (vectors) of four elements; partials (256) f32 per chunk
-// numerics: the check reads bits as stored; squares are taken after unscaling, so that a large scale does not overflow them
+// numerics: the check reads the stored bits; the gradient is unscaled before it is squared, so that a large scale causes no overflow
 // dispatch: PARTIALS workgroups; step_decide finishes
 // source:  global_norm of llm.c (algorithm), GradScaler's unscale_ (PyTorch); reference/gradNorm.ts (oracle)
 import package::lib::found::reportOverflow;
@@ -8,7 +8,7 @@ import package::lib::step_state::StepState;
 
 struct Params {
   vectors: u32,
-  first: u32,  // of partials
+  first: u32,  // index of the chunk's first partial sum
   site: u32,
 }
 

@@ -1,4 +1,4 @@
-// quantize_blocks: a tensor in a narrow format, each block of consecutive elements multiplied by a scale of its own.
+// quantize_blocks: stores a tensor in a narrow format; each block of consecutive elements is multiplied by its own scale.
 // shapes:  inp, out (blocks, BLOCK4) vectors of four elements; the scales lie behind the elements of out
 // numerics: a block's scale is the largest power of two that keeps its largest magnitude in the format, 1 where that is zero, infinity or NaN; the product is rounded once, saturating
 // dispatch: LANES lanes a block, 64 lanes, linear grid; LANES is 1, 2, 4, 8 or 16, so that a workgroup stores whole fours of scales
@@ -18,7 +18,7 @@ struct Params {
 const WIDTH = 64u;
 const BLOCKS = WIDTH / LANES;
 
-// Each lane's largest magnitude, then each block's exponent.
+// The largest magnitude of each lane, and the scale exponent of each block.
 var<workgroup> magnitudes: array<u32, WIDTH>;
 var<workgroup> exponents: array<i32, BLOCKS>;
 

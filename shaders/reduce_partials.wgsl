@@ -1,14 +1,14 @@
 // reduce_partials: out += sum over blocks of partials.
 // shapes:  partials (blocks, C) f32; out (C)
-// numerics: f32 sum in order of blocks, then added to out
+// numerics: f32 sum in the order of the blocks, which is then added to out
 // dispatch: x over C / 4 / 64
-// source:  second stage of column_sum, layernorm_backward_parameters and matmuls in parts; reference/matmul.ts (oracle)
+// source:  second stage of column_sum, layernorm_backward_parameters and split matmuls; reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 
 struct Params {
   blocks: u32,
   c4: u32,
-  first: u32,   // vector of partials where the blocks begin
+  first: u32,   // vector of partials at which the blocks begin
   site: u32,
 }
 

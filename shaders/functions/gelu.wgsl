@@ -1,7 +1,7 @@
 // gelu: the tanh form of GELU and its derivative.
 // shapes:  four values at a time
-// numerics: f32; exponential form, argument clamped so that exp never overflows
-// dispatch: none (library: a function that the MLP may have)
+// numerics: f32; exponential form, with a clamped argument so that exp never overflows
+// dispatch: none (library: an activation function of the MLP)
 // source:  Hendrycks and Gimpel 2016, as in GPT-2; reference/gelu.ts (oracle)
 
 const GELU_SCALE = 0.7978845608028654; // sqrt(2 / pi)

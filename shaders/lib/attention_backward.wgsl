@@ -4,12 +4,12 @@
 // dispatch: none (library)
 // source:  FlashAttention backward (Dao et al. 2022); reference/attention.ts (oracle)
 @if(probe) import package::lib::exponents::countExponents;
-import constants::{HEAD4, LANES};
+@if(subgroups) import constants::{HEAD4, SHARE};
 
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 
-// Vectors of a row that a lane loads for its subgroup.
-@if(subgroups) const PARTS = (HEAD4 + LANES - 1u) / LANES;
+// Vectors of a row that a lane loads for those it shares with.
+@if(subgroups) const PARTS = (HEAD4 + SHARE - 1u) / SHARE;
 
 // P and dS of one query and one key.
 struct Pair {

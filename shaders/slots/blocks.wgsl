@@ -33,8 +33,22 @@ fn codes(i: u32) -> u32 {
   return SLOT[i];
 }
 
+// load(i) in two halves, widen(fetch(i)), for kernels that load long before they use.
+struct Fetched {
+  codes: u32,
+  inverseExponent: u32,
+}
+
+fn fetch(i: u32) -> Fetched {
+  return Fetched(codes(i), inverseExponent(i));
+}
+
+fn widen(fetched: Fetched) -> vec4f {
+  return decode(fetched.codes) * bitcast<f32>(fetched.inverseExponent << 23u);
+}
+
 fn load(i: u32) -> vec4f {
-  return decode(codes(i)) * bitcast<f32>(inverseExponent(i) << 23u);
+  return widen(fetch(i));
 }
 
 // For formats whose four elements are a word.

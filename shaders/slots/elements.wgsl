@@ -20,6 +20,17 @@ fn scale(i: u32) -> f32 {
   return 1.0;
 }
 
+// load(i) in two halves, widen(fetch(i)), for kernels that load long before they use.
+alias Fetched = Elem4;
+
+fn fetch(i: u32) -> Fetched {
+  return codes(i);
+}
+
+fn widen(fetched: Fetched) -> vec4f {
+  return decode(fetched);
+}
+
 fn load(i: u32) -> vec4f {
   return decode(codes(i));
 }

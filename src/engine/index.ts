@@ -54,6 +54,7 @@ export {
 
 export { type AdapterReport, openDevice, reportOf } from './gpu/device.ts';
 export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
+export type { Target } from './gpu/operation.ts';
 export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
 export { byteLength } from './gpu/tensor.ts';
 
@@ -316,3 +317,4 @@ export { measureSaving, type SavingCost } from './bench/saving.ts';
 export { benchShape, describeShape, SHAPE_NAMES } from './bench/shapes.ts';
 export { median } from './bench/slope.ts';
 export { measureSteps } from './bench/step.ts';
+export { candidateTargets, type StepKernel, stepKernels } from './bench/stepKernels.ts';

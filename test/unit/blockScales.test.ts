@@ -92,15 +92,15 @@ describe('refused', () => {
     expect(byteLength(planned)).toBe(256 + 8);
     for (const other of [undefined, { block: 32, as: 'e8m0' }, { block: 16, as: 'pow2' }] as const) {
       expect(() => plan.add('activations', 'x', 'e4m3fn', 64, other)).toThrow(
-        new RangeError('x has different scales of blocks'),
+        new RangeError('x is planned with two different kinds of block scales'),
       );
     }
   });
 
   test.each([
-    [1000, { block: 16, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 16,/],
-    [1000, { block: 10, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 10,/],
-    [1000, undefined, /^x: 1000 elements cannot be stored in blocks of 0,/],
+    [1000, { block: 16, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 16:/],
+    [1000, { block: 10, as: 'e8m0' }, /^x: 1000 elements cannot be stored in blocks of 10:/],
+    [1000, undefined, /^x: 1000 elements cannot be stored in blocks of 0:/],
   ] as const)('are %d elements in blocks of %o', (elements, blockScales, message) => {
     const out = tensor(elements, blockScales);
     const target = { half: 'packed' } as Parameters<typeof quantizeBlocks>[0];
@@ -108,7 +108,11 @@ describe('refused', () => {
   });
 
   test.each([
-    ['bf16', 16, 'x is stored in bf16, 2 bytes an element: only formats of at most 1 have scales of blocks'],
+    [
+      'bf16',
+      16,
+      'x is stored in bf16 with 2 bytes per element: only formats with at most 1 byte can have block scales',
+    ],
     ['e4m3fn', 6, 'x is stored in e4m3fn in blocks of 6 elements, which is no multiple of 4'],
   ] as const)('is an operand in %s with blocks of %d', (type, block, message) => {
     const inp = tensor(48, { block, as: 'e8m0' }, type);

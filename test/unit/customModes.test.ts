@@ -66,7 +66,11 @@ describe('a recipe that kernels cannot follow is refused by name', () => {
     ['a format that is none', { roles: { ...roles, weight: 'f64' } }, /weight in "f64"/],
     ['8 bits without a scale', { roles: { ...roles, activation: 'e4m3fn' } }, /activation in "e4m3fn"/],
     ['sums in a simulated format', { roles: { ...roles, gradient: 'e5m7-rne' } }, /gradient in "e5m7-rne"/],
-    ['random rounding of f32', { masterRounding: 'stochastic' }, /master in f32 with "stochastic"/],
+    [
+      'random rounding of f32',
+      { masterRounding: 'stochastic' },
+      /masterRounding "stochastic" for a master in f32/,
+    ],
     [
       'a wide copy of a narrow master',
       { roles: { ...roles, master: 'bf16' } },
@@ -91,7 +95,7 @@ describe('a recipe that kernels cannot follow is refused by name', () => {
     [
       'settings of a run',
       { ...quantised, quantization: { ...fp8.quantization, head: true } },
-      /activations "tensor" and head true/,
+      /activations "tensor" and quantization.head true/,
     ],
   ];
   test.each(cases)('%s', (_, given, message) => {

@@ -25,7 +25,7 @@ test('fp16-tf32 is fp16 under another name, and says why', () => {
   const { id: _id, title: _title, summary: _summary, inPytorch: _inPytorch, ...fp16 } = recipeOf('fp16');
   expect(rest).toEqual(fp16);
   expect([id, title]).toEqual(['fp16-tf32', 'Mixed f16 + TF32']);
-  expect(summary).toMatch(/^Alias of fp16: .*none is left/);
+  expect(summary).toMatch(/^Alias of fp16: .*there are none here/);
 });
 
 test('modes have the order of the table, which menus show, and each its own name', () => {

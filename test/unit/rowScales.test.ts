@@ -46,7 +46,7 @@ const LIMITS = { maxBindingBytes: 2 ** 27 };
 
 const TARGET = {
   half: 'packed',
-  subgroups: false,
+  subgroup: null,
   lanes: 64,
   matmul: 'register8',
   matrixShapes: [],
@@ -99,12 +99,12 @@ test.each([
   [
     'logits gradients, which are cut by rows and by tokens',
     { outputGradient: byRow('e5m2', 'bf16') },
-    'lm_head dY has no place for scales of rows or blocks',
+    'lm_head dY was planned without scales of rows or blocks',
   ],
   [
     'what the head reads, of which sampling copies a row',
     { activation: byRow('e4m3fn', 'bf16') },
-    'ln_f has scales of blocks: a row of it cannot be copied by itself',
+    'ln_f has block scales, so that one row of it cannot be copied',
   ],
 ] as const)('refused are scales of rows of %s', (_, storages, message) => {
   recipe = recipeWith(IN_BLOCKS, { in: 'head', storages });

@@ -18,10 +18,11 @@ import {
   ofSteps,
   pairwiseVariants,
 } from '../gpu/kernels/variants.ts';
+import { WIDTH_CASES } from '../gpu/kernels/widths/widthCases.ts';
 import { withKernelFixture } from '../gpu/kernels/withKernelFixture.ts';
 
 /** Smallest subgroups of SwiftShader and lavapipe, and the largest of any GPU: what a kernel needs grows with them. */
-const SUBGROUPS = [4, 8, 64];
+const SUBGROUPS = [4, 8, 32, 64];
 
 /** On WebGPU's guaranteed limits: adapters raise them, and no kernel may count on it. */
 function withNull<T>(features: GPUFeatureName[], body: (fixture: KernelFixture) => Promise<T>): Promise<T> {
@@ -166,6 +167,17 @@ describe('a variant is refused by name', () => {
   });
 });
 
+test('what uses subgroups says of which size, and is tested in workgroups of every width', () => {
+  const using = variants.filter(({ features }) => features.includes('subgroups'));
+  for (const { key, dispatch } of using) {
+    expect(dispatch.variant.constants, key).toHaveProperty('SUBGROUP');
+  }
+  const kernels = new Set(using.map(({ dispatch }) => dispatch.variant.kernel));
+  // Its workgroups are whole subgroups; and what shows them runs in workgroups of several widths by itself.
+  for (const other of ['matmul_matrix', 'subgroup_probe']) kernels.delete(other);
+  expect([...kernels].sort()).toEqual([...new Set(WIDTH_CASES.flatMap((one) => one.kernels))].sort());
+});
+
 describe('the cover', () => {
   const inCover = new Set(cover.flatMap(pairsOf));
 
@@ -178,7 +190,7 @@ describe('the cover', () => {
   });
 
   test.each(PRECISION_MODES)('has what meets in %s', (precision) => {
-    const target = { half: 'native', matmul: 'register32', subgroups: true, lanes: 8 } as const;
+    const target = { half: 'native', matmul: 'register32', subgroup: 8, lanes: 8 } as const;
     const asked = ofSteps({ ...target, matrixShapes: [], splitSums: false }, { precision });
     const pairs = asked.flatMap((operation) => (operation.kind === 'dispatch' ? pairsOf(operation) : []));
     expect(pairs.length).toBeGreaterThan(0);

@@ -8,7 +8,7 @@ export interface BufferRange {
   readonly size: number;
 }
 
-/** Owns one buffer for each of the given tensors. All are freed together. */
+/** Owns one GPU buffer for each tensor of a plan. All buffers are freed together. */
 export class Arena {
   readonly #buffers: ReadonlyMap<Tensor, GPUBuffer>;
   readonly liveBytes: number;
@@ -32,7 +32,7 @@ export class Arena {
       buffers.set(tensor, device.createBuffer({ label: tensor.name, size, usage }));
       bytes += size;
     }
-    // Drivers allocate lazily. Clearing every buffer makes an allocation failure show here rather than in step 1.
+    // Drivers allocate lazily. Clearing every buffer makes an allocation fail here rather than in step 1.
     const encoder = device.createCommandEncoder({ label: 'touch' });
     for (const buffer of buffers.values()) encoder.clearBuffer(buffer);
     device.queue.submit([encoder.finish()]);
@@ -48,12 +48,14 @@ export class Arena {
     return new Arena(buffers, bytes);
   }
 
+  /** @throws RangeError if the tensor is not in the plan */
   buffer(tensor: Tensor): GPUBuffer {
     const buffer = this.#buffers.get(tensor);
     if (!buffer) throw new RangeError(`${tensor.name} is not in the plan`);
     return buffer;
   }
 
+  /** The buffer range, in bytes, that holds an operand. @throws RangeError if its tensor is not in the plan */
   range(operand: Operand): BufferRange {
     return { buffer: this.buffer(tensorOf(operand)), ...byteRange(operand) };
   }

@@ -8,7 +8,7 @@ export interface OpenGpu {
   readonly lost: Promise<never>;
 }
 
-/** Manages a program's single device. It is opened when first needed, and reopened after a loss. */
+/** Manages a program's single device. It opens the device when it is first needed, and reopens it after a loss. */
 export class DeviceAccess {
   readonly #request: () => Promise<Pick<OpenGpu, 'device' | 'report'>>;
   readonly #onLost: (cause: unknown) => void;

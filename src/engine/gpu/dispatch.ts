@@ -1,4 +1,4 @@
-/** Makes the dispatches of kernels: slots, bindings and conditions follow from one record of operands. */
+/** Makes dispatches of kernels. Slots, bindings and conditions are derived from one record of operands. */
 import { formatInfo, type HalfStorage, preludeOf } from '../precision/formats.ts';
 import { type Dispatch, SITE, type SlotStorage, type Target } from './operation.ts';
 import { blockScalesOf, formatOf, type Operand, recordOf, scaleOf, tensorOf } from './tensor.ts';
@@ -6,20 +6,23 @@ import { blockScalesOf, formatOf, type Operand, recordOf, scaleOf, tensorOf } fr
 type Bound = Readonly<Record<string, Operand | undefined>>;
 type Nothing = Readonly<Record<never, never>>;
 
-/** What differs between kernels. Operands, tensors, functions and uniforms that are undefined are left out of the dispatch. */
+/** The arguments of a dispatch. Operands, tensors, functions and uniforms that are undefined are left out. */
 export interface DispatchArgs<O extends Bound, T extends Bound> {
-  /** By slot: operands, which are bound under that name and whose format and block scales make the slot's module. */
+  /** Operands by slot. Each is bound under the slot's name, and its format and block scales select the slot's module. */
   readonly operands?: O;
-  /** By binding: tensors whose type the WGSL states. */
+  /** Tensors by binding name, for bindings whose type the kernel declares itself. */
   readonly tensors?: T;
-  /** Flag of lib/found.wgsl, which comes with the uniform `site`. */
+  /** The overflow flag of lib/found.wgsl. It adds the uniform `site`. */
   readonly found?: Operand | undefined;
-  /** Names of the bindings that the kernel stores to, but for `found`. Absent ones are skipped. */
+  /** Names of the bindings that the kernel stores to, except `found`. Absent ones are skipped. */
   readonly writes: readonly NoInfer<(keyof O | keyof T) & string>[];
-  /** Uniform to the operand whose record of lib/tensor_scale.wgsl it holds, in kernels that have the condition `scaled`. */
+  /**
+   * Uniform name to the operand whose index in the table of lib/tensor_scale.wgsl it holds. The condition `scaled` is set if
+   * one of these operands has a tensor scale.
+   */
   readonly scaled?: Readonly<Record<string, NoInfer<keyof O & string>>> | undefined;
   readonly uniforms: Readonly<Record<string, number | undefined>>;
-  /** By slot: functions of `shaders/functions/`. */
+  /** Files of `shaders/functions/` by slot. */
   readonly functions?: Readonly<Record<string, string | undefined>>;
   readonly conditions?: Dispatch['variant']['conditions'];
   readonly constants?: Dispatch['variant']['constants'];
@@ -29,7 +32,11 @@ export interface DispatchArgs<O extends Bound, T extends Bound> {
   readonly observes?: true;
 }
 
-/** @param target null for a kernel without slots. */
+/**
+ * Makes one dispatch of a kernel.
+ * @param target null for a kernel without slots
+ * @throws RangeError if shaders/slots/ cannot access an operand in its format with its block scales
+ */
 export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
   target: Pick<Target, 'half'> | null,
   kernel: string,
@@ -89,17 +96,17 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
   };
 }
 
-/** @throws RangeError where shaders/slots/ has no functions for it */
+/** @throws RangeError if shaders/slots/ cannot access the operand */
 function slotStorage(operand: Operand, half: HalfStorage): SlotStorage {
   const format = formatOf(operand);
   const prelude = preludeOf(format, half);
   const scales = blockScalesOf(operand);
   const { bytes } = formatInfo(format);
   const stored = `${tensorOf(operand).name} is stored in ${format}`;
-  if (!scales && bytes < 1) throw new RangeError(`${stored}, which is read with scales of blocks only`);
+  if (!scales && bytes < 1) throw new RangeError(`${stored}, which needs block scales`);
   if (scales && bytes > 1) {
     throw new RangeError(
-      `${stored}, ${bytes} bytes an element: only formats of at most 1 have scales of blocks`,
+      `${stored} with ${bytes} bytes per element: only formats with at most 1 byte can have block scales`,
     );
   }
   if (scales && scales.block % 4 !== 0) {
@@ -108,7 +115,7 @@ function slotStorage(operand: Operand, half: HalfStorage): SlotStorage {
   return scales ? `${prelude}/${scales.block}:${scales.as}` : prelude;
 }
 
-/** Binds the table of scales where one of the operands has a scale, with the records of all. */
+/** Binds the table of tensor scales if one of the operands has such a scale, and sets the uniforms to the record of each operand. */
 function addScales(
   scaled: Readonly<Record<string, string>> | undefined,
   operands: Bound,

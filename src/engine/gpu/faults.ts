@@ -26,7 +26,7 @@ export class FaultWatch {
     if (this.#first) throw this.#first;
   }
 
-  /** Returns the cause of `error`: the first fault of the device if there is one, else `error` itself. */
+  /** Returns the cause of `error`: the first fault of the device if there was one, else `error` itself. */
   explain(error: unknown): unknown {
     return this.#first ?? error;
   }

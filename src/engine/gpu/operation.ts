@@ -1,4 +1,4 @@
-/** What a step is made of: flat lists of operations, plain data until `Program` compiles them. */
+/** Operations. A step is a flat list of them, which is plain data until `Program` compiles it. */
 import type { HalfStorage, Prelude } from '../precision/formats.ts';
 import type { MatrixShape } from './subgroupMatrix.ts';
 import type { BlockScales, Operand, Tensor } from './tensor.ts';
@@ -6,37 +6,37 @@ import type { BlockScales, Operand, Tensor } from './tensor.ts';
 /** How the operand of a slot is stored: in a format, and where its blocks have scales with their size and how they are stored. */
 export type SlotStorage = Prelude | `${Prelude}/${number}:${BlockScales['as']}`;
 
-/** One assembled form of a `.wgsl` file. Equal variants share a pipeline. */
+/** A kernel with its slots, functions, conditions and constants. Equal variants share a pipeline. */
 export interface Variant {
-  /** File of `shaders/` without its ending, and the entry point in it. */
+  /** File name in `shaders/` without `.wgsl`, which is also the name of the entry point. */
   readonly kernel: string;
-  /** By slot: the kernel calls `<slot>::load(i)`, and the operand is bound as the slot is called. */
+  /** Storage by slot. The kernel calls `<slot>::load(i)`, and the operand is bound under the slot's name. */
   readonly slots: Readonly<Record<string, SlotStorage>>;
-  /** Slot of a function to the file of `shaders/functions/` that has it: `import <slot>_function::...` */
+  /** Function slot to a file of `shaders/functions/`, from which the kernel imports as `<slot>_function::...`. */
   readonly functions?: Readonly<Record<string, string>>;
   readonly conditions: Readonly<Record<string, boolean>>;
   readonly constants: Readonly<Record<string, number>>;
 }
 
-/** Stands for the site number of a dispatch, which `Program` knows. */
+/** Stands for the site number of a dispatch, which `Program` assigns. */
 export const SITE = 'site';
 
-/** `dispatch` in dispatch.ts makes one. */
+/** One dispatch of a kernel; see `dispatch` in dispatch.ts. */
 export interface Dispatch {
   readonly kind: 'dispatch';
   readonly variant: Variant;
-  /** Binding name in the kernel to what it reads or writes. */
+  /** Operands by binding name. */
   readonly bindings: Readonly<Record<string, Operand>>;
-  /** Names of the bindings that the kernel stores to, atomically or not; it only reads the others. */
+  /** Names of the bindings that the kernel stores to, atomically or not. It only reads the others. */
   readonly writes: readonly string[];
-  /** The fields of the kernel's uniform struct by name; their order and types are read from its WGSL. */
+  /** Fields of the kernel's uniform struct by name. Their order and types are read from the WGSL. */
   readonly uniforms: Readonly<Record<string, number | typeof SITE>>;
   readonly grid: readonly [number, number, number];
-  /** What the dispatch makes, in words a user knows: names the tensor when it overflows. */
+  /** Name of the result in terms that users know. Messages about an overflow show it. */
   readonly label: string;
-  /** Floating-point operations, where they decide how long the dispatch takes. */
+  /** Floating-point operations, if they dominate the run time of the dispatch. */
   readonly flops?: number;
-  /** Only looks at what others stored: overflows nothing, and so has no site number. */
+  /** The dispatch only reads what other operations stored. It cannot overflow and has no site number. */
   readonly observes?: true;
 }
 
@@ -53,37 +53,51 @@ export interface Clear {
 
 export type Operation = Dispatch | Copy | Clear;
 
-/** What kernels need to know about the adapter and the run. */
+/** The properties of the adapter and the run that kernels depend on. */
 export interface Target {
   readonly half: HalfStorage;
-  readonly subgroups: boolean;
-  /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
+  /** Lanes of every subgroup of the run's pipelines; null where there are none, or where sizes vary and cannot be fixed: kernels then take their variants without subgroups. */
+  readonly subgroup: number | null;
+  /** Whether pipelines ask for that size, since the adapter has several. */
+  readonly asksSubgroup?: boolean;
+  /** Lanes of a row kernel's workgroup, which need not be a multiple of a subgroup or a part of one. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
-  /** Shapes of matrices that the adapter multiplies at once, proven on it; empty on most. Where one fits, it goes before `matmul`. */
+  /** Matrix shapes that passed the self-test on this adapter; empty on most. A fitting shape takes precedence over `matmul`. */
   readonly matrixShapes: readonly MatrixShape[];
-  /** Long sums with few results are cut into parts, to give a GPU enough to do. */
+  /** Whether long sums with few results are split into parts, to give a GPU enough parallel work. */
   readonly splitSums: boolean;
 }
 
-/** A register tile of so many rows a lane, or a tile in shared memory. */
-export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
+/**
+ * Matmul kernels: with a register tile of 8, 16 or 32 rows per lane, whose lanes share what they load of `a` or (`unshared`)
+ * each load all of it, or with tiles in workgroup memory, of a size that follows from the result's or of the given one.
+ */
+export const MATMUL_KERNELS = [
+  'register8',
+  'register16',
+  'register32',
+  'register16-unshared',
+  'tiled',
+  'tiled64',
+  'tiled128',
+] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
 
-/** Groups of `width` over `count` items on WebGPU's two-dimensional grid; `linearGroup` in shaders/lib/grid.wgsl undoes it. */
+/** Grid of enough workgroups of `width` lanes for `count` items, in two dimensions; `linearGroup` in shaders/lib/grid.wgsl inverts it. */
 export function linearGrid(count: number, width: number): [number, number, number] {
   const groups = Math.max(1, Math.ceil(count / width));
   return [Math.min(groups, 65535), Math.ceil(groups / 65535), 1];
 }
 
-/** A number among the uniforms of a dispatch. @throws RangeError where it has none of that name */
+/** A numeric uniform of a dispatch. @throws RangeError if the dispatch has no number of that name */
 export function uniformOf({ variant, uniforms }: Dispatch, name: string): number {
   const value = uniforms[name];
   if (typeof value !== 'number') throw new RangeError(`${variant.kernel} has no uniform ${name}`);
   return value;
 }
 
-/** A stable name: kernel, slots, functions, conditions, constants. */
+/** A stable, readable key of a variant: kernel, slots, functions, conditions, constants. */
 export function variantKey(variant: Variant): string {
   const list = (record: Readonly<Record<string, unknown>>): string =>
     Object.keys(record)
@@ -97,7 +111,7 @@ export function variantKey(variant: Variant): string {
     .join(' | ');
 }
 
-/** All tensors that operations touch. */
+/** All tensors that the operations read or write. */
 export function tensorsOf(operations: readonly Operation[]): Set<Tensor> {
   const tensors = new Set<Tensor>();
   const add = (operand: Operand): void => {

@@ -4,26 +4,26 @@ import type { CompiledKernel, PipelineCache } from './pipelines.ts';
 import type { Operand } from './tensor.ts';
 import { writeUniforms } from './uniforms.ts';
 
-/** Where a program finds the buffer of an operand: usually an arena. */
+/** Provides the buffer range of an operand; usually an arena. */
 export interface BufferSource {
   range(operand: Operand): BufferRange;
 }
 
-/** Queries that the start of a program's first pass, or the end of its last, writes. */
+/** Timestamp queries that are written at the start of a program's first pass or at the end of its last pass. */
 export type PassStamps = Pick<GPUComputePassTimestampWrites, 'querySet'> &
   (
     | Required<Pick<GPUComputePassTimestampWrites, 'beginningOfPassWriteIndex'>>
     | Required<Pick<GPUComputePassTimestampWrites, 'endOfPassWriteIndex'>>
   );
 
-/** What a workgroup's loads and stores take, in the operations that a GPU computes meanwhile, roughly. */
+/** Rough memory cost of a workgroup, in equivalent floating-point operations. */
 const UNITS_PER_WORKGROUP = 2 ** 15;
 
 /** Uniform offsets are multiples of 256 on every adapter. */
 const PARAMS_STRIDE = 256;
 
 export interface SubmitOptions {
-  /** Written where the first pass starts or the last one ends. */
+  /** Timestamps to write at the start of the first pass or at the end of the last one. */
   readonly stamps?: PassStamps | undefined;
   readonly onSubmit?: ((units: number) => void) | undefined;
 }
@@ -40,12 +40,12 @@ type Step =
   | { readonly kind: 'encode'; readonly encode: (encoder: GPUCommandEncoder) => void };
 
 /**
- * A list of operations compiled for replay: pipelines, bind groups and parameters are made here, and running it
- * creates nothing but command buffers.
+ * A list of operations compiled for replay. Compiling creates pipelines, bind groups and uniforms; replaying creates nothing
+ * but command buffers.
  */
 export class Program {
   readonly label: string;
-  /** Labels by site number, to name what overflowed. */
+  /** Labels by site number, counted from the first site. Messages about an overflow show them. */
   readonly sites: readonly string[];
   readonly #device: GPUDevice;
   readonly #steps: readonly Step[];
@@ -66,8 +66,9 @@ export class Program {
   }
 
   /**
-   * @param firstSite site number of the first operation; programs of one step use disjoint ranges
-   * @throws EngineError SHADER_COMPILE; RangeError when bindings or uniforms and kernel disagree
+   * Compiles operations. Waits for the pipelines, but not for the GPU.
+   * @param firstSite site number of the first operation; the programs of a step use disjoint ranges
+   * @throws EngineError SHADER_COMPILE; RangeError if the kernel declares other bindings or uniforms than the dispatch has
    */
   static async compile(
     device: GPUDevice,
@@ -123,7 +124,7 @@ export class Program {
     return new Program(label, device, steps, params, sites);
   }
 
-  /** Bytes of uniform parameters, which the memory plan does not list. */
+  /** Bytes of the uniform buffer, which the memory plan does not list. */
   get paramBytes(): number {
     return this.#params.size;
   }
@@ -133,15 +134,15 @@ export class Program {
     this.#encodeRange(encoder, 0, this.#steps.length);
   }
 
-  /** Work: floating-point operations, and what moving the data takes in such. Good to cut programs by, not to measure with. */
+  /** Estimated work: floating-point operations plus the memory cost in equivalent operations. Used to split programs, not to measure. */
   get units(): number {
     return this.#steps.reduce((sum, step) => sum + unitsOf(step), 0);
   }
 
   /**
-   * Submits in as many command buffers as keep each at `unitsPerSubmit` or below, so that no submission holds the GPU
-   * long enough to trip a watchdog. One dispatch is never cut. Returns without waiting.
-   * @param onSubmit called after each submission with its units
+   * Submits the program in command buffers of at most `unitsPerSubmit` units of work, so that no submission occupies the GPU
+   * long enough to trigger a watchdog. A single dispatch is never split. Returns without waiting for the GPU.
+   * @param onSubmit called after each submission with its units of work
    */
   submit(unitsPerSubmit: number, { stamps, onSubmit }: SubmitOptions = {}): void {
     let first = 0;
@@ -182,7 +183,7 @@ export class Program {
     pass?.end();
   }
 
-  /** @param first where a pass begins that ends before `end` at the latest */
+  /** Timestamp writes of the pass that starts at step `first`, and that ends before step `end` or earlier. */
   #stampsOfPass(
     first: number,
     end: number,

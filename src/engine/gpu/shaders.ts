@@ -1,4 +1,4 @@
-/** The only module that reads `shaders/`. */
+/** Links the WGSL of kernels. Only this module reads `shaders/`. */
 import { link, minimallyMangledName } from 'wesl/core';
 import { EngineError } from '../core/errors.ts';
 import { type Variant, variantKey } from './operation.ts';
@@ -11,7 +11,7 @@ const files = import.meta.glob<string>('../../../shaders/**/*.wgsl', {
   eager: true,
 });
 
-/** File name relative to `shaders/`, as `./lib/round.wgsl`, to source. Tests add preludes of formats that no mode has. */
+/** Sources by path relative to `shaders/`, such as `./lib/round.wgsl`. Tests add preludes of formats that no mode uses. */
 export const SHADERS: Record<string, string> = Object.fromEntries(
   Object.entries(files).map(([path, text]) => [`./${path.split('/shaders/')[1]}`, text]),
 );
@@ -25,14 +25,14 @@ export interface BindingLayout {
 export interface AssembledShader {
   readonly code: string;
   readonly entryPoint: string;
-  /** Variable name in the kernel to where it is bound and how it is accessed. */
+  /** Group, binding and access by variable name. */
   readonly bindings: ReadonlyMap<string, BindingLayout>;
   readonly uniforms: readonly UniformField[];
 }
 
 /**
- * Names of WGSL extensions that the linker does not know, and so refuses. It is given a constant of each name to bind,
- * which `import extension::name` asks for; the linked text goes without the constants and so means WGSL's own.
+ * Names of WGSL extensions that the linker does not know and would reject. Kernels import them as `extension::name` from a
+ * module of placeholder constants. The constants are removed from the linked text, so that the names refer to the extension.
  */
 const EXTENSION_NAMES = [
   'col_major',
@@ -50,7 +50,7 @@ function withoutStandins(code: string): string {
   return code.replace(new RegExp(`^const (${EXTENSION_NAMES.join('|')}) = 0;$`, 'gm'), '');
 }
 
-/** Names of the kernels: files directly in `shaders/`. */
+/** Names of all kernels, which are the files directly in `shaders/`. */
 export function kernelNames(): string[] {
   return Object.keys(SHADERS)
     .filter((path) => path.split('/').length === 2)
@@ -60,7 +60,7 @@ export function kernelNames(): string[] {
 
 /**
  * Links a kernel with the storage preludes and functions of its slots into plain WGSL.
- * @throws EngineError SHADER_COMPILE naming the variant when a name or file is missing, or a uniform is neither u32 nor f32
+ * @throws EngineError SHADER_COMPILE naming the variant, if a name or file is missing or a uniform is neither u32 nor f32
  */
 export async function assemble(variant: Variant): Promise<AssembledShader> {
   const sourceOf = (path: string): string => {
@@ -91,11 +91,25 @@ export async function assemble(variant: Variant): Promise<AssembledShader> {
       keepComments: false,
       sourceMap: false,
     });
-    const code = withReadOnly(withoutStandins(linked.dest), Object.keys(variant.slots));
+    const code = withSubgroupSize(
+      withReadOnly(withoutStandins(linked.dest), Object.keys(variant.slots)),
+      variant,
+    );
     return { code, entryPoint: variant.kernel, bindings: bindingsOf(code), uniforms: uniformsOf(code) };
   } catch (error) {
     throw shaderError(variant, error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/**
+ * Has the pipeline ask for the size of its subgroups where the variant has the condition `asksSubgroup`. The linker drops
+ * the attribute, so that it is put in here.
+ */
+function withSubgroupSize(code: string, { conditions, constants }: Variant): string {
+  if (!conditions.asksSubgroup) return code;
+  return code
+    .replace(/^enable subgroups;/m, 'enable subgroups;\nenable subgroup_size_control;')
+    .replace('@compute', `@compute @subgroup_size(${constants.SUBGROUP})`);
 }
 
 function shaderError(variant: Variant, detail: string, cause?: unknown): EngineError {
@@ -107,7 +121,7 @@ function shaderError(variant: Variant, detail: string, cause?: unknown): EngineE
   );
 }
 
-/** Reads the layout from the source itself, so that it cannot disagree with the kernel's access modes. */
+/** Reads the bind group layout from the WGSL, so that it always agrees with the access modes that the kernel declares. */
 function bindingsOf(code: string): Map<string, BindingLayout> {
   const bindings = new Map<string, BindingLayout>();
   const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<(uniform|storage)(?:,\s*(\w+))?>\s*(\w+)/g;

@@ -1,20 +1,20 @@
-/** The modules that kernels read and write their operands through: `inp::load(i)`, `out::store(i, v)`. */
+/** Makes the WGSL modules through which kernels access their operands: `inp::load(i)`, `out::store(i, v)`. */
 import { type FormatId, formatInfo, preludeSource } from '../precision/formats.ts';
 import type { SlotStorage } from './operation.ts';
 
-/** Bindings that kernels declare themselves have lower numbers. */
+/** Binding number of the first slot. Bindings that kernels declare themselves have lower numbers. */
 const FIRST_BINDING = 16;
 
-/** What a kernel calls of a slot that it stores to, by itself or through another function of the slot. */
+/** Functions of a slot through which all stores go. A linked kernel contains one of them if it stores to the slot. */
 const STORES = ['storeCodes', 'storeScales'];
 
 type SourceOf = (path: string) => string;
 
 /**
- * WGSL of each slot: the prelude of its format with the constants that it reads, and the functions of `shaders/slots/` over a
- * binding that is called as the slot.
- * @param sourceOf by path below `shaders/`
- * @throws RangeError where a file is missing
+ * Makes the WGSL module of each slot: the prelude of its format with its constants, and the functions of `shaders/slots/` for a
+ * binding with the slot's name.
+ * @param sourceOf returns the source of a path below `shaders/`, given without `.wgsl`
+ * @throws RangeError if a file is missing
  */
 export function slotModules(
   slots: Readonly<Record<string, SlotStorage>>,
@@ -52,12 +52,12 @@ function blockConstants(prelude: string, blocks: string): Record<string, string>
   };
 }
 
-/** Name in linked WGSL of what a slot's module declares: that of the slot for its binding, else with the slot before it. */
+/** Name of a declaration of a slot's module in linked WGSL: the binding has the slot's name, all others have it as a prefix. */
 export function nameInSlot(slot: string, name: string): string {
   return name === slot ? slot : `${slot}_${name}`;
 }
 
-/** Linked WGSL with bindings that the kernel only reads bound so. */
+/** Changes the access of slots that the linked kernel only reads to read-only. */
 export function withReadOnly(code: string, slots: readonly string[]): string {
   return slots.reduce((linked, slot) => {
     if (STORES.some((store) => linked.includes(`fn ${nameInSlot(slot, store)}(`))) return linked;

@@ -1,14 +1,14 @@
-/** The properties of an adapter that kernels depend on. */
+/** Derives the properties that kernels depend on from what an adapter reports. */
 
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { AdapterReport } from './device.ts';
 import type { MatmulKernel, Target } from './operation.ts';
 
-/** Without subgroups, row kernels reduce over this many lanes in workgroup memory. */
-const LANES_WITHOUT_SUBGROUPS = 64;
+/** Lanes of a row kernel's workgroup on GPUs, and where there are no subgroups at least. */
+const LANES = 64;
 
-/** Returns the f16 storage for a run. @throws EngineError BAD_VALUE when native f16 is not available */
+/** Returns the f16 storage of a run. @throws EngineError BAD_VALUE if native f16 is wanted and not available */
 export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport): HalfStorage {
   if (wanted === 'native' && !report.features.includes('shader-f16')) {
     throw new EngineError(
@@ -25,10 +25,13 @@ export function makeTarget(
   half: HalfStorage,
   { matmul, matrixShapes }: Pick<Target, 'matmul' | 'matrixShapes'>,
 ): Target {
+  const { size: subgroup, asked } = report.subgroup ?? { size: null, asked: false };
   return {
     half,
-    subgroups: report.subgroupSize !== null,
-    lanes: report.subgroupSize?.min ?? LANES_WITHOUT_SUBGROUPS,
+    subgroup,
+    asksSubgroup: asked,
+    // Barriers cost software adapters more than the lanes of a wider workgroup bring.
+    lanes: subgroup === null ? LANES : report.isFallback ? subgroup : Math.max(LANES, subgroup),
     matmul,
     matrixShapes,
     // Software adapters have few cores, which are busy anyway, and partial sums would only add memory traffic.
@@ -40,8 +43,9 @@ export function makeTarget(
  * Returns the matmul kernels to time on an adapter, with the one that is expected to win first. On software adapters the
  * answer is known: as many rows as their compilers keep in registers, and no workgroup memory, which is ten times slower.
  */
-export function matmulCandidates({ isFallback, subgroupSize }: AdapterReport): readonly MatmulKernel[] {
-  if (isFallback) return [subgroupSize && subgroupSize.min >= 8 ? 'register32' : 'register8'];
+export function matmulCandidates({ isFallback, subgroup }: AdapterReport): readonly MatmulKernel[] {
+  const size = subgroup?.size ?? 0;
+  if (isFallback) return [size >= 8 ? 'register32' : 'register8'];
   // Without subgroups every lane loads all of `a` by itself, and fewer rows need fewer registers.
-  return [subgroupSize ? 'register16' : 'register8', 'tiled'];
+  return [size > 0 ? 'register16' : 'register8', 'tiled'];
 }

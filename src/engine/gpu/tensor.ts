@@ -1,10 +1,10 @@
 import { type FormatId, formatInfo, type NumberFormat } from '../precision/formats.ts';
 import type { Scale as SharedScale } from '../precision/storage.ts';
 
-/** Number formats, and u32 for indices and counters. */
+/** Element types of tensors: number formats, and u32 for indices and counters. */
 export type ElementType = FormatId | 'u32';
 
-/** A tensor of the plan: one GPU buffer of the same name once allocated. */
+/** A tensor of the plan. Once allocated, it is one GPU buffer of the same name. */
 export interface Tensor {
   readonly name: string;
   readonly type: ElementType;
@@ -25,18 +25,18 @@ export interface BlockScales {
   readonly part?: number | undefined;
 }
 
-/** Where the scale of an operand lies: a record of the table that holds those of a run. */
+/** Reference to the tensor scale of an operand: a record in the table of a run's scales. */
 export interface Scale {
   readonly tensor: Tensor;
   readonly record: number;
 }
 
-/** Part of a tensor, as a kernel binds it. Offsets are in elements and land on 256-byte boundaries; see also {@link BlockScales}. */
+/** A part of a tensor that a kernel binds. The offset, in elements, must be at a 256-byte boundary; see also {@link BlockScales}. */
 export interface TensorSlice {
   readonly tensor: Tensor;
   readonly offset: number;
   readonly elements: number;
-  /** The scale that values were multiplied by before they were stored; absent where they are as they are. */
+  /** The tensor scale by which values were multiplied before they were stored; absent if there is none. */
   readonly scale?: Scale;
 }
 
@@ -46,7 +46,7 @@ export function bytesPerElement(type: ElementType): NumberFormat['bytes'] {
   return type === 'u32' ? 4 : formatInfo(type).bytes;
 }
 
-/** Bytes of the buffer that holds `tensor`: at least 16, a multiple of 4 as WebGPU's copies need. */
+/** Bytes of the buffer that holds `tensor`: at least 16, and a multiple of 4 as WebGPU's copies require. */
 export function byteLength(tensor: Tensor): number {
   const { elements, blockScales } = tensor;
   if (!blockScales) return Math.max(16, wordBytes(tensor.type, elements));
@@ -56,9 +56,9 @@ export function byteLength(tensor: Tensor): number {
 }
 
 /**
- * Where an operand lies in the buffer of its tensor, in bytes. A part with scales is always bound whole, however few elements
- * are asked for: kernels count scales from its end.
- * @throws RangeError where the operand is a tensor of several parts with scales
+ * The range of an operand in the buffer of its tensor, in bytes. A part with block scales is always bound as a whole, even if
+ * fewer elements are needed, because kernels locate scales from its end.
+ * @throws RangeError if block scales do not lie behind the elements of the operand
  */
 export function byteRange(operand: Operand): { readonly offset: number; readonly size: number } {
   const tensor = tensorOf(operand);
@@ -83,32 +83,32 @@ function wordBytes(type: ElementType, elements: number): number {
   return Math.ceil((elements * bytesPerElement(type)) / 4) * 4;
 }
 
-/** Elements and scales of a part. Scales are stored in fours. */
+/** Bytes of the elements and block scales of a part. Scales are stored in groups of four. */
 function partBytes({ type, blockScales }: Tensor, elements: number): number {
   const { block, as } = blockScales!;
   const fours = Math.ceil(elements / block / 4);
   return alignUp(elements * bytesPerElement(type)) + fours * (as === 'e8m0' ? 4 : 16);
 }
 
-/** From a part to the next. */
+/** Bytes from the start of a part to the start of the next. */
 function partStride(tensor: Tensor, part: number): number {
   return alignUp(partBytes(tensor, part));
 }
 
-/** To where a binding may begin. */
+/** Rounds up to the next offset at which a binding may begin. */
 function alignUp(bytes: number): number {
   return Math.ceil(bytes / 256) * 256;
 }
 
-/** @throws RangeError where blocks have scales that do not lie behind these elements */
+/** A part of a tensor, in elements. @throws RangeError if block scales do not lie behind these elements */
 export function slice(tensor: Tensor, offset: number, elements: number): TensorSlice {
   checkPart(tensor, offset, elements);
   return { tensor, offset, elements };
 }
 
 /**
- * Part of an operand, with the operand's scale. `offset` is counted from where the operand begins.
- * @throws RangeError where blocks have scales that do not lie behind these elements
+ * A part of an operand, with the operand's tensor scale. `offset` is relative to the start of the operand, in elements.
+ * @throws RangeError if block scales do not lie behind these elements
  */
 export function sliceOf(operand: Operand, offset: number, elements: number): TensorSlice {
   if (!('tensor' in operand)) return slice(operand, offset, elements);
@@ -126,7 +126,7 @@ function checkPart({ name, blockScales }: Tensor, offset: number, elements: numb
   );
 }
 
-/** The record of an operand's scale among those of the run; the first of all is 1, for operands without a scale. */
+/** Index of an operand's tensor scale in the table of the run. Record 0 is a scale of 1, for operands without one. */
 export function recordOf(operand: Operand): number {
   return scaleOf(operand)?.record ?? 0;
 }
@@ -135,7 +135,7 @@ export function scaleOf(operand: Operand): Scale | undefined {
   return 'tensor' in operand ? operand.scale : undefined;
 }
 
-/** Stored with a scale, of its own or of its blocks: quantised from another tensor. */
+/** Whether the operand has a tensor scale or block scales, and so was quantised from another tensor. */
 export function isScaled(operand: Operand): boolean {
   return scaleOf(operand) !== undefined || blockScalesOf(operand) !== undefined;
 }
@@ -148,7 +148,7 @@ export function tensorOf(operand: Operand): Tensor {
   return 'tensor' in operand ? operand.tensor : operand;
 }
 
-/** The number format of an operand. Kernels bind slots only to numbers, never to indices. */
+/** The number format of an operand. @throws TypeError if it holds indices */
 export function formatOf(operand: Operand): FormatId {
   const { type, name } = tensorOf(operand);
   if (type === 'u32') throw new TypeError(`${name} holds indices, not numbers`);

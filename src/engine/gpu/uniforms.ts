@@ -1,16 +1,16 @@
-/** Uniform structs of kernels: read from their WGSL, and written from the named values of a dispatch. */
+/** Reads the uniform structs of kernels from their WGSL, and fills them with the named values of a dispatch. */
 import { type Dispatch, SITE, variantKey } from './operation.ts';
 
 export interface UniformField {
   readonly name: string;
   readonly type: 'u32' | 'f32';
-  /** In bytes. */
+  /** Offset in the struct, in bytes. */
   readonly offset: number;
 }
 
 /**
- * The fields of the uniform struct of linked WGSL in their order; none where it has no uniform.
- * @throws RangeError where a field has another type than u32 and f32
+ * The fields of the uniform struct of linked WGSL, in order; empty if the kernel has no uniform.
+ * @throws RangeError if a field is neither u32 nor f32
  */
 export function uniformsOf(code: string): UniformField[] {
   const struct = /var<uniform>\s*\w+\s*:\s*(\w+)/.exec(code)?.[1];
@@ -26,9 +26,9 @@ export function uniformsOf(code: string): UniformField[] {
 }
 
 /**
- * Writes the uniforms of a dispatch as its kernel reads them.
- * @param site what SITE stands for
- * @throws RangeError naming the kernel and the field that is missing, unknown or no whole number where the kernel reads one
+ * Writes the uniforms of a dispatch in the layout of its kernel.
+ * @param site the site number, which replaces SITE
+ * @throws RangeError naming the kernel and the field, if a field is missing or unknown, or a u32 field has no valid u32
  */
 export function writeUniforms(
   view: DataView,

@@ -1,4 +1,5 @@
 import { dispatch } from '../gpu/dispatch.ts';
+import { laneForm } from '../gpu/lanes.ts';
 import type { Dispatch, Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 
@@ -21,11 +22,12 @@ interface Common {
 
 /** What the three kernels have in common beside their operands. */
 function common(target: Target, { found, label, shape: { batch, context, heads, headSize } }: Common) {
+  const { conditions, constants } = laneForm(target);
   return {
     found,
     uniforms: { context, heads, scale: 1 / Math.sqrt(headSize) },
-    conditions: { subgroups: target.subgroups },
-    constants: { HEAD4: headSize / 4, LANES: target.lanes },
+    conditions,
+    constants: { ...constants, HEAD4: headSize / 4 },
     grid: [Math.ceil(context / target.lanes), batch * heads, 1],
     label,
     // Half of the T x T square, four to eight multiply-adds of D each.

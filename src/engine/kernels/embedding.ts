@@ -8,12 +8,12 @@ interface Common {
   readonly found: Operand;
 }
 
-/** out (B*T, C) = token embedding + position embedding, of the tokens whose rows are in `tokenWeight`. */
+/** out (B*T, C) = token embedding + position embedding, for the tokens whose rows are in `tokenWeight`. */
 export function embeddingForward(
   target: Target,
   args: Common & {
     tokens: Operand;
-    /** (tokenRows, C), the embedding from row `firstToken` on. */
+    /** (tokenRows, C): the rows of the embedding from `firstToken` on. */
     tokenWeight: Operand;
     firstToken: number;
     tokenRows: number;
@@ -54,8 +54,8 @@ export function segmentElements(rows: number, width: number): number {
 }
 
 /**
- * dweight (tokens, C), from row `firstToken` on, += rows of dout sorted by token (CSR: starts, positions). On software
- * adapters one lane adds all positions of a token, in order. Elsewhere a few lanes would do all the work where few tokens are
+ * dweight (tokens, C), the rows from `firstToken` on, += the rows of dout (B*T, C) at which each token occurs. `starts` and
+ * `positions` list the rows of each token, as in a CSR matrix. On software adapters one lane adds all positions of a token, in order. Elsewhere a few lanes would do all the work where few tokens are
  * frequent: the positions are cut into segments, and their sums are added in order. Equal bits each time, other bits than in
  * one pass.
  */

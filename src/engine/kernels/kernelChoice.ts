@@ -1,4 +1,4 @@
-/** Which kernels a run uses on an adapter: timed and tested once a device. */
+/** Chooses the kernels of a run. They are timed and tested once for each device. */
 import { Arena } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import type { MatmulKernel } from '../gpu/operation.ts';
@@ -19,20 +19,20 @@ import { matrixFault } from './matrixSelfTest.ts';
 
 export interface KernelChoice {
   readonly matmul: MatmulKernel;
-  /** Proven by the self-test and faster than `matmul`. */
+  /** Shapes that passed the self-test and are faster than `matmul`. */
   readonly matrixShapes: readonly MatrixShape[];
-  /** Why matrix units that the adapter offers are not used, or some of their shapes; null where there is nothing to say. */
+  /** The reason why matrix units that the adapter offers, or some of their shapes, are not used; null if there is none. */
   readonly matrixNote: string | null;
 }
 
-/** A choice as a run keeps it. */
+/** A choice in the form in which a run records it. */
 export type RecordedKernels = {
   readonly matmul: MatmulKernel;
-  /** Shapes of matrices, or why there are none; absent where the adapter offers no matrix units. */
+  /** Matrix shapes in use, or the reason why none is; absent if the adapter offers no matrix units. */
   readonly subgroupMatrix?: string;
 };
 
-/** Whether a run with these kernels may multiply on matrix units. */
+/** Whether a run with these kernels may use matrix units. */
 export function usesMatrixUnits({ subgroupMatrix }: RecordedKernels): boolean {
   return subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
 }
@@ -42,7 +42,7 @@ export function recordKernels({ matmul, matrixShapes, matrixNote }: KernelChoice
   return matrixNote === null ? { matmul } : { matmul, subgroupMatrix: `${NOT_USED}${matrixNote}` };
 }
 
-/** The choice that a run was saved with, as far as the adapter still passes its self-test. */
+/** Restores the choice that a run was saved with, without matrix shapes that do not pass the self-test here. Waits for the GPU. */
 export async function recordedChoice(
   device: GPUDevice,
   pipelines: PipelineCache,
@@ -69,7 +69,7 @@ export async function recordedChoice(
 const choices = new WeakMap<GPUDevice, Promise<KernelChoice>>();
 
 /**
- * The kernels for an adapter, the same at every call for a device. Waits for the GPU at the first.
+ * Chooses the kernels for a device. The first call for a device waits for the GPU; later calls return the same choice.
  * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
  */
 export function chooseKernels(
@@ -81,12 +81,12 @@ export function chooseKernels(
   if (!choice) {
     choice = choose(device, pipelines, report);
     choices.set(device, choice);
-    choice.catch(() => choices.delete(device)); // memory that was short may be there the next time
+    choice.catch(() => choices.delete(device)); // the next attempt may have enough memory
   }
   return choice;
 }
 
-/** Another kernel must be this much faster to be taken, so that noise does not change the choice. */
+/** Another kernel must take less than this share of the best time to be chosen, so that noise does not change the choice. */
 const CLEAR_WIN = 0.9;
 
 async function choose(
@@ -99,7 +99,7 @@ async function choose(
     secondsOfSquare(device, pipelines, report, { matmul: kernel, matrixShapes, matrixNote: null }, type);
   let kernel = expected!;
   if (others.length > 0) {
-    // They sum in the same order: the choice changes speed and not results.
+    // All candidates add in the same order, so the choice changes speed but no result.
     let best = await seconds(kernel, [], 'f32');
     for (const other of others) {
       const time = await seconds(other, [], 'f32');
@@ -129,12 +129,8 @@ async function proveShapes(
   isWanted: (shape: MatrixShape) => boolean,
 ): Promise<{ proven: MatrixShape[]; faults: string[] }> {
   if (!report.features.includes(SUBGROUP_MATRIX)) return { proven: [], faults: [] };
-  const { min, max } = report.subgroupSize ?? { min: 0, max: 0 };
-  if (min !== max || max === 0) {
-    return {
-      proven: [],
-      faults: [`the kernel needs subgroups of one size; they have ${min} to ${max} lanes`],
-    };
+  if (!report.subgroup?.size) {
+    return { proven: [], faults: [`they need subgroups: ${report.subgroup?.note ?? 'there are none'}`] };
   }
   const shapes = usableShapes(report.matrixConfigs).filter(isWanted);
   const proven: MatrixShape[] = [];
@@ -168,7 +164,7 @@ async function secondsOfSquare(
     const target = makeTarget(report, report.half, choice);
     const operation = matmul(target, { label: 'tune', a, b, out, m: SIZE, n: SIZE, k: SIZE, found });
     const program = await Program.compile(device, pipelines, arena, 'tune', [operation]);
-    program.submit(Number.POSITIVE_INFINITY); // what drivers put off until a pipeline is used
+    program.submit(Number.POSITIVE_INFINITY); // includes the work that drivers postpone until a pipeline is first used
     const seconds = await secondsPerReplay(device, program, MOST_REPLAYS);
     program.destroy();
     return seconds;

@@ -1,4 +1,4 @@
-/** Matrix units against the plain kernel: of drivers of an experimental feature only what they show is believed. */
+/** Compares matrix units with the plain kernel, because drivers may implement the experimental feature incorrectly. */
 
 import { EngineError } from '../core/errors.ts';
 import { randomBits } from '../core/rng.ts';
@@ -12,7 +12,7 @@ import { makeTarget } from '../gpu/target.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { type MatmulArgs, matmul } from './matmul.ts';
 
-/** Multiples of no tile; two tiles of the sum at least. */
+/** Sizes that are multiples of no tile and need at least two tiles along k. */
 const [M, N, K] = [100, 68, 84];
 const PARTS = { count: 2, step: 64 };
 
@@ -25,8 +25,8 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
 };
 
 /**
- * What is wrong with the adapter's matrices of this shape, in words; null where they agree with the plain kernel in all
- * layouts. Waits for the GPU.
+ * Describes how products of this matrix shape differ from the plain kernel; null if they agree in all layouts. Waits for the
+ * GPU.
  * @throws EngineError OUT_OF_MEMORY
  */
 export async function matrixFault(
@@ -56,7 +56,7 @@ export async function matrixFault(
       const right = contents(type, K * N, 2);
       device.queue.writeBuffer(arena.buffer(a), 0, left.bytes);
       device.queue.writeBuffer(arena.buffer(b), 0, right.bytes);
-      // First, so that a kernel that stores nothing does not leave the plain one's result to be found.
+      // The matrix kernel runs first. If it stores nothing, the plain kernel's result is not mistaken for its own.
       const actual = await product(layout, [shape]);
       const expected = await product(layout, []);
       const problem = difference(actual, expected, bounds(left.values, right.values, layout));
@@ -64,7 +64,7 @@ export async function matrixFault(
     }
     return null;
   } catch (error) {
-    // Pipelines of an extension may fail for reasons of its own.
+    // A pipeline that uses the extension may fail to compile although the plain kernels compile.
     if (!(error instanceof EngineError && error.code === 'SHADER_COMPILE')) throw error;
     return `${shapeName(shape)}: ${error.message}`;
   } finally {
@@ -78,8 +78,8 @@ interface Contents {
 }
 
 /**
- * Numbers from all of f16's range that a sum can hold, or f32 with all their bits.
- * @param isTiny where f16 is subnormal: lost where matrix units take that for zero
+ * Random f16 values with magnitudes below 4, or random f32 values with all mantissa bits.
+ * @param isTiny elements that are f16 subnormals, which reveal matrix units that flush them to zero
  */
 function contents(
   type: MatrixShape['component'],
@@ -107,8 +107,9 @@ function valueOfHalf(code: number): number {
 }
 
 /**
- * How far the two kernels may differ: each rounds K sums, by a unit at most as WGSL allows, and matrix units may first
- * cut what they add to the last place of the largest of it: 3 K units of the sum of magnitudes, and flushed subnormals.
+ * Bounds the difference of the two kernels for each result. Each kernel rounds K sums by at most one unit in the last place
+ * (ulp), as WGSL allows, and matrix units may align the terms of a sum to the largest one and truncate them first. Together
+ * that is 3 K ulp of the sum of magnitudes. K * 2^-126 allows for flushed f32 subnormals.
  */
 function bounds(left: Float64Array, right: Float64Array, layout: Layout): Float64Array {
   const { aTransposed, bTransposed, parts = { count: 1, step: K } } = layout;

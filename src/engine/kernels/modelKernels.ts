@@ -1,4 +1,4 @@
-/** The kernels that layers dispatch, in one value: layers get it when their operations are made, so that a plan loads none. */
+/** The kernels that layers dispatch. Layers receive this object when their operations are made, so that planning loads no kernel. */
 import { activationForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';

@@ -1,14 +1,14 @@
-/** The kernels of a step's end that all optimizers share, and rounding to another format. */
+/** Kernels at the end of a step that all optimizers share, and conversion to another format. */
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 
-/** Partial sums a chunk of gradients leaves for step_decide; fixed in gradient_norm.wgsl. */
+/** Number of partial sums per gradient chunk that step_decide.wgsl adds up. Must match gradient_norm.wgsl. */
 export const NORM_PARTIALS = 256;
 
 /**
- * Finite check and sums of squares of one gradient chunk, into partials[first .. first + 256].
- * Halves are always read as words, so that the check sees the bits as stored.
+ * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32.
+ * Halves are always read as words, so that the check reads the stored bits.
  */
 export function gradientNorm(
   target: Target,
@@ -47,7 +47,7 @@ export interface StepDecideArgs {
   readonly ceiling: number;
 }
 
-/** Apply or skip, clip, learning rate, next loss scale. */
+/** Decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale. */
 export function stepDecide(args: StepDecideArgs): Dispatch {
   const { partials, schedule, state, found, partialCount, scheduleLength, growthInterval } = args;
   const { dynamicScale, clip, floor, ceiling } = args;
@@ -69,7 +69,7 @@ export function stepDecide(args: StepDecideArgs): Dispatch {
   });
 }
 
-/** out = inp in the format of out; with `low` its upper half, and the lower there. */
+/** out = inp in the format of out. With `low`, out receives the upper halves and `low` the lower halves of inp. */
 export function convertFormat(
   target: Target,
   args: { inp: Operand; out: Operand; low?: Operand | undefined; elements: number; label: string },

@@ -1,5 +1,6 @@
 /** Kernels that work row by row: layer norm, bias gradients, cross entropy. */
 import { dispatch } from '../gpu/dispatch.ts';
+import { laneForm } from '../gpu/lanes.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand, Tensor } from '../gpu/tensor.ts';
 
@@ -8,16 +9,16 @@ interface Common {
   readonly found: Operand;
 }
 
-/** Those of the kernels of its kind, where it is no layer norm. */
+/** Conditions that select the kind of norm; undefined for layer norm. */
 type NormConditions = Dispatch['variant']['conditions'];
 
-/** (rows, C) = norm of (rows, C); stats (rows, 2) f32. */
+/** out (rows, C) = norm of each row of inp (rows, C); stats (rows, 2) f32 = mean and 1 / standard deviation. */
 export function layernormForward(
   target: Target,
   args: Common & {
     inp: Operand;
     weight: Operand;
-    /** Where the norm has one. */
+    /** (C), if the norm has a bias. */
     bias?: Operand | undefined;
     conditions?: NormConditions;
     out: Operand;
@@ -27,20 +28,21 @@ export function layernormForward(
   },
 ): Dispatch {
   const { inp, weight, bias, out, stats, found, rows, width, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'layernorm_forward', {
     operands: { inp, weight, bias, out },
     tensors: { stats },
     writes: ['out', 'stats'],
     found,
     uniforms: { rows, c4: width / 4 },
-    conditions: { ...args.conditions, subgroups: target.subgroups, bias: bias !== undefined },
-    constants: { LANES: target.lanes },
+    conditions: { ...args.conditions, ...form.conditions, bias: bias !== undefined },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** out (rows, C) = norm of inp with the statistics of the forward pass: the bits that it had written there. */
+/** out (rows, C) = norm of inp with the statistics of the forward pass, with the same bits that the forward pass stored. */
 export function layernormRecompute(
   target: Target,
   args: {
@@ -67,7 +69,7 @@ export function layernormRecompute(
   });
 }
 
-/** dinp (+)= gradient of the norm; `rounded` receives a copy of dinp in its own format. */
+/** dinp (rows, C) = or += gradient of the norm; `rounded` (rows, C) receives a copy of dinp in its own format. */
 export function layernormBackward(
   target: Target,
   args: Common & {
@@ -84,6 +86,7 @@ export function layernormBackward(
   },
 ): Dispatch {
   const { inp, dout, weight, stats, dinp, rounded, accumulate, found, rows, width, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'layernorm_backward', {
     operands: { inp, dout, weight, dinp, rounded },
     tensors: { stats },
@@ -92,22 +95,22 @@ export function layernormBackward(
     uniforms: { rows, c4: width / 4 },
     conditions: {
       ...args.conditions,
-      subgroups: target.subgroups,
+      ...form.conditions,
       accumulate,
       roundedCopy: rounded !== undefined,
     },
-    constants: { LANES: target.lanes },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** Blocks of rows that column sums are split into, so that narrow matrices still fill the GPU. */
+/** Number of blocks of rows into which column sums are split, so that narrow matrices still fill the GPU. */
 export function rowBlocks(rows: number): number {
   return Math.min(128, Math.max(1, Math.ceil(rows / 32)));
 }
 
-/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout: each where it is given. */
+/** dweight (C) += sum over rows of dout * normalised input, dbias (C) += sum over rows of dout; each only if it is given. */
 export function layernormBackwardParameters(
   target: Target,
   args: Common & {
@@ -170,7 +173,7 @@ export function columnSum(
   return [sums, reducePartials(target, { partials, first: 0, out, blocks, width, found, label })];
 }
 
-/** out (width) += sum over blocks of partials (blocks, width), from element `first` on. */
+/** out (width) += sum over blocks of partials (blocks, width) f32, which begin at element `first`. */
 export function reducePartials(
   target: Target,
   args: Common & { partials: Tensor; first: number; out: Operand; blocks: number; width: number },
@@ -188,8 +191,8 @@ export function reducePartials(
 }
 
 /**
- * Loss of each row; with `dlogits` also (p - onehot) / lossTokens * loss scale. logits (rows, Vp) f32 and dlogits as one
- * matrix (rows, up to `sliceColumns`) after the other.
+ * losses (rows) f32 = loss of each row in nats; with `backward`, dlogits = (p - onehot) / lossTokens * loss scale. logits
+ * (rows, Vp) f32 and dlogits are stored as consecutive matrices (rows, up to `sliceColumns`).
  */
 export function crossEntropy(
   target: Target,
@@ -197,7 +200,7 @@ export function crossEntropy(
     logits: Operand;
     targets: Operand;
     losses: Operand;
-    /** `lossTokens`: B * T * accumulation, since the mean is over all tokens of the step. */
+    /** `lossTokens` is B * T * accumulation, since the mean is over all tokens of the step. */
     backward?: { dlogits: Operand; state: Operand; lossTokens: number };
     rows: number;
     vocabulary: number;
@@ -206,6 +209,7 @@ export function crossEntropy(
   },
 ): Dispatch {
   const { logits, targets, losses, backward, found, rows, vocabulary, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'cross_entropy', {
     operands: { dlogits: backward?.dlogits },
     tensors: { logits, targets, losses, state: backward?.state },
@@ -218,17 +222,17 @@ export function crossEntropy(
       vocabulary,
       inverseTokens: backward && 1 / backward.lossTokens,
     },
-    conditions: { subgroups: target.subgroups, backward: backward !== undefined },
-    constants: { LANES: target.lanes },
+    conditions: { ...form.conditions, backward: backward !== undefined },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** Numbers a row in what {@link logitSharpness} writes. */
+/** Numbers per row in the output of {@link logitSharpness}. */
 export const SHARPNESS_WIDTH = 4;
 
-/** out (rows, 4) f32 = sharpness at epsilon and at 2 epsilon, largest |logit| and loss of each row; logits as {@link crossEntropy} reads them. */
+/** out (rows, 4) f32 = sharpness at epsilon and at 2 epsilon, largest |logit| and loss of each row; logits as for {@link crossEntropy}. */
 export function logitSharpness(
   target: Target,
   args: {
@@ -248,17 +252,16 @@ export function logitSharpness(
     tensors: { logits, targets, out },
     writes: ['out'],
     uniforms: { rows, v4: args.paddedVocabulary / 4, slice4: args.sliceColumns / 4, vocabulary, epsilon },
-    conditions: { subgroups: target.subgroups },
-    constants: { LANES: target.lanes },
+    ...laneForm(target),
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** Words of what {@link lossSum} sums up in, cleared before the first micro-batch of a step; see shaders/loss_sum.wgsl. */
+/** Words of the sums of {@link lossSum}, which must be cleared before the first micro-batch of a step; see shaders/loss_sum.wgsl. */
 export const LOSS_SUM_WORDS = 32;
 
-/** state.lossSum = the sum of losses / lossTokens over the micro-batches since `sums` was cleared, this one included. */
+/** state.lossSum = the sum of losses / lossTokens over all micro-batches since `sums` was cleared, including this one. */
 export function lossSum(args: {
   losses: Operand;
   sums: Operand;

@@ -1,6 +1,6 @@
 /**
- * Parameters, gradients and optimizer states lie in flat chunks: one update covers many tensors, and no
- * chunk is larger than a binding may be.
+ * Packs parameters, gradients and optimizer states into flat chunks, so that one update covers many tensors and no chunk
+ * exceeds the largest binding.
  */
 import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
@@ -11,7 +11,10 @@ import { copyFormat } from '../precision/recipe.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import type { ParameterSpec } from './parameters.ts';
 
-/** Slices are bound at multiples of 256 bytes in every format down to one byte an element; no group of moments spans two. */
+/**
+ * In elements. Slices then start at multiples of 256 bytes in every format of at least one byte per element, and no group of
+ * moments spans two parameters.
+ */
 const ALIGNMENT = 256;
 
 /** How a group of parameters is updated. */
@@ -21,20 +24,20 @@ export interface UpdateRule {
 }
 
 export interface Chunk {
-  /** Null of frozen parameters, which have neither gradient nor states. */
+  /** Null for frozen parameters, which have neither a gradient nor states. */
   readonly rule: UpdateRule | null;
   readonly elements: number;
-  /** The first elements, which have weight decay. */
+  /** Number of leading elements that have weight decay. */
   readonly decayedElements: number;
   readonly master: Tensor;
-  /** Rounded copy that matmuls read; absent where they read the master itself. */
+  /** Rounded copy that matmuls read; undefined where they read the master itself. */
   readonly compute: Tensor | undefined;
-  /** Lower halves of a split master, two a word. */
+  /** Lower halves of a split master, two in each word. */
   readonly low: Tensor | undefined;
   readonly gradient: Tensor | undefined;
-  /** By the names that the rule gives them. */
+  /** Keyed by the state names of the rule. */
   readonly states: Readonly<Record<string, Tensor>>;
-  /** Four numbers for each group of moments, where they are scaled by group; see shaders/lib/moments.wgsl. */
+  /** Four f32 for each group of moments, where moments are scaled by group; see shaders/lib/moments.wgsl. */
   readonly groups: Tensor | undefined;
 }
 
@@ -42,19 +45,19 @@ export interface Chunk {
 export interface ParameterPart {
   readonly firstRow: number;
   readonly rows: number;
-  /** Of {@link ParameterLayout.chunks}. */
+  /** Index in {@link ParameterLayout.chunks}. */
   readonly chunk: number;
   readonly master: TensorSlice;
-  /** What matmuls read. */
+  /** The weights that matmuls read. */
   readonly weight: TensorSlice;
   /** Undefined where the parameter is frozen. */
   readonly gradient: TensorSlice | undefined;
   readonly states: Readonly<Record<string, TensorSlice>>;
 }
 
-/** A part of a matrix that matmuls read from a tensor of its own. */
+/** A part of a matrix whose copy for matmuls has a tensor of its own. */
 export interface ComputeWeight {
-  /** The parameter's, with its first row where the parameter is split. */
+  /** Name of the parameter, followed by the first row where the parameter is split. */
   readonly name: string;
   readonly master: TensorSlice;
   readonly weight: TensorSlice;
@@ -62,9 +65,9 @@ export interface ComputeWeight {
 
 export interface Parameter {
   readonly spec: ParameterSpec;
-  /** Null where it is frozen. */
+  /** Null for a frozen parameter. */
   readonly rule: UpdateRule | null;
-  /** One, but for a vocabulary matrix that is larger than a binding: slices of {@link ParameterLayout.vocabularyRows}. */
+  /** One part, unless a vocabulary matrix exceeds the largest binding: then slices of {@link ParameterLayout.vocabularyRows}. */
   readonly parts: readonly ParameterPart[];
 }
 
@@ -78,8 +81,8 @@ export interface ParameterLayout {
 }
 
 /**
- * Rows of a slice are a multiple of this: then cross entropy sums a row of logits in the same order however it is
- * sliced, in workgroups of up to 128 lanes of four columns.
+ * The number of rows in a slice is a multiple of this. Cross entropy then adds a row of logits in the same order however the
+ * vocabulary is sliced, in workgroups of up to 128 lanes with four columns each.
  */
 const VOCABULARY_STEP = 512;
 
@@ -97,10 +100,10 @@ interface PlacedChunk {
 }
 
 /**
- * Packs parameters into chunks of at most `maxBytes` (at four bytes an element), vocabulary matrices in slices where they
- * are larger. Parameters of one rule share chunks, first those that decay; frozen ones come last.
- * @param ruleOf how a trainable parameter is updated: equal rules are the same object
- * @throws EngineError LIMIT_EXCEEDED when another parameter alone is larger, or some rows of the vocabulary
+ * Packs parameters into chunks of at most `maxBytes` (at four bytes per element) and slices vocabulary matrices that exceed
+ * it. Parameters with the same rule share chunks, those with weight decay first; frozen parameters come last.
+ * @param ruleOf returns how a trainable parameter is updated; equal rules must be the same object
+ * @throws EngineError LIMIT_EXCEEDED when a parameter, or the smallest slice of the vocabulary, exceeds `maxBytes`
  */
 export function layoutParameters(
   specs: readonly ParameterSpec[],
@@ -124,8 +127,9 @@ export function layoutParameters(
   };
   const vocabularyRows = vocabularySlice(specs, limit);
   const blocks = 1 + Math.max(...specs.map(({ block }) => block ?? -1));
+  const copy = copyFormat(recipe);
   const readsCopy = ({ matmul, block }: ParameterSpec): boolean =>
-    matmul && copyFormat(recipe) === recipe.storage('weight', { block, blocks }).format;
+    matmul && copy !== null && copy === recipe.storage('weight', { block, blocks }).format;
   for (const [rule, members] of groupsOf(specs, ruleOf)) {
     for (const spec of [...members.filter((s) => s.decays), ...members.filter((s) => !s.decays)]) {
       const step = spec.rowsOf === 'tokens' ? vocabularyRows : spec.rows;
@@ -157,35 +161,42 @@ export function layoutParameters(
   return { specs, chunks, parameters, vocabularyRows };
 }
 
-/** Parameters by rule, in the order of their first parameters; frozen ones last. */
+/** Groups parameters by rule, in the order in which the rules first occur; frozen parameters come last. */
 function groupsOf(
   specs: readonly ParameterSpec[],
   ruleOf: (spec: ParameterSpec) => UpdateRule,
 ): Map<UpdateRule | null, ParameterSpec[]> {
   const groups = new Map<UpdateRule | null, ParameterSpec[]>();
-  for (const spec of [...specs].sort((a, b) => Number(b.trainable) - Number(a.trainable))) {
-    const rule = spec.trainable ? ruleOf(spec) : null;
+  const frozen: ParameterSpec[] = [];
+  for (const spec of specs) {
+    if (!spec.trainable) {
+      frozen.push(spec);
+      continue;
+    }
+    const rule = ruleOf(spec);
     const members = groups.get(rule);
     if (members) members.push(spec);
     else groups.set(rule, [spec]);
   }
-  return groups;
+  return frozen.length > 0 ? groups.set(null, frozen) : groups;
 }
 
-/** The same for each state. */
+/** Applies a function to each state and keeps the names. */
 export function mapStates<From, To>(
   states: Readonly<Record<string, From>>,
   of: (state: From) => To,
 ): Readonly<Record<string, To>> {
-  return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, of(state)]));
+  const made: Record<string, To> = {};
+  for (const name in states) made[name] = of(states[name]!);
+  return made;
 }
 
-/** Up to where the next part begins: zeros that stay zeros, so that groups of moments are whole. */
+/** Elements up to the start of the next part. The padding stays zero and completes the last group of moments. */
 export function paddedElements({ master }: ParameterPart): number {
   return Math.ceil(master.elements / ALIGNMENT) * ALIGNMENT;
 }
 
-/** Rows of a vocabulary matrix that are bound at a time: all, or as many whole steps as `limit` elements hold. */
+/** Rows of a vocabulary matrix that are bound at a time: all of them, or as many whole steps as fit in `limit` elements. */
 function vocabularySlice(specs: readonly ParameterSpec[], limit: number): number {
   const { rows, columns } = specs.find(({ rowsOf }) => rowsOf === 'tokens')!;
   if (rows * columns <= limit) return rows;
@@ -231,8 +242,8 @@ function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineEr
 }
 
 /**
- * Gives the matrices that matmuls read tensors of their own in place of the master weights.
- * @param weightOf makes one, from the part's name and what it is a part of; null where matmuls read the master
+ * Replaces the weights of matrices that matmuls read by tensors of their own.
+ * @param weightOf plans the tensor of a part, given its name, its parameter and its elements; null where matmuls read the master
  */
 export function withComputeWeights(
   parameters: ParameterLayout['parameters'],
@@ -253,7 +264,7 @@ export function withComputeWeights(
   return { parameters: new Map(replaced), computeWeights };
 }
 
-/** A parameter's name, with the first row where it is one of several parts. */
+/** The parameter's name, followed by the first row where the parameter has several parts. */
 export function partName(name: string, { firstRow }: ParameterPart, parts: readonly ParameterPart[]): string {
   return parts.length === 1 ? name : `${name} from row ${firstRow}`;
 }

@@ -1,4 +1,4 @@
-/** The model, written once: everything else about it follows from building this. */
+/** The model, described once. Its plan, operations, FLOP counts and checkpoint layout are derived from building it. */
 import type { GptConfig } from '../config/gptConfig.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { Attention } from './layers/attention.ts';
@@ -29,7 +29,7 @@ export class Decoder {
 
   constructor(config: GptConfig) {
     const { layers, width, heads, context, tied, norm, mlp } = config;
-    // Residual layers begin smaller, the more there are (GPT-2).
+    // The more residual layers there are, the smaller their initial weights (GPT-2).
     const projectionStd = INITIAL_STD / Math.sqrt(2 * layers);
     this.embedding = new Embedding(config);
     this.blocks = Array.from({ length: layers }, (_, block) => ({
@@ -55,14 +55,14 @@ export class Decoder {
   }
 
   /**
-   * FLOPs of one token, forward and backward: two for each multiply-add, and twice as many backward as forward. Causal
-   * attention is counted as it is computed.
+   * FLOPs per token, forward and backward: two for each multiply-add, and twice as many in the backward pass. The masked half
+   * of attention is not counted.
    */
   get flopsPerToken(): number {
     return 6 * this.#layers.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
   }
 
-  /** Loss and all gradients of a micro-batch. */
+  /** Emits the forward and the backward pass of a micro-batch: its loss, and the gradients of all trained parameters. */
   train(pass: Pass): HeadTensors & { readonly hidden: Value } {
     const hidden = this.hidden(pass);
     const out = this.head.train(pass, hidden);
@@ -70,15 +70,15 @@ export class Decoder {
     return { ...out, hidden };
   }
 
-  /** Loss of each row of a micro-batch. @param sharpness (rows, 4) f32: also measures each row's sharpness */
+  /** Emits the loss of each row of a micro-batch. @param sharpness (rows, 4) f32 that receives each row's sharpness, if given */
   evaluate(pass: Pass, sharpness?: Tensor): HeadTensors {
     return this.head.evaluate(pass, this.hidden(pass), sharpness);
   }
 
-  /** Tokens to the final norm, (rows, C), as the head reads it. */
+  /** Emits everything from the token embedding to the final norm. Returns the input of the head, (rows, C). */
   hidden(pass: Pass): Value {
     const { scales } = pass.run;
-    // Current scales know only the batch at hand; delayed ones collect over the micro-batches of a step.
+    // Current scales depend on this micro-batch alone; delayed scales collect magnitudes over all micro-batches of a step.
     if (scales?.delayed === null) pass.emit(() => forgetMagnitudes(scales));
     let x = this.embedding.forward(pass);
     for (const [index, { norm1, attention, norm2, mlp }] of this.blocks.entries()) {
@@ -93,7 +93,7 @@ export class Decoder {
   }
 }
 
-/** All parameters in checkpoint order. Vocabulary matrices have Vp rows; those from V on stay zero. */
+/** All parameters in checkpoint order. Vocabulary matrices have Vp rows, of which those from V on stay zero. */
 export function parameterSpecs(config: GptConfig): ParameterSpec[] {
   return new Decoder(config).parameters();
 }

@@ -1,4 +1,4 @@
-/** What building a program emits: operations to be, and which named tensors of the model they store. */
+/** The operations that building a pass emits, and the named tensors of the model that they store. */
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
@@ -7,27 +7,27 @@ import type { Site } from './site.ts';
 export const PHASES = ['forward', 'lmHead', 'backward'] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** Makes operations once the adapter is known, and the plan complete. */
+/** Makes operations. It is called once the adapter is known and the plan is complete. */
 export type Emit = (target: Target, kernels: ModelKernels) => Operation | readonly Operation[];
 
-/** A named tensor of the model as operations store it: a row of the numerics panel. */
+/** A named tensor of the model that operations store: a row of the numerics panel. */
 export interface Stored {
   readonly name: string;
   readonly kind: 'activation' | 'activationGradient';
   readonly block: number | null;
   readonly operand: Operand;
-  /** Binding of the dispatches that store it. */
+  /** Name of the binding through which dispatches store it. */
   readonly slot: string;
-  /** A copy for some of its readers: what it was made from is listed already. */
+  /** Whether it is a copy for some of its readers. The tensor that it was made from is listed too. */
   readonly copy?: boolean;
   /**
-   * What storing it loses is not measured: it is a sum that kernels add to in place, or exists only to be quantised, which is
-   * measured then.
+   * Whether its rounding error is left out of the noise measurement, because kernels add to it in place or because it exists
+   * only to be quantised, and the error of that is measured.
    */
   readonly unmeasured?: boolean;
 }
 
-/** What an operation stores of the forward pass. @param name if not the site's own */
+/** Describes a tensor of the forward pass that an operation stores. @param name defaults to the site's name */
 export function activation(
   { name: own, block }: Pick<Site, 'name' | 'block'>,
   operand: Operand,
@@ -37,7 +37,7 @@ export function activation(
   return { name, kind: 'activation', block, operand, slot };
 }
 
-/** An emission with its operations. */
+/** An emission after its operations were made. */
 export interface Emitted {
   readonly phase: Phase;
   readonly operations: readonly Operation[];
@@ -59,7 +59,7 @@ interface Later {
   readonly later: () => void;
 }
 
-/** What a pass emits, in order. */
+/** The emissions of a pass, in order. */
 export class EmissionList {
   phase: Phase = 'forward';
   #emissions: (Emission | Later)[] = [];
@@ -68,12 +68,12 @@ export class EmissionList {
     this.#emissions.push({ phase: this.phase, emit, stores });
   }
 
-  /** Adds what `build` adds, at this place, when the operations are asked for. */
+  /** Reserves this place in the order for the emissions that `build` adds when the operations are made. */
   later(build: () => void): void {
     this.#emissions.push({ phase: this.phase, later: build });
   }
 
-  /** The operations on an adapter. */
+  /** Makes the operations for an adapter. */
   build(target: Target, kernels: ModelKernels): Emitted[] {
     return this.#complete().map(({ emit, ...emission }) => {
       const made = emit(target, kernels);
@@ -82,7 +82,7 @@ export class EmissionList {
     });
   }
 
-  /** Every named tensor that is stored, in order; of what is added later nothing. */
+  /** Every named tensor that the emissions store, in order, without those that {@link later} adds. */
   get stores(): readonly Stored[] {
     const stores: Stored[] = [];
     for (const emission of this.#emissions) if (!('later' in emission)) stores.push(...emission.stores);

@@ -10,19 +10,19 @@ import { stagingBytes } from './runState.ts';
 import { type PlanLimits, runTensors } from './tensors.ts';
 
 export interface LargestBatch {
-  /** 0 where not even one sequence fits. */
+  /** In sequences; 0 if not even one fits. */
   readonly batch: number;
-  /** What a run with this batch allocates; 0 for batch 0. */
+  /** Bytes that a run with this batch allocates; 0 for batch 0. */
   readonly bytes: number;
-  /** Why one more is too much: the budget, the adapter's largest binding, or the largest batch asked for. */
+  /** The limit that a larger batch would exceed: the budget, the adapter's largest binding, or the allowed range. */
   readonly limitedBy: 'budget' | 'binding' | 'range';
 }
 
 /**
- * The largest batch from 1 to `most`, computed at once, whose every tensor fits a binding and whose run takes at most `budgetBytes`.
- * Nothing but activations grows with the batch, nearly in proportion, and nothing shrinks: the search goes where a straight
- * line between two plans meets the limit, and halves what is left where that does not.
- * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit, whatever the batch
+ * Finds the largest batch from 1 to `most`, without micro-batches, whose tensors each fit one binding and whose run allocates
+ * at most `budgetBytes`. Sizes grow almost linearly with the batch and never shrink, so the search interpolates linearly
+ * between two plans, and bisects whenever that did not halve the interval.
+ * @throws EngineError LIMIT_EXCEEDED when a single parameter exceeds the adapter's limit, whatever the batch
  */
 export function largestBatch(
   config: TrainConfig,
@@ -58,11 +58,11 @@ export function largestBatch(
 interface PlanSize {
   readonly batch: number;
   readonly bytes: number;
-  /** Of what each limit allows. */
+  /** Used share of each limit; above 1 the plan does not fit. */
   readonly shares: Readonly<Record<'binding' | 'budget', number>>;
 }
 
-/** The last batch that a straight line between two plans, of which the second is too large, leaves within the limits. */
+/** Interpolates the largest batch within the limits between a plan that fits and one that does not. */
 function meeting(fits: PlanSize, fails: PlanSize): number {
   const at = (['binding', 'budget'] as const)
     .filter((limit) => fails.shares[limit] > 1)
@@ -71,9 +71,9 @@ function meeting(fits: PlanSize, fails: PlanSize): number {
 }
 
 /**
- * The largest micro-batch into which the configuration's batch can be cut, smaller than the one it has, whose every tensor
- * fits a binding; 0 where not even one window fits.
- * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit
+ * Finds the largest micro-batch that divides the configuration's batch, is smaller than its current micro-batch, and whose
+ * tensors each fit one binding. Returns 0 if not even one window fits.
+ * @throws EngineError LIMIT_EXCEEDED when a single parameter exceeds the adapter's limit
  */
 export function fittingMicroBatch(config: TrainConfig, vocabulary: number, limits: PlanLimits): number {
   const most = microBatchOf(config) - 1;
@@ -82,7 +82,7 @@ export function fittingMicroBatch(config: TrainConfig, vocabulary: number, limit
   return windows;
 }
 
-/** Levels that keep less than `level`, from the least work to the most. */
+/** Recompute levels that keep less than `level`, from the least to the most extra work. */
 export function deeperLevels(level: RecomputeLevel): readonly RecomputeLevel[] {
   return RECOMPUTE_LEVELS.slice(RECOMPUTE_LEVELS.indexOf(level) + 1);
 }
@@ -92,9 +92,9 @@ export interface DeeperLevel extends LargestBatch {
 }
 
 /**
- * The first level beyond the configuration's own that allows a batch above `batch` within the budget; null where none
- * does.
- * @throws EngineError LIMIT_EXCEEDED when a parameter alone passes the adapter's limit
+ * Finds the first recompute level beyond the configuration's own that allows a batch larger than `batch` within the budget.
+ * Returns null if none does.
+ * @throws EngineError LIMIT_EXCEEDED when a single parameter exceeds the adapter's limit
  */
 export function deeperLevelFor(
   batch: number,
@@ -110,7 +110,7 @@ export function deeperLevelFor(
   return null;
 }
 
-/** Bytes of the largest tensor, and of the run. */
+/** Bytes of the largest tensor, and of the whole run. */
 function sizeOf(
   config: TrainConfig,
   vocabulary: number,

@@ -1,4 +1,4 @@
-/** What a run will allocate, before anything is allocated. The allocator follows the same list. */
+/** The memory that a run will allocate, computed from the list that the allocator follows. */
 
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
@@ -17,7 +17,7 @@ export interface MemoryPlan {
   readonly largest: Tensor;
 }
 
-/** What a device's limits, or those an adapter reports, mean for a plan. */
+/** Limits of a plan on a device or adapter with these WebGPU limits, in bytes. */
 export function planLimits(limits: {
   readonly maxStorageBufferBindingSize?: number;
   readonly maxBufferSize?: number;
@@ -26,8 +26,8 @@ export function planLimits(limits: {
 }
 
 /**
- * Bytes by category of a run, a pure function of the configuration and the adapter's limits.
- * @throws EngineError LIMIT_EXCEEDED naming the tensor, both sizes and the largest batch that fits
+ * Plans the memory of a run in bytes by category: a pure function of the configuration and the adapter's limits.
+ * @throws EngineError LIMIT_EXCEEDED naming the tensor, both sizes and the largest micro-batch that fits
  */
 export function memoryPlan(
   config: TrainConfig,
@@ -51,8 +51,8 @@ export function memoryPlan(
 }
 
 /**
- * The plan whether or not its tensors fit a binding, to show what a run would take.
- * @throws EngineError LIMIT_EXCEEDED when a parameter alone does not fit, so that there is no layout
+ * Plans the memory of a run even if some of its tensors exceed the largest binding, to show how much it would need.
+ * @throws EngineError LIMIT_EXCEEDED when a single parameter exceeds the largest binding, so that there is no layout
  */
 export function memoryEstimate(config: TrainConfig, vocabulary: number, limits: PlanLimits): MemoryPlan {
   const tensors = runTensors(config, vocabulary, limits);
@@ -72,7 +72,7 @@ function sumBytes(tensors: RunTensors, { saved }: PlanLimits): MemoryBytes {
   return saved ? withSnapshot(bytes, stagingBytes(tensors)) : bytes;
 }
 
-/** The bytes of a run beside which a copy of its state lies. */
+/** The bytes of a run together with a snapshot of its state. @param snapshot in bytes */
 export function withSnapshot(bytes: MemoryBytes, snapshot: number): MemoryBytes {
   return { ...bytes, snapshot, total: bytes.total - bytes.snapshot + snapshot };
 }

@@ -1,4 +1,4 @@
-/** A run as its model is built: its configuration, and the tensors that are there before. */
+/** The input of building a model: the configuration of the run, and the tensors that exist before. */
 import type { GptConfig } from '../config/gptConfig.ts';
 import type { RecomputeLevel } from '../config/trainConfig.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -7,30 +7,34 @@ import type { Parameter } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 import type { TensorPlan } from './tensorPlan.ts';
 
-/** What all passes of a run share. */
+/** The configuration and tensors that all passes of a run share. */
 export interface ModelRun {
   readonly gpt: GptConfig;
   readonly recipe: Recipe;
   readonly recompute: RecomputeLevel;
   readonly tensorPlan: TensorPlan;
-  /** Of a mode that stores operands multiplied by scales. */
+  /** Present in modes that quantise operands with a scale per tensor. */
   readonly scales: ScaleTable | undefined;
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
   readonly vocabularyRows: number;
-  /** Windows of a training or evaluation micro-batch. */
+  /** Windows (sequences) of a training or evaluation micro-batch. */
   readonly windows: number;
   /** Windows times context. */
   readonly rows: number;
-  /** Tokens that the mean loss of a step is over. */
+  /** Number of tokens over which the loss of a step is averaged. */
   readonly lossTokens: number;
-  /** Largest binding, hence largest tensor, in bytes. */
+  /** Size of the largest binding, and so of the largest tensor, in bytes. */
   readonly maxBindingBytes: number;
+  /** (rows) u32 */
   readonly tokens: Tensor;
+  /** (rows) u32 */
   readonly targets: Tensor;
+  /** (Vp + 1) u32: where the positions of each token begin in `tokenPositions`. */
   readonly tokenStarts: Tensor;
+  /** (rows) u32: the rows of the micro-batch sorted by token. */
   readonly tokenPositions: Tensor;
-  /** Step state: where the loss is added, and the loss scale is read. */
+  /** Step state: losses are added to it, and the loss scale is read from it. */
   readonly state: Tensor;
   readonly lossSums: Tensor;
 }

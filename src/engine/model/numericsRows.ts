@@ -1,4 +1,4 @@
-/** Which tensors the numerics panel shows, and where each is counted. */
+/** Lists the tensors that the numerics panel shows, and where their values are counted. */
 
 import { formatOf, isScaled } from '../gpu/tensor.ts';
 import { BINS, NOISE_WORDS } from '../kernels/numerics.ts';
@@ -12,19 +12,20 @@ import type { ParameterSpec } from './parameters.ts';
 
 export type NumericsKind = 'parameterGradient' | 'activationGradient' | 'weight' | 'activation';
 
-/** One tensor, by the name that parameters and overflow messages use. */
+/** A tensor in the numerics panel. */
 export interface NumericsRow {
+  /** The name that checkpoints and overflow messages use. */
   readonly name: string;
   readonly kind: NumericsKind;
   /** Block the tensor belongs to; null for embeddings, the final norm and the head. */
   readonly layer: number | null;
-  /** How its values are stored. */
+  /** Format in which its values are stored. */
   readonly format: FormatId;
-  /** Counted as stored: what a narrow format had flushed shows as zeros. Otherwise counted in f32, before the store. */
+  /** True if the stored values are counted, so that flushed values count as zeros; false if f32 values are counted before the store. */
   readonly afterNarrowing: boolean;
 }
 
-/** One tensor whose storing is measured: it is kept in fewer bits than it was computed in. */
+/** A tensor whose rounding error is measured: it is stored in fewer bits than it was computed in. */
 export interface NoiseRow {
   readonly name: string;
   readonly kind: Exclude<NumericsKind, 'parameterGradient'>;
@@ -32,8 +33,9 @@ export interface NoiseRow {
 }
 
 /**
- * Parameter gradients in checkpoint order, counted as they were accumulated; then the gradients that matmuls and attention read,
- * from the first block to the head, counted by the kernels that store them: their names are the labels of those dispatches.
+ * Lists parameter gradients in checkpoint order, whose accumulated values are counted, and then the activation gradients that
+ * matmuls and attention read, from the first block to the head. The kernels that store the latter count them, and their names
+ * are the labels of those dispatches.
  */
 export function gradientRows(
   specs: readonly ParameterSpec[],
@@ -52,7 +54,11 @@ export function gradientRows(
 
 /** Activation gradients that matmuls and attention read, in the order in which they are stored. */
 function readGradients(stores: readonly Stored[]): Stored[] {
-  return distinct(stores.filter(({ kind, copy }) => kind === 'activationGradient' && !copy));
+  return distinct(stores, isReadGradient);
+}
+
+function isReadGradient({ kind, copy }: Stored): boolean {
+  return kind === 'activationGradient' && !copy;
 }
 
 /** Weights as matmuls and embeddings read them. */
@@ -65,7 +71,7 @@ export function weightRows(parameters: ReadonlyMap<string, Parameter>): Numerics
 
 /** Activations as they are stored, in the order of the forward pass. */
 export function activationRows(stores: readonly Stored[]): NumericsRow[] {
-  return distinct(stores.filter(({ kind, copy }) => kind === 'activation' && !copy)).map(
+  return distinct(stores, ({ kind, copy }) => kind === 'activation' && !copy).map(
     ({ name, block, operand }) => {
       const format = formatOf(operand);
       return row('activation', name, block, format, format !== 'f32');
@@ -74,21 +80,23 @@ export function activationRows(stores: readonly Stored[]): NumericsRow[] {
 }
 
 /**
- * Tensors that their kernels narrow as they store them, so that they never exist in f32, in the order of a micro-batch: of
- * each the first store.
+ * The first store of each tensor that a kernel narrows as it stores it, in the order of a micro-batch. Such a tensor never
+ * exists in f32.
  */
 export function narrowedStores(stores: readonly Stored[]): Stored[] {
-  return distinct(
-    stores.filter(
-      (stored) => !isScaled(stored.operand) && !stored.unmeasured && formatOf(stored.operand) !== 'f32',
-    ),
-  );
+  return distinct(stores, isNarrowed);
 }
 
-/** Of each name the first. */
-function distinct(stores: readonly Stored[]): Stored[] {
+function isNarrowed({ operand, unmeasured }: Stored): boolean {
+  return !unmeasured && formatOf(operand) !== 'f32' && !isScaled(operand);
+}
+
+/** Returns the first store of each name among those that `belongs` accepts. */
+function distinct(stores: readonly Stored[], belongs: (stored: Stored) => boolean): Stored[] {
   const byName = new Map<string, Stored>();
-  for (const stored of stores) if (!byName.has(stored.name)) byName.set(stored.name, stored);
+  for (const stored of stores) {
+    if (belongs(stored) && !byName.has(stored.name)) byName.set(stored.name, stored);
+  }
   return [...byName.values()];
 }
 
@@ -98,26 +106,29 @@ export interface NarrowedWeight {
   readonly part: ParameterPart;
 }
 
-/** Weights that are kept in f32 and read in fewer bits. */
+/** Weights that are stored in f32 and that matmuls read in fewer bits. */
 export function narrowedWeights(parameters: ReadonlyMap<string, Parameter>): NarrowedWeight[] {
-  return [...parameters].flatMap(([name, { spec, parts }]) =>
-    parts
-      .filter(({ master, weight }) => formatOf(master) === 'f32' && formatOf(weight) !== 'f32')
-      .map((part) => ({ name: partName(name, part, parts), spec, part })),
-  );
+  const narrowed: NarrowedWeight[] = [];
+  for (const [name, { spec, parts }] of parameters) {
+    for (const part of parts) {
+      if (formatOf(part.master) !== 'f32' || formatOf(part.weight) === 'f32') continue;
+      narrowed.push({ name: partName(name, part, parts), spec, part });
+    }
+  }
+  return narrowed;
 }
 
 /**
- * Words of the histogram tensor: a row for each tensor of the longest list, which is that of gradients, as much for each
- * that is narrowed, and the step state behind them.
+ * Words of the histogram tensor: a row for each gradient, which is the longest of the lists, the noise parts of each narrowed
+ * tensor, and a copy of the step state behind them.
  */
 export function histogramWords(
   specs: readonly ParameterSpec[],
   { parameters }: Pick<ModelRun, 'parameters'>,
   stores: readonly Stored[],
 ): number {
-  const scaled = new Set(stores.filter(({ operand }) => isScaled(operand)).map(({ name }) => name)).size;
-  const noise = scaled + narrowedStores(stores).length + narrowedWeights(parameters).length;
+  const scaled = distinct(stores, ({ operand }) => isScaled(operand));
+  const noise = scaled.length + narrowedStores(stores).length + narrowedWeights(parameters).length;
   const gradients = specs.length + readGradients(stores).length;
   return gradients * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
 }

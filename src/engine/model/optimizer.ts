@@ -1,4 +1,4 @@
-/** The end of a step: finite check and norm, apply or skip, and the updates of all trained parameters. */
+/** The operations that end a step: finite check and gradient norm, the decision to apply or skip, and all parameter updates. */
 
 import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { randomBits } from '../core/rng.ts';

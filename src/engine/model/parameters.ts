@@ -1,24 +1,24 @@
-/** What a layer's parameters are: shapes (Conv1D layout: [in, out]), initial values, and what their rows stand for. */
+/** The parameters of a layer: their shapes (Conv1D layout: [in, out]), initial values, and the meaning of their rows. */
 import { normalAt } from '../core/rng.ts';
 import type { Site } from './site.ts';
 
 export interface ParameterSpec {
-  /** As in GPT-2 checkpoints. */
+  /** The name in GPT-2 checkpoints. */
   readonly name: string;
-  /** The block it belongs to; null outside of all. */
+  /** The block it belongs to; null outside of all blocks. */
   readonly block: number | null;
-  /** 1 for a vector. Those of tokens are padded. */
+  /** 1 for a vector. Vocabulary matrices include padding rows. */
   readonly rows: number;
   readonly columns: number;
-  /** What a matrix has rows of: tokens, positions, or the inputs of a linear layer; null for vectors. */
+  /** What each row of a matrix stands for: a token, a position, or an input of a linear layer; null for vectors. */
   readonly rowsOf: 'tokens' | 'positions' | 'inputs' | null;
-  /** Rows that are learned; the others pad the vocabulary and stay zero. */
+  /** Number of leading rows that are learned; the others pad the vocabulary and stay zero. */
   readonly learnedRows: number;
   /** Weight decay applies to matrices only (nanoGPT's grouping: two or more dimensions). */
   readonly decays: boolean;
   /** A frozen parameter has no gradient and no optimizer states, and keeps its values. */
   readonly trainable: boolean;
-  /** Read by matmuls, so it has a copy in the recipe's weight format where that differs from the master's. */
+  /** Whether matmuls read it. If so, it has a copy in the recipe's weight format where that differs from the master's. */
   readonly matmul: boolean;
   readonly init:
     | { readonly kind: 'normal'; readonly std: number }
@@ -41,21 +41,21 @@ export function matrix(
   return { name, block, learnedRows: shape.rows, ...shape, decays: true, trainable: true, init };
 }
 
-/** A vector (columns) that begins as `value` everywhere. */
+/** A vector (columns) whose initial values are all `value`. */
 export function vector({ name, block }: Site, columns: number, value: number): ParameterSpec {
   const shape = { rows: 1, learnedRows: 1, columns, rowsOf: null };
   const init = { kind: 'constant', value } as const;
   return { name, block, ...shape, decays: false, trainable: true, matmul: false, init };
 }
 
-/** Values of a parameter without the rows that only pad the vocabulary. */
+/** Number of learned values of a parameter, without the rows that pad the vocabulary. */
 export function learnedElements({ learnedRows, columns }: ParameterSpec): number {
   return learnedRows * columns;
 }
 
 /**
- * Initial values of one parameter, (rows, columns) f32. The same for every precision mode: they depend
- * only on the seed, the parameter's name and its shape.
+ * Initial values of one parameter, (rows, columns) f32. They depend only on the seed and on the parameter's name, shape and
+ * distribution, so that all precision modes start from the same values.
  */
 export function initialValues(spec: ParameterSpec, seed: number): Float32Array {
   const values = new Float32Array(spec.rows * spec.columns);
@@ -65,7 +65,7 @@ export function initialValues(spec: ParameterSpec, seed: number): Float32Array {
   return values;
 }
 
-/** FNV-1a over the name, mixed with the seed: an independent random stream for each parameter. */
+/** Hashes the name with FNV-1a, starting from the seed, to give each parameter an independent random stream. */
 function hashName(name: string, seed: number): number {
   let hash = 0x811c9dc5 ^ seed;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

@@ -1,6 +1,6 @@
 /**
- * One way through the model as it is built. Layers plan their tensors here, emit their operations, and leave their backward
- * pass on a tape, which exists only while the program is built. Building needs no device.
+ * One pass through the model while it is built. Layers plan their tensors and emit their operations here, and push their
+ * backward pass onto a tape, which exists only while the program is built. Building needs no device.
  */
 import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
@@ -36,25 +36,25 @@ import type { TensorPlan } from './tensorPlan.ts';
 import type { GradientPlace, Value } from './value.ts';
 
 export interface PassOptions {
-  /** Whether layers leave a backward pass on the tape. */
+  /** Whether layers push a backward pass onto the tape. */
   readonly trains: boolean;
   readonly windows: number;
-  /** Where the first operation that overflows is noted. */
+  /** Receives the site number of the first operation that overflows. */
   readonly found: Tensor;
-  /** Used to find the initial delayed scales: each tensor is stored at the scale that its own values ask for. */
+  /** Whether the pass finds the initial delayed scales. It then stores each tensor with its current scale. */
   readonly calibrates?: boolean;
 }
 
 /**
- * How long a tensor of a block is kept for the backward pass: always, not beyond the forward pass, or only at
- * recompute levels below the named one.
+ * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
+ * below the named one.
  */
 type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 
 /** An operand that a layer stores. */
 interface Place {
   readonly operand: Operand;
-  /** The backward pass has to make it again, by itself. */
+  /** Whether the backward pass must recompute this operand alone. */
   readonly dropped: boolean;
 }
 
@@ -69,9 +69,9 @@ export class Pass {
   readonly #emissions = new EmissionList();
   #tape: (() => void)[] = [];
   #block: { readonly input: Operand; readonly last: boolean } | null = null;
-  /** True while a forward pass is built for the second time, to recompute what was dropped. */
+  /** True while a forward pass is built for the second time, to recompute dropped tensors. */
   #recomputing = false;
-  /** Tensors that are still there when the backward pass begins. */
+  /** Tensors that still hold their values when the backward pass begins. */
   readonly #kept = new Set<Tensor>();
 
   constructor(run: ModelRun, { trains, windows, found, calibrates = false }: PassOptions) {
@@ -99,26 +99,26 @@ export class Pass {
   }
 
   /**
-   * Postpones `build` until the operations are asked for, so that a plan is quick. It must not plan a tensor or store one for
-   * the first time: the plan would lack both.
+   * Postpones `build` until the operations are made, so that planning is fast. `build` must not be the first to plan or store
+   * a tensor, because the plan would then lack it.
    */
   later(build: () => void): void {
     this.#emissions.later(build);
   }
 
-  /** Leaves a part of the backward pass on the tape: the last left runs first. Does nothing in a pass that does not train. */
+  /** Pushes a part of the backward pass onto the tape; the last part runs first. Does nothing in a pass that does not train. */
   onBackward(backward: () => void): void {
     if (this.trains) this.#tape.push(backward);
   }
 
-  /** Runs the tape. */
+  /** Runs the tape, which emits the backward pass. */
   backward(): void {
     this.phase = 'backward';
     for (const part of this.#tape.toReversed()) part();
     this.#tape = [];
   }
 
-  /** The operations on an adapter, in their order. The plan must be complete. */
+  /** Makes the operations for an adapter, in their order. The plan must be complete. */
   build(target: Target, kernels: ModelKernels): Emitted[] {
     return this.#emissions.build(target, kernels);
   }
@@ -136,9 +136,9 @@ export class Pass {
   // --- blocks and recomputation
 
   /**
-   * One block. At recompute level `block` its forward pass is built once more before its backward pass.
-   * @param input where the residual stream lies before it
-   * @param last true for the last block, whose tensors still exist when the backward pass begins
+   * Builds one block. At recompute level `block` its forward pass is built again before its backward pass.
+   * @param input the residual stream before the block
+   * @param last true for the last block, whose tensors still hold their values when the backward pass begins
    */
   block<T>(input: Operand, last: boolean, build: () => T): T {
     const inBlock = (): T => {
@@ -161,7 +161,7 @@ export class Pass {
     return out;
   }
 
-  /** A function that recomputes a dropped operand; undefined where it still exists. */
+  /** Returns a function that recomputes a dropped operand; undefined if it was not dropped. */
   remakerOf({ dropped }: Place, make: () => void): (() => void) | undefined {
     return dropped ? () => this.#recompute(make) : undefined;
   }
@@ -182,17 +182,17 @@ export class Pass {
     return this.run.recipe.storage(role, { block, blocks: this.run.gpt.layers });
   }
 
-  /** The format in which kernels store a role at a site, which may be quantised afterwards. */
+  /** The format in which kernels store a role at a site, before it is quantised where the recipe asks for it. */
   written(role: SiteRole, site: Site): FormatId {
     return writtenFormat(this.storage(role, site));
   }
 
-  /** The format of a role that the whole run shares. */
+  /** The format of a role that has one storage in the whole run. */
   format(role: RunRole): FormatId {
     return this.run.recipe.storage(role).format;
   }
 
-  /** A tensor for the backward pass: of its own where it is kept, else one that all blocks share. */
+  /** Plans a tensor for the backward pass: its own where it is kept, otherwise one that all blocks share. */
   save(
     site: Site,
     type: ElementType,
@@ -208,8 +208,8 @@ export class Pass {
   }
 
   /**
-   * An operand in a role that the recipe may quantise; see {@link save}.
-   * @param at where its tensor lies, if not at the site itself
+   * Plans an operand in a role that the recipe may quantise; see {@link save}.
+   * @param at the site that names its tensor, if not `site`
    */
   place(site: Site, role: SiteRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
     const storage = this.storage(role, site);
@@ -221,8 +221,9 @@ export class Pass {
   }
 
   /**
-   * What readers of a quantised role read: a copy of `inp`, which is emitted, or `inp` itself if the mode makes none.
-   * @param at where the copy lies
+   * Returns the operand that readers of a role read: a quantised copy of `inp`, which is emitted, or `inp` itself if the recipe
+   * does not quantise the role.
+   * @param at the site that names the tensor of the copy
    */
   copy(
     inp: Operand,
@@ -240,40 +241,41 @@ export class Pass {
     return { operand: place.operand, remake: this.remakerOf(place, make) };
   }
 
-  /** Where the residual stream lies after a layer. */
+  /** Plans the tensor that holds the residual stream after a layer. */
   stream(site: Site, endsBlock: boolean): Tensor {
     const { recompute, gpt } = this.run;
     const type = this.format('residual');
     const elements = this.rows * gpt.width;
     const isCopied = recompute !== 'block' && isQuantized(this.storage('normInput', site));
     if (!isCopied) return this.save(site, type, elements, endsBlock ? 'kept' : 'block');
-    // Norms keep copies of their own, so that two places are enough: a block reads one, fills the other, and its output goes back into the first.
+    // Norms keep quantised copies of their own, so the stream needs only two tensors: a block reads the first, fills the second
+    // in its middle, and stores its output in the first again.
     return endsBlock ? tensorOf(this.#block!.input) : this.save(site, type, elements, 'forward');
   }
 
   /**
-   * The first `elements` of `tensor`, with the scale called `name` where blocks of the tensor have none.
-   * @throws RangeError where the recipe asks for scales of blocks, and the tensor was planned without
+   * The first `elements` of `tensor`, with the tensor scale called `name` unless the tensor has block scales.
+   * @throws RangeError if the recipe asks for block scales and the tensor was planned without them
    */
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
     const part = slice(tensor, 0, elements);
     if (blockScalesOf(tensor)) return part;
     const storage = this.storage(role, site);
-    if (!tensorScale(storage)) throw new RangeError(`${name} has no place for scales of rows or blocks`);
+    if (!tensorScale(storage)) throw new RangeError(`${name} was planned without scales of rows or blocks`);
     return { ...part, scale: this.run.scales!.scale(name, storage, role, site) };
   }
 
-  /** The tensor that a kernel writes before it is quantised. */
+  /** The tensor that a kernel writes in the wider format and that is quantised from there. All roles and sites share it. */
   wide(role: SiteRole, site: Site, elements: number): Tensor {
     return this.#share('activations', 'before quantisation', this.written(role, site), elements);
   }
 
-  /** Scratch of the backward pass, which all layers share by its name. */
+  /** A scratch tensor of the backward pass, which all layers that use its name share. */
   scratch(name: string, type: ElementType, elements: number, blockScales?: BlockScales): Tensor {
     return this.#share('activationGradients', name, type, elements, blockScales);
   }
 
-  /** f32 scratch for sums in two passes. */
+  /** f32 scratch for the partial sums of two-pass reductions. */
   partials(elements: number): Tensor {
     return this.scratch('partial sums', 'f32', elements);
   }
@@ -284,12 +286,13 @@ export class Pass {
 
   /**
    * Where the gradient of the residual stream is collected, in the form read by the layer that produced the value.
-   * @param earlier of another value of the stream: all share one tensor, since additions pass it on as it is
+   * @param earlier the gradient of an earlier value of the stream. Both share one tensor, since an addition passes its gradient
+   * on unchanged
    */
   residualGradient(site: Site, earlier?: GradientPlace): GradientPlace {
     const { recipe, gpt } = this.run;
     const elements = this.rows * gpt.width;
-    // No matmul reads that of the embedding. It is rounded as in the first block, so that overflow shows there too.
+    // No matmul reads the gradient of the embedding. It is rounded as in the first block, so that an overflow is found there too.
     const reader = { block: site.block ?? 0, blocks: gpt.layers };
     const rounded = roundsResidualGradient(recipe, reader)
       ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
@@ -298,7 +301,7 @@ export class Pass {
     return { site, tensor, rounded, collected: earlier?.collected ?? { written: false } };
   }
 
-  /** What the matmuls of a layer's backward pass read of its output gradient: a quantised copy, which is emitted, or a rounded one. */
+  /** Returns the output gradient as the matmuls of the layer's backward pass read it: a quantised copy, which is emitted, or a rounded one. */
   outputGradient(site: Site, { tensor: inp, rounded }: GradientPlace, elements: number): Operand {
     const storage = this.storage('outputGradient', site);
     if (!isQuantized(storage)) return rounded ?? inp;
@@ -312,7 +315,7 @@ export class Pass {
     return operand;
   }
 
-  /** Whether the next writer of the gradient must add: the first stores, later ones add. Call it when that writer is emitted. */
+  /** Whether the next writer of the gradient must add to it; the first one stores. Call it exactly once for each writer. */
   accumulates({ collected }: GradientPlace): boolean {
     const { written } = collected;
     collected.written = true;
@@ -325,14 +328,14 @@ export class Pass {
     return parameter.parts;
   }
 
-  /** A parameter other than a vocabulary matrix, so it is never split. */
+  /** The only part of a parameter that is no vocabulary matrix, and is therefore never split. */
   part(site: Site): ParameterPart {
     return this.parts(site)[0]!;
   }
 
   // --- narrowing and quantising
 
-  /** Emits what makes `out`: one kernel, or if `out` has a scale, a kernel and a quantiser. */
+  /** Emits the operations that make `out`: one kernel, or a kernel and a quantise kernel if `out` has a scale. */
   store(
     role: SiteRole,
     site: Site,
@@ -350,7 +353,7 @@ export class Pass {
     this.quantize(site.name, wide, out, elements, ...stores);
   }
 
-  /** Emits what makes `out`, which has a scale or those of blocks, from `inp`: the copy that other kernels read. */
+  /** Emits the operations that quantise `inp` into `out`, which has a tensor scale or block scales. */
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
     this.emit(

@@ -1,4 +1,4 @@
-/** Operations that store operands multiplied by scales, and that find those scales. */
+/** Operations that quantise operands, and that compute the scales for it. */
 import type { Operation, Target } from '../gpu/operation.ts';
 import { blockScalesOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
@@ -8,9 +8,9 @@ import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
 /**
- * Makes `out`, which has a scale or those of blocks, from `inp`: the copy that other kernels read.
- * @param table where `out` has a scale of its own
- * @param calibrates takes a delayed scale from the tensor itself
+ * Quantises `inp` into `out`, the copy that other kernels read. `out` has a tensor scale or block scales.
+ * @param table the run's scales; needed only for a tensor scale
+ * @param calibrates computes delayed scales from the tensor itself, as current ones
  */
 export function quantize(
   target: Target,
@@ -31,20 +31,20 @@ function quantizedLabel(name: string): string {
 }
 
 /**
- * Before a part of a batch is quantised whose current scale is its own: no more of the batch is there yet. A delayed scale is
- * of whole batches, as everywhere.
+ * Clears the largest magnitude of `out` before a part of a batch is quantised. A current scale then depends on that part alone,
+ * since the rest of the batch does not exist yet. A delayed scale is computed from whole batches, so nothing is cleared.
  */
 export function forgetMagnitude({ delayed, amax }: ScaleTable, out: Operand): Operation[] {
   if (delayed !== null) return [];
   return [{ kind: 'clear', target: slice(amax, recordOf(out), 1) }];
 }
 
-/** The largest magnitudes of activations and gradients, before they are collected anew. */
+/** Clears the largest magnitudes of activations and gradients before they are collected again. */
 export function forgetMagnitudes({ amax, activationRecords }: ScaleTable): Operation {
   return { kind: 'clear', target: slice(amax, 0, activationRecords) };
 }
 
-/** The delayed scales of the step that follows; current ones need none. */
+/** Computes the delayed scales of the next step. Empty where all scales are current. */
 export function nextScales(table: ScaleTable, state: Tensor): Operation[] {
   const { delayed, amax, scales, history, activationRecords: records } = table;
   if (!delayed || !history) return [];
@@ -52,8 +52,8 @@ export function nextScales(table: ScaleTable, state: Tensor): Operation[] {
 }
 
 /**
- * Weights as matmuls read them, from the master weights: always at the scale of the newest, whose magnitudes are at hand
- * after an update.
+ * Makes the weights that matmuls read from the master weights, after an update. Their scales are always current, because the
+ * new master weights are at hand.
  */
 export function quantizeWeights(
   target: Target,

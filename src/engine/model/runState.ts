@@ -1,4 +1,4 @@
-/** What a run is made of between two steps: the tensors that a resumed run needs, under the names they have in files. */
+/** The state of a run between two steps: the tensors that a resumed run needs, under their names in files. */
 import type { MemoryCategory } from '../core/memoryCategories.ts';
 import {
   byteLength,
@@ -11,16 +11,16 @@ import {
 import type { ParameterPart } from './chunks.ts';
 import type { RunTensors } from './tensors.ts';
 
-/** One tensor of a saved run. Its values lie in slices of the plan's tensors, one after the other. */
+/** One tensor of a saved run. Its values are the concatenation of slices of the plan's tensors. */
 export interface StateEntry {
-  /** GPT-2's name for a parameter; before it the prefix of the rule's state for one of its states, as `adam.m.`. */
+  /** A parameter's name in GPT-2 checkpoints, after a prefix such as `adam.m.` for an optimizer state; or the name of another tensor. */
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
   readonly slices: readonly TensorSlice[];
 }
 
-/** Every tensor of a run's state, in a fixed order. Compute weights follow from the master weights and are not among them. */
+/** Every tensor of a run's state, in a fixed order. Compute weights are left out, because they follow from the master weights. */
 export function stateEntries({ parameters, planned, state, scales }: RunTensors): StateEntry[] {
   const byParameter = [...parameters.values()].flatMap(({ spec, rule, parts }) => {
     const { name, rows, columns } = spec;
@@ -45,7 +45,7 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
   return [
     ...byParameter,
     ...others.map(({ tensor }) => whole(tensor.name, tensor)),
-    // Current scales follow from the tensors, delayed ones from steps that are over.
+    // Current scales follow from the tensors; delayed scales depend on earlier steps and must be saved.
     ...(scales?.history
       ? [whole('tensor_scales', scales.scales), whole('amax_history', scales.history)]
       : []),
@@ -53,12 +53,12 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
   ];
 }
 
-/** What a step leaves behind for the next. The state's only tensor of that kind is the step's own. */
+/** Whether tensors of the category hold values that the next step needs. Of category `state`, only the step state does. */
 function isKept(category: MemoryCategory): boolean {
   return category === 'masterWeights' || category === 'optimizer';
 }
 
-/** The tensors that the entries lie in, each once: what a copy of the state is made of. */
+/** The distinct tensors that hold the entries. A snapshot copies all of them. */
 export function stateTensors(entries: readonly StateEntry[]): Tensor[] {
   return [...new Set(entries.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)))];
 }

@@ -1,4 +1,4 @@
-/** The records of scales of a run: one for each tensor, by name, that a mode stores multiplied by a scale. */
+/** The table of a run's tensor scales: one record for each tensor that the mode quantises with a single scale. */
 import type { Scale, Tensor } from '../gpu/tensor.ts';
 import { SCALE_WORDS } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
@@ -7,11 +7,11 @@ import { type DelayedScaling, type SiteRole, type Storage, tensorScale } from '.
 import type { Site } from './site.ts';
 import type { TensorPlan } from './tensorPlan.ts';
 
-/** The record of one scale. Where it lies is known once all are. */
+/** The record of one scale. Its index and tensor are known once all records are. */
 interface ScaleRecord extends Scale {
   readonly name: string;
   readonly role: SiteRole;
-  /** In which it is stored. */
+  /** Format of the tensor that has this scale. */
   readonly format: FormatId;
   readonly block: number | null;
   record: number;
@@ -24,7 +24,7 @@ interface ScaleTensors {
   readonly history: Tensor | undefined;
 }
 
-/** What the records are made of before their number is known. */
+/** Stands for the tensor of the records until their number is known. */
 const UNPLANNED: Tensor = { name: 'unplanned scales', type: 'u32', elements: 0 };
 
 export class ScaleTable {
@@ -40,8 +40,8 @@ export class ScaleTable {
   }
 
   /**
-   * The scale called `name`, which it gets a record for at the first call.
-   * @throws RangeError where it is not delayed although others are, those of weights aside, or the other way round
+   * Returns the scale called `name`. The first call adds its record.
+   * @throws RangeError if it is current where the run's scales are delayed, or the reverse. Scales of weights are always current
    */
   scale(name: string, storage: Storage, role: SiteRole, { block }: Pick<Site, 'block'>): Scale {
     const known = this.#byName.get(name);
@@ -61,8 +61,8 @@ export class ScaleTable {
   }
 
   /**
-   * Numbers the records and plans their tensors: block by block, in each what the forward pass stores before the gradients,
-   * then the head's and at last the weights'. Saved runs rely on that order.
+   * Numbers the records and plans their tensors. The order is: each block, with the tensors of the forward pass before the
+   * gradients; then the head; then the weights. Saved runs rely on it.
    */
   complete(plan: TensorPlan): void {
     const others = this.#records;
@@ -78,7 +78,7 @@ export class ScaleTable {
         const [blockB, roleB] = place(b) as [number, number];
         return blockA === blockB ? roleA - roleB : blockA - blockB;
       });
-    // The first is 1, for operands without a scale.
+    // Record 0 is a scale of 1, for operands without a scale.
     const all = [...activations, ...others.filter(isWeight)];
     this.#records = [{ ...all[0]!, name: '1' }, ...all];
     this.#activationRecords = 1 + activations.length;
@@ -102,12 +102,12 @@ export class ScaleTable {
     }
   }
 
-  /** Names in the order of their records, those whose scale may be delayed first. */
+  /** Names in the order of the records. Records whose scale may be delayed come first. */
   get names(): readonly string[] {
     return this.#records.map(({ name }) => name);
   }
 
-  /** How many scales may be delayed: all but those of weights, which are quantised where their magnitudes are at hand. */
+  /** Number of records whose scale may be delayed: all but those of weights. */
   get activationRecords(): number {
     return this.#activationRecords;
   }
@@ -117,17 +117,17 @@ export class ScaleTable {
     return this.#planned.scales;
   }
 
-  /** (records) f32 bits of the largest magnitude seen under each scale. */
+  /** (records) u32: f32 bits of the largest magnitude that was stored with each scale. */
   get amax(): Tensor {
     return this.#planned.amax;
   }
 
-  /** (activationRecords, historyLength) with delayed scaling: `amax` of earlier steps. */
+  /** (activationRecords, historyLength) u32: `amax` of earlier steps. Undefined without delayed scaling. */
   get history(): Tensor | undefined {
     return this.#planned.history;
   }
 
-  /** What each record is before step 1: a scale of 1, and the largest value of what is stored with it. */
+  /** The records before step 1: a scale of 1, and the largest finite value of the tensor's format. */
   initialValues(): Uint32Array<ArrayBuffer> {
     const words = new Uint32Array(this.#records.length * SCALE_WORDS);
     const one = 0x3f800000;

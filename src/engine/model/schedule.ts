@@ -1,4 +1,4 @@
-/** The op lists of a run: built once, replayed every step. */
+/** The operation lists of a run, built once and replayed every step. */
 import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -10,30 +10,30 @@ import { forgetMagnitudes, nextScales, quantizeWeights } from './quantize.ts';
 import type { RunTensors } from './tensors.ts';
 
 export interface Schedule {
-  /** Zero gradients and loss: once before the micro-batches of a step. */
+  /** Clears gradients and loss, once before the micro-batches of a step. */
   readonly begin: readonly Operation[];
   readonly microBatch: readonly Operation[];
   /**
-   * A micro-batch of step 1 before the step, where scales are delayed, to find those that it begins with; else empty. What it
-   * leaves behind but for them, `begin` clears.
+   * Runs a micro-batch of step 1 ahead of the step, to find the initial delayed scales. `begin` clears everything else that it
+   * leaves behind. Empty without delayed scaling.
    */
   readonly calibration: readonly Operation[];
   readonly optimizer: readonly Operation[];
-  /** Loss of each row of a micro-batch into `losses`; weights and the training state are only read. */
+  /** Stores the loss of each row of a micro-batch in `losses`. It only reads weights and training state. */
   readonly evaluation: readonly Operation[];
-  /** As `evaluation`, and the sharpness of each row; empty where it is not measured. */
+  /** Like `evaluation`, and stores the sharpness of each row; empty if sharpness is not measured. */
   readonly sharpness: readonly Operation[];
-  /** Final layer norm of one sequence; then, after the sampled row is copied to `sampleRow`, its logits. */
+  /** Runs one sequence up to the final norm. `sampleLogits` then computes the logits of the row that was copied to `sampleRow`. */
   readonly sampleForward: readonly Operation[];
   readonly sampleLogits: readonly Operation[];
 }
 
-/** The operations of a pass, with what they store. */
+/** Makes the operations of a pass, with the named tensors that they store. */
 export function buildPass(pass: Pass, target: Target): Emitted[] {
   return pass.build(target, MODEL_KERNELS);
 }
 
-/** A pass that changes no training state. Built by `use`. */
+/** Makes the operations of a pass that changes no training state. @param use builds the pass */
 export function readingPass(
   tensors: RunTensors,
   target: Target,
@@ -72,8 +72,8 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
 }
 
 /**
- * For a pass that finds the first of the delayed scales: each tensor is stored at what it asks for itself and so did those
- * under its scale in the micro-batches before.
+ * The operations of a pass that finds the initial delayed scales: each tensor is stored with a current scale, which keeps the
+ * largest magnitude of this and the earlier micro-batches of the step in range.
  */
 function calibration(target: Target, tensors: RunTensors, windows: number): Operation[] {
   const options: PassOptions = { trains: true, windows, found: tensors.found, calibrates: true };

@@ -1,4 +1,4 @@
-/** The tensors of a run by name, each planned once, whoever asks for it first. */
+/** The tensors of a run by name. Each is planned once, by the first caller that names it. */
 import type { MemoryCategory } from '../core/memoryCategories.ts';
 import type { BlockScales, ElementType, Tensor } from '../gpu/tensor.ts';
 
@@ -13,8 +13,8 @@ export class TensorPlan {
   #complete = false;
 
   /**
-   * The tensor called `name`, as large as the most that anybody asks for under that name.
-   * @throws RangeError where two askers want different formats or scales, or one asks after the plan is complete for what it lacks
+   * Returns the tensor called `name`, and makes it large enough for all callers that use the name.
+   * @throws RangeError if callers disagree on its format or block scales, or if it would be new or grow after the plan is complete
    */
   add(
     category: MemoryCategory,
@@ -26,7 +26,7 @@ export class TensorPlan {
     const known = this.#byName.get(name);
     if (known && known.type !== type) throw new RangeError(`${name} is ${known.type} and ${type}`);
     if (known && !areEqual(known.blockScales, blockScales)) {
-      throw new RangeError(`${name} has different scales of blocks`);
+      throw new RangeError(`${name} is planned with two different kinds of block scales`);
     }
     if (known && known.elements >= elements) return known;
     if (this.#complete) throw new RangeError(`${name} of ${elements} elements is not planned`);
@@ -41,8 +41,8 @@ export class TensorPlan {
   }
 
   /**
-   * The tensor that all share who ask for `name` in one format with the same scales. Both are in its name if `name` is planned
-   * otherwise.
+   * Returns the tensor that all callers with the same `name`, format and block scales share. If `name` is already planned with
+   * another format or other block scales, the new tensor's name includes its own.
    */
   shared(
     category: MemoryCategory,
@@ -57,12 +57,12 @@ export class TensorPlan {
     return this.add(category, isOther ? `${name} in ${type}${blocks}` : name, type, elements, blockScales);
   }
 
-  /** Takes a tensor that was made elsewhere. */
+  /** Adds a tensor that was made elsewhere. */
   include(category: MemoryCategory, tensor: Tensor | undefined): void {
     if (tensor) this.planned.push({ tensor, category });
   }
 
-  /** Sizes are final from here on: buffers are made by them. */
+  /** Makes all sizes final, since buffers are allocated from them. */
   complete(): void {
     this.#complete = true;
   }

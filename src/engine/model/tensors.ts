@@ -1,4 +1,4 @@
-/** Every tensor of a run, as a pure function of the configuration: the plan that the allocator follows exactly. */
+/** Plans every tensor of a run, as a pure function of the configuration. The allocator follows this plan exactly. */
 import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
 import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
 import {
@@ -37,27 +37,27 @@ import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
 export interface RunTensors extends ParameterLayout, ModelRun {
   readonly planned: readonly PlannedTensor[];
   readonly decoder: Decoder;
-  /** A training micro-batch, whose operations are built once the adapter is known. */
+  /** A training micro-batch, whose operations are made once the adapter is known. */
   readonly training: Pass;
-  /** Weights made one by one after an update, where the optimizer does not write them itself. */
+  /** Weights whose copies are made one by one after an update, where the optimizer does not write them itself. */
   readonly computeWeights: readonly ComputeWeight[];
-  /** Of all chunks that are trained. */
+  /** The gradients of all trained chunks. */
   readonly gradients: readonly Tensor[];
   readonly updates: readonly PlannedUpdate[];
-  /** What the updates need beside states, by name. */
+  /** Scratch tensors of the updates, by name. */
   readonly scratch: ReadonlyMap<string, Tensor>;
-  /** Rows of the batch that the LM head works on at a time. */
+  /** Number of rows that the LM head processes at a time. */
   readonly headRows: number;
-  /** What the head reads. */
+  /** Output of the final norm, (rows, C), which the head reads. */
   readonly normF: Operand;
   readonly logits: Tensor;
   readonly losses: Tensor;
   /** (rows, 4) f32; null where sharpness is not measured. */
   readonly sharpness: Tensor | null;
-  /** A copy of `state` while something is measured that would leave its loss there. */
+  /** Holds a copy of `state` while a measurement overwrites its loss. */
   readonly stateAside: Tensor;
   readonly found: Tensor;
-  /** Evaluation and sampling report here, so that they never skip a training step. */
+  /** The overflow flag of evaluation and sampling, which therefore never cause a training step to be skipped. */
   readonly evalFound: Tensor;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
@@ -67,20 +67,21 @@ export interface RunTensors extends ParameterLayout, ModelRun {
 }
 
 export interface PlanLimits {
-  /** Largest binding, hence largest tensor, in bytes. */
+  /** Size of the largest binding, and so of the largest tensor, in bytes. */
   readonly maxBindingBytes: number;
-  /** True if the run is saved during training: a copy of its state is then allocated too. */
+  /** Whether the run is saved during training. If so, a copy of its state is allocated too. */
   readonly saved?: boolean;
-  /** Parameters, by name, that are not trained: none where left out. */
+  /** Whether the parameter of that name is frozen. By default none is. */
   readonly frozen?: ((name: string) => boolean) | undefined;
 }
 
-/** WebGPU's default, what a plan without an adapter assumes. */
+/** WebGPU's default limit, which a plan without an adapter assumes. */
 export const DEFAULT_LIMITS: PlanLimits = { maxBindingBytes: 128 * 2 ** 20 };
 
 /**
- * Names, formats and sizes of all tensors of a run: of its state, and of what building a training micro-batch asks for.
- * @throws EngineError LIMIT_EXCEEDED when a parameter does not fit one binding
+ * Plans names, formats and sizes of all tensors of a run: its state, and the tensors that building a training micro-batch asks
+ * for.
+ * @throws EngineError LIMIT_EXCEEDED if a parameter exceeds the largest binding
  */
 export function runTensors(config: TrainConfig, vocabulary: number, limits: PlanLimits): RunTensors {
   const gpt = gptConfig(config, vocabulary);
@@ -96,7 +97,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   };
   const specs = decoder
     .parameters()
-    .map((spec) => ({ ...spec, trainable: spec.trainable && !frozen?.(spec.name) }));
+    .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
   const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
@@ -154,7 +155,7 @@ function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
   }
 }
 
-/** Tensors of their own for the weights that matmuls read, where their copies are made one by one. */
+/** Gives the weights that matmuls read tensors of their own, where their copies are made one by one. */
 function ownWeights(
   plan: TensorPlan,
   recipe: Recipe,
@@ -181,14 +182,12 @@ function ownWeights(
 }
 
 /**
- * The sampled row: it is copied as the head's input is stored, and so has its scale.
- * @throws RangeError where the input's blocks have scales, which are not copied
+ * Plans the sampled row, a copy of one row of the head's input in the same format and with the same tensor scale.
+ * @throws RangeError if the input has block scales, which are not copied
  */
 function oneRow(plan: TensorPlan, input: Operand, { width }: GptConfig): Operand {
   if (blockScalesOf(input)) {
-    throw new RangeError(
-      `${tensorOf(input).name} has scales of blocks: a row of it cannot be copied by itself`,
-    );
+    throw new RangeError(`${tensorOf(input).name} has block scales, so that one row of it cannot be copied`);
   }
   const tensor = plan.add('state', 'sampled row', tensorOf(input).type, width);
   const scale = scaleOf(input);

@@ -1,11 +1,11 @@
-/** What the optimizer updates at once: a chunk, or all parts of a parameter, with the scratch that its rule asks for. */
+/** Plans the optimizer's updates. Each covers a chunk, or all parts of a parameter with the scratch that its rule asks for. */
 import { slice, type Tensor } from '../gpu/tensor.ts';
 import type { ScratchSpec, Update } from '../kernels/optimizers/rule.ts';
 import { mapStates, type ParameterLayout, paddedElements, type UpdateRule } from './chunks.ts';
 import { learnedElements } from './parameters.ts';
 import type { TensorPlan } from './tensorPlan.ts';
 
-/** A part of a chunk, in elements. */
+/** A range of a chunk, in elements. */
 interface PlacedPart {
   readonly chunk: number;
   readonly first: number;
@@ -16,11 +16,11 @@ interface PlacedPart {
 export interface PlannedUpdate extends Pick<Update, 'label' | 'learned'> {
   readonly rule: UpdateRule;
   readonly parts: readonly PlacedPart[];
-  /** By name; `first` is the element where it begins in the tensor of that name. */
+  /** By name; `first` is the element of the tensor of that name where this update's scratch begins. */
   readonly scratch: ReadonlyMap<string, ScratchSpec & { readonly first: number }>;
 }
 
-/** All updates of a step, in their order. Frozen parameters have none. */
+/** Plans all updates of a step, in their order. Frozen parameters have none. */
 export function planUpdates({ chunks, parameters }: ParameterLayout): PlannedUpdate[] {
   const takesWhole = ({ optimizer, moments }: UpdateRule) => optimizer.takesWholeParameters(moments);
   const ofChunks = chunks.flatMap(({ rule, master, elements, decayedElements }, chunk): PlannedUpdate[] => {
@@ -47,7 +47,7 @@ export function planUpdates({ chunks, parameters }: ParameterLayout): PlannedUpd
   return [...ofChunks, ...ofParameters];
 }
 
-/** The tensors of the updates' scratch, by name. */
+/** Plans the scratch tensors of all updates, by name. */
 export function planScratch(
   plan: TensorPlan,
   updates: readonly PlannedUpdate[],
@@ -61,7 +61,7 @@ export function planScratch(
   return tensors;
 }
 
-/** An update with its operands. @param seedOf of a chunk's random bits */
+/** Binds an update to its operands. @param seedOf returns the seed of a chunk's random bits */
 export function placedUpdate(
   { label, learned, parts, scratch }: PlannedUpdate,
   chunks: ParameterLayout['chunks'],

@@ -1,4 +1,4 @@
-/** What layers hand on to each other while a program is built. */
+/** The values that layers pass to each other while a program is built. */
 import type { Operand, Tensor } from '../gpu/tensor.ts';
 import type { Activation } from '../kernels/activation.ts';
 import type { Stored } from './emission.ts';
@@ -6,33 +6,33 @@ import type { Site } from './site.ts';
 
 /** Where the gradient of a value is collected. */
 export interface GradientPlace {
-  /** What it is the gradient of: its label in messages. */
+  /** The site whose output this is the gradient of. It gives the gradient its label in messages. */
   readonly site: Site;
   readonly tensor: Tensor;
-  /** Copy of `tensor` in the format in which matmuls read it, where that is another. */
+  /** Copy of `tensor` in the format that matmuls read, where that differs. */
   readonly rounded?: Tensor | undefined;
-  /** Whoever writes it multiplies by the function's derivative at this pre-activation: only linear layers can. */
+  /** The writer multiplies the gradient by the function's derivative at this pre-activation. Only linear layers can do so. */
   readonly activationBackward?: Activation | undefined;
-  /** In the numerics panel, where matmuls or attention read it: as it is stored, or only a quantised copy of it. */
+  /** Listed in the numerics panel, because matmuls or attention read it as stored, or read a quantised copy of it. */
   readonly listed?: 'stored' | 'quantised';
-  /** Set by `Pass.accumulates`, which linear layers and norms ask: the first writer stores, later ones add. Values with one tensor share it. */
+  /** Set by `Pass.accumulates` at the first write; later writers add. Values whose gradients share a tensor share this object. */
   readonly collected: { written: boolean };
 }
 
-/** A tensor of the model, (rows, columns), as the next layer reads it. */
+/** A tensor of the model, (rows, columns), in the form that the next layer reads. */
 export interface Value {
   readonly operand: Operand;
   readonly gradient: GradientPlace;
-  /** Emits what makes the operand again for the backward pass, where the forward pass did not keep it. */
+  /** Emits the operations that recompute the operand in the backward pass; undefined where the forward pass keeps it. */
   readonly remake?: (() => void) | undefined;
 }
 
-/** Label of the operation that writes it. */
+/** Label of the operation that writes the gradient. */
 export function gradientLabel({ site }: GradientPlace): string {
   return `${site.name} gradient`;
 }
 
-/** What the operation that writes it stores, where that is listed. */
+/** The listed tensors that the operation that writes the gradient stores: one or none. */
 export function gradientStores(place: GradientPlace, slot: string): Stored[] {
   if (!place.listed) return [];
   const unmeasured = place.listed === 'quantised';

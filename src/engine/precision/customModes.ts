@@ -9,13 +9,13 @@ import { RecipeOf, type ScalingPolicy } from './recipe.ts';
 import { isSimulatedFormat } from './simulated.ts';
 import type { MasterRounding } from './storage.ts';
 
-/** What the names of such modes begin with. */
+/** Prefix of the names of such modes. */
 export const CUSTOM_PREFIX = 'custom-';
 const NAME = /^custom-[a-z0-9][a-z0-9-]{0,40}$/;
 
-/** What is rounded to one format where it is stored, and widened again where it is read. */
+/** Formats for tensors that are rounded where they are stored and widened again where they are read. */
 const OPERAND: readonly FormatId[] = ['f32', 'tf32', 'f16', 'f16-flush', 'bf16'];
-/** What is added up, or updated in place. */
+/** Formats for tensors that kernels accumulate or update in place. */
 const WIDE: readonly FormatId[] = ['f32', 'f16', 'bf16'];
 const SCALED: readonly FormatId[] = ['e4m3fn', 'e5m2'];
 
@@ -35,10 +35,10 @@ const ROLES: Readonly<
   secondMoment: { formats: WIDE, simulated: false },
 };
 
-/** A mode that a program has defined. No version of the engine brings one of such a name. */
+/** The name of a mode that a program has defined. No built-in mode has a name with this prefix. */
 export type CustomMode = `custom-${string}`;
 
-/** A recipe whose name is a program's own. */
+/** The recipe of a mode that a program defines. */
 export type CustomRecipe = ModeDescription<CustomMode>;
 
 interface Definition {
@@ -48,23 +48,23 @@ interface Definition {
 
 const defined = new Map<string, Definition>();
 
-/** The recipe that was defined under a name; undefined for none. */
+/** The recipe that was defined under a name; undefined if there is none. */
 export function customRecipe(id: string): RecipeOf<CustomMode> | undefined {
   return defined.get(id)?.recipe;
 }
 
-/** What a run file keeps of a mode that was defined: its recipe as JSON, equal for equal recipes; null for other modes. */
+/** The recipe of a defined mode as JSON for run files, equal for equal recipes; null for other modes. */
 export function customRecipeJson(id: string): string | null {
   const definition = defined.get(id);
   return definition ? JSON.stringify(definition.given) : null;
 }
 
 /**
- * Adds a precision mode to this program: from then on `precision` of a configuration may be its name. Defining it once
- * more with the same recipe does nothing. A run file holds its recipe, and is opened by a program that has defined the same.
- * @param recipe most easily another one, spread, with `id` (from `custom-`) and some roles or the scaling changed
- * @returns the name
- * @throws EngineError BAD_VALUE naming what kernels cannot do, or a name that is taken
+ * Adds a precision mode to this program, so that `precision` of a configuration may be its name. Defining the mode again with
+ * the same recipe does nothing. A run file contains the recipe, and only a program that has defined the same recipe opens it.
+ * @param recipe usually a copy of another recipe with a new `id` (prefix `custom-`) and some roles or the scaling changed
+ * @returns the name of the mode
+ * @throws EngineError BAD_VALUE if no kernel supports the recipe, or if the name is taken by another recipe
  */
 export function defineMode(recipe: CustomRecipe): CustomMode {
   const own = checked(recipe);
@@ -96,7 +96,7 @@ const SCALING_FIELDS: Readonly<Record<ScalingPolicy['kind'], Readonly<Record<str
   dynamic: { kind: 'string', initialScale: 'number', growthInterval: 'number' },
 };
 
-/** A copy with its fields in one order, so that equal recipes are equal as JSON. */
+/** Checks a recipe, and copies it with its fields in a fixed order, so that equal recipes are equal as JSON. */
 function checked(recipe: CustomRecipe): CustomRecipe {
   checkOptions('The recipe of defineMode', recipe, FIELDS);
   const { id, title, summary, roles, masterRounding, scaling, quantization, sites, unsound } = recipe;
@@ -114,7 +114,7 @@ function checked(recipe: CustomRecipe): CustomRecipe {
   if (sites !== undefined) {
     throw refused(
       `Mode ${id} names places in the model.`,
-      "A program's own mode stores a role in one format everywhere: spread the recipe of a mode that has no sites.",
+      'A mode that a program defines stores each role in one format everywhere: copy the recipe of a mode that has no sites.',
     );
   }
   const known = Object.keys(ROLES) as DescribedRole[];
@@ -146,20 +146,20 @@ function checkRole(id: string, role: DescribedRole, format: FormatId): void {
   );
 }
 
-/** A narrow master is what matmuls read: a copy in yet another format would have nothing to add. */
+/** Matmuls read a narrow master itself, because a copy in another format could only lose bits. */
 function checkMaster(id: string, { master, weight }: CustomRecipe['roles'], rounding: MasterRounding): void {
   const wanted: readonly MasterRounding[] =
     master === 'bf16' ? ['nearest', 'stochastic', 'split'] : ['nearest'];
   if (!wanted.includes(rounding)) {
     throw refused(
-      `Mode ${id} rounds a master in ${master} with "${rounding}".`,
-      `There it can be ${wanted.join(', ')}; stochastic and split are for bf16.`,
+      `Mode ${id} has masterRounding "${rounding}" for a master in ${master}.`,
+      `For a master in ${master} it can be ${wanted.join(', ')}; stochastic and split are for bf16.`,
     );
   }
   if (master !== 'f32' && weight !== master) {
     throw refused(
       `Mode ${id} has weights in ${weight} and a master in ${master}.`,
-      `A narrow master is itself what matmuls read: use weights in ${master}, or a master in f32.`,
+      `Matmuls read a narrow master itself: use weights in ${master}, or a master in f32.`,
     );
   }
 }
@@ -204,7 +204,7 @@ function checkedQuantization(
     if (SCALED.includes(format)) continue;
     throw refused(
       `Mode ${id} quantises ${role} to "${format}".`,
-      `A scaled copy is in ${SCALED.join(' or ')}.`,
+      `A quantised copy can be in ${SCALED.join(' or ')}.`,
     );
   }
   const wider = (['activation', 'weight', 'outputGradient', 'preActivation', 'attention'] as const).find(
@@ -218,13 +218,13 @@ function checkedQuantization(
   ) {
     throw refused(
       `Mode ${id} quantises, and its roles are not those of mode fp8.`,
-      "Spread the roles of recipeOf('fp8'): operands in bf16; residuals and master in f32.",
+      "Copy the roles of recipeOf('fp8'): operands in bf16; residuals and master in f32.",
     );
   }
   if (activations !== 'tensor' || head) {
     throw refused(
-      `Mode ${id} has activations "${activations}" and head ${head}.`,
-      "A mode has 'tensor' and false; a run's settings quantizeActivations and quantizeHead change them.",
+      `Mode ${id} has quantization.activations "${activations}" and quantization.head ${head}.`,
+      "A mode must have 'tensor' and false; the settings quantizeActivations and quantizeHead of a run change them.",
     );
   }
   return { formats: own, scaling: checkedScales(id, scaling), activations, head };
@@ -235,7 +235,7 @@ function checkedScales(id: string, scaling: Quantization['scaling']): Quantizati
   if (scaling.kind !== 'delayed' || !AMAX_ALGORITHMS.includes(scaling.algorithm)) {
     throw refused(
       `Mode ${id} has scales "${JSON.stringify(scaling)}".`,
-      `There are current ones and delayed ones, by ${AMAX_ALGORITHMS.join(' or ')}.`,
+      `Scales are current, or delayed with the algorithm ${AMAX_ALGORITHMS.join(' or ')}.`,
     );
   }
   return {

@@ -1,6 +1,6 @@
 /**
- * A precision mode as programs write it and run files keep it: a format for each role, and apart from that what rounds
- * masters and what is quantised. Only the rows of the table can name places in the model.
+ * The description of a precision mode that programs write and run files contain: a format for each role, how masters are
+ * rounded, and which operands are quantised. Only built-in modes can name places in the model.
  */
 import type { FormatId } from './formats.ts';
 import { mixed, type QuantizedRole, quantized } from './mixedPrecision.ts';
@@ -14,18 +14,18 @@ import {
 } from './recipe.ts';
 import type { DelayedScaling, MasterRounding, Role, SiteRole, Storage } from './storage.ts';
 
-/** Roles that have a format of their own: layer norm reads the residual stream in that of the stream. */
+/** Roles with a format of their own. `normInput` has none, because layer norm reads the residual stream in the stream's format. */
 export type DescribedRole = Exclude<Role, 'normInput'>;
 
-/** When the scale of a tensor is decided. */
+/** When the scale of a tensor is computed. */
 export type TensorScaling = { readonly kind: 'current' } | ({ readonly kind: 'delayed' } & DelayedScaling);
 
-/** Narrower copies that matmuls read of the operands in the blocks; roles say what they are made from. */
+/** Quantised copies of the operands in the blocks, which matmuls read. They are made from tensors in the formats of the roles. */
 export interface Quantization {
   readonly formats: Readonly<Record<QuantizedRole, FormatId>>;
   readonly scaling: TensorScaling;
   readonly activations: QuantizedActivations;
-  /** The LM head's matmuls too, and not only those of the blocks. */
+  /** Whether the operands of the LM head are quantised too. */
   readonly head: boolean;
 }
 
@@ -35,17 +35,17 @@ export interface ModeDescription<Id extends string> {
   /** One line that is true on every adapter. */
   readonly summary: string;
   readonly roles: Readonly<Record<DescribedRole, FormatId>>;
-  /** Of role `master`; `stochastic` and `split` are for bf16. */
+  /** How role `master` is rounded; `stochastic` and `split` are for bf16. */
   readonly masterRounding: MasterRounding;
   readonly scaling: ScalingPolicy;
   readonly quantization?: Quantization;
-  /** Of a mode that names places in the model. A program's own cannot. */
+  /** Present if a built-in mode names places in the model. */
   readonly sites?: readonly SiteRule[];
-  /** Exists to be seen failing: the page says so before it starts. */
+  /** Whether the mode is included to show a failure. The page says so before it starts. */
   readonly unsound: boolean;
 }
 
-/** The row of a mode that names no places. */
+/** Converts the description of a mode that names no places to a row. */
 export function rowOf({
   title,
   summary,
@@ -78,7 +78,7 @@ function whenOf(scaling: TensorScaling): 'current' | DelayedScaling {
   return { historyLength, algorithm, margin };
 }
 
-/** A recipe in words that a program can change and give to `defineMode`, which refuses it if it has `sites`. */
+/** Describes a recipe as data that a program can change and pass to `defineMode`, which refuses descriptions with `sites`. */
 export function describeRecipe<Id extends string>(recipe: RecipeOf<Id>): ModeDescription<Id> {
   const { id, title, summary, storages, scaling, unsound } = recipe;
   const roles = Object.entries(storages).filter(([role]) => role !== 'normInput');
@@ -96,7 +96,7 @@ export function describeRecipe<Id extends string>(recipe: RecipeOf<Id>): ModeDes
   };
 }
 
-/** What `quantized` made the recipe's rules of; undefined where they are others. */
+/** Reconstructs the arguments of `quantized` from the recipe's rules; undefined if the rules were not made by it. */
 function quantizationOf(recipe: RecipeOf<string>): Quantization | undefined {
   const { row, sites } = recipe;
   const stored: Partial<Record<SiteRole, Storage>> = Object.assign(

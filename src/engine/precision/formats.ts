@@ -10,27 +10,30 @@ import {
   simulatedBits,
 } from './simulated.ts';
 
-/** The rows of the table. */
+/** The formats in the table. */
 export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2';
-/** A row of the table, or a format computed from its name. */
+/** A format in the table, or one that is computed from its name. */
 export type FormatId = NamedFormat | SimulatedFormat;
 
-/** How half-precision values are held: `vec4h` (needs shader-f16) or two halves in each word of a `vec2u`. */
+/** How half-precision values are stored: as `vec4h` (needs shader-f16), or as two halves in each word of a `vec2u`. */
 export type HalfStorage = 'native' | 'packed';
 
 export interface NumberFormat {
   readonly id: FormatId;
-  /** An element's; half a byte is two elements a byte, the first in the lower bits. */
+  /** Bytes per element. With half a byte, two elements share a byte, the first in the lower bits. */
   readonly bytes: 0.5 | 1 | 2 | 4;
   readonly exponentBits: number;
   readonly mantissaBits: number;
   /** f32 bit pattern of the smallest magnitude that rounds beyond the largest finite value. */
   readonly overflowBits: number;
-  /** Values below the smallest normal number become zero instead of subnormal. */
+  /** Whether values below the smallest normal number become zero instead of subnormal. */
   readonly flushSubnormals: boolean;
-  /** What is beyond the largest finite value, infinity too, is stored as that value: a store reports only what was not finite. */
+  /**
+   * Whether values beyond the largest finite value, infinity included, are stored as that value. A store then reports an
+   * overflow only for infinity and NaN.
+   */
   readonly saturates: boolean;
-  /** Rounds toward zero; to nearest even where absent. */
+  /** Whether values are rounded toward zero. They are rounded to nearest, ties to even, if absent. */
   readonly truncates?: boolean;
 }
 
@@ -101,8 +104,9 @@ export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
 };
 
 /**
- * The row of a simulated format. With 8 exponent bits it has the range of f32; with fewer, exponents as IEEE 754 counts
- * them, the highest left to infinity, subnormals kept, and operands clipped to the largest value as the paper does.
+ * Computes the description of a simulated format. With 8 exponent bits it has the range of f32. With fewer, the exponent bias
+ * is that of IEEE 754, the highest exponent is reserved for infinity, subnormals are kept, and operands are clipped to the
+ * largest value, as in the paper.
  */
 function simulatedFormat(id: SimulatedFormat): NumberFormat {
   const [mode, rounding] = id.split('-') as [SimulatedMode, Rounding];
@@ -122,19 +126,19 @@ function simulatedFormat(id: SimulatedFormat): NumberFormat {
   };
 }
 
-/** Every format has a row, whether in the table or computed. */
+/** The description of a format, from the table or computed from its name. */
 export function formatInfo(id: FormatId): NumberFormat {
   return Object.hasOwn(FORMATS, id) ? FORMATS[id as NamedFormat] : simulatedFormat(id as SimulatedFormat);
 }
 
-/** The largest finite value of a narrow format that has no infinity or keeps its top exponent for it. */
+/** The largest finite value of a format. All but e4m3fn reserve the top exponent for infinity and NaN. */
 export function largestFinite(format: FormatId): number {
   if (format === 'e4m3fn') return 448;
   const { exponentBits, mantissaBits } = formatInfo(format);
   return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
 }
 
-/** How a kernel reads and writes a format: a file of `shaders/formats/`, with the constants of the format where several share it. */
+/** The code with which a kernel reads and writes a format: a file of `shaders/formats/`, with constants if formats share it. */
 export type Prelude =
   | 'f32'
   | 'tf32'
@@ -147,7 +151,7 @@ export type Prelude =
   | 'e5m2'
   | SimulatedFormat;
 
-/** The storage prelude of a format on an adapter that holds halves as `half` says. */
+/** The storage prelude of a format. @param half how the run stores half-precision values */
 export function preludeOf(format: FormatId, half: HalfStorage): Prelude {
   if (format === 'f16') return `f16_${half}`;
   if (format === 'f16-flush') return `f16_${half}_flush`;
@@ -155,9 +159,9 @@ export function preludeOf(format: FormatId, half: HalfStorage): Prelude {
 }
 
 export interface PreludeSource {
-  /** Name in `shaders/formats/`, without its ending. */
+  /** File name in `shaders/formats/`, without `.wgsl`. */
   readonly file: string;
-  /** Constants that the file reads and does not declare. */
+  /** Constants that the file uses but does not declare. */
   readonly constants: Readonly<Record<string, number | boolean>>;
 }
 

@@ -1,7 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 
 /**
- * Checks a loss scale the user asked for.
+ * Checks and returns a loss scale.
  * @throws EngineError BAD_VALUE when it is not a power of two within f32's normal range
  */
 export function checkLossScale(scale: number): number {

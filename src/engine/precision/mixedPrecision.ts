@@ -1,13 +1,13 @@
-/** The tables of storages that rows of precision modes are made of. */
+/** Functions that make the storages of precision modes. */
 import type { FormatId } from './formats.ts';
 import { ACTIVATION_GROUP } from './quantization.ts';
 import type { RecipeRow, SiteRule } from './recipe.ts';
 import type { Scale, SiteRole, Storage } from './storage.ts';
 
-/** Roles whose operands a mode may quantise. */
+/** Roles that a mode may quantise. */
 export type QuantizedRole = Exclude<SiteRole, 'attention'>;
 
-/** The operands of matmuls and what is saved for the backward pass in `narrow`; layer norm reads the f32 stream. */
+/** Stores the operands of matmuls and attention, and the pre-activation, in `narrow`. Layer norm reads the stream in f32. */
 export function operands(narrow: FormatId, preActivation: FormatId = narrow): Record<SiteRole, Storage> {
   return {
     activation: { format: narrow },
@@ -19,7 +19,7 @@ export function operands(narrow: FormatId, preActivation: FormatId = narrow): Re
   };
 }
 
-/** Mixed precision: {@link operands} in `narrow`, all else in f32. */
+/** Mixed precision: {@link operands} in `narrow`, and everything else in f32. */
 export function mixed(narrow: FormatId, preActivation?: FormatId): RecipeRow['storages'] {
   const wide: Storage = { format: 'f32' };
   return {
@@ -33,7 +33,7 @@ export function mixed(narrow: FormatId, preActivation?: FormatId): RecipeRow['st
   };
 }
 
-/** Matmul operands and the input of the activation function in `format`, each row with a scale, in the blocks of a mode in bf16. */
+/** For a mode with bf16 operands: quantises matmul operands and pre-activations in the blocks to `format`, with a scale per row. */
 export function quantizedByRow(format: FormatId): readonly SiteRule[] {
   const byRow = (from: FormatId): Storage => ({
     format,
@@ -50,9 +50,10 @@ export function quantizedByRow(format: FormatId): readonly SiteRule[] {
 }
 
 /**
- * Quantised operands in the blocks of a mode whose other operands are in bf16, and with the settings of a run in the head too,
- * or with a scale for each {@link ACTIVATION_GROUP} channels of what GELU and the layer norms read.
- * @param when scales of activations and output gradients; those of weights are current, since an update leaves their magnitudes at hand
+ * For a mode with bf16 operands: quantises matmul operands and pre-activations in the blocks, with a scale per tensor. Settings
+ * of a run quantise the operands of the head too, or give the inputs of GELU and the layer norms a scale for each
+ * {@link ACTIVATION_GROUP} channels.
+ * @param when how scales of activations and output gradients are computed; scales of weights are always current
  */
 export function quantized(
   formats: Readonly<Record<QuantizedRole, FormatId>>,

@@ -1,4 +1,4 @@
-/** What a precision mode is, as data: recipes.ts has the table of those that the engine brings. */
+/** A precision mode as data. The built-in modes are in recipes.ts. */
 import type { FormatId } from './formats.ts';
 import type { AmaxAlgorithm, QuantizedActivations } from './quantization.ts';
 import {
@@ -25,9 +25,9 @@ export type ScalingPolicy =
       readonly growthInterval: number;
     };
 
-/** Settings that only modes with quantised operands take. Null leaves a value to the mode; in other modes these are always null. */
+/** Settings that only modes with quantised operands accept. Null means the mode's own value; in other modes these are always null. */
 export interface QuantizeSettings {
-  /** The LM head's matmuls on quantised operands too. */
+  /** Whether the operands of the LM head are quantised too. */
   readonly quantizeHead: boolean;
   /** How the inputs of the activation function and of the norms are stored for the backward pass. */
   readonly quantizeActivations: QuantizedActivations;
@@ -39,7 +39,7 @@ export interface QuantizeSettings {
   readonly scaleMargin: number | null;
 }
 
-/** Storages of some roles at a place. */
+/** Overrides the storages of some roles at a place. */
 export interface SiteRule {
   readonly in: Place;
   /** The rule applies only in runs with these settings. */
@@ -47,23 +47,23 @@ export interface SiteRule {
   readonly storages: Readonly<Partial<Record<SiteRole, Storage>>>;
 }
 
-/** A precision mode without its name. */
+/** The data of a precision mode, without its name. */
 export interface RecipeRow {
   readonly title: string;
   /** One line that is true on every adapter. */
   readonly summary: string;
-  /** Storages wherever no rule says otherwise; none has scales. */
+  /** Storages wherever no rule in `sites` applies. None of them has scales. */
   readonly storages: Readonly<Record<Role, Storage>>;
   /** If several rules match, the last one wins. */
   readonly sites?: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
-  /** Included to show a failure: the page says so before it starts. */
+  /** Whether the mode is included to show a failure. The page says so before it starts. */
   readonly unsound: boolean;
   /** Whether public/train_ddp.py resumes its runs; false if absent. */
   readonly inPytorch?: boolean;
 }
 
-/** The recipe of a run: the row of its mode, with what the settings of the run change in it. */
+/** The recipe of a run: the row of its mode, modified by the settings of the run. */
 export class RecipeOf<Id extends string> implements RecipeRow {
   readonly id: Id;
   readonly title: string;
@@ -89,17 +89,17 @@ export class RecipeOf<Id extends string> implements RecipeRow {
     this.inPytorch = row.inPytorch ?? false;
   }
 
-  /** With the rules that hold only with other settings. */
+  /** The row of the mode, which includes rules that only apply with other settings. */
   get row(): RecipeRow {
     return this.#row;
   }
 
-  /** The recipe of the same mode in a run with these settings. */
+  /** The recipe of the same mode with these settings. */
   given(settings: Partial<QuantizeSettings>): RecipeOf<Id> {
     return new RecipeOf(this.id, this.#row, settings);
   }
 
-  /** How a tensor of a role is stored, at a place where the role's storage may differ from place to place. */
+  /** How a tensor of a role is stored. A place is required for roles whose storage may differ between places. */
   storage(role: RunRole): Storage;
   storage(role: Role, site: StorageSite): Storage;
   storage(role: Role, site?: StorageSite): Storage {
@@ -114,7 +114,7 @@ function isGiven({ given = {} }: SiteRule, settings: Partial<QuantizeSettings>):
   return Object.entries(given).every(([key, value]) => settings[key as keyof QuantizeSettings] === value);
 }
 
-/** The rule with the run's own values for delayed scales. */
+/** The rule with the run's settings for delayed scales applied. */
 function withDelays(rule: SiteRule, settings: Partial<QuantizeSettings>): SiteRule {
   const own = ({ historyLength, algorithm, margin }: DelayedScaling): DelayedScaling => ({
     historyLength: settings.amaxHistory ?? historyLength,
@@ -130,34 +130,34 @@ function withDelays(rule: SiteRule, settings: Partial<QuantizeSettings>): SiteRu
   return { ...rule, storages: Object.fromEntries(storages) };
 }
 
-/** All storages of one role, or of all roles; those of named places come first. */
+/** All storages of one role, or of all roles. Storages of named places come first. */
 export function storagesOf({ sites, storages }: RecipeRow, role?: Role): Storage[] {
   return [...(sites ?? []).map((rule) => rule.storages), storages].flatMap(
     (table: Partial<Record<Role, Storage>>) => (role ? (table[role] ?? []) : Object.values(table)),
   );
 }
 
-/** Every format that a run of the recipe stores numbers in, those of named places first. */
+/** Every format in which a run of the recipe stores numbers. Formats of named places come first. */
 export function formatsOf(recipe: RecipeRow): FormatId[] {
   return [...new Set(storagesOf(recipe).map(({ format }) => format))];
 }
 
-/** Whether a run has numbers in one of the two f16 formats, which adapters hold in different ways. */
+/** Whether a run stores numbers in f16 (flushed or not), whose storage differs between adapters. */
 export function storesHalves(recipe: RecipeRow): boolean {
   return formatsOf(recipe).some((format) => format.startsWith('f16'));
 }
 
-/** The format in which output gradients are stored, before any is quantised: what their underflow is counted in. */
+/** The format in which output gradients are stored before quantisation. Underflow is counted in this format. */
 export function gradientFormat({ storages }: RecipeRow): FormatId {
   return writtenFormat(storages.outputGradient);
 }
 
-/** Whether a rule of the recipe holds only with another value of the setting than the default. */
+/** Whether a rule of the recipe depends on the setting. */
 export function hasRuleFor({ sites }: RecipeRow, setting: keyof NonNullable<SiteRule['given']>): boolean {
   return (sites ?? []).some(({ given }) => given?.[setting] !== undefined);
 }
 
-/** How the recipe delays scales; null where it delays none. */
+/** How the recipe computes delayed scales; null if it has none. */
 export function delayedScaling(recipe: RecipeRow): DelayedScaling | null {
   for (const storage of storagesOf(recipe)) {
     const when = tensorScale(storage)?.when ?? 'current';
@@ -167,8 +167,8 @@ export function delayedScaling(recipe: RecipeRow): DelayedScaling | null {
 }
 
 /**
- * The format of the rounded copy that the optimizer writes of all master weights, where matmuls read one. Null where they read
- * the masters, and where copies are made one by one: quantised ones, and those of recipes with several formats.
+ * The format of the rounded copy of all master weights that the optimizer writes for matmuls. Null if matmuls read the master
+ * weights themselves, or if copies are made one by one, because they are quantised or have different formats.
  */
 export function copyFormat(recipe: RecipeRow): FormatId | null {
   const copies = weightCopies(recipe);
@@ -176,12 +176,12 @@ export function copyFormat(recipe: RecipeRow): FormatId | null {
   return format && others.length === 0 && !copies.some(isQuantized) ? format : null;
 }
 
-/** Whether matmuls read copies of weights that are made one by one after an update. */
+/** Whether the copies of weights that matmuls read are made one by one after an update. */
 export function makesCopiesApart(recipe: RecipeRow): boolean {
   return copyFormat(recipe) === null && weightCopies(recipe).length > 0;
 }
 
-/** Storages of weights that are not those of the masters. */
+/** Storages of weights that differ from the storage of the master weights. */
 function weightCopies(recipe: RecipeRow): Storage[] {
   const { master } = recipe.storages;
   return storagesOf(recipe, 'weight').filter(
@@ -189,13 +189,13 @@ function weightCopies(recipe: RecipeRow): Storage[] {
   );
 }
 
-/** True where the optimizer finds weights with all bits of an f32, whole or in two halves. */
+/** Whether the optimizer updates weights with all bits of an f32, in one piece or as two halves. */
 export function keepsMaster(recipe: RecipeRow): boolean {
   const { format, rounding } = recipe.storages.master;
   return format === 'f32' || rounding === 'split';
 }
 
-/** True where dX and dW read a rounded copy of the residual gradient at a place, rather than the stream itself or a quantised copy. */
+/** Whether the dX and dW matmuls at a place read a rounded copy of the residual gradient, not the gradient itself or a quantised copy. */
 export function roundsResidualGradient(recipe: AnyRecipe, site: StorageSite): boolean {
   const operand = recipe.storage('outputGradient', site);
   return !isQuantized(operand) && operand.format !== recipe.storage('residualGradient').format;

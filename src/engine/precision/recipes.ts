@@ -27,7 +27,7 @@ export type { MasterRounding, Role } from './storage.ts';
 export const SCALE_GROWTH = 2;
 export const SCALE_BACKOFF = 0.5;
 export const SCALE_FLOOR = 1;
-/** Limits growth only: a larger starting value is allowed and backs off. */
+/** Limits growth only: a larger initial scale is allowed, and it can only decrease. */
 export const SCALE_CEILING = 2 ** 24;
 /** A mode without a scaler stops after this many skipped steps in a row. */
 export const MAX_SKIPS_WITHOUT_SCALER = 10;
@@ -61,7 +61,7 @@ const mixedHalf: RecipeRow = {
 const ROWS = {
   fp32: {
     title: 'FP32',
-    summary: 'Everything in 32-bit floats: the reference the other modes are compared with.',
+    summary: 'Everything in 32-bit floats: the reference with which the other modes are compared.',
     storages: mixed('f32'),
     scaling: none,
     unsound: false,
@@ -77,17 +77,17 @@ const ROWS = {
     inPytorch: true,
   },
   fp16: { ...mixedHalf, inPytorch: true },
-  // In PyTorch, autocast with `allow_tf32` runs in TF32 what matmuls autocast leaves in FP32. A mode narrows the operands of
-  // every matmul here, and what stays in FP32 is no matmul.
+  // In PyTorch, `allow_tf32` applies to the matmuls that autocast leaves in FP32. Here a mode narrows the operands of every
+  // matmul, so none is left in FP32.
   'fp16-tf32': {
     ...mixedHalf,
     title: 'Mixed f16 + TF32',
     summary:
-      'Alias of fp16: TF32 would be for matmuls that mixed precision leaves in FP32, and none is left here, so both are equal bit for bit.',
+      'Alias of fp16: TF32 would apply to matmuls that mixed precision leaves in FP32, and there are none here, so both give the same bits.',
   },
   'fp16-static': {
     title: 'Mixed f16, static scale',
-    summary: 'As mixed f16 with one loss scale for the whole run.',
+    summary: 'Like mixed f16, with one loss scale for the whole run.',
     storages: mixed('f16'),
     scaling: { kind: 'static', scale: 2 ** 12 },
     unsound: false,
@@ -95,7 +95,7 @@ const ROWS = {
   'fp16-noscale': {
     title: 'f16 without scaling',
     summary:
-      'As mixed f16 without loss scaling, and with f16 subnormals flushed to zero as WGSL allows: small gradients vanish. Made to fail.',
+      'Like mixed f16, but without loss scaling and with f16 subnormals flushed to zero, as WGSL allows: small gradients vanish. Made to fail.',
     storages: mixed('f16-flush'),
     scaling: none,
     unsound: true,
@@ -128,7 +128,7 @@ const ROWS = {
   'bf16-split': {
     title: 'bf16, split master',
     summary:
-      'As mixed bf16 with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
+      'Like mixed bf16, with master weights in two halves: the upper is the bf16 weight itself, the lower its missing 16 bits. An exact FP32 master in 4 bytes.',
     storages: { ...mixed('bf16'), master: { format: 'bf16', rounding: 'split' } },
     scaling: none,
     unsound: false,
@@ -136,7 +136,7 @@ const ROWS = {
   'bf16-last-fp32': {
     title: 'Mixed bf16, last block FP32',
     summary:
-      'As mixed bf16 with the last block in FP32: what its matmuls and its attention read, and what it keeps for the backward pass.',
+      'Like mixed bf16, with the last block in FP32: the operands of its matmuls and its attention, and its saved activations.',
     storages: mixed('bf16'),
     sites: [{ in: 'last block', storages: operands('f32') }],
     scaling: none,
@@ -145,7 +145,7 @@ const ROWS = {
   fp8: {
     title: 'FP8',
     summary:
-      'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with a scale of each tensor; attention in bf16, LM head too unless it is switched to FP8.',
+      'Matmul operands and saved activations of the blocks in 8 bits (E4M3, gradients E5M2) with one scale per tensor. Attention in bf16, and the LM head too unless its FP8 option is on.',
     storages: mixed('bf16'),
     scaling: none,
     sites: quantized(FP8, 'current'),
@@ -154,7 +154,7 @@ const ROWS = {
   'fp8-delayed': {
     title: 'FP8, delayed scales',
     summary:
-      'As FP8 with the scales of activations and gradients taken from the largest magnitudes of the steps before: each tensor is read once.',
+      'Like FP8, with scales of activations and gradients computed from the largest magnitudes of earlier steps, so that each tensor is read once.',
     storages: mixed('bf16'),
     scaling: none,
     sites: quantized(FP8, DELAYED_SCALING),
@@ -163,7 +163,7 @@ const ROWS = {
   'fp8-row': {
     title: 'FP8, scales of rows',
     summary:
-      'Matmul operands and saved activations of the blocks in E4M3 with a scale for each row: of activations and gradients a token, of weights an input channel. Attention and LM head in bf16.',
+      'Matmul operands and saved activations of the blocks in E4M3 with one scale per row: per token for activations and gradients, per input channel for weights. Attention and LM head in bf16.',
     storages: mixed('bf16'),
     scaling: none,
     sites: quantizedByRow('e4m3fn'),
@@ -172,15 +172,15 @@ const ROWS = {
 } satisfies Readonly<Record<string, RecipeRow>>;
 
 type NamedMode = keyof typeof ROWS;
-/** A row of the table, a mode computed from its name, or a program's own. */
+/** The name of a built-in mode, of a simulated mode, or of a mode that a program has defined. */
 export type PrecisionMode = NamedMode | SimulatedMode | CustomMode;
 
 export type Recipe = RecipeOf<PrecisionMode>;
 
-/** The rows of the table, which menus and tables list. Modes computed from their names are not among them. */
+/** The built-in modes, which menus and tables list. Simulated modes, which are computed from their names, are not included. */
 export const PRECISION_MODES = Object.keys(ROWS) as readonly NamedMode[];
 
-/** The mode that memory and results of the others are compared with. */
+/** The mode with which memory and results of the other modes are compared. */
 export const REFERENCE_MODE = 'fp32' satisfies NamedMode;
 
 const RECIPES = Object.fromEntries(
@@ -191,7 +191,7 @@ function isNamed(id: string): id is NamedMode {
   return Object.hasOwn(RECIPES, id);
 }
 
-/** Whether `id` names a mode, of the table, computed or defined: the one test for what comes from links, files and arguments. */
+/** Whether `id` names a built-in, simulated or defined mode. All values from links, files and arguments are checked with this. */
 export function isPrecisionMode(id: unknown): id is PrecisionMode {
   return typeof id === 'string' && (isNamed(id) || isSimulatedMode(id) || customRecipe(id) !== undefined);
 }
@@ -208,15 +208,15 @@ export function recipeOf(id: string): Recipe {
   throw new EngineError('UNKNOWN_MODE', `There is no precision mode ${inWords(id)}.`, modeSuggestion(id));
 }
 
-/** What to write instead of `id`, which is no mode. */
+/** A hint for a user who gave `id`, which is not a mode. */
 export function modeSuggestion(id: string): string {
   if (String(id).startsWith(CUSTOM_PREFIX)) {
-    return "Such a mode is a program's own: use that program, or call defineMode with its recipe first.";
+    return 'A program defined this mode: use that program, or call defineMode with the recipe of the mode first.';
   }
   return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
 }
 
-/** The recipe of a run: that of its mode, with what the run's own settings change in it. */
+/** The recipe of a run: the recipe of its mode, modified by the settings of the run. */
 export function recipeFor(
   config: {
     readonly precision: PrecisionMode;
@@ -233,12 +233,12 @@ export function quantizesHead(mode: PrecisionMode): boolean {
   return hasRuleFor(recipeOf(mode).row, 'quantizeHead');
 }
 
-/** Whether a mode can store the inputs of GELU and layer norm in groups. */
+/** Whether a mode can store the inputs of GELU and layer norm with block scales. */
 export function groupsActivations(mode: PrecisionMode): boolean {
   return hasRuleFor(recipeOf(mode).row, 'quantizeActivations');
 }
 
-/** Whether a mode takes scales from the steps before, so that how it does can be set. */
+/** Whether a mode has delayed scales, whose options can then be set. */
 export function delaysScales(mode: PrecisionMode): boolean {
   return delayedScaling(recipeOf(mode)) !== null;
 }

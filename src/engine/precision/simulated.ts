@@ -1,10 +1,10 @@
 /**
- * Simulated formats: X exponent and Y mantissa bits, held in 32-bit floats. Modes `e<X>m<Y>` give one to the operands of
- * every matmul, forward and backward, as arXiv 2405.18710 does. Format (formats.ts) and recipe (recipes.ts) are computed from
- * the name.
+ * Simulated formats with X exponent and Y mantissa bits, stored in 32-bit floats. A mode `e<X>m<Y>` uses one for the operands
+ * of every matmul, forward and backward, as in arXiv 2405.18710. Its format (formats.ts) and recipe (recipes.ts) are computed
+ * from its name.
  */
 
-/** Toward zero, as the paper cuts bits, or to nearest, ties to even. */
+/** `rz` rounds toward zero, as the paper does; `rne` rounds to nearest, ties to even. */
 export const ROUNDINGS = ['rz', 'rne'] as const;
 export type Rounding = (typeof ROUNDINGS)[number];
 export const DEFAULT_ROUNDING: Rounding = 'rz';
@@ -12,11 +12,11 @@ export const DEFAULT_ROUNDING: Rounding = 'rz';
 export type SimulatedMode = `e${number}m${number}`;
 export type SimulatedFormat = `${SimulatedMode}-${Rounding}`;
 
-/** What the names of modes allow. */
+/** Allowed numbers of bits in the names of modes. */
 export const SIMULATED_BITS = { exponent: { low: 2, high: 8 }, mantissa: { low: 1, high: 10 } } as const;
 
-/** How messages name them. */
-export const SIMULATED_EXAMPLE = 'e<X>m<Y>, as e8m7';
+/** The form of their names, for messages. */
+export const SIMULATED_EXAMPLE = 'e<X>m<Y>, such as e8m7';
 
 export interface SimulatedBits {
   readonly exponentBits: number;
@@ -27,7 +27,7 @@ export function simulatedMode({ exponentBits, mantissaBits }: SimulatedBits): Si
   return `e${exponentBits}m${mantissaBits}`;
 }
 
-/** The bits that a mode's name asks for; null for what is no such name, `e9m2` and `e08m2` among them. */
+/** The bits that a mode's name asks for; null if it is not such a name, for example `e9m2` or `e08m2`. */
 export function simulatedBits(mode: string): SimulatedBits | null {
   const match = /^e([2-8])m([1-9]|10)$/.exec(mode);
   return match && { exponentBits: Number(match[1]), mantissaBits: Number(match[2]) };
@@ -37,7 +37,7 @@ export function isSimulatedMode(mode: string): mode is SimulatedMode {
   return simulatedBits(mode) !== null;
 }
 
-/** What to write for a name that has the form of a simulated mode and is none; null for other names. */
+/** A hint for a name that has the form of a simulated mode but invalid bits; null for other names. */
 export function simulatedHint(name: string): string | null {
   const match = /^e(\d+)m(\d+)$/i.exec(name);
   if (!match) return null;

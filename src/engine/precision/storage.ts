@@ -1,68 +1,69 @@
-/** How the numbers of a tensor are stored: one value, which a recipe gives for a role and a place in the model. */
+/** A storage describes how the numbers of a tensor are stored. A recipe gives one for each role and place in the model. */
 import type { FormatId } from './formats.ts';
 import type { AmaxAlgorithm } from './quantization.ts';
 
-/** Roles whose storage may differ from place to place. */
+/** Roles whose storage may differ between places. */
 export type SiteRole =
-  /** x: input of a forward matmul, saved as rounded for dW (layer-norm and GELU outputs). */
+  /** x: input of a forward matmul (layer-norm and GELU outputs), saved in its rounded form for dW. */
   | 'activation'
-  /** w: the matrix a forward matmul and its dX read. */
+  /** w: the matrix that a forward matmul and its dX matmul read. */
   | 'weight'
   /** dY operand: rounded copy of an output gradient, read only by dX and dW matmuls. */
   | 'outputGradient'
   /** q, k, v, the attention output and their gradients. */
   | 'attention'
-  /** What GELU's backward needs. */
+  /** The input of the activation function, saved for its backward pass. */
   | 'preActivation'
-  /** What layer norm reads of the residual stream: the stream itself, or a quantised copy of it. */
+  /** The input of layer norm: the residual stream itself, or a quantised copy of it. */
   | 'normInput';
 
-/** Roles of tensors that all places share, so that a run has one storage of each. */
+/** Roles that have a single storage in a run. */
 export type RunRole =
   | 'residual'
   | 'residualGradient'
-  /** dW, bias and layer-norm gradients as they are accumulated. */
+  /** Accumulated gradients of all parameters. */
   | 'gradient'
-  /** The copy the optimizer updates; embeddings, biases and layer-norm parameters are read from it. */
+  /** The weights that the optimizer updates. Embeddings, biases and layer-norm parameters are read from them. */
   | 'master'
   | 'firstMoment'
   | 'secondMoment';
 
-/** What a tensor is for. Kernels see storages, never modes. */
+/** The purpose of a tensor. Kernels know storages, never modes. */
 export type Role = SiteRole | RunRole;
 
 /**
- * How values are rounded where they are stored: to nearest; up or down at random, so that updates below half a step count on
- * average; or in two halves, of which the upper is what the model reads and the lower keeps the digits that it drops.
+ * How master weights are rounded when they are stored. `nearest`: to nearest, ties to even. `stochastic`: up or down at random,
+ * so that updates below half a rounding step count on average. `split`: into two halves, of which the model reads the upper,
+ * and the lower holds the remaining bits.
  */
 export type MasterRounding = 'nearest' | 'stochastic' | 'split';
 
-/** How a scale follows from the largest magnitudes of the steps before, so that the tensor is read once. */
+/** How a scale is computed from the largest magnitudes of earlier steps, so that the tensor is read only once. */
 export interface DelayedScaling {
   /** Steps whose largest magnitudes are kept. */
   readonly historyLength: number;
   readonly algorithm: AmaxAlgorithm;
-  /** Powers of two of room above the largest magnitude. */
+  /** Headroom above the largest magnitude, in powers of two. */
   readonly margin: number;
 }
 
-/** A factor that values are multiplied by before they are rounded: the largest one that keeps the largest magnitude in the format. */
+/** A factor by which values are multiplied before they are rounded: the largest that keeps the largest magnitude within the format. */
 export interface Scale {
   /** What shares a scale: the tensor, a row of it, or so many consecutive elements. */
   readonly per: 'tensor' | 'row' | { readonly block: number };
   /** A power of two, as an f32 number or as its exponent in one byte (E8M0). */
   readonly as: 'pow2' | 'e8m0';
-  /** From the tensor itself, which is then read twice, or from the steps before. Only scales of tensors may be delayed. */
+  /** Computed from the tensor itself, which is then read twice, or from earlier steps. Only scales of whole tensors may be delayed. */
   readonly when: 'current' | DelayedScaling;
 }
 
 export interface Storage {
   readonly format: FormatId;
-  /** To nearest where absent; the others are for masters in bf16. */
+  /** `nearest` if absent; the others are for masters in bf16. */
   readonly rounding?: MasterRounding;
-  /** With scales a tensor is a copy that quantise kernels make; without, kernels store it as it is. */
+  /** If present, the tensor is a copy that quantise kernels make; otherwise, kernels store it directly. */
   readonly scales?: readonly Scale[];
-  /** With scales: the format of what the copy is made from. */
+  /** If there are scales, the format of the tensor from which the copy is made. */
   readonly from?: FormatId;
 }
 
@@ -70,7 +71,7 @@ export interface Storage {
 export interface StorageSite {
   /** Null outside of all blocks: embeddings, the final norm, the head. */
   readonly block: number | null;
-  /** Blocks of the model. */
+  /** Number of blocks in the model. */
   readonly blocks: number;
 }
 
@@ -86,12 +87,12 @@ export function isQuantized({ scales }: Storage): boolean {
   return scales !== undefined;
 }
 
-/** The format in which kernels store what has this storage: its own, or that of what is then quantised. */
+/** The format in which kernels store the tensor: that of the storage, or of the tensor that is quantised afterwards. */
 export function writtenFormat({ format, from }: Storage): FormatId {
   return from ?? format;
 }
 
-/** The scale that the whole tensor shares: a record in the run's table of scales. */
+/** The scale of the whole tensor, which has a record in the run's table of scales; undefined if it has none. */
 export function tensorScale({ scales }: Storage): Scale | undefined {
   return scales?.find(({ per }) => per === 'tensor');
 }

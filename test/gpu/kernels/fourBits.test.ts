@@ -88,7 +88,7 @@ test('without scales it is refused', () => {
   const inp: Tensor = { name: 'inp', type: FORMAT, elements: 64 };
   const target = { half: 'packed' } as Parameters<typeof convertFormat>[0];
   expect(() => convertFormat(target, { inp, out: inp, elements: 64, label: 'read' })).toThrow(
-    new RangeError('inp is stored in e2m1fn, which is read with scales of blocks only'),
+    new RangeError('inp is stored in e2m1fn, which needs block scales'),
   );
 });
 

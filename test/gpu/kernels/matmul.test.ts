@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
@@ -8,11 +9,15 @@ import { KernelRun, targetOf } from './runKernel.ts';
 import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 const ALL = storedModes(['native', 'packed']);
+/** For a tile of a kernel of which another tile is tested in more. */
+const ONE = fewModes().slice(0, 1);
 const KERNELS = [
   { kernel: 'register32', subgroups: true, title: 'register32, subgroups', modes: ALL },
   { kernel: 'register16', subgroups: true, title: 'register16, subgroups', modes: fewModes() },
   { kernel: 'register8', subgroups: false, title: 'register8', modes: fewModes() },
-  { kernel: 'tiled', subgroups: false, title: 'tiled', modes: fewModes() },
+  { kernel: 'register16-unshared', subgroups: true, title: 'register16, unshared', modes: ONE },
+  { kernel: 'tiled64', subgroups: false, title: 'tiled, 64', modes: fewModes() },
+  { kernel: 'tiled128', subgroups: false, title: 'tiled, 128', modes: ONE },
 ] as const;
 
 describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) => {
@@ -30,6 +35,34 @@ describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) 
   );
 });
 
+/** More than a tile of each kernel in rows and columns, none of them full, and sums that end within a step. */
+const SEVERAL_TILES = {
+  NN: { m: 133, n: 132, k: 52 },
+  NT: { m: 133, n: 132, k: 52 },
+  TN: { m: 132, n: 140, k: 523 },
+} as const;
+
+test('fp32: all kernels and tiles sum to the same bits, in all layouts and in parts', () =>
+  withKernelFixture(async (fixture) => {
+    const codesOf = async (kernel: MatmulKernel): Promise<unknown> => {
+      const run = new KernelRun(fixture);
+      const found = run.found();
+      const target = { ...targetOf(fixture, 'packed', false, kernel), splitSums: true };
+      const planned = ['ln_f gradient', 'logits', 'weight gradient'].map((name) => {
+        const kind = MATMUL_KINDS.find((one) => one.name === name)!;
+        return planMatmul(run, target, recipeOf('fp32'), kind, SEVERAL_TILES[kind.layout], found);
+      });
+      const dispatches = planned.flatMap((one) => one.dispatches);
+      expect(dispatches.map(({ grid }) => grid[2])).toEqual([1, 1, 2, 1]);
+      await run.run(dispatches);
+      return planned.map(({ out }) => run.codesOf(out));
+    };
+    const expected = await codesOf('register8');
+    for (const kernel of ['register16-unshared', 'tiled64', 'tiled128'] as const) {
+      expect(await codesOf(kernel), kernel).toEqual(expected);
+    }
+  }));
+
 /** Two, three and as many parts as there may be of these sums; the last part is shorter, also than a step of the kernel. */
 const LONG_SUMS = [
   { m: 36, n: 52, k: 513 },
@@ -40,7 +73,8 @@ const LONG_SUMS = [
 test.each([
   ['register32', true, 'fp16'],
   ['register8', false, 'fp8'],
-  ['tiled', false, 'fp32'],
+  ['tiled64', false, 'fp32'],
+  ['tiled128', false, 'fp16'],
 ] as const)(
   'weight gradients whose sums are cut, %s, the same bits twice (subgroups %s, %s)',
   (kernel, subgroups, mode) =>

@@ -39,8 +39,15 @@ export function targetOf(
   subgroups: boolean,
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
 ): Target {
-  const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
-  return { half, subgroups, lanes, matmul, matrixShapes: [], splitSums: false };
+  const subgroup = subgroups ? (report.subgroupSize?.min ?? null) : null;
+  return {
+    half,
+    subgroup,
+    lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+    matmul,
+    matrixShapes: [],
+    splitSums: false,
+  };
 }
 
 /** Storages and subgroup use that the adapter offers. */
@@ -50,7 +57,7 @@ export function storagesOf({ report }: Pick<KernelFixture, 'report'>): HalfStora
 
 /** The matmul kernels that adapters choose between at that subgroup size; null is without subgroups. */
 export function matmulKernels(lanes: number | null): MatmulKernel[] {
-  if (lanes === null) return ['register8', 'tiled'];
+  if (lanes === null) return ['register8', 'register16-unshared', 'tiled64', 'tiled128'];
   return lanes < 8 ? ['register8'] : ['register16', 'register32'];
 }
 

@@ -9,6 +9,7 @@ import { type Dispatch, type Operation, type Target, variantKey } from '../../..
 import { PEAK_FORMS, peakDispatch } from '../../../src/engine/gpu/roofline.ts';
 import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
+import { probeDispatch } from '../../../src/engine/gpu/subgroups.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
@@ -84,7 +85,7 @@ export function dispatchesOf(
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
   for (const shape of matrixShapes) {
-    const target = { half: 'packed', matmul: 'register16', subgroups: true, lanes: 32 } as const;
+    const target = { half: 'packed', matmul: 'register16', subgroup: 32, lanes: 64 } as const;
     for (const stored of STORED) {
       for (const splitSums of [true, false]) {
         const matrices = { ...target, matrixShapes: [shape], splitSums };
@@ -100,10 +101,13 @@ export function dispatchesOf(
       ofSteps(target, stored).forEach(add);
     }
   }
-  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, lanes }) => `${half} ${lanes}`);
+  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
   const peak = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
   for (const form of PEAK_FORMS) for (const half of [false, true]) add(peakDispatch(peak, 1, form, half));
+  for (const size of subgroupSizes) {
+    for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
+  }
   return [...dispatches.values()];
 }
 
@@ -188,11 +192,14 @@ function targets(subgroupSizes: readonly number[]): Target[] {
       matmulKernels(subgroup).map((matmul) => ({
         half,
         matmul,
-        subgroups: subgroup !== null,
-        lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+        subgroup,
+        // As on software adapters, and on GPUs.
+        lanes: subgroup !== null && subgroup < 32 ? subgroup : LANES_WITHOUT_SUBGROUPS,
         matrixShapes: [],
         splitSums: false,
       })),
     ),
   );
 }
+
+const PROBED = { name: 'probe', type: 'u32', elements: 2 ** 14 } as const;

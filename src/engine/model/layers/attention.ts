@@ -12,11 +12,11 @@ export interface AttentionOptions {
   readonly width: number;
   readonly heads: number;
   readonly context: number;
-  /** Of the projection's initial weights. */
+  /** Standard deviation of the projection's initial weights. */
   readonly projectionStd: number;
 }
 
-/** Causal self-attention with its projections, added to the residual stream. */
+/** Causal self-attention with its two linear layers, added to the residual stream. */
 export class Attention implements Layer {
   readonly site: Site;
   readonly #options: AttentionOptions;
@@ -35,13 +35,13 @@ export class Attention implements Layer {
     return [...this.#input.parameters(), ...this.#projection.parameters()];
   }
 
-  /** Of the square of scores and of its products with the values, half is masked and not computed. */
+  /** The masked half of the scores, and of their products with the values, is not counted. */
   get multiplyAdds(): number {
     const { width, context } = this.#options;
     return this.#input.multiplyAdds + this.#projection.multiplyAdds + width * context;
   }
 
-  /** (rows, C) = residual + attention of `x`. */
+  /** Emits residual + attention(x), (rows, C). */
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
     const { site } = this;
     const { width, heads, context } = this.#options;
@@ -74,7 +74,7 @@ export class Attention implements Layer {
     pass.onBackward(() =>
       this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of: gradientOfQkv, shape }),
     );
-    // The projection may read a copy, which is made again for its backward pass: attention keeps its own.
+    // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
     const { site: projection } = this.#projection;
     const sum = pass.stream(projection, false);

@@ -7,7 +7,7 @@ import { Site } from '../site.ts';
 import type { Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
-/** Token and position embeddings, added up: the beginning of the residual stream. */
+/** The sum of token and position embeddings, which starts the residual stream. */
 export class Embedding implements Layer {
   readonly multiplyAdds = 0;
   readonly tokens = new Site(null, 'wte.weight');
@@ -32,7 +32,7 @@ export class Embedding implements Layer {
     ];
   }
 
-  /** (rows, C) of the pass's tokens. */
+  /** Emits the embeddings of the pass's tokens, (rows, C). */
   forward(pass: Pass): Value {
     const { context, width } = this.#config;
     const { tokens } = pass.run;

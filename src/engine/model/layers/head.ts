@@ -13,16 +13,16 @@ import { Site } from '../site.ts';
 import type { Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
-/** The smaller epsilon at which sharpness is measured; the other is twice as large. */
+/** The smaller of the two epsilons at which sharpness is measured; the other one is twice as large. */
 export const SHARPNESS_EPSILON = 5e-4;
 
-/** Rows of a slice are bound at 256-byte boundaries: 64 rows of anything are a multiple of that. */
+/** Slices of rows start at 256-byte boundaries, which multiples of 64 rows do in every format. */
 const ROW_STEP = 64;
 const MAX_ROWS = 1024;
 
-/** What the head leaves to be read. */
+/** Results of the head that others read. */
 export interface HeadTensors {
-  /** (headRows, Vp) f32 */
+  /** (headRows, Vp) f32: the logits of the last chunk. */
   readonly logits: Tensor;
   /** (rows) f32, in nats. */
   readonly losses: Tensor;
@@ -31,7 +31,7 @@ export interface HeadTensors {
 interface HeadSlice {
   readonly part: ParameterPart;
   readonly logits: TensorSlice;
-  /** As matmuls read them. */
+  /** The gradients of the logits, in the form that matmuls read. */
   readonly dlogits: TensorSlice;
 }
 
@@ -47,16 +47,16 @@ function dlogitsStore(operand: Operand, unmeasured: boolean): Stored {
 }
 
 /**
- * LM head and loss, a chunk of rows at a time, and of a large vocabulary a slice at a time: the logits of a whole batch never
- * exist. So the backward pass of each chunk follows at once.
+ * LM head and loss. They process a chunk of rows at a time, and a large vocabulary in slices, so that the logits of a whole
+ * batch never exist. The backward pass of each chunk therefore follows its forward pass at once.
  */
 export class Head implements Layer {
-  /** The matrix: its own, or the token embedding. */
+  /** Site of the matrix, which is the head's own or the token embedding. */
   readonly weight: Site;
   readonly #site = new Site(null, 'lm_head');
   readonly #config: GptConfig;
 
-  /** @param tied the token embedding, where it is the head's matrix too */
+  /** @param tied the token embedding if the head shares its matrix, else null */
   constructor(config: GptConfig, tied: Site | null) {
     this.#config = config;
     this.weight = tied ?? this.#site.at('weight');
@@ -73,7 +73,7 @@ export class Head implements Layer {
     return [matrix(this.weight, { ...shape, rowsOf: 'tokens', matmul: true })];
   }
 
-  /** Rows of a chunk: at most half of the batch, so that its logits never exist at once; fewer where a binding would be too large. */
+  /** Rows per chunk: at most half of the micro-batch, so that its logits never exist at once, and at most what fits in a binding. */
   rowsAtOnce({ rows, maxBindingBytes }: Pick<ModelRun, 'rows' | 'maxBindingBytes'>): number {
     const half = Math.ceil(rows / 2 / ROW_STEP) * ROW_STEP;
     const row = 4 * paddedVocabulary(this.#config);
@@ -81,13 +81,13 @@ export class Head implements Layer {
     return Math.max(ROW_STEP, Math.min(half, fits, MAX_ROWS));
   }
 
-  /** Loss of each row. @param sharpness (rows, 4) f32: also measures each row's sharpness */
+  /** Emits the loss of each row. @param sharpness (rows, 4) f32 that receives each row's sharpness, if given */
   evaluate(pass: Pass, x: Value, sharpness?: Tensor): HeadTensors {
     pass.phase = 'lmHead';
     return this.#chunks(pass, x, sharpness);
   }
 
-  /** Loss of each row, added to the step's; the gradients of the head's matrix and of `x`. */
+  /** Emits the loss of each row, its addition to the step's loss, and the gradients of the head's matrix and of `x`. */
   train(pass: Pass, x: Value): HeadTensors {
     pass.phase = 'lmHead';
     const out = this.#chunks(pass, x);
@@ -97,7 +97,7 @@ export class Head implements Layer {
     return out;
   }
 
-  /** Logits of one row, (1, Vp). @param inp that row of what `x` is elsewhere */
+  /** Emits the logits of one row, (1, Vp). @param inp that row of the final norm's output, (1, C) */
   sample(pass: Pass, inp: Operand): void {
     const logits = this.#logits(pass.run, pass);
     for (const { part, logits: out } of this.#slices(pass, 1, logits, logits)) {
@@ -159,7 +159,7 @@ export class Head implements Layer {
     return { logits, losses };
   }
 
-  /** dlogits as matmuls read them: a quantised copy, or themselves. */
+  /** The operand that matmuls read as dlogits: a quantised copy, or dlogits itself. */
   #gradientOperand(pass: Pass, dlogits: Tensor): Operand {
     const storage = pass.storage('outputGradient', this.#site);
     if (!isQuantized(storage)) return dlogits;
@@ -222,8 +222,8 @@ export class Head implements Layer {
   }
 
   /**
-   * The logits of `count` rows by slice of the vocabulary, each a matrix (count, rows of the slice) of its own behind the
-   * one before it, and so are their gradients.
+   * Splits the logits of `count` rows, and their gradients, by slices of the vocabulary. Each slice is a contiguous matrix
+   * (count, vocabulary rows of the slice), and the matrices follow one another.
    */
   #slices(pass: Pass, count: number, logits: Tensor, dlogits: Operand): HeadSlice[] {
     return pass.parts(this.weight).map((part) => {

@@ -1,9 +1,9 @@
 import type { ParameterSpec } from '../parameters.ts';
 
-/** What a model is made of. `forward`, whose arguments differ, also leaves the layer's backward pass on the tape. */
+/** A layer of the model. Its `forward`, whose arguments differ from layer to layer, also pushes its backward pass onto the tape. */
 export interface Layer {
   /** In checkpoint order. */
   parameters(): ParameterSpec[];
-  /** Multiply-adds of the forward pass for each token. */
+  /** Multiply-adds per token in the forward pass. */
   readonly multiplyAdds: number;
 }

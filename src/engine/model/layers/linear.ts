@@ -9,7 +9,7 @@ import type { Site } from '../site.ts';
 import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
-/** What the matmul's epilogue does besides adding the bias. */
+/** The operations of the matmul's epilogue besides adding the bias. */
 interface Epilogue {
   /** (rows, outputs), added after everything else. */
   readonly residual?: Operand;
@@ -17,7 +17,7 @@ interface Epilogue {
   readonly activation?: Activation;
 }
 
-/** y = x W + b of rows. */
+/** y = x W + b for each row. */
 export class Linear implements Layer {
   readonly site: Site;
   readonly inputs: number;
@@ -48,9 +48,10 @@ export class Linear implements Layer {
   }
 
   /**
-   * Emits the matmul.
+   * Emits the matmul, and pushes its backward pass onto the tape.
+   * @param x (rows, inputs)
    * @param out (rows, outputs)
-   * @param gradient of the output
+   * @param gradient where the gradient of the output is collected
    */
   forward(
     pass: Pass,

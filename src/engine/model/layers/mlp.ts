@@ -16,7 +16,7 @@ export class Mlp implements Layer {
   readonly #input: Linear;
   readonly #projection: Linear;
 
-  /** @param projectionStd of the second layer's initial weights */
+  /** @param projectionStd standard deviation of the second layer's initial weights */
   constructor(
     site: Site,
     {
@@ -40,7 +40,7 @@ export class Mlp implements Layer {
     return this.#input.multiplyAdds + this.#projection.multiplyAdds;
   }
 
-  /** (rows, C) = residual + MLP of `x`: what the next block reads. */
+  /** Emits residual + MLP(x), (rows, C), which the next block reads. */
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
     const { site } = this;
     const hidden = this.#activation(pass, x);
@@ -58,7 +58,7 @@ export class Mlp implements Layer {
     return { operand: sum, gradient };
   }
 
-  /** (rows, hidden) = activation of the first layer: in its epilogue, or apart where what it sees has a scale. */
+  /** Emits the activation of the first layer, (rows, hidden): in its epilogue, or in a kernel of its own if the pre-activation has a scale. */
   #activation(pass: Pass, x: Value): Value {
     const { site: inputSite } = this.#input;
     const site = this.site.at(this.#kind);
@@ -69,7 +69,7 @@ export class Mlp implements Layer {
     const isFused = !isScaled(pre.operand);
     const gradient: GradientPlace = {
       site: inputSite,
-      // Nothing else is in the scratch tensor then.
+      // Without fusion it shares the tensor that is quantised next, which holds nothing else at that time.
       tensor: isFused
         ? pass.scratch('mlp.c_fc gradient', pass.written('outputGradient', inputSite), elements)
         : pass.wide('outputGradient', inputSite, elements),

@@ -8,12 +8,12 @@ import type { Site } from '../site.ts';
 import type { GradientPlace, Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
-/** A norm with a gain, and of some kinds a bias, of rows of the residual stream. */
+/** A norm over each row of the residual stream, with a gain and, for some kinds, a bias. */
 export class Norm implements Layer {
   readonly multiplyAdds = 0;
   readonly site: Site;
   readonly #weight: Site;
-  /** Null where the kind has none. */
+  /** Null if this kind of norm has no bias. */
   readonly #bias: Site | null;
   readonly #conditions: (typeof NORMS)[NormKind]['conditions'];
   readonly #width: number;
@@ -32,7 +32,7 @@ export class Norm implements Layer {
     return this.#bias ? [gain, vector(this.#bias, this.#width, 0)] : [gain];
   }
 
-  /** (rows, C), as the matmuls after it read it. */
+  /** Emits the norm, (rows, C), in the form that the following matmuls read. */
   forward(pass: Pass, x: Value): Value {
     const { site } = this;
     const { rows, found } = pass;
@@ -101,7 +101,7 @@ export class Norm implements Layer {
         block,
         operand: rounded ?? dinp,
         slot: rounded ? 'rounded' : 'dinp',
-        // Without a rounded copy it is a sum in place.
+        // Without a rounded copy it is only added to in place.
         unmeasured: !rounded,
       },
     );
