@@ -138,21 +138,20 @@ export function layernormBackwardParameters(
     grid: [Math.ceil(width / 256), blocks, 1],
     label: `${label} partial sums`,
   });
-  const reduce = (first: number, out: Operand, name: string) =>
-    reducePartials(target, {
-      partials,
-      first,
-      out,
-      blocks,
-      width,
-      found,
-      label: `${label}.${name} gradient`,
-    });
-  return [
-    sums,
-    ...(dweight ? [reduce(0, dweight, 'weight')] : []),
-    ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : []),
-  ];
+  const reduced = { partials, blocks, width, found };
+  if (dweight && dbias) {
+    const pair = { first: 0, out: dweight, bias: dbias, label: `${label} gain and bias gradient` };
+    return [sums, reducePartials(target, { ...reduced, ...pair })];
+  }
+  if (dweight) {
+    return [
+      sums,
+      reducePartials(target, { ...reduced, first: 0, out: dweight, label: `${label}.weight gradient` }),
+    ];
+  }
+  if (!dbias) return [sums];
+  const alone = { first: blocks * width, out: dbias, label: `${label}.bias gradient` };
+  return [sums, reducePartials(target, { ...reduced, ...alone })];
 }
 
 /** out (C) += column sums of inp (rows, C). */
@@ -173,19 +172,30 @@ export function columnSum(
   return [sums, reducePartials(target, { partials, first: 0, out, blocks, width, found, label })];
 }
 
-/** out (width) += sum over blocks of partials (blocks, width) f32, which begin at element `first`. */
+/**
+ * out (width) += sum over blocks of partials (blocks, width) f32, which begin at element `first`; bias (width) += that of as
+ * many blocks behind them.
+ */
 export function reducePartials(
   target: Target,
-  args: Common & { partials: Tensor; first: number; out: Operand; blocks: number; width: number },
+  args: Common & {
+    partials: Tensor;
+    first: number;
+    out: Operand;
+    bias?: Operand;
+    blocks: number;
+    width: number;
+  },
 ): Dispatch {
-  const { partials, first, out, found, blocks, width, label } = args;
+  const { partials, first, out, bias, found, blocks, width, label } = args;
   return dispatch(target, 'reduce_partials', {
-    operands: { out },
+    operands: { out, bias },
     tensors: { partials },
-    writes: ['out'],
+    writes: ['out', 'bias'],
     found,
     uniforms: { blocks, c4: width / 4, first: first / 4 },
-    grid: [Math.ceil(width / 256), 1, 1],
+    conditions: { pair: bias !== undefined },
+    grid: [Math.ceil(width / 256), bias ? 2 : 1, 1],
     label,
   });
 }
