@@ -6,11 +6,12 @@ import { targetOf } from '../gpu/kernels/runKernel.ts';
 import { realShape, withMatrixUnits } from './matrixUnits.ts';
 
 test.each([
-  ['fp16', 'native'],
-  ['fp16', 'packed'],
-  ['e5m2', 'packed'],
-] as const)('matmul on real matrices in %s, halves %s', (mode, half) =>
+  ['fp16', 'native', false],
+  ['fp16', 'native', true],
+  ['fp16', 'packed', false],
+  ['e5m2', 'packed', false],
+] as const)('matmul on real matrices in %s, halves %s, wide shares %s', (mode, half, wide) =>
   withMatrixUnits((fixture) =>
-    checkMatrices(fixture, targetOf(fixture, half, true), realShape(fixture), recipeOf(mode)),
+    checkMatrices(fixture, targetOf(fixture, half, true), { ...realShape(fixture), wide }, recipeOf(mode)),
   ),
 );

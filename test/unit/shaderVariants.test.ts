@@ -35,10 +35,13 @@ function withNull<T>(features: GPUFeatureName[], body: (fixture: KernelFixture) 
 }
 
 const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups'];
-/** As NVIDIA and Apple offer them. */
+/** As NVIDIA, Apple and Intel offer them, in shares of both widths. */
 const MATRIX_SHAPES: readonly MatrixShape[] = [
   { component: 'f16', m: 16, n: 16, k: 16 },
+  { component: 'f16', m: 16, n: 8, k: 16, wide: true },
   { component: 'f32', m: 8, n: 8, k: 8 },
+  { component: 'f32', m: 8, n: 8, k: 8, wide: true },
+  { component: 'f16', m: 8, n: 16, k: 16 },
 ];
 
 const dispatches = dispatchesOf(SUBGROUPS, MATRIX_SHAPES);

@@ -2,7 +2,7 @@ import { dispatch } from '../gpu/dispatch.ts';
 import { laneForm } from '../gpu/lanes.ts';
 import type { Dispatch, MatmulKernel, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
-import { formatOf, type Operand } from '../gpu/tensor.ts';
+import { blockScalesOf, formatOf, type Operand } from '../gpu/tensor.ts';
 import type { Activation } from './activation.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
@@ -115,15 +115,22 @@ interface MatmulKernelForm {
 }
 
 function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
-  const { a, b, m, n, aTransposed = false, bTransposed = false } = args;
-  const matrices = matrixShapeFor(target.matrixShapes, [formatOf(a), formatOf(b)], m, n);
+  const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
+  const [aBlocks, bBlocks] = [a, b].map((operand) => blockScalesOf(operand) !== undefined) as [
+    boolean,
+    boolean,
+  ];
+  // No narrow format holds what its blocks are once their scales are applied.
+  const formats = [aBlocks ? 'f32' : formatOf(a), bBlocks ? 'f32' : formatOf(b)] as const;
+  const matrices = matrixShapeFor(target.matrixShapes, formats, m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
     const { asksSubgroup = false } = target;
     const { subgroup } = target;
     if (subgroup === null) throw new RangeError('matrices need subgroups of one size');
-    const constants = { ...matrixTile(matrices, subgroup, aTransposed, bTransposed), SUBGROUP: subgroup };
-    const conditions = { half: component === 'f16', emulated, asksSubgroup };
+    const tile = matrixTile(matrices, subgroup, { m, n, parts: parts?.count ?? 1 });
+    const constants = { ...tile, SUBGROUP: subgroup };
+    const conditions = { half: component === 'f16', emulated, asksSubgroup, aBlocks, bBlocks };
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
   }
