@@ -119,10 +119,11 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   const matrices = matrixShapeFor(target.matrixShapes, [formatOf(a), formatOf(b)], m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
+    const { asksSubgroup = false } = target;
     const { subgroup } = target;
     if (subgroup === null) throw new RangeError('matrices need subgroups of one size');
     const constants = { ...matrixTile(matrices, subgroup, aTransposed, bTransposed), SUBGROUP: subgroup };
-    const conditions = { half: component === 'f16', emulated };
+    const conditions = { half: component === 'f16', emulated, asksSubgroup };
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
   }
@@ -134,7 +135,7 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   const isUnshared = target.matmul === 'register16-unshared';
   const subgroup = isUnshared ? null : target.subgroup;
   const lanes = isUnshared ? UNSHARED_LANES : subgroup === null ? 16 : target.lanes;
-  const form = laneForm({ subgroup, lanes });
+  const form = laneForm({ ...target, subgroup, lanes });
   // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
   const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
   return {
