@@ -137,7 +137,7 @@ export function isSoftwareAdapter(info: AdapterNames & Pick<GPUAdapterInfo, 'isF
   return info.isFallbackAdapter === true || SOFTWARE.test(adapterName(info));
 }
 
-/** Reports what an open device offers. Its subgroups are those that the adapter names: `openDevice` has a kernel show them. */
+/** Reports what an open device offers. Its subgroup sizes are those that the adapter names; `openDevice` measures them with a kernel. */
 export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPUDevice): AdapterReport {
   const { info } = adapter;
   const name = adapterName(info);
