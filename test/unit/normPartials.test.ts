@@ -8,7 +8,8 @@ import { buildSchedule } from '../../src/engine/model/schedule.ts';
 import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
 
 const TARGET: Target = {
-  ...{ half: 'packed', subgroup: null, lanes: 64, matmul: 'register8', matrixShapes: [], splitSums: true },
+  ...{ half: 'packed', subgroup: null, lanes: 64, matmul: 'register8', attention: 'register' },
+  ...{ matrixShapes: [], splitSums: true },
 };
 
 test('software adapters keep 256, GPUs have 2,048 at most', () => {

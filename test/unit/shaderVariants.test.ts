@@ -191,7 +191,8 @@ describe('the cover', () => {
 
   test.each(PRECISION_MODES)('has what meets in %s', (precision) => {
     const target = { half: 'native', matmul: 'register32', subgroup: 8, lanes: 8 } as const;
-    const asked = ofSteps({ ...target, matrixShapes: [], splitSums: false }, { precision });
+    const rest = { attention: 'register', matrixShapes: [], splitSums: false } as const;
+    const asked = ofSteps({ ...target, ...rest }, { precision });
     const pairs = asked.flatMap((operation) => (operation.kind === 'dispatch' ? pairsOf(operation) : []));
     expect(pairs.length).toBeGreaterThan(0);
     expect(pairs.filter((pair) => !inCover.has(pair))).toEqual([]);
