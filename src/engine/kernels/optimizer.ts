@@ -3,8 +3,19 @@ import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 
-/** Number of partial sums per gradient chunk that step_decide.wgsl adds up. Must match gradient_norm.wgsl. */
+/** Number of partial sums that {@link gradientNorm} leaves for a chunk on software adapters, and on GPUs at least. */
 export const NORM_PARTIALS = 256;
+/** 2,048 workgroups of 64 lanes have 2 MiB of loads under way: about what the bandwidth of a large GPU times its latency asks for. */
+const MAX_NORM_PARTIALS = 2048;
+/** A lane adds up as many vectors before its chunk gets more workgroups. */
+const VECTORS_PER_LANE = 16;
+
+/** Partial sums of a chunk of `elements`: the most that any target leaves, or those of `target`. */
+export function normPartials(elements: number, target?: Pick<Target, 'splitSums'>): number {
+  if (target?.splitSums === false) return NORM_PARTIALS;
+  const groups = Math.ceil(elements / 4 / (64 * VECTORS_PER_LANE));
+  return Math.min(MAX_NORM_PARTIALS, Math.max(NORM_PARTIALS, groups));
+}
 
 /**
  * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32.
@@ -22,13 +33,14 @@ export function gradientNorm(
   },
 ): Dispatch {
   const { gradient, state, partials, found, elements, first } = args;
+  const groups = normPartials(elements, target);
   return dispatch({ ...target, half: 'packed' }, 'gradient_norm', {
     operands: { gradient },
     tensors: { state, partials },
     writes: ['partials'],
     found,
-    uniforms: { vectors: elements / 4, first },
-    grid: [NORM_PARTIALS, 1, 1],
+    uniforms: { vectors: elements / 4, groups, first },
+    grid: [groups, 1, 1],
     label: 'parameter gradients',
   });
 }

@@ -119,9 +119,9 @@ export function dispatchesOf(
   }
   const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
-  for (const target of targets(subgroupSizes)) attentionVariants(target).forEach(add);
   const peak = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
   for (const form of PEAK_FORMS) for (const half of [false, true]) add(peakDispatch(peak, 1, form, half));
+  for (const target of targets(subgroupSizes)) attentionVariants(target).forEach(add);
   for (const size of subgroupSizes) {
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
   }
