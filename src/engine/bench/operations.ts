@@ -9,11 +9,11 @@ import { Program } from '../gpu/program.ts';
 import { chooseHalf, makeTarget } from '../gpu/target.ts';
 import { byteRange } from '../gpu/tensor.ts';
 import { secondsPerReplay } from '../gpu/timing.ts';
-import { chooseKernels } from '../kernels/kernelChoice.ts';
 import { PHASES as MODEL_PHASES, operationsOf } from '../model/emission.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
 import { buildPass, buildSchedule } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
+import { runKernels } from '../train/runKernels.ts';
 
 const MAX_REPLAYS = 1000;
 
@@ -94,7 +94,7 @@ async function withStep<T>(
 ): Promise<T> {
   const { tensors } = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
-  const kernels = await chooseKernels(device, pipelines, report);
+  const kernels = await runKernels({ device, pipelines, report }, config, tensors);
   const target = makeTarget(report, chooseHalf(config.half, report), kernels);
   const arena = await Arena.allocate(
     device,

@@ -40,6 +40,7 @@ export function uniformLanes(target: Target, headSize: number, pass: keyof typeo
     conditions: { split: parts > 1, ...(parts > 1 && partConditions(target)) },
     constants: {
       ...{ HEAD4: vectors, ROWS: rows, PARTS: parts, LANES: parts * rows },
+      ...(parts > 1 && target.subgroup !== null && partsAreUniform(target) && { SUBGROUP: target.subgroup }),
       ...{ KEYS: keys, SUMS: pass === 'forward' || pass === 'value' ? keys : 2 * keys },
     },
   };
