@@ -1,7 +1,5 @@
 // attention_rows: where the rows of q, k, v and the attention output lie, and which keys a query sees.
-// shapes:  qkv (B, T, H + 2 G, D) as it leaves c_attn, G key/value heads (G = H: (B, T, 3, H, D)); out (B, T, H, D); D = 4 * HEAD4
-//          with `cached`, qkv has `keys` rows a window, of which the T queries are those from `firstQuery` on
-//          windows (B, 3 + rows of qkv) u32: seed of the step, index of the window in the step, first query, and for each token where its document starts
+// shapes:  qkv (B, rows, H + 2 G, D) as it leaves c_attn, G key/value heads (with G = H: (B, T, 3, H, D)), T rows or with `cached` `keys`; out (B, T, H, D); D = 4 * HEAD4; windows (B, 3 + rows) u32: seed of the step, index of the window in the step, first query, and for each row where its document starts
 // numerics: none
 // dispatch: none (library)
 // source:  packed qkv of GPT-2's c_attn; grouped queries (Ainslie et al. 2023)

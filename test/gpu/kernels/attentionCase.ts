@@ -166,7 +166,11 @@ export function inParts(parts: number, target: Target): (dispatch: Dispatch) => 
       variant: {
         ...dispatch.variant,
         conditions: { ...conditions, split: true, subgroups: partsAreUniform(target) },
-        constants: { ...constants, PARTS: parts, LANES: parts * constants.ROWS },
+        constants: {
+          ...constants,
+          ...{ PARTS: parts, LANES: parts * constants.ROWS },
+          ...(target.subgroup !== null && partsAreUniform(target) && { SUBGROUP: target.subgroup }),
+        },
       },
     };
   };

@@ -7,7 +7,7 @@ import { ATTENTION, MATMUL } from '../../../src/engine/kernels/kernelFamilies.ts
 import { readKernels } from '../../../src/engine/kernels/kernelOption.ts';
 import { withKernelFixture } from './withKernelFixture.ts';
 
-const FAMILIES: readonly MatmulKernel[] = ['register32', 'register16-unshared', 'tiled'];
+const FAMILIES: readonly MatmulKernel[] = ['register32', 'register16-unshared'];
 
 test('a software adapter takes the known answer, without timing', () =>
   withKernelFixture(async ({ device, pipelines, report }) => {
