@@ -54,6 +54,11 @@ describe('the uniform kernels', () => {
   ] as const)('use no subgroups %s, and then have a pass for keys and one for values', (_, changed) => {
     const kernels = dispatches({ ...GPU, ...changed }, SHAPE);
     for (const { variant } of kernels) expect(variant.conditions.subgroups ?? false).toBe(false);
+    // Each lane then keeps what it reads, too: a pass keeps less of a head of 128, and splits it over more lanes.
+    const [, , query] = dispatches({ ...GPU, ...changed }, { ...SHAPE, headSize: 128 });
+    const { LANES = 0, ROWS = 1, PARTS = 1 } = query!.variant.constants;
+    expect(LANES).toBe(PARTS * ROWS);
+    expect(PARTS).toBe(4 * ROWS <= 256 ? 4 : 2);
     const passes = kernels
       .slice(-2)
       .map(({ variant: { conditions } }) => [conditions.keys, conditions.values]);

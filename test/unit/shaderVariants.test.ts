@@ -60,7 +60,7 @@ describe('a pairwise cover of the variants is valid', () => {
       const result = await runVariants(fixture, await pairwiseVariants([]));
       console.log(`no features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
       expect(result.failures).toEqual([]);
-      for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
+      for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma .* half/);
       expect(result.ran).toBeGreaterThan(200);
     }));
 });

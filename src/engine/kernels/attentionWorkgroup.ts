@@ -22,6 +22,8 @@ const ROWS_KEPT = { forward: 2, query: 3, key: 3, value: 2, keyValue: 4 };
  * With four rows the compiler keeps more beside them.
  */
 const KEPT_NUMBERS = { forward: 192, query: 192, key: 192, value: 192, keyValue: 128 };
+/** As many where each lane keeps the keys that it reads too, since not all lanes read the same. */
+const KEPT_BESIDE_KEYS = 160;
 /** Keys a trip of the forward pass, which share a rescale. Backward has none, and reads each key twice: more would not stay in scalar registers. */
 const KEYS = { forward: 8, query: 1, key: 1, value: 1, keyValue: 1 };
 /** Lanes that WebGPU guarantees a workgroup. */
@@ -31,7 +33,10 @@ const MOST_LANES = 256;
 export function uniformLanes(target: Target, headSize: number, pass: keyof typeof KEYS): WorkgroupShape {
   const { lanes: rows } = target;
   const vectors = headSize / 4;
-  const fits = (parts: number) => (ROWS_KEPT[pass] * headSize) / parts <= KEPT_NUMBERS[pass];
+  const fits = (parts: number) => {
+    const most = parts === 1 || partsAreUniform(target) ? KEPT_NUMBERS[pass] : KEPT_BESIDE_KEYS;
+    return (ROWS_KEPT[pass] * headSize) / parts <= most;
+  };
   const possible = [1, 2, 3, 4].filter((parts) => vectors % parts === 0 && parts * rows <= MOST_LANES);
   const parts = possible.find(fits) ?? possible.at(-1)!;
   const keys = KEYS[pass];

@@ -3,7 +3,7 @@ import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { type Comparison, report } from './bounds.ts';
-import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
+import { checkColumnSum, checkEmbedding, checkSplitTokenGradient } from './embeddingCase.ts';
 import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
@@ -73,6 +73,14 @@ function cases(fixture: KernelFixture, storages: readonly HalfStorage[]): Case[]
     ...modes.map((mode) =>
       compared(`embedding ${mode.title}`, () =>
         checkEmbedding(fixture, targetOf(fixture, mode.half, false), mode.recipe),
+      ),
+    ),
+    compared('token gradient in segments', () =>
+      checkSplitTokenGradient(
+        fixture,
+        { ...targetOf(fixture, halves, false), splitSums: true },
+        'f32',
+        'f32',
       ),
     ),
     compared('column sum f16', () => checkColumnSum(fixture, targetOf(fixture, halves, false), 'f16', 'f32')),

@@ -5,7 +5,6 @@
 import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
-import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
 import {
   ATTENTION_KERNELS,
   type Dispatch,
@@ -13,6 +12,7 @@ import {
   type Target,
   variantKey,
 } from '../../../src/engine/gpu/operation.ts';
+import { PEAK_FORMS, peakDispatch } from '../../../src/engine/gpu/roofline.ts';
 import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { probeDispatch } from '../../../src/engine/gpu/subgroups.ts';
@@ -120,7 +120,8 @@ export function dispatchesOf(
   const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
   for (const target of targets(subgroupSizes)) attentionVariants(target).forEach(add);
-  for (const half of [false, true]) add(peak(half));
+  const peak = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
+  for (const form of PEAK_FORMS) for (const half of [false, true]) add(peakDispatch(peak, 1, form, half));
   for (const size of subgroupSizes) {
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
   }
@@ -140,10 +141,15 @@ export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
   return { ...shader, key: variantKey(dispatch.variant), dispatch, features };
 }
 
+/** Kernels that only targets with split sums dispatch. */
+const ONLY_SPLIT: readonly string[] = ['embedding_backward_runs', 'embedding_backward_join'];
+
 /** What steps, evaluations and the numerics panel dispatch. */
 export function ofSteps(target: Target, stored: Stored): Operation[] {
   const split = MODELS.flatMap((model) => microBatch({ ...target, splitSums: true }, stored, model)).filter(
-    (operation) => operation.kind === 'dispatch' && operation.variant.conditions.split,
+    (operation) =>
+      operation.kind === 'dispatch' &&
+      (operation.variant.conditions.split || ONLY_SPLIT.includes(operation.variant.kernel)),
   );
   return MODELS.reduce<Operation[]>((operations, model) => {
     const config: TrainConfig = {
@@ -245,17 +251,4 @@ function attentionVariants(target: Target): Operation[] {
       return [attentionForward(target, args), ...attentionBackward(target, { ...args, dout, dots, dqkv })];
     }),
   );
-}
-
-/** As roofline.ts dispatches it. */
-function peak(half: boolean): Dispatch {
-  const out = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
-  return dispatch(null, 'peak_fma', {
-    tensors: { out },
-    writes: ['out'],
-    uniforms: { factor: 0.999, addend: 0.001 },
-    conditions: { half },
-    grid: [1, 1, 1],
-    label: 'peak',
-  });
 }
