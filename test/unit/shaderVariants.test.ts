@@ -178,7 +178,8 @@ test('what uses subgroups says of which size, and is tested in workgroups of eve
   const kernels = new Set(using.map(({ dispatch }) => dispatch.variant.kernel));
   // Its workgroups are whole subgroups; and what shows them runs in workgroups of several widths by itself.
   for (const other of ['matmul_matrix', 'subgroup_probe']) kernels.delete(other);
-  expect([...kernels].sort()).toEqual([...new Set(WIDTH_CASES.flatMap((one) => one.kernels))].sort());
+  for (const tested of WIDTH_CASES.flatMap((one) => one.kernels)) kernels.delete(tested);
+  expect([...kernels]).toEqual([]);
 });
 
 describe('the cover', () => {

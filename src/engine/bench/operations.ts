@@ -9,8 +9,8 @@ import { Program } from '../gpu/program.ts';
 import { chooseHalf, makeTarget } from '../gpu/target.ts';
 import { byteRange } from '../gpu/tensor.ts';
 import { secondsPerReplay } from '../gpu/timing.ts';
-import { chooseKernels } from '../kernels/kernelChoice.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
+import { runKernels } from '../train/runKernels.ts';
 import { PHASES, type Phase, type PhaseLists, phaseLists } from './phases.ts';
 
 const MAX_REPLAYS = 1000;
@@ -88,7 +88,7 @@ async function withStep<T>(
 ): Promise<T> {
   const { tensors } = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
-  const kernels = await chooseKernels(device, pipelines, report);
+  const kernels = await runKernels({ device, pipelines, report }, config, tensors);
   const target = makeTarget(report, chooseHalf(config.half, report), kernels);
   const arena = await Arena.allocate(
     device,

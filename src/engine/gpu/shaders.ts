@@ -107,6 +107,7 @@ export async function assemble(variant: Variant): Promise<AssembledShader> {
  */
 function withSubgroupSize(code: string, { conditions, constants }: Variant): string {
   if (!conditions.asksSubgroup) return code;
+  if (!constants.SUBGROUP) throw new RangeError('the size of its subgroups is not among its constants');
   return code
     .replace(/^enable subgroups;/m, 'enable subgroups;\nenable subgroup_size_control;')
     .replace('@compute', `@compute @subgroup_size(${constants.SUBGROUP})`);

@@ -4,7 +4,7 @@ import { EngineError } from '../core/errors.ts';
 import { randomBits } from '../core/rng.ts';
 import { Arena, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { MatmulKernel } from '../gpu/operation.ts';
+import type { MatmulKernel, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { type MatrixShape, shapeName } from '../gpu/subgroupMatrix.ts';
@@ -36,14 +36,30 @@ export async function matrixFault(
   plain: MatmulKernel,
   shape: MatrixShape,
 ): Promise<string | null> {
-  const type = shape.component;
+  const target = (matrixShapes: readonly MatrixShape[]) =>
+    makeTarget(report, 'packed', { matmul: plain, matrixShapes });
+  return productFault(device, pipelines, shapeName(shape), shape.component, target([shape]), target([]));
+}
+
+/**
+ * Describes how products of `tested` differ from those of `plain`; null if they agree in all layouts. Waits for the GPU.
+ * @param type format of the operands
+ * @throws EngineError OUT_OF_MEMORY
+ */
+export async function productFault(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+  title: string,
+  type: MatrixShape['component'],
+  tested: Target,
+  plain: Target,
+): Promise<string | null> {
   const a: Tensor = { name: 'self-test a', type, elements: M * K };
   const b: Tensor = { name: 'self-test b', type, elements: K * N };
   const out: Tensor = { name: 'self-test out', type: 'f32', elements: PARTS.count * M * N };
   const found: Tensor = { name: 'self-test found', type: 'u32', elements: 4 };
   const arena = await Arena.allocate(device, [a, b, out, found]);
-  const product = async (layout: Layout, matrixShapes: readonly MatrixShape[]): Promise<Float32Array> => {
-    const target = makeTarget(report, 'packed', { matmul: plain, matrixShapes });
+  const product = async (layout: Layout, target: Target): Promise<Float32Array> => {
     const args = { label: 'self-test', a, b, out, m: M, n: N, k: K, found, ...layout };
     const program = await Program.compile(device, pipelines, arena, 'self-test', [matmul(target, args)]);
     program.submit(Number.POSITIVE_INFINITY);
@@ -57,16 +73,16 @@ export async function matrixFault(
       device.queue.writeBuffer(arena.buffer(a), 0, left.bytes);
       device.queue.writeBuffer(arena.buffer(b), 0, right.bytes);
       // The matrix kernel runs first. If it stores nothing, the plain kernel's result is not mistaken for its own.
-      const actual = await product(layout, [shape]);
-      const expected = await product(layout, []);
+      const actual = await product(layout, tested);
+      const expected = await product(layout, plain);
       const problem = difference(actual, expected, bounds(left.values, right.values, layout));
-      if (problem) return `${shapeName(shape)} ${name}: ${problem}`;
+      if (problem) return `${title} ${name}: ${problem}`;
     }
     return null;
   } catch (error) {
     // A pipeline that uses the extension may fail to compile although the plain kernels compile.
     if (!(error instanceof EngineError && error.code === 'SHADER_COMPILE')) throw error;
-    return `${shapeName(shape)}: ${error.message}`;
+    return `${title}: ${error.message}`;
   } finally {
     arena.destroy();
   }

@@ -11,12 +11,13 @@ import { Program } from '../gpu/program.ts';
 import { roughFlops } from '../gpu/roofline.ts';
 import { SubmitPace } from '../gpu/submitPace.ts';
 import { chooseHalf, makeTarget } from '../gpu/target.ts';
-import { chooseKernels, type KernelChoice, recordedChoice, recordKernels } from '../kernels/kernelChoice.ts';
+import { recordKernels } from '../kernels/kernelChoice.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
 import { microBatchesOf } from './microBatches.ts';
 import { allocatePlan, suggestSmallerBatch } from './refusedMemory.ts';
+import { runKernels } from './runKernels.ts';
 import { WeightsChecksum } from './start.ts';
 import { Trainer } from './trainer.ts';
 import type { Programs } from './trainerParts.ts';
@@ -75,12 +76,10 @@ export async function createTrainer(
   const expectedFlops = await roughFlops(device, pipelines, report);
   const { resume } = options;
   const recorded = options.before?.kernels ?? resume?.description.kernels;
-  const kernels: KernelChoice = options.matmul
-    ? { matmul: options.matmul, matrixShapes: [], matrixNote: null }
-    : await (recorded
-        ? recordedChoice(device, pipelines, report, recorded)
-        : chooseKernels(device, pipelines, report));
-  const target = makeTarget(report, half, { ...kernels, attention: options.attention });
+  const { matmul, attention } = options;
+  const gpu = { device, pipelines, report };
+  const kernels = await runKernels(gpu, config, plan.tensors, { matmul, attention, recorded });
+  const target = makeTarget(report, half, kernels);
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
     operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),

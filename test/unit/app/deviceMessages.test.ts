@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { kernelSentence } from '../../../src/app/messages.ts';
 import { batchOutcome } from '../../../src/app/panels/batchMessages.ts';
 import {
   formatRate,
@@ -100,6 +101,24 @@ describe('the result of a batch search', () => {
     expect(outcome({ error: { code: 'GPU_BUSY', message: 'Busy.', hint: 'Wait.' } })).toBe('Busy. Wait.');
     expect(outcome({ found: { batch: 0, bytes: 0, limitedBy: 'budget' } })).toMatch(/^Not even one sequence/);
   });
+});
+
+test('which kernels compute a run, in words; names of other versions as they are', () => {
+  expect(kernelSentence({ matmul: 'tiled', attention: 'uniform' })).toBe(
+    'Matmuls use tiles in shared memory; attention takes several keys at a time.',
+  );
+  expect(kernelSentence({ matmul: 'subgroup', subgroupMatrix: 'not used: slower' })).toBe(
+    'Matmuls use subgroup. Matrix units are not used: slower.',
+  );
+  expect(
+    kernelSentence({
+      matmul: 'register8',
+      subgroupMatrix: 'f16 16x16x16',
+      note: 'tiled is not used: differs',
+    }),
+  ).toBe(
+    'Matmuls use register tiles of 8 rows. Matrix units multiply where they fit (f16 16x16x16). tiled is not used: differs.',
+  );
 });
 
 test('the size of subgroups, or why none are used', () => {

@@ -101,7 +101,15 @@ export const WIDTH_CASES: readonly WidthCase[] = [
 /** @param subgroup null for the variants without subgroups */
 export function widthTarget(subgroup: number | null, lanes: number): Target {
   return {
-    ...{ half: 'packed', subgroup, lanes, matmul: 'register8', matrixShapes: [], splitSums: false },
+    ...{
+      half: 'packed',
+      subgroup,
+      lanes,
+      matmul: 'register8',
+      attention: 'register',
+      matrixShapes: [],
+      splitSums: false,
+    },
     attention: 'register',
   };
 }
