@@ -40,13 +40,13 @@ fn fetchB(row: u32, column4: u32) -> b::Fetched {
 fn widenA(fetched: a::Fetched, row: u32, column4: u32) -> vec4f {
   @if(!aTransposed) let isInside = column4 < shape.k / 4u;
   @if(aTransposed) let isInside = row < shape.k;
-  return select(vec4f(), a::widen(fetched), isInside);
+  return a::widen(fetched, isInside);
 }
 
 fn widenB(fetched: b::Fetched, row: u32, column4: u32) -> vec4f {
   @if(!bTransposed) let isInside = row < shape.k;
   @if(bTransposed) let isInside = column4 < shape.k / 4u;
-  return select(vec4f(), b::widen(fetched), isInside);
+  return b::widen(fetched, isInside);
 }
 
 // a[m, 4 k4 .. + 4], or a[k, 4 m4 .. + 4] with aTransposed

@@ -93,8 +93,9 @@ fn fp8Codes(v: vec4f, mantissa: u32, bias: u32, largest: u32, nan: u32) -> vec4u
   return code | ((bits >> vec4u(24u)) & vec4u(0x80u));
 }
 
-fn byteCodes(word: u32) -> vec4u {
-  return (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu);
+// The four bytes of a word, the lowest first, each as the highest of a word; below it lie the word's lower bytes.
+fn bytesAtTop(word: u32) -> vec4u {
+  return vec4u(word) << vec4u(24u, 16u, 8u, 0u);
 }
 
 // Packs four codes in a word, the first in the lowest byte.
@@ -102,6 +103,7 @@ fn packBytes(codes: vec4u) -> u32 {
   return codes.x | (codes.y << 8u) | (codes.z << 16u) | (codes.w << 24u);
 }
 
+// Whether the lower seven bits of a byte are above `largest`, for all four at once: the sum then reaches the byte's highest bit.
 fn anyByteAbove(word: u32, largest: u32) -> bool {
-  return any((byteCodes(word) & vec4u(0x7fu)) > vec4u(largest));
+  return (((word & 0x7f7f7f7fu) + (0x7fu - largest) * 0x01010101u) & 0x80808080u) != 0u;
 }

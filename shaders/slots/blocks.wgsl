@@ -33,7 +33,11 @@ fn codes(i: u32) -> u32 {
   return SLOT[i];
 }
 
-// load(i) in two halves, widen(fetch(i)), for kernels that load long before they use.
+fn load(i: u32) -> vec4f {
+  return decode(codes(i)) * bitcast<f32>(inverseExponent(i) << 23u);
+}
+
+// load(i) in two halves, widen(fetch(i), true), for kernels that load long before they use. What is not inside counts as zero.
 struct Fetched {
   codes: u32,
   inverseExponent: u32,
@@ -43,12 +47,8 @@ fn fetch(i: u32) -> Fetched {
   return Fetched(codes(i), inverseExponent(i));
 }
 
-fn widen(fetched: Fetched) -> vec4f {
-  return decode(fetched.codes) * bitcast<f32>(fetched.inverseExponent << 23u);
-}
-
-fn load(i: u32) -> vec4f {
-  return widen(fetch(i));
+fn widen(fetched: Fetched, isInside: bool) -> vec4f {
+  return decode(select(0u, fetched.codes, isInside)) * bitcast<f32>(fetched.inverseExponent << 23u);
 }
 
 // For formats whose four elements are a word.

@@ -4,16 +4,18 @@ import type { Target, Variant } from './operation.ts';
 /** Conditions and constants of a kernel that imports `LANES`, or lib/reduce.wgsl or lib/share.wgsl. */
 export type LaneForm = Pick<Variant, 'conditions' | 'constants'>;
 
-/**
- * Returns the form for a workgroup of `lanes` lanes.
- * @param subgroup lanes of every subgroup, which need be neither a multiple nor a part of `lanes`; null for the variant without subgroups
- */
-export function laneForm({ subgroup, lanes }: Pick<Target, 'subgroup' | 'lanes'>): LaneForm {
+/** Returns the form for workgroups of `lanes` lanes, which need be neither a multiple of a subgroup nor a part of one. */
+export function laneForm({
+  subgroup,
+  asksSubgroup = false,
+  lanes,
+}: Pick<Target, 'subgroup' | 'asksSubgroup' | 'lanes'>): LaneForm {
   if (subgroup === null) return { conditions: { subgroups: false }, constants: { LANES: lanes } };
   const share = greatestCommonDivisor(lanes, subgroup);
   return {
     conditions: {
       subgroups: true,
+      asksSubgroup,
       severalSubgroups: lanes > subgroup,
       sharesPart: share < Math.min(lanes, subgroup),
     },

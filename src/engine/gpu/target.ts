@@ -3,7 +3,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { AdapterReport } from './device.ts';
-import type { MatmulKernel, Target } from './operation.ts';
+import type { AttentionKernel, MatmulKernel, Target } from './operation.ts';
 
 /** Lanes of a row kernel's workgroup on GPUs, and where there are no subgroups at least. */
 const LANES = 64;
@@ -23,16 +23,23 @@ export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport):
 export function makeTarget(
   report: AdapterReport,
   half: HalfStorage,
-  { matmul, matrixShapes }: Pick<Target, 'matmul' | 'matrixShapes'>,
+  {
+    matmul,
+    matrixShapes,
+    attention = attentionCandidates(report)[0]!,
+  }: Pick<Target, 'matmul' | 'matrixShapes'> & {
+    readonly attention?: AttentionKernel | undefined;
+  },
 ): Target {
-  const { min, max } = report.subgroupSize ?? {};
-  const subgroup = min !== undefined && min === max ? min : null;
+  const { size: subgroup, asked } = report.subgroup ?? { size: null, asked: false };
   return {
     half,
     subgroup,
+    asksSubgroup: asked,
     // Barriers cost software adapters more than the lanes of a wider workgroup bring.
     lanes: subgroup === null ? LANES : report.isFallback ? subgroup : Math.max(LANES, subgroup),
     matmul,
+    attention,
     matrixShapes,
     // Software adapters have few cores, which are busy anyway, and partial sums would only add memory traffic.
     splitSums: !report.isFallback,
@@ -43,8 +50,19 @@ export function makeTarget(
  * Returns the matmul kernels to time on an adapter, with the one that is expected to win first. On software adapters the
  * answer is known: as many rows as their compilers keep in registers, and no workgroup memory, which is ten times slower.
  */
-export function matmulCandidates({ isFallback, subgroupSize }: AdapterReport): readonly MatmulKernel[] {
-  if (isFallback) return [subgroupSize && subgroupSize.min >= 8 ? 'register32' : 'register8'];
+export function matmulCandidates({ isFallback, subgroup }: AdapterReport): readonly MatmulKernel[] {
+  const size = subgroup?.size ?? 0;
+  if (isFallback) return [size >= 8 ? 'register32' : 'register8'];
   // Without subgroups every lane loads all of `a` by itself, and fewer rows need fewer registers.
-  return [subgroupSize ? 'register16' : 'register8', 'tiled'];
+  return [size > 0 ? 'register16' : 'register8', 'tiled'];
+}
+
+/**
+ * Returns the attention kernels to time on an adapter, with the one that is expected to win first. What the register kernels
+ * share by shuffles GPUs read at one address for all lanes at less cost, and heads of 64 would not fit in their registers.
+ */
+export function attentionCandidates({
+  isFallback,
+}: Pick<AdapterReport, 'isFallback'>): readonly AttentionKernel[] {
+  return isFallback ? ['register'] : ['uniform'];
 }

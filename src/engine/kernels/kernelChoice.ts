@@ -129,12 +129,8 @@ async function proveShapes(
   isWanted: (shape: MatrixShape) => boolean,
 ): Promise<{ proven: MatrixShape[]; faults: string[] }> {
   if (!report.features.includes(SUBGROUP_MATRIX)) return { proven: [], faults: [] };
-  const { min, max } = report.subgroupSize ?? { min: 0, max: 0 };
-  if (min !== max || max === 0) {
-    return {
-      proven: [],
-      faults: [`the kernel needs subgroups of one size; they have ${min} to ${max} lanes`],
-    };
+  if (!report.subgroup?.size) {
+    return { proven: [], faults: [`they need subgroups: ${report.subgroup?.note ?? 'there are none'}`] };
   }
   const shapes = usableShapes(report.matrixConfigs).filter(isWanted);
   const proven: MatrixShape[] = [];

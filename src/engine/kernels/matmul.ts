@@ -116,19 +116,18 @@ interface MatmulKernelForm {
 
 function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
-  const [aBlocks, bBlocks] = [a, b].map((operand) => blockScalesOf(operand) !== undefined) as [
-    boolean,
-    boolean,
-  ];
+  const aBlocks = blockScalesOf(a) !== undefined;
+  const bBlocks = blockScalesOf(b) !== undefined;
   // No narrow format holds what its blocks are once their scales are applied.
   const formats = [aBlocks ? 'f32' : formatOf(a), bBlocks ? 'f32' : formatOf(b)] as const;
   const matrices = matrixShapeFor(target.matrixShapes, formats, m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
+    const { asksSubgroup = false } = target;
     const { subgroup } = target;
     if (subgroup === null) throw new RangeError('matrices need subgroups of one size');
     const constants = matrixTile(matrices, subgroup, { m, n, parts: parts?.count ?? 1 });
-    const conditions = { half: component === 'f16', emulated, aBlocks, bBlocks };
+    const conditions = { half: component === 'f16', emulated, asksSubgroup, aBlocks, bBlocks };
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
   }
@@ -140,7 +139,7 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   const isUnshared = target.matmul === 'register16-unshared';
   const subgroup = isUnshared ? null : target.subgroup;
   const lanes = isUnshared ? UNSHARED_LANES : subgroup === null ? 16 : target.lanes;
-  const form = laneForm({ subgroup, lanes });
+  const form = laneForm({ ...target, subgroup, lanes });
   // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
   const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
   return {

@@ -7,7 +7,7 @@ import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
 import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
-import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
+import { awkwardShapes, checkMatmul, kindsFor } from './matmulCase.ts';
 import { rolesOf, type StoredMode, storedModes } from './modes.ts';
 import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
 import { type KernelFixture, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
@@ -119,7 +119,9 @@ function rowCases(
   return [
     compared(`layer norm ${how}`, () => checkLayernorm(fixture, target, recipe)),
     compared(`cross entropy ${how}`, () => checkCrossEntropy(fixture, target, outputGradient)),
-    compared(`attention ${how}`, () => checkAttention(fixture, target, attention, attentionShapes(32))),
+    compared(`attention ${how}`, () =>
+      checkAttention(fixture, target, { format: attention }, attentionShapes(32)),
+    ),
   ];
 }
 
@@ -149,7 +151,7 @@ function matmulCase(
   return compared(`matmul ${kernel} ${title}${subgroups ? ', subgroups' : ''}`, async () => {
     const target = targetOf(fixture, half, subgroups, kernel);
     const comparisons: Comparison[] = [];
-    for (const kind of MATMUL_KINDS) {
+    for (const kind of kindsFor(kernel)) {
       comparisons.push(...(await checkMatmul(fixture, target, recipe, kind, awkwardShapes(kind.layout))));
     }
     return comparisons;

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { batchOutcome } from '../../../src/app/panels/batchMessages.ts';
-import { formatRate, kernelWords, modeSupport } from '../../../src/app/panels/deviceMessages.ts';
+import {
+  formatRate,
+  kernelWords,
+  modeSupport,
+  subgroupWords,
+} from '../../../src/app/panels/deviceMessages.ts';
 import { rangeWords } from '../../../src/app/panels/settingWords.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { BatchSearch } from '../../../src/store/measurementStore.ts';
@@ -95,4 +100,11 @@ describe('the result of a batch search', () => {
     expect(outcome({ error: { code: 'GPU_BUSY', message: 'Busy.', hint: 'Wait.' } })).toBe('Busy. Wait.');
     expect(outcome({ found: { batch: 0, bytes: 0, limitedBy: 'budget' } })).toMatch(/^Not even one sequence/);
   });
+});
+
+test('the size of subgroups, or why none are used', () => {
+  expect(subgroupWords({ size: 32, asked: true, note: null })).toBe('32 lanes, as kernels ask');
+  expect(subgroupWords({ size: 8, asked: false, note: null })).toBe('8 lanes');
+  expect(subgroupWords({ size: null, asked: false, note: 'sizes vary' })).toBe('not used: sizes vary');
+  expect(subgroupWords(null)).toBe('');
 });
