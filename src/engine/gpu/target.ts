@@ -46,6 +46,5 @@ export function makeTarget(
 export function matmulCandidates({ isFallback, subgroup }: AdapterReport): readonly MatmulKernel[] {
   const size = subgroup?.size ?? 0;
   if (isFallback) return [size >= 8 ? 'register32' : 'register8'];
-  // Without subgroups every lane loads all of `a` by itself, and fewer rows need fewer registers.
-  return [size > 0 ? 'register16' : 'register8', 'tiled'];
+  return size > 0 ? ['register16', 'register16-unshared', 'tiled'] : ['register16-unshared', 'tiled'];
 }
