@@ -39,7 +39,7 @@ test('a pairwise cover of the shader variants compiles, and a smaller cover runs
   expect(failures).toEqual([]);
   expect(read).toBeGreaterThan(60);
   expect(ran).toBeGreaterThan(30);
-  for (const key of cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
+  for (const key of cannotRun) expect(key).toMatch(/f16_native|peak_fma .* half/);
   if (hasHalf) expect(cannotRun).toEqual([]);
 });
 

@@ -29,17 +29,22 @@ const MATMUL = /^matmul_(?!matrix)/;
 const MATRIX = /^matmul_matrix/;
 
 export const BUDGETS: readonly Budget[] = [
-  { title: 'attention forward', kernels: /^attention_forward/, least: { fp32: 59, fp16: 61 }, goal: 75 },
+  {
+    title: 'attention forward',
+    kernels: /^attention_(uniform_)?forward/,
+    least: { fp32: 83, fp16: 86 },
+    goal: 75,
+  },
   {
     title: 'attention backward, query',
-    kernels: /^attention_backward_query/,
-    least: { fp32: 70, fp16: 70 },
+    kernels: /^attention_(uniform_)?backward_query/,
+    least: { fp32: 88, fp16: 92 },
     goal: 70,
   },
   {
     title: 'attention backward, key and value',
-    kernels: /^attention_backward_(key|value)/,
-    least: { fp32: 69, fp16: 70 },
+    kernels: /^attention_(uniform_)?backward_(key|value)/,
+    least: { fp32: 89, fp16: 92 },
     goal: 70,
   },
   { title: 'matmul NN, large', kernels: MATMUL, layout: 'NN', least: { fp32: 85, fp16: 85 }, goal: 85 },
@@ -52,7 +57,7 @@ export const BUDGETS: readonly Budget[] = [
 ];
 
 /** Kernels that spill, with the registers that they may: the goal is that there is none. */
-export const SPILLS: Readonly<Record<string, number>> = { attention_backward_key_value: 72 };
+export const SPILLS: Readonly<Record<string, number>> = {};
 
 /** A kernel with less of a target's operations does not decide how long the step takes. */
 const MATTERS_FROM = 0.02;

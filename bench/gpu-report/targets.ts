@@ -7,12 +7,14 @@ export type KernelFilter = ReadonlyMap<string, string>;
 /** The choices of a target by name, as options write them. */
 export function choicesOf({
   matmul,
+  attention,
   subgroup,
   lanes,
   matrixShapes,
 }: Target): Readonly<Record<string, string>> {
   return {
     matmul,
+    attention,
     subgroups: subgroup === null ? 'off' : String(subgroup),
     lanes: String(lanes),
     matrix: matrixShapes.length > 0 ? 'on' : 'off',

@@ -310,8 +310,10 @@ export { verdict } from './experiments/verdict.ts';
 
 export { type BenchmarkResult, benchmark } from './bench/adapter.ts';
 export { budgetedBatches } from './bench/batches.ts';
+export { countDispatches, secondsPerDispatch } from './bench/dispatches.ts';
 export { driftOf, type LongRunBlock, MIN_STEPS, measureLongRun } from './bench/longRun.ts';
-export { PHASES, phaseTimes, profileStep, type StepProfile } from './bench/operations.ts';
+export { phaseTimes, profileStep, type StepProfile } from './bench/operations.ts';
+export { PHASES } from './bench/phases.ts';
 export { measureRoofline, sharesOfPeak } from './bench/roofline.ts';
 export { measureSaving, type SavingCost } from './bench/saving.ts';
 export { benchShape, describeShape, SHAPE_NAMES } from './bench/shapes.ts';

@@ -12,7 +12,15 @@ function tileOf(m: number, n: number, parts?: SumParts, kernel: MatmulKernel = '
   const tensor = (name: string, elements: number): Tensor => ({ name, type: 'f32', elements });
   const [a, b, out] = [tensor('a', m * k), tensor('b', k * n), tensor('out', m * n)];
   const target: Target = {
-    ...{ half: 'packed', subgroup: null, lanes: 64, matmul: kernel, matrixShapes: [], splitSums: true },
+    ...{
+      half: 'packed',
+      subgroup: null,
+      lanes: 64,
+      matmul: kernel,
+      attention: 'register',
+      matrixShapes: [],
+      splitSums: true,
+    },
   };
   const args = { label: 'x', a, b, out, m, n, k, found, ...(parts && { parts }) };
   const { variant, grid } = matmul(target, args);

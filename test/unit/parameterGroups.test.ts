@@ -20,7 +20,8 @@ import { recipeOf } from '../../src/engine/precision/recipes.ts';
 
 const CONFIG: TrainConfig = { ...presetOf('smoke').config, precision: 'fp32', layers: 2, batch: 2 };
 const TARGET: Target = {
-  ...{ half: 'packed', subgroup: null, lanes: 64, matmul: 'register32', matrixShapes: [], splitSums: true },
+  ...{ half: 'packed', subgroup: null, lanes: 64, matmul: 'register32', attention: 'register' },
+  ...{ matrixShapes: [], splitSums: true },
 };
 
 function written(operations: readonly Operation[]): Set<Tensor> {

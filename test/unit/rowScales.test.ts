@@ -49,6 +49,7 @@ const TARGET = {
   subgroup: null,
   lanes: 64,
   matmul: 'register8',
+  attention: 'register',
   matrixShapes: [],
   splitSums: false,
 } as const;

@@ -63,6 +63,7 @@ export interface Target {
   /** Lanes of a row kernel's workgroup, which need not be a multiple of a subgroup or a part of one. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
+  readonly attention: AttentionKernel;
   /** Matrix shapes that passed the self-test on this adapter; empty on most. A fitting shape takes precedence over `matmul`. */
   readonly matrixShapes: readonly MatrixShape[];
   /** Whether long sums with few results are split into parts, to give a GPU enough parallel work. */
@@ -83,6 +84,13 @@ export const MATMUL_KERNELS = [
   'tiled128',
 ] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
+
+/**
+ * Attention kernels: with a key a trip, whose vectors lanes load for each other where there are subgroups, or with several
+ * keys a trip, which all lanes of a workgroup read at the same address.
+ */
+export const ATTENTION_KERNELS = ['register', 'uniform'] as const;
+export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 
 /** Grid of enough workgroups of `width` lanes for `count` items, in two dimensions; `linearGroup` in shaders/lib/grid.wgsl inverts it. */
 export function linearGrid(count: number, width: number): [number, number, number] {

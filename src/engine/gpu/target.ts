@@ -3,7 +3,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { AdapterReport } from './device.ts';
-import type { MatmulKernel, Target } from './operation.ts';
+import type { AttentionKernel, MatmulKernel, Target } from './operation.ts';
 
 /** Lanes of a row kernel's workgroup on GPUs, and where there are no subgroups at least. */
 const LANES = 64;
@@ -23,7 +23,13 @@ export function chooseHalf(wanted: 'auto' | HalfStorage, report: AdapterReport):
 export function makeTarget(
   report: AdapterReport,
   half: HalfStorage,
-  { matmul, matrixShapes }: Pick<Target, 'matmul' | 'matrixShapes'>,
+  {
+    matmul,
+    matrixShapes,
+    attention = attentionCandidates(report)[0]!,
+  }: Pick<Target, 'matmul' | 'matrixShapes'> & {
+    readonly attention?: AttentionKernel | undefined;
+  },
 ): Target {
   const { size: subgroup, asked } = report.subgroup ?? { size: null, asked: false };
   return {
@@ -33,6 +39,7 @@ export function makeTarget(
     // Barriers cost software adapters more than the lanes of a wider workgroup bring.
     lanes: subgroup === null ? LANES : report.isFallback ? subgroup : Math.max(LANES, subgroup),
     matmul,
+    attention,
     matrixShapes,
     // Software adapters have few cores, which are busy anyway, and partial sums would only add memory traffic.
     splitSums: !report.isFallback,
@@ -46,5 +53,15 @@ export function makeTarget(
 export function matmulCandidates({ isFallback, subgroup }: AdapterReport): readonly MatmulKernel[] {
   const size = subgroup?.size ?? 0;
   if (isFallback) return [size >= 8 ? 'register32' : 'register8'];
-  return size > 0 ? ['register16', 'register16-unshared', 'tiled'] : ['register16-unshared', 'tiled'];
+  return ['tiled', 'register16-unshared', ...(size > 0 ? (['register16'] as const) : [])];
+}
+
+/**
+ * Returns the attention kernels to time on an adapter, with the one that is expected to win first. What the register kernels
+ * share by shuffles GPUs read at one address for all lanes at less cost, and heads of 64 would not fit in their registers.
+ */
+export function attentionCandidates({
+  isFallback,
+}: Pick<AdapterReport, 'isFallback'>): readonly AttentionKernel[] {
+  return isFallback ? ['register'] : ['uniform'];
 }

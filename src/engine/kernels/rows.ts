@@ -1,4 +1,4 @@
-/** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
+/** Kernels that work row by row: layer norm, bias gradients, cross entropy. */
 import { dispatch } from '../gpu/dispatch.ts';
 import { laneForm } from '../gpu/lanes.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
@@ -138,21 +138,20 @@ export function layernormBackwardParameters(
     grid: [Math.ceil(width / 256), blocks, 1],
     label: `${label} partial sums`,
   });
-  const reduce = (first: number, out: Operand, name: string) =>
-    reducePartials(target, {
-      partials,
-      first,
-      out,
-      blocks,
-      width,
-      found,
-      label: `${label}.${name} gradient`,
-    });
-  return [
-    sums,
-    ...(dweight ? [reduce(0, dweight, 'weight')] : []),
-    ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : []),
-  ];
+  const reduced = { partials, blocks, width, found };
+  if (dweight && dbias) {
+    const pair = { first: 0, out: dweight, bias: dbias, label: `${label} gain and bias gradient` };
+    return [sums, reducePartials(target, { ...reduced, ...pair })];
+  }
+  if (dweight) {
+    return [
+      sums,
+      reducePartials(target, { ...reduced, first: 0, out: dweight, label: `${label}.weight gradient` }),
+    ];
+  }
+  if (!dbias) return [sums];
+  const alone = { first: blocks * width, out: dbias, label: `${label}.bias gradient` };
+  return [sums, reducePartials(target, { ...reduced, ...alone })];
 }
 
 /** out (C) += column sums of inp (rows, C). */
@@ -173,95 +172,30 @@ export function columnSum(
   return [sums, reducePartials(target, { partials, first: 0, out, blocks, width, found, label })];
 }
 
-/** out (width) += sum over blocks of partials (blocks, width) f32, which begin at element `first`. */
+/**
+ * out (width) += sum over blocks of partials (blocks, width) f32, which begin at element `first`; bias (width) += that of as
+ * many blocks behind them.
+ */
 export function reducePartials(
   target: Target,
-  args: Common & { partials: Tensor; first: number; out: Operand; blocks: number; width: number },
+  args: Common & {
+    partials: Tensor;
+    first: number;
+    out: Operand;
+    bias?: Operand;
+    blocks: number;
+    width: number;
+  },
 ): Dispatch {
-  const { partials, first, out, found, blocks, width, label } = args;
+  const { partials, first, out, bias, found, blocks, width, label } = args;
   return dispatch(target, 'reduce_partials', {
-    operands: { out },
+    operands: { out, bias },
     tensors: { partials },
-    writes: ['out'],
+    writes: ['out', 'bias'],
     found,
     uniforms: { blocks, c4: width / 4, first: first / 4 },
-    grid: [Math.ceil(width / 256), 1, 1],
-    label,
-  });
-}
-
-/** out (B*T, C) = token embedding + position embedding, for the tokens whose rows are in `tokenWeight`. */
-export function embeddingForward(
-  target: Target,
-  args: Common & {
-    tokens: Operand;
-    /** (tokenRows, C): the rows of the embedding from `firstToken` on. */
-    tokenWeight: Operand;
-    firstToken: number;
-    tokenRows: number;
-    positionWeight: Operand;
-    out: Operand;
-    rows: number;
-    context: number;
-    width: number;
-  },
-): Dispatch {
-  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, out, found, context, width, label } =
-    args;
-  const vectors = (args.rows * width) / 4;
-  return dispatch(target, 'embedding_forward', {
-    operands: { tokenWeight, positionWeight, out },
-    tensors: { tokens },
-    writes: ['out'],
-    found,
-    uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
-    grid: linearGrid(vectors, 64),
-    label,
-  });
-}
-
-/**
- * dweight (tokens, C), the rows from `firstToken` on, += the rows of dout (B*T, C) at which each token occurs. `starts` and
- * `positions` list the rows of each token, as in a CSR matrix.
- */
-export function embeddingBackwardToken(
-  target: Target,
-  args: Common & {
-    starts: Operand;
-    positions: Operand;
-    dout: Operand;
-    dweight: Operand;
-    firstToken: number;
-    tokens: number;
-    width: number;
-  },
-): Dispatch {
-  const { starts, positions, dout, dweight, firstToken, found, tokens, width, label } = args;
-  const vectors = (tokens * width) / 4;
-  return dispatch(target, 'embedding_backward_token', {
-    operands: { dout, dweight },
-    tensors: { starts, positions },
-    writes: ['dweight'],
-    found,
-    uniforms: { vectors, c4: width / 4, firstToken },
-    grid: linearGrid(vectors, 64),
-    label,
-  });
-}
-
-/** dweight (T, C) += dout (B, T, C) summed over the batch. */
-export function embeddingBackwardPosition(
-  target: Target,
-  args: Common & { dout: Operand; dweight: Operand; batch: number; context: number; width: number },
-): Dispatch {
-  const { dout, dweight, found, batch, context, width, label } = args;
-  const vectors = (context * width) / 4;
-  return dispatch(target, 'embedding_backward_position', {
-    operands: { dout, dweight },
-    writes: ['dweight'],
-    found,
-    uniforms: { vectors, batch },
-    grid: linearGrid(vectors, 64),
+    conditions: { pair: bias !== undefined },
+    grid: [Math.ceil(width / 256), bias ? 2 : 1, 1],
     label,
   });
 }

@@ -5,7 +5,7 @@ import { EngineError } from '../core/errors.ts';
 import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { MatmulKernel, Operation } from '../gpu/operation.ts';
+import type { AttentionKernel, MatmulKernel, Operation } from '../gpu/operation.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { roughFlops } from '../gpu/roofline.ts';
@@ -30,6 +30,8 @@ export interface TrainerOptions {
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
   /** Uses this matmul kernel without timing others. For tests. @internal */
   readonly matmul?: MatmulKernel | undefined;
+  /** Uses this attention kernel. For tests. @internal */
+  readonly attention?: AttentionKernel | undefined;
   /** The conditions under which the run was trained before its device was lost. Its kernels take precedence over those of `resume`. @internal */
   readonly before?: RecordedConditions | undefined;
   /**
@@ -78,7 +80,7 @@ export async function createTrainer(
     : await (recorded
         ? recordedChoice(device, pipelines, report, recorded)
         : chooseKernels(device, pipelines, report));
-  const target = makeTarget(report, half, kernels);
+  const target = makeTarget(report, half, { ...kernels, attention: options.attention });
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
     operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),

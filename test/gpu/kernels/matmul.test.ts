@@ -4,6 +4,7 @@ import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
 import { awkwardShapes, checkMatmul, kindsFor, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
+import { checkMatrices } from './matrixCase.ts';
 import { fewModes, storedModes } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
 import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
@@ -99,38 +100,12 @@ test.each([
     }),
 );
 
-/** Rows, columns and sums of more than a tile, and of one that is not full. */
-const MATRIX_SHAPED = {
-  NN: [{ m: 67, n: 36, k: 40 }],
-  NT: [{ m: 33, n: 68, k: 36 }],
-  TN: [{ m: 36, n: 36, k: 517 }],
-};
-
 /** Sides that differ tell rows, columns and the sum's steps apart. */
 test.each<[MatrixShape, string]>([
   [{ component: 'f32', m: 8, n: 4, k: 16 }, 'fp32'],
   [{ component: 'f16', m: 8, n: 16, k: 4 }, 'fp16'],
 ])('matmul on matrices of a subgroup, emulated, %o in %s', (shape, mode) =>
-  withKernelFixture(async (fixture) => {
-    const target = {
-      ...targetOf(fixture, 'packed', true),
-      matrixShapes: [{ ...shape, emulated: true }],
-      splitSums: true,
-    };
-    const comparisons: Comparison[] = [];
-    for (const name of ['c_fc with GELU', 'c_fc gradient through GELU', 'weight gradient']) {
-      const kind = MATMUL_KINDS.find((one) => one.name === name)!;
-      const run = new KernelRun(fixture);
-      const found = run.found();
-      const planned = MATRIX_SHAPED[kind.layout].map((size) =>
-        planMatmul(run, target, recipeOf(mode), kind, size, found),
-      );
-      const dispatches = planned.flatMap((one) => one.dispatches);
-      expect(dispatches[0]!.variant.kernel).toBe('matmul_matrix');
-      await run.run([...dispatches, ...planned.flatMap(({ recomputed }) => recomputed ?? [])]);
-      expect(run.overflow()).toBeNull();
-      comparisons.push(...planned.flatMap(({ compare }) => compare()));
-    }
-    expectWithin(`matmul (matrices) ${mode}`, comparisons);
-  }),
+  withKernelFixture((fixture) =>
+    checkMatrices(fixture, targetOf(fixture, 'packed', true), { ...shape, emulated: true }, recipeOf(mode)),
+  ),
 );

@@ -1,7 +1,7 @@
 /** Runs operations on tensors with given contents and reads everything back. Works in Node and in a page. */
 import { Arena } from '../../../src/engine/gpu/arena.ts';
 import type { AdapterReport } from '../../../src/engine/gpu/device.ts';
-import type { MatmulKernel, Operation, Target } from '../../../src/engine/gpu/operation.ts';
+import type { AttentionKernel, MatmulKernel, Operation, Target } from '../../../src/engine/gpu/operation.ts';
 import { PipelineCache } from '../../../src/engine/gpu/pipelines.ts';
 import { Program } from '../../../src/engine/gpu/program.ts';
 import {
@@ -38,6 +38,7 @@ export function targetOf(
   half: HalfStorage,
   subgroups: boolean,
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
+  attention: AttentionKernel = 'register',
 ): Target {
   const subgroup = subgroups ? (report.subgroupSize?.min ?? null) : null;
   return {
@@ -45,6 +46,7 @@ export function targetOf(
     subgroup,
     lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
     matmul,
+    attention,
     matrixShapes: [],
     splitSums: false,
   };

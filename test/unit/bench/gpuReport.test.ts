@@ -1,11 +1,14 @@
 /** What bench/gpu-report reads from a listing, and the shares of the peak that follow. */
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Budget, boundFor } from '../../../bench/gpu-report/budgets.ts';
 import { comparisonTables } from '../../../bench/gpu-report/comparison.ts';
 import { FAMILIES, SIMDS } from '../../../bench/gpu-report/families.ts';
 import { boundOf, hotLoop } from '../../../bench/gpu-report/hotLoop.ts';
 import { costOf } from '../../../bench/gpu-report/instructions.ts';
+import { nullDeviceEnv } from '../../../bench/gpu-report/layer.ts';
 import { readProgram, readStatistics, workgroupSize } from '../../../bench/gpu-report/listing.ts';
 import { readOptions } from '../../../bench/gpu-report/options.ts';
 import { type CompiledRow, type Kernel, type Row, rowOf } from '../../../bench/gpu-report/rows.ts';
@@ -255,14 +258,16 @@ describe('a row', () => {
     expect([...namesOf(rows).values()]).toEqual(['matmul_register bias a=f32', 'matmul_register a=f16']);
   });
 
-  test('is compared with the same of an earlier report', () => {
+  test('is compared with the best of an earlier report that did the same', () => {
     const about = { compiler: 'Mesa 25', commit: 'abc', date: '2026-11-30' };
-    const slower = { ...matmul, vgprs: 256, spilledVgprs: 17, bound: 64 / 136 };
-    const text = comparisonTables({ ...about, rows: [slower, reduce] }, { ...about, rows: [matmul] });
-    expect(text).toContain(
-      '| matmul_register | navi31, gpt2 fp32 | 256 → 60 | **17 VGPRs** → 0 | 24 | 94 % | 47 % → 94 % | 2.00 times |',
-    );
-    expect(text).toContain('| reduce_partials | navi31, gpt2 fp32 | 12 → - | 0 → - |');
+    const traits = ['bTransposed', 'a=f32'];
+    const slow = { ...matmul, traits: [...traits, 'LANES=32', 'subgroups'], bound: 32 / 136 };
+    const spilling = { ...matmul, traits, vgprs: 256, spilledVgprs: 17, bound: 64 / 136 };
+    const now = { ...matmul, kernel: 'matmul_tiled', traits: [...traits, 'TILE_M=128'] };
+    const text = comparisonTables({ ...about, rows: [slow, spilling, reduce] }, { ...about, rows: [now] });
+    expect(text).toContain('| matmul | 256 → 60 | **17 VGPRs** → 0 | 24 | 94 % | 47 % → 94 % | 2.00 times |');
+    expect(text).toContain('| reduce_partials | 12 → - | 0 → - |');
+    expect(text.match(/^### /gm)).toHaveLength(1);
   });
 });
 
@@ -299,6 +304,30 @@ describe('a budget', () => {
     ];
     expect(boundFor(budget(), rows)).toBe(80);
     expect(boundFor({ ...budget(), everyTile: true }, rows)).toBe(40);
+  });
+});
+
+describe('what is missing is named, with the fix', () => {
+  let root: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'gpu-report-test-'));
+    mkdirSync(join(root, 'bench', 'gpu-report'), { recursive: true });
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const environment = () => nullDeviceEnv(root, 'navi31', join(root, 'listings'), root);
+
+  test('RADV', () => {
+    expect(environment).toThrow(`there is no radeon_icd*.json in ${root}`);
+    expect(environment).toThrow(expect.objectContaining({ hint: expect.stringMatching(/setup\.mjs/) }));
+  });
+
+  test('what the layer is built with', () => {
+    writeFileSync(join(root, 'radeon_icd.x86_64.json'), '{}');
+    writeFileSync(join(root, 'bench', 'gpu-report', 'null_gpu_layer.c'), '#include <no/such/header.h>\n');
+    expect(environment).toThrow(/layer of the report could not be compiled with gcc: .*/s);
+    expect(environment).toThrow(expect.objectContaining({ hint: expect.stringMatching(/libvulkan-dev/) }));
   });
 });
 

@@ -15,6 +15,7 @@ const target = {
   subgroup: 8,
   lanes: 8,
   matmul: 'register32',
+  attention: 'register',
   matrixShapes: [],
   splitSums: true,
 } as const;

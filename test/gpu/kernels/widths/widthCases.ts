@@ -1,7 +1,7 @@
 /** Every kernel whose workgroup's width or whose sharing by subgroups varies, in workgroups narrower than a subgroup, wider, and no multiple of it. */
 import type { MatmulKernel, Target } from '../../../../src/engine/gpu/operation.ts';
 import { recipeOf } from '../../../../src/engine/precision/recipes.ts';
-import { checkAttention } from '../attentionCase.ts';
+import { checkAttention, inParts } from '../attentionCase.ts';
 import type { Comparison } from '../bounds.ts';
 import { checkLayernorm } from '../layernormCase.ts';
 import { checkCrossEntropy } from '../lossCase.ts';
@@ -26,11 +26,28 @@ const attention = (headSize: number): WidthCase => ({
   title: `attention of head size ${headSize}`,
   kernels: ['attention_forward', 'attention_backward_query', 'attention_backward_key_value'],
   check: (fixture, target) =>
-    checkAttention(fixture, target, 'f32', [
+    checkAttention(fixture, target, { format: 'f32' }, [
       { batch: 1, context: 5, heads: 2, headSize },
       { batch: 1, context: 70, heads: 1, headSize },
     ]),
 });
+
+/** Whose rows are split over two lanes, which exchange what they add up. */
+const uniformAttention: WidthCase = {
+  title: 'uniform attention',
+  kernels: [
+    'attention_uniform_forward',
+    'attention_uniform_backward_query',
+    'attention_uniform_backward_key_value',
+  ],
+  check: (fixture, target) =>
+    checkAttention(
+      fixture,
+      { ...target, attention: 'uniform' },
+      { format: 'f32', changed: inParts(2, target) },
+      [{ batch: 1, context: 70, heads: 1, headSize: 8 }],
+    ),
+};
 
 /** One kind a layout, since how operands are loaded and shared depends on nothing else. */
 const matmul = (kernel: MatmulKernel): WidthCase => ({
@@ -75,6 +92,7 @@ export const WIDTH_CASES: readonly WidthCase[] = [
   { title: 'sharpness', kernels: ['logit_sharpness'], check: checkSharpness },
   attention(4),
   attention(36),
+  uniformAttention,
   matmul('register8'),
   matmul('register16'),
   matmul('register32'),
@@ -84,5 +102,6 @@ export const WIDTH_CASES: readonly WidthCase[] = [
 export function widthTarget(subgroup: number | null, lanes: number): Target {
   return {
     ...{ half: 'packed', subgroup, lanes, matmul: 'register8', matrixShapes: [], splitSums: false },
+    attention: 'register',
   };
 }
