@@ -164,6 +164,7 @@ async function forEachRun(
       for (const run of runs ?? []) {
         const name = context.budget === null ? mode : `${mode} batch ${run.batch}`;
         figures[name] = await results.collect(`${stage} ${name}`, () => measure(run, name));
+        context.save();
       }
     }
   }

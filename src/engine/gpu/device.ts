@@ -125,13 +125,23 @@ function noAdapter(detail: string, cause?: unknown): EngineError {
   );
 }
 
+type AdapterNames = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'description'>;
+
+/** Vendor, architecture and description in one line. */
+export function adapterName({ vendor, architecture, description }: AdapterNames): string {
+  return [vendor, architecture, description].filter((part) => part !== '').join(' ') || 'unnamed adapter';
+}
+
+/** Whether an adapter is a software renderer, by its own statement or by its name. */
+export function isSoftwareAdapter(info: AdapterNames & Pick<GPUAdapterInfo, 'isFallbackAdapter'>): boolean {
+  return info.isFallbackAdapter === true || SOFTWARE.test(adapterName(info));
+}
+
 /** Reports what an open device offers. Its subgroups are those that the adapter names: `openDevice` has a kernel show them. */
 export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPUDevice): AdapterReport {
   const { info } = adapter;
-  const name =
-    [info.vendor, info.architecture, info.description].filter((part) => part !== '').join(' ') ||
-    'unnamed adapter';
-  const isFallback = info.isFallbackAdapter === true || SOFTWARE.test(name);
+  const name = adapterName(info);
+  const isFallback = isSoftwareAdapter(info);
   const subgroupSize = device.features.has('subgroups')
     ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
     : null;
