@@ -116,10 +116,8 @@ interface MatmulKernelForm {
 
 function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
   const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
-  const [aBlocks, bBlocks] = [a, b].map((operand) => blockScalesOf(operand) !== undefined) as [
-    boolean,
-    boolean,
-  ];
+  const aBlocks = blockScalesOf(a) !== undefined;
+  const bBlocks = blockScalesOf(b) !== undefined;
   // No narrow format holds what its blocks are once their scales are applied.
   const formats = [aBlocks ? 'f32' : formatOf(a), bBlocks ? 'f32' : formatOf(b)] as const;
   const matrices = matrixShapeFor(target.matrixShapes, formats, m, n);
@@ -128,8 +126,7 @@ function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
     const { asksSubgroup = false } = target;
     const { subgroup } = target;
     if (subgroup === null) throw new RangeError('matrices need subgroups of one size');
-    const tile = matrixTile(matrices, subgroup, { m, n, parts: parts?.count ?? 1 });
-    const constants = { ...tile, SUBGROUP: subgroup };
+    const constants = matrixTile(matrices, subgroup, { m, n, parts: parts?.count ?? 1 });
     const conditions = { half: component === 'f16', emulated, asksSubgroup, aBlocks, bBlocks };
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };

@@ -104,7 +104,6 @@ test.each([
 test.each<[MatrixShape, string]>([
   [{ component: 'f32', m: 8, n: 4, k: 16 }, 'fp32'],
   [{ component: 'f16', m: 8, n: 16, k: 4 }, 'fp16'],
-  [{ component: 'f16', m: 16, n: 8, k: 16, wide: true }, 'fp16'],
 ])('matmul on matrices of a subgroup, emulated, %o in %s', (shape, mode) =>
   withKernelFixture((fixture) =>
     checkMatrices(fixture, targetOf(fixture, 'packed', true), { ...shape, emulated: true }, recipeOf(mode)),
