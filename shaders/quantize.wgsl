@@ -1,10 +1,11 @@
 // quantize: a tensor in a narrow format, multiplied by its scale.
 // shapes:  inp, out (vectors) of four elements; amax, scales (records)
-// numerics: the product is exact but where it leaves the range of f32, then rounded once as the format of out says, saturating
+// numerics: the product is exact with `power` but where it leaves the range of f32, then rounded once as the format of out says, saturating
 // dispatch: one lane a vector, linear grid; with `current` the scale is that of inp's own amax, else the one in place, and inp's amax is collected
 // source:  current and delayed scaling of TransformerEngine; reference/tensorScale.ts (oracle)
 import package::lib::grid::linearGroup;
 import package::lib::round::magnitudeBits;
+import package::lib::scale_kinds::inverseFor;
 import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent, TensorScale};
 
 struct Params {
@@ -26,12 +27,16 @@ const WIDTH = 256u;
 @if(current)
 fn scaleOf(i: u32) -> f32 {
   let seen = amax[p.record];
-  let exponent = select(0, scaleExponent(seen, scales[p.record].largest, 0u), isUsable(seen));
+  @if(power) let exponent = select(0, scaleExponent(seen, scales[p.record].largest, 0u), isUsable(seen));
+  @if(power) let scale = powerOfTwo(exponent);
+  @if(power) let inverse = powerOfTwo(-exponent);
+  @if(!power) let inverse = inverseFor(seen, scales[p.record].largest);
+  @if(!power) let scale = 1.0 / inverse;
   if (i == 0u) {
-    scales[p.record].scale = powerOfTwo(exponent);
-    scales[p.record].inverse = powerOfTwo(-exponent);
+    scales[p.record].scale = scale;
+    scales[p.record].inverse = inverse;
   }
-  return powerOfTwo(exponent);
+  return scale;
 }
 
 @if(!current)

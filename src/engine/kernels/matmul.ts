@@ -1,7 +1,8 @@
 import { dispatch } from '../gpu/dispatch.ts';
 import type { Dispatch, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
-import { formatOf, type Operand } from '../gpu/tensor.ts';
+import { blockScalesOf, formatOf, type Operand } from '../gpu/tensor.ts';
+import type { FormatId } from '../precision/formats.ts';
 import type { Activation } from './activation.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
@@ -53,9 +54,11 @@ const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8 };
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
   const { label, a, b, out, m, n, k, bias, residual, parts, found } = args;
   const { kind, preActivation } = args.activation ?? args.activationBackward ?? {};
-  const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args);
+  const outer = outerScales(args);
+  const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args, outer);
   return dispatch(target, kernel, {
     operands: { a, b, out, bias, residual, preActivation },
+    outer,
     functions: { activation: kind },
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
@@ -70,6 +73,8 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       activation: args.activation !== undefined,
       activationBackward: args.activationBackward !== undefined,
       split: parts !== undefined,
+      outerA: outer.a,
+      outerB: outer.b,
       ...conditions,
     },
     constants,
@@ -77,6 +82,20 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     label,
     flops: 2 * m * n * k,
   });
+}
+
+/** Which operands have scales that are constant along the sum: those of rows where it runs along rows, of columns where along columns. */
+function outerScales({ a, b, m, n, k, aTransposed = false, bTransposed = false }: MatmulArgs) {
+  const isOuter = (operand: Operand, alongRows: boolean, columns: number): boolean => {
+    const scales = blockScalesOf(operand);
+    return alongRows ? scales?.block === k : scales?.columns === columns;
+  };
+  return { a: isOuter(a, !aTransposed, m), b: isOuter(b, bTransposed, n) };
+}
+
+/** The format of the numbers that a kernel multiplies: with a scale in each they are no longer those of the codes. */
+function loadedFormat(operand: Operand, isOuter: boolean): FormatId {
+  return blockScalesOf(operand) && !isOuter ? 'f32' : formatOf(operand);
 }
 
 interface MatmulKernelForm {
@@ -89,9 +108,14 @@ interface MatmulKernelForm {
   readonly constants: Dispatch['variant']['constants'];
 }
 
-function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
+function kernelFor(
+  target: Target,
+  args: MatmulArgs,
+  outer: ReturnType<typeof outerScales>,
+): MatmulKernelForm {
   const { a, b, m, n, aTransposed = false, bTransposed = false } = args;
-  const matrices = matrixShapeFor(target.matrixShapes, [formatOf(a), formatOf(b)], m, n);
+  const formats = [loadedFormat(a, outer.a), loadedFormat(b, outer.b)];
+  const matrices = matrixShapeFor(target.matrixShapes, formats, m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
     const constants = matrixTile(matrices, target.lanes, aTransposed, bTransposed);
