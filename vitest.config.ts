@@ -43,6 +43,28 @@ export default defineConfig({
           ...twoAtATime,
         },
       },
+      // scripts/on-matrix-units.mjs starts these on a driver with real subgroup matrices, and sets their environment.
+      {
+        test: {
+          name: 'matrix',
+          include: ['test/matrix/*.test.ts'],
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
+          sequence: { groupOrder: 5 },
+          ...twoAtATime,
+        },
+      },
+      // Not part of `npm test`, because it takes minutes.
+      {
+        test: {
+          name: 'matrix-long',
+          include: ['test/matrix/long/*.test.ts'],
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
+          sequence: { groupOrder: 6 },
+          ...oneAtATime,
+        },
+      },
       // Tests the package as installed by npm, in Node and Chromium. Child processes inherit the environment.
       {
         test: {

@@ -41,6 +41,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
     matrixConfigs: [],
     features: ['shader-f16'],
     subgroupSize: null,
+    subgroup: null,
     half: 'native',
     limits: { maxStorageBufferBindingSize: 1024 * MIB, maxBufferSize: 1024 * MIB },
   };

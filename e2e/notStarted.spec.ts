@@ -1,10 +1,10 @@
-/** A page whose scripts do not run explains why, without any script. */
+/** If the page's scripts do not run, its HTML and CSS alone explain why. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'playwright/test';
 
 const OPENED_AS_FILE = new URL('../dist/index.html', import.meta.url).href;
 
-test('opened as a file, the page explains that browsers load no scripts there and what to do', async ({
+test('when opened as a file, the page explains that browsers load no scripts from files, and how to start it', async ({
   page,
 }) => {
   expect(fileURLToPath(OPENED_AS_FILE)).toMatch(/dist.index\.html$/);
@@ -16,7 +16,7 @@ test('opened as a file, the page explains that browsers load no scripts there an
   expect(await page.evaluate(() => '__trainer' in window)).toBe(false);
 });
 
-test('from a server, the explanation is hidden while scripts load, shown when none arrives, and gone once they run', async ({
+test('from a server, the explanation appears after 5 s without scripts, and disappears once they run', async ({
   page,
 }) => {
   await page.route(/\.js$/, (route) => route.abort());

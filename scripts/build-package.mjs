@@ -1,6 +1,7 @@
 /**
- * `npm run build:package`, which `npm pack` runs first: builds the package `halfstep` from src/package to dist-package.
- * package.json is its manifest too, so the dependencies of the page and the command line are development dependencies.
+ * Builds the npm package `halfstep` from src/package into dist-package (`npm run build:package`; `npm pack` runs it first).
+ * The repository's package.json is also the manifest of the package, so the dependencies of the page and of the command line
+ * are listed as development dependencies.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ const OUT = join(ROOT, 'dist-package');
 const TYPES = join(OUT, 'types');
 const ENTRIES = ['index.d.ts', 'node.d.ts'];
 
-/** Runs a script by path, as scripts/test.mjs does. Its output goes to standard error, because `npm pack --json` uses the other. */
+/** Runs a script of node_modules. Its output goes to standard error, because `npm pack --json` writes to standard output. */
 function run(script, ...args) {
   const command = [join(ROOT, 'node_modules', script), ...args];
   const { status } = spawnSync(process.execPath, command, { cwd: ROOT, stdio: ['ignore', 2, 2] });
@@ -21,7 +22,7 @@ function run(script, ...args) {
 
 const IMPORTED = /((?:from|import\() ?['"])(\.[^'"]*)\.ts(['"])/g;
 
-/** The declaration files that the entries import, directly or indirectly. */
+/** The declaration files that `file` imports, directly or indirectly, including itself. */
 function reachable(file, found = new Set()) {
   if (found.has(file)) return found;
   found.add(file);
@@ -31,9 +32,6 @@ function reachable(file, found = new Set()) {
   return found;
 }
 
-rmSync(OUT, { recursive: true, force: true });
-run('vite/bin/vite.js', 'build', '--config', 'vite.package.config.ts', '--logLevel', 'warn');
-run('typescript/bin/tsc', '--project', join('build', 'package', 'tsconfig.json'));
 /** Maps each name that engine/index.ts exports to the file that declares it. */
 function exportsOf(file) {
   const statements = readFileSync(file, 'utf8').matchAll(/export (?:type )?\{([^}]*)\} from '\.\/([^']*)'/g);
@@ -62,13 +60,17 @@ function withDirectImports(text, declaredIn) {
   );
 }
 
-/** The same for the types that TypeScript infers, which it may name by way of index.ts: `import("../../index.ts").Name`. */
+/** Does the same for inferred types, which TypeScript may write as `import("../../index.ts").Name`. */
 function withDirectTypes(text, declaredIn) {
   return text.replace(
     /import\("((?:\.\.\/)+)index\.ts"\)\.(\w+)/g,
     (_, up, name) => `import("${up}${declaredIn.get(name)}").${name}`,
   );
 }
+
+rmSync(OUT, { recursive: true, force: true });
+run('vite/bin/vite.js', 'build', '--config', 'vite.package.config.ts', '--logLevel', 'warn');
+run('typescript/bin/tsc', '--project', join('build', 'package', 'tsconfig.json'));
 
 const declaredIn = exportsOf(join(TYPES, 'engine', 'index.d.ts'));
 for (const name of readdirSync(join(TYPES, 'package'))) {
@@ -80,11 +82,12 @@ for (const entry of readdirSync(join(TYPES, 'engine'), { recursive: true, withFi
   const file = join(entry.parentPath, entry.name);
   writeFileSync(file, withDirectTypes(readFileSync(file, 'utf8'), declaredIn));
 }
+// Keeps only the declarations that the entries need.
 const kept = ENTRIES.reduce((found, name) => reachable(join(TYPES, 'package', name), found), new Set());
 for (const entry of readdirSync(TYPES, { recursive: true, withFileTypes: true })) {
   const file = join(entry.parentPath, entry.name);
   if (!entry.isFile()) continue;
   if (!kept.has(file)) rmSync(file);
-  // Sources import each other as `.ts`; `.js` works with every version of TypeScript.
+  // Declarations import `.ts` files like the sources do. Imports of `.js` files work with every version of TypeScript.
   else writeFileSync(file, readFileSync(file, 'utf8').replace(IMPORTED, '$1$2.js$3'));
 }

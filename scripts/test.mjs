@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { COMPILE_QUICKLY } from '../e2e/software-gpu/environment.mjs';
 
 const repo = fileURLToPath(new URL('..', import.meta.url));
 const reports = join(repo, '.cache', 'test-reports');
@@ -23,20 +24,14 @@ const node = (script, ...args) => [process.execPath, join(repo, script), ...args
 const modules = (script, ...args) => node(join('node_modules', script), ...args);
 
 const report = (stage) => join(reports, `${stage}.json`);
+const vitestArguments = (project) => [
+  ...['run', '--project', project],
+  ...['--reporter=default', '--reporter=json', `--outputFile.json=${report(project)}`],
+];
 const vitest = (project, ...needs) => ({
   name: project,
   needs,
-  command: modules(
-    'vitest/vitest.mjs',
-    ...[
-      'run',
-      '--project',
-      project,
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report(project)}`,
-    ],
-  ),
+  command: modules('vitest/vitest.mjs', ...vitestArguments(project)),
   count: countVitest,
 });
 
@@ -59,6 +54,15 @@ const STAGES = [
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
   { ...vitest('unit'), check: [] },
   { ...vitest('gpu', 'setup'), check: FEW_GPU_TESTS },
+  {
+    name: 'matrix',
+    command: node(
+      'scripts/on-matrix-units.mjs',
+      ...[join(repo, 'node_modules', 'vitest/vitest.mjs'), ...vitestArguments('matrix')],
+    ),
+    env: COMPILE_QUICKLY,
+    count: countVitest,
+  },
   vitest('package', 'setup'),
   { name: 'node-newest', needs: ['setup'], command: node('scripts/newest-node.mjs') },
   {

@@ -1,8 +1,8 @@
-// activation_forward: out = activation function of preActivation, for what the forward pass did not keep.
+// activation_forward: out = activation function of preActivation, to recompute what the forward pass did not keep.
 // shapes:  preActivation, out (vectors) of four elements
-// numerics: the function, the input as stored and the store of matmul_epilogue, so that the bits are those it wrote; no overflow check, it had one
-// dispatch: one lane a vector, linear grid
-// source:  recomputation of GELU in llm.c (idea); those of reference/ (oracle)
+// numerics: same function, stored input and store as in matmul_epilogue, so the bits are the same; overflow was checked there
+// dispatch: one lane per vector, linear grid
+// source:  recomputation of GELU in llm.c (idea); reference/gelu.ts and relu2.ts (oracles)
 import activation_function::activation;
 import package::lib::grid::linearGroup;
 @if(scaled) import package::lib::tensor_scale::TensorScale;

@@ -1,7 +1,7 @@
-// adamw: one AdamW update of a chunk of parameters or of one parameter, or nothing at all on a skipped step.
+// adamw: one AdamW update of a chunk of parameters or of one parameter; it changes nothing on a skipped step.
 // shapes:  gradient, master, moments, compute, low (vectors) of four elements; the first `decayed` vectors have weight decay
 // numerics: f32 between load and store, the update uses moments before they are rounded; gradients are unscaled and clipped by one factor
-// dispatch: one lane a vector, linear grid; with groups of moments `vectors` is a multiple of 64
+// dispatch: one lane per vector, linear grid; with grouped moments, `vectors` is a multiple of 64
 // source:  Loshchilov and Hutter 2019, PyTorch's AdamW; StableAdamW (arXiv 2304.13013); reference/adamw.ts (oracle)
 import package::lib::grid::linearGroup;
 import package::lib::master::{loadMaster, storeMaster};
@@ -23,8 +23,8 @@ struct Params {
   epsilon: f32,
   weightDecay: f32,
   seed: u32,           // of the chunk, for stochastic rounding
-  first: u32,          // vector of the chunk where this dispatch begins
-  parameter: u32,      // of parameterStates
+  first: u32,          // vector of the chunk at which this dispatch begins
+  parameter: u32,      // index in parameterStates
 }
 
 @group(0) @binding(5) var<storage, read> state: StepState;

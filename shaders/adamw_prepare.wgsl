@@ -1,6 +1,6 @@
-// adamw_prepare: from the partial sums of a parameter to the factor of its update and the scales of its moments.
-// shapes:  partials (count) as adamw_statistics leaves them; one ParameterState
-// numerics: f32 sum in a fixed order; scales are the largest powers of two that keep the largest moment within its format
+// adamw_prepare: computes the update factor and the moment scales of a parameter from its partial results.
+// shapes:  partials (count) as written by adamw_statistics; one ParameterState
+// numerics: f32 sum in a fixed order; each scale is the largest power of two that keeps the largest moment within its format
 // dispatch: one workgroup
 // source:  StableAdamW (arXiv 2304.13013) with d = 1, FP8-LM (arXiv 2310.18313); reference/adamw.ts (oracle)
 import package::lib::parameter_state::ParameterState;
@@ -9,11 +9,11 @@ import package::lib::step_state::StepState;
 
 struct Params {
   parameter: u32,
-  partial: u32,      // of partials, where the parameter begins
+  partial: u32,      // index in partials at which the parameter begins
   count: u32,
   clipUpdate: u32,   // 1 for StableAdamW
-  inverseSize: f32,  // 1 / learned values
-  limitM: f32,       // largest finite values of the formats; 0 without scales
+  inverseSize: f32,  // 1 / number of learned values
+  limitM: f32,       // largest finite value of the format of m; 0 without scales
   limitV: f32,
 }
 
@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> parameterStates: array<ParameterState>;
 @group(1) @binding(0) var<uniform> p: Params;
 
-// Below it a moment is as good as zero, and its scale stays within f32.
+// Smaller moments are treated as this value, so that the scale stays within f32.
 const LEAST = 0x1p-110f;
 
 @compute @workgroup_size(STATISTICS_WIDTH)

@@ -1,7 +1,7 @@
-// adamw_statistics: what AdamW must know of a whole parameter before it changes it, in partial sums.
+// adamw_statistics: the statistics of a whole parameter that AdamW needs before it updates it, as partial results.
 // shapes:  gradient, moments (vectors) of four elements of one part; partials (groups) as (sum of squared updates, largest |m|, largest v, 0)
-// numerics: f32, fixed order; the update is g / max(sqrt(v), epsilon) with v corrected for its bias; what is not finite is no maximum
-// dispatch: `groups` workgroups, each over every groups-th 64 vectors; adamw_prepare finishes
+// numerics: f32, fixed order; the update is g / max(sqrt(v), epsilon) with bias-corrected v; maxima ignore non-finite values
+// dispatch: `groups` workgroups, which take turns at blocks of 64 vectors; adamw_prepare finishes
 // source:  StableAdamW (arXiv 2304.13013), FP8-LM (arXiv 2310.18313); reference/adamw.ts (oracle)
 import package::lib::moments::loadMoments;
 import package::lib::parameter_state::ParameterState;
@@ -11,10 +11,10 @@ import package::lib::step_state::StepState;
 
 struct Params {
   vectors: u32,
-  first: u32,       // vector of the chunk where this part begins
-  parameter: u32,
+  first: u32,       // vector of the chunk at which this part begins
+  parameter: u32,   // index in parameterStates
   groups: u32,
-  partial: u32,     // of partials, where this part begins
+  partial: u32,     // index in partials at which this part begins
   beta1: f32,
   oneMinusBeta1: f32,
   beta2: f32,

@@ -1,6 +1,6 @@
 // column_sum: partial sums over rows, for bias gradients.
 // shapes:  inp (rows, C); partials (blocks, C) f32
-// numerics: f32 sums in order of rows
+// numerics: f32 sums in the order of the rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  matmul_backward_bias of llm.c (algorithm); reference/matmul.ts (oracle)
 

@@ -1,8 +1,8 @@
-// convert_format: the same values in another format.
+// convert_format: converts a tensor to another format.
 // shapes:  inp, out, low (vectors) of four elements
-// numerics: rounded as the format of out says; or split into out (bf16) and low (16 bits), which keeps every bit
-// dispatch: one lane a vector, linear grid
-// source:  master weights to compute weights; reference/rounding.ts (oracle)
+// numerics: rounded to the format of out; or split into out (bf16) and low (16 bits), which keeps every bit
+// dispatch: one lane per vector, linear grid
+// source:  conversion of master weights to compute weights; reference/rounding.ts (oracle)
 import package::lib::grid::linearGroup;
 @if(split) import package::lib::round::packHalves;
 @if(split) import package::lib::split::splitHalves;

@@ -1,8 +1,8 @@
 // cross_entropy: softmax, loss of each row and, with `backward`, dlogits = (p - onehot) / tokens * loss scale.
 // shapes:  logits (rows, Vp) f32 and dlogits, zero in padded columns, each as slices of the vocabulary (rows, up to 4 slice4) one after the other; targets (rows) u32; losses (rows) f32
-// numerics: f32, maximum subtracted; sums in the same order for any slice4 that is a multiple of LANES; the scale is applied last, a power of two, so it never rounds before the store
+// numerics: f32; each lane sums under the largest logit that it has met, and rescales its sum where that rises, so that logits are read twice and not three times; sums in the same order for any slice4 that is a multiple of LANES; the scale is applied last, a power of two, so it never rounds before the store
 // dispatch: one workgroup a row, linear grid
-// source:  fused_classifier of llm.c (idea); reference/crossEntropy.ts (oracle)
+// source:  Milakov and Gimelshein 2018 (arXiv 1805.02867), fused_classifier of llm.c (idea); reference/crossEntropy.ts (oracle)
 @if(probe) import package::lib::exponents::countExponentsWhere;
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
@@ -36,22 +36,23 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   // Surplus workgroups repeat the last row and store the same values again.
   let row = min(linearGroup(group), p.rows - 1u);
   let goal = targets[row];
-  var largest = vec4f(LOWEST);
-  for (var first = 0u; first < p.v4; first += p.slice4) {
-    let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
-    for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
-      largest = max(largest, maskedLogits(origin, i));
-    }
-  }
-  let highest = workgroupMax(max4(largest), local);
+  var largest = LOWEST;
   var total = vec4f();
   for (var first = 0u; first < p.v4; first += p.slice4) {
     let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
     for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
-      total += exp(maskedLogits(origin, i) - highest);
+      let x = maskedLogits(origin, i);
+      let next = max(largest, max4(x));
+      if (next > largest) {
+        total *= exp(largest - next);
+        largest = next;
+      }
+      total += exp(x - largest);
     }
   }
-  let sum = workgroupSum(dot(total, vec4f(1.0)), local);
+  let highest = workgroupMax(largest, local);
+  // A lane that has met padded columns only has summed ones: this makes them zeros.
+  let sum = workgroupSum(dot(total, vec4f(1.0)) * exp(largest - highest), local);
   var overflowed = false;
   if (local == 0u) {
     let goal4 = goal / 4u;

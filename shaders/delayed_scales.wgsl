@@ -1,7 +1,7 @@
-// delayed_scales: the scales of the next step from the largest magnitudes of the last ones.
-// shapes:  amax, scales (records); history (records, p.length), of which element 0 is the slot of the step that follows
-// numerics: integers on f32 bits; where what counts is zero, infinity or NaN the scale stays as it is
-// dispatch: one lane a record; nothing moves where the step was skipped
+// delayed_scales: computes the scales of the next step from the largest magnitudes of earlier steps.
+// shapes:  amax, scales (records); history (records, p.length), whose element 0 is reserved for the next step
+// numerics: integers on f32 bits; if the magnitude that counts is zero, infinite or NaN, the scale does not change
+// dispatch: one lane per record; nothing changes on a skipped step
 // source:  DelayedScaling of TransformerEngine (amax_history roll, amax_compute_algo max and most_recent); reference/tensorScale.ts (oracle)
 import package::lib::step_state::StepState;
 import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent, TensorScale};
@@ -10,7 +10,7 @@ struct Params {
   records: u32,
   length: u32,
   margin: u32,
-  mostRecent: u32,  // 1: only the newest counts
+  mostRecent: u32,  // 1 if only the newest magnitude counts
 }
 
 @group(0) @binding(0) var<storage, read> amax: array<u32>;

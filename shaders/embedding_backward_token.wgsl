@@ -1,7 +1,7 @@
 // embedding_backward_token: dweight[token] += sum of dout over the token's positions.
 // shapes:  starts (Vp + 1), positions (B*T) u32: rows of dout sorted by token; dout (B*T, C); dweight (tokens, C) from row firstToken
 // numerics: f32 sum in order of position; no atomics, so the same bits every time
-// dispatch: one lane a vector of dweight, linear grid
+// dispatch: one lane a vector of dweight, linear grid; embedding_backward_runs is for GPUs, which this leaves idle where few tokens are frequent
 // source:  encoder_backward of llm.c (idea); reference/embedding.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
@@ -25,9 +25,13 @@ fn embedding_backward_token(@builtin(workgroup_id) group: vec3u, @builtin(local_
   }
   let token = p.firstToken + i / p.c4;
   let column = i % p.c4;
-  var sum = dweight::load(i);
+  let first = starts[token];
   let end = starts[token + 1u];
-  for (var j = starts[token]; j < end; j++) {
+  if (first == end) {
+    return;
+  }
+  var sum = dweight::load(i);
+  for (var j = first; j < end; j++) {
     sum += dout::load(positions[j] * p.c4 + column);
   }
   dweight::store(i, sum);

@@ -1,7 +1,7 @@
 // embedding_forward: out = token embedding + position embedding.
-// shapes:  tokens (B*T) u32; tokenWeight (tokenRows, C) from row firstToken, positionWeight (T, C); out (B*T, C)
+// shapes:  tokens (B*T) u32; tokenWeight (tokenRows, C), the rows from firstToken on; positionWeight (T, C); out (B*T, C)
 // numerics: sum in f32
-// dispatch: one lane a vector of out, linear grid; each slice of the vocabulary stores the rows of its own tokens
+// dispatch: one lane per vector of out, linear grid; one dispatch per slice of the vocabulary, which stores the rows of its tokens
 // source:  GPT-2; reference/embedding.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
@@ -26,7 +26,7 @@ fn embedding_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   }
   let row = i / p.c4;
   let column = i % p.c4;
-  let token = tokens[row] - p.firstToken; // beyond tokenRows where it is below firstToken
+  let token = tokens[row] - p.firstToken; // wraps to a value above tokenRows for tokens below firstToken
   if (token >= p.tokenRows) {
     return;
   }

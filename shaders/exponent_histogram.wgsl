@@ -1,7 +1,7 @@
-// exponent_histogram: adds the binary exponents of a tensor as stored to one row of the histogram.
+// exponent_histogram: counts the binary exponents of the stored values of a tensor in one row of the histogram.
 // shapes:  inp (vectors) of four elements; histogram (256) counts, see lib/exponents.wgsl
-// numerics: bits are counted as stored; a decoded half has the exponent of its value, and a scaled one that of what it stands for
-// dispatch: any number of workgroups, each a stride of vectors; counts meet in shared memory before they are added
+// numerics: no rounding; narrow values are decoded exactly, and scaled ones are divided by their scale, a power of two
+// dispatch: any number of workgroups, each over a stride of vectors; they count in workgroup memory first
 // source:  reference/exponents.ts (oracle)
 import package::lib::exponents::{exponentBins, histogram};
 @if(scaled) import package::lib::tensor_scale::TensorScale;

@@ -1,14 +1,15 @@
-// gradient_norm: finite check and sum of squares of the unscaled gradient, in 256 partial sums.
-// shapes:  gradient (vectors) of four elements; partials (256) f32 per chunk
-// numerics: the check reads bits as stored; squares are taken after unscaling, so that a large scale does not overflow them
-// dispatch: PARTIALS workgroups; step_decide finishes
+// gradient_norm: checks that the gradient is finite, and computes partial sums of the squares of the unscaled gradient.
+// shapes:  gradient (vectors) of four elements; partials (groups) f32 per chunk
+// numerics: the check reads the stored bits; the gradient is unscaled before it is squared, so that a large scale causes no overflow
+// dispatch: `groups` workgroups, each over every groups-th 64 vectors; step_decide finishes
 // source:  global_norm of llm.c (algorithm), GradScaler's unscale_ (PyTorch); reference/gradNorm.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::step_state::StepState;
 
 struct Params {
   vectors: u32,
-  first: u32,  // of partials
+  groups: u32,
+  first: u32,  // index of the chunk's first partial sum
   site: u32,
 }
 
@@ -17,7 +18,6 @@ struct Params {
 @group(1) @binding(0) var<uniform> p: Params;
 
 const WIDTH = 64u;
-const PARTIALS = 256u;
 
 var<workgroup> part: array<f32, WIDTH>;
 
@@ -25,7 +25,7 @@ var<workgroup> part: array<f32, WIDTH>;
 fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   var squares = vec4f();
   var bad = false;
-  for (var i = group.x * WIDTH + local; i < p.vectors; i += PARTIALS * WIDTH) {
+  for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
     let codes = gradient::codes(i);
     let nonFinite = gradient::nonFinite(codes);
     bad = bad || nonFinite;

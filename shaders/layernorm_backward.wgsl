@@ -1,7 +1,7 @@
-// layernorm_backward: adds the gradient with respect to the input to the residual gradient, and writes its rounded copy. With `rms` it is RMSNorm's: stats have a mean of 0, which has no gradient.
+// layernorm_backward: adds the gradient with respect to the input to the residual gradient, and writes its rounded copy. With `rms` it is the gradient of RMSNorm: the mean in stats is the constant 0.
 // shapes:  inp, dout, dinp, rounded (rows, C); weight (C); stats (rows) as (mean, rstd) f32
 // numerics: f32 between load and store; the copy is rounded from the residual gradient as stored
-// dispatch: one workgroup a row, linear grid; with `accumulate` dinp +=, else dinp =
+// dispatch: one workgroup per row, linear grid; dinp += with `accumulate`, otherwise dinp =
 // source:  layernorm_backward of llm.c (algorithm); reference/layernorm.ts and rmsnorm.ts (oracles)
 @if(probe) import package::lib::exponents::countExponents;
 import package::lib::found::reportOverflow;
@@ -22,7 +22,7 @@ struct Params {
 @compute @workgroup_size(LANES)
 fn layernorm_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let index = linearGroup(group);
-  // Surplus workgroups run along (barriers need all lanes) but store nothing: the update is not idempotent.
+  // Surplus workgroups compute the last row, because barriers need uniform control flow, but they must not store: dinp += would add twice.
   let row = min(index, p.rows - 1u);
   let base = row * p.c4;
   let count = f32(p.c4 * 4u);

@@ -1,6 +1,6 @@
 // layernorm_backward_parameters: partial sums over rows of dweight = dout * normalised and dbias = dout.
 // shapes:  inp, dout (rows, C); stats (rows) as (mean, rstd) f32; partials (2, blocks, C) f32: dweight, then dbias; without bias (1, blocks, C)
-// numerics: f32 sums in order of rows
+// numerics: f32 sums in the order of the rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  layernorm_backward of llm.c, in two dispatches since WGSL has no float atomics; reference/layernorm.ts (oracle)
 

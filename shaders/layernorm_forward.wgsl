@@ -1,7 +1,7 @@
-// layernorm_forward: out = (inp - mean) * rstd * weight + bias. With `rms` it is RMSNorm: the mean is taken as 0.
-// shapes:  inp, out (rows, C); weight, bias (C), bias where the norm has one; stats (rows) as (mean, rstd) f32
-// numerics: f32 throughout, variance from differences to the mean; eps 1e-5
-// dispatch: one workgroup a row, linear grid
+// layernorm_forward: out = (inp - mean) * rstd * weight + bias. With `rms` it is RMSNorm, with a mean of 0.
+// shapes:  inp, out (rows, C); weight (C); bias (C), if the norm has one; stats (rows) as (mean, rstd) f32
+// numerics: f32 throughout; the variance is computed from differences to the mean; epsilon 1e-5
+// dispatch: one workgroup per row, linear grid
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts and rmsnorm.ts (oracles)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
@@ -23,7 +23,7 @@ const EPSILON = 1e-5;
 
 @compute @workgroup_size(LANES)
 fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  // The grid may end in surplus workgroups: they repeat the last row, which stores the same values again.
+  // The grid may have surplus workgroups. They repeat the last row and store the same values again.
   let row = min(linearGroup(group), p.rows - 1u);
   let base = row * p.c4;
   let count = f32(p.c4 * 4u);

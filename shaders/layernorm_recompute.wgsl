@@ -1,7 +1,7 @@
-// layernorm_recompute: out = (inp - mean) * rstd * weight + bias, for what the forward pass did not keep.
-// shapes:  inp, out (rows, C); weight, bias (C), bias where the norm has one; stats (rows) as (mean, rstd) f32
-// numerics: the function, the inputs as stored and the store of layernorm_forward, so that the bits are those it wrote; no overflow check, it had one
-// dispatch: one lane a vector, linear grid
+// layernorm_recompute: out = (inp - mean) * rstd * weight + bias, to recompute what the forward pass did not keep.
+// shapes:  inp, out (rows, C); weight (C); bias (C), if the norm has one; stats (rows) as (mean, rstd) f32
+// numerics: same function, stored inputs and store as in layernorm_forward, so the bits are the same; overflow was checked there
+// dispatch: one lane per vector, linear grid
 // source:  recomputation of layer norm in llm.c (idea); reference/layernorm.ts (oracle)
 import package::lib::grid::linearGroup;
 import package::lib::layernorm::layernorm;

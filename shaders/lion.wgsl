@@ -1,7 +1,7 @@
-// lion: one Lion update of a chunk of parameters, or nothing at all on a skipped step.
+// lion: one Lion update of a chunk of parameters; it changes nothing on a skipped step.
 // shapes:  gradient, master, momentum, compute, low (vectors) of four elements; the first `decayed` vectors have weight decay
 // numerics: f32 between load and store, the update uses the momentum before it is rounded; gradients are unscaled and clipped by one factor; the sign of 0 is 0
-// dispatch: one lane a vector, linear grid
+// dispatch: one lane per vector, linear grid
 // source:  Chen et al. 2023 (arXiv 2302.06675), algorithm 2; reference/lion.ts (oracle)
 import package::lib::grid::linearGroup;
 import package::lib::master::{loadMaster, storeMaster};
@@ -18,7 +18,7 @@ struct Params {
   oneMinusBeta2: f32,
   weightDecay: f32,
   seed: u32,           // of the chunk, for stochastic rounding
-  first: u32,          // vector of the chunk where this dispatch begins
+  first: u32,          // vector of the chunk at which this dispatch begins
 }
 
 @group(0) @binding(5) var<storage, read> state: StepState;

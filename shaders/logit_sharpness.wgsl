@@ -1,8 +1,8 @@
-// logit_sharpness: how far the loss of each row can rise when every logit moves by up to epsilon (|logit| + 1).
-// shapes:  logits (rows, Vp) f32 in slices as cross_entropy reads them; targets (rows) u32; out (rows) of vec4f: 100 rise / (1 + loss) at epsilon, the same at 2 epsilon, largest |logit|, loss
-// numerics: f32; the rise is log(1 + sum p (e^d - 1)) - d_target, with both differences from 1 as series where they would cancel; padded logits are masked
-// dispatch: one workgroup a row, linear grid
-// source:  Keskar et al. 2017, equation for phi, with the corner of the box in closed form; reference/sharpness.ts (oracle)
+// logit_sharpness: the largest rise of each row's loss if every logit may change by up to epsilon (|logit| + 1).
+// shapes:  logits (rows, Vp) f32 in slices as for cross_entropy; targets (rows) u32; out (rows) of vec4f: 100 rise / (1 + loss) at epsilon, the same at 2 epsilon, largest |logit|, loss
+// numerics: f32; the rise is log(1 + sum p (e^d - 1)) - d_target; expm1 and log1p use series where a difference from 1 would cancel; padded logits are masked
+// dispatch: one workgroup per row, linear grid
+// source:  phi of Keskar et al. 2017, whose maximum over the box is at a corner in closed form; reference/sharpness.ts (oracle)
 import package::lib::grid::linearGroup;
 import package::lib::logit_rows::{columns, max4, rowOrigin, LOWEST};
 import package::lib::reduce::{workgroupMax, workgroupSum};
@@ -12,7 +12,7 @@ import constants::LANES;
 struct Params {
   rows: u32,
   v4: u32,          // Vp / 4
-  slice4: u32,      // columns of a slice / 4; the last may have fewer
+  slice4: u32,      // columns of a slice / 4; the last slice may have fewer
   vocabulary: u32,
   epsilon: f32,
 }
@@ -67,7 +67,7 @@ fn logit_sharpness(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
       let real = columns(i) < vec4u(p.vocabulary);
       let x = select(vec4f(), logits[origin + i], real);
       let weight = select(vec4f(), exp(x - highest), real);
-      // The corner that raises the loss most: the target's logit down, all others up.
+      // The loss rises most if the target's logit decreases and all others increase.
       let up = select(vec4f(p.epsilon), vec4f(-p.epsilon), columns(i) == vec4u(goal)) * (abs(x) + 1.0);
       total += weight;
       rise += weight * expm1(up);

@@ -1,8 +1,8 @@
 // loss_sum: adds the mean loss of a micro-batch to the step's loss.
 // shapes:  losses (rows) f32
-// numerics: f32, the same bits every time: runs of 16, those of 256 strided parts, then a tree; micro-batches are added in pairs, pairs of pairs and so on, so that the error grows with the logarithm of their number
+// numerics: f32 in a fixed order: each lane adds sums of 16 losses, and a tree adds the 256 lanes; micro-batches are added in pairs, pairs of pairs and so on, so that the error grows with the logarithm of their number
 // dispatch: one workgroup
-// source:  cascade summation (Higham, Accuracy and Stability of Numerical Algorithms, 4.1); GradScaler never sees the loss, and the reported loss is never scaled
+// source:  cascade summation (Higham, Accuracy and Stability of Numerical Algorithms, 4.1); the reported loss is never multiplied by the loss scale
 import package::lib::step_state::StepState;
 
 struct Params {
@@ -12,10 +12,10 @@ struct Params {
 
 const LEVELS = 31u;
 
-// Zero before the first micro-batch of a step.
+// Cleared before the first micro-batch of a step.
 struct LossSums {
-  count: u32,                  // micro-batches so far
-  levels: array<f32, LEVELS>,  // sums of 2^i micro-batches, for the bits i of count
+  count: u32,                  // number of micro-batches so far
+  levels: array<f32, LEVELS>,  // level i is the sum of 2^i micro-batches if bit i of count is set
 }
 
 @group(0) @binding(0) var<storage, read> losses: array<f32>;
@@ -49,7 +49,7 @@ fn loss_sum(@builtin(local_invocation_index) local: u32) {
   if (local != 0u) {
     return;
   }
-  // As one is added to a binary number: full levels are carried into the next.
+  // Works like adding one to a binary number: each full level is carried into the next.
   let count = sums.count + 1u;
   let level = countTrailingZeros(count);
   var carried = part[0] * p.inverseTokens;

@@ -2,10 +2,12 @@
 // shapes:  a (M, K), or (K, M) with aTransposed; b (K, N), or (N, K) with bTransposed; out (M, N); K, N (and M if aTransposed) multiples of 4, N of the tile's columns if wide
 // numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k
 // dispatch: x over N / (4 * TILE_COLUMNS4), y over M / TILE_ROWS, with `split` z over parts of the sum; no shared memory, no barriers
-// source:  register tiling; with subgroups the lanes share the loading of a (research kernels 3.2); reference/matmul.ts (oracle)
+// source:  register tiling; with subgroups lanes share the loading of a (research kernels 3.2); reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
+@if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{LANES, ROWS};
+@if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
 
 // Arrays above 16 vectors leave the registers on software adapters, so that a tall tile has two.
@@ -18,7 +20,7 @@ const RIGHT = u32(LANES);
 const ROWS4 = ROWS / 4u;
 const TILE_ROWS4 = TILE_ROWS / 4u;
 // Vectors of a, each four steps of k long, that a lane loads: its share, or all of them where lanes cannot share.
-@if(subgroups) const PARTS = (TILE_ROWS + LANES - 1u) / LANES;
+@if(subgroups) const PARTS = (TILE_ROWS + SHARE - 1u) / SHARE;
 @if(!subgroups) const PARTS = TILE_ROWS;
 // Steps of k in a trip of the loop. A wide tile takes two, so that eight columns need no more registers than four at four steps.
 @if(wide) const STEPS = 2u;
@@ -49,7 +51,7 @@ fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
 // A lane's vectors of a for steps 4 k4 .. 4 k4 + 3.
 fn loadParts(part: ptr<function, array<vec4f, PARTS>>, lane: u32, row0: u32, k4: u32) {
   for (var i = 0u; i < PARTS; i++) {
-    @if(subgroups) let slot = (lane + i * LANES) % TILE_ROWS;
+    @if(subgroups) let slot = (sharedIndex(lane) + i * SHARE) % TILE_ROWS;
     @if(!subgroups) let slot = i;
     (*part)[i] = loadA(slot, row0, k4);
   }
@@ -98,14 +100,14 @@ fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
 
 // The steps of a trip in vector `slot` of a, from the lane that loaded it. (To Naga an alias for either type would be a third.)
 @if(wide)
-fn sharedA(part: ptr<function, array<vec2f, PARTS>>, slot: u32) -> vec2f {
-  @if(subgroups) return subgroupShuffle((*part)[slot / LANES], slot % LANES);
+fn sharedA(part: ptr<function, array<vec2f, PARTS>>, lane: u32, slot: u32) -> vec2f {
+  @if(subgroups) return subgroupShuffle((*part)[slot / SHARE], sharedLane(lane, slot));
   @if(!subgroups) return (*part)[slot];
 }
 
 @if(!wide)
-fn sharedA(part: ptr<function, array<vec4f, PARTS>>, slot: u32) -> vec4f {
-  @if(subgroups) return subgroupShuffle((*part)[slot / LANES], slot % LANES);
+fn sharedA(part: ptr<function, array<vec4f, PARTS>>, lane: u32, slot: u32) -> vec4f {
+  @if(subgroups) return subgroupShuffle((*part)[slot / SHARE], sharedLane(lane, slot));
   @if(!subgroups) return (*part)[slot];
 }
 
@@ -126,11 +128,12 @@ fn addRows(
   acc: ptr<function, Sums>,
   @if(wide) part: ptr<function, array<vec2f, PARTS>>,
   @if(!wide) part: ptr<function, array<vec4f, PARTS>>,
+  lane: u32,
   first: u32,
   rows: array<vec4f, 4>,
 ) {
   for (var i = 0u; i < ROWS; i++) {
-    let v = sharedA(part, first + i);
+    let v = sharedA(part, lane, first + i);
     @if(!wide) {
       (*acc).left[i] = addSteps((*acc).left[i], v, rows);
     }
@@ -142,13 +145,13 @@ fn addRows(
 }
 
 @if(aTransposed)
-fn addRows(acc: ptr<function, Sums>, part: ptr<function, array<vec4f, PARTS>>, first: u32, rows: array<vec4f, 4>) {
+fn addRows(acc: ptr<function, Sums>, part: ptr<function, array<vec4f, PARTS>>, lane: u32, first: u32, rows: array<vec4f, 4>) {
   for (var q = 0u; q < ROWS4; q++) {
     let slot = first / 4u + q;
-    let step0 = sharedA(part, slot);
-    let step1 = sharedA(part, slot + TILE_ROWS4);
-    let step2 = sharedA(part, slot + 2u * TILE_ROWS4);
-    let step3 = sharedA(part, slot + 3u * TILE_ROWS4);
+    let step0 = sharedA(part, lane, slot);
+    let step1 = sharedA(part, lane, slot + TILE_ROWS4);
+    let step2 = sharedA(part, lane, slot + 2u * TILE_ROWS4);
+    let step3 = sharedA(part, lane, slot + 3u * TILE_ROWS4);
     (*acc).left[4u * q] = addSteps((*acc).left[4u * q], vec4f(step0.x, step1.x, step2.x, step3.x), rows);
     (*acc).left[4u * q + 1u] = addSteps((*acc).left[4u * q + 1u], vec4f(step0.y, step1.y, step2.y, step3.y), rows);
     (*acc).left[4u * q + 2u] = addSteps((*acc).left[4u * q + 2u], vec4f(step0.z, step1.z, step2.z, step3.z), rows);
@@ -201,8 +204,8 @@ fn matmul_register(
       }
     }
     let rows = loadB(at, loadColumn4);
-    addRows(&acc, &part, 0u, rows);
-    @if(tall) addRows(&lower, &part, ROWS, rows);
+    addRows(&acc, &part, lane, 0u, rows);
+    @if(tall) addRows(&lower, &part, lane, ROWS, rows);
   }
   var result: array<vec4f, TILE_ROWS>;
   for (var i = 0u; i < ROWS; i++) {

@@ -1,7 +1,7 @@
-// quantization_noise: how far a tensor in a narrow format is from what it was made of.
-// shapes:  inp, out (vectors) of four elements; parts (32), of which each workgroup writes its own and the last one holds inp's amax
-// numerics: squares in f32 of values brought to 1 by a power of two from amax, so that none overflows; what is not finite is only counted
-// dispatch: 31 workgroups, each a stride of vectors; sums in a fixed order, the workgroups' on the CPU
+// quantization_noise: measures the error of a tensor in a narrow format with respect to the tensor from which it was made.
+// shapes:  inp, out (vectors) of four elements; parts (32): one for each workgroup, and the last holds inp's amax
+// numerics: values are multiplied by a power of two that brings amax near 1, so that no f32 square overflows; non-finite values are only counted
+// dispatch: 31 workgroups, each over a stride of vectors; sums in a fixed order; the CPU adds the parts
 // source:  signal-to-quantization-noise ratio; reference/quantizationNoise.ts (oracle)
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
 import package::lib::tensor_scale::powerOfTwo;
@@ -9,7 +9,7 @@ import package::lib::tensor_scale::powerOfTwo;
 
 struct Params {
   vectors: u32,
-  overflow: u32,     // f32 bits of the smallest magnitude, scaled, that rounds beyond the format
+  overflow: u32,     // f32 bits of the smallest scaled magnitude that rounds beyond the format
   @if(scaled) record: u32,
 }
 

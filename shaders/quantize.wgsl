@@ -1,7 +1,7 @@
-// quantize: a tensor in a narrow format, multiplied by its scale.
+// quantize: stores a tensor in a narrow format, multiplied by its tensor scale.
 // shapes:  inp, out (vectors) of four elements; amax, scales (records)
-// numerics: the product is exact with `power` but where it leaves the range of f32, then rounded once as the format of out says, saturating
-// dispatch: one lane a vector, linear grid; with `current` the scale is that of inp's own amax, else the one in place, and inp's amax is collected
+// numerics: with `power` the product is exact unless it leaves the range of f32; it is then rounded once to the format of out, saturating
+// dispatch: one lane per vector, linear grid; with `current` the scale is computed from inp's amax, otherwise it is read from scales and inp's amax is collected
 // source:  current and delayed scaling of TransformerEngine; reference/tensorScale.ts (oracle)
 import package::lib::grid::linearGroup;
 import package::lib::round::magnitudeBits;
@@ -23,7 +23,7 @@ const WIDTH = 256u;
 
 @if(!current) var<workgroup> largest: atomic<u32>;
 
-// Every lane computes the same scale; the first one of all leaves it for the kernels that read the tensor.
+// Every lane computes the same scale. The lane of vector 0 stores it for the kernels that read the tensor.
 @if(current)
 fn scaleOf(i: u32) -> f32 {
   let seen = amax[p.record];

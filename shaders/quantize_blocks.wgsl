@@ -1,6 +1,6 @@
-// quantize_blocks: a tensor in a narrow format, each block of consecutive elements multiplied by a scale of its own.
-// shapes:  inp, out (blocks, BLOCK4) vectors of four elements; the scales lie behind the elements of out; with `scaled` amax, scales (records)
-// numerics: a block's scale is the largest of its kind that keeps its largest magnitude in the format, 1 where that is zero, infinity or NaN; the product is rounded once, saturating. With `scaled` it is in E4M3, rounded to nearest, and multiplies one of the tensor
+// quantize_blocks: stores a tensor in a narrow format; each block of consecutive elements is multiplied by its own scale.
+// shapes:  inp, out (blocks, BLOCK4) vectors of four elements; the scales lie behind the elements of out; with `scaled` also amax, scales (records)
+// numerics: a block's scale is the largest of its kind that keeps its largest magnitude in the format, 1 where that is zero, infinity or NaN; the product is rounded once, saturating. With `scaled` a block's scale is in E4M3, rounded to nearest, and is multiplied by one of the tensor
 // dispatch: LANES lanes a block, 64 lanes, linear grid; LANES is 1, 2, 4, 8 or 16, so that a workgroup stores whole fours of scales
 // source:  1x16 groups of COAT (arXiv 2410.19313), their scales rounded down to powers of two; two levels of scales as in NVFP4; reference/tensorScale.ts (oracle)
 import package::lib::grid::linearGroup;
@@ -23,7 +23,7 @@ struct Params {
 const WIDTH = 64u;
 const BLOCKS = WIDTH / LANES;
 
-// Each lane's largest magnitude, then the inverse of each block's scale.
+// The largest magnitude of each lane, and the inverse of the scale of each block.
 var<workgroup> magnitudes: array<u32, WIDTH>;
 var<workgroup> inverses: array<f32, BLOCKS>;
 

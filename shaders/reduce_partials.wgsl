@@ -1,14 +1,14 @@
-// reduce_partials: out += sum over blocks of partials.
-// shapes:  partials (blocks, C) f32; out (C)
-// numerics: f32 sum in order of blocks, then added to out
-// dispatch: x over C / 4 / 64
-// source:  second stage of column_sum, layernorm_backward_parameters and matmuls in parts; reference/matmul.ts (oracle)
+// reduce_partials: out += sum over blocks of partials; with `pair` bias += that of the blocks behind them.
+// shapes:  partials (blocks, C) f32, with `pair` (2, blocks, C); out, bias (C)
+// numerics: f32 sum in the order of the blocks, which is then added to out
+// dispatch: x over C / 4 / 64, with `pair` y over out and bias
+// source:  second stage of column_sum, layernorm_backward_parameters and split matmuls; reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 
 struct Params {
   blocks: u32,
   c4: u32,
-  first: u32,   // vector of partials where the blocks begin
+  first: u32,   // vector of partials at which the blocks begin
   site: u32,
 }
 
@@ -21,9 +21,19 @@ fn reduce_partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   if (column >= p.c4) {
     return;
   }
+  @if(pair) let first = p.first + group.y * p.blocks * p.c4;
+  @if(!pair) let first = p.first;
   var sum = vec4f();
   for (var block = 0u; block < p.blocks; block++) {
-    sum += partials[p.first + block * p.c4 + column];
+    sum += partials[first + block * p.c4 + column];
+  }
+  @if(pair) {
+    if (group.y == 1u) {
+      sum += bias::load(column);
+      bias::store(column, sum);
+      reportOverflow(bias::overflows(sum), p.site);
+      return;
+    }
   }
   sum += out::load(column);
   out::store(column, sum);

@@ -1,6 +1,6 @@
-// step_decide: apply or skip, clip coefficient, learning rate, next loss scale.
+// step_decide: decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale.
 // shapes:  partials (count) f32 sums of squares; schedule (steps) as (lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 0)
-// numerics: scale, growth and backoff are powers of two; the inverse is made from the exponent, so it is exact
+// numerics: scale, growth and backoff are powers of two; the inverse is computed from the exponent, so it is exact
 // dispatch: one workgroup
 // source:  GradScaler.update and clip_grad_norm_ (PyTorch); reference/scaler.ts (oracle)
 import package::lib::found::found;
@@ -57,7 +57,7 @@ fn step_decide(@builtin(local_invocation_index) local: u32) {
   if (site == NO_SITE && isNonFinite(bitcast<u32>(squares))) {
     site = p.site;
   }
-  // Ready for the next step.
+  // Resets the flag for the next step.
   atomicStore(&found, NO_SITE);
 
   let row = schedule[min(state.applied, p.scheduleLength - 1u)];

@@ -1,7 +1,7 @@
-// tensor_amax: the largest magnitude of a tensor, into its place among those of the run.
+// tensor_amax: updates a tensor's entry in amax with its largest magnitude.
 // shapes:  inp (vectors) of four elements; amax (records)
-// numerics: the larger of two magnitudes by their bits, so that infinity is above all numbers and NaN above infinity
-// dispatch: any number of workgroups, each a stride of vectors; integer atomics, so that their order changes nothing
+// numerics: magnitudes are compared by their bits, so that infinity exceeds all numbers and NaN exceeds infinity
+// dispatch: any number of workgroups, each over a stride of vectors; integer atomics, so that the order does not matter
 // source:  per-tensor scaling of TransformerEngine; reference/tensorScale.ts (oracle)
 import package::lib::round::magnitudeBits;
 

@@ -3,40 +3,51 @@ import type { Report } from './report.ts';
 import { type CompiledRow, isCompiled, type Row } from './rows.ts';
 import { aboutReport, boundText, markdownTable, namesOf, percent, spills } from './table.ts';
 
-const HEADER = ['kernel', 'VGPRs', 'spilled', 'waves a SIMD', 'FMA share', 'bound', 'change of the bound'];
+/** Constants, and the conditions under which lanes share what they load. */
+const HOW = /=\d+$|subgroups?$|^sharesPart$/i;
+
+const HEADER = ['kernel', 'VGPRs', 'spilled', 'waves a SIMD', 'FMA share', 'bound', 'change'];
 
 /**
- * Before and after of each kernel. Rows are matched by what the kernel is asked to do; where only the constants or the way
- * of sharing changed, by the best of those that do the same.
+ * Before and after of each task: what a kernel computes from what, however it is tiled and shared. Of the variants that a run
+ * may choose among for a task, the one with the highest bound stands for it.
  */
 export function comparisonTables(before: Report, after: Report): string {
-  const names = namesOf([...before.rows, ...after.rows]);
-  const keyed = new Map(before.rows.map((row) => [keyOf(row), row]));
-  const matched = new Set<Row>();
-  const lines = after.rows.map((row) => {
-    const old = keyed.get(keyOf(row));
-    if (old) matched.add(old);
-    return [names.get(row)!, `${row.family}, ${row.group}`, ...cells(old, row)];
+  const [old, now] = [before, after].map(({ rows }) => bestByTask(rows));
+  const tables = [...new Set(after.rows.map(sectionOf))].map((section) => {
+    const all = [...new Map([...old!, ...now!])].filter(([, row]) => sectionOf(row) === section);
+    const names = namesOf(all.map(([, row]) => row));
+    const lines = all.map(([task, row]) => [names.get(row)!, ...cells(old!.get(task), now!.get(task))]);
+    return `### ${section}\n\n${markdownTable(HEADER, lines.sort(byName))}`;
   });
-  const gone = before.rows
-    .filter((row) => !matched.has(row))
-    .map((row) => [names.get(row)!, `${row.family}, ${row.group}`, ...cells(row, undefined)]);
-  const [kernel, ...rest] = HEADER;
-  return [
-    `Before: ${aboutReport(before)}`,
-    markdownTable([kernel!, 'of', ...rest], [...lines, ...gone]),
-  ].join('\n\n');
+  return [`Before: ${aboutReport(before)}`, ...tables].join('\n\n');
 }
 
-function keyOf({ family, group, key }: Row): string {
-  return [family, group, key].join(' ');
+function byName([a]: readonly string[], [b]: readonly string[]): number {
+  return a!.localeCompare(b!);
 }
 
-function cells(before: Row | undefined, after: Row | undefined): string[] {
-  const [old, now] = [before, after].map((row) => (row && isCompiled(row) ? row : undefined));
+/** By section, kernel and traits, without what only says how a kernel does its work. */
+function bestByTask(rows: readonly Row[]): Map<string, CompiledRow> {
+  const best = new Map<string, CompiledRow>();
+  for (const row of rows.filter(isCompiled)) {
+    const kernel = row.kernel.replace(/^matmul_(tiled|register)$/, 'matmul');
+    const traits = row.traits.filter((trait) => !HOW.test(trait));
+    const task = [sectionOf(row), kernel, ...traits].join(' ');
+    const other = best.get(task);
+    if (!other || row.bound > other.bound) best.set(task, { ...row, kernel, traits });
+  }
+  return best;
+}
+
+function sectionOf({ family, group }: Row): string {
+  return `${family}, ${group}`;
+}
+
+function cells(before: CompiledRow | undefined, after: CompiledRow | undefined): string[] {
   const pair = (text: (row: CompiledRow) => string): string => {
-    const [was, is] = [old ? text(old) : '-', now ? text(now) : '-'];
-    return was === is ? is : `${was} → ${is}`;
+    const [was, is] = [before, after].map((row) => (row ? text(row) : '-'));
+    return was === is ? is! : `${was} → ${is}`;
   };
   return [
     pair(({ vgprs }) => String(vgprs)),
@@ -44,6 +55,6 @@ function cells(before: Row | undefined, after: Row | undefined): string[] {
     pair(({ waves }) => String(waves)),
     pair(({ fmaShare }) => percent(fmaShare)),
     pair(boundText),
-    old?.computes && now?.computes ? `${(now.bound / old.bound).toFixed(2)} times` : '',
+    before?.computes && after?.computes ? `${(after.bound / before.bound).toFixed(2)} times` : '',
   ];
 }

@@ -89,49 +89,62 @@ export class Compiler {
   }
 }
 
-/** A process of compile.mjs. It answers one question at a time. */
+/** A process of compile.mjs, started anew after a crash. It answers one question at a time. */
 class Worker {
+  readonly #root: string;
+  readonly #env: NodeJS.ProcessEnv;
   readonly #listings = mkdtempSync(join(tmpdir(), 'gpu-report-'));
-  readonly #child: ChildProcess;
+  #child: ChildProcess | undefined;
   #errors = '';
 
   constructor(root: string, family: Family) {
-    this.#child = fork(join(root, 'bench', 'gpu-report', 'compile.mjs'), {
-      env: { ...process.env, ...nullDeviceEnv(root, family, this.#listings) },
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
-    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.#errors = (this.#errors + text).slice(-2000);
-    });
+    this.#root = root;
+    this.#env = { ...process.env, ...nullDeviceEnv(root, family, this.#listings) };
   }
 
+  /** The answer; one that it failed where the process ended or took too long. */
   ask(job: object): Promise<Answer> {
-    return new Promise((answer, fail) => {
-      const settle = (use: () => void): void => {
+    const child = this.#started();
+    return new Promise((answer) => {
+      const settle = (given: Answer): void => {
         clearTimeout(timer);
-        this.#child.off('message', onMessage).off('exit', onExit);
-        use();
+        child.off('message', onMessage).off('exit', onExit);
+        answer(given);
       };
-      const onMessage = (message: unknown): void => settle(() => answer(message as Answer));
+      const onMessage = (message: unknown): void => settle(message as Answer);
       const onExit = (code: number | null, signal: string | null): void =>
-        settle(() => fail(this.#ended(`ended with ${signal ?? `exit code ${code}`}`)));
-      const timer = setTimeout(
-        () => settle(() => fail(this.#ended(`gave no answer in ${PATIENCE_MS / 60_000} minutes`))),
-        PATIENCE_MS,
-      );
-      this.#child.on('message', onMessage).on('exit', onExit);
-      this.#child.send(job);
+        settle(this.#ended(`ended with ${signal ?? `exit code ${code}`}`));
+      const timer = setTimeout(() => {
+        settle(this.#ended(`gave no answer in ${PATIENCE_MS / 60_000} minutes`));
+        child.kill('SIGKILL');
+      }, PATIENCE_MS);
+      child.on('message', onMessage).on('exit', onExit);
+      child.send(job);
     });
   }
 
   close(): void {
-    if (this.#child.connected) this.#child.disconnect();
+    if (this.#child?.connected) this.#child.disconnect();
     rmSync(this.#listings, { recursive: true, force: true });
   }
 
-  #ended(how: string): Error {
-    return new Error(`bench/gpu-report/compile.mjs ${how}. ${this.#errors.trim()}`);
+  #started(): ChildProcess {
+    if (this.#child) return this.#child;
+    const child = fork(join(this.#root, 'bench', 'gpu-report', 'compile.mjs'), {
+      env: this.#env,
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors = (this.#errors + text).slice(-2000);
+    });
+    this.#child = child;
+    return child;
+  }
+
+  #ended(how: string): Answer {
+    this.#child = undefined;
+    return { kind: 'failed', message: `the compiler ${how}. ${this.#errors.trim()}` };
   }
 }
 

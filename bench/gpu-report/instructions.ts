@@ -52,7 +52,8 @@ export function costOf(instruction: Instruction, simd: Simd, waves: Waves): Cost
     return { ...FREE, kind: 'vmem', bytes, clocks: { vmem: (bytes * waves.active) / simd.cacheBytes } };
   }
   if (/^s_(buffer_)?load/.test(name)) return { ...FREE, kind: 'smem' };
-  if (/^s_(waitcnt|wait_|delay_alu|nop|clause|barrier|endpgm|code_end|sleep)/.test(name)) return FREE;
+  if (/^s_(wait|delay_alu|nop|clause|barrier|endpgm|code_end|sendmsg|set_inst_prefetch)/.test(name))
+    return FREE;
   if (name.startsWith('s_')) return { ...FREE, kind: 'salu', clocks: { salu: simd.scalarClocks } };
   return FREE;
 }

@@ -11,11 +11,11 @@ const GCC_FLAGS = ['-O1', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-f
 const ICD_FOLDER = '/usr/share/vulkan/icd.d';
 
 /** RADV's ICD file. Its name differs between Mesa builds (`radeon_icd.json`, `radeon_icd.x86_64.json`). */
-function radvIcd(): string {
-  const names = existsSync(ICD_FOLDER) ? readdirSync(ICD_FOLDER) : [];
+function radvIcd(folder: string): string {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
   const name = names.find((file) => /^radeon_icd.*\.json$/.test(file));
-  if (name) return join(ICD_FOLDER, name);
-  throw missing(`RADV's Vulkan driver is not installed: there is no radeon_icd*.json in ${ICD_FOLDER}.`);
+  if (name) return join(folder, name);
+  throw missing(`RADV's Vulkan driver is not installed: there is no radeon_icd*.json in ${folder}.`);
 }
 
 function missing(message: string, cause?: unknown): EngineError {
@@ -31,13 +31,19 @@ function missing(message: string, cause?: unknown): EngineError {
  * Returns the variables that make a process compile for a GPU of `family`.
  * @param root of the repository
  * @param listings folder into which the layer writes
+ * @param icdFolder where Vulkan drivers are named
  * @throws EngineError NO_ADAPTER where RADV or the compiler of the layer is missing
  */
-export function nullDeviceEnv(root: string, family: Family, listings: string): Record<string, string> {
+export function nullDeviceEnv(
+  root: string,
+  family: Family,
+  listings: string,
+  icdFolder = ICD_FOLDER,
+): Record<string, string> {
   const cache = join(root, '.cache', 'gpu-report');
   const runtime = join(cache, 'xdg-runtime');
   mkdirSync(runtime, { recursive: true, mode: 0o700 });
-  const icd = radvIcd();
+  const icd = radvIcd(icdFolder);
   buildLayer(join(root, 'bench', 'gpu-report', 'null_gpu_layer.c'), cache);
   return {
     VK_ICD_FILENAMES: icd,

@@ -4,8 +4,9 @@ import { runCommand } from '../../src/cli/runCommand.ts';
 import { show } from '../../src/cli/terminal.ts';
 import { comparisonTables } from './comparison.ts';
 import { HELP, readOptions } from './options.ts';
+import { peerKernels } from './peerKernels.ts';
 import { groupsOf, keeper, type Report, readReport, rowsFor } from './report.ts';
-import type { Row } from './rows.ts';
+import type { Kernel, Row } from './rows.ts';
 import { aboutReport, reportTables } from './table.ts';
 
 /** run.mjs says where the repository is, and at which commit. */
@@ -22,11 +23,12 @@ async function main(args: readonly string[]): Promise<number> {
   const { markdown, json, compare, keep } = options.files;
   const before = compare === undefined ? undefined : readReport(compare);
   const { root, commit } = globalThis.gpuReport;
+  const others = options.peers ? peerKernels(options.peers) : new Map<string, Kernel[]>();
   const rows: Row[] = [];
   let compiler = '';
   for (const family of options.families) {
     const keeping = keep === undefined ? undefined : keeper(keep, family);
-    const made = await rowsFor(root, family, (report) => groupsOf(options, report), keeping);
+    const made = await rowsFor(root, family, (report) => groupsOf(options, report, others), keeping);
     rows.push(...made.rows);
     compiler = made.compiler;
   }

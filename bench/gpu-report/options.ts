@@ -4,12 +4,15 @@ import { listOf, modeList, readArguments } from '../../src/cli/arguments.ts';
 import { optionList } from '../../src/cli/help.ts';
 import type { OptionSpec } from '../../src/cli/optionTable.ts';
 import {
+  benchShape,
   EngineError,
   PRECISION_MODES,
   PRESET_NAMES,
   type PrecisionMode,
   type PresetName,
   presetOf,
+  SHAPE_NAMES,
+  type TrainConfig,
 } from '../../src/engine/index.ts';
 import { FAMILIES, type Family } from './families.ts';
 import { type KernelFilter, readFilter } from './targets.ts';
@@ -31,6 +34,12 @@ const OPTIONS: readonly OptionSpec[] = [
     help: 'only targets with these choices, as matmul=tiled,subgroups=off; without it, all that a run may end with',
   },
   { kind: 'file', name: 'wgsl', help: 'compile these files (separated by commas) instead of a step' },
+  {
+    kind: 'flag',
+    name: 'peers',
+    help: 'also compile what jax-js and TensorFlow.js dispatch for --peer-shape, taken from their pages in Chromium on lavapipe',
+  },
+  { kind: 'name', name: 'peer-shape', choices: SHAPE_NAMES, help: 'of npm run bench', standard: 'b' },
   { kind: 'file', name: 'markdown', help: 'write the tables there too' },
   { kind: 'file', name: 'json', help: 'write the rows there, for --compare' },
   { kind: 'file', name: 'compare', help: 'rows of an earlier report: shows what changed since' },
@@ -44,6 +53,8 @@ export interface ReportOptions {
   readonly precisions: readonly PrecisionMode[];
   readonly filter: KernelFilter;
   readonly wgsl: readonly string[];
+  /** The shape that the other trainers train, where their kernels are wanted. */
+  readonly peers: TrainConfig | null;
   readonly files: Readonly<Partial<Record<'markdown' | 'json' | 'compare' | 'keep', string>>>;
 }
 
@@ -73,6 +84,7 @@ export function readOptions(args: readonly string[]): ReportOptions | null {
     precisions: modeList(given.get('precision') ?? 'fp32,fp16,bf16,fp8'),
     filter: readFilter(given.get('kernels')),
     wgsl: given.get('wgsl')?.split(',') ?? [],
+    peers: given.has('peers') ? benchShape(given.get('peer-shape') ?? 'b') : null,
     files: {
       ...(markdown !== undefined && { markdown }),
       ...(json !== undefined && { json }),

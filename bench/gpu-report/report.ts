@@ -7,7 +7,7 @@ import type { Family } from './families.ts';
 import type { ReportOptions } from './options.ts';
 import { type Kernel, type Row, rowOf } from './rows.ts';
 import { filtered } from './targets.ts';
-import { kernelsOfFile, kernelsOfStep } from './variants.ts';
+import { groupName, kernelsOfFile, kernelsOfStep } from './variants.ts';
 
 export interface Report {
   /** The compiler: Mesa's version, as the driver says it. */
@@ -21,17 +21,19 @@ export interface Report {
 /** Kernels by the group that they stand in. */
 export type Groups = ReadonlyMap<string, readonly Kernel[]>;
 
+/** What the options name, and `others` beside. */
 export async function groupsOf(
   { wgsl, preset, precisions, filter }: ReportOptions,
   report: AdapterReport,
+  others: Groups,
 ): Promise<Groups> {
-  if (wgsl.length > 0) return new Map([['WGSL', wgsl.flatMap(kernelsOfFile)]]);
+  if (wgsl.length > 0) return new Map([['WGSL', wgsl.flatMap(kernelsOfFile)], ...others]);
   const targets = filtered(candidateTargets(report, 'auto'), filter);
   const groups = new Map<string, Kernel[]>();
   for (const precision of precisions) {
-    groups.set(`${preset} ${precision}`, await kernelsOfStep(preset, precision, targets, report.limits));
+    groups.set(groupName(preset, precision), await kernelsOfStep(preset, precision, targets, report.limits));
   }
-  return groups;
+  return new Map([...groups, ...others]);
 }
 
 /**

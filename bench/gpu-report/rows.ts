@@ -14,12 +14,14 @@ export interface Kernel {
   readonly traits: readonly string[];
   readonly code: string;
   readonly entryPoint: string;
-  /** Dispatches a step; null where it is of no step. */
+  /** Which targets of a run dispatch it, as targetName in targets.ts calls them; none where it is of no step. */
+  readonly targets: readonly string[];
+  /** Dispatches a step on the first of them; null where it is of no step. */
   readonly dispatches: number | null;
-  /** Floating-point operations a step, where they decide how long it takes. */
-  readonly flops: number;
-  /** Bytes bound a step, each operand of a dispatch once. */
-  readonly bytes: number;
+  /** Floating-point operations of those: 0 where they do not decide how long it takes, null where they are not known. */
+  readonly flops: number | null;
+  /** Bytes that those bind, each operand of a dispatch once; null where they are not known. */
+  readonly bytes: number | null;
 }
 
 interface Identity extends Omit<Kernel, 'code' | 'entryPoint'> {
@@ -47,7 +49,7 @@ export function isCompiled(row: Row): row is CompiledRow {
   return !('failure' in row);
 }
 
-/** Below this share of FMAs in its hot loop, a kernel whose operations are not counted is not bound by them. */
+/** From this share of FMAs in its hot loop on, a kernel whose operations are not known is taken to be bound by arithmetic. */
 const COMPUTES_FROM = 0.25;
 
 export function rowOf(family: Family, group: string, kernel: Kernel, outcome: Outcome): Row {
@@ -67,8 +69,7 @@ export function rowOf(family: Family, group: string, kernel: Kernel, outcome: Ou
     ...identity,
     ...statistics,
     ...{ workgroup, hot, fmaShare, unit },
-    computes:
-      kernel.flops > 0 || hot.matrixClocks > 0 || (kernel.dispatches === null && fmaShare >= COMPUTES_FROM),
+    computes: hot.matrixClocks > 0 || (kernel.flops === null ? fmaShare >= COMPUTES_FROM : kernel.flops > 0),
     bound: share,
     limitedBy: limits({ ...hot, others }, port, waves),
   };

@@ -27,10 +27,20 @@ export function reportTables(rows: readonly Row[]): string {
 
 function table(rows: readonly Row[]): string {
   const names = namesOf(rows);
-  const sorted = rows.toSorted((a, b) => names.get(a)!.localeCompare(names.get(b)!));
-  return markdownTable(
+  const shown = rows.filter((row) => !isMinor(row));
+  const sorted = shown.toSorted((a, b) => names.get(a)!.localeCompare(names.get(b)!));
+  const lines = markdownTable(
     HEADER,
     sorted.map((row) => [names.get(row)!, ...cells(row)]),
+  );
+  const minor = rows.length - shown.length;
+  return minor > 0 ? `${lines}\n\nNot listed: ${minor} kernels that move memory and spill nothing.` : lines;
+}
+
+/** Of another trainer, which has a hundred of them. */
+function isMinor(row: Row): boolean {
+  return (
+    isCompiled(row) && row.flops === null && row.dispatches !== null && !row.computes && spills(row) === '0'
   );
 }
 
@@ -89,8 +99,8 @@ export function boundText({ computes, bound, unit }: CompiledRow): string {
   return unit === 'WMMA' ? `${percent(bound)} of WMMA` : percent(bound);
 }
 
-function memoryText({ bytes, hot, dispatches }: CompiledRow): string {
-  const bound = dispatches === null ? '' : `${(bytes / 2 ** 20).toFixed(1)} MiB bound a step, `;
+function memoryText({ bytes, hot }: CompiledRow): string {
+  const bound = bytes === null ? '' : `${(bytes / 2 ** 20).toFixed(1)} MiB bound a step, `;
   const accesses = hot.counts.vmem;
   const width =
     accesses > 0 ? `${(hot.vmemBytes / accesses).toFixed(0)} B an access` : 'no access in its loop';

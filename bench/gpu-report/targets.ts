@@ -7,16 +7,24 @@ export type KernelFilter = ReadonlyMap<string, string>;
 /** The choices of a target by name, as options write them. */
 export function choicesOf({
   matmul,
-  subgroups,
+  attention,
+  subgroup,
   lanes,
   matrixShapes,
 }: Target): Readonly<Record<string, string>> {
   return {
     matmul,
-    subgroups: subgroups ? 'on' : 'off',
+    attention,
+    subgroups: subgroup === null ? 'off' : String(subgroup),
     lanes: String(lanes),
     matrix: matrixShapes.length > 0 ? 'on' : 'off',
   };
+}
+
+export function targetName(target: Target): string {
+  return Object.entries(choicesOf(target))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
 }
 
 /** @throws EngineError BAD_VALUE where an entry is no `name=value` */
@@ -38,14 +46,9 @@ export function filtered(targets: readonly Target[], filter: KernelFilter): Targ
     return [...filter].every(([name, value]) => choices[name] === value);
   });
   if (left.length > 0) return left;
-  const known = targets.map((target) =>
-    Object.entries(choicesOf(target))
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
-  );
   throw new EngineError(
     'BAD_VALUE',
     'No target has all choices of --kernels.',
-    `There are: ${known.join('; ')}.`,
+    `There are: ${targets.map(targetName).join('; ')}.`,
   );
 }

@@ -12,9 +12,15 @@ import {
   type Target,
 } from '../../src/engine/index.ts';
 import type { Kernel } from './rows.ts';
+import { targetName } from './targets.ts';
 
 /** Of GPT-2's tokenizer. The kernels do not depend on it, but how many slices the head takes does. */
 const VOCABULARY = 50_257;
+
+/** The group of a step's kernels. */
+export function groupName(preset: PresetName, precision: PrecisionMode): string {
+  return `${preset} ${precision}`;
+}
 
 /** Every variant that a step of the preset dispatches on one of the targets, once. */
 export async function kernelsOfStep(
@@ -25,13 +31,18 @@ export async function kernelsOfStep(
 ): Promise<Kernel[]> {
   const config = { ...presetOf(preset).config, precision };
   const found = new Map<string, StepKernel>();
+  const targetsOf = new Map<string, string[]>();
   for (const target of targets) {
-    for (const kernel of await stepKernels(target, config, VOCABULARY, limits)) found.set(kernel.key, kernel);
+    for (const kernel of await stepKernels(target, config, VOCABULARY, limits)) {
+      if (!found.has(kernel.key)) found.set(kernel.key, kernel);
+      targetsOf.set(kernel.key, [...(targetsOf.get(kernel.key) ?? []), targetName(target)]);
+    }
   }
   return [...found.values()].map((kernel) => ({
     ...{ key: kernel.key, kernel: kernel.kernel, code: kernel.code, entryPoint: kernel.entryPoint },
     ...{ dispatches: kernel.dispatches, flops: kernel.flops, bytes: kernel.bytes },
     traits: traitsOf(kernel),
+    targets: targetsOf.get(kernel.key)!,
   }));
 }
 
@@ -72,6 +83,11 @@ export function kernelsOfCode(name: string, code: string): Kernel[] {
   );
   return entryPoints.map((entryPoint) => {
     const kernel = entryPoints.length > 1 ? `${name}:${entryPoint}` : name;
-    return { ...{ key: kernel, kernel, traits: [], code, entryPoint }, dispatches: null, flops: 0, bytes: 0 };
+    return {
+      ...{ key: kernel, kernel, traits: [], targets: [], code, entryPoint },
+      dispatches: null,
+      flops: 0,
+      bytes: 0,
+    };
   });
 }

@@ -1,36 +1,40 @@
 /**
- * What the packed archive runs: every stage, shape and mode as a process of its own, so that one that crashes or runs
- * out of memory costs nobody else anything; then PyTorch on the same models, where it is there.
+ * Runs the packed benchmark. Every stage, shape and mode is a process of its own, so that a crash or a lack of memory affects
+ * no other. PyTorch then trains the same models, if it is installed. results/table.md is complete after each of them.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { packTable, writeWhole } from './table.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const BENCH = join(HERE, 'dist', 'cli', 'bench.js');
-const RESULTS = join(HERE, 'results');
 
+/** The most important figures come first, for machines on which the time is over before all are measured. */
 const DEFAULTS = {
-  only: 'roofline,kernels,step',
+  only: 'roofline,step,kernels',
   shapes: 'gpt2,gpt2-163m',
-  precision: 'fp32,tf32,fp16,bf16',
+  precision: 'fp32,fp16,bf16,tf32',
   budget: '24GiB',
 };
+/** A GPU takes some 20 s for a step's cell. What does not fit is listed as not measured. */
+const DEFAULT_MINUTES = 10;
+/** A cell is not started with less time than this left. */
+const LEAST_MS = 5000;
 
 /** Stages that are measured for one shape and one mode at a time. */
 const PER_MODE = ['kernels', 'step'];
 
-/** Halfstep's modes and what PyTorch calls the same. */
+/** PyTorch's names of Halfstep's modes. */
 export const TORCH_MODES = { fp32: 'FP32', tf32: 'TF32', fp16: 'AMP', 'fp16-tf32': 'AMP+TF32' };
 
 /**
- * The benchmark's calls for the options given, in order.
- * @param {readonly string[]} args as `npm run bench` takes them; what is not given is DEFAULTS'
+ * The calls of the benchmark, in order. DEFAULTS replace options that are not given.
+ * @param {readonly string[]} args options of `npm run bench`, and --minutes
  * @returns {{ name: string, args: string[] }[]}
  */
 export function plannedRuns(args) {
-  const { only, shapes, precision, ...others } = { ...DEFAULTS, ...readOptions(args) };
+  const { only, shapes, precision, minutes: _, ...others } = { ...DEFAULTS, ...readOptions(args) };
   const rest = Object.entries(others).flatMap(([name, value]) => [`--${name}`, value]);
   return only.split(',').flatMap((stage) => {
     if (!PER_MODE.includes(stage)) {
@@ -46,7 +50,7 @@ export function plannedRuns(args) {
   });
 }
 
-/** `--name value` and `--name=value` as an object; what is neither goes to the benchmark, which says what is wrong. */
+/** `--name value` and `--name=value` as an object. The benchmark checks names and values. */
 function readOptions(args) {
   const options = {};
   for (let i = 0; i < args.length; i++) {
@@ -58,7 +62,7 @@ function readOptions(args) {
 }
 
 /**
- * Rows of the last table: what Halfstep and PyTorch reach on the same model, batch and mode.
+ * Rows of the comparison: tokens/s of Halfstep and PyTorch for the same model, batch and mode.
  * @param {Record<string, { tokensPerSec: number } | null>} steps Halfstep's figures by `shape mode batch N`
  * @param {{ name: string, compiled: boolean, tokensPerSec: number | null, error: string | null }[]} torch
  */
@@ -76,28 +80,89 @@ export function ratioRows(steps, torch) {
   });
 }
 
-function main(args) {
-  if (args.includes('--help') || args.includes('-h')) return bench(['--help']);
-  mkdirSync(RESULTS, { recursive: true });
-  const failed = [];
-  const steps = {};
-  for (const { name, args: options } of plannedRuns(args)) {
-    console.log(`\n== ${name}: bench ${options.join(' ')}`);
-    const file = join(RESULTS, `${name}.json`);
+/** Milliseconds that the options allow. @param {readonly string[]} args */
+export function timeLimit(args) {
+  const { minutes = String(DEFAULT_MINUTES) } = readOptions(args);
+  const limit = Number(minutes);
+  if (!(limit > 0)) throw new Error(`--minutes ${minutes} is not a number above 0`);
+  return limit * 60_000;
+}
+
+/**
+ * Measures everything and returns the exit status.
+ * @param {readonly string[]} args
+ * @param {{ bench: readonly string[], results: string, python: string, now?: () => number }} places command of the benchmark,
+ *   folder, Python, and a clock in milliseconds
+ */
+export async function measureAll(args, { bench, results, python, now = () => performance.now() }) {
+  const end = now() + timeLimit(args);
+  const isOver = (margin = 0) => now() + margin > end;
+  const cells = plannedRuns(args).map((run) => ({ ...run, state: 'waiting', json: {} }));
+  mkdirSync(results, { recursive: true });
+  const table = join(results, 'table.md');
+  let comparison = [];
+  const write = () => writeWhole(table, packTable(cells, comparison));
+  let child = null;
+  let isStopped = false;
+  const run = async (command, output) => {
+    const [program, ...rest] = command;
+    child = spawn(program, rest, { stdio: ['ignore', output, output === 'pipe' ? 'pipe' : 'inherit'] });
+    const done = await outcomeOf(child, isOver);
+    child = null;
+    return done;
+  };
+  const stop = () => {
+    isStopped = true;
+    child?.kill('SIGKILL');
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  write();
+  for (const cell of cells) {
+    if (isStopped) break;
+    if (isOver(LEAST_MS)) {
+      cell.state = 'no time';
+      continue;
+    }
+    console.log(`\n== ${cell.name}: bench ${cell.args.join(' ')}`);
+    const file = join(results, `${cell.name}.json`);
     rmSync(file, { force: true });
-    const status = bench([...options, '--json', file]);
-    if (status !== 0) failed.push(name);
-    Object.assign(steps, figuresOf(file).step);
+    const { status } = await run([...bench, ...cell.args, '--json', file], 'inherit');
+    cell.state = status === 0 ? 'measured' : status === null ? 'stopped' : 'failed';
+    cell.json = figuresOf(file);
+    write();
   }
-  if (Object.values(steps).some((figures) => figures !== null)) compareWithTorch(steps);
-  console.log(failed.length > 0 ? `\nNot all was measured: ${failed.join(', ')}` : '\nAll was measured.');
-  return failed.length > 0 ? 1 : 0;
+  const steps = Object.assign({}, ...cells.map(({ json }) => json.step));
+  if (!isStopped && Object.values(steps).some((figures) => figures !== null)) {
+    comparison = await compareWithTorch(steps, python, run, () => isStopped || isOver(LEAST_MS));
+  }
+  write();
+  process.off('SIGINT', stop).off('SIGTERM', stop);
+  const missing = cells.filter(({ state }) => state !== 'measured').map(({ name }) => name);
+  console.log(`\n${readFileSync(table, 'utf8')}\nThe table is in ${table}.`);
+  console.log(missing.length > 0 ? `Not measured: ${missing.join(', ')}` : 'All was measured.');
+  return isStopped ? 130 : cells.some(({ state }) => state === 'failed') ? 1 : 0;
 }
 
-function bench(args) {
-  return spawnSync(process.execPath, [BENCH, ...args], { stdio: 'inherit' }).status ?? 1;
+/** Waits for a process, and kills it once `isOver` returns true. Its status is null if it was killed. */
+function outcomeOf(child, isOver = () => false) {
+  return new Promise((resolve) => {
+    let [stdout, stderr] = ['', ''];
+    child.stdout?.on('data', (part) => {
+      stdout += part;
+    });
+    child.stderr?.on('data', (part) => {
+      stderr += part;
+    });
+    const timer = setInterval(() => isOver() && child.kill('SIGKILL'), 100);
+    const finish = (status) => {
+      clearInterval(timer);
+      resolve({ status, stdout, stderr });
+    };
+    child.on('error', () => finish(127)).on('close', finish);
+  });
 }
 
+/** The figures that a benchmark has written so far. It writes its file again after each figure. */
 function figuresOf(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
@@ -106,45 +171,62 @@ function figuresOf(file) {
   }
 }
 
-function compareWithTorch(steps) {
+/** Trains the same models in PyTorch. Returns the rows of the comparison, with their header; empty without PyTorch. */
+async function compareWithTorch(steps, python, run, isOver) {
   console.log('\n== PyTorch');
-  const probe = spawnSync('python3', ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
+  const probe = await run([python, '-c', 'import torch; print(torch.__version__)'], 'pipe');
   if (probe.status !== 0) {
-    console.log('python3 with PyTorch is not here: nothing to compare with.');
-    return;
+    console.log(`${python} has no PyTorch, so there is nothing to compare with.`);
+    return [];
   }
   const jobs = Object.entries(steps).flatMap(([name, figures]) => {
     const mode = figures && TORCH_MODES[figures.precision];
     return mode ? [{ name, mode, model: figures.model }] : [];
   });
-  const torch = [false, true].flatMap((compiled) => jobs.map((job) => trainInTorch({ ...job, compiled })));
-  console.log(`\ntokens/s, and Halfstep's over PyTorch ${probe.stdout.trim()}'s\n`);
-  const rows = [['', 'Halfstep', 'PyTorch', 'with torch.compile'], ...ratioRows(steps, torch)];
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, i) => cell.padEnd(widths[i]))
-        .join('  ')
-        .trimEnd(),
-    );
+  const torch = [];
+  for (const compiled of [false, true]) {
+    for (const job of jobs) {
+      const nothing = { tokensPerSec: null, error: 'the time was over' };
+      torch.push(
+        isOver() ? { ...job, compiled, ...nothing } : await trainInTorch({ ...job, compiled }, python, run),
+      );
+    }
+  }
+  const header = [
+    'tokens/s',
+    'Halfstep',
+    `PyTorch ${probe.stdout.trim()} (Halfstep's share)`,
+    'with torch.compile',
+  ];
+  return [header, ...ratioRows(steps, torch)];
 }
 
-/** A process of its own each time: what one leaves in the GPU's memory is not there for the next. */
-function trainInTorch(job) {
-  const script = join(HERE, 'torch_gpt.py');
-  const { stdout, stderr } = spawnSync('python3', [script, JSON.stringify(job)], { encoding: 'utf8' });
-  const nothing = { tokensPerSec: null, error: stderr?.trim().split('\n').at(-1) || 'failed' };
-  const result = /^\{.*\}$/m.exec(stdout ?? '');
-  const run = { name: job.name, compiled: job.compiled, ...(result ? JSON.parse(result[0]) : nothing) };
-  const speed = run.error ?? `${Math.round(run.tokensPerSec)} tokens/s`;
+/** Each training has a process of its own, which frees the GPU's memory for the next. */
+async function trainInTorch(job, python, run) {
+  const { stdout, stderr } = await run([python, join(HERE, 'torch_gpt.py'), JSON.stringify(job)], 'pipe');
+  const nothing = { tokensPerSec: null, error: stderr.trim().split('\n').at(-1) || 'stopped' };
+  const result = /^\{.*\}$/m.exec(stdout);
+  const figures = { name: job.name, compiled: job.compiled, ...(result ? JSON.parse(result[0]) : nothing) };
+  const speed = figures.error ?? `${Math.round(figures.tokensPerSec)} tokens/s`;
   console.log(`${job.name} ${job.mode}${job.compiled ? ' compiled' : ''}: ${speed}`);
-  return run;
+  return figures;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+async function main(args) {
+  const bench = [process.execPath, join(HERE, 'dist', 'cli', 'bench.js')];
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(
+      `--minutes N   ends after N minutes (${DEFAULT_MINUTES}); what was measured until then is in results/table.md\n`,
+    );
+    const help = spawn(bench[0], [bench[1], '--help'], { stdio: 'inherit' });
+    return (await outcomeOf(help)).status ?? 1;
+  }
+  return measureAll(args, { bench, results: join(HERE, 'results'), python: 'python3' });
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    process.exitCode = main(process.argv.slice(2));
+    process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
     console.error(`error: ${error.message}`);
     process.exitCode = 2;

@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The first is what the others are compared with. */
-const IMPLEMENTATIONS = [
+export const IMPLEMENTATIONS = [
   { name: 'halfstep fp32', page: 'halfstep', precision: 'fp32' },
   { name: 'halfstep fp16', page: 'halfstep', precision: 'fp16' },
   { name: 'jax-js', page: 'jaxJs', package: '@jax-js/jax' },
@@ -65,7 +65,7 @@ export async function alternate(baseline, others, rounds) {
 async function main({ browser: kind, shapes }) {
   const { chromium } = await import('playwright');
   const { chromiumHardware, chromiumLavapipe } = await import('../../e2e/software-gpu/environment.mjs');
-  const builds = await buildPages();
+  const builds = await buildPages(IMPLEMENTATIONS);
   const server = await serve();
   const browser = await chromium.launch(kind === 'lavapipe' ? chromiumLavapipe() : chromiumHardware());
   const measured = [];
@@ -83,10 +83,10 @@ async function main({ browser: kind, shapes }) {
 }
 
 /** Page name to why it could not be built, or null. */
-async function buildPages() {
+export async function buildPages(implementations) {
   const { build } = await import('vite');
   const builds = new Map();
-  for (const { page, package: packageName } of IMPLEMENTATIONS) {
+  for (const { page, package: packageName } of implementations) {
     if (builds.has(page)) continue;
     if (versionOf(packageName) === null) {
       builds.set(page, `the package ${packageName} is not installed; run npm ci`);
@@ -102,7 +102,7 @@ async function buildPages() {
   return builds;
 }
 
-async function serve() {
+export async function serve() {
   const { preview } = await import('vite');
   const server = await preview({
     configFile: false,
@@ -206,7 +206,7 @@ function withinPatience(promise) {
   return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
 }
 
-function versionOf(packageName = 'halfstep') {
+export function versionOf(packageName = 'halfstep') {
   const folder = packageName === 'halfstep' ? '' : join('node_modules', packageName);
   const file = join(ROOT, folder, 'package.json');
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : null;

@@ -1,10 +1,13 @@
-/** A visit to the page with a browser profile that survives kills, and a worker in which faults can be injected. */
+/** Opens the page with a persistent browser profile, so that saved runs survive a killed browser, and injects faults into its worker. */
 import { type BrowserContext, chromium, type LaunchOptions, type Page } from 'playwright/test';
 import { WAIT_MS } from '../limits.ts';
 import { beforeWorker, expect, snapshot } from '../page.ts';
 import { recordResults } from '../runs.ts';
 
-/** Code for the worker: on demand the device is lost, or the storage refuses the next large write. */
+/**
+ * Code that runs in the worker before its own. A message on the channel `soak` destroys the GPU device, or makes the storage
+ * reject the next write of at least 4 KiB with an error of the given name. Each rejected write is reported on `refused`.
+ */
 const FAULTS = `{
   const { requestDevice } = GPUAdapter.prototype;
   let device;
@@ -34,6 +37,7 @@ export interface Visit {
   readonly faults: string[];
 }
 
+/** Starts a browser with the profile directory `profile`. It opens no page of the application yet. */
 export async function openVisit(profile: string, options: LaunchOptions, baseURL: string): Promise<Visit> {
   const context = await chromium.launchPersistentContext(profile, { ...options, baseURL });
   const page = context.pages()[0]!;
@@ -51,7 +55,7 @@ export async function openVisit(profile: string, options: LaunchOptions, baseURL
   return { context, page, faults };
 }
 
-/** Sends a fault to the worker. */
+/** Injects a fault into the worker: a lost device, or a storage error at the next large write. */
 export function inject(
   page: Page,
   fault: 'lose' | 'QuotaExceededError' | 'InvalidStateError',
@@ -59,24 +63,25 @@ export function inject(
   return page.evaluate((name) => new BroadcastChannel('soak').postMessage(name), fault);
 }
 
-/** Number of writes that the storage refused in this visit. */
+/** Number of writes that the storage has rejected since the page was loaded. */
 export function refusals(page: Page): Promise<number> {
   return page.evaluate(() => (window as unknown as { refused: number }).refused);
 }
 
+/** The last step of the newest run; 0 before the first. */
 export async function lastStep(page: Page): Promise<number> {
   return (await snapshot(page)).runs[0]?.steps.at(-1)?.step ?? 0;
 }
 
-/** The step of the newest save shown by the page; 0 before the first. */
+/** The step of the newest autosave that the page shows; 0 before the first. */
 export async function savedStep(page: Page): Promise<number> {
   const lines = await page.getByTestId('autosaved').allInnerTexts();
   return Number(/at step ([\d,]+)/.exec(lines[0] ?? '')?.[1]?.replaceAll(',', '') ?? 0);
 }
 
 /**
- * Waits until `value` is at least `least`, or the run has ended in any way.
- * @param what names the value in the error of a wait that timed out
+ * Waits until `value` is at least `least`, or until the run has ended for any reason.
+ * @param what name of the value in the error message of a timeout
  */
 export async function atLeast(
   page: Page,
@@ -93,6 +98,7 @@ export async function atLeast(
     .toBe(true);
 }
 
+/** Whether the run is finished, failed or lost its device. */
 export async function hasEnded(page: Page): Promise<boolean> {
   return ['done', 'lost', 'failed'].includes((await snapshot(page)).status);
 }

@@ -68,7 +68,7 @@ export function lavapipeEnv() {
 export const COMPILE_QUICKLY = { GALLIVM_PERF: 'nopt' };
 
 // On an isolated network, Chromium's background requests fail in large numbers and slow its start.
-const QUIET = [
+export const QUIET = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
@@ -76,7 +76,7 @@ const QUIET = [
   '--no-first-run',
 ];
 // Chromium refuses to run its sandbox as root, the usual user in containers and on CI machines.
-const SANDBOX = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+export const SANDBOX = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 
 /** Playwright launch options: Debian's Chromium on its bundled SwiftShader. */
 export function chromiumSwiftShader() {
@@ -89,7 +89,7 @@ export function chromiumSwiftShader() {
 }
 
 // WebGPU through the system's Vulkan driver, without a display.
-const NATIVE_VULKAN = [
+export const NATIVE_VULKAN = [
   '--enable-unsafe-webgpu',
   '--enable-features=Vulkan',
   '--use-vulkan=native',

@@ -16,7 +16,7 @@ const APT = ['-o', 'DPkg::Lock::Timeout=300'];
 const INSTALL = [...APT, 'install', '-y', '--no-install-recommends'];
 
 /** @returns {Map<string, string>} installed versions by package name */
-function installedVersions() {
+export function installedVersions() {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's
   const format = '${db:Status-Status} ${Package} ${Version}\\n';
   // Its exit status is 1 as soon as one package is unknown, so only its output counts.
@@ -30,16 +30,19 @@ function installedVersions() {
 }
 
 /** Major number of a Debian version such as `1:25.0.7-2~bpo12+1`. */
-const major = (version) => Number.parseInt((version ?? '0').replace(/^\d+:/, ''), 10);
+export const major = (version) => Number.parseInt((version ?? '0').replace(/^\d+:/, ''), 10);
 
 const mesaIsReady = (installed) =>
   major(installed.get(MESA)) >= OLDEST_MESA && findLavapipeIcd() !== undefined;
 
-/** The suite with a recent enough Mesa when the distribution's own is too old, otherwise undefined. */
-function backportsSuite() {
+/** Codename of the distribution's release, such as `bookworm`. */
+function codename() {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
-  return /^VERSION_CODENAME="?bookworm"?$/m.test(release) ? 'bookworm-backports' : undefined;
+  return release.match(/^VERSION_CODENAME="?([a-z]+)"?$/m)?.[1];
 }
+
+/** The suite with a recent enough Mesa when the distribution's own is too old, otherwise undefined. */
+const backportsSuite = () => (codename() === 'bookworm' ? 'bookworm-backports' : undefined);
 
 /** This machine's own deb822 entries, as maps from field name to value. */
 function deb822Entries() {
@@ -62,19 +65,19 @@ function oneLineEntries() {
 }
 
 /**
- * The deb822 source of `suite`, with mirror and key as this machine has them for the distribution itself.
- * @param {string} suite
+ * A deb822 source of Debian suites, with mirror and key as this machine has them for the distribution itself.
+ * @param {string} suites separated by blanks
  */
-function backportsSource(suite) {
-  const base = suite.replace(/-backports$/, '');
+export function debianSource(suites) {
+  const base = codename() ?? 'stable';
   const isBase = (entry) =>
     entry.get('types')?.split(/\s+/).includes('deb') && entry.get('suites')?.split(/\s+/).includes(base);
   const own = [...deb822Entries(), ...oneLineEntries()].find(isBase);
   if (!own?.get('uris')) {
-    fail(`no apt source for ${base} in ${DEBIAN_SOURCES}: add ${suite} by hand, then start this again.`);
+    fail(`no apt source for ${base} in ${DEBIAN_SOURCES}: add ${suites} by hand, then start this again.`);
   }
   const signedBy = own.has('signed-by') ? `Signed-By: ${own.get('signed-by')}\n` : '';
-  return `Types: deb\nURIs: ${own.get('uris')}\nSuites: ${suite}\nComponents: main\n${signedBy}`;
+  return `Types: deb\nURIs: ${own.get('uris')}\nSuites: ${suites}\nComponents: main\n${signedBy}`;
 }
 
 /**
@@ -88,7 +91,7 @@ export function ensurePackages() {
   if (missing.length === 0 && !mesaMissing) return installed;
 
   const suite = mesaMissing ? backportsSuite() : undefined;
-  const source = suite && !existsSync(BACKPORTS_FILE) ? backportsSource(suite) : undefined;
+  const source = suite && !existsSync(BACKPORTS_FILE) ? debianSource(suite) : undefined;
   const installs = [];
   // Mesa comes first, because the browsers would pull in parts of the old one.
   if (mesaMissing) installs.push([...INSTALL, ...(suite ? ['-t', suite] : []), MESA]);

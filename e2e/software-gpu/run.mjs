@@ -12,15 +12,16 @@ export function fail(message) {
 
 /**
  * Runs a program quietly: its output is shown only when it fails.
- * @param {string} command @param {string[]} args @param {{ mayFail?: boolean }} [options]
+ * @param {string} command @param {string[]} args
+ * @param {{ mayFail?: boolean, hint?: string }} [options] hint: what to do when it fails
  */
-export function run(command, args, { mayFail = false } = {}) {
+export function run(command, args, { mayFail = false, hint = '' } = {}) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
   const done = spawnSync(command, args, { encoding: 'utf8', env, maxBuffer: 1 << 28 });
   if (done.status === 0) return;
   const output = `${done.error ?? ''}${done.stdout ?? ''}${done.stderr ?? ''}`;
   const tail = output.trim().split('\n').slice(-15).join('\n');
-  const message = `${command} ${args.join(' ')} failed${mayFail ? ', continuing' : ''}:\n${tail}`;
+  const message = `${command} ${args.join(' ')} failed${mayFail ? ', continuing' : ''}:\n${tail}${hint && `\n${hint}`}`;
   if (!mayFail) fail(message);
   say(message);
 }

@@ -1,6 +1,6 @@
-// bf16: storage prelude. The upper half of a 32-bit float, two a word.
+// bf16: storage prelude. The upper half of a 32-bit float, two per word.
 // shapes:  Elem4 is four elements, 2 bytes each
-// numerics: rounded to nearest even on encode, or stochastically by given random bits; range of f32
+// numerics: encode rounds to nearest even, encodeStochastic by given random bits; range of f32
 // dispatch: none (format)
 // source:  bfloat16 (1/8/7); reference/rounding.ts (oracle)
 import package::lib::round::{bf16Codes, bf16CodesStochastic, magnitudeBits, packHalves};

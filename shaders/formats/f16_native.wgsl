@@ -1,6 +1,6 @@
 // f16_native: storage prelude. Half precision as vec4h; needs shader-f16.
 // shapes:  Elem4 is four elements, 2 bytes each
-// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them, or, where FLUSHES, results below 2^-14 become zero
+// numerics: encode rounds to nearest even in integers, to infinity from 65520; subnormals are kept if the adapter keeps them; with FLUSHES, results below 2^-14 become zero
 // dispatch: none (format)
 // source:  IEEE 754 binary16; reference/rounding.ts (oracle)
 import package::lib::round::{f16Codes, f16CodesFlushed, magnitudeBits, packHalves, F16_OVERFLOW};
@@ -12,7 +12,7 @@ fn decode(e: Elem4) -> vec4f {
   return vec4f(e);
 }
 
-// The codes become vec4h by conversions that are exact: Naga has no bitcast between vec2u and vec4h.
+// The codes are converted to vec4h by exact conversions, because Naga has no bitcast between vec2u and vec4h.
 fn encode(v: vec4f) -> Elem4 {
   var codes = f16Codes(v);
   if (FLUSHES) {

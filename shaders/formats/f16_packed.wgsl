@@ -1,6 +1,6 @@
-// f16_packed: storage prelude. Half precision, two a word: the same eight bytes as vec4h, on any adapter.
+// f16_packed: storage prelude. Half precision, two per word: the same eight bytes as vec4h, on any adapter.
 // shapes:  Elem4 is four elements, 2 bytes each
-// numerics: rounded to nearest even in integers on encode, infinity from 65520; subnormals kept as far as the adapter keeps them, or, where FLUSHES, results below 2^-14 become zero
+// numerics: encode rounds to nearest even in integers, to infinity from 65520; subnormals are kept if the adapter keeps them; with FLUSHES, results below 2^-14 become zero
 // dispatch: none (format)
 // source:  IEEE 754 binary16; reference/rounding.ts (oracle)
 import package::lib::round::{anyHalfNonFinite, f16Codes, f16CodesFlushed, magnitudeBits, packHalves, F16_OVERFLOW};

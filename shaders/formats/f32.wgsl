@@ -1,4 +1,4 @@
-// f32: storage prelude. 32-bit floats as they are.
+// f32: storage prelude. 32-bit floats, unchanged.
 // shapes:  Elem4 is four elements, 4 bytes each
 // numerics: no rounding; overflow means a non-finite value
 // dispatch: none (format)

@@ -1,6 +1,6 @@
-// tf32: storage prelude. Ten mantissa bits in a 32-bit float (simulated TF32).
+// tf32: storage prelude. 32-bit floats with ten mantissa bits (simulated TF32).
 // shapes:  Elem4 is four elements, 4 bytes each
-// numerics: rounded to nearest even on encode; range of f32
+// numerics: encode rounds to nearest even; range of f32
 // dispatch: none (format)
 // source:  NVIDIA TF32 (1/8/10); reference/rounding.ts (oracle)
 import package::lib::round::{magnitudeBits, roundMantissa, INFINITY_BITS};

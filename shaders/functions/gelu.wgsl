@@ -1,7 +1,7 @@
 // gelu: the tanh form of GELU and its derivative.
 // shapes:  four values at a time
-// numerics: f32; exponential form, argument clamped so that exp never overflows
-// dispatch: none (library: a function that the MLP may have)
+// numerics: f32; exponential form, with a clamped argument so that exp never overflows
+// dispatch: none (library: an activation function of the MLP)
 // source:  Hendrycks and Gimpel 2016, as in GPT-2; reference/gelu.ts (oracle)
 
 const GELU_SCALE = 0.7978845608028654; // sqrt(2 / pi)
@@ -17,7 +17,8 @@ fn activation(x: vec4f) -> vec4f {
 }
 
 fn activationDerivative(x: vec4f) -> vec4f {
-  let tanhU = 1.0 - 2.0 / (1.0 + exp(2.0 * geluArgument(x)));
-  let slope = GELU_SCALE * (1.0 + 3.0 * GELU_CUBIC * x * x);
-  return 0.5 * (1.0 + tanhU) + 0.5 * x * (1.0 - tanhU * tanhU) * slope;
+  // s = 0.5 (1 + tanh u) has the derivative 2 u' s (1 - s); in this form it is accurate where s is small.
+  let s = 1.0 / (1.0 + exp(-2.0 * geluArgument(x)));
+  let twiceSlope = 2.0 * GELU_SCALE * (1.0 + 3.0 * GELU_CUBIC * x * x);
+  return s * (1.0 + x * (1.0 - s) * twiceSlope);
 }

@@ -1,8 +1,8 @@
-// exponents: histogram of binary exponents, what the numerics panel is drawn from.
-// shapes:  histogram is one row of 256 counts: 0 exact zeros, 1..254 biased exponents (f32 subnormals with 1), 255 infinities and NaN
+// exponents: histogram of binary exponents, which the numerics panel shows.
+// shapes:  histogram is one row of 256 counts: bin 0 exact zeros, bins 1 to 254 biased exponents (bin 1 includes f32 subnormals), bin 255 infinities and NaN
 // numerics: the exponent field of the f32 bits; no logarithm, no rounding
-// dispatch: none (library); integer atomics, so that the order of workgroups changes nothing
-// source:  BINS in src/engine/kernels/numerics.ts is the other half
+// dispatch: none (library); integer atomics, so that the order of workgroups does not matter
+// source:  must match BINS in src/engine/kernels/numerics.ts
 import package::lib::round::magnitudeBits;
 
 @group(0) @binding(14) var<storage, read_write> histogram: array<atomic<u32>>;
@@ -12,10 +12,10 @@ fn exponentBins(v: vec4f) -> vec4u {
   return select(max(magnitude >> vec4u(23u), vec4u(1u)), vec4u(0u), magnitude == vec4u(0u));
 }
 
-// What a kernel with `probe` calls where it stores a gradient: on the f32 values, before they are narrowed.
+// Kernels with the condition `probe` call this with the f32 values of a gradient before they narrow and store them.
 fn countExponents(v: vec4f) {
   let bins = exponentBins(v);
-  // Neighbours are often of one size: one addition then does for four.
+  // Neighbouring values often have the same exponent, and then one addition counts all four.
   if (all(bins == bins.xxxx)) {
     atomicAdd(&histogram[bins.x], 4u);
     return;

@@ -1,7 +1,7 @@
 // found: the found-inf flag of a step.
-// shapes:  one u32, the smallest dispatch site that met a value its format cannot hold
-// numerics: callers test f32 accumulators before narrowing, by their bits (formats' `overflows`)
-// dispatch: none (library); one atomic a lane, only where something overflowed
+// shapes:  one u32, the smallest site number of a dispatch that computed a value its format cannot represent
+// numerics: callers test the bits of f32 accumulators before narrowing (`overflows` of the format)
+// dispatch: none (library); one atomic per lane, only if something overflowed
 // source:  GradScaler's found_inf (PyTorch), extended to name the first tensor
 
 @group(0) @binding(15) var<storage, read_write> found: atomic<u32>;

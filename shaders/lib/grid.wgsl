@@ -1,7 +1,7 @@
 // grid: one-dimensional work on a two-dimensional grid.
 // shapes:  workgroup (x, y) is number y * 65535 + x
 // numerics: none
-// dispatch: none (library); `linearGrid` in src/engine/gpu/operation.ts is the other half
+// dispatch: none (library); the inverse of `linearGrid` in src/engine/gpu/operation.ts
 // source:  WebGPU's maxComputeWorkgroupsPerDimension, 65535 on every adapter
 
 fn linearGroup(group: vec3u) -> u32 {

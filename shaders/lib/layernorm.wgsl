@@ -1,6 +1,6 @@
-// layernorm: four values of a row, normalised.
+// layernorm: normalises four values of a row.
 // shapes:  x, weight, bias at the same columns; mean and rstd of their row
-// numerics: f32; one function for the forward pass and for recomputing it, so that both give the same bits
+// numerics: f32; the forward pass and its recomputation share this function, so that both give the same bits
 // dispatch: none (library)
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts (oracle)
 

@@ -1,10 +1,10 @@
-// logit_rows: where the logits of a row lie, in slices of the vocabulary one after the other.
-// shapes:  logits (rows, Vp) as slices of (rows, up to 4 slice4)
+// logit_rows: addresses of the logits of a row, which are stored in consecutive slices of the vocabulary.
+// shapes:  logits (rows, Vp) as consecutive matrices (rows, up to 4 slice4)
 // numerics: exact
 // dispatch: none (library)
 // source:  none
 
-// What takes the place of a padded column where the largest logit is looked for.
+// Replaces padded columns in the search for the largest logit.
 const LOWEST = -3.0e38;
 
 // The four columns of vector `i` of a row.
@@ -12,7 +12,7 @@ fn columns(i: u32) -> vec4u {
   return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u);
 }
 
-// Where vector 0 of the row would be if the slice that begins with vector `first` went on to the left.
+// Offset such that vector i of a row, in the slice that begins with vector `first`, is at rowOrigin + i. It wraps below zero.
 fn rowOrigin(row: u32, first: u32, rows: u32, slice4: u32, v4: u32) -> u32 {
   return first * rows + row * min(slice4, v4 - first) - first;
 }

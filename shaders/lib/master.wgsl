@@ -1,6 +1,6 @@
-// master: the weights as AdamW keeps them.
+// master: loads and stores the master weights.
 // shapes:  master, low, compute (vectors) of four elements
-// numerics: rounded as the format says or stochastically; or split, where low holds what the format drops
+// numerics: rounded to the format, or stochastically; or split, where low holds the bits that the format drops
 // dispatch: none (library)
 // source:  master weights of mixed precision (Micikevicius 2017); reference/adamw.ts (oracle)
 @if(splitMaster) import package::lib::round::{packHalves, unpackHalves};
@@ -17,7 +17,7 @@ fn loadMaster(i: u32) -> vec4f {
   }
 }
 
-// Random bits are read where the master is rounded stochastically.
+// `random` is used only if the master is rounded stochastically.
 fn storeMaster(i: u32, value: vec4f, random: vec4u) {
   @if(splitMaster) {
     let halves = splitHalves(value);

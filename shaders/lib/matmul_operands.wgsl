@@ -5,29 +5,56 @@
 // source:  own
 import package::lib::matmul_epilogue::shape;
 
-// a[m, 4 k4 .. + 4]
-@if(!aTransposed)
-fn vectorA(m: u32, k4: u32) -> vec4f {
-  let width = shape.k / 4u;
-  return select(vec4f(), a::load(min(m, shape.m - 1u) * width + min(k4, width - 1u)), k4 < width);
+// Rows of a as it lies in memory, and vectors in one: (M, K / 4), or (K, M / 4) with aTransposed.
+fn rowsA() -> u32 {
+  @if(!aTransposed) return shape.m;
+  @if(aTransposed) return shape.k;
 }
 
-// a[k, 4 m4 .. + 4]
-@if(aTransposed)
-fn vectorA(k: u32, m4: u32) -> vec4f {
-  let width = shape.m / 4u;
-  return select(vec4f(), a::load(min(k, shape.k - 1u) * width + min(m4, width - 1u)), k < shape.k);
+fn widthA() -> u32 {
+  @if(!aTransposed) return shape.k / 4u;
+  @if(aTransposed) return shape.m / 4u;
 }
 
-// b[k, 4 n4 .. + 4]
-@if(!bTransposed)
-fn vectorB(k: u32, n4: u32) -> vec4f {
-  return select(vec4f(), b::load(min(k, shape.k - 1u) * shape.n4 + min(n4, shape.n4 - 1u)), k < shape.k);
+// As those of a: (K, N / 4), or (N, K / 4) with bTransposed.
+fn rowsB() -> u32 {
+  @if(!bTransposed) return shape.k;
+  @if(bTransposed) return 4u * shape.n4;
 }
 
-// b[n, 4 k4 .. + 4]
-@if(bTransposed)
-fn vectorB(n: u32, k4: u32) -> vec4f {
-  let width = shape.k / 4u;
-  return select(vec4f(), b::load(min(n, 4u * shape.n4 - 1u) * width + min(k4, width - 1u)), k4 < width);
+fn widthB() -> u32 {
+  @if(!bTransposed) return shape.n4;
+  @if(bTransposed) return shape.k / 4u;
+}
+
+// The vector of a in memory order, loaded and not yet widened: what arrives late can be waited for where it is used.
+fn fetchA(row: u32, column4: u32) -> a::Fetched {
+  return a::fetch(min(row, rowsA() - 1u) * widthA() + min(column4, widthA() - 1u));
+}
+
+fn fetchB(row: u32, column4: u32) -> b::Fetched {
+  return b::fetch(min(row, rowsB() - 1u) * widthB() + min(column4, widthB() - 1u));
+}
+
+// What was fetched at (row, column4); zero beyond the end of the sum.
+fn widenA(fetched: a::Fetched, row: u32, column4: u32) -> vec4f {
+  @if(!aTransposed) let isInside = column4 < shape.k / 4u;
+  @if(aTransposed) let isInside = row < shape.k;
+  return a::widen(fetched, isInside);
+}
+
+fn widenB(fetched: b::Fetched, row: u32, column4: u32) -> vec4f {
+  @if(!bTransposed) let isInside = row < shape.k;
+  @if(bTransposed) let isInside = column4 < shape.k / 4u;
+  return b::widen(fetched, isInside);
+}
+
+// a[m, 4 k4 .. + 4], or a[k, 4 m4 .. + 4] with aTransposed
+fn vectorA(row: u32, column4: u32) -> vec4f {
+  return widenA(fetchA(row, column4), row, column4);
+}
+
+// b[k, 4 n4 .. + 4], or b[n, 4 k4 .. + 4] with bTransposed
+fn vectorB(row: u32, column4: u32) -> vec4f {
+  return widenB(fetchB(row, column4), row, column4);
 }

@@ -1,8 +1,8 @@
-// moments: AdamW's m and v as they are kept between steps.
+// moments: loads and stores AdamW's m and v.
 // shapes:  firstMoment (m), secondMoment (v) (vectors) of four elements; groups (vectors / 32) as (largest m, k of m, largest v, k of v)
-// numerics: plain; rounded stochastically; times a scale of the parameter; or expanded in groups of 128 elements
-// dispatch: none (library); with groups, 64 lanes call storeMoments together, for 64 consecutive vectors of two whole groups
-// source:  precision/optimStates.ts lists the combinations; reference/moments.ts (oracle)
+// numerics: rounded to nearest; rounded stochastically; multiplied by a scale of the parameter; or expanded in groups of 128 elements
+// dispatch: none (library); all 64 lanes of a workgroup must call storeGroupedMoments, for 64 consecutive vectors that are two whole groups
+// source:  precision/optimStates.ts has the combinations; reference/moments.ts (oracle)
 @if(groupedMoments) import package::lib::expand::{contract, expand, expansionOf, magnitudesOf};
 @if(scaledMoments) import package::lib::parameter_state::inverseScales;
 @if(scaledMoments) import package::lib::round::{magnitudeBits, INFINITY_BITS, QUIET_NAN};
@@ -14,13 +14,13 @@ struct Moments {
 
 @if(groupedMoments) @group(0) @binding(6) var<storage, read_write> groups: array<vec4f>;
 
-// Vectors of a group.
+// Vectors in a group.
 const GROUP = 32u;
 const FINITE_MAX = 0x1.fffffep127f;
 
 @if(groupedMoments) var<workgroup> extremes: array<vec4f, 64>;
 
-// `group` is that of the vector; `scales` are those that it was stored with.
+// `group` is the index of the vector's group; `scales` are the scales with which the moments were stored.
 fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
   var moments = Moments(firstMoment::load(i), secondMoment::load(i));
   @if(scaledMoments) {
@@ -37,7 +37,7 @@ fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
   return moments;
 }
 
-// The lower halves of the random bits are for m, the upper for v.
+// m uses the lower halves of the random bits, v the upper halves.
 @if(!groupedMoments)
 fn storeMoments(i: u32, moments: Moments, scales: vec2f, random: vec4u) {
   @if(stochasticMoments) {
@@ -54,7 +54,7 @@ fn storeMoments(i: u32, moments: Moments, scales: vec2f, random: vec4u) {
   }
 }
 
-// What is not finite becomes NaN: a format that saturates would hide it.
+// Non-finite values become NaN, because a format that saturates would hide infinity.
 @if(scaledMoments)
 fn scaled(value: vec4f, scale: f32) -> vec4f {
   let bits = bitcast<vec4u>(value * scale);
@@ -90,7 +90,7 @@ fn largestOf(four: vec4f) -> f32 {
   return max(max(four.x, four.y), max(four.z, four.w));
 }
 
-// Of those that are not zero.
+// The smallest of the values that are not zero; FINITE_MAX if all are zero.
 @if(groupedMoments)
 fn smallestOf(four: vec4f) -> f32 {
   let nonzero = select(four, vec4f(FINITE_MAX), four == vec4f());

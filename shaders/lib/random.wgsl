@@ -1,17 +1,17 @@
-// random: counter-based random bits; value i of a stream needs no state, so a run replays bit by bit.
-// shapes:  one u32, or four consecutive positions of a stream
+// random: counter-based random bits. Value i of a stream needs no state, so that a run can be repeated bit for bit.
+// shapes:  one u32, or four for consecutive positions of a stream
 // numerics: integers only, wrapping
 // dispatch: none (library)
 // source:  SquirrelNoise5 (Squirrel Eiserloh), as llm.c uses it; src/engine/core/rng.ts (oracle)
 
-// Apart from that of the weights: what the seed of an optimizer's states is xored with.
+// The seed is xored with this for an optimizer's states, so that their stream differs from that of the weights.
 const MOMENT_STREAM = 0x9e3779b9u;
 
 fn randomBits(position: u32, seed: u32) -> u32 {
   return randomBits4(vec4u(position), seed).x;
 }
 
-// At positions 4 * vector to 4 * vector + 3.
+// Random bits at positions 4 * vector to 4 * vector + 3.
 fn randomVector(vector: u32, seed: u32) -> vec4u {
   return randomBits4(vec4u(4u * vector) + vec4u(0u, 1u, 2u, 3u), seed);
 }

@@ -1,4 +1,4 @@
-// round: reproducible rounding of f32 to narrower formats, in integers only.
+// round: reproducible rounding of f32 to narrower formats with integer operations only.
 // shapes:  four values at a time
 // numerics: round to nearest, ties to even; WGSL's own conversions may round either way, so they are not used
 // dispatch: none (library)
@@ -14,13 +14,13 @@ fn magnitudeBits(v: vec4f) -> vec4u {
   return bitcast<vec4u>(v) & MAGNITUDE;
 }
 
-// f16 codes, subnormals kept; beyond the range infinity, NaN stays NaN.
+// f16 codes. Subnormals are kept, values beyond the range become infinity, and NaN stays NaN.
 fn f16Codes(v: vec4f) -> vec4u {
   let bits = bitcast<vec4u>(v);
   let magnitude = bits & MAGNITUDE;
   let exponent = magnitude >> vec4u(23u);
   let significand = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
-  // 13 bits are dropped from a normal number, more from one that becomes subnormal; 25 leave nothing.
+  // Normal numbers lose 13 bits. Numbers that become subnormal lose more; dropping 25 leaves none.
   let shift = clamp(vec4u(126u) - min(exponent, vec4u(126u)), vec4u(13u), vec4u(25u));
   let half = (vec4u(1u) << (shift - vec4u(1u))) - vec4u(1u);
   let rounded = (significand + half + ((significand >> shift) & vec4u(1u))) >> shift;
@@ -45,14 +45,14 @@ fn roundMantissa(v: vec4f, dropped: u32) -> vec4u {
   return select(rounded, bits, (bits & INFINITY_BITS) == INFINITY_BITS);
 }
 
-// bf16 codes; a NaN keeps a payload bit that survives the cut.
+// bf16 codes. A NaN gets a mantissa bit in the upper half, so that it stays a NaN.
 fn bf16Codes(v: vec4f) -> vec4u {
   let rounded = roundMantissa(v, 16u) >> vec4u(16u);
   return select(rounded, rounded | vec4u(0x40u), magnitudeBits(v) > INFINITY_BITS);
 }
 
-// bf16 codes, rounded away from zero with the probability that the dropped digits stand for; `random` gives 16 bits each.
-// A finite value stays finite.
+// bf16 codes with stochastic rounding: a value is rounded away from zero with a probability equal to its dropped fraction.
+// `random` provides 16 bits per value. A finite value stays finite.
 fn bf16CodesStochastic(v: vec4f, random: vec4u) -> vec4u {
   let bits = bitcast<vec4u>(v);
   let rounded = (bits + (random & vec4u(0xffffu))) >> vec4u(16u);
@@ -60,7 +60,7 @@ fn bf16CodesStochastic(v: vec4f, random: vec4u) -> vec4u {
   return select(finite, bf16Codes(v), magnitudeBits(v) >= INFINITY_BITS);
 }
 
-// Two codes a word: (x, y) and (z, w), the lower one in the low half.
+// Packs two codes per word: (x, y) and (z, w), the first in the low half.
 fn packHalves(codes: vec4u) -> vec2u {
   return codes.xz | (codes.yw << vec2u(16u));
 }
@@ -75,8 +75,8 @@ fn anyHalfNonFinite(words: vec2u) -> bool {
   return any(low) || any(high);
 }
 
-// Codes of an 8-bit format with `mantissa` bits and exponents biased by `bias`: what is above `largest` becomes it,
-// infinity too, and NaN becomes `nan`.
+// Codes of an 8-bit format with `mantissa` bits and exponent bias `bias`. Larger values and infinity become the code
+// `largest`, and NaN becomes the code `nan`.
 fn fp8Codes(v: vec4f, mantissa: u32, bias: u32, largest: u32, nan: u32) -> vec4u {
   let bits = bitcast<vec4u>(v);
   let magnitude = bits & MAGNITUDE;
@@ -84,7 +84,7 @@ fn fp8Codes(v: vec4f, mantissa: u32, bias: u32, largest: u32, nan: u32) -> vec4u
   let significand = (magnitude & vec4u(0x7fffffu)) | vec4u(0x800000u);
   let dropped = 23u - mantissa;
   let least = 128u - bias;
-  // As in f16Codes: a number that becomes subnormal drops more bits, and 25 leave nothing.
+  // As in f16Codes, numbers that become subnormal lose more bits; dropping 25 leaves none.
   let shift = min(vec4u(least + dropped) - min(exponent, vec4u(least)), vec4u(25u));
   let half = (vec4u(1u) << (shift - vec4u(1u))) - vec4u(1u);
   let rounded = (significand + half + ((significand >> shift) & vec4u(1u))) >> shift;
@@ -93,15 +93,17 @@ fn fp8Codes(v: vec4f, mantissa: u32, bias: u32, largest: u32, nan: u32) -> vec4u
   return code | ((bits >> vec4u(24u)) & vec4u(0x80u));
 }
 
-fn byteCodes(word: u32) -> vec4u {
-  return (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu);
+// The four bytes of a word, the lowest first, each as the highest of a word; below it lie the word's lower bytes.
+fn bytesAtTop(word: u32) -> vec4u {
+  return vec4u(word) << vec4u(24u, 16u, 8u, 0u);
 }
 
-// Four codes a word, the first one in the lowest byte.
+// Packs four codes in a word, the first in the lowest byte.
 fn packBytes(codes: vec4u) -> u32 {
   return codes.x | (codes.y << 8u) | (codes.z << 16u) | (codes.w << 24u);
 }
 
+// Whether the lower seven bits of a byte are above `largest`, for all four at once: the sum then reaches the byte's highest bit.
 fn anyByteAbove(word: u32, largest: u32) -> bool {
-  return any((byteCodes(word) & vec4u(0x7fu)) > vec4u(largest));
+  return (((word & 0x7f7f7f7fu) + (0x7fu - largest) * 0x01010101u) & 0x80808080u) != 0u;
 }

@@ -1,6 +1,6 @@
-// split: an f32 as the nearest bf16 and a signed 16-bit rest, four at a time: an exact master in four bytes.
+// split: stores an f32 as the nearest bf16 and a signed 16-bit remainder, which gives an exact master in four bytes.
 // shapes:  four f32 to four codes of 16 bits each, and back
-// numerics: high = (bits + 0x8000) >> 16, ties away from zero; a finite f32 comes back bit by bit, a NaN as a NaN
+// numerics: high = (bits + 0x8000) >> 16, ties away from zero; a finite f32 is restored bit for bit, a NaN as a NaN
 // dispatch: none (library)
 // source:  the bf16 and u16 halves of modded-nanogpt (idea); reference/rounding.ts (oracle)
 import package::lib::round::{bf16Codes, INFINITY_BITS};
@@ -10,8 +10,8 @@ struct Halves {
   low: vec4u,
 }
 
-// Cutting would be as reversible, but the high half is what matmuls read, and cut weights are all too small by half a step
-// on average. A tie can only go one way: to nearest even would lose which side it came from.
+// Truncation would be reversible too, but matmuls read the high half, and truncated weights would be too small by half a step
+// on average. Ties round away from zero: rounding them to even would lose the direction, which joinHalves must know.
 fn splitHalves(v: vec4f) -> Halves {
   let bits = bitcast<vec4u>(v);
   let special = (bits & INFINITY_BITS) == INFINITY_BITS;

@@ -1,6 +1,6 @@
-// statistics: what AdamW must know of a whole parameter, joined over a workgroup.
-// shapes:  one vec4f a lane in: (sum of squared updates, largest |m|, largest v, 0); the same of all lanes in lane 0 out
-// numerics: f32; a tree in shared memory, so in a fixed order
+// statistics: combines the statistics of a parameter that AdamW needs over a workgroup.
+// shapes:  one vec4f per lane: (sum of squared updates, largest |m|, largest v, 0); every lane returns the combination of all
+// numerics: f32; a tree in workgroup memory, so the order is fixed
 // dispatch: none (library); workgroups have STATISTICS_WIDTH lanes
 // source:  reductions of llm.c (algorithm)
 const STATISTICS_WIDTH = 64u;

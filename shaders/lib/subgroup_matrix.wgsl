@@ -1,10 +1,10 @@
 // subgroup_matrix: matrices that the lanes of a subgroup hold together, and the shared memory they are loaded from and stored to.
-// shapes:  Left (MATRIX_M, MATRIX_K) and Right (MATRIX_K, MATRIX_N) of tiles stored as their operands are; Sum (MATRIX_M, MATRIX_N), stored row by row
+// shapes:  Left (MATRIX_M, MATRIX_K) and Right (MATRIX_K, MATRIX_N) of tiles with k along their rows; Sum (MATRIX_M, MATRIX_N), stored row by row
 // numerics: operands f16 with `half`, else f32; sums f32, in an order and with roundings that WGSL leaves to the hardware
 // dispatch: none (library); called by whole subgroups
 // source:  Dawn's chromium_experimental_subgroup_matrix; with `emulated` every lane does all of it by itself, to test kernels on adapters without
 @if(emulated) import package::lib::matmul_epilogue::shape;
-import constants::{MATRIX_K, MATRIX_M, MATRIX_N, SCRATCH_SIZE, STRIDE_A, STRIDE_B, TILE_A_SIZE, TILE_B_SIZE};
+import constants::{MATRIX_K, MATRIX_M, MATRIX_N, SCRATCH_SIZE, STRIDE, TILE_M, TILE_N};
 @if(!emulated) import extension::{col_major, row_major};
 @if(!emulated) import extension::{subgroup_matrix_left, subgroup_matrix_result, subgroup_matrix_right};
 @if(!emulated) import extension::{subgroupMatrixLoad, subgroupMatrixMultiplyAccumulate, subgroupMatrixStore};
@@ -14,9 +14,9 @@ import constants::{MATRIX_K, MATRIX_M, MATRIX_N, SCRATCH_SIZE, STRIDE_A, STRIDE_
 @if(half) alias Component = f16;
 @if(!half) alias Component = f32;
 
-// In the order in which a and b are stored.
-var<workgroup> tileA: array<Component, TILE_A_SIZE>;
-var<workgroup> tileB: array<Component, TILE_B_SIZE>;
+// Steps of k lie side by side, rows of a and columns of b STRIDE apart.
+var<workgroup> tileA: array<Component, TILE_M * STRIDE>;
+var<workgroup> tileB: array<Component, TILE_N * STRIDE>;
 // A matrix for each subgroup.
 var<workgroup> scratch: array<f32, SCRATCH_SIZE>;
 
@@ -29,28 +29,14 @@ var<workgroup> scratch: array<f32, SCRATCH_SIZE>;
 @if(emulated) alias Right = vec2u;
 @if(emulated) alias Sum = array<f32, MATRIX_M * MATRIX_N>;
 
-// Where element (m, k) of the tile of a lies.
-fn placeA(m: u32, k: u32) -> u32 {
-  @if(!aTransposed) return m * STRIDE_A + k;
-  @if(aTransposed) return k * STRIDE_A + m;
-}
-
-// Where element (k, n) of the tile of b lies.
-fn placeB(k: u32, n: u32) -> u32 {
-  @if(!bTransposed) return k * STRIDE_B + n;
-  @if(bTransposed) return n * STRIDE_B + k;
-}
-
 @if(!emulated)
 fn loadLeft(m: u32, k: u32) -> Left {
-  @if(!aTransposed) return subgroupMatrixLoad<Left, row_major>(&tileA, placeA(m, k), STRIDE_A);
-  @if(aTransposed) return subgroupMatrixLoad<Left, col_major>(&tileA, placeA(m, k), STRIDE_A);
+  return subgroupMatrixLoad<Left, row_major>(&tileA, m * STRIDE + k, STRIDE);
 }
 
 @if(!emulated)
 fn loadRight(k: u32, n: u32) -> Right {
-  @if(!bTransposed) return subgroupMatrixLoad<Right, row_major>(&tileB, placeB(k, n), STRIDE_B);
-  @if(bTransposed) return subgroupMatrixLoad<Right, col_major>(&tileB, placeB(k, n), STRIDE_B);
+  return subgroupMatrixLoad<Right, col_major>(&tileB, n * STRIDE + k, STRIDE);
 }
 
 @if(!emulated)
@@ -84,8 +70,8 @@ fn multiplyAdd(left: Left, right: Right, sum: Sum) -> Sum {
   var result = sum;
   for (var i = 0u; i < elements(); i++) {
     for (var k = 0u; k < MATRIX_K; k++) {
-      let x = tileA[placeA(left.x + i / MATRIX_N, left.y + k)];
-      let y = tileB[placeB(right.x + k, right.y + i % MATRIX_N)];
+      let x = tileA[(left.x + i / MATRIX_N) * STRIDE + left.y + k];
+      let y = tileB[(right.y + i % MATRIX_N) * STRIDE + right.x + k];
       result[i] = fma(f32(x), f32(y), result[i]);
     }
   }

@@ -12,3 +12,17 @@ fn scale(i: u32) -> vec4f {
 fn load(i: u32) -> vec4f {
   return decode(codes(i)) * inverse(i / BLOCK4);
 }
+
+// load(i) in two halves, widen(fetch(i), true), for kernels that load long before they use. What is not inside counts as zero.
+struct Fetched {
+  codes: u32,
+  inverse: f32,
+}
+
+fn fetch(i: u32) -> Fetched {
+  return Fetched(codes(i), inverse(i / BLOCK4));
+}
+
+fn widen(fetched: Fetched, isInside: bool) -> vec4f {
+  return decode(select(0u, fetched.codes, isInside)) * fetched.inverse;
+}

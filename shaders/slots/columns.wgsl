@@ -12,3 +12,17 @@ fn scale(i: u32) -> vec4f {
 fn load(i: u32) -> vec4f {
   return decode(codes(i)) * inverses(i % COLUMNS4);
 }
+
+// load(i) in two halves, as in blocks.wgsl.
+struct Fetched {
+  codes: u32,
+  inverses: vec4f,
+}
+
+fn fetch(i: u32) -> Fetched {
+  return Fetched(codes(i), inverses(i % COLUMNS4));
+}
+
+fn widen(fetched: Fetched, isInside: bool) -> vec4f {
+  return decode(select(0u, fetched.codes, isInside)) * fetched.inverses;
+}

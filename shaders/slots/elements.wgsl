@@ -20,6 +20,17 @@ fn scale(i: u32) -> vec4f {
   return vec4f(1.0);
 }
 
+// load(i) in two halves, widen(fetch(i), true), for kernels that load long before they use. What is not inside counts as zero.
+alias Fetched = Elem4;
+
+fn fetch(i: u32) -> Fetched {
+  return codes(i);
+}
+
+fn widen(fetched: Fetched, isInside: bool) -> vec4f {
+  return decode(select(Elem4(), fetched, isInside));
+}
+
 fn load(i: u32) -> vec4f {
   return decode(codes(i));
 }

@@ -7,3 +7,14 @@
 fn load(i: u32) -> vec4f {
   return decode(codes(i));
 }
+
+// load(i) in two halves, as in elements.wgsl.
+alias Fetched = u32;
+
+fn fetch(i: u32) -> Fetched {
+  return codes(i);
+}
+
+fn widen(fetched: Fetched, isInside: bool) -> vec4f {
+  return decode(select(0u, fetched, isInside));
+}

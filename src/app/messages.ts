@@ -1,6 +1,9 @@
 /** Sentences about the state of the run or the machine. Messages of the engine are shown unchanged. */
 
 import {
+  ATTENTION_TITLES,
+  MATMUL_TITLES,
+  NOT_USED,
   PRESETS,
   type PrecisionMode,
   recipeOf,
@@ -9,7 +12,7 @@ import {
   type VariantId,
   variantTitle,
 } from '../engine/index.ts';
-import type { AdapterReport, HalfStorage } from '../session/protocol.ts';
+import type { AdapterReport, HalfStorage, RunFacts } from '../session/protocol.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
@@ -63,6 +66,30 @@ function whichRun({ runs, active, schedule }: RunState, run: RunView): string {
   if (schedule === 'sequential') return `${runLabel(run)}${seeded}, run ${active + 1} of ${runs.length}`;
   const together = runs.filter((other) => other.config.seed === seed && !other.error);
   return `${together.length} runs in turn${seeded}`;
+}
+
+/** Says which kernels compute a run: "Matmuls use tiles in shared memory; attention takes several keys at a time." */
+export function kernelSentence({
+  matmul = '',
+  attention,
+  subgroupMatrix,
+  note,
+}: RunFacts['kernels']): string {
+  const matrices =
+    subgroupMatrix === undefined
+      ? ''
+      : subgroupMatrix.startsWith(NOT_USED)
+        ? ` Matrix units are ${subgroupMatrix}.`
+        : ` Matrix units multiply where they fit (${subgroupMatrix}).`;
+  const families = [
+    `Matmuls use ${nameIn(MATMUL_TITLES, matmul)}`,
+    ...(attention === undefined ? [] : [`attention takes ${nameIn(ATTENTION_TITLES, attention)}`]),
+  ];
+  return `${families.join('; ')}.${matrices}${note === undefined ? '' : ` ${note}.`}`;
+}
+
+function nameIn(titles: Readonly<Record<string, string>>, name: string): string {
+  return titles[name] ?? name;
 }
 
 /** Says why the page chose a preset by itself. */

@@ -29,6 +29,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (path !== undefined) checkReportPath(path);
   const { device, report } = await openAdapter();
   const shapes = shapesOn(report, asked);
+  const print = (line: string): void => show(`${line}\n`);
+  const results = new BenchResults(print);
   const texts = new Map<Tokenization, Promise<TokenizedText>>();
   const context: BenchContext = {
     device,
@@ -40,7 +42,11 @@ async function main(args: readonly string[]): Promise<number> {
       texts.set(tokenizer, text);
       return splitText(await text, tokens);
     },
-    print: (line) => show(`${line}\n`),
+    print,
+    // The file is written after each figure, because the next one may take hours or end the process.
+    save: () => {
+      if (path !== undefined) writeAtomically(path, json({ ...provenance(report), ...results.json }));
+    },
   };
   context.print(headline(report));
   if (!asked && report.isFallback) {
@@ -48,12 +54,10 @@ async function main(args: readonly string[]): Promise<number> {
       `A software renderer is slow, so only ${shapes} is measured; --shapes a,b measures the usual shapes.`,
     );
   }
-  const results = new BenchResults(context.print);
   for (const stage of stages) {
     context.print(`\n${stage}`);
     await results.collect(stage, () => STAGES[stage](context, results));
-    // The file is written after each stage, because the next one may take hours or end the process.
-    if (path !== undefined) writeAtomically(path, json({ ...provenance(report), ...results.json }));
+    context.save();
   }
   device.destroy();
   return results.problems.length > 0 ? 1 : 0;

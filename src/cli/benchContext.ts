@@ -20,6 +20,8 @@ export interface BenchContext {
   readonly steps: number;
   readonly datasetOf: (config: TrainConfig) => Promise<Dataset>;
   readonly print: (line: string) => void;
+  /** Writes the results so far to the JSON file, if there is one. */
+  readonly save: () => void;
 }
 
 /** Collects results and problems. A benchmark that fails is reported, and the others still run. */

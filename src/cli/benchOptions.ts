@@ -80,6 +80,7 @@ Measures this machine's adapter and the training step on it.
 
 ${optionList(OPTIONS)}
 
+dispatches counts the dispatches of a step, and times one that does next to nothing.
 longrun trains the preset "smoke" in the first of the modes, to see whether steps become slower.
 longtasks trains in the page, in Chromium on a software GPU, and reports how long its main thread is held up.
 saving trains the shapes in the first of the modes, with and without saves in turns, and reports what a save takes.

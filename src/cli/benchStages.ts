@@ -3,6 +3,7 @@
 import {
   benchShape,
   budgetedBatches,
+  countDispatches,
   describeShape,
   gptConfig,
   measureSteps,
@@ -11,6 +12,7 @@ import {
   planLimits,
   profileStep,
   type StepProfile,
+  secondsPerDispatch,
   sharesOfPeak,
   type TrainConfig,
 } from '../engine/index.ts';
@@ -27,8 +29,31 @@ import { textTable } from './table.ts';
 const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
 
-export const STAGES = { roofline, kernels, step, scaling, longtasks, longrun, saving, peers } as const;
+export const STAGES = {
+  ...{ roofline, dispatches, kernels, step, scaling, longtasks, longrun, saving, peers },
+} as const;
 export type StageName = keyof typeof STAGES;
+
+/** Counts dispatches, which need no memory: shapes that the adapter cannot train are counted too. */
+async function dispatches(context: BenchContext, results: BenchResults): Promise<void> {
+  const { device, report } = context;
+  const seconds = await secondsPerDispatch(device, report);
+  const rows: string[][] = [];
+  await forEachRun(context, results, 'dispatches', async (config, name) => {
+    const { vocabulary } = (await context.datasetOf(config)).tokenizer;
+    const count = countDispatches(report, config, vocabulary, planLimits(device.limits));
+    const { phases, total, totalOnGpu } = count;
+    const counts = [...PHASES.map((phase) => phases[phase]), total, totalOnGpu];
+    rows.push([name, ...counts.map(String), `${(1000 * seconds * total).toFixed(2)} ms`]);
+    return { ...count, secondsPerDispatch: seconds };
+  });
+  if (rows.length === 0) return;
+  const columns = ['run', ...PHASES, 'a step', 'on a GPU', 'empty, all of a step'];
+  context.print(textTable(columns, rows));
+  context.print(
+    `A dispatch of one workgroup that does next to nothing takes ${(1e6 * seconds).toFixed(1)} us here. GPUs split sums, in two dispatches each.`,
+  );
+}
 
 async function kernels(context: BenchContext, results: BenchResults): Promise<void> {
   const { device, report } = context;
@@ -139,6 +164,7 @@ async function forEachRun(
       for (const run of runs ?? []) {
         const name = context.budget === null ? mode : `${mode} batch ${run.batch}`;
         figures[name] = await results.collect(`${stage} ${name}`, () => measure(run, name));
+        context.save();
       }
     }
   }

@@ -55,11 +55,12 @@ export {
 export { type AdapterReport, openDevice, reportOf } from './gpu/device.ts';
 export { DeviceAccess, isLost, type OpenGpu } from './gpu/deviceAccess.ts';
 export type { Target } from './gpu/operation.ts';
-export { SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
+export { NOT_USED, SUBGROUP_MATRIX } from './gpu/subgroupMatrix.ts';
 export { byteLength } from './gpu/tensor.ts';
 
-// kernels/: The bins of the exponent histogram, and the optimizers.
+// kernels/: The bins of the exponent histogram, the families of kernels, and the optimizers.
 
+export { ATTENTION_TITLES, MATMUL_TITLES } from './kernels/kernelOption.ts';
 export { EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from './kernels/numerics.ts';
 export { OPTIMIZER_TABLE, OPTIMIZERS } from './kernels/optimizers/table.ts';
 
@@ -310,8 +311,10 @@ export { verdict } from './experiments/verdict.ts';
 
 export { type BenchmarkResult, benchmark } from './bench/adapter.ts';
 export { budgetedBatches } from './bench/batches.ts';
+export { countDispatches, secondsPerDispatch } from './bench/dispatches.ts';
 export { driftOf, type LongRunBlock, MIN_STEPS, measureLongRun } from './bench/longRun.ts';
-export { PHASES, phaseTimes, profileStep, type StepProfile } from './bench/operations.ts';
+export { phaseTimes, profileStep, type StepProfile } from './bench/operations.ts';
+export { PHASES } from './bench/phases.ts';
 export { measureRoofline, sharesOfPeak } from './bench/roofline.ts';
 export { measureSaving, type SavingCost } from './bench/saving.ts';
 export { benchShape, describeShape, SHAPE_NAMES } from './bench/shapes.ts';

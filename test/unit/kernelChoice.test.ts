@@ -51,7 +51,7 @@ test('why matrix units are not used is said, and recorded with the run', () =>
       const choice = await chooseKernels(device, pipelines, report);
       const { matmul, subgroupMatrix } = recordKernels(choice);
       expect(subgroupMatrix).toBe(
-        'not used: the kernel needs subgroups of one size; they have 4 to 128 lanes',
+        'not used: they need subgroups: sizes vary from 4 to 128 lanes, and this WebGPU cannot fix one',
       );
       expect(await chooseKernels(device, pipelines, report)).toBe(choice);
 

@@ -24,6 +24,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'amax-history': ['8'],
   'scale-margin': ['2'],
   vocab: ['50304'],
+  kernels: ['tiled', 'matrix+attention-uniform'],
   'micro-batch': ['8'],
   heads: ['2'],
   width: ['256'],

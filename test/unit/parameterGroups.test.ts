@@ -20,7 +20,8 @@ import { recipeOf } from '../../src/engine/precision/recipes.ts';
 
 const CONFIG: TrainConfig = { ...presetOf('smoke').config, precision: 'fp32', layers: 2, batch: 2 };
 const TARGET: Target = {
-  ...{ half: 'packed', subgroups: false, lanes: 64, matmul: 'register32', matrixShapes: [], splitSums: true },
+  ...{ half: 'packed', subgroup: null, lanes: 64, matmul: 'register32', attention: 'register' },
+  ...{ matrixShapes: [], splitSums: true },
 };
 
 function written(operations: readonly Operation[]): Set<Tensor> {
@@ -102,9 +103,18 @@ describe.each([
     const kept = new Set(labels(operations.microBatch));
     const missing = [...new Set(labels(whole.microBatch))].filter((label) => !kept.has(label));
     const gradients = frozenNames.flatMap((name) => [`${name} gradient`, `${name} gradient partial sums`]);
-    // A norm of which nothing is trained also sums nothing up.
-    expect(missing.filter((label) => !gradients.includes(label))).toEqual(['h.0.ln_2 partial sums']);
-    for (const name of frozenNames) expect(missing).toContain(`${name} gradient`);
+    // A norm sums up gain and bias together, one of them alone where the other is frozen, and nothing where both are.
+    const others = missing.filter((label) => !gradients.includes(label)).sort();
+    const ofBoth = (norm: string) => `${norm} gain and bias gradient`;
+    expect(others).toEqual([
+      ofBoth('h.0.ln_1'),
+      ofBoth('h.0.ln_2'),
+      'h.0.ln_2 partial sums',
+      ofBoth('h.1.ln_1'),
+    ]);
+    expect([...kept]).toContain('h.0.ln_1.bias gradient');
+    expect([...kept]).toContain('h.1.ln_1.weight gradient');
+    for (const name of frozenNames) expect([...kept]).not.toContain(`${name} gradient`);
   });
 });
 

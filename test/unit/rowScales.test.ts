@@ -46,9 +46,10 @@ const LIMITS = { maxBindingBytes: 2 ** 27 };
 
 const TARGET = {
   half: 'packed',
-  subgroups: false,
+  subgroup: null,
   lanes: 64,
   matmul: 'register8',
+  attention: 'register',
   matrixShapes: [],
   splitSums: false,
 } as const;

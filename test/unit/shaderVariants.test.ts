@@ -18,10 +18,11 @@ import {
   ofSteps,
   pairwiseVariants,
 } from '../gpu/kernels/variants.ts';
+import { WIDTH_CASES } from '../gpu/kernels/widths/widthCases.ts';
 import { withKernelFixture } from '../gpu/kernels/withKernelFixture.ts';
 
 /** Smallest subgroups of SwiftShader and lavapipe, and the largest of any GPU: what a kernel needs grows with them. */
-const SUBGROUPS = [4, 8, 64];
+const SUBGROUPS = [4, 8, 32, 64];
 
 /** On WebGPU's guaranteed limits: adapters raise them, and no kernel may count on it. */
 function withNull<T>(features: GPUFeatureName[], body: (fixture: KernelFixture) => Promise<T>): Promise<T> {
@@ -34,10 +35,13 @@ function withNull<T>(features: GPUFeatureName[], body: (fixture: KernelFixture) 
 }
 
 const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups'];
-/** As NVIDIA and Apple offer them. */
+/** As NVIDIA, Apple and Intel offer them, in shares of both widths. */
 const MATRIX_SHAPES: readonly MatrixShape[] = [
   { component: 'f16', m: 16, n: 16, k: 16 },
+  { component: 'f16', m: 16, n: 8, k: 16, wide: true },
   { component: 'f32', m: 8, n: 8, k: 8 },
+  { component: 'f32', m: 8, n: 8, k: 8, wide: true },
+  { component: 'f16', m: 8, n: 16, k: 16 },
 ];
 
 const dispatches = dispatchesOf(SUBGROUPS, MATRIX_SHAPES);
@@ -59,7 +63,7 @@ describe('a pairwise cover of the variants is valid', () => {
       const result = await runVariants(fixture, await pairwiseVariants([]));
       console.log(`no features: ${result.ran} variants in ${result.seconds.toFixed(1)} s`);
       expect(result.failures).toEqual([]);
-      for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma . half/);
+      for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma .* half/);
       expect(result.ran).toBeGreaterThan(200);
     }));
 });
@@ -166,6 +170,18 @@ describe('a variant is refused by name', () => {
   });
 });
 
+test('what uses subgroups says of which size, and is tested in workgroups of every width', () => {
+  const using = variants.filter(({ features }) => features.includes('subgroups'));
+  for (const { key, dispatch } of using) {
+    expect(dispatch.variant.constants, key).toHaveProperty('SUBGROUP');
+  }
+  const kernels = new Set(using.map(({ dispatch }) => dispatch.variant.kernel));
+  // Its workgroups are whole subgroups; and what shows them runs in workgroups of several widths by itself.
+  for (const other of ['matmul_matrix', 'subgroup_probe']) kernels.delete(other);
+  for (const tested of WIDTH_CASES.flatMap((one) => one.kernels)) kernels.delete(tested);
+  expect([...kernels]).toEqual([]);
+});
+
 describe('the cover', () => {
   const inCover = new Set(cover.flatMap(pairsOf));
 
@@ -178,8 +194,9 @@ describe('the cover', () => {
   });
 
   test.each(PRECISION_MODES)('has what meets in %s', (precision) => {
-    const target = { half: 'native', matmul: 'register32', subgroups: true, lanes: 8 } as const;
-    const asked = ofSteps({ ...target, matrixShapes: [], splitSums: false }, { precision });
+    const target = { half: 'native', matmul: 'register32', subgroup: 8, lanes: 8 } as const;
+    const rest = { attention: 'register', matrixShapes: [], splitSums: false } as const;
+    const asked = ofSteps({ ...target, ...rest }, { precision });
     const pairs = asked.flatMap((operation) => (operation.kind === 'dispatch' ? pairsOf(operation) : []));
     expect(pairs.length).toBeGreaterThan(0);
     expect(pairs.filter((pair) => !inCover.has(pair))).toEqual([]);

@@ -29,9 +29,10 @@ test('a kernel reads and writes its operands through modules of their formats', 
       if (column >= p.c4) {
         return;
       }
+      let first = p.first;
       var sum = vec4f();
       for (var block = 0u; block < p.blocks; block++) {
-        sum += partials[p.first + block * p.c4 + column];
+        sum += partials[first + block * p.c4 + column];
       }
       sum += out_load(column);
       out_store(column, sum);

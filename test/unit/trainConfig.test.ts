@@ -39,7 +39,11 @@ test.each<[Partial<TrainConfig>, string, string]>([
   [untyped({ optimizer: null }), 'BAD_VALUE', 'There is no optimizer "null"'],
   [untyped({ norm: null }), 'BAD_VALUE', 'There is no norm "null"'],
   [untyped({ tied: 'no' }), 'BAD_VALUE', 'tied is "no"'],
-  [{ optimizer: 'lion', optimState: 'fp8' }, 'BAD_VALUE', 'Optimizer lion does not keep its states in fp8'],
+  [
+    { optimizer: 'lion', optimState: 'fp8' },
+    'BAD_VALUE',
+    'Optimizer lion does not support optimizer state fp8',
+  ],
   [{ layers: 0 }, 'BAD_SHAPE', 'layers is 0'],
   [{ heads: -1 }, 'BAD_SHAPE', 'heads is -1'],
   [{ width: 64.5 }, 'BAD_SHAPE', 'width is 64.5'],

@@ -1,7 +1,7 @@
 import { useRun } from '../../store/runStore.ts';
 import { modesOf } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { storageSentence, usesHalf } from '../messages.ts';
+import { kernelSentence, storageSentence, usesHalf } from '../messages.ts';
 import styles from './AdapterLine.module.css';
 
 /** Shows which GPU computes and how it stores f16, with the reason. */
@@ -19,6 +19,7 @@ export function AdapterLine() {
       <strong data-testid="adapter">{adapter.name}</strong>
       <span>{`${adapter.isFallback ? ' (software)' : ''}. `}</span>
       <span data-testid="storage">{storageSentence(adapter, config, run?.facts?.storage)}</span>
+      {run?.facts && <span data-testid="kernels">{` ${kernelSentence(run.facts.kernels)}`}</span>}
     </p>
   );
 }

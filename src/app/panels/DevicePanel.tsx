@@ -10,7 +10,14 @@ import panel from '../ui/FoldedPanel.module.css';
 import { MeasureButtons } from '../ui/MeasureButtons.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './DevicePanel.module.css';
-import { FEATURE_WORDS, formatRate, halfWords, kernelWords, modeSupport } from './deviceMessages.ts';
+import {
+  FEATURE_WORDS,
+  formatRate,
+  halfWords,
+  kernelWords,
+  modeSupport,
+  subgroupWords,
+} from './deviceMessages.ts';
 import { exactBytes } from './memoryTotal.ts';
 
 /** The adapter: its features and limits, how it stores each mode's numbers, and how fast it is. */
@@ -38,6 +45,7 @@ function Identity({ adapter }: AdapterProps) {
     ['Vendor', adapter.vendor],
     ['Architecture', adapter.architecture],
     ['Description', adapter.description],
+    ['Subgroups', subgroupWords(adapter.subgroup)],
   ].filter(([, value]) => value !== '');
   return (
     <dl className={styles.facts} data-testid="device-identity">

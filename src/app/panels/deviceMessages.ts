@@ -13,6 +13,7 @@ import type { AdapterReport, BenchmarkResult, HalfStorage } from '../../session/
 export const FEATURE_WORDS: Readonly<Record<string, string>> = {
   'shader-f16': 'native half precision',
   subgroups: 'lanes exchange values without going through memory',
+  'subgroup-size-control': 'kernels ask for one size of subgroups where there are several',
   'timestamp-query': 'exact GPU time',
   [SUBGROUP_MATRIX]: 'matrix units, used where they pass a self-test and are faster',
   'core-features-and-limits': 'the core features of WebGPU',
@@ -70,6 +71,13 @@ export function formatRate(perSecond: number, unit: 'FLOP/s' | 'B/s'): string {
 /** `register16, subgroup matrix f16 16x16x16`, or why the matrix units are not used. */
 export function kernelWords({ matmul, subgroupMatrix }: BenchmarkResult['kernels']): string {
   return subgroupMatrix === undefined ? matmul : `${matmul}, subgroup matrix ${subgroupMatrix}`;
+}
+
+/** "32 lanes, as kernels ask", or why no kernel uses subgroups; empty without them. */
+export function subgroupWords(subgroup: AdapterReport['subgroup']): string {
+  if (!subgroup) return '';
+  const { size, asked, note } = subgroup;
+  return size === null ? `not used: ${note}` : `${size} lanes${asked ? ', as kernels ask' : ''}`;
 }
 
 export function halfWords(half: HalfStorage): string {

@@ -13,7 +13,7 @@ import {
   recordKernels,
 } from '../kernels/kernelChoice.ts';
 import { matmul } from '../kernels/matmul.ts';
-import { gradientNorm, NORM_PARTIALS } from '../kernels/optimizer.ts';
+import { gradientNorm, normPartials } from '../kernels/optimizer.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { FormatId, HalfStorage } from '../precision/formats.ts';
 
@@ -140,7 +140,7 @@ export async function measureReadBandwidth(
   const bytes = memoryBytes(device, report);
   const gradient = { name: 'bench values', type: 'f32', elements: bytes / 4 } as const;
   const state = { name: 'bench state', type: 'u32', elements: STEP_STATE_WORDS } as const;
-  const partials = { name: 'bench sums', type: 'f32', elements: NORM_PARTIALS } as const;
+  const partials = { name: 'bench sums', type: 'f32', elements: normPartials(bytes / 4) } as const;
   const found = { name: 'bench found', type: 'u32', elements: 4 } as const;
   const arena = await Arena.allocate(device, [gradient, state, partials, found]);
   try {

@@ -3,22 +3,17 @@
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { Arena } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import { type Dispatch, type Operation, type Target, uniformOf, variantKey } from '../gpu/operation.ts';
+import { type Dispatch, type Operation, uniformOf, variantKey } from '../gpu/operation.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { chooseHalf, makeTarget } from '../gpu/target.ts';
 import { byteRange } from '../gpu/tensor.ts';
 import { secondsPerReplay } from '../gpu/timing.ts';
-import { chooseKernels } from '../kernels/kernelChoice.ts';
-import { PHASES as MODEL_PHASES, operationsOf } from '../model/emission.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
-import { buildPass, buildSchedule } from '../model/schedule.ts';
-import type { RunTensors } from '../model/tensors.ts';
+import { runKernels } from '../train/runKernels.ts';
+import { PHASES, type Phase, type PhaseLists, phaseLists } from './phases.ts';
 
 const MAX_REPLAYS = 1000;
-
-export const PHASES = [...MODEL_PHASES, 'optimizer', 'other'] as const;
-export type Phase = (typeof PHASES)[number];
 
 export interface OperationTiming {
   readonly phase: Phase;
@@ -74,7 +69,6 @@ export function phaseTimes(
   return withStep(device, report, config, vocabulary, timePhases);
 }
 
-type PhaseLists = Readonly<Record<Phase, readonly Operation[]>>;
 /** Returns the milliseconds of one replay of the operations. */
 type Timer = (operations: readonly Operation[]) => Promise<number>;
 
@@ -94,7 +88,7 @@ async function withStep<T>(
 ): Promise<T> {
   const { tensors } = memoryPlan(config, vocabulary, planLimits(device.limits));
   const pipelines = new PipelineCache(device);
-  const kernels = await chooseKernels(device, pipelines, report);
+  const kernels = await runKernels({ device, pipelines, report }, config, tensors);
   const target = makeTarget(report, chooseHalf(config.half, report), kernels);
   const arena = await Arena.allocate(
     device,
@@ -114,15 +108,6 @@ async function withStep<T>(
   } finally {
     arena.destroy();
   }
-}
-
-function phaseLists(target: Target, tensors: RunTensors, config: TrainConfig): PhaseLists {
-  const { begin, optimizer } = buildSchedule(target, tensors, config);
-  const microBatch = buildPass(tensors.training, target);
-  const [forward, lmHead, backward] = MODEL_PHASES.map((phase) =>
-    operationsOf(microBatch.filter((emitted) => emitted.phase === phase)),
-  );
-  return { forward: forward!, lmHead: lmHead!, backward: backward!, optimizer, other: begin };
 }
 
 /** Groups equal dispatches and counts them. Copies and clears are timed in the phases only. */

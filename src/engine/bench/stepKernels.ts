@@ -28,7 +28,7 @@ export interface StepKernel
 
 /** The targets that a run on this adapter may end with: each matmul kernel, with and without subgroups, and with matrix units. */
 export function candidateTargets(report: AdapterReport, half: TrainConfig['half']): Target[] {
-  const reports = report.subgroupSize ? [report, { ...report, subgroupSize: null }] : [report];
+  const reports = report.subgroup?.size ? [report, { ...report, subgroup: null }] : [report];
   const targets = reports.flatMap((one) =>
     matmulCandidates(one).map((matmul) =>
       makeTarget(one, chooseHalf(half, one), { matmul, matrixShapes: [] }),

@@ -68,7 +68,7 @@ export async function openModel(source: RandomAccess, beside: CompanionFiles): P
   };
 }
 
-/** Its tensors are a model's and an optimizer's: the first one of those would else be named as a stranger. */
+/** The error for a saved run. Without it, the first tensor of the optimizer would be reported as unknown. */
 function savedRun(name: string): EngineError {
   return new EngineError(
     'WRONG_MODEL',

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { microBatchesPerStep, microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { NOT_USED } from '../gpu/subgroupMatrix.ts';
-import type { RecordedKernels } from '../kernels/kernelChoice.ts';
+import { FIRST_ATTENTION, type RecordedKernels } from '../kernels/kernelChoice.ts';
 
 /** Later changes are not recorded, because the numbers may differ from the first change on anyway. */
 const MAX_CHANGES = 1000;
@@ -67,12 +67,13 @@ export function changesOnResume(before: RecordedConditions, now: RunConditions, 
 
 /** Describes the conditions. Descriptions are equal if and only if the bits of a step are. */
 function inWords({ adapter, kernels, config }: RunConditions): Record<RunChange['what'], string> {
-  const { matmul, subgroupMatrix } = kernels;
+  const { matmul, attention = FIRST_ATTENTION, subgroupMatrix } = kernels;
+  const families = attention === FIRST_ATTENTION ? matmul : `${matmul}, attention ${attention}`;
   const { steps, learningRate, minLearningRate, lrSchedule } = config;
   const usesMatrices = subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
   return {
     adapter,
-    kernels: usesMatrices ? `${matmul} and matrix units ${subgroupMatrix}` : matmul,
+    kernels: usesMatrices ? `${families} and matrix units ${subgroupMatrix}` : families,
     microBatch: `${microBatchesPerStep(config)} of ${microBatchOf(config)}`,
     // A constant learning rate does not depend on the number of steps.
     steps: learningRate > minLearningRate && lrSchedule !== 'constant' ? `${steps}` : 'any',

@@ -13,7 +13,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import { MATMUL_KERNELS } from '../gpu/operation.ts';
+import { ATTENTION_KERNELS, MATMUL_KERNELS } from '../gpu/operation.ts';
 import type { ElementType } from '../gpu/tensor.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState } from '../kernels/stepState.ts';
@@ -164,7 +164,12 @@ const descriptionSchema = v.object({
   config: v.record(text(100), v.union([text(200), v.pipe(v.number(), v.finite()), v.boolean(), v.null()])),
   recipe: v.exactOptional(text(4000)),
   storage: v.nullable(v.picklist(['native', 'packed'])),
-  kernels: v.object({ matmul: v.picklist(MATMUL_KERNELS), subgroupMatrix: v.exactOptional(text(2000)) }),
+  kernels: v.object({
+    matmul: v.picklist(MATMUL_KERNELS),
+    attention: v.exactOptional(v.picklist(ATTENTION_KERNELS)),
+    subgroupMatrix: v.exactOptional(text(2000)),
+    note: v.exactOptional(text(4000)),
+  }),
   adapter: text(1000),
   changes: v.optional(runChanges, []),
   text: v.object({

@@ -2,6 +2,13 @@
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { SUBGROUP_MATRIX, type SubgroupMatrixConfig } from './subgroupMatrix.ts';
+import {
+  expectedSubgroups,
+  probeSubgroups,
+  SUBGROUP_SIZE_CONTROL,
+  type SubgroupRange,
+  type SubgroupReport,
+} from './subgroups.ts';
 
 export interface AdapterReport {
   /** Vendor, architecture and description in one line. */
@@ -12,7 +19,10 @@ export interface AdapterReport {
   /** Whether it is a software adapter, on which everything works, but slowly. */
   readonly isFallback: boolean;
   readonly features: readonly string[];
-  readonly subgroupSize: { readonly min: number; readonly max: number } | null;
+  /** What the adapter says of its subgroups; null without them. */
+  readonly subgroupSize: SubgroupRange | null;
+  /** What kernels may count on, as a kernel of `openDevice` has shown it; null without them. */
+  readonly subgroup: SubgroupReport | null;
   /**
    * Fastest storage for f16: native where shader-f16 exists, except on software adapters. These load one element at a time, so
    * that packed halves, two in a word, need half as many loads.
@@ -24,7 +34,13 @@ export interface AdapterReport {
 }
 
 /** Features that are used if available. Nothing beyond core WebGPU is required. */
-const OPTIONAL_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX] as GPUFeatureName[];
+const OPTIONAL_FEATURES = [
+  'shader-f16',
+  'subgroups',
+  SUBGROUP_SIZE_CONTROL,
+  'timestamp-query',
+  SUBGROUP_MATRIX,
+] as GPUFeatureName[];
 
 /** Limits that are raised above WebGPU's defaults, because a tensor or a tile may need more. */
 const RAISED_LIMITS = [
@@ -76,7 +92,8 @@ export async function openDevice(
       requiredFeatures: features,
       requiredLimits,
     });
-    return { device, report: reportOf(adapter, device) };
+    const report = reportOf(adapter, device);
+    return { device, report: { ...report, subgroup: await probeSubgroups(device, report.subgroupSize) } };
   } catch (cause) {
     throw new EngineError(
       'DEVICE_FAILED',
@@ -108,13 +125,26 @@ function noAdapter(detail: string, cause?: unknown): EngineError {
   );
 }
 
-/** Reports what an open device offers. */
+type AdapterNames = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'description'>;
+
+/** Vendor, architecture and description in one line. */
+export function adapterName({ vendor, architecture, description }: AdapterNames): string {
+  return [vendor, architecture, description].filter((part) => part !== '').join(' ') || 'unnamed adapter';
+}
+
+/** Whether an adapter is a software renderer, by its own statement or by its name. */
+export function isSoftwareAdapter(info: AdapterNames & Pick<GPUAdapterInfo, 'isFallbackAdapter'>): boolean {
+  return info.isFallbackAdapter === true || SOFTWARE.test(adapterName(info));
+}
+
+/** Reports what an open device offers. Its subgroup sizes are those that the adapter names; `openDevice` measures them with a kernel. */
 export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPUDevice): AdapterReport {
   const { info } = adapter;
-  const name =
-    [info.vendor, info.architecture, info.description].filter((part) => part !== '').join(' ') ||
-    'unnamed adapter';
-  const isFallback = info.isFallbackAdapter === true || SOFTWARE.test(name);
+  const name = adapterName(info);
+  const isFallback = isSoftwareAdapter(info);
+  const subgroupSize = device.features.has('subgroups')
+    ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
+    : null;
   const limits: Record<string, number> = {};
   for (const key in device.limits) {
     const value = device.limits[key as keyof GPUSupportedLimits];
@@ -127,9 +157,8 @@ export function reportOf(adapter: { readonly info: GPUAdapterInfo }, device: GPU
     description: info.description,
     isFallback,
     features: [...device.features].sort(),
-    subgroupSize: device.features.has('subgroups')
-      ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
-      : null,
+    subgroupSize,
+    subgroup: expectedSubgroups(subgroupSize, [...device.features]),
     half: device.features.has('shader-f16') && !isFallback ? 'native' : 'packed',
     matrixConfigs: matrixConfigs(info, device),
     limits,

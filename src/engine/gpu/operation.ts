@@ -64,19 +64,41 @@ export type Operation = Dispatch | Copy | Clear;
 /** The properties of the adapter and the run that kernels depend on. */
 export interface Target {
   readonly half: HalfStorage;
-  readonly subgroups: boolean;
-  /** Lanes of a row kernel's workgroup: the adapter's smallest subgroup, or 64 without subgroups. */
+  /** Lanes of every subgroup of the run's pipelines; null where there are none, or where sizes vary and cannot be fixed: kernels then take their variants without subgroups. */
+  readonly subgroup: number | null;
+  /** Whether pipelines ask for that size, since the adapter has several. */
+  readonly asksSubgroup?: boolean;
+  /** Lanes of a row kernel's workgroup, which need not be a multiple of a subgroup or a part of one. */
   readonly lanes: number;
   readonly matmul: MatmulKernel;
+  readonly attention: AttentionKernel;
   /** Matrix shapes that passed the self-test on this adapter; empty on most. A fitting shape takes precedence over `matmul`. */
   readonly matrixShapes: readonly MatrixShape[];
   /** Whether long sums with few results are split into parts, to give a GPU enough parallel work. */
   readonly splitSums: boolean;
 }
 
-/** Matmul kernels: with a register tile of 8, 16 or 32 rows per lane, or with tiles in workgroup memory. */
-export const MATMUL_KERNELS = ['register8', 'register16', 'register32', 'tiled'] as const;
+/**
+ * Matmul kernels: with a register tile of 8, 16 or 32 rows per lane, whose lanes share what they load of `a` or (`unshared`)
+ * each load all of it, or with tiles in workgroup memory, of a size that follows from the result's or of the given one.
+ */
+export const MATMUL_KERNELS = [
+  'register8',
+  'register16',
+  'register32',
+  'register16-unshared',
+  'tiled',
+  'tiled64',
+  'tiled128',
+] as const;
 export type MatmulKernel = (typeof MATMUL_KERNELS)[number];
+
+/**
+ * Attention kernels: with a key a trip, whose vectors lanes load for each other where there are subgroups, or with several
+ * keys a trip, which all lanes of a workgroup read at the same address.
+ */
+export const ATTENTION_KERNELS = ['register', 'uniform'] as const;
+export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];
 
 /** Grid of enough workgroups of `width` lanes for `count` items, in two dimensions; `linearGroup` in shaders/lib/grid.wgsl inverts it. */
 export function linearGrid(count: number, width: number): [number, number, number] {

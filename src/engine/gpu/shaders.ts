@@ -91,11 +91,26 @@ export async function assemble(variant: Variant): Promise<AssembledShader> {
       keepComments: false,
       sourceMap: false,
     });
-    const code = withReadOnly(withoutStandins(linked.dest), Object.keys(variant.slots));
+    const code = withSubgroupSize(
+      withReadOnly(withoutStandins(linked.dest), Object.keys(variant.slots)),
+      variant,
+    );
     return { code, entryPoint: variant.kernel, bindings: bindingsOf(code), uniforms: uniformsOf(code) };
   } catch (error) {
     throw shaderError(variant, error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/**
+ * Has the pipeline ask for the size of its subgroups where the variant has the condition `asksSubgroup`. The linker drops
+ * the attribute, so that it is put in here.
+ */
+function withSubgroupSize(code: string, { conditions, constants }: Variant): string {
+  if (!conditions.asksSubgroup) return code;
+  if (!constants.SUBGROUP) throw new RangeError('the size of its subgroups is not among its constants');
+  return code
+    .replace(/^enable subgroups;/m, 'enable subgroups;\nenable subgroup_size_control;')
+    .replace('@compute', `@compute @subgroup_size(${constants.SUBGROUP})`);
 }
 
 function shaderError(variant: Variant, detail: string, cause?: unknown): EngineError {

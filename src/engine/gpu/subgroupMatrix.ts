@@ -13,6 +13,8 @@ export interface MatrixShape {
   readonly k: number;
   /** Whether each lane computes the product by itself, so that tests can run the kernel on adapters without matrix units. */
   readonly emulated?: boolean;
+  /** Forces wide or narrow shares of subgroups, for tests. */
+  readonly wide?: boolean;
 }
 
 /** An entry of `adapterInfo.subgroupMatrixConfigs`, which @webgpu/types does not declare yet. */
@@ -24,12 +26,19 @@ export interface SubgroupMatrixConfig {
   readonly K: number;
 }
 
-/** Rows and columns of `out` that one subgroup computes. On GPUs with 8 x 8 matrices more than eight of them do not fit in registers. */
+/**
+ * Rows and columns of `out` that one subgroup computes, narrow or wide. A wide share loads fewer numbers for each product, and
+ * its sums take 64 registers of a lane, or half as many of small matrices, whose operands need more.
+ */
 const SHARE_ROWS = 32;
-const shareColumns = ({ m, n }: MatrixShape): number => (m * n > 64 ? 32 : 16);
-/** Length along k of the tiles in workgroup memory. Both tiles and the scratch stay below 16 KiB. */
-const TILE_STEPS = { f16: 32, f32: 16 };
-/** Padding in bytes after each stored row, which avoids bank conflicts. */
+const narrowColumns = ({ m, n }: Pick<MatrixShape, 'm' | 'n'>): number => (m * n > 64 ? 32 : 16);
+/** Smaller subgroups would hold more sums in a lane than they have registers for. */
+const LANES_OF_WIDE = 32;
+/** Fewer wide tiles leave cores of a large GPU idle, which narrow ones keep busy. */
+const ENOUGH_WIDE_TILES = 192;
+/** Length along k of the tiles in workgroup memory. Both tiles and the scratch stay below 16 KiB, wide ones too. */
+const TILE_STEPS = { f16: { narrow: 32, wide: 16 }, f32: { narrow: 16, wide: 16 } };
+/** Padding in bytes after each row, which avoids bank conflicts. */
 const PADDING_BYTES = 16;
 const BYTES = { f16: 2, f32: 4 };
 
@@ -44,8 +53,8 @@ export function usableShapes(configs: Iterable<SubgroupMatrixConfig>): MatrixSha
   for (const { componentType, resultComponentType, M: m, N: n, K: k } of configs) {
     if (resultComponentType !== 'f32' || (componentType !== 'f16' && componentType !== 'f32')) continue;
     const shape: MatrixShape = { component: componentType, m, n, k };
-    const divides = SHARE_ROWS % m === 0 && shareColumns(shape) % n === 0 && n % 4 === 0;
-    if (divides && TILE_STEPS[componentType] % k === 0) shapes.push(shape);
+    const divides = SHARE_ROWS % m === 0 && narrowColumns(shape) % n === 0 && n % 4 === 0;
+    if (divides && TILE_STEPS[componentType].wide % k === 0) shapes.push(shape);
   }
   const volume = ({ m, n, k }: MatrixShape) => m * n * k;
   return shapes.sort((a, b) => a.component.localeCompare(b.component) || volume(b) - volume(a));
@@ -54,7 +63,7 @@ export function usableShapes(configs: Iterable<SubgroupMatrixConfig>): MatrixSha
 /** With fewer rows or columns most of a subgroup's tile would be empty. */
 const MIN_EXTENT = 32;
 
-/** Returns the shape for operands of these formats, whose values its component represents exactly; undefined when there is none. */
+/** Returns the shape for operands whose values these formats hold and its component represents exactly; undefined when there is none. */
 export function matrixShapeFor(
   shapes: readonly MatrixShape[],
   formats: readonly FormatId[],
@@ -70,23 +79,28 @@ function fitsF16(format: FormatId): boolean {
   return exponentBits <= 5 && mantissaBits <= 10;
 }
 
-/** Returns the constants of the kernel. @param lanes size of every subgroup */
-export function matrixTile(shape: MatrixShape, lanes: number, aTransposed: boolean, bTransposed: boolean) {
+/** Results (m, n), in `parts` of the sum. */
+export interface MatrixOutput {
+  readonly m: number;
+  readonly n: number;
+  readonly parts: number;
+}
+
+/** Returns the constants of the kernel. @param subgroup lanes of every subgroup */
+export function matrixTile(shape: MatrixShape, subgroup: number, output: MatrixOutput) {
   const { component, m, n, k } = shape;
   // The workgroup has four subgroups in two columns, or two where four exceed the workgroup size that WebGPU guarantees.
-  const subgroups = 4 * lanes <= 256 ? 4 : 2;
-  const [rows, columns] = [SHARE_ROWS / m, shareColumns(shape) / n];
+  const subgroups = 4 * subgroup <= 256 ? 4 : 2;
   const TILE_M = (subgroups / 2) * SHARE_ROWS;
-  const TILE_N = 2 * shareColumns(shape);
-  const TILE_K = TILE_STEPS[component];
-  const padding = PADDING_BYTES / BYTES[component];
-  const STRIDE_A = (aTransposed ? TILE_M : TILE_K) + padding;
-  const STRIDE_B = (bTransposed ? TILE_K : TILE_N) + padding;
+  const columnsOf = (wide: boolean): number => narrowColumns(shape) * (wide ? 2 : 1);
+  const tiles = Math.ceil(output.m / TILE_M) * Math.ceil(output.n / (2 * columnsOf(true))) * output.parts;
+  const wide = shape.wide ?? (subgroup >= LANES_OF_WIDE && tiles >= ENOUGH_WIDE_TILES);
+  const TILE_K = TILE_STEPS[component][wide ? 'wide' : 'narrow'];
   return {
-    ...{ LANES: lanes, SUBGROUPS: subgroups, SUBGROUP_COLUMNS: 2, ROWS: rows, COLUMNS: columns },
-    ...{ MATRIX_M: m, MATRIX_N: n, MATRIX_K: k, TILE_M, TILE_N, TILE_K, STRIDE_A, STRIDE_B },
-    TILE_A_SIZE: (aTransposed ? TILE_K : TILE_M) * STRIDE_A,
-    TILE_B_SIZE: (bTransposed ? TILE_N : TILE_K) * STRIDE_B,
+    ...{ SUBGROUP: subgroup, SUBGROUPS: subgroups, SUBGROUP_COLUMNS: 2 },
+    ...{ ROWS: SHARE_ROWS / m, COLUMNS: columnsOf(wide) / n },
+    ...{ MATRIX_M: m, MATRIX_N: n, MATRIX_K: k, TILE_M, TILE_N: 2 * columnsOf(wide), TILE_K },
+    STRIDE: TILE_K + PADDING_BYTES / BYTES[component],
     SCRATCH_SIZE: subgroups * m * n,
   };
 }

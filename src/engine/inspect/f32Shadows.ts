@@ -77,6 +77,7 @@ function dispatchesOf(stored: Stored, microBatch: readonly Emitted[]): Dispatch[
  */
 const STORED_BESIDE: Readonly<Record<string, string>> = {
   attention_forward: 'lse',
+  attention_uniform_forward: 'lse',
   attention_backward_query: 'dots',
   cross_entropy: 'losses',
 };
@@ -108,7 +109,8 @@ function shadowOf(
   const { preActivation: format, ...slots } = dispatch.variant.slots;
   const kept = conditions.activation ? undefined : preActivation;
   const to = slot === 'preActivation' ? 'out' : slot;
-  const beside = STORED_BESIDE[kernel];
+  const secondary = STORED_BESIDE[kernel];
+  const beside = secondary !== undefined && dispatch.writes.includes(secondary) ? secondary : undefined;
   const shadowBindings: Dispatch['bindings'] = {
     ...bindings,
     ...(kept && { preActivation: kept }),

@@ -2,15 +2,15 @@ import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 
-/** What an MLP does between its layers, and to what. */
+/** The activation function of an MLP, and its input. */
 export interface Activation {
-  /** File of shaders/functions/ without its ending. */
+  /** File name in shaders/functions/ without `.wgsl`. */
   readonly kind: string;
-  /** As it was stored. */
+  /** The stored pre-activation, (rows, hidden). */
   readonly preActivation: Operand;
 }
 
-/** out = activation function of a stored pre-activation: what a matmul's epilogue had written there, bit by bit. */
+/** out = activation function of a stored pre-activation, with the same bits that a matmul's epilogue computes. */
 export function activationForward(
   target: Target,
   args: Activation & { out: Operand; elements: number; label: string },

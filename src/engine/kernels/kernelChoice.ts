@@ -1,9 +1,8 @@
-/** Which kernels a run uses on an adapter: timed and tested once a device. */
-import { Arena } from '../gpu/arena.ts';
+/** Chooses the kernels of a run: asked for, recorded, or the fastest of those that pass a self-test. */
+import { EngineError } from '../core/errors.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { MatmulKernel } from '../gpu/operation.ts';
+import type { AttentionKernel, MatmulKernel, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
-import { Program } from '../gpu/program.ts';
 import {
   type MatrixShape,
   NOT_USED,
@@ -11,130 +10,222 @@ import {
   shapeName,
   usableShapes,
 } from '../gpu/subgroupMatrix.ts';
-import { makeTarget, matmulCandidates } from '../gpu/target.ts';
-import { secondsPerReplay } from '../gpu/timing.ts';
-import type { FormatId } from '../precision/formats.ts';
-import { matmul } from './matmul.ts';
+import { makeTarget } from '../gpu/target.ts';
+import { ATTENTION, type Families, fastest, MATMUL, type Part } from './kernelFamilies.ts';
+import type { AskedKernels } from './kernelOption.ts';
+import { type Gpu, KernelTimer, keyOf, largestOfEach, type Sample } from './kernelTiming.ts';
 import { matrixFault } from './matrixSelfTest.ts';
+import { squareMatmuls } from './squareMatmuls.ts';
 
-export interface KernelChoice {
-  readonly matmul: MatmulKernel;
-  /** Proven by the self-test and faster than `matmul`. */
+export interface KernelChoice extends Families {
+  /** Shapes that passed the self-test and are faster than `matmul`. */
   readonly matrixShapes: readonly MatrixShape[];
-  /** Why matrix units that the adapter offers are not used, or some of their shapes; null where there is nothing to say. */
+  /** The reason why matrix units that the adapter offers, or some of their shapes, are not used; null if there is none. */
   readonly matrixNote: string | null;
+  /** The families that failed their self-test and were passed over; null if there is none. */
+  readonly note: string | null;
 }
 
-/** A choice as a run keeps it. */
+/** A choice in the form in which a run records it. */
 export type RecordedKernels = {
   readonly matmul: MatmulKernel;
-  /** Shapes of matrices, or why there are none; absent where the adapter offers no matrix units. */
+  /** Absent in records of versions with one family of attention. */
+  readonly attention?: AttentionKernel;
+  /** Matrix shapes in use, or the reason why none is; absent if the adapter offers no matrix units. */
   readonly subgroupMatrix?: string;
+  readonly note?: string;
 };
 
-/** Whether a run with these kernels may multiply on matrix units. */
+/** Whether a run with these kernels may use matrix units. */
 export function usesMatrixUnits({ subgroupMatrix }: RecordedKernels): boolean {
   return subgroupMatrix !== undefined && !subgroupMatrix.startsWith(NOT_USED);
 }
 
-export function recordKernels({ matmul, matrixShapes, matrixNote }: KernelChoice): RecordedKernels {
-  if (matrixShapes.length > 0) return { matmul, subgroupMatrix: matrixShapes.map(shapeName).join(', ') };
-  return matrixNote === null ? { matmul } : { matmul, subgroupMatrix: `${NOT_USED}${matrixNote}` };
+/** The family of attention in versions that had one. */
+export const FIRST_ATTENTION: AttentionKernel = 'register';
+
+/** Compilers say a lot, and run files take only so many characters. */
+const MOST_WORDS = 2000;
+
+export function recordKernels(choice: KernelChoice): RecordedKernels {
+  const { matmul, attention, matrixShapes, matrixNote, note } = choice;
+  const matrices =
+    matrixShapes.length > 0
+      ? matrixShapes.map(shapeName).join(', ')
+      : matrixNote === null
+        ? undefined
+        : `${NOT_USED}${matrixNote}`;
+  return {
+    matmul,
+    attention,
+    ...(matrices !== undefined && { subgroupMatrix: matrices.slice(0, MOST_WORDS) }),
+    ...(note !== null && { note: note.slice(0, MOST_WORDS) }),
+  };
 }
 
-/** The choice that a run was saved with, as far as the adapter still passes its self-test. */
+/** Restores the choice that a run was saved with, without matrix shapes that do not pass the self-test here. Waits for the GPU. */
 export async function recordedChoice(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,
-  { matmul, subgroupMatrix }: RecordedKernels,
+  { matmul, attention = FIRST_ATTENTION, subgroupMatrix, note: recordedNote }: RecordedKernels,
 ): Promise<KernelChoice> {
-  if (subgroupMatrix === undefined) return { matmul, matrixShapes: [], matrixNote: null };
+  const families = { matmul, attention, note: recordedNote ?? null };
+  if (subgroupMatrix === undefined) return { ...families, matrixShapes: [], matrixNote: null };
   if (subgroupMatrix.startsWith(NOT_USED)) {
-    return { matmul, matrixShapes: [], matrixNote: subgroupMatrix.slice(NOT_USED.length) };
+    return { ...families, matrixShapes: [], matrixNote: subgroupMatrix.slice(NOT_USED.length) };
   }
   const names = subgroupMatrix.split(', ');
   const isWanted = (shape: MatrixShape) => names.includes(shapeName(shape));
   if (!usableShapes(report.matrixConfigs).some(isWanted)) {
-    return {
-      matmul,
-      matrixShapes: [],
-      matrixNote: `${subgroupMatrix}, which the run began with, is not here`,
-    };
+    const matrixNote = `${subgroupMatrix}, which the run began with, is not here`;
+    return { ...families, matrixShapes: [], matrixNote };
   }
-  const { proven, faults } = await proveShapes(device, pipelines, report, matmul, isWanted);
-  return { matmul, matrixShapes: proven, matrixNote: faults.join('; ') || null };
+  const { proven, faults } = await proveShapes({ device, pipelines, report }, matmul, isWanted);
+  return { ...families, matrixShapes: proven, matrixNote: faults.join('; ') || null };
 }
 
-const choices = new WeakMap<GPUDevice, Promise<KernelChoice>>();
+const choices = new WeakMap<GPUDevice, Map<string, Promise<KernelChoice>>>();
+
+export interface ChoiceOptions {
+  /** What the run dispatches; square matmuls unless given. */
+  readonly sample?: Sample;
+  /** Families that are not chosen but asked for. */
+  readonly asked?: AskedKernels;
+  /** What is not asked for is taken from this choice. */
+  readonly recorded?: KernelChoice | undefined;
+}
 
 /**
- * The kernels for an adapter, the same at every call for a device. Waits for the GPU at the first.
- * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE
+ * Returns the kernels for a run. The choice is made once for each device and what is timed on it, and waits for the GPU.
+ * @throws EngineError OUT_OF_MEMORY or SHADER_COMPILE; BAD_VALUE where the adapter cannot run what is asked for
  */
 export function chooseKernels(
   device: GPUDevice,
   pipelines: PipelineCache,
   report: AdapterReport,
+  { sample = squareMatmuls, asked = {}, recorded }: ChoiceOptions = {},
 ): Promise<KernelChoice> {
-  let choice = choices.get(device);
+  const gpu = { device, pipelines, report };
+  if (recorded) return choose(gpu, sample, asked, recorded);
+  const operations = sample(targetOf(report, expected(report)));
+  const key = JSON.stringify([
+    keyOf(largestOfEach(operations, (one) => MATMUL.isOf(one) || ATTENTION.isOf(one))),
+    asked,
+  ]);
+  const made = choices.get(device) ?? new Map<string, Promise<KernelChoice>>();
+  choices.set(device, made);
+  let choice = made.get(key);
   if (!choice) {
-    choice = choose(device, pipelines, report);
-    choices.set(device, choice);
-    choice.catch(() => choices.delete(device)); // memory that was short may be there the next time
+    choice = choose(gpu, sample, asked);
+    made.set(key, choice);
+    choice.catch(() => made.delete(key)); // the next attempt may have enough memory
   }
   return choice;
+}
+
+function expected(report: AdapterReport): Families {
+  return { matmul: MATMUL.candidates(report)[0]!, attention: ATTENTION.candidates(report)[0]! };
+}
+
+function targetOf(
+  report: AdapterReport,
+  families: Families,
+  matrixShapes: readonly MatrixShape[] = [],
+): Target {
+  return makeTarget(report, report.half, { ...families, matrixShapes });
 }
 
 /** Another kernel must be this much faster to be taken, so that noise does not change the choice. */
 const CLEAR_WIN = 0.9;
 
 async function choose(
-  device: GPUDevice,
-  pipelines: PipelineCache,
-  report: AdapterReport,
+  gpu: Gpu,
+  sample: Sample,
+  asked: AskedKernels,
+  recorded?: KernelChoice,
 ): Promise<KernelChoice> {
-  const [expected, ...others] = matmulCandidates(report);
-  const seconds = (kernel: MatmulKernel, matrixShapes: readonly MatrixShape[], type: FormatId) =>
-    secondsOfSquare(device, pipelines, report, { matmul: kernel, matrixShapes, matrixNote: null }, type);
-  let kernel = expected!;
-  if (others.length > 0) {
-    // They sum in the same order: the choice changes speed and not results.
-    let best = await seconds(kernel, [], 'f32');
-    for (const other of others) {
-      const time = await seconds(other, [], 'f32');
-      if (time >= best * CLEAR_WIN) continue;
-      kernel = other;
-      best = time;
+  const { report } = gpu;
+  const timer = new KernelTimer(gpu);
+  const notes: string[] = recorded?.note ? [recorded.note] : [];
+  let families = expected(report);
+  const seconds = (part: Pick<Part, 'isOf'>, of: Families, shapes: readonly MatrixShape[] = []) =>
+    timer.seconds(largestOfEach(sample(targetOf(report, of, shapes)), part.isOf));
+  const family = async <Id extends keyof Families>(part: Part<Id>): Promise<Families[Id]> => {
+    const name = asked[part.id] as Families[Id] | undefined;
+    if (name !== undefined) {
+      const fault = await part.fault(gpu, name);
+      if (fault) throw refused(gpu, part.optionOf(name), fault);
+      return name;
     }
-  }
-  const { proven, faults } = await proveShapes(device, pipelines, report, kernel, () => true);
+    if (recorded) return recorded[part.id];
+    const best = await fastest<Families[Id]>(part.candidates(report), {
+      seconds: (one) => seconds(part, { ...families, [part.id]: one }),
+      // Tests cover software adapters.
+      fault: async (one) => (report.isFallback ? null : part.fault(gpu, one)),
+      plain: part.plain,
+      clearWin: CLEAR_WIN,
+    });
+    notes.push(...best.notes);
+    return best.name;
+  };
+  families = { ...families, matmul: await family(MATMUL) };
+  families = { ...families, attention: await family(ATTENTION) };
+  const withShapes = (shapes: readonly MatrixShape[]) => seconds(MATMUL, families, shapes);
+  const matrices =
+    recorded && asked.matrix === undefined
+      ? recorded
+      : await chooseMatrices(gpu, families.matmul, asked.matrix, withShapes);
+  const { matrixShapes, matrixNote } = matrices;
+  return { ...families, matrixShapes, matrixNote, note: notes.join('; ') || null };
+}
+
+function refused({ report }: Gpu, option: string, why: string): EngineError {
+  return new EngineError(
+    'BAD_VALUE',
+    `kernels ${option} was given, and ${report.name} cannot run it: ${why}.`,
+    'Leave kernels out to use the fastest that pass their self-test.',
+  );
+}
+
+/** @param seconds of the sample's matmuls with shapes; null where it was not measured */
+async function chooseMatrices(
+  gpu: Gpu,
+  matmul: MatmulKernel,
+  asked: boolean | undefined,
+  seconds: (shapes: readonly MatrixShape[]) => Promise<number | null>,
+): Promise<Pick<KernelChoice, 'matrixShapes' | 'matrixNote'>> {
+  const isOffered = gpu.report.features.includes(SUBGROUP_MATRIX);
+  if (asked === false) return { matrixShapes: [], matrixNote: isOffered ? 'not asked for' : null };
+  if (!isOffered && !asked) return { matrixShapes: [], matrixNote: null };
+  // Nothing on a CPU multiplies matrices at once.
+  if (gpu.report.isFallback && !asked) return { matrixShapes: [], matrixNote: 'slower on software adapters' };
+  const { proven, faults } = await proveShapes(gpu, matmul, () => true);
   const matrixShapes: MatrixShape[] = [];
   const notes = [...faults];
+  let best = asked || proven.length === 0 ? null : await seconds([]);
   for (const shape of proven) {
     if (matrixShapes.some(({ component }) => component === shape.component)) continue;
-    const plain = await seconds(kernel, [], shape.component);
-    const faster = (await seconds(kernel, [shape], shape.component)) < plain * CLEAR_WIN;
-    if (faster) matrixShapes.push(shape);
-    else notes.push(`${shapeName(shape)} is not faster than ${kernel}`);
+    const time = asked ? 0 : best === null ? null : await seconds([...matrixShapes, shape]);
+    if (time === null) notes.push(`${shapeName(shape)} was not timed`);
+    else if (asked || time < best! * CLEAR_WIN) {
+      matrixShapes.push(shape);
+      best = time;
+    } else notes.push(`${shapeName(shape)} is not faster than ${matmul} in this run`);
   }
-  return { matmul: kernel, matrixShapes, matrixNote: notes.join('; ') || null };
+  if (asked && matrixShapes.length === 0) throw refused(gpu, 'matrix', notes.join('; '));
+  return { matrixShapes, matrixNote: notes.join('; ') || null };
 }
 
 async function proveShapes(
-  device: GPUDevice,
-  pipelines: PipelineCache,
-  report: AdapterReport,
+  { device, pipelines, report }: Gpu,
   plain: MatmulKernel,
   isWanted: (shape: MatrixShape) => boolean,
 ): Promise<{ proven: MatrixShape[]; faults: string[] }> {
-  if (!report.features.includes(SUBGROUP_MATRIX)) return { proven: [], faults: [] };
-  const { min, max } = report.subgroupSize ?? { min: 0, max: 0 };
-  if (min !== max || max === 0) {
-    return {
-      proven: [],
-      faults: [`the kernel needs subgroups of one size; they have ${min} to ${max} lanes`],
-    };
+  if (!report.features.includes(SUBGROUP_MATRIX))
+    return { proven: [], faults: ['it offers no matrix units'] };
+  if (!report.subgroup?.size) {
+    return { proven: [], faults: [`they need subgroups: ${report.subgroup?.note ?? 'there are none'}`] };
   }
   const shapes = usableShapes(report.matrixConfigs).filter(isWanted);
   const proven: MatrixShape[] = [];
@@ -147,32 +238,4 @@ async function proveShapes(
   if (shapes.length === 0)
     faults.push('the adapter has no matrices of a fitting shape that are summed in f32');
   return { proven, faults };
-}
-
-/** Square matrices large enough to fill a GPU. */
-const SIZE = 1024;
-const MOST_REPLAYS = 64;
-
-async function secondsOfSquare(
-  device: GPUDevice,
-  pipelines: PipelineCache,
-  report: AdapterReport,
-  choice: KernelChoice,
-  type: FormatId,
-): Promise<number> {
-  const tensor = (name: string, format: FormatId) => ({ name, type: format, elements: SIZE * SIZE }) as const;
-  const [a, b, out] = [tensor('tune a', type), tensor('tune b', type), tensor('tune out', 'f32')];
-  const found = { name: 'tune found', type: 'u32', elements: 4 } as const;
-  const arena = await Arena.allocate(device, [a, b, out, found]);
-  try {
-    const target = makeTarget(report, report.half, choice);
-    const operation = matmul(target, { label: 'tune', a, b, out, m: SIZE, n: SIZE, k: SIZE, found });
-    const program = await Program.compile(device, pipelines, arena, 'tune', [operation]);
-    program.submit(Number.POSITIVE_INFINITY); // what drivers put off until a pipeline is used
-    const seconds = await secondsPerReplay(device, program, MOST_REPLAYS);
-    program.destroy();
-    return seconds;
-  } finally {
-    arena.destroy();
-  }
 }

@@ -1,8 +1,8 @@
 import { dispatch } from '../gpu/dispatch.ts';
-import type { Dispatch, Target } from '../gpu/operation.ts';
+import { laneForm } from '../gpu/lanes.ts';
+import type { Dispatch, MatmulKernel, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
 import { blockScalesOf, formatOf, type Operand } from '../gpu/tensor.ts';
-import type { FormatId } from '../precision/formats.ts';
 import type { Activation } from './activation.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
@@ -44,8 +44,26 @@ const REGISTER_TILES = {
   register8: { rows: 8, ROWS: 8, tall: false },
   register16: { rows: 16, ROWS: 16, tall: false },
   register32: { rows: 32, ROWS: 16, tall: true },
+  'register16-unshared': { rows: 16, ROWS: 16, tall: false },
 } as const;
-const TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8 };
+/** What all lanes of a workgroup load is one load to a GPU, so that it takes as many lanes as fill any of its waves. */
+const UNSHARED_LANES = 64;
+/** Tiles of matmul_tiled, of 8 x 4 results a lane and of 8 x 8. Both take 8.5 KiB of the 16 KiB that WebGPU guarantees. */
+const SMALL_TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8, COLUMNS4: 1 } as const;
+const LARGE_TILE = { TILE_M: 128, TILE_N: 128, TILE_K: 8, ROW_LANES: 16, COLUMNS4: 2 } as const;
+/** So many large tiles are about one for each core of a large GPU, which is then faster with them than with four times as many small ones. */
+const ENOUGH_LARGE_TILES = 96;
+/** Part of the products in large tiles that may lie beyond the result. */
+const MOST_WASTE = 0.2;
+
+/** Large tiles where they fill a GPU and are full themselves. All tiles sum in the same order, so that this changes no bit. */
+function tileFor(kernel: TiledKernel, { m, n, parts }: Pick<MatmulArgs, 'm' | 'n' | 'parts'>) {
+  if (kernel !== 'tiled') return kernel === 'tiled128' ? LARGE_TILE : SMALL_TILE;
+  const { TILE_M, TILE_N } = LARGE_TILE;
+  const tiles = Math.ceil(m / TILE_M) * Math.ceil(n / TILE_N);
+  const isFull = m * n >= (1 - MOST_WASTE) * tiles * TILE_M * TILE_N;
+  return isFull && tiles * (parts?.count ?? 1) >= ENOUGH_LARGE_TILES ? LARGE_TILE : SMALL_TILE;
+}
 
 /**
  * out = op(a) op(b) with a fused epilogue, in the kernel the target chose.
@@ -93,9 +111,10 @@ function outerScales({ a, b, m, n, k, aTransposed = false, bTransposed = false }
   return { a: isOuter(a, !aTransposed, m), b: isOuter(b, bTransposed, n) };
 }
 
-/** The format of the numbers that a kernel multiplies: with a scale in each they are no longer those of the codes. */
-function loadedFormat(operand: Operand, isOuter: boolean): FormatId {
-  return blockScalesOf(operand) && !isOuter ? 'f32' : formatOf(operand);
+type TiledKernel = Extract<MatmulKernel, `tiled${string}`>;
+
+function isTiled(kernel: MatmulKernel): kernel is TiledKernel {
+  return kernel.startsWith('tiled');
 }
 
 interface MatmulKernelForm {
@@ -113,28 +132,38 @@ function kernelFor(
   args: MatmulArgs,
   outer: ReturnType<typeof outerScales>,
 ): MatmulKernelForm {
-  const { a, b, m, n, aTransposed = false, bTransposed = false } = args;
-  const formats = [loadedFormat(a, outer.a), loadedFormat(b, outer.b)];
+  const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
+  const aBlocks = blockScalesOf(a) !== undefined && !outer.a;
+  const bBlocks = blockScalesOf(b) !== undefined && !outer.b;
+  // No narrow format holds what its blocks are once their scales are applied.
+  const formats = [aBlocks ? 'f32' : formatOf(a), bBlocks ? 'f32' : formatOf(b)] as const;
   const matrices = matrixShapeFor(target.matrixShapes, formats, m, n);
   if (matrices) {
     const { component, emulated = false } = matrices;
-    const constants = matrixTile(matrices, target.lanes, aTransposed, bTransposed);
-    const conditions = { half: component === 'f16', emulated };
+    const { asksSubgroup = false } = target;
+    const { subgroup } = target;
+    if (subgroup === null) throw new RangeError('matrices need subgroups of one size');
+    const constants = matrixTile(matrices, subgroup, { m, n, parts: parts?.count ?? 1 });
+    const conditions = { half: component === 'f16', emulated, asksSubgroup, aBlocks, bBlocks };
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
   }
-  if (target.matmul === 'tiled') {
-    return { kernel: 'matmul_tiled', tileRows: TILE.TILE_M, tileColumns: TILE.TILE_N, constants: TILE };
+  if (isTiled(target.matmul)) {
+    const tile = tileFor(target.matmul, args);
+    return { kernel: 'matmul_tiled', tileRows: tile.TILE_M, tileColumns: tile.TILE_N, constants: tile };
   }
   const { rows, ROWS, tall } = REGISTER_TILES[target.matmul];
-  const lanes = target.subgroups ? target.lanes : 16;
+  const isUnshared = target.matmul === 'register16-unshared';
+  const subgroup = isUnshared ? null : target.subgroup;
+  const lanes = isUnshared ? UNSHARED_LANES : subgroup === null ? 16 : target.lanes;
+  const form = laneForm({ ...target, subgroup, lanes });
   // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
   const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
   return {
     kernel: 'matmul_register',
     tileRows: rows,
     tileColumns: (wide ? 8 : 4) * lanes,
-    conditions: { subgroups: target.subgroups, tall, wide },
-    constants: { LANES: lanes, ROWS },
+    conditions: { ...form.conditions, tall, wide },
+    constants: { ...form.constants, ROWS },
   };
 }

@@ -1,10 +1,10 @@
-/** Matrix units against the plain kernel: of drivers of an experimental feature only what they show is believed. */
+/** Compares matrix units with the plain kernel, because drivers may implement the experimental feature incorrectly. */
 
 import { EngineError } from '../core/errors.ts';
 import { randomBits } from '../core/rng.ts';
 import { Arena, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { MatmulKernel } from '../gpu/operation.ts';
+import type { MatmulKernel, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { type MatrixShape, shapeName } from '../gpu/subgroupMatrix.ts';
@@ -12,7 +12,7 @@ import { makeTarget } from '../gpu/target.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { type MatmulArgs, matmul } from './matmul.ts';
 
-/** Multiples of no tile; two tiles of the sum at least. */
+/** Sizes that are multiples of no tile and need at least two tiles along k. */
 const [M, N, K] = [100, 68, 84];
 const PARTS = { count: 2, step: 64 };
 
@@ -25,8 +25,8 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
 };
 
 /**
- * What is wrong with the adapter's matrices of this shape, in words; null where they agree with the plain kernel in all
- * layouts. Waits for the GPU.
+ * Describes how products of this matrix shape differ from the plain kernel; null if they agree in all layouts. Waits for the
+ * GPU.
  * @throws EngineError OUT_OF_MEMORY
  */
 export async function matrixFault(
@@ -36,14 +36,30 @@ export async function matrixFault(
   plain: MatmulKernel,
   shape: MatrixShape,
 ): Promise<string | null> {
-  const type = shape.component;
+  const target = (matrixShapes: readonly MatrixShape[]) =>
+    makeTarget(report, 'packed', { matmul: plain, matrixShapes });
+  return productFault(device, pipelines, shapeName(shape), shape.component, target([shape]), target([]));
+}
+
+/**
+ * Describes how products of `tested` differ from those of `plain`; null if they agree in all layouts. Waits for the GPU.
+ * @param type format of the operands
+ * @throws EngineError OUT_OF_MEMORY
+ */
+export async function productFault(
+  device: GPUDevice,
+  pipelines: PipelineCache,
+  title: string,
+  type: MatrixShape['component'],
+  tested: Target,
+  plain: Target,
+): Promise<string | null> {
   const a: Tensor = { name: 'self-test a', type, elements: M * K };
   const b: Tensor = { name: 'self-test b', type, elements: K * N };
   const out: Tensor = { name: 'self-test out', type: 'f32', elements: PARTS.count * M * N };
   const found: Tensor = { name: 'self-test found', type: 'u32', elements: 4 };
   const arena = await Arena.allocate(device, [a, b, out, found]);
-  const product = async (layout: Layout, matrixShapes: readonly MatrixShape[]): Promise<Float32Array> => {
-    const target = makeTarget(report, 'packed', { matmul: plain, matrixShapes });
+  const product = async (layout: Layout, target: Target): Promise<Float32Array> => {
     const args = { label: 'self-test', a, b, out, m: M, n: N, k: K, found, ...layout };
     const program = await Program.compile(device, pipelines, arena, 'self-test', [matmul(target, args)]);
     program.submit(Number.POSITIVE_INFINITY);
@@ -56,17 +72,17 @@ export async function matrixFault(
       const right = contents(type, K * N, 2);
       device.queue.writeBuffer(arena.buffer(a), 0, left.bytes);
       device.queue.writeBuffer(arena.buffer(b), 0, right.bytes);
-      // First, so that a kernel that stores nothing does not leave the plain one's result to be found.
-      const actual = await product(layout, [shape]);
-      const expected = await product(layout, []);
+      // The matrix kernel runs first. If it stores nothing, the plain kernel's result is not mistaken for its own.
+      const actual = await product(layout, tested);
+      const expected = await product(layout, plain);
       const problem = difference(actual, expected, bounds(left.values, right.values, layout));
-      if (problem) return `${shapeName(shape)} ${name}: ${problem}`;
+      if (problem) return `${title} ${name}: ${problem}`;
     }
     return null;
   } catch (error) {
-    // Pipelines of an extension may fail for reasons of its own.
+    // A pipeline that uses the extension may fail to compile although the plain kernels compile.
     if (!(error instanceof EngineError && error.code === 'SHADER_COMPILE')) throw error;
-    return `${shapeName(shape)}: ${error.message}`;
+    return `${title}: ${error.message}`;
   } finally {
     arena.destroy();
   }
@@ -78,8 +94,8 @@ interface Contents {
 }
 
 /**
- * Numbers from all of f16's range that a sum can hold, or f32 with all their bits.
- * @param isTiny where f16 is subnormal: lost where matrix units take that for zero
+ * Random f16 values with magnitudes below 4, or random f32 values with all mantissa bits.
+ * @param isTiny elements that are f16 subnormals, which reveal matrix units that flush them to zero
  */
 function contents(
   type: MatrixShape['component'],
@@ -107,8 +123,9 @@ function valueOfHalf(code: number): number {
 }
 
 /**
- * How far the two kernels may differ: each rounds K sums, by a unit at most as WGSL allows, and matrix units may first
- * cut what they add to the last place of the largest of it: 3 K units of the sum of magnitudes, and flushed subnormals.
+ * Bounds the difference of the two kernels for each result. Each kernel rounds K sums by at most one unit in the last place
+ * (ulp), as WGSL allows, and matrix units may align the terms of a sum to the largest one and truncate them first. Together
+ * that is 3 K ulp of the sum of magnitudes. K * 2^-126 allows for flushed f32 subnormals.
  */
 function bounds(left: Float64Array, right: Float64Array, layout: Layout): Float64Array {
   const { aTransposed, bTransposed, parts = { count: 1, step: K } } = layout;

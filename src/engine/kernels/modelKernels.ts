@@ -1,14 +1,12 @@
-/** The kernels that layers dispatch, in one value: layers get it when their operations are made, so that a plan loads none. */
+/** The kernels that layers dispatch. Layers receive this object when their operations are made, so that planning loads no kernel. */
 import { activationForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
+import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
 import { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
 import {
   columnSum,
   crossEntropy,
-  embeddingBackwardPosition,
-  embeddingBackwardToken,
-  embeddingForward,
   layernormBackward,
   layernormBackwardParameters,
   layernormForward,

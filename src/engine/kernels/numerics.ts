@@ -3,23 +3,23 @@ import type { Dispatch, Target } from '../gpu/operation.ts';
 import { formatOf, type Operand, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
 
-/** Counts of one row: exact zeros, biased f32 exponents 1 to 254, infinities and NaN. Fixed in shaders/lib/exponents.wgsl. */
+/** Counts in a row: exact zeros, biased f32 exponents 1 to 254, infinities and NaN. Must match shaders/lib/exponents.wgsl. */
 export const BINS = 256;
 export const ZERO_BIN = 0;
 export const NON_FINITE_BIN = 255;
-/** Bin of exponent e is e + 127. */
+/** Exponent e is counted in bin e + 127. */
 export const EXPONENT_BIAS = 127;
 
 /** Lanes of exponent_histogram.wgsl. */
 const WIDTH = 256;
-/** Enough to fill a GPU; each workgroup ends with one round of atomics on the row. */
+/** Enough workgroups to fill a GPU. Each ends with one round of atomics on the row. */
 const MAX_GROUPS = 512;
-/** Vectors a lane should see before its workgroup pays for that round. */
+/** Vectors that a lane should process, so that this round costs little in comparison. */
 const VECTORS_PER_LANE = 4;
 
 /**
- * Adds the exponents of `inp` as stored to `histogram`, one row of {@link BINS} counts. Halves are read as words, so that
- * no conversion stands between bits and counts.
+ * Counts the exponents of the stored values of `inp` in `histogram`, a row of {@link BINS} u32. Halves are read as words, so
+ * that no hardware conversion can change them.
  */
 export function exponentHistogram(
   target: Target,
@@ -37,7 +37,7 @@ export function exponentHistogram(
   });
 }
 
-/** Halves are read as words. */
+/** The target on which halves are read as words. */
 function asWords(target: Target): Target {
   return { ...target, half: 'packed' };
 }
@@ -46,7 +46,7 @@ function groupsFor(elements: number): number {
   return Math.min(MAX_GROUPS, Math.max(1, Math.ceil(elements / 4 / (WIDTH * VECTORS_PER_LANE))));
 }
 
-/** The same dispatch, also counting the f32 values it stores; it stores the same bits. */
+/** The same dispatch, which also counts the exponents of the f32 values before it stores them. It stores the same bits. */
 export function withProbe(counted: Dispatch, histogram: Operand): Dispatch {
   const { variant, bindings, writes } = counted;
   return {
@@ -57,24 +57,25 @@ export function withProbe(counted: Dispatch, histogram: Operand): Dispatch {
   };
 }
 
-/** Workgroups of quantization_noise.wgsl, each of which writes a part; one more part holds the largest magnitude. */
+/** Workgroups of quantization_noise.wgsl. Each writes one part; an additional part holds the largest magnitude. */
 export const NOISE_GROUPS = 31;
 export const NOISE_PART_WORDS = 8;
 export const NOISE_WORDS = (NOISE_GROUPS + 1) * NOISE_PART_WORDS;
-/** Where a part has its largest magnitude. */
+/** Index of the largest magnitude in a part. */
 const AMAX_WORD = 2;
 
 interface NoiseArgs {
-  /** Before it was narrowed. */
+  /** The tensor before it was narrowed. */
   readonly inp: Operand;
+  /** The same tensor in the narrow format. */
   readonly out: Operand;
-  /** ({@link NOISE_WORDS}) u32, zero before. */
+  /** ({@link NOISE_WORDS}) u32, which must be zero before. */
   readonly parts: Operand;
   readonly elements: number;
   readonly label: string;
 }
 
-/** The parts of the error with which `out` stands for `inp`. */
+/** Measures the rounding error of `out` with respect to `inp`, in parts that the CPU adds up. */
 export function quantizationNoise(target: Target, args: NoiseArgs): Dispatch[] {
   const { inp, parts, elements, label } = args;
   const magnitude = dispatch(asWords(target), 'tensor_amax', {
@@ -89,7 +90,7 @@ export function quantizationNoise(target: Target, args: NoiseArgs): Dispatch[] {
   return [magnitude, noise(target, args)];
 }
 
-/** The same for an operand with a scale, whose largest magnitude is among those of the run. */
+/** The same for an operand with a tensor scale, whose largest magnitude is already in the run's table. */
 export function scaledQuantizationNoise(
   target: Target,
   args: NoiseArgs & { readonly amax: Tensor },

@@ -1,14 +1,25 @@
-/** The kernels of a step's end that all optimizers share, and rounding to another format. */
+/** Kernels at the end of a step that all optimizers share, and conversion to another format. */
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 
-/** Partial sums a chunk of gradients leaves for step_decide; fixed in gradient_norm.wgsl. */
+/** Number of partial sums that {@link gradientNorm} leaves for a chunk on software adapters, and on GPUs at least. */
 export const NORM_PARTIALS = 256;
+/** 2,048 workgroups of 64 lanes have 2 MiB of loads under way: about what the bandwidth of a large GPU times its latency asks for. */
+const MAX_NORM_PARTIALS = 2048;
+/** A lane adds up as many vectors before its chunk gets more workgroups. */
+const VECTORS_PER_LANE = 16;
+
+/** Partial sums of a chunk of `elements`: the most that any target leaves, or those of `target`. */
+export function normPartials(elements: number, target?: Pick<Target, 'splitSums'>): number {
+  if (target?.splitSums === false) return NORM_PARTIALS;
+  const groups = Math.ceil(elements / 4 / (64 * VECTORS_PER_LANE));
+  return Math.min(MAX_NORM_PARTIALS, Math.max(NORM_PARTIALS, groups));
+}
 
 /**
- * Finite check and sums of squares of one gradient chunk, into partials[first .. first + 256].
- * Halves are always read as words, so that the check sees the bits as stored.
+ * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32.
+ * Halves are always read as words, so that the check reads the stored bits.
  */
 export function gradientNorm(
   target: Target,
@@ -22,13 +33,14 @@ export function gradientNorm(
   },
 ): Dispatch {
   const { gradient, state, partials, found, elements, first } = args;
+  const groups = normPartials(elements, target);
   return dispatch({ ...target, half: 'packed' }, 'gradient_norm', {
     operands: { gradient },
     tensors: { state, partials },
     writes: ['partials'],
     found,
-    uniforms: { vectors: elements / 4, first },
-    grid: [NORM_PARTIALS, 1, 1],
+    uniforms: { vectors: elements / 4, groups, first },
+    grid: [groups, 1, 1],
     label: 'parameter gradients',
   });
 }
@@ -47,7 +59,7 @@ export interface StepDecideArgs {
   readonly ceiling: number;
 }
 
-/** Apply or skip, clip, learning rate, next loss scale. */
+/** Decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale. */
 export function stepDecide(args: StepDecideArgs): Dispatch {
   const { partials, schedule, state, found, partialCount, scheduleLength, growthInterval } = args;
   const { dynamicScale, clip, floor, ceiling } = args;
@@ -69,7 +81,7 @@ export function stepDecide(args: StepDecideArgs): Dispatch {
   });
 }
 
-/** out = inp in the format of out; with `low` its upper half, and the lower there. */
+/** out = inp in the format of out. With `low`, out receives the upper halves and `low` the lower halves of inp. */
 export function convertFormat(
   target: Target,
   args: { inp: Operand; out: Operand; low?: Operand | undefined; elements: number; label: string },

@@ -1,4 +1,4 @@
-/** Kernels that store operands in 8 bits, multiplied by a scale of their tensor or by those of its blocks or columns. */
+/** Kernels that store operands in narrow formats after multiplying them by a tensor scale, or by scales of blocks or columns. */
 
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
@@ -17,28 +17,28 @@ import { rowBlocks } from './rows.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;
-/** Lanes of quantize_blocks.wgsl, and of them at most so many for a block: four blocks then share a workgroup. */
+/** Lanes of quantize_blocks.wgsl, and the most lanes that share a block. A workgroup then has at least four blocks. */
 const BLOCKS_WIDTH = 64;
 const MAX_BLOCK_LANES = 16;
-/** Enough to fill a GPU; each workgroup ends with one atomic. */
+/** Enough workgroups to fill a GPU. Each ends with one atomic. */
 const MAX_GROUPS = 512;
-/** Vectors a lane should see before its workgroup pays for that. */
+/** Vectors that a lane should process, so that the atomic costs little in comparison. */
 const VECTORS_PER_LANE = 4;
 
-/** Words of a record of `scales`: TensorScale of shaders/lib/tensor_scale.wgsl. */
+/** Words of a record in `scales`, which is a TensorScale of shaders/lib/tensor_scale.wgsl. */
 export const SCALE_WORDS = 4;
 
 interface QuantizeArgs {
   readonly label: string;
   readonly inp: Operand;
-  /** Has a scale. */
+  /** An operand with a tensor scale. */
   readonly out: Operand;
   readonly amax: Tensor;
   readonly scales: Tensor;
   readonly elements: number;
 }
 
-/** out = inp in the format of out, at the scale that inp's largest magnitude asks for; `amax` has 0 for it before. */
+/** out = inp in the format of out, with the scale that fits inp's largest magnitude. The entry of `out` in `amax` must be 0 before. */
 export function quantizeCurrent(target: Target, args: QuantizeArgs): Dispatch[] {
   return [tensorAmax(target, args), quantize(target, args, true)];
 }
@@ -56,7 +56,7 @@ function tensorAmax(target: Target, { inp, out, amax, elements, label }: Quantiz
   });
 }
 
-/** out = inp in the format of out, at the scale in place; inp's largest magnitude is collected for the next one. */
+/** out = inp in the format of out, with the scale that is in the table. inp's largest magnitude is collected for the next scale. */
 export function quantizeDelayed(target: Target, args: QuantizeArgs): Dispatch[] {
   return [quantize(target, args, false)];
 }
@@ -67,7 +67,7 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
   return dispatch(target, 'quantize', {
     operands: { inp, out },
     tensors: { amax, scales },
-    // The scale of this tensor is stored, or its largest magnitude for the next one.
+    // Stores the scale of this tensor, or its largest magnitude for the next scale.
     writes: ['out', current ? 'scales' : 'amax'],
     uniforms: { vectors, record: recordOf(out) },
     conditions: { current, power: scaleOf(out)?.as !== 'f32' },
@@ -77,9 +77,9 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
 }
 
 /**
- * out = inp in the format of out, which has scales of blocks: each block at the scale that its largest magnitude asks for. Where
- * `out` has a scale of the tensor too, whose place in `amax` has 0 before, the blocks' multiply it.
- * @throws RangeError where out has none, or `elements` are no whole blocks of four-element vectors
+ * out = inp in the format of out, with the block scales that fit the largest magnitude of each block. If `out` has a tensor
+ * scale too, the block scales are multiplied by it; the entry of `out` in `amax` must then be 0 before.
+ * @throws RangeError if out has no block scales, or `elements` is no whole number of blocks of four-element vectors
  */
 export function quantizeBlocks(
   target: Target,
@@ -90,7 +90,7 @@ export function quantizeBlocks(
   const block = blockScalesOf(out)?.block ?? 0;
   if (!(block > 0 && block % 4 === 0 && elements % block === 0)) {
     throw new RangeError(
-      `${tensorOf(out).name}: ${elements} elements cannot be stored in blocks of ${block}, which must be whole and of a multiple of 4`,
+      `${tensorOf(out).name}: ${elements} elements cannot be stored in blocks of ${block}: there must be whole blocks, of a multiple of 4 elements`,
     );
   }
   const blocks = elements / block;
@@ -157,7 +157,7 @@ export function quantizeColumns(
   ];
 }
 
-/** The scales of the first `records` tensors for the step that follows. */
+/** Computes the scales of the first `records` tensors for the next step. */
 export function delayedScales(
   args: DelayedScaling & {
     readonly amax: Operand;

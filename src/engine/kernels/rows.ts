@@ -1,5 +1,6 @@
-/** Kernels that work row by row: layer norm, bias gradients, embeddings, cross entropy. */
+/** Kernels that work row by row: layer norm, bias gradients, cross entropy. */
 import { dispatch } from '../gpu/dispatch.ts';
+import { laneForm } from '../gpu/lanes.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand, Tensor } from '../gpu/tensor.ts';
 
@@ -8,16 +9,16 @@ interface Common {
   readonly found: Operand;
 }
 
-/** Those of the kernels of its kind, where it is no layer norm. */
+/** Conditions that select the kind of norm; undefined for layer norm. */
 type NormConditions = Dispatch['variant']['conditions'];
 
-/** (rows, C) = norm of (rows, C); stats (rows, 2) f32. */
+/** out (rows, C) = norm of each row of inp (rows, C); stats (rows, 2) f32 = mean and 1 / standard deviation. */
 export function layernormForward(
   target: Target,
   args: Common & {
     inp: Operand;
     weight: Operand;
-    /** Where the norm has one. */
+    /** (C), if the norm has a bias. */
     bias?: Operand | undefined;
     conditions?: NormConditions;
     out: Operand;
@@ -27,20 +28,21 @@ export function layernormForward(
   },
 ): Dispatch {
   const { inp, weight, bias, out, stats, found, rows, width, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'layernorm_forward', {
     operands: { inp, weight, bias, out },
     tensors: { stats },
     writes: ['out', 'stats'],
     found,
     uniforms: { rows, c4: width / 4 },
-    conditions: { ...args.conditions, subgroups: target.subgroups, bias: bias !== undefined },
-    constants: { LANES: target.lanes },
+    conditions: { ...args.conditions, ...form.conditions, bias: bias !== undefined },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** out (rows, C) = norm of inp with the statistics of the forward pass: the bits that it had written there. */
+/** out (rows, C) = norm of inp with the statistics of the forward pass, with the same bits that the forward pass stored. */
 export function layernormRecompute(
   target: Target,
   args: {
@@ -67,7 +69,7 @@ export function layernormRecompute(
   });
 }
 
-/** dinp (+)= gradient of the norm; `rounded` receives a copy of dinp in its own format. */
+/** dinp (rows, C) = or += gradient of the norm; `rounded` (rows, C) receives a copy of dinp in its own format. */
 export function layernormBackward(
   target: Target,
   args: Common & {
@@ -84,6 +86,7 @@ export function layernormBackward(
   },
 ): Dispatch {
   const { inp, dout, weight, stats, dinp, rounded, accumulate, found, rows, width, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'layernorm_backward', {
     operands: { inp, dout, weight, dinp, rounded },
     tensors: { stats },
@@ -92,22 +95,22 @@ export function layernormBackward(
     uniforms: { rows, c4: width / 4 },
     conditions: {
       ...args.conditions,
-      subgroups: target.subgroups,
+      ...form.conditions,
       accumulate,
       roundedCopy: rounded !== undefined,
     },
-    constants: { LANES: target.lanes },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** Blocks of rows that column sums are split into, so that narrow matrices still fill the GPU. */
+/** Number of blocks of rows into which column sums are split, so that narrow matrices still fill the GPU. */
 export function rowBlocks(rows: number): number {
   return Math.min(128, Math.max(1, Math.ceil(rows / 32)));
 }
 
-/** dweight += sum over rows of dout * normalised, dbias += sum over rows of dout: each where it is given. */
+/** dweight (C) += sum over rows of dout * normalised input, dbias (C) += sum over rows of dout; each only if it is given. */
 export function layernormBackwardParameters(
   target: Target,
   args: Common & {
@@ -135,21 +138,20 @@ export function layernormBackwardParameters(
     grid: [Math.ceil(width / 256), blocks, 1],
     label: `${label} partial sums`,
   });
-  const reduce = (first: number, out: Operand, name: string) =>
-    reducePartials(target, {
-      partials,
-      first,
-      out,
-      blocks,
-      width,
-      found,
-      label: `${label}.${name} gradient`,
-    });
-  return [
-    sums,
-    ...(dweight ? [reduce(0, dweight, 'weight')] : []),
-    ...(dbias ? [reduce(blocks * width, dbias, 'bias')] : []),
-  ];
+  const reduced = { partials, blocks, width, found };
+  if (dweight && dbias) {
+    const pair = { first: 0, out: dweight, bias: dbias, label: `${label} gain and bias gradient` };
+    return [sums, reducePartials(target, { ...reduced, ...pair })];
+  }
+  if (dweight) {
+    return [
+      sums,
+      reducePartials(target, { ...reduced, first: 0, out: dweight, label: `${label}.weight gradient` }),
+    ];
+  }
+  if (!dbias) return [sums];
+  const alone = { first: blocks * width, out: dbias, label: `${label}.bias gradient` };
+  return [sums, reducePartials(target, { ...reduced, ...alone })];
 }
 
 /** out (C) += column sums of inp (rows, C). */
@@ -170,99 +172,37 @@ export function columnSum(
   return [sums, reducePartials(target, { partials, first: 0, out, blocks, width, found, label })];
 }
 
-/** out (width) += sum over blocks of partials (blocks, width), from element `first` on. */
+/**
+ * out (width) += sum over blocks of partials (blocks, width) f32, which begin at element `first`; bias (width) += that of as
+ * many blocks behind them.
+ */
 export function reducePartials(
   target: Target,
-  args: Common & { partials: Tensor; first: number; out: Operand; blocks: number; width: number },
+  args: Common & {
+    partials: Tensor;
+    first: number;
+    out: Operand;
+    bias?: Operand;
+    blocks: number;
+    width: number;
+  },
 ): Dispatch {
-  const { partials, first, out, found, blocks, width, label } = args;
+  const { partials, first, out, bias, found, blocks, width, label } = args;
   return dispatch(target, 'reduce_partials', {
-    operands: { out },
+    operands: { out, bias },
     tensors: { partials },
-    writes: ['out'],
+    writes: ['out', 'bias'],
     found,
     uniforms: { blocks, c4: width / 4, first: first / 4 },
-    grid: [Math.ceil(width / 256), 1, 1],
-    label,
-  });
-}
-
-/** out (B*T, C) = token embedding + position embedding, of the tokens whose rows are in `tokenWeight`. */
-export function embeddingForward(
-  target: Target,
-  args: Common & {
-    tokens: Operand;
-    /** (tokenRows, C), the embedding from row `firstToken` on. */
-    tokenWeight: Operand;
-    firstToken: number;
-    tokenRows: number;
-    positionWeight: Operand;
-    out: Operand;
-    rows: number;
-    context: number;
-    width: number;
-  },
-): Dispatch {
-  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, out, found, context, width, label } =
-    args;
-  const vectors = (args.rows * width) / 4;
-  return dispatch(target, 'embedding_forward', {
-    operands: { tokenWeight, positionWeight, out },
-    tensors: { tokens },
-    writes: ['out'],
-    found,
-    uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
-    grid: linearGrid(vectors, 64),
-    label,
-  });
-}
-
-/** dweight (tokens, C), from row `firstToken` on, += rows of dout sorted by token (CSR: starts, positions). */
-export function embeddingBackwardToken(
-  target: Target,
-  args: Common & {
-    starts: Operand;
-    positions: Operand;
-    dout: Operand;
-    dweight: Operand;
-    firstToken: number;
-    tokens: number;
-    width: number;
-  },
-): Dispatch {
-  const { starts, positions, dout, dweight, firstToken, found, tokens, width, label } = args;
-  const vectors = (tokens * width) / 4;
-  return dispatch(target, 'embedding_backward_token', {
-    operands: { dout, dweight },
-    tensors: { starts, positions },
-    writes: ['dweight'],
-    found,
-    uniforms: { vectors, c4: width / 4, firstToken },
-    grid: linearGrid(vectors, 64),
-    label,
-  });
-}
-
-/** dweight (T, C) += dout (B, T, C) summed over the batch. */
-export function embeddingBackwardPosition(
-  target: Target,
-  args: Common & { dout: Operand; dweight: Operand; batch: number; context: number; width: number },
-): Dispatch {
-  const { dout, dweight, found, batch, context, width, label } = args;
-  const vectors = (context * width) / 4;
-  return dispatch(target, 'embedding_backward_position', {
-    operands: { dout, dweight },
-    writes: ['dweight'],
-    found,
-    uniforms: { vectors, batch },
-    grid: linearGrid(vectors, 64),
+    conditions: { pair: bias !== undefined },
+    grid: [Math.ceil(width / 256), bias ? 2 : 1, 1],
     label,
   });
 }
 
 /**
- * Loss of each row; with `dlogits` also (p - onehot) / lossTokens * loss scale. logits (rows, Vp) f32 and dlogits as one
- * matrix (rows, up to `sliceColumns`) after the other.
+ * losses (rows) f32 = loss of each row in nats; with `backward`, dlogits = (p - onehot) / lossTokens * loss scale. logits
+ * (rows, Vp) f32 and dlogits are stored as consecutive matrices (rows, up to `sliceColumns`).
  */
 export function crossEntropy(
   target: Target,
@@ -270,7 +210,7 @@ export function crossEntropy(
     logits: Operand;
     targets: Operand;
     losses: Operand;
-    /** `lossTokens`: B * T * accumulation, since the mean is over all tokens of the step. */
+    /** `lossTokens` is B * T * accumulation, since the mean is over all tokens of the step. */
     backward?: { dlogits: Operand; state: Operand; lossTokens: number };
     rows: number;
     vocabulary: number;
@@ -279,6 +219,7 @@ export function crossEntropy(
   },
 ): Dispatch {
   const { logits, targets, losses, backward, found, rows, vocabulary, label } = args;
+  const form = laneForm(target);
   return dispatch(target, 'cross_entropy', {
     operands: { dlogits: backward?.dlogits },
     tensors: { logits, targets, losses, state: backward?.state },
@@ -291,17 +232,17 @@ export function crossEntropy(
       vocabulary,
       inverseTokens: backward && 1 / backward.lossTokens,
     },
-    conditions: { subgroups: target.subgroups, backward: backward !== undefined },
-    constants: { LANES: target.lanes },
+    conditions: { ...form.conditions, backward: backward !== undefined },
+    constants: form.constants,
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** Numbers a row in what {@link logitSharpness} writes. */
+/** Numbers per row in the output of {@link logitSharpness}. */
 export const SHARPNESS_WIDTH = 4;
 
-/** out (rows, 4) f32 = sharpness at epsilon and at 2 epsilon, largest |logit| and loss of each row; logits as {@link crossEntropy} reads them. */
+/** out (rows, 4) f32 = sharpness at epsilon and at 2 epsilon, largest |logit| and loss of each row; logits as for {@link crossEntropy}. */
 export function logitSharpness(
   target: Target,
   args: {
@@ -321,17 +262,16 @@ export function logitSharpness(
     tensors: { logits, targets, out },
     writes: ['out'],
     uniforms: { rows, v4: args.paddedVocabulary / 4, slice4: args.sliceColumns / 4, vocabulary, epsilon },
-    conditions: { subgroups: target.subgroups },
-    constants: { LANES: target.lanes },
+    ...laneForm(target),
     grid: linearGrid(rows, 1),
     label,
   });
 }
 
-/** Words of what {@link lossSum} sums up in, cleared before the first micro-batch of a step; see shaders/loss_sum.wgsl. */
+/** Words of the sums of {@link lossSum}, which must be cleared before the first micro-batch of a step; see shaders/loss_sum.wgsl. */
 export const LOSS_SUM_WORDS = 32;
 
-/** state.lossSum = the sum of losses / lossTokens over the micro-batches since `sums` was cleared, this one included. */
+/** state.lossSum = the sum of losses / lossTokens over all micro-batches since `sums` was cleared, including this one. */
 export function lossSum(args: {
   losses: Operand;
   sums: Operand;

@@ -1,4 +1,4 @@
-/** The TypeScript view of `StepState` in shaders/lib/step_state.wgsl: same words, same order. */
+/** The TypeScript view of `StepState` in shaders/lib/step_state.wgsl, with the same words in the same order. */
 export const STEP_STATE_WORDS = 16;
 
 export interface StepState {
@@ -7,7 +7,7 @@ export interface StepState {
   readonly applied: number;
   readonly skipped: number;
   readonly consecutiveSkips: number;
-  /** Index of the first dispatch that overflowed, or null. */
+  /** Site number of the first dispatch that overflowed, or null. */
   readonly overflowSite: number | null;
   readonly lossSum: number;
   readonly gradNorm: number;

@@ -1,27 +1,27 @@
-/** dW: a small matrix, each element a sum over all rows of a micro-batch. */
+/** The gradient of a weight matrix: few results, each a sum over all rows of a micro-batch. */
 
 import type { Dispatch, Target } from '../gpu/operation.ts';
 import { slice, type Tensor } from '../gpu/tensor.ts';
 import { type MatmulArgs, matmul, type SumParts } from './matmul.ts';
 import { reducePartials } from './rows.ts';
 
-/** 256 tiles of 64 x 64: below that a large GPU has nothing to do on most of its cores. No adapter reports how many it has. */
+/** 256 tiles of 64 x 64. With fewer, most cores of a large GPU would be idle. Adapters do not report how many cores they have. */
 const ENOUGH_RESULTS = 2 ** 20;
-/** A part sums so many steps at least, so that storing and reading its results is little beside it. */
+/** Fewest products in a part of a sum, so that storing and reading its results costs little in comparison. */
 const LEAST_STEPS = 256;
-/** What all matmul kernels take of the sum at a time divides this. */
+/** A multiple of the length along k that each matmul kernel processes at a time. */
 const STEP_UNIT = 64;
 
 /**
- * Elements of the scratch in which {@link weightGradient} can cut its sums as it wishes, of at most `room`; 0 where it
- * does not cut them.
+ * Elements of the scratch tensor in which {@link weightGradient} can split its sums into as many parts as it wants, at most
+ * `room`; 0 if it does not split them.
  */
 export function partialElements(m: number, n: number, k: number, room: number): number {
   const parts = wantedParts(m, n, k, room);
   return parts > 1 ? parts * m * n : 0;
 }
 
-/** As many parts as fill a GPU, a rule without timing: the cut decides the order of the sum. */
+/** Number of parts that fill a GPU. It is not timed, because it determines the order of the sum and so the bits of the result. */
 function wantedParts(m: number, n: number, k: number, room: number): number {
   const results = m * n;
   const limits = [Math.ceil(ENOUGH_RESULTS / results), k / LEAST_STEPS, room / results];
@@ -34,8 +34,8 @@ function partsOfSum(m: number, n: number, k: number, room: number): SumParts {
 }
 
 /**
- * out (m, n) += a^T b of a (k, m) and b (k, n): in one pass, or where the target splits sums and `partials` (f32)
- * has room in two: the parts, then their sum in order. Equal bits each time, other bits than in one pass.
+ * out (m, n) += a^T b for a (k, m) and b (k, n). If the target splits sums and `partials` (f32) has room, a first pass computes
+ * the parts and a second adds them in order. The bits are reproducible, but differ from those of a single pass.
  */
 export function weightGradient(
   target: Target,

@@ -129,8 +129,9 @@ export function layoutParameters(
   };
   const vocabularyRows = vocabularySlice(specs, limit);
   const blocks = 1 + Math.max(...specs.map(({ block }) => block ?? -1));
+  const copy = copyFormat(recipe);
   const readsCopy = ({ matmul, block }: ParameterSpec): boolean =>
-    matmul && copyFormat(recipe) === recipe.storage('weight', { block, blocks }).format;
+    matmul && copy !== null && copy === recipe.storage('weight', { block, blocks }).format;
   for (const [rule, members] of groupsOf(specs, ruleOf)) {
     for (const spec of [...members.filter((s) => s.decays), ...members.filter((s) => !s.decays)]) {
       const step = spec.rowsOf === 'tokens' ? vocabularyRows : spec.rows;
@@ -170,13 +171,18 @@ function groupsOf(
   ruleOf: (spec: ParameterSpec) => UpdateRule,
 ): Map<UpdateRule | null, ParameterSpec[]> {
   const groups = new Map<UpdateRule | null, ParameterSpec[]>();
-  for (const spec of [...specs].sort((a, b) => Number(b.trainable) - Number(a.trainable))) {
-    const rule = spec.trainable ? ruleOf(spec) : null;
+  const frozen: ParameterSpec[] = [];
+  for (const spec of specs) {
+    if (!spec.trainable) {
+      frozen.push(spec);
+      continue;
+    }
+    const rule = ruleOf(spec);
     const members = groups.get(rule);
     if (members) members.push(spec);
     else groups.set(rule, [spec]);
   }
-  return groups;
+  return frozen.length > 0 ? groups.set(null, frozen) : groups;
 }
 
 /** Applies a function to each state and keeps the names. */
@@ -184,7 +190,9 @@ export function mapStates<From, To>(
   states: Readonly<Record<string, From>>,
   of: (state: From) => To,
 ): Readonly<Record<string, To>> {
-  return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, of(state)]));
+  const made: Record<string, To> = {};
+  for (const name in states) made[name] = of(states[name]!);
+  return made;
 }
 
 /** Elements up to the start of the next part. The padding stays zero and completes the last group of moments. */

@@ -54,7 +54,11 @@ export function gradientRows(
 
 /** Activation gradients that matmuls and attention read, in the order in which they are stored. */
 function readGradients(stores: readonly Stored[]): Stored[] {
-  return distinct(stores.filter(({ kind, copy }) => kind === 'activationGradient' && !copy));
+  return distinct(stores, isReadGradient);
+}
+
+function isReadGradient({ kind, copy }: Stored): boolean {
+  return kind === 'activationGradient' && !copy;
 }
 
 /** Weights as matmuls and embeddings read them. */
@@ -67,7 +71,7 @@ export function weightRows(parameters: ReadonlyMap<string, Parameter>): Numerics
 
 /** Activations as they are stored, in the order of the forward pass. */
 export function activationRows(stores: readonly Stored[]): NumericsRow[] {
-  return distinct(stores.filter(({ kind, copy }) => kind === 'activation' && !copy)).map(
+  return distinct(stores, ({ kind, copy }) => kind === 'activation' && !copy).map(
     ({ name, block, operand }) => {
       const format = formatOf(operand);
       return row('activation', name, block, format, format !== 'f32');
@@ -80,17 +84,19 @@ export function activationRows(stores: readonly Stored[]): NumericsRow[] {
  * exists in f32.
  */
 export function narrowedStores(stores: readonly Stored[]): Stored[] {
-  return distinct(
-    stores.filter(
-      (stored) => !isScaled(stored.operand) && !stored.unmeasured && formatOf(stored.operand) !== 'f32',
-    ),
-  );
+  return distinct(stores, isNarrowed);
 }
 
-/** Keeps the first store of each name. */
-function distinct(stores: readonly Stored[]): Stored[] {
+function isNarrowed({ operand, unmeasured }: Stored): boolean {
+  return !unmeasured && formatOf(operand) !== 'f32' && !isScaled(operand);
+}
+
+/** Returns the first store of each name among those that `belongs` accepts. */
+function distinct(stores: readonly Stored[], belongs: (stored: Stored) => boolean): Stored[] {
   const byName = new Map<string, Stored>();
-  for (const stored of stores) if (!byName.has(stored.name)) byName.set(stored.name, stored);
+  for (const stored of stores) {
+    if (belongs(stored) && !byName.has(stored.name)) byName.set(stored.name, stored);
+  }
   return [...byName.values()];
 }
 
@@ -102,11 +108,14 @@ export interface NarrowedWeight {
 
 /** Weights that are stored in f32 and that matmuls read in fewer bits. */
 export function narrowedWeights(parameters: ReadonlyMap<string, Parameter>): NarrowedWeight[] {
-  return [...parameters].flatMap(([name, { spec, parts }]) =>
-    parts
-      .filter(({ master, weight }) => formatOf(master) === 'f32' && formatOf(weight) !== 'f32')
-      .map((part) => ({ name: partName(name, part, parts), spec, part })),
-  );
+  const narrowed: NarrowedWeight[] = [];
+  for (const [name, { spec, parts }] of parameters) {
+    for (const part of parts) {
+      if (formatOf(part.master) !== 'f32' || formatOf(part.weight) === 'f32') continue;
+      narrowed.push({ name: partName(name, part, parts), spec, part });
+    }
+  }
+  return narrowed;
 }
 
 /**
@@ -118,8 +127,8 @@ export function histogramWords(
   { parameters }: Pick<ModelRun, 'parameters'>,
   stores: readonly Stored[],
 ): number {
-  const scaled = new Set(stores.filter(({ operand }) => isScaled(operand)).map(({ name }) => name)).size;
-  const noise = scaled + narrowedStores(stores).length + narrowedWeights(parameters).length;
+  const scaled = distinct(stores, ({ operand }) => isScaled(operand));
+  const noise = scaled.length + narrowedStores(stores).length + narrowedWeights(parameters).length;
   const gradients = specs.length + readGradients(stores).length;
   return gradients * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
 }

@@ -3,7 +3,7 @@
 import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { randomBits } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
-import { gradientNorm, NORM_PARTIALS, stepDecide } from '../kernels/optimizer.ts';
+import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
 import type { RunTensors } from './tensors.ts';
 import { placedUpdate } from './updates.ts';
@@ -15,18 +15,19 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
   const { rounding: masterRounding = 'nearest' } = recipe.storage('master');
   const settings = { beta1, beta2, epsilon, weightDecay, masterRounding, state };
   const seedOf = (chunk: number) => randomBits(chunk, config.seed);
+  let partialCount = 0;
+  const norms = gradients.map((gradient) => {
+    const { elements } = gradient;
+    const first = partialCount;
+    partialCount += normPartials(elements, target);
+    return gradientNorm(target, { gradient, state, partials, found, elements, first });
+  });
   return [
-    ...gradients.map((gradient, index) =>
-      gradientNorm(target, {
-        ...{ gradient, state, partials, found },
-        elements: gradient.elements,
-        first: index * NORM_PARTIALS,
-      }),
-    ),
+    ...norms,
     stepDecide({
       ...{ partials, state, found },
       schedule: tensors.schedule,
-      partialCount: gradients.length * NORM_PARTIALS,
+      partialCount,
       scheduleLength: Math.max(1, config.steps),
       dynamicScale: scaling.kind === 'dynamic',
       growthInterval: scaling.kind === 'dynamic' ? scaling.growthInterval : 1,

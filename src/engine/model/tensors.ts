@@ -10,7 +10,7 @@ import {
   type TensorSlice,
   tensorOf,
 } from '../gpu/tensor.ts';
-import { NORM_PARTIALS } from '../kernels/optimizer.ts';
+import { normPartials } from '../kernels/optimizer.ts';
 import { optimizerRule } from '../kernels/optimizers/table.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
@@ -100,7 +100,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   };
   const specs = decoder
     .parameters()
-    .map((spec) => ({ ...spec, trainable: spec.trainable && !frozen?.(spec.name) }));
+    .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
   const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
@@ -139,7 +139,12 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     stateAside: plan.add('state', 'step state aside', 'u32', STEP_STATE_WORDS),
     evalFound: plan.add('state', 'evaluation found inf', 'u32', 4),
     schedule: plan.add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
-    normPartials: plan.add('state', 'gradient norm partial sums', 'f32', NORM_PARTIALS * gradients.length),
+    normPartials: plan.add(
+      'state',
+      'gradient norm partial sums',
+      'f32',
+      gradients.reduce((sum, { elements }) => sum + normPartials(elements), 0),
+    ),
     sampleRow: oneRow(plan, hidden.operand, gpt),
     histogram: plan.add('state', 'exponent counts', 'u32', words),
   };

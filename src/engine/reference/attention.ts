@@ -1,11 +1,26 @@
+import { randomBits } from '../core/rng.ts';
 import type { Values } from './store.ts';
 
-/** Packed attention: qkv is (B, T, 3, H, D), as one matmul writes it; the output is (B, T, H, D) = (B, T, C). */
+/** Packed attention: qkv is (B, K, H + 2 G, D), as one matmul writes it; the output is (B, T, H, D) = (B, T, C). */
 export interface AttentionShape {
   readonly B: number;
   readonly T: number;
   readonly H: number;
   readonly D: number;
+  /** Heads of keys and values; H unless given. */
+  readonly G?: number;
+  /** Rows of qkv a window; T unless given. */
+  readonly K?: number;
+  /** Scores become softCap * tanh(score / softCap). */
+  readonly softCap?: number;
+  readonly dropout?: { readonly rate: number; readonly stream: number };
+  /** One a window of the batch; without them queries start at row 0 and a window is one document. */
+  readonly windows?: readonly {
+    readonly seed?: number;
+    readonly index?: number;
+    readonly firstQuery?: number;
+    readonly starts?: ArrayLike<number>;
+  }[];
 }
 
 export interface AttentionOutput {
@@ -15,9 +30,32 @@ export interface AttentionOutput {
   readonly lse: Float64Array;
 }
 
-/** Where vector `which` (0 q, 1 k, 2 v) of a head begins in packed qkv. */
-function offsetOf({ T, H, D }: AttentionShape, b: number, t: number, which: 0 | 1 | 2, h: number): number {
-  return (((b * T + t) * 3 + which) * H + h) * D;
+/** Where vector `which` (0 q, 1 k, 2 v) of a head's row begins in packed qkv. Heads in a row share a key and a value. */
+export function offsetOf(shape: AttentionShape, b: number, t: number, which: 0 | 1 | 2, h: number): number {
+  const { T, H, D, G = H, K = T } = shape;
+  const vector = which === 0 ? h : H + (which - 1) * G + Math.floor((h * G) / H);
+  return ((b * K + t) * (H + 2 * G) + vector) * D;
+}
+
+/** Rows of qkv that query `i` sees: from the start of its document to itself. */
+export function visibleTo(
+  { windows }: AttentionShape,
+  b: number,
+  i: number,
+): { first: number; last: number } {
+  const { firstQuery = 0, starts } = windows?.[b] ?? {};
+  const last = firstQuery + i;
+  return { first: starts?.[last] ?? 0, last };
+}
+
+/** What the probability of key `j` is multiplied by for the query at row `i` of qkv: 0, or 1 / (1 - rate). */
+export function keptFactor(shape: AttentionShape, b: number, h: number, i: number, j: number): number {
+  const { T, K = T, dropout, windows } = shape;
+  if (!dropout) return 1;
+  const { seed = 0, index = 0 } = windows?.[b] ?? {};
+  const ofWindow = randomBits(index, (seed ^ dropout.stream) >>> 0);
+  const ofRow = randomBits(h * K + i, ofWindow);
+  return randomBits(j, ofRow) < Math.round(dropout.rate * 2 ** 32) ? 0 : 1 / (1 - dropout.rate);
 }
 
 function dot(a: Values, i: number, b: Values, j: number, D: number): number {
@@ -26,28 +64,39 @@ function dot(a: Values, i: number, b: Values, j: number, D: number): number {
   return sum;
 }
 
-/** out_i = sum over j <= i of softmax_j(q_i . k_j / sqrt(D)) v_j, for every head. */
+function capped(score: number, { softCap }: AttentionShape): number {
+  return softCap === undefined ? score : softCap * Math.tanh(score / softCap);
+}
+
+/** Derivative of `capped`. */
+function capSlope(score: number, { softCap }: AttentionShape): number {
+  return softCap === undefined ? 1 : 1 - Math.tanh(score / softCap) ** 2;
+}
+
+/** out_i = sum over visible j of softmax_j(q_i . k_j / sqrt(D)) v_j, for every head. */
 export function attentionForward(qkv: Values, shape: AttentionShape): AttentionOutput {
-  const { B, T, H, D } = shape;
+  const { B, T, H, D, K = T } = shape;
   const out = new Float64Array(B * T * H * D);
   const lse = new Float64Array(B * H * T);
-  const scores = new Float64Array(T);
+  const scores = new Float64Array(K);
   for (let b = 0; b < B; b++) {
     for (let h = 0; h < H; h++) {
       for (let i = 0; i < T; i++) {
-        const q = offsetOf(shape, b, i, 0, h);
+        const { first, last } = visibleTo(shape, b, i);
+        const q = offsetOf(shape, b, last, 0, h);
         let max = Number.NEGATIVE_INFINITY;
-        for (let j = 0; j <= i; j++) {
-          scores[j] = dot(qkv, q, qkv, offsetOf(shape, b, j, 1, h), D) / Math.sqrt(D);
+        for (let j = first; j <= last; j++) {
+          const score = dot(qkv, q, qkv, offsetOf(shape, b, j, 1, h), D) / Math.sqrt(D);
+          scores[j] = capped(score, shape);
           max = Math.max(max, scores[j]!);
         }
         let sum = 0;
-        for (let j = 0; j <= i; j++) sum += Math.exp(scores[j]! - max);
+        for (let j = first; j <= last; j++) sum += Math.exp(scores[j]! - max);
         const l = max + Math.log(sum);
         lse[(b * H + h) * T + i] = l;
         const o = ((b * T + i) * H + h) * D;
-        for (let j = 0; j <= i; j++) {
-          const p = Math.exp(scores[j]! - l);
+        for (let j = first; j <= last; j++) {
+          const p = Math.exp(scores[j]! - l) * keptFactor(shape, b, h, last, j);
           const v = offsetOf(shape, b, j, 2, h);
           for (let d = 0; d < D; d++) out[o + d]! += p * qkv[v + d]!;
         }
@@ -72,9 +121,9 @@ export function attentionDelta(dout: Values, out: Values, { B, T, H, D }: Attent
 }
 
 /**
- * dqkv (B, T, 3, H, D) for dout (B, T, H, D), by recomputing P = exp(score - lse):
- * dS_ij = P_ij (dout_i . v_j - delta_i), dq_i = sum_j dS_ij k_j / sqrt(D), dk_j = sum_i dS_ij q_i / sqrt(D),
- * dv_j = sum_i P_ij dout_i.
+ * dqkv (B, K, H + 2 G, D) for dout (B, T, H, D), by recomputing P = exp(score - lse), with m_ij what P_ij is multiplied by:
+ * dS_ij = P_ij (m_ij dout_i . v_j - delta_i) cap'(S_ij), dq_i = sum_j dS_ij k_j / sqrt(D), dk_j = sum_i dS_ij q_i / sqrt(D),
+ * dv_j = sum_i m_ij P_ij dout_i.
  */
 export function attentionBackward(
   dout: Values,
@@ -84,7 +133,7 @@ export function attentionBackward(
   shape: AttentionShape,
 ): Float64Array {
   const { B, T, H, D } = shape;
-  const dqkv = new Float64Array(B * T * 3 * H * D);
+  const dqkv = new Float64Array(qkv.length);
   const delta = attentionDelta(dout, out, shape);
   const scale = 1 / Math.sqrt(D);
   for (let b = 0; b < B; b++) {
@@ -92,16 +141,20 @@ export function attentionBackward(
       for (let i = 0; i < T; i++) {
         const row = (b * H + h) * T + i;
         const o = ((b * T + i) * H + h) * D;
-        const q = offsetOf(shape, b, i, 0, h);
-        for (let j = 0; j <= i; j++) {
+        const { first, last } = visibleTo(shape, b, i);
+        const q = offsetOf(shape, b, last, 0, h);
+        for (let j = first; j <= last; j++) {
           const k = offsetOf(shape, b, j, 1, h);
           const v = offsetOf(shape, b, j, 2, h);
-          const p = Math.exp(dot(qkv, q, qkv, k, D) * scale - lse[row]!);
-          const ds = p * (dot(dout, o, qkv, v, D) - delta[row]!) * scale;
+          const score = dot(qkv, q, qkv, k, D) * scale;
+          const p = Math.exp(capped(score, shape) - lse[row]!);
+          const kept = keptFactor(shape, b, h, last, j);
+          const dp = kept * dot(dout, o, qkv, v, D);
+          const ds = p * (dp - delta[row]!) * capSlope(score, shape) * scale;
           for (let d = 0; d < D; d++) {
             dqkv[q + d]! += ds * qkv[k + d]!;
             dqkv[k + d]! += ds * qkv[q + d]!;
-            dqkv[v + d]! += p * dout[o + d]!;
+            dqkv[v + d]! += kept * p * dout[o + d]!;
           }
         }
       }

@@ -5,18 +5,19 @@ import { EngineError } from '../core/errors.ts';
 import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { MatmulKernel, Operation } from '../gpu/operation.ts';
+import type { AttentionKernel, MatmulKernel, Operation } from '../gpu/operation.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { roughFlops } from '../gpu/roofline.ts';
 import { SubmitPace } from '../gpu/submitPace.ts';
 import { chooseHalf, makeTarget } from '../gpu/target.ts';
-import { chooseKernels, type KernelChoice, recordedChoice, recordKernels } from '../kernels/kernelChoice.ts';
+import { recordKernels } from '../kernels/kernelChoice.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
 import { buildSchedule } from '../model/schedule.ts';
 import { microBatchesOf } from './microBatches.ts';
 import { allocatePlan, suggestSmallerBatch } from './refusedMemory.ts';
+import { runKernels } from './runKernels.ts';
 import { WeightsChecksum } from './start.ts';
 import { Trainer } from './trainer.ts';
 import type { Programs } from './trainerParts.ts';
@@ -30,6 +31,8 @@ export interface TrainerOptions {
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
   /** Uses this matmul kernel without timing others. For tests. @internal */
   readonly matmul?: MatmulKernel | undefined;
+  /** Uses this attention kernel. For tests. @internal */
+  readonly attention?: AttentionKernel | undefined;
   /** The conditions under which the run was trained before its device was lost. Its kernels take precedence over those of `resume`. @internal */
   readonly before?: RecordedConditions | undefined;
   /**
@@ -73,11 +76,9 @@ export async function createTrainer(
   const expectedFlops = await roughFlops(device, pipelines, report);
   const { resume } = options;
   const recorded = options.before?.kernels ?? resume?.description.kernels;
-  const kernels: KernelChoice = options.matmul
-    ? { matmul: options.matmul, matrixShapes: [], matrixNote: null }
-    : await (recorded
-        ? recordedChoice(device, pipelines, report, recorded)
-        : chooseKernels(device, pipelines, report));
+  const { matmul, attention } = options;
+  const gpu = { device, pipelines, report };
+  const kernels = await runKernels(gpu, config, plan.tensors, { matmul, attention, recorded });
   const target = makeTarget(report, half, kernels);
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>

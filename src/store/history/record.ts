@@ -28,7 +28,8 @@ const MAX_CURVE_POINTS = 10_000;
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const id = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'An id has at most 64 letters, digits, - and _'));
 
-const words = v.record(text(100), text(200));
+/** Why a family of kernels is not used may take many words. */
+const kernels = v.record(text(100), text(2000));
 
 const memory = v.objectWithRest({ total: count }, count);
 
@@ -67,7 +68,7 @@ const facts = v.object({
   parameters: count,
   storage: v.nullable(v.picklist(['native', 'packed'])),
   memory,
-  kernels: words,
+  kernels,
   // Other versions of the page did not record them.
   changes: v.optional(runChanges, []),
   text: v.object({ name: text(1000), bytes: count, tokens: count, vocabulary: count }),

@@ -8,34 +8,29 @@ const CUBIC = Approx.rounded(0.044715);
 const SLOPE_CUBIC = Approx.rounded(3 * 0.044715);
 const ONE = new Approx(1);
 
-/** 1 + exp(2 u). Beyond |u| = 15 the kernel clamps; there tanh u is within 2e-13 of 1. */
-function onePlusExp(x: Approx): Approx {
+/** 1 + exp(sign 2 u). Beyond |u| = 15 the kernel clamps; there tanh u is within 2e-13 of 1. */
+function onePlusExp(x: Approx, sign: 1 | -1): Approx {
   const u = SCALE.mul(x.add(CUBIC.mul(x).mul(x).mul(x)));
   const clamped = Math.abs(u.value) > 15 ? new Approx(15 * Math.sign(u.value)) : u;
-  return clamped.mul(2).exp().add(1);
+  return clamped
+    .mul(2 * sign)
+    .exp()
+    .add(1);
 }
 
 const CLAMP = 2e-13;
 
 function geluReplayed(value: number): Approx {
   const x = new Approx(value);
-  const result = x.sub(x.div(onePlusExp(x)));
+  const result = x.sub(x.div(onePlusExp(x, 1)));
   return new Approx(result.value, result.error + CLAMP * Math.abs(value));
 }
 
 function geluDerivativeReplayed(value: number): Approx {
   const x = new Approx(value);
-  const tanh = ONE.sub(new Approx(2).div(onePlusExp(x)));
-  const slope = SCALE.mul(SLOPE_CUBIC.mul(x).mul(x).add(1));
-  const result = tanh
-    .add(1)
-    .mul(0.5)
-    .add(
-      x
-        .mul(0.5)
-        .mul(ONE.sub(tanh.mul(tanh)))
-        .mul(slope),
-    );
+  const s = ONE.div(onePlusExp(x, -1));
+  const twiceSlope = SCALE.mul(2).mul(SLOPE_CUBIC.mul(x).mul(x).add(1));
+  const result = s.mul(x.mul(ONE.sub(s)).mul(twiceSlope).add(1));
   return new Approx(result.value, result.error + CLAMP * (1 + value ** 4));
 }
 

@@ -1,18 +1,24 @@
 /** Causal attention forward and backward against the f64 oracle. */
 
-import type { Target } from '../../../src/engine/gpu/operation.ts';
+import { randomBits } from '../../../src/engine/core/rng.ts';
+import type { Dispatch, Target } from '../../../src/engine/gpu/operation.ts';
+import { attentionBackward, attentionForward } from '../../../src/engine/kernels/attention.ts';
 import {
+  type AttentionOptions,
   type AttentionShape,
-  attentionBackward,
-  attentionForward,
-} from '../../../src/engine/kernels/attention.ts';
+  type AttentionWindow,
+  windowWords,
+} from '../../../src/engine/kernels/attentionOptions.ts';
+import { partsAreUniform } from '../../../src/engine/kernels/attentionWorkgroup.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import {
   attentionDelta,
   attentionBackward as backwardOracle,
   attentionForward as forwardOracle,
-} from '../../../src/engine/reference/ops.ts';
-import { Approx, approx, gamma, ULP } from './approx.ts';
+  offsetOf,
+  type AttentionShape as ReferenceShape,
+} from '../../../src/engine/reference/attention.ts';
+import { backwardErrors, forwardErrors } from './attentionBounds.ts';
 import { type Comparison, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
 import { type KernelFixture, KernelRun } from './runKernel.ts';
@@ -26,178 +32,99 @@ export function attentionShapes(headSize: number): AttentionShape[] {
   ];
 }
 
-interface Row {
-  readonly b: number;
-  readonly h: number;
-  readonly i: number;
+export interface AttentionCase extends AttentionOptions {
+  readonly format: FormatId;
+  /** Of the output's gradient. */
+  readonly gradient?: number;
+  /** Changes each dispatch of the kernels. */
+  readonly changed?: (dispatch: Dispatch) => Dispatch;
+  /** Uses of {@link AttentionWindows}; the windows themselves are made here. */
+  readonly uses?: AttentionUses;
 }
 
-/** Vectors of one head in packed qkv and in (B, T, H, D). */
-function views(shape: AttentionShape, qkv: Float64Array) {
-  const { context: T, heads: H, headSize: D } = shape;
-  const part = (which: number) => (b: number, h: number, t: number) => {
-    const at = (((b * T + t) * 3 + which) * H + h) * D;
-    return qkv.subarray(at, at + D);
-  };
-  const outAt = (b: number, h: number, t: number): number => ((b * T + t) * H + h) * D;
-  return { q: part(0), k: part(1), v: part(2), outAt };
+export interface AttentionUses {
+  /** Rows of qkv a window beyond the queries of the shape. */
+  readonly cached?: boolean;
+  readonly documents?: boolean;
+  readonly dropout?: boolean;
 }
 
-function absoluteDot(a: Float64Array, b: Float64Array): number {
-  return a.reduce((sum, x, d) => sum + Math.abs(x * b[d]!), 0);
-}
+/** Of which a third is dropped: neither a power of two nor rare. */
+const DROPOUT = { rate: 1 / 3, stream: 12345 };
 
-function dot(a: Float64Array, b: Float64Array): number {
-  return a.reduce((sum, x, d) => sum + x * b[d]!, 0);
-}
-
-/** q . k / sqrt(D): the scale rounded, each q times it, D products and sums. */
-function score(q: Float64Array, k: Float64Array): Approx {
-  const D = q.length;
-  return new Approx(dot(q, k) / Math.sqrt(D), (gamma(D + 2) * absoluteDot(q, k)) / Math.sqrt(D));
-}
-
-function* rowsOf({ batch, heads, context }: AttentionShape): Generator<Row> {
-  for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < heads; h++) for (let i = 0; i < context; i++) yield { b, h, i };
-  }
-}
-
-/**
- * Bounds of out and lse. The online softmax multiplies what it has by `keep` and adds a term, once a key: term j passes
- * through 2 (i - j) roundings and i - j exponentials, most of them of 0, which WGSL lets be 3 ulp off.
- */
-function forwardErrors(shape: AttentionShape, qkv: Float64Array, out: Float64Array, lse: Float64Array) {
-  const { context: T, heads: H, headSize: D } = shape;
-  const { q, k, v, outAt } = views(shape, qkv);
-  const outError = new Float64Array(out.length);
-  const lseError = new Float64Array(lse.length);
-  for (const { b, h, i } of rowsOf(shape)) {
-    const scores = Array.from({ length: i + 1 }, (_, j) => score(q(b, h, i), k(b, h, j)));
-    const highest = Math.max(...scores.map(({ value }) => value));
-    const relative: number[] = [];
-    const keeps: number[] = [];
-    let running = Number.NEGATIVE_INFINITY;
-    for (const s of scores) {
-      const next = Math.max(running, s.value);
-      const weight = s.sub(next).exp();
-      relative.push(weight.error / weight.value + ULP);
-      const drop = Math.min(87, next - running);
-      keeps.push(approx(-drop).exp().error / Math.exp(-drop) + 2 * ULP);
-      running = next;
+/** Windows that differ in everything: documents of 1 to 9 tokens, and queries that start somewhere in the rows. */
+function windowsFor({ batch, context }: AttentionShape, { cached, documents, dropout }: AttentionUses) {
+  // More rows than a workgroup of any width behind the last query, where keys have no query.
+  const keys = cached ? context + 77 : context;
+  const windows = Array.from({ length: batch }, (_, b): AttentionWindow => {
+    const starts = new Uint32Array(keys);
+    for (let t = 1; t < keys; t++) {
+      const begins = documents && randomBits(t, b) % 5 === 0;
+      starts[t] = begins ? t : starts[t - 1]!;
     }
-    let later = 0;
-    let total = 0;
-    let totalError = 0;
-    const numeratorError = new Float64Array(D);
-    for (let j = i; j >= 0; j--) {
-      const weight = Math.exp(scores[j]!.value - highest);
-      const share = Math.expm1(relative[j]! + later);
-      total += weight;
-      totalError += weight * share;
-      v(b, h, j).forEach((x, d) => {
-        numeratorError[d]! += weight * Math.abs(x) * share;
-      });
-      later += keeps[j]!;
-    }
-    const at = outAt(b, h, i);
-    const inverse = approx(1).div(new Approx(total, totalError));
-    for (let d = 0; d < D; d++) {
-      outError[at + d] = new Approx(out[at + d]! * total, numeratorError[d]!).mul(inverse).error;
-    }
-    // Whatever maximum was subtracted is added again: an error in it cancels, errors in scores are in `relative`.
-    lseError[(b * H + h) * T + i] = new Approx(total, totalError).log().add(highest).error;
-  }
-  return { outError, lseError };
-}
-
-/** Bounds of dqkv and of dots for the backward kernels, whose out, lse and dout are given. */
-function backwardErrors(
-  shape: AttentionShape,
-  qkv: Float64Array,
-  dout: Float64Array,
-  out: Float64Array,
-  lse: Float64Array,
-) {
-  const { context: T, heads: H, headSize: D } = shape;
-  const { q, k, v, outAt } = views(shape, qkv);
-  const error = new Float64Array(qkv.length);
-  const errors = views(shape, error);
-  const dotsError = new Float64Array(lse.length);
-  const scale = 1 / Math.sqrt(D);
-  for (const { b, h, i } of rowsOf(shape)) {
-    const row = (b * H + h) * T + i;
-    const at = outAt(b, h, i);
-    const dO = dout.subarray(at, at + D);
-    const o = out.subarray(at, at + D);
-    dotsError[row] = gamma(D) * absoluteDot(o, dO);
-    const delta = new Approx(dot(o, dO), dotsError[row]!);
-    for (let j = 0; j <= i; j++) {
-      const probability = score(q(b, h, i), k(b, h, j))
-        .sub(lse[row]!)
-        .exp();
-      const vj = v(b, h, j);
-      const dprobability = new Approx(dot(dO, vj), gamma(D) * absoluteDot(dO, vj));
-      const dscore = probability.mul(dprobability.sub(delta));
-      // T products and sums, then the rounded scale and its product.
-      const grown = gamma(T + 2);
-      for (let d = 0; d < D; d++) {
-        const dqTerm = dscore.error + grown * dscore.magnitude;
-        errors.q(b, h, i)[d]! += scale * Math.abs(k(b, h, j)[d]!) * dqTerm;
-        errors.k(b, h, j)[d]! += scale * Math.abs(q(b, h, i)[d]!) * dqTerm;
-        errors.v(b, h, j)[d]! += Math.abs(dO[d]!) * (probability.error + grown * probability.magnitude);
-      }
-    }
-  }
-  return { error, dotsError };
+    return { seed: 99, index: 40 + 3 * b, firstQuery: cached ? 13 + 50 * b : 0, starts };
+  });
+  return { keys, windows, dropout: dropout ? DROPOUT : undefined };
 }
 
 export async function checkAttention(
   fixture: KernelFixture,
   target: Target,
-  format: FormatId,
+  { format, gradient = 1, uses, softCap, changed = (same) => same }: AttentionCase,
   shapes: readonly AttentionShape[],
-  { gradient = 1 } = {},
 ): Promise<Comparison[]> {
   const run = new KernelRun(fixture);
   const found = run.found();
   const plans = shapes.map((shape) => {
-    const { batch: B, context: T, heads: H, headSize: D } = shape;
-    const reference = { B, T, H, D };
+    const { batch: B, context: T, heads: H, headSize: D, keyValueHeads: G = H } = shape;
+    const { keys, windows, dropout } = windowsFor(shape, uses ?? {});
+    const reference: ReferenceShape = {
+      ...{ B, T, H, D, G, K: keys },
+      ...(softCap !== undefined && { softCap }),
+      ...(dropout && { dropout }),
+      ...(uses && { windows }),
+    };
     const count = B * T * H * D;
-    const qkv = run.input('qkv', format, normal(3 * count, 1));
+    const qkv = run.input('qkv', format, normal(B * keys * (H + 2 * G) * D, 1));
     const known = forwardOracle(run.values(qkv), reference);
     const oracle = {
       out: run.input('oracle out', format, known.out),
       lse: run.input('oracle lse', 'f32', known.lse),
     };
+    const given = {
+      ...{ found, qkv, shape, softCap },
+      label: `attention ${B}x${T}x${H}x${D}`,
+      windows: uses && {
+        tensor: run.codes('windows', 'u32', windowWords(windows, { context: T, keys })),
+        ...{ keys: uses.cached ? keys : undefined, documents: uses.documents, dropout },
+      },
+    };
     return {
-      shape,
-      reference,
-      qkv,
-      known,
-      oracle,
+      ...{ reference, given, known, oracle },
       out: run.output('out', format, count),
       lse: run.output('lse', 'f32', B * H * T),
       dout: run.input('dout', format, normal(count, 2, gradient)),
       dots: run.output('dots', 'f32', B * H * T),
-      dqkv: run.output('dqkv', format, 3 * count),
-      label: `attention ${B}x${T}x${H}x${D}`,
+      dqkv: run.output('dqkv', format, B * keys * (H + 2 * G) * D),
     };
   });
   await run.run(
-    plans.flatMap(({ shape, label, qkv, out, lse, oracle, dout, dots, dqkv }) => [
-      attentionForward(target, { label, found, qkv, shape, out, lse }),
-      // Backward starts from what the oracle saved, so that its own error is what is seen.
-      ...attentionBackward(target, { label, found, qkv, shape, ...oracle, dout, dots, dqkv }),
-    ]),
+    plans
+      .flatMap(({ given, out, lse, oracle, dout, dots, dqkv }) => [
+        attentionForward(target, { ...given, out, lse }),
+        // Backward starts from what the oracle saved, so that its own error is what is seen.
+        ...attentionBackward(target, { ...given, ...oracle, dout, dots, dqkv }),
+      ])
+      .map(changed),
   );
   if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
-  return plans.flatMap(({ shape, reference, qkv, known, oracle, out, lse, dout, dots, dqkv, label }) => {
-    const [x, d, o, l] = [run.values(qkv), run.values(dout), run.values(oracle.out), run.values(oracle.lse)];
-    const forward = forwardErrors(shape, x, known.out, known.lse);
-    const backward = backwardErrors(shape, x, d, o, l);
-    const expected = backwardOracle(d, x, o, l, reference);
+  return plans.flatMap(({ reference, given, known, oracle, out, lse, dout, dots, dqkv }) => {
+    const [x, d, o, l] = [given.qkv, dout, oracle.out, oracle.lse].map((tensor) => run.values(tensor));
+    const forward = forwardErrors(reference, x!, known.out, known.lse);
+    const backward = backwardErrors(reference, x!, d!, o!, l!);
+    const expected = backwardOracle(d!, x!, o!, l!, reference);
+    const gradient = run.read(dqkv);
+    leaveUnwritten(reference, gradient);
     return [
       compareStored('out', format, run.read(out), known.out, (i) => forward.outError[i]!),
       compareStored('lse', 'f32', run.read(lse), known.lse, (i) => forward.lseError[i]!),
@@ -205,10 +132,46 @@ export async function checkAttention(
         'dots',
         'f32',
         run.read(dots),
-        attentionDelta(d, o, reference),
+        attentionDelta(d!, o!, reference),
         (i) => backward.dotsError[i]!,
       ),
-      compareStored('dqkv', format, run.read(dqkv), expected, (i) => backward.error[i]!),
-    ].map((comparison) => ({ ...comparison, of: label }));
+      compareStored('dqkv', format, gradient, expected, (i) => backward.error[i]!),
+    ].map((comparison) => ({ ...comparison, of: given.label }));
   });
+}
+
+/** Checks that the q of rows that are no queries was not written, and makes it the zero that the oracle has there. */
+function leaveUnwritten(shape: ReferenceShape, dqkv: Float64Array): void {
+  const { B, T, H, D, K = T, windows } = shape;
+  for (let b = 0; b < B; b++) {
+    const first = windows?.[b]?.firstQuery ?? 0;
+    for (let t = 0; t < K; t++) {
+      if (t >= first && t < first + T) continue;
+      const at = offsetOf(shape, b, t, 0, 0);
+      const row = dqkv.subarray(at, at + H * D);
+      if (!row.every(Number.isNaN))
+        throw new Error(`the gradient of q was written at row ${t} of window ${b}`);
+      row.fill(0);
+    }
+  }
+}
+
+/** Cuts the dispatches of the uniform kernels as if a lane could keep less: the heads that need it take long to compile here. */
+export function inParts(parts: number, target: Target): (dispatch: Dispatch) => Dispatch {
+  return (dispatch) => {
+    const { conditions, constants } = dispatch.variant;
+    if (constants.ROWS === undefined) return dispatch;
+    return {
+      ...dispatch,
+      variant: {
+        ...dispatch.variant,
+        conditions: { ...conditions, split: true, subgroups: partsAreUniform(target) },
+        constants: {
+          ...constants,
+          ...{ PARTS: parts, LANES: parts * constants.ROWS },
+          ...(target.subgroup !== null && partsAreUniform(target) && { SUBGROUP: target.subgroup }),
+        },
+      },
+    };
+  };
 }

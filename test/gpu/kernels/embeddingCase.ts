@@ -2,12 +2,12 @@
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf } from '../../../src/engine/gpu/tensor.ts';
 import {
-  columnSum,
   embeddingBackwardPosition,
   embeddingBackwardToken,
   embeddingForward,
-  rowBlocks,
-} from '../../../src/engine/kernels/rows.ts';
+  segmentElements,
+} from '../../../src/engine/kernels/embedding.ts';
+import { columnSum, rowBlocks } from '../../../src/engine/kernels/rows.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import type { Recipe } from '../../../src/engine/precision/recipes.ts';
 import {
@@ -54,14 +54,16 @@ export async function checkEmbedding(
       ...{ ...common, ...table, tokens, tokenWeight, positionWeight, out, rows, context: T },
       tokenRows: PADDED_V,
     }),
-    embeddingBackwardToken(target, {
+    ...embeddingBackwardToken(target, {
       ...common,
+      ids: tokens,
       starts: run.codes('starts', 'u32', starts),
       positions: run.codes('positions', 'u32', order),
       dout,
       dweight: dwte,
+      partials: run.output('partials', 'f32', segmentElements(rows, C)),
       ...table,
-      tokens: PADDED_V,
+      ...{ tokens: PADDED_V, rows },
     }),
     embeddingBackwardPosition(target, { ...common, dout, dweight: dwpe, batch: B, context: T }),
   ]);
@@ -90,6 +92,80 @@ export async function checkEmbedding(
       (i) => gamma(B) * (magnitudes.dwpe[i]! + Math.abs(oldPosition[i]!)),
     ),
   ];
+}
+
+/**
+ * Tokens of sorted positions, by how often each occurs: within a segment of 32; up to its end; from its beginning to its end;
+ * over two boundaries and whole segments; never; once. Then one token alone, whose positions end with a segment and do not, and
+ * so many rows that segments are longer.
+ */
+const OCCURRENCES = [[5, 27, 32, 100, 0, 3, 1, 200, 9], [64], [33], [1], [4100, 4200, 1]] as const;
+
+/** The gradient of the token embedding where sums are split, in one slice of the vocabulary and in two. */
+export async function checkSplitTokenGradient(
+  fixture: KernelFixture,
+  target: Target,
+  douts: FormatId,
+  gradients: FormatId,
+): Promise<Comparison[]> {
+  const run = new KernelRun(fixture);
+  const found = run.found();
+  const plans = OCCURRENCES.flatMap((counts) => {
+    const sorted = counts.flatMap((count, token) => new Array<number>(count).fill(token));
+    const rows = sorted.length;
+    const order = Array.from(normal(rows, 1), (key, i) => [key, i] as const);
+    order.sort(([a], [b]) => a - b);
+    // A row of each sorted position, ascending within a token as the batch lists them.
+    const ids = order.map(([, i]) => sorted[i]!);
+    const positions = Array.from(ids.keys()).sort((i, j) => ids[i]! - ids[j]! || i - j);
+    const starts = Array.from({ length: PADDED_V + 1 }, (_, token) =>
+      counts.slice(0, token).reduce<number>((sum, count) => sum + count, 0),
+    );
+    const tensors = {
+      ids: run.codes('tokens', 'u32', ids),
+      starts: run.codes('starts', 'u32', starts),
+      positions: run.codes('positions', 'u32', positions),
+      dout: run.input('dout', douts, normal(rows * C, 4)),
+    };
+    return [[PADDED_V], [4, PADDED_V - 4]].map((slices) => ({
+      ...{ counts, ids, rows, slices, tensors },
+      partials: run.output('partials', 'f32', segmentElements(rows, C)),
+      dweights: slices.map((tokens, i) => run.input(`dwte ${i}`, gradients, normal(tokens * C, 5 + i))),
+    }));
+  });
+  await run.run(
+    plans.flatMap(({ tensors, partials, dweights, slices, rows }) =>
+      slices.flatMap((tokens, i) => {
+        const firstToken = slices.slice(0, i).reduce((sum, count) => sum + count, 0);
+        const slice = { dweight: dweights[i]!, firstToken, tokens };
+        const operations = embeddingBackwardToken(target, {
+          ...{ ...tensors, partials, ...slice, rows, width: C, found, label: 'token gradient' },
+        });
+        if (operations.length !== 2) throw new Error('the sums are not split');
+        return operations;
+      }),
+    ),
+  );
+  if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
+  return plans.map(({ counts, ids, rows, slices, tensors, dweights }) => {
+    const d = run.values(tensors.dout);
+    const oracle = embeddingBackward(d, ids, 1, rows, C, PADDED_V).dwte;
+    const magnitudes = embeddingBackward(d.map(Math.abs), ids, 1, rows, C, PADDED_V).dwte;
+    const old = dweights.flatMap((dweight) => [...run.values(dweight)]);
+    const stored = dweights.flatMap((dweight) => [...run.read(dweight)]);
+    const comparison = compareStored(
+      'token gradient',
+      gradients,
+      stored,
+      oracle.map((value, i) => value + old[i]!),
+      // Each position is added once, and each sum of a segment.
+      (i) => {
+        const count = counts[Math.floor(i / C)] ?? 0;
+        return gamma(2 * count) * (magnitudes[i]! + Math.abs(old[i]!));
+      },
+    );
+    return { ...comparison, of: `${rows} positions in ${slices.length} slices` };
+  });
 }
 
 /** One row, fewer rows than a block has, several blocks with a ragged last one; more columns than a workgroup covers. */

@@ -109,6 +109,12 @@ describe('norm and clip', () => {
     }),
   );
 
+  test('sum of squares in as many workgroups as the gradient asks for, on a GPU', () =>
+    withKernelFixture(async (fixture) => {
+      const target = { ...targetOf(fixture, 'packed', false), splitSums: true };
+      expectWithin('gradient norm, split', await checkGradientNorm(fixture, target, 'f32'));
+    }));
+
   test('the norm of {3, 4} is 5 at any scale, and the clip acts on the unscaled norm', () =>
     withKernelFixture(async (fixture) => {
       const run = new KernelRun(fixture);

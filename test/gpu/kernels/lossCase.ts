@@ -96,7 +96,7 @@ export async function checkCrossEntropy(
       const real = x.subarray(row * Vp, row * Vp + V);
       const highest = Math.max(...real);
       const exps = [...real].map((value) => approx(value).sub(highest).exp());
-      const total = sum(exps);
+      const total = onlineSum(real, highest, target.lanes);
       replayed.push(total.log().add(highest).sub(real[ids[row]!]!));
       const inverse = approx(1).div(total);
       for (let v = 0; v < Vp; v++) {
@@ -121,6 +121,29 @@ export async function checkCrossEntropy(
     }
     return comparisons;
   });
+}
+
+/** The sum of exp(x - highest) as the lanes of a row find it, each under the largest value that it has met. */
+function onlineSum(real: Float64Array, highest: number, lanes: number): Approx {
+  const sums = Array.from({ length: lanes }, (_, lane) => {
+    let largest = Number.NEGATIVE_INFINITY;
+    let totals = [0, 0, 0, 0].map((zero) => approx(zero));
+    for (let first = 4 * lane; first < real.length; first += 4 * lanes) {
+      const four = real.subarray(first, first + 4);
+      const next = Math.max(largest, ...four);
+      if (next > largest) {
+        const factor = largest > Number.NEGATIVE_INFINITY ? approx(largest).sub(next).exp() : approx(0);
+        totals = totals.map((total) => total.mul(factor));
+        largest = next;
+      }
+      totals = totals.map((total, c) =>
+        c < four.length ? total.add(approx(four[c]!).sub(next).exp()) : total,
+      );
+    }
+    if (largest === Number.NEGATIVE_INFINITY) return approx(0);
+    return sum(totals).mul(approx(largest).sub(highest).exp());
+  });
+  return sum(sums);
 }
 
 /** Rows of a micro-batch and micro-batches of a step; more than 4,096 rows are added in a second level. */

@@ -1,18 +1,24 @@
 import { describe, expect, test } from 'vitest';
+import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
-import { awkwardShapes, checkMatmul, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
+import { awkwardShapes, checkMatmul, kindsFor, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
+import { checkMatrices } from './matrixCase.ts';
 import { fewModes, storedModes } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
 import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 const ALL = storedModes(['native', 'packed']);
+/** For a tile of a kernel of which another tile is tested in more. */
+const ONE = fewModes().slice(0, 1);
 const KERNELS = [
   { kernel: 'register32', subgroups: true, title: 'register32, subgroups', modes: ALL },
   { kernel: 'register16', subgroups: true, title: 'register16, subgroups', modes: fewModes() },
   { kernel: 'register8', subgroups: false, title: 'register8', modes: fewModes() },
-  { kernel: 'tiled', subgroups: false, title: 'tiled', modes: fewModes() },
+  { kernel: 'register16-unshared', subgroups: true, title: 'register16, unshared', modes: ONE },
+  { kernel: 'tiled64', subgroups: false, title: 'tiled, 64', modes: fewModes() },
+  { kernel: 'tiled128', subgroups: false, title: 'tiled, 128', modes: ONE },
 ] as const;
 
 describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) => {
@@ -20,7 +26,7 @@ describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) 
     withKernelFixture(async (fixture) => {
       const target = targetOf(fixture, mode.half, subgroups, kernel);
       const comparisons: Comparison[] = [];
-      for (const kind of MATMUL_KINDS) {
+      for (const kind of kindsFor(kernel)) {
         comparisons.push(
           ...(await checkMatmul(fixture, target, mode.recipe, kind, awkwardShapes(kind.layout))),
         );
@@ -29,6 +35,34 @@ describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) 
     }),
   );
 });
+
+/** More than a tile of each kernel in rows and columns, none of them full, and sums that end within a step. */
+const SEVERAL_TILES = {
+  NN: { m: 133, n: 132, k: 52 },
+  NT: { m: 133, n: 132, k: 52 },
+  TN: { m: 132, n: 140, k: 523 },
+} as const;
+
+test('fp32: all kernels and tiles sum to the same bits, in all layouts and in parts', () =>
+  withKernelFixture(async (fixture) => {
+    const codesOf = async (kernel: MatmulKernel): Promise<unknown> => {
+      const run = new KernelRun(fixture);
+      const found = run.found();
+      const target = { ...targetOf(fixture, 'packed', false, kernel), splitSums: true };
+      const planned = ['ln_f gradient', 'logits', 'weight gradient'].map((name) => {
+        const kind = MATMUL_KINDS.find((one) => one.name === name)!;
+        return planMatmul(run, target, recipeOf('fp32'), kind, SEVERAL_TILES[kind.layout], found);
+      });
+      const dispatches = planned.flatMap((one) => one.dispatches);
+      expect(dispatches.map(({ grid }) => grid[2])).toEqual([1, 1, 2, 1]);
+      await run.run(dispatches);
+      return planned.map(({ out }) => run.codesOf(out));
+    };
+    const expected = await codesOf('register8');
+    for (const kernel of ['register16-unshared', 'tiled64', 'tiled128'] as const) {
+      expect(await codesOf(kernel), kernel).toEqual(expected);
+    }
+  }));
 
 /** Two, three and as many parts as there may be of these sums; the last part is shorter, also than a step of the kernel. */
 const LONG_SUMS = [
@@ -40,7 +74,8 @@ const LONG_SUMS = [
 test.each([
   ['register32', true, 'fp16'],
   ['register8', false, 'fp8'],
-  ['tiled', false, 'fp32'],
+  ['tiled64', false, 'fp32'],
+  ['tiled128', false, 'fp16'],
 ] as const)(
   'weight gradients whose sums are cut, %s, the same bits twice (subgroups %s, %s)',
   (kernel, subgroups, mode) =>
@@ -65,38 +100,12 @@ test.each([
     }),
 );
 
-/** Rows, columns and sums of more than a tile, and of one that is not full. */
-const MATRIX_SHAPED = {
-  NN: [{ m: 67, n: 36, k: 40 }],
-  NT: [{ m: 33, n: 68, k: 36 }],
-  TN: [{ m: 36, n: 36, k: 517 }],
-};
-
 /** Sides that differ tell rows, columns and the sum's steps apart. */
 test.each<[MatrixShape, string]>([
   [{ component: 'f32', m: 8, n: 4, k: 16 }, 'fp32'],
   [{ component: 'f16', m: 8, n: 16, k: 4 }, 'fp16'],
 ])('matmul on matrices of a subgroup, emulated, %o in %s', (shape, mode) =>
-  withKernelFixture(async (fixture) => {
-    const target = {
-      ...targetOf(fixture, 'packed', true),
-      matrixShapes: [{ ...shape, emulated: true }],
-      splitSums: true,
-    };
-    const comparisons: Comparison[] = [];
-    for (const name of ['c_fc with GELU', 'c_fc gradient through GELU', 'weight gradient']) {
-      const kind = MATMUL_KINDS.find((one) => one.name === name)!;
-      const run = new KernelRun(fixture);
-      const found = run.found();
-      const planned = MATRIX_SHAPED[kind.layout].map((size) =>
-        planMatmul(run, target, recipeOf(mode), kind, size, found),
-      );
-      const dispatches = planned.flatMap((one) => one.dispatches);
-      expect(dispatches[0]!.variant.kernel).toBe('matmul_matrix');
-      await run.run([...dispatches, ...planned.flatMap(({ recomputed }) => recomputed ?? [])]);
-      expect(run.overflow()).toBeNull();
-      comparisons.push(...planned.flatMap(({ compare }) => compare()));
-    }
-    expectWithin(`matmul (matrices) ${mode}`, comparisons);
-  }),
+  withKernelFixture((fixture) =>
+    checkMatrices(fixture, targetOf(fixture, 'packed', true), { ...shape, emulated: true }, recipeOf(mode)),
+  ),
 );

@@ -1,7 +1,7 @@
 /** The matmuls of the model, each with the epilogue and the roles it has there, against the f64 oracle. */
 
 import { MLP_KINDS, MLPS, type MlpKind } from '../../../src/engine/config/gptConfig.ts';
-import type { Dispatch, Target } from '../../../src/engine/gpu/operation.ts';
+import type { Dispatch, MatmulKernel, Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { activationForward } from '../../../src/engine/kernels/activation.ts';
 import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
@@ -67,6 +67,16 @@ export const MATMUL_KINDS: readonly MatmulKind[] = [
   kind('ln gradient', 'NT', ['outputGradient', 'weight', 'f32']),
   kind('attention gradient', 'NT', ['outputGradient', 'weight', 'attention']),
 ];
+
+/** One in each layout, with different epilogues. */
+const FEW_KINDS = MATMUL_KINDS.filter(({ name }) =>
+  ['attn.c_proj', 'c_fc gradient through GELU', 'weight gradient'].includes(name),
+);
+
+/** Few for kernels that are others with another tile: software adapters take two seconds to compile one. */
+export function kindsFor(kernel: MatmulKernel): readonly MatmulKind[] {
+  return kernel === 'tiled128' || kernel === 'register16-unshared' ? FEW_KINDS : MATMUL_KINDS;
+}
 
 export interface MatmulShape {
   readonly m: number;

@@ -26,8 +26,18 @@ test('matrices that are right pass in every layout', async () => {
 });
 
 test.each([
-  ['f16 subnormals taken for zero', F16, 'Component(v.x)', 'Component(select(v.x, 0, abs(v.x) < 0x1p-14))'],
-  ['operands cut to TF32', F32, 'Component(v.x)', 'bitcast<f32>(bitcast<u32>(v.x) & 0xffffe000u)'],
+  [
+    'f16 subnormals taken for zero',
+    F16,
+    'a_decode(v)',
+    'select(a_decode(v), vec4f(), abs(a_decode(v)) < vec4f(0x1p-14))',
+  ],
+  [
+    'operands cut to TF32',
+    F32,
+    'a_decode(v)',
+    'bitcast<vec4f>(bitcast<vec4u>(a_decode(v)) & vec4u(0xffffe000u))',
+  ],
   ['nothing stored', F32, 'scratch[at + i] = sum[i];', ''],
 ] as const)('%s do not', async (_, shape, from, to) => {
   const fault = await faultOf(shape, from, to);

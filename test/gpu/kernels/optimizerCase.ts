@@ -3,7 +3,7 @@
 import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf } from '../../../src/engine/gpu/tensor.ts';
-import { convertFormat, gradientNorm, NORM_PARTIALS } from '../../../src/engine/kernels/optimizer.ts';
+import { convertFormat, gradientNorm, normPartials } from '../../../src/engine/kernels/optimizer.ts';
 import { adamw } from '../../../src/engine/kernels/optimizers/adamw.ts';
 import { initialStepState, STEP_STATE_WORDS } from '../../../src/engine/kernels/stepState.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';
@@ -198,19 +198,22 @@ export async function checkGradientNorm(
   const found = run.found();
   const scale = 2 ** 8;
   const state = run.bytes('state', initialStepState(scale));
-  const plans = [4, 300, 4 * 64 * 256 + 12].map((elements) => ({
-    elements,
+  const sizes = [4, 300, 4 * 64 * 256 + 12];
+  // One more workgroup than the least.
+  if (target.splitSums) sizes.push(4 * 64 * 16 * 256 + 4);
+  const plans = sizes.map((elements) => ({
+    ...{ elements, groups: normPartials(elements, target) },
     gradient: run.input('gradient', format, normal(elements, 1, scale / 4)),
-    partials: run.output('partials', 'f32', NORM_PARTIALS),
+    partials: run.output('partials', 'f32', normPartials(elements, target)),
   }));
   await run.run(plans.map((plan) => gradientNorm(target, { ...plan, state, found, first: 0 })));
   if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
-  return plans.map(({ elements, gradient, partials }) => {
+  return plans.map(({ elements, groups, gradient, partials }) => {
     const lanes = Math.ceil(elements / 4);
-    const expected = new Float64Array(NORM_PARTIALS);
-    const terms = new Float64Array(NORM_PARTIALS);
+    const expected = new Float64Array(groups);
+    const terms = new Float64Array(groups);
     for (const [i, g] of run.values(gradient).entries()) {
-      const group = Math.floor(Math.floor(i / 4) / 64) % NORM_PARTIALS;
+      const group = Math.floor(Math.floor(i / 4) / 64) % groups;
       expected[group]! += (g / scale) ** 2;
       terms[group]! += 1;
     }

@@ -195,8 +195,11 @@ describe('the found flag', () => {
 test('attention reports an output gradient that overflows f16', () =>
   withKernelFixture(async (fixture) => {
     await expect(
-      checkAttention(fixture, targetOf(fixture, 'native', true), 'f16', attentionShapes(32), {
-        gradient: 3e4,
-      }),
+      checkAttention(
+        fixture,
+        targetOf(fixture, 'native', true),
+        { format: 'f16', gradient: 3e4 },
+        attentionShapes(32),
+      ),
     ).rejects.toThrow(/reported an overflow/);
   }));

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
-import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
+import { checkColumnSum, checkEmbedding, checkSplitTokenGradient } from './embeddingCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { modesByRoles, rolesOf } from './modes.ts';
@@ -56,6 +56,17 @@ describe.each([
 test.each(modesByRoles(EMBEDDING, STORAGES))('embedding in $title', ({ title, recipe, half }) =>
   withKernelFixture(async (fixture) => {
     expectWithin(`embedding ${title}`, await checkEmbedding(fixture, targetOf(fixture, half, false), recipe));
+  }),
+);
+
+test.each([
+  ['f32', 'f32'],
+  ['f16', 'f32'],
+  ['bf16', 'f16'],
+] as const)('gradient of the token embedding in segments, %s to %s', (from, to) =>
+  withKernelFixture(async (fixture) => {
+    const target = { ...targetOf(fixture, 'packed', false), splitSums: true };
+    expectWithin(`token gradient ${from} to ${to}`, await checkSplitTokenGradient(fixture, target, from, to));
   }),
 );
 

@@ -1,7 +1,7 @@
 /** Runs operations on tensors with given contents and reads everything back. Works in Node and in a page. */
 import { Arena } from '../../../src/engine/gpu/arena.ts';
 import type { AdapterReport } from '../../../src/engine/gpu/device.ts';
-import type { MatmulKernel, Operation, Target } from '../../../src/engine/gpu/operation.ts';
+import type { AttentionKernel, MatmulKernel, Operation, Target } from '../../../src/engine/gpu/operation.ts';
 import { PipelineCache } from '../../../src/engine/gpu/pipelines.ts';
 import { Program } from '../../../src/engine/gpu/program.ts';
 import {
@@ -38,9 +38,18 @@ export function targetOf(
   half: HalfStorage,
   subgroups: boolean,
   matmul: MatmulKernel = subgroups ? 'register32' : 'register8',
+  attention: AttentionKernel = 'register',
 ): Target {
-  const lanes = subgroups ? (report.subgroupSize?.min ?? 0) : LANES_WITHOUT_SUBGROUPS;
-  return { half, subgroups, lanes, matmul, matrixShapes: [], splitSums: false };
+  const subgroup = subgroups ? (report.subgroupSize?.min ?? null) : null;
+  return {
+    half,
+    subgroup,
+    lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+    matmul,
+    attention,
+    matrixShapes: [],
+    splitSums: false,
+  };
 }
 
 /** Storages and subgroup use that the adapter offers. */
@@ -50,7 +59,7 @@ export function storagesOf({ report }: Pick<KernelFixture, 'report'>): HalfStora
 
 /** The matmul kernels that adapters choose between at that subgroup size; null is without subgroups. */
 export function matmulKernels(lanes: number | null): MatmulKernel[] {
-  if (lanes === null) return ['register8', 'tiled'];
+  if (lanes === null) return ['register8', 'register16-unshared', 'tiled64', 'tiled128'];
   return lanes < 8 ? ['register8'] : ['register16', 'register32'];
 }
 

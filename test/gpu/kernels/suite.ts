@@ -3,11 +3,11 @@ import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { type Comparison, report } from './bounds.ts';
-import { checkColumnSum, checkEmbedding } from './embeddingCase.ts';
+import { checkColumnSum, checkEmbedding, checkSplitTokenGradient } from './embeddingCase.ts';
 import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
-import { awkwardShapes, checkMatmul, MATMUL_KINDS } from './matmulCase.ts';
+import { awkwardShapes, checkMatmul, kindsFor } from './matmulCase.ts';
 import { rolesOf, type StoredMode, storedModes } from './modes.ts';
 import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
 import { type KernelFixture, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
@@ -75,6 +75,14 @@ function cases(fixture: KernelFixture, storages: readonly HalfStorage[]): Case[]
         checkEmbedding(fixture, targetOf(fixture, mode.half, false), mode.recipe),
       ),
     ),
+    compared('token gradient in segments', () =>
+      checkSplitTokenGradient(
+        fixture,
+        { ...targetOf(fixture, halves, false), splitSums: true },
+        'f32',
+        'f32',
+      ),
+    ),
     compared('column sum f16', () => checkColumnSum(fixture, targetOf(fixture, halves, false), 'f16', 'f32')),
     compared('gradient norm f16', () => checkGradientNorm(fixture, targetOf(fixture, halves, false), 'f16')),
     compared('loss sum', () => checkLossSum(fixture)),
@@ -119,7 +127,9 @@ function rowCases(
   return [
     compared(`layer norm ${how}`, () => checkLayernorm(fixture, target, recipe)),
     compared(`cross entropy ${how}`, () => checkCrossEntropy(fixture, target, outputGradient)),
-    compared(`attention ${how}`, () => checkAttention(fixture, target, attention, attentionShapes(32))),
+    compared(`attention ${how}`, () =>
+      checkAttention(fixture, target, { format: attention }, attentionShapes(32)),
+    ),
   ];
 }
 
@@ -149,7 +159,7 @@ function matmulCase(
   return compared(`matmul ${kernel} ${title}${subgroups ? ', subgroups' : ''}`, async () => {
     const target = targetOf(fixture, half, subgroups, kernel);
     const comparisons: Comparison[] = [];
-    for (const kind of MATMUL_KINDS) {
+    for (const kind of kindsFor(kernel)) {
       comparisons.push(...(await checkMatmul(fixture, target, recipe, kind, awkwardShapes(kind.layout))));
     }
     return comparisons;

@@ -5,15 +5,30 @@
 import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
-import { dispatch } from '../../../src/engine/gpu/dispatch.ts';
-import { type Dispatch, type Operation, type Target, variantKey } from '../../../src/engine/gpu/operation.ts';
+import {
+  ATTENTION_KERNELS,
+  type Dispatch,
+  type Operation,
+  type Target,
+  variantKey,
+} from '../../../src/engine/gpu/operation.ts';
+import { PEAK_FORMS, peakDispatch } from '../../../src/engine/gpu/roofline.ts';
 import { type AssembledShader, assemble } from '../../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/engine/gpu/subgroupMatrix.ts';
+import { probeDispatch } from '../../../src/engine/gpu/subgroups.ts';
+import type { Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { buildNumerics } from '../../../src/engine/inspect/schedule.ts';
+import { attentionBackward, attentionForward } from '../../../src/engine/kernels/attention.ts';
+import {
+  type AttentionOptions,
+  type AttentionShape,
+  windowElements,
+} from '../../../src/engine/kernels/attentionOptions.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
+import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import { storesHalves } from '../../../src/engine/precision/recipe.ts';
 import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
@@ -84,11 +99,13 @@ export function dispatchesOf(
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
   for (const shape of matrixShapes) {
-    const target = { half: 'packed', matmul: 'register16', subgroups: true, lanes: 32 } as const;
+    const target: Omit<Target, 'splitSums'> = {
+      ...{ half: 'packed', subgroup: 32, lanes: 64, attention: 'register' },
+      ...{ matmul: 'register16', matrixShapes: [shape] },
+    };
     for (const stored of STORED) {
       for (const splitSums of [true, false]) {
-        const matrices = { ...target, matrixShapes: [shape], splitSums };
-        MODELS.flatMap((model) => microBatch(matrices, stored, model))
+        MODELS.flatMap((model) => microBatch({ ...target, splitSums }, stored, model))
           .filter((operation) => kernelOf(operation) === 'matmul_matrix')
           .forEach(add);
       }
@@ -100,9 +117,14 @@ export function dispatchesOf(
       ofSteps(target, stored).forEach(add);
     }
   }
-  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, lanes }) => `${half} ${lanes}`);
+  const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
-  for (const half of [false, true]) add(peak(half));
+  const peak = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
+  for (const form of PEAK_FORMS) for (const half of [false, true]) add(peakDispatch(peak, 1, form, half));
+  for (const target of targets(subgroupSizes)) attentionVariants(target).forEach(add);
+  for (const size of subgroupSizes) {
+    for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
+  }
   return [...dispatches.values()];
 }
 
@@ -119,10 +141,15 @@ export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
   return { ...shader, key: variantKey(dispatch.variant), dispatch, features };
 }
 
+/** Kernels that only targets with split sums dispatch. */
+const ONLY_SPLIT: readonly string[] = ['embedding_backward_runs', 'embedding_backward_join'];
+
 /** What steps, evaluations and the numerics panel dispatch. */
 export function ofSteps(target: Target, stored: Stored): Operation[] {
   const split = MODELS.flatMap((model) => microBatch({ ...target, splitSums: true }, stored, model)).filter(
-    (operation) => operation.kind === 'dispatch' && operation.variant.conditions.split,
+    (operation) =>
+      operation.kind === 'dispatch' &&
+      (operation.variant.conditions.split || ONLY_SPLIT.includes(operation.variant.kernel)),
   );
   return MODELS.reduce<Operation[]>((operations, model) => {
     const config: TrainConfig = {
@@ -179,11 +206,14 @@ function optimizerVariants(target: Target): Operation[] {
 function targets(subgroupSizes: readonly number[]): Target[] {
   return [...subgroupSizes, null].flatMap((subgroup) =>
     (['native', 'packed'] as const).flatMap((half) =>
-      matmulKernels(subgroup).map((matmul) => ({
+      matmulKernels(subgroup).map((matmul, i) => ({
         half,
         matmul,
-        subgroups: subgroup !== null,
-        lanes: subgroup ?? LANES_WITHOUT_SUBGROUPS,
+        // They meet in no kernel.
+        attention: ATTENTION_KERNELS[i % ATTENTION_KERNELS.length]!,
+        subgroup,
+        // As on software adapters, and on GPUs.
+        lanes: subgroup !== null && subgroup < 32 ? subgroup : LANES_WITHOUT_SUBGROUPS,
         matrixShapes: [],
         splitSums: false,
       })),
@@ -191,15 +221,34 @@ function targets(subgroupSizes: readonly number[]): Target[] {
   );
 }
 
-/** As roofline.ts dispatches it. */
-function peak(half: boolean): Dispatch {
-  const out = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
-  return dispatch(null, 'peak_fma', {
-    tensors: { out },
-    writes: ['out'],
-    uniforms: { factor: 0.999, addend: 0.001 },
-    conditions: { half },
-    grid: [1, 1, 1],
-    label: 'peak',
-  });
+const PROBED = { name: 'probe', type: 'u32', elements: 2 ** 14 } as const;
+
+const WINDOWS: Tensor = { name: 'windows', type: 'u32', elements: windowElements(1, 16) };
+
+/** Options of attention that the settings do not reach, and heads whose rows are split over lanes. */
+const ATTENTION_OPTIONS: readonly (Pick<AttentionShape, 'headSize' | 'keyValueHeads'> & AttentionOptions)[] =
+  [
+    { headSize: 40 },
+    { headSize: 128, softCap: 30 },
+    { headSize: 8, keyValueHeads: 2, windows: { tensor: WINDOWS, documents: true } },
+    {
+      ...{ headSize: 80, keyValueHeads: 2, softCap: 30 },
+      windows: { tensor: WINDOWS, keys: 16, documents: true, dropout: { rate: 0.1, stream: 1 } },
+    },
+  ];
+
+function attentionVariants(target: Target): Operation[] {
+  return (['f32', 'f16'] as const).flatMap((format) =>
+    ATTENTION_OPTIONS.flatMap(({ headSize, keyValueHeads, ...options }) => {
+      const shape = { batch: 1, context: 8, heads: 4, headSize, ...(keyValueHeads && { keyValueHeads }) };
+      const tensor = (name: string, type: FormatId, elements: number): Tensor => ({ name, type, elements });
+      const all = 3 * 16 * 4 * headSize;
+      const [qkv, dqkv] = [tensor('qkv', format, all), tensor('dqkv', format, all)];
+      const [out, dout] = [tensor('out', format, all), tensor('dout', format, all)];
+      const [lse, dots] = [tensor('lse', 'f32', 32), tensor('dots', 'f32', 32)];
+      const found: Tensor = { name: 'found', type: 'u32', elements: 4 };
+      const args = { label: 'attention', found, shape, qkv, lse, out, ...options };
+      return [attentionForward(target, args), ...attentionBackward(target, { ...args, dout, dots, dqkv })];
+    }),
+  );
 }

@@ -1,21 +1,7 @@
 /**
  * Gradients of every mode on the GPU against the f64 model that rounds at the same points.
  *
- * Where the bound comes from. Both sides round the same tensor x to the same format, but their x differ: by E |x| from
- * f32 sums, E = sqrt(K) 2^-23 for sums of K products (K = 4 C is the longest), and by what earlier stores left. Say
- * they differ by d |x| in the 2-norm. Two neighbouring values of the format are ulp(x) apart, so of values that differ by t
- * ulp a share t is rounded to different neighbours: after the store the squared difference is t ulp^2 instead of t^2
- * ulp^2, which is more by t (1 - t) ulp^2, at most ulp^2 / 4. Summed over the tensor (Cauchy-Schwarz) a store makes of d
- *
- *   d^2 + E^2 + min(U d, U^2 / 4),  U = |ulp(x)| / |x|, 7e-4 in f16 and TF32, 6e-3 in bf16.
- *
- * So the first store turns E into sqrt(U E), and after a few stores the two sides round independently; then every further
- * store adds U^2 / 4. `ulp` is taken from the values that the reference stored (in f16 it ends at 2^-24). A format that
- * flushes has one more boundary, at 2^-14, where a flip is 2^-14; how densely values lie there is read off the binade above.
- * Between stores are matrix products and norms, which leave a relative difference as it is unless it is
- * correlated with their operands. The bound goes through all stores of the model in turn, as if they were one chain.
- * Weights are rounded from equal masters and never flip. Gradients in f16 (fp16-pure) are stored once more for each chunk of
- * the LM head and for the embedding, where the reference rounds once: half an ulp each.
+ * storeBound.ts derives the bound.
  *
  * In f16 that is as far as leaving out the rounding of a whole role moves a gradient. That each role is rounded at
  * all is therefore seen by comparison: with one role left in f32 the reference is further from the GPU.
@@ -23,6 +9,7 @@
 import { describe, expect, test } from 'vitest';
 import { GPT2_KINDS, type GptConfig, MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
+import type { AttentionKernel } from '../../../src/engine/gpu/operation.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
@@ -49,13 +36,12 @@ import {
   takeSteps,
   withTrainer,
 } from './helper.ts';
+import { afterStore } from './storeBound.ts';
 
 const ROWS = TINY.batch * TINY.context;
 /** Rows that the LM head works on at a time. */
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
-/** Relative error of the longest f32 sum. */
-const E = Math.sqrt(4 * TINY.width) * 2 ** -23;
 
 type Kinds = Partial<Pick<GptConfig, 'norm' | 'mlp'>>;
 
@@ -72,27 +58,6 @@ function initialOf(kinds: Kinds): Parameters {
       return [spec.name, spec.name === 'wte.weight' ? values.fill(0, TINY_VOCABULARY * TINY.width) : values];
     }),
   );
-}
-
-/** What a store makes of two versions of `values`, now stored, that differed by `d` in the 2-norm, relative; squared. */
-function afterStore(d: number, values: Float64Array, format: FormatId): number {
-  const { mantissaBits, exponentBits, flushSubnormals } = formatInfo(format);
-  const before = d * d + E * E;
-  const norm = Math.hypot(...values);
-  if (format === 'f32' || norm === 0) return before;
-  const smallest = 2 ** (2 - 2 ** (exponentBits - 1));
-  let ulps = 0;
-  let lowest = 0;
-  for (const value of values) {
-    const magnitude = Math.max(smallest, Math.abs(value));
-    ulps += (2 ** -mantissaBits * 2 ** Math.floor(Math.log2(magnitude))) ** 2;
-    if (value !== 0 && magnitude < 2 * smallest) lowest++;
-  }
-  const U = Math.sqrt(ulps) / norm;
-  const flips = Math.min(U * Math.sqrt(before), U ** 2 / 4);
-  // `lowest` values in a binade as wide as its start: lowest / smallest of them in a unit, times the mean difference.
-  const flushes = flushSubnormals ? (lowest * smallest * Math.sqrt(before / values.length)) / norm : 0;
-  return before + flips + flushes;
 }
 
 interface Reference {
@@ -116,7 +81,7 @@ function referenceOf(
   let counting = true;
   const onStore = (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId): void => {
     if (!counting || role === 'weight' || role === 'gradient') return;
-    squares = afterStore(Math.sqrt(squares), values, format);
+    squares = afterStore(Math.sqrt(squares), values, format, 4 * TINY.width);
   };
   const model = { config: gptOf(kinds), recipe, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
@@ -130,7 +95,11 @@ function referenceOf(
   return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
 }
 
-function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
+function gpuGradients(
+  config: Partial<TrainConfig>,
+  features?: GPUFeatureName[],
+  attention: AttentionKernel = 'register',
+) {
   return withTrainer(
     config,
     async (trainer) => {
@@ -151,7 +120,7 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
         scales,
       };
     },
-    { batches: () => BATCH, features },
+    { batches: () => BATCH, features, attention },
   );
 }
 
@@ -231,7 +200,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<QuantizeSettings> & Kinds)?,
+  (Partial<QuantizeSettings> & Kinds & { readonly attention?: AttentionKernel })?,
 ];
 
 /** Each that GPT-2 does not have. */
@@ -259,10 +228,12 @@ describe.each<Case>([
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
+  ['fp32', 'auto', undefined, { attention: 'uniform' }],
+  ['fp16', 'auto', [], { attention: 'uniform' }],
   ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
-])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
+])('%s, halves %s, features %j, %o', (precision, half, features, { attention, ...settings } = {}) => {
   test('every gradient matches the reference', async () => {
-    const gpu = await gpuGradients({ precision, half, ...settings }, features);
+    const gpu = await gpuGradients({ precision, half, ...settings }, features, attention);
     const recipe = roundingOf(precision, settings);
     const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);

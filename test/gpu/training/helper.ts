@@ -70,13 +70,15 @@ export interface TinyOptions extends TrainerOptions {
   readonly prepare?: (device: GPUDevice) => void;
   /** Features of the device; all that the adapter offers when left out. */
   readonly features?: GPUFeatureName[] | undefined;
+  /** Toggles of Dawn. */
+  readonly dawn?: string[] | undefined;
 }
 
 /** Runs `body` with a trainer of {@link TINY} changed by `overrides`, on a device of its own. */
 export function withTrainer<T>(
   overrides: Partial<TrainConfig>,
   body: (trainer: Trainer, context: DeviceContext) => T | Promise<T>,
-  { text, prepare, features, ...options }: TinyOptions = {},
+  { text, prepare, features, dawn, ...options }: TinyOptions = {},
 ): Promise<T> {
   const config = { ...TINY, ...overrides };
   return withDevice(
@@ -98,7 +100,7 @@ export function withTrainer<T>(
         trainer.destroy();
       }
     },
-    features ? { features } : {},
+    { ...(features && { features }), ...(dawn && { dawn }) },
   );
 }
 

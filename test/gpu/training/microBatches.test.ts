@@ -1,4 +1,4 @@
-/** The micro-batch size decides memory and the order of sums; a run's data and measurements do not depend on it. */
+/** The size of micro-batches changes memory and the order of sums, but neither the data of a run nor its measurements. */
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
@@ -10,7 +10,7 @@ import { fileOf, TINY, takeSteps, withTrainer } from './helper.ts';
 const ASKED = { batch: 8, accumulation: 2, evalBatches: 3, sharpnessEvery: 1 } as const;
 const CUTS = [null, 4, 2, 1] as const;
 
-/** What a run reports, for each cut. */
+/** Measures a run for each micro-batch size in CUTS. */
 async function measuredFor<T>(
   overrides: Partial<TrainConfig>,
   measure: (trainer: Trainer) => Promise<T>,
@@ -39,7 +39,7 @@ test('gradients are counted on a whole batch', async () => {
     const { rows, counts } = await trainer.countGradients();
     const { length } = counts;
     const bins = length / rows.length;
-    // A row of an activation has the same bits in any micro-batch; gradients of weights are summed in another order.
+    // Activation gradients have the same bits in any micro-batch. Weight gradients are summed in another order and are left out.
     return rows.flatMap(({ name, kind }, i) =>
       kind === 'activationGradient' ? [[name, ...counts.slice(i * bins, (i + 1) * bins)]] : [],
     );
@@ -49,9 +49,10 @@ test('gradients are counted on a whole batch', async () => {
 });
 
 /**
- * A scale of the whole micro-batch is a power of two that puts its largest magnitude A into the upper octave of e4m3fn, above
- * 224. What another cut changes is only what lies below the format's normal numbers, 2^-6, of one of both scales: by half a
- * step of 2^-9 at most, which is A * 2^-10 / 224 = A * 2^-17.8 for each element and cut.
+ * Largest difference of an element between two cuts of the batch, as a share of the tensor's largest magnitude A.
+ * The scale of a micro-batch is a power of two that brings A between 224 and 448, the largest value of e4m3fn. Another cut may
+ * have another scale. The same element then rounds differently only if it is subnormal, below 2^-6, with one of the scales.
+ * Subnormals have steps of 2^-9, so each cut rounds by at most 2^-10, which is A * 2^-10 / 224 before scaling.
  */
 const CUT_ERROR = (2 * 2 ** -10) / 224;
 
@@ -61,8 +62,12 @@ describe.each(['fp8', 'fp8-delayed'] as const)('%s, with a scale of each micro-b
       valLoss: (await trainer.evaluate())!,
       start: trainer.start,
     }));
-    // Each of so many operands is in products of up to 4 C terms, whose errors have any sign; what they reach the loss by is
-    // taken for 1, as layer norms divide what they pass on by its own size.
+    // The bound on the loss follows in three steps:
+    // 1. A block quantises at most 9 tensors: the inputs and weights of its 4 matmuls, and the input of GELU.
+    // 2. CUT_ERROR bounds how much an element of such a tensor may differ. A matmul sums up to 4 C products (C is the width).
+    //    Their differences have random signs, so that their sum grows with the square root of the number of terms.
+    // 3. The loss is assumed to change by no more than the relative change of these sums, because each layer norm divides its
+    //    input by the standard deviation of the input, and so does not amplify relative changes.
     const bound = CUT_ERROR * 9 * TINY.layers * Math.sqrt(4 * TINY.width);
     const errors = runs.map(({ valLoss }) => Math.abs(valLoss - runs[0]!.valLoss));
     console.log(
@@ -79,7 +84,8 @@ test('a step has the same loss within the rounding of its sum, and the same chec
     const [first] = await takeSteps(trainer, 1);
     return { config, facts: { start }, loss: first!.loss! };
   });
-  // One row a run of 16, the tree of 8, 1 / tokens and its product, then carries and the sum of levels: 5 bits for 16.
+  // Each count is a number of roundings on the way from a row's loss to the step's: sums in a lane (2), the tree over 256 lanes
+  // (8), 1 / tokens and the product with it (2), and the carries and sum of levels for 16 micro-batches of 5 bits (10).
   const bound = 2 * (2 + 8 + 2 + 10) * 2 ** -24 * runs[0]!.loss;
   const errors = runs.map(({ loss }) => Math.abs(loss - runs[0]!.loss));
   console.log(`losses of step 1: ${errors}; bound ${bound}`);

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { kernelSentence } from '../../../src/app/messages.ts';
 import { batchOutcome } from '../../../src/app/panels/batchMessages.ts';
-import { formatRate, kernelWords, modeSupport } from '../../../src/app/panels/deviceMessages.ts';
+import {
+  formatRate,
+  kernelWords,
+  modeSupport,
+  subgroupWords,
+} from '../../../src/app/panels/deviceMessages.ts';
 import { rangeWords } from '../../../src/app/panels/settingWords.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { BatchSearch } from '../../../src/store/measurementStore.ts';
@@ -95,4 +101,29 @@ describe('the result of a batch search', () => {
     expect(outcome({ error: { code: 'GPU_BUSY', message: 'Busy.', hint: 'Wait.' } })).toBe('Busy. Wait.');
     expect(outcome({ found: { batch: 0, bytes: 0, limitedBy: 'budget' } })).toMatch(/^Not even one sequence/);
   });
+});
+
+test('which kernels compute a run, in words; names of other versions as they are', () => {
+  expect(kernelSentence({ matmul: 'tiled', attention: 'uniform' })).toBe(
+    'Matmuls use tiles in shared memory; attention takes several keys at a time.',
+  );
+  expect(kernelSentence({ matmul: 'subgroup', subgroupMatrix: 'not used: slower' })).toBe(
+    'Matmuls use subgroup. Matrix units are not used: slower.',
+  );
+  expect(
+    kernelSentence({
+      matmul: 'register8',
+      subgroupMatrix: 'f16 16x16x16',
+      note: 'tiled is not used: differs',
+    }),
+  ).toBe(
+    'Matmuls use register tiles of 8 rows. Matrix units multiply where they fit (f16 16x16x16). tiled is not used: differs.',
+  );
+});
+
+test('the size of subgroups, or why none are used', () => {
+  expect(subgroupWords({ size: 32, asked: true, note: null })).toBe('32 lanes, as kernels ask');
+  expect(subgroupWords({ size: 8, asked: false, note: null })).toBe('8 lanes');
+  expect(subgroupWords({ size: null, asked: false, note: 'sizes vary' })).toBe('not used: sizes vary');
+  expect(subgroupWords(null)).toBe('');
 });

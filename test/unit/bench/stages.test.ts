@@ -27,6 +27,7 @@ function contextOf(changes: Partial<BenchContext>): BenchContext & { lines: stri
     datasetOf: async ({ tokenizer, context }) =>
       createDataset('call me ishmael. '.repeat(400), { name: 'ishmael', tokenizer, context }),
     print: (line) => lines.push(line),
+    save: () => {},
     lines,
     ...changes,
   };

@@ -97,7 +97,7 @@ describe('a comparison of variants', () => {
       'optim-state was given for all runs and again in fp16+',
     ],
     [['bf16-sr+optim-state=fp8'], {}, 'needs f32 master weights, and mode bf16-sr keeps none'],
-    [['fp16+optim-state=fp8-lm+optimizer=lion'], {}, 'lion does not keep its states in fp8-lm'],
+    [['fp16+optim-state=fp8-lm+optimizer=lion'], {}, 'lion does not support optimizer state fp8-lm'],
     [['fp16+loss-scale=1000'], {}, 'Loss scale 1000 is not a power of two'],
   ] as const)('%j with %j is refused by name', (modes, given, message) => {
     const error = thrownBy(() => compare(modes, given));

@@ -12,9 +12,10 @@ import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 
 const target = {
   half: 'packed',
-  subgroups: true,
+  subgroup: 8,
   lanes: 8,
   matmul: 'register32',
+  attention: 'register',
   matrixShapes: [],
   splitSums: true,
 } as const;

@@ -16,7 +16,7 @@ const fp32 = recipeOf('fp32');
 const zeros = (count: number) => new Float64Array(count);
 const bits = { seed: 1, first: 0 };
 
-/** `values` as both moments, stored once. */
+/** Stores `values` as the first moment and their magnitudes as the second, and returns both as they are loaded. */
 function stored(
   values: ArrayLike<number>,
   optimState: 'fp8' | 'fp8-lm' | 'bf16',
@@ -29,7 +29,7 @@ function stored(
 }
 
 describe('groups of 128, expanded', () => {
-  // research/numerics.md 3.4: what COAT's expansion makes of 128 log-normal values, and e4m3fn with a scale alone.
+  // Rounding errors of 128 log-normal values with COAT's expansion, and of e4m3fn with one scale for comparison.
   it.each([
     [0.2, 4e-3, 2e-2],
     [0.5, 8e-3, 2e-2],
@@ -59,7 +59,8 @@ describe('groups of 128, expanded', () => {
     expect(k).toBeGreaterThanOrEqual(1 / 16);
     expect(k).toBeLessThanOrEqual(16);
     const [m] = stored(values, 'fp8');
-    // The smallest maps to two subnormal steps or more, of which one may be lost to each side: a quarter, stretched back.
+    // The expansion maps the smallest magnitude to at least two subnormal steps. Rounding changes it by at most half a step,
+    // which is a quarter of it, and contracting the group again raises that factor to the power 1 / k.
     const half = 1.25 ** (1 / k);
     for (const [i, x] of values.entries()) {
       if (x === 0 || Math.abs(x) === largest) expect(m[i]).toBe(x);
@@ -70,7 +71,7 @@ describe('groups of 128, expanded', () => {
     }
   });
 
-  it('leaves the others alone where one is not finite, and does not hide it', () => {
+  it('stores a non-finite value as one, and the others as without it', () => {
     const values = Array.from({ length: 128 }, (_, i) => i + 1);
     const clean = stored(values, 'fp8')[0];
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {

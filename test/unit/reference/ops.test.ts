@@ -177,6 +177,53 @@ describe('attention', () => {
     const { out, lse } = ops.attentionForward(qkv, shape);
     expectGradient('dqkv', f, qkv, ops.attentionBackward(dout, qkv, out, lse, shape));
   });
+
+  describe('with options', () => {
+    const starts = [0, 0, 2, 2, 2, 2, 6, 6, 6];
+    const windows = [
+      { seed: 3, index: 7, firstQuery: 2, starts },
+      { seed: 3, index: 8, firstQuery: 4, starts },
+    ];
+    const all = { ...shape, G: 1, K: 9, softCap: 1.5, dropout: { rate: 0.4, stream: 5 }, windows };
+    const packed = normals(B * all.K * (H + 2 * all.G) * D, 3);
+
+    it('has the gradients of q, k and v', () => {
+      const f = () => dot(ops.attentionForward(packed, all).out, dout);
+      const { out, lse } = ops.attentionForward(packed, all);
+      expectGradient('dqkv', f, packed, ops.attentionBackward(dout, packed, out, lse, all));
+    });
+
+    it('is plain attention with as many key/value heads, rows and documents as there are heads, queries and windows', () => {
+      const same = { ...shape, G: H, K: T, windows: windows.map(({ seed, index }) => ({ seed, index })) };
+      expect(ops.attentionForward(qkv, same)).toEqual(ops.attentionForward(qkv, shape));
+    });
+
+    it('sees no token of another document, and none behind the query', () => {
+      const before = ops.attentionForward(packed, all).out;
+      const changed = packed.slice();
+      const row = (H + 2 * all.G) * D;
+      // Of the first window, whose queries are rows 2 to 6: the first document, and what follows the last query.
+      changed.fill(9, 0, 2 * row);
+      changed.fill(9, 7 * row, 9 * row);
+      expect(ops.attentionForward(changed, all).out).toEqual(before);
+      changed.fill(9, 2 * row, 3 * row);
+      expect(ops.attentionForward(changed, all).out).not.toEqual(before);
+    });
+
+    it('drops by the index of a window in the step and not by its row, and about the share that was asked for', () => {
+      const factors = (b: number, shapeOf: typeof all) =>
+        Array.from({ length: 4000 }, (_, n) =>
+          ops.keptFactor(shapeOf, b, n % H, n % 100, Math.floor(n / 100)),
+        );
+      const swapped = { ...all, windows: windows.toReversed() };
+      expect(factors(0, swapped)).toEqual(factors(1, all));
+      expect(factors(0, all)).not.toEqual(factors(1, all));
+      const dropped = factors(0, all).filter((factor) => factor === 0).length / 4000;
+      // Five standard deviations of 4000 draws.
+      expect(Math.abs(dropped - 0.4)).toBeLessThan(5 * Math.sqrt((0.4 * 0.6) / 4000));
+      expect(new Set(factors(0, all))).toEqual(new Set([0, 1 / (1 - 0.4)]));
+    });
+  });
 });
 
 describe('cross entropy', () => {

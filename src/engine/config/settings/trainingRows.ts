@@ -1,7 +1,8 @@
 /** Settings of steps, the optimizer and what is measured on the way: rows of the table in table.ts. */
+import { AUTO_KERNELS, KERNEL_TITLES, readKernels } from '../../kernels/kernelOption.ts';
 import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../kernels/optimizers/table.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../../precision/optimStates.ts';
-import { choice, number, titlesOf } from './row.ts';
+import { choice, name, number, titlesOf } from './row.ts';
 
 /** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
 export const RECOMPUTE_LEVELS = ['none', 'gelu', 'gelu-ln', 'block'] as const;
@@ -209,6 +210,17 @@ export const TRAINING_ROWS = {
     label: 'Gradient clip',
     unit: 'norm',
     help: 'largest norm of the unscaled gradient; 0 turns clipping off',
+  }),
+  /** The families of kernels that compute the run, where no measurement is to choose; see docs/kernels.md. */
+  kernels: name({
+    ...training,
+    default: AUTO_KERNELS as string,
+    option: 'kernels',
+    label: 'Kernels',
+    help: 'which kernels multiply matrices and compute attention: the fastest that the adapter shows at the start, or those named, joined by a plus, as tiled+attention-uniform',
+    titles: KERNEL_TITLES,
+    check: readKernels,
+    resumable: true,
   }),
   /** Steps between evaluations; 0 evaluates only at the end. */
   evalEvery: number({

@@ -1,4 +1,4 @@
-/** AdamW and StableAdamW: their kernels, and the rule that dispatches them. */
+/** The kernels of AdamW and StableAdamW, and the rule that dispatches them. */
 import { dispatch } from '../../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Operation, type Target } from '../../gpu/operation.ts';
 import type { Operand } from '../../gpu/tensor.ts';
@@ -19,15 +19,15 @@ interface MomentArgs {
   readonly m: Operand;
   readonly v: Operand;
   readonly moments: Pick<MomentFormats, 'rounding' | 'scale'>;
-  /** Records of all groups of the chunk, where moments are scaled by group. */
+  /** Records of all groups of the chunk, if moments are scaled by group. */
   readonly groups?: Operand | undefined;
-  /** Element of the chunk where the operands begin. */
+  /** Element of the chunk at which the operands begin. */
   readonly first: number;
   readonly elements: number;
   readonly state: Operand;
 }
 
-/** One parameter's place in `parameterStates`. */
+/** Reference to the state of one parameter. */
 export interface WholeParameter {
   readonly parameterStates: Operand;
   readonly index: number;
@@ -39,11 +39,11 @@ export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
   /** Lower halves of a split master. */
   readonly low?: Operand | undefined;
   readonly masterRounding: MasterRounding;
-  /** Of the chunk's random bits: equal seeds round alike at equal applied steps. */
+  /** Seed of the chunk's random bits. With equal seeds and equal numbers of applied steps, rounding is the same. */
   readonly seed: number;
-  /** The first elements, which have weight decay. */
+  /** Number of leading elements that have weight decay. */
   readonly decayedElements: number;
-  /** Where the operands are one parameter, prepared by {@link adamwPrepare}. */
+  /** Present if the operands are one parameter, whose state {@link adamwPrepare} has computed. */
   readonly whole?: WholeParameter | undefined;
   readonly label: string;
 }
@@ -65,7 +65,7 @@ function momentConditions({ rounding, scale }: MomentArgs['moments']): Record<st
   };
 }
 
-/** With moments scaled by group, `elements` is a multiple of 256. */
+/** One AdamW update. If moments are scaled by group, `elements` must be a multiple of 256. */
 export function adamw(target: Target, args: AdamwArgs): Dispatch {
   const { gradient, master, m, v, compute, low, groups, whole, state } = args;
   const vectors = args.elements / 4;
@@ -95,22 +95,22 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
 
 /** Words of a `ParameterState` in shaders/lib/parameter_state.wgsl. */
 export const PARAMETER_STATE_WORDS = 8;
-/** At most so many workgroups read a part of a parameter before the update. */
+/** Most workgroups that read a part of a parameter before its update. */
 const STATISTICS_GROUPS = 64;
 
-/** Partial sums, of four f32 each, that {@link adamwStatistics} leaves for a part of so many elements. */
+/** Number of partial results, of four f32 each, that {@link adamwStatistics} stores for a part with this many elements. */
 export function statisticsGroups(elements: number): number {
   return Math.min(STATISTICS_GROUPS, Math.ceil(elements / 256));
 }
 
-/** Partial sums over one part of a parameter: of its squared update, and the largest of its new moments. */
+/** Computes partial results over one part of a parameter: the sum of its squared update, and the largest of its new moments. */
 export function adamwStatistics(
   target: Target,
   args: MomentArgs &
     Omit<AdamHyperparameters, 'weightDecay'> & {
       whole: WholeParameter;
       partials: Operand;
-      /** Of partials, where this part begins. */
+      /** Index in `partials` at which the results of this part begin. */
       partial: number;
       label: string;
     },
@@ -134,19 +134,19 @@ export function adamwStatistics(
   });
 }
 
-/** From the partial sums of all parts of a parameter to its state: the factor of its update and the scales of its moments. */
+/** Computes the state of a parameter from the partial results of all its parts: the update factor and the scales of its moments. */
 export function adamwPrepare(args: {
   whole: WholeParameter;
   state: Operand;
   partials: Operand;
-  /** Where the parameter's partial sums begin, and how many they are. */
+  /** Index in `partials` at which the parameter's results begin, and their number. */
   partial: number;
   count: number;
-  /** Learned values of the parameter, which the mean is over. */
+  /** Number of learned values of the parameter, over which the mean is taken. */
   size: number;
-  /** StableAdamW's clip of the update. */
+  /** Whether the update is clipped as in StableAdamW. */
   clipUpdate: boolean;
-  /** Formats of moments that are scaled by parameter. */
+  /** Formats of the moments, if they are scaled by parameter. */
   scaled: Pick<MomentFormats, 'firstMoment' | 'secondMoment'> | undefined;
   label: string;
 }): Dispatch {
@@ -168,11 +168,11 @@ export function adamwPrepare(args: {
   });
 }
 
-/** Tensors of {@link OptimizerRule.scratch}: eight words a parameter that are saved, and partial sums that are not. */
+/** Tensors of {@link OptimizerRule.scratch}: the states of all parameters, which are saved, and partial results, which are not. */
 const PARAMETER_STATES = 'parameter states';
 const STATISTICS = 'parameter statistics';
 
-/** @param clipUpdate StableAdamW: divides each parameter's update by its root mean square where that is above 1 */
+/** @param clipUpdate whether each parameter's update is divided by its root mean square if that exceeds 1 (StableAdamW) */
 export function adamwRule(clipUpdate: boolean): OptimizerRule {
   return {
     states: [
@@ -200,7 +200,7 @@ function argsOf({ label }: Update, { states, ...part }: UpdatePart, settings: Up
   return { label, ...part, m: states.m!, v: states.v!, ...settings };
 }
 
-/** First what the update needs to know of the parameter, then the update of its parts. */
+/** Computes the parameter's state first, and then updates its parts. */
 function updateWhole(
   target: Target,
   update: Update,

@@ -1,4 +1,4 @@
-/** Lion: its kernel, and the rule that dispatches it. */
+/** The kernel of Lion, and the rule that dispatches it. */
 import { dispatch } from '../../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../../gpu/operation.ts';
 import type { OptimizerRule, UpdatePart, UpdateSettings } from './rule.ts';

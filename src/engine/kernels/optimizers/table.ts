@@ -1,4 +1,4 @@
-/** The optimizers: a row each, from which the choices of page and command line, their texts and the names in files derive. */
+/** The table of optimizers. The choices of page and command line, their texts, and the names in files are derived from it. */
 import { EngineError, suggestion } from '../../core/errors.ts';
 import type { OptimState } from '../../precision/optimStates.ts';
 import { adamwRule } from './adamw.ts';
@@ -7,11 +7,11 @@ import type { OptimizerRule } from './rule.ts';
 
 export interface OptimizerRow {
   readonly title: string;
-  /** One or two sentences: what it does, and what it asks of learning rate and weight decay. */
+  /** One or two sentences on what it does, and on suitable learning rates and weight decays. */
   readonly summary: string;
-  /** Whether public/train_ddp.py resumes its runs. */
+  /** Whether public/train_ddp.py can resume its runs. */
   readonly inPytorch: boolean;
-  /** Settings by field that its update does not read. */
+  /** Settings that its update does not read. */
   readonly unused: readonly string[];
   /** @internal */
   readonly rule: OptimizerRule;
@@ -27,7 +27,7 @@ const ROWS = {
   },
   'stable-adamw': {
     title: 'StableAdamW',
-    summary: "AdamW that divides each parameter's update by its root mean square where that is above 1.",
+    summary: "AdamW that divides each parameter's update by its root mean square if that exceeds 1.",
     inPytorch: false,
     unused: [],
     rule: adamwRule(true),
@@ -35,7 +35,7 @@ const ROWS = {
   lion: {
     title: 'Lion',
     summary:
-      'Moves every weight by the learning rate, against the sign of a momentum that is its only state. Use a learning rate 3 to 10 times lower than with AdamW, and a weight decay as many times higher.',
+      'Moves every weight by the learning rate, against the sign of its momentum, which is the only state. Use a learning rate 3 to 10 times lower than with AdamW, and a weight decay higher by the same factor.',
     inPytorch: false,
     unused: ['epsilon'],
     rule: lionRule,
@@ -47,8 +47,8 @@ export const OPTIMIZER_TABLE: Readonly<Record<Optimizer, OptimizerRow>> = ROWS;
 export const OPTIMIZERS = Object.keys(ROWS) as readonly Optimizer[];
 
 /**
- * The rule of an optimizer whose states are kept as `optimState` says.
- * @throws EngineError BAD_VALUE where there is no such optimizer, or it cannot keep its states so
+ * The rule of an optimizer that stores its states as `optimState`.
+ * @throws EngineError BAD_VALUE if there is no such optimizer, or it cannot store its states in this form
  */
 export function optimizerRule(optimizer: Optimizer, optimState: OptimState): OptimizerRule {
   if (!Object.hasOwn(ROWS, optimizer)) {
@@ -62,8 +62,8 @@ export function optimizerRule(optimizer: Optimizer, optimState: OptimState): Opt
   if (rule.optimStates.includes(optimState)) return rule;
   throw new EngineError(
     'BAD_VALUE',
-    `Optimizer ${optimizer} does not keep its states in ${optimState}.`,
-    `${title} takes optimizer state ${rule.optimStates.join(' or ')}. With ${optimState}, use ${takers(optimState).join(' or ')}.`,
+    `Optimizer ${optimizer} does not support optimizer state ${optimState}.`,
+    `${title} supports optimizer state ${rule.optimStates.join(' or ')}. For ${optimState}, use ${takers(optimState).join(' or ')}.`,
   );
 }
 

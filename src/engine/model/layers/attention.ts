@@ -1,5 +1,5 @@
 import type { Tensor } from '../../gpu/tensor.ts';
-import type { AttentionShape } from '../../kernels/attention.ts';
+import type { AttentionShape } from '../../kernels/attentionOptions.ts';
 import { activation } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';

@@ -1,4 +1,5 @@
 import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
+import { segmentElements } from '../../kernels/embedding.ts';
 import { activation } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -62,22 +63,17 @@ export class Embedding implements Layer {
 
   #backward(pass: Pass, { tensor: dout }: Value['gradient']): void {
     const { context, width } = this.#config;
-    const { tokenStarts: starts, tokenPositions } = pass.run;
-    const { found, windows: batch } = pass;
+    const { tokens: ids, tokenStarts: starts, tokenPositions } = pass.run;
+    const { found, rows, windows: batch } = pass;
     for (const part of pass.parts(this.tokens)) {
       const { gradient } = part;
       if (!gradient) continue;
+      const partials = pass.partials(segmentElements(rows, width));
       pass.emit((target, { embeddingBackwardToken }) =>
         embeddingBackwardToken(target, {
           label: `${this.tokens.name} gradient`,
-          starts,
-          positions: tokenPositions,
-          dout,
-          dweight: gradient,
-          firstToken: part.firstRow,
-          tokens: part.rows,
-          width,
-          found,
+          ...{ ids, starts, positions: tokenPositions, dout, dweight: gradient, partials },
+          ...{ firstToken: part.firstRow, tokens: part.rows, rows, width, found },
         }),
       );
     }

@@ -33,6 +33,17 @@ test('a written bundle is read back unchanged', () => {
   expect(parseBundle(writeBundle([]))).toEqual({ runs: [] });
 });
 
+test('a run whose adapter said at length why it does not use its matrix units is read back', () => {
+  const kernels = {
+    matmul: 'tiled',
+    subgroupMatrix: `not used: ${'x'.repeat(1990)}`,
+    note: 'y'.repeat(2000),
+  };
+  const { facts } = record();
+  const told = [record({ facts: { ...facts, kernels } })];
+  expect(parseBundle(writeBundle(told))).toEqual({ runs: told });
+});
+
 test('figures that older versions did not measure are read as not measured', () => {
   const older = edited((b) => {
     delete b.runs[0].summary.gpuMsPerStep;

@@ -1,0 +1,3 @@
+import { testWidths } from './testWidths.ts';
+
+testWidths(16, 'two widths');

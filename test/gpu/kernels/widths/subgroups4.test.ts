@@ -1,0 +1,3 @@
+import { testWidths } from './testWidths.ts';
+
+testWidths(4, 'two widths');

@@ -1,0 +1,3 @@
+import { testWidths } from './testWidths.ts';
+
+testWidths(8, 'every width');
