@@ -61,7 +61,7 @@ fn quantization_noise(
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
     let value = inp::load(i);
     let bits = magnitudeBits(value);
-    @if(scaled) let scaled = value * scales[p.record].scale;
+    @if(scaled) let scaled = value * (scales[p.record].scale * out::scale(i));
     @if(!scaled) let scaled = value * out::scale(i);
     @if(scaled) let stored = out::load(i) * scales[p.record].inverse;
     @if(!scaled) let stored = out::load(i);

@@ -1,10 +1,11 @@
 // quantize: stores a tensor in a narrow format, multiplied by its tensor scale.
 // shapes:  inp, out (vectors) of four elements; amax, scales (records)
-// numerics: the product is exact unless it leaves the range of f32; it is then rounded once to the format of out, saturating
+// numerics: with `power` the product is exact unless it leaves the range of f32; it is then rounded once to the format of out, saturating
 // dispatch: one lane per vector, linear grid; with `current` the scale is computed from inp's amax, otherwise it is read from scales and inp's amax is collected
 // source:  current and delayed scaling of TransformerEngine; reference/tensorScale.ts (oracle)
 import package::lib::grid::linearGroup;
 import package::lib::round::magnitudeBits;
+import package::lib::scale_kinds::inverseFor;
 import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent, TensorScale};
 
 struct Params {
@@ -26,12 +27,16 @@ const WIDTH = 256u;
 @if(current)
 fn scaleOf(i: u32) -> f32 {
   let seen = amax[p.record];
-  let exponent = select(0, scaleExponent(seen, scales[p.record].largest, 0u), isUsable(seen));
+  @if(power) let exponent = select(0, scaleExponent(seen, scales[p.record].largest, 0u), isUsable(seen));
+  @if(power) let scale = powerOfTwo(exponent);
+  @if(power) let inverse = powerOfTwo(-exponent);
+  @if(!power) let inverse = inverseFor(seen, scales[p.record].largest);
+  @if(!power) let scale = 1.0 / inverse;
   if (i == 0u) {
-    scales[p.record].scale = powerOfTwo(exponent);
-    scales[p.record].inverse = powerOfTwo(-exponent);
+    scales[p.record].scale = scale;
+    scales[p.record].inverse = inverse;
   }
-  return powerOfTwo(exponent);
+  return scale;
 }
 
 @if(!current)

@@ -1,6 +1,6 @@
 // matmul_epilogue: what every matmul kernel does with four finished columns of one row.
 // shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N); with `split` out is (parts, M, N), a part of the sum each
-// numerics: f32 until the store; with `scaled` the sum of products of scaled operands is first multiplied by the inverse of both scales; the activation function sees the pre-activation as stored, so that recomputing it gives the same bits
+// numerics: f32 until the store; with `outerA` and `outerB` the sum of products is first multiplied by the inverses of a's scale of the row and of b's scales of the columns, with `scaled` by those of the scales of both tensors; the activation function sees the pre-activation as stored, so that recomputing it gives the same bits
 // dispatch: none (library)
 // source:  fused epilogues of llm.c (idea)
 @if(probe) import package::lib::exponents::countExponents;
@@ -39,6 +39,12 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
   var overflowed = false;
   @if(!split) let at = row * shape.n4 + column4;
   @if(split) let at = (part * shape.m + row) * shape.n4 + column4;
+  @if(outerA) {
+    value *= a::inverse(row);
+  }
+  @if(outerB) {
+    value *= b::inverses(column4);
+  }
   @if(scaled) {
     value *= scales[shape.scaleA].inverse * scales[shape.scaleB].inverse;
   }

@@ -16,8 +16,8 @@ fn storeCodes(i: u32, four: Elem4) {
 }
 
 // What vector i was multiplied by before it was stored.
-fn scale(i: u32) -> f32 {
-  return 1.0;
+fn scale(i: u32) -> vec4f {
+  return vec4f(1.0);
 }
 
 // load(i) in two halves, widen(fetch(i), true), for kernels that load long before they use. What is not inside counts as zero.

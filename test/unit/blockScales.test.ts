@@ -132,7 +132,7 @@ test('a kernel reads the scales of blocks from behind the elements of the same b
   expect([...bindings.keys()].sort()).toEqual(['amax', 'inp', 'p']);
   expect(code.slice(code.indexOf('fn inp_load')).replace(/\n{2,}/g, '\n')).toMatchInlineSnapshot(`
     "fn inp_load(i: u32) -> vec4f {
-      return inp_decode(inp_codes(i)) * bitcast<f32>(inp_inverseExponent(i) << 23u);
+      return inp_decode(inp_codes(i)) * inp_inverse(i / inp_BLOCK4);
     }
     const MAGNITUDE = vec4u(0x7fffffffu);
     fn inp_decode(e: inp_Elem4) -> vec4f {
@@ -149,13 +149,17 @@ test('a kernel reads the scales of blocks from behind the elements of the same b
       }
       return inp[i];
     }
-    fn inp_inverseExponent(i: u32) -> u32 {
-      let block = i / inp_BLOCK4;
-      if (inp_SCALE_BITS == 8u) {
-        return (inp[inp_lastWord() - block / 4u] >> (8u * (block % 4u))) & 0xffu;
+    fn inp_inverse(k: u32) -> f32 {
+      if (inp_SCALE_KIND == 0u) {
+        return bitcast<f32>(inp[inp_lastWord() - k]);
       }
-      return inp[inp_lastWord() - block] >> 23u;
+      let byte = (inp[inp_lastWord() - k / 4u] >> (8u * (k % 4u))) & 0xffu;
+      if (inp_SCALE_KIND == 1u) {
+        return bitcast<f32>(byte << 23u);
+      }
+      return e4m3Values(vec4u(byte)).x;
     }
+    const inp_BLOCK4 = 4u;
     fn bytesAtTop(word: u32) -> vec4u {
       return vec4u(word) << vec4u(24u, 16u, 8u, 0u);
     }
@@ -163,8 +167,11 @@ test('a kernel reads the scales of blocks from behind the elements of the same b
     alias inp_Elem4 = u32;
     const inp_VECTOR_BITS = 32u;
     @group(0) @binding(16) var<storage, read> inp: array<u32>;
-    const inp_BLOCK4 = 4u;
-    const inp_SCALE_BITS = 8u;
+    const inp_SCALE_KIND = 1u;
+    fn e4m3Values(codes: vec4u) -> vec4f {
+      let normal = bitcast<vec4f>((codes << vec4u(20u)) + vec4u(120u << 23u));
+      return select(normal, vec4f(codes) * 0x1p-9f, codes < vec4u(8u));
+    }
     fn inp_lastWord() -> u32 {
       return arrayLength(&inp) - 1u;
     }"

@@ -65,7 +65,7 @@ test('every quantised operand has a scale for each of its rows, and there is no 
     const { variant, bindings } = operation;
     const scaled = Object.entries(bindings).filter(([, operand]) => isScaled(operand));
     for (const [, operand] of scaled as [string, Operand][]) {
-      quantised.set(tensorOf(operand).name, blockScalesOf(operand)!.block);
+      quantised.set(tensorOf(operand).name, blockScalesOf(operand)!.block!);
     }
     if (scaled.length > 0) variants.set(JSON.stringify(variant), variant);
   }

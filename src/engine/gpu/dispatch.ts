@@ -12,6 +12,8 @@ export interface DispatchArgs<O extends Bound, T extends Bound> {
   readonly operands?: O;
   /** Tensors by binding name, for bindings whose type the kernel declares itself. */
   readonly tensors?: T;
+  /** Operands whose scales of rows or columns the kernel applies itself, because they are constant along its sums. */
+  readonly outer?: Readonly<Record<string, boolean>>;
   /** The overflow flag of lib/found.wgsl. It adds the uniform `site`. */
   readonly found?: Operand | undefined;
   /** Names of the bindings that the kernel stores to, except `found`. Absent ones are skipped. */
@@ -58,7 +60,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
     if (operand === undefined) continue;
     if (target === null) throw new TypeError(`${kernel} is dispatched without a target, and has operands`);
     bindings[name] = operand;
-    slots[name] = slotStorage(operand, target.half);
+    slots[name] = slotStorage(operand, target.half, args.outer?.[name] ?? false);
   }
   for (const name in tensors) {
     const tensor = tensors[name];
@@ -97,7 +99,7 @@ export function dispatch<O extends Bound = Nothing, T extends Bound = Nothing>(
 }
 
 /** @throws RangeError if shaders/slots/ cannot access the operand */
-function slotStorage(operand: Operand, half: HalfStorage): SlotStorage {
+function slotStorage(operand: Operand, half: HalfStorage, isOuter: boolean): SlotStorage {
   const format = formatOf(operand);
   const prelude = preludeOf(format, half);
   const scales = blockScalesOf(operand);
@@ -109,10 +111,15 @@ function slotStorage(operand: Operand, half: HalfStorage): SlotStorage {
       `${stored} with ${bytes} bytes per element: only formats with at most 1 byte can have block scales`,
     );
   }
-  if (scales && scales.block % 4 !== 0) {
-    throw new RangeError(`${stored} in blocks of ${scales.block} elements, which is no multiple of 4`);
+  if (!scales) return prelude;
+  const { block, columns, as } = scales;
+  if ((block ?? columns) % 4 !== 0) {
+    const cut =
+      columns === undefined ? `in blocks of ${block} elements` : `with scales of ${columns} columns`;
+    throw new RangeError(`${stored} ${cut}, which is no multiple of 4`);
   }
-  return scales ? `${prelude}/${scales.block}:${scales.as}` : prelude;
+  if (isOuter) return `${prelude}/outer:${as}`;
+  return columns === undefined ? `${prelude}/${block}:${as}` : `${prelude}/columns${columns}:${as}`;
 }
 
 /** Binds the table of tensor scales if one of the operands has such a scale, and sets the uniforms to the record of each operand. */

@@ -1,10 +1,18 @@
 /** Operations. A step is a flat list of them, which is plain data until `Program` compiles it. */
 import type { HalfStorage, Prelude } from '../precision/formats.ts';
+import type { ScaleKind } from '../precision/storage.ts';
 import type { MatrixShape } from './subgroupMatrix.ts';
-import type { BlockScales, Operand, Tensor } from './tensor.ts';
+import type { Operand, Tensor } from './tensor.ts';
 
-/** How the operand of a slot is stored: in a format, and where its blocks have scales with their size and how they are stored. */
-export type SlotStorage = Prelude | `${Prelude}/${number}:${BlockScales['as']}`;
+/**
+ * How the operand of a slot is stored: in a format, and where parts of it have scales with how these are kept, and how loads
+ * apply them: to so many consecutive elements, to each of so many columns, or not, since the kernel applies them itself.
+ */
+export type SlotStorage =
+  | Prelude
+  | `${Prelude}/${number}:${ScaleKind}`
+  | `${Prelude}/columns${number}:${ScaleKind}`
+  | `${Prelude}/outer:${ScaleKind}`;
 
 /** A kernel with its slots, functions, conditions and constants. Equal variants share a pipeline. */
 export interface Variant {

@@ -1,12 +1,13 @@
 /** Makes the WGSL modules through which kernels access their operands: `inp::load(i)`, `out::store(i, v)`. */
 import { type FormatId, formatInfo, preludeSource } from '../precision/formats.ts';
+import type { ScaleKind } from '../precision/storage.ts';
 import type { SlotStorage } from './operation.ts';
 
 /** Binding number of the first slot. Bindings that kernels declare themselves have lower numbers. */
 const FIRST_BINDING = 16;
 
 /** Functions of a slot through which all stores go. A linked kernel contains one of them if it stores to the slot. */
-const STORES = ['storeCodes', 'storeScales'];
+const STORES = ['storeCodes', 'storeInverses'];
 
 type SourceOf = (path: string) => string;
 
@@ -32,24 +33,39 @@ export function slotModules(
 }
 
 function moduleOf(storage: SlotStorage, sourceOf: SourceOf): string {
-  const [prelude, blocks] = storage.split('/') as [string, string?];
+  const [prelude, scales] = storage.split('/') as [string, string?];
   const { file, constants } = preludeSource(prelude);
-  const access = blocks === undefined ? 'elements' : 'blocks';
-  const all = { ...constants, ...(blocks !== undefined && blockConstants(prelude, blocks)) };
-  const declared = Object.entries(all).map(([name, value]) => `const ${name} = ${value};`);
-  return [sourceOf(`formats/${file}`), ...declared, sourceOf(`slots/${access}`)].join('\n');
+  const { constants: ofScales, files } =
+    scales === undefined ? { constants: {}, files: ['elements'] } : scaledAccess(prelude, scales);
+  const declared = Object.entries({ ...constants, ...ofScales });
+  return [
+    sourceOf(`formats/${file}`),
+    ...declared.map(([name, value]) => `const ${name} = ${value};`),
+    ...files.map((access) => sourceOf(`slots/${access}`)),
+  ].join('\n');
 }
 
-/** Of shaders/slots/blocks.wgsl. */
-function blockConstants(prelude: string, blocks: string): Record<string, string> {
-  const [block, as] = blocks.split(':') as [string, string];
+/** `SCALE_KIND` of shaders/slots/scaled.wgsl. */
+const KIND_NUMBERS: Readonly<Record<ScaleKind, number>> = { pow2: 0, f32: 0, e8m0: 1, e4m3: 2 };
+
+/** Files of shaders/slots/ for an operand with scales, and their constants. */
+function scaledAccess(
+  prelude: string,
+  scales: string,
+): { readonly files: readonly string[]; readonly constants: Record<string, string> } {
+  const [, columns, block, as] = /^(columns)?(\d+|outer):(\w+)$/.exec(scales)!;
   // The preludes of formats that are so narrow are called as the formats are.
   const vectorBits = 32 * formatInfo(prelude as FormatId).bytes;
-  return {
-    BLOCK4: `${Number(block) / 4}u`,
-    SCALE_BITS: as === 'e8m0' ? '8u' : '32u',
+  const constants = {
+    SCALE_KIND: `${KIND_NUMBERS[as as ScaleKind]}u`,
+    IS_POWER: `${as === 'pow2' || as === 'e8m0'}`,
     VECTOR_BITS: `${vectorBits}u`,
   };
+  if (block === 'outer') return { files: ['scaled', 'outer'], constants };
+  const vectors = `${Number(block) / 4}u`;
+  return columns
+    ? { files: ['scaled', 'columns'], constants: { ...constants, COLUMNS4: vectors } }
+    : { files: ['scaled', 'blocks'], constants: { ...constants, BLOCK4: vectors } };
 }
 
 /** Name of a declaration of a slot's module in linked WGSL: the binding has the slot's name, all others have it as a prefix. */

@@ -1,5 +1,5 @@
 import { type FormatId, formatInfo, type NumberFormat } from '../precision/formats.ts';
-import type { Scale as SharedScale } from '../precision/storage.ts';
+import type { BlockScale, ScaleKind } from '../precision/storage.ts';
 
 /** Element types of tensors: number formats, and u32 for indices and counters. */
 export type ElementType = FormatId | 'u32';
@@ -13,22 +13,21 @@ export interface Tensor {
 }
 
 /**
- * Scales of blocks of a tensor: powers of two that their elements were multiplied by before they were stored. They lie behind
- * the elements of each part, at a 256-byte boundary, so that a kernel binds both at once; see shaders/slots/blocks.wgsl.
+ * Scales of blocks of a tensor, which are consecutive elements (a multiple of 4; the width of a row where each row has a
+ * scale), or of its columns: what their elements were multiplied by before they were stored. They lie behind the elements of
+ * each part, at a 256-byte boundary, so that a kernel binds both at once; see shaders/slots/.
  */
-export interface BlockScales {
-  /** Consecutive elements that share a scale: a multiple of 4, and the width of a row where each row has one. */
-  readonly block: number;
-  /** An f32, or its exponent field alone in a byte. */
-  readonly as: SharedScale['as'];
+export type BlockScales = BlockScale & {
   /** Elements of each part that is bound by itself, whole blocks; the last may have fewer. Absent where only the whole is bound. */
   readonly part?: number | undefined;
-}
+};
 
 /** Reference to the tensor scale of an operand: a record in the table of a run's scales. */
 export interface Scale {
   readonly tensor: Tensor;
   readonly record: number;
+  /** A power of two where absent. */
+  readonly as?: Extract<ScaleKind, 'pow2' | 'f32'>;
 }
 
 /** A part of a tensor that a kernel binds. The offset, in elements, must be at a 256-byte boundary; see also {@link BlockScales}. */
@@ -85,9 +84,9 @@ function wordBytes(type: ElementType, elements: number): number {
 
 /** Bytes of the elements and block scales of a part. Scales are stored in groups of four. */
 function partBytes({ type, blockScales }: Tensor, elements: number): number {
-  const { block, as } = blockScales!;
-  const fours = Math.ceil(elements / block / 4);
-  return alignUp(elements * bytesPerElement(type)) + fours * (as === 'e8m0' ? 4 : 16);
+  const { block, columns, as } = blockScales!;
+  const fours = Math.ceil((columns ?? elements / block) / 4);
+  return alignUp(elements * bytesPerElement(type)) + fours * (as === 'e8m0' || as === 'e4m3' ? 4 : 16);
 }
 
 /** Bytes from the start of a part to the start of the next. */

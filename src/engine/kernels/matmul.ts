@@ -72,9 +72,11 @@ function tileFor(kernel: TiledKernel, { m, n, parts }: Pick<MatmulArgs, 'm' | 'n
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
   const { label, a, b, out, m, n, k, bias, residual, parts, found } = args;
   const { kind, preActivation } = args.activation ?? args.activationBackward ?? {};
-  const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args);
+  const outer = outerScales(args);
+  const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args, outer);
   return dispatch(target, kernel, {
     operands: { a, b, out, bias, residual, preActivation },
+    outer,
     functions: { activation: kind },
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
@@ -89,6 +91,8 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       activation: args.activation !== undefined,
       activationBackward: args.activationBackward !== undefined,
       split: parts !== undefined,
+      outerA: outer.a,
+      outerB: outer.b,
       ...conditions,
     },
     constants,
@@ -96,6 +100,15 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     label,
     flops: 2 * m * n * k,
   });
+}
+
+/** Which operands have scales that are constant along the sum: those of rows where it runs along rows, of columns where along columns. */
+function outerScales({ a, b, m, n, k, aTransposed = false, bTransposed = false }: MatmulArgs) {
+  const isOuter = (operand: Operand, alongRows: boolean, columns: number): boolean => {
+    const scales = blockScalesOf(operand);
+    return alongRows ? scales?.block === k : scales?.columns === columns;
+  };
+  return { a: isOuter(a, !aTransposed, m), b: isOuter(b, bTransposed, n) };
 }
 
 type TiledKernel = Extract<MatmulKernel, `tiled${string}`>;
@@ -114,10 +127,14 @@ interface MatmulKernelForm {
   readonly constants: Dispatch['variant']['constants'];
 }
 
-function kernelFor(target: Target, args: MatmulArgs): MatmulKernelForm {
+function kernelFor(
+  target: Target,
+  args: MatmulArgs,
+  outer: ReturnType<typeof outerScales>,
+): MatmulKernelForm {
   const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
-  const aBlocks = blockScalesOf(a) !== undefined;
-  const bBlocks = blockScalesOf(b) !== undefined;
+  const aBlocks = blockScalesOf(a) !== undefined && !outer.a;
+  const bBlocks = blockScalesOf(b) !== undefined && !outer.b;
   // No narrow format holds what its blocks are once their scales are applied.
   const formats = [aBlocks ? 'f32' : formatOf(a), bBlocks ? 'f32' : formatOf(b)] as const;
   const matrices = matrixShapeFor(target.matrixShapes, formats, m, n);

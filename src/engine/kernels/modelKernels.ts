@@ -3,7 +3,7 @@ import { activationForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
-import { quantizeBlocks, quantizeCurrent, quantizeDelayed } from './quantize.ts';
+import { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
 import {
   columnSum,
   crossEntropy,
@@ -21,7 +21,7 @@ export const MODEL_KERNELS = {
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },
-  ...{ quantizeCurrent, quantizeDelayed, quantizeBlocks },
+  ...{ quantizeCurrent, quantizeDelayed, quantizeBlocks, quantizeColumns },
 };
 
 export type ModelKernels = typeof MODEL_KERNELS;

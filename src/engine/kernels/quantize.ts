@@ -1,10 +1,19 @@
-/** Kernels that store operands in narrow formats after multiplying them by a tensor scale or by block scales. */
+/** Kernels that store operands in narrow formats after multiplying them by a tensor scale, or by scales of blocks or columns. */
 
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
-import { blockScalesOf, formatOf, type Operand, recordOf, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import {
+  blockScalesOf,
+  formatOf,
+  type Operand,
+  recordOf,
+  scaleOf,
+  type Tensor,
+  tensorOf,
+} from '../gpu/tensor.ts';
 import { largestBits } from '../precision/quantization.ts';
 import type { DelayedScaling } from '../precision/storage.ts';
+import { rowBlocks } from './rows.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;
@@ -31,10 +40,13 @@ interface QuantizeArgs {
 
 /** out = inp in the format of out, with the scale that fits inp's largest magnitude. The entry of `out` in `amax` must be 0 before. */
 export function quantizeCurrent(target: Target, args: QuantizeArgs): Dispatch[] {
-  const { inp, out, amax, elements, label } = args;
+  return [tensorAmax(target, args), quantize(target, args, true)];
+}
+
+function tensorAmax(target: Target, { inp, out, amax, elements, label }: QuantizeArgs): Dispatch {
   const vectors = elements / 4;
   const groups = Math.min(MAX_GROUPS, Math.max(1, Math.ceil(vectors / (WIDTH * VECTORS_PER_LANE))));
-  const magnitude = dispatch(target, 'tensor_amax', {
+  return dispatch(target, 'tensor_amax', {
     operands: { inp },
     tensors: { amax },
     writes: ['amax'],
@@ -42,7 +54,6 @@ export function quantizeCurrent(target: Target, args: QuantizeArgs): Dispatch[] 
     grid: [groups, 1, 1],
     label: `${label} amax`,
   });
-  return [magnitude, quantize(target, args, true)];
 }
 
 /** out = inp in the format of out, with the scale that is in the table. inp's largest magnitude is collected for the next scale. */
@@ -59,21 +70,23 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
     // Stores the scale of this tensor, or its largest magnitude for the next scale.
     writes: ['out', current ? 'scales' : 'amax'],
     uniforms: { vectors, record: recordOf(out) },
-    conditions: { current },
+    conditions: { current, power: scaleOf(out)?.as !== 'f32' },
     grid: linearGrid(vectors, WIDTH),
     label,
   });
 }
 
 /**
- * out = inp in the format of out, with the block scales that fit the largest magnitude of each block.
+ * out = inp in the format of out, with the block scales that fit the largest magnitude of each block. If `out` has a tensor
+ * scale too, the block scales are multiplied by it; the entry of `out` in `amax` must then be 0 before.
  * @throws RangeError if out has no block scales, or `elements` is no whole number of blocks of four-element vectors
  */
 export function quantizeBlocks(
   target: Target,
-  args: { label: string; inp: Operand; out: Operand; elements: number },
-): Dispatch {
-  const { inp, out, elements, label } = args;
+  args: Pick<QuantizeArgs, 'label' | 'inp' | 'out' | 'elements'> &
+    Partial<Pick<QuantizeArgs, 'amax' | 'scales'>>,
+): Dispatch[] {
+  const { inp, out, elements, label, amax, scales } = args;
   const block = blockScalesOf(out)?.block ?? 0;
   if (!(block > 0 && block % 4 === 0 && elements % block === 0)) {
     throw new RangeError(
@@ -83,14 +96,65 @@ export function quantizeBlocks(
   const blocks = elements / block;
   // A power of two, so that no two blocks share a lane.
   const lanes = Math.min(MAX_BLOCK_LANES, 2 ** Math.ceil(Math.log2(block / 4)));
-  return dispatch(target, 'quantize_blocks', {
+  const isScaled = scaleOf(out) !== undefined;
+  const quantized = dispatch(target, 'quantize_blocks', {
     operands: { inp, out },
-    writes: ['out'],
-    uniforms: { blocks, largest: largestBits(formatOf(out)) },
+    ...(isScaled && { tensors: { amax, scales } }),
+    writes: isScaled ? ['out', 'scales'] : ['out'],
+    uniforms: { blocks, largest: largestBits(formatOf(out)), ...(isScaled && { record: recordOf(out) }) },
+    conditions: { scaled: isScaled },
     constants: { BLOCK4: block / 4, LANES: lanes },
     grid: linearGrid(blocks, BLOCKS_WIDTH / lanes),
     label,
   });
+  return isScaled ? [tensorAmax(target, { ...args, amax: amax!, scales: scales! }), quantized] : [quantized];
+}
+
+/** Elements of the scratch that {@link quantizeColumns} needs for `out`; 0 where its columns have no scales. */
+export function columnScratch(out: Operand, elements: number): number {
+  const columns = blockScalesOf(out)?.columns;
+  return columns === undefined ? 0 : rowBlocks(elements / columns) * columns;
+}
+
+/**
+ * out = inp in the format of out, which has scales of columns: each column at the scale that its largest magnitude asks for.
+ * @param args `partials`: ({@link columnScratch}) f32
+ * @throws RangeError where out has none, or `elements` are no whole rows
+ */
+export function quantizeColumns(
+  target: Target,
+  args: Pick<QuantizeArgs, 'label' | 'inp' | 'out' | 'elements'> & { readonly partials: Tensor },
+): Dispatch[] {
+  const { inp, out, elements, label, partials } = args;
+  const columns = blockScalesOf(out)?.columns ?? 0;
+  const rows = elements / columns;
+  if (!Number.isInteger(rows)) {
+    throw new RangeError(`${tensorOf(out).name}: ${elements} elements are no whole rows of ${columns}`);
+  }
+  const blocks = rowBlocks(rows);
+  const shape = { rows, c4: columns / 4, rowsPerBlock: Math.ceil(rows / blocks) };
+  const constants = { LANES: target.lanes };
+  const grid = [Math.ceil(shape.c4 / target.lanes), blocks, 1] as const;
+  return [
+    dispatch(target, 'column_amax', {
+      operands: { inp },
+      tensors: { partials },
+      writes: ['partials'],
+      uniforms: shape,
+      constants,
+      grid,
+      label: `${label} amax`,
+    }),
+    dispatch(target, 'quantize_columns', {
+      operands: { inp, out },
+      tensors: { partials },
+      writes: ['out'],
+      uniforms: { ...shape, blocks, largest: largestBits(formatOf(out)) },
+      constants,
+      grid,
+      label,
+    }),
+  ];
 }
 
 /** Computes the scales of the first `records` tensors for the next step. */

@@ -48,8 +48,10 @@ export interface ParameterPart {
   /** Index in {@link ParameterLayout.chunks}. */
   readonly chunk: number;
   readonly master: TensorSlice;
-  /** The weights that matmuls read. */
+  /** The weights that matmuls read: the forward pass, and the backward pass too unless {@link backwardWeight} is another copy. */
   readonly weight: TensorSlice;
+  /** What dX reads. */
+  readonly backwardWeight: TensorSlice;
   /** Undefined where the parameter is frozen. */
   readonly gradient: TensorSlice | undefined;
   readonly states: Readonly<Record<string, TensorSlice>>;
@@ -146,12 +148,14 @@ export function layoutParameters(
     const chunk = makeChunk(index, elements, rule, members, recipe);
     for (const { spec, firstRow, rows, offset, elements: count } of members) {
       const sliceOf = (tensor: Tensor): TensorSlice => slice(tensor, offset, count);
+      const weight = sliceOf(readsCopy(spec) ? chunk.compute! : chunk.master);
       parameters.get(spec.name)!.parts.push({
         firstRow,
         rows,
         chunk: index,
         master: sliceOf(chunk.master),
-        weight: sliceOf(readsCopy(spec) ? chunk.compute! : chunk.master),
+        weight,
+        backwardWeight: weight,
         gradient: chunk.gradient && sliceOf(chunk.gradient),
         states: mapStates(chunk.states, sliceOf),
       });
@@ -243,21 +247,30 @@ function tooLarge(spec: ParameterSpec, rows: number, maxBytes: number): EngineEr
 
 /**
  * Replaces the weights of matrices that matmuls read by tensors of their own.
- * @param weightOf plans the tensor of a part, given its name, its parameter and its elements; null where matmuls read the master
+ * @param weightsOf plans the tensors of a part, given its name, its parameter and its elements; null where matmuls read the master
  */
 export function withComputeWeights(
   parameters: ParameterLayout['parameters'],
-  weightOf: (name: string, spec: ParameterSpec, elements: number) => TensorSlice | null,
+  weightsOf: (
+    name: string,
+    spec: ParameterSpec,
+    elements: number,
+  ) => Pick<ParameterPart, 'weight' | 'backwardWeight'> | null,
 ): { parameters: ParameterLayout['parameters']; computeWeights: readonly ComputeWeight[] } {
   const computeWeights: ComputeWeight[] = [];
   const replaced = [...parameters].map(([name, parameter]): [string, Parameter] => {
     const { spec, parts } = parameter;
     if (!spec.matmul) return [name, parameter];
     const own = parts.map((part) => {
-      const weight = weightOf(partName(name, part, parts), spec, part.master.elements);
-      if (!weight) return part;
-      computeWeights.push({ name: partName(name, part, parts), master: part.master, weight });
-      return { ...part, weight };
+      const own = partName(name, part, parts);
+      const weights = weightsOf(own, spec, part.master.elements);
+      if (!weights) return part;
+      const { weight, backwardWeight } = weights;
+      computeWeights.push({ name: own, master: part.master, weight });
+      if (backwardWeight !== weight) {
+        computeWeights.push({ name: `${own} for dX`, master: part.master, weight: backwardWeight });
+      }
+      return { ...part, ...weights };
     });
     return [name, { ...parameter, parts: own }];
   });

@@ -15,15 +15,18 @@ import {
   tensorOf,
 } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
+import { columnScratch } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { roundsResidualGradient } from '../precision/recipe.ts';
 import {
   blockScale,
+  hasTwoCopies,
   isQuantized,
   type Role,
   type RunRole,
   type SiteRole,
   type Storage,
+  type SumsAlong,
   tensorScale,
   writtenFormat,
 } from '../precision/storage.ts';
@@ -52,11 +55,17 @@ export interface PassOptions {
 type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 
 /** An operand that a layer stores. */
-interface Place {
+export interface Place {
+  /** What the forward pass reads. */
   readonly operand: Operand;
-  /** Whether the backward pass must recompute this operand alone. */
+  /** What the backward pass reads: the same operand, or its second copy. */
+  readonly saved: Operand;
+  /** Whether the backward pass must recompute `saved` alone. */
   readonly dropped: boolean;
 }
+
+/** Scratch for sums and largest magnitudes that are found in two passes. */
+export const PARTIALS = 'partial sums';
 
 export class Pass {
   readonly run: ModelRun;
@@ -161,9 +170,9 @@ export class Pass {
     return out;
   }
 
-  /** Returns a function that recomputes a dropped operand; undefined if it was not dropped. */
-  remakerOf({ dropped }: Place, make: () => void): (() => void) | undefined {
-    return dropped ? () => this.#recompute(make) : undefined;
+  /** Returns a function that recomputes what the backward pass reads of a dropped operand; undefined if it was not dropped. */
+  remakerOf({ saved, dropped }: Place, make: (place: Place) => void): (() => void) | undefined {
+    return dropped ? () => this.#recompute(() => make({ operand: saved, saved, dropped })) : undefined;
   }
 
   #recompute(make: () => void): void {
@@ -213,11 +222,23 @@ export class Pass {
    */
   place(site: Site, role: SiteRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
     const storage = this.storage(role, site);
-    const blockScales = blockScale(storage, elements / this.rows);
-    const tensor = this.save(at, storage.format, elements, lifetime, blockScales);
+    const two = hasTwoCopies(storage);
+    const scalesAlong = (sums: SumsAlong) => blockScale(storage, elements / this.rows, sums);
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
-    if (!isQuantized(storage)) return { operand: tensor, dropped };
-    return { operand: this.scaled(site.name, role, site, tensor, elements), dropped };
+    // The weight gradient sums over tokens, the forward pass along each of them.
+    const tensor = this.save(at, storage.format, elements, lifetime, scalesAlong(two ? 'columns' : 'rows'));
+    if (!isQuantized(storage)) return { operand: tensor, saved: tensor, dropped };
+    const saved = this.scaled(site.name, role, site, tensor, elements);
+    if (!two) return { operand: saved, saved, dropped };
+    // The next matmul reads it, and nothing after that.
+    const shared = this.#share(
+      'activations',
+      'forward operand',
+      storage.format,
+      elements,
+      scalesAlong('rows'),
+    );
+    return { operand: this.scaled(site.name, role, site, shared, elements), saved, dropped };
   }
 
   /**
@@ -232,13 +253,14 @@ export class Pass {
     role: SiteRole,
     elements: number,
     lifetime?: Lifetime,
-  ): Pick<Value, 'operand' | 'remake'> {
+  ): Pick<Value, 'operand' | 'saved' | 'remake'> {
     if (!isQuantized(this.storage(role, site))) return { operand: inp };
     const place = this.place(site, role, elements, lifetime, at);
     const stored = { ...activation(site, place.operand), copy: true };
-    const make = () => this.quantize(site.name, inp, place.operand, elements, stored);
-    make();
-    return { operand: place.operand, remake: this.remakerOf(place, make) };
+    const make = (place: Place) => this.#quantizeCopies(site, inp, place, elements, stored);
+    make(place);
+    const { operand, saved } = place;
+    return { operand, saved, remake: this.remakerOf(place, make) };
   }
 
   /** Plans the tensor that holds the residual stream after a layer. */
@@ -254,14 +276,16 @@ export class Pass {
   }
 
   /**
-   * The first `elements` of `tensor`, with the tensor scale called `name` unless the tensor has block scales.
+   * The first `elements` of `tensor`, with the tensor scale called `name` if the role has one.
    * @throws RangeError if the recipe asks for block scales and the tensor was planned without them
    */
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
     const part = slice(tensor, 0, elements);
-    if (blockScalesOf(tensor)) return part;
     const storage = this.storage(role, site);
-    if (!tensorScale(storage)) throw new RangeError(`${name} was planned without scales of rows or blocks`);
+    if (!tensorScale(storage)) {
+      if (blockScalesOf(tensor)) return part;
+      throw new RangeError(`${name} was planned without scales of rows or blocks`);
+    }
     return { ...part, scale: this.run.scales!.scale(name, storage, role, site) };
   }
 
@@ -277,7 +301,7 @@ export class Pass {
 
   /** f32 scratch for the partial sums of two-pass reductions. */
   partials(elements: number): Tensor {
-    return this.scratch('partial sums', 'f32', elements);
+    return this.scratch(PARTIALS, 'f32', elements);
   }
 
   logits(name: string, type: ElementType, elements: number): Tensor {
@@ -301,20 +325,6 @@ export class Pass {
     return { site, tensor, rounded, collected: earlier?.collected ?? { written: false } };
   }
 
-  /** Returns the output gradient as the matmuls of the layer's backward pass read it: a quantised copy, which is emitted, or a rounded one. */
-  outputGradient(site: Site, { tensor: inp, rounded }: GradientPlace, elements: number): Operand {
-    const storage = this.storage('outputGradient', site);
-    if (!isQuantized(storage)) return rounded ?? inp;
-    const name = `${site.name} dY`;
-    const blockScales = blockScale(storage, elements / this.rows);
-    const tensor = this.scratch('output gradient operand', storage.format, elements, blockScales);
-    const operand = this.scaled(name, 'outputGradient', site, tensor, elements);
-    const { block } = site;
-    const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
-    this.quantize(`${site.name} output gradient`, inp, operand, elements, stored);
-    return operand;
-  }
-
   /** Whether the next writer of the gradient must add to it; the first one stores. Call it exactly once for each writer. */
   accumulates({ collected }: GradientPlace): boolean {
     const { written } = collected;
@@ -335,31 +345,42 @@ export class Pass {
 
   // --- narrowing and quantising
 
-  /** Emits the operations that make `out`: one kernel, or a kernel and a quantise kernel if `out` has a scale. */
+  /** Emits the operations that make an operand: one kernel, or a kernel and quantise kernels for its copies if it has scales. */
   store(
     role: SiteRole,
     site: Site,
-    out: Operand,
+    place: Place,
     elements: number,
     kernel: (target: Target, kernels: ModelKernels, out: Operand) => Operation,
     ...stores: Stored[]
   ): void {
-    if (!isScaled(out)) {
-      this.emit((target, kernels) => kernel(target, kernels, out), ...stores);
+    const { operand } = place;
+    if (!isScaled(operand)) {
+      this.emit((target, kernels) => kernel(target, kernels, operand), ...stores);
       return;
     }
     const wide = this.wide(role, site, elements);
     this.emit((target, kernels) => kernel(target, kernels, wide));
-    this.quantize(site.name, wide, out, elements, ...stores);
+    this.#quantizeCopies(site, wide, place, elements, ...stores);
   }
 
-  /** Emits the operations that quantise `inp` into `out`, which has a tensor scale or block scales. */
+  /** Emits the operations that quantise `inp` into `out`, which has a tensor scale, or scales of blocks or columns. */
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
     const { scales } = this.run;
-    this.emit(
-      (target, kernels) => quantize(target, kernels, scales, this.calibrates, { label, inp, out, elements }),
-      ...stores,
-    );
+    const scratch = columnScratch(out, elements);
+    const partials = scratch > 0 ? this.partials(scratch) : null;
+    const args = { label, inp, out, elements, partials };
+    this.emit((target, kernels) => quantize(target, kernels, scales, this.calibrates, args), ...stores);
+  }
+
+  /** The copies of an operand, each from `inp`. A second one is left out where the backward pass makes it, or there is none. */
+  #quantizeCopies(site: Site, inp: Operand, place: Place, elements: number, ...stores: Stored[]): void {
+    const { operand, saved, dropped } = place;
+    this.quantize(site.name, inp, operand, elements, ...stores);
+    const isRemade =
+      this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#recomputing;
+    if (saved === operand || dropped || isRemade || !this.trains) return;
+    this.quantize(site.name, inp, saved, elements);
   }
 
   #isKept(lifetime: Lifetime): boolean {

@@ -3,24 +3,26 @@ import type { Operation, Target } from '../gpu/operation.ts';
 import { blockScalesOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import { delayedScales, quantizeBlocks, quantizeCurrent } from '../kernels/quantize.ts';
+import { delayedScales, quantizeBlocks, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
 import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
 /**
- * Quantises `inp` into `out`, the copy that other kernels read. `out` has a tensor scale or block scales.
+ * Quantises `inp` into `out`, the copy that other kernels read. `out` has a tensor scale, or scales of blocks or columns.
  * @param table the run's scales; needed only for a tensor scale
  * @param calibrates computes delayed scales from the tensor itself, as current ones
+ * @param args `partials` is scratch, which scales of columns need
  */
 export function quantize(
   target: Target,
-  { quantizeBlocks, quantizeCurrent, quantizeDelayed }: ModelKernels,
+  { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed }: ModelKernels,
   table: ScaleTable | undefined,
   calibrates: boolean,
-  args: { label: string; inp: Operand; out: Operand; elements: number },
+  args: { label: string; inp: Operand; out: Operand; elements: number; partials: Tensor | null },
 ): Operation[] {
   const label = quantizedLabel(args.label);
-  if (blockScalesOf(args.out)) return [quantizeBlocks(target, { ...args, label })];
+  if (args.partials) return quantizeColumns(target, { ...args, partials: args.partials, label });
+  if (blockScalesOf(args.out)) return quantizeBlocks(target, { ...args, ...table, label });
   const { delayed, amax, scales } = table!;
   const isCurrent = delayed === null || calibrates;
   return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });
@@ -60,7 +62,12 @@ export function quantizeWeights(
   {
     scales: table,
     computeWeights,
-  }: { scales: ScaleTable | undefined; computeWeights: readonly ComputeWeight[] },
+    weightPartials: partials,
+  }: {
+    scales: ScaleTable | undefined;
+    computeWeights: readonly ComputeWeight[];
+    weightPartials: Tensor | null;
+  },
 ): Operation[] {
   const forgotten =
     table && slice(table.amax, table.activationRecords, table.names.length - table.activationRecords);
@@ -68,7 +75,9 @@ export function quantizeWeights(
     ...(forgotten ? [{ kind: 'clear', target: forgotten } satisfies Operation] : []),
     ...computeWeights.flatMap(({ name, master, weight }): Operation[] => {
       const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
-      if (blockScalesOf(weight)) return [quantizeBlocks(target, args)];
+      const blockScales = blockScalesOf(weight);
+      if (blockScales?.columns) return quantizeColumns(target, { ...args, partials: partials! });
+      if (blockScales) return quantizeBlocks(target, { ...args, ...table });
       return weight.scale
         ? quantizeCurrent(target, { ...args, amax: table!.amax, scales: table!.scales })
         : [convertFormat(target, args)];

@@ -1,7 +1,7 @@
 /** The table of a run's tensor scales: one record for each tensor that the mode quantises with a single scale. */
 import type { Scale, Tensor } from '../gpu/tensor.ts';
 import { SCALE_WORDS } from '../kernels/quantize.ts';
-import type { FormatId } from '../precision/formats.ts';
+import { largestFinite } from '../precision/formats.ts';
 import { largestBits } from '../precision/quantization.ts';
 import { type DelayedScaling, type SiteRole, type Storage, tensorScale } from '../precision/storage.ts';
 import type { Site } from './site.ts';
@@ -11,8 +11,8 @@ import type { TensorPlan } from './tensorPlan.ts';
 interface ScaleRecord extends Scale {
   readonly name: string;
   readonly role: SiteRole;
-  /** Format of the tensor that has this scale. */
-  readonly format: FormatId;
+  /** f32 bits of the largest magnitude that fits the format at scale 1. */
+  readonly largest: number;
   readonly block: number | null;
   record: number;
   tensor: Tensor;
@@ -47,14 +47,15 @@ export class ScaleTable {
     const known = this.#byName.get(name);
     if (known) return known;
     if (this.#tensors) throw new RangeError(`There is no scale ${name}`);
-    const isDelayed = tensorScale(storage)!.when !== 'current';
+    const scale = tensorScale(storage)!;
+    const isDelayed = scale.when !== 'current';
     if (isDelayed !== (this.delayed !== null && role !== 'weight')) {
       throw new RangeError(
         `The scale ${name} is ${isDelayed ? 'delayed' : 'current'}, and others of the run are not`,
       );
     }
-    const { format } = storage;
-    const record = { name, role, format, block, record: 0, tensor: UNPLANNED };
+    const as: Scale['as'] = scale.as === 'f32' ? 'f32' : 'pow2';
+    const record = { name, role, as, largest: largestUnder(storage), block, record: 0, tensor: UNPLANNED };
     this.#byName.set(name, record);
     this.#records.push(record);
     return record;
@@ -131,8 +132,8 @@ export class ScaleTable {
   initialValues(): Uint32Array<ArrayBuffer> {
     const words = new Uint32Array(this.#records.length * SCALE_WORDS);
     const one = 0x3f800000;
-    for (const [index, { format }] of this.#records.entries()) {
-      words.set([one, one, largestBits(format), 0], index * SCALE_WORDS);
+    for (const [index, { largest }] of this.#records.entries()) {
+      words.set([one, one, largest, 0], index * SCALE_WORDS);
     }
     return words;
   }
@@ -141,4 +142,11 @@ export class ScaleTable {
     if (!this.#tensors) throw new RangeError('The scales are asked for before all are known');
     return this.#tensors;
   }
+}
+
+/** f32 bits of the largest magnitude under a scale of the tensor, which scales in E4M3 multiply where blocks have such. */
+function largestUnder({ format, scales }: Storage): number {
+  if (!scales?.some(({ as }) => as === 'e4m3')) return largestBits(format);
+  const largest = largestFinite('e4m3fn') * largestFinite(format);
+  return new Uint32Array(new Float32Array([largest]).buffer)[0]!;
 }

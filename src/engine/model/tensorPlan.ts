@@ -53,8 +53,8 @@ export class TensorPlan {
   ): Tensor {
     const known = this.#byName.get(name);
     const isOther = known !== undefined && (known.type !== type || !areEqual(known.blockScales, blockScales));
-    const blocks = blockScales ? ` with a scale for each ${blockScales.block}` : '';
-    return this.add(category, isOther ? `${name} in ${type}${blocks}` : name, type, elements, blockScales);
+    const own = isOther ? `${name} in ${type}${blockScales ? inWords(blockScales) : ''}` : name;
+    return this.add(category, own, type, elements, blockScales);
   }
 
   /** Adds a tensor that was made elsewhere. */
@@ -69,5 +69,9 @@ export class TensorPlan {
 }
 
 function areEqual(a: BlockScales | undefined, b: BlockScales | undefined): boolean {
-  return a?.block === b?.block && a?.as === b?.as && a?.part === b?.part;
+  return a?.block === b?.block && a?.columns === b?.columns && a?.as === b?.as && a?.part === b?.part;
+}
+
+function inWords({ block, columns }: BlockScales): string {
+  return columns === undefined ? ` with a scale for each ${block}` : ` with scales of ${columns} columns`;
 }

@@ -12,12 +12,13 @@ import {
 } from '../gpu/tensor.ts';
 import { normPartials } from '../kernels/optimizer.ts';
 import { optimizerRule } from '../kernels/optimizers/table.ts';
+import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import { momentsOf } from '../precision/optimStates.ts';
 import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
-import { blockScale, isQuantized, tensorScale } from '../precision/storage.ts';
+import { blockScale, hasTwoCopies, type SumsAlong, tensorScale } from '../precision/storage.ts';
 import {
   type ComputeWeight,
   layoutParameters,
@@ -29,7 +30,7 @@ import { Decoder } from './decoder.ts';
 import type { ModelRun } from './modelRun.ts';
 import { histogramWords } from './numericsRows.ts';
 import type { ParameterSpec } from './parameters.ts';
-import { Pass } from './pass.ts';
+import { PARTIALS, Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
@@ -41,6 +42,8 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly training: Pass;
   /** Weights whose copies are made one by one after an update, where the optimizer does not write them itself. */
   readonly computeWeights: readonly ComputeWeight[];
+  /** Scratch for quantising compute weights; null if none needs it. */
+  readonly weightPartials: Tensor | null;
   /** The gradients of all trained chunks. */
   readonly gradients: readonly Tensor[];
   readonly updates: readonly PlannedUpdate[];
@@ -101,7 +104,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
-  const { parameters, computeWeights } = ownWeights(plan, recipe, gpt, layout, scales);
+  const { parameters, computeWeights, weightPartials } = ownWeights(plan, recipe, gpt, layout, scales);
   const updates = planUpdates(layout);
   const gradients = layout.chunks.flatMap(({ gradient }) => gradient ?? []);
   if (gradients.length === 0) throw new RangeError('All parameters are frozen: there is nothing to train');
@@ -126,7 +129,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const tensors: RunTensors = {
     ...layout,
     ...run,
-    ...{ decoder, training, computeWeights, gradients, updates, logits, losses, found },
+    ...{ decoder, training, computeWeights, weightPartials, gradients, updates, logits, losses, found },
     planned: plan.planned,
     scratch: planScratch(plan, updates),
     headRows: decoder.head.rowsAtOnce(run),
@@ -167,23 +170,34 @@ function ownWeights(
   { layers: blocks }: GptConfig,
   { parameters }: ParameterLayout,
   scales: ScaleTable | undefined,
-): Pick<RunTensors, 'parameters' | 'computeWeights'> {
-  if (!makesCopiesApart(recipe)) return { parameters, computeWeights: [] };
+): Pick<RunTensors, 'parameters' | 'computeWeights' | 'weightPartials'> {
+  if (!makesCopiesApart(recipe)) return { parameters, computeWeights: [], weightPartials: null };
   const { format: master } = recipe.storage('master');
-  return withComputeWeights(parameters, (name, spec: ParameterSpec, elements): TensorSlice | null => {
+  const own = withComputeWeights(parameters, (name, spec: ParameterSpec, elements) => {
     const storage = recipe.storage('weight', { block: spec.block, blocks });
     const { format } = storage;
     if (format === master) return null;
-    const blockScales = blockScale(storage, spec.columns);
-    const part = slice(
-      plan.add('computeWeights', `${name}#compute`, format, elements, blockScales),
-      0,
-      elements,
-    );
-    return isQuantized(storage) && !blockScales
-      ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) }
-      : part;
+    const copy = (suffix: string, sums: SumsAlong): TensorSlice => {
+      const blockScales = blockScale(storage, spec.columns, sums);
+      const part = slice(
+        plan.add('computeWeights', `${name}#${suffix}`, format, elements, blockScales),
+        0,
+        elements,
+      );
+      return tensorScale(storage) ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) } : part;
+    };
+    // A linear layer multiplies by its matrix, (inputs, outputs), and the head by the transpose of its own, (tokens, width).
+    const forward = spec.rowsOf === 'tokens' ? 'rows' : 'columns';
+    const weight = copy('compute', forward);
+    if (!hasTwoCopies(storage)) return { weight, backwardWeight: weight };
+    return { weight, backwardWeight: copy('compute for dX', forward === 'rows' ? 'columns' : 'rows') };
   });
+  const partials = Math.max(
+    0,
+    ...own.computeWeights.map(({ weight }) => columnScratch(weight, weight.elements)),
+  );
+  const weightPartials = partials > 0 ? plan.add('activationGradients', PARTIALS, 'f32', partials) : null;
+  return { ...own, weightPartials };
 }
 
 /**

@@ -22,8 +22,10 @@ export interface GradientPlace {
 /** A tensor of the model, (rows, columns), in the form that the next layer reads. */
 export interface Value {
   readonly operand: Operand;
+  /** What the weight gradient reads, where that is another copy. */
+  readonly saved?: Operand | undefined;
   readonly gradient: GradientPlace;
-  /** Emits the operations that recompute the operand in the backward pass; undefined where the forward pass keeps it. */
+  /** Emits the operations that recompute that in the backward pass; undefined where the forward pass keeps it. */
   readonly remake?: (() => void) | undefined;
 }
 

@@ -4,10 +4,11 @@ import { EngineError } from '../core/errors.ts';
 import { type DescribedRole, type ModeDescription, type Quantization, rowOf } from './description.ts';
 import type { FormatId } from './formats.ts';
 import { checkLossScale } from './lossScale.ts';
-import { AMAX_ALGORITHMS } from './quantization.ts';
+import type { OperandScale } from './mixedPrecision.ts';
+import { AMAX_ALGORITHMS, SCALE_BLOCKS } from './quantization.ts';
 import { RecipeOf, type ScalingPolicy } from './recipe.ts';
 import { isSimulatedFormat } from './simulated.ts';
-import type { MasterRounding } from './storage.ts';
+import type { MasterRounding, ScaleKind } from './storage.ts';
 
 /** Prefix of the names of such modes. */
 export const CUSTOM_PREFIX = 'custom-';
@@ -194,10 +195,11 @@ function checkedQuantization(
   checkOptions(`The quantization of mode ${id}`, quantization, {
     formats: 'object',
     scaling: 'object',
+    scale: 'object?',
     activations: 'any',
     head: 'any',
   } satisfies Record<keyof Quantization, OptionType>);
-  const { formats, scaling, activations, head } = quantization;
+  const { formats, scaling, scale, activations, head } = quantization;
   const { activation, weight, outputGradient, preActivation, normInput } = formats;
   const own = { activation, weight, outputGradient, preActivation, normInput };
   for (const [role, format] of Object.entries(own)) {
@@ -227,7 +229,13 @@ function checkedQuantization(
       "A mode must have 'tensor' and false; the settings quantizeActivations and quantizeHead of a run change them.",
     );
   }
-  return { formats: own, scaling: checkedScales(id, scaling), activations, head };
+  return {
+    formats: own,
+    scaling: checkedScales(id, scaling),
+    ...(scale && { scale: checkedScale(id, scale, scaling) }),
+    activations,
+    head,
+  };
 }
 
 function checkedScales(id: string, scaling: Quantization['scaling']): Quantization['scaling'] {
@@ -244,6 +252,43 @@ function checkedScales(id: string, scaling: Quantization['scaling']): Quantizati
     algorithm: scaling.algorithm,
     margin: wholeNumber(id, 'margin', scaling.margin, 0, 16),
   };
+}
+
+/** By what shares a scale. A tensor's is in the table of scales; E4M3, with its small range, is for blocks beside one of those. */
+const KINDS: Readonly<Record<'tensor' | 'contraction' | 'block', readonly ScaleKind[]>> = {
+  tensor: ['pow2', 'f32'],
+  contraction: ['pow2', 'e8m0', 'f32'],
+  block: ['pow2', 'e8m0', 'f32', 'e4m3'],
+};
+
+function checkedScale(id: string, scale: OperandScale, scaling: Quantization['scaling']): OperandScale {
+  checkOptions(`The scale of mode ${id}`, scale, { per: 'any', as: 'string' } satisfies Record<
+    keyof OperandScale,
+    OptionType
+  >);
+  const { per, as } = scale;
+  const block = typeof per === 'object' && per !== null ? per.block : null;
+  const shared = block === null ? (per as string) : 'block';
+  if (!Object.hasOwn(KINDS, shared) || (block !== null && !SCALE_BLOCKS.includes(block))) {
+    throw refused(
+      `Mode ${id} has a scale per ${JSON.stringify(per)}.`,
+      `There is one per "tensor", per "contraction", or per { block: ${SCALE_BLOCKS.join(' or ')} }.`,
+    );
+  }
+  const kinds = KINDS[shared as keyof typeof KINDS];
+  if (!kinds.includes(as)) {
+    throw refused(
+      `Mode ${id} has scales as "${as}" per ${JSON.stringify(per)}.`,
+      `There they are ${kinds.join(', ')}.`,
+    );
+  }
+  if (scaling.kind === 'delayed' && (shared !== 'tensor' || as !== 'pow2')) {
+    throw refused(
+      `Mode ${id} has delayed scales as "${as}" per ${JSON.stringify(per)}.`,
+      'Delayed scales are powers of two of whole tensors: leave out `scale`, or use { kind: "current" }.',
+    );
+  }
+  return { per: block === null ? per : { block }, as };
 }
 
 function wholeNumber(id: string, field: string, value: number, low: number, high: number): number {

@@ -3,7 +3,7 @@
  * rounded, and which operands are quantised. Only built-in modes can name places in the model.
  */
 import type { FormatId } from './formats.ts';
-import { mixed, type QuantizedRole, quantized } from './mixedPrecision.ts';
+import { mixed, type OperandScale, type QuantizedRole, quantized } from './mixedPrecision.ts';
 import type { QuantizedActivations } from './quantization.ts';
 import {
   delayedScaling,
@@ -24,6 +24,11 @@ export type TensorScaling = { readonly kind: 'current' } | ({ readonly kind: 'de
 export interface Quantization {
   readonly formats: Readonly<Record<QuantizedRole, FormatId>>;
   readonly scaling: TensorScaling;
+  /**
+   * What shares a scale, and how it is kept; absent for the largest power of two of each tensor. Scales that are constant along
+   * the contraction of a product (`contraction`) need two copies of an operand, one for each product that it takes part in.
+   */
+  readonly scale?: OperandScale;
   readonly activations: QuantizedActivations;
   /** Whether the operands of the LM head are quantised too. */
   readonly head: boolean;
@@ -66,7 +71,9 @@ export function rowOf({
       normInput: { ...normInput, format: roles.residual },
       master: { format: roles.master, ...(masterRounding !== 'nearest' && { rounding: masterRounding }) },
     },
-    ...(quantization && { sites: quantized(quantization.formats, whenOf(quantization.scaling)) }),
+    ...(quantization && {
+      sites: quantized(quantization.formats, whenOf(quantization.scaling), quantization.scale),
+    }),
     scaling,
     unsound,
   };
@@ -103,14 +110,25 @@ function quantizationOf(recipe: RecipeOf<string>): Quantization | undefined {
     {},
     ...(row.sites ?? []).map((rule) => rule.storages),
   );
-  const formats = Object.fromEntries(Object.entries(stored).map(([role, { format }]) => [role, format]));
-  const made = quantized(formats as Quantization['formats'], delayedScaling(row) ?? 'current');
+  const given = Object.fromEntries(Object.entries(stored).map(([role, { format }]) => [role, format]));
+  // Where no setting quantises what layer norm reads, the format is of no account.
+  const formats = { ...given, normInput: given.normInput ?? given.preActivation } as Quantization['formats'];
+  const scale = operandScale(stored.activation);
+  const made = quantized(formats, delayedScaling(row) ?? 'current', scale);
   if (JSON.stringify(made) !== JSON.stringify(row.sites)) return undefined;
   const delayed = delayedScaling(recipe);
   return {
-    formats: formats as Quantization['formats'],
+    formats,
     scaling: delayed ? { kind: 'delayed', ...delayed } : { kind: 'current' },
+    ...(scale && { scale }),
     activations: sites.some(({ given }) => given?.quantizeActivations === '1x16') ? '1x16' : 'tensor',
     head: sites.some((rule) => rule.in === 'head'),
   };
+}
+
+/** The scale of a quantised operand; undefined for that which a description leaves out. */
+function operandScale(storage: Storage | undefined): OperandScale | undefined {
+  const { per, as } = storage?.scales?.at(-1) ?? {};
+  if (per === undefined || as === undefined || per === 'row') return undefined;
+  return per === 'tensor' && as === 'pow2' ? undefined : { per, as };
 }

@@ -33,36 +33,34 @@ export function mixed(narrow: FormatId, preActivation?: FormatId): RecipeRow['st
   };
 }
 
-/** For a mode with bf16 operands: quantises matmul operands and pre-activations in the blocks to `format`, with a scale per row. */
-export function quantizedByRow(format: FormatId): readonly SiteRule[] {
-  const byRow = (from: FormatId): Storage => ({
-    format,
-    from,
-    scales: [{ per: 'row', as: 'e8m0', when: 'current' }],
-  });
-  const storages = {
-    activation: byRow('bf16'),
-    weight: byRow('f32'),
-    outputGradient: byRow('bf16'),
-    preActivation: byRow('bf16'),
-  };
-  return [{ in: 'blocks', storages }];
+/** What shares a scale of a mode's quantised operands, and how the scale is stored; see {@link Scale}. */
+export type OperandScale = Pick<Scale, 'as'> & { readonly per: Exclude<Scale['per'], 'row'> };
+
+/** The largest power of two, one per tensor. */
+const OF_TENSOR: OperandScale = { per: 'tensor', as: 'pow2' };
+
+/** An E4M3 scale is multiplied by an f32 scale of the tensor, which gives the largest block the largest E4M3 number. */
+function scalesOf({ per, as }: Pick<Scale, 'per' | 'as'>, when: Scale['when']): readonly Scale[] {
+  const own = { per, as, when } satisfies Scale;
+  return as === 'e4m3' ? [{ per: 'tensor', as: 'f32', when }, own] : [own];
 }
 
 /**
- * For a mode with bf16 operands: quantises matmul operands and pre-activations in the blocks, with a scale per tensor. Settings
+ * For a mode with bf16 operands: quantises matmul operands and pre-activations in the blocks. With a scale per tensor, settings
  * of a run quantise the operands of the head too, or give the inputs of GELU and the layer norms a scale for each
- * {@link ACTIVATION_GROUP} channels.
+ * {@link ACTIVATION_GROUP} channels. With scales per contraction, pre-activations, which no matmul reads, have one per row.
  * @param when how scales of activations and output gradients are computed; scales of weights are always current
  */
 export function quantized(
   formats: Readonly<Record<QuantizedRole, FormatId>>,
   when: Scale['when'],
+  scale: OperandScale = OF_TENSOR,
 ): readonly SiteRule[] {
-  const byTensor = (role: QuantizedRole, from: FormatId, at = when): Storage => ({
+  const { per, as } = scale;
+  const copy = (role: QuantizedRole, from: FormatId, at = when): Storage => ({
     format: formats[role],
     from,
-    scales: [{ per: 'tensor', as: 'pow2', when: at }],
+    scales: scalesOf(scale, at),
   });
   const byBlock = (role: QuantizedRole, from: FormatId): Storage => ({
     format: formats[role],
@@ -70,16 +68,22 @@ export function quantized(
     scales: [{ per: { block: ACTIVATION_GROUP }, as: 'e8m0', when: 'current' }],
   });
   const matmuls = {
-    activation: byTensor('activation', 'bf16'),
-    weight: byTensor('weight', 'f32', 'current'),
-    outputGradient: byTensor('outputGradient', 'bf16'),
+    activation: copy('activation', 'bf16'),
+    weight: copy('weight', 'f32', 'current'),
+    outputGradient: copy('outputGradient', 'bf16'),
   };
+  const preActivation =
+    per === 'contraction'
+      ? { ...copy('preActivation', 'bf16'), scales: scalesOf({ per: 'row', as }, when) }
+      : copy('preActivation', 'bf16');
+  const inBlocks: SiteRule = { in: 'blocks', storages: { ...matmuls, preActivation } };
+  if (per !== 'tensor') return [inBlocks];
   const inGroups = {
     preActivation: byBlock('preActivation', 'bf16'),
     normInput: byBlock('normInput', 'f32'),
   };
   return [
-    { in: 'blocks', storages: { ...matmuls, preActivation: byTensor('preActivation', 'bf16') } },
+    inBlocks,
     { in: 'blocks', given: { quantizeActivations: '1x16' }, storages: inGroups },
     { in: 'head', given: { quantizeHead: true }, storages: matmuls },
   ];

@@ -14,6 +14,9 @@ export const QUANTIZED_ACTIVATIONS = ['tensor', '1x16'] as const;
 export type QuantizedActivations = (typeof QUANTIZED_ACTIVATIONS)[number];
 export const ACTIVATION_GROUP = 16;
 
+/** Consecutive elements that may share a scale in a program's own mode: 16 as in NVFP4, 32 as in OCP's microscaling formats. */
+export const SCALE_BLOCKS: readonly number[] = [16, 32];
+
 /** TransformerEngine's defaults, except that its history has 1,024 steps, which is longer than many runs here. */
 export const DELAYED_SCALING = { historyLength: 16, algorithm: 'max', margin: 0 } as const;
 

@@ -1,7 +1,7 @@
 import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
-import { mixed, operands, quantized, quantizedByRow } from './mixedPrecision.ts';
+import { mixed, operands, quantized } from './mixedPrecision.ts';
 import { DELAYED_SCALING } from './quantization.ts';
 import {
   delayedScaling,
@@ -43,6 +43,7 @@ const FP8 = {
   normInput: 'e4m3fn',
   outputGradient: 'e5m2',
 } as const;
+const E4M3 = { ...FP8, outputGradient: 'e4m3fn' } as const;
 
 const half = { format: 'f16' } as const;
 const allHalf = Object.fromEntries(
@@ -163,10 +164,10 @@ const ROWS = {
   'fp8-row': {
     title: 'FP8, scales of rows',
     summary:
-      'Matmul operands and saved activations of the blocks in E4M3 with one scale per row: per token for activations and gradients, per input channel for weights. Attention and LM head in bf16.',
+      'Matmul operands and saved activations of the blocks in E4M3. Each product reads copies of its own, with one scale for each row or column that it sums along. Attention and LM head in bf16.',
     storages: mixed('bf16'),
     scaling: none,
-    sites: quantizedByRow('e4m3fn'),
+    sites: quantized(E4M3, 'current', { per: 'contraction', as: 'e8m0' }),
     unsound: false,
   },
 } satisfies Readonly<Record<string, RecipeRow>>;

@@ -47,12 +47,20 @@ export interface DelayedScaling {
   readonly margin: number;
 }
 
+/**
+ * How a scale is stored: a power of two as an f32 number or as its exponent in one byte (E8M0), or any number in f32 or in one
+ * byte (E4M3). The range of E4M3 is small, so such a scale is multiplied by an f32 scale of the tensor.
+ */
+export type ScaleKind = 'pow2' | 'e8m0' | 'f32' | 'e4m3';
+
 /** A factor by which values are multiplied before they are rounded: the largest that keeps the largest magnitude within the format. */
 export interface Scale {
-  /** What shares a scale: the tensor, a row of it, or so many consecutive elements. */
-  readonly per: 'tensor' | 'row' | { readonly block: number };
-  /** A power of two, as an f32 number or as its exponent in one byte (E8M0). */
-  readonly as: 'pow2' | 'e8m0';
+  /**
+   * What shares a scale: the tensor, a row of it, so many consecutive elements, or the elements that one sum of a matmul runs
+   * over (a row or a column). In the last case an operand has two copies, because its two products sum over different dimensions.
+   */
+  readonly per: 'tensor' | 'row' | 'contraction' | { readonly block: number };
+  readonly as: ScaleKind;
   /** Computed from the tensor itself, which is then read twice, or from earlier steps. Only scales of whole tensors may be delayed. */
   readonly when: 'current' | DelayedScaling;
 }
@@ -97,13 +105,33 @@ export function tensorScale({ scales }: Storage): Scale | undefined {
   return scales?.find(({ per }) => per === 'tensor');
 }
 
-/** The scale that consecutive elements share, and how many do where a row has `columns`; undefined where none is smaller than the tensor's. */
+/** What the sums of a product run along in an operand as it is stored: its rows, which then share a scale, or its columns. */
+export type SumsAlong = 'rows' | 'columns';
+
+/** The copies of an operand are two, one for each product: each has scales that are constant along the sums of its own. */
+export function hasTwoCopies({ scales }: Storage): boolean {
+  return scales?.some(({ per }) => per === 'contraction') ?? false;
+}
+
+/** Scales that are smaller than the tensor's: of so many consecutive elements, or of each of so many columns. */
+export type BlockScale = { readonly as: ScaleKind } & (
+  | { readonly block: number; readonly columns?: undefined }
+  | { readonly columns: number; readonly block?: undefined }
+);
+
+/**
+ * The scales of an operand with so many columns, in the copy for products whose sums run along `along`; undefined where none is
+ * smaller than the tensor's.
+ */
 export function blockScale(
   { scales }: Storage,
   columns: number,
-): { readonly block: number; readonly as: Scale['as'] } | undefined {
+  along: SumsAlong = 'rows',
+): BlockScale | undefined {
   for (const { per, as } of scales ?? []) {
-    if (per !== 'tensor') return { block: per === 'row' ? columns : per.block, as };
+    if (per === 'tensor') continue;
+    if (per === 'contraction' && along === 'columns') return { columns, as };
+    return { block: typeof per === 'string' ? columns : per.block, as };
   }
   return undefined;
 }

@@ -9,7 +9,7 @@ import { embeddingForward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, NORM_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { add, matmul, matmulTransposedB } from './matmul.ts';
 import {
-  type Quantize,
+  quantizeBothOf,
   quantizeOf,
   type Rounding,
   roundingOfBlock,
@@ -29,6 +29,8 @@ export interface ReferenceModel extends StoreOptions {
   readonly recipe: Rounding;
 }
 
+export type LinearPart = 'attn.c_attn' | 'attn.c_proj' | 'mlp.c_fc' | 'mlp.c_proj';
+
 /** One micro-batch: tokens and targets (B, T), T at most the context. */
 export interface Batch {
   readonly tokens: ArrayLike<number>;
@@ -42,10 +44,10 @@ export interface LayerActivations {
   /** The residual stream where the layer begins, as ln_1 reads it. */
   readonly x0: Float64Array;
   readonly ln1: NormOutput;
+  /** By the linear layer that reads it: its input as the weight gradient reads it. */
+  readonly saved: Readonly<Record<LinearPart, Float64Array>>;
   readonly qkv: Float64Array;
   readonly o: Float64Array;
-  /** o as c_proj reads it. */
-  readonly oOperand: Float64Array;
   readonly lse: Float64Array;
   /** The residual stream between attention and MLP, as ln_2 reads it. */
   readonly x1: Float64Array;
@@ -76,18 +78,22 @@ export function parameter(parameters: Parameters, name: string): Float64Array {
   return values;
 }
 
-/** The compute copy of a block's matmul weight: the master rounded to the block's weight format, or quantised. */
+/**
+ * The compute copy of a block's matmul weight, (inputs, outputs): the master rounded to the block's weight format, or quantised
+ * for products that sum along its columns (forward) or its rows (backward).
+ */
 export function computeWeight(
   { config, recipe, ...options }: ReferenceModel,
   parameters: Parameters,
   layer: number,
   part: string,
+  sumsAlong: 'rows' | 'columns',
 ): Float64Array {
   const name = `h.${layer}.${part}.weight`;
   const master = parameter(parameters, name);
   const inputs = part === 'mlp.c_proj' ? 4 * config.width : config.width;
   return recipe.quantization
-    ? quantizeOf(recipe, options)('weight', name, master, inputs)
+    ? quantizeOf(recipe, options)('weight', name, master, inputs, sumsAlong)
     : storeOf(roundingOfBlock(recipe, layer === config.layers - 1), options)('weight', master.slice());
 }
 
@@ -119,11 +125,12 @@ function storedNorm(
   name: string,
   rows: number,
   store: Store,
-  quantize: Quantize | undefined,
-): NormOutput {
+  quantize: ReturnType<typeof quantizeBothOf> | undefined,
+): NormOutput & { readonly saved: Float64Array } {
   const normed = NORM_FUNCTIONS[norm](x, (part) => parameter(parameters, `${name}.${part}`), rows, width);
   const out = store('activation', normed.out);
-  return { ...normed, out: quantize ? quantize('activation', name, out, rows) : out };
+  const copies = quantize?.('activation', name, out, rows);
+  return { ...normed, out: copies?.rows ?? out, saved: copies?.columns ?? out };
 }
 
 /** Loss and everything the backward pass needs. */
@@ -131,6 +138,7 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const { config } = model;
   const store = storeOf(model.recipe, model);
   const quantize = quantizeOf(model.recipe, model);
+  const quantizeBoth = quantizeBothOf(model.recipe, model);
   const { B, T } = batch;
   const { width: C, vocabulary: V } = config;
   const rows = B * T;
@@ -138,7 +146,7 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const linear = (inp: Float64Array, layer: number, part: string, inputs: number, outputs: number) =>
     matmul(
       inp,
-      computeWeight(model, parameters, layer, part),
+      computeWeight(model, parameters, layer, part, 'columns'),
       rows,
       outputs,
       inputs,
@@ -153,19 +161,26 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     const h = `h.${layer}`;
     const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
     const x0 = quantize('normInput', `${h}.ln_1 input`, x, rows);
-    const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantize);
+    const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantizeBoth);
     const qkv = store('attention', linear(ln1.out, layer, 'attn.c_attn', C, 3 * C));
     const attention = attentionForward(qkv, attentionShape(config, batch));
     const o = store('attention', attention.out);
-    const oOperand = quantize('activation', `${h}.attn`, o, rows);
-    const middle = store('residual', add(x, linear(oOperand, layer, 'attn.c_proj', C, C)));
+    const oCopies = quantizeBoth('activation', `${h}.attn`, o, rows);
+    const middle = store('residual', add(x, linear(oCopies.rows, layer, 'attn.c_proj', C, C)));
     const x1 = quantize('normInput', `${h}.ln_2 input`, middle, rows);
-    const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantize);
+    const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantizeBoth);
     const wide = store('preActivation', linear(ln2.out, layer, 'mlp.c_fc', C, 4 * C));
     const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide, rows);
-    const act = quantize('activation', `${h}.mlp.${config.mlp}`, store('activation', activate(pre)), rows);
-    x = store('residual', add(middle, linear(act, layer, 'mlp.c_proj', 4 * C, C)));
-    layers.push({ x0, ln1, qkv, o, oOperand, lse: attention.lse, x1, ln2, pre, act });
+    const hidden = store('activation', activate(pre));
+    const act = quantizeBoth('activation', `${h}.mlp.${config.mlp}`, hidden, rows);
+    const saved = {
+      'attn.c_attn': ln1.saved,
+      'attn.c_proj': oCopies.columns,
+      'mlp.c_fc': ln2.saved,
+      'mlp.c_proj': act.columns,
+    };
+    x = store('residual', add(middle, linear(act.rows, layer, 'mlp.c_proj', 4 * C, C)));
+    layers.push({ x0, ln1, saved, qkv, o, lse: attention.lse, x1, ln2, pre, act: act.rows });
   }
   const lnf = storedNorm(
     config,
@@ -174,7 +189,7 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     'ln_f',
     rows,
     store,
-    model.recipe.quantization?.head ? quantize : undefined,
+    model.recipe.quantization?.head ? quantizeBoth : undefined,
   );
   const logits = matmulTransposedB(lnf.out, headWeight(model, parameters), rows, V, C);
   return { layers, x, lnf, logits, ...crossEntropyForward(logits, batch.targets, rows, V) };

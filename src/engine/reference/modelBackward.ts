@@ -10,11 +10,21 @@ import {
   computeWeight,
   headParameter,
   headWeight,
+  type LayerActivations,
+  type LinearPart,
   type Parameters,
   parameter,
   type ReferenceModel,
 } from './model.ts';
-import { quantizeOf, roundingOfBlock, type Store, storeOf } from './store.ts';
+import { quantizeBothOf, quantizeOf, roundingOfBlock, type Store, storeOf } from './store.ts';
+
+/** What is known of the output of a linear layer in the backward pass. */
+interface OutputGradient {
+  /** Before any of it is narrowed for matmuls: what the bias gradient sums. */
+  readonly values: Float64Array;
+  readonly forInput: Float64Array;
+  readonly forWeight: Float64Array;
+}
 
 export interface BackwardOptions {
   /** Gradients come out multiplied by it. */
@@ -64,24 +74,29 @@ export function modelBackward(
   /** Accumulates dweight and dbias; returns dinp, unrounded. `dbias` is the tensor its bias sums: not the operand. */
   const linear = (
     layer: number,
-    part: string,
-    inp: Float64Array,
-    operand: Float64Array,
-    dbias: Float64Array,
+    part: LinearPart,
+    { saved: inp }: Pick<LayerActivations, 'saved'>,
+    dout: OutputGradient,
     inputs: number,
     outputs: number,
   ) => {
     const name = `h.${layer}.${part}`;
-    accumulate(`${name}.weight`, matmulTransposedA(inp, operand, inputs, outputs, rows));
-    accumulate(`${name}.bias`, columnSum(dbias, rows, outputs));
-    const weight = computeWeight(model, parameters, layer, part);
-    return matmulTransposedB(operand, weight, rows, inputs, outputs);
+    accumulate(`${name}.weight`, matmulTransposedA(inp[part], dout.forWeight, inputs, outputs, rows));
+    accumulate(`${name}.bias`, columnSum(dout.values, rows, outputs));
+    const weight = computeWeight(model, parameters, layer, part, 'rows');
+    return matmulTransposedB(dout.forInput, weight, rows, inputs, outputs);
   };
-  /** The dY operand of `name`: a copy of the residual gradient for matmuls only, rounded or quantised. */
-  const operandOf = (name: string, dres: Float64Array, store: Store) =>
-    model.recipe.quantization
-      ? quantize('outputGradient', `${name} dY`, dres, rows)
-      : store('outputGradient', dres.slice());
+  /** The operands of `name` that are made of its output gradient: themselves, or quantised for each product. */
+  const quantised = (name: string, values: Float64Array): OutputGradient => {
+    const copies = quantizeBothOf(model.recipe, model)('outputGradient', `${name} dY`, values, rows);
+    return { values, forInput: copies.rows, forWeight: copies.columns };
+  };
+  /** The same of the residual gradient, of which matmuls read a rounded copy where it is not quantised. */
+  const operandsOf = (name: string, dres: Float64Array, store: Store): OutputGradient => {
+    if (model.recipe.quantization) return quantised(name, dres);
+    const rounded = store('outputGradient', dres.slice());
+    return { values: dres, forInput: rounded, forWeight: rounded };
+  };
 
   const tokens = rows * accumulation;
   const dlogitsWide = store(
@@ -101,20 +116,18 @@ export function modelBackward(
     const h = `h.${layer}`;
     const s = saved.layers[layer]!;
     const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
-    const dsum = operandOf(`${h}.mlp.c_proj`, dres, store);
-    const dact = linear(layer, 'mlp.c_proj', s.act, dsum, dres, 4 * C, C);
+    const dsum = operandsOf(`${h}.mlp.c_proj`, dres, store);
+    const dact = linear(layer, 'mlp.c_proj', s, dsum, 4 * C, C);
     const dpre = store('outputGradient', ACTIVATION_FUNCTIONS[config.mlp].backward(dact, s.pre));
-    const dpreOperand = quantize('outputGradient', `${h}.mlp.c_fc dY`, dpre, rows);
-    const dln2 = linear(layer, 'mlp.c_fc', s.ln2.out, dpreOperand, dpre, C, 4 * C);
+    const dln2 = linear(layer, 'mlp.c_fc', s, quantised(`${h}.mlp.c_fc`, dpre), C, 4 * C);
     dres = store('residualGradient', add(dres, norm(dln2, s.ln2, `${h}.ln_2`)));
 
-    const dmiddle = operandOf(`${h}.attn.c_proj`, dres, store);
-    const dattn = linear(layer, 'attn.c_proj', s.oOperand, dmiddle, dres, C, C);
+    const dmiddle = operandsOf(`${h}.attn.c_proj`, dres, store);
+    const dattn = linear(layer, 'attn.c_proj', s, dmiddle, C, C);
     const dout = store('attention', dattn);
     const shape = attentionShape(config, batch);
     const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
-    const dqkvOperand = quantize('outputGradient', `${h}.attn.c_attn dY`, dqkv, rows);
-    const dln1 = linear(layer, 'attn.c_attn', s.ln1.out, dqkvOperand, dqkv, C, 3 * C);
+    const dln1 = linear(layer, 'attn.c_attn', s, quantised(`${h}.attn.c_attn`, dqkv), C, 3 * C);
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 

@@ -2,7 +2,7 @@ import type { DescribedRole, ModeDescription, Quantization } from '../precision/
 import type { FormatId } from '../precision/formats.ts';
 import type { QuantizedRole } from '../precision/mixedPrecision.ts';
 import { roundTo } from './rounding.ts';
-import { currentScale, quantized, quantizedInGroups } from './tensorScale.ts';
+import { currentScale, quantized, quantizedByColumn, quantizedInGroups } from './tensorScale.ts';
 
 /** What the oracles read: any array of numbers. */
 export type Values = Float64Array | Float32Array;
@@ -11,8 +11,7 @@ export type Values = Float64Array | Float32Array;
 export interface Rounding
   extends Pick<ModeDescription<string>, 'roles'>,
     Partial<Pick<ModeDescription<string>, 'masterRounding'>> {
-  /** With `per` each row has a scale instead of the tensor. */
-  readonly quantization?: Quantization & { readonly per?: 'row' };
+  readonly quantization?: Quantization;
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
 }
@@ -34,13 +33,36 @@ export interface StoreOptions {
   readonly scales?: ReadonlyMap<string, number>;
 }
 
-/** What matmuls read of a stored tensor with so many rows: itself, or a copy that is quantised. */
+/**
+ * What matmuls read of a stored tensor with so many rows: itself, or a copy that is quantised, for products that sum along its
+ * rows or along its columns.
+ */
 export type Quantize = (
   role: QuantizedRole,
   name: string,
   values: Float64Array,
   rows: number,
+  sumsAlong?: 'rows' | 'columns',
 ) => Float64Array;
+
+/** Both copies of an operand; the same where its scales, or those of its tensor, serve both products. */
+export interface Copies {
+  readonly rows: Float64Array;
+  readonly columns: Float64Array;
+}
+
+/** {@link quantizeOf} for both products of an operand. */
+export function quantizeBothOf(
+  recipe: Pick<Rounding, 'quantization'>,
+  options: StoreOptions = {},
+): (...args: Parameters<Quantize>) => Copies {
+  const quantize = quantizeOf(recipe, options);
+  return (role, name, values, count) => {
+    const rows = quantize(role, name, values, count, 'rows');
+    const two = recipe.quantization?.scale?.per === 'contraction';
+    return { rows, columns: two ? quantize(role, name, values, count, 'columns') : rows };
+  };
+}
 
 const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
@@ -51,13 +73,25 @@ export function quantizeOf(
 ): Quantize {
   if (!quantization) return (_role, _name, values) => values;
   const grouped = quantization.activations === '1x16';
-  return (role, name, values, rows) => {
+  const { per, as } = quantization.scale ?? { per: 'tensor', as: 'pow2' };
+  const inGroups = (role: QuantizedRole, values: Float64Array, rows: number, sumsAlong: string) => {
     const format = quantization.formats[role];
-    const byRow = quantization.per === 'row' && role !== 'normInput';
-    if (byRow || (grouped && IN_GROUPS.includes(role))) {
-      const copy = quantizedInGroups(values, format, byRow ? values.length / rows : undefined);
-      onStore?.(role, copy.slice(), format);
-      return copy;
+    const columns = values.length / rows;
+    if (grouped && IN_GROUPS.includes(role)) return quantizedInGroups(values, format);
+    if (role === 'normInput') return undefined;
+    if (typeof per === 'object') return quantizedInGroups(values, format, per.block, as);
+    if (per === 'tensor')
+      return as === 'f32' ? quantizedInGroups(values, format, values.length, as) : undefined;
+    return sumsAlong === 'rows' || role === 'preActivation'
+      ? quantizedInGroups(values, format, columns, as)
+      : quantizedByColumn(values, format, columns, as);
+  };
+  return (role, name, values, rows, sumsAlong = 'rows') => {
+    const format = quantization.formats[role];
+    const grouped = inGroups(role, values, rows, sumsAlong);
+    if (grouped) {
+      onStore?.(role, grouped.slice(), format);
+      return grouped;
     }
     if (role === 'normInput') return values;
     const scale = scales?.get(name) ?? currentScale(values, format);

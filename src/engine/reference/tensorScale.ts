@@ -5,7 +5,8 @@
  */
 import type { FormatId } from '../precision/formats.ts';
 import { ACTIVATION_GROUP, type AmaxAlgorithm, largestBits } from '../precision/quantization.ts';
-import { f32Bits, roundTo } from './rounding.ts';
+import type { ScaleKind } from '../precision/storage.ts';
+import { decodeBits, f32Bits, roundTo } from './rounding.ts';
 
 const INFINITY_BITS = 0x7f800000;
 
@@ -51,13 +52,50 @@ export function quantizedInGroups(
   values: ArrayLike<number>,
   format: FormatId,
   length: number = ACTIVATION_GROUP,
+  as: ScaleKind = 'pow2',
 ): Float64Array {
   const out = Float64Array.from(values);
+  const ofTensor = as === 'e4m3' ? inverseFor(amaxBits(values), 448 * largestOf(format)) : 1;
   for (let at = 0; at < out.length; at += length) {
     const group = out.slice(at, at + length);
-    out.set(quantized(group, format, currentScale(group, format)), at);
+    if (as === 'pow2' || as === 'e8m0') {
+      out.set(quantized(group, format, currentScale(group, format)), at);
+      continue;
+    }
+    const own = inverseFor(amaxBits(group), largestOf(format));
+    const inverse = as === 'f32' ? own : roundTo('e4m3fn', Math.fround(own / ofTensor)) * ofTensor;
+    out.set(
+      group.map((x) => (inverse === 0 ? 0 : roundTo(format, Math.fround(x / inverse)) * inverse)),
+      at,
+    );
   }
   return out;
+}
+
+/** The same with a scale for each of so many columns. */
+export function quantizedByColumn(
+  values: ArrayLike<number>,
+  format: FormatId,
+  columns: number,
+  as: ScaleKind = 'pow2',
+): Float64Array {
+  const rows = values.length / columns;
+  const turned = Float64Array.from(values, (_, at) => values[(at % rows) * columns + Math.floor(at / rows)]!);
+  const stored = quantizedInGroups(turned, format, rows, as);
+  return stored.map((_, at) => stored[(at % columns) * rows + Math.floor(at / columns)]!);
+}
+
+/** amax / largest as an f32, rounded up; 1 for 0, infinity and NaN. @param amax f32 bits */
+export function inverseFor(amax: number, largest: number): number {
+  if (amax === 0 || amax >= INFINITY_BITS) return 1;
+  const exact = decodeBits('f32', amax) / largest;
+  const nearest = Math.fround(exact);
+  const up = nearest < exact ? decodeBits('f32', f32Bits(nearest) + 1) : nearest;
+  return Math.max(2 ** -126, up);
+}
+
+function largestOf(format: FormatId): number {
+  return decodeBits('f32', largestBits(format));
 }
 
 /** Values as they read back, stored in `format` at `scale`. */

@@ -87,7 +87,7 @@ test.each(FORMATS)('%s: every block at a scale of its own, as one byte or one wo
         const out = slice(tensor, 0, elements);
         const back = run.output(`${name} back`, 'f32', elements);
         const operations = [
-          quantizeBlocks(target, { label: name, inp, out, elements }),
+          ...quantizeBlocks(target, { label: name, inp, out, elements }),
           // Reads what was stored as all kernels do.
           convertFormat(target, { label: `${name} read`, inp: out, out: back, elements }),
         ];
@@ -137,7 +137,7 @@ test('parts of a tensor are stored and read each by itself, in any order', () =>
       return { first, count, own, inp, back, out: slice(tensor, first, count) };
     });
     await run.run([
-      ...parts.map(({ inp, out, count, first }) =>
+      ...parts.flatMap(({ inp, out, count, first }) =>
         quantizeBlocks(target, { label: `part from ${first}`, inp, out, elements: count }),
       ),
       ...parts.map(({ out, back, count, first }) =>

@@ -50,7 +50,7 @@ function fourBits(
   run: KernelRun,
   name: string,
   elements: number,
-  blockScales: BlockScales,
+  blockScales: BlockScales & { readonly block: number },
   seed: number,
 ): FourBits {
   const { block: width, as } = blockScales;

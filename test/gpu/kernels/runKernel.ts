@@ -118,12 +118,7 @@ export class KernelRun {
    * A tensor that starts full of NaN (or 0xffffffff), so that what a kernel leaves out shows. Behind it lies a guard:
    * a store there fails the run. Where its blocks have scales, those lie before the guard.
    */
-  output(
-    name: string,
-    type: ElementType,
-    elements: number,
-    scales?: Pick<BlockScales, 'block' | 'as'>,
-  ): Tensor {
+  output(name: string, type: ElementType, elements: number, scales?: BlockScales): Tensor {
     const blockScales = scales && { ...scales, part: elements };
     const tensor: Tensor = { name, type, elements: elements + GUARD, blockScales };
     this.#contents.set(tensor, new Uint8Array(byteLength(tensor)).fill(0xff));

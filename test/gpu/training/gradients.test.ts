@@ -174,8 +174,8 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
       'one scale a tensor',
       { ...recipe, quantization: { ...quantization, activations: 'tensor' } },
     ]);
-  if (quantization?.per === 'row') {
-    const { per: _, ...byTensor } = quantization;
+  if (quantization?.scale?.per === 'contraction') {
+    const { scale: _, ...byTensor } = quantization;
     wider.push(['one scale a tensor', { ...recipe, quantization: byTensor }]);
   }
   if (quantization?.head)
@@ -187,33 +187,13 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
 /** What the reference rounds. Where a mode names places, by hand. */
 function roundingOf(precision: PrecisionMode, settings: Partial<QuantizeSettings>): Rounding {
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
-  const placed = [LAST_BLOCK, BY_ROW].find(({ mode }) => mode === precision);
-  expect(sites !== undefined).toBe(placed !== undefined);
-  return placed?.rounding ?? rounding;
+  expect(sites !== undefined).toBe(precision === LAST_BLOCK.mode);
+  return sites ? LAST_BLOCK.rounding : rounding;
 }
 
 const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
   mode: 'bf16-last-fp32',
   rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
-};
-
-const EVERY_ROLE = {
-  activation: 'e4m3fn',
-  weight: 'e4m3fn',
-  outputGradient: 'e4m3fn',
-  preActivation: 'e4m3fn',
-  normInput: 'f32',
-} as const;
-
-const BY_ROW: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
-  mode: 'fp8-row',
-  rounding: {
-    ...described('bf16'),
-    quantization: {
-      formats: EVERY_ROLE,
-      ...{ scaling: { kind: 'current' }, activations: 'tensor', head: false, per: 'row' },
-    },
-  },
 };
 
 type Case = [

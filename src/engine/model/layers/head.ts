@@ -201,7 +201,7 @@ export class Head implements Layer {
         matmul(target, {
           label: `${x.gradient.site.name} gradient`,
           a: dout,
-          b: part.weight,
+          b: part.backwardWeight,
           out: dX,
           m: count,
           n: C,

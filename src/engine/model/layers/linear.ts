@@ -3,6 +3,7 @@ import type { Activation } from '../../kernels/activation.ts';
 import { rowBlocks } from '../../kernels/rows.ts';
 import { partialElements } from '../../kernels/weightGradient.ts';
 import type { Stored } from '../emission.ts';
+import { outputGradient } from '../outputGradient.ts';
 import { INITIAL_STD, matrix, type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
@@ -92,8 +93,8 @@ export class Linear implements Layer {
         }),
       );
     }
-    const dY = pass.outputGradient(site, of, rows * outputs);
     const { gradient: dweight } = weight;
+    const dY = outputGradient(pass, site, of, rows * outputs, dweight !== undefined);
     if (dweight) {
       x.remake?.();
       const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
@@ -101,7 +102,16 @@ export class Linear implements Layer {
       pass.emit((target, { weightGradient }) =>
         weightGradient(
           target,
-          { label, a: x.operand, b: dY, out: dweight, m: inputs, n: outputs, k: rows, found },
+          {
+            label,
+            a: x.saved ?? x.operand,
+            b: dY.forWeight,
+            out: dweight,
+            m: inputs,
+            n: outputs,
+            k: rows,
+            found,
+          },
           partials,
         ),
       );
@@ -112,8 +122,8 @@ export class Linear implements Layer {
       (target, { matmul }) =>
         matmul(target, {
           label: gradientLabel(x.gradient),
-          a: dY,
-          b: weight.weight,
+          a: dY.forInput,
+          b: weight.backwardWeight,
           bTransposed: true,
           out,
           m: rows,

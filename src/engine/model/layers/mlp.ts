@@ -2,7 +2,7 @@ import { type MlpKind, mlpWidth } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
 import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
-import type { Pass } from '../pass.ts';
+import type { Pass, Place } from '../pass.ts';
 import type { Site } from '../site.ts';
 import type { GradientPlace, Value } from '../value.ts';
 import type { Layer } from './layer.ts';
@@ -77,11 +77,11 @@ export class Mlp implements Layer {
       listed: isFused ? 'stored' : 'quantised',
       collected: { written: false },
     };
-    const activate = (...stores: Stored[]) =>
+    const activate = (place: Place, ...stores: Stored[]) =>
       pass.store(
         'activation',
         site,
-        place.operand,
+        place,
         elements,
         (target, { activationForward }, out) =>
           activationForward(target, { label: site.name, ...between, out, elements }),
@@ -98,8 +98,9 @@ export class Mlp implements Layer {
       const wide = pass.wide('preActivation', inputSite, elements);
       this.#input.forward(pass, x, wide, gradient);
       pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
-      activate(activation(site, place.operand));
+      activate(place, activation(site, place.operand));
     }
-    return { operand: place.operand, gradient, remake: pass.remakerOf(place, () => activate()) };
+    const { operand, saved } = place;
+    return { operand, saved, gradient, remake: pass.remakerOf(place, (place) => activate(place)) };
   }
 }

@@ -49,7 +49,7 @@ export class Norm implements Layer {
     pass.store(
       'activation',
       site,
-      place.operand,
+      place,
       elements,
       (target, { layernormForward }, out) => layernormForward(target, { ...args, conditions, out, found }),
       activation(site, place.operand),
@@ -62,9 +62,10 @@ export class Norm implements Layer {
     pass.onBackward(() => this.#backward(pass, inp, stats, gradient.tensor, x.gradient));
     return {
       operand: place.operand,
+      saved: place.saved,
       gradient,
-      remake: pass.remakerOf(place, () =>
-        pass.store('activation', site, place.operand, elements, (target, { layernormRecompute }, out) =>
+      remake: pass.remakerOf(place, (place) =>
+        pass.store('activation', site, place, elements, (target, { layernormRecompute }, out) =>
           layernormRecompute(target, { ...args, out }),
         ),
       ),

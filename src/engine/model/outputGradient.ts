@@ -1,0 +1,42 @@
+/** The output gradient of a linear layer as the matmuls of its backward pass read it. */
+import type { Operand } from '../gpu/tensor.ts';
+import { blockScale, hasTwoCopies, isQuantized, type SumsAlong } from '../precision/storage.ts';
+import type { Pass } from './pass.ts';
+import type { Site } from './site.ts';
+import type { GradientPlace } from './value.ts';
+
+/** The operands of both products: one operand, or two copies. */
+interface OutputGradient {
+  readonly forInput: Operand;
+  readonly forWeight: Operand;
+}
+
+/**
+ * Emits the quantised copies of the output gradient; without quantisation the operand exists already, rounded or not.
+ * @param trains whether the layer's weight is trained
+ */
+export function outputGradient(
+  pass: Pass,
+  site: Site,
+  { tensor: inp, rounded }: GradientPlace,
+  elements: number,
+  trains: boolean,
+): OutputGradient {
+  const storage = pass.storage('outputGradient', site);
+  if (!isQuantized(storage)) return { forInput: rounded ?? inp, forWeight: rounded ?? inp };
+  const name = `${site.name} dY`;
+  const copy = (sums: SumsAlong): Operand => {
+    const blockScales = blockScale(storage, elements / pass.rows, sums);
+    const tensor = pass.scratch('output gradient operand', storage.format, elements, blockScales);
+    const operand = pass.scaled(name, 'outputGradient', site, tensor, elements);
+    const { block } = site;
+    const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
+    // Of two copies one is listed.
+    const stores = sums === 'rows' ? [stored] : [];
+    pass.quantize(`${site.name} output gradient`, inp, operand, elements, ...stores);
+    return operand;
+  };
+  const forInput = copy('rows');
+  const second = trains && hasTwoCopies(storage);
+  return { forInput, forWeight: second ? copy('columns') : forInput };
+}

@@ -1,0 +1,268 @@
+/** Scales of columns, scales that are no powers of two, and scales that matmuls apply to their sums. */
+import { expect, test } from 'vitest';
+import { normalAt, randomBits } from '../../../src/engine/core/rng.ts';
+import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
+import {
+  type BlockScales,
+  byteLength,
+  byteRange,
+  slice,
+  type Tensor,
+} from '../../../src/engine/gpu/tensor.ts';
+import { matmul } from '../../../src/engine/kernels/matmul.ts';
+import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
+import { columnScratch, quantizeBlocks, quantizeColumns } from '../../../src/engine/kernels/quantize.ts';
+import { largestBits } from '../../../src/engine/precision/quantization.ts';
+import type { ScaleKind } from '../../../src/engine/precision/storage.ts';
+import { decodeBits, encodeBits, f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';
+import { amaxBits, currentScale, inverseFor } from '../../../src/engine/reference/tensorScale.ts';
+import { KernelRun, targetOf } from './runKernel.ts';
+import { withKernelFixture } from './withKernelFixture.ts';
+
+/** Groups of values on which scaling could go wrong. Subnormal f32 numbers are left out: adapters may flush them. */
+const GROUPS: readonly ((i: number) => number)[] = [
+  () => 0,
+  (i) => (i === 1 ? Number.POSITIVE_INFINITY : i),
+  (i) => (i === 0 ? Number.NaN : -i),
+  (i) => (i + 1) * 2 ** -124,
+  (i) => ((i % 12) - 6) * 2 ** 124,
+  () => 0.3,
+  (i) => (i === 3 ? -1e6 : 1e-3),
+  (i) => 1.75 * 2 ** ((i % 8) - 4) * (i % 2 ? 1 + 2 ** -23 : 1),
+];
+
+function sampleOf(group: number, i: number): number {
+  const usual = normalAt(group * 4096 + i, 3) * 2 ** ((randomBits(group, 4) % 16) - 8);
+  return Math.fround(GROUPS[group]?.(i) ?? usual);
+}
+
+/** Inverse scales as they are stored. */
+function inversesOf(
+  bytes: ArrayBuffer,
+  { offset, size }: { offset: number; size: number },
+  count: number,
+  as: ScaleKind,
+): number[] {
+  const words = new Uint32Array(bytes, offset, size / 4);
+  return Array.from({ length: count }, (_, k) => {
+    if (as === 'pow2' || as === 'f32') return decodeBits('f32', words.at(-1 - k)!);
+    const byte = (words.at(-1 - (k >> 2))! >>> (8 * (k & 3))) & 255;
+    return as === 'e8m0' ? 2 ** (byte - 127) : decodeBits('e4m3fn', byte);
+  });
+}
+
+/** A reciprocal within 2.5 units in the last place, as WGSL allows, and a rounded product. */
+const DIVIDED = 2 ** -21;
+
+/** Whether `code` is that of x / inverse: to the bit for powers of two, else within the division's error. */
+function expectCode(code: number, x: number, inverse: number, as: ScaleKind, title: string): void {
+  const exact = inverse === 0 ? 0 * x : Math.fround(x / inverse);
+  const error = as === 'pow2' || as === 'e8m0' ? 0 : DIVIDED;
+  const allowed = [1 - error, 1, 1 + error].map((f) => encodeBits('e4m3fn', f32Bits(exact * f)));
+  if (Number.isNaN(x)) expect(code & 0x7f, title).toBe(0x7f);
+  else expect(allowed, `${title}: ${x} / ${inverse}`).toContain(code);
+}
+
+/** Widths that fill a workgroup and that do not; rows that are one block of them, several, and ragged. */
+const SHAPES = [
+  { rows: 1, columns: 36 },
+  { rows: 33, columns: 4 },
+  { rows: 71, columns: 100 },
+  { rows: 300, columns: 16 },
+] as const;
+
+test.each(['pow2', 'e8m0', 'f32'] as const)('every column at a scale of its own, as %s', (as) =>
+  withKernelFixture(async (fixture) => {
+    const target = targetOf(fixture, 'packed', false);
+    const run = new KernelRun(fixture);
+    const cases = SHAPES.map(({ rows, columns }) => {
+      const name = `${rows} x ${columns}`;
+      const elements = rows * columns;
+      const values = Array.from({ length: elements }, (_, at) =>
+        sampleOf(at % columns, Math.floor(at / columns)),
+      );
+      const inp = run.codes(`${name} inp`, 'f32', values.map(f32Bits));
+      const tensor = run.output(`${name} out`, 'e4m3fn', elements, { columns, as });
+      const out = slice(tensor, 0, elements);
+      const partials = run.output(`${name} partials`, 'f32', columnScratch(out, elements));
+      const back = run.output(`${name} back`, 'f32', elements);
+      const operations = [
+        ...quantizeColumns(target, { label: name, inp, out, elements, partials }),
+        convertFormat(target, { label: `${name} read`, inp: out, out: back, elements }),
+      ];
+      return { name, rows, columns, values, tensor, out, back, operations };
+    });
+    await run.run(cases.flatMap(({ operations }) => operations));
+    for (const { name, rows, columns, values, tensor, out, back } of cases) {
+      const inverses = inversesOf(run.bytesOf(tensor), byteRange(out), columns, as);
+      const codes = run.codesOf(tensor);
+      const read = new Float32Array(run.bytesOf(back));
+      for (const [column, inverse] of inverses.entries()) {
+        const own = Array.from({ length: rows }, (_, row) => values[row * columns + column]!);
+        const wanted = as === 'f32' ? inverseFor(amaxBits(own), 448) : 1 / currentScale(own, 'e4m3fn');
+        const title = `${name}, column ${column}`;
+        expect(inverse, title).toBe(wanted);
+        for (const [row, x] of own.entries()) {
+          const at = row * columns + column;
+          expectCode(codes[at]!, x, inverse, as, title);
+          expect(read[at], title).toBe(Math.fround(decodeBits('e4m3fn', codes[at]!) * inverse));
+        }
+      }
+    }
+  }),
+);
+
+test.each(['f32', 'e4m3'] as const)(
+  'blocks of 16 and rows at scales as %s, with one of the tensor where they are in E4M3',
+  (as) =>
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, 'packed', false);
+      const run = new KernelRun(fixture);
+      const [block, count] = [16, 83];
+      const elements = block * count;
+      const largest = as === 'e4m3' ? f32Bits(448 * 448) : largestBits('e4m3fn');
+      // A tensor with infinity or NaN has a scale of 1, under which blocks of this size are all zero: those groups are left out.
+      const first = as === 'e4m3' ? 3 : 0;
+      const values = Array.from({ length: elements }, (_, at) => {
+        const group = first + Math.floor(at / block);
+        const value = sampleOf(group, at % block);
+        return as === 'e4m3' && group === 4 ? 0 : value;
+      });
+      const inp = run.codes('inp', 'f32', values.map(f32Bits));
+      const tensor = run.output('out', 'e4m3fn', elements, { block, as });
+      const scales = run.codes('scales', 'u32', [0x3f800000, 0x3f800000, largest, 0]);
+      const amax = run.zeros('amax', 'u32', 1);
+      const scale = { tensor: scales, record: 0, as: 'f32' } as const;
+      const out = { ...slice(tensor, 0, elements), ...(as === 'e4m3' && { scale }) };
+      await run.run(quantizeBlocks(target, { label: 'blocks', inp, out, elements, amax, scales }));
+      const inverses = inversesOf(run.bytesOf(tensor), byteRange(out), count, as);
+      const [, ofTensor] = new Float32Array(run.bytesOf(scales));
+      expect(ofTensor).toBe(as === 'e4m3' ? inverseFor(amaxBits(values), 448 * 448) : 1);
+      const codes = run.codesOf(tensor);
+      for (const [k, inverse] of inverses.entries()) {
+        const own = values.slice(k * block, (k + 1) * block);
+        const wanted = inverseFor(amaxBits(own), 448);
+        const ofBlock = wanted / ofTensor!;
+        const allowed =
+          as === 'f32'
+            ? [wanted]
+            : amaxBits(own) === 0
+              ? [1]
+              : [1 - DIVIDED, 1, 1 + DIVIDED].map((f) => roundTo('e4m3fn', ofBlock * f));
+        expect(allowed, `block ${k}`).toContain(inverse);
+        for (const [i, x] of own.entries()) {
+          expectCode(codes[k * block + i]!, x, inverse * ofTensor!, as, `block ${k}`);
+        }
+      }
+      if (as === 'e4m3') expect(Math.max(...inverses)).toBe(448);
+    }),
+);
+
+/** Small whole numbers times scales of 2^-30 to 2^30, so that sums are exact wherever scales are applied, and none fits f16. */
+function operand(
+  run: KernelRun,
+  name: string,
+  rows: number,
+  columns: number,
+  per: 'row' | 'column',
+): {
+  readonly tensor: Tensor;
+  readonly values: Float64Array;
+} {
+  const blockScales: BlockScales = per === 'row' ? { block: columns, as: 'e8m0' } : { columns, as: 'pow2' };
+  const tensor: Tensor = { name, type: 'e4m3fn', elements: rows * columns, blockScales };
+  const bytes = new Uint8Array(byteLength(tensor));
+  const words = new Uint32Array(bytes.buffer);
+  const exponentOf = (k: number) => (randomBits(k, 7) % 2 ? 30 : -30) + (randomBits(k, 8) % 3);
+  const count = per === 'row' ? rows : columns;
+  for (let k = 0; k < count; k++) {
+    const [word, shift] = per === 'row' ? [k >> 2, 8 * (k & 3)] : [k, 23];
+    words[words.length - 1 - word]! |= (127 + exponentOf(k)) << shift;
+  }
+  const values = Float64Array.from({ length: rows * columns }, (_, at) => {
+    const x = (randomBits(at, rows + columns) % 9) - 4;
+    bytes[at] = encodeBits('e4m3fn', f32Bits(x));
+    const k = per === 'row' ? Math.floor(at / columns) : at % columns;
+    return x * 2 ** exponentOf(k);
+  });
+  run.stored(tensor, bytes);
+  return { tensor, values };
+}
+
+const [M, N, K] = [68, 36, 96];
+const EMULATED = { component: 'f16', m: 8, n: 16, k: 4, emulated: true } as const;
+
+test.each<[MatmulKernel | 'matrix', boolean]>([
+  ['register32', true],
+  ['register8', false],
+  ['tiled', false],
+  ['matrix', true],
+])('%s, subgroups %s: scales that are constant along the sum multiply it, to the bit', (kernel, subgroups) =>
+  withKernelFixture(async (fixture) => {
+    const run = new KernelRun(fixture);
+    const plain = targetOf(fixture, 'packed', subgroups, kernel === 'matrix' ? undefined : kernel);
+    const target = { ...plain, matrixShapes: kernel === 'matrix' ? [EMULATED] : [] };
+    const found = run.found();
+    const a = operand(run, 'a', M, K, 'row');
+    const aT = operand(run, 'aT', K, M, 'column');
+    const b = operand(run, 'b', K, N, 'column');
+    const bT = operand(run, 'bT', N, K, 'row');
+    const layouts = [
+      { a, b },
+      { a, b: bT, bTransposed: true },
+      { a: aT, b, aTransposed: true },
+    ] as const;
+    const outs = layouts.map((_, i) => run.output(`out ${i}`, 'f32', M * N));
+    const dispatches = layouts.map(({ a, b, ...layout }, i) =>
+      matmul(target, {
+        label: `${i}`,
+        a: a.tensor,
+        b: b.tensor,
+        out: outs[i]!,
+        m: M,
+        n: N,
+        k: K,
+        found,
+        ...layout,
+      }),
+    );
+    for (const { variant } of dispatches) {
+      // The matrices are of f16, which no scaled value fits: they get codes.
+      expect(variant.kernel === 'matmul_matrix').toBe(kernel === 'matrix');
+      expect([variant.slots.a, variant.slots.b].join()).toMatch(/^e4m3fn\/outer:\w+,e4m3fn\/outer:\w+$/);
+    }
+    await run.run(dispatches);
+    for (const [i, { a, b, ...layout }] of layouts.entries()) {
+      const { aTransposed, bTransposed } = layout as { aTransposed?: boolean; bTransposed?: boolean };
+      const read = run.read(outs[i]!);
+      for (let at = 0; at < M * N; at++) {
+        const [m, n] = [Math.floor(at / N), at % N];
+        let sum = 0;
+        for (let k = 0; k < K; k++) {
+          sum +=
+            a.values[aTransposed ? k * M + m : m * K + k]! * b.values[bTransposed ? n * K + k : k * N + n]!;
+        }
+        // Whole sums below 2^24 times a power of two.
+        expect(read[at], `layout ${i}, ${m} ${n}`).toBe(sum);
+      }
+    }
+    expect(run.overflow()).toBeNull();
+  }),
+);
+
+test('matrix units for f16 get no operand whose scales vary along the sum', () =>
+  withKernelFixture(async (fixture) => {
+    const run = new KernelRun(fixture);
+    const target = { ...targetOf(fixture, 'packed', true), matrixShapes: [EMULATED] };
+    const found = run.found();
+    const a = operand(run, 'a', K, M, 'row');
+    const b = operand(run, 'b', N, K, 'column');
+    const out = run.output('out', 'f32', M * N);
+    const dispatched = matmul(target, {
+      ...{ label: 'x', a: a.tensor, b: b.tensor, out, m: M, n: N, k: K, found },
+      aTransposed: true,
+      bTransposed: true,
+    });
+    expect(dispatched.variant.kernel).toBe('matmul_register');
+    expect(dispatched.variant.slots).toMatchObject({ a: `e4m3fn/${M}:e8m0`, b: `e4m3fn/columns${K}:pow2` });
+  }));
