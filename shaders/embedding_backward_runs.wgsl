@@ -37,7 +37,8 @@ fn embedding_backward_runs(@builtin(workgroup_id) group: vec3u, @builtin(local_i
   while (j < end) {
     let token = tokens[positions[j]];
     let begins = starts[token] >= first;
-    let runEnd = starts[token + 1u];
+    // At least one position, so that the loop ends whatever `starts` holds.
+    let runEnd = max(starts[token + 1u], j + 1u);
     var sum = vec4f();
     for (; j < min(runEnd, end); j++) {
       sum += dout::load(positions[j] * p.c4 + column);
