@@ -1,5 +1,5 @@
 import type { Page } from 'playwright/test';
-import { isSoftwareAdapter } from '../src/engine/gpu/device.ts';
+import { isSoftwareAdapter } from '../src/engine/gpu/adapterName.ts';
 
 /** The properties of the adapter on which the page's words depend. */
 export interface AdapterFacts {

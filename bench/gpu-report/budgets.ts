@@ -25,7 +25,7 @@ export interface Budget {
   readonly goal: number;
 }
 
-const MATMUL = /^matmul_(?!matrix)/;
+const MATMUL = /^matmul_tiled/;
 const MATRIX = /^matmul_matrix/;
 
 export const BUDGETS: readonly Budget[] = [
@@ -44,16 +44,22 @@ export const BUDGETS: readonly Budget[] = [
   {
     title: 'attention backward, key and value',
     kernels: /^attention_(uniform_)?backward_(key|value)/,
-    least: { fp32: 89, fp16: 92 },
+    least: { fp32: 88, fp16: 92 },
     goal: 70,
   },
-  { title: 'matmul NN, large', kernels: MATMUL, layout: 'NN', least: { fp32: 85, fp16: 85 }, goal: 85 },
-  { title: 'matmul NT, large', kernels: MATMUL, layout: 'NT', least: { fp32: 85, fp16: 85 }, goal: 85 },
-  { title: 'matmul TN, large', kernels: MATMUL, layout: 'TN', least: { fp32: 85, fp16: 85 }, goal: 85 },
-  { title: 'matmul, every tile', kernels: MATMUL, everyTile: true, least: { fp32: 60, fp16: 60 }, goal: 60 },
-  { title: 'matrix units NN', kernels: MATRIX, layout: 'NN', least: { fp16: 36 }, goal: 70 },
-  { title: 'matrix units NT', kernels: MATRIX, layout: 'NT', least: { fp16: 34 }, goal: 70 },
-  { title: 'matrix units TN', kernels: MATRIX, layout: 'TN', least: { fp16: 37 }, goal: 70 },
+  { title: 'tiled matmul NN, large', kernels: MATMUL, layout: 'NN', least: { fp32: 85, fp16: 85 }, goal: 85 },
+  { title: 'tiled matmul NT, large', kernels: MATMUL, layout: 'NT', least: { fp32: 85, fp16: 85 }, goal: 85 },
+  { title: 'tiled matmul TN, large', kernels: MATMUL, layout: 'TN', least: { fp32: 85, fp16: 85 }, goal: 85 },
+  {
+    title: 'tiled matmul, every tile',
+    kernels: MATMUL,
+    everyTile: true,
+    least: { fp32: 60, fp16: 60 },
+    goal: 60,
+  },
+  { title: 'matrix units NN', kernels: MATRIX, layout: 'NN', least: { fp16: 83 }, goal: 70 },
+  { title: 'matrix units NT', kernels: MATRIX, layout: 'NT', least: { fp16: 85 }, goal: 70 },
+  { title: 'matrix units TN', kernels: MATRIX, layout: 'TN', least: { fp16: 79 }, goal: 70 },
 ];
 
 /** Kernels that spill, with the registers that they may: the goal is that there is none. */
@@ -64,15 +70,24 @@ const MATTERS_FROM = 0.02;
 
 /**
  * The bound that a budget is about, in percent: of a target the least of the kernels that matter, where a kernel counts by its
- * best tile, and of the targets the best, since a run takes what is fastest. Null where no target dispatches such a kernel.
+ * best tile; of the targets the best, since a run takes what is fastest; and of the sizes of subgroups the worst, since those
+ * are the adapter's and no choice. Null where no target dispatches such a kernel.
  */
 export function boundFor(budget: Budget, rows: readonly Row[]): number | null {
   const compiled = rows.filter(isCompiled);
-  const bounds = targetsIn(compiled)
-    .map((target) => rowsMeant(budget, target, compiled))
-    .filter((meant) => meant.length > 0)
-    .map((meant) => boundOfTarget(meant, budget.everyTile ? Math.min : Math.max));
-  return bounds.length > 0 ? 100 * Math.max(...bounds) : null;
+  const bounds = grouped(targetsIn(compiled), subgroupsOf).flatMap((targets) => {
+    const own = targets
+      .map((target) => rowsMeant(budget, target, compiled))
+      .filter((meant) => meant.length > 0)
+      .map((meant) => boundOfTarget(meant, budget.everyTile ? Math.min : Math.max));
+    return own.length > 0 ? [Math.max(...own)] : [];
+  });
+  return bounds.length > 0 ? 100 * Math.min(...bounds) : null;
+}
+
+/** Of a target's name. */
+function subgroupsOf(target: string): string {
+  return /subgroups=(\w+)/.exec(target)?.[1] ?? '';
 }
 
 function rowsMeant({ kernels, layout }: Budget, target: string, rows: readonly CompiledRow[]): CompiledRow[] {

@@ -31,7 +31,7 @@ function byName([a]: readonly string[], [b]: readonly string[]): number {
 function bestByTask(rows: readonly Row[]): Map<string, CompiledRow> {
   const best = new Map<string, CompiledRow>();
   for (const row of rows.filter(isCompiled)) {
-    const kernel = row.kernel.replace(/^matmul_(tiled|register)$/, 'matmul');
+    const kernel = row.kernel.replace(/^(matmul)_(tiled|register)$|^(attention)_uniform/, '$1$3');
     const traits = row.traits.filter((trait) => !HOW.test(trait));
     const task = [sectionOf(row), kernel, ...traits].join(' ');
     const other = best.get(task);

@@ -85,6 +85,9 @@ function loopsOf(instructions: readonly Instruction[], labels: ReadonlyMap<strin
     .sort((a, b) => a.first - b.first || b.end - a.end);
 }
 
+/** Loops of unknown length end at MAX_TRIPS of their shader at the latest, which says nothing about how often they run. */
+const GUARD = 2 ** 16;
+
 /**
  * Of a loop that counts in a scalar register from a constant to a constant. Comparisons at its head leave it; others inside do
  * not count.
@@ -103,7 +106,7 @@ function tripsOf(instructions: readonly Instruction[], first: number, end: numbe
     const start = constantAfter(before, new RegExp(`^s_mov(?:_b32|k_i32) ${counter}, (\\w+)$`));
     if (!step || start === null) continue;
     const trips = Math.ceil((Number(limit) - start) / step);
-    if (trips > 0) return trips;
+    if (trips > 0 && trips < GUARD) return trips;
   }
   return null;
 }

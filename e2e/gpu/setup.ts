@@ -1,6 +1,6 @@
 /** Runs before the page tests on a GPU: prints browser, adapter and the specs that are left out, and refuses a software adapter. */
 import { chromium, type FullConfig } from 'playwright/test';
-import { adapterName, isSoftwareAdapter } from '../../src/engine/gpu/device.ts';
+import { adapterName, isSoftwareAdapter } from '../../src/engine/gpu/adapterName.ts';
 import { leftOut } from './leftOut.mjs';
 
 export default async function setup({ projects: [project] }: FullConfig): Promise<void> {

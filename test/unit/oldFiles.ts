@@ -39,8 +39,6 @@ export interface KnownRun {
 }
 
 export interface KnownFiles {
-  /** Arithmetic of the adapter on which the runs were trained; see test/gpu/training/arithmetic.ts. */
-  readonly arithmetic: string;
   readonly runs: Readonly<Record<RunName, KnownRun>>;
   readonly export: Readonly<Record<string, string>>;
 }

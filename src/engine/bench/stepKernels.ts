@@ -4,7 +4,7 @@ import type { AdapterReport } from '../gpu/device.ts';
 import { type Dispatch, type Target, variantKey } from '../gpu/operation.ts';
 import { assemble } from '../gpu/shaders.ts';
 import { type MatrixShape, usableShapes } from '../gpu/subgroupMatrix.ts';
-import { chooseHalf, makeTarget, matmulCandidates } from '../gpu/target.ts';
+import { attentionCandidates, chooseHalf, makeTarget, matmulCandidates } from '../gpu/target.ts';
 import { byteRange } from '../gpu/tensor.ts';
 import { planLimits } from '../model/memoryPlan.ts';
 import { buildSchedule } from '../model/schedule.ts';
@@ -26,17 +26,24 @@ export interface StepKernel
   readonly bytes: number;
 }
 
-/** The targets that a run on this adapter may end with: each matmul kernel, with and without subgroups, and with matrix units. */
+/**
+ * The targets that a run on this adapter may end with: each matmul kernel and each attention kernel,
+ * with and without subgroups, and matrix units.
+ */
 export function candidateTargets(report: AdapterReport, half: TrainConfig['half']): Target[] {
   const reports = report.subgroup?.size ? [report, { ...report, subgroup: null }] : [report];
-  const targets = reports.flatMap((one) =>
-    matmulCandidates(one).map((matmul) =>
-      makeTarget(one, chooseHalf(half, one), { matmul, matrixShapes: [] }),
-    ),
-  );
-  const matrixShapes = firstOfEach(usableShapes(report.matrixConfigs));
-  const [first] = targets;
-  return matrixShapes.length > 0 ? [...targets, { ...first!, matrixShapes }] : targets;
+  const targets = reports.flatMap((one) => {
+    const [first, ...others] = matmulCandidates(one);
+    const make = (matmul: Target['matmul'], attention: Target['attention']): Target =>
+      makeTarget(one, chooseHalf(half, one), { matmul, attention, matrixShapes: [] });
+    const attentions = attentionCandidates(one);
+    return [
+      ...attentions.map((attention) => make(first!, attention)),
+      ...others.map((matmul) => make(matmul, attentions[0]!)),
+    ];
+  });
+  const matrixShapes = report.subgroup?.size ? firstOfEach(usableShapes(report.matrixConfigs)) : [];
+  return matrixShapes.length > 0 ? [...targets, { ...targets[0]!, matrixShapes }] : targets;
 }
 
 /** A run uses one shape of each component. */

@@ -1,6 +1,7 @@
 /** Opens an adapter and a device, and reports what they offer. */
 import { EngineError } from '../core/errors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
+import { adapterName, isSoftwareAdapter } from './adapterName.ts';
 import { SUBGROUP_MATRIX, type SubgroupMatrixConfig } from './subgroupMatrix.ts';
 import {
   expectedSubgroups,
@@ -62,9 +63,6 @@ const NEEDED_LIMITS: Partial<Record<keyof GPUSupportedLimits, number>> = {
   maxComputeWorkgroupsPerDimension: 65_535,
 };
 
-/** Names of software renderers. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|warp|basic render/i;
-
 /**
  * Opens the high-performance adapter with the features and limits that Halfstep uses.
  * @param without features to leave unused, for tests of the fallbacks
@@ -123,18 +121,6 @@ function noAdapter(detail: string, cause?: unknown): EngineError {
     'Turn on hardware acceleration and update the browser and the GPU driver.',
     { cause },
   );
-}
-
-type AdapterNames = Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'description'>;
-
-/** Vendor, architecture and description in one line. */
-export function adapterName({ vendor, architecture, description }: AdapterNames): string {
-  return [vendor, architecture, description].filter((part) => part !== '').join(' ') || 'unnamed adapter';
-}
-
-/** Whether an adapter is a software renderer, by its own statement or by its name. */
-export function isSoftwareAdapter(info: AdapterNames & Pick<GPUAdapterInfo, 'isFallbackAdapter'>): boolean {
-  return info.isFallbackAdapter === true || SOFTWARE.test(adapterName(info));
 }
 
 /** Reports what an open device offers. Its subgroup sizes are those that the adapter names; `openDevice` measures them with a kernel. */

@@ -2,7 +2,7 @@ import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 import { type AttentionOptions, type AttentionShape, optionsOf } from './attentionOptions.ts';
-import { partsAreUniform, registerLanes, uniformLanes, type WorkgroupShape } from './attentionWorkgroup.ts';
+import { keyValuePasses, registerLanes, uniformLanes, type WorkgroupShape } from './attentionWorkgroup.ts';
 
 interface Common extends AttentionOptions {
   readonly label: string;
@@ -102,8 +102,6 @@ function uniformBackward(target: Target, args: BackwardArgs): Dispatch[] {
   const { batch, context, heads, headSize, keyValueHeads = heads } = shape;
   const shared = common(args);
   const query = workgroups(shared, uniformLanes(target, headSize, 'query'), context, batch * heads);
-  // Together they compute P once. Apart they need no more registers than a lane has, and so do not split rows over lanes.
-  const passes = partsAreUniform(target) ? (['keyValue'] as const) : (['key', 'value'] as const);
   return [
     rowDots(target, args),
     dispatch(target, 'attention_uniform_backward_query', {
@@ -113,7 +111,7 @@ function uniformBackward(target: Target, args: BackwardArgs): Dispatch[] {
       tensors: { ...shared.tensors, lse, dots },
       writes: ['dqkv'],
     }),
-    ...passes.map((pass) => {
+    ...keyValuePasses(target, headSize).map((pass) => {
       const form = uniformLanes(target, headSize, pass);
       const all = workgroups(shared, form, windows?.keys ?? context, batch * keyValueHeads);
       return dispatch(target, 'attention_uniform_backward_key_value', {

@@ -51,6 +51,16 @@ export function uniformLanes(target: Target, headSize: number, pass: keyof typeo
   };
 }
 
+/**
+ * Returns the dispatches for the gradients of keys and values. Together they compute P once; apart a row needs fewer registers. A
+ * row that is split over lanes costs more than a second P: halves then multiply in waves that issue one of them at a time.
+ */
+export function keyValuePasses(target: Target, headSize: number): readonly ('keyValue' | 'key' | 'value')[] {
+  const isWhole = (pass: keyof typeof KEYS) => uniformLanes(target, headSize, pass).constants.PARTS === 1;
+  const takesBoth = isWhole('keyValue') || (partsAreUniform(target) && !isWhole('key'));
+  return takesBoth ? ['keyValue'] : ['key', 'value'];
+}
+
 /** Whether the lanes of a subgroup have the same part of their rows, which lets a compiler read keys once for all of them. */
 export function partsAreUniform({ subgroup, lanes }: Target): boolean {
   return subgroup !== null && lanes % subgroup === 0;

@@ -1,4 +1,4 @@
-/** Runs that an earlier version saved are resumed to the bit. */
+/** Runs that an earlier version saved are restored to the bit, and continue within the rounding errors of sums in another order. */
 import { expect, test } from 'vitest';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
@@ -15,13 +15,12 @@ import {
   tensorsIn,
   textOf,
 } from '../../unit/oldFiles.ts';
-import { arithmeticOf } from './arithmetic.ts';
 import { fileOf, withTrainer } from './helper.ts';
 
-type Result = KnownRun['resumed'];
+type Result = Pick<KnownRun['resumed'], 'steps' | 'evaluations'>;
 
 /** Takes the recorded steps, with the evaluations between them. */
-async function goOn(trainer: Trainer, last: number): Promise<Result> {
+async function takeSteps(trainer: Trainer, last: number): Promise<Result> {
   const steps: PrintedStep[] = [];
   const evaluations: { step: number; valLoss: number }[] = [];
   const control = new RunControl();
@@ -37,7 +36,7 @@ async function goOn(trainer: Trainer, last: number): Promise<Result> {
     },
     control,
   );
-  return { steps, evaluations, tensors: await tensorsOf(trainer) };
+  return { steps, evaluations };
 }
 
 async function tensorsOf(trainer: Trainer): Promise<Record<string, string>> {
@@ -52,32 +51,27 @@ async function resume(name: RunName, features?: GPUFeatureName[]) {
   return withTrainer(
     run.description.config,
     async (trainer) => ({
-      arithmetic: await arithmeticOf(trainer.device),
       restored: await tensorsOf(trainer),
-      result: await goOn(trainer, resumed.steps.at(-1)!.step),
+      result: await takeSteps(trainer, resumed.steps.at(-1)!.step),
     }),
     { resume: run, text: text.builtin === 'copy' ? createCopyTask() : textOf('text.txt'), features },
   );
 }
 
 test.each(RUN_NAMES)(
-  '%s is restored to the bit, and repeats the steps recorded where it was saved',
+  '%s is restored to the bit, and continues as recorded where it was saved',
   async (name) => {
-    const { arithmetic, restored, result } = await resume(name);
+    const { restored, result } = await resume(name);
     const known = KNOWN.runs[name];
     expect(restored).toEqual(known.tensors);
-    console.log(`arithmetic ${arithmetic}; where it was saved, ${KNOWN.arithmetic}`);
-    if (arithmetic === KNOWN.arithmetic) expect(result).toEqual(known.resumed);
-    else expectClose(result, known);
+    expectClose(result, known);
   },
 );
 
-test('where sums are formed in another order, as on another adapter, its losses are those within rounding errors', async () => {
-  const { arithmetic, restored, result } = await resume('page-bf16-split', []);
+test('so it is on an adapter without optional features', async () => {
+  const { restored, result } = await resume('page-bf16-split', []);
   const known = KNOWN.runs['page-bf16-split'];
-  expect(arithmetic).not.toBe(KNOWN.arithmetic);
   expect(restored).toEqual(known.tensors);
-  expect(result).not.toEqual(known.resumed);
   expectClose(result, known);
 });
 
@@ -89,6 +83,7 @@ const UNIT: Readonly<Record<string, number>> = {
 };
 
 /**
+ * The kernels of this version and of the adapter may form sums in another order than those that took the recorded steps.
  * About n = 12 L + 4 sums of up to K = 4 C products lie on the longest path to a logit, each off by sqrt(K) 2^-24: f in all.
  * That moves a stored value over a boundary of its rounding, by 2 u, in f / (2 u) of all cases: sqrt(f 2 u) in the mean of
  * squares, at n places, and a loss is the mean over the tokens of a step. Each step adds as much to the weights.

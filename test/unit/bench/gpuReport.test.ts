@@ -73,6 +73,7 @@ describe('a listing', () => {
       ).loops[0]!.trips;
     expect(loop('0', '0x10', 's_add_u32 s4, s4, 1')).toBe(16);
     expect(loop('4', '18', 's_addk_i32 s4, 0x4')).toBe(4);
+    expect(loop('0', '0x1000000', 's_add_u32 s4, s4, 1')).toBeNull();
     expect(loop('0', 's9', 's_add_u32 s4, s4, 1')).toBeNull();
     expect(loop('0', '16', 's_add_u32 s5, s5, 1')).toBeNull();
     expect(loop('s7', '16', 's_add_u32 s4, s4, 1')).toBeNull();
@@ -295,6 +296,17 @@ describe('a budget', () => {
     expect(boundFor(budget('NN'), rows)).toBe(90);
     expect(boundFor(budget('NT'), rows)).toBe(70);
     expect(boundFor(budget('TN'), rows)).toBeNull();
+  });
+
+  test('holds at every size of subgroups', () => {
+    const rows = [
+      row(['matmul=tiled,subgroups=off'], [], 0.9, 50),
+      ...[
+        row(['matmul=tiled,subgroups=32'], [], 0.4, 50),
+        row(['matmul=register16,subgroups=32'], [], 0.5, 50),
+      ],
+    ];
+    expect(boundFor(budget(), rows)).toBe(50);
   });
 
   test('takes the best tile of a kernel, or each', () => {
