@@ -7,7 +7,7 @@ import { PRESETS } from '../../src/engine/config/presets.ts';
 import { scalingOf } from '../../src/engine/config/trainConfig.ts';
 import { runTensors } from '../../src/engine/model/tensors.ts';
 import { type CustomRecipe, customRecipeJson, defineMode } from '../../src/engine/precision/customModes.ts';
-import { describeRecipe } from '../../src/engine/precision/description.ts';
+import { describeRecipe, type Quantization } from '../../src/engine/precision/description.ts';
 import { isPrecisionMode, PRECISION_MODES, recipeOf } from '../../src/engine/precision/recipes.ts';
 import { file } from './checkpoint/files.ts';
 import { customRecipe, MIXTURES } from './customRecipes.ts';
@@ -123,8 +123,50 @@ test('every mode of the table can be defined under another name, but for those t
     const recipe = describeRecipe(recipeOf(mode));
     defineMode({ ...recipe, id: `custom-as-${mode}` });
     expect({ ...describeRecipe(recipeOf(`custom-as-${mode}`)), id: mode }).toEqual(recipe);
-    expect({ ...recipeOf(`custom-as-${mode}`), id: mode }).toEqual({ ...recipeOf(mode), inPytorch: false });
+    expect({ ...recipeOf(`custom-as-${mode}`), id: mode }).toEqual({
+      ...recipeOf(mode),
+      ...{ inPyTorch: false, revision: 1 },
+    });
   }
+});
+
+describe('the scale of quantised operands', () => {
+  const withScale = (name: string, scale: object, scaling: object = { kind: 'current' }) => {
+    const { quantization, ...rest } = describeRecipe(recipeOf('fp8'));
+    const own = { ...quantization!, scale, scaling } as unknown as Quantization;
+    return { ...rest, quantization: own, id: `custom-scale-${name}` as const };
+  };
+
+  test.each([
+    ['contraction', 'pow2'],
+    ['contraction', 'f32'],
+    ['tensor', 'f32'],
+    [{ block: 16 }, 'e4m3'],
+    [{ block: 32 }, 'e8m0'],
+  ] as const)('per %j as %s is taken, and described as it was given', (per, as) => {
+    const given = withScale(`${JSON.stringify(per).replace(/\W/g, '')}-${as}`, { per, as });
+    const mode = defineMode(given);
+    expect(describeRecipe(recipeOf(mode)).quantization).toEqual(given.quantization);
+    const { scales } = recipeOf(mode).storage('weight', { block: 0, blocks: 1 });
+    const own = { per, as, when: 'current' };
+    expect(scales).toEqual(as === 'e4m3' ? [{ per: 'tensor', as: 'f32', when: 'current' }, own] : [own]);
+  });
+
+  test.each([
+    ['row', 'pow2', undefined, /has a scale per "row"/],
+    [{ block: 24 }, 'f32', undefined, /has a scale per {"block":24}/],
+    ['tensor', 'e4m3', undefined, /has scales as "e4m3" per "tensor"/],
+    ['contraction', 'e5m2', undefined, /has scales as "e5m2"/],
+    [
+      'contraction',
+      'pow2',
+      { kind: 'delayed', historyLength: 16, algorithm: 'max', margin: 0 },
+      /has delayed scales as "pow2" per "contraction"/,
+    ],
+  ] as const)('per %j as %s, scaling %j, is refused', (per, as, scaling, message) => {
+    const error = thrownBy(() => defineMode(withScale('refused', { per, as }, scaling)));
+    expect(error).toMatchObject({ code: 'BAD_VALUE', message: expect.stringMatching(message) });
+  });
 });
 
 describe('a run file', () => {

@@ -21,8 +21,8 @@ import {
 import type { Role, Storage } from '../../src/engine/precision/storage.ts';
 
 test('fp16-tf32 is fp16 under another name, and says why', () => {
-  const { id, title, summary, inPytorch: _, ...rest } = recipeOf('fp16-tf32');
-  const { id: _id, title: _title, summary: _summary, inPytorch: _inPytorch, ...fp16 } = recipeOf('fp16');
+  const { id, title, summary, inPyTorch: _, ...rest } = recipeOf('fp16-tf32');
+  const { id: _id, title: _title, summary: _summary, inPyTorch: _inPyTorch, ...fp16 } = recipeOf('fp16');
   expect(rest).toEqual(fp16);
   expect([id, title]).toEqual(['fp16-tf32', 'Mixed f16 + TF32']);
   expect(summary).toMatch(/^Alias of fp16: .*there are none here/);

@@ -14,7 +14,7 @@ const BEFORE: RunConditions = {
   adapter: 'SwiftShader',
   kernels: MATRICES,
   config: {
-    ...{ batch: 12, accumulation: 2, microBatch: null },
+    ...{ precision: 'fp8-row', batch: 12, accumulation: 2, microBatch: null },
     ...{ steps: 300, learningRate: 1e-3, minLearningRate: 1e-4, lrSchedule: 'cosine' },
   },
 };
@@ -28,6 +28,7 @@ describe('changes', () => {
   test.each([
     ['adapter', ELSEWHERE, 'SwiftShader', 'llvmpipe'],
     ['kernels', { ...BEFORE, kernels: PLAIN }, 'register32 and matrix units f16 16x16x16', 'register32'],
+    ['mode', { ...BEFORE, modeRevision: 2 }, 'fp8-row revision 1', 'fp8-row revision 2'],
     ['microBatch', { ...BEFORE, config: { ...BEFORE.config, microBatch: 3 } }, '2 of 12', '8 of 3'],
     ['steps', { ...BEFORE, config: { ...BEFORE.config, steps: 600 } }, '300', '600'],
   ] as const)('another of its %s', (what, now, from, to) => {

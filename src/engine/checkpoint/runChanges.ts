@@ -4,6 +4,7 @@ import { microBatchesPerStep, microBatchOf, type TrainConfig } from '../config/t
 import type { AdapterReport } from '../gpu/device.ts';
 import { NOT_USED } from '../gpu/subgroupMatrix.ts';
 import { FIRST_ATTENTION, type RecordedKernels } from '../kernels/kernelChoice.ts';
+import { recipeOf } from '../precision/recipes.ts';
 
 /** Later changes are not recorded, because the numbers may differ from the first change on anyway. */
 const MAX_CHANGES = 1000;
@@ -15,14 +16,14 @@ const words = v.pipe(v.string(), v.maxLength(3000));
 export interface RunChange {
   /** The first step under the new conditions. */
   readonly step: number;
-  readonly what: 'adapter' | 'kernels' | 'microBatch' | 'steps';
+  readonly what: 'adapter' | 'kernels' | 'microBatch' | 'steps' | 'mode';
   readonly from: string;
   readonly to: string;
 }
 
 const runChange = v.object({
   step: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  what: v.picklist(['adapter', 'kernels', 'microBatch', 'steps']),
+  what: v.picklist(['adapter', 'kernels', 'microBatch', 'steps', 'mode']),
   from: words,
   to: words,
 });
@@ -36,8 +37,17 @@ export interface RunConditions {
   readonly kernels: RecordedKernels;
   readonly config: Pick<
     TrainConfig,
-    'batch' | 'accumulation' | 'microBatch' | 'steps' | 'learningRate' | 'minLearningRate' | 'lrSchedule'
+    | 'batch'
+    | 'accumulation'
+    | 'microBatch'
+    | 'steps'
+    | 'learningRate'
+    | 'minLearningRate'
+    | 'lrSchedule'
+    | 'precision'
   >;
+  /** The revision of the precision mode; absent for the first. */
+  readonly modeRevision?: number;
 }
 
 /** The conditions of a saved run, with the changes up to then. */
@@ -48,7 +58,8 @@ export function conditionsOf({
   kernels,
   config,
 }: Pick<RunConditions, 'kernels' | 'config'> & { readonly report: AdapterReport }): RunConditions {
-  return { adapter: report.name, kernels, config };
+  const { revision } = recipeOf(config.precision);
+  return { adapter: report.name, kernels, config, ...(revision > 1 && { modeRevision: revision }) };
 }
 
 /** @param step the first step under the conditions `now` */
@@ -66,7 +77,12 @@ export function changesOnResume(before: RecordedConditions, now: RunConditions, 
 }
 
 /** Describes the conditions. Descriptions are equal if and only if the bits of a step are. */
-function inWords({ adapter, kernels, config }: RunConditions): Record<RunChange['what'], string> {
+function inWords({
+  adapter,
+  kernels,
+  config,
+  modeRevision = 1,
+}: RunConditions): Record<RunChange['what'], string> {
   const { matmul, attention = FIRST_ATTENTION, subgroupMatrix } = kernels;
   const families = attention === FIRST_ATTENTION ? matmul : `${matmul}, attention ${attention}`;
   const { steps, learningRate, minLearningRate, lrSchedule } = config;
@@ -77,6 +93,7 @@ function inWords({ adapter, kernels, config }: RunConditions): Record<RunChange[
     microBatch: `${microBatchesPerStep(config)} of ${microBatchOf(config)}`,
     // A constant learning rate does not depend on the number of steps.
     steps: learningRate > minLearningRate && lrSchedule !== 'constant' ? `${steps}` : 'any',
+    mode: `${config.precision} revision ${modeRevision}`,
   };
 }
 
@@ -85,6 +102,7 @@ const NAMES: Readonly<Record<RunChange['what'], string>> = {
   kernels: 'other kernels',
   microBatch: 'other micro-batches',
   steps: 'another total number of steps',
+  mode: 'a precision mode that rounds differently',
 };
 
 /** One sentence for each step with changes, of which only the newest are listed. */
@@ -104,6 +122,9 @@ export function changesText(changes: readonly RunChange[]): string {
 
 /** One sentence on what the changes mean for the run's numbers. */
 export function changesEffect(changes: readonly RunChange[]): string {
+  if (changes.some(({ what }) => what === 'mode')) {
+    return 'Losses differ from those of a run that used one revision of the mode from its first step on.';
+  }
   return changes.some(({ what }) => what === 'steps')
     ? 'The learning rate follows another schedule from there on, so losses differ from those of an uninterrupted run.'
     : 'Losses may differ in their last bits from those of an uninterrupted run.';

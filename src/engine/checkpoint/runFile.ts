@@ -20,7 +20,7 @@ import { readStepState } from '../kernels/stepState.ts';
 import { entryBytes, type StateEntry } from '../model/runState.ts';
 import { customRecipeJson } from '../precision/customModes.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import type { PrecisionMode } from '../precision/recipes.ts';
+import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
 import type { Dtype } from './dtypes.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { type RunChange, runChanges } from './runChanges.ts';
@@ -35,6 +35,8 @@ export interface RunDescription {
   readonly config: TrainConfig;
   /** The recipe of a custom precision mode, as `customRecipeJson`. */
   readonly recipe?: string;
+  /** The revision of the precision mode, as in its recipe; absent for the first. */
+  readonly modeRevision?: number;
   /** How f16 was stored; null in modes without f16. The bytes in the file are the same. */
   readonly storage: HalfStorage | null;
   /** The kernels that were chosen for the adapter. */
@@ -106,9 +108,11 @@ export interface DescribedRun
 export function describeRun(run: DescribedRun, builtin: TextId | null): RunDescription {
   const { config, dataset, report, storage, kernels, changes, firstLoss } = run;
   const recipe = customRecipeJson(config.precision);
+  const { revision } = recipeOf(config.precision);
   return {
     config,
     ...(recipe !== null && { recipe }),
+    ...(revision > 1 && { modeRevision: revision }),
     storage,
     kernels,
     adapter: report.name,
@@ -163,6 +167,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const descriptionSchema = v.object({
   config: v.record(text(100), v.union([text(200), v.pipe(v.number(), v.finite()), v.boolean(), v.null()])),
   recipe: v.exactOptional(text(4000)),
+  modeRevision: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   storage: v.nullable(v.picklist(['native', 'packed'])),
   kernels: v.object({
     matmul: v.picklist(MATMUL_KERNELS),

@@ -22,10 +22,15 @@ export function quantize(
 ): Operation[] {
   const label = quantizedLabel(args.label);
   if (args.partials) return quantizeColumns(target, { ...args, partials: args.partials, label });
-  if (blockScalesOf(args.out)) return quantizeBlocks(target, { ...args, ...table, label });
+  if (blockScalesOf(args.out)) return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
   const { delayed, amax, scales } = table!;
   const isCurrent = delayed === null || calibrates;
   return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });
+}
+
+/** The tensors of the table, which block scales need that are multiplied by a tensor scale. */
+function magnitudesOf(table: ScaleTable | undefined): Partial<Pick<ScaleTable, 'amax' | 'scales'>> {
+  return table ? { amax: table.amax, scales: table.scales } : {};
 }
 
 function quantizedLabel(name: string): string {
@@ -77,7 +82,7 @@ export function quantizeWeights(
       const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
       const blockScales = blockScalesOf(weight);
       if (blockScales?.columns) return quantizeColumns(target, { ...args, partials: partials! });
-      if (blockScales) return quantizeBlocks(target, { ...args, ...table });
+      if (blockScales) return quantizeBlocks(target, { ...args, ...magnitudesOf(table) });
       return weight.scale
         ? quantizeCurrent(target, { ...args, amax: table!.amax, scales: table!.scales })
         : [convertFormat(target, args)];

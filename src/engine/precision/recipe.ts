@@ -60,7 +60,9 @@ export interface RecipeRow {
   /** Whether the mode is included to show a failure. The page says so before it starts. */
   readonly unsound: boolean;
   /** Whether public/train_ddp.py resumes its runs; false if absent. */
-  readonly inPytorch?: boolean;
+  readonly inPyTorch?: boolean;
+  /** Counts the versions of the mode that compute different numbers. Run files record it; 1 if absent. */
+  readonly revision?: number;
 }
 
 /** The recipe of a run: the row of its mode, modified by the settings of the run. */
@@ -72,7 +74,8 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   readonly sites: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
   readonly unsound: boolean;
-  readonly inPytorch: boolean;
+  readonly inPyTorch: boolean;
+  readonly revision: number;
   readonly #row: RecipeRow;
 
   constructor(id: Id, row: RecipeRow, settings: Partial<QuantizeSettings> = {}) {
@@ -86,7 +89,8 @@ export class RecipeOf<Id extends string> implements RecipeRow {
       .map((rule) => withDelays(rule, settings));
     this.scaling = row.scaling;
     this.unsound = row.unsound;
-    this.inPytorch = row.inPytorch ?? false;
+    this.inPyTorch = row.inPyTorch ?? false;
+    this.revision = row.revision ?? 1;
   }
 
   /** The row of the mode, which includes rules that only apply with other settings. */

@@ -66,7 +66,7 @@ const ROWS = {
     storages: mixed('f32'),
     scaling: none,
     unsound: false,
-    inPytorch: true,
+    inPyTorch: true,
   },
   tf32: {
     title: 'TF32',
@@ -75,9 +75,9 @@ const ROWS = {
     storages: mixed('tf32', 'f32'),
     scaling: none,
     unsound: false,
-    inPytorch: true,
+    inPyTorch: true,
   },
-  fp16: { ...mixedHalf, inPytorch: true },
+  fp16: { ...mixedHalf, inPyTorch: true },
   // In PyTorch, `allow_tf32` applies to the matmuls that autocast leaves in FP32. Here a mode narrows the operands of every
   // matmul, so none is left in FP32.
   'fp16-tf32': {
@@ -116,7 +116,7 @@ const ROWS = {
     storages: mixed('bf16'),
     scaling: none,
     unsound: false,
-    inPytorch: true,
+    inPyTorch: true,
   },
   'bf16-sr': {
     title: 'bf16, stochastic rounding',
@@ -168,6 +168,8 @@ const ROWS = {
     storages: mixed('bf16'),
     scaling: none,
     sites: quantized(E4M3, 'current', { per: 'contraction', as: 'e8m0' }),
+    // In revision 1 both products of an operand read one copy, with a scale per row.
+    revision: 2,
     unsound: false,
   },
 } satisfies Readonly<Record<string, RecipeRow>>;

@@ -55,6 +55,7 @@ export function quantizedInGroups(
   as: ScaleKind = 'pow2',
 ): Float64Array {
   const out = Float64Array.from(values);
+  if (format === 'f32') return out;
   const ofTensor = as === 'e4m3' ? inverseFor(amaxBits(values), 448 * largestOf(format)) : 1;
   for (let at = 0; at < out.length; at += length) {
     const group = out.slice(at, at + length);

@@ -16,7 +16,7 @@ import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
-import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
+import type { OperandScale, QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
 import { type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
@@ -196,6 +196,18 @@ const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } 
   rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
 };
 
+/** Kinds of scales that no mode of the table has. */
+const SCALES: readonly OperandScale[] = [
+  { per: 'contraction', as: 'f32' },
+  { per: { block: 16 }, as: 'e4m3' },
+];
+
+function scaledMode(scale: OperandScale): PrecisionMode {
+  const { quantization, ...fp8 } = described('fp8');
+  const id = `custom-${scale.as}-scales` as const;
+  return customMode({ ...fp8, id, quantization: { ...quantization!, scale } });
+}
+
 type Case = [
   PrecisionMode,
   TrainConfig['half'],
@@ -231,6 +243,7 @@ describe.each<Case>([
   ['fp32', 'auto', undefined, { attention: 'uniform' }],
   ['fp16', 'auto', [], { attention: 'uniform' }],
   ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
+  ...SCALES.map((scale) => [scaledMode(scale), 'auto'] as [PrecisionMode, 'auto']),
 ])('%s, halves %s, features %j, %o', (precision, half, features, { attention, ...settings } = {}) => {
   test('every gradient matches the reference', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features, attention);

@@ -22,7 +22,8 @@ async function measuredFor<T>(
   return runs;
 }
 
-describe.each(['fp32', 'tf32', 'fp16', 'fp16-pure', 'bf16'] as const)('%s', (precision) => {
+// The forward pass of fp8-row reads scales of tokens and of weights only.
+describe.each(['fp32', 'tf32', 'fp16', 'fp16-pure', 'bf16', 'fp8-row'] as const)('%s', (precision) => {
   test('measurements of equal weights agree to the last bit, and so do the checksums of the start', async () => {
     const runs = await measuredFor({ precision }, async (trainer) => ({
       valLoss: await trainer.evaluate(),

@@ -27,7 +27,7 @@ export const PRECISION_ROWS = {
       ['e<X>m<Y>', 'Simulated eXmY'],
     ]),
     check: recipeOf,
-    inPyTorch: PRECISION_MODES.filter((mode) => recipeOf(mode).inPytorch),
+    inPyTorch: PRECISION_MODES.filter((mode) => recipeOf(mode).inPyTorch),
   }),
   /** How a simulated mode rounds; null takes the mode's default, and is all that other modes have. */
   rounding: choice({

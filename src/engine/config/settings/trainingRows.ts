@@ -109,7 +109,7 @@ export const TRAINING_ROWS = {
     titles: titlesOf(OPTIMIZER_TABLE),
     compared: OPTIMIZERS,
     disables: Object.fromEntries(OPTIMIZERS.map((id) => [id, OPTIMIZER_TABLE[id].unused])),
-    inPyTorch: OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPytorch),
+    inPyTorch: OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPyTorch),
   }),
   learningRate: number({
     ...training,

@@ -10,7 +10,7 @@ export interface OptimizerRow {
   /** One or two sentences on what it does, and on suitable learning rates and weight decays. */
   readonly summary: string;
   /** Whether public/train_ddp.py can resume its runs. */
-  readonly inPytorch: boolean;
+  readonly inPyTorch: boolean;
   /** Settings that its update does not read. */
   readonly unused: readonly string[];
   /** @internal */
@@ -21,14 +21,14 @@ const ROWS = {
   adamw: {
     title: 'AdamW',
     summary: "Adam with decoupled weight decay, as PyTorch's.",
-    inPytorch: true,
+    inPyTorch: true,
     unused: [],
     rule: adamwRule(false),
   },
   'stable-adamw': {
     title: 'StableAdamW',
     summary: "AdamW that divides each parameter's update by its root mean square if that exceeds 1.",
-    inPytorch: false,
+    inPyTorch: false,
     unused: [],
     rule: adamwRule(true),
   },
@@ -36,7 +36,7 @@ const ROWS = {
     title: 'Lion',
     summary:
       'Moves every weight by the learning rate, against the sign of its momentum, which is the only state. Use a learning rate 3 to 10 times lower than with AdamW, and a weight decay higher by the same factor.',
-    inPytorch: false,
+    inPyTorch: false,
     unused: ['epsilon'],
     rule: lionRule,
   },
