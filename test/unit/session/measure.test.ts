@@ -33,7 +33,14 @@ beforeEach(() => {
   events = [];
   session = new Session((event) => events.push(event));
   engine.openDevice.mockResolvedValue({ device: { lost: new Promise(() => {}) }, report: { name: 'fake' } });
-  const parts = { submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} };
+  const parts = {
+    submittedSteps: 0,
+    report: { name: 'fake' },
+    config: { precision: 'fp32' },
+    kernels: {},
+    changes: [],
+    pace: {},
+  };
   engine.createTrainer.mockResolvedValue({ ...parts, destroy: vi.fn(), sample: vi.fn(async () => 'abc') });
   engine.benchmark.mockResolvedValue({ peakFlops: 1 });
 });

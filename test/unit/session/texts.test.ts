@@ -18,7 +18,14 @@ vi.mock('../../../src/engine/index.ts', async (actual) => {
       destroy() {},
       sample: async () => '',
       numerics: { prepare: async () => {} },
-      ...{ submittedSteps: 0, report: { name: 'fake' }, kernels: {}, changes: [], pace: {} },
+      ...{
+        submittedSteps: 0,
+        report: { name: 'fake' },
+        config: { precision: 'fp32' },
+        kernels: {},
+        changes: [],
+        pace: {},
+      },
     }),
     runTraining: async () => ({ appliedSteps: 1 }),
   };
