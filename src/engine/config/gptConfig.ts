@@ -233,27 +233,62 @@ export function checkShape(config: GptConfig): void {
   for (const dimension of Object.keys(SHAPE_RANGES) as Dimension[]) {
     checkDimension(dimension, config[dimension]);
   }
-  const { width, heads } = config;
-  if (width % heads !== 0) {
-    const fits = nearestMultiple(width, 4 * heads);
+  checkHeads(config);
+}
+
+/** Layers that work on a head in halves read each as vectors of four. */
+const HALVES = 8;
+
+function checkHeads(config: GptConfig): void {
+  const { width, heads, position, qkNorm } = config;
+  const groups = keyValueHeads(config);
+  if (!(Number.isInteger(groups) && groups > 0 && heads % groups === 0)) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `${heads} heads cannot share ${groups} key/value heads evenly.`,
+      'The number of key/value heads must divide the number of heads.',
+    );
+  }
+  const size = headSize(config);
+  const isOwn = config.headSize !== null;
+  if (!isOwn && width % heads !== 0) {
     throw new EngineError(
       'BAD_SHAPE',
       `Width ${width} is not divisible by ${heads} heads.`,
-      `Use width ${fits}, or another number of heads.`,
+      `Use width ${nearestMultiple(width, 4 * heads)}, or another number of heads.`,
     );
   }
-  if ((width / heads) % 4 !== 0) {
+  if (width % 4 !== 0) {
     throw new EngineError(
       'BAD_SHAPE',
-      `Head size ${width / heads} (width ${width} / ${heads} heads) is not divisible by 4.`,
-      `Tensors are stored four elements at a time. Use width ${nearestMultiple(width, 4 * heads)}.`,
+      `Width ${width} is not divisible by 4.`,
+      `Tensors are stored four elements at a time. Use width ${nearestMultiple(width, 4)}.`,
     );
   }
-  if (width / heads > 256) {
+  const named = isOwn ? `Head size ${size}` : `Head size ${size} (width ${width} / ${heads} heads)`;
+  const use = (multiple: number) =>
+    isOwn
+      ? `head size ${nearestMultiple(size, multiple)}`
+      : `width ${nearestMultiple(width, multiple * heads)}`;
+  if (size % 4 !== 0) {
     throw new EngineError(
       'BAD_SHAPE',
-      `Head size ${width / heads} is above 256.`,
-      `Use at least ${Math.ceil(width / 256)} heads.`,
+      `${named} is not divisible by 4.`,
+      `Tensors are stored four elements at a time. Use ${use(4)}.`,
+    );
+  }
+  if ((position === 'rope' || qkNorm) && size % HALVES !== 0) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `${named} is not divisible by ${HALVES}, which RoPE and QK-norm need.`,
+      `Use ${use(HALVES)}, or learned positions without QK-norm.`,
+    );
+  }
+  if (size > 256) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `Head size ${size} is above 256.`,
+      isOwn ? 'Use a smaller one.' : `Use at least ${Math.ceil(width / 256)} heads.`,
     );
   }
 }

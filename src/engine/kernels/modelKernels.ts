@@ -4,6 +4,7 @@ import { attentionBackward, attentionForward } from './attention.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
 import { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
+import { queryKeyBackward, queryKeyForward, queryKeyGains } from './queryKey.ts';
 import {
   columnSum,
   crossEntropy,
@@ -18,6 +19,7 @@ import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
   ...{ attentionForward, attentionBackward, activationForward, matmul, weightGradient, columnSum },
+  ...{ queryKeyForward, queryKeyBackward, queryKeyGains },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },

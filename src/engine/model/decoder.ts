@@ -28,15 +28,15 @@ export class Decoder {
   readonly #layers: readonly Layer[];
 
   constructor(config: GptConfig) {
-    const { layers, width, heads, context, tied, norm, mlp } = config;
+    const { layers, width, tied, norm, mlp, biases } = config;
     // The more residual layers there are, the smaller their initial weights (GPT-2).
     const projectionStd = INITIAL_STD / Math.sqrt(2 * layers);
     this.embedding = new Embedding(config);
     this.blocks = Array.from({ length: layers }, (_, block) => ({
       norm1: new Norm(new Site(block, 'ln_1'), width, norm),
-      attention: new Attention(new Site(block, 'attn'), { width, heads, context, projectionStd }),
+      attention: new Attention(new Site(block, 'attn'), config, projectionStd),
       norm2: new Norm(new Site(block, 'ln_2'), width, norm),
-      mlp: new Mlp(new Site(block, 'mlp'), { width, projectionStd, kind: mlp }),
+      mlp: new Mlp(new Site(block, 'mlp'), { width, projectionStd, kind: mlp, bias: biases === 'all' }),
     }));
     this.norm = new Norm(new Site(null, 'ln_f'), width, norm);
     this.head = new Head(config, tied ? this.embedding.tokens : null);

@@ -30,6 +30,8 @@ export interface ModelRun {
   readonly tokens: Tensor;
   /** (rows) u32 */
   readonly targets: Tensor;
+  /** (T, D) f32: cosines and sines of RoPE's angles; undefined without RoPE. */
+  readonly angles: Tensor | undefined;
   /** (Vp + 1) u32: where the positions of each token begin in `tokenPositions`. */
   readonly tokenStarts: Tensor;
   /** (rows) u32: the rows of the micro-batch sorted by token. */

@@ -19,6 +19,7 @@ import { momentsOf } from '../precision/optimStates.ts';
 import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import { blockScale, hasTwoCopies, type SumsAlong, tensorScale } from '../precision/storage.ts';
+import { planAngles } from './angles.ts';
 import {
   type ComputeWeight,
   layoutParameters,
@@ -119,6 +120,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     targets: plan.add('batch', 'targets', 'u32', rows),
     tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
     tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
+    angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
   };

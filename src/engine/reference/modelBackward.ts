@@ -6,7 +6,9 @@ import { add, columnSum, matmul, matmulTransposedA, matmulTransposedB } from './
 import {
   type Activations,
   attentionShape,
+  attentionWidths,
   type Batch,
+  biasOf,
   computeWeight,
   headParameter,
   headWeight,
@@ -14,8 +16,10 @@ import {
   type LinearPart,
   type Parameters,
   parameter,
+  queryKeyOptions,
   type ReferenceModel,
 } from './model.ts';
+import { queryKeyBackward } from './queryKey.ts';
 import { quantizeBothOf, quantizeOf, roundingOfBlock, type Store, storeOf } from './store.ts';
 
 /** What is known of the output of a linear layer in the backward pass. */
@@ -82,7 +86,8 @@ export function modelBackward(
   ) => {
     const name = `h.${layer}.${part}`;
     accumulate(`${name}.weight`, matmulTransposedA(inp[part], dout.forWeight, inputs, outputs, rows));
-    accumulate(`${name}.bias`, columnSum(dout.values, rows, outputs));
+    const bias = biasOf(config, name, part);
+    if (bias) accumulate(bias, columnSum(dout.values, rows, outputs));
     const weight = computeWeight(model, parameters, layer, part, 'rows');
     return matmulTransposedB(dout.forInput, weight, rows, inputs, outputs);
   };
@@ -123,17 +128,25 @@ export function modelBackward(
     dres = store('residualGradient', add(dres, norm(dln2, s.ln2, `${h}.ln_2`)));
 
     const dmiddle = operandsOf(`${h}.attn.c_proj`, dres, store);
-    const dattn = linear(layer, 'attn.c_proj', s, dmiddle, C, C);
+    const { q: queries, qkv: packed } = attentionWidths(config);
+    const dattn = linear(layer, 'attn.c_proj', s, dmiddle, queries, C);
     const dout = store('attention', dattn);
     const shape = attentionShape(config, batch);
-    const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
-    const dln1 = linear(layer, 'attn.c_attn', s, quantised(`${h}.attn.c_attn`, dqkv), C, 3 * C);
+    let dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
+    const queryKey = queryKeyOptions(config, parameters, layer);
+    if (queryKey) {
+      const { dqkv: before, dq, dk } = queryKeyBackward(dqkv, s.projected, shape, queryKey);
+      dqkv = store('attention', before);
+      if (queryKey.norm) accumulate(`${h}.attn.q_norm.weight`, dq);
+      if (queryKey.norm) accumulate(`${h}.attn.k_norm.weight`, dk);
+    }
+    const dln1 = linear(layer, 'attn.c_attn', s, quantised(`${h}.attn.c_attn`, dqkv), C, packed);
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 
   const { dwte, dwpe } = embeddingBackward(dres, batch.tokens, B, T, C, V);
   accumulate('wte.weight', dwte);
-  accumulate('wpe.weight', dwpe);
+  if (config.position === 'learned') accumulate('wpe.weight', dwpe);
   for (const values of gradients.values()) store('gradient', values);
   return gradients;
 }

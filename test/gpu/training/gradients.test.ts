@@ -7,7 +7,14 @@
  * all is therefore seen by comparison: with one role left in f32 the reference is further from the GPU.
  */
 import { describe, expect, test } from 'vitest';
-import { GPT2_KINDS, type GptConfig, MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
+import {
+  GPT2_KINDS,
+  type GptConfig,
+  MLP_KINDS,
+  type ModelKinds,
+  modelKinds,
+  NORM_KINDS,
+} from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { AttentionKernel } from '../../../src/engine/gpu/operation.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
@@ -17,7 +24,7 @@ import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { OperandScale, QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
-import { type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
@@ -43,10 +50,10 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<Pick<GptConfig, 'norm' | 'mlp'>>;
+type Kinds = Partial<ModelKinds>;
 
-function gptOf({ norm = TINY.norm, mlp = TINY.mlp }: Kinds): GptConfig {
-  return gptConfig({ ...TINY, norm, mlp }, TINY_VOCABULARY);
+function gptOf(kinds: Kinds): GptConfig {
+  return gptConfig({ ...TINY, ...modelKinds({ ...TINY, ...kinds }) }, TINY_VOCABULARY);
 }
 
 /** Random biases and gains too, as f32 numbers; padded vocabulary rows are zero. */
@@ -221,7 +228,14 @@ const OTHER_KINDS: Kinds[] = [
   ...MLP_KINDS.filter((mlp) => mlp !== GPT2_KINDS.mlp).map((mlp) => ({ mlp })),
 ];
 
+const LLAMA: Kinds = { position: 'rope', keyValueHeads: 1, biases: 'none', norm: 'rmsnorm' };
+const QWEN: Kinds = { ...LLAMA, headSize: 24, qkNorm: true, biases: 'qkv', attentionSoftCap: 2 };
+
 describe.each<Case>([
+  ...PRECISION_MODES.map((precision): Case => [precision, 'auto', undefined, LLAMA]),
+  ...(['fp32', 'fp16', 'bf16', 'fp8'] as const).map(
+    (precision): Case => [precision, 'auto', undefined, QWEN],
+  ),
   ['fp32', 'auto'],
   ['tf32', 'auto'],
   ['fp16', 'native'],

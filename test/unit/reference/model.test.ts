@@ -55,6 +55,10 @@ const MODELS: Partial<GptConfig>[] = [
   { tied: false },
   ...NORM_KINDS.map((norm) => ({ norm })),
   ...MLP_KINDS.map((mlp) => ({ mlp })),
+  { position: 'rope' },
+  { position: 'rope', heads: 4, keyValueHeads: 2, headSize: 8, biases: 'none', norm: 'rmsnorm' },
+  { position: 'rope', ropeScaling: 'llama3:8:1:4:8', heads: 4, headSize: 8, keyValueHeads: 1, qkNorm: true },
+  { qkNorm: true, biases: 'qkv', attentionSoftCap: 0.5 },
 ];
 
 describe.each(MODELS)('exact gradients, %o', (kind) => {

@@ -1,7 +1,7 @@
 import { type MlpKind, mlpWidth } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
 import { activation, type Stored } from '../emission.ts';
-import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
+import type { ParameterSpec } from '../parameters.ts';
 import type { Pass, Place } from '../pass.ts';
 import type { Site } from '../site.ts';
 import type { GradientPlace, Value } from '../value.ts';
@@ -23,13 +23,19 @@ export class Mlp implements Layer {
       width,
       projectionStd,
       kind,
-    }: { readonly width: number; readonly projectionStd: number; readonly kind: MlpKind },
+      bias,
+    }: {
+      readonly width: number;
+      readonly projectionStd: number;
+      readonly kind: MlpKind;
+      readonly bias: boolean;
+    },
   ) {
     this.site = site;
     this.#kind = kind;
     this.#hidden = mlpWidth({ width });
-    this.#input = new Linear(site.at('c_fc'), width, this.#hidden, INITIAL_STD);
-    this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, projectionStd);
+    this.#input = new Linear(site.at('c_fc'), width, this.#hidden, { bias });
+    this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, { std: projectionStd, bias });
   }
 
   parameters(): ParameterSpec[] {
