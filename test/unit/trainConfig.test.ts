@@ -138,6 +138,11 @@ test('activations in groups are of FP8 modes and of widths that groups fill', ()
     message: 'quantize-activations 1x16 groups 16 channels, and width is 36.',
     hint: 'Use a width that is a multiple of 16, such as 48, or quantize-activations tensor.',
   });
+  expect(thrownBy(() => checkConfig({ ...grouped, mlp: 'swiglu', intermediate: 172 }))).toMatchObject({
+    code: 'BAD_SHAPE',
+    message: 'quantize-activations 1x16 groups 16 channels, and intermediate is 172.',
+    hint: 'Use an intermediate that is a multiple of 16, such as 176, or quantize-activations tensor.',
+  });
   const wrong = { ...grouped, quantizeActivations: '1x128' as QuantizedActivations };
   expect(thrownBy(() => checkConfig(wrong))).toMatchObject({ code: 'BAD_VALUE' });
   const compared = comparedRuns(base, { quantizeActivations: '1x16' }, ['fp8', 'bf16'], 1);

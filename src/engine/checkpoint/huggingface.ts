@@ -3,7 +3,15 @@
  * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
 
-import { type GptConfig, MLPS, NORMS } from '../config/gptConfig.ts';
+import {
+  GPT2_KINDS,
+  type GptConfig,
+  MLPS,
+  type ModelKinds,
+  modelKinds,
+  NORMS,
+  otherKinds,
+} from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_END, GPT2_END_ID } from '../data/gpt2.ts';
@@ -20,12 +28,23 @@ export const TOKENIZER_KEY = 'halfstep.tokenizer';
  * Refuses models that the GPT-2 class of these libraries cannot represent.
  * @throws EngineError BAD_VALUE naming the setting
  */
-export function checkExport({ norm }: Pick<GptConfig, 'norm'>): void {
-  if (NORMS[norm].exported) return;
+export function checkExport(model: Partial<ModelKinds>): void {
+  const kinds = modelKinds(model);
+  const { norm, mlp } = kinds;
+  const hint = 'Save the run instead. Halfstep can resume it and sample from it.';
+  if (!NORMS[norm].exported) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `The model has ${NORMS[norm].title} (norm ${norm}), but GPT-2 in Hugging Face's libraries has only ${NORMS.layernorm.title}.`,
+      hint,
+    );
+  }
+  const others = otherKinds({ ...kinds, mlp: MLPS[mlp].names.length > 0 ? GPT2_KINDS.mlp : mlp });
+  if (others === '') return;
   throw new EngineError(
     'BAD_VALUE',
-    `The model has ${NORMS[norm].title} (norm ${norm}), but GPT-2 in Hugging Face's libraries has only ${NORMS.layernorm.title}.`,
-    'Save the run instead. Halfstep can resume it and sample from it.',
+    `The model has ${others.slice(2)}, which GPT-2 as this export writes it does not have.`,
+    hint,
   );
 }
 

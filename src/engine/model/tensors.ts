@@ -115,6 +115,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     tensorPlan: plan,
     vocabularyRows: layout.vocabularyRows,
     lossTokens: tokensPerStep(config),
+    zLoss: config.zLoss,
     tokens: plan.add('batch', 'tokens', 'u32', rows),
     targets: plan.add('batch', 'targets', 'u32', rows),
     tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),

@@ -34,6 +34,7 @@ export interface StepOptions {
   readonly epsilon: number;
   readonly weightDecay: number;
   readonly clip: number;
+  readonly zLoss?: number;
   /** What updates a parameter; AdamW where left out. */
   readonly update?: UpdateOracle;
   /** StableAdamW's clip of each parameter's update. */
@@ -117,6 +118,7 @@ export function trainStep(
     loss += saved.loss / batches.length;
     all = modelBackward(model, state.parameters, batch, saved, {
       lossScale: scale,
+      ...(options.zLoss && { zLoss: options.zLoss }),
       accumulation: batches.length,
       into: all,
     });

@@ -1,19 +1,23 @@
+import type { GptConfig } from '../../config/gptConfig.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import type { AttentionShape } from '../../kernels/attentionOptions.ts';
 import { activation } from '../emission.ts';
-import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
+import type { ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
 import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 import { Linear } from './linear.ts';
+import { ResidualBranch } from './residualBranch.ts';
 
 export interface AttentionOptions {
   readonly width: number;
   readonly heads: number;
   readonly context: number;
+  readonly biases: GptConfig['biases'];
   /** Standard deviation of the projection's initial weights. */
   readonly projectionStd: number;
+  readonly layerScale: GptConfig['layerScale'];
 }
 
 /** Causal self-attention with its two linear layers, added to the residual stream. */
@@ -21,14 +25,14 @@ export class Attention implements Layer {
   readonly site: Site;
   readonly #options: AttentionOptions;
   readonly #input: Linear;
-  readonly #projection: Linear;
+  readonly #projection: ResidualBranch;
 
   constructor(site: Site, options: AttentionOptions) {
-    const { width, projectionStd } = options;
+    const { width, biases, projectionStd: std, layerScale } = options;
     this.site = site;
     this.#options = options;
-    this.#input = new Linear(site.at('c_attn'), width, 3 * width, INITIAL_STD);
-    this.#projection = new Linear(site.at('c_proj'), width, width, projectionStd);
+    this.#input = new Linear(site.at('c_attn'), width, 3 * width, { bias: biases !== 'none' });
+    this.#projection = new ResidualBranch(site, width, width, { std, bias: biases === 'all', layerScale });
   }
 
   parameters(): ParameterSpec[] {
@@ -76,18 +80,7 @@ export class Attention implements Layer {
     );
     // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
-    const { site: projection } = this.#projection;
-    const sum = pass.stream(projection, false);
-    const value = { operand: sum, gradient: pass.residualGradient(projection, residual.gradient) };
-    this.#projection.forward(
-      pass,
-      { ...copy, gradient },
-      sum,
-      value.gradient,
-      { residual: residual.operand },
-      activation(site, sum, 'out', `residual after ${site.name}`),
-    );
-    return value;
+    return this.#projection.forward(pass, { ...copy, gradient }, residual, { endsBlock: false });
   }
 
   #backward(
