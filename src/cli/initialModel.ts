@@ -13,6 +13,7 @@ import {
   type RandomAccess,
   rowOf,
   usualHeads,
+  withoutUnused,
 } from '../engine/index.ts';
 import { fileSource } from './fileSource.ts';
 
@@ -61,8 +62,9 @@ export function modelNotes(
 
 /** Returns the shape as settings, and the tokenizer if the file determines it. */
 export function overridesOfModel({ shape, tokenizer }: InitialModel, given: Overrides): Overrides {
-  if (!tokenizer) return shape;
-  return { ...shape, tokenizer: choiceOfModel(choiceOf(tokenizer), given.tokenizer ?? null) };
+  const decided = withoutUnused(shape);
+  if (!tokenizer) return decided;
+  return { ...decided, tokenizer: choiceOfModel(choiceOf(tokenizer), given.tokenizer ?? null) };
 }
 
 /** The option that pads a text's vocabulary to that of the model; null when it was given. */

@@ -114,6 +114,8 @@ export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
 export {
   type GptConfig,
+  isModelKind,
+  modelKinds,
   NORMS,
   otherKinds,
   VOCABULARY_PADDING,
@@ -121,7 +123,7 @@ export {
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName, presetOf } from './config/presets.ts';
 export type { SettingGroup } from './config/settings/row.ts';
-export { isTaken } from './config/settings/rules.ts';
+export { isTaken, withoutUnused } from './config/settings/rules.ts';
 export { schemaOf } from './config/settings/schema.ts';
 export {
   currentFields,

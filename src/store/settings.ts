@@ -6,7 +6,9 @@ import {
   FIELDS,
   type Field,
   fieldOfOption,
+  isModelKind,
   isTaken,
+  modelKinds,
   modeOfVariant,
   type NumberField,
   type OptionOf,
@@ -24,6 +26,7 @@ import {
   variantTitle,
   type WeightsShape,
   type WrittenValue,
+  withoutUnused,
 } from '../engine/index.ts';
 import type { Schedule } from '../session/protocol.ts';
 
@@ -98,8 +101,6 @@ export function givenByFile(settings: Settings, key: PresetSetting): number | st
     case 'layers':
     case 'width':
     case 'heads':
-    case 'norm':
-    case 'mlp':
       return init[key];
     case 'tokenizer':
       return init.tokenizer && choiceOfModel(init.tokenizer, settings.tokenizer);
@@ -107,17 +108,23 @@ export function givenByFile(settings: Settings, key: PresetSetting): number | st
       return init.context;
     case 'untied':
       return init.tied ? '0' : '1';
-    default:
-      return null;
+    default: {
+      const field = fieldOf(key);
+      return isModelKind(field) ? shownValue(init[field]) : null;
+    }
   }
+}
+
+function shownValue(value: boolean | number | string | null): number | string | null {
+  return typeof value === 'boolean' ? Number(value).toString() : value;
 }
 
 function overridesOfFile({ init, heads, tokenizer: asked }: Settings): Overrides {
   if (!init) return {};
-  const { layers, width, context, vocabulary, tied, norm, mlp } = init;
+  const { layers, width, context, vocabulary, tied } = init;
   const tokenizer = init.tokenizer ?? asked ?? init.likelyTokenizer;
   return {
-    ...{ layers, width, context, vocabulary, tied, norm, mlp },
+    ...withoutUnused({ layers, width, context, vocabulary, tied, ...modelKinds(init) }),
     heads: init.heads ?? heads ?? init.usualHeads,
     ...(tokenizer && { tokenizer: choiceOfModel(tokenizer, asked) }),
   };

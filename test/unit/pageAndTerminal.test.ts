@@ -21,6 +21,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   rounding: ['rne'],
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:300', 'gpt2'],
   'loss-scale': ['2^10', '1024'],
+  intermediate: ['256'],
+  'norm-epsilon': ['1e-6'],
+  'rope-scaling': ['llama3:32:1:4:8192'],
+  'kv-heads': ['2'],
+  'head-size': ['64'],
   'amax-history': ['8'],
   'scale-margin': ['2'],
   vocab: ['50304'],
@@ -33,6 +38,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   epsilon: ['1e-6'],
   lr: ['1e-3', '+.002', '5.e-4'],
   'min-lr': ['1e-6'],
+};
+/** What a setting has an effect beside. */
+const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
+  'rope-base': ['position', 'rope'],
+  'rope-scaling': ['position', 'rope'],
 };
 const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
@@ -47,10 +57,12 @@ describe.each(shared)('--$name', (option) => {
     EXAMPLES[name] ?? (isFlag ? ['1'] : row?.kind === 'choice' ? Object.keys(row.titles) : ['7']);
   test.each(values)('%s', (value) => {
     const mode = MODES[name] ?? 'fp16';
-    const given = isFlag ? [`--${name}`] : [`--${name}`, value];
+    const [other, otherValue] = BESIDE[name] ?? [];
+    const beside = other === undefined ? [] : [`--${other}`, otherValue!];
+    const given = [...beside, ...(isFlag ? [`--${name}`] : [`--${name}`, value])];
     const precision = name === 'precision' ? [] : ['--precision', mode];
     const command = parseCommand(['--preset', 'starter', ...precision, ...given]);
-    const query = name === 'precision' ? '' : `precision=${mode}&`;
+    const query = `${name === 'precision' ? '' : `precision=${mode}&`}${other === undefined ? '' : `${other}=${otherValue}&`}`;
     const address = readAddress(`?${query}${name}=${encodeURIComponent(value)}`, DEFAULT_SETTINGS);
     expect(address.problems).toEqual([]);
     const [config] = configsOf({ ...DEFAULT_SETTINGS, ...address.settings });

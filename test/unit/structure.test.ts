@@ -166,6 +166,8 @@ describe('one table of settings', () => {
       'src/app/panels/NumberSettings.tsx',
       // What a preset that is given with --resume must have in common with the run.
       'src/cli/resumeRun.ts',
+      // What a model's structure is, and GPT-2's.
+      'src/engine/config/gptConfig.ts',
       // What decides how long a step takes.
       'src/engine/config/openPreset.ts',
       // What functions of the package look for in their arguments.

@@ -1,8 +1,9 @@
 /**
- * The shape of a GPT-2. Letters used everywhere: B batch, T context, C width, H heads, D = C / H head
- * size, V vocabulary (Vp padded to 128), L layers.
+ * The shape of a decoder: GPT-2's, Llama's and Qwen's are rows of options. Letters used everywhere: B batch, T context,
+ * C width, H heads, D head size, V vocabulary (Vp padded to 128), L layers.
  */
 import { EngineError, suggestion } from '../core/errors.ts';
+import { readRopeScaling } from './ropeScaling.ts';
 
 export interface GptConfig {
   readonly layers: number;
@@ -13,7 +14,29 @@ export interface GptConfig {
   /** The LM head shares `wte.weight`, as in GPT-2. */
   readonly tied: boolean;
   readonly norm: NormKind;
+  /** Added to the variance, or to the mean square, before the root. */
+  readonly normEpsilon: number;
   readonly mlp: MlpKind;
+  /** Width between the layers of the MLP; null for {@link mlpWidth}'s default. */
+  readonly intermediate: number | null;
+  readonly position: PositionKind;
+  /** Base of RoPE's angles: base^(-2 i / D) for pair i. */
+  readonly ropeBase: number;
+  /** How RoPE's angles are scaled for contexts beyond the trained one: see ropeScaling.ts. */
+  readonly ropeScaling: string;
+  /** So many heads share a key and a value; null for as many as heads. */
+  readonly keyValueHeads: number | null;
+  /** Null for width / heads. */
+  readonly headSize: number | null;
+  /** An RMSNorm over each head of queries and keys, with a gain. */
+  readonly qkNorm: boolean;
+  readonly biases: BiasKind;
+  /** Attention scores become cap * tanh(score / cap); 0 for no cap. */
+  readonly attentionSoftCap: number;
+  /** Logits become cap * tanh(logit / cap); 0 for no cap. */
+  readonly logitSoftCap: number;
+  /** Initial value of a learned factor for each channel that attention and MLP add to the stream; null for none. */
+  readonly layerScale: number | null;
 }
 
 interface KindRow {
@@ -72,16 +95,92 @@ export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
   },
 };
 
-/** The kinds that GPT-2 has, and every model whose file, link or record names none. */
-export const GPT2_KINDS = { norm: 'layernorm', mlp: 'gelu' } as const satisfies Partial<GptConfig>;
+/** How a token's position enters the model. */
+export const POSITION_KINDS = ['learned', 'rope'] as const;
+export type PositionKind = (typeof POSITION_KINDS)[number];
+
+export const POSITIONS: Readonly<Record<PositionKind, KindRow>> = {
+  learned: {
+    title: 'learned positions',
+    summary: 'add a learned vector for each position to the token embedding, as in GPT-2',
+  },
+  rope: {
+    title: 'RoPE',
+    summary: 'rotates queries and keys by angles that grow with the position, as in Llama',
+  },
+};
+
+/** Which linear layers have a bias. */
+export const BIAS_KINDS = ['all', 'qkv', 'none'] as const;
+export type BiasKind = (typeof BIAS_KINDS)[number];
+
+export const BIASES: Readonly<Record<BiasKind, KindRow>> = {
+  all: { title: 'biases everywhere', summary: 'gives every linear layer one, as GPT-2' },
+  qkv: {
+    title: 'biases of q, k, v',
+    summary: 'gives one only to queries, keys and values, as Qwen 2',
+  },
+  none: { title: 'no biases', summary: 'gives none, as Llama' },
+};
+
+/** The options that GPT-2 has, and every model whose file, link or record names none. */
+export const GPT2_KINDS = {
+  norm: 'layernorm',
+  normEpsilon: 1e-5,
+  mlp: 'gelu',
+  intermediate: null,
+  position: 'learned',
+  ropeBase: 10_000,
+  ropeScaling: 'none',
+  keyValueHeads: null,
+  headSize: null,
+  qkNorm: false,
+  biases: 'all',
+  attentionSoftCap: 0,
+  logitSoftCap: 0,
+  layerScale: null,
+} as const satisfies Partial<GptConfig>;
+export type ModelKind = keyof typeof GPT2_KINDS;
+export type ModelKinds = Pick<GptConfig, ModelKind>;
+
+const MODEL_KINDS = Object.keys(GPT2_KINDS) as readonly ModelKind[];
+
+export function isModelKind(name: string): name is ModelKind {
+  return Object.hasOwn(GPT2_KINDS, name);
+}
+
+/** The options of a model's structure among other settings; GPT-2's where there are none. */
+export function modelKinds(settings: Partial<ModelKinds>): ModelKinds {
+  return Object.fromEntries(
+    MODEL_KINDS.map((kind) => [kind, settings[kind] === undefined ? GPT2_KINDS[kind] : settings[kind]]),
+  ) as unknown as ModelKinds;
+}
+
+/** What each option adds to the description of a model. */
+const DESCRIPTIONS: { readonly [Kind in ModelKind]: (value: GptConfig[Kind]) => string } = {
+  norm: (norm) => NORMS[norm]?.title ?? `norm ${norm}`,
+  normEpsilon: (epsilon) => `norm epsilon ${epsilon}`,
+  mlp: (mlp) => MLPS[mlp]?.title ?? `mlp ${mlp}`,
+  intermediate: (width) => `MLP width ${width}`,
+  position: (position) => POSITIONS[position]?.title ?? `position ${position}`,
+  ropeBase: (base) => `RoPE base ${base}`,
+  ropeScaling: (scaling) => `RoPE scaling ${scaling}`,
+  keyValueHeads: (heads) => `${heads} key/value heads`,
+  headSize: (size) => `head size ${size}`,
+  qkNorm: () => 'QK-norm',
+  biases: (biases) => BIASES[biases]?.title ?? `biases ${biases}`,
+  attentionSoftCap: (cap) => `attention scores capped at ${cap}`,
+  logitSoftCap: (cap) => `logits capped at ${cap}`,
+  layerScale: (value) => `layer scale from ${value}`,
+};
 
 /** ", RMSNorm, ReLU²": what a model has that GPT-2 does not, after its shape; empty for GPT-2's. */
-export function otherKinds({ norm, mlp }: Pick<GptConfig, 'norm' | 'mlp'>): string {
-  const others = [
-    ...(norm === GPT2_KINDS.norm ? [] : [NORMS[norm].title]),
-    ...(mlp === GPT2_KINDS.mlp ? [] : [MLPS[mlp].title]),
-  ];
-  return others.map((title) => `, ${title}`).join('');
+export function otherKinds(model: Partial<ModelKinds>): string {
+  const kinds = modelKinds(model);
+  const describe = DESCRIPTIONS as Readonly<Record<ModelKind, (value: unknown) => string>>;
+  return MODEL_KINDS.filter((kind) => kinds[kind] !== GPT2_KINDS[kind])
+    .map((kind) => `, ${describe[kind](kinds[kind])}`)
+    .join('');
 }
 
 export interface Range {
@@ -107,8 +206,13 @@ export function paddedVocabulary(config: GptConfig): number {
   return Math.ceil(config.vocabulary / VOCABULARY_PADDING) * VOCABULARY_PADDING;
 }
 
-export function headSize(config: GptConfig): number {
-  return config.width / config.heads;
+export function headSize({ headSize, width, heads }: GptConfig): number {
+  return headSize ?? width / heads;
+}
+
+/** Key/value heads. */
+export function keyValueHeads({ keyValueHeads, heads }: GptConfig): number {
+  return keyValueHeads ?? heads;
 }
 
 /** Width between the two layers of an MLP. */
@@ -123,6 +227,9 @@ export function mlpWidth({ width }: Pick<GptConfig, 'width'>): number {
 export function checkShape(config: GptConfig): void {
   checkKind('norm', config.norm, NORM_KINDS);
   checkKind('mlp', config.mlp, MLP_KINDS);
+  checkKind('position', config.position, POSITION_KINDS);
+  checkKind('biases', config.biases, BIAS_KINDS);
+  readRopeScaling(config.ropeScaling);
   for (const dimension of Object.keys(SHAPE_RANGES) as Dimension[]) {
     checkDimension(dimension, config[dimension]);
   }

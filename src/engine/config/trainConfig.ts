@@ -1,6 +1,6 @@
 /** What follows from a configuration, and whether it can train. */
 import { type Recipe, recipeOf, type ScalingPolicy } from '../precision/recipes.ts';
-import { checkShape, type GptConfig } from './gptConfig.ts';
+import { checkShape, type GptConfig, modelKinds } from './gptConfig.ts';
 import { checkTogether } from './settings/rules.ts';
 import type { TrainConfig } from './settings/table.ts';
 import { checkValues } from './settings/values.ts';
@@ -10,9 +10,9 @@ export { RECOMPUTE_LEVELS, type RecomputeLevel } from './settings/trainingRows.t
 
 /** @param vocabulary of the tokenizer */
 export function gptConfig(config: TrainConfig, vocabulary: number): GptConfig {
-  const { layers, heads, width, context, tied, norm, mlp } = config;
+  const { layers, heads, width, context, tied } = config;
   const padded = Math.max(vocabulary, config.vocabulary ?? 0);
-  return { layers, heads, width, context, tied, norm, mlp, vocabulary: padded };
+  return { layers, heads, width, context, tied, ...modelKinds(config), vocabulary: padded };
 }
 
 /** Tokens of one step: B * T * accumulation. */

@@ -1,15 +1,8 @@
 /** Writes the cells of a sweep as a table of modes by learning rates, as Markdown and as CSV. */
-import { GPT2_KINDS, type GptConfig, MLPS, NORMS, otherKinds } from '../config/gptConfig.ts';
+import { type ModelKinds, otherKinds } from '../config/gptConfig.ts';
 import { formatCount, formatLoss } from '../core/format.ts';
 import { type Spread, spreadOf } from './spread.ts';
-import {
-  bestLoss,
-  DIVERGED_NATS,
-  hasDiverged,
-  type Sweep,
-  type SweepCell,
-  type SweepSettings,
-} from './sweep.ts';
+import { bestLoss, DIVERGED_NATS, hasDiverged, type Sweep, type SweepCell } from './sweep.ts';
 import { type VariantId, variantTitle } from './variants.ts';
 
 /** The results of a mode at a learning rate over its seeds. */
@@ -112,7 +105,7 @@ export function sweepMarkdown(sweep: Sweep): string {
   );
   const { layers, width, context, batch, accumulation, steps, text, adapter } = settings;
   return [
-    `Halfstep sweep: ${layers} layers, width ${width}, context ${context}${kindsOf(settings)}, batch ${Number(batch) * Number(accumulation)}, ${steps} steps on ${text}, seeds ${grid.seeds.join(', ')}, ${adapter}. ${sweepProgress(sweep)}`,
+    `Halfstep sweep: ${layers} layers, width ${width}, context ${context}${otherKinds(settings as Partial<ModelKinds>)}, batch ${Number(batch) * Number(accumulation)}, ${steps} steps on ${text}, seeds ${grid.seeds.join(', ')}, ${adapter}. ${sweepProgress(sweep)}`,
     [
       line(['mode', ...grid.learningRates.map((rate) => `lr ${rateName(rate)}`)]),
       line(['---', ...grid.learningRates.map(() => '---:')]),
@@ -120,13 +113,6 @@ export function sweepMarkdown(sweep: Sweep): string {
     ].join('\n'),
     `${SWEEP_LEGEND}\n`,
   ].join('\n\n');
-}
-
-/** Describes norm and MLP. Files without them have GPT-2's; files of later versions may have kinds that are unknown here. */
-function kindsOf(settings: SweepSettings): string {
-  const { norm, mlp } = { ...GPT2_KINDS, ...settings } as Pick<GptConfig, 'norm' | 'mlp'>;
-  const known = Object.hasOwn(NORMS, norm) && Object.hasOwn(MLPS, mlp);
-  return known ? otherKinds({ norm, mlp }) : `, norm ${norm}, mlp ${mlp}`;
 }
 
 /** One row for each cell, for spreadsheets: plain numbers, empty where there is none. */

@@ -214,7 +214,7 @@ describe('the table', () => {
     [{ norm: undefined, mlp: undefined }, 'context 32, batch'],
     [{ norm: 'rmsnorm', mlp: 'relu2' }, 'context 32, RMSNorm, ReLU², batch'],
     [{ mlp: 'relu2' }, 'context 32, ReLU², batch'],
-    [{ norm: 'of-a-later-version' }, 'context 32, norm of-a-later-version, mlp gelu, batch'],
+    [{ norm: 'of-a-later-version' }, 'context 32, norm of-a-later-version, batch'],
   ])('Markdown names the kinds of the model that are not GPT-2’s: %j', (kinds, said) => {
     const settings = JSON.parse(JSON.stringify({ ...SETTINGS, context: 32, ...kinds }));
     expect(sweepMarkdown({ ...sweep(CELLS), settings })).toContain(said);

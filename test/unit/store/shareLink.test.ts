@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { titlesOf } from '../../../src/app/panels/settingWords.ts';
+import { isModelKind } from '../../../src/engine/config/gptConfig.ts';
 import { PRESET_NAMES } from '../../../src/engine/config/presets.ts';
 import { rowOf } from '../../../src/engine/config/settings/table.ts';
 import { integerAt } from '../../../src/engine/core/rng.ts';
@@ -33,7 +34,9 @@ function randomSettings(seed: number): Settings {
   const choices = Object.fromEntries(
     PRESET_SETTINGS.filter((key) => !isNumber(key)).map((key) => [
       key,
-      draw(rowOf(fieldOf(key)).takenBy ? 10 : 2) === 0 ? one(choicesOf(key)) : null,
+      draw(rowOf(fieldOf(key)).takenBy || isModelKind(fieldOf(key)) ? 10 : 2) === 0
+        ? one(choicesOf(key))
+        : null,
     ]),
   ) as Partial<Settings>;
   return {

@@ -1,7 +1,11 @@
 /** Settings of the model and of its tokens: rows of the table in table.ts. */
 import { mostTokens, type TokenizerChoice } from '../../data/tokenizer.ts';
-import { GPT2_KINDS, MLPS, NORMS, SHAPE_RANGES } from '../gptConfig.ts';
+import { BIASES, GPT2_KINDS, MLPS, NORMS, POSITIONS, SHAPE_RANGES } from '../gptConfig.ts';
+import { readRopeScaling } from '../ropeScaling.ts';
 import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
+
+/** Of options of the blocks: a run with another than GPT-2's cannot be continued in PyTorch by our script. */
+const block = { group: 'model', planned: true } as const;
 
 const dimension = { group: 'model', code: 'BAD_SHAPE', planned: true } as const;
 
@@ -52,6 +56,17 @@ export const MODEL_ROWS = {
     titles: titlesOf(NORMS),
     inPyTorch: [GPT2_KINDS.norm],
   }),
+  normEpsilon: number({
+    ...block,
+    default: GPT2_KINDS.normEpsilon,
+    low: 1e-12,
+    high: 1e-2,
+    whole: false,
+    option: 'norm-epsilon',
+    label: 'Norm epsilon',
+    help: 'what a norm adds to the variance, or to the mean square, before the root; some models have 1e-6',
+    inPyTorch: [GPT2_KINDS.normEpsilon],
+  }),
   /** The activation function of the MLP. */
   mlp: choice({
     planned: true,
@@ -62,6 +77,124 @@ export const MODEL_ROWS = {
     help: `between the two layers of the MLP: ${summariesOf(MLPS)}`,
     titles: titlesOf(MLPS),
     inPyTorch: [GPT2_KINDS.mlp],
+  }),
+  intermediate: number({
+    ...block,
+    default: GPT2_KINDS.intermediate,
+    low: 4,
+    high: 1 << 20,
+    option: 'intermediate',
+    label: 'MLP width',
+    unit: 'channels',
+    help: 'width between the layers of the MLP, a multiple of 4',
+    standard: '4 x width; 8/3 of it, rounded up to a multiple of 32, with a gate',
+    inPyTorch: [GPT2_KINDS.intermediate],
+  }),
+  position: choice({
+    ...block,
+    default: GPT2_KINDS.position,
+    option: 'position',
+    label: 'Positions',
+    help: `how a token's position enters the model: ${summariesOf(POSITIONS)}`,
+    titles: titlesOf(POSITIONS),
+    disables: { learned: ['ropeBase', 'ropeScaling'] },
+    inPyTorch: [GPT2_KINDS.position],
+  }),
+  ropeBase: number({
+    ...block,
+    default: GPT2_KINDS.ropeBase,
+    low: 1,
+    high: 1e9,
+    whole: false,
+    option: 'rope-base',
+    label: 'RoPE base',
+    help: "base of RoPE's angles; Llama 3 has 500,000",
+  }),
+  ropeScaling: name({
+    ...block,
+    default: GPT2_KINDS.ropeScaling as string,
+    option: 'rope-scaling',
+    label: 'RoPE scaling',
+    help: "scales RoPE's angles for longer contexts, as Llama 3: llama3:FACTOR:LOW:HIGH:CONTEXT",
+    titles: { none: 'none', 'llama3:32:1:4:8192': 'Llama 3.2' },
+    check: readRopeScaling,
+  }),
+  keyValueHeads: number({
+    ...block,
+    default: GPT2_KINDS.keyValueHeads,
+    low: 1,
+    high: SHAPE_RANGES.heads.high,
+    option: 'kv-heads',
+    label: 'Key/value heads',
+    unit: 'a layer',
+    help: 'heads of keys and values, a divisor of the heads: so many heads share each (grouped-query attention)',
+    standard: 'as many as heads',
+    inPyTorch: [GPT2_KINDS.keyValueHeads],
+  }),
+  headSize: number({
+    ...block,
+    default: GPT2_KINDS.headSize,
+    low: 4,
+    high: 256,
+    option: 'head-size',
+    label: 'Head size',
+    unit: 'channels',
+    help: 'channels of a head, a multiple of 4',
+    standard: 'width / heads',
+    inPyTorch: [GPT2_KINDS.headSize],
+  }),
+  qkNorm: flag({
+    ...block,
+    default: GPT2_KINDS.qkNorm as boolean,
+    given: true,
+    option: 'qk-norm',
+    label: 'QK-norm',
+    help: 'norms queries and keys of each head before they meet, as Qwen 3: attention scores stay small in narrow formats',
+    titles: { off: 'off', on: 'on' },
+    inPyTorch: [GPT2_KINDS.qkNorm],
+  }),
+  biases: choice({
+    ...block,
+    default: GPT2_KINDS.biases,
+    option: 'biases',
+    label: 'Biases',
+    help: `which linear layers have a bias: ${summariesOf(BIASES)}`,
+    titles: titlesOf(BIASES),
+    inPyTorch: [GPT2_KINDS.biases],
+  }),
+  attentionSoftCap: number({
+    ...block,
+    default: GPT2_KINDS.attentionSoftCap,
+    low: 0,
+    high: 1000,
+    whole: false,
+    option: 'attention-soft-cap',
+    label: 'Attention soft cap',
+    help: 'attention scores become cap * tanh(score / cap); 0 for no cap, Gemma 2 has 50',
+    inPyTorch: [GPT2_KINDS.attentionSoftCap],
+  }),
+  logitSoftCap: number({
+    ...block,
+    default: GPT2_KINDS.logitSoftCap,
+    low: 0,
+    high: 1000,
+    whole: false,
+    option: 'logit-soft-cap',
+    label: 'Logit soft cap',
+    help: 'logits become cap * tanh(logit / cap); 0 for no cap, Gemma 2 has 30',
+    inPyTorch: [GPT2_KINDS.logitSoftCap],
+  }),
+  layerScale: number({
+    ...block,
+    default: GPT2_KINDS.layerScale,
+    low: 0,
+    high: 10,
+    whole: false,
+    option: 'layer-scale',
+    label: 'Layer scale',
+    help: 'initial value of a learned factor for each channel of what attention and MLP add to the stream',
+    standard: 'none',
+    inPyTorch: [GPT2_KINDS.layerScale],
   }),
   /** The LM head shares the token embedding, as in GPT-2. */
   tied: flag({

@@ -52,6 +52,12 @@ export function checkGiven(given: Partial<TrainConfig>, config: TrainConfig): vo
   }
 }
 
+/** What a file decides, without what has no effect beside its other values. */
+export function withoutUnused(decided: Partial<TrainConfig>): Partial<TrainConfig> {
+  const unused = new Set(FIELDS.flatMap((field) => rowOf(field).disables?.[String(decided[field])] ?? []));
+  return Object.fromEntries(Object.entries(decided).filter(([field]) => !unused.has(field)));
+}
+
 /** @throws EngineError BAD_VALUE or BAD_SHAPE for values that are right by themselves and wrong together */
 export function checkTogether(config: TrainConfig): void {
   for (const field of FIELDS) {
