@@ -2,7 +2,7 @@ import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
-import { OPTIMIZER_TABLE } from '../kernels/optimizers/table.ts';
+import { OPTIMIZERS, statesOf } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
 import { frozenNames, type StateEntry, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
@@ -70,7 +70,7 @@ export function checkFrozen(frozen: readonly string[], { file, description: { fr
 }
 
 const STATE_PREFIXES = new Set(
-  Object.values(OPTIMIZER_TABLE).flatMap(({ rule }) => rule.states.map(({ filePrefix }) => filePrefix)),
+  OPTIMIZERS.flatMap((optimizer) => statesOf(optimizer).map(({ filePrefix }) => filePrefix)),
 );
 
 /**
