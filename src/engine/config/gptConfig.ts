@@ -82,8 +82,6 @@ interface MlpRow extends KindRow {
   readonly function: 'gelu' | 'relu2' | 'silu';
   /** Whether the first layer has as many outputs again, by which the activation is multiplied. */
   readonly gated: boolean;
-  /** Names that `activation_function` of GPT-2's config.json has for it; the first is written. Gated MLPs have none there. */
-  readonly names: readonly string[];
 }
 
 export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
@@ -92,28 +90,24 @@ export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
     summary: 'is smooth, as in GPT-2',
     function: 'gelu',
     gated: false,
-    names: ['gelu_new', 'gelu_pytorch_tanh'],
   },
   relu2: {
     title: 'ReLU²',
     summary: 'is max(x, 0) squared: cheap to compute, and exactly zero for every negative input',
     function: 'relu2',
     gated: false,
-    names: ['relu2'],
   },
   swiglu: {
     title: 'SwiGLU',
     summary: 'multiplies one half of the first layer through SiLU by the other, as in Llama',
     function: 'silu',
     gated: true,
-    names: [],
   },
   geglu: {
     title: 'GeGLU',
     summary: 'does so through GELU, as in Gemma',
     function: 'gelu',
     gated: true,
-    names: [],
   },
 };
 

@@ -30,6 +30,8 @@ export interface MatmulArgs {
   readonly residual?: Operand;
   /** The result becomes cap * tanh(result / cap). */
   readonly softCap?: number | undefined;
+  /** Factors of the product and of the residual; both are 1 where absent. */
+  readonly weights?: { readonly ofProduct: number; readonly ofResidual: number };
   /** Store the pre-activation, (m, n), and its activation function in `out`. */
   readonly activation?: Activation;
   /**
@@ -75,7 +77,7 @@ function tileFor(kernel: TiledKernel, { m, n, parts }: Pick<MatmulArgs, 'm' | 'n
  * Operands may have any format, with a scale or without; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
-  const { label, a, b, out, m, n, k, bias, residual, parts, found } = args;
+  const { label, a, b, out, m, n, k, bias, residual, weights, parts, found } = args;
   const { kind, preActivation } = args.activation ?? args.activationBackward ?? {};
   const outer = outerScales(args);
   const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args, outer);
@@ -86,7 +88,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
-    uniforms: { m, n4: n / 4, k, step: parts?.step, cap: args.softCap },
+    uniforms: { m, n4: n / 4, k, ...weights, step: parts?.step, cap: args.softCap },
     conditions: {
       aTransposed: args.aTransposed ?? false,
       bTransposed: args.bTransposed ?? false,
@@ -94,6 +96,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       bias: bias !== undefined,
       softCap: args.softCap !== undefined,
       residual: residual !== undefined,
+      weighted: weights !== undefined,
       activation: args.activation !== undefined,
       activationBackward: args.activationBackward !== undefined,
       gated: args.activationBackward?.gated ?? false,

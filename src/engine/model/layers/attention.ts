@@ -31,7 +31,7 @@ export class Attention implements Layer {
     const { width, biases, projectionStd: std, layerScale } = options;
     this.site = site;
     this.#options = options;
-    this.#input = new Linear(site.at('c_attn'), width, 3 * width, { bias: biases !== 'none' });
+    this.#input = new Linear(site.at('c_attn'), width, [width, width, width], { bias: biases !== 'none' });
     this.#projection = new ResidualBranch(site, width, width, { std, bias: biases === 'all', layerScale });
   }
 

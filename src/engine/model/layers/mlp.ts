@@ -35,7 +35,7 @@ export class Mlp implements Layer {
     this.site = site;
     this.#kind = kind;
     this.#hidden = hidden;
-    this.#input = new Linear(site.at('c_fc'), width, MLPS[kind].gated ? 2 * hidden : hidden, { bias });
+    this.#input = new Linear(site.at('c_fc'), width, MLPS[kind].gated ? [hidden, hidden] : hidden, { bias });
     this.#projection = new ResidualBranch(site, hidden, width, { std, bias, layerScale });
   }
 
