@@ -73,25 +73,41 @@ export const NORMS: Readonly<Record<NormKind, NormRow>> = {
   },
 };
 
-/** The activation function between the two layers of the MLP: a file of shaders/functions/ each. */
-export const MLP_KINDS = ['gelu', 'relu2'] as const;
+/** What lies between the two layers of the MLP. */
+export const MLP_KINDS = ['gelu', 'relu2', 'swiglu', 'geglu'] as const;
 export type MlpKind = (typeof MLP_KINDS)[number];
 
 interface MlpRow extends KindRow {
-  /** Names that `activation_function` of a config.json has for it; the first is written. */
-  readonly names: readonly [string, ...string[]];
+  /** The activation function, a file of shaders/functions/. */
+  readonly function: 'gelu' | 'relu2' | 'silu';
+  /** Whether the first layer has as many outputs again, by which the activation is multiplied. */
+  readonly gated: boolean;
 }
 
 export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
   gelu: {
     title: 'GELU',
     summary: 'is smooth, as in GPT-2',
-    names: ['gelu_new', 'gelu_pytorch_tanh'],
+    function: 'gelu',
+    gated: false,
   },
   relu2: {
     title: 'ReLU²',
     summary: 'is max(x, 0) squared: cheap to compute, and exactly zero for every negative input',
-    names: ['relu2'],
+    function: 'relu2',
+    gated: false,
+  },
+  swiglu: {
+    title: 'SwiGLU',
+    summary: 'multiplies one half of the first layer through SiLU by the other, as in Llama',
+    function: 'silu',
+    gated: true,
+  },
+  geglu: {
+    title: 'GeGLU',
+    summary: 'does so through GELU, as in Gemma',
+    function: 'gelu',
+    gated: true,
   },
 };
 
@@ -215,9 +231,20 @@ export function keyValueHeads({ keyValueHeads, heads }: GptConfig): number {
   return keyValueHeads ?? heads;
 }
 
-/** Width between the two layers of an MLP. */
-export function mlpWidth({ width }: Pick<GptConfig, 'width'>): number {
-  return 4 * width;
+/** A multiple of which the default width of a gated MLP is. */
+const GATED_WIDTH_STEP = 32;
+
+/**
+ * Width between the two layers of an MLP, I. By default 4 C; 8/3 C where it is gated, so that its three matrices have as many
+ * elements as the two.
+ */
+export function mlpWidth({
+  width,
+  mlp,
+  intermediate,
+}: Pick<GptConfig, 'width' | 'mlp' | 'intermediate'>): number {
+  if (intermediate !== null) return intermediate;
+  return MLPS[mlp].gated ? Math.ceil((8 * width) / 3 / GATED_WIDTH_STEP) * GATED_WIDTH_STEP : 4 * width;
 }
 
 /**
@@ -232,6 +259,14 @@ export function checkShape(config: GptConfig): void {
   readRopeScaling(config.ropeScaling);
   for (const dimension of Object.keys(SHAPE_RANGES) as Dimension[]) {
     checkDimension(dimension, config[dimension]);
+  }
+  const { intermediate } = config;
+  if (intermediate !== null && intermediate % 4 !== 0) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `intermediate is ${intermediate}, which is not divisible by 4.`,
+      `Tensors are stored four elements at a time. Use ${nearestMultiple(intermediate, 4)}.`,
+    );
   }
   checkHeads(config);
 }

@@ -24,6 +24,8 @@ export interface ModelRun {
   readonly rows: number;
   /** Number of tokens over which the loss of a step is averaged. */
   readonly lossTokens: number;
+  /** z of the z-loss; 0 for none. */
+  readonly zLoss: number;
   /** Size of the largest binding, and so of the largest tensor, in bytes. */
   readonly maxBindingBytes: number;
   /** (rows) u32 */

@@ -2,14 +2,16 @@
  * The GPT in f64 that takes a recipe and rounds where the GPU stores: every `store(role, ...)` is one store
  * of a kernel; between a load and the next store the GPU works in f32 registers, for which f64 stands here.
  */
-import { type GptConfig, headSize, keyValueHeads } from '../config/gptConfig.ts';
+import { type GptConfig, headSize, keyValueHeads, MLPS, mlpWidth } from '../config/gptConfig.ts';
 import { readRopeScaling } from '../config/ropeScaling.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';
 import { crossEntropyForward } from './crossEntropy.ts';
 import { embeddingForward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, NORM_FUNCTIONS, type NormOutput } from './kinds.ts';
+import { layerScaleForward } from './layerScale.ts';
 import { add, matmul, matmulTransposedB } from './matmul.ts';
 import { type QueryKeyOptions, queryKeyForward } from './queryKey.ts';
+import { softCapForward } from './softCap.ts';
 import {
   quantizeBothOf,
   quantizeOf,
@@ -57,8 +59,11 @@ export interface LayerActivations {
   /** The residual stream between attention and MLP, as ln_2 reads it. */
   readonly x1: Float64Array;
   readonly ln2: NormOutput;
+  /** (B * T, I), or (B * T, 2 I) of a gated MLP. */
   readonly pre: Float64Array;
   readonly act: Float64Array;
+  /** With layer scale: what attention and MLP add to the stream, before it is scaled. */
+  readonly branches: { readonly attn?: Float64Array; readonly mlp?: Float64Array };
 }
 
 export interface Activations {
@@ -66,7 +71,7 @@ export interface Activations {
   /** The residual stream after the last layer. */
   readonly x: Float64Array;
   readonly lnf: NormOutput;
-  /** (B * T, V), in f32 on the GPU: never rounded. */
+  /** (B * T, V), capped, in f32 on the GPU: never rounded. */
   readonly logits: Float64Array;
   /** (B * T): log-sum-exp of the logits. */
   readonly lse: Float64Array;
@@ -98,7 +103,7 @@ export function computeWeight(
   const master = parameter(parameters, name);
   const { heads, width } = config;
   const inputs =
-    { 'mlp.c_proj': 4 * width, 'attn.c_proj': heads * headSize(config) }[part as string] ?? width;
+    { 'mlp.c_proj': mlpWidth(config), 'attn.c_proj': heads * headSize(config) }[part as string] ?? width;
   return recipe.quantization
     ? quantizeOf(recipe, options)('weight', name, master, inputs, sumsAlong)
     : storeOf(roundingOfBlock(recipe, layer === config.layers - 1), options)('weight', master.slice());
@@ -147,7 +152,7 @@ export function queryKeyOptions(
 }
 
 function storedNorm(
-  { norm, width }: GptConfig,
+  { norm, width, normEpsilon }: GptConfig,
   x: Float64Array,
   parameters: Parameters,
   name: string,
@@ -155,10 +160,21 @@ function storedNorm(
   store: Store,
   quantize: ReturnType<typeof quantizeBothOf> | undefined,
 ): NormOutput & { readonly saved: Float64Array } {
-  const normed = NORM_FUNCTIONS[norm](x, (part) => parameter(parameters, `${name}.${part}`), rows, width);
+  const normed = NORM_FUNCTIONS[norm](
+    x,
+    (part) => parameter(parameters, `${name}.${part}`),
+    rows,
+    width,
+    normEpsilon,
+  );
   const out = store('activation', normed.out);
   const copies = quantize?.('activation', name, out, rows);
   return { ...normed, out: copies?.rows ?? out, saved: copies?.columns ?? out };
+}
+
+/** Outputs of the MLP's first layer. */
+export function preActivations(config: GptConfig): number {
+  return (MLPS[config.mlp].gated ? 2 : 1) * mlpWidth(config);
 }
 
 /** The bias of a block's linear layer; undefined where the model has none. */
@@ -177,10 +193,26 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const { width: C, vocabulary: V } = config;
   const rows = B * T;
   const { forward: activate } = ACTIVATION_FUNCTIONS[config.mlp];
+  const hiddenWidth = mlpWidth(config);
   const linear = (inp: Float64Array, layer: number, part: LinearPart, inputs: number, outputs: number) => {
     const bias = biasOf(config, `h.${layer}.${part}`, part);
     const weight = computeWeight(model, parameters, layer, part, 'columns');
-    return matmul(inp, weight, rows, outputs, inputs, bias ? parameter(parameters, bias) : undefined);
+    return matmul(
+      inp,
+      weight,
+      rows,
+      outputs,
+      inputs,
+      bias === undefined ? undefined : parameter(parameters, bias),
+    );
+  };
+
+  /** What a part of a block adds to the stream: the output of its projection, times the learned scale if there is one. */
+  const scaled = (layer: number, part: 'attn' | 'mlp', out: Float64Array, store: Store) => {
+    if (config.layerScale === null) return { added: out };
+    const branch = store('activation', out);
+    const added = layerScaleForward(branch, parameter(parameters, `h.${layer}.${part}.scale`));
+    return { added, branch: { [part]: branch } };
   };
 
   const wte = parameter(parameters, 'wte.weight');
@@ -200,12 +232,13 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     const attention = attentionForward(qkv, shape);
     const o = store('attention', attention.out);
     const oCopies = quantizeBoth('activation', `${h}.attn`, o, rows);
-    const middle = store('residual', add(x, linear(oCopies.rows, layer, 'attn.c_proj', queries, C)));
+    const attended = scaled(layer, 'attn', linear(oCopies.rows, layer, 'attn.c_proj', queries, C), store);
+    const middle = store('residual', add(x, attended.added));
     const x1 = quantize('normInput', `${h}.ln_2 input`, middle, rows);
     const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantizeBoth);
-    const wide = store('preActivation', linear(ln2.out, layer, 'mlp.c_fc', C, 4 * C));
+    const wide = store('preActivation', linear(ln2.out, layer, 'mlp.c_fc', C, preActivations(config)));
     const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide, rows);
-    const hidden = store('activation', activate(pre));
+    const hidden = store('activation', activate(pre, rows));
     const act = quantizeBoth('activation', `${h}.mlp.${config.mlp}`, hidden, rows);
     const saved = {
       'attn.c_attn': ln1.saved,
@@ -213,8 +246,11 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
       'mlp.c_fc': ln2.saved,
       'mlp.c_proj': act.columns,
     };
-    x = store('residual', add(middle, linear(act.rows, layer, 'mlp.c_proj', 4 * C, C)));
-    layers.push({ x0, ln1, saved, projected, qkv, o, lse: attention.lse, x1, ln2, pre, act: act.rows });
+    const mlp = scaled(layer, 'mlp', linear(act.rows, layer, 'mlp.c_proj', hiddenWidth, C), store);
+    x = store('residual', add(middle, mlp.added));
+    const branches = { ...attended.branch, ...mlp.branch };
+    const ofAttention = { projected, qkv, o, lse: attention.lse };
+    layers.push({ x0, ln1, saved, ...ofAttention, x1, ln2, pre, act: act.rows, branches });
   }
   const lnf = storedNorm(
     config,
@@ -225,6 +261,7 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     store,
     model.recipe.quantization?.head ? quantizeBoth : undefined,
   );
-  const logits = matmulTransposedB(lnf.out, headWeight(model, parameters), rows, V, C);
+  const uncapped = matmulTransposedB(lnf.out, headWeight(model, parameters), rows, V, C);
+  const logits = softCapForward(uncapped, config.logitSoftCap);
   return { layers, x, lnf, logits, ...crossEntropyForward(logits, batch.targets, rows, V) };
 }

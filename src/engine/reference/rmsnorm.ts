@@ -1,4 +1,3 @@
-import { LAYERNORM_EPSILON } from './layernorm.ts';
 import type { Values } from './store.ts';
 
 export interface RmsnormOutput {
@@ -14,7 +13,7 @@ export function rmsnormForward(
   weight: Values,
   rows: number,
   C: number,
-  epsilon = LAYERNORM_EPSILON,
+  epsilon: number,
 ): RmsnormOutput {
   const out = new Float64Array(rows * C);
   const rms = new Float64Array(rows);

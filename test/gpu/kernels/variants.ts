@@ -25,7 +25,7 @@ import {
   windowElements,
 } from '../../../src/engine/kernels/attentionOptions.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
+import { OPTIMIZERS, optimStatesOf } from '../../../src/engine/kernels/optimizers/table.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
@@ -52,6 +52,9 @@ const MODELS = Array.from(
     tied: i === 0,
     norm: NORM_KINDS[i % NORM_KINDS.length]!,
     mlp: MLP_KINDS[i % MLP_KINDS.length]!,
+    layerScale: i === 1 ? 0.5 : null,
+    zLoss: i === 1 || i === 2 ? 1e-4 : 0,
+    logitSoftCap: i >= 2 ? 5 : 0,
     ...ATTENTIONS[i % ATTENTIONS.length]!,
   }),
 );
@@ -187,7 +190,7 @@ function kernelOf(operation: Operation): string | null {
 }
 
 /** Of enough rows for sums that are cut, with what numerics store once more in f32. */
-function microBatch(target: Target, stored: Stored, { tied: _, ...model }: Model): readonly Operation[] {
+function microBatch(target: Target, stored: Stored, model: Model): readonly Operation[] {
   const shape = { ...model, layers: 1, batch: 16 };
   const config: TrainConfig = { ...presetOf('smoke').config, ...stored, ...shape };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
@@ -202,7 +205,7 @@ function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
   for (const precision of MASTERS) {
     for (const optimizer of OPTIMIZERS) {
-      for (const optimState of OPTIMIZER_TABLE[optimizer].rule.optimStates) {
+      for (const optimState of optimStatesOf(optimizer)) {
         if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
         const config = { ...presetOf('smoke').config, batch: 1, precision, optimizer, optimState };
         operations.push(

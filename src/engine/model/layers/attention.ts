@@ -9,6 +9,7 @@ import { type GradientPlace, gradientLabel, gradientStores, type Value } from '.
 import type { Layer } from './layer.ts';
 import { Linear } from './linear.ts';
 import { QueryKey } from './queryKey.ts';
+import { ResidualBranch } from './residualBranch.ts';
 
 /** Causal self-attention with its two linear layers, added to the residual stream. */
 export class Attention implements Layer {
@@ -16,20 +17,19 @@ export class Attention implements Layer {
   readonly #config: GptConfig;
   readonly #input: Linear;
   readonly #queryKey: QueryKey;
-  readonly #projection: Linear;
+  readonly #projection: ResidualBranch;
 
   /** @param projectionStd standard deviation of the projection's initial weights */
   constructor(site: Site, config: GptConfig, projectionStd: number) {
-    const { width, heads, biases } = config;
+    const { width, heads, biases, layerScale } = config;
     const size = headSize(config);
+    const [queries, keys] = [heads * size, keyValueHeads(config) * size];
     this.site = site;
     this.#config = config;
-    this.#input = new Linear(site.at('c_attn'), width, (heads + 2 * keyValueHeads(config)) * size, {
-      bias: biases !== 'none',
-    });
+    this.#input = new Linear(site.at('c_attn'), width, [queries, keys, keys], { bias: biases !== 'none' });
     this.#queryKey = new QueryKey(site, config);
-    this.#projection = new Linear(site.at('c_proj'), heads * size, width, {
-      ...{ std: projectionStd, bias: biases === 'all' },
+    this.#projection = new ResidualBranch(site, queries, width, {
+      ...{ std: projectionStd, bias: biases === 'all', layerScale },
     });
   }
 
@@ -49,7 +49,7 @@ export class Attention implements Layer {
     const { site } = this;
     const { heads, context, attentionSoftCap } = this.#config;
     const { rows, windows: batch, found } = pass;
-    const elements = rows * this.#projection.inputs;
+    const elements = rows * heads * headSize(this.#config);
     const format = pass.storage('attention', site).format;
     const shape: AttentionShape = {
       ...{ batch, context, heads, headSize: headSize(this.#config) },
@@ -86,18 +86,7 @@ export class Attention implements Layer {
     });
     // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
-    const { site: projection } = this.#projection;
-    const sum = pass.stream(projection, false);
-    const value = { operand: sum, gradient: pass.residualGradient(projection, residual.gradient) };
-    this.#projection.forward(
-      pass,
-      { ...copy, gradient },
-      sum,
-      value.gradient,
-      { residual: residual.operand },
-      activation(site, sum, 'out', `residual after ${site.name}`),
-    );
-    return value;
+    return this.#projection.forward(pass, { ...copy, gradient }, residual, { endsBlock: false });
   }
 
   #backward(

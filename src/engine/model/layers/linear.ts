@@ -32,19 +32,22 @@ export class Linear implements Layer {
   readonly #weight: Site;
   /** Null if the layer has no bias. */
   readonly #bias: Site | null;
+  readonly #sideBySide: readonly number[];
   readonly #std: number;
 
+  /** @param outputs a number, or those of each of several matrices that are computed as one, in their order */
   constructor(
     site: Site,
     inputs: number,
-    outputs: number,
+    outputs: number | readonly number[],
     { std = INITIAL_STD, bias = true }: LinearOptions = {},
   ) {
     this.site = site;
     this.#weight = site.at('weight');
     this.#bias = bias ? site.at('bias') : null;
+    this.#sideBySide = typeof outputs === 'number' ? [outputs] : outputs;
     this.inputs = inputs;
-    this.outputs = outputs;
+    this.outputs = this.#sideBySide.reduce((sum, columns) => sum + columns, 0);
     this.#std = std;
   }
 
@@ -54,7 +57,8 @@ export class Linear implements Layer {
 
   parameters(): ParameterSpec[] {
     const { inputs: rows, outputs: columns } = this;
-    const weight = matrix(this.#weight, { rows, columns, rowsOf: 'inputs', matmul: true }, this.#std);
+    const shape = { rows, columns, sideBySide: this.#sideBySide, rowsOf: 'inputs', matmul: true } as const;
+    const weight = matrix(this.#weight, shape, this.#std);
     return this.#bias ? [weight, vector(this.#bias, columns, 0)] : [weight];
   }
 
