@@ -306,8 +306,12 @@ test('the trainers of the comparison are not part of the product', () => {
 });
 
 test('no comment cites research notes, which are not in the repository', () => {
-  const code = ['src', 'shaders', 'test', 'bench', 'e2e', 'scripts'].flatMap((folder) => filesUnder(folder, /\.(ts|tsx|mjs|wgsl)$/));
-  const citing = code.filter((file) => /\b(research[/ ]\w+(\.md)?|numerics\.md) \d/.test(readFileSync(join(ROOT, file), 'utf8')));
+  const code = ['src', 'shaders', 'test', 'bench', 'e2e', 'scripts'].flatMap((folder) =>
+    filesUnder(folder, /\.(ts|tsx|mjs|wgsl)$/),
+  );
+  const citing = code.filter((file) =>
+    /\b(research[/ ]\w+(\.md)?|numerics\.md) \d/.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
   expect(citing).toEqual([]);
 });
 

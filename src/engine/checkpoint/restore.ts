@@ -57,7 +57,10 @@ export function checkOptimizer(
  * @param frozen names of the parameters that the resumed run does not train
  * @throws EngineError WRONG_RUN naming a parameter that is frozen in the file alone, or in the resumed run alone
  */
-export function checkFrozen(frozen: readonly string[], { file, description: { frozen: saved } }: RunFile): void {
+export function checkFrozen(
+  frozen: readonly string[],
+  { file, description: { frozen: saved } }: RunFile,
+): void {
   if (!saved) return;
   const inFile = saved.find((name) => !frozen.includes(name));
   const here = frozen.find((name) => !saved.includes(name));

@@ -108,7 +108,10 @@ export function chooseKernels(
 ): Promise<KernelChoice> {
   const gpu = { device, pipelines, report };
   if (recorded) return choose(gpu, sample, asked, recorded);
-  const key = JSON.stringify([isTimed(report, asked) ? timedOn(sample(targetOf(report, expected(report)))) : null, asked]);
+  const key = JSON.stringify([
+    isTimed(report, asked) ? timedOn(sample(targetOf(report, expected(report)))) : null,
+    asked,
+  ]);
   const made = choices.get(device) ?? new Map<string, Promise<KernelChoice>>();
   choices.set(device, made);
   let choice = made.get(key);

@@ -22,7 +22,9 @@ export async function runKernels(
 ): Promise<KernelChoice> {
   const asked = readKernels(kernels);
   const isSameAdapter = before?.adapter === report.name;
-  const recorded = isSameAdapter ? await recordedChoice(device, pipelines, report, before.kernels) : undefined;
+  const recorded = isSameAdapter
+    ? await recordedChoice(device, pipelines, report, before.kernels)
+    : undefined;
   if (recorded && Object.keys(asked).length === 0) return recorded;
   return chooseKernels(device, pipelines, report, {
     sample: (target) => operationsOf(buildPass(training, target)),

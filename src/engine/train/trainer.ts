@@ -14,7 +14,7 @@ import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { type Arena, readTensor } from '../gpu/arena.ts';
+import { type Arena, copyTensor, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
@@ -356,17 +356,11 @@ export class Trainer {
    */
   #stashState(): () => void {
     const { state, stateAside, found } = this.plan.tensors;
-    this.#copy(state, stateAside);
+    copyTensor(this.device, this.arena, state, stateAside);
     return () => {
-      this.#copy(stateAside, state);
+      copyTensor(this.device, this.arena, stateAside, state);
       forgetOverflow(this.device, this.arena.buffer(found));
     };
-  }
-
-  #copy(from: Tensor, to: Tensor): void {
-    const encoder = this.device.createCommandEncoder({ label: `copy ${from.name}` });
-    encoder.copyBufferToBuffer(this.arena.buffer(from), 0, this.arena.buffer(to), 0, byteLength(from));
-    this.device.queue.submit([encoder.finish()]);
   }
 
   /** The micro-batches of the next step. */
