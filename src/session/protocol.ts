@@ -3,7 +3,7 @@
  * Everything is plain data, or a File (a handle), so that it survives structured cloning.
  *
  *   open       -> (opened savedRuns) | unsupported
- *   forgetSave -> savedRuns                    nothing when another tab holds the storage
+ *   forgetSave -> savedRuns | forgetRefused    refused while another tab holds the storage
  *   save       -> the run is saved soon
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
@@ -316,13 +316,14 @@ export type SessionEvent =
   | { readonly type: 'exportRefused'; readonly error: ErrorReport }
   /**
    * The saved runs in the storage. Posted after `opened`, after `forgetSave`, and after a training that was saved; if another
-   * tab held the storage then, again as soon as it is free.
+   * tab held the storage after `opened` or a training, again as soon as it is free.
    */
   | {
       readonly type: 'savedRuns';
       readonly stored: readonly StoredRun[];
       readonly unreadable: readonly UnreadableRun[];
     }
+  | { readonly type: 'forgetRefused'; readonly error: ErrorReport }
   | {
       readonly type: 'autosaved';
       readonly run: number;
