@@ -166,10 +166,6 @@ describe('one table of settings', () => {
       'src/app/panels/NumberSettings.tsx',
       // What a preset that is given with --resume must have in common with the run.
       'src/cli/resumeRun.ts',
-      // What config.json says about a model, and what a model card shows in any case.
-      'src/engine/checkpoint/families.ts',
-      'src/engine/checkpoint/modelCard.ts',
-      'src/engine/checkpoint/modelConfig.ts',
       // What a model's structure is, and GPT-2's.
       'src/engine/config/gptConfig.ts',
       // What decides how long a step takes.
