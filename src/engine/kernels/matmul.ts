@@ -3,7 +3,7 @@ import { laneForm } from '../gpu/lanes.ts';
 import type { Dispatch, MatmulKernel, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
 import { blockScalesOf, formatOf, type Operand } from '../gpu/tensor.ts';
-import type { Activation } from './activation.ts';
+import type { Activation, ActivationBackward } from './activation.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {
@@ -28,12 +28,17 @@ export interface MatmulArgs {
   readonly bias?: Operand;
   /** (m, n), added after everything else. */
   readonly residual?: Operand;
+  /** The result becomes cap * tanh(result / cap). */
+  readonly softCap?: number | undefined;
   /** Factors of the product and of the residual; both are 1 where absent. */
   readonly weights?: { readonly ofProduct: number; readonly ofResidual: number };
   /** Store the pre-activation, (m, n), and its activation function in `out`. */
   readonly activation?: Activation;
-  /** Multiply by the activation function's derivative at the pre-activation, (m, n). */
-  readonly activationBackward?: Activation;
+  /**
+   * Multiply by the activation function's derivative at the pre-activation, (m, n). If it is gated, the product is the gradient
+   * of (m, n) products, and `out` and the pre-activation are (m, 2 n).
+   */
+  readonly activationBackward?: ActivationBackward;
   /** out += instead of out =. */
   readonly accumulate?: boolean;
   /** Cuts the sum: `out` is (count, m, n), and nothing is fused. */
@@ -83,16 +88,18 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
-    uniforms: { m, n4: n / 4, k, ...weights, step: parts?.step },
+    uniforms: { m, n4: n / 4, k, ...weights, step: parts?.step, cap: args.softCap },
     conditions: {
       aTransposed: args.aTransposed ?? false,
       bTransposed: args.bTransposed ?? false,
       accumulate: args.accumulate ?? false,
       bias: bias !== undefined,
+      softCap: args.softCap !== undefined,
       residual: residual !== undefined,
       weighted: weights !== undefined,
       activation: args.activation !== undefined,
       activationBackward: args.activationBackward !== undefined,
+      gated: args.activationBackward?.gated ?? false,
       split: parts !== undefined,
       outerA: outer.a,
       outerB: outer.b,

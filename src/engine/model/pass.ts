@@ -317,15 +317,17 @@ export class Pass {
    * Where the gradient of the residual stream is collected, in the form read by the layer that produced the value.
    * @param earlier the gradient of an earlier value of the stream. Both share one tensor, since an addition passes its gradient
    * on unchanged
+   * @param isRead whether matmuls read it, and not only a copy that the layer makes
    */
-  residualGradient(site: Site, earlier?: GradientPlace): GradientPlace {
+  residualGradient(site: Site, earlier?: GradientPlace, isRead = true): GradientPlace {
     const { recipe, gpt } = this.run;
     const elements = this.rows * gpt.width;
     // No matmul reads the gradient of the embedding. It is rounded as in the first block, so that an overflow is found there too.
     const reader = { block: site.block ?? 0, blocks: gpt.layers };
-    const rounded = roundsResidualGradient(recipe, reader)
-      ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
-      : undefined;
+    const rounded =
+      isRead && roundsResidualGradient(recipe, reader)
+        ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
+        : undefined;
     const tensor = this.scratch('residual gradient', this.format('residualGradient'), elements);
     return { site, tensor, rounded, collected: earlier?.collected ?? { written: false } };
   }
