@@ -4,8 +4,7 @@ import { GPT2_KINDS, type GptConfig, MLP_KINDS, type MlpKind } from '../config/g
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
-import { BYTES } from '../data/pairModel.ts';
-import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenizer.ts';
+import { type Tokenizer, type TokenizerChoice, type TokenizerJson, tokensIn } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
 import { CompanionFileError, type CompanionFiles, wrongCompanionFile } from './beside.ts';
@@ -50,10 +49,10 @@ export async function openModel(source: RandomAccess, beside: CompanionFiles): P
   const found =
     own === null && beside.tokenizer ? await tokenizerBeside(source.name, beside.tokenizer, notes) : null;
   const tokenizer = own ?? found;
-  if (tokenizer && tokenCount(tokenizer) > shape.vocabulary) {
+  if (tokenizer && tokensIn(tokenizer) > shape.vocabulary) {
     throw wrongModel(
       source.name,
-      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokenCount(tokenizer)}`,
+      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokensIn(tokenizer)}`,
     );
   }
   if (weights.linear && !(ownMlp ?? config?.mlp)) notes.push(EXACT_GELU);
@@ -130,7 +129,7 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
       file,
       source.name,
       cause,
-      "Halfstep reads only GPT-2's tokenizer and those that it exports. Remove the file only if the model was trained with the tokenizer that you choose for the text.",
+      'Remove the file only if the model was trained with the tokenizer that you choose for the text.',
     );
   }
 }
@@ -139,20 +138,6 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
 function metadataTokenizer({ metadata, source }: SafetensorsFile): TokenizerJson | null {
   const said = metadata.get(TOKENIZER_KEY);
   return said === undefined ? null : readTokenizerJson(said, source.name);
-}
-
-/** Number of tokens that a text can contain. */
-function tokenCount(tokenizer: TokenizerJson): number {
-  switch (tokenizer.kind) {
-    case 'byte':
-      return BYTES;
-    case 'char':
-      return [...tokenizer.characters].length;
-    case 'bpe':
-      return BYTES + tokenizer.pairs.length / 2;
-    case 'gpt2':
-      return GPT2_VOCABULARY;
-  }
 }
 
 /** Number of heads to assume for a width when no file states it: heads of width 64, as in GPT-2. */
