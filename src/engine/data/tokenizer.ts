@@ -165,13 +165,15 @@ export function pairTokens(choice: TokenizerChoice): number | null {
   );
 }
 
+/** A text is one document. */
+const NO_DOCUMENTS = { start: [], end: null };
+
 function charTokenizer(characters: readonly string[]): Tokenizer {
   const ids = new Map(characters.map((character, id) => [character, id]));
   return {
     kind: 'char',
     vocabulary: characters.length,
-    start: [],
-    end: null,
+    ...NO_DOCUMENTS,
     encode(text) {
       const tokens = new Uint32Array(text.length);
       let count = 0;
@@ -193,8 +195,7 @@ function byteTokenizer(): Tokenizer {
   return {
     kind: 'byte',
     vocabulary: 256,
-    start: [],
-    end: null,
+    ...NO_DOCUMENTS,
     encode: (text) => Uint32Array.from(new TextEncoder().encode(text)),
     decode: (tokens) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(tokens)),
     decoder: () => {
@@ -211,8 +212,7 @@ function pairTokenizer(json: PairJson): Tokenizer {
   return {
     kind: json.kind,
     vocabulary: bytes.length,
-    start: [],
-    end: json.kind === 'gpt2' ? GPT2_END_ID : null,
+    ...documentTokens(json),
     encode: encodingOf(json),
     ...decodingOf((token) => bytes[token]),
     json,
@@ -227,12 +227,19 @@ function loadedTokenizer(json: LoadedJson): Tokenizer {
   return {
     kind: 'loaded',
     vocabulary: bytes.length,
-    start: model.start,
-    end: json.end ?? END_NAMES.map((name) => model.added.get(name)).find((id) => id !== undefined) ?? null,
+    ...documentTokens(json),
     encode: encodingOf(json),
     ...decodingOf((token) => bytes[token], stripsSpace ? isText : null),
     json,
   };
+}
+
+/** The ids with which a document begins and ends. */
+export function documentTokens(json: TokenizerJson): Pick<Tokenizer, 'start' | 'end'> {
+  if (json.kind !== 'loaded') return { start: [], end: json.kind === 'gpt2' ? GPT2_END_ID : null };
+  const { start, added } = readLoaded(json.file);
+  const named = END_NAMES.map((name) => added.get(name)).find((id) => id !== undefined);
+  return { start, end: json.end ?? named ?? null };
 }
 
 /** Names of the token that ends a document, where no file says which it is. */

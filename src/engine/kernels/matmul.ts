@@ -28,6 +28,8 @@ export interface MatmulArgs {
   readonly bias?: Operand;
   /** (m, n), added after everything else. */
   readonly residual?: Operand;
+  /** Factors of the product and of the residual; both are 1 where absent. */
+  readonly weights?: { readonly ofProduct: number; readonly ofResidual: number };
   /** Store the pre-activation, (m, n), and its activation function in `out`. */
   readonly activation?: Activation;
   /** Multiply by the activation function's derivative at the pre-activation, (m, n). */
@@ -70,7 +72,7 @@ function tileFor(kernel: TiledKernel, { m, n, parts }: Pick<MatmulArgs, 'm' | 'n
  * Operands may have any format, with a scale or without; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
-  const { label, a, b, out, m, n, k, bias, residual, parts, found } = args;
+  const { label, a, b, out, m, n, k, bias, residual, weights, parts, found } = args;
   const { kind, preActivation } = args.activation ?? args.activationBackward ?? {};
   const outer = outerScales(args);
   const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args, outer);
@@ -81,13 +83,14 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
-    uniforms: { m, n4: n / 4, k, step: parts?.step },
+    uniforms: { m, n4: n / 4, k, ...weights, step: parts?.step },
     conditions: {
       aTransposed: args.aTransposed ?? false,
       bTransposed: args.bTransposed ?? false,
       accumulate: args.accumulate ?? false,
       bias: bias !== undefined,
       residual: residual !== undefined,
+      weighted: weights !== undefined,
       activation: args.activation !== undefined,
       activationBackward: args.activationBackward !== undefined,
       split: parts !== undefined,

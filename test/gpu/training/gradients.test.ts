@@ -9,7 +9,6 @@
 import { describe, expect, test } from 'vitest';
 import { GPT2_KINDS, type GptConfig, MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
-import type { AttentionKernel } from '../../../src/engine/gpu/operation.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
@@ -95,11 +94,7 @@ function referenceOf(
   return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
 }
 
-function gpuGradients(
-  config: Partial<TrainConfig>,
-  features?: GPUFeatureName[],
-  attention: AttentionKernel = 'register',
-) {
+function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
   return withTrainer(
     config,
     async (trainer) => {
@@ -120,7 +115,7 @@ function gpuGradients(
         scales,
       };
     },
-    { batches: () => BATCH, features, attention },
+    { batches: () => BATCH, features },
   );
 }
 
@@ -212,7 +207,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<QuantizeSettings> & Kinds & { readonly attention?: AttentionKernel })?,
+  (Partial<QuantizeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
 ];
 
 /** Each that GPT-2 does not have. */
@@ -240,13 +235,13 @@ describe.each<Case>([
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
-  ['fp32', 'auto', undefined, { attention: 'uniform' }],
-  ['fp16', 'auto', [], { attention: 'uniform' }],
+  ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
+  ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],
   ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
   ...SCALES.map((scale) => [scaledMode(scale), 'auto'] as [PrecisionMode, 'auto']),
-])('%s, halves %s, features %j, %o', (precision, half, features, { attention, ...settings } = {}) => {
+])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
   test('every gradient matches the reference', async () => {
-    const gpu = await gpuGradients({ precision, half, ...settings }, features, attention);
+    const gpu = await gpuGradients({ precision, half, ...settings }, features);
     const recipe = roundingOf(precision, settings);
     const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
