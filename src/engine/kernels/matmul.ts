@@ -142,7 +142,7 @@ function kernelFor(
   args: MatmulArgs,
   outer: ReturnType<typeof outerScales>,
 ): MatmulKernelForm {
-  const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
+  const { a, b, m, n, parts, bTransposed = false } = args;
   const aBlocks = blockScalesOf(a) !== undefined && !outer.a;
   const bBlocks = blockScalesOf(b) !== undefined && !outer.b;
   // No narrow format holds what its blocks are once their scales are applied.
@@ -167,8 +167,9 @@ function kernelFor(
   const subgroup = isUnshared ? null : target.subgroup;
   const lanes = isUnshared ? UNSHARED_LANES : subgroup === null ? 16 : target.lanes;
   const form = laneForm({ ...target, subgroup, lanes });
-  // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
-  const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
+  // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product. With
+  // b transposed twice as many rows of it would be read at a time, which the first cache does not hold.
+  const wide = tall && !bTransposed && n % (8 * lanes) === 0;
   return {
     kernel: 'matmul_register',
     tileRows: rows,

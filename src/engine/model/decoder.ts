@@ -54,7 +54,9 @@ export class Decoder {
 
   /** In checkpoint order. */
   parameters(): ParameterSpec[] {
-    return this.#layers.flatMap((layer) => layer.parameters());
+    const specs: ParameterSpec[] = [];
+    for (const layer of this.#layers) specs.push(...layer.parameters());
+    return specs;
   }
 
   /**

@@ -88,9 +88,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const { maxBindingBytes, frozen } = limits;
   const plan = new TensorPlan();
   const decoder = new Decoder(gpt);
-  const specs = decoder
-    .parameters()
-    .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
+  const all = decoder.parameters();
+  const specs = frozen ? all.map((spec) => (frozen(spec.name) ? { ...spec, trainable: false } : spec)) : all;
   const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
@@ -100,7 +99,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   if (gradients.length === 0) throw new RangeError('All parameters are frozen: there is nothing to train');
   const found = plan.add('state', 'found inf', 'u32', 4);
   const run: ModelRun = {
-    ...{ gpt, recipe, scales, parameters, windows, rows, maxBindingBytes },
+    gpt,
+    recipe,
+    scales,
+    parameters,
+    windows,
+    rows,
+    maxBindingBytes,
     recompute: config.recompute,
     tensorPlan: plan,
     vocabularyRows: layout.vocabularyRows,
@@ -119,9 +124,18 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   scales?.complete(plan);
   const words = histogramWords(layout.specs, run, training.stores);
   const tensors: RunTensors = {
-    ...layout,
     ...run,
-    ...{ decoder, training, computeWeights, weightPartials, gradients, updates, logits, losses, found },
+    specs: layout.specs,
+    chunks: layout.chunks,
+    decoder,
+    training,
+    computeWeights,
+    weightPartials,
+    gradients,
+    updates,
+    logits,
+    losses,
+    found,
     planned: plan.planned,
     scratch: planScratch(plan, updates),
     headRows: decoder.head.rowsAtOnce(run),
