@@ -17,7 +17,8 @@ export function embeddingForward(
     tokenWeight: Operand;
     firstToken: number;
     tokenRows: number;
-    positionWeight: Operand;
+    /** (T, C), if positions have embeddings. */
+    positionWeight?: Operand | undefined;
     out: Operand;
     rows: number;
     context: number;
@@ -33,6 +34,7 @@ export function embeddingForward(
     writes: ['out'],
     found,
     uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
+    conditions: { positions: positionWeight !== undefined },
     grid: linearGrid(vectors, 64),
     label,
   });

@@ -14,7 +14,7 @@ import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { type Arena, readTensor } from '../gpu/arena.ts';
+import { type Arena, copyTensor, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
@@ -195,8 +195,7 @@ export class Trainer {
   }
 
   /**
-   * Counts the gradients that the next step would have on its first batch. It takes no step and does not affect later
-   * ones. One CPU-GPU sync.
+   * Counts the gradients that the next step would have on its first batch, without taking it. One CPU-GPU sync.
    * @throws EngineError SHADER_COMPILE
    * @internal
    */
@@ -239,14 +238,12 @@ export class Trainer {
   }
 
   /**
-   * Measures the sharpness of the current weights, always on the same evaluation batch. One CPU-GPU sync. Training state
-   * does not change.
+   * Measures the sharpness of the current weights, always on the same evaluation batch. One CPU-GPU sync. No state changes.
    * @throws RangeError when `sharpnessEvery` is 0
    */
   async sharpness(): Promise<SharpnessMetrics> {
     const { sharpness } = this.plan.tensors;
-    if (!sharpness)
-      throw new RangeError('sharpnessEvery is 0, so the run has no buffers to measure sharpness');
+    if (!sharpness) throw new RangeError('sharpnessEvery is 0, so the run has no buffers for sharpness');
     return this.#evaluation.sharpness(this.#submitted, sharpness);
   }
 
@@ -356,17 +353,11 @@ export class Trainer {
    */
   #stashState(): () => void {
     const { state, stateAside, found } = this.plan.tensors;
-    this.#copy(state, stateAside);
+    copyTensor(this.device, this.arena, state, stateAside);
     return () => {
-      this.#copy(stateAside, state);
+      copyTensor(this.device, this.arena, stateAside, state);
       forgetOverflow(this.device, this.arena.buffer(found));
     };
-  }
-
-  #copy(from: Tensor, to: Tensor): void {
-    const encoder = this.device.createCommandEncoder({ label: `copy ${from.name}` });
-    encoder.copyBufferToBuffer(this.arena.buffer(from), 0, this.arena.buffer(to), 0, byteLength(from));
-    this.device.queue.submit([encoder.finish()]);
   }
 
   /** The micro-batches of the next step. */

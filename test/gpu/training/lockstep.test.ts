@@ -55,9 +55,7 @@ function withTrainers<T>(
     const trainers: Trainer[] = [];
     for (const precision of modes) {
       const config = { ...TINY, steps: 12, evalEvery: 5, ...overrides, precision };
-      trainers.push(
-        await createTrainer(device, reportOf(adapter, device), config, datasetFor(config)),
-      );
+      trainers.push(await createTrainer(device, reportOf(adapter, device), config, datasetFor(config)));
     }
     try {
       return await body(trainers);

@@ -22,25 +22,22 @@ const HUGE = 2 ** 30;
 
 /** Two steps, one with a scale that overflows f16, and two more. */
 function run(overrides: Partial<TrainConfig>) {
-  return withTrainer(
-    { layers: LAYERS, ...overrides },
-    async (trainer) => {
-      const metrics = await takeSteps(trainer, 2);
-      const { lossScale } = await stateOf(trainer);
-      writeScale(trainer, HUGE);
-      metrics.push(...(await takeSteps(trainer, 1)));
-      writeScale(trainer, lossScale);
-      metrics.push(...(await takeSteps(trainer, 2)));
-      return {
-        metrics,
-        valLoss: await trainer.evaluate(),
-        gradients: await parametersOf(trainer, 'gradient'),
-        end: await snapshot(trainer),
-        activations: (await trainer.numerics.inspect('activations')).counts,
-        bytes: trainer.memory.total,
-      };
-    },
-  );
+  return withTrainer({ layers: LAYERS, ...overrides }, async (trainer) => {
+    const metrics = await takeSteps(trainer, 2);
+    const { lossScale } = await stateOf(trainer);
+    writeScale(trainer, HUGE);
+    metrics.push(...(await takeSteps(trainer, 1)));
+    writeScale(trainer, lossScale);
+    metrics.push(...(await takeSteps(trainer, 2)));
+    return {
+      metrics,
+      valLoss: await trainer.evaluate(),
+      gradients: await parametersOf(trainer, 'gradient'),
+      end: await snapshot(trainer),
+      activations: (await trainer.numerics.inspect('activations')).counts,
+      bytes: trainer.memory.total,
+    };
+  });
 }
 
 describe.each([
@@ -54,6 +51,8 @@ describe.each([
   ['fp8', { accumulation: 2, quantizeActivations: '1x16' }],
   ['fp8-delayed', {}],
   ['fp8-row', { accumulation: 2 }],
+  ['fp16', { position: 'rope', keyValueHeads: 1, biases: 'none' }],
+  ['bf16', { position: 'rope', headSize: 24, qkNorm: true, biases: 'qkv', attentionSoftCap: 2 }],
 ] as const)('%s with %o', (precision, overrides) => {
   test('every level trains with the same bits, through a skipped step too', async () => {
     const trained = (recompute: TrainConfig['recompute']) => run({ precision, ...overrides, recompute });
