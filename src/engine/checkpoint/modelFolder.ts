@@ -66,10 +66,8 @@ export async function modelFolderOfRun(
   dtype: ExportDtype,
   limits: PlanLimits,
 ): Promise<FileToWrite[]> {
-  const { config, tokenizer } = run.description;
-  const gpt = await modelOfRun(run);
-  const tensors = runTensors(config, gpt.vocabulary, limits);
-  return modelFolder(gpt, tokenizer, dtype, (name) => readMaster(run, tensors, name));
+  const { tokenizer } = run.description;
+  return modelFolder(await modelOfRun(run), tokenizer, dtype, await weightsOfRun(run, limits));
 }
 
 export function textFile(name: string, text: string): FileToWrite {
@@ -80,6 +78,20 @@ export function textFile(name: string, text: string): FileToWrite {
 export async function modelOfRun({ description: { config, tokenizer } }: RunFile): Promise<GptConfig> {
   if (tokenizer.kind === 'gpt2') await loadGpt2();
   return gptConfig(config, createTokenizer(tokenizer).vocabulary);
+}
+
+/**
+ * Returns a function that reads the parameters of a saved run by name, (rows * columns) f32.
+ * @param limits of the adapter that saved the run
+ * @throws EngineError as {@link readMaster}, when a parameter is read
+ */
+export async function weightsOfRun(
+  run: RunFile,
+  limits: PlanLimits,
+): Promise<(name: string) => Promise<Float32Array>> {
+  const gpt = await modelOfRun(run);
+  const tensors = runTensors(run.description.config, gpt.vocabulary, limits);
+  return (name) => readMaster(run, tensors, name);
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { Tensor } from '../../gpu/tensor.ts';
 import type { AttentionShape } from '../../kernels/attentionOptions.ts';
+import { keyValueElements } from '../../kernels/cachedAttention.ts';
 import { activation } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
+import type { Continuation } from '../passOptions.ts';
 import type { Site } from '../site.ts';
 import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
@@ -59,12 +61,14 @@ export class Attention implements Layer {
     };
     this.#input.forward(pass, x, qkv, gradientOfQkv, {}, activation(inputSite, qkv));
     const out = pass.save(site, format, elements);
-    const lse = pass.save(site.at('lse'), 'f32', batch * heads * context);
-    pass.emit(
-      (target, { attentionForward }) =>
-        attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
-      activation(site, out),
-    );
+    const lse = pass.save(site.at('lse'), 'f32', rows * heads);
+    if (pass.continuation) this.#continue(pass, pass.continuation, qkv, out, shape);
+    else
+      pass.emit(
+        (target, { attentionForward }) =>
+          attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
+        activation(site, out),
+      );
     const gradient: GradientPlace = {
       site,
       tensor: pass.scratch('attention output gradient', format, elements),
@@ -88,6 +92,26 @@ export class Attention implements Layer {
       activation(site, sum, 'out', `residual after ${site.name}`),
     );
     return value;
+  }
+
+  /** Emits the attention of tokens whose window has a cache. */
+  #continue(
+    pass: Pass,
+    { rows, position }: Continuation,
+    qkv: Tensor,
+    out: Tensor,
+    whole: AttentionShape,
+  ): void {
+    const { site } = this;
+    const { found } = pass;
+    const shape = { ...whole, batch: 1, context: rows };
+    const elements = whole.context * keyValueElements(shape);
+    const cache = pass.cache(site.labelled('keys and values'), qkv.type, elements);
+    pass.emit(
+      (target, { cachedAttention }) =>
+        cachedAttention(target, { label: site.name, qkv, cache, position, out, shape, found }),
+      activation(site, out),
+    );
   }
 
   #backward(

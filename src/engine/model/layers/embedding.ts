@@ -51,6 +51,7 @@ export class Embedding implements Layer {
             firstToken: part.firstRow,
             tokenRows: part.rows,
             positionWeight: positions.master,
+            position: pass.continuation?.position,
             ...{ out, rows, context, width, found },
           }),
         ),
