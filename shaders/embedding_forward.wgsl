@@ -1,4 +1,4 @@
-// embedding_forward: out = token embedding + position embedding.
+// embedding_forward: out = token embedding + position embedding, if there is one.
 // shapes:  tokens (B*T) u32; tokenWeight (tokenRows, C), the rows from firstToken on; positionWeight (T, C); out (B*T, C); with `placed` position (1) u32, the place of the first row in its window
 // numerics: sum in f32
 // dispatch: one lane per vector of out, linear grid; one dispatch per slice of the vocabulary, which stores the rows of its tokens
@@ -31,10 +31,11 @@ fn embedding_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   if (token >= p.tokenRows) {
     return;
   }
-  @if(!placed) let place = row % p.context;
-  @if(placed) let place = position[0] + row;
-  let value = tokenWeight::load(token * p.c4 + column)
+  @if(positions && !placed) let place = row % p.context;
+  @if(positions && placed) let place = position[0] + row;
+  @if(positions) let value = tokenWeight::load(token * p.c4 + column)
     + positionWeight::load(place * p.c4 + column);
+  @if(!positions) let value = tokenWeight::load(token * p.c4 + column);
   out::store(i, value);
   reportOverflow(out::overflows(value), p.site);
 }

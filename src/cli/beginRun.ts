@@ -1,10 +1,10 @@
 import {
-  checkExport,
   checkFingerprint,
   checkText,
   checkVocabulary,
   configure,
   type Dataset,
+  exportedFamily,
   openPreset,
   openRun,
   type PresetName,
@@ -57,7 +57,7 @@ export async function beginRun(
         configure(presetOf(command.preset).config, model ? configOf(model, given) : given));
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) {
-    checkExport(asked);
+    exportedFamily(asked);
     await prepareExport(exportTo.folder);
   }
   const stream = await openText(text);

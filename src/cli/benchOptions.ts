@@ -30,6 +30,11 @@ const OPTIONS: readonly OptionSpec[] = [
     help: "kernels and step at batch 1 and at the largest batch within it, not at the shape's own",
   },
   { kind: 'count', name: 'steps', help: `of the long run [${DEFAULT_STEPS}]` },
+  {
+    kind: 'file',
+    name: 'python',
+    help: 'a Python that has PyTorch, which peers trains on the CPU of this machine',
+  },
   { kind: 'file', name: 'json', help: 'write every figure to this file' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
@@ -42,7 +47,7 @@ export type BenchCommand =
       /** Null where the adapter decides: {@link shapesOn}. */
       readonly shapes: readonly string[] | null;
       readonly json: string | undefined;
-    } & Pick<BenchContext, 'modes' | 'budget' | 'steps'>);
+    } & Pick<BenchContext, 'modes' | 'budget' | 'steps' | 'python'>);
 
 /** The shapes that were asked for or, where none were, those for the adapter. */
 export function shapesOn(
@@ -69,6 +74,7 @@ export function parseBench(args: readonly string[]): BenchCommand {
     modes: modeList(given.get('precision') ?? DEFAULT_MODES),
     budget: budget === undefined ? null : parseBytes('budget', budget),
     steps: wholeNumber('steps', given.get('steps') ?? String(DEFAULT_STEPS)),
+    python: given.get('python') ?? null,
     json: given.get('json'),
   };
 }
@@ -86,7 +92,7 @@ longtasks trains in the page, in Chromium on a software GPU, and reports how lon
 sampling generates tokens with the shapes' initial weights, with a cache of keys and values and without: --only sampling
 --shapes gpt2 --precision fp32 measures GPT-2's size.
 saving trains the shapes in the first of the modes, with and without saves in turns, and reports what a save takes.
-peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium; it needs the repository with its
-development packages (npm ci).
+peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium, and with PyTorch if --python names
+one that has it; it needs the repository with its development packages (npm ci).
 `;
 }

@@ -1,11 +1,12 @@
 /** Exports and samples the model when a run has ended, even if its mode ended it early. */
-import { type EarlyStop, EngineError, type Trainer } from '../engine/index.ts';
+import { type EarlyStop, EngineError, type RunSummary, type Trainer } from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
 import type { TrainCommand } from './options.ts';
 import { type Screen, show } from './terminal.ts';
 
 export interface Ended {
   readonly trainer: Trainer;
+  readonly summary: RunSummary;
   /** Why the mode ended the run early; null when it did not. */
   readonly error: EarlyStop | null;
   /** Why the final state could not be saved; null when it could, or was not asked for. */
@@ -17,7 +18,7 @@ export interface Ended {
  * @throws EngineError the error of the run, with the places where its weights are stored; else the first failure
  */
 export async function endRun(
-  { trainer, error, unsaved }: Ended,
+  { trainer, summary, error, unsaved }: Ended,
   { save, exportTo, resume }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume'>,
   screen: Screen,
 ): Promise<void> {
@@ -38,7 +39,7 @@ export async function endRun(
   if (exportTo) {
     const { folder, dtype } = exportTo;
     await attempt(async () => {
-      await exportModel(trainer, folder, dtype);
+      await exportModel(trainer, folder, dtype, summary.valLoss);
       show(`Exported   ${folder}, weights in ${dtype}\n`, screen);
       places.push(`exported to "${folder}"`);
     });

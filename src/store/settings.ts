@@ -6,6 +6,7 @@ import {
   FIELDS,
   type Field,
   fieldOfOption,
+  hasFreeContext,
   isModelKind,
   isTaken,
   modelKinds,
@@ -105,7 +106,7 @@ export function givenByFile(settings: Settings, key: PresetSetting): number | st
     case 'tokenizer':
       return init.tokenizer && choiceOfModel(init.tokenizer, settings.tokenizer);
     case 'ctx':
-      return init.context;
+      return hasFreeContext(init) ? null : init.context;
     case 'untied':
       return init.tied ? '0' : '1';
     default: {
@@ -119,9 +120,10 @@ function shownValue(value: boolean | number | string | null): number | string | 
   return typeof value === 'boolean' ? Number(value).toString() : value;
 }
 
-function overridesOfFile({ init, heads, tokenizer: asked }: Settings): Overrides {
+function overridesOfFile({ init, heads, ctx, tokenizer: asked }: Settings): Overrides {
   if (!init) return {};
-  const { layers, width, context, vocabulary, tied } = init;
+  const { layers, width, vocabulary, tied } = init;
+  const context = hasFreeContext(init) ? (ctx ?? init.context) : init.context;
   const tokenizer = init.tokenizer ?? asked ?? init.likelyTokenizer;
   return {
     ...withoutUnused({ layers, width, context, vocabulary, tied, ...modelKinds(init) }),
@@ -161,9 +163,22 @@ export function modesOf({ modes }: Pick<Settings, 'modes'>): PrecisionMode[] {
   return [...new Set(modes.map(modeOfVariant))];
 }
 
-/** Whether the page has a field of it now: where a mode takes it, and where an address gave it although none does. */
+/** Whether the page has a field of it now: where a mode takes it and it has an effect, and where an address gave it although not. */
 export function isShown(settings: Settings, key: PresetSetting): boolean {
-  return settings[key] !== null || modesOf(settings).some((mode) => isTaken(fieldOf(key), mode));
+  if (settings[key] !== null) return true;
+  return modesOf(settings).some((mode) => isTaken(fieldOf(key), mode)) && !isUnused(settings, key);
+}
+
+/** The settings with values beside which others have no effect. Modes that are compared may differ in some: those are not among them. */
+const DISABLING = SHARED.filter((field) => rowOf(field).disables && !rowOf(field).compared);
+
+function isUnused(settings: Settings, key: PresetSetting): boolean {
+  const unusedBeside = DISABLING.filter((field) =>
+    Object.values(rowOf(field).disables!).some((fields) => fields.includes(fieldOf(key))),
+  );
+  if (unusedBeside.length === 0) return false;
+  const config = firstConfig(settings);
+  return unusedBeside.some((field) => rowOf(field).disables![String(config[field])]?.includes(fieldOf(key)));
 }
 
 /**
@@ -207,6 +222,7 @@ export function settingsProblem(settings: Settings): Problem | null {
     comparisonProblem(settings) ??
     samplesProblem(settings) ??
     vocabularyProblem(settings) ??
+    contextProblem(settings) ??
     problemOf(() => configsOf(settings))
   );
 }
@@ -217,6 +233,14 @@ function vocabularyProblem({ vocab, init }: Settings): Problem | null {
   return {
     message: `vocab is ${vocab}, but "${init.name}" has ${init.vocabulary} tokens.`,
     hint: `Leave it out; ${init.vocabulary} lets a text of fewer tokens be filled up to them.`,
+  };
+}
+
+function contextProblem({ ctx, init }: Settings): Problem | null {
+  if (!init || !hasFreeContext(init) || ctx === null || ctx <= init.context) return null;
+  return {
+    message: `ctx is ${ctx}, but "${init.name}" has a context of ${init.context}.`,
+    hint: `Use at most ${init.context}.`,
   };
 }
 

@@ -38,13 +38,13 @@ describe('a slip of the finger, the beginning of a name, or another spelling of 
 describe('nothing near, which is answered with all there is', () => {
   test.each([
     ['silu', MLP_KINDS],
-    ['swiglu', MLP_KINDS],
+    ['swish', MLP_KINDS],
     ['batchnorm', NORM_KINDS],
     ['none', NORM_KINDS],
     ['int8', PRECISION_MODES],
     ['half', PRECISION_MODES],
     ['sgd', OPTIMIZERS],
-    ['muon', OPTIMIZERS],
+    ['adafactor', OPTIMIZERS],
     ['int8', OPTIM_STATES],
     ['all', RECOMPUTE_LEVELS],
     ['full', RECOMPUTE_LEVELS],

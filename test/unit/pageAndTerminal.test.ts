@@ -23,6 +23,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'loss-scale': ['2^10', '1024'],
   intermediate: ['256'],
   'norm-epsilon': ['1e-6'],
+  'z-loss': ['1e-4'],
   'rope-scaling': ['llama3:32:1:4:8192'],
   'kv-heads': ['2'],
   'head-size': ['64'],
@@ -38,11 +39,15 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   epsilon: ['1e-6'],
   lr: ['1e-3', '+.002', '5.e-4'],
   'min-lr': ['1e-6'],
+  'muon-lr': ['0.01'],
+  'muon-momentum': ['0.9'],
 };
+const MUON_OPTIONS = ['muon-lr', 'muon-momentum', 'muon-coefficients', 'muon-scale'] as const;
 /** What a setting has an effect beside. */
 const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
   'rope-base': ['position', 'rope'],
   'rope-scaling': ['position', 'rope'],
+  ...Object.fromEntries(MUON_OPTIONS.map((option) => [option, ['optimizer', 'muon']])),
 };
 const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },

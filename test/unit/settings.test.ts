@@ -83,13 +83,14 @@ describe('--help and the page', () => {
   });
 
   test('the page draws a field of each, with its words', () => {
-    const modes = ['fp16', 'fp8-delayed', 'e5m2'] as const;
+    // With modes and values beside which every setting has an effect.
+    const settings = { modes: ['fp16', 'fp8-delayed', 'e5m2'], position: 'rope' } as const;
     const html = [
-      ...GROUPS.map(({ settings: keys }) => drawn(createElement(SettingFields, { keys }), { modes })),
-      drawn(createElement(RoundingField), { modes }),
+      ...GROUPS.map(({ settings: keys }) => drawn(createElement(SettingFields, { keys }), settings)),
+      drawn(createElement(RoundingField), settings),
       ...settingsIn('run')
         .filter(isNumber)
-        .map((name) => drawn(createElement(NumberSettingField, { name }), { modes })),
+        .map((name) => drawn(createElement(NumberSettingField, { name }), settings)),
     ].join('');
     const text = html.replaceAll('&#x27;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>');
     for (const key of PRESET_SETTINGS) {
@@ -154,7 +155,12 @@ describe('a bad value is refused in one sentence, whichever way it comes in', ()
     ['ctx', '0', 'ctx is 0.', 'a whole number from 1 to'],
     ['lr', '11', 'lr is 11.', 'a number from 0 to 10'],
     ['seed', '1.5', 'seed is 1.5.', 'a whole number from 0 to 4294967295'],
-    ['loss-scale', '60000', 'Loss scale 60000 is not a power of two between 1 and 2^126.', 'Try 65536.'],
+    [
+      'loss-scale',
+      '60000',
+      'loss-scale is 60000, which is not a power of two from 1 to 2^126.',
+      'Try 65536.',
+    ],
     ['optimizer', 'stable-adam', 'There is no optimizer "stable-adam".', 'Did you mean "stable-adamw"?'],
     ['order', 'randon', 'There is no order "randon".', 'Did you mean "random"?'],
     ['optim-state', 'fp9', 'There is no optim-state "fp9".', 'Did you mean "fp8"?'],
@@ -246,4 +252,16 @@ test('a setting without effect beside another is refused in one sentence', () =>
   expect(optionProblem('--optimizer', 'lion', '--epsilon', '1e-7')).toBe(epsilon);
   expect(linkProblems('?optimizer=lion&epsilon=1e-7')).toEqual([epsilon]);
   expect(linkProblems('?modes=fp16,fp16+lr-schedule=wsd')).toEqual([]);
+});
+
+test('the page has no field of what has no effect, unless it was given, and then the sentence', () => {
+  const fields = (settings: Partial<Settings>) =>
+    drawn(createElement(SettingFields, { keys: settingsIn('block') }), settings).replaceAll('&#x27;', "'");
+  expect(fields({})).not.toContain('data-testid="rope-base"');
+  expect(fields({ position: 'rope' })).toContain('data-testid="rope-base"');
+  const said =
+    'position learned does not use rope-base, but rope-base 500000 was given. Leave it out, or use another position.';
+  expect(fields({ position: 'learned', 'rope-base': 500_000 })).toContain(said);
+  expect(linkProblems('?rope-base=500000')).toEqual([said]);
+  expect(optionProblem('--rope-base', '500000')).toBe(said);
 });

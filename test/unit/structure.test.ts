@@ -301,6 +301,16 @@ test('the trainers of the comparison are not part of the product', () => {
   expect(Object.keys(dependencies).filter((name) => /^@(jax-js|tensorflow)\//.test(name))).toEqual([]);
 });
 
+test('no comment cites research notes, which are not in the repository', () => {
+  const code = ['src', 'shaders', 'test', 'bench', 'e2e', 'scripts'].flatMap((folder) =>
+    filesUnder(folder, /\.(ts|tsx|mjs|wgsl)$/),
+  );
+  const citing = code.filter((file) =>
+    /\b(research[/ ]\w+(\.md)?|numerics\.md) \d/.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+  expect(citing).toEqual([]);
+});
+
 test('no file is longer than 400 lines', () => {
   const files = ['src', 'shaders', 'bench', 'e2e', 'test', 'build', 'scripts'].flatMap((folder) =>
     filesUnder(folder, /\.(ts|tsx|mjs|wgsl|css|c)$/),

@@ -4,7 +4,7 @@ import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
 import { OPTIMIZER_TABLE } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
-import { type StateEntry, stateEntries } from '../model/runState.ts';
+import { frozenNames, type StateEntry, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
@@ -22,6 +22,7 @@ export async function restoreState(
   run: RunFile,
 ): Promise<StepState> {
   checkOptimizer(config, run);
+  checkFrozen(frozenNames(tensors), run);
   const entries = stateEntries(tensors);
   checkStates(entries, run);
   let step: StepState | undefined;
@@ -49,6 +50,25 @@ export function checkOptimizer(
     'WRONG_RUN',
     `"${file.source.name}" is a run of ${saved.optimizer} with states in ${saved.optimState}; it cannot resume with ${optimizer} and states in ${optimState}.`,
     'A resumed run keeps its optimizer. To train its weights with another one, export them and start a new run from them.',
+  );
+}
+
+/**
+ * @param frozen names of the parameters that the resumed run does not train
+ * @throws EngineError WRONG_RUN naming a parameter that is frozen in the file alone, or in the resumed run alone
+ */
+export function checkFrozen(
+  frozen: readonly string[],
+  { file, description: { frozen: saved } }: RunFile,
+): void {
+  if (!saved) return;
+  const inFile = saved.find((name) => !frozen.includes(name));
+  const here = frozen.find((name) => !saved.includes(name));
+  if (inFile === undefined && here === undefined) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `"${file.source.name}" is a run ${inFile === undefined ? `that trains ${here}, which is frozen here` : `in which ${inFile} is frozen; here it is trained, or does not exist`}.`,
+    'Leave `frozen` out: the file names the parameters that are frozen.',
   );
 }
 

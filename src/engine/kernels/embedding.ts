@@ -17,7 +17,8 @@ export function embeddingForward(
     tokenWeight: Operand;
     firstToken: number;
     tokenRows: number;
-    positionWeight: Operand;
+    /** (T, C), if positions have embeddings. */
+    positionWeight?: Operand | undefined;
     /** (1) u32: the place of the first row in its window, where the rows are a part of one; else they are whole windows. */
     position?: Operand | undefined;
     out: Operand;
@@ -35,7 +36,7 @@ export function embeddingForward(
     writes: ['out'],
     found,
     uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
-    conditions: { placed: position !== undefined },
+    conditions: { positions: positionWeight !== undefined, placed: position !== undefined },
     grid: linearGrid(vectors, 64),
     label,
   });

@@ -3,6 +3,7 @@ import { gptConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { storagesOf } from '../precision/recipe.ts';
 import { recipeFor } from '../precision/recipes.ts';
 import { tensorScale } from '../precision/storage.ts';
+import { planAngles } from './angles.ts';
 import { layoutParameters } from './chunks.ts';
 import { Decoder } from './decoder.ts';
 import type { Weights } from './readingRun.ts';
@@ -31,6 +32,7 @@ export function forwardTensors(
   planChunks(plan, layout);
   const scales = storagesOf(recipe, 'weight').some(tensorScale) ? new ScaleTable(null) : undefined;
   const weights = ownWeights(plan, recipe, gpt, layout, scales, false);
+  const angles = planAngles(plan, gpt);
   scales?.complete(plan);
   plan.complete();
   const { chunks, vocabularyRows } = layout;
@@ -42,6 +44,7 @@ export function forwardTensors(
     chunks,
     vocabularyRows,
     scales,
+    angles,
     ...weights,
     planned: plan.planned,
   };

@@ -8,7 +8,7 @@ import type { RunTensors } from './tensors.ts';
 /** Weights of a model on a device, and how they are laid out. */
 export type Weights = Pick<
   RunTensors,
-  'gpt' | 'recipe' | 'scales' | 'parameters' | 'vocabularyRows' | 'maxBindingBytes' | 'decoder'
+  'gpt' | 'recipe' | 'scales' | 'angles' | 'parameters' | 'vocabularyRows' | 'maxBindingBytes' | 'decoder'
 >;
 
 export interface ReadingRun extends ModelRun {
@@ -23,13 +23,13 @@ const OF_TRAINING: Tensor = { name: 'a tensor of training', type: 'u32', element
  * @param tokens of a pass at most
  */
 export function readingRun(
-  { gpt, recipe, parameters, vocabularyRows, maxBindingBytes }: Weights,
+  { gpt, recipe, parameters, angles, vocabularyRows, maxBindingBytes }: Weights,
   windows: number,
   tokens: number,
 ): ReadingRun {
   const plan = new TensorPlan();
   return {
-    ...{ gpt, parameters, vocabularyRows, maxBindingBytes, windows, rows: tokens },
+    ...{ gpt, parameters, angles, vocabularyRows, maxBindingBytes, windows, rows: tokens },
     recipe: withRowScales(recipe),
     // Blocks share their activations, since no backward pass reads them.
     recompute: 'block',
@@ -37,6 +37,7 @@ export function readingRun(
     // Weights name their scales themselves, and rows have theirs beside them.
     scales: undefined,
     lossTokens: tokens,
+    zLoss: 0,
     tokens: plan.add('batch', 'tokens', 'u32', tokens),
     targets: windows > 0 ? plan.add('batch', 'targets', 'u32', tokens) : OF_TRAINING,
     tokenStarts: OF_TRAINING,

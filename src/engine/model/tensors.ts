@@ -3,21 +3,14 @@ import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
 import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { normPartials } from '../kernels/optimizer.ts';
-import { optimizerRule } from '../kernels/optimizers/table.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { momentsOf } from '../precision/optimStates.ts';
 import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import { blockScale, hasTwoCopies, type SumsAlong, tensorScale } from '../precision/storage.ts';
-import {
-  type ComputeWeight,
-  layoutParameters,
-  type ParameterLayout,
-  type UpdateRule,
-  withComputeWeights,
-} from './chunks.ts';
+import { planAngles } from './angles.ts';
+import { type ComputeWeight, layoutParameters, type ParameterLayout, withComputeWeights } from './chunks.ts';
 import { Decoder } from './decoder.ts';
 import type { ModelRun } from './modelRun.ts';
 import { histogramWords } from './numericsRows.ts';
@@ -25,6 +18,7 @@ import type { ParameterSpec } from './parameters.ts';
 import { PARTIALS, Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
+import { updateRules } from './updateRules.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
 
 export interface RunTensors extends ParameterLayout, ModelRun {
@@ -83,14 +77,9 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const { maxBindingBytes, frozen } = limits;
   const plan = new TensorPlan();
   const decoder = new Decoder(gpt);
-  const rule: UpdateRule = {
-    optimizer: optimizerRule(config.optimizer, config.optimState),
-    moments: momentsOf(recipe, config.optimState),
-  };
-  const specs = decoder
-    .parameters()
-    .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
-  const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
+  const all = decoder.parameters();
+  const specs = frozen ? all.map((spec) => (frozen(spec.name) ? { ...spec, trainable: false } : spec)) : all;
+  const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
   const { parameters, computeWeights, weightPartials } = ownWeights(plan, recipe, gpt, layout, scales);
@@ -99,15 +88,23 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   if (gradients.length === 0) throw new RangeError('All parameters are frozen: there is nothing to train');
   const found = plan.add('state', 'found inf', 'u32', 4);
   const run: ModelRun = {
-    ...{ gpt, recipe, scales, parameters, windows, rows, maxBindingBytes },
+    gpt,
+    recipe,
+    scales,
+    parameters,
+    windows,
+    rows,
+    maxBindingBytes,
     recompute: config.recompute,
     tensorPlan: plan,
     vocabularyRows: layout.vocabularyRows,
     lossTokens: tokensPerStep(config),
+    zLoss: config.zLoss,
     tokens: plan.add('batch', 'tokens', 'u32', rows),
     targets: plan.add('batch', 'targets', 'u32', rows),
     tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
     tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
+    angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
   };
@@ -116,9 +113,18 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   scales?.complete(plan);
   const words = histogramWords(layout.specs, run, training.stores);
   const tensors: RunTensors = {
-    ...layout,
     ...run,
-    ...{ decoder, training, computeWeights, weightPartials, gradients, updates, logits, losses, found },
+    specs: layout.specs,
+    chunks: layout.chunks,
+    decoder,
+    training,
+    computeWeights,
+    weightPartials,
+    gradients,
+    updates,
+    logits,
+    losses,
+    found,
     planned: plan.planned,
     scratch: planScratch(plan, updates),
     headRows: decoder.head.rowsAtOnce(run),

@@ -1,6 +1,5 @@
 /** Keeps the step state aside during work that computes gradients without being a step. */
-import type { Arena } from '../gpu/arena.ts';
-import { byteLength, type Tensor } from '../gpu/tensor.ts';
+import { type Arena, copyTensor } from '../gpu/arena.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { forgetOverflow } from './weights.ts';
 
@@ -13,14 +12,9 @@ export function stashState(
   arena: Arena,
   { state, stateAside, found }: Pick<RunTensors, 'state' | 'stateAside' | 'found'>,
 ): () => void {
-  const copy = (from: Tensor, to: Tensor): void => {
-    const encoder = device.createCommandEncoder({ label: `copy ${from.name}` });
-    encoder.copyBufferToBuffer(arena.buffer(from), 0, arena.buffer(to), 0, byteLength(from));
-    device.queue.submit([encoder.finish()]);
-  };
-  copy(state, stateAside);
+  copyTensor(device, arena, state, stateAside);
   return () => {
-    copy(stateAside, state);
+    copyTensor(device, arena, stateAside, state);
     forgetOverflow(device, arena.buffer(found));
   };
 }

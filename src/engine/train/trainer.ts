@@ -32,6 +32,7 @@ import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSampling, withSnapshot } from '../model/memoryPlan.ts';
+import { frozenNames } from '../model/runState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
@@ -62,6 +63,8 @@ export class Trainer {
   readonly plan: MemoryPlan;
   /** How f16 is stored; null in modes without f16. */
   readonly storage: HalfStorage | null;
+  /** Names of the parameters that are not trained. */
+  readonly frozen: readonly string[];
   /** Number of trained values. A tied head is counted once, padding not at all. */
   readonly parameterCount: number;
   /** Kernels chosen for this adapter, which are saved with the run. */
@@ -118,6 +121,7 @@ export class Trainer {
     this.#trainingBatch = parts.batches;
     this.#start = parts.start;
     this.storage = storesHalves(parts.plan.tensors.recipe) ? parts.half : null;
+    this.frozen = frozenNames(parts.plan.tensors);
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
     this.#clock = GpuClock.of(parts.device);
     this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
@@ -199,8 +203,7 @@ export class Trainer {
   }
 
   /**
-   * Counts the gradients that the next step would have on its first batch. It takes no step and does not affect later
-   * ones. One CPU-GPU sync.
+   * Counts the gradients that the next step would have on its first batch, without taking it. One CPU-GPU sync.
    * @throws EngineError SHADER_COMPILE
    * @internal
    */
@@ -243,14 +246,12 @@ export class Trainer {
   }
 
   /**
-   * Measures the sharpness of the current weights, always on the same evaluation batch. One CPU-GPU sync. Training state
-   * does not change.
+   * Measures the sharpness of the current weights, always on the same evaluation batch. One CPU-GPU sync. No state changes.
    * @throws RangeError when `sharpnessEvery` is 0
    */
   async sharpness(): Promise<SharpnessMetrics> {
     const { sharpness } = this.plan.tensors;
-    if (!sharpness)
-      throw new RangeError('sharpnessEvery is 0, so the run has no buffers to measure sharpness');
+    if (!sharpness) throw new RangeError('sharpnessEvery is 0, so the run has no buffers for sharpness');
     return this.#evaluation.sharpness(this.#submitted, sharpness);
   }
 

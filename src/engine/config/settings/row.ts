@@ -6,7 +6,15 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { PrecisionMode } from '../../precision/recipes.ts';
 
 /** Where a setting stands in `--help` and on the page. */
-export type SettingGroup = 'run' | 'modes' | 'quantization' | 'scaling' | 'model' | 'data' | 'training';
+export type SettingGroup =
+  | 'run'
+  | 'modes'
+  | 'quantization'
+  | 'scaling'
+  | 'model'
+  | 'block'
+  | 'data'
+  | 'training';
 
 interface SettingWords<Option extends string> {
   /** Its name in commands, links and variants of modes. */
@@ -80,6 +88,8 @@ export interface NameRow<Value extends string = string, Option extends string = 
   readonly kind: 'name';
   /** Those that are listed, and what the page calls them. */
   readonly titles: Readonly<Record<string, string>>;
+  /** What else may be written, where there is no menu of those listed. Ends the explanation in `--help`. */
+  readonly written?: string;
   /** Throws an EngineError for what is no such name. */
   readonly check: (value: string) => unknown;
 }

@@ -1,10 +1,11 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
-import { optimizerRule } from '../../kernels/optimizers/table.ts';
+import { optimizerRow } from '../../kernels/optimizers/table.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
 import { SIMULATED_EXAMPLE } from '../../precision/simulated.ts';
+import { mlpWidth } from '../gptConfig.ts';
 import { FIELDS, type Field, rowOf, type TrainConfig } from './table.ts';
 
 /** Whether a mode takes a setting. */
@@ -67,7 +68,17 @@ export function checkTogether(config: TrainConfig): void {
   checkSchedule(config);
   checkGroups(config);
   momentsOf(recipeOf(config.precision), config.optimState);
-  optimizerRule(config.optimizer, config.optimState);
+  optimizerRow(config.optimizer, config.optimState);
+  checkMuon(config);
+}
+
+function checkMuon({ optimizer, learningRate, muonLearningRate }: TrainConfig): void {
+  if (optimizer !== 'muon' || learningRate > 0 || !muonLearningRate) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `muon-lr is ${muonLearningRate}, but lr is 0.`,
+    "Muon's learning rate rises and falls in proportion to lr: use an lr above 0, or a muon-lr of 0.",
+  );
 }
 
 function checkMicroBatch({ batch, microBatch }: TrainConfig): void {
@@ -99,12 +110,18 @@ function checkSchedule({ steps, warmup, learningRate, minLearningRate }: TrainCo
   }
 }
 
-function checkGroups({ quantizeActivations, width }: TrainConfig): void {
-  if (quantizeActivations !== '1x16' || width % ACTIVATION_GROUP === 0) return;
-  const above = Math.ceil(width / ACTIVATION_GROUP) * ACTIVATION_GROUP;
-  throw new EngineError(
-    'BAD_SHAPE',
-    `quantize-activations 1x16 groups ${ACTIVATION_GROUP} channels, and width is ${width}.`,
-    `Use a width that is a multiple of ${ACTIVATION_GROUP}, such as ${above}, or quantize-activations tensor.`,
-  );
+function checkGroups(config: TrainConfig): void {
+  if (config.quantizeActivations !== '1x16') return;
+  for (const [option, one, channels] of [
+    ['width', 'a width', config.width],
+    ['intermediate', 'an intermediate', mlpWidth(config)],
+  ] as const) {
+    if (channels % ACTIVATION_GROUP === 0) continue;
+    const above = Math.ceil(channels / ACTIVATION_GROUP) * ACTIVATION_GROUP;
+    throw new EngineError(
+      'BAD_SHAPE',
+      `quantize-activations 1x16 groups ${ACTIVATION_GROUP} channels, and ${option} is ${channels}.`,
+      `Use ${one} that is a multiple of ${ACTIVATION_GROUP}, such as ${above}, or quantize-activations tensor.`,
+    );
+  }
 }

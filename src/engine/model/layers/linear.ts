@@ -18,21 +18,36 @@ interface Epilogue {
   readonly activation?: Activation;
 }
 
-/** y = x W + b for each row. */
+export interface LinearOptions {
+  /** Standard deviation of the initial weights. */
+  readonly std?: number;
+  readonly bias?: boolean;
+}
+
+/** y = x W + b for each row, or y = x W. */
 export class Linear implements Layer {
   readonly site: Site;
   readonly inputs: number;
   readonly outputs: number;
   readonly #weight: Site;
-  readonly #bias: Site;
+  /** Null if the layer has no bias. */
+  readonly #bias: Site | null;
+  readonly #sideBySide: readonly number[];
   readonly #std: number;
 
-  constructor(site: Site, inputs: number, outputs: number, std = INITIAL_STD) {
+  /** @param outputs a number, or those of each of several matrices that are computed as one, in their order */
+  constructor(
+    site: Site,
+    inputs: number,
+    outputs: number | readonly number[],
+    { std = INITIAL_STD, bias = true }: LinearOptions = {},
+  ) {
     this.site = site;
     this.#weight = site.at('weight');
-    this.#bias = site.at('bias');
+    this.#bias = bias ? site.at('bias') : null;
+    this.#sideBySide = typeof outputs === 'number' ? [outputs] : outputs;
     this.inputs = inputs;
-    this.outputs = outputs;
+    this.outputs = this.#sideBySide.reduce((sum, columns) => sum + columns, 0);
     this.#std = std;
   }
 
@@ -42,10 +57,9 @@ export class Linear implements Layer {
 
   parameters(): ParameterSpec[] {
     const { inputs: rows, outputs: columns } = this;
-    return [
-      matrix(this.#weight, { rows, columns, rowsOf: 'inputs', matmul: true }, this.#std),
-      vector(this.#bias, columns, 0),
-    ];
+    const shape = { rows, columns, sideBySide: this.#sideBySide, rowsOf: 'inputs', matmul: true } as const;
+    const weight = matrix(this.#weight, shape, this.#std);
+    return this.#bias ? [weight, vector(this.#bias, columns, 0)] : [weight];
   }
 
   /**
@@ -65,10 +79,10 @@ export class Linear implements Layer {
     const { site, inputs: k, outputs: n } = this;
     const { rows: m, found } = pass;
     const b = pass.part(this.#weight).weight;
-    const bias = pass.part(this.#bias).master;
+    const bias = this.#bias ? { bias: pass.part(this.#bias).master } : {};
     pass.emit(
       (target, { matmul }) =>
-        matmul(target, { label: site.name, a: x.operand, b, bias, out, m, n, k, ...epilogue, found }),
+        matmul(target, { label: site.name, a: x.operand, b, ...bias, out, m, n, k, ...epilogue, found }),
       ...stores,
     );
     pass.onBackward(() => this.#backward(pass, x, gradient));
@@ -78,12 +92,13 @@ export class Linear implements Layer {
     const { site, inputs, outputs } = this;
     const { rows, found, run } = pass;
     const weight = pass.part(this.#weight);
-    const bias = pass.part(this.#bias).gradient;
+    const bias = this.#bias && pass.part(this.#bias).gradient;
     if (bias) {
+      const label = `${this.#bias!.name} gradient`;
       const sums = pass.partials(rowBlocks(rows) * outputs);
       pass.emit((target, { columnSum }) =>
         columnSum(target, {
-          label: `${this.#bias.name} gradient`,
+          label,
           inp: of.tensor,
           partials: sums,
           out: bias,
