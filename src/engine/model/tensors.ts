@@ -10,6 +10,7 @@ import {
   type TensorSlice,
   tensorOf,
 } from '../gpu/tensor.ts';
+import { windowElements } from '../kernels/attentionOptions.ts';
 import { normPartials } from '../kernels/optimizer.ts';
 import { optimizerRule } from '../kernels/optimizers/table.ts';
 import { columnScratch } from '../kernels/quantize.ts';
@@ -112,6 +113,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const run: ModelRun = {
     ...{ gpt, recipe, scales, parameters, windows, rows, maxBindingBytes },
     recompute: config.recompute,
+    dropout: config.dropout,
     tensorPlan: plan,
     vocabularyRows: layout.vocabularyRows,
     lossTokens: tokensPerStep(config),
@@ -119,6 +121,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     targets: plan.add('batch', 'targets', 'u32', rows),
     tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
     tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
+    windowTable:
+      config.dropout > 0 ? plan.add('batch', 'windows', 'u32', windowElements(windows, gpt.context)) : null,
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
   };

@@ -3,8 +3,10 @@
  * of a kernel; between a load and the next store the GPU works in f32 registers, for which f64 stands here.
  */
 import { type GptConfig, headSize } from '../config/gptConfig.ts';
+import { streamOf } from '../core/rng.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';
 import { crossEntropyForward } from './crossEntropy.ts';
+import { dropped, type WindowPlace } from './dropout.ts';
 import { embeddingForward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, NORM_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { add, matmul, matmulTransposedB } from './matmul.ts';
@@ -27,6 +29,8 @@ export type Parameters = Map<string, Float64Array>;
 export interface ReferenceModel extends StoreOptions {
   readonly config: GptConfig;
   readonly recipe: Rounding;
+  /** Share that is set to zero in batches with {@link Batch.windows}; 0 where left out. */
+  readonly dropout?: number;
 }
 
 export type LinearPart = 'attn.c_attn' | 'attn.c_proj' | 'mlp.c_fc' | 'mlp.c_proj';
@@ -37,6 +41,8 @@ export interface Batch {
   readonly targets: ArrayLike<number>;
   readonly B: number;
   readonly T: number;
+  /** One a window, of a batch that is trained on: what dropout drops follows from it. */
+  readonly windows?: readonly WindowPlace[];
 }
 
 /** What a layer keeps for its backward pass, as stored. Matrices are (B * T, columns). */
@@ -114,8 +120,16 @@ export function headWeight(
     : storeOf(recipe, options)('weight', values);
 }
 
-export function attentionShape(config: GptConfig, { B, T }: Batch): AttentionShape {
-  return { B, T, H: config.heads, D: headSize(config) };
+/** @param layer the block, whose attention drops probabilities of its own */
+export function attentionShape(
+  { config, dropout: rate = 0 }: ReferenceModel,
+  { B, T, windows }: Batch,
+  layer: number,
+): AttentionShape {
+  return {
+    ...{ B, T, H: config.heads, D: headSize(config) },
+    ...(windows && rate > 0 && { windows, dropout: { rate, stream: streamOf(`h.${layer}.attn`) } }),
+  };
 }
 
 function storedNorm(
@@ -153,9 +167,11 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
       parameter(parameters, `h.${layer}.${part}.bias`),
     );
 
+  const drop = (place: string, values: Float64Array) => dropped(model.dropout, batch, place, values, C);
+
   const wte = parameter(parameters, 'wte.weight');
   const wpe = parameter(parameters, 'wpe.weight');
-  let x = store('residual', embeddingForward(batch.tokens, wte, wpe, B, T, C));
+  let x = store('residual', drop('embedding', embeddingForward(batch.tokens, wte, wpe, B, T, C)));
   const layers: LayerActivations[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
@@ -163,10 +179,11 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     const x0 = quantize('normInput', `${h}.ln_1 input`, x, rows);
     const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantizeBoth);
     const qkv = store('attention', linear(ln1.out, layer, 'attn.c_attn', C, 3 * C));
-    const attention = attentionForward(qkv, attentionShape(config, batch));
+    const attention = attentionForward(qkv, attentionShape(model, batch, layer));
     const o = store('attention', attention.out);
     const oCopies = quantizeBoth('activation', `${h}.attn`, o, rows);
-    const middle = store('residual', add(x, linear(oCopies.rows, layer, 'attn.c_proj', C, C)));
+    const attended = drop(`${h}.attn.c_proj`, linear(oCopies.rows, layer, 'attn.c_proj', C, C));
+    const middle = store('residual', add(x, attended));
     const x1 = quantize('normInput', `${h}.ln_2 input`, middle, rows);
     const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantizeBoth);
     const wide = store('preActivation', linear(ln2.out, layer, 'mlp.c_fc', C, 4 * C));
@@ -179,7 +196,8 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
       'mlp.c_fc': ln2.saved,
       'mlp.c_proj': act.columns,
     };
-    x = store('residual', add(middle, linear(act.rows, layer, 'mlp.c_proj', 4 * C, C)));
+    const out = drop(`${h}.mlp.c_proj`, linear(act.rows, layer, 'mlp.c_proj', 4 * C, C));
+    x = store('residual', add(middle, out));
     layers.push({ x0, ln1, saved, qkv, o, lse: attention.lse, x1, ln2, pre, act: act.rows });
   }
   const lnf = storedNorm(

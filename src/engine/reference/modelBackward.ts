@@ -1,5 +1,6 @@
 import { attentionBackward } from './attention.ts';
 import { crossEntropyBackward } from './crossEntropy.ts';
+import { dropped } from './dropout.ts';
 import { embeddingBackward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { add, columnSum, matmul, matmulTransposedA, matmulTransposedB } from './matmul.ts';
@@ -91,8 +92,14 @@ export function modelBackward(
     const copies = quantizeBothOf(model.recipe, model)('outputGradient', `${name} dY`, values, rows);
     return { values, forInput: copies.rows, forWeight: copies.columns };
   };
+  /** The gradient of what was dropped of a layer's output, stored again: the residual stream's stays as it is. */
+  const throughDropout = (name: string, dres: Float64Array): Float64Array =>
+    batch.windows && model.dropout
+      ? store('residualGradient', dropped(model.dropout, batch, name, dres, C))
+      : dres;
   /** The same of the residual gradient, of which matmuls read a rounded copy where it is not quantised. */
-  const operandsOf = (name: string, dres: Float64Array, store: Store): OutputGradient => {
+  const operandsOf = (name: string, sum: Float64Array, store: Store): OutputGradient => {
+    const dres = throughDropout(name, sum);
     if (model.recipe.quantization) return quantised(name, dres);
     const rounded = store('outputGradient', dres.slice());
     return { values: dres, forInput: rounded, forWeight: rounded };
@@ -125,13 +132,13 @@ export function modelBackward(
     const dmiddle = operandsOf(`${h}.attn.c_proj`, dres, store);
     const dattn = linear(layer, 'attn.c_proj', s, dmiddle, C, C);
     const dout = store('attention', dattn);
-    const shape = attentionShape(config, batch);
+    const shape = attentionShape(model, batch, layer);
     const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
     const dln1 = linear(layer, 'attn.c_attn', s, quantised(`${h}.attn.c_attn`, dqkv), C, 3 * C);
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 
-  const { dwte, dwpe } = embeddingBackward(dres, batch.tokens, B, T, C, V);
+  const { dwte, dwpe } = embeddingBackward(throughDropout('embedding', dres), batch.tokens, B, T, C, V);
   accumulate('wte.weight', dwte);
   accumulate('wpe.weight', dwpe);
   for (const values of gradients.values()) store('gradient', values);

@@ -380,7 +380,8 @@ export class Trainer {
   }
 
   #writeTrainingBatch(index: number): void {
-    writeTrainingBatch(this.device, this.arena, this.plan.tensors, this.#trainingBatch(index));
+    const { device, arena, plan, config } = this;
+    writeTrainingBatch(device, arena, plan.tensors, this.#trainingBatch(index), config, index);
   }
 
   #record(state: StepState, gpuMs: number | null): void {

@@ -43,6 +43,7 @@ const MODELS = Array.from({ length: Math.max(2, NORM_KINDS.length, MLP_KINDS.len
   tied: i === 0,
   norm: NORM_KINDS[i % NORM_KINDS.length]!,
   mlp: MLP_KINDS[i % MLP_KINDS.length]!,
+  dropout: i === 1 ? 0.1 : 0,
 }));
 type Model = (typeof MODELS)[number];
 
@@ -176,8 +177,8 @@ function kernelOf(operation: Operation): string | null {
 }
 
 /** Of enough rows for sums that are cut, with what numerics store once more in f32. */
-function microBatch(target: Target, stored: Stored, { norm, mlp }: Model): readonly Operation[] {
-  const shape = { norm, mlp, layers: 1, batch: 16 };
+function microBatch(target: Target, stored: Stored, { norm, mlp, dropout }: Model): readonly Operation[] {
+  const shape = { norm, mlp, dropout, layers: 1, batch: 16 };
   const config: TrainConfig = { ...presetOf('smoke').config, ...stored, ...shape };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
   const { microBatch } = buildSchedule(target, tensors, config);

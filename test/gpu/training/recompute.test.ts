@@ -49,7 +49,7 @@ describe.each([
   ['fp32', {}, {}],
   ['tf32', {}, {}],
   ['fp16', { half: 'packed', accumulation: 2 }, {}],
-  ['fp16', { half: 'native' }, { matmul: 'tiled' }],
+  ['fp16', { half: 'native', dropout: 0.2 }, { matmul: 'tiled' }],
   ['fp16-pure', { tied: false }, {}],
   ['fp16', { mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }, {}],
   [

@@ -70,9 +70,9 @@ describe('three steps, a file, three more', () => {
     (precision, optimState, optimizer) => expectExact({ precision, optimState, optimizer }),
   );
 
-  test('fp8-delayed with its head in FP8, settings of its history, and accumulation', () =>
+  test('fp8-delayed with its head in FP8, settings of its history, accumulation and dropout', () =>
     expectExact({
-      ...{ precision: 'fp8-delayed', quantizeHead: true, accumulation: 2 },
+      ...{ precision: 'fp8-delayed', quantizeHead: true, accumulation: 2, dropout: 0.2 },
       ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', scaleMargin: 1, quantizeActivations: '1x16' },
     }));
 

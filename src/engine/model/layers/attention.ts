@@ -1,5 +1,6 @@
 import type { Tensor } from '../../gpu/tensor.ts';
-import type { AttentionShape } from '../../kernels/attentionOptions.ts';
+import type { AttentionShape, AttentionWindows } from '../../kernels/attentionOptions.ts';
+import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -49,6 +50,8 @@ export class Attention implements Layer {
     const elements = rows * width;
     const format = pass.storage('attention', site).format;
     const shape = { batch, context, heads, headSize: width / heads };
+    const dropout = dropoutAt(pass, site);
+    const windows = dropout && { tensor: dropout.windows, dropout };
     const inputSite = this.#input.site;
     const qkv = pass.save(inputSite, format, 3 * elements);
     const gradientOfQkv: GradientPlace = {
@@ -62,7 +65,7 @@ export class Attention implements Layer {
     const lse = pass.save(site.at('lse'), 'f32', batch * heads * context);
     pass.emit(
       (target, { attentionForward }) =>
-        attentionForward(target, { label: site.name, qkv, out, lse, shape, found }),
+        attentionForward(target, { label: site.name, qkv, out, lse, shape, windows, found }),
       activation(site, out),
     );
     const gradient: GradientPlace = {
@@ -72,7 +75,7 @@ export class Attention implements Layer {
       collected: { written: false },
     };
     pass.onBackward(() =>
-      this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of: gradientOfQkv, shape }),
+      this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of: gradientOfQkv, shape, windows }),
     );
     // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
@@ -84,7 +87,7 @@ export class Attention implements Layer {
       { ...copy, gradient },
       sum,
       value.gradient,
-      { residual: residual.operand },
+      { residual: residual.operand, dropout: dropoutAt(pass, projection) },
       activation(site, sum, 'out', `residual after ${site.name}`),
     );
     return value;
@@ -99,6 +102,7 @@ export class Attention implements Layer {
       dout: Tensor;
       of: GradientPlace;
       shape: AttentionShape;
+      windows: AttentionWindows | undefined;
     },
   ): void {
     const { of, ...args } = tensors;

@@ -1,5 +1,6 @@
 import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
 import { segmentElements } from '../../kernels/embedding.ts';
+import { droppedGradient, dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -41,6 +42,7 @@ export class Embedding implements Layer {
     const out = pass.save(site, pass.format('residual'), rows * width);
     const parts = pass.parts(this.tokens);
     const positions = pass.part(this.positions);
+    const dropout = dropoutAt(pass, site);
     pass.emit(
       (target, { embeddingForward }) =>
         parts.map((part) =>
@@ -51,13 +53,17 @@ export class Embedding implements Layer {
             firstToken: part.firstRow,
             tokenRows: part.rows,
             positionWeight: positions.master,
-            ...{ out, rows, context, width, found },
+            ...{ dropout, out, rows, context, width, found },
           }),
         ),
       activation(site, out),
     );
     const gradient = pass.residualGradient(site);
-    pass.onBackward(() => this.#backward(pass, gradient));
+    pass.onBackward(() => {
+      // No matmul reads it, so that it has no rounded copy.
+      const of = { ...gradient, rounded: undefined };
+      this.#backward(pass, dropout ? droppedGradient(pass, of, dropout, width) : gradient);
+    });
     return { operand: out, gradient };
   }
 

@@ -1,5 +1,6 @@
 import { type MlpKind, mlpWidth } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
+import { dropoutAt } from '../dropout.ts';
 import { activation, type Stored } from '../emission.ts';
 import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
 import type { Pass, Place } from '../pass.ts';
@@ -52,7 +53,7 @@ export class Mlp implements Layer {
       hidden,
       sum,
       gradient,
-      { residual: residual.operand },
+      { residual: residual.operand, dropout: dropoutAt(pass, projection) },
       activation(site, sum, 'out', `residual after ${site.name}`),
     );
     return { operand: sum, gradient };
