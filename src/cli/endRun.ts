@@ -1,5 +1,5 @@
 /** Exports and samples the model when a run has ended, even if its mode ended it early. */
-import { type EarlyStop, EngineError, type Trainer } from '../engine/index.ts';
+import { type EarlyStop, EngineError, readParameters, type Trainer } from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
 import type { TrainCommand } from './options.ts';
 import { type Screen, show } from './terminal.ts';
@@ -18,7 +18,12 @@ export interface Ended {
  */
 export async function endRun(
   { trainer, error, unsaved }: Ended,
-  { save, exportTo, resume }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume'>,
+  {
+    save,
+    exportTo,
+    resume,
+    finalWeights,
+  }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume' | 'finalWeights'>,
   screen: Screen,
 ): Promise<void> {
   const failures: EngineError[] = [];
@@ -35,11 +40,14 @@ export async function endRun(
     if (unsaved) throw unsaved;
     if (save) places.push(`saved in "${save.path}"`);
   });
+  // The final state is saved by now.
+  if (finalWeights === 'averaged') await takeAverages(trainer);
+  const which = finalWeights === 'averaged' ? 'averaged weights' : 'weights';
   if (exportTo) {
     const { folder, dtype } = exportTo;
     await attempt(async () => {
       await exportModel(trainer, folder, dtype);
-      show(`Exported   ${folder}, weights in ${dtype}\n`, screen);
+      show(`Exported   ${folder}, ${which} in ${dtype}\n`, screen);
       places.push(`exported to "${folder}"`);
     });
   }
@@ -47,6 +55,12 @@ export async function endRun(
   const [first, ...others] = error ? [stopped(error, places, resume?.path), ...failures] : failures;
   for (const { message, hint } of others) show(`note: ${message} ${hint}\n`, process.stderr);
   if (first) throw first;
+}
+
+/** Replaces the weights by their averages. */
+async function takeAverages(trainer: Trainer): Promise<void> {
+  const averages = await readParameters(trainer, 'average');
+  await trainer.setParameters((name) => averages.get(name)!);
 }
 
 function stopped(

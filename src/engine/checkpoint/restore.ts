@@ -4,7 +4,7 @@ import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
 import { OPTIMIZER_TABLE } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
-import { type StateEntry, stateEntries } from '../model/runState.ts';
+import { AVERAGE_PREFIX, type StateEntry, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
@@ -52,12 +52,13 @@ export function checkOptimizer(
   );
 }
 
-const STATE_PREFIXES = new Set(
-  Object.values(OPTIMIZER_TABLE).flatMap(({ rule }) => rule.states.map(({ filePrefix }) => filePrefix)),
-);
+const STATE_PREFIXES = new Set([
+  AVERAGE_PREFIX,
+  ...Object.values(OPTIMIZER_TABLE).flatMap(({ rule }) => rule.states.map(({ filePrefix }) => filePrefix)),
+]);
 
 /**
- * Refuses a file with optimizer states that the run does not have: its description is that of another run.
+ * Refuses a file with optimizer states or averaged weights that the run does not have: its description is that of another run.
  * @throws EngineError WRONG_RUN naming one of them
  */
 export function checkStates(entries: readonly StateEntry[], { file }: RunFile): void {

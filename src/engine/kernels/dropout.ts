@@ -21,7 +21,8 @@ export interface RowDropout extends Dropout {
 
 /** Uniforms of a kernel that drops elements. @throws RangeError for a rate at which nothing would be kept */
 export function dropoutUniforms({ rate, stream }: Dropout) {
-  if (!(rate >= 0 && rate < 1)) throw new RangeError(`Dropout at a rate of ${rate} is not from 0 to below 1.`);
+  if (!(rate >= 0 && rate < 1))
+    throw new RangeError(`Dropout at a rate of ${rate} is not from 0 to below 1.`);
   return {
     stream,
     dropped: Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1),

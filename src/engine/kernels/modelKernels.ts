@@ -18,7 +18,15 @@ import {
 import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
-  ...{ attentionForward, attentionBackward, activationForward, matmul, weightGradient, columnSum, dropoutBackward },
+  ...{
+    attentionForward,
+    attentionBackward,
+    activationForward,
+    matmul,
+    weightGradient,
+    columnSum,
+    dropoutBackward,
+  },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },

@@ -1,6 +1,7 @@
 /** Dropout while a pass is built: where it is on, and the gradient through it. */
 import { streamOf } from '../core/rng.ts';
 import type { RowDropout } from '../kernels/dropout.ts';
+import { roundsResidualGradient } from '../precision/recipe.ts';
 import type { Pass } from './pass.ts';
 import type { Site } from './site.ts';
 import { type GradientPlace, gradientLabel } from './value.ts';
@@ -13,7 +14,7 @@ export function dropoutAt({ run, trains }: Pass, { name }: Site): RowDropout | u
 
 /**
  * Emits the gradient of what dropout read, (rows, C), from that of its result, which the residual stream shares and which
- * therefore stays as it is.
+ * therefore stays as it is. In blocks, where matmuls read it, it is rounded as they read it.
  * @param width C
  */
 export function droppedGradient(
@@ -27,7 +28,12 @@ export function droppedGradient(
   const label = gradientLabel(of);
   const elements = rows * width;
   const dinp = pass.scratch('dropped gradient', pass.format('residualGradient'), elements);
-  const rounded = of.rounded && pass.scratch('dropped gradient operand', of.rounded.type, elements);
+  const { recipe, gpt } = pass.run;
+  const rounds =
+    site.block !== null && roundsResidualGradient(recipe, { block: site.block, blocks: gpt.layers });
+  const rounded = rounds
+    ? pass.scratch('residual gradient operand', pass.storage('outputGradient', site).format, elements)
+    : undefined;
   pass.emit(
     (target, { dropoutBackward }) =>
       dropoutBackward(target, { label, dout, dinp, rounded, dropout, rows, width, found }),

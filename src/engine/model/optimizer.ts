@@ -5,6 +5,7 @@ import { randomBits } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
+import { followWeights } from './average.ts';
 import type { RunTensors } from './tensors.ts';
 import { placedUpdate } from './updates.ts';
 
@@ -42,5 +43,6 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
         moments,
       });
     }),
+    ...followWeights(target, tensors, config.emaDecay),
   ];
 }

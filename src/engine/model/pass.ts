@@ -318,7 +318,9 @@ export class Pass {
     const elements = this.rows * gpt.width;
     // No matmul reads the gradient of the embedding. It is rounded as in the first block, so that an overflow is found there too.
     const reader = { block: site.block ?? 0, blocks: gpt.layers };
-    const rounded = roundsResidualGradient(recipe, reader)
+    // With dropout matmuls read what is dropped of it, which has a rounded copy of its own.
+    const isRead = this.run.dropout === 0 && roundsResidualGradient(recipe, reader);
+    const rounded = isRead
       ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
       : undefined;
     const tensor = this.scratch('residual gradient', this.format('residualGradient'), elements);

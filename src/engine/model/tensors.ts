@@ -102,7 +102,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const specs = decoder
     .parameters()
     .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
-  const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes);
+  const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes, config.emaDecay > 0);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
   const { parameters, computeWeights, weightPartials } = ownWeights(plan, recipe, gpt, layout, scales);
@@ -164,6 +164,7 @@ function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);
     plan.include('optimizer', chunk.groups);
+    plan.include('optimizer', chunk.average);
   }
 }
 

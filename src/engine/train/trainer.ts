@@ -227,11 +227,11 @@ export class Trainer {
   }
 
   /**
-   * Computes the mean validation loss in nats, always over the same `evalBatches` batches; null when it is not finite. One
-   * CPU-GPU sync for each 4 MiB of losses. Training state does not change.
+   * Computes the mean validation loss in nats of the weights, or of their averages in runs with `emaDecay`, always over the same
+   * `evalBatches` batches; null when it is not finite. One CPU-GPU sync for each 4 MiB of losses. Training state does not change.
    */
-  evaluate(): Promise<number | null> {
-    return this.#evaluation.loss();
+  evaluate(weights: 'master' | 'average' = 'master'): Promise<number | null> {
+    return this.#evaluation.loss(weights);
   }
 
   /**

@@ -107,7 +107,13 @@ export async function checkEmbedding(
       expectedGradient,
       (i) => gamma(2) * Math.abs(expectedGradient[i]!),
     ),
-    compareStored('its rounded copy', formatOf(rounded), run.read(rounded), run.read(droppedGradient), () => 0),
+    compareStored(
+      'its rounded copy',
+      formatOf(rounded),
+      run.read(rounded),
+      run.read(droppedGradient),
+      () => 0,
+    ),
     compareStored(
       'token gradient',
       formatOf(dwte),

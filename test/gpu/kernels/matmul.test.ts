@@ -3,7 +3,14 @@ import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
-import { awkwardShapes, checkMatmul, kindsFor, MATMUL_KINDS, planMatmul, WITH_DROPOUT } from './matmulCase.ts';
+import {
+  awkwardShapes,
+  checkMatmul,
+  kindsFor,
+  MATMUL_KINDS,
+  planMatmul,
+  WITH_DROPOUT,
+} from './matmulCase.ts';
 import { checkMatrices } from './matrixCase.ts';
 import { fewModes, storedModes } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';

@@ -179,7 +179,8 @@ export function planMatmul(
     const accumulated = (i: number): Approx =>
       new Approx(product[i]!, gamma(k) * magnitudes[i]! + k * 2 ** -126);
     const summed = (i: number): Approx => (biases ? accumulated(i).add(biases[i % n]!) : accumulated(i));
-    const withBias = (i: number): Approx => (factors ? summed(i).mul(Approx.rounded(factors[i]!)) : summed(i));
+    const withBias = (i: number): Approx =>
+      factors ? summed(i).mul(Approx.rounded(factors[i]!)) : summed(i);
     const comparisons: Comparison[] = [];
     let final = (i: number): Approx => withBias(i);
     let expected = (i: number): number => (product[i]! + (biases?.[i % n] ?? 0)) * (factors?.[i] ?? 1);

@@ -43,7 +43,7 @@ const MODELS = Array.from({ length: Math.max(2, NORM_KINDS.length, MLP_KINDS.len
   tied: i === 0,
   norm: NORM_KINDS[i % NORM_KINDS.length]!,
   mlp: MLP_KINDS[i % MLP_KINDS.length]!,
-  dropout: i === 1 ? 0.1 : 0,
+  ...(i === 1 ? { dropout: 0.1, emaDecay: 0.9 } : { dropout: 0, emaDecay: 0 }),
 }));
 type Model = (typeof MODELS)[number];
 
@@ -194,7 +194,14 @@ function optimizerVariants(target: Target): Operation[] {
     for (const optimizer of OPTIMIZERS) {
       for (const optimState of OPTIMIZER_TABLE[optimizer].rule.optimStates) {
         if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
-        const config = { ...presetOf('smoke').config, batch: 1, precision, optimizer, optimState };
+        const config = {
+          ...presetOf('smoke').config,
+          batch: 1,
+          precision,
+          optimizer,
+          optimState,
+          emaDecay: 0.9,
+        };
         operations.push(
           ...buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config).optimizer,
         );

@@ -76,8 +76,11 @@ describe('three steps, a file, three more', () => {
       ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', scaleMargin: 1, quantizeActivations: '1x16' },
     }));
 
-  test('with skipped steps, a growing scale, accumulation and an untied head', () =>
-    expectExact({ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2, tied: false }));
+  test('with skipped steps, a growing scale, accumulation, an untied head and averaged weights', () =>
+    expectExact({
+      ...{ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2 },
+      ...{ tied: false, emaDecay: 0.9 },
+    }));
 });
 
 test('an evaluation that was due at the save is taken on resuming, with the same value, and no bit of the training changes', async () => {

@@ -37,9 +37,12 @@ describe('what is dropped', () => {
     ['another step', { step: 1 }],
     ['another seed', { seed: 8 }],
   ] as const)('%s drops others, as often both as chance has it', (_what, change) => {
-    const { place = 'embedding', index = 0, step = 0, seed = RUN.seed } = change as Partial<
-      Record<'index' | 'step' | 'seed', number>
-    > & { place?: string };
+    const {
+      place = 'embedding',
+      index = 0,
+      step = 0,
+      seed = RUN.seed,
+    } = change as Partial<Record<'index' | 'step' | 'seed', number>> & { place?: string };
     const of = (run: typeof RUN, at: number, row: number) => windowPlace(run, at, row);
     const [a, b] = [
       factors([of(RUN, 0, 0)]),

@@ -182,6 +182,19 @@ export const TRAINING_ROWS = {
     help: "share of the embeddings, of attention's probabilities and of what attention and MLP add that is set to zero in training, against overfitting on a small text; 0 turns it off",
     inPyTorch: [0],
   }),
+  /** Of the weights after each applied step; 0 keeps no average. */
+  emaDecay: number({
+    planned: true,
+    ...training,
+    default: 0,
+    low: 0,
+    high: 0.999999,
+    whole: false,
+    option: 'ema-decay',
+    label: 'Weight average decay',
+    help: 'keeps an exponential moving average of the weights, in FP32, that moves by 1 - decay of the way each step, as 0.999; it is evaluated beside the weights and can be exported; 0 keeps none',
+    inPyTorch: [0],
+  }),
   beta1: number({
     ...training,
     default: 0.9,

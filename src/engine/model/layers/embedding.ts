@@ -1,6 +1,6 @@
 import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
 import { segmentElements } from '../../kernels/embedding.ts';
-import { droppedGradient, dropoutAt } from '../dropout.ts';
+import { dropoutAt, droppedGradient } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -60,9 +60,7 @@ export class Embedding implements Layer {
     );
     const gradient = pass.residualGradient(site);
     pass.onBackward(() => {
-      // No matmul reads it, so that it has no rounded copy.
-      const of = { ...gradient, rounded: undefined };
-      this.#backward(pass, dropout ? droppedGradient(pass, of, dropout, width) : gradient);
+      this.#backward(pass, dropout ? droppedGradient(pass, gradient, dropout, width) : gradient);
     });
     return { operand: out, gradient };
   }
